@@ -1,0 +1,31 @@
+//! The registered devices.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use model::{Device, Mac, Subject, UnknownDevice};
+
+/// The registered devices by hardware address: one state of the store, frozen.
+#[derive(Debug, Default)]
+pub struct Directory {
+    by_mac: HashMap<Mac, Arc<Device>>,
+}
+
+impl Directory {
+    /// The subject behind a client's address. A device that changes its address, or uses IPv6 privacy
+    /// addresses, stays the same subject.
+    #[must_use]
+    pub fn identify(&self, mac: Option<Mac>, address: IpAddr) -> Subject {
+        match mac.and_then(|mac| self.by_mac.get(&mac)) {
+            Some(device) => Subject::Device(Arc::clone(device)),
+            None => Subject::Unknown(UnknownDevice { mac, address: address.to_canonical() }),
+        }
+    }
+}
+
+impl FromIterator<Device> for Directory {
+    fn from_iter<I: IntoIterator<Item = Device>>(devices: I) -> Self {
+        Self { by_mac: devices.into_iter().map(|device| (device.mac, Arc::new(device))).collect() }
+    }
+}

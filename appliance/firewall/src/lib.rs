@@ -1,0 +1,1 @@
+//! The intended firewall, compiled to one nftables ruleset.

@@ -1,0 +1,30 @@
+//! The nouns of a school's network: names, devices, subjects, accesses, verdicts.
+//!
+//! Every value here is parsed once and cannot be wrong afterwards: a [`DomainName`] is always a lower-case
+//! A-label name, a [`Uai`] always carries the right check letter.
+//!
+//! Invariant: pure. No socket, file, clock or async runtime; time is an argument everywhere.
+
+mod access;
+mod category;
+mod device;
+mod domain_name;
+mod host;
+mod mac;
+mod subject;
+mod text;
+mod time;
+mod uai;
+mod verdict;
+
+pub use access::{AccessKind, Closing, End};
+pub use category::{Category, CategoryError};
+pub use device::{Device, DeviceName, ProfileName, RoomName};
+pub use domain_name::{DomainName, DomainNameError, LABEL_BYTES_MAX, NAME_BYTES_MAX};
+pub use host::{Host, HostError};
+pub use mac::{Mac, MacError};
+pub use subject::{Subject, UnknownDevice};
+pub use text::TextError;
+pub use time::{ClockQuality, Timestamp};
+pub use uai::{Uai, UaiError};
+pub use verdict::{Fault, Reason, Verdict};

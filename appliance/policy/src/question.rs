@@ -1,0 +1,39 @@
+//! What is asked of the policy.
+
+use std::net::SocketAddr;
+
+use model::{AccessKind, Fault, Host, Subject};
+
+/// One access, before it is judged.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Who asks.
+    pub subject: Subject,
+    /// By which door.
+    pub kind: AccessKind,
+    /// For what.
+    pub target: Target,
+    /// Where the client's packets were bound for, before the box took them; `None` for DNS and the proxy.
+    pub destination: Option<SocketAddr>,
+}
+
+/// What an access is for.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// A whole host: all that DNS and TLS show.
+    Host(Host),
+    /// A page of a host. The path is judged and then forgotten: no decision carries it.
+    Url {
+        /// The host.
+        host: Host,
+        /// From the first slash on, with the query: `/a/b?c`.
+        path_and_query: String,
+    },
+    /// Something that is refused for what it is.
+    Fault {
+        /// What is wrong with it.
+        fault: Fault,
+        /// The host that it named, if it named one.
+        host: Option<Host>,
+    },
+}

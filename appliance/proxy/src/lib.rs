@@ -1,0 +1,1 @@
+//! The TLS and HTTP enforcement point.

@@ -1,0 +1,1 @@
+//! The box's intended state in SQLite.

@@ -1,0 +1,1 @@
+//! Whole-box tests with the real binary.
