@@ -1,1 +1,139 @@
-//! The box's intended state in SQLite.
+//! The box's intended state, in one SQLite file.
+//!
+//! Portal, hub and command line change the intent here, each change in one transaction that also moves the
+//! [`Generation`]; reconcilers watch the generation and read the whole intent again when it has moved.
+//!
+//! Invariant: the only room with SQL for the box's state.
+
+mod devices;
+mod migrations;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+
+use migrations::migrate;
+
+pub use devices::{AddDeviceError, Added};
+pub use migrations::MigrateError;
+
+/// How long a writer waits for another process's transaction: a command line and the box share the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The state file. One connection, one thread at a time.
+pub struct Store {
+    connection: Connection,
+}
+
+/// A state of the intent. Every change moves it; two equal generations of one file are the same intent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Generation(i64);
+
+impl Store {
+    /// Opens the state file, makes it when it is not there, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`OpenError`] when it cannot be opened, is no state file, or was written by a newer version.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let fail = |source| OpenError::Sqlite { path: path.to_owned(), source };
+        let mut connection = Connection::open(path).map_err(fail)?;
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(fail)?;
+        // Write-ahead log: readers are never blocked. Full sync: what a command acknowledged survives a power cut.
+        connection.pragma_update(None, "journal_mode", "WAL").map_err(fail)?;
+        connection.pragma_update(None, "synchronous", "FULL").map_err(fail)?;
+        connection.pragma_update(None, "foreign_keys", true).map_err(fail)?;
+        migrate(&mut connection).map_err(|source| OpenError::Schema { path: path.to_owned(), source })?;
+        Ok(Self { connection })
+    }
+
+    /// The current state of the intent.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read.
+    pub fn generation(&self) -> Result<Generation, StoreError> {
+        let generation = self.connection.query_row("SELECT generation FROM intent", (), |row| row.get(0))?;
+        Ok(Generation(generation))
+    }
+
+    /// Runs one change of the intent: all of it or nothing, and a new generation.
+    fn change<T, E: From<rusqlite::Error>>(
+        &mut self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let outcome = work(&transaction)?;
+        transaction.execute("UPDATE intent SET generation = generation + 1", ())?;
+        transaction.commit()?;
+        Ok(outcome)
+    }
+
+    /// Checks the whole file for damage, as after a power cut on a failing disk.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read at all.
+    pub fn find_damage(&self) -> Result<Option<String>, StoreError> {
+        let report: Option<String> =
+            self.connection.query_row("PRAGMA quick_check(1)", (), |row| row.get(0)).optional()?;
+        Ok(report.filter(|text| text != "ok"))
+    }
+}
+
+/// Why a state file cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// SQLite cannot open it.
+    #[error("cannot open the state file {}", path.display())]
+    Sqlite {
+        /// The state file.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// Its schema is newer than this program, or could not be brought up to date.
+    #[error("the state file {} does not fit this version of preau", path.display())]
+    Schema {
+        /// The state file.
+        path: PathBuf,
+        /// What stands against it.
+        source: MigrateError,
+    },
+}
+
+/// The state file could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("the state file cannot be used")]
+pub struct StoreError(#[from] rusqlite::Error);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_file_is_whole_and_opens_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.sqlite");
+        let first = Store::open(&path).unwrap().generation().unwrap();
+        let store = Store::open(&path).unwrap();
+        assert_eq!(store.generation().unwrap(), first);
+        assert_eq!(store.find_damage().unwrap(), None);
+    }
+
+    #[test]
+    fn a_file_of_a_newer_version_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.sqlite");
+        Store::open(&path).unwrap().connection.pragma_update(None, "user_version", 9_999).unwrap();
+        assert!(matches!(Store::open(&path), Err(OpenError::Schema { .. })));
+    }
+
+    #[test]
+    fn another_kind_of_file_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.sqlite");
+        std::fs::write(&path, "not a database, but somebody's letter".repeat(50)).unwrap();
+        let before = std::fs::read(&path).unwrap();
+        assert!(matches!(Store::open(&path), Err(OpenError::Sqlite { .. })));
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+    }
+}

@@ -1,0 +1,48 @@
+//! The schema, step by step. A step that was released is never edited: a new one follows it.
+//!
+//! `user_version` counts the steps that a file has seen. (The crate `rusqlite_migration` does the same, but
+//! holds rusqlite, and with it the bundled SQLite, three releases back.)
+
+use rusqlite::{Connection, TransactionBehavior};
+
+const STEPS: &[&str] = &["CREATE TABLE intent (
+         generation INTEGER NOT NULL
+     ) STRICT;
+     INSERT INTO intent (generation) VALUES (1);
+     CREATE TABLE device (
+         mac TEXT PRIMARY KEY,
+         name TEXT NOT NULL UNIQUE,
+         room TEXT,
+         profile TEXT NOT NULL
+     ) STRICT, WITHOUT ROWID;"];
+
+/// Brings the schema up to date: every missing step, or none.
+pub(crate) fn migrate(connection: &mut Connection) -> Result<(), MigrateError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let seen: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let known = u32::try_from(STEPS.len()).unwrap_or(u32::MAX);
+    if seen > known {
+        return Err(MigrateError::Newer { found: seen, known });
+    }
+    for (step, number) in STEPS.iter().zip(1..=known).filter(|&(_, number)| number > seen) {
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "user_version", number)?;
+    }
+    Ok(transaction.commit()?)
+}
+
+/// Why a schema was not brought up to date. The file is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// The file has seen steps that this program does not know.
+    #[error("its schema is of version {found}, this program knows up to {known}: install the newer preau")]
+    Newer {
+        /// Steps that the file has seen.
+        found: u32,
+        /// Steps that this program knows.
+        known: u32,
+    },
+    /// A step failed.
+    #[error("the schema could not be brought up to date")]
+    Sqlite(#[from] rusqlite::Error),
+}
