@@ -1,1 +1,24 @@
 //! The intended firewall, compiled to one nftables ruleset.
+//!
+//! A [`FirewallPolicy`] is the whole intended state: who is the school's network, where the doors listen. From
+//! it, [`compile`] computes table `inet preau` entire; `system` applies it in one transaction and reads it
+//! back. Nobody adds a rule to a table that stands: a rule that is not computed here does not exist.
+//!
+//! What the ruleset promises:
+//! - from the school's network, packets reach the box's resolver, gate and explicit proxy, and nothing else;
+//!   everything else is refused at once, so that no program waits for a timeout;
+//! - a question to any resolver, and a page of any server, lands on the box, over IPv4 and IPv6;
+//! - from the line, nothing comes in but answers;
+//! - nothing is ever forwarded, so it holds whatever the kernel's forwarding switch says.
+//!
+//! Invariant: pure. The same policy gives the same text, byte for byte.
+
+mod compile;
+mod interface;
+mod policy;
+mod ruleset;
+
+pub use compile::compile;
+pub use interface::{Interface, InterfaceError};
+pub use policy::{FirewallPolicy, Intent, PolicyError, Ports};
+pub use ruleset::{Ruleset, TABLE};

@@ -1,0 +1,280 @@
+//! From the intended state to the ruleset.
+//!
+//! A packet from the school's network meets the chains in this order:
+//!
+//! ```text
+//! spoof ── false source ──> dropped
+//!   │
+//! redirect   port 53 -> resolver; 80, 443 -> gate; to any address
+//!   │
+//! past ──── for another machine ──> refuse
+//!   │
+//! input ── lan ── not for a door ──> refuse
+//!            │
+//!          a door of the box
+//! ```
+//!
+//! What is for other machines is refused in `past`, before routing: so it is refused at once even when the
+//! kernel does not forward, which is how the box runs (a silent drop would cost a browser that tries QUIC
+//! seconds a page). `forward` refuses it again should somebody switch forwarding on.
+//!
+//! The doors are recognised by the port that the connection had before redirection: a connection made straight
+//! to a gate's port is refused, and a box whose resolver listens on 53 itself needs no rule of its own.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv6Net};
+
+use crate::ruleset::{Base, Chain, Condition, Family, Rule, Ruleset, Transport, Verdict, when};
+use crate::{FirewallPolicy, Intent};
+
+/// Echo requests a second that the box answers: more than any technician's ping, less than a flood.
+const ECHO_PER_SECOND: u32 = 20;
+
+/// Well-known ports.
+const DNS: u16 = 53;
+const HTTP: u16 = 80;
+const HTTPS: u16 = 443;
+const DNS_OVER_TLS: u16 = 853;
+const DHCP_SERVER: u16 = 67;
+const DHCP_CLIENT: u16 = 68;
+const DHCP6_SERVER: u16 = 547;
+const DHCP6_CLIENT: u16 = 546;
+
+/// Computes the whole ruleset.
+#[must_use]
+pub fn compile(policy: &FirewallPolicy) -> Ruleset {
+    let intent = policy.intent();
+    Ruleset::new(vec![
+        spoof(intent),
+        redirect(intent),
+        past(intent),
+        input(intent),
+        lan(intent),
+        wan(),
+        forward(intent),
+        refuse(),
+    ])
+}
+
+/// No rule may trust a source address before this chain has seen the packet (BCP 38).
+fn spoof(intent: &Intent) -> Chain {
+    let from_lan = || Condition::Input(intent.lan.clone());
+    let from_wan = || Condition::Input(intent.wan.clone());
+    let ipv4 = networks(intent, Family::Ipv4);
+    let ipv6 = networks(intent, Family::Ipv6);
+    let mut ipv6_sources = ipv6.clone();
+    // Link-local, and the unspecified source of duplicate address detection (RFC 4862 section 5.4.2).
+    ipv6_sources.extend([link_local(), unspecified()]);
+    let mut rules = vec![
+        when([from_lan(), Condition::SourceNotIn(Family::Ipv4, ipv4.clone())])
+            .then(Verdict::Drop, "not an address of the school"),
+        when([from_lan(), Condition::SourceNotIn(Family::Ipv6, ipv6_sources)])
+            .then(Verdict::Drop, "not an address of the school"),
+    ];
+    for (family, networks) in [(Family::Ipv4, ipv4), (Family::Ipv6, ipv6)] {
+        if !networks.is_empty() {
+            rules.push(
+                when([from_wan(), Condition::SourceIn(family, networks)])
+                    .then(Verdict::Drop, "an address of the school, from outside"),
+            );
+        }
+    }
+    let base = Base { kind: "filter", hook: "prerouting", priority: "raw", policy: "accept" };
+    Chain { name: "spoof", base: Some(base), rules }
+}
+
+/// Whatever address a client asks, the box's doors answer. The target is named: `redirect` would take the
+/// interface's first address, which may be one that the doors do not listen on.
+fn redirect(intent: &Intent) -> Chain {
+    let ports = intent.ports;
+    let rules = box_addresses(intent).flat_map(|address| {
+        let to = |transport, from, port, comment| {
+            when([
+                Condition::Input(intent.lan.clone()),
+                Condition::Family(Family::of(address)),
+                Condition::Port(transport, vec![from]),
+            ])
+            .then(Verdict::Redirect(address, port), comment)
+        };
+        [
+            to(Transport::Udp, DNS, ports.dns, "any resolver is the box's"),
+            to(Transport::Tcp, DNS, ports.dns, "any resolver is the box's"),
+            to(Transport::Tcp, HTTP, ports.gate_http, "gate; also the portal"),
+            to(Transport::Tcp, HTTPS, ports.gate_tls, "gate"),
+        ]
+    });
+    let base = Base { kind: "nat", hook: "prerouting", priority: "dstnat", policy: "accept" };
+    Chain { name: "redirect", base: Some(base), rules: rules.collect() }
+}
+
+/// Nothing goes past the box.
+fn past(intent: &Intent) -> Chain {
+    let rule = when([Condition::Input(intent.lan.clone()), Condition::ForOthers])
+        .then(Verdict::Goto("refuse"), "nothing goes past the box");
+    let base = Base { kind: "filter", hook: "prerouting", priority: "filter", policy: "accept" };
+    Chain { name: "past", base: Some(base), rules: vec![rule] }
+}
+
+fn input(intent: &Intent) -> Chain {
+    let rules = vec![
+        when([Condition::Loopback]).then(Verdict::Accept, "the box to itself"),
+        when([Condition::State(&["established", "related"])])
+            .then(Verdict::Accept, "answers, and errors about them"),
+        when([Condition::State(&["invalid"])]).then(Verdict::Drop, "part of no connection"),
+        when([Condition::Input(intent.lan.clone())]).then(Verdict::Goto("lan"), "the school"),
+        when([Condition::Input(intent.wan.clone())]).then(Verdict::Goto("wan"), "the line"),
+        when([]).then(Verdict::Drop, "an interface that nobody named"),
+    ];
+    let base = Base { kind: "filter", hook: "input", priority: "filter", policy: "drop" };
+    Chain { name: "input", base: Some(base), rules }
+}
+
+/// The doors of the box, and what a neighbour must be able to say.
+fn lan(intent: &Intent) -> Chain {
+    let ports = intent.ports;
+    let mut rules =
+        vec![neighbour_discovery(&["nd-neighbor-solicit", "nd-neighbor-advert"]), multicast_listener_query()];
+    if intent.box_ipv6.is_none() {
+        rules.push(
+            when([Condition::Family(Family::Ipv6)]).then(Verdict::Goto("refuse"), "the school has no IPv6"),
+        );
+    }
+    rules.extend([Family::Ipv4, Family::Ipv6].map(|family| {
+        when([Condition::Icmp(family, &["echo-request"]), Condition::PerSecond(ECHO_PER_SECOND)])
+            .then(Verdict::Accept, "is the box there?")
+    }));
+    let door = |transport, from, port, comment| {
+        when([Condition::Port(transport, vec![port]), Condition::OriginalPort(from)])
+            .then(Verdict::Accept, comment)
+    };
+    rules.extend([
+        door(Transport::Udp, DNS, ports.dns, "resolver"),
+        door(Transport::Tcp, DNS, ports.dns, "resolver"),
+        door(Transport::Tcp, HTTP, ports.gate_http, "gate; also the portal"),
+        door(Transport::Tcp, HTTPS, ports.gate_tls, "gate"),
+    ]);
+    rules.extend(box_addresses(intent).map(|address| {
+        when([Condition::Destination(address), Condition::Port(Transport::Tcp, vec![ports.explicit_proxy])])
+            .then(Verdict::Accept, "explicit proxy")
+    }));
+    rules.push(when([]).then(Verdict::Goto("refuse"), "no door of the box"));
+    Chain { name: "lan", base: None, rules }
+}
+
+/// What the line needs to work; no door.
+fn wan() -> Chain {
+    let rules = vec![
+        neighbour_discovery(&["nd-router-advert", "nd-neighbor-solicit", "nd-neighbor-advert"]),
+        multicast_listener_query(),
+        when([
+            Condition::SourcePort(Transport::Udp, DHCP_SERVER),
+            Condition::Port(Transport::Udp, vec![DHCP_CLIENT]),
+        ])
+        .then(Verdict::Accept, "the line gives the box its address"),
+        when([
+            Condition::SourceIn(Family::Ipv6, vec![link_local()]),
+            Condition::SourcePort(Transport::Udp, DHCP6_SERVER),
+            Condition::Port(Transport::Udp, vec![DHCP6_CLIENT]),
+        ])
+        .then(Verdict::Accept, "the line gives the box its address"),
+        when([]).then(Verdict::Drop, "nothing comes in"),
+    ];
+    Chain { name: "wan", base: None, rules }
+}
+
+fn forward(intent: &Intent) -> Chain {
+    let rules = vec![
+        when([Condition::Input(intent.lan.clone())])
+            .then(Verdict::Goto("refuse"), "nothing goes past the box"),
+        when([]).then(Verdict::Drop, "nothing is forwarded"),
+    ];
+    let base = Base { kind: "filter", hook: "forward", priority: "filter", policy: "drop" };
+    Chain { name: "forward", base: Some(base), rules }
+}
+
+/// Says no to a client of the school at once.
+fn refuse() -> Chain {
+    let rules = vec![
+        when([Condition::ToMany]).then(Verdict::Drop, "announcements want no answer"),
+        when([Condition::Port(Transport::Udp, vec![HTTPS])])
+            .then(Verdict::PortUnreachable, "QUIC: browsers fall back to TLS at once"),
+        when([Condition::Port(Transport::Udp, vec![DNS_OVER_TLS])])
+            .then(Verdict::PortUnreachable, "DNS over QUIC: systems fall back to port 53 at once"),
+        when([Condition::Port(Transport::Tcp, vec![DNS_OVER_TLS])])
+            .then(Verdict::Reset, "DNS over TLS: systems fall back to port 53 at once"),
+        when([Condition::Tcp]).then(Verdict::Reset, "not a service of the school"),
+        when([]).then(Verdict::Prohibited, "not a service of the school"),
+    ];
+    Chain { name: "refuse", base: None, rules }
+}
+
+fn neighbour_discovery(types: &'static [&'static str]) -> Rule {
+    when([Condition::Icmp(Family::Ipv6, types), Condition::FromThisLink])
+        .then(Verdict::Accept, "IPv6 neighbour discovery")
+}
+
+/// Switches that are never answered stop delivering solicitations (RFC 4890 section 4.4.1).
+fn multicast_listener_query() -> Rule {
+    when([
+        Condition::SourceIn(Family::Ipv6, vec![link_local()]),
+        Condition::Icmp(Family::Ipv6, &["mld-listener-query"]),
+    ])
+    .then(Verdict::Accept, "IPv6 multicast groups")
+}
+
+fn box_addresses(intent: &Intent) -> impl Iterator<Item = IpAddr> {
+    [Some(IpAddr::V4(intent.box_ipv4)), intent.box_ipv6.map(IpAddr::V6)].into_iter().flatten()
+}
+
+fn networks(intent: &Intent, family: Family) -> Vec<IpNet> {
+    let networks = intent.networks.iter().map(IpNet::trunc);
+    let networks: Vec<_> = networks.filter(|network| Family::of(network.network()) == family).collect();
+    // nft refuses a set whose intervals overlap.
+    IpNet::aggregate(&networks)
+}
+
+fn link_local() -> IpNet {
+    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10))
+}
+
+fn unspecified() -> IpNet {
+    IpNet::from(IpAddr::V6(Ipv6Addr::UNSPECIFIED))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::tests::school;
+
+    fn text(intent: Intent) -> String {
+        compile(&FirewallPolicy::new(intent).unwrap()).transaction()
+    }
+
+    #[test]
+    fn school_with_both_families() {
+        insta::assert_snapshot!(text(school()));
+    }
+
+    #[test]
+    fn school_without_ipv6() {
+        let networks = vec!["10.77.0.0/25".parse().unwrap(), "10.77.0.128/25".parse().unwrap()];
+        insta::assert_snapshot!(text(Intent { box_ipv6: None, networks, ..school() }));
+    }
+
+    #[test]
+    fn the_mark_follows_the_rules() {
+        let mark = |intent| compile(&FirewallPolicy::new(intent).unwrap()).mark().to_owned();
+        let other = Intent { box_ipv6: None, ..school() };
+        assert_eq!(mark(school()), mark(school()));
+        assert_ne!(mark(school()), mark(other));
+    }
+
+    #[test]
+    fn every_chain_that_a_rule_names_exists() {
+        let text = text(school());
+        for target in text.lines().filter_map(|line| line.split("goto ").nth(1)?.split(' ').next()) {
+            assert!(text.contains(&format!("\tchain {target} {{")), "{target}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The intended state of the firewall.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
+
+use crate::Interface;
+
+/// What a configuration says about the firewall, not yet checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Intent {
+    /// The interface of the school's network.
+    pub lan: Interface,
+    /// The interface of the Internet line.
+    pub wan: Interface,
+    /// The box's IPv4 address on the school's network.
+    pub box_ipv4: Ipv4Addr,
+    /// The box's IPv6 address on the school's network; without one, the school has no IPv6 at all.
+    pub box_ipv6: Option<Ipv6Addr>,
+    /// The networks that clients of the school's network have their addresses in.
+    pub networks: Vec<IpNet>,
+    /// Where the box listens.
+    pub ports: Ports,
+}
+
+/// Where the box listens on its addresses of the school's network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ports {
+    /// The resolver, UDP and TCP.
+    pub dns: u16,
+    /// The gate for redirected HTTP; it serves the portal too.
+    pub gate_http: u16,
+    /// The gate for redirected TLS.
+    pub gate_tls: u16,
+    /// The explicit proxy.
+    pub explicit_proxy: u16,
+}
+
+/// The whole intended state of the firewall. A value of this type compiles to a ruleset that loads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FirewallPolicy(Intent);
+
+impl FirewallPolicy {
+    /// Checks what belongs together.
+    ///
+    /// # Errors
+    /// All the contradictions of `intent` at once.
+    pub fn new(intent: Intent) -> Result<Self, Vec<PolicyError>> {
+        let errors: Vec<_> = contradictions(&intent).collect();
+        if errors.is_empty() { Ok(Self(intent)) } else { Err(errors) }
+    }
+
+    /// The state that was checked.
+    #[must_use]
+    pub fn intent(&self) -> &Intent {
+        &self.0
+    }
+}
+
+/// Why an [`Intent`] cannot stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyError {
+    /// One interface cannot be both.
+    #[error("the school's network and the Internet line have the same interface")]
+    SameInterface,
+    /// The box has to be a neighbour of its clients.
+    #[error("the box's address {0} is in none of the school's networks")]
+    OutsideNetworks(IpAddr),
+    /// Loopback, link-local, multicast and unspecified addresses cannot receive redirected packets.
+    #[error("the box's address {0} is not one that clients can reach")]
+    Unreachable(IpAddr),
+    /// Such a network holds loopback, link-local or multicast addresses, or is the whole Internet.
+    #[error("{0} is not a network of clients")]
+    NotClients(IpNet),
+    /// One port serves two purposes.
+    #[error("port {0} has two uses")]
+    PortTaken(u16),
+    /// Port 0 means any port.
+    #[error("port 0 cannot be listened on")]
+    PortZero,
+}
+
+fn contradictions(intent: &Intent) -> impl Iterator<Item = PolicyError> {
+    let interfaces = (intent.lan == intent.wan).then_some(PolicyError::SameInterface);
+    let networks = intent.networks.iter().filter(|network| !holds_clients(network));
+    let networks = networks.map(|network| PolicyError::NotClients(*network));
+    let addresses = [Some(IpAddr::V4(intent.box_ipv4)), intent.box_ipv6.map(IpAddr::V6)];
+    let addresses = addresses.into_iter().flatten().filter_map(|address| {
+        if !is_reachable(address) {
+            return Some(PolicyError::Unreachable(address));
+        }
+        let is_inside = intent.networks.iter().any(|network| network.contains(&address));
+        (!is_inside).then_some(PolicyError::OutsideNetworks(address))
+    });
+    interfaces.into_iter().chain(networks).chain(addresses).chain(port_errors(intent.ports))
+}
+
+fn port_errors(ports: Ports) -> Vec<PolicyError> {
+    let Ports { dns, gate_http, gate_tls, explicit_proxy } = ports;
+    let mut seen: Vec<u16> = Vec::new();
+    let mut errors = Vec::new();
+    for port in [dns, gate_http, gate_tls, explicit_proxy] {
+        if port == 0 {
+            errors.push(PolicyError::PortZero);
+        } else if seen.contains(&port) {
+            errors.push(PolicyError::PortTaken(port));
+        }
+        seen.push(port);
+    }
+    errors
+}
+
+fn holds_clients(network: &IpNet) -> bool {
+    network.prefix_len() > 0 && is_reachable(network.network())
+}
+
+fn is_reachable(address: IpAddr) -> bool {
+    let is_link_local = match address {
+        IpAddr::V4(address) => address.is_link_local() || address.is_broadcast(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    };
+    !(is_link_local || address.is_loopback() || address.is_multicast() || address.is_unspecified())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// The school of the lab.
+    pub(crate) fn school() -> Intent {
+        Intent {
+            lan: "lan0".parse().unwrap(),
+            wan: "wan0".parse().unwrap(),
+            box_ipv4: Ipv4Addr::new(10, 77, 0, 1),
+            box_ipv6: Some("fd77::1".parse().unwrap()),
+            networks: vec!["10.77.0.0/24".parse().unwrap(), "fd77::/64".parse().unwrap()],
+            ports: Ports { dns: 53, gate_http: 8080, gate_tls: 8443, explicit_proxy: 3128 },
+        }
+    }
+
+    fn check(change: impl FnOnce(&mut Intent), expected: &[PolicyError]) {
+        let mut intent = school();
+        change(&mut intent);
+        let errors = FirewallPolicy::new(intent).err().unwrap_or_default();
+        assert_eq!(errors, expected);
+    }
+
+    #[test]
+    fn contradictions_are_reported_all_at_once() {
+        let outside = Ipv4Addr::new(192, 168, 1, 1);
+        check(|_| (), &[]);
+        check(|intent| intent.box_ipv6 = None, &[]);
+        check(|intent| intent.wan = intent.lan.clone(), &[PolicyError::SameInterface]);
+        check(|intent| intent.ports.gate_http = 0, &[PolicyError::PortZero]);
+        check(
+            |intent| {
+                intent.box_ipv4 = outside;
+                intent.box_ipv6 = Some(Ipv6Addr::LOCALHOST);
+                intent.ports.explicit_proxy = 53;
+                intent.networks.push("::/0".parse().unwrap());
+            },
+            &[
+                PolicyError::NotClients("::/0".parse().unwrap()),
+                PolicyError::OutsideNetworks(outside.into()),
+                PolicyError::Unreachable(Ipv6Addr::LOCALHOST.into()),
+                PolicyError::PortTaken(53),
+            ],
+        );
+    }
+}

@@ -1,0 +1,297 @@
+//! The part of nftables that the box needs, as values that print themselves.
+//!
+//! The text is read by nft 1.0.6 and later. Traps of that version: chains named `fwd`, `dup` or `log` do not
+//! load, and the JSON of a table leaves out the comments of tables and chains, so the hash that tells
+//! rulesets apart stands in the comment of a rule.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::Interface;
+
+/// The table that holds everything the box intends, family included.
+pub const TABLE: &str = "inet preau";
+
+/// Words before the hash, in the comment of the rule that carries it.
+const HASH_LABEL: &str = "intent";
+
+/// How many hexadecimal digits of the hash tell rulesets apart: 128 bits.
+const HASH_DIGITS: usize = 32;
+
+/// The box's firewall: table `inet preau`, entire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ruleset {
+    chains: Vec<Chain>,
+    mark: String,
+}
+
+impl Ruleset {
+    pub(crate) fn new(chains: Vec<Chain>) -> Self {
+        let unmarked = Self { chains, mark: String::new() };
+        let hash = blake3::hash(unmarked.to_string().as_bytes()).to_hex();
+        let digits: String = hash.chars().take(HASH_DIGITS).collect();
+        Self { mark: format!("{HASH_LABEL} {digits}"), ..unmarked }
+    }
+
+    /// The comment of the ruleset's first rule: it changes whenever the ruleset does.
+    #[must_use]
+    pub fn mark(&self) -> &str {
+        &self.mark
+    }
+
+    /// Each chain's name, and how many rules it has.
+    pub fn chains(&self) -> impl Iterator<Item = (&str, usize)> {
+        // The rule that carries the mark opens the first chain.
+        let marks = std::iter::once(1).chain(std::iter::repeat(0));
+        self.chains.iter().zip(marks).map(|(chain, mark)| (chain.name, chain.rules.len() + mark))
+    }
+
+    /// What `nft -f -` reads to put the ruleset in place of the one that stands, in one transaction.
+    #[must_use]
+    pub fn transaction(&self) -> String {
+        format!("add table {TABLE}\ndelete table {TABLE}\n{self}")
+    }
+}
+
+impl fmt::Display for Ruleset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "table {TABLE} {{")?;
+        let marks = std::iter::once(Some(self.mark.as_str())).chain(std::iter::repeat(None));
+        for (chain, mark) in self.chains.iter().zip(marks) {
+            writeln!(f, "\tchain {} {{", chain.name)?;
+            if let Some(Base { kind, hook, priority, policy }) = chain.base {
+                writeln!(f, "\t\ttype {kind} hook {hook} priority {priority}; policy {policy};")?;
+            }
+            if let Some(mark) = mark {
+                writeln!(f, "\t\tcontinue comment \"{mark}\"")?;
+            }
+            for rule in &chain.rules {
+                writeln!(f, "\t\t{rule}")?;
+            }
+            writeln!(f, "\t}}")?;
+        }
+        writeln!(f, "}}")
+    }
+}
+
+/// A chain: at a hook when it has a base, called by other chains otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Chain {
+    pub(crate) name: &'static str,
+    pub(crate) base: Option<Base>,
+    pub(crate) rules: Vec<Rule>,
+}
+
+/// Where a chain meets packets, and what becomes of those that no rule decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Base {
+    pub(crate) kind: &'static str,
+    pub(crate) hook: &'static str,
+    pub(crate) priority: &'static str,
+    pub(crate) policy: &'static str,
+}
+
+/// One rule: all its conditions, then its verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rule {
+    conditions: Vec<Condition>,
+    verdict: Verdict,
+    comment: &'static str,
+}
+
+/// Starts a rule.
+pub(crate) fn when(conditions: impl IntoIterator<Item = Condition>) -> Conditions {
+    Conditions(conditions.into_iter().collect())
+}
+
+/// A rule that lacks its verdict.
+pub(crate) struct Conditions(Vec<Condition>);
+
+impl Conditions {
+    /// Ends the rule. `comment` says why, to whoever lists the table.
+    pub(crate) fn then(self, verdict: Verdict, comment: &'static str) -> Rule {
+        Rule { conditions: self.0, verdict, comment }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for condition in &self.conditions {
+            write!(f, "{condition} ")?;
+        }
+        // Only what is refused is counted: that is what people look for when something does not work.
+        let counter = if self.verdict.refuses() { "counter " } else { "" };
+        write!(f, "{counter}{} comment \"{}\"", self.verdict, self.comment)
+    }
+}
+
+/// What a rule asks of a packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Condition {
+    /// It came in by this interface.
+    Input(Interface),
+    /// It came in by the loopback interface.
+    Loopback,
+    /// It is of this family.
+    Family(Family),
+    /// Its source is in one of these networks, all of one family.
+    SourceIn(Family, Vec<IpNet>),
+    /// Its source is in none of these networks, all of one family.
+    SourceNotIn(Family, Vec<IpNet>),
+    /// It is for this address.
+    Destination(IpAddr),
+    /// It is for another machine, after redirection.
+    ForOthers,
+    /// It was sent to everybody, or to a group.
+    ToMany,
+    /// It is TCP.
+    Tcp,
+    /// It is for one of these ports.
+    Port(Transport, Vec<u16>),
+    /// It is from this port.
+    SourcePort(Transport, u16),
+    /// Its connection was for this port before redirection. Goes after a [`Condition::Port`].
+    OriginalPort(u16),
+    /// It is of one of these ICMP types.
+    Icmp(Family, &'static [&'static str]),
+    /// No router passed it on (RFC 4861 section 7.1).
+    FromThisLink,
+    /// Its connection is in one of these states.
+    State(&'static [&'static str]),
+    /// At most so many a second, after a burst of as many.
+    PerSecond(u32),
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Input(interface) => write!(f, "iifname \"{interface}\""),
+            Self::Loopback => f.write_str("iifname \"lo\""),
+            Self::Family(family) => write!(f, "meta nfproto {}", family.nfproto()),
+            Self::SourceIn(family, networks) => write!(f, "{} saddr {}", family.header(), one_of(networks)),
+            Self::SourceNotIn(family, networks) => {
+                write!(f, "{} saddr != {}", family.header(), one_of(networks))
+            }
+            Self::Destination(address) => write!(f, "{} daddr {address}", Family::of(*address).header()),
+            Self::ForOthers => f.write_str("fib daddr type != { local, broadcast, multicast }"),
+            Self::ToMany => f.write_str("meta pkttype { broadcast, multicast }"),
+            Self::Tcp => f.write_str("meta l4proto tcp"),
+            Self::Port(transport, ports) => write!(f, "{} dport {}", transport.header(), one_of(ports)),
+            Self::SourcePort(transport, port) => write!(f, "{} sport {port}", transport.header()),
+            Self::OriginalPort(port) => write!(f, "ct original proto-dst {port}"),
+            Self::Icmp(family, types) => write!(f, "{} type {}", family.icmp(), one_of(types)),
+            Self::FromThisLink => f.write_str("ip6 hoplimit 255"),
+            Self::State(states) => write!(f, "ct state {}", states.join(",")),
+            Self::PerSecond(rate) => write!(f, "limit rate {rate}/second burst {rate} packets"),
+        }
+    }
+}
+
+/// A set as nft writes it; one element needs no set.
+fn one_of<T: fmt::Display>(elements: &[T]) -> String {
+    match elements {
+        [element] => element.to_string(),
+        _ => {
+            let elements: Vec<_> = elements.iter().map(T::to_string).collect();
+            format!("{{ {} }}", elements.join(", "))
+        }
+    }
+}
+
+/// IPv4 or IPv6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    Ipv4,
+    Ipv6,
+}
+
+impl Family {
+    pub(crate) fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Self::Ipv4,
+            IpAddr::V6(_) => Self::Ipv6,
+        }
+    }
+
+    fn nfproto(self) -> &'static str {
+        match self {
+            Self::Ipv4 => "ipv4",
+            Self::Ipv6 => "ipv6",
+        }
+    }
+
+    fn header(self) -> &'static str {
+        match self {
+            Self::Ipv4 => "ip",
+            Self::Ipv6 => "ip6",
+        }
+    }
+
+    fn icmp(self) -> &'static str {
+        match self {
+            Self::Ipv4 => "icmp",
+            Self::Ipv6 => "icmpv6",
+        }
+    }
+}
+
+/// A protocol with ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Tcp,
+    Udp,
+}
+
+impl Transport {
+    fn header(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
+}
+
+/// What becomes of a packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It passes this chain.
+    Accept,
+    /// It vanishes.
+    Drop,
+    /// It is answered with a TCP reset.
+    Reset,
+    /// It is answered with the ICMP error that every system hands to the program that sent it.
+    PortUnreachable,
+    /// It is answered with the ICMP error that says why.
+    Prohibited,
+    /// Another chain decides, for good.
+    Goto(&'static str),
+    /// It goes to this address and port of the box.
+    Redirect(IpAddr, u16),
+}
+
+impl Verdict {
+    fn refuses(&self) -> bool {
+        match self {
+            Self::Drop | Self::Reset | Self::PortUnreachable | Self::Prohibited => true,
+            Self::Accept | Self::Goto(_) | Self::Redirect(..) => false,
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accept => f.write_str("accept"),
+            Self::Drop => f.write_str("drop"),
+            Self::Reset => f.write_str("reject with tcp reset"),
+            Self::PortUnreachable => f.write_str("reject with icmpx port-unreachable"),
+            Self::Prohibited => f.write_str("reject with icmpx admin-prohibited"),
+            Self::Goto(chain) => write!(f, "goto {chain}"),
+            Self::Redirect(IpAddr::V4(address), port) => write!(f, "dnat ip to {address}:{port}"),
+            Self::Redirect(IpAddr::V6(address), port) => write!(f, "dnat ip6 to [{address}]:{port}"),
+        }
+    }
+}
