@@ -1,0 +1,152 @@
+//! Records that wait to be copied behind questions.
+
+use super::{HEADER_BYTES, ResponseCode};
+
+/// A compression pointer (RFC 1035 section 4.1.4): the two upper bits of its first byte.
+const POINTER: u8 = 0xc0;
+/// Bytes between a record's name and its data: type, class, TTL, length.
+const RECORD_HEAD_BYTES: usize = 10;
+/// Where the TTL stands in them.
+const TTL_OFFSET: usize = 4;
+
+/// The answer and authority sections of a message, ready to stand behind another question for the same name.
+///
+/// Compression pointers in it count from the start of a message, so it fits behind a question whose name has
+/// the same length, and nowhere else: whoever keeps it keeps it by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Records {
+    code: ResponseCode,
+    answers: u16,
+    authorities: u16,
+    /// The records, then two bytes for each of them: where its TTL stands.
+    bytes: Box<[u8]>,
+}
+
+impl Records {
+    /// Cuts the sections out of a message with one question; the additional section is left out.
+    ///
+    /// # Errors
+    /// [`NotRecords`] when the bytes are not such a message.
+    pub fn cut(message: &[u8], code: ResponseCode) -> Result<Self, NotRecords> {
+        let header = message.first_chunk::<HEADER_BYTES>().ok_or(NotRecords)?;
+        let [_, _, _, _, q0, q1, a0, a1, n0, n1, _, _] = *header;
+        if u16::from_be_bytes([q0, q1]) != 1 {
+            return Err(NotRecords);
+        }
+        let (answers, authorities) = (u16::from_be_bytes([a0, a1]), u16::from_be_bytes([n0, n1]));
+        let start = skip_name(message, HEADER_BYTES)? + 4;
+        let mut at = start;
+        let mut ttl_places = Vec::new();
+        for _ in 0..u32::from(answers) + u32::from(authorities) {
+            at = skip_name(message, at)?;
+            ttl_places.extend_from_slice(&place(at + TTL_OFFSET - start)?.to_be_bytes());
+            at += RECORD_HEAD_BYTES + data_bytes(message, at)?;
+        }
+        let records = message.get(start..at).ok_or(NotRecords)?;
+        place(records.len())?;
+        Ok(Self { code, answers, authorities, bytes: [records, &ttl_places].concat().into_boxed_slice() })
+    }
+
+    /// The code of the message.
+    #[must_use]
+    pub fn code(&self) -> ResponseCode {
+        self.code
+    }
+
+    /// Records in the answer section.
+    #[must_use]
+    pub fn answers(&self) -> u16 {
+        self.answers
+    }
+
+    /// Records in the authority section.
+    #[must_use]
+    pub fn authorities(&self) -> u16 {
+        self.authorities
+    }
+
+    /// Memory behind it, in bytes.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Appends the records, each TTL put through `age`.
+    pub(super) fn write(&self, bytes: &mut Vec<u8>, age: impl Fn(u32) -> u32) {
+        let places = 2 * (usize::from(self.answers) + usize::from(self.authorities));
+        let Some((records, places)) = self.bytes.split_at_checked(self.bytes.len().saturating_sub(places))
+        else {
+            return;
+        };
+        let start = bytes.len();
+        bytes.extend_from_slice(records);
+        let (places, _) = places.as_chunks::<2>();
+        for place in places {
+            let at = start + usize::from(u16::from_be_bytes(*place));
+            if let Some(ttl) = bytes.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<4>()) {
+                *ttl = age(u32::from_be_bytes(*ttl)).to_be_bytes();
+            }
+        }
+    }
+}
+
+/// The bytes are not a message with one question and whole records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a DNS message with one question and whole records")]
+pub struct NotRecords;
+
+/// Messages have at most 65,535 bytes, so places in them fit sixteen bits.
+fn place(at: usize) -> Result<u16, NotRecords> {
+    u16::try_from(at).map_err(|_| NotRecords)
+}
+
+/// Where the name at `at` ends. Pointers are not followed: they end a name.
+fn skip_name(message: &[u8], mut at: usize) -> Result<usize, NotRecords> {
+    loop {
+        match *message.get(at).ok_or(NotRecords)? {
+            0 => return Ok(at + 1),
+            pointer if pointer & POINTER == POINTER => return Ok(at + 2),
+            length if length & POINTER == 0 => at += 1 + usize::from(length),
+            _ => return Err(NotRecords),
+        }
+    }
+}
+
+/// The length of the data of the record whose name ends at `at`.
+fn data_bytes(message: &[u8], at: usize) -> Result<usize, NotRecords> {
+    let head = message.get(at..).and_then(|rest| rest.first_chunk::<RECORD_HEAD_BYTES>()).ok_or(NotRecords)?;
+    let [.., l0, l1] = *head;
+    Ok(usize::from(u16::from_be_bytes([l0, l1])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MESSAGE: &[u8] = b"\0\0\x81\x80\0\x01\0\x01\0\x01\0\x01\x01a\x02fr\0\0\x01\0\x01\
+        \xc0\x0c\0\x01\0\x01\0\0\x01\x2c\0\x04\xc0\0\x02\x01\
+        \x02ns\xc0\x0e\0\x01\0\x01\0\0\0\x0a\0\x04\xc0\0\x02\x02\
+        \0\0\x29\x04\xd0\0\0\0\0\0\0";
+
+    #[test]
+    fn sections_are_cut_and_aged() {
+        let records = Records::cut(MESSAGE, ResponseCode::NoError).unwrap();
+        assert_eq!((records.answers(), records.authorities()), (1, 1));
+        let mut bytes = b"in front".to_vec();
+        records.write(&mut bytes, |ttl_s| ttl_s.saturating_sub(20));
+        assert_eq!(
+            bytes,
+            b"in front\xc0\x0c\0\x01\0\x01\0\0\x01\x18\0\x04\xc0\0\x02\x01\
+            \x02ns\xc0\x0e\0\x01\0\x01\0\0\0\0\0\x04\xc0\0\x02\x02"
+        );
+    }
+
+    #[test]
+    fn every_cut_off_message_is_refused() {
+        let whole = MESSAGE.len() - 11;
+        for end in 0..whole {
+            assert_eq!(Records::cut(&MESSAGE[..end], ResponseCode::NoError), Err(NotRecords), "{end}");
+        }
+        assert!(Records::cut(&MESSAGE[..whole], ResponseCode::NoError).is_ok());
+    }
+}
