@@ -1,0 +1,186 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use model::{DeviceName, Mac, ProfileName, RoomName, Verdict};
+
+/// Préau: the box of a school. Content filter, access log, and what a lesson needs.
+#[derive(Debug, Parser)]
+#[command(version, about, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What `preau` can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the box. Without a configuration file: on loopback, with no privileges and no change to the machine.
+    Run(RunOptions),
+    /// Check a configuration file: every mistake with its line and column; exit status 1 if there is one.
+    Check {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Compile and query the lists of sites.
+    #[command(subcommand)]
+    Blocklist(BlocklistCommand),
+    /// The school's registered devices.
+    #[command(subcommand)]
+    Device(DeviceCommand),
+    /// The access log.
+    #[command(subcommand)]
+    Journal(JournalCommand),
+    /// The firewall's ruleset.
+    #[command(subcommand)]
+    Firewall(FirewallCommand),
+}
+
+/// Options of `preau run`.
+#[derive(Debug, Args)]
+pub struct RunOptions {
+    /// The configuration file; without it, the embedded default.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[command(flatten)]
+    pub data: DataFolder,
+    /// Remove the firewall's table on a clean stop. Without this option it stays, and the network stays closed.
+    #[arg(long)]
+    pub remove_firewall_on_stop: bool,
+}
+
+/// Where the box keeps its state.
+#[derive(Debug, Args)]
+pub struct DataFolder {
+    /// The data folder; without it, `preau` in the user's state folder.
+    #[arg(long = "data", value_name = "DIR")]
+    pub path: Option<PathBuf>,
+}
+
+/// Subcommands of `preau blocklist`.
+#[derive(Debug, Subcommand)]
+pub enum BlocklistCommand {
+    /// Compile a UT1 folder or archive into an index.
+    Build {
+        /// The folder or the .tar.gz with `<category>/domains`, `<category>/urls` and so on.
+        source: PathBuf,
+        /// The index to write; replaced in one step, and only by a whole one.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Print, for each argument: the argument, the categories, and the list line that matched, between tabs.
+    Lookup {
+        /// The compiled index.
+        #[arg(long, value_name = "FILE")]
+        index: PathBuf,
+        /// Host names, IPv4 addresses or URLs.
+        #[arg(required = true, value_name = "NAME_OR_URL")]
+        arguments: Vec<String>,
+    },
+}
+
+/// Subcommands of `preau device`.
+#[derive(Debug, Subcommand)]
+pub enum DeviceCommand {
+    /// Register a device, or change what its hardware address stands for.
+    Add {
+        /// The hardware address, as in 02:00:00:00:00:11.
+        mac: Mac,
+        /// What people call it, as on its sticker.
+        #[arg(long)]
+        name: DeviceName,
+        /// The room where it stands.
+        #[arg(long)]
+        room: Option<RoomName>,
+        /// The filter profile.
+        #[arg(long)]
+        profile: ProfileName,
+        /// The configuration file whose profiles count; without it, the embedded default.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        data: DataFolder,
+    },
+    /// List the registered devices.
+    List {
+        #[command(flatten)]
+        data: DataFolder,
+    },
+    /// Forget a device: from then on it is an unknown one.
+    Remove {
+        /// The hardware address.
+        mac: Mac,
+        #[command(flatten)]
+        data: DataFolder,
+    },
+}
+
+/// Subcommands of `preau journal`.
+#[derive(Debug, Subcommand)]
+pub enum JournalCommand {
+    /// Print the records that fit every given option, oldest first.
+    Search(SearchArguments),
+}
+
+/// Options of `preau journal search`.
+#[derive(Debug, Args)]
+pub struct SearchArguments {
+    #[command(flatten)]
+    pub data: DataFolder,
+    /// From this time on: RFC 3339, `2026-11-23` or `2026-11-23 09:30` in the time zone of the school.
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// Before this time.
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+    /// Of this device, by name or hardware address.
+    #[arg(long)]
+    pub device: Option<String>,
+    /// For this host or a host under it.
+    #[arg(long)]
+    pub host: Option<String>,
+    /// Of this verdict.
+    #[arg(long, value_parser = parse_verdict)]
+    pub verdict: Option<Verdict>,
+    /// One JSON object a line instead of a table.
+    #[arg(long)]
+    pub json: bool,
+    /// The configuration file that names the school's time zone; without it, Europe/Paris.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Subcommands of `preau firewall`.
+#[derive(Debug, Subcommand)]
+pub enum FirewallCommand {
+    /// Print the ruleset that `preau run` would load. Changes nothing.
+    Show {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Take the box's table out of the kernel. The school's network is then no longer filtered by this machine.
+    Remove,
+}
+
+fn parse_verdict(text: &str) -> Result<Verdict, String> {
+    [Verdict::Permit, Verdict::Refuse]
+        .into_iter()
+        .find(|verdict| verdict.as_str() == text)
+        .ok_or_else(|| "a verdict is `permit` or `refuse`".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

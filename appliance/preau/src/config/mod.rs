@@ -1,0 +1,149 @@
+//! The configuration: one TOML file, strict, every mistake reported at once with its place.
+//!
+//! The file is read by [`v1`] into [`Config`], whose values cannot be wrong any more. Without a file the
+//! embedded `default.toml` is read the same way: a box on loopback that changes nothing on its machine.
+
+mod report;
+mod section;
+mod v1;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use jiff::tz::TimeZone;
+use model::{DomainName, Uai};
+use policy::Profile;
+
+pub use report::{ConfigError, Problem};
+
+const EMBEDDED: &str = include_str!("default.toml");
+
+/// A whole, valid configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The school.
+    pub school: School,
+    /// The school's network and its line; `None`: loopback only, no change to the machine.
+    pub network: Option<Network>,
+    /// The DNS door.
+    pub dns: Dns,
+    /// The TLS and HTTP doors.
+    pub gate: Gate,
+    /// The box's own pages.
+    pub portal: Portal,
+    /// The compiled list; `None`: `lists.idx` in the data folder.
+    pub list_index: Option<PathBuf>,
+    /// The filter profiles, the one of unknown devices among them.
+    pub profiles: Vec<Profile>,
+}
+
+/// The school, as pages and records name it.
+#[derive(Clone, Debug)]
+pub struct School {
+    /// What people call it.
+    pub name: String,
+    /// Its national identifier.
+    pub uai: Option<Uai>,
+    /// Where days begin.
+    pub timezone: TimeZone,
+}
+
+/// The two network ports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// The interface towards the school.
+    pub lan_interface: String,
+    /// The school's IPv4 network and the box's address in it.
+    pub ipv4: Side<Ipv4Net, Ipv4Addr>,
+    /// The same for IPv6; `None`: IPv6 is closed.
+    pub ipv6: Option<Side<Ipv6Net, Ipv6Addr>>,
+    /// The interface towards the Internet line.
+    pub wan_interface: String,
+    /// Whether the line carries IPv6.
+    pub wan_ipv6: bool,
+}
+
+/// A network of the school and the box's address in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Side<N, A> {
+    /// The network.
+    pub network: N,
+    /// The box's address, inside `network`.
+    pub address: A,
+}
+
+/// The DNS door.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dns {
+    /// The port, UDP and TCP.
+    pub port: u16,
+    /// Where permitted names are asked for; empty: the resolvers that the system names.
+    pub upstreams: Vec<Upstream>,
+}
+
+/// A resolver that the box asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// Its address.
+    pub address: IpAddr,
+    /// Its port: 53, or 853 with `tls_name`.
+    pub port: u16,
+    /// With a name, the box speaks DNS over TLS (RFC 7858) and checks the certificate for that name.
+    pub tls_name: Option<DomainName>,
+    /// A PEM file with the authority that signed the certificate, where it is not a public one.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// The TLS and HTTP doors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gate {
+    /// Where redirected TLS connections arrive.
+    pub tls_port: u16,
+    /// Where redirected HTTP connections arrive.
+    pub http_port: u16,
+    /// The explicit proxy.
+    pub proxy_port: u16,
+    /// Private networks beyond the line that the gate may dial: the commune's own servers.
+    pub private_networks: Vec<IpNet>,
+}
+
+/// The box's own pages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Portal {
+    /// The name under which the school's network finds them.
+    pub name: DomainName,
+    /// The port on 127.0.0.1.
+    pub port: u16,
+}
+
+impl Config {
+    /// Reads the configuration file at `path`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every mistake in it.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        Self::parse(&text).map_err(|problems| ConfigError::Wrong { path: path.to_owned(), problems })
+    }
+
+    /// Reads `path`, or the embedded default where there is no path.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every mistake in it.
+    pub fn load_or_default(path: Option<&Path>) -> Result<Self, ConfigError> {
+        match path {
+            Some(path) => Self::load(path),
+            None => Self::parse(EMBEDDED)
+                .map_err(|problems| ConfigError::Wrong { path: "default.toml".into(), problems }),
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, Vec<Problem>> {
+        v1::read(text)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! The filter profiles that a school starts with.
+
+use model::UnknownDevice;
+use policy::Profile;
+
+/// Refused to everybody: against the law, dangerous, or a way around the filter.
+const REFUSED_TO_ALL: &[&str] = &[
+    "adult",
+    "agressif",
+    "cryptojacking",
+    "dangerous_material",
+    "ddos",
+    "dialer",
+    "doh",
+    "drogue",
+    "gambling",
+    "hacking",
+    "malware",
+    "mixed_adult",
+    "phishing",
+    "redirector",
+    "residential-proxies",
+    "sect",
+    "stalkerware",
+    "vpn",
+    "warez",
+];
+
+/// Refused to pupils beyond that: not for their age, or not for a lesson.
+const REFUSED_TO_PUPILS: &[&str] = &[
+    "arjel",
+    "chat",
+    "dating",
+    "fakenews",
+    "lingerie",
+    "remote-control",
+    "social_networks",
+    "tricheur",
+];
+
+/// The profiles of the design, by name, and whether they are for pupils.
+const PROFILES: &[(&str, bool)] = &[
+    ("maternelle", true),
+    ("elementaire", true),
+    ("adulte", false),
+    ("projecteur", true),
+    ("invite", true),
+    (UnknownDevice::PROFILE, true),
+];
+
+/// Every built-in profile. A device that nobody registered is treated as a pupil's.
+pub fn default_profiles() -> Vec<Profile> {
+    PROFILES.iter().filter_map(|&(name, is_for_pupils)| build(name, is_for_pupils)).collect()
+}
+
+/// `None` only for a name or category that does not parse: a test builds them all.
+fn build(name: &str, is_for_pupils: bool) -> Option<Profile> {
+    let beyond = if is_for_pupils { REFUSED_TO_PUPILS } else { &[] };
+    let refused = REFUSED_TO_ALL.iter().chain(beyond).map(|text| text.parse().ok()).collect::<Option<_>>()?;
+    Some(Profile { name: name.parse().ok()?, refused })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_profile_is_there_and_whole() {
+        let profiles = default_profiles();
+        assert_eq!(profiles.len(), PROFILES.len());
+        for (profile, &(name, is_for_pupils)) in profiles.iter().zip(PROFILES) {
+            let beyond = if is_for_pupils { REFUSED_TO_PUPILS.len() } else { 0 };
+            assert_eq!((profile.name.as_str(), profile.refused.len()), (name, REFUSED_TO_ALL.len() + beyond));
+        }
+    }
+}

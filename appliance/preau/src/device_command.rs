@@ -1,0 +1,60 @@
+//! `preau device`.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use model::{Device, Mac, RoomName};
+use store::{Added, Store};
+
+use crate::config::Config;
+use crate::data_folder;
+
+/// Registers `device`, whose profile must be one of `config`'s.
+pub fn add(data: &Path, config: &Config, device: &Device) -> anyhow::Result<ExitCode> {
+    if !config.profiles.iter().any(|profile| profile.name == device.profile) {
+        let known = config.profiles.iter().map(|profile| profile.name.as_str()).collect::<Vec<_>>().join(", ");
+        bail!("there is no profile `{}`; known: {known}", device.profile);
+    }
+    let mut store = open(data)?;
+    let mut out = std::io::stdout().lock();
+    match store.add_device(device)? {
+        Added::New => writeln!(out, "registered {} as {}", device.mac, describe(device))?,
+        Added::Replaced(before) => {
+            writeln!(out, "{} was {}, is now {}", device.mac, describe(&before), describe(device))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Lists the registered devices, by name.
+pub fn list(data: &Path) -> anyhow::Result<ExitCode> {
+    let mut out = std::io::stdout().lock();
+    for device in open(data)?.devices()? {
+        let room = device.room.as_ref().map_or("-", RoomName::as_str);
+        writeln!(out, "{}\t{}\t{room}\t{}", device.mac, device.name, device.profile)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Forgets a device.
+pub fn remove(data: &Path, mac: Mac) -> anyhow::Result<ExitCode> {
+    match open(data)?.remove_device(mac)? {
+        Some(device) => writeln!(std::io::stdout(), "forgot {mac}, which was {}", describe(&device))?,
+        None => bail!("{mac} is not registered"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn open(data: &Path) -> anyhow::Result<Store> {
+    std::fs::create_dir_all(data).with_context(|| format!("cannot make the data folder {}", data.display()))?;
+    Ok(Store::open(&data.join(data_folder::STATE_FILE))?)
+}
+
+fn describe(device: &Device) -> String {
+    match &device.room {
+        Some(room) => format!("{} in {room}, profile {}", device.name, device.profile),
+        None => format!("{}, profile {}", device.name, device.profile),
+    }
+}
