@@ -2,5 +2,6 @@
 //!
 //! Invariant: pure. Bytes in, values out; no input panics, and no input costs more than its length.
 
+pub mod dns;
 pub mod http;
 pub mod tls;

@@ -161,7 +161,8 @@ fn read_additionals(mut rest: &[u8], count: u16) -> Option<Option<Edns>> {
     let mut edns = None;
     for _ in 0..count {
         let (name, after_name) = WireName::read(rest)?;
-        let (&[k0, k1, c0, c1, _, version, d0, _, l0, l1], after_head) = after_name.split_first_chunk::<10>()?;
+        let (&[k0, k1, c0, c1, _, version, d0, _, l0, l1], after_head) =
+            after_name.split_first_chunk::<10>()?;
         let (data, after_data) = after_head.split_at_checked(usize::from(u16::from_be_bytes([l0, l1])))?;
         rest = after_data;
         if RecordType(u16::from_be_bytes([k0, k1])) != RecordType::OPT {

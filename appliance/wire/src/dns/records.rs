@@ -114,7 +114,8 @@ fn skip_name(message: &[u8], mut at: usize) -> Result<usize, NotRecords> {
 
 /// The length of the data of the record whose name ends at `at`.
 fn data_bytes(message: &[u8], at: usize) -> Result<usize, NotRecords> {
-    let head = message.get(at..).and_then(|rest| rest.first_chunk::<RECORD_HEAD_BYTES>()).ok_or(NotRecords)?;
+    let head =
+        message.get(at..).and_then(|rest| rest.first_chunk::<RECORD_HEAD_BYTES>()).ok_or(NotRecords)?;
     let [.., l0, l1] = *head;
     Ok(usize::from(u16::from_be_bytes([l0, l1])))
 }

@@ -180,3 +180,178 @@ fn shorten(text: &str, bytes_max: usize) -> &str {
 fn pointer_to(at: usize) -> [u8; 2] {
     (0xc000 | u16::try_from(at).unwrap_or(0)).to_be_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use hickory_proto::op::{Edns, Message, Query as Asked, ResponseCode as Code};
+    use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
+    use hickory_proto::rr::{Name, RecordType as Kind};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn ask(name: &str, kind: Kind, edns_bytes: Option<u16>) -> Vec<u8> {
+        let mut message = Message::query();
+        message.metadata.recursion_desired = true;
+        message.add_query(Asked::query(Name::from_ascii(name).unwrap(), kind));
+        if let Some(bytes_max) = edns_bytes {
+            let mut edns = Edns::new();
+            edns.set_max_payload(bytes_max).set_dnssec_ok(true);
+            message.set_edns(edns);
+        }
+        message.to_vec().unwrap()
+    }
+
+    fn parse(bytes: &[u8]) -> Message {
+        Message::from_vec(bytes).unwrap()
+    }
+
+    fn error_text(message: &Message) -> Option<Vec<u8>> {
+        let option = message.edns.as_ref()?.option(EdnsCode::from(15))?;
+        let EdnsOption::Unknown(15, data) = option else { panic!("{option:?}") };
+        Some(data.clone())
+    }
+
+    #[test]
+    fn an_address_with_its_reason() {
+        let packet = ask("WwW.bet365.com.", Kind::A, Some(1400));
+        let query = Query::read(&packet).unwrap();
+        let mut bytes = b"left over".to_vec();
+        let error = ExtendedError { code: ExtendedError::BLOCKED, text: "Préau : catégorie gambling" };
+        Reply::to(&query, &mut bytes).answer(RecordType::A, 5, &[192, 0, 2, 1]).finish(
+            ResponseCode::NoError,
+            1232,
+            Some(error),
+        );
+        let reply = parse(&bytes);
+        assert_eq!(reply.metadata.id, query.header.id);
+        assert!(reply.metadata.recursion_available && reply.metadata.recursion_desired);
+        assert!(!reply.metadata.authoritative && !reply.metadata.truncation);
+        assert!(reply.queries[0].name().eq_case(&Name::from_ascii("WwW.bet365.com.").unwrap()));
+        assert_eq!(reply.answers[0].to_string(), "WwW.bet365.com. 5 IN A 192.0.2.1");
+        assert!(reply.edns.as_ref().unwrap().flags().dnssec_ok);
+        assert_eq!(error_text(&reply).unwrap(), ["\0\u{f}", error.text].concat().as_bytes());
+    }
+
+    #[test]
+    fn no_data_can_be_cached_for_its_time() {
+        let packet = ask("www.preau.lan.", Kind::HTTPS, None);
+        let query = Query::read(&packet).unwrap();
+        let mut bytes = Vec::new();
+        Reply::to(&query, &mut bytes).authoritative().start_of_authority(b"\x03lan\0".len(), 5).finish(
+            ResponseCode::NxDomain,
+            512,
+            Some(ExtendedError { code: 15, text: "needs EDNS" }),
+        );
+        let reply = parse(&bytes);
+        assert_eq!(reply.metadata.response_code, Code::NXDomain);
+        assert!(reply.metadata.authoritative && reply.edns.is_none() && reply.answers.is_empty());
+        assert_eq!(
+            reply.authorities[0].to_string(),
+            "lan. 5 IN SOA preau.lan. nobody.invalid. 1 3600 1200 604800 5"
+        );
+    }
+
+    #[test]
+    fn what_is_too_long_is_truncated_to_its_question() {
+        let packet = ask("example.fr.", Kind::TXT, None);
+        let query = Query::read(&packet).unwrap();
+        let mut bytes = Vec::new();
+        let long = Reply::to(&query, &mut bytes).answer(RecordType(16), 60, &[7; 600]);
+        long.finish(ResponseCode::NoError, query.udp_bytes_max(1232), None);
+        let reply = parse(&bytes);
+        assert!(reply.metadata.truncation);
+        assert_eq!((reply.queries.len(), reply.answers.len()), (1, 0));
+    }
+
+    #[test]
+    fn an_unknown_edns_version_is_named() {
+        let packet = ask("example.fr.", Kind::A, Some(512));
+        let query = Query::read(&packet).unwrap();
+        let mut bytes = Vec::new();
+        Reply::to(&query, &mut bytes).finish(ResponseCode::BadVers, 512, None);
+        // Number 16 is BADVERS here and BADSIG elsewhere.
+        assert_eq!(u16::from(parse(&bytes).metadata.response_code), 16);
+    }
+
+    #[test]
+    fn an_error_text_is_cut_at_a_character() {
+        let packet = ask("example.fr.", Kind::A, Some(512));
+        let query = Query::read(&packet).unwrap();
+        let text = "é".repeat(400);
+        for limit in [60_u16, 61, 62, 512, 1232] {
+            let mut bytes = Vec::new();
+            let error = ExtendedError { code: 15, text: &text };
+            Reply::to(&query, &mut bytes).finish(ResponseCode::NoError, limit, Some(error));
+            assert!(bytes.len() <= usize::from(limit), "{limit}");
+            let data = error_text(&parse(&bytes)).unwrap();
+            let text = std::str::from_utf8(&data[2..]).unwrap();
+            assert!(text.len() <= TEXT_BYTES_MAX && text.chars().all(|c| c == 'é'));
+        }
+    }
+
+    #[test]
+    fn an_objection_repeats_the_id() {
+        let mut bytes = Vec::new();
+        let packet = b"\x12\x34\x28\x00\0\0\0\0\0\0\0\0";
+        let Err(super::super::Objection::Answer { header, question, code }) = Query::read(packet) else {
+            panic!("an objection");
+        };
+        write_objection(header, question, code, &mut bytes);
+        assert_eq!(bytes, b"\x12\x34\xa8\x84\0\0\0\0\0\0\0\0");
+    }
+
+    proptest! {
+        #[test]
+        fn reads_what_a_full_library_writes(
+            labels in proptest::collection::vec("[a-zA-Z_][a-zA-Z0-9_]{0,20}", 1..6),
+            kind in any::<u16>().prop_filter("OPT is no question", |kind| *kind != 41),
+            edns in proptest::option::of(0_u16..),
+        ) {
+            let name = labels.join(".") + ".";
+            let packet = ask(&name, Kind::from(kind), edns);
+            let query = Query::read(&packet).unwrap();
+            prop_assert_eq!(query.question.kind, RecordType(kind));
+            prop_assert_eq!(query.edns.is_some(), edns.is_some());
+            if let Ok(domain) = query.question.name.to_domain() {
+                prop_assert_eq!(domain.as_str().to_owned() + ".", name.to_ascii_lowercase());
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+            let _ = Query::read(&bytes);
+            drop(Records::cut(&bytes, ResponseCode::NoError));
+        }
+
+        #[test]
+        fn a_damaged_query_never_panics(at in 0_usize..64, byte in any::<u8>(), end in 0_usize..64) {
+            let mut packet = ask("www.example.fr.", Kind::A, Some(1232));
+            let length = packet.len();
+            packet[at % length] = byte;
+            let _ = Query::read(&packet);
+            let _ = Query::read(&packet[..end.min(length)]);
+        }
+
+        #[test]
+        fn kept_records_come_out_as_they_went_in(addresses in 1_u8..40, ttl_s in 1_u32..100_000) {
+            let packet = ask("www.Example.fr.", Kind::A, Some(1232));
+            let query = Query::read(&packet).unwrap();
+            let mut first = Vec::new();
+            let reply = (0..addresses).fold(Reply::to(&query, &mut first), |reply, n| {
+                reply.answer(RecordType::A, ttl_s, &[192, 0, 2, n])
+            });
+            reply.start_of_authority(4, ttl_s).finish(ResponseCode::NoError, u16::MAX, None);
+            let records = Records::cut(&first, ResponseCode::NoError).unwrap();
+            let mut second = Vec::new();
+            Reply::to(&query, &mut second).records(&records, |ttl_s| ttl_s - 1).finish(
+                records.code(),
+                u16::MAX,
+                None,
+            );
+            let (first, second) = (parse(&first), parse(&second));
+            prop_assert_eq!(&first.answers, &second.answers);
+            prop_assert!(second.all_sections().all(|record| record.ttl == ttl_s - 1));
+        }
+    }
+}
