@@ -1,1 +1,21 @@
-//! Fuzz targets and their corpus replay.
+//! Fuzz targets: one for each reader of bytes that Préau does not control.
+//!
+//! A target is a function that must not panic, whatever it is given, and that checks the laws of its reader
+//! with assertions. `cargo test -p fuzz` replays every file of `corpus/<target>/` and variants of it;
+//! `cargo fuzz run <target> --features libfuzzer` looks for new ones. What it finds goes into the corpus.
+//!
+//! A new target is a module here, a line in [`TARGETS`], a file in `fuzz_targets/` with its `[[bin]]`, and a
+//! first corpus.
+
+pub mod client_hello;
+pub mod dns_query;
+pub mod http_head;
+
+/// A target: takes one input.
+pub type Target = fn(&[u8]);
+
+/// All targets by their names, which are also those of their corpus directories.
+pub const TARGETS: &[(&str, Target)] = &[("client_hello", client_hello::run), ("dns_query", dns_query::run), ("http_head", http_head::run)];
+
+#[cfg(test)]
+mod replay;
