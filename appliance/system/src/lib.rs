@@ -1,1 +1,27 @@
 //! The operating system: files, clock, neighbours, nftables.
+//!
+//! The pure rooms name what they need of the world as ports; this room fills them. Each module touches one
+//! outside thing:
+//!
+//! | module | outside thing | port |
+//! |---|---|---|
+//! | [`addresses`] | the addresses of the box's interfaces | |
+//! | [`clock`] | the kernel's clock, and whether a time server disciplines it | `access::Clock` |
+//! | [`directories`] | where a user's data lives | |
+//! | [`limits`] | the process's resource limits | |
+//! | [`neighbours`] | the kernel's neighbour table, by netlink | `access::Neighbours` |
+//! | [`nft`] | table `inet preau`, by the program nft | |
+//! | [`sockets`] | listening sockets | |
+//! | [`upstreams`] | the resolvers that the system uses | |
+//!
+//! Invariant: the only room that runs programs, and the only one that reads the clock. It never reads the
+//! environment: what it needs of it is an argument.
+
+pub mod addresses;
+pub mod clock;
+pub mod directories;
+pub mod limits;
+pub mod neighbours;
+pub mod nft;
+pub mod sockets;
+pub mod upstreams;

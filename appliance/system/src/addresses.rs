@@ -1,0 +1,39 @@
+//! The box's own addresses.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::IpAddr;
+
+use nix::ifaddrs::getifaddrs;
+
+/// The addresses of all interfaces at this moment, loopback and link-local ones included.
+///
+/// The gate refuses to dial them: a client that asks for the box by another name would otherwise make the box
+/// talk to itself until it runs out of descriptors.
+///
+/// # Errors
+/// The kernel's error.
+pub fn own_addresses() -> io::Result<BTreeSet<IpAddr>> {
+    let entries = getifaddrs()?;
+    Ok(entries
+        .filter_map(|entry| {
+            let address = entry.address?;
+            let ipv4 = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
+            ipv4.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))
+        })
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn loopback_is_ours_and_documentation_is_not() {
+        let addresses = own_addresses().unwrap();
+        assert!(addresses.contains(&IpAddr::V4(Ipv4Addr::LOCALHOST)));
+        assert!(!addresses.contains(&IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))));
+    }
+}
