@@ -1,1 +1,22 @@
-//! Pages for people.
+//! Pages for people: what a refused, closed or unreachable site shows, and the box's own pages.
+//!
+//! A page is a plain view over values of the model and a template beside it; it renders to text without HTTP,
+//! so any door can show it. The portal's own server is the only place with actix types, and no type of it
+//! leaves this room.
+//!
+//! Invariant: a page asks nothing of any other host, runs no script, and shows nothing unescaped: host names
+//! come from whoever sits at the keyboard.
+
+mod client;
+mod language;
+pub mod pages;
+mod server;
+mod status;
+mod texts;
+
+pub use language::Language;
+pub use server::{PortalHandle, Settings, SpawnError, spawn};
+pub use status::{
+    Firewall, Health, ListOrigin, ListStatus, Listener, Service, Status, StatusSource, Trial, TrialKind,
+    Upstream,
+};

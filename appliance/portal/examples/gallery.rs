@@ -1,0 +1,134 @@
+//! Writes the pages to a folder, to be looked at in a browser:
+//! `cargo run -p portal --example gallery -- target/pages`.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::{env, fs, io};
+
+use model::{ClockQuality, Device, Fault, Host, Reason, Subject, Timestamp, UnknownDevice};
+use portal::pages::{Cause, Closed, Home, Notice, Place, Refusal, Unreachable};
+use portal::{
+    Firewall, Health, Language, ListOrigin, ListStatus, Listener, Service, Status, Trial, TrialKind, Upstream,
+};
+
+type Error = Box<dyn std::error::Error>;
+
+fn main() -> Result<(), Error> {
+    let folder = env::args().nth(1).ok_or("usage: gallery FOLDER")?;
+    fs::create_dir_all(&folder)?;
+    for language in [Language::French, Language::English] {
+        let write = |name: &str, html: String| -> io::Result<()> {
+            fs::write(Path::new(&folder).join(format!("{name}.{}.html", language.tag())), html)
+        };
+        write_refusals(language, &write)?;
+        write_others(language, &write)?;
+        write_homes(language, &write)?;
+    }
+    Ok(())
+}
+
+type Write<'a> = &'a dyn Fn(&str, String) -> io::Result<()>;
+
+fn place() -> Place {
+    Place {
+        school: "École élémentaire Jean-Jaurès".to_owned(),
+        helpdesk: Some("01 23 45 67 89".to_owned()),
+        portal_url: Some("http://preau.lan/".to_owned()),
+    }
+}
+
+fn device() -> Result<Subject, Error> {
+    Ok(Subject::Device(Arc::new(Device {
+        mac: "02:00:00:00:00:11".parse()?,
+        name: "CM2-04".parse()?,
+        room: Some("CM2".parse()?),
+        profile: "elementaire".parse()?,
+    })))
+}
+
+fn unknown() -> Result<Subject, Error> {
+    let mac = Some("02:00:00:00:00:99".parse()?);
+    Ok(Subject::Unknown(UnknownDevice { mac, address: "10.77.0.99".parse()? }))
+}
+
+fn write_refusals(language: Language, write: Write<'_>) -> Result<(), Error> {
+    let (place, device, unknown) = (place(), device()?, unknown()?);
+    let listed = Reason::Listed { category: "gambling".parse()?, entry: "poker.example".into() };
+    let host = Host::parse("www.poker.example")?;
+    let page = Refusal { place: &place, subject: &device, host: Some(&host), reason: &listed };
+    write("refusal", page.render(language))?;
+    let long = Host::parse(&format!("{}.jeux-en-ligne.example", ["tres-long-nom-de-site"; 9].join(".")))?;
+    let page = Refusal { place: &place, subject: &unknown, host: Some(&long), reason: &listed };
+    write("refusal-long", page.render(language))?;
+    let host = Host::parse("203.0.113.7")?;
+    let reason = Reason::Fault(Fault::AddressLiteral);
+    let page = Refusal { place: &place, subject: &unknown, host: Some(&host), reason: &reason };
+    write("refusal-fault", page.render(language))?;
+    Ok(())
+}
+
+fn write_others(language: Language, write: Write<'_>) -> Result<(), Error> {
+    let place = place();
+    let host = Host::parse("www.musée.example")?;
+    write("closed", Closed { place: &place, host: Some(&host) }.render(language))?;
+    for cause in [Cause::NoAddress, Cause::NoAnswer, Cause::NoResolver, Cause::Inward] {
+        let page = Unreachable { place: &place, host: &host, cause };
+        write(&format!("unreachable-{cause:?}"), page.render(language))?;
+    }
+    write("not-found", Notice::NotFound.render(&place, language))?;
+    Ok(())
+}
+
+fn write_homes(language: Language, write: Write<'_>) -> Result<(), Error> {
+    let (place, device, unknown) = (place(), device()?, unknown()?);
+    let good = status()?;
+    let mut first = good.clone();
+    first.list.origin = ListOrigin::Embedded;
+    first.list.entries = 27;
+    first.list.missing = vec!["dating".parse()?, "sect".parse()?];
+    first.firewall = Firewall::Absent;
+    first.upstreams = vec![Upstream { server: "192.0.2.53".to_owned(), health: Health::Unknown }];
+    let mut closed = good.clone();
+    closed.is_open = false;
+    for (name, status, visitor) in
+        [("home", good, &device), ("home-first", first, &unknown), ("home-closed", closed, &device)]
+    {
+        let client = "10.77.0.11".parse()?;
+        let page = Home { place: &place, status: &status, visitor, client };
+        write(name, page.render(language))?;
+    }
+    Ok(())
+}
+
+fn status() -> Result<Status, Error> {
+    let listener = |service, address: &str| -> Result<Listener, Error> {
+        Ok(Listener { service, address: address.parse()? })
+    };
+    let trial = |kind, command: &str| Trial { kind, command: command.to_owned() };
+    Ok(Status {
+        is_open: true,
+        list: ListStatus {
+            origin: ListOrigin::Built(Some(Timestamp::from_unix_ms(1_786_924_800_000))),
+            entries: 637_941,
+            categories: 66,
+            missing: Vec::new(),
+        },
+        upstreams: vec![Upstream { server: "192.0.2.53".to_owned(), health: Health::Good }],
+        clock: ClockQuality::Synchronised,
+        firewall: Firewall::Applied,
+        listeners: vec![
+            listener(Service::Dns, "10.77.0.1:53")?,
+            listener(Service::Dns, "[fd77::1]:53")?,
+            listener(Service::GateTls, "10.77.0.1:8443")?,
+            listener(Service::GateHttp, "10.77.0.1:8080")?,
+            listener(Service::ExplicitProxy, "10.77.0.1:3128")?,
+            listener(Service::Portal, "10.77.0.1:8000")?,
+        ],
+        trials: vec![
+            trial(TrialKind::Refused, "dig @10.77.0.1 www.poker.example"),
+            trial(TrialKind::Permitted, "curl -x http://10.77.0.1:3128 http://www.education.example/"),
+            trial(TrialKind::Journal, "preau journal search --device CM2-04"),
+        ],
+        version: "0.1.0".to_owned(),
+    })
+}

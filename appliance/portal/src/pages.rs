@@ -1,0 +1,23 @@
+//! The pages, each a view beside its template.
+//!
+//! A page borrows what it shows and renders to a whole HTML document. It knows its HTTP status and its
+//! language, and nothing else of HTTP.
+
+mod closed;
+mod frame;
+mod home;
+mod notice;
+mod refusal;
+mod unreachable;
+
+pub use closed::Closed;
+pub use frame::{CONTENT_SECURITY_POLICY, Place};
+pub use home::Home;
+pub use notice::Notice;
+pub use refusal::Refusal;
+pub use unreachable::{Cause, Unreachable};
+
+#[cfg(test)]
+pub(crate) mod samples;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,258 @@
+//! The portal's home page: the box at a glance.
+
+use std::net::IpAddr;
+
+use askama::Template;
+use model::{ClockQuality, Subject, Timestamp};
+
+use super::Place;
+use super::frame::{Detail, Frame, describe_subject, render};
+use crate::{Firewall, Health, Language, ListOrigin, ListStatus, Service, Status, TrialKind, Upstream};
+
+/// Says whether the web is open, who the visitor is for the box, what works, what listens, what to try.
+#[derive(Clone, Copy, Debug)]
+pub struct Home<'a> {
+    /// Where the page is shown.
+    pub place: &'a Place,
+    /// How the box is.
+    pub status: &'a Status,
+    /// Who looks at the page.
+    pub visitor: &'a Subject,
+    /// From which address.
+    pub client: IpAddr,
+}
+
+#[derive(Template)]
+#[template(path = "home.html")]
+struct View<'a> {
+    frame: Frame<'a>,
+    tone: &'static str,
+    headline: String,
+    lead: String,
+    is_known: bool,
+    register: Option<String>,
+    visitor: Vec<Detail>,
+    checks: Vec<Check>,
+    services: Vec<Detail>,
+    trials: Vec<Detail>,
+    version: &'a str,
+}
+
+/// One thing that a technician looks at first.
+struct Check {
+    name: String,
+    level: Level,
+    word: String,
+    lines: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    Good,
+    Neutral,
+    Warning,
+    Bad,
+}
+
+impl Level {
+    fn class(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Neutral => "neutral",
+            Self::Warning => "warning",
+            Self::Bad => "bad",
+        }
+    }
+
+    fn key(self) -> &'static str {
+        match self {
+            Self::Good => "home-good",
+            Self::Neutral => "home-neutral",
+            Self::Warning => "home-warning",
+            Self::Bad => "home-bad",
+        }
+    }
+
+    fn needs_attention(self) -> bool {
+        matches!(self, Self::Warning | Self::Bad)
+    }
+}
+
+impl Home<'_> {
+    /// The HTTP status of the page.
+    pub const STATUS: u16 = 200;
+
+    /// The whole page.
+    #[must_use]
+    pub fn render(&self, language: Language) -> String {
+        let checks = check_all(language, self.status);
+        let (tone, headline, lead) = if !self.status.is_open {
+            ("bad", "home-closed", "home-closed-lead")
+        } else if checks.iter().any(|check| check.level.needs_attention()) {
+            ("warning", "home-watch", "home-watch-lead")
+        } else {
+            ("good", "home-open", "home-open-lead")
+        };
+        render(&View {
+            frame: Frame::new(self.place, language),
+            tone,
+            headline: language.say(headline),
+            lead: language.say(lead),
+            is_known: matches!(self.visitor, Subject::Device(_)),
+            register: self.register_command(),
+            visitor: self.describe_visitor(language),
+            checks,
+            services: list_services(language, self.status),
+            trials: list_trials(language, self.status),
+            version: &self.status.version,
+        })
+    }
+
+    /// The command that makes an unknown device a known one.
+    fn register_command(&self) -> Option<String> {
+        match self.visitor {
+            Subject::Unknown(unknown) => unknown.mac.map(|mac| {
+                format!("preau device add {mac} --name \"CM2-04\" --room CM2 --profile elementaire")
+            }),
+            Subject::Device(_) => None,
+        }
+    }
+
+    fn describe_visitor(&self, language: Language) -> Vec<Detail> {
+        let mut details = describe_subject(language, self.visitor);
+        details.push(Detail::new(language.say("home-address"), self.client.to_string()));
+        if let Some(mac) = self.visitor.mac() {
+            details.push(Detail::new(language.say("home-mac"), mac.to_string()));
+        }
+        details
+    }
+}
+
+fn check_all(language: Language, status: &Status) -> Vec<Check> {
+    let check = |name: &str, (level, lines): (Level, Vec<String>)| Check {
+        name: language.say(name),
+        level,
+        word: language.say(level.key()),
+        lines,
+    };
+    vec![
+        check("home-journal", check_journal(language, status.is_open)),
+        check("home-list", check_list(language, &status.list)),
+        check("home-upstream", check_upstreams(language, &status.upstreams)),
+        check("home-firewall", check_firewall(language, status.firewall)),
+        check("home-clock", check_clock(language, status.clock)),
+    ]
+}
+
+fn check_journal(language: Language, is_open: bool) -> (Level, Vec<String>) {
+    if is_open {
+        (Level::Good, vec![language.say("home-journal-open")])
+    } else {
+        (Level::Bad, vec![language.say("home-journal-closed")])
+    }
+}
+
+fn check_list(language: Language, list: &ListStatus) -> (Level, Vec<String>) {
+    let entries = language.group_digits(list.entries);
+    let categories = language.group_digits(list.categories);
+    let date = match list.origin {
+        ListOrigin::Built(Some(at)) => format_date(language, at),
+        ListOrigin::Built(None) | ListOrigin::Embedded => None,
+    };
+    let mut variables = vec![("entries", entries.as_str()), ("categories", &categories)];
+    variables.extend(date.as_deref().map(|date| ("date", date)));
+    let (level, key) = match (list.origin, &date) {
+        (ListOrigin::Embedded, _) => (Level::Warning, "home-list-embedded"),
+        (ListOrigin::Built(_), Some(_)) => (Level::Good, "home-list-built"),
+        (ListOrigin::Built(_), None) => (Level::Good, "home-list-undated"),
+    };
+    let mut lines = vec![language.say_with(key, &variables)];
+    if list.missing.is_empty() {
+        return (level, lines);
+    }
+    let missing: Vec<String> = list.missing.iter().map(|category| language.name_category(category)).collect();
+    lines.push(language.say_with("home-list-missing", &[("categories", &missing.join(", "))]));
+    (Level::Warning, lines)
+}
+
+/// The day of a moment, by the clock of Greenwich: a list changes at night, and the hour does not matter.
+fn format_date(language: Language, at: Timestamp) -> Option<String> {
+    let at = jiff::Timestamp::from_millisecond(at.unix_ms()).ok()?;
+    let format = match language {
+        Language::French => "%d/%m/%Y",
+        Language::English => "%Y-%m-%d",
+    };
+    Some(at.strftime(format).to_string())
+}
+
+fn check_upstreams(language: Language, upstreams: &[Upstream]) -> (Level, Vec<String>) {
+    if upstreams.is_empty() {
+        return (Level::Bad, vec![language.say("home-upstream-none")]);
+    }
+    let lines = upstreams.iter().map(|upstream| {
+        let key = match upstream.health {
+            Health::Good => "home-upstream-good",
+            Health::Bad => "home-upstream-bad",
+            Health::Unknown => "home-upstream-unknown",
+        };
+        language.say_with(key, &[("server", &upstream.server)])
+    });
+    let count = |health: Health| upstreams.iter().filter(|upstream| upstream.health == health).count();
+    let level = match (count(Health::Good), count(Health::Bad)) {
+        (0, 0) => Level::Neutral,
+        (_, 0) => Level::Good,
+        (_, bad) if bad == upstreams.len() => Level::Bad,
+        _ => Level::Warning,
+    };
+    (level, lines.collect())
+}
+
+fn check_firewall(language: Language, firewall: Firewall) -> (Level, Vec<String>) {
+    let (level, key) = match firewall {
+        Firewall::Applied => (Level::Good, "home-firewall-applied"),
+        Firewall::Absent => (Level::Neutral, "home-firewall-absent"),
+        Firewall::Failed => (Level::Bad, "home-firewall-failed"),
+    };
+    (level, vec![language.say(key)])
+}
+
+fn check_clock(language: Language, clock: ClockQuality) -> (Level, Vec<String>) {
+    let (level, key) = match clock {
+        ClockQuality::Synchronised => (Level::Good, "home-clock-synchronised"),
+        ClockQuality::Unsynchronised => (Level::Warning, "home-clock-unsynchronised"),
+        ClockQuality::Unset => (Level::Bad, "home-clock-unset"),
+    };
+    (level, vec![language.say(key)])
+}
+
+/// One line a service, with all its addresses.
+fn list_services(language: Language, status: &Status) -> Vec<Detail> {
+    let mut listeners = status.listeners.clone();
+    listeners.sort_by_key(|listener| (listener.service, listener.address));
+    let mut services: Vec<Detail> = Vec::new();
+    for listener in listeners {
+        let name = language.say(match listener.service {
+            Service::Dns => "home-service-dns",
+            Service::GateTls => "home-service-tls",
+            Service::GateHttp => "home-service-http",
+            Service::ExplicitProxy => "home-service-proxy",
+            Service::Portal => "home-service-portal",
+        });
+        let address = listener.address.to_string();
+        match services.last_mut() {
+            Some(last) if last.name == name => last.value = format!("{}, {address}", last.value),
+            _ => services.push(Detail::new(name, address)),
+        }
+    }
+    services
+}
+
+fn list_trials(language: Language, status: &Status) -> Vec<Detail> {
+    let name = |kind: TrialKind| match kind {
+        TrialKind::Refused => "home-trial-refused",
+        TrialKind::Permitted => "home-trial-permitted",
+        TrialKind::Journal => "home-trial-journal",
+    };
+    let trials = status.trials.iter();
+    trials.map(|trial| Detail::new(language.say(name(trial.kind)), trial.command.as_str())).collect()
+}

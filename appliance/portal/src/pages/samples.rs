@@ -1,0 +1,71 @@
+//! One of everything that pages show, for tests.
+
+use std::sync::Arc;
+
+use model::{ClockQuality, Device, Host, Reason, Subject, Timestamp, UnknownDevice};
+
+use super::Place;
+use crate::{
+    Firewall, Health, ListOrigin, ListStatus, Listener, Service, Status, Trial, TrialKind, Upstream,
+};
+
+pub(crate) fn place() -> Place {
+    Place {
+        school: "École Jean-Jaurès".to_owned(),
+        helpdesk: Some("01 23 45 67 89".to_owned()),
+        portal_url: Some("http://preau.lan/".to_owned()),
+    }
+}
+
+pub(crate) fn device() -> Subject {
+    Subject::Device(Arc::new(Device {
+        mac: "02:00:00:00:00:11".parse().unwrap(),
+        name: "CM2-04".parse().unwrap(),
+        room: Some("CM2".parse().unwrap()),
+        profile: "elementaire".parse().unwrap(),
+    }))
+}
+
+pub(crate) fn unknown() -> Subject {
+    let mac = "02:00:00:00:00:99".parse().ok();
+    Subject::Unknown(UnknownDevice { mac, address: "10.77.0.99".parse().unwrap() })
+}
+
+pub(crate) fn listed(category: &str, entry: &str) -> Reason {
+    Reason::Listed { category: category.parse().unwrap(), entry: entry.into() }
+}
+
+pub(crate) fn host(text: &str) -> Host {
+    Host::parse(text).unwrap()
+}
+
+pub(crate) fn status() -> Status {
+    let listener = |service, address: &str| Listener { service, address: address.parse().unwrap() };
+    let trial = |kind, command: &str| Trial { kind, command: command.to_owned() };
+    Status {
+        is_open: true,
+        list: ListStatus {
+            origin: ListOrigin::Built(Some(Timestamp::from_unix_ms(1_786_924_800_000))),
+            entries: 637_941,
+            categories: 66,
+            missing: Vec::new(),
+        },
+        upstreams: vec![Upstream { server: "192.0.2.53".to_owned(), health: Health::Good }],
+        clock: ClockQuality::Synchronised,
+        firewall: Firewall::Applied,
+        listeners: vec![
+            listener(Service::Portal, "10.77.0.1:8000"),
+            listener(Service::Dns, "10.77.0.1:53"),
+            listener(Service::Dns, "[fd77::1]:53"),
+            listener(Service::GateTls, "10.77.0.1:8443"),
+            listener(Service::GateHttp, "10.77.0.1:8080"),
+            listener(Service::ExplicitProxy, "10.77.0.1:3128"),
+        ],
+        trials: vec![
+            trial(TrialKind::Refused, "dig @10.77.0.1 www.poker.example"),
+            trial(TrialKind::Permitted, "curl -x http://10.77.0.1:3128 http://www.education.example/"),
+            trial(TrialKind::Journal, "preau journal search --device CM2-04"),
+        ],
+        version: "0.1.0".to_owned(),
+    }
+}

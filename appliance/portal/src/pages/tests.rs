@@ -1,0 +1,191 @@
+use base64::Engine as _;
+use model::{ClockQuality, Fault, Host, Reason};
+
+use super::frame::STYLE;
+use super::*;
+use crate::{Firewall, Health, Language, ListOrigin, Upstream};
+
+const LANGUAGES: [Language; 2] = [Language::French, Language::English];
+const FAULTS: [Fault; 5] =
+    [Fault::Unnamed, Fault::AddressLiteral, Fault::NotTls, Fault::Malformed, Fault::Port];
+const CAUSES: [Cause; 4] = [Cause::NoAddress, Cause::NoAnswer, Cause::NoResolver, Cause::Inward];
+const NOTICES: [Notice; 3] = [Notice::NotFound, Notice::Misdirected, Notice::Method];
+
+/// Every page in every state that changes its words, with a name for its file.
+fn all_pages(language: Language) -> Vec<(String, String)> {
+    let place = samples::place();
+    let (device, unknown) = (samples::device(), samples::unknown());
+    let (poker, address) = (samples::host("www.poker.example"), samples::host("203.0.113.7"));
+    let listed = samples::listed("gambling", "poker.example");
+    let mut pages = Vec::new();
+    let mut push = |name: &str, html: String| pages.push((format!("{}-{name}", language.tag()), html));
+
+    let refusal = Refusal { place: &place, subject: &device, host: Some(&poker), reason: &listed };
+    push("refusal", refusal.render(language));
+    for fault in FAULTS {
+        let host = (fault == Fault::AddressLiteral).then_some(&address);
+        let reason = Reason::Fault(fault);
+        let refusal = Refusal { place: &place, subject: &unknown, host, reason: &reason };
+        push(&format!("refusal-{}", fault.as_str()), refusal.render(language));
+    }
+    let refusal = Refusal { place: &place, subject: &unknown, host: None, reason: &Reason::NotListed };
+    push("refusal-other", refusal.render(language));
+    push("closed", Closed { place: &place, host: Some(&poker) }.render(language));
+    for cause in CAUSES {
+        let page = Unreachable { place: &place, host: &poker, cause };
+        push(&format!("unreachable-{cause:?}"), page.render(language));
+    }
+    for notice in NOTICES {
+        push(&format!("notice-{notice:?}"), notice.render(&place, language));
+    }
+    for (name, status) in statuses() {
+        for (who, visitor) in [("known", &device), ("unknown", &unknown)] {
+            let client = "10.77.0.11".parse().unwrap();
+            let page = Home { place: &place, status: &status, visitor, client };
+            push(&format!("home-{name}-{who}"), page.render(language));
+        }
+    }
+    pages
+}
+
+fn statuses() -> Vec<(&'static str, crate::Status)> {
+    let upstream = |health| Upstream { server: "192.0.2.53".to_owned(), health };
+    let good = samples::status();
+    let mut first = good.clone();
+    first.list.origin = ListOrigin::Embedded;
+    first.list.missing = vec!["gambling".parse().unwrap(), "commune".parse().unwrap()];
+    first.firewall = Firewall::Absent;
+    first.clock = ClockQuality::Unsynchronised;
+    first.upstreams = vec![upstream(Health::Unknown)];
+    let mut closed = good.clone();
+    closed.is_open = false;
+    closed.list.origin = ListOrigin::Built(None);
+    closed.firewall = Firewall::Failed;
+    closed.clock = ClockQuality::Unset;
+    closed.upstreams = vec![upstream(Health::Bad)];
+    let mut bare = good.clone();
+    bare.upstreams.clear();
+    bare.listeners.clear();
+    bare.trials.clear();
+    vec![("good", good), ("first", first), ("closed", closed), ("bare", bare)]
+}
+
+/// What stands between tags, so that a test reads what a visitor reads.
+fn visible_text(html: &str) -> String {
+    let body = html.split_once("</style>").map_or(html, |(_, body)| body);
+    let mut text = String::new();
+    let mut is_inside = false;
+    for c in body.chars() {
+        match c {
+            '<' => is_inside = true,
+            '>' => {
+                is_inside = false;
+                text.push(' ');
+            }
+            c if !is_inside => text.push(c),
+            _ => {}
+        }
+    }
+    text.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A page that breaks one of these breaks for somebody: a screen reader, a closed network, a hostile name.
+#[test]
+fn every_page_is_whole_and_self_contained() {
+    for language in LANGUAGES {
+        for (name, html) in all_pages(language) {
+            let check = |holds: bool, what: &str| assert!(holds, "{name}: {what}\n{html}");
+            check(html.starts_with("<!doctype html>"), "doctype");
+            check(html.contains(&format!("<html lang=\"{}\">", language.tag())), "language");
+            check(html.contains("name=\"viewport\""), "viewport");
+            check(!html.contains("<title> –"), "title");
+            for once in ["<title>", "<main>", "<h1>", "<header>", "<footer>", "</html>"] {
+                check(html.matches(once).count() == 1, once);
+            }
+            for never in ["<script", "src=", "url(", "@import", "style=\"", "https://", "<img", "<form"] {
+                check(!html.contains(never), never);
+            }
+            let text = visible_text(&html);
+            let prefixes = ["frame-", "refusal-", "closed-", "unreachable-", "notice-", "home-"];
+            for prefix in prefixes {
+                check(!text.contains(prefix), "a key without a text");
+            }
+            check(!text.contains("{$") && !text.contains("{ $"), "a variable without a value");
+        }
+    }
+}
+
+#[test]
+fn the_refusal_names_site_category_line_device_and_whom_to_ask() {
+    let place = samples::place();
+    let page = Refusal {
+        place: &place,
+        subject: &samples::device(),
+        host: Some(&samples::host("www.poker.example")),
+        reason: &samples::listed("gambling", "poker.example"),
+    };
+    insta::assert_snapshot!(visible_text(&page.render(Language::French)));
+}
+
+#[test]
+fn the_closed_page_says_why_whom_to_tell_and_that_it_reopens() {
+    let page = Closed { place: &samples::place(), host: None };
+    insta::assert_snapshot!(visible_text(&page.render(Language::French)));
+}
+
+#[test]
+fn an_unknown_visitor_learns_how_to_be_registered() {
+    let (place, status) = (samples::place(), samples::status());
+    let client = "10.77.0.99".parse().unwrap();
+    let home = Home { place: &place, status: &status, visitor: &samples::unknown(), client };
+    insta::assert_snapshot!(visible_text(&home.render(Language::French)));
+}
+
+#[test]
+fn the_headline_follows_the_worst_of_the_state() {
+    let (place, visitor) = (samples::place(), samples::device());
+    let client = "10.77.0.11".parse().unwrap();
+    let expected = ["Le web est ouvert ", "Le web est ouvert, un point", "Le web est fermé", "un point"];
+    for ((name, status), expected) in statuses().into_iter().zip(expected) {
+        let page = Home { place: &place, status: &status, visitor: &visitor, client };
+        let text = visible_text(&page.render(Language::French));
+        assert!(text.contains(expected), "{name}: {text}");
+    }
+}
+
+#[test]
+fn what_people_choose_is_escaped() {
+    let mut place = samples::place();
+    place.school = "<b>École</b> & \"cie\"".to_owned();
+    place.helpdesk = Some("<script>".to_owned());
+    place.portal_url = Some("\"><script>".to_owned());
+    let subject = model::Subject::Device(std::sync::Arc::new(model::Device {
+        mac: "02:00:00:00:00:11".parse().unwrap(),
+        name: "<img src=x>".parse().unwrap(),
+        room: Some("'><i>".parse().unwrap()),
+        profile: "elementaire".parse().unwrap(),
+    }));
+    let reason = samples::listed("gambling", "<u>line</u>");
+    for language in LANGUAGES {
+        let page = Refusal { place: &place, subject: &subject, host: None, reason: &reason };
+        let html = page.render(language);
+        for never in ["<b>", "<script", "<img", "<i>", "<u>", "\"cie\""] {
+            assert!(!html.contains(never), "{never}\n{html}");
+        }
+    }
+}
+
+#[test]
+fn an_internationalised_name_shows_in_its_own_letters() {
+    let place = samples::place();
+    let host: Host = samples::host("école.example");
+    let page = Unreachable { place: &place, host: &host, cause: Cause::NoAnswer };
+    assert!(page.render(Language::French).contains("école.example (xn--cole-9oa.example)"));
+}
+
+#[test]
+fn the_policy_names_the_style_sheet_by_its_hash() {
+    let digest = ring::digest::digest(&ring::digest::SHA256, STYLE.as_bytes());
+    let hash = base64::engine::general_purpose::STANDARD.encode(digest);
+    assert!(CONTENT_SECURITY_POLICY.contains(&format!("'sha256-{hash}'")), "the hash is now sha256-{hash}");
+}

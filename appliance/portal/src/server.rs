@@ -1,0 +1,214 @@
+//! The portal's own HTTP server, on its own thread.
+
+use std::io;
+use std::net::{IpAddr, TcpListener};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::DefaultHeaders;
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use model::Host;
+
+use crate::client::{find_client, is_own_authority};
+use crate::pages::{CONTENT_SECURITY_POLICY, Home, Notice, Place};
+use crate::{Language, StatusSource};
+
+/// Most connections at once: a school has a few hundred devices, and a page takes a millisecond.
+const CONNECTIONS_MAX: usize = 256;
+/// Longest wait for a whole request head: a browser sends it at once, a slow loris never.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an idle connection is kept for the next page.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// Longest wait for open connections at a stop, in seconds: pages are short.
+const STOP_TIMEOUT_S: u64 = 2;
+/// Threads for blocking work: the pages have none, and actix wants one.
+const BLOCKING_THREADS: usize = 1;
+
+/// What the portal must know of its box.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What every page says of where it is shown.
+    pub place: Place,
+    /// The box's own names and addresses: requests for other hosts are turned away. Loopback addresses and
+    /// `localhost` are always the box's own.
+    pub own_hosts: Vec<Host>,
+}
+
+/// Why the portal did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SpawnError {
+    /// The listener could not be put to use.
+    #[error("the portal's listener cannot be used")]
+    Listen(#[source] io::Error),
+    /// The system gave no thread.
+    #[error("the portal's thread cannot be started")]
+    Thread(#[source] io::Error),
+    /// The thread ended before it served.
+    #[error("the portal's thread ended at once")]
+    Lost,
+}
+
+/// A running portal.
+#[derive(Debug)]
+pub struct PortalHandle {
+    server: ServerHandle,
+    thread: JoinHandle<io::Result<()>>,
+}
+
+impl PortalHandle {
+    /// Whether the portal still serves. A portal that stopped unasked is a fault that somebody should see.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        !self.thread.is_finished()
+    }
+
+    /// Stops accepting, lets open connections finish for two seconds, and waits for the end. Blocks.
+    ///
+    /// # Errors
+    /// What ended the server, when it was not this call.
+    pub fn stop(self) -> io::Result<()> {
+        // The order is given by the call; its future only tells when it is carried out, which the join does too.
+        drop(self.server.stop(true));
+        self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the portal's thread panicked")))
+    }
+}
+
+/// Serves the portal on `listener`, on a thread of its own with its own single-threaded runtime: what happens
+/// to it cannot delay an enforcement point.
+///
+/// # Errors
+/// [`SpawnError`] when the thread or the listener cannot be had.
+pub fn spawn(
+    settings: Settings,
+    listener: TcpListener,
+    source: Arc<dyn StatusSource>,
+) -> Result<PortalHandle, SpawnError> {
+    let (started, handle) = mpsc::channel();
+    let thread = std::thread::Builder::new()
+        .name("portal".to_owned())
+        .spawn(move || actix_web::rt::System::new().block_on(run(settings, listener, source, started)))
+        .map_err(SpawnError::Thread)?;
+    let server = handle.recv().map_err(|_| SpawnError::Lost)?.map_err(SpawnError::Listen)?;
+    Ok(PortalHandle { server, thread })
+}
+
+/// Tells the starter how to stop the server, or why there is none, and serves to the end.
+async fn run(
+    settings: Settings,
+    listener: TcpListener,
+    source: Arc<dyn StatusSource>,
+    started: mpsc::Sender<io::Result<ServerHandle>>,
+) -> io::Result<()> {
+    let (server, answer) = match build(settings, listener, source) {
+        Ok(server) => {
+            let handle = server.handle();
+            (Some(server), Ok(handle))
+        }
+        Err(error) => (None, Err(error)),
+    };
+    // A starter that is gone has nobody left to serve for.
+    match (server, started.send(answer)) {
+        (Some(server), Ok(())) => server.await,
+        _ => Ok(()),
+    }
+}
+
+/// What every request is answered from.
+struct Portal {
+    settings: Settings,
+    source: Arc<dyn StatusSource>,
+}
+
+fn build(settings: Settings, listener: TcpListener, source: Arc<dyn StatusSource>) -> io::Result<Server> {
+    let portal = web::Data::new(Portal { settings, source });
+    let server = HttpServer::new(move || {
+        App::new().app_data(portal.clone()).wrap(security_headers()).default_service(web::to(
+            async |request: HttpRequest, portal: web::Data<Portal>| answer(&request, &portal),
+        ))
+    });
+    let server = server
+        .workers(1)
+        .worker_max_blocking_threads(BLOCKING_THREADS)
+        .max_connections(CONNECTIONS_MAX)
+        .client_request_timeout(REQUEST_TIMEOUT)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(STOP_TIMEOUT_S)
+        .disable_signals()
+        .listen(listener)?;
+    Ok(server.run())
+}
+
+fn security_headers() -> DefaultHeaders {
+    DefaultHeaders::new()
+        .add((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
+        .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .add((header::REFERRER_POLICY, "no-referrer"))
+        .add((header::X_FRAME_OPTIONS, "DENY"))
+        // What a page tells depends on who looks, and changes by the second.
+        .add((header::CACHE_CONTROL, "no-store"))
+}
+
+fn answer(request: &HttpRequest, portal: &Portal) -> HttpResponse {
+    let language = Language::negotiate(find_field(request, &header::ACCEPT_LANGUAGE));
+    let place = &portal.settings.place;
+    if !is_own_authority(find_authority(request), &portal.settings.own_hosts) {
+        // A rebound name learns nothing of the school.
+        return notice(Notice::Misdirected, &Place::nowhere(), language);
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return notice(Notice::Method, place, language);
+    }
+    match (request.path(), request.peer_addr()) {
+        ("/", Some(peer)) => {
+            home(portal, find_client(peer, find_field(request, &header::FORWARDED)), language)
+        }
+        _ => notice(Notice::NotFound, place, language),
+    }
+}
+
+fn home(portal: &Portal, client: IpAddr, language: Language) -> HttpResponse {
+    let place = &portal.settings.place;
+    let (status, visitor) = (portal.source.status(), portal.source.identify(client));
+    let page = Home { place, status: &status, visitor: &visitor, client };
+    respond(Home::STATUS, page.render(language), language)
+}
+
+fn notice(notice: Notice, place: &Place, language: Language) -> HttpResponse {
+    let mut response = respond(notice.status(), notice.render(place, language), language);
+    if notice == Notice::Method {
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    }
+    response
+}
+
+fn respond(status: u16, page: String, language: Language) -> HttpResponse {
+    HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
+        .content_type("text/html; charset=utf-8")
+        .insert_header((header::CONTENT_LANGUAGE, language.tag()))
+        .body(page)
+}
+
+/// The host that a request names: in an absolute target, which counts first (RFC 9112 section 3.2.2), or in
+/// `Host`.
+fn find_authority(request: &HttpRequest) -> &str {
+    match request.uri().authority() {
+        Some(authority) => authority.as_str(),
+        None => find_field(request, &header::HOST).unwrap_or_default(),
+    }
+}
+
+/// The text of a field, where it stands once and is text.
+fn find_field<'r>(request: &'r HttpRequest, name: &HeaderName) -> Option<&'r str> {
+    let mut values = request.headers().get_all(name);
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

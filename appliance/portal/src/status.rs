@@ -1,0 +1,133 @@
+//! What the home page tells about the box.
+
+use std::net::{IpAddr, SocketAddr};
+
+use model::{Category, ClockQuality, Subject, Timestamp};
+
+/// Where the portal learns how the box is. The binary fills it from the other rooms.
+///
+/// Both functions are called on the portal's own thread, once a page; they answer from memory.
+pub trait StatusSource: Send + Sync + 'static {
+    /// How the box is now.
+    fn status(&self) -> Status;
+    /// Who uses this address, as accesses from it are attributed.
+    fn identify(&self, client: IpAddr) -> Subject;
+}
+
+/// The state of a box at one moment.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// Whether the journal takes records, so that the web is open.
+    pub is_open: bool,
+    /// The list in force.
+    pub list: ListStatus,
+    /// The servers that names are asked from.
+    pub upstreams: Vec<Upstream>,
+    /// How far the clock is to be trusted.
+    pub clock: ClockQuality,
+    /// What the firewall does.
+    pub firewall: Firewall,
+    /// What listens where.
+    pub listeners: Vec<Listener>,
+    /// Commands that show the box at work.
+    pub trials: Vec<Trial>,
+    /// The version of this program.
+    pub version: String,
+}
+
+/// The list that decisions follow.
+#[derive(Clone, Debug)]
+pub struct ListStatus {
+    /// Where it comes from.
+    pub origin: ListOrigin,
+    /// How many lines it has.
+    pub entries: u64,
+    /// How many categories they stand in.
+    pub categories: u64,
+    /// Categories that a profile refuses and that this list does not have.
+    pub missing: Vec<Category>,
+}
+
+/// Where a list comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListOrigin {
+    /// The small list inside the program, until a real one is built.
+    Embedded,
+    /// An index built from a source; when, if that is known.
+    Built(Option<Timestamp>),
+}
+
+/// A server that names are asked from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// Its address or name, as the configuration has it.
+    pub server: String,
+    /// Whether it answers.
+    pub health: Health,
+}
+
+/// Whether something answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// It answered last time.
+    Good,
+    /// It did not.
+    Bad,
+    /// It was not asked yet.
+    Unknown,
+}
+
+/// What the firewall does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Firewall {
+    /// The ruleset is applied and was read back.
+    Applied,
+    /// The configuration leaves the kernel alone.
+    Absent,
+    /// It should be applied and is not.
+    Failed,
+}
+
+/// A service and where it listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// What it serves.
+    pub service: Service,
+    /// Where.
+    pub address: SocketAddr,
+}
+
+/// What a listener serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Service {
+    /// Names, on UDP and TCP.
+    Dns,
+    /// Redirected TLS connections.
+    GateTls,
+    /// Redirected HTTP connections.
+    GateHttp,
+    /// The explicit proxy.
+    ExplicitProxy,
+    /// The portal.
+    Portal,
+}
+
+/// A command that shows the box at work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// What it shows.
+    pub kind: TrialKind,
+    /// The command, as typed in a shell.
+    pub command: String,
+}
+
+/// What a trial shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TrialKind {
+    /// A site that is refused.
+    Refused,
+    /// A site that passes.
+    Permitted,
+    /// The log that has both.
+    Journal,
+}

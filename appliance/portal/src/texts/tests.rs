@@ -1,0 +1,111 @@
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use super::*;
+
+/// The categories of UT1, by the names of their folders; aliases lead to these.
+const UT1_CATEGORIES: &str = "adult agressif ai arjel associations_religieuses astrology audio-video bank \
+    bitcoin blog celebrity chat child cleaning cooking cryptojacking dangerous_material dating ddos dialer \
+    doh download drogue dynamic-dns educational_games examen_pix exceptions_liste_bu fakenews filehosting \
+    financial forums gambling games hacking jobsearch lingerie liste_blanche liste_bu malware manga \
+    marketingware mixed_adult mobile-phone phishing press publicite radio reaffected redirector \
+    remote-control residential-proxies sect sexual_education shopping shortener social_networks special \
+    sports stalkerware strict_redirector strong_redirector translation tricheur tricheur_pix update vpn \
+    warez webhosting webmail";
+
+/// Each message of a file with the variables that it needs: `refusal-listed $category`.
+fn signatures(source: &str) -> BTreeSet<String> {
+    let entries = source.lines().filter(|line| !line.starts_with('#'));
+    let mut signatures = BTreeSet::new();
+    for entry in entries.filter(|line| !line.trim().is_empty()) {
+        let (key, text) = entry.split_once(" = ").unwrap_or_else(|| panic!("one message a line: {entry:?}"));
+        let variables: BTreeSet<&str> =
+            text.split('{').skip(1).filter_map(|rest| rest.split('}').next()).map(str::trim).collect();
+        let variables = Vec::from_iter(variables).join(" ");
+        let is_new = signatures.insert(format!("{key} {variables}").trim_end().to_owned());
+        assert!(is_new, "{key} stands twice");
+    }
+    signatures
+}
+
+fn keys(source: &str) -> BTreeSet<String> {
+    signatures(source).iter().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+}
+
+/// Every key that views and templates name.
+fn used_keys(folder: &Path) -> BTreeSet<String> {
+    let mut used = BTreeSet::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            used.append(&mut used_keys(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs" || extension == "html") {
+            let source = fs::read_to_string(&path).unwrap();
+            let prefixes = ["frame-", "refusal-", "closed-", "unreachable-", "notice-", "home-"];
+            used.extend(
+                source
+                    .split('"')
+                    .filter(|text| prefixes.iter().any(|prefix| text.starts_with(prefix)))
+                    .filter(|text| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'))
+                    .filter(|text| !text.ends_with('-'))
+                    .map(str::to_owned),
+            );
+        }
+    }
+    used
+}
+
+#[test]
+fn both_files_are_whole() {
+    for (language, source) in [(Language::French, FRENCH_SOURCE), (Language::English, ENGLISH_SOURCE)] {
+        if let Err((_, errors)) = FluentResource::try_new(source.to_owned()) {
+            panic!("{language:?}: {errors:?}");
+        }
+    }
+}
+
+#[test]
+fn both_languages_say_the_same_messages() {
+    assert_eq!(signatures(FRENCH_SOURCE), signatures(ENGLISH_SOURCE));
+}
+
+#[test]
+fn every_key_in_use_exists_and_every_key_is_in_use() {
+    let known: BTreeSet<String> =
+        keys(FRENCH_SOURCE).into_iter().filter(|key| !key.starts_with("category-")).collect();
+    let used = used_keys(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    assert_eq!(used.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new(), "missing");
+    assert_eq!(known.difference(&used).collect::<Vec<_>>(), Vec::<&String>::new(), "never used");
+}
+
+#[test]
+fn every_category_has_a_label() {
+    let expected: BTreeSet<String> =
+        UT1_CATEGORIES.split_whitespace().map(|name| format!("category-{name}")).collect();
+    let known: BTreeSet<String> =
+        keys(FRENCH_SOURCE).into_iter().filter(|key| key.starts_with("category-")).collect();
+    assert_eq!(known, expected);
+}
+
+#[test]
+fn categories_are_named_in_words() {
+    let check = |language: Language, category: &str, expected: &str| {
+        assert_eq!(language.name_category(&category.parse().unwrap()), expected);
+    };
+    check(Language::French, "gambling", "jeux d’argent (gambling)");
+    check(Language::English, "gambling", "gambling");
+    check(Language::English, "drogue", "drugs (drogue)");
+    check(Language::French, "commune_noire", "commune_noire");
+}
+
+/// French typography: no plain space beside the double punctuation, no typewriter apostrophe.
+#[test]
+fn french_texts_are_well_set() {
+    for line in FRENCH_SOURCE.lines().filter(|line| !line.starts_with('#')) {
+        let Some((key, text)) = line.split_once(" = ") else { continue };
+        for wrong in [" :", " ;", " ?", " !", " »", "« ", "'", "..."] {
+            assert!(!text.contains(wrong), "{key}: {wrong:?} in {text:?}");
+        }
+    }
+}
