@@ -9,6 +9,7 @@
 //! | [`clock`] | the kernel's clock, and whether a time server disciplines it | `access::Clock` |
 //! | [`directories`] | where a user's data lives | |
 //! | [`limits`] | the process's resource limits | |
+//! | [`lists`] | list sources and index files | |
 //! | [`neighbours`] | the kernel's neighbour table, by netlink | `access::Neighbours` |
 //! | [`nft`] | table `inet preau`, by the program nft | |
 //! | [`sockets`] | listening sockets | |
@@ -21,6 +22,7 @@ pub mod addresses;
 pub mod clock;
 pub mod directories;
 pub mod limits;
+pub mod lists;
 pub mod neighbours;
 pub mod nft;
 pub mod sockets;
