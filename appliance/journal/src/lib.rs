@@ -1,63 +1,39 @@
 //! The access log: one record per access, durable within a second, readable after any power cut.
 //!
-//! Invariant: pure. Segments are kept by a [`Storage`]; time is an argument.
+//! [`open`] gives the two ends: a [`Journal`] where doors record from any thread without waiting for the disk,
+//! and a [`Writer`] that one thread drives to make the records durable. [`search`] reads them.
+//!
+//! Invariant: pure. Segments are kept by a [`Storage`]; time is an argument; threads belong to whoever drives
+//! the writer.
+//! Invariant: a record is accepted only when there is room reserved on the disk for it.
 
-use model::{ClockQuality, Closing, Timestamp};
-use policy::{Decided, Permit};
+mod codes;
+mod entry;
+mod fold;
+mod format;
+mod journal;
+mod queue;
+mod reader;
+mod recovery;
+mod search;
+mod segment;
+mod sequence;
+#[cfg(any(test, feature = "simulation"))]
+pub mod simulation;
+mod storage;
+mod writer;
 
-/// The number of a record: they count up by one from 1, over all segments of a box.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Sequence(u64);
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod laws;
 
-/// A decision that the journal's writer has accepted. Enforcement points act on nothing else.
-#[derive(Debug)]
-pub struct Recorded<D> {
-    decision: D,
-    sequence: Sequence,
-}
-
-impl<D> Recorded<D> {
-    /// The decision.
-    pub fn decision(&self) -> &D {
-        &self.decision
-    }
-}
-
-/// The access could not be recorded, so it must not happen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unrecorded {
-    /// The disk is full or failing: the web is closed until it can be written again.
-    #[error("the journal cannot be written")]
-    Unwritable,
-    /// More accesses than the writer can take.
-    #[error("the journal's queue is full")]
-    QueueFull,
-}
-
-/// The recording end of the journal; clones share it.
-#[derive(Clone)]
-pub struct Journal {}
-
-impl Journal {
-    /// Records a decision.
-    ///
-    /// # Errors
-    /// [`Unrecorded`]: the access must be refused.
-    pub fn record<D: Decided>(
-        &self,
-        _at: Timestamp,
-        _clock: ClockQuality,
-        _decision: D,
-    ) -> Result<Recorded<D>, Unrecorded> {
-        Err(Unrecorded::Unwritable)
-    }
-
-    /// Records how a permitted access ended.
-    pub fn close(&self, _at: Timestamp, _access: Recorded<Permit>, _closing: Closing) {}
-
-    /// Whether records are accepted at the moment.
-    #[must_use]
-    pub fn is_writable(&self) -> bool {
-        false
-    }
-}
+pub use fold::FOLD_WINDOW_MS;
+pub use journal::{Journal, Recorded, Unrecorded, open};
+pub use queue::STALL_MS_MAX;
+pub use reader::{Damage, DamageKind};
+pub use recovery::Recovery;
+pub use search::{Ended, Found, Hit, Query, SearchError, Summary, search};
+pub use sequence::Sequence;
+pub use storage::{Active, SegmentId, Source, Storage};
+pub use writer::{CommitError, Writer};

@@ -1,0 +1,236 @@
+//! Records as they are encoded: postcard, with text borrowed from the bytes that were read.
+
+use std::net::{IpAddr, SocketAddr};
+
+use model::{ClockQuality, Host, Reason, Subject, Timestamp};
+use policy::Decided;
+use serde::{Deserialize, Serialize};
+
+use crate::codes::{ClockCode, EndCode, FaultCode, KindCode, VerdictCode};
+
+/// Largest encoded body: four names of 64 characters of 4 bytes, a host, a list line and their lengths stay below.
+pub(crate) const BODY_BYTES_MAX: usize = 1_536;
+/// Largest encoded head: a variant, two numbers and a clock quality.
+pub(crate) const HEAD_BYTES_MAX: usize = 24;
+/// Largest encoded closing or repeat: a variant, up to six numbers and a socket address.
+pub(crate) const NOTE_BYTES_MAX: usize = 96;
+/// Longest list line that is kept, in bytes: no host name is longer.
+const LINE_BYTES_MAX: usize = model::NAME_BYTES_MAX;
+
+/// One record. A variant's number is its place here: new ones go to the end.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Entry<'a> {
+    /// An access, judged.
+    #[serde(borrow)]
+    Access(Access<'a>),
+    /// The end of a permitted access.
+    Closing(ClosingEntry),
+    /// More accesses that an earlier record stands for.
+    Repeat(RepeatEntry),
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Access<'a> {
+    pub(crate) sequence: u64,
+    pub(crate) at_ms: i64,
+    pub(crate) clock: ClockCode,
+    /// Last, so that a record is its head and then its body, byte for byte.
+    #[serde(borrow)]
+    pub(crate) body: Body<'a>,
+}
+
+/// All that makes two accesses the same but for their time.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Body<'a> {
+    pub(crate) kind: KindCode,
+    pub(crate) verdict: VerdictCode,
+    #[serde(borrow)]
+    pub(crate) subject: SubjectEntry<'a>,
+    pub(crate) lesson: Option<&'a str>,
+    pub(crate) person: Option<&'a str>,
+    pub(crate) host: HostEntry<'a>,
+    pub(crate) destination: Option<SocketAddr>,
+    pub(crate) reason: ReasonEntry<'a>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum SubjectEntry<'a> {
+    Device {
+        name: &'a str,
+        mac: [u8; 6],
+        room: Option<&'a str>,
+        profile: &'a str,
+    },
+    /// An unknown device is known by its hardware address alone: its IP addresses would tell more than needed.
+    UnknownMac([u8; 6]),
+    UnknownAddress(IpAddr),
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum HostEntry<'a> {
+    Unnamed,
+    Name(&'a str),
+    Address(IpAddr),
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum ReasonEntry<'a> {
+    NotListed,
+    Listed { category: &'a str, line: &'a str },
+    Fault(FaultCode),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ClosingEntry {
+    pub(crate) sequence: u64,
+    /// The access that ended.
+    pub(crate) of: u64,
+    pub(crate) at_ms: i64,
+    pub(crate) end: EndCode,
+    pub(crate) bytes_up: u64,
+    pub(crate) bytes_down: u64,
+    pub(crate) duration_ms: u64,
+    pub(crate) peer: Option<SocketAddr>,
+}
+
+/// How often an access has happened up to now. Of several repeats of one access, the last one counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RepeatEntry {
+    pub(crate) sequence: u64,
+    /// The access that happened again.
+    pub(crate) of: u64,
+    /// All accesses that the record stands for, itself included. Of fixed length, like the time, so that a
+    /// repeat can be counted up in place.
+    #[serde(with = "postcard::fixint::le")]
+    pub(crate) count: u32,
+    /// When it happened last.
+    #[serde(with = "postcard::fixint::le")]
+    pub(crate) last_ms: i64,
+}
+
+impl Entry<'_> {
+    /// The record's number.
+    pub(crate) fn sequence(&self) -> u64 {
+        match self {
+            Self::Access(access) => access.sequence,
+            Self::Closing(closing) => closing.sequence,
+            Self::Repeat(repeat) => repeat.sequence,
+        }
+    }
+}
+
+/// Encodes what follows the head of an access.
+pub(crate) fn encode_body<'b, D: Decided>(
+    decision: &D,
+    buffer: &'b mut [u8; BODY_BYTES_MAX],
+) -> postcard::Result<&'b [u8]> {
+    let body = Body {
+        kind: decision.kind().into(),
+        verdict: decision.verdict().into(),
+        subject: subject_entry(decision.subject()),
+        lesson: None,
+        person: None,
+        host: host_entry(decision.host()),
+        destination: decision.destination(),
+        reason: reason_entry(decision.reason()),
+    };
+    postcard::to_slice(&body, buffer).map(|body| &*body)
+}
+
+/// Encodes the head of an access: what [`Entry::Access`] holds before its body.
+pub(crate) fn encode_head(
+    sequence: u64,
+    at: Timestamp,
+    clock: ClockQuality,
+    buffer: &mut [u8; HEAD_BYTES_MAX],
+) -> postcard::Result<&[u8]> {
+    const ACCESS_VARIANT: u32 = 0;
+    let head = (ACCESS_VARIANT, sequence, at.unix_ms(), ClockCode::from(clock));
+    postcard::to_slice(&head, buffer).map(|head| &*head)
+}
+
+fn subject_entry(subject: &Subject) -> SubjectEntry<'_> {
+    match subject {
+        Subject::Device(device) => SubjectEntry::Device {
+            name: device.name.as_str(),
+            mac: device.mac.octets(),
+            room: device.room.as_ref().map(|room| room.as_str()),
+            profile: device.profile.as_str(),
+        },
+        Subject::Unknown(unknown) => match unknown.mac {
+            Some(mac) => SubjectEntry::UnknownMac(mac.octets()),
+            None => SubjectEntry::UnknownAddress(unknown.address),
+        },
+    }
+}
+
+fn host_entry(host: Option<&Host>) -> HostEntry<'_> {
+    match host {
+        None => HostEntry::Unnamed,
+        Some(Host::Name(name)) => HostEntry::Name(name.as_str()),
+        Some(Host::Address(address)) => HostEntry::Address(*address),
+    }
+}
+
+fn reason_entry(reason: &Reason) -> ReasonEntry<'_> {
+    match reason {
+        Reason::NotListed => ReasonEntry::NotListed,
+        Reason::Listed { category, entry } => {
+            ReasonEntry::Listed { category: category.as_str(), line: shorten(entry) }
+        }
+        Reason::Fault(fault) => ReasonEntry::Fault((*fault).into()),
+    }
+}
+
+fn shorten(line: &str) -> &str {
+    line.get(..line.floor_char_boundary(LINE_BYTES_MAX)).unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{Asked, at};
+
+    #[test]
+    fn a_head_and_a_body_are_an_access() {
+        let asked = Asked::tls("CM2-04", "www.example.com");
+        let mut body = [0; BODY_BYTES_MAX];
+        let mut head = [0; HEAD_BYTES_MAX];
+        let body = encode_body(&asked, &mut body).unwrap();
+        let head = encode_head(70_000, at(5), ClockQuality::Unset, &mut head).unwrap();
+        let joined = [head, body].concat();
+        let entry: Entry = postcard::from_bytes(&joined).unwrap();
+        assert_eq!(postcard::to_stdvec(&entry).unwrap(), joined);
+        let Entry::Access(access) = entry else { panic!("{entry:?}") };
+        assert_eq!(
+            (access.sequence, access.at_ms, access.clock),
+            (70_000, at(5).unix_ms(), ClockCode::Unset)
+        );
+        assert_eq!(access.body.host, HostEntry::Name("www.example.com"));
+    }
+
+    #[test]
+    fn the_largest_records_fit() {
+        let mut asked = Asked::largest();
+        let mut head = [0; HEAD_BYTES_MAX];
+        let latest = Timestamp::from_unix_ms(i64::MAX);
+        assert!(encode_head(u64::MAX, latest, ClockQuality::Unset, &mut head).is_ok());
+        assert!(encode_body(&asked, &mut [0; BODY_BYTES_MAX]).is_ok());
+        let Reason::Listed { entry, .. } = &mut asked.reason else { panic!() };
+        *entry = "é".repeat(5_000).into();
+        assert!(encode_body(&asked, &mut [0; BODY_BYTES_MAX]).is_ok());
+        let closing = ClosingEntry {
+            sequence: u64::MAX,
+            of: u64::MAX,
+            at_ms: i64::MIN,
+            end: EndCode::Cut,
+            bytes_up: u64::MAX,
+            bytes_down: u64::MAX,
+            duration_ms: u64::MAX,
+            peer: Some("[2001:db8::1]:65535".parse().unwrap()),
+        };
+        assert!(postcard::to_slice(&Entry::Closing(closing), &mut [0; NOTE_BYTES_MAX]).is_ok());
+        let repeat = RepeatEntry { sequence: u64::MAX, of: u64::MAX, count: u32::MAX, last_ms: i64::MIN };
+        assert!(postcard::to_slice(&Entry::Repeat(repeat), &mut [0; NOTE_BYTES_MAX]).is_ok());
+    }
+}

@@ -1,0 +1,111 @@
+//! The recording end.
+
+use std::sync::Arc;
+
+use model::{AccessKind, ClockQuality, Closing, Timestamp};
+use policy::{Decided, Permit};
+
+use crate::entry::{BODY_BYTES_MAX, encode_body};
+use crate::queue::{Door, Shared};
+use crate::{Sequence, Storage, Writer};
+
+/// A decision that the journal's writer has accepted. Enforcement points act on nothing else.
+#[derive(Debug)]
+pub struct Recorded<D> {
+    decision: D,
+    sequence: Sequence,
+}
+
+impl<D> Recorded<D> {
+    /// The decision.
+    pub fn decision(&self) -> &D {
+        &self.decision
+    }
+
+    /// The number of the record that stands for the access: for a folded repeat, the first one's.
+    pub fn sequence(&self) -> Sequence {
+        self.sequence
+    }
+}
+
+/// The access could not be recorded, so it must not happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unrecorded {
+    /// The disk is full, failing or hanging: the web is closed until it can be written again.
+    #[error("the journal cannot be written")]
+    Unwritable,
+    /// More accesses than the writer can take.
+    #[error("the journal's queue is full")]
+    QueueFull,
+}
+
+/// Opens the journal of a storage: the end that records and the end that writes.
+///
+/// Nothing is read yet, and nothing is accepted, until the writer's first commit succeeds: a box whose disk is
+/// full starts, with its web closed.
+pub fn open<S: Storage>(storage: S) -> (Journal, Writer<S>) {
+    let shared = Arc::new(Shared::default());
+    (Journal { shared: Arc::clone(&shared) }, Writer::new(storage, shared))
+}
+
+/// The recording end of the journal; clones share it.
+#[derive(Clone)]
+pub struct Journal {
+    shared: Arc<Shared>,
+}
+
+impl Journal {
+    /// Records a decision: encodes it and queues it, without waiting for the disk. It is durable once the
+    /// writer has committed, within a second.
+    ///
+    /// A DNS question that repeats a recorded one, by the same subject for the same name with the same verdict
+    /// and reason within [`FOLD_WINDOW_MS`](crate::FOLD_WINDOW_MS), is counted on the first record.
+    ///
+    /// # Errors
+    /// [`Unrecorded`]: the access must be refused.
+    pub fn record<D: Decided>(
+        &self,
+        at: Timestamp,
+        clock: ClockQuality,
+        decision: D,
+    ) -> Result<Recorded<D>, Unrecorded> {
+        let mut buffer = [0; BODY_BYTES_MAX];
+        let body = encode_body(&decision, &mut buffer).map_err(|_| Unrecorded::Unwritable)?;
+        let may_fold = decision.kind() == AccessKind::Dns;
+        let accepted = self.shared.lock().accept(at, clock, body, may_fold)?;
+        if accepted.is_pressing {
+            self.shared.wake_writer();
+        }
+        Ok(Recorded { decision, sequence: Sequence::new(accepted.sequence) })
+    }
+
+    /// Records how a permitted access ended. A DNS question is over with its answer and needs no closing.
+    pub fn close(&self, at: Timestamp, access: Recorded<Permit>, closing: Closing) {
+        let Recorded { decision, sequence } = access;
+        self.close_kind(at, decision.kind(), sequence, closing);
+    }
+
+    pub(crate) fn close_kind(&self, at: Timestamp, kind: AccessKind, access: Sequence, closing: Closing) {
+        if kind != AccessKind::Dns {
+            self.shared.lock().accept_closing(at, access.number(), closing);
+        }
+    }
+
+    /// Whether records are accepted at the moment.
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        self.shared.lock().door() == Door::Open
+    }
+
+    /// Whether this record, and every one before it, survives a power cut.
+    #[must_use]
+    pub fn is_durable(&self, record: Sequence) -> bool {
+        record.number() < self.shared.lock().durable_below()
+    }
+
+    /// Sets what is called when the queue has become half full: the writer's thread should commit at once.
+    /// The first call counts.
+    pub fn wake_writer_by(&self, wake: impl Fn() + Send + Sync + 'static) {
+        self.shared.set_wake(Box::new(wake));
+    }
+}

@@ -1,0 +1,279 @@
+//! Records that were accepted and are on their way to the disk.
+
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use model::{ClockQuality, Closing, End, Timestamp};
+
+use crate::entry::{ClosingEntry, Entry, HEAD_BYTES_MAX, NOTE_BYTES_MAX, RepeatEntry, encode_head};
+use crate::fold::{Folds, QueuedRepeat};
+use crate::journal::Unrecorded;
+
+/// Most bytes that wait for the writer: at 200,000 records a second, a quarter of a second. The writer is
+/// woken at half of it, so only a stuck disk fills it. There are two such buffers.
+pub(crate) const QUEUE_BYTES_MAX: usize = 4 << 20;
+/// Room beyond [`QUEUE_BYTES_MAX`] for closings alone, which nobody can refuse: about 6,000 of them.
+pub(crate) const CLOSINGS_BYTES_MAX: usize = 256 << 10;
+/// Longest time that an accepted record may wait for the disk, in milliseconds: a disk that hangs for longer
+/// must not go on collecting promises. Ten times a commit interval, for flash memory that tidies itself up.
+pub const STALL_MS_MAX: u64 = 5_000;
+/// Most permitted accesses that wait for their closing. Several times what the gate can have open; beyond, the
+/// oldest are given up and stay without one.
+pub(crate) const OPEN_ACCESSES_MAX: usize = 16_384;
+/// Buffers above this size are given back once they are empty, so that a burst does not hold memory.
+const BUFFER_BYTES_KEPT: usize = 256 << 10;
+/// What a buffer starts with: the records of a quiet classroom between two commits.
+const BUFFER_BYTES_MIN: usize = 4 << 10;
+
+/// What the recording end and the writer share.
+#[derive(Default)]
+pub(crate) struct Shared {
+    queue: Mutex<Queue>,
+    wake: OnceLock<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl Shared {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_wake(&self, wake: Box<dyn Fn() + Send + Sync>) {
+        // A second writer thread for one writer cannot be: the first hook is the right one.
+        self.wake.set(wake).ok();
+    }
+
+    pub(crate) fn wake_writer(&self) {
+        if let Some(wake) = self.wake.get() {
+            wake();
+        }
+    }
+}
+
+/// Whether records are accepted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// The writer has not opened it yet, or cannot write.
+    #[default]
+    Shut,
+    /// The disk has room for all that the queue can hold.
+    Open,
+    /// The writer is gone.
+    Gone,
+}
+
+/// The queue itself: encoded records, each after its length (2 bytes, little-endian).
+#[derive(Default)]
+pub(crate) struct Queue {
+    door: Door,
+    next_sequence: u64,
+    frames: Vec<u8>,
+    /// Counts the swaps, so that a fold knows whether its repeat is still here.
+    batch: u64,
+    waiting_since: Option<Timestamp>,
+    folds: Folds,
+    /// Every record below this number is on the disk.
+    durable_below: u64,
+}
+
+/// An access that the queue accepted.
+pub(crate) struct Accepted {
+    pub(crate) sequence: u64,
+    /// The queue has become half full: the writer should not wait for its interval to end.
+    pub(crate) is_pressing: bool,
+}
+
+impl Queue {
+    /// Accepts an access, given by its encoded body.
+    pub(crate) fn accept(
+        &mut self,
+        at: Timestamp,
+        clock: ClockQuality,
+        body: &[u8],
+        may_fold: bool,
+    ) -> Result<Accepted, Unrecorded> {
+        if self.door != Door::Open || self.is_stalled(at) {
+            return Err(Unrecorded::Unwritable);
+        }
+        let bytes_before = self.frames.len();
+        let sequence = match self.fold(at, body, may_fold)? {
+            Some(first) => first,
+            None => self.append_access(at, clock, body, may_fold)?,
+        };
+        let half = QUEUE_BYTES_MAX / 2;
+        Ok(Accepted { sequence, is_pressing: bytes_before < half && self.frames.len() >= half })
+    }
+
+    fn append_access(
+        &mut self,
+        at: Timestamp,
+        clock: ClockQuality,
+        body: &[u8],
+        may_fold: bool,
+    ) -> Result<u64, Unrecorded> {
+        let mut buffer = [0; HEAD_BYTES_MAX];
+        let head =
+            encode_head(self.next_sequence, at, clock, &mut buffer).map_err(|_| Unrecorded::Unwritable)?;
+        let sequence = self.push(at, QUEUE_BYTES_MAX, head, body)?;
+        if may_fold {
+            self.folds.insert(body, sequence, at);
+        }
+        Ok(sequence)
+    }
+
+    /// Counts an access on the record that it repeats, if there is one, and returns that record's number.
+    fn fold(&mut self, at: Timestamp, body: &[u8], may_fold: bool) -> Result<Option<u64>, Unrecorded> {
+        let Some(fold) = may_fold.then(|| self.folds.find(body, at)).flatten() else { return Ok(None) };
+        let counted = fold.again(at);
+        let queued = counted.repeat.filter(|repeat| repeat.batch == self.batch);
+        let sequence = queued.map_or(self.next_sequence, |repeat| repeat.sequence);
+        let entry = Entry::Repeat(RepeatEntry {
+            sequence,
+            of: counted.of,
+            count: counted.count,
+            last_ms: counted.last_at.unix_ms(),
+        });
+        let mut buffer = [0; NOTE_BYTES_MAX];
+        let payload = postcard::to_slice(&entry, &mut buffer).map_err(|_| Unrecorded::Unwritable)?;
+        let repeat = match queued {
+            Some(repeat) => {
+                let place = self.frames.get_mut(repeat.offset..repeat.offset + payload.len());
+                place.ok_or(Unrecorded::Unwritable)?.copy_from_slice(payload);
+                repeat
+            }
+            None => {
+                let sequence = self.push(at, QUEUE_BYTES_MAX, payload, &[])?;
+                let offset = self.frames.len() - payload.len();
+                QueuedRepeat { batch: self.batch, offset, sequence }
+            }
+        };
+        if let Some(fold) = self.folds.find(body, at) {
+            *fold = counted;
+            fold.repeat = Some(repeat);
+        }
+        Ok(Some(counted.of))
+    }
+
+    /// Accepts the end of an access. It may be lost where the closings' own room is full: the access is then
+    /// closed as cut at the next start.
+    pub(crate) fn accept_closing(&mut self, at: Timestamp, of: u64, closing: Closing) {
+        if self.door == Door::Gone {
+            return;
+        }
+        let entry = Entry::Closing(ClosingEntry {
+            sequence: self.next_sequence,
+            of,
+            at_ms: at.unix_ms(),
+            end: closing.end.into(),
+            bytes_up: closing.bytes_up,
+            bytes_down: closing.bytes_down,
+            duration_ms: closing.duration_ms,
+            peer: closing.peer,
+        });
+        let mut buffer = [0; NOTE_BYTES_MAX];
+        if let Ok(payload) = postcard::to_slice(&entry, &mut buffer) {
+            self.push(at, QUEUE_BYTES_MAX + CLOSINGS_BYTES_MAX, payload, &[]).ok();
+        }
+    }
+
+    /// Closes an access whose end nobody saw.
+    pub(crate) fn accept_cut(&mut self, at: Timestamp, of: u64) {
+        let cut = Closing { bytes_up: 0, bytes_down: 0, duration_ms: 0, peer: None, end: End::Cut };
+        self.accept_closing(at, of, cut);
+    }
+
+    fn push(&mut self, at: Timestamp, bytes_max: usize, head: &[u8], rest: &[u8]) -> Result<u64, Unrecorded> {
+        let length = head.len() + rest.len();
+        let frame_bytes = size_of::<u16>() + length;
+        let prefix = u16::try_from(length).map_err(|_| Unrecorded::Unwritable)?.to_le_bytes();
+        if self.frames.len() + frame_bytes > bytes_max {
+            return Err(Unrecorded::QueueFull);
+        }
+        let next = self.next_sequence.checked_add(1).ok_or(Unrecorded::Unwritable)?;
+        self.make_room(frame_bytes);
+        self.frames.extend(prefix);
+        self.frames.extend(head);
+        self.frames.extend(rest);
+        self.waiting_since.get_or_insert(at);
+        Ok(std::mem::replace(&mut self.next_sequence, next))
+    }
+
+    /// Doubles the buffer where it is too small, but never beyond what it may hold.
+    fn make_room(&mut self, bytes: usize) {
+        let (length, capacity) = (self.frames.len(), self.frames.capacity());
+        if capacity - length < bytes {
+            let doubled = (capacity * 2).clamp(BUFFER_BYTES_MIN, QUEUE_BYTES_MAX + CLOSINGS_BYTES_MAX);
+            let target = doubled.max(length + bytes);
+            self.frames.reserve_exact(target - length);
+        }
+    }
+
+    fn is_stalled(&self, at: Timestamp) -> bool {
+        self.waiting_since.is_some_and(|since| at.ms_since(since) > STALL_MS_MAX)
+    }
+
+    /// Hands all that waits to the writer, whose empty buffer takes its place.
+    pub(crate) fn swap(&mut self, now: Timestamp, batch: &mut Batch) {
+        batch.shrink();
+        std::mem::swap(&mut self.frames, &mut batch.frames);
+        batch.next_sequence = self.next_sequence;
+        self.batch = self.batch.wrapping_add(1);
+        self.waiting_since = None;
+        self.folds.sweep(now);
+    }
+
+    /// Goes on counting from where earlier runs stopped.
+    pub(crate) fn resume(&mut self, next_sequence: u64) {
+        self.next_sequence = next_sequence;
+        self.durable_below = next_sequence;
+    }
+
+    pub(crate) fn door(&self) -> Door {
+        self.door
+    }
+
+    pub(crate) fn set_door(&mut self, door: Door) {
+        self.door = door;
+    }
+
+    pub(crate) fn durable_below(&self) -> u64 {
+        self.durable_below
+    }
+
+    pub(crate) fn set_durable_below(&mut self, sequence: u64) {
+        self.durable_below = sequence;
+    }
+}
+
+/// What the writer took from the queue.
+#[derive(Default)]
+pub(crate) struct Batch {
+    frames: Vec<u8>,
+    /// The number after the last record.
+    pub(crate) next_sequence: u64,
+}
+
+impl Batch {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// The encoded records, in order.
+    pub(crate) fn records(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = self.frames.as_slice();
+        std::iter::from_fn(move || {
+            let (length, after) = rest.split_first_chunk::<2>()?;
+            let (payload, after) = after.split_at_checked(usize::from(u16::from_le_bytes(*length)))?;
+            rest = after;
+            Some(payload)
+        })
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.frames.clear();
+    }
+
+    fn shrink(&mut self) {
+        if self.frames.capacity() > BUFFER_BYTES_KEPT {
+            self.frames = Vec::new();
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! What earlier runs left behind.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::ops::ControlFlow;
+
+use model::{AccessKind, Verdict};
+
+use crate::entry::Entry;
+use crate::queue::OPEN_ACCESSES_MAX;
+use crate::reader::{Damage, Piece, ReadError, read_segment};
+use crate::{SegmentId, Storage};
+
+/// How far the numbers jump over a segment whose end the disk does not give back: more records than a segment
+/// can hold, so that no number stands for two records.
+const UNREADABLE_JUMP: u64 = 1 << 24;
+
+/// What the writer found at its start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// Accesses that the last run left open, and that are now closed as cut.
+    pub cut_accesses: usize,
+    /// What could not be read in the last run's last segment. The end of it is normal after a crash.
+    pub damages: Vec<Damage>,
+    /// Segments that the disk did not give back to their end.
+    pub unreadable: Vec<SegmentId>,
+}
+
+/// Where the writer goes on.
+#[derive(Debug, Default)]
+pub(crate) struct Resumption {
+    pub(crate) next_segment: Option<SegmentId>,
+    pub(crate) next_sequence: u64,
+    pub(crate) open: OpenAccesses,
+    pub(crate) recovery: Recovery,
+}
+
+/// Permitted accesses that have no closing yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct OpenAccesses(BTreeSet<u64>);
+
+impl OpenAccesses {
+    /// Notes what a record says of open accesses.
+    pub(crate) fn apply(&mut self, entry: &Entry<'_>) {
+        self.note_opening(entry);
+        self.note_closing(entry);
+    }
+
+    /// Notes an access that will need a closing.
+    pub(crate) fn note_opening(&mut self, entry: &Entry<'_>) {
+        let Entry::Access(access) = entry else { return };
+        let is_long = AccessKind::from(access.body.kind) != AccessKind::Dns;
+        if is_long && Verdict::from(access.body.verdict) == Verdict::Permit {
+            self.insert(access.sequence);
+        }
+    }
+
+    /// Notes a closing.
+    pub(crate) fn note_closing(&mut self, entry: &Entry<'_>) {
+        if let Entry::Closing(closing) = entry {
+            self.0.remove(&closing.of);
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u64> {
+        self.0.iter().copied()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn insert(&mut self, sequence: u64) {
+        self.0.insert(sequence);
+        if self.0.len() > OPEN_ACCESSES_MAX {
+            self.0.pop_first();
+        }
+    }
+}
+
+impl FromIterator<u64> for OpenAccesses {
+    fn from_iter<I: IntoIterator<Item = u64>>(sequences: I) -> Self {
+        let mut open = Self::default();
+        sequences.into_iter().for_each(|sequence| open.insert(sequence));
+        open
+    }
+}
+
+/// Reads the last segment with a header, and those after it that have none: the header says what was open
+/// before.
+///
+/// # Errors
+/// The storage cannot be read or belongs to another writer; a newer program wrote the last segment.
+pub(crate) fn recover<S: Storage>(storage: &mut S) -> io::Result<Resumption> {
+    storage.acquire()?;
+    let segments = storage.list()?;
+    let start = find_start(storage, &segments)?;
+    let mut resumption = Resumption { next_sequence: 1, ..Resumption::default() };
+    resumption.next_segment = segments.last().map(|last| last.next());
+    for &segment in segments.get(start..).unwrap_or_default() {
+        let is_empty = resumption.read(storage, segment)?;
+        // Only tidying up: what fails now is tried again at the next start.
+        if is_empty {
+            storage.remove(segment).ok()
+        } else {
+            storage.trim(segment).ok()
+        };
+    }
+    resumption.recovery.cut_accesses = resumption.open.len();
+    Ok(resumption)
+}
+
+/// The place of the last segment that has a header.
+fn find_start<S: Storage>(storage: &S, segments: &[SegmentId]) -> io::Result<usize> {
+    for (place, &segment) in segments.iter().enumerate().rev() {
+        let mut has_header = false;
+        read(storage, segment, |piece| {
+            has_header = matches!(piece, Piece::Header(_));
+            ControlFlow::Break(())
+        })?;
+        if has_header {
+            return Ok(place);
+        }
+    }
+    Ok(0)
+}
+
+/// Reads a segment. Returns whether the disk gave it back to its end.
+fn read<S: Storage>(
+    storage: &S,
+    segment: SegmentId,
+    each: impl FnMut(Piece<'_>) -> ControlFlow<()>,
+) -> io::Result<bool> {
+    let outcome = match storage.open(segment) {
+        Ok(source) => read_segment(segment, source, each),
+        Err(error) => Err(error.into()),
+    };
+    match outcome {
+        Ok(_) => Ok(true),
+        Err(ReadError::Io(_)) => Ok(false),
+        Err(error @ ReadError::Version(_)) => Err(io::Error::new(io::ErrorKind::Unsupported, error)),
+    }
+}
+
+impl Resumption {
+    /// Reads one segment. Returns whether it holds nothing at all beside its header.
+    fn read<S: Storage>(&mut self, storage: &S, segment: SegmentId) -> io::Result<bool> {
+        let mut is_empty = true;
+        let is_whole = read(storage, segment, |piece| {
+            is_empty &= matches!(piece, Piece::Header(_));
+            self.apply(piece);
+            ControlFlow::Continue(())
+        })?;
+        if !is_whole {
+            self.next_sequence = self.next_sequence.saturating_add(UNREADABLE_JUMP);
+            self.recovery.unreadable.push(segment);
+        }
+        Ok(is_whole && is_empty)
+    }
+
+    fn apply(&mut self, piece: Piece<'_>) {
+        match piece {
+            Piece::Header(header) => {
+                self.next_sequence = self.next_sequence.max(header.next_sequence);
+                self.open = header.open.into_iter().collect();
+            }
+            // The header counts the records that are damaged, too: their numbers are taken.
+            Piece::Block(block) => self.next_sequence = self.next_sequence.max(block.next_sequence()),
+            Piece::Entry(entry, _) => {
+                self.next_sequence = self.next_sequence.max(entry.sequence().saturating_add(1));
+                self.open.apply(&entry);
+            }
+            Piece::Damage(damage) => self.recovery.damages.push(damage),
+        }
+    }
+}

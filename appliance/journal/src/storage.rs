@@ -1,0 +1,107 @@
+//! Where segments are kept: the ports that the system room fills with files.
+
+use std::fmt;
+use std::io;
+
+/// The number of a segment: each new one is above all that exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SegmentId(u64);
+
+impl SegmentId {
+    /// The first segment of a box.
+    pub const FIRST: Self = Self(1);
+
+    /// The segment with this number.
+    #[must_use]
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number itself.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The one after it.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for SegmentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "segment {}", self.0)
+    }
+}
+
+/// Segments that can be read, also while a box writes them.
+pub trait Source {
+    /// One segment, read from its first byte to its last.
+    type Reader: io::Read;
+
+    /// All segments, in ascending order. A journal that was never written has none.
+    ///
+    /// # Errors
+    /// The storage cannot be read.
+    fn list(&self) -> io::Result<Vec<SegmentId>>;
+
+    /// Opens a segment for reading.
+    ///
+    /// # Errors
+    /// It does not exist or cannot be read.
+    fn open(&self, segment: SegmentId) -> io::Result<Self::Reader>;
+}
+
+/// Segments that one writer owns.
+pub trait Storage: Source {
+    /// The segment that is being written.
+    type Active: Active;
+
+    /// Becomes the only writer. Called again after a failure.
+    ///
+    /// # Errors
+    /// Another process writes this journal, or the storage cannot be written.
+    fn acquire(&mut self) -> io::Result<()>;
+
+    /// Creates an empty segment that a power cut does not take away.
+    ///
+    /// # Errors
+    /// It exists, or the storage cannot be written.
+    fn create(&mut self, segment: SegmentId) -> io::Result<Self::Active>;
+
+    /// Gives back the space that was reserved beyond a segment's end.
+    ///
+    /// # Errors
+    /// The storage cannot be written.
+    fn trim(&mut self, segment: SegmentId) -> io::Result<()>;
+
+    /// Removes a segment that holds no record.
+    ///
+    /// # Errors
+    /// The storage cannot be written.
+    fn remove(&mut self, segment: SegmentId) -> io::Result<()>;
+}
+
+/// The segment that is being written.
+pub trait Active {
+    /// Takes disk space for the `bytes` from `offset` on, without making the segment longer, so that writing
+    /// them cannot fail for want of space.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::StorageFull`], or the disk fails.
+    fn reserve(&mut self, offset: u64, bytes: u64) -> io::Result<()>;
+
+    /// Writes all of `bytes` from `offset` on. After a failure, any part of them may have been written.
+    ///
+    /// # Errors
+    /// The disk is full or fails.
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// Returns when all that was written survives a power cut.
+    ///
+    /// # Errors
+    /// The disk fails: what was written since the last success may be lost, even if a later call succeeds.
+    fn sync(&mut self) -> io::Result<()>;
+}

@@ -1,0 +1,275 @@
+//! The writing end: group commit as a state machine that one thread drives.
+//!
+//! ```text
+//!            first commit                  create, reserve
+//! Unrecovered ----------> no segment ----------------------> segment --+
+//!                              ^                              ^  |     | append, sync, reserve ahead
+//!                              | sync failed, disk failing    |  +-----+
+//!                              +------------------------------+  disk full: kept, tried again
+//! ```
+//! Whenever a commit fails the queue's door is shut: accesses are refused. The batch is kept and tried again at
+//! the next commit; the first that succeeds opens the door.
+
+use std::io;
+use std::sync::Arc;
+
+use model::Timestamp;
+
+use crate::entry::Entry;
+use crate::format::Header;
+use crate::queue::{Batch, Door, Shared};
+use crate::recovery::{OpenAccesses, Recovery, recover};
+use crate::segment::Segment;
+use crate::{SegmentId, Storage};
+
+/// Writes the records of one journal. When it is dropped, the journal accepts nothing any more.
+pub struct Writer<S: Storage> {
+    storage: S,
+    shared: Arc<Shared>,
+    recovery: Option<Recovery>,
+    segment: Option<Segment<S::Active>>,
+    next_segment: SegmentId,
+    /// The accesses that are open according to what is on the disk.
+    open: OpenAccesses,
+    batch: Batch,
+    /// The number of the batch's first record.
+    batch_sequence: u64,
+}
+
+/// Why records could not be made durable. They are kept, and the journal accepts no others meanwhile.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// The journal that earlier runs left cannot be taken over.
+    #[error("the journal of earlier runs cannot be taken over")]
+    Recover(#[source] io::Error),
+    /// No segment can be started.
+    #[error("{segment} cannot be started")]
+    Start {
+        /// The new segment.
+        segment: SegmentId,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// No disk space is left for what the queue may accept.
+    #[error("no space can be reserved in {segment}")]
+    Reserve {
+        /// The active segment.
+        segment: SegmentId,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Records cannot be written.
+    #[error("{segment} cannot be written")]
+    Append {
+        /// The active segment.
+        segment: SegmentId,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Records were written, but may not survive a power cut.
+    #[error("{segment} cannot be made durable")]
+    Sync {
+        /// The segment, which is given up.
+        segment: SegmentId,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl<S: Storage> Writer<S> {
+    pub(crate) fn new(storage: S, shared: Arc<Shared>) -> Self {
+        Self {
+            storage,
+            shared,
+            recovery: None,
+            segment: None,
+            next_segment: SegmentId::FIRST,
+            open: OpenAccesses::default(),
+            batch: Batch::default(),
+            batch_sequence: 0,
+        }
+    }
+
+    /// Makes durable all that was recorded up to now. To be called at least twice a second.
+    ///
+    /// # Errors
+    /// [`CommitError`]: the journal accepts nothing until a later call succeeds.
+    pub fn commit(&mut self, now: Timestamp) -> Result<(), CommitError> {
+        let outcome = self.advance(now);
+        self.shared.lock().set_door(if outcome.is_ok() { Door::Open } else { Door::Shut });
+        outcome
+    }
+
+    /// Commits for the last time, and closes as cut what nobody has closed.
+    ///
+    /// # Errors
+    /// [`CommitError`]: what could not be written is lost.
+    pub fn finish(mut self, now: Timestamp) -> Result<(), CommitError> {
+        self.shared.lock().set_door(Door::Shut);
+        self.advance(now)?;
+        self.close_open_accesses(now);
+        self.write_waiting(now)?;
+        match self.segment.take() {
+            Some(segment) => {
+                self.retire(segment);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What was found at the start; `None` before the first commit got so far.
+    pub fn recovery(&self) -> Option<&Recovery> {
+        self.recovery.as_ref()
+    }
+
+    fn advance(&mut self, now: Timestamp) -> Result<(), CommitError> {
+        if self.recovery.is_none() {
+            self.recover(now)?;
+        }
+        self.write_batch(now)?;
+        self.write_waiting(now)?;
+        self.rotate(now);
+        let segment = self.active(now)?;
+        let id = segment.id;
+        segment.reserve().map_err(|source| CommitError::Reserve { segment: id, source })
+    }
+
+    fn recover(&mut self, now: Timestamp) -> Result<(), CommitError> {
+        let resumption = recover(&mut self.storage).map_err(CommitError::Recover)?;
+        self.next_segment = resumption.next_segment.unwrap_or(SegmentId::FIRST);
+        self.open = resumption.open;
+        self.batch_sequence = resumption.next_sequence;
+        self.shared.lock().resume(resumption.next_sequence);
+        self.recovery = Some(resumption.recovery);
+        self.close_open_accesses(now);
+        Ok(())
+    }
+
+    fn close_open_accesses(&self, now: Timestamp) {
+        let mut queue = self.shared.lock();
+        self.open.iter().for_each(|access| queue.accept_cut(now, access));
+    }
+
+    fn write_waiting(&mut self, now: Timestamp) -> Result<(), CommitError> {
+        self.shared.lock().swap(now, &mut self.batch);
+        self.write_batch(now)
+    }
+
+    /// Writes the batch and waits until it is durable.
+    fn write_batch(&mut self, now: Timestamp) -> Result<(), CommitError> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let openings = &mut self.open;
+        for_each_entry(&self.batch, |entry| openings.note_opening(entry));
+        let first_sequence = self.batch_sequence;
+        self.active(now)?;
+        let Some(mut segment) = self.segment.take() else { return Ok(()) };
+        let id = segment.id;
+        let end = match segment.append(&self.batch, first_sequence) {
+            Ok(end) => end,
+            Err(source) => {
+                if is_out_of_space(&source) {
+                    self.segment = Some(segment);
+                } else {
+                    self.retire(segment);
+                }
+                return Err(CommitError::Append { segment: id, source });
+            }
+        };
+        // After a failure the kernel may forget what it could not write and report success the next time, so
+        // that only a new file can be trusted with the batch.
+        if let Err(source) = segment.commit(end) {
+            self.retire(segment);
+            return Err(CommitError::Sync { segment: id, source });
+        }
+        self.segment = Some(segment);
+        self.settle_batch();
+        Ok(())
+    }
+
+    fn settle_batch(&mut self) {
+        let open = &mut self.open;
+        for_each_entry(&self.batch, |entry| open.note_closing(entry));
+        self.batch.clear();
+        self.batch_sequence = self.batch.next_sequence;
+        self.shared.lock().set_durable_below(self.batch_sequence);
+    }
+
+    fn active(&mut self, now: Timestamp) -> Result<&mut Segment<S::Active>, CommitError> {
+        let segment = match self.segment.take() {
+            Some(segment) => segment,
+            None => {
+                let segment = self.next_segment;
+                self.start_segment(now).map_err(|source| CommitError::Start { segment, source })?
+            }
+        };
+        Ok(self.segment.insert(segment))
+    }
+
+    fn start_segment(&mut self, now: Timestamp) -> io::Result<Segment<S::Active>> {
+        let id = self.next_segment;
+        let header = Header {
+            segment: id.number(),
+            created_ms: now.unix_ms(),
+            // Earlier segments may hold the batch: a disk that failed to make it durable may still give it back.
+            next_sequence: self.batch_sequence.max(self.batch.next_sequence),
+            open: self.open.iter().collect(),
+        };
+        let header = header.encode().map_err(io::Error::other)?;
+        // A number is used once, even if all that is left of it is a file that cannot be removed.
+        self.next_segment = id.next();
+        let file = self.storage.create(id)?;
+        Segment::start(id, file, now, &header).inspect_err(|_| {
+            if self.storage.remove(id).is_ok() {
+                self.next_segment = id;
+            }
+        })
+    }
+
+    /// Follows a segment that is over by a new one. Where that fails, the old one goes on as long as it can.
+    fn rotate(&mut self, now: Timestamp) {
+        let is_over = self.segment.as_ref().is_some_and(|segment| segment.is_over(now));
+        if is_over
+            && let Ok(next) = self.start_segment(now)
+            && let Some(old) = self.segment.replace(next)
+        {
+            self.retire(old);
+        }
+    }
+
+    /// Ends a segment. Where tidying up fails, the next start finds the same things to tidy.
+    fn retire(&mut self, segment: Segment<S::Active>) {
+        let (id, is_empty) = (segment.id, segment.is_empty());
+        drop(segment);
+        if is_empty {
+            self.storage.remove(id).ok()
+        } else {
+            self.storage.trim(id).ok()
+        };
+    }
+}
+
+impl<S: Storage> Drop for Writer<S> {
+    fn drop(&mut self) {
+        self.shared.lock().set_door(Door::Gone);
+    }
+}
+
+fn for_each_entry(batch: &Batch, mut each: impl FnMut(&Entry<'_>)) {
+    for payload in batch.records() {
+        if let Ok(entry) = postcard::from_bytes(payload) {
+            each(&entry);
+        }
+    }
+}
+
+/// Whether a failure says only that the disk is full, and nothing against the file.
+fn is_out_of_space(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
