@@ -16,9 +16,7 @@ use crate::{Question, Snapshot, Target};
 pub fn decide(snapshot: &Snapshot, question: Question) -> Decision {
     let Question { subject, kind, target, destination } = question;
     match judge(snapshot, snapshot.refused_for(&subject), target) {
-        Ok(host) => {
-            Decision::Permit(Permit { subject, kind, host, destination, reason: Reason::NotListed })
-        }
+        Ok(host) => Decision::Permit(Permit { subject, kind, host, destination, reason: Reason::NotListed }),
         Err(Objection { host, reason }) => {
             Decision::Refusal(Refusal { subject, kind, host, destination, reason })
         }
@@ -59,8 +57,7 @@ fn object_to_host(snapshot: &Snapshot, refused: CategorySet, host: &Host) -> Opt
             .find_map(|found| list_reason(snapshot, refused.intersection(found.set), found.entry)),
         Host::Address(IpAddr::V4(address)) => {
             let listed = refused.intersection(snapshot.index().match_address(*address));
-            list_reason(snapshot, listed, &address.to_string())
-                .or(Some(Reason::Fault(Fault::AddressLiteral)))
+            list_reason(snapshot, listed, &address.to_string()).or(Some(Reason::Fault(Fault::AddressLiteral)))
         }
         Host::Address(IpAddr::V6(_)) => Some(Reason::Fault(Fault::AddressLiteral)),
     }
@@ -176,5 +173,135 @@ impl Decided for Refusal {
     }
     fn reason(&self) -> &Reason {
         &self.reason
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use blocklist::{Compiler, Index};
+    use model::{Device, UnknownDevice};
+
+    use super::*;
+    use crate::Profile;
+
+    fn index() -> Index {
+        let files = [
+            ("adult/domains", "adult.example\n192.0.2.66\n"),
+            ("adult/urls", "portal.example/gallery\n"),
+            ("gambling/domains", "casino.example\nbets.adult.example\n"),
+        ];
+        let mut ignore = |_: blocklist::Event<'_>| {};
+        let mut compiler = Compiler::new(&mut ignore);
+        for (path, lines) in files {
+            compiler.add_file(path, lines.as_bytes()).unwrap();
+        }
+        compiler.add_alias("porn", "adult").unwrap();
+        Index::open(compiler.finish().unwrap().bytes).unwrap()
+    }
+
+    fn profile(name: &str, refused: &[&str]) -> Profile {
+        let refused = refused.iter().map(|category| category.parse().unwrap()).collect();
+        Profile { name: name.parse().unwrap(), refused }
+    }
+
+    fn snapshot() -> Snapshot {
+        let profiles = [
+            profile("elementaire", &["porn", "gambling"]),
+            profile("adulte", &["adult", "weapons"]),
+            profile(UnknownDevice::PROFILE, &["gambling"]),
+        ];
+        Snapshot::new(Arc::new(index()), &profiles)
+    }
+
+    fn device(profile: &str) -> Subject {
+        Subject::Device(Arc::new(Device {
+            mac: "02:00:00:00:00:11".parse().unwrap(),
+            name: "CM2-04".parse().unwrap(),
+            room: None,
+            profile: profile.parse().unwrap(),
+        }))
+    }
+
+    fn unknown() -> Subject {
+        UnknownDevice { mac: None, address: "10.77.0.99".parse().unwrap() }.into()
+    }
+
+    /// What is decided, in words.
+    fn say(snapshot: &Snapshot, subject: Subject, target: Target) -> String {
+        let question = Question { subject, kind: AccessKind::Http, target, destination: None };
+        match decide(snapshot, question) {
+            Decision::Permit(permit) => format!("permit {}", permit.permitted_host()),
+            Decision::Refusal(refusal) => match refusal.reason() {
+                Reason::Listed { category, entry } => format!("{category}: {entry}"),
+                Reason::Fault(fault) => fault.as_str().to_owned(),
+                Reason::NotListed => "refused without a reason".to_owned(),
+            },
+        }
+    }
+
+    fn host(text: &str) -> Target {
+        Target::Host(Host::parse(text).unwrap())
+    }
+
+    #[test]
+    fn a_pupil_and_a_teacher() {
+        let snapshot = snapshot();
+        let check = |profile: &str, name: &str, expected: &str| {
+            assert_eq!(say(&snapshot, device(profile), host(name)), expected, "{profile} {name}");
+        };
+        check("elementaire", "adult.example", "adult: adult.example");
+        check("elementaire", "WWW.Adult.Example.", "adult: adult.example");
+        check("elementaire", "notadult.example", "permit notadult.example");
+        check("elementaire", "casino.example", "gambling: casino.example");
+        check("adulte", "casino.example", "permit casino.example");
+        check("elementaire", "bets.adult.example", "gambling: bets.adult.example");
+        check("adulte", "bets.adult.example", "adult: adult.example");
+        check("elementaire", "192.0.2.66", "adult: 192.0.2.66");
+        check("elementaire", "192.0.2.67", "address-literal");
+        check("elementaire", "2001:db8::1", "address-literal");
+    }
+
+    #[test]
+    fn an_unknown_device_and_an_unknown_profile_get_the_profile_of_unknown_devices() {
+        let snapshot = snapshot();
+        for subject in [unknown(), device("disparu")] {
+            assert_eq!(say(&snapshot, subject.clone(), host("casino.example")), "gambling: casino.example");
+            assert_eq!(say(&snapshot, subject, host("adult.example")), "permit adult.example");
+        }
+    }
+
+    #[test]
+    fn without_a_profile_for_unknown_devices_they_are_refused_every_category() {
+        let snapshot = Snapshot::new(Arc::new(index()), &[profile("adulte", &[])]);
+        assert_eq!(say(&snapshot, unknown(), host("adult.example")), "adult: adult.example");
+        assert_eq!(say(&snapshot, unknown(), host("casino.example")), "gambling: casino.example");
+        assert_eq!(say(&snapshot, unknown(), host("education.example")), "permit education.example");
+        assert_eq!(say(&snapshot, device("adulte"), host("adult.example")), "permit adult.example");
+    }
+
+    #[test]
+    fn a_path_is_judged_and_forgotten() {
+        let snapshot = snapshot();
+        let url = |path: &str| Target::Url {
+            host: Host::parse("portal.example").unwrap(),
+            path_and_query: path.to_owned(),
+        };
+        assert_eq!(say(&snapshot, device("elementaire"), url("/news")), "permit portal.example");
+        // The entry names the host only: what the pupil read there is nobody's business.
+        assert_eq!(say(&snapshot, device("elementaire"), url("/Gallery/12?q=x")), "adult: portal.example");
+    }
+
+    #[test]
+    fn a_fault_is_refused_whatever_it_names() {
+        let target = Target::Fault { fault: Fault::NotTls, host: None };
+        assert_eq!(say(&snapshot(), device("adulte"), target), "not-tls");
+    }
+
+    #[test]
+    fn categories_that_no_list_has_are_told() {
+        let missing: Vec<_> = snapshot().missing_categories().iter().map(ToString::to_string).collect();
+        assert_eq!(missing, ["weapons"]);
     }
 }

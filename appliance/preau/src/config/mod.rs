@@ -7,10 +7,11 @@ mod report;
 mod section;
 mod v1;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use firewall::FirewallPolicy;
+use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use model::{DomainName, Uai};
 use policy::Profile;
@@ -49,28 +50,13 @@ pub struct School {
     pub timezone: TimeZone,
 }
 
-/// The two network ports.
+/// The school's network and its line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Network {
-    /// The interface towards the school.
-    pub lan_interface: String,
-    /// The school's IPv4 network and the box's address in it.
-    pub ipv4: Side<Ipv4Net, Ipv4Addr>,
-    /// The same for IPv6; `None`: IPv6 is closed.
-    pub ipv6: Option<Side<Ipv6Net, Ipv6Addr>>,
-    /// The interface towards the Internet line.
-    pub wan_interface: String,
+    /// Interfaces, networks and the box's own addresses, as the firewall takes them.
+    pub firewall: FirewallPolicy,
     /// Whether the line carries IPv6.
     pub wan_ipv6: bool,
-}
-
-/// A network of the school and the box's address in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Side<N, A> {
-    /// The network.
-    pub network: N,
-    /// The box's address, inside `network`.
-    pub address: A,
 }
 
 /// The DNS door.

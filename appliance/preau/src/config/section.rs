@@ -10,10 +10,14 @@ use jiff::tz::TimeZone;
 use toml_span::de_helpers::TableHelper;
 use toml_span::{DeserError, Deserialize, Error, ErrorKind, Span, Spanned, Value};
 
-use super::Side;
-
-/// Longest interface name that the kernel takes (`IFNAMSIZ` less its final zero).
-const INTERFACE_BYTES_MAX: usize = 15;
+/// A network of the school and the box's address in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Side<N, A> {
+    /// The network.
+    pub(super) network: N,
+    /// The box's address, inside `network`.
+    pub(super) address: A,
+}
 
 /// A table whose mistakes are gathered, not thrown.
 pub(super) struct Section<'de> {
@@ -98,17 +102,6 @@ impl<'de> Section<'de> {
             self.reject(port.span, "a port is a number from 1 to 65535");
         }
         Some(port.value)
-    }
-
-    pub(super) fn interface(&mut self) -> Option<String> {
-        let name = self.required_spanned::<String>("interface")?;
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@');
-        if name.value.is_empty() || name.value.len() > INTERFACE_BYTES_MAX || !name.value.chars().all(is_plain)
-        {
-            let message = format!("`{}` is no interface name (at most 15 plain characters)", name.value);
-            self.reject(name.span, message);
-        }
-        Some(name.value)
     }
 
     /// A network and the box's address in it: both, or neither.

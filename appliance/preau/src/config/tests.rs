@@ -1,5 +1,7 @@
 //! The configuration file, mistake by mistake.
 
+use std::net::Ipv4Addr;
+
 use super::*;
 
 const SCHOOL: &str = "version = 1\n[school]\nname = \"École Jules-Ferry\"\n";
@@ -28,8 +30,10 @@ fn an_absent_file_is_named() {
 fn a_whole_school() {
     let config = Config::parse(include_str!("../../../../docs/preau.example.toml")).unwrap();
     let network = config.network.unwrap();
-    assert_eq!((network.lan_interface.as_str(), network.wan_interface.as_str()), ("lan0", "wan0"));
-    assert_eq!(network.ipv4.address, Ipv4Addr::new(10, 77, 0, 1));
+    let intent = network.firewall.intent();
+    assert_eq!((intent.lan.to_string().as_str(), intent.wan.to_string().as_str()), ("lan0", "wan0"));
+    assert_eq!(intent.box_ipv4, Ipv4Addr::new(10, 77, 0, 1));
+    assert_eq!(intent.networks.len(), 2);
     assert_eq!(config.dns.port, 53);
     assert_eq!(config.dns.upstreams.iter().map(|upstream| upstream.port).collect::<Vec<_>>(), [853, 53]);
     assert_eq!(config.school.uai.unwrap().as_str(), "0750655E");
@@ -77,6 +81,9 @@ fn tables_that_belong_together() {
         "[lan] and [wan] go together",
     );
     check("[lan]\ninterface = 'lan0'\n[wan]\ninterface = 'wan0'\n", "`ipv4_network`");
+    let same = "[lan]\ninterface = 'lan0'\nipv4_network = '10.77.0.0/24'\nipv4_address = '10.77.0.1'\n\
+                [wan]\ninterface = 'lan0'\n";
+    check(same, "4:1: the school's network and the Internet line have the same interface");
     check("[gate]\ntls_port = 3128\n", "the port 3128 is given to two services");
     check("[gate]\ntls_port = 0\n", "a port is a number");
     check("[[dns.upstream]]\naddress = '9.9.9.9'\nca_file = '/x'\n", "only with `tls_name`");

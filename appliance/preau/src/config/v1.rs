@@ -3,14 +3,15 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
+use firewall::{FirewallPolicy, Intent, Interface, Ports};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use model::{Category, DomainName, ProfileName, Uai};
 use policy::Profile;
 use toml_span::{DeserError, Deserialize, Spanned, Value};
 
 use super::report::{Problem, problems};
-use super::section::{Section, mistake};
-use super::{Config, Dns, Gate, Network, Portal, School, Side, Upstream};
+use super::section::{Section, Side, mistake};
+use super::{Config, Dns, Gate, Network, Portal, School, Upstream};
 use crate::default_profiles::default_profiles;
 
 /// The only version so far.
@@ -38,8 +39,8 @@ impl<'de> Deserialize<'de> for File {
         let mut table = Section::open(value)?;
         check_version(&mut table);
         let school = table.required::<School>("school");
-        let network = read_network(&mut table);
-        let on_loopback = matches!(network, Some(None));
+        let line = read_line(&mut table);
+        let on_loopback = matches!(line, Some(None));
         let DnsKeys { port, upstreams } = table.optional("dns").unwrap_or_default();
         let port = port.unwrap_or(if on_loopback { DNS_PORT_ON_LOOPBACK } else { DNS_PORT });
         let gate = table.optional::<Gate>("gate").unwrap_or_default();
@@ -48,6 +49,11 @@ impl<'de> Deserialize<'de> for File {
         let Profiles(profiles) = table.optional("profile").unwrap_or_default();
         check_ports(&mut table, [port, gate.tls_port, gate.http_port, gate.proxy_port, portal.port]);
         let dns = Dns { port, upstreams };
+        let network = match line {
+            None => None,
+            Some(None) => Some(None),
+            Some(Some(line)) => build_network(&mut table, line, &dns, &gate).map(Some),
+        };
         let config = school
             .zip(network)
             .map(|(school, network)| Config { school, network, dns, gate, portal, list_index: index, profiles });
@@ -97,11 +103,17 @@ impl<'de> Deserialize<'de> for School {
     }
 }
 
+/// `[lan]` and `[wan]`.
+struct Line {
+    lan: Spanned<LanKeys>,
+    wan: WanKeys,
+}
+
 /// Outer `None`: there are mistakes. Inner `None`: neither `[lan]` nor `[wan]`, so loopback only.
-fn read_network(table: &mut Section<'_>) -> Option<Option<Network>> {
+fn read_line(table: &mut Section<'_>) -> Option<Option<Line>> {
     let written = (table.contains("lan"), table.contains("wan"));
     let lan = table.optional_spanned::<LanKeys>("lan");
-    let wan = table.optional_spanned::<WanKeys>("wan");
+    let wan = table.optional::<WanKeys>("wan");
     match written {
         (false, false) => return Some(None),
         (true, true) => {}
@@ -109,21 +121,37 @@ fn read_network(table: &mut Section<'_>) -> Option<Option<Network>> {
             table.reject(table.span(), "[lan] and [wan] go together: a box has both, a demonstration neither");
         }
     }
-    let (lan, wan) = (lan?, wan?);
-    if lan.value.interface == wan.value.interface {
-        table.reject(wan.span, "[wan] and [lan] name the same interface: the box needs two");
+    Some(Some(Line { lan: lan?, wan: wan? }))
+}
+
+/// What the firewall says against the whole stands at `[lan]`.
+fn build_network(table: &mut Section<'_>, line: Line, dns: &Dns, gate: &Gate) -> Option<Network> {
+    let Spanned { value: lan, span } = line.lan;
+    let networks = [Some(IpNet::V4(lan.ipv4.network)), lan.ipv6.map(|side| IpNet::V6(side.network))];
+    let intent = Intent {
+        lan: lan.interface,
+        wan: line.wan.interface,
+        box_ipv4: lan.ipv4.address,
+        box_ipv6: lan.ipv6.map(|side| side.address),
+        networks: networks.into_iter().flatten().collect(),
+        ports: Ports {
+            dns: dns.port,
+            gate_http: gate.http_port,
+            gate_tls: gate.tls_port,
+            explicit_proxy: gate.proxy_port,
+        },
+    };
+    match FirewallPolicy::new(intent) {
+        Ok(firewall) => Some(Network { firewall, wan_ipv6: line.wan.ipv6 }),
+        Err(errors) => {
+            errors.into_iter().for_each(|error| table.reject(span, error.to_string()));
+            None
+        }
     }
-    Some(Some(Network {
-        lan_interface: lan.value.interface,
-        ipv4: lan.value.ipv4,
-        ipv6: lan.value.ipv6,
-        wan_interface: wan.value.interface,
-        wan_ipv6: wan.value.ipv6,
-    }))
 }
 
 struct LanKeys {
-    interface: String,
+    interface: Interface,
     ipv4: Side<Ipv4Net, Ipv4Addr>,
     ipv6: Option<Side<Ipv6Net, Ipv6Addr>>,
 }
@@ -131,7 +159,7 @@ struct LanKeys {
 impl<'de> Deserialize<'de> for LanKeys {
     fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
         let mut table = Section::open(value)?;
-        let interface = table.interface();
+        let interface = table.required_parse::<Interface>("interface");
         let ipv4 = table.side::<Ipv4Net, _>("ipv4_network", "ipv4_address");
         let ipv6 = table.side::<Ipv6Net, _>("ipv6_network", "ipv6_address");
         if ipv4.is_none() && !table.has_mistakes() {
@@ -142,14 +170,14 @@ impl<'de> Deserialize<'de> for LanKeys {
 }
 
 struct WanKeys {
-    interface: String,
+    interface: Interface,
     ipv6: bool,
 }
 
 impl<'de> Deserialize<'de> for WanKeys {
     fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
         let mut table = Section::open(value)?;
-        let interface = table.interface();
+        let interface = table.required_parse::<Interface>("interface");
         let ipv6 = table.optional("ipv6").unwrap_or(true);
         table.close(interface.map(|interface| Self { interface, ipv6 }))
     }
