@@ -47,6 +47,12 @@ impl Records {
         Ok(Self { code, answers, authorities, bytes: [records, &ttl_places].concat().into_boxed_slice() })
     }
 
+    /// No record, only a code.
+    #[must_use]
+    pub fn none(code: ResponseCode) -> Self {
+        Self { code, answers: 0, authorities: 0, bytes: Box::default() }
+    }
+
     /// The code of the message.
     #[must_use]
     pub fn code(&self) -> ResponseCode {

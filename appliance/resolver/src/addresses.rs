@@ -1,0 +1,109 @@
+//! Addresses for the other doors.
+
+use std::net::IpAddr;
+
+use access::{Addresses, Recorded, Resolve, ResolveError};
+use hickory_proto::rr::RData;
+use model::Host;
+use policy::Permit;
+use wire::dns::RecordType;
+
+use crate::Resolver;
+use crate::cache::{Asked, Entry, Found};
+use crate::forward::Obtained;
+use crate::keep::wire_name;
+use crate::upstream::{Failure, PermittedName};
+
+impl Resolve for Resolver {
+    fn resolve<'a>(&'a self, permit: &'a Recorded<Permit>) -> Addresses<'a> {
+        Box::pin(self.find_addresses(permit))
+    }
+}
+
+impl Resolver {
+    async fn find_addresses(&self, permit: &Recorded<Permit>) -> Result<Vec<IpAddr>, ResolveError> {
+        let name = match permit.decision().permitted_host() {
+            Host::Address(address) => return Ok(vec![*address]),
+            Host::Name(_) => PermittedName::of(permit).ok_or(ResolveError::NoAddress)?,
+        };
+        if self.core().responder.is_local(name.as_domain()) {
+            return Err(ResolveError::NoAddress);
+        }
+        let ipv6 =
+            async { if self.ipv6 { self.find(&name, RecordType::AAAA).await } else { Ok(Vec::new()) } };
+        match tokio::join!(self.find(&name, RecordType::A), ipv6) {
+            (Err(_), Err(_)) => Err(ResolveError::Unreachable),
+            (v4, v6) => {
+                let failed = v4.is_err() || v6.is_err();
+                let addresses = interleave(v4.unwrap_or_default(), v6.unwrap_or_default());
+                match (addresses.is_empty(), failed) {
+                    (false, _) => Ok(addresses),
+                    (true, true) => Err(ResolveError::Unreachable),
+                    (true, false) => Err(ResolveError::NoAddress),
+                }
+            }
+        }
+    }
+
+    async fn find(&self, name: &PermittedName, kind: RecordType) -> Result<Vec<IpAddr>, Failure> {
+        let (core, asked) = (self.core(), Asked::plain(kind));
+        let stale = match core.cache.find(name.as_domain(), asked, core.clock.now_s()) {
+            Found::Fresh(entry) | Found::Postponed(entry) => return read_addresses(name, kind, &entry),
+            Found::Stale(entry) => Some(entry),
+            Found::Nothing => None,
+        };
+        match core.forwarder.obtain(name, asked, stale).await {
+            Obtained::Fresh(entry) | Obtained::Stale(entry) => read_addresses(name, kind, &entry),
+            Obtained::Nothing(failure) => Err(failure),
+        }
+    }
+}
+
+/// The addresses of an answer: those of the name itself, or of the name that its aliases lead to.
+fn read_addresses(name: &PermittedName, kind: RecordType, entry: &Entry) -> Result<Vec<IpAddr>, Failure> {
+    if entry.is_failure() {
+        return Err(Failure::Silent);
+    }
+    let message = entry.to_message(name.as_domain(), kind).ok_or(Failure::Refused)?;
+    let mut owner = wire_name(name.as_domain())?;
+    // Servers give aliases in their order (RFC 1034 section 3.6.2), so that one pass follows them.
+    let mut addresses = Vec::new();
+    for record in &message.answers {
+        if record.name != owner {
+            continue;
+        }
+        if let RData::CNAME(alias) = &record.data {
+            owner = alias.0.clone();
+        }
+        addresses.extend(record.data.ip_addr());
+    }
+    Ok(addresses)
+}
+
+/// IPv4 and IPv6 in turn: whichever of the two is broken, the next try is the other one. IPv4 first, since it is
+/// what every school's line has.
+fn interleave(v4: Vec<IpAddr>, v6: Vec<IpAddr>) -> Vec<IpAddr> {
+    let (mut v4, mut v6) = (v4.into_iter(), v6.into_iter());
+    let mut addresses = Vec::new();
+    loop {
+        let pair = [v4.next(), v6.next()];
+        if pair == [None, None] {
+            return addresses;
+        }
+        addresses.extend(pair.into_iter().flatten());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_take_turns() {
+        let parse = |text: &str| text.split_whitespace().map(|a| a.parse().unwrap()).collect::<Vec<IpAddr>>();
+        let check = |v4, v6, expected| assert_eq!(interleave(parse(v4), parse(v6)), parse(expected));
+        check("", "", "");
+        check("192.0.2.1 192.0.2.2 192.0.2.3", "2001:db8::1", "192.0.2.1 2001:db8::1 192.0.2.2 192.0.2.3");
+        check("", "2001:db8::1 2001:db8::2", "2001:db8::1 2001:db8::2");
+    }
+}

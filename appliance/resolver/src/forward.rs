@@ -1,0 +1,172 @@
+//! Asking upstreams on behalf of clients: once for all who wait for the same, and never longer than they wait.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Semaphore, watch};
+use wire::dns::{Records, ResponseCode};
+
+use crate::cache::{Asked, Cache, Entry, Key};
+use crate::clock::Clock;
+use crate::keep::{keep, wire_name};
+use crate::statistics::{Counters, Statistics};
+use crate::upstream::{Failure, PermittedName, Upstreams};
+
+/// How long a client waits while a stale answer could help out (RFC 8767 section 5: 1.8 s).
+const STALE_AFTER_MS: u64 = 1_800;
+/// Most questions under way to upstreams: each takes a task, a socket and some kilobytes.
+const FLIGHTS_MAX: usize = 512;
+/// How long a failure is remembered, so that retries of clients do not reach the upstreams, in seconds (RFC 9520
+/// section 3.2: at least one, at most 300).
+const FAILURE_S: u32 = 5;
+
+type Landing = watch::Receiver<Option<Result<Arc<Entry>, Failure>>>;
+
+/// Forwards questions.
+pub(crate) struct Forwarder {
+    cache: Arc<Cache>,
+    clock: Arc<Clock>,
+    counters: Arc<Counters>,
+    upstreams: ArcSwap<Upstreams>,
+    flights: Mutex<HashMap<Key, Landing>>,
+    slots: Arc<Semaphore>,
+}
+
+/// What forwarding has brought.
+#[derive(Debug)]
+pub(crate) enum Obtained {
+    /// An answer.
+    Fresh(Arc<Entry>),
+    /// None in time; this one from earlier helps out.
+    Stale(Arc<Entry>),
+    /// None.
+    Nothing(Failure),
+}
+
+impl Forwarder {
+    pub(crate) fn new(
+        cache: Arc<Cache>,
+        clock: Arc<Clock>,
+        counters: Arc<Counters>,
+        upstreams: Upstreams,
+    ) -> Self {
+        Self {
+            cache,
+            clock,
+            counters,
+            upstreams: ArcSwap::from_pointee(upstreams),
+            flights: Mutex::default(),
+            slots: Arc::new(Semaphore::new(FLIGHTS_MAX)),
+        }
+    }
+
+    pub(crate) fn swap_upstreams(&self, upstreams: Upstreams) {
+        self.upstreams.store(Arc::new(upstreams));
+    }
+
+    /// Gets an answer for a name that is permitted. With a stale one at hand it does not wait for long; the
+    /// question stays under way then, and its answer is kept for the next client.
+    pub(crate) async fn obtain(
+        self: &Arc<Self>,
+        name: &PermittedName,
+        asked: Asked,
+        stale: Option<Arc<Entry>>,
+    ) -> Obtained {
+        let landing = self.take_off(name, asked, stale.clone());
+        let Some(stale) = stale else {
+            return match wait(landing).await {
+                Ok(entry) => Obtained::Fresh(entry),
+                Err(failure) => Obtained::Nothing(failure),
+            };
+        };
+        match tokio::time::timeout(Duration::from_millis(STALE_AFTER_MS), wait(landing)).await {
+            Ok(Ok(entry)) => Obtained::Fresh(entry),
+            Ok(Err(_)) | Err(_) => Obtained::Stale(stale),
+        }
+    }
+
+    /// Joins the flight for this question, or starts one.
+    fn take_off(self: &Arc<Self>, name: &PermittedName, asked: Asked, stale: Option<Arc<Entry>>) -> Landing {
+        let key = Key::new(name.as_domain(), asked);
+        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(landing) = flights.get(&key) {
+            return landing.clone();
+        }
+        let (sender, landing) = watch::channel(None);
+        let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
+            sender.send_replace(Some(Err(Failure::NobodyAsked)));
+            return landing;
+        };
+        flights.insert(key.clone(), landing.clone());
+        drop(flights);
+        let flight = Flight { forwarder: Arc::clone(self), key };
+        let name = name.clone();
+        tokio::spawn(async move {
+            let outcome = flight.fly(&name, asked, stale.as_deref()).await;
+            drop(flight);
+            drop(slot);
+            sender.send_replace(Some(outcome));
+        });
+        landing
+    }
+}
+
+/// A question under way; leaves the list of flights when it ends, however it ends.
+struct Flight {
+    forwarder: Arc<Forwarder>,
+    key: Key,
+}
+
+impl Flight {
+    async fn fly(
+        &self,
+        name: &PermittedName,
+        asked: Asked,
+        stale: Option<&Entry>,
+    ) -> Result<Arc<Entry>, Failure> {
+        let forwarder = &self.forwarder;
+        forwarder.counters.add(&Statistics { forwarded: 1, ..Statistics::default() });
+        let upstreams = forwarder.upstreams.load_full();
+        let outcome = upstreams.ask(name, asked).await;
+        let now_s = forwarder.clock.now_s();
+        let outcome = outcome.and_then(|message| {
+            let name = wire_name(name.as_domain())?;
+            keep(message, &name, asked, now_s)
+        });
+        match outcome {
+            Ok(entry) => {
+                let entry = Arc::new(entry);
+                forwarder.cache.keep(self.key.clone(), Arc::clone(&entry));
+                Ok(entry)
+            }
+            Err(failure) => {
+                tracing::debug!(name = %name.as_domain(), %failure, "cannot resolve");
+                match stale {
+                    Some(stale) => stale.postpone(now_s),
+                    None => {
+                        let entry = Entry::new(Records::none(ResponseCode::ServFail), now_s, FAILURE_S);
+                        forwarder.cache.keep(self.key.clone(), Arc::new(entry));
+                    }
+                }
+                Err(failure)
+            }
+        }
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        let mut flights = self.forwarder.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        flights.remove(&self.key);
+    }
+}
+
+async fn wait(mut landing: Landing) -> Result<Arc<Entry>, Failure> {
+    match landing.wait_for(Option::is_some).await {
+        Ok(outcome) => outcome.clone().unwrap_or(Err(Failure::Silent)),
+        // The flight has ended without a word.
+        Err(_) => Err(Failure::Silent),
+    }
+}

@@ -1,0 +1,164 @@
+//! The resolver as the rest of the house sees it.
+
+use std::io;
+use std::net::{TcpListener, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use access::Desk;
+use rustls::pki_types::CertificateDer;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::cache::Cache;
+use crate::clock::Clock;
+use crate::core::Core;
+use crate::forward::Forwarder;
+use crate::local::LocalNames;
+use crate::responder::Responder;
+use crate::settings::{Settings, Upstream};
+use crate::statistics::{Counters, Statistics};
+use crate::tcp;
+use crate::udp::Door;
+use crate::upstream::{UpstreamError, Upstreams};
+
+/// The DNS enforcement point. Clones share it.
+#[derive(Clone)]
+pub struct Resolver {
+    core: Arc<Core>,
+    extra_roots: Arc<[CertificateDer<'static>]>,
+    pub(crate) ipv6: bool,
+}
+
+/// Bound sockets, handed over by whoever may bind port 53. Several UDP sockets of one address (`SO_REUSEPORT`)
+/// share its load; an IPv6 socket should be for IPv6 only.
+#[derive(Debug, Default)]
+pub struct Sockets {
+    /// A thread serves each of them.
+    pub udp: Vec<UdpSocket>,
+    /// The runtime serves all of them.
+    pub tcp: Vec<TcpListener>,
+}
+
+/// The resolver cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A socket cannot be set up.
+    #[error("cannot set up a socket for questions")]
+    Socket(#[source] io::Error),
+    /// No thread for a socket.
+    #[error("cannot start a thread for a socket")]
+    Thread(#[source] io::Error),
+    /// A door broke down: that is a mistake of this program, and it should start anew.
+    #[error("a door for questions broke down")]
+    Door,
+}
+
+impl Resolver {
+    /// A resolver that serves nobody yet.
+    ///
+    /// # Errors
+    /// [`UpstreamError`] when TLS cannot be set up.
+    pub fn new(settings: Settings, desk: Arc<Desk>) -> Result<Self, UpstreamError> {
+        let Settings { addresses, own_names, upstreams, extra_roots, ipv6, cache_bytes_max } = settings;
+        let cache = Arc::new(Cache::new(cache_bytes_max));
+        let clock = Arc::new(Clock::start());
+        let counters = Arc::new(Counters::default());
+        let upstreams = Upstreams::new(&upstreams, &extra_roots, Arc::clone(&clock))?;
+        let forwarder =
+            Forwarder::new(Arc::clone(&cache), Arc::clone(&clock), Arc::clone(&counters), upstreams);
+        let local = LocalNames::new(own_names, addresses.clone());
+        let responder = Responder::new(desk, Arc::clone(&cache), local, addresses);
+        let core = Core::new(responder, cache, Arc::new(forwarder), clock, counters);
+        Ok(Self { core: Arc::new(core), extra_roots: extra_roots.into(), ipv6 })
+    }
+
+    /// Serves until `shutdown` is over, then closes its sockets. Must run in a tokio runtime.
+    ///
+    /// # Errors
+    /// [`ServeError`] when a socket cannot be served; the others are closed then, too.
+    pub async fn run(&self, sockets: Sockets, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let stop = Stop(Arc::default());
+        let (ends, mut ended) = mpsc::channel(1);
+        let mut doors = Vec::new();
+        for socket in sockets.udp {
+            let core = Arc::clone(&self.core);
+            let door = Door::open(socket, core, Handle::current(), Arc::clone(&stop.0))
+                .map_err(ServeError::Socket)?;
+            doors.push(start(door, ends.clone()).map_err(ServeError::Thread)?);
+        }
+        drop(ends);
+        let quota = tcp::quota();
+        let mut listeners = JoinSet::new();
+        for listener in sockets.tcp {
+            listeners.spawn(tcp::serve(listener, Arc::clone(&self.core), quota.clone()));
+        }
+        let outcome = tokio::select! {
+            () = shutdown => Ok(()),
+            _ = ended.recv(), if !doors.is_empty() => Err(ServeError::Door),
+            Some(end) = listeners.join_next() => match end {
+                Ok(Err(error)) => Err(ServeError::Socket(error)),
+                Ok(Ok(())) | Err(_) => Err(ServeError::Door),
+            },
+        };
+        drop(stop);
+        listeners.shutdown().await;
+        // All senders are gone once all threads are.
+        while ended.recv().await.is_some() {}
+        outcome
+    }
+
+    /// Asks these resolvers from now on; what is kept stays. For a line that tells its resolvers (DHCP).
+    ///
+    /// # Errors
+    /// [`UpstreamError`] when TLS cannot be set up; those before stay then.
+    pub fn swap_upstreams(&self, upstreams: &[Upstream]) -> Result<(), UpstreamError> {
+        let upstreams = Upstreams::new(upstreams, &self.extra_roots, Arc::clone(&self.core.clock))?;
+        self.core.forwarder.swap_upstreams(upstreams);
+        Ok(())
+    }
+
+    /// Forgets all kept answers.
+    pub fn flush_cache(&self) {
+        self.core.cache.flush();
+    }
+
+    /// What it has done so far.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        self.core.counters.read()
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+}
+
+/// Tells the doors to close when it is dropped.
+struct Stop(Arc<AtomicBool>);
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Serves a door on a thread of its own. `end` is dropped when the thread ends, however it ends.
+fn start(door: Arc<Door>, end: mpsc::Sender<()>) -> io::Result<thread::JoinHandle<()>> {
+    thread::Builder::new().name("dns-udp".to_owned()).spawn(move || {
+        let _end = EndOfDoor(end);
+        door.serve();
+    })
+}
+
+/// Reports the end of a door's thread, a panic included.
+struct EndOfDoor(mpsc::Sender<()>);
+
+impl Drop for EndOfDoor {
+    fn drop(&mut self) {
+        // Full means that another door has ended as well.
+        let _full = self.0.try_send(());
+    }
+}

@@ -1,0 +1,64 @@
+//! What the resolver is told.
+
+use std::net::{IpAddr, SocketAddr};
+
+use model::{DomainName, Host};
+use rustls::pki_types::CertificateDer;
+
+/// Memory for kept answers unless told otherwise, in bytes: some 40,000 names, a month of a school.
+pub const CACHE_BYTES_MAX: u64 = 12 * 1024 * 1024;
+
+/// Everything that the resolver has to know of its place.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The box's addresses on the school's network: where blocked names lead, so that the block page shows.
+    pub addresses: Vec<IpAddr>,
+    /// Names of the box itself; the first is what its addresses point back to.
+    pub own_names: Vec<DomainName>,
+    /// Whom to ask, the preferred ones first. With none, every name beyond the box fails.
+    pub upstreams: Vec<Upstream>,
+    /// Certificates of authorities that may vouch for [`Upstream::Tls`], beside those of the public web: those
+    /// of a commune that runs its own resolver.
+    pub extra_roots: Vec<CertificateDer<'static>>,
+    /// Whether the Internet line has IPv6: without it, the doors are told IPv4 addresses only.
+    pub ipv6: bool,
+    /// Memory for kept answers, in bytes.
+    pub cache_bytes_max: u64,
+}
+
+impl Default for Settings {
+    /// No address, no upstream, the name `preau.lan`.
+    fn default() -> Self {
+        Self {
+            addresses: Vec::new(),
+            own_names: DomainName::parse("preau.lan").into_iter().collect(),
+            upstreams: Vec::new(),
+            extra_roots: Vec::new(),
+            ipv6: true,
+            cache_bytes_max: CACHE_BYTES_MAX,
+        }
+    }
+}
+
+/// A recursive resolver that the box forwards to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Upstream {
+    /// DNS over UDP, and over TCP where an answer is too long.
+    Plain(SocketAddr),
+    /// DNS over TLS (RFC 7858).
+    Tls {
+        /// Where it listens, usually on port 853.
+        address: SocketAddr,
+        /// The name or address that its certificate must carry.
+        server: Host,
+    },
+}
+
+impl std::fmt::Display for Upstream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Plain(address) => write!(f, "{address}"),
+            Self::Tls { address, server } => write!(f, "{address} (TLS, {server})"),
+        }
+    }
+}

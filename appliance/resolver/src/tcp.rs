@@ -1,0 +1,135 @@
+//! The TCP doors: for answers too long for UDP, and for clients that prefer it (RFC 7766).
+
+use std::io;
+use std::net::{IpAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener as Listener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::core::Core;
+use crate::quota::{Quota, Ticket};
+use crate::responder::{Channel, Response};
+use crate::statistics::Statistics;
+
+/// Most connections at once: two for each device of a school.
+const CONNECTIONS_MAX: usize = 512;
+/// Most connections of one client: resolvers use one or two, and a teacher's PC may run several.
+const CONNECTIONS_OF_CLIENT_MAX: usize = 16;
+/// How long a client may take to its next whole question (RFC 7766 section 6.2.3: a few seconds).
+const IDLE_MS_MAX: u64 = 10_000;
+/// How long a client may take to accept a reply.
+const WRITE_MS_MAX: u64 = 5_000;
+/// Most questions of one connection under way.
+const PIPELINE_MAX: usize = 32;
+/// Longest query that is taken, in bytes: more than any name, EDNS and padding.
+const QUERY_BYTES_MAX: usize = 4_096;
+/// How long to rest when the kernel has no descriptor for another connection.
+const REST_MS: u64 = 100;
+
+/// Room for connections, shared by all listeners.
+pub(crate) fn quota() -> Quota {
+    Quota::new(CONNECTIONS_MAX, CONNECTIONS_OF_CLIENT_MAX)
+}
+
+/// Accepts and serves connections; never ends by itself. Dropped, it takes its connections along.
+pub(crate) async fn serve(listener: TcpListener, core: Arc<Core>, quota: Quota) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let listener = Listener::from_std(listener)?;
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = connections.join_next() => continue,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let client = peer.ip().to_canonical();
+                match quota.enter(client) {
+                    Some(ticket) => {
+                        connections.spawn(converse(stream, client, Arc::clone(&core), ticket));
+                    }
+                    None => core.counters.add(&Statistics { dropped: 1, ..Statistics::default() }),
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection for questions");
+                tokio::time::sleep(Duration::from_millis(REST_MS)).await;
+            }
+        }
+    }
+}
+
+async fn converse(stream: TcpStream, client: IpAddr, core: Arc<Core>, ticket: Ticket) {
+    // Replies are small and whole: waiting to fill a segment only delays them.
+    let _wish = stream.set_nodelay(true);
+    let (reader, writer) = stream.into_split();
+    let (replies, queue) = mpsc::channel(PIPELINE_MAX);
+    tokio::join!(read_questions(reader, client, core, replies), write_replies(writer, queue));
+    drop(ticket);
+}
+
+/// Reads questions until the client ends, breaks the format or falls silent. Each reserves its place in the queue
+/// of replies first: a client that does not read its replies is not read either.
+async fn read_questions(
+    mut reader: OwnedReadHalf,
+    client: IpAddr,
+    core: Arc<Core>,
+    replies: mpsc::Sender<Vec<u8>>,
+) {
+    loop {
+        let Ok(place) = replies.clone().reserve_owned().await else { return };
+        let Ok(Ok(packet)) = timeout(Duration::from_millis(IDLE_MS_MAX), read_frame(&mut reader)).await
+        else {
+            return;
+        };
+        let mut bytes = Vec::new();
+        match core.respond(&packet, client, Channel::Tcp, &mut bytes) {
+            Response::Ready => {
+                place.send(bytes);
+            }
+            Response::Silence => return,
+            Response::Pending(pending) => {
+                let Some(ticket) = core.waiting.enter(client) else {
+                    core.counters.add(&Statistics { dropped: 1, ..Statistics::default() });
+                    return;
+                };
+                let core = Arc::clone(&core);
+                tokio::spawn(async move {
+                    if core.settle(&pending, &mut bytes).await {
+                        place.send(bytes);
+                    }
+                    drop(ticket);
+                });
+            }
+        }
+        core.counters.add(&Statistics { answered: 1, ..Statistics::default() });
+    }
+}
+
+async fn read_frame(reader: &mut OwnedReadHalf) -> io::Result<Vec<u8>> {
+    let length = usize::from(reader.read_u16().await?);
+    if length > QUERY_BYTES_MAX {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let mut packet = vec![0; length];
+    reader.read_exact(&mut packet).await?;
+    Ok(packet)
+}
+
+async fn write_replies(mut writer: OwnedWriteHalf, mut queue: mpsc::Receiver<Vec<u8>>) {
+    while let Some(reply) = queue.recv().await {
+        // Replies are cut to 65,535 bytes when they are written.
+        let Ok(length) = u16::try_from(reply.len()) else { return };
+        let frame = [&length.to_be_bytes()[..], &reply].concat();
+        let written = timeout(Duration::from_millis(WRITE_MS_MAX), writer.write_all(&frame)).await;
+        if !matches!(written, Ok(Ok(()))) {
+            return;
+        }
+    }
+}
