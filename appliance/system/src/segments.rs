@@ -1,0 +1,324 @@
+//! The journal's segments as files, and the thread that writes them.
+//!
+//! `DATA/journal/segment-00000000000000000042.pjs`, readable by the box alone; a `lock` beside them keeps a
+//! second box off. The format is in `docs/formats.md`.
+
+use std::error::Error;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use journal::{Active, CommitError, Journal, SegmentId, Source, Storage, Writer};
+use model::Timestamp;
+use nix::errno::Errno;
+use nix::fcntl::{FallocateFlags, fallocate};
+
+/// How long a record waits for the disk at most: with the time that a sync takes, it is durable within a second.
+pub const COMMIT_INTERVAL: Duration = Duration::from_millis(500);
+/// How many failed commits pass in silence after one was reported: the log must not fill a full disk.
+const FAILURES_PER_REPORT: u32 = 120;
+/// Who saw which site is for nobody else on the machine.
+const FOLDER_MODE: u32 = 0o700;
+const FILE_MODE: u32 = 0o600;
+
+/// A folder of segments.
+#[derive(Debug)]
+pub struct Directory {
+    folder: PathBuf,
+    lock: Option<File>,
+}
+
+impl Directory {
+    /// The journal's folder in a data directory. Touches nothing yet.
+    #[must_use]
+    pub fn new(data: &Path) -> Self {
+        Self { folder: data.join("journal"), lock: None }
+    }
+
+    /// The file of a segment.
+    #[must_use]
+    pub fn path(&self, segment: SegmentId) -> PathBuf {
+        self.folder.join(format!("segment-{:020}.pjs", segment.number()))
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        File::open(&self.folder)?.sync_all()
+    }
+}
+
+/// The segment that has this file name.
+fn parse_name(name: &str) -> Option<SegmentId> {
+    let digits = name.strip_prefix("segment-")?.strip_suffix(".pjs")?;
+    let is_number = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| digits.parse().ok().map(SegmentId::new)).flatten()
+}
+
+impl Source for Directory {
+    type Reader = File;
+
+    fn list(&self) -> io::Result<Vec<SegmentId>> {
+        let entries = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut segments = Vec::new();
+        for entry in entries {
+            segments.extend(entry?.file_name().to_str().and_then(parse_name));
+        }
+        segments.sort_unstable();
+        Ok(segments)
+    }
+
+    fn open(&self, segment: SegmentId) -> io::Result<File> {
+        File::open(self.path(segment))
+    }
+}
+
+impl Storage for Directory {
+    type Active = SegmentFile;
+
+    fn acquire(&mut self) -> io::Result<()> {
+        if self.lock.is_some() {
+            return Ok(());
+        }
+        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(&self.folder)?;
+        if let Some(parent) = self.folder.parent() {
+            File::open(parent)?.sync_all()?;
+        }
+        let path = self.folder.join("lock");
+        let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(FILE_MODE).open(path)?;
+        lock.try_lock().map_err(|error| match error {
+            fs::TryLockError::WouldBlock => io::Error::new(
+                io::ErrorKind::ResourceBusy,
+                format!("another process writes the journal in {}", self.folder.display()),
+            ),
+            fs::TryLockError::Error(error) => error,
+        })?;
+        self.lock = Some(lock);
+        Ok(())
+    }
+
+    fn create(&mut self, segment: SegmentId) -> io::Result<SegmentFile> {
+        let path = self.path(segment);
+        let file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path)?;
+        self.sync()?;
+        Ok(SegmentFile(file))
+    }
+
+    fn trim(&mut self, segment: SegmentId) -> io::Result<()> {
+        let file = OpenOptions::new().write(true).open(self.path(segment))?;
+        // Cutting a file at its own length frees what was reserved beyond it.
+        file.set_len(file.metadata()?.len())
+    }
+
+    fn remove(&mut self, segment: SegmentId) -> io::Result<()> {
+        fs::remove_file(self.path(segment))
+    }
+}
+
+/// The segment file that is being written.
+#[derive(Debug)]
+pub struct SegmentFile(File);
+
+impl Active for SegmentFile {
+    fn reserve(&mut self, offset: u64, bytes: u64) -> io::Result<()> {
+        let start = libc::off_t::try_from(offset).map_err(io::Error::other)?;
+        let length = libc::off_t::try_from(bytes).map_err(io::Error::other)?;
+        loop {
+            return match fallocate(&self.0, FallocateFlags::FALLOC_FL_KEEP_SIZE, start, length) {
+                Ok(()) => Ok(()),
+                Err(Errno::EINTR) => continue,
+                Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => check_free_space(&self.0, bytes),
+                Err(error) => Err(error.into()),
+            };
+        }
+    }
+
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all_at(bytes, offset)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+}
+
+/// Where a file system cannot reserve space, having it at the moment is the next best.
+fn check_free_space(file: &File, bytes: u64) -> io::Result<()> {
+    let state = nix::sys::statvfs::fstatvfs(file)?;
+    let free = state.blocks_available().saturating_mul(state.fragment_size());
+    if free < bytes { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+}
+
+/// The thread that commits. Dropping it commits for the last time.
+#[derive(Debug)]
+pub struct WriterThread {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<Result<(), CommitError>>>,
+}
+
+/// Commits once, so that the journal accepts records as soon as this returns if it can, and then every
+/// [`COMMIT_INTERVAL`] from a thread. Failures are logged and tried again.
+///
+/// # Errors
+/// The thread cannot be started.
+pub fn spawn_writer<S>(
+    writer: Writer<S>,
+    journal: &Journal,
+    now: impl Fn() -> Timestamp + Send + 'static,
+) -> io::Result<WriterThread>
+where
+    S: Storage + Send + 'static,
+    S::Active: Send,
+{
+    let mut reporter = Reporter::default();
+    let mut writer = writer;
+    reporter.report(&writer.commit(now()));
+    report_recovery(&writer);
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let thread = thread::Builder::new().name("journal".to_owned()).spawn(move || {
+        while !stopped.load(Ordering::Acquire) {
+            thread::park_timeout(COMMIT_INTERVAL);
+            let was_recovered = writer.recovery().is_some();
+            reporter.report(&writer.commit(now()));
+            if !was_recovered {
+                report_recovery(&writer);
+            }
+        }
+        writer.finish(now())
+    })?;
+    let handle = thread.thread().clone();
+    journal.wake_writer_by(move || handle.unpark());
+    Ok(WriterThread { stop, thread: Some(thread) })
+}
+
+impl WriterThread {
+    /// Makes durable all that was recorded and ends the thread. Nothing is accepted afterwards.
+    ///
+    /// # Errors
+    /// [`CommitError`]: the last records could not be written.
+    pub fn stop(mut self) -> Result<(), CommitError> {
+        self.join()
+    }
+
+    fn join(&mut self) -> Result<(), CommitError> {
+        let Some(thread) = self.thread.take() else { return Ok(()) };
+        self.stop.store(true, Ordering::Release);
+        thread.thread().unpark();
+        match thread.join() {
+            Ok(outcome) => outcome,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
+impl Drop for WriterThread {
+    fn drop(&mut self) {
+        if let Err(error) = self.join() {
+            tracing::error!(error = &error as &dyn Error, "the last records could not be written");
+        }
+    }
+}
+
+/// Tells when the journal shuts and opens, once.
+#[derive(Default)]
+struct Reporter {
+    failures: u32,
+}
+
+impl Reporter {
+    fn report(&mut self, outcome: &Result<(), CommitError>) {
+        match outcome {
+            Ok(()) if self.failures == 0 => {}
+            Ok(()) => {
+                tracing::warn!(failures = self.failures, "the journal can be written again: the web is open");
+                self.failures = 0;
+            }
+            Err(error) => {
+                if self.failures.is_multiple_of(FAILURES_PER_REPORT) {
+                    let error: &dyn Error = error;
+                    tracing::error!(error, "the journal cannot be written: the web is closed");
+                }
+                self.failures = self.failures.saturating_add(1);
+            }
+        }
+    }
+}
+
+fn report_recovery<S: Storage>(writer: &Writer<S>) {
+    let Some(recovery) = writer.recovery() else { return };
+    if recovery.cut_accesses > 0 {
+        tracing::info!(accesses = recovery.cut_accesses, "accesses of the last run are closed as cut");
+    }
+    for damage in &recovery.damages {
+        tracing::warn!(%damage, "a part of the journal holds no readable record");
+    }
+    for segment in &recovery.unreadable {
+        tracing::error!(%segment, "a part of the journal cannot be read from the disk");
+    }
+}
+
+#[cfg(test)]
+mod on_disk;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::MetadataExt;
+
+    #[test]
+    fn only_segments_are_listed() {
+        let check = |name: &str, expected: Option<u64>| {
+            assert_eq!(parse_name(name).map(SegmentId::number), expected, "{name}");
+        };
+        check("segment-00000000000000000042.pjs", Some(42));
+        check("segment-42.pjs", None);
+        check("segment-+0000000000000000042.pjs", None);
+        check("segment-00000000000000000042.pjs~", None);
+        check("lock", None);
+    }
+
+    #[test]
+    fn a_reservation_takes_space_and_a_trim_gives_it_back() {
+        let data = tempfile::tempdir().unwrap();
+        let mut directory = Directory::new(data.path());
+        directory.acquire().unwrap();
+        let mut file = directory.create(SegmentId::FIRST).unwrap();
+        file.reserve(0, 1 << 20).unwrap();
+        file.write_at(0, b"abc").unwrap();
+        file.sync().unwrap();
+        let metadata = || fs::metadata(directory.path(SegmentId::FIRST)).unwrap();
+        assert_eq!((metadata().len(), metadata().mode() & 0o777), (3, FILE_MODE));
+        let reserved = metadata().blocks();
+        drop(file);
+        let mut directory = Directory::new(data.path());
+        directory.trim(SegmentId::FIRST).unwrap();
+        let blocks = fs::metadata(directory.path(SegmentId::FIRST)).unwrap().blocks();
+        assert!(blocks <= reserved && blocks * 512 < 64 << 10, "{reserved} then {blocks}");
+        assert!(directory.create(SegmentId::FIRST).is_err(), "no segment is written twice");
+    }
+
+    #[test]
+    fn a_second_writer_is_kept_off() {
+        let data = tempfile::tempdir().unwrap();
+        let mut first = Directory::new(data.path());
+        first.acquire().unwrap();
+        first.acquire().unwrap();
+        let mut second = Directory::new(data.path());
+        assert_eq!(second.acquire().unwrap_err().kind(), io::ErrorKind::ResourceBusy);
+        drop(first);
+        second.acquire().unwrap();
+    }
+
+    #[test]
+    fn a_journal_that_was_never_written_is_empty() {
+        let data = tempfile::tempdir().unwrap();
+        assert!(Directory::new(&data.path().join("missing")).list().unwrap().is_empty());
+    }
+}

@@ -1,0 +1,191 @@
+//! The journal on real files: killed in the middle, and on a disk that is full.
+//!
+//! The children are this test binary again, told by the environment what to do.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "children are started, and told by their environment what to do"
+)]
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::{Directory, WriterThread, spawn_writer};
+use crate::clock;
+use journal::{Hit, Journal, Query, Sequence, Unrecorded};
+use model::{AccessKind, ClockQuality, Host, Reason, Subject, UnknownDevice, Verdict};
+use policy::Decided;
+
+const FOLDER_VARIABLE: &str = "PREAU_TEST_FOLDER";
+
+struct Asked {
+    subject: Subject,
+    host: Host,
+}
+
+impl Decided for Asked {
+    fn verdict(&self) -> Verdict {
+        Verdict::Permit
+    }
+    fn subject(&self) -> &Subject {
+        &self.subject
+    }
+    fn kind(&self) -> AccessKind {
+        AccessKind::Tls
+    }
+    fn host(&self) -> Option<&Host> {
+        Some(&self.host)
+    }
+    fn destination(&self) -> Option<SocketAddr> {
+        None
+    }
+    fn reason(&self) -> &Reason {
+        &Reason::NotListed
+    }
+}
+
+fn ask(journal: &Journal, name: &str) -> Result<Sequence, Unrecorded> {
+    let unknown = UnknownDevice { mac: None, address: "127.0.0.1".parse().unwrap() };
+    let asked = Asked { subject: unknown.into(), host: Host::parse(name).unwrap() };
+    journal.record(clock::now(), ClockQuality::Unsynchronised, asked).map(|recorded| recorded.sequence())
+}
+
+fn start(data: &Path) -> (Journal, WriterThread) {
+    let (journal, writer) = journal::open(Directory::new(data));
+    let thread = spawn_writer(writer, &journal, clock::now).unwrap();
+    (journal, thread)
+}
+
+fn hosts(data: &Path) -> BTreeMap<u64, String> {
+    let mut hosts = BTreeMap::new();
+    let each = |hit| {
+        if let Hit::Access(found) = hit {
+            let number = found.sequence.number();
+            assert!(hosts.insert(number, found.host.unwrap().to_string()).is_none(), "{number} twice");
+        }
+        ControlFlow::Continue(())
+    };
+    journal::search(&Directory::new(data), &Query::default(), each).unwrap();
+    hosts
+}
+
+/// Records as fast as it can and reports what is durable, until it is killed.
+#[test]
+fn child_records() {
+    let Ok(folder) = std::env::var(FOLDER_VARIABLE) else { return };
+    let (journal, _thread) = start(Path::new(&folder));
+    let mut waiting = VecDeque::new();
+    let mut output = std::io::stdout();
+    for number in 0.. {
+        let name = format!("h{number}.p{}.fr", std::process::id());
+        match ask(&journal, &name) {
+            Ok(sequence) => waiting.push_back((sequence, name)),
+            Err(_) => std::thread::sleep(Duration::from_millis(1)),
+        }
+        if number % 5 == 0 {
+            std::thread::sleep(Duration::from_micros(500));
+        }
+        while let Some((sequence, name)) = waiting.pop_front_if(|(sequence, _)| journal.is_durable(*sequence))
+        {
+            writeln!(output, "durable {sequence} {name}").unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_kill_loses_no_durable_record() {
+    let data = tempfile::tempdir().unwrap();
+    let mut promised = BTreeMap::new();
+    for round in 0..6_u64 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "segments::on_disk::child_records", "--nocapture"])
+            .env(FOLDER_VARIABLE, data.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        // Not at the same moment of a commit each time.
+        let enough = 500 + usize::try_from(round).unwrap() * 777;
+        let durable = lines.map_while(Result::ok).filter_map(|line| {
+            let (number, name) = line.strip_prefix("durable ")?.split_once(' ')?;
+            Some((number.parse().unwrap(), name.to_owned()))
+        });
+        for (count, (number, name)) in durable.enumerate() {
+            assert_eq!(promised.insert(number, name), None::<String>, "number {number} was given twice");
+            if count == enough {
+                child.kill().unwrap();
+            }
+        }
+        child.wait().unwrap();
+        let found = hosts(data.path());
+        for (number, name) in &promised {
+            assert_eq!(found.get(number), Some(name), "round {round}");
+        }
+    }
+    assert!(promised.len() > 5_000, "{}", promised.len());
+}
+
+/// Fills a small disk, makes room again, and checks that nothing is lost on the way.
+#[test]
+fn child_fills_the_disk() {
+    let Ok(folder) = std::env::var(FOLDER_VARIABLE) else { return };
+    let folder = PathBuf::from(folder);
+    let ballast = folder.join("ballast");
+    std::fs::write(&ballast, vec![1; 16 << 20]).unwrap();
+    let (journal, thread) = start(&folder);
+    // Long names fill the disk sooner.
+    let padding = "x".repeat(60);
+    let mut accepted = 0;
+    while journal.is_writable() {
+        match ask(&journal, &format!("h{accepted}.{padding}.{padding}.{padding}.fr")) {
+            Ok(_) => accepted += 1,
+            Err(_) => std::thread::sleep(Duration::from_millis(1)),
+        }
+    }
+    assert_eq!(ask(&journal, "closed.fr"), Err(Unrecorded::Unwritable));
+    assert_eq!(hosts(&folder).len(), accepted, "all that was accepted is on the disk");
+    std::fs::remove_file(&ballast).unwrap();
+    while !journal.is_writable() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    ask(&journal, "open.fr").unwrap();
+    thread.stop().unwrap();
+    assert_eq!(hosts(&folder).len(), accepted + 1);
+    println!("filled after {accepted}");
+}
+
+#[test]
+fn a_full_disk_closes_and_opens_the_journal() {
+    let in_namespace = || {
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--mount", "--"]);
+        command
+    };
+    let mount = "mount -t tmpfs -o size=48m none \"$1\"";
+    let folder = tempfile::tempdir().unwrap();
+    let can_mount = in_namespace()
+        .args(["sh", "-ec", mount, "sh"])
+        .arg(folder.path())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !can_mount {
+        eprintln!("not shown here: this machine lets nobody mount in a user namespace");
+        return;
+    }
+    let script = format!("{mount}; shift; exec \"$@\"");
+    let output = in_namespace()
+        .args(["sh", "-ec", &script, "sh"])
+        .arg(folder.path())
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "segments::on_disk::child_fills_the_disk", "--nocapture"])
+        .env(FOLDER_VARIABLE, folder.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("filled after"), "{text}");
+}
