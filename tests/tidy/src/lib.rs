@@ -1,1 +1,16 @@
-//! Checks of the house itself.
+//! Checks of the house itself: which room may use which, what pure rooms must not touch, how long a file may
+//! be, and that every format on the disk has a golden file and a fuzz target.
+//!
+//! A rule that fails names the place and the sentence behind it. To change a rule, change its table here, in
+//! the same commit, with a reason.
+
+#[cfg(test)]
+mod formats;
+#[cfg(test)]
+mod house;
+#[cfg(test)]
+mod purity;
+#[cfg(test)]
+mod rooms;
+#[cfg(test)]
+mod shape;
