@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_boxs_own_names_and_addresses_are_answered() {
+    fn only_own_names_and_addresses_are_answered() {
         let own = ["preau.lan", "10.77.0.1", "fd77::1"].map(|text| Host::parse(text).unwrap());
         let check = |authority: &str, expected: bool| {
             assert_eq!(is_own_authority(authority, &own), expected, "{authority:?}");
