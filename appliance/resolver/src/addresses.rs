@@ -75,7 +75,7 @@ fn read_addresses(name: &PermittedName, kind: RecordType, entry: &Entry) -> Resu
         if let RData::CNAME(alias) = &record.data {
             owner = alias.0.clone();
         }
-        addresses.extend(record.data.ip_addr());
+        addresses.extend(record.data.ip_addr().filter(|_| u16::from(record.record_type()) == kind.0));
     }
     Ok(addresses)
 }

@@ -1,0 +1,104 @@
+//! What clients get when the line, an upstream or the disk fails.
+
+use access::{Resolve, ResolveError};
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::RecordType;
+
+use super::school::{HOME_V4, School, data, extended_error, question, with_edns};
+use super::upstream::{Mood, Upstream};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stale_answer_helps_out_and_is_renewed() {
+    let upstream = Upstream::start();
+    let school = School::open(&[upstream.address]).await;
+    let short = with_edns(question("short.example.fr.", RecordType::A), 1232);
+    assert_eq!(data(&school.ask(&short).await), ["192.0.2.11"]);
+    for mood in [Mood::Silent, Mood::Failing] {
+        upstream.set_mood(mood);
+        let stale = loop {
+            let reply = school.ask(&short).await;
+            assert_eq!(data(&reply), ["192.0.2.11"]);
+            if extended_error(&reply).is_some() {
+                break reply;
+            }
+        };
+        assert_eq!(extended_error(&stale).unwrap().0, 3);
+        assert_eq!(stale.answers[0].ttl, 30);
+    }
+    assert!(school.resolver.statistics().stale >= 2);
+    school.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_any_answer_it_fails_and_says_why() {
+    let upstream = Upstream::start();
+    upstream.set_mood(Mood::Failing);
+    let school = School::open(&[upstream.address]).await;
+    let site = with_edns(question("site.example.fr.", RecordType::A), 1232);
+    let reply = school.ask(&site).await;
+    assert_eq!(reply.metadata.response_code, ResponseCode::ServFail);
+    assert_eq!(extended_error(&reply).unwrap().0, 22);
+    let asked = upstream.asked();
+    let again = school.ask(&site).await;
+    assert_eq!(again.metadata.response_code, ResponseCode::ServFail);
+    assert_eq!(extended_error(&again).unwrap().0, 13);
+    assert_eq!(upstream.asked(), asked, "a failure is remembered for a moment");
+    let permit = school.admit("other.example.fr").unwrap();
+    assert_eq!(school.resolver.resolve(&permit).await, Err(ResolveError::Unreachable));
+    school.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_upstream_takes_over() {
+    for mood in [Mood::Silent, Mood::Failing] {
+        let (bad, good) = (Upstream::start(), Upstream::start());
+        bad.set_mood(mood);
+        let school = School::open(&[bad.address, good.address]).await;
+        let reply = school.ask(&question("one.example.fr.", RecordType::A)).await;
+        assert_eq!(data(&reply), ["192.0.2.10"]);
+        let asked = bad.asked();
+        let reply = school.ask(&question("two.example.fr.", RecordType::A)).await;
+        assert_eq!(data(&reply), ["192.0.2.10"]);
+        if mood == Mood::Failing {
+            assert_eq!(bad.asked(), asked, "who fails is asked last for a while");
+        }
+        school.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_upstream_the_box_serves_the_rest() {
+    let school = School::open(&[]).await;
+    let reply = school.ask(&question("site.example.fr.", RecordType::A)).await;
+    assert_eq!(reply.metadata.response_code, ResponseCode::ServFail);
+    assert_eq!(data(&school.ask(&question("preau.lan.", RecordType::A)).await), [HOME_V4]);
+    assert_eq!(data(&school.ask(&question("bet365.com.", RecordType::A)).await), [HOME_V4]);
+    let upstream = Upstream::start();
+    school.resolver.swap_upstreams(&[resolver::Upstream::Plain(upstream.address)]).unwrap();
+    let reply = school.ask(&question("other.example.fr.", RecordType::A)).await;
+    assert_eq!(data(&reply), ["192.0.2.10"]);
+    school.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_journal_every_name_of_the_web_leads_home() {
+    let upstream = Upstream::start();
+    let school = School::open(&[upstream.address]).await;
+    let site = with_edns(question("site.example.fr.", RecordType::A), 1232);
+    assert_eq!(data(&school.ask(&site).await), ["192.0.2.10"]);
+    school.fill_disk().await;
+    let asked = upstream.asked();
+    let reply = school.ask(&site).await;
+    assert_eq!(data(&reply), [HOME_V4], "a kept answer is closed, too");
+    assert_eq!(reply.answers[0].ttl, 5);
+    let (code, text) = extended_error(&reply).unwrap();
+    assert_eq!(code, 14);
+    assert!(text.contains("journal"));
+    let mail = school.ask(&question("site.example.fr.", RecordType::MX)).await;
+    assert!(mail.answers.is_empty() && mail.metadata.response_code == ResponseCode::NoError);
+    assert_eq!(data(&school.ask(&question("preau.lan.", RecordType::A)).await), [HOME_V4]);
+    assert_eq!(upstream.asked(), asked);
+    school.empty_disk().await;
+    assert_eq!(data(&school.ask(&site).await), ["192.0.2.10"]);
+    school.close().await;
+}

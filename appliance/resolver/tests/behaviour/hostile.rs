@@ -1,0 +1,137 @@
+//! Clients that do not keep the rules.
+
+use std::time::Duration;
+
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::RecordType;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UdpSocket;
+
+use super::school::{
+    HOME_V4, School, data, exchange_bytes, question, receive_tcp, send_tcp, with_edns, within,
+};
+use super::upstream::{Mood, Upstream};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn malformed_packets_get_a_code_or_nothing() {
+    use ResponseCode::{FormErr, NotImp, Refused};
+    let school = School::open(&[]).await;
+    let good = question("preau.lan.", RecordType::A).to_vec().unwrap();
+    let changed = |changes: &[(usize, u8)]| {
+        let mut packet = good.clone();
+        changes.iter().for_each(|&(at, byte)| packet[at] = byte);
+        packet
+    };
+    let chaos = good.len() - 1;
+    for (what, packet, expected) in [
+        ("cut off", good[..good.len() - 1].to_vec(), FormErr),
+        ("a status query", changed(&[(2, 0x10)]), NotImp),
+        ("an update", changed(&[(2, 0x28)]), NotImp),
+        ("two questions", changed(&[(5, 2)]), FormErr),
+        ("no question", changed(&[(5, 0)]), FormErr),
+        ("an answer in a question", changed(&[(7, 1)]), FormErr),
+        ("a pointer to itself", changed(&[(12, 0xc0), (13, 12)]), FormErr),
+        ("more than said", [&good[..], b"x"].concat(), FormErr),
+        ("class CHAOS", changed(&[(chaos, 3)]), Refused),
+    ] {
+        let reply = exchange_bytes(school.udp[0], &packet).await.unwrap();
+        assert_eq!(reply[3] & 0x0f, u8::try_from(u16::from(expected)).unwrap(), "{what}");
+        assert_eq!(reply[..2], packet[..2], "{what}");
+    }
+    let mut future = with_edns(question("preau.lan.", RecordType::A), 1232);
+    future.edns.as_mut().unwrap().set_version(1);
+    let reply = school.ask(&future).await;
+    assert_eq!(u16::from(reply.metadata.response_code), 16);
+    school.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn garbage_is_survived_and_answers_are_not_answered() {
+    let school = School::open(&[]).await;
+    let client = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let mut random = 0x2545_f491_4f6c_dd1d_u64;
+    for n in 0..10_000_usize {
+        let bytes: Vec<u8> = (0..n % 600)
+            .map(|_| {
+                random ^= random << 13;
+                random ^= random >> 7;
+                random ^= random << 17;
+                random.to_le_bytes()[0]
+            })
+            .collect();
+        client.send_to(&bytes, school.udp[0]).await.unwrap();
+    }
+    drop(client);
+    let mut answer = question("preau.lan.", RecordType::A).to_vec().unwrap();
+    answer[2] |= 0x80;
+    let silent = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    silent.send_to(&answer, school.udp[0]).await.unwrap();
+    silent.send_to(&answer[..11], school.udp[0]).await.unwrap();
+    assert_eq!(data(&school.ask(&question("preau.lan.", RecordType::A)).await), [HOME_V4]);
+    assert_eq!(silent.try_recv(&mut [0; 512]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    school.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_floods_takes_its_own_share_only() {
+    let upstream = Upstream::start();
+    upstream.set_mood(Mood::Silent);
+    let school = School::open(&[upstream.address]).await;
+    let flooder = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    for n in 0..400 {
+        let packet = question(&format!("n{n}.example.fr."), RecordType::A).to_vec().unwrap();
+        flooder.send_to(&packet, school.udp[0]).await.unwrap();
+    }
+    school.wait_until("the flood is cut", || school.resolver.statistics().dropped > 0).await;
+    upstream.set_mood(Mood::Well);
+    let pupil = UdpSocket::bind("127.0.0.2:0").await.unwrap();
+    let packet = question("site.example.fr.", RecordType::A).to_vec().unwrap();
+    pupil.send_to(&packet, school.udp[0]).await.unwrap();
+    let mut reply = [0; 512];
+    let length = within(pupil.recv(&mut reply)).await.unwrap();
+    assert_eq!(data(&hickory_proto::op::Message::from_vec(&reply[..length]).unwrap()), ["192.0.2.10"]);
+    school.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_are_bounded_and_broken_ones_closed() {
+    let school = School::open(&[]).await;
+    let mut open = Vec::new();
+    for _ in 0..40 {
+        open.push(school.connect().await);
+    }
+    school.wait_until("some are turned away", || school.resolver.statistics().dropped >= 24).await;
+    let mut served = 0;
+    for stream in &mut open {
+        let asked = question("preau.lan.", RecordType::A).to_vec().unwrap();
+        let frame = [&u16::try_from(asked.len()).unwrap().to_be_bytes()[..], &asked].concat();
+        if stream.write_all(&frame).await.is_ok() && within(stream.read_u16()).await.is_ok() {
+            served += 1;
+        }
+    }
+    assert_eq!(served, 16);
+    drop(open);
+
+    let wait = async {
+        loop {
+            let mut stream = school.connect().await;
+            send_tcp(&mut stream, &question("preau.lan.", RecordType::A)).await;
+            if stream.read_u16().await.is_ok() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    within(wait).await;
+    for broken in [&b"\xff\xff"[..], b"\0\0", b"\0\x05abcde"] {
+        let mut stream = school.connect().await;
+        stream.write_all(broken).await.unwrap();
+        let mut rest = Vec::new();
+        let _reset_or_end = within(stream.read_to_end(&mut rest)).await;
+        assert!(rest.is_empty());
+    }
+    let mut stream = school.connect().await;
+    send_tcp(&mut stream, &question("preau.lan.", RecordType::A)).await;
+    assert_eq!(data(&receive_tcp(&mut stream).await), [HOME_V4]);
+    school.close().await;
+}

@@ -1,0 +1,161 @@
+//! An upstream resolver that knows a few names and fails on demand.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME, MX, SOA, TXT};
+use hickory_proto::rr::{Name, RData, Record, RecordType};
+
+/// How the upstream behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Mood {
+    Well,
+    Silent,
+    Failing,
+}
+
+/// The upstream. Its threads end with the test's process.
+#[derive(Clone)]
+pub(crate) struct Upstream {
+    pub(crate) address: SocketAddr,
+    mood: Arc<AtomicU8>,
+    asked: Arc<AtomicUsize>,
+    last: Arc<Mutex<Option<Message>>>,
+}
+
+impl Upstream {
+    pub(crate) fn start() -> Self {
+        // UDP and TCP on one port: another process may have taken the second one.
+        let (udp, tcp) = loop {
+            let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+            if let Ok(tcp) = TcpListener::bind(udp.local_addr().unwrap()) {
+                break (udp, tcp);
+            }
+        };
+        let upstream = Self {
+            address: udp.local_addr().unwrap(),
+            mood: Arc::default(),
+            asked: Arc::default(),
+            last: Arc::default(),
+        };
+        let of_udp = upstream.clone();
+        thread::spawn(move || of_udp.serve_udp(&udp));
+        let of_tcp = upstream.clone();
+        thread::spawn(move || {
+            for stream in tcp.incoming().flatten() {
+                let of_stream = of_tcp.clone();
+                thread::spawn(move || of_stream.serve_tcp(stream));
+            }
+        });
+        upstream
+    }
+
+    pub(crate) fn set_mood(&self, mood: Mood) {
+        self.mood.store(mood as u8, Ordering::SeqCst);
+    }
+
+    /// Questions so far, over TCP too.
+    pub(crate) fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn last(&self) -> Message {
+        self.last.lock().unwrap().clone().unwrap()
+    }
+
+    fn serve_udp(&self, socket: &UdpSocket) {
+        let mut bytes = [0; 4096];
+        while let Ok((length, peer)) = socket.recv_from(&mut bytes) {
+            if let Some(mut reply) = self.reply(&bytes[..length]) {
+                if reply.to_vec().unwrap().len() > 1232 {
+                    reply.answers.clear();
+                    reply.metadata.truncation = true;
+                }
+                socket.send_to(&reply.to_vec().unwrap(), peer).unwrap();
+            }
+        }
+    }
+
+    fn serve_tcp(&self, mut stream: TcpStream) {
+        let mut length = [0; 2];
+        while stream.read_exact(&mut length).is_ok() {
+            let mut bytes = vec![0; usize::from(u16::from_be_bytes(length))];
+            stream.read_exact(&mut bytes).unwrap();
+            if let Some(reply) = self.reply(&bytes) {
+                let reply = reply.to_vec().unwrap();
+                let length = u16::try_from(reply.len()).unwrap().to_be_bytes();
+                stream.write_all(&[&length[..], &reply].concat()).unwrap();
+            }
+        }
+    }
+
+    fn reply(&self, bytes: &[u8]) -> Option<Message> {
+        let question = Message::from_vec(bytes).unwrap();
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        *self.last.lock().unwrap() = Some(question.clone());
+        let mood = self.mood.load(Ordering::SeqCst);
+        if mood == Mood::Silent as u8 {
+            return None;
+        }
+        let query = question.queries[0].clone();
+        let mut reply = question.into_response();
+        reply.metadata.authentic_data = true;
+        reply.metadata.recursion_available = true;
+        if mood == Mood::Failing as u8 {
+            reply.metadata.response_code = ResponseCode::ServFail;
+            return Some(reply);
+        }
+        let (code, answers) = answer(query.name(), query.query_type());
+        reply.metadata.response_code = code;
+        if answers.is_empty() {
+            reply.add_authority(soa());
+        }
+        reply.add_answers(answers);
+        Some(reply)
+    }
+}
+
+fn soa() -> Record {
+    let [server, mail] = ["ns.example.fr.", "nobody.example.fr."].map(|name| Name::from_ascii(name).unwrap());
+    let data = SOA::new(server, mail, 1, 3600, 600, 86400, 60);
+    Record::from_rdata(Name::from_ascii("example.fr.").unwrap(), 900, RData::SOA(data))
+}
+
+fn answer(name: &Name, kind: RecordType) -> (ResponseCode, Vec<Record>) {
+    let text = name.to_lowercase().to_ascii();
+    let own = |ttl_s, data| Record::from_rdata(name.clone(), ttl_s, data);
+    let v4 = |last| RData::A(A::new(192, 0, 2, last));
+    let site = Name::from_ascii("site.example.fr.").unwrap();
+    let answers = match (text.as_str(), kind) {
+        ("missing.example.fr.", _) => return (ResponseCode::NXDomain, Vec::new()),
+        ("alias.example.fr.", _) => {
+            vec![own(300, RData::CNAME(CNAME(site.clone()))), Record::from_rdata(site, 300, v4(10))]
+        }
+        ("short.example.fr.", RecordType::A) => vec![own(1, v4(11))],
+        ("v4only.example.fr.", RecordType::A) => vec![own(300, v4(12))],
+        ("v4only.example.fr." | "short.example.fr.", _) => Vec::new(),
+        (_, RecordType::A) => vec![own(300, v4(10))],
+        (_, RecordType::AAAA) => {
+            vec![own(300, RData::AAAA(AAAA::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x10)))]
+        }
+        (_, RecordType::MX) => vec![own(300, RData::MX(MX::new(10, site)))],
+        ("long.example.fr.", RecordType::TXT) => {
+            (0..20).map(|n| own(300, RData::TXT(TXT::new(vec![format!("{n:0>200}")])))).collect()
+        }
+        (_, RecordType::HTTPS) => vec![own(300, https())],
+        _ => Vec::new(),
+    };
+    (ResponseCode::NoError, answers)
+}
+
+fn https() -> RData {
+    use hickory_proto::rr::rdata::svcb::{Alpn, SvcParamKey, SvcParamValue};
+    use hickory_proto::rr::rdata::{HTTPS, SVCB};
+    let alpn = SvcParamValue::Alpn(Alpn(vec!["h2".to_owned()]));
+    RData::HTTPS(HTTPS(SVCB::new(1, Name::root(), vec![(SvcParamKey::Alpn, alpn)])))
+}
