@@ -10,12 +10,18 @@
 pub mod client_hello;
 pub mod dns_query;
 pub mod http_head;
+pub mod journal_segment;
 
 /// A target: takes one input.
 pub type Target = fn(&[u8]);
 
 /// All targets by their names, which are also those of their corpus directories.
-pub const TARGETS: &[(&str, Target)] = &[("client_hello", client_hello::run), ("dns_query", dns_query::run), ("http_head", http_head::run)];
+pub const TARGETS: &[(&str, Target)] = &[
+    ("client_hello", client_hello::run),
+    ("dns_query", dns_query::run),
+    ("http_head", http_head::run),
+    ("journal_segment", journal_segment::run),
+];
 
 #[cfg(test)]
 mod replay;
