@@ -24,22 +24,12 @@ fn strip_port(authority: &str) -> &str {
 }
 
 /// The client's address: the connection's other end, or, when that is the box's own gate, the client that the
-/// gate names in `Forwarded` (RFC 7239 section 4). The gate removes what clients put there themselves.
-pub(crate) fn find_client(peer: SocketAddr, forwarded: Option<&str>) -> IpAddr {
+/// gate names in `X-Forwarded-For`. The gate removes what clients put there themselves.
+pub(crate) fn find_client(peer: SocketAddr, forwarded_for: Option<&str>) -> IpAddr {
     let peer = peer.ip().to_canonical();
-    match forwarded {
-        Some(field) if peer.is_loopback() => parse_forwarded_for(field).unwrap_or(peer),
+    match forwarded_for.and_then(|field| field.parse::<IpAddr>().ok()) {
+        Some(client) if peer.is_loopback() => client.to_canonical(),
         _ => peer,
-    }
-}
-
-/// The one form that the gate writes: `for=192.0.2.1`, or `for="[2001:db8::1]"`.
-fn parse_forwarded_for(field: &str) -> Option<IpAddr> {
-    let node = field.trim().strip_prefix("for=")?;
-    let node = node.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(node);
-    match Host::parse(node) {
-        Ok(Host::Address(address)) => Some(address),
-        Ok(Host::Name(_)) | Err(_) => None,
     }
 }
 
@@ -75,13 +65,13 @@ mod tests {
             assert_eq!(find_client(peer.parse().unwrap(), forwarded).to_string(), expected, "{forwarded:?}");
         };
         check("10.77.0.11:40000", None, "10.77.0.11");
-        check("10.77.0.11:40000", Some("for=10.77.0.12"), "10.77.0.11");
+        check("10.77.0.11:40000", Some("10.77.0.12"), "10.77.0.11");
         check("[::ffff:10.77.0.11]:40000", None, "10.77.0.11");
-        check("127.0.0.1:40000", Some("for=10.77.0.11"), "10.77.0.11");
-        check("[::1]:40000", Some("for=\"[fd77::11]\""), "fd77::11");
+        check("127.0.0.1:40000", Some("10.77.0.11"), "10.77.0.11");
+        check("[::1]:40000", Some("fd77::11"), "fd77::11");
         check("127.0.0.1:40000", None, "127.0.0.1");
-        check("127.0.0.1:40000", Some("for=unknown"), "127.0.0.1");
-        check("127.0.0.1:40000", Some("for=10.77.0.11, for=10.77.0.12"), "127.0.0.1");
-        check("127.0.0.1:40000", Some("for=\""), "127.0.0.1");
+        check("127.0.0.1:40000", Some("unknown"), "127.0.0.1");
+        check("127.0.0.1:40000", Some("10.77.0.11, 10.77.0.12"), "127.0.0.1");
+        check("127.0.0.1:40000", Some(""), "127.0.0.1");
     }
 }

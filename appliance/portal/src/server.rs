@@ -164,7 +164,7 @@ fn answer(request: &HttpRequest, portal: &Portal) -> HttpResponse {
     }
     match (request.path(), request.peer_addr()) {
         ("/", Some(peer)) => {
-            home(portal, find_client(peer, find_field(request, &header::FORWARDED)), language)
+            home(portal, find_client(peer, find_field(request, &header::X_FORWARDED_FOR)), language)
         }
         _ => notice(Notice::NotFound, place, language),
     }

@@ -49,7 +49,7 @@ fn requests_are_answered_by_host_method_and_path() {
     check("GET / HTTP/1.1\r\nHost: preau.lan", "200", "Le web est ouvert");
     check("GET / HTTP/1.1\r\nHost: preau.lan\r\nAccept-Language: en", "200", "The web is open");
     check("GET / HTTP/1.1\r\nHost: 127.0.0.1", "200", "02:00:00:00:00:99");
-    check("GET / HTTP/1.1\r\nHost: preau.lan\r\nForwarded: for=10.77.0.11", "200", "CM2-04");
+    check("GET / HTTP/1.1\r\nHost: preau.lan\r\nX-Forwarded-For: 10.77.0.11", "200", "CM2-04");
     check("GET http://preau.lan/ HTTP/1.1\r\nHost: evil.example", "200", "Le web est ouvert");
     check("GET /nothing HTTP/1.1\r\nHost: preau.lan", "404", "Cette page n’existe pas");
     check("GET /../../etc/passwd HTTP/1.1\r\nHost: preau.lan", "404", "Cette page n’existe pas");
