@@ -174,5 +174,5 @@ fn write_addresses(keys: &Keys, merged: &[Merged], values: &mut Values) -> Resul
 
 fn write_filter(keys: &Keys, merged: &[Merged]) -> Result<Vec<u8>, BuildError> {
     let lines = merged.iter().filter_map(|merged| keys.line(merged.place));
-    filter::build(lines.map(|line| NameHash::of_reversed(line.key)).collect()).ok_or(BuildError::TooLarge)
+    filter::build(lines.map(|line| NameHash::of_key(line.key)).collect()).ok_or(BuildError::TooLarge)
 }

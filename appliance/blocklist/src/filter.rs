@@ -30,13 +30,10 @@ impl NameFilter {
         let fingerprints = section.get(DESCRIPTOR_BYTES..).unwrap_or_default();
         let filter = BinaryFuse8Ref::from_dma(&self.descriptor, fingerprints);
         let mut hash = NameHash::default();
-        for byte in name.bytes().rev() {
-            if byte == b'.' && filter.contains(&hash.0) {
-                return true;
-            }
-            hash.add(byte);
-        }
-        filter.contains(&hash.0)
+        name.rsplit('.').any(|label| {
+            hash.add_label(label.as_bytes());
+            filter.contains(&hash.0)
+        })
     }
 }
 
@@ -53,8 +50,8 @@ pub(crate) fn build(mut hashes: Vec<NameHash>) -> Option<Vec<u8>> {
     Some(section)
 }
 
-/// FNV-1a over a name's bytes from the last to the first, so that one pass over a name meets the hashes of
-/// all names above it. The filter mixes it with its seed.
+/// FNV-1a over a name's labels from the last to the first, each with a dot before it, so that one pass over a
+/// name meets the hashes of all names above it. The filter mixes it with its seed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NameHash(u64);
 
@@ -65,15 +62,17 @@ impl Default for NameHash {
 }
 
 impl NameHash {
-    /// The hash of a name whose bytes are given in reverse order.
-    pub(crate) fn of_reversed(name: &[u8]) -> Self {
+    /// The hash of a name whose labels are given from the last to the first, with dots between them.
+    pub(crate) fn of_key(key: &[u8]) -> Self {
         let mut hash = Self::default();
-        name.iter().for_each(|&byte| hash.add(byte));
+        hash.add_label(key);
         hash
     }
 
-    fn add(&mut self, byte: u8) {
-        self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    fn add_label(&mut self, label: &[u8]) {
+        for &byte in b".".iter().chain(label) {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
     }
 }
 
@@ -89,8 +88,8 @@ mod tests {
     use super::*;
 
     fn section_of(names: &[String]) -> Vec<u8> {
-        let reversed = |name: &String| name.bytes().rev().collect::<Vec<_>>();
-        build(names.iter().map(|name| NameHash::of_reversed(&reversed(name))).collect()).unwrap()
+        let key = |name: &String| name.rsplit('.').collect::<Vec<_>>().join(".");
+        build(names.iter().map(|name| NameHash::of_key(key(name).as_bytes())).collect()).unwrap()
     }
 
     #[test]

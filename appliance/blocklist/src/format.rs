@@ -27,7 +27,7 @@ pub(crate) enum Section {
     Sets,
     /// The prefilter of names.
     NameFilter,
-    /// The automaton of names, each from its last byte to its first.
+    /// The automaton of names, each from its last label to its first.
     Names,
     /// IPv4 addresses.
     Addresses,

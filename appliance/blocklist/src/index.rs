@@ -175,15 +175,14 @@ impl Index {
             return;
         }
         let mut walk = self.names.walk(self.section(Section::Names));
-        for (start, byte) in text.bytes().enumerate().rev() {
-            if walk.step(byte).is_none() {
+        let mut start = text.len();
+        for label in text.rsplit('.') {
+            let dot = if start == text.len() { "" } else { "." };
+            if dot.bytes().chain(label.bytes()).try_for_each(|byte| walk.step(byte)).is_none() {
                 return;
             }
-            let before = start.checked_sub(1).and_then(|at| text.as_bytes().get(at));
-            if before.is_none_or(|&byte| byte == b'.')
-                && let (Some(value), Some(entry)) =
-                    (walk.value().and_then(Value::of_number), text.get(start..))
-            {
+            start -= dot.len() + label.len();
+            if let (Some(value), Some(entry)) = (walk.value().and_then(Value::of_number), text.get(start..)) {
                 meet(entry, value);
             }
         }

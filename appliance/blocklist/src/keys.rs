@@ -115,12 +115,12 @@ mod tests {
     fn lines_of_one_key_merge_in_key_order() {
         let mut keys = Keys::default();
         for (category, key, spelling) in [
-            (0, "moc.elpmaxe-gnol-yrev.b", ""),
-            (1, "moc.elpmaxe-gnol-yrev.a", ""),
-            (0, "moc", "Com"),
-            (0, "moc.elpmaxe-gnol-yrev.a", "A.very-long-example.com"),
-            (1, "moc", ".com"),
-            (1, "moc", "com."),
+            (0, "com.very-long-example.b", ""),
+            (1, "com.very-long-example.a", ""),
+            (0, "com", "Com"),
+            (0, "com.very-long-example.a", "A.very-long-example.com"),
+            (1, "com", ".com"),
+            (1, "com", "com."),
         ] {
             keys.add(category, key.as_bytes(), spelling).unwrap();
         }
@@ -138,9 +138,9 @@ mod tests {
             })
             .collect();
         let expected = [
-            ("moc", ".com", 0b11),
-            ("moc.elpmaxe-gnol-yrev.a", "", 0b11),
-            ("moc.elpmaxe-gnol-yrev.b", "", 0b10),
+            ("com", ".com", 0b11),
+            ("com.very-long-example.a", "", 0b11),
+            ("com.very-long-example.b", "", 0b10),
         ];
         assert_eq!(merged, expected.map(|(key, spelling, set)| (key.to_owned(), spelling.to_owned(), set)));
     }
