@@ -8,8 +8,8 @@ use crate::Language;
 /// The one style sheet, inside every page: a page asks nothing of any other address.
 pub(super) const STYLE: &str = include_str!("style.css");
 
-/// The policy that every page must be sent with, as `Content-Security-Policy`: its own style sheet by its
-/// SHA-256, and nothing else. A test computes the hash.
+/// What every page may do, as its `Content-Security-Policy`: its own style sheet, by its SHA-256 (a test computes
+/// it), and nothing else. Pages carry it themselves too, so that it holds whoever sends them.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
     style-src 'sha256-Aflyu23xpdCgJrfblp/c7k/HClAzWVxx2yWqLcIDBmk='; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -54,6 +54,11 @@ impl<'a> Frame<'a> {
 
     pub(super) fn style(&self) -> &'static str {
         STYLE
+    }
+
+    /// The policy without the part that browsers take from a header only.
+    pub(super) fn policy(&self) -> &'static str {
+        CONTENT_SECURITY_POLICY.split("; frame-ancestors").next().unwrap_or(CONTENT_SECURITY_POLICY)
     }
 }
 
