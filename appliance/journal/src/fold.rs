@@ -59,6 +59,11 @@ impl Fold {
     pub(crate) fn again(self, at: Timestamp) -> Self {
         Self { count: self.count.saturating_add(1), last_at: self.last_at.max(at), ..self }
     }
+
+    /// The same, counted by this repeat.
+    pub(crate) fn with_repeat(self, repeat: QueuedRepeat) -> Self {
+        Self { repeat: Some(repeat), ..self }
+    }
 }
 
 impl Folds {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use model::{ClockQuality, Closing, End, Timestamp};
 
 use crate::entry::{ClosingEntry, Entry, HEAD_BYTES_MAX, NOTE_BYTES_MAX, RepeatEntry, encode_head};
-use crate::fold::{Folds, QueuedRepeat};
+use crate::fold::{Fold, Folds, QueuedRepeat};
 use crate::journal::Unrecorded;
 
 /// Most bytes that wait for the writer: at 200,000 records a second, a quarter of a second. The writer is
@@ -60,18 +60,25 @@ pub(crate) enum Door {
     Gone,
 }
 
-/// The queue itself: encoded records, each after its length (2 bytes, little-endian).
+/// The queue itself.
 #[derive(Default)]
 pub(crate) struct Queue {
     door: Door,
-    next_sequence: u64,
-    frames: Vec<u8>,
-    /// Counts the swaps, so that a fold knows whether its repeat is still here.
-    batch: u64,
-    waiting_since: Option<Timestamp>,
+    pending: Pending,
     folds: Folds,
     /// Every record below this number is on the disk.
     durable_below: u64,
+}
+
+/// Records that wait for the writer.
+#[derive(Default)]
+struct Pending {
+    /// Encoded records, each after its length (2 bytes, little-endian).
+    frames: Vec<u8>,
+    next_sequence: u64,
+    /// Counts the swaps, so that a fold knows whether its repeat is still here.
+    batch: u64,
+    waiting_since: Option<Timestamp>,
 }
 
 /// An access that the queue accepted.
@@ -90,66 +97,25 @@ impl Queue {
         body: &[u8],
         may_fold: bool,
     ) -> Result<Accepted, Unrecorded> {
-        if self.door != Door::Open || self.is_stalled(at) {
+        if self.door != Door::Open || self.pending.is_stalled(at) {
             return Err(Unrecorded::Unwritable);
         }
-        let bytes_before = self.frames.len();
-        let sequence = match self.fold(at, body, may_fold)? {
-            Some(first) => first,
-            None => self.append_access(at, clock, body, may_fold)?,
-        };
+        let bytes_before = self.pending.frames.len();
+        let sequence =
+            if may_fold { self.fold(at, clock, body)? } else { self.pending.push_access(at, clock, body)? };
         let half = QUEUE_BYTES_MAX / 2;
-        Ok(Accepted { sequence, is_pressing: bytes_before < half && self.frames.len() >= half })
+        Ok(Accepted { sequence, is_pressing: bytes_before < half && self.pending.frames.len() >= half })
     }
 
-    fn append_access(
-        &mut self,
-        at: Timestamp,
-        clock: ClockQuality,
-        body: &[u8],
-        may_fold: bool,
-    ) -> Result<u64, Unrecorded> {
-        let mut buffer = [0; HEAD_BYTES_MAX];
-        let head =
-            encode_head(self.next_sequence, at, clock, &mut buffer).map_err(|_| Unrecorded::Unwritable)?;
-        let sequence = self.push(at, QUEUE_BYTES_MAX, head, body)?;
-        if may_fold {
-            self.folds.insert(body, sequence, at);
-        }
-        Ok(sequence)
-    }
-
-    /// Counts an access on the record that it repeats, if there is one, and returns that record's number.
-    fn fold(&mut self, at: Timestamp, body: &[u8], may_fold: bool) -> Result<Option<u64>, Unrecorded> {
-        let Some(fold) = may_fold.then(|| self.folds.find(body, at)).flatten() else { return Ok(None) };
-        let counted = fold.again(at);
-        let queued = counted.repeat.filter(|repeat| repeat.batch == self.batch);
-        let sequence = queued.map_or(self.next_sequence, |repeat| repeat.sequence);
-        let entry = Entry::Repeat(RepeatEntry {
-            sequence,
-            of: counted.of,
-            count: counted.count,
-            last_ms: counted.last_at.unix_ms(),
-        });
-        let mut buffer = [0; NOTE_BYTES_MAX];
-        let payload = postcard::to_slice(&entry, &mut buffer).map_err(|_| Unrecorded::Unwritable)?;
-        let repeat = match queued {
-            Some(repeat) => {
-                let place = self.frames.get_mut(repeat.offset..repeat.offset + payload.len());
-                place.ok_or(Unrecorded::Unwritable)?.copy_from_slice(payload);
-                repeat
-            }
-            None => {
-                let sequence = self.push(at, QUEUE_BYTES_MAX, payload, &[])?;
-                let offset = self.frames.len() - payload.len();
-                QueuedRepeat { batch: self.batch, offset, sequence }
-            }
-        };
+    /// Counts an access on the record that it repeats, or makes a record that later ones can repeat.
+    fn fold(&mut self, at: Timestamp, clock: ClockQuality, body: &[u8]) -> Result<u64, Unrecorded> {
         if let Some(fold) = self.folds.find(body, at) {
-            *fold = counted;
-            fold.repeat = Some(repeat);
+            *fold = self.pending.push_repeat(at, fold.again(at))?;
+            return Ok(fold.of);
         }
-        Ok(Some(counted.of))
+        let sequence = self.pending.push_access(at, clock, body)?;
+        self.folds.insert(body, sequence, at);
+        Ok(sequence)
     }
 
     /// Accepts the end of an access. It may be lost where the closings' own room is full: the access is then
@@ -159,7 +125,7 @@ impl Queue {
             return;
         }
         let entry = Entry::Closing(ClosingEntry {
-            sequence: self.next_sequence,
+            sequence: self.pending.next_sequence,
             of,
             at_ms: at.unix_ms(),
             end: closing.end.into(),
@@ -170,7 +136,7 @@ impl Queue {
         });
         let mut buffer = [0; NOTE_BYTES_MAX];
         if let Ok(payload) = postcard::to_slice(&entry, &mut buffer) {
-            self.push(at, QUEUE_BYTES_MAX + CLOSINGS_BYTES_MAX, payload, &[]).ok();
+            self.pending.push(at, QUEUE_BYTES_MAX + CLOSINGS_BYTES_MAX, payload, &[]).ok();
         }
     }
 
@@ -178,6 +144,68 @@ impl Queue {
     pub(crate) fn accept_cut(&mut self, at: Timestamp, of: u64) {
         let cut = Closing { bytes_up: 0, bytes_down: 0, duration_ms: 0, peer: None, end: End::Cut };
         self.accept_closing(at, of, cut);
+    }
+
+    /// Hands all that waits to the writer, whose empty buffer takes its place.
+    pub(crate) fn swap(&mut self, now: Timestamp, batch: &mut Batch) {
+        batch.shrink();
+        std::mem::swap(&mut self.pending.frames, &mut batch.frames);
+        batch.next_sequence = self.pending.next_sequence;
+        self.pending.batch = self.pending.batch.wrapping_add(1);
+        self.pending.waiting_since = None;
+        self.folds.sweep(now);
+    }
+
+    /// Goes on counting from where earlier runs stopped.
+    pub(crate) fn resume(&mut self, next_sequence: u64) {
+        self.pending.next_sequence = next_sequence;
+        self.durable_below = next_sequence;
+    }
+
+    pub(crate) fn door(&self) -> Door {
+        self.door
+    }
+
+    pub(crate) fn set_door(&mut self, door: Door) {
+        self.door = door;
+    }
+
+    pub(crate) fn durable_below(&self) -> u64 {
+        self.durable_below
+    }
+
+    pub(crate) fn set_durable_below(&mut self, sequence: u64) {
+        self.durable_below = sequence;
+    }
+}
+
+impl Pending {
+    fn push_access(&mut self, at: Timestamp, clock: ClockQuality, body: &[u8]) -> Result<u64, Unrecorded> {
+        let mut buffer = [0; HEAD_BYTES_MAX];
+        let head =
+            encode_head(self.next_sequence, at, clock, &mut buffer).map_err(|_| Unrecorded::Unwritable)?;
+        self.push(at, QUEUE_BYTES_MAX, head, body)
+    }
+
+    /// Writes how often an access has happened: over the last repeat, if that one is still here.
+    fn push_repeat(&mut self, at: Timestamp, fold: Fold) -> Result<Fold, Unrecorded> {
+        let queued = fold.repeat.filter(|repeat| repeat.batch == self.batch);
+        let entry = Entry::Repeat(RepeatEntry {
+            sequence: queued.map_or(self.next_sequence, |repeat| repeat.sequence),
+            of: fold.of,
+            count: fold.count,
+            last_ms: fold.last_at.unix_ms(),
+        });
+        let mut buffer = [0; NOTE_BYTES_MAX];
+        let payload = postcard::to_slice(&entry, &mut buffer).map_err(|_| Unrecorded::Unwritable)?;
+        if let Some(repeat) = queued {
+            let place = self.frames.get_mut(repeat.offset..repeat.offset + payload.len());
+            place.ok_or(Unrecorded::Unwritable)?.copy_from_slice(payload);
+            return Ok(fold);
+        }
+        let sequence = self.push(at, QUEUE_BYTES_MAX, payload, &[])?;
+        let offset = self.frames.len() - payload.len();
+        Ok(fold.with_repeat(QueuedRepeat { batch: self.batch, offset, sequence }))
     }
 
     fn push(&mut self, at: Timestamp, bytes_max: usize, head: &[u8], rest: &[u8]) -> Result<u64, Unrecorded> {
@@ -208,38 +236,6 @@ impl Queue {
 
     fn is_stalled(&self, at: Timestamp) -> bool {
         self.waiting_since.is_some_and(|since| at.ms_since(since) > STALL_MS_MAX)
-    }
-
-    /// Hands all that waits to the writer, whose empty buffer takes its place.
-    pub(crate) fn swap(&mut self, now: Timestamp, batch: &mut Batch) {
-        batch.shrink();
-        std::mem::swap(&mut self.frames, &mut batch.frames);
-        batch.next_sequence = self.next_sequence;
-        self.batch = self.batch.wrapping_add(1);
-        self.waiting_since = None;
-        self.folds.sweep(now);
-    }
-
-    /// Goes on counting from where earlier runs stopped.
-    pub(crate) fn resume(&mut self, next_sequence: u64) {
-        self.next_sequence = next_sequence;
-        self.durable_below = next_sequence;
-    }
-
-    pub(crate) fn door(&self) -> Door {
-        self.door
-    }
-
-    pub(crate) fn set_door(&mut self, door: Door) {
-        self.door = door;
-    }
-
-    pub(crate) fn durable_below(&self) -> u64 {
-        self.durable_below
-    }
-
-    pub(crate) fn set_durable_below(&mut self, sequence: u64) {
-        self.durable_below = sequence;
     }
 }
 

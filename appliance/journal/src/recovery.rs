@@ -103,7 +103,7 @@ pub(crate) fn recover<S: Storage>(storage: &mut S) -> io::Result<Resumption> {
         if is_empty {
             storage.remove(segment).ok()
         } else {
-            storage.trim(segment).ok()
+            storage.end(segment).ok()
         };
     }
     resumption.recovery.cut_accesses = resumption.open.len();

@@ -113,17 +113,20 @@ impl Storage for Disk {
         Ok(ActiveFile { disk: self.clone(), segment })
     }
 
-    fn trim(&mut self, segment: SegmentId) -> io::Result<()> {
+    fn end(&mut self, segment: SegmentId) -> io::Result<()> {
         let mut state = self.lock();
         let file = state.files.get_mut(&segment).ok_or(io::ErrorKind::NotFound)?;
         let freed = file.reserved.saturating_sub(file.bytes.len() as u64);
         file.reserved = 0;
+        if !file.is_spoilt {
+            file.durable = file.bytes.len();
+        }
         state.faults.space_left = state.faults.space_left.map(|left| left + freed);
         Ok(())
     }
 
     fn remove(&mut self, segment: SegmentId) -> io::Result<()> {
-        self.trim(segment)?;
+        self.end(segment)?;
         self.lock().files.remove(&segment);
         Ok(())
     }

@@ -71,11 +71,12 @@ pub trait Storage: Source {
     /// It exists, or the storage cannot be written.
     fn create(&mut self, segment: SegmentId) -> io::Result<Self::Active>;
 
-    /// Gives back the space that was reserved beyond a segment's end.
+    /// Ends a segment: gives back the space that was reserved beyond its end, and makes durable what a process
+    /// that was killed may have left on the way to the disk.
     ///
     /// # Errors
     /// The storage cannot be written.
-    fn trim(&mut self, segment: SegmentId) -> io::Result<()>;
+    fn end(&mut self, segment: SegmentId) -> io::Result<()>;
 
     /// Removes a segment that holds no record.
     ///

@@ -250,7 +250,7 @@ impl<S: Storage> Writer<S> {
         if is_empty {
             self.storage.remove(id).ok()
         } else {
-            self.storage.trim(id).ok()
+            self.storage.end(id).ok()
         };
     }
 }

@@ -110,10 +110,11 @@ impl Storage for Directory {
         Ok(SegmentFile(file))
     }
 
-    fn trim(&mut self, segment: SegmentId) -> io::Result<()> {
+    fn end(&mut self, segment: SegmentId) -> io::Result<()> {
         let file = OpenOptions::new().write(true).open(self.path(segment))?;
         // Cutting a file at its own length frees what was reserved beyond it.
-        file.set_len(file.metadata()?.len())
+        file.set_len(file.metadata()?.len())?;
+        file.sync_all()
     }
 
     fn remove(&mut self, segment: SegmentId) -> io::Result<()> {
@@ -285,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reservation_takes_space_and_a_trim_gives_it_back() {
+    fn a_reservation_takes_space_and_an_end_gives_it_back() {
         let data = tempfile::tempdir().unwrap();
         let mut directory = Directory::new(data.path());
         directory.acquire().unwrap();
@@ -298,7 +299,7 @@ mod tests {
         let reserved = metadata().blocks();
         drop(file);
         let mut directory = Directory::new(data.path());
-        directory.trim(SegmentId::FIRST).unwrap();
+        directory.end(SegmentId::FIRST).unwrap();
         let blocks = fs::metadata(directory.path(SegmentId::FIRST)).unwrap().blocks();
         assert!(blocks <= reserved && blocks * 512 < 64 << 10, "{reserved} then {blocks}");
         assert!(directory.create(SegmentId::FIRST).is_err(), "no segment is written twice");
