@@ -1,5 +1,7 @@
 //! What recording and searching cost: `cargo run --release -p journal --features simulation --example journal_cost`.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "its only purpose is to print a measurement")]
+
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;

@@ -516,7 +516,7 @@ proptest! {
             steps.iter().any(|step| matches!(step, Step::Fault(faults) if fault(faults)))
         };
         let is_killed = steps.iter().any(|step| matches!(step, Step::Kill));
-        let ends_known = !is_fault(|faults| faults.read_fails) && !(is_killed && is_fault(|faults| faults.sync_fails));
+        let is_lost = is_fault(|faults| faults.read_fails) || is_killed && is_fault(|faults| faults.sync_fails);
         for step in steps {
             match step {
                 Step::Record { name, kind } => {
@@ -566,7 +566,7 @@ proptest! {
         writer.commit(now).unwrap();
         writer.commit(now).unwrap();
         for found in all(&disk) {
-            let needs_end = ends_known && found.kind != AccessKind::Dns && found.verdict == Verdict::Permit;
+            let needs_end = !is_lost && found.kind != AccessKind::Dns && found.verdict == Verdict::Permit;
             prop_assert!(found.ended.is_some() || !needs_end, "record {}", found.sequence);
         }
     }

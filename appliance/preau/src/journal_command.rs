@@ -1,0 +1,198 @@
+//! `preau journal`.
+
+mod json;
+mod table;
+mod times;
+
+use std::io::{self, BufWriter, Write};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use jiff::tz::TimeZone;
+use journal::{Damage, DamageKind, Found, Hit, Query, SegmentId, Source, Summary};
+use model::{Host, Verdict};
+use system::segments::Directory;
+
+/// What `preau journal search` is asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct SearchOptions {
+    /// The box's data folder, or a copy of it. It is only read.
+    pub(crate) data: PathBuf,
+    /// The first time; a date means its first moment.
+    pub(crate) from: Option<String>,
+    /// The time after the last; a date means the whole day.
+    pub(crate) to: Option<String>,
+    /// A device's name or hardware address.
+    pub(crate) device: Option<String>,
+    /// A host; a name stands for all names under it, too.
+    pub(crate) host: Option<String>,
+    /// A verdict.
+    pub(crate) verdict: Option<Verdict>,
+    /// One JSON object a line instead of a table.
+    pub(crate) json: bool,
+    /// Where the school is: times without an offset are read and written in it.
+    pub(crate) time_zone: TimeZone,
+}
+
+/// The time zone of a school whose configuration names none.
+pub(crate) fn default_time_zone() -> TimeZone {
+    TimeZone::get("Europe/Paris").unwrap_or(TimeZone::UTC)
+}
+
+/// Prints the accesses that match, in the order in which they were recorded. Places that cannot be read are
+/// told on standard error; the exit status is 1 when there was something and nothing of it could be read.
+pub(crate) fn search(options: &SearchOptions) -> anyhow::Result<ExitCode> {
+    let query = build_query(options)?;
+    if !options.data.is_dir() {
+        bail!("there is no data folder {}", options.data.display());
+    }
+    let directory = Directory::new(&options.data);
+    let output = BufWriter::new(io::stdout().lock());
+    match print_hits(&directory, &query, options, output) {
+        Ok(summary) if summary.segments_read == 0 && summary.segments_unreadable > 0 => Ok(ExitCode::FAILURE),
+        Ok(_) => Ok(ExitCode::SUCCESS),
+        // The reader has seen enough: `| head`.
+        Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(error),
+    }
+}
+
+fn build_query(options: &SearchOptions) -> anyhow::Result<Query> {
+    let zone = &options.time_zone;
+    let parse_host = |text: &String| Host::parse(text).with_context(|| format!("--host {text}"));
+    Ok(Query {
+        from: options
+            .from
+            .as_deref()
+            .map(|text| times::parse_start(text, zone))
+            .transpose()
+            .context("--from")?,
+        to: options.to.as_deref().map(|text| times::parse_end(text, zone)).transpose().context("--to")?,
+        device: options.device.clone(),
+        host: options.host.as_ref().map(parse_host).transpose()?,
+        verdict: options.verdict,
+        kind: None,
+    })
+}
+
+fn print_hits(
+    directory: &Directory,
+    query: &Query,
+    options: &SearchOptions,
+    output: impl Write,
+) -> anyhow::Result<Summary> {
+    // The end of the last segment may be an append under way.
+    let last = directory.list().context("the journal cannot be listed")?.last().copied();
+    let mut printer = Printer::new(options, output);
+    let mut failure = None;
+    let summary = journal::search(directory, query, |hit| match take_hit(&mut printer, hit, last) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => {
+            failure = Some(error);
+            ControlFlow::Break(())
+        }
+    })?;
+    match failure {
+        Some(error) => Err(error.into()),
+        None => {
+            printer.finish()?;
+            Ok(summary)
+        }
+    }
+}
+
+fn take_hit(printer: &mut Printer<impl Write>, hit: Hit, last: Option<SegmentId>) -> io::Result<()> {
+    match hit {
+        Hit::Access(found) => printer.print(&found),
+        Hit::Damage(Damage { kind: DamageKind::Tail, segment, .. }) if Some(segment) == last => Ok(()),
+        Hit::Damage(damage) => writeln!(io::stderr(), "{damage}"),
+        Hit::Unreadable { segment, error } => writeln!(io::stderr(), "{segment} cannot be read: {error}"),
+    }
+}
+
+/// Where the accesses go.
+enum Printer<W: Write> {
+    Json(W),
+    Table(table::Table<W>),
+}
+
+impl<W: Write> Printer<W> {
+    fn new(options: &SearchOptions, output: W) -> Self {
+        if options.json {
+            Self::Json(output)
+        } else {
+            Self::Table(table::Table::new(output, options.time_zone.clone()))
+        }
+    }
+
+    fn print(&mut self, found: &Found) -> io::Result<()> {
+        match self {
+            Self::Json(output) => json::write_line(output, found),
+            Self::Table(table) => table.push(found),
+        }
+    }
+
+    fn finish(self) -> io::Result<()> {
+        match self {
+            Self::Json(mut output) => output.flush(),
+            Self::Table(table) => table.finish(),
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// The one word for why a verdict is what it is.
+fn reason_word(found: &Found) -> &'static str {
+    match &found.reason {
+        model::Reason::NotListed => "not-listed",
+        model::Reason::Listed { .. } => "listed",
+        model::Reason::Fault(fault) => fault.as_str(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(data: PathBuf) -> SearchOptions {
+        SearchOptions {
+            data,
+            from: None,
+            to: None,
+            device: None,
+            host: None,
+            verdict: None,
+            json: false,
+            time_zone: default_time_zone(),
+        }
+    }
+
+    #[test]
+    fn a_missing_folder_and_wrong_options_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let check = |options: SearchOptions, expected: &str| {
+            assert!(format!("{:#}", search(&options).unwrap_err()).contains(expected), "{expected}");
+        };
+        let missing = folder.path().join("missing");
+        check(options(missing.clone()), &format!("no data folder {}", missing.display()));
+        check(
+            SearchOptions { from: Some("soon".into()), ..options(missing.clone()) },
+            "--from: `soon` is not a time",
+        );
+        check(SearchOptions { host: Some("a b".into()), ..options(missing) }, "--host a b");
+    }
+
+    #[test]
+    fn a_box_that_has_recorded_nothing_has_an_empty_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut output = Vec::new();
+        let json = SearchOptions { json: true, ..options(folder.path().to_owned()) };
+        print_hits(&Directory::new(folder.path()), &Query::default(), &json, &mut output).unwrap();
+        assert!(output.is_empty());
+    }
+}

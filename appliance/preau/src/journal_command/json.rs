@@ -1,0 +1,98 @@
+//! Accesses as JSON lines. The keys are documented in `docs/formats.md`, "Journal search output".
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+
+use journal::Found;
+use model::{End, Reason, RoomName, Timestamp};
+use serde::Serialize;
+
+use super::reason_word;
+
+#[derive(Serialize)]
+struct Line<'a> {
+    sequence: u64,
+    time: String,
+    clock: &'static str,
+    device: &'a str,
+    mac: Option<String>,
+    room: Option<&'a str>,
+    profile: &'a str,
+    lesson: Option<&'a str>,
+    person: Option<&'a str>,
+    kind: &'static str,
+    host: Option<String>,
+    destination: Option<SocketAddr>,
+    verdict: &'static str,
+    reason: &'static str,
+    category: Option<&'a str>,
+    entry: Option<&'a str>,
+    end: Option<&'static str>,
+    peer: Option<SocketAddr>,
+    bytes_up: Option<u64>,
+    bytes_down: Option<u64>,
+    duration_ms: Option<u64>,
+    count: u32,
+    last_time: String,
+}
+
+/// Writes one access.
+pub(super) fn write_line(output: &mut impl Write, found: &Found) -> io::Result<()> {
+    let closing = found.ended.map(|ended| ended.closing);
+    // Of a cut access nothing is known but that it ended.
+    let known = closing.filter(|closing| closing.end != End::Cut);
+    let (category, entry) = match &found.reason {
+        Reason::Listed { category, entry } => (Some(category.as_str()), Some(&**entry)),
+        Reason::NotListed | Reason::Fault(_) => (None, None),
+    };
+    let line = Line {
+        sequence: found.sequence.number(),
+        time: utc(found.at),
+        clock: found.clock.as_str(),
+        device: &found.device,
+        mac: found.mac.map(|mac| mac.to_string()),
+        room: found.room.as_ref().map(RoomName::as_str),
+        profile: found.profile.as_str(),
+        lesson: found.lesson.as_deref(),
+        person: found.person.as_deref(),
+        kind: found.kind.as_str(),
+        host: found.host.as_ref().map(ToString::to_string),
+        destination: found.destination,
+        verdict: found.verdict.as_str(),
+        reason: reason_word(found),
+        category,
+        entry,
+        end: closing.map(|closing| closing.end.as_str()),
+        peer: closing.and_then(|closing| closing.peer),
+        bytes_up: known.map(|closing| closing.bytes_up),
+        bytes_down: known.map(|closing| closing.bytes_down),
+        duration_ms: known.map(|closing| closing.duration_ms),
+        count: found.count,
+        last_time: utc(found.last_at),
+    };
+    serde_json::to_writer(&mut *output, &line)?;
+    output.write_all(b"\n")
+}
+
+/// RFC 3339 in UTC with milliseconds. A time that no calendar has is given in milliseconds since 1970.
+fn utc(at: Timestamp) -> String {
+    match jiff::Timestamp::from_millisecond(at.unix_ms()) {
+        Ok(time) => format!("{time:.3}"),
+        Err(_) => at.unix_ms().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::table::tests::sample;
+    use super::*;
+
+    #[test]
+    fn every_key_is_always_there() {
+        let mut output = Vec::new();
+        for found in sample() {
+            write_line(&mut output, &found).unwrap();
+        }
+        insta::assert_snapshot!(String::from_utf8(output).unwrap());
+    }
+}

@@ -1,0 +1,230 @@
+//! Accesses as a table.
+
+use std::io::{self, Write};
+
+use jiff::tz::TimeZone;
+use journal::Found;
+use model::{End, Reason, RoomName, Timestamp};
+
+use super::reason_word;
+
+const TITLES: [&str; 12] =
+    ["TIME", "DEVICE", "ROOM", "KIND", "HOST", "VERDICT", "REASON", "END", "UP", "DOWN", "SECONDS", "COUNT"];
+/// The columns of numbers, which are aligned to the right.
+const FIRST_NUMBER: usize = 8;
+/// Rows that are gathered to find the widths of the columns. Later rows widen them as they come: a search over
+/// a year must not wait for its end, nor hold it in memory.
+const ROWS_MEASURED: usize = 1_000;
+/// What stands where nothing is known.
+const NOTHING: &str = "-";
+
+type Row = [String; TITLES.len()];
+
+/// A table that is being written.
+pub(super) struct Table<W> {
+    output: W,
+    time_zone: TimeZone,
+    widths: [usize; TITLES.len()],
+    rows: Vec<Row>,
+    has_title: bool,
+}
+
+impl<W: Write> Table<W> {
+    /// An empty table, with times in this zone.
+    pub(super) fn new(output: W, time_zone: TimeZone) -> Self {
+        Self { output, time_zone, widths: [0; TITLES.len()], rows: Vec::new(), has_title: false }
+    }
+
+    /// Adds an access.
+    pub(super) fn push(&mut self, found: &Found) -> io::Result<()> {
+        self.rows.push(row(found, &self.time_zone));
+        if self.rows.len() >= ROWS_MEASURED { self.write_rows() } else { Ok(()) }
+    }
+
+    /// Writes what is left.
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        self.write_rows()?;
+        self.output.flush()
+    }
+
+    fn write_rows(&mut self) -> io::Result<()> {
+        let rows = std::mem::take(&mut self.rows);
+        let title = TITLES.map(str::to_owned);
+        for row in rows.iter().chain(std::iter::once(&title)) {
+            for (width, cell) in self.widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        if !std::mem::replace(&mut self.has_title, true) {
+            self.write_row(&title)?;
+        }
+        rows.iter().try_for_each(|row| self.write_row(row))
+    }
+
+    fn write_row(&mut self, row: &Row) -> io::Result<()> {
+        let mut line = String::new();
+        for (column, (cell, width)) in row.iter().zip(self.widths).enumerate() {
+            let cell =
+                if column < FIRST_NUMBER { format!("{cell:<width$}  ") } else { format!("{cell:>width$}  ") };
+            line.push_str(&cell);
+        }
+        writeln!(self.output, "{}", line.trim_end())
+    }
+}
+
+fn row(found: &Found, zone: &TimeZone) -> Row {
+    let nothing = || NOTHING.to_owned();
+    let closing = found.ended.map(|ended| ended.closing);
+    // Of a cut access nothing is known but that it ended.
+    let known = closing.filter(|closing| closing.end != End::Cut);
+    [
+        local(found.at, zone),
+        found.device.clone(),
+        found.room.as_ref().map_or_else(nothing, RoomName::to_string),
+        found.kind.as_str().to_owned(),
+        found.host.as_ref().map_or_else(nothing, ToString::to_string),
+        found.verdict.as_str().to_owned(),
+        reason(found),
+        closing.map_or_else(nothing, |closing| closing.end.as_str().to_owned()),
+        known.map_or_else(nothing, |closing| closing.bytes_up.to_string()),
+        known.map_or_else(nothing, |closing| closing.bytes_down.to_string()),
+        known.map_or_else(nothing, |closing| seconds(closing.duration_ms)),
+        found.count.to_string(),
+    ]
+}
+
+fn reason(found: &Found) -> String {
+    match &found.reason {
+        Reason::Listed { category, entry } => format!("{category}: {}", printable(entry)),
+        Reason::NotListed | Reason::Fault(_) => reason_word(found).to_owned(),
+    }
+}
+
+/// A list line comes from outside, and must not command a terminal.
+fn printable(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
+}
+
+fn seconds(milliseconds: u64) -> String {
+    format!("{}.{:03}", milliseconds / 1_000, milliseconds % 1_000)
+}
+
+fn local(at: Timestamp, zone: &TimeZone) -> String {
+    match jiff::Timestamp::from_millisecond(at.unix_ms()) {
+        Ok(time) => time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S%.3f%:z").to_string(),
+        Err(_) => at.unix_ms().to_string(),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::ops::ControlFlow;
+    use std::sync::Arc;
+
+    use journal::simulation::Disk;
+    use journal::{Hit, Query};
+    use model::{AccessKind, ClockQuality, Device, Fault, Host, Subject, UnknownDevice, Verdict};
+    use policy::Decided;
+
+    use super::*;
+
+    struct Asked {
+        verdict: Verdict,
+        subject: Subject,
+        kind: AccessKind,
+        host: Option<Host>,
+        reason: Reason,
+    }
+
+    impl Decided for Asked {
+        fn verdict(&self) -> Verdict {
+            self.verdict
+        }
+        fn subject(&self) -> &Subject {
+            &self.subject
+        }
+        fn kind(&self) -> AccessKind {
+            self.kind
+        }
+        fn host(&self) -> Option<&Host> {
+            self.host.as_ref()
+        }
+        fn destination(&self) -> Option<std::net::SocketAddr> {
+            (self.kind == AccessKind::Tls).then(|| "192.0.2.1:443".parse().unwrap())
+        }
+        fn reason(&self) -> &Reason {
+            &self.reason
+        }
+    }
+
+    /// A lesson's beginning: a connection that the box's stop cut off, a refused question asked twice, a fault.
+    pub(in super::super) fn sample() -> Vec<Found> {
+        let device = Device {
+            mac: "02:00:00:00:00:11".parse().unwrap(),
+            name: "Écran-BCD".parse().unwrap(),
+            room: Some("Bibliothèque".parse().unwrap()),
+            profile: "projecteur".parse().unwrap(),
+        };
+        let device = Subject::Device(Arc::new(device));
+        let unknown = Subject::from(UnknownDevice { mac: None, address: "10.77.0.9".parse().unwrap() });
+        let asked = |verdict, subject: &Subject, kind, host: Option<&str>, reason| Asked {
+            verdict,
+            subject: subject.clone(),
+            kind,
+            host: host.map(|host| Host::parse(host).unwrap()),
+            reason,
+        };
+        let listed =
+            || Reason::Listed { category: "gambling".parse().unwrap(), entry: "casino.example".into() };
+        let refused =
+            || asked(Verdict::Refuse, &unknown, AccessKind::Dns, Some("www.casino.example"), listed());
+        let disk = Disk::default();
+        let (journal, mut writer) = journal::open(disk.clone());
+        let at = |ms: i64| Timestamp::from_unix_ms(1_795_422_600_000 + ms);
+        let quality = ClockQuality::Synchronised;
+        writer.commit(at(0)).unwrap();
+        let permitted =
+            asked(Verdict::Permit, &device, AccessKind::Tls, Some("fr.vikidia.org"), Reason::NotListed);
+        journal.record(at(1), quality, permitted).unwrap();
+        journal.record(at(2_000), quality, refused()).unwrap();
+        journal.record(at(2_500), quality, refused()).unwrap();
+        let unnamed = Reason::Fault(Fault::Unnamed);
+        let fault = asked(Verdict::Refuse, &unknown, AccessKind::Tls, None, unnamed);
+        journal.record(at(3_000), ClockQuality::Unsynchronised, fault).unwrap();
+        writer.finish(at(4_000)).unwrap();
+        let mut found = Vec::new();
+        journal::search(&disk, &Query::default(), |hit| {
+            if let Hit::Access(access) = hit {
+                found.push(*access);
+            }
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        if let Some(ended) = found.first().cloned() {
+            let mut finished = ended;
+            if let Some(ended) = &mut finished.ended {
+                ended.closing.end = End::Finish;
+                ended.closing.bytes_up = 1_517;
+                ended.closing.bytes_down = 65_536;
+                ended.closing.duration_ms = 12_034;
+                ended.closing.peer = Some("[2001:db8::7]:443".parse().unwrap());
+            }
+            found.push(finished);
+        }
+        found
+    }
+
+    #[test]
+    fn columns_are_aligned() {
+        let mut output = Vec::new();
+        let mut table = Table::new(&mut output, TimeZone::get("Europe/Paris").unwrap());
+        sample().iter().try_for_each(|found| table.push(found)).unwrap();
+        table.finish().unwrap();
+        insta::assert_snapshot!(String::from_utf8(output).unwrap());
+    }
+
+    #[test]
+    fn a_list_line_commands_no_terminal() {
+        assert_eq!(printable("a\u{1b}[2Jb"), "a\u{fffd}[2Jb");
+    }
+}

@@ -1,0 +1,85 @@
+//! Times as people type them.
+
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use jiff::{Span, Zoned};
+use model::Timestamp;
+
+/// A text that is no time.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a time: write 2026-11-23, '2026-11-23 09:30' or 2026-11-23T09:30:00+01:00")]
+pub(super) struct TimeError(String);
+
+/// The moment that a text names; for a date its first.
+pub(super) fn parse_start(text: &str, zone: &TimeZone) -> Result<Timestamp, TimeError> {
+    parse(text, zone, Span::new())
+}
+
+/// The moment before which things lie that are "until" a text; for a date the first of the next day.
+pub(super) fn parse_end(text: &str, zone: &TimeZone) -> Result<Timestamp, TimeError> {
+    parse(text, zone, Span::new().days(1))
+}
+
+fn parse(text: &str, zone: &TimeZone, after_date: Span) -> Result<Timestamp, TimeError> {
+    read(text.trim(), zone, after_date)
+        .map(|time| Timestamp::from_unix_ms(time.as_millisecond()))
+        .ok_or_else(|| TimeError(text.to_owned()))
+}
+
+fn read(text: &str, zone: &TimeZone, after_date: Span) -> Option<jiff::Timestamp> {
+    if let Ok(time) = text.parse::<jiff::Timestamp>() {
+        return Some(time);
+    }
+    if text.contains('[') {
+        return text.parse::<Zoned>().ok().map(|time| time.timestamp());
+    }
+    // A `Z` or an offset that did not parse above must not be passed over in silence.
+    if text.bytes().any(|byte| matches!(byte, b'Z' | b'z' | b'+')) {
+        return None;
+    }
+    let civil = if text.contains([' ', 'T', 't', ':']) {
+        text.parse::<DateTime>().ok()?
+    } else {
+        text.parse::<Date>().ok()?.checked_add(after_date).ok()?.to_datetime(jiff::civil::Time::midnight())
+    };
+    Some(civil.to_zoned(zone.clone()).ok()?.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(parse: fn(&str, &TimeZone) -> Result<Timestamp, TimeError>, text: &str, expected: &str) {
+        let zone = TimeZone::get("Europe/Paris").unwrap();
+        let time = parse(text, &zone).unwrap().unix_ms();
+        assert_eq!(jiff::Timestamp::from_millisecond(time).unwrap().to_string(), expected, "{text}");
+    }
+
+    #[test]
+    fn times_in_the_zone_of_the_school() {
+        check(parse_start, "2026-11-23", "2026-11-22T23:00:00Z");
+        check(parse_start, "2026-07-14", "2026-07-13T22:00:00Z");
+        check(parse_start, "2026-11-23 09:30", "2026-11-23T08:30:00Z");
+        check(parse_start, " 2026-11-23T09:30:15.250 ", "2026-11-23T08:30:15.25Z");
+        check(parse_start, "2026-11-23T09:30:00Z", "2026-11-23T09:30:00Z");
+        check(parse_start, "2026-11-23 09:30:00+01:00", "2026-11-23T08:30:00Z");
+        check(parse_start, "2026-11-23T09:30:00-05:00", "2026-11-23T14:30:00Z");
+    }
+
+    #[test]
+    fn until_a_date_is_until_its_end() {
+        check(parse_end, "2026-11-23", "2026-11-23T23:00:00Z");
+        check(parse_end, "2026-10-25", "2026-10-25T23:00:00Z");
+        check(parse_end, "2026-11-23 09:30", "2026-11-23T08:30:00Z");
+    }
+
+    #[test]
+    fn other_texts_say_what_is_accepted() {
+        for text in
+            ["", "soon", "23/11/2026", "2026-13-01", "2026-11-23 25:00", "2026-11-23T09Z+", "1795392000"]
+        {
+            let error = parse_start(text, &TimeZone::UTC).unwrap_err();
+            assert!(error.to_string().contains("write 2026-11-23"), "{text}");
+        }
+    }
+}
