@@ -231,6 +231,42 @@ fn altered_and_truncated_indexes_are_refused() {
     assert!(Index::open_verified(compiled.bytes, &verified).is_ok());
 }
 
+/// The list of the golden index: every section has something in it.
+fn golden_list() -> Compiled {
+    let mut ignore = |_: Event<'_>| {};
+    let mut compiler = Compiler::new(&mut ignore);
+    for (path, content) in [
+        ("adult/domains", "example.com\nBücher.example\n192.0.2.1\n"),
+        ("adult/urls", "Example.com/A?b\n"),
+        ("child/domains", "kids.example.com\n192.0.2.1\n"),
+        ("child/usage", "white\n"),
+    ] {
+        compiler.add_file(path, content.as_bytes()).unwrap();
+    }
+    compiler.add_alias("porn", "adult").unwrap();
+    compiler.finish().unwrap()
+}
+
+#[test]
+fn the_golden_index_opens_and_is_what_is_written() {
+    let golden: String = include_str!("../testdata/index-v1.hex").split_whitespace().collect();
+    let digits = golden.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
+    let golden: Vec<u8> = digits.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect();
+    let written: String = golden_list().bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let read: String = golden.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(read, written);
+    let index = Index::open(golden).unwrap();
+    for (query, line) in [
+        ("www.kids.example.com", "kids.example.com"),
+        ("bücher.example", "Bücher.example"),
+        ("192.0.2.1", "192.0.2.1"),
+        ("http://example.com/a?bc", "Example.com/A?b"),
+    ] {
+        assert_eq!(index.find(&query.parse().unwrap()).unwrap().line, line);
+    }
+    assert_eq!(index.category_id("porn"), index.category_id("adult"));
+}
+
 /// Names of few labels from few letters, so that they meet, cover and nearly cover each other.
 fn name() -> impl Strategy<Value = String> {
     vec("[ab]{1,2}|xn--bcher-kva", 1..4).prop_map(|labels| labels.join("."))

@@ -10,7 +10,9 @@
 pub mod client_hello;
 pub mod dns_query;
 pub mod http_head;
+pub mod index_open;
 pub mod journal_segment;
+pub mod ut1_lines;
 
 /// A target: takes one input.
 pub type Target = fn(&[u8]);
@@ -20,7 +22,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("client_hello", client_hello::run),
     ("dns_query", dns_query::run),
     ("http_head", http_head::run),
+    ("index_open", index_open::run),
     ("journal_segment", journal_segment::run),
+    ("ut1_lines", ut1_lines::run),
 ];
 
 #[cfg(test)]
