@@ -8,15 +8,15 @@ use model::{DeviceName, Mac, ProfileName, RoomName, Verdict};
 /// Préau: the box of a school. Content filter, access log, and what a lesson needs.
 #[derive(Debug, Parser)]
 #[command(version, about, propagate_version = true)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 /// What `preau` can do.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Run the box. Without a configuration file: on loopback, with no privileges and no change to the machine.
     Run(RunOptions),
     /// Check a configuration file: every mistake with its line and column; exit status 1 if there is one.
@@ -41,28 +41,28 @@ pub enum Command {
 
 /// Options of `preau run`.
 #[derive(Debug, Args)]
-pub struct RunOptions {
+pub(crate) struct RunOptions {
     /// The configuration file; without it, the embedded default.
     #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
-    pub data: DataFolder,
+    pub(crate) data: DataFolder,
     /// Remove the firewall's table on a clean stop. Without this option it stays, and the network stays closed.
     #[arg(long)]
-    pub remove_firewall_on_stop: bool,
+    pub(crate) remove_firewall_on_stop: bool,
 }
 
 /// Where the box keeps its state.
 #[derive(Debug, Args)]
-pub struct DataFolder {
+pub(crate) struct DataFolder {
     /// The data folder; without it, `preau` in the user's state folder.
     #[arg(long = "data", value_name = "DIR")]
-    pub path: Option<PathBuf>,
+    pub(crate) path: Option<PathBuf>,
 }
 
 /// Subcommands of `preau blocklist`.
 #[derive(Debug, Subcommand)]
-pub enum BlocklistCommand {
+pub(crate) enum BlocklistCommand {
     /// Compile a UT1 folder or archive into an index.
     Build {
         /// The folder or the .tar.gz with `<category>/domains`, `<category>/urls` and so on.
@@ -84,7 +84,7 @@ pub enum BlocklistCommand {
 
 /// Subcommands of `preau device`.
 #[derive(Debug, Subcommand)]
-pub enum DeviceCommand {
+pub(crate) enum DeviceCommand {
     /// Register a device, or change what its hardware address stands for.
     Add {
         /// The hardware address, as in 02:00:00:00:00:11.
@@ -120,42 +120,42 @@ pub enum DeviceCommand {
 
 /// Subcommands of `preau journal`.
 #[derive(Debug, Subcommand)]
-pub enum JournalCommand {
+pub(crate) enum JournalCommand {
     /// Print the records that fit every given option, oldest first.
     Search(SearchArguments),
 }
 
 /// Options of `preau journal search`.
 #[derive(Debug, Args)]
-pub struct SearchArguments {
+pub(crate) struct SearchArguments {
     #[command(flatten)]
-    pub data: DataFolder,
+    pub(crate) data: DataFolder,
     /// From this time on: RFC 3339, `2026-11-23` or `2026-11-23 09:30` in the time zone of the school.
     #[arg(long, value_name = "TIME")]
-    pub from: Option<String>,
+    pub(crate) from: Option<String>,
     /// Before this time.
     #[arg(long, value_name = "TIME")]
-    pub to: Option<String>,
+    pub(crate) to: Option<String>,
     /// Of this device, by name or hardware address.
     #[arg(long)]
-    pub device: Option<String>,
+    pub(crate) device: Option<String>,
     /// For this host or a host under it.
     #[arg(long)]
-    pub host: Option<String>,
+    pub(crate) host: Option<String>,
     /// Of this verdict.
     #[arg(long, value_parser = parse_verdict)]
-    pub verdict: Option<Verdict>,
+    pub(crate) verdict: Option<Verdict>,
     /// One JSON object a line instead of a table.
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
     /// The configuration file that names the school's time zone; without it, Europe/Paris.
     #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// Subcommands of `preau firewall`.
 #[derive(Debug, Subcommand)]
-pub enum FirewallCommand {
+pub(crate) enum FirewallCommand {
     /// Print the ruleset that `preau run` would load. Changes nothing.
     Show {
         /// The configuration file.

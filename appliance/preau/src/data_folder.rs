@@ -1,26 +1,54 @@
 //! Where the box keeps its state.
 
+use std::fs::{DirBuilder, File, TryLockError};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use system::directories::state_directory;
 
 /// The registered devices.
-pub const STATE_FILE: &str = "state.sqlite";
+pub(crate) const STATE_FILE: &str = "state.sqlite";
 /// The compiled list, unless the configuration names another place.
-pub const LIST_FILE: &str = "lists.idx";
+pub(crate) const LIST_FILE: &str = "lists.idx";
+/// Held by the box that runs on the folder.
+const LOCK_FILE: &str = "lock";
+/// Who saw which site is for nobody else on the machine.
+const FOLDER_MODE: u32 = 0o700;
 
-/// The folder given on the command line, or `preau` in the user's state folder (XDG base directories).
-pub fn find(given: Option<&Path>) -> anyhow::Result<PathBuf> {
+/// The folder given on the command line, or `preau` in the user's state folder.
+pub(crate) fn find(given: Option<&Path>) -> anyhow::Result<PathBuf> {
     if let Some(given) = given {
         return Ok(given.to_owned());
     }
-    let state = variable("XDG_STATE_HOME").filter(|path| path.is_absolute());
-    let state = state.or_else(|| variable("HOME").map(|home| home.join(".local/state")));
-    let state = state.context("there is no HOME to keep state in: give --data DIR")?;
-    Ok(state.join("preau"))
+    #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
+    let [state, home] = ["XDG_STATE_HOME", "HOME"].map(std::env::var_os);
+    state_directory(state.as_deref(), home.as_deref())
+        .context("there is no HOME to keep state in: give --data DIR")
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
-fn variable(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+/// Makes the folder, if it is not there.
+pub(crate) fn make(folder: &Path) -> anyhow::Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(FOLDER_MODE)
+        .create(folder)
+        .with_context(|| format!("cannot make the data folder {}", folder.display()))
+}
+
+/// Two boxes on one folder would write one journal: the second one does not start. The lock ends with the
+/// process, however it ends.
+pub(crate) fn lock(folder: &Path) -> anyhow::Result<File> {
+    let path = folder.join(LOCK_FILE);
+    let file = File::options().create(true).append(true).open(&path);
+    let file = file.with_context(|| format!("cannot write in the data folder {}", folder.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            bail!("another preau runs on the data folder {}: stop it, or give --data DIR", folder.display())
+        }
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        }
+    }
 }

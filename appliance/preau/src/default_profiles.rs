@@ -27,16 +27,8 @@ const REFUSED_TO_ALL: &[&str] = &[
 ];
 
 /// Refused to pupils beyond that: not for their age, or not for a lesson.
-const REFUSED_TO_PUPILS: &[&str] = &[
-    "arjel",
-    "chat",
-    "dating",
-    "fakenews",
-    "lingerie",
-    "remote-control",
-    "social_networks",
-    "tricheur",
-];
+const REFUSED_TO_PUPILS: &[&str] =
+    &["arjel", "chat", "dating", "fakenews", "lingerie", "remote-control", "social_networks", "tricheur"];
 
 /// The profiles of the design, by name, and whether they are for pupils.
 const PROFILES: &[(&str, bool)] = &[
@@ -49,7 +41,7 @@ const PROFILES: &[(&str, bool)] = &[
 ];
 
 /// Every built-in profile. A device that nobody registered is treated as a pupil's.
-pub fn default_profiles() -> Vec<Profile> {
+pub(crate) fn default_profiles() -> Vec<Profile> {
     PROFILES.iter().filter_map(|&(name, is_for_pupils)| build(name, is_for_pupils)).collect()
 }
 

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use model::{Device, Mac, RoomName};
 use store::{Added, Store};
 
@@ -12,9 +12,10 @@ use crate::config::Config;
 use crate::data_folder;
 
 /// Registers `device`, whose profile must be one of `config`'s.
-pub fn add(data: &Path, config: &Config, device: &Device) -> anyhow::Result<ExitCode> {
+pub(crate) fn add(data: &Path, config: &Config, device: &Device) -> anyhow::Result<ExitCode> {
     if !config.profiles.iter().any(|profile| profile.name == device.profile) {
-        let known = config.profiles.iter().map(|profile| profile.name.as_str()).collect::<Vec<_>>().join(", ");
+        let known =
+            config.profiles.iter().map(|profile| profile.name.as_str()).collect::<Vec<_>>().join(", ");
         bail!("there is no profile `{}`; known: {known}", device.profile);
     }
     let mut store = open(data)?;
@@ -29,7 +30,7 @@ pub fn add(data: &Path, config: &Config, device: &Device) -> anyhow::Result<Exit
 }
 
 /// Lists the registered devices, by name.
-pub fn list(data: &Path) -> anyhow::Result<ExitCode> {
+pub(crate) fn list(data: &Path) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout().lock();
     for device in open(data)?.devices()? {
         let room = device.room.as_ref().map_or("-", RoomName::as_str);
@@ -39,7 +40,7 @@ pub fn list(data: &Path) -> anyhow::Result<ExitCode> {
 }
 
 /// Forgets a device.
-pub fn remove(data: &Path, mac: Mac) -> anyhow::Result<ExitCode> {
+pub(crate) fn remove(data: &Path, mac: Mac) -> anyhow::Result<ExitCode> {
     match open(data)?.remove_device(mac)? {
         Some(device) => writeln!(std::io::stdout(), "forgot {mac}, which was {}", describe(&device))?,
         None => bail!("{mac} is not registered"),
@@ -48,7 +49,7 @@ pub fn remove(data: &Path, mac: Mac) -> anyhow::Result<ExitCode> {
 }
 
 fn open(data: &Path) -> anyhow::Result<Store> {
-    std::fs::create_dir_all(data).with_context(|| format!("cannot make the data folder {}", data.display()))?;
+    data_folder::make(data)?;
     Ok(Store::open(&data.join(data_folder::STATE_FILE))?)
 }
 

@@ -1,2 +1,91 @@
-//! The box: command line, configuration, roles.
-fn main() {}
+//! The box: command line, configuration, roles. No logic: what a command does lives in its room.
+
+mod blocklist_command;
+mod cli;
+mod config;
+mod data_folder;
+mod default_profiles;
+mod device_command;
+mod firewall_command;
+mod journal_command;
+mod run;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+use model::Device;
+
+use cli::{BlocklistCommand, Cli, Command, DeviceCommand, FirewallCommand, JournalCommand, SearchArguments};
+use config::Config;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match carry_out(cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            // Nobody is left to tell when standard error is closed.
+            let _told = writeln!(std::io::stderr(), "preau: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Run(options) => run::run(&options),
+        Command::Check { config } => check(&config),
+        Command::Blocklist(BlocklistCommand::Build { source, out }) => {
+            blocklist_command::build(&source, &out)
+        }
+        Command::Blocklist(BlocklistCommand::Lookup { index, arguments }) => {
+            blocklist_command::lookup(&index, &arguments)
+        }
+        Command::Device(command) => carry_out_device(command),
+        Command::Journal(JournalCommand::Search(arguments)) => search(arguments),
+        Command::Firewall(FirewallCommand::Show { config }) => {
+            firewall_command::show(&Config::load(&config)?)
+        }
+        Command::Firewall(FirewallCommand::Remove) => firewall_command::remove(),
+    }
+}
+
+fn check(path: &Path) -> anyhow::Result<ExitCode> {
+    let config = Config::load(path)?;
+    writeln!(std::io::stdout(), "{}: no mistakes ({})", path.display(), config.school.name)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn carry_out_device(command: DeviceCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        DeviceCommand::Add { mac, name, room, profile, config, data } => {
+            let config = Config::load_or_default(config.as_deref())?;
+            let device = Device { mac, name, room, profile };
+            device_command::add(&data_folder::find(data.path.as_deref())?, &config, &device)
+        }
+        DeviceCommand::List { data } => device_command::list(&data_folder::find(data.path.as_deref())?),
+        DeviceCommand::Remove { mac, data } => {
+            device_command::remove(&data_folder::find(data.path.as_deref())?, mac)
+        }
+    }
+}
+
+fn search(arguments: SearchArguments) -> anyhow::Result<ExitCode> {
+    let SearchArguments { data, from, to, device, host, verdict, json, config } = arguments;
+    let time_zone = match config {
+        Some(path) => Config::load(&path)?.school.timezone,
+        None => journal_command::default_time_zone(),
+    };
+    let data = data_folder::find(data.path.as_deref())?;
+    journal_command::search(&journal_command::SearchOptions {
+        data,
+        from,
+        to,
+        device,
+        host,
+        verdict,
+        json,
+        time_zone,
+    })
+}

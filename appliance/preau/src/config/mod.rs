@@ -16,91 +16,91 @@ use jiff::tz::TimeZone;
 use model::{DomainName, Uai};
 use policy::Profile;
 
-pub use report::{ConfigError, Problem};
+pub(crate) use report::{ConfigError, Problem};
 
 const EMBEDDED: &str = include_str!("default.toml");
 
 /// A whole, valid configuration.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub(crate) struct Config {
     /// The school.
-    pub school: School,
+    pub(crate) school: School,
     /// The school's network and its line; `None`: loopback only, no change to the machine.
-    pub network: Option<Network>,
+    pub(crate) network: Option<Network>,
     /// The DNS door.
-    pub dns: Dns,
+    pub(crate) dns: Dns,
     /// The TLS and HTTP doors.
-    pub gate: Gate,
+    pub(crate) gate: Gate,
     /// The box's own pages.
-    pub portal: Portal,
+    pub(crate) portal: Portal,
     /// The compiled list; `None`: `lists.idx` in the data folder.
-    pub list_index: Option<PathBuf>,
+    pub(crate) list_index: Option<PathBuf>,
     /// The filter profiles, the one of unknown devices among them.
-    pub profiles: Vec<Profile>,
+    pub(crate) profiles: Vec<Profile>,
 }
 
 /// The school, as pages and records name it.
 #[derive(Clone, Debug)]
-pub struct School {
+pub(crate) struct School {
     /// What people call it.
-    pub name: String,
+    pub(crate) name: String,
     /// Its national identifier.
-    pub uai: Option<Uai>,
+    pub(crate) uai: Option<Uai>,
     /// Where days begin.
-    pub timezone: TimeZone,
+    pub(crate) timezone: TimeZone,
 }
 
 /// The school's network and its line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Network {
+pub(crate) struct Network {
     /// Interfaces, networks and the box's own addresses, as the firewall takes them.
-    pub firewall: FirewallPolicy,
+    pub(crate) firewall: FirewallPolicy,
     /// Whether the line carries IPv6.
     pub wan_ipv6: bool,
 }
 
 /// The DNS door.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dns {
+pub(crate) struct Dns {
     /// The port, UDP and TCP.
-    pub port: u16,
+    pub(crate) port: u16,
     /// Where permitted names are asked for; empty: the resolvers that the system names.
-    pub upstreams: Vec<Upstream>,
+    pub(crate) upstreams: Vec<Upstream>,
 }
 
 /// A resolver that the box asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Upstream {
+pub(crate) struct Upstream {
     /// Its address.
-    pub address: IpAddr,
+    pub(crate) address: IpAddr,
     /// Its port: 53, or 853 with `tls_name`.
-    pub port: u16,
+    pub(crate) port: u16,
     /// With a name, the box speaks DNS over TLS (RFC 7858) and checks the certificate for that name.
-    pub tls_name: Option<DomainName>,
+    pub(crate) tls_name: Option<DomainName>,
     /// A PEM file with the authority that signed the certificate, where it is not a public one.
-    pub ca_file: Option<PathBuf>,
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 /// The TLS and HTTP doors.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Gate {
+pub(crate) struct Gate {
     /// Where redirected TLS connections arrive.
-    pub tls_port: u16,
+    pub(crate) tls_port: u16,
     /// Where redirected HTTP connections arrive.
-    pub http_port: u16,
+    pub(crate) http_port: u16,
     /// The explicit proxy.
-    pub proxy_port: u16,
+    pub(crate) proxy_port: u16,
     /// Private networks beyond the line that the gate may dial: the commune's own servers.
-    pub private_networks: Vec<IpNet>,
+    pub(crate) private_networks: Vec<IpNet>,
 }
 
 /// The box's own pages.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Portal {
+pub(crate) struct Portal {
     /// The name under which the school's network finds them.
-    pub name: DomainName,
+    pub(crate) name: DomainName,
     /// The port on 127.0.0.1.
-    pub port: u16,
+    pub(crate) port: u16,
 }
 
 impl Config {
@@ -108,7 +108,7 @@ impl Config {
     ///
     /// # Errors
     /// [`ConfigError`] with every mistake in it.
-    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+    pub(crate) fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
         Self::parse(&text).map_err(|problems| ConfigError::Wrong { path: path.to_owned(), problems })
@@ -118,7 +118,7 @@ impl Config {
     ///
     /// # Errors
     /// [`ConfigError`] with every mistake in it.
-    pub fn load_or_default(path: Option<&Path>) -> Result<Self, ConfigError> {
+    pub(crate) fn load_or_default(path: Option<&Path>) -> Result<Self, ConfigError> {
         match path {
             Some(path) => Self::load(path),
             None => Self::parse(EMBEDDED)

@@ -7,18 +7,18 @@ use toml_span::{DeserError, Error, ErrorKind, Span};
 
 /// One mistake.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// From 1 on.
-    pub line: usize,
+    pub(crate) line: usize,
     /// From 1 on, in characters.
-    pub column: usize,
+    pub(crate) column: usize,
     /// What is wrong, and what is accepted.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 /// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
+pub(crate) enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read the configuration file {}", path.display())]
     Unreadable {
@@ -50,8 +50,7 @@ impl fmt::Display for Problem {
 
 /// The mistakes of one reading, in the order of the file.
 pub(super) fn problems(text: &str, errors: DeserError) -> Vec<Problem> {
-    let mut problems: Vec<_> =
-        errors.errors.into_iter().flat_map(|error| locate(text, error)).collect();
+    let mut problems: Vec<_> = errors.errors.into_iter().flat_map(|error| locate(text, error)).collect();
     problems.sort();
     problems.dedup();
     problems
@@ -59,6 +58,10 @@ pub(super) fn problems(text: &str, errors: DeserError) -> Vec<Problem> {
 
 /// One error can stand for several unknown keys; each gets its own place.
 fn locate(text: &str, error: Error) -> Vec<Problem> {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the parser's own errors: their Display is one plain sentence"
+    )]
     match error.kind {
         ErrorKind::UnexpectedKeys { keys, expected } => keys
             .into_iter()
@@ -74,7 +77,6 @@ fn locate(text: &str, error: Error) -> Vec<Problem> {
         ErrorKind::OutOfRange(kind) => {
             vec![problem_at(text, error.span, format!("the number does not fit here ({kind})"))]
         }
-        // The parser's own errors; their Display is one plain sentence.
         _ => vec![problem_at(text, error.span, error.to_string())],
     }
 }

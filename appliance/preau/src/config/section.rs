@@ -105,7 +105,11 @@ impl<'de> Section<'de> {
     }
 
     /// A network and the box's address in it: both, or neither.
-    pub(super) fn side<N, A>(&mut self, network_key: &'static str, address_key: &'static str) -> Option<Side<N, A>>
+    pub(super) fn side<N, A>(
+        &mut self,
+        network_key: &'static str,
+        address_key: &'static str,
+    ) -> Option<Side<N, A>>
     where
         N: FromStr<Err: Display> + Copy + Into<IpNet>,
         A: FromStr<Err: Display> + Copy + Into<IpAddr>,
@@ -144,11 +148,12 @@ impl<'de> Section<'de> {
         }
     }
 
-    pub(super) fn find_timezone(&mut self, name: Spanned<String>) -> Option<TimeZone> {
+    pub(super) fn find_timezone(&mut self, name: &Spanned<String>) -> Option<TimeZone> {
         match TimeZone::get(&name.value) {
             Ok(timezone) => Some(timezone),
             Err(_) => {
-                let message = format!("`{}` is no time zone, as Europe/Paris or Indian/Reunion are", name.value);
+                let message =
+                    format!("`{}` is no time zone, as Europe/Paris or Indian/Reunion are", name.value);
                 self.reject(name.span, message);
                 None
             }

@@ -120,7 +120,8 @@ fn a_broken_file_says_where() {
 fn the_file_changes_a_built_in_profile_and_keeps_the_others() {
     let text = format!("{SCHOOL}[[profile]]\nname = 'adulte'\nrefused = ['malware']\n");
     let profiles = Config::parse(&text).unwrap().profiles;
-    let refused = |name: &str| profiles.iter().find(|profile| profile.name.as_str() == name).unwrap().refused.len();
+    let refused =
+        |name: &str| profiles.iter().find(|profile| profile.name.as_str() == name).unwrap().refused.len();
     assert_eq!(refused("adulte"), 1);
     assert!(refused("elementaire") > 10);
 }

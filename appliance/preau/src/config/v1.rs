@@ -54,9 +54,15 @@ impl<'de> Deserialize<'de> for File {
             Some(None) => Some(None),
             Some(Some(line)) => build_network(&mut table, line, &dns, &gate).map(Some),
         };
-        let config = school
-            .zip(network)
-            .map(|(school, network)| Config { school, network, dns, gate, portal, list_index: index, profiles });
+        let config = school.zip(network).map(|(school, network)| Config {
+            school,
+            network,
+            dns,
+            gate,
+            portal,
+            list_index: index,
+            profiles,
+        });
         table.close(config).map(Self)
     }
 }
@@ -93,12 +99,9 @@ impl<'de> Deserialize<'de> for School {
         }
         let uai = table.parse::<Uai>("uai");
         let timezone = table.optional_spanned::<String>("timezone");
-        let timezone = match timezone {
-            None => table.find_timezone(Spanned::new("Europe/Paris".to_owned())),
-            Some(name) => table.find_timezone(name),
-        };
-        let school =
-            name.zip(timezone).map(|(name, timezone)| Self { name: name.value, uai, timezone });
+        let timezone = timezone.unwrap_or_else(|| Spanned::new("Europe/Paris".to_owned()));
+        let timezone = table.find_timezone(&timezone);
+        let school = name.zip(timezone).map(|(name, timezone)| Self { name: name.value, uai, timezone });
         table.close(school)
     }
 }
@@ -118,7 +121,8 @@ fn read_line(table: &mut Section<'_>) -> Option<Option<Line>> {
         (false, false) => return Some(None),
         (true, true) => {}
         (true, false) | (false, true) => {
-            table.reject(table.span(), "[lan] and [wan] go together: a box has both, a demonstration neither");
+            table
+                .reject(table.span(), "[lan] and [wan] go together: a box has both, a demonstration neither");
         }
     }
     Some(Some(Line { lan: lan?, wan: wan? }))

@@ -1,0 +1,31 @@
+//! `preau firewall`.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use system::nft::Nft;
+
+use crate::config::Config;
+
+/// The program that speaks to the kernel, found in `PATH`.
+pub(crate) const NFT: &str = "nft";
+
+/// Prints the ruleset of a configuration.
+pub(crate) fn show(config: &Config) -> anyhow::Result<ExitCode> {
+    let network = config.network.as_ref();
+    let network =
+        network.context("the configuration has no [lan] and [wan]: the box would load no firewall")?;
+    write!(std::io::stdout(), "{}", firewall::compile(&network.firewall))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Takes the box's table out of the kernel.
+pub(crate) fn remove() -> anyhow::Result<ExitCode> {
+    Nft::new(NFT).remove()?;
+    writeln!(
+        std::io::stdout(),
+        "the table of the box is gone: nothing is filtered on this machine any more"
+    )?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,154 @@
+//! What the portal tells of the box: the last known state of each part.
+
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use access::{Clock, Desk};
+use model::Subject;
+use portal::{Firewall, Health, ListStatus, Listener, Service, Status, StatusSource, Trial, Upstream};
+use resolver::{Resolver, Statistics};
+
+use super::announcement;
+use super::intent::List;
+use super::listeners::Listeners;
+use crate::config::Config;
+
+/// The state of the box, part by part; each part is written by whoever keeps it.
+pub(crate) struct Board {
+    desk: Arc<Desk>,
+    clock: Arc<dyn Clock>,
+    resolver: Resolver,
+    upstreams: Vec<String>,
+    listeners: Vec<Listener>,
+    trials: Vec<Trial>,
+    list: Mutex<ListStatus>,
+    firewall: Mutex<Firewall>,
+    line: Mutex<LineState>,
+}
+
+/// Whether the upstream resolvers answer, as far as the school's own questions show.
+struct LineState {
+    counted: Statistics,
+    health: Health,
+}
+
+/// The parts of a box that a board tells about.
+pub(crate) struct Parts {
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) resolver: Resolver,
+    pub(crate) upstreams: Vec<String>,
+}
+
+impl Board {
+    /// A board over these parts.
+    pub(crate) fn new(
+        parts: Parts,
+        config: &Config,
+        data: &Path,
+        listeners: &Listeners,
+        list: &List,
+    ) -> Self {
+        let Parts { desk, clock, resolver, upstreams } = parts;
+        let firewall = if config.network.is_some() { Firewall::Applied } else { Firewall::Absent };
+        let list = describe_list(&desk, list);
+        Self {
+            desk,
+            clock,
+            resolver,
+            upstreams,
+            listeners: describe_listeners(listeners),
+            trials: if config.network.is_some() { vec![] } else { announcement::trials(config, data) },
+            list: Mutex::new(list),
+            firewall: Mutex::new(firewall),
+            line: Mutex::new(LineState { counted: Statistics::default(), health: Health::Unknown }),
+        }
+    }
+
+    /// The list in force.
+    pub(crate) fn list(&self) -> ListStatus {
+        lock(&self.list).clone()
+    }
+
+    /// Another list is in force.
+    pub(crate) fn show_list(&self, list: &List) {
+        *lock(&self.list) = describe_list(&self.desk, list);
+    }
+
+    /// The firewall is in another state.
+    pub(crate) fn show_firewall(&self, firewall: Firewall) {
+        *lock(&self.firewall) = firewall;
+    }
+
+    /// Judges the upstreams by what became of the questions since the last look.
+    fn line_health(&self) -> Health {
+        let now = self.resolver.statistics();
+        let mut line = lock(&self.line);
+        let asked = now.forwarded.saturating_sub(line.counted.forwarded);
+        let failed = now.failed.saturating_sub(line.counted.failed);
+        if asked > 0 || failed > 0 {
+            line.health = if failed < asked.max(1) { Health::Good } else { Health::Bad };
+            line.counted = now;
+        }
+        line.health
+    }
+}
+
+impl StatusSource for Board {
+    fn status(&self) -> Status {
+        let health = self.line_health();
+        Status {
+            is_open: self.desk.is_open(),
+            list: lock(&self.list).clone(),
+            upstreams: self
+                .upstreams
+                .iter()
+                .map(|server| Upstream { server: server.clone(), health })
+                .collect(),
+            clock: self.clock.now().quality,
+            firewall: *lock(&self.firewall),
+            listeners: self.listeners.clone(),
+            trials: self.trials.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+
+    fn identify(&self, client: IpAddr) -> Subject {
+        self.desk.identify(client)
+    }
+}
+
+fn describe_list(desk: &Desk, list: &List) -> ListStatus {
+    let facts = (0..list.index.categories().len())
+        .filter_map(blocklist::CategoryId::new)
+        .filter_map(|id| list.index.category_facts(id));
+    let counts = facts.map(|facts| facts.counts.domains + facts.counts.addresses + facts.counts.urls);
+    ListStatus {
+        origin: list.origin,
+        entries: counts.sum(),
+        categories: list.index.categories().len() as u64,
+        missing: desk.policy().missing_categories().to_vec(),
+    }
+}
+
+fn describe_listeners(listeners: &Listeners) -> Vec<Listener> {
+    let tcp = |service: Service, sockets: &[TcpListener]| -> Vec<Listener> {
+        let addresses = sockets.iter().filter_map(|socket| socket.local_addr().ok());
+        addresses.map(|address: SocketAddr| Listener { service, address }).collect()
+    };
+    let portal = std::slice::from_ref(&listeners.portal);
+    [
+        tcp(Service::Dns, &listeners.dns_tcp),
+        tcp(Service::GateTls, &listeners.tls),
+        tcp(Service::GateHttp, &listeners.http),
+        tcp(Service::ExplicitProxy, &listeners.proxy),
+        tcp(Service::Portal, portal),
+    ]
+    .concat()
+}
+
+/// A part of the board is replaced whole, so it is right even after a panic elsewhere.
+fn lock<T>(part: &Mutex<T>) -> MutexGuard<'_, T> {
+    part.lock().unwrap_or_else(PoisonError::into_inner)
+}

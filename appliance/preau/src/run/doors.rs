@@ -1,0 +1,130 @@
+//! The doors: resolver, gate and portal, opened together and closed together.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use access::Desk;
+use anyhow::{Context, bail};
+use model::Host;
+use portal::PortalHandle;
+use portal::pages::Place;
+use proxy::Gate;
+use resolver::{Resolver, Sockets};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::board::Board;
+use super::keeper::destinations;
+use super::listeners::Listeners;
+use super::pages::PortalPages;
+use crate::config::Config;
+
+/// Open doors.
+pub(crate) struct Doors {
+    gate: JoinHandle<()>,
+    resolver: JoinHandle<anyhow::Result<()>>,
+    portal: PortalHandle,
+    stop: watch::Sender<bool>,
+}
+
+/// A gate that serves nobody yet.
+pub(crate) fn build_gate(
+    config: &Config,
+    descriptors: u64,
+    desk: Arc<Desk>,
+    resolver: Resolver,
+) -> Arc<Gate> {
+    let settings = proxy::Settings {
+        is_redirected: config.network.is_some(),
+        portal: Some(proxy::Portal {
+            names: vec![config.portal.name.clone()],
+            address: (Ipv4Addr::LOCALHOST, config.portal.port).into(),
+        }),
+        descriptors_max: usize::try_from(descriptors).unwrap_or(usize::MAX),
+        ..proxy::Settings::default()
+    };
+    let pages = Arc::new(PortalPages { place: place(config) });
+    Arc::new(Gate::new(settings, destinations(config), desk, Arc::new(resolver), pages))
+}
+
+/// What pages say of where they are shown.
+fn place(config: &Config) -> Place {
+    let portal_url = match config.network {
+        Some(_) => format!("http://{}/", config.portal.name),
+        None => format!("http://127.0.0.1:{}/", config.portal.port),
+    };
+    Place { school: config.school.name.clone(), helpdesk: None, portal_url: Some(portal_url) }
+}
+
+impl Doors {
+    /// Opens every door. Must run in the runtime that serves them.
+    pub(crate) fn open(
+        config: &Config,
+        listeners: Listeners,
+        resolver: Resolver,
+        gate: Arc<Gate>,
+        board: Arc<Board>,
+    ) -> anyhow::Result<Self> {
+        let own_addresses = listeners.addresses.iter().map(|&address| Host::Address(address));
+        let own_hosts =
+            std::iter::once(Host::Name(config.portal.name.clone())).chain(own_addresses).collect();
+        let portal_settings = portal::Settings { place: place(config), own_hosts };
+        let portal =
+            portal::spawn(portal_settings, listeners.portal, board).context("cannot open the portal")?;
+
+        let (stop, stopped) = watch::channel(false);
+        let doors = proxy::Doors {
+            tls: adopt(listeners.tls)?,
+            http: adopt(listeners.http)?,
+            explicit: adopt(listeners.proxy)?,
+        };
+        let gate = tokio::spawn(gate.run(doors, stopped.clone()));
+        let sockets = Sockets { udp: listeners.dns_udp, tcp: listeners.dns_tcp };
+        let resolver = tokio::spawn(async move { Ok(resolver.run(sockets, wait_for_stop(stopped)).await?) });
+        Ok(Self { gate, resolver, portal, stop })
+    }
+
+    /// Waits until somebody stops the box, or a door breaks down: then the box should start anew.
+    pub(crate) async fn wait(&mut self) -> anyhow::Result<()> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        tokio::select! {
+            _ = terminate.recv() => Ok(()),
+            _ = interrupt.recv() => Ok(()),
+            outcome = &mut self.resolver => outcome.context("the resolver broke down")?,
+            outcome = &mut self.gate => { outcome.context("the gate broke down")?; bail!("the gate stopped") }
+        }
+    }
+
+    /// Closes every door: open connections have a moment to end, as each door says.
+    pub(crate) async fn close(self) {
+        self.stop.send_replace(true);
+        let Self { gate, resolver, portal, stop: _ } = self;
+        settle(gate).await;
+        settle(resolver).await;
+        if let Err(error) = portal.stop() {
+            tracing::error!(%error, "the portal did not close well");
+        }
+    }
+}
+
+/// Waits for a task, unless it is over: its outcome was looked at then.
+async fn settle<T>(task: JoinHandle<T>) {
+    if !task.is_finished()
+        && let Err(error) = task.await
+    {
+        tracing::error!(%error, "a door did not close well");
+    }
+}
+
+async fn wait_for_stop(mut stopped: watch::Receiver<bool>) {
+    // An error means that the doors are gone, which is a stop as well.
+    let _gone = stopped.wait_for(|&is_stopping| is_stopping).await;
+}
+
+/// Hands bound sockets to the runtime.
+fn adopt(listeners: Vec<std::net::TcpListener>) -> std::io::Result<Vec<TcpListener>> {
+    listeners.into_iter().map(TcpListener::from_std).collect()
+}

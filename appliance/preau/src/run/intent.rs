@@ -1,0 +1,150 @@
+//! The intended state, read whole: at the start, and again whenever a part of it has moved.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use access::Directory;
+use blocklist::{Index, builtin};
+use model::Timestamp;
+use policy::{Profile, Snapshot};
+use portal::ListOrigin;
+use store::{Generation, Store, StoreError};
+use system::lists::open_index;
+
+use crate::config::Config;
+use crate::data_folder::{LIST_FILE, STATE_FILE};
+
+/// Where the intent is kept, and which state of it was read last.
+pub(crate) struct Intent {
+    state_file: PathBuf,
+    store: Option<Store>,
+    generation: Option<Generation>,
+    is_state_told: bool,
+    list_file: PathBuf,
+    list_stamp: Option<Stamp>,
+    profiles: Vec<Profile>,
+}
+
+/// A list that can be put in force.
+pub(crate) struct List {
+    pub(crate) index: Arc<Index>,
+    pub(crate) origin: ListOrigin,
+}
+
+/// What tells one state of a file from another.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified_ns: (i64, i64),
+}
+
+impl Intent {
+    /// Where `config` and the data folder keep the intent. Reads nothing yet.
+    pub(crate) fn new(config: &Config, data: &Path) -> Self {
+        Self {
+            state_file: data.join(STATE_FILE),
+            store: None,
+            generation: None,
+            is_state_told: false,
+            list_file: config.list_index.clone().unwrap_or_else(|| data.join(LIST_FILE)),
+            list_stamp: None,
+            profiles: config.profiles.clone(),
+        }
+    }
+
+    /// The registered devices, when they have changed since the last reading. A state file that cannot be
+    /// read is told once, and leaves the devices as they were: at the start, all are unknown.
+    pub(crate) fn read_devices(&mut self) -> Option<Directory> {
+        match self.try_read_devices() {
+            Ok(directory) => {
+                self.is_state_told = false;
+                directory
+            }
+            Err(error) => {
+                if !self.is_state_told {
+                    tracing::error!("the registered devices cannot be read: {error:#}");
+                }
+                self.is_state_told = true;
+                // Opened anew the next time: somebody may have put the file right.
+                (self.store, self.generation) = (None, None);
+                None
+            }
+        }
+    }
+
+    fn try_read_devices(&mut self) -> anyhow::Result<Option<Directory>> {
+        let store = match &mut self.store {
+            Some(store) => store,
+            absent => absent.insert(Store::open(&self.state_file)?),
+        };
+        let generation = store.generation()?;
+        if self.generation == Some(generation) {
+            return Ok(None);
+        }
+        let devices: Result<_, StoreError> = store.devices();
+        let directory = devices?.into_iter().collect();
+        self.generation = Some(generation);
+        Ok(Some(directory))
+    }
+
+    /// The compiled list, when its file has changed since the last reading. A file that is absent or damaged
+    /// is told once, and leaves the list as it was.
+    pub(crate) fn read_list(&mut self) -> Option<List> {
+        let stamp = match fs::metadata(&self.list_file) {
+            Ok(metadata) => Stamp::of(&metadata),
+            Err(error) => {
+                if self.list_stamp.take().is_some() || error.kind() != io::ErrorKind::NotFound {
+                    let file = self.list_file.display();
+                    tracing::warn!(%file, %error, "the compiled list is gone: the one in force stays");
+                }
+                return None;
+            }
+        };
+        if self.list_stamp == Some(stamp) {
+            return None;
+        }
+        self.list_stamp = Some(stamp);
+        match open_index(&self.list_file) {
+            Ok(index) => {
+                let built = Timestamp::from_unix_ms(stamp.modified_ns.0.saturating_mul(1000));
+                Some(List { index: Arc::new(index), origin: ListOrigin::Built(Some(built)) })
+            }
+            Err(error) => {
+                let error = anyhow::Error::from(error);
+                tracing::error!("the compiled list is refused, the one in force stays: {error:#}");
+                None
+            }
+        }
+    }
+
+    /// The list that a box has before its first real one.
+    pub(crate) fn builtin_list() -> List {
+        List { index: Arc::new(builtin()), origin: ListOrigin::Embedded }
+    }
+
+    /// A list as the policy in force, with the profiles of the configuration.
+    pub(crate) fn freeze(&self, list: &List) -> Snapshot {
+        let snapshot = Snapshot::new(Arc::clone(&list.index), &self.profiles);
+        if list.origin != ListOrigin::Embedded && !snapshot.missing_categories().is_empty() {
+            let missing = snapshot.missing_categories().iter().map(ToString::to_string).collect::<Vec<_>>();
+            tracing::warn!(categories = missing.join(", "), "profiles refuse categories that no list has");
+        }
+        snapshot
+    }
+}
+
+impl Stamp {
+    fn of(metadata: &fs::Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified_ns: (metadata.mtime(), metadata.mtime_nsec()),
+        }
+    }
+}

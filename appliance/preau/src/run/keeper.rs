@@ -1,0 +1,115 @@
+//! Keeps the box as intended: reads the intent again when it moves, and the firewall again now and then.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use access::Desk;
+use portal::Firewall;
+use proxy::{Destinations, Gate};
+use system::addresses::own_addresses;
+use system::nft::{Cause, FirewallKeeper, Outcome};
+
+use super::board::Board;
+use super::intent::Intent;
+use crate::config::Config;
+
+/// How often the intent is looked at: a registered device or a new list is in force within two seconds.
+const PERIOD: Duration = Duration::from_secs(1);
+/// Looks at the intent for each look at the firewall, which runs a program.
+const FIREWALL_EVERY: u32 = 10;
+
+/// All that is kept.
+pub(crate) struct Kept {
+    pub(crate) config: Config,
+    pub(crate) intent: Intent,
+    pub(crate) firewall: FirewallKeeper,
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) board: Arc<Board>,
+}
+
+/// The thread that keeps.
+pub(crate) struct Keeper {
+    stop: Sender<()>,
+    thread: JoinHandle<FirewallKeeper>,
+}
+
+impl Keeper {
+    /// Starts to keep.
+    pub(crate) fn start(kept: Kept) -> anyhow::Result<Self> {
+        let (stop, stopped) = channel();
+        let thread = thread::Builder::new().name("keeper".to_owned()).spawn(move || kept.keep(&stopped))?;
+        Ok(Self { stop, thread })
+    }
+
+    /// Stops keeping, and gives the firewall back as it stands.
+    pub(crate) fn stop(self) -> anyhow::Result<FirewallKeeper> {
+        drop(self.stop);
+        self.thread.join().map_err(|_| anyhow::anyhow!("the keeper's thread panicked"))
+    }
+}
+
+impl Kept {
+    fn keep(mut self, stopped: &Receiver<()>) -> FirewallKeeper {
+        let mut rounds: u32 = 0;
+        while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
+            self.keep_intent();
+            rounds = rounds.wrapping_add(1);
+            if rounds.is_multiple_of(FIREWALL_EVERY) {
+                self.keep_firewall();
+                self.gate.swap_destinations(destinations(&self.config));
+            }
+        }
+        self.firewall
+    }
+
+    fn keep_intent(&mut self) {
+        if let Some(directory) = self.intent.read_devices() {
+            self.desk.swap_directory(directory);
+            tracing::info!("other devices are registered");
+        }
+        if let Some(list) = self.intent.read_list() {
+            self.desk.swap_policy(self.intent.freeze(&list));
+            self.board.show_list(&list);
+            tracing::info!("another list is in force");
+        }
+    }
+
+    fn keep_firewall(&mut self) {
+        let Some(network) = &self.config.network else { return };
+        match self.firewall.ensure(&network.firewall) {
+            Ok(outcome) => {
+                self.board.show_firewall(Firewall::Applied);
+                match outcome {
+                    Outcome::Replaced(Cause::Altered) => {
+                        tracing::error!("somebody changed the firewall: it is put right");
+                    }
+                    Outcome::Replaced(Cause::Removed) => {
+                        tracing::error!("somebody removed the firewall: it is put back");
+                    }
+                    Outcome::Replaced(Cause::Start | Cause::Intent) | Outcome::Kept => {}
+                }
+            }
+            Err(error) => {
+                self.board.show_firewall(Firewall::Failed);
+                tracing::error!("the firewall is not as intended: {:#}", anyhow::Error::from(error));
+            }
+        }
+    }
+}
+
+/// Where the gate may dial, by the addresses that the box has at the moment.
+pub(crate) fn destinations(config: &Config) -> Destinations {
+    let own: Vec<IpAddr> = match own_addresses() {
+        Ok(own) => own.into_iter().collect(),
+        Err(error) => {
+            tracing::warn!(%error, "the box's own addresses cannot be read");
+            super::listeners::door_addresses(config).0
+        }
+    };
+    let school = config.network.as_ref().map(|network| network.firewall.intent().networks.as_slice());
+    Destinations::new(&own, school.unwrap_or_default(), &config.gate.private_networks)
+}

@@ -1,0 +1,147 @@
+//! The role `run`: a box.
+//!
+//! The order of the start is the order of safety: the firewall closes the network first, then the journal
+//! opens, then the doors. The order of the stop is its reverse, and the firewall stays.
+
+mod announcement;
+mod board;
+mod doors;
+mod intent;
+mod keeper;
+mod listeners;
+mod pages;
+mod upstreams;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use access::{Clock, Desk, Directory};
+use anyhow::Context;
+use journal::Journal;
+use resolver::Resolver;
+use system::clock::SystemClock;
+use system::limits::raise_open_files;
+use system::neighbours::NeighbourTable;
+use system::nft::{FirewallKeeper, Nft};
+use system::segments::{self, WriterThread, spawn_writer};
+use tokio::runtime::{Builder, Runtime};
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::RunOptions;
+use crate::config::Config;
+use crate::{data_folder, firewall_command};
+
+use board::Board;
+use doors::Doors;
+use intent::{Intent, List};
+use keeper::{Keeper, Kept};
+use listeners::Listeners;
+
+/// Threads that serve connections: a box has two to four cores, and the gate mostly waits.
+const WORKERS: usize = 2;
+/// What is told on standard error, unless `RUST_LOG` says otherwise.
+const DIAGNOSTICS: &str = "info,hickory_resolver=warn,hickory_net=warn,hickory_proto=warn,actix_server=warn";
+
+/// Runs a box until it is told to stop (SIGTERM, SIGINT).
+pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
+    let config = Config::load_or_default(options.config.as_deref())?;
+    let data = data_folder::find(options.data.path.as_deref())?;
+    data_folder::make(&data)?;
+    let _lock = data_folder::lock(&data)?;
+    start_diagnostics();
+    // Once per process: every TLS connection of the box uses ring. It can only be installed already.
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+    let descriptors = raise_open_files().context("cannot raise the limit of open files")?;
+
+    let firewall = close_network(&config)?;
+    let (journal, writer) = open_journal(&data)?;
+    let mut intent = Intent::new(&config, &data);
+    let list = intent.read_list().unwrap_or_else(Intent::builtin_list);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let desk = Arc::new(open_desk(&config, &mut intent, &list, journal, Arc::clone(&clock))?);
+    let listeners = Listeners::bind(&config)?;
+    let upstreams = upstreams::find(&config);
+    let resolver = open_resolver(&config, &listeners, &upstreams, Arc::clone(&desk))?;
+    let gate = doors::build_gate(&config, descriptors, Arc::clone(&desk), resolver.clone());
+    let parts = board::Parts {
+        desk: Arc::clone(&desk),
+        clock,
+        resolver: resolver.clone(),
+        upstreams: upstreams.iter().map(ToString::to_string).collect(),
+    };
+    let board = Arc::new(Board::new(parts, &config, &data, &listeners, &list));
+
+    let runtime = start_runtime()?;
+    let inside = runtime.enter();
+    let mut doors = Doors::open(&config, listeners, resolver, Arc::clone(&gate), Arc::clone(&board))?;
+    drop(inside);
+    announcement::print(&config, &data, &board.list())?;
+    let keeper = Keeper::start(Kept { config, intent, firewall, desk, gate, board })?;
+    let outcome = runtime.block_on(doors.wait());
+
+    let mut firewall = keeper.stop()?;
+    runtime.block_on(doors.close());
+    writer.stop().context("the last records of the journal could not be written")?;
+    if options.remove_firewall_on_stop {
+        firewall.remove()?;
+    }
+    outcome.map(|()| ExitCode::SUCCESS)
+}
+
+fn start_diagnostics() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DIAGNOSTICS));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+/// Puts the firewall in place before anything is opened. On loopback there is none.
+fn close_network(config: &Config) -> anyhow::Result<FirewallKeeper> {
+    let mut firewall = FirewallKeeper::new(Nft::new(firewall_command::NFT));
+    if let Some(network) = &config.network {
+        firewall
+            .ensure(&network.firewall)
+            .context("cannot load the firewall; it needs CAP_NET_ADMIN and nft")?;
+    }
+    Ok(firewall)
+}
+
+fn open_journal(data: &Path) -> anyhow::Result<(Journal, WriterThread)> {
+    let (journal, writer) = journal::open(segments::Directory::new(data));
+    let writer = spawn_writer(writer, &journal, system::clock::now).context("cannot start the journal")?;
+    Ok((journal, writer))
+}
+
+fn open_desk(
+    config: &Config,
+    intent: &mut Intent,
+    list: &List,
+    journal: Journal,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<Desk> {
+    let lan = config.network.as_ref().map(|network| network.firewall.intent().lan.clone());
+    let neighbours = NeighbourTable::open(lan).context("cannot read the kernel's neighbour table")?;
+    let directory: Directory = intent.read_devices().unwrap_or_default();
+    Ok(Desk::new(Arc::new(neighbours), clock, journal, directory, intent.freeze(list)))
+}
+
+fn open_resolver(
+    config: &Config,
+    listeners: &Listeners,
+    upstreams: &[resolver::Upstream],
+    desk: Arc<Desk>,
+) -> anyhow::Result<Resolver> {
+    let settings = resolver::Settings {
+        addresses: listeners.addresses.clone(),
+        own_names: vec![config.portal.name.clone()],
+        upstreams: upstreams.to_vec(),
+        extra_roots: upstreams::read_authorities(&config.dns)?,
+        ipv6: config.network.as_ref().is_none_or(|network| network.wan_ipv6),
+        ..resolver::Settings::default()
+    };
+    Resolver::new(settings, desk).context("cannot set up the resolver")
+}
+
+fn start_runtime() -> anyhow::Result<Runtime> {
+    let runtime = Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
+    runtime.context("cannot start the runtime")
+}

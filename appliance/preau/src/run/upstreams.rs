@@ -1,0 +1,58 @@
+//! The resolvers that the box asks.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::Context;
+use model::Host;
+use resolver::Upstream;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use system::upstreams::{RESOLV_CONF, system_resolvers};
+
+use crate::config::{Config, Dns};
+
+/// The resolvers of the configuration, or those that the system names. A box without any serves what needs
+/// none, and says so.
+pub(crate) fn find(config: &Config) -> Vec<Upstream> {
+    if !config.dns.upstreams.is_empty() {
+        return configured(&config.dns);
+    }
+    match system_resolvers(Path::new(RESOLV_CONF)) {
+        Ok(found) if found.is_empty() => {
+            tracing::warn!(
+                "neither the configuration nor {RESOLV_CONF} names a resolver: no name has an address"
+            );
+            vec![]
+        }
+        Ok(found) => found.into_iter().map(Upstream::Plain).collect(),
+        Err(error) => {
+            tracing::warn!("no resolver: {:#}", anyhow::Error::from(error));
+            vec![]
+        }
+    }
+}
+
+fn configured(dns: &Dns) -> Vec<Upstream> {
+    let upstreams = dns.upstreams.iter().map(|upstream| {
+        let address = SocketAddr::new(upstream.address, upstream.port);
+        match &upstream.tls_name {
+            Some(name) => Upstream::Tls { address, server: Host::Name(name.clone()) },
+            None => Upstream::Plain(address),
+        }
+    });
+    upstreams.collect()
+}
+
+/// The certificates of the configuration's own authorities.
+pub(crate) fn read_authorities(dns: &Dns) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    let mut roots = Vec::new();
+    for file in dns.upstreams.iter().filter_map(|upstream| upstream.ca_file.as_ref()) {
+        let certificates = CertificateDer::pem_file_iter(file)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .with_context(|| format!("cannot read the certificates in {}", file.display()))?;
+        anyhow::ensure!(!certificates.is_empty(), "there is no certificate in {}", file.display());
+        roots.extend(certificates);
+    }
+    Ok(roots)
+}
