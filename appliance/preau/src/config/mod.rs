@@ -48,6 +48,8 @@ pub(crate) struct School {
     pub(crate) uai: Option<Uai>,
     /// Where days begin.
     pub(crate) timezone: TimeZone,
+    /// How to reach the commune's IT service: a telephone number, an address. Pages show it.
+    pub(crate) helpdesk: Option<String>,
 }
 
 /// The school's network and its line.

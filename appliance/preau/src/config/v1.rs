@@ -101,7 +101,9 @@ impl<'de> Deserialize<'de> for School {
         let timezone = table.optional_spanned::<String>("timezone");
         let timezone = timezone.unwrap_or_else(|| Spanned::new("Europe/Paris".to_owned()));
         let timezone = table.find_timezone(&timezone);
-        let school = name.zip(timezone).map(|(name, timezone)| Self { name: name.value, uai, timezone });
+        let helpdesk = table.optional("helpdesk");
+        let school =
+            name.zip(timezone).map(|(name, timezone)| Self { name: name.value, uai, timezone, helpdesk });
         table.close(school)
     }
 }

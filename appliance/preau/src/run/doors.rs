@@ -55,7 +55,11 @@ fn place(config: &Config) -> Place {
         Some(_) => format!("http://{}/", config.portal.name),
         None => format!("http://127.0.0.1:{}/", config.portal.port),
     };
-    Place { school: config.school.name.clone(), helpdesk: None, portal_url: Some(portal_url) }
+    Place {
+        school: config.school.name.clone(),
+        helpdesk: config.school.helpdesk.clone(),
+        portal_url: Some(portal_url),
+    }
 }
 
 impl Doors {
