@@ -5,7 +5,7 @@
 //! ```text
 //! spoof ── false source ──> dropped
 //!   │
-//! redirect   port 53 -> resolver; 80, 443 -> gate; to any address
+//!  take   port 53 -> resolver; 80, 443 -> gate; to any address
 //!   │
 //! past ──── for another machine ──> refuse
 //!   │
@@ -47,7 +47,7 @@ pub fn compile(policy: &FirewallPolicy) -> Ruleset {
     let intent = policy.intent();
     Ruleset::new(vec![
         spoof(intent),
-        redirect(intent),
+        take(intent),
         past(intent),
         input(intent),
         lan(intent),
@@ -86,7 +86,7 @@ fn spoof(intent: &Intent) -> Chain {
 
 /// Whatever address a client asks, the box's doors answer. The target is named: `redirect` would take the
 /// interface's first address, which may be one that the doors do not listen on.
-fn redirect(intent: &Intent) -> Chain {
+fn take(intent: &Intent) -> Chain {
     let ports = intent.ports;
     let rules = box_addresses(intent).flat_map(|address| {
         let to = |transport, from, port, comment| {
@@ -105,7 +105,7 @@ fn redirect(intent: &Intent) -> Chain {
         ]
     });
     let base = Base { kind: "nat", hook: "prerouting", priority: "dstnat", policy: "accept" };
-    Chain { name: "redirect", base: Some(base), rules: rules.collect() }
+    Chain { name: "take", base: Some(base), rules: rules.collect() }
 }
 
 /// Nothing goes past the box.

@@ -1,8 +1,8 @@
 //! The part of nftables that the box needs, as values that print themselves.
 //!
-//! The text is read by nft 1.0.6 and later. Traps of that version: chains named `fwd`, `dup` or `log` do not
-//! load, and the JSON of a table leaves out the comments of tables and chains, so the hash that tells
-//! rulesets apart stands in the comment of a rule.
+//! The text is read by nft 1.0.6 and later. Traps of that version: a chain named by a word of its grammar, such as
+//! `redirect` or `log`, does not load, and the JSON of a table leaves out the comments of tables and chains, so
+//! the hash that tells rulesets apart stands in the comment of a rule.
 
 use std::fmt;
 use std::net::IpAddr;
