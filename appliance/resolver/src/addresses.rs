@@ -48,24 +48,24 @@ impl Resolver {
     async fn find(&self, name: &PermittedName, kind: RecordType) -> Result<Vec<IpAddr>, Failure> {
         let (core, asked) = (self.core(), Asked::plain(kind));
         let stale = match core.cache.find(name.as_domain(), asked, core.clock.now_s()) {
-            Found::Fresh(entry) | Found::Postponed(entry) => return read_addresses(name, kind, &entry),
+            Found::Fresh(entry) | Found::Postponed(entry) => return read_addresses(&entry),
             Found::Stale(entry) => Some(entry),
             Found::Nothing => None,
         };
         match core.forwarder.obtain(name, asked, stale).await {
-            Obtained::Fresh(entry) | Obtained::Stale(entry) => read_addresses(name, kind, &entry),
+            Obtained::Fresh(entry) | Obtained::Stale(entry) => read_addresses(&entry),
             Obtained::Nothing(failure) => Err(failure),
         }
     }
 }
 
 /// The addresses of an answer: those of the name itself, or of the name that its aliases lead to.
-fn read_addresses(name: &PermittedName, kind: RecordType, entry: &Entry) -> Result<Vec<IpAddr>, Failure> {
+fn read_addresses(entry: &Entry) -> Result<Vec<IpAddr>, Failure> {
     if entry.is_failure() {
         return Err(Failure::Silent);
     }
-    let message = entry.to_message(name.as_domain(), kind).ok_or(Failure::Refused)?;
-    let mut owner = wire_name(name.as_domain())?;
+    let message = entry.to_message().ok_or(Failure::Refused)?;
+    let mut owner = wire_name(entry.name())?;
     // Servers give aliases in their order (RFC 1034 section 3.6.2), so that one pass follows them.
     let mut addresses = Vec::new();
     for record in &message.answers {
@@ -75,7 +75,9 @@ fn read_addresses(name: &PermittedName, kind: RecordType, entry: &Entry) -> Resu
         if let RData::CNAME(alias) = &record.data {
             owner = alias.0.clone();
         }
-        addresses.extend(record.data.ip_addr().filter(|_| u16::from(record.record_type()) == kind.0));
+        addresses.extend(
+            record.data.ip_addr().filter(|_| u16::from(record.record_type()) == entry.asked().kind.0),
+        );
     }
     Ok(addresses)
 }

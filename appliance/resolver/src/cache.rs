@@ -1,12 +1,12 @@
 //! Answers kept for their time to live, and a while longer for when nobody answers (RFC 8767).
 
-use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use model::DomainName;
-use quick_cache::sync::Cache as QuickCache;
-use quick_cache::{Equivalent, Weighter};
+use quick_cache::Weighter;
+use quick_cache::sync::{Cache as QuickCache, DefaultLifecycle};
+use triomphe::ThinArc;
 use wire::dns::{Query, RecordType, Records, ResponseCode};
 
 use crate::clock::Seconds;
@@ -16,10 +16,10 @@ const STALE_S_MAX: Seconds = 86_400;
 /// How long a stale answer is given out without asking again, after asking has failed, in seconds (RFC 8767
 /// section 5, the failure recheck timer).
 const RECHECK_S: Seconds = 30;
-/// Memory of an entry beside its text and records, in bytes: key, counts, places in the tables, malloc.
-const ENTRY_BYTES: usize = 200;
+/// Memory of an entry beside its name and records, in bytes: head, places in the tables, rounding by malloc.
+const ENTRY_BYTES: usize = 112;
 /// What an answer takes on average with its entry, in bytes: sizes the tables.
-const AVERAGE_BYTES: u64 = 300;
+const AVERAGE_BYTES: u64 = 200;
 
 /// What is asked for a name: the part of a question, beside the name, that makes answers differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,42 +45,17 @@ impl Asked {
     }
 }
 
-/// The key of a kept answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Key {
-    name: DomainName,
-    asked: Asked,
-}
+/// A kept answer: one allocation, so that a hit touches little memory and a name takes little of it. Clones share
+/// it.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry(ThinArc<Head, u8>);
 
-impl Key {
-    pub(crate) fn new(name: &DomainName, asked: Asked) -> Self {
-        Self { name: name.clone(), asked }
-    }
-}
-
-impl Hash for Key {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        Probe { name: &self.name, asked: self.asked }.hash(state);
-    }
-}
-
-/// A key that borrows its name.
-#[derive(Hash)]
-struct Probe<'a> {
-    name: &'a DomainName,
-    asked: Asked,
-}
-
-impl Equivalent<Key> for Probe<'_> {
-    fn equivalent(&self, key: &Key) -> bool {
-        *self.name == key.name && self.asked == key.asked
-    }
-}
-
-/// A kept answer.
+/// What stands before an entry's bytes: those of its name, then those of its records.
 #[derive(Debug)]
-pub(crate) struct Entry {
-    records: Records,
+struct Head {
+    asked: Asked,
+    records: Records<()>,
+    name_bytes: usize,
     since_s: Seconds,
     lifetime_s: Seconds,
     /// Until when a stale answer is given without asking again.
@@ -88,30 +63,65 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    pub(crate) fn new(records: Records, now_s: Seconds, lifetime_s: Seconds) -> Self {
-        Self { records, since_s: now_s, lifetime_s, recheck_s: AtomicU32::new(0) }
+    pub(crate) fn new(
+        name: &DomainName,
+        asked: Asked,
+        records: &Records<Vec<u8>>,
+        now_s: Seconds,
+        lifetime_s: Seconds,
+    ) -> Self {
+        let Records { code, answers, authorities, ref bytes } = *records;
+        let name = name.as_str();
+        let head = Head {
+            asked,
+            records: Records { code, answers, authorities, bytes: () },
+            name_bytes: name.len(),
+            since_s: now_s,
+            lifetime_s,
+            recheck_s: AtomicU32::new(0),
+        };
+        Self(ThinArc::from_header_and_slice(head, &[name.as_bytes(), bytes].concat()))
     }
 
-    pub(crate) fn records(&self) -> &Records {
-        &self.records
+    pub(crate) fn name(&self) -> &str {
+        let name = self.0.slice.get(..self.head().name_bytes);
+        name.and_then(|name| std::str::from_utf8(name).ok()).unwrap_or_default()
+    }
+
+    pub(crate) fn asked(&self) -> Asked {
+        self.head().asked
+    }
+
+    pub(crate) fn records(&self) -> Records<&[u8]> {
+        let Records { code, answers, authorities, bytes: () } = self.head().records;
+        let bytes = self.0.slice.get(self.head().name_bytes..).unwrap_or_default();
+        Records { code, answers, authorities, bytes }
     }
 
     pub(crate) fn age_s(&self, now_s: Seconds) -> Seconds {
-        now_s.saturating_sub(self.since_s)
-    }
-
-    /// Asking has failed: give the stale answer at once for a while.
-    pub(crate) fn postpone(&self, now_s: Seconds) {
-        self.recheck_s.store(now_s.saturating_add(RECHECK_S), Ordering::Relaxed);
+        now_s.saturating_sub(self.head().since_s)
     }
 
     #[cfg(test)]
     pub(crate) fn lifetime_s(&self) -> Seconds {
-        self.lifetime_s
+        self.head().lifetime_s
+    }
+
+    /// Asking has failed: give the stale answer at once for a while.
+    pub(crate) fn postpone(&self, now_s: Seconds) {
+        self.head().recheck_s.store(now_s.saturating_add(RECHECK_S), Ordering::Relaxed);
     }
 
     pub(crate) fn is_failure(&self) -> bool {
-        self.records.code() == ResponseCode::ServFail
+        self.head().records.code == ResponseCode::ServFail
+    }
+
+    fn head(&self) -> &Head {
+        &self.0.header.header
+    }
+
+    fn is_for(&self, name: &DomainName, asked: Asked) -> bool {
+        self.asked() == asked && self.0.slice.get(..self.head().name_bytes) == Some(name.as_str().as_bytes())
     }
 }
 
@@ -119,11 +129,11 @@ impl Entry {
 #[derive(Debug)]
 pub(crate) enum Found {
     /// An answer within its time.
-    Fresh(Arc<Entry>),
+    Fresh(Entry),
     /// An answer past its time, that has just been asked for again in vain.
-    Postponed(Arc<Entry>),
+    Postponed(Entry),
     /// An answer past its time: ask again, it helps out if nobody answers.
-    Stale(Arc<Entry>),
+    Stale(Entry),
     /// Nothing.
     Nothing,
 }
@@ -132,42 +142,78 @@ pub(crate) enum Found {
 #[derive(Clone)]
 struct Bytes;
 
-impl Weighter<Key, Arc<Entry>> for Bytes {
-    fn weight(&self, key: &Key, entry: &Arc<Entry>) -> u64 {
-        (ENTRY_BYTES + key.name.as_str().len() + entry.records.heap_bytes()) as u64
+impl Weighter<Fingerprint, Entry> for Bytes {
+    fn weight(&self, _: &Fingerprint, entry: &Entry) -> u64 {
+        (ENTRY_BYTES + entry.0.slice.len()) as u64
+    }
+}
+
+/// A hash of name and what is asked, under a key that changes with each start. It stands for both in the tables;
+/// an entry that is found is compared with them in full.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Fingerprint(u64);
+
+/// Hands a fingerprint on as its own hash.
+#[derive(Clone, Copy, Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn write(&mut self, bytes: &[u8]) {
+        // Fingerprints come by `write_u64` alone.
+        self.0 = bytes.iter().fold(self.0, |hash, &byte| hash.rotate_left(8) ^ u64::from(byte));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 
 /// Kept answers within a limit of memory; those asked for often stay longest.
 pub(crate) struct Cache {
-    entries: QuickCache<Key, Arc<Entry>, Bytes>,
+    entries: QuickCache<Fingerprint, Entry, Bytes, BuildHasherDefault<AsItIs>>,
+    key: RandomState,
 }
 
 impl Cache {
     pub(crate) fn new(bytes_max: u64) -> Self {
         let estimate = usize::try_from(bytes_max / AVERAGE_BYTES).unwrap_or(usize::MAX).max(1);
-        let entries = QuickCache::with_weighter(estimate, bytes_max, Bytes);
-        Self { entries }
+        let entries = QuickCache::with(
+            estimate,
+            bytes_max,
+            Bytes,
+            BuildHasherDefault::default(),
+            DefaultLifecycle::default(),
+        );
+        Self { entries, key: RandomState::new() }
     }
 
     pub(crate) fn find(&self, name: &DomainName, asked: Asked, now_s: Seconds) -> Found {
-        let Some(entry) = self.entries.get(&Probe { name, asked }) else {
+        let found = self.entries.get(&self.fingerprint(name.as_str(), asked));
+        let Some(entry) = found.filter(|entry| entry.is_for(name, asked)) else {
             return Found::Nothing;
         };
-        let age_s = entry.age_s(now_s);
-        if age_s < entry.lifetime_s {
+        let (head, age_s) = (entry.head(), entry.age_s(now_s));
+        if age_s < head.lifetime_s {
             Found::Fresh(entry)
-        } else if entry.is_failure() || age_s - entry.lifetime_s > STALE_S_MAX {
+        } else if entry.is_failure() || age_s - head.lifetime_s > STALE_S_MAX {
             Found::Nothing
-        } else if now_s < entry.recheck_s.load(Ordering::Relaxed) {
+        } else if now_s < head.recheck_s.load(Ordering::Relaxed) {
             Found::Postponed(entry)
         } else {
             Found::Stale(entry)
         }
     }
 
-    pub(crate) fn keep(&self, key: Key, entry: Arc<Entry>) {
-        self.entries.insert(key, entry);
+    pub(crate) fn keep(&self, entry: Entry) {
+        self.entries.insert(self.fingerprint(entry.name(), entry.asked()), entry);
+    }
+
+    fn fingerprint(&self, name: &str, asked: Asked) -> Fingerprint {
+        Fingerprint(self.key.hash_one((name, asked)))
     }
 
     pub(crate) fn flush(&self) {
@@ -179,8 +225,8 @@ impl Cache {
 mod tests {
     use super::*;
 
-    fn entry(code: ResponseCode, now_s: Seconds, lifetime_s: Seconds) -> Arc<Entry> {
-        Arc::new(Entry::new(Records::none(code), now_s, lifetime_s))
+    fn entry(name: &DomainName, code: ResponseCode, now_s: Seconds, lifetime_s: Seconds) -> Entry {
+        Entry::new(name, Asked::plain(RecordType::A), &Records::none(code), now_s, lifetime_s)
     }
 
     fn word(found: &Found) -> &'static str {
@@ -197,8 +243,8 @@ mod tests {
         let cache = Cache::new(CACHE_BYTES);
         let name: DomainName = "example.fr".parse().unwrap();
         let asked = Asked::plain(RecordType::A);
-        let kept = entry(ResponseCode::NoError, 100, 60);
-        cache.keep(Key::new(&name, asked), Arc::clone(&kept));
+        let kept = entry(&name, ResponseCode::NoError, 100, 60);
+        cache.keep(kept.clone());
         let check = |now_s, expected| assert_eq!(word(&cache.find(&name, asked, now_s)), expected, "{now_s}");
         check(100, "fresh");
         check(159, "fresh");
@@ -218,7 +264,7 @@ mod tests {
         let cache = Cache::new(CACHE_BYTES);
         let name: DomainName = "example.fr".parse().unwrap();
         let asked = Asked::plain(RecordType::A);
-        cache.keep(Key::new(&name, asked), entry(ResponseCode::ServFail, 0, 5));
+        cache.keep(entry(&name, ResponseCode::ServFail, 0, 5));
         assert_eq!(word(&cache.find(&name, asked, 4)), "fresh");
         assert_eq!(word(&cache.find(&name, asked, 5)), "nothing");
     }
@@ -228,7 +274,7 @@ mod tests {
         let cache = Cache::new(CACHE_BYTES);
         let [name, other] = ["example.fr", "example.com"].map(|name| name.parse::<DomainName>().unwrap());
         let asked = Asked::plain(RecordType::A);
-        cache.keep(Key::new(&name, asked), entry(ResponseCode::NoError, 0, 5));
+        cache.keep(entry(&name, ResponseCode::NoError, 0, 5));
         for (name, asked) in [
             (&other, asked),
             (&name, Asked::plain(RecordType::AAAA)),
@@ -244,7 +290,7 @@ mod tests {
         let cache = Cache::new(CACHE_BYTES);
         for n in 0..10_000 {
             let name = format!("n{n}.example.fr").parse().unwrap();
-            cache.keep(Key::new(&name, Asked::plain(RecordType::A)), entry(ResponseCode::NoError, 0, 5));
+            cache.keep(entry(&name, ResponseCode::NoError, 0, 5));
         }
         assert!(cache.entries.weight() <= CACHE_BYTES);
         assert!(cache.entries.len() > 1_000);

@@ -8,9 +8,9 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch};
 use wire::dns::{Records, ResponseCode};
 
-use crate::cache::{Asked, Cache, Entry, Key};
+use crate::cache::{Asked, Cache, Entry, Found};
 use crate::clock::Clock;
-use crate::keep::{keep, wire_name};
+use crate::keep::keep;
 use crate::statistics::{Counters, Statistics};
 use crate::upstream::{Failure, PermittedName, Upstreams};
 
@@ -22,7 +22,9 @@ const FLIGHTS_MAX: usize = 512;
 /// section 3.2: at least one, at most 300).
 const FAILURE_S: u32 = 5;
 
-type Landing = watch::Receiver<Option<Result<Arc<Entry>, Failure>>>;
+/// What a flight is for.
+type Key = (PermittedName, Asked);
+type Landing = watch::Receiver<Option<Result<Entry, Failure>>>;
 
 /// Forwards questions.
 pub(crate) struct Forwarder {
@@ -38,9 +40,9 @@ pub(crate) struct Forwarder {
 #[derive(Debug)]
 pub(crate) enum Obtained {
     /// An answer.
-    Fresh(Arc<Entry>),
+    Fresh(Entry),
     /// None in time; this one from earlier helps out.
-    Stale(Arc<Entry>),
+    Stale(Entry),
     /// None.
     Nothing(Failure),
 }
@@ -72,7 +74,7 @@ impl Forwarder {
         self: &Arc<Self>,
         name: &PermittedName,
         asked: Asked,
-        stale: Option<Arc<Entry>>,
+        stale: Option<Entry>,
     ) -> Obtained {
         let landing = self.take_off(name, asked, stale.clone());
         let Some(stale) = stale else {
@@ -88,13 +90,18 @@ impl Forwarder {
     }
 
     /// Joins the flight for this question, or starts one.
-    fn take_off(self: &Arc<Self>, name: &PermittedName, asked: Asked, stale: Option<Arc<Entry>>) -> Landing {
-        let key = Key::new(name.as_domain(), asked);
+    fn take_off(self: &Arc<Self>, name: &PermittedName, asked: Asked, stale: Option<Entry>) -> Landing {
+        let key = (name.clone(), asked);
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(landing) = flights.get(&key) {
             return landing.clone();
         }
         let (sender, landing) = watch::channel(None);
+        // The flight that this client would have joined may have landed since it looked.
+        if let Found::Fresh(entry) = self.cache.find(name.as_domain(), asked, self.clock.now_s()) {
+            sender.send_replace(Some(Ok(entry)));
+            return landing;
+        }
         let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
             sender.send_replace(Some(Err(Failure::NobodyAsked)));
             return landing;
@@ -104,7 +111,7 @@ impl Forwarder {
         let flight = Flight { forwarder: Arc::clone(self), key };
         let name = name.clone();
         tokio::spawn(async move {
-            let outcome = flight.fly(&name, asked, stale.as_deref()).await;
+            let outcome = flight.fly(&name, asked, stale.as_ref()).await;
             drop(flight);
             drop(slot);
             sender.send_replace(Some(outcome));
@@ -120,25 +127,16 @@ struct Flight {
 }
 
 impl Flight {
-    async fn fly(
-        &self,
-        name: &PermittedName,
-        asked: Asked,
-        stale: Option<&Entry>,
-    ) -> Result<Arc<Entry>, Failure> {
+    async fn fly(&self, name: &PermittedName, asked: Asked, stale: Option<&Entry>) -> Result<Entry, Failure> {
         let forwarder = &self.forwarder;
         forwarder.counters.add(&Statistics { forwarded: 1, ..Statistics::default() });
         let upstreams = forwarder.upstreams.load_full();
         let outcome = upstreams.ask(name, asked).await;
         let now_s = forwarder.clock.now_s();
-        let outcome = outcome.and_then(|message| {
-            let name = wire_name(name.as_domain())?;
-            keep(message, &name, asked, now_s)
-        });
+        let outcome = outcome.and_then(|message| keep(message, name.as_domain(), asked, now_s));
         match outcome {
             Ok(entry) => {
-                let entry = Arc::new(entry);
-                forwarder.cache.keep(self.key.clone(), Arc::clone(&entry));
+                forwarder.cache.keep(entry.clone());
                 Ok(entry)
             }
             Err(failure) => {
@@ -146,8 +144,9 @@ impl Flight {
                 match stale {
                     Some(stale) => stale.postpone(now_s),
                     None => {
-                        let entry = Entry::new(Records::none(ResponseCode::ServFail), now_s, FAILURE_S);
-                        forwarder.cache.keep(self.key.clone(), Arc::new(entry));
+                        let none = Records::none(ResponseCode::ServFail);
+                        let entry = Entry::new(name.as_domain(), asked, &none, now_s, FAILURE_S);
+                        forwarder.cache.keep(entry);
                     }
                 }
                 Err(failure)
@@ -163,7 +162,7 @@ impl Drop for Flight {
     }
 }
 
-async fn wait(mut landing: Landing) -> Result<Arc<Entry>, Failure> {
+async fn wait(mut landing: Landing) -> Result<Entry, Failure> {
     match landing.wait_for(Option::is_some).await {
         Ok(outcome) => outcome.clone().unwrap_or(Err(Failure::Silent)),
         // The flight has ended without a word.

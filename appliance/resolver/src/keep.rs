@@ -3,7 +3,7 @@
 use hickory_proto::op::{Message, Query as Question, ResponseCode as UpstreamCode};
 use hickory_proto::rr::{Name, RData, Record, RecordType as Kind};
 use model::DomainName;
-use wire::dns::{Query, RecordType, Records, Reply, ResponseCode};
+use wire::dns::{Query, Records, Reply, ResponseCode};
 
 use crate::cache::{Asked, Entry};
 use crate::clock::Seconds;
@@ -19,7 +19,13 @@ const NEGATIVE_TTL_S_MAX: u32 = 3_600;
 /// This is the one place where all answers pass on their way in: what must not reach clients is taken out here.
 /// Additional records always are; authority records unless they make a negative answer cacheable or prove
 /// something to a client that checks DNSSEC.
-pub(crate) fn keep(message: Message, name: &Name, asked: Asked, now_s: Seconds) -> Result<Entry, Failure> {
+pub(crate) fn keep(
+    message: Message,
+    domain: &DomainName,
+    asked: Asked,
+    now_s: Seconds,
+) -> Result<Entry, Failure> {
+    let name = &wire_name(domain.as_str())?;
     let codes =
         [(UpstreamCode::NoError, ResponseCode::NoError), (UpstreamCode::NXDomain, ResponseCode::NxDomain)];
     let known = codes.into_iter().find(|(code, _)| *code == message.metadata.response_code);
@@ -35,29 +41,27 @@ pub(crate) fn keep(message: Message, name: &Name, asked: Asked, now_s: Seconds) 
     let lifetime_s = if is_negative { negative_lifetime_s(&kept) } else { lifetime_s(&kept) };
     let bytes = kept.to_vec().map_err(|_| Failure::Refused)?;
     let records = Records::cut(&bytes, code).map_err(|_| Failure::Refused)?;
-    Ok(Entry::new(records, now_s, lifetime_s))
+    Ok(Entry::new(domain, asked, &records, now_s, lifetime_s))
 }
 
 impl Entry {
     /// The whole answer as a message again, for the rare reader of more than bytes.
-    pub(crate) fn to_message(&self, name: &DomainName, kind: RecordType) -> Option<Message> {
+    pub(crate) fn to_message(&self) -> Option<Message> {
         let mut question = Message::query();
-        question.add_query(Question::query(wire_name(name).ok()?, Kind::from(kind.0)));
+        let name = wire_name(self.name()).ok()?;
+        question.add_query(Question::query(name, Kind::from(self.asked().kind.0)));
         let packet = question.to_vec().ok()?;
         let query = Query::read(&packet).ok()?;
         let mut bytes = Vec::new();
-        Reply::to(&query, &mut bytes).records(self.records(), |ttl_s| ttl_s).finish(
-            self.records().code(),
-            u16::MAX,
-            None,
-        );
+        let records = self.records();
+        Reply::to(&query, &mut bytes).records(&records, |ttl_s| ttl_s).finish(records.code, u16::MAX, None);
         Message::from_vec(&bytes).ok()
     }
 }
 
 /// The name as upstreams are asked for it.
-pub(crate) fn wire_name(name: &DomainName) -> Result<Name, Failure> {
-    Name::from_labels(name.as_str().split('.').map(str::as_bytes)).map_err(|_| Failure::Refused)
+pub(crate) fn wire_name(name: &str) -> Result<Name, Failure> {
+    Name::from_labels(name.split('.').map(str::as_bytes)).map_err(|_| Failure::Refused)
 }
 
 /// Caps a record's time, and spells the asked name as the question does: then it compresses to a pointer, and
@@ -95,9 +99,14 @@ fn negative_lifetime_s(kept: &Message) -> Seconds {
 mod tests {
     use super::*;
     use hickory_proto::rr::rdata::{A, CNAME, NS, SOA};
+    use wire::dns::RecordType;
 
     fn name(text: &str) -> Name {
         Name::from_ascii(text).unwrap()
+    }
+
+    fn domain() -> DomainName {
+        "a.fr".parse().unwrap()
     }
 
     fn address(owner: &str, ttl_s: u32) -> Record {
@@ -123,7 +132,7 @@ mod tests {
         let check = |answers: &[Record], authorities: &[Record], code, expected: Seconds| {
             let message = message(answers, authorities, code);
             let asked = Asked::plain(RecordType::A);
-            let entry = keep(message, &name("a.fr."), asked, 7).unwrap();
+            let entry = keep(message, &domain(), asked, 7).unwrap();
             assert_eq!(entry.lifetime_s(), expected, "{answers:?} {authorities:?}");
         };
         use UpstreamCode::{NXDomain, NoError};
@@ -143,16 +152,16 @@ mod tests {
     fn only_what_clients_need_is_kept() {
         let ns = Record::from_rdata(name("fr."), 60, RData::NS(NS(name("ns.fr."))));
         let message = message(&[address("A.fR.", 60)], &[ns], UpstreamCode::NoError);
-        let entry = keep(message, &name("a.fr."), Asked::plain(RecordType::A), 0).unwrap();
-        assert_eq!((entry.records().answers(), entry.records().authorities()), (1, 0));
-        // A pointer to the question, type, class, TTL, length, address.
-        assert_eq!(entry.records().heap_bytes(), 16 + 2);
+        let entry = keep(message, &domain(), Asked::plain(RecordType::A), 0).unwrap();
+        assert_eq!((entry.records().answers, entry.records().authorities), (1, 0));
+        // A pointer to the question, type, class, TTL, length, address; and the TTL's place.
+        assert_eq!(entry.records().bytes.len(), 16 + 2);
     }
 
     #[test]
     fn other_codes_are_failures() {
         let message = message(&[], &[], UpstreamCode::Refused);
         let asked = Asked::plain(RecordType::A);
-        assert_eq!(keep(message, &name("a.fr."), asked, 0).unwrap_err(), Failure::Refused);
+        assert_eq!(keep(message, &domain(), asked, 0).unwrap_err(), Failure::Refused);
     }
 }

@@ -62,7 +62,7 @@ pub(crate) enum Response {
 pub(crate) struct Pending {
     pub(crate) permit: Recorded<Permit>,
     pub(crate) asked: Asked,
-    pub(crate) stale: Option<Arc<Entry>>,
+    pub(crate) stale: Option<Entry>,
     packet: Box<[u8]>,
     channel: Channel,
 }
@@ -249,7 +249,7 @@ impl Exchange<'_> {
         bytes: &mut Vec<u8>,
     ) -> Response {
         let records = entry.records();
-        Reply::to(self.query, bytes).records(records, age).finish(records.code(), self.bytes_max, error);
+        Reply::to(self.query, bytes).records(&records, age).finish(records.code, self.bytes_max, error);
         Response::Ready
     }
 

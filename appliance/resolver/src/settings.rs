@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use model::{DomainName, Host};
 use rustls::pki_types::CertificateDer;
 
-/// Memory for kept answers unless told otherwise, in bytes: some 40,000 names, a month of a school.
-pub const CACHE_BYTES_MAX: u64 = 12 * 1024 * 1024;
+/// Memory for kept answers unless told otherwise, in bytes: some 80,000 names, a month of a school.
+pub const CACHE_BYTES_MAX: u64 = 18 * 1024 * 1024;
 
 /// Everything that the resolver has to know of its place.
 #[derive(Clone, Debug)]

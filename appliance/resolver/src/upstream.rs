@@ -33,7 +33,7 @@ const SHUN_S: Seconds = 30;
 const CONNECTION_REQUESTS_MAX: usize = 256;
 
 /// A name that somebody has a recorded permit for: no other name is ever asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct PermittedName(DomainName);
 
 impl PermittedName {
@@ -85,7 +85,7 @@ impl Upstreams {
 
     /// Asks one resolver after the other, the next one also when the last takes long; the first answer wins.
     pub(crate) async fn ask(&self, name: &PermittedName, asked: Asked) -> Result<Message, Failure> {
-        let request = request(wire_name(name.as_domain())?, asked);
+        let request = request(wire_name(name.as_domain().as_str())?, asked);
         let mut waiting = self.order().into_iter();
         let mut attempts = FuturesUnordered::new();
         let mut latest = waiting.next();

@@ -13,16 +13,20 @@ const TTL_OFFSET: usize = 4;
 ///
 /// Compression pointers in it count from the start of a message, so it fits behind a question whose name has
 /// the same length, and nowhere else: whoever keeps it keeps it by name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Records {
-    code: ResponseCode,
-    answers: u16,
-    authorities: u16,
-    /// The records, then two bytes for each of them: where its TTL stands.
-    bytes: Box<[u8]>,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Records<B> {
+    /// The code of the message.
+    pub code: ResponseCode,
+    /// Records in the answer section.
+    pub answers: u16,
+    /// Records in the authority section.
+    pub authorities: u16,
+    /// The records, then two bytes for each of them: where its TTL stands. Whoever keeps records keeps these bytes
+    /// where it likes; other bytes make a broken reply, and no more.
+    pub bytes: B,
 }
 
-impl Records {
+impl Records<Vec<u8>> {
     /// Cuts the sections out of a message with one question; the additional section is left out.
     ///
     /// # Errors
@@ -44,44 +48,22 @@ impl Records {
         }
         let records = message.get(start..at).ok_or(NotRecords)?;
         place(records.len())?;
-        Ok(Self { code, answers, authorities, bytes: [records, &ttl_places].concat().into_boxed_slice() })
+        Ok(Self { code, answers, authorities, bytes: [records, &ttl_places].concat() })
     }
 
     /// No record, only a code.
     #[must_use]
     pub fn none(code: ResponseCode) -> Self {
-        Self { code, answers: 0, authorities: 0, bytes: Box::default() }
+        Self { code, answers: 0, authorities: 0, bytes: Vec::new() }
     }
+}
 
-    /// The code of the message.
-    #[must_use]
-    pub fn code(&self) -> ResponseCode {
-        self.code
-    }
-
-    /// Records in the answer section.
-    #[must_use]
-    pub fn answers(&self) -> u16 {
-        self.answers
-    }
-
-    /// Records in the authority section.
-    #[must_use]
-    pub fn authorities(&self) -> u16 {
-        self.authorities
-    }
-
-    /// Memory behind it, in bytes.
-    #[must_use]
-    pub fn heap_bytes(&self) -> usize {
-        self.bytes.len()
-    }
-
+impl<B: AsRef<[u8]>> Records<B> {
     /// Appends the records, each TTL put through `age`.
     pub(super) fn write(&self, bytes: &mut Vec<u8>, age: impl Fn(u32) -> u32) {
         let places = 2 * (usize::from(self.answers) + usize::from(self.authorities));
-        let Some((records, places)) = self.bytes.split_at_checked(self.bytes.len().saturating_sub(places))
-        else {
+        let own = self.bytes.as_ref();
+        let Some((records, places)) = own.split_at_checked(own.len().saturating_sub(places)) else {
             return;
         };
         let start = bytes.len();
@@ -138,7 +120,7 @@ mod tests {
     #[test]
     fn sections_are_cut_and_aged() {
         let records = Records::cut(MESSAGE, ResponseCode::NoError).unwrap();
-        assert_eq!((records.answers(), records.authorities()), (1, 1));
+        assert_eq!((records.answers, records.authorities), (1, 1));
         let mut bytes = b"in front".to_vec();
         records.write(&mut bytes, |ttl_s| ttl_s.saturating_sub(20));
         assert_eq!(

@@ -77,10 +77,10 @@ impl<'q, 'b> Reply<'q, 'b> {
     }
 
     /// Adds kept records, each TTL put through `age`. They must be those of the question's name.
-    pub fn records(mut self, records: &Records, age: impl Fn(u32) -> u32) -> Self {
+    pub fn records(mut self, records: &Records<impl AsRef<[u8]>>, age: impl Fn(u32) -> u32) -> Self {
         records.write(self.bytes, age);
-        self.answers += records.answers();
-        self.authorities += records.authorities();
+        self.answers = self.answers.saturating_add(records.answers);
+        self.authorities = self.authorities.saturating_add(records.authorities);
         self
     }
 
@@ -345,7 +345,7 @@ mod tests {
             let records = Records::cut(&first, ResponseCode::NoError).unwrap();
             let mut second = Vec::new();
             Reply::to(&query, &mut second).records(&records, |ttl_s| ttl_s - 1).finish(
-                records.code(),
+                records.code,
                 u16::MAX,
                 None,
             );
