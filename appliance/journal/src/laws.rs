@@ -360,6 +360,30 @@ impl ParseHost for str {
     }
 }
 
+#[test]
+fn what_a_crash_cut_off_is_damage_only_if_it_was_promised() {
+    let disk = Disk::default();
+    let (journal, mut writer) = opened(&disk, at(0));
+    for (name, kept) in [("a.fr", 0), ("b.fr", 60)] {
+        record(&journal, at(1), Asked::tls("A", name)).unwrap();
+        disk.set_faults(Faults { sync_fails: kept > 0, ..Faults::default() });
+        assert_eq!(writer.commit(at(1)).is_err(), kept > 0);
+        disk.cut_power(kept);
+    }
+    drop(writer);
+    let first = disk.bytes(SegmentId::FIRST);
+    let (journal, mut writer) = opened(&disk, at(2));
+    let tails = &writer.recovery().unwrap().damages;
+    assert_eq!(tails.iter().map(|damage| damage.kind).collect::<Vec<_>>(), [DamageKind::Tail]);
+    record(&journal, at(3), Asked::tls("A", "c.fr")).unwrap();
+    writer.commit(at(3)).unwrap();
+    let (found, damages) = find(&disk, &Query::default());
+    assert_eq!((hosts(&found), damages), (vec!["a.fr".to_owned(), "c.fr".to_owned()], vec![]));
+    disk.put(SegmentId::FIRST, first[..first.len() - 90].to_vec());
+    let (found, damages) = find(&disk, &Query::default());
+    assert_eq!((hosts(&found), damages.len()), (vec!["c.fr".to_owned()], 1), "a.fr was durable");
+}
+
 /// The format as it stands on disks in schools: a change of these bytes needs a new version.
 #[test]
 fn the_format_is_the_golden_file() {

@@ -148,7 +148,6 @@ impl Queue {
 
     /// Hands all that waits to the writer, whose empty buffer takes its place.
     pub(crate) fn swap(&mut self, now: Timestamp, batch: &mut Batch) {
-        batch.shrink();
         std::mem::swap(&mut self.pending.frames, &mut batch.frames);
         batch.next_sequence = self.pending.next_sequence;
         self.pending.batch = self.pending.batch.wrapping_add(1);
@@ -264,12 +263,9 @@ impl Batch {
     }
 
     pub(crate) fn clear(&mut self) {
-        self.frames.clear();
-    }
-
-    fn shrink(&mut self) {
         if self.frames.capacity() > BUFFER_BYTES_KEPT {
             self.frames = Vec::new();
         }
+        self.frames.clear();
     }
 }

@@ -59,6 +59,7 @@ impl fmt::Display for Damage {
 /// A part of a segment, in the order of its bytes.
 pub(crate) enum Piece<'b> {
     Header(Header),
+    /// A block that is as long as it says, damaged or not.
     Block(BlockHeader),
     /// A record, and how to report it where its content makes no sense.
     Entry(Entry<'b>, Damage),
@@ -159,10 +160,10 @@ fn read_block<R: Read>(
     let whole = BLOCK_HEADER_BYTES + header.body_bytes;
     let bytes = window.peek(whole)?;
     let bytes = bytes.get(..whole).unwrap_or(bytes);
-    let lost_kind = if bytes.len() < whole { DamageKind::Tail } else { DamageKind::Record };
     let taken = bytes.len();
+    let lost_kind = if taken < whole { DamageKind::Tail } else { DamageKind::Record };
     let mut rest = bytes.get(BLOCK_HEADER_BYTES..).unwrap_or_default();
-    let mut flow = each(Piece::Block(header));
+    let mut flow = if taken == whole { each(Piece::Block(header)) } else { ControlFlow::Continue(()) };
     while flow.is_continue() && !rest.is_empty() {
         let (piece, bytes) = match split_record(rest) {
             Some((payload, after)) => {

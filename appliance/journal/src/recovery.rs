@@ -164,7 +164,8 @@ impl Resumption {
                 self.next_sequence = self.next_sequence.max(header.next_sequence);
                 self.open = header.open.into_iter().collect();
             }
-            // The header counts the records that are damaged, too: their numbers are taken.
+            // The header counts the records that are damaged, too: their numbers are taken. Those of an incomplete
+            // block are not: the bytes are not there, and will not come back.
             Piece::Block(block) => self.next_sequence = self.next_sequence.max(block.next_sequence()),
             Piece::Entry(entry, _) => {
                 self.next_sequence = self.next_sequence.max(entry.sequence().saturating_add(1));

@@ -16,7 +16,7 @@ use model::{
 
 use crate::entry::{Access, Body, ClosingEntry, Entry, HostEntry, ReasonEntry, RepeatEntry, SubjectEntry};
 use crate::fold::FOLD_WINDOW_MS;
-use crate::reader::{Damage, Piece, ReadError, read_segment};
+use crate::reader::{Damage, DamageKind, Piece, ReadError, read_segment};
 use crate::{SegmentId, Sequence, Source};
 
 /// How many records after an access its closing or repeat is looked for on the way; those further off are
@@ -96,7 +96,8 @@ pub struct Ended {
 pub enum Hit {
     /// An access that matches.
     Access(Box<Found>),
-    /// Bytes that hold no readable record.
+    /// Bytes that hold no readable record. The incomplete end of a segment is one only where records are missing
+    /// after it, or nothing follows.
     Damage(Damage),
     /// A segment that cannot be read to its end.
     Unreadable {
@@ -137,14 +138,17 @@ pub fn search<S: Source>(
 ) -> Result<Summary, SearchError> {
     let segments = source.list().map_err(SearchError::List)?;
     let far = FarJoins::gather(source, &segments);
-    let mut scan = Scan { query, far, held: BTreeMap::new(), seen: 0, summary: Summary::default(), each };
+    let mut scan =
+        Scan { query, far, held: BTreeMap::new(), seen: 0, torn: None, summary: Summary::default(), each };
     for &segment in &segments {
         if scan.read(source, segment).is_break() {
             return Ok(scan.summary);
         }
     }
-    // Whether this breaks makes no difference: it is the end.
-    scan.release(u64::MAX).is_break();
+    if scan.report_torn(u64::MAX).is_continue() {
+        // Whether this breaks makes no difference: it is the end.
+        scan.release(u64::MAX).is_break();
+    }
     Ok(scan.summary)
 }
 
@@ -199,6 +203,8 @@ struct Scan<'q, F> {
     held: BTreeMap<u64, Box<Found>>,
     /// The highest sequence that was read: what is not above it was written twice.
     seen: u64,
+    /// The incomplete end of the segment before.
+    torn: Option<Damage>,
     summary: Summary,
     each: F,
 }
@@ -223,7 +229,12 @@ impl<F: FnMut(Hit) -> ControlFlow<()>> Scan<'_, F> {
 
     fn take(&mut self, piece: Piece<'_>) -> ControlFlow<()> {
         let (entry, place) = match piece {
-            Piece::Header(_) | Piece::Block(_) => return ControlFlow::Continue(()),
+            Piece::Header(header) => return self.report_torn(header.next_sequence),
+            Piece::Block(_) => return ControlFlow::Continue(()),
+            Piece::Damage(damage) if damage.kind == DamageKind::Tail => {
+                self.torn = Some(damage);
+                return ControlFlow::Continue(());
+            }
             Piece::Damage(damage) => return (self.each)(Hit::Damage(damage)),
             Piece::Entry(entry, place) => (entry, place),
         };
@@ -253,6 +264,15 @@ impl<F: FnMut(Hit) -> ControlFlow<()>> Scan<'_, F> {
             }
         }
         self.release(sequence.saturating_sub(JOIN_DISTANCE))
+    }
+
+    /// Reports the end of the segment before, if records are missing between it and what follows: otherwise it is
+    /// what a crash left of an append that nobody was promised.
+    fn report_torn(&mut self, next_sequence: u64) -> ControlFlow<()> {
+        match self.torn.take() {
+            Some(damage) if next_sequence > self.seen.saturating_add(1) => (self.each)(Hit::Damage(damage)),
+            Some(_) | None => ControlFlow::Continue(()),
+        }
     }
 
     /// Gives out the accesses before this sequence.

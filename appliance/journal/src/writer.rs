@@ -34,6 +34,8 @@ pub struct Writer<S: Storage> {
     batch: Batch,
     /// The number of the batch's first record.
     batch_sequence: u64,
+    /// Earlier segments may hold the batch: a disk that failed to make it durable may still give it back.
+    is_batch_written: bool,
 }
 
 /// Why records could not be made durable. They are kept, and the journal accepts no others meanwhile.
@@ -91,6 +93,7 @@ impl<S: Storage> Writer<S> {
             open: OpenAccesses::default(),
             batch: Batch::default(),
             batch_sequence: 0,
+            is_batch_written: false,
         }
     }
 
@@ -171,6 +174,7 @@ impl<S: Storage> Writer<S> {
         self.active(now)?;
         let Some(mut segment) = self.segment.take() else { return Ok(()) };
         let id = segment.id;
+        self.is_batch_written = true;
         let end = match segment.append(&self.batch, first_sequence) {
             Ok(end) => end,
             Err(source) => {
@@ -198,6 +202,7 @@ impl<S: Storage> Writer<S> {
         for_each_entry(&self.batch, |entry| open.note_closing(entry));
         self.batch.clear();
         self.batch_sequence = self.batch.next_sequence;
+        self.is_batch_written = false;
         self.shared.lock().set_durable_below(self.batch_sequence);
     }
 
@@ -217,8 +222,7 @@ impl<S: Storage> Writer<S> {
         let header = Header {
             segment: id.number(),
             created_ms: now.unix_ms(),
-            // Earlier segments may hold the batch: a disk that failed to make it durable may still give it back.
-            next_sequence: self.batch_sequence.max(self.batch.next_sequence),
+            next_sequence: if self.is_batch_written { self.batch.next_sequence } else { self.batch_sequence },
             open: self.open.iter().collect(),
         };
         let header = header.encode().map_err(io::Error::other)?;

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use journal::{Active, CommitError, Journal, SegmentId, Source, Storage, Writer};
+use journal::{Active, CommitError, DamageKind, Journal, SegmentId, Source, Storage, Writer};
 use model::Timestamp;
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, fallocate};
@@ -258,7 +258,11 @@ fn report_recovery<S: Storage>(writer: &Writer<S>) {
         tracing::info!(accesses = recovery.cut_accesses, "accesses of the last run are closed as cut");
     }
     for damage in &recovery.damages {
-        tracing::warn!(%damage, "a part of the journal holds no readable record");
+        if damage.kind == DamageKind::Tail {
+            tracing::info!(%damage, "the last run was cut off in the middle of an append");
+        } else {
+            tracing::warn!(%damage, "a part of the journal holds no readable record");
+        }
     }
     for segment in &recovery.unreadable {
         tracing::error!(%segment, "a part of the journal cannot be read from the disk");
