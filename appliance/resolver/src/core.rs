@@ -7,7 +7,7 @@ use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::forward::{Forwarder, Obtained};
 use crate::quota::Quota;
-use crate::responder::{Channel, Pending, Responder, Response};
+use crate::responder::{Channel, Incoming, Pending, Responder, Response};
 use crate::statistics::{Counters, Statistics};
 use crate::upstream::{Failure, PermittedName};
 
@@ -47,8 +47,8 @@ impl Core {
         bytes: &mut Vec<u8>,
     ) -> Response {
         let mut tally = Statistics::default();
-        let now_s = self.clock.now_s();
-        let response = self.responder.respond(packet, client, channel, now_s, bytes, &mut tally);
+        let incoming = Incoming { packet, client, channel, now_s: self.clock.now_s() };
+        let response = self.responder.respond(incoming, bytes, &mut tally);
         self.counters.add(&tally);
         response
     }

@@ -46,6 +46,15 @@ impl Channel {
     }
 }
 
+/// A packet as it came in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Incoming<'p> {
+    pub(crate) packet: &'p [u8],
+    pub(crate) client: IpAddr,
+    pub(crate) channel: Channel,
+    pub(crate) now_s: Seconds,
+}
+
 /// What becomes of a packet.
 #[derive(Debug)]
 pub(crate) enum Response {
@@ -88,13 +97,11 @@ impl Responder {
     /// Answers a packet into `bytes`, or says what is missing for it.
     pub(crate) fn respond(
         &self,
-        packet: &[u8],
-        client: IpAddr,
-        channel: Channel,
-        now_s: Seconds,
+        incoming: Incoming<'_>,
         bytes: &mut Vec<u8>,
         tally: &mut Statistics,
     ) -> Response {
+        let Incoming { packet, client, channel, now_s: _ } = incoming;
         let query = match Query::read(packet) {
             Ok(query) => query,
             Err(objection) => {
@@ -114,9 +121,7 @@ impl Responder {
         }
         let target = Target::Host(Host::Name(name));
         match self.desk.admit(Request { client, kind: AccessKind::Dns, target, destination: None }) {
-            Ok(Admission::Permit(permit)) => {
-                self.serve(permit, exchange, packet, channel, now_s, bytes, tally)
-            }
+            Ok(Admission::Permit(permit)) => self.serve(permit, exchange, incoming, bytes, tally),
             Ok(Admission::Refusal(refusal)) => {
                 tally.blocked += 1;
                 self.block(&refusal, exchange, bytes)
@@ -131,17 +136,15 @@ impl Responder {
     }
 
     /// Answers a permitted question from what is kept.
-    #[expect(clippy::too_many_arguments, reason = "all of one exchange; a struct for one caller hides more")]
     fn serve(
         &self,
         permit: Recorded<Permit>,
         exchange: Exchange<'_>,
-        packet: &[u8],
-        channel: Channel,
-        now_s: Seconds,
+        incoming: Incoming<'_>,
         bytes: &mut Vec<u8>,
         tally: &mut Statistics,
     ) -> Response {
+        let Incoming { packet, client: _, channel, now_s } = incoming;
         let kind = exchange.query.question.kind;
         if kind == RecordType::ANY {
             Reply::to(exchange.query, bytes).answer(RecordType::HINFO, ANY_TTL_S, ANY_DATA).finish(

@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 
 use crate::core::Core;
 use crate::mmsg::{Inbox, Local, Outbox, Received};
-use crate::responder::{Channel, Pending, Response};
+use crate::responder::{Channel, Incoming, Pending, Response};
 use crate::statistics::Statistics;
 
 /// How often a door that nobody uses looks whether it shall close.
@@ -93,7 +93,8 @@ impl Door {
         let client = peer.ip().to_canonical();
         let mut pending = None;
         outbox.add(peer, local, |bytes| {
-            match self.core.responder.respond(packet, client, Channel::Udp, now_s, bytes, tally) {
+            let incoming = Incoming { packet, client, channel: Channel::Udp, now_s };
+            match self.core.responder.respond(incoming, bytes, tally) {
                 Response::Ready => {
                     tally.answered += 1;
                     true

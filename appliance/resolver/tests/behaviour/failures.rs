@@ -4,7 +4,7 @@ use access::{Resolve, ResolveError};
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 
-use super::school::{HOME_V4, School, data, extended_error, question, with_edns};
+use super::school::{HOME_V4, School, data, extended_error, question, settings, with_edns};
 use super::upstream::{Mood, Upstream};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,6 +64,29 @@ async fn the_next_upstream_takes_over() {
         }
         school.close().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_over_tls_must_prove_its_name() {
+    let (upstream, authority) = Upstream::start_tls();
+    for (server, roots, expected) in [
+        ("dns.example.fr", vec![authority.clone()], ResponseCode::NoError),
+        ("other.example.fr", vec![authority.clone()], ResponseCode::ServFail),
+        ("dns.example.fr", vec![], ResponseCode::ServFail),
+    ] {
+        let upstreams = vec![resolver::Upstream::Tls {
+            address: upstream.address,
+            server: model::Host::parse(server).unwrap(),
+        }];
+        let settings = resolver::Settings { upstreams, extra_roots: roots, ..settings() };
+        let school = School::open_with(settings).await;
+        for name in ["one.example.fr.", "two.example.fr."] {
+            let reply = school.ask(&question(name, RecordType::A)).await;
+            assert_eq!(reply.metadata.response_code, expected, "{server}");
+        }
+        school.close().await;
+    }
+    assert_eq!(upstream.asked(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! An upstream resolver that knows a few names and fails on demand.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -9,6 +9,9 @@ use std::thread;
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::rdata::{A, AAAA, CNAME, MX, SOA, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// How the upstream behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,22 +40,40 @@ impl Upstream {
                 break (udp, tcp);
             }
         };
-        let upstream = Self {
-            address: udp.local_addr().unwrap(),
-            mood: Arc::default(),
-            asked: Arc::default(),
-            last: Arc::default(),
-        };
+        let upstream = Self::new(udp.local_addr().unwrap());
         let of_udp = upstream.clone();
         thread::spawn(move || of_udp.serve_udp(&udp));
         let of_tcp = upstream.clone();
         thread::spawn(move || {
             for stream in tcp.incoming().flatten() {
                 let of_stream = of_tcp.clone();
-                thread::spawn(move || of_stream.serve_tcp(stream));
+                thread::spawn(move || of_stream.serve_stream(stream));
             }
         });
         upstream
+    }
+
+    /// Starts an upstream for DNS over TLS, with a certificate for `dns.example.fr` of the authority that comes
+    /// along.
+    pub(crate) fn start_tls() -> (Self, CertificateDer<'static>) {
+        let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+        let upstream = Self::new(tcp.local_addr().unwrap());
+        let (config, authority) = tls_server("dns.example.fr");
+        let of_tcp = upstream.clone();
+        thread::spawn(move || {
+            for stream in tcp.incoming().flatten() {
+                let (of_stream, config) = (of_tcp.clone(), Arc::clone(&config));
+                thread::spawn(move || {
+                    let connection = ServerConnection::new(config).unwrap();
+                    of_stream.serve_stream(StreamOwned::new(connection, stream));
+                });
+            }
+        });
+        (upstream, authority)
+    }
+
+    fn new(address: SocketAddr) -> Self {
+        Self { address, mood: Arc::default(), asked: Arc::default(), last: Arc::default() }
     }
 
     pub(crate) fn set_mood(&self, mood: Mood) {
@@ -81,7 +102,7 @@ impl Upstream {
         }
     }
 
-    fn serve_tcp(&self, mut stream: TcpStream) {
+    fn serve_stream(&self, mut stream: impl Read + Write) {
         let mut length = [0; 2];
         while stream.read_exact(&mut length).is_ok() {
             let mut bytes = vec![0; usize::from(u16::from_be_bytes(length))];
@@ -118,6 +139,25 @@ impl Upstream {
         reply.add_answers(answers);
         Some(reply)
     }
+}
+
+fn tls_server(name: &str) -> (Arc<ServerConfig>, CertificateDer<'static>) {
+    let mut authority = CertificateParams::default();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+        )
+        .unwrap();
+    (Arc::new(config), authority.der().clone())
 }
 
 fn soa() -> Record {
