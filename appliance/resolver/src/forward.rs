@@ -83,7 +83,9 @@ impl Forwarder {
                 Err(failure) => Obtained::Nothing(failure),
             };
         };
-        match tokio::time::timeout(Duration::from_millis(STALE_AFTER_MS), wait(landing)).await {
+        // On a line that is down, a lesson goes on with what is kept; the question itself finds out when it is back.
+        let wait_ms = if self.upstreams.load().are_silent() { 0 } else { STALE_AFTER_MS };
+        match tokio::time::timeout(Duration::from_millis(wait_ms), wait(landing)).await {
             Ok(Ok(entry)) => Obtained::Fresh(entry),
             Ok(Err(_)) | Err(_) => Obtained::Stale(stale),
         }

@@ -330,6 +330,28 @@ mod tests {
     }
 
     #[test]
+    fn ipv6_replies_leave_from_the_address_that_was_asked() {
+        let server = socket("[::]:0");
+        nix::sys::socket::setsockopt(&server, nix::sys::socket::sockopt::Ipv6RecvPacketInfo, &true).unwrap();
+        let client = socket("[::1]:0");
+        client.send_to(b"question", ("::1", server.local_addr().unwrap().port())).unwrap();
+        let (mut inbox, mut outbox) = (Inbox::new(), Outbox::new());
+        let mut local = None;
+        let taken = inbox.receive(server.as_fd(), |received| {
+            local = received.local;
+            outbox.add(received.peer, received.local, |bytes| {
+                bytes.push(7);
+                true
+            });
+        });
+        assert_eq!(taken.unwrap(), 1);
+        assert_eq!(local, Some(Local { address: Ipv6Addr::LOCALHOST.into(), interface: 0 }));
+        outbox.send(server.as_fd());
+        let (_, from) = client.recv_from(&mut [0; 8]).unwrap();
+        assert_eq!(from.ip(), Ipv6Addr::LOCALHOST);
+    }
+
+    #[test]
     fn one_bad_destination_does_not_hold_back_the_others() {
         let server = socket("127.0.0.1:0");
         let client = socket("127.0.0.1:0");

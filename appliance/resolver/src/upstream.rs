@@ -27,7 +27,8 @@ use crate::settings::Upstream;
 const ATTEMPT_MS_MAX: u64 = 4_000;
 /// How long to wait for one resolver before the next is asked as well: most names take a tenth of it.
 const HEDGE_MS: u64 = 700;
-/// How long a resolver that failed is asked last, in seconds.
+/// How long a resolver that was slow or silent is asked last, and a line on which all are silent counts as down, in
+/// seconds: the first answer ends it before.
 const SHUN_S: Seconds = 30;
 /// Most questions under way on one TCP or TLS connection: a class that opens its browsers at once.
 const CONNECTION_REQUESTS_MAX: usize = 256;
@@ -98,15 +99,13 @@ impl Upstreams {
                     return Ok(message);
                 }
                 Ok(Some(Err((server, error)))) => {
-                    server.shun(self.clock.now_s());
+                    if error == Failure::Silent {
+                        server.note_silence(self.clock.now_s());
+                    }
                     failure = error;
                 }
                 Ok(None) => break,
-                Err(_elapsed) => {
-                    if let Some(server) = latest {
-                        server.shun(self.clock.now_s());
-                    }
-                }
+                Err(_elapsed) => latest.into_iter().for_each(|server| server.shun(self.clock.now_s())),
             }
             latest = waiting.next();
             attempts.extend(latest.map(|server| server.ask(request.clone())));
@@ -114,7 +113,13 @@ impl Upstreams {
         Err(failure)
     }
 
-    /// Those that failed a moment ago come last.
+    /// Whether all of them were silent a moment ago: nobody needs to wait for them.
+    pub(crate) fn are_silent(&self) -> bool {
+        let now_s = self.clock.now_s();
+        self.servers.iter().all(|server| now_s < server.silent_until_s.load(Ordering::Relaxed))
+    }
+
+    /// Those that were slow a moment ago come last.
     fn order(&self) -> Vec<&Server> {
         let now_s = self.clock.now_s();
         let mut order: Vec<&Server> = self.servers.iter().collect();
@@ -126,6 +131,7 @@ impl Upstreams {
 struct Server {
     pool: NameServerPool<TokioRuntimeProvider>,
     shunned_until_s: AtomicU32,
+    silent_until_s: AtomicU32,
 }
 
 impl Server {
@@ -144,7 +150,7 @@ impl Server {
         let server = NameServerConfig::new(address.ip(), true, connections);
         let pool =
             NameServerPool::from_config([server], Arc::clone(context), TokioRuntimeProvider::default());
-        Self { pool, shunned_until_s: AtomicU32::new(0) }
+        Self { pool, shunned_until_s: AtomicU32::new(0), silent_until_s: AtomicU32::new(0) }
     }
 
     async fn ask(&self, request: DnsRequest) -> Result<(&Self, Message), (&Self, Failure)> {
@@ -161,7 +167,13 @@ impl Server {
         self.shunned_until_s.store(now_s.saturating_add(SHUN_S), Ordering::Relaxed);
     }
 
+    fn note_silence(&self, now_s: Seconds) {
+        self.shun(now_s);
+        self.silent_until_s.store(now_s.saturating_add(SHUN_S), Ordering::Relaxed);
+    }
+
     fn forgive(&self) {
+        self.silent_until_s.store(0, Ordering::Relaxed);
         self.shunned_until_s.store(0, Ordering::Relaxed);
     }
 
@@ -214,4 +226,39 @@ fn tls_config(extra_roots: &[CertificateDer<'static>]) -> Result<ClientConfig, U
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn upstreams() -> Upstreams {
+        let list = ["192.0.2.1:53", "192.0.2.2:53"].map(|address| Upstream::Plain(address.parse().unwrap()));
+        Upstreams::new(&list, &[], Arc::new(Clock::start())).unwrap()
+    }
+
+    #[test]
+    fn who_was_slow_comes_last_until_its_next_answer() {
+        let upstreams = upstreams();
+        let [first, second] = upstreams.servers.as_slice() else { panic!("two") };
+        let leader = || upstreams.order()[0].shunned_until_s.as_ptr();
+        assert_eq!(leader(), first.shunned_until_s.as_ptr());
+        first.shun(0);
+        assert_eq!(leader(), second.shunned_until_s.as_ptr());
+        first.forgive();
+        assert_eq!(leader(), first.shunned_until_s.as_ptr());
+    }
+
+    #[test]
+    fn a_line_is_down_when_all_are_silent() {
+        let upstreams = upstreams();
+        assert!(!upstreams.are_silent());
+        upstreams.servers[0].note_silence(0);
+        upstreams.servers[1].shun(0);
+        assert!(!upstreams.are_silent());
+        upstreams.servers[1].note_silence(0);
+        assert!(upstreams.are_silent());
+        upstreams.servers[0].forgive();
+        assert!(!upstreams.are_silent());
+    }
 }
