@@ -197,6 +197,8 @@ fn forward(intent: &Intent) -> Chain {
 fn refuse() -> Chain {
     let rules = vec![
         when([Condition::ToMany]).then(Verdict::Drop, "announcements want no answer"),
+        when([Condition::SourceIn(Family::Ipv6, vec![link_local()])])
+            .then(Verdict::Prohibited, "the kernel has no TCP reset for link-local addresses"),
         when([Condition::Port(Transport::Udp, vec![HTTPS])])
             .then(Verdict::PortUnreachable, "QUIC: browsers fall back to TLS at once"),
         when([Condition::Port(Transport::Udp, vec![DNS_OVER_TLS])])

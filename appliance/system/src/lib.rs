@@ -12,6 +12,7 @@
 //! | [`lists`] | list sources and index files | |
 //! | [`neighbours`] | the kernel's neighbour table, by netlink | `access::Neighbours` |
 //! | [`nft`] | table `inet preau`, by the program nft | |
+//! | [`refusals`] | the kernel's limits on errors that it sends | |
 //! | [`segments`] | the journal's segment files, and the thread that writes them | `journal::Storage` |
 //! | [`sockets`] | listening sockets | |
 //! | [`upstreams`] | the resolvers that the system uses | |
@@ -26,6 +27,7 @@ pub mod limits;
 pub mod lists;
 pub mod neighbours;
 pub mod nft;
+pub mod refusals;
 pub mod segments;
 pub mod sockets;
 pub mod upstreams;

@@ -13,6 +13,7 @@ use std::process::{Command, Output, Stdio};
 
 use firewall::{FirewallPolicy, Ruleset, TABLE, compile};
 
+use crate::refusals;
 use standing::Standing;
 
 /// What nft says about a table that is not there; its messages are in English under `LC_ALL=C`.
@@ -53,6 +54,9 @@ impl FirewallKeeper {
             (_, None) => Cause::Start,
         };
         self.nft.replace(&ruleset)?;
+        if let Err(error) = refusals::send_at_once() {
+            tracing::warn!(%error, "the kernel limits refusals: browsers may wait where they need not");
+        }
         let standing = self.nft.read()?.filter(|standing| standing.carries(&ruleset));
         self.kept = Some(standing.ok_or(NftError::Different)?);
         Ok(Outcome::Replaced(cause))
