@@ -1,1 +1,0 @@
-//! Whole-box tests with the real binary.

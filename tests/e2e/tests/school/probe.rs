@@ -1,0 +1,63 @@
+//! The program `probe` in the machines of a lab.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use harness::{Machine, Service, wait_until};
+
+/// The program, built with these tests.
+const PROBE: &str = env!("CARGO_BIN_EXE_probe");
+
+/// Opens doors on `machine` that answer with their number.
+pub(crate) fn open_doors(machine: &Machine, ports: &[&str]) -> Result<Service> {
+    let service = machine.start("doors", &[&[PROBE, "doors"], ports].concat())?;
+    wait_until("the doors to open", || Ok(service.log()?.contains("open")))?;
+    Ok(service)
+}
+
+/// Knocks at doors from `machine`; each line is `transport address: what it said`.
+pub(crate) fn knock(machine: &Machine, transport: &str, targets: &[String]) -> Result<Vec<String>> {
+    let targets: Vec<&str> = targets.iter().map(String::as_str).collect();
+    let said = machine.run(&[&[PROBE, "knock", transport], targets.as_slice()].concat())?.success()?;
+    Ok(said.lines().map(str::to_owned).collect())
+}
+
+/// Sends a burst of datagrams from `machine`, and says how many were refused.
+pub(crate) fn burst(machine: &Machine, target: &str, datagrams: usize) -> Result<String> {
+    machine.run(&[PROBE, "burst", target, &datagrams.to_string()])?.success()
+}
+
+/// A part of the box that runs on a machine and answers line by line. Ends, as at `kill -9`, when its input does.
+pub(crate) struct Dialogue {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+}
+
+impl Dialogue {
+    /// Starts `probe` with these arguments on `machine`.
+    pub(crate) fn start(machine: &Machine, arguments: &[&str]) -> Result<Self> {
+        let mut command = machine.command(&[&[PROBE], arguments].concat());
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let input = child.stdin.take();
+        let output = BufReader::new(child.stdout.take().context("no output")?);
+        Ok(Self { child, input, output })
+    }
+
+    /// Says a line and returns the answer.
+    pub(crate) fn say(&mut self, line: &str) -> Result<String> {
+        writeln!(self.input.as_mut().context("no input")?, "{line}")?;
+        let mut answer = String::new();
+        ensure!(self.output.read_line(&mut answer)? > 0, "no answer to {line:?}");
+        Ok(answer.trim_end().to_owned())
+    }
+}
+
+impl Drop for Dialogue {
+    fn drop(&mut self) {
+        drop(self.input.take());
+        // The test is over either way.
+        let _ended = self.child.wait();
+    }
+}
