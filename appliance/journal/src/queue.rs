@@ -79,6 +79,8 @@ struct Pending {
     /// Counts the swaps, so that a fold knows whether its repeat is still here.
     batch: u64,
     waiting_since: Option<Timestamp>,
+    /// Something else than DNS is among them.
+    has_connections: bool,
 }
 
 /// An access that the queue accepted.
@@ -101,8 +103,12 @@ impl Queue {
             return Err(Unrecorded::Unwritable);
         }
         let bytes_before = self.pending.frames.len();
-        let sequence =
-            if may_fold { self.fold(at, clock, body)? } else { self.pending.push_access(at, clock, body)? };
+        let sequence = if may_fold {
+            self.fold(at, clock, body)?
+        } else {
+            self.pending.has_connections = true;
+            self.pending.push_access(at, clock, body)?
+        };
         let half = QUEUE_BYTES_MAX / 2;
         Ok(Accepted { sequence, is_pressing: bytes_before < half && self.pending.frames.len() >= half })
     }
@@ -135,6 +141,7 @@ impl Queue {
             peer: closing.peer,
         });
         let mut buffer = [0; NOTE_BYTES_MAX];
+        self.pending.has_connections = true;
         if let Ok(payload) = postcard::to_slice(&entry, &mut buffer) {
             self.pending.push(at, QUEUE_BYTES_MAX + CLOSINGS_BYTES_MAX, payload, &[]).ok();
         }
@@ -152,6 +159,7 @@ impl Queue {
         batch.next_sequence = self.pending.next_sequence;
         self.pending.batch = self.pending.batch.wrapping_add(1);
         self.pending.waiting_since = None;
+        batch.has_connections = std::mem::take(&mut self.pending.has_connections);
         self.folds.sweep(now);
     }
 
@@ -244,6 +252,8 @@ pub(crate) struct Batch {
     frames: Vec<u8>,
     /// The number after the last record.
     pub(crate) next_sequence: u64,
+    /// Something else than DNS is among them: records that open or close accesses.
+    pub(crate) has_connections: bool,
 }
 
 impl Batch {

@@ -169,7 +169,7 @@ impl<S: Storage> Writer<S> {
             return Ok(());
         }
         let openings = &mut self.open;
-        for_each_entry(&self.batch, |entry| openings.note_opening(entry));
+        for_each_connection(&self.batch, |entry| openings.note_opening(entry));
         let first_sequence = self.batch_sequence;
         self.active(now)?;
         let Some(mut segment) = self.segment.take() else { return Ok(()) };
@@ -199,7 +199,7 @@ impl<S: Storage> Writer<S> {
 
     fn settle_batch(&mut self) {
         let open = &mut self.open;
-        for_each_entry(&self.batch, |entry| open.note_closing(entry));
+        for_each_connection(&self.batch, |entry| open.note_closing(entry));
         self.batch.clear();
         self.batch_sequence = self.batch.next_sequence;
         self.is_batch_written = false;
@@ -265,7 +265,12 @@ impl<S: Storage> Drop for Writer<S> {
     }
 }
 
-fn for_each_entry(batch: &Batch, mut each: impl FnMut(&Entry<'_>)) {
+/// Goes over the records that may open or close accesses: not over the DNS questions of a batch of nothing else,
+/// which come by the hundred thousand.
+fn for_each_connection(batch: &Batch, mut each: impl FnMut(&Entry<'_>)) {
+    if !batch.has_connections {
+        return;
+    }
     for payload in batch.records() {
         if let Ok(entry) = postcard::from_bytes(payload) {
             each(&entry);
