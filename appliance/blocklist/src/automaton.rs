@@ -35,29 +35,32 @@ impl Automaton {
 
     /// Starts at the root. `section` is the section that was opened.
     pub(crate) fn walk(self, section: &[u8]) -> Walk<'_> {
-        Walk { section, node: Node::read(section, self.root), value: 0 }
+        Walk { section, address: self.root, value: 0 }
     }
 }
 
 /// A way through an automaton along the bytes of a key.
 pub(crate) struct Walk<'s> {
     section: &'s [u8],
-    node: Option<Node<'s>>,
+    /// Of the node that the walk has reached.
+    address: usize,
+    /// The sum of the outputs on the way.
     value: u64,
 }
 
 impl Walk<'_> {
-    /// Goes on by one byte; `None` when no key goes on like this.
+    /// Goes on by one byte; `None` when no key goes on like this, and then the walk is over.
+    #[inline]
     pub(crate) fn step(&mut self, byte: u8) -> Option<()> {
-        let transition = self.node.take()?.follow(byte)?;
+        let transition = follow(self.section, self.address, byte)?;
         self.value = self.value.checked_add(transition.output)?;
-        self.node = Node::read(self.section, transition.target);
-        self.node.as_ref().map(|_| ())
+        self.address = transition.target;
+        Some(())
     }
 
     /// The value of the key that ends here, if one does.
     pub(crate) fn value(&self) -> Option<u64> {
-        self.value.checked_add(self.node.as_ref()?.final_output()?)
+        self.value.checked_add(read_final_output(self.section, self.address)?)
     }
 }
 
@@ -66,14 +69,50 @@ struct Transition {
     output: u64,
 }
 
-/// A node: its last byte, at its address, tells what stands before it.
-enum Node<'s> {
-    End,
-    One { input: u8, transition: Transition },
-    Many(Many<'s>),
+/// The transition of a node for a byte. A node's last byte, at its address, tells what stands before it.
+fn follow(section: &[u8], address: usize, byte: u8) -> Option<Transition> {
+    let (rest, state) = read_state(section, address)?;
+    match state >> 6 {
+        0b11 => follow_next(rest, state, byte),
+        0b10 => follow_one(rest, state, byte),
+        _ => Many::read(rest, state)?.follow(byte),
+    }
 }
 
-/// A node of any number of transitions; the lists are in reverse order.
+/// The output of a node where keys end.
+fn read_final_output(section: &[u8], address: usize) -> Option<u64> {
+    if address == END_ADDRESS {
+        return Some(0);
+    }
+    let (rest, state) = read_state(section, address)?;
+    if state >> 6 == 0b01 { Many::read(rest, state)?.final_output() } else { None }
+}
+
+/// The state of a node that has transitions, and what stands before it.
+fn read_state(section: &[u8], address: usize) -> Option<(Backwards<'_>, u8)> {
+    let mut rest = Backwards(section.get(..=address).filter(|_| address != END_ADDRESS)?);
+    let state = rest.byte()?;
+    Some((rest, state))
+}
+
+/// One transition without output, to the node that ends right before this one.
+fn follow_next(mut rest: Backwards<'_>, state: u8, byte: u8) -> Option<Transition> {
+    let target = (rest.input(state)? == byte).then(|| rest.0.len().checked_sub(1))??;
+    Some(Transition { target, output: 0 })
+}
+
+/// One transition.
+fn follow_one(mut rest: Backwards<'_>, state: u8, byte: u8) -> Option<Transition> {
+    if rest.input(state)? != byte {
+        return None;
+    }
+    let (target_bytes, output_bytes) = rest.sizes()?;
+    let distance = read_integer(rest.bytes(target_bytes)?)?;
+    let output = read_integer(rest.bytes(output_bytes)?)?;
+    Some(Transition { target: go_back(rest.0.len(), distance)?, output })
+}
+
+/// A node of any number of transitions, or one where keys end; the lists are in reverse order.
 struct Many<'s> {
     count: usize,
     positions: Option<&'s [u8]>,
@@ -82,59 +121,13 @@ struct Many<'s> {
     target_bytes: usize,
     outputs: &'s [u8],
     output_bytes: usize,
-    is_final: bool,
-    final_output: u64,
+    /// `None` where no key ends.
+    final_output: Option<&'s [u8]>,
     start: usize,
 }
 
-impl<'s> Node<'s> {
-    fn read(section: &'s [u8], address: usize) -> Option<Self> {
-        if address == END_ADDRESS {
-            return Some(Self::End);
-        }
-        let mut rest = Backwards(section.get(..=address)?);
-        let state = rest.byte()?;
-        match state >> 6 {
-            0b11 => Self::read_next(rest, state),
-            0b10 => Self::read_one(rest, state),
-            _ => Many::read(rest, state).map(Self::Many),
-        }
-    }
-
-    /// One transition without output, to the node that ends right before this one.
-    fn read_next(mut rest: Backwards<'s>, state: u8) -> Option<Self> {
-        let input = rest.input(state)?;
-        let transition = Transition { target: rest.0.len().checked_sub(1)?, output: 0 };
-        Some(Self::One { input, transition })
-    }
-
-    fn read_one(mut rest: Backwards<'s>, state: u8) -> Option<Self> {
-        let input = rest.input(state)?;
-        let (target_bytes, output_bytes) = rest.sizes()?;
-        let distance = read_integer(rest.bytes(target_bytes)?)?;
-        let output = read_integer(rest.bytes(output_bytes)?)?;
-        let transition = Transition { target: go_back(rest.0.len(), distance)?, output };
-        Some(Self::One { input, transition })
-    }
-
-    fn follow(self, byte: u8) -> Option<Transition> {
-        match self {
-            Self::End => None,
-            Self::One { input, transition } => (input == byte).then_some(transition),
-            Self::Many(many) => many.follow(byte),
-        }
-    }
-
-    fn final_output(&self) -> Option<u64> {
-        match self {
-            Self::End => Some(0),
-            Self::One { .. } => None,
-            Self::Many(many) => many.is_final.then_some(many.final_output),
-        }
-    }
-}
-
 impl<'s> Many<'s> {
+    #[inline]
     fn read(mut rest: Backwards<'s>, state: u8) -> Option<Self> {
         let count = match state & 0b11_1111 {
             0 => match rest.byte()? {
@@ -150,7 +143,7 @@ impl<'s> Many<'s> {
         let targets = rest.bytes(count * target_bytes)?;
         let outputs = rest.bytes(count * output_bytes)?;
         let is_final = state & 0b0100_0000 != 0;
-        let final_output = if is_final { read_integer(rest.bytes(output_bytes)?)? } else { 0 };
+        let final_output = if is_final { Some(rest.bytes(output_bytes)?) } else { None };
         let start = rest.0.len();
         Some(Self {
             count,
@@ -160,12 +153,12 @@ impl<'s> Many<'s> {
             target_bytes,
             outputs,
             output_bytes,
-            is_final,
             final_output,
             start,
         })
     }
 
+    #[inline]
     fn follow(self, byte: u8) -> Option<Transition> {
         let position = match self.positions {
             Some(positions) => usize::from(*positions.get(usize::from(byte))?),
@@ -175,6 +168,10 @@ impl<'s> Many<'s> {
         let distance = read_integer(nth(self.targets, last_first, self.target_bytes)?)?;
         let output = read_integer(nth(self.outputs, last_first, self.output_bytes)?)?;
         Some(Transition { target: go_back(self.start, distance)?, output })
+    }
+
+    fn final_output(&self) -> Option<u64> {
+        read_integer(self.final_output?)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use model::Category;
 
 use crate::catalog::{Catalog, CategoryFacts, SetTable, SpellingsWriter, Value, write_address};
-use crate::compiler::{BuildError, Compiled, Draft};
+use crate::compiler::{BuildError, CategoryDraft, Compiled, Draft};
 use crate::filter::{self, NameHash};
 use crate::format;
 use crate::keys::{Keys, Merged};
@@ -25,10 +25,13 @@ pub(crate) fn compile(mut draft: Draft, report: &mut dyn FnMut(Event<'_>)) -> Re
     }
     let (sets, numbers) = sets.order_by_frequency();
     let mut values = Values { numbers, spellings: SpellingsWriter::default() };
-    let names = write_automaton(&draft.domains, &domains, &mut values)?;
+    // Each look at a key is a cache miss: the filter's hashes are taken while the automaton has the key.
+    let mut hashes = Vec::with_capacity(domains.len());
+    let hash_name = |key: &[u8]| hashes.push(NameHash::of_key(key));
+    let names = write_automaton(&draft.domains, &domains, &mut values, hash_name)?;
     let address_table = write_addresses(&draft.addresses, &addresses, &mut values)?;
-    let url_automaton = write_automaton(&draft.urls, &urls, &mut values)?;
-    let name_filter = write_filter(&draft.domains, &domains)?;
+    let url_automaton = write_automaton(&draft.urls, &urls, &mut values, |_| {})?;
+    let name_filter = filter::build(hashes).ok_or(BuildError::TooLarge)?;
     let bytes = format::write(&[
         catalog.write(),
         sets.write(),
@@ -57,7 +60,7 @@ fn make_catalog(draft: &Draft, report: &mut dyn FnMut(Event<'_>)) -> Catalog {
             Err(oddity) => report(Event::Odd { path: alias.as_str(), oddity }),
         }
     }
-    let facts_of = |(category, draft): (&Category, &crate::compiler::CategoryDraft)| CategoryFacts {
+    let facts_of = |(category, draft): (&Category, &CategoryDraft)| CategoryFacts {
         colour: draft.colour,
         counts: draft.counts,
         aliases: aliases.get(category).cloned().unwrap_or_default(),
@@ -152,13 +155,19 @@ impl Values {
     }
 }
 
-fn write_automaton(keys: &Keys, merged: &[Merged], values: &mut Values) -> Result<Vec<u8>, BuildError> {
+fn write_automaton(
+    keys: &Keys,
+    merged: &[Merged],
+    values: &mut Values,
+    mut see: impl FnMut(&[u8]),
+) -> Result<Vec<u8>, BuildError> {
     let mut builder = fst::raw::Builder::memory();
     for &merged in merged {
         let Some(line) = keys.line(merged.place) else { continue };
         let value = values.value_of(merged, line.spelling)?;
         // The keys are sorted and the writer is memory: nothing else can go wrong.
         builder.insert(line.key, value.to_number()).map_err(|_| BuildError::TooLarge)?;
+        see(line.key);
     }
     builder.into_inner().map_err(|_| BuildError::TooLarge)
 }
@@ -170,9 +179,4 @@ fn write_addresses(keys: &Keys, merged: &[Merged], values: &mut Values) -> Resul
         write_address(&mut section, line.key, values.value_of(merged, line.spelling)?);
     }
     Ok(section)
-}
-
-fn write_filter(keys: &Keys, merged: &[Merged]) -> Result<Vec<u8>, BuildError> {
-    let lines = merged.iter().filter_map(|merged| keys.line(merged.place));
-    filter::build(lines.map(|line| NameHash::of_key(line.key)).collect()).ok_or(BuildError::TooLarge)
 }

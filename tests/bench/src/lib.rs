@@ -1,1 +1,4 @@
 //! Benchmarks beside the peers.
+
+pub mod lists;
+pub mod random;
