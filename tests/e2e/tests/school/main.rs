@@ -1,10 +1,16 @@
 //! A whole school, with the real programs and real clients: one module for each promise.
 
 #[cfg(test)]
+mod filtering;
+#[cfg(test)]
 mod firewall;
+#[cfg(test)]
+mod logging;
 #[cfg(test)]
 mod neighbours;
 #[cfg(test)]
 mod probe;
+#[cfg(test)]
+mod resilience;
 #[cfg(test)]
 mod teardown;
