@@ -1,7 +1,7 @@
 //! The resolver as the rest of the house sees it.
 
 use std::io;
-use std::net::{TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -22,13 +22,14 @@ use crate::settings::{Settings, Upstream};
 use crate::statistics::{Counters, Statistics};
 use crate::tcp;
 use crate::udp::Door;
-use crate::upstream::{UpstreamError, Upstreams};
+use crate::upstream::{OwnEnds, UpstreamError, Upstreams};
 
 /// The DNS enforcement point. Clones share it.
 #[derive(Clone)]
 pub struct Resolver {
     core: Arc<Core>,
     extra_roots: Arc<[CertificateDer<'static>]>,
+    own_ends: Arc<OwnEnds>,
     pub(crate) ipv6: bool,
 }
 
@@ -40,6 +41,13 @@ pub struct Sockets {
     pub udp: Vec<UdpSocket>,
     /// The runtime serves all of them.
     pub tcp: Vec<TcpListener>,
+}
+
+impl Sockets {
+    fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        let udp = self.udp.iter().map(UdpSocket::local_addr);
+        udp.chain(self.tcp.iter().map(TcpListener::local_addr)).collect()
+    }
 }
 
 /// The resolver cannot serve.
@@ -66,13 +74,14 @@ impl Resolver {
         let cache = Arc::new(Cache::new(cache_bytes_max));
         let clock = Arc::new(Clock::start());
         let counters = Arc::new(Counters::default());
-        let upstreams = Upstreams::new(&upstreams, &extra_roots, Arc::clone(&clock))?;
+        let own_ends = Arc::new(OwnEnds::default());
+        let upstreams = Upstreams::new(&upstreams, &extra_roots, Arc::clone(&clock), Arc::clone(&own_ends))?;
         let forwarder =
             Forwarder::new(Arc::clone(&cache), Arc::clone(&clock), Arc::clone(&counters), upstreams);
         let local = LocalNames::new(own_names, addresses.clone());
         let responder = Responder::new(desk, Arc::clone(&cache), local, addresses);
         let core = Core::new(responder, cache, Arc::new(forwarder), clock, counters);
-        Ok(Self { core: Arc::new(core), extra_roots: extra_roots.into(), ipv6 })
+        Ok(Self { core: Arc::new(core), extra_roots: extra_roots.into(), own_ends, ipv6 })
     }
 
     /// Serves until `shutdown` is over, then closes its sockets. Must run in a tokio runtime.
@@ -80,6 +89,7 @@ impl Resolver {
     /// # Errors
     /// [`ServeError`] when a socket cannot be served; the others are closed then, too.
     pub async fn run(&self, sockets: Sockets, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
+        self.own_ends.set(sockets.addresses().map_err(ServeError::Socket)?);
         let stop = Stop(Arc::default());
         let (ends, mut ended) = mpsc::channel(1);
         let mut doors = Vec::new();
@@ -115,7 +125,8 @@ impl Resolver {
     /// # Errors
     /// [`UpstreamError`] when TLS cannot be set up; those before stay then.
     pub fn swap_upstreams(&self, upstreams: &[Upstream]) -> Result<(), UpstreamError> {
-        let upstreams = Upstreams::new(upstreams, &self.extra_roots, Arc::clone(&self.core.clock))?;
+        let (clock, own_ends) = (Arc::clone(&self.core.clock), Arc::clone(&self.own_ends));
+        let upstreams = Upstreams::new(upstreams, &self.extra_roots, clock, own_ends)?;
         self.core.forwarder.swap_upstreams(upstreams);
         Ok(())
     }

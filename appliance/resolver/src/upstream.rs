@@ -1,7 +1,8 @@
 //! The resolvers that the box asks: hickory's connections, and our order among them.
 
-use std::sync::Arc;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use access::Recorded;
@@ -67,10 +68,31 @@ pub(crate) enum Failure {
 #[error("cannot set up TLS towards upstream resolvers")]
 pub struct UpstreamError(#[source] rustls::Error);
 
+/// Where the box itself listens for questions. A system's list of resolvers may well name the box: asking itself, it
+/// would wait for its own answer.
+#[derive(Debug, Default)]
+pub(crate) struct OwnEnds(OnceLock<Vec<SocketAddr>>);
+
+impl OwnEnds {
+    /// Says where the box listens; the first call counts.
+    pub(crate) fn set(&self, ends: Vec<SocketAddr>) {
+        self.0.get_or_init(|| ends);
+    }
+
+    fn include(&self, address: SocketAddr) -> bool {
+        let is_own = |end: &SocketAddr| {
+            let any_own = end.ip().is_unspecified() && address.ip().is_loopback();
+            end.port() == address.port() && (end.ip() == address.ip() || any_own)
+        };
+        self.0.get().is_some_and(|ends| ends.iter().any(is_own))
+    }
+}
+
 /// The upstream resolvers, in the order of preference.
 pub(crate) struct Upstreams {
     servers: Vec<Server>,
     clock: Arc<Clock>,
+    own_ends: Arc<OwnEnds>,
 }
 
 impl Upstreams {
@@ -78,10 +100,11 @@ impl Upstreams {
         upstreams: &[Upstream],
         extra_roots: &[CertificateDer<'static>],
         clock: Arc<Clock>,
+        own_ends: Arc<OwnEnds>,
     ) -> Result<Self, UpstreamError> {
         let context = Arc::new(PoolContext::new(options(), TlsConfig { config: tls_config(extra_roots)? }));
         let servers = upstreams.iter().map(|upstream| Server::new(upstream, &context)).collect();
-        Ok(Self { servers, clock })
+        Ok(Self { servers, clock, own_ends })
     }
 
     /// Asks one resolver after the other, the next one also when the last takes long; the first answer wins.
@@ -119,16 +142,18 @@ impl Upstreams {
         self.servers.iter().all(|server| now_s < server.silent_until_s.load(Ordering::Relaxed))
     }
 
-    /// Those that were slow a moment ago come last.
+    /// The box itself is none of them. Those that were slow a moment ago come last.
     fn order(&self) -> Vec<&Server> {
         let now_s = self.clock.now_s();
-        let mut order: Vec<&Server> = self.servers.iter().collect();
+        let others = self.servers.iter().filter(|server| !self.own_ends.include(server.address));
+        let mut order: Vec<&Server> = others.collect();
         order.sort_by_key(|server| server.is_shunned(now_s));
         order
     }
 }
 
 struct Server {
+    address: SocketAddr,
     pool: NameServerPool<TokioRuntimeProvider>,
     shunned_until_s: AtomicU32,
     silent_until_s: AtomicU32,
@@ -150,7 +175,12 @@ impl Server {
         let server = NameServerConfig::new(address.ip(), true, connections);
         let pool =
             NameServerPool::from_config([server], Arc::clone(context), TokioRuntimeProvider::default());
-        Self { pool, shunned_until_s: AtomicU32::new(0), silent_until_s: AtomicU32::new(0) }
+        Self {
+            address: *address,
+            pool,
+            shunned_until_s: AtomicU32::new(0),
+            silent_until_s: AtomicU32::new(0),
+        }
     }
 
     async fn ask(&self, request: DnsRequest) -> Result<(&Self, Message), (&Self, Failure)> {
@@ -234,7 +264,7 @@ mod tests {
 
     fn upstreams() -> Upstreams {
         let list = ["192.0.2.1:53", "192.0.2.2:53"].map(|address| Upstream::Plain(address.parse().unwrap()));
-        Upstreams::new(&list, &[], Arc::new(Clock::start())).unwrap()
+        Upstreams::new(&list, &[], Arc::new(Clock::start()), Arc::default()).unwrap()
     }
 
     #[test]

@@ -104,6 +104,18 @@ async fn without_upstream_the_box_serves_the_rest() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_box_never_asks_itself() {
+    let school = School::open(&[]).await;
+    let itself = school.udp.map(resolver::Upstream::Plain);
+    school.resolver.swap_upstreams(&itself).unwrap();
+    let reply = school.ask(&with_edns(question("site.example.fr.", RecordType::A), 1232)).await;
+    assert_eq!(reply.metadata.response_code, ResponseCode::ServFail);
+    assert_eq!(extended_error(&reply).unwrap().0, 22);
+    assert_eq!(school.resolver.statistics().answered, 1);
+    school.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_a_journal_every_name_of_the_web_leads_home() {
     let upstream = Upstream::start();
     let school = School::open(&[upstream.address]).await;
