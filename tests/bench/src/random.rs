@@ -11,7 +11,7 @@ impl Random {
     }
 
     /// Any number.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -20,7 +20,7 @@ impl Random {
 
     /// A number below `end`; 0 for an `end` of 0.
     pub fn below(&mut self, end: usize) -> usize {
-        let wide = u128::from(self.next()) * (end as u128);
+        let wide = u128::from(self.draw()) * (end as u128);
         usize::try_from(wide >> 64).unwrap_or_default()
     }
 
