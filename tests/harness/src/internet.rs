@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::authority::Authority;
 use crate::machine::{Machine, Service};
@@ -36,12 +36,13 @@ pub(crate) fn start(internet: &Machine, authority: &Authority, sites: &[Site]) -
     std::fs::write(directory.join("zone"), zone(sites)?)?;
     std::fs::write(directory.join("nginx.conf"), web_configuration(directory, authority, sites)?)?;
     write_pages(directory, sites)?;
-    let services = vec![
+    let mut services = vec![
         internet.start("unbound", &["unbound", "-d", "-p", "-c", "unbound.conf"])?,
         internet.start("nginx", &["nginx", "-e", "stderr", "-p", ".", "-c", "nginx.conf"])?,
     ];
-    for (service, port) in services.iter().zip(["853", "443"]) {
+    for (service, port) in services.iter_mut().zip(["853", "443"]) {
         wait_until("the Internet's servers", || {
+            ensure!(service.is_running()?, "it ended");
             let listening = internet.run(&["ss", "-Hltn", &format!("sport = :{port}")])?.success()?;
             Ok(!listening.is_empty())
         })
@@ -104,10 +105,11 @@ fn zone(sites: &[Site]) -> Result<String> {
 
 fn web_configuration(directory: &Path, authority: &Authority, sites: &[Site]) -> Result<String> {
     let place = directory.display();
-    // One process: a user namespace has one user, so nginx could not give its workers another.
+    // One process and one user: a user namespace has no other to give to workers.
     let mut text = format!(
         "daemon off;
 master_process off;
+user root root;
 pid nginx.pid;
 worker_rlimit_nofile 16384;
 events {{ worker_connections 8192; }}
