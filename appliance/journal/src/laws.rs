@@ -125,7 +125,7 @@ fn a_shut_journal_refuses_repeats_too() {
 #[test]
 fn a_full_disk_shuts_the_journal_before_a_record_is_lost() {
     let disk = Disk::default();
-    disk.set_faults(Faults { space_left: Some(40 << 20), ..Faults::default() });
+    disk.set_faults(Faults { space_left: Some(10 << 20), ..Faults::default() });
     let (journal, mut writer) = opened(&disk, at(0));
     let mut accepted = 0_u32;
     let mut second = 0;
@@ -144,6 +144,21 @@ fn a_full_disk_shuts_the_journal_before_a_record_is_lost() {
     disk.set_faults(Faults { space_left: Some(64 << 20), ..Faults::default() });
     writer.commit(at(second)).unwrap();
     assert!(journal.is_writable());
+}
+
+/// Somebody else fills the disk: the journal has its space, but the box has none.
+#[test]
+fn a_disk_that_others_filled_shuts_the_journal_until_there_is_room() {
+    let disk = Disk::default();
+    let (journal, mut writer) = opened(&disk, at(0));
+    record(&journal, at(1), Asked::tls("A", "a.fr")).unwrap();
+    disk.set_faults(Faults { space_left: Some(0), ..Faults::default() });
+    writer.commit(at(1)).unwrap_err();
+    assert_eq!(record(&journal, at(1), Asked::tls("A", "b.fr")), Err(Unrecorded::Unwritable));
+    assert_eq!(hosts(&all(&disk)), ["a.fr"], "what was accepted has its place");
+    disk.set_faults(Faults { space_left: Some(1 << 20), ..Faults::default() });
+    writer.commit(at(2)).unwrap();
+    record(&journal, at(2), Asked::tls("A", "c.fr")).unwrap();
 }
 
 #[test]
@@ -209,7 +224,7 @@ fn a_full_queue_refuses_accesses_and_takes_closings() {
     let found = all(&disk);
     assert_eq!(found[0].sequence, first);
     assert_eq!(found[0].ended.unwrap().closing, finished(1), "far behind its access");
-    assert!(found.len() > 16_384 && found[1].ended.is_none());
+    assert!(found.len() > 4_000 && found[1].ended.is_none());
 }
 
 #[test]
@@ -478,7 +493,7 @@ fn step() -> impl Strategy<Value = Step> {
         Just(Faults { sync_fails: true, ..Faults::default() }),
         Just(Faults { create_fails: true, ..Faults::default() }),
         Just(Faults { read_fails: true, ..Faults::default() }),
-        (0..40_u64 << 20).prop_map(|bytes| Faults { space_left: Some(bytes), ..Faults::default() }),
+        (0..10_u64 << 20).prop_map(|bytes| Faults { space_left: Some(bytes), ..Faults::default() }),
     ];
     prop_oneof![
         12 => (0..30_u16, 0..3_u8).prop_map(|(name, kind)| Step::Record { name, kind }),

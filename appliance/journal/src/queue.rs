@@ -8,11 +8,11 @@ use crate::entry::{ClosingEntry, Entry, HEAD_BYTES_MAX, NOTE_BYTES_MAX, RepeatEn
 use crate::fold::{Fold, Folds, QueuedRepeat};
 use crate::journal::Unrecorded;
 
-/// Most bytes that wait for the writer: at 200,000 records a second, a quarter of a second. The writer is
-/// woken at half of it, so only a stuck disk fills it. There are two such buffers.
-pub(crate) const QUEUE_BYTES_MAX: usize = 4 << 20;
-/// Room beyond [`QUEUE_BYTES_MAX`] for closings alone, which nobody can refuse: about 6,000 of them.
-pub(crate) const CLOSINGS_BYTES_MAX: usize = 256 << 10;
+/// Most bytes that wait for the writer: some 6,000 records, which a whole school makes in a minute. The writer
+/// is woken at half of it, so only a stuck disk fills it. There are two such buffers.
+pub(crate) const QUEUE_BYTES_MAX: usize = 512 << 10;
+/// Room beyond [`QUEUE_BYTES_MAX`] for closings alone, which nobody can refuse: about 3,000 of them.
+pub(crate) const CLOSINGS_BYTES_MAX: usize = 128 << 10;
 /// Longest time that an accepted record may wait for the disk, in milliseconds: a disk that hangs for longer
 /// must not go on collecting promises. Ten times a commit interval, for flash memory that tidies itself up.
 pub const STALL_MS_MAX: u64 = 5_000;
@@ -20,7 +20,7 @@ pub const STALL_MS_MAX: u64 = 5_000;
 /// oldest are given up and stay without one.
 pub(crate) const OPEN_ACCESSES_MAX: usize = 16_384;
 /// Buffers above this size are given back once they are empty, so that a burst does not hold memory.
-const BUFFER_BYTES_KEPT: usize = 256 << 10;
+const BUFFER_BYTES_KEPT: usize = 128 << 10;
 /// What a buffer starts with: the records of a quiet classroom between two commits.
 const BUFFER_BYTES_MIN: usize = 4 << 10;
 

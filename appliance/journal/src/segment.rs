@@ -11,7 +11,10 @@ use crate::{Active, SegmentId};
 /// A segment ends at this size, in bytes: small enough to be read at a start in a blink.
 const SEGMENT_BYTES_MAX: u64 = 64 << 20;
 /// Disk space that is reserved at once, in bytes.
-const RESERVATION_BYTES: u64 = 16 << 20;
+const RESERVATION_BYTES: u64 = 4 << 20;
+/// Space that must be free beside the reservation, in bytes. On a full disk the box cannot keep its other
+/// promises, and somebody has to act: the web closes while all that was accepted still has its place.
+const FREE_BYTES_MIN: u64 = 256 << 10;
 /// Disk space that is always reserved ahead, in bytes: for the batch that the writer holds and for the one that
 /// may gather meanwhile. Block headers and checksums are paid by the third part.
 const RESERVATION_BYTES_MIN: u64 = 3 * (QUEUE_BYTES_MAX + CLOSINGS_BYTES_MAX) as u64;
@@ -48,13 +51,14 @@ impl<A: Active> Segment<A> {
         self.durable_bytes >= SEGMENT_BYTES_MAX || utc_day(now) != self.day
     }
 
-    /// Reserves space for all that the queue may accept until the next time.
+    /// Reserves space for all that the queue may accept until the next time. Fails on a full disk, too, though
+    /// the space be reserved.
     pub(crate) fn reserve(&mut self) -> io::Result<()> {
         if self.reserved_bytes.saturating_sub(self.durable_bytes) < RESERVATION_BYTES_MIN {
             self.file.reserve(self.durable_bytes, RESERVATION_BYTES)?;
             self.reserved_bytes = self.durable_bytes + RESERVATION_BYTES;
         }
-        Ok(())
+        if self.file.free_bytes()? < FREE_BYTES_MIN { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 
     /// Writes a batch after the last durable block, over what a failed try may have left there. Returns the

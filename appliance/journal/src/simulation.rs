@@ -150,6 +150,10 @@ impl Active for ActiveFile {
         Ok(())
     }
 
+    fn free_bytes(&self) -> io::Result<u64> {
+        Ok(self.disk.lock().faults.space_left.unwrap_or(u64::MAX))
+    }
+
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let mut state = self.disk.lock();
         let State { files, faults } = &mut *state;

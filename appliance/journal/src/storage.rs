@@ -94,6 +94,12 @@ pub trait Active {
     /// [`io::ErrorKind::StorageFull`], or the disk fails.
     fn reserve(&mut self, offset: u64, bytes: u64) -> io::Result<()>;
 
+    /// Disk space that is neither used nor reserved by anybody.
+    ///
+    /// # Errors
+    /// The disk fails.
+    fn free_bytes(&self) -> io::Result<u64>;
+
     /// Writes all of `bytes` from `offset` on. After a failure, any part of them may have been written.
     ///
     /// # Errors

@@ -134,10 +134,19 @@ impl Active for SegmentFile {
             return match fallocate(&self.0, FallocateFlags::FALLOC_FL_KEEP_SIZE, start, length) {
                 Ok(()) => Ok(()),
                 Err(Errno::EINTR) => continue,
-                Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => check_free_space(&self.0, bytes),
+                // Where a file system cannot reserve space, having it at the moment is the next best.
+                Err(Errno::EOPNOTSUPP | Errno::ENOSYS) if self.free_bytes()? < bytes => {
+                    Err(io::ErrorKind::StorageFull.into())
+                }
+                Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => Ok(()),
                 Err(error) => Err(error.into()),
             };
         }
+    }
+
+    fn free_bytes(&self) -> io::Result<u64> {
+        let state = nix::sys::statvfs::fstatvfs(&self.0)?;
+        Ok(state.blocks_available().saturating_mul(state.fragment_size()))
     }
 
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
@@ -147,13 +156,6 @@ impl Active for SegmentFile {
     fn sync(&mut self) -> io::Result<()> {
         self.0.sync_data()
     }
-}
-
-/// Where a file system cannot reserve space, having it at the moment is the next best.
-fn check_free_space(file: &File, bytes: u64) -> io::Result<()> {
-    let state = nix::sys::statvfs::fstatvfs(file)?;
-    let free = state.blocks_available().saturating_mul(state.fragment_size());
-    if free < bytes { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
 }
 
 /// The thread that commits. Dropping it commits for the last time.
