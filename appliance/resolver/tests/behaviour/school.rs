@@ -14,7 +14,7 @@ use hickory_proto::rr::{Name, RecordType};
 use journal::simulation::{Disk, Faults};
 use model::{AccessKind, ClockQuality, Host, Mac, ProfileName, Timestamp};
 use policy::{Permit, Profile, Snapshot, Target};
-use resolver::{Resolver, ServeError, Settings, Sockets, Upstream};
+use resolver::{Resolver, ServeError, Settings, Sockets, Statistics, Upstream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket as Client};
 use tokio::sync::oneshot;
@@ -130,6 +130,12 @@ impl School {
 
     pub(crate) async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.tcp).await.unwrap()
+    }
+
+    /// Doors count a batch once it is sent: a client may have its answer before.
+    pub(crate) async fn wait_for(&self, expected: Statistics) {
+        let what = format!("{expected:?}");
+        self.wait_until(&what, || self.resolver.statistics() == expected).await;
     }
 
     pub(crate) async fn wait_until(&self, what: &str, condition: impl Fn() -> bool) {
