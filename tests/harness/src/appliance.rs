@@ -78,8 +78,16 @@ impl<'lab> Appliance<'lab> {
     /// # Errors
     /// The program cannot be started.
     pub fn start(&mut self) -> Result<()> {
+        self.start_with(&[])
+    }
+
+    /// Starts the box with more options of `preau run`.
+    ///
+    /// # Errors
+    /// The program cannot be started.
+    pub fn start_with(&mut self, options: &[&str]) -> Result<()> {
         let arguments = [&self.binary, "run", "--config", &self.configuration, "--data", &self.data];
-        self.service = Some(self.machine.start("preau", &arguments)?);
+        self.service = Some(self.machine.start("preau", &[&arguments[..], options].concat())?);
         Ok(())
     }
 

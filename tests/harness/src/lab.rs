@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::appliance::{Appliance, usual_configuration};
 use crate::authority::Authority;
 use crate::internet;
-use crate::machine::{Machine, Service};
+use crate::machine::{Logs, Machine, Service};
 use crate::namespaces::Namespaces;
 use crate::school::{Client, PC1_MAC, PC2_MAC, TABLET_MAC, Wiring};
 use crate::site::{Site, usual_sites, write_lists};
@@ -42,7 +42,16 @@ impl Lab {
     /// # Errors
     /// A program that the lab needs is missing, or namespaces are not allowed.
     pub fn new() -> Result<Self> {
-        Self::with_sites(usual_sites()?)
+        Self::build(usual_sites()?, Logs::Printed)
+    }
+
+    /// Builds the same school for a person to look at: what its programs log stays in their files, where a test
+    /// prints it at the end.
+    ///
+    /// # Errors
+    /// As [`Lab::new`].
+    pub fn quiet() -> Result<Self> {
+        Self::build(usual_sites()?, Logs::Dropped)
     }
 
     /// Builds a school with these sites.
@@ -50,12 +59,16 @@ impl Lab {
     /// # Errors
     /// As [`Lab::new`].
     pub fn with_sites(sites: Vec<Site>) -> Result<Self> {
+        Self::build(sites, Logs::Printed)
+    }
+
+    fn build(sites: Vec<Site>, logs: Logs) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("preau-lab-").tempdir()?;
         let authority = Authority::new(directory.path())?;
         write_lists(&sites, &directory.path().join("blacklists"))?;
-        let namespaces = Arc::new(Namespaces::new()?);
-        let machine =
-            |name| Machine::new(&namespaces, name, directory.path().join(name), &authority.certificate());
+        let namespaces = Arc::new(Namespaces::new(directory.path())?);
+        let certificate = authority.certificate();
+        let machine = |name| Machine::new(&namespaces, name, directory.path().join(name), &certificate, logs);
         let (pc1, pc2, tablet) = (machine("pc1")?, machine("pc2")?, machine("tablet")?);
         let (switch, appliance, internet) = (machine("switch")?, machine("appliance")?, machine("internet")?);
         let clients = [

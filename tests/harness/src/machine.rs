@@ -43,7 +43,17 @@ pub struct Machine {
     process: String,
     namespaces: Arc<Namespaces>,
     authority: PathBuf,
+    logs: Logs,
     _keeper: Keeper,
+}
+
+/// What becomes of the logs of services at their end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Logs {
+    /// They are printed: the test runner shows them when the test failed.
+    Printed,
+    /// They go with the lab.
+    Dropped,
 }
 
 impl Machine {
@@ -54,6 +64,7 @@ impl Machine {
         name: &'static str,
         directory: PathBuf,
         authority: &Path,
+        logs: Logs,
     ) -> Result<Self> {
         std::fs::create_dir_all(&directory)?;
         std::fs::write(directory.join("resolv.conf"), "")?;
@@ -68,6 +79,7 @@ impl Machine {
             process,
             namespaces: Arc::clone(namespaces),
             authority: authority.to_owned(),
+            logs,
             _keeper: keeper,
         })
     }
@@ -167,7 +179,7 @@ impl Machine {
         let read = || std::fs::read_to_string(&process).unwrap_or_default().trim_end().to_owned();
         wait_until(&format!("{name} to start"), || Ok(!read().is_empty()))?;
         let namespaces = Arc::clone(&self.namespaces);
-        Ok(Service { name: name.to_owned(), process: read(), log, child, namespaces })
+        Ok(Service { name: name.to_owned(), process: read(), log, logs: self.logs, child, namespaces })
     }
 }
 
@@ -208,6 +220,7 @@ pub struct Service {
     /// Its process as the lab numbers it.
     process: String,
     log: PathBuf,
+    logs: Logs,
     child: Child,
     namespaces: Arc<Namespaces>,
 }
@@ -262,8 +275,8 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            let log = self.log().unwrap_or_default();
+        let log = self.log().unwrap_or_default();
+        if self.logs == Logs::Printed && !log.is_empty() {
             #[expect(clippy::print_stderr, reason = "a failed test has to show what the program said")]
             {
                 eprintln!("──── log of {}\n{log}────", self.name);

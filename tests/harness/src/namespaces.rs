@@ -1,12 +1,17 @@
 //! The namespaces that hold a lab, apart from the host.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+/// What the first process of the namespaces does: it waits for the end of a pipe, which comes with the end of the
+/// process that holds the lab, however that ends. Then it ends all others, and removes their files.
+const KEEP: &str = r#"echo ready; cat > /dev/null; kill -s KILL -- -1; rm -rf -- "$1""#;
+
 /// The namespaces of one lab. They end, with every process in them, when this value goes, or the process that
-/// has it: their first process waits for the end of a pipe.
+/// has it.
 #[derive(Debug)]
 pub(crate) struct Namespaces {
     keeper: Keeper,
@@ -14,26 +19,26 @@ pub(crate) struct Namespaces {
 }
 
 impl Namespaces {
-    /// Makes the namespaces: as root when root may, in a user namespace otherwise.
-    pub(crate) fn new() -> Result<Self> {
+    /// Makes the namespaces: as root when root may, in a user namespace otherwise. `directory` goes with them.
+    pub(crate) fn new(directory: &Path) -> Result<Self> {
         if nix::unistd::geteuid().is_root()
-            && let Ok(namespaces) = Self::make(true)
+            && let Ok(namespaces) = Self::make(true, directory)
         {
             return Ok(namespaces);
         }
-        Self::make(false).context(
+        Self::make(false, directory).context(
             "cannot make namespaces: this needs root, or a kernel that lets users make user namespaces \
              (sysctl user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns)",
         )
     }
 
-    fn make(is_root: bool) -> Result<Self> {
+    fn make(is_root: bool, directory: &Path) -> Result<Self> {
         let mut command = program("unshare");
         if !is_root {
             command.args(["--user", "--map-root-user"]);
         }
         command.args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]);
-        command.args(["sh", "-c", "echo ready; exec cat > /dev/null"]);
+        command.args(["sh", "-c", KEEP, "lab"]).arg(directory);
         let (keeper, _) = Keeper::start(command)?;
         Ok(Self { keeper, is_root })
     }

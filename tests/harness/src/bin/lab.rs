@@ -43,10 +43,10 @@ fn main() -> Result<ExitCode> {
     match arguments.as_slice() {
         [] => show(),
         ["--no-box", machine, command @ ..] if !command.is_empty() => {
-            run(machine_of(&Lab::new()?, machine)?, command)
+            run(machine_of(&Lab::quiet()?, machine)?, command)
         }
         [machine, command @ ..] if !machine.starts_with('-') && !command.is_empty() => {
-            let lab = Lab::new()?;
+            let lab = Lab::quiet()?;
             let machine = machine_of(&lab, machine)?;
             let _running = lab.start_appliance()?;
             run(machine, command)
@@ -68,7 +68,7 @@ fn run(machine: &Machine, command: &[&str]) -> Result<ExitCode> {
 
 fn show() -> Result<ExitCode> {
     println!("Building a school: two PCs, a tablet, a box, and an Internet of its own…");
-    let lab = Lab::new()?;
+    let lab = Lab::quiet()?;
     let appliance = lab.start_appliance()?;
     for (why, command) in TOUR {
         println!("\n# {why}\npc1$ {command}");
