@@ -1,7 +1,7 @@
 //! The ruleset, met by real packets. The box's doors are stood in for by a program that says which it is.
 
 use anyhow::Result;
-use harness::{Lab, Machine, Service};
+use harness::{Lab, Machine, Service, wait_until};
 
 use crate::probe::{Dialogue, burst, knock, open_doors};
 
@@ -224,4 +224,34 @@ fn the_keeper_repairs_what_others_change() -> Result<()> {
     }
     assert_eq!(keeper.say("ensure without ipv6")?, "Replaced(Intent)");
     Ok(())
+}
+
+/// The box itself, from its start to its stop.
+#[test]
+fn the_box_opens_the_network_only_when_told_to() -> Result<()> {
+    let lab = Lab::new()?;
+    let stands = || -> Result<bool> {
+        Ok(lab.appliance.run(&["nft", "list", "table", "inet", "preau"])?.is_success())
+    };
+    let mut appliance = lab.start_appliance()?;
+    assert!(stands()?);
+    appliance.stop()?;
+    assert!(stands()?, "a clean stop leaves the network closed");
+    appliance.start_with(&["--remove-firewall-on-stop"])?;
+    appliance.wait_until_ready(&lab.pc1)?;
+    appliance.stop()?;
+    assert!(!stands()?);
+    Ok(())
+}
+
+#[test]
+fn the_box_repairs_its_firewall() -> Result<()> {
+    let lab = Lab::new()?;
+    let _appliance = lab.start_appliance()?;
+    let ruleset = || lab.appliance.run(&["nft", "--stateless", "list", "ruleset"])?.success();
+    let intended = ruleset()?;
+    lab.appliance.shell("nft flush ruleset")?.success()?;
+    wait_until("the firewall to stand again", || Ok(ruleset()? == intended))?;
+    lab.appliance.shell("nft insert rule inet preau input accept")?.success()?;
+    wait_until("the firewall to be as intended", || Ok(ruleset()? == intended))
 }
