@@ -65,7 +65,8 @@ pub(crate) struct DataFolder {
 pub(crate) enum BlocklistCommand {
     /// Compile a UT1 folder or archive into an index.
     Build {
-        /// The folder or the .tar.gz with `<category>/domains`, `<category>/urls` and so on.
+        /// The folder or the .tar.gz with `<category>/domains`, `<category>/urls` and so on, or the folder that holds
+        /// `blacklists.tar.gz`.
         source: PathBuf,
         /// The index to write; replaced in one step, and only by a whole one.
         #[arg(long, value_name = "FILE")]
@@ -133,7 +134,7 @@ pub(crate) struct SearchArguments {
     /// From this time on: RFC 3339, `2026-11-23` or `2026-11-23 09:30` in the time zone of the school.
     #[arg(long, value_name = "TIME")]
     pub(crate) from: Option<String>,
-    /// Before this time.
+    /// Before this time; a date means its whole day.
     #[arg(long, value_name = "TIME")]
     pub(crate) to: Option<String>,
     /// Of this device, by name or hardware address.

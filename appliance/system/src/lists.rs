@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use blocklist::{BuildError, Compiler, Event, Index, Oddity, OpenError, ROOT_FOLDER, Summary};
 use memmap2::Mmap;
 
+/// What UT1 calls the archive of all its lists.
+const ARCHIVE_NAME: &str = "blacklists.tar.gz";
 /// An index may be built by one user and read by another; a published list holds no secret.
 const INDEX_MODE: u32 = 0o644;
 
@@ -29,7 +31,7 @@ pub fn open_index(path: &Path) -> Result<Index, OpenListError> {
     Index::open_verified(map, &verified).map_err(index_error)
 }
 
-/// Compiles the list at `source`, a UT1 directory or archive, and puts the index at `out`: the file there is
+/// Compiles the list at `source`, a UT1 directory, an archive, or the directory that UT1's archive lies in, and puts the index at `out`: the file there is
 /// replaced in one step, and kept when anything fails.
 ///
 /// # Errors
@@ -40,15 +42,28 @@ pub fn build_index(
     report: &mut dyn FnMut(Event<'_>),
 ) -> Result<Summary, BuildListError> {
     let mut compiler = Compiler::new(report);
-    if fs::metadata(source).map_err(|error| source_error(source, error))?.is_dir() {
-        read_directory(source, &mut compiler)?;
-    } else {
-        let archive = File::open(source).map_err(|error| source_error(source, error))?;
-        blocklist::read_archive(archive, &mut compiler)?;
+    let archive = find_archive(source).map_err(|error| source_error(source, error))?;
+    match archive {
+        None => read_directory(source, &mut compiler)?,
+        Some(path) => {
+            let archive = File::open(&path).map_err(|error| source_error(&path, error))?;
+            blocklist::read_archive(archive, &mut compiler)?;
+        }
     }
     let compiled = compiler.finish()?;
     replace(out, &compiled.bytes).map_err(|source| BuildListError::Write { path: out.to_owned(), source })?;
     Ok(compiled.summary)
+}
+
+/// The archive that `source` is, or that a directory without lists of its own holds under the name that UT1
+/// publishes it by. `None` for a directory of lists.
+fn find_archive(source: &Path) -> io::Result<Option<PathBuf>> {
+    if !fs::metadata(source)?.is_dir() {
+        return Ok(Some(source.to_owned()));
+    }
+    let inside = source.join(ARCHIVE_NAME);
+    let has_lists = source.join(ROOT_FOLDER).is_dir();
+    Ok((inside.is_file() && !has_lists).then_some(inside))
 }
 
 /// Reads a directory that is the published `blacklists`, or holds it.
@@ -195,6 +210,19 @@ mod tests {
         let found = index.find(&"www.a.example".parse().unwrap()).unwrap();
         assert_eq!(found.line, "a.example");
         assert_eq!(fs::metadata(&out).unwrap().permissions().mode() & 0o7133, 0);
+    }
+
+    #[test]
+    fn a_folder_that_holds_the_published_archive_is_a_source() {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = File::create(folder.path().join(ARCHIVE_NAME)).unwrap();
+        let mut tar = tar::Builder::new(archive);
+        let mut header = tar::Header::new_gnu();
+        header.set_size(10);
+        tar.append_data(&mut header, "blacklists/adult/domains", &b"a.example\n"[..]).unwrap();
+        tar.finish().unwrap();
+        let (summary, _) = build(folder.path(), &folder.path().join("index")).unwrap();
+        assert_eq!(summary.domains, 1);
     }
 
     #[test]

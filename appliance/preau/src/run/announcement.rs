@@ -1,23 +1,30 @@
 //! What a box says once it serves: five lines, on standard output.
 
 use std::io::{self, Write};
+use std::net::Ipv4Addr;
 use std::path::Path;
 
+use model::{DomainName, Subject, UnknownDevice};
+use policy::Snapshot;
 use portal::{ListOrigin, ListStatus, Trial, TrialKind};
 
 use super::listeners::door_addresses;
 use crate::config::Config;
 
+/// Sites to show a refusal with: whichever the list in force has. The first is in the built-in list, the last in
+/// the laboratory's.
+const EXAMPLES: [&str; 4] = ["gambling.preau.test", "bet365.com", "888casino.com", "casino.example"];
+
 /// Says what listens where, on which list, and what to try.
-pub(crate) fn print(config: &Config, data: &Path, list: &ListStatus) -> io::Result<()> {
+pub(crate) fn print(config: &Config, list: &ListStatus, data: &Path, trials: &[Trial]) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    for line in lines(config, data, list) {
+    for line in lines(config, list, data, trials) {
         writeln!(out, "{line}")?;
     }
     out.flush()
 }
 
-fn lines(config: &Config, data: &Path, list: &ListStatus) -> [String; 5] {
+fn lines(config: &Config, list: &ListStatus, data: &Path, trials: &[Trial]) -> [String; 5] {
     let (addresses, _) = door_addresses(config);
     let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
     let origin = match list.origin {
@@ -25,8 +32,8 @@ fn lines(config: &Config, data: &Path, list: &ListStatus) -> [String; 5] {
         ListOrigin::Built(_) => "the compiled list",
     };
     let said = |kind: TrialKind| -> String {
-        let trials = trials(config, data).into_iter().filter(|trial| trial.kind == kind);
-        trials.map(|trial| trial.command).collect::<Vec<_>>().join("   or   ")
+        let trials = trials.iter().filter(|trial| trial.kind == kind);
+        trials.map(|trial| trial.command.as_str()).collect::<Vec<_>>().join("   or   ")
     };
     let portal = match &config.network {
         Some(_) => format!("http://{}/", config.portal.name),
@@ -56,28 +63,37 @@ fn lines(config: &Config, data: &Path, list: &ListStatus) -> [String; 5] {
 }
 
 /// Commands that show the box at work, from a PC of the school or from the machine itself.
-pub(crate) fn trials(config: &Config, data: &Path) -> Vec<Trial> {
+pub(crate) fn trials(config: &Config, policy: &Snapshot, data: &Path) -> Vec<Trial> {
     let (addresses, _) = door_addresses(config);
     let address = addresses.first().map(ToString::to_string).unwrap_or_default();
     let proxy = format!("http://{address}:{}", config.gate.proxy_port);
-    let refused = [
-        format!("dig @{address} -p {} gambling.preau.test", config.dns.port),
-        format!("curl -x {proxy} http://adult.preau.test/"),
-    ];
+    let refused = EXAMPLES.into_iter().find(|name| is_refused(policy, name));
+    let refused = refused.into_iter().flat_map(|name| {
+        [format!("dig @{address} -p {} {name}", config.dns.port), format!("curl -x {proxy} http://{name}/")]
+    });
     let permitted = [
         format!("curl -x {proxy} http://{}/", config.portal.name),
         format!("curl -x {proxy} https://example.com/"),
     ];
-    let journal = [format!("preau journal search --data {}", data.display())];
+    let journal = format!("preau journal search --data {}", data.display());
     let trial = |kind: TrialKind| move |command: String| Trial { kind, command };
-    let refused = refused.into_iter().map(trial(TrialKind::Refused));
+    let refused = refused.map(trial(TrialKind::Refused));
     let permitted = permitted.into_iter().map(trial(TrialKind::Permitted));
-    refused.chain(permitted).chain(journal.into_iter().map(trial(TrialKind::Journal))).collect()
+    refused.chain(permitted).chain([trial(TrialKind::Journal)(journal)]).collect()
+}
+
+/// Whether a device that nobody registered is refused this site.
+fn is_refused(policy: &Snapshot, name: &str) -> bool {
+    let subject = Subject::Unknown(UnknownDevice { mac: None, address: Ipv4Addr::LOCALHOST.into() });
+    let refused = policy.refused_for(&subject);
+    DomainName::parse(name).is_ok_and(|name| {
+        policy.index().match_name(&name).iter().any(|line| !line.set.intersection(refused).is_empty())
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use portal::ListStatus;
+    use std::sync::Arc;
 
     use super::*;
 
@@ -85,7 +101,9 @@ mod tests {
     fn five_lines() {
         let config = Config::load_or_default(None).unwrap();
         let list = ListStatus { origin: ListOrigin::Embedded, entries: 27, categories: 2, missing: vec![] };
-        let said = lines(&config, Path::new("/home/a/.local/state/preau"), &list);
+        let data = Path::new("/home/a/.local/state/preau");
+        let policy = Snapshot::new(Arc::new(blocklist::builtin()), &config.profiles);
+        let said = lines(&config, &list, data, &trials(&config, &policy, data));
         // Whether the machine has IPv6 is not what is tested.
         insta::assert_snapshot!(said.join("\n").replace(" and ::1", ""));
     }

@@ -1,7 +1,6 @@
 //! What the portal tells of the box: the last known state of each part.
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use access::{Clock, Desk};
@@ -9,7 +8,6 @@ use model::Subject;
 use portal::{Firewall, Health, ListStatus, Listener, Service, Status, StatusSource, Trial, Upstream};
 use resolver::{Resolver, Statistics};
 
-use super::announcement;
 use super::intent::List;
 use super::listeners::Listeners;
 use crate::config::Config;
@@ -39,18 +37,13 @@ pub(crate) struct Parts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) resolver: Resolver,
     pub(crate) upstreams: Vec<String>,
+    pub(crate) trials: Vec<Trial>,
 }
 
 impl Board {
     /// A board over these parts.
-    pub(crate) fn new(
-        parts: Parts,
-        config: &Config,
-        data: &Path,
-        listeners: &Listeners,
-        list: &List,
-    ) -> Self {
-        let Parts { desk, clock, resolver, upstreams } = parts;
+    pub(crate) fn new(parts: Parts, config: &Config, listeners: &Listeners, list: &List) -> Self {
+        let Parts { desk, clock, resolver, upstreams, trials } = parts;
         let firewall = if config.network.is_some() { Firewall::Applied } else { Firewall::Absent };
         let list = describe_list(&desk, list);
         Self {
@@ -59,7 +52,7 @@ impl Board {
             resolver,
             upstreams,
             listeners: describe_listeners(listeners),
-            trials: if config.network.is_some() { vec![] } else { announcement::trials(config, data) },
+            trials,
             list: Mutex::new(list),
             firewall: Mutex::new(firewall),
             line: Mutex::new(LineState { counted: Statistics::default(), health: Health::Unknown }),

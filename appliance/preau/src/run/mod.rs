@@ -64,19 +64,21 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let upstreams = upstreams::find(&config);
     let resolver = open_resolver(&config, &listeners, &upstreams, Arc::clone(&desk))?;
     let gate = doors::build_gate(&config, descriptors, Arc::clone(&desk), resolver.clone());
+    let trials = announcement::trials(&config, &desk.policy(), &data);
     let parts = board::Parts {
         desk: Arc::clone(&desk),
         clock,
         resolver: resolver.clone(),
         upstreams: upstreams.iter().map(ToString::to_string).collect(),
+        trials: trials.clone(),
     };
-    let board = Arc::new(Board::new(parts, &config, &data, &listeners, &list));
+    let board = Arc::new(Board::new(parts, &config, &listeners, &list));
 
     let runtime = start_runtime()?;
     let inside = runtime.enter();
     let mut doors = Doors::open(&config, listeners, resolver, Arc::clone(&gate), Arc::clone(&board))?;
     drop(inside);
-    announcement::print(&config, &data, &board.list())?;
+    announcement::print(&config, &board.list(), &data, &trials)?;
     let keeper = Keeper::start(Kept { config, intent, firewall, desk, gate, board })?;
     let outcome = runtime.block_on(doors.wait());
 
