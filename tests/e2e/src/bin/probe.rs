@@ -25,10 +25,12 @@ fn main() -> Result<()> {
         ["doors", ports @ ..] => open_doors(&parse_all(ports)?),
         ["knock", transport, targets @ ..] => knock_all(transport, &parse_all(targets)?),
         ["burst", target, datagrams] => burst(target.parse()?, datagrams.parse()?),
+        ["hold", target, connections, word] => hold(target.parse()?, connections.parse()?, word),
         ["firewall"] => keep_firewall(),
         ["neighbours", interface] => find_neighbours(interface),
         _ => bail!(
-            "usage: probe doors PORT... | knock tcp|udp ADDRESS... | burst ADDRESS N | firewall | neighbours LAN"
+            "usage: probe doors PORT... | knock tcp|udp ADDRESS... | burst ADDRESS N | hold ADDRESS N WORD | firewall | \
+             neighbours LAN"
         ),
     }
 }
@@ -74,6 +76,22 @@ fn answer_datagrams(socket: &UdpSocket, port: u16) -> io::Result<()> {
             // As above.
             let _answered = socket.send_to(format!("port {port}").as_bytes(), client);
         }
+    }
+}
+
+/// Opens many connections, says a word on each, and keeps them all until it is stopped.
+fn hold(target: SocketAddr, connections: usize, word: &str) -> Result<()> {
+    system::limits::raise_open_files()?;
+    let mut held = Vec::with_capacity(connections);
+    for _ in 0..connections {
+        let mut stream = TcpStream::connect(target)?;
+        // One that was given up already is replaced by nothing: the next one counts.
+        let _said = stream.write_all(word.as_bytes());
+        held.push(stream);
+    }
+    println!("held");
+    loop {
+        thread::park();
     }
 }
 

@@ -1,6 +1,8 @@
 //! A whole school, with the real programs and real clients: one module for each promise.
 
 #[cfg(test)]
+mod crowd;
+#[cfg(test)]
 mod filtering;
 #[cfg(test)]
 mod firewall;
@@ -13,4 +15,4 @@ mod probe;
 #[cfg(test)]
 mod resilience;
 #[cfg(test)]
-mod teardown;
+mod resolving;

@@ -28,6 +28,14 @@ pub(crate) fn burst(machine: &Machine, target: &str, datagrams: usize) -> Result
     machine.run(&[PROBE, "burst", target, &datagrams.to_string()])?.success()
 }
 
+/// Has `machine` open connections to `target`, say `word` on each, and keep them.
+pub(crate) fn hold(machine: &Machine, target: &str, connections: usize, word: &str) -> Result<Service> {
+    let name = format!("hold-{}", target.replace(['.', ':'], "-"));
+    let service = machine.start(&name, &[PROBE, "hold", target, &connections.to_string(), word])?;
+    wait_until("the connections", || Ok(service.log()?.contains("held")))?;
+    Ok(service)
+}
+
 /// A part of the box that runs on a machine and answers line by line. Ends, as at `kill -9`, when its input does.
 pub(crate) struct Dialogue {
     child: Child,

@@ -1,0 +1,57 @@
+//! The resolver with the line up, down, and over TLS.
+
+use anyhow::Result;
+use harness::{APPLIANCE_IPV4, Lab, Machine, RESOLVER_IPV4, usual_configuration, wait_until};
+
+fn dig(client: &Machine, arguments: &[&str]) -> Result<String> {
+    let at = format!("@{APPLIANCE_IPV4}");
+    Ok(client.run(&[&["dig", "+time=5", "+tries=1", &at], arguments].concat())?.stdout)
+}
+
+#[test]
+fn a_long_answer_is_truncated_and_comes_whole_over_tcp() -> Result<()> {
+    let lab = Lab::new()?;
+    let _box = lab.start_appliance()?;
+    let cut = dig(&lab.pc1, &["long.example", "TXT", "+ignore"])?;
+    assert!(cut.contains("flags: qr tc rd ra"), "{cut}");
+    let whole = dig(&lab.pc1, &["long.example", "TXT"])?;
+    assert!(whole.contains("retrying in TCP mode") && whole.contains("ANSWER: 12"), "{whole}");
+    Ok(())
+}
+
+/// With the line cut, a name that was asked before is still answered, and marked as stale.
+#[test]
+fn known_names_are_answered_while_the_line_is_down() -> Result<()> {
+    let lab = Lab::new()?;
+    let _box = lab.start_appliance()?;
+    let known = dig(&lab.pc1, &["mediatheque.example", "+short"])?;
+    assert!(known.starts_with("198.51.100."), "{known}");
+    lab.appliance.shell("ip link set wan0 down")?.success()?;
+    assert_eq!(dig(&lab.pc1, &["mediatheque.example", "+short"])?, known);
+    let unknown = dig(&lab.pc1, &["encyclopedie.example"])?;
+    assert!(unknown.contains("status: SERVFAIL"), "{unknown}");
+    assert!(dig(&lab.pc1, &["casino.example", "+short"])?.contains(APPLIANCE_IPV4), "refusals need no line");
+    lab.appliance.shell("ip link set wan0 up && ip route replace default via 192.0.2.1")?.success()?;
+    wait_until("the line", || {
+        Ok(dig(&lab.pc1, &["encyclopedie.example", "+short"])?.starts_with("198.51.100."))
+    })
+}
+
+#[test]
+fn upstreams_are_asked_over_tls_and_must_prove_their_name() -> Result<()> {
+    let lab = Lab::new()?;
+    let usual = format!("address = \"{RESOLVER_IPV4}\"");
+    let over_tls = |name: &str| {
+        let ca = lab.authority().display().to_string();
+        usual_configuration().replace(&usual, &format!("{usual}\ntls_name = \"{name}\"\nca_file = \"{ca}\""))
+    };
+    for (name, expected) in [("dns.example", true), ("other.example", false)] {
+        let mut appliance = lab.appliance_with(&over_tls(name))?;
+        appliance.start()?;
+        appliance.wait_until_ready(&lab.pc1)?;
+        let answer = dig(&lab.pc1, &["notcasino.example", "+short"])?;
+        assert_eq!(answer.starts_with("198.51.100."), expected, "{name}: {answer}");
+        appliance.stop()?;
+    }
+    Ok(())
+}
