@@ -63,9 +63,8 @@ fn spoof(intent: &Intent) -> Chain {
     let from_wan = || Condition::Input(intent.wan.clone());
     let ipv4 = networks(intent, Family::Ipv4);
     let ipv6 = networks(intent, Family::Ipv6);
-    let mut ipv6_sources = ipv6.clone();
     // Link-local, and the unspecified source of duplicate address detection (RFC 4862 section 5.4.2).
-    ipv6_sources.extend([link_local(), unspecified()]);
+    let ipv6_sources = disjoint(&[ipv6.as_slice(), &[link_local(), unspecified()]].concat());
     let mut rules = vec![
         when([from_lan(), Condition::SourceNotIn(Family::Ipv4, ipv4.clone())])
             .then(Verdict::Drop, "not an address of the school"),
@@ -232,8 +231,12 @@ fn box_addresses(intent: &Intent) -> impl Iterator<Item = IpAddr> {
 fn networks(intent: &Intent, family: Family) -> Vec<IpNet> {
     let networks = intent.networks.iter().map(IpNet::trunc);
     let networks: Vec<_> = networks.filter(|network| Family::of(network.network()) == family).collect();
-    // nft refuses a set whose intervals overlap.
-    IpNet::aggregate(&networks)
+    disjoint(&networks)
+}
+
+/// The same addresses in networks that do not overlap, which is all that nft takes in a set.
+fn disjoint(networks: &[IpNet]) -> Vec<IpNet> {
+    IpNet::aggregate(&networks.to_vec())
 }
 
 fn link_local() -> IpNet {
@@ -262,6 +265,16 @@ mod tests {
     fn school_without_ipv6() {
         let networks = vec!["10.77.0.0/25".parse().unwrap(), "10.77.0.128/25".parse().unwrap()];
         insta::assert_snapshot!(text(Intent { box_ipv6: None, networks, ..school() }));
+    }
+
+    /// nft refuses a set whose intervals overlap.
+    #[test]
+    fn sets_are_disjoint_whatever_the_networks() {
+        let networks = ["10.77.0.0/16", "10.77.3.0/24", "10.77.0.0/16", "fc00::/7", "fd77::/64", "fe00::/8"];
+        let networks = networks.map(|network| network.parse().unwrap()).to_vec();
+        let text = text(Intent { networks, ..school() });
+        assert!(text.contains("ip saddr != 10.77.0.0/16 counter"), "{text}");
+        assert!(text.contains("ip6 saddr != { ::/128, fc00::/7, fe00::/8 } counter"), "{text}");
     }
 
     #[test]

@@ -190,3 +190,20 @@ pub enum NftError {
     #[error("table {TABLE} is not as it was put in place a moment ago: another program changes it")]
     Different,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How programs that are not nft fail.
+    #[test]
+    fn failures_say_what_failed() {
+        for (program, expected) in [
+            ("/nowhere/nft", "cannot run /nowhere/nft: is nftables installed?"),
+            ("false", "nft refuses: "),
+            ("true", "cannot read nft's listing of table inet preau"),
+        ] {
+            assert_eq!(Nft::new(program).read().unwrap_err().to_string(), expected);
+        }
+    }
+}
