@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use access::{Clock, Desk};
 use model::Subject;
-use portal::{Firewall, Health, ListStatus, Listener, Service, Status, StatusSource, Trial, Upstream};
+use portal::{
+    Firewall, Health, ListOrigin, ListStatus, Listener, Service, Status, StatusSource, Trial, Upstream,
+};
 use resolver::{Resolver, Statistics};
 
 use super::intent::List;
@@ -117,11 +119,14 @@ fn describe_list(desk: &Desk, list: &List) -> ListStatus {
         .filter_map(blocklist::CategoryId::new)
         .filter_map(|id| list.index.category_facts(id));
     let counts = facts.map(|facts| facts.counts.domains + facts.counts.addresses + facts.counts.urls);
+    // That the built-in list has few categories is no news.
+    let is_builtin = list.origin == ListOrigin::Embedded;
+    let missing = if is_builtin { vec![] } else { desk.policy().missing_categories().to_vec() };
     ListStatus {
         origin: list.origin,
         entries: counts.sum(),
         categories: list.index.categories().len() as u64,
-        missing: desk.policy().missing_categories().to_vec(),
+        missing,
     }
 }
 
