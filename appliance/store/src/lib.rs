@@ -11,7 +11,7 @@ mod migrations;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use migrations::migrate;
 
@@ -67,16 +67,6 @@ impl Store {
         transaction.commit()?;
         Ok(outcome)
     }
-
-    /// Checks the whole file for damage, as after a power cut on a failing disk.
-    ///
-    /// # Errors
-    /// [`StoreError`] when it cannot be read at all.
-    pub fn find_damage(&self) -> Result<Option<String>, StoreError> {
-        let report: Option<String> =
-            self.connection.query_row("PRAGMA quick_check(1)", (), |row| row.get(0)).optional()?;
-        Ok(report.filter(|text| text != "ok"))
-    }
 }
 
 /// Why a state file cannot be opened.
@@ -116,7 +106,6 @@ mod tests {
         let first = Store::open(&path).unwrap().generation().unwrap();
         let store = Store::open(&path).unwrap();
         assert_eq!(store.generation().unwrap(), first);
-        assert_eq!(store.find_damage().unwrap(), None);
     }
 
     #[test]
