@@ -49,12 +49,6 @@ impl CategorySet {
         Self(self.0 & other.0)
     }
 
-    /// The categories that stand in either set.
-    #[must_use]
-    pub fn union(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
     /// Whether there is no category in it.
     #[must_use]
     pub fn is_empty(self) -> bool {
