@@ -31,8 +31,8 @@ pub fn open_index(path: &Path) -> Result<Index, OpenListError> {
     Index::open_verified(map, &verified).map_err(index_error)
 }
 
-/// Compiles the list at `source`, a UT1 directory, an archive, or the directory that UT1's archive lies in, and puts the index at `out`: the file there is
-/// replaced in one step, and kept when anything fails.
+/// Compiles the list at `source`, a UT1 directory, an archive, or the directory that UT1's archive lies in, and
+/// puts the index at `out`: the file there is replaced in one step, and kept when anything fails.
 ///
 /// # Errors
 /// [`BuildListError`] when the source cannot be read, is no list, or the index cannot be written.
