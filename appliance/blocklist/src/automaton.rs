@@ -137,7 +137,7 @@ impl<'s> Many<'s> {
         };
         let (target_bytes, output_bytes) = rest.sizes()?;
         if count >= INDEXED_TRANSITIONS_MIN {
-            // The inputs stand beside the targets and say the same: one cache miss less than by the table.
+            // The inputs stand beside the targets and say the same as this table.
             rest.bytes(256)?;
         }
         let inputs = rest.bytes(count)?;
