@@ -1,1 +1,33 @@
-//! The TLS and HTTP enforcement point.
+//! The TLS and HTTP enforcement point: the gate.
+//!
+//! Three doors: redirected TLS (the server name decides), redirected HTTP (every request decides) and an
+//! explicit proxy (requests, and `CONNECT` with the hello inside it). What is permitted is resolved and dialled
+//! by the box itself, never where the client's packets were bound for, and carried byte for byte. The gate
+//! never decrypts.
+//!
+//! Invariant: nothing is dialled without a `Recorded<Permit>`, and each permit is closed exactly once, however
+//! its connection ends. The one exception is the box's own portal, which is not the web.
+
+mod alert;
+mod destinations;
+mod dial;
+mod gate;
+mod hello;
+mod http;
+mod pages;
+mod passage;
+mod pipe;
+mod relay;
+mod seats;
+mod settings;
+mod still;
+mod throttle;
+mod tls;
+
+pub use destinations::{Destinations, Forbidden};
+pub use gate::{Doors, Gate};
+pub use pages::{Page, Pages};
+pub use settings::{Portal, Ports, Settings, Timeouts};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,245 @@
+//! The gate itself: its doors, and what they share.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use access::{Admission, Closed, Desk, Recorded, Request, Resolve};
+use arc_swap::ArcSwap;
+use model::AccessKind;
+use policy::{Permit, Target};
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use crate::destinations::{Destinations, Forbidden};
+use crate::dial::tune;
+use crate::pages::Pages;
+use crate::passage::Passage;
+use crate::pipe::Pipes;
+use crate::seats::{Client, Limits, Seat, Seats};
+use crate::settings::Settings;
+use crate::throttle::Throttle;
+
+/// After a failed accept: long enough for connections to close, short enough for nobody to notice.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The listening sockets. Several for one door: one for each address family.
+#[derive(Debug, Default)]
+pub struct Doors {
+    /// Where TLS is redirected to.
+    pub tls: Vec<TcpListener>,
+    /// Where HTTP is redirected to.
+    pub http: Vec<TcpListener>,
+    /// The explicit proxy.
+    pub explicit: Vec<TcpListener>,
+}
+
+/// Which door a connection came through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Door {
+    Tls,
+    Http,
+    Explicit,
+}
+
+/// The TLS and HTTP enforcement point.
+pub struct Gate {
+    settings: Settings,
+    desk: Arc<Desk>,
+    resolver: Arc<dyn Resolve>,
+    pages: Arc<dyn Pages>,
+    destinations: ArcSwap<Destinations>,
+    listeners: OnceLock<Vec<SocketAddr>>,
+    seats: Arc<Seats>,
+    pipes: Pipes,
+    complaints: Throttle,
+}
+
+/// The client's side of a connection.
+pub(crate) struct Caller {
+    /// Its address and port.
+    pub(crate) address: SocketAddr,
+    /// Where its packets were bound for, where the kernel knows it.
+    pub(crate) destination: Option<SocketAddr>,
+    /// Its place among all connections.
+    pub(crate) seat: Arc<Seat>,
+    /// Turns true once the box stops.
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+impl Gate {
+    /// A gate over these ports. `destinations` tells where it may dial.
+    pub fn new(
+        settings: Settings,
+        destinations: Destinations,
+        desk: Arc<Desk>,
+        resolver: Arc<dyn Resolve>,
+        pages: Arc<dyn Pages>,
+    ) -> Self {
+        let limits = Limits::of(settings.descriptors_max);
+        Self {
+            settings,
+            desk,
+            resolver,
+            pages,
+            destinations: ArcSwap::from_pointee(destinations),
+            listeners: OnceLock::new(),
+            seats: Seats::new(limits),
+            pipes: Pipes::new(limits.pipes),
+            complaints: Throttle::default(),
+        }
+    }
+
+    /// Dials by other rules from now on: the box has a new address, for instance.
+    pub fn swap_destinations(&self, destinations: Destinations) {
+        self.destinations.store(Arc::new(destinations));
+    }
+
+    /// Serves all doors until `stop` turns true, or its sender is gone. Open connections then have
+    /// [`Timeouts::drain`](crate::Timeouts) to end; what is left is cut.
+    pub async fn run(self: Arc<Self>, doors: Doors, stop: watch::Receiver<bool>) {
+        let Doors { tls, http, explicit } = doors;
+        let all: Vec<(Door, TcpListener)> =
+            [(Door::Tls, tls), (Door::Http, http), (Door::Explicit, explicit)]
+                .into_iter()
+                .flat_map(|(door, listeners)| listeners.into_iter().map(move |listener| (door, listener)))
+                .collect();
+        let addresses = all.iter().filter_map(|(_, listener)| listener.local_addr().ok()).collect();
+        self.listeners.get_or_init(|| addresses);
+        let mut serving = JoinSet::new();
+        for (door, listener) in all {
+            serving.spawn(Arc::clone(&self).serve_door(door, listener, stop.clone()));
+        }
+        while serving.join_next().await.is_some() {}
+    }
+
+    async fn serve_door(self: Arc<Self>, door: Door, listener: TcpListener, mut stop: watch::Receiver<bool>) {
+        let mut connections = JoinSet::new();
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                _ = stop.wait_for(|&is_stopping| is_stopping) => break,
+                accepted = listener.accept() => accepted,
+            };
+            while connections.try_join_next().is_some() {}
+            match accepted {
+                Ok((stream, address)) => {
+                    if let Some(caller) = self.seat(&stream, address, &stop) {
+                        connections.spawn(Arc::clone(&self).serve(door, stream, caller));
+                    }
+                }
+                Err(error) => self.complain_of_accept(&error).await,
+            }
+        }
+        drop(listener);
+        let ended = async { while connections.join_next().await.is_some() {} };
+        if timeout(self.settings.timeouts.drain, ended).await.is_err() {
+            connections.shutdown().await;
+        }
+    }
+
+    /// A connection that its client gave up before it was accepted costs nothing; anything else (no descriptor
+    /// or memory left) needs a pause, or the loop would spin.
+    async fn complain_of_accept(&self, error: &io::Error) {
+        if error.kind() == io::ErrorKind::ConnectionAborted {
+            return;
+        }
+        if let Some(kept_back) = self.complaints.pass() {
+            tracing::warn!(%error, kept_back, "a connection cannot be accepted");
+        }
+        sleep(ACCEPT_PAUSE).await;
+    }
+
+    fn seat(&self, stream: &TcpStream, address: SocketAddr, stop: &watch::Receiver<bool>) -> Option<Caller> {
+        let client = Client::of(&self.desk.identify(address.ip()), address.ip());
+        let Some(seat) = self.seats.take(client) else {
+            crate::alert::reset(stream);
+            if let Some(kept_back) = self.complaints.pass() {
+                tracing::warn!(client = %address.ip(), kept_back, "too many connections: one is reset");
+            }
+            return None;
+        };
+        let destination =
+            self.settings.is_redirected.then(|| original_destination(stream, address)).flatten();
+        Some(Caller { address, destination, seat: Arc::new(seat), stop: stop.clone() })
+    }
+
+    async fn serve(self: Arc<Self>, door: Door, stream: TcpStream, caller: Caller) {
+        tune(&stream);
+        match door {
+            Door::Tls => crate::tls::serve(&self, stream, &caller).await,
+            Door::Http | Door::Explicit => crate::http::serve(&self, door, stream, caller).await,
+        }
+    }
+
+    /// Attributes, judges and records an access of this caller.
+    pub(crate) fn admit(
+        &self,
+        caller: &Caller,
+        kind: AccessKind,
+        target: Target,
+    ) -> Result<Admission, Closed> {
+        let request = Request { client: caller.address.ip(), kind, target, destination: caller.destination };
+        self.desk.admit(request).inspect_err(|closed| {
+            if let Some(kept_back) = self.complaints.pass() {
+                tracing::warn!(%closed, kept_back, "an access is refused");
+            }
+        })
+    }
+
+    /// Puts a permit to use.
+    pub(crate) fn begin(&self, permit: Recorded<Permit>, caller: &Caller) -> Passage {
+        Passage::new(Arc::clone(&self.desk), permit, caller.stop.clone())
+    }
+
+    /// Whether the gate may dial this address: never its own doors, whatever the configuration says.
+    pub(crate) fn check_destination(&self, to: SocketAddr) -> Result<(), Forbidden> {
+        let destinations = self.destinations.load();
+        let leads_to = |listener: &SocketAddr| {
+            let ip = listener.ip().to_canonical();
+            let is_local = to.ip().is_loopback() || destinations.is_own(to.ip());
+            listener.port() == to.port() && (ip == to.ip() || (ip.is_unspecified() && is_local))
+        };
+        if self.listeners.get().is_some_and(|listeners| listeners.iter().any(leads_to)) {
+            return Err(Forbidden::Own);
+        }
+        destinations.check(to.ip())
+    }
+
+    /// Whether a request for this address is one for the box itself.
+    pub(crate) fn is_own_address(&self, address: std::net::IpAddr) -> bool {
+        self.destinations.load().is_own(address)
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) fn resolver(&self) -> &dyn Resolve {
+        &*self.resolver
+    }
+
+    pub(crate) fn pages(&self) -> &dyn Pages {
+        &*self.pages
+    }
+
+    pub(crate) fn pipes(&self) -> &Pipes {
+        &self.pipes
+    }
+}
+
+/// Where the client's packets were bound for before the firewall redirected them (`SO_ORIGINAL_DST`). A client
+/// with an IPv4 address has an IPv4 destination, on a socket for both families too.
+fn original_destination(stream: &TcpStream, client: SocketAddr) -> Option<SocketAddr> {
+    let socket = SockRef::from(stream);
+    let original = if client.ip().to_canonical().is_ipv4() {
+        socket.original_dst_v4()
+    } else {
+        socket.original_dst_v6()
+    };
+    original.ok().and_then(|address| address.as_socket())
+}

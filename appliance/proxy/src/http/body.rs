@@ -1,0 +1,127 @@
+//! Bodies on their way through.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use model::End;
+use tokio::time::timeout;
+
+use crate::passage::Passage;
+use crate::relay::Traffic;
+
+/// Bytes of a refused request that are read and thrown away, so that the client hears the answer: most forms
+/// fit. A longer upload is cut off.
+const DISCARD_BYTES_MAX: usize = 256 * 1024;
+/// For these bytes to arrive.
+const DISCARD: Duration = Duration::from_secs(2);
+
+/// A body that is counted while it passes.
+pub(super) struct Metered {
+    /// `None`: empty.
+    inner: Option<Incoming>,
+    way: Direction,
+    traffic: Arc<Traffic>,
+    activity: Arc<AtomicU64>,
+    /// The access that ends with this body.
+    passage: Option<Passage>,
+}
+
+#[derive(Clone, Copy)]
+enum Direction {
+    Up,
+    Down,
+}
+
+impl Metered {
+    /// The body of a request; `None` for an empty one.
+    pub(super) fn up(inner: Option<Incoming>, traffic: Arc<Traffic>, activity: Arc<AtomicU64>) -> Self {
+        Self { inner, way: Direction::Up, traffic, activity, passage: None }
+    }
+
+    /// The body of a response, with which its access ends.
+    pub(super) fn down(
+        inner: Incoming,
+        traffic: Arc<Traffic>,
+        activity: Arc<AtomicU64>,
+        passage: Option<Passage>,
+    ) -> Self {
+        Self { inner: Some(inner), way: Direction::Down, traffic, activity, passage }
+    }
+
+    /// Another such body, where there is nothing in this one.
+    pub(super) fn duplicate_empty(&self) -> Option<Self> {
+        self.is_end_stream().then(|| Self {
+            inner: None,
+            way: self.way,
+            traffic: Arc::clone(&self.traffic),
+            activity: Arc::clone(&self.activity),
+            passage: None,
+        })
+    }
+
+    fn count(&self, bytes: usize) {
+        self.activity.fetch_add(1, Ordering::Relaxed);
+        match self.way {
+            Direction::Up => self.traffic.add_up(bytes),
+            Direction::Down => self.traffic.add_down(bytes),
+        }
+    }
+}
+
+impl Body for Metered {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
+        let frame = ready!(Pin::new(inner).poll_frame(cx));
+        match &frame {
+            Some(Ok(frame)) => self.count(frame.data_ref().map_or(0, Buf::remaining)),
+            Some(Err(_)) => {}
+            None => self.inner = None,
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.as_ref().map_or(SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+impl Drop for Metered {
+    fn drop(&mut self) {
+        let is_whole = self.is_end_stream();
+        if let Some(passage) = self.passage.as_mut().filter(|_| is_whole) {
+            passage.end = Some(End::Finish);
+        }
+    }
+}
+
+/// Reads a body to its end, within limits.
+pub(super) async fn discard(mut body: Incoming) {
+    let read = async {
+        let mut bytes = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            bytes += frame.data_ref().map_or(0, Buf::remaining);
+            if bytes > DISCARD_BYTES_MAX {
+                break;
+            }
+        }
+    };
+    if timeout(DISCARD, read).await.is_err() {
+        tracing::debug!("a refused request goes on sending");
+    }
+}

@@ -1,0 +1,188 @@
+//! Header fields that an intermediary takes away or adds.
+
+use std::net::IpAddr;
+
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header, request, response};
+
+/// Fields of one hop (RFC 9110 section 7.6.1), besides those that `Connection` names and all of `Proxy-*`.
+/// `Transfer-Encoding` is the framing itself: hyper reads it, and writes it anew.
+const HOP_BY_HOP: [HeaderName; 4] =
+    [header::CONNECTION, header::TE, header::UPGRADE, HeaderName::from_static("keep-alive")];
+/// Fields that `Connection` cannot name away: without them a message means another one.
+const ESSENTIAL: [HeaderName; 3] = [header::HOST, header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
+/// How the portal learns whom it serves. It believes the gate, and nobody else.
+const CLIENT: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// Other spellings of the same claim, which a client could send itself.
+const CLAIMS: [&str; 3] = ["forwarded", "x-real-ip", "x-forwarded-"];
+/// The one protocol that HTTP/1.1 is upgraded to. Any other could carry requests that nobody judges: h2c does.
+const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
+
+/// Prepares the head of a request for the server. `Host` names what was judged.
+///
+/// No `Via` is added, although RFC 9110 section 7.6.3 asks for it: it would tell every site on the web that a
+/// school's filter stands between, and loops are excluded where the gate dials.
+pub(super) fn prepare_request(head: &mut request::Parts, is_websocket: bool) {
+    head.headers = without_hop_by_hop(std::mem::take(&mut head.headers));
+    if let Some(authority) = head.uri.authority() {
+        // Absolute-form: its host replaces the field's (RFC 9112 section 3.2.2). They name the same server.
+        if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
+            head.headers.insert(header::HOST, host);
+        }
+    }
+    head.uri = head.uri.path_and_query().cloned().map(Into::into).unwrap_or_default();
+    head.version = Version::HTTP_11;
+    if is_websocket {
+        insert_upgrade(&mut head.headers);
+    }
+}
+
+/// Prepares the head of a response for the client.
+pub(super) fn prepare_response(head: &mut response::Parts, is_websocket: bool) {
+    head.headers = without_hop_by_hop(std::mem::take(&mut head.headers));
+    head.version = Version::HTTP_11;
+    if is_websocket {
+        insert_upgrade(&mut head.headers);
+    }
+}
+
+/// Tells the portal who asks.
+pub(super) fn name_client(headers: &mut HeaderMap, client: IpAddr) {
+    let is_claim = |name: &HeaderName| CLAIMS.iter().any(|claim| name.as_str().starts_with(claim));
+    *headers = filter(std::mem::take(headers), |name| !is_claim(name));
+    if let Ok(client) = HeaderValue::from_str(&client.to_canonical().to_string()) {
+        headers.insert(CLIENT, client);
+    }
+}
+
+/// Whether a request asks to go on as a WebSocket (RFC 6455 section 4.1).
+pub(super) fn wants_websocket(method: &Method, version: Version, headers: &HeaderMap) -> bool {
+    let asks = headers.get(header::UPGRADE).is_some_and(is_websocket);
+    let names = tokens(headers).any(|token| token.eq_ignore_ascii_case("upgrade"));
+    method == Method::GET && version == Version::HTTP_11 && asks && names
+}
+
+/// Whether a response agrees to it.
+pub(super) fn is_websocket(upgrade: &HeaderValue) -> bool {
+    upgrade.as_bytes().eq_ignore_ascii_case(WEBSOCKET.as_bytes())
+}
+
+fn insert_upgrade(headers: &mut HeaderMap) {
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, WEBSOCKET);
+}
+
+fn without_hop_by_hop(headers: HeaderMap) -> HeaderMap {
+    let named: Vec<HeaderName> = tokens(&headers).filter_map(|token| token.parse().ok()).collect();
+    filter(headers, |name| {
+        let is_named = named.contains(name) && !ESSENTIAL.contains(name);
+        !is_named && !HOP_BY_HOP.contains(name) && !name.as_str().starts_with("proxy-")
+    })
+}
+
+/// Keeps some fields, and the order of all: removing in place would change it.
+fn filter(headers: HeaderMap, keeps: impl Fn(&HeaderName) -> bool) -> HeaderMap {
+    let mut kept = HeaderMap::with_capacity(headers.len());
+    let mut current = None;
+    for (name, value) in headers {
+        // A further value of the field before it comes without a name.
+        current = name.or(current);
+        if let Some(name) = current.as_ref().filter(|name| keeps(name)) {
+            kept.append(name.clone(), value);
+        }
+    }
+    kept
+}
+
+/// What the `Connection` fields name.
+fn tokens(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let fields = headers.get_all(header::CONNECTION).iter();
+    fields.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).map(str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(fields: &[(&str, &str)]) -> HeaderMap {
+        fields
+            .iter()
+            .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()))
+            .collect()
+    }
+
+    fn list(headers: &HeaderMap) -> Vec<(&str, &str)> {
+        headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect()
+    }
+
+    #[test]
+    fn fields_of_one_hop_go_and_the_others_keep_their_order() {
+        let headers = map(&[
+            ("host", "example.org"),
+            ("connection", "keep-alive, X-Hop"),
+            ("x-hop", "1"),
+            ("accept", "*/*"),
+            ("proxy-connection", "keep-alive"),
+            ("cookie", "a=1"),
+            ("keep-alive", "timeout=5"),
+            ("te", "trailers"),
+            ("upgrade", "h2c"),
+            ("proxy-authorization", "Basic eA=="),
+            ("x-end", "2"),
+        ]);
+        let kept = without_hop_by_hop(headers);
+        assert_eq!(
+            list(&kept),
+            [("host", "example.org"), ("accept", "*/*"), ("cookie", "a=1"), ("x-end", "2")]
+        );
+    }
+
+    #[test]
+    fn what_a_message_means_cannot_be_named_away() {
+        let headers = map(&[
+            ("host", "example.org"),
+            ("content-length", "3"),
+            ("connection", "host, content-length, transfer-encoding, cookie"),
+            ("cookie", "a=1"),
+        ]);
+        assert_eq!(list(&without_hop_by_hop(headers)), [("host", "example.org"), ("content-length", "3")]);
+    }
+
+    #[test]
+    fn only_a_websocket_is_an_upgrade() {
+        let check = |method: Method, fields: &[(&str, &str)], expected: bool| {
+            assert_eq!(wants_websocket(&method, Version::HTTP_11, &map(fields)), expected, "{fields:?}");
+        };
+        check(Method::GET, &[("connection", "keep-alive, Upgrade"), ("upgrade", "WebSocket")], true);
+        check(Method::GET, &[("upgrade", "websocket")], false);
+        check(Method::GET, &[("connection", "upgrade"), ("upgrade", "h2c")], false);
+        check(Method::GET, &[("connection", "upgrade"), ("upgrade", "websocket, h2c")], false);
+        check(Method::POST, &[("connection", "upgrade"), ("upgrade", "websocket")], false);
+    }
+
+    #[test]
+    fn only_the_gate_tells_the_portal_who_asks() {
+        let mut headers = map(&[
+            ("x-forwarded-for", "1.2.3.4"),
+            ("forwarded", "for=1.2.3.4"),
+            ("x-forwarded-host", "x"),
+            ("accept", "*/*"),
+        ]);
+        name_client(&mut headers, "::ffff:10.77.0.11".parse().unwrap());
+        assert_eq!(list(&headers), [("accept", "*/*"), ("x-forwarded-for", "10.77.0.11")]);
+    }
+
+    #[test]
+    fn absolute_form_becomes_origin_form() {
+        let check = |uri: &str, host: &str, expected: (&str, &str)| {
+            let request = ::http::Request::builder().uri(uri).header("host", host).body(()).unwrap();
+            let (mut head, ()) = request.into_parts();
+            prepare_request(&mut head, false);
+            let sent = head.headers.get("host").unwrap().to_str().unwrap();
+            assert_eq!((head.uri.to_string().as_str(), sent), expected);
+        };
+        check("/a?b=%20", "Example.org", ("/a?b=%20", "Example.org"));
+        check("http://example.org/a?b", "EXAMPLE.org:80", ("/a?b", "example.org"));
+        check("http://example.org", "example.org", ("/", "example.org"));
+        check("*", "example.org", ("*", "example.org"));
+    }
+}

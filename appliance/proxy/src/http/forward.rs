@@ -1,0 +1,117 @@
+//! A permitted request, and its response.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use ::http::{Request, Response, StatusCode, header};
+use access::ResolveError;
+use http_body_util::Either;
+use hyper::body::Incoming;
+use hyper::upgrade::{self, OnUpgrade};
+use model::{End, Host};
+
+use super::body::Metered;
+use super::fields::{is_websocket, name_client, prepare_request, prepare_response, wants_websocket};
+use super::reply::{Reply, page_reply};
+use super::session::{Session, Way, accept_language};
+use super::tunnel::Tunnel;
+use super::upstream::{Route, SendError};
+use crate::dial::DialError;
+use crate::passage::Passage;
+use crate::relay::Traffic;
+use crate::still::stand_still;
+
+impl Session {
+    /// Forwards a request, and gives back the response as soon as its head is there.
+    pub(super) async fn forward(&self, mut request: Request<Incoming>, way: Way) -> Reply {
+        let (mut passage, route) = match (way, &self.gate.settings().portal) {
+            (Way::Web(passage, route), _) => (Some(passage), route),
+            (Way::Portal, Some(portal)) => (None, Route::Portal(portal.address)),
+            (Way::Portal, None) => return super::reply::empty_reply(StatusCode::NOT_FOUND),
+        };
+        let traffic: Arc<Traffic> =
+            passage.as_ref().map(|passage| Arc::clone(passage.traffic())).unwrap_or_default();
+        let upgrade = wants_websocket(request.method(), request.version(), request.headers())
+            .then(|| upgrade::on(&mut request));
+
+        let (mut head, body) = request.into_parts();
+        let language = accept_language(&head).map(str::to_owned);
+        prepare_request(&mut head, upgrade.is_some());
+        if passage.is_none() {
+            name_client(&mut head.headers, self.caller.address.ip());
+        }
+        let body = Metered::up(Some(body), Arc::clone(&traffic), Arc::clone(&self.activity));
+        let request = Request::from_parts(head, body);
+
+        let limit = self.gate.settings().timeouts.response;
+        let outcome = tokio::select! {
+            outcome = self.send(request, &route, &mut passage) => outcome,
+            () = stand_still(|| self.activity.load(Ordering::Relaxed), limit) => Err(SendError::TimedOut),
+        };
+        match outcome {
+            Ok(response) => self.respond(response, passage, traffic, upgrade),
+            Err(error) => self.fail(&route, passage, &error, language.as_deref()),
+        }
+    }
+
+    fn respond(
+        &self,
+        mut response: Response<Incoming>,
+        passage: Option<Passage>,
+        traffic: Arc<Traffic>,
+        client: Option<OnUpgrade>,
+    ) -> Reply {
+        let is_switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        let is_agreed = response.headers().get(header::UPGRADE).is_some_and(is_websocket);
+        let mut passage = passage;
+        if is_switching {
+            match client {
+                Some(client) if is_agreed => {
+                    let server = upgrade::on(&mut response);
+                    self.leave_to(Tunnel::WebSocket { client, server, passage: passage.take() });
+                }
+                // A server that switches to what nobody asked for.
+                Some(_) | None => return super::reply::empty_reply(StatusCode::BAD_GATEWAY),
+            }
+        }
+        let (mut head, body) = response.into_parts();
+        prepare_response(&mut head, is_switching);
+        let body = Metered::down(body, traffic, Arc::clone(&self.activity), passage);
+        Response::from_parts(head, Either::Right(body))
+    }
+
+    /// The page in place of a server that does not answer.
+    fn fail(
+        &self,
+        route: &Route,
+        passage: Option<Passage>,
+        error: &SendError,
+        accept_language: Option<&str>,
+    ) -> Reply {
+        tracing::debug!(%error, "a request has no answer");
+        if let Some(mut passage) = passage
+            && passage.end.is_none()
+        {
+            passage.end = Some(End::Abort);
+        }
+        let host = match route {
+            Route::Web { host, .. } => host.clone(),
+            Route::Portal(address) => Host::from(address.ip()),
+        };
+        page_reply(status_of(error), self.gate.pages().unreachable(&host, accept_language))
+    }
+}
+
+/// RFC 9110 section 15.6: 504 where the box waited in vain, 502 where it got no usable answer.
+fn status_of(error: &SendError) -> StatusCode {
+    match error {
+        SendError::TimedOut
+        | SendError::Unreached(DialError::TimedOut | DialError::Unresolved(ResolveError::Unreachable)) => {
+            StatusCode::GATEWAY_TIMEOUT
+        }
+        SendError::Broken(_)
+        | SendError::Unreached(
+            DialError::Unresolved(ResolveError::NoAddress) | DialError::Forbidden(_) | DialError::Refused(_),
+        ) => StatusCode::BAD_GATEWAY,
+    }
+}

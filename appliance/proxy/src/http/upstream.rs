@@ -1,0 +1,141 @@
+//! The server's side of a session.
+
+use std::net::SocketAddr;
+
+use ::http::{Method, Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{Builder, SendRequest};
+use hyper_util::rt::TokioIo;
+use model::Host;
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::body::Metered;
+use super::session::{FIELDS_MAX, Session};
+use crate::dial::DialError;
+use crate::passage::Passage;
+
+/// Which server a connection leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    /// A host of the web.
+    Web {
+        /// The host that was judged.
+        host: Host,
+        /// The port.
+        port: u16,
+    },
+    /// The box's own pages.
+    Portal(SocketAddr),
+}
+
+/// A connection to a server.
+pub(super) struct Upstream {
+    route: Route,
+    sender: SendRequest<Metered>,
+    peer: Option<SocketAddr>,
+    /// Reads and writes the connection; it ends with the session.
+    task: JoinHandle<()>,
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Why a request has no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SendError {
+    #[error("the server is not reached")]
+    Unreached(#[from] DialError),
+    #[error("the server broke off")]
+    Broken(#[source] hyper::Error),
+    #[error("the server does not answer in time")]
+    TimedOut,
+}
+
+impl Session {
+    /// Sends a request: over the connection of the one before, where that led to the same server and still
+    /// stands, else over a new one.
+    pub(super) async fn send(
+        &self,
+        mut request: Request<Metered>,
+        route: &Route,
+        passage: &mut Option<Passage>,
+    ) -> Result<Response<Incoming>, SendError> {
+        let mut slot = self.upstream.lock().await;
+        let mut standing = slot.take().filter(|upstream| upstream.route == *route);
+        if let Some(mut upstream) = standing.take()
+            && upstream.sender.ready().await.is_ok()
+        {
+            // The server may close at this very moment; what it has not read, or may read twice, is sent again.
+            let again = repeat(&request);
+            match upstream.sender.try_send_request(request).await {
+                Ok(response) => {
+                    note_peer(passage, upstream.peer);
+                    *slot = Some(upstream);
+                    return Ok(response);
+                }
+                Err(mut failed) => match failed.take_message().or(again) {
+                    Some(message) => request = message,
+                    None => return Err(SendError::Broken(failed.into_error())),
+                },
+            }
+        }
+        let mut upstream = self.open(route, passage).await?;
+        let response = upstream.sender.send_request(request).await.map_err(SendError::Broken)?;
+        *slot = Some(upstream);
+        Ok(response)
+    }
+
+    async fn open(&self, route: &Route, passage: &mut Option<Passage>) -> Result<Upstream, SendError> {
+        let stream = match (route, passage) {
+            (Route::Web { port, .. }, Some(passage)) => self.gate.dial(passage, *port).await?,
+            (Route::Portal(address), _) => self.open_portal(*address).await?,
+            // Without a permit nothing is dialled.
+            (Route::Web { .. }, None) => return Err(SendError::Unreached(DialError::TimedOut)),
+        };
+        let peer = stream.peer_addr().ok();
+        let (sender, connection) = Builder::new()
+            .preserve_header_case(true)
+            .max_headers(FIELDS_MAX)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(SendError::Broken)?;
+        let task = tokio::spawn(async move {
+            if let Err(error) = connection.with_upgrades().await {
+                tracing::debug!(%error, "a server connection failed");
+            }
+        });
+        Ok(Upstream { route: route.clone(), sender, peer, task })
+    }
+
+    async fn open_portal(&self, address: SocketAddr) -> Result<TcpStream, DialError> {
+        timeout(self.gate.settings().timeouts.connect, TcpStream::connect(address))
+            .await
+            .map_err(|_| DialError::TimedOut)?
+            .map_err(DialError::Refused)
+    }
+}
+
+fn note_peer(passage: &mut Option<Passage>, peer: Option<SocketAddr>) {
+    if let Some(passage) = passage {
+        passage.peer = peer;
+    }
+}
+
+/// The same request once more, where sending it twice does no harm (RFC 9110 section 9.2.2) and its body is
+/// not on its way.
+fn repeat(request: &Request<Metered>) -> Option<Request<Metered>> {
+    let is_safe = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
+    let body = request.body().duplicate_empty().filter(|_| is_safe)?;
+    let mut again = Request::new(body);
+    *again.method_mut() = request.method().clone();
+    *again.uri_mut() = request.uri().clone();
+    *again.version_mut() = request.version();
+    *again.headers_mut() = request.headers().clone();
+    *again.extensions_mut() = request.extensions().clone();
+    Some(again)
+}

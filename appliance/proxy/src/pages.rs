@@ -1,0 +1,26 @@
+//! What people see in place of a page: a port that the portal fills.
+
+use access::Recorded;
+use bytes::Bytes;
+use model::Host;
+use policy::Refusal;
+
+/// A rendered page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Its media type: `text/html; charset=utf-8`.
+    pub content_type: &'static str,
+    /// Its bytes.
+    pub body: Bytes,
+}
+
+/// Renders the pages of the gate, in the language that `accept_language` (the request's field of that name)
+/// prefers.
+pub trait Pages: Send + Sync {
+    /// The site is refused: why, and where to ask.
+    fn refusal(&self, refusal: &Recorded<Refusal>, accept_language: Option<&str>) -> Page;
+    /// The web is closed, because accesses cannot be recorded.
+    fn closed(&self, accept_language: Option<&str>) -> Page;
+    /// The site does not answer.
+    fn unreachable(&self, host: &Host, accept_language: Option<&str>) -> Page;
+}

@@ -1,0 +1,64 @@
+//! A permitted access on its way.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use access::{Desk, Recorded};
+use model::{Closing, End};
+use policy::Permit;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::relay::Traffic;
+
+/// A permit in use. However its task ends, the desk hears once how the access ended.
+pub(crate) struct Passage {
+    desk: Arc<Desk>,
+    /// There until the passage is dropped.
+    permit: Option<Recorded<Permit>>,
+    traffic: Arc<Traffic>,
+    started: Instant,
+    stop: watch::Receiver<bool>,
+    /// Where the box connected to.
+    pub(crate) peer: Option<SocketAddr>,
+    /// How it ended, once that is known.
+    pub(crate) end: Option<End>,
+}
+
+impl Passage {
+    pub(crate) fn new(desk: Arc<Desk>, permit: Recorded<Permit>, stop: watch::Receiver<bool>) -> Self {
+        Self {
+            desk,
+            permit: Some(permit),
+            traffic: Arc::default(),
+            started: Instant::now(),
+            stop,
+            peer: None,
+            end: None,
+        }
+    }
+
+    pub(crate) fn permit(&self) -> Option<&Recorded<Permit>> {
+        self.permit.as_ref()
+    }
+
+    pub(crate) fn traffic(&self) -> &Arc<Traffic> {
+        &self.traffic
+    }
+}
+
+impl Drop for Passage {
+    fn drop(&mut self) {
+        let Some(permit) = self.permit.take() else { return };
+        // A passage that nobody ended was cut: by the box when it stops, else by a side.
+        let cut = if *self.stop.borrow() { End::Cut } else { End::Abort };
+        let closing = Closing {
+            bytes_up: self.traffic.up(),
+            bytes_down: self.traffic.down(),
+            duration_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            peer: self.peer,
+            end: self.end.unwrap_or(cut),
+        };
+        self.desk.close(permit, closing);
+    }
+}

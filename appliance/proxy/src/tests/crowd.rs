@@ -1,0 +1,136 @@
+//! Many at once.
+
+use std::sync::Arc;
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::raw::{connect, hello, read_exactly, send};
+use super::school::{PATIENCE, School, accept, site};
+
+/// Each connection of a test needs up to four descriptors, two of them the test's own.
+fn raise_descriptors() {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
+    assert!(hard >= 16_384, "these tests need 16,384 descriptors: ulimit -Hn");
+}
+
+/// Echoes what each client says, until it has said all.
+async fn echo(site: TcpListener) {
+    loop {
+        let (stream, _) = site.accept().await.unwrap();
+        tokio::spawn(async move {
+            let (mut reader, mut writer) = stream.into_split();
+            drop(tokio::io::copy(&mut reader, &mut writer).await);
+        });
+    }
+}
+
+async fn echoed(mut client: TcpStream, name: &str) -> TcpStream {
+    let sent = hello(name);
+    send(&mut client, &sent).await;
+    assert_eq!(read_exactly(&mut client, sent.len()).await, sent);
+    client
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_hundred_honest_connections_of_one_address() {
+    raise_descriptors();
+    let (site, port) = site().await;
+    let echo = tokio::spawn(echo(site));
+    let school = School::before(port).await;
+    // All are open before the first says a word, and all stay open.
+    let mut silent = Vec::new();
+    for _ in 0..500 {
+        silent.push(connect(school.tls).await);
+    }
+    let mut talking = JoinSet::new();
+    for client in silent {
+        talking.spawn(echoed(client, "class.test"));
+    }
+    let clients = timeout(PATIENCE, talking.join_all()).await.expect("some are never served");
+    assert_eq!(clients.len(), 500);
+    assert_eq!(school.log().len(), 500);
+    drop(clients);
+    let sent = hello("class.test").len();
+    let closed = format!("tls class.test permit finish {sent}/{sent}");
+    school.expect_log(&[closed.as_str(); 500]).await;
+    echo.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_thousand_that_never_finish_their_hello_stop_nobody() {
+    raise_descriptors();
+    let (site, port) = site().await;
+    let echo = tokio::spawn(echo(site));
+    let school = Arc::new(School::before(port).await);
+    for door in [school.tls, school.http, school.explicit] {
+        let mut slow = Vec::new();
+        for _ in 0..2000 {
+            let stream = connect(door).await;
+            // An evicted one may be gone before it has said its word.
+            drop(stream.try_write(if door == school.tls { &[22, 3][..] } else { b"GET" }));
+            slow.push(stream.into_std());
+        }
+        // The same PC, and at another door too.
+        for _ in 0..20 {
+            let client = connect(school.tls).await;
+            timeout(PATIENCE, echoed(client, "honest.test")).await.expect("an honest one waits");
+        }
+        drop(slow);
+    }
+    assert!(school.log().iter().filter(|line| line.starts_with("tls honest.test permit")).count() == 60);
+    echo.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gate_with_few_descriptors_keeps_serving() {
+    raise_descriptors();
+    let (site, port) = site().await;
+    let echo = tokio::spawn(echo(site));
+    let school = School::with(|settings, _| {
+        settings.ports.tls = port;
+        settings.descriptors_max = 512;
+    })
+    .await;
+    let mut slow = Vec::new();
+    for _ in 0..600 {
+        slow.push(connect(school.tls).await);
+        let client = connect(school.tls).await;
+        drop(timeout(PATIENCE, echoed(client, "honest.test")).await.expect("an honest one waits"));
+    }
+    echo.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_slow_readers_than_pipes() {
+    raise_descriptors();
+    const BYTES: usize = 3 << 20;
+    let (site, port) = site().await;
+    // Eight pipes.
+    let school = School::with(|settings, _| {
+        settings.ports.tls = port;
+        settings.descriptors_max = 512;
+    })
+    .await;
+    let sent = super::raw::pattern(BYTES);
+    let mut writing = JoinSet::new();
+    let mut clients = Vec::new();
+    let readers = 2 * crate::seats::Limits::of(512).pipes.min(20);
+    for _ in 0..readers {
+        let mut client = connect(school.tls).await;
+        let hello = hello("slow.test");
+        send(&mut client, &hello).await;
+        let mut server = accept(&site).await;
+        read_exactly(&mut server, hello.len()).await;
+        let bytes = sent.clone();
+        writing.spawn(async move { send(&mut server, &bytes).await });
+        clients.push(client);
+    }
+    for client in &mut clients {
+        assert!(read_exactly(client, BYTES).await == sent, "other bytes");
+    }
+    writing.join_all().await;
+}

@@ -1,0 +1,119 @@
+//! The TLS door: the server name decides.
+
+use access::Admission;
+use model::{AccessKind, DomainName, End, Host};
+use policy::Target;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use wire::tls::{Alert, HelloError};
+
+use crate::alert::{reset, send_alert};
+use crate::dial::DialError;
+use crate::gate::{Caller, Gate};
+use crate::hello::{Opening, read_opening};
+use crate::passage::Passage;
+use crate::relay::relay;
+
+/// Serves a connection that came to the TLS door.
+pub(crate) async fn serve(gate: &Gate, client: TcpStream, caller: &Caller) {
+    match await_opening(gate, &client, Vec::new(), caller).await {
+        Opening::Silence => {}
+        Opening::Evicted => reset(&client),
+        Opening::Fault(error) => refuse(gate, client, caller, error, error.host()).await,
+        Opening::Hello(name, bytes) => judge(gate, client, caller, name, bytes).await,
+    }
+}
+
+/// Serves the inside of a `CONNECT` tunnel to `passage`'s host. `read` are bytes that came with the request.
+///
+/// The hello inside must name the same host: the passage then carries it, and there is one record. Another
+/// name is an access of its own.
+pub(crate) async fn serve_tunnel(
+    gate: &Gate,
+    client: TcpStream,
+    read: Vec<u8>,
+    caller: &Caller,
+    mut passage: Passage,
+) {
+    match await_opening(gate, &client, read, caller).await {
+        Opening::Silence => passage.end = Some(End::Finish),
+        Opening::Evicted => reset(&client),
+        Opening::Fault(error) => {
+            let host = error.host().or_else(|| host_of(&passage));
+            drop(passage);
+            refuse(gate, client, caller, error, host).await;
+        }
+        Opening::Hello(name, bytes) if host_of(&passage).as_ref().and_then(Host::name) == Some(&name) => {
+            carry(gate, client, bytes, passage).await;
+        }
+        Opening::Hello(name, bytes) => {
+            drop(passage);
+            judge(gate, client, caller, name, bytes).await;
+        }
+    }
+}
+
+async fn await_opening(gate: &Gate, client: &TcpStream, read: Vec<u8>, caller: &Caller) -> Opening {
+    let limit = gate.settings().timeouts.hello;
+    read_opening(client, read, caller.seat.wait(), limit, caller.stop.clone()).await
+}
+
+fn host_of(passage: &Passage) -> Option<Host> {
+    passage.permit().map(|permit| permit.decision().permitted_host().clone())
+}
+
+/// Records a hello that cannot be judged, and answers it. It is refused whatever the desk says.
+async fn refuse(gate: &Gate, client: TcpStream, caller: &Caller, error: HelloError, host: Option<Host>) {
+    tracing::debug!(client = %caller.address, %error, "a hello is refused");
+    let fault = Target::Fault { fault: error.fault(), host };
+    let alert = match gate.admit(caller, AccessKind::Tls, fault) {
+        Ok(_) => error.alert(),
+        Err(_) => Some(Alert::InternalError),
+    };
+    match alert {
+        Some(alert) => send_alert(client, alert).await,
+        None => reset(&client),
+    }
+}
+
+async fn judge(gate: &Gate, client: TcpStream, caller: &Caller, name: DomainName, bytes: Vec<u8>) {
+    match gate.admit(caller, AccessKind::Tls, Target::Host(Host::from(name))) {
+        Ok(Admission::Permit(permit)) => carry(gate, client, bytes, gate.begin(permit, caller)).await,
+        Ok(Admission::Refusal(_)) => send_alert(client, Alert::AccessDenied).await,
+        Err(_) => send_alert(client, Alert::InternalError).await,
+    }
+}
+
+/// Connects to the passage's host, sends what the client has said so far, and carries the rest.
+async fn carry(gate: &Gate, client: TcpStream, bytes: Vec<u8>, mut passage: Passage) {
+    match gate.dial(&mut passage, gate.settings().ports.tls).await {
+        Ok(server) => splice(gate, &client, server, &bytes, passage).await,
+        Err(error) => {
+            tracing::debug!(%error, "a permitted host is not reached");
+            match error {
+                DialError::Forbidden(_) => send_alert(client, Alert::AccessDenied).await,
+                // What the client would see without the box.
+                DialError::Unresolved(_) | DialError::Refused(_) | DialError::TimedOut => reset(&client),
+            }
+        }
+    }
+}
+
+async fn splice(gate: &Gate, client: &TcpStream, mut server: TcpStream, bytes: &[u8], mut passage: Passage) {
+    let timeouts = gate.settings().timeouts;
+    // The buffer of a new connection takes a hello at once.
+    if !matches!(timeout(timeouts.connect, server.write_all(bytes)).await, Ok(Ok(()))) {
+        return reset(client);
+    }
+    passage.traffic().add_up(bytes.len());
+    match relay(client, &server, gate.pipes(), passage.traffic(), timeouts.idle).await {
+        Ok(()) => passage.end = Some(End::Finish),
+        Err(error) => {
+            tracing::debug!(%error, "a carried connection broke off");
+            passage.end = Some(End::Abort);
+            reset(client);
+            reset(&server);
+        }
+    }
+}
