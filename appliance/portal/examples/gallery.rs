@@ -111,6 +111,7 @@ fn status() -> Result<Status, Error> {
             origin: ListOrigin::Built(Some(Timestamp::from_unix_ms(1_786_924_800_000))),
             entries: 637_941,
             categories: 66,
+            is_refused: false,
             missing: Vec::new(),
         },
         upstreams: vec![Upstream { server: "192.0.2.53".to_owned(), health: Health::Good }],

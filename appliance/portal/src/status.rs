@@ -44,6 +44,8 @@ pub struct ListStatus {
     pub entries: u64,
     /// How many categories they stand in.
     pub categories: u64,
+    /// Whether a newer list was refused, because it is damaged.
+    pub is_refused: bool,
     /// Categories that a profile refuses and that this list does not have.
     pub missing: Vec<Category>,
 }

@@ -11,6 +11,8 @@ use system::directories::state_directory;
 pub(crate) const STATE_FILE: &str = "state.sqlite";
 /// The compiled list, unless the configuration names another place.
 pub(crate) const LIST_FILE: &str = "lists.idx";
+/// The box's own copy of the last good list.
+pub(crate) const KEPT_LIST_FILE: &str = "lists.kept.idx";
 /// Held by the box that runs on the folder.
 const LOCK_FILE: &str = "lock";
 /// Who saw which site is for nobody else on the machine.

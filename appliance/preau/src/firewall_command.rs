@@ -8,9 +8,6 @@ use system::nft::Nft;
 
 use crate::config::Config;
 
-/// The program that speaks to the kernel, found in `PATH`.
-pub(crate) const NFT: &str = "nft";
-
 /// Prints the ruleset of a configuration.
 pub(crate) fn show(config: &Config) -> anyhow::Result<ExitCode> {
     let network = config.network.as_ref();
@@ -22,7 +19,7 @@ pub(crate) fn show(config: &Config) -> anyhow::Result<ExitCode> {
 
 /// Takes the box's table out of the kernel.
 pub(crate) fn remove() -> anyhow::Result<ExitCode> {
-    Nft::new(NFT).remove()?;
+    Nft::default().remove()?;
     writeln!(
         std::io::stdout(),
         "the table of the box is gone: nothing is filtered on this machine any more"

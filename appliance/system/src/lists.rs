@@ -1,15 +1,16 @@
 //! List sources and index files.
 //!
-//! Invariant: an index file is replaced as a whole or not at all, and never changed in place; that is what
-//! makes mapping it sound.
+//! Invariant: an index file that is mapped is never changed in place. [`build_index`] replaces files whole, and a
+//! box maps a copy of its own ([`adopt_index`]): somebody who writes over the published file harms nobody.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use blocklist::{BuildError, Compiler, Event, Index, Oddity, OpenError, ROOT_FOLDER, Summary};
 use memmap2::Mmap;
+use tempfile::NamedTempFile;
 
 /// What UT1 calls the archive of all its lists.
 const ARCHIVE_NAME: &str = "blacklists.tar.gz";
@@ -29,6 +30,45 @@ pub fn open_index(path: &Path) -> Result<Index, OpenListError> {
     #[expect(unsafe_code, reason = "index files are replaced, never changed: what is mapped stays as it is")]
     let map = unsafe { Mmap::map(&file) }.map_err(file_error)?;
     Index::open_verified(map, &verified).map_err(index_error)
+}
+
+/// Copies the index at `path` to `kept`, verifying it on the way, and maps the copy. `kept` is replaced in one
+/// step, and only by a whole, unaltered index: it is the last good one after any failure. A copy that is there
+/// already is not made again.
+///
+/// # Errors
+/// [`OpenListError`] as for [`open_index`], or when the copy cannot be written.
+pub fn adopt_index(path: &Path, kept: &Path) -> Result<Index, OpenListError> {
+    let file_error = |source| OpenListError::File { path: path.to_owned(), source };
+    let original = File::open(path).map_err(file_error)?;
+    let facts = original.metadata().map_err(file_error)?;
+    let modified = facts.modified().map_err(file_error)?;
+    let is_kept = fs::metadata(kept)
+        .is_ok_and(|copy| copy.len() == facts.len() && copy.modified().is_ok_and(|at| at == modified));
+    if is_kept {
+        return open_index(kept);
+    }
+    let copy_error = |source| OpenListError::Copy { path: kept.to_owned(), source };
+    let mut copy = temporary_beside(kept).map_err(copy_error)?;
+    let tee = Tee { source: original, copy: copy.as_file_mut() };
+    blocklist::verify(tee).map_err(|source| OpenListError::Index { path: path.to_owned(), source })?;
+    copy.as_file().set_modified(modified).map_err(copy_error)?;
+    publish(copy, kept).map_err(copy_error)?;
+    open_index(kept)
+}
+
+/// Copies what is read from `source`.
+struct Tee<'f> {
+    source: File,
+    copy: &'f mut File,
+}
+
+impl Read for Tee<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        self.copy.write_all(buffer.get(..count).unwrap_or_default())?;
+        Ok(count)
+    }
 }
 
 /// Compiles the list at `source`, a UT1 directory, an archive, or the directory that UT1's archive lies in, and
@@ -110,18 +150,26 @@ fn sorted_entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, BuildListErro
 
 /// Writes a file beside `out`, makes it durable, and gives it the name in one step.
 fn replace(out: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = match out.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::Builder::new()
+    let mut file = temporary_beside(out)?;
+    file.write_all(bytes)?;
+    publish(file, out)
+}
+
+fn temporary_beside(out: &Path) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new()
         .prefix(".index-")
         .permissions(fs::Permissions::from_mode(INDEX_MODE))
-        .tempfile_in(folder)?;
-    file.write_all(bytes)?;
+        .tempfile_in(folder_of(out))
+}
+
+fn publish(file: NamedTempFile, out: &Path) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(out)?;
-    File::open(folder)?.sync_all()
+    File::open(folder_of(out))?.sync_all()
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
 }
 
 fn source_error(path: &Path, source: io::Error) -> BuildListError {
@@ -146,6 +194,14 @@ pub enum OpenListError {
         path: PathBuf,
         /// Why.
         source: OpenError,
+    },
+    /// The box's own copy cannot be written.
+    #[error("cannot write {}", path.display())]
+    Copy {
+        /// The copy.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
     },
 }
 
@@ -223,6 +279,22 @@ mod tests {
         tar.finish().unwrap();
         let (summary, _) = build(folder.path(), &folder.path().join("index")).unwrap();
         assert_eq!(summary.domains, 1);
+    }
+
+    #[test]
+    fn an_adopted_index_outlives_what_happens_to_the_published_one() {
+        let folder = tempfile::tempdir().unwrap();
+        write_list(folder.path());
+        let (out, kept) = (folder.path().join("index"), folder.path().join("kept"));
+        build(folder.path(), &out).unwrap();
+        let whole = fs::read(&out).unwrap();
+        let index = adopt_index(&out, &kept).unwrap();
+        // Written over in place and cut short, as `cp` does it.
+        File::options().write(true).truncate(true).open(&out).unwrap().write_all(b"rubbish").unwrap();
+        assert!(index.find(&"www.a.example".parse().unwrap()).is_some());
+        assert!(matches!(adopt_index(&out, &kept), Err(OpenListError::Index { .. })));
+        assert_eq!(fs::read(&kept).unwrap(), whole, "the last good one stays");
+        assert!(open_index(&kept).is_ok());
     }
 
     #[test]

@@ -167,12 +167,17 @@ fn check_list(language: Language, list: &ListStatus) -> (Level, Vec<String>) {
         (ListOrigin::Built(_), None) => (Level::Good, "home-list-undated"),
     };
     let mut lines = vec![language.say_with(key, &variables)];
-    if list.missing.is_empty() {
-        return (level, lines);
+    if !list.missing.is_empty() {
+        let missing: Vec<String> =
+            list.missing.iter().map(|category| language.name_category(category)).collect();
+        lines.push(language.say_with("home-list-missing", &[("categories", &missing.join(", "))]));
     }
-    let missing: Vec<String> = list.missing.iter().map(|category| language.name_category(category)).collect();
-    lines.push(language.say_with("home-list-missing", &[("categories", &missing.join(", "))]));
-    (Level::Warning, lines)
+    if list.is_refused {
+        lines.push(language.say("home-list-refused"));
+        return (Level::Bad, lines);
+    }
+    let is_whole = list.missing.is_empty();
+    (if is_whole { level } else { Level::Warning }, lines)
 }
 
 /// The day of a moment, by the clock of Greenwich: a list changes at night, and the hour does not matter.

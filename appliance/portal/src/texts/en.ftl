@@ -107,6 +107,7 @@ home-list = Filter list
 home-list-built = { $entries } entries in { $categories } categories, list of { $date }.
 home-list-undated = { $entries } entries in { $categories } categories.
 home-list-embedded = Demonstration list: { $entries } entries. The real list has not been built yet.
+home-list-refused = A newer list is damaged: it is refused, this one stays in force. Compile it again.
 home-list-missing = Profiles name categories that the list does not have: { $categories }.
 home-upstream = Name servers
 home-upstream-good = { $server } answers.

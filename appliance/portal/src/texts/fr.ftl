@@ -108,6 +108,7 @@ home-list = Liste de filtrage
 home-list-built = { $entries } entrées dans { $categories } catégories, liste du { $date }.
 home-list-undated = { $entries } entrées dans { $categories } catégories.
 home-list-embedded = Liste de démonstration : { $entries } entrées. La vraie liste n’est pas encore construite.
+home-list-refused = Une liste plus récente est endommagée : elle est refusée, celle-ci reste en vigueur. Il faut la compiler de nouveau.
 home-list-missing = Des profils citent des catégories absentes de la liste : { $categories }.
 home-upstream = Serveurs de noms
 home-upstream-good = { $server } répond.

@@ -75,11 +75,22 @@ pub(crate) fn trials(config: &Config, policy: &Snapshot, data: &Path) -> Vec<Tri
         format!("curl -x {proxy} http://{}/", config.portal.name),
         format!("curl -x {proxy} https://example.com/"),
     ];
-    let journal = format!("preau journal search --data {}", data.display());
+    let journal = format!("{} journal search --data {}", program(), quote(&data.to_string_lossy()));
     let trial = |kind: TrialKind| move |command: String| Trial { kind, command };
     let refused = refused.map(trial(TrialKind::Refused));
     let permitted = permitted.into_iter().map(trial(TrialKind::Permitted));
     refused.chain(permitted).chain([trial(TrialKind::Journal)(journal)]).collect()
+}
+
+/// This program, as a shell finds it from anywhere.
+fn program() -> String {
+    std::env::current_exe().map_or_else(|_| "preau".to_owned(), |path| quote(&path.to_string_lossy()))
+}
+
+/// A word as a shell reads it back.
+fn quote(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@".contains(&byte);
+    if word.bytes().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 /// Whether a device that nobody registered is refused this site.
@@ -98,13 +109,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn words_are_quoted_where_a_shell_would_split_them() {
+        for (word, expected) in [("/srv/data", "/srv/data"), ("a b", "'a b'"), ("l'école", r"'l'\''école'")]
+        {
+            assert_eq!(quote(word), expected);
+        }
+    }
+
+    #[test]
     fn five_lines() {
         let config = Config::load_or_default(None).unwrap();
-        let list = ListStatus { origin: ListOrigin::Embedded, entries: 27, categories: 2, missing: vec![] };
+        let list = ListStatus {
+            origin: ListOrigin::Embedded,
+            entries: 27,
+            categories: 2,
+            is_refused: false,
+            missing: vec![],
+        };
         let data = Path::new("/home/a/.local/state/preau");
         let policy = Snapshot::new(Arc::new(blocklist::builtin()), &config.profiles);
         let said = lines(&config, &list, data, &trials(&config, &policy, data));
         // Whether the machine has IPv6 is not what is tested.
-        insta::assert_snapshot!(said.join("\n").replace(" and ::1", ""));
+        insta::assert_snapshot!(said.join("\n").replace(" and ::1", "").replace(&program(), "preau"));
     }
 }

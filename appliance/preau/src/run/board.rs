@@ -19,7 +19,7 @@ pub(crate) struct Board {
     desk: Arc<Desk>,
     clock: Arc<dyn Clock>,
     resolver: Resolver,
-    upstreams: Vec<String>,
+    upstreams: Mutex<Vec<String>>,
     listeners: Vec<Listener>,
     trials: Vec<Trial>,
     list: Mutex<ListStatus>,
@@ -52,7 +52,7 @@ impl Board {
             desk,
             clock,
             resolver,
-            upstreams,
+            upstreams: Mutex::new(upstreams),
             listeners: describe_listeners(listeners),
             trials,
             list: Mutex::new(list),
@@ -69,6 +69,16 @@ impl Board {
     /// Another list is in force.
     pub(crate) fn show_list(&self, list: &List) {
         *lock(&self.list) = describe_list(&self.desk, list);
+    }
+
+    /// A new list is refused: the one in force stays.
+    pub(crate) fn show_refused_list(&self) {
+        lock(&self.list).is_refused = true;
+    }
+
+    /// Others are asked for names.
+    pub(crate) fn show_upstreams(&self, upstreams: Vec<String>) {
+        *lock(&self.upstreams) = upstreams;
     }
 
     /// The firewall is in another state.
@@ -96,8 +106,7 @@ impl StatusSource for Board {
         Status {
             is_open: self.desk.is_open(),
             list: lock(&self.list).clone(),
-            upstreams: self
-                .upstreams
+            upstreams: lock(&self.upstreams)
                 .iter()
                 .map(|server| Upstream { server: server.clone(), health })
                 .collect(),
@@ -127,6 +136,7 @@ fn describe_list(desk: &Desk, list: &List) -> ListStatus {
         entries: counts.sum(),
         categories: list.index.categories().len() as u64,
         missing,
+        is_refused: false,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use access::Desk;
 use anyhow::{Context, bail};
@@ -16,10 +17,13 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::board::Board;
-use super::keeper::destinations;
+use super::keeper::{Keeper, destinations};
 use super::listeners::Listeners;
 use super::pages::PortalPages;
 use crate::config::Config;
+
+/// How often threads without a handle to wait for are looked at.
+const WATCH_PERIOD: Duration = Duration::from_secs(5);
 
 /// Open doors.
 pub(crate) struct Doors {
@@ -90,13 +94,16 @@ impl Doors {
         Ok(Self { gate, resolver, portal, stop })
     }
 
-    /// Waits until somebody stops the box, or a door breaks down: then the box should start anew.
-    pub(crate) async fn wait(&mut self) -> anyhow::Result<()> {
+    /// Waits until somebody stops the box, or a part of it breaks down: then the box should start anew.
+    pub(crate) async fn wait(&mut self, keeper: &Keeper) -> anyhow::Result<()> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         tokio::select! {
             _ = terminate.recv() => Ok(()),
             _ = interrupt.recv() => Ok(()),
+            () = wait_for_end(|| keeper.is_running() && self.portal.is_running()) => {
+                bail!("the keeper or the portal broke down")
+            }
             outcome = &mut self.resolver => outcome.context("the resolver broke down")?,
             outcome = &mut self.gate => { outcome.context("the gate broke down")?; bail!("the gate stopped") }
         }
@@ -120,6 +127,13 @@ async fn settle<T>(task: JoinHandle<T>) {
         && let Err(error) = task.await
     {
         tracing::error!(%error, "a door did not close well");
+    }
+}
+
+/// Returns once `is_running` says no.
+async fn wait_for_end(is_running: impl Fn() -> bool) {
+    while is_running() {
+        tokio::time::sleep(WATCH_PERIOD).await;
     }
 }
 

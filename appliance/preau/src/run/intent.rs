@@ -12,10 +12,10 @@ use model::Timestamp;
 use policy::{Profile, Snapshot};
 use portal::ListOrigin;
 use store::{Generation, Store, StoreError};
-use system::lists::open_index;
+use system::lists::{adopt_index, open_index};
 
 use crate::config::Config;
-use crate::data_folder::{LIST_FILE, STATE_FILE};
+use crate::data_folder::{KEPT_LIST_FILE, LIST_FILE, STATE_FILE};
 
 /// Where the intent is kept, and which state of it was read last.
 pub(crate) struct Intent {
@@ -25,7 +25,19 @@ pub(crate) struct Intent {
     is_state_told: bool,
     list_file: PathBuf,
     list_stamp: Option<Stamp>,
+    /// The box's own copy of the last good list.
+    kept_list_file: PathBuf,
     profiles: Vec<Profile>,
+}
+
+/// What a look at the compiled list shows.
+pub(crate) enum ListNews {
+    /// Nothing new.
+    None,
+    /// Another list, whole.
+    Good(List),
+    /// Another file that is no list, or a damaged one.
+    Refused,
 }
 
 /// A list that can be put in force.
@@ -53,6 +65,7 @@ impl Intent {
             is_state_told: false,
             list_file: config.list_index.clone().unwrap_or_else(|| data.join(LIST_FILE)),
             list_stamp: None,
+            kept_list_file: data.join(KEPT_LIST_FILE),
             profiles: config.profiles.clone(),
         }
     }
@@ -92,9 +105,26 @@ impl Intent {
         Ok(Some(directory))
     }
 
+    /// The list to start with: the compiled one, else the last good one, else the built-in one.
+    pub(crate) fn first_list(&mut self) -> (List, bool) {
+        let news = self.read_list();
+        let is_refused = matches!(news, ListNews::Refused);
+        let list = match news {
+            ListNews::Good(list) => list,
+            ListNews::None | ListNews::Refused => match open_index(&self.kept_list_file) {
+                Ok(index) => {
+                    tracing::warn!("the last good list serves: {} is not there", self.list_file.display());
+                    List { index: Arc::new(index), origin: ListOrigin::Built(None) }
+                }
+                Err(_) => List { index: Arc::new(builtin()), origin: ListOrigin::Embedded },
+            },
+        };
+        (list, is_refused)
+    }
+
     /// The compiled list, when its file has changed since the last reading. A file that is absent or damaged
     /// is told once, and leaves the list as it was.
-    pub(crate) fn read_list(&mut self) -> Option<List> {
+    pub(crate) fn read_list(&mut self) -> ListNews {
         let stamp = match fs::metadata(&self.list_file) {
             Ok(metadata) => Stamp::of(&metadata),
             Err(error) => {
@@ -102,29 +132,25 @@ impl Intent {
                     let file = self.list_file.display();
                     tracing::warn!(%file, %error, "the compiled list is gone: the one in force stays");
                 }
-                return None;
+                return ListNews::None;
             }
         };
         if self.list_stamp == Some(stamp) {
-            return None;
+            return ListNews::None;
         }
         self.list_stamp = Some(stamp);
-        match open_index(&self.list_file) {
+        match adopt_index(&self.list_file, &self.kept_list_file) {
             Ok(index) => {
                 let built = Timestamp::from_unix_ms(stamp.modified_ns.0.saturating_mul(1000));
-                Some(List { index: Arc::new(index), origin: ListOrigin::Built(Some(built)) })
+                let origin = ListOrigin::Built(Some(built));
+                ListNews::Good(List { index: Arc::new(index), origin })
             }
             Err(error) => {
                 let error = anyhow::Error::from(error);
-                tracing::error!("the compiled list is refused, the one in force stays: {error:#}");
-                None
+                tracing::error!("the compiled list is refused, the last good one serves: {error:#}");
+                ListNews::Refused
             }
         }
-    }
-
-    /// The list that a box has before its first real one.
-    pub(crate) fn builtin_list() -> List {
-        List { index: Arc::new(builtin()), origin: ListOrigin::Embedded }
     }
 
     /// A list as the policy in force, with the profiles of the configuration.

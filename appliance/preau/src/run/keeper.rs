@@ -9,17 +9,19 @@ use std::time::Duration;
 use access::Desk;
 use portal::Firewall;
 use proxy::{Destinations, Gate};
+use resolver::{Resolver, Upstream};
 use system::addresses::own_addresses;
 use system::nft::{Cause, FirewallKeeper, Outcome};
 
 use super::board::Board;
-use super::intent::Intent;
+use super::intent::{Intent, ListNews};
+use super::upstreams;
 use crate::config::Config;
 
 /// How often the intent is looked at: a registered device or a new list is in force within two seconds.
 const PERIOD: Duration = Duration::from_secs(1);
-/// Looks at the intent for each look at the firewall, which runs a program.
-const FIREWALL_EVERY: u32 = 10;
+/// Looks at the intent for each look at the system: the firewall, which runs a program, and the line.
+const SYSTEM_EVERY: u32 = 10;
 
 /// All that is kept.
 pub(crate) struct Kept {
@@ -28,6 +30,8 @@ pub(crate) struct Kept {
     pub(crate) firewall: FirewallKeeper,
     pub(crate) desk: Arc<Desk>,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) resolver: Resolver,
+    pub(crate) upstreams: Vec<Upstream>,
     pub(crate) board: Arc<Board>,
 }
 
@@ -45,6 +49,11 @@ impl Keeper {
         Ok(Self { stop, thread })
     }
 
+    /// Whether it still keeps. One that ended unasked is a fault of this program.
+    pub(crate) fn is_running(&self) -> bool {
+        !self.thread.is_finished()
+    }
+
     /// Stops keeping, and gives the firewall back as it stands.
     pub(crate) fn stop(self) -> anyhow::Result<FirewallKeeper> {
         drop(self.stop);
@@ -58,8 +67,9 @@ impl Kept {
         while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
             self.keep_intent();
             rounds = rounds.wrapping_add(1);
-            if rounds.is_multiple_of(FIREWALL_EVERY) {
+            if rounds.is_multiple_of(SYSTEM_EVERY) {
                 self.keep_firewall();
+                self.keep_upstreams();
                 self.gate.swap_destinations(destinations(&self.config));
             }
         }
@@ -71,11 +81,30 @@ impl Kept {
             self.desk.swap_directory(directory);
             tracing::info!("other devices are registered");
         }
-        if let Some(list) = self.intent.read_list() {
-            self.desk.swap_policy(self.intent.freeze(&list));
-            self.board.show_list(&list);
-            tracing::info!("another list is in force");
+        match self.intent.read_list() {
+            ListNews::None => {}
+            ListNews::Good(list) => {
+                self.desk.swap_policy(self.intent.freeze(&list));
+                self.board.show_list(&list);
+                tracing::info!("another list is in force");
+            }
+            ListNews::Refused => self.board.show_refused_list(),
         }
+    }
+
+    /// A line that comes up later, or another one, brings other resolvers with it.
+    fn keep_upstreams(&mut self) {
+        let upstreams = upstreams::find(&self.config);
+        if upstreams == self.upstreams {
+            return;
+        }
+        if let Err(error) = self.resolver.swap_upstreams(&upstreams) {
+            tracing::error!("the upstream resolvers stay as they were: {:#}", anyhow::Error::from(error));
+            return;
+        }
+        upstreams::tell(&upstreams);
+        self.board.show_upstreams(upstreams.iter().map(ToString::to_string).collect());
+        self.upstreams = upstreams;
     }
 
     fn keep_firewall(&mut self) {

@@ -12,6 +12,7 @@ mod listeners;
 mod pages;
 mod upstreams;
 
+use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -30,7 +31,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::cli::RunOptions;
 use crate::config::Config;
-use crate::{data_folder, firewall_command};
+use crate::data_folder;
 
 use board::Board;
 use doors::Doors;
@@ -57,11 +58,12 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let firewall = close_network(&config)?;
     let (journal, writer) = open_journal(&data)?;
     let mut intent = Intent::new(&config, &data);
-    let list = intent.read_list().unwrap_or_else(Intent::builtin_list);
+    let (list, is_list_refused) = intent.first_list();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let desk = Arc::new(open_desk(&config, &mut intent, &list, journal, Arc::clone(&clock))?);
     let listeners = Listeners::bind(&config)?;
     let upstreams = upstreams::find(&config);
+    upstreams::tell(&upstreams);
     let resolver = open_resolver(&config, &listeners, &upstreams, Arc::clone(&desk))?;
     let gate = doors::build_gate(&config, descriptors, Arc::clone(&desk), resolver.clone());
     let trials = announcement::trials(&config, &desk.policy(), &data);
@@ -73,14 +75,19 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         trials: trials.clone(),
     };
     let board = Arc::new(Board::new(parts, &config, &listeners, &list));
+    if is_list_refused {
+        board.show_refused_list();
+    }
 
     let runtime = start_runtime()?;
     let inside = runtime.enter();
-    let mut doors = Doors::open(&config, listeners, resolver, Arc::clone(&gate), Arc::clone(&board))?;
+    let mut doors = Doors::open(&config, listeners, resolver.clone(), Arc::clone(&gate), Arc::clone(&board))?;
     drop(inside);
-    announcement::print(&config, &board.list(), &data, &trials)?;
-    let keeper = Keeper::start(Kept { config, intent, firewall, desk, gate, board })?;
-    let outcome = runtime.block_on(doors.wait());
+    if let Err(error) = announcement::print(&config, &board.list(), &data, &trials) {
+        tracing::warn!(%error, "nobody reads what listens where");
+    }
+    let keeper = Keeper::start(Kept { config, intent, firewall, desk, gate, resolver, upstreams, board })?;
+    let outcome = runtime.block_on(doors.wait(&keeper));
 
     let mut firewall = keeper.stop()?;
     runtime.block_on(doors.close());
@@ -93,12 +100,17 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
 
 fn start_diagnostics() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DIAGNOSTICS));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let is_terminal = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(is_terminal)
+        .with_writer(std::io::stderr)
+        .init();
 }
 
 /// Puts the firewall in place before anything is opened. On loopback there is none.
 fn close_network(config: &Config) -> anyhow::Result<FirewallKeeper> {
-    let mut firewall = FirewallKeeper::new(Nft::new(firewall_command::NFT));
+    let mut firewall = FirewallKeeper::new(Nft::default());
     if let Some(network) = &config.network {
         firewall
             .ensure(&network.firewall)

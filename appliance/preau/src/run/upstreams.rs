@@ -12,24 +12,29 @@ use system::upstreams::{RESOLV_CONF, system_resolvers};
 
 use crate::config::{Config, Dns};
 
-/// The resolvers of the configuration, or those that the system names. A box without any serves what needs
-/// none, and says so.
+/// The resolvers of the configuration, or those that the system names at the moment.
 pub(crate) fn find(config: &Config) -> Vec<Upstream> {
     if !config.dns.upstreams.is_empty() {
         return configured(&config.dns);
     }
     match system_resolvers(Path::new(RESOLV_CONF)) {
-        Ok(found) if found.is_empty() => {
-            tracing::warn!(
-                "neither the configuration nor {RESOLV_CONF} names a resolver: no name has an address"
-            );
-            vec![]
-        }
         Ok(found) => found.into_iter().map(Upstream::Plain).collect(),
         Err(error) => {
-            tracing::warn!("no resolver: {:#}", anyhow::Error::from(error));
+            tracing::debug!("no resolver: {:#}", anyhow::Error::from(error));
             vec![]
         }
+    }
+}
+
+/// Tells whom the box asks. A box without anybody to ask serves what needs nobody.
+pub(crate) fn tell(upstreams: &[Upstream]) {
+    if upstreams.is_empty() {
+        tracing::warn!(
+            "neither the configuration nor {RESOLV_CONF} names a resolver: no name has an address"
+        );
+    } else {
+        let names: Vec<_> = upstreams.iter().map(ToString::to_string).collect();
+        tracing::info!("names are asked from {}", names.join(", "));
     }
 }
 
