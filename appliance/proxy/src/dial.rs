@@ -21,6 +21,8 @@ use crate::passage::Passage;
 const ADDRESSES_MAX: usize = 6;
 /// Head start of an address before the next one is tried beside it (RFC 8305 section 5).
 const HEAD_START: Duration = Duration::from_millis(250);
+/// Attempts under way at once: seats are counted in descriptors, and each attempt holds one.
+const ATTEMPTS_MAX: usize = 2;
 /// Silence after which the kernel asks whether the other side still lives: a tablet that leaves the Wi-Fi
 /// says no goodbye.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
@@ -102,7 +104,7 @@ impl Gate {
         let mut last = DialError::TimedOut;
         attempts.extend(waiting.next().map(|&to| self.attempt(to)));
         while !attempts.is_empty() {
-            let is_last = waiting.as_slice().is_empty();
+            let may_start = attempts.len() < ATTEMPTS_MAX && !waiting.as_slice().is_empty();
             tokio::select! {
                 Some(outcome) = attempts.next() => match outcome {
                     Ok(reached) => return Ok(reached),
@@ -111,7 +113,7 @@ impl Gate {
                         attempts.extend(waiting.next().map(|&to| self.attempt(to)));
                     }
                 },
-                () = sleep(HEAD_START), if !is_last => attempts.extend(waiting.next().map(|&to| self.attempt(to))),
+                () = sleep(HEAD_START), if may_start => attempts.extend(waiting.next().map(|&to| self.attempt(to))),
             }
         }
         Err(last)

@@ -91,6 +91,7 @@ async fn carry(gate: &Gate, client: TcpStream, bytes: Vec<u8>, mut passage: Pass
         Ok(server) => splice(gate, &client, server, &bytes, passage).await,
         Err(error) => {
             tracing::debug!(%error, "a permitted host is not reached");
+            drop(passage);
             match error {
                 DialError::Forbidden(_) => send_alert(client, Alert::AccessDenied).await,
                 // What the client would see without the box.

@@ -25,7 +25,7 @@ impl Session {
     /// Forwards a request, and gives back the response as soon as its head is there.
     pub(super) async fn forward(&self, mut request: Request<Incoming>, way: Way) -> Reply {
         let (mut passage, route) = match (way, &self.gate.settings().portal) {
-            (Way::Web(passage, route), _) => (Some(passage), route),
+            (Way::Web(passage, route), _) => (Some(*passage), route),
             (Way::Portal, Some(portal)) => (None, Route::Portal(portal.address)),
             (Way::Portal, None) => return super::reply::empty_reply(StatusCode::NOT_FOUND),
         };

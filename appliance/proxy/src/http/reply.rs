@@ -19,7 +19,7 @@ const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("30");
 #[derive(Debug)]
 pub(super) enum Objection {
     /// The desk refused it.
-    Refused(StatusCode, Recorded<Refusal>),
+    Refused(StatusCode, Box<Recorded<Refusal>>),
     /// It cannot be recorded.
     Closed,
 }

@@ -49,7 +49,7 @@ pub(super) struct Session {
 /// Where a judged request goes.
 pub(super) enum Way {
     /// To a permitted host.
-    Web(Passage, Route),
+    Web(Box<Passage>, Route),
     /// To the box's own pages.
     Portal,
 }
@@ -114,7 +114,7 @@ impl Session {
             () = self.decided.notified() => {}
         }
         drop(undecided);
-        pending().await
+        pending::<()>().await;
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Reply {
@@ -155,14 +155,16 @@ impl Session {
         }
         let target = Target::Url { host: host.clone(), path_and_query: judged_path(request) };
         let passage = self.admit(AccessKind::Http, target)?;
-        Ok(Way::Web(passage, Route::Web { host, port }))
+        Ok(Way::Web(Box::new(passage), Route::Web { host, port }))
     }
 
     /// Judges and records an access.
     pub(super) fn admit(&self, kind: AccessKind, target: Target) -> Result<Passage, Objection> {
         match self.gate.admit(&self.caller, kind, target) {
             Ok(Admission::Permit(permit)) => Ok(self.gate.begin(permit, &self.caller)),
-            Ok(Admission::Refusal(refusal)) => Err(Objection::Refused(StatusCode::FORBIDDEN, refusal)),
+            Ok(Admission::Refusal(refusal)) => {
+                Err(Objection::Refused(StatusCode::FORBIDDEN, Box::new(refusal)))
+            }
             Err(_) => Err(Objection::Closed),
         }
     }
@@ -174,7 +176,7 @@ impl Session {
             Fault::AddressLiteral | Fault::Port => StatusCode::FORBIDDEN,
         };
         match self.gate.admit(&self.caller, kind, Target::Fault { fault, host }) {
-            Ok(Admission::Refusal(refusal)) => Objection::Refused(status, refusal),
+            Ok(Admission::Refusal(refusal)) => Objection::Refused(status, Box::new(refusal)),
             // A fault is never permitted; were it, nothing would be done with the permit.
             Ok(Admission::Permit(_)) | Err(_) => Objection::Closed,
         }

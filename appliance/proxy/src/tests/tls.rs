@@ -284,11 +284,11 @@ async fn a_hundred_megabytes_arrive_as_they_were_sent() {
         tokio::join!(
             async {
                 server_out.write_all(&down).await.unwrap();
-                server_out.shutdown().await.unwrap()
+                server_out.shutdown().await.unwrap();
             },
             async {
                 client_out.write_all(&up).await.unwrap();
-                client_out.shutdown().await.unwrap()
+                client_out.shutdown().await.unwrap();
             },
             compare(&mut client_in, &down),
             compare(&mut server_in, &up),
