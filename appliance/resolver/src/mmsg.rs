@@ -214,8 +214,12 @@ impl Outbox {
         }
     }
 
-    /// Sends all datagrams. One that the kernel does not take is left out, and those after it still go.
-    pub(crate) fn send(&mut self, socket: BorrowedFd<'_>) {
+    /// Sends all datagrams and returns how many the kernel did not take: no one of them holds up the others.
+    ///
+    /// Never waits. Replies to an address that nobody has stay in the socket's buffer for three seconds, until the
+    /// kernel gives up its search; a door that waited for room would be closed to the whole school that long. A
+    /// reply that finds no room is left out, as the line may lose any datagram: its client asks again.
+    pub(crate) fn send(&mut self, socket: BorrowedFd<'_>) -> u64 {
         self.headers.clear();
         for slot in self.slots.iter_mut().take(self.used) {
             slot.part = libc::iovec { iov_base: slot.bytes.as_mut_ptr().cast(), iov_len: slot.bytes.len() };
@@ -232,6 +236,7 @@ impl Outbox {
             self.headers.push(header);
         }
         self.used = 0;
+        let mut unsent = 0;
         let mut rest = self.headers.as_mut_slice();
         while !rest.is_empty() {
             // SAFETY: `rest` holds as many headers as it says. Each points into its own slot, which outlives the
@@ -241,15 +246,17 @@ impl Outbox {
                     socket.as_raw_fd(),
                     rest.as_mut_ptr(),
                     u32::try_from(rest.len()).unwrap_or(0),
-                    0,
+                    libc::MSG_DONTWAIT as _,
                 )
             };
             let done = usize::try_from(sent).unwrap_or_else(|_| {
                 tracing::debug!(error = %io::Error::last_os_error(), "a reply could not be sent");
+                unsent += 1;
                 1
             });
             rest = rest.get_mut(done.max(1)..).unwrap_or_default();
         }
+        unsent
     }
 }
 

@@ -43,10 +43,12 @@ statistics! {
     stale,
     /// Questions put to an upstream.
     forwarded,
-    /// Replies that say that no upstream could answer.
+    /// Replies that say that there is no answer to be had.
     failed,
     /// Packets that were no plain query.
     malformed,
     /// Queries left unanswered because their client, or all clients, had too many waiting.
     dropped,
+    /// Replies that the kernel did not take: to clients that cannot be reached, or with too many of these waiting.
+    unsent,
 }

@@ -22,6 +22,10 @@ const STOP_CHECK_MS: u64 = 250;
 const REST_MS: u64 = 50;
 /// Kernel memory for datagrams that wait for the door, in bytes: the first seconds of a lesson.
 const RECEIVE_BUFFER_BYTES: usize = 1 << 20;
+/// Kernel memory for replies that are not on the line yet, in bytes; the kernel takes twice as much, to allow for
+/// its own book-keeping. Those to an address that nobody has stay for seconds, a few kilobytes for each address
+/// (`system::queues`): the kernel's 1,024 unresolved neighbours fill no more than this.
+const SEND_BUFFER_BYTES: usize = 4 << 20;
 /// Services that answer whatever they get (echo, daytime, quote of the day, chargen), and the port that nobody
 /// has: a reply there could come back for ever.
 const REFLECTING_PORTS: [u16; 5] = [0, 7, 13, 17, 19];
@@ -43,8 +47,11 @@ impl Door {
     ) -> io::Result<Arc<Self>> {
         socket.set_nonblocking(false)?;
         socket.set_read_timeout(Some(Duration::from_millis(STOP_CHECK_MS)))?;
-        // A wish: the kernel's own limit may be lower.
-        let _wish = setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER_BYTES);
+        // Wishes: the kernel's own limits may be lower, and only a privileged process may go beyond them.
+        let _wish = setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER_BYTES)
+            .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER_BYTES));
+        let _wish = setsockopt(&socket, sockopt::SndBufForce, &SEND_BUFFER_BYTES)
+            .or_else(|_| setsockopt(&socket, sockopt::SndBuf, &SEND_BUFFER_BYTES));
         let local = socket.local_addr()?;
         if local.ip().is_unspecified() {
             match local {
@@ -65,7 +72,10 @@ impl Door {
                 let now_s = *clock.get_or_insert_with(|| self.core.clock.now_s());
                 self.handle(received, now_s, &mut outbox, &mut tally);
             });
-            outbox.send(self.socket.as_fd());
+            // Of all replies, those for which `handle` has counted an answer.
+            let unsent = outbox.send(self.socket.as_fd());
+            tally.unsent += unsent;
+            tally.answered = tally.answered.saturating_sub(unsent);
             self.core.counters.add(&tally);
             match received {
                 Ok(_) => {}
@@ -133,9 +143,12 @@ impl Door {
                     *bytes = reply;
                     true
                 });
-                // UDP takes a datagram at once or not at all: this does not hold up the runtime.
-                outbox.send(door.socket.as_fd());
-                door.core.counters.add(&Statistics { answered: 1, ..Statistics::default() });
+                let unsent = outbox.send(door.socket.as_fd());
+                door.core.counters.add(&Statistics {
+                    answered: u64::from(unsent == 0),
+                    unsent,
+                    ..Statistics::default()
+                });
             }
             drop(ticket);
         });
