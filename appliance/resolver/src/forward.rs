@@ -105,7 +105,7 @@ impl Forwarder {
             return landing;
         }
         let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
-            sender.send_replace(Some(Err(Failure::NobodyAsked)));
+            sender.send_replace(Some(Err(Failure::Busy)));
             return landing;
         };
         flights.insert(key.clone(), landing.clone());

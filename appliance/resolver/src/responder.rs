@@ -313,10 +313,17 @@ fn explain_fault(fault: Fault) -> &'static str {
 }
 
 fn explain_failure(failure: Failure) -> ExtendedError<'static> {
-    let text = match failure {
-        Failure::NobodyAsked => "Préau : aucun serveur DNS à interroger",
-        Failure::Silent => "Préau : aucun serveur DNS n'a répondu",
-        Failure::Refused => "Préau : le serveur DNS n'a pas de réponse",
+    let (code, text) = match failure {
+        Failure::NobodyAsked => {
+            (ExtendedError::NO_REACHABLE_AUTHORITY, "Préau : aucun serveur DNS à interroger")
+        }
+        Failure::Busy => {
+            (ExtendedError::NOT_READY, "Préau : trop de questions à la fois, réessayez dans un instant")
+        }
+        Failure::Silent => (ExtendedError::NO_REACHABLE_AUTHORITY, "Préau : aucun serveur DNS n'a répondu"),
+        Failure::Refused => {
+            (ExtendedError::NO_REACHABLE_AUTHORITY, "Préau : le serveur DNS n'a pas de réponse")
+        }
     };
-    ExtendedError { code: ExtendedError::NO_REACHABLE_AUTHORITY, text }
+    ExtendedError { code, text }
 }

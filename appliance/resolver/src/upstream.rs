@@ -52,9 +52,12 @@ impl PermittedName {
 /// Why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Failure {
-    /// No upstream is configured, or the box has too many questions under way.
-    #[error("nobody could be asked")]
+    /// No upstream is configured.
+    #[error("there is nobody to ask")]
     NobodyAsked,
+    /// The box has too many questions under way.
+    #[error("too many questions are under way")]
+    Busy,
     /// No upstream answered in time.
     #[error("no upstream answered")]
     Silent,
