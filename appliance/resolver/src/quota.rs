@@ -1,8 +1,34 @@
-//! Limits shared fairly between clients.
+//! Limits shared fairly between devices.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use model::{Mac, Subject};
+
+/// The part of an IPv6 address that names its network (RFC 4291 section 2.5.4).
+const IPV6_NETWORK: u128 = !0 << 64;
+
+/// Who shares a limit: a device, by its hardware address where the kernel knows it, because IPv6 gives a device as
+/// many addresses as it likes. Else an address, and for the same reason all of an IPv6 network as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Client {
+    Device(Mac),
+    Address(IpAddr),
+}
+
+impl Client {
+    pub(crate) fn of(subject: &Subject, address: IpAddr) -> Self {
+        subject.mac().map_or_else(|| Self::behind(address.to_canonical()), Self::Device)
+    }
+
+    fn behind(address: IpAddr) -> Self {
+        Self::Address(match address {
+            IpAddr::V4(_) => address,
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & IPV6_NETWORK).into(),
+        })
+    }
+}
 
 /// So many at once in all, and so many for each client: one that floods takes its own share only.
 #[derive(Clone, Debug)]
@@ -15,13 +41,13 @@ pub(crate) struct Quota {
 #[derive(Debug, Default)]
 struct Held {
     total: usize,
-    by_client: HashMap<IpAddr, usize>,
+    by_client: HashMap<Client, usize>,
 }
 
 /// The right to one; given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Ticket {
-    client: IpAddr,
+    client: Client,
     held: Arc<Mutex<Held>>,
 }
 
@@ -31,7 +57,7 @@ impl Quota {
     }
 
     /// One more for this client; `None` when it, or all together, have enough.
-    pub(crate) fn enter(&self, client: IpAddr) -> Option<Ticket> {
+    pub(crate) fn enter(&self, client: Client) -> Option<Ticket> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if held.total >= self.total_max {
             return None;
@@ -61,12 +87,33 @@ impl Drop for Ticket {
 
 #[cfg(test)]
 mod tests {
+    use model::UnknownDevice;
+
     use super::*;
+
+    #[test]
+    fn a_device_is_one_client_whatever_its_addresses() {
+        let client = |mac: Option<u8>, address: &str| {
+            let (mac, address) = (mac.map(|last| Mac::new([2, 0, 0, 0, 0, last])), address.parse().unwrap());
+            Client::of(&Subject::Unknown(UnknownDevice { mac, address }), address)
+        };
+        for (one, other, expected) in [
+            ((Some(1), "fd77::1"), (Some(1), "fd77:0:0:1::2"), true),
+            ((Some(1), "fd77::1"), (Some(1), "10.77.0.1"), true),
+            ((Some(1), "10.77.0.1"), (Some(2), "10.77.0.1"), false),
+            ((None, "fd77::1"), (None, "fd77::ffff:ffff:ffff:ffff"), true),
+            ((None, "fd77::1"), (None, "fd77:0:0:1::1"), false),
+            ((None, "10.77.0.1"), (None, "::ffff:10.77.0.1"), true),
+            ((None, "10.77.0.1"), (None, "10.77.0.2"), false),
+        ] {
+            assert_eq!(client(one.0, one.1) == client(other.0, other.1), expected, "{one:?} {other:?}");
+        }
+    }
 
     #[test]
     fn a_flood_leaves_room_for_others() {
         let quota = Quota::new(3, 2);
-        let [flooder, pupil, teacher] = [1, 2, 3].map(|n| IpAddr::from([10, 77, 0, n]));
+        let [flooder, pupil, teacher] = [1, 2, 3].map(|n| Client::Address(IpAddr::from([10, 77, 0, n])));
         let first = quota.enter(flooder).unwrap();
         let second = quota.enter(flooder).unwrap();
         assert!(quota.enter(flooder).is_none());

@@ -16,6 +16,7 @@ use crate::cache::{Asked, Cache, Entry, Found};
 use crate::clock::Seconds;
 use crate::forward::Obtained;
 use crate::local::{LocalNames, write_addresses};
+use crate::quota::Client;
 use crate::statistics::Statistics;
 use crate::upstream::Failure;
 
@@ -92,6 +93,11 @@ impl Responder {
     /// Whether the box answers this name by itself, so that nobody is ever asked for it.
     pub(crate) fn is_local(&self, name: &DomainName) -> bool {
         self.local.find(name, RecordType::A).is_some()
+    }
+
+    /// Who shares limits with this address.
+    pub(crate) fn client(&self, address: IpAddr) -> Client {
+        Client::of(&self.desk.identify(address), address)
     }
 
     /// Answers a packet into `bytes`, or says what is missing for it.

@@ -5,15 +5,16 @@ use std::net::{IpAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use policy::Decided as _;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener as Listener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::core::Core;
-use crate::quota::{Quota, Ticket};
+use crate::quota::{Client, Quota, Ticket};
 use crate::responder::{Channel, Response};
 use crate::statistics::Statistics;
 
@@ -49,10 +50,10 @@ pub(crate) async fn serve(listener: TcpListener, core: Arc<Core>, quota: Quota) 
         };
         match accepted {
             Ok((stream, peer)) => {
-                let client = peer.ip().to_canonical();
-                match quota.enter(client) {
+                let address = peer.ip().to_canonical();
+                match quota.enter(core.responder.client(address)) {
                     Some(ticket) => {
-                        connections.spawn(converse(stream, client, Arc::clone(&core), ticket));
+                        connections.spawn(converse(stream, address, Arc::clone(&core), ticket));
                     }
                     None => core.counters.add(&Statistics { dropped: 1, ..Statistics::default() }),
                 }
@@ -65,12 +66,12 @@ pub(crate) async fn serve(listener: TcpListener, core: Arc<Core>, quota: Quota) 
     }
 }
 
-async fn converse(stream: TcpStream, client: IpAddr, core: Arc<Core>, ticket: Ticket) {
+async fn converse(stream: TcpStream, address: IpAddr, core: Arc<Core>, ticket: Ticket) {
     // Replies are small and whole: waiting to fill a segment only delays them.
     let _wish = stream.set_nodelay(true);
     let (reader, writer) = stream.into_split();
     let (replies, queue) = mpsc::channel(PIPELINE_MAX);
-    tokio::join!(read_questions(reader, client, core, replies), write_replies(writer, queue));
+    tokio::join!(read_questions(reader, address, core, replies), write_replies(writer, queue));
     drop(ticket);
 }
 
@@ -78,7 +79,7 @@ async fn converse(stream: TcpStream, client: IpAddr, core: Arc<Core>, ticket: Ti
 /// of replies first: a client that does not read its replies is not read either.
 async fn read_questions(
     mut reader: OwnedReadHalf,
-    client: IpAddr,
+    address: IpAddr,
     core: Arc<Core>,
     replies: mpsc::Sender<Vec<u8>>,
 ) {
@@ -89,12 +90,13 @@ async fn read_questions(
             return;
         };
         let mut bytes = Vec::new();
-        match core.respond(&packet, client, Channel::Tcp, &mut bytes) {
+        match core.respond(&packet, address, Channel::Tcp, &mut bytes) {
             Response::Ready => {
-                place.send(bytes);
+                reply(place, bytes, &core);
             }
             Response::Silence => return,
             Response::Pending(pending) => {
+                let client = Client::of(pending.permit.decision().subject(), address);
                 let Some(ticket) = core.waiting.enter(client) else {
                     core.counters.add(&Statistics { dropped: 1, ..Statistics::default() });
                     return;
@@ -102,14 +104,19 @@ async fn read_questions(
                 let core = Arc::clone(&core);
                 tokio::spawn(async move {
                     if core.settle(&pending, &mut bytes).await {
-                        place.send(bytes);
+                        reply(place, bytes, &core);
                     }
                     drop(ticket);
                 });
             }
         }
-        core.counters.add(&Statistics { answered: 1, ..Statistics::default() });
     }
+}
+
+/// Puts a reply in its place in the queue.
+fn reply(place: OwnedPermit<Vec<u8>>, bytes: Vec<u8>, core: &Core) {
+    place.send(bytes);
+    core.counters.add(&Statistics { answered: 1, ..Statistics::default() });
 }
 
 async fn read_frame(reader: &mut OwnedReadHalf) -> io::Result<Vec<u8>> {

@@ -9,10 +9,12 @@ use std::thread;
 use std::time::Duration;
 
 use nix::sys::socket::{setsockopt, sockopt};
+use policy::Decided as _;
 use tokio::runtime::Handle;
 
 use crate::core::Core;
 use crate::mmsg::{Inbox, Local, Outbox, Received};
+use crate::quota::Client;
 use crate::responder::{Channel, Incoming, Pending, Response};
 use crate::statistics::Statistics;
 
@@ -130,6 +132,7 @@ impl Door {
         local: Option<Local>,
         tally: &mut Statistics,
     ) {
+        let client = Client::of(pending.permit.decision().subject(), client);
         let Some(ticket) = self.core.waiting.enter(client) else {
             tally.dropped += 1;
             return;
