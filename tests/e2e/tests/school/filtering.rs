@@ -142,6 +142,21 @@ fn every_request_of_a_connection_is_decided() -> Result<()> {
     Ok(())
 }
 
+/// Where the client's packets are bound for counts for nothing: the box goes where the name leads.
+#[test]
+fn the_name_decides_where_a_connection_goes() -> Result<()> {
+    let lab = Lab::new()?;
+    let _box = lab.start_appliance()?;
+    // 198.51.100.12 is casino.example's; nobody is at 203.0.113.7.
+    for address in ["198.51.100.12", "203.0.113.7"] {
+        for scheme in ["http", "https"] {
+            let url = format!("{scheme}://mediatheque.example/");
+            assert_page(&lab.pc1, &["--connect-to", &format!("::{address}:"), &url], "mediatheque.example")?;
+        }
+    }
+    Ok(())
+}
+
 /// Ways in that show no name that could be judged.
 #[test]
 fn what_shows_no_name_is_refused() -> Result<()> {

@@ -1,0 +1,38 @@
+//! The list in force: replaced while the box runs, and kept when its file is spoilt.
+
+use anyhow::Result;
+use harness::{APPLIANCE_IPV4, Lab, Machine, wait_until};
+
+fn is_refused(client: &Machine, name: &str) -> Result<bool> {
+    let question = ["dig", "+time=3", "+tries=1", &format!("@{APPLIANCE_IPV4}"), name];
+    Ok(client.run(&question)?.stdout.contains("EDE: 15 (Blocked)"))
+}
+
+#[test]
+fn a_new_list_is_in_force_within_seconds_without_a_restart() -> Result<()> {
+    let lab = Lab::new()?;
+    let appliance = lab.start_appliance()?;
+    assert!(!is_refused(&lab.pc1, "notcasino.example")?);
+    std::fs::write(lab.lists().join("gambling/domains"), "notcasino.example\n")?;
+    appliance.build_lists(&lab.lists())?;
+    wait_until("the new list", || is_refused(&lab.pc1, "notcasino.example"))?;
+    assert!(!is_refused(&lab.pc1, "casino.example")?, "the old list is gone");
+    Ok(())
+}
+
+#[test]
+fn a_spoilt_list_changes_nothing_now_or_at_the_next_start() -> Result<()> {
+    let lab = Lab::new()?;
+    let mut appliance = lab.start_appliance()?;
+    let file = appliance.data().join("lists.idx");
+    for spoil in ["truncate -s -1", "truncate -s 0", "cp /bin/sh", "rm"] {
+        // Written over in place, as a careless copy does.
+        lab.appliance.shell(&format!("{spoil} {}", file.display()))?.success()?;
+        assert!(is_refused(&lab.pc1, "casino.example")?, "after {spoil}");
+        appliance.stop()?;
+        appliance.start()?;
+        appliance.wait_until_ready(&lab.pc1)?;
+        assert!(is_refused(&lab.pc1, "casino.example")?, "after {spoil} and a restart");
+    }
+    Ok(())
+}
