@@ -26,7 +26,7 @@ const REST_MS: u64 = 50;
 const RECEIVE_BUFFER_BYTES: usize = 1 << 20;
 /// Kernel memory for replies that are not on the line yet, in bytes; the kernel takes twice as much, to allow for
 /// its own book-keeping. Those to an address that nobody has stay for seconds, a few kilobytes for each address
-/// (`system::queues`): the kernel's 1,024 unresolved neighbours fill no more than this.
+/// (`system::neighbours`): the kernel's 1,024 unresolved neighbours fill no more than this.
 const SEND_BUFFER_BYTES: usize = 4 << 20;
 /// Services that answer whatever they get (echo, daytime, quote of the day, chargen), and the port that nobody
 /// has: a reply there could come back for ever.

@@ -35,6 +35,15 @@ pub const REMEMBERED: Duration = Duration::from_mins(15);
 /// addresses costs a fiftieth of a processor.
 const QUESTIONS_PER_SECOND: u32 = 1_000;
 
+/// The kernel's tables of neighbours that have a queue each: of IPv4 and of IPv6.
+const TABLES: [&str; 2] = ["arp_cache", "ndisc_cache"];
+
+/// What may wait for one neighbour that the kernel looks for, in bytes of its memory: some ten replies to
+/// questions. The kernel's own limit is a whole socket's buffer, so that one address that nobody has would take
+/// all of the DNS door's, and a forger has hundreds. All 1,024 neighbours that the kernel has at most (gc_thresh3
+/// in arp(7)) come to 8 MiB with this.
+const QUEUE_BYTES_MAX: u32 = 8_192;
+
 /// Pause before netlink is opened again after an error that should never happen.
 const REOPEN_AFTER: Duration = Duration::from_secs(1);
 
@@ -68,6 +77,25 @@ struct Enquiry {
     kernel: Kernel,
     second: Instant,
     questions: u32,
+}
+
+/// Limits what waits for neighbours of this interface that do not answer, so that questions in the name of
+/// addresses that nobody has use up no socket's buffer. An interface that comes back has the kernel's limit again.
+/// Does nothing while there is no such interface.
+///
+/// # Errors
+/// The kernel's error: this needs CAP_NET_ADMIN.
+pub fn limit_queues(interface: &Interface) -> io::Result<()> {
+    let Ok(index) = if_nametoindex(interface.as_str()) else { return Ok(()) };
+    let mut kernel = Kernel::open()?;
+    for table in TABLES {
+        match kernel.limit_queue(table, index, QUEUE_BYTES_MAX) {
+            // The interface does not speak this protocol, or went away meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (),
+            outcome => outcome?,
+        }
+    }
+    Ok(())
 }
 
 impl NeighbourTable {

@@ -13,7 +13,7 @@ use std::process::{Command, Output, Stdio};
 
 use firewall::{FirewallPolicy, Ruleset, TABLE, compile};
 
-use crate::refusals;
+use crate::{neighbours, refusals};
 use standing::Standing;
 
 /// What nft says about a table that is not there; its messages are in English under `LC_ALL=C`.
@@ -44,6 +44,10 @@ impl FirewallKeeper {
     /// [`NftError`]. The table that stood before still stands then, unless the error is
     /// [`NftError::Different`].
     pub fn ensure(&mut self, policy: &FirewallPolicy) -> Result<Outcome, NftError> {
+        // Each time: the interface may have come back with the kernel's own limits.
+        if let Err(error) = neighbours::limit_queues(&policy.intent().lan) {
+            tracing::warn!(%error, "addresses that nobody has may use up the kernel's memory for replies");
+        }
         let ruleset = compile(policy);
         let found = self.nft.read()?;
         let cause = match (&found, &self.kept) {

@@ -11,9 +11,14 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
 
 use model::Mac;
-use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
+use netlink_packet_core::{
+    NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+};
 use netlink_packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
+};
+use netlink_packet_route::neighbour_table::{
+    NeighbourTableAttribute, NeighbourTableMessage, NeighbourTableParameter,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::protocols::NETLINK_ROUTE;
@@ -62,7 +67,8 @@ impl Kernel {
 
     /// All neighbours of all interfaces.
     pub(super) fn dump(&mut self) -> io::Result<Vec<Sighting>> {
-        let sequence = self.send(NeighbourMessage::default(), NLM_F_REQUEST | NLM_F_DUMP)?;
+        let question = RouteNetlinkMessage::GetNeighbour(NeighbourMessage::default());
+        let sequence = self.send(question, NLM_F_REQUEST | NLM_F_DUMP)?;
         let mut sightings = Vec::new();
         for _ in 0..DUMP_DATAGRAMS_MAX {
             for message in self.link.receive()? {
@@ -89,7 +95,7 @@ impl Kernel {
         };
         question.header.ifindex = interface;
         question.attributes.push(NeighbourAttribute::Destination(address.into()));
-        let sequence = self.send(question, NLM_F_REQUEST)?;
+        let sequence = self.send(RouteNetlinkMessage::GetNeighbour(question), NLM_F_REQUEST)?;
         loop {
             // Answers to a question that was given up are passed over.
             for message in self.link.receive()? {
@@ -110,12 +116,36 @@ impl Kernel {
         }
     }
 
-    fn send(&mut self, question: NeighbourMessage, flags: u16) -> io::Result<u32> {
+    /// Limits what waits for each neighbour that is being looked for, in one table on one interface.
+    pub(super) fn limit_queue(&mut self, table: &str, interface: u32, bytes: u32) -> io::Result<()> {
+        let mut order = NeighbourTableMessage::default();
+        order.attributes.push(NeighbourTableAttribute::Name(table.to_owned()));
+        order.attributes.push(NeighbourTableAttribute::Parms(vec![
+            NeighbourTableParameter::Ifindex(interface),
+            NeighbourTableParameter::QueueLenbytes(bytes),
+        ]));
+        let order = RouteNetlinkMessage::SetNeighbourTable(order);
+        let sequence = self.send(order, NLM_F_REQUEST | NLM_F_ACK)?;
+        loop {
+            for message in self.link.receive()? {
+                if message.header.sequence_number != sequence {
+                    continue;
+                }
+                return match message.payload {
+                    // Without a code it is no error, but the receipt.
+                    NetlinkPayload::Error(error) if error.code.is_some() => Err(error.to_io()),
+                    _ => Ok(()),
+                };
+            }
+        }
+    }
+
+    fn send(&mut self, question: RouteNetlinkMessage, flags: u16) -> io::Result<u32> {
         self.sequence = self.sequence.wrapping_add(1);
         let mut header = NetlinkHeader::default();
         header.flags = flags;
         header.sequence_number = self.sequence;
-        let payload = NetlinkPayload::from(RouteNetlinkMessage::GetNeighbour(question));
+        let payload = NetlinkPayload::from(question);
         let mut message = NetlinkMessage::new(header, payload);
         message.finalize();
         let mut bytes = vec![0; message.buffer_len()];
