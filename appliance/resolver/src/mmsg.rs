@@ -299,8 +299,10 @@ fn write_control<T: Copy>(control: &mut Control, level: i32, kind: i32, data: T)
 
 #[cfg(test)]
 mod tests {
-    use std::net::UdpSocket;
+    use std::net::{TcpListener, TcpStream, UdpSocket};
     use std::os::fd::AsFd;
+    use std::sync::mpsc;
+    use std::thread;
     use std::time::Duration;
 
     use super::*;
@@ -377,6 +379,32 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(client.recv_from(&mut bytes).unwrap().0, 1);
         }
+    }
+
+    /// A stream that nobody reads stands for a socket full of replies to addresses that nobody has: either makes
+    /// a sender wait that may.
+    #[test]
+    fn a_full_socket_holds_up_nobody() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = listener.local_addr().unwrap();
+        let sender = TcpStream::connect(peer).unwrap();
+        let _unread = listener.accept().unwrap();
+        let (say, said) = mpsc::channel();
+        thread::spawn(move || {
+            let mut outbox = Outbox::new();
+            let mut unsent = 0;
+            while unsent < 3 {
+                for _ in 0..3 {
+                    outbox.add(peer, None, |bytes| {
+                        bytes.resize(60_000, 7);
+                        true
+                    });
+                }
+                unsent = outbox.send(sender.as_fd());
+            }
+            say.send(unsent)
+        });
+        assert_eq!(said.recv_timeout(Duration::from_secs(10)), Ok(3));
     }
 
     #[test]

@@ -25,12 +25,15 @@ fn main() -> Result<()> {
         ["doors", ports @ ..] => open_doors(&parse_all(ports)?),
         ["knock", transport, targets @ ..] => knock_all(transport, &parse_all(targets)?),
         ["burst", target, datagrams] => burst(target.parse()?, datagrams.parse()?),
+        ["ask", target, questions, sources @ ..] => {
+            ask_from(target.parse()?, questions.parse()?, &parse_all(sources)?)
+        }
         ["hold", target, connections, word] => hold(target.parse()?, connections.parse()?, word),
         ["firewall"] => keep_firewall(),
         ["neighbours", interface] => find_neighbours(interface),
         _ => bail!(
-            "usage: probe doors PORT... | knock tcp|udp ADDRESS... | burst ADDRESS N | hold ADDRESS N WORD | firewall | \
-             neighbours LAN"
+            "usage: probe doors PORT... | knock tcp|udp ADDRESS... | burst ADDRESS N | ask ADDRESS N SOURCE... | \
+             hold ADDRESS N WORD | firewall | neighbours LAN"
         ),
     }
 }
@@ -170,6 +173,20 @@ fn burst(target: SocketAddr, datagrams: usize) -> Result<()> {
         matches!(said, Err(error) if error.kind() == io::ErrorKind::ConnectionRefused)
     });
     println!("{} of {datagrams} refused", refused.count());
+    Ok(())
+}
+
+/// Asks so many DNS questions from each source address, in turns, and waits for no answer.
+fn ask_from(target: SocketAddr, questions: usize, sources: &[IpAddr]) -> Result<()> {
+    // preau.lan A: the box answers it by itself (RFC 1035 section 4.1).
+    const QUESTION: &[u8] = b"\0\0\x01\0\0\x01\0\0\0\0\0\0\x05preau\x03lan\0\0\x01\0\x01";
+    let bind = |source: &IpAddr| UdpSocket::bind((*source, 0));
+    let sockets: Vec<UdpSocket> = sources.iter().map(bind).collect::<Result<_, _>>()?;
+    for _ in 0..questions {
+        for socket in &sockets {
+            socket.send_to(QUESTION, target)?;
+        }
+    }
     Ok(())
 }
 

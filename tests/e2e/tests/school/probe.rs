@@ -28,6 +28,13 @@ pub(crate) fn burst(machine: &Machine, target: &str, datagrams: usize) -> Result
     machine.run(&[PROBE, "burst", target, &datagrams.to_string()])?.success()
 }
 
+/// Asks the box so many DNS questions from each of these addresses of `machine`, and waits for no answer.
+pub(crate) fn ask_from(machine: &Machine, target: &str, questions: usize, sources: &[String]) -> Result<()> {
+    let sources: Vec<&str> = sources.iter().map(String::as_str).collect();
+    let questions = questions.to_string();
+    machine.run(&[&[PROBE, "ask", target, &questions], sources.as_slice()].concat())?.success().map(drop)
+}
+
 /// Has `machine` open connections to `target`, say `word` on each, and keep them.
 pub(crate) fn hold(machine: &Machine, target: &str, connections: usize, word: &str) -> Result<Service> {
     let name = format!("hold-{}", target.replace(['.', ':'], "-"));

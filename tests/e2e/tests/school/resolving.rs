@@ -3,6 +3,8 @@
 use anyhow::Result;
 use harness::{APPLIANCE_IPV4, Lab, Machine, RESOLVER_IPV4, usual_configuration, wait_until};
 
+use crate::probe::ask_from;
+
 fn dig(client: &Machine, arguments: &[&str]) -> Result<String> {
     let at = format!("@{APPLIANCE_IPV4}");
     Ok(client.run(&[&["dig", "+time=5", "+tries=1", &at], arguments].concat())?.stdout)
@@ -52,6 +54,32 @@ fn upstreams_are_asked_over_tls_and_must_prove_their_name() -> Result<()> {
         let answer = dig(&lab.pc1, &["notcasino.example", "+short"])?;
         assert_eq!(answer.starts_with("198.51.100."), expected, "{name}: {answer}");
         appliance.stop()?;
+    }
+    Ok(())
+}
+
+/// Questions in the name of addresses that nobody has: the box's replies wait in the kernel, seconds long, for a
+/// neighbour that never says where it is. The others' replies do not wait behind them.
+#[test]
+fn questions_from_addresses_that_nobody_has_hold_up_nobody() -> Result<()> {
+    let lab = Lab::new()?;
+    let _box = lab.start_appliance()?;
+    // This PC has the addresses, and denies it: it neither answers for them nor asks in their name (ARP).
+    lab.pc2
+        .shell(
+            "set -e
+        for number in $(seq 100 249); do ip address add 10.77.0.$number/32 dev lo; done
+        sysctl -qw net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2",
+        )?
+        .success()?;
+    let nobodys: Vec<String> = (100..250).map(|number| format!("10.77.0.{number}")).collect();
+    let at = format!("{APPLIANCE_IPV4}:53");
+    for (sources, questions) in [(nobodys.get(..1), 600), (nobodys.get(..), 200)] {
+        ask_from(&lab.pc2, &at, questions, sources.unwrap_or_default())?;
+        for _ in 0..5 {
+            let honest = lab.pc1.run(&["dig", "+time=1", "+tries=1", "+short", "@10.77.0.1", "preau.lan"])?;
+            assert_eq!(honest.stdout.trim(), APPLIANCE_IPV4, "{} sources", sources.unwrap_or_default().len());
+        }
     }
     Ok(())
 }
