@@ -161,6 +161,23 @@ fn a_disk_that_others_filled_shuts_the_journal_until_there_is_room() {
     record(&journal, at(2), Asked::tls("A", "c.fr")).unwrap();
 }
 
+/// Somebody removes the file: the journal shuts, and goes on in another.
+#[test]
+fn a_segment_that_is_taken_away_is_noticed() {
+    let disk = Disk::default();
+    let (journal, mut writer) = opened(&disk, at(0));
+    record(&journal, at(1), Asked::tls("A", "a.fr")).unwrap();
+    writer.commit(at(1)).unwrap();
+    let [segment] = disk.list().unwrap()[..] else { panic!("one segment") };
+    disk.take_away(segment);
+    assert!(matches!(writer.commit(at(2)), Err(crate::CommitError::Lost { .. })));
+    assert_eq!(record(&journal, at(2), Asked::tls("A", "b.fr")), Err(Unrecorded::Unwritable));
+    writer.commit(at(3)).unwrap();
+    record(&journal, at(3), Asked::tls("A", "c.fr")).unwrap();
+    writer.commit(at(4)).unwrap();
+    assert!(hosts(&all(&disk)).contains(&"c.fr".to_owned()));
+}
+
 #[test]
 fn a_full_disk_at_the_start_is_no_end() {
     let disk = Disk::default();

@@ -51,6 +51,11 @@ impl<A: Active> Segment<A> {
         self.durable_bytes >= SEGMENT_BYTES_MAX || utc_day(now) != self.day
     }
 
+    /// Checks that what was made durable is still there for readers.
+    pub(crate) fn check_in_place(&self) -> io::Result<()> {
+        self.file.check_in_place(self.durable_bytes)
+    }
+
     /// Reserves space for all that the queue may accept until the next time. Fails on a full disk, too, though
     /// the space be reserved.
     pub(crate) fn reserve(&mut self) -> io::Result<()> {

@@ -72,6 +72,11 @@ impl Disk {
         self.lock().files.insert(segment, File { durable: bytes.len(), bytes, ..File::default() });
     }
 
+    /// Takes a segment away, as somebody does who removes its file.
+    pub fn take_away(&self, segment: SegmentId) {
+        self.lock().files.remove(&segment);
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -148,6 +153,12 @@ impl Active for ActiveFile {
         take_space(faults, (offset + bytes).saturating_sub(held))?;
         file.reserved = file.reserved.max(offset + bytes);
         Ok(())
+    }
+
+    fn check_in_place(&self, bytes: u64) -> io::Result<()> {
+        let state = self.disk.lock();
+        let is_whole = state.files.get(&self.segment).is_some_and(|file| file.bytes.len() as u64 >= bytes);
+        if is_whole { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
     }
 
     fn free_bytes(&self) -> io::Result<u64> {

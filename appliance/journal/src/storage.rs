@@ -94,6 +94,13 @@ pub trait Active {
     /// [`io::ErrorKind::StorageFull`], or the disk fails.
     fn reserve(&mut self, offset: u64, bytes: u64) -> io::Result<()>;
 
+    /// Checks that the segment is still where readers look for it, and at least `bytes` long: a file that was
+    /// removed, moved or cut short takes writes that nobody will ever read.
+    ///
+    /// # Errors
+    /// It is not: the segment has to be given up.
+    fn check_in_place(&self, bytes: u64) -> io::Result<()>;
+
     /// Disk space that is neither used nor reserved by anybody.
     ///
     /// # Errors

@@ -62,6 +62,15 @@ pub enum CommitError {
         #[source]
         source: io::Error,
     },
+    /// The file of the active segment is not where it was: records in it are gone.
+    #[error("{segment} was removed, moved or cut short by somebody")]
+    Lost {
+        /// The segment, which is given up.
+        segment: SegmentId,
+        /// What was found.
+        #[source]
+        source: io::Error,
+    },
     /// Records cannot be written.
     #[error("{segment} cannot be written")]
     Append {
@@ -136,6 +145,7 @@ impl<S: Storage> Writer<S> {
         }
         self.write_batch(now)?;
         self.write_waiting(now)?;
+        self.give_up_lost_segment()?;
         self.rotate(now);
         let segment = self.active(now)?;
         let id = segment.id;
@@ -234,6 +244,17 @@ impl<S: Storage> Writer<S> {
                 self.next_segment = id;
             }
         })
+    }
+
+    /// Somebody removed, moved or cut the file of the active segment: the next commit starts another.
+    fn give_up_lost_segment(&mut self) -> Result<(), CommitError> {
+        match self.segment.as_ref().map_or(Ok(()), Segment::check_in_place) {
+            Ok(()) => Ok(()),
+            Err(source) => {
+                let segment = self.segment.take().map_or(self.next_segment, |lost| lost.id);
+                Err(CommitError::Lost { segment, source })
+            }
+        }
     }
 
     /// Follows a segment that is over by a new one. Where that fails, the old one goes on as long as it can.

@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,6 +44,18 @@ impl Directory {
     #[must_use]
     pub fn path(&self, segment: SegmentId) -> PathBuf {
         self.folder.join(format!("segment-{:020}.pjs", segment.number()))
+    }
+
+    /// Makes the folder, also when somebody took it away under a running box.
+    fn make_folder(&self) -> io::Result<()> {
+        if self.folder.is_dir() {
+            return Ok(());
+        }
+        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(&self.folder)?;
+        match self.folder.parent() {
+            Some(parent) => File::open(parent)?.sync_all(),
+            None => Ok(()),
+        }
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -86,10 +98,7 @@ impl Storage for Directory {
         if self.lock.is_some() {
             return Ok(());
         }
-        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(&self.folder)?;
-        if let Some(parent) = self.folder.parent() {
-            File::open(parent)?.sync_all()?;
-        }
+        self.make_folder()?;
         let path = self.folder.join("lock");
         let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(FILE_MODE).open(path)?;
         lock.try_lock().map_err(|error| match error {
@@ -105,9 +114,10 @@ impl Storage for Directory {
 
     fn create(&mut self, segment: SegmentId) -> io::Result<SegmentFile> {
         let path = self.path(segment);
-        let file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path)?;
+        self.make_folder()?;
+        let file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&path)?;
         self.sync()?;
-        Ok(SegmentFile(file))
+        Ok(SegmentFile { file, path })
     }
 
     fn end(&mut self, segment: SegmentId) -> io::Result<()> {
@@ -124,14 +134,17 @@ impl Storage for Directory {
 
 /// The segment file that is being written.
 #[derive(Debug)]
-pub struct SegmentFile(File);
+pub struct SegmentFile {
+    file: File,
+    path: PathBuf,
+}
 
 impl Active for SegmentFile {
     fn reserve(&mut self, offset: u64, bytes: u64) -> io::Result<()> {
         let start = libc::off_t::try_from(offset).map_err(io::Error::other)?;
         let length = libc::off_t::try_from(bytes).map_err(io::Error::other)?;
         loop {
-            return match fallocate(&self.0, FallocateFlags::FALLOC_FL_KEEP_SIZE, start, length) {
+            return match fallocate(&self.file, FallocateFlags::FALLOC_FL_KEEP_SIZE, start, length) {
                 Ok(()) => Ok(()),
                 Err(Errno::EINTR) => continue,
                 // Where a file system cannot reserve space, having it at the moment is the next best.
@@ -144,17 +157,25 @@ impl Active for SegmentFile {
         }
     }
 
+    fn check_in_place(&self, bytes: u64) -> io::Result<()> {
+        let (found, held) = (fs::metadata(&self.path)?, self.file.metadata()?);
+        if (found.dev(), found.ino()) != (held.dev(), held.ino()) {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "another file has its name"));
+        }
+        if found.len() < bytes { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+    }
+
     fn free_bytes(&self) -> io::Result<u64> {
-        let state = nix::sys::statvfs::fstatvfs(&self.0)?;
+        let state = nix::sys::statvfs::fstatvfs(&self.file)?;
         Ok(state.blocks_available().saturating_mul(state.fragment_size()))
     }
 
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_all_at(bytes, offset)
+        self.file.write_all_at(bytes, offset)
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()
     }
 }
 
