@@ -81,6 +81,12 @@ pub fn build_index(
     out: &Path,
     report: &mut dyn FnMut(Event<'_>),
 ) -> Result<Summary, BuildListError> {
+    // Whoever is root could replace a device by a list.
+    if fs::metadata(out).is_ok_and(|found| !found.is_file()) {
+        let source =
+            io::Error::new(io::ErrorKind::InvalidInput, "there is something that is no regular file");
+        return Err(BuildListError::Write { path: out.to_owned(), source });
+    }
     let mut compiler = Compiler::new(report);
     let archive = find_archive(source).map_err(|error| source_error(source, error))?;
     match archive {
@@ -304,6 +310,9 @@ mod tests {
         fs::create_dir(&empty).unwrap();
         let out = folder.path().join("index");
         fs::write(&out, "old").unwrap();
+        write_list(&folder.path().join("list"));
+        assert!(build(&folder.path().join("list"), Path::new("/dev/null")).is_err());
+        fs::remove_dir_all(folder.path().join("list")).unwrap();
         for source in [empty, folder.path().join("missing"), out.clone()] {
             assert!(build(&source, &out).is_err(), "{}", source.display());
             assert_eq!(fs::read_to_string(&out).unwrap(), "old");
