@@ -33,7 +33,7 @@ pub enum Forbidden {
 
 impl Destinations {
     /// The box's own addresses, the school's networks, and the private networks that may be reached all the
-    /// same: those of the commune, for instance. The last never make an own address reachable.
+    /// same: those of the commune, for instance. The last make neither an own address nor the school reachable.
     #[must_use]
     pub fn new(own: &[IpAddr], school: &[IpNet], reachable: &[IpNet]) -> Self {
         Self {
@@ -59,11 +59,11 @@ impl Destinations {
             return Err(Forbidden::Own);
         }
         let is_in = |networks: &[IpNet]| networks.iter().any(|network| network.contains(&address));
-        if is_in(&self.reachable) {
-            return Ok(());
-        }
         if is_in(&self.school) {
             return Err(Forbidden::School);
+        }
+        if is_in(&self.reachable) {
+            return Ok(());
         }
         let (special, private) = match address {
             IpAddr::V4(v4) => (is_special_v4(v4), is_private_v4(v4)),
@@ -176,7 +176,7 @@ mod tests {
         check(&school, "fd77::1", Err(Forbidden::Own));
         check(&school, "10.77.3.2", Err(Forbidden::School));
         check(&school, "fd77::23", Err(Forbidden::School));
-        check(&school, "10.77.0.5", Ok(()));
+        check(&school, "10.77.0.5", Err(Forbidden::School));
         check(&school, "10.20.1.1", Ok(()));
         check(&school, "fd20::1", Ok(()));
         for address in

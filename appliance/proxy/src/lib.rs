@@ -26,7 +26,7 @@ mod tls;
 
 pub use destinations::{Destinations, Forbidden};
 pub use gate::{Doors, Gate};
-pub use pages::{Page, Pages};
+pub use pages::{Page, Pages, Unreachable};
 pub use settings::{Portal, Ports, Settings, Timeouts};
 
 #[cfg(test)]

@@ -21,6 +21,19 @@ pub trait Pages: Send + Sync {
     fn refusal(&self, refusal: &Recorded<Refusal>, accept_language: Option<&str>) -> Page;
     /// The web is closed, because accesses cannot be recorded.
     fn closed(&self, accept_language: Option<&str>) -> Page;
-    /// The site does not answer.
-    fn unreachable(&self, host: &Host, accept_language: Option<&str>) -> Page;
+    /// The site cannot be reached.
+    fn unreachable(&self, host: &Host, cause: Unreachable, accept_language: Option<&str>) -> Page;
+}
+
+/// Why a permitted site cannot be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreachable {
+    /// The name does not exist, or has no address.
+    NoAddress,
+    /// No resolver answered: most often the school's line is down.
+    NoResolver,
+    /// No address of it answered, or the server broke off.
+    NoAnswer,
+    /// The name leads where the gate never dials.
+    Forbidden,
 }

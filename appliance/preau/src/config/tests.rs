@@ -85,6 +85,10 @@ fn tables_that_belong_together() {
                 [wan]\ninterface = 'lan0'\n";
     check(same, "4:1: the school's network and the Internet line have the same interface");
     check("[gate]\ntls_port = 3128\n", "the port 3128 is given to two services");
+    check(
+        "[gate]\nprivate_networks = ['10.1.0.0/16', '127.0.0.0/8']\n",
+        "`127.0.0.0/8`: not a private network",
+    );
     check("[gate]\ntls_port = 0\n", "a port is a number");
     check("[[dns.upstream]]\naddress = '9.9.9.9'\nca_file = '/x'\n", "only with `tls_name`");
     check("[[profile]]\nname = 'a'\n[[profile]]\nname = 'a'\n", "described twice");

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use firewall::{FirewallPolicy, Intent, Interface, Ports};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -237,8 +238,30 @@ impl<'de> Deserialize<'de> for Gate {
         let tls_port = table.port("tls_port").unwrap_or(default.tls_port);
         let http_port = table.port("http_port").unwrap_or(default.http_port);
         let proxy_port = table.port("proxy_port").unwrap_or(default.proxy_port);
-        let private_networks = table.parse_list::<IpNet>("private_networks");
+        let private_networks = table.parse_list::<PrivateNetwork>("private_networks");
+        let private_networks = private_networks.into_iter().map(|PrivateNetwork(network)| network).collect();
         table.close(Some(Self { tls_port, http_port, proxy_port, private_networks }))
+    }
+}
+
+/// A network inside one of the private ones: loopback, link-local and the like are never reached.
+struct PrivateNetwork(IpNet);
+
+/// RFC 1918, RFC 6598 and RFC 4193.
+const PRIVATE_NETWORKS: [&str; 5] =
+    ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"];
+
+impl FromStr for PrivateNetwork {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let network: IpNet = text.parse().map_err(|error: ipnet::AddrParseError| error.to_string())?;
+        let mut private = PRIVATE_NETWORKS.iter().filter_map(|network| network.parse::<IpNet>().ok());
+        if private.any(|whole| whole.contains(&network)) {
+            Ok(Self(network))
+        } else {
+            Err(format!("not a private network: inside one of {}", PRIVATE_NETWORKS.join(", ")))
+        }
     }
 }
 

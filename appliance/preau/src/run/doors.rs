@@ -98,9 +98,11 @@ impl Doors {
     pub(crate) async fn wait(&mut self, keeper: &Keeper) -> anyhow::Result<()> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut hangup = signal(SignalKind::hangup())?;
         tokio::select! {
             _ = terminate.recv() => Ok(()),
             _ = interrupt.recv() => Ok(()),
+            _ = hangup.recv() => Ok(()),
             () = wait_for_end(|| keeper.is_running() && self.portal.is_running()) => {
                 bail!("the keeper or the portal broke down")
             }

@@ -125,8 +125,8 @@ impl Intent {
     /// The compiled list, when its file has changed since the last reading. A file that is absent or damaged
     /// is told once, and leaves the list as it was.
     pub(crate) fn read_list(&mut self) -> ListNews {
-        let stamp = match fs::metadata(&self.list_file) {
-            Ok(metadata) => Stamp::of(&metadata),
+        let (stamp, is_file) = match fs::metadata(&self.list_file) {
+            Ok(metadata) => (Stamp::of(&metadata), metadata.is_file()),
             Err(error) => {
                 if self.list_stamp.take().is_some() || error.kind() != io::ErrorKind::NotFound {
                     let file = self.list_file.display();
@@ -139,6 +139,10 @@ impl Intent {
             return ListNews::None;
         }
         self.list_stamp = Some(stamp);
+        if !is_file {
+            tracing::error!("{} is no regular file: the last good list serves", self.list_file.display());
+            return ListNews::Refused;
+        }
         match adopt_index(&self.list_file, &self.kept_list_file) {
             Ok(index) => {
                 let built = Timestamp::from_unix_ms(stamp.modified_ns.0.saturating_mul(1000));

@@ -4,7 +4,7 @@ use access::Recorded;
 use model::Host;
 use policy::{Decided, Refusal};
 use portal::{Language, pages};
-use proxy::{Page, Pages};
+use proxy::{Page, Pages, Unreachable};
 
 /// Renders for one place.
 pub(crate) struct PortalPages {
@@ -28,8 +28,14 @@ impl Pages for PortalPages {
         page(view.render(Language::negotiate(accept_language)))
     }
 
-    fn unreachable(&self, host: &Host, accept_language: Option<&str>) -> Page {
-        let view = pages::Unreachable { place: &self.place, host, cause: pages::Cause::NoAnswer };
+    fn unreachable(&self, host: &Host, cause: Unreachable, accept_language: Option<&str>) -> Page {
+        let cause = match cause {
+            Unreachable::NoAddress => pages::Cause::NoAddress,
+            Unreachable::NoResolver => pages::Cause::NoResolver,
+            Unreachable::NoAnswer => pages::Cause::NoAnswer,
+            Unreachable::Forbidden => pages::Cause::Inward,
+        };
+        let view = pages::Unreachable { place: &self.place, host, cause };
         page(view.render(Language::negotiate(accept_language)))
     }
 }

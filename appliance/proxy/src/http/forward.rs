@@ -17,6 +17,7 @@ use super::session::{Session, Way, accept_language};
 use super::tunnel::Tunnel;
 use super::upstream::{Route, SendError};
 use crate::dial::DialError;
+use crate::pages::Unreachable;
 use crate::passage::Passage;
 use crate::relay::Traffic;
 use crate::still::stand_still;
@@ -98,7 +99,7 @@ impl Session {
             Route::Web { host, .. } => host.clone(),
             Route::Portal(address) => Host::from(address.ip()),
         };
-        page_reply(status_of(error), self.gate.pages().unreachable(&host, accept_language))
+        page_reply(status_of(error), self.gate.pages().unreachable(&host, cause_of(error), accept_language))
     }
 }
 
@@ -113,5 +114,16 @@ fn status_of(error: &SendError) -> StatusCode {
         | SendError::Unreached(
             DialError::Unresolved(ResolveError::NoAddress) | DialError::Forbidden(_) | DialError::Refused(_),
         ) => StatusCode::BAD_GATEWAY,
+    }
+}
+
+fn cause_of(error: &SendError) -> Unreachable {
+    match error {
+        SendError::Unreached(DialError::Unresolved(ResolveError::NoAddress)) => Unreachable::NoAddress,
+        SendError::Unreached(DialError::Unresolved(ResolveError::Unreachable)) => Unreachable::NoResolver,
+        SendError::Unreached(DialError::Forbidden(_)) => Unreachable::Forbidden,
+        SendError::Unreached(DialError::TimedOut | DialError::Refused(_))
+        | SendError::Broken(_)
+        | SendError::TimedOut => Unreachable::NoAnswer,
     }
 }

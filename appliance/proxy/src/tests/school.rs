@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::{Destinations, Doors, Gate, Page, Pages, Settings};
+use crate::{Destinations, Doors, Gate, Page, Pages, Settings, Unreachable};
 
 /// Longer than anything takes that a test waits for, also on a busy machine.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -230,7 +230,7 @@ impl Pages for Plain {
         Self::page("closed\n".to_owned())
     }
 
-    fn unreachable(&self, host: &Host, _: Option<&str>) -> Page {
+    fn unreachable(&self, host: &Host, _: Unreachable, _: Option<&str>) -> Page {
         Self::page(format!("unreachable {host}\n"))
     }
 }
