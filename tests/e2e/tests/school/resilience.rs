@@ -92,3 +92,15 @@ fn a_full_disk_closes_the_web_until_there_is_room_again() -> Result<()> {
     lab.appliance.shell(&format!("rm {data}/filler"))?.success()?;
     wait_until("the open web", || Ok(status_of(&lab.pc1, "http://mediatheque.example/")? == "200"))
 }
+
+/// Writes to a file that was removed succeed for ever; the box must notice, and log again.
+#[test]
+fn a_journal_that_is_removed_under_the_box_is_begun_anew() -> Result<()> {
+    let lab = Lab::new()?;
+    let appliance = lab.start_appliance()?;
+    lab.appliance.shell(&format!("rm -r {}/journal", appliance.data().display()))?.success()?;
+    wait_until("a record in the new journal", || {
+        status_of(&lab.pc1, "http://mediatheque.example/")?;
+        Ok(appliance.run(&["journal", "search", "--json"])?.stdout.contains("mediatheque.example"))
+    })
+}
