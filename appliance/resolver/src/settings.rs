@@ -6,7 +6,7 @@ use model::{DomainName, Host};
 use rustls::pki_types::CertificateDer;
 
 /// Memory for kept answers unless told otherwise, in bytes. Measured with names of 30 letters: 119,000 answers of one
-/// address, or 94,000 of an alias and two addresses, more than a school asks for in a month.
+/// address, or 94,000 of an alias and two addresses.
 pub const CACHE_BYTES_MAX: u64 = 18 * 1024 * 1024;
 
 /// Everything that the resolver has to know of its place.

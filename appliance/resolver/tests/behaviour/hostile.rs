@@ -1,14 +1,16 @@
 //! Clients that do not keep the rules.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use hickory_proto::op::ResponseCode;
+use hickory_proto::op::{MessageType, ResponseCode};
 use hickory_proto::rr::RecordType;
+use resolver::Statistics;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UdpSocket;
 
 use super::school::{
-    HOME_V4, School, data, exchange_bytes, question, receive_tcp, send_tcp, with_edns, within,
+    HOME_V4, School, data, exchange_bytes, extended_error, question, receive_tcp, send_tcp, with_edns, within,
 };
 use super::upstream::{Mood, Upstream};
 
@@ -90,6 +92,43 @@ async fn a_client_that_floods_takes_its_own_share_only() {
     let mut reply = [0; 512];
     let length = within(pupil.recv(&mut reply)).await.unwrap();
     assert_eq!(data(&hickory_proto::op::Message::from_vec(&reply[..length]).unwrap()), ["192.0.2.10"]);
+    school.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_too_many_questions_under_way_the_box_says_so() {
+    let upstream = Upstream::start();
+    upstream.set_mood(Mood::Silent);
+    let school = School::open(&[upstream.address]).await;
+    for client in 1..=6_u8 {
+        let flooder = UdpSocket::bind((Ipv4Addr::new(127, 0, 1, client), 0)).await.unwrap();
+        for n in 0..100 {
+            let name = format!("n{n}.client{client}.example.fr.");
+            let packet = question(&name, RecordType::A).to_vec().unwrap();
+            flooder.send_to(&packet, school.udp[0]).await.unwrap();
+        }
+        // The box has 512 under way at most.
+        let expected = (u64::from(client) * 100).min(512);
+        school.wait_until("all are asked", || school.resolver.statistics().forwarded >= expected).await;
+    }
+    let reply = school.ask(&with_edns(question("site.example.fr.", RecordType::A), 1232)).await;
+    assert_eq!(reply.metadata.response_code, ResponseCode::ServFail);
+    let (code, text) = extended_error(&reply).unwrap();
+    assert!(code == 14 && text.contains("trop de questions"), "{code} {text}");
+    school.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_replies_count_as_answers() {
+    let school = School::open(&[]).await;
+    let mut answer = question("preau.lan.", RecordType::A);
+    answer.metadata.message_type = MessageType::Response;
+    let mut stream = school.connect().await;
+    send_tcp(&mut stream, &question("preau.lan.", RecordType::A)).await;
+    assert_eq!(data(&receive_tcp(&mut stream).await), [HOME_V4]);
+    send_tcp(&mut stream, &answer).await;
+    assert!(within(stream.read_u8()).await.is_err(), "an answer gets no answer");
+    school.wait_for(Statistics { answered: 1, local: 1, malformed: 1, ..Statistics::default() }).await;
     school.close().await;
 }
 
