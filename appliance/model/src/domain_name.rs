@@ -63,9 +63,7 @@ impl DomainName {
     /// `example.com`.
     #[must_use]
     pub fn is_under(&self, zone: &Self) -> bool {
-        self.0
-            .strip_suffix(zone.as_str())
-            .is_some_and(|child| child.is_empty() || child.ends_with('.'))
+        self.0.strip_suffix(zone.as_str()).is_some_and(|child| child.is_empty() || child.ends_with('.'))
     }
 }
 
@@ -133,7 +131,8 @@ mod tests {
 
     #[test]
     fn one_form_for_every_spelling() {
-        let check = |text: &str, expected: &str| assert_eq!(DomainName::parse(text).unwrap().as_str(), expected);
+        let check =
+            |text: &str, expected: &str| assert_eq!(DomainName::parse(text).unwrap().as_str(), expected);
         check("Example.COM", "example.com");
         check("example.com.", "example.com");
         check("école.fr", "xn--cole-9oa.fr");
@@ -163,7 +162,8 @@ mod tests {
         let name = DomainName::parse("a.b.fr").unwrap();
         assert_eq!(name.suffixes().collect::<Vec<_>>(), ["a.b.fr", "b.fr", "fr"]);
         let zone = DomainName::parse("example.com").unwrap();
-        for (text, expected) in [("example.com", true), ("www.example.com", true), ("notexample.com", false)] {
+        for (text, expected) in [("example.com", true), ("www.example.com", true), ("notexample.com", false)]
+        {
             assert_eq!(DomainName::parse(text).unwrap().is_under(&zone), expected, "{text}");
         }
     }
