@@ -20,8 +20,8 @@ use crate::statistics::Statistics;
 
 /// Most connections at once: two for each device of a school.
 const CONNECTIONS_MAX: usize = 512;
-/// Most connections of one client: resolvers use one or two, and a teacher's PC may run several.
-const CONNECTIONS_OF_CLIENT_MAX: usize = 16;
+/// Most connections of one client: resolvers use one or two; all programs on the box itself count as one client.
+const CONNECTIONS_OF_CLIENT_MAX: usize = 64;
 /// How long a client may take to its next whole question (RFC 7766 section 6.2.3: a few seconds).
 const IDLE_MS_MAX: u64 = 10_000;
 /// How long a client may take to accept a reply.
