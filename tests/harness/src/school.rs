@@ -109,7 +109,11 @@ fn internet_script(sites: &[Site]) -> String {
     let resolvers = [RESOLVER_IPV4, RESOLVER_IPV6, FOREIGN_RESOLVER_IPV4, FOREIGN_RESOLVER_IPV6];
     let servers = sites.iter().flat_map(|site| [site.ipv4.to_string(), site.ipv6.to_string()]);
     let servers = resolvers.iter().map(|address| (*address).to_owned()).chain(servers);
-    let servers: String = servers.map(|address| format!("ip address add {address} dev lo\n")).collect();
+    // An IPv6 address is not to be used until a check for duplicates is over, which takes a moment on a busy
+    // machine.
+    let checked = |address: &str| if address.contains(':') { "nodad" } else { "" };
+    let servers: String =
+        servers.map(|address| format!("ip address add {address} dev lo {}\n", checked(&address))).collect();
     format!(
         "ip link set net0 up
         ip address add 192.0.2.1/24 dev net0
