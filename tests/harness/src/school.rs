@@ -83,7 +83,7 @@ fn client_script(Client { mac, number }: Client) -> String {
     format!(
         "ip link set eth0 address {mac} up
         ip address add 10.77.0.{number}/24 dev eth0
-        ip address add fd77::{number}/64 dev eth0
+        ip address add fd77::{number}/64 dev eth0 nodad
         ip route add default via {APPLIANCE_IPV4}
         ip route add default via {APPLIANCE_IPV6}
         "
@@ -95,9 +95,9 @@ fn appliance_script() -> String {
         "ip link set lan0 up
         ip link set wan0 up
         ip address add {APPLIANCE_IPV4}/24 dev lan0
-        ip address add {APPLIANCE_IPV6}/64 dev lan0
+        ip address add {APPLIANCE_IPV6}/64 dev lan0 nodad
         ip address add {WAN_IPV4}/24 dev wan0
-        ip address add {WAN_IPV6}/64 dev wan0
+        ip address add {WAN_IPV6}/64 dev wan0 nodad
         ip route add default via 192.0.2.1
         ip route add default via 2001:db8:ff::1
         "
@@ -117,7 +117,7 @@ fn internet_script(sites: &[Site]) -> String {
     format!(
         "ip link set net0 up
         ip address add 192.0.2.1/24 dev net0
-        ip address add 2001:db8:ff::1/64 dev net0
+        ip address add 2001:db8:ff::1/64 dev net0 nodad
         ip route add 10.77.0.0/24 via {WAN_IPV4}
         ip route add fd77::/64 via {WAN_IPV6}
         {servers}"
