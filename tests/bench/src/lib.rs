@@ -1,4 +1,10 @@
 //! Benchmarks beside the peers.
 
+pub mod dns;
+pub mod figures;
+pub mod gate;
+pub mod listed;
 pub mod lists;
+pub mod process;
 pub mod random;
+pub mod sandbox;

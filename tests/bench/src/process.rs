@@ -1,0 +1,146 @@
+//! Programs that are measured: started, watched, and stopped whatever happens.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// A running program. It is killed when this value goes.
+#[derive(Debug)]
+pub struct Program {
+    name: String,
+    child: Child,
+    log: PathBuf,
+}
+
+/// Memory of a process, in bytes (proc_pid_status(5)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// All of it that is resident.
+    pub resident: u64,
+    /// What is its own.
+    pub anonymous: u64,
+    /// Pages of files, which the kernel takes back when it needs room.
+    pub file: u64,
+}
+
+impl Program {
+    /// Starts a program; what it says goes to `NAME.log` in `folder`.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start(name: &str, mut command: Command, folder: &Path) -> Result<Self> {
+        let log = folder.join(format!("{name}.log"));
+        let output = File::create(&log)?;
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
+        Ok(Self { name: name.to_owned(), child, log })
+    }
+
+    /// Waits until `is_ready`; a large list takes a program half a minute.
+    ///
+    /// # Errors
+    /// It ends instead, or takes too long.
+    pub fn wait_until(&mut self, seconds_max: u32, mut is_ready: impl FnMut() -> bool) -> Result<()> {
+        const LOOKS_A_SECOND: u32 = 20;
+        for _ in 0..seconds_max * LOOKS_A_SECOND {
+            if is_ready() {
+                return Ok(());
+            }
+            if self.child.try_wait()?.is_some() {
+                break;
+            }
+            thread::sleep(Duration::from_secs(1) / LOOKS_A_SECOND);
+        }
+        bail!("{} does not answer:\n{}", self.name, fs::read_to_string(&self.log).unwrap_or_default())
+    }
+
+    /// Time of processors that it has used so far, all threads, in seconds (proc_pid_stat(5)).
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn processor_s(&self) -> Result<f64> {
+        /// The kernel counts in hundredths towards programs, on every machine (USER_HZ).
+        const TICKS_A_SECOND: f64 = 100.0;
+        let stat = self.read("stat")?;
+        // The second field is a name in brackets that may hold anything; user and system time are 14 and 15.
+        let (_, fields) = stat.rsplit_once(')').context("stat")?;
+        let ticks = fields.split_whitespace().skip(11).take(2);
+        let ticks = ticks.map(str::parse::<u32>).sum::<Result<u32, _>>()?;
+        Ok(f64::from(ticks) / TICKS_A_SECOND)
+    }
+
+    /// Its memory now.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn memory(&self) -> Result<Memory> {
+        let status = self.read("status")?;
+        let field = |name: &str| -> Result<u64> {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).context("status")?;
+            Ok(line.trim_matches([':', ' ', '\t', 'k', 'B']).parse::<u64>()? * 1_024)
+        };
+        Ok(Memory { resident: field("VmRSS")?, anonymous: field("RssAnon")?, file: field("RssFile")? })
+    }
+
+    fn read(&self, file: &str) -> Result<String> {
+        let path = format!("/proc/{}/{file}", self.child.id());
+        fs::read_to_string(path).with_context(|| format!("{} has ended", self.name))
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended already, which is as well.
+        let _killed = self.child.kill();
+        let _ended = self.child.wait();
+    }
+}
+
+/// A program of this machine, administration programs among them.
+#[must_use]
+pub fn command(program: &str) -> Command {
+    #[expect(clippy::disallowed_methods, reason = "peers are programs")]
+    let mut command = Command::new(program);
+    command.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    command
+}
+
+/// Runs a program to its end.
+///
+/// # Errors
+/// It cannot be started, or fails.
+pub fn run(mut command: Command) -> Result<()> {
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("{command:?}"))?;
+    ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_measured_and_stopped() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut sleep = command("sleep");
+        sleep.arg("60");
+        let program = Program::start("sleep", sleep, folder.path()).unwrap();
+        let memory = program.memory().unwrap();
+        assert!(memory.resident >= memory.anonymous + memory.file && memory.resident > 0);
+        assert!(program.processor_s().unwrap() < 60.0);
+        let process = PathBuf::from(format!("/proc/{}", program.child.id()));
+        drop(program);
+        assert!(!process.exists());
+    }
+
+    #[test]
+    fn a_program_that_ends_is_no_program_that_is_ready() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ended = Program::start("true", command("true"), folder.path()).unwrap();
+        assert!(ended.wait_until(10, || false).is_err());
+    }
+}
