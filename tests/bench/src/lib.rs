@@ -5,6 +5,7 @@ pub mod figures;
 pub mod gate;
 pub mod listed;
 pub mod lists;
+pub mod machine;
 pub mod process;
 pub mod random;
 pub mod sandbox;

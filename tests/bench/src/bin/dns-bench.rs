@@ -18,11 +18,12 @@ use bench::dns::load::{Plan, School, Tally};
 use bench::dns::peers::{AUTHORITY_PORT, Peer};
 use bench::figures::{Rounds, print_table, short};
 use bench::listed::Listed;
+use bench::machine;
 use bench::process::{Memory, Program};
 use bench::sandbox;
 
 /// Rounds unless told otherwise.
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 5;
 /// How long a server is asked in a round.
 const ROUND: Duration = Duration::from_secs(4);
 /// What the box's journal needs after the last question: it commits every second.
@@ -49,7 +50,9 @@ fn main() -> Result<ExitCode> {
             [folder, rounds] => (folder, rounds.parse().context("the number of rounds")?),
             _ => anyhow::bail!("usage: dns-bench FOLDER [ROUNDS]"),
         };
-        measure(Path::new(folder), rounds)
+        machine::print()?;
+        measure(Path::new(folder), rounds)?;
+        Ok(machine::print()?)
     })
 }
 

@@ -17,12 +17,13 @@ use bench::gate::street::{BOX, Street};
 use bench::gate::visitor::{Reading, Traffic, Way, open_many, read_much};
 use bench::gate::{ENDLESS, SHORT};
 use bench::listed::Listed;
+use bench::machine;
 use bench::process::Program;
 use bench::sandbox;
 use tempfile::TempDir;
 
 /// Rounds unless told otherwise.
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 5;
 /// How long each contender works in a round.
 const ROUND: Duration = Duration::from_secs(3);
 /// For the journal, which commits every second, and for squid's log.
@@ -41,7 +42,9 @@ fn main() -> Result<ExitCode> {
             [folder, rounds] => (folder, rounds.parse().context("the number of rounds")?),
             _ => anyhow::bail!("usage: gate-bench FOLDER [ROUNDS]"),
         };
-        measure(Path::new(folder), rounds)
+        machine::print()?;
+        measure(Path::new(folder), rounds)?;
+        Ok(machine::print()?)
     })
 }
 
