@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use journal::{Journal, Recorded, Unrecorded};
-use model::{AccessKind, Closing, Subject};
+use model::{AccessKind, Closing, Device, SenderMark, Subject};
 use policy::{Decision, Permit, Question, Refusal, Snapshot, Target, decide};
 
-use crate::{Clock, Directory, Neighbours};
+use crate::forgeries::Ledger;
+use crate::{Clock, Directory, Forgeries, Neighbours};
 
 /// Attributes, judges and records accesses. Shared by all doors; swapping lists or devices never blocks them.
 pub struct Desk {
@@ -17,6 +18,7 @@ pub struct Desk {
     journal: Journal,
     directory: ArcSwap<Directory>,
     policy: ArcSwap<Snapshot>,
+    forgeries: Ledger,
 }
 
 /// What a client asks for, as a door sees it.
@@ -61,6 +63,7 @@ impl Desk {
             journal,
             directory: ArcSwap::from_pointee(directory),
             policy: ArcSwap::from_pointee(policy),
+            forgeries: Ledger::default(),
         }
     }
 
@@ -69,8 +72,23 @@ impl Desk {
     /// # Errors
     /// [`Closed`] when it cannot be recorded: the door says so, and lets nothing through.
     pub fn admit(&self, request: Request) -> Result<Admission, Closed> {
-        let Request { client, kind, target, destination } = request;
-        let question = Question { subject: self.identify(client), kind, target, destination };
+        let subject = self.identify(request.client);
+        self.judge(subject, request)
+    }
+
+    /// The same for an access that came as a datagram, whose source address proves nothing: attributed as by
+    /// [`Desk::identify_sender`].
+    ///
+    /// # Errors
+    /// As [`Desk::admit`].
+    pub fn admit_datagram(&self, request: Request, sender: Option<SenderMark>) -> Result<Admission, Closed> {
+        let subject = self.identify_sender(request.client, sender);
+        self.judge(subject, request)
+    }
+
+    fn judge(&self, subject: Subject, request: Request) -> Result<Admission, Closed> {
+        let Request { client: _, kind, target, destination } = request;
+        let question = Question { subject, kind, target, destination };
         let now = self.clock.now();
         match decide(&self.policy.load(), question) {
             Decision::Permit(permit) => {
@@ -94,6 +112,32 @@ impl Desk {
         self.directory.load().identify(self.neighbours.find_mac(client), client)
     }
 
+    /// Who sent a datagram from this address. When the firewall's mark says that it came from another machine than
+    /// the one that has the address, nobody known did: no device gets a record that it did not cause. It is still
+    /// somebody, because a machine with two network cards may answer on one and ask by the other.
+    #[must_use]
+    pub fn identify_sender(&self, client: IpAddr, sender: Option<SenderMark>) -> Subject {
+        let client = client.to_canonical();
+        let mac = self.neighbours.find_mac(client);
+        let is_forged = mac.zip(sender).is_some_and(|(mac, sender)| SenderMark::of(mac) != sender);
+        if let Some(sender) = sender.filter(|_| is_forged) {
+            self.forgeries.note(client, sender);
+        }
+        self.directory.load().identify(mac.filter(|_| !is_forged), client)
+    }
+
+    /// The datagrams that came from other machines than their addresses say.
+    #[must_use]
+    pub fn forgeries(&self) -> Forgeries {
+        self.forgeries.read()
+    }
+
+    /// The registered device that marks its datagrams so.
+    #[must_use]
+    pub fn find_sender(&self, mark: SenderMark) -> Option<Arc<Device>> {
+        self.directory.load().find_sender(mark).cloned()
+    }
+
     /// Whether accesses can be recorded at the moment.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -114,5 +158,71 @@ impl Desk {
     /// Puts another list of devices in force.
     pub fn swap_directory(&self, directory: Directory) {
         self.directory.store(Arc::new(directory));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use journal::simulation::Disk;
+    use model::{ClockQuality, Mac, Timestamp};
+
+    use super::*;
+    use crate::Instant;
+
+    /// A neighbour table: the machine 02:00:00:00:00:11 has two addresses.
+    struct Class;
+
+    impl Neighbours for Class {
+        fn find_mac(&self, address: IpAddr) -> Option<Mac> {
+            ["10.77.0.11", "fd77::11"].contains(&address.to_string().as_str()).then(|| mac(0x11))
+        }
+    }
+
+    struct Stopped;
+
+    impl Clock for Stopped {
+        fn now(&self) -> Instant {
+            Instant { at: Timestamp::from_unix_ms(0), quality: ClockQuality::Synchronised }
+        }
+    }
+
+    fn mac(last: u8) -> Mac {
+        Mac::new([2, 0, 0, 0, 0, last])
+    }
+
+    fn device(last: u8, name: &str) -> Device {
+        let profile = "elementaire".parse().unwrap();
+        Device { mac: mac(last), name: name.parse().unwrap(), room: None, profile }
+    }
+
+    fn desk() -> Desk {
+        let (journal, _) = journal::open(Disk::default());
+        let directory = [device(0x11, "CM2-01"), device(0x12, "CM2-02")].into_iter().collect();
+        let policy = Snapshot::new(Arc::new(blocklist::builtin()), &[]);
+        Desk::new(Arc::new(Class), Arc::new(Stopped), journal, directory, policy)
+    }
+
+    #[test]
+    fn a_datagram_is_its_senders_or_nobodys() {
+        let desk = desk();
+        let check = |client: &str, sender: Option<u8>, expected: &str| {
+            let sender = sender.map(|last| SenderMark::of(mac(last)));
+            let subject = desk.identify_sender(client.parse().unwrap(), sender);
+            assert_eq!(subject.to_string(), expected, "{client} from {sender:?}");
+        };
+        check("10.77.0.11", Some(0x11), "CM2-01");
+        check("fd77::11", Some(0x11), "CM2-01");
+        // Without a firewall, or with an old kernel, the neighbour table is all there is.
+        check("10.77.0.11", None, "CM2-01");
+        check("10.77.0.99", Some(0x12), "inconnu-10.77.0.99");
+        assert_eq!(desk.forgeries(), Forgeries::default());
+        check("10.77.0.11", Some(0x12), "inconnu-10.77.0.11");
+        check("::ffff:10.77.0.11", Some(0x99), "inconnu-10.77.0.11");
+        check("fd77::11", Some(0x12), "inconnu-fd77::11");
+        let mark = SenderMark::of(mac(0x12));
+        let last = Some(("fd77::11".parse().unwrap(), mark));
+        assert_eq!(desk.forgeries(), Forgeries { count: 3, last });
+        assert_eq!(desk.find_sender(mark).unwrap().name.to_string(), "CM2-02");
+        assert_eq!(desk.find_sender(SenderMark::of(mac(0x99))), None);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use model::{Device, Mac, Subject, UnknownDevice};
+use model::{Device, Mac, SenderMark, Subject, UnknownDevice};
 
 /// The registered devices by hardware address: one state of the store, frozen.
 #[derive(Debug, Default)]
@@ -21,6 +21,11 @@ impl Directory {
             Some(device) => Subject::Device(Arc::clone(device)),
             None => Subject::Unknown(UnknownDevice { mac, address: address.to_canonical() }),
         }
+    }
+
+    /// The device that marks its datagrams so, if it is registered.
+    pub(crate) fn find_sender(&self, mark: SenderMark) -> Option<&Arc<Device>> {
+        self.by_mac.values().find(|device| SenderMark::of(device.mac) == mark)
     }
 }
 

@@ -7,9 +7,11 @@
 
 mod desk;
 mod directory;
+mod forgeries;
 mod ports;
 
 pub use desk::{Admission, Closed, Desk, Request};
 pub use directory::Directory;
+pub use forgeries::Forgeries;
 pub use journal::Recorded;
 pub use ports::{Addresses, Clock, Instant, Neighbours, Resolve, ResolveError};

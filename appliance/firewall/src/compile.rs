@@ -3,7 +3,7 @@
 //! A packet from the school's network meets the chains in this order:
 //!
 //! ```text
-//! spoof ── false source ──> dropped
+//! spoof ── false source ──> dropped; questions are marked with their sender
 //!   │
 //!  take   port 53 -> resolver; 80, 443 -> gate; to any address
 //!   │
@@ -70,8 +70,16 @@ fn spoof(intent: &Intent) -> Chain {
             .then(Verdict::Drop, "not an address of the school"),
         when([from_lan(), Condition::SourceNotIn(Family::Ipv6, ipv6_sources)])
             .then(Verdict::Drop, "not an address of the school"),
+        when([from_lan(), Condition::SourceOwn]).then(Verdict::Drop, "an address of the box"),
     ];
     for (family, networks) in [(Family::Ipv4, ipv4), (Family::Ipv6, ipv6)] {
+        let nobodys: Vec<_> = networks.iter().flat_map(addresses_of_nobody).collect();
+        if !nobodys.is_empty() {
+            rules.push(
+                when([from_lan(), Condition::SourceIn(family, nobodys)])
+                    .then(Verdict::Drop, "an address of no machine"),
+            );
+        }
         if !networks.is_empty() {
             rules.push(
                 when([from_wan(), Condition::SourceIn(family, networks)])
@@ -79,6 +87,11 @@ fn spoof(intent: &Intent) -> Chain {
             );
         }
     }
+    // A datagram's source address is what its sender likes. The resolver compares the mark with the neighbour table.
+    rules.push(
+        when([from_lan(), Condition::Port(Transport::Udp, vec![DNS])])
+            .then(Verdict::MarkSender, "who asks, by hardware address"),
+    );
     let base = Base { kind: "filter", hook: "prerouting", priority: "raw", policy: "accept" };
     Chain { name: "spoof", base: Some(base), rules }
 }
@@ -234,6 +247,17 @@ fn networks(intent: &Intent, family: Family) -> Vec<IpNet> {
     disjoint(&networks)
 }
 
+/// The addresses of a network that no machine has: the one that all its machines listen to, and the one that names
+/// the network, to which old systems listen as well (RFC 1122 section 3.2.1.3) and which in IPv6 is that of all its
+/// routers (RFC 4291 section 2.6.1). A network of one or two addresses has none of these (RFC 3021, RFC 6164).
+fn addresses_of_nobody(network: &IpNet) -> Vec<IpNet> {
+    if network.prefix_len() + 1 >= network.max_prefix_len() {
+        return Vec::new();
+    }
+    let broadcast = network.addr().is_ipv4().then(|| network.broadcast());
+    std::iter::once(network.network()).chain(broadcast).map(IpNet::from).collect()
+}
+
 /// The same addresses in networks that do not overlap, which is all that nft takes in a set.
 fn disjoint(networks: &[IpNet]) -> Vec<IpNet> {
     IpNet::aggregate(&networks.to_vec())
@@ -275,6 +299,21 @@ mod tests {
         let text = text(Intent { networks, ..school() });
         assert!(text.contains("ip saddr != 10.77.0.0/16 counter"), "{text}");
         assert!(text.contains("ip6 saddr != { ::/128, fc00::/7, fe00::/8 } counter"), "{text}");
+    }
+
+    #[test]
+    fn some_addresses_are_nobodys() {
+        for (network, expected) in [
+            ("10.77.0.0/24", &["10.77.0.0/32", "10.77.0.255/32"][..]),
+            ("10.77.0.4/30", &["10.77.0.4/32", "10.77.0.7/32"]),
+            ("10.77.0.4/31", &[]),
+            ("10.77.0.4/32", &[]),
+            ("fd77::/64", &["fd77::/128"]),
+            ("fd77::/127", &[]),
+        ] {
+            let found = addresses_of_nobody(&network.parse().unwrap());
+            assert_eq!(found.iter().map(IpNet::to_string).collect::<Vec<_>>(), expected, "{network}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use model::SenderMark;
 
 use crate::Interface;
 
@@ -140,6 +141,8 @@ pub(crate) enum Condition {
     SourceIn(Family, Vec<IpNet>),
     /// Its source is in none of these networks, all of one family.
     SourceNotIn(Family, Vec<IpNet>),
+    /// Its source is an address of the box itself.
+    SourceOwn,
     /// It is for this address.
     Destination(IpAddr),
     /// It is for another machine, after redirection.
@@ -174,6 +177,7 @@ impl fmt::Display for Condition {
             Self::SourceNotIn(family, networks) => {
                 write!(f, "{} saddr != {}", family.header(), one_of(networks))
             }
+            Self::SourceOwn => f.write_str("fib saddr type local"),
             Self::Destination(address) => write!(f, "{} daddr {address}", Family::of(*address).header()),
             Self::ForOthers => f.write_str("fib daddr type != { local, broadcast, multicast }"),
             Self::ToMany => f.write_str("meta pkttype { broadcast, multicast }"),
@@ -270,13 +274,15 @@ pub(crate) enum Verdict {
     Goto(&'static str),
     /// It goes to this address and port of the box.
     Redirect(IpAddr, u16),
+    /// It carries a mark that follows from its sender's hardware address, and goes on.
+    MarkSender,
 }
 
 impl Verdict {
     fn refuses(&self) -> bool {
         match self {
             Self::Drop | Self::Reset | Self::PortUnreachable | Self::Prohibited => true,
-            Self::Accept | Self::Goto(_) | Self::Redirect(..) => false,
+            Self::Accept | Self::Goto(_) | Self::Redirect(..) | Self::MarkSender => false,
         }
     }
 }
@@ -292,6 +298,7 @@ impl fmt::Display for Verdict {
             Self::Goto(chain) => write!(f, "goto {chain}"),
             Self::Redirect(IpAddr::V4(address), port) => write!(f, "dnat ip to {address}:{port}"),
             Self::Redirect(IpAddr::V6(address), port) => write!(f, "dnat ip6 to [{address}]:{port}"),
+            Self::MarkSender => write!(f, "meta mark set {}", SenderMark::EXPRESSION),
         }
     }
 }

@@ -47,7 +47,7 @@ impl Core {
         bytes: &mut Vec<u8>,
     ) -> Response {
         let mut tally = Statistics::default();
-        let incoming = Incoming { packet, client, channel, now_s: self.clock.now_s() };
+        let incoming = Incoming { packet, client, sender: None, channel, now_s: self.clock.now_s() };
         let response = self.responder.respond(incoming, bytes, &mut tally);
         self.counters.add(&tally);
         response

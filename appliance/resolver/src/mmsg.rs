@@ -1,4 +1,4 @@
-//! Many datagrams per system call: recvmmsg(2) and sendmmsg(2), with the local address of each datagram.
+//! Many datagrams per system call: recvmmsg(2) and sendmmsg(2), with the local address and the mark of each datagram.
 //!
 //! nix wraps both calls, but its `sendmmsg` sends one control message with all datagrams and hides how many went
 //! out, and its `recvmmsg` does not give the lengths back to the kernel; so one client's datagram could spoil
@@ -12,6 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr;
 
+use model::SenderMark;
 use nix::libc;
 use nix::sys::socket::{SockaddrLike, SockaddrStorage};
 
@@ -21,7 +22,8 @@ pub(crate) const BATCH: usize = 64;
 const BATCH_MIN: usize = 8;
 /// Longest query that is taken, in bytes: a name, EDNS and its padding (RFC 8467) come to 512.
 const QUERY_BYTES_MAX: usize = 1232;
-/// Room for one control message with a packet's addresses: IPv6's takes 40 bytes.
+/// Room for control messages: one with a packet's addresses, of which IPv6's takes 40 bytes, and one with its mark,
+/// which takes 24.
 const CONTROL_BYTES: usize = 64;
 
 /// Room for any address.
@@ -45,6 +47,8 @@ pub(crate) struct Received<'a> {
     pub(crate) peer: SocketAddr,
     /// `None` when the socket is bound to one address anyway.
     pub(crate) local: Option<Local>,
+    /// `None` when the firewall has not marked it, or the kernel does not tell.
+    pub(crate) sender: Option<SenderMark>,
 }
 
 /// Control messages are read through pointers to their header, so they are aligned for it.
@@ -135,12 +139,25 @@ impl InSlot {
         let peer = ptr::from_ref(&self.peer).cast();
         // SAFETY: the kernel has written an address of this length to `peer`, which is as long as any address.
         let peer = unsafe { SockaddrStorage::from_raw(peer, Some(header.msg_hdr.msg_namelen)) }?;
+        let (local, sender) = self.read_control(header);
+        Some(Received { packet, peer: socket_address(&peer)?, local, sender })
+    }
+
+    /// What the kernel says about the datagram.
+    fn read_control(&self, header: &libc::mmsghdr) -> (Option<Local>, Option<SenderMark>) {
+        let (mut local, mut sender) = (None, None);
         // SAFETY: `msg_control` points to this slot's control bytes, of which the kernel has written
         // `msg_controllen`. CMSG_FIRSTHDR checks that a whole header fits.
-        let first = unsafe { libc::CMSG_FIRSTHDR(&raw const header.msg_hdr) };
+        let mut next = unsafe { libc::CMSG_FIRSTHDR(&raw const header.msg_hdr) };
         // SAFETY: null or, see above, a control message header within aligned bytes that live as long as `self`.
-        let local = unsafe { first.as_ref() }.and_then(read_local);
-        Some(Received { packet, peer: socket_address(&peer)?, local })
+        while let Some(message) = unsafe { next.as_ref() } {
+            local = local.or_else(|| read_local(message));
+            sender = sender.or_else(|| read_mark(message));
+            // SAFETY: `message` is one of this header's, and the kernel wrote its length: the next one is behind it,
+            // or there is none.
+            next = unsafe { libc::CMSG_NXTHDR(&raw const header.msg_hdr, message) };
+        }
+        (local, sender)
     }
 }
 
@@ -168,6 +185,34 @@ fn read_local(message: &libc::cmsghdr) -> Option<Local> {
         }
         _ => None,
     }
+}
+
+fn read_mark(message: &libc::cmsghdr) -> Option<SenderMark> {
+    if (message.cmsg_level, message.cmsg_type) != (libc::SOL_SOCKET, libc::SO_MARK) {
+        return None;
+    }
+    // SAFETY: this type of message carries four bytes, which the kernel has written whole, perhaps unaligned.
+    let mark = unsafe { libc::CMSG_DATA(message).cast::<u32>().read_unaligned() };
+    SenderMark::of_packet(mark)
+}
+
+/// Has the kernel tell the mark of each datagram (`SO_RCVMARK`, Linux 5.19).
+///
+/// # Errors
+/// The kernel is older, or this process has neither CAP_NET_ADMIN nor CAP_NET_RAW.
+pub(crate) fn receive_marks(socket: BorrowedFd<'_>) -> io::Result<()> {
+    let is_wanted: libc::c_int = 1;
+    // SAFETY: the descriptor is open while it is borrowed, and the option is an int, whose size is given.
+    let outcome = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_RCVMARK,
+            (&raw const is_wanted).cast(),
+            libc::socklen_t::try_from(size_of_val(&is_wanted)).unwrap_or(0),
+        )
+    };
+    if outcome == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Outgoing datagrams. Their buffers are kept from batch to batch.
@@ -358,6 +403,39 @@ mod tests {
         outbox.send(server.as_fd());
         let (_, from) = client.recv_from(&mut [0; 8]).unwrap();
         assert_eq!(from.ip(), Ipv6Addr::LOCALHOST);
+    }
+
+    /// Both control messages have room, and each is found whatever its place. That the kernel sends marks, to a
+    /// process that may have them, is for the whole-box tests.
+    #[test]
+    fn marks_are_read_beside_addresses() {
+        let local = Local { address: Ipv6Addr::LOCALHOST.into(), interface: 0 };
+        let control = |write: &dyn Fn(&mut Control) -> usize| {
+            let mut control = Control([0; CONTROL_BYTES]);
+            let length = write(&mut control);
+            control.0[..length].to_vec()
+        };
+        let address = control(&|control| write_local(control, local));
+        let mark =
+            |mark: u32| control(&|control| write_control(control, libc::SOL_SOCKET, libc::SO_MARK, mark));
+        let check = |messages: &[&[u8]], expected: (Option<Local>, Option<SenderMark>)| {
+            let mut inbox = Inbox::new();
+            let (slot, bytes) = (&mut inbox.slots[0], messages.concat());
+            slot.control.0[..bytes.len()].copy_from_slice(&bytes);
+            // SAFETY: a header of zeros is a valid header.
+            let mut header: libc::mmsghdr = unsafe { MaybeUninit::zeroed().assume_init() };
+            header.msg_hdr.msg_control = slot.control.0.as_mut_ptr().cast();
+            header.msg_hdr.msg_controllen = bytes.len() as _;
+            assert_eq!(slot.read_control(&header), expected);
+        };
+        let sender = SenderMark::of_packet(0xf99d_8315);
+        assert!(sender.is_some());
+        check(&[&address, &mark(0xf99d_8315)], (Some(local), sender));
+        check(&[&mark(0xf99d_8315), &address], (Some(local), sender));
+        check(&[&mark(0xf99d_8315)], (None, sender));
+        check(&[&address, &mark(7)], (Some(local), None));
+        check(&[&address], (Some(local), None));
+        check(&[], (None, None));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use access::{Admission, Desk, Recorded, Request};
-use model::{AccessKind, DomainName, Fault, Host, Reason};
+use model::{AccessKind, DomainName, Fault, Host, Reason, SenderMark};
 use policy::{Decided, Permit, Refusal, Target};
 use wire::dns::{
     ExtendedError, Objection, Query, RecordType, Reply, ResponseCode, WireName, write_objection,
@@ -52,6 +52,8 @@ impl Channel {
 pub(crate) struct Incoming<'p> {
     pub(crate) packet: &'p [u8],
     pub(crate) client: IpAddr,
+    /// What the firewall noted of the sender; nothing where a connection proves the client's address.
+    pub(crate) sender: Option<SenderMark>,
     pub(crate) channel: Channel,
     pub(crate) now_s: Seconds,
 }
@@ -107,7 +109,7 @@ impl Responder {
         bytes: &mut Vec<u8>,
         tally: &mut Statistics,
     ) -> Response {
-        let Incoming { packet, client, channel, now_s: _ } = incoming;
+        let Incoming { packet, client, sender, channel, now_s: _ } = incoming;
         let query = match Query::read(packet) {
             Ok(query) => query,
             Err(objection) => {
@@ -126,7 +128,8 @@ impl Responder {
             return Response::Ready;
         }
         let target = Target::Host(Host::Name(name));
-        match self.desk.admit(Request { client, kind: AccessKind::Dns, target, destination: None }) {
+        let request = Request { client, kind: AccessKind::Dns, target, destination: None };
+        match self.desk.admit_datagram(request, sender) {
             Ok(Admission::Permit(permit)) => self.serve(permit, exchange, incoming, bytes, tally),
             Ok(Admission::Refusal(refusal)) => {
                 tally.blocked += 1;
@@ -150,7 +153,7 @@ impl Responder {
         bytes: &mut Vec<u8>,
         tally: &mut Statistics,
     ) -> Response {
-        let Incoming { packet, client: _, channel, now_s } = incoming;
+        let Incoming { packet, client: _, sender: _, channel, now_s } = incoming;
         let kind = exchange.query.question.kind;
         if kind == RecordType::ANY {
             Reply::to(exchange.query, bytes).answer(RecordType::HINFO, ANY_TTL_S, ANY_DATA).finish(

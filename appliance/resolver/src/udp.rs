@@ -13,7 +13,7 @@ use policy::Decided as _;
 use tokio::runtime::Handle;
 
 use crate::core::Core;
-use crate::mmsg::{Inbox, Local, Outbox, Received};
+use crate::mmsg::{Inbox, Local, Outbox, Received, receive_marks};
 use crate::quota::Client;
 use crate::responder::{Channel, Incoming, Pending, Response};
 use crate::statistics::Statistics;
@@ -54,6 +54,10 @@ impl Door {
             .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER_BYTES));
         let _wish = setsockopt(&socket, sockopt::SndBufForce, &SEND_BUFFER_BYTES)
             .or_else(|_| setsockopt(&socket, sockopt::SndBuf, &SEND_BUFFER_BYTES));
+        // A wish as well: without it, source addresses are believed. Only a box with a firewall has marks at all.
+        if let Err(error) = receive_marks(socket.as_fd()) {
+            tracing::debug!(%error, "the kernel does not tell the marks of questions");
+        }
         let local = socket.local_addr()?;
         if local.ip().is_unspecified() {
             match local {
@@ -97,7 +101,7 @@ impl Door {
         outbox: &mut Outbox,
         tally: &mut Statistics,
     ) {
-        let Received { packet, peer, local } = received;
+        let Received { packet, peer, local, sender } = received;
         if REFLECTING_PORTS.contains(&peer.port()) {
             tally.malformed += 1;
             return;
@@ -105,7 +109,7 @@ impl Door {
         let client = peer.ip().to_canonical();
         let mut pending = None;
         outbox.add(peer, local, |bytes| {
-            let incoming = Incoming { packet, client, channel: Channel::Udp, now_s };
+            let incoming = Incoming { packet, client, sender, channel: Channel::Udp, now_s };
             match self.core.responder.respond(incoming, bytes, tally) {
                 Response::Ready => {
                     tally.answered += 1;

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use access::Desk;
+use access::{Desk, Forgeries};
 use portal::Firewall;
 use proxy::{Destinations, Gate};
 use resolver::{Resolver, Upstream};
@@ -33,6 +33,8 @@ pub(crate) struct Kept {
     pub(crate) resolver: Resolver,
     pub(crate) upstreams: Vec<Upstream>,
     pub(crate) board: Arc<Board>,
+    /// How many forged questions the log has told of.
+    pub(crate) forgeries_told: u64,
 }
 
 /// The thread that keeps.
@@ -68,6 +70,7 @@ impl Kept {
             self.keep_intent();
             rounds = rounds.wrapping_add(1);
             if rounds.is_multiple_of(SYSTEM_EVERY) {
+                self.tell_forgeries();
                 self.keep_firewall();
                 self.keep_upstreams();
                 self.gate.swap_destinations(destinations(&self.config));
@@ -90,6 +93,21 @@ impl Kept {
             }
             ListNews::Refused => self.board.show_refused_list(),
         }
+    }
+
+    /// Told now and then, however many there are: the log must not be flooded by whoever floods the box.
+    fn tell_forgeries(&mut self) {
+        let Forgeries { count, last } = self.desk.forgeries();
+        let new = count - std::mem::replace(&mut self.forgeries_told, count);
+        let Some((address, sender)) = last.filter(|_| new > 0) else { return };
+        let sender = self.desk.find_sender(sender);
+        let sender =
+            sender.map_or_else(|| "a device that is not registered".to_owned(), |it| it.name.to_string());
+        tracing::warn!(
+            questions = new,
+            "questions came with addresses of other machines, and are recorded under nobody's name; the last with \
+             {address}, from {sender}"
+        );
     }
 
     /// A line that comes up later, or another one, brings other resolvers with it.

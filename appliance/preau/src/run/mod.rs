@@ -86,7 +86,9 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     if let Err(error) = announcement::print(&config, &board.list(), &data, &trials) {
         tracing::warn!(%error, "nobody reads what listens where");
     }
-    let keeper = Keeper::start(Kept { config, intent, firewall, desk, gate, resolver, upstreams, board })?;
+    let forgeries_told = 0;
+    let kept = Kept { config, intent, firewall, desk, gate, resolver, upstreams, board, forgeries_told };
+    let keeper = Keeper::start(kept)?;
     let outcome = runtime.block_on(doors.wait(&keeper));
 
     let mut firewall = keeper.stop()?;

@@ -25,14 +25,14 @@ fn main() -> Result<()> {
         ["doors", ports @ ..] => open_doors(&parse_all(ports)?),
         ["knock", transport, targets @ ..] => knock_all(transport, &parse_all(targets)?),
         ["burst", target, datagrams] => burst(target.parse()?, datagrams.parse()?),
-        ["ask", target, questions, sources @ ..] => {
-            ask_from(target.parse()?, questions.parse()?, &parse_all(sources)?)
+        ["ask", target, name, questions, sources @ ..] => {
+            ask_from(target.parse()?, &question(name)?, questions.parse()?, &parse_all(sources)?)
         }
         ["hold", target, connections, word] => hold(target.parse()?, connections.parse()?, word),
         ["firewall"] => keep_firewall(),
         ["neighbours", interface] => find_neighbours(interface),
         _ => bail!(
-            "usage: probe doors PORT... | knock tcp|udp ADDRESS... | burst ADDRESS N | ask ADDRESS N SOURCE... | \
+            "usage: probe doors PORT... | knock tcp|udp ADDRESS... | burst ADDRESS N | ask ADDRESS NAME N SOURCE... | \
              hold ADDRESS N WORD | firewall | neighbours LAN"
         ),
     }
@@ -176,15 +176,24 @@ fn burst(target: SocketAddr, datagrams: usize) -> Result<()> {
     Ok(())
 }
 
-/// Asks so many DNS questions from each source address, in turns, and waits for no answer.
-fn ask_from(target: SocketAddr, questions: usize, sources: &[IpAddr]) -> Result<()> {
-    // preau.lan A: the box answers it by itself (RFC 1035 section 4.1).
-    const QUESTION: &[u8] = b"\0\0\x01\0\0\x01\0\0\0\0\0\0\x05preau\x03lan\0\0\x01\0\x01";
+/// The question for the IPv4 addresses of a name (RFC 1035 section 4.1).
+fn question(name: &str) -> Result<Vec<u8>> {
+    let mut bytes = b"\0\0\x01\0\0\x01\0\0\0\0\0\0".to_vec();
+    for label in name.split('.') {
+        bytes.push(label.len().try_into()?);
+        bytes.extend_from_slice(label.as_bytes());
+    }
+    bytes.extend_from_slice(b"\0\0\x01\0\x01");
+    Ok(bytes)
+}
+
+/// Asks a question so many times from each source address, in turns, and waits for no answer.
+fn ask_from(target: SocketAddr, question: &[u8], questions: usize, sources: &[IpAddr]) -> Result<()> {
     let bind = |source: &IpAddr| UdpSocket::bind((*source, 0));
     let sockets: Vec<UdpSocket> = sources.iter().map(bind).collect::<Result<_, _>>()?;
     for _ in 0..questions {
         for socket in &sockets {
-            socket.send_to(QUESTION, target)?;
+            socket.send_to(question, target)?;
         }
     }
     Ok(())

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use harness::{Lab, Machine, Service, wait_until};
 
-use crate::probe::{Dialogue, burst, knock, open_doors};
+use crate::probe::{Dialogue, ask_from, burst, knock, open_doors};
 
 /// The doors of the box, and two ports that are none: SSH, and one that no rule knows.
 const BOX_PORTS: &[&str] = &["53", "8080", "8443", "3128", "22", "9999", "443", "853"];
@@ -150,6 +150,33 @@ fn a_false_source_address_gets_nowhere() -> Result<()> {
     check(pc1, "tcp", &[("198.51.100.10:443", "silence"), ("[2001:db8:1::a]:443", "silence")])?;
     check(pc1, "udp", &[("8.8.8.8:53", "silence"), ("[2001:4860:4860::8888]:53", "silence")])?;
     check(&school.lab.pc2, "udp", &[("8.8.8.8:53", "port 53")])
+}
+
+/// Addresses of the school that no client can have: the box's own, and those that stand for all machines or none.
+#[test]
+fn an_address_that_no_client_can_have_gets_nowhere() -> Result<()> {
+    let school = Fenced::new("ensure")?;
+    let sources = ["10.77.0.0", "10.77.0.255", "10.77.0.1", "fd77::", "fd77::1"];
+    // It denies to others that it has them (ARP): they go on to find the box.
+    let script = "set -e
+        sysctl -qw net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2
+        ip route delete table local broadcast 10.77.0.255 dev eth0
+        for address; do ip address add $address dev lo; done";
+    school.lab.pc2.run(&[&["sh", "-c", script, "sh"], &sources[..]].concat())?.success()?;
+    let dropped = || -> Result<u64> {
+        let chain =
+            school.lab.appliance.run(&["nft", "list", "chain", "inet", "preau", "spoof"])?.success()?;
+        let counts =
+            chain.lines().filter_map(|line| line.split("counter packets ").nth(1)?.split(' ').next());
+        Ok(counts.filter_map(|count| count.parse::<u64>().ok()).sum())
+    };
+    for source in sources {
+        let before = dropped()?;
+        let target = if source.contains(':') { "[2001:4860:4860::8888]:53" } else { "8.8.8.8:53" };
+        ask_from(&school.lab.pc2, target, "a.example", 1, &[source])?;
+        wait_until(&format!("the end of what {source} says"), || Ok(dropped()? > before))?;
+    }
+    check(&school.lab.pc1, "udp", &[("8.8.8.8:53", "port 53"), ("[2001:4860:4860::8888]:53", "port 53")])
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Each access stands in the journal once, under the device that made it.
 
 use anyhow::{Context, Result};
-use harness::{APPLIANCE_IPV4, Appliance, Lab, Machine, wait_until};
+use harness::{APPLIANCE_IPV4, APPLIANCE_IPV6, Appliance, Lab, Machine, wait_until};
 use serde_json::Value;
+
+use crate::probe::ask_from;
 
 /// The records that fit, as the program prints them.
 fn search(appliance: &Appliance<'_>, filter: &[&str]) -> Result<Vec<Value>> {
@@ -94,6 +96,52 @@ fn a_device_that_changes_its_address_stays_the_same() -> Result<()> {
         let records = search(&appliance, &["--host", "mediatheque.example"])?;
         assert!(records.iter().all(|record| record["device"] == "CM2-01"), "{records:#?}");
         Ok(records.iter().filter(|record| record["kind"] == "http").count() == 4)
+    })
+}
+
+/// A pupil whose PC asks with the addresses of others: the box writes down what was asked, but under no device's
+/// name, and tells the technician who it was.
+#[test]
+fn questions_with_the_address_of_another_device_are_not_its_records() -> Result<()> {
+    let lab = Lab::new()?;
+    let appliance = lab.start_appliance()?;
+    // The victims are there, and the box knows their addresses.
+    for victim in [&lab.pc1, &lab.tablet] {
+        for server in [APPLIANCE_IPV4, APPLIANCE_IPV6] {
+            victim.run(&["dig", "+short", &format!("@{server}"), "mediatheque.example"])?.success()?;
+        }
+    }
+    // The hostile PC has their addresses, and denies it to everybody who asks (ARP).
+    lab.pc2
+        .shell(
+            "set -e
+            sysctl -qw net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2
+            for number in 11 13; do
+                ip address add 10.77.0.$number/32 dev lo
+                ip address add fd77::$number/128 dev lo nodad
+            done",
+        )?
+        .success()?;
+    ask_from(&lab.pc2, "10.77.0.1:53", "casino.example", 1, &["10.77.0.11", "10.77.0.13"])?;
+    ask_from(&lab.pc2, "8.8.8.8:53", "www.casino.example", 1, &["10.77.0.11"])?;
+    ask_from(&lab.pc2, "[fd77::1]:53", "adulte.example", 1, &["fd77::11", "fd77::13"])?;
+
+    let devices = |host: &str, count: usize| -> Result<Vec<String>> {
+        let records = await_records(&appliance, &["--host", host], count)?;
+        let mut devices: Vec<_> =
+            records.iter().map(|record| record["device"].as_str().unwrap_or_default().to_owned()).collect();
+        devices.sort();
+        Ok(devices)
+    };
+    assert_eq!(
+        devices("casino.example", 3)?,
+        ["inconnu-10.77.0.11", "inconnu-10.77.0.11", "inconnu-10.77.0.13"]
+    );
+    assert_eq!(devices("adulte.example", 2)?, ["inconnu-fd77::11", "inconnu-fd77::13"]);
+    // What the victims asked themselves is theirs; what one device asks twice within a minute is one record.
+    assert_eq!(devices("mediatheque.example", 2)?, ["CM2-01", "inconnu-02:00:00:00:00:13"]);
+    wait_until("the warning", || {
+        Ok(appliance.log()?.contains("under nobody's name; the last with fd77::13, from CM2-02"))
     })
 }
 

@@ -28,11 +28,16 @@ pub(crate) fn burst(machine: &Machine, target: &str, datagrams: usize) -> Result
     machine.run(&[PROBE, "burst", target, &datagrams.to_string()])?.success()
 }
 
-/// Asks the box so many DNS questions from each of these addresses of `machine`, and waits for no answer.
-pub(crate) fn ask_from(machine: &Machine, target: &str, questions: usize, sources: &[String]) -> Result<()> {
-    let sources: Vec<&str> = sources.iter().map(String::as_str).collect();
+/// Asks the box for `name` so many times from each of these addresses of `machine`, and waits for no answer.
+pub(crate) fn ask_from(
+    machine: &Machine,
+    target: &str,
+    name: &str,
+    questions: usize,
+    sources: &[&str],
+) -> Result<()> {
     let questions = questions.to_string();
-    machine.run(&[&[PROBE, "ask", target, &questions], sources.as_slice()].concat())?.success().map(drop)
+    machine.run(&[&[PROBE, "ask", target, name, &questions], sources].concat())?.success().map(drop)
 }
 
 /// Has `machine` open connections to `target`, say `word` on each, and keep them.

@@ -74,8 +74,9 @@ fn questions_from_addresses_that_nobody_has_hold_up_nobody() -> Result<()> {
         .success()?;
     let nobodys: Vec<String> = (100..250).map(|number| format!("10.77.0.{number}")).collect();
     let at = format!("{APPLIANCE_IPV4}:53");
+    let nobodys: Vec<&str> = nobodys.iter().map(String::as_str).collect();
     for (sources, questions) in [(nobodys.get(..1), 600), (nobodys.get(..), 200)] {
-        ask_from(&lab.pc2, &at, questions, sources.unwrap_or_default())?;
+        ask_from(&lab.pc2, &at, "preau.lan", questions, sources.unwrap_or_default())?;
         for _ in 0..5 {
             let honest = lab.pc1.run(&["dig", "+time=1", "+tries=1", "+short", "@10.77.0.1", "preau.lan"])?;
             assert_eq!(honest.stdout.trim(), APPLIANCE_IPV4, "{} sources", sources.unwrap_or_default().len());
