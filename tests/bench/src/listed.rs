@@ -27,7 +27,8 @@ impl Listed {
     pub fn find(folder: &Path) -> Result<Self> {
         let folder = fs::canonicalize(folder).context("the folder of the benchmarks")?;
         let index = folder.join("index");
-        if !index.exists() {
+        // One of an older format is none either.
+        if system::lists::open_index(&index).is_err() {
             write_list(&folder, FULL_NAMES)?;
             system::lists::build_index(&folder, &index, &mut |_: blocklist::Event<'_>| {})?;
         }

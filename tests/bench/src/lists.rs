@@ -9,7 +9,8 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
+use blocklist::DomainLine;
 use flate2::read::GzDecoder;
 
 use crate::random::Random;
@@ -34,17 +35,22 @@ pub fn published_list() -> PathBuf {
 
 /// Writes a UT1 directory of `count` different names into `folder`, which is made, and returns the names.
 ///
+/// The list of an earlier run goes first: its made names would be taken for published ones.
+///
 /// # Errors
-/// When the published list is damaged or the folder cannot be written.
+/// When the published list is damaged or has more names than `count`, or the folder cannot be written.
 pub fn write_list(folder: &Path, count: usize) -> anyhow::Result<Vec<String>> {
     let root = folder.join(blocklist::ROOT_FOLDER);
-    fs::create_dir_all(&root)?;
+    match fs::remove_dir_all(&root) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error).context("the old list"),
+        Ok(()) | Err(_) => fs::create_dir_all(&root)?,
+    }
     let mut names = unpack(&published_list(), &root)?;
     if names.is_empty() {
         names = syllable_names(10_000);
         write_lines(&root.join("gambling/domains"), names.iter())?;
     }
-    names.truncate(count);
+    ensure!(names.len() <= count, "the published list alone has {} names", names.len());
     let made = make_names(&names, count - names.len(), SEED);
     let (mut adult, mut malware) = (Vec::new(), Vec::new());
     for (number, name) in made.iter().enumerate() {
@@ -134,7 +140,7 @@ fn unpack(archive: &Path, root: &Path) -> anyhow::Result<Vec<String>> {
         if let Ok(mut domains) = File::open(category?.path().join("domains")) {
             domains.read_to_string(&mut content)?;
         }
-        names.extend(content.lines().filter(|line| is_plain_name(line)).map(str::to_owned));
+        names.extend(content.lines().filter_map(|line| name_of(line.trim())));
     }
     let mut names: Vec<_> = names.into_iter().collect();
     names.sort_unstable();
@@ -142,9 +148,12 @@ fn unpack(archive: &Path, root: &Path) -> anyhow::Result<Vec<String>> {
     Ok(names)
 }
 
-/// A name without any of the rare spellings: no address, no dot before it.
-fn is_plain_name(line: &str) -> bool {
-    model::DomainName::parse(line).is_ok_and(|name| name.as_str() == line)
+/// The name that a line covers, in its usual spelling; none of an address or a rejected line.
+fn name_of(line: &str) -> Option<String> {
+    match DomainLine::parse(line) {
+        Ok(DomainLine::Name(name)) => Some(name.as_str().to_owned()),
+        Ok(DomainLine::Address(_)) | Err(_) => None,
+    }
 }
 
 fn write_lines<'n>(path: &Path, lines: impl Iterator<Item = &'n String>) -> io::Result<()> {
@@ -166,7 +175,24 @@ mod tests {
         let made = make_names(&models, 20_000, 1);
         assert_eq!(made, make_names(&models, 20_000, 1));
         assert_eq!(made.iter().collect::<HashSet<_>>().len(), 20_000);
-        assert!(made.iter().all(|name| is_plain_name(name) && !models.contains(name)));
+        assert!(made.iter().all(|name| name_of(name).as_ref() == Some(name) && !models.contains(name)));
+    }
+
+    #[test]
+    fn every_run_leaves_the_same_list() {
+        /// Some more than the published list has.
+        const NAMES: usize = 400_000;
+        let folder = tempfile::tempdir().unwrap();
+        let first = write_list(folder.path(), NAMES).unwrap();
+        assert_eq!(first.len(), NAMES);
+        assert!(first == write_list(folder.path(), NAMES).unwrap());
+        let mut written = HashSet::new();
+        for category in fs::read_dir(folder.path().join(blocklist::ROOT_FOLDER)).unwrap() {
+            let lines = fs::read_to_string(category.unwrap().path().join("domains")).unwrap_or_default();
+            written.extend(lines.lines().filter_map(|line| name_of(line.trim())));
+        }
+        assert!(written == first.into_iter().collect());
+        assert!(write_list(folder.path(), 1).is_err());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use bench::lists::{FULL_NAMES, make_queries, write_list};
 use bench::random::Random;
 use model::DomainName;
@@ -30,7 +30,7 @@ const MISSING_PERCENT: usize = 84;
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["build", folder] => build(Path::new(folder)),
+        ["build", folder, names] => build(Path::new(folder), names.parse().context("the number of names")?),
         ["lookup", folder, queries] => look_up(Path::new(folder), Path::new(queries)),
         [folder] => measure(Path::new(folder), FULL_NAMES),
         [folder, names] => measure(Path::new(folder), names.parse().context("the number of names")?),
@@ -43,16 +43,17 @@ fn measure(folder: &Path, names: usize) -> anyhow::Result<()> {
     let queries = make_queries(&listed, QUERIES, MISSING_PERCENT, 7);
     fs::write(folder.join("queries"), queries.join("\n"))?;
     drop((listed, queries));
-    run_self(&["build".as_ref(), folder.as_os_str()])?;
+    run_self(&["build".as_ref(), folder.as_os_str(), names.to_string().as_ref()])?;
     run_self(&["lookup".as_ref(), folder.as_os_str(), folder.join("queries").as_os_str()])
 }
 
-fn build(folder: &Path) -> anyhow::Result<()> {
+fn build(folder: &Path, names: usize) -> anyhow::Result<()> {
     let start = now();
     let index = folder.join("index");
     let mut ignore = |_: blocklist::Event<'_>| {};
     let summary = system::lists::build_index(folder, &index, &mut ignore)?;
     let seconds = start.elapsed().as_secs_f64();
+    ensure!(summary.domains == names, "{} names are compiled, not {names}", summary.domains);
     print(&[
         ("names", summary.domains.to_string()),
         ("addresses", summary.addresses.to_string()),
