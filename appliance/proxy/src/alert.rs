@@ -27,6 +27,22 @@ pub(crate) async fn send_alert(mut stream: TcpStream, alert: Alert) {
     }
 }
 
+/// A socket that is reset unless it comes to its end: also when its task is dropped in the middle.
+pub(crate) struct Unfinished<'a>(pub(crate) &'a TcpStream);
+
+impl Unfinished<'_> {
+    /// It has come to its end.
+    pub(crate) fn finish(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        reset(self.0);
+    }
+}
+
 /// Closes with a reset: for a peer that speaks another protocol, or in place of a lost connection.
 pub(crate) fn reset(stream: &TcpStream) {
     if let Err(error) = SockRef::from(stream).set_linger(Some(Duration::ZERO)) {

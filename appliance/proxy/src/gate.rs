@@ -20,7 +20,7 @@ use crate::dial::tune;
 use crate::pages::Pages;
 use crate::passage::Passage;
 use crate::pipe::Pipes;
-use crate::seats::{Client, Limits, Seat, Seats};
+use crate::seats::{Client, Eviction, Limits, Seat, Seats};
 use crate::settings::Settings;
 use crate::throttle::Throttle;
 
@@ -56,7 +56,15 @@ pub struct Gate {
     listeners: OnceLock<Vec<SocketAddr>>,
     seats: Arc<Seats>,
     pipes: Pipes,
-    complaints: Throttle,
+    complaints: Complaints,
+}
+
+/// What is written into the log now and then, each kind by itself: one must not keep another back.
+#[derive(Debug, Default)]
+struct Complaints {
+    accept: Throttle,
+    crowd: Throttle,
+    closed: Throttle,
 }
 
 /// The client's side of a connection.
@@ -90,7 +98,7 @@ impl Gate {
             listeners: OnceLock::new(),
             seats: Seats::new(limits),
             pipes: Pipes::new(limits.pipes),
-            complaints: Throttle::default(),
+            complaints: Complaints::default(),
         }
     }
 
@@ -128,8 +136,8 @@ impl Gate {
             while connections.try_join_next().is_some() {}
             match accepted {
                 Ok((stream, address)) => {
-                    if let Some(caller) = self.seat(&stream, address, &stop) {
-                        connections.spawn(Arc::clone(&self).serve(door, stream, caller));
+                    if let Some((caller, eviction)) = self.seat(&stream, address, &stop) {
+                        connections.spawn(Arc::clone(&self).serve(door, stream, caller, eviction));
                     }
                 }
                 Err(error) => self.complain_of_accept(&error).await,
@@ -148,31 +156,50 @@ impl Gate {
         if error.kind() == io::ErrorKind::ConnectionAborted {
             return;
         }
-        if let Some(kept_back) = self.complaints.pass() {
+        if let Some(kept_back) = self.complaints.accept.pass() {
             tracing::warn!(%error, kept_back, "a connection cannot be accepted");
         }
         sleep(ACCEPT_PAUSE).await;
     }
 
-    fn seat(&self, stream: &TcpStream, address: SocketAddr, stop: &watch::Receiver<bool>) -> Option<Caller> {
+    fn seat(
+        &self,
+        stream: &TcpStream,
+        address: SocketAddr,
+        stop: &watch::Receiver<bool>,
+    ) -> Option<(Caller, Eviction)> {
         let client = Client::of(&self.desk.identify(address.ip()), address.ip());
-        let Some(seat) = self.seats.take(client) else {
+        let Some((seat, eviction)) = self.seats.take(client) else {
             crate::alert::reset(stream);
-            if let Some(kept_back) = self.complaints.pass() {
-                tracing::warn!(client = %address.ip(), kept_back, "too many connections: one is reset");
-            }
+            self.complain_of_crowd(address);
             return None;
         };
         let destination =
             self.settings.is_redirected.then(|| original_destination(stream, address)).flatten();
-        Some(Caller { address, destination, seat: Arc::new(seat), stop: stop.clone() })
+        let caller = Caller { address, destination, seat: Arc::new(seat), stop: stop.clone() };
+        Some((caller, eviction))
     }
 
-    async fn serve(self: Arc<Self>, door: Door, stream: TcpStream, caller: Caller) {
+    fn complain_of_crowd(&self, address: SocketAddr) {
+        if let Some(kept_back) = self.complaints.crowd.pass() {
+            tracing::warn!(client = %address.ip(), kept_back, "too many connections: one is given up");
+        }
+    }
+
+    /// Serves a connection until it ends, or has to leave for another: whatever it holds then is dropped, and an
+    /// open access is closed as aborted.
+    async fn serve(self: Arc<Self>, door: Door, stream: TcpStream, caller: Caller, eviction: Eviction) {
         tune(&stream);
-        match door {
-            Door::Tls => crate::tls::serve(&self, stream, &caller).await,
-            Door::Http | Door::Explicit => crate::http::serve(&self, door, stream, caller).await,
+        let address = caller.address;
+        let conversation = async {
+            match door {
+                Door::Tls => crate::tls::serve(&self, stream, &caller).await,
+                Door::Http | Door::Explicit => crate::http::serve(&self, door, stream, caller).await,
+            }
+        };
+        tokio::select! {
+            () = conversation => {}
+            Ok(()) = eviction => self.complain_of_crowd(address),
         }
     }
 
@@ -185,7 +212,7 @@ impl Gate {
     ) -> Result<Admission, Closed> {
         let request = Request { client: caller.address.ip(), kind, target, destination: caller.destination };
         self.desk.admit(request).inspect_err(|closed| {
-            if let Some(kept_back) = self.complaints.pass() {
+            if let Some(kept_back) = self.complaints.closed.pass() {
                 tracing::warn!(%closed, kept_back, "an access is refused");
             }
         })

@@ -9,8 +9,6 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use wire::tls::{HelloError, HelloReader};
 
-use crate::seats::Undecided;
-
 /// Read at a time: a hello arrives in one or two packets.
 const READ_BYTES: usize = 4 * 1024;
 
@@ -23,15 +21,14 @@ pub(crate) enum Opening {
     Fault(HelloError),
     /// Nothing at all: not an access.
     Silence,
-    /// It had to leave before it said what it wanted.
-    Evicted,
+    /// The box stops.
+    Stop,
 }
 
 /// Reads until the hello is complete or cannot become one. `read` are bytes that arrived earlier.
 pub(crate) async fn read_opening(
     stream: &TcpStream,
     read: Vec<u8>,
-    mut undecided: Undecided,
     limit: Duration,
     mut stop: watch::Receiver<bool>,
 ) -> Opening {
@@ -42,8 +39,7 @@ pub(crate) async fn read_opening(
     tokio::select! {
         opening = opener.read(stream) => opening,
         () = sleep(limit) => opener.give_up(),
-        () = undecided.evicted() => Opening::Evicted,
-        _ = stop.wait_for(|&is_stopping| is_stopping) => Opening::Evicted,
+        _ = stop.wait_for(|&is_stopping| is_stopping) => Opening::Stop,
     }
 }
 

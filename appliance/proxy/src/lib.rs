@@ -17,10 +17,10 @@ mod http;
 mod pages;
 mod passage;
 mod pipe;
+mod pulse;
 mod relay;
 mod seats;
 mod settings;
-mod still;
 mod throttle;
 mod tls;
 

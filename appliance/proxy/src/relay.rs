@@ -14,8 +14,9 @@ use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
+use crate::alert::Unfinished;
 use crate::pipe::{Lent, Pipes};
-use crate::still::stand_still;
+use crate::pulse::Pulse;
 
 /// Pipefuls that a lane moves before the other one, and other connections, have their turn: 4 MiB.
 const ROUNDS_MAX: usize = 16;
@@ -58,29 +59,54 @@ fn add(counter: &AtomicU64, bytes: usize) {
     counter.fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Ordering::Relaxed);
 }
 
+/// One end of a carried connection.
+pub(crate) struct Side {
+    /// Its socket.
+    pub(crate) stream: TcpStream,
+    /// What was read from it earlier.
+    pub(crate) said: Vec<u8>,
+}
+
+impl From<TcpStream> for Side {
+    fn from(stream: TcpStream) -> Self {
+        Self { stream, said: Vec::new() }
+    }
+}
+
 /// Carries bytes both ways until both sides have finished. A side that finishes is passed on as such
-/// (half-close); the other may go on.
+/// (half-close); the other may go on. `pulse` beats for what moves.
+///
+/// Both connections are reset where this does not come to its end: dropped in the middle, too.
 ///
 /// # Errors
-/// When a side breaks off, or when nothing moves for `idle`: both connections should then be reset.
+/// When a side breaks off, or when nothing moves for `idle`.
 pub(crate) async fn relay(
-    client: &TcpStream,
-    server: &TcpStream,
+    client: Side,
+    server: Side,
     pipes: &Pipes,
     traffic: &Traffic,
+    pulse: &Pulse,
     idle: Duration,
 ) -> io::Result<()> {
-    let mut up = Lane::new(client, server, pipes, &traffic.up);
-    let mut down = Lane::new(server, client, pipes, &traffic.down);
+    let unfinished = [Unfinished(&client.stream), Unfinished(&server.stream)];
+    let mut up = Lane::new(&client.stream, &server.stream, client.said, pipes, &traffic.up);
+    let mut down = Lane::new(&server.stream, &client.stream, server.said, pipes, &traffic.down);
+    pulse.beat();
     let both = std::future::poll_fn(|cx| {
-        let up = up.poll(cx)?;
-        let down = down.poll(cx)?;
+        let before = traffic.total();
+        let (up, down) = (up.poll(cx)?, down.poll(cx)?);
+        if traffic.total() != before {
+            pulse.beat();
+        }
         if up.is_ready() && down.is_ready() { Poll::Ready(Ok(())) } else { Poll::Pending }
     });
-    tokio::select! {
+    let outcome: io::Result<()> = tokio::select! {
         outcome = both => outcome,
-        () = stand_still(|| traffic.total(), idle) => Err(io::ErrorKind::TimedOut.into()),
-    }
+        () = pulse.stop(idle) => Err(io::ErrorKind::TimedOut.into()),
+    };
+    outcome?;
+    unfinished.into_iter().for_each(Unfinished::finish);
+    Ok(())
 }
 
 /// One direction.
@@ -122,8 +148,16 @@ impl Load<'_> {
 }
 
 impl<'a> Lane<'a> {
-    fn new(from: &'a TcpStream, to: &'a TcpStream, pipes: &'a Pipes, moved: &'a AtomicU64) -> Self {
-        Self { from, to, pipes, moved, load: Load::None, stage: Stage::Open }
+    /// `said` is what was read of `from` earlier: it goes first.
+    fn new(
+        from: &'a TcpStream,
+        to: &'a TcpStream,
+        said: Vec<u8>,
+        pipes: &'a Pipes,
+        moved: &'a AtomicU64,
+    ) -> Self {
+        let load = Load::Copied { buffer: said, written: 0 };
+        Self { from, to, pipes, moved, load, stage: Stage::Open }
     }
 
     /// Moves what can be moved; ready once the lane is closed.
@@ -205,5 +239,92 @@ impl<'a> Lane<'a> {
             }
             Load::None => Ok(0),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+
+    /// Longer than any test takes.
+    const LONG: Duration = Duration::from_secs(3600);
+
+    /// Both ends of a connection: the gate's and the peer's.
+    async fn connection() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (listener.accept().await.unwrap().0, peer)
+    }
+
+    async fn exchange(from: &mut TcpStream, to: &mut TcpStream) {
+        from.write_all(b"x").await.unwrap();
+        assert_eq!(to.read_u8().await.unwrap(), b'x');
+    }
+
+    #[tokio::test]
+    async fn what_moves_either_way_is_a_sign_of_life() {
+        let (client, mut pc) = connection().await;
+        let (server, mut site) = connection().await;
+        let (pipes, traffic, pulse) = (Pipes::new(2), Traffic::default(), Pulse::new());
+        let carrying = relay(client.into(), server.into(), &pipes, &traffic, &pulse, LONG);
+        let talking = async {
+            for _ in 0..3 {
+                expect_beat(&pulse, exchange(&mut pc, &mut site)).await;
+                expect_beat(&pulse, exchange(&mut site, &mut pc)).await;
+            }
+        };
+        tokio::select! {
+            outcome = carrying => panic!("{outcome:?}"),
+            () = talking => {}
+        }
+        assert_eq!((traffic.up(), traffic.down()), (3, 3));
+    }
+
+    async fn expect_beat(pulse: &Pulse, exchange: impl Future<Output = ()>) {
+        // The pulse knows milliseconds.
+        sleep(Duration::from_millis(2)).await;
+        let before = Instant::now();
+        exchange.await;
+        // The byte may arrive a moment before the beat.
+        while pulse.last() + Duration::from_millis(1) < before {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_said_earlier_comes_first_and_is_counted() {
+        let (client, mut pc) = connection().await;
+        let (server, mut site) = connection().await;
+        let (pipes, traffic, pulse) = (Pipes::new(2), Traffic::default(), Pulse::new());
+        let client = Side { stream: client, said: b"hello ".to_vec() };
+        let server = Side { stream: server, said: b"good ".to_vec() };
+        pc.write_all(b"world").await.unwrap();
+        site.write_all(b"day").await.unwrap();
+        pc.shutdown().await.unwrap();
+        site.shutdown().await.unwrap();
+        relay(client, server, &pipes, &traffic, &pulse, LONG).await.unwrap();
+        let (mut down, mut up) = (String::new(), String::new());
+        pc.read_to_string(&mut down).await.unwrap();
+        site.read_to_string(&mut up).await.unwrap();
+        assert_eq!((up.as_str(), down.as_str()), ("hello world", "good day"));
+        assert_eq!((traffic.up(), traffic.down()), (11, 8));
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_side_that_takes_nothing() {
+        let (client, mut pc) = connection().await;
+        let (server, mut site) = connection().await;
+        let (pipes, traffic, pulse) = (Pipes::new(2), Traffic::default(), Pulse::new());
+        // More than the kernel's buffers take, of a side that is read by nobody.
+        let client = Side { stream: client, said: vec![0; 64 << 20] };
+        let outcome = relay(client, server.into(), &pipes, &traffic, &pulse, Duration::from_millis(50)).await;
+        assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(pc.read_u8().await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+        let end = tokio::io::copy(&mut site, &mut tokio::io::sink()).await;
+        assert_eq!(end.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
     }
 }

@@ -1,24 +1,30 @@
 //! How many connections there are, and who has to leave when there are too many.
 //!
-//! Invariant: the gate never uses more descriptors than it was given, and no device can keep another, or its
-//! own honest requests, from a connection by opening many that say nothing.
+//! A newcomer finds a seat at the cost of the device that has the most: its oldest connection that has not yet
+//! said what it wants has to leave, else the one on which nothing has moved for the longest time.
+//!
+//! Invariant: the gate never uses more descriptors than it was given, and no device loses a seat to one that
+//! has more.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::{Mac, Subject};
 use tokio::sync::oneshot;
 
+use crate::pulse::Pulse;
+
 /// Descriptors left to the other rooms at least: DNS sockets, the portal, the journal, the store.
 const RESERVE: usize = 128;
 /// Descriptors of a connection at its worst: the client, the server, and one more attempt while it dials.
 const PER_CONNECTION: usize = 3;
+/// All connections, however many descriptors there are: thirty for each of 270 devices, more than any school
+/// has. The journal remembers twice as many open accesses, so that each of these gets its closing.
+const CONNECTIONS_MAX: usize = 8192;
 /// Connections of one device: a browser opens some hundred, a busy server room behind one address more.
-const PER_CLIENT: usize = 2048;
-/// Undecided connections of one device: an honest one is decided within a round trip, so that this many mean a
-/// burst of a thousand tabs, or an attack.
-const UNDECIDED_PER_CLIENT: usize = 1024;
+const PER_CLIENT_MAX: usize = 2048;
 /// Connections above the limit for the moment that an evicted one takes to close.
 const OVERCOMMIT: usize = 16;
 
@@ -27,30 +33,22 @@ const OVERCOMMIT: usize = 16;
 pub(crate) struct Limits {
     connections: usize,
     per_client: usize,
-    undecided: usize,
-    undecided_per_client: usize,
     /// Pipes that relays may hold between them.
     pub(crate) pipes: usize,
 }
 
 impl Limits {
     /// What `descriptors` open files suffice for: an eighth for the other rooms, a sixteenth of them in pairs
-    /// for pipes, the rest for connections. No device gets more than three quarters of these, and half of
-    /// them may be undecided.
+    /// for pipes, the rest for connections. No device gets more than three quarters of these.
     pub(crate) fn of(descriptors: usize) -> Self {
         /// Beyond this, more pipes only pin more kernel memory: 256 of 256 KiB are 64 MiB.
         const PIPES: usize = 256;
         let pipes = (descriptors / 16).min(PIPES);
         let reserve = (descriptors / 8).clamp(RESERVE, 8 * RESERVE);
         let left = descriptors.saturating_sub(reserve).saturating_sub(2 * pipes);
-        let connections = (left / PER_CONNECTION).saturating_sub(OVERCOMMIT).max(OVERCOMMIT);
-        Self {
-            connections,
-            per_client: (connections / 4 * 3).min(PER_CLIENT),
-            undecided: connections / 2,
-            undecided_per_client: (connections / 2).min(UNDECIDED_PER_CLIENT),
-            pipes,
-        }
+        let connections =
+            (left / PER_CONNECTION).saturating_sub(OVERCOMMIT).clamp(OVERCOMMIT, CONNECTIONS_MAX);
+        Self { connections, per_client: (connections / 4 * 3).min(PER_CLIENT_MAX), pipes }
     }
 }
 
@@ -76,41 +74,54 @@ pub(crate) struct Seats {
 
 #[derive(Default)]
 struct State {
-    taken: usize,
-    undecided: usize,
+    /// Connections that hold descriptors, also those that were told to leave.
+    open: usize,
+    /// Those that were not.
+    seated: usize,
     next: u64,
     clients: HashMap<Client, Places>,
 }
 
-#[derive(Default)]
-struct Places {
-    taken: usize,
-    /// The undecided ones in the order of their arrival, each with the way to tell it to leave.
-    undecided: BTreeMap<u64, oneshot::Sender<()>>,
+/// The seats of one device, in the order of their arrival.
+type Places = BTreeMap<u64, Place>;
+
+struct Place {
+    standing: Arc<Standing>,
+    leave: oneshot::Sender<()>,
 }
+
+/// What decides who leaves first.
+struct Standing {
+    is_decided: AtomicBool,
+    pulse: Pulse,
+}
+
+/// Resolves when the connection has to leave for another.
+pub(crate) type Eviction = oneshot::Receiver<()>;
 
 impl Seats {
     pub(crate) fn new(limits: Limits) -> Arc<Self> {
         Arc::new(Self { limits, state: Mutex::default() })
     }
 
-    /// A seat for a new connection; `None` when there is none for this client. When all are taken, an
-    /// undecided connection leaves for this one.
-    pub(crate) fn take(self: &Arc<Self>, client: Client) -> Option<Seat> {
+    /// A seat for a new connection. Where none is free, another connection is told to leave; `None` while too
+    /// many of these are still there.
+    pub(crate) fn take(self: &Arc<Self>, client: Client) -> Option<(Seat, Eviction)> {
         let mut state = self.lock();
-        if state.clients.get(&client).is_some_and(|places| places.taken >= self.limits.per_client) {
+        if state.open >= self.limits.connections + OVERCOMMIT {
             return None;
         }
-        if state.taken >= self.limits.connections {
-            let has_room = state.taken < self.limits.connections + OVERCOMMIT;
-            if !has_room || !state.evict_from_largest() {
-                return None;
-            }
+        if state.clients.get(&client).is_some_and(|places| places.len() >= self.limits.per_client) {
+            state.evict_from(client);
+        } else if state.seated >= self.limits.connections {
+            let largest = state.find_largest(client)?;
+            state.evict_from(largest);
         }
-        state.taken += 1;
-        state.clients.entry(client).or_default().taken += 1;
+        let (leave, eviction) = oneshot::channel();
+        let standing = Arc::new(Standing { is_decided: AtomicBool::new(false), pulse: Pulse::new() });
+        let number = state.sit(client, Place { standing: Arc::clone(&standing), leave });
         drop(state);
-        Some(Seat { seats: Arc::clone(self), client })
+        Some((Seat { seats: Arc::clone(self), client, number, standing }, eviction))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -120,124 +131,89 @@ impl Seats {
 }
 
 impl State {
-    /// Tells the oldest undecided connection of the client that has most of them to leave.
-    fn evict_from_largest(&mut self) -> bool {
-        let largest = self.clients.values_mut().max_by_key(|places| places.undecided.len());
-        let has_left = largest.is_some_and(Places::evict_oldest);
-        self.undecided -= usize::from(has_left);
-        has_left
+    fn sit(&mut self, client: Client, place: Place) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        self.open += 1;
+        self.seated += 1;
+        self.clients.entry(client).or_default().insert(number, place);
+        number
     }
 
-    fn leave(&mut self, client: Client) {
-        self.taken = self.taken.saturating_sub(1);
-        if let Some(places) = self.clients.get_mut(&client) {
-            places.taken = places.taken.saturating_sub(1);
-            if places.taken == 0 {
-                self.undecided = self.undecided.saturating_sub(places.undecided.len());
-                self.clients.remove(&client);
-            }
+    /// The device that has the most seats; `newcomer` itself where it is one of several.
+    fn find_largest(&self, newcomer: Client) -> Option<Client> {
+        let largest = self.clients.iter().max_by_key(|(client, places)| (places.len(), **client == newcomer));
+        largest.map(|(client, _)| *client)
+    }
+
+    fn evict_from(&mut self, client: Client) {
+        let first = self.clients.get(&client).and_then(find_first_to_leave);
+        if let Some(place) = first.and_then(|number| self.remove(client, number)) {
+            // A receiver that is gone has left already.
+            let _ = place.leave.send(());
         }
     }
 
-    fn decide(&mut self, client: Client, number: u64) {
-        let places = self.clients.get_mut(&client);
-        if places.and_then(|places| places.undecided.remove(&number)).is_some() {
-            self.undecided = self.undecided.saturating_sub(1);
+    fn remove(&mut self, client: Client, number: u64) -> Option<Place> {
+        let places = self.clients.get_mut(&client)?;
+        let place = places.remove(&number)?;
+        if places.is_empty() {
+            self.clients.remove(&client);
         }
+        self.seated = self.seated.saturating_sub(1);
+        Some(place)
     }
 }
 
-impl Places {
-    fn evict_oldest(&mut self) -> bool {
-        let Some((_, leave)) = self.undecided.pop_first() else { return false };
-        // A receiver that is gone has left already.
-        let _ = leave.send(());
-        true
-    }
+fn find_first_to_leave(places: &Places) -> Option<u64> {
+    let order = |place: &Place| {
+        let is_decided = place.standing.is_decided.load(Ordering::Relaxed);
+        (is_decided, is_decided.then(|| place.standing.pulse.last()))
+    };
+    // Of several that are equal the first is found, which is the oldest.
+    places.iter().min_by_key(|(_, place)| order(place)).map(|(number, _)| *number)
 }
 
 /// The place of one connection, until it is dropped.
 pub(crate) struct Seat {
     seats: Arc<Seats>,
     client: Client,
+    number: u64,
+    standing: Arc<Standing>,
 }
 
 impl Seat {
-    /// Marks the connection as undecided until the returned value is dropped.
-    pub(crate) fn wait(self: &Arc<Self>) -> Undecided {
-        let (leave, told) = oneshot::channel();
-        let limits = self.seats.limits;
-        let mut state = self.seats.lock();
-        let number = state.next;
-        state.next += 1;
-        state.undecided += 1;
-        let is_crowded = state.undecided > limits.undecided;
-        let places = state.clients.entry(self.client).or_default();
-        places.undecided.insert(number, leave);
-        if places.undecided.len() > limits.undecided_per_client {
-            let has_left = places.evict_oldest();
-            state.undecided -= usize::from(has_left);
-        } else if is_crowded {
-            state.evict_from_largest();
-        }
-        drop(state);
-        Undecided { seat: Arc::clone(self), number, told }
+    /// The connection has said what it wants.
+    pub(crate) fn decide(&self) {
+        self.standing.is_decided.store(true, Ordering::Relaxed);
+        self.pulse().beat();
+    }
+
+    /// The connection's pulse, which beats for whatever moves on it.
+    pub(crate) fn pulse(&self) -> &Pulse {
+        &self.standing.pulse
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.seats.lock().leave(self.client);
-    }
-}
-
-/// A connection that has not yet said what it wants.
-pub(crate) struct Undecided {
-    seat: Arc<Seat>,
-    number: u64,
-    told: oneshot::Receiver<()>,
-}
-
-impl Undecided {
-    /// Ends when the connection has to leave for another.
-    pub(crate) async fn evicted(&mut self) {
-        // The sender lives in the table for as long as this value does.
-        let _ = (&mut self.told).await;
-    }
-
-    #[cfg(test)]
-    fn is_evicted(&mut self) -> bool {
-        self.told.try_recv().is_ok()
-    }
-}
-
-impl Drop for Undecided {
-    fn drop(&mut self) {
-        self.seat.seats.lock().decide(self.seat.client, self.number);
+        let mut state = self.seats.lock();
+        state.open = state.open.saturating_sub(1);
+        // One that was told to leave has lost its place already.
+        drop(state.remove(self.client, self.number));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::time::advance;
+
     use super::*;
 
-    fn client(last: u8) -> Client {
-        Client::Address(IpAddr::from([10, 77, 0, last]))
-    }
-
-    fn limits(
-        connections: usize,
-        per_client: usize,
-        undecided: usize,
-        undecided_per_client: usize,
-    ) -> Limits {
-        Limits { connections, per_client, undecided, undecided_per_client, pipes: 0 }
-    }
-
-    /// Undecided and all connections.
-    fn counts(seats: &Seats) -> (usize, usize) {
-        let state = seats.lock();
-        (state.undecided, state.taken)
+    fn client(name: char) -> Client {
+        Client::Address(IpAddr::from([10, 77, 0, u8::try_from(name).unwrap()]))
     }
 
     #[test]
@@ -249,56 +225,80 @@ mod tests {
             assert!(limits.per_client < limits.connections);
         }
         // A classroom behind one address, with the limit that `ulimit -Hn` shows on any machine.
-        assert!(Limits::of(4096).undecided_per_client >= 500);
-        assert!(Limits::of(65_536).per_client - Limits::of(65_536).undecided_per_client >= 1024);
+        assert!(Limits::of(4096).per_client >= 500);
+        assert_eq!(Limits::of(1 << 20).connections, CONNECTIONS_MAX);
+        assert_eq!(Limits::of(usize::MAX).per_client, PER_CLIENT_MAX);
     }
 
-    #[test]
-    fn a_client_has_its_limit_and_seats_come_back() {
-        let seats = Seats::new(limits(10, 2, 10, 10));
-        let first = seats.take(client(1));
-        let second = seats.take(client(1));
-        assert!(first.is_some() && second.is_some());
-        assert!(seats.take(client(1)).is_none());
-        assert!(seats.take(client(2)).is_some());
-        drop(first);
-        assert!(seats.take(client(1)).is_some());
-        drop(second);
-        assert!(seats.lock().clients.is_empty(), "nobody is remembered");
+    /// Seats of a house with six places, four at most for one device. `arrivals` come one second after another:
+    /// a letter is a device that opens a connection, capital when it says what it wants; a digit is something
+    /// that moves on the connection of that number. The last arrival is the newcomer: these have to leave for
+    /// it.
+    async fn check(arrivals: &str, expected: &[usize]) {
+        let seats = Seats::new(Limits { connections: 6, per_client: 4, pipes: 0 });
+        let mut taken: Vec<(Seat, Eviction)> = Vec::new();
+        for arrival in arrivals.chars() {
+            advance(Duration::from_secs(1)).await;
+            match arrival.to_digit(10) {
+                Some(number) => taken[usize::try_from(number).unwrap()].0.pulse().beat(),
+                None => {
+                    let (seat, eviction) = seats.take(client(arrival.to_ascii_lowercase())).unwrap();
+                    if arrival.is_uppercase() {
+                        seat.decide();
+                    }
+                    taken.push((seat, eviction));
+                }
+            }
+        }
+        let mut leaving = Vec::new();
+        for (number, (_, eviction)) in taken.iter_mut().enumerate() {
+            if eviction.try_recv().is_ok() {
+                leaving.push(number);
+            }
+        }
+        assert_eq!(leaving, expected, "{arrivals}");
+        drop(taken);
+        let state = seats.lock();
+        assert_eq!((state.open, state.seated), (0, 0), "{arrivals}: seats come back");
+        assert!(state.clients.is_empty(), "{arrivals}: nobody is remembered");
     }
 
-    #[test]
-    fn the_oldest_undecided_leaves_for_the_newest() {
-        let seats = Seats::new(limits(10, 10, 10, 2));
-        let seat = |last| Arc::new(seats.take(client(last)).unwrap());
-        let mut waiting: Vec<Undecided> = (0..4).map(|_| seat(1).wait()).collect();
-        let mut other = seat(2).wait();
-        let evicted: Vec<bool> = waiting.iter_mut().map(Undecided::is_evicted).collect();
-        assert_eq!(evicted, [true, true, false, false]);
-        assert!(!other.is_evicted());
-        drop(waiting);
-        drop(other);
-        assert_eq!(counts(&seats), (0, 0));
+    #[tokio::test(start_paused = true)]
+    async fn who_leaves_for_whom() {
+        // There is room.
+        check("AAABBC", &[]).await;
+        // The house is full: the device with the most, its longest idle connection.
+        check("AAABBCD", &[0]).await;
+        check("AAABBC0D", &[1]).await;
+        check("AAABBC02D", &[1]).await;
+        check("BAAABCD", &[1]).await;
+        check("BAAABC123D", &[1]).await;
+        // What is undecided leaves first, the oldest of it, but only of that device.
+        check("AAaBBCD", &[2]).await;
+        check("AaaBBCD", &[1]).await;
+        check("AAABbcD", &[0]).await;
+        check("bAAABCd", &[1]).await;
+        // Whoever has the most leaves for himself, and takes nothing from others.
+        check("AAABBCA", &[0]).await;
+        check("AAAbbbA", &[0]).await;
+        check("AAABBBB", &[3]).await;
+        // A device that floods the house ends with what the others leave it, each time at its own cost.
+        check("ABCaaaaaa", &[3, 4, 5]).await;
+        check("BCDEFAAAAA", &[5, 6, 7, 8]).await;
+        // One device's share is less than the house.
+        check("AAAAA", &[0]).await;
+        check("aaaaaaa", &[0, 1, 2]).await;
+        check("AaaaA", &[1]).await;
     }
 
-    #[test]
-    fn a_full_house_makes_room_at_the_cost_of_the_largest() {
-        let seats = Seats::new(limits(4, 4, 4, 4));
-        let mut silent: Vec<Undecided> =
-            (0..3).map(|_| Arc::new(seats.take(client(1)).unwrap()).wait()).collect();
-        let decided = seats.take(client(2)).unwrap();
-        let newcomer = seats.take(client(3));
-        assert!(newcomer.is_some());
-        assert_eq!(silent.iter_mut().map(Undecided::is_evicted).collect::<Vec<_>>(), [true, false, false]);
-        drop((decided, newcomer, silent));
-        assert_eq!(counts(&seats), (0, 0));
-    }
-
-    #[test]
-    fn a_house_full_of_decided_connections_refuses() {
-        let seats = Seats::new(limits(2, 2, 2, 2));
-        let held = [seats.take(client(1)), seats.take(client(2))];
-        assert!(held.iter().all(Option::is_some));
-        assert!(seats.take(client(3)).is_none());
+    #[tokio::test(start_paused = true)]
+    async fn those_who_are_told_to_leave_are_waited_for() {
+        let seats = Seats::new(Limits { connections: 20, per_client: 15, pipes: 0 });
+        let mut taken: Vec<_> = (0..15).map(|_| seats.take(client('a')).unwrap()).collect();
+        taken.extend((15..20 + OVERCOMMIT).map(|_| seats.take(client('b')).unwrap()));
+        assert!(seats.take(client('c')).is_none(), "the descriptors are used up");
+        assert_eq!(seats.lock().seated, 20);
+        taken.remove(0);
+        assert!(seats.take(client('c')).is_some());
     }
 }

@@ -3,23 +3,21 @@
 use access::Admission;
 use model::{AccessKind, DomainName, End, Host};
 use policy::Target;
-use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 use wire::tls::{Alert, HelloError};
 
-use crate::alert::{reset, send_alert};
+use crate::alert::{Unfinished, reset, send_alert};
 use crate::dial::DialError;
 use crate::gate::{Caller, Gate};
 use crate::hello::{Opening, read_opening};
 use crate::passage::Passage;
-use crate::relay::relay;
+use crate::relay::{Side, relay};
 
 /// Serves a connection that came to the TLS door.
 pub(crate) async fn serve(gate: &Gate, client: TcpStream, caller: &Caller) {
     match await_opening(gate, &client, Vec::new(), caller).await {
         Opening::Silence => {}
-        Opening::Evicted => reset(&client),
+        Opening::Stop => reset(&client),
         Opening::Fault(error) => refuse(gate, client, caller, error, error.host()).await,
         Opening::Hello(name, bytes) => judge(gate, client, caller, name, bytes).await,
     }
@@ -38,14 +36,14 @@ pub(crate) async fn serve_tunnel(
 ) {
     match await_opening(gate, &client, read, caller).await {
         Opening::Silence => passage.end = Some(End::Finish),
-        Opening::Evicted => reset(&client),
+        Opening::Stop => reset(&client),
         Opening::Fault(error) => {
             let host = error.host().or_else(|| host_of(&passage));
             drop(passage);
             refuse(gate, client, caller, error, host).await;
         }
         Opening::Hello(name, bytes) if host_of(&passage).as_ref().and_then(Host::name) == Some(&name) => {
-            carry(gate, client, bytes, passage).await;
+            carry(gate, client, bytes, caller, passage).await;
         }
         Opening::Hello(name, bytes) => {
             drop(passage);
@@ -56,7 +54,11 @@ pub(crate) async fn serve_tunnel(
 
 async fn await_opening(gate: &Gate, client: &TcpStream, read: Vec<u8>, caller: &Caller) -> Opening {
     let limit = gate.settings().timeouts.hello;
-    read_opening(client, read, caller.seat.wait(), limit, caller.stop.clone()).await
+    let unfinished = Unfinished(client);
+    let opening = read_opening(client, read, limit, caller.stop.clone()).await;
+    unfinished.finish();
+    caller.seat.decide();
+    opening
 }
 
 fn host_of(passage: &Passage) -> Option<Host> {
@@ -79,16 +81,27 @@ async fn refuse(gate: &Gate, client: TcpStream, caller: &Caller, error: HelloErr
 
 async fn judge(gate: &Gate, client: TcpStream, caller: &Caller, name: DomainName, bytes: Vec<u8>) {
     match gate.admit(caller, AccessKind::Tls, Target::Host(Host::from(name))) {
-        Ok(Admission::Permit(permit)) => carry(gate, client, bytes, gate.begin(permit, caller)).await,
+        Ok(Admission::Permit(permit)) => carry(gate, client, bytes, caller, gate.begin(permit, caller)).await,
         Ok(Admission::Refusal(_)) => send_alert(client, Alert::AccessDenied).await,
         Err(_) => send_alert(client, Alert::InternalError).await,
     }
 }
 
-/// Connects to the passage's host, sends what the client has said so far, and carries the rest.
-async fn carry(gate: &Gate, client: TcpStream, bytes: Vec<u8>, mut passage: Passage) {
+/// Connects to the passage's host, passes on what the client has said so far, and carries the rest.
+async fn carry(gate: &Gate, client: TcpStream, said: Vec<u8>, caller: &Caller, mut passage: Passage) {
     match gate.dial(&mut passage, gate.settings().ports.tls).await {
-        Ok(server) => splice(gate, &client, server, &bytes, passage).await,
+        Ok(server) => {
+            let client = Side { stream: client, said };
+            let idle = gate.settings().timeouts.idle;
+            let pulse = caller.seat.pulse();
+            match relay(client, server.into(), gate.pipes(), passage.traffic(), pulse, idle).await {
+                Ok(()) => passage.end = Some(End::Finish),
+                Err(error) => {
+                    tracing::debug!(%error, "a carried connection broke off");
+                    passage.end = Some(End::Abort);
+                }
+            }
+        }
         Err(error) => {
             tracing::debug!(%error, "a permitted host is not reached");
             drop(passage);
@@ -97,24 +110,6 @@ async fn carry(gate: &Gate, client: TcpStream, bytes: Vec<u8>, mut passage: Pass
                 // What the client would see without the box.
                 DialError::Unresolved(_) | DialError::Refused(_) | DialError::TimedOut => reset(&client),
             }
-        }
-    }
-}
-
-async fn splice(gate: &Gate, client: &TcpStream, mut server: TcpStream, bytes: &[u8], mut passage: Passage) {
-    let timeouts = gate.settings().timeouts;
-    // The buffer of a new connection takes a hello at once.
-    if !matches!(timeout(timeouts.connect, server.write_all(bytes)).await, Ok(Ok(()))) {
-        return reset(client);
-    }
-    passage.traffic().add_up(bytes.len());
-    match relay(client, &server, gate.pipes(), passage.traffic(), timeouts.idle).await {
-        Ok(()) => passage.end = Some(End::Finish),
-        Err(error) => {
-            tracing::debug!(%error, "a carried connection broke off");
-            passage.end = Some(End::Abort);
-            reset(client);
-            reset(&server);
         }
     }
 }

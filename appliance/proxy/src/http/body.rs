@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use tokio::time::timeout;
 
 use crate::passage::Passage;
 use crate::relay::Traffic;
+use crate::seats::Seat;
 
 /// Bytes of a refused request that are read and thrown away, so that the client hears the answer: most forms
 /// fit. A longer upload is cut off.
@@ -27,7 +27,7 @@ pub(super) struct Metered {
     inner: Option<Incoming>,
     way: Direction,
     traffic: Arc<Traffic>,
-    activity: Arc<AtomicU64>,
+    seat: Arc<Seat>,
     /// The access that ends with this body.
     passage: Option<Passage>,
 }
@@ -40,18 +40,18 @@ enum Direction {
 
 impl Metered {
     /// The body of a request; `None` for an empty one.
-    pub(super) fn up(inner: Option<Incoming>, traffic: Arc<Traffic>, activity: Arc<AtomicU64>) -> Self {
-        Self { inner, way: Direction::Up, traffic, activity, passage: None }
+    pub(super) fn up(inner: Option<Incoming>, traffic: Arc<Traffic>, seat: Arc<Seat>) -> Self {
+        Self { inner, way: Direction::Up, traffic, seat, passage: None }
     }
 
     /// The body of a response, with which its access ends.
     pub(super) fn down(
         inner: Incoming,
         traffic: Arc<Traffic>,
-        activity: Arc<AtomicU64>,
+        seat: Arc<Seat>,
         passage: Option<Passage>,
     ) -> Self {
-        Self { inner: Some(inner), way: Direction::Down, traffic, activity, passage }
+        Self { inner: Some(inner), way: Direction::Down, traffic, seat, passage }
     }
 
     /// Another such body, where there is nothing in this one.
@@ -60,13 +60,13 @@ impl Metered {
             inner: None,
             way: self.way,
             traffic: Arc::clone(&self.traffic),
-            activity: Arc::clone(&self.activity),
+            seat: Arc::clone(&self.seat),
             passage: None,
         })
     }
 
     fn count(&self, bytes: usize) {
-        self.activity.fetch_add(1, Ordering::Relaxed);
+        self.seat.pulse().beat();
         match self.way {
             Direction::Up => self.traffic.add_up(bytes),
             Direction::Down => self.traffic.add_down(bytes),

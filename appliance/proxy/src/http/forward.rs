@@ -1,7 +1,6 @@
 //! A permitted request, and its response.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use ::http::{Request, Response, StatusCode, header};
 use access::ResolveError;
@@ -20,7 +19,6 @@ use crate::dial::DialError;
 use crate::pages::Unreachable;
 use crate::passage::Passage;
 use crate::relay::Traffic;
-use crate::still::stand_still;
 
 impl Session {
     /// Forwards a request, and gives back the response as soon as its head is there.
@@ -41,13 +39,13 @@ impl Session {
         if passage.is_none() {
             name_client(&mut head.headers, self.caller.address.ip());
         }
-        let body = Metered::up(Some(body), Arc::clone(&traffic), Arc::clone(&self.activity));
+        let body = Metered::up(Some(body), Arc::clone(&traffic), Arc::clone(&self.caller.seat));
         let request = Request::from_parts(head, body);
 
         let limit = self.gate.settings().timeouts.response;
         let outcome = tokio::select! {
             outcome = self.send(request, &route, &mut passage) => outcome,
-            () = stand_still(|| self.activity.load(Ordering::Relaxed), limit) => Err(SendError::TimedOut),
+            () = self.caller.seat.pulse().stop(limit) => Err(SendError::TimedOut),
         };
         match outcome {
             Ok(response) => self.respond(response, passage, traffic, upgrade),
@@ -77,7 +75,7 @@ impl Session {
         }
         let (mut head, body) = response.into_parts();
         prepare_response(&mut head, is_switching);
-        let body = Metered::down(body, traffic, Arc::clone(&self.activity), passage);
+        let body = Metered::down(body, traffic, Arc::clone(&self.caller.seat), passage);
         Response::from_parts(head, Either::Right(body))
     }
 

@@ -1,9 +1,7 @@
 //! One client connection.
 
 use std::convert::Infallible;
-use std::future::pending;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ::http::{HeaderName, Request, StatusCode, header};
@@ -16,7 +14,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use model::{AccessKind, Fault, Host};
 use policy::Target;
 use tokio::net::TcpStream;
-use tokio::sync::{Mutex as AsyncMutex, Notify};
+use tokio::sync::Mutex as AsyncMutex;
 use wire::http::{Authority, TargetError, find_authority};
 
 use super::body::discard;
@@ -25,7 +23,6 @@ use super::tunnel::Tunnel;
 use super::upstream::{Route, Upstream};
 use crate::gate::{Caller, Door, Gate};
 use crate::passage::Passage;
-use crate::still::stand_still;
 
 /// Longest head of a request. Cookies make real ones 8 KiB long, single sign-on up to 32.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -37,12 +34,8 @@ pub(super) struct Session {
     pub(super) gate: Arc<Gate>,
     pub(super) caller: Caller,
     pub(super) door: Door,
-    /// Counts whatever moves, so that standing still can be noticed.
-    pub(super) activity: Arc<AtomicU64>,
     /// Never shared with another client: what a server says on a connection is for the one who asked.
     pub(super) upstream: AsyncMutex<Option<Upstream>>,
-    /// Told when the first request is there.
-    decided: Notify,
     tunnel: Mutex<Option<Tunnel>>,
 }
 
@@ -60,9 +53,7 @@ pub(crate) async fn serve(gate: &Arc<Gate>, door: Door, client: TcpStream, calle
         gate: Arc::clone(gate),
         caller,
         door,
-        activity: Arc::default(),
         upstream: AsyncMutex::default(),
-        decided: Notify::new(),
         tunnel: Mutex::default(),
     });
     if let Err(error) = session.converse(client).await {
@@ -98,28 +89,15 @@ impl Session {
         let mut stop = self.caller.stop.clone();
         tokio::select! {
             outcome = connection.as_mut() => return outcome,
-            () = self.evicted() => return Ok(()),
-            () = stand_still(|| self.activity.load(Ordering::Relaxed), timeouts.http_idle) => return Ok(()),
+            () = self.caller.seat.pulse().stop(timeouts.http_idle) => return Ok(()),
             _ = stop.wait_for(|&is_stopping| is_stopping) => {}
         }
         connection.as_mut().graceful_shutdown();
         connection.await
     }
 
-    /// Ends when the connection has to leave before its first request.
-    async fn evicted(&self) {
-        let mut undecided = self.caller.seat.wait();
-        tokio::select! {
-            () = undecided.evicted() => return,
-            () = self.decided.notified() => {}
-        }
-        drop(undecided);
-        pending::<()>().await;
-    }
-
     async fn answer(&self, request: Request<Incoming>) -> Reply {
-        self.decided.notify_one();
-        self.activity.fetch_add(1, Ordering::Relaxed);
+        self.caller.seat.decide();
         if request.method() == Method::CONNECT {
             return self.connect(request).await;
         }
@@ -150,7 +128,7 @@ impl Session {
             return Ok(Way::Portal);
         }
         let port = port.unwrap_or(ports.http);
-        if !self.may_use(port) {
+        if port != ports.http {
             return Err(self.fault(AccessKind::Http, Fault::Port, Some(host)));
         }
         let target = Target::Url { host: host.clone(), path_and_query: judged_path(request) };
@@ -196,13 +174,6 @@ impl Session {
             (Some(_), Host::Address(address)) => self.gate.is_own_address(*address),
             (None, _) => false,
         }
-    }
-
-    /// The web's port, and at the redirected door the one that the client's packets were bound for.
-    fn may_use(&self, port: u16) -> bool {
-        let is_original = self.door == Door::Http
-            && self.caller.destination.is_some_and(|destination| destination.port() == port);
-        port == self.gate.settings().ports.http || is_original
     }
 
     /// Leaves what follows on the connection to `tunnel`.

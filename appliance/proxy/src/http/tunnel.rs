@@ -5,13 +5,11 @@ use std::io;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use model::End;
-use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::alert::reset;
 use crate::gate::{Caller, Gate};
 use crate::passage::Passage;
-use crate::relay::{Traffic, relay};
+use crate::relay::{Side, Traffic, relay};
 use crate::tls;
 
 /// A connection that left HTTP.
@@ -39,13 +37,13 @@ impl Tunnel {
     pub(super) async fn serve(self, gate: &Gate, caller: &Caller) {
         let outcome = match self {
             Self::Connect { client, passage } => match take_over(client).await {
-                Ok((stream, read)) => {
-                    tls::serve_tunnel(gate, stream, read, caller, passage).await;
+                Ok(Side { stream, said }) => {
+                    tls::serve_tunnel(gate, stream, said, caller, passage).await;
                     Ok(())
                 }
                 Err(error) => Err(error),
             },
-            Self::WebSocket { client, server, passage } => join(gate, client, server, passage).await,
+            Self::WebSocket { client, server, passage } => join(gate, caller, client, server, passage).await,
         };
         if let Err(error) = outcome {
             tracing::debug!(%error, "a tunnel broke off");
@@ -53,20 +51,18 @@ impl Tunnel {
     }
 }
 
-async fn join(gate: &Gate, client: OnUpgrade, server: OnUpgrade, passage: Option<Passage>) -> io::Result<()> {
-    let (mut client, from_client) = take_over(client).await?;
-    let (mut server, from_server) = take_over(server).await?;
+async fn join(
+    gate: &Gate,
+    caller: &Caller,
+    client: OnUpgrade,
+    server: OnUpgrade,
+    passage: Option<Passage>,
+) -> io::Result<()> {
+    let (client, server) = (take_over(client).await?, take_over(server).await?);
     let unowned = Traffic::default();
     let traffic = passage.as_ref().map_or(&unowned, |passage| passage.traffic());
-    server.write_all(&from_client).await?;
-    traffic.add_up(from_client.len());
-    client.write_all(&from_server).await?;
-    traffic.add_down(from_server.len());
-    let outcome = relay(&client, &server, gate.pipes(), traffic, gate.settings().timeouts.idle).await;
-    if outcome.is_err() {
-        reset(&client);
-        reset(&server);
-    }
+    let idle = gate.settings().timeouts.idle;
+    let outcome = relay(client, server, gate.pipes(), traffic, caller.seat.pulse(), idle).await;
     if let Some(mut passage) = passage {
         passage.end = Some(if outcome.is_ok() { End::Finish } else { End::Abort });
     }
@@ -74,10 +70,10 @@ async fn join(gate: &Gate, client: OnUpgrade, server: OnUpgrade, passage: Option
 }
 
 /// The bare socket of an upgraded connection, and what hyper has read of it beyond the head.
-async fn take_over(upgrade: OnUpgrade) -> io::Result<(TcpStream, Vec<u8>)> {
+async fn take_over(upgrade: OnUpgrade) -> io::Result<Side> {
     let upgraded = upgrade.await.map_err(io::Error::other)?;
     let parts = upgraded
         .downcast::<TokioIo<TcpStream>>()
         .map_err(|_| io::Error::other("the upgraded connection is not a TCP socket"))?;
-    Ok((parts.io.into_inner(), parts.read_buf.into()))
+    Ok(Side { stream: parts.io.into_inner(), said: parts.read_buf.into() })
 }

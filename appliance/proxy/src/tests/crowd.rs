@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::raw::{connect, hello, read_exactly, send};
+use super::raw::{connect, connect_from, hello, read_exactly, send};
 use super::school::{PATIENCE, School, accept, site};
 
 /// Each connection of a test needs up to four descriptors, two of them the test's own.
@@ -101,6 +102,51 @@ async fn a_gate_with_few_descriptors_keeps_serving() {
         let client = connect(school.tls).await;
         drop(timeout(PATIENCE, echoed(client, "honest.test")).await.expect("an honest one waits"));
     }
+    echo.abort();
+}
+
+/// Whether what is said on a carried connection still comes back.
+async fn is_carried(client: &mut TcpStream) -> bool {
+    let echo = async {
+        client.write_all(b"x").await?;
+        client.read_u8().await
+    };
+    timeout(PATIENCE, echo).await.expect("a connection hangs").is_ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_holds_connections_leaves_others_their_share() {
+    raise_descriptors();
+    const GREEDY: [u8; 4] = [127, 0, 0, 1];
+    const MODEST: [u8; 4] = [127, 0, 0, 2];
+    let (site, port) = site().await;
+    let echo = tokio::spawn(echo(site));
+    // Room for 90 connections, 66 of one device.
+    let school = School::with(|settings, _| {
+        settings.ports.tls = port;
+        settings.descriptors_max = 512;
+    })
+    .await;
+    let mut held = Vec::new();
+    let mut modest = Vec::new();
+    for _ in 0..80 {
+        held.push(echoed(connect_from(GREEDY, school.tls).await, "held.test").await);
+    }
+    for _ in 0..40 {
+        modest.push(echoed(connect_from(MODEST, school.tls).await, "modest.test").await);
+    }
+    for client in &mut modest {
+        assert!(is_carried(client).await, "a device with fewer connections lost one");
+    }
+    let mut still_held = Vec::new();
+    for client in &mut held {
+        still_held.push(is_carried(client).await);
+    }
+    // The longest idle went first.
+    assert_eq!(still_held, [[false; 30].as_slice(), &[true; 50]].concat());
+    let log = school.log();
+    let aborted = log.iter().filter(|line| line.starts_with("tls held.test permit abort ")).count();
+    assert_eq!((log.len(), aborted), (120, 30));
     echo.abort();
 }
 

@@ -4,13 +4,20 @@ use std::io;
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use super::school::PATIENCE;
 
 pub(super) async fn connect(to: SocketAddr) -> TcpStream {
     TcpStream::connect(to).await.unwrap()
+}
+
+/// A connection of another device: `from` is an address of loopback.
+pub(super) async fn connect_from(from: [u8; 4], to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::from((from, 0))).unwrap();
+    socket.connect(to).await.unwrap()
 }
 
 pub(super) async fn send(stream: &mut TcpStream, bytes: impl AsRef<[u8]>) {
