@@ -33,7 +33,7 @@ impl Default for Settings {
     }
 }
 
-/// What systemd grants a service that asks for nothing else, as a hard limit: room for some 1,200 connections.
+/// What systemd grants a service that asks for nothing else, as a hard limit: room for some 1,000 connections.
 const DESCRIPTORS: usize = 4096;
 
 /// The ports on which servers are dialled: no others.

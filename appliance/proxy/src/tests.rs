@@ -2,6 +2,7 @@
 
 mod connect;
 mod crowd;
+mod framing;
 mod http;
 mod raw;
 mod school;

@@ -22,6 +22,8 @@ const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 /// No `Via` is added, although RFC 9110 section 7.6.3 asks for it: it would tell every site on the web that a
 /// school's filter stands between, and loops are excluded where the gate dials.
 pub(super) fn prepare_request(head: &mut request::Parts, is_websocket: bool) {
+    let takes_trailers =
+        tokens(&head.headers, header::TE).any(|token| token.eq_ignore_ascii_case("trailers"));
     head.headers = without_hop_by_hop(std::mem::take(&mut head.headers));
     if let Some(authority) = head.uri.authority() {
         // Absolute-form: its host replaces the field's (RFC 9112 section 3.2.2). They name the same server.
@@ -33,16 +35,53 @@ pub(super) fn prepare_request(head: &mut request::Parts, is_websocket: bool) {
     head.version = Version::HTTP_11;
     if is_websocket {
         insert_upgrade(&mut head.headers);
+    } else if takes_trailers {
+        // The gate passes them on to a client that takes them (RFC 9110 section 10.1.4).
+        head.headers.insert(header::CONNECTION, HeaderValue::from_static("TE"));
+        head.headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
 }
 
 /// Prepares the head of a response for the client.
 pub(super) fn prepare_response(head: &mut response::Parts, is_websocket: bool) {
     head.headers = without_hop_by_hop(std::mem::take(&mut head.headers));
+    frame_anew(&mut head.headers);
     head.version = Version::HTTP_11;
     if is_websocket {
         insert_upgrade(&mut head.headers);
     }
+}
+
+/// Leaves at most one field that tells where a response ends; without one, hyper writes its own. It settles
+/// requests by itself.
+fn frame_anew(headers: &mut HeaderMap) {
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        // The coding overrides a length (RFC 9112 section 6.3), which may not be sent on. It is gone itself.
+        let framing = [header::TRANSFER_ENCODING, header::CONTENT_LENGTH];
+        *headers = filter(std::mem::take(headers), |name| !framing.contains(name));
+        return;
+    }
+    // hyper has made sure that a length said several times is the same each time (RFC 9110 section 8.6).
+    let mut said = tokens(headers, header::CONTENT_LENGTH);
+    if let (Some(first), Some(_)) = (said.next(), said.next())
+        && let Ok(length) = HeaderValue::from_str(first)
+    {
+        drop(said);
+        headers.insert(header::CONTENT_LENGTH, length);
+    }
+}
+
+/// Whether nothing but chunks is laid over a body: `chunked` once, or nothing. Other codings are only for who
+/// asked for them (RFC 9112 section 7.4), which the gate does not, and several of one kind are read in as many
+/// ways as there are readers.
+pub(super) fn is_plainly_coded(headers: &HeaderMap) -> bool {
+    let mut codings = tokens(headers, header::TRANSFER_ENCODING);
+    codings.next().is_none_or(|only| only.eq_ignore_ascii_case("chunked")) && codings.next().is_none()
+}
+
+/// Whether a response says in two ways where it ends.
+pub(super) fn has_two_lengths(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::TRANSFER_ENCODING) && headers.contains_key(header::CONTENT_LENGTH)
 }
 
 /// Tells the portal who asks.
@@ -57,7 +96,7 @@ pub(super) fn name_client(headers: &mut HeaderMap, client: IpAddr) {
 /// Whether a request asks to go on as a WebSocket (RFC 6455 section 4.1).
 pub(super) fn wants_websocket(method: &Method, version: Version, headers: &HeaderMap) -> bool {
     let asks = headers.get(header::UPGRADE).is_some_and(is_websocket);
-    let names = tokens(headers).any(|token| token.eq_ignore_ascii_case("upgrade"));
+    let names = tokens(headers, header::CONNECTION).any(|token| token.eq_ignore_ascii_case("upgrade"));
     method == Method::GET && version == Version::HTTP_11 && asks && names
 }
 
@@ -72,7 +111,8 @@ fn insert_upgrade(headers: &mut HeaderMap) {
 }
 
 fn without_hop_by_hop(headers: HeaderMap) -> HeaderMap {
-    let named: Vec<HeaderName> = tokens(&headers).filter_map(|token| token.parse().ok()).collect();
+    let named: Vec<HeaderName> =
+        tokens(&headers, header::CONNECTION).filter_map(|token| token.parse().ok()).collect();
     filter(headers, |name| {
         let is_named = named.contains(name) && !ESSENTIAL.contains(name);
         !is_named && !HOP_BY_HOP.contains(name) && !name.as_str().starts_with("proxy-")
@@ -93,9 +133,9 @@ fn filter(headers: HeaderMap, keeps: impl Fn(&HeaderName) -> bool) -> HeaderMap 
     kept
 }
 
-/// What the `Connection` fields name.
-fn tokens(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    let fields = headers.get_all(header::CONNECTION).iter();
+/// The members of a field that is a list, over all its lines.
+fn tokens(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
+    let fields = headers.get_all(name).iter();
     fields.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).map(str::trim)
 }
 
@@ -145,6 +185,43 @@ mod tests {
             ("cookie", "a=1"),
         ]);
         assert_eq!(list(&without_hop_by_hop(headers)), [("host", "example.org"), ("content-length", "3")]);
+    }
+
+    #[test]
+    fn one_transfer_coding_is_plain() {
+        let check = |codings: &[&str], expected: bool| {
+            let fields: Vec<_> = codings.iter().map(|coding| ("transfer-encoding", *coding)).collect();
+            assert_eq!(is_plainly_coded(&map(&fields)), expected, "{codings:?}");
+        };
+        check(&[], true);
+        check(&["chunked"], true);
+        check(&["Chunked "], true);
+        check(&["chunked", "chunked"], false);
+        check(&["chunked, chunked"], false);
+        check(&["gzip, chunked"], false);
+        check(&["gzip", "chunked"], false);
+        check(&["identity"], false);
+        check(&["chunked;q=1"], false);
+        check(&["\"chunked\""], false);
+        check(&[""], false);
+    }
+
+    #[test]
+    fn a_response_keeps_one_length() {
+        let check = |fields: &[(&str, &str)], expected: &[(&str, &str)]| {
+            let mut headers = map(fields);
+            frame_anew(&mut headers);
+            assert_eq!(list(&headers), expected, "{fields:?}");
+        };
+        let length = ("content-length", "5");
+        let coding = ("transfer-encoding", "chunked");
+        let (first, last) = (("x-first", "1"), ("x-last", "2"));
+        check(&[first, length, last], &[first, length, last]);
+        check(&[first, coding, last], &[first, last]);
+        check(&[first, length, coding, last], &[first, last]);
+        check(&[coding, first, length, length], &[first]);
+        check(&[first, length, length, last], &[first, length, last]);
+        check(&[("content-length", "5, 5 ,5"), last], &[length, last]);
     }
 
     #[test]

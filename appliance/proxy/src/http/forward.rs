@@ -10,7 +10,9 @@ use hyper::upgrade::{self, OnUpgrade};
 use model::{End, Host};
 
 use super::body::Metered;
-use super::fields::{is_websocket, name_client, prepare_request, prepare_response, wants_websocket};
+use super::fields::{
+    is_plainly_coded, is_websocket, name_client, prepare_request, prepare_response, wants_websocket,
+};
 use super::reply::{Reply, page_reply};
 use super::session::{Session, Way, accept_language};
 use super::tunnel::Tunnel;
@@ -47,7 +49,7 @@ impl Session {
             outcome = self.send(request, &route, &mut passage) => outcome,
             () = self.caller.seat.pulse().stop(limit) => Err(SendError::TimedOut),
         };
-        match outcome {
+        match outcome.and_then(|response| check(response, upgrade.is_some())) {
             Ok(response) => self.respond(response, passage, traffic, upgrade),
             Err(error) => self.fail(&route, passage, &error, language.as_deref()),
         }
@@ -61,17 +63,10 @@ impl Session {
         client: Option<OnUpgrade>,
     ) -> Reply {
         let is_switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-        let is_agreed = response.headers().get(header::UPGRADE).is_some_and(is_websocket);
         let mut passage = passage;
-        if is_switching {
-            match client {
-                Some(client) if is_agreed => {
-                    let server = upgrade::on(&mut response);
-                    self.leave_to(Tunnel::WebSocket { client, server, passage: passage.take() });
-                }
-                // A server that switches to what nobody asked for.
-                Some(_) | None => return super::reply::empty_reply(StatusCode::BAD_GATEWAY),
-            }
+        if let Some(client) = client.filter(|_| is_switching) {
+            let server = upgrade::on(&mut response);
+            self.leave_to(Tunnel::WebSocket { client, server, passage: passage.take() });
         }
         let (mut head, body) = response.into_parts();
         prepare_response(&mut head, is_switching);
@@ -101,6 +96,15 @@ impl Session {
     }
 }
 
+/// A server may switch to the one protocol that the gate offered it, and may lay nothing over its body that
+/// nobody asked for.
+fn check(response: Response<Incoming>, is_offered: bool) -> Result<Response<Incoming>, SendError> {
+    let is_switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    let is_agreed = is_offered && response.headers().get(header::UPGRADE).is_some_and(is_websocket);
+    let is_understood = is_plainly_coded(response.headers()) && (is_agreed || !is_switching);
+    if is_understood { Ok(response) } else { Err(SendError::Unasked) }
+}
+
 /// RFC 9110 section 15.6: 504 where the box waited in vain, 502 where it got no usable answer.
 fn status_of(error: &SendError) -> StatusCode {
     match error {
@@ -109,6 +113,7 @@ fn status_of(error: &SendError) -> StatusCode {
             StatusCode::GATEWAY_TIMEOUT
         }
         SendError::Broken(_)
+        | SendError::Unasked
         | SendError::Unreached(
             DialError::Unresolved(ResolveError::NoAddress) | DialError::Forbidden(_) | DialError::Refused(_),
         ) => StatusCode::BAD_GATEWAY,
@@ -122,6 +127,7 @@ fn cause_of(error: &SendError) -> Unreachable {
         SendError::Unreached(DialError::Forbidden(_)) => Unreachable::Forbidden,
         SendError::Unreached(DialError::TimedOut | DialError::Refused(_))
         | SendError::Broken(_)
+        | SendError::Unasked
         | SendError::TimedOut => Unreachable::NoAnswer,
     }
 }

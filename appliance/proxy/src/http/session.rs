@@ -18,6 +18,7 @@ use tokio::sync::Mutex as AsyncMutex;
 use wire::http::{Authority, TargetError, find_authority};
 
 use super::body::discard;
+use super::fields::is_plainly_coded;
 use super::reply::{Objection, Reply};
 use super::tunnel::Tunnel;
 use super::upstream::{Route, Upstream};
@@ -124,6 +125,9 @@ impl Session {
             tracing::debug!(client = %self.caller.address, %error, "a request names no single host");
             self.fault(AccessKind::Http, error.fault(), None)
         })?;
+        if !is_plainly_coded(request.headers()) {
+            return Err(self.fault(AccessKind::Http, Fault::Malformed, Some(host)));
+        }
         if self.is_portal(&host) {
             return Ok(Way::Portal);
         }

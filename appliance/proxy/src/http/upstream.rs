@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::body::Metered;
+use super::fields::has_two_lengths;
 use super::session::{FIELDS_MAX, Session};
 use crate::dial::DialError;
 use crate::passage::Passage;
@@ -35,8 +36,19 @@ pub(super) struct Upstream {
     route: Route,
     sender: SendRequest<Metered>,
     peer: Option<SocketAddr>,
+    /// Whether another request may follow.
+    is_reusable: bool,
     /// Reads and writes the connection; it ends with the session.
     task: JoinHandle<()>,
+}
+
+impl Upstream {
+    /// What a server says after a response with two lengths may belong to it by the other one (RFC 9112
+    /// section 6.3): nobody else hears it.
+    fn heed(&mut self, response: Response<Incoming>) -> Response<Incoming> {
+        self.is_reusable = !has_two_lengths(response.headers());
+        response
+    }
 }
 
 impl Drop for Upstream {
@@ -54,6 +66,8 @@ pub(super) enum SendError {
     Broken(#[source] hyper::Error),
     #[error("the server does not answer in time")]
     TimedOut,
+    #[error("the server switches to a protocol, or uses a coding, that nobody asked for")]
+    Unasked,
 }
 
 impl Session {
@@ -66,7 +80,7 @@ impl Session {
         passage: &mut Option<Passage>,
     ) -> Result<Response<Incoming>, SendError> {
         let mut slot = self.upstream.lock().await;
-        let mut standing = slot.take().filter(|upstream| upstream.route == *route);
+        let mut standing = slot.take().filter(|upstream| upstream.is_reusable && upstream.route == *route);
         if let Some(mut upstream) = standing.take()
             && upstream.sender.ready().await.is_ok()
         {
@@ -75,8 +89,7 @@ impl Session {
             match upstream.sender.try_send_request(request).await {
                 Ok(response) => {
                     note_peer(passage, upstream.peer);
-                    *slot = Some(upstream);
-                    return Ok(response);
+                    return Ok(slot.insert(upstream).heed(response));
                 }
                 Err(mut failed) => match failed.take_message().or(again) {
                     Some(message) => request = message,
@@ -86,8 +99,7 @@ impl Session {
         }
         let mut upstream = self.open(route, passage).await?;
         let response = upstream.sender.send_request(request).await.map_err(SendError::Broken)?;
-        *slot = Some(upstream);
-        Ok(response)
+        Ok(slot.insert(upstream).heed(response))
     }
 
     async fn open(&self, route: &Route, passage: &mut Option<Passage>) -> Result<Upstream, SendError> {
@@ -109,7 +121,7 @@ impl Session {
                 tracing::debug!(%error, "a server connection failed");
             }
         });
-        Ok(Upstream { route: route.clone(), sender, peer, task })
+        Ok(Upstream { route: route.clone(), sender, peer, is_reusable: true, task })
     }
 
     async fn open_portal(&self, address: SocketAddr) -> Result<TcpStream, DialError> {

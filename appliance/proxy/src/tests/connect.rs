@@ -1,13 +1,11 @@
 //! `CONNECT` at the explicit proxy.
 
 use std::io::ErrorKind;
-use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 
 use super::raw::{alert_code, ask_once, connect, hello, read_exactly, read_head, read_to_end, send};
-use super::school::{School, accept, site};
+use super::school::{School, accept, expect_no_dial, site};
 
 /// A tunnel to `host`, as far as the gate's consent.
 async fn tunnel(school: &School, host: &str, port: u16) -> TcpStream {
@@ -69,7 +67,7 @@ async fn what_is_not_tls_inside_is_reset() {
     send(&mut client, b"SSH-2.0-x\r\n").await;
     assert_eq!(read_to_end(&mut client).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
     school.expect_log(&["connect front.test permit abort 0/0", "tls front.test refuse not-tls"]).await;
-    assert!(timeout(Duration::from_millis(50), site.accept()).await.is_err(), "nothing is dialled");
+    expect_no_dial(&site).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -167,6 +167,10 @@ pub(super) async fn accept(site: &TcpListener) -> TcpStream {
     timeout(PATIENCE, site.accept()).await.expect("nobody connects to the site").unwrap().0
 }
 
+pub(super) async fn expect_no_dial(site: &TcpListener) {
+    assert!(timeout(Duration::from_millis(50), site.accept()).await.is_err(), "something is dialled");
+}
+
 /// Names of this test's Internet: `dead.test` has an address that refuses before one that answers.
 struct Names(HashMap<&'static str, Vec<&'static str>>);
 

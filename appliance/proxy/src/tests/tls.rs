@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::raw::{alert_code, connect, cut_into_records, hello, pattern, read_exactly, read_to_end, send};
-use super::school::{School, accept, site};
+use super::school::{School, accept, expect_no_dial, site};
 
 const ANSWER: &[u8] = b"a server's answer";
 
@@ -86,7 +86,7 @@ async fn refused_names_and_faults_get_their_alert_and_one_record() {
         assert_eq!(alert_code(&answer), code, "{record}");
         school.expect_log(&[record]).await;
     }
-    assert!(timeout(Duration::from_millis(50), site.accept()).await.is_err(), "nothing is dialled");
+    expect_no_dial(&site).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -246,7 +246,7 @@ async fn the_web_closes_with_the_journal_and_reopens() {
         send(&mut client, hello(name)).await;
         assert_eq!(alert_code(&read_to_end(&mut client).await.unwrap()), 80);
     }
-    assert!(timeout(Duration::from_millis(50), site.accept()).await.is_err(), "nothing is dialled");
+    expect_no_dial(&site).await;
     school.set_faults(Faults::default());
     let mut client = connect(school.tls).await;
     send(&mut client, hello("again.test")).await;
