@@ -37,6 +37,15 @@ pub struct CategoryFacts {
     pub aliases: Vec<Category>,
 }
 
+impl CategoryFacts {
+    /// All its lines.
+    #[must_use]
+    pub fn lines(&self) -> u64 {
+        let LineCounts { domains, addresses, urls } = self.counts;
+        domains.saturating_add(addresses).saturating_add(urls)
+    }
+}
+
 /// The categories in alphabetical order, with what is said of each.
 #[derive(Default)]
 pub(crate) struct Catalog {

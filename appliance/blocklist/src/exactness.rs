@@ -26,8 +26,7 @@ impl Naive {
             let entries = match name {
                 "domains" => self.domains.entry(lower.trim_matches('.').to_owned()),
                 _ if line.contains('#') => continue,
-                _ if lower.contains('/') => self.urls.entry(lower),
-                _ => self.urls.entry(lower + "/"),
+                _ => self.urls.entry(normal_url(&lower)),
             };
             entries.or_default().insert(category.to_owned());
         }
@@ -48,11 +47,17 @@ impl Naive {
 
     /// The entries that a URL starts with, longest first, by looking at every beginning of it.
     fn match_url(&self, url: &str) -> Vec<(String, Vec<String>)> {
+        let url = normal_url(url);
         let ends = (0..=url.len()).rev().filter(|&end| url.is_char_boundary(end));
         ends.filter_map(|end| self.urls.get_key_value(&url[..end]))
             .map(|(entry, categories)| (entry.clone(), categories.iter().cloned().collect()))
             .collect()
     }
+}
+
+fn normal_url(url: &str) -> String {
+    let (host, path_and_query) = url.split_at(url.find('/').unwrap_or(url.len()));
+    format!("{host}{}", crate::path::normalise(path_and_query))
 }
 
 fn compile(files: &[(String, String)]) -> Compiled {
@@ -101,7 +106,10 @@ fn answers_with_the_line_as_it_is_written() {
             "example.com\n.dotted.example\nWWW.Capital.example.\nBücher.example\n192.0.2.1\n",
         ),
         ("adult/domains", "a.example.com\nexample.com\ncom.example\n192.0.2.1\n198.51.100.7.\n"),
-        ("games/urls", "Example.com/Play\nexample.com/play/more?x=\n192.0.2.9/a\nwhole.example\n"),
+        (
+            "games/urls",
+            "Example.com/Play\nexample.com/play/more?x=\nexample.com/Café\n192.0.2.9/a\nwhole.example\n",
+        ),
         ("press/urls", "http://example.com/play\n"),
     ]));
     let index = Index::open(compiled.bytes).unwrap();
@@ -132,6 +140,9 @@ fn answers_with_the_line_as_it_is_written() {
     check("example.com/play/more?x=1", "games", "example.com/play/more?x=");
     check("https://user@example.com:443/other", "adult,gambling", "example.com");
     check("www.example.com/play", "adult,gambling", "example.com");
+    check("http://EXAMPLE.com//a/../%50%6Cay/./more?x=", "games", "example.com/play/more?x=");
+    check("example.com/%2fplay", "adult,gambling", "example.com");
+    check("example.com/Caf%c3%a9/x", "games", "example.com/Café");
     check("http://192.0.2.9/abc", "games", "192.0.2.9/a");
     check("http://192.0.2.9/b", "", "");
     check("whole.example/any", "games", "whole.example");
@@ -282,7 +293,8 @@ fn domain_line() -> impl Strategy<Value = String> {
 
 fn url() -> impl Strategy<Value = String> {
     let host = prop_oneof![name(), Just("10.0.0.1".to_owned())];
-    (host, vec("/|[abAB?]|é", 0..4)).prop_map(|(host, path)| format!("{host}/{}", path.concat()))
+    (host, vec("/|[abAB?.]|é|%4[12]|%2[eEfF]", 0..5))
+        .prop_map(|(host, path)| format!("{host}/{}", path.concat()))
 }
 
 fn list() -> impl Strategy<Value = Vec<(String, String)>> {
@@ -314,8 +326,38 @@ proptest! {
             prop_assert_eq!(found_for_name(&index, name), expected, "{}", name);
         }
         for url in &urls {
-            prop_assert_eq!(found_for_url(&index, url), naive.match_url(&url.to_ascii_lowercase()), "{}", url);
+            prop_assert_eq!(found_for_url(&index, url), naive.match_url(url), "{}", url);
         }
+    }
+
+    /// However a listed URL is spelled, its line is found.
+    #[test]
+    fn respelled_urls_are_found(
+        segments in vec("[a-c.~_-]{1,3}", 1..4),
+        spelling in vec((0..5_u8, any::<bool>()), 20),
+    ) {
+        let line = format!("Example.com/{}", segments.join("/"));
+        let index = Index::open(compile(&files(&[("games/urls", &line)])).bytes).unwrap();
+        let mut choices = spelling.into_iter().cycle();
+        let mut respelled = String::new();
+        for character in line.trim_start_matches("Example.com").chars() {
+            let (way, is_upper) = choices.next().unwrap();
+            let code = u32::from(character);
+            respelled += &match (character, way) {
+                ('/', 0) => "//".to_owned(),
+                ('/', 1) => "/./".to_owned(),
+                ('/', 2) => "/%2E/a%2F/%2e./".to_owned(),
+                ('/', 3) => "/x/y/../../".to_owned(),
+                ('/', _) => "/".to_owned(),
+                (_, 0) if is_upper => format!("%{code:02X}"),
+                (_, 0) => format!("%{code:02x}"),
+                (_, 1) => character.to_ascii_uppercase().to_string(),
+                _ => character.to_string(),
+            };
+        }
+        let found = index.match_url(&Host::parse("example.com").unwrap(), &respelled);
+        prop_assert_eq!(found.len(), 1, "{} as {}", line, respelled);
+        prop_assert_eq!(index.find(&format!("http://EXAMPLE.COM:80{respelled}?a").parse().unwrap()).unwrap().line, line);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::automaton::Automaton;
 use crate::catalog::{Catalog, CategoryFacts, SetTable, Value, read_address, read_spelling};
 use crate::filter::NameFilter;
 use crate::format::{Layout, OpenError, Section, Verified, verify};
-use crate::line::fold_path;
+use crate::path::normalise;
 use crate::query::Query;
 use crate::set::{CategoryId, CategorySet};
 
@@ -38,7 +38,7 @@ pub struct NameMatch<'n> {
 /// A URL line that covers a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UrlMatch {
-    /// The line: `host/path`, in lower case.
+    /// The line: `host/path`, in the spelling that is compared.
     pub entry: String,
     /// The categories in which the line stands.
     pub set: CategorySet,
@@ -122,7 +122,8 @@ impl Index {
         found.map(|value| self.sets.set_of(value)).unwrap_or_default()
     }
 
-    /// Every URL line that is a prefix of `host` + `path_and_query`, the longest first.
+    /// Every URL line that is a prefix of `host` + `path_and_query`, the longest first, however path and query
+    /// are spelled (RFC 3986 section 6.2.2).
     #[must_use]
     pub fn match_url(&self, host: &Host, path_and_query: &str) -> Vec<UrlMatch> {
         let mut found = Vec::new();
@@ -191,20 +192,18 @@ impl Index {
     /// Meets every URL line that the URL begins with, the shortest first.
     fn find_url(&self, host: &Host, path_and_query: &str, mut meet: impl FnMut(String, Value)) {
         let mut walk = self.urls.walk(self.section(Section::Urls));
-        let host = host.to_string();
-        if host.bytes().try_for_each(|byte| walk.step(byte)).is_none() {
+        let mut url = host.to_string();
+        if url.bytes().try_for_each(|byte| walk.step(byte)).is_none() {
             return;
         }
-        let mut entry = host;
-        let mut utf8 = [0; 4];
-        for character in fold_path(path_and_query) {
-            let bytes = character.encode_utf8(&mut utf8).bytes();
-            if { bytes }.try_for_each(|byte| walk.step(byte)).is_none() {
+        let host_bytes = url.len();
+        url.push_str(&normalise(path_and_query));
+        for (at, byte) in url.bytes().enumerate().skip(host_bytes) {
+            if walk.step(byte).is_none() {
                 return;
             }
-            entry.push(character);
-            if let Some(value) = walk.value().and_then(Value::of_number) {
-                meet(entry.clone(), value);
+            if let (Some(value), Some(entry)) = (walk.value().and_then(Value::of_number), url.get(..=at)) {
+                meet(entry.to_owned(), value);
             }
         }
     }

@@ -4,6 +4,8 @@ use std::net::Ipv4Addr;
 
 use model::{DomainName, DomainNameError, Host, HostError};
 
+use crate::path::normalise;
+
 /// Longest line that is read, in bytes: no browser sends longer URLs, and a file without line ends must not
 /// fill the memory.
 pub const LINE_BYTES_MAX: usize = 8 * 1024;
@@ -37,7 +39,7 @@ impl DomainLine {
 pub struct UrlLine {
     /// The host: this one, not the names under it.
     pub host: Host,
-    /// The beginning of path and query, in lower case; at least `/`.
+    /// The beginning of path and query, in the spelling that is compared; at least `/`.
     pub prefix: String,
 }
 
@@ -54,7 +56,7 @@ impl UrlLine {
             return Err(LineError::Blank);
         }
         let (host, rest) = split_path(strip_web_scheme(line));
-        Ok(Self { host: Host::parse(host)?, prefix: fold_path(rest).collect() })
+        Ok(Self { host: Host::parse(host)?, prefix: normalise(rest) })
     }
 }
 
@@ -84,14 +86,6 @@ pub enum LineError {
 /// The host of a URL without its scheme, and the rest from the first slash or question mark on.
 pub(crate) fn split_path(text: &str) -> (&str, &str) {
     text.find(['/', '?']).and_then(|at| text.split_at_checked(at)).unwrap_or((text, ""))
-}
-
-/// Path and query as lines and requests are compared: in lower case, never without the first slash.
-///
-/// Only ASCII is folded: requests carry nothing else (RFC 3986 section 2).
-pub(crate) fn fold_path(path_and_query: &str) -> impl Iterator<Item = char> {
-    let root = if path_and_query.starts_with('/') { "" } else { "/" };
-    root.chars().chain(path_and_query.chars()).map(|c| c.to_ascii_lowercase())
 }
 
 fn strip_web_scheme(text: &str) -> &str {
@@ -147,8 +141,9 @@ mod tests {
         check("example.com/", "example.com", "/");
         check("example.com?x", "example.com", "/?x");
         check("192.0.2.1/a", "192.0.2.1", "/a");
-        check("bücher.example/É", "xn--bcher-kva.example", "/É");
-        check("example.com/http://other.example/", "example.com", "/http://other.example/");
+        check("bücher.example/É", "xn--bcher-kva.example", "/%c3%89");
+        check("example.com//a/./%62/%2E%2e/c", "example.com", "/a/c");
+        check("example.com/http://other.example/", "example.com", "/http:/other.example/");
     }
 
     #[test]

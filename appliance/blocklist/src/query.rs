@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use model::{Host, HostError};
 
-use crate::line::{fold_path, split_path};
+use crate::line::split_path;
+use crate::path::normalise;
 
 /// A question in the form that lines are compared with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub enum Query {
     Url {
         /// The host.
         host: Host,
-        /// Path and query in lower case, from the first slash on.
+        /// Path and query, in the spelling that is compared.
         path_and_query: String,
     },
 }
@@ -33,7 +34,7 @@ impl FromStr for Query {
         let (url, _fragment) = text.split_once('#').unwrap_or((text, ""));
         let (authority, rest) = split_path(strip_scheme(url));
         let host = Host::parse(strip_user_and_port(authority))?;
-        Ok(Self::Url { host, path_and_query: fold_path(rest).collect() })
+        Ok(Self::Url { host, path_and_query: normalise(rest) })
     }
 }
 
@@ -81,6 +82,7 @@ mod tests {
         check("example.com:8080", "example.com/");
         check("https://anna:secret@Example.com.:443/A/b?C=d#e", "example.com/a/b?c=d");
         check("http://[2001:db8::1]:80/a", "2001:db8::1/a");
+        check("example.com//%41/../b/./c", "example.com/b/c");
         check("example.com?q=a@b:1/c", "example.com/?q=a@b:1/c");
         check("ftp://192.0.2.1/a", "192.0.2.1/a");
         check("example.com#top", "example.com/");
