@@ -1,6 +1,7 @@
 //! The recording end.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::{AccessKind, ClockQuality, Closing, Timestamp};
 use policy::{Decided, Permit};
@@ -72,7 +73,8 @@ impl Journal {
         let mut buffer = [0; BODY_BYTES_MAX];
         let body = encode_body(&decision, &mut buffer).map_err(|_| Unrecorded::Unwritable)?;
         let may_fold = decision.kind() == AccessKind::Dns;
-        let accepted = self.shared.lock().accept(at, clock, body, may_fold)?;
+        let uptime = self.shared.uptime();
+        let accepted = self.shared.lock().accept(at, clock, body, may_fold, uptime)?;
         if accepted.is_pressing {
             self.shared.wake_writer();
         }
@@ -107,5 +109,11 @@ impl Journal {
     /// The first call counts.
     pub fn wake_writer_by(&self, wake: impl Fn() + Send + Sync + 'static) {
         self.shared.set_wake(Box::new(wake));
+    }
+
+    /// Sets the clock by which a hanging disk is noticed ([`STALL_MAX`](crate::STALL_MAX)): one that only goes
+    /// forward, at an even pace. Until the first call, which counts, none is noticed.
+    pub fn measure_waiting_by(&self, uptime: impl Fn() -> Duration + Send + Sync + 'static) {
+        self.shared.set_uptime(Box::new(uptime));
     }
 }

@@ -1,6 +1,9 @@
 //! What must hold for every journal, whatever happens to its disk.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use model::{AccessKind, ClockQuality, Closing, End, Timestamp, Verdict};
 use proptest::prelude::*;
@@ -91,13 +94,13 @@ fn repeated_questions_fold() {
     assert_ne!(record(&journal, at(30), Asked::tls("A", "a.fr")), Ok(first), "not a question");
     let refused = Asked::dns("A", "a.fr").refused("adult", "a.fr");
     assert_ne!(record(&journal, at(30), refused), Ok(first), "another verdict");
-    let next = record(&journal, at(61), Asked::dns("A", "a.fr"));
-    assert_ne!(next, Ok(first), "the minute is over");
+    let next = record(&journal, at(61), Asked::dns("A", "a.fr")).unwrap();
+    assert_ne!(next, first, "the minute is over");
     writer.commit(at(62)).unwrap();
     let found = all(&disk);
     let counts: Vec<_> = found.iter().map(|found| (found.count, found.last_at)).collect();
     assert_eq!(counts[0], (31, at(30)));
-    assert_eq!(counts[1..].iter().map(|count| count.0).collect::<Vec<_>>(), [1; 4]);
+    assert_eq!(counts[1..].iter().map(|count| count.0).collect::<Vec<_>>(), [1; 5]);
 
     let late = Query { from: Some(at(20)), to: Some(at(25)), ..Query::default() };
     assert_eq!(hosts(&find(&disk, &late).0), ["a.fr"], "its repeats reach into the time asked for");
@@ -216,26 +219,39 @@ fn after_a_failed_sync_a_new_segment_takes_the_batch() {
 fn a_hanging_disk_does_not_go_on_collecting_promises() {
     let disk = Disk::default();
     let (journal, mut writer) = opened(&disk, at(0));
-    record(&journal, at(1), Asked::dns("A", "a.fr")).unwrap();
-    record(&journal, at(6), Asked::dns("A", "b.fr")).unwrap();
-    assert_eq!(record(&journal, at(7), Asked::dns("A", "c.fr")), Err(Unrecorded::Unwritable));
+    let uptime_ms = Arc::new(AtomicU64::new(0));
+    let clock = Arc::clone(&uptime_ms);
+    journal.measure_waiting_by(move || Duration::from_millis(clock.load(Ordering::Relaxed)));
+    let record_at = |uptime: u64, seconds: i64| {
+        uptime_ms.store(uptime, Ordering::Relaxed);
+        record(&journal, at(seconds), Asked::tls("A", "a.fr")).map(drop)
+    };
+    let year = 31_536_000;
+    assert_eq!(record_at(1_000, 1), Ok(()));
+    // A time server sets the clock, forward and back: nobody has waited for that.
+    assert_eq!(record_at(1_001, year), Ok(()));
+    assert_eq!(record_at(6_000, -year), Ok(()));
+    assert_eq!(record_at(6_001, -year), Err(Unrecorded::Unwritable));
     writer.commit(at(7)).unwrap();
-    record(&journal, at(7), Asked::dns("A", "c.fr")).unwrap();
+    assert_eq!(record_at(6_002, 7), Ok(()));
+    // Only what waits is waited for.
+    writer.commit(at(8)).unwrap();
+    assert_eq!(record_at(20_000, 9), Ok(()));
 }
 
 #[test]
 fn a_full_queue_refuses_accesses_and_takes_closings() {
     let disk = Disk::default();
     let (journal, mut writer) = opened(&disk, at(0));
-    let woken = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
-    let counter = std::sync::Arc::clone(&woken);
+    let woken = Arc::new(AtomicU32::new(0));
+    let counter = Arc::clone(&woken);
     journal.wake_writer_by(move || {
-        counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        counter.fetch_add(1, Ordering::Relaxed);
     });
     let first = record(&journal, at(1), Asked::tls("A", "a.fr")).unwrap();
     while record(&journal, at(1), Asked::tls("A", "a.fr")).is_ok() {}
     assert_eq!(record(&journal, at(1), Asked::tls("A", "a.fr")), Err(Unrecorded::QueueFull));
-    assert_eq!(woken.load(std::sync::atomic::Ordering::Relaxed), 1);
+    assert_eq!(woken.load(Ordering::Relaxed), 1);
     journal.close_kind(at(2), AccessKind::Tls, first, finished(1));
     writer.commit(at(2)).unwrap();
     let found = all(&disk);

@@ -30,7 +30,7 @@ mod laws;
 
 pub use fold::FOLD_WINDOW_MS;
 pub use journal::{Journal, Recorded, Unrecorded, open};
-pub use queue::STALL_MS_MAX;
+pub use queue::STALL_MAX;
 pub use reader::{Damage, DamageKind};
 pub use recovery::Recovery;
 pub use search::{Ended, Found, Hit, Query, SearchError, Summary, search};

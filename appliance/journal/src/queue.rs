@@ -1,6 +1,7 @@
 //! Records that were accepted and are on their way to the disk.
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use model::{ClockQuality, Closing, End, Timestamp};
 
@@ -13,9 +14,9 @@ use crate::journal::Unrecorded;
 pub(crate) const QUEUE_BYTES_MAX: usize = 512 << 10;
 /// Room beyond [`QUEUE_BYTES_MAX`] for closings alone, which nobody can refuse: about 3,000 of them.
 pub(crate) const CLOSINGS_BYTES_MAX: usize = 128 << 10;
-/// Longest time that an accepted record may wait for the disk, in milliseconds: a disk that hangs for longer
-/// must not go on collecting promises. Ten times a commit interval, for flash memory that tidies itself up.
-pub const STALL_MS_MAX: u64 = 5_000;
+/// Longest time that an accepted record may wait for the disk: a disk that hangs for longer must not go on
+/// collecting promises. Ten times a commit interval, for flash memory that tidies itself up.
+pub const STALL_MAX: Duration = Duration::from_secs(5);
 /// Most permitted accesses that wait for their closing. Several times what the gate can have open; beyond, the
 /// oldest are given up and stay without one.
 pub(crate) const OPEN_ACCESSES_MAX: usize = 16_384;
@@ -29,6 +30,7 @@ const BUFFER_BYTES_MIN: usize = 4 << 10;
 pub(crate) struct Shared {
     queue: Mutex<Queue>,
     wake: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    uptime: OnceLock<Box<dyn Fn() -> Duration + Send + Sync>>,
 }
 
 impl Shared {
@@ -39,6 +41,15 @@ impl Shared {
     pub(crate) fn set_wake(&self, wake: Box<dyn Fn() + Send + Sync>) {
         // A second writer thread for one writer cannot be: the first hook is the right one.
         self.wake.set(wake).ok();
+    }
+
+    pub(crate) fn set_uptime(&self, uptime: Box<dyn Fn() -> Duration + Send + Sync>) {
+        self.uptime.set(uptime).ok();
+    }
+
+    /// Until it is told, no time passes.
+    pub(crate) fn uptime(&self) -> Duration {
+        self.uptime.get().map_or(Duration::ZERO, |uptime| uptime())
     }
 
     pub(crate) fn wake_writer(&self) {
@@ -78,7 +89,8 @@ struct Pending {
     next_sequence: u64,
     /// Counts the swaps, so that a fold knows whether its repeat is still here.
     batch: u64,
-    waiting_since: Option<Timestamp>,
+    /// On the clock that is never set: an hour that a time server corrects is not one of waiting.
+    waiting_since: Option<Duration>,
     /// Something else than DNS is among them.
     has_connections: bool,
 }
@@ -98,8 +110,9 @@ impl Queue {
         clock: ClockQuality,
         body: &[u8],
         may_fold: bool,
+        uptime: Duration,
     ) -> Result<Accepted, Unrecorded> {
-        if self.door != Door::Open || self.pending.is_stalled(at) {
+        if self.door != Door::Open || self.pending.is_stalled(uptime) {
             return Err(Unrecorded::Unwritable);
         }
         let bytes_before = self.pending.frames.len();
@@ -109,6 +122,7 @@ impl Queue {
             self.pending.has_connections = true;
             self.pending.push_access(at, clock, body)?
         };
+        self.pending.waiting_since.get_or_insert(uptime);
         let half = QUEUE_BYTES_MAX / 2;
         Ok(Accepted { sequence, is_pressing: bytes_before < half && self.pending.frames.len() >= half })
     }
@@ -116,7 +130,7 @@ impl Queue {
     /// Counts an access on the record that it repeats, or makes a record that later ones can repeat.
     fn fold(&mut self, at: Timestamp, clock: ClockQuality, body: &[u8]) -> Result<u64, Unrecorded> {
         if let Some(fold) = self.folds.find(body, at) {
-            *fold = self.pending.push_repeat(at, fold.again(at))?;
+            *fold = self.pending.push_repeat(fold.again(at))?;
             return Ok(fold.of);
         }
         let sequence = self.pending.push_access(at, clock, body)?;
@@ -143,7 +157,7 @@ impl Queue {
         let mut buffer = [0; NOTE_BYTES_MAX];
         self.pending.has_connections = true;
         if let Ok(payload) = postcard::to_slice(&entry, &mut buffer) {
-            self.pending.push(at, QUEUE_BYTES_MAX + CLOSINGS_BYTES_MAX, payload, &[]).ok();
+            self.pending.push(QUEUE_BYTES_MAX + CLOSINGS_BYTES_MAX, payload, &[]).ok();
         }
     }
 
@@ -191,11 +205,11 @@ impl Pending {
         let mut buffer = [0; HEAD_BYTES_MAX];
         let head =
             encode_head(self.next_sequence, at, clock, &mut buffer).map_err(|_| Unrecorded::Unwritable)?;
-        self.push(at, QUEUE_BYTES_MAX, head, body)
+        self.push(QUEUE_BYTES_MAX, head, body)
     }
 
     /// Writes how often an access has happened: over the last repeat, if that one is still here.
-    fn push_repeat(&mut self, at: Timestamp, fold: Fold) -> Result<Fold, Unrecorded> {
+    fn push_repeat(&mut self, fold: Fold) -> Result<Fold, Unrecorded> {
         let queued = fold.repeat.filter(|repeat| repeat.batch == self.batch);
         let entry = Entry::Repeat(RepeatEntry {
             sequence: queued.map_or(self.next_sequence, |repeat| repeat.sequence),
@@ -210,12 +224,12 @@ impl Pending {
             place.ok_or(Unrecorded::Unwritable)?.copy_from_slice(payload);
             return Ok(fold);
         }
-        let sequence = self.push(at, QUEUE_BYTES_MAX, payload, &[])?;
+        let sequence = self.push(QUEUE_BYTES_MAX, payload, &[])?;
         let offset = self.frames.len() - payload.len();
         Ok(fold.with_repeat(QueuedRepeat { batch: self.batch, offset, sequence }))
     }
 
-    fn push(&mut self, at: Timestamp, bytes_max: usize, head: &[u8], rest: &[u8]) -> Result<u64, Unrecorded> {
+    fn push(&mut self, bytes_max: usize, head: &[u8], rest: &[u8]) -> Result<u64, Unrecorded> {
         let length = head.len() + rest.len();
         let frame_bytes = size_of::<u16>() + length;
         let prefix = u16::try_from(length).map_err(|_| Unrecorded::Unwritable)?.to_le_bytes();
@@ -227,7 +241,6 @@ impl Pending {
         self.frames.extend(prefix);
         self.frames.extend(head);
         self.frames.extend(rest);
-        self.waiting_since.get_or_insert(at);
         Ok(std::mem::replace(&mut self.next_sequence, next))
     }
 
@@ -241,8 +254,8 @@ impl Pending {
         }
     }
 
-    fn is_stalled(&self, at: Timestamp) -> bool {
-        self.waiting_since.is_some_and(|since| at.ms_since(since) > STALL_MS_MAX)
+    fn is_stalled(&self, uptime: Duration) -> bool {
+        self.waiting_since.is_some_and(|since| uptime.saturating_sub(since) > STALL_MAX)
     }
 }
 

@@ -219,6 +219,8 @@ where
     })?;
     let handle = thread.thread().clone();
     journal.wake_writer_by(move || handle.unpark());
+    let start = crate::clock::monotonic();
+    journal.measure_waiting_by(move || start.elapsed());
     Ok(WriterThread { stop, thread: Some(thread) })
 }
 
