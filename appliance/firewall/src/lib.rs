@@ -20,5 +20,5 @@ mod ruleset;
 
 pub use compile::compile;
 pub use interface::{Interface, InterfaceError};
-pub use policy::{FirewallPolicy, Intent, PolicyError, Ports};
+pub use policy::{FirewallPolicy, Intent, PolicyError, Ports, check_networks};
 pub use ruleset::{Ruleset, TABLE};

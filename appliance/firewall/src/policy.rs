@@ -80,19 +80,27 @@ pub enum PolicyError {
     PortZero,
 }
 
-fn contradictions(intent: &Intent) -> impl Iterator<Item = PolicyError> {
-    let interfaces = (intent.lan == intent.wan).then_some(PolicyError::SameInterface);
-    let networks = intent.networks.iter().filter(|network| !holds_clients(network));
-    let networks = networks.map(|network| PolicyError::NotClients(*network));
-    let addresses = [Some(IpAddr::V4(intent.box_ipv4)), intent.box_ipv6.map(IpAddr::V6)];
-    let addresses = addresses.into_iter().flatten().filter_map(|address| {
+/// The contradictions of the school's networks, and of the box's addresses in them: a part of what
+/// [`FirewallPolicy::new`] checks, for whoever knows no more yet.
+#[must_use]
+pub fn check_networks(networks: &[IpNet], box_addresses: &[IpAddr]) -> Vec<PolicyError> {
+    let strange = networks.iter().filter(|network| !holds_clients(network));
+    let strange = strange.map(|network| PolicyError::NotClients(*network));
+    let addresses = box_addresses.iter().copied().filter_map(|address| {
         if !is_reachable(address) {
             return Some(PolicyError::Unreachable(address));
         }
-        let is_inside = intent.networks.iter().any(|network| network.contains(&address));
+        let is_inside = networks.iter().any(|network| network.contains(&address));
         (!is_inside).then_some(PolicyError::OutsideNetworks(address))
     });
-    interfaces.into_iter().chain(networks).chain(addresses).chain(port_errors(intent.ports))
+    strange.chain(addresses).collect()
+}
+
+fn contradictions(intent: &Intent) -> impl Iterator<Item = PolicyError> {
+    let interfaces = (intent.lan == intent.wan).then_some(PolicyError::SameInterface);
+    let addresses = std::iter::once(IpAddr::V4(intent.box_ipv4)).chain(intent.box_ipv6.map(IpAddr::V6));
+    let networks = check_networks(&intent.networks, &addresses.collect::<Vec<_>>());
+    interfaces.into_iter().chain(networks).chain(port_errors(intent.ports))
 }
 
 fn port_errors(ports: Ports) -> Vec<PolicyError> {

@@ -3,10 +3,12 @@
 //! The file is read by [`v1`] into [`Config`], whose values cannot be wrong any more. Without a file the
 //! embedded `default.toml` is read the same way: a box on loopback that changes nothing on its machine.
 
+mod files;
 mod report;
 mod section;
 mod v1;
 
+use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +17,7 @@ use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use model::{DomainName, Uai};
 use policy::Profile;
+use rustls::pki_types::CertificateDer;
 
 pub(crate) use report::{ConfigError, Problem};
 
@@ -79,8 +82,8 @@ pub(crate) struct Upstream {
     pub(crate) port: u16,
     /// With a name, the box speaks DNS over TLS (RFC 7858) and checks the certificate for that name.
     pub(crate) tls_name: Option<DomainName>,
-    /// A PEM file with the authority that signed the certificate, where it is not a public one.
-    pub(crate) ca_file: Option<PathBuf>,
+    /// The authorities that may have signed the certificate, where it is not a public one.
+    pub(crate) authorities: Vec<CertificateDer<'static>>,
 }
 
 /// The TLS and HTTP doors.
@@ -111,7 +114,8 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] with every mistake in it.
     pub(crate) fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
+        let text = files::read_file(path)
+            .and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other))
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
         Self::parse(&text).map_err(|problems| ConfigError::Wrong { path: path.to_owned(), problems })
     }

@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use toml_span::de_helpers::TableHelper;
+use toml_span::value::ValueInner;
 use toml_span::{DeserError, Deserialize, Error, ErrorKind, Span, Spanned, Value};
 
 /// A network of the school and the box's address in it.
@@ -17,6 +19,15 @@ pub(super) struct Side<N, A> {
     pub(super) network: N,
     /// The box's address, inside `network`.
     pub(super) address: A,
+}
+
+/// A port that a door of the box listens on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Port {
+    /// Never 0.
+    pub(super) number: u16,
+    /// Where the file gives it; `None` for a default.
+    pub(super) span: Option<Span>,
 }
 
 /// A table whose mistakes are gathered, not thrown.
@@ -36,6 +47,53 @@ impl<'de> Section<'de> {
         let span = self.span;
         self.helper.finalize(None)?;
         value.ok_or_else(|| mistake(span, "this table is incomplete").into())
+    }
+
+    /// Reads the table under `key` as far as it can be read; its mistakes are gathered with these. `None` when there is
+    /// none.
+    pub(super) fn table<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> Option<Spanned<T>> {
+        let (_, value) = self.helper.take(key)?;
+        self.read_value(value, read)
+    }
+
+    /// The same for a list of tables, each under its own `[[key]]`.
+    pub(super) fn tables<T>(
+        &mut self,
+        key: &'static str,
+        read: impl Fn(&mut Self) -> T,
+    ) -> Option<Spanned<Vec<T>>> {
+        let (_, mut value) = self.helper.take(key)?;
+        let span = value.span;
+        let ValueInner::Array(values) = value.take() else {
+            self.reject(span, format!("`{key}` is a list of tables, each under its own [[…]]"));
+            return None;
+        };
+        let tables = values.into_iter().filter_map(|value| self.read_value(value, &read));
+        Some(Spanned::with_span(tables.map(|table| table.value).collect(), span))
+    }
+
+    fn read_value<T>(
+        &mut self,
+        mut value: Value<'de>,
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> Option<Spanned<T>> {
+        match Self::open(&mut value) {
+            Ok(mut section) => {
+                let read = read(&mut section);
+                let span = section.span;
+                let mistakes = section.helper.finalize(None).err();
+                self.helper.errors.extend(mistakes.into_iter().flat_map(|mistakes| mistakes.errors));
+                Some(Spanned::with_span(read, span))
+            }
+            Err(mistakes) => {
+                self.helper.errors.extend(mistakes.errors);
+                None
+            }
+        }
     }
 
     /// Where the table stands.
@@ -96,12 +154,36 @@ impl<'de> Section<'de> {
         }
     }
 
-    pub(super) fn port(&mut self, key: &'static str) -> Option<u16> {
+    /// The same with the place of what is parsed.
+    pub(super) fn required_parse_spanned<T: FromStr<Err: Display>>(
+        &mut self,
+        key: &'static str,
+    ) -> Option<Spanned<T>> {
+        let text = self.required_spanned::<String>(key)?;
+        self.parse_text(&text).map(|value| Spanned::with_span(value, text.span))
+    }
+
+    /// A port, or the default where the file has none; `None` when the file has something else there.
+    pub(super) fn port(&mut self, key: &'static str, default: u16) -> Option<Port> {
+        if !self.contains(key) {
+            return Some(Port { number: default, span: None });
+        }
         let port = self.optional_spanned::<u16>(key)?;
         if port.value == 0 {
             self.reject(port.span, "a port is a number from 1 to 65535");
+            return None;
         }
-        Some(port.value)
+        Some(Port { number: port.value, span: Some(port.span) })
+    }
+
+    /// A path, relative to where the program was started.
+    pub(super) fn path(&mut self, key: &'static str) -> Option<Spanned<PathBuf>> {
+        let path = self.optional_spanned::<String>(key)?;
+        if path.value.is_empty() {
+            self.reject(path.span, format!("`{key}` is empty: it names a file"));
+            return None;
+        }
+        Some(Spanned::with_span(path.value.into(), path.span))
     }
 
     /// A network and the box's address in it: both, or neither.

@@ -83,8 +83,13 @@ fn tables_that_belong_together() {
     check("[lan]\ninterface = 'lan0'\n[wan]\ninterface = 'wan0'\n", "`ipv4_network`");
     let same = "[lan]\ninterface = 'lan0'\nipv4_network = '10.77.0.0/24'\nipv4_address = '10.77.0.1'\n\
                 [wan]\ninterface = 'lan0'\n";
-    check(same, "4:1: the school's network and the Internet line have the same interface");
-    check("[gate]\ntls_port = 3128\n", "the port 3128 is given to two services");
+    check(same, "9:14: the school's network and the Internet line have the same interface");
+    check("[gate]\ntls_port = 3128\n", "5:12: the port 3128 is given to two services");
+    check("[portal]\nport = 53\n[dns]\nport = 53\n", "5:8: the port 53 is given to two services");
+    check("[dns]\nport = 8000\n", "5:8: the port 8000 is given to two services");
+    check("[lists]\nindex = ''\n", "5:9: `index` is empty");
+    check("[dns]\nupstream = '9.9.9.9'\n", "5:13: `upstream` is a list of tables");
+    check("[[dns]]\nport = 5\n", "4:1: expected a table, found array");
     check(
         "[gate]\nprivate_networks = ['10.1.0.0/16', '127.0.0.0/8']\n",
         "`127.0.0.0/8`: not a private network",
@@ -92,6 +97,91 @@ fn tables_that_belong_together() {
     check("[gate]\ntls_port = 0\n", "a port is a number");
     check("[[dns.upstream]]\naddress = '9.9.9.9'\nca_file = '/x'\n", "only with `tls_name`");
     check("[[profile]]\nname = 'a'\n[[profile]]\nname = 'a'\n", "described twice");
+}
+
+/// What is wrong inside a table hides nothing of what is wrong between tables.
+#[test]
+fn mistakes_inside_and_between_tables_are_told_together() {
+    let text = "version = 1
+[school]
+name = ''
+[lan]
+interface = 'lan0'
+colour = 'blue'
+ipv4_network = '127.0.0.0/8'
+ipv4_address = '127.0.0.1'
+[wan]
+interface = 'lan0'
+speed = 8
+[dns]
+port = 3128
+[[dns.upstream]]
+address = '127.0.0.1'
+port = 'no'
+[[dns.upstream]]
+address = '127.0.0.1'
+[gate]
+tls_port = 0
+http_port = 8000
+[lists]
+index = ''
+[[profile]]
+refused = []
+";
+    insta::assert_snapshot!(problems_of(text));
+}
+
+#[test]
+fn addresses_that_no_resolver_has() {
+    let lan = "[lan]\ninterface = 'lan0'\nipv4_network = '10.77.0.0/24'\nipv4_address = '10.77.0.1'\n\
+               ipv6_network = 'fd77::/64'\nipv6_address = 'fd77::1'\n[wan]\ninterface = 'wan0'\n";
+    let check = |network: &str, upstream: &str, expected: &str| {
+        let text = format!("{SCHOOL}[[dns.upstream]]\naddress = {upstream}\n{network}");
+        let problems = Config::parse(&text).err().unwrap_or_default();
+        let problems = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        let expected = if expected.is_empty() { String::new() } else { format!("5:12: {expected}") };
+        assert_eq!(problems, expected, "{upstream}");
+    };
+    for address in ["0.0.0.0", "255.255.255.255", "224.0.0.1", "::", "ff02::1", "fe80::1"] {
+        check("", &format!("'{address}'"), &format!("{address} is not the address of a resolver"));
+    }
+    check(lan, "'10.77.0.1'", "10.77.0.1 is this box: it cannot ask itself");
+    check(lan, "'fd77::1'\nport = 5353", "fd77::1 is this box: it cannot ask itself");
+    check(lan, "'::ffff:10.77.0.1'", "10.77.0.1 is this box: it cannot ask itself");
+    check(lan, "'10.77.0.255'", "10.77.0.255 is the address of no machine of the school");
+    check("", "'127.0.0.1'\nport = 5300", "127.0.0.1 is this box: it cannot ask itself");
+    // Another resolver on the same machine, or in the school.
+    check("", "'127.0.0.1'", "");
+    check(lan, "'127.0.0.1'", "");
+    check(lan, "'10.77.0.2'", "");
+}
+
+#[test]
+fn files_that_the_configuration_names_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |name: &str, content: Option<&[u8]>, expected: &str| {
+        let file = folder.path().join(name);
+        content.iter().for_each(|content| std::fs::write(&file, content).unwrap());
+        let text = format!(
+            "{SCHOOL}[[dns.upstream]]\naddress = '9.9.9.9'\ntls_name = 'a.example'\nca_file = '{}'\n",
+            file.display()
+        );
+        let problems = problems_of(&text);
+        assert!(problems.starts_with(&format!("7:12: `{}`: {expected}", file.display())), "{problems}");
+    };
+    check("absent.pem", None, "cannot be read: No such file");
+    check("", None, "cannot be read: Is a directory");
+    check("empty.pem", Some(b""), "holds no certificate");
+    check("cut.pem", Some(b"-----BEGIN CERTIFICATE-----\nAAAA\n"), "is no PEM file: ");
+    check("key.pem", Some(b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"), "holds no");
+    check("large.pem", Some(&[b'\n'; (1 << 20) + 1]), "cannot be read: larger than 1 MiB");
+}
+
+#[test]
+fn a_file_without_an_end_is_refused_at_once() {
+    let error = anyhow::Error::from(Config::load(Path::new("/dev/zero")).unwrap_err());
+    let expected = "cannot read the configuration file /dev/zero: larger than 1 MiB: is it another file?";
+    assert_eq!(format!("{error:#}"), expected);
 }
 
 #[test]

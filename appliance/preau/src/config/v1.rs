@@ -1,30 +1,29 @@
 //! Version 1 of the configuration file. `docs/configuration.md` describes it key by key.
+//!
+//! Every table is read as far as it can be read, whatever is wrong in it or in another; then the tables are compared,
+//! as far as they are known. So one reading tells every mistake.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+mod dns;
+mod line;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use firewall::{FirewallPolicy, Intent, Interface, Ports};
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use firewall::Ports;
+use ipnet::IpNet;
 use model::{Category, DomainName, ProfileName, Uai};
 use policy::Profile;
 use toml_span::{DeserError, Deserialize, Spanned, Value};
 
+use self::dns::DnsKeys;
+use self::line::Line;
 use super::report::{Problem, problems};
-use super::section::{Section, Side, mistake};
-use super::{Config, Dns, Gate, Network, Portal, School, Upstream};
+use super::section::{Port, Section, mistake};
+use super::{Config, Gate, Portal, School};
 use crate::default_profiles::default_profiles;
 
 /// The only version so far.
 const VERSION: u32 = 1;
-/// The port of DNS on a school's network (RFC 1035 section 4.2).
-const DNS_PORT: u16 = 53;
-/// The port of DNS over TLS (RFC 7858 section 3.1).
-const DNS_OVER_TLS_PORT: u16 = 853;
-/// The port of DNS on loopback, where no privilege is needed to open it.
-const DNS_PORT_ON_LOOPBACK: u16 = 5300;
-/// Most upstream resolvers: more only delay the moment when all have failed.
-const UPSTREAMS_MAX: usize = 8;
 
 pub(super) fn read(text: &str) -> Result<Config, Vec<Problem>> {
     let mut document = toml_span::parse(text).map_err(|error| problems(text, error.into()))?;
@@ -40,31 +39,31 @@ impl<'de> Deserialize<'de> for File {
         let mut table = Section::open(value)?;
         check_version(&mut table);
         let school = table.required::<School>("school");
-        let line = read_line(&mut table);
-        let on_loopback = matches!(line, Some(None));
-        let DnsKeys { port, upstreams } = table.optional("dns").unwrap_or_default();
-        let port = port.unwrap_or(if on_loopback { DNS_PORT_ON_LOOPBACK } else { DNS_PORT });
-        let gate = table.optional::<Gate>("gate").unwrap_or_default();
-        let PortalKeys(portal) = table.optional("portal").unwrap_or_default();
+        let line = Line::read(&mut table);
+        let dns = DnsKeys::read(&mut table, line.is_some());
+        let gate = GateKeys::read(&mut table);
+        let PortalKeys { name, port } = PortalKeys::read(&mut table);
         let ListsKeys { index } = table.optional("lists").unwrap_or_default();
         let Profiles(profiles) = table.optional("profile").unwrap_or_default();
-        check_ports(&mut table, [port, gate.tls_port, gate.http_port, gate.proxy_port, portal.port]);
-        let dns = Dns { port, upstreams };
+        check_ports(&mut table, [dns.port, gate.tls, gate.http, gate.explicit, port]);
+        dns.check_upstreams(&mut table, line.as_ref());
+        let ports = gate.ports(dns.port);
         let network = match line {
-            None => None,
-            Some(None) => Some(None),
-            Some(Some(line)) => build_network(&mut table, line, &dns, &gate).map(Some),
+            Some(line) => line.check(&mut table, ports).map(Some),
+            None => Some(None),
         };
-        let config = school.zip(network).map(|(school, network)| Config {
-            school,
-            network,
-            dns,
-            gate,
-            portal,
-            list_index: index,
-            profiles,
-        });
-        table.close(config).map(Self)
+        let config = || {
+            Some(Config {
+                school: school?,
+                network: network?,
+                dns: dns.finish()?,
+                gate: gate.finish()?,
+                portal: Portal { name: name?, port: port?.number },
+                list_index: index,
+                profiles,
+            })
+        };
+        table.close(config()).map(Self)
     }
 }
 
@@ -79,15 +78,15 @@ fn check_version(table: &mut Section<'_>) {
     }
 }
 
-/// Two doors on one port cannot both open.
-fn check_ports(table: &mut Section<'_>, mut ports: [u16; 5]) {
-    ports.sort_unstable();
-    for pair in ports.windows(2) {
-        if let [a, b] = pair
-            && a == b
-        {
-            table.reject(table.span(), format!("the port {a} is given to two services of the box"));
+/// Two doors on one port cannot both open. Told where the file gives the port: of two defaults no two are the same.
+fn check_ports(table: &mut Section<'_>, ports: [Option<Port>; 5]) {
+    let mut seen: Vec<Port> = Vec::new();
+    for port in ports.into_iter().flatten() {
+        let twin = seen.iter().find(|other| other.number == port.number);
+        if let Some(span) = twin.and_then(|twin| port.span.or(twin.span)) {
+            table.reject(span, format!("the port {} is given to two services of the box", port.number));
         }
+        seen.push(port);
     }
 }
 
@@ -109,138 +108,62 @@ impl<'de> Deserialize<'de> for School {
     }
 }
 
-/// `[lan]` and `[wan]`.
-struct Line {
-    lan: Spanned<LanKeys>,
-    wan: WanKeys,
+struct GateKeys {
+    tls: Option<Port>,
+    http: Option<Port>,
+    explicit: Option<Port>,
+    private_networks: Vec<IpNet>,
 }
 
-/// Outer `None`: there are mistakes. Inner `None`: neither `[lan]` nor `[wan]`, so loopback only.
-fn read_line(table: &mut Section<'_>) -> Option<Option<Line>> {
-    let written = (table.contains("lan"), table.contains("wan"));
-    let lan = table.optional_spanned::<LanKeys>("lan");
-    let wan = table.optional::<WanKeys>("wan");
-    match written {
-        (false, false) => return Some(None),
-        (true, true) => {}
-        (true, false) | (false, true) => {
-            table
-                .reject(table.span(), "[lan] and [wan] go together: a box has both, a demonstration neither");
-        }
+impl GateKeys {
+    fn read(table: &mut Section<'_>) -> Self {
+        let read = table.table("gate", |gate| {
+            let Gate { tls_port, http_port, proxy_port, .. } = Gate::default();
+            let private_networks = gate.parse_list::<PrivateNetwork>("private_networks");
+            Self {
+                tls: gate.port("tls_port", tls_port),
+                http: gate.port("http_port", http_port),
+                explicit: gate.port("proxy_port", proxy_port),
+                private_networks: private_networks
+                    .into_iter()
+                    .map(|PrivateNetwork(network)| network)
+                    .collect(),
+            }
+        });
+        read.map_or_else(Self::default, |keys| keys.value)
     }
-    Some(Some(Line { lan: lan?, wan: wan? }))
-}
 
-/// What the firewall says against the whole stands at `[lan]`.
-fn build_network(table: &mut Section<'_>, line: Line, dns: &Dns, gate: &Gate) -> Option<Network> {
-    let Spanned { value: lan, span } = line.lan;
-    let networks = [Some(IpNet::V4(lan.ipv4.network)), lan.ipv6.map(|side| IpNet::V6(side.network))];
-    let intent = Intent {
-        lan: lan.interface,
-        wan: line.wan.interface,
-        box_ipv4: lan.ipv4.address,
-        box_ipv6: lan.ipv6.map(|side| side.address),
-        networks: networks.into_iter().flatten().collect(),
-        ports: Ports {
-            dns: dns.port,
-            gate_http: gate.http_port,
-            gate_tls: gate.tls_port,
-            explicit_proxy: gate.proxy_port,
-        },
-    };
-    match FirewallPolicy::new(intent) {
-        Ok(firewall) => Some(Network { firewall, wan_ipv6: line.wan.ipv6 }),
-        Err(errors) => {
-            errors.into_iter().for_each(|error| table.reject(span, error.to_string()));
-            None
-        }
+    /// The ports that the firewall has to know.
+    fn ports(&self, dns: Option<Port>) -> Option<Ports> {
+        Some(Ports {
+            dns: dns?.number,
+            gate_http: self.http?.number,
+            gate_tls: self.tls?.number,
+            explicit_proxy: self.explicit?.number,
+        })
+    }
+
+    fn finish(self) -> Option<Gate> {
+        Some(Gate {
+            tls_port: self.tls?.number,
+            http_port: self.http?.number,
+            proxy_port: self.explicit?.number,
+            private_networks: self.private_networks,
+        })
     }
 }
 
-struct LanKeys {
-    interface: Interface,
-    ipv4: Side<Ipv4Net, Ipv4Addr>,
-    ipv6: Option<Side<Ipv6Net, Ipv6Addr>>,
-}
-
-impl<'de> Deserialize<'de> for LanKeys {
-    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
-        let mut table = Section::open(value)?;
-        let interface = table.required_parse::<Interface>("interface");
-        let ipv4 = table.side::<Ipv4Net, _>("ipv4_network", "ipv4_address");
-        let ipv6 = table.side::<Ipv6Net, _>("ipv6_network", "ipv6_address");
-        if ipv4.is_none() && !table.has_mistakes() {
-            table.reject(value.span, "[lan] needs `ipv4_network` and `ipv4_address`");
-        }
-        table.close(interface.zip(ipv4).map(|(interface, ipv4)| Self { interface, ipv4, ipv6 }))
-    }
-}
-
-struct WanKeys {
-    interface: Interface,
-    ipv6: bool,
-}
-
-impl<'de> Deserialize<'de> for WanKeys {
-    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
-        let mut table = Section::open(value)?;
-        let interface = table.required_parse::<Interface>("interface");
-        let ipv6 = table.optional("ipv6").unwrap_or(true);
-        table.close(interface.map(|interface| Self { interface, ipv6 }))
-    }
-}
-
-#[derive(Default)]
-struct DnsKeys {
-    port: Option<u16>,
-    upstreams: Vec<Upstream>,
-}
-
-impl<'de> Deserialize<'de> for DnsKeys {
-    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
-        let mut table = Section::open(value)?;
-        let port = table.port("port");
-        let upstreams = table.optional_spanned::<Vec<Upstream>>("upstream");
-        if let Some(found) = upstreams.as_ref().filter(|found| found.value.len() > UPSTREAMS_MAX) {
-            table.reject(found.span, format!("more than {UPSTREAMS_MAX} upstreams"));
-        }
-        let upstreams = upstreams.map(|found| found.value).unwrap_or_default();
-        table.close(Some(Self { port, upstreams }))
-    }
-}
-
-impl<'de> Deserialize<'de> for Upstream {
-    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
-        let mut table = Section::open(value)?;
-        let address = table.required_parse::<IpAddr>("address");
-        let port = table.port("port");
-        let tls_name = table.parse::<DomainName>("tls_name");
-        let ca_file = table.optional_spanned::<String>("ca_file");
-        if let Some(file) = ca_file.as_ref().filter(|_| tls_name.is_none()) {
-            table.reject(file.span, "`ca_file` has a meaning only with `tls_name`");
-        }
-        let port = port.unwrap_or(if tls_name.is_some() { DNS_OVER_TLS_PORT } else { DNS_PORT });
-        let ca_file = ca_file.map(|file| PathBuf::from(file.value));
-        table.close(address.map(|address| Self { address, port, tls_name, ca_file }))
+impl Default for GateKeys {
+    fn default() -> Self {
+        let Gate { tls_port, http_port, proxy_port, private_networks } = Gate::default();
+        let port = |number| Some(Port { number, span: None });
+        Self { tls: port(tls_port), http: port(http_port), explicit: port(proxy_port), private_networks }
     }
 }
 
 impl Default for Gate {
     fn default() -> Self {
         Self { tls_port: 8443, http_port: 8080, proxy_port: 3128, private_networks: vec![] }
-    }
-}
-
-impl<'de> Deserialize<'de> for Gate {
-    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
-        let mut table = Section::open(value)?;
-        let default = Self::default();
-        let tls_port = table.port("tls_port").unwrap_or(default.tls_port);
-        let http_port = table.port("http_port").unwrap_or(default.http_port);
-        let proxy_port = table.port("proxy_port").unwrap_or(default.proxy_port);
-        let private_networks = table.parse_list::<PrivateNetwork>("private_networks");
-        let private_networks = private_networks.into_iter().map(|PrivateNetwork(network)| network).collect();
-        table.close(Some(Self { tls_port, http_port, proxy_port, private_networks }))
     }
 }
 
@@ -265,23 +188,27 @@ impl FromStr for PrivateNetwork {
     }
 }
 
-struct PortalKeys(Portal);
-
-impl Default for PortalKeys {
-    fn default() -> Self {
-        #[expect(clippy::expect_used, reason = "the constant is a domain name: a test parses it")]
-        let name = "preau.lan".parse().expect("a domain name");
-        Self(Portal { name, port: 8000 })
-    }
+struct PortalKeys {
+    name: Option<DomainName>,
+    port: Option<Port>,
 }
 
-impl<'de> Deserialize<'de> for PortalKeys {
-    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
-        let mut table = Section::open(value)?;
-        let Self(default) = Self::default();
-        let name = table.parse::<DomainName>("name").unwrap_or(default.name);
-        let port = table.port("port").unwrap_or(default.port);
-        table.close(Some(Self(Portal { name, port })))
+impl PortalKeys {
+    /// The port on 127.0.0.1 where the file names none.
+    const PORT: u16 = 8000;
+
+    fn read(table: &mut Section<'_>) -> Self {
+        let read = table.table("portal", |portal| {
+            let name = if portal.contains("name") { portal.parse("name") } else { Self::default_name() };
+            Self { name, port: portal.port("port", Self::PORT) }
+        });
+        let default =
+            || Self { name: Self::default_name(), port: Some(Port { number: Self::PORT, span: None }) };
+        read.map_or_else(default, |keys| keys.value)
+    }
+
+    fn default_name() -> Option<DomainName> {
+        "preau.lan".parse().ok()
     }
 }
 
@@ -293,7 +220,7 @@ struct ListsKeys {
 impl<'de> Deserialize<'de> for ListsKeys {
     fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
         let mut table = Section::open(value)?;
-        let index = table.optional::<String>("index").map(PathBuf::from);
+        let index = table.path("index").map(|path| path.value);
         table.close(Some(Self { index }))
     }
 }

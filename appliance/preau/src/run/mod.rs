@@ -150,7 +150,7 @@ fn open_resolver(
         addresses: listeners.addresses.clone(),
         own_names: vec![config.portal.name.clone()],
         upstreams: upstreams.to_vec(),
-        extra_roots: upstreams::read_authorities(&config.dns)?,
+        extra_roots: upstreams::authorities(&config.dns),
         ipv6: config.network.as_ref().is_none_or(|network| network.wan_ipv6),
         ..resolver::Settings::default()
     };

@@ -3,11 +3,9 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use anyhow::Context;
 use model::Host;
 use resolver::Upstream;
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use system::upstreams::{RESOLV_CONF, system_resolvers};
 
 use crate::config::{Config, Dns};
@@ -50,14 +48,6 @@ fn configured(dns: &Dns) -> Vec<Upstream> {
 }
 
 /// The certificates of the configuration's own authorities.
-pub(crate) fn read_authorities(dns: &Dns) -> anyhow::Result<Vec<CertificateDer<'static>>> {
-    let mut roots = Vec::new();
-    for file in dns.upstreams.iter().filter_map(|upstream| upstream.ca_file.as_ref()) {
-        let certificates = CertificateDer::pem_file_iter(file)
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .with_context(|| format!("cannot read the certificates in {}", file.display()))?;
-        anyhow::ensure!(!certificates.is_empty(), "there is no certificate in {}", file.display());
-        roots.extend(certificates);
-    }
-    Ok(roots)
+pub(crate) fn authorities(dns: &Dns) -> Vec<CertificateDer<'static>> {
+    dns.upstreams.iter().flat_map(|upstream| upstream.authorities.iter().cloned()).collect()
 }

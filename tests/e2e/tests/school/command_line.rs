@@ -28,6 +28,8 @@ fn a_bad_file_is_told_whole_and_starts_nothing() -> Result<()> {
         }
     }
     assert!(!lab.pc1.directory().join("data").exists(), "nothing starts on a bad file");
+    let output = preau(&lab.pc1, "check --config /dev/zero")?;
+    assert!(output.status == Some(1) && output.stderr.contains("larger than 1 MiB"), "{output:#?}");
     Ok(())
 }
 

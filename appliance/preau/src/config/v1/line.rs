@@ -1,0 +1,130 @@
+//! `[lan]` and `[wan]`.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use firewall::{FirewallPolicy, Intent, Interface, PolicyError, Ports, check_networks};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use toml_span::{Span, Spanned};
+
+use crate::config::Network;
+use crate::config::section::{Section, Side};
+
+/// A box between a school and its line, as far as the file tells.
+pub(super) struct Line {
+    lan: Option<Spanned<LanKeys>>,
+    wan: Option<WanKeys>,
+}
+
+struct LanKeys {
+    interface: Option<Interface>,
+    ipv4: Option<Side<Ipv4Net, Ipv4Addr>>,
+    ipv6: Option<Side<Ipv6Net, Ipv6Addr>>,
+}
+
+struct WanKeys {
+    interface: Option<Spanned<Interface>>,
+    ipv6: bool,
+}
+
+impl Line {
+    /// `None` with neither table: loopback only.
+    pub(super) fn read(table: &mut Section<'_>) -> Option<Self> {
+        let written = (table.contains("lan"), table.contains("wan"));
+        let lan = table.table("lan", LanKeys::read);
+        let wan = table.table("wan", WanKeys::read);
+        match written {
+            (false, false) => return None,
+            (true, true) => {}
+            (true, false) | (false, true) => {
+                let message = "[lan] and [wan] go together: a box has both, a demonstration neither";
+                table.reject(table.span(), message);
+            }
+        }
+        Some(Self { lan, wan: wan.map(|wan| wan.value) })
+    }
+
+    /// The box's addresses on the school's network.
+    pub(super) fn box_addresses(&self) -> Vec<IpAddr> {
+        self.lan.as_ref().map_or_else(Vec::new, |lan| lan.value.box_addresses())
+    }
+
+    /// Whether no machine of the school can have this address.
+    pub(super) fn is_nobodys(&self, address: IpAddr) -> bool {
+        let network = self.lan.as_ref().and_then(|lan| lan.value.ipv4).map(|side| side.network);
+        network.is_some_and(|network| {
+            network.prefix_len() < 31
+                && [network.network(), network.broadcast()].map(IpAddr::V4).contains(&address)
+        })
+    }
+
+    /// Compares what is known; the network when all of it is known, and right.
+    pub(super) fn check(self, table: &mut Section<'_>, ports: Option<Ports>) -> Option<Network> {
+        let (lan, wan) = (self.lan?, self.wan);
+        let (span, lan) = (lan.span, lan.value);
+        for error in check_networks(&lan.networks(), &lan.box_addresses()) {
+            // An address outside its network is told already, at the address itself.
+            if !matches!(error, PolicyError::OutsideNetworks(_)) {
+                table.reject(span, error.to_string());
+            }
+        }
+        let wan = wan?;
+        if let (Some(lan), Some(wan)) = (&lan.interface, &wan.interface)
+            && *lan == wan.value
+        {
+            table.reject(wan.span, PolicyError::SameInterface.to_string());
+        }
+        let intent = Intent {
+            networks: lan.networks(),
+            lan: lan.interface?,
+            wan: wan.interface?.value,
+            box_ipv4: lan.ipv4?.address,
+            box_ipv6: lan.ipv6.map(|side| side.address),
+            ports: ports?,
+        };
+        let firewall = build_firewall(table, span, intent)?;
+        Some(Network { firewall, wan_ipv6: wan.ipv6 })
+    }
+}
+
+/// What the firewall says against the whole stands at `[lan]`; what it says against a part was told there.
+fn build_firewall(table: &mut Section<'_>, span: Span, intent: Intent) -> Option<FirewallPolicy> {
+    match FirewallPolicy::new(intent) {
+        Ok(firewall) => Some(firewall),
+        Err(errors) => {
+            if !table.has_mistakes() {
+                errors.into_iter().for_each(|error| table.reject(span, error.to_string()));
+            }
+            None
+        }
+    }
+}
+
+impl LanKeys {
+    fn read(lan: &mut Section<'_>) -> Self {
+        let interface = lan.required_parse::<Interface>("interface");
+        let has_ipv4 = lan.contains("ipv4_network") || lan.contains("ipv4_address");
+        let ipv4 = lan.side::<Ipv4Net, _>("ipv4_network", "ipv4_address");
+        let ipv6 = lan.side::<Ipv6Net, _>("ipv6_network", "ipv6_address");
+        if !has_ipv4 {
+            lan.reject(lan.span(), "[lan] needs `ipv4_network` and `ipv4_address`");
+        }
+        Self { interface, ipv4, ipv6 }
+    }
+
+    fn networks(&self) -> Vec<IpNet> {
+        let ipv4 = self.ipv4.map(|side| IpNet::V4(side.network));
+        ipv4.into_iter().chain(self.ipv6.map(|side| IpNet::V6(side.network))).collect()
+    }
+
+    fn box_addresses(&self) -> Vec<IpAddr> {
+        let ipv4 = self.ipv4.map(|side| IpAddr::V4(side.address));
+        ipv4.into_iter().chain(self.ipv6.map(|side| IpAddr::V6(side.address))).collect()
+    }
+}
+
+impl WanKeys {
+    fn read(wan: &mut Section<'_>) -> Self {
+        let interface = wan.required_parse_spanned::<Interface>("interface");
+        Self { interface, ipv6: wan.optional("ipv6").unwrap_or(true) }
+    }
+}
