@@ -23,7 +23,7 @@ pub use category::{Category, CategoryError};
 pub use device::{Device, DeviceName, ProfileName, RoomName};
 pub use domain_name::{DomainName, DomainNameError, LABEL_BYTES_MAX, NAME_BYTES_MAX};
 pub use host::{Host, HostError};
-pub use mac::{Mac, MacError};
+pub use mac::{Mac, MacError, NotAMachine};
 pub use sender::SenderMark;
 pub use subject::{Subject, UnknownDevice};
 pub use text::TextError;

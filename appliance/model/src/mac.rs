@@ -19,6 +19,36 @@ impl Mac {
     pub fn octets(self) -> [u8; 6] {
         self.0
     }
+
+    /// The address itself, if it can be that of one machine (IEEE 802-2014 section 8.2).
+    ///
+    /// # Errors
+    /// [`NotAMachine`], which says what it stands for instead.
+    pub fn of_a_machine(self) -> Result<Self, NotAMachine> {
+        match self.0 {
+            [0, 0, 0, 0, 0, 0] => Err(NotAMachine::Nobody),
+            [0xff, 0xff, 0xff, 0xff, 0xff, 0xff] => Err(NotAMachine::Everybody),
+            [first, ..] if first & GROUP != 0 => Err(NotAMachine::Group),
+            _ => Ok(self),
+        }
+    }
+}
+
+/// The bit of the first octet that tells an address of many machines.
+const GROUP: u8 = 1;
+
+/// A hardware address that no machine has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotAMachine {
+    /// All zeros: the address of what has none, as programs on the box itself.
+    #[error("no machine has this address: it stands for an address that is not known")]
+    Nobody,
+    /// All ones.
+    #[error("no machine has this address: it is the one of all machines at once (broadcast)")]
+    Everybody,
+    /// Any other address with the group bit.
+    #[error("no machine has this address: it is one of a group of machines (multicast)")]
+    Group,
 }
 
 impl FromStr for Mac {
@@ -57,6 +87,21 @@ mod tests {
     fn one_form_for_every_spelling() {
         for text in ["0A:1b:2C:3d:4E:5f", "0a-1b-2c-3d-4e-5f"] {
             assert_eq!(text.parse::<Mac>().unwrap().to_string(), "0a:1b:2c:3d:4e:5f");
+        }
+    }
+
+    #[test]
+    fn some_addresses_are_of_no_machine() {
+        for (text, expected) in [
+            ("02:00:00:00:00:11", None),
+            ("00:00:00:00:00:01", None),
+            ("fe:ff:ff:ff:ff:ff", None),
+            ("00:00:00:00:00:00", Some(NotAMachine::Nobody)),
+            ("ff:ff:ff:ff:ff:ff", Some(NotAMachine::Everybody)),
+            ("01:00:5e:00:00:01", Some(NotAMachine::Group)),
+            ("33:33:00:00:00:01", Some(NotAMachine::Group)),
+        ] {
+            assert_eq!(text.parse::<Mac>().unwrap().of_a_machine().err(), expected, "{text}");
         }
     }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use model::{DeviceName, Mac, ProfileName, RoomName, Verdict};
+use model::{DeviceName, Mac, MacError, ProfileName, RoomName, Verdict};
 
 /// Préau: the box of a school. Content filter, access log, and what a lesson needs.
 #[derive(Debug, Parser)]
@@ -89,6 +89,7 @@ pub(crate) enum DeviceCommand {
     /// Register a device, or change what its hardware address stands for.
     Add {
         /// The hardware address, as in 02:00:00:00:00:11.
+        #[arg(value_parser = parse_machine)]
         mac: Mac,
         /// What people call it, as on its sticker.
         #[arg(long)]
@@ -167,6 +168,11 @@ pub(crate) enum FirewallCommand {
     Remove,
 }
 
+fn parse_machine(text: &str) -> Result<Mac, String> {
+    let mac: Mac = text.parse().map_err(|error: MacError| error.to_string())?;
+    mac.of_a_machine().map_err(|error| error.to_string())
+}
+
 fn parse_verdict(text: &str) -> Result<Verdict, String> {
     [Verdict::Permit, Verdict::Refuse]
         .into_iter()
@@ -183,5 +189,20 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn only_machines_are_registered() {
+        let check = |mac: &str, expected: &str| {
+            let arguments = ["preau", "device", "add", mac, "--name", "A", "--profile", "adulte"];
+            let said =
+                Cli::try_parse_from(arguments).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(said.contains(expected) && said.is_empty() == expected.is_empty(), "{mac}: {said}");
+        };
+        check("02:00:00:00:00:11", "");
+        check("ff:ff:ff:ff:ff:ff", "(broadcast)");
+        check("01:00:5e:00:00:fb", "(multicast)");
+        check("00:00:00:00:00:00", "not known");
+        check("02:00:00:00:00", "not a MAC address");
     }
 }
