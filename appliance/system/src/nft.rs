@@ -9,15 +9,27 @@ mod standing;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::process::{Command, Output, Stdio};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
 
 use firewall::{FirewallPolicy, Ruleset, TABLE, compile};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 
 use crate::{neighbours, refusals};
 use standing::Standing;
 
 /// What nft says about a table that is not there; its messages are in English under `LC_ALL=C`.
 const ABSENT: &str = "No such file or directory";
+
+/// How long nft may take. It needs some ten milliseconds, and waits for other programs that change the firewall at the
+/// same time; whoever keeps the firewall keeps other things too, and must not wait for ever.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// How long a program takes to go once it is killed.
+const END_WITHIN: Duration = Duration::from_secs(1);
 
 /// Keeps the firewall as intended. Reads the whole intent each time, and applies it when what stands differs:
 /// at start, when the intent changed, and when somebody else changed or removed the table.
@@ -42,7 +54,7 @@ impl FirewallKeeper {
     ///
     /// # Errors
     /// [`NftError`]. The table that stood before still stands then, unless the error is
-    /// [`NftError::Different`].
+    /// [`NftError::Different`] or, perhaps, [`NftError::Silent`].
     pub fn ensure(&mut self, policy: &FirewallPolicy) -> Result<Outcome, NftError> {
         // Each time: the interface may have come back with the kernel's own limits.
         if let Err(error) = neighbours::limit_queues(&policy.intent().lan) {
@@ -57,7 +69,12 @@ impl FirewallKeeper {
             (None, Some(_)) => Cause::Removed,
             (_, None) => Cause::Start,
         };
-        self.nft.replace(&ruleset)?;
+        self.nft.replace(&ruleset).inspect_err(|error| {
+            // Either may stand now: the next look must not take it for somebody else's change.
+            if matches!(error, NftError::Silent { .. }) {
+                self.kept = None;
+            }
+        })?;
         if let Err(error) = refusals::send_at_once() {
             tracing::warn!(%error, "the kernel limits refusals: browsers may wait where they need not");
         }
@@ -69,11 +86,10 @@ impl FirewallKeeper {
     /// Removes the table: the kernel filters nothing any more. Does nothing when there is none.
     ///
     /// # Errors
-    /// [`NftError`]; the table still stands then.
+    /// As [`Nft::remove`].
     pub fn remove(&mut self) -> Result<(), NftError> {
-        self.nft.remove()?;
         self.kept = None;
-        Ok(())
+        self.nft.remove()
     }
 }
 
@@ -103,21 +119,24 @@ pub enum Cause {
 #[derive(Clone, Debug)]
 pub struct Nft {
     program: OsString,
+    answer_within: Duration,
 }
 
 impl Nft {
     /// This program: a path, or a name to look for in `PATH`.
     #[must_use]
     pub fn new(program: impl Into<OsString>) -> Self {
-        Self { program: program.into() }
+        Self { program: program.into(), answer_within: ANSWER_WITHIN }
     }
 
-    /// Removes the table, if it is there.
+    /// Removes the table, if it is there, and has the kernel limit refusals again.
     ///
     /// # Errors
-    /// [`NftError::Run`] or [`NftError::Refused`].
+    /// [`NftError::Run`], [`NftError::Refused`] or [`NftError::Silent`]: the table still stands, with the last perhaps.
+    /// [`NftError::Limits`]: the table is gone.
     pub fn remove(&self) -> Result<(), NftError> {
-        self.load(&format!("add table {TABLE}\ndelete table {TABLE}\n"))
+        self.load(&format!("add table {TABLE}\ndelete table {TABLE}\n"))?;
+        refusals::limit_again().map_err(NftError::Limits)
     }
 
     fn replace(&self, ruleset: &Ruleset) -> Result<(), NftError> {
@@ -146,17 +165,40 @@ impl Nft {
         let mut command = Command::new(&self.program);
         command.args(arguments).env("LC_ALL", "C");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // A group of its own: it ends whole, and a terminal's ^C does not cut a transaction.
+        command.process_group(0);
         let failed = |source| NftError::Run { program: self.program.clone(), source };
-        let mut child = command.spawn().map_err(failed)?;
-        // A program that ends before it has read everything says why on its own: its answer is worth more than
-        // this error. The end of input is what it waits for, so the pipe closes here.
-        let written = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(input.as_bytes()));
-        let output = child.wait_with_output().map_err(failed)?;
+        let child = command.spawn().map_err(failed)?;
+        let group = i32::try_from(child.id()).map(Pid::from_raw);
+        let answer = converse(child, input.to_owned()).map_err(failed)?;
+        let Ok((written, output)) = answer.recv_timeout(self.answer_within) else {
+            // It may have gone meanwhile. If it does not go now, the kernel holds it: it is left behind.
+            let _killed = group.map(|group| killpg(group, Signal::SIGKILL));
+            let _ended = answer.recv_timeout(END_WITHIN);
+            return Err(NftError::Silent { program: self.program.clone() });
+        };
+        let output = output.map_err(failed)?;
         match written {
             Err(source) if output.status.success() => Err(failed(source)),
             _ => Ok(output),
         }
     }
+}
+
+/// What became of the input, and what the program said.
+type Answer = (io::Result<()>, io::Result<Output>);
+
+/// Gives a program its input and takes its output, on a thread of its own: either may take for ever.
+fn converse(mut child: Child, input: String) -> io::Result<Receiver<Answer>> {
+    let (say, answer) = channel();
+    thread::Builder::new().name("nft".to_owned()).spawn(move || {
+        // A program that ends before it has read everything says why on its own: its answer is worth more than
+        // this error. The end of input is what it waits for, so the pipe closes here.
+        let written = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(input.as_bytes()));
+        // Nobody listens any more to one that took too long.
+        let _heard = say.send((written, child.wait_with_output()));
+    })?;
+    Ok(answer)
 }
 
 impl Default for Nft {
@@ -184,6 +226,15 @@ pub enum NftError {
         /// Why.
         source: io::Error,
     },
+    /// The program does not end by itself, and was killed.
+    #[error("{} does not answer, and was ended", program.display())]
+    Silent {
+        /// The program.
+        program: OsString,
+    },
+    /// The table is gone, but the kernel sends refusals as fast as before.
+    #[error("the firewall is removed, but the kernel's limits of ICMP errors cannot be put back")]
+    Limits(#[source] io::Error),
     /// The program, or the kernel behind it, refuses.
     #[error("nft refuses: {0}")]
     Refused(String),
@@ -197,6 +248,8 @@ pub enum NftError {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     /// How programs that are not nft fail.
@@ -208,6 +261,37 @@ mod tests {
             ("true", "cannot read nft's listing of table inet preau"),
         ] {
             assert_eq!(Nft::new(program).read().unwrap_err().to_string(), expected);
+        }
+    }
+
+    /// It hangs, or its child does, with the pipes open; whether it reads its input or not.
+    #[test]
+    fn a_program_that_hangs_is_ended_with_all_its_children() {
+        let folder = tempfile::tempdir().unwrap();
+        let note = folder.path().join("processes");
+        for hang in ["sleep 600", "cat >/dev/null; sleep 600", "sleep 600 & echo $! >&3; exec 3>&-; wait"] {
+            let script = format!("#!/bin/sh\nexec 3>>'{}'; echo $$ >&3; {hang}\n", note.display());
+            let program = folder.path().join("nft");
+            std::fs::write(&program, script).unwrap();
+            std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+            let nft = Nft { program: program.into(), answer_within: Duration::from_millis(300) };
+            let error = nft.load(&"add table inet preau\n".repeat(10_000)).unwrap_err();
+            assert!(matches!(error, NftError::Silent { .. }), "{hang}: {error}");
+        }
+        let processes = std::fs::read_to_string(&note).unwrap();
+        assert_eq!(processes.lines().count(), 4);
+        let is_over = |process: &str| {
+            let state = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+            // Who adopted the child may not have taken note of its end yet.
+            state.is_empty() || state.contains(") Z ")
+        };
+        for process in processes.lines() {
+            // A killed program takes a moment to go; sleep takes ten minutes.
+            let mut looks = 0..1_000;
+            while looks.next().is_some() && !is_over(process) {
+                thread::sleep(Duration::from_millis(5));
+            }
+            assert!(is_over(process), "{process}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The ruleset, met by real packets. The box's doors are stood in for by a program that says which it is.
 
 use anyhow::Result;
-use harness::{Lab, Machine, Service, wait_until};
+use harness::{Lab, Machine, Service, preau_binary, wait_until};
 
 use crate::probe::{Dialogue, ask_from, burst, knock, open_doors};
 
@@ -260,14 +260,30 @@ fn the_box_opens_the_network_only_when_told_to() -> Result<()> {
     let stands = || -> Result<bool> {
         Ok(lab.appliance.run(&["nft", "list", "table", "inet", "preau"])?.is_success())
     };
+    let limits = || -> Result<String> {
+        lab.appliance.shell("cd /proc/sys/net; cat ipv4/icmp_ratemask ipv6/icmp/ratemask")?.success()
+    };
+    let usual_limits = limits()?;
     let mut appliance = lab.start_appliance()?;
-    assert!(stands()?);
+    assert!(stands()? && limits()? != usual_limits);
     appliance.stop()?;
     assert!(stands()?, "a clean stop leaves the network closed");
     appliance.start_with(&["--remove-firewall-on-stop"])?;
     appliance.wait_until_ready(&lab.pc1)?;
     appliance.stop()?;
     assert!(!stands()?);
+    assert_eq!(limits()?, usual_limits);
+    // The same by hand, after a box that was killed.
+    appliance.start()?;
+    appliance.wait_until_ready(&lab.pc1)?;
+    appliance.kill9()?;
+    assert!(stands()? && limits()? != usual_limits);
+    let binary = preau_binary()?.display().to_string();
+    for _ in 0..2 {
+        lab.appliance.run(&[&binary, "firewall", "remove"])?.success()?;
+        assert!(!stands()?);
+        assert_eq!(limits()?, usual_limits);
+    }
     Ok(())
 }
 
