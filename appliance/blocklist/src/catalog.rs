@@ -1,4 +1,4 @@
-//! The categories of an index, and the small tables beside its automata.
+//! The categories of an index, and the small tables beside its names and URLs.
 
 use model::Category;
 

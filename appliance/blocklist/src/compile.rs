@@ -6,11 +6,12 @@ use model::Category;
 
 use crate::catalog::{Catalog, CategoryFacts, SetTable, SpellingsWriter, Value, write_address};
 use crate::compiler::{BuildError, CategoryDraft, Compiled, Draft};
-use crate::filter::{self, NameHash};
 use crate::format;
 use crate::keys::{Keys, Merged};
+use crate::names::NamesWriter;
 use crate::report::{Event, Oddity};
 use crate::set::{CategoryId, CategorySet};
+use crate::symbols::SAMPLE_NAMES;
 
 /// Compiles a list. The same list gives the same bytes, in whatever order its files came.
 pub(crate) fn compile(mut draft: Draft, report: &mut dyn FnMut(Event<'_>)) -> Result<Compiled, BuildError> {
@@ -25,17 +26,13 @@ pub(crate) fn compile(mut draft: Draft, report: &mut dyn FnMut(Event<'_>)) -> Re
     }
     let (sets, numbers) = sets.order_by_frequency();
     let mut values = Values { numbers, spellings: SpellingsWriter::default() };
-    // Each look at a key is a cache miss: the filter's hashes are taken while the automaton has the key.
-    let mut hashes = Vec::with_capacity(domains.len());
-    let hash_name = |key: &[u8]| hashes.push(NameHash::of_key(key));
-    let names = write_automaton(&draft.domains, &domains, &mut values, hash_name)?;
+    let [directory, names] = write_names(&draft.domains, &domains, &mut values)?;
     let address_table = write_addresses(&draft.addresses, &addresses, &mut values)?;
-    let url_automaton = write_automaton(&draft.urls, &urls, &mut values, |_| {})?;
-    let name_filter = filter::build(hashes).ok_or(BuildError::TooLarge)?;
+    let url_automaton = write_automaton(&draft.urls, &urls, &mut values)?;
     let bytes = format::write(&[
         catalog.write(),
         sets.write(),
-        name_filter,
+        directory,
         names,
         address_table,
         url_automaton,
@@ -127,8 +124,7 @@ impl SetCounter {
         Ok(number)
     }
 
-    /// The sets with the most frequent first, and the new number of each old one: the automaton keeps the
-    /// value 0 for nothing.
+    /// The sets with the most frequent first, and the new number of each old one: small numbers take no room.
     fn order_by_frequency(self) -> (SetTable, Vec<u16>) {
         let mut order: Vec<_> = self.counts.into_iter().zip(0_u16..).collect();
         order.sort_by_key(|((set, count), _)| (std::cmp::Reverse(*count), set.bits()));
@@ -155,19 +151,24 @@ impl Values {
     }
 }
 
-fn write_automaton(
-    keys: &Keys,
-    merged: &[Merged],
-    values: &mut Values,
-    mut see: impl FnMut(&[u8]),
-) -> Result<Vec<u8>, BuildError> {
+fn write_names(keys: &Keys, merged: &[Merged], values: &mut Values) -> Result<[Vec<u8>; 2], BuildError> {
+    let sample = merged.iter().step_by(merged.len() / SAMPLE_NAMES + 1);
+    let sample: Vec<_> = sample.filter_map(|merged| Some(keys.line(merged.place)?.key)).collect();
+    let mut writer = NamesWriter::new(&sample);
+    for &merged in merged {
+        let Some(line) = keys.line(merged.place) else { continue };
+        writer.add(line.key, values.value_of(merged, line.spelling)?)?;
+    }
+    writer.finish()
+}
+
+fn write_automaton(keys: &Keys, merged: &[Merged], values: &mut Values) -> Result<Vec<u8>, BuildError> {
     let mut builder = fst::raw::Builder::memory();
     for &merged in merged {
         let Some(line) = keys.line(merged.place) else { continue };
         let value = values.value_of(merged, line.spelling)?;
         // The keys are sorted and the writer is memory: nothing else can go wrong.
         builder.insert(line.key, value.to_number()).map_err(|_| BuildError::TooLarge)?;
-        see(line.key);
     }
     builder.into_inner().map_err(|_| BuildError::TooLarge)
 }

@@ -28,7 +28,7 @@ pub(crate) struct Draft {
     pub(crate) categories: BTreeMap<Category, CategoryDraft>,
     /// The names of symbolic links, and what they point to.
     pub(crate) aliases: BTreeMap<Category, String>,
-    /// Names, from their last label to their first.
+    /// Names.
     pub(crate) domains: Keys,
     /// The octets of addresses.
     pub(crate) addresses: Keys,
@@ -146,8 +146,7 @@ impl Draft {
     fn add_domain(&mut self, category: &Category, number: u8, line: &str) -> Result<(), BadLine> {
         match DomainLine::parse(line)? {
             DomainLine::Name(name) => {
-                let key = reverse_labels(name.as_str());
-                self.domains.add(number, key.as_bytes(), unusual(line, name.as_str()))?;
+                self.domains.add(number, name.as_str().as_bytes(), unusual(line, name.as_str()))?;
                 self.category(category)?.counts.domains += 1;
             }
             DomainLine::Address(address) => {
@@ -178,19 +177,6 @@ impl Draft {
         self.summary.expressions += 1;
         Ok(())
     }
-}
-
-/// `com.example.www` of `www.example.com`: names under one name become neighbours, which makes the automaton
-/// small, and fast to build and to walk.
-fn reverse_labels(name: &str) -> String {
-    let mut key = String::with_capacity(name.len());
-    for label in name.rsplit('.') {
-        if !key.is_empty() {
-            key.push('.');
-        }
-        key.push_str(label);
-    }
-    key
 }
 
 /// The line, where it is not the usual text of what it means.

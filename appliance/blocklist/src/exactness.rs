@@ -260,7 +260,7 @@ fn golden_list() -> Compiled {
 
 #[test]
 fn the_golden_index_opens_and_is_what_is_written() {
-    let golden: String = include_str!("../testdata/index-v1.hex").split_whitespace().collect();
+    let golden: String = include_str!("../testdata/index-v2.hex").split_whitespace().collect();
     let digits = golden.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
     let golden: Vec<u8> = digits.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect();
     let written: String = golden_list().bytes.iter().map(|byte| format!("{byte:02x}")).collect();

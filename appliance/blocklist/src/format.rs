@@ -6,13 +6,16 @@ use std::ops::Range;
 /// The first bytes of every index.
 const MAGIC: [u8; 8] = *b"PREAUIDX";
 /// The only version that is read and written.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Magic, version, number of sections, length of the file.
 const HEAD_BYTES: usize = 8 + 4 + 4 + 8;
 /// Offset and length.
 const SECTION_ENTRY_BYTES: usize = 8 + 8;
 /// Header and section table.
 const HEADER_BYTES: usize = HEAD_BYTES + SECTION_ENTRY_BYTES * Section::COUNT;
+/// Sections begin at multiples of this, after zeros: a line of the processor's cache, which no block of the
+/// directory then lies across.
+const SECTION_ALIGNMENT: usize = 64;
 /// BLAKE3 of all bytes before it ends the file.
 const CHECKSUM_BYTES: usize = blake3::OUT_LEN;
 /// How much is read at a time: the file is never in memory as a whole while it is checked.
@@ -25,9 +28,9 @@ pub(crate) enum Section {
     Categories,
     /// Sets of categories.
     Sets,
-    /// The prefilter of names.
-    NameFilter,
-    /// The automaton of names, each from its last label to its first.
+    /// For each bucket of names where it begins, and a filter of it.
+    Directory,
+    /// The buckets of names.
     Names,
     /// IPv4 addresses.
     Addresses,
@@ -49,7 +52,7 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// Reads the header; the sections it names are within `file`, in order, without gaps.
+    /// Reads the header; the sections it names are within `file`, in order, without gaps but for alignment.
     pub(crate) fn read(file: &[u8]) -> Result<Self, OpenError> {
         let header = file.first_chunk::<HEADER_BYTES>().ok_or(OpenError::NotAnIndex)?;
         let length = check_header(header)?;
@@ -61,7 +64,8 @@ impl Layout {
         let mut sections = [const { 0..0 }; Section::COUNT];
         for (section, entry) in sections.iter_mut().zip(entries) {
             let [offset, length] = read_entry(entry).ok_or(OpenError::Malformed("section table"))?;
-            let start = (offset == end).then_some(end).ok_or(OpenError::Malformed("section table"))?;
+            let start = end.checked_next_multiple_of(SECTION_ALIGNMENT).filter(|start| offset == *start);
+            let start = start.ok_or(OpenError::Malformed("section table"))?;
             end = start.checked_add(length).ok_or(OpenError::Malformed("section table"))?;
             *section = start..end;
         }
@@ -125,19 +129,25 @@ pub fn verify(mut file: impl Read) -> Result<Verified, OpenError> {
 
 /// Puts a file together.
 pub(crate) fn write(sections: &[Vec<u8>; Section::COUNT]) -> Vec<u8> {
-    let length = HEADER_BYTES + sections.iter().map(Vec::len).sum::<usize>() + CHECKSUM_BYTES;
+    let mut end = HEADER_BYTES;
+    let mut table = Vec::new();
+    for section in sections {
+        let start = end.next_multiple_of(SECTION_ALIGNMENT);
+        table.extend_from_slice(&(start as u64).to_le_bytes());
+        table.extend_from_slice(&(section.len() as u64).to_le_bytes());
+        end = start + section.len();
+    }
+    let length = end + CHECKSUM_BYTES;
     let mut file = Vec::with_capacity(length);
     file.extend_from_slice(&MAGIC);
     file.extend_from_slice(&VERSION.to_le_bytes());
     file.extend_from_slice(&Section::COUNT_BYTES);
     file.extend_from_slice(&(length as u64).to_le_bytes());
-    let mut offset = HEADER_BYTES;
+    file.extend_from_slice(&table);
     for section in sections {
-        file.extend_from_slice(&(offset as u64).to_le_bytes());
-        file.extend_from_slice(&(section.len() as u64).to_le_bytes());
-        offset += section.len();
+        file.resize(file.len().next_multiple_of(SECTION_ALIGNMENT), 0);
+        file.extend_from_slice(section);
     }
-    sections.iter().for_each(|section| file.extend_from_slice(section));
     let checksum = blake3::hash(&file);
     file.extend_from_slice(checksum.as_bytes());
     file
@@ -150,7 +160,9 @@ pub enum OpenError {
     #[error("not a blocklist index")]
     NotAnIndex,
     /// Written by another version of the program.
-    #[error("a blocklist index of format version {found}; this program reads version {VERSION}")]
+    #[error(
+        "a blocklist index of format version {found}; this program reads version {VERSION}: build it again"
+    )]
     Version {
         /// The version in the header.
         found: u32,
@@ -213,12 +225,16 @@ impl<'s> ByteReader<'s> {
         self.array().map(u64::from_le_bytes)
     }
 
+    pub(crate) fn bytes(&mut self, count: usize) -> Option<&'s [u8]> {
+        let (taken, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
     /// A text of at most 255 bytes after its length.
     pub(crate) fn text(&mut self) -> Option<&'s str> {
         let length = usize::from(self.u8()?);
-        let (taken, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        std::str::from_utf8(taken).ok()
+        std::str::from_utf8(self.bytes(length)?).ok()
     }
 }
 
@@ -272,6 +288,6 @@ mod tests {
         file[HEADER_BYTES] ^= 1;
         check(&file, "altered");
         file[8] = 9;
-        check(&file, "format version 9");
+        check(&file, "format version 9; this program reads version 2: build it again");
     }
 }

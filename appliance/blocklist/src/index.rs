@@ -6,8 +6,8 @@ use model::{Category, DomainName, Host};
 
 use crate::automaton::Automaton;
 use crate::catalog::{Catalog, CategoryFacts, SetTable, Value, read_address, read_spelling};
-use crate::filter::NameFilter;
 use crate::format::{Layout, OpenError, Section, Verified, verify};
+use crate::names::Names;
 use crate::path::normalise;
 use crate::query::Query;
 use crate::set::{CategoryId, CategorySet};
@@ -21,8 +21,7 @@ pub struct Index {
     layout: Layout,
     catalog: Catalog,
     sets: SetTable,
-    name_filter: NameFilter,
-    names: Automaton,
+    names: Names,
     urls: Automaton,
 }
 
@@ -81,11 +80,10 @@ impl Index {
             Catalog::read(section(Section::Categories)).ok_or(OpenError::Malformed("categories"))?;
         let sets = SetTable::read(section(Section::Sets), catalog.names.len())
             .ok_or(OpenError::Malformed("sets of categories"))?;
-        let name_filter =
-            NameFilter::open(section(Section::NameFilter)).ok_or(OpenError::Malformed("prefilter"))?;
-        let names = Automaton::open(section(Section::Names)).ok_or(OpenError::Malformed("names"))?;
+        let names = Names::open(section(Section::Directory), section(Section::Names))
+            .ok_or(OpenError::Malformed("names"))?;
         let urls = Automaton::open(section(Section::Urls)).ok_or(OpenError::Malformed("URLs"))?;
-        Ok(Self { layout, catalog, sets, name_filter, names, urls, bytes: Box::new(bytes) })
+        Ok(Self { layout, catalog, sets, names, urls, bytes: Box::new(bytes) })
     }
 
     /// The categories, in alphabetical order; aliases not among them.
@@ -170,23 +168,8 @@ impl Index {
     }
 
     /// Meets every line that covers the name, the least specific first.
-    fn find_name<'n>(&self, name: &'n DomainName, mut meet: impl FnMut(&'n str, Value)) {
-        let text = name.as_str();
-        if !self.name_filter.may_cover(self.section(Section::NameFilter), text) {
-            return;
-        }
-        let mut walk = self.names.walk(self.section(Section::Names));
-        let mut start = text.len();
-        for label in text.rsplit('.') {
-            let dot = if start == text.len() { "" } else { "." };
-            if dot.bytes().chain(label.bytes()).try_for_each(|byte| walk.step(byte)).is_none() {
-                return;
-            }
-            start -= dot.len() + label.len();
-            if let (Some(value), Some(entry)) = (walk.value().and_then(Value::of_number), text.get(start..)) {
-                meet(entry, value);
-            }
-        }
+    fn find_name<'n>(&self, name: &'n DomainName, meet: impl FnMut(&'n str, Value)) {
+        self.names.find(self.section(Section::Directory), self.section(Section::Names), name.as_str(), meet);
     }
 
     /// Meets every URL line that the URL begins with, the shortest first.

@@ -13,17 +13,19 @@ mod catalog;
 mod checksums;
 mod compile;
 mod compiler;
-mod filter;
+mod directory;
 mod format;
 mod index;
 mod keys;
 mod line;
 mod lines;
 mod loss;
+mod names;
 mod path;
 mod query;
 mod report;
 mod set;
+mod symbols;
 
 #[cfg(test)]
 mod exactness;

@@ -151,7 +151,6 @@ const PURE_CRATES: &[&str] = &[
     "serde_json",
     "tar",
     "thiserror",
-    "xorf",
 ];
 
 /// Crates that the tests of pure rooms may use besides.
