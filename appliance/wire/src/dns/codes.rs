@@ -7,6 +7,8 @@ pub struct RecordType(pub u16);
 impl RecordType {
     /// An IPv4 address.
     pub const A: Self = Self(1);
+    /// Another name that stands for this one.
+    pub const CNAME: Self = Self(5);
     /// The start of a zone of authority.
     pub const SOA: Self = Self(6);
     /// A pointer to another name: what an address stands for.
@@ -72,6 +74,8 @@ pub struct ExtendedError<'t> {
 }
 
 impl ExtendedError<'_> {
+    /// The answer is another one than the zone's, for reasons of policy.
+    pub const FORGED_ANSWER: u16 = 4;
     /// The answer was kept from earlier and is past its time.
     pub const STALE_ANSWER: u16 = 3;
     /// The same failure as a moment ago.

@@ -1,6 +1,6 @@
 //! Records that wait to be copied behind questions.
 
-use super::{HEADER_BYTES, ResponseCode};
+use super::{HEADER_BYTES, RecordType, ResponseCode};
 
 /// A compression pointer (RFC 1035 section 4.1.4): the two upper bits of its first byte.
 const POINTER: u8 = 0xc0;
@@ -58,14 +58,25 @@ impl Records<Vec<u8>> {
     }
 }
 
+impl<'b> Records<&'b [u8]> {
+    /// The types and the data of the records in the answer section. Names in the data may be compressed.
+    pub fn into_answers(self) -> impl Iterator<Item = (RecordType, &'b [u8])> {
+        let (records, places) = split(self.bytes, self.answers, self.authorities);
+        let (places, _) = places.as_chunks::<2>();
+        places.iter().take(usize::from(self.answers)).filter_map(|place| {
+            let head = records.get(usize::from(u16::from_be_bytes(*place)).checked_sub(TTL_OFFSET)?..)?;
+            let (&[k0, k1, _, _, _, _, _, _, l0, l1], data) =
+                head.split_first_chunk::<RECORD_HEAD_BYTES>()?;
+            let data = data.get(..usize::from(u16::from_be_bytes([l0, l1])))?;
+            Some((RecordType(u16::from_be_bytes([k0, k1])), data))
+        })
+    }
+}
+
 impl<B: AsRef<[u8]>> Records<B> {
     /// Appends the records, each TTL put through `age`.
     pub(super) fn write(&self, bytes: &mut Vec<u8>, age: impl Fn(u32) -> u32) {
-        let places = 2 * (usize::from(self.answers) + usize::from(self.authorities));
-        let own = self.bytes.as_ref();
-        let Some((records, places)) = own.split_at_checked(own.len().saturating_sub(places)) else {
-            return;
-        };
+        let (records, places) = split(self.bytes.as_ref(), self.answers, self.authorities);
         let start = bytes.len();
         bytes.extend_from_slice(records);
         let (places, _) = places.as_chunks::<2>();
@@ -76,6 +87,12 @@ impl<B: AsRef<[u8]>> Records<B> {
             }
         }
     }
+}
+
+/// The records themselves, and the places of their TTLs.
+fn split(bytes: &[u8], answers: u16, authorities: u16) -> (&[u8], &[u8]) {
+    let places = 2 * (usize::from(answers) + usize::from(authorities));
+    bytes.split_at_checked(bytes.len().saturating_sub(places)).unwrap_or_default()
 }
 
 /// The bytes are not a message with one question and whole records.
@@ -128,6 +145,20 @@ mod tests {
             b"in front\xc0\x0c\0\x01\0\x01\0\0\x01\x18\0\x04\xc0\0\x02\x01\
             \x02ns\xc0\x0e\0\x01\0\x01\0\0\0\0\0\x04\xc0\0\x02\x02"
         );
+    }
+
+    #[test]
+    fn answers_are_told_apart_from_authorities() {
+        let records = Records::cut(MESSAGE, ResponseCode::NoError).unwrap();
+        let Records { code, answers, authorities, ref bytes } = records;
+        let read = |bytes: &[u8]| {
+            let answers = Records { code, answers, authorities, bytes }.into_answers();
+            answers.map(|(kind, data)| (kind, data.to_vec())).collect::<Vec<_>>()
+        };
+        assert_eq!(read(bytes), [(RecordType::A, vec![192, 0, 2, 1])]);
+        for end in 0..bytes.len() {
+            assert!(read(&bytes[..end]).len() <= 1);
+        }
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub struct Reply<'q, 'b> {
     query: &'q Query<'q>,
     bytes: &'b mut Vec<u8>,
     question_end: usize,
+    /// The name that records are for: a compression pointer.
+    owner: [u8; 2],
     answers: u16,
     authorities: u16,
     flags: u16,
@@ -47,7 +49,8 @@ impl<'q, 'b> Reply<'q, 'b> {
         bytes.extend_from_slice(&[0; HEADER_BYTES]);
         query.question.write(bytes);
         let question_end = bytes.len();
-        Self { query, bytes, question_end, answers: 0, authorities: 0, flags: 0 }
+        let owner = pointer_to(HEADER_BYTES);
+        Self { query, bytes, question_end, owner, answers: 0, authorities: 0, flags: 0 }
     }
 
     /// Says that the box itself is the authority for the name.
@@ -56,12 +59,19 @@ impl<'q, 'b> Reply<'q, 'b> {
         self
     }
 
-    /// Adds a record of the question's own name to the answer.
+    /// Adds a record to the answer: of the question's own name, or of its alias once it has one.
     pub fn answer(mut self, kind: RecordType, ttl_s: u32, data: &[u8]) -> Self {
-        let question_name = pointer_to(HEADER_BYTES);
-        write_record(self.bytes, question_name, kind, ttl_s, &[data]);
+        write_record(self.bytes, self.owner, kind, ttl_s, &[data]);
         self.answers += 1;
         self
+    }
+
+    /// Says that another name, in the form of messages, stands for the question's: what follows in the answer is of
+    /// that name.
+    pub fn alias(self, ttl_s: u32, name: &[u8]) -> Self {
+        let mut reply = self.answer(RecordType::CNAME, ttl_s, name);
+        reply.owner = pointer_to(reply.bytes.len().saturating_sub(name.len()));
+        reply
     }
 
     /// Adds the SOA record that makes a negative answer cacheable for `ttl_s` (RFC 2308). Its zone is the part
@@ -87,7 +97,7 @@ impl<'q, 'b> Reply<'q, 'b> {
     /// Closes the reply. What is longer than `bytes_max` goes out without records, marked as truncated. An
     /// extended error needs a client that speaks EDNS; its text gives way to the limit.
     pub fn finish(self, code: ResponseCode, bytes_max: u16, error: Option<ExtendedError<'_>>) {
-        let Self { query, bytes, question_end, mut answers, mut authorities, mut flags } = self;
+        let Self { query, bytes, question_end, owner: _, mut answers, mut authorities, mut flags } = self;
         let bytes_max = usize::from(bytes_max);
         let opt_bytes = if query.edns.is_some() { OPT_BYTES } else { 0 };
         if bytes.len() + opt_bytes > bytes_max {
@@ -176,7 +186,7 @@ fn shorten(text: &str, bytes_max: usize) -> &str {
     text.get(..end).unwrap_or("")
 }
 
-/// A compression pointer to a place in the question: such places are below 271.
+/// A compression pointer to a place in the question or in the alias right behind it: such places are below 300.
 fn pointer_to(at: usize) -> [u8; 2] {
     (0xc000 | u16::try_from(at).unwrap_or(0)).to_be_bytes()
 }
@@ -249,6 +259,27 @@ mod tests {
         assert_eq!(
             reply.authorities[0].to_string(),
             "lan. 5 IN SOA preau.lan. nobody.invalid. 1 3600 1200 604800 5"
+        );
+    }
+
+    #[test]
+    fn an_alias_owns_what_follows() {
+        let packet = ask("Www.google.fr.", Kind::A, None);
+        let query = Query::read(&packet).unwrap();
+        let mut bytes = Vec::new();
+        Reply::to(&query, &mut bytes)
+            .alias(5, b"\x04safe\x06google\x03com\0")
+            .answer(RecordType::A, 4, &[192, 0, 2, 1])
+            .answer(RecordType::A, 3, &[192, 0, 2, 2])
+            .finish(ResponseCode::NoError, 512, None);
+        let answers: Vec<_> = parse(&bytes).answers.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            answers,
+            [
+                "Www.google.fr. 5 IN CNAME safe.google.com.",
+                "safe.google.com. 4 IN A 192.0.2.1",
+                "safe.google.com. 3 IN A 192.0.2.2"
+            ]
         );
     }
 
