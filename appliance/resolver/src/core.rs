@@ -3,10 +3,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use model::SenderMark;
+
 use crate::cache::Cache;
-use crate::clock::Clock;
+use crate::clock::{Clock, Seconds};
 use crate::forward::{Forwarder, Obtained};
-use crate::quota::Quota;
+use crate::quota::{Client, Quota};
+use crate::rate::Rates;
 use crate::responder::{Channel, Incoming, Pending, Responder, Response};
 use crate::statistics::{Counters, Statistics};
 use crate::upstream::{Failure, PermittedName};
@@ -24,6 +27,7 @@ pub(crate) struct Core {
     pub(crate) clock: Arc<Clock>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) waiting: Quota,
+    rates: Rates,
 }
 
 impl Core {
@@ -33,9 +37,26 @@ impl Core {
         forwarder: Arc<Forwarder>,
         clock: Arc<Clock>,
         counters: Arc<Counters>,
+        rates: Rates,
     ) -> Self {
         let waiting = Quota::new(WAITING_MAX, WAITING_OF_CLIENT_MAX);
-        Self { responder, cache, forwarder, clock, counters, waiting }
+        Self { responder, cache, forwarder, clock, counters, waiting, rates }
+    }
+
+    /// Whether whoever has this address, and sends with this mark, may ask another question. One that asks too many is
+    /// counted, and gets no answer.
+    pub(crate) fn may_ask(
+        &self,
+        address: IpAddr,
+        sender: Option<SenderMark>,
+        now_s: Seconds,
+        tally: &mut Statistics,
+    ) -> bool {
+        // A mark names the machine at no cost, whatever address it writes on its questions.
+        let client = sender.map_or_else(|| self.responder.client(address), Client::Sender);
+        let may_ask = self.rates.take(client, now_s, || self.responder.name_sender(address, sender));
+        tally.limited += u64::from(!may_ask);
+        may_ask
     }
 
     /// Answers a packet, or says what is missing for it. For a single packet; see [`Responder::respond`] for many.

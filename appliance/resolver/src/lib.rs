@@ -18,6 +18,7 @@ mod keep;
 mod local;
 mod mmsg;
 mod quota;
+mod rate;
 mod resolver;
 mod responder;
 mod settings;
@@ -26,6 +27,7 @@ mod tcp;
 mod udp;
 mod upstream;
 
+pub use rate::QUESTIONS_PER_SECOND;
 pub use resolver::{Resolver, ServeError, Sockets};
 pub use settings::{CACHE_BYTES_MAX, Settings, Upstream};
 pub use statistics::Statistics;

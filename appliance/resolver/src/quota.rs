@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use model::{Mac, Subject};
+use model::{Mac, SenderMark, Subject, UnknownDevice};
 
 /// The part of an IPv6 address that names its network (RFC 4291 section 2.5.4).
 const IPV6_NETWORK: u128 = !0 << 64;
@@ -14,12 +14,18 @@ const IPV6_NETWORK: u128 = !0 << 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Client {
     Device(Mac),
+    /// A machine that the firewall has recognised, whatever address it uses.
+    Sender(SenderMark),
     Address(IpAddr),
 }
 
 impl Client {
-    pub(crate) fn of(subject: &Subject, address: IpAddr) -> Self {
-        subject.mac().map_or_else(|| Self::behind(address.to_canonical()), Self::Device)
+    pub(crate) fn of(subject: &Subject) -> Self {
+        match subject {
+            Subject::Device(device) => Self::Device(device.mac),
+            Subject::Unknown(UnknownDevice { mac: Some(mac), .. }) => Self::Device(*mac),
+            Subject::Unknown(UnknownDevice { mac: None, address }) => Self::behind(address.to_canonical()),
+        }
     }
 
     fn behind(address: IpAddr) -> Self {
@@ -87,15 +93,13 @@ impl Drop for Ticket {
 
 #[cfg(test)]
 mod tests {
-    use model::UnknownDevice;
-
     use super::*;
 
     #[test]
     fn a_device_is_one_client_whatever_its_addresses() {
         let client = |mac: Option<u8>, address: &str| {
             let (mac, address) = (mac.map(|last| Mac::new([2, 0, 0, 0, 0, last])), address.parse().unwrap());
-            Client::of(&Subject::Unknown(UnknownDevice { mac, address }), address)
+            Client::of(&Subject::Unknown(UnknownDevice { mac, address }))
         };
         for (one, other, expected) in [
             ((Some(1), "fd77::1"), (Some(1), "fd77:0:0:1::2"), true),

@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::core::Core;
 use crate::forward::Forwarder;
 use crate::local::LocalNames;
+use crate::rate::Rates;
 use crate::responder::Responder;
 use crate::settings::{Settings, Upstream};
 use crate::statistics::{Counters, Statistics};
@@ -70,7 +71,15 @@ impl Resolver {
     /// # Errors
     /// [`UpstreamError`] when TLS cannot be set up.
     pub fn new(settings: Settings, desk: Arc<Desk>) -> Result<Self, UpstreamError> {
-        let Settings { addresses, own_names, upstreams, extra_roots, ipv6, cache_bytes_max } = settings;
+        let Settings {
+            addresses,
+            own_names,
+            upstreams,
+            extra_roots,
+            ipv6,
+            cache_bytes_max,
+            questions_per_second,
+        } = settings;
         let cache = Arc::new(Cache::new(cache_bytes_max));
         let clock = Arc::new(Clock::start());
         let counters = Arc::new(Counters::default());
@@ -80,7 +89,8 @@ impl Resolver {
             Forwarder::new(Arc::clone(&cache), Arc::clone(&clock), Arc::clone(&counters), upstreams);
         let local = LocalNames::new(own_names, addresses.clone());
         let responder = Responder::new(desk, Arc::clone(&cache), local, addresses);
-        let core = Core::new(responder, cache, Arc::new(forwarder), clock, counters);
+        let rates = Rates::new(questions_per_second);
+        let core = Core::new(responder, cache, Arc::new(forwarder), clock, counters, rates);
         Ok(Self { core: Arc::new(core), extra_roots: extra_roots.into(), own_ends, ipv6 })
     }
 

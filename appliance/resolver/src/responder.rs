@@ -99,7 +99,15 @@ impl Responder {
 
     /// Who shares limits with this address.
     pub(crate) fn client(&self, address: IpAddr) -> Client {
-        Client::of(&self.desk.identify(address), address)
+        Client::of(&self.desk.identify(address))
+    }
+
+    /// What people call whoever sends with this mark from this address.
+    pub(crate) fn name_sender(&self, address: IpAddr, sender: Option<SenderMark>) -> String {
+        match sender.and_then(|mark| self.desk.find_sender(mark)) {
+            Some(device) => device.name.to_string(),
+            None => self.desk.identify(address).to_string(),
+        }
     }
 
     /// Answers a packet into `bytes`, or says what is missing for it.

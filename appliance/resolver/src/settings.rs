@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use model::{DomainName, Host};
 use rustls::pki_types::CertificateDer;
 
+use crate::rate::QUESTIONS_PER_SECOND;
+
 /// Memory for kept answers unless told otherwise, in bytes. Measured with names of 30 letters: 119,000 answers of one
 /// address, or 94,000 of an alias and two addresses.
 pub const CACHE_BYTES_MAX: u64 = 18 * 1024 * 1024;
@@ -25,6 +27,9 @@ pub struct Settings {
     pub ipv6: bool,
     /// Memory for kept answers, in bytes.
     pub cache_bytes_max: u64,
+    /// Questions that one device may ask in each second; ten times as many at once. What it asks beyond that gets no
+    /// answer.
+    pub questions_per_second: u32,
 }
 
 impl Default for Settings {
@@ -37,6 +42,7 @@ impl Default for Settings {
             extra_roots: Vec::new(),
             ipv6: true,
             cache_bytes_max: CACHE_BYTES_MAX,
+            questions_per_second: QUESTIONS_PER_SECOND,
         }
     }
 }

@@ -49,6 +49,8 @@ statistics! {
     malformed,
     /// Queries left unanswered because their client, or all clients, had too many waiting.
     dropped,
+    /// Queries left unanswered because their device asks more than anybody needs.
+    limited,
     /// Replies that the kernel did not take: to clients that cannot be reached, or with too many of these waiting.
     unsent,
 }

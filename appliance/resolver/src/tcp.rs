@@ -75,7 +75,7 @@ async fn converse(stream: TcpStream, address: IpAddr, core: Arc<Core>, ticket: T
     drop(ticket);
 }
 
-/// Reads questions until the client ends, breaks the format or falls silent. Each reserves its place in the queue
+/// Reads questions until the client ends, breaks the format, asks too many or falls silent. Each reserves its place in the queue
 /// of replies first: a client that does not read its replies is not read either.
 async fn read_questions(
     mut reader: OwnedReadHalf,
@@ -89,6 +89,11 @@ async fn read_questions(
         else {
             return;
         };
+        let mut tally = Statistics::default();
+        if !core.may_ask(address, None, core.clock.now_s(), &mut tally) {
+            core.counters.add(&tally);
+            return;
+        }
         let mut bytes = Vec::new();
         match core.respond(&packet, address, Channel::Tcp, &mut bytes) {
             Response::Ready => {
@@ -96,7 +101,7 @@ async fn read_questions(
             }
             Response::Silence => return,
             Response::Pending(pending) => {
-                let client = Client::of(pending.permit.decision().subject(), address);
+                let client = Client::of(pending.permit.decision().subject());
                 let Some(ticket) = core.waiting.enter(client) else {
                     core.counters.add(&Statistics { dropped: 1, ..Statistics::default() });
                     return;

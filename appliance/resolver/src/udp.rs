@@ -1,7 +1,7 @@
 //! The UDP doors: one thread for each socket, many datagrams per system call.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -107,6 +107,9 @@ impl Door {
             return;
         }
         let client = peer.ip().to_canonical();
+        if !self.core.may_ask(client, sender, now_s, tally) {
+            return;
+        }
         let mut pending = None;
         outbox.add(peer, local, |bytes| {
             let incoming = Incoming { packet, client, sender, channel: Channel::Udp, now_s };
@@ -123,7 +126,7 @@ impl Door {
             }
         });
         if let Some(pending) = pending {
-            self.postpone(pending, client, peer, local, tally);
+            self.postpone(pending, peer, local, tally);
         }
     }
 
@@ -131,12 +134,11 @@ impl Door {
     fn postpone(
         self: &Arc<Self>,
         pending: Box<Pending>,
-        client: IpAddr,
         peer: SocketAddr,
         local: Option<Local>,
         tally: &mut Statistics,
     ) {
-        let client = Client::of(pending.permit.decision().subject(), client);
+        let client = Client::of(pending.permit.decision().subject());
         let Some(ticket) = self.core.waiting.enter(client) else {
             tally.dropped += 1;
             return;

@@ -71,6 +71,8 @@ pub(crate) struct Dns {
     pub(crate) port: u16,
     /// Where permitted names are asked for; empty: the resolvers that the system names.
     pub(crate) upstreams: Vec<Upstream>,
+    /// Questions that one device may ask in each second.
+    pub(crate) questions_per_second: u32,
 }
 
 /// A resolver that the box asks.

@@ -34,7 +34,7 @@ fn a_whole_school() {
     assert_eq!((intent.lan.to_string().as_str(), intent.wan.to_string().as_str()), ("lan0", "wan0"));
     assert_eq!(intent.box_ipv4, Ipv4Addr::new(10, 77, 0, 1));
     assert_eq!(intent.networks.len(), 2);
-    assert_eq!(config.dns.port, 53);
+    assert_eq!((config.dns.port, config.dns.questions_per_second), (53, 200));
     assert_eq!(config.dns.upstreams.iter().map(|upstream| upstream.port).collect::<Vec<_>>(), [853, 53]);
     assert_eq!(config.school.uai.unwrap().as_str(), "0750655E");
 }
@@ -95,6 +95,7 @@ fn tables_that_belong_together() {
         "`127.0.0.0/8`: not a private network",
     );
     check("[gate]\ntls_port = 0\n", "a port is a number");
+    check("[dns]\nquestions_per_second = 0\n", "5:24: a number of questions from 10 to 1000000");
     check("[[dns.upstream]]\naddress = '9.9.9.9'\nca_file = '/x'\n", "only with `tls_name`");
     check("[[profile]]\nname = 'a'\n[[profile]]\nname = 'a'\n", "described twice");
 }

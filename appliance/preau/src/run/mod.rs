@@ -152,6 +152,7 @@ fn open_resolver(
         upstreams: upstreams.to_vec(),
         extra_roots: upstreams::authorities(&config.dns),
         ipv6: config.network.as_ref().is_none_or(|network| network.wan_ipv6),
+        questions_per_second: config.dns.questions_per_second,
         ..resolver::Settings::default()
     };
     Resolver::new(settings, desk).context("cannot set up the resolver")

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use hickory_proto::op::{MessageType, ResponseCode};
 use hickory_proto::rr::RecordType;
-use resolver::Statistics;
+use resolver::{Settings, Statistics};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UdpSocket;
 
 use super::school::{
-    HOME_V4, School, data, exchange_bytes, extended_error, question, receive_tcp, send_tcp, with_edns, within,
+    HOME_V4, School, data, exchange_bytes, extended_error, question, receive_tcp, send_tcp, settings,
+    with_edns, within,
 };
 use super::upstream::{Mood, Upstream};
 
@@ -172,5 +173,37 @@ async fn connections_are_bounded_and_broken_ones_closed() {
     let mut stream = school.connect().await;
     send_tcp(&mut stream, &question("preau.lan.", RecordType::A)).await;
     assert_eq!(data(&receive_tcp(&mut stream).await), [HOME_V4]);
+    school.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_asks_too_much_gets_no_more_answers() {
+    let school = School::open_with(Settings { questions_per_second: 10, ..settings() }).await;
+    let packet = question("preau.lan.", RecordType::A).to_vec().unwrap();
+    let flooder = UdpSocket::bind("127.0.0.2:0").await.unwrap();
+    for _ in 0..200 {
+        flooder.send_to(&packet, school.udp[0]).await.unwrap();
+    }
+    let count = |statistics: Statistics| statistics.answered + statistics.limited;
+    school.wait_until("all are counted", || count(school.resolver.statistics()) == 200).await;
+    let Statistics { answered, limited, .. } = school.resolver.statistics();
+    assert!((100..200).contains(&answered) && limited > 0, "{answered} answers, {limited} beyond the limit");
+
+    assert!(exchange_bytes(school.udp[0], &packet).await.is_some(), "others are answered as ever");
+    let mut stream = school.connect().await;
+    let mut answers = 0;
+    while answers < 200 {
+        send_tcp(&mut stream, &question("preau.lan.", RecordType::A)).await;
+        if within(stream.peek(&mut [0; 1])).await.is_ok_and(|length| length > 0) {
+            receive_tcp(&mut stream).await;
+            answers += 1;
+        } else {
+            break;
+        }
+    }
+    assert!((99..200).contains(&answers), "{answers}");
+    let mut rest = Vec::new();
+    let _reset_or_end = within(stream.read_to_end(&mut rest)).await;
+    assert!(rest.is_empty());
     school.close().await;
 }

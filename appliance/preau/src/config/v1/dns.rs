@@ -1,6 +1,7 @@
 //! `[dns]` and `[[dns.upstream]]`.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
 
 use model::DomainName;
 use toml_span::Spanned;
@@ -18,12 +19,16 @@ const TLS_PORT: u16 = 853;
 const PORT_ON_LOOPBACK: u16 = 5300;
 /// Most upstream resolvers: more only delay the moment when all have failed.
 const UPSTREAMS_MAX: usize = 8;
+/// Questions that a device may be allowed in a second: with fewer, pages load slowly; a million is more than the box
+/// answers, so that nothing is limited.
+const QUESTIONS_PER_SECOND: RangeInclusive<u32> = 10..=1_000_000;
 
 /// The DNS door, as far as the file tells.
 pub(super) struct DnsKeys {
     pub(super) port: Option<Port>,
     /// Each with the place of its address; `None` for one that is wrong.
     upstreams: Vec<Option<Spanned<Upstream>>>,
+    questions_per_second: u32,
 }
 
 impl DnsKeys {
@@ -35,9 +40,14 @@ impl DnsKeys {
             if let Some(found) = upstreams.as_ref().filter(|found| found.value.len() > UPSTREAMS_MAX) {
                 dns.reject(found.span, format!("more than {UPSTREAMS_MAX} upstreams"));
             }
-            Self { port, upstreams: upstreams.map(|found| found.value).unwrap_or_default() }
+            let upstreams = upstreams.map(|found| found.value).unwrap_or_default();
+            Self { port, upstreams, questions_per_second: read_questions_per_second(dns) }
         });
-        let absent = || Self { port: Some(Port { number: default, span: None }), upstreams: vec![] };
+        let absent = || Self {
+            port: Some(Port { number: default, span: None }),
+            upstreams: vec![],
+            questions_per_second: resolver::QUESTIONS_PER_SECOND,
+        };
         read.map_or_else(absent, |keys| keys.value)
     }
 
@@ -60,8 +70,18 @@ impl DnsKeys {
     pub(super) fn finish(self) -> Option<Dns> {
         let upstreams: Option<Vec<_>> =
             self.upstreams.into_iter().map(|upstream| Some(upstream?.value)).collect();
-        Some(Dns { port: self.port?.number, upstreams: upstreams? })
+        let questions_per_second = self.questions_per_second;
+        Some(Dns { port: self.port?.number, upstreams: upstreams?, questions_per_second })
     }
+}
+
+fn read_questions_per_second(dns: &mut Section<'_>) -> u32 {
+    let questions = dns.optional_spanned::<u32>("questions_per_second");
+    if let Some(found) = questions.as_ref().filter(|found| !QUESTIONS_PER_SECOND.contains(&found.value)) {
+        let (least, most) = QUESTIONS_PER_SECOND.into_inner();
+        dns.reject(found.span, format!("a number of questions from {least} to {most}"));
+    }
+    questions.map_or(resolver::QUESTIONS_PER_SECOND, |found| found.value)
 }
 
 fn read_upstream(table: &mut Section<'_>) -> Option<Spanned<Upstream>> {
