@@ -113,10 +113,18 @@ impl Intent {
             ListNews::Good(list) => list,
             ListNews::None | ListNews::Refused => match open_index(&self.kept_list_file) {
                 Ok(index) => {
-                    tracing::warn!("the last good list serves: {} is not there", self.list_file.display());
+                    let state = if is_refused { "refused" } else { "not there" };
+                    tracing::warn!("the last good list serves: {} is {state}", self.list_file.display());
                     List { index: Arc::new(index), origin: ListOrigin::Built(None) }
                 }
-                Err(_) => List { index: Arc::new(builtin()), origin: ListOrigin::Embedded },
+                Err(error) => {
+                    // A new box has had no list yet; after an upgrade, both may be of the format before.
+                    if is_refused || self.kept_list_file.exists() {
+                        let error = anyhow::Error::from(error);
+                        tracing::error!("the built-in list serves, there is no other good one: {error:#}");
+                    }
+                    List { index: Arc::new(builtin()), origin: ListOrigin::Embedded }
+                }
             },
         };
         (list, is_refused)
@@ -151,7 +159,7 @@ impl Intent {
             }
             Err(error) => {
                 let error = anyhow::Error::from(error);
-                tracing::error!("the compiled list is refused, the last good one serves: {error:#}");
+                tracing::error!("the compiled list is refused, the last good one stays: {error:#}");
                 ListNews::Refused
             }
         }

@@ -36,3 +36,27 @@ fn a_spoilt_list_changes_nothing_now_or_at_the_next_start() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn lists_of_another_format_leave_the_built_in_one_until_a_new_one_is_built() -> Result<()> {
+    let lab = Lab::new()?;
+    let mut appliance = lab.start_appliance()?;
+    appliance.stop()?;
+    for file in ["lists.idx", "lists.kept.idx"] {
+        let file = appliance.data().join(file);
+        let mut index = std::fs::read(&file)?;
+        // The version that the header tells, after eight bytes.
+        index.splice(8..12, 1_u32.to_le_bytes());
+        std::fs::write(&file, index)?;
+    }
+    appliance.start()?;
+    appliance.wait_until_ready(&lab.pc1)?;
+    assert!(is_refused(&lab.pc1, "gambling.preau.test")?);
+    assert!(!is_refused(&lab.pc1, "casino.example")?);
+    let log = appliance.log()?;
+    for said in ["format version 1", "build it again", "the built-in list serves"] {
+        assert!(log.contains(said), "{said}: {log}");
+    }
+    appliance.build_lists(&lab.lists())?;
+    wait_until("the list that is built again", || is_refused(&lab.pc1, "casino.example"))
+}
