@@ -1,6 +1,7 @@
 //! Answers kept for their time to live, and a while longer for when nobody answers (RFC 8767).
 
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use model::DomainName;
@@ -10,6 +11,7 @@ use triomphe::ThinArc;
 use wire::dns::{Query, RecordType, Records, ResponseCode};
 
 use crate::clock::Seconds;
+use crate::sift::Leads;
 
 /// How long an answer past its time may still help out, in seconds: RFC 8767 section 5 suggests one to three days.
 const STALE_S_MAX: Seconds = 86_400;
@@ -55,7 +57,9 @@ pub(crate) struct Entry(ThinArc<Head, u8>);
 struct Head {
     asked: Asked,
     records: Records<()>,
-    name_bytes: usize,
+    name_bytes: u8,
+    /// `None` for an answer that leads nowhere but to the addresses in its records, as most do.
+    leads: Option<Box<Leads>>,
     since_s: Seconds,
     lifetime_s: Seconds,
     /// Until when a stale answer is given without asking again.
@@ -67,6 +71,7 @@ impl Entry {
         name: &DomainName,
         asked: Asked,
         records: &Records<Vec<u8>>,
+        leads: Leads,
         now_s: Seconds,
         lifetime_s: Seconds,
     ) -> Self {
@@ -75,7 +80,9 @@ impl Entry {
         let head = Head {
             asked,
             records: Records { code, answers, authorities, bytes: () },
-            name_bytes: name.len(),
+            // A name has 253 bytes at most.
+            name_bytes: u8::try_from(name.len()).unwrap_or_default(),
+            leads: (!leads.is_empty()).then(|| Box::new(leads)),
             since_s: now_s,
             lifetime_s,
             recheck_s: AtomicU32::new(0),
@@ -84,7 +91,7 @@ impl Entry {
     }
 
     pub(crate) fn name(&self) -> &str {
-        let name = self.0.slice.get(..self.head().name_bytes);
+        let name = self.0.slice.get(..self.name_bytes());
         name.and_then(|name| std::str::from_utf8(name).ok()).unwrap_or_default()
     }
 
@@ -94,7 +101,7 @@ impl Entry {
 
     pub(crate) fn records(&self) -> Records<&[u8]> {
         let Records { code, answers, authorities, bytes: () } = self.head().records;
-        let bytes = self.0.slice.get(self.head().name_bytes..).unwrap_or_default();
+        let bytes = self.0.slice.get(self.name_bytes()..).unwrap_or_default();
         Records { code, answers, authorities, bytes }
     }
 
@@ -116,13 +123,46 @@ impl Entry {
         self.head().records.code == ResponseCode::ServFail
     }
 
+    /// The names that stand for this one, and those of the services that it names.
+    pub(crate) fn aliases(&self) -> &[DomainName] {
+        self.head().leads.as_deref().map(|leads| leads.aliases.as_slice()).unwrap_or_default()
+    }
+
+    /// All addresses that it leads to.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let hints = self.head().leads.as_deref().map(|leads| leads.hints.as_slice()).unwrap_or_default();
+        addresses(self.records()).chain(hints.iter().copied())
+    }
+
+    /// Whether its addresses all led inside, so that none is left.
+    pub(crate) fn is_inward(&self) -> bool {
+        self.head().leads.as_deref().is_some_and(|leads| leads.is_inward)
+    }
+
     fn head(&self) -> &Head {
         &self.0.header.header
     }
 
-    fn is_for(&self, name: &DomainName, asked: Asked) -> bool {
-        self.asked() == asked && self.0.slice.get(..self.head().name_bytes) == Some(name.as_str().as_bytes())
+    fn name_bytes(&self) -> usize {
+        usize::from(self.head().name_bytes)
     }
+
+    fn memory_bytes(&self) -> usize {
+        ENTRY_BYTES + self.0.slice.len() + self.head().leads.as_deref().map_or(0, Leads::bytes)
+    }
+
+    fn is_for(&self, name: &DomainName, asked: Asked) -> bool {
+        self.asked() == asked && self.0.slice.get(..self.name_bytes()) == Some(name.as_str().as_bytes())
+    }
+}
+
+/// The addresses in the records of an answer.
+fn addresses(records: Records<&[u8]>) -> impl Iterator<Item = IpAddr> {
+    records.into_answers().filter_map(|(kind, data)| match kind {
+        RecordType::A => data.as_array().copied().map(<[u8; 4]>::into),
+        RecordType::AAAA => data.as_array().copied().map(<[u8; 16]>::into),
+        _ => None,
+    })
 }
 
 /// What the cache has on a question.
@@ -144,7 +184,7 @@ struct Bytes;
 
 impl Weighter<Fingerprint, Entry> for Bytes {
     fn weight(&self, _: &Fingerprint, entry: &Entry) -> u64 {
-        (ENTRY_BYTES + entry.0.slice.len()) as u64
+        entry.memory_bytes() as u64
     }
 }
 
@@ -226,7 +266,14 @@ mod tests {
     use super::*;
 
     fn entry(name: &DomainName, code: ResponseCode, now_s: Seconds, lifetime_s: Seconds) -> Entry {
-        Entry::new(name, Asked::plain(RecordType::A), &Records::none(code), now_s, lifetime_s)
+        Entry::new(
+            name,
+            Asked::plain(RecordType::A),
+            &Records::none(code),
+            Leads::default(),
+            now_s,
+            lifetime_s,
+        )
     }
 
     fn word(found: &Found) -> &'static str {

@@ -11,6 +11,8 @@ use wire::dns::{Records, ResponseCode};
 use crate::cache::{Asked, Cache, Entry, Found};
 use crate::clock::Clock;
 use crate::keep::keep;
+use crate::settings::IsInward;
+use crate::sift::Leads;
 use crate::statistics::{Counters, Statistics};
 use crate::upstream::{Failure, PermittedName, Upstreams};
 
@@ -32,6 +34,7 @@ pub(crate) struct Forwarder {
     clock: Arc<Clock>,
     counters: Arc<Counters>,
     upstreams: ArcSwap<Upstreams>,
+    is_inward: IsInward,
     flights: Mutex<HashMap<Key, Landing>>,
     slots: Arc<Semaphore>,
 }
@@ -53,12 +56,14 @@ impl Forwarder {
         clock: Arc<Clock>,
         counters: Arc<Counters>,
         upstreams: Upstreams,
+        is_inward: IsInward,
     ) -> Self {
         Self {
             cache,
             clock,
             counters,
             upstreams: ArcSwap::from_pointee(upstreams),
+            is_inward,
             flights: Mutex::default(),
             slots: Arc::new(Semaphore::new(FLIGHTS_MAX)),
         }
@@ -135,7 +140,8 @@ impl Flight {
         let upstreams = forwarder.upstreams.load_full();
         let outcome = upstreams.ask(name, asked).await;
         let now_s = forwarder.clock.now_s();
-        let outcome = outcome.and_then(|message| keep(message, name.as_domain(), asked, now_s));
+        let is_inward = forwarder.is_inward.as_ref();
+        let outcome = outcome.and_then(|message| keep(message, name.as_domain(), asked, now_s, is_inward));
         match outcome {
             Ok(entry) => {
                 forwarder.cache.keep(entry.clone());
@@ -147,7 +153,8 @@ impl Flight {
                     Some(stale) => stale.postpone(now_s),
                     None => {
                         let none = Records::none(ResponseCode::ServFail);
-                        let entry = Entry::new(name.as_domain(), asked, &none, now_s, FAILURE_S);
+                        let leads = Leads::default();
+                        let entry = Entry::new(name.as_domain(), asked, &none, leads, now_s, FAILURE_S);
                         forwarder.cache.keep(entry);
                     }
                 }

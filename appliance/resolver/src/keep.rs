@@ -1,5 +1,7 @@
 //! From an upstream's message to the records that the box keeps and gives out.
 
+use std::net::IpAddr;
+
 use hickory_proto::op::{Message, Query as Question, ResponseCode as UpstreamCode};
 use hickory_proto::rr::{Name, RData, Record, RecordType as Kind};
 use model::DomainName;
@@ -7,6 +9,7 @@ use wire::dns::{Query, Records, Reply, ResponseCode};
 
 use crate::cache::{Asked, Entry};
 use crate::clock::Seconds;
+use crate::sift::sift;
 use crate::upstream::Failure;
 
 /// Longest time to live, in seconds: a day, whatever the zone says (RFC 8767 section 4 advises a cap of this size).
@@ -16,14 +19,15 @@ const NEGATIVE_TTL_S_MAX: u32 = 3_600;
 
 /// Cuts an upstream's message down to what is kept.
 ///
-/// This is the one place where all answers pass on their way in: what must not reach clients is taken out here.
-/// Additional records always are; authority records unless they make a negative answer cacheable or prove
+/// This is the one place where all answers pass on their way in: what must not reach clients is taken out here, see
+/// [`sift`]. Additional records always are; authority records unless they make a negative answer cacheable or prove
 /// something to a client that checks DNSSEC.
 pub(crate) fn keep(
     message: Message,
     domain: &DomainName,
     asked: Asked,
     now_s: Seconds,
+    is_inward: &dyn Fn(IpAddr) -> bool,
 ) -> Result<Entry, Failure> {
     let name = &wire_name(domain.as_str())?;
     let codes =
@@ -31,17 +35,20 @@ pub(crate) fn keep(
     let known = codes.into_iter().find(|(code, _)| *code == message.metadata.response_code);
     let (_, code) = known.ok_or(Failure::Refused)?;
     let is_negative = message.answers.is_empty() || code == ResponseCode::NxDomain;
+    let answers_s = message.answers.iter().map(|record| cap_ttl_s(record.ttl)).min();
+    let (answers, leads) = sift(message.answers, is_inward);
     let mut kept = Message::query();
     kept.add_query(Question::query(name.clone(), Kind::from(asked.kind.0)));
-    kept.add_answers(message.answers.into_iter().map(|record| settle(record, name)));
+    kept.add_answers(answers.into_iter().map(|record| settle(record, name)));
     if is_negative || asked.dnssec_ok {
         let proofs = message.authorities.into_iter().filter(|record| is_proof(record, asked.dnssec_ok));
         kept.add_authorities(proofs.map(|record| settle(record, name)));
     }
-    let lifetime_s = if is_negative { negative_lifetime_s(&kept) } else { lifetime_s(&kept) };
+    let lifetime_s =
+        if is_negative { negative_lifetime_s(&kept, answers_s) } else { answers_s.unwrap_or_default() };
     let bytes = kept.to_vec().map_err(|_| Failure::Refused)?;
     let records = Records::cut(&bytes, code).map_err(|_| Failure::Refused)?;
-    Ok(Entry::new(domain, asked, &records, now_s, lifetime_s))
+    Ok(Entry::new(domain, asked, &records, leads, now_s, lifetime_s))
 }
 
 impl Entry {
@@ -64,15 +71,45 @@ pub(crate) fn wire_name(name: &str) -> Result<Name, Failure> {
     Name::from_labels(name.split('.').map(str::as_bytes)).map_err(|_| Failure::Refused)
 }
 
-/// Caps a record's time, and spells the asked name as the question does: then it compresses to a pointer, and
-/// each client reads it in its own case.
-fn settle(mut record: Record, name: &Name) -> Record {
-    // RFC 2181 section 8: a TTL with its top bit set counts as zero.
-    record.ttl = if record.ttl > i32::MAX.unsigned_abs() { 0 } else { record.ttl.min(TTL_S_MAX) };
-    if record.name == *name {
-        record.name = name.clone();
-    }
+/// Caps a record's time, and spells names as the question does as far as they end like the one that is asked for:
+/// then they compress to pointers, each client reads them in its own case, and nobody reads the case that the box
+/// itself has made up for the upstream. DNSSEC does not tell cases apart in these places (RFC 4034 section 6.2).
+fn settle(mut record: Record, asked: &Name) -> Record {
+    record.ttl = cap_ttl_s(record.ttl);
+    respell(&mut record.name, asked);
+    names(&mut record.data).into_iter().flatten().for_each(|name| respell(name, asked));
     record
+}
+
+/// The names in the data of the types in which a server may compress them, and thereby spell them as in the question
+/// (RFC 3597 section 4).
+#[expect(clippy::wildcard_enum_match_arm, reason = "there are some ninety types of records")]
+fn names(data: &mut RData) -> [Option<&mut Name>; 2] {
+    match data {
+        RData::CNAME(alias) => [Some(&mut alias.0), None],
+        RData::NS(server) => [Some(&mut server.0), None],
+        RData::PTR(pointer) => [Some(&mut pointer.0), None],
+        RData::MX(mail) => [Some(&mut mail.exchange), None],
+        RData::SOA(start) => [Some(&mut start.mname), Some(&mut start.rname)],
+        _ => [None, None],
+    }
+}
+
+/// Spells the labels at the end of a name like those at the end of `asked`, as far as they are the same.
+fn respell(name: &mut Name, asked: &Name) {
+    let is_same = |(one, other): &(&[u8], &[u8])| one.eq_ignore_ascii_case(other);
+    let same = name.iter().rev().zip(asked.iter().rev()).take_while(is_same).count();
+    let own = name.iter().take(name.iter().len().saturating_sub(same));
+    let asked = asked.iter().skip(asked.iter().len().saturating_sub(same));
+    // As long as before: it cannot become too long.
+    if let Ok(respelt) = Name::from_labels(own.chain(asked)) {
+        *name = respelt;
+    }
+}
+
+fn cap_ttl_s(ttl_s: u32) -> u32 {
+    // RFC 2181 section 8: a TTL with its top bit set counts as zero.
+    if ttl_s > i32::MAX.unsigned_abs() { 0 } else { ttl_s.min(TTL_S_MAX) }
 }
 
 fn is_proof(record: &Record, dnssec_ok: bool) -> bool {
@@ -80,19 +117,14 @@ fn is_proof(record: &Record, dnssec_ok: bool) -> bool {
     kind == Kind::SOA || dnssec_ok && matches!(kind, Kind::NSEC | Kind::NSEC3 | Kind::RRSIG | Kind::DS)
 }
 
-fn lifetime_s(kept: &Message) -> Seconds {
-    kept.answers.iter().map(|record| record.ttl).min().unwrap_or(0)
-}
-
 /// RFC 2308 section 5: the lesser of the SOA's time to live and its minimum field. Without a SOA an answer has
 /// no time at all: it is given out once.
-fn negative_lifetime_s(kept: &Message) -> Seconds {
+fn negative_lifetime_s(kept: &Message, answers_s: Option<Seconds>) -> Seconds {
     let soa_s = kept.authorities.iter().find_map(|record| {
         let RData::SOA(soa) = &record.data else { return None };
         Some(record.ttl.min(soa.minimum))
     });
-    let chain_s = kept.answers.iter().map(|record| record.ttl).min().unwrap_or(NEGATIVE_TTL_S_MAX);
-    soa_s.unwrap_or(0).min(chain_s).min(NEGATIVE_TTL_S_MAX)
+    soa_s.unwrap_or(0).min(answers_s.unwrap_or(NEGATIVE_TTL_S_MAX)).min(NEGATIVE_TTL_S_MAX)
 }
 
 #[cfg(test)]
@@ -132,7 +164,7 @@ mod tests {
         let check = |answers: &[Record], authorities: &[Record], code, expected: Seconds| {
             let message = message(answers, authorities, code);
             let asked = Asked::plain(RecordType::A);
-            let entry = keep(message, &domain(), asked, 7).unwrap();
+            let entry = keep(message, &domain(), asked, 7, &|_| false).unwrap();
             assert_eq!(entry.lifetime_s(), expected, "{answers:?} {authorities:?}");
         };
         use UpstreamCode::{NXDomain, NoError};
@@ -148,11 +180,55 @@ mod tests {
         check(&[], &[], NXDomain, 0);
     }
 
+    /// The upstream answers in the case in which the box has asked; its own names keep their case.
+    #[test]
+    fn no_client_reads_the_case_that_the_box_made_up() {
+        let mx = RData::MX(hickory_proto::rr::rdata::MX::new(10, name("Mail.A.fR.")));
+        let answers = [
+            Record::from_rdata(name("A.fR."), 60, RData::CNAME(CNAME(name("Cdn.A.fR.")))),
+            Record::from_rdata(name("Cdn.A.fR."), 60, RData::CNAME(CNAME(name("Host.Example.fR.")))),
+            Record::from_rdata(name("Host.Example.fR."), 60, mx),
+        ];
+        let message = message(&answers, &[soa(60, 60)], UpstreamCode::NXDomain);
+        let entry = keep(message, &domain(), Asked::plain(RecordType::A), 0, &|_| false).unwrap();
+        let kept = entry.to_message().unwrap();
+        let texts: Vec<String> = kept.all_sections().map(ToString::to_string).collect();
+        assert_eq!(
+            texts,
+            [
+                "a.fr. 60 IN CNAME Cdn.a.fr.",
+                "Cdn.a.fr. 60 IN CNAME Host.Example.fr.",
+                "Host.Example.fr. 60 IN MX 10 Mail.a.fr.",
+                "fr. 60 IN SOA ns.fr. nobody.fr. 1 2 3 4 60",
+            ]
+        );
+    }
+
+    /// Else a name that leads inside would be asked for again and again.
+    #[test]
+    fn an_answer_that_leads_inside_is_kept_without_its_records() {
+        let alias = Record::from_rdata(name("a.fr."), 60, RData::CNAME(CNAME(name("b.fr."))));
+        let message = message(&[alias, address("b.fr.", 300)], &[], UpstreamCode::NoError);
+        let entry = keep(message, &domain(), Asked::plain(RecordType::A), 0, &|_| true).unwrap();
+        assert_eq!((entry.is_inward(), entry.lifetime_s(), entry.records().answers), (true, 60, 0));
+        assert_eq!(entry.aliases(), ["b.fr".parse().unwrap()]);
+    }
+
+    #[test]
+    fn an_answer_tells_all_its_addresses() {
+        let v6 = RData::AAAA("2001:db8::1".parse().unwrap());
+        let answers = [address("a.fr.", 60), Record::from_rdata(name("A.fr."), 60, v6), address("c.fr.", 60)];
+        let message = message(&answers, &[address("glue.fr.", 1)], UpstreamCode::NoError);
+        let entry = keep(message, &domain(), Asked::plain(RecordType::A), 0, &|_| false).unwrap();
+        let addresses: Vec<String> = entry.addresses().map(|address| address.to_string()).collect();
+        assert_eq!(addresses, ["192.0.2.1", "2001:db8::1", "192.0.2.1"]);
+    }
+
     #[test]
     fn only_what_clients_need_is_kept() {
         let ns = Record::from_rdata(name("fr."), 60, RData::NS(NS(name("ns.fr."))));
         let message = message(&[address("A.fR.", 60)], &[ns], UpstreamCode::NoError);
-        let entry = keep(message, &domain(), Asked::plain(RecordType::A), 0).unwrap();
+        let entry = keep(message, &domain(), Asked::plain(RecordType::A), 0, &|_| false).unwrap();
         assert_eq!((entry.records().answers, entry.records().authorities), (1, 0));
         // A pointer to the question, type, class, TTL, length, address; and the TTL's place.
         assert_eq!(entry.records().bytes.len(), 16 + 2);
@@ -162,6 +238,6 @@ mod tests {
     fn other_codes_are_failures() {
         let message = message(&[], &[], UpstreamCode::Refused);
         let asked = Asked::plain(RecordType::A);
-        assert_eq!(keep(message, &domain(), asked, 0).unwrap_err(), Failure::Refused);
+        assert_eq!(keep(message, &domain(), asked, 0, &|_| false).unwrap_err(), Failure::Refused);
     }
 }

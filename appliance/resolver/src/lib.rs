@@ -22,6 +22,7 @@ mod rate;
 mod resolver;
 mod responder;
 mod settings;
+mod sift;
 mod statistics;
 mod tcp;
 mod udp;
@@ -29,6 +30,6 @@ mod upstream;
 
 pub use rate::QUESTIONS_PER_SECOND;
 pub use resolver::{Resolver, ServeError, Sockets};
-pub use settings::{CACHE_BYTES_MAX, Settings, Upstream};
+pub use settings::{CACHE_BYTES_MAX, IsInward, Settings, Upstream};
 pub use statistics::Statistics;
 pub use upstream::UpstreamError;

@@ -79,14 +79,20 @@ impl Resolver {
             ipv6,
             cache_bytes_max,
             questions_per_second,
+            is_inward,
         } = settings;
         let cache = Arc::new(Cache::new(cache_bytes_max));
         let clock = Arc::new(Clock::start());
         let counters = Arc::new(Counters::default());
         let own_ends = Arc::new(OwnEnds::default());
         let upstreams = Upstreams::new(&upstreams, &extra_roots, Arc::clone(&clock), Arc::clone(&own_ends))?;
-        let forwarder =
-            Forwarder::new(Arc::clone(&cache), Arc::clone(&clock), Arc::clone(&counters), upstreams);
+        let forwarder = Forwarder::new(
+            Arc::clone(&cache),
+            Arc::clone(&clock),
+            Arc::clone(&counters),
+            upstreams,
+            is_inward,
+        );
         let local = LocalNames::new(own_names, addresses.clone());
         let responder = Responder::new(desk, Arc::clone(&cache), local, addresses);
         let rates = Rates::new(questions_per_second);

@@ -1,6 +1,7 @@
 //! What the resolver is told.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use model::{DomainName, Host};
 use rustls::pki_types::CertificateDer;
@@ -11,8 +12,12 @@ use crate::rate::QUESTIONS_PER_SECOND;
 /// address, or 94,000 of an alias and two addresses.
 pub const CACHE_BYTES_MAX: u64 = 18 * 1024 * 1024;
 
+/// Tells whether an address lies inside: the box itself, the school, loopback, a private network that nobody has named
+/// and the like. No name of the Internet leads a client there. Asked for each address of a new answer.
+pub type IsInward = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
+
 /// Everything that the resolver has to know of its place.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     /// The box's addresses on the school's network: where blocked names lead, so that the block page shows.
     pub addresses: Vec<IpAddr>,
@@ -30,10 +35,12 @@ pub struct Settings {
     /// Questions that one device may ask in each second; ten times as many at once. What it asks beyond that gets no
     /// answer.
     pub questions_per_second: u32,
+    /// Which addresses no answer may lead to.
+    pub is_inward: IsInward,
 }
 
 impl Default for Settings {
-    /// No address, no upstream, the name `preau.lan`.
+    /// No address, no upstream, the name `preau.lan`; it does not know what lies inside.
     fn default() -> Self {
         Self {
             addresses: Vec::new(),
@@ -43,6 +50,7 @@ impl Default for Settings {
             ipv6: true,
             cache_bytes_max: CACHE_BYTES_MAX,
             questions_per_second: QUESTIONS_PER_SECOND,
+            is_inward: Arc::new(|_| false),
         }
     }
 }

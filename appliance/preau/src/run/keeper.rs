@@ -7,6 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use access::{Desk, Forgeries};
+use arc_swap::ArcSwap;
 use portal::Firewall;
 use proxy::{Destinations, Gate};
 use resolver::{Resolver, Upstream};
@@ -32,6 +33,7 @@ pub(crate) struct Kept {
     pub(crate) gate: Arc<Gate>,
     pub(crate) resolver: Resolver,
     pub(crate) upstreams: Vec<Upstream>,
+    pub(crate) destinations: Arc<ArcSwap<Destinations>>,
     pub(crate) board: Arc<Board>,
     /// How many forged questions the log has told of.
     pub(crate) forgeries_told: u64,
@@ -73,7 +75,7 @@ impl Kept {
                 self.tell_forgeries();
                 self.keep_firewall();
                 self.keep_upstreams();
-                self.gate.swap_destinations(destinations(&self.config));
+                self.keep_destinations();
             }
         }
         self.firewall
@@ -123,6 +125,13 @@ impl Kept {
         upstreams::tell(&upstreams);
         self.board.show_upstreams(upstreams.iter().map(ToString::to_string).collect());
         self.upstreams = upstreams;
+    }
+
+    /// The box's own addresses change with its line.
+    fn keep_destinations(&self) {
+        let destinations = destinations(&self.config);
+        self.destinations.store(Arc::new(destinations.clone()));
+        self.gate.swap_destinations(destinations);
     }
 
     fn keep_firewall(&mut self) {

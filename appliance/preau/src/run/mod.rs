@@ -19,7 +19,9 @@ use std::sync::Arc;
 
 use access::{Clock, Desk, Directory};
 use anyhow::Context;
+use arc_swap::ArcSwap;
 use journal::Journal;
+use proxy::Destinations;
 use resolver::Resolver;
 use system::clock::SystemClock;
 use system::limits::raise_open_files;
@@ -64,7 +66,8 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let listeners = Listeners::bind(&config)?;
     let upstreams = upstreams::find(&config);
     upstreams::tell(&upstreams);
-    let resolver = open_resolver(&config, &listeners, &upstreams, Arc::clone(&desk))?;
+    let destinations = Arc::new(ArcSwap::from_pointee(keeper::destinations(&config)));
+    let resolver = open_resolver(&config, &listeners, &upstreams, Arc::clone(&destinations), Arc::clone(&desk))?;
     let gate = doors::build_gate(&config, descriptors, Arc::clone(&desk), resolver.clone());
     let trials = announcement::trials(&config, &desk.policy(), &data);
     let parts = board::Parts {
@@ -87,7 +90,18 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         tracing::warn!(%error, "nobody reads what listens where");
     }
     let forgeries_told = 0;
-    let kept = Kept { config, intent, firewall, desk, gate, resolver, upstreams, board, forgeries_told };
+    let kept = Kept {
+        config,
+        intent,
+        firewall,
+        desk,
+        gate,
+        resolver,
+        upstreams,
+        destinations,
+        board,
+        forgeries_told,
+    };
     let keeper = Keeper::start(kept)?;
     let outcome = runtime.block_on(doors.wait(&keeper));
 
@@ -144,6 +158,7 @@ fn open_resolver(
     config: &Config,
     listeners: &Listeners,
     upstreams: &[resolver::Upstream],
+    destinations: Arc<ArcSwap<Destinations>>,
     desk: Arc<Desk>,
 ) -> anyhow::Result<Resolver> {
     let settings = resolver::Settings {
@@ -153,6 +168,8 @@ fn open_resolver(
         extra_roots: upstreams::authorities(&config.dns),
         ipv6: config.network.as_ref().is_none_or(|network| network.wan_ipv6),
         questions_per_second: config.dns.questions_per_second,
+        // Where the gate never dials, no answer leads either.
+        is_inward: Arc::new(move |address| destinations.load().check(address).is_err()),
         ..resolver::Settings::default()
     };
     Resolver::new(settings, desk).context("cannot set up the resolver")
