@@ -158,6 +158,7 @@ impl Upstreams {
 struct Server {
     address: SocketAddr,
     pool: NameServerPool<TokioRuntimeProvider>,
+    answers: AtomicU32,
     shunned_until_s: AtomicU32,
     silent_until_s: AtomicU32,
 }
@@ -181,17 +182,24 @@ impl Server {
         Self {
             address: *address,
             pool,
+            answers: AtomicU32::new(0),
             shunned_until_s: AtomicU32::new(0),
             silent_until_s: AtomicU32::new(0),
         }
     }
 
     async fn ask(&self, request: DnsRequest) -> Result<(&Self, Message), (&Self, Failure)> {
+        let answers = self.answers.load(Ordering::Relaxed);
         let attempt = self.pool.send(request).first_answer();
         match tokio::time::timeout(Duration::from_millis(ATTEMPT_MS_MAX), attempt).await {
             Ok(Ok(response)) => Ok((self, response.into_message())),
             Ok(Err(NetError::Dns(DnsError::NoRecordsFound(found)))) => Ok((self, negative(&found))),
             Ok(Err(NetError::Dns(_) | NetError::Proto(_))) => Err((self, Failure::Refused)),
+            // It answers others, so it is this answer that makes no sense: on a stream, the library passes over such
+            // a message and goes on waiting for a better one. A zone can make it so, and must not make the line down.
+            Ok(Err(_)) | Err(_) if self.answers.load(Ordering::Relaxed) != answers => {
+                Err((self, Failure::Refused))
+            }
             Ok(Err(_)) | Err(_) => Err((self, Failure::Silent)),
         }
     }
@@ -206,6 +214,7 @@ impl Server {
     }
 
     fn forgive(&self) {
+        self.answers.fetch_add(1, Ordering::Relaxed);
         self.silent_until_s.store(0, Ordering::Relaxed);
         self.shunned_until_s.store(0, Ordering::Relaxed);
     }

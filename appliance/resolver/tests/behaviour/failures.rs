@@ -5,7 +5,7 @@ use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 use resolver::Statistics;
 
-use super::school::{HOME_V4, School, data, extended_error, question, settings, with_edns};
+use super::school::{HOME_V4, School, ask_udp, data, extended_error, question, settings, with_edns};
 use super::upstream::{Mood, Upstream};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -45,7 +45,7 @@ async fn without_any_answer_it_fails_and_says_why() {
     assert_eq!(extended_error(&again).unwrap().0, 13);
     assert_eq!(upstream.asked(), asked, "a failure is remembered for a moment");
     let permit = school.admit("other.example.fr").unwrap();
-    assert_eq!(school.resolver.resolve(&permit).await, Err(ResolveError::Unreachable));
+    assert!(matches!(school.resolver.resolve(&permit).await, Err(ResolveError::Unreachable)));
     school.close().await;
 }
 
@@ -88,6 +88,56 @@ async fn an_upstream_over_tls_must_prove_its_name() {
         school.close().await;
     }
     assert_eq!(upstream.asked(), 2);
+}
+
+/// What makes no sense is nobody's answer, and the next question is answered as ever: a zone can say anything.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_record_of_a_service_reaches_nobody() {
+    let (over_tls, authority) = Upstream::start_tls();
+    let plain = Upstream::start();
+    let server = model::Host::parse("dns.example.fr").unwrap();
+    for address in [
+        resolver::Upstream::Plain(plain.address),
+        resolver::Upstream::Tls { address: over_tls.address, server },
+    ] {
+        let settings = resolver::Settings {
+            upstreams: vec![address],
+            extra_roots: vec![authority.clone()],
+            ..settings()
+        };
+        let school = School::open_with(settings).await;
+        let reply = school.ask(&question("broken-service.example.fr.", RecordType::HTTPS)).await;
+        assert_eq!((reply.metadata.response_code, reply.answers.len()), (ResponseCode::ServFail, 0));
+        let reply = school.ask(&question("site.example.fr.", RecordType::A)).await;
+        assert_eq!(data(&reply), ["192.0.2.10"]);
+        school.close().await;
+    }
+}
+
+/// Else a pupil who asks for such a record would have the whole school work with stale answers.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_record_does_not_make_the_line_down() {
+    let (upstream, authority) = Upstream::start_tls();
+    let server = model::Host::parse("dns.example.fr").unwrap();
+    let upstreams = vec![resolver::Upstream::Tls { address: upstream.address, server }];
+    let settings = resolver::Settings { upstreams, extra_roots: vec![authority], ..settings() };
+    let school = School::open_with(settings).await;
+    let short = with_edns(question("short.example.fr.", RecordType::A), 1232);
+    school.ask(&short).await;
+    let server = school.udp[0];
+    let broken = tokio::spawn(async move {
+        ask_udp(server, &question("broken-service.example.fr.", RecordType::HTTPS)).await
+    });
+    school.wait_until("the broken record is asked for", || upstream.asked() == 2).await;
+    school.ask(&question("site.example.fr.", RecordType::A)).await;
+    assert_eq!(broken.await.unwrap().metadata.response_code, ResponseCode::ServFail);
+    let reply = school.ask(&short).await;
+    assert_eq!(
+        (data(&reply), extended_error(&reply)),
+        (vec!["192.0.2.11".to_owned()], None),
+        "it is asked anew"
+    );
+    school.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

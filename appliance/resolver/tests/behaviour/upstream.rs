@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use hickory_proto::op::{Message, ResponseCode};
-use hickory_proto::rr::rdata::{A, AAAA, CNAME, MX, SOA, TXT};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME, MX, NULL, SOA, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
@@ -176,6 +176,34 @@ fn answer(name: &Name, kind: RecordType) -> (ResponseCode, Vec<Record>) {
         ("alias.example.fr.", _) => {
             vec![own(300, RData::CNAME(CNAME(site.clone()))), Record::from_rdata(site, 300, v4(10))]
         }
+        ("cloaked.example.fr." | "short-cloaked.example.fr.", _) => {
+            let listed = Name::from_ascii("tracker.bet365.com.").unwrap();
+            let ttl_s = if text.starts_with("short") { 1 } else { 300 };
+            vec![own(ttl_s, RData::CNAME(CNAME(listed.clone()))), Record::from_rdata(listed, 300, v4(10))]
+        }
+        ("inward.example.fr.", RecordType::A) => vec![own(300, RData::A(A::new(10, 77, 0, 9)))],
+        ("inward.example.fr.", _) => Vec::new(),
+        ("mixed.example.fr.", RecordType::A) => {
+            vec![own(300, RData::A(A::new(10, 77, 0, 9))), own(300, v4(10))]
+        }
+        ("ech.example.fr." | "short-ech.example.fr.", RecordType::HTTPS | RecordType::SVCB) => {
+            let ttl_s = if text.starts_with("short") { 1 } else { 300 };
+            vec![own(ttl_s, service(kind, &name_of("site.example.fr."))), own(ttl_s, signature(kind))]
+        }
+        ("chained.example.fr.", RecordType::HTTPS | RecordType::SVCB) => {
+            let target = name_of("ech.example.fr.");
+            let service = Record::from_rdata(target.clone(), 300, service(kind, &Name::root()));
+            vec![own(300, RData::CNAME(CNAME(target))), own(300, signature(RecordType::CNAME)), service]
+        }
+        ("cloaked-service.example.fr.", RecordType::HTTPS) => {
+            vec![own(300, service(kind, &name_of("www.bet365.com.")))]
+        }
+        ("broken-service.example.fr.", _) => {
+            let mut rdata = NULL::new();
+            rdata.anything = vec![0, 1, 0, 0, 5, 0, 9, 0xfe];
+            vec![own(300, RData::Unknown { code: RecordType::HTTPS, rdata })]
+        }
+        ("forcesafesearch.google.com.", RecordType::A) => vec![own(300, v4(20)), own(300, v4(21))],
         ("short.example.fr.", RecordType::A) => vec![own(1, v4(11))],
         ("v4only.example.fr.", RecordType::A) => vec![own(300, v4(12))],
         ("v4only.example.fr." | "short.example.fr.", _) => Vec::new(),
@@ -191,6 +219,37 @@ fn answer(name: &Name, kind: RecordType) -> (ResponseCode, Vec<Record>) {
         _ => Vec::new(),
     };
     (ResponseCode::NoError, answers)
+}
+
+fn name_of(text: &str) -> Name {
+    Name::from_ascii(text).unwrap()
+}
+
+/// A record of a service with keys for an Encrypted Client Hello, and with hints.
+fn service(kind: RecordType, target: &Name) -> RData {
+    use hickory_proto::rr::rdata::svcb::{
+        Alpn, EchConfigList, IpHint, Mandatory, SvcParamKey as Key, SvcParamValue as Value,
+    };
+    use hickory_proto::rr::rdata::{HTTPS, SVCB};
+    let hints = [A::new(192, 0, 2, 10), A::new(10, 77, 0, 9)].to_vec();
+    let service = SVCB::new(
+        1,
+        target.clone(),
+        vec![
+            (Key::Mandatory, Value::Mandatory(Mandatory(vec![Key::EchConfigList]))),
+            (Key::Alpn, Value::Alpn(Alpn(vec!["h2".to_owned()]))),
+            (Key::Ipv4Hint, Value::Ipv4Hint(IpHint(hints))),
+            (Key::EchConfigList, Value::EchConfigList(EchConfigList(vec![0, 2, 0xfe, 0x0d]))),
+        ],
+    );
+    if kind == RecordType::HTTPS { RData::HTTPS(HTTPS(service)) } else { RData::SVCB(service) }
+}
+
+/// As much of a signature as says what it covers.
+fn signature(covered: RecordType) -> RData {
+    let mut rdata = NULL::new();
+    rdata.anything = [&u16::from(covered).to_be_bytes()[..], &[13, 3, 0, 0, 1, 44]].concat();
+    RData::Unknown { code: RecordType::RRSIG, rdata }
 }
 
 fn https() -> RData {

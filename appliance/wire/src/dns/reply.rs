@@ -352,7 +352,10 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
             let _ = Query::read(&bytes);
-            drop(Records::cut(&bytes, ResponseCode::NoError));
+            if let Ok(Records { code, answers, authorities, bytes }) = Records::cut(&bytes, ResponseCode::NoError) {
+                let records = Records { code, answers, authorities, bytes: bytes.as_slice() };
+                prop_assert_eq!(records.into_answers().count(), usize::from(answers));
+            }
         }
 
         #[test]
