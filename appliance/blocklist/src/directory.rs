@@ -11,7 +11,7 @@ const FILTER_WORDS: usize = 7;
 const SALTS: [u32; FILTER_WORDS] =
     [0x47b6_137b, 0x4497_4d91, 0x8824_ad5b, 0xa2b7_289d, 0x7054_95c7, 0x2df1_424b, 0x9efc_4947];
 /// Names that share a block: so many that the directory stays in caches (6 MB for 4.6 million names), so few that
-/// one name in 70 that is not listed passes.
+/// one name in 60 that is not listed passes.
 const BUCKET_NAMES: usize = 24;
 
 /// FNV-1a over a name from its last byte to its first, so that one pass over a name meets the hashes of all names
