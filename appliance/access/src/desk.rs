@@ -1,12 +1,14 @@
 //! The desk where every access passes.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use journal::{Journal, Recorded, Unrecorded};
 use model::{AccessKind, Closing, Device, SenderMark, Subject};
-use policy::{Decision, Permit, Question, Refusal, Snapshot, Target, decide};
+use policy::{
+    Decided, Decision, Finding, Permit, Question, Refusal, Snapshot, Target, decide, screen, still_permits,
+};
 
 use crate::forgeries::Ledger;
 use crate::{Clock, Directory, Forgeries, Neighbours};
@@ -41,6 +43,15 @@ pub enum Admission {
     Permit(Recorded<Permit>),
     /// It may not.
     Refusal(Recorded<Refusal>),
+}
+
+/// A permitted access that leads to what is not permitted.
+#[derive(Debug)]
+pub enum Screened {
+    /// It is refused, and that is recorded.
+    Refused(Box<Recorded<Refusal>>),
+    /// The refusal could not be recorded.
+    Closed(Closed),
 }
 
 /// The web is closed: the journal cannot take a record, and access without a log is not allowed.
@@ -90,7 +101,7 @@ impl Desk {
         let Request { client: _, kind, target, destination } = request;
         let question = Question { subject, kind, target, destination };
         let now = self.clock.now();
-        match decide(&self.policy.load(), question) {
+        match decide(&self.policy.load(), question, now.plausible()) {
             Decision::Permit(permit) => {
                 Ok(Admission::Permit(self.journal.record(now.at, now.quality, permit)?))
             }
@@ -98,6 +109,34 @@ impl Desk {
                 Ok(Admission::Refusal(self.journal.record(now.at, now.quality, refusal)?))
             }
         }
+    }
+
+    /// Judges what a permitted host turned out to lead to: nothing of it reaches the client before.
+    ///
+    /// # Errors
+    /// [`Screened::Refused`] when the permit does not hold for it: the refusal is a record of its own.
+    pub fn screen(&self, permit: &Recorded<Permit>, finding: Finding<'_>) -> Result<(), Screened> {
+        let now = self.clock.now();
+        match screen(&self.policy.load(), permit.decision(), finding, now.plausible()) {
+            None => Ok(()),
+            Some(refusal) => match self.journal.record(now.at, now.quality, refusal) {
+                Ok(refusal) => Err(Screened::Refused(Box::new(refusal))),
+                Err(unrecorded) => Err(Screened::Closed(unrecorded.into())),
+            },
+        }
+    }
+
+    /// Whether what was permitted would be permitted now: lists, rules, devices and the time may have changed.
+    #[must_use]
+    pub fn still_permits(&self, permit: &Permit) -> bool {
+        let subject = match permit.subject() {
+            // The address that a registered device had is of no concern to its rules.
+            Subject::Device(device) => {
+                self.directory.load().identify(Some(device.mac), IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+            }
+            Subject::Unknown(unknown) => self.directory.load().identify(unknown.mac, unknown.address),
+        };
+        still_permits(&self.policy.load(), permit, &subject, self.clock.now().plausible())
     }
 
     /// Records how a permitted access ended.
@@ -165,6 +204,7 @@ impl Desk {
 mod tests {
     use journal::simulation::Disk;
     use model::{ClockQuality, Mac, Timestamp};
+    use policy::Rulebook;
 
     use super::*;
     use crate::Instant;
@@ -198,7 +238,7 @@ mod tests {
     fn desk() -> Desk {
         let (journal, _) = journal::open(Disk::default());
         let directory = [device(0x11, "CM2-01"), device(0x12, "CM2-02")].into_iter().collect();
-        let policy = Snapshot::new(Arc::new(blocklist::builtin()), &[]);
+        let policy = Snapshot::new(Arc::new(blocklist::builtin()), &Rulebook::default());
         Desk::new(Arc::new(Class), Arc::new(Stopped), journal, directory, policy)
     }
 

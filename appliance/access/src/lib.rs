@@ -10,7 +10,7 @@ mod directory;
 mod forgeries;
 mod ports;
 
-pub use desk::{Admission, Closed, Desk, Request};
+pub use desk::{Admission, Closed, Desk, Request, Screened};
 pub use directory::Directory;
 pub use forgeries::Forgeries;
 pub use journal::Recorded;

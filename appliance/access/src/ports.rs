@@ -8,6 +8,8 @@ use journal::Recorded;
 use model::{ClockQuality, Mac, Timestamp};
 use policy::Permit;
 
+use crate::Screened;
+
 /// The box's clock, read once per access.
 pub trait Clock: Send + Sync {
     /// The time, and how far to trust it.
@@ -21,6 +23,18 @@ pub struct Instant {
     pub at: Timestamp,
     /// How far to trust it.
     pub quality: ClockQuality,
+}
+
+impl Instant {
+    /// The time, if it can be a time at all: rules with a beginning or an end do not count by a clock that shows
+    /// 1970.
+    #[must_use]
+    pub fn plausible(self) -> Option<Timestamp> {
+        match self.quality {
+            ClockQuality::Synchronised | ClockQuality::Unsynchronised => Some(self.at),
+            ClockQuality::Unset => None,
+        }
+    }
 }
 
 /// The kernel's neighbour table (ARP and NDP): which hardware address uses an IP address.
@@ -40,7 +54,7 @@ pub trait Resolve: Send + Sync {
 pub type Addresses<'a> = Pin<Box<dyn Future<Output = Result<Vec<IpAddr>, ResolveError>> + Send + 'a>>;
 
 /// Why a permitted host has no address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
     /// The name does not exist, or has no address.
     #[error("the name has no address")]
@@ -48,4 +62,13 @@ pub enum ResolveError {
     /// No upstream resolver answered.
     #[error("no upstream resolver answered")]
     Unreachable,
+    /// The name leads to what is not permitted, or nowhere but inside.
+    #[error("the name leads to what is not permitted")]
+    Screened(Box<Screened>),
+}
+
+impl From<Screened> for ResolveError {
+    fn from(screened: Screened) -> Self {
+        Self::Screened(Box::new(screened))
+    }
 }

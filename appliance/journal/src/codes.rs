@@ -27,5 +27,6 @@ macro_rules! mirror {
 mirror!(ClockCode of ClockQuality: Synchronised, Unsynchronised, Unset);
 mirror!(KindCode of AccessKind: Dns, Tls, Http, Connect);
 mirror!(VerdictCode of Verdict: Permit, Refuse);
-mirror!(FaultCode of Fault: Unnamed, AddressLiteral, NotTls, Malformed, Port);
+mirror!(FaultCode of Fault: Unnamed, AddressLiteral, NotTls, Malformed, Port, Evasion, Tunnel, Inward);
+mirror!(LayerCode of Layer: Commune, School, Lesson);
 mirror!(EndCode of End: Finish, Abort, Unreachable, Forbidden, Cut);

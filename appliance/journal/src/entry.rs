@@ -6,7 +6,7 @@ use model::{ClockQuality, Host, Reason, Subject, Timestamp};
 use policy::Decided;
 use serde::{Deserialize, Serialize};
 
-use crate::codes::{ClockCode, EndCode, FaultCode, KindCode, VerdictCode};
+use crate::codes::{ClockCode, EndCode, FaultCode, KindCode, LayerCode, VerdictCode};
 
 /// Largest encoded body: four names of 64 characters of 4 bytes, a host, a list line and their lengths stay below.
 pub(crate) const BODY_BYTES_MAX: usize = 1_536;
@@ -78,6 +78,12 @@ pub(crate) enum ReasonEntry<'a> {
     NotListed,
     Listed { category: &'a str, line: &'a str },
     Fault(FaultCode),
+    WhiteListed { category: &'a str, line: &'a str },
+    Workspace { line: &'a str },
+    NotWhiteListed,
+    ClosedHours,
+    Locked { category: &'a str, line: &'a str },
+    Ruled { layer: LayerCode, entry: &'a str, author: &'a str, until_ms: Option<i64> },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,6 +185,21 @@ fn reason_entry(reason: &Reason) -> ReasonEntry<'_> {
             ReasonEntry::Listed { category: category.as_str(), line: shorten(entry) }
         }
         Reason::Fault(fault) => ReasonEntry::Fault((*fault).into()),
+        Reason::WhiteListed { category, entry } => {
+            ReasonEntry::WhiteListed { category: category.as_str(), line: shorten(entry) }
+        }
+        Reason::Workspace { entry } => ReasonEntry::Workspace { line: shorten(entry) },
+        Reason::NotWhiteListed => ReasonEntry::NotWhiteListed,
+        Reason::ClosedHours => ReasonEntry::ClosedHours,
+        Reason::Locked { category, entry } => {
+            ReasonEntry::Locked { category: category.as_str(), line: shorten(entry) }
+        }
+        Reason::Ruled(ruling) => ReasonEntry::Ruled {
+            layer: ruling.layer.into(),
+            entry: shorten(&ruling.entry),
+            author: ruling.author.as_str(),
+            until_ms: ruling.until.map(Timestamp::unix_ms),
+        },
     }
 }
 
@@ -188,6 +209,10 @@ fn shorten(line: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use model::{Layer, Ruling};
+
     use super::*;
     use crate::fixture::{Asked, at};
 
@@ -218,6 +243,13 @@ mod tests {
         assert!(encode_body(&asked, &mut [0; BODY_BYTES_MAX]).is_ok());
         let Reason::Listed { entry, .. } = &mut asked.reason else { panic!() };
         *entry = "é".repeat(5_000).into();
+        assert!(encode_body(&asked, &mut [0; BODY_BYTES_MAX]).is_ok());
+        asked.reason = Reason::Ruled(Arc::new(Ruling {
+            layer: Layer::Lesson,
+            entry: "é".repeat(5_000).into(),
+            author: "\u{1f3eb}".repeat(64).parse().unwrap(),
+            until: Some(latest),
+        }));
         assert!(encode_body(&asked, &mut [0; BODY_BYTES_MAX]).is_ok());
         let closing = ClosingEntry {
             sequence: u64::MAX,

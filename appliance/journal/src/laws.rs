@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use model::{AccessKind, ClockQuality, Closing, End, Timestamp, Verdict};
+use model::{AccessKind, ClockQuality, Closing, End, Fault, Layer, Reason, Ruling, Timestamp, Verdict};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
@@ -76,6 +76,36 @@ fn an_access_comes_back_as_it_was_recorded() {
     assert_eq!((second.device.as_str(), second.profile.as_str()), ("inconnu-02:00:00:00:00:11", "inconnu"));
     assert_eq!(second.reason, Asked::dns("", "x").refused("adult", "porn.example").reason);
     assert_eq!(second.ended, None);
+}
+
+#[test]
+fn every_reason_comes_back() {
+    let category = || "adult".parse().unwrap();
+    let ruled = |layer, until| {
+        let author = "Mme Martin".parse().unwrap();
+        Reason::Ruled(Arc::new(Ruling { layer, entry: "a.fr".into(), author, until }))
+    };
+    let reasons = [
+        Reason::NotListed,
+        Reason::Listed { category: category(), entry: "a.fr".into() },
+        Reason::WhiteListed { category: category(), entry: "a.fr".into() },
+        Reason::Workspace { entry: "a.fr".into() },
+        Reason::NotWhiteListed,
+        Reason::ClosedHours,
+        Reason::Locked { category: category(), entry: "a.fr".into() },
+        ruled(Layer::Commune, None),
+        ruled(Layer::School, None),
+        ruled(Layer::Lesson, Some(at(60_000))),
+    ];
+    let reasons: Vec<Reason> = reasons.into_iter().chain(Fault::ALL.map(Reason::Fault)).collect();
+    let disk = Disk::default();
+    let (journal, writer) = opened(&disk, at(0));
+    for reason in &reasons {
+        record(&journal, at(1), Asked { reason: reason.clone(), ..Asked::tls("A", "a.fr") }).unwrap();
+    }
+    writer.finish(at(2)).unwrap();
+    let found: Vec<Reason> = all(&disk).into_iter().map(|found| found.reason).collect();
+    assert_eq!(found, reasons);
 }
 
 #[test]

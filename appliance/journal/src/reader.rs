@@ -57,6 +57,7 @@ impl fmt::Display for Damage {
 }
 
 /// A part of a segment, in the order of its bytes.
+#[expect(clippy::large_enum_variant, reason = "one at a time: a box would cost an allocation a record")]
 pub(crate) enum Piece<'b> {
     Header(Header),
     /// A block that is as long as it says, damaged or not.

@@ -7,11 +7,12 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::{error, io};
 
 use model::{
-    AccessKind, Category, ClockQuality, Closing, DeviceName, DomainName, Host, Mac, ProfileName, Reason,
-    RoomName, Timestamp, UnknownDevice, Verdict,
+    AccessKind, ClockQuality, Closing, DeviceName, DomainName, Host, Mac, ProfileName, Reason, RoomName,
+    Ruling, Timestamp, UnknownDevice, Verdict,
 };
 
 use crate::entry::{Access, Body, ClosingEntry, Entry, HostEntry, ReasonEntry, RepeatEntry, SubjectEntry};
@@ -406,8 +407,23 @@ fn read_reason(reason: &ReasonEntry<'_>) -> Option<Reason> {
     Some(match reason {
         ReasonEntry::NotListed => Reason::NotListed,
         ReasonEntry::Listed { category, line } => {
-            Reason::Listed { category: category.parse::<Category>().ok()?, entry: (*line).into() }
+            Reason::Listed { category: category.parse().ok()?, entry: (*line).into() }
         }
         ReasonEntry::Fault(fault) => Reason::Fault((*fault).into()),
+        ReasonEntry::WhiteListed { category, line } => {
+            Reason::WhiteListed { category: category.parse().ok()?, entry: (*line).into() }
+        }
+        ReasonEntry::Workspace { line } => Reason::Workspace { entry: (*line).into() },
+        ReasonEntry::NotWhiteListed => Reason::NotWhiteListed,
+        ReasonEntry::ClosedHours => Reason::ClosedHours,
+        ReasonEntry::Locked { category, line } => {
+            Reason::Locked { category: category.parse().ok()?, entry: (*line).into() }
+        }
+        ReasonEntry::Ruled { layer, entry, author, until_ms } => Reason::Ruled(Arc::new(Ruling {
+            layer: (*layer).into(),
+            entry: (*entry).into(),
+            author: author.parse().ok()?,
+            until: until_ms.map(Timestamp::from_unix_ms),
+        })),
     })
 }

@@ -15,6 +15,10 @@ name_type! {
     /// The name of a filter profile: `elementaire`. Small letters, digits, `-` and `_`; at most 64 characters.
     ProfileName, check_identifier, TextError
 }
+name_type! {
+    /// A person who decides something, as colleagues call her: `Mme Martin`. At most 64 characters.
+    PersonName, check_shown, TextError
+}
 
 impl ProfileName {
     /// The profile of a device that nobody has registered: [`UnknownDevice::PROFILE`].

@@ -20,7 +20,7 @@ mod verdict;
 
 pub use access::{AccessKind, Closing, End};
 pub use category::{Category, CategoryError};
-pub use device::{Device, DeviceName, ProfileName, RoomName};
+pub use device::{Device, DeviceName, PersonName, ProfileName, RoomName};
 pub use domain_name::{DomainName, DomainNameError, LABEL_BYTES_MAX, NAME_BYTES_MAX};
 pub use host::{Host, HostError};
 pub use mac::{Mac, MacError, NotAMachine};
@@ -29,4 +29,4 @@ pub use subject::{Subject, UnknownDevice};
 pub use text::TextError;
 pub use time::{ClockQuality, Timestamp};
 pub use uai::{Uai, UaiError};
-pub use verdict::{Fault, Reason, Verdict};
+pub use verdict::{Fault, Layer, Reason, Ruling, Verdict};

@@ -1,8 +1,9 @@
 //! What was decided, and why.
 
 use std::fmt;
+use std::sync::Arc;
 
-use crate::Category;
+use crate::{Category, PersonName, Timestamp};
 
 /// What the policy says of an access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,7 +34,7 @@ impl fmt::Display for Verdict {
 /// Why a verdict is what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// No list that the profile refuses has an entry for the host.
+    /// No list that counts for the profile has an entry for the host.
     NotListed,
     /// A list that the profile refuses has an entry for the host.
     Listed {
@@ -44,6 +45,105 @@ pub enum Reason {
     },
     /// The request itself cannot be judged, or is a way around the filter.
     Fault(Fault),
+    /// A list that the profile permits has an entry for the host, at least as specific as any refused one.
+    WhiteListed {
+        /// The permitted category.
+        category: Category,
+        /// The list line that matched.
+        entry: Box<str>,
+    },
+    /// The host belongs to the school's online workspace (ENT).
+    Workspace {
+        /// The name of the workspace that covers the host.
+        entry: Box<str>,
+    },
+    /// The profile shows only what its white lists or the workspace have, and the host is not among them.
+    NotWhiteListed,
+    /// The profile shows nothing at this time.
+    ClosedHours,
+    /// A list that the commune has locked has an entry for the host.
+    Locked {
+        /// The locked category.
+        category: Category,
+        /// The list line that matched.
+        entry: Box<str>,
+    },
+    /// Somebody decided on this site or category by name.
+    Ruled(Arc<Ruling>),
+}
+
+impl Reason {
+    /// Who may lift a refusal for this reason; `None` where nobody can, because the request itself is wrong.
+    #[must_use]
+    pub fn lifter(&self) -> Option<Layer> {
+        match self {
+            Self::Fault(_) => None,
+            Self::Locked { .. } => Some(Layer::Commune),
+            Self::Ruled(ruling) => Some(ruling.layer),
+            Self::NotListed
+            | Self::Listed { .. }
+            | Self::WhiteListed { .. }
+            | Self::Workspace { .. }
+            | Self::NotWhiteListed
+            | Self::ClosedHours => Some(Layer::Lesson),
+        }
+    }
+
+    /// The word that records and command lines use.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::NotListed => "not-listed",
+            Self::Listed { .. } => "listed",
+            Self::Fault(fault) => fault.as_str(),
+            Self::WhiteListed { .. } => "white-listed",
+            Self::Workspace { .. } => "workspace",
+            Self::NotWhiteListed => "not-white-listed",
+            Self::ClosedHours => "closed-hours",
+            Self::Locked { .. } => "locked",
+            Self::Ruled(ruling) => match ruling.layer {
+                Layer::Commune => "commune-rule",
+                Layer::School => "school-rule",
+                Layer::Lesson => "lesson-rule",
+            },
+        }
+    }
+}
+
+/// A rule that somebody made, as far as a verdict tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ruling {
+    /// On whose authority.
+    pub layer: Layer,
+    /// The site or the category that the rule names.
+    pub entry: Box<str>,
+    /// Who made it.
+    pub author: PersonName,
+    /// When it ends; `None` for a rule that stays until somebody takes it back.
+    pub until: Option<Timestamp>,
+}
+
+/// On whose authority a rule stands, the strongest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Layer {
+    /// The commune's: for all its schools, by configuration.
+    Commune,
+    /// The head's: for the school.
+    School,
+    /// A teacher's: for a room or a device, with an end.
+    Lesson,
+}
+
+impl Layer {
+    /// The word that records and command lines use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Commune => "commune",
+            Self::School => "school",
+            Self::Lesson => "lesson",
+        }
+    }
 }
 
 /// Requests that are refused for what they are, whatever host they name.
@@ -59,9 +159,27 @@ pub enum Fault {
     Malformed,
     /// A port that web traffic does not use.
     Port,
+    /// A name that programs ask for to find out whether they may go around the network's filter.
+    Evasion,
+    /// More different names under one domain than any site has: data that leaves hidden in questions.
+    Tunnel,
+    /// A public name that leads to the box, the school's network or another place inside (DNS rebinding).
+    Inward,
 }
 
 impl Fault {
+    /// Every fault.
+    pub const ALL: [Self; 8] = [
+        Self::Unnamed,
+        Self::AddressLiteral,
+        Self::NotTls,
+        Self::Malformed,
+        Self::Port,
+        Self::Evasion,
+        Self::Tunnel,
+        Self::Inward,
+    ];
+
     /// The word that records use.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -71,6 +189,9 @@ impl Fault {
             Self::NotTls => "not-tls",
             Self::Malformed => "malformed",
             Self::Port => "port",
+            Self::Evasion => "evasion",
+            Self::Tunnel => "tunnel",
+            Self::Inward => "inward",
         }
     }
 }

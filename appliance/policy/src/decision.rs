@@ -1,84 +1,122 @@
 //! The decision itself.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
-use blocklist::CategorySet;
-use model::{AccessKind, Fault, Host, Reason, Subject, Verdict};
+use model::{AccessKind, DomainName, Fault, Host, Reason, Subject, Timestamp, Verdict};
 
+use crate::evasion;
+use crate::explanation::{Silent, Witness};
+use crate::judgement::{Case, Judged};
 use crate::{Question, Snapshot, Target};
 
-/// Judges one access.
+/// Judges one access. `now` is `None` when the clock is not set: then nothing that has a beginning or an end
+/// counts.
 ///
-/// A list line covers a name and all names under it; one refused category among the lines that cover the
-/// name refuses it. IP literals are refused whether listed or not: an address says nothing of who is behind
-/// it.
+/// In this order: the commune's rules, the categories that it locked, the school's rules, a lesson's rules, the
+/// profile. Within each of them the more specific entry wins and, of two on the same name, the one that
+/// permits. A list line covers a name and all names under it. IP literals are refused whether listed or not:
+/// an address says nothing of who is behind it.
 #[must_use]
-pub fn decide(snapshot: &Snapshot, question: Question) -> Decision {
-    let Question { subject, kind, target, destination } = question;
-    match judge(snapshot, snapshot.refused_for(&subject), target) {
-        Ok(host) => Decision::Permit(Permit { subject, kind, host, destination, reason: Reason::NotListed }),
-        Err(Objection { host, reason }) => {
-            Decision::Refusal(Refusal { subject, kind, host, destination, reason })
-        }
-    }
+pub fn decide(snapshot: &Snapshot, question: Question, now: Option<Timestamp>) -> Decision {
+    decide_before(snapshot, question, now, &mut Silent)
 }
 
-/// What stands against an access.
-struct Objection {
-    host: Option<Host>,
-    reason: Reason,
-}
-
-fn judge(snapshot: &Snapshot, refused: CategorySet, target: Target) -> Result<Host, Objection> {
-    let (host, reason) = match target {
-        Target::Host(host) => {
-            let reason = object_to_host(snapshot, refused, &host);
-            (host, reason)
-        }
-        Target::Url { host, path_and_query } => {
-            let reason = object_to_host(snapshot, refused, &host)
-                .or_else(|| object_to_url(snapshot, refused, &host, &path_and_query));
-            (host, reason)
-        }
-        Target::Fault { fault, host } => return Err(Objection { host, reason: Reason::Fault(fault) }),
-    };
-    match reason {
-        None => Ok(host),
-        Some(reason) => Err(Objection { host: Some(host), reason }),
-    }
-}
-
-fn object_to_host(snapshot: &Snapshot, refused: CategorySet, host: &Host) -> Option<Reason> {
-    match host {
-        Host::Name(name) => snapshot
-            .index()
-            .match_name(name)
-            .into_iter()
-            .find_map(|found| list_reason(snapshot, refused.intersection(found.set), found.entry)),
-        Host::Address(IpAddr::V4(address)) => {
-            let listed = refused.intersection(snapshot.index().match_address(*address));
-            list_reason(snapshot, listed, &address.to_string()).or(Some(Reason::Fault(Fault::AddressLiteral)))
-        }
-        Host::Address(IpAddr::V6(_)) => Some(Reason::Fault(Fault::AddressLiteral)),
-    }
-}
-
-fn object_to_url(
+/// Decides, and tells a witness how.
+pub(crate) fn decide_before(
     snapshot: &Snapshot,
-    refused: CategorySet,
-    host: &Host,
-    path_and_query: &str,
-) -> Option<Reason> {
-    snapshot
-        .index()
-        .match_url(host, path_and_query)
-        .into_iter()
-        .find_map(|found| list_reason(snapshot, refused.intersection(found.set), &host.to_string()))
+    question: Question,
+    now: Option<Timestamp>,
+    witness: &mut impl Witness,
+) -> Decision {
+    let Question { subject, kind, target, destination } = question;
+    let refuse =
+        |subject, host, reason| Decision::Refusal(Refusal { subject, kind, host, destination, reason });
+    let (host, path) = match target {
+        Target::Host(host) => (host, None),
+        Target::Url { host, path_and_query } => (host, Some(path_and_query)),
+        Target::Fault { fault, host } => return refuse(subject, host, Reason::Fault(fault)),
+    };
+    let case = Case { snapshot, subject: &subject, now };
+    match case.judge(&host, path.as_deref(), witness) {
+        Judged { verdict: Verdict::Refuse, reason } => refuse(subject, Some(host), reason),
+        Judged { verdict: Verdict::Permit, reason } => {
+            let safe_search = case.standing().safe_search;
+            let substitute =
+                host.name().and_then(|name| snapshot.variants().find(name, safe_search)).cloned();
+            Decision::Permit(Permit { subject, kind, host, destination, reason, substitute })
+        }
+    }
 }
 
-fn list_reason(snapshot: &Snapshot, listed: CategorySet, entry: &str) -> Option<Reason> {
-    let category = snapshot.index().categories().get(listed.first()?.rank())?.clone();
-    Some(Reason::Listed { category, entry: entry.into() })
+/// Judges what a permitted host turned out to lead to. `None`: the permit holds.
+///
+/// A reason against the finding outweighs the permit only where it comes before the permit's own reason in the
+/// order of [`decide`]: a teacher who opens a site opens what it stands on, but not what the commune has locked.
+#[must_use]
+pub fn screen(
+    snapshot: &Snapshot,
+    permit: &Permit,
+    finding: Finding<'_>,
+    now: Option<Timestamp>,
+) -> Option<Refusal> {
+    let case = Case { snapshot, subject: &permit.subject, now };
+    let judged = match finding {
+        Finding::Alias(name) => case.judge_name(name, None, &mut Silent),
+        Finding::Address(address) => case.judge_address(address),
+        Finding::Inward => Judged::refuse(Reason::Fault(Fault::Inward)),
+        Finding::Tunnel => Judged::refuse(Reason::Fault(Fault::Tunnel)),
+    };
+    let outweighs = judged.verdict == Verdict::Refuse && rank(&judged.reason) < rank(&permit.reason);
+    outweighs.then(|| Refusal {
+        subject: permit.subject.clone(),
+        kind: permit.kind,
+        host: Some(permit.host.clone()),
+        destination: permit.destination,
+        reason: judged.reason,
+    })
+}
+
+/// Whether what was permitted would be permitted now, to the same device as `subject` describes it now.
+#[must_use]
+pub fn still_permits(
+    snapshot: &Snapshot,
+    permit: &Permit,
+    subject: &Subject,
+    now: Option<Timestamp>,
+) -> bool {
+    let judged = Case { snapshot, subject, now }.judge(&permit.host, None, &mut Silent);
+    judged.verdict == Verdict::Permit
+}
+
+/// What a permitted host leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finding<'f> {
+    /// Another name: the target of a CNAME record, of a service binding.
+    Alias(&'f DomainName),
+    /// An address.
+    Address(std::net::IpAddr),
+    /// Nothing but addresses inside: the box, the school's network, networks that are not on the Internet.
+    Inward,
+    /// One more new name of a domain, where the device has asked for more of them than any site has.
+    Tunnel,
+}
+
+/// The place of a reason in the order of precedence.
+fn rank(reason: &Reason) -> u8 {
+    use model::Layer;
+    match reason {
+        Reason::Ruled(ruling) => match ruling.layer {
+            Layer::Commune => 0,
+            Layer::School => 2,
+            Layer::Lesson => 3,
+        },
+        Reason::Locked { .. } | Reason::Fault(_) => 1,
+        Reason::WhiteListed { .. } | Reason::Workspace { .. } => 4,
+        Reason::Listed { .. } => 5,
+        Reason::NotListed => 6,
+        // A mode judges the host that was asked for, not what stands behind it.
+        Reason::NotWhiteListed | Reason::ClosedHours => 7,
+    }
 }
 
 /// What the policy says of one access.
@@ -98,6 +136,7 @@ pub struct Permit {
     host: Host,
     destination: Option<SocketAddr>,
     reason: Reason,
+    substitute: Option<DomainName>,
 }
 
 impl Permit {
@@ -106,9 +145,21 @@ impl Permit {
     pub fn permitted_host(&self) -> &Host {
         &self.host
     }
+
+    /// The name by whose addresses the host is reached, where it is not its own: a search engine's safe variant.
+    #[must_use]
+    pub fn substitute(&self) -> Option<&DomainName> {
+        self.substitute.as_ref()
+    }
+
+    /// The name whose addresses are to be asked for; `None` for a host that is an address.
+    #[must_use]
+    pub fn resolved_name(&self) -> Option<&DomainName> {
+        self.substitute().or_else(|| self.host.name())
+    }
 }
 
-/// The refusal of one access. Only [`decide`] makes one.
+/// The refusal of one access. Only [`decide`] and [`screen`] make one.
 #[derive(Debug)]
 pub struct Refusal {
     subject: Subject,
@@ -116,6 +167,32 @@ pub struct Refusal {
     host: Option<Host>,
     destination: Option<SocketAddr>,
     reason: Reason,
+}
+
+impl Refusal {
+    /// How a DNS question that is refused is answered.
+    #[must_use]
+    pub fn denial(&self) -> Denial {
+        // Programs ask for these names, and nobody waits for a page.
+        if matches!(self.reason, Reason::Fault(Fault::Inward | Fault::Tunnel)) {
+            return Denial::NoData;
+        }
+        if self.reason != Reason::Fault(Fault::Evasion) {
+            return Denial::OwnAddress;
+        }
+        self.host.as_ref().and_then(Host::name).and_then(evasion::find).unwrap_or(Denial::NxDomain)
+    }
+}
+
+/// How a refused DNS question is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// With the box's own address, where a page tells why.
+    OwnAddress,
+    /// That there is no such name.
+    NxDomain,
+    /// That the name has no such record.
+    NoData,
 }
 
 /// What a decision says of the access that it judged: all that the journal records.
@@ -173,135 +250,5 @@ impl Decided for Refusal {
     }
     fn reason(&self) -> &Reason {
         &self.reason
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use blocklist::{Compiler, Index};
-    use model::{Device, UnknownDevice};
-
-    use super::*;
-    use crate::Profile;
-
-    fn index() -> Index {
-        let files = [
-            ("adult/domains", "adult.example\n192.0.2.66\n"),
-            ("adult/urls", "portal.example/gallery\n"),
-            ("gambling/domains", "casino.example\nbets.adult.example\n"),
-        ];
-        let mut ignore = |_: blocklist::Event<'_>| {};
-        let mut compiler = Compiler::new(&mut ignore);
-        for (path, lines) in files {
-            compiler.add_file(path, lines.as_bytes()).unwrap();
-        }
-        compiler.add_alias("porn", "adult").unwrap();
-        Index::open(compiler.finish().unwrap().bytes).unwrap()
-    }
-
-    fn profile(name: &str, refused: &[&str]) -> Profile {
-        let refused = refused.iter().map(|category| category.parse().unwrap()).collect();
-        Profile { name: name.parse().unwrap(), refused }
-    }
-
-    fn snapshot() -> Snapshot {
-        let profiles = [
-            profile("elementaire", &["porn", "gambling"]),
-            profile("adulte", &["adult", "weapons"]),
-            profile(UnknownDevice::PROFILE, &["gambling"]),
-        ];
-        Snapshot::new(Arc::new(index()), &profiles)
-    }
-
-    fn device(profile: &str) -> Subject {
-        Subject::Device(Arc::new(Device {
-            mac: "02:00:00:00:00:11".parse().unwrap(),
-            name: "CM2-04".parse().unwrap(),
-            room: None,
-            profile: profile.parse().unwrap(),
-        }))
-    }
-
-    fn unknown() -> Subject {
-        UnknownDevice { mac: None, address: "10.77.0.99".parse().unwrap() }.into()
-    }
-
-    /// What is decided, in words.
-    fn say(snapshot: &Snapshot, subject: Subject, target: Target) -> String {
-        let question = Question { subject, kind: AccessKind::Http, target, destination: None };
-        match decide(snapshot, question) {
-            Decision::Permit(permit) => format!("permit {}", permit.permitted_host()),
-            Decision::Refusal(refusal) => match refusal.reason() {
-                Reason::Listed { category, entry } => format!("{category}: {entry}"),
-                Reason::Fault(fault) => fault.as_str().to_owned(),
-                Reason::NotListed => "refused without a reason".to_owned(),
-            },
-        }
-    }
-
-    fn host(text: &str) -> Target {
-        Target::Host(Host::parse(text).unwrap())
-    }
-
-    #[test]
-    fn a_pupil_and_a_teacher() {
-        let snapshot = snapshot();
-        let check = |profile: &str, name: &str, expected: &str| {
-            assert_eq!(say(&snapshot, device(profile), host(name)), expected, "{profile} {name}");
-        };
-        check("elementaire", "adult.example", "adult: adult.example");
-        check("elementaire", "WWW.Adult.Example.", "adult: adult.example");
-        check("elementaire", "notadult.example", "permit notadult.example");
-        check("elementaire", "casino.example", "gambling: casino.example");
-        check("adulte", "casino.example", "permit casino.example");
-        check("elementaire", "bets.adult.example", "gambling: bets.adult.example");
-        check("adulte", "bets.adult.example", "adult: adult.example");
-        check("elementaire", "192.0.2.66", "adult: 192.0.2.66");
-        check("elementaire", "192.0.2.67", "address-literal");
-        check("elementaire", "2001:db8::1", "address-literal");
-    }
-
-    #[test]
-    fn an_unknown_device_and_an_unknown_profile_get_the_profile_of_unknown_devices() {
-        let snapshot = snapshot();
-        for subject in [unknown(), device("disparu")] {
-            assert_eq!(say(&snapshot, subject.clone(), host("casino.example")), "gambling: casino.example");
-            assert_eq!(say(&snapshot, subject, host("adult.example")), "permit adult.example");
-        }
-    }
-
-    #[test]
-    fn without_a_profile_for_unknown_devices_they_are_refused_every_category() {
-        let snapshot = Snapshot::new(Arc::new(index()), &[profile("adulte", &[])]);
-        assert_eq!(say(&snapshot, unknown(), host("adult.example")), "adult: adult.example");
-        assert_eq!(say(&snapshot, unknown(), host("casino.example")), "gambling: casino.example");
-        assert_eq!(say(&snapshot, unknown(), host("education.example")), "permit education.example");
-        assert_eq!(say(&snapshot, device("adulte"), host("adult.example")), "permit adult.example");
-    }
-
-    #[test]
-    fn a_path_is_judged_and_forgotten() {
-        let snapshot = snapshot();
-        let url = |path: &str| Target::Url {
-            host: Host::parse("portal.example").unwrap(),
-            path_and_query: path.to_owned(),
-        };
-        assert_eq!(say(&snapshot, device("elementaire"), url("/news")), "permit portal.example");
-        // The entry names the host only: what the pupil read there is nobody's business.
-        assert_eq!(say(&snapshot, device("elementaire"), url("/Gallery/12?q=x")), "adult: portal.example");
-    }
-
-    #[test]
-    fn a_fault_is_refused_whatever_it_names() {
-        let target = Target::Fault { fault: Fault::NotTls, host: None };
-        assert_eq!(say(&snapshot(), device("adulte"), target), "not-tls");
-    }
-
-    #[test]
-    fn categories_that_no_list_has_are_told() {
-        let missing: Vec<_> = snapshot().missing_categories().iter().map(ToString::to_string).collect();
-        assert_eq!(missing, ["weapons"]);
     }
 }

@@ -1,14 +1,26 @@
 //! The decision point: who may go where, now, and why.
 //!
-//! Invariant: pure. [`decide`] reads nothing but its arguments, and only it makes a [`Permit`] or a
+//! Invariant: pure. [`decide`] reads nothing but its arguments, and only this room makes a [`Permit`] or a
 //! [`Refusal`]: a decision is a value that proves itself.
 
+mod calendar;
 mod decision;
+mod evasion;
+mod explanation;
+mod judgement;
 mod profile;
 mod question;
+mod rule;
+mod safe_search;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
-pub use decision::{Decided, Decision, Permit, Refusal, decide};
-pub use profile::Profile;
+pub use calendar::{Calendar, Holidays, Moment, TimeOfDay, TimeOfDayError};
+pub use decision::{Decided, Decision, Denial, Finding, Permit, Refusal, decide, screen, still_permits};
+pub use explanation::{Step, explain};
+pub use profile::{Days, Hours, Mode, ModeError, Profile, Season};
 pub use question::{Question, Target};
-pub use snapshot::Snapshot;
+pub use rule::{Idle, Rule, Scope, Topic};
+pub use safe_search::{SafeSearch, YouTube};
+pub use snapshot::{Rulebook, Snapshot, Standing};

@@ -1,40 +1,108 @@
 //! All that a decision depends on, frozen.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use blocklist::{CategorySet, Index};
-use model::{Category, ProfileName, Subject};
+use blocklist::{CategoryId, CategorySet, Index};
+use model::{Category, DomainName, Layer, ProfileName, Ruling, Subject, Timestamp, Verdict};
 
-use crate::Profile;
+use crate::calendar::Calendar;
+use crate::profile::{Hours, Mode, Profile};
+use crate::rule::{Rule, Topic};
+use crate::safe_search::{SafeSearch, Variants};
 
-/// One state of lists and profiles. A change makes a new snapshot; a decision sees one snapshot only.
+/// What a school has decided, as people wrote it down.
+#[derive(Clone, Debug, Default)]
+pub struct Rulebook {
+    /// The profiles of the school's devices.
+    pub profiles: Vec<Profile>,
+    /// Categories that the commune refuses to all, and that nobody in the school can open.
+    pub locked: BTreeSet<Category>,
+    /// Decisions on single sites and categories.
+    pub rules: Vec<Rule>,
+    /// The names of the school's online workspace (ENT), each with all names under it.
+    pub workspace: Vec<DomainName>,
+    /// The school's time.
+    pub calendar: Calendar,
+}
+
+/// One state of lists and rules. A change makes a new snapshot; a decision sees one snapshot only.
 pub struct Snapshot {
     index: Arc<Index>,
-    refused_by_profile: HashMap<ProfileName, CategorySet>,
-    refused_by_default: CategorySet,
+    profiles: HashMap<ProfileName, Compiled>,
+    /// For devices without a profile: that of unknown devices, or one that refuses every category.
+    fallback: (ProfileName, Compiled),
+    locked: CategorySet,
+    rules_by_site: HashMap<Box<str>, Vec<Arc<FrozenRule>>>,
+    rules_by_category: Vec<(CategoryId, Arc<FrozenRule>)>,
+    workspace: Vec<DomainName>,
+    calendar: Calendar,
+    variants: Variants,
     missing: Vec<Category>,
 }
 
+/// A rule, and what verdicts tell of it.
+pub(crate) struct FrozenRule {
+    pub(crate) rule: Rule,
+    pub(crate) ruling: Arc<Ruling>,
+}
+
+/// A profile over the categories of one index.
+#[derive(Clone)]
+struct Compiled {
+    standing: Standing,
+    hours: Vec<(Hours, CategorySet, CategorySet)>,
+}
+
+/// What a profile shows at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// What is shown of the web in general.
+    pub mode: Mode,
+    /// The categories that are refused.
+    pub refused: CategorySet,
+    /// The categories that are permitted.
+    pub permitted: CategorySet,
+    /// Which search engines are led to their safe variants.
+    pub safe_search: SafeSearch,
+}
+
 impl Snapshot {
-    /// Freezes an index and the profiles that apply to it.
+    /// Freezes an index and the rules that apply to it.
     ///
-    /// A device whose profile is not among `profiles` is treated as an unknown device; when there is no
-    /// profile for unknown devices either, it is refused every category of the index.
+    /// A device whose profile is not in the rulebook is treated as an unknown device; when there is no profile
+    /// for unknown devices either, it is refused every category of the index.
     #[must_use]
-    pub fn new(index: Arc<Index>, profiles: &[Profile]) -> Self {
-        let mut missing = Vec::new();
-        let mut refused_by_profile = HashMap::new();
-        for profile in profiles {
-            refused_by_profile.insert(profile.name.clone(), find_categories(&index, profile, &mut missing));
+    pub fn new(index: Arc<Index>, rulebook: &Rulebook) -> Self {
+        let mut finder = Finder { index: &index, missing: BTreeSet::new() };
+        let compiled = |profile: &Profile| (profile.name.clone(), Compiled::new(profile, &mut finder));
+        let profiles: HashMap<_, _> = rulebook.profiles.iter().map(compiled).collect();
+        let fallback = profiles.get(&ProfileName::unknown()).cloned();
+        let fallback = fallback.unwrap_or_else(|| Compiled::refuse_all(&index));
+        let locked = finder.find_all(&rulebook.locked);
+        let (mut rules_by_site, mut rules_by_category) = (HashMap::<_, Vec<_>>::new(), Vec::new());
+        for rule in &rulebook.rules {
+            let frozen = Arc::new(FrozenRule::new(rule));
+            match &rule.topic {
+                Topic::Site(site) => rules_by_site.entry(site.as_str().into()).or_default().push(frozen),
+                Topic::Category(category) => {
+                    rules_by_category.extend(finder.find(category).map(|id| (id, frozen)));
+                }
+            }
         }
-        missing.sort();
-        missing.dedup();
-        let refused_by_default = match refused_by_profile.get(&ProfileName::unknown()) {
-            Some(&refused) => refused,
-            None => all_categories(&index),
-        };
-        Self { index, refused_by_profile, refused_by_default, missing }
+        let missing = finder.missing.into_iter().collect();
+        Self {
+            profiles,
+            fallback: (ProfileName::unknown(), fallback),
+            locked,
+            rules_by_site,
+            rules_by_category,
+            workspace: rulebook.workspace.clone(),
+            calendar: rulebook.calendar.clone(),
+            variants: Variants::new(),
+            missing,
+            index,
+        }
     }
 
     /// The lists.
@@ -43,36 +111,143 @@ impl Snapshot {
         &self.index
     }
 
-    /// The categories that this subject may not see.
+    /// The profile by which this subject is judged.
     #[must_use]
-    pub fn refused_for(&self, subject: &Subject) -> CategorySet {
-        match subject {
-            Subject::Device(device) => {
-                self.refused_by_profile.get(&device.profile).copied().unwrap_or(self.refused_by_default)
-            }
-            Subject::Unknown(_) => self.refused_by_default,
-        }
+    pub fn profile_of(&self, subject: &Subject) -> &ProfileName {
+        self.compiled_for(subject).0
     }
 
-    /// Categories that a profile refuses and that the lists do not have: a spelling mistake, or a list that
+    /// What this subject's profile shows at this time. Without a time (the clock is not set) no hours apply.
+    #[must_use]
+    pub fn standing(&self, subject: &Subject, now: Option<Timestamp>) -> Standing {
+        let (_, compiled) = self.compiled_for(subject);
+        let mut standing = compiled.standing;
+        let Some(now) = now.filter(|_| !compiled.hours.is_empty()) else { return standing };
+        let moment = self.calendar.moment(now);
+        for (hours, refused, released) in compiled.hours.iter().filter(|(hours, ..)| hours.include(&moment)) {
+            standing.mode = hours.mode.unwrap_or(standing.mode);
+            let added = standing.refused.bits() | refused.bits();
+            standing.refused = CategorySet::from_bits(added & !released.bits());
+        }
+        standing
+    }
+
+    /// The school's calendar.
+    #[must_use]
+    pub fn calendar(&self) -> &Calendar {
+        &self.calendar
+    }
+
+    /// Categories that are named somewhere and that the lists do not have: a spelling mistake, or a list that
     /// has not been built yet. Somebody should be told.
     #[must_use]
     pub fn missing_categories(&self) -> &[Category] {
         &self.missing
     }
-}
 
-fn find_categories(index: &Index, profile: &Profile, missing: &mut Vec<Category>) -> CategorySet {
-    let mut refused = CategorySet::default();
-    for category in &profile.refused {
-        match index.category_id(category.as_str()) {
-            Some(id) => refused.insert(id),
-            None => missing.push(category.clone()),
-        }
+    pub(crate) fn locked(&self) -> CategorySet {
+        self.locked
     }
-    refused
+
+    pub(crate) fn variants(&self) -> &Variants {
+        &self.variants
+    }
+
+    /// The name of the workspace that covers this one.
+    pub(crate) fn workspace_of(&self, name: &DomainName) -> Option<&DomainName> {
+        self.workspace.iter().filter(|zone| name.is_under(zone)).max_by_key(|zone| zone.as_str().len())
+    }
+
+    /// The category's own name.
+    pub(crate) fn category(&self, id: CategoryId) -> Option<&Category> {
+        self.index.categories().get(id.rank())
+    }
+
+    pub(crate) fn has_rules(&self) -> bool {
+        !(self.rules_by_site.is_empty() && self.rules_by_category.is_empty())
+    }
+
+    /// The rules on exactly this site.
+    pub(crate) fn rules_on_site(&self, site: &str) -> &[Arc<FrozenRule>] {
+        self.rules_by_site.get(site).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The rules on any of these categories.
+    pub(crate) fn rules_on(&self, set: CategorySet) -> impl Iterator<Item = &Arc<FrozenRule>> {
+        let is_in = move |id: CategoryId| !set.intersection([id].into_iter().collect()).is_empty();
+        self.rules_by_category.iter().filter(move |(id, _)| is_in(*id)).map(|(_, rule)| rule)
+    }
+
+    fn compiled_for(&self, subject: &Subject) -> (&ProfileName, &Compiled) {
+        let found = match subject {
+            Subject::Device(device) => self.profiles.get_key_value(&device.profile),
+            Subject::Unknown(_) => None,
+        };
+        let (name, compiled) = &self.fallback;
+        found.unwrap_or((name, compiled))
+    }
 }
 
-fn all_categories(index: &Index) -> CategorySet {
-    index.categories().iter().filter_map(|category| index.category_id(category.as_str())).collect()
+impl FrozenRule {
+    fn new(rule: &Rule) -> Self {
+        let Rule { layer, author, until, topic, .. } = rule;
+        let ruling =
+            Ruling { layer: *layer, entry: topic.as_str().into(), author: author.clone(), until: *until };
+        Self { rule: rule.clone(), ruling: Arc::new(ruling) }
+    }
+
+    pub(crate) fn is_of(&self, layer: Layer) -> bool {
+        self.rule.layer == layer
+    }
+
+    pub(crate) fn opens(&self) -> bool {
+        self.rule.effect == Verdict::Permit
+    }
+}
+
+impl Compiled {
+    fn new(profile: &Profile, finder: &mut Finder<'_>) -> Self {
+        let standing = Standing {
+            mode: profile.mode,
+            refused: finder.find_all(&profile.refused),
+            permitted: finder.find_all(&profile.permitted),
+            safe_search: profile.safe_search,
+        };
+        let hours = profile
+            .hours
+            .iter()
+            .map(|hours| (hours.clone(), finder.find_all(&hours.refused), finder.find_all(&hours.released)));
+        Self { standing, hours: hours.collect() }
+    }
+
+    fn refuse_all(index: &Index) -> Self {
+        let refused = index.categories().iter().filter_map(|category| index.category_id(category.as_str()));
+        let standing = Standing {
+            mode: Mode::Open,
+            refused: refused.collect(),
+            permitted: CategorySet::default(),
+            safe_search: SafeSearch::default(),
+        };
+        Self { standing, hours: vec![] }
+    }
+}
+
+/// Finds categories by their names or aliases, and notes those that are not there.
+struct Finder<'i> {
+    index: &'i Index,
+    missing: BTreeSet<Category>,
+}
+
+impl Finder<'_> {
+    fn find(&mut self, category: &Category) -> Option<CategoryId> {
+        let found = self.index.category_id(category.as_str());
+        if found.is_none() {
+            self.missing.insert(category.clone());
+        }
+        found
+    }
+
+    fn find_all(&mut self, categories: &BTreeSet<Category>) -> CategorySet {
+        categories.iter().filter_map(|category| self.find(category)).collect()
+    }
 }

@@ -49,7 +49,7 @@ pub(crate) fn default_profiles() -> Vec<Profile> {
 fn build(name: &str, is_for_pupils: bool) -> Option<Profile> {
     let beyond = if is_for_pupils { REFUSED_TO_PUPILS } else { &[] };
     let refused = REFUSED_TO_ALL.iter().chain(beyond).map(|text| text.parse().ok()).collect::<Option<_>>()?;
-    Some(Profile { name: name.parse().ok()?, refused })
+    Some(Profile::open(name.parse().ok()?, refused))
 }
 
 #[cfg(test)]

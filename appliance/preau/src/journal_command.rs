@@ -146,15 +146,6 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// The one word for why a verdict is what it is.
-fn reason_word(found: &Found) -> &'static str {
-    match &found.reason {
-        model::Reason::NotListed => "not-listed",
-        model::Reason::Listed { .. } => "listed",
-        model::Reason::Fault(fault) => fault.as_str(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

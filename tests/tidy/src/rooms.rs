@@ -144,6 +144,7 @@ const PURE_CRATES: &[&str] = &[
     "flate2",
     "fst",
     "idna",
+    "jiff",
     "ipnet",
     "memchr",
     "postcard",

@@ -1,7 +1,7 @@
 //! The page of a refused site.
 
 use askama::Template;
-use model::{Fault, Host, Reason, Subject};
+use model::{Fault, Host, Layer, Reason, Subject};
 
 use super::Place;
 use super::frame::{Detail, Frame, describe_subject, name_host, render};
@@ -40,8 +40,15 @@ impl Refusal<'_> {
     #[must_use]
     pub fn render(&self, language: Language) -> String {
         let (title, teacher) = match self.reason {
-            Reason::Listed { .. } | Reason::NotListed => ("refusal-title-listed", "refusal-teacher"),
             Reason::Fault(_) => ("refusal-title-fault", "refusal-teacher-fault"),
+            Reason::Locked { .. } => ("refusal-title-listed", "refusal-teacher-locked"),
+            Reason::NotListed
+            | Reason::Listed { .. }
+            | Reason::WhiteListed { .. }
+            | Reason::Workspace { .. }
+            | Reason::NotWhiteListed
+            | Reason::ClosedHours
+            | Reason::Ruled(_) => ("refusal-title-listed", "refusal-teacher"),
         };
         render(&View {
             frame: Frame::new(self.place, language),
@@ -68,15 +75,21 @@ impl Refusal<'_> {
             details.push(Detail::new(language.say("frame-site"), name_host(host)));
         }
         match self.reason {
-            Reason::Listed { category, entry } => {
+            Reason::Listed { category, entry }
+            | Reason::Locked { category, entry }
+            | Reason::WhiteListed { category, entry } => {
                 details.push(Detail::new(language.say("refusal-category"), language.name_category(category)));
                 details.push(Detail::new(language.say("refusal-entry"), entry.as_ref()));
+            }
+            Reason::Ruled(ruling) => {
+                details.push(Detail::new(language.say("refusal-rule"), ruling.entry.as_ref()));
+                details.push(Detail::new(language.say("refusal-author"), ruling.author.as_str()));
             }
             Reason::Fault(fault) => {
                 let cause = format!("{} ({})", language.say(name_fault(*fault)), fault.as_str());
                 details.push(Detail::new(language.say("refusal-cause"), cause));
             }
-            Reason::NotListed => {}
+            Reason::NotListed | Reason::Workspace { .. } | Reason::NotWhiteListed | Reason::ClosedHours => {}
         }
         details.extend(describe_subject(language, self.subject));
         details
@@ -88,13 +101,28 @@ fn explain(language: Language, reason: &Reason) -> String {
         Reason::Listed { category, .. } => {
             language.say_with("refusal-listed", &[("category", &language.name_category(category))])
         }
-        Reason::NotListed => language.say("refusal-other"),
+        Reason::Locked { category, .. } => {
+            language.say_with("refusal-locked", &[("category", &language.name_category(category))])
+        }
+        Reason::NotWhiteListed => language.say("refusal-not-white-listed"),
+        Reason::ClosedHours => language.say("refusal-closed-hours"),
+        Reason::Ruled(ruling) => language.say(match ruling.layer {
+            Layer::Commune => "refusal-ruled-commune",
+            Layer::School => "refusal-ruled-school",
+            Layer::Lesson => "refusal-ruled-lesson",
+        }),
+        Reason::NotListed | Reason::WhiteListed { .. } | Reason::Workspace { .. } => {
+            language.say("refusal-other")
+        }
         Reason::Fault(fault) => language.say(match fault {
             Fault::Unnamed => "refusal-unnamed",
             Fault::AddressLiteral => "refusal-address-literal",
             Fault::NotTls => "refusal-not-tls",
             Fault::Malformed => "refusal-malformed",
             Fault::Port => "refusal-port",
+            Fault::Evasion => "refusal-evasion",
+            Fault::Tunnel => "refusal-tunnel",
+            Fault::Inward => "refusal-inward",
         }),
     }
 }
@@ -106,5 +134,8 @@ fn name_fault(fault: Fault) -> &'static str {
         Fault::NotTls => "refusal-cause-not-tls",
         Fault::Malformed => "refusal-cause-malformed",
         Fault::Port => "refusal-cause-port",
+        Fault::Evasion => "refusal-cause-evasion",
+        Fault::Tunnel => "refusal-cause-tunnel",
+        Fault::Inward => "refusal-cause-inward",
     }
 }

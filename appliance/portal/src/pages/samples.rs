@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{ClockQuality, Device, Host, Reason, Subject, Timestamp, UnknownDevice};
+use model::{ClockQuality, Device, Host, Layer, Reason, Ruling, Subject, Timestamp, UnknownDevice};
 
 use super::Place;
 use crate::{
@@ -33,6 +33,21 @@ pub(crate) fn unknown() -> Subject {
 
 pub(crate) fn listed(category: &str, entry: &str) -> Reason {
     Reason::Listed { category: category.parse().unwrap(), entry: entry.into() }
+}
+
+/// A refusal for each reason that is neither a list's nor a fault of the request.
+pub(crate) fn decided() -> Vec<Reason> {
+    let ruled = |layer| {
+        Reason::Ruled(Arc::new(Ruling {
+            layer,
+            entry: "poker.example".into(),
+            author: "Mme Martin".parse().unwrap(),
+            until: None,
+        }))
+    };
+    let locked = Reason::Locked { category: "gambling".parse().unwrap(), entry: "poker.example".into() };
+    let others = [Reason::NotListed, Reason::NotWhiteListed, Reason::ClosedHours, locked];
+    others.into_iter().chain([Layer::Commune, Layer::School, Layer::Lesson].map(ruled)).collect()
 }
 
 pub(crate) fn host(text: &str) -> Host {

@@ -6,8 +6,6 @@ use super::*;
 use crate::{Firewall, Health, Language, ListOrigin, Upstream};
 
 const LANGUAGES: [Language; 2] = [Language::French, Language::English];
-const FAULTS: [Fault; 5] =
-    [Fault::Unnamed, Fault::AddressLiteral, Fault::NotTls, Fault::Malformed, Fault::Port];
 const CAUSES: [Cause; 4] = [Cause::NoAddress, Cause::NoAnswer, Cause::NoResolver, Cause::Inward];
 const NOTICES: [Notice; 3] = [Notice::NotFound, Notice::Misdirected, Notice::Method];
 
@@ -22,14 +20,16 @@ fn all_pages(language: Language) -> Vec<(String, String)> {
 
     let refusal = Refusal { place: &place, subject: &device, host: Some(&poker), reason: &listed };
     push("refusal", refusal.render(language));
-    for fault in FAULTS {
+    for fault in Fault::ALL {
         let host = (fault == Fault::AddressLiteral).then_some(&address);
         let reason = Reason::Fault(fault);
         let refusal = Refusal { place: &place, subject: &unknown, host, reason: &reason };
         push(&format!("refusal-{}", fault.as_str()), refusal.render(language));
     }
-    let refusal = Refusal { place: &place, subject: &unknown, host: None, reason: &Reason::NotListed };
-    push("refusal-other", refusal.render(language));
+    for reason in samples::decided() {
+        let refusal = Refusal { place: &place, subject: &device, host: Some(&poker), reason: &reason };
+        push(&format!("refusal-{}", reason.as_str()), refusal.render(language));
+    }
     push("closed", Closed { place: &place, host: Some(&poker) }.render(language));
     for cause in CAUSES {
         let page = Unreachable { place: &place, host: &poker, cause };

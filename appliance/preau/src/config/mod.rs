@@ -16,7 +16,7 @@ use firewall::FirewallPolicy;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use model::{DomainName, Uai};
-use policy::Profile;
+use policy::{Calendar, Profile, Rulebook};
 use rustls::pki_types::CertificateDer;
 
 pub(crate) use report::{ConfigError, Problem};
@@ -131,6 +131,15 @@ impl Config {
             Some(path) => Self::load(path),
             None => Self::parse(EMBEDDED)
                 .map_err(|problems| ConfigError::Wrong { path: "default.toml".into(), problems }),
+        }
+    }
+
+    /// What the configuration says of the filter.
+    pub(crate) fn rulebook(&self) -> Rulebook {
+        Rulebook {
+            profiles: self.profiles.clone(),
+            calendar: Calendar::new(self.school.timezone.clone(), vec![]),
+            ..Rulebook::default()
         }
     }
 

@@ -259,6 +259,6 @@ impl<'de> Deserialize<'de> for ProfileKeys {
         let mut table = Section::open(value)?;
         let name = table.required_parse::<ProfileName>("name");
         let refused = table.parse_list::<Category>("refused").into_iter().collect();
-        table.close(name.map(|name| Self(Profile { name, refused })))
+        table.close(name.map(|name| Self(Profile::open(name, refused))))
     }
 }

@@ -7,7 +7,6 @@ use journal::Found;
 use model::{End, Reason, RoomName, Timestamp};
 use serde::Serialize;
 
-use super::reason_word;
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -27,6 +26,8 @@ struct Line<'a> {
     reason: &'static str,
     category: Option<&'a str>,
     entry: Option<&'a str>,
+    author: Option<&'a str>,
+    until: Option<String>,
     end: Option<&'static str>,
     peer: Option<SocketAddr>,
     bytes_up: Option<u64>,
@@ -42,9 +43,14 @@ pub(super) fn write_line(output: &mut impl Write, found: &Found) -> io::Result<(
     // Of a cut access nothing is known but that it ended.
     let known = closing.filter(|closing| closing.end != End::Cut);
     let (category, entry) = match &found.reason {
-        Reason::Listed { category, entry } => (Some(category.as_str()), Some(&**entry)),
-        Reason::NotListed | Reason::Fault(_) => (None, None),
+        Reason::Listed { category, entry }
+        | Reason::WhiteListed { category, entry }
+        | Reason::Locked { category, entry } => (Some(category.as_str()), Some(&**entry)),
+        Reason::Workspace { entry } => (None, Some(&**entry)),
+        Reason::Ruled(ruling) => (None, Some(&*ruling.entry)),
+        Reason::NotListed | Reason::NotWhiteListed | Reason::ClosedHours | Reason::Fault(_) => (None, None),
     };
+    let ruling = if let Reason::Ruled(ruling) = &found.reason { Some(ruling) } else { None };
     let line = Line {
         sequence: found.sequence.number(),
         time: utc(found.at),
@@ -59,9 +65,11 @@ pub(super) fn write_line(output: &mut impl Write, found: &Found) -> io::Result<(
         host: found.host.as_ref().map(ToString::to_string),
         destination: found.destination,
         verdict: found.verdict.as_str(),
-        reason: reason_word(found),
+        reason: found.reason.as_str(),
         category,
         entry,
+        author: ruling.map(|ruling| ruling.author.as_str()),
+        until: ruling.and_then(|ruling| ruling.until).map(utc),
         end: closing.map(|closing| closing.end.as_str()),
         peer: closing.and_then(|closing| closing.peer),
         bytes_up: known.map(|closing| closing.bytes_up),

@@ -6,7 +6,6 @@ use jiff::tz::TimeZone;
 use journal::Found;
 use model::{End, Reason, RoomName, Timestamp};
 
-use super::reason_word;
 
 const TITLES: [&str; 12] =
     ["TIME", "DEVICE", "ROOM", "KIND", "HOST", "VERDICT", "REASON", "END", "UP", "DOWN", "SECONDS", "COUNT"];
@@ -96,7 +95,16 @@ fn row(found: &Found, zone: &TimeZone) -> Row {
 fn reason(found: &Found) -> String {
     match &found.reason {
         Reason::Listed { category, entry } => format!("{category}: {}", printable(entry)),
-        Reason::NotListed | Reason::Fault(_) => reason_word(found).to_owned(),
+        Reason::WhiteListed { category, entry } | Reason::Locked { category, entry } => {
+            format!("{} {category}: {}", found.reason.as_str(), printable(entry))
+        }
+        Reason::Workspace { entry } => format!("{}: {}", found.reason.as_str(), printable(entry)),
+        Reason::Ruled(ruling) => {
+            format!("{} of {}: {}", found.reason.as_str(), ruling.author, printable(&ruling.entry))
+        }
+        Reason::NotListed | Reason::NotWhiteListed | Reason::ClosedHours | Reason::Fault(_) => {
+            found.reason.as_str().to_owned()
+        }
     }
 }
 

@@ -96,7 +96,7 @@ fn quote(word: &str) -> String {
 /// Whether a device that nobody registered is refused this site.
 fn is_refused(policy: &Snapshot, name: &str) -> bool {
     let subject = Subject::Unknown(UnknownDevice { mac: None, address: Ipv4Addr::LOCALHOST.into() });
-    let refused = policy.refused_for(&subject);
+    let refused = policy.standing(&subject, None).refused;
     DomainName::parse(name).is_ok_and(|name| {
         policy.index().match_name(&name).iter().any(|line| !line.set.intersection(refused).is_empty())
     })
@@ -127,7 +127,7 @@ mod tests {
             missing: vec![],
         };
         let data = Path::new("/home/a/.local/state/preau");
-        let policy = Snapshot::new(Arc::new(blocklist::builtin()), &config.profiles);
+        let policy = Snapshot::new(Arc::new(blocklist::builtin()), &config.rulebook());
         let said = lines(&config, &list, data, &trials(&config, &policy, data));
         // Whether the machine has IPv6 is not what is tested.
         insta::assert_snapshot!(said.join("\n").replace(" and ::1", "").replace(&program(), "preau"));

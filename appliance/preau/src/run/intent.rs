@@ -9,7 +9,7 @@ use std::sync::Arc;
 use access::Directory;
 use blocklist::{Index, builtin};
 use model::Timestamp;
-use policy::{Profile, Snapshot};
+use policy::{Rulebook, Snapshot};
 use portal::ListOrigin;
 use store::{Generation, Store, StoreError};
 use system::lists::{adopt_index, open_index};
@@ -27,7 +27,7 @@ pub(crate) struct Intent {
     list_stamp: Option<Stamp>,
     /// The box's own copy of the last good list.
     kept_list_file: PathBuf,
-    profiles: Vec<Profile>,
+    rulebook: Rulebook,
 }
 
 /// What a look at the compiled list shows.
@@ -66,7 +66,7 @@ impl Intent {
             list_file: config.list_index.clone().unwrap_or_else(|| data.join(LIST_FILE)),
             list_stamp: None,
             kept_list_file: data.join(KEPT_LIST_FILE),
-            profiles: config.profiles.clone(),
+            rulebook: config.rulebook(),
         }
     }
 
@@ -165,9 +165,9 @@ impl Intent {
         }
     }
 
-    /// A list as the policy in force, with the profiles of the configuration.
+    /// A list as the policy in force, with the rules of the configuration.
     pub(crate) fn freeze(&self, list: &List) -> Snapshot {
-        let snapshot = Snapshot::new(Arc::clone(&list.index), &self.profiles);
+        let snapshot = Snapshot::new(Arc::clone(&list.index), &self.rulebook);
         if list.origin != ListOrigin::Embedded && !snapshot.missing_categories().is_empty() {
             let missing = snapshot.missing_categories().iter().map(ToString::to_string).collect::<Vec<_>>();
             tracing::warn!(categories = missing.join(", "), "profiles refuse categories that no list has");

@@ -155,7 +155,9 @@ impl Session {
     pub(super) fn fault(&self, kind: AccessKind, fault: Fault, host: Option<Host>) -> Objection {
         let status = match fault {
             Fault::Unnamed | Fault::Malformed | Fault::NotTls => StatusCode::BAD_REQUEST,
-            Fault::AddressLiteral | Fault::Port => StatusCode::FORBIDDEN,
+            Fault::AddressLiteral | Fault::Port | Fault::Evasion | Fault::Tunnel | Fault::Inward => {
+                StatusCode::FORBIDDEN
+            }
         };
         match self.gate.admit(&self.caller, kind, Target::Fault { fault, host }) {
             Ok(Admission::Refusal(refusal)) => Objection::Refused(status, Box::new(refusal)),

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use journal::simulation::{Disk, Faults};
 use journal::{Found, Hit, Query, Writer, search};
 use model::{ClockQuality, Host, Mac, ProfileName, Timestamp};
-use policy::{Decided, Permit, Profile, Refusal, Snapshot};
+use policy::{Decided, Permit, Profile, Refusal, Rulebook, Snapshot};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -62,11 +62,10 @@ impl School {
         let disk = Disk::default();
         let (journal, mut writer) = journal::open(disk.clone());
         writer.commit(NOW).unwrap();
-        let profile = Profile {
-            name: ProfileName::unknown(),
-            refused: ["adult", "gambling"].iter().map(|name| name.parse().unwrap()).collect(),
-        };
-        let snapshot = Snapshot::new(Arc::new(blocklist::builtin()), &[profile]);
+        let refused = ["adult", "gambling"].map(|name| name.parse().unwrap()).into();
+        let profiles = vec![Profile::open(ProfileName::unknown(), refused)];
+        let rulebook = Rulebook { profiles, ..Rulebook::default() };
+        let snapshot = Snapshot::new(Arc::new(blocklist::builtin()), &rulebook);
         let desk = Desk::new(Arc::new(Nobody), Arc::new(Stopped), journal, Directory::default(), snapshot);
         let reachable = ["127.0.0.0/8".parse().unwrap()];
         let destinations = Destinations::new(
@@ -132,10 +131,12 @@ impl School {
 
 fn line(found: &Found) -> String {
     let host = found.host.as_ref().map_or("-".to_owned(), ToString::to_string);
-    let reason = match &found.reason {
-        model::Reason::NotListed => String::new(),
-        model::Reason::Listed { category, .. } => format!(" {}", category.as_str()),
-        model::Reason::Fault(fault) => format!(" {}", fault.as_str()),
+    let reason = if let model::Reason::Listed { category, .. } = &found.reason {
+        format!(" {category}")
+    } else if found.reason == model::Reason::NotListed {
+        String::new()
+    } else {
+        format!(" {}", found.reason.as_str())
     };
     let ended = found.ended.map_or(String::new(), |ended| {
         let closing = ended.closing;

@@ -1,0 +1,113 @@
+//! Rules that people make: exceptions of the commune, overrides of the school and of a lesson.
+
+use model::{
+    Category, DomainName, Layer, Mac, PersonName, ProfileName, RoomName, Subject, Timestamp, Verdict,
+};
+
+/// A decision on one site or one category.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// On whose authority.
+    pub layer: Layer,
+    /// Whether it opens or closes.
+    pub effect: Verdict,
+    /// What it is about.
+    pub topic: Topic,
+    /// For whom it counts.
+    pub scope: Scope,
+    /// Who made it.
+    pub author: PersonName,
+    /// Why, in the author's words.
+    pub motive: Box<str>,
+    /// From when on; `None`: always.
+    pub from: Option<Timestamp>,
+    /// Up to when, not included; `None`: until somebody takes it back.
+    pub until: Option<Timestamp>,
+}
+
+/// What a rule is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// A name and all names under it.
+    Site(DomainName),
+    /// All that a category of the lists has.
+    Category(Category),
+}
+
+impl Topic {
+    /// The site's or the category's name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Site(name) => name.as_str(),
+            Self::Category(category) => category.as_str(),
+        }
+    }
+}
+
+/// For whom a rule counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The whole school.
+    Everyone,
+    /// The devices of a profile.
+    Profile(ProfileName),
+    /// The devices of a room.
+    Room(RoomName),
+    /// One device.
+    Device(Mac),
+}
+
+impl Scope {
+    /// Whether the subject, who is judged by `profile`, is meant.
+    #[must_use]
+    pub fn includes(&self, subject: &Subject, profile: &ProfileName) -> bool {
+        match self {
+            Self::Everyone => true,
+            Self::Profile(name) => name == profile,
+            Self::Room(room) => subject.room() == Some(room),
+            Self::Device(mac) => subject.mac() == Some(*mac),
+        }
+    }
+}
+
+/// Why a rule does not count in a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Idle {
+    /// It is for others.
+    Scope,
+    /// It has not begun, or the clock went back behind its beginning.
+    Early,
+    /// It is over.
+    Over,
+    /// It has a beginning or an end, and nobody knows what time it is.
+    NoClock,
+}
+
+impl Rule {
+    /// Whether it counts for the subject at this time; `now` is `None` when the clock is not set.
+    ///
+    /// # Errors
+    /// [`Idle`] tells why it does not.
+    pub fn apply(
+        &self,
+        subject: &Subject,
+        profile: &ProfileName,
+        now: Option<Timestamp>,
+    ) -> Result<(), Idle> {
+        if !self.scope.includes(subject, profile) {
+            return Err(Idle::Scope);
+        }
+        if self.from.is_none() && self.until.is_none() {
+            return Ok(());
+        }
+        let now = now.ok_or(Idle::NoClock)?;
+        if self.from.is_some_and(|from| now < from) {
+            return Err(Idle::Early);
+        }
+        if self.until.is_some_and(|until| now >= until) {
+            return Err(Idle::Over);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,7 @@
+//! The policy as tables that a data-protection officer could read.
+
+mod hours;
+mod precedence;
+mod profiles;
+mod school;
+mod screening;

@@ -1,0 +1,88 @@
+//! What a permitted name leads to.
+
+use std::net::IpAddr;
+
+use model::Layer;
+
+use super::school::{LESSON, at, device, permit, profile, rule, say_reason, snapshot};
+use crate::{Decided, Finding, Mode, Profile, Rulebook, Snapshot, screen, still_permits};
+
+fn school(rules: &[(Layer, &str)]) -> Snapshot {
+    let white = Profile {
+        mode: Mode::WhiteList,
+        permitted: ["child".parse().unwrap()].into(),
+        ..profile("maternelle", &["gambling"])
+    };
+    snapshot(&Rulebook {
+        profiles: vec![profile("elementaire", &["gambling", "adult"]), white],
+        locked: ["adult".parse().unwrap()].into(),
+        rules: rules.iter().map(|(layer, text)| rule(*layer, text)).collect(),
+        ..Rulebook::default()
+    })
+}
+
+fn say(snapshot: &Snapshot, profile: &str, asked: &str, finding: Finding<'_>) -> String {
+    let permit = permit(snapshot, device(profile), asked);
+    match screen(snapshot, &permit, finding, Some(at(LESSON))) {
+        None => "holds".to_owned(),
+        Some(refusal) => {
+            assert_eq!(refusal.host().unwrap().to_string(), asked);
+            format!("refuse{}", say_reason(refusal.reason()))
+        }
+    }
+}
+
+#[test]
+fn an_alias_is_judged_as_far_as_the_permit_does_not_cover_it() {
+    use Layer::{Commune, Lesson, School};
+    for (rules, profile, asked, alias, expected) in [
+        (&[][..], "elementaire", "cloak.example", "tracker.casino.example", "refuse gambling casino.example"),
+        (&[], "elementaire", "cloak.example", "cdn.example", "holds"),
+        (&[], "elementaire", "cloak.example", "adult.example", "refuse locked adult adult.example"),
+        (&[], "elementaire", "cloak.example", "mask.icloud.com", "refuse evasion"),
+        // A white list opens a site and what it stands on, but not what the commune has locked.
+        (&[], "maternelle", "encyclopedia.example", "cdn.example", "holds"),
+        (&[], "maternelle", "encyclopedia.example", "casino.example", "holds"),
+        (&[], "maternelle", "encyclopedia.example", "adult.example", "refuse locked adult adult.example"),
+        // So does a teacher, up to what the school has closed; the commune opens all.
+        (&[(Lesson, "permit cloak.example")], "elementaire", "cloak.example", "casino.example", "holds"),
+        (
+            &[(Lesson, "permit cloak.example"), (School, "refuse casino.example")],
+            "elementaire",
+            "cloak.example",
+            "casino.example",
+            "refuse school casino.example",
+        ),
+        (&[(Commune, "permit cloak.example")], "elementaire", "cloak.example", "adult.example", "holds"),
+    ] {
+        let snapshot = school(rules);
+        let name = alias.parse().unwrap();
+        let said = say(&snapshot, profile, asked, Finding::Alias(&name));
+        assert_eq!(said, expected, "{rules:?} {profile} {asked} {alias}");
+    }
+}
+
+#[test]
+fn addresses_are_judged_by_their_lines() {
+    let snapshot = school(&[]);
+    let check = |address: &str, expected: &str| {
+        let address: IpAddr = address.parse().unwrap();
+        assert_eq!(say(&snapshot, "elementaire", "cloak.example", Finding::Address(address)), expected);
+    };
+    check("192.0.2.1", "holds");
+    check("2001:db8::1", "holds");
+    check("192.0.2.66", "refuse locked adult 192.0.2.66");
+    check("::ffff:192.0.2.66", "refuse locked adult 192.0.2.66");
+    assert_eq!(say(&snapshot, "elementaire", "cloak.example", Finding::Inward), "refuse inward");
+}
+
+#[test]
+fn a_permit_can_lapse() {
+    let before = school(&[(Layer::Lesson, "permit casino.example")]);
+    let permit = permit(&before, device("elementaire"), "www.casino.example");
+    let now = Some(at(LESSON));
+    assert!(still_permits(&before, &permit, &device("elementaire"), now));
+    assert!(!still_permits(&school(&[]), &permit, &device("elementaire"), now));
+    // The device was given to another class.
+    assert!(!still_permits(&school(&[]), &permit, &device("maternelle"), now));
+}
