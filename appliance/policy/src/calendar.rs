@@ -63,6 +63,22 @@ impl Holidays {
     }
 }
 
+impl std::str::FromStr for Holidays {
+    type Err = HolidaysError;
+
+    /// Two dates as ISO 8601 writes an interval: `2026-12-19/2027-01-03`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (first, last) = text.split_once('/').ok_or(HolidaysError)?;
+        let date = |text: &str| text.parse::<Date>().map_err(|_| HolidaysError);
+        Self::new(date(first)?, date(last)?).ok_or(HolidaysError)
+    }
+}
+
+/// The text is no pair of dates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not the first and the last day of holidays, such as 2026-12-19/2027-01-03")]
+pub struct HolidaysError;
+
 /// What the school's clock and calendar show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
@@ -148,6 +164,14 @@ mod tests {
             ("2027-01-03T23:00:00Z", false),
         ] {
             assert_eq!(paris.moment(at(utc)).is_holiday, expected, "{utc}");
+        }
+    }
+
+    #[test]
+    fn holidays_are_two_dates() {
+        assert!("2026-12-19/2027-01-03".parse::<Holidays>().is_ok());
+        for text in ["", "2026-12-19", "2027-01-03/2026-12-19", "2026-12-19/2026-13-01", "Noël/Pâques"] {
+            assert_eq!(text.parse::<Holidays>(), Err(HolidaysError), "{text}");
         }
     }
 

@@ -124,6 +124,24 @@ pub enum Season {
     Holidays,
 }
 
+impl std::str::FromStr for Season {
+    type Err = SeasonError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "always" => Ok(Self::Always),
+            "term" => Ok(Self::Term),
+            "holidays" => Ok(Self::Holidays),
+            _ => Err(SeasonError),
+        }
+    }
+}
+
+/// The text is no season.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a season is `always`, `term` or `holidays`")]
+pub struct SeasonError;
+
 /// Days of the week.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Days(u8);

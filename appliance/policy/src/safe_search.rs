@@ -28,6 +28,24 @@ pub enum YouTube {
     Strict,
 }
 
+impl std::str::FromStr for YouTube {
+    type Err = YouTubeError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "off" => Ok(Self::Off),
+            "moderate" => Ok(Self::Moderate),
+            "strict" => Ok(Self::Strict),
+            _ => Err(YouTubeError),
+        }
+    }
+}
+
+/// The text is no degree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("YouTube is restricted to a degree: `off`, `moderate` or `strict`")]
+pub struct YouTubeError;
+
 /// Engines by the names of their front doors. Other names of the same service lead around the variant, so they
 /// stand here, too.
 const ENGINES: &[(&str, &[&str])] = &[

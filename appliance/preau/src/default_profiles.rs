@@ -1,7 +1,9 @@
-//! The filter profiles that a school starts with.
+//! The filter profiles and locked categories that a school starts with.
 
-use model::UnknownDevice;
-use policy::Profile;
+use std::collections::BTreeSet;
+
+use model::{Category, UnknownDevice};
+use policy::{Profile, SafeSearch, YouTube};
 
 /// Refused to everybody: against the law, dangerous, or a way around the filter.
 const REFUSED_TO_ALL: &[&str] = &[
@@ -26,6 +28,21 @@ const REFUSED_TO_ALL: &[&str] = &[
     "warez",
 ];
 
+/// Locked: no lesson needs them, so that nobody in the school can open them, but the commune by a named exception.
+const LOCKED: &[&str] = &[
+    "adult",
+    "cryptojacking",
+    "ddos",
+    "dialer",
+    "doh",
+    "malware",
+    "phishing",
+    "redirector",
+    "residential-proxies",
+    "stalkerware",
+    "vpn",
+];
+
 /// Refused to pupils beyond that: not for their age, or not for a lesson.
 const REFUSED_TO_PUPILS: &[&str] =
     &["arjel", "chat", "dating", "fakenews", "lingerie", "remote-control", "social_networks", "tricheur"];
@@ -45,16 +62,35 @@ pub(crate) fn default_profiles() -> Vec<Profile> {
     PROFILES.iter().filter_map(|&(name, is_for_pupils)| build(name, is_for_pupils)).collect()
 }
 
+/// The categories that are locked where the commune says nothing else.
+pub(crate) fn locked_categories() -> BTreeSet<Category> {
+    LOCKED.iter().filter_map(|category| category.parse().ok()).collect()
+}
+
 /// `None` only for a name or category that does not parse: a test builds them all.
 fn build(name: &str, is_for_pupils: bool) -> Option<Profile> {
     let beyond = if is_for_pupils { REFUSED_TO_PUPILS } else { &[] };
     let refused = REFUSED_TO_ALL.iter().chain(beyond).map(|text| text.parse().ok()).collect::<Option<_>>()?;
-    Some(Profile::open(name.parse().ok()?, refused))
+    // Teachers prepare lessons, and are trusted to search.
+    let safe_search = if is_for_pupils {
+        SafeSearch { engines: true, youtube: YouTube::Strict }
+    } else {
+        SafeSearch::default()
+    };
+    Some(Profile { safe_search, ..Profile::open(name.parse().ok()?, refused) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_locked_is_refused_to_all() {
+        assert_eq!(locked_categories().len(), LOCKED.len());
+        for category in LOCKED {
+            assert!(REFUSED_TO_ALL.contains(category), "{category}");
+        }
+    }
 
     #[test]
     fn every_profile_is_there_and_whole() {

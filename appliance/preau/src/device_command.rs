@@ -13,9 +13,9 @@ use crate::data_folder;
 
 /// Registers `device`, whose profile must be one of `config`'s.
 pub(crate) fn add(data: &Path, config: &Config, device: &Device) -> anyhow::Result<ExitCode> {
-    if !config.profiles.iter().any(|profile| profile.name == device.profile) {
+    if !config.filter.profiles.iter().any(|profile| profile.name == device.profile) {
         let known =
-            config.profiles.iter().map(|profile| profile.name.as_str()).collect::<Vec<_>>().join(", ");
+            config.filter.profiles.iter().map(|profile| profile.name.as_str()).collect::<Vec<_>>().join(", ");
         bail!("there is no profile `{}`; known: {known}", device.profile);
     }
     let mut store = open(data)?;

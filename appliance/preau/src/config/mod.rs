@@ -8,6 +8,7 @@ mod report;
 mod section;
 mod v1;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -15,8 +16,8 @@ use std::path::{Path, PathBuf};
 use firewall::FirewallPolicy;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
-use model::{DomainName, Uai};
-use policy::{Calendar, Profile, Rulebook};
+use model::{Category, DomainName, Uai};
+use policy::{Calendar, Profile, Rule, Rulebook};
 use rustls::pki_types::CertificateDer;
 
 pub(crate) use report::{ConfigError, Problem};
@@ -38,8 +39,21 @@ pub(crate) struct Config {
     pub(crate) portal: Portal,
     /// The compiled list; `None`: `lists.idx` in the data folder.
     pub(crate) list_index: Option<PathBuf>,
+    /// What is refused and permitted.
+    pub(crate) filter: Filter,
+}
+
+/// What commune and school have decided on the filter.
+#[derive(Clone, Debug)]
+pub(crate) struct Filter {
     /// The filter profiles, the one of unknown devices among them.
     pub(crate) profiles: Vec<Profile>,
+    /// The categories that nobody in the school can open.
+    pub(crate) locked: BTreeSet<Category>,
+    /// The commune's named exceptions.
+    pub(crate) rules: Vec<Rule>,
+    /// The names of the school's online workspace.
+    pub(crate) workspace: Vec<DomainName>,
 }
 
 /// The school, as pages and records name it.
@@ -51,6 +65,8 @@ pub(crate) struct School {
     pub(crate) uai: Option<Uai>,
     /// Where days begin.
     pub(crate) timezone: TimeZone,
+    /// Its time and its holidays.
+    pub(crate) calendar: Calendar,
     /// How to reach the commune's IT service: a telephone number, an address. Pages show it.
     pub(crate) helpdesk: Option<String>,
 }
@@ -136,11 +152,8 @@ impl Config {
 
     /// What the configuration says of the filter.
     pub(crate) fn rulebook(&self) -> Rulebook {
-        Rulebook {
-            profiles: self.profiles.clone(),
-            calendar: Calendar::new(self.school.timezone.clone(), vec![]),
-            ..Rulebook::default()
-        }
+        let Filter { profiles, locked, rules, workspace } = self.filter.clone();
+        Rulebook { profiles, locked, rules, workspace, calendar: self.school.calendar.clone() }
     }
 
     fn parse(text: &str) -> Result<Self, Vec<Problem>> {

@@ -98,6 +98,58 @@ fn tables_that_belong_together() {
     check("[dns]\nquestions_per_second = 0\n", "5:24: a number of questions from 10 to 1000000");
     check("[[dns.upstream]]\naddress = '9.9.9.9'\nca_file = '/x'\n", "only with `tls_name`");
     check("[[profile]]\nname = 'a'\n[[profile]]\nname = 'a'\n", "described twice");
+    let profile = |keys: &str| format!("[[profile]]\nname = 'a'\n{keys}");
+    check(&profile("mode = 'white-list'\n"), "a white list without `permitted`");
+    check(&profile("mode = 'shut'\n"), "6:9: `shut`: a mode is");
+    check(&profile("youtube = 'hard'\n"), "6:12: `hard`: YouTube is restricted");
+    let hours = |keys: &str| profile(&format!("[[profile.hours]]\n{keys}"));
+    check(&hours("from = '08:30'\nto = '24:30'\nmode = 'closed'\n"), "8:7: `24:30`: not a time of day");
+    check(&hours("from = '18:00'\nto = '07:00'\nmode = 'closed'\n"), "6:1: these hours end before they begin");
+    check(&hours("from = '08:30'\nto = '09:30'\n"), "6:1: these hours change nothing");
+    check(
+        &hours("days = ['lun']\nfrom = '08:30'\nto = '09:30'\nmode = 'ent'\n"),
+        "7:10: `lun`: a day is mon",
+    );
+    let exception = |keys: &str| format!("[[commune.exception]]\nauthor = 'DSI'\n{keys}");
+    check(&exception("site = 'fr'\nreason = 'x'\n"), "6:9: `fr`: a top-level domain is nobody's site");
+    check(&exception("site = 'a.fr'\nreason = ' '\n"), "7:11: an exception without a reason");
+    check(&exception("site = 'a.fr'\nreason = 'x'\nverdict = 'open'\n"), "8:12: `open`: a verdict is");
+    check("[[ent]]\nhosts = []\n", "4:1: a workspace needs `hosts`");
+    check("holidays = ['2027-01-03/2026-12-19']\n", "4:14: `2027-01-03/2026-12-19`: not the first");
+}
+
+#[test]
+fn what_commune_and_school_decide() {
+    let text = format!(
+        "{SCHOOL}holidays = ['2026-12-19/2027-01-03']
+[commune]
+locked = ['adult']
+[[commune.exception]]
+site = 'Musée.example'
+reason = 'classé par erreur'
+author = 'DSI'
+[[ent]]
+hosts = ['ent.example', 'docs.ent.example']
+[[profile]]
+name = 'maternelle'
+mode = 'white-list'
+permitted = ['child', 'liste_bu']
+youtube = 'moderate'
+[[profile.hours]]
+days = ['sat', 'sun']
+season = 'term'
+from = '00:00'
+to = '24:00'
+mode = 'closed'
+"
+    );
+    let rulebook = Config::parse(&text).unwrap().rulebook();
+    insta::assert_debug_snapshot!((
+        &rulebook.locked,
+        &rulebook.rules,
+        &rulebook.workspace,
+        rulebook.profiles.iter().find(|profile| profile.name.as_str() == "maternelle"),
+    ));
 }
 
 /// What is wrong inside a table hides nothing of what is wrong between tables.
@@ -214,7 +266,7 @@ fn a_broken_file_says_where() {
 #[test]
 fn the_file_changes_a_built_in_profile_and_keeps_the_others() {
     let text = format!("{SCHOOL}[[profile]]\nname = 'adulte'\nrefused = ['malware']\n");
-    let profiles = Config::parse(&text).unwrap().profiles;
+    let profiles = Config::parse(&text).unwrap().filter.profiles;
     let refused =
         |name: &str| profiles.iter().find(|profile| profile.name.as_str() == name).unwrap().refused.len();
     assert_eq!(refused("adulte"), 1);

@@ -4,23 +4,26 @@
 //! as far as they are known. So one reading tells every mistake.
 
 mod dns;
+mod filter;
 mod line;
+mod profiles;
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use firewall::Ports;
 use ipnet::IpNet;
-use model::{Category, DomainName, ProfileName, Uai};
-use policy::Profile;
+use model::{DomainName, Uai};
+use policy::{Calendar, Holidays};
 use toml_span::{DeserError, Deserialize, Spanned, Value};
 
 use self::dns::DnsKeys;
+use self::filter::{CommuneKeys, WorkspaceKeys};
 use self::line::Line;
+use self::profiles::Profiles;
 use super::report::{Problem, problems};
-use super::section::{Port, Section, mistake};
-use super::{Config, Gate, Portal, School};
-use crate::default_profiles::default_profiles;
+use super::section::{Port, Section};
+use super::{Config, Filter, Gate, Portal, School};
 
 /// The only version so far.
 const VERSION: u32 = 1;
@@ -45,6 +48,8 @@ impl<'de> Deserialize<'de> for File {
         let PortalKeys { name, port } = PortalKeys::read(&mut table);
         let ListsKeys { index } = table.optional("lists").unwrap_or_default();
         let Profiles(profiles) = table.optional("profile").unwrap_or_default();
+        let CommuneKeys { locked, rules } = table.optional("commune").unwrap_or_default();
+        let workspaces = table.optional::<Vec<WorkspaceKeys>>("ent").unwrap_or_default();
         check_ports(&mut table, [dns.port, gate.tls, gate.http, gate.explicit, port]);
         dns.check_upstreams(&mut table, line.as_ref());
         let ports = gate.ports(dns.port);
@@ -60,7 +65,12 @@ impl<'de> Deserialize<'de> for File {
                 gate: gate.finish()?,
                 portal: Portal { name: name?, port: port?.number },
                 list_index: index,
-                profiles,
+                filter: Filter {
+                    profiles,
+                    locked,
+                    rules,
+                    workspace: workspaces.into_iter().flat_map(|WorkspaceKeys(hosts)| hosts).collect(),
+                },
             })
         };
         table.close(config()).map(Self)
@@ -102,8 +112,11 @@ impl<'de> Deserialize<'de> for School {
         let timezone = timezone.unwrap_or_else(|| Spanned::new("Europe/Paris".to_owned()));
         let timezone = table.find_timezone(&timezone);
         let helpdesk = table.optional("helpdesk");
-        let school =
-            name.zip(timezone).map(|(name, timezone)| Self { name: name.value, uai, timezone, helpdesk });
+        let holidays = table.parse_list::<Holidays>("holidays");
+        let school = name.zip(timezone).map(|(name, timezone)| {
+            let calendar = Calendar::new(timezone.clone(), holidays);
+            Self { name: name.value, uai, timezone, calendar, helpdesk }
+        });
         table.close(school)
     }
 }
@@ -222,43 +235,5 @@ impl<'de> Deserialize<'de> for ListsKeys {
         let mut table = Section::open(value)?;
         let index = table.path("index").map(|path| path.value);
         table.close(Some(Self { index }))
-    }
-}
-
-/// The profiles of the file, over the built-in ones: a name that stands in both is the file's.
-struct Profiles(Vec<Profile>);
-
-impl Default for Profiles {
-    fn default() -> Self {
-        Self(default_profiles())
-    }
-}
-
-impl<'de> Deserialize<'de> for Profiles {
-    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
-        let written = Vec::<Spanned<ProfileKeys>>::deserialize(value)?;
-        let Self(mut profiles) = Self::default();
-        let mut errors = Vec::new();
-        let mut seen: Vec<ProfileName> = Vec::new();
-        for Spanned { value: ProfileKeys(profile), span } in written {
-            if seen.contains(&profile.name) {
-                errors.push(mistake(span, format!("the profile `{}` is described twice", profile.name)));
-            }
-            seen.push(profile.name.clone());
-            profiles.retain(|other| other.name != profile.name);
-            profiles.push(profile);
-        }
-        if errors.is_empty() { Ok(Self(profiles)) } else { Err(DeserError { errors }) }
-    }
-}
-
-struct ProfileKeys(Profile);
-
-impl<'de> Deserialize<'de> for ProfileKeys {
-    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
-        let mut table = Section::open(value)?;
-        let name = table.required_parse::<ProfileName>("name");
-        let refused = table.parse_list::<Category>("refused").into_iter().collect();
-        table.close(name.map(|name| Self(Profile::open(name, refused))))
     }
 }
