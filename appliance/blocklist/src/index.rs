@@ -113,6 +113,17 @@ impl Index {
         found
     }
 
+    /// The names of all domain lines in any of these categories, in alphabetical order. Reads the whole index: for a
+    /// question that somebody asks by hand, never for an access.
+    #[must_use]
+    pub fn names_in(&self, categories: CategorySet) -> Vec<DomainName> {
+        let is_wanted = |value| !self.sets.set_of(value).intersection(categories).is_empty();
+        let names = self.names.list(self.section(Section::Names), is_wanted);
+        let mut names: Vec<_> = names.iter().filter_map(|name| DomainName::parse(name).ok()).collect();
+        names.sort_unstable();
+        names
+    }
+
     /// The categories of an IPv4 line; an empty set where there is none.
     #[must_use]
     pub fn match_address(&self, address: Ipv4Addr) -> CategorySet {

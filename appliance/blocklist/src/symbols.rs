@@ -86,6 +86,15 @@ impl Symbols {
         codes.iter().try_fold(name, strip).is_some_and(<[u8]>::is_empty)
     }
 
+    /// The name that these are the codes of.
+    pub(crate) fn read_name(&self, codes: &[u8]) -> Option<String> {
+        let mut name = Vec::new();
+        for &code in codes {
+            name.extend(self.0.get(usize::from(code))?.bytes());
+        }
+        String::from_utf8(name).ok()
+    }
+
     /// Their number, then each with its length before it.
     pub(crate) fn write(&self) -> Vec<u8> {
         let mut table = (self.0.len() as u64).to_le_bytes().to_vec();
