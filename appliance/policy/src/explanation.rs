@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use model::{Category, ProfileName, Ruling, Timestamp, Verdict};
+use model::{Category, Idle, ProfileName, Ruling, Timestamp, Verdict};
 
 use crate::calendar::Moment;
 use crate::decision::{Decision, decide_before};
 use crate::profile::Mode;
-use crate::rule::Idle;
 use crate::{Question, Snapshot};
 
 /// Decides as [`decide`](crate::decide) does, and tells each step on the way.

@@ -10,17 +10,18 @@ mod explanation;
 mod judgement;
 mod profile;
 mod question;
-mod rule;
 mod safe_search;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+
+/// The nouns of rules.
+pub use model::{Idle, Rule, Scope, Topic};
 
 pub use calendar::{Calendar, Holidays, HolidaysError, Moment, TimeOfDay, TimeOfDayError};
 pub use decision::{Decided, Decision, Denial, Finding, Permit, Refusal, decide, screen, still_permits};
 pub use explanation::{Step, explain};
 pub use profile::{Days, Hours, Mode, ModeError, Profile, Season, SeasonError};
 pub use question::{Question, Target};
-pub use rule::{Idle, Rule, Scope, Topic};
 pub use safe_search::{SafeSearch, YouTube, YouTubeError};
 pub use snapshot::{Rulebook, Snapshot, Standing};

@@ -4,11 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use blocklist::{CategoryId, CategorySet, Index};
-use model::{Category, DomainName, Layer, ProfileName, Ruling, Subject, Timestamp, Verdict};
+use model::{Category, DomainName, Layer, ProfileName, Rule, Ruling, Subject, Timestamp, Topic, Verdict};
 
 use crate::calendar::Calendar;
 use crate::profile::{Hours, Mode, Profile};
-use crate::rule::{Rule, Topic};
 use crate::safe_search::{SafeSearch, Variants};
 
 /// What a school has decided, as people wrote it down.

@@ -82,7 +82,7 @@ pub(super) fn rule(layer: Layer, text: &str) -> Rule {
         topic,
         scope: Scope::Everyone,
         author: "Mme Martin".parse().unwrap(),
-        motive: "exposé sur les jeux".into(),
+        motive: "exposé sur les jeux".parse().unwrap(),
         from: None,
         until: None,
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
-use model::{Category, DomainName, Layer, PersonName, Verdict};
+use model::{Category, DomainName, Layer, Motive, PersonName, Verdict};
 use policy::{Rule, Scope, Topic};
 use toml_span::{DeserError, Deserialize, Value};
 
@@ -49,10 +49,10 @@ impl<'de> Deserialize<'de> for ExceptionKeys {
             Some(Verdict::Permit)
         };
         let author = table.required_parse::<PersonName>("author");
-        let motive = table.required_spanned::<String>("reason");
-        if let Some(empty) = motive.as_ref().filter(|motive| motive.value.trim().is_empty()) {
-            table.reject(empty.span, "an exception without a reason cannot be checked next year");
-        }
+        let motive = table.required_spanned::<String>("reason").and_then(|text| {
+            let motive = text.value.parse::<Motive>();
+            motive.map_err(|error| table.reject(text.span, error.to_string())).ok()
+        });
         let rule = || {
             Some(Rule {
                 layer: Layer::Commune,
@@ -60,7 +60,7 @@ impl<'de> Deserialize<'de> for ExceptionKeys {
                 topic: Topic::Site(site?.0),
                 scope: Scope::Everyone,
                 author: author?,
-                motive: motive?.value.into(),
+                motive: motive?,
                 from: None,
                 until: None,
             })

@@ -1,8 +1,14 @@
 //! Rules that people make: exceptions of the commune, overrides of the school and of a lesson.
 
-use model::{
+use std::fmt;
+use std::str::FromStr;
+
+use crate::{
     Category, DomainName, Layer, Mac, PersonName, ProfileName, RoomName, Subject, Timestamp, Verdict,
 };
+
+/// Longest reason, in characters: two sentences, which fit a record and a page.
+const MOTIVE_CHARACTERS_MAX: usize = 200;
 
 /// A decision on one site or one category.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,11 +24,61 @@ pub struct Rule {
     /// Who made it.
     pub author: PersonName,
     /// Why, in the author's words.
-    pub motive: Box<str>,
+    pub motive: Motive,
     /// From when on; `None`: always.
     pub from: Option<Timestamp>,
     /// Up to when, not included; `None`: until somebody takes it back.
     pub until: Option<Timestamp>,
+}
+
+/// Why somebody made a rule, in her own words: `exposé sur les jeux`. At most 200 characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Motive(Box<str>);
+
+impl Motive {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Motive {
+    type Err = MotiveError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(MotiveError::Empty);
+        }
+        if text.chars().count() > MOTIVE_CHARACTERS_MAX {
+            return Err(MotiveError::TooLong);
+        }
+        if text.chars().any(char::is_control) {
+            return Err(MotiveError::Control);
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+impl fmt::Display for Motive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Why a text is no reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum MotiveError {
+    /// Nothing but white space.
+    #[error("an exception without a reason cannot be checked next year")]
+    Empty,
+    /// Too long to be read at a glance.
+    #[error("the reason is longer than {MOTIVE_CHARACTERS_MAX} characters")]
+    TooLong,
+    /// A control character, which would break a table or a terminal.
+    #[error("the reason has a control character")]
+    Control,
 }
 
 /// What a rule is about.
@@ -109,5 +165,23 @@ impl Rule {
             return Err(Idle::Over);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_bounded() {
+        let check = |text: &str, expected: Result<&str, MotiveError>| {
+            let motive = text.parse::<Motive>();
+            assert_eq!(motive.as_ref().map(Motive::as_str).map_err(|error| *error), expected, "{text:?}");
+        };
+        check(" exposé sur les jeux ", Ok("exposé sur les jeux"));
+        check(&"é".repeat(200), Ok(&"é".repeat(200)));
+        check(&"é".repeat(201), Err(MotiveError::TooLong));
+        check(" ", Err(MotiveError::Empty));
+        check("a\u{1b}[2J", Err(MotiveError::Control));
     }
 }
