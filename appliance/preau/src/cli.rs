@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use model::{DeviceName, Mac, MacError, ProfileName, RoomName, Verdict};
+use model::{Category, DeviceName, Mac, MacError, ProfileName, RoomName, Verdict};
 
 /// Préau: the box of a school. Content filter, access log, and what a lesson needs.
 #[derive(Debug, Parser)]
@@ -31,6 +31,9 @@ pub(crate) enum Command {
     /// The school's registered devices.
     #[command(subcommand)]
     Device(DeviceCommand),
+    /// What the filter would say, and why. Changes nothing.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// The access log.
     #[command(subcommand)]
     Journal(JournalCommand),
@@ -115,6 +118,45 @@ pub(crate) enum DeviceCommand {
     Remove {
         /// The hardware address.
         mac: Mac,
+        #[command(flatten)]
+        data: DataFolder,
+    },
+}
+
+/// Subcommands of `preau policy`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Tell how the verdict on each name comes about: lists, rules, profile.
+    Explain {
+        /// The configuration file; without it, the embedded default.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// For this registered device, by name or hardware address; without it, one that nobody registered.
+        #[arg(long)]
+        device: Option<String>,
+        /// At this time: RFC 3339, or `2026-11-23 09:30` in the time zone of the school; without it, now.
+        #[arg(long, value_name = "TIME")]
+        at: Option<String>,
+        #[command(flatten)]
+        data: DataFolder,
+        /// Host names or URLs.
+        #[arg(required = true, value_name = "NAME_OR_URL")]
+        targets: Vec<String>,
+    },
+    /// Tell which good and which much visited sites a choice of categories would close or open.
+    Impact {
+        /// The configuration file; without it, the embedded default.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// The profile that would change.
+        #[arg(long)]
+        profile: ProfileName,
+        /// Categories that it would refuse besides.
+        #[arg(long, value_name = "CATEGORY", value_delimiter = ',')]
+        refuse: Vec<Category>,
+        /// Categories that it would no longer refuse.
+        #[arg(long, value_name = "CATEGORY", value_delimiter = ',')]
+        release: Vec<Category>,
         #[command(flatten)]
         data: DataFolder,
     },

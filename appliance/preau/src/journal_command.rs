@@ -2,7 +2,7 @@
 
 mod json;
 mod table;
-mod times;
+pub(crate) mod times;
 
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;

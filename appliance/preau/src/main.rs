@@ -8,16 +8,21 @@ mod default_profiles;
 mod device_command;
 mod firewall_command;
 mod journal_command;
+mod policy_command;
+mod reasons;
 mod run;
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
 use model::Device;
 
-use cli::{BlocklistCommand, Cli, Command, DeviceCommand, FirewallCommand, JournalCommand, SearchArguments};
+use cli::{
+    BlocklistCommand, Cli, Command, DataFolder, DeviceCommand, FirewallCommand, JournalCommand,
+    PolicyCommand, SearchArguments,
+};
 use config::Config;
 
 fn main() -> ExitCode {
@@ -43,6 +48,7 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
             blocklist_command::lookup(&index, &arguments)
         }
         Command::Device(command) => carry_out_device(command),
+        Command::Policy(command) => carry_out_policy(command),
         Command::Journal(JournalCommand::Search(arguments)) => search(arguments),
         Command::Firewall(FirewallCommand::Show { config }) => {
             firewall_command::show(&Config::load(&config)?)
@@ -67,6 +73,23 @@ fn carry_out_device(command: DeviceCommand) -> anyhow::Result<ExitCode> {
         DeviceCommand::List { data } => device_command::list(&data_folder::find(data.path.as_deref())?),
         DeviceCommand::Remove { mac, data } => {
             device_command::remove(&data_folder::find(data.path.as_deref())?, mac)
+        }
+    }
+}
+
+fn carry_out_policy(command: PolicyCommand) -> anyhow::Result<ExitCode> {
+    let open = |config: Option<PathBuf>, data: DataFolder| {
+        let config = Config::load_or_default(config.as_deref())?;
+        policy_command::School::open(config, data.path.as_deref())
+    };
+    match command {
+        PolicyCommand::Explain { config, device, at, data, targets } => {
+            let school = open(config, data)?;
+            policy_command::explain_targets(&school, device.as_deref(), at.as_deref(), &targets)
+        }
+        PolicyCommand::Impact { config, profile, refuse, release, data } => {
+            let change = policy_command::Change { profile, refuse, release };
+            policy_command::impact(&open(config, data)?, &change)
         }
     }
 }

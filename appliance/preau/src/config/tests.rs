@@ -104,7 +104,10 @@ fn tables_that_belong_together() {
     check(&profile("youtube = 'hard'\n"), "6:12: `hard`: YouTube is restricted");
     let hours = |keys: &str| profile(&format!("[[profile.hours]]\n{keys}"));
     check(&hours("from = '08:30'\nto = '24:30'\nmode = 'closed'\n"), "8:7: `24:30`: not a time of day");
-    check(&hours("from = '18:00'\nto = '07:00'\nmode = 'closed'\n"), "6:1: these hours end before they begin");
+    check(
+        &hours("from = '18:00'\nto = '07:00'\nmode = 'closed'\n"),
+        "6:1: these hours end before they begin",
+    );
     check(&hours("from = '08:30'\nto = '09:30'\n"), "6:1: these hours change nothing");
     check(
         &hours("days = ['lun']\nfrom = '08:30'\nto = '09:30'\nmode = 'ent'\n"),

@@ -7,7 +7,6 @@ use journal::Found;
 use model::{End, Reason, RoomName, Timestamp};
 use serde::Serialize;
 
-
 #[derive(Serialize)]
 struct Line<'a> {
     sequence: u64,

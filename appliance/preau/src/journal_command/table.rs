@@ -4,8 +4,9 @@ use std::io::{self, Write};
 
 use jiff::tz::TimeZone;
 use journal::Found;
-use model::{End, Reason, RoomName, Timestamp};
+use model::{End, RoomName, Timestamp};
 
+use crate::reasons::describe;
 
 const TITLES: [&str; 12] =
     ["TIME", "DEVICE", "ROOM", "KIND", "HOST", "VERDICT", "REASON", "END", "UP", "DOWN", "SECONDS", "COUNT"];
@@ -83,34 +84,13 @@ fn row(found: &Found, zone: &TimeZone) -> Row {
         found.kind.as_str().to_owned(),
         found.host.as_ref().map_or_else(nothing, ToString::to_string),
         found.verdict.as_str().to_owned(),
-        reason(found),
+        describe(&found.reason),
         closing.map_or_else(nothing, |closing| closing.end.as_str().to_owned()),
         known.map_or_else(nothing, |closing| closing.bytes_up.to_string()),
         known.map_or_else(nothing, |closing| closing.bytes_down.to_string()),
         known.map_or_else(nothing, |closing| seconds(closing.duration_ms)),
         found.count.to_string(),
     ]
-}
-
-fn reason(found: &Found) -> String {
-    match &found.reason {
-        Reason::Listed { category, entry } => format!("{category}: {}", printable(entry)),
-        Reason::WhiteListed { category, entry } | Reason::Locked { category, entry } => {
-            format!("{} {category}: {}", found.reason.as_str(), printable(entry))
-        }
-        Reason::Workspace { entry } => format!("{}: {}", found.reason.as_str(), printable(entry)),
-        Reason::Ruled(ruling) => {
-            format!("{} of {}: {}", found.reason.as_str(), ruling.author, printable(&ruling.entry))
-        }
-        Reason::NotListed | Reason::NotWhiteListed | Reason::ClosedHours | Reason::Fault(_) => {
-            found.reason.as_str().to_owned()
-        }
-    }
-}
-
-/// A list line comes from outside, and must not command a terminal.
-fn printable(text: &str) -> String {
-    text.replace(char::is_control, "\u{fffd}")
 }
 
 fn seconds(milliseconds: u64) -> String {
@@ -131,7 +111,7 @@ pub(super) mod tests {
 
     use journal::simulation::Disk;
     use journal::{Hit, Query};
-    use model::{AccessKind, ClockQuality, Device, Fault, Host, Subject, UnknownDevice, Verdict};
+    use model::{AccessKind, ClockQuality, Device, Fault, Host, Reason, Subject, UnknownDevice, Verdict};
     use policy::Decided;
 
     use super::*;
@@ -229,10 +209,5 @@ pub(super) mod tests {
         sample().iter().try_for_each(|found| table.push(found)).unwrap();
         table.finish().unwrap();
         insta::assert_snapshot!(String::from_utf8(output).unwrap());
-    }
-
-    #[test]
-    fn a_list_line_commands_no_terminal() {
-        assert_eq!(printable("a\u{1b}[2Jb"), "a\u{fffd}[2Jb");
     }
 }

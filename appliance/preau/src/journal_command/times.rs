@@ -8,15 +8,15 @@ use model::Timestamp;
 /// A text that is no time.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a time: write 2026-11-23, '2026-11-23 09:30' or 2026-11-23T09:30:00+01:00")]
-pub(super) struct TimeError(String);
+pub(crate) struct TimeError(String);
 
 /// The moment that a text names; for a date its first.
-pub(super) fn parse_start(text: &str, zone: &TimeZone) -> Result<Timestamp, TimeError> {
+pub(crate) fn parse_start(text: &str, zone: &TimeZone) -> Result<Timestamp, TimeError> {
     parse(text, zone, Span::new())
 }
 
 /// The moment before which things lie that are "until" a text; for a date the first of the next day.
-pub(super) fn parse_end(text: &str, zone: &TimeZone) -> Result<Timestamp, TimeError> {
+pub(crate) fn parse_end(text: &str, zone: &TimeZone) -> Result<Timestamp, TimeError> {
     parse(text, zone, Span::new().days(1))
 }
 

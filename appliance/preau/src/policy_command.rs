@@ -1,0 +1,185 @@
+//! `preau policy`: what the filter would say, and why. Changes nothing.
+
+mod impact;
+mod words;
+
+use std::io::Write;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use blocklist::{Index, builtin};
+use model::{AccessKind, Device, Subject, Timestamp, UnknownDevice};
+use policy::{Question, Rulebook, Snapshot, Target, explain};
+use store::Store;
+
+use crate::config::Config;
+use crate::data_folder::{self, KEPT_LIST_FILE, LIST_FILE, STATE_FILE};
+use crate::journal_command::times::parse_start;
+
+pub(crate) use impact::{Change, impact};
+
+/// The school about which something is asked.
+pub(crate) struct School {
+    config: Config,
+    /// The data folder. It is only read.
+    data: PathBuf,
+}
+
+impl School {
+    /// The school of this configuration and data folder, which must be there when it is named.
+    pub(crate) fn open(config: Config, data: Option<&Path>) -> anyhow::Result<Self> {
+        match data {
+            Some(folder) if !folder.is_dir() => bail!("there is no data folder {}", folder.display()),
+            Some(_) | None => Ok(Self { config, data: data_folder::find(data)? }),
+        }
+    }
+
+    /// The list in force: the compiled one, else the last good one, else the built-in one.
+    fn open_list(&self) -> anyhow::Result<Arc<Index>> {
+        let compiled = self.config.list_index.clone().unwrap_or_else(|| self.data.join(LIST_FILE));
+        for file in [compiled, self.data.join(KEPT_LIST_FILE)] {
+            if file.exists() {
+                let index = system::lists::open_index(&file);
+                return Ok(Arc::new(index.with_context(|| format!("the list {}", file.display()))?));
+            }
+        }
+        writeln!(std::io::stderr(), "no list was built yet: the built-in one is asked")?;
+        Ok(Arc::new(builtin()))
+    }
+
+    fn open_store(&self) -> anyhow::Result<Option<Store>> {
+        let file = self.data.join(STATE_FILE);
+        Ok(if file.exists() { Some(Store::open(&file)?) } else { None })
+    }
+
+    /// What configuration and store say.
+    fn rulebook(&self) -> Rulebook {
+        self.config.rulebook()
+    }
+
+    /// A registered device by its name or hardware address; without a name, a device that nobody registered.
+    fn find_subject(&self, device: Option<&str>) -> anyhow::Result<Subject> {
+        let Some(text) = device else {
+            return Ok(UnknownDevice { mac: None, address: Ipv4Addr::UNSPECIFIED.into() }.into());
+        };
+        let devices = self.open_store()?.map(|store| store.devices()).transpose()?.unwrap_or_default();
+        let is_meant = |device: &Device| device.name.as_str() == text || text.parse() == Ok(device.mac);
+        match devices.into_iter().find(is_meant) {
+            Some(device) => Ok(Subject::Device(Arc::new(device))),
+            None => bail!("no device `{text}` is registered in {}", self.data.display()),
+        }
+    }
+}
+
+/// Tells for each target how its verdict comes about. Exit status 0, whatever the verdicts are.
+pub(crate) fn explain_targets(
+    school: &School,
+    device: Option<&str>,
+    at: Option<&str>,
+    targets: &[String],
+) -> anyhow::Result<ExitCode> {
+    let zone = &school.config.school.timezone;
+    let at = match at {
+        Some(text) => parse_start(text, zone).context("--at")?,
+        None => system::clock::now(),
+    };
+    let targets: Vec<Target> = targets.iter().map(|text| parse_target(text)).collect::<Result<_, _>>()?;
+    let subject = school.find_subject(device)?;
+    let snapshot = Snapshot::new(school.open_list()?, &school.rulebook());
+    let mut out = std::io::stdout().lock();
+    for target in targets {
+        write!(out, "{}", explain_target(&snapshot, &subject, at, target, &words::Words { zone }))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn explain_target(
+    snapshot: &Snapshot,
+    subject: &Subject,
+    at: Timestamp,
+    target: Target,
+    words: &words::Words<'_>,
+) -> String {
+    let kind = match target {
+        Target::Url { .. } => AccessKind::Http,
+        Target::Host(_) | Target::Fault { .. } => AccessKind::Tls,
+    };
+    let title = words.title(&target, subject, at);
+    let question = Question { subject: subject.clone(), kind, target, destination: None };
+    let (steps, decision) = explain(snapshot, question, Some(at));
+    words.derivation(&title, &steps, &decision)
+}
+
+/// A name, an address or a URL. Of a URL only what the filter can see counts: of `https`, the name.
+fn parse_target(text: &str) -> anyhow::Result<Target> {
+    let query: blocklist::Query = text.parse().with_context(|| format!("`{text}`"))?;
+    Ok(match query {
+        blocklist::Query::Host(host) => Target::Host(host),
+        blocklist::Query::Url { host, .. } if text.starts_with("https:") => Target::Host(host),
+        blocklist::Query::Url { host, path_and_query } => Target::Url { host, path_and_query },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn derivations_in_words() {
+        let text = "version = 1
+[school]
+name = 'École'
+holidays = ['2026-12-19/2027-01-03']
+[[commune.exception]]
+site = 'www.adult.preau.test'
+reason = 'classé par erreur'
+author = 'DSI'
+[[profile]]
+name = 'inconnu'
+refused = ['gambling']
+[[profile.hours]]
+season = 'holidays'
+from = '00:00'
+to = '24:00'
+mode = 'ent'
+[[ent]]
+hosts = ['ent.example']
+";
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("school.toml");
+        std::fs::write(&file, text).unwrap();
+        let school = School::open(Config::load(&file).unwrap(), Some(folder.path())).unwrap();
+        let zone = &school.config.school.timezone;
+        let snapshot = Snapshot::new(Arc::new(builtin()), &school.rulebook());
+        let subject = school.find_subject(None).unwrap();
+        let mut said = String::new();
+        for at in ["2026-11-24 09:30", "2026-12-22 09:30"] {
+            let at = parse_start(at, zone).unwrap();
+            for target in [
+                "http://gambling.preau.test/a",
+                "adult.preau.test",
+                "www.adult.preau.test",
+                "www.google.fr",
+                "docs.ent.example",
+                "192.0.2.1",
+            ] {
+                let target = parse_target(target).unwrap();
+                said += &explain_target(&snapshot, &subject, at, target, &words::Words { zone });
+            }
+        }
+        insta::assert_snapshot!(said);
+    }
+
+    #[test]
+    fn what_cannot_be_asked() {
+        let open = |data: &str| School::open(Config::load_or_default(None).unwrap(), Some(Path::new(data)));
+        assert!(open("/nonexistent").is_err_and(|error| error.to_string().contains("/nonexistent")));
+        let folder = tempfile::tempdir().unwrap();
+        let school = open(folder.path().to_str().unwrap()).unwrap();
+        assert!(school.find_subject(Some("CM2-04")).unwrap_err().to_string().contains("no device `CM2-04`"));
+        assert!(parse_target("a..b").is_err());
+    }
+}
