@@ -1,11 +1,9 @@
 //! The registered devices.
 
-use std::str::FromStr;
-
 use model::{Device, DeviceName, Mac};
-use rusqlite::types::Type;
 use rusqlite::{OptionalExtension, Row, params};
 
+use crate::columns::parse;
 use crate::{Store, StoreError};
 
 /// What [`Store::add_device`] did.
@@ -93,15 +91,6 @@ fn read_device(row: &Row<'_>) -> rusqlite::Result<Device> {
         room: room.map(|text| parse(2, &text)).transpose()?,
         profile: parse(3, &row.get::<_, String>(3)?)?,
     })
-}
-
-fn parse<T>(column: usize, text: &str) -> rusqlite::Result<T>
-where
-    T: FromStr,
-    T::Err: std::error::Error + Send + Sync + 'static,
-{
-    text.parse()
-        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
 }
 
 /// Why a device was not registered.

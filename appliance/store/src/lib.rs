@@ -5,8 +5,10 @@
 //!
 //! Invariant: the only room with SQL for the box's state.
 
+mod columns;
 mod devices;
 mod migrations;
+mod overrides;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,6 +19,7 @@ use migrations::migrate;
 
 pub use devices::{AddDeviceError, Added};
 pub use migrations::MigrateError;
+pub use overrides::{AddOverrideError, EndOverrideError, OVERRIDES_MAX};
 
 /// How long a writer waits for another process's transaction: a command line and the box share the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -5,7 +5,8 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-const STEPS: &[&str] = &["CREATE TABLE intent (
+const STEPS: &[&str] = &[
+    "CREATE TABLE intent (
          generation INTEGER NOT NULL
      ) STRICT;
      INSERT INTO intent (generation) VALUES (1);
@@ -14,7 +15,29 @@ const STEPS: &[&str] = &["CREATE TABLE intent (
          name TEXT NOT NULL UNIQUE,
          room TEXT,
          profile TEXT NOT NULL
-     ) STRICT, WITHOUT ROWID;"];
+     ) STRICT, WITHOUT ROWID;",
+    // Times in milliseconds since 1970 UTC. AUTOINCREMENT: the journal names overrides by their numbers, so none
+    // is ever used again.
+    "CREATE TABLE override (
+         id INTEGER PRIMARY KEY AUTOINCREMENT,
+         layer TEXT NOT NULL CHECK (layer IN ('school', 'lesson')),
+         effect TEXT NOT NULL CHECK (effect IN ('permit', 'refuse')),
+         topic_kind TEXT NOT NULL CHECK (topic_kind IN ('site', 'category')),
+         topic TEXT NOT NULL,
+         scope_kind TEXT NOT NULL CHECK (scope_kind IN ('everyone', 'profile', 'room', 'device')),
+         scope TEXT CHECK ((scope IS NULL) = (scope_kind = 'everyone')),
+         author TEXT NOT NULL,
+         motive TEXT NOT NULL,
+         from_ms INTEGER,
+         until_ms INTEGER,
+         made_ms INTEGER NOT NULL,
+         ended_ms INTEGER,
+         ended_by TEXT CHECK ((ended_by IS NULL) = (ended_ms IS NULL)),
+         is_start_recorded INTEGER NOT NULL DEFAULT FALSE,
+         is_end_recorded INTEGER NOT NULL DEFAULT FALSE
+     ) STRICT;
+     CREATE INDEX override_without_end ON override (id) WHERE NOT is_end_recorded;",
+];
 
 /// Brings the schema up to date: every missing step, or none.
 pub(crate) fn migrate(connection: &mut Connection) -> Result<(), MigrateError> {
