@@ -48,7 +48,7 @@ impl DialError {
     /// How the access ends.
     pub(crate) fn end(&self) -> End {
         match self {
-            Self::Forbidden(_) => End::Forbidden,
+            Self::Forbidden(_) | Self::Unresolved(ResolveError::Screened(_)) => End::Forbidden,
             Self::Unresolved(_) | Self::Refused(_) | Self::TimedOut => End::Unreachable,
         }
     }

@@ -1,6 +1,6 @@
 //! The TLS door: the server name decides.
 
-use access::Admission;
+use access::{Admission, ResolveError};
 use model::{AccessKind, DomainName, End, Host};
 use policy::Target;
 use tokio::net::TcpStream;
@@ -106,7 +106,9 @@ async fn carry(gate: &Gate, client: TcpStream, said: Vec<u8>, caller: &Caller, m
             tracing::debug!(%error, "a permitted host is not reached");
             drop(passage);
             match error {
-                DialError::Forbidden(_) => send_alert(client, Alert::AccessDenied).await,
+                DialError::Forbidden(_) | DialError::Unresolved(ResolveError::Screened(_)) => {
+                    send_alert(client, Alert::AccessDenied).await;
+                }
                 // What the client would see without the box.
                 DialError::Unresolved(_) | DialError::Refused(_) | DialError::TimedOut => reset(&client),
             }

@@ -29,9 +29,13 @@ impl Resolver {
         if self.core().responder.is_local(name.as_domain()) {
             return Err(ResolveError::NoAddress);
         }
-        let ipv6 =
-            async { if self.ipv6 { self.find(&name, RecordType::AAAA).await } else { Ok(Vec::new()) } };
-        match tokio::join!(self.find(&name, RecordType::A), ipv6) {
+        let ipv6 = async {
+            if self.ipv6 { self.find(permit, &name, RecordType::AAAA).await } else { Ok(Vec::new()) }
+        };
+        match tokio::join!(self.find(permit, &name, RecordType::A), ipv6) {
+            (Err(ResolveError::Screened(screened)), _) | (_, Err(ResolveError::Screened(screened))) => {
+                Err(ResolveError::Screened(screened))
+            }
             (Err(_), Err(_)) => Err(ResolveError::Unreachable),
             (v4, v6) => {
                 let failed = v4.is_err() || v6.is_err();
@@ -45,16 +49,29 @@ impl Resolver {
         }
     }
 
-    async fn find(&self, name: &PermittedName, kind: RecordType) -> Result<Vec<IpAddr>, Failure> {
+    async fn find(
+        &self,
+        permit: &Recorded<Permit>,
+        name: &PermittedName,
+        kind: RecordType,
+    ) -> Result<Vec<IpAddr>, ResolveError> {
         let (core, asked) = (self.core(), Asked::plain(kind));
-        let stale = match core.cache.find(name.as_domain(), asked, core.clock.now_s()) {
-            Found::Fresh(entry) | Found::Postponed(entry) => return read_addresses(&entry),
-            Found::Stale(entry) => Some(entry),
-            Found::Nothing => None,
+        let (screen, now_s) = (core.responder.screen(), core.clock.now_s());
+        let found = core.cache.find(name.as_domain(), asked, now_s);
+        let obtained = match found {
+            Found::Fresh(entry) | Found::Postponed(entry) => Obtained::Fresh(entry),
+            Found::Stale(entry) => core.forwarder.obtain(name, asked, Some(entry)).await,
+            Found::Nothing => {
+                screen.judge_question(permit, name.as_domain(), now_s)?;
+                core.forwarder.obtain(name, asked, None).await
+            }
         };
-        match core.forwarder.obtain(name, asked, stale).await {
-            Obtained::Fresh(entry) | Obtained::Stale(entry) => read_addresses(&entry),
-            Obtained::Nothing(failure) => Err(failure),
+        match obtained {
+            Obtained::Fresh(entry) | Obtained::Stale(entry) => {
+                screen.judge_answer(permit, &entry)?;
+                read_addresses(&entry).map_err(|_| ResolveError::Unreachable)
+            }
+            Obtained::Nothing(_) => Err(ResolveError::Unreachable),
         }
     }
 }

@@ -5,29 +5,23 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use access::{Admission, Desk, Recorded, Request};
+use access::{Admission, Closed, Desk, Recorded, Request, Screened};
 use model::{AccessKind, DomainName, Fault, Host, Reason, SenderMark};
-use policy::{Decided, Permit, Refusal, Target};
-use wire::dns::{
-    ExtendedError, Objection, Query, RecordType, Reply, ResponseCode, WireName, write_objection,
-};
+use policy::{Decided as _, Denial, Permit, Refusal, Target};
+use wire::dns::{ExtendedError, Objection, Query, RecordType, ResponseCode, write_objection};
 
 use crate::cache::{Asked, Cache, Entry, Found};
 use crate::clock::Seconds;
+use crate::exchange::Exchange;
 use crate::forward::Obtained;
-use crate::local::{LocalNames, write_addresses};
+use crate::local::LocalNames;
 use crate::quota::Client;
+use crate::screen::Screen;
 use crate::statistics::Statistics;
 use crate::upstream::Failure;
 
-/// Time to live of everything that the filter says, in seconds: a teacher's unblocking works within it.
-const FILTER_TTL_S: u32 = 5;
 /// Time to live of a stale answer, in seconds (RFC 8767 section 5).
 const STALE_TTL_S: u32 = 30;
-/// Time to live of the refusal to list everything (RFC 8482), in seconds.
-const ANY_TTL_S: u32 = 3_600;
-/// The data of that refusal: CPU "RFC8482", no operating system.
-const ANY_DATA: &[u8] = b"\x07RFC8482\0";
 /// Most UDP payload that the box sends, in bytes: fits every path unfragmented (RFC 9715).
 const UDP_BYTES_MAX: u16 = 1232;
 
@@ -82,6 +76,7 @@ pub(crate) struct Pending {
 /// Answers what can be answered at once.
 pub(crate) struct Responder {
     desk: Arc<Desk>,
+    screen: Screen,
     cache: Arc<Cache>,
     local: LocalNames,
     addresses: Vec<IpAddr>,
@@ -89,12 +84,18 @@ pub(crate) struct Responder {
 
 impl Responder {
     pub(crate) fn new(desk: Arc<Desk>, cache: Arc<Cache>, local: LocalNames, addresses: Vec<IpAddr>) -> Self {
-        Self { desk, cache, local, addresses }
+        let screen = Screen::new(Arc::clone(&desk));
+        Self { desk, screen, cache, local, addresses }
     }
 
     /// Whether the box answers this name by itself, so that nobody is ever asked for it.
     pub(crate) fn is_local(&self, name: &DomainName) -> bool {
         self.local.find(name, RecordType::A).is_some()
+    }
+
+    /// Judges what would leave the school, and what would reach a client.
+    pub(crate) fn screen(&self) -> &Screen {
+        &self.screen
     }
 
     /// Who shares limits with this address.
@@ -117,39 +118,44 @@ impl Responder {
         bytes: &mut Vec<u8>,
         tally: &mut Statistics,
     ) -> Response {
-        let Incoming { packet, client, sender, channel, now_s: _ } = incoming;
-        let query = match Query::read(packet) {
+        let query = match Query::read(incoming.packet) {
             Ok(query) => query,
             Err(objection) => {
                 tally.malformed += 1;
                 return object(objection, bytes);
             }
         };
-        let exchange = Exchange { query: &query, bytes_max: channel.bytes_max(&query) };
+        let exchange = Exchange { query: &query, bytes_max: incoming.channel.bytes_max(&query) };
         let name = match check(&query) {
             Ok(name) => name,
-            Err(code) => return exchange.fail(code, None, bytes),
+            Err(Unfit::Query(code)) => {
+                exchange.fail(code, None, bytes);
+                return Response::Ready;
+            }
+            Err(Unfit::Name) => {
+                tally.malformed += 1;
+                // The answer is the same whether or not the attempt could be recorded.
+                let _recorded = self.admit(Target::Fault { fault: Fault::Malformed, host: None }, incoming);
+                exchange.fail(ResponseCode::NxDomain, None, bytes);
+                return Response::Ready;
+            }
         };
         if let Some(answer) = self.local.find(&name, query.question.kind) {
             tally.local += 1;
             self.local.write(answer, &query, bytes, exchange.bytes_max);
             return Response::Ready;
         }
-        let target = Target::Host(Host::Name(name));
-        let request = Request { client, kind: AccessKind::Dns, target, destination: None };
-        match self.desk.admit_datagram(request, sender) {
+        match self.admit(Target::Host(Host::Name(name)), incoming) {
             Ok(Admission::Permit(permit)) => self.serve(permit, exchange, incoming, bytes, tally),
-            Ok(Admission::Refusal(refusal)) => {
-                tally.blocked += 1;
-                self.block(&refusal, exchange, bytes)
-            }
-            Err(closed) => {
-                tally.closed += 1;
-                tracing::debug!(%closed, "a question is not recorded, so it is not answered");
-                let error = ExtendedError { code: ExtendedError::NOT_READY, text: CLOSED_TEXT };
-                self.lead_home(exchange, error, bytes)
-            }
+            Ok(Admission::Refusal(refusal)) => self.refuse(&refusal, exchange, bytes, tally),
+            Err(closed) => self.close(closed, exchange, bytes, tally),
         }
+    }
+
+    fn admit(&self, target: Target, incoming: Incoming<'_>) -> Result<Admission, Closed> {
+        let Incoming { client, sender, .. } = incoming;
+        let request = Request { client, kind: AccessKind::Dns, target, destination: None };
+        self.desk.admit_datagram(request, sender)
     }
 
     /// Answers a permitted question from what is kept.
@@ -161,32 +167,38 @@ impl Responder {
         bytes: &mut Vec<u8>,
         tally: &mut Statistics,
     ) -> Response {
-        let Incoming { packet, client: _, sender: _, channel, now_s } = incoming;
+        let Incoming { packet, channel, now_s, .. } = incoming;
         let kind = exchange.query.question.kind;
         if kind == RecordType::ANY {
-            Reply::to(exchange.query, bytes).answer(RecordType::HINFO, ANY_TTL_S, ANY_DATA).finish(
-                ResponseCode::NoError,
-                exchange.bytes_max,
-                None,
-            );
+            exchange.decline_any(bytes);
             return Response::Ready;
         }
-        let asked = Asked::by(exchange.query);
-        let found = match permit.decision().permitted_host() {
-            Host::Name(name) => self.cache.find(name, asked, now_s),
-            Host::Address(_) => return exchange.fail(ResponseCode::Refused, None, bytes),
+        let mut asked = Asked::by(exchange.query);
+        if permit.decision().substitute().is_some() {
+            if !matches!(kind, RecordType::A | RecordType::AAAA) {
+                exchange.deny(ResponseCode::NoError, SUBSTITUTE, bytes);
+                return Response::Ready;
+            }
+            // An answer under another name proves nothing of this one.
+            asked = Asked::plain(kind);
+        }
+        let Some(name) = permit.decision().resolved_name() else {
+            exchange.fail(ResponseCode::Refused, None, bytes);
+            return Response::Ready;
         };
-        let stale = match found {
+        let stale = match self.cache.find(name, asked, now_s) {
             Found::Fresh(entry) => {
                 tally.cached += 1;
-                return exchange.give(&entry, now_s, bytes);
+                return self.answer(&permit, &Obtained::Fresh(entry), exchange, now_s, bytes, tally);
             }
             Found::Postponed(entry) => {
-                tally.stale += 1;
-                return exchange.give_stale(&entry, bytes);
+                return self.answer(&permit, &Obtained::Stale(entry), exchange, now_s, bytes, tally);
             }
             Found::Stale(entry) => Some(entry),
-            Found::Nothing => None,
+            Found::Nothing => match self.screen.judge_question(&permit, name, now_s) {
+                Ok(()) => None,
+                Err(screened) => return self.turn_away(screened, exchange, bytes, tally),
+            },
         };
         Response::Pending(Box::new(Pending { permit, asked, stale, packet: packet.into(), channel }))
     }
@@ -204,100 +216,112 @@ impl Responder {
             return Response::Silence;
         };
         let exchange = Exchange { query: &query, bytes_max: pending.channel.bytes_max(&query) };
-        match obtained {
-            Obtained::Fresh(entry) => exchange.give(entry, now_s, bytes),
-            Obtained::Stale(entry) => {
-                tally.stale += 1;
-                exchange.give_stale(entry, bytes)
+        self.answer(&pending.permit, obtained, exchange, now_s, bytes, tally)
+    }
+
+    /// Answers a permitted question with what there is for it, once all that it leads to is judged.
+    fn answer(
+        &self,
+        permit: &Recorded<Permit>,
+        obtained: &Obtained,
+        exchange: Exchange<'_>,
+        now_s: Seconds,
+        bytes: &mut Vec<u8>,
+        tally: &mut Statistics,
+    ) -> Response {
+        let (entry, stale) = match obtained {
+            Obtained::Fresh(entry) if entry.is_failure() => {
+                exchange.fail(ResponseCode::ServFail, Some(FAILED_LATELY), bytes);
+                return Response::Ready;
             }
+            Obtained::Fresh(entry) => (entry, None),
+            Obtained::Stale(entry) => (entry, Some(STALE)),
             Obtained::Nothing(failure) => {
                 tally.failed += 1;
-                exchange.fail(ResponseCode::ServFail, Some(explain_failure(*failure)), bytes)
+                exchange.fail(ResponseCode::ServFail, Some(explain_failure(*failure)), bytes);
+                return Response::Ready;
             }
-        }
-    }
-
-    /// Answers a refused name: the box's own address, so that the block page shows.
-    fn block(&self, refusal: &Recorded<Refusal>, exchange: Exchange<'_>, bytes: &mut Vec<u8>) -> Response {
-        let text = explain_refusal(refusal.decision().reason());
-        self.lead_home(exchange, ExtendedError { code: ExtendedError::BLOCKED, text: &text }, bytes)
-    }
-
-    /// Leads the client to the box's page that tells why.
-    fn lead_home(&self, exchange: Exchange<'_>, error: ExtendedError<'_>, bytes: &mut Vec<u8>) -> Response {
-        let Exchange { query, bytes_max } = exchange;
-        let name_bytes = query.question.name.as_bytes().len();
-        let reply = Reply::to(query, bytes);
-        write_addresses(reply, query.question.kind, &self.addresses, name_bytes, FILTER_TTL_S).finish(
-            ResponseCode::NoError,
-            bytes_max,
-            Some(error),
-        );
-        Response::Ready
-    }
-}
-
-/// A query and the room for its reply.
-#[derive(Clone, Copy)]
-struct Exchange<'q> {
-    query: &'q Query<'q>,
-    bytes_max: u16,
-}
-
-impl Exchange<'_> {
-    fn give(self, entry: &Entry, now_s: Seconds, bytes: &mut Vec<u8>) -> Response {
-        if entry.is_failure() {
-            let text = "Préau : le serveur DNS n'a pas répondu il y a un instant";
-            let error = ExtendedError { code: ExtendedError::CACHED_ERROR, text };
-            return self.fail(ResponseCode::ServFail, Some(error), bytes);
+        };
+        tally.stale += u64::from(stale.is_some());
+        if let Err(screened) = self.screen.judge_answer(permit, entry) {
+            return self.turn_away(screened, exchange, bytes, tally);
         }
         let age_s = entry.age_s(now_s);
-        self.write(entry, |ttl_s| ttl_s.saturating_sub(age_s), None, bytes)
+        match (permit.decision().substitute(), stale) {
+            (Some(other), stale) => exchange.substitute(other, entry, stale.unwrap_or(SUBSTITUTE), bytes),
+            (None, None) => exchange.give(entry, |ttl_s| ttl_s.saturating_sub(age_s), None, bytes),
+            (None, stale) => exchange.give(entry, |_| STALE_TTL_S, stale, bytes),
+        }
+        Response::Ready
     }
 
-    fn give_stale(self, entry: &Entry, bytes: &mut Vec<u8>) -> Response {
-        let text = "Préau : réponse gardée, le serveur DNS ne répond pas";
-        let error = ExtendedError { code: ExtendedError::STALE_ANSWER, text };
-        self.write(entry, |_| STALE_TTL_S, Some(error), bytes)
-    }
-
-    fn write(
-        self,
-        entry: &Entry,
-        age: impl Fn(u32) -> u32,
-        error: Option<ExtendedError<'_>>,
+    fn turn_away(
+        &self,
+        screened: Screened,
+        exchange: Exchange<'_>,
         bytes: &mut Vec<u8>,
+        tally: &mut Statistics,
     ) -> Response {
-        let records = entry.records();
-        Reply::to(self.query, bytes).records(&records, age).finish(records.code, self.bytes_max, error);
+        match screened {
+            Screened::Refused(refusal) => self.refuse(&refusal, exchange, bytes, tally),
+            Screened::Closed(closed) => self.close(closed, exchange, bytes, tally),
+        }
+    }
+
+    /// Answers a refused question, and says why.
+    fn refuse(
+        &self,
+        refusal: &Recorded<Refusal>,
+        exchange: Exchange<'_>,
+        bytes: &mut Vec<u8>,
+        tally: &mut Statistics,
+    ) -> Response {
+        tally.blocked += 1;
+        let text = explain_refusal(refusal.decision().reason());
+        let error = ExtendedError { code: ExtendedError::BLOCKED, text: &text };
+        match refusal.decision().denial() {
+            Denial::OwnAddress => exchange.lead_home(&self.addresses, error, bytes),
+            Denial::NxDomain => exchange.deny(ResponseCode::NxDomain, error, bytes),
+            Denial::NoData => exchange.deny(ResponseCode::NoError, error, bytes),
+        }
         Response::Ready
     }
 
-    fn fail(self, code: ResponseCode, error: Option<ExtendedError<'_>>, bytes: &mut Vec<u8>) -> Response {
-        Reply::to(self.query, bytes).finish(code, self.bytes_max, error);
+    /// Says that the web is closed.
+    fn close(
+        &self,
+        closed: Closed,
+        exchange: Exchange<'_>,
+        bytes: &mut Vec<u8>,
+        tally: &mut Statistics,
+    ) -> Response {
+        tally.closed += 1;
+        tracing::debug!(%closed, "a question is not recorded, so it is not answered");
+        exchange.lead_home(&self.addresses, CLOSED, bytes);
         Response::Ready
     }
+}
+
+/// Why a query is not one that the box forwards.
+enum Unfit {
+    /// It is for something else than the records of a name.
+    Query(ResponseCode),
+    /// No host can have the name, so that it cannot be judged.
+    Name,
 }
 
 /// The name that is asked for, when the question is one that the box forwards at all.
-fn check(query: &Query<'_>) -> Result<DomainName, ResponseCode> {
+fn check(query: &Query<'_>) -> Result<DomainName, Unfit> {
     if query.edns.is_some_and(|edns| edns.version != 0) {
-        return Err(ResponseCode::BadVers);
+        return Err(Unfit::Query(ResponseCode::BadVers));
     }
     let kind = query.question.kind;
-    if !query.question.is_internet() || (kind.is_meta() && kind != RecordType::ANY) {
-        return Err(ResponseCode::Refused);
+    let is_forwarded = query.question.is_internet() && (!kind.is_meta() || kind == RecordType::ANY);
+    // The root is no secret, but no client of a school needs it.
+    if !is_forwarded || query.question.name.is_root() {
+        return Err(Unfit::Query(ResponseCode::Refused));
     }
-    parse(query.question.name)
-}
-
-/// A name that no host can have cannot be judged, so it stays here. The root is no secret, but no client of a
-/// school needs it either.
-fn parse(name: WireName<'_>) -> Result<DomainName, ResponseCode> {
-    if name.is_root() {
-        return Err(ResponseCode::Refused);
-    }
-    name.to_domain().map_err(|_| ResponseCode::NxDomain)
+    query.question.name.to_domain().map_err(|_| Unfit::Name)
 }
 
 fn object(objection: Objection<'_>, bytes: &mut Vec<u8>) -> Response {
@@ -310,12 +334,33 @@ fn object(objection: Objection<'_>, bytes: &mut Vec<u8>) -> Response {
     }
 }
 
-const CLOSED_TEXT: &str = "Préau : le journal ne peut pas être écrit, l'accès au web est suspendu";
+const CLOSED: ExtendedError<'static> = ExtendedError {
+    code: ExtendedError::NOT_READY,
+    text: "Préau : le journal ne peut pas être écrit, l'accès au web est suspendu",
+};
+const FAILED_LATELY: ExtendedError<'static> = ExtendedError {
+    code: ExtendedError::CACHED_ERROR,
+    text: "Préau : le serveur DNS n'a pas répondu il y a un instant",
+};
+const STALE: ExtendedError<'static> = ExtendedError {
+    code: ExtendedError::STALE_ANSWER,
+    text: "Préau : réponse gardée, le serveur DNS ne répond pas",
+};
+const SUBSTITUTE: ExtendedError<'static> =
+    ExtendedError { code: ExtendedError::FORGED_ANSWER, text: "Préau : recherche protégée" };
 
 fn explain_refusal(reason: &Reason) -> String {
     match reason {
         Reason::Listed { category, entry } => format!("Préau : catégorie {category}, ligne {entry}"),
-        Reason::NotListed => "Préau : site refusé".to_owned(),
+        Reason::Locked { category, entry } => {
+            format!("Préau : catégorie {category} fermée par la commune, ligne {entry}")
+        }
+        Reason::Ruled(ruling) => format!("Préau : fermé par décision de {}", ruling.author),
+        Reason::NotWhiteListed => "Préau : hors de la liste de la classe".to_owned(),
+        Reason::ClosedHours => "Préau : web fermé à cette heure".to_owned(),
+        Reason::NotListed | Reason::WhiteListed { .. } | Reason::Workspace { .. } => {
+            "Préau : site refusé".to_owned()
+        }
         Reason::Fault(fault) => format!("Préau : {}", explain_fault(*fault)),
     }
 }
@@ -326,6 +371,9 @@ fn explain_fault(fault: Fault) -> &'static str {
         Fault::AddressLiteral => "adresse au lieu d'un nom de site",
         Fault::NotTls | Fault::Malformed => "demande mal formée",
         Fault::Port => "port refusé",
+        Fault::Evasion => "contournement du filtre",
+        Fault::Tunnel => "trop de noms sous ce domaine",
+        Fault::Inward => "le nom mène à une adresse interne",
     }
 }
 

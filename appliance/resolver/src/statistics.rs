@@ -33,19 +33,19 @@ statistics! {
     answered,
     /// Replies for names of the box, and for names that never leave it.
     local,
-    /// Replies for names that the policy refuses.
+    /// Replies for names that the policy refuses, or that lead to what it refuses.
     blocked,
     /// Replies that say that the web is closed.
     closed,
-    /// Replies from kept answers.
+    /// Queries for which there was a kept answer.
     cached,
-    /// Replies from kept answers past their time.
+    /// Queries for which there was only a kept answer past its time.
     stale,
     /// Questions put to an upstream.
     forwarded,
     /// Replies that say that there is no answer to be had.
     failed,
-    /// Packets that were no plain query.
+    /// Packets that were no plain query, and queries for names that no host can have.
     malformed,
     /// Queries left unanswered because their client, or all clients, had too many waiting.
     dropped,

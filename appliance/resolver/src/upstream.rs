@@ -39,9 +39,9 @@ const CONNECTION_REQUESTS_MAX: usize = 256;
 pub(crate) struct PermittedName(DomainName);
 
 impl PermittedName {
-    /// The permit's name; `None` for a permit of an address.
+    /// The name by whose addresses the permit's host is reached; `None` for a permit of an address.
     pub(crate) fn of(permit: &Recorded<Permit>) -> Option<Self> {
-        permit.decision().permitted_host().name().cloned().map(Self)
+        permit.decision().resolved_name().cloned().map(Self)
     }
 
     pub(crate) fn as_domain(&self) -> &DomainName {

@@ -67,7 +67,8 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let upstreams = upstreams::find(&config);
     upstreams::tell(&upstreams);
     let destinations = Arc::new(ArcSwap::from_pointee(keeper::destinations(&config)));
-    let resolver = open_resolver(&config, &listeners, &upstreams, Arc::clone(&destinations), Arc::clone(&desk))?;
+    let resolver =
+        open_resolver(&config, &listeners, &upstreams, Arc::clone(&destinations), Arc::clone(&desk))?;
     let gate = doors::build_gate(&config, descriptors, Arc::clone(&desk), resolver.clone());
     let trials = announcement::trials(&config, &desk.policy(), &data);
     let parts = board::Parts {

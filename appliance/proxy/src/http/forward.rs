@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ::http::{Request, Response, StatusCode, header};
-use access::ResolveError;
+use access::{ResolveError, Screened};
 use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::upgrade::{self, OnUpgrade};
@@ -13,7 +13,7 @@ use super::body::Metered;
 use super::fields::{
     is_plainly_coded, is_websocket, name_client, prepare_request, prepare_response, wants_websocket,
 };
-use super::reply::{Reply, page_reply};
+use super::reply::{Objection, Reply, page_reply};
 use super::session::{Session, Way, accept_language};
 use super::tunnel::Tunnel;
 use super::upstream::{Route, SendError};
@@ -88,11 +88,25 @@ impl Session {
         {
             passage.end = Some(End::Abort);
         }
+        if let SendError::Unreached(DialError::Unresolved(ResolveError::Screened(screened))) = error {
+            return self.turn_away(screened, accept_language);
+        }
         let host = match route {
             Route::Web { host, .. } => host.clone(),
             Route::Portal(address) => Host::from(address.ip()),
         };
         page_reply(status_of(error), self.gate.pages().unreachable(&host, cause_of(error), accept_language))
+    }
+
+    /// The page in place of a site that leads to what is refused.
+    fn turn_away(&self, screened: &Screened, accept_language: Option<&str>) -> Reply {
+        let pages = self.gate.pages();
+        match screened {
+            Screened::Refused(refusal) => {
+                page_reply(StatusCode::FORBIDDEN, pages.refusal(refusal, accept_language))
+            }
+            Screened::Closed(_) => Objection::Closed.reply(pages, accept_language),
+        }
     }
 }
 
@@ -115,7 +129,9 @@ fn status_of(error: &SendError) -> StatusCode {
         SendError::Broken(_)
         | SendError::Unasked
         | SendError::Unreached(
-            DialError::Unresolved(ResolveError::NoAddress) | DialError::Forbidden(_) | DialError::Refused(_),
+            DialError::Unresolved(ResolveError::NoAddress | ResolveError::Screened(_))
+            | DialError::Forbidden(_)
+            | DialError::Refused(_),
         ) => StatusCode::BAD_GATEWAY,
     }
 }
@@ -124,7 +140,9 @@ fn cause_of(error: &SendError) -> Unreachable {
     match error {
         SendError::Unreached(DialError::Unresolved(ResolveError::NoAddress)) => Unreachable::NoAddress,
         SendError::Unreached(DialError::Unresolved(ResolveError::Unreachable)) => Unreachable::NoResolver,
-        SendError::Unreached(DialError::Forbidden(_)) => Unreachable::Forbidden,
+        SendError::Unreached(DialError::Forbidden(_) | DialError::Unresolved(ResolveError::Screened(_))) => {
+            Unreachable::Forbidden
+        }
         SendError::Unreached(DialError::TimedOut | DialError::Refused(_))
         | SendError::Broken(_)
         | SendError::Unasked

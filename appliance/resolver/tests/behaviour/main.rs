@@ -12,4 +12,5 @@ mod answers;
 mod failures;
 mod hostile;
 mod school;
+mod screening;
 mod upstream;

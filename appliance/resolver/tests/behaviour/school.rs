@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread;
@@ -12,8 +13,9 @@ use hickory_proto::op::{Edns, Message, Query};
 use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use hickory_proto::rr::{Name, RecordType};
 use journal::simulation::{Disk, Faults};
+use journal::{Hit, search};
 use model::{AccessKind, ClockQuality, Host, Mac, ProfileName, Timestamp};
-use policy::{Permit, Profile, Snapshot, Target};
+use policy::{Permit, Profile, Rulebook, SafeSearch, Snapshot, Target, YouTube};
 use resolver::{Resolver, ServeError, Settings, Sockets, Statistics, Upstream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket as Client};
@@ -51,6 +53,7 @@ pub(crate) struct School {
     pub(crate) udp: [SocketAddr; 2],
     pub(crate) tcp: SocketAddr,
     disk: Disk,
+    day: Arc<Day>,
     stop: Option<oneshot::Sender<()>>,
     running: Option<JoinHandle<Result<(), ServeError>>>,
     is_over: Arc<AtomicBool>,
@@ -65,7 +68,8 @@ impl School {
     pub(crate) async fn open_with(settings: Settings) -> Self {
         let disk = Disk::default();
         let is_over = Arc::new(AtomicBool::new(false));
-        let desk = Arc::new(desk(disk.clone(), Arc::clone(&is_over)));
+        let day = Arc::new(Day(AtomicI64::new(0)));
+        let desk = Arc::new(desk(disk.clone(), Arc::clone(&day), Arc::clone(&is_over)));
         let resolver = Resolver::new(settings, Arc::clone(&desk)).unwrap();
         let udp = ["127.0.0.1:0", "[::1]:0"].map(|address| UdpSocket::bind(address).unwrap());
         let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -84,6 +88,7 @@ impl School {
             udp: addresses,
             tcp: tcp_address,
             disk,
+            day,
             stop: Some(stop),
             running: Some(running),
             is_over,
@@ -124,6 +129,22 @@ impl School {
         }
     }
 
+    /// The log so far, a line for each DNS access in its order: host, verdict and reason.
+    pub(crate) async fn log(&self) -> Vec<String> {
+        // What is recorded is on the disk after the next commit but one.
+        let committed = self.day.0.load(Ordering::SeqCst) + 2_000;
+        self.wait_until("a commit", || self.day.0.load(Ordering::SeqCst) >= committed).await;
+        let mut lines = Vec::new();
+        search(&self.disk, &journal::Query::default(), |hit| {
+            let Hit::Access(found) = hit else { panic!("{hit:?}") };
+            let host = found.host.as_ref().map_or("-".to_owned(), ToString::to_string);
+            lines.push(format!("{host} {} {}", found.verdict, found.reason.as_str()));
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        lines
+    }
+
     pub(crate) async fn ask(&self, question: &Message) -> Message {
         ask_udp(self.udp[0], question).await
     }
@@ -160,9 +181,8 @@ pub(crate) fn settings() -> Settings {
     Settings { addresses, questions_per_second: 1_000_000, ..Settings::default() }
 }
 
-fn desk(disk: Disk, is_over: Arc<AtomicBool>) -> Desk {
+fn desk(disk: Disk, day: Arc<Day>, is_over: Arc<AtomicBool>) -> Desk {
     let (journal, mut writer) = journal::open(disk);
-    let day = Arc::new(Day(AtomicI64::new(0)));
     let writers_day = Arc::clone(&day);
     thread::spawn(move || {
         while !is_over.load(Ordering::SeqCst) {
@@ -173,8 +193,10 @@ fn desk(disk: Disk, is_over: Arc<AtomicBool>) -> Desk {
         }
     });
     let refused = ["adult", "gambling"].map(|category| category.parse().unwrap()).into();
-    let profile = Profile { name: ProfileName::unknown(), refused };
-    let snapshot = Snapshot::new(Arc::new(blocklist::builtin()), &[profile]);
+    let safe_search = SafeSearch { engines: true, youtube: YouTube::Strict };
+    let profiles = vec![Profile { safe_search, ..Profile::open(ProfileName::unknown(), refused) }];
+    let rulebook = Rulebook { profiles, ..Rulebook::default() };
+    let snapshot = Snapshot::new(Arc::new(blocklist::builtin()), &rulebook);
     Desk::new(Arc::new(NoNeighbours), day, journal, Directory::default(), snapshot)
 }
 
