@@ -16,14 +16,22 @@ use crate::site::{Site, write_big_file};
 const RESOLVER_NAME: &str = "dns.example";
 
 /// The zone of everything: the root, with all names of the lab in it. Under it, names with special answers for
-/// tests of resolvers: an alias of a listed site, an HTTPS record with keys for an Encrypted Client Hello, an
-/// address of the school, and an answer that does not fit into a datagram.
+/// tests of resolvers: an alias of a listed site, records of services with keys for an Encrypted Client Hello, also
+/// behind an alias, an address of the school, any number of names under one domain, a search engine with its safe
+/// variant, and an answer that does not fit into a datagram.
 const ZONE: &str = "$TTL 60
 . IN SOA dns.example. postmaster.example. 1 3600 600 86400 5
 . IN NS dns.example.
 alias.example. IN CNAME casino.example.
 encyclopedie.example. IN TYPE65 \\# 15 0001000005000800060001000100ff
+ech.example. IN HTTPS 1 . mandatory=alpn,ech alpn=h2 ipv4hint=198.51.100.11,10.77.0.12 ech=AAL+DQ== key65400=keep
+ech.example. IN SVCB 1 ech.example. mandatory=ech ech=AAL+DQ==
+echalias.example. IN CNAME ech.example.
 rebond.example. IN A 10.77.0.1
+*.tunnel.example. IN A 198.51.100.11
+www.google.fr. IN A 198.51.100.13
+www.google.fr. IN HTTPS 1 . alpn=h2
+forcesafesearch.google.com. IN A 198.51.100.10
 ";
 
 /// How many strings of 200 bytes the long answer has.

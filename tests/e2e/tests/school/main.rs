@@ -20,3 +20,5 @@ mod probe;
 mod resilience;
 #[cfg(test)]
 mod resolving;
+#[cfg(test)]
+mod screening;
