@@ -5,10 +5,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use journal::{Journal, Recorded, Unrecorded};
-use model::{AccessKind, Closing, Device, SenderMark, Subject};
-use policy::{
-    Decided, Decision, Finding, Permit, Question, Refusal, Snapshot, Target, decide, screen, still_permits,
-};
+use model::{AccessKind, Closing, Device, Host, SenderMark, Subject};
+use policy::{Decision, Finding, Permit, Question, Refusal, Snapshot, Target, decide, screen, still_permits};
 
 use crate::forgeries::Ledger;
 use crate::{Clock, Directory, Forgeries, Neighbours};
@@ -128,15 +126,14 @@ impl Desk {
 
     /// Whether what was permitted would be permitted now: lists, rules, devices and the time may have changed.
     #[must_use]
-    pub fn still_permits(&self, permit: &Permit) -> bool {
-        let subject = match permit.subject() {
-            // The address that a registered device had is of no concern to its rules.
-            Subject::Device(device) => {
-                self.directory.load().identify(Some(device.mac), IpAddr::V4(Ipv4Addr::UNSPECIFIED))
-            }
-            Subject::Unknown(unknown) => self.directory.load().identify(unknown.mac, unknown.address),
+    pub fn still_permits(&self, subject: &Subject, host: &Host) -> bool {
+        // The address that a registered device had is of no concern to its rules.
+        let (mac, address) = match subject {
+            Subject::Device(device) => (Some(device.mac), IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+            Subject::Unknown(unknown) => (unknown.mac, unknown.address),
         };
-        still_permits(&self.policy.load(), permit, &subject, self.clock.now().plausible())
+        let subject = self.directory.load().identify(mac, address);
+        still_permits(&self.policy.load(), &subject, host, self.clock.now().plausible())
     }
 
     /// Records how a permitted access ended.

@@ -29,4 +29,4 @@ mirror!(KindCode of AccessKind: Dns, Tls, Http, Connect);
 mirror!(VerdictCode of Verdict: Permit, Refuse);
 mirror!(FaultCode of Fault: Unnamed, AddressLiteral, NotTls, Malformed, Port, Evasion, Tunnel, Inward);
 mirror!(LayerCode of Layer: Commune, School, Lesson);
-mirror!(EndCode of End: Finish, Abort, Unreachable, Forbidden, Cut);
+mirror!(EndCode of End: Finish, Abort, Unreachable, Forbidden, Cut, Lapse);

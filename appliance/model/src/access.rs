@@ -56,6 +56,8 @@ pub enum End {
     Forbidden,
     /// The box stopped or lost power in the middle.
     Cut,
+    /// What was permitted no longer was: a rule ended, hours closed, a list or a device changed.
+    Lapse,
 }
 
 impl End {
@@ -68,6 +70,7 @@ impl End {
             Self::Unreachable => "unreachable",
             Self::Forbidden => "forbidden",
             Self::Cut => "cut",
+            Self::Lapse => "lapse",
         }
     }
 }

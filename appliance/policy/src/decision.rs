@@ -76,16 +76,11 @@ pub fn screen(
     })
 }
 
-/// Whether what was permitted would be permitted now, to the same device as `subject` describes it now.
+/// Whether what was permitted would be permitted now, to the same device as `subject` describes it now. Of a page
+/// only the host is looked at: its path was forgotten.
 #[must_use]
-pub fn still_permits(
-    snapshot: &Snapshot,
-    permit: &Permit,
-    subject: &Subject,
-    now: Option<Timestamp>,
-) -> bool {
-    let judged = Case { snapshot, subject, now }.judge(&permit.host, None, &mut Silent);
-    judged.verdict == Verdict::Permit
+pub fn still_permits(snapshot: &Snapshot, subject: &Subject, host: &Host, now: Option<Timestamp>) -> bool {
+    Case { snapshot, subject, now }.judge(host, None, &mut Silent).verdict == Verdict::Permit
 }
 
 /// What a permitted host leads to.

@@ -27,6 +27,9 @@ use crate::throttle::Throttle;
 /// After a failed accept: long enough for connections to close, short enough for nobody to notice.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// How often each connection is held against the policy in force: what becomes forbidden ends within this time.
+const REVIEW_PERIOD: Duration = Duration::from_secs(2);
+
 /// The listening sockets. Several for one door: one for each address family.
 #[derive(Debug, Default)]
 pub struct Doors {
@@ -191,6 +194,7 @@ impl Gate {
     async fn serve(self: Arc<Self>, door: Door, stream: TcpStream, caller: Caller, eviction: Eviction) {
         tune(&stream);
         let address = caller.address;
+        let seat = Arc::clone(&caller.seat);
         let conversation = async {
             match door {
                 Door::Tls => crate::tls::serve(&self, stream, &caller).await,
@@ -200,6 +204,18 @@ impl Gate {
         tokio::select! {
             () = conversation => {}
             Ok(()) = eviction => self.complain_of_crowd(address),
+            () = self.await_lapse(&seat) => {}
+        }
+    }
+
+    /// Ends once what the connection is used for is no longer permitted: a teacher who closes a site does not
+    /// have to wait for a video's end.
+    async fn await_lapse(&self, seat: &Seat) {
+        loop {
+            sleep(REVIEW_PERIOD).await;
+            if seat.review(|subject, host| self.desk.still_permits(subject, host)) {
+                return;
+            }
         }
     }
 
@@ -220,7 +236,7 @@ impl Gate {
 
     /// Puts a permit to use.
     pub(crate) fn begin(&self, permit: Recorded<Permit>, caller: &Caller) -> Passage {
-        Passage::new(Arc::clone(&self.desk), permit, caller.stop.clone())
+        Passage::new(Arc::clone(&self.desk), permit, caller)
     }
 
     /// Whether the gate may dial this address: never its own doors, whatever the configuration says.

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use access::{Desk, Recorded};
 use model::{Closing, End};
-use policy::Permit;
+use policy::{Decided, Permit};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::gate::Caller;
 use crate::relay::Traffic;
+use crate::seats::Seat;
 
 /// A permit in use. However its task ends, the desk hears once how the access ended.
 pub(crate) struct Passage {
@@ -19,6 +21,8 @@ pub(crate) struct Passage {
     traffic: Arc<Traffic>,
     started: Instant,
     stop: watch::Receiver<bool>,
+    /// The place of the client's connection.
+    seat: Arc<Seat>,
     /// Where the box connected to.
     pub(crate) peer: Option<SocketAddr>,
     /// How it ended, once that is known.
@@ -26,13 +30,16 @@ pub(crate) struct Passage {
 }
 
 impl Passage {
-    pub(crate) fn new(desk: Arc<Desk>, permit: Recorded<Permit>, stop: watch::Receiver<bool>) -> Self {
+    pub(crate) fn new(desk: Arc<Desk>, permit: Recorded<Permit>, caller: &Caller) -> Self {
+        let decision = permit.decision();
+        caller.seat.grant(decision.subject().clone(), decision.permitted_host().clone());
         Self {
             desk,
             permit: Some(permit),
             traffic: Arc::default(),
             started: Instant::now(),
-            stop,
+            stop: caller.stop.clone(),
+            seat: Arc::clone(&caller.seat),
             peer: None,
             end: None,
         }
@@ -50,8 +57,13 @@ impl Passage {
 impl Drop for Passage {
     fn drop(&mut self) {
         let Some(permit) = self.permit.take() else { return };
-        // A passage that nobody ended was cut: by the box when it stops, else by a side.
-        let cut = if *self.stop.borrow() { End::Cut } else { End::Abort };
+        // A passage that nobody ended was cut: by the box when it stops or must not carry it any more, else by a
+        // side.
+        let cut = match (self.seat.end_grant(), *self.stop.borrow()) {
+            (true, _) => End::Lapse,
+            (false, true) => End::Cut,
+            (false, false) => End::Abort,
+        };
         let closing = Closing {
             bytes_up: self.traffic.up(),
             bytes_down: self.traffic.down(),

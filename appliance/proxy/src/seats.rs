@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use model::{Mac, Subject};
+use model::{Host, Mac, Subject};
 use tokio::sync::oneshot;
 
 use crate::pulse::Pulse;
@@ -94,6 +94,19 @@ struct Place {
 struct Standing {
     is_decided: AtomicBool,
     pulse: Pulse,
+    grant: Mutex<Grant>,
+}
+
+/// What a connection is used for.
+#[derive(Clone, Debug, Default)]
+enum Grant {
+    /// Nothing at the moment.
+    #[default]
+    None,
+    /// This host, by this subject.
+    Given(Subject, Host),
+    /// What it was used for is no longer permitted.
+    Lapsed,
 }
 
 /// Resolves when the connection has to leave for another.
@@ -118,7 +131,11 @@ impl Seats {
             state.evict_from(largest);
         }
         let (leave, eviction) = oneshot::channel();
-        let standing = Arc::new(Standing { is_decided: AtomicBool::new(false), pulse: Pulse::new() });
+        let standing = Arc::new(Standing {
+            is_decided: AtomicBool::new(false),
+            pulse: Pulse::new(),
+            grant: Mutex::default(),
+        });
         let number = state.sit(client, Place { standing: Arc::clone(&standing), leave });
         drop(state);
         Some((Seat { seats: Arc::clone(self), client, number, standing }, eviction))
@@ -187,6 +204,33 @@ impl Seat {
     pub(crate) fn decide(&self) {
         self.standing.is_decided.store(true, Ordering::Relaxed);
         self.pulse().beat();
+    }
+
+    /// The connection is used for this from now on.
+    pub(crate) fn grant(&self, subject: Subject, host: Host) {
+        *self.lock_grant() = Grant::Given(subject, host);
+    }
+
+    /// The connection is no longer used; true when it was no longer permitted.
+    pub(crate) fn end_grant(&self) -> bool {
+        let ended = std::mem::take(&mut *self.lock_grant());
+        matches!(ended, Grant::Lapsed)
+    }
+
+    /// Takes back what is no longer permitted; true when it was.
+    pub(crate) fn review(&self, still_permits: impl FnOnce(&Subject, &Host) -> bool) -> bool {
+        let mut grant = self.lock_grant();
+        let has_lapsed =
+            if let Grant::Given(subject, host) = &*grant { !still_permits(subject, host) } else { false };
+        if has_lapsed {
+            *grant = Grant::Lapsed;
+        }
+        has_lapsed
+    }
+
+    fn lock_grant(&self) -> MutexGuard<'_, Grant> {
+        // A grant is replaced whole.
+        self.standing.grant.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The connection's pulse, which beats for whatever moves on it.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use journal::simulation::{Disk, Faults};
 use journal::{Found, Hit, Query, Writer, search};
 use model::{ClockQuality, Host, Mac, ProfileName, Timestamp};
-use policy::{Decided, Permit, Profile, Refusal, Rulebook, Snapshot};
+use policy::{Decided, Permit, Profile, Refusal, Rule, Rulebook, Snapshot};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -28,6 +28,7 @@ pub(super) struct School {
     pub(super) tls: SocketAddr,
     pub(super) http: SocketAddr,
     pub(super) explicit: SocketAddr,
+    pub(super) desk: Arc<Desk>,
     disk: Disk,
     writer: Arc<Mutex<Writer<Disk>>>,
     stop: watch::Sender<bool>,
@@ -62,11 +63,9 @@ impl School {
         let disk = Disk::default();
         let (journal, mut writer) = journal::open(disk.clone());
         writer.commit(NOW).unwrap();
-        let refused = ["adult", "gambling"].map(|name| name.parse().unwrap()).into();
-        let profiles = vec![Profile::open(ProfileName::unknown(), refused)];
-        let rulebook = Rulebook { profiles, ..Rulebook::default() };
-        let snapshot = Snapshot::new(Arc::new(blocklist::builtin()), &rulebook);
+        let snapshot = policy(vec![]);
         let desk = Desk::new(Arc::new(Nobody), Arc::new(Stopped), journal, Directory::default(), snapshot);
+        let desk = Arc::new(desk);
         let reachable = ["127.0.0.0/8".parse().unwrap()];
         let destinations = Destinations::new(
             &["10.77.0.1".parse().unwrap()],
@@ -76,7 +75,7 @@ impl School {
         let gate = Arc::new(Gate::new(
             settings,
             destinations,
-            Arc::new(desk),
+            Arc::clone(&desk),
             Arc::new(Names::default()),
             Arc::new(Plain),
         ));
@@ -87,7 +86,7 @@ impl School {
         let writer = Arc::new(Mutex::new(writer));
         let committing = tokio::spawn(keep_committing(Arc::clone(&writer)));
         let [tls, http, explicit] = addresses;
-        Self { tls, http, explicit, disk, writer, stop, running, committing }
+        Self { tls, http, explicit, desk, disk, writer, stop, running, committing }
     }
 
     /// Stops the gate, and returns when it has drained.
@@ -111,7 +110,7 @@ impl School {
         let summary = search(&self.disk, &Query::default(), |hit| {
             match hit {
                 Hit::Access(found) => lines.push(line(&found)),
-                Hit::Damage(_) | Hit::Unreadable { .. } => panic!("{hit:?}"),
+                Hit::Act(_) | Hit::Damage(_) | Hit::Unreadable { .. } => panic!("{hit:?}"),
             }
             ControlFlow::Continue(())
         });
@@ -127,6 +126,14 @@ impl School {
             sleep(Duration::from_millis(10)).await;
         }
     }
+}
+
+/// What the school refuses, with some rules besides.
+pub(super) fn policy(rules: Vec<Rule>) -> Snapshot {
+    let refused = ["adult", "gambling"].map(|name| name.parse().unwrap()).into();
+    let profiles = vec![Profile::open(ProfileName::unknown(), refused)];
+    let rulebook = Rulebook { profiles, rules, ..Rulebook::default() };
+    Snapshot::new(Arc::new(blocklist::builtin()), &rulebook)
 }
 
 fn line(found: &Found) -> String {

@@ -4,13 +4,15 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use journal::simulation::Faults;
+use model::{Layer, Verdict};
+use policy::{Rule, Scope, Topic};
 use socket2::SockRef;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::raw::{alert_code, connect, cut_into_records, hello, pattern, read_exactly, read_to_end, send};
-use super::school::{School, accept, expect_no_dial, site};
+use super::school::{School, accept, expect_no_dial, policy, site};
 
 const ANSWER: &[u8] = b"a server's answer";
 
@@ -252,6 +254,40 @@ async fn the_web_closes_with_the_journal_and_reopens() {
     send(&mut client, hello("again.test")).await;
     let _server = accept(&site).await;
     school.expect_log(&["tls again.test permit"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_becomes_forbidden_is_closed_and_the_rest_goes_on() {
+    let (site, port) = site().await;
+    let school = School::with(|settings, _| settings.ports.tls = port).await;
+    let (mut client, mut server, sent) = carried(&school, &site).await;
+    let mut other = connect(school.tls).await;
+    send(&mut other, hello("other.test")).await;
+    let mut other_server = accept(&site).await;
+    school.desk.swap_policy(policy(vec![close("carried.test")]));
+    for stream in [&mut client, &mut server] {
+        assert_eq!(read_to_end(stream).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    }
+    school.expect_log(&[&format!("tls carried.test permit lapse {sent}/0"), "tls other.test permit"]).await;
+    send(&mut other_server, b"still here").await;
+    assert_eq!(read_exactly(&mut other, 10).await, b"still here");
+    // An hour later the same is open again.
+    school.desk.swap_policy(policy(vec![]));
+    carried(&school, &site).await;
+}
+
+/// A teacher closes a site.
+fn close(site: &str) -> Rule {
+    Rule {
+        layer: Layer::Lesson,
+        effect: Verdict::Refuse,
+        topic: Topic::Site(site.parse().unwrap()),
+        scope: Scope::Everyone,
+        author: "Mme Martin".parse().unwrap(),
+        motive: "fin de la recherche".parse().unwrap(),
+        from: None,
+        until: None,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
