@@ -10,11 +10,14 @@
 //! | [`directories`] | where a user's data lives | |
 //! | [`limits`] | the process's resource limits | |
 //! | [`lists`] | list sources and index files | |
+//! | [`mirror`] | a mirror of the lists, by HTTP(S) | |
 //! | [`neighbours`] | the kernel's neighbour table, by netlink | `access::Neighbours` |
 //! | [`nft`] | table `inet preau`, by the program nft | |
+//! | [`priority`] | how little this process matters | |
 //! | [`refusals`] | the kernel's limits on errors that it sends | |
 //! | [`segments`] | the journal's segment files, and the thread that writes them | `journal::Storage` |
 //! | [`sockets`] | listening sockets | |
+//! | [`updates`] | the lists' updates, and the child processes that make them | |
 //! | [`upstreams`] | the resolvers that the system uses | |
 //!
 //! Invariant: the only room that runs programs, and the only one that reads the clock. It never reads the
@@ -25,9 +28,12 @@ pub mod clock;
 pub mod directories;
 pub mod limits;
 pub mod lists;
+pub mod mirror;
 pub mod neighbours;
 pub mod nft;
+pub mod priority;
 pub mod refusals;
 pub mod segments;
 pub mod sockets;
+pub mod updates;
 pub mod upstreams;

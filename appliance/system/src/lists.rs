@@ -8,12 +8,14 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use blocklist::{BuildError, Compiler, Event, Index, Oddity, OpenError, ROOT_FOLDER, Summary};
+use blocklist::{BuildError, Compiled, Compiler, Event, Index, Oddity, OpenError, ROOT_FOLDER, Summary};
 use memmap2::Mmap;
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, PersistError};
 
 /// What UT1 calls the archive of all its lists.
 const ARCHIVE_NAME: &str = "blacklists.tar.gz";
+/// What the names of files that are being written begin with.
+pub(crate) const TEMPORARY_PREFIX: &str = ".index-";
 /// An index may be built by one user and read by another; a published list holds no secret.
 const INDEX_MODE: u32 = 0o644;
 
@@ -53,7 +55,7 @@ pub fn adopt_index(path: &Path, kept: &Path) -> Result<Index, OpenListError> {
     let tee = Tee { source: original, copy: copy.as_file_mut() };
     blocklist::verify(tee).map_err(|source| OpenListError::Index { path: path.to_owned(), source })?;
     copy.as_file().set_modified(modified).map_err(copy_error)?;
-    publish(copy, kept).map_err(copy_error)?;
+    publish(copy, kept).map_err(|error| copy_error(error.source))?;
     open_index(kept)
 }
 
@@ -154,24 +156,87 @@ fn sorted_entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, BuildListErro
     Ok(entries)
 }
 
+/// Compiles archives as one list, in memory.
+pub(crate) fn compile_archives(
+    archives: &[PathBuf],
+    report: &mut dyn FnMut(Event<'_>),
+) -> Result<Compiled, BuildListError> {
+    let mut compiler = Compiler::new(report);
+    for path in archives {
+        let archive = File::open(path).map_err(|error| source_error(path, error))?;
+        blocklist::read_archive(archive, &mut compiler)?;
+    }
+    Ok(compiler.finish()?)
+}
+
+/// Writes an index that has no name yet.
+pub(crate) fn write_temporary(folder: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
+    let mut file = temporary_in(folder)?;
+    file.write_all(bytes)?;
+    Ok(file)
+}
+
+/// Gives a file its name in one step, also when it is on another file system than `out`.
+pub(crate) fn publish_across(file: NamedTempFile, out: &Path) -> io::Result<()> {
+    let Err(error) = publish(file, out) else { return Ok(()) };
+    let PublishError { source, file } = error;
+    match (source.kind(), file) {
+        (io::ErrorKind::CrossesDevices, Some(file)) => {
+            let mut copy = temporary_beside(out)?;
+            io::copy(&mut file.reopen()?, copy.as_file_mut())?;
+            Ok(publish(copy, out)?)
+        }
+        _ => Err(source),
+    }
+}
+
 /// Writes a file beside `out`, makes it durable, and gives it the name in one step.
-fn replace(out: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(out: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = temporary_beside(out)?;
     file.write_all(bytes)?;
-    publish(file, out)
+    Ok(publish(file, out)?)
 }
 
 fn temporary_beside(out: &Path) -> io::Result<NamedTempFile> {
-    tempfile::Builder::new()
-        .prefix(".index-")
-        .permissions(fs::Permissions::from_mode(INDEX_MODE))
-        .tempfile_in(folder_of(out))
+    temporary_in(folder_of(out))
 }
 
-fn publish(file: NamedTempFile, out: &Path) -> io::Result<()> {
+fn temporary_in(folder: &Path) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new()
+        .prefix(TEMPORARY_PREFIX)
+        .permissions(fs::Permissions::from_mode(INDEX_MODE))
+        .tempfile_in(folder)
+}
+
+fn publish(file: NamedTempFile, out: &Path) -> Result<(), PublishError> {
     file.as_file().sync_all()?;
     file.persist(out)?;
-    File::open(folder_of(out))?.sync_all()
+    Ok(File::open(folder_of(out))?.sync_all()?)
+}
+
+/// Why a file did not get its name.
+struct PublishError {
+    source: io::Error,
+    /// The file, where it is still there.
+    file: Option<NamedTempFile>,
+}
+
+impl From<io::Error> for PublishError {
+    fn from(source: io::Error) -> Self {
+        Self { source, file: None }
+    }
+}
+
+impl From<PersistError> for PublishError {
+    fn from(error: PersistError) -> Self {
+        Self { source: error.error, file: Some(error.file) }
+    }
+}
+
+impl From<PublishError> for io::Error {
+    fn from(error: PublishError) -> Self {
+        error.source
+    }
 }
 
 fn folder_of(path: &Path) -> &Path {

@@ -130,6 +130,11 @@ const OWNERSHIPS: &[Ownership] = &[
         because: "one room knows the kernel and the disk",
     },
     Ownership {
+        crates: &["ureq", "md5"],
+        owner: "system",
+        because: "the lists' mirror is asked in one place, by a process of its own",
+    },
+    Ownership {
         crates: &["clap", "anyhow", "toml-span"],
         owner: "preau",
         because: "the binary has the command line",

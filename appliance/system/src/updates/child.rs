@@ -1,0 +1,201 @@
+//! Updates as child processes: what they take of memory and processor is not the box's.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use model::Timestamp;
+
+use super::{Failure, Outcome, Places, Plan, State};
+use crate::clock::monotonic;
+
+/// This very program, also after its file was replaced by another version.
+const PROGRAM: &str = "/proc/self/exe";
+/// An update that is not over then is ended: what has arrived stays, and the next one goes on.
+const DURATION_MAX: Duration = Duration::from_hours(2);
+/// How far the clock may go back before everything is planned anew: time servers correct less.
+const SET_BACK_MS: i64 = 60_000;
+
+/// Starts an update when it is time, and tells what became of the last one.
+pub struct Updater {
+    arguments: Vec<OsString>,
+    places: Places,
+    plan: Plan,
+    planned_at: Timestamp,
+    next: Timestamp,
+    running: Option<Running>,
+    state: Option<State>,
+    stamp: Option<Stamp>,
+}
+
+/// A child process.
+struct Running {
+    child: Child,
+    started: Timestamp,
+    since: Instant,
+}
+
+/// What tells one state file from the next: each is a new file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    modified_ns: (i64, i64),
+}
+
+impl Updater {
+    /// Plans the first update. `arguments` make this program carry one out in the background.
+    #[must_use]
+    pub fn new(arguments: Vec<OsString>, places: Places, plan: Plan, now: Timestamp) -> Self {
+        let state = State::read(&places);
+        let stamp = read_stamp(&places);
+        let next = plan.next(now, state.as_ref(), has_list(&places));
+        Self { arguments, places, plan, planned_at: now, next, running: None, state, stamp }
+    }
+
+    /// Does what is to be done at `now`: called every second or so. Never waits. Whether the state has changed.
+    pub fn keep(&mut self, now: Timestamp) -> bool {
+        self.keep_child(now);
+        let is_changed = self.read_state();
+        let is_set_back = now.unix_ms() < self.planned_at.unix_ms().saturating_sub(SET_BACK_MS);
+        if is_changed || is_set_back {
+            self.plan(now);
+        }
+        if self.running.is_none() && now >= self.next {
+            self.start(now);
+        }
+        is_changed
+    }
+
+    /// What became of the last update, by whomever it was made.
+    #[must_use]
+    pub fn state(&self) -> Option<&State> {
+        self.state.as_ref()
+    }
+
+    /// When the next update begins; one that runs has begun.
+    #[must_use]
+    pub fn next(&self) -> Timestamp {
+        self.next
+    }
+
+    fn plan(&mut self, now: Timestamp) {
+        self.planned_at = now;
+        self.next = self.plan.next(now, self.state.as_ref(), has_list(&self.places));
+    }
+
+    fn start(&mut self, now: Timestamp) {
+        #[expect(clippy::disallowed_methods, reason = "this room runs programs")]
+        let mut command = Command::new(PROGRAM);
+        let child = command.args(&self.arguments).stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+        match child {
+            Ok(child) => self.running = Some(Running { child, started: now, since: monotonic() }),
+            Err(error) => self.note_failure(now, &format!("the update cannot be started: {error}")),
+        }
+    }
+
+    /// Takes leave of a child that ended, and ends one that takes too long.
+    fn keep_child(&mut self, now: Timestamp) {
+        let Some(running) = &mut self.running else { return };
+        match running.child.try_wait() {
+            Ok(None) if monotonic().saturating_duration_since(running.since) < DURATION_MAX => {}
+            Ok(None) => {
+                self.end_child();
+                self.note_failure(now, "the update took too long");
+            }
+            Ok(Some(status)) => {
+                let started = running.started;
+                self.running = None;
+                self.judge(status, started, now);
+            }
+            Err(error) => {
+                self.end_child();
+                self.note_failure(now, &format!("the update cannot be watched: {error}"));
+            }
+        }
+    }
+
+    /// A child that came to an end by itself has written what became of it.
+    fn judge(&mut self, status: ExitStatus, started: Timestamp, now: Timestamp) {
+        let told = State::read(&self.places).and_then(|state| state.attempted);
+        if told.is_some_and(|told| told >= started) {
+            return;
+        }
+        match status.signal() {
+            Some(signal) => self.note_failure(now, &format!("the update was ended by signal {signal}")),
+            None => self.note_failure(now, &format!("the update ended without a word ({status})")),
+        }
+    }
+
+    fn note_failure(&mut self, now: Timestamp, detail: &str) {
+        let before = State::read(&self.places).unwrap_or_default();
+        let after = before.after_failure(now, None, Failure::Ended, detail);
+        let written = fs::create_dir_all(&self.places.folder)
+            .map_err(|error| error.to_string())
+            .and_then(|()| after.clone().write(&self.places).map_err(|error| super::describe(&error)));
+        if let Err(error) = written {
+            // Nobody can read it there; the pauses between attempts grow all the same.
+            tracing::error!("{detail}; and the state of the lists cannot be written: {error}");
+        }
+        self.state = Some(after);
+        self.plan(now);
+    }
+
+    fn end_child(&mut self) {
+        let Some(mut running) = self.running.take() else { return };
+        let ended = running.child.kill().and_then(|()| running.child.wait());
+        if let Err(error) = ended {
+            tracing::warn!(%error, "an update of the lists cannot be ended");
+        }
+    }
+
+    /// Reads the state when its file is another one.
+    fn read_state(&mut self) -> bool {
+        let stamp = read_stamp(&self.places);
+        if stamp == self.stamp {
+            return false;
+        }
+        self.stamp = stamp;
+        self.state = State::read(&self.places);
+        true
+    }
+}
+
+impl Drop for Updater {
+    fn drop(&mut self) {
+        self.end_child();
+    }
+}
+
+impl State {
+    /// Says in the log of the box what became of an update.
+    pub fn tell(&self) {
+        let detail = self.detail.as_deref().unwrap_or_default();
+        match self.outcome {
+            Some(Outcome::Updated) => tracing::info!("a new list has come from the mirror"),
+            Some(Outcome::Unchanged) => tracing::info!("the mirror has no newer list"),
+            Some(Outcome::Accepted) => tracing::info!("the list that was held back is accepted"),
+            Some(Outcome::Held) => {
+                let losses = self.held.iter().flat_map(super::Held::losses).map(|loss| loss.to_string());
+                let losses = losses.collect::<Vec<_>>().join("; ");
+                tracing::error!("the new list is held back, it lost too much: {losses}");
+            }
+            Some(Outcome::Failed(Failure::Disk)) => tracing::error!("the lists cannot be updated: {detail}"),
+            Some(Outcome::Failed(_)) => tracing::warn!("the lists could not be updated: {detail}"),
+            None => {}
+        }
+    }
+}
+
+fn has_list(places: &Places) -> bool {
+    places.list.exists() || places.kept.exists()
+}
+
+fn read_stamp(places: &Places) -> Option<Stamp> {
+    let metadata: io::Result<_> = fs::metadata(State::path(places));
+    let metadata = metadata.ok()?;
+    Some(Stamp { inode: metadata.ino(), modified_ns: (metadata.mtime(), metadata.mtime_nsec()) })
+}
