@@ -173,10 +173,7 @@ fn a_full_disk_closes_and_opens_the_journal() {
         .arg(folder.path())
         .status()
         .is_ok_and(|status| status.success());
-    if !can_mount {
-        eprintln!("not shown here: this machine lets nobody mount in a user namespace");
-        return;
-    }
+    assert!(can_mount, "the full disk is a tmpfs in a user namespace, which this machine does not allow");
     let script = format!("{mount}; shift; exec \"$@\"");
     let output = in_namespace()
         .args(["sh", "-ec", &script, "sh"])
