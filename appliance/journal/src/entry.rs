@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use model::{ClockQuality, Host, Reason, Subject, Timestamp};
+use model::{Act, ClockQuality, Deed, Host, Reason, Scope, Subject, Timestamp, Topic};
 use policy::Decided;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,8 @@ pub(crate) const BODY_BYTES_MAX: usize = 1_536;
 pub(crate) const HEAD_BYTES_MAX: usize = 24;
 /// Largest encoded closing or repeat: a variant, up to six numbers and a socket address.
 pub(crate) const NOTE_BYTES_MAX: usize = 96;
+/// Largest encoded act: its reason of 200 characters of 4 bytes, three names, a site and some numbers stay below.
+pub(crate) const ACT_BYTES_MAX: usize = 2_048;
 /// Longest list line that is kept, in bytes: no host name is longer.
 const LINE_BYTES_MAX: usize = model::NAME_BYTES_MAX;
 
@@ -27,6 +29,9 @@ pub(crate) enum Entry<'a> {
     Closing(ClosingEntry),
     /// More accesses that an earlier record stands for.
     Repeat(RepeatEntry),
+    /// The beginning or the end of an override.
+    #[serde(borrow)]
+    Act(ActEntry<'a>),
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,6 +119,83 @@ pub(crate) struct RepeatEntry {
     pub(crate) last_ms: i64,
 }
 
+/// What somebody, or the time, did to a rule of the school or of a lesson. The rule is told whole each time: the
+/// record of its beginning may have expired by its end.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ActEntry<'a> {
+    pub(crate) sequence: u64,
+    pub(crate) at_ms: i64,
+    pub(crate) clock: ClockCode,
+    #[serde(borrow)]
+    pub(crate) deed: DeedEntry<'a>,
+    pub(crate) id: u32,
+    pub(crate) layer: LayerCode,
+    pub(crate) effect: VerdictCode,
+    #[serde(borrow)]
+    pub(crate) topic: TopicEntry<'a>,
+    #[serde(borrow)]
+    pub(crate) scope: ScopeEntry<'a>,
+    pub(crate) author: &'a str,
+    pub(crate) motive: &'a str,
+    pub(crate) from_ms: Option<i64>,
+    pub(crate) until_ms: Option<i64>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum DeedEntry<'a> {
+    Make,
+    TakeBack { by: &'a str },
+    RunOut,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum TopicEntry<'a> {
+    Site(&'a str),
+    Category(&'a str),
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum ScopeEntry<'a> {
+    Everyone,
+    Profile(&'a str),
+    Room(&'a str),
+    Device([u8; 6]),
+}
+
+impl<'a> ActEntry<'a> {
+    /// An act as a record.
+    pub(crate) fn new(sequence: u64, at: Timestamp, clock: ClockQuality, act: &'a Act) -> Self {
+        let Act { deed, id, rule } = act;
+        Self {
+            sequence,
+            at_ms: at.unix_ms(),
+            clock: clock.into(),
+            deed: match deed {
+                Deed::Make => DeedEntry::Make,
+                Deed::TakeBack { by } => DeedEntry::TakeBack { by: by.as_str() },
+                Deed::RunOut => DeedEntry::RunOut,
+            },
+            id: id.number(),
+            layer: rule.layer.into(),
+            effect: rule.effect.into(),
+            topic: match &rule.topic {
+                Topic::Site(site) => TopicEntry::Site(site.as_str()),
+                Topic::Category(category) => TopicEntry::Category(category.as_str()),
+            },
+            scope: match &rule.scope {
+                Scope::Everyone => ScopeEntry::Everyone,
+                Scope::Profile(profile) => ScopeEntry::Profile(profile.as_str()),
+                Scope::Room(room) => ScopeEntry::Room(room.as_str()),
+                Scope::Device(mac) => ScopeEntry::Device(mac.octets()),
+            },
+            author: rule.author.as_str(),
+            motive: rule.motive.as_str(),
+            from_ms: rule.from.map(Timestamp::unix_ms),
+            until_ms: rule.until.map(Timestamp::unix_ms),
+        }
+    }
+}
+
 impl Entry<'_> {
     /// The record's number.
     pub(crate) fn sequence(&self) -> u64 {
@@ -121,6 +203,7 @@ impl Entry<'_> {
             Self::Access(access) => access.sequence,
             Self::Closing(closing) => closing.sequence,
             Self::Repeat(repeat) => repeat.sequence,
+            Self::Act(act) => act.sequence,
         }
     }
 }
@@ -214,7 +297,7 @@ mod tests {
     use model::{Layer, Ruling};
 
     use super::*;
-    use crate::fixture::{Asked, at};
+    use crate::fixture::{Asked, at, largest_act};
 
     #[test]
     fn a_head_and_a_body_are_an_access() {
@@ -264,5 +347,8 @@ mod tests {
         assert!(postcard::to_slice(&Entry::Closing(closing), &mut [0; NOTE_BYTES_MAX]).is_ok());
         let repeat = RepeatEntry { sequence: u64::MAX, of: u64::MAX, count: u32::MAX, last_ms: i64::MIN };
         assert!(postcard::to_slice(&Entry::Repeat(repeat), &mut [0; NOTE_BYTES_MAX]).is_ok());
+        let act = largest_act();
+        let act = Entry::Act(ActEntry::new(u64::MAX, latest, ClockQuality::Unset, &act));
+        assert!(postcard::to_slice(&act, &mut [0; ACT_BYTES_MAX]).is_ok());
     }
 }

@@ -4,10 +4,13 @@ use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use model::{AccessKind, Device, Host, Reason, Subject, Timestamp, UnknownDevice, Verdict};
+use model::{
+    AccessKind, Act, Deed, Device, Host, Layer, OverrideId, Reason, Rule, Scope, Subject, Timestamp, Topic,
+    UnknownDevice, Verdict,
+};
 use policy::Decided;
 
-use crate::{Damage, Found, Hit, Query, Source, search};
+use crate::{Damage, Found, FoundAct, Hit, Query, Source, search};
 
 /// 2026-11-23 00:00:00 UTC.
 const DAY_START_S: i64 = 1_795_392_000;
@@ -101,17 +104,65 @@ impl Decided for Asked {
     }
 }
 
-/// All that a query finds, and all damage on the way.
+/// A teacher opens a site for her room, for half an hour.
+pub(crate) fn act(deed: Deed) -> Act {
+    let rule = Rule {
+        layer: Layer::Lesson,
+        effect: Verdict::Permit,
+        topic: Topic::Site("casino.example".parse().unwrap()),
+        scope: Scope::Room("CM2".parse().unwrap()),
+        author: "Mme Martin".parse().unwrap(),
+        motive: "exposé sur les jeux".parse().unwrap(),
+        from: Some(at(0)),
+        until: Some(at(1_800)),
+    };
+    Act { deed, id: OverrideId::new(7), rule }
+}
+
+/// Every text as long as it may be.
+pub(crate) fn largest_act() -> Act {
+    let latest = Some(Timestamp::from_unix_ms(i64::MAX));
+    let person = "\u{1f3eb}".repeat(64);
+    let Act { rule, .. } = act(Deed::Make);
+    let rule = Rule {
+        topic: Topic::Site(("a.".repeat(126) + "b").parse().unwrap()),
+        scope: Scope::Room(person.parse().unwrap()),
+        author: person.parse().unwrap(),
+        motive: "\u{1f3eb}".repeat(200).parse().unwrap(),
+        from: latest,
+        until: latest,
+        ..rule
+    };
+    Act { deed: Deed::TakeBack { by: person.parse().unwrap() }, id: OverrideId::new(u32::MAX), rule }
+}
+
+/// All accesses that a query finds, and all damage on the way.
 pub(crate) fn find(source: &impl Source, query: &Query) -> (Vec<Found>, Vec<Damage>) {
     let (mut found, mut damages) = (Vec::new(), Vec::new());
-    search(source, query, |hit| {
-        match hit {
-            Hit::Access(access) => found.push(*access),
-            Hit::Damage(damage) => damages.push(damage),
-            Hit::Unreadable { segment, error } => panic!("{segment}: {error}"),
+    each_hit(source, query, |hit| match hit {
+        Hit::Access(access) => found.push(*access),
+        Hit::Act(_) => {}
+        Hit::Damage(damage) => damages.push(damage),
+        Hit::Unreadable { segment, error } => panic!("{segment}: {error}"),
+    });
+    (found, damages)
+}
+
+/// All acts that a query finds.
+pub(crate) fn find_acts(source: &impl Source, query: &Query) -> Vec<FoundAct> {
+    let mut found = Vec::new();
+    each_hit(source, query, |hit| {
+        if let Hit::Act(act) = hit {
+            found.push(*act);
         }
+    });
+    found
+}
+
+pub(crate) fn each_hit(source: &impl Source, query: &Query, mut each: impl FnMut(Hit)) {
+    search(source, query, |hit| {
+        each(hit);
         ControlFlow::Continue(())
     })
     .unwrap();
-    (found, damages)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{AccessKind, ClockQuality, Closing, Timestamp};
+use model::{AccessKind, Act, ClockQuality, Closing, Timestamp};
 use policy::{Decided, Permit};
 
 use crate::entry::{BODY_BYTES_MAX, encode_body};
@@ -79,6 +79,18 @@ impl Journal {
             self.shared.wake_writer();
         }
         Ok(Recorded { decision, sequence: Sequence::new(accepted.sequence) })
+    }
+
+    /// Records an act, and has the writer commit at once: somebody waits for what follows from it. It is durable
+    /// once [`Journal::is_durable`] says so.
+    ///
+    /// # Errors
+    /// [`Unrecorded`]: what the act opens must stay closed.
+    pub fn record_act(&self, at: Timestamp, clock: ClockQuality, act: &Act) -> Result<Sequence, Unrecorded> {
+        let uptime = self.shared.uptime();
+        let sequence = self.shared.lock().accept_act(at, clock, act, uptime)?;
+        self.shared.wake_writer();
+        Ok(Sequence::new(sequence))
     }
 
     /// Records how a permitted access ended. A DNS question is over with its answer and needs no closing.

@@ -5,15 +5,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use model::{AccessKind, ClockQuality, Closing, End, Fault, Layer, Reason, Ruling, Timestamp, Verdict};
+use model::{
+    AccessKind, Act, ClockQuality, Closing, Deed, End, Fault, Layer, OverrideId, Reason, Ruling, Timestamp,
+    Verdict,
+};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
-use crate::fixture::{Asked, at, find};
+use crate::fixture::{Asked, act, at, each_hit, find};
 use crate::simulation::{Disk, Faults};
 use crate::{
-    Damage, DamageKind, Found, Journal, Query, SegmentId, Sequence, Source, Unrecorded, Writer, open,
+    Damage, DamageKind, Found, Hit, Journal, Kind, Query, SegmentId, Sequence, Source, Unrecorded, Writer,
+    open,
 };
+
+mod acts;
 
 const CLOCK: ClockQuality = ClockQuality::Synchronised;
 
@@ -421,7 +427,7 @@ fn queries_choose() {
     check(device("02-00-00-00-00-11"), &["example.com", "www.example.com", "notexample.com", "192.0.2.7"]);
     check(device("CM2"), &[]);
     check(Query { verdict: Some(Verdict::Refuse), ..Query::default() }, &["notexample.com"]);
-    check(Query { kind: Some(AccessKind::Tls), ..Query::default() }, &["www.example.com"]);
+    check(Query { kind: Some(Kind::Access(AccessKind::Tls)), ..Query::default() }, &["www.example.com"]);
     check(
         Query { from: Some(at(2)), to: Some(at(4)), ..Query::default() },
         &["www.example.com", "notexample.com"],
@@ -474,7 +480,10 @@ fn the_format_is_the_golden_file() {
     let peer = Some("192.0.2.1:443".parse().unwrap());
     journal.close_kind(at(4), AccessKind::Tls, tls, Closing { peer, ..finished(65_536) });
     writer.commit(at(4)).unwrap();
-    let golden = include_str!("../testdata/segment-v1.hex");
+    assert_golden(&disk, include_str!("../testdata/segment-v1.hex"));
+}
+
+fn assert_golden(disk: &Disk, golden: &str) {
     let written: Vec<String> = disk
         .bytes(SegmentId::FIRST)
         .chunks(32)
@@ -542,6 +551,7 @@ fn every_flipped_bit_is_found_and_costs_its_block_at_most() {
 #[derive(Clone, Debug)]
 enum Step {
     Record { name: u16, kind: u8 },
+    Act { number: u32 },
     Close { pick: usize },
     Commit { after_s: i64 },
     Fault(Faults),
@@ -560,6 +570,7 @@ fn step() -> impl Strategy<Value = Step> {
     ];
     prop_oneof![
         12 => (0..30_u16, 0..3_u8).prop_map(|(name, kind)| Step::Record { name, kind }),
+        2 => (0..9_u32).prop_map(|number| Step::Act { number }),
         4 => any::<usize>().prop_map(|pick| Step::Close { pick }),
         8 => prop_oneof![8 => 0..3_i64, 1 => 80_000..90_000_i64, 1 => -100..0_i64]
             .prop_map(|after_s| Step::Commit { after_s }),
@@ -573,7 +584,7 @@ fn step() -> impl Strategy<Value = Step> {
 /// What must be on the disk.
 #[derive(Default)]
 struct Promises {
-    /// The host that each accepted number stands for.
+    /// The host or the override that each accepted number stands for.
     accepted: BTreeMap<u64, String>,
     durable: BTreeSet<u64>,
     open: Vec<Sequence>,
@@ -592,13 +603,17 @@ impl Promises {
     }
 
     fn check(&self, disk: &Disk) -> Result<(), TestCaseError> {
-        let found: BTreeMap<_, _> =
-            all(disk).into_iter().map(|found| (found.sequence.number(), found)).collect();
+        let mut found = BTreeMap::new();
+        each_hit(disk, &Query::default(), |hit| match hit {
+            Hit::Access(it) => drop(found.insert(it.sequence.number(), it.host.unwrap().to_string())),
+            Hit::Act(it) => drop(found.insert(it.sequence.number(), it.act.id.to_string())),
+            Hit::Damage(_) | Hit::Unreadable { .. } => {}
+        });
         for number in &self.durable {
             let Some(found) = found.get(number) else {
                 return Err(TestCaseError::fail(format!("record {number} was durable and is lost")));
             };
-            prop_assert_eq!(&found.host.as_ref().unwrap().to_string(), &self.accepted[number]);
+            prop_assert_eq!(found, &self.accepted[number]);
         }
         Ok(())
     }
@@ -630,6 +645,13 @@ proptest! {
                         if kind == 0 {
                             promises.open.push(sequence);
                         }
+                    }
+                }
+                Step::Act { number } => {
+                    let act = Act { id: OverrideId::new(number), ..act(Deed::Make) };
+                    if let Ok(sequence) = journal.record_act(now, CLOCK, &act) {
+                        let known = promises.accepted.insert(sequence.number(), number.to_string());
+                        prop_assert_eq!(known, None, "a number was used twice");
                     }
                 }
                 Step::Close { pick } => {

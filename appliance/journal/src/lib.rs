@@ -1,4 +1,5 @@
-//! The access log: one record per access, durable within a second, readable after any power cut.
+//! The access log: one record per access and per act on the rules, durable within a second, readable after any
+//! power cut.
 //!
 //! [`open`] gives the two ends: a [`Journal`] where doors record from any thread without waiting for the disk,
 //! and a [`Writer`] that one thread drives to make the records durable. [`search`] reads them.
@@ -11,6 +12,7 @@ mod codes;
 mod entry;
 mod fold;
 mod format;
+mod found;
 mod journal;
 mod queue;
 mod reader;
@@ -29,11 +31,12 @@ mod fixture;
 mod laws;
 
 pub use fold::FOLD_WINDOW_MS;
+pub use found::{Ended, Found, FoundAct};
 pub use journal::{Journal, Recorded, Unrecorded, open};
 pub use queue::STALL_MAX;
 pub use reader::{Damage, DamageKind};
 pub use recovery::Recovery;
-pub use search::{Ended, Found, Hit, Query, SearchError, Summary, search};
+pub use search::{Hit, Kind, Query, SearchError, Summary, search};
 pub use sequence::Sequence;
 pub use storage::{Active, SegmentId, Source, Storage};
 pub use writer::{CommitError, Writer};

@@ -3,9 +3,11 @@
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use model::{ClockQuality, Closing, End, Timestamp};
+use model::{Act, ClockQuality, Closing, End, Timestamp};
 
-use crate::entry::{ClosingEntry, Entry, HEAD_BYTES_MAX, NOTE_BYTES_MAX, RepeatEntry, encode_head};
+use crate::entry::{
+    ACT_BYTES_MAX, ActEntry, ClosingEntry, Entry, HEAD_BYTES_MAX, NOTE_BYTES_MAX, RepeatEntry, encode_head,
+};
 use crate::fold::{Fold, Folds, QueuedRepeat};
 use crate::journal::Unrecorded;
 
@@ -135,6 +137,25 @@ impl Queue {
         }
         let sequence = self.pending.push_access(at, clock, body)?;
         self.folds.insert(body, sequence, at);
+        Ok(sequence)
+    }
+
+    /// Accepts an act.
+    pub(crate) fn accept_act(
+        &mut self,
+        at: Timestamp,
+        clock: ClockQuality,
+        act: &Act,
+        uptime: Duration,
+    ) -> Result<u64, Unrecorded> {
+        if self.door != Door::Open || self.pending.is_stalled(uptime) {
+            return Err(Unrecorded::Unwritable);
+        }
+        let entry = Entry::Act(ActEntry::new(self.pending.next_sequence, at, clock, act));
+        let mut buffer = [0; ACT_BYTES_MAX];
+        let payload = postcard::to_slice(&entry, &mut buffer).map_err(|_| Unrecorded::Unwritable)?;
+        let sequence = self.pending.push(QUEUE_BYTES_MAX, payload, &[])?;
+        self.pending.waiting_since.get_or_insert(uptime);
         Ok(sequence)
     }
 

@@ -1,24 +1,21 @@
-//! Finding accesses.
+//! Finding accesses and acts.
 //!
 //! Segments are read twice, block by block: once for the closings and repeats that lie far behind their
 //! access, once for the accesses. Time may jump in a journal, so only sequences order it.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, SocketAddr};
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::{error, io};
 
-use model::{
-    AccessKind, ClockQuality, Closing, DeviceName, DomainName, Host, Mac, ProfileName, Reason, RoomName,
-    Ruling, Timestamp, UnknownDevice, Verdict,
-};
+use model::{AccessKind, Host, Timestamp, Verdict};
 
-use crate::entry::{Access, Body, ClosingEntry, Entry, HostEntry, ReasonEntry, RepeatEntry, SubjectEntry};
+use crate::entry::{
+    Access, ActEntry, Body, ClosingEntry, Entry, HostEntry, RepeatEntry, SubjectEntry, TopicEntry,
+};
 use crate::fold::FOLD_WINDOW_MS;
+use crate::found::{Found, FoundAct, identify, join_closing, join_repeat, read_access, read_act};
 use crate::reader::{Damage, DamageKind, Piece, ReadError, read_segment};
-use crate::{SegmentId, Sequence, Source};
+use crate::{SegmentId, Source};
 
 /// How many records after an access its closing or repeat is looked for on the way; those further off are
 /// gathered beforehand. It bounds the accesses that are held back.
@@ -27,69 +24,31 @@ const JOIN_DISTANCE: u64 = 16_384;
 /// Beyond, the oldest accesses are shown without theirs.
 const FAR_JOINS_MAX: usize = 262_144;
 
-/// What is looked for: accesses that match every field that is set.
+/// What is looked for: records that match every field that is set.
 #[derive(Clone, Debug, Default)]
 pub struct Query {
     /// Not before this time.
     pub from: Option<Timestamp>,
     /// Before this time.
     pub to: Option<Timestamp>,
-    /// By the device with this name or MAC address, in any case; also an unknown device's `inconnu-...`.
+    /// By the device with this name or MAC address, in any case; also an unknown device's `inconnu-...`. An act is a
+    /// person's, and matches no device.
     pub device: Option<String>,
-    /// For this host; for a name, also for all names under it.
+    /// For this host; for a name, also for all names under it. An act matches by the site that it is about.
     pub host: Option<Host>,
-    /// With this verdict.
+    /// With this verdict. An act matches by what its rule says.
     pub verdict: Option<Verdict>,
-    /// By this door.
-    pub kind: Option<AccessKind>,
+    /// Of this kind.
+    pub kind: Option<Kind>,
 }
 
-/// An access, with what later records say of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
-    /// The record's number.
-    pub sequence: Sequence,
-    /// When it was judged.
-    pub at: Timestamp,
-    /// How far to trust `at`.
-    pub clock: ClockQuality,
-    /// The device's name; for an unknown device the one that its address gives.
-    pub device: String,
-    /// Its hardware address, where it was known.
-    pub mac: Option<Mac>,
-    /// Its room at that time.
-    pub room: Option<RoomName>,
-    /// Its filter profile at that time.
-    pub profile: ProfileName,
-    /// The lesson under way.
-    pub lesson: Option<String>,
-    /// The person who used it.
-    pub person: Option<String>,
-    /// By which door.
-    pub kind: AccessKind,
-    /// For which host; `None` where the request named none.
-    pub host: Option<Host>,
-    /// Where the client's packets were bound for.
-    pub destination: Option<SocketAddr>,
-    /// The verdict.
-    pub verdict: Verdict,
-    /// Why.
-    pub reason: Reason,
-    /// How it ended; `None` for a DNS question, a refusal, and an access that goes on.
-    pub ended: Option<Ended>,
-    /// How many equal DNS questions the record stands for, itself included.
-    pub count: u32,
-    /// When the last of them was asked.
-    pub last_at: Timestamp,
-}
-
-/// How an access ended.
+/// The kind of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ended {
-    /// When this was noted.
-    pub at: Timestamp,
-    /// Bytes, duration, peer: all nothing where the access was [`Cut`](model::End::Cut).
-    pub closing: Closing,
+pub enum Kind {
+    /// An access by this door.
+    Access(AccessKind),
+    /// An act on the rules.
+    Act,
 }
 
 /// What a search comes across, in the order of sequences.
@@ -97,6 +56,8 @@ pub struct Ended {
 pub enum Hit {
     /// An access that matches.
     Access(Box<Found>),
+    /// An act that matches.
+    Act(Box<FoundAct>),
     /// Bytes that hold no readable record. The incomplete end of a segment is one only where records are missing
     /// after it, or nothing follows.
     Damage(Damage),
@@ -116,7 +77,7 @@ pub struct Summary {
     pub segments_read: usize,
     /// Segments that were not.
     pub segments_unreadable: usize,
-    /// Accesses that matched.
+    /// Accesses and acts that matched.
     pub found: usize,
 }
 
@@ -188,7 +149,7 @@ impl FarJoins {
             Entry::Repeat(repeat) if is_far(repeat.sequence, repeat.of) => {
                 self.repeats.insert(repeat.of, *repeat);
             }
-            Entry::Access(_) | Entry::Closing(_) | Entry::Repeat(_) => {}
+            Entry::Access(_) | Entry::Closing(_) | Entry::Repeat(_) | Entry::Act(_) => {}
         }
     }
 }
@@ -200,14 +161,19 @@ fn is_far(sequence: u64, of: u64) -> bool {
 struct Scan<'q, F> {
     query: &'q Query,
     far: FarJoins,
-    /// Accesses whose closing or repeats may follow.
-    held: BTreeMap<u64, Box<Found>>,
+    /// Accesses whose closing or repeats may follow, and the acts among them.
+    held: BTreeMap<u64, Held>,
     /// The highest sequence that was read: what is not above it was written twice.
     seen: u64,
     /// The incomplete end of the segment before.
     torn: Option<Damage>,
     summary: Summary,
     each: F,
+}
+
+enum Held {
+    Access(Box<Found>),
+    Act(Box<FoundAct>),
 }
 
 impl<F: FnMut(Hit) -> ControlFlow<()>> Scan<'_, F> {
@@ -248,19 +214,27 @@ impl<F: FnMut(Hit) -> ControlFlow<()>> Scan<'_, F> {
             Entry::Access(access) => {
                 if may_match(self.query, &access) {
                     match read_access(&access) {
-                        Some(found) => self.held.insert(sequence, Box::new(found)),
+                        Some(found) => self.held.insert(sequence, Held::Access(Box::new(found))),
                         None => return (self.each)(Hit::Damage(place)),
                     };
                 }
             }
             Entry::Closing(closing) => {
-                if let Some(found) = self.held.get_mut(&closing.of) {
+                if let Some(Held::Access(found)) = self.held.get_mut(&closing.of) {
                     join_closing(found, &closing);
                 }
             }
             Entry::Repeat(repeat) => {
-                if let Some(found) = self.held.get_mut(&repeat.of) {
+                if let Some(Held::Access(found)) = self.held.get_mut(&repeat.of) {
                     join_repeat(found, &repeat);
+                }
+            }
+            Entry::Act(act) => {
+                if is_match(self.query, &act) {
+                    match read_act(&act) {
+                        Some(found) => self.held.insert(sequence, Held::Act(Box::new(found))),
+                        None => return (self.each)(Hit::Damage(place)),
+                    };
                 }
             }
         }
@@ -276,40 +250,30 @@ impl<F: FnMut(Hit) -> ControlFlow<()>> Scan<'_, F> {
         }
     }
 
-    /// Gives out the accesses before this sequence.
+    /// Gives out what is held before this sequence.
     fn release(&mut self, before: u64) -> ControlFlow<()> {
         while let Some(first) = self.held.first_entry().filter(|first| *first.key() < before) {
-            let (sequence, mut found) = first.remove_entry();
-            if let Some(closing) = self.far.closings.get(&sequence) {
-                join_closing(&mut found, closing);
-            }
-            if let Some(repeat) = self.far.repeats.get(&sequence) {
-                join_repeat(&mut found, repeat);
-            }
-            if self.query.from.is_none_or(|from| found.at >= from || found.last_at >= from) {
-                self.summary.found += 1;
-                (self.each)(Hit::Access(found))?;
-            }
+            let (sequence, held) = first.remove_entry();
+            let hit = match held {
+                Held::Act(found) => Hit::Act(found),
+                Held::Access(mut found) => {
+                    if let Some(closing) = self.far.closings.get(&sequence) {
+                        join_closing(&mut found, closing);
+                    }
+                    if let Some(repeat) = self.far.repeats.get(&sequence) {
+                        join_repeat(&mut found, repeat);
+                    }
+                    if self.query.from.is_some_and(|from| found.at < from && found.last_at < from) {
+                        continue;
+                    }
+                    Hit::Access(found)
+                }
+            };
+            self.summary.found += 1;
+            (self.each)(hit)?;
         }
         ControlFlow::Continue(())
     }
-}
-
-/// The first closing counts: a second one can only say that nobody saw the end.
-fn join_closing(found: &mut Found, entry: &ClosingEntry) {
-    let closing = Closing {
-        bytes_up: entry.bytes_up,
-        bytes_down: entry.bytes_down,
-        duration_ms: entry.duration_ms,
-        peer: entry.peer,
-        end: entry.end.into(),
-    };
-    found.ended.get_or_insert(Ended { at: Timestamp::from_unix_ms(entry.at_ms), closing });
-}
-
-fn join_repeat(found: &mut Found, entry: &RepeatEntry) {
-    found.count = found.count.max(entry.count);
-    found.last_at = found.last_at.max(Timestamp::from_unix_ms(entry.last_ms));
 }
 
 /// Whether an access matches, as far as its own record tells: its repeats may still reach into the time that is
@@ -321,10 +285,25 @@ fn may_match(query: &Query, access: &Access<'_>) -> bool {
     let reach_ms = if kind == AccessKind::Dns { FOLD_WINDOW_MS } else { 0 };
     query.from.is_none_or(|from| at >= from || from.ms_since(at) <= reach_ms)
         && query.to.is_none_or(|to| at < to)
-        && query.kind.is_none_or(|wanted| wanted == kind)
+        && query.kind.is_none_or(|wanted| wanted == Kind::Access(kind))
         && query.verdict.is_none_or(|wanted| wanted == verdict)
         && query.host.as_ref().is_none_or(|wanted| is_host(wanted, host))
         && query.device.as_ref().is_none_or(|wanted| is_device(wanted, subject))
+}
+
+/// Whether an act matches.
+fn is_match(query: &Query, act: &ActEntry<'_>) -> bool {
+    let at = Timestamp::from_unix_ms(act.at_ms);
+    let is_about = |wanted: &Host| match act.topic {
+        TopicEntry::Site(site) => is_host(wanted, &HostEntry::Name(site)),
+        TopicEntry::Category(_) => false,
+    };
+    query.from.is_none_or(|from| at >= from)
+        && query.to.is_none_or(|to| at < to)
+        && query.kind.is_none_or(|wanted| wanted == Kind::Act)
+        && query.verdict.is_none_or(|wanted| wanted == Verdict::from(act.effect))
+        && query.host.as_ref().is_none_or(is_about)
+        && query.device.is_none()
 }
 
 fn is_host(wanted: &Host, host: &HostEntry<'_>) -> bool {
@@ -344,86 +323,4 @@ fn is_device(wanted: &str, subject: &SubjectEntry<'_>) -> bool {
         other.chars().flat_map(char::to_lowercase).eq(wanted.chars().flat_map(char::to_lowercase))
     };
     same(&name) || mac.is_some_and(|mac| wanted.parse() == Ok(mac))
-}
-
-/// The name under which a subject is shown, and its hardware address.
-fn identify(subject: &SubjectEntry<'_>) -> (Cow<'static, str>, Option<Mac>) {
-    let unspecified = IpAddr::from([0; 4]);
-    match subject {
-        SubjectEntry::Device { name, mac, .. } => (name.to_string().into(), Some(Mac::new(*mac))),
-        SubjectEntry::UnknownMac(octets) => {
-            let mac = Some(Mac::new(*octets));
-            (UnknownDevice { mac, address: unspecified }.to_string().into(), mac)
-        }
-        SubjectEntry::UnknownAddress(address) => {
-            (UnknownDevice { mac: None, address: *address }.to_string().into(), None)
-        }
-    }
-}
-
-/// `None` when a name in it could not have been written by this program.
-fn read_access(access: &Access<'_>) -> Option<Found> {
-    let body = &access.body;
-    let at = Timestamp::from_unix_ms(access.at_ms);
-    let (device, mac) = identify(&body.subject);
-    let (room, profile) = match &body.subject {
-        SubjectEntry::Device { name, room, profile, .. } => {
-            name.parse::<DeviceName>().ok()?;
-            (room.map(str::parse).transpose().ok()?, profile.parse().ok()?)
-        }
-        SubjectEntry::UnknownMac(_) | SubjectEntry::UnknownAddress(_) => (None, ProfileName::unknown()),
-    };
-    Some(Found {
-        sequence: Sequence::new(access.sequence),
-        at,
-        clock: access.clock.into(),
-        device: device.into_owned(),
-        mac,
-        room,
-        profile,
-        lesson: body.lesson.map(str::to_owned),
-        person: body.person.map(str::to_owned),
-        kind: body.kind.into(),
-        host: read_host(&body.host)?,
-        destination: body.destination,
-        verdict: body.verdict.into(),
-        reason: read_reason(&body.reason)?,
-        ended: None,
-        count: 1,
-        last_at: at,
-    })
-}
-
-#[expect(clippy::option_option, reason = "a record without a host, or no record")]
-fn read_host(host: &HostEntry<'_>) -> Option<Option<Host>> {
-    match host {
-        HostEntry::Unnamed => Some(None),
-        HostEntry::Name(name) => DomainName::parse(name).ok().map(|name| Some(name.into())),
-        HostEntry::Address(address) => Some(Some(Host::from(*address))),
-    }
-}
-
-fn read_reason(reason: &ReasonEntry<'_>) -> Option<Reason> {
-    Some(match reason {
-        ReasonEntry::NotListed => Reason::NotListed,
-        ReasonEntry::Listed { category, line } => {
-            Reason::Listed { category: category.parse().ok()?, entry: (*line).into() }
-        }
-        ReasonEntry::Fault(fault) => Reason::Fault((*fault).into()),
-        ReasonEntry::WhiteListed { category, line } => {
-            Reason::WhiteListed { category: category.parse().ok()?, entry: (*line).into() }
-        }
-        ReasonEntry::Workspace { line } => Reason::Workspace { entry: (*line).into() },
-        ReasonEntry::NotWhiteListed => Reason::NotWhiteListed,
-        ReasonEntry::ClosedHours => Reason::ClosedHours,
-        ReasonEntry::Locked { category, line } => {
-            Reason::Locked { category: category.parse().ok()?, entry: (*line).into() }
-        }
-        ReasonEntry::Ruled { layer, entry, author, until_ms } => Reason::Ruled(Arc::new(Ruling {
-            layer: (*layer).into(),
-            entry: (*entry).into(),
-            author: author.parse().ok()?,
-            until: until_ms.map(Timestamp::from_unix_ms),
-        })),
-    })
 }

@@ -189,6 +189,9 @@ pub(crate) struct SearchArguments {
     /// Of this verdict.
     #[arg(long, value_parser = parse_verdict)]
     pub(crate) verdict: Option<Verdict>,
+    /// Only what people did to the rules: overrides made, taken back, run out.
+    #[arg(long, conflicts_with = "device")]
+    pub(crate) acts: bool,
     /// One JSON object a line instead of a table.
     #[arg(long)]
     pub(crate) json: bool,

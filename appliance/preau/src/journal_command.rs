@@ -11,9 +11,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use jiff::tz::TimeZone;
-use journal::{Damage, DamageKind, Found, Hit, Query, SegmentId, Source, Summary};
+use journal::{Damage, DamageKind, Hit, Kind, Query, SegmentId, Source, Summary};
 use model::{Host, Verdict};
 use system::segments::Directory;
+
+/// The kind of records that are no accesses.
+const ACT: &str = "act";
 
 /// What `preau journal search` is asked for.
 #[derive(Clone, Debug)]
@@ -30,6 +33,8 @@ pub(crate) struct SearchOptions {
     pub(crate) host: Option<String>,
     /// A verdict.
     pub(crate) verdict: Option<Verdict>,
+    /// Acts on the rules only.
+    pub(crate) acts: bool,
     /// One JSON object a line instead of a table.
     pub(crate) json: bool,
     /// Where the school is: times without an offset are read and written in it.
@@ -41,7 +46,7 @@ pub(crate) fn default_time_zone() -> TimeZone {
     TimeZone::get("Europe/Paris").unwrap_or(TimeZone::UTC)
 }
 
-/// Prints the accesses that match, in the order in which they were recorded. Places that cannot be read are
+/// Prints the records that match, in the order in which they were recorded. Places that cannot be read are
 /// told on standard error; the exit status is 1 when there was something and nothing of it could be read.
 pub(crate) fn search(options: &SearchOptions) -> anyhow::Result<ExitCode> {
     let query = build_query(options)?;
@@ -73,7 +78,7 @@ fn build_query(options: &SearchOptions) -> anyhow::Result<Query> {
         device: options.device.clone(),
         host: options.host.as_ref().map(parse_host).transpose()?,
         verdict: options.verdict,
-        kind: None,
+        kind: options.acts.then_some(Kind::Act),
     })
 }
 
@@ -105,14 +110,14 @@ fn print_hits(
 
 fn take_hit(printer: &mut Printer<impl Write>, hit: Hit, last: Option<SegmentId>) -> io::Result<()> {
     match hit {
-        Hit::Access(found) => printer.print(&found),
+        hit @ (Hit::Access(_) | Hit::Act(_)) => printer.print(&hit),
         Hit::Damage(Damage { kind: DamageKind::Tail, segment, .. }) if Some(segment) == last => Ok(()),
         Hit::Damage(damage) => writeln!(io::stderr(), "{damage}"),
         Hit::Unreadable { segment, error } => writeln!(io::stderr(), "{segment} cannot be read: {error}"),
     }
 }
 
-/// Where the accesses go.
+/// Where the records go.
 enum Printer<W: Write> {
     Json(W),
     Table(table::Table<W>),
@@ -127,10 +132,10 @@ impl<W: Write> Printer<W> {
         }
     }
 
-    fn print(&mut self, found: &Found) -> io::Result<()> {
+    fn print(&mut self, hit: &Hit) -> io::Result<()> {
         match self {
-            Self::Json(output) => json::write_line(output, found),
-            Self::Table(table) => table.push(found),
+            Self::Json(output) => json::write_line(output, hit),
+            Self::Table(table) => table.push(hit),
         }
     }
 
@@ -158,6 +163,7 @@ mod tests {
             device: None,
             host: None,
             verdict: None,
+            acts: false,
             json: false,
             time_zone: default_time_zone(),
         }

@@ -95,7 +95,7 @@ fn carry_out_policy(command: PolicyCommand) -> anyhow::Result<ExitCode> {
 }
 
 fn search(arguments: SearchArguments) -> anyhow::Result<ExitCode> {
-    let SearchArguments { data, from, to, device, host, verdict, json, config } = arguments;
+    let SearchArguments { data, from, to, device, host, verdict, acts, json, config } = arguments;
     let time_zone = match config {
         Some(path) => Config::load(&path)?.school.timezone,
         None => journal_command::default_time_zone(),
@@ -108,6 +108,7 @@ fn search(arguments: SearchArguments) -> anyhow::Result<ExitCode> {
         device,
         host,
         verdict,
+        acts,
         json,
         time_zone,
     })

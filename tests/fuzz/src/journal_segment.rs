@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use journal::simulation::Disk;
 use journal::{Hit, Query, SegmentId, Sequence, search};
-use model::{Host, Timestamp};
+use model::{Act, Host, Timestamp};
 
 /// Reads `data` as the only segment of a journal, lets a box go on from it, and reads again: what was found
 /// before is found afterwards.
@@ -23,11 +23,13 @@ pub fn run(data: &[u8]) {
     }
 }
 
-fn find(disk: &Disk) -> Vec<(Sequence, Option<Host>)> {
+fn find(disk: &Disk) -> Vec<(Sequence, Option<Host>, Option<Act>)> {
     let mut found = Vec::new();
     let outcome = search(disk, &Query::default(), |hit| {
-        if let Hit::Access(access) = hit {
-            found.push((access.sequence, access.host));
+        match hit {
+            Hit::Access(access) => found.push((access.sequence, access.host, None)),
+            Hit::Act(act) => found.push((act.sequence, None, Some(act.act))),
+            Hit::Damage(_) | Hit::Unreadable { .. } => {}
         }
         ControlFlow::Continue(())
     });

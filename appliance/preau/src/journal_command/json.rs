@@ -1,12 +1,15 @@
-//! Accesses as JSON lines. The keys are documented in `docs/formats.md`, "Journal search output".
+//! Records as JSON lines. The keys are documented in `docs/formats.md`, "Journal search output".
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
 
-use journal::Found;
-use model::{End, Reason, RoomName, Timestamp};
+use journal::{Found, FoundAct, Hit};
+use model::{End, Reason, RoomName, Scope, Timestamp, Topic};
 use serde::Serialize;
 
+use super::ACT;
+
+/// An access.
 #[derive(Serialize)]
 struct Line<'a> {
     sequence: u64,
@@ -36,8 +39,75 @@ struct Line<'a> {
     last_time: String,
 }
 
-/// Writes one access.
-pub(super) fn write_line(output: &mut impl Write, found: &Found) -> io::Result<()> {
+/// An act on the rules.
+#[derive(Serialize)]
+struct ActLine<'a> {
+    sequence: u64,
+    time: String,
+    clock: &'static str,
+    kind: &'static str,
+    deed: &'static str,
+    by: Option<&'a str>,
+    r#override: u32,
+    layer: &'static str,
+    verdict: &'static str,
+    site: Option<&'a str>,
+    category: Option<&'a str>,
+    room: Option<&'a str>,
+    device: Option<String>,
+    profile: Option<&'a str>,
+    author: &'a str,
+    motive: &'a str,
+    from: Option<String>,
+    until: Option<String>,
+}
+
+/// Writes one record.
+pub(super) fn write_line(output: &mut impl Write, hit: &Hit) -> io::Result<()> {
+    match hit {
+        Hit::Access(found) => write_access(output, found),
+        Hit::Act(found) => write_act(output, found),
+        Hit::Damage(_) | Hit::Unreadable { .. } => Ok(()),
+    }
+}
+
+fn write_act(output: &mut impl Write, found: &FoundAct) -> io::Result<()> {
+    let rule = &found.act.rule;
+    let (site, category) = match &rule.topic {
+        Topic::Site(site) => (Some(site.as_str()), None),
+        Topic::Category(category) => (None, Some(category.as_str())),
+    };
+    let mut line = ActLine {
+        sequence: found.sequence.number(),
+        time: utc(found.at),
+        clock: found.clock.as_str(),
+        kind: ACT,
+        deed: found.act.deed.as_str(),
+        by: found.act.deed.by().map(|by| by.as_str()),
+        r#override: found.act.id.number(),
+        layer: rule.layer.as_str(),
+        verdict: rule.effect.as_str(),
+        site,
+        category,
+        room: None,
+        device: None,
+        profile: None,
+        author: rule.author.as_str(),
+        motive: rule.motive.as_str(),
+        from: rule.from.map(utc),
+        until: rule.until.map(utc),
+    };
+    match &rule.scope {
+        Scope::Everyone => {}
+        Scope::Profile(profile) => line.profile = Some(profile.as_str()),
+        Scope::Room(room) => line.room = Some(room.as_str()),
+        Scope::Device(mac) => line.device = Some(mac.to_string()),
+    }
+    serde_json::to_writer(&mut *output, &line)?;
+    output.write_all(b"\n")
+}
+
+fn write_access(output: &mut impl Write, found: &Found) -> io::Result<()> {
     let closing = found.ended.map(|ended| ended.closing);
     // Of a cut access nothing is known but that it ended.
     let known = closing.filter(|closing| closing.end != End::Cut);
@@ -97,8 +167,8 @@ mod tests {
     #[test]
     fn every_key_is_always_there() {
         let mut output = Vec::new();
-        for found in sample() {
-            write_line(&mut output, &found).unwrap();
+        for hit in sample() {
+            write_line(&mut output, &hit).unwrap();
         }
         insta::assert_snapshot!(String::from_utf8(output).unwrap());
     }

@@ -1,11 +1,12 @@
-//! Accesses as a table.
+//! Records as a table.
 
 use std::io::{self, Write};
 
 use jiff::tz::TimeZone;
-use journal::Found;
-use model::{End, RoomName, Timestamp};
+use journal::{Found, FoundAct, Hit};
+use model::{Act, End, RoomName, Scope, Timestamp, Topic};
 
+use super::ACT;
 use crate::reasons::describe;
 
 const TITLES: [&str; 12] =
@@ -35,9 +36,13 @@ impl<W: Write> Table<W> {
         Self { output, time_zone, widths: [0; TITLES.len()], rows: Vec::new(), has_title: false }
     }
 
-    /// Adds an access.
-    pub(super) fn push(&mut self, found: &Found) -> io::Result<()> {
-        self.rows.push(row(found, &self.time_zone));
+    /// Adds a record.
+    pub(super) fn push(&mut self, hit: &Hit) -> io::Result<()> {
+        match hit {
+            Hit::Access(found) => self.rows.push(row(found, &self.time_zone)),
+            Hit::Act(found) => self.rows.push(act_row(found, &self.time_zone)),
+            Hit::Damage(_) | Hit::Unreadable { .. } => {}
+        }
         if self.rows.len() >= ROWS_MEASURED { self.write_rows() } else { Ok(()) }
     }
 
@@ -93,6 +98,42 @@ fn row(found: &Found, zone: &TimeZone) -> Row {
     ]
 }
 
+fn act_row(found: &FoundAct, zone: &TimeZone) -> Row {
+    let nothing = || NOTHING.to_owned();
+    let rule = &found.act.rule;
+    let (device, room) = match &rule.scope {
+        Scope::Everyone => ("everyone".to_owned(), nothing()),
+        Scope::Profile(profile) => (format!("profile {profile}"), nothing()),
+        Scope::Room(room) => (nothing(), room.to_string()),
+        Scope::Device(mac) => (mac.to_string(), nothing()),
+    };
+    let topic = match &rule.topic {
+        Topic::Site(site) => site.to_string(),
+        Topic::Category(category) => format!("category {category}"),
+    };
+    let mut row = std::array::from_fn(|_| nothing());
+    let cells = [
+        local(found.at, zone),
+        device,
+        room,
+        ACT.to_owned(),
+        topic,
+        rule.effect.to_string(),
+        account(&found.act),
+    ];
+    for (place, cell) in row.iter_mut().zip(cells) {
+        *place = cell;
+    }
+    row
+}
+
+/// What happened to which override, by whose hand, and why it was made.
+fn account(act: &Act) -> String {
+    let Act { deed, id, rule } = act;
+    let by = deed.by().map(|by| format!(" by {by}")).unwrap_or_default();
+    format!("{} {id}{by}, {}-rule of {}: {}", deed.as_str(), rule.layer.as_str(), rule.author, rule.motive)
+}
+
 fn seconds(milliseconds: u64) -> String {
     format!("{}.{:03}", milliseconds / 1_000, milliseconds % 1_000)
 }
@@ -111,7 +152,10 @@ pub(super) mod tests {
 
     use journal::simulation::Disk;
     use journal::{Hit, Query};
-    use model::{AccessKind, ClockQuality, Device, Fault, Host, Reason, Subject, UnknownDevice, Verdict};
+    use model::{
+        AccessKind, ClockQuality, Deed, Device, Fault, Host, Layer, OverrideId, Reason, Rule, Subject,
+        UnknownDevice, Verdict,
+    };
     use policy::Decided;
 
     use super::*;
@@ -146,7 +190,7 @@ pub(super) mod tests {
     }
 
     /// A lesson's beginning: a connection that the box's stop cut off, a refused question asked twice, a fault.
-    pub(in super::super) fn sample() -> Vec<Found> {
+    pub(in super::super) fn sample() -> Vec<Hit> {
         let device = Device {
             mac: "02:00:00:00:00:11".parse().unwrap(),
             name: "Écran-BCD".parse().unwrap(),
@@ -179,17 +223,18 @@ pub(super) mod tests {
         let unnamed = Reason::Fault(Fault::Unnamed);
         let fault = asked(Verdict::Refuse, &unknown, AccessKind::Tls, None, unnamed);
         journal.record(at(3_000), ClockQuality::Unsynchronised, fault).unwrap();
+        for act in acts() {
+            journal.record_act(at(3_500), quality, &act).unwrap();
+        }
         writer.finish(at(4_000)).unwrap();
         let mut found = Vec::new();
         journal::search(&disk, &Query::default(), |hit| {
-            if let Hit::Access(access) = hit {
-                found.push(*access);
-            }
+            found.push(hit);
             ControlFlow::Continue(())
         })
         .unwrap();
-        if let Some(ended) = found.first().cloned() {
-            let mut finished = ended;
+        if let Some(Hit::Access(ended)) = found.first() {
+            let mut finished = ended.clone();
             if let Some(ended) = &mut finished.ended {
                 ended.closing.end = End::Finish;
                 ended.closing.bytes_up = 1_517;
@@ -197,16 +242,45 @@ pub(super) mod tests {
                 ended.closing.duration_ms = 12_034;
                 ended.closing.peer = Some("[2001:db8::7]:443".parse().unwrap());
             }
-            found.push(finished);
+            found.push(Hit::Access(finished));
         }
         found
+    }
+
+    /// A teacher opens a site for her room until the lesson ends; the head closes a category, and opens it again.
+    fn acts() -> [Act; 3] {
+        let lesson = Rule {
+            layer: Layer::Lesson,
+            effect: Verdict::Permit,
+            topic: Topic::Site("casino.example".parse().unwrap()),
+            scope: Scope::Room("CM2".parse().unwrap()),
+            author: "Mme Martin".parse().unwrap(),
+            motive: "exposé sur les jeux".parse().unwrap(),
+            from: Some(Timestamp::from_unix_ms(1_795_422_600_000)),
+            until: Some(Timestamp::from_unix_ms(1_795_424_400_000)),
+        };
+        let school = Rule {
+            layer: Layer::School,
+            effect: Verdict::Refuse,
+            topic: Topic::Category("games".parse().unwrap()),
+            scope: Scope::Everyone,
+            from: None,
+            until: None,
+            ..lesson.clone()
+        };
+        let act = |deed, number, rule: &Rule| Act { deed, id: OverrideId::new(number), rule: rule.clone() };
+        [
+            act(Deed::Make, 7, &lesson),
+            act(Deed::TakeBack { by: "M. Petit".parse().unwrap() }, 3, &school),
+            act(Deed::RunOut, 7, &lesson),
+        ]
     }
 
     #[test]
     fn columns_are_aligned() {
         let mut output = Vec::new();
         let mut table = Table::new(&mut output, TimeZone::get("Europe/Paris").unwrap());
-        sample().iter().try_for_each(|found| table.push(found)).unwrap();
+        sample().iter().try_for_each(|hit| table.push(hit)).unwrap();
         table.finish().unwrap();
         insta::assert_snapshot!(String::from_utf8(output).unwrap());
     }

@@ -1,0 +1,132 @@
+//! What must hold for the acts in a journal.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use model::{Act, Deed, Layer, Rule, Scope, Topic, Verdict};
+
+use super::{CLOCK, assert_golden, opened, record};
+use crate::fixture::{Asked, act, at, each_hit, find, find_acts, largest_act};
+use crate::simulation::{Disk, Faults};
+use crate::{Hit, Kind, Query, Unrecorded};
+
+#[test]
+fn every_act_comes_back() {
+    let taken_back = || Deed::TakeBack { by: "M. Petit".parse().unwrap() };
+    let with = |change: fn(Rule) -> Rule| {
+        let act = act(Deed::Make);
+        Act { rule: change(act.rule), ..act }
+    };
+    let acts = [
+        act(Deed::Make),
+        act(taken_back()),
+        act(Deed::RunOut),
+        with(|rule| Rule { layer: Layer::School, effect: Verdict::Refuse, from: None, until: None, ..rule }),
+        with(|rule| Rule { topic: Topic::Category("gambling".parse().unwrap()), ..rule }),
+        with(|rule| Rule { scope: Scope::Everyone, ..rule }),
+        with(|rule| Rule { scope: Scope::Profile("elementaire".parse().unwrap()), ..rule }),
+        with(|rule| Rule { scope: Scope::Device("02:00:00:00:00:11".parse().unwrap()), ..rule }),
+        largest_act(),
+    ];
+    let disk = Disk::default();
+    let (journal, writer) = opened(&disk, at(0));
+    let sequences = acts.each_ref().map(|act| journal.record_act(at(5), CLOCK, act).unwrap());
+    writer.finish(at(6)).unwrap();
+    let found = find_acts(&disk, &Query::default());
+    assert_eq!(found.iter().map(|found| found.sequence).collect::<Vec<_>>(), sequences);
+    assert!(found.iter().all(|found| (found.at, found.clock) == (at(5), CLOCK)), "{found:#?}");
+    assert_eq!(found.into_iter().map(|found| found.act).collect::<Vec<_>>(), acts);
+}
+
+#[test]
+fn acts_stand_among_accesses_in_order() {
+    let disk = Disk::default();
+    let (journal, writer) = opened(&disk, at(0));
+    let refused = Asked::tls("A", "casino.example").refused("gambling", "casino.example");
+    record(&journal, at(1), refused).unwrap();
+    journal.record_act(at(2), CLOCK, &act(Deed::Make)).unwrap();
+    record(&journal, at(3), Asked::tls("A", "casino.example")).unwrap();
+    journal.record_act(at(4), CLOCK, &act(Deed::RunOut)).unwrap();
+    writer.finish(at(5)).unwrap();
+    let mut seen = Vec::new();
+    each_hit(&disk, &Query::default(), |hit| match hit {
+        Hit::Access(found) => seen.push(found.verdict.as_str()),
+        Hit::Act(found) => seen.push(found.act.deed.as_str()),
+        Hit::Damage(_) | Hit::Unreadable { .. } => panic!("{hit:?}"),
+    });
+    assert_eq!(seen, ["refuse", "make", "permit", "run-out"]);
+}
+
+#[test]
+fn queries_choose_acts() {
+    let disk = Disk::default();
+    let (journal, writer) = opened(&disk, at(0));
+    journal.record_act(at(10), CLOCK, &act(Deed::Make)).unwrap();
+    record(&journal, at(11), Asked::tls("CM2-04", "casino.example")).unwrap();
+    writer.finish(at(12)).unwrap();
+    let any = Query::default;
+    let host = |name: &str| Query { host: Some(model::Host::parse(name).unwrap()), ..any() };
+    for (query, acts, accesses) in [
+        (any(), 1, 1),
+        (Query { kind: Some(Kind::Act), ..any() }, 1, 0),
+        (Query { kind: Some(Kind::Access(model::AccessKind::Tls)), ..any() }, 0, 1),
+        (host("casino.example"), 1, 1),
+        (host("example"), 1, 1),
+        (host("www.casino.example"), 0, 0),
+        (Query { verdict: Some(Verdict::Permit), ..any() }, 1, 1),
+        (Query { verdict: Some(Verdict::Refuse), ..any() }, 0, 0),
+        (Query { device: Some("CM2-04".to_owned()), ..any() }, 0, 1),
+        (Query { from: Some(at(11)), ..any() }, 0, 1),
+        (Query { to: Some(at(11)), ..any() }, 1, 0),
+    ] {
+        let found = (find_acts(&disk, &query).len(), find(&disk, &query).0.len());
+        assert_eq!(found, (acts, accesses), "{query:?}");
+    }
+}
+
+/// Somebody waits for what an act opens: the writer is woken, and a power cut takes nothing of it.
+#[test]
+fn an_act_is_written_at_once_or_refused() {
+    let disk = Disk::default();
+    let (journal, mut writer) = opened(&disk, at(0));
+    let woken = Arc::new(AtomicU32::new(0));
+    let counter = Arc::clone(&woken);
+    journal.wake_writer_by(move || {
+        counter.fetch_add(1, Ordering::Relaxed);
+    });
+    let sequence = journal.record_act(at(1), CLOCK, &act(Deed::Make)).unwrap();
+    assert_eq!(woken.load(Ordering::Relaxed), 1);
+    assert!(!journal.is_durable(sequence));
+    writer.commit(at(1)).unwrap();
+    assert!(journal.is_durable(sequence));
+    disk.set_faults(Faults { sync_fails: true, ..Faults::default() });
+    let unsafe_one = journal.record_act(at(2), CLOCK, &act(Deed::RunOut)).unwrap();
+    writer.commit(at(2)).unwrap_err();
+    assert!(!journal.is_durable(unsafe_one));
+    assert_eq!(journal.record_act(at(2), CLOCK, &act(Deed::Make)), Err(Unrecorded::Unwritable));
+    drop(writer);
+    disk.cut_power(0);
+    assert_eq!(find_acts(&disk, &Query::default()).len(), 1);
+}
+
+/// Acts as they stand on disks in schools: a change of these bytes needs a new version.
+#[test]
+fn the_format_of_acts_is_the_golden_file() {
+    let disk = Disk::default();
+    let (journal, mut writer) = opened(&disk, at(0));
+    journal.record_act(at(1), CLOCK, &act(Deed::Make)).unwrap();
+    let category = Rule {
+        layer: Layer::School,
+        effect: Verdict::Refuse,
+        topic: Topic::Category("games".parse().unwrap()),
+        scope: Scope::Device("02:00:00:00:00:11".parse().unwrap()),
+        until: None,
+        from: None,
+        ..act(Deed::Make).rule
+    };
+    let taken_back = Deed::TakeBack { by: "M. Petit".parse().unwrap() };
+    journal.record_act(at(2), CLOCK, &Act { rule: category, ..act(taken_back) }).unwrap();
+    journal.record_act(at(1_800), CLOCK, &act(Deed::RunOut)).unwrap();
+    writer.commit(at(1_800)).unwrap();
+    assert_golden(&disk, include_str!("../../testdata/segment-v1-acts.hex"));
+}
