@@ -23,10 +23,10 @@ fn assert_page(client: &Machine, arguments: &[&str], title: &str) -> Result<()> 
     Ok(())
 }
 
-fn assert_refusal_page(client: &Machine, arguments: &[&str]) -> Result<()> {
+fn assert_refusal_page(client: &Machine, category: &str, arguments: &[&str]) -> Result<()> {
     let output = fetch(client, arguments)?;
     assert!(output.stdout.ends_with("\n403\n"), "{output:#?}");
-    assert!(output.stdout.contains("jeux d’argent"), "the page names the category: {output:#?}");
+    assert!(output.stdout.contains(category), "the page names the category: {output:#?}");
     Ok(())
 }
 
@@ -73,11 +73,16 @@ fn a_listed_site_is_refused_over_dns() -> Result<()> {
     let _box = lab.start_appliance()?;
     let resolvers = [APPLIANCE_IPV4, APPLIANCE_IPV6, FOREIGN_RESOLVER_IPV4, "2001:4860:4860::8888"];
     for resolver in resolvers.map(|address| format!("@{address}")) {
-        for name in ["casino.example", "www.casino.example", "a.b.CASINO.example."] {
+        for (name, category) in [
+            ("casino.example", "gambling"),
+            ("a.b.CASINO.example.", "gambling"),
+            ("adulte.example", "adult"),
+            ("www.adulte.example", "adult"),
+        ] {
             for transport in ["+notcp", "+tcp"] {
                 let answer = dig(&lab.pc1, &[&resolver, transport, name, "A"])?;
                 assert!(answer.contains("10.77.0.1") && !answer.contains("198.51.100."), "{answer}");
-                assert!(answer.contains("EDE: 15 (Blocked)") && answer.contains("gambling"), "{answer}");
+                assert!(answer.contains("EDE: 15 (Blocked)") && answer.contains(category), "{answer}");
             }
         }
         assert_eq!(dig(&lab.pc1, &[&resolver, "casino.example", "AAAA", "+short"])?, "fd77::1\n");
@@ -92,33 +97,40 @@ fn a_listed_site_is_refused_over_dns() -> Result<()> {
 fn a_listed_site_is_refused_over_the_web() -> Result<()> {
     let lab = Lab::new()?;
     let _box = lab.start_appliance()?;
-    let casino = lab.sites().iter().find(|site| site.name == "casino.example").cloned();
-    let casino = casino.map(|site| (site.ipv4.to_string(), site.ipv6.to_string()));
-    let (ipv4, ipv6) = casino.unwrap_or_default();
-    for url in ["http://casino.example/", "http://www.casino.example/x?y"] {
-        assert_refusal_page(&lab.pc1, &["--ipv4", url])?;
-        assert_refusal_page(&lab.pc1, &["--ipv6", url])?;
-        assert_refusal_page(&lab.pc1, &["--proxy", EXPLICIT_PROXY, url])?;
+    assert_refused_over_the_web(&lab, "casino.example", "jeux d’argent")?;
+    assert_refused_over_the_web(&lab, "adulte.example", "contenus pour adultes")?;
+    let requests = lab.requests()?;
+    for site in ["casino.example", "adulte.example"] {
+        assert!(!requests.contains(site), "a request got through: {requests}");
+    }
+    Ok(())
+}
+
+fn assert_refused_over_the_web(lab: &Lab, site: &str, category: &str) -> Result<()> {
+    let addresses = lab.sites().iter().find(|known| known.name == site);
+    let (ipv4, ipv6) =
+        addresses.map(|site| (site.ipv4.to_string(), site.ipv6.to_string())).unwrap_or_default();
+    for url in [format!("http://{site}/"), format!("http://www.{site}/x?y")] {
+        for way in [&["--ipv4"][..], &["--ipv6"], &["--proxy", EXPLICIT_PROXY]] {
+            assert_refusal_page(&lab.pc1, category, &[way, &[&url]].concat())?;
+        }
     }
     // A pupil who knows the addresses, with a forged hosts entry: the name on the wire decides.
-    for (url, address) in
-        [("http://casino.example/", &ipv4), ("http://www.casino.example/", &format!("[{ipv6}]"))]
-    {
-        assert_refusal_page(&lab.pc1, &["--connect-to", &format!("::{address}:"), url])?;
+    for (name, address) in [(site, &ipv4), (&format!("www.{site}"), &format!("[{ipv6}]"))] {
+        let connect_to = format!("::{address}:");
+        assert_refusal_page(&lab.pc1, category, &["--connect-to", &connect_to, &format!("http://{name}/")])?;
     }
-    lab.pc2.forge_host("casino.example", &ipv4)?;
-    lab.pc2.forge_host("www.casino.example", &ipv6)?;
-    for url in ["https://casino.example/", "https://www.casino.example/"] {
+    lab.pc2.forge_host(site, &ipv4)?;
+    lab.pc2.forge_host(&format!("www.{site}"), &ipv6)?;
+    for url in [format!("https://{site}/"), format!("https://www.{site}/")] {
         for client in [&lab.pc1, &lab.pc2] {
-            let output = fetch(client, &[url])?;
+            let output = fetch(client, &[&url])?;
             assert_eq!(output.status, TLS_REFUSED, "{output:#?}");
             assert!(output.stderr.contains("access denied"), "{output:#?}");
         }
-        let output = fetch(&lab.pc1, &["--proxy", EXPLICIT_PROXY, url])?;
+        let output = fetch(&lab.pc1, &["--proxy", EXPLICIT_PROXY, &url])?;
         assert_eq!(output.status, CONNECT_REFUSED, "{output:#?}");
     }
-    let requests = lab.requests()?;
-    assert!(!requests.contains("casino.example"), "a request got through: {requests}");
     Ok(())
 }
 
