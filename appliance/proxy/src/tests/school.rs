@@ -125,6 +125,9 @@ impl School {
             assert!(start.elapsed() < PATIENCE, "log: {:#?}\nexpected: {expected:#?}", self.log());
             sleep(Duration::from_millis(10)).await;
         }
+        // One access is one record: a second one would come at once.
+        sleep(Duration::from_millis(50)).await;
+        assert_eq!(self.log(), expected);
     }
 }
 
