@@ -6,14 +6,16 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use access::Directory;
+use access::{Directory, Instant};
 use blocklist::{Index, builtin};
+use journal::Journal;
 use model::Timestamp;
 use policy::{Rulebook, Snapshot};
 use portal::ListOrigin;
 use store::{Generation, Store, StoreError};
 use system::lists::{adopt_index, open_index};
 
+use super::overrides::Overrides;
 use crate::config::Config;
 use crate::data_folder::{KEPT_LIST_FILE, LIST_FILE, STATE_FILE};
 
@@ -27,7 +29,9 @@ pub(crate) struct Intent {
     list_stamp: Option<Stamp>,
     /// The box's own copy of the last good list.
     kept_list_file: PathBuf,
+    /// What the configuration says.
     rulebook: Rulebook,
+    overrides: Overrides,
 }
 
 /// What a look at the compiled list shows.
@@ -67,20 +71,22 @@ impl Intent {
             list_stamp: None,
             kept_list_file: data.join(KEPT_LIST_FILE),
             rulebook: config.rulebook(),
+            overrides: Overrides::default(),
         }
     }
 
-    /// The registered devices, when they have changed since the last reading. A state file that cannot be
-    /// read is told once, and leaves the devices as they were: at the start, all are unknown.
-    pub(crate) fn read_devices(&mut self) -> Option<Directory> {
-        match self.try_read_devices() {
+    /// Reads devices and overrides, when something has changed since the last reading: then the devices are given.
+    /// A state file that cannot be read is told once, and leaves all as it was: at the start, every device is
+    /// unknown.
+    pub(crate) fn read_state(&mut self) -> Option<Directory> {
+        match self.try_read_state() {
             Ok(directory) => {
                 self.is_state_told = false;
                 directory
             }
             Err(error) => {
                 if !self.is_state_told {
-                    tracing::error!("the registered devices cannot be read: {error:#}");
+                    tracing::error!("devices and overrides cannot be read: {error:#}");
                 }
                 self.is_state_told = true;
                 // Opened anew the next time: somebody may have put the file right.
@@ -90,7 +96,7 @@ impl Intent {
         }
     }
 
-    fn try_read_devices(&mut self) -> anyhow::Result<Option<Directory>> {
+    fn try_read_state(&mut self) -> anyhow::Result<Option<Directory>> {
         let store = match &mut self.store {
             Some(store) => store,
             absent => absent.insert(Store::open(&self.state_file)?),
@@ -101,8 +107,15 @@ impl Intent {
         }
         let devices: Result<_, StoreError> = store.devices();
         let directory = devices?.into_iter().collect();
+        self.overrides.replace(store.open_overrides()?);
         self.generation = Some(generation);
         Ok(Some(directory))
+    }
+
+    /// Records what happened to overrides since the last time. Returns whether other rules are in force now: then
+    /// the policy has to be frozen anew.
+    pub(crate) fn keep_overrides(&mut self, journal: &Journal, now: Instant) -> bool {
+        self.store.as_mut().is_some_and(|store| self.overrides.keep(store, journal, now))
     }
 
     /// The list to start with: the compiled one, else the last good one, else the built-in one.
@@ -165,14 +178,21 @@ impl Intent {
         }
     }
 
-    /// A list as the policy in force, with the rules of the configuration.
+    /// A list and the rules in force, as a policy. Tells of categories that the list does not have.
     pub(crate) fn freeze(&self, list: &List) -> Snapshot {
-        let snapshot = Snapshot::new(Arc::clone(&list.index), &self.rulebook);
+        let snapshot = self.freeze_index(&list.index);
         if list.origin != ListOrigin::Embedded && !snapshot.missing_categories().is_empty() {
             let missing = snapshot.missing_categories().iter().map(ToString::to_string).collect::<Vec<_>>();
-            tracing::warn!(categories = missing.join(", "), "profiles refuse categories that no list has");
+            tracing::warn!(categories = missing.join(", "), "rules name categories that no list has");
         }
         snapshot
+    }
+
+    /// An index and the rules in force, as a policy.
+    pub(crate) fn freeze_index(&self, index: &Arc<Index>) -> Snapshot {
+        let mut rulebook = self.rulebook.clone();
+        rulebook.rules.extend(self.overrides.rules().cloned());
+        Snapshot::new(Arc::clone(index), &rulebook)
     }
 }
 

@@ -6,8 +6,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use access::{Desk, Forgeries};
+use access::{Clock, Desk, Forgeries};
 use arc_swap::ArcSwap;
+use blocklist::Index;
+use journal::Journal;
 use portal::Firewall;
 use proxy::{Destinations, Gate};
 use resolver::{Resolver, Upstream};
@@ -19,15 +21,23 @@ use super::intent::{Intent, ListNews};
 use super::upstreams;
 use crate::config::Config;
 
-/// How often the intent is looked at: a registered device or a new list is in force within two seconds.
-const PERIOD: Duration = Duration::from_secs(1);
-/// Looks at the intent for each look at the system: the firewall, which runs a program, and the line.
-const SYSTEM_EVERY: u32 = 10;
+/// How often devices and overrides are looked at. A teacher who opens a site watches the pupil's screen: seen in one
+/// look, in force with the next, once it is in the journal.
+const PERIOD: Duration = Duration::from_millis(250);
+/// Looks at the state for each look at the compiled list: a new one is in force within seconds, and one that is being
+/// copied is not read too often.
+const LIST_EVERY: u32 = 4;
+/// Looks at the state for each look at the system: the firewall, which runs a program, and the line.
+const SYSTEM_EVERY: u32 = 40;
 
 /// All that is kept.
 pub(crate) struct Kept {
     pub(crate) config: Config,
     pub(crate) intent: Intent,
+    /// The lists in force.
+    pub(crate) index: Arc<Index>,
+    pub(crate) journal: Journal,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) firewall: FirewallKeeper,
     pub(crate) desk: Arc<Desk>,
     pub(crate) gate: Arc<Gate>,
@@ -69,8 +79,11 @@ impl Kept {
     fn keep(mut self, stopped: &Receiver<()>) -> FirewallKeeper {
         let mut rounds: u32 = 0;
         while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
-            self.keep_intent();
+            self.keep_state();
             rounds = rounds.wrapping_add(1);
+            if rounds.is_multiple_of(LIST_EVERY) {
+                self.keep_list();
+            }
             if rounds.is_multiple_of(SYSTEM_EVERY) {
                 self.tell_forgeries();
                 self.keep_firewall();
@@ -81,16 +94,23 @@ impl Kept {
         self.firewall
     }
 
-    fn keep_intent(&mut self) {
-        if let Some(directory) = self.intent.read_devices() {
+    fn keep_state(&mut self) {
+        if let Some(directory) = self.intent.read_state() {
             self.desk.swap_directory(directory);
-            tracing::info!("other devices are registered");
+            tracing::info!("devices or overrides have changed");
         }
+        if self.intent.keep_overrides(&self.journal, self.clock.now()) {
+            self.desk.swap_policy(self.intent.freeze_index(&self.index));
+        }
+    }
+
+    fn keep_list(&mut self) {
         match self.intent.read_list() {
             ListNews::None => {}
             ListNews::Good(list) => {
                 self.desk.swap_policy(self.intent.freeze(&list));
                 self.board.show_list(&list);
+                self.index = list.index;
                 tracing::info!("another list is in force");
             }
             ListNews::Refused => self.board.show_refused_list(),

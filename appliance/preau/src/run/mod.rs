@@ -9,6 +9,7 @@ mod doors;
 mod intent;
 mod keeper;
 mod listeners;
+mod overrides;
 mod pages;
 mod upstreams;
 
@@ -62,7 +63,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let mut intent = Intent::new(&config, &data);
     let (list, is_list_refused) = intent.first_list();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let desk = Arc::new(open_desk(&config, &mut intent, &list, journal, Arc::clone(&clock))?);
+    let desk = Arc::new(open_desk(&config, &mut intent, &list, journal.clone(), Arc::clone(&clock))?);
     let listeners = Listeners::bind(&config)?;
     let upstreams = upstreams::find(&config);
     upstreams::tell(&upstreams);
@@ -73,7 +74,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let trials = announcement::trials(&config, &desk.policy(), &data);
     let parts = board::Parts {
         desk: Arc::clone(&desk),
-        clock,
+        clock: Arc::clone(&clock),
         resolver: resolver.clone(),
         upstreams: upstreams.iter().map(ToString::to_string).collect(),
         trials: trials.clone(),
@@ -94,6 +95,9 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let kept = Kept {
         config,
         intent,
+        index: list.index,
+        journal,
+        clock,
         firewall,
         desk,
         gate,
@@ -151,7 +155,7 @@ fn open_desk(
 ) -> anyhow::Result<Desk> {
     let lan = config.network.as_ref().map(|network| network.firewall.intent().lan.clone());
     let neighbours = NeighbourTable::open(lan).context("cannot read the kernel's neighbour table")?;
-    let directory: Directory = intent.read_devices().unwrap_or_default();
+    let directory: Directory = intent.read_state().unwrap_or_default();
     Ok(Desk::new(Arc::new(neighbours), clock, journal, directory, intent.freeze(list)))
 }
 
