@@ -1,9 +1,14 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use model::{Category, DeviceName, Mac, MacError, ProfileName, RoomName, Verdict};
+use jiff::SignedDuration;
+use model::{
+    Category, CategoryError, DeviceName, DomainNameError, Layer, Mac, MacError, Motive, OverrideId,
+    PersonName, ProfileName, RoomName, Topic, Verdict,
+};
 
 /// Préau: the box of a school. Content filter, access log, and what a lesson needs.
 #[derive(Debug, Parser)]
@@ -31,6 +36,9 @@ pub(crate) enum Command {
     /// The school's registered devices.
     #[command(subcommand)]
     Device(DeviceCommand),
+    /// Open or close a site or a category, for a lesson or for the school. In force at once, recorded in the journal.
+    #[command(subcommand)]
+    Override(OverrideCommand),
     /// What the filter would say, and why. Changes nothing.
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -121,6 +129,73 @@ pub(crate) enum DeviceCommand {
         #[command(flatten)]
         data: DataFolder,
     },
+}
+
+/// Subcommands of `preau override`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum OverrideCommand {
+    /// Open a site, with all names under it, or a category. Nothing opens what the commune has locked.
+    Permit(OverrideArguments),
+    /// Close a site, with all names under it, or a category.
+    Refuse(OverrideArguments),
+    /// List the overrides that stand: number, state, verdict, topic, for whom, layer, end, author, reason, between tabs.
+    List {
+        /// Also those that are over, for a year.
+        #[arg(long)]
+        all: bool,
+        /// The configuration file that names the school's time zone; without it, the embedded default.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        data: DataFolder,
+    },
+    /// Take an override back before its time.
+    End {
+        /// Its number.
+        id: OverrideId,
+        /// Who takes it back.
+        #[arg(long, value_name = "NAME")]
+        author: PersonName,
+        #[command(flatten)]
+        data: DataFolder,
+    },
+}
+
+/// Arguments of `preau override permit` and `preau override refuse`.
+#[derive(Debug, Args)]
+pub(crate) struct OverrideArguments {
+    /// The site, as in fr.vikidia.org, or a category of the lists, as in category:games.
+    #[arg(value_name = "SITE_OR_CATEGORY", value_parser = parse_topic)]
+    pub(crate) topic: Topic,
+    /// Who decides.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) author: PersonName,
+    /// Why, in the author's words.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Motive,
+    /// On whose authority: `lesson`, for one room or device and at most 8 hours, or `school`.
+    #[arg(long, default_value = "lesson", value_parser = parse_layer)]
+    pub(crate) layer: Layer,
+    /// For the devices of this room.
+    #[arg(long, conflicts_with_all = ["device", "profile"])]
+    pub(crate) room: Option<RoomName>,
+    /// For this device.
+    #[arg(long, value_name = "NAME_OR_MAC", conflicts_with = "profile")]
+    pub(crate) device: Option<String>,
+    /// For the devices of this profile.
+    #[arg(long)]
+    pub(crate) profile: Option<ProfileName>,
+    /// How long: `30m`, `1h30m`. Without an end, a rule of the school stays until somebody takes it back.
+    #[arg(long = "for", value_name = "DURATION", conflicts_with = "until", value_parser = parse_duration)]
+    pub(crate) duration: Option<Duration>,
+    /// Until when: `16:30` today, `2026-12-18` for the whole day, or `2026-12-18 16:30`, in the time zone of the school.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// The configuration file; without it, the embedded default.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) data: DataFolder,
 }
 
 /// Subcommands of `preau policy`.
@@ -218,6 +293,28 @@ fn parse_machine(text: &str) -> Result<Mac, String> {
     mac.of_a_machine().map_err(|error| error.to_string())
 }
 
+fn parse_topic(text: &str) -> Result<Topic, String> {
+    match text.strip_prefix("category:") {
+        Some(category) => {
+            category.parse().map(Topic::Category).map_err(|error: CategoryError| error.to_string())
+        }
+        None => text.parse().map(Topic::Site).map_err(|error: DomainNameError| error.to_string()),
+    }
+}
+
+fn parse_layer(text: &str) -> Result<Layer, String> {
+    [Layer::School, Layer::Lesson]
+        .into_iter()
+        .find(|layer| layer.as_str() == text)
+        .ok_or_else(|| "an override is one of the `school` or of a `lesson`".to_owned())
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let duration = text.parse::<SignedDuration>().ok().filter(SignedDuration::is_positive);
+    let duration = duration.and_then(|duration| Duration::try_from(duration).ok());
+    duration.ok_or_else(|| "a duration is written as in `30m`, `1h30m` or `90s`".to_owned())
+}
+
 fn parse_verdict(text: &str) -> Result<Verdict, String> {
     [Verdict::Permit, Verdict::Refuse]
         .into_iter()
@@ -249,5 +346,27 @@ mod tests {
         check("01:00:5e:00:00:fb", "(multicast)");
         check("00:00:00:00:00:00", "not known");
         check("02:00:00:00:00", "not a MAC address");
+    }
+
+    #[test]
+    fn overrides_are_read_strictly() {
+        let check = |arguments: &[&str], expected: &str| {
+            let made = ["preau", "override", "permit", "--author", "Mme Martin", "--reason", "exposé"];
+            let said = Cli::try_parse_from([&made[..], arguments].concat());
+            let said = said.err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(
+                said.contains(expected) && said.is_empty() == expected.is_empty(),
+                "{arguments:?}: {said}"
+            );
+        };
+        check(&["casino.example", "--room", "CM2", "--for", "1h30m"], "");
+        check(&["category:games", "--layer", "school", "--until", "16:30"], "");
+        check(&["casino.example", "--for", "30"], "written as in `30m`");
+        check(&["casino.example", "--for=-5m"], "written as in `30m`");
+        check(&["https://casino.example/", "--for", "5m"], "cannot stand in a host name");
+        check(&["category:", "--for", "5m"], "not a category name");
+        check(&["casino.example", "--layer", "commune"], "`school` or of a `lesson`");
+        check(&["casino.example", "--room", "CM2", "--device", "CM2-01"], "cannot be used with");
+        check(&["casino.example", "--for", "5m", "--until", "16:30"], "cannot be used with");
     }
 }

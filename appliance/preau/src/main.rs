@@ -8,6 +8,7 @@ mod default_profiles;
 mod device_command;
 mod firewall_command;
 mod journal_command;
+mod override_command;
 mod policy_command;
 mod reasons;
 mod run;
@@ -17,11 +18,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use model::Device;
+use model::{Device, Verdict};
 
 use cli::{
     BlocklistCommand, Cli, Command, DataFolder, DeviceCommand, FirewallCommand, JournalCommand,
-    PolicyCommand, SearchArguments,
+    OverrideCommand, PolicyCommand, SearchArguments,
 };
 use config::Config;
 
@@ -48,6 +49,7 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
             blocklist_command::lookup(&index, &arguments)
         }
         Command::Device(command) => carry_out_device(command),
+        Command::Override(command) => carry_out_override(command),
         Command::Policy(command) => carry_out_policy(command),
         Command::Journal(JournalCommand::Search(arguments)) => search(arguments),
         Command::Firewall(FirewallCommand::Show { config }) => {
@@ -73,6 +75,20 @@ fn carry_out_device(command: DeviceCommand) -> anyhow::Result<ExitCode> {
         DeviceCommand::List { data } => device_command::list(&data_folder::find(data.path.as_deref())?),
         DeviceCommand::Remove { mac, data } => {
             device_command::remove(&data_folder::find(data.path.as_deref())?, mac)
+        }
+    }
+}
+
+fn carry_out_override(command: OverrideCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        OverrideCommand::Permit(arguments) => override_command::make(Verdict::Permit, arguments),
+        OverrideCommand::Refuse(arguments) => override_command::make(Verdict::Refuse, arguments),
+        OverrideCommand::List { all, config, data } => {
+            let config = Config::load_or_default(config.as_deref())?;
+            override_command::list(&data_folder::find(data.path.as_deref())?, &config.school.timezone, all)
+        }
+        OverrideCommand::End { id, author, data } => {
+            override_command::end(&data_folder::find(data.path.as_deref())?, id, &author)
         }
     }
 }

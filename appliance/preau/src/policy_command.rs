@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use blocklist::{Index, builtin};
-use model::{AccessKind, Device, Subject, Timestamp, UnknownDevice};
+use model::{AccessKind, Device, Override, Subject, Timestamp, UnknownDevice};
 use policy::{Question, Rulebook, Snapshot, Target, explain};
 use store::Store;
 
@@ -23,9 +23,9 @@ pub(crate) use impact::{Change, impact};
 
 /// The school about which something is asked.
 pub(crate) struct School {
-    config: Config,
-    /// The data folder. It is only read.
-    data: PathBuf,
+    pub(crate) config: Config,
+    /// The data folder.
+    pub(crate) data: PathBuf,
 }
 
 impl School {
@@ -38,12 +38,13 @@ impl School {
     }
 
     /// The list in force: the compiled one, else the last good one, else the built-in one.
-    fn open_list(&self) -> anyhow::Result<Arc<Index>> {
+    pub(crate) fn open_list(&self) -> anyhow::Result<Arc<Index>> {
         let compiled = self.config.list_index.clone().unwrap_or_else(|| self.data.join(LIST_FILE));
-        for file in [compiled, self.data.join(KEPT_LIST_FILE)] {
-            if file.exists() {
-                let index = system::lists::open_index(&file);
-                return Ok(Arc::new(index.with_context(|| format!("the list {}", file.display()))?));
+        for file in [compiled, self.data.join(KEPT_LIST_FILE)].into_iter().filter(|file| file.exists()) {
+            match system::lists::open_index(&file) {
+                Ok(index) => return Ok(Arc::new(index)),
+                // The box itself works on the last good one then.
+                Err(error) => writeln!(std::io::stderr(), "{:#}", anyhow::Error::from(error))?,
             }
         }
         writeln!(std::io::stderr(), "no list was built yet: the built-in one is asked")?;
@@ -56,8 +57,12 @@ impl School {
     }
 
     /// What configuration and store say.
-    fn rulebook(&self) -> Rulebook {
-        self.config.rulebook()
+    fn rulebook(&self) -> anyhow::Result<Rulebook> {
+        let mut rulebook = self.config.rulebook();
+        let overrides = self.open_store()?.map(|store| store.open_overrides()).transpose()?;
+        let in_force = overrides.into_iter().flatten().filter(Override::is_in_force);
+        rulebook.rules.extend(in_force.map(|it| it.rule));
+        Ok(rulebook)
     }
 
     /// A registered device by its name or hardware address; without a name, a device that nobody registered.
@@ -88,7 +93,7 @@ pub(crate) fn explain_targets(
     };
     let targets: Vec<Target> = targets.iter().map(|text| parse_target(text)).collect::<Result<_, _>>()?;
     let subject = school.find_subject(device)?;
-    let snapshot = Snapshot::new(school.open_list()?, &school.rulebook());
+    let snapshot = Snapshot::new(school.open_list()?, &school.rulebook()?);
     let mut out = std::io::stdout().lock();
     for target in targets {
         write!(out, "{}", explain_target(&snapshot, &subject, at, target, &words::Words { zone }))?;
@@ -153,7 +158,7 @@ hosts = ['ent.example']
         std::fs::write(&file, text).unwrap();
         let school = School::open(Config::load(&file).unwrap(), Some(folder.path())).unwrap();
         let zone = &school.config.school.timezone;
-        let snapshot = Snapshot::new(Arc::new(builtin()), &school.rulebook());
+        let snapshot = Snapshot::new(Arc::new(builtin()), &school.rulebook().unwrap());
         let subject = school.find_subject(None).unwrap();
         let mut said = String::new();
         for at in ["2026-11-24 09:30", "2026-12-22 09:30"] {

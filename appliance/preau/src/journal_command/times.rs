@@ -1,6 +1,6 @@
 //! Times as people type them.
 
-use jiff::civil::{Date, DateTime};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{Span, Zoned};
 use model::Timestamp;
@@ -18,6 +18,19 @@ pub(crate) fn parse_start(text: &str, zone: &TimeZone) -> Result<Timestamp, Time
 /// The moment before which things lie that are "until" a text; for a date the first of the next day.
 pub(crate) fn parse_end(text: &str, zone: &TimeZone) -> Result<Timestamp, TimeError> {
     parse(text, zone, Span::new().days(1))
+}
+
+/// The end that a text names; for a time of day today's.
+pub(crate) fn parse_coming(text: &str, zone: &TimeZone, now: Timestamp) -> Result<Timestamp, TimeError> {
+    let of_today = || {
+        let time = text.trim().parse::<Time>().ok().filter(|_| text.trim().len() == "16:30".len())?;
+        let today = jiff::Timestamp::from_millisecond(now.unix_ms()).ok()?.to_zoned(zone.clone()).date();
+        Some(today.to_datetime(time).to_zoned(zone.clone()).ok()?.timestamp())
+    };
+    match of_today() {
+        Some(time) => Ok(Timestamp::from_unix_ms(time.as_millisecond())),
+        None => parse_end(text, zone),
+    }
 }
 
 fn parse(text: &str, zone: &TimeZone, after_date: Span) -> Result<Timestamp, TimeError> {
@@ -40,7 +53,7 @@ fn read(text: &str, zone: &TimeZone, after_date: Span) -> Option<jiff::Timestamp
     let civil = if text.contains([' ', 'T', 't', ':']) {
         text.parse::<DateTime>().ok()?
     } else {
-        text.parse::<Date>().ok()?.checked_add(after_date).ok()?.to_datetime(jiff::civil::Time::midnight())
+        text.parse::<Date>().ok()?.checked_add(after_date).ok()?.to_datetime(Time::midnight())
     };
     Some(civil.to_zoned(zone.clone()).ok()?.timestamp())
 }
@@ -71,6 +84,24 @@ mod tests {
         check(parse_end, "2026-11-23", "2026-11-23T23:00:00Z");
         check(parse_end, "2026-10-25", "2026-10-25T23:00:00Z");
         check(parse_end, "2026-11-23 09:30", "2026-11-23T08:30:00Z");
+    }
+
+    #[test]
+    fn a_time_of_day_is_todays() {
+        let zone = TimeZone::get("Europe/Paris").unwrap();
+        // 00:30 on the 24th in Paris, still the 23rd in London.
+        let now = parse_start("2026-11-24 00:30", &zone).unwrap();
+        let check = |text: &str, expected: &str| {
+            let time = parse_coming(text, &zone, now).unwrap().unix_ms();
+            assert_eq!(jiff::Timestamp::from_millisecond(time).unwrap().to_string(), expected, "{text}");
+        };
+        check("16:30", "2026-11-24T15:30:00Z");
+        check(" 00:15 ", "2026-11-23T23:15:00Z");
+        check("2026-11-25 16:30", "2026-11-25T15:30:00Z");
+        check("2026-11-25", "2026-11-25T23:00:00Z");
+        for text in ["16", "4pm", "25:00", "16:3"] {
+            assert!(parse_coming(text, &zone, now).is_err(), "{text}");
+        }
     }
 
     #[test]

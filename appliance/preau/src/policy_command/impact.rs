@@ -35,7 +35,7 @@ pub(crate) struct Change {
 /// Prints which names the change would close or open for the profile, among the good categories and the names
 /// that the school visits most.
 pub(crate) fn impact(school: &School, change: &Change) -> anyhow::Result<ExitCode> {
-    let before = school.rulebook();
+    let before = school.config.rulebook();
     let after = apply(&before, change)?;
     let index = school.open_list()?;
     check_categories(&index, change)?;
