@@ -1,11 +1,13 @@
 //! Where the box keeps its state.
 
-use std::fs::{DirBuilder, File, TryLockError};
+use std::fs::DirBuilder;
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use system::directories::state_directory;
+use system::segments::Directory;
 
 /// The registered devices.
 pub(crate) const STATE_FILE: &str = "state.sqlite";
@@ -13,8 +15,6 @@ pub(crate) const STATE_FILE: &str = "state.sqlite";
 pub(crate) const LIST_FILE: &str = "lists.idx";
 /// The box's own copy of the last good list.
 pub(crate) const KEPT_LIST_FILE: &str = "lists.kept.idx";
-/// Held by the box that runs on the folder.
-const LOCK_FILE: &str = "lock";
 /// Who saw which site is for nobody else on the machine.
 const FOLDER_MODE: u32 = 0o700;
 
@@ -38,19 +38,16 @@ pub(crate) fn make(folder: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("cannot make the data folder {}", folder.display()))
 }
 
-/// Two boxes on one folder would write one journal: the second one does not start. The lock ends with the
-/// process, however it ends.
-pub(crate) fn lock(folder: &Path) -> anyhow::Result<File> {
-    let path = folder.join(LOCK_FILE);
-    let file = File::options().create(true).append(true).open(&path);
-    let file = file.with_context(|| format!("cannot write in the data folder {}", folder.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
+/// The journal's place, locked. Two boxes on one folder would write one journal: the second one does not start.
+pub(crate) fn claim(folder: &Path) -> anyhow::Result<Directory> {
+    let mut journal = Directory::new(folder);
+    match journal.lock() {
+        Ok(()) => Ok(journal),
+        Err(error) if error.kind() == ErrorKind::ResourceBusy => {
             bail!("another preau runs on the data folder {}: stop it, or give --data DIR", folder.display())
         }
-        Err(TryLockError::Error(error)) => {
-            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        Err(error) => {
+            Err(error).with_context(|| format!("cannot write in the data folder {}", folder.display()))
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The journal's segments as files, and the thread that writes them.
 //!
-//! `DATA/journal/segment-00000000000000000042.pjs`, readable by the box alone; a `lock` beside them keeps a
-//! second box off. The format is in `docs/formats.md`.
+//! `DATA/journal/segment-00000000000000000042.pjs`, readable by the box alone; `DATA/lock` keeps a second box off. The
+//! format is in `docs/formats.md`.
 
 use std::error::Error;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -30,6 +30,7 @@ const FILE_MODE: u32 = 0o600;
 #[derive(Debug)]
 pub struct Directory {
     folder: PathBuf,
+    lock_file: PathBuf,
     lock: Option<File>,
 }
 
@@ -37,7 +38,30 @@ impl Directory {
     /// The journal's folder in a data directory. Touches nothing yet.
     #[must_use]
     pub fn new(data: &Path) -> Self {
-        Self { folder: data.join("journal"), lock: None }
+        Self { folder: data.join("journal"), lock_file: data.join("lock"), lock: None }
+    }
+
+    /// Locks the data directory for this process, which thereby owns everything in it, until this value goes or the
+    /// process ends, however it ends. The lock is beside the journal's folder: who takes that away under a running box
+    /// lets no second one in.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::ResourceBusy`] when another process has it; else the system's error.
+    pub fn lock(&mut self) -> io::Result<()> {
+        if self.lock.is_some() {
+            return Ok(());
+        }
+        let mut options = OpenOptions::new();
+        let lock = options.write(true).create(true).truncate(false).mode(FILE_MODE).open(&self.lock_file)?;
+        lock.try_lock().map_err(|error| match error {
+            fs::TryLockError::WouldBlock => io::Error::new(
+                io::ErrorKind::ResourceBusy,
+                format!("another process holds {}", self.lock_file.display()),
+            ),
+            fs::TryLockError::Error(error) => error,
+        })?;
+        self.lock = Some(lock);
+        Ok(())
     }
 
     /// The file of a segment.
@@ -95,21 +119,8 @@ impl Storage for Directory {
     type Active = SegmentFile;
 
     fn acquire(&mut self) -> io::Result<()> {
-        if self.lock.is_some() {
-            return Ok(());
-        }
         self.make_folder()?;
-        let path = self.folder.join("lock");
-        let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(FILE_MODE).open(path)?;
-        lock.try_lock().map_err(|error| match error {
-            fs::TryLockError::WouldBlock => io::Error::new(
-                io::ErrorKind::ResourceBusy,
-                format!("another process writes the journal in {}", self.folder.display()),
-            ),
-            fs::TryLockError::Error(error) => error,
-        })?;
-        self.lock = Some(lock);
-        Ok(())
+        self.lock()
     }
 
     fn create(&mut self, segment: SegmentId) -> io::Result<SegmentFile> {
@@ -340,6 +351,7 @@ mod tests {
         let mut first = Directory::new(data.path());
         first.acquire().unwrap();
         first.acquire().unwrap();
+        fs::remove_dir_all(data.path().join("journal")).unwrap();
         let mut second = Directory::new(data.path());
         assert_eq!(second.acquire().unwrap_err().kind(), io::ErrorKind::ResourceBusy);
         drop(first);

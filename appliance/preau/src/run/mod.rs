@@ -14,7 +14,6 @@ mod pages;
 mod upstreams;
 
 use std::io::IsTerminal;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -47,19 +46,19 @@ const WORKERS: usize = 2;
 /// What is told on standard error, unless `RUST_LOG` says otherwise.
 const DIAGNOSTICS: &str = "info,hickory_resolver=warn,hickory_net=warn,hickory_proto=warn,actix_server=warn";
 
-/// Runs a box until it is told to stop (SIGTERM, SIGINT).
+/// Runs a box until it is told to stop: SIGTERM, SIGINT (^C), or SIGHUP, which a terminal sends when it is closed.
 pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let config = Config::load_or_default(options.config.as_deref())?;
     let data = data_folder::find(options.data.path.as_deref())?;
     data_folder::make(&data)?;
-    let _lock = data_folder::lock(&data)?;
+    let segments = data_folder::claim(&data)?;
     start_diagnostics();
     // Once per process: every TLS connection of the box uses ring. It can only be installed already.
     let _installed = rustls::crypto::ring::default_provider().install_default();
     let descriptors = raise_open_files().context("cannot raise the limit of open files")?;
 
     let firewall = close_network(&config)?;
-    let (journal, writer) = open_journal(&data)?;
+    let (journal, writer) = open_journal(segments)?;
     let mut intent = Intent::new(&config, &data);
     let (list, is_list_refused) = intent.first_list();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
@@ -140,8 +139,8 @@ fn close_network(config: &Config) -> anyhow::Result<FirewallKeeper> {
     Ok(firewall)
 }
 
-fn open_journal(data: &Path) -> anyhow::Result<(Journal, WriterThread)> {
-    let (journal, writer) = journal::open(segments::Directory::new(data));
+fn open_journal(segments: segments::Directory) -> anyhow::Result<(Journal, WriterThread)> {
+    let (journal, writer) = journal::open(segments);
     let writer = spawn_writer(writer, &journal, system::clock::now).context("cannot start the journal")?;
     Ok((journal, writer))
 }

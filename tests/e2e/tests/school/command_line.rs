@@ -70,6 +70,20 @@ fn without_a_file_it_serves_loopback_and_says_so_in_five_lines() -> Result<()> {
     Ok(())
 }
 
+/// The service's manager, ^C, and the closed window of a demonstration.
+#[test]
+fn every_usual_signal_stops_it_well() -> Result<()> {
+    let lab = Lab::new()?;
+    let binary = preau_binary()?.display().to_string();
+    for signal in ["TERM", "INT", "HUP"] {
+        let mut running = lab.pc1.start(signal, &[&binary, "run", "--data", "data"])?;
+        wait_until("five lines", || Ok(running.log()?.contains("\nThe log: ")))?;
+        running.signal(signal)?;
+        assert!(running.wait()?.success(), "{signal}: {}", running.log()?);
+    }
+    Ok(())
+}
+
 #[test]
 fn a_lookup_prints_a_line_for_each_argument() -> Result<()> {
     let lab = Lab::new()?;
