@@ -244,10 +244,11 @@ mod tests {
         let mut words = vec!["preau", "override"];
         words.extend(line.split(' '));
         words.extend(["--author", "Mme Martin", "--reason", "exposé", "--data", data.to_str().unwrap()]);
-        match Cli::try_parse_from(words)?.command {
-            Command::Override(OverrideCommand::Permit(arguments)) => make(Verdict::Permit, arguments),
-            Command::Override(OverrideCommand::Refuse(arguments)) => make(Verdict::Refuse, arguments),
-            other => panic!("{other:?}"),
+        let Command::Override(command) = Cli::try_parse_from(words)?.command else { panic!("{line}") };
+        match command {
+            OverrideCommand::Permit(arguments) => make(Verdict::Permit, arguments),
+            OverrideCommand::Refuse(arguments) => make(Verdict::Refuse, arguments),
+            OverrideCommand::List { .. } | OverrideCommand::End { .. } => panic!("{line}"),
         }
     }
 

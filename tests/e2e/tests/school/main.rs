@@ -15,6 +15,8 @@ mod logging;
 #[cfg(test)]
 mod neighbours;
 #[cfg(test)]
+mod overrides;
+#[cfg(test)]
 mod probe;
 #[cfg(test)]
 mod resilience;
