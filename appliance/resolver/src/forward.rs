@@ -1,10 +1,11 @@
 //! Asking upstreams on behalf of clients: once for all who wait for the same, and never longer than they wait.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use wire::dns::{Records, ResponseCode};
 
@@ -37,6 +38,8 @@ pub(crate) struct Forwarder {
     is_inward: IsInward,
     flights: Mutex<HashMap<Key, Landing>>,
     slots: Arc<Semaphore>,
+    /// Where upstreams are asked, once the doors are open.
+    runtime: OnceLock<Handle>,
 }
 
 /// What forwarding has brought.
@@ -66,7 +69,13 @@ impl Forwarder {
             is_inward,
             flights: Mutex::default(),
             slots: Arc::new(Semaphore::new(FLIGHTS_MAX)),
+            runtime: OnceLock::new(),
         }
+    }
+
+    /// Asks upstreams on this runtime, whoever needs an answer: the first call counts.
+    pub(crate) fn work_on(&self, runtime: Handle) {
+        self.runtime.get_or_init(|| runtime);
     }
 
     pub(crate) fn swap_upstreams(&self, upstreams: Upstreams) {
@@ -117,7 +126,7 @@ impl Forwarder {
         drop(flights);
         let flight = Flight { forwarder: Arc::clone(self), key };
         let name = name.clone();
-        tokio::spawn(async move {
+        self.runtime.get().cloned().unwrap_or_else(Handle::current).spawn(async move {
             let outcome = flight.fly(&name, asked, stale.as_ref()).await;
             drop(flight);
             drop(slot);

@@ -106,6 +106,7 @@ impl Resolver {
     /// [`ServeError`] when a socket cannot be served; the others are closed then, too.
     pub async fn run(&self, sockets: Sockets, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
         self.own_ends.set(sockets.addresses().map_err(ServeError::Socket)?);
+        self.core.forwarder.work_on(Handle::current());
         let stop = Stop(Arc::default());
         let (ends, mut ended) = mpsc::channel(1);
         let mut doors = Vec::new();

@@ -12,6 +12,7 @@ use portal::pages::Place;
 use proxy::Gate;
 use resolver::{Resolver, Sockets};
 use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -67,13 +68,14 @@ fn place(config: &Config) -> Place {
 }
 
 impl Doors {
-    /// Opens every door. Must run in the runtime that serves them.
+    /// Opens every door. Must run in the runtime that serves the gate; `dns` serves the resolver.
     pub(crate) fn open(
         config: &Config,
         listeners: Listeners,
         resolver: Resolver,
         gate: Arc<Gate>,
         board: Arc<Board>,
+        dns: &Runtime,
     ) -> anyhow::Result<Self> {
         let own_addresses = listeners.addresses.iter().map(|&address| Host::Address(address));
         let own_hosts =
@@ -90,7 +92,7 @@ impl Doors {
         };
         let gate = tokio::spawn(gate.run(doors, stopped.clone()));
         let sockets = Sockets { udp: listeners.dns_udp, tcp: listeners.dns_tcp };
-        let resolver = tokio::spawn(async move { Ok(resolver.run(sockets, wait_for_stop(stopped)).await?) });
+        let resolver = dns.spawn(async move { Ok(resolver.run(sockets, wait_for_stop(stopped)).await?) });
         Ok(Self { gate, resolver, portal, stop })
     }
 

@@ -42,7 +42,9 @@ use keeper::{Keeper, Kept};
 use listeners::Listeners;
 
 /// Threads that serve connections: a box has two to four cores, and the gate mostly waits.
-const WORKERS: usize = 2;
+const GATE_WORKERS: usize = 2;
+/// Threads that ask upstream resolvers: apart, so that a crowd at the gate holds up no name.
+const DNS_WORKERS: usize = 1;
 /// What is told on standard error, unless `RUST_LOG` says otherwise.
 const DIAGNOSTICS: &str = "info,hickory_resolver=warn,hickory_net=warn,hickory_proto=warn,actix_server=warn";
 
@@ -83,9 +85,11 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         board.show_refused_list();
     }
 
-    let runtime = start_runtime()?;
+    let runtime = start_runtime("gate", GATE_WORKERS)?;
+    let dns = start_runtime("dns", DNS_WORKERS)?;
     let inside = runtime.enter();
-    let mut doors = Doors::open(&config, listeners, resolver.clone(), Arc::clone(&gate), Arc::clone(&board))?;
+    let mut doors =
+        Doors::open(&config, listeners, resolver.clone(), Arc::clone(&gate), Arc::clone(&board), &dns)?;
     drop(inside);
     if let Err(error) = announcement::print(&config, &board.list(), &data, &trials) {
         tracing::warn!(%error, "nobody reads what listens where");
@@ -179,7 +183,7 @@ fn open_resolver(
     Resolver::new(settings, desk).context("cannot set up the resolver")
 }
 
-fn start_runtime() -> anyhow::Result<Runtime> {
-    let runtime = Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
+fn start_runtime(name: &str, workers: usize) -> anyhow::Result<Runtime> {
+    let runtime = Builder::new_multi_thread().worker_threads(workers).thread_name(name).enable_all().build();
     runtime.context("cannot start the runtime")
 }
