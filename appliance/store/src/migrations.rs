@@ -69,3 +69,27 @@ pub enum MigrateError {
     #[error("the schema could not be brought up to date")]
     Sqlite(#[from] rusqlite::Error),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The schema of each released version, with what it held, is brought up to date and keeps it.
+    #[test]
+    fn files_of_earlier_versions_keep_what_they_hold() {
+        for seen in 1..STEPS.len() {
+            let mut connection = Connection::open_in_memory().unwrap();
+            for step in &STEPS[..seen] {
+                connection.execute_batch(step).unwrap();
+            }
+            connection.pragma_update(None, "user_version", u32::try_from(seen).unwrap()).unwrap();
+            let device = "INSERT INTO device VALUES ('02:00:00:00:00:11', 'CM2-01', 'CM2', 'elementaire')";
+            connection.execute(device, ()).unwrap();
+            migrate(&mut connection).unwrap();
+            let count = |table: &str| -> u32 {
+                connection.query_row(&format!("SELECT count(*) FROM {table}"), (), |row| row.get(0)).unwrap()
+            };
+            assert_eq!((count("device"), count("override")), (1, 0), "{seen}");
+        }
+    }
+}
