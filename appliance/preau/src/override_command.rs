@@ -1,17 +1,20 @@
 //! `preau override`.
 
 use std::io::Write;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use access::Clock;
 use anyhow::{Context, bail};
-use blocklist::{CategorySet, Index};
+use blocklist::Index;
 use jiff::tz::TimeZone;
 use model::{
-    Device, Mac, NewOverride, Override, OverrideId, PersonName, ProfileName, RoomName, Rule, Scope,
-    Timestamp, Topic, Verdict,
+    AccessKind, Category, Device, DomainName, Mac, NewOverride, Override, OverrideId, PersonName,
+    ProfileName, Reason, RoomName, Rule, Scope, Subject, Timestamp, Topic, UnknownDevice, Verdict,
 };
+use policy::{Decided, Decision, Question, Snapshot, Target, decide};
 use store::Store;
 use system::clock::SystemClock;
 
@@ -58,7 +61,7 @@ pub(crate) fn make(effect: Verdict, arguments: OverrideArguments) -> anyhow::Res
     };
     let rule = Rule { layer, effect, topic, scope, author, motive: reason, from: None, until };
     let new = NewOverride::new(rule, now)?;
-    check_topic(&school, new.rule())?;
+    check_topic(&school, &store.devices()?, &new)?;
     let made = store.add_override(new)?;
     writeln!(std::io::stdout(), "{}", describe(&made, zone))?;
     Ok(ExitCode::SUCCESS)
@@ -139,40 +142,77 @@ fn same(one: &str, other: &str) -> bool {
     one.to_lowercase() == other.to_lowercase()
 }
 
-/// Refuses what would have no effect: a category that no list has, and opening what the commune has locked. The
-/// policy refuses the latter in any case; here its author is told.
-fn check_topic(school: &School, rule: &Rule) -> anyhow::Result<()> {
-    let index = school.open_list()?;
-    let find = |name: &model::Category| index.category_id(name.as_str());
-    let locked: CategorySet = school.config.rulebook().locked.iter().filter_map(find).collect();
-    let opens = rule.effect == Verdict::Permit;
+/// Refuses what would have no effect. The policy comes to the same verdict in any case; here the author is told.
+fn check_topic(school: &School, devices: &[Device], new: &NewOverride) -> anyhow::Result<()> {
+    let (rule, index) = (new.rule(), school.open_list()?);
     match &rule.topic {
-        Topic::Category(category) => {
-            let id = find(category).with_context(|| format!("no list has the category `{category}`"))?;
-            if opens && is_in(locked, [id].into_iter().collect()) {
-                bail!("the commune has locked the category {category}: nobody in the school can open it");
-            }
+        Topic::Category(category) => check_category(school, &index, category, rule.effect),
+        Topic::Site(site) if rule.effect == Verdict::Permit => {
+            let mut rulebook = school.rulebook()?;
+            rulebook.rules.push(rule.clone());
+            let snapshot = Snapshot::new(index, &rulebook);
+            check_site(&snapshot, subject_of(&rule.scope, devices), site, new.made())
         }
-        Topic::Site(site) => {
-            if let Some(category) = locked_category(&index, locked, site).filter(|_| opens) {
-                bail!(
-                    "{site} is in the category {category}, which the commune has locked: only the commune can make \
-                     an exception"
-                );
-            }
-        }
+        Topic::Site(_) => Ok(()),
+    }
+}
+
+fn check_category(
+    school: &School,
+    index: &Index,
+    category: &Category,
+    effect: Verdict,
+) -> anyhow::Result<()> {
+    let find = |name: &Category| index.category_id(name.as_str());
+    let id = find(category).with_context(|| format!("no list has the category `{category}`"))?;
+    // By its number, because a category has aliases.
+    if effect == Verdict::Permit && school.config.rulebook().locked.iter().filter_map(find).any(|it| it == id)
+    {
+        bail!("the commune has locked the category {category}: nobody in the school can open it");
     }
     Ok(())
 }
 
-fn locked_category(index: &Index, locked: CategorySet, site: &model::DomainName) -> Option<String> {
-    let lines = index.match_name(site);
-    let id = lines.iter().find_map(|line| line.set.intersection(locked).first())?;
-    index.categories().get(id.rank()).map(ToString::to_string)
+/// Tries the rule on one of those for whom it is meant.
+fn check_site(
+    snapshot: &Snapshot,
+    subject: Subject,
+    site: &DomainName,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    let target = Target::Host(site.clone().into());
+    let question = Question { subject, kind: AccessKind::Http, target, destination: None };
+    let Decision::Refusal(refusal) = decide(snapshot, question, Some(now)) else { return Ok(()) };
+    match refusal.reason() {
+        Reason::Locked { category, .. } => bail!(
+            "{site} is in the category {category}, which the commune has locked: only the commune can make an exception"
+        ),
+        Reason::Ruled(ruling) => {
+            let (layer, author, entry) = (ruling.layer.as_str(), &ruling.author, &ruling.entry);
+            bail!("a rule of the {layer}, made by {author}, refuses {entry}: it is stronger than this one")
+        }
+        Reason::Fault(_) => bail!("{site} is a way around the filter: nobody can open it"),
+        // Whoever was tried is not meant: there is no device of this profile yet.
+        Reason::NotListed
+        | Reason::Listed { .. }
+        | Reason::WhiteListed { .. }
+        | Reason::Workspace { .. }
+        | Reason::NotWhiteListed
+        | Reason::ClosedHours => Ok(()),
+    }
 }
 
-fn is_in(set: CategorySet, one: CategorySet) -> bool {
-    !set.intersection(one).is_empty()
+/// One of those for whom a rule is meant.
+fn subject_of(scope: &Scope, devices: &[Device]) -> Subject {
+    let is_meant = |device: &&Device| match scope {
+        Scope::Everyone => true,
+        Scope::Profile(profile) => device.profile == *profile,
+        Scope::Room(room) => device.room.as_ref() == Some(room),
+        Scope::Device(mac) => device.mac == *mac,
+    };
+    let mac = if let Scope::Device(mac) = scope { Some(*mac) } else { None };
+    let unknown = UnknownDevice { mac, address: Ipv4Addr::UNSPECIFIED.into() };
+    devices.iter().find(is_meant).map_or(unknown.into(), |device| Subject::Device(Arc::new(device.clone())))
 }
 
 fn describe(made: &Override, zone: &TimeZone) -> String {
@@ -310,6 +350,12 @@ mod tests {
             "permit www.adult.preau.test --room CM2 --for 30m",
             "in the category adult, which the commune has locked",
         );
+        check("permit use-application-dns.net --room CM2 --for 30m", "a way around the filter");
         assert_eq!(open(school.path()).unwrap().overrides().unwrap(), []);
+        type_in(school.path(), "refuse preau.test --layer school").unwrap();
+        check(
+            "permit www.gambling.preau.test --room CM2 --for 30m",
+            "a rule of the school, made by Mme Martin, refuses preau.test: it is stronger than this one",
+        );
     }
 }

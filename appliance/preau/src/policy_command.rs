@@ -57,7 +57,7 @@ impl School {
     }
 
     /// What configuration and store say.
-    fn rulebook(&self) -> anyhow::Result<Rulebook> {
+    pub(crate) fn rulebook(&self) -> anyhow::Result<Rulebook> {
         let mut rulebook = self.config.rulebook();
         let overrides = self.open_store()?.map(|store| store.open_overrides()).transpose()?;
         let in_force = overrides.into_iter().flatten().filter(Override::is_in_force);
