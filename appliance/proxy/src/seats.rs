@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::{Host, Mac, Subject};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::pulse::Pulse;
 
@@ -27,6 +28,9 @@ const CONNECTIONS_MAX: usize = 8192;
 const PER_CLIENT_MAX: usize = 2048;
 /// Connections above the limit for the moment that an evicted one takes to close.
 const OVERCOMMIT: usize = 16;
+/// The part of these that a device may use which has more than half the seats of the largest: one that opens
+/// connections faster than others can leave turns itself away, and not those who have few.
+const OVERCOMMIT_OF_LARGE: usize = OVERCOMMIT / 2;
 
 /// How many of everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,8 +86,17 @@ struct State {
     clients: HashMap<Client, Places>,
 }
 
-/// The seats of one device, in the order of their arrival.
-type Places = BTreeMap<u64, Place>;
+/// The seats of one device.
+#[derive(Default)]
+struct Places {
+    /// Whoever comes first leaves first, as far as is known: ranks only rise, and are looked at again when it
+    /// matters.
+    queue: BTreeMap<Rank, Place>,
+    ranks: HashMap<u64, Rank>,
+}
+
+/// Whether a connection is decided, when something last moved on it, and its number.
+type Rank = (bool, Instant, u64);
 
 struct Place {
     standing: Arc<Standing>,
@@ -109,6 +122,12 @@ enum Grant {
     Lapsed,
 }
 
+impl Standing {
+    fn rank(&self, number: u64) -> Rank {
+        (self.is_decided.load(Ordering::Relaxed), self.pulse.last(), number)
+    }
+}
+
 /// Resolves when the connection has to leave for another.
 pub(crate) type Eviction = oneshot::Receiver<()>;
 
@@ -120,14 +139,17 @@ impl Seats {
     /// A seat for a new connection. Where none is free, another connection is told to leave; `None` while too
     /// many of these are still there.
     pub(crate) fn take(self: &Arc<Self>, client: Client) -> Option<(Seat, Eviction)> {
+        let limits = self.limits;
         let mut state = self.lock();
-        if state.open >= self.limits.connections + OVERCOMMIT {
+        let (largest, most) = state.find_largest(client);
+        let own = state.count(client);
+        let overcommit = if own > most / 2 { OVERCOMMIT_OF_LARGE } else { OVERCOMMIT };
+        if state.open >= limits.connections + overcommit {
             return None;
         }
-        if state.clients.get(&client).is_some_and(|places| places.len() >= self.limits.per_client) {
+        if own >= limits.per_client {
             state.evict_from(client);
-        } else if state.seated >= self.limits.connections {
-            let largest = state.find_largest(client)?;
+        } else if state.seated >= limits.connections {
             state.evict_from(largest);
         }
         let (leave, eviction) = oneshot::channel();
@@ -157,24 +179,28 @@ impl State {
         number
     }
 
-    /// The device that has the most seats; `newcomer` itself where it is one of several.
-    fn find_largest(&self, newcomer: Client) -> Option<Client> {
-        let largest = self.clients.iter().max_by_key(|(client, places)| (places.len(), **client == newcomer));
-        largest.map(|(client, _)| *client)
+    fn count(&self, client: Client) -> usize {
+        self.clients.get(&client).map_or(0, Places::count)
+    }
+
+    /// The device that has the most seats, and how many; `newcomer` itself where it is one of several.
+    fn find_largest(&self, newcomer: Client) -> (Client, usize) {
+        let sizes = self.clients.iter().map(|(client, places)| (*client, places.count()));
+        let largest = sizes.max_by_key(|(client, count)| (*count, *client == newcomer));
+        largest.unwrap_or((newcomer, 0))
     }
 
     fn evict_from(&mut self, client: Client) {
-        let first = self.clients.get(&client).and_then(find_first_to_leave);
-        if let Some(place) = first.and_then(|number| self.remove(client, number)) {
+        if let Some(place) = self.remove(client, Places::pop_first) {
             // A receiver that is gone has left already.
             let _ = place.leave.send(());
         }
     }
 
-    fn remove(&mut self, client: Client, number: u64) -> Option<Place> {
+    fn remove(&mut self, client: Client, choose: impl FnOnce(&mut Places) -> Option<Place>) -> Option<Place> {
         let places = self.clients.get_mut(&client)?;
-        let place = places.remove(&number)?;
-        if places.is_empty() {
+        let place = choose(places)?;
+        if places.count() == 0 {
             self.clients.remove(&client);
         }
         self.seated = self.seated.saturating_sub(1);
@@ -182,13 +208,34 @@ impl State {
     }
 }
 
-fn find_first_to_leave(places: &Places) -> Option<u64> {
-    let order = |place: &Place| {
-        let is_decided = place.standing.is_decided.load(Ordering::Relaxed);
-        (is_decided, is_decided.then(|| place.standing.pulse.last()))
-    };
-    // Of several that are equal the first is found, which is the oldest.
-    places.iter().min_by_key(|(_, place)| order(place)).map(|(number, _)| *number)
+impl Places {
+    fn count(&self) -> usize {
+        self.queue.len()
+    }
+
+    fn insert(&mut self, number: u64, place: Place) {
+        let rank = place.standing.rank(number);
+        self.ranks.insert(number, rank);
+        self.queue.insert(rank, place);
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Place> {
+        let rank = self.ranks.remove(&number)?;
+        self.queue.remove(&rank)
+    }
+
+    fn pop_first(&mut self) -> Option<Place> {
+        loop {
+            let (rank, place) = self.queue.pop_first()?;
+            let (.., number) = rank;
+            if place.standing.rank(number) == rank {
+                self.ranks.remove(&number);
+                return Some(place);
+            }
+            // It has moved on since it was ranked.
+            self.insert(number, place);
+        }
+    }
 }
 
 /// The place of one connection, until it is dropped.
@@ -244,7 +291,7 @@ impl Drop for Seat {
         let mut state = self.seats.lock();
         state.open = state.open.saturating_sub(1);
         // One that was told to leave has lost its place already.
-        drop(state.remove(self.client, self.number));
+        drop(state.remove(self.client, |places| places.remove(self.number)));
     }
 }
 
@@ -255,6 +302,14 @@ mod tests {
     use tokio::time::advance;
 
     use super::*;
+
+    impl Seats {
+        /// Open connections, and those of them that were not told to leave.
+        fn counts(&self) -> (usize, usize) {
+            let state = self.lock();
+            (state.open, state.seated)
+        }
+    }
 
     fn client(name: char) -> Client {
         Client::Address(IpAddr::from([10, 77, 0, u8::try_from(name).unwrap()]))
@@ -302,9 +357,8 @@ mod tests {
         }
         assert_eq!(leaving, expected, "{arrivals}");
         drop(taken);
-        let state = seats.lock();
-        assert_eq!((state.open, state.seated), (0, 0), "{arrivals}: seats come back");
-        assert!(state.clients.is_empty(), "{arrivals}: nobody is remembered");
+        assert_eq!(seats.counts(), (0, 0), "{arrivals}: seats come back");
+        assert!(seats.lock().clients.is_empty(), "{arrivals}: nobody is remembered");
     }
 
     #[tokio::test(start_paused = true)]
@@ -337,12 +391,17 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn those_who_are_told_to_leave_are_waited_for() {
-        let seats = Seats::new(Limits { connections: 20, per_client: 15, pipes: 0 });
-        let mut taken: Vec<_> = (0..15).map(|_| seats.take(client('a')).unwrap()).collect();
-        taken.extend((15..20 + OVERCOMMIT).map(|_| seats.take(client('b')).unwrap()));
-        assert!(seats.take(client('c')).is_none(), "the descriptors are used up");
-        assert_eq!(seats.lock().seated, 20);
-        taken.remove(0);
-        assert!(seats.take(client('c')).is_some());
+        let seats = Seats::new(Limits { connections: 40, per_client: 30, pipes: 0 });
+        let take = |name, count| -> Vec<_> { (0..count).map_while(|_| seats.take(client(name))).collect() };
+        let mut large = take('a', 30);
+        large.extend(take('b', 10));
+        // The one that has many turns itself away before those who have few are.
+        large.extend(take('a', OVERCOMMIT));
+        assert_eq!(large.len(), 40 + OVERCOMMIT_OF_LARGE);
+        let few = take('c', OVERCOMMIT);
+        assert_eq!(few.len(), OVERCOMMIT - OVERCOMMIT_OF_LARGE, "the descriptors are used up");
+        assert_eq!(seats.counts(), (40 + OVERCOMMIT, 40));
+        large.remove(0);
+        assert_eq!(take('c', 2).len(), 1);
     }
 }
