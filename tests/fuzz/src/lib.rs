@@ -2,7 +2,9 @@
 //!
 //! A target is a function that must not panic, whatever it is given, and that checks the laws of its reader
 //! with assertions. `cargo test -p fuzz` replays every file of `corpus/<target>/` and variants of it;
-//! `cargo fuzz run <target> --features libfuzzer` looks for new ones. What it finds goes into the corpus.
+//! `cargo fuzz run <target> --features libfuzzer` looks for new ones, with a nightly toolchain or, on a
+//! stable one, `RUSTC_BOOTSTRAP=1`. What crashes a target goes into the corpus once it is repaired; `found-*` are inputs
+//! of such runs that reach what no other file reaches, a few of each, so that the replay stays quick.
 //!
 //! A new target is a module here, a line in [`TARGETS`], a file in `fuzz_targets/` with its `[[bin]]`, and a
 //! first corpus.
