@@ -2,6 +2,7 @@
 
 use model::Category;
 
+use crate::changes::Table;
 use crate::format::ByteReader;
 use crate::set::{CATEGORIES_MAX, CategoryId, CategorySet};
 
@@ -24,6 +25,17 @@ pub struct LineCounts {
     pub addresses: u64,
     /// URLs.
     pub urls: u64,
+}
+
+impl LineCounts {
+    /// The count of one kind.
+    pub(crate) fn of(&mut self, table: Table) -> &mut u64 {
+        match table {
+            Table::Domains => &mut self.domains,
+            Table::Addresses => &mut self.addresses,
+            Table::Urls => &mut self.urls,
+        }
+    }
 }
 
 /// What an index says of one of its categories.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use model::Category;
 
 use crate::catalog::{Catalog, CategoryFacts, SetTable, SpellingsWriter, Value, write_address};
+use crate::changes::Table;
 use crate::compiler::{BuildError, CategoryDraft, Compiled, Draft};
 use crate::format;
 use crate::keys::{Keys, Merged};
@@ -15,12 +16,16 @@ use crate::symbols::SAMPLE_NAMES;
 
 /// Compiles a list. The same list gives the same bytes, in whatever order its files came.
 pub(crate) fn compile(mut draft: Draft, report: &mut dyn FnMut(Event<'_>)) -> Result<Compiled, BuildError> {
-    let catalog = make_catalog(&draft, report);
     let ranks = rank_categories(&draft);
     let mut sets = SetCounter::default();
-    let domains = draft.domains.merge(&ranks, |set| sets.number(set))?;
-    let addresses = draft.addresses.merge(&ranks, |set| sets.number(set))?;
-    let urls = draft.urls.merge(&ranks, |set| sets.number(set))?;
+    let mut removed = Vec::new();
+    let domains =
+        draft.domains.merge(&ranks, |set| sets.number(set), |of| removed.push((Table::Domains, of)))?;
+    let addresses =
+        draft.addresses.merge(&ranks, |set| sets.number(set), |of| removed.push((Table::Addresses, of)))?;
+    let urls = draft.urls.merge(&ranks, |set| sets.number(set), |of| removed.push((Table::Urls, of)))?;
+    draft.subtract(&removed);
+    let catalog = make_catalog(&draft, report);
     if domains.is_empty() && addresses.is_empty() && urls.is_empty() {
         return Err(BuildError::Empty);
     }

@@ -6,6 +6,7 @@ use std::io::{self, BufReader, Read};
 use model::Category;
 
 use crate::catalog::{Colour, LineCounts};
+use crate::changes::{Change, Changes, Table};
 use crate::compile::compile;
 use crate::keys::Keys;
 use crate::line::{DomainLine, LineError, UrlLine};
@@ -76,6 +77,7 @@ impl<'r> Compiler<'r> {
         };
         let number = self.draft.category(&category)?.number;
         let (mut accepted, mut rejected) = (0, 0);
+        let mut changes = Changes::default();
         let mut lines = Lines::new(BufReader::new(file));
         let read_error = |source| BuildError::Read { path: path.to_owned(), source };
         while let Some(line) = lines.next().map_err(read_error)? {
@@ -85,6 +87,8 @@ impl<'r> Compiler<'r> {
                 FileKind::Urls => self.draft.add_url(&category, number, text),
                 FileKind::Usage => self.draft.read_colour(&category, text, accepted == 0),
                 FileKind::Expressions => self.draft.count_expression(),
+                FileKind::DomainChanges => Ok(changes.add_domain(text)??),
+                FileKind::UrlChanges => Ok(changes.add_url(text)??),
             });
             match taken {
                 Ok(()) => accepted += 1,
@@ -96,8 +100,9 @@ impl<'r> Compiler<'r> {
                 }
             }
         }
+        self.draft.apply(&category, changes)?;
         self.draft.summary.rejected += rejected;
-        if matches!(kind, FileKind::Domains | FileKind::Urls) {
+        if kind.is_shown() {
             (self.report)(Event::Read { path, accepted, rejected });
         }
         Ok(())
@@ -165,6 +170,37 @@ impl Draft {
         Ok(())
     }
 
+    /// Takes in what difference files say of a category.
+    fn apply(&mut self, category: &Category, changes: Changes) -> Result<(), BuildError> {
+        let number = self.category(category)?.number;
+        for ((table, key), change) in changes.into_iter() {
+            let keys = match table {
+                Table::Domains => &mut self.domains,
+                Table::Addresses => &mut self.addresses,
+                Table::Urls => &mut self.urls,
+            };
+            match change {
+                Change::Add(spelling) => {
+                    keys.add(number, &key, &spelling)?;
+                    *self.category(category)?.counts.of(table) += 1;
+                }
+                Change::Remove => keys.remove(number, &key)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts lines that were taken out, each by its kind and its category's number.
+    pub(crate) fn subtract(&mut self, removed: &[(Table, u8)]) {
+        for category in self.categories.values_mut() {
+            for (table, _) in removed.iter().filter(|(_, number)| *number == category.number) {
+                let count = category.counts.of(*table);
+                *count = count.saturating_sub(1);
+            }
+        }
+        self.summary.removed = removed.len() as u64;
+    }
+
     /// The first line of a `usage` file tells what the category is for; the others are other names of it.
     fn read_colour(&mut self, category: &Category, line: &str, is_first: bool) -> Result<(), BadLine> {
         if is_first && line.eq_ignore_ascii_case("white") {
@@ -191,6 +227,8 @@ enum FileKind {
     Urls,
     Usage,
     Expressions,
+    DomainChanges,
+    UrlChanges,
 }
 
 impl FileKind {
@@ -198,9 +236,19 @@ impl FileKind {
         match name {
             "domains" => Some(Self::Domains),
             "urls" => Some(Self::Urls),
+            "domains.diff" => Some(Self::DomainChanges),
+            "urls.diff" => Some(Self::UrlChanges),
             "usage" => Some(Self::Usage),
             "expressions" | "very_restrictive_expression" => Some(Self::Expressions),
             _ => None,
+        }
+    }
+
+    /// Whether its lines are sites.
+    fn is_shown(self) -> bool {
+        match self {
+            Self::Domains | Self::Urls | Self::DomainChanges | Self::UrlChanges => true,
+            Self::Usage | Self::Expressions => false,
         }
     }
 }

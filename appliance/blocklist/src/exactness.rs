@@ -310,6 +310,27 @@ fn list() -> impl Strategy<Value = Vec<(String, String)>> {
     files.prop_filter("a list has a line", |files| files.iter().any(|(_, content)| !content.is_empty()))
 }
 
+#[test]
+fn changes_of_urls_and_lines_without_a_sign() {
+    let list = files(&[
+        ("games/urls", "a.example/x\nA.example/y\n"),
+        ("games/urls.diff", "# a comment\n-a.example/Y\n+b.example/z\n+ .c.example/\na.example/x\n-\n"),
+    ]);
+    let mut rejected = Vec::new();
+    let mut report = |event: Event<'_>| {
+        if let Event::Rejected { line, reason, .. } = event {
+            rejected.push(format!("{line}: {reason}"));
+        }
+    };
+    let mut compiler = Compiler::new(&mut report);
+    list.iter().for_each(|(path, content)| compiler.add_file(path, content.as_bytes()).unwrap());
+    let index = Index::open(compiler.finish().unwrap().bytes).unwrap();
+    let is_listed = |url: &str| !found_for_url(&index, url).is_empty();
+    assert!(is_listed("a.example/x") && !is_listed("a.example/y") && is_listed("b.example/z"));
+    assert_eq!(rejected.len(), 3, "{rejected:?}");
+    assert_eq!(rejected[1], "5: neither + nor - before the line");
+}
+
 proptest! {
     #[test]
     fn a_compiled_list_is_the_naive_set(
@@ -327,6 +348,44 @@ proptest! {
         }
         for url in &urls {
             prop_assert_eq!(found_for_url(&index, url), naive.match_url(url), "{}", url);
+        }
+    }
+
+    /// Difference files have the last word, wherever they stand in the archive, and the counts say so.
+    #[test]
+    fn changes_go_before_whole_files(
+        lines in vec("[a-c](\\.[a-c]){0,1}|10\\.0\\.0\\.[0-3]", 0..12),
+        changes in vec("[+-][a-c](\\.[a-c]){0,1}|[+-]10\\.0\\.0\\.[0-3]", 0..12),
+        is_first in any::<bool>(),
+    ) {
+        // A line of another category stays, and keeps the list from being empty.
+        let mut files = files(&[
+            ("games/domains", &lines.join("\n")),
+            ("games/domains.diff", &changes.join("\n")),
+            ("press/domains", "a\nx\n10.0.0.1\n"),
+        ]);
+        if is_first {
+            files.swap(0, 1);
+        }
+        let last: BTreeMap<&str, bool> =
+            changes.iter().map(|line| (&line[1..], line.starts_with('+'))).collect();
+        let mut expected: Vec<&str> =
+            lines.iter().map(String::as_str).filter(|line| last.get(line) != Some(&false)).collect();
+        let removed = lines.len() - expected.len();
+        expected.extend(last.iter().filter(|(_, is_added)| **is_added).map(|(line, _)| *line));
+
+        let compiled = compile(&files);
+        prop_assert_eq!(compiled.summary.removed, removed as u64);
+        let index = Index::open(compiled.bytes).unwrap();
+        let games = index.category_id("games").unwrap();
+        prop_assert_eq!(index.category_facts(games).unwrap().lines(), expected.len() as u64);
+        let names = ["a", "b", "c"].iter().flat_map(|a| {
+            ["", ".a", ".b", ".c"].iter().map(move |b| format!("{a}{b}"))
+        });
+        for name in names.chain((0..4).map(|n| format!("10.0.0.{n}"))) {
+            let found = found_for_name(&index, &name);
+            let is_listed = found.iter().any(|(line, set)| *line == name && set.contains(&"games".to_owned()));
+            prop_assert_eq!(is_listed, expected.contains(&name.as_str()), "{}", name);
         }
     }
 

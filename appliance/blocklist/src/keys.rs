@@ -14,6 +14,9 @@ const PREFIX_BYTES: usize = 12;
 /// Bytes of a line before its key: the lengths of key and spelling, and the category.
 const HEAD_BYTES: usize = 5;
 
+/// Set in the category's byte of a line that is to be taken out: categories have seven bits.
+const REMOVAL: u8 = 0x80;
+
 /// The keys of all lines of one kind, each with its category and, where it differs, its spelling.
 #[derive(Default)]
 pub(crate) struct Keys {
@@ -21,6 +24,7 @@ pub(crate) struct Keys {
     lines: Vec<u8>,
     /// For each line the beginning of its key, then its place: most comparisons need no more.
     order: Vec<u128>,
+    has_removals: bool,
 }
 
 /// One line as it was kept.
@@ -58,25 +62,56 @@ impl Keys {
         Ok(())
     }
 
+    /// Takes every line of the category with this key out again, whether it came already or will come.
+    pub(crate) fn remove(&mut self, category: u8, key: &[u8]) -> Result<(), BuildError> {
+        self.has_removals = true;
+        self.add(category | REMOVAL, key, "")
+    }
+
     /// Sorts the lines by their keys and merges those of one key. `ranks` has the place of each category in
-    /// the alphabetical order; `number_set` gives a number to each set of categories.
+    /// the alphabetical order; `number_set` gives a number to each set of categories; `see_removed` hears of each
+    /// line that was taken out, by its category's number.
     pub(crate) fn merge(
         &mut self,
         ranks: &[CategoryId],
         mut number_set: impl FnMut(CategorySet) -> Result<u16, BuildError>,
+        mut see_removed: impl FnMut(u8),
     ) -> Result<Vec<Merged>, BuildError> {
         let mut order = std::mem::take(&mut self.order);
         order.sort_unstable_by(|&a, &b| self.compare(a, b).then(a.cmp(&b)));
         let rank_of = |place| ranks.get(usize::from(self.line(place)?.category)).copied();
         let mut merged = Vec::new();
+        let mut places = Vec::new();
         for same in order.chunk_by(|&a, &b| self.compare(a, b).is_eq()) {
-            let places = same.iter().map(|&entry| place_of(entry));
-            let ranked = places.filter_map(|place| Some((rank_of(place)?, place)));
+            places.clear();
+            places.extend(same.iter().map(|&entry| place_of(entry)));
+            if self.has_removals {
+                self.take_out(&mut places, &mut see_removed);
+            }
+            let ranked = places.iter().filter_map(|&place| Some((rank_of(place)?, place)));
             let Some((_, place)) = ranked.clone().min() else { continue };
             let set = number_set(ranked.map(|(rank, _)| rank).collect())?;
             merged.push(Merged { place, set });
         }
         Ok(merged)
+    }
+
+    /// Leaves of the lines of one key those that stay.
+    fn take_out(&self, places: &mut Vec<u32>, see_removed: &mut impl FnMut(u8)) {
+        let category_of = |place: u32| self.line(place).map(|line| line.category);
+        let bit_of = |category: u8| 1_u128.checked_shl((category & !REMOVAL).into()).unwrap_or(0);
+        let removals = places.iter().filter_map(|&place| category_of(place).filter(|c| c & REMOVAL != 0));
+        let removed = removals.fold(0, |set, category| set | bit_of(category));
+        places.retain(|&place| {
+            let Some(category) = category_of(place).filter(|category| category & REMOVAL == 0) else {
+                return false;
+            };
+            let stays = removed & bit_of(category) == 0;
+            if !stays {
+                see_removed(category);
+            }
+            stays
+        });
     }
 
     /// The line at a place.
@@ -128,7 +163,7 @@ mod tests {
         let ranks = [1, 0].map(|rank| CategoryId::new(rank).unwrap());
         let number = |set: CategorySet| Ok(u16::try_from(set.bits()).unwrap());
         let merged: Vec<_> = keys
-            .merge(&ranks, number)
+            .merge(&ranks, number, |_| {})
             .unwrap()
             .into_iter()
             .map(|merged| {

@@ -10,6 +10,7 @@ mod archive;
 mod automaton;
 mod builtin;
 mod catalog;
+mod changes;
 mod checksums;
 mod compile;
 mod compiler;

@@ -63,6 +63,9 @@ impl UrlLine {
 /// Why a line is rejected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LineError {
+    /// A line of a difference file that does not say what to do.
+    #[error("neither + nor - before the line")]
+    Sign,
     /// Bytes that are not text.
     #[error("not UTF-8")]
     NotText,

@@ -63,6 +63,8 @@ pub struct Summary {
     pub addresses: usize,
     /// Different URLs.
     pub urls: usize,
+    /// Lines that difference files took out again.
+    pub removed: u64,
     /// Lines that were left out.
     pub rejected: u64,
     /// Categories.
