@@ -7,6 +7,8 @@
 
 mod accept;
 mod child;
+#[cfg(test)]
+mod on_disk;
 mod plan;
 mod state;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::mirror::server::{Fault, HASTY, Server};
 const ETAGS: [&str; 4] = ["\"0\"", "\"1\"", "\"2\"", "\"3\""];
 
 /// An archive as UT1 publishes it, with so many names in each category.
-fn archive(categories: &[(&str, usize)]) -> Vec<u8> {
+pub(super) fn archive(categories: &[(&str, usize)]) -> Vec<u8> {
     let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
     for (category, lines) in categories {
         let lines: String = (0..*lines).map(|n| format!("site-{n}.{category}.example\n")).collect();
@@ -21,27 +21,36 @@ fn archive(categories: &[(&str, usize)]) -> Vec<u8> {
     tar.into_inner().unwrap().finish().unwrap()
 }
 
-struct Bench {
-    server: Server,
-    source: Source,
-    places: Places,
-    _folder: tempfile::TempDir,
+pub(super) struct Bench {
+    pub(super) server: Server,
+    pub(super) source: Source,
+    pub(super) places: Places,
+    pub(super) folder: tempfile::TempDir,
 }
 
 impl Bench {
-    fn new(categories: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let server = Server::start();
-        let categories = categories.iter().map(|category| category.parse().unwrap()).collect();
-        let source = Source { mirror: server.url(), categories, authorities: vec![] };
-        Self { server, source, places: places_in(folder.path()), _folder: folder }
+    pub(super) fn new(categories: &[&str]) -> Self {
+        let mut bench = Self::in_folder(tempfile::tempdir().unwrap());
+        bench.source.categories = categories.iter().map(|category| category.parse().unwrap()).collect();
+        bench
     }
 
-    fn publish(&self, version: usize, categories: &[(&str, usize)]) {
+    pub(super) fn in_folder(folder: tempfile::TempDir) -> Self {
+        let server = Server::start();
+        let source = Source { mirror: server.url(), categories: vec![], authorities: vec![] };
+        Self { server, source, places: Self::places_in(folder.path()), folder }
+    }
+
+    pub(super) fn places_in(folder: &Path) -> Places {
+        let at = |name: &str| folder.join(name);
+        Places { folder: at("lists"), list: at("lists.idx"), kept: at("kept"), held: at("held") }
+    }
+
+    pub(super) fn publish(&self, version: usize, categories: &[(&str, usize)]) {
         self.server.publish(WHOLE_ARCHIVE, &archive(categories), Some(ETAGS[version]));
     }
 
-    fn update(&self) -> Result<Outcome, UpdateError> {
+    pub(super) fn update(&self) -> Result<Outcome, UpdateError> {
         let now = Timestamp::from_unix_ms(1);
         update_within(HASTY, &self.source, &self.places, now, &mut |_| {})
     }
@@ -51,14 +60,9 @@ impl Bench {
     }
 
     /// Whether the list in force has this name.
-    fn lists(&self, name: &str) -> bool {
+    pub(super) fn lists(&self, name: &str) -> bool {
         open_index(&self.places.list).unwrap().find(&name.parse().unwrap()).is_some()
     }
-}
-
-fn places_in(folder: &Path) -> Places {
-    let at = |name: &str| folder.join(name);
-    Places { folder: at("lists"), list: at("lists.idx"), kept: at("kept"), held: at("held") }
 }
 
 #[test]
