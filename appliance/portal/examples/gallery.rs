@@ -8,7 +8,8 @@ use std::{env, fs, io};
 use model::{ClockQuality, Device, Fault, Host, Reason, Subject, Timestamp, UnknownDevice};
 use portal::pages::{Cause, Closed, Home, Notice, Place, Refusal, Unreachable};
 use portal::{
-    Firewall, Health, Language, ListOrigin, ListStatus, Listener, Service, Status, Trial, TrialKind, Upstream,
+    Firewall, Health, Language, ListOrigin, ListStatus, Listener, Service, Status, Trial, TrialKind,
+    UpdateOutcome, UpdateStatus, Upstream,
 };
 
 type Error = Box<dyn std::error::Error>;
@@ -114,6 +115,12 @@ fn status() -> Result<Status, Error> {
             is_refused: false,
             missing: Vec::new(),
         },
+        update: Some(UpdateStatus {
+            last: Some((Timestamp::from_unix_ms(1_786_924_800_000), UpdateOutcome::Good)),
+            next: Some(Timestamp::from_unix_ms(1_787_011_200_000)),
+            held: Vec::new(),
+            time_zone: jiff::tz::TimeZone::UTC,
+        }),
         upstreams: vec![Upstream { server: "192.0.2.53".to_owned(), health: Health::Good }],
         clock: ClockQuality::Synchronised,
         firewall: Firewall::Applied,

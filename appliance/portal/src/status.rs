@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use jiff::tz::TimeZone;
 use model::{Category, ClockQuality, Subject, Timestamp};
 
 /// Where the portal learns how the box is. The binary fills it from the other rooms.
@@ -21,6 +22,8 @@ pub struct Status {
     pub is_open: bool,
     /// The list in force.
     pub list: ListStatus,
+    /// What becomes of the list's updates; `None` where no mirror is configured.
+    pub update: Option<UpdateStatus>,
     /// The servers that names are asked from.
     pub upstreams: Vec<Upstream>,
     /// How far the clock is to be trusted.
@@ -48,6 +51,49 @@ pub struct ListStatus {
     pub is_refused: bool,
     /// Categories that a profile refuses and that this list does not have.
     pub missing: Vec<Category>,
+}
+
+/// How the list is kept up to date.
+#[derive(Clone, Debug)]
+pub struct UpdateStatus {
+    /// When the last update was, and what became of it.
+    pub last: Option<(Timestamp, UpdateOutcome)>,
+    /// When the next one is.
+    pub next: Option<Timestamp>,
+    /// What a list that is held back has lost.
+    pub held: Vec<Shrunk>,
+    /// The school's.
+    pub time_zone: TimeZone,
+}
+
+/// What became of an update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpdateOutcome {
+    /// The list is the mirror's.
+    Good,
+    /// The newest list is held back.
+    Held,
+    /// Nothing came.
+    Line,
+    /// Something else than lists came.
+    Mirror,
+    /// What came is no list.
+    List,
+    /// The box cannot write.
+    Disk,
+    /// It was ended from outside.
+    Ended,
+}
+
+/// A category that lost too much in a list that is held back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shrunk {
+    /// The category.
+    pub category: Category,
+    /// Its lines in the list in force.
+    pub before: u64,
+    /// Its lines in the other.
+    pub after: u64,
 }
 
 /// Where a list comes from.

@@ -3,11 +3,15 @@
 use std::net::IpAddr;
 
 use askama::Template;
+use jiff::tz::TimeZone;
 use model::{ClockQuality, Subject, Timestamp};
 
 use super::Place;
 use super::frame::{Detail, Frame, describe_subject, render};
-use crate::{Firewall, Health, Language, ListOrigin, ListStatus, Service, Status, TrialKind, Upstream};
+use crate::{
+    Firewall, Health, Language, ListOrigin, ListStatus, Service, Status, TrialKind, UpdateOutcome,
+    UpdateStatus, Upstream,
+};
 
 /// Says whether the web is open, who the visitor is for the box, what works, what listens, what to try.
 #[derive(Clone, Copy, Debug)]
@@ -135,13 +139,19 @@ fn check_all(language: Language, status: &Status) -> Vec<Check> {
         word: language.say(level.key()),
         lines,
     };
-    vec![
+    let update = status.update.as_ref();
+    let update = update.map(|update| check("home-update", check_update(language, update)));
+    let mut checks = vec![
         check("home-journal", check_journal(language, status.is_open)),
         check("home-list", check_list(language, &status.list)),
+    ];
+    checks.extend(update);
+    checks.extend([
         check("home-upstream", check_upstreams(language, &status.upstreams)),
         check("home-firewall", check_firewall(language, status.firewall)),
         check("home-clock", check_clock(language, status.clock)),
-    ]
+    ]);
+    checks
 }
 
 fn check_journal(language: Language, is_open: bool) -> (Level, Vec<String>) {
@@ -186,6 +196,45 @@ fn format_date(language: Language, at: Timestamp) -> Option<String> {
     let format = match language {
         Language::French => "%d/%m/%Y",
         Language::English => "%Y-%m-%d",
+    };
+    Some(at.strftime(format).to_string())
+}
+
+fn check_update(language: Language, update: &UpdateStatus) -> (Level, Vec<String>) {
+    let moment = |at: Timestamp| format_moment(language, at, &update.time_zone).unwrap_or_default();
+    let (level, line) = match update.last {
+        None => (Level::Neutral, language.say("home-update-none")),
+        Some((at, outcome)) => {
+            let (level, key) = match outcome {
+                UpdateOutcome::Good => (Level::Good, "home-update-good"),
+                UpdateOutcome::Held => (Level::Warning, "home-update-held"),
+                UpdateOutcome::Line => (Level::Warning, "home-update-line"),
+                UpdateOutcome::Mirror => (Level::Warning, "home-update-mirror"),
+                UpdateOutcome::List => (Level::Warning, "home-update-list"),
+                UpdateOutcome::Disk => (Level::Bad, "home-update-disk"),
+                UpdateOutcome::Ended => (Level::Warning, "home-update-ended"),
+            };
+            (level, language.say_with(key, &[("date", &moment(at))]))
+        }
+    };
+    let losses = update.held.iter().map(|shrunk| {
+        let [before, after] = [shrunk.before, shrunk.after].map(|lines| language.group_digits(lines));
+        let category = language.name_category(&shrunk.category);
+        language
+            .say_with("home-update-loss", &[("category", &category), ("before", &before), ("after", &after)])
+    });
+    let accept = (!update.held.is_empty()).then(|| language.say("home-update-accept"));
+    let next = update.next.map(|at| language.say_with("home-update-next", &[("date", &moment(at))]));
+    let level = if update.held.is_empty() || level == Level::Bad { level } else { Level::Warning };
+    (level, std::iter::once(line).chain(losses).chain(accept).chain(next).collect())
+}
+
+/// A moment as the school's clocks show it.
+fn format_moment(language: Language, at: Timestamp, time_zone: &TimeZone) -> Option<String> {
+    let at = jiff::Timestamp::from_millisecond(at.unix_ms()).ok()?.to_zoned(time_zone.clone());
+    let format = match language {
+        Language::French => "%d/%m/%Y %H:%M",
+        Language::English => "%Y-%m-%d %H:%M",
     };
     Some(at.strftime(format).to_string())
 }

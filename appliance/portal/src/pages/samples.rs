@@ -6,7 +6,8 @@ use model::{ClockQuality, Device, Host, Layer, Reason, Ruling, Subject, Timestam
 
 use super::Place;
 use crate::{
-    Firewall, Health, ListOrigin, ListStatus, Listener, Service, Status, Trial, TrialKind, Upstream,
+    Firewall, Health, ListOrigin, ListStatus, Listener, Service, Status, Trial, TrialKind, UpdateOutcome,
+    UpdateStatus, Upstream,
 };
 
 pub(crate) fn place() -> Place {
@@ -66,6 +67,12 @@ pub(crate) fn status() -> Status {
             is_refused: false,
             missing: Vec::new(),
         },
+        update: Some(UpdateStatus {
+            last: Some((Timestamp::from_unix_ms(1_786_924_800_000), UpdateOutcome::Good)),
+            next: Some(Timestamp::from_unix_ms(1_787_011_200_000)),
+            held: Vec::new(),
+            time_zone: jiff::tz::TimeZone::UTC,
+        }),
         upstreams: vec![Upstream { server: "192.0.2.53".to_owned(), health: Health::Good }],
         clock: ClockQuality::Synchronised,
         firewall: Firewall::Applied,

@@ -3,7 +3,7 @@ use model::{ClockQuality, Fault, Host, Reason};
 
 use super::frame::STYLE;
 use super::*;
-use crate::{Firewall, Health, Language, ListOrigin, Upstream};
+use crate::{Firewall, Health, Language, ListOrigin, Shrunk, UpdateOutcome, Upstream};
 
 const LANGUAGES: [Language; 2] = [Language::French, Language::English];
 const CAUSES: [Cause; 4] = [Cause::NoAddress, Cause::NoAnswer, Cause::NoResolver, Cause::Inward];
@@ -67,7 +67,13 @@ fn statuses() -> Vec<(&'static str, crate::Status)> {
     bare.upstreams.clear();
     bare.listeners.clear();
     bare.trials.clear();
-    vec![("good", good), ("first", first), ("closed", closed), ("bare", bare)]
+    let mut held = good.clone();
+    if let Some(update) = &mut held.update {
+        update.last = update.last.map(|(at, _)| (at, UpdateOutcome::Held));
+        update.held = vec![Shrunk { category: "adult".parse().unwrap(), before: 4_600_000, after: 12 }];
+    }
+    bare.update = None;
+    vec![("good", good), ("first", first), ("closed", closed), ("bare", bare), ("held", held)]
 }
 
 /// What stands between tags, so that a test reads what a visitor reads.
@@ -145,11 +151,54 @@ fn an_unknown_visitor_learns_how_to_be_registered() {
 fn the_headline_follows_the_worst_of_the_state() {
     let (place, visitor) = (samples::place(), samples::device());
     let client = "10.77.0.11".parse().unwrap();
-    let expected = ["Le web est ouvert ", "Le web est ouvert, un point", "Le web est fermé", "un point"];
+    let expected =
+        ["Le web est ouvert ", "Le web est ouvert, un point", "Le web est fermé", "un point", "un point"];
     for ((name, status), expected) in statuses().into_iter().zip(expected) {
         let page = Home { place: &place, status: &status, visitor: &visitor, client };
         let text = visible_text(&page.render(Language::French));
         assert!(text.contains(expected), "{name}: {text}");
+    }
+}
+
+#[test]
+fn a_list_held_back_says_what_it_lost_and_what_to_do() {
+    let (place, visitor) = (samples::place(), samples::device());
+    let (_, status) = statuses().pop().unwrap();
+    let client = "10.77.0.11".parse().unwrap();
+    let page = Home { place: &place, status: &status, visitor: &visitor, client };
+    let text = visible_text(&page.render(Language::English));
+    for expected in
+        ["4,600,000 lines in force, 12 in the list held back", "preau blocklist accept", "Next attempt"]
+    {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+}
+
+#[test]
+fn every_outcome_of_an_update_has_its_words() {
+    let place = samples::place();
+    for outcome in [
+        UpdateOutcome::Good,
+        UpdateOutcome::Held,
+        UpdateOutcome::Line,
+        UpdateOutcome::Mirror,
+        UpdateOutcome::List,
+        UpdateOutcome::Disk,
+        UpdateOutcome::Ended,
+    ] {
+        let mut status = samples::status();
+        if let Some(update) = &mut status.update {
+            update.last = update.last.map(|(at, _)| (at, outcome));
+        }
+        let visitor = samples::device();
+        let page =
+            Home { place: &place, status: &status, visitor: &visitor, client: "10.77.0.1".parse().unwrap() };
+        let text = visible_text(&page.render(Language::French));
+        assert!(
+            text.contains("le 17/08/2026 00:00") || outcome == UpdateOutcome::Held,
+            "{outcome:?}: {text}"
+        );
+        assert_eq!(text.contains("Échec le"), !matches!(outcome, UpdateOutcome::Good | UpdateOutcome::Held));
     }
 }
 
