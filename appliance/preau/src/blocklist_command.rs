@@ -50,7 +50,7 @@ fn answer(index: &Index, query: &Query) -> Option<(String, String)> {
     Some((categories.join(","), found.line))
 }
 
-fn show_event(out: &mut impl Write, event: &Event<'_>) -> io::Result<()> {
+pub(crate) fn show_event(out: &mut impl Write, event: &Event<'_>) -> io::Result<()> {
     match event {
         Event::Read { path, accepted, rejected: 0 } => writeln!(out, "{path}: {accepted} lines"),
         Event::Read { path, accepted, rejected } => {
@@ -64,16 +64,26 @@ fn show_event(out: &mut impl Write, event: &Event<'_>) -> io::Result<()> {
 }
 
 fn show_summary(out: &mut impl Write, index: &Path, summary: &Summary) -> io::Result<()> {
-    let Summary { domains, addresses, urls, rejected, categories, aliases, expressions, bytes } = summary;
+    show_counts(out, summary)?;
+    writeln!(out, "{}: {} bytes", index.display(), summary.bytes)
+}
+
+/// What went into an index.
+pub(crate) fn show_counts(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
+    let Summary { domains, addresses, urls, removed, rejected, categories, aliases, expressions, bytes: _ } =
+        summary;
     writeln!(out, "{categories} categories, {aliases} aliases")?;
     writeln!(out, "{domains} domains, {addresses} addresses, {urls} URLs; {rejected} lines rejected")?;
+    if *removed > 0 {
+        writeln!(out, "{removed} lines taken out by difference files")?;
+    }
     if *expressions > 0 {
         writeln!(
             out,
             "{expressions} regular expressions not applied: they are about whole URLs, which the box does not see"
         )?;
     }
-    writeln!(out, "{}: {bytes} bytes", index.display())
+    Ok(())
 }
 
 #[cfg(test)]

@@ -92,6 +92,35 @@ pub(crate) enum BlocklistCommand {
         #[arg(required = true, value_name = "NAME_OR_URL")]
         arguments: Vec<String>,
     },
+    /// Fetch the lists from the mirror of the configuration, compile them, and put them in force; exit status 3 if
+    /// they are held back. The box does so by itself each night.
+    Update {
+        #[command(flatten)]
+        place: ListPlace,
+        /// Yield to everything else on the machine, and say nothing: as the box does it.
+        #[arg(long, hide = true)]
+        background: bool,
+    },
+    /// Put a list in force that is held back because it lost too much.
+    Accept {
+        #[command(flatten)]
+        place: ListPlace,
+    },
+    /// Tell what became of the last update.
+    Status {
+        #[command(flatten)]
+        place: ListPlace,
+    },
+}
+
+/// Where the lists of a box are.
+#[derive(Debug, Args)]
+pub(crate) struct ListPlace {
+    /// The configuration file; without it, the embedded default.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) data: DataFolder,
 }
 
 /// Subcommands of `preau device`.

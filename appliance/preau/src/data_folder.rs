@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use system::directories::state_directory;
 use system::segments::Directory;
+use system::updates::Places;
 
 /// The registered devices.
 pub(crate) const STATE_FILE: &str = "state.sqlite";
@@ -15,6 +16,10 @@ pub(crate) const STATE_FILE: &str = "state.sqlite";
 pub(crate) const LIST_FILE: &str = "lists.idx";
 /// The box's own copy of the last good list.
 pub(crate) const KEPT_LIST_FILE: &str = "lists.kept.idx";
+/// A list that lost too much to be put in force unasked.
+const HELD_LIST_FILE: &str = "lists.held.idx";
+/// The archives that lists are compiled from, what is on its way, and what became of the last update.
+const ARCHIVES_FOLDER: &str = "lists";
 /// Who saw which site is for nobody else on the machine.
 const FOLDER_MODE: u32 = 0o700;
 
@@ -27,6 +32,16 @@ pub(crate) fn find(given: Option<&Path>) -> anyhow::Result<PathBuf> {
     let [state, home] = ["XDG_STATE_HOME", "HOME"].map(std::env::var_os);
     state_directory(state.as_deref(), home.as_deref())
         .context("there is no HOME to keep state in: give --data DIR")
+}
+
+/// Where the lists of the data folder lie; `index` is the place of the compiled one, where it is another.
+pub(crate) fn list_places(folder: &Path, index: Option<&Path>) -> Places {
+    Places {
+        folder: folder.join(ARCHIVES_FOLDER),
+        list: index.map_or_else(|| folder.join(LIST_FILE), Path::to_owned),
+        kept: folder.join(KEPT_LIST_FILE),
+        held: folder.join(HELD_LIST_FILE),
+    }
 }
 
 /// Makes the folder, if it is not there.

@@ -12,6 +12,7 @@ mod override_command;
 mod policy_command;
 mod reasons;
 mod run;
+mod update_command;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -48,6 +49,11 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
         Command::Blocklist(BlocklistCommand::Lookup { index, arguments }) => {
             blocklist_command::lookup(&index, &arguments)
         }
+        Command::Blocklist(BlocklistCommand::Update { place, background }) => {
+            update_command::update(&place, background)
+        }
+        Command::Blocklist(BlocklistCommand::Accept { place }) => update_command::accept(&place),
+        Command::Blocklist(BlocklistCommand::Status { place }) => update_command::status(&place),
         Command::Device(command) => carry_out_device(command),
         Command::Override(command) => carry_out_override(command),
         Command::Policy(command) => carry_out_policy(command),

@@ -19,6 +19,7 @@ use jiff::tz::TimeZone;
 use model::{Category, DomainName, Uai};
 use policy::{Calendar, Profile, Rule, Rulebook};
 use rustls::pki_types::CertificateDer;
+use system::updates::Source;
 
 pub(crate) use report::{ConfigError, Problem};
 
@@ -39,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) portal: Portal,
     /// The compiled list; `None`: `lists.idx` in the data folder.
     pub(crate) list_index: Option<PathBuf>,
+    /// Where new lists come from; `None`: nothing is fetched.
+    pub(crate) list_source: Option<Source>,
     /// What is refused and permitted.
     pub(crate) filter: Filter,
 }

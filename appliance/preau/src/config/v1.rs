@@ -6,9 +6,9 @@
 mod dns;
 mod filter;
 mod line;
+mod lists;
 mod profiles;
 
-use std::path::PathBuf;
 use std::str::FromStr;
 
 use firewall::Ports;
@@ -20,6 +20,7 @@ use toml_span::{DeserError, Deserialize, Spanned, Value};
 use self::dns::DnsKeys;
 use self::filter::{CommuneKeys, WorkspaceKeys};
 use self::line::Line;
+use self::lists::ListsKeys;
 use self::profiles::Profiles;
 use super::report::{Problem, problems};
 use super::section::{Port, Section};
@@ -46,7 +47,7 @@ impl<'de> Deserialize<'de> for File {
         let dns = DnsKeys::read(&mut table, line.is_some());
         let gate = GateKeys::read(&mut table);
         let PortalKeys { name, port } = PortalKeys::read(&mut table);
-        let ListsKeys { index } = table.optional("lists").unwrap_or_default();
+        let ListsKeys { index, source } = table.optional("lists").unwrap_or_default();
         let Profiles(profiles) = table.optional("profile").unwrap_or_default();
         let CommuneKeys { locked, rules } = table.optional("commune").unwrap_or_default();
         let workspaces = table.optional::<Vec<WorkspaceKeys>>("ent").unwrap_or_default();
@@ -65,6 +66,7 @@ impl<'de> Deserialize<'de> for File {
                 gate: gate.finish()?,
                 portal: Portal { name: name?, port: port?.number },
                 list_index: index,
+                list_source: source,
                 filter: Filter {
                     profiles,
                     locked,
@@ -222,18 +224,5 @@ impl PortalKeys {
 
     fn default_name() -> Option<DomainName> {
         "preau.lan".parse().ok()
-    }
-}
-
-#[derive(Default)]
-struct ListsKeys {
-    index: Option<PathBuf>,
-}
-
-impl<'de> Deserialize<'de> for ListsKeys {
-    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
-        let mut table = Section::open(value)?;
-        let index = table.path("index").map(|path| path.value);
-        table.close(Some(Self { index }))
     }
 }

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use access::{Clock, Desk};
 use model::Subject;
 use portal::{
-    Firewall, Health, ListOrigin, ListStatus, Listener, Service, Status, StatusSource, Trial, Upstream,
+    Firewall, Health, ListOrigin, ListStatus, Listener, Service, Status, StatusSource, Trial, UpdateStatus,
+    Upstream,
 };
 use resolver::{Resolver, Statistics};
 
@@ -23,6 +24,7 @@ pub(crate) struct Board {
     listeners: Vec<Listener>,
     trials: Vec<Trial>,
     list: Mutex<ListStatus>,
+    update: Mutex<Option<UpdateStatus>>,
     firewall: Mutex<Firewall>,
     line: Mutex<LineState>,
 }
@@ -56,6 +58,7 @@ impl Board {
             listeners: describe_listeners(listeners),
             trials,
             list: Mutex::new(list),
+            update: Mutex::new(None),
             firewall: Mutex::new(firewall),
             line: Mutex::new(LineState { counted: Statistics::default(), health: Health::Unknown }),
         }
@@ -74,6 +77,11 @@ impl Board {
     /// A new list is refused: the one in force stays.
     pub(crate) fn show_refused_list(&self) {
         lock(&self.list).is_refused = true;
+    }
+
+    /// An update of the list was made, or is planned at another time.
+    pub(crate) fn show_update(&self, update: UpdateStatus) {
+        *lock(&self.update) = Some(update);
     }
 
     /// Others are asked for names.
@@ -106,6 +114,7 @@ impl StatusSource for Board {
         Status {
             is_open: self.desk.is_open(),
             list: lock(&self.list).clone(),
+            update: lock(&self.update).clone(),
             upstreams: lock(&self.upstreams)
                 .iter()
                 .map(|server| Upstream { server: server.clone(), health })

@@ -15,10 +15,11 @@ use proxy::{Destinations, Gate};
 use resolver::{Resolver, Upstream};
 use system::addresses::own_addresses;
 use system::nft::{Cause, FirewallKeeper, Outcome};
+use system::updates::{State, Updater};
 
 use super::board::Board;
 use super::intent::{Intent, ListNews};
-use super::upstreams;
+use super::{updates, upstreams};
 use crate::config::Config;
 
 /// How often devices and overrides are looked at. A teacher who opens a site watches the pupil's screen: seen in one
@@ -45,6 +46,8 @@ pub(crate) struct Kept {
     pub(crate) upstreams: Vec<Upstream>,
     pub(crate) destinations: Arc<ArcSwap<Destinations>>,
     pub(crate) board: Arc<Board>,
+    /// The lists' updates, where the configuration names a mirror.
+    pub(crate) updater: Option<Updater>,
     /// How many forged questions the log has told of.
     pub(crate) forgeries_told: u64,
 }
@@ -78,11 +81,13 @@ impl Keeper {
 impl Kept {
     fn keep(mut self, stopped: &Receiver<()>) -> FirewallKeeper {
         let mut rounds: u32 = 0;
+        self.show_updates();
         while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
             self.keep_state();
             rounds = rounds.wrapping_add(1);
             if rounds.is_multiple_of(LIST_EVERY) {
                 self.keep_list();
+                self.keep_updates();
             }
             if rounds.is_multiple_of(SYSTEM_EVERY) {
                 self.tell_forgeries();
@@ -114,6 +119,25 @@ impl Kept {
                 tracing::info!("another list is in force");
             }
             ListNews::Refused => self.board.show_refused_list(),
+        }
+    }
+
+    /// Starts an update when it is time, and tells what became of it.
+    fn keep_updates(&mut self) {
+        let Some(updater) = &mut self.updater else { return };
+        let planned = updater.next();
+        let is_changed = updater.keep(system::clock::now());
+        if is_changed {
+            updater.state().map(State::tell).unwrap_or_default();
+        }
+        if is_changed || updater.next() != planned {
+            self.show_updates();
+        }
+    }
+
+    fn show_updates(&self) {
+        if let Some(updater) = &self.updater {
+            self.board.show_update(updates::describe(updater, &self.config.school.timezone));
         }
     }
 

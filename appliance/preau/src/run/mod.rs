@@ -11,6 +11,7 @@ mod keeper;
 mod listeners;
 mod overrides;
 mod pages;
+mod updates;
 mod upstreams;
 
 use std::io::IsTerminal;
@@ -94,6 +95,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     if let Err(error) = announcement::print(&config, &board.list(), &data, &trials) {
         tracing::warn!(%error, "nobody reads what listens where");
     }
+    let updater = updates::plan(&config, options.config.as_deref(), &data);
     let forgeries_told = 0;
     let kept = Kept {
         config,
@@ -108,6 +110,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         upstreams,
         destinations,
         board,
+        updater,
         forgeries_told,
     };
     let keeper = Keeper::start(kept)?;
