@@ -24,3 +24,5 @@ mod resilience;
 mod resolving;
 #[cfg(test)]
 mod screening;
+#[cfg(test)]
+mod updates;

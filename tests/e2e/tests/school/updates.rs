@@ -1,0 +1,117 @@
+//! Lists from a mirror in the Internet: taken by the box itself, and by hand, while a class works.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use harness::{APPLIANCE_IPV4, Lab, Machine, sites, usual_configuration, wait_until};
+
+/// A mirror among the sites of the lab's Internet.
+struct Mirror<'lab> {
+    lab: &'lab Lab,
+    folder: PathBuf,
+}
+
+impl Mirror<'_> {
+    /// Publishes an archive with these lines for gambling, and its checksum.
+    fn publish(&self, gambling: &str) -> Result<()> {
+        std::fs::create_dir_all(&self.folder)?;
+        std::fs::write(self.lab.lists().join("gambling/domains"), gambling)?;
+        let lists = self.lab.directory().display();
+        let folder = self.folder.display();
+        let pack = format!(
+            "cd {folder} && tar -C {lists} -czf new blacklists && mv new blacklists.tar.gz && \
+             md5sum blacklists.tar.gz > MD5SUM.LST"
+        );
+        self.lab.internet.shell(&pack)?.success().map(drop)
+    }
+}
+
+fn school() -> Result<Lab> {
+    let names =
+        [("mediatheque.example", None), ("casino.example", Some("gambling")), ("listes.example", None)];
+    let lab = Lab::with_sites(sites(&names)?)?;
+    Ok(lab)
+}
+
+fn mirror(lab: &Lab) -> Mirror<'_> {
+    Mirror { lab, folder: lab.internet.directory().join("listes.example/ut1") }
+}
+
+fn configuration(lab: &Lab) -> String {
+    let ca_file = lab.authority();
+    let lists =
+        format!("[lists]\nmirror = \"https://listes.example/ut1/\"\nca_file = \"{}\"\n", ca_file.display());
+    usual_configuration() + &lists
+}
+
+fn is_refused(client: &Machine, name: &str) -> Result<bool> {
+    let question = ["dig", "+time=3", "+tries=1", &format!("@{APPLIANCE_IPV4}"), name];
+    Ok(client.run(&question)?.stdout.contains("EDE: 15 (Blocked)"))
+}
+
+#[test]
+fn a_box_takes_its_lists_from_a_mirror_and_loses_no_question() -> Result<()> {
+    let lab = school()?;
+    let mirror = mirror(&lab);
+    mirror.publish("casino.example\n")?;
+    let mut appliance = lab.appliance_with(&configuration(&lab))?;
+    appliance.add_usual_devices()?;
+    appliance.start()?;
+    appliance.wait_until_ready(&lab.pc1)?;
+    // A box without a list does not wait for the night.
+    wait_until("the first list", || is_refused(&lab.pc1, "casino.example"))?;
+    assert!(!is_refused(&lab.pc1, "mediatheque.example")?);
+
+    let place = lab.pc2.directory().display().to_string();
+    let ask = format!(
+        "while [ ! -e {place}/enough ]; do \
+           dig +time=2 +tries=1 +short @{APPLIANCE_IPV4} casino.example | grep -q {APPLIANCE_IPV4} || echo lost; \
+         done; echo asked"
+    );
+    let mut class = lab.pc2.start("questions", &["sh", "-c", &ask])?;
+    mirror.publish("casino.example\nmediatheque.example\n")?;
+    let config = lab.appliance.directory().join("preau.toml").display().to_string();
+    let update = ["blocklist", "update", "--config", &config];
+    let said = appliance.run(&update)?.success()?;
+    assert!(said.contains("a new list is in force"), "{said}");
+    wait_until("the new list", || is_refused(&lab.pc1, "mediatheque.example"))?;
+    lab.pc2.shell(&format!("touch {place}/enough"))?.success()?;
+    class.wait()?;
+    assert_eq!(class.log()?, "asked\n", "a question was lost");
+
+    let said = appliance.run(&update)?.success()?;
+    assert!(said.contains("nothing new"), "{said}");
+    let page = lab.pc1.run(&["curl", "--silent", "http://preau.lan/"])?.stdout;
+    assert!(
+        page.contains("Mise à jour des listes") && page.contains("la liste est celle du serveur"),
+        "{page}"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_list_that_lost_too_much_waits_for_a_technician() -> Result<()> {
+    let lab = school()?;
+    let mirror = mirror(&lab);
+    let many: String = (0..50).map(|number| format!("casino-{number}.example\n")).collect();
+    mirror.publish(&format!("{many}casino.example\n"))?;
+    let mut appliance = lab.appliance_with(&configuration(&lab))?;
+    appliance.add_usual_devices()?;
+    appliance.start()?;
+    appliance.wait_until_ready(&lab.pc1)?;
+    wait_until("the first list", || is_refused(&lab.pc1, "casino.example"))?;
+
+    mirror.publish("mediatheque.example\n")?;
+    let config = lab.appliance.directory().join("preau.toml").display().to_string();
+    let output = appliance.run(&["blocklist", "update", "--config", &config])?;
+    assert!(output.stdout.contains("gambling: 51 lines, 1 in the new list"), "{output:#?}");
+    wait_until("the page that says so", || {
+        let page = lab.pc1.run(&["curl", "--silent", "http://preau.lan/"])?.stdout;
+        Ok(page.contains("preau blocklist accept"))
+    })?;
+    assert!(is_refused(&lab.pc1, "casino.example")?, "the old list stays in force");
+    appliance.run(&["blocklist", "accept", "--config", &config])?.success()?;
+    wait_until("the accepted list", || is_refused(&lab.pc1, "mediatheque.example"))?;
+    assert!(!is_refused(&lab.pc1, "casino.example")?);
+    Ok(())
+}
