@@ -9,7 +9,8 @@ use model::{AccessKind, Closing, Device, Host, SenderMark, Subject};
 use policy::{Decision, Finding, Permit, Question, Refusal, Snapshot, Target, decide, screen, still_permits};
 
 use crate::forgeries::Ledger;
-use crate::{Clock, Directory, Forgeries, Neighbours};
+use crate::refusals::Memory;
+use crate::{Clock, Directory, Forgeries, Instant, Neighbours, Refused};
 
 /// Attributes, judges and records accesses. Shared by all doors; swapping lists or devices never blocks them.
 pub struct Desk {
@@ -19,6 +20,7 @@ pub struct Desk {
     directory: ArcSwap<Directory>,
     policy: ArcSwap<Snapshot>,
     forgeries: Ledger,
+    refusals: Memory,
 }
 
 /// What a client asks for, as a door sees it.
@@ -73,6 +75,7 @@ impl Desk {
             directory: ArcSwap::from_pointee(directory),
             policy: ArcSwap::from_pointee(policy),
             forgeries: Ledger::default(),
+            refusals: Memory::default(),
         }
     }
 
@@ -103,9 +106,7 @@ impl Desk {
             Decision::Permit(permit) => {
                 Ok(Admission::Permit(self.journal.record(now.at, now.quality, permit)?))
             }
-            Decision::Refusal(refusal) => {
-                Ok(Admission::Refusal(self.journal.record(now.at, now.quality, refusal)?))
-            }
+            Decision::Refusal(refusal) => Ok(Admission::Refusal(self.record_refusal(now, refusal)?)),
         }
     }
 
@@ -117,11 +118,25 @@ impl Desk {
         let now = self.clock.now();
         match screen(&self.policy.load(), permit.decision(), finding, now.plausible()) {
             None => Ok(()),
-            Some(refusal) => match self.journal.record(now.at, now.quality, refusal) {
+            Some(refusal) => match self.record_refusal(now, refusal) {
                 Ok(refusal) => Err(Screened::Refused(Box::new(refusal))),
-                Err(unrecorded) => Err(Screened::Closed(unrecorded.into())),
+                Err(closed) => Err(Screened::Closed(closed)),
             },
         }
+    }
+
+    /// Only what is on record is told to anybody.
+    fn record_refusal(&self, now: Instant, refusal: Refusal) -> Result<Recorded<Refusal>, Closed> {
+        let recorded = self.journal.record(now.at, now.quality, refusal)?;
+        self.refusals.note(now.at, recorded.decision());
+        Ok(recorded)
+    }
+
+    /// What was refused to this client in the last quarter of an hour, the last first, repeats folded. What
+    /// programs try on their own is left out where there is anything else.
+    #[must_use]
+    pub fn recall_refusals(&self, client: IpAddr) -> Vec<Refused> {
+        self.refusals.recall(self.clock.now().at, &self.identify(client))
     }
 
     /// Whether what was permitted would be permitted now: lists, rules, devices and the time may have changed.
@@ -204,7 +219,6 @@ mod tests {
     use policy::Rulebook;
 
     use super::*;
-    use crate::Instant;
 
     /// A neighbour table: the machine 02:00:00:00:00:11 has two addresses.
     struct Class;
@@ -233,7 +247,10 @@ mod tests {
     }
 
     fn desk() -> Desk {
-        let (journal, _) = journal::open(Disk::default());
+        desk_over(journal::open(Disk::default()).0)
+    }
+
+    fn desk_over(journal: Journal) -> Desk {
         let directory = [device(0x11, "CM2-01"), device(0x12, "CM2-02")].into_iter().collect();
         let policy = Snapshot::new(Arc::new(blocklist::builtin()), &Rulebook::default());
         Desk::new(Arc::new(Class), Arc::new(Stopped), journal, directory, policy)
@@ -261,5 +278,40 @@ mod tests {
         assert_eq!(desk.forgeries(), Forgeries { count: 3, last });
         assert_eq!(desk.find_sender(mark).unwrap().name.to_string(), "CM2-02");
         assert_eq!(desk.find_sender(SenderMark::of(mac(0x99))), None);
+    }
+
+    /// A question for a listed site, which is refused.
+    fn question(client: &str, host: &str) -> Request {
+        let target = Target::Host(Host::parse(host).unwrap());
+        Request { client: client.parse().unwrap(), kind: AccessKind::Dns, target, destination: None }
+    }
+
+    fn told(desk: &Desk, client: &str) -> Vec<String> {
+        let refusals = desk.recall_refusals(client.parse().unwrap());
+        refusals.iter().map(|it| format!("{} {}", it.host.as_ref().unwrap(), it.count)).collect()
+    }
+
+    #[test]
+    fn a_refusal_is_told_to_the_device_that_met_it() {
+        let (journal, mut writer) = journal::open(Disk::default());
+        writer.commit(Timestamp::from_unix_ms(0)).unwrap();
+        let desk = desk_over(journal);
+        let listed = "gambling.preau.test";
+        assert!(matches!(desk.admit(question("10.77.0.11", listed)), Ok(Admission::Refusal(_))));
+        assert!(matches!(desk.admit(question("10.77.0.11", "site.example")), Ok(Admission::Permit(_))));
+        // Another asks with its address.
+        let sender = Some(SenderMark::of(mac(0x12)));
+        let forged = desk.admit_datagram(question("10.77.0.11", "adult.preau.test"), sender);
+        assert!(matches!(forged, Ok(Admission::Refusal(_))));
+        assert_eq!(told(&desk, "10.77.0.11"), ["gambling.preau.test 1"]);
+        assert_eq!(told(&desk, "fd77::11"), ["gambling.preau.test 1"]);
+        assert_eq!(told(&desk, "10.77.0.12"), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_not_on_record_is_not_told() {
+        let desk = desk();
+        assert!(desk.admit(question("10.77.0.11", "gambling.preau.test")).is_err());
+        assert_eq!(told(&desk, "10.77.0.11"), [""; 0]);
     }
 }

@@ -9,9 +9,11 @@ mod desk;
 mod directory;
 mod forgeries;
 mod ports;
+mod refusals;
 
 pub use desk::{Admission, Closed, Desk, Request, Screened};
 pub use directory::Directory;
 pub use forgeries::Forgeries;
 pub use journal::Recorded;
 pub use ports::{Addresses, Clock, Instant, Neighbours, Resolve, ResolveError};
+pub use refusals::Refused;
