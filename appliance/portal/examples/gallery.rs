@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::{env, fs, io};
 
-use model::{ClockQuality, Device, Fault, Host, Reason, Subject, Timestamp, UnknownDevice};
-use portal::pages::{Cause, Closed, Home, Notice, Place, Refusal, Unreachable};
+use model::{ClockQuality, Device, Fault, Host, Layer, Reason, Ruling, Subject, Timestamp, UnknownDevice};
+use portal::pages::{Cause, Closed, Home, Notice, Place, Refusal, Unreachable, Why};
 use portal::{
-    Firewall, Health, Language, ListOrigin, ListStatus, Listener, Service, Status, Trial, TrialKind,
+    Firewall, Health, Language, ListOrigin, ListStatus, Listener, Refused, Service, Status, Trial, TrialKind,
     UpdateOutcome, UpdateStatus, Upstream,
 };
 
@@ -23,6 +23,7 @@ fn main() -> Result<(), Error> {
         };
         write_refusals(language, &write)?;
         write_others(language, &write)?;
+        write_whys(language, &write)?;
         write_homes(language, &write)?;
     }
     Ok(())
@@ -30,12 +31,13 @@ fn main() -> Result<(), Error> {
 
 type Write<'a> = &'a dyn Fn(&str, String) -> io::Result<()>;
 
-fn place() -> Place {
-    Place {
+fn place() -> Result<Place, Error> {
+    Ok(Place {
         school: "École élémentaire Jean-Jaurès".to_owned(),
         helpdesk: Some("01 23 45 67 89".to_owned()),
         portal_url: Some("http://preau.lan/".to_owned()),
-    }
+        timezone: jiff::tz::TimeZone::get("Europe/Paris")?,
+    })
 }
 
 fn device() -> Result<Subject, Error> {
@@ -53,7 +55,7 @@ fn unknown() -> Result<Subject, Error> {
 }
 
 fn write_refusals(language: Language, write: Write<'_>) -> Result<(), Error> {
-    let (place, device, unknown) = (place(), device()?, unknown()?);
+    let (place, device, unknown) = (place()?, device()?, unknown()?);
     let listed = Reason::Listed { category: "gambling".parse()?, entry: "poker.example".into() };
     let host = Host::parse("www.poker.example")?;
     let page = Refusal { place: &place, subject: &device, host: Some(&host), reason: &listed };
@@ -69,7 +71,7 @@ fn write_refusals(language: Language, write: Write<'_>) -> Result<(), Error> {
 }
 
 fn write_others(language: Language, write: Write<'_>) -> Result<(), Error> {
-    let place = place();
+    let place = place()?;
     let host = Host::parse("www.musée.example")?;
     write("closed", Closed { place: &place, host: Some(&host) }.render(language))?;
     for cause in [Cause::NoAddress, Cause::NoAnswer, Cause::NoResolver, Cause::Inward] {
@@ -80,8 +82,51 @@ fn write_others(language: Language, write: Write<'_>) -> Result<(), Error> {
     Ok(())
 }
 
+fn write_whys(language: Language, write: Write<'_>) -> Result<(), Error> {
+    let (place, device, unknown) = (place()?, device()?, unknown()?);
+    let none = Vec::new();
+    let noise = vec![refused("use-application-dns.net", Reason::Fault(Fault::Evasion), 12)?];
+    let some = refusals()?;
+    for (name, visitor, refusals) in
+        [("why", &device, &some), ("why-none", &unknown, &none), ("why-noise", &device, &noise)]
+    {
+        let client = "10.77.0.11".parse()?;
+        let page = Why { place: &place, visitor, client, refusals, is_clock_set: true };
+        write(name, page.render(language))?;
+    }
+    Ok(())
+}
+
+fn refusals() -> Result<Vec<Refused>, Error> {
+    let (gambling, poker) = ("gambling".parse()?, "poker.example".into());
+    let ruling = Ruling {
+        layer: Layer::School,
+        entry: "jeux.example".into(),
+        author: "Mme Martin".parse()?,
+        until: Some(Timestamp::from_unix_ms(1_795_600_800_000)),
+    };
+    let long = format!("{}.video.example", ["tres-long-nom-de-site"; 4].join("."));
+    Ok(vec![
+        refused("www.poker.example", Reason::Listed { category: gambling, entry: poker }, 6)?,
+        refused("www.jeux.example", Reason::Ruled(Arc::new(ruling)), 2)?,
+        refused(&long, Reason::NotWhiteListed, 1)?,
+        refused("203.0.113.7", Reason::Fault(Fault::AddressLiteral), 1)?,
+    ])
+}
+
+fn refused(host: &str, reason: Reason, count: u32) -> Result<Refused, Error> {
+    Ok(Refused {
+        host: Some(Host::parse(host)?),
+        is_noise: reason == Reason::Fault(Fault::Evasion),
+        reason,
+        first: Timestamp::from_unix_ms(1_795_513_800_000),
+        last: Timestamp::from_unix_ms(1_795_513_800_000 + i64::from(count - 1) * 30_000),
+        count,
+    })
+}
+
 fn write_homes(language: Language, write: Write<'_>) -> Result<(), Error> {
-    let (place, device, unknown) = (place(), device()?, unknown()?);
+    let (place, device, unknown) = (place()?, device()?, unknown()?);
     let good = status()?;
     let mut first = good.clone();
     first.list.origin = ListOrigin::Embedded;

@@ -17,6 +17,6 @@ mod texts;
 pub use language::Language;
 pub use server::{PortalHandle, Settings, SpawnError, spawn};
 pub use status::{
-    Firewall, Health, ListOrigin, ListStatus, Listener, Service, Shrunk, Status, StatusSource, Trial,
-    TrialKind, UpdateOutcome, UpdateStatus, Upstream,
+    Firewall, Health, ListOrigin, ListStatus, Listener, Refused, Service, Shrunk, Status, StatusSource,
+    Trial, TrialKind, UpdateOutcome, UpdateStatus, Upstream,
 };

@@ -7,8 +7,10 @@ mod closed;
 mod frame;
 mod home;
 mod notice;
+mod reason;
 mod refusal;
 mod unreachable;
+mod why;
 
 pub use closed::Closed;
 pub use frame::{CONTENT_SECURITY_POLICY, Place};
@@ -16,6 +18,7 @@ pub use home::Home;
 pub use notice::Notice;
 pub use refusal::Refusal;
 pub use unreachable::{Cause, Unreachable};
+pub use why::Why;
 
 #[cfg(test)]
 pub(crate) mod samples;

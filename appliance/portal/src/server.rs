@@ -11,10 +11,10 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::DefaultHeaders;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
-use model::Host;
+use model::{ClockQuality, Host};
 
 use crate::client::{find_client, is_own_authority};
-use crate::pages::{CONTENT_SECURITY_POLICY, Home, Notice, Place};
+use crate::pages::{CONTENT_SECURITY_POLICY, Closed, Home, Notice, Place, Why};
 use crate::{Language, StatusSource};
 
 /// Most connections at once: a school has a few hundred devices, and a page takes a millisecond.
@@ -162,12 +162,18 @@ fn answer(request: &HttpRequest, portal: &Portal) -> HttpResponse {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return notice(Notice::Method, place, language);
     }
-    match (request.path(), request.peer_addr()) {
-        ("/", Some(peer)) => {
-            home(portal, find_client(peer, find_field(request, &header::X_FORWARDED_FOR)), language)
-        }
+    let Some(peer) = request.peer_addr() else { return notice(Notice::NotFound, place, language) };
+    let client = find_client(peer, find_field(request, &header::X_FORWARDED_FOR));
+    match request.path() {
+        "/" => home(portal, client, language),
+        path if is_why(path) => why(portal, client, language),
         _ => notice(Notice::NotFound, place, language),
     }
+}
+
+/// Whether a path is that of [`Why`], as people type it.
+fn is_why(path: &str) -> bool {
+    path.strip_suffix('/').unwrap_or(path).eq_ignore_ascii_case(Why::PATH)
 }
 
 fn home(portal: &Portal, client: IpAddr, language: Language) -> HttpResponse {
@@ -175,6 +181,22 @@ fn home(portal: &Portal, client: IpAddr, language: Language) -> HttpResponse {
     let (status, visitor) = (portal.source.status(), portal.source.identify(client));
     let page = Home { place, status: &status, visitor: &visitor, client };
     respond(Home::STATUS, page.render(language), language)
+}
+
+fn why(portal: &Portal, client: IpAddr, language: Language) -> HttpResponse {
+    let place = &portal.settings.place;
+    let status = portal.source.status();
+    if !status.is_open {
+        // Everything is refused, and nothing of it can be remembered.
+        let page = Closed { place, host: None }.render(language);
+        let mut response = respond(Closed::STATUS, page, language);
+        response.headers_mut().insert(header::RETRY_AFTER, Closed::RETRY_AFTER_S.into());
+        return response;
+    }
+    let (visitor, refusals) = (portal.source.identify(client), portal.source.recall_refusals(client));
+    let is_clock_set = status.clock != ClockQuality::Unset;
+    let page = Why { place, visitor: &visitor, client, refusals: &refusals, is_clock_set };
+    respond(Why::STATUS, page.render(language), language)
 }
 
 fn notice(notice: Notice, place: &Place, language: Language) -> HttpResponse {

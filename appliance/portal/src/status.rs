@@ -3,16 +3,35 @@
 use std::net::{IpAddr, SocketAddr};
 
 use jiff::tz::TimeZone;
-use model::{Category, ClockQuality, Subject, Timestamp};
+use model::{Category, ClockQuality, Host, Reason, Subject, Timestamp};
 
 /// Where the portal learns how the box is. The binary fills it from the other rooms.
 ///
-/// Both functions are called on the portal's own thread, once a page; they answer from memory.
+/// All functions are called on the portal's own thread, once a page; they answer from memory.
 pub trait StatusSource: Send + Sync + 'static {
     /// How the box is now.
     fn status(&self) -> Status;
     /// Who uses this address, as accesses from it are attributed.
     fn identify(&self, client: IpAddr) -> Subject;
+    /// What was just refused to whoever uses this address, the last first; never what was refused to others.
+    fn recall_refusals(&self, client: IpAddr) -> Vec<Refused>;
+}
+
+/// A refusal that a device met, once or again and again.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// For which host; `None` where the requests named none.
+    pub host: Option<Host>,
+    /// Why.
+    pub reason: Reason,
+    /// When it was refused for the first time.
+    pub first: Timestamp,
+    /// When it was refused for the last time.
+    pub last: Timestamp,
+    /// How often: one look at a site is several requests.
+    pub count: u32,
+    /// Whether programs ask for it on their own, and nobody waits for it.
+    pub is_noise: bool,
 }
 
 /// The state of a box at one moment.

@@ -1,8 +1,10 @@
 //! What all pages have around them.
 
 use askama::Template;
+use jiff::tz::TimeZone;
 use model::{Host, Subject};
 
+use super::Why;
 use crate::Language;
 
 /// The one style sheet, inside every page: a page asks nothing of any other address.
@@ -11,7 +13,7 @@ pub(super) const STYLE: &str = include_str!("style.css");
 /// What every page may do, as its `Content-Security-Policy`: its own style sheet, by its SHA-256 (a test computes
 /// it), and nothing else. Pages carry it themselves too, so that it holds whoever sends them.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-Aflyu23xpdCgJrfblp/c7k/HClAzWVxx2yWqLcIDBmk='; \
+    style-src 'sha256-tjKpN4eEzH1slh3ClZayJC3paWqoEvyG3YmtP7Palts='; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// What a page shows when it cannot be rendered: no text of an error reaches a pupil.
@@ -27,12 +29,19 @@ pub struct Place {
     pub helpdesk: Option<String>,
     /// Where the portal's home page is, as an absolute URL; `None` where clients cannot reach it.
     pub portal_url: Option<String>,
+    /// By which clock the school lives.
+    pub timezone: TimeZone,
 }
 
 impl Place {
     /// The place of a page for somebody who should not learn where it is.
     pub(crate) fn nowhere() -> Self {
-        Self { school: "Préau".to_owned(), helpdesk: None, portal_url: None }
+        Self { school: "Préau".to_owned(), helpdesk: None, portal_url: None, timezone: TimeZone::UTC }
+    }
+
+    /// Where a device learns what was refused to it, as an absolute URL.
+    pub(super) fn why_url(&self) -> Option<String> {
+        self.portal_url.as_ref().map(|home| format!("{}{}", home.trim_end_matches('/'), Why::PATH))
     }
 }
 

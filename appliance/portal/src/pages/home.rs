@@ -6,8 +6,8 @@ use askama::Template;
 use jiff::tz::TimeZone;
 use model::{ClockQuality, Subject, Timestamp};
 
-use super::Place;
 use super::frame::{Detail, Frame, describe_subject, render};
+use super::{Place, Why};
 use crate::{
     Firewall, Health, Language, ListOrigin, ListStatus, Service, Status, TrialKind, UpdateOutcome,
     UpdateStatus, Upstream,
@@ -36,6 +36,7 @@ struct View<'a> {
     is_known: bool,
     register: Option<String>,
     visitor: Vec<Detail>,
+    why_path: &'static str,
     checks: Vec<Check>,
     services: Vec<Detail>,
     trials: Vec<Detail>,
@@ -105,6 +106,7 @@ impl Home<'_> {
             is_known: matches!(self.visitor, Subject::Device(_)),
             register: self.register_command(),
             visitor: self.describe_visitor(language),
+            why_path: Why::PATH,
             checks,
             services: list_services(language, self.status),
             trials: list_trials(language, self.status),

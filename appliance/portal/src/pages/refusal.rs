@@ -1,10 +1,11 @@
 //! The page of a refused site.
 
 use askama::Template;
-use model::{Fault, Host, Layer, Reason, Subject};
+use model::{Host, Layer, Reason, Subject};
 
 use super::Place;
 use super::frame::{Detail, Frame, describe_subject, name_host, render};
+use super::reason::{describe_reason, entitle, explain};
 use crate::Language;
 
 /// Says which site is refused, why, to whom, and where to ask.
@@ -39,21 +40,16 @@ impl Refusal<'_> {
     /// The whole page.
     #[must_use]
     pub fn render(&self, language: Language) -> String {
-        let (title, teacher) = match self.reason {
-            Reason::Fault(_) => ("refusal-title-fault", "refusal-teacher-fault"),
-            Reason::Locked { .. } => ("refusal-title-listed", "refusal-teacher-locked"),
-            Reason::NotListed
-            | Reason::Listed { .. }
-            | Reason::WhiteListed { .. }
-            | Reason::Workspace { .. }
-            | Reason::NotWhiteListed
-            | Reason::ClosedHours
-            | Reason::Ruled(_) => ("refusal-title-listed", "refusal-teacher"),
+        let teacher = match self.reason.lifter() {
+            Some(Layer::Lesson) => "refusal-teacher",
+            Some(Layer::School) => "refusal-teacher-school",
+            Some(Layer::Commune) => "refusal-teacher-commune",
+            None => "refusal-teacher-fault",
         };
         render(&View {
             frame: Frame::new(self.place, language),
-            title: language.say(title),
-            lead: explain(language, self.reason),
+            title: entitle(language, self.reason),
+            lead: explain(language, &self.place.timezone, self.reason),
             host: self.host.map(name_host),
             teacher: language.say(teacher),
             search: self.search_command(),
@@ -74,68 +70,8 @@ impl Refusal<'_> {
         if let Some(host) = self.host {
             details.push(Detail::new(language.say("frame-site"), name_host(host)));
         }
-        match self.reason {
-            Reason::Listed { category, entry }
-            | Reason::Locked { category, entry }
-            | Reason::WhiteListed { category, entry } => {
-                details.push(Detail::new(language.say("refusal-category"), language.name_category(category)));
-                details.push(Detail::new(language.say("refusal-entry"), entry.as_ref()));
-            }
-            Reason::Ruled(ruling) => {
-                details.push(Detail::new(language.say("refusal-rule"), ruling.entry.as_ref()));
-                details.push(Detail::new(language.say("refusal-author"), ruling.author.as_str()));
-            }
-            Reason::Fault(fault) => {
-                let cause = format!("{} ({})", language.say(name_fault(*fault)), fault.as_str());
-                details.push(Detail::new(language.say("refusal-cause"), cause));
-            }
-            Reason::NotListed | Reason::Workspace { .. } | Reason::NotWhiteListed | Reason::ClosedHours => {}
-        }
+        details.extend(describe_reason(language, &self.place.timezone, self.reason));
         details.extend(describe_subject(language, self.subject));
         details
-    }
-}
-
-fn explain(language: Language, reason: &Reason) -> String {
-    match reason {
-        Reason::Listed { category, .. } => {
-            language.say_with("refusal-listed", &[("category", &language.name_category(category))])
-        }
-        Reason::Locked { category, .. } => {
-            language.say_with("refusal-locked", &[("category", &language.name_category(category))])
-        }
-        Reason::NotWhiteListed => language.say("refusal-not-white-listed"),
-        Reason::ClosedHours => language.say("refusal-closed-hours"),
-        Reason::Ruled(ruling) => language.say(match ruling.layer {
-            Layer::Commune => "refusal-ruled-commune",
-            Layer::School => "refusal-ruled-school",
-            Layer::Lesson => "refusal-ruled-lesson",
-        }),
-        Reason::NotListed | Reason::WhiteListed { .. } | Reason::Workspace { .. } => {
-            language.say("refusal-other")
-        }
-        Reason::Fault(fault) => language.say(match fault {
-            Fault::Unnamed => "refusal-unnamed",
-            Fault::AddressLiteral => "refusal-address-literal",
-            Fault::NotTls => "refusal-not-tls",
-            Fault::Malformed => "refusal-malformed",
-            Fault::Port => "refusal-port",
-            Fault::Evasion => "refusal-evasion",
-            Fault::Tunnel => "refusal-tunnel",
-            Fault::Inward => "refusal-inward",
-        }),
-    }
-}
-
-fn name_fault(fault: Fault) -> &'static str {
-    match fault {
-        Fault::Unnamed => "refusal-cause-unnamed",
-        Fault::AddressLiteral => "refusal-cause-address-literal",
-        Fault::NotTls => "refusal-cause-not-tls",
-        Fault::Malformed => "refusal-cause-malformed",
-        Fault::Port => "refusal-cause-port",
-        Fault::Evasion => "refusal-cause-evasion",
-        Fault::Tunnel => "refusal-cause-tunnel",
-        Fault::Inward => "refusal-cause-inward",
     }
 }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use model::{ClockQuality, Device, Host, Layer, Reason, Ruling, Subject, Timestamp, UnknownDevice};
+use model::{ClockQuality, Device, Fault, Host, Layer, Reason, Ruling, Subject, Timestamp, UnknownDevice};
 
 use super::Place;
 use crate::{
-    Firewall, Health, ListOrigin, ListStatus, Listener, Service, Status, Trial, TrialKind, UpdateOutcome,
-    UpdateStatus, Upstream,
+    Firewall, Health, ListOrigin, ListStatus, Listener, Refused, Service, Status, Trial, TrialKind,
+    UpdateOutcome, UpdateStatus, Upstream,
 };
 
 pub(crate) fn place() -> Place {
@@ -15,6 +15,7 @@ pub(crate) fn place() -> Place {
         school: "École Jean-Jaurès".to_owned(),
         helpdesk: Some("01 23 45 67 89".to_owned()),
         portal_url: Some("http://preau.lan/".to_owned()),
+        timezone: jiff::tz::TimeZone::get("Europe/Paris").unwrap(),
     }
 }
 
@@ -36,6 +37,10 @@ pub(crate) fn listed(category: &str, entry: &str) -> Reason {
     Reason::Listed { category: category.parse().unwrap(), entry: entry.into() }
 }
 
+fn locked(category: &str, entry: &str) -> Reason {
+    Reason::Locked { category: category.parse().unwrap(), entry: entry.into() }
+}
+
 /// A refusal for each reason that is neither a list's nor a fault of the request.
 pub(crate) fn decided() -> Vec<Reason> {
     let ruled = |layer| {
@@ -43,10 +48,10 @@ pub(crate) fn decided() -> Vec<Reason> {
             layer,
             entry: "poker.example".into(),
             author: "Mme Martin".parse().unwrap(),
-            until: None,
+            until: (layer != Layer::Commune).then(|| at(60)),
         }))
     };
-    let locked = Reason::Locked { category: "gambling".parse().unwrap(), entry: "poker.example".into() };
+    let locked = locked("gambling", "poker.example");
     let others = [Reason::NotListed, Reason::NotWhiteListed, Reason::ClosedHours, locked];
     others.into_iter().chain([Layer::Commune, Layer::School, Layer::Lesson].map(ruled)).collect()
 }
@@ -91,4 +96,36 @@ pub(crate) fn status() -> Status {
         ],
         version: "0.1.0".to_owned(),
     }
+}
+
+/// Minutes after ten to eleven on a Tuesday in November, by the clock of Paris.
+pub(crate) fn at(minute: i64) -> Timestamp {
+    Timestamp::from_unix_ms(1_795_513_800_000 + minute * 60_000)
+}
+
+/// A refusal of each kind that the page of refusals words in its own way.
+pub(crate) fn refusals() -> Vec<Refused> {
+    let refused = |name: Option<&str>, reason: Reason, first: i64, count: u32| Refused {
+        host: name.map(host),
+        is_noise: reason == Reason::Fault(Fault::Evasion),
+        reason,
+        first: at(first),
+        last: at(14),
+        count,
+    };
+    let ruled = decided().into_iter().filter(|reason| reason.lifter() == Some(Layer::School));
+    let mut refusals = vec![
+        refused(Some("www.poker.example"), listed("gambling", "poker.example"), 11, 7),
+        refused(Some("poker.example"), listed("gambling", "poker.example"), 14, 3),
+        refused(None, Reason::Fault(Fault::Unnamed), 14, 1),
+        refused(Some("proxy.example"), locked("redirector", "proxy.example"), 14, 1),
+    ];
+    refusals.extend(ruled.map(|reason| refused(Some("jeux.example"), reason, 14, 1)));
+    refusals
+}
+
+pub(crate) fn noise() -> Vec<Refused> {
+    let host = Some(host("mask.icloud.com"));
+    let reason = Reason::Fault(Fault::Evasion);
+    vec![Refused { host, reason, first: at(3), last: at(14), count: 1_204, is_noise: true }]
 }

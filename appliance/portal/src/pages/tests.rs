@@ -38,6 +38,15 @@ fn all_pages(language: Language) -> Vec<(String, String)> {
     for notice in NOTICES {
         push(&format!("notice-{notice:?}"), notice.render(&place, language));
     }
+    for (name, refusals) in [("all", samples::refusals()), ("noise", samples::noise()), ("none", vec![])] {
+        for (who, visitor) in [("known", &device), ("unknown", &unknown)] {
+            for is_clock_set in [true, false] {
+                let client = "10.77.0.11".parse().unwrap();
+                let page = Why { place: &place, visitor, client, refusals: &refusals, is_clock_set };
+                push(&format!("why-{name}-{who}-{is_clock_set}"), page.render(language));
+            }
+        }
+    }
     for (name, status) in statuses() {
         for (who, visitor) in [("known", &device), ("unknown", &unknown)] {
             let client = "10.77.0.11".parse().unwrap();
@@ -112,7 +121,7 @@ fn every_page_is_whole_and_self_contained() {
                 check(!html.contains(never), never);
             }
             let text = visible_text(&html);
-            let prefixes = ["frame-", "refusal-", "closed-", "unreachable-", "notice-", "home-"];
+            let prefixes = ["frame-", "refusal-", "closed-", "unreachable-", "notice-", "home-", "why-"];
             for prefix in prefixes {
                 check(!text.contains(prefix), "a key without a text");
             }
@@ -131,6 +140,51 @@ fn the_refusal_names_site_category_line_device_and_whom_to_ask() {
         reason: &samples::listed("gambling", "poker.example"),
     };
     insta::assert_snapshot!(visible_text(&page.render(Language::French)));
+}
+
+fn why(refusals: &[crate::Refused], is_clock_set: bool, language: Language) -> String {
+    let (place, visitor) = (samples::place(), samples::device());
+    let client = "10.77.0.11".parse().unwrap();
+    visible_text(&Why { place: &place, visitor: &visitor, client, refusals, is_clock_set }.render(language))
+}
+
+#[test]
+fn a_device_learns_what_was_refused_when_why_and_who_may_open_it() {
+    insta::assert_snapshot!(why(&samples::refusals(), true, Language::French));
+}
+
+#[test]
+fn a_device_that_was_refused_nothing_learns_that_the_cause_is_elsewhere() {
+    insta::assert_snapshot!(why(&[], true, Language::French));
+}
+
+#[test]
+fn a_device_learns_what_was_refused_in_english() {
+    insta::assert_snapshot!(why(&samples::refusals(), true, Language::English));
+}
+
+#[test]
+fn a_clock_that_is_not_set_gives_no_times() {
+    for language in LANGUAGES {
+        let text = why(&samples::refusals(), false, language);
+        assert!(!text.contains("11:0") && text.contains("www.poker.example"), "{text}");
+    }
+}
+
+#[test]
+fn the_reason_of_each_refusal_stands_on_the_page() {
+    for (reason, expected) in [
+        (samples::listed("gambling", "x"), "jeux d’argent (gambling)"),
+        (Reason::NotWhiteListed, "sites choisis pour la classe"),
+        (Reason::ClosedHours, "à cette heure-ci"),
+        (Reason::Fault(Fault::AddressLiteral), "adresse IP"),
+    ] {
+        let mut refusals = samples::refusals();
+        refusals.truncate(1);
+        refusals.iter_mut().for_each(|refused| refused.reason = reason.clone());
+        let text = why(&refusals, true, Language::French);
+        assert!(text.contains(expected), "{reason:?}: {text}");
+    }
 }
 
 #[test]
@@ -217,7 +271,11 @@ fn what_people_choose_is_escaped() {
     let reason = samples::listed("gambling", "<u>line</u>");
     for language in LANGUAGES {
         let page = Refusal { place: &place, subject: &subject, host: None, reason: &reason };
-        let html = page.render(language);
+        let client = "10.77.0.11".parse().unwrap();
+        let mut refusals = samples::refusals();
+        refusals.iter_mut().for_each(|refused| refused.reason = reason.clone());
+        let why = Why { place: &place, visitor: &subject, client, refusals: &refusals, is_clock_set: true };
+        let html = page.render(language) + &why.render(language);
         for never in ["<b>", "<script", "<img", "<i>", "<u>", "\"cie\""] {
             assert!(!html.contains(never), "{never}\n{html}");
         }

@@ -4,28 +4,38 @@ use std::net::{SocketAddr, TcpStream};
 use model::Subject;
 
 use super::*;
-use crate::Status;
 use crate::pages::samples;
+use crate::{Refused, Status};
 
-/// A box that is always well; it knows the devices of 10.77.0.11.
-struct Sample;
+/// A box that is well unless it is closed; it knows the device of 10.77.0.11, and refused something to it.
+struct Sample {
+    is_open: bool,
+}
 
 impl StatusSource for Sample {
     fn status(&self) -> Status {
-        samples::status()
+        Status { is_open: self.is_open, ..samples::status() }
     }
 
     fn identify(&self, client: IpAddr) -> Subject {
         if client.to_string() == "10.77.0.11" { samples::device() } else { samples::unknown() }
     }
+
+    fn recall_refusals(&self, client: IpAddr) -> Vec<Refused> {
+        if client.to_string() == "10.77.0.11" { samples::refusals() } else { vec![] }
+    }
 }
 
 fn start() -> (PortalHandle, SocketAddr) {
+    start_box(Sample { is_open: true })
+}
+
+fn start_box(sample: Sample) -> (PortalHandle, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let own_hosts = vec![samples::host("preau.lan")];
     let settings = Settings { place: samples::place(), own_hosts };
-    (spawn(settings, listener, Arc::new(Sample)).unwrap(), address)
+    (spawn(settings, listener, Arc::new(sample)).unwrap(), address)
 }
 
 /// Sends one request head and reads to the end of the connection.
@@ -51,12 +61,32 @@ fn requests_are_answered_by_host_method_and_path() {
     check("GET / HTTP/1.1\r\nHost: 127.0.0.1", "200", "02:00:00:00:00:99");
     check("GET / HTTP/1.1\r\nHost: preau.lan\r\nX-Forwarded-For: 10.77.0.11", "200", "CM2-04");
     check("GET http://preau.lan/ HTTP/1.1\r\nHost: evil.example", "200", "Le web est ouvert");
+    check("GET /pourquoi HTTP/1.1\r\nHost: preau.lan", "200", "Le filtre n’a rien refusé à cet appareil");
+    let device = "Host: preau.lan\r\nX-Forwarded-For: 10.77.0.11";
+    check(&format!("GET /pourquoi HTTP/1.1\r\n{device}"), "200", "www.poker.example");
+    check(
+        &format!("GET /Pourquoi/?a HTTP/1.1\r\n{device}\r\nAccept-Language: en"),
+        "200",
+        "7 requests refused",
+    );
+    check("GET /pourquoi/non HTTP/1.1\r\nHost: preau.lan", "404", "Cette page n’existe pas");
+    check("GET /pourquoi HTTP/1.1\r\nHost: evil.example", "421", "Cette adresse");
     check("GET /nothing HTTP/1.1\r\nHost: preau.lan", "404", "Cette page n’existe pas");
     check("GET /../../etc/passwd HTTP/1.1\r\nHost: preau.lan", "404", "Cette page n’existe pas");
     check("POST / HTTP/1.1\r\nHost: preau.lan\r\nContent-Length: 0", "405", "allow: GET, HEAD");
     check("GET / HTTP/1.1\r\nHost: evil.example", "421", "Cette adresse n’est pas celle du boîtier");
     check("GET http://evil.example/ HTTP/1.1\r\nHost: preau.lan", "421", "Cette adresse");
     check("GET / HTTP/1.0\r\nX-Nothing: 1", "421", "Cette adresse");
+    portal.stop().unwrap();
+}
+
+/// While the web is closed nothing is on record, so "nothing was refused" would be untrue.
+#[test]
+fn a_closed_box_says_why_nothing_opens() {
+    let (portal, address) = start_box(Sample { is_open: false });
+    let answer = exchange(address, "GET /pourquoi HTTP/1.1\r\nHost: preau.lan");
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(answer.contains("retry-after: 30") && answer.contains("Le web est fermé"), "{answer}");
     portal.stop().unwrap();
 }
 

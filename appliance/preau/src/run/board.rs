@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use access::{Clock, Desk};
 use model::Subject;
 use portal::{
-    Firewall, Health, ListOrigin, ListStatus, Listener, Service, Status, StatusSource, Trial, UpdateStatus,
-    Upstream,
+    Firewall, Health, ListOrigin, ListStatus, Listener, Refused, Service, Status, StatusSource, Trial,
+    UpdateStatus, Upstream,
 };
 use resolver::{Resolver, Statistics};
 
@@ -130,6 +130,10 @@ impl StatusSource for Board {
     fn identify(&self, client: IpAddr) -> Subject {
         self.desk.identify(client)
     }
+
+    fn recall_refusals(&self, client: IpAddr) -> Vec<Refused> {
+        self.desk.recall_refusals(client).into_iter().map(describe_refused).collect()
+    }
 }
 
 fn describe_list(desk: &Desk, list: &List) -> ListStatus {
@@ -147,6 +151,12 @@ fn describe_list(desk: &Desk, list: &List) -> ListStatus {
         missing,
         is_refused: false,
     }
+}
+
+fn describe_refused(refused: access::Refused) -> Refused {
+    let is_noise = refused.is_noise();
+    let access::Refused { host, reason, first, last, count } = refused;
+    Refused { host, reason, first, last, count, is_noise }
 }
 
 fn describe_listeners(listeners: &Listeners) -> Vec<Listener> {

@@ -64,6 +64,7 @@ fn place(config: &Config) -> Place {
         school: config.school.name.clone(),
         helpdesk: config.school.helpdesk.clone(),
         portal_url: Some(portal_url),
+        timezone: config.school.timezone.clone(),
     }
 }
 
