@@ -15,7 +15,8 @@ const NICEST: libc::c_int = 19;
 const OOM_SCORE_ADJ_MAX: &str = "1000";
 
 /// Makes this process one that yields to all others, and that ends with the one that started it: processor, disk
-/// and memory are for the school.
+/// and memory are for the school. To be called before there are other threads: each has a niceness of its own, and
+/// inherits it from the one that starts it.
 ///
 /// # Errors
 /// The kernel's error, where it does not know one of these; the others are in force then.
@@ -40,4 +41,34 @@ fn be_idle() -> io::Result<()> {
     // SAFETY: plain numbers, about this process.
     let outcome = unsafe { libc::syscall(libc::SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, class) };
     if outcome == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Run by the test below in a process of its own: this one keeps its priority.
+    #[test]
+    fn child_yields() {
+        #[expect(clippy::disallowed_methods, reason = "a child is told by its environment what to do")]
+        if std::env::var_os("PREAU_TEST_YIELD").is_none() {
+            return;
+        }
+        yield_to_all().unwrap();
+        let read = |file: &str| std::fs::read_to_string(format!("/proc/thread-self/{file}")).unwrap();
+        // proc_pid_stat(5): the 19th field, the 17th after the name.
+        let stat = read("stat");
+        let nice = stat.rsplit(") ").next().unwrap().split(' ').nth(16).unwrap().to_owned();
+        println!("nice {nice}, first to go {}", read("oom_score_adj").trim());
+    }
+
+    #[test]
+    fn a_process_that_yields_is_the_last_served_and_the_first_to_go() {
+        #[expect(clippy::disallowed_methods, reason = "this room runs programs")]
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        let child = command.args(["--exact", "priority::tests::child_yields", "--nocapture"]);
+        let output = child.env("PREAU_TEST_YIELD", "yes").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains("nice 19, first to go 1000"), "{said}");
+    }
 }

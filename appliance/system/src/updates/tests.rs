@@ -212,3 +212,22 @@ fn two_updates_do_not_meet_and_leftovers_go() {
     bench.update().unwrap();
     assert!(!leftover.exists());
 }
+
+/// The program is this test binary: told to run no test at all, it ends at once, and writes nothing.
+#[test]
+fn an_update_that_ends_without_a_word_is_a_failure() {
+    let bench = Bench::new(&[]);
+    let plan = Plan::new("0750655E", jiff::tz::TimeZone::UTC);
+    let at = Timestamp::from_unix_ms;
+    let arguments = ["--exact", "no such test"].map(Into::into).to_vec();
+    let mut updater = Updater::new(arguments, bench.places.clone(), plan, at(0));
+    assert_eq!((updater.next(), updater.state()), (at(0), None), "without a list at once");
+    while updater.state().is_none() {
+        updater.keep(at(1_000));
+        std::thread::yield_now();
+    }
+    let state = updater.state().unwrap();
+    assert_eq!((state.outcome, state.failures), (Some(Outcome::Failed(Failure::Ended)), 1));
+    assert_eq!(updater.next(), at(301_000), "five minutes later");
+    assert_eq!(State::read(&bench.places).as_ref(), updater.state());
+}
