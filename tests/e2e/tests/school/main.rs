@@ -26,3 +26,5 @@ mod resolving;
 mod screening;
 #[cfg(test)]
 mod updates;
+#[cfg(test)]
+mod why;
