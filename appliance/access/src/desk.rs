@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use journal::{Journal, Recorded, Unrecorded};
-use model::{AccessKind, Closing, Device, Host, SenderMark, Subject};
-use policy::{Decision, Finding, Permit, Question, Refusal, Snapshot, Target, decide, screen, still_permits};
+use model::{AccessKind, Closing, Device, SenderMark, Subject};
+use policy::{
+    Claim, Decision, Finding, Permit, Question, Refusal, Snapshot, Target, decide, screen, still_permits,
+};
 
 use crate::forgeries::Ledger;
 use crate::refusals::Memory;
@@ -141,14 +143,14 @@ impl Desk {
 
     /// Whether what was permitted would be permitted now: lists, rules, devices and the time may have changed.
     #[must_use]
-    pub fn still_permits(&self, subject: &Subject, host: &Host) -> bool {
+    pub fn still_permits(&self, claim: &Claim) -> bool {
         // The address that a registered device had is of no concern to its rules.
-        let (mac, address) = match subject {
+        let (mac, address) = match claim.subject() {
             Subject::Device(device) => (Some(device.mac), IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
             Subject::Unknown(unknown) => (unknown.mac, unknown.address),
         };
         let subject = self.directory.load().identify(mac, address);
-        still_permits(&self.policy.load(), &subject, host, self.clock.now().plausible())
+        still_permits(&self.policy.load(), claim, &subject, self.clock.now().plausible())
     }
 
     /// Records how a permitted access ended.
@@ -215,7 +217,7 @@ impl Desk {
 #[cfg(test)]
 mod tests {
     use journal::simulation::Disk;
-    use model::{ClockQuality, Mac, Timestamp};
+    use model::{ClockQuality, Host, Mac, Timestamp};
     use policy::Rulebook;
 
     use super::*;

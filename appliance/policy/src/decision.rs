@@ -1,5 +1,6 @@
 //! The decision itself.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use model::{AccessKind, DomainName, Fault, Host, Reason, Subject, Timestamp, Verdict};
@@ -43,7 +44,8 @@ pub(crate) fn decide_before(
             let safe_search = case.standing().safe_search;
             let substitute =
                 host.name().and_then(|name| snapshot.variants().find(name, safe_search)).cloned();
-            Decision::Permit(Permit { subject, kind, host, destination, reason, substitute })
+            let claim = Claim { subject, host, page: path.map(Page) };
+            Decision::Permit(Permit { claim, kind, destination, reason, substitute })
         }
     }
 }
@@ -59,7 +61,7 @@ pub fn screen(
     finding: Finding<'_>,
     now: Option<Timestamp>,
 ) -> Option<Refusal> {
-    let case = Case { snapshot, subject: &permit.subject, now };
+    let case = Case { snapshot, subject: &permit.claim.subject, now };
     let judged = match finding {
         Finding::Alias(name) => case.judge_name(name, None, &mut Silent),
         Finding::Address(address) => case.judge_address(address),
@@ -68,19 +70,46 @@ pub fn screen(
     };
     let outweighs = judged.verdict == Verdict::Refuse && rank(&judged.reason) < rank(&permit.reason);
     outweighs.then(|| Refusal {
-        subject: permit.subject.clone(),
+        subject: permit.claim.subject.clone(),
         kind: permit.kind,
-        host: Some(permit.host.clone()),
+        host: Some(permit.claim.host.clone()),
         destination: permit.destination,
         reason: judged.reason,
     })
 }
 
-/// Whether what was permitted would be permitted now, to the same device as `subject` describes it now. Of a page
-/// only the host is looked at: its path was forgotten.
+/// Whether what was permitted would be permitted now, to the same device as `subject` describes it now.
 #[must_use]
-pub fn still_permits(snapshot: &Snapshot, subject: &Subject, host: &Host, now: Option<Timestamp>) -> bool {
-    Case { snapshot, subject, now }.judge(host, None, &mut Silent).verdict == Verdict::Permit
+pub fn still_permits(snapshot: &Snapshot, claim: &Claim, subject: &Subject, now: Option<Timestamp>) -> bool {
+    let Claim { subject: _, host, page } = claim;
+    let path = page.as_ref().map(|Page(path)| path.as_str());
+    Case { snapshot, subject, now }.judge(host, path, &mut Silent).verdict == Verdict::Permit
+}
+
+/// What a permit was given for, as far as it takes to judge it again.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    subject: Subject,
+    host: Host,
+    page: Option<Page>,
+}
+
+impl Claim {
+    /// Who asked.
+    #[must_use]
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+}
+
+/// Path and query of a page. They are judged, and shown to nobody: nothing gives them out.
+#[derive(Clone)]
+struct Page(String);
+
+impl fmt::Debug for Page {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Page")
+    }
 }
 
 /// What a permitted host leads to.
@@ -126,19 +155,24 @@ pub enum Decision {
 /// The right of one subject to reach one host. Only [`decide`] makes one, and it cannot be cloned.
 #[derive(Debug)]
 pub struct Permit {
-    subject: Subject,
+    claim: Claim,
     kind: AccessKind,
-    host: Host,
     destination: Option<SocketAddr>,
     reason: Reason,
     substitute: Option<DomainName>,
 }
 
 impl Permit {
+    /// What it was given for.
+    #[must_use]
+    pub fn claim(&self) -> &Claim {
+        &self.claim
+    }
+
     /// The host that may be reached: no other.
     #[must_use]
     pub fn permitted_host(&self) -> &Host {
-        &self.host
+        &self.claim.host
     }
 
     /// The name by whose addresses the host is reached, where it is not its own: a search engine's safe variant.
@@ -150,7 +184,7 @@ impl Permit {
     /// The name whose addresses are to be asked for; `None` for a host that is an address.
     #[must_use]
     pub fn resolved_name(&self) -> Option<&DomainName> {
-        self.substitute().or_else(|| self.host.name())
+        self.substitute().or_else(|| self.claim.host.name())
     }
 }
 
@@ -211,13 +245,13 @@ impl Decided for Permit {
         Verdict::Permit
     }
     fn subject(&self) -> &Subject {
-        &self.subject
+        &self.claim.subject
     }
     fn kind(&self) -> AccessKind {
         self.kind
     }
     fn host(&self) -> Option<&Host> {
-        Some(&self.host)
+        Some(&self.claim.host)
     }
     fn destination(&self) -> Option<SocketAddr> {
         self.destination

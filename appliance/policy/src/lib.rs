@@ -19,7 +19,9 @@ mod tests;
 pub use model::{Idle, Rule, Scope, Topic};
 
 pub use calendar::{Calendar, Holidays, HolidaysError, Moment, TimeOfDay, TimeOfDayError};
-pub use decision::{Decided, Decision, Denial, Finding, Permit, Refusal, decide, screen, still_permits};
+pub use decision::{
+    Claim, Decided, Decision, Denial, Finding, Permit, Refusal, decide, screen, still_permits,
+};
 pub use explanation::{Step, explain};
 pub use profile::{Days, Hours, Mode, ModeError, Profile, Season, SeasonError};
 pub use question::{Question, Target};

@@ -213,7 +213,7 @@ impl Gate {
     async fn await_lapse(&self, seat: &Seat) {
         loop {
             sleep(REVIEW_PERIOD).await;
-            if seat.review(|subject, host| self.desk.still_permits(subject, host)) {
+            if seat.review(|claim| self.desk.still_permits(claim)) {
                 return;
             }
         }

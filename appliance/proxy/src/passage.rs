@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use access::{Desk, Recorded};
 use model::{Closing, End};
-use policy::{Decided, Permit};
+use policy::Permit;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -31,8 +31,7 @@ pub(crate) struct Passage {
 
 impl Passage {
     pub(crate) fn new(desk: Arc<Desk>, permit: Recorded<Permit>, caller: &Caller) -> Self {
-        let decision = permit.decision();
-        caller.seat.grant(decision.subject().clone(), decision.permitted_host().clone());
+        caller.seat.grant(permit.decision().claim().clone());
         Self {
             desk,
             permit: Some(permit),

@@ -11,7 +11,8 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use model::{Host, Mac, Subject};
+use model::{Mac, Subject};
+use policy::Claim;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -116,8 +117,8 @@ enum Grant {
     /// Nothing at the moment.
     #[default]
     None,
-    /// This host, by this subject.
-    Given(Subject, Host),
+    /// This.
+    Given(Claim),
     /// What it was used for is no longer permitted.
     Lapsed,
 }
@@ -254,8 +255,8 @@ impl Seat {
     }
 
     /// The connection is used for this from now on.
-    pub(crate) fn grant(&self, subject: Subject, host: Host) {
-        *self.lock_grant() = Grant::Given(subject, host);
+    pub(crate) fn grant(&self, claim: Claim) {
+        *self.lock_grant() = Grant::Given(claim);
     }
 
     /// The connection is no longer used; true when it was no longer permitted.
@@ -265,10 +266,9 @@ impl Seat {
     }
 
     /// Takes back what is no longer permitted; true when it was.
-    pub(crate) fn review(&self, still_permits: impl FnOnce(&Subject, &Host) -> bool) -> bool {
+    pub(crate) fn review(&self, still_permits: impl FnOnce(&Claim) -> bool) -> bool {
         let mut grant = self.lock_grant();
-        let has_lapsed =
-            if let Grant::Given(subject, host) = &*grant { !still_permits(subject, host) } else { false };
+        let has_lapsed = if let Grant::Given(claim) = &*grant { !still_permits(claim) } else { false };
         if has_lapsed {
             *grant = Grant::Lapsed;
         }

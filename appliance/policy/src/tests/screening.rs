@@ -2,10 +2,12 @@
 
 use std::net::IpAddr;
 
-use model::Layer;
+use model::{AccessKind, Layer};
 
-use super::school::{LESSON, at, device, permit, profile, rule, say_reason, snapshot};
-use crate::{Decided, Finding, Mode, Profile, Rulebook, Snapshot, screen, still_permits};
+use super::school::{LESSON, at, device, page, permit, profile, rule, say_reason, snapshot};
+use crate::{
+    Decided, Decision, Finding, Mode, Profile, Question, Rulebook, Snapshot, decide, screen, still_permits,
+};
 
 fn school(rules: &[(Layer, &str)]) -> Snapshot {
     let white = Profile {
@@ -80,9 +82,25 @@ fn addresses_are_judged_by_their_lines() {
 fn a_permit_can_lapse() {
     let before = school(&[(Layer::Lesson, "permit casino.example")]);
     let permit = permit(&before, device("elementaire"), "www.casino.example");
-    let (host, now) = (permit.permitted_host(), Some(at(LESSON)));
-    assert!(still_permits(&before, &device("elementaire"), host, now));
-    assert!(!still_permits(&school(&[]), &device("elementaire"), host, now));
+    let (claim, now) = (permit.claim(), Some(at(LESSON)));
+    assert!(still_permits(&before, claim, &device("elementaire"), now));
+    assert!(!still_permits(&school(&[]), claim, &device("elementaire"), now));
     // The device was given to another class.
-    assert!(!still_permits(&school(&[]), &device("maternelle"), host, now));
+    assert!(!still_permits(&school(&[]), claim, &device("maternelle"), now));
+}
+
+#[test]
+fn a_page_is_judged_again_as_the_page_that_it_was() {
+    let permitted = ["child".parse().unwrap()].into();
+    let white = Profile { mode: Mode::WhiteList, permitted, ..profile("maternelle", &["adult"]) };
+    let profiles = vec![white, profile("elementaire", &["adult"])];
+    let snapshot = snapshot(&Rulebook { profiles, ..Rulebook::default() });
+    let target = page("portal.example", "/gallery/kids/1");
+    let question =
+        Question { subject: device("maternelle"), kind: AccessKind::Http, target, destination: None };
+    let Decision::Permit(permit) = decide(&snapshot, question, None) else { panic!("the page is refused") };
+    assert!(still_permits(&snapshot, permit.claim(), &device("maternelle"), None));
+    assert!(!still_permits(&snapshot, permit.claim(), &device("elementaire"), None));
+    // What was read is told to nobody, not even in a log for developers.
+    assert!(!format!("{permit:?}").contains("gallery"));
 }
