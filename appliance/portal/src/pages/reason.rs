@@ -65,8 +65,8 @@ fn explain_ruling(language: Language, zone: &TimeZone, ruling: &Ruling) -> Strin
 fn name_end(language: Language, zone: &TimeZone, ruling: &Ruling) -> Option<String> {
     let format = match (ruling.layer, language) {
         (Layer::Lesson, _) => "%H:%M",
-        (Layer::Commune | Layer::School, Language::French) => "%d/%m/%Y %H:%M",
-        (Layer::Commune | Layer::School, Language::English) => "%Y-%m-%d %H:%M",
+        (Layer::Commune | Layer::School, Language::French) => "%d/%m/%Y\u{a0}%H:%M",
+        (Layer::Commune | Layer::School, Language::English) => "%Y-%m-%d\u{a0}%H:%M",
     };
     ruling.until.and_then(|until| format_time(zone, until, format))
 }
