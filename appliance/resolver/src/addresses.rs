@@ -5,13 +5,14 @@ use std::net::IpAddr;
 use access::{Addresses, Recorded, Resolve, ResolveError};
 use hickory_proto::rr::RData;
 use model::Host;
-use policy::Permit;
+use policy::{Decided as _, Permit};
 use wire::dns::RecordType;
 
 use crate::Resolver;
 use crate::cache::{Asked, Entry, Found};
 use crate::forward::Obtained;
 use crate::keep::wire_name;
+use crate::quota::Client;
 use crate::upstream::{Failure, PermittedName};
 
 impl Resolve for Resolver {
@@ -56,13 +57,14 @@ impl Resolver {
         kind: RecordType,
     ) -> Result<Vec<IpAddr>, ResolveError> {
         let (core, asked) = (self.core(), Asked::plain(kind));
+        let client = Client::of(permit.decision().subject());
         let (screen, now_s) = (core.responder.screen(), core.clock.now_s());
         let found = core.cache.find(name.as_domain(), asked, now_s);
         let obtained = match found {
             Found::Fresh(entry) | Found::Postponed(entry) => Obtained::Fresh(entry),
             Found::Stale(entry) => core.forwarder.obtain(name, asked, Some(entry)).await,
             Found::Nothing => {
-                screen.judge_question(permit, name.as_domain(), now_s)?;
+                screen.judge_question(permit, client, name.as_domain(), now_s)?;
                 core.forwarder.obtain(name, asked, None).await
             }
         };

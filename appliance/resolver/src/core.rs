@@ -87,3 +87,89 @@ impl Core {
         matches!(response, Response::Ready)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use access::{Clock as Watch, Desk, Directory, Instant, Neighbours};
+    use model::{ClockQuality, Mac, ProfileName, Timestamp};
+    use policy::{Profile, Rulebook, Snapshot};
+
+    use super::*;
+    use crate::{Resolver, Settings};
+
+    struct Noon;
+
+    impl Watch for Noon {
+        fn now(&self) -> Instant {
+            let at = Timestamp::from_unix_ms(1_795_392_000_000);
+            Instant { at, quality: ClockQuality::Synchronised }
+        }
+    }
+
+    struct NoNeighbours;
+
+    impl Neighbours for NoNeighbours {
+        fn find_mac(&self, _: IpAddr) -> Option<Mac> {
+            None
+        }
+    }
+
+    /// A resolver without upstreams, and the journal that keeps its desk open.
+    fn open() -> (Resolver, impl Sized) {
+        let (journal, mut writer) = journal::open(journal::simulation::Disk::default());
+        writer.commit(Noon.now().at).unwrap();
+        let profiles = vec![Profile::open(ProfileName::unknown(), Default::default())];
+        let rulebook = Rulebook { profiles, ..Rulebook::default() };
+        let snapshot = Snapshot::new(Arc::new(blocklist::builtin()), &rulebook);
+        let neighbours = Arc::new(NoNeighbours);
+        let desk = Desk::new(neighbours, Arc::new(Noon), journal, Directory::default(), snapshot);
+        (Resolver::new(Settings::default(), Arc::new(desk)).unwrap(), writer)
+    }
+
+    fn question(name: &str) -> Vec<u8> {
+        let mut packet = b"\0\x07\x01\0\0\x01\0\0\0\0\0\0".to_vec();
+        for label in name.split('.') {
+            packet.push(u8::try_from(label.len()).unwrap());
+            packet.extend_from_slice(label.as_bytes());
+        }
+        packet.extend_from_slice(b"\0\0\x01\0\x01");
+        packet
+    }
+
+    /// Asks `count` names under a domain, each from an address of its own; those that wait for upstreams.
+    fn ask(core: &Core, sender: Option<SenderMark>, domain: &str, count: u16) -> Vec<Box<Pending>> {
+        let pending = (0..count).filter_map(|number| {
+            let [high, low] = number.to_be_bytes();
+            let packet = question(&format!("n{number}.{domain}"));
+            let incoming = Incoming {
+                packet: &packet,
+                client: IpAddr::from([10, 77, high, low]),
+                sender,
+                channel: Channel::Udp,
+                now_s: 0,
+            };
+            match core.responder.respond(incoming, &mut Vec::new(), &mut Statistics::default()) {
+                Response::Pending(pending) => Some(pending),
+                Response::Ready | Response::Silence => None,
+            }
+        });
+        pending.collect()
+    }
+
+    #[test]
+    fn forged_addresses_do_not_multiply_a_machines_share() {
+        let (resolver, _journal) = open();
+        let core = resolver.core();
+        let mark = Some(SenderMark::of(Mac::new([2, 0, 0, 0, 0, 1])));
+        let forged = ask(core, mark, "tunnel.example", 400);
+        assert_eq!(forged.len(), 300, "names under one domain, whatever the addresses");
+        let waiting: Vec<_> =
+            forged.iter().filter_map(|pending| core.waiting.enter(pending.client)).collect();
+        assert_eq!(waiting.len(), WAITING_OF_CLIENT_MAX);
+
+        // Addresses that nobody else can use are clients, each with a share.
+        let honest = ask(core, None, "tunnel.example", 400);
+        assert_eq!(honest.len(), 400);
+        assert!(honest.iter().all(|pending| core.waiting.enter(pending.client).is_some()));
+    }
+}

@@ -28,6 +28,12 @@ impl Client {
         }
     }
 
+    /// Whoever sent a permitted question: by its mark where it has one. Its address is what it claims, and with one
+    /// that nobody has for each question it would be as many clients as it likes.
+    pub(crate) fn asking(subject: &Subject, sender: Option<SenderMark>) -> Self {
+        sender.map_or_else(|| Self::of(subject), Self::Sender)
+    }
+
     fn behind(address: IpAddr) -> Self {
         Self::Address(match address {
             IpAddr::V4(_) => address,

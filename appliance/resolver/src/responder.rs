@@ -67,6 +67,8 @@ pub(crate) enum Response {
 #[derive(Debug)]
 pub(crate) struct Pending {
     pub(crate) permit: Recorded<Permit>,
+    /// Whose share of those that wait it takes.
+    pub(crate) client: Client,
     pub(crate) asked: Asked,
     pub(crate) stale: Option<Entry>,
     packet: Box<[u8]>,
@@ -167,7 +169,8 @@ impl Responder {
         bytes: &mut Vec<u8>,
         tally: &mut Statistics,
     ) -> Response {
-        let Incoming { packet, channel, now_s, .. } = incoming;
+        let Incoming { packet, sender, channel, now_s, .. } = incoming;
+        let client = Client::asking(permit.decision().subject(), sender);
         let kind = exchange.query.question.kind;
         if kind == RecordType::ANY {
             exchange.decline_any(bytes);
@@ -195,12 +198,12 @@ impl Responder {
                 return self.answer(&permit, &Obtained::Stale(entry), exchange, now_s, bytes, tally);
             }
             Found::Stale(entry) => Some(entry),
-            Found::Nothing => match self.screen.judge_question(&permit, name, now_s) {
+            Found::Nothing => match self.screen.judge_question(&permit, client, name, now_s) {
                 Ok(()) => None,
                 Err(screened) => return self.turn_away(screened, exchange, bytes, tally),
             },
         };
-        Response::Pending(Box::new(Pending { permit, asked, stale, packet: packet.into(), channel }))
+        Response::Pending(Box::new(Pending { permit, client, asked, stale, packet: packet.into(), channel }))
     }
 
     /// Answers a question for which an upstream was asked.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use access::{Desk, Recorded, Screened};
 use model::DomainName;
-use policy::{Decided as _, Finding, Permit};
+use policy::{Finding, Permit};
 
 use crate::cache::Entry;
 use crate::clock::Seconds;
@@ -22,14 +22,15 @@ impl Screen {
         Self { desk, tunnels: Tunnels::new() }
     }
 
-    /// Judges a permitted name that is not kept, so that it has to be asked for outside.
+    /// Judges a permitted name that is not kept, so that this client has it asked for outside.
     pub(crate) fn judge_question(
         &self,
         permit: &Recorded<Permit>,
+        client: Client,
         name: &DomainName,
         now_s: Seconds,
     ) -> Result<(), Screened> {
-        if self.tunnels.note(Client::of(permit.decision().subject()), name, now_s) {
+        if self.tunnels.note(client, name, now_s) {
             self.desk.screen(permit, Finding::Tunnel)?;
         }
         Ok(())

@@ -5,7 +5,6 @@ use std::net::{IpAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use policy::Decided as _;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener as Listener, TcpStream};
@@ -14,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::core::Core;
-use crate::quota::{Client, Quota, Ticket};
+use crate::quota::{Quota, Ticket};
 use crate::responder::{Channel, Response};
 use crate::statistics::Statistics;
 
@@ -101,8 +100,7 @@ async fn read_questions(
             }
             Response::Silence => return,
             Response::Pending(pending) => {
-                let client = Client::of(pending.permit.decision().subject());
-                let Some(ticket) = core.waiting.enter(client) else {
+                let Some(ticket) = core.waiting.enter(pending.client) else {
                     core.counters.add(&Statistics { dropped: 1, ..Statistics::default() });
                     return;
                 };

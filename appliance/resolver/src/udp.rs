@@ -9,12 +9,10 @@ use std::thread;
 use std::time::Duration;
 
 use nix::sys::socket::{setsockopt, sockopt};
-use policy::Decided as _;
 use tokio::runtime::Handle;
 
 use crate::core::Core;
 use crate::mmsg::{Inbox, Local, Outbox, Received, receive_marks};
-use crate::quota::Client;
 use crate::responder::{Channel, Incoming, Pending, Response};
 use crate::statistics::Statistics;
 
@@ -138,8 +136,7 @@ impl Door {
         local: Option<Local>,
         tally: &mut Statistics,
     ) {
-        let client = Client::of(pending.permit.decision().subject());
-        let Some(ticket) = self.core.waiting.enter(client) else {
+        let Some(ticket) = self.core.waiting.enter(pending.client) else {
             tally.dropped += 1;
             return;
         };
