@@ -39,7 +39,7 @@ pub use compiler::{BuildError, Compiled, Compiler};
 pub use format::{OpenError, Verified, verify};
 pub use index::{Index, LineMatch, NameMatch, UrlMatch};
 pub use line::{DomainLine, LINE_BYTES_MAX, LineError, UrlLine};
-pub use loss::{Loss, find_losses};
+pub use loss::{Loss, count_lines, find_losses};
 pub use query::Query;
 pub use report::{Event, Oddity, Summary};
 pub use set::{CATEGORIES_MAX, CategoryId, CategorySet};

@@ -64,7 +64,7 @@ pub(crate) fn status(place: &ListPlace) -> anyhow::Result<ExitCode> {
         None => writeln!(out, "no update has been made yet")?,
     }
     if config.list_source.is_some() {
-        let next = plan(&config.school).next(now(), state.as_ref(), places.list.exists());
+        let next = plan(&config.school).next(now(), state.as_ref(), places.has_list(state.as_ref()));
         writeln!(out, "next:    {}", show_time(next, time_zone))?;
     } else {
         writeln!(out, "next:    never: the configuration names no mirror")?;

@@ -14,11 +14,12 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::PathBuf;
 
-use blocklist::{Event, Index, Loss, Summary, find_losses};
+use blocklist::{Event, Index, Loss, Summary, count_lines, find_losses};
 use model::{Category, Timestamp};
 use rustls::pki_types::CertificateDer;
 use tempfile::NamedTempFile;
@@ -83,6 +84,14 @@ impl Places {
     /// The list that a new one is compared with: the last good one.
     fn list_in_force(&self) -> Option<Index> {
         open_index(&self.list).or_else(|_| open_index(&self.kept)).ok()
+    }
+
+    /// Whether an update can wait for its time: a list is here, or one is held back for a person to look at. A
+    /// file that does not open, damaged or of an older format, is none. Reads the file: some tens of milliseconds.
+    #[must_use]
+    pub fn has_list(&self, state: Option<&State>) -> bool {
+        let is_held = state.is_some_and(|state| state.held.is_some());
+        self.list_in_force().is_some() || (is_held && open_index(&self.held).is_ok())
     }
 
     /// Takes the folder for one update. The lock ends with the process, however it ends.
@@ -178,6 +187,8 @@ struct Done {
     /// The archives that the list, in force or held, was compiled from, with their checksums.
     built: Vec<(String, String)>,
     losses: Vec<Loss>,
+    /// The lines of each category of the list in force, or of the last one that was.
+    lines: BTreeMap<Category, u64>,
 }
 
 impl Run<'_> {
@@ -189,18 +200,21 @@ impl Run<'_> {
         if built == self.before.built && (is_held || open_index(&self.places.list).is_ok()) {
             let held = self.before.held.as_ref().filter(|_| is_held);
             let outcome = if is_held { Outcome::Held } else { Outcome::Unchanged };
-            return Ok(Done { outcome, built, losses: held.map(Held::losses).unwrap_or_default() });
+            let losses = held.map(Held::losses).unwrap_or_default();
+            return Ok(Done { outcome, built, losses, lines: self.lines_in_force() });
         }
         let index = self.build(&shelves, report)?;
-        let losses = self.find_losses(&index)?;
+        let before = self.lines_in_force();
+        let after = count_lines(&open_index(index.path()).map_err(UpdateError::Unusable)?);
+        let losses = find_losses(&before, &after, |category| self.source.wants(category));
         let place = if losses.is_empty() { &self.places.list } else { &self.places.held };
         lists::publish_across(index, place)
             .map_err(|source| UpdateError::Write { path: place.clone(), source })?;
-        if losses.is_empty() {
-            remove_held(self.places)?;
+        if !losses.is_empty() {
+            return Ok(Done { outcome: Outcome::Held, built, losses, lines: before });
         }
-        let outcome = if losses.is_empty() { Outcome::Updated } else { Outcome::Held };
-        Ok(Done { outcome, built, losses })
+        remove_held(self.places)?;
+        Ok(Done { outcome: Outcome::Updated, built, losses, lines: after })
     }
 
     /// Brings the archives here up to date.
@@ -256,10 +270,10 @@ impl Run<'_> {
             .map_err(|source| UpdateError::Write { path: folder.clone(), source })
     }
 
-    fn find_losses(&self, new: &NamedTempFile) -> Result<Vec<Loss>, UpdateError> {
-        let Some(before) = self.places.list_in_force() else { return Ok(vec![]) };
-        let after = open_index(new.path()).map_err(UpdateError::Unusable)?;
-        Ok(find_losses(&before, &after, |category| self.source.wants(category)))
+    /// What a new list is compared with. Where no list can be read, damaged or of an older format, what the state
+    /// remembers of it: a list that lost much is not to slip in then.
+    fn lines_in_force(&self) -> BTreeMap<Category, u64> {
+        self.places.list_in_force().map_or_else(|| self.before.lines(), |list| count_lines(&list))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use blocklist::count_lines;
 use model::Timestamp;
 
 use super::{LockError, Places, State};
@@ -17,9 +18,9 @@ pub fn accept(places: &Places, now: Timestamp) -> Result<(), AcceptError> {
         return Err(AcceptError::Nothing);
     }
     open_index(&places.held).map_err(AcceptError::Unusable)?;
-    adopt_index(&places.held, &places.list).map_err(AcceptError::Unusable)?;
+    let accepted = adopt_index(&places.held, &places.list).map_err(AcceptError::Unusable)?;
     // Only a copy is in force: should the power fail here, the list is held still, and accepted once more.
-    let state = State::read(places).unwrap_or_default().after_acceptance(now);
+    let state = State::read(places).unwrap_or_default().after_acceptance(now, &count_lines(&accepted));
     state.write(places)?;
     std::fs::remove_file(&places.held)
         .map_err(|source| AcceptError::Remove { path: places.held.clone(), source })

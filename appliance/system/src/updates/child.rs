@@ -52,7 +52,7 @@ impl Updater {
     pub fn new(arguments: Vec<OsString>, places: Places, plan: Plan, now: Timestamp) -> Self {
         let state = State::read(&places);
         let stamp = read_stamp(&places);
-        let next = plan.next(now, state.as_ref(), has_list(&places));
+        let next = plan.next(now, state.as_ref(), places.has_list(state.as_ref()));
         Self { arguments, places, plan, planned_at: now, next, running: None, state, stamp }
     }
 
@@ -84,7 +84,8 @@ impl Updater {
 
     fn plan(&mut self, now: Timestamp) {
         self.planned_at = now;
-        self.next = self.plan.next(now, self.state.as_ref(), has_list(&self.places));
+        let state = self.state.as_ref();
+        self.next = self.plan.next(now, state, self.places.has_list(state));
     }
 
     fn start(&mut self, now: Timestamp) {
@@ -188,10 +189,6 @@ impl State {
             None => {}
         }
     }
-}
-
-fn has_list(places: &Places) -> bool {
-    places.list.exists() || places.kept.exists()
 }
 
 fn read_stamp(places: &Places) -> Option<Stamp> {

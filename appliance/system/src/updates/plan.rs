@@ -39,7 +39,7 @@ impl Plan {
 
     /// When to fetch next, as seen at `now`: at the start, and after each update. Never before `now`.
     ///
-    /// `has_list` says whether there is a list that was compiled: a school without one does not wait.
+    /// `has_list` is what [`has_list`](super::Places::has_list) says: a school without a list does not wait.
     #[must_use]
     pub fn next(&self, now: Timestamp, state: Option<&State>, has_list: bool) -> Timestamp {
         if let Some(failed) = state.filter(|state| state.failures > 0) {

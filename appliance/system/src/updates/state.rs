@@ -1,11 +1,12 @@
 //! What became of the last update: a small file that the box, its pages and the command line read.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
 
 use blocklist::Loss;
-use model::Timestamp;
+use model::{Category, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Done, LockError, Places, Source};
@@ -47,6 +48,9 @@ pub struct State {
     pub held: Option<Held>,
     /// The archives that the newest list here was compiled from, with their MD5 checksums.
     pub(super) built: Vec<(String, String)>,
+    /// The lines of each category of the list in force, for the day when that list cannot be read.
+    #[serde(default)]
+    pub(super) lines: BTreeMap<String, u64>,
 }
 
 /// What became of an update.
@@ -147,6 +151,7 @@ impl State {
             detail: None,
             held: (done.outcome == Outcome::Held).then_some(held),
             built: done.built.clone(),
+            lines: by_text(&done.lines),
         }
     }
 
@@ -167,9 +172,20 @@ impl State {
         }
     }
 
-    pub(super) fn after_acceptance(&self, now: Timestamp) -> Self {
-        Self { attempted: Some(now), outcome: Some(Outcome::Accepted), held: None, ..self.clone() }
+    /// `lines` are those of the list that was accepted.
+    pub(super) fn after_acceptance(&self, now: Timestamp, lines: &BTreeMap<Category, u64>) -> Self {
+        let lines = by_text(lines);
+        Self { attempted: Some(now), outcome: Some(Outcome::Accepted), held: None, lines, ..self.clone() }
     }
+
+    /// The lines of each category of the list in force.
+    pub(super) fn lines(&self) -> BTreeMap<Category, u64> {
+        self.lines.iter().filter_map(|(category, lines)| Some((category.parse().ok()?, *lines))).collect()
+    }
+}
+
+fn by_text(lines: &BTreeMap<Category, u64>) -> BTreeMap<String, u64> {
+    lines.iter().map(|(category, lines)| (category.to_string(), *lines)).collect()
 }
 
 fn path_of(places: &Places) -> PathBuf {

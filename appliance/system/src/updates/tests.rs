@@ -154,6 +154,34 @@ fn the_copy_of_the_box_is_compared_where_the_list_is_spoilt() {
 }
 
 #[test]
+fn a_list_that_cannot_be_read_is_made_anew_at_once_and_compared_all_the_same() {
+    let at = Timestamp::from_unix_ms;
+    let bench = Bench::new(&[]);
+    bench.publish(0, &[("adult", 100), ("games", 50)]);
+    bench.update().unwrap();
+    let an_hour_later = at(3_600_001);
+    let next = || {
+        let plan = Plan::new("0750655E", jiff::tz::TimeZone::UTC);
+        Updater::new(vec![], bench.places.clone(), plan, an_hour_later).next()
+    };
+    assert!(next() > an_hour_later, "there is a list");
+    adopt_index(&bench.places.list, &bench.places.kept).unwrap();
+    fs::write(&bench.places.list, "rubbish").unwrap();
+    assert!(next() > an_hour_later, "the box has its copy");
+    fs::write(&bench.places.kept, "an index of an older format").unwrap();
+    assert_eq!(next(), an_hour_later);
+    bench.publish(1, &[("adult", 60), ("games", 50)]);
+    assert_eq!(bench.update().unwrap(), Outcome::Held);
+    assert!(next() > an_hour_later, "it is a person's turn");
+    accept(&bench.places, at(2)).unwrap();
+    fs::write(&bench.places.list, "rubbish").unwrap();
+    bench.publish(2, &[("adult", 61), ("games", 20)]);
+    assert_eq!(bench.update().unwrap(), Outcome::Held);
+    let losses = bench.state().held.unwrap().losses();
+    assert_eq!(losses.iter().map(|loss| loss.category.as_str()).collect::<Vec<_>>(), ["games"]);
+}
+
+#[test]
 fn failures_are_written_down_and_the_list_stays() {
     let bench = Bench::new(&[]);
     bench.publish(0, &[("adult", 3)]);
