@@ -13,7 +13,7 @@ use crate::{Question, Snapshot, Target};
 /// Judges one access. `now` is `None` when the clock is not set: then nothing that has a beginning or an end
 /// counts.
 ///
-/// In this order: the commune's rules, the categories that it locked, the school's rules, a lesson's rules, the
+/// Names that serve to go around the filter are refused first. Then, in this order: the commune's rules, the categories that it locked, the school's rules, a lesson's rules, the
 /// profile. Within each of them the more specific entry wins and, of two on the same name, the one that
 /// permits. A list line covers a name and all names under it. IP literals are refused whether listed or not:
 /// an address says nothing of who is behind it.

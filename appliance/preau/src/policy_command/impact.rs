@@ -22,6 +22,8 @@ use crate::reasons::describe;
 const GOOD_CATEGORIES: [&str; 2] = ["child", "liste_bu"];
 /// Most visited names that are looked at.
 const VISITED_MAX: usize = 500;
+/// Weeks in which a Tuesday of the term is looked for: the longest holidays take nine.
+const WEEKS_AHEAD: i32 = 12;
 /// Names that are printed of each group; the others are counted.
 const SHOWN_MAX: usize = 20;
 
@@ -36,9 +38,9 @@ pub(crate) struct Change {
 /// that the school visits most.
 pub(crate) fn impact(school: &School, change: &Change) -> anyhow::Result<ExitCode> {
     let before = school.config.rulebook();
-    let after = apply(&before, change)?;
     let index = school.open_list()?;
     check_categories(&index, change)?;
+    let after = apply(&index, &before, change)?;
     let comparison = Comparison {
         before: Snapshot::new(Arc::clone(&index), &before),
         after: Snapshot::new(Arc::clone(&index), &after),
@@ -55,7 +57,7 @@ pub(crate) fn impact(school: &School, change: &Change) -> anyhow::Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
-fn apply(before: &Rulebook, change: &Change) -> anyhow::Result<Rulebook> {
+fn apply(index: &Index, before: &Rulebook, change: &Change) -> anyhow::Result<Rulebook> {
     let mut after = before.clone();
     let Some(profile) = after.profiles.iter_mut().find(|profile| profile.name == change.profile) else {
         let known: Vec<_> = before.profiles.iter().map(|profile| profile.name.as_str()).collect();
@@ -63,7 +65,9 @@ fn apply(before: &Rulebook, change: &Change) -> anyhow::Result<Rulebook> {
     };
     let Profile { refused, .. } = profile;
     refused.extend(change.refuse.iter().cloned());
-    refused.retain(|category| !change.release.contains(category));
+    // One category may have several names.
+    let id = |category: &Category| index.category_id(category.as_str());
+    refused.retain(|category| !change.release.iter().any(|released| id(released) == id(category)));
     Ok(after)
 }
 
@@ -84,13 +88,20 @@ fn pupil(profile: &ProfileName) -> anyhow::Result<Subject> {
     Ok(Subject::Device(Arc::new(Device { mac, name: "any".parse()?, room: None, profile: profile.clone() })))
 }
 
-/// The next Tuesday at half past nine: what is asked is what a lesson would notice.
+/// Half past nine on the next Tuesday of the term: what is asked is what a lesson would notice.
 fn lesson(school: &School) -> anyhow::Result<Timestamp> {
+    let zone = &school.config.school.timezone;
     let now = jiff::Timestamp::from_millisecond(system::clock::now().unix_ms())?;
-    let today: Date = now.to_zoned(school.config.school.timezone.clone()).date();
-    let tuesday = today.nth_weekday(1, jiff::civil::Weekday::Tuesday)?;
-    let zoned = tuesday.at(9, 30, 0, 0).to_zoned(school.config.school.timezone.clone())?;
-    Ok(Timestamp::from_unix_ms(zoned.timestamp().as_millisecond()))
+    let today: Date = now.to_zoned(zone.clone()).date();
+    for week in 1..=WEEKS_AHEAD {
+        let tuesday = today.nth_weekday(week, jiff::civil::Weekday::Tuesday)?;
+        let zoned = tuesday.at(9, 30, 0, 0).to_zoned(zone.clone())?;
+        let at = Timestamp::from_unix_ms(zoned.timestamp().as_millisecond());
+        if !school.config.school.calendar.moment(at).is_holiday {
+            return Ok(at);
+        }
+    }
+    bail!("the configuration has holidays on each of the next {WEEKS_AHEAD} Tuesdays")
 }
 
 /// The names with the most permitted accesses in the journal, the most visited first.
@@ -161,5 +172,38 @@ impl Comparison {
             Decision::Permit(permit) => (Verdict::Permit, describe(permit.reason())),
             Decision::Refusal(refusal) => (Verdict::Refuse, describe(refusal.reason())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use blocklist::Compiler;
+
+    use super::*;
+
+    #[test]
+    fn a_category_is_released_by_any_of_its_names() {
+        let mut ignore = |_: blocklist::Event<'_>| {};
+        let mut compiler = Compiler::new(&mut ignore);
+        compiler.add_file("adult/domains", "adult.example\n".as_bytes()).unwrap();
+        compiler.add_file("games/domains", "games.example\n".as_bytes()).unwrap();
+        compiler.add_alias("porn", "adult").unwrap();
+        let index = Index::open(compiler.finish().unwrap().bytes).unwrap();
+        let categories =
+            |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect::<Vec<Category>>();
+        let name: ProfileName = "elementaire".parse().unwrap();
+        let refused = categories(&["adult"]).into_iter().collect();
+        let profiles = vec![Profile::open(name.clone(), refused)];
+        let before = Rulebook { profiles, ..Rulebook::default() };
+        let change = |release: &[&str]| Change {
+            profile: name.clone(),
+            refuse: categories(&["games"]),
+            release: categories(release),
+        };
+        check_categories(&index, &change(&["porn"])).unwrap();
+        let after = apply(&index, &before, &change(&["porn"])).unwrap();
+        assert_eq!(after.profiles[0].refused, categories(&["games"]).into_iter().collect());
+        let unknown = check_categories(&index, &change(&["poney"])).unwrap_err();
+        assert!(unknown.to_string().contains("`poney`"), "{unknown}");
     }
 }

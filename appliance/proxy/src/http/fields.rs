@@ -23,7 +23,7 @@ const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 /// school's filter stands between, and loops are excluded where the gate dials.
 pub(super) fn prepare_request(head: &mut request::Parts, is_websocket: bool) {
     let takes_trailers =
-        tokens(&head.headers, header::TE).any(|token| token.eq_ignore_ascii_case("trailers"));
+        tokens(&head.headers, header::TE).any(|token| token.eq_ignore_ascii_case(b"trailers"));
     head.headers = without_hop_by_hop(std::mem::take(&mut head.headers));
     if let Some(authority) = head.uri.authority() {
         // Absolute-form: its host replaces the field's (RFC 9112 section 3.2.2). They name the same server.
@@ -64,7 +64,7 @@ fn frame_anew(headers: &mut HeaderMap) {
     // hyper has made sure that a length said several times is the same each time (RFC 9110 section 8.6).
     let mut said = tokens(headers, header::CONTENT_LENGTH);
     if let (Some(first), Some(_)) = (said.next(), said.next())
-        && let Ok(length) = HeaderValue::from_str(first)
+        && let Ok(length) = HeaderValue::from_bytes(first)
     {
         drop(said);
         headers.insert(header::CONTENT_LENGTH, length);
@@ -76,7 +76,7 @@ fn frame_anew(headers: &mut HeaderMap) {
 /// ways as there are readers.
 pub(super) fn is_plainly_coded(headers: &HeaderMap) -> bool {
     let mut codings = tokens(headers, header::TRANSFER_ENCODING);
-    codings.next().is_none_or(|only| only.eq_ignore_ascii_case("chunked")) && codings.next().is_none()
+    codings.next().is_none_or(|only| only.eq_ignore_ascii_case(b"chunked")) && codings.next().is_none()
 }
 
 /// Whether a response says in two ways where it ends.
@@ -96,7 +96,7 @@ pub(super) fn name_client(headers: &mut HeaderMap, client: IpAddr) {
 /// Whether a request asks to go on as a WebSocket (RFC 6455 section 4.1).
 pub(super) fn wants_websocket(method: &Method, version: Version, headers: &HeaderMap) -> bool {
     let asks = headers.get(header::UPGRADE).is_some_and(is_websocket);
-    let names = tokens(headers, header::CONNECTION).any(|token| token.eq_ignore_ascii_case("upgrade"));
+    let names = tokens(headers, header::CONNECTION).any(|token| token.eq_ignore_ascii_case(b"upgrade"));
     method == Method::GET && version == Version::HTTP_11 && asks && names
 }
 
@@ -112,7 +112,7 @@ fn insert_upgrade(headers: &mut HeaderMap) {
 
 fn without_hop_by_hop(headers: HeaderMap) -> HeaderMap {
     let named: Vec<HeaderName> =
-        tokens(&headers, header::CONNECTION).filter_map(|token| token.parse().ok()).collect();
+        tokens(&headers, header::CONNECTION).filter_map(|token| HeaderName::from_bytes(token).ok()).collect();
     filter(headers, |name| {
         let is_named = named.contains(name) && !ESSENTIAL.contains(name);
         !is_named && !HOP_BY_HOP.contains(name) && !name.as_str().starts_with("proxy-")
@@ -133,10 +133,10 @@ fn filter(headers: HeaderMap, keeps: impl Fn(&HeaderName) -> bool) -> HeaderMap 
     kept
 }
 
-/// The members of a field that is a list, over all its lines.
-fn tokens(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
+/// The members of a field that is a list, over all its lines. Bytes, because a member that is no text is one, too.
+fn tokens(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
     let fields = headers.get_all(name).iter();
-    fields.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).map(str::trim)
+    fields.flat_map(|value| value.as_bytes().split(|&byte| byte == b',')).map(<[u8]>::trim_ascii)
 }
 
 #[cfg(test)]
@@ -197,6 +197,8 @@ mod tests {
         check(&["chunked"], true);
         check(&["Chunked "], true);
         check(&["chunked", "chunked"], false);
+        // A coding that is no text is one that only some readers pass over.
+        check(&["é", "chunked"], false);
         check(&["chunked, chunked"], false);
         check(&["gzip, chunked"], false);
         check(&["gzip", "chunked"], false);
