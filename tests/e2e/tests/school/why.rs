@@ -3,6 +3,8 @@
 use anyhow::Result;
 use harness::{Lab, Machine, wait_until};
 
+use crate::probe::ask_from;
+
 const PAGE: &str = "http://preau.lan/pourquoi";
 const NOTHING: &str = "Le filtre n’a rien refusé à cet appareil";
 
@@ -46,6 +48,30 @@ fn a_refusal_over_https_is_told_to_its_device_alone() -> Result<()> {
         let page = fetch(other, &[PAGE])?;
         assert!(page.contains(NOTHING) && !page.contains("casino"), "{page}");
     }
+    Ok(())
+}
+
+/// A pupil asks with the address of another's PC: nothing of it shows on that PC.
+#[test]
+fn what_others_ask_in_its_name_is_not_told_to_a_device() -> Result<()> {
+    let lab = Lab::new()?;
+    let appliance = lab.start_appliance()?;
+    // The box knows who has the address.
+    assert!(fetch(&lab.pc1, &["--ipv4", PAGE])?.contains(NOTHING));
+    // The other PC has it too, and denies it to everybody who asks (ARP).
+    lab.pc2
+        .shell(
+            "set -e
+            sysctl -qw net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2
+            ip address add 10.77.0.11/32 dev lo",
+        )?
+        .success()?;
+    ask_from(&lab.pc2, "10.77.0.1:53", "casino.example", 1, &["10.77.0.11"])?;
+    wait_until("the forged question in the journal", || {
+        let forged = ["journal", "search", "--json", "--device", "inconnu-10.77.0.11"];
+        Ok(appliance.run(&forged)?.success()?.contains("casino.example"))
+    })?;
+    assert!(fetch(&lab.pc1, &["--ipv4", PAGE])?.contains(NOTHING));
     Ok(())
 }
 
