@@ -137,7 +137,7 @@ mod tests {
     }
 
     /// Asks `count` names under a domain, each from an address of its own; those that wait for upstreams.
-    fn ask(core: &Core, sender: Option<SenderMark>, domain: &str, count: u16) -> Vec<Box<Pending>> {
+    fn ask(core: &Core, sender: Option<SenderMark>, domain: &str, count: u16) -> Vec<Pending> {
         let pending = (0..count).filter_map(|number| {
             let [high, low] = number.to_be_bytes();
             let packet = question(&format!("n{number}.{domain}"));
@@ -149,7 +149,7 @@ mod tests {
                 now_s: 0,
             };
             match core.responder.respond(incoming, &mut Vec::new(), &mut Statistics::default()) {
-                Response::Pending(pending) => Some(pending),
+                Response::Pending(pending) => Some(*pending),
                 Response::Ready | Response::Silence => None,
             }
         });
