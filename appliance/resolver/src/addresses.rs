@@ -10,7 +10,6 @@ use wire::dns::RecordType;
 
 use crate::Resolver;
 use crate::cache::{Asked, Entry, Found};
-use crate::forward::Obtained;
 use crate::keep::wire_name;
 use crate::quota::Client;
 use crate::upstream::{Failure, PermittedName};
@@ -30,51 +29,44 @@ impl Resolver {
         if self.core().responder.is_local(name.as_domain()) {
             return Err(ResolveError::NoAddress);
         }
-        let ipv6 = async {
-            if self.ipv6 { self.find(permit, &name, RecordType::AAAA).await } else { Ok(Vec::new()) }
-        };
-        match tokio::join!(self.find(permit, &name, RecordType::A), ipv6) {
-            (Err(ResolveError::Screened(screened)), _) | (_, Err(ResolveError::Screened(screened))) => {
-                Err(ResolveError::Screened(screened))
-            }
-            (Err(_), Err(_)) => Err(ResolveError::Unreachable),
-            (v4, v6) => {
-                let failed = v4.is_err() || v6.is_err();
-                let addresses = interleave(v4.unwrap_or_default(), v6.unwrap_or_default());
-                match (addresses.is_empty(), failed) {
-                    (false, _) => Ok(addresses),
-                    (true, true) => Err(ResolveError::Unreachable),
-                    (true, false) => Err(ResolveError::NoAddress),
-                }
-            }
+        let entries = self.find_entries(permit, &name).await?;
+        // One after the other: an access is refused once, whatever else it leads to.
+        for entry in entries.iter().flatten() {
+            self.core().responder.screen().judge_answer(permit, entry)?;
+        }
+        let read = |entry: &Option<Entry>| entry.as_ref().and_then(|entry| read_addresses(entry).ok());
+        let [v4, v6] = entries.each_ref().map(read);
+        let failed = v4.is_none() || self.ipv6 && v6.is_none();
+        let addresses = interleave(v4.unwrap_or_default(), v6.unwrap_or_default());
+        match (addresses.is_empty(), failed) {
+            (false, _) => Ok(addresses),
+            (true, true) => Err(ResolveError::Unreachable),
+            (true, false) => Err(ResolveError::NoAddress),
         }
     }
 
-    async fn find(
+    /// The answers for IPv4 and for IPv6, where there are any, not judged yet.
+    async fn find_entries(
         &self,
         permit: &Recorded<Permit>,
         name: &PermittedName,
-        kind: RecordType,
-    ) -> Result<Vec<IpAddr>, ResolveError> {
-        let (core, asked) = (self.core(), Asked::plain(kind));
-        let client = Client::of(permit.decision().subject());
-        let (screen, now_s) = (core.responder.screen(), core.clock.now_s());
-        let found = core.cache.find(name.as_domain(), asked, now_s);
-        let obtained = match found {
-            Found::Fresh(entry) | Found::Postponed(entry) => Obtained::Fresh(entry),
-            Found::Stale(entry) => core.forwarder.obtain(name, asked, Some(entry)).await,
-            Found::Nothing => {
-                screen.judge_question(permit, client, name.as_domain(), now_s)?;
-                core.forwarder.obtain(name, asked, None).await
-            }
-        };
-        match obtained {
-            Obtained::Fresh(entry) | Obtained::Stale(entry) => {
-                screen.judge_answer(permit, &entry)?;
-                read_addresses(&entry).map_err(|_| ResolveError::Unreachable)
-            }
-            Obtained::Nothing(_) => Err(ResolveError::Unreachable),
+    ) -> Result<[Option<Entry>; 2], ResolveError> {
+        let (core, now_s) = (self.core(), self.core().clock.now_s());
+        let asked = [RecordType::A, RecordType::AAAA].map(Asked::plain);
+        let [v4, v6] = asked.map(|asked| core.cache.find(name.as_domain(), asked, now_s));
+        let is_asked = |found: &Found| matches!(found, Found::Nothing);
+        if is_asked(&v4) || self.ipv6 && is_asked(&v6) {
+            let client = Client::of(permit.decision().subject());
+            core.responder.screen().judge_question(permit, client, name.as_domain(), now_s)?;
         }
+        let obtain = async |asked, found| match found {
+            Found::Fresh(entry) | Found::Postponed(entry) => Some(entry),
+            Found::Stale(entry) => core.forwarder.obtain(name, asked, Some(entry)).await.into_entry(),
+            Found::Nothing => core.forwarder.obtain(name, asked, None).await.into_entry(),
+        };
+        let [ipv4, ipv6] = asked;
+        let v6 = async { if self.ipv6 { obtain(ipv6, v6).await } else { None } };
+        Ok(tokio::join!(obtain(ipv4, v4), v6).into())
     }
 }
 

@@ -53,6 +53,15 @@ pub(crate) enum Obtained {
     Nothing(Failure),
 }
 
+impl Obtained {
+    pub(crate) fn into_entry(self) -> Option<Entry> {
+        match self {
+            Self::Fresh(entry) | Self::Stale(entry) => Some(entry),
+            Self::Nothing(_) => None,
+        }
+    }
+}
+
 impl Forwarder {
     pub(crate) fn new(
         cache: Arc<Cache>,

@@ -99,6 +99,25 @@ async fn a_name_that_hides_a_listed_one_is_refused() {
     school.close().await;
 }
 
+/// Its IPv4 and IPv6 answers hide the same name, its questions leave for the same tunnel.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_access_by_another_door_is_refused_once() {
+    let upstream = Upstream::start();
+    let school = school(&upstream).await;
+    let resolve = async |name: &str| school.resolver.resolve(&school.admit(name).unwrap()).await;
+    for number in 0..300 {
+        resolve(&format!("secret{number}.tunnel.example.com")).await.unwrap();
+    }
+    for name in ["cloaked.example.fr", "secret300.tunnel.example.com"] {
+        let found = resolve(name).await;
+        assert!(matches!(found, Err(ResolveError::Screened(_))), "{found:?}");
+    }
+    let mut log = school.log().await;
+    log.retain(|line| line.contains(" refuse "));
+    assert_eq!(log, ["cloaked.example.fr refuse listed", "secret300.tunnel.example.com refuse tunnel"]);
+    school.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stale_answer_is_judged_as_well() {
     let upstream = Upstream::start();
