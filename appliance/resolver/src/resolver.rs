@@ -148,11 +148,6 @@ impl Resolver {
         Ok(())
     }
 
-    /// Forgets all kept answers.
-    pub fn flush_cache(&self) {
-        self.core.cache.flush();
-    }
-
     /// What it has done so far.
     #[must_use]
     pub fn statistics(&self) -> Statistics {

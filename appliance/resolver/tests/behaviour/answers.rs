@@ -36,10 +36,6 @@ async fn an_allowed_name_is_forwarded_once_and_kept() {
     }
     let expected = Statistics { answered: 8, cached: 4, forwarded: 4, ..Statistics::default() };
     school.wait_for(expected).await;
-    school.resolver.flush_cache();
-    let before = upstream.asked();
-    school.ask(&question("site.example.fr.", RecordType::A)).await;
-    assert_eq!(upstream.asked(), before + 1);
     school.close().await;
 }
 
