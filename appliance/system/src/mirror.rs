@@ -180,7 +180,11 @@ impl Mirror {
         match self.verify(shelf, report) {
             Ok(sum) => shelf.keep(begun, sum).map(|()| Fetched::New).map_err(|source| disk(shelf, source)),
             Err(error) => {
-                shelf.abandon();
+                if error.condemns() {
+                    shelf.abandon();
+                } else if let Err(error) = shelf.mark_whole(&begun) {
+                    tracing::warn!(%error, "{} will be fetched anew", shelf.name());
+                }
                 Err(error)
             }
         }
@@ -454,6 +458,12 @@ impl FetchError {
             ureq::Error::TooManyRedirects | ureq::Error::RedirectFailed => Self::Redirects,
             other => Self::Unreachable(Box::new(other)),
         }
+    }
+
+    /// Whether what has arrived is of no use. Checksums that do not come say nothing against a whole archive; one
+    /// that the disk does not give back would fail for ever.
+    fn condemns(&self) -> bool {
+        matches!(self, Self::Checksum { .. } | Self::NoArchive { .. } | Self::Disk { .. })
     }
 
     /// Whether going on at once may help.

@@ -37,6 +37,8 @@ pub(crate) enum Fault {
     Page,
     /// A part that begins where nobody asked for.
     WrongPart,
+    /// The file, without a word of its size.
+    Unsized,
 }
 
 /// A file and what it is known by.
@@ -52,6 +54,8 @@ pub(crate) struct Script {
     pub(crate) files: BTreeMap<String, Served>,
     /// Faults of the next answers, in order, for files that are not the list of checksums.
     pub(crate) faults: Vec<Fault>,
+    /// Faults of the next answers with the list of checksums.
+    pub(crate) checksum_faults: Vec<Fault>,
     /// Heads of the requests that came.
     pub(crate) requests: Vec<String>,
 }
@@ -99,6 +103,10 @@ impl Server {
         self.script.lock().unwrap().faults.extend(faults);
     }
 
+    pub(crate) fn fail_checksums(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.script.lock().unwrap().checksum_faults.extend(faults);
+    }
+
     /// The requests since the last time, without the one for the checksums: path, `Range` and validators.
     pub(crate) fn take_requests(&self) -> Vec<String> {
         let requests = std::mem::take(&mut self.script.lock().unwrap().requests);
@@ -120,8 +128,8 @@ fn answer(mut stream: TcpStream, script: &Mutex<Script>) -> std::io::Result<()> 
     let (file, fault) = {
         let mut script = script.lock().unwrap();
         script.requests.push(head.clone());
-        let is_faulty = path != "MD5SUM.LST" && !script.faults.is_empty();
-        let fault = is_faulty.then(|| script.faults.remove(0));
+        let faults = if path == "MD5SUM.LST" { &mut script.checksum_faults } else { &mut script.faults };
+        let fault = (!faults.is_empty()).then(|| faults.remove(0));
         (script.files.get(&path).cloned(), fault)
     };
     let field = |name: &str| {
@@ -145,7 +153,7 @@ fn answer(mut stream: TcpStream, script: &Mutex<Script>) -> std::io::Result<()> 
         Some(Fault::WrongPart) => {
             return say(206, "Content-Range: bytes 1-3/4\r\nContent-Length: 3\r\n", b"abc");
         }
-        Some(Fault::Cut(_) | Fault::Drip) | None => {}
+        Some(Fault::Cut(_) | Fault::Drip | Fault::Unsized) | None => {}
     }
     let Some(Served { body, etag }) = file else { return say(404, "Content-Length: 0\r\n", b"") };
     let validator = etag.map(|etag| format!("ETag: {etag}\r\n")).unwrap_or_default();
@@ -163,6 +171,7 @@ fn answer(mut stream: TcpStream, script: &Mutex<Script>) -> std::io::Result<()> 
     let fields = format!("{validator}{range}Content-Length: {}\r\n", rest.len());
     match fault {
         Some(Fault::Cut(bytes)) => say(status, &fields, &rest[..bytes.min(rest.len())]),
+        Some(Fault::Unsized) => say(status, &validator, rest),
         Some(Fault::Drip) => {
             say(status, &fields, b"")?;
             for byte in rest {

@@ -156,6 +156,13 @@ impl Shelf {
         File::options().append(true).open(self.part())
     }
 
+    /// Notes that nothing is missing of the file, also where the mirror did not say its size: it is not asked for
+    /// again.
+    pub(super) fn mark_whole(&self, begun: &Begun) -> io::Result<()> {
+        let origin = Origin { length: Some(begun.bytes), ..begun.origin.clone() };
+        lists::replace(&self.part_origin_file(), &write_origin(&origin)?)
+    }
+
     /// Forgets the file that is on its way.
     pub(super) fn abandon(&self) {
         for path in [self.part_origin_file(), self.part()] {

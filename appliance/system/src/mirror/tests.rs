@@ -186,6 +186,25 @@ fn a_wrong_checksum_is_refused_and_forgotten() {
 }
 
 #[test]
+fn checksums_that_do_not_come_cost_no_second_transfer() {
+    for (of_archive, of_checksums) in [
+        (None, Fault::Status(503)),
+        (None, Fault::Cut(10)),
+        (None, Fault::Page),
+        (Some(Fault::Unsized), Fault::Status(503)),
+    ] {
+        let bench = Bench::new();
+        bench.server.fail(of_archive.clone());
+        bench.server.fail_checksums([of_checksums.clone()]);
+        bench.fetch().unwrap_err();
+        assert_eq!(bench.server.take_requests().len(), 1, "{of_checksums:?}");
+        assert_eq!(bench.fetch().unwrap(), Fetched::New, "{of_checksums:?}");
+        assert!(bench.has(1), "{of_checksums:?}");
+        assert_eq!(bench.server.take_requests(), Vec::<String>::new(), "{of_archive:?} {of_checksums:?}");
+    }
+}
+
+#[test]
 fn a_mirror_that_is_not_there_does_not_answer() {
     let bench = Bench::new();
     let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
