@@ -117,9 +117,10 @@ impl Home<'_> {
     /// The command that makes an unknown device a known one.
     fn register_command(&self) -> Option<String> {
         match self.visitor {
-            Subject::Unknown(unknown) => unknown.mac.map(|mac| {
-                format!("preau device add {mac} --name \"CM2-04\" --room CM2 --profile elementaire")
-            }),
+            Subject::Unknown(unknown) => {
+                let mac = unknown.mac?.of_a_machine().ok()?;
+                Some(format!("preau device add {mac} --name \"CM2-04\" --room CM2 --profile elementaire"))
+            }
             Subject::Device(_) => None,
         }
     }

@@ -1,5 +1,5 @@
 use base64::Engine as _;
-use model::{ClockQuality, Fault, Host, Reason};
+use model::{ClockQuality, Fault, Host, Reason, Subject, UnknownDevice};
 
 use super::frame::STYLE;
 use super::*;
@@ -199,6 +199,12 @@ fn an_unknown_visitor_learns_how_to_be_registered() {
     let client = "10.77.0.99".parse().unwrap();
     let home = Home { place: &place, status: &status, visitor: &samples::unknown(), client };
     insta::assert_snapshot!(visible_text(&home.render(Language::French)));
+
+    // A program on the box itself has no hardware address that could be registered.
+    let mac = "00:00:00:00:00:00".parse().ok();
+    let own = Subject::Unknown(UnknownDevice { mac, address: "127.0.0.1".parse().unwrap() });
+    let home = Home { place: &place, status: &status, visitor: &own, client };
+    assert!(!visible_text(&home.render(Language::French)).contains("preau device add"));
 }
 
 #[test]
