@@ -11,7 +11,7 @@ use crate::compiler::{BuildError, Compiler};
 use crate::report::Oddity;
 
 /// Most bytes of an unpacked archive: six times UT1. A small archive can unpack to a petabyte.
-const UNPACKED_BYTES_MAX: u64 = 1 << 30;
+pub const UNPACKED_BYTES_MAX: u64 = 1 << 30;
 /// Most bytes between two files of an archive: headers and long names, which are read into memory.
 const HEADERS_BYTES_MAX: u64 = 1 << 20;
 /// The first bytes of gzip (RFC 1952 section 2.3.1).
@@ -19,22 +19,27 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// The folder that holds the categories in the published archive.
 pub const ROOT_FOLDER: &str = "blacklists";
 
-/// Reads a `.tar` or `.tar.gz` archive into a compiler. Nothing is written: no path in it can do harm.
+/// Reads a `.tar` or `.tar.gz` archive of at most so many bytes, unpacked, into a compiler. Nothing is written: no
+/// path in it can do harm.
 ///
 /// # Errors
 /// [`BuildError::Archive`] for a damaged or hostile archive, and what [`Compiler::add_file`] returns.
-pub fn read_archive(archive: impl Read, compiler: &mut Compiler<'_>) -> Result<(), BuildError> {
+pub fn read_archive(
+    archive: impl Read,
+    unpacked_bytes_max: u64,
+    compiler: &mut Compiler<'_>,
+) -> Result<(), BuildError> {
     let mut archive = BufReader::new(archive);
     if archive.fill_buf().map_err(BuildError::Archive)?.starts_with(&GZIP_MAGIC) {
-        read_tar(MultiGzDecoder::new(archive), compiler)
+        read_tar(MultiGzDecoder::new(archive), unpacked_bytes_max, compiler)
     } else {
-        read_tar(archive, compiler)
+        read_tar(archive, unpacked_bytes_max, compiler)
     }
 }
 
-fn read_tar(tar: impl Read, compiler: &mut Compiler<'_>) -> Result<(), BuildError> {
+fn read_tar(tar: impl Read, unpacked_bytes_max: u64, compiler: &mut Compiler<'_>) -> Result<(), BuildError> {
     let allowance = Rc::new(Cell::new(0));
-    let mut left = UNPACKED_BYTES_MAX;
+    let mut left = unpacked_bytes_max;
     let mut archive = Archive::new(Metered { inner: tar, allowance: Rc::clone(&allowance) });
     let mut entries = archive.entries().map_err(BuildError::Archive)?;
     loop {
@@ -153,7 +158,7 @@ mod tests {
             }
         };
         let mut compiler = Compiler::new(&mut report);
-        read_archive(archive, &mut compiler)?;
+        read_archive(archive, UNPACKED_BYTES_MAX, &mut compiler)?;
         Ok((compiler.finish()?, events))
     }
 

@@ -476,7 +476,7 @@ fn agrees_with_a_naive_reading_of_ut1() {
         }
     };
     let mut compiler = Compiler::new(&mut report);
-    crate::read_archive(archive.as_slice(), &mut compiler).unwrap();
+    crate::read_archive(archive.as_slice(), crate::UNPACKED_BYTES_MAX, &mut compiler).unwrap();
     let compiled = compiler.finish().unwrap();
     let naive = naive_reading(&archive);
     assert_eq!(rejected.values().sum::<u64>(), compiled.summary.rejected);

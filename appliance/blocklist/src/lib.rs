@@ -31,7 +31,7 @@ mod symbols;
 #[cfg(test)]
 mod exactness;
 
-pub use archive::{ROOT_FOLDER, read_archive};
+pub use archive::{ROOT_FOLDER, UNPACKED_BYTES_MAX, read_archive};
 pub use builtin::builtin;
 pub use catalog::{CategoryFacts, Colour, LineCounts};
 pub use checksums::Checksums;

@@ -8,7 +8,9 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use blocklist::{BuildError, Compiled, Compiler, Event, Index, Oddity, OpenError, ROOT_FOLDER, Summary};
+use blocklist::{
+    BuildError, Compiled, Compiler, Event, Index, Oddity, OpenError, ROOT_FOLDER, Summary, UNPACKED_BYTES_MAX,
+};
 use memmap2::Mmap;
 use tempfile::{NamedTempFile, PersistError};
 
@@ -95,7 +97,7 @@ pub fn build_index(
         None => read_directory(source, &mut compiler)?,
         Some(path) => {
             let archive = File::open(&path).map_err(|error| source_error(&path, error))?;
-            blocklist::read_archive(archive, &mut compiler)?;
+            blocklist::read_archive(archive, UNPACKED_BYTES_MAX, &mut compiler)?;
         }
     }
     let compiled = compiler.finish()?;
@@ -156,15 +158,16 @@ fn sorted_entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, BuildListErro
     Ok(entries)
 }
 
-/// Compiles archives as one list, in memory.
+/// Compiles archives, each of at most so many bytes unpacked, as one list, in memory.
 pub(crate) fn compile_archives(
     archives: &[PathBuf],
+    unpacked_bytes_max: u64,
     report: &mut dyn FnMut(Event<'_>),
 ) -> Result<Compiled, BuildListError> {
     let mut compiler = Compiler::new(report);
     for path in archives {
         let archive = File::open(path).map_err(|error| source_error(path, error))?;
-        blocklist::read_archive(archive, &mut compiler)?;
+        blocklist::read_archive(archive, unpacked_bytes_max, &mut compiler)?;
     }
     Ok(compiler.finish()?)
 }

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use blocklist::Checksums;
+use blocklist::{Checksums, UNPACKED_BYTES_MAX};
 use rustls::pki_types::CertificateDer;
 use ureq::http::{Response, StatusCode, Uri, header};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
@@ -48,6 +48,8 @@ const BUFFER_BYTES: usize = 64 * 1024;
 pub(crate) struct Limits {
     /// Most bytes of a file.
     pub(crate) file_bytes_max: u64,
+    /// Most bytes of an archive, unpacked.
+    pub(crate) unpacked_bytes_max: u64,
     /// Longest wait for a connection, for the head of an answer, and for any next byte.
     pub(crate) silence: Duration,
     /// In each such span ...
@@ -66,6 +68,7 @@ impl Limits {
     /// For a school: UT1's whole archive has 40 MB, and the poorest line brings 10 kB/s.
     pub(crate) const USUAL: Self = Self {
         file_bytes_max: 256 << 20,
+        unpacked_bytes_max: UNPACKED_BYTES_MAX,
         silence: Duration::from_secs(30),
         pace: Duration::from_secs(60),
         pace_bytes: 64 * 1024,

@@ -203,7 +203,7 @@ impl Run<'_> {
             let losses = held.map(Held::losses).unwrap_or_default();
             return Ok(Done { outcome, built, losses, lines: self.lines_in_force() });
         }
-        let index = self.build(&shelves, report)?;
+        let index = self.build(&shelves, limits, report)?;
         let before = self.lines_in_force();
         let after = count_lines(&open_index(index.path()).map_err(UpdateError::Unusable)?);
         let losses = find_losses(&before, &after, |category| self.source.wants(category));
@@ -259,11 +259,12 @@ impl Run<'_> {
     fn build(
         &self,
         shelves: &[Shelf],
+        limits: Limits,
         report: &mut dyn FnMut(Progress<'_>),
     ) -> Result<NamedTempFile, UpdateError> {
         let archives: Vec<PathBuf> = shelves.iter().map(Shelf::file).collect();
         let mut events = |event: Event<'_>| report(Progress::Build(event));
-        let compiled = lists::compile_archives(&archives, &mut events)?;
+        let compiled = lists::compile_archives(&archives, limits.unpacked_bytes_max, &mut events)?;
         report(Progress::Built(&compiled.summary));
         let folder = &self.places.folder;
         lists::write_temporary(folder, &compiled.bytes)

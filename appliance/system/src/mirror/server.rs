@@ -12,6 +12,7 @@ use super::{Limits, MirrorUrl};
 /// Limits that no test waits for.
 pub(crate) const HASTY: Limits = Limits {
     file_bytes_max: 1 << 20,
+    unpacked_bytes_max: 4 << 20,
     silence: Duration::from_millis(2_000),
     pace: Duration::from_millis(500),
     pace_bytes: 10_000,
