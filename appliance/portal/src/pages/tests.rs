@@ -268,7 +268,7 @@ fn what_people_choose_is_escaped() {
     place.school = "<b>École</b> & \"cie\"".to_owned();
     place.helpdesk = Some("<script>".to_owned());
     place.portal_url = Some("\"><script>".to_owned());
-    let subject = model::Subject::Device(std::sync::Arc::new(model::Device {
+    let subject = Subject::Device(std::sync::Arc::new(model::Device {
         mac: "02:00:00:00:00:11".parse().unwrap(),
         name: "<img src=x>".parse().unwrap(),
         room: Some("'><i>".parse().unwrap()),
