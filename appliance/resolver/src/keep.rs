@@ -16,6 +16,9 @@ use crate::upstream::Failure;
 const TTL_S_MAX: u32 = 86_400;
 /// Longest time to live of a negative answer, in seconds (RFC 2308 section 5: one to three hours work well).
 const NEGATIVE_TTL_S_MAX: u32 = 3_600;
+/// Most other names and addresses that an answer may lead to. All of them are judged each time it is given out, on the
+/// one thread of the door; the largest sites give a dozen aliases and addresses, and 64 KB have room for thousands.
+const LEADS_MAX: usize = 64;
 
 /// Cuts an upstream's message down to what is kept.
 ///
@@ -37,6 +40,10 @@ pub(crate) fn keep(
     let is_negative = message.answers.is_empty() || code == ResponseCode::NxDomain;
     let answers_s = message.answers.iter().map(|record| cap_ttl_s(record.ttl)).min();
     let (answers, leads) = sift(message.answers, is_inward);
+    let addresses = answers.iter().filter(|record| record.data.ip_addr().is_some()).count();
+    if leads.count() + addresses > LEADS_MAX {
+        return Err(Failure::Refused);
+    }
     let mut kept = Message::query();
     kept.add_query(Question::query(name.clone(), Kind::from(asked.kind.0)));
     kept.add_answers(answers.into_iter().map(|record| settle(record, name)));
@@ -145,6 +152,10 @@ mod tests {
         Record::from_rdata(name(owner), ttl_s, RData::A(A::new(192, 0, 2, 1)))
     }
 
+    fn alias(target: &str) -> Record {
+        Record::from_rdata(name("a.fr."), 60, RData::CNAME(CNAME(name(target))))
+    }
+
     fn soa(ttl_s: u32, minimum_s: u32) -> Record {
         let soa = SOA::new(name("ns.fr."), name("nobody.fr."), 1, 2, 3, 4, minimum_s);
         Record::from_rdata(name("fr."), ttl_s, RData::SOA(soa))
@@ -168,7 +179,7 @@ mod tests {
             assert_eq!(entry.lifetime_s(), expected, "{answers:?} {authorities:?}");
         };
         use UpstreamCode::{NXDomain, NoError};
-        let alias = Record::from_rdata(name("a.fr."), 60, RData::CNAME(CNAME(name("b.fr."))));
+        let alias = alias("b.fr.");
         check(&[address("a.fr.", 300)], &[], NoError, 300);
         check(&[alias.clone(), address("b.fr.", 300)], &[], NoError, 60);
         check(&[address("a.fr.", 1_000_000)], &[], NoError, TTL_S_MAX);
@@ -207,7 +218,7 @@ mod tests {
     /// Else a name that leads inside would be asked for again and again.
     #[test]
     fn an_answer_that_leads_inside_is_kept_without_its_records() {
-        let alias = Record::from_rdata(name("a.fr."), 60, RData::CNAME(CNAME(name("b.fr."))));
+        let alias = alias("b.fr.");
         let message = message(&[alias, address("b.fr.", 300)], &[], UpstreamCode::NoError);
         let entry = keep(message, &domain(), Asked::plain(RecordType::A), 0, &|_| true).unwrap();
         assert_eq!((entry.is_inward(), entry.lifetime_s(), entry.records().answers), (true, 60, 0));
@@ -232,6 +243,28 @@ mod tests {
         assert_eq!((entry.records().answers, entry.records().authorities), (1, 0));
         // A pointer to the question, type, class, TTL, length, address; and the TTL's place.
         assert_eq!(entry.records().bytes.len(), 16 + 2);
+    }
+
+    #[test]
+    fn an_answer_that_leads_to_too_much_is_none() {
+        let aliases = |count: usize| (0..count).map(|number| alias(&format!("b{number}.fr.")));
+        let addresses = |count: usize| (0..count).map(|_| address("a.fr.", 60));
+        let check = |answers: Vec<Record>, expected: Option<usize>| {
+            let message = message(&answers, &[], UpstreamCode::NoError);
+            let kept = keep(message, &domain(), Asked::plain(RecordType::A), 0, &|_| false);
+            assert_eq!(kept.ok().map(|entry| entry.aliases().len()), expected, "{}", answers.len());
+        };
+        check(aliases(LEADS_MAX).collect(), Some(LEADS_MAX));
+        check(aliases(LEADS_MAX + 1).collect(), None);
+        check(addresses(LEADS_MAX).collect(), Some(0));
+        check(addresses(LEADS_MAX + 1).collect(), None);
+        check(aliases(LEADS_MAX - 4).chain(addresses(4)).collect(), Some(LEADS_MAX - 4));
+        check(aliases(LEADS_MAX - 4).chain(addresses(5)).collect(), None);
+        // What is there again does not have to be judged again.
+        check((0..2_000).map(|_| alias("b.fr.")).collect(), Some(1));
+        // Texts, however many, lead nowhere.
+        let text = RData::TXT(hickory_proto::rr::rdata::TXT::new(vec!["a".to_owned()]));
+        check(vec![Record::from_rdata(name("a.fr."), 60, text); 2 * LEADS_MAX], Some(0));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! name of the Internet would make the school's own browsers reach (DNS rebinding). Whatever signature covers what was
 //! altered goes with it; proofs that something does not exist stay as they are.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use hickory_proto::rr::rdata::HTTPS;
@@ -25,6 +26,19 @@ pub(crate) struct Leads {
 }
 
 impl Leads {
+    /// The same without what is in there twice, in the order of the records.
+    fn unique(mut self) -> Self {
+        let (mut aliases, mut hints) = (HashSet::new(), HashSet::new());
+        self.aliases.retain(|alias| aliases.insert(alias.clone()));
+        self.hints.retain(|hint| hints.insert(*hint));
+        self
+    }
+
+    /// How many names and addresses have to be judged.
+    pub(crate) fn count(&self) -> usize {
+        self.aliases.len() + self.hints.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.aliases.is_empty() && self.hints.is_empty() && !self.is_inward
     }
@@ -55,7 +69,7 @@ pub(crate) fn sift(mut records: Vec<Record>, is_inward: &dyn Fn(IpAddr) -> bool)
     if leads.is_inward {
         records.clear();
     }
-    (records, leads)
+    (records, leads.unique())
 }
 
 /// What becomes of a record.
@@ -342,6 +356,13 @@ mod tests {
             let expected: Vec<DomainName> = expected.into_iter().map(|name| name.parse().unwrap()).collect();
             assert_eq!(leads.aliases, expected);
         }
+    }
+
+    #[test]
+    fn what_an_answer_says_twice_is_noted_once() {
+        let service = https("a.fr.", service("b.fr.", &parameters()));
+        let (records, leads) = sift(vec![service.clone(), alias("a.fr.", "b.fr."), service], &is_inward);
+        assert_eq!((records.len(), leads.count()), (3, 2), "{leads:?}");
     }
 
     /// A parameter of a service as it stands in a message.
