@@ -54,7 +54,7 @@ impl Resolver {
         let (core, now_s) = (self.core(), self.core().clock.now_s());
         let asked = [RecordType::A, RecordType::AAAA].map(Asked::plain);
         let [v4, v6] = asked.map(|asked| core.cache.find(name.as_domain(), asked, now_s));
-        let is_asked = |found: &Found| matches!(found, Found::Nothing);
+        let is_asked = |found: &Found| matches!(found, Found::Stale(_) | Found::Nothing);
         if is_asked(&v4) || self.ipv6 && is_asked(&v6) {
             let client = Client::of(permit.decision().subject());
             core.responder.screen().judge_question(permit, client, name.as_domain(), now_s)?;

@@ -198,11 +198,11 @@ impl Responder {
                 return self.answer(&permit, &Obtained::Stale(entry), exchange, now_s, bytes, tally);
             }
             Found::Stale(entry) => Some(entry),
-            Found::Nothing => match self.screen.judge_question(&permit, client, name, now_s) {
-                Ok(()) => None,
-                Err(screened) => return self.turn_away(screened, exchange, bytes, tally),
-            },
+            Found::Nothing => None,
         };
+        if let Err(screened) = self.screen.judge_question(&permit, client, name, now_s) {
+            return self.turn_away(screened, exchange, bytes, tally);
+        }
         Response::Pending(Box::new(Pending { permit, client, asked, stale, packet: packet.into(), channel }))
     }
 

@@ -22,7 +22,7 @@ impl Screen {
         Self { desk, tunnels: Tunnels::new() }
     }
 
-    /// Judges a permitted name that is not kept, so that this client has it asked for outside.
+    /// Judges a permitted name that is not kept, or past its time, so that this client has it asked for outside.
     pub(crate) fn judge_question(
         &self,
         permit: &Recorded<Permit>,

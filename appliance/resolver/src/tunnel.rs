@@ -1,6 +1,7 @@
 //! Data that leaves hidden in questions: name after name under one domain, each new, none of them a site.
 //!
-//! Only names that are not kept already count: those are the ones that leave the school.
+//! Only names that are not kept, or past their time, count: those are the ones that leave the school. So do questions
+//! for them: names that are asked for again and again carry data as well, in their order and in their answers.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -15,6 +16,10 @@ use crate::quota::Client;
 /// picture need some dozens in a lesson, the largest of them a hundred; a tunnel hides a hundred bytes in a name and
 /// asks for hundreds of them in a minute.
 const NAMES_MAX: usize = 300;
+/// Questions for names under one domain that a device may have leave in a window, new names or not: five a second, on
+/// and on. A page's dozens of names that live for a minute, each asked for in three types, come to a third of them; a
+/// tunnel whose answers have no time to live, so that each question leaves, wants as many as it gets.
+const QUESTIONS_MAX: usize = 3_000;
 /// The window, in seconds. What goes out in all windows of a day together is a few photographs.
 const WINDOW_S: Seconds = 600;
 /// Domains that are watched at once, over all devices: a classroom opens some hundreds in a window.
@@ -38,6 +43,8 @@ struct Watch {
     since_s: Seconds,
     /// Hashes of the names, so that a name that is asked for again and again is one.
     names: Vec<u32>,
+    /// How many times these have been asked for outside.
+    questions: usize,
 }
 
 impl Tunnels {
@@ -46,7 +53,7 @@ impl Tunnels {
     }
 
     /// Notes that a device asks for a name that has to be asked for outside. True when it has asked for too many
-    /// others under the same domain: then this one should stay here.
+    /// others under the same domain, or too often: then this one should stay here.
     pub(crate) fn note(&self, client: Client, name: &DomainName, now_s: Seconds) -> bool {
         let domain = domain_of(name);
         if SERVICES.contains(&domain) {
@@ -58,35 +65,40 @@ impl Tunnels {
         if watches.len() >= WATCHES_MAX && !watches.contains_key(&watch) {
             make_room(&mut watches, now_s);
         }
-        let watch = watches.entry(watch).or_insert(Watch { since_s: now_s, names: Vec::new() });
+        let watch = watches.entry(watch).or_insert_with(|| Watch::start(now_s));
         if watch.is_over(now_s) {
-            *watch = Watch { since_s: now_s, names: Vec::new() };
+            *watch = Watch::start(now_s);
         }
-        if watch.names.contains(&name) {
-            return false;
+        let is_new = !watch.names.contains(&name);
+        if watch.questions >= QUESTIONS_MAX || is_new && watch.names.len() >= NAMES_MAX {
+            return true;
         }
-        let is_full = watch.names.len() >= NAMES_MAX;
-        if !is_full {
+        watch.questions += 1;
+        if is_new {
             watch.names.push(name);
         }
-        is_full
+        false
     }
 }
 
 impl Watch {
+    fn start(now_s: Seconds) -> Self {
+        Self { since_s: now_s, names: Vec::new(), questions: 0 }
+    }
+
     fn is_over(&self, now_s: Seconds) -> bool {
         now_s.saturating_sub(self.since_s) >= WINDOW_S
     }
 }
 
-/// Forgets what is over; if that is not enough, the domains with the fewest names, so that a flood of other domains
+/// Forgets what is over; if that is not enough, the domains with the fewest questions, so that a flood of other domains
 /// does not hide a tunnel.
 fn make_room(watches: &mut HashMap<u64, Watch>, now_s: Seconds) {
     watches.retain(|_, watch| !watch.is_over(now_s));
     if watches.len() >= WATCHES_MAX {
-        let names: usize = watches.values().map(|watch| watch.names.len()).sum();
-        let mean = names / watches.len().max(1);
-        watches.retain(|_, watch| watch.names.len() > mean);
+        let questions: usize = watches.values().map(|watch| watch.questions).sum();
+        let mean = questions / watches.len().max(1);
+        watches.retain(|_, watch| watch.questions > mean);
     }
 }
 
@@ -148,6 +160,21 @@ mod tests {
         check(PUPIL, 2, "other.example", NAMES_MAX, 0);
         check(PUPIL, WINDOW_S - 1, "tunnel.example", NAMES_MAX + 20, 20);
         check(PUPIL, WINDOW_S, "tunnel.example", NAMES_MAX + 20, 20);
+    }
+
+    #[test]
+    fn names_that_are_asked_for_again_and_again_stay_as_well() {
+        let tunnels = Tunnels::new();
+        let again = |count| std::iter::repeat_n("a.tunnel.example".to_owned(), count);
+        assert_eq!(ask(&tunnels, PUPIL, 0, again(QUESTIONS_MAX)), 0);
+        assert_eq!(ask(&tunnels, PUPIL, WINDOW_S - 1, again(20)), 20);
+        assert_eq!(ask(&tunnels, PUPIL, WINDOW_S - 1, under("tunnel.example", 20)), 20);
+        assert_eq!(ask(&tunnels, TEACHER, WINDOW_S - 1, again(20)), 0);
+        // A flood of other domains does not make it be forgotten either.
+        let flood = (0..3 * WATCHES_MAX).map(|number| format!("www.flood{number}.example"));
+        assert_eq!(ask(&tunnels, PUPIL, WINDOW_S - 1, flood), 0);
+        assert_eq!(ask(&tunnels, PUPIL, WINDOW_S - 1, again(20)), 20);
+        assert_eq!(ask(&tunnels, PUPIL, WINDOW_S, again(QUESTIONS_MAX + 20)), 20);
     }
 
     #[test]

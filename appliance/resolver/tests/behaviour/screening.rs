@@ -99,6 +99,22 @@ async fn a_name_that_hides_a_listed_one_is_refused() {
     school.close().await;
 }
 
+/// An answer without a time to live has each question leave the school.
+#[tokio::test(flavor = "multi_thread")]
+async fn data_hidden_in_repeats_does_not_get_far() {
+    let upstream = Upstream::start();
+    let school = school(&upstream).await;
+    let fleeting = with_edns(question("fleeting.example.fr.", RecordType::A), 1232);
+    for number in 0..3_000 {
+        assert_eq!(data(&school.ask(&fleeting).await), ["192.0.2.11"], "{number}");
+    }
+    let reply = school.ask(&fleeting).await;
+    assert_eq!((data(&reply), extended_error(&reply).unwrap().0), (vec![], 15));
+    assert_eq!(upstream.asked(), 3_000);
+    assert!(school.log().await.contains(&"fleeting.example.fr refuse tunnel".to_owned()));
+    school.close().await;
+}
+
 /// Its IPv4 and IPv6 answers hide the same name, its questions leave for the same tunnel.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_access_by_another_door_is_refused_once() {

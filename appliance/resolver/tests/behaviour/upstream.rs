@@ -204,6 +204,7 @@ fn answer(name: &Name, kind: RecordType) -> (ResponseCode, Vec<Record>) {
             vec![own(300, RData::Unknown { code: RecordType::HTTPS, rdata })]
         }
         ("forcesafesearch.google.com.", RecordType::A) => vec![own(300, v4(20)), own(300, v4(21))],
+        ("fleeting.example.fr.", RecordType::A) => vec![own(0, v4(11))],
         ("short.example.fr.", RecordType::A) => vec![own(1, v4(11))],
         ("v4only.example.fr.", RecordType::A) => vec![own(300, v4(12))],
         ("v4only.example.fr." | "short.example.fr.", _) => Vec::new(),
