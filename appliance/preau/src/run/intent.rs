@@ -1,4 +1,5 @@
-//! The intended state, read whole: at the start, and again whenever a part of it has moved.
+//! The intended state: devices and overrides, and apart from them the lists. Each is read whole: at the start, and
+//! again whenever it has moved.
 
 use std::fs;
 use std::io;
@@ -9,8 +10,8 @@ use std::sync::Arc;
 use access::{Directory, Instant};
 use blocklist::{Index, builtin};
 use journal::Journal;
-use model::Timestamp;
-use policy::{Rulebook, Snapshot};
+use model::{Rule, Timestamp};
+use policy::Snapshot;
 use portal::ListOrigin;
 use store::{Generation, Store, StoreError};
 use system::lists::{adopt_index, open_index};
@@ -19,19 +20,21 @@ use super::overrides::Overrides;
 use crate::config::Config;
 use crate::data_folder::{KEPT_LIST_FILE, LIST_FILE, STATE_FILE};
 
-/// Where the intent is kept, and which state of it was read last.
+/// Where devices and overrides are kept, and which state of them was read last.
 pub(crate) struct Intent {
     state_file: PathBuf,
     store: Option<Store>,
     generation: Option<Generation>,
     is_state_told: bool,
-    list_file: PathBuf,
-    list_stamp: Option<Stamp>,
-    /// The box's own copy of the last good list.
-    kept_list_file: PathBuf,
-    /// What the configuration says.
-    rulebook: Rulebook,
     overrides: Overrides,
+}
+
+/// Where the compiled list is, and which state of it was read last.
+pub(crate) struct ListFile {
+    file: PathBuf,
+    stamp: Option<Stamp>,
+    /// The box's own copy of the last good list.
+    kept_file: PathBuf,
 }
 
 /// What a look at the compiled list shows.
@@ -60,17 +63,13 @@ struct Stamp {
 }
 
 impl Intent {
-    /// Where `config` and the data folder keep the intent. Reads nothing yet.
-    pub(crate) fn new(config: &Config, data: &Path) -> Self {
+    /// What the data folder keeps. Reads nothing yet.
+    pub(crate) fn new(data: &Path) -> Self {
         Self {
             state_file: data.join(STATE_FILE),
             store: None,
             generation: None,
             is_state_told: false,
-            list_file: config.list_index.clone().unwrap_or_else(|| data.join(LIST_FILE)),
-            list_stamp: None,
-            kept_list_file: data.join(KEPT_LIST_FILE),
-            rulebook: config.rulebook(),
             overrides: Overrides::default(),
         }
     }
@@ -113,26 +112,43 @@ impl Intent {
     }
 
     /// Records what happened to overrides since the last time. Returns whether other rules are in force now: then
-    /// the policy has to be frozen anew.
+    /// the policy has to follow.
     pub(crate) fn keep_overrides(&mut self, journal: &Journal, now: Instant) -> bool {
         self.store.as_mut().is_some_and(|store| self.overrides.keep(store, journal, now))
     }
 
-    /// The list to start with: the compiled one, else the last good one, else the built-in one.
-    pub(crate) fn first_list(&mut self) -> (List, bool) {
-        let news = self.read_list();
+    /// The rules of the overrides in force.
+    pub(crate) fn rules(&self) -> Vec<Rule> {
+        self.overrides.rules().cloned().collect()
+    }
+}
+
+impl ListFile {
+    /// Where `config` or the data folder has the list. Reads nothing yet.
+    pub(crate) fn new(config: &Config, data: &Path) -> Self {
+        Self {
+            file: config.list_index.clone().unwrap_or_else(|| data.join(LIST_FILE)),
+            stamp: None,
+            kept_file: data.join(KEPT_LIST_FILE),
+        }
+    }
+
+    /// The list to start with: the compiled one, else the last good one, else the built-in one; and whether the
+    /// compiled one was refused.
+    pub(crate) fn first(&mut self) -> (List, bool) {
+        let news = self.read();
         let is_refused = matches!(news, ListNews::Refused);
         let list = match news {
             ListNews::Good(list) => list,
-            ListNews::None | ListNews::Refused => match open_index(&self.kept_list_file) {
+            ListNews::None | ListNews::Refused => match open_index(&self.kept_file) {
                 Ok(index) => {
                     let state = if is_refused { "refused" } else { "not there" };
-                    tracing::warn!("the last good list serves: {} is {state}", self.list_file.display());
+                    tracing::warn!("the last good list serves: {} is {state}", self.file.display());
                     List { index: Arc::new(index), origin: ListOrigin::Built(None) }
                 }
                 Err(error) => {
                     // A new box has had no list yet; after an upgrade, both may be of the format before.
-                    if is_refused || self.kept_list_file.exists() {
+                    if is_refused || self.kept_file.exists() {
                         let error = anyhow::Error::from(error);
                         tracing::error!("the built-in list serves, there is no other good one: {error:#}");
                     }
@@ -145,26 +161,26 @@ impl Intent {
 
     /// The compiled list, when its file has changed since the last reading. A file that is absent or damaged
     /// is told once, and leaves the list as it was.
-    pub(crate) fn read_list(&mut self) -> ListNews {
-        let (stamp, is_file) = match fs::metadata(&self.list_file) {
+    pub(crate) fn read(&mut self) -> ListNews {
+        let (stamp, is_file) = match fs::metadata(&self.file) {
             Ok(metadata) => (Stamp::of(&metadata), metadata.is_file()),
             Err(error) => {
-                if self.list_stamp.take().is_some() || error.kind() != io::ErrorKind::NotFound {
-                    let file = self.list_file.display();
+                if self.stamp.take().is_some() || error.kind() != io::ErrorKind::NotFound {
+                    let file = self.file.display();
                     tracing::warn!(%file, %error, "the compiled list is gone: the one in force stays");
                 }
                 return ListNews::None;
             }
         };
-        if self.list_stamp == Some(stamp) {
+        if self.stamp == Some(stamp) {
             return ListNews::None;
         }
-        self.list_stamp = Some(stamp);
+        self.stamp = Some(stamp);
         if !is_file {
-            tracing::error!("{} is no regular file: the last good list serves", self.list_file.display());
+            tracing::error!("{} is no regular file: the last good list serves", self.file.display());
             return ListNews::Refused;
         }
-        match adopt_index(&self.list_file, &self.kept_list_file) {
+        match adopt_index(&self.file, &self.kept_file) {
             Ok(index) => {
                 let built = Timestamp::from_unix_ms(stamp.modified_ns.0.saturating_mul(1000));
                 let origin = ListOrigin::Built(Some(built));
@@ -177,22 +193,15 @@ impl Intent {
             }
         }
     }
+}
 
-    /// A list and the rules in force, as a policy. Tells of categories that the list does not have.
-    pub(crate) fn freeze(&self, list: &List) -> Snapshot {
-        let snapshot = self.freeze_index(&list.index);
-        if list.origin != ListOrigin::Embedded && !snapshot.missing_categories().is_empty() {
-            let missing = snapshot.missing_categories().iter().map(ToString::to_string).collect::<Vec<_>>();
+impl List {
+    /// Tells of categories that `policy` names and this list does not have. That the built-in list has few is no news.
+    pub(crate) fn tell_missing(&self, policy: &Snapshot) {
+        if self.origin != ListOrigin::Embedded && !policy.missing_categories().is_empty() {
+            let missing = policy.missing_categories().iter().map(ToString::to_string).collect::<Vec<_>>();
             tracing::warn!(categories = missing.join(", "), "rules name categories that no list has");
         }
-        snapshot
-    }
-
-    /// An index and the rules in force, as a policy.
-    pub(crate) fn freeze_index(&self, index: &Arc<Index>) -> Snapshot {
-        let mut rulebook = self.rulebook.clone();
-        rulebook.rules.extend(self.overrides.rules().cloned());
-        Snapshot::new(Arc::clone(index), &rulebook)
     }
 }
 

@@ -1,5 +1,8 @@
 //! Keeps the box as intended: reads the intent again when it moves, and the firewall again now and then.
+//!
+//! Two threads do so. A class waits for an override: that must not wait for a list that is copied, nor for `nft`.
 
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -8,37 +11,43 @@ use std::time::Duration;
 
 use access::{Clock, Desk, Forgeries};
 use arc_swap::ArcSwap;
-use blocklist::Index;
 use journal::Journal;
 use portal::Firewall;
 use proxy::{Destinations, Gate};
 use resolver::{Resolver, Upstream};
 use system::addresses::own_addresses;
 use system::nft::{Cause, FirewallKeeper, Outcome};
-use system::updates::{State, Updater};
+use system::updates::{State as UpdateState, Updater};
 
 use super::board::Board;
-use super::intent::{Intent, ListNews};
+use super::in_force::InForce;
+use super::intent::{Intent, ListFile, ListNews};
 use super::{updates, upstreams};
 use crate::config::Config;
 
 /// How often devices and overrides are looked at. A teacher who opens a site watches the pupil's screen: seen in one
 /// look, in force with the next, once it is in the journal.
-const PERIOD: Duration = Duration::from_millis(250);
-/// Looks at the state for each look at the compiled list: a new one is in force within seconds, and one that is being
-/// copied is not read too often.
-const LIST_EVERY: u32 = 4;
-/// Looks at the state for each look at the system: the firewall, which runs a program, and the line.
-const SYSTEM_EVERY: u32 = 40;
+const STATE_PERIOD: Duration = Duration::from_millis(250);
+/// How often the compiled list is looked at: a new one is in force within seconds, and one that is being copied is not
+/// read too often.
+const LIST_PERIOD: Duration = Duration::from_secs(1);
+/// Looks at the list for each look at the system: the firewall, which runs a program, and the line.
+const SYSTEM_EVERY: u32 = 10;
 
-/// All that is kept.
-pub(crate) struct Kept {
-    pub(crate) config: Config,
+/// What people of the school decide. Looking at it takes milliseconds.
+pub(crate) struct State {
     pub(crate) intent: Intent,
-    /// The lists in force.
-    pub(crate) index: Arc<Index>,
     pub(crate) journal: Journal,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) in_force: Arc<InForce>,
+}
+
+/// All else that is kept. Looking at it may take many seconds.
+pub(crate) struct Rest {
+    pub(crate) config: Config,
+    pub(crate) list_file: ListFile,
+    pub(crate) in_force: Arc<InForce>,
     pub(crate) firewall: FirewallKeeper,
     pub(crate) desk: Arc<Desk>,
     pub(crate) gate: Arc<Gate>,
@@ -52,43 +61,79 @@ pub(crate) struct Kept {
     pub(crate) forgeries_told: u64,
 }
 
-/// The thread that keeps.
+/// The threads that keep.
 pub(crate) struct Keeper {
-    stop: Sender<()>,
-    thread: JoinHandle<FirewallKeeper>,
+    state: Worker<()>,
+    rest: Worker<FirewallKeeper>,
 }
 
 impl Keeper {
     /// Starts to keep.
-    pub(crate) fn start(kept: Kept) -> anyhow::Result<Self> {
-        let (stop, stopped) = channel();
-        let thread = thread::Builder::new().name("keeper".to_owned()).spawn(move || kept.keep(&stopped))?;
-        Ok(Self { stop, thread })
+    pub(crate) fn start(state: State, rest: Rest) -> io::Result<Self> {
+        Ok(Self {
+            state: Worker::start("state-keeper", |stopped| state.keep(&stopped))?,
+            rest: Worker::start("keeper", |stopped| rest.keep(&stopped))?,
+        })
     }
 
-    /// Whether it still keeps. One that ended unasked is a fault of this program.
+    /// Whether all is still kept. A thread that ended unasked is a fault of this program.
     pub(crate) fn is_running(&self) -> bool {
-        !self.thread.is_finished()
+        self.state.is_running() && self.rest.is_running()
     }
 
     /// Stops keeping, and gives the firewall back as it stands.
     pub(crate) fn stop(self) -> anyhow::Result<FirewallKeeper> {
-        drop(self.stop);
-        self.thread.join().map_err(|_| anyhow::anyhow!("the keeper's thread panicked"))
+        let state = self.state.stop();
+        let firewall = self.rest.stop()?;
+        state.map(|()| firewall)
     }
 }
 
-impl Kept {
+/// A thread that works until it is told to stop: its sender is dropped.
+struct Worker<T> {
+    stop: Sender<()>,
+    thread: JoinHandle<T>,
+}
+
+impl<T: Send + 'static> Worker<T> {
+    fn start(name: &str, work: impl FnOnce(Receiver<()>) -> T + Send + 'static) -> io::Result<Self> {
+        let (stop, stopped) = channel();
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || work(stopped))?;
+        Ok(Self { stop, thread })
+    }
+
+    fn is_running(&self) -> bool {
+        !self.thread.is_finished()
+    }
+
+    fn stop(self) -> anyhow::Result<T> {
+        drop(self.stop);
+        self.thread.join().map_err(|_| anyhow::anyhow!("a keeper's thread panicked"))
+    }
+}
+
+impl State {
+    fn keep(mut self, stopped: &Receiver<()>) {
+        while stopped.recv_timeout(STATE_PERIOD) == Err(RecvTimeoutError::Timeout) {
+            if let Some(directory) = self.intent.read_state() {
+                self.desk.swap_directory(directory);
+                tracing::info!("devices or overrides have changed");
+            }
+            if self.intent.keep_overrides(&self.journal, self.clock.now()) {
+                self.in_force.swap_overrides(self.intent.rules());
+            }
+        }
+    }
+}
+
+impl Rest {
     fn keep(mut self, stopped: &Receiver<()>) -> FirewallKeeper {
         let mut rounds: u32 = 0;
         self.show_updates();
-        while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
-            self.keep_state();
+        while stopped.recv_timeout(LIST_PERIOD) == Err(RecvTimeoutError::Timeout) {
+            self.keep_list();
+            self.keep_updates();
             rounds = rounds.wrapping_add(1);
-            if rounds.is_multiple_of(LIST_EVERY) {
-                self.keep_list();
-                self.keep_updates();
-            }
             if rounds.is_multiple_of(SYSTEM_EVERY) {
                 self.tell_forgeries();
                 self.keep_firewall();
@@ -99,23 +144,13 @@ impl Kept {
         self.firewall
     }
 
-    fn keep_state(&mut self) {
-        if let Some(directory) = self.intent.read_state() {
-            self.desk.swap_directory(directory);
-            tracing::info!("devices or overrides have changed");
-        }
-        if self.intent.keep_overrides(&self.journal, self.clock.now()) {
-            self.desk.swap_policy(self.intent.freeze_index(&self.index));
-        }
-    }
-
     fn keep_list(&mut self) {
-        match self.intent.read_list() {
+        match self.list_file.read() {
             ListNews::None => {}
             ListNews::Good(list) => {
-                self.desk.swap_policy(self.intent.freeze(&list));
+                self.in_force.swap_index(Arc::clone(&list.index));
+                list.tell_missing(&self.desk.policy());
                 self.board.show_list(&list);
-                self.index = list.index;
                 tracing::info!("another list is in force");
             }
             ListNews::Refused => self.board.show_refused_list(),
@@ -128,7 +163,7 @@ impl Kept {
         let planned = updater.next();
         let is_changed = updater.keep(system::clock::now());
         if is_changed {
-            updater.state().map(State::tell).unwrap_or_default();
+            updater.state().map(UpdateState::tell).unwrap_or_default();
         }
         if is_changed || updater.next() != planned {
             self.show_updates();
@@ -212,4 +247,26 @@ pub(crate) fn destinations(config: &Config) -> Destinations {
     };
     let school = config.network.as_ref().map(|network| network.firewall.intent().networks.as_slice());
     Destinations::new(&own, school.unwrap_or_default(), &config.gate.private_networks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_works_until_it_is_stopped() {
+        let worker = Worker::start("worker", |stopped| stopped.recv().is_err()).unwrap();
+        assert!(worker.is_running());
+        assert!(worker.stop().unwrap(), "it was told by the end of its sender");
+    }
+
+    #[test]
+    fn a_worker_that_ends_unasked_is_seen() {
+        let worker = Worker::start("worker", |_| panic!("a fault")).unwrap();
+        while worker.is_running() {
+            thread::yield_now();
+        }
+        let outcome: anyhow::Result<()> = worker.stop();
+        assert!(outcome.is_err());
+    }
 }

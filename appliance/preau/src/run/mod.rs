@@ -6,6 +6,7 @@
 mod announcement;
 mod board;
 mod doors;
+mod in_force;
 mod intent;
 mod keeper;
 mod listeners;
@@ -18,7 +19,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use access::{Clock, Desk, Directory};
+use access::{Clock, Desk};
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use journal::Journal;
@@ -38,8 +39,9 @@ use crate::data_folder;
 
 use board::Board;
 use doors::Doors;
-use intent::{Intent, List};
-use keeper::{Keeper, Kept};
+use in_force::InForce;
+use intent::{Intent, List, ListFile};
+use keeper::Keeper;
 use listeners::Listeners;
 
 /// Threads that serve connections: a box has two to four cores, and the gate mostly waits.
@@ -62,10 +64,11 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
 
     let firewall = close_network(&config)?;
     let (journal, writer) = open_journal(segments)?;
-    let mut intent = Intent::new(&config, &data);
-    let (list, is_list_refused) = intent.first_list();
+    let mut list_file = ListFile::new(&config, &data);
+    let (list, is_list_refused) = list_file.first();
+    let mut intent = Intent::new(&data);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let desk = Arc::new(open_desk(&config, &mut intent, &list, journal.clone(), Arc::clone(&clock))?);
+    let (desk, in_force) = open_desk(&config, &mut intent, &list, journal.clone(), Arc::clone(&clock))?;
     let listeners = Listeners::bind(&config)?;
     let upstreams = upstreams::find(&config);
     upstreams::tell(&upstreams);
@@ -96,13 +99,13 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         tracing::warn!(%error, "nobody reads what listens where");
     }
     let updater = updates::plan(&config, options.config.as_deref(), &data);
+    let state =
+        keeper::State { intent, journal, clock, desk: Arc::clone(&desk), in_force: Arc::clone(&in_force) };
     let forgeries_told = 0;
-    let kept = Kept {
+    let rest = keeper::Rest {
         config,
-        intent,
-        index: list.index,
-        journal,
-        clock,
+        list_file,
+        in_force,
         firewall,
         desk,
         gate,
@@ -113,7 +116,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         updater,
         forgeries_told,
     };
-    let keeper = Keeper::start(kept)?;
+    let keeper = Keeper::start(state, rest).context("cannot start the keeper")?;
     let outcome = runtime.block_on(doors.wait(&keeper));
 
     let mut firewall = keeper.stop()?;
@@ -158,11 +161,16 @@ fn open_desk(
     list: &List,
     journal: Journal,
     clock: Arc<dyn Clock>,
-) -> anyhow::Result<Desk> {
+) -> anyhow::Result<(Arc<Desk>, Arc<InForce>)> {
     let lan = config.network.as_ref().map(|network| network.firewall.intent().lan.clone());
     let neighbours = NeighbourTable::open(lan).context("cannot read the kernel's neighbour table")?;
-    let directory: Directory = intent.read_state().unwrap_or_default();
-    Ok(Desk::new(Arc::new(neighbours), clock, journal, directory, intent.freeze(list)))
+    let directory = intent.read_state().unwrap_or_default();
+    let (index, rulebook, overrides) = (Arc::clone(&list.index), config.rulebook(), intent.rules());
+    let parts = in_force::Parts { index, rulebook, overrides };
+    let desk = Arc::new(Desk::new(Arc::new(neighbours), clock, journal, directory, parts.freeze()));
+    list.tell_missing(&desk.policy());
+    let in_force = InForce::new(parts, Arc::clone(&desk));
+    Ok((desk, Arc::new(in_force)))
 }
 
 fn open_resolver(
