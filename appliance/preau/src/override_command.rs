@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use access::Clock;
+use access::{Clock, Instant};
 use anyhow::{Context, bail};
 use blocklist::Index;
 use jiff::tz::TimeZone;
@@ -44,7 +44,8 @@ pub(crate) fn make(effect: Verdict, arguments: OverrideArguments) -> anyhow::Res
     } = arguments;
     let school = School::open(Config::load_or_default(config.as_deref())?, data.path.as_deref())?;
     let zone = &school.config.school.timezone;
-    let now = now()?;
+    let clock = SystemClock::new().now();
+    let now = set(clock)?;
     let until = match until {
         Some(text) => Some(parse_coming(&text, zone, now).context("--until")?),
         None => duration.map(|duration| {
@@ -62,7 +63,7 @@ pub(crate) fn make(effect: Verdict, arguments: OverrideArguments) -> anyhow::Res
     let rule = Rule { layer, effect, topic, scope, author, motive: reason, from: None, until };
     let new = NewOverride::new(rule, now)?;
     check_topic(&school, &store.devices()?, &new)?;
-    let made = store.add_override(new)?;
+    let made = store.add_override(new, clock.quality)?;
     writeln!(std::io::stdout(), "{}", describe(&made, zone))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -87,7 +88,7 @@ pub(crate) fn list(data: &Path, zone: &TimeZone, all: bool) -> anyhow::Result<Ex
 
 /// Takes an override back.
 pub(crate) fn end(data: &Path, id: OverrideId, author: &PersonName) -> anyhow::Result<ExitCode> {
-    let ended = open(data)?.end_override(id, author, now()?)?;
+    let ended = open(data)?.end_override(id, author, set(SystemClock::new().now())?)?;
     let Rule { effect, topic, scope, .. } = &ended.rule;
     let (topic, scope) = (describe_topic(topic), describe_scope(scope));
     writeln!(std::io::stdout(), "{id}: {effect} {topic}, {scope}: taken back by {author}")?;
@@ -100,9 +101,10 @@ fn open(data: &Path) -> anyhow::Result<Store> {
 }
 
 /// An end that is counted from a clock that was never set is none.
-fn now() -> anyhow::Result<Timestamp> {
-    let now = SystemClock::new().now().plausible();
-    now.context("the clock of this machine is not set: an override would begin and end at any time")
+fn set(clock: Instant) -> anyhow::Result<Timestamp> {
+    clock
+        .plausible()
+        .context("the clock of this machine is not set: an override would begin and end at any time")
 }
 
 /// The room as devices have it: a rule for another room would be in force for nobody.
@@ -243,6 +245,8 @@ fn describe_state(it: &Override, now: Option<Timestamp>) -> String {
         Some(ended) => format!("taken back by {}", ended.by),
         None if it.is_over(now) => "over".to_owned(),
         None if it.is_start_recorded => "in force".to_owned(),
+        // A refusal waits for nobody.
+        None if it.is_in_force() => "in force, not recorded yet".to_owned(),
         None => "waiting for the box".to_owned(),
     }
 }
@@ -323,6 +327,24 @@ mod tests {
             "refuse category:adult --layer school --profile adulte --for 48h",
             "school refuse category:adult profile adulte 172800000",
         );
+    }
+
+    #[test]
+    fn a_permit_waits_for_its_record_and_a_refusal_does_not() {
+        let school = school();
+        let state = |line: &str| {
+            type_in(school.path(), line).unwrap();
+            let mut store = open(school.path()).unwrap();
+            let made = store.overrides().unwrap().pop().unwrap();
+            store.mark_recorded(made.id, &model::Deed::Make).unwrap();
+            let recorded = store.overrides().unwrap().pop().unwrap();
+            let over = made.rule.until;
+            [(&made, None), (&recorded, None), (&recorded, over)].map(|(it, now)| describe_state(it, now))
+        };
+        let permit = state("permit casino.example --room CM2 --for 30m");
+        assert_eq!(permit, ["waiting for the box", "in force", "over"]);
+        let refuse = state("refuse casino.example --room CM2 --for 30m");
+        assert_eq!(refuse, ["in force, not recorded yet", "in force", "over"]);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The overrides that people of the school made.
 
 use model::{
-    Deed, Ended, Layer, NewOverride, Override, OverrideId, PersonName, Rule, Scope, Timestamp, Topic, Verdict,
+    ClockQuality, Deed, Ended, Layer, NewOverride, Override, OverrideId, PersonName, Rule, Scope, Timestamp,
+    Topic, Verdict,
 };
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
@@ -40,14 +41,21 @@ impl Store {
         Ok(overrides)
     }
 
-    /// Keeps an override, and forgets those that ended more than a year before it was made.
+    /// Keeps an override. With a synchronised `clock`, it forgets those that ended more than a year before this one
+    /// was made: a clock that runs on its own may show any year, and would have all of them forgotten.
     ///
     /// # Errors
     /// [`AddOverrideError::TooMany`] when [`OVERRIDES_MAX`] stand.
-    pub fn add_override(&mut self, new: NewOverride) -> Result<Override, AddOverrideError> {
+    pub fn add_override(
+        &mut self,
+        new: NewOverride,
+        clock: ClockQuality,
+    ) -> Result<Override, AddOverrideError> {
         self.change(|transaction| {
             let now = new.made();
-            prune(transaction, now)?;
+            if clock == ClockQuality::Synchronised {
+                prune(transaction, now)?;
+            }
             let standing: u32 = transaction.query_row(
                 "SELECT count(*) FROM override
                  WHERE ended_ms IS NULL AND (until_ms IS NULL OR until_ms > ?1) AND NOT is_end_recorded",
@@ -244,6 +252,8 @@ impl From<rusqlite::Error> for EndOverrideError {
 
 #[cfg(test)]
 mod tests {
+    use model::ClockQuality::{Synchronised, Unsynchronised};
+
     use super::*;
 
     const NOW: i64 = 1_795_422_600_000;
@@ -289,7 +299,7 @@ mod tests {
         }
 
         fn add(&self, rule: Rule, ms: i64) -> Override {
-            self.store().add_override(new(rule, at(ms))).unwrap()
+            self.store().add_override(new(rule, at(ms)), Synchronised).unwrap()
         }
     }
 
@@ -318,7 +328,7 @@ mod tests {
         let school = School::new();
         let mut store = school.store();
         let mut seen = vec![store.generation().unwrap()];
-        let id = store.add_override(new(site(None), at(0))).unwrap().id;
+        let id = store.add_override(new(site(None), at(0)), Synchronised).unwrap().id;
         seen.push(store.generation().unwrap());
         store.end_override(id, &"M. Petit".parse().unwrap(), at(1)).unwrap();
         seen.push(store.generation().unwrap());
@@ -379,15 +389,29 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_nobody_set_has_nothing_forgotten() {
+        let school = School::new();
+        let ended = school.add(site(Some(at(1_000))), 0).id;
+        school.store().mark_recorded(ended, &Deed::RunOut).unwrap();
+        let in_ten_years = new(site(None), at(3_650 * DAY_MS));
+        school.store().add_override(in_ten_years, Unsynchronised).unwrap();
+        school.add(site(None), 2_000);
+        assert_eq!(school.store().overrides().unwrap().iter().filter(|it| it.id == ended).count(), 1);
+    }
+
+    #[test]
     fn there_is_a_limit_to_what_stands() {
         let school = School::new();
         let mut store = school.store();
-        let first = store.add_override(new(site(Some(at(1_000))), at(0))).unwrap().id;
+        let first = store.add_override(new(site(Some(at(1_000))), at(0)), Synchronised).unwrap().id;
         for _ in 1..OVERRIDES_MAX {
-            store.add_override(new(site(None), at(0))).unwrap();
+            store.add_override(new(site(None), at(0)), Synchronised).unwrap();
         }
         let full = |store: &mut Store, ms: i64| {
-            matches!(store.add_override(new(site(None), at(ms))), Err(AddOverrideError::TooMany))
+            matches!(
+                store.add_override(new(site(None), at(ms)), Synchronised),
+                Err(AddOverrideError::TooMany)
+            )
         };
         assert!(full(&mut store, 999));
         assert!(!full(&mut store, 1_000), "the first one is over");

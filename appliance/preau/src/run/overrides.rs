@@ -169,7 +169,8 @@ mod tests {
                 from: None,
                 until: Some(at(seconds)),
             };
-            self.store.add_override(NewOverride::new(rule, at(0)).unwrap()).unwrap().id
+            let new = NewOverride::new(rule, at(0)).unwrap();
+            self.store.add_override(new, ClockQuality::Synchronised).unwrap().id
         }
 
         fn end(&mut self, id: OverrideId) {
