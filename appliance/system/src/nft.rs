@@ -268,24 +268,42 @@ mod tests {
     #[test]
     fn a_program_that_hangs_is_ended_with_all_its_children() {
         let folder = tempfile::tempdir().unwrap();
-        let note = folder.path().join("processes");
-        for hang in ["sleep 600", "cat >/dev/null; sleep 600", "sleep 600 & echo $! >&3; exec 3>&-; wait"] {
+        let cases = [
+            ("sleep 600", 1),
+            ("cat >/dev/null; sleep 600", 1),
+            ("sleep 600 & echo $! >&3; exec 3>&-; wait", 2),
+        ];
+        let at = |number: usize, name: &str| folder.path().join(format!("{name}-{number}"));
+        // All are written before the first runs: a program that is open for writing cannot be started.
+        for (number, (hang, _)) in cases.iter().enumerate() {
+            let note = at(number, "processes");
             let script = format!("#!/bin/sh\nexec 3>>'{}'; echo $$ >&3; {hang}\n", note.display());
-            let program = folder.path().join("nft");
+            let program = at(number, "nft");
             std::fs::write(&program, script).unwrap();
             std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-            let nft = Nft { program: program.into(), answer_within: Duration::from_millis(300) };
-            let error = nft.load(&"add table inet preau\n".repeat(10_000)).unwrap_err();
-            assert!(matches!(error, NftError::Silent { .. }), "{hang}: {error}");
         }
-        let processes = std::fs::read_to_string(&note).unwrap();
-        assert_eq!(processes.lines().count(), 4);
+        thread::scope(|scope| {
+            for number in 0..cases.len() {
+                // Time enough for a shell to start on a machine that is busy; all of it is waited for.
+                let nft = Nft { program: at(number, "nft").into(), answer_within: Duration::from_secs(5) };
+                scope.spawn(move || {
+                    let error = nft.load(&"add table inet preau\n".repeat(10_000)).unwrap_err();
+                    assert!(matches!(error, NftError::Silent { .. }), "{number}: {error}");
+                });
+            }
+        });
+        let mut processes = Vec::new();
+        for (number, (hang, count)) in cases.iter().enumerate() {
+            let noted = std::fs::read_to_string(at(number, "processes")).unwrap();
+            assert_eq!(noted.lines().count(), *count, "{hang}: {noted}");
+            processes.extend(noted.lines().map(str::to_owned));
+        }
         let is_over = |process: &str| {
             let state = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
             // Who adopted the child may not have taken note of its end yet.
             state.is_empty() || state.contains(") Z ")
         };
-        for process in processes.lines() {
+        for process in &processes {
             // A killed program takes a moment to go; sleep takes ten minutes.
             let mut looks = 0..1_000;
             while looks.next().is_some() && !is_over(process) {
