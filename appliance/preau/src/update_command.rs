@@ -8,7 +8,9 @@ use jiff::tz::TimeZone;
 use model::Timestamp;
 use system::clock::now;
 use system::priority::yield_to_all;
-use system::updates::{self, Held, Outcome, Places, Plan, Progress, State, Step};
+use system::updates::{
+    self, Held, LockError, Outcome, Places, Plan, Progress, State, Step, UpdateError,
+};
 
 use crate::blocklist_command::{show_counts, show_event};
 use crate::cli::ListPlace;
@@ -32,6 +34,7 @@ pub(crate) fn update(place: &ListPlace, is_background: bool) -> anyhow::Result<E
         // The box reads there what went wrong, and tells it.
         return Ok(match updates::update(&source, &places, now(), &mut |_| {}) {
             Ok(_) => ExitCode::SUCCESS,
+            Err(UpdateError::Lock(LockError::Busy)) => ExitCode::from(updates::BUSY_STATUS),
             Err(_) => ExitCode::FAILURE,
         });
     }

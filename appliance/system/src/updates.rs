@@ -28,7 +28,7 @@ use crate::lists::{self, BuildListError, open_index};
 pub use crate::mirror::{FetchError, Step};
 use crate::mirror::{Fetched, Limits, Mirror, MirrorUrl, Shelf};
 pub use accept::{AcceptError, accept};
-pub use child::Updater;
+pub use child::{BUSY_STATUS, Updater};
 pub use plan::Plan;
 pub use state::{Failure, Held, Outcome, State};
 

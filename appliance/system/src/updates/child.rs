@@ -10,11 +10,15 @@ use std::time::{Duration, Instant};
 
 use model::Timestamp;
 
-use super::{Failure, Outcome, Places, Plan, State};
+use super::plan::{PAUSE, later};
+use super::{Failure, LockError, Outcome, Places, Plan, State};
 use crate::clock::monotonic;
 
 /// This very program, also after its file was replaced by another version.
 const PROGRAM: &str = "/proc/self/exe";
+/// The exit status of an update in the background that met another one (`EX_TEMPFAIL` of sysexits.h): nothing failed,
+/// and the other one says what became of it.
+pub const BUSY_STATUS: u8 = 75;
 /// An update that is not over then is ended: what has arrived stays, and the next one goes on.
 const DURATION_MAX: Duration = Duration::from_hours(2);
 /// How far the clock may go back before everything is planned anew: time servers correct less.
@@ -22,6 +26,7 @@ const SET_BACK_MS: i64 = 60_000;
 
 /// Starts an update when it is time, and tells what became of the last one.
 pub struct Updater {
+    pub(super) program: OsString,
     arguments: Vec<OsString>,
     places: Places,
     plan: Plan,
@@ -53,7 +58,8 @@ impl Updater {
         let state = State::read(&places);
         let stamp = read_stamp(&places);
         let next = plan.next(now, state.as_ref(), places.has_list(state.as_ref()));
-        Self { arguments, places, plan, planned_at: now, next, running: None, state, stamp }
+        let program = PROGRAM.into();
+        Self { program, arguments, places, plan, planned_at: now, next, running: None, state, stamp }
     }
 
     /// Does what is to be done at `now`: called every second or so. Never waits. Whether the state has changed.
@@ -90,7 +96,7 @@ impl Updater {
 
     fn start(&mut self, now: Timestamp) {
         #[expect(clippy::disallowed_methods, reason = "this room runs programs")]
-        let mut command = Command::new(PROGRAM);
+        let mut command = Command::new(&self.program);
         let child = command.args(&self.arguments).stdin(Stdio::null()).stdout(Stdio::null()).spawn();
         match child {
             Ok(child) => self.running = Some(Running { child, started: now, since: monotonic() }),
@@ -125,20 +131,34 @@ impl Updater {
         if told.is_some_and(|told| told >= started) {
             return;
         }
+        if status.code() == Some(i32::from(BUSY_STATUS)) {
+            return self.wait_for_another(now);
+        }
         match status.signal() {
             Some(signal) => self.note_failure(now, &format!("the update was ended by signal {signal}")),
             None => self.note_failure(now, &format!("the update ended without a word ({status})")),
         }
     }
 
+    /// Somebody else updates the lists, or accepts one: the state that they write is planned with. Should they end
+    /// without a word, this box tries again.
+    fn wait_for_another(&mut self, now: Timestamp) {
+        self.planned_at = now;
+        self.next = later(now, PAUSE);
+    }
+
     fn note_failure(&mut self, now: Timestamp, detail: &str) {
+        let lock = self.places.lock();
+        if matches!(lock, Err(LockError::Busy)) {
+            tracing::warn!("{detail}; another update of the lists is running");
+            return self.wait_for_another(now);
+        }
         let before = State::read(&self.places).unwrap_or_default();
         let after = before.after_failure(now, None, Failure::Ended, detail);
-        let written = fs::create_dir_all(&self.places.folder)
-            .map_err(|error| error.to_string())
-            .and_then(|()| after.clone().write(&self.places).map_err(|error| super::describe(&error)));
+        let written = lock.and_then(|_lock| after.clone().write(&self.places));
         if let Err(error) = written {
             // Nobody can read it there; the pauses between attempts grow all the same.
+            let error = super::describe(&error);
             tracing::error!("{detail}; and the state of the lists cannot be written: {error}");
         }
         self.state = Some(after);

@@ -17,7 +17,7 @@ const OLD: Duration = Duration::from_hours(48);
 /// Schools that come back after the same power cut do not ask in the same moment.
 const SPREAD_SECONDS: u64 = 600;
 /// The pause after the first failure; each further one doubles it ...
-const PAUSE: Duration = Duration::from_mins(5);
+pub(super) const PAUSE: Duration = Duration::from_mins(5);
 /// ... up to this.
 const PAUSE_MAX: Duration = Duration::from_hours(6);
 
@@ -76,7 +76,7 @@ fn pause(failures: u32) -> Duration {
     PAUSE.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(PAUSE_MAX)
 }
 
-fn later(at: Timestamp, by: Duration) -> Timestamp {
+pub(super) fn later(at: Timestamp, by: Duration) -> Timestamp {
     let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
     Timestamp::from_unix_ms(at.unix_ms().saturating_add(by))
 }

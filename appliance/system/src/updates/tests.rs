@@ -267,3 +267,29 @@ fn an_update_that_ends_without_a_word_is_a_failure() {
     assert_eq!(updater.next(), at(301_000), "five minutes later");
     assert_eq!(State::read(&bench.places).as_ref(), updater.state());
 }
+
+/// Both meet somebody who updates by hand: a child that says so, and one whose end nobody may write down now.
+#[test]
+fn an_update_that_meets_another_is_no_failure() {
+    let at = Timestamp::from_unix_ms;
+    for script in ["exit 75", "exit 1"] {
+        let bench = Bench::new(&[]);
+        let by_hand = bench.places.lock().unwrap();
+        let plan = Plan::new("0750655E", jiff::tz::TimeZone::UTC);
+        let arguments = ["-c", script].map(Into::into).to_vec();
+        let mut updater = Updater::new(arguments, bench.places.clone(), plan, at(0));
+        updater.program = "sh".into();
+        while updater.next() == at(0) {
+            updater.keep(at(1_000));
+            std::thread::yield_now();
+        }
+        assert_eq!(updater.next(), at(301_000), "{script}: not each second");
+        assert_eq!((updater.state(), State::read(&bench.places)), (None, None), "{script}");
+        // It ends, and what it wrote is planned with at once.
+        let told = State { attempted: Some(at(500)), failures: 2, ..State::default() };
+        told.clone().write(&bench.places).unwrap();
+        drop(by_hand);
+        assert!(updater.keep(at(2_000)), "{script}");
+        assert_eq!((updater.state(), updater.next()), (Some(&told), at(600_500)), "{script}");
+    }
+}
