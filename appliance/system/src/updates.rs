@@ -197,11 +197,14 @@ impl Run<'_> {
         let built: Vec<_> =
             shelves.iter().filter_map(|shelf| Some((shelf.name().to_owned(), shelf.sum()?))).collect();
         let is_held = self.before.held.is_some() && open_index(&self.places.held).is_ok();
-        if built == self.before.built && (is_held || open_index(&self.places.list).is_ok()) {
-            let held = self.before.held.as_ref().filter(|_| is_held);
-            let outcome = if is_held { Outcome::Held } else { Outcome::Unchanged };
-            let losses = held.map(Held::losses).unwrap_or_default();
-            return Ok(Done { outcome, built, losses, lines: self.lines_in_force() });
+        if built == self.before.built && is_held {
+            let losses = self.before.held.as_ref().map(Held::losses).unwrap_or_default();
+            return Ok(Done { outcome: Outcome::Held, built, losses, lines: self.lines_in_force() });
+        }
+        if built == self.before.in_force && open_index(&self.places.list).is_ok() {
+            remove_held(self.places)?;
+            let lines = self.lines_in_force();
+            return Ok(Done { outcome: Outcome::Unchanged, built, losses: vec![], lines });
         }
         let index = self.build(&shelves, limits, report)?;
         let before = self.lines_in_force();

@@ -48,6 +48,9 @@ pub struct State {
     pub held: Option<Held>,
     /// The archives that the newest list here was compiled from, with their MD5 checksums.
     pub(super) built: Vec<(String, String)>,
+    /// The archives that the list in force was compiled from.
+    #[serde(default)]
+    pub(super) in_force: Vec<(String, String)>,
     /// The lines of each category of the list in force, for the day when that list cannot be read.
     #[serde(default)]
     pub(super) lines: BTreeMap<String, u64>,
@@ -151,6 +154,7 @@ impl State {
             detail: None,
             held: (done.outcome == Outcome::Held).then_some(held),
             built: done.built.clone(),
+            in_force: if done.outcome == Outcome::Held { self.in_force.clone() } else { done.built.clone() },
             lines: by_text(&done.lines),
         }
     }
@@ -174,8 +178,14 @@ impl State {
 
     /// `lines` are those of the list that was accepted.
     pub(super) fn after_acceptance(&self, now: Timestamp, lines: &BTreeMap<Category, u64>) -> Self {
-        let lines = by_text(lines);
-        Self { attempted: Some(now), outcome: Some(Outcome::Accepted), held: None, lines, ..self.clone() }
+        Self {
+            attempted: Some(now),
+            outcome: Some(Outcome::Accepted),
+            held: None,
+            in_force: self.built.clone(),
+            lines: by_text(lines),
+            ..self.clone()
+        }
     }
 
     /// The lines of each category of the list in force.

@@ -143,6 +143,24 @@ fn a_later_list_without_the_loss_replaces_the_held_one() {
 }
 
 #[test]
+fn a_held_list_that_is_removed_by_hand_is_held_again() {
+    let bench = Bench::new(&[]);
+    bench.publish(0, &[("adult", 100)]);
+    bench.update().unwrap();
+    bench.publish(1, &[("adult", 10)]);
+    assert_eq!(bench.update().unwrap(), Outcome::Held);
+    for spoil in [|held: &Path| fs::remove_file(held).unwrap(), |held: &Path| fs::write(held, "?").unwrap()] {
+        spoil(&bench.places.held);
+        assert_eq!(bench.update().unwrap(), Outcome::Held, "the list in force is not the mirror's");
+        assert!(open_index(&bench.places.held).is_ok());
+    }
+    // The mirror takes it back: the list in force is the newest again.
+    bench.publish(0, &[("adult", 100)]);
+    assert_eq!(bench.update().unwrap(), Outcome::Unchanged);
+    assert_eq!((bench.state().held, bench.places.held.exists()), (None, false));
+}
+
+#[test]
 fn the_copy_of_the_box_is_compared_where_the_list_is_spoilt() {
     let bench = Bench::new(&[]);
     bench.publish(0, &[("adult", 100)]);
