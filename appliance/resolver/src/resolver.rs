@@ -22,7 +22,7 @@ use crate::responder::Responder;
 use crate::settings::{Settings, Upstream};
 use crate::statistics::{Counters, Statistics};
 use crate::tcp;
-use crate::udp::Door;
+use crate::udp::{Door, want_marks};
 use crate::upstream::{OwnEnds, UpstreamError, Upstreams};
 
 /// The DNS enforcement point. Clones share it.
@@ -31,6 +31,7 @@ pub struct Resolver {
     core: Arc<Core>,
     extra_roots: Arc<[CertificateDer<'static>]>,
     own_ends: Arc<OwnEnds>,
+    expects_marks: bool,
     pub(crate) ipv6: bool,
 }
 
@@ -79,6 +80,7 @@ impl Resolver {
             ipv6,
             cache_bytes_max,
             questions_per_second,
+            expects_marks,
             is_inward,
         } = settings;
         let cache = Arc::new(Cache::new(cache_bytes_max));
@@ -97,7 +99,7 @@ impl Resolver {
         let responder = Responder::new(desk, Arc::clone(&cache), local, addresses);
         let rates = Rates::new(questions_per_second);
         let core = Core::new(responder, cache, Arc::new(forwarder), clock, counters, rates);
-        Ok(Self { core: Arc::new(core), extra_roots: extra_roots.into(), own_ends, ipv6 })
+        Ok(Self { core: Arc::new(core), extra_roots: extra_roots.into(), own_ends, expects_marks, ipv6 })
     }
 
     /// Serves until `shutdown` is over, then closes its sockets. Must run in a tokio runtime.
@@ -107,6 +109,7 @@ impl Resolver {
     pub async fn run(&self, sockets: Sockets, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
         self.own_ends.set(sockets.addresses().map_err(ServeError::Socket)?);
         self.core.forwarder.work_on(Handle::current());
+        self.want_marks(&sockets.udp);
         let stop = Stop(Arc::default());
         let (ends, mut ended) = mpsc::channel(1);
         let mut doors = Vec::new();
@@ -135,6 +138,18 @@ impl Resolver {
         // All senders are gone once all threads are.
         while ended.recv().await.is_some() {}
         outcome
+    }
+
+    /// A wish: without marks, source addresses are believed. Only a box with a firewall has marks at all.
+    fn want_marks(&self, sockets: &[UdpSocket]) {
+        match want_marks(sockets) {
+            Err(error) if self.expects_marks => tracing::warn!(
+                %error,
+                "the kernel does not tell who sent a DNS question: a device that forges an address passes for its owner"
+            ),
+            Err(error) => tracing::debug!(%error, "the kernel does not tell the marks of questions"),
+            Ok(()) => {}
+        }
     }
 
     /// Asks these resolvers from now on; what is kept stays. For a line that tells its resolvers (DHCP).

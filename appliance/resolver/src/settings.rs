@@ -35,12 +35,15 @@ pub struct Settings {
     /// Questions that one device may ask in each second; ten times as many at once. What it asks beyond that gets no
     /// answer.
     pub questions_per_second: u32,
+    /// Whether a firewall marks what devices send by UDP. Then it is worth a warning when the kernel does not tell the
+    /// marks: whoever forges an address would be taken for its owner.
+    pub expects_marks: bool,
     /// Which addresses no answer may lead to.
     pub is_inward: IsInward,
 }
 
 impl Default for Settings {
-    /// No address, no upstream, the name `preau.lan`; it does not know what lies inside.
+    /// No address, no upstream, no firewall, the name `preau.lan`; it does not know what lies inside.
     fn default() -> Self {
         Self {
             addresses: Vec::new(),
@@ -50,6 +53,7 @@ impl Default for Settings {
             ipv6: true,
             cache_bytes_max: CACHE_BYTES_MAX,
             questions_per_second: QUESTIONS_PER_SECOND,
+            expects_marks: false,
             is_inward: Arc::new(|_| false),
         }
     }

@@ -74,8 +74,8 @@ async fn converse(stream: TcpStream, address: IpAddr, core: Arc<Core>, ticket: T
     drop(ticket);
 }
 
-/// Reads questions until the client ends, breaks the format, asks too many or falls silent. Each reserves its place in the queue
-/// of replies first: a client that does not read its replies is not read either.
+/// Reads questions until the client ends, breaks the format, asks too many or falls silent. Each reserves its place in
+/// the queue of replies first: a client that does not read its replies is not read either.
 async fn read_questions(
     mut reader: OwnedReadHalf,
     address: IpAddr,

@@ -30,6 +30,14 @@ const SEND_BUFFER_BYTES: usize = 4 << 20;
 /// has: a reply there could come back for ever.
 const REFLECTING_PORTS: [u16; 5] = [0, 7, 13, 17, 19];
 
+/// Asks the kernel for the mark of each question that these sockets get. An error, when it does not tell them for one
+/// of them: source addresses are believed there.
+pub(crate) fn want_marks(sockets: &[UdpSocket]) -> io::Result<()> {
+    // All are asked, whatever becomes of the others.
+    let outcomes: Vec<io::Result<()>> = sockets.iter().map(|socket| receive_marks(socket.as_fd())).collect();
+    outcomes.into_iter().collect()
+}
+
 /// One socket and what stands behind it.
 pub(crate) struct Door {
     socket: UdpSocket,
@@ -52,10 +60,6 @@ impl Door {
             .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER_BYTES));
         let _wish = setsockopt(&socket, sockopt::SndBufForce, &SEND_BUFFER_BYTES)
             .or_else(|_| setsockopt(&socket, sockopt::SndBuf, &SEND_BUFFER_BYTES));
-        // A wish as well: without it, source addresses are believed. Only a box with a firewall has marks at all.
-        if let Err(error) = receive_marks(socket.as_fd()) {
-            tracing::debug!(%error, "the kernel does not tell the marks of questions");
-        }
         let local = socket.local_addr()?;
         if local.ip().is_unspecified() {
             match local {
@@ -163,4 +167,26 @@ impl Door {
 
 fn is_quiet(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::os::fd::OwnedFd;
+
+    use super::*;
+
+    #[test]
+    fn a_socket_without_marks_is_told() {
+        let socket = || UdpSocket::bind("127.0.0.1:0").unwrap();
+        let none = || UdpSocket::from(OwnedFd::from(File::open("/dev/null").unwrap()));
+        for (sockets, expected) in [
+            (vec![], true),
+            (vec![socket(), socket()], true),
+            (vec![socket(), none()], false),
+            (vec![none(), socket()], false),
+        ] {
+            assert_eq!(want_marks(&sockets).is_ok(), expected, "{sockets:?}");
+        }
+    }
 }

@@ -187,6 +187,7 @@ fn open_resolver(
         extra_roots: upstreams::authorities(&config.dns),
         ipv6: config.network.as_ref().is_none_or(|network| network.wan_ipv6),
         questions_per_second: config.dns.questions_per_second,
+        expects_marks: config.network.is_some(),
         // Where the gate never dials, no answer leads either.
         is_inward: Arc::new(move |address| destinations.load().check(address).is_err()),
         ..resolver::Settings::default()
