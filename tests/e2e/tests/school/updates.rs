@@ -1,5 +1,6 @@
 //! Lists from a mirror in the Internet: taken by the box itself, and by hand, while a class works.
 
+use std::fs::File;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -82,6 +83,15 @@ fn a_box_takes_its_lists_from_a_mirror_and_loses_no_question() -> Result<()> {
     assert!(said.contains("nothing new"), "{said}");
     let page = lab.pc1.run(&["curl", "--silent", "http://preau.lan/"])?.stdout;
     assert!(page.contains("est celle du serveur"), "{page}");
+
+    // While somebody updates by hand, the one in the background says that it has to wait, and touches nothing.
+    let lists = appliance.data().join("lists");
+    let state = std::fs::read(lists.join("state.json"))?;
+    let by_hand = File::options().append(true).open(lists.join("lock"))?;
+    by_hand.try_lock()?;
+    let output = appliance.run(&["blocklist", "update", "--background", "--config", &config])?;
+    assert_eq!(output.status, Some(75), "{output:#?}");
+    assert_eq!(std::fs::read(lists.join("state.json"))?, state);
     Ok(())
 }
 
