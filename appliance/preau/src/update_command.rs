@@ -8,9 +8,7 @@ use jiff::tz::TimeZone;
 use model::Timestamp;
 use system::clock::now;
 use system::priority::yield_to_all;
-use system::updates::{
-    self, Held, LockError, Outcome, Places, Plan, Progress, State, Step, UpdateError,
-};
+use system::updates::{self, Held, LockError, Outcome, Places, Plan, Progress, State, Step, UpdateError};
 
 use crate::blocklist_command::{show_counts, show_event};
 use crate::cli::ListPlace;
