@@ -1,5 +1,7 @@
 //! A teacher opens a refused site for her room: at once, until the end, and never what the commune has locked.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -104,6 +106,26 @@ fn a_refused_site_opens_for_its_room_at_once_and_closes_again() -> Result<()> {
             ["take-back", "M. Petit", "casino.example", "CM2", "Mme Martin"],
         ],
     )
+}
+
+#[test]
+fn an_override_does_not_wait_for_the_firewall() -> Result<()> {
+    let lab = Lab::new()?;
+    let appliance = lab.start_appliance()?;
+    // From now on, `nft` says nothing until the box gives up on it.
+    let (stuck, begun) = (lab.directory().join("nft"), lab.directory().join("nft-begun"));
+    std::fs::write(&stuck, format!("#!/bin/sh\n: > {}\nexec sleep 60\n", begun.display()))?;
+    std::fs::set_permissions(&stuck, Permissions::from_mode(0o755))?;
+    let hide = format!("mount --bind {} \"$(command -v nft)\"", stuck.display());
+    lab.appliance.shell(&hide)?.success()?;
+    wait_until("the box to look at its firewall", || Ok(begun.exists()))?;
+
+    let permit = ["permit", "casino.example", "--room", "CM2", "--for", "30m"];
+    let is_open = || Ok(status_of(&lab.pc1, "http://casino.example/")? == "200");
+    let opened = time(|| overrule(&appliance, &permit), is_open)?;
+    assert!(opened < AT_ONCE, "{opened:?}");
+    assert!(!appliance.log()?.contains("the firewall is not as intended"), "the box still waits for nft");
+    Ok(())
 }
 
 #[test]
