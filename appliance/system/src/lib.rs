@@ -26,6 +26,8 @@
 pub mod addresses;
 pub mod clock;
 pub mod directories;
+#[cfg(test)]
+mod full_disk;
 pub mod limits;
 pub mod lists;
 pub mod mirror;

@@ -17,11 +17,10 @@ use std::time::Duration;
 
 use super::{Directory, WriterThread, spawn_writer};
 use crate::clock;
+use crate::full_disk::{FOLDER_VARIABLE, run_test_on};
 use journal::{Hit, Journal, Query, Sequence, Unrecorded};
 use model::{AccessKind, ClockQuality, Host, Reason, Subject, UnknownDevice, Verdict};
 use policy::Decided;
-
-const FOLDER_VARIABLE: &str = "PREAU_TEST_FOLDER";
 
 struct Asked {
     subject: Subject,
@@ -161,28 +160,6 @@ fn child_fills_the_disk() {
 
 #[test]
 fn a_full_disk_closes_and_opens_the_journal() {
-    let in_namespace = || {
-        let mut command = Command::new("unshare");
-        command.args(["--map-root-user", "--mount", "--"]);
-        command
-    };
-    let mount = "mount -t tmpfs -o size=48m none \"$1\"";
-    let folder = tempfile::tempdir().unwrap();
-    let can_mount = in_namespace()
-        .args(["sh", "-ec", mount, "sh"])
-        .arg(folder.path())
-        .status()
-        .is_ok_and(|status| status.success());
-    assert!(can_mount, "the full disk is a tmpfs in a user namespace, which this machine does not allow");
-    let script = format!("{mount}; shift; exec \"$@\"");
-    let output = in_namespace()
-        .args(["sh", "-ec", &script, "sh"])
-        .arg(folder.path())
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "segments::on_disk::child_fills_the_disk", "--nocapture"])
-        .env(FOLDER_VARIABLE, folder.path())
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && text.contains("filled after"), "{text}");
+    let said = run_test_on("48m", "segments::on_disk::child_fills_the_disk");
+    assert!(said.contains("filled after"), "{said}");
 }

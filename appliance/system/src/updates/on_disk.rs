@@ -12,9 +12,9 @@ use std::process::{Command, Stdio};
 
 use super::tests::{Bench, archive};
 use super::*;
+use crate::full_disk::{FOLDER_VARIABLE, run_test_on};
 use crate::mirror::server::HASTY;
 
-const FOLDER_VARIABLE: &str = "PREAU_TEST_FOLDER";
 const MIRROR_VARIABLE: &str = "PREAU_TEST_MIRROR";
 
 /// Updates, and says each step on a line.
@@ -89,32 +89,6 @@ fn child_fills_the_disk() {
 
 #[test]
 fn a_full_disk_keeps_the_list_in_force() {
-    let in_namespace = || {
-        let mut command = Command::new("unshare");
-        command.args(["--map-root-user", "--mount", "--"]);
-        command
-    };
-    let mount = "mount -t tmpfs -o size=2560k none \"$1\"";
-    let folder = tempfile::tempdir().unwrap();
-    let can_mount = in_namespace()
-        .args(["sh", "-ec", mount, "sh"])
-        .arg(folder.path())
-        .status()
-        .is_ok_and(|status| status.success());
-    if !can_mount {
-        eprintln!("not shown here: this machine lets nobody mount in a user namespace");
-        return;
-    }
-    let script = format!("{mount}; shift; exec \"$@\"");
-    let output = in_namespace()
-        .args(["sh", "-ec", &script, "sh"])
-        .arg(folder.path())
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "updates::on_disk::child_fills_the_disk", "--nocapture"])
-        .env(FOLDER_VARIABLE, folder.path())
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && text.contains("filled and emptied"), "{text}{errors}");
+    let said = run_test_on("2560k", "updates::on_disk::child_fills_the_disk");
+    assert!(said.contains("filled and emptied"), "{said}");
 }
