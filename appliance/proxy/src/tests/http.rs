@@ -11,6 +11,17 @@ use super::raw::{ask_once, connect, pattern, read_exactly, read_head, read_to_en
 use super::school::{School, accept, expect_no_dial, listen, site};
 use crate::Portal;
 
+/// A school from which a page of `a.test` was asked for: the client's end, and the server's, which has read the head.
+async fn asked() -> (School, TcpStream, TcpStream) {
+    let (site, port) = site().await;
+    let school = School::before(port).await;
+    let mut client = connect(school.http).await;
+    send(&mut client, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+    let mut server = accept(&site).await;
+    read_head(&mut server).await;
+    (school, client, server)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_and_its_response_pass_byte_for_byte() {
     let (site, port) = site().await;
@@ -196,12 +207,7 @@ async fn an_old_client_gets_an_old_answer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_without_a_length_ends_with_its_connection() {
-    let (site, port) = site().await;
-    let school = School::before(port).await;
-    let mut client = connect(school.http).await;
-    send(&mut client, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
-    let mut server = accept(&site).await;
-    read_head(&mut server).await;
+    let (school, mut client, mut server) = asked().await;
     send(&mut server, "HTTP/1.0 200 OK\r\n\r\nabc").await;
     drop(server);
     assert!(read_head(&mut client).await.starts_with("HTTP/1.1 200 OK\r\n"));
@@ -211,12 +217,7 @@ async fn a_body_without_a_length_ends_with_its_connection() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_response_that_is_cut_off_is_cut_off() {
-    let (site, port) = site().await;
-    let school = School::before(port).await;
-    let mut client = connect(school.http).await;
-    send(&mut client, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
-    let mut server = accept(&site).await;
-    read_head(&mut server).await;
+    let (school, mut client, mut server) = asked().await;
     send(&mut server, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc").await;
     read_until(&mut client, "abc").await;
     drop(server);
@@ -226,12 +227,7 @@ async fn a_response_that_is_cut_off_is_cut_off() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_leaves_is_noted() {
-    let (site, port) = site().await;
-    let school = School::before(port).await;
-    let mut client = connect(school.http).await;
-    send(&mut client, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
-    let mut server = accept(&site).await;
-    read_head(&mut server).await;
+    let (school, mut client, mut server) = asked().await;
     send(&mut server, "HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\nabc").await;
     read_until(&mut client, "abc").await;
     SockRef::from(&client).set_linger(Some(Duration::ZERO)).unwrap();
