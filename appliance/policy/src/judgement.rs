@@ -106,7 +106,7 @@ impl Case<'_> {
         let names = index.match_name(name).into_iter();
         let names = names.map(|found| Line { entry: found.entry, length: found.entry.len(), set: found.set });
         let Some(path) = path else { return names.collect() };
-        // The path is judged and then forgotten: what a pupil read on a site is nobody's business.
+        // The reason names no path: what a pupil read on a site is nobody's business.
         let pages = index.match_url(&Host::Name(name.clone()), path).into_iter();
         pages
             .map(|found| Line { entry: name.as_str(), length: found.entry.len(), set: found.set })

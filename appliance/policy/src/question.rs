@@ -22,7 +22,7 @@ pub struct Question {
 pub enum Target {
     /// A whole host: all that DNS and TLS show.
     Host(Host),
-    /// A page of a host. The path is judged and then forgotten: no decision carries it.
+    /// A page of a host. The path is judged, and given out by no decision: no record can hold it.
     Url {
         /// The host.
         host: Host,
