@@ -9,11 +9,16 @@ use anyhow::{Context, Result, ensure};
 use crate::authority::Authority;
 use crate::machine::{Machine, Service};
 use crate::patience::wait_until;
-use crate::school::{FOREIGN_RESOLVER_IPV4, FOREIGN_RESOLVER_IPV6, RESOLVER_IPV4, RESOLVER_IPV6};
+use crate::school::{
+    DOH_IPV4, DOH_PORT, FOREIGN_RESOLVER_IPV4, FOREIGN_RESOLVER_IPV6, RESOLVER_IPV4, RESOLVER_IPV6,
+};
 use crate::site::{Site, write_big_file};
 
 /// The name that the resolver's certificate is for.
 const RESOLVER_NAME: &str = "dns.example";
+
+/// The names under which the Internet answers DNS over HTTPS: one that everybody knows, one that nobody does.
+const DOH_NAMES: [&str; 2] = ["dns.google", "resolveur.example"];
 
 /// The zone of everything: the root, with all names of the lab in it. Under it, names with special answers for
 /// tests of resolvers: an alias of a listed site, records of services with keys for an Encrypted Client Hello, also
@@ -29,6 +34,7 @@ ech.example. IN SVCB 1 ech.example. mandatory=ech ech=AAL+DQ==
 echalias.example. IN CNAME ech.example.
 rebond.example. IN A 10.77.0.1
 *.tunnel.example. IN A 198.51.100.11
+casino.example. IN HTTPS 1 . alpn=h2 ech=AEf+DQBDAQAgACABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4fIAAEAAEAASgUZW5jeWNsb3BlZGllLmV4YW1wbGUAAA==
 www.google.fr. IN A 198.51.100.13
 www.google.fr. IN HTTPS 1 . alpn=h2
 forcesafesearch.google.com. IN A 198.51.100.10
@@ -62,7 +68,7 @@ pub(crate) fn start(internet: &Machine, authority: &Authority, sites: &[Site]) -
 fn resolver_configuration(directory: &Path, authority: &Authority) -> Result<String> {
     let addresses = [RESOLVER_IPV4, RESOLVER_IPV6, FOREIGN_RESOLVER_IPV4, FOREIGN_RESOLVER_IPV6];
     let certified: Vec<IpAddr> = addresses.iter().map(|address| address.parse()).collect::<Result<_, _>>()?;
-    let (chain, key) = authority.issue(&[RESOLVER_NAME], &certified)?;
+    let (chain, key) = authority.issue(&[&[RESOLVER_NAME], &DOH_NAMES[..]].concat(), &certified)?;
     let mut text = format!(
         "server:
   directory: \"{}\"
@@ -75,6 +81,8 @@ fn resolver_configuration(directory: &Path, authority: &Authority) -> Result<Str
   module-config: \"iterator\"
   access-control: 0.0.0.0/0 allow
   access-control: ::0/0 allow
+  https-port: {DOH_PORT}
+  interface: {DOH_IPV4}@{DOH_PORT}
   tls-service-pem: \"{}\"
   tls-service-key: \"{}\"
 auth-zone:
@@ -100,6 +108,9 @@ server:
 fn zone(sites: &[Site]) -> Result<String> {
     let mut zone = ZONE.to_owned();
     writeln!(zone, "{RESOLVER_NAME}. IN A {RESOLVER_IPV4}\n{RESOLVER_NAME}. IN AAAA {RESOLVER_IPV6}")?;
+    for name in DOH_NAMES {
+        writeln!(zone, "{name}. IN A {DOH_IPV4}")?;
+    }
     for Site { name, ipv4, ipv6, .. } in sites {
         for prefix in ["", "www."] {
             writeln!(zone, "{prefix}{name}. IN A {ipv4}\n{prefix}{name}. IN AAAA {ipv6}")?;

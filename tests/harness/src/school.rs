@@ -22,6 +22,11 @@ pub const RESOLVER_IPV6: &str = "2001:db8:1::53";
 pub const FOREIGN_RESOLVER_IPV4: &str = "8.8.8.8";
 /// The resolver that a pupil writes into the settings.
 pub const FOREIGN_RESOLVER_IPV6: &str = "2001:4860:4860::8888";
+/// A server of DNS over HTTPS, under the names `dns.google` and `resolveur.example`; it answers like the Internet's
+/// resolver.
+pub(crate) const DOH_IPV4: &str = "198.51.100.54";
+/// Where that server listens; what is bound for its port 443, which the web server has, is led there.
+pub(crate) const DOH_PORT: u16 = 8443;
 /// Hardware address of the first PC.
 pub const PC1_MAC: &str = "02:00:00:00:00:11";
 /// Hardware address of the second PC.
@@ -106,7 +111,7 @@ fn appliance_script() -> String {
 
 /// The Internet has every server's address. It knows the way to the school: a leak must not look like silence.
 fn internet_script(sites: &[Site]) -> String {
-    let resolvers = [RESOLVER_IPV4, RESOLVER_IPV6, FOREIGN_RESOLVER_IPV4, FOREIGN_RESOLVER_IPV6];
+    let resolvers = [RESOLVER_IPV4, RESOLVER_IPV6, FOREIGN_RESOLVER_IPV4, FOREIGN_RESOLVER_IPV6, DOH_IPV4];
     let servers = sites.iter().flat_map(|site| [site.ipv4.to_string(), site.ipv6.to_string()]);
     let servers = resolvers.iter().map(|address| (*address).to_owned()).chain(servers);
     // An IPv6 address is not to be used until a check for duplicates is over, which takes a moment on a busy
@@ -120,6 +125,16 @@ fn internet_script(sites: &[Site]) -> String {
         ip address add 2001:db8:ff::1/64 dev net0 nodad
         ip route add 10.77.0.0/24 via {WAN_IPV4}
         ip route add fd77::/64 via {WAN_IPV6}
+        nft 'table inet internet {{
+            chain doh {{
+                type nat hook prerouting priority dstnat
+                ip daddr {DOH_IPV4} tcp dport 443 dnat ip to {DOH_IPV4}:{DOH_PORT}
+            }}
+            chain quic {{
+                type filter hook input priority filter
+                udp dport 443 counter comment \"QUIC\"
+            }}
+        }}'
         {servers}"
     )
 }
