@@ -3,6 +3,7 @@
 pub mod authority;
 pub mod load;
 pub mod peers;
+pub mod steady;
 
 /// Bytes of a DNS header (RFC 1035 section 4.1.1).
 const HEADER_BYTES: usize = 12;

@@ -7,6 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 /// A running program. It is killed when this value goes.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub struct Memory {
     pub anonymous: u64,
     /// Pages of files, which the kernel takes back when it needs room.
     pub file: u64,
+    /// The most that was resident, since the start or since [`Program::forget_peak`].
+    pub peak: u64,
 }
 
 impl Program {
@@ -83,7 +87,31 @@ impl Program {
             let line = status.lines().find_map(|line| line.strip_prefix(name)).context("status")?;
             Ok(line.trim_matches([':', ' ', '\t', 'k', 'B']).parse::<u64>()? * 1_024)
         };
-        Ok(Memory { resident: field("VmRSS")?, anonymous: field("RssAnon")?, file: field("RssFile")? })
+        Ok(Memory {
+            resident: field("VmRSS")?,
+            anonymous: field("RssAnon")?,
+            file: field("RssFile")?,
+            peak: field("VmHWM")?,
+        })
+    }
+
+    /// Has [`Memory::peak`] begin anew (proc_pid_clear_refs(5)).
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn forget_peak(&self) -> Result<()> {
+        const RESET_PEAK: &str = "5";
+        let path = format!("/proc/{}/clear_refs", self.child.id());
+        fs::write(path, RESET_PEAK).with_context(|| format!("{} has ended", self.name))
+    }
+
+    /// Has it read its configuration anew, as daemons do.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn hang_up(&self) -> Result<()> {
+        let process = Pid::from_raw(self.child.id().try_into()?);
+        kill(process, Signal::SIGHUP).with_context(|| format!("{} has ended", self.name))
     }
 
     fn read(&self, file: &str) -> Result<String> {

@@ -76,7 +76,7 @@ impl Plan {
         self.questions.is_empty()
     }
 
-    fn next(&mut self) -> &mut [u8] {
+    pub(super) fn next(&mut self) -> &mut [u8] {
         let place = self.next;
         self.next = (place + 1) % self.questions.len().max(1);
         self.questions.get_mut(place).map(Vec::as_mut_slice).unwrap_or_default()

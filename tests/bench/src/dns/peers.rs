@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::{Kind, question};
 use crate::listed::Listed;
@@ -18,6 +18,10 @@ use crate::process::{Program, command};
 pub const AUTHORITY_PORT: u16 = 5_399;
 /// What the box allows each device here: a benchmark asks from few addresses, and measures the box, not its limit.
 const QUESTIONS_PER_SECOND: u32 = 1_000_000;
+/// The refused names, as unbound reads them.
+const UNBOUND_NAMES: &str = "unbound-zones.conf";
+/// The refused names, as dnsmasq reads them.
+const DNSMASQ_NAMES: &str = "dnsmasq-names.conf";
 /// How long a peer may take to read 4.6 million lines.
 const START_SECONDS_MAX: u32 = 600;
 
@@ -57,6 +61,21 @@ impl Peer {
         (Ipv4Addr::LOCALHOST, port).into()
     }
 
+    /// Adds a refused name to the list that a peer has in `folder`; it reads it at its next hang-up. The box's list is
+    /// compiled instead.
+    ///
+    /// # Errors
+    /// The list is not there.
+    pub fn add_name(self, folder: &Path, name: &str) -> Result<()> {
+        let (file, line) = match self {
+            Self::Preau => bail!("the box's list is compiled"),
+            Self::Unbound => (UNBOUND_NAMES, unbound_line(name)),
+            Self::Dnsmasq => (DNSMASQ_NAMES, dnsmasq_line(name)),
+        };
+        let mut file = File::options().append(true).open(folder.join(file))?;
+        Ok(writeln!(file, "{line}")?)
+    }
+
     /// Starts it and waits until it answers. Its files are in `folder`.
     ///
     /// # Errors
@@ -75,14 +94,33 @@ impl Peer {
 
 /// Whether a server answers at all.
 fn answers(server: SocketAddr) -> bool {
-    let ask = || -> std::io::Result<usize> {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-        socket.set_read_timeout(Some(Duration::from_millis(200)))?;
-        socket.connect(server)?;
-        socket.send(&question("ready.example", Kind::A))?;
-        socket.recv(&mut [0; super::MESSAGE_BYTES_MAX])
-    };
-    ask().is_ok()
+    ask(server, "ready.example").is_ok()
+}
+
+/// Whether a server answers to `name` with this address.
+#[must_use]
+pub fn is_answered_with(server: SocketAddr, name: &str, address: [u8; 4]) -> bool {
+    ask(server, name).is_ok_and(|reply| reply.windows(address.len()).any(|bytes| bytes == address))
+}
+
+fn ask(server: SocketAddr, name: &str) -> std::io::Result<Vec<u8>> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    socket.set_read_timeout(Some(Duration::from_millis(200)))?;
+    socket.connect(server)?;
+    socket.send(&question(name, Kind::A))?;
+    let mut reply = [0; super::MESSAGE_BYTES_MAX];
+    let length = socket.recv(&mut reply)?;
+    Ok(reply.get(..length).unwrap_or_default().to_vec())
+}
+
+/// A name's line in the list of a peer that takes names.
+fn unbound_line(name: &str) -> String {
+    format!("local-zone: \"{name}\" always_nxdomain")
+}
+
+/// As [`unbound_line`]. Of its forms for a refused name it is the one that dnsmasq reads anew without a restart.
+fn dnsmasq_line(name: &str) -> String {
+    format!("server=/{name}/")
 }
 
 fn preau(listed: &Listed, folder: &Path) -> Result<std::process::Command> {
@@ -120,8 +158,8 @@ refused = [{refused}]
 /// The leanest form that unbound has for a refused name, without its checking of DNSSEC, which the box leaves to
 /// its upstream; and caches that hold every name of the measurement.
 fn unbound(listed: &Listed, folder: &Path) -> Result<std::process::Command> {
-    let zones = folder.join("unbound-zones.conf");
-    write_lines(&zones, listed, |name| format!("local-zone: \"{name}\" always_nxdomain"))?;
+    let zones = folder.join(UNBOUND_NAMES);
+    write_lines(&zones, listed, unbound_line)?;
     let configuration = format!(
         "server:
   directory: \"{folder}\"
@@ -157,8 +195,8 @@ forward-zone:
 }
 
 fn dnsmasq(listed: &Listed, folder: &Path) -> Result<std::process::Command> {
-    let names = folder.join("dnsmasq-names.conf");
-    write_lines(&names, listed, |name| format!("address=/{name}/"))?;
+    let names = folder.join(DNSMASQ_NAMES);
+    write_lines(&names, listed, dnsmasq_line)?;
     let mut configuration = String::new();
     for line in [
         &format!("port={}", Peer::Dnsmasq.address().port()),
@@ -173,7 +211,7 @@ fn dnsmasq(listed: &Listed, folder: &Path) -> Result<std::process::Command> {
         "cache-size=150000",
         "dns-forward-max=1000",
         &format!("server=127.0.0.1#{AUTHORITY_PORT}"),
-        &format!("conf-file={}", names.display()),
+        &format!("servers-file={}", names.display()),
     ] {
         writeln!(configuration, "{line}")?;
     }
@@ -184,7 +222,7 @@ fn dnsmasq(listed: &Listed, folder: &Path) -> Result<std::process::Command> {
     Ok(dnsmasq)
 }
 
-fn write_lines(path: &Path, listed: &Listed, line: impl Fn(&str) -> String) -> Result<()> {
+fn write_lines(path: &Path, listed: &Listed, line: fn(&str) -> String) -> Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
     for name in &listed.names {
         writeln!(file, "{}", line(name))?;
