@@ -10,10 +10,12 @@
 //! both take a [`Recorded`](access::Recorded) permit.
 
 mod addresses;
+mod answering;
 mod cache;
 mod clock;
 mod core;
 mod exchange;
+mod explanation;
 mod forward;
 mod keep;
 mod local;
@@ -31,6 +33,8 @@ mod tunnel;
 mod udp;
 mod upstream;
 
+pub use answering::{Answer, Unanswered};
+pub use explanation::Explanation;
 pub use rate::QUESTIONS_PER_SECOND;
 pub use resolver::{Resolver, ServeError, Sockets};
 pub use settings::{CACHE_BYTES_MAX, IsInward, Settings, Upstream};

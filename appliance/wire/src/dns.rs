@@ -10,7 +10,7 @@ mod query;
 mod records;
 mod reply;
 
-pub use codes::{ExtendedError, RecordType, ResponseCode};
+pub use codes::{ErrorText, ExtendedError, RecordType, ResponseCode};
 pub use name::{NotADomain, WireName, write_name};
 pub use query::{Edns, Header, Objection, Query, Question};
 pub use records::{NotRecords, Records};
