@@ -341,12 +341,12 @@ mod tests {
         let text = ErrorText::Structured { full: &full, short };
         for (limit, expected) in [
             (1232_u16, full.as_str()),
-            (660, &full),
-            (659, short),
+            (653, &full),
+            (652, short),
             (100, short),
-            (58, short),
-            (57, ""),
-            (47, ""),
+            (52, short),
+            (51, ""),
+            (45, ""),
         ] {
             let mut bytes = Vec::new();
             let error = ExtendedError { code: 15, text };
