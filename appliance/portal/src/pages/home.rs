@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use model::{ClockQuality, Subject, Timestamp};
 
 use super::frame::{Detail, Frame, describe_subject, render};
-use super::{Place, Why};
+use super::{Certificate, Place, Why};
 use crate::{
     Firewall, Health, Language, ListOrigin, ListStatus, Service, Status, TrialKind, UpdateOutcome,
     UpdateStatus, Upstream,
@@ -37,6 +37,7 @@ struct View<'a> {
     register: Option<String>,
     visitor: Vec<Detail>,
     why_path: &'static str,
+    certificate_path: &'static str,
     checks: Vec<Check>,
     services: Vec<Detail>,
     trials: Vec<Detail>,
@@ -107,6 +108,7 @@ impl Home<'_> {
             register: self.register_command(),
             visitor: self.describe_visitor(language),
             why_path: Why::PATH,
+            certificate_path: Certificate::PATH,
             checks,
             services: list_services(language, self.status),
             trials: list_trials(language, self.status),
@@ -290,10 +292,12 @@ fn list_services(language: Language, status: &Status) -> Vec<Detail> {
     for listener in listeners {
         let name = language.say(match listener.service {
             Service::Dns => "home-service-dns",
+            Service::DnsTls => "home-service-dns-tls",
             Service::GateTls => "home-service-tls",
             Service::GateHttp => "home-service-http",
             Service::ExplicitProxy => "home-service-proxy",
             Service::Portal => "home-service-portal",
+            Service::PortalTls => "home-service-portal-tls",
         });
         let address = listener.address.to_string();
         match services.last_mut() {
