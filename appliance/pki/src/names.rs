@@ -34,7 +34,7 @@ impl Names {
     }
 
     /// Each in its usual spelling: names first, then addresses.
-    pub(crate) fn texts(&self) -> impl Iterator<Item = String> {
+    pub fn texts(&self) -> impl Iterator<Item = String> {
         self.domains.iter().cloned().chain(self.addresses.iter().map(IpAddr::to_string))
     }
 
