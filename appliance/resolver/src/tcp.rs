@@ -90,6 +90,8 @@ async fn receive(
             let (reader, writer) = stream.into_split();
             converse(reader, writer, address, core).await;
         }
+        // It costs more than a question does.
+        Some(_) if !may_ask(&core, address) => {}
         Some(tls) => match timeout(Duration::from_millis(HANDSHAKE_MS_MAX), tls.accept(stream)).await {
             Ok(Ok(stream)) => {
                 let (reader, writer) = tokio::io::split(stream);
@@ -126,9 +128,7 @@ async fn read_questions(
         else {
             return;
         };
-        let mut tally = Statistics::default();
-        if !core.may_ask(address, None, core.clock.now_s(), &mut tally) {
-            core.counters.add(&tally);
+        if !may_ask(&core, address) {
             return;
         }
         let mut bytes = Vec::new();
@@ -152,6 +152,14 @@ async fn read_questions(
             }
         }
     }
+}
+
+/// Takes a question from the client's account.
+fn may_ask(core: &Core, address: IpAddr) -> bool {
+    let mut tally = Statistics::default();
+    let may_ask = core.may_ask(address, None, core.clock.now_s(), &mut tally);
+    core.counters.add(&tally);
+    may_ask
 }
 
 /// Puts a reply in its place in the queue.

@@ -13,7 +13,7 @@ use std::str::FromStr;
 
 use firewall::Ports;
 use ipnet::IpNet;
-use model::{DomainName, Uai};
+use model::{DomainName, DomainNameError, Uai};
 use policy::{Calendar, Holidays};
 use toml_span::{DeserError, Deserialize, Spanned, Value};
 
@@ -231,7 +231,10 @@ impl PortalKeys {
 
     fn read(table: &mut Section<'_>) -> Self {
         let read = table.table("portal", |portal| {
-            let name = if portal.contains("name") { portal.parse("name") } else { Self::default_name() };
+            let name = match portal.contains("name") {
+                true => portal.parse::<PortalName>("name").map(|PortalName(name)| name),
+                false => Self::default_name(),
+            };
             Self {
                 name,
                 port: portal.port("port", Self::PORT),
@@ -246,5 +249,21 @@ impl PortalKeys {
 
     fn default_name() -> Option<DomainName> {
         "preau.lan".parse().ok()
+    }
+}
+
+/// A name that the box's certificate authority may vouch for, with all names under it: never a whole top-level domain.
+struct PortalName(DomainName);
+
+impl FromStr for PortalName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let name: DomainName = text.parse().map_err(|error: DomainNameError| error.to_string())?;
+        match name.as_str().contains('.') {
+            true => Ok(Self(name)),
+            false => Err("a name of two parts at least, as preau.lan: the box's certificate is good for all names under it"
+                .to_owned()),
+        }
     }
 }

@@ -63,7 +63,7 @@ impl DnsKeys {
             let address = upstream.address.to_canonical();
             let is_own_door = line.is_none()
                 && address.is_loopback()
-                && self.port.is_some_and(|port| port.number == upstream.port);
+                && [self.port, self.tls_port].iter().flatten().any(|port| port.number == upstream.port);
             if own.contains(&address) || is_own_door {
                 table.reject(*span, format!("{address} is this box: it cannot ask itself"));
             } else if line.is_some_and(|line| line.is_nobodys(address)) {
