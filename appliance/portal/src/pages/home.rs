@@ -9,7 +9,7 @@ use model::{ClockQuality, Subject, Timestamp};
 use super::frame::{Detail, Frame, describe_subject, render};
 use super::{Certificate, Place, Why};
 use crate::{
-    Firewall, Health, Language, ListOrigin, ListStatus, Service, Status, TrialKind, UpdateOutcome,
+    Firewall, Health, Language, ListOrigin, ListStatus, Listener, Service, Status, TrialKind, UpdateOutcome,
     UpdateStatus, Upstream,
 };
 
@@ -155,6 +155,7 @@ fn check_all(language: Language, status: &Status) -> Vec<Check> {
         check("home-upstream", check_upstreams(language, &status.upstreams)),
         check("home-firewall", check_firewall(language, status.firewall)),
         check("home-clock", check_clock(language, status.clock)),
+        check("certificate-title", check_certificate(language, &status.listeners)),
     ]);
     checks
 }
@@ -316,4 +317,14 @@ fn list_trials(language: Language, status: &Status) -> Vec<Detail> {
     };
     let trials = status.trials.iter();
     trials.map(|trial| Detail::new(language.say(name(trial.kind)), trial.command.as_str())).collect()
+}
+
+/// With a certificate the portal listens for TLS; without one it does not.
+fn check_certificate(language: Language, listeners: &[Listener]) -> (Level, Vec<String>) {
+    let is_there = listeners.iter().any(|listener| listener.service == Service::PortalTls);
+    let (level, key) = match is_there {
+        true => (Level::Good, "home-certificate-good"),
+        false => (Level::Warning, "home-certificate-none"),
+    };
+    (level, vec![language.say(key)])
 }

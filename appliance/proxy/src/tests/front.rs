@@ -31,7 +31,7 @@ async fn expect_carried(front: &TcpListener, client: &mut TcpStream, sent: &[u8]
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_boxs_name_leads_to_the_portal_which_learns_who_comes() {
+async fn the_name_of_the_box_leads_to_the_portal_which_learns_who_comes() {
     let (school, front, _) = open().await;
     let mut client = connect(school.tls).await;
     let sent = hello("Preau.LAN");

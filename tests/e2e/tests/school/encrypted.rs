@@ -33,7 +33,7 @@ fn is_recorded(appliance: &Appliance<'_>, device: &str, host: &str, verdict: &st
 }
 
 #[test]
-fn the_boxs_pages_open_by_https_for_whoever_trusts_it() -> Result<()> {
+fn pages_of_the_box_open_by_https_for_whoever_trusts_it() -> Result<()> {
     let lab = Lab::new()?;
     let (appliance, own, _) = open(&lab)?;
     for url in ["https://preau.lan/", "https://10.77.0.1/", "https://[fd77::1]/"] {
