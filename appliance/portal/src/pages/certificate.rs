@@ -64,8 +64,14 @@ impl Certificate<'_> {
 
 fn describe(language: Language, authority: &Authority) -> Vec<Detail> {
     vec![
-        Detail::new(language.say("certificate-fingerprint"), authority.fingerprint.as_str()),
+        Detail::new(language.say("certificate-fingerprint"), group(&authority.fingerprint)),
         Detail::new(language.say("certificate-names"), authority.names.join(", ")),
         Detail::new(language.say("certificate-doh"), authority.names_url.as_str()),
     ]
+}
+
+/// A fingerprint with room to break the line, four bytes at a time: so people compare it.
+fn group(fingerprint: &str) -> String {
+    let bytes: Vec<&str> = fingerprint.split(':').collect();
+    bytes.chunks(4).map(|group| group.join(":")).collect::<Vec<_>>().join(": ")
 }

@@ -70,6 +70,40 @@ fn a_stolen_authority_is_good_for_the_box_alone() -> Result<()> {
     Ok(())
 }
 
+/// A server on the PC itself that shows the certificate `shown.pem`, and what a Chromium that trusts the box makes of it.
+const BROWSE: &str = r#"
+set -e
+name="$1"
+shift
+rm -rf home && mkdir -p home/.pki/nssdb && certutil -N -d sql:home/.pki/nssdb --empty-password
+certutil -A -d sql:home/.pki/nssdb -n box -t C,, -i ca.pem
+openssl s_server -accept 44330 -cert shown.pem -key key.pem -www -quiet >/dev/null 2>&1 &
+server=$!
+until ss -Hltn 'sport = :44330' | grep -q .; do :; done
+HOME="$PWD/home" timeout 60 chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run \
+  --timeout=15000 --host-resolver-rules="MAP * 127.0.0.1" "$@" --dump-dom "https://$name:44330/" 2>/dev/null || true
+kill "$server"
+"#;
+
+#[test]
+fn chromium_opens_the_box_and_nothing_else_that_claims_it() -> Result<()> {
+    let lab = Lab::new()?;
+    let appliance = lab.start_appliance()?;
+    let authority = appliance.data().join("authority").display().to_string();
+    for (name, options, opens) in [
+        ("preau.lan", &[][..], true),
+        ("www.banque.example", &[], false),
+        // It is the certificate that keeps the page away.
+        ("www.banque.example", &["--ignore-certificate-errors"], true),
+    ] {
+        lab.pc1.run(&["sh", "-c", VERIFY, "sh", &format!("DNS:{name}"), &authority])?.success()?;
+        let page = lab.pc1.run(&[&["sh", "-c", BROWSE, "sh", name], options].concat())?.success()?;
+        // What the little server shows is its list of ciphers.
+        assert_eq!(page.contains("Ciphers supported"), opens, "{name} {options:?}: {page}");
+    }
+    Ok(())
+}
+
 /// What the box itself shows is taken by all of them, and lasts for days.
 #[test]
 fn the_certificate_that_is_shown_is_short_lived_and_new_with_each_start() -> Result<()> {

@@ -122,7 +122,7 @@ fn the_gate_alone_says_who_asks() {
 #[test]
 fn the_certificate_is_offered() {
     let fixture = Fixture::start();
-    check(&fixture.get("/certificat", ""), "200", "0A:F3:0A:F3");
+    check(&fixture.get("/certificat", ""), "200", "0A:F3:0A:F3: 0A:F3");
     check(&fixture.get("/Certificat/", "Accept-Language: en\r\n"), "200", "SHA-256 fingerprint");
     let file = fixture.get("/certificat/preau.crt", "");
     check(&file, "200", "content-type: application/x-x509-ca-cert");
