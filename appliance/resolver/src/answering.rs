@@ -44,7 +44,7 @@ impl Resolver {
             return Err(Unanswered::TooMany);
         }
         let mut bytes = Vec::new();
-        match core.respond(packet, client, Channel::Tcp, &mut bytes) {
+        match core.respond(packet, client, Channel::Encrypted, &mut bytes) {
             Response::Ready => {}
             Response::Silence => return Err(Unanswered::NotAQuery),
             Response::Pending(pending) => {

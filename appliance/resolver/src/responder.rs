@@ -30,13 +30,15 @@ const UDP_BYTES_MAX: u16 = 1232;
 pub(crate) enum Channel {
     Udp,
     Tcp,
+    /// By TLS or HTTPS.
+    Encrypted,
 }
 
 impl Channel {
     fn bytes_max(self, query: &Query<'_>) -> u16 {
         match self {
             Self::Udp => query.udp_bytes_max(UDP_BYTES_MAX),
-            Self::Tcp => u16::MAX,
+            Self::Tcp | Self::Encrypted => u16::MAX,
         }
     }
 }
@@ -71,8 +73,8 @@ pub(crate) struct Pending {
     pub(crate) client: Client,
     pub(crate) asked: Asked,
     pub(crate) stale: Option<Entry>,
-    packet: Box<[u8]>,
-    channel: Channel,
+    pub(crate) packet: Box<[u8]>,
+    pub(crate) channel: Channel,
 }
 
 /// Answers what can be answered at once.

@@ -88,14 +88,14 @@ async fn receive(
     match tls {
         None => {
             let (reader, writer) = stream.into_split();
-            converse(reader, writer, address, core).await;
+            converse(reader, writer, address, Channel::Tcp, core).await;
         }
         // It costs more than a question does.
         Some(_) if !may_ask(&core, address) => {}
         Some(tls) => match timeout(Duration::from_millis(HANDSHAKE_MS_MAX), tls.accept(stream)).await {
             Ok(Ok(stream)) => {
                 let (reader, writer) = tokio::io::split(stream);
-                converse(reader, writer, address, core).await;
+                converse(reader, writer, address, Channel::Encrypted, core).await;
             }
             Ok(Err(error)) => tracing::debug!(client = %address, %error, "no TLS for questions"),
             Err(_) => tracing::debug!(client = %address, "a TLS handshake for questions takes too long"),
@@ -108,10 +108,11 @@ async fn converse(
     reader: impl AsyncRead + Unpin,
     writer: impl AsyncWrite + Unpin,
     address: IpAddr,
+    channel: Channel,
     core: Arc<Core>,
 ) {
     let (replies, queue) = mpsc::channel(PIPELINE_MAX);
-    tokio::join!(read_questions(reader, address, core, replies), write_replies(writer, queue));
+    tokio::join!(read_questions(reader, address, channel, core, replies), write_replies(writer, queue));
 }
 
 /// Reads questions until the client ends, breaks the format, asks too many or falls silent. Each reserves its place in
@@ -119,6 +120,7 @@ async fn converse(
 async fn read_questions(
     mut reader: impl AsyncRead + Unpin,
     address: IpAddr,
+    channel: Channel,
     core: Arc<Core>,
     replies: mpsc::Sender<Vec<u8>>,
 ) {
@@ -132,7 +134,7 @@ async fn read_questions(
             return;
         }
         let mut bytes = Vec::new();
-        match core.respond(&packet, address, Channel::Tcp, &mut bytes) {
+        match core.respond(&packet, address, channel, &mut bytes) {
             Response::Ready => {
                 reply(place, bytes, &core);
             }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RecordType;
+use hickory_proto::rr::rdata::opt::EdnsOption;
 use resolver::Unanswered;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -12,7 +13,9 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::school::{HOME_V4, School, data, question, receive_tcp, send_tcp, within};
+use super::school::{
+    HOME_V4, School, data, exchange_bytes, question, receive_tcp, send_tcp, with_edns, within,
+};
 use super::upstream::{Mood, Upstream};
 
 /// A client that trusts the box's authority and expects this name, with these protocols (ALPN).
@@ -48,6 +51,38 @@ async fn questions_by_tls_are_answered_judged_and_recorded() {
     assert!(connect(&school, "preau.lan", &["h2"]).await.is_err(), "no HTTP is spoken here");
     let log = school.log().await;
     assert!(log.contains(&"bet365.com refuse listed".to_owned()), "{log:?}");
+    school.close().await;
+}
+
+/// RFC 7830: whoever pads his question gets a padded reply, where nobody can look inside.
+#[tokio::test(flavor = "multi_thread")]
+async fn replies_are_padded_where_questions_are() {
+    let upstream = Upstream::start();
+    let school = School::open(&[upstream.address]).await;
+    let padded = |name: &str, has_padding: bool| {
+        let mut message = with_edns(question(name, RecordType::A), 1232);
+        let padding = EdnsOption::Unknown(12, vec![0; 40]);
+        if has_padding {
+            message.edns.as_mut().unwrap().options_mut().insert(padding);
+        }
+        message
+    };
+    for name in ["site.example.fr.", "bet365.com.", "preau.lan.", "other.example.fr."] {
+        let mut stream = connect(&school, "preau.lan", &[]).await.unwrap();
+        let mut lengths = Vec::new();
+        for has_padding in [true, false] {
+            send_tcp(&mut stream, &padded(name, has_padding)).await;
+            let length = within(stream.read_u16()).await.unwrap();
+            let mut bytes = vec![0; usize::from(length)];
+            within(stream.read_exact(&mut bytes)).await.unwrap();
+            assert!(Message::from_vec(&bytes).is_ok(), "{name}");
+            lengths.push(length);
+        }
+        assert!(lengths[0] == 468 && lengths[1] < 468, "{name}: {lengths:?}");
+        // In the clear it would hide nothing.
+        let packet = padded(name, true).to_vec().unwrap();
+        assert!(exchange_bytes(school.udp[0], &packet).await.unwrap().len() < 468, "{name}");
+    }
     school.close().await;
 }
 

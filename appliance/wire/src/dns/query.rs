@@ -1,5 +1,6 @@
 //! Reading queries.
 
+use super::padding::PADDING_OPTION;
 use super::{CLASS_IN, HEADER_BYTES, RecordType, ResponseCode, WireName};
 
 /// Most additional records of a query: an OPT, a signature, and room for the curious.
@@ -56,7 +57,13 @@ impl<'a> Query<'a> {
     /// Whether the client reads extended errors as objects (draft-ietf-dnsop-structured-dns-error section 5.1).
     #[must_use]
     pub fn wants_structured_errors(&self) -> bool {
-        self.edns.is_some_and(|edns| edns.structured_errors)
+        self.edns.is_some_and(|edns| edns.wishes.structured_errors)
+    }
+
+    /// Whether an encrypted reply has to be padded (RFC 7830 section 4).
+    #[must_use]
+    pub fn wants_padding(&self) -> bool {
+        self.edns.is_some_and(|edns| edns.wishes.padding)
     }
 
     /// Whether the client wants DNSSEC records.
@@ -164,8 +171,17 @@ pub struct Edns {
     pub version: u8,
     /// Whether it wants DNSSEC records.
     pub dnssec_ok: bool,
-    /// Whether it reads extended errors as objects.
+    /// What it asks for by options.
+    pub wishes: Wishes,
+}
+
+/// What a client asks for by the options that the house knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// Extended errors as objects.
     pub structured_errors: bool,
+    /// A padded reply, where the way is encrypted.
+    pub padding: bool,
 }
 
 /// Walks over the additional records to the packet's very end. `None` when they are malformed.
@@ -184,28 +200,28 @@ fn read_additionals(mut rest: &[u8], count: u16) -> Option<Option<Edns>> {
         if edns.is_some() || !name.is_root() {
             return None;
         }
-        let structured_errors = read_options(data)?;
+        let wishes = read_options(data)?;
         let udp_bytes_max = u16::from_be_bytes([c0, c1]);
-        edns = Some(Edns { udp_bytes_max, version, dnssec_ok: d0 & 0x80 != 0, structured_errors });
+        edns = Some(Edns { udp_bytes_max, version, dnssec_ok: d0 & 0x80 != 0, wishes });
     }
     rest.is_empty().then_some(edns)
 }
 
-/// Options are well-formed or the query is not. What they say (cookies, padding, client subnet) is ignored, but whether
-/// the client reads extended errors as objects.
-fn read_options(mut data: &[u8]) -> Option<bool> {
-    let mut structured_errors = false;
+/// Options are well-formed or the query is not. Of what they say, most (cookies, client subnet) is ignored.
+fn read_options(mut data: &[u8]) -> Option<Wishes> {
+    let mut wishes = Wishes::default();
     while !data.is_empty() {
         let (&[c0, c1, l0, l1], rest) = data.split_first_chunk::<4>()?;
         let content;
         (content, data) = rest.split_at_checked(usize::from(u16::from_be_bytes([l0, l1])))?;
-        structured_errors |= match u16::from_be_bytes([c0, c1]) {
-            STRUCTURED_ERROR_OPTION => true,
-            EXTENDED_ERROR_OPTION => content == EMPTY_ERROR,
-            _ => false,
-        };
+        match u16::from_be_bytes([c0, c1]) {
+            STRUCTURED_ERROR_OPTION => wishes.structured_errors = true,
+            EXTENDED_ERROR_OPTION if content == EMPTY_ERROR => wishes.structured_errors = true,
+            PADDING_OPTION => wishes.padding = true,
+            _ => {}
+        }
     }
-    Some(structured_errors)
+    Some(wishes)
 }
 
 #[cfg(test)]
@@ -243,7 +259,7 @@ mod tests {
         for (opt, dnssec_ok) in [(OPT, true), (OPT_COOKIE, false)] {
             let packet = [HEAD_EDNS, QUESTION, opt].concat();
             let query = Query::read(&packet).unwrap();
-            let expected = Edns { udp_bytes_max: 1232, version: 0, dnssec_ok, structured_errors: false };
+            let expected = Edns { udp_bytes_max: 1232, version: 0, dnssec_ok, wishes: Wishes::default() };
             assert_eq!(query.edns, Some(expected));
             assert!(query.header.checking_disabled());
             assert_eq!(query.udp_bytes_max(1232), 1232);

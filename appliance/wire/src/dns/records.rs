@@ -5,7 +5,7 @@ use super::{HEADER_BYTES, RecordType, ResponseCode};
 /// A compression pointer (RFC 1035 section 4.1.4): the two upper bits of its first byte.
 const POINTER: u8 = 0xc0;
 /// Bytes between a record's name and its data: type, class, TTL, length.
-const RECORD_HEAD_BYTES: usize = 10;
+pub(super) const RECORD_HEAD_BYTES: usize = 10;
 /// Where the TTL stands in them.
 const TTL_OFFSET: usize = 4;
 
@@ -126,7 +126,7 @@ fn place(at: usize) -> Result<u16, NotRecords> {
 }
 
 /// Where the name at `at` ends. Pointers are not followed: they end a name.
-fn skip_name(message: &[u8], mut at: usize) -> Result<usize, NotRecords> {
+pub(super) fn skip_name(message: &[u8], mut at: usize) -> Result<usize, NotRecords> {
     loop {
         match *message.get(at).ok_or(NotRecords)? {
             0 => return Ok(at + 1),
@@ -138,7 +138,7 @@ fn skip_name(message: &[u8], mut at: usize) -> Result<usize, NotRecords> {
 }
 
 /// The length of the data of the record whose name ends at `at`.
-fn data_bytes(message: &[u8], at: usize) -> Result<usize, NotRecords> {
+pub(super) fn data_bytes(message: &[u8], at: usize) -> Result<usize, NotRecords> {
     let head =
         message.get(at..).and_then(|rest| rest.first_chunk::<RECORD_HEAD_BYTES>()).ok_or(NotRecords)?;
     let [.., l0, l1] = *head;
