@@ -75,10 +75,7 @@ mod tests {
             let mut padded = before.clone();
             pad(&mut padded, 468);
             assert_eq!(padded.len() % 468, 0, "{answers}");
-            assert!(
-                padded.len() - before.len() < 468 + 4 && padded.len() <= expected.max(64_584),
-                "{answers}"
-            );
+            assert!((4..468 + 4).contains(&(padded.len() - before.len())), "{answers}");
             let [before, after] = [before, padded].map(|bytes| Message::from_vec(&bytes).unwrap());
             assert_eq!((before.answers, before.authorities), (after.answers, after.authorities));
             assert_eq!(after.edns.unwrap().option(15.into()), before.edns.unwrap().option(15.into()));

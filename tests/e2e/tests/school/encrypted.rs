@@ -166,3 +166,35 @@ fn encrypted_questions_are_their_devices_and_get_a_reason() -> Result<()> {
     assert!(!lab.pc1.shell(&wrong)?.stdout.contains("status:"));
     Ok(())
 }
+
+/// Shows a page in a Chromium whose managers have it trust the box and ask the box alone, by HTTPS.
+const MANAGED: &str = r#"
+set -e
+url="$1" trusted="$2"
+if [ ! -d home ]; then
+  mkdir -p home/.pki/nssdb && certutil -N -d sql:home/.pki/nssdb --empty-password
+  csplit -s -z -f authority- "$trusted" '/BEGIN CERTIFICATE/' '{*}'
+  for file in authority-*; do certutil -A -d sql:home/.pki/nssdb -n "$file" -t C,, -i "$file"; done
+fi
+profile="$(mktemp -d -p .)"
+printf '{"dns_over_https":{"mode":"secure","templates":"https://preau.lan/dns-query"}}' > "$profile/Local State"
+HOME="$PWD/home" timeout 60 chromium --headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run \
+  --user-data-dir="$PWD/$profile" --timeout=15000 --dump-dom "$url" 2>/dev/null || true
+"#;
+
+#[test]
+fn a_managed_browser_works_by_the_dns_of_the_box_alone() -> Result<()> {
+    let lab = Lab::new()?;
+    let (appliance, _, both) = open(&lab)?;
+    let show = |url: &str| lab.pc1.run(&["sh", "-c", MANAGED, "sh", url, &both])?.success();
+    let page = show("https://mediatheque.example/")?;
+    assert!(page.contains("<title>mediatheque.example</title>"), "{page}");
+    let page = show("https://preau.lan/")?;
+    assert!(page.contains("CM2-01"), "{page}");
+    let page = show("https://casino.example/")?;
+    assert!(!page.contains("<title>casino.example</title>"), "{page}");
+    wait_until("the records", || {
+        Ok(is_recorded(&appliance, "CM2-01", "mediatheque.example", "permit")?
+            && is_recorded(&appliance, "CM2-01", "casino.example", "refuse")?)
+    })
+}
