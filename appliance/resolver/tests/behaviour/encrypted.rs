@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RecordType;
 use hickory_proto::rr::rdata::opt::EdnsOption;
-use resolver::Unanswered;
+use resolver::{Settings, Unanswered};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::AsyncReadExt;
@@ -14,7 +14,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::school::{
-    HOME_V4, School, data, exchange_bytes, question, receive_tcp, send_tcp, with_edns, within,
+    HOME_V4, School, data, exchange_bytes, question, receive_tcp, send_tcp, settings, with_edns, within,
 };
 use super::upstream::{Mood, Upstream};
 
@@ -95,6 +95,20 @@ async fn what_is_no_tls_is_closed() {
     let mut bytes = Vec::new();
     let _end = within(stream.read_to_end(&mut bytes)).await;
     assert!(bytes.len() < 100 && bytes.first().is_none_or(|&byte| byte == 0x15), "{bytes:?}");
+    school.close().await;
+}
+
+/// Agreeing on TLS is work: whoever does nothing else has soon used up what he may ask.
+#[tokio::test(flavor = "multi_thread")]
+async fn handshakes_count_as_questions() {
+    let school = School::open_with(Settings { questions_per_second: 10, ..settings() }).await;
+    let mut accepted = 0;
+    while connect(&school, "preau.lan", &[]).await.is_ok() {
+        accepted += 1;
+        assert!(accepted < 1_000, "no end of handshakes");
+    }
+    assert!(accepted >= 100, "a burst is ten seconds' worth: {accepted}");
+    school.wait_until("the excess is counted", || school.resolver.statistics().limited > 0).await;
     school.close().await;
 }
 
