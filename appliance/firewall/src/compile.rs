@@ -166,10 +166,13 @@ fn lan(intent: &Intent) -> Chain {
         door(Transport::Tcp, HTTP, ports.gate_http, "gate; also the portal"),
         door(Transport::Tcp, HTTPS, ports.gate_tls, "gate"),
     ]);
-    rules.extend(box_addresses(intent).map(|address| {
-        when([Condition::Destination(address), Condition::Port(Transport::Tcp, vec![ports.explicit_proxy])])
-            .then(Verdict::Accept, "explicit proxy")
-    }));
+    let own_doors = [(ports.dns_tls, "the box's own DNS over TLS"), (ports.explicit_proxy, "explicit proxy")];
+    for (port, comment) in own_doors {
+        rules.extend(box_addresses(intent).map(|address| {
+            when([Condition::Destination(address), Condition::Port(Transport::Tcp, vec![port])])
+                .then(Verdict::Accept, comment)
+        }));
+    }
     rules.push(when([]).then(Verdict::Goto("refuse"), "no door of the box"));
     Chain { name: "lan", base: None, rules }
 }
@@ -216,7 +219,7 @@ fn refuse() -> Chain {
         when([Condition::Port(Transport::Udp, vec![DNS_OVER_TLS])])
             .then(Verdict::PortUnreachable, "DNS over QUIC: systems fall back to port 53 at once"),
         when([Condition::Port(Transport::Tcp, vec![DNS_OVER_TLS])])
-            .then(Verdict::Reset, "DNS over TLS: systems fall back to port 53 at once"),
+            .then(Verdict::Reset, "DNS over TLS elsewhere: systems fall back to port 53 at once"),
         when([Condition::Tcp]).then(Verdict::Reset, "not a service of the school"),
         when([]).then(Verdict::Prohibited, "not a service of the school"),
     ];

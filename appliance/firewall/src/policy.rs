@@ -28,6 +28,8 @@ pub struct Intent {
 pub struct Ports {
     /// The resolver, UDP and TCP.
     pub dns: u16,
+    /// The resolver by TLS; for the box's own addresses only.
+    pub dns_tls: u16,
     /// The gate for redirected HTTP; it serves the portal too.
     pub gate_http: u16,
     /// The gate for redirected TLS.
@@ -104,10 +106,10 @@ fn contradictions(intent: &Intent) -> impl Iterator<Item = PolicyError> {
 }
 
 fn port_errors(ports: Ports) -> Vec<PolicyError> {
-    let Ports { dns, gate_http, gate_tls, explicit_proxy } = ports;
+    let Ports { dns, dns_tls, gate_http, gate_tls, explicit_proxy } = ports;
     let mut seen: Vec<u16> = Vec::new();
     let mut errors = Vec::new();
-    for port in [dns, gate_http, gate_tls, explicit_proxy] {
+    for port in [dns, dns_tls, gate_http, gate_tls, explicit_proxy] {
         if port == 0 {
             errors.push(PolicyError::PortZero);
         } else if seen.contains(&port) {
@@ -142,7 +144,7 @@ pub(crate) mod tests {
             box_ipv4: Ipv4Addr::new(10, 77, 0, 1),
             box_ipv6: Some("fd77::1".parse().unwrap()),
             networks: vec!["10.77.0.0/24".parse().unwrap(), "fd77::/64".parse().unwrap()],
-            ports: Ports { dns: 53, gate_http: 8080, gate_tls: 8443, explicit_proxy: 3128 },
+            ports: Ports { dns: 53, dns_tls: 853, gate_http: 8080, gate_tls: 8443, explicit_proxy: 3128 },
         }
     }
 

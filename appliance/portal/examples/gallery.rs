@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::{env, fs, io};
 
 use model::{ClockQuality, Device, Fault, Host, Layer, Reason, Ruling, Subject, Timestamp, UnknownDevice};
-use portal::pages::{Cause, Closed, Home, Notice, Place, Refusal, Unreachable, Why};
+use portal::pages::{Cause, Certificate, Closed, Home, Notice, Place, Refusal, Unreachable, Why};
 use portal::{
-    Firewall, Health, Language, ListOrigin, ListStatus, Listener, Refused, Service, Status, Trial, TrialKind,
-    UpdateOutcome, UpdateStatus, Upstream,
+    Authority, Firewall, Health, Language, ListOrigin, ListStatus, Listener, Refused, Service, Status, Trial,
+    TrialKind, UpdateOutcome, UpdateStatus, Upstream,
 };
 
 type Error = Box<dyn std::error::Error>;
@@ -25,6 +25,7 @@ fn main() -> Result<(), Error> {
         write_others(language, &write)?;
         write_whys(language, &write)?;
         write_homes(language, &write)?;
+        write_certificates(language, &write)?;
     }
     Ok(())
 }
@@ -146,6 +147,18 @@ fn write_homes(language: Language, write: Write<'_>) -> Result<(), Error> {
     Ok(())
 }
 
+fn write_certificates(language: Language, write: Write<'_>) -> Result<(), Error> {
+    let place = place()?;
+    let authority = Authority {
+        certificate_der: Vec::new(),
+        fingerprint: ["0A", "F3", "5C", "91"].repeat(8).join(":"),
+        names: ["preau.lan", "10.77.0.1", "fd77::1"].map(str::to_owned).into(),
+        names_url: "https://preau.lan/dns-query".to_owned(),
+    };
+    write("certificate", Certificate { place: &place, authority: Some(&authority) }.render(language))?;
+    Ok(write("certificate-none", Certificate { place: &place, authority: None }.render(language))?)
+}
+
 fn status() -> Result<Status, Error> {
     let listener = |service, address: &str| -> Result<Listener, Error> {
         Ok(Listener { service, address: address.parse()? })
@@ -172,10 +185,12 @@ fn status() -> Result<Status, Error> {
         listeners: vec![
             listener(Service::Dns, "10.77.0.1:53")?,
             listener(Service::Dns, "[fd77::1]:53")?,
+            listener(Service::DnsTls, "10.77.0.1:853")?,
             listener(Service::GateTls, "10.77.0.1:8443")?,
             listener(Service::GateHttp, "10.77.0.1:8080")?,
             listener(Service::ExplicitProxy, "10.77.0.1:3128")?,
             listener(Service::Portal, "10.77.0.1:8000")?,
+            listener(Service::PortalTls, "127.0.0.1:8444")?,
         ],
         trials: vec![
             trial(TrialKind::Refused, "dig @10.77.0.1 www.poker.example"),

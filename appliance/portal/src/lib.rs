@@ -8,12 +8,14 @@
 //! come from whoever sits at the keyboard.
 
 mod client;
+mod front;
 mod language;
 pub mod pages;
 mod server;
 mod status;
 mod texts;
 
+pub use front::{AnswerNames, Answering, Authority, Callers, Front, NameAnswer, Unanswered};
 pub use language::Language;
 pub use server::{PortalHandle, Settings, SpawnError, spawn};
 pub use status::{

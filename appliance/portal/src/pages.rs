@@ -3,6 +3,7 @@
 //! A page borrows what it shows and renders to a whole HTML document. It knows its HTTP status and its
 //! language, and nothing else of HTTP.
 
+mod certificate;
 mod closed;
 mod frame;
 mod home;
@@ -12,6 +13,7 @@ mod refusal;
 mod unreachable;
 mod why;
 
+pub use certificate::Certificate;
 pub use closed::Closed;
 pub use frame::{CONTENT_SECURITY_POLICY, Place};
 pub use home::Home;

@@ -1,5 +1,7 @@
 //! The portal's own HTTP server, on its own thread.
 
+mod names;
+
 use std::io;
 use std::net::{IpAddr, TcpListener};
 use std::sync::{Arc, mpsc};
@@ -14,11 +16,12 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use model::{ClockQuality, Host};
 
 use crate::client::{find_client, is_own_authority};
-use crate::pages::{CONTENT_SECURITY_POLICY, Closed, Home, Notice, Place, Why};
-use crate::{Language, StatusSource};
+use crate::pages::{CONTENT_SECURITY_POLICY, Certificate, Closed, Home, Notice, Place, Why};
+use crate::{AnswerNames, Authority, Callers, Front, Language, StatusSource};
 
-/// Most connections at once: a school has a few hundred devices, and a page takes a millisecond.
-const CONNECTIONS_MAX: usize = 256;
+/// Most connections at once: a school has a few hundred devices, those that ask for names by HTTPS keep one open each, and a
+/// page takes a millisecond.
+const CONNECTIONS_MAX: usize = 1_024;
 /// Longest wait for a whole request head: a browser sends it at once, a slow loris never.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an idle connection is kept for the next page.
@@ -77,7 +80,7 @@ impl PortalHandle {
     }
 }
 
-/// Serves the portal on `listener`, on a thread of its own with its own single-threaded runtime: what happens
+/// Serves the portal on `listener` and, where there is a certificate, by TLS, on a thread of its own with its own single-threaded runtime: what happens
 /// to it cannot delay an enforcement point.
 ///
 /// # Errors
@@ -86,11 +89,12 @@ pub fn spawn(
     settings: Settings,
     listener: TcpListener,
     source: Arc<dyn StatusSource>,
+    front: Option<Front>,
 ) -> Result<PortalHandle, SpawnError> {
     let (started, handle) = mpsc::channel();
     let thread = std::thread::Builder::new()
         .name("portal".to_owned())
-        .spawn(move || actix_web::rt::System::new().block_on(run(settings, listener, source, started)))
+        .spawn(move || actix_web::rt::System::new().block_on(run(settings, listener, source, front, started)))
         .map_err(SpawnError::Thread)?;
     let server = handle.recv().map_err(|_| SpawnError::Lost)?.map_err(SpawnError::Listen)?;
     Ok(PortalHandle { server, thread })
@@ -101,9 +105,10 @@ async fn run(
     settings: Settings,
     listener: TcpListener,
     source: Arc<dyn StatusSource>,
+    front: Option<Front>,
     started: mpsc::Sender<io::Result<ServerHandle>>,
 ) -> io::Result<()> {
-    let (server, answer) = match build(settings, listener, source) {
+    let (server, answer) = match build(settings, listener, source, front) {
         Ok(server) => {
             let handle = server.handle();
             (Some(server), Ok(handle))
@@ -121,14 +126,55 @@ async fn run(
 struct Portal {
     settings: Settings,
     source: Arc<dyn StatusSource>,
+    front: Option<Behind>,
 }
 
-fn build(settings: Settings, listener: TcpListener, source: Arc<dyn StatusSource>) -> io::Result<Server> {
-    let portal = web::Data::new(Portal { settings, source });
+/// What stands behind the portal by TLS.
+struct Behind {
+    callers: Arc<dyn Callers>,
+    resolver: Arc<dyn AnswerNames>,
+    authority: Authority,
+}
+
+impl Portal {
+    /// Who asks, when it is by TLS.
+    fn caller(&self, request: &HttpRequest) -> Option<IpAddr> {
+        let (Some(front), Some(peer), true) =
+            (&self.front, request.peer_addr(), request.app_config().secure())
+        else {
+            return None;
+        };
+        Some(front.callers.find(peer).unwrap_or_else(|| peer.ip().to_canonical()))
+    }
+
+    /// Who asks, however.
+    fn client(&self, request: &HttpRequest) -> Option<IpAddr> {
+        let forwarded = find_field(request, &header::X_FORWARDED_FOR);
+        self.caller(request).or_else(|| Some(find_client(request.peer_addr()?, forwarded)))
+    }
+}
+
+fn build(
+    settings: Settings,
+    listener: TcpListener,
+    source: Arc<dyn StatusSource>,
+    front: Option<Front>,
+) -> io::Result<Server> {
+    let (front, tls) = match front {
+        Some(Front { listener, tls, callers, resolver, authority }) => {
+            (Some(Behind { callers, resolver, authority }), Some((listener, tls)))
+        }
+        None => (None, None),
+    };
+    let portal = web::Data::new(Portal { settings, source, front });
     let server = HttpServer::new(move || {
-        App::new().app_data(portal.clone()).wrap(security_headers()).default_service(web::to(
-            async |request: HttpRequest, portal: web::Data<Portal>| answer(&request, &portal),
-        ))
+        App::new()
+            .app_data(portal.clone())
+            .wrap(security_headers())
+            .route(names::PATH, web::to(names::serve))
+            .default_service(web::to(async |request: HttpRequest, portal: web::Data<Portal>| {
+                answer(&request, &portal)
+            }))
     });
     let server = server
         .workers(1)
@@ -139,6 +185,10 @@ fn build(settings: Settings, listener: TcpListener, source: Arc<dyn StatusSource
         .shutdown_timeout(STOP_TIMEOUT_S)
         .disable_signals()
         .listen(listener)?;
+    let server = match tls {
+        Some((listener, tls)) => server.listen_rustls_0_23(listener, tls)?,
+        None => server,
+    };
     Ok(server.run())
 }
 
@@ -162,18 +212,19 @@ fn answer(request: &HttpRequest, portal: &Portal) -> HttpResponse {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return notice(Notice::Method, place, language);
     }
-    let Some(peer) = request.peer_addr() else { return notice(Notice::NotFound, place, language) };
-    let client = find_client(peer, find_field(request, &header::X_FORWARDED_FOR));
+    let Some(client) = portal.client(request) else { return notice(Notice::NotFound, place, language) };
     match request.path() {
         "/" => home(portal, client, language),
-        path if is_why(path) => why(portal, client, language),
+        path if is_page(path, Why::PATH) => why(portal, client, language),
+        path if is_page(path, Certificate::PATH) => certificate(portal, language),
+        Certificate::FILE_PATH => certificate_file(portal, language),
         _ => notice(Notice::NotFound, place, language),
     }
 }
 
-/// Whether a path is that of [`Why`], as people type it.
-fn is_why(path: &str) -> bool {
-    path.strip_suffix('/').unwrap_or(path).eq_ignore_ascii_case(Why::PATH)
+/// Whether a path is that of a page, as people type it.
+fn is_page(path: &str, page: &str) -> bool {
+    path.strip_suffix('/').unwrap_or(path).eq_ignore_ascii_case(page)
 }
 
 fn home(portal: &Portal, client: IpAddr, language: Language) -> HttpResponse {
@@ -197,6 +248,20 @@ fn why(portal: &Portal, client: IpAddr, language: Language) -> HttpResponse {
     let is_clock_set = status.clock != ClockQuality::Unset;
     let page = Why { place, visitor: &visitor, client, refusals: &refusals, is_clock_set };
     respond(Why::STATUS, page.render(language), language)
+}
+
+fn certificate(portal: &Portal, language: Language) -> HttpResponse {
+    let authority = portal.front.as_ref().map(|front| &front.authority);
+    let page = Certificate { place: &portal.settings.place, authority };
+    respond(page.status(), page.render(language), language)
+}
+
+fn certificate_file(portal: &Portal, language: Language) -> HttpResponse {
+    let Some(front) = &portal.front else { return certificate(portal, language) };
+    HttpResponse::Ok()
+        .content_type("application/x-x509-ca-cert")
+        .insert_header((header::CONTENT_DISPOSITION, "attachment; filename=\"preau.crt\""))
+        .body(front.authority.certificate_der.clone())
 }
 
 fn notice(notice: Notice, place: &Place, language: Language) -> HttpResponse {

@@ -169,6 +169,8 @@ pub struct Listener {
 pub enum Service {
     /// Names, on UDP and TCP.
     Dns,
+    /// Names, by TLS.
+    DnsTls,
     /// Redirected TLS connections.
     GateTls,
     /// Redirected HTTP connections.
@@ -177,6 +179,8 @@ pub enum Service {
     ExplicitProxy,
     /// The portal.
     Portal,
+    /// The portal, by TLS.
+    PortalTls,
 }
 
 /// A command that shows the box at work.

@@ -42,6 +42,9 @@ pub(crate) enum Command {
     /// What the filter would say, and why. Changes nothing.
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// The box's certificate authority: what devices have to trust for its pages by HTTPS and its encrypted DNS.
+    #[command(subcommand)]
+    Ca(CaCommand),
     /// The access log.
     #[command(subcommand)]
     Journal(JournalCommand),
@@ -302,6 +305,24 @@ pub(crate) struct SearchArguments {
     /// The configuration file that names the school's time zone; without it, Europe/Paris.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+}
+
+/// Subcommands of `preau ca`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CaCommand {
+    /// Print the certificate's fingerprint, and what it is good for.
+    Show {
+        #[command(flatten)]
+        data: DataFolder,
+    },
+    /// Save the certificate in PEM, as devices and their managers take it. Never the key.
+    Export {
+        /// The file to write; without it, standard output.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        #[command(flatten)]
+        data: DataFolder,
+    },
 }
 
 /// Subcommands of `preau firewall`.

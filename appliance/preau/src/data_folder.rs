@@ -12,6 +12,8 @@ use system::updates::Places;
 
 /// The registered devices.
 pub(crate) const STATE_FILE: &str = "state.sqlite";
+/// The box's certificate authority, its key included.
+pub(crate) const AUTHORITY_FILE: &str = "authority";
 /// The compiled list, unless the configuration names another place.
 pub(crate) const LIST_FILE: &str = "lists.idx";
 /// The box's own copy of the last good list.

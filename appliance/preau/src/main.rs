@@ -1,6 +1,7 @@
 //! The box: command line, configuration, roles. No logic: what a command does lives in its room.
 
 mod blocklist_command;
+mod ca_command;
 mod cli;
 mod config;
 mod data_folder;
@@ -22,7 +23,7 @@ use clap::Parser;
 use model::{Device, Verdict};
 
 use cli::{
-    BlocklistCommand, Cli, Command, DataFolder, DeviceCommand, FirewallCommand, JournalCommand,
+    BlocklistCommand, CaCommand, Cli, Command, DataFolder, DeviceCommand, FirewallCommand, JournalCommand,
     OverrideCommand, PolicyCommand, SearchArguments,
 };
 use config::Config;
@@ -57,6 +58,10 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
         Command::Device(command) => carry_out_device(command),
         Command::Override(command) => carry_out_override(command),
         Command::Policy(command) => carry_out_policy(command),
+        Command::Ca(CaCommand::Show { data }) => ca_command::show(&data_folder::find(data.path.as_deref())?),
+        Command::Ca(CaCommand::Export { out, data }) => {
+            ca_command::export(&data_folder::find(data.path.as_deref())?, out.as_deref())
+        }
         Command::Journal(JournalCommand::Search(arguments)) => search(arguments),
         Command::Firewall(FirewallCommand::Show { config }) => {
             firewall_command::show(&Config::load(&config)?)

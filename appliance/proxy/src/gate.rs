@@ -1,7 +1,7 @@
 //! The gate itself: its doors, and what they share.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::destinations::{Destinations, Forbidden};
 use crate::dial::tune;
+use crate::front::Callers;
 use crate::pages::Pages;
 use crate::passage::Passage;
 use crate::pipe::Pipes;
@@ -58,6 +59,7 @@ pub struct Gate {
     destinations: ArcSwap<Destinations>,
     listeners: OnceLock<Vec<SocketAddr>>,
     seats: Arc<Seats>,
+    callers: Arc<Callers>,
     pipes: Pipes,
     complaints: Complaints,
 }
@@ -100,6 +102,7 @@ impl Gate {
             destinations: ArcSwap::from_pointee(destinations),
             listeners: OnceLock::new(),
             seats: Seats::new(limits),
+            callers: Arc::default(),
             pipes: Pipes::new(limits.pipes),
             complaints: Complaints::default(),
         }
@@ -171,8 +174,7 @@ impl Gate {
         address: SocketAddr,
         stop: &watch::Receiver<bool>,
     ) -> Option<(Caller, Eviction)> {
-        let client = Client::of(&self.desk.identify(address.ip()), address.ip());
-        let Some((seat, eviction)) = self.seats.take(client) else {
+        let Some((seat, eviction)) = self.seats.take(self.identify(address.ip())) else {
             crate::alert::reset(stream);
             self.complain_of_crowd(address);
             return None;
@@ -254,8 +256,23 @@ impl Gate {
     }
 
     /// Whether a request for this address is one for the box itself.
-    pub(crate) fn is_own_address(&self, address: std::net::IpAddr) -> bool {
+    pub(crate) fn is_own_address(&self, address: IpAddr) -> bool {
         self.destinations.load().is_own(address)
+    }
+
+    /// Whose limits an address counts towards.
+    fn identify(&self, address: IpAddr) -> Client {
+        Client::of(&self.desk.identify(address), address)
+    }
+
+    pub(crate) fn client_of(&self, caller: &Caller) -> Client {
+        self.identify(caller.address.ip())
+    }
+
+    /// Who stands behind the gate's connections to the portal.
+    #[must_use]
+    pub fn callers(&self) -> &Arc<Callers> {
+        &self.callers
     }
 
     pub(crate) fn settings(&self) -> &Settings {

@@ -17,6 +17,8 @@ const READ_BYTES: usize = 4 * 1024;
 pub(crate) enum Opening {
     /// A hello for this server. The bytes are all that was read, the hello first.
     Hello(DomainName, Vec<u8>),
+    /// A hello that names no server, and all that was read.
+    Unnamed(Vec<u8>),
     /// Something that cannot be judged.
     Fault(HelloError),
     /// Nothing at all: not an access.
@@ -84,6 +86,7 @@ impl Opener {
         match outcome {
             Ok(None) => None,
             Ok(Some(name)) => Some(Opening::Hello(name, std::mem::take(&mut self.bytes))),
+            Err(HelloError::Unnamed) => Some(Opening::Unnamed(std::mem::take(&mut self.bytes))),
             Err(error) => Some(Opening::Fault(error)),
         }
     }

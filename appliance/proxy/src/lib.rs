@@ -11,6 +11,7 @@
 mod alert;
 mod destinations;
 mod dial;
+mod front;
 mod gate;
 mod hello;
 mod http;
@@ -25,6 +26,7 @@ mod throttle;
 mod tls;
 
 pub use destinations::{Destinations, Forbidden};
+pub use front::Callers;
 pub use gate::{Doors, Gate};
 pub use pages::{Page, Pages, Unreachable};
 pub use settings::{Portal, Ports, Settings, Timeouts};

@@ -51,14 +51,16 @@ impl Default for Ports {
     }
 }
 
-/// The box's own pages. Requests for these names, and for the box's own addresses, go there without an
-/// admission: they do not leave the box.
+/// The box's own pages. Requests and TLS connections for these names, and for the box's own addresses, go there without
+/// an admission: they do not leave the box.
 #[derive(Clone, Debug)]
 pub struct Portal {
     /// Its names: `preau.lan`.
     pub names: Vec<DomainName>,
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where it listens for TLS; `None` where it has no certificate to show.
+    pub tls_address: Option<SocketAddr>,
 }
 
 /// How long things may take. The defaults are for production; tests shorten them.

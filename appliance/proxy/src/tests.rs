@@ -3,6 +3,7 @@
 mod connect;
 mod crowd;
 mod framing;
+mod front;
 mod http;
 mod raw;
 mod school;

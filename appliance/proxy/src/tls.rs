@@ -19,11 +19,24 @@ pub(crate) async fn serve(gate: &Gate, client: TcpStream, caller: &Caller) {
         Opening::Silence => {}
         Opening::Stop => reset(&client),
         Opening::Fault(error) => refuse(gate, client, caller, error, error.host()).await,
+        // Whoever types the box's address sends no name (RFC 6066 section 3).
+        Opening::Unnamed(bytes) if is_bound_for_front(gate, caller) => {
+            gate.lead_to_front(client, bytes, caller).await;
+        }
+        Opening::Unnamed(_) => refuse(gate, client, caller, HelloError::Unnamed, None).await,
+        Opening::Hello(name, bytes) if gate.is_front_name(&name) => {
+            gate.lead_to_front(client, bytes, caller).await;
+        }
         Opening::Hello(name, bytes) => judge(gate, client, caller, name, bytes).await,
     }
 }
 
-/// Serves the inside of a `CONNECT` tunnel to `passage`'s host. `read` are bytes that came with the request.
+fn is_bound_for_front(gate: &Gate, caller: &Caller) -> bool {
+    caller.destination.is_some_and(|destination| gate.is_front_address(destination.ip()))
+}
+
+/// Serves the inside of a `CONNECT` tunnel to `passage`'s host, or to the box itself where there is no passage. `read` are
+/// bytes that came with the request.
 ///
 /// The hello inside must name the same host: the passage then carries it, and there is one record. Another
 /// name is an access of its own.
@@ -32,20 +45,33 @@ pub(crate) async fn serve_tunnel(
     client: TcpStream,
     read: Vec<u8>,
     caller: &Caller,
-    mut passage: Passage,
+    passage: Option<Passage>,
 ) {
-    match await_opening(gate, &client, read, caller).await {
-        Opening::Silence => passage.end = Some(End::Finish),
-        Opening::Stop => reset(&client),
-        Opening::Fault(error) => {
-            let host = error.host().or_else(|| host_of(&passage));
+    match (await_opening(gate, &client, read, caller).await, passage) {
+        (Opening::Silence, Some(mut passage)) => passage.end = Some(End::Finish),
+        (Opening::Silence, None) => {}
+        (Opening::Stop, _) => reset(&client),
+        (Opening::Fault(error), passage) => {
+            let host = error.host().or_else(|| passage.as_ref().and_then(host_of));
             drop(passage);
             refuse(gate, client, caller, error, host).await;
         }
-        Opening::Hello(name, bytes) if host_of(&passage).as_ref().and_then(Host::name) == Some(&name) => {
+        (Opening::Unnamed(bytes), None) => gate.lead_to_front(client, bytes, caller).await,
+        (Opening::Unnamed(_), Some(passage)) => {
+            let host = host_of(&passage);
+            drop(passage);
+            refuse(gate, client, caller, HelloError::Unnamed, host).await;
+        }
+        (Opening::Hello(name, bytes), passage) if gate.is_front_name(&name) => {
+            drop(passage);
+            gate.lead_to_front(client, bytes, caller).await;
+        }
+        (Opening::Hello(name, bytes), Some(passage))
+            if host_of(&passage).as_ref().and_then(Host::name) == Some(&name) =>
+        {
             carry(gate, client, bytes, caller, passage).await;
         }
-        Opening::Hello(name, bytes) => {
+        (Opening::Hello(name, bytes), passage) => {
             drop(passage);
             judge(gate, client, caller, name, bytes).await;
         }

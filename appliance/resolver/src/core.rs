@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use model::SenderMark;
+use wire::dns::Query;
 
 use crate::cache::Cache;
 use crate::clock::{Clock, Seconds};
@@ -18,6 +19,9 @@ use crate::upstream::{Failure, PermittedName};
 const WAITING_MAX: usize = 1_024;
 /// Most of them for one client: a browser that restores a hundred tabs.
 const WAITING_OF_CLIENT_MAX: usize = 128;
+
+/// Encrypted replies are multiples of so many bytes (RFC 8467 section 4.1).
+const BLOCK_BYTES: usize = 468;
 
 /// The parts of the resolver behind its doors.
 pub(crate) struct Core {
@@ -71,6 +75,9 @@ impl Core {
         let incoming = Incoming { packet, client, sender: None, channel, now_s: self.clock.now_s() };
         let response = self.responder.respond(incoming, bytes, &mut tally);
         self.counters.add(&tally);
+        if matches!(response, Response::Ready) {
+            pad(packet, channel, bytes);
+        }
         response
     }
 
@@ -84,7 +91,15 @@ impl Core {
         let now_s = self.clock.now_s();
         let response = self.responder.conclude(pending, &obtained, now_s, bytes, &mut tally);
         self.counters.add(&tally);
+        pad(&pending.packet, pending.channel, bytes);
         matches!(response, Response::Ready)
+    }
+}
+
+/// Hides the length of an encrypted reply from whoever sees it pass by, where the client does so too.
+fn pad(packet: &[u8], channel: Channel, reply: &mut Vec<u8>) {
+    if channel == Channel::Encrypted && Query::read(packet).is_ok_and(|query| query.wants_padding()) {
+        wire::dns::pad(reply, BLOCK_BYTES);
     }
 }
 

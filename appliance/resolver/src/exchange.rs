@@ -6,6 +6,7 @@ use model::DomainName;
 use wire::dns::{ExtendedError, Query, RecordType, Reply, ResponseCode, write_name};
 
 use crate::cache::Entry;
+use crate::explanation::SUBSTITUTE;
 use crate::local::write_addresses;
 
 /// Time to live of everything that the filter says, in seconds: a teacher's unblocking works within it.
@@ -40,7 +41,7 @@ impl Exchange<'_> {
         self,
         other: &DomainName,
         entry: &Entry,
-        error: ExtendedError<'_>,
+        error: Option<ExtendedError<'_>>,
         bytes: &mut Vec<u8>,
     ) {
         let mut name = Vec::new();
@@ -50,7 +51,7 @@ impl Exchange<'_> {
         write_addresses(reply, self.kind(), &addresses, self.name_bytes(), FILTER_TTL_S).finish(
             entry.records().code,
             self.bytes_max,
-            Some(error),
+            error,
         );
     }
 
@@ -65,9 +66,15 @@ impl Exchange<'_> {
     }
 
     /// Says for a moment that there is no such record, or no such name.
-    pub(crate) fn deny(self, code: ResponseCode, error: ExtendedError<'_>, bytes: &mut Vec<u8>) {
+    pub(crate) fn deny(self, code: ResponseCode, error: Option<ExtendedError<'_>>, bytes: &mut Vec<u8>) {
         let reply = Reply::to(self.query, bytes).start_of_authority(self.name_bytes(), FILTER_TTL_S);
-        reply.finish(code, self.bytes_max, Some(error));
+        reply.finish(code, self.bytes_max, error);
+    }
+
+    /// What tells that another name's addresses stand for those of the one that is asked for. A program that reads objects
+    /// must not be told so (draft-ietf-dnsop-structured-dns-error section 5.2).
+    pub(crate) fn forged(self) -> Option<ExtendedError<'static>> {
+        (!self.query.wants_structured_errors()).then_some(SUBSTITUTE)
     }
 
     /// Declines to list all records of a name.

@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use access::Desk;
+use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 use crate::cache::Cache;
 use crate::clock::Clock;
@@ -43,12 +45,16 @@ pub struct Sockets {
     pub udp: Vec<UdpSocket>,
     /// The runtime serves all of them.
     pub tcp: Vec<TcpListener>,
+    /// The same by TLS (RFC 7858).
+    pub tls: Vec<TcpListener>,
+    /// What TLS needs; without it, `tls` is not served.
+    pub tls_config: Option<Arc<ServerConfig>>,
 }
 
 impl Sockets {
     fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
         let udp = self.udp.iter().map(UdpSocket::local_addr);
-        udp.chain(self.tcp.iter().map(TcpListener::local_addr)).collect()
+        udp.chain(self.tcp.iter().chain(&self.tls).map(TcpListener::local_addr)).collect()
     }
 }
 
@@ -82,6 +88,7 @@ impl Resolver {
             questions_per_second,
             expects_marks,
             is_inward,
+            explanation,
         } = settings;
         let cache = Arc::new(Cache::new(cache_bytes_max));
         let clock = Arc::new(Clock::start());
@@ -96,7 +103,7 @@ impl Resolver {
             is_inward,
         );
         let local = LocalNames::new(own_names, addresses.clone());
-        let responder = Responder::new(desk, Arc::clone(&cache), local, addresses);
+        let responder = Responder::new(desk, Arc::clone(&cache), local, addresses, explanation);
         let rates = Rates::new(questions_per_second);
         let core = Core::new(responder, cache, Arc::new(forwarder), clock, counters, rates);
         Ok(Self { core: Arc::new(core), extra_roots: extra_roots.into(), own_ends, expects_marks, ipv6 })
@@ -122,8 +129,11 @@ impl Resolver {
         drop(ends);
         let quota = tcp::quota();
         let mut listeners = JoinSet::new();
-        for listener in sockets.tcp {
-            listeners.spawn(tcp::serve(listener, Arc::clone(&self.core), quota.clone()));
+        let acceptor = sockets.tls_config.map(TlsAcceptor::from);
+        let by_tls =
+            sockets.tls.into_iter().zip(std::iter::repeat(&acceptor)).filter(|(_, tls)| tls.is_some());
+        for (listener, tls) in sockets.tcp.into_iter().map(|plain| (plain, &None)).chain(by_tls) {
+            listeners.spawn(tcp::serve(listener, tls.clone(), Arc::clone(&self.core), quota.clone()));
         }
         let outcome = tokio::select! {
             () = shutdown => Ok(()),

@@ -6,19 +6,19 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use access::{Admission, Closed, Desk, Recorded, Request, Screened};
-use model::{AccessKind, DomainName, Fault, Host, Reason, SenderMark};
+use model::{AccessKind, DomainName, Fault, Host, SenderMark};
 use policy::{Decided as _, Denial, Permit, Refusal, Target};
 use wire::dns::{ExtendedError, Objection, Query, RecordType, ResponseCode, write_objection};
 
 use crate::cache::{Asked, Cache, Entry, Found};
 use crate::clock::Seconds;
 use crate::exchange::Exchange;
+use crate::explanation::{CLOSED, Explanation, FAILED_LATELY, STALE, explain_failure, explain_refusal};
 use crate::forward::Obtained;
 use crate::local::LocalNames;
 use crate::quota::Client;
 use crate::screen::Screen;
 use crate::statistics::Statistics;
-use crate::upstream::Failure;
 
 /// Time to live of a stale answer, in seconds (RFC 8767 section 5).
 const STALE_TTL_S: u32 = 30;
@@ -30,13 +30,15 @@ const UDP_BYTES_MAX: u16 = 1232;
 pub(crate) enum Channel {
     Udp,
     Tcp,
+    /// By TLS or HTTPS.
+    Encrypted,
 }
 
 impl Channel {
     fn bytes_max(self, query: &Query<'_>) -> u16 {
         match self {
             Self::Udp => query.udp_bytes_max(UDP_BYTES_MAX),
-            Self::Tcp => u16::MAX,
+            Self::Tcp | Self::Encrypted => u16::MAX,
         }
     }
 }
@@ -71,8 +73,8 @@ pub(crate) struct Pending {
     pub(crate) client: Client,
     pub(crate) asked: Asked,
     pub(crate) stale: Option<Entry>,
-    packet: Box<[u8]>,
-    channel: Channel,
+    pub(crate) packet: Box<[u8]>,
+    pub(crate) channel: Channel,
 }
 
 /// Answers what can be answered at once.
@@ -82,12 +84,19 @@ pub(crate) struct Responder {
     cache: Arc<Cache>,
     local: LocalNames,
     addresses: Vec<IpAddr>,
+    explanation: Explanation,
 }
 
 impl Responder {
-    pub(crate) fn new(desk: Arc<Desk>, cache: Arc<Cache>, local: LocalNames, addresses: Vec<IpAddr>) -> Self {
+    pub(crate) fn new(
+        desk: Arc<Desk>,
+        cache: Arc<Cache>,
+        local: LocalNames,
+        addresses: Vec<IpAddr>,
+        explanation: Explanation,
+    ) -> Self {
         let screen = Screen::new(Arc::clone(&desk));
-        Self { desk, screen, cache, local, addresses }
+        Self { desk, screen, cache, local, addresses, explanation }
     }
 
     /// Whether the box answers this name by itself, so that nobody is ever asked for it.
@@ -179,7 +188,7 @@ impl Responder {
         let mut asked = Asked::by(exchange.query);
         if permit.decision().substitute().is_some() {
             if !matches!(kind, RecordType::A | RecordType::AAAA) {
-                exchange.deny(ResponseCode::NoError, SUBSTITUTE, bytes);
+                exchange.deny(ResponseCode::NoError, exchange.forged(), bytes);
                 return Response::Ready;
             }
             // An answer under another name proves nothing of this one.
@@ -251,7 +260,7 @@ impl Responder {
         }
         let age_s = entry.age_s(now_s);
         match (permit.decision().substitute(), stale) {
-            (Some(other), stale) => exchange.substitute(other, entry, stale.unwrap_or(SUBSTITUTE), bytes),
+            (Some(other), stale) => exchange.substitute(other, entry, stale.or(exchange.forged()), bytes),
             (None, None) => exchange.give(entry, |ttl_s| ttl_s.saturating_sub(age_s), None, bytes),
             (None, stale) => exchange.give(entry, |_| STALE_TTL_S, stale, bytes),
         }
@@ -280,12 +289,19 @@ impl Responder {
         tally: &mut Statistics,
     ) -> Response {
         tally.blocked += 1;
-        let text = explain_refusal(refusal.decision().reason());
-        let error = ExtendedError { code: ExtendedError::BLOCKED, text: &text };
+        let reason = refusal.decision().reason();
+        if exchange.query.wants_structured_errors() {
+            let explained = self.explanation.structure(reason);
+            // Whoever reads the reason needs no address where it is told: its program shows it, and goes nowhere.
+            exchange.deny(ResponseCode::NxDomain, explained.error(), bytes);
+            return Response::Ready;
+        }
+        let text = explain_refusal(reason);
+        let error = ExtendedError::plain(ExtendedError::BLOCKED, &text);
         match refusal.decision().denial() {
             Denial::OwnAddress => exchange.lead_home(&self.addresses, error, bytes),
-            Denial::NxDomain => exchange.deny(ResponseCode::NxDomain, error, bytes),
-            Denial::NoData => exchange.deny(ResponseCode::NoError, error, bytes),
+            Denial::NxDomain => exchange.deny(ResponseCode::NxDomain, Some(error), bytes),
+            Denial::NoData => exchange.deny(ResponseCode::NoError, Some(error), bytes),
         }
         Response::Ready
     }
@@ -335,63 +351,4 @@ fn object(objection: Objection<'_>, bytes: &mut Vec<u8>) -> Response {
             Response::Ready
         }
     }
-}
-
-const CLOSED: ExtendedError<'static> = ExtendedError {
-    code: ExtendedError::NOT_READY,
-    text: "Préau : le journal ne peut pas être écrit, l'accès au web est suspendu",
-};
-const FAILED_LATELY: ExtendedError<'static> = ExtendedError {
-    code: ExtendedError::CACHED_ERROR,
-    text: "Préau : le serveur DNS n'a pas répondu il y a un instant",
-};
-const STALE: ExtendedError<'static> = ExtendedError {
-    code: ExtendedError::STALE_ANSWER,
-    text: "Préau : réponse gardée, le serveur DNS ne répond pas",
-};
-const SUBSTITUTE: ExtendedError<'static> =
-    ExtendedError { code: ExtendedError::FORGED_ANSWER, text: "Préau : recherche protégée" };
-
-fn explain_refusal(reason: &Reason) -> String {
-    match reason {
-        Reason::Listed { category, entry } => format!("Préau : catégorie {category}, ligne {entry}"),
-        Reason::Locked { category, entry } => {
-            format!("Préau : catégorie {category} fermée par la commune, ligne {entry}")
-        }
-        Reason::Ruled(ruling) => format!("Préau : fermé par décision de {}", ruling.author),
-        Reason::NotWhiteListed => "Préau : hors de la liste de la classe".to_owned(),
-        Reason::ClosedHours => "Préau : web fermé à cette heure".to_owned(),
-        Reason::NotListed | Reason::WhiteListed { .. } | Reason::Workspace { .. } => {
-            "Préau : site refusé".to_owned()
-        }
-        Reason::Fault(fault) => format!("Préau : {}", explain_fault(*fault)),
-    }
-}
-
-fn explain_fault(fault: Fault) -> &'static str {
-    match fault {
-        Fault::Unnamed => "demande sans nom de site",
-        Fault::AddressLiteral => "adresse au lieu d'un nom de site",
-        Fault::NotTls | Fault::Malformed => "demande mal formée",
-        Fault::Port => "port refusé",
-        Fault::Evasion => "contournement du filtre",
-        Fault::Tunnel => "trop de noms sous ce domaine",
-        Fault::Inward => "le nom mène à une adresse interne",
-    }
-}
-
-fn explain_failure(failure: Failure) -> ExtendedError<'static> {
-    let (code, text) = match failure {
-        Failure::NobodyAsked => {
-            (ExtendedError::NO_REACHABLE_AUTHORITY, "Préau : aucun serveur DNS à interroger")
-        }
-        Failure::Busy => {
-            (ExtendedError::NOT_READY, "Préau : trop de questions à la fois, réessayez dans un instant")
-        }
-        Failure::Silent => (ExtendedError::NO_REACHABLE_AUTHORITY, "Préau : aucun serveur DNS n'a répondu"),
-        Failure::Refused => {
-            (ExtendedError::NO_REACHABLE_AUTHORITY, "Préau : le serveur DNS n'a pas de réponse")
-        }
-    };
-    ExtendedError { code, text }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use model::{DomainName, Host};
 use rustls::pki_types::CertificateDer;
 
+use crate::explanation::Explanation;
 use crate::rate::QUESTIONS_PER_SECOND;
 
 /// Memory for kept answers unless told otherwise, in bytes. Measured with names of 30 letters: 119,000 answers of one
@@ -40,6 +41,8 @@ pub struct Settings {
     pub expects_marks: bool,
     /// Which addresses no answer may lead to.
     pub is_inward: IsInward,
+    /// Whom refusals name, for clients that ask.
+    pub explanation: Explanation,
 }
 
 impl Default for Settings {
@@ -55,6 +58,7 @@ impl Default for Settings {
             questions_per_second: QUESTIONS_PER_SECOND,
             expects_marks: false,
             is_inward: Arc::new(|_| false),
+            explanation: Explanation::default(),
         }
     }
 }

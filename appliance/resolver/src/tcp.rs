@@ -1,16 +1,17 @@
-//! The TCP doors: for answers too long for UDP, and for clients that prefer it (RFC 7766).
+//! The TCP doors: for answers too long for UDP, and for clients that prefer it (RFC 7766), in the clear or by TLS
+//! (RFC 7858).
 
 use std::io;
 use std::net::{IpAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener as Listener, TcpStream};
 use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
 use crate::core::Core;
 use crate::quota::{Quota, Ticket};
@@ -23,6 +24,8 @@ const CONNECTIONS_MAX: usize = 512;
 const CONNECTIONS_OF_CLIENT_MAX: usize = 64;
 /// How long a client may take to its next whole question (RFC 7766 section 6.2.3: a few seconds).
 const IDLE_MS_MAX: u64 = 10_000;
+/// How long a client may take to agree on TLS: two round trips on the school's own network.
+const HANDSHAKE_MS_MAX: u64 = 5_000;
 /// How long a client may take to accept a reply.
 const WRITE_MS_MAX: u64 = 5_000;
 /// Most questions of one connection under way.
@@ -37,8 +40,14 @@ pub(crate) fn quota() -> Quota {
     Quota::new(CONNECTIONS_MAX, CONNECTIONS_OF_CLIENT_MAX)
 }
 
-/// Accepts and serves connections; never ends by itself. Dropped, it takes its connections along.
-pub(crate) async fn serve(listener: TcpListener, core: Arc<Core>, quota: Quota) -> io::Result<()> {
+/// Accepts and serves connections, by TLS where there is an acceptor for it; never ends by itself. Dropped, it takes its
+/// connections along.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    core: Arc<Core>,
+    quota: Quota,
+) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = Listener::from_std(listener)?;
     let mut connections = JoinSet::new();
@@ -52,7 +61,8 @@ pub(crate) async fn serve(listener: TcpListener, core: Arc<Core>, quota: Quota) 
                 let address = peer.ip().to_canonical();
                 match quota.enter(core.responder.client(address)) {
                     Some(ticket) => {
-                        connections.spawn(converse(stream, address, Arc::clone(&core), ticket));
+                        let core = Arc::clone(&core);
+                        connections.spawn(receive(stream, tls.clone(), address, core, ticket));
                     }
                     None => core.counters.add(&Statistics { dropped: 1, ..Statistics::default() }),
                 }
@@ -65,20 +75,52 @@ pub(crate) async fn serve(listener: TcpListener, core: Arc<Core>, quota: Quota) 
     }
 }
 
-async fn converse(stream: TcpStream, address: IpAddr, core: Arc<Core>, ticket: Ticket) {
+/// Serves a connection until it ends. It has its place from the start: whoever dawdles over a handshake takes his own.
+async fn receive(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    address: IpAddr,
+    core: Arc<Core>,
+    ticket: Ticket,
+) {
     // Replies are small and whole: waiting to fill a segment only delays them.
     let _wish = stream.set_nodelay(true);
-    let (reader, writer) = stream.into_split();
-    let (replies, queue) = mpsc::channel(PIPELINE_MAX);
-    tokio::join!(read_questions(reader, address, core, replies), write_replies(writer, queue));
+    match tls {
+        None => {
+            let (reader, writer) = stream.into_split();
+            converse(reader, writer, address, Channel::Tcp, core).await;
+        }
+        // It costs more than a question does.
+        Some(_) if !may_ask(&core, address) => {}
+        Some(tls) => match timeout(Duration::from_millis(HANDSHAKE_MS_MAX), tls.accept(stream)).await {
+            Ok(Ok(stream)) => {
+                let (reader, writer) = tokio::io::split(stream);
+                converse(reader, writer, address, Channel::Encrypted, core).await;
+            }
+            Ok(Err(error)) => tracing::debug!(client = %address, %error, "no TLS for questions"),
+            Err(_) => tracing::debug!(client = %address, "a TLS handshake for questions takes too long"),
+        },
+    }
     drop(ticket);
+}
+
+async fn converse(
+    reader: impl AsyncRead + Unpin,
+    writer: impl AsyncWrite + Unpin,
+    address: IpAddr,
+    channel: Channel,
+    core: Arc<Core>,
+) {
+    let (replies, queue) = mpsc::channel(PIPELINE_MAX);
+    tokio::join!(read_questions(reader, address, channel, core, replies), write_replies(writer, queue));
 }
 
 /// Reads questions until the client ends, breaks the format, asks too many or falls silent. Each reserves its place in
 /// the queue of replies first: a client that does not read its replies is not read either.
 async fn read_questions(
-    mut reader: OwnedReadHalf,
+    mut reader: impl AsyncRead + Unpin,
     address: IpAddr,
+    channel: Channel,
     core: Arc<Core>,
     replies: mpsc::Sender<Vec<u8>>,
 ) {
@@ -88,13 +130,11 @@ async fn read_questions(
         else {
             return;
         };
-        let mut tally = Statistics::default();
-        if !core.may_ask(address, None, core.clock.now_s(), &mut tally) {
-            core.counters.add(&tally);
+        if !may_ask(&core, address) {
             return;
         }
         let mut bytes = Vec::new();
-        match core.respond(&packet, address, Channel::Tcp, &mut bytes) {
+        match core.respond(&packet, address, channel, &mut bytes) {
             Response::Ready => {
                 reply(place, bytes, &core);
             }
@@ -116,13 +156,21 @@ async fn read_questions(
     }
 }
 
+/// Takes a question from the client's account.
+fn may_ask(core: &Core, address: IpAddr) -> bool {
+    let mut tally = Statistics::default();
+    let may_ask = core.may_ask(address, None, core.clock.now_s(), &mut tally);
+    core.counters.add(&tally);
+    may_ask
+}
+
 /// Puts a reply in its place in the queue.
 fn reply(place: OwnedPermit<Vec<u8>>, bytes: Vec<u8>, core: &Core) {
     place.send(bytes);
     core.counters.add(&Statistics { answered: 1, ..Statistics::default() });
 }
 
-async fn read_frame(reader: &mut OwnedReadHalf) -> io::Result<Vec<u8>> {
+async fn read_frame(reader: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
     let length = usize::from(reader.read_u16().await?);
     if length > QUERY_BYTES_MAX {
         return Err(io::ErrorKind::InvalidData.into());
@@ -132,14 +180,20 @@ async fn read_frame(reader: &mut OwnedReadHalf) -> io::Result<Vec<u8>> {
     Ok(packet)
 }
 
-async fn write_replies(mut writer: OwnedWriteHalf, mut queue: mpsc::Receiver<Vec<u8>>) {
+async fn write_replies(mut writer: impl AsyncWrite + Unpin, mut queue: mpsc::Receiver<Vec<u8>>) {
     while let Some(reply) = queue.recv().await {
         // Replies are cut to 65,535 bytes when they are written.
         let Ok(length) = u16::try_from(reply.len()) else { return };
         let frame = [&length.to_be_bytes()[..], &reply].concat();
-        let written = timeout(Duration::from_millis(WRITE_MS_MAX), writer.write_all(&frame)).await;
-        if !matches!(written, Ok(Ok(()))) {
+        // TLS keeps what it has not sent.
+        let write = async {
+            writer.write_all(&frame).await?;
+            writer.flush().await
+        };
+        if !matches!(timeout(Duration::from_millis(WRITE_MS_MAX), write).await, Ok(Ok(()))) {
             return;
         }
     }
+    // The client hears that this is the end (TLS: close_notify). Whether it does is its own affair.
+    let _said = timeout(Duration::from_millis(WRITE_MS_MAX), writer.shutdown()).await;
 }

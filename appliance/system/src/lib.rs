@@ -6,6 +6,7 @@
 //! | module | outside thing | port |
 //! |---|---|---|
 //! | [`addresses`] | the addresses of the box's interfaces | |
+//! | [`authority`] | the file of the box's certificate authority | |
 //! | [`clock`] | the kernel's clock, and whether a time server disciplines it | `access::Clock` |
 //! | [`directories`] | where a user's data lives | |
 //! | [`limits`] | the process's resource limits | |
@@ -24,6 +25,7 @@
 //! environment: what it needs of it is an argument.
 
 pub mod addresses;
+pub mod authority;
 pub mod clock;
 pub mod directories;
 #[cfg(test)]

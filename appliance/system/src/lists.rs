@@ -174,7 +174,7 @@ pub(crate) fn compile_archives(
 
 /// Writes an index that has no name yet.
 pub(crate) fn write_temporary(folder: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
-    let mut file = temporary_in(folder)?;
+    let mut file = temporary_in(folder, INDEX_MODE)?;
     file.write_all(bytes)?;
     Ok(file)
 }
@@ -195,19 +195,24 @@ pub(crate) fn publish_across(file: NamedTempFile, out: &Path) -> io::Result<()> 
 
 /// Writes a file beside `out`, makes it durable, and gives it the name in one step.
 pub(crate) fn replace(out: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = temporary_beside(out)?;
+    replace_with_mode(out, bytes, INDEX_MODE)
+}
+
+/// The same for a file that others may read or may not.
+pub(crate) fn replace_with_mode(out: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = temporary_in(folder_of(out), mode)?;
     file.write_all(bytes)?;
     Ok(publish(file, out)?)
 }
 
 fn temporary_beside(out: &Path) -> io::Result<NamedTempFile> {
-    temporary_in(folder_of(out))
+    temporary_in(folder_of(out), INDEX_MODE)
 }
 
-fn temporary_in(folder: &Path) -> io::Result<NamedTempFile> {
+fn temporary_in(folder: &Path, mode: u32) -> io::Result<NamedTempFile> {
     tempfile::Builder::new()
         .prefix(TEMPORARY_PREFIX)
-        .permissions(fs::Permissions::from_mode(INDEX_MODE))
+        .permissions(fs::Permissions::from_mode(mode))
         .tempfile_in(folder)
 }
 

@@ -6,12 +6,14 @@
 
 mod codes;
 mod name;
+mod padding;
 mod query;
 mod records;
 mod reply;
 
-pub use codes::{ExtendedError, RecordType, ResponseCode};
+pub use codes::{ErrorText, ExtendedError, RecordType, ResponseCode};
 pub use name::{NotADomain, WireName, write_name};
+pub use padding::pad;
 pub use query::{Edns, Header, Objection, Query, Question};
 pub use records::{NotRecords, Records};
 pub use reply::{Reply, write_objection};

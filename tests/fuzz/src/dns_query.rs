@@ -15,7 +15,7 @@ pub fn run(data: &[u8]) {
     match Query::read(data) {
         Ok(query) => {
             let limit = query.udp_bytes_max(UDP_BYTES_MAX);
-            let error = ExtendedError { code: ExtendedError::BLOCKED, text: "catégorie gambling" };
+            let error = ExtendedError::plain(ExtendedError::BLOCKED, "catégorie gambling");
             Reply::to(&query, &mut bytes).answer(RecordType::A, 5, &[192, 0, 2, 1]).finish(
                 ResponseCode::NoError,
                 limit,

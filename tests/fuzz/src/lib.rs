@@ -9,6 +9,7 @@
 //! A new target is a module here, a line in [`TARGETS`], a file in `fuzz_targets/` with its `[[bin]]`, and a
 //! first corpus.
 
+pub mod authority;
 pub mod client_hello;
 pub mod dns_query;
 pub mod http_head;
@@ -21,6 +22,7 @@ pub type Target = fn(&[u8]);
 
 /// All targets by their names, which are also those of their corpus directories.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("authority", authority::run),
     ("client_hello", client_hello::run),
     ("dns_query", dns_query::run),
     ("http_head", http_head::run),

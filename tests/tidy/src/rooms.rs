@@ -49,6 +49,12 @@ pub(crate) const ROOMS: &[Room] = &[
         because: "the ruleset follows from addresses and ports alone",
     },
     Room {
+        name: "pki",
+        is_pure: true,
+        may_use: &["model"],
+        because: "certificates follow from a key, names and the time",
+    },
+    Room {
         name: "store",
         is_pure: false,
         may_use: &["model"],
@@ -57,7 +63,7 @@ pub(crate) const ROOMS: &[Room] = &[
     Room {
         name: "system",
         is_pure: false,
-        may_use: &["model", "wire", "blocklist", "policy", "journal", "access", "firewall"],
+        may_use: &["model", "wire", "blocklist", "policy", "journal", "access", "firewall", "pki"],
         because: "it fills the ports of the pure rooms",
     },
     Room {
@@ -89,6 +95,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "journal",
             "access",
             "firewall",
+            "pki",
             "store",
             "system",
             "resolver",
@@ -153,6 +160,9 @@ const PURE_CRATES: &[&str] = &[
     "ipnet",
     "memchr",
     "postcard",
+    "rcgen",
+    "ring",
+    "rustls",
     "serde",
     "serde_json",
     "tar",
@@ -160,7 +170,7 @@ const PURE_CRATES: &[&str] = &[
 ];
 
 /// Crates that the tests of pure rooms may use besides.
-const PURE_TEST_CRATES: &[&str] = &["hickory-proto", "insta", "proptest"];
+const PURE_TEST_CRATES: &[&str] = &["hickory-proto", "insta", "proptest", "webpki"];
 
 fn find_room(name: &str) -> Option<&'static Room> {
     ROOMS.iter().find(|room| room.name == name)

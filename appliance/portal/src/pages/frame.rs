@@ -40,7 +40,8 @@ impl Place {
     }
 
     /// Where a device learns what was refused to it, as an absolute URL.
-    pub(super) fn why_url(&self) -> Option<String> {
+    #[must_use]
+    pub fn why_url(&self) -> Option<String> {
         self.portal_url.as_ref().map(|home| format!("{}{}", home.trim_end_matches('/'), Why::PATH))
     }
 }

@@ -7,9 +7,9 @@ use jiff::tz::TimeZone;
 use model::{ClockQuality, Subject, Timestamp};
 
 use super::frame::{Detail, Frame, describe_subject, render};
-use super::{Place, Why};
+use super::{Certificate, Place, Why};
 use crate::{
-    Firewall, Health, Language, ListOrigin, ListStatus, Service, Status, TrialKind, UpdateOutcome,
+    Firewall, Health, Language, ListOrigin, ListStatus, Listener, Service, Status, TrialKind, UpdateOutcome,
     UpdateStatus, Upstream,
 };
 
@@ -37,6 +37,7 @@ struct View<'a> {
     register: Option<String>,
     visitor: Vec<Detail>,
     why_path: &'static str,
+    certificate_path: &'static str,
     checks: Vec<Check>,
     services: Vec<Detail>,
     trials: Vec<Detail>,
@@ -107,6 +108,7 @@ impl Home<'_> {
             register: self.register_command(),
             visitor: self.describe_visitor(language),
             why_path: Why::PATH,
+            certificate_path: Certificate::PATH,
             checks,
             services: list_services(language, self.status),
             trials: list_trials(language, self.status),
@@ -153,6 +155,7 @@ fn check_all(language: Language, status: &Status) -> Vec<Check> {
         check("home-upstream", check_upstreams(language, &status.upstreams)),
         check("home-firewall", check_firewall(language, status.firewall)),
         check("home-clock", check_clock(language, status.clock)),
+        check("certificate-title", check_certificate(language, &status.listeners)),
     ]);
     checks
 }
@@ -290,10 +293,12 @@ fn list_services(language: Language, status: &Status) -> Vec<Detail> {
     for listener in listeners {
         let name = language.say(match listener.service {
             Service::Dns => "home-service-dns",
+            Service::DnsTls => "home-service-dns-tls",
             Service::GateTls => "home-service-tls",
             Service::GateHttp => "home-service-http",
             Service::ExplicitProxy => "home-service-proxy",
             Service::Portal => "home-service-portal",
+            Service::PortalTls => "home-service-portal-tls",
         });
         let address = listener.address.to_string();
         match services.last_mut() {
@@ -312,4 +317,14 @@ fn list_trials(language: Language, status: &Status) -> Vec<Detail> {
     };
     let trials = status.trials.iter();
     trials.map(|trial| Detail::new(language.say(name(trial.kind)), trial.command.as_str())).collect()
+}
+
+/// With a certificate the portal listens for TLS; without one it does not.
+fn check_certificate(language: Language, listeners: &[Listener]) -> (Level, Vec<String>) {
+    let is_there = listeners.iter().any(|listener| listener.service == Service::PortalTls);
+    let (level, key) = match is_there {
+        true => (Level::Good, "home-certificate-good"),
+        false => (Level::Warning, "home-certificate-none"),
+    };
+    (level, vec![language.say(key)])
 }

@@ -6,8 +6,8 @@ use model::{ClockQuality, Device, Fault, Host, Layer, Reason, Ruling, Subject, T
 
 use super::Place;
 use crate::{
-    Firewall, Health, ListOrigin, ListStatus, Listener, Refused, Service, Status, Trial, TrialKind,
-    UpdateOutcome, UpdateStatus, Upstream,
+    Authority, Firewall, Health, ListOrigin, ListStatus, Listener, Refused, Service, Status, Trial,
+    TrialKind, UpdateOutcome, UpdateStatus, Upstream,
 };
 
 pub(crate) fn place() -> Place {
@@ -16,6 +16,15 @@ pub(crate) fn place() -> Place {
         helpdesk: Some("01 23 45 67 89".to_owned()),
         portal_url: Some("http://preau.lan/".to_owned()),
         timezone: jiff::tz::TimeZone::get("Europe/Paris").unwrap(),
+    }
+}
+
+pub(crate) fn authority() -> Authority {
+    Authority {
+        certificate_der: b"certificate".to_vec(),
+        fingerprint: ["0A", "F3"].repeat(16).join(":"),
+        names: ["preau.lan", "10.77.0.1", "fd77::1"].map(str::to_owned).into(),
+        names_url: "https://preau.lan/dns-query".to_owned(),
     }
 }
 
@@ -83,8 +92,10 @@ pub(crate) fn status() -> Status {
         firewall: Firewall::Applied,
         listeners: vec![
             listener(Service::Portal, "10.77.0.1:8000"),
+            listener(Service::PortalTls, "127.0.0.1:8444"),
             listener(Service::Dns, "10.77.0.1:53"),
             listener(Service::Dns, "[fd77::1]:53"),
+            listener(Service::DnsTls, "10.77.0.1:853"),
             listener(Service::GateTls, "10.77.0.1:8443"),
             listener(Service::GateHttp, "10.77.0.1:8080"),
             listener(Service::ExplicitProxy, "10.77.0.1:3128"),

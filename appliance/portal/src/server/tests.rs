@@ -7,6 +7,8 @@ use super::*;
 use crate::pages::samples;
 use crate::{Refused, Status};
 
+mod front;
+
 /// A box that is well unless it is closed; it knows the device of 10.77.0.11, and refused something to it.
 struct Sample {
     is_open: bool,
@@ -35,7 +37,7 @@ fn start_box(sample: Sample) -> (PortalHandle, SocketAddr) {
     let address = listener.local_addr().unwrap();
     let own_hosts = vec![samples::host("preau.lan")];
     let settings = Settings { place: samples::place(), own_hosts };
-    (spawn(settings, listener, Arc::new(sample)).unwrap(), address)
+    (spawn(settings, listener, Arc::new(sample), None).unwrap(), address)
 }
 
 /// Sends one request head and reads to the end of the connection.
@@ -71,6 +73,9 @@ fn requests_are_answered_by_host_method_and_path() {
     );
     check("GET /pourquoi/non HTTP/1.1\r\nHost: preau.lan", "404", "Cette page n’existe pas");
     check("GET /pourquoi HTTP/1.1\r\nHost: evil.example", "421", "Cette adresse");
+    check("GET /certificat HTTP/1.1\r\nHost: preau.lan", "503", "pas disponible");
+    check("GET /certificat/preau.crt HTTP/1.1\r\nHost: preau.lan", "503", "pas disponible");
+    check("GET /dns-query?dns=AAAA HTTP/1.1\r\nHost: preau.lan", "403", "que par HTTPS");
     check("GET /nothing HTTP/1.1\r\nHost: preau.lan", "404", "Cette page n’existe pas");
     check("GET /../../etc/passwd HTTP/1.1\r\nHost: preau.lan", "404", "Cette page n’existe pas");
     check("POST / HTTP/1.1\r\nHost: preau.lan\r\nContent-Length: 0", "405", "allow: GET, HEAD");

@@ -181,12 +181,16 @@ home-firewall = Firewall
 home-firewall-applied = Active: nothing goes out except through the filter.
 home-firewall-absent = Not active: only programs set up to use this box are filtered.
 home-firewall-failed = It could not be applied.
+home-certificate-good = Devices that accept it open these pages and ask for names encrypted.
+home-certificate-none = It is missing: these pages and names are not encrypted. The program’s log says what to do.
 home-version = Version
 home-services = What listens, and where
 home-service-dns = Names (DNS)
 home-service-tls = Encrypted web (HTTPS)
 home-service-http = Web (HTTP)
 home-service-proxy = Explicit proxy
+home-service-dns-tls = Encrypted names (DoT)
+home-service-portal-tls = This portal (HTTPS)
 home-service-portal = This portal
 home-services-none = No service listens.
 home-trials = Try it
@@ -194,6 +198,31 @@ home-trials-lead = In a terminal on this network:
 home-trial-refused = This is refused:
 home-trial-permitted = This passes:
 home-trial-journal = This shows the log:
+
+# The box's certificate
+certificate-title = The box’s certificate
+certificate-headline = The certificate of the school’s box
+certificate-lead = It is for devices that the commune manages: they then open these pages encrypted, and the box can tell them why a site is refused. Other devices do not need it.
+certificate-headline-none = The box’s certificate is not available
+certificate-lead-none = The box has no certificate to show at the moment: its pages open without encryption. The filter works. Please tell the municipality’s IT service.
+certificate-download = Download the certificate
+certificate-before = Before you install it
+certificate-check = Compare its fingerprint with the one that this command gives, on the box:
+certificate-fingerprint = SHA-256 fingerprint
+certificate-names = Good for
+certificate-doh = Encrypted names (DoH)
+certificate-limits = What it does not allow
+certificate-limits-lead = It is good for the box alone. A device that accepts it refuses any other site that would claim it: nobody can use it to read what is exchanged with a bank or a mailbox.
+
+# Names by HTTPS (DoH), for technicians
+names-plain = Names are answered here by HTTPS only.
+names-method = A question comes by GET or by POST.
+names-encoding = A question is missing, or not written as it should be: dns=, in base64url (RFC 8484).
+names-slow = The question did not arrive in time.
+names-long = The question is too long.
+names-media-type = A question is of the type application/dns-message.
+names-not-a-query = This is no DNS question.
+names-too-many = Too many questions at once: try again in a moment.
 
 # The categories of the lists
 category-adult = adult content

@@ -182,12 +182,16 @@ home-firewall = Pare-feu
 home-firewall-applied = Actif : rien ne sort sans passer par le filtre.
 home-firewall-absent = Inactif : seuls les programmes réglés pour passer par ce boîtier sont filtrés.
 home-firewall-failed = Il n’a pas pu être appliqué.
+home-certificate-good = Les appareils qui l’acceptent ouvrent ces pages et demandent les noms de façon chiffrée.
+home-certificate-none = Il manque : ces pages et les noms ne sont pas chiffrés. Le journal du programme dit ce qu’il faut faire.
 home-version = Version
 home-services = Ce qui écoute, et où
 home-service-dns = Noms (DNS)
 home-service-tls = Web chiffré (HTTPS)
 home-service-http = Web (HTTP)
 home-service-proxy = Mandataire explicite
+home-service-dns-tls = Noms chiffrés (DoT)
+home-service-portal-tls = Ce portail (HTTPS)
 home-service-portal = Ce portail
 home-services-none = Aucun service n’écoute.
 home-trials = À essayer
@@ -195,6 +199,31 @@ home-trials-lead = Dans un terminal de ce réseau :
 home-trial-refused = Ceci est refusé :
 home-trial-permitted = Ceci passe :
 home-trial-journal = Ceci montre le journal :
+
+# Le certificat du boîtier
+certificate-title = Certificat du boîtier
+certificate-headline = Le certificat du boîtier de l’école
+certificate-lead = Il s’installe sur les appareils gérés par la commune : ils ouvrent alors ces pages de façon chiffrée, et le boîtier peut leur dire pourquoi un site est refusé. Les autres appareils n’en ont pas besoin.
+certificate-headline-none = Le certificat du boîtier n’est pas disponible
+certificate-lead-none = Le boîtier n’a pas de certificat à montrer pour le moment : ses pages s’ouvrent sans chiffrement. Le filtre marche. Prévenez le service informatique de la commune.
+certificate-download = Télécharger le certificat
+certificate-before = Avant de l’installer
+certificate-check = Comparez son empreinte à celle que donne cette commande, sur le boîtier :
+certificate-fingerprint = Empreinte SHA-256
+certificate-names = Valable pour
+certificate-doh = Noms chiffrés (DoH)
+certificate-limits = Ce qu’il ne permet pas
+certificate-limits-lead = Il ne vaut que pour le boîtier. Un appareil qui l’accepte refuse tout autre site qui s’en réclamerait : personne ne peut s’en servir pour lire les échanges avec une banque ou une messagerie.
+
+# Les noms par HTTPS (DoH), pour des techniciens
+names-plain = Les noms ne sont donnés ici que par HTTPS.
+names-method = Une question se pose par GET ou par POST.
+names-encoding = Il manque une question, ou elle n’est pas écrite comme il faut : dns=, en base64url (RFC 8484).
+names-slow = La question n’est pas arrivée à temps.
+names-long = La question est trop longue.
+names-media-type = Une question est de type application/dns-message.
+names-not-a-query = Ce n’est pas une question DNS.
+names-too-many = Trop de questions à la fois : réessayez dans un instant.
 
 # Les catégories des listes
 category-adult = contenus pour adultes

@@ -3,6 +3,7 @@
 //! The file is read by [`v1`] into [`Config`], whose values cannot be wrong any more. Without a file the
 //! embedded `default.toml` is read the same way: a box on loopback that changes nothing on its machine.
 
+mod contact;
 mod files;
 mod report;
 mod section;
@@ -21,6 +22,7 @@ use policy::{Calendar, Profile, Rule, Rulebook};
 use rustls::pki_types::CertificateDer;
 use system::updates::Source;
 
+pub(crate) use contact::Contact;
 pub(crate) use report::{ConfigError, Problem};
 
 const EMBEDDED: &str = include_str!("default.toml");
@@ -72,6 +74,8 @@ pub(crate) struct School {
     pub(crate) calendar: Calendar,
     /// How to reach the commune's IT service: a telephone number, an address. Pages show it.
     pub(crate) helpdesk: Option<String>,
+    /// The same for programs that show a refusal.
+    pub(crate) contacts: Vec<Contact>,
 }
 
 /// The school's network and its line.
@@ -88,6 +92,8 @@ pub(crate) struct Network {
 pub(crate) struct Dns {
     /// The port, UDP and TCP.
     pub(crate) port: u16,
+    /// The port of DNS over TLS.
+    pub(crate) tls_port: u16,
     /// Where permitted names are asked for; empty: the resolvers that the system names.
     pub(crate) upstreams: Vec<Upstream>,
     /// Questions that one device may ask in each second.
@@ -127,6 +133,8 @@ pub(crate) struct Portal {
     pub(crate) name: DomainName,
     /// The port on 127.0.0.1.
     pub(crate) port: u16,
+    /// The port on 127.0.0.1 for TLS.
+    pub(crate) tls_port: u16,
 }
 
 impl Config {

@@ -279,3 +279,25 @@ fn the_file_changes_a_built_in_profile_and_keeps_the_others() {
     assert_eq!(refused("adulte"), 1);
     assert!(refused("elementaire") > 10);
 }
+
+#[test]
+fn what_goes_into_certificates_and_answers_is_checked() {
+    let school = SCHOOL.trim_end();
+    for (text, expected) in [
+        (format!("{school}\n[portal]\nname = 'fr'\n"), "a name of two parts at least"),
+        (format!("{school}\n[portal]\ntls_port = 8000\n"), "given to two services"),
+        (format!("{school}\n[dns]\ntls_port = 5300\n"), "given to two services"),
+        (format!("{school}\ncontacts = ['01 23 45 67 89']\n"), "a contact is tel:+33123456789 or mailto:"),
+        (format!("{school}\ncontacts = ['tel:0123456789']\n"), "a telephone number is + and"),
+        (
+            format!(
+                "{school}\ncontacts = ['tel:+331', 'tel:+3312', 'tel:+3313', 'tel:+3314', 'tel:+3315']\n"
+            ),
+            "more than 3 contacts",
+        ),
+    ] {
+        assert!(problems_of(&text).contains(expected), "{text}: {}", problems_of(&text));
+    }
+    let text = format!("{school}\ncontacts = ['tel:+33123456789', 'mailto:a@commune.example.fr']\n");
+    assert_eq!(Config::parse(&text).unwrap().school.contacts.len(), 2);
+}

@@ -13,7 +13,7 @@ use std::str::FromStr;
 
 use firewall::Ports;
 use ipnet::IpNet;
-use model::{DomainName, Uai};
+use model::{DomainName, DomainNameError, Uai};
 use policy::{Calendar, Holidays};
 use toml_span::{DeserError, Deserialize, Spanned, Value};
 
@@ -24,7 +24,7 @@ use self::lists::ListsKeys;
 use self::profiles::Profiles;
 use super::report::{Problem, problems};
 use super::section::{Port, Section};
-use super::{Config, Filter, Gate, Portal, School};
+use super::{Config, Contact, Filter, Gate, Portal, School};
 
 /// The only version so far.
 const VERSION: u32 = 1;
@@ -46,14 +46,14 @@ impl<'de> Deserialize<'de> for File {
         let line = Line::read(&mut table);
         let dns = DnsKeys::read(&mut table, line.is_some());
         let gate = GateKeys::read(&mut table);
-        let PortalKeys { name, port } = PortalKeys::read(&mut table);
+        let PortalKeys { name, port, tls_port } = PortalKeys::read(&mut table);
         let ListsKeys { index, source } = table.optional("lists").unwrap_or_default();
         let Profiles(profiles) = table.optional("profile").unwrap_or_default();
         let CommuneKeys { locked, rules } = table.optional("commune").unwrap_or_default();
         let workspaces = table.optional::<Vec<WorkspaceKeys>>("ent").unwrap_or_default();
-        check_ports(&mut table, [dns.port, gate.tls, gate.http, gate.explicit, port]);
+        check_ports(&mut table, [dns.port, dns.tls_port, gate.tls, gate.http, gate.explicit, port, tls_port]);
         dns.check_upstreams(&mut table, line.as_ref());
-        let ports = gate.ports(dns.port);
+        let ports = gate.ports(dns.port, dns.tls_port);
         let network = match line {
             Some(line) => line.check(&mut table, ports).map(Some),
             None => Some(None),
@@ -64,7 +64,7 @@ impl<'de> Deserialize<'de> for File {
                 network: network?,
                 dns: dns.finish()?,
                 gate: gate.finish()?,
-                portal: Portal { name: name?, port: port?.number },
+                portal: Portal { name: name?, port: port?.number, tls_port: tls_port?.number },
                 list_index: index,
                 list_source: source,
                 filter: Filter {
@@ -91,7 +91,7 @@ fn check_version(table: &mut Section<'_>) {
 }
 
 /// Two doors on one port cannot both open. Told where the file gives the port: of two defaults no two are the same.
-fn check_ports(table: &mut Section<'_>, ports: [Option<Port>; 5]) {
+fn check_ports(table: &mut Section<'_>, ports: [Option<Port>; 7]) {
     let mut seen: Vec<Port> = Vec::new();
     for port in ports.into_iter().flatten() {
         let twin = seen.iter().find(|other| other.number == port.number);
@@ -114,13 +114,27 @@ impl<'de> Deserialize<'de> for School {
         let timezone = timezone.unwrap_or_else(|| Spanned::new("Europe/Paris".to_owned()));
         let timezone = table.find_timezone(&timezone);
         let helpdesk = table.optional("helpdesk");
+        let contacts = read_contacts(&mut table);
         let holidays = table.parse_list::<Holidays>("holidays");
         let school = name.zip(timezone).map(|(name, timezone)| {
             let calendar = Calendar::new(timezone.clone(), holidays);
-            Self { name: name.value, uai, timezone, calendar, helpdesk }
+            Self { name: name.value, uai, timezone, calendar, helpdesk, contacts }
         });
         table.close(school)
     }
+}
+
+/// Whom DNS answers name: more would fill them.
+fn read_contacts(school: &mut Section<'_>) -> Vec<Contact> {
+    const CONTACTS_MAX: usize = 3;
+    let contacts = school.parse_list::<Contact>("contacts");
+    if contacts.len() > CONTACTS_MAX {
+        school.reject(
+            school.span(),
+            format!("more than {CONTACTS_MAX} contacts: DNS answers have no room for them"),
+        );
+    }
+    contacts
 }
 
 struct GateKeys {
@@ -149,9 +163,10 @@ impl GateKeys {
     }
 
     /// The ports that the firewall has to know.
-    fn ports(&self, dns: Option<Port>) -> Option<Ports> {
+    fn ports(&self, dns: Option<Port>, dns_tls: Option<Port>) -> Option<Ports> {
         Some(Ports {
             dns: dns?.number,
+            dns_tls: dns_tls?.number,
             gate_http: self.http?.number,
             gate_tls: self.tls?.number,
             explicit_proxy: self.explicit?.number,
@@ -206,23 +221,49 @@ impl FromStr for PrivateNetwork {
 struct PortalKeys {
     name: Option<DomainName>,
     port: Option<Port>,
+    tls_port: Option<Port>,
 }
 
 impl PortalKeys {
-    /// The port on 127.0.0.1 where the file names none.
+    /// The ports on 127.0.0.1 where the file names none.
     const PORT: u16 = 8000;
+    const TLS_PORT: u16 = 8444;
 
     fn read(table: &mut Section<'_>) -> Self {
         let read = table.table("portal", |portal| {
-            let name = if portal.contains("name") { portal.parse("name") } else { Self::default_name() };
-            Self { name, port: portal.port("port", Self::PORT) }
+            let name = match portal.contains("name") {
+                true => portal.parse::<PortalName>("name").map(|PortalName(name)| name),
+                false => Self::default_name(),
+            };
+            Self {
+                name,
+                port: portal.port("port", Self::PORT),
+                tls_port: portal.port("tls_port", Self::TLS_PORT),
+            }
         });
+        let port = |number| Some(Port { number, span: None });
         let default =
-            || Self { name: Self::default_name(), port: Some(Port { number: Self::PORT, span: None }) };
+            || Self { name: Self::default_name(), port: port(Self::PORT), tls_port: port(Self::TLS_PORT) };
         read.map_or_else(default, |keys| keys.value)
     }
 
     fn default_name() -> Option<DomainName> {
         "preau.lan".parse().ok()
+    }
+}
+
+/// A name that the box's certificate authority may vouch for, with all names under it: never a whole top-level domain.
+struct PortalName(DomainName);
+
+impl FromStr for PortalName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let name: DomainName = text.parse().map_err(|error: DomainNameError| error.to_string())?;
+        match name.as_str().contains('.') {
+            true => Ok(Self(name)),
+            false => Err("a name of two parts at least, as preau.lan: the box's certificate is good for all names under it"
+                .to_owned()),
+        }
     }
 }

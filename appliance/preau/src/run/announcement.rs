@@ -8,6 +8,7 @@ use model::{DomainName, Subject, UnknownDevice};
 use policy::Snapshot;
 use portal::{ListOrigin, ListStatus, Trial, TrialKind};
 
+use super::front;
 use super::listeners::door_addresses;
 use crate::config::Config;
 
@@ -16,15 +17,27 @@ use crate::config::Config;
 const EXAMPLES: [&str; 4] = ["gambling.preau.test", "bet365.com", "888casino.com", "casino.example"];
 
 /// Says what listens where, on which list, and what to try.
-pub(crate) fn print(config: &Config, list: &ListStatus, data: &Path, trials: &[Trial]) -> io::Result<()> {
+pub(crate) fn tell(config: &Config, list: &ListStatus, data: &Path, trials: &[Trial], has_certificate: bool) {
+    if let Err(error) = print(&lines(config, list, data, trials, has_certificate)) {
+        tracing::warn!(%error, "nobody reads what listens where");
+    }
+}
+
+fn print(lines: &[String]) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    for line in lines(config, list, data, trials) {
+    for line in lines {
         writeln!(out, "{line}")?;
     }
     out.flush()
 }
 
-fn lines(config: &Config, list: &ListStatus, data: &Path, trials: &[Trial]) -> [String; 5] {
+fn lines(
+    config: &Config,
+    list: &ListStatus,
+    data: &Path,
+    trials: &[Trial],
+    has_certificate: bool,
+) -> [String; 5] {
     let (addresses, _) = door_addresses(config);
     let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
     let origin = match list.origin {
@@ -37,7 +50,11 @@ fn lines(config: &Config, list: &ListStatus, data: &Path, trials: &[Trial]) -> [
     };
     let portal = match &config.network {
         Some(_) => format!("http://{}/", config.portal.name),
-        None => format!("http://127.0.0.1:{}", config.portal.port),
+        None => format!("http://127.0.0.1:{}/", config.portal.port),
+    };
+    let (dns_tls, portal_tls) = match has_certificate {
+        true => (format!(", by TLS {}", config.dns.tls_port), format!(" and {}", front::url(config))),
+        false => (String::new(), String::new()),
     };
     let uai = config.school.uai.as_ref().map(|uai| format!(" ({uai})")).unwrap_or_default();
     [
@@ -49,7 +66,8 @@ fn lines(config: &Config, list: &ListStatus, data: &Path, trials: &[Trial]) -> [
             data.display()
         ),
         format!(
-            "Listens on {}: DNS {} (UDP, TCP), gate for TLS {} and HTTP {}, explicit proxy {}; portal {portal}",
+            "Listens on {}: DNS {} (UDP, TCP{dns_tls}), gate for TLS {} and HTTP {}, explicit proxy {}; \
+             portal {portal}{portal_tls}",
             addresses.join(" and "),
             config.dns.port,
             config.gate.tls_port,
@@ -128,7 +146,7 @@ mod tests {
         };
         let data = Path::new("/home/a/.local/state/preau");
         let policy = Snapshot::new(Arc::new(blocklist::builtin()), &config.rulebook());
-        let said = lines(&config, &list, data, &trials(&config, &policy, data));
+        let said = lines(&config, &list, data, &trials(&config, &policy, data), true);
         // Whether the machine has IPv6 is not what is tested.
         insta::assert_snapshot!(said.join("\n").replace(" and ::1", "").replace(&program(), "preau"));
     }

@@ -165,12 +165,15 @@ fn describe_listeners(listeners: &Listeners) -> Vec<Listener> {
         addresses.map(|address: SocketAddr| Listener { service, address }).collect()
     };
     let portal = std::slice::from_ref(&listeners.portal);
+    let portal_tls = listeners.portal_tls.as_slice();
     [
         tcp(Service::Dns, &listeners.dns_tcp),
+        tcp(Service::DnsTls, &listeners.dns_tls),
         tcp(Service::GateTls, &listeners.tls),
         tcp(Service::GateHttp, &listeners.http),
         tcp(Service::ExplicitProxy, &listeners.proxy),
         tcp(Service::Portal, portal),
+        tcp(Service::PortalTls, portal_tls),
     ]
     .concat()
 }

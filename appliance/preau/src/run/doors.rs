@@ -7,10 +7,11 @@ use std::time::Duration;
 use access::Desk;
 use anyhow::{Context, bail};
 use model::Host;
+use pki::Identity;
 use portal::PortalHandle;
 use portal::pages::Place;
 use proxy::Gate;
-use resolver::{Resolver, Sockets};
+use resolver::{Explanation, Resolver, Sockets};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -18,6 +19,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::board::Board;
+use super::front;
 use super::keeper::{Keeper, destinations};
 use super::listeners::Listeners;
 use super::pages::PortalPages;
@@ -40,12 +42,14 @@ pub(crate) fn build_gate(
     descriptors: u64,
     desk: Arc<Desk>,
     resolver: Resolver,
+    has_certificate: bool,
 ) -> Arc<Gate> {
     let settings = proxy::Settings {
         is_redirected: config.network.is_some(),
         portal: Some(proxy::Portal {
             names: vec![config.portal.name.clone()],
             address: (Ipv4Addr::LOCALHOST, config.portal.port).into(),
+            tls_address: has_certificate.then(|| (Ipv4Addr::LOCALHOST, config.portal.tls_port).into()),
         }),
         descriptors_max: usize::try_from(descriptors).unwrap_or(usize::MAX),
         ..proxy::Settings::default()
@@ -68,22 +72,45 @@ fn place(config: &Config) -> Place {
     }
 }
 
+/// Whom refusals name, for programs that show them.
+pub(crate) fn explanation(config: &Config) -> Explanation {
+    Explanation {
+        contacts: config.school.contacts.iter().map(ToString::to_string).collect(),
+        organization: config.school.name.clone(),
+        page: place(config).why_url(),
+    }
+}
+
+/// What stands behind the doors.
+pub(crate) struct Rooms {
+    pub(crate) resolver: Resolver,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) board: Arc<Board>,
+    /// The box's certificate, where it has one.
+    pub(crate) identity: Option<Arc<Identity>>,
+}
+
 impl Doors {
-    /// Opens every door. Must run in the runtime that serves the gate; `dns` serves the resolver.
+    /// Opens every door. `runtime` serves the gate, `dns` the resolver.
     pub(crate) fn open(
         config: &Config,
         listeners: Listeners,
-        resolver: Resolver,
-        gate: Arc<Gate>,
-        board: Arc<Board>,
+        rooms: Rooms,
+        runtime: &Runtime,
         dns: &Runtime,
     ) -> anyhow::Result<Self> {
+        let _inside = runtime.enter();
+        let Rooms { resolver, gate, board, identity } = rooms;
         let own_addresses = listeners.addresses.iter().map(|&address| Host::Address(address));
         let own_hosts =
             std::iter::once(Host::Name(config.portal.name.clone())).chain(own_addresses).collect();
         let portal_settings = portal::Settings { place: place(config), own_hosts };
-        let portal =
-            portal::spawn(portal_settings, listeners.portal, board).context("cannot open the portal")?;
+        let behind_tls = identity.as_ref().zip(listeners.portal_tls);
+        let front = behind_tls.map(|(identity, listener)| {
+            front::build(config, identity, listener, Arc::clone(gate.callers()), resolver.clone())
+        });
+        let portal = portal::spawn(portal_settings, listeners.portal, board, front.transpose()?)
+            .context("cannot open the portal")?;
 
         let (stop, stopped) = watch::channel(false);
         let doors = proxy::Doors {
@@ -92,7 +119,12 @@ impl Doors {
             explicit: adopt(listeners.proxy)?,
         };
         let gate = tokio::spawn(gate.run(doors, stopped.clone()));
-        let sockets = Sockets { udp: listeners.dns_udp, tcp: listeners.dns_tcp };
+        let sockets = Sockets {
+            udp: listeners.dns_udp,
+            tcp: listeners.dns_tcp,
+            tls: listeners.dns_tls,
+            tls_config: identity.as_ref().map(front::dns_config).transpose()?,
+        };
         let resolver = dns.spawn(async move { Ok(resolver.run(sockets, wait_for_stop(stopped)).await?) });
         Ok(Self { gate, resolver, portal, stop })
     }

@@ -10,30 +10,37 @@ use crate::config::Config;
 pub(crate) struct Listeners {
     pub(crate) dns_udp: Vec<UdpSocket>,
     pub(crate) dns_tcp: Vec<TcpListener>,
+    /// None where the box has no certificate to show.
+    pub(crate) dns_tls: Vec<TcpListener>,
     pub(crate) tls: Vec<TcpListener>,
     pub(crate) http: Vec<TcpListener>,
     pub(crate) proxy: Vec<TcpListener>,
     pub(crate) portal: TcpListener,
+    /// None where the box has no certificate to show.
+    pub(crate) portal_tls: Option<TcpListener>,
     /// Where the doors are, IPv4 first.
     pub(crate) addresses: Vec<IpAddr>,
 }
 
 impl Listeners {
-    /// Binds every door on every address of the box that `config` has.
-    pub(crate) fn bind(config: &Config) -> Result<Self, BindError> {
+    /// Binds every door on every address of the box that `config` has; those that need a certificate where there is one.
+    pub(crate) fn bind(config: &Config, has_certificate: bool) -> Result<Self, BindError> {
         let (addresses, presence) = door_addresses(config);
         let tcp = |port: u16| -> Result<Vec<TcpListener>, BindError> {
             addresses.iter().map(|&ip| listen_tcp(SocketAddr::new(ip, port), presence)).collect()
         };
         let udp = addresses.iter().map(|&ip| bind_udp(SocketAddr::new(ip, config.dns.port), presence));
-        let portal = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), config.portal.port);
+        let portal =
+            |port: u16| listen_tcp(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port), Presence::Required);
         Ok(Self {
             dns_udp: udp.collect::<Result<_, _>>()?,
             dns_tcp: tcp(config.dns.port)?,
+            dns_tls: if has_certificate { tcp(config.dns.tls_port)? } else { vec![] },
             tls: tcp(config.gate.tls_port)?,
             http: tcp(config.gate.http_port)?,
             proxy: tcp(config.gate.proxy_port)?,
-            portal: listen_tcp(portal, Presence::Required)?,
+            portal: portal(config.portal.port)?,
+            portal_tls: if has_certificate { Some(portal(config.portal.tls_port)?) } else { None },
             addresses,
         })
     }

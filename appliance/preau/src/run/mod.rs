@@ -6,6 +6,7 @@
 mod announcement;
 mod board;
 mod doors;
+mod front;
 mod in_force;
 mod intent;
 mod keeper;
@@ -38,7 +39,7 @@ use crate::config::Config;
 use crate::data_folder;
 
 use board::Board;
-use doors::Doors;
+use doors::{Doors, Rooms};
 use in_force::InForce;
 use intent::{Intent, List, ListFile};
 use keeper::Keeper;
@@ -57,10 +58,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let data = data_folder::find(options.data.path.as_deref())?;
     data_folder::make(&data)?;
     let segments = data_folder::claim(&data)?;
-    start_diagnostics();
-    // Once per process: every TLS connection of the box uses ring. It can only be installed already.
-    let _installed = rustls::crypto::ring::default_provider().install_default();
-    let descriptors = raise_open_files().context("cannot raise the limit of open files")?;
+    let descriptors = prepare_process()?;
 
     let firewall = close_network(&config)?;
     let (journal, writer) = open_journal(segments)?;
@@ -69,13 +67,15 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let mut intent = Intent::new(&data);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let (desk, in_force) = open_desk(&config, &mut intent, &list, journal.clone(), Arc::clone(&clock))?;
-    let listeners = Listeners::bind(&config)?;
+    let identity = front::open_identity(&config, &data, Arc::clone(&clock));
+    let listeners = Listeners::bind(&config, identity.is_some())?;
     let upstreams = upstreams::find(&config);
     upstreams::tell(&upstreams);
     let destinations = Arc::new(ArcSwap::from_pointee(keeper::destinations(&config)));
     let resolver =
         open_resolver(&config, &listeners, &upstreams, Arc::clone(&destinations), Arc::clone(&desk))?;
-    let gate = doors::build_gate(&config, descriptors, Arc::clone(&desk), resolver.clone());
+    let gate =
+        doors::build_gate(&config, descriptors, Arc::clone(&desk), resolver.clone(), identity.is_some());
     let trials = announcement::trials(&config, &desk.policy(), &data);
     let parts = board::Parts {
         desk: Arc::clone(&desk),
@@ -91,13 +91,14 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
 
     let runtime = start_runtime("gate", GATE_WORKERS)?;
     let dns = start_runtime("dns", DNS_WORKERS)?;
-    let inside = runtime.enter();
-    let mut doors =
-        Doors::open(&config, listeners, resolver.clone(), Arc::clone(&gate), Arc::clone(&board), &dns)?;
-    drop(inside);
-    if let Err(error) = announcement::print(&config, &board.list(), &data, &trials) {
-        tracing::warn!(%error, "nobody reads what listens where");
-    }
+    let rooms = Rooms {
+        resolver: resolver.clone(),
+        gate: Arc::clone(&gate),
+        board: Arc::clone(&board),
+        identity: identity.clone(),
+    };
+    let mut doors = Doors::open(&config, listeners, rooms, &runtime, &dns)?;
+    announcement::tell(&config, &board.list(), &data, &trials, identity.is_some());
     let updater = updates::plan(&config, options.config.as_deref(), &data);
     let state =
         keeper::State { intent, journal, clock, desk: Arc::clone(&desk), in_force: Arc::clone(&in_force) };
@@ -126,6 +127,14 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         firewall.remove()?;
     }
     outcome.map(|()| ExitCode::SUCCESS)
+}
+
+/// What there is once per process. How many files it may have open.
+fn prepare_process() -> anyhow::Result<u64> {
+    start_diagnostics();
+    // Every TLS connection of the box uses ring. It can only be installed already.
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+    raise_open_files().context("cannot raise the limit of open files")
 }
 
 fn start_diagnostics() {
@@ -188,6 +197,7 @@ fn open_resolver(
         ipv6: config.network.as_ref().is_none_or(|network| network.wan_ipv6),
         questions_per_second: config.dns.questions_per_second,
         expects_marks: config.network.is_some(),
+        explanation: doors::explanation(config),
         // Where the gate never dials, no answer leads either.
         is_inward: Arc::new(move |address| destinations.load().check(address).is_err()),
         ..resolver::Settings::default()

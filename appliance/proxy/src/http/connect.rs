@@ -3,7 +3,7 @@
 use ::http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::upgrade;
-use model::{AccessKind, Fault};
+use model::{AccessKind, Fault, Host};
 use policy::Target;
 use wire::http::{Authority, find_authority};
 
@@ -26,7 +26,8 @@ impl Session {
         }
     }
 
-    fn judge_connect(&self, request: &Request<Incoming>) -> Result<Passage, Objection> {
+    /// The passage; `None` for a tunnel to the box itself.
+    fn judge_connect(&self, request: &Request<Incoming>) -> Result<Option<Passage>, Objection> {
         let refuse = |fault, host| self.fault(AccessKind::Connect, fault, host);
         // A browser that knows of no proxy sends no CONNECT: whoever does so at the other door tries it out.
         if self.door != Door::Explicit {
@@ -37,9 +38,16 @@ impl Session {
         let Authority { host, port } =
             find_authority(target, host_fields(request), tls).map_err(|error| refuse(error.fault(), None))?;
         match port {
-            Some(port) if port == tls => self.admit(AccessKind::Connect, Target::Host(host)),
+            Some(port) if port == tls && self.is_front(&host) => Ok(None),
+            Some(port) if port == tls => self.admit(AccessKind::Connect, Target::Host(host)).map(Some),
             Some(_) => Err(refuse(Fault::Port, Some(host))),
             None => Err(refuse(Fault::Malformed, Some(host))),
+        }
+    }
+    fn is_front(&self, host: &Host) -> bool {
+        match host {
+            Host::Name(name) => self.gate.is_front_name(name),
+            Host::Address(address) => self.gate.is_front_address(*address),
         }
     }
 }

@@ -18,8 +18,8 @@ pub(super) enum Tunnel {
     Connect {
         /// The client's connection, when hyper lets go of it.
         client: OnUpgrade,
-        /// The permitted `CONNECT`.
-        passage: Passage,
+        /// The permitted `CONNECT`; `None` towards the portal.
+        passage: Option<Passage>,
     },
     /// To the server that agreed to it.
     WebSocket {

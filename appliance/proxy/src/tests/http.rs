@@ -328,7 +328,8 @@ async fn requests_for_the_box_go_to_its_portal_and_are_no_accesses() {
     let portal = listen().await;
     let address = portal.local_addr().unwrap();
     let school = School::with(|settings, _| {
-        settings.portal = Some(Portal { names: vec!["preau.lan".parse().unwrap()], address });
+        let names = vec!["preau.lan".parse().unwrap()];
+        settings.portal = Some(Portal { names, address, tls_address: None });
     })
     .await;
     for (target, host) in [

@@ -29,6 +29,7 @@ pub(super) struct School {
     pub(super) http: SocketAddr,
     pub(super) explicit: SocketAddr,
     pub(super) desk: Arc<Desk>,
+    pub(super) gate: Arc<Gate>,
     disk: Disk,
     writer: Arc<Mutex<Writer<Disk>>>,
     stop: watch::Sender<bool>,
@@ -82,11 +83,11 @@ impl School {
 
         let [tls, http, explicit] = listeners.map(|listener| vec![listener]);
         let (stop, stopping) = watch::channel(false);
-        let running = tokio::spawn(gate.run(Doors { tls, http, explicit }, stopping));
+        let running = tokio::spawn(Arc::clone(&gate).run(Doors { tls, http, explicit }, stopping));
         let writer = Arc::new(Mutex::new(writer));
         let committing = tokio::spawn(keep_committing(Arc::clone(&writer)));
         let [tls, http, explicit] = addresses;
-        Self { tls, http, explicit, desk, disk, writer, stop, running, committing }
+        Self { tls, http, explicit, desk, gate, disk, writer, stop, running, committing }
     }
 
     /// Stops the gate, and returns when it has drained.

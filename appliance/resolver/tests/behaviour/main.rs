@@ -9,8 +9,10 @@
 )]
 
 mod answers;
+mod encrypted;
 mod failures;
 mod hostile;
 mod school;
 mod screening;
+mod structured;
 mod upstream;

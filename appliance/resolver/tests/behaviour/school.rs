@@ -15,9 +15,10 @@ use hickory_proto::rr::{Name, RecordType};
 use journal::simulation::{Disk, Faults};
 use journal::{Hit, search};
 use model::{AccessKind, ClockQuality, Host, Mac, ProfileName, Timestamp};
+use pki::{Authority, Identity, Names};
 use policy::{Permit, Profile, Rulebook, SafeSearch, Snapshot, Target, YouTube};
 use resolver::{Resolver, ServeError, Settings, Sockets, Statistics, Upstream};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket as Client};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -52,6 +53,9 @@ pub(crate) struct School {
     /// Two UDP sockets and a TCP one.
     pub(crate) udp: [SocketAddr; 2],
     pub(crate) tcp: SocketAddr,
+    pub(crate) tls: SocketAddr,
+    /// Whom a client that connects by TLS must trust, in DER.
+    pub(crate) authority: Vec<u8>,
     disk: Disk,
     day: Arc<Day>,
     stop: Option<oneshot::Sender<()>>,
@@ -75,8 +79,12 @@ impl School {
         let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
         let addresses = udp.each_ref().map(|socket| socket.local_addr().unwrap());
         let tcp_address = tcp.local_addr().unwrap();
+        let tls = TcpListener::bind("127.0.0.1:0").unwrap();
+        let tls_address = tls.local_addr().unwrap();
+        let identity = identity();
         let (stop, stopped) = oneshot::channel::<()>();
-        let sockets = Sockets { udp: udp.into(), tcp: vec![tcp] };
+        let tls_config = Some(Arc::new(identity.server_config(&[b"dot"]).unwrap()));
+        let sockets = Sockets { udp: udp.into(), tcp: vec![tcp], tls: vec![tls], tls_config };
         let serving = resolver.clone();
         let running =
             tokio::spawn(
@@ -87,6 +95,8 @@ impl School {
             desk,
             udp: addresses,
             tcp: tcp_address,
+            tls: tls_address,
+            authority: identity.authority().certificate_der(),
             disk,
             day,
             stop: Some(stop),
@@ -181,6 +191,13 @@ pub(crate) fn settings() -> Settings {
     Settings { addresses, questions_per_second: 1_000_000, ..Settings::default() }
 }
 
+/// The certificate of a box called `preau.lan` at 127.0.0.1, good at any time.
+fn identity() -> Arc<Identity> {
+    let names = Names::new(["preau.lan".parse().unwrap()], ["127.0.0.1".parse().unwrap()]);
+    let clock = || (Timestamp::from_unix_ms(0), ClockQuality::Unset);
+    Arc::new(Identity::new(Authority::generate(names).unwrap(), clock))
+}
+
 fn desk(disk: Disk, day: Arc<Day>, is_over: Arc<AtomicBool>) -> Desk {
     let (journal, mut writer) = journal::open(disk);
     let writers_day = Arc::clone(&day);
@@ -234,13 +251,13 @@ pub(crate) async fn exchange_bytes(server: SocketAddr, packet: &[u8]) -> Option<
     Some(bytes)
 }
 
-pub(crate) async fn send_tcp(stream: &mut TcpStream, question: &Message) {
+pub(crate) async fn send_tcp(stream: &mut (impl AsyncWrite + Unpin), question: &Message) {
     let bytes = question.to_vec().unwrap();
     let length = u16::try_from(bytes.len()).unwrap().to_be_bytes();
     stream.write_all(&[&length[..], &bytes].concat()).await.unwrap();
 }
 
-pub(crate) async fn receive_tcp(stream: &mut TcpStream) -> Message {
+pub(crate) async fn receive_tcp(stream: &mut (impl AsyncRead + Unpin)) -> Message {
     let receive = async {
         let length = stream.read_u16().await.unwrap();
         let mut bytes = vec![0; usize::from(length)];

@@ -70,10 +70,31 @@ pub struct ExtendedError<'t> {
     /// A number of the IANA's table: one of the constants of this type.
     pub code: u16,
     /// The same in words.
-    pub text: &'t str,
+    pub text: ErrorText<'t>,
 }
 
-impl ExtendedError<'_> {
+/// What an extended error says beside its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorText<'t> {
+    /// A line for people. As much of it goes out as fits.
+    Plain(&'t str),
+    /// An object for programs, for a client that asked for it (draft-ietf-dnsop-structured-dns-error). Where it does not
+    /// fit, the shorter one does in its place, or none at all: half an object says nothing.
+    Structured {
+        /// The whole.
+        full: &'t str,
+        /// What can least be done without.
+        short: &'t str,
+    },
+}
+
+impl<'t> ExtendedError<'t> {
+    /// An error with a line for people.
+    #[must_use]
+    pub const fn plain(code: u16, text: &'t str) -> Self {
+        Self { code, text: ErrorText::Plain(text) }
+    }
+
     /// The answer is another one than the zone's, for reasons of policy.
     pub const FORGED_ANSWER: u16 = 4;
     /// The answer was kept from earlier and is past its time.

@@ -1,9 +1,15 @@
 //! Reading queries.
 
+use super::padding::PADDING_OPTION;
 use super::{CLASS_IN, HEADER_BYTES, RecordType, ResponseCode, WireName};
 
 /// Most additional records of a query: an OPT, a signature, and room for the curious.
 const ADDITIONAL_MAX: u16 = 4;
+/// The option by which a client asks for extended errors that programs read, "Structured DNS Error" in the IANA's table.
+const STRUCTURED_ERROR_OPTION: u16 = 26;
+/// Extended errors (RFC 8914). Before the draft had an option of its own, a client asked with an empty error.
+const EXTENDED_ERROR_OPTION: u16 = 15;
+const EMPTY_ERROR: &[u8] = &[0, 0];
 /// UDP payload that every client takes (RFC 1035 section 4.2.1), in bytes.
 const PLAIN_UDP_BYTES: u16 = 512;
 
@@ -46,6 +52,18 @@ impl<'a> Query<'a> {
     pub fn udp_bytes_max(&self, server_bytes_max: u16) -> u16 {
         let client = self.edns.map_or(PLAIN_UDP_BYTES, |edns| edns.udp_bytes_max.max(PLAIN_UDP_BYTES));
         client.min(server_bytes_max)
+    }
+
+    /// Whether the client reads extended errors as objects (draft-ietf-dnsop-structured-dns-error section 5.1).
+    #[must_use]
+    pub fn wants_structured_errors(&self) -> bool {
+        self.edns.is_some_and(|edns| edns.wishes.structured_errors)
+    }
+
+    /// Whether an encrypted reply has to be padded (RFC 7830 section 4).
+    #[must_use]
+    pub fn wants_padding(&self) -> bool {
+        self.edns.is_some_and(|edns| edns.wishes.padding)
     }
 
     /// Whether the client wants DNSSEC records.
@@ -153,6 +171,17 @@ pub struct Edns {
     pub version: u8,
     /// Whether it wants DNSSEC records.
     pub dnssec_ok: bool,
+    /// What it asks for by options.
+    pub wishes: Wishes,
+}
+
+/// What a client asks for by the options that the house knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// Extended errors as objects.
+    pub structured_errors: bool,
+    /// A padded reply, where the way is encrypted.
+    pub padding: bool,
 }
 
 /// Walks over the additional records to the packet's very end. `None` when they are malformed.
@@ -171,20 +200,28 @@ fn read_additionals(mut rest: &[u8], count: u16) -> Option<Option<Edns>> {
         if edns.is_some() || !name.is_root() {
             return None;
         }
-        check_options(data)?;
+        let wishes = read_options(data)?;
         let udp_bytes_max = u16::from_be_bytes([c0, c1]);
-        edns = Some(Edns { udp_bytes_max, version, dnssec_ok: d0 & 0x80 != 0 });
+        edns = Some(Edns { udp_bytes_max, version, dnssec_ok: d0 & 0x80 != 0, wishes });
     }
     rest.is_empty().then_some(edns)
 }
 
-/// Options are well-formed or the query is not; what they say (cookies, padding, client subnet) is ignored.
-fn check_options(mut data: &[u8]) -> Option<()> {
+/// Options are well-formed or the query is not. Of what they say, most (cookies, client subnet) is ignored.
+fn read_options(mut data: &[u8]) -> Option<Wishes> {
+    let mut wishes = Wishes::default();
     while !data.is_empty() {
-        let (&[_, _, l0, l1], rest) = data.split_first_chunk::<4>()?;
-        (_, data) = rest.split_at_checked(usize::from(u16::from_be_bytes([l0, l1])))?;
+        let (&[c0, c1, l0, l1], rest) = data.split_first_chunk::<4>()?;
+        let content;
+        (content, data) = rest.split_at_checked(usize::from(u16::from_be_bytes([l0, l1])))?;
+        match u16::from_be_bytes([c0, c1]) {
+            STRUCTURED_ERROR_OPTION => wishes.structured_errors = true,
+            EXTENDED_ERROR_OPTION if content == EMPTY_ERROR => wishes.structured_errors = true,
+            PADDING_OPTION => wishes.padding = true,
+            _ => {}
+        }
     }
-    Some(())
+    Some(wishes)
 }
 
 #[cfg(test)]
@@ -222,10 +259,31 @@ mod tests {
         for (opt, dnssec_ok) in [(OPT, true), (OPT_COOKIE, false)] {
             let packet = [HEAD_EDNS, QUESTION, opt].concat();
             let query = Query::read(&packet).unwrap();
-            assert_eq!(query.edns, Some(Edns { udp_bytes_max: 1232, version: 0, dnssec_ok }));
+            let expected = Edns { udp_bytes_max: 1232, version: 0, dnssec_ok, wishes: Wishes::default() };
+            assert_eq!(query.edns, Some(expected));
             assert!(query.header.checking_disabled());
             assert_eq!(query.udp_bytes_max(1232), 1232);
         }
+    }
+
+    #[test]
+    fn a_client_says_that_it_reads_objects() {
+        let check = |options: &[u8], expected: bool| {
+            let length = u16::try_from(options.len()).unwrap().to_be_bytes();
+            let opt = [b"\0\0\x29\x04\xd0\0\0\0\0", &length[..], options].concat();
+            let packet = [HEAD_EDNS, QUESTION, &opt].concat();
+            assert_eq!(Query::read(&packet).unwrap().wants_structured_errors(), expected, "{options:?}");
+        };
+        check(b"", false);
+        check(b"\0\x1a\0\0", true);
+        check(b"\0\x0a\0\x0812345678\0\x1a\0\0", true);
+        // What stands in it is ignored.
+        check(b"\0\x1a\0\x02ab", true);
+        check(b"\0\x0f\0\x02\0\0", true);
+        // An error that says something is no wish.
+        check(b"\0\x0f\0\x02\0\x0f", false);
+        check(b"\0\x0f\0\0", false);
+        assert!(!Query::read(&[HEAD, QUESTION].concat()).unwrap().wants_structured_errors());
     }
 
     #[test]

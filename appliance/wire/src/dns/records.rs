@@ -5,7 +5,7 @@ use super::{HEADER_BYTES, RecordType, ResponseCode};
 /// A compression pointer (RFC 1035 section 4.1.4): the two upper bits of its first byte.
 const POINTER: u8 = 0xc0;
 /// Bytes between a record's name and its data: type, class, TTL, length.
-const RECORD_HEAD_BYTES: usize = 10;
+pub(super) const RECORD_HEAD_BYTES: usize = 10;
 /// Where the TTL stands in them.
 const TTL_OFFSET: usize = 4;
 
@@ -61,19 +61,26 @@ impl Records<Vec<u8>> {
 impl<'b> Records<&'b [u8]> {
     /// The types and the data of the records in the answer section. Names in the data may be compressed.
     pub fn into_answers(self) -> impl Iterator<Item = (RecordType, &'b [u8])> {
-        let (records, places) = split(self.bytes, self.answers, self.authorities);
-        let (places, _) = places.as_chunks::<2>();
-        places.iter().take(usize::from(self.answers)).filter_map(|place| {
-            let head = records.get(usize::from(u16::from_be_bytes(*place)).checked_sub(TTL_OFFSET)?..)?;
-            let (&[k0, k1, _, _, _, _, _, _, l0, l1], data) =
-                head.split_first_chunk::<RECORD_HEAD_BYTES>()?;
-            let data = data.get(..usize::from(u16::from_be_bytes([l0, l1])))?;
-            Some((RecordType(u16::from_be_bytes([k0, k1])), data))
-        })
+        let answers = usize::from(self.answers);
+        read(self.bytes, self.answers, self.authorities).take(answers).map(|(kind, _, data)| (kind, data))
     }
 }
 
 impl<B: AsRef<[u8]>> Records<B> {
+    /// For how long the answer holds, in seconds: the shortest TTL of its records, or for an answer without any what its
+    /// SOA record says of such (RFC 2308 section 5). `None` when it says nothing.
+    pub fn lifetime_s(&self) -> Option<u32> {
+        let records = read(self.bytes.as_ref(), self.answers, self.authorities);
+        if self.answers > 0 {
+            return records.take(usize::from(self.answers)).map(|(_, ttl_s, _)| ttl_s).min();
+        }
+        let proofs = records.filter(|(kind, _, _)| *kind == RecordType::SOA);
+        let lifetimes = proofs.map(|(_, ttl_s, data)| {
+            data.last_chunk().map_or(ttl_s, |minimum_s| ttl_s.min(u32::from_be_bytes(*minimum_s)))
+        });
+        lifetimes.min()
+    }
+
     /// Appends the records, each TTL put through `age`.
     pub(super) fn write(&self, bytes: &mut Vec<u8>, age: impl Fn(u32) -> u32) {
         let (records, places) = split(self.bytes.as_ref(), self.answers, self.authorities);
@@ -87,6 +94,19 @@ impl<B: AsRef<[u8]>> Records<B> {
             }
         }
     }
+}
+
+/// Type, TTL and data of each record, answers first.
+fn read(bytes: &[u8], answers: u16, authorities: u16) -> impl Iterator<Item = (RecordType, u32, &[u8])> {
+    let (records, places) = split(bytes, answers, authorities);
+    let (places, _) = places.as_chunks::<2>();
+    places.iter().filter_map(|place| {
+        let head = records.get(usize::from(u16::from_be_bytes(*place)).checked_sub(TTL_OFFSET)?..)?;
+        let (&[k0, k1, _, _, t0, t1, t2, t3, l0, l1], data) =
+            head.split_first_chunk::<RECORD_HEAD_BYTES>()?;
+        let data = data.get(..usize::from(u16::from_be_bytes([l0, l1])))?;
+        Some((RecordType(u16::from_be_bytes([k0, k1])), u32::from_be_bytes([t0, t1, t2, t3]), data))
+    })
 }
 
 /// The records themselves, and the places of their TTLs.
@@ -106,7 +126,7 @@ fn place(at: usize) -> Result<u16, NotRecords> {
 }
 
 /// Where the name at `at` ends. Pointers are not followed: they end a name.
-fn skip_name(message: &[u8], mut at: usize) -> Result<usize, NotRecords> {
+pub(super) fn skip_name(message: &[u8], mut at: usize) -> Result<usize, NotRecords> {
     loop {
         match *message.get(at).ok_or(NotRecords)? {
             0 => return Ok(at + 1),
@@ -118,7 +138,7 @@ fn skip_name(message: &[u8], mut at: usize) -> Result<usize, NotRecords> {
 }
 
 /// The length of the data of the record whose name ends at `at`.
-fn data_bytes(message: &[u8], at: usize) -> Result<usize, NotRecords> {
+pub(super) fn data_bytes(message: &[u8], at: usize) -> Result<usize, NotRecords> {
     let head =
         message.get(at..).and_then(|rest| rest.first_chunk::<RECORD_HEAD_BYTES>()).ok_or(NotRecords)?;
     let [.., l0, l1] = *head;
@@ -159,6 +179,25 @@ mod tests {
         for end in 0..bytes.len() {
             assert!(read(&bytes[..end]).len() <= 1);
         }
+    }
+
+    #[test]
+    fn an_answer_holds_as_long_as_its_shortest_record() {
+        let check = |message: &[u8], expected: Option<u32>| {
+            let records = Records::cut(message, ResponseCode::NoError).unwrap();
+            assert_eq!(records.lifetime_s(), expected);
+        };
+        check(MESSAGE, Some(300));
+        let question = b"\x01a\x02fr\0\0\x01\0\x01";
+        check(&[&b"\0\0\x81\x80\0\x01\0\0\0\0\0\0"[..], question].concat(), None);
+        let soa = |ttl_s: u8, minimum_s: u8| {
+            let head = b"\0\0\x81\x83\0\x01\0\0\0\x01\0\0";
+            let numbers = [[0, 0, 0, 1]; 4].concat();
+            let record = [&[0xc0, 0x0c, 0, 6, 0, 1, 0, 0, 0, ttl_s, 0, 22, 0, 0][..], &numbers].concat();
+            [&head[..], question, &record, &[0, 0, 0, minimum_s]].concat()
+        };
+        check(&soa(60, 5), Some(5));
+        check(&soa(5, 60), Some(5));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Writing replies.
 
 use super::{
-    CLASS_IN, ExtendedError, HEADER_BYTES, Header, Query, Question, RecordType, Records, ResponseCode,
+    CLASS_IN, ErrorText, ExtendedError, HEADER_BYTES, Header, Query, Question, RecordType, Records,
+    ResponseCode,
 };
 
 /// QR: it is a response.
@@ -159,7 +160,7 @@ fn write_opt(
     error: Option<ExtendedError<'_>>,
     room: usize,
 ) {
-    let text = error.map_or("", |error| shorten(error.text, room.saturating_sub(EXTENDED_ERROR_BYTES)));
+    let text = error.map_or("", |error| fit(error.text, room.saturating_sub(EXTENDED_ERROR_BYTES)));
     let option_bytes = error.map_or(0, |_| EXTENDED_ERROR_BYTES + text.len());
     let [high, _] = (code.bits() << 4).to_be_bytes();
     bytes.push(0);
@@ -175,9 +176,19 @@ fn write_opt(
     }
 }
 
-/// Sixteen bits of a length that [`TEXT_BYTES_MAX`] keeps small.
+/// Sixteen bits of a length that the reply's own limit keeps small.
 fn short(length: usize) -> [u8; 2] {
     u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes()
+}
+
+/// What fits into so many bytes.
+fn fit(text: ErrorText<'_>, bytes_max: usize) -> &str {
+    match text {
+        ErrorText::Plain(text) => shorten(text, bytes_max),
+        ErrorText::Structured { full, .. } if full.len() <= bytes_max => full,
+        ErrorText::Structured { short, .. } if short.len() <= bytes_max => short,
+        ErrorText::Structured { .. } => "",
+    }
 }
 
 /// As much of the text as fits, whole characters only.
@@ -227,7 +238,7 @@ mod tests {
         let packet = ask("WwW.bet365.com.", Kind::A, Some(1400));
         let query = Query::read(&packet).unwrap();
         let mut bytes = b"left over".to_vec();
-        let error = ExtendedError { code: ExtendedError::BLOCKED, text: "Préau : catégorie gambling" };
+        let error = ExtendedError::plain(ExtendedError::BLOCKED, "Préau : catégorie gambling");
         Reply::to(&query, &mut bytes).answer(RecordType::A, 5, &[192, 0, 2, 1]).finish(
             ResponseCode::NoError,
             1232,
@@ -240,7 +251,7 @@ mod tests {
         assert!(reply.queries[0].name().eq_case(&Name::from_ascii("WwW.bet365.com.").unwrap()));
         assert_eq!(reply.answers[0].to_string(), "WwW.bet365.com. 5 IN A 192.0.2.1");
         assert!(reply.edns.as_ref().unwrap().flags().dnssec_ok);
-        assert_eq!(error_text(&reply).unwrap(), ["\0\u{f}", error.text].concat().as_bytes());
+        assert_eq!(error_text(&reply).unwrap(), "\0\u{f}Préau : catégorie gambling".as_bytes());
     }
 
     #[test]
@@ -251,7 +262,7 @@ mod tests {
         Reply::to(&query, &mut bytes).authoritative().start_of_authority(b"\x03lan\0".len(), 5).finish(
             ResponseCode::NxDomain,
             512,
-            Some(ExtendedError { code: 15, text: "needs EDNS" }),
+            Some(ExtendedError::plain(15, "needs EDNS")),
         );
         let reply = parse(&bytes);
         assert_eq!(reply.metadata.response_code, Code::NXDomain);
@@ -312,12 +323,37 @@ mod tests {
         let text = "é".repeat(400);
         for limit in [60_u16, 61, 62, 512, 1232] {
             let mut bytes = Vec::new();
-            let error = ExtendedError { code: 15, text: &text };
+            let error = ExtendedError::plain(15, &text);
             Reply::to(&query, &mut bytes).finish(ResponseCode::NoError, limit, Some(error));
             assert!(bytes.len() <= usize::from(limit), "{limit}");
             let data = error_text(&parse(&bytes)).unwrap();
             let text = std::str::from_utf8(&data[2..]).unwrap();
             assert!(text.len() <= TEXT_BYTES_MAX && text.chars().all(|c| c == 'é'));
+        }
+    }
+
+    #[test]
+    fn an_object_goes_out_whole_or_in_short_or_not_at_all() {
+        let packet = ask("example.fr.", Kind::A, Some(1232));
+        let query = Query::read(&packet).unwrap();
+        let full = format!("{{\"j\":\"{}\"}}", "é".repeat(300));
+        let short = r#"{"s":5}"#;
+        let text = ErrorText::Structured { full: &full, short };
+        for (limit, expected) in [
+            (1232_u16, full.as_str()),
+            (653, &full),
+            (652, short),
+            (100, short),
+            (52, short),
+            (51, ""),
+            (45, ""),
+        ] {
+            let mut bytes = Vec::new();
+            let error = ExtendedError { code: 15, text };
+            Reply::to(&query, &mut bytes).finish(ResponseCode::NoError, limit, Some(error));
+            assert!(bytes.len() <= usize::from(limit), "{limit}");
+            let data = error_text(&parse(&bytes)).unwrap_or_default();
+            assert_eq!(std::str::from_utf8(data.get(2..).unwrap_or_default()).unwrap(), expected, "{limit}");
         }
     }
 

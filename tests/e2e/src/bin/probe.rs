@@ -222,7 +222,7 @@ fn policy(box_ipv6: Option<Ipv6Addr>) -> Result<FirewallPolicy> {
         box_ipv4: Ipv4Addr::new(10, 77, 0, 1),
         box_ipv6,
         networks: networks.iter().map(|network| network.parse()).collect::<Result<_, _>>()?,
-        ports: Ports { dns: 53, gate_http: 8080, gate_tls: 8443, explicit_proxy: 3128 },
+        ports: Ports { dns: 53, dns_tls: 853, gate_http: 8080, gate_tls: 8443, explicit_proxy: 3128 },
     })
     .map_err(|errors| anyhow::anyhow!("{errors:?}"))
 }

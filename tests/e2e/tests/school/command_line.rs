@@ -43,8 +43,9 @@ fn without_a_file_it_serves_loopback_and_says_so_in_five_lines() -> Result<()> {
         running.log()?.lines().filter(|line| !line.starts_with("20")).map(str::to_owned).collect();
     assert_eq!(said.len(), 5, "{said:#?}");
     let port_53 = lab.pc1.shell("ss -Hltnu | awk '{print $5}' | sort -u")?.success()?;
-    for door in ["127.0.0.1:5300", "127.0.0.1:8443", "127.0.0.1:8080", "127.0.0.1:3128", "127.0.0.1:8000"] {
-        assert!(port_53.contains(door), "{door}: {port_53}");
+    for port in [5300, 8853, 8443, 8080, 3128, 8000, 8444] {
+        let door = format!("127.0.0.1:{port}");
+        assert!(port_53.contains(&door), "{door}: {port_53}");
     }
     assert!(!port_53.contains("0.0.0.0") && !port_53.contains("*:"), "loopback only: {port_53}");
 

@@ -1,11 +1,15 @@
 //! A whole school, with the real programs and real clients: one module for each promise.
 
 #[cfg(test)]
+mod authority;
+#[cfg(test)]
 mod browsers;
 #[cfg(test)]
 mod command_line;
 #[cfg(test)]
 mod crowd;
+#[cfg(test)]
+mod encrypted;
 #[cfg(test)]
 mod filtering;
 #[cfg(test)]

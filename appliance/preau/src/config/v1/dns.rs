@@ -15,8 +15,9 @@ use crate::config::{Dns, Upstream};
 const PORT: u16 = 53;
 /// The port of DNS over TLS (RFC 7858 section 3.1).
 const TLS_PORT: u16 = 853;
-/// The port of DNS on loopback, where no privilege is needed to open it.
+/// The ports of DNS and of DNS over TLS on loopback, where no privilege is needed to open them.
 const PORT_ON_LOOPBACK: u16 = 5300;
+const TLS_PORT_ON_LOOPBACK: u16 = 8853;
 /// Most upstream resolvers: more only delay the moment when all have failed.
 const UPSTREAMS_MAX: usize = 8;
 /// Questions that a device may be allowed in a second: with fewer, pages load slowly; a million is more than the box
@@ -26,6 +27,7 @@ const QUESTIONS_PER_SECOND: RangeInclusive<u32> = 10..=1_000_000;
 /// The DNS door, as far as the file tells.
 pub(super) struct DnsKeys {
     pub(super) port: Option<Port>,
+    pub(super) tls_port: Option<Port>,
     /// Each with the place of its address; `None` for one that is wrong.
     upstreams: Vec<Option<Spanned<Upstream>>>,
     questions_per_second: u32,
@@ -33,18 +35,21 @@ pub(super) struct DnsKeys {
 
 impl DnsKeys {
     pub(super) fn read(table: &mut Section<'_>, has_line: bool) -> Self {
-        let default = if has_line { PORT } else { PORT_ON_LOOPBACK };
+        let (default, tls_default) =
+            if has_line { (PORT, TLS_PORT) } else { (PORT_ON_LOOPBACK, TLS_PORT_ON_LOOPBACK) };
         let read = table.table("dns", |dns| {
             let port = dns.port("port", default);
+            let tls_port = dns.port("tls_port", tls_default);
             let upstreams = dns.tables("upstream", read_upstream);
             if let Some(found) = upstreams.as_ref().filter(|found| found.value.len() > UPSTREAMS_MAX) {
                 dns.reject(found.span, format!("more than {UPSTREAMS_MAX} upstreams"));
             }
             let upstreams = upstreams.map(|found| found.value).unwrap_or_default();
-            Self { port, upstreams, questions_per_second: read_questions_per_second(dns) }
+            Self { port, tls_port, upstreams, questions_per_second: read_questions_per_second(dns) }
         });
         let absent = || Self {
             port: Some(Port { number: default, span: None }),
+            tls_port: Some(Port { number: tls_default, span: None }),
             upstreams: vec![],
             questions_per_second: resolver::QUESTIONS_PER_SECOND,
         };
@@ -58,7 +63,7 @@ impl DnsKeys {
             let address = upstream.address.to_canonical();
             let is_own_door = line.is_none()
                 && address.is_loopback()
-                && self.port.is_some_and(|port| port.number == upstream.port);
+                && [self.port, self.tls_port].iter().flatten().any(|port| port.number == upstream.port);
             if own.contains(&address) || is_own_door {
                 table.reject(*span, format!("{address} is this box: it cannot ask itself"));
             } else if line.is_some_and(|line| line.is_nobodys(address)) {
@@ -71,7 +76,8 @@ impl DnsKeys {
         let upstreams: Option<Vec<_>> =
             self.upstreams.into_iter().map(|upstream| Some(upstream?.value)).collect();
         let questions_per_second = self.questions_per_second;
-        Some(Dns { port: self.port?.number, upstreams: upstreams?, questions_per_second })
+        let (port, tls_port) = (self.port?.number, self.tls_port?.number);
+        Some(Dns { port, tls_port, upstreams: upstreams?, questions_per_second })
     }
 }
 

@@ -1,0 +1,116 @@
+//! The box by TLS: who vouches for it, and what it serves so.
+
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+
+use access::Clock;
+use anyhow::Context;
+use pki::{Identity, Names};
+use portal::{AnswerNames, Answering, Authority, Callers, Front, NameAnswer, Unanswered};
+use resolver::Resolver;
+use system::authority::{self, Opened};
+
+use super::listeners::door_addresses;
+use crate::config::Config;
+use crate::data_folder;
+
+/// What clients of DNS over TLS name it (RFC 7858, in the IANA's table of ALPN).
+const DNS_OVER_TLS: &[u8] = b"dot";
+
+/// The box's certificate, by this clock. Without one, a school still has its filter: that is told, and the rest goes on.
+pub(crate) fn open_identity(config: &Config, data: &Path, clock: Arc<dyn Clock>) -> Option<Arc<Identity>> {
+    let (addresses, _) = door_addresses(config);
+    let names = Names::new([config.portal.name.clone()], addresses);
+    match authority::open(&data.join(data_folder::AUTHORITY_FILE), names) {
+        Ok((authority, opened)) => {
+            tell(opened, &authority.fingerprint());
+            let read = move || {
+                let now = clock.now();
+                (now.at, now.quality)
+            };
+            Some(Arc::new(Identity::new(authority, read)))
+        }
+        Err(error) => {
+            let error = anyhow::Error::from(error);
+            tracing::error!("{error:#}: no pages by HTTPS and no encrypted DNS until then; the filter works");
+            None
+        }
+    }
+}
+
+fn tell(opened: Opened, fingerprint: &str) {
+    match opened {
+        Opened::Found => {}
+        Opened::Made => tracing::info!(
+            fingerprint,
+            "a new certificate authority: devices that shall trust the box have to be given it (preau ca export)"
+        ),
+        Opened::Renamed => tracing::warn!(
+            fingerprint,
+            "the box's names or addresses are others now: devices that trust it trust the new ones once they are given \
+             the new certificate (preau ca export)"
+        ),
+    }
+}
+
+/// What DNS over TLS shows.
+pub(crate) fn dns_config(identity: &Arc<Identity>) -> anyhow::Result<Arc<rustls::ServerConfig>> {
+    let config = identity.server_config(&[DNS_OVER_TLS]).context("cannot set up DNS over TLS")?;
+    Ok(Arc::new(config))
+}
+
+/// The portal's part behind TLS.
+pub(crate) fn build(
+    config: &Config,
+    identity: &Arc<Identity>,
+    listener: TcpListener,
+    callers: Arc<proxy::Callers>,
+    resolver: Resolver,
+) -> anyhow::Result<Front> {
+    let authority = identity.authority();
+    Ok(Front {
+        listener,
+        tls: identity.server_config(&[]).context("cannot set up the portal's TLS")?,
+        callers: Arc::new(GateCallers(callers)),
+        resolver: Arc::new(ByHttps(resolver)),
+        authority: Authority {
+            certificate_der: authority.certificate_der(),
+            fingerprint: authority.fingerprint(),
+            names: authority.names().texts().collect(),
+            names_url: format!("{}dns-query", url(config)),
+        },
+    })
+}
+
+/// Where the portal is by HTTPS.
+pub(crate) fn url(config: &Config) -> String {
+    match config.network {
+        Some(_) => format!("https://{}/", config.portal.name),
+        None => format!("https://127.0.0.1:{}/", config.portal.tls_port),
+    }
+}
+
+/// The gate's connections.
+struct GateCallers(Arc<proxy::Callers>);
+
+impl Callers for GateCallers {
+    fn find(&self, end: SocketAddr) -> Option<IpAddr> {
+        self.0.find(end)
+    }
+}
+
+/// The school's resolver.
+struct ByHttps(Resolver);
+
+impl AnswerNames for ByHttps {
+    fn answer<'a>(&'a self, question: &'a [u8], client: IpAddr) -> Answering<'a> {
+        Box::pin(async move {
+            match self.0.answer(question, client).await {
+                Ok(resolver::Answer { bytes, lifetime_s }) => Ok(NameAnswer { message: bytes, lifetime_s }),
+                Err(resolver::Unanswered::NotAQuery) => Err(Unanswered::NotAQuery),
+                Err(resolver::Unanswered::TooMany) => Err(Unanswered::TooMany),
+            }
+        })
+    }
+}
