@@ -12,6 +12,8 @@ mod domain_name;
 mod host;
 mod mac;
 mod overrides;
+mod person;
+mod request;
 mod rule;
 mod sender;
 mod subject;
@@ -27,6 +29,8 @@ pub use domain_name::{DomainName, DomainNameError, LABEL_BYTES_MAX, NAME_BYTES_M
 pub use host::{Host, HostError};
 pub use mac::{Mac, MacError, NotAMachine};
 pub use overrides::{Act, Deed, Ended, NewOverride, Override, OverrideId, Unfit};
+pub use person::{Person, PersonAct, PersonDeed, PersonId, Role, RoleError};
+pub use request::{Answer, Obstacle, RequestId, SiteRequest};
 pub use rule::{Idle, Motive, MotiveError, Rule, Scope, Topic};
 pub use sender::SenderMark;
 pub use subject::{Subject, UnknownDevice};

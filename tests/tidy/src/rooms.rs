@@ -49,6 +49,12 @@ pub(crate) const ROOMS: &[Room] = &[
         because: "the ruleset follows from addresses and ports alone",
     },
     Room {
+        name: "people",
+        is_pure: true,
+        may_use: &["model"],
+        because: "who may sign in follows from what is kept and from the time",
+    },
+    Room {
         name: "store",
         is_pure: false,
         may_use: &["model"],
@@ -89,6 +95,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "journal",
             "access",
             "firewall",
+            "people",
             "store",
             "system",
             "resolver",
@@ -144,6 +151,7 @@ const OWNERSHIPS: &[Ownership] = &[
 /// Crates that pure rooms may use: they compute, and touch nothing outside the program.
 const PURE_CRATES: &[&str] = &[
     "arc-swap",
+    "argon2",
     "blake3",
     "crc32fast",
     "flate2",
@@ -153,6 +161,7 @@ const PURE_CRATES: &[&str] = &[
     "ipnet",
     "memchr",
     "postcard",
+    "ring",
     "serde",
     "serde_json",
     "tar",
