@@ -118,6 +118,15 @@ impl Person {
     }
 }
 
+/// Sign-ins with wrong secrets, one after the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Failures {
+    /// How many.
+    pub count: u32,
+    /// The last one; `None` where there is none.
+    pub last: Option<Timestamp>,
+}
+
 /// What somebody did, rules aside: a record of the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PersonAct {

@@ -7,6 +7,6 @@ mod pause;
 mod secret;
 mod session;
 
-pub use pause::{Failures, Watch};
+pub use pause::Watch;
 pub use secret::{HashError, Secret, SecretError, StoredSecret, draw_first_secret};
 pub use session::{Token, TokenHash, is_alive};

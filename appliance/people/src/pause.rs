@@ -3,19 +3,10 @@
 //! Two counts are kept of each device: of its failures with one person's name, and of those with any name. A class
 //! that tries a teacher's PIN on its own PCs makes its own PCs wait, never hers.
 
-use model::Timestamp;
+use model::{Failures, Timestamp};
 
 /// Longest doubling that is computed: far beyond every longest pause.
 const DOUBLINGS_MAX: u32 = 20;
-
-/// Failures in a row, as far as they count still.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Failures {
-    /// How many.
-    pub count: u32,
-    /// The last one; `None` where there is none.
-    pub last: Option<Timestamp>,
-}
 
 /// What is watched: some failures are free, then each pause is twice the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
