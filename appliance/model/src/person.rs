@@ -70,6 +70,16 @@ impl Role {
             Self::Head | Self::Technician => true,
         }
     }
+
+    /// Whether the role registers and disables people of the other one.
+    #[must_use]
+    pub fn may_change(self, other: Self) -> bool {
+        match self {
+            Self::Teacher => false,
+            Self::Head => other != Self::Technician,
+            Self::Technician => true,
+        }
+    }
 }
 
 impl fmt::Display for Role {

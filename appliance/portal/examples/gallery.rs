@@ -91,7 +91,7 @@ fn write_whys(language: Language, write: Write<'_>) -> Result<(), Error> {
         [("why", &device, &some), ("why-none", &unknown, &none), ("why-noise", &device, &noise)]
     {
         let client = "10.77.0.11".parse()?;
-        let page = Why { place: &place, visitor, client, refusals, is_clock_set: true };
+        let page = Why { place: &place, visitor, client, refusals, is_clock_set: true, asking: None };
         write(name, page.render(language))?;
     }
     Ok(())

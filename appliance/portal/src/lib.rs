@@ -9,12 +9,14 @@
 
 mod client;
 mod language;
+mod office;
 pub mod pages;
 mod server;
 mod status;
 mod texts;
 
 pub use language::Language;
+pub use office::{Asked, Card, Claimed, Hold, Newcomer, Office, Reply, Tile, Trouble, Wish};
 pub use server::{PortalHandle, Settings, SpawnError, spawn};
 pub use status::{
     Firewall, Health, ListOrigin, ListStatus, Listener, Refused, Service, Shrunk, Status, StatusSource,

@@ -14,8 +14,13 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use model::{ClockQuality, Host};
 
 use crate::client::{find_client, is_own_authority};
-use crate::pages::{CONTENT_SECURITY_POLICY, Closed, Home, Notice, Place, Why};
-use crate::{Language, StatusSource};
+use crate::pages::{Asking, CONTENT_SECURITY_POLICY, Closed, Home, Notice, Place, Why};
+use crate::{Language, Office, StatusSource};
+use people::{Answer, Content, Page};
+use visit::Visit;
+
+mod people;
+mod visit;
 
 /// Most connections at once: a school has a few hundred devices, and a page takes a millisecond.
 const CONNECTIONS_MAX: usize = 256;
@@ -25,8 +30,10 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// Longest wait for open connections at a stop, in seconds: pages are short.
 const STOP_TIMEOUT_S: u64 = 2;
-/// Threads for blocking work: the pages have none, and actix wants one.
-const BLOCKING_THREADS: usize = 1;
+/// Longest form that is read, in bytes: the longest has a motive of 200 characters, each of 12 bytes on its way.
+const FORM_BYTES_MAX: usize = 8_192;
+/// Threads that wait for the state file and for a secret's hash: of the latter the office lets fewer wait than these.
+const BLOCKING_THREADS: usize = 4;
 
 /// What the portal must know of its box.
 #[derive(Clone, Debug)]
@@ -86,11 +93,14 @@ pub fn spawn(
     settings: Settings,
     listener: TcpListener,
     source: Arc<dyn StatusSource>,
+    office: Arc<dyn Office>,
 ) -> Result<PortalHandle, SpawnError> {
     let (started, handle) = mpsc::channel();
     let thread = std::thread::Builder::new()
         .name("portal".to_owned())
-        .spawn(move || actix_web::rt::System::new().block_on(run(settings, listener, source, started)))
+        .spawn(move || {
+            actix_web::rt::System::new().block_on(run(settings, listener, (source, office), started))
+        })
         .map_err(SpawnError::Thread)?;
     let server = handle.recv().map_err(|_| SpawnError::Lost)?.map_err(SpawnError::Listen)?;
     Ok(PortalHandle { server, thread })
@@ -100,10 +110,10 @@ pub fn spawn(
 async fn run(
     settings: Settings,
     listener: TcpListener,
-    source: Arc<dyn StatusSource>,
+    (source, office): (Arc<dyn StatusSource>, Arc<dyn Office>),
     started: mpsc::Sender<io::Result<ServerHandle>>,
 ) -> io::Result<()> {
-    let (server, answer) = match build(settings, listener, source) {
+    let (server, answer) = match build(Portal { settings, source, office }, listener) {
         Ok(server) => {
             let handle = server.handle();
             (Some(server), Ok(handle))
@@ -121,13 +131,16 @@ async fn run(
 struct Portal {
     settings: Settings,
     source: Arc<dyn StatusSource>,
+    office: Arc<dyn Office>,
 }
 
-fn build(settings: Settings, listener: TcpListener, source: Arc<dyn StatusSource>) -> io::Result<Server> {
-    let portal = web::Data::new(Portal { settings, source });
+fn build(portal: Portal, listener: TcpListener) -> io::Result<Server> {
+    let portal = web::Data::new(portal);
     let server = HttpServer::new(move || {
         App::new().app_data(portal.clone()).wrap(security_headers()).default_service(web::to(
-            async |request: HttpRequest, portal: web::Data<Portal>| answer(&request, &portal),
+            async |request: HttpRequest, payload: web::Payload, portal: web::Data<Portal>| {
+                answer(&request, payload, portal).await
+            },
         ))
     });
     let server = server
@@ -146,34 +159,71 @@ fn security_headers() -> DefaultHeaders {
     DefaultHeaders::new()
         .add((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
         .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .add((header::REFERRER_POLICY, "no-referrer"))
+        // With `no-referrer`, a browser would not say either that a form comes from the box's own page.
+        .add((header::REFERRER_POLICY, "same-origin"))
         .add((header::X_FRAME_OPTIONS, "DENY"))
         // What a page tells depends on who looks, and changes by the second.
         .add((header::CACHE_CONTROL, "no-store"))
 }
 
-fn answer(request: &HttpRequest, portal: &Portal) -> HttpResponse {
+async fn answer(request: &HttpRequest, payload: web::Payload, portal: web::Data<Portal>) -> HttpResponse {
     let language = Language::negotiate(find_field(request, &header::ACCEPT_LANGUAGE));
     let place = &portal.settings.place;
     if !is_own_authority(find_authority(request), &portal.settings.own_hosts) {
         // A rebound name learns nothing of the school.
         return notice(Notice::Misdirected, &Place::nowhere(), language);
     }
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+    let is_post = *request.method() == Method::POST;
+    let page = Page::find(request.path()).filter(|page| page.takes(is_post));
+    let is_taken = matches!(*request.method(), Method::GET | Method::HEAD) || is_post && page.is_some();
+    if !is_taken {
         return notice(Notice::Method, place, language);
     }
     let Some(peer) = request.peer_addr() else { return notice(Notice::NotFound, place, language) };
     let client = find_client(peer, find_field(request, &header::X_FORWARDED_FOR));
     match request.path() {
-        "/" => home(portal, client, language),
-        path if is_why(path) => why(portal, client, language),
-        _ => notice(Notice::NotFound, place, language),
+        "/" => home(&portal, client, language),
+        _ => match page {
+            Some(page) => {
+                let Some(body) = read_form(payload, is_post).await else {
+                    return notice(Notice::Forged, place, language);
+                };
+                let visit = Visit::read(request, &body, client, language);
+                answer_form(web::Data::clone(&portal), visit, page).await
+            }
+            None => notice(Notice::NotFound, place, language),
+        },
     }
 }
 
-/// Whether a path is that of [`Why`], as people type it.
-fn is_why(path: &str) -> bool {
-    path.strip_suffix('/').unwrap_or(path).eq_ignore_ascii_case(Why::PATH)
+/// The form of a request; `None` when it is too long, or does not arrive.
+async fn read_form(payload: web::Payload, is_post: bool) -> Option<web::Bytes> {
+    if !is_post {
+        return Some(web::Bytes::new());
+    }
+    let body = payload.to_bytes_limited(FORM_BYTES_MAX);
+    actix_web::rt::time::timeout(REQUEST_TIMEOUT, body).await.ok()?.ok()?.ok()
+}
+
+/// Answers on a thread that may wait for the office.
+async fn answer_form(portal: web::Data<Portal>, visit: Visit, page: Page) -> HttpResponse {
+    let (language, is_encrypted) = (visit.language, visit.is_encrypted);
+    let place = portal.settings.place.clone();
+    let answer = web::block(move || people::answer(&portal, &visit, page)).await;
+    let Ok(Answer { content, cookies }) = answer else { return notice(Notice::NotFound, &place, language) };
+    let mut response = match content {
+        Content::Page(status, html) => respond(status, html, language),
+        Content::Closed(html) => {
+            let mut response = respond(Closed::STATUS, html, language);
+            response.headers_mut().insert(header::RETRY_AFTER, Closed::RETRY_AFTER_S.into());
+            response
+        }
+        Content::See(path) => HttpResponse::SeeOther().insert_header((header::LOCATION, path)).finish(),
+    };
+    for field in cookies.iter().filter_map(|(jar, value)| jar.set(value.as_deref(), is_encrypted)) {
+        response.headers_mut().append(header::SET_COOKIE, field);
+    }
+    response
 }
 
 fn home(portal: &Portal, client: IpAddr, language: Language) -> HttpResponse {
@@ -183,20 +233,23 @@ fn home(portal: &Portal, client: IpAddr, language: Language) -> HttpResponse {
     respond(Home::STATUS, page.render(language), language)
 }
 
-fn why(portal: &Portal, client: IpAddr, language: Language) -> HttpResponse {
+/// The page of the last refusals; as an error the page of a closed web: then everything is refused, and nothing of it
+/// can be remembered.
+fn why(
+    portal: &Portal,
+    client: IpAddr,
+    language: Language,
+    asking: Option<Asking<'_>>,
+) -> Result<String, String> {
     let place = &portal.settings.place;
     let status = portal.source.status();
     if !status.is_open {
-        // Everything is refused, and nothing of it can be remembered.
-        let page = Closed { place, host: None }.render(language);
-        let mut response = respond(Closed::STATUS, page, language);
-        response.headers_mut().insert(header::RETRY_AFTER, Closed::RETRY_AFTER_S.into());
-        return response;
+        return Err(Closed { place, host: None }.render(language));
     }
     let (visitor, refusals) = (portal.source.identify(client), portal.source.recall_refusals(client));
     let is_clock_set = status.clock != ClockQuality::Unset;
-    let page = Why { place, visitor: &visitor, client, refusals: &refusals, is_clock_set };
-    respond(Why::STATUS, page.render(language), language)
+    let page = Why { place, visitor: &visitor, client, refusals: &refusals, is_clock_set, asking };
+    Ok(page.render(language))
 }
 
 fn notice(notice: Notice, place: &Place, language: Language) -> HttpResponse {

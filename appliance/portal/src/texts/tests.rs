@@ -42,7 +42,24 @@ fn used_keys(folder: &Path) -> BTreeSet<String> {
             used.append(&mut used_keys(&path));
         } else if path.extension().is_some_and(|extension| extension == "rs" || extension == "html") {
             let source = fs::read_to_string(&path).unwrap();
-            let prefixes = ["frame-", "refusal-", "closed-", "unreachable-", "notice-", "home-", "why-"];
+            let prefixes = [
+                "frame-",
+                "refusal-",
+                "closed-",
+                "unreachable-",
+                "notice-",
+                "home-",
+                "why-",
+                "signin-",
+                "secret-",
+                "teacher-",
+                "head-",
+                "staff-",
+                "card-",
+                "trouble-",
+                "nav-",
+                "wish-",
+            ];
             used.extend(
                 source
                     .split('"')

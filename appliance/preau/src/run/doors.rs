@@ -20,11 +20,18 @@ use tokio::task::JoinHandle;
 use super::board::Board;
 use super::keeper::{Keeper, destinations};
 use super::listeners::Listeners;
+use super::office::Office;
 use super::pages::PortalPages;
 use crate::config::Config;
 
 /// How often threads without a handle to wait for are looked at.
 const WATCH_PERIOD: Duration = Duration::from_secs(5);
+
+/// What the portal shows, and whom it serves.
+pub(crate) struct Faces {
+    pub(crate) board: Arc<Board>,
+    pub(crate) office: Arc<Office>,
+}
 
 /// Open doors.
 pub(crate) struct Doors {
@@ -75,15 +82,15 @@ impl Doors {
         listeners: Listeners,
         resolver: Resolver,
         gate: Arc<Gate>,
-        board: Arc<Board>,
+        faces: Faces,
         dns: &Runtime,
     ) -> anyhow::Result<Self> {
         let own_addresses = listeners.addresses.iter().map(|&address| Host::Address(address));
         let own_hosts =
             std::iter::once(Host::Name(config.portal.name.clone())).chain(own_addresses).collect();
         let portal_settings = portal::Settings { place: place(config), own_hosts };
-        let portal =
-            portal::spawn(portal_settings, listeners.portal, board).context("cannot open the portal")?;
+        let portal = portal::spawn(portal_settings, listeners.portal, faces.board, faces.office)
+            .context("cannot open the portal")?;
 
         let (stop, stopped) = watch::channel(false);
         let doors = proxy::Doors {

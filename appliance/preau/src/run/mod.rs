@@ -10,8 +10,10 @@ mod in_force;
 mod intent;
 mod keeper;
 mod listeners;
+mod office;
 mod overrides;
 mod pages;
+mod person_acts;
 mod updates;
 mod upstreams;
 
@@ -43,6 +45,7 @@ use in_force::InForce;
 use intent::{Intent, List, ListFile};
 use keeper::Keeper;
 use listeners::Listeners;
+use office::Office;
 
 /// Threads that serve connections: a box has two to four cores, and the gate mostly waits.
 const GATE_WORKERS: usize = 2;
@@ -92,8 +95,9 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let runtime = start_runtime("gate", GATE_WORKERS)?;
     let dns = start_runtime("dns", DNS_WORKERS)?;
     let inside = runtime.enter();
-    let mut doors =
-        Doors::open(&config, listeners, resolver.clone(), Arc::clone(&gate), Arc::clone(&board), &dns)?;
+    let office = Office::new(&data, Arc::clone(&desk), Arc::clone(&clock), config.school.timezone.clone());
+    let faces = doors::Faces { board: Arc::clone(&board), office: Arc::new(office) };
+    let mut doors = Doors::open(&config, listeners, resolver.clone(), Arc::clone(&gate), faces, &dns)?;
     drop(inside);
     if let Err(error) = announcement::print(&config, &board.list(), &data, &trials) {
         tracing::warn!(%error, "nobody reads what listens where");
