@@ -22,5 +22,8 @@ pub use teacher::TeacherPage;
 pub use trouble::TroublePage;
 pub(super) use wishes::tell_answer;
 
+#[cfg(test)]
+pub(super) mod tests;
+
 /// The field of a form that has its token.
 pub const TOKEN_FIELD: &str = "jeton";

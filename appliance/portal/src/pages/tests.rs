@@ -55,6 +55,7 @@ fn all_pages(language: Language) -> Vec<(String, String)> {
             push(&format!("home-{name}-{who}"), page.render(language));
         }
     }
+    pages.extend(people::tests::all(language));
     pages
 }
 
