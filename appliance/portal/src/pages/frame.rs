@@ -13,7 +13,7 @@ pub(super) const STYLE: &str = include_str!("style.css");
 /// What every page may do, as its `Content-Security-Policy`: its own style sheet, by its SHA-256 (a test computes
 /// it), forms to the box itself, and nothing else. Pages carry it themselves too, so that it holds whoever sends them.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-7DZz0gjYKqCLK4OMikR0R/5ULcXtxWz/xk6Pb079eE4='; \
+    style-src 'sha256-vqKfdSkOGEjMfGo34P+HIU+IM7qX0v12G6dkEf9ujJk='; \
     base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// What a page shows when it cannot be rendered: no text of an error reaches a pupil.
