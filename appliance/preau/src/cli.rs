@@ -278,8 +278,8 @@ pub(crate) enum PersonCommand {
 #[derive(Debug, Args)]
 pub(crate) struct Author {
     /// Who decides, for the journal.
-    #[arg(long = "author", value_name = "NAME", default_value = "ligne de commande")]
-    pub(crate) name: PersonName,
+    #[arg(long, value_name = "NAME", default_value = "ligne de commande")]
+    pub(crate) author: PersonName,
 }
 
 /// Subcommands of `preau policy`.

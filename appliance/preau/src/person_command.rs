@@ -21,7 +21,7 @@ pub(crate) fn add(data: &Path, new: &NewPerson, author: &Author) -> anyhow::Resu
     let secret = draw_first_secret(new.role, &random)?;
     let stored = secret.hash(&random)?;
     let now = SystemClock::new().now().at;
-    let person = open(data)?.add_person(new, stored.as_phc(), now, (&author.name, None))?;
+    let person = open(data)?.add_person(new, stored.as_phc(), now, (&author.author, None))?;
     print_card(&person, &secret)
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn reset(data: &Path, name: &PersonName, author: &Author) -> anyhow::
     let Person { id, role, .. } = find(&store, name)?;
     let random = SystemRandom::new();
     let secret = draw_first_secret(role, &random)?;
-    let person = store.reset_person(id, secret.hash(&random)?.as_phc(), (&author.name, None))?;
+    let person = store.reset_person(id, secret.hash(&random)?.as_phc(), (&author.author, None))?;
     print_card(&person, &secret)
 }
 
@@ -55,7 +55,7 @@ pub(crate) fn reset(data: &Path, name: &PersonName, author: &Author) -> anyhow::
 pub(crate) fn disable(data: &Path, name: &PersonName, author: &Author) -> anyhow::Result<ExitCode> {
     let mut store = open(data)?;
     let id = find(&store, name)?.id;
-    let person = store.disable_person(id, SystemClock::new().now().at, (&author.name, None))?;
+    let person = store.disable_person(id, SystemClock::new().now().at, (&author.author, None))?;
     writeln!(std::io::stdout(), "{} may no longer sign in", person.name)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn people_are_added_reset_and_disabled_by_name() {
         let folder = tempfile::tempdir().unwrap();
-        let author = Author { name: "ligne de commande".parse().unwrap() };
+        let author = Author { author: "ligne de commande".parse().unwrap() };
         let name: PersonName = "Mme Martin".parse().unwrap();
         let new = NewPerson { name: name.clone(), role: Role::Teacher, rooms: vec![] };
         add(folder.path(), &new, &author).unwrap();
@@ -108,6 +108,6 @@ mod tests {
         let nobody = reset(folder.path(), &"M. Petit".parse().unwrap(), &author).unwrap_err();
         assert_eq!(nobody.to_string(), "nobody is registered as M. Petit");
         let acts = open(folder.path()).unwrap().waiting_person_acts(9).unwrap();
-        assert!(acts.iter().all(|it| it.act.author == author.name && it.act.device.is_none()));
+        assert!(acts.iter().all(|it| it.act.author == author.author && it.act.device.is_none()));
     }
 }
