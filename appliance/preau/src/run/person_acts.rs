@@ -92,7 +92,7 @@ mod tests {
         let mut store = Store::open(&folder.path().join("state.sqlite")).unwrap();
         let new = NewPerson { name: "Mme Martin".parse().unwrap(), role: Role::Teacher, rooms: vec![] };
         store.add_person(&new, "x", at(0), (&"M. Petit".parse().unwrap(), None)).unwrap();
-        let now = access::Instant { at: at(0), quality: ClockQuality::Synchronised };
+        let now = Instant { at: at(0), quality: ClockQuality::Synchronised };
         let disk = Disk::default();
         let run = || {
             let (journal, mut writer) = journal::open(disk.clone());
