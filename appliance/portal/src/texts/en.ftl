@@ -38,7 +38,7 @@ refusal-evasion = It serves to go around the school’s filter. The device works
 refusal-tunnel = Too many different names are asked for under this domain: data may hide in them. This ends after a few minutes without questions.
 refusal-inward = This public name leads to an internal address. To protect the school’s network, the box does not give it.
 refusal-pupil = Ask your teacher. You have not broken anything.
-refusal-teacher = If this site is useful to the class, ask for it here, then sign in from the box’s home page: you open it yourself for the time of a lesson, and the head of the school for longer.
+refusal-teacher = If this site is useful to the class, ask for it here, then sign in from the box’s home page: you open it yourself for the time of a lesson, and the head of the school for longer. If it does not work, call the municipality’s IT service.
 refusal-teacher-school = The head of the school has closed this site, and can open it. Ask for it, with the details on this page.
 refusal-teacher-commune = Only the municipality can open this site. If it is closed by mistake, tell its IT service, with the details on this page.
 refusal-teacher-fault = Try with the name of the site. If software used in class needs it as it is, tell the municipality’s IT service, with the details on this page.
@@ -131,7 +131,7 @@ why-details = For the technician
 why-open = To open it for an hour, on the box:
 why-again = If the refusal is older, try to open the site once more, then reload this page.
 why-pupil = If you need this site for class, show this page to your teacher.
-why-teacher = What is yours to decide opens for your room: sign in and answer the requests. Ask the head of the school for the rest.
+why-teacher = What is yours to decide opens for your room: sign in and answer the requests. Ask the head of the school for the rest. If it does not work, call the municipality’s IT service.
 why-sign-in = Sign in (teachers, head)
 why-technician = These refusals are in the box’s log:
 
@@ -215,6 +215,7 @@ wish-rule-permit = Open
 wish-rule-refuse = Closed
 wish-left = { $minutes } min left, until { $until }
 wish-until = until { $until }
+wish-day = the end of { $day }
 wish-endless = no end planned
 wish-motive = { $author }: { $motive }
 

@@ -39,7 +39,7 @@ refusal-evasion = Elle sert à contourner le filtre de l’école. L’appareil 
 refusal-tunnel = Trop de noms différents sont demandés sous ce domaine : des données peuvent s’y cacher. Cela cesse après quelques minutes sans demande.
 refusal-inward = Ce nom public mène à une adresse interne. Pour protéger le réseau de l’école, le boîtier ne la donne pas.
 refusal-pupil = Demandez à votre enseignante ou à votre enseignant. Vous n’avez rien cassé.
-refusal-teacher = Si ce site est utile à la classe, demandez-le ici, puis connectez-vous sur la page d’accueil du boîtier : vous l’ouvrez vous-même pour le temps d’un cours, et la direction de l’école plus longtemps.
+refusal-teacher = Si ce site est utile à la classe, demandez-le ici, puis connectez-vous sur la page d’accueil du boîtier : vous l’ouvrez vous-même pour le temps d’un cours, et la direction de l’école plus longtemps. En cas de difficulté, appelez le service informatique de la commune.
 refusal-teacher-school = La direction de l’école a fermé ce site : elle peut aussi l’ouvrir. Demandez-le-lui, avec les détails de cette page.
 refusal-teacher-commune = Seule la commune peut ouvrir ce site. S’il est fermé par erreur, signalez-le à son service informatique, avec les détails de cette page.
 refusal-teacher-fault = Essayez avec le nom du site. Si un logiciel de la classe en a besoin tel quel, signalez-le au service informatique de la commune, avec les détails de cette page.
@@ -132,7 +132,7 @@ why-details = Pour le technicien
 why-open = Pour l’ouvrir une heure, sur le boîtier :
 why-again = Si le refus est plus ancien, essayez d’ouvrir le site encore une fois, puis rechargez cette page.
 why-pupil = Si vous avez besoin de ce site pour la classe, montrez cette page à votre enseignante ou à votre enseignant.
-why-teacher = Ce qui dépend de vous s’ouvre pour votre salle : connectez-vous, et répondez aux demandes. Le reste se demande à la direction de l’école.
+why-teacher = Ce qui dépend de vous s’ouvre pour votre salle : connectez-vous, et répondez aux demandes. Le reste se demande à la direction de l’école. En cas de difficulté, appelez le service informatique de la commune.
 why-sign-in = Se connecter (enseignants, direction)
 why-technician = Ces refus sont dans le journal du boîtier :
 
@@ -216,6 +216,7 @@ wish-rule-permit = Ouvert
 wish-rule-refuse = Fermé
 wish-left = encore { $minutes } min, jusqu’à { $until }
 wish-until = jusqu’au { $until }
+wish-day = { $day } inclus
 wish-endless = sans fin prévue
 wish-motive = { $author } : { $motive }
 

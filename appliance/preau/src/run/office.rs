@@ -3,6 +3,8 @@
 mod asking;
 mod signing;
 mod staff;
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};

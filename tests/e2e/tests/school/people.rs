@@ -199,7 +199,7 @@ fn the_head_opens_for_the_school_and_closes_an_access() -> Result<()> {
     for machine in [&lab.tablet, &lab.pc1] {
         wait_until("the open site", || Ok(status_of(machine)? == "200"))?;
     }
-    assert!(teacher.get("/direction")?.text.contains("pas permise"));
+    assert!(teacher.get("/direction")?.text.contains("Cette action ne vous est"));
     assert!(teacher.get("/enseignant")?.text.contains("Sites demandés"));
 
     let page = head.get("/direction/personnes")?;

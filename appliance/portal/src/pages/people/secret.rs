@@ -31,6 +31,8 @@ struct View<'a> {
     lead: String,
     old: String,
     rule: String,
+    /// Whether a browser may keep the secret: a teacher types hers on PCs of the class.
+    may_keep: bool,
     token: &'a str,
     trouble: Option<String>,
 }
@@ -62,6 +64,7 @@ impl SecretPage<'_> {
             lead: language.say(lead),
             old: language.say(old),
             rule: language.say(rule),
+            may_keep: self.person.role.directs(),
             token: self.token,
             trouble: self.trouble.map(|trouble| tell(language, trouble)),
         })

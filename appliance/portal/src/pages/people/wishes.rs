@@ -73,6 +73,20 @@ fn tell_moment(language: Language, place: &Place, at: Timestamp) -> Option<Strin
     format_time(&place.timezone, at, format)
 }
 
+/// An end. What ends at midnight lasts the whole day before, and people say that day.
+fn tell_end(language: Language, place: &Place, until: Timestamp) -> Option<String> {
+    if format_time(&place.timezone, until, "%H%M%S")? != "000000" {
+        return tell_moment(language, place, until);
+    }
+    let format = match language {
+        Language::French => "%d/%m/%Y",
+        Language::English => "%Y-%m-%d",
+    };
+    let last = Timestamp::from_unix_ms(until.unix_ms().saturating_sub(1));
+    let day = format_time(&place.timezone, last, format)?;
+    Some(language.say_with("wish-day", &[("day", &day)]))
+}
+
 /// What stands against the site now, and who can do something about it.
 fn tell_obstacle(language: Language, wish: &Wish, layer: Layer) -> String {
     let category = wish.request.obstacle.category.as_ref().map(|category| {
@@ -121,7 +135,7 @@ pub(in crate::pages) fn tell_answer(
         None => language.say_with("wish-closed-again", &[("by", by)]),
         Some(None) => language.say_with("wish-granted", &[("by", by)]),
         Some(Some(until)) => {
-            let until = tell_moment(language, place, until).unwrap_or_default();
+            let until = tell_end(language, place, until).unwrap_or_default();
             language.say_with("wish-granted-until", &[("by", by), ("until", &until)])
         }
     })
@@ -163,7 +177,7 @@ pub(super) fn describe_rule(
 fn tell_left(language: Language, place: &Place, until: Option<Timestamp>, now: Option<Timestamp>) -> String {
     const HOURS_TWO_MS: u64 = 120 * MINUTE_MS;
     let Some(until) = until else { return language.say("wish-endless") };
-    let moment = tell_moment(language, place, until).unwrap_or_default();
+    let moment = tell_end(language, place, until).unwrap_or_default();
     match now.map(|now| until.ms_since(now)) {
         Some(left) if left < HOURS_TWO_MS => {
             let minutes = language.group_digits(left.div_ceil(MINUTE_MS));

@@ -131,7 +131,7 @@ fn a_teacher_signs_in_answers_and_signs_out() {
     let form = browser.get("/connexion?personne=1");
     let wrong = browser.fill(&form, "/connexion", "personne=1&secret=000001");
     assert_eq!(wrong.status, "403");
-    assert!(wrong.text.contains("ne convient pas") && wrong.text.contains("name=\"secret\""));
+    assert!(wrong.text.contains("Le nom ou le secret") && wrong.text.contains("name=\"secret\""));
 
     let page = browser.sign_in("personne=1");
     assert!(page.text.contains("Sites demandés"), "{}", page.text);
@@ -165,7 +165,7 @@ fn the_head_decides_for_the_school_and_keeps_people() {
     let open = Open::new();
     let mut browser = Browser::new(open.address);
     let page = browser.sign_in("nom=M.+Bernard");
-    assert!(page.text.contains("Demandes de l’école"), "{}", page.text);
+    assert!(page.text.contains("/direction/personnes"), "{}", page.text);
     for (path, form, location, expected) in [
         (
             "/direction/demandes",

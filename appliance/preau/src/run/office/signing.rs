@@ -12,15 +12,15 @@ use super::{Asker, Office};
 
 /// Most sign-ins that wait for one another: with a tenth of a second each, whoever waits hardly notices. The portal
 /// has a thread more than these.
-const HASHERS_MAX: usize = 3;
+pub(super) const HASHERS_MAX: usize = 3;
 /// How often the use of a session is noted: not each page costs a write.
 const TOUCH_MS: u64 = 60_000;
 
 /// A place among those who wait for a hash.
-struct Turn<'a>(&'a AtomicUsize);
+pub(super) struct Turn<'a>(&'a AtomicUsize);
 
 impl<'a> Turn<'a> {
-    fn take(hashers: &'a AtomicUsize) -> Result<Self, Trouble> {
+    pub(super) fn take(hashers: &'a AtomicUsize) -> Result<Self, Trouble> {
         let turn = Self(hashers);
         if hashers.fetch_add(1, Ordering::AcqRel) >= HASHERS_MAX { Err(Trouble::Busy) } else { Ok(turn) }
     }
