@@ -395,13 +395,21 @@ impl Signed<'_> {
     fn answer(&self, page: Page, reply: &Reply) -> Result<Answer, Trouble> {
         let id: RequestId = self.read("demande")?;
         self.portal.office.answer(self.visit.client, self.person, id, reply)?;
-        Ok(Answer::see(page.home()))
+        Ok(self.see_home(page))
     }
 
     fn end(&self, page: Page) -> Result<Answer, Trouble> {
         let id: OverrideId = self.read("regle")?;
         self.portal.office.end(self.person, id)?;
-        Ok(Answer::see(page.home()))
+        Ok(self.see_home(page))
+    }
+
+    /// Back to the page that the form was on, which may go on loading anew.
+    fn see_home(&self, page: Page) -> Answer {
+        match self.visit.field(TeacherPage::FOLLOW_QUERY) {
+            Some(_) if page.home() == TeacherPage::PATH => Answer::see(TeacherPage::FOLLOW_PATH),
+            Some(_) | None => Answer::see(page.home()),
+        }
     }
 
     fn staff(&self) -> Result<Answer, Trouble> {

@@ -273,13 +273,13 @@ fn a_class_that_guesses_or_floods_is_in_nobodys_way() -> Result<()> {
     pupil.ask()?;
     let page = pupil.get("/connexion?personne=1")?;
     let form = format!("jeton={}&site=casino.example", page.token()?);
-    // As fast as one curl is: the same form again and again over one connection.
+    // As fast as one curl is: the same form again and again over one connection, and forged ones.
     let flood = format!(
         "for i in $(seq 10000); do echo 'url={HOME}/pourquoi'; echo 'output=/dev/null'; done > flood.conf
-         curl --silent --max-time 120 --cookie {} --header 'Origin: {HOME}' --data '{form}' --config flood.conf &
-         flood=$!
+         flood() {{ curl --silent --cookie {} --header \"Origin: $1\" --data '{form}' --config flood.conf; }}
+         flood {HOME} & flood http://casino.example &
          for i in 1 2 3 4 5 6 7 8 9 10; do dig +tries=1 +time=1 +short @10.77.0.1 mediatheque.example; done
-         kill $flood",
+         wait",
         pupil.jar
     );
     let answers = lab.pc1.shell(&format!("cd {} && {flood}", lab.directory().display()))?;

@@ -57,8 +57,10 @@ impl TeacherPage<'_> {
     pub const ANSWER_PATH: &'static str = "/enseignant/demandes";
     /// Where a rule is ended.
     pub const END_PATH: &'static str = "/enseignant/fermer";
-    /// The query of the page that loads anew by itself.
+    /// The query of the page that loads anew by itself, and the field of the forms on it.
     pub const FOLLOW_QUERY: &'static str = "suivre";
+    /// The page that loads anew by itself.
+    pub const FOLLOW_PATH: &'static str = "/enseignant?suivre";
     /// How often it does: a teacher sees a request before the pupil raises a hand again.
     pub const FOLLOW_PERIOD_S: u32 = 10;
 

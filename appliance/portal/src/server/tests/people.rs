@@ -145,7 +145,8 @@ fn a_teacher_signs_in_answers_and_signs_out() {
         assert_eq!(answered.location.as_deref(), Some("/enseignant"));
         assert_eq!(open.done(), [expected]);
     }
-    browser.fill(&page, "/enseignant/fermer", "regle=3");
+    let ended = browser.fill(&page, "/enseignant/fermer", "regle=3&suivre=1");
+    assert_eq!(ended.location.as_deref(), Some("/enseignant?suivre"));
     assert_eq!(open.done(), ["Mme Martin ends 3"]);
 
     let before = browser.cookies.clone();
