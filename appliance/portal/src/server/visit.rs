@@ -58,7 +58,8 @@ impl Visit {
             form: form_urlencoded::parse(body).into_owned().collect(),
             session: cookie(Jar::Session),
             visitor: cookie(Jar::Visitor),
-            is_same_origin: is_same_origin(find_field(request, &header::ORIGIN), find_authority(request)),
+            is_same_origin: find_field(request, &header::ORIGIN)
+                .is_some_and(|origin| is_same_origin(origin, is_encrypted, find_authority(request))),
         }
     }
 
@@ -169,10 +170,12 @@ fn find_cookie(request: &HttpRequest, name: &str) -> Option<String> {
     is_ours.then(|| value.to_owned())
 }
 
-/// Whether `Origin`, which every browser sends along with a form, names the host that the request is for.
-fn is_same_origin(origin: Option<&str>, authority: &str) -> bool {
-    let host = origin.and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
-    host.is_some_and(|host| !host.is_empty() && host.eq_ignore_ascii_case(authority))
+/// Whether `Origin`, which every browser sends along with a form, is the page's that the request is for: no page
+/// without TLS fills in a form of one with it.
+fn is_same_origin(origin: &str, is_encrypted: bool, authority: &str) -> bool {
+    let scheme = if is_encrypted { "https" } else { "http" };
+    let expected = format!("{scheme}://{authority}");
+    !authority.is_empty() && origin.eq_ignore_ascii_case(&expected)
 }
 
 #[cfg(test)]
@@ -209,6 +212,7 @@ mod tests {
         check("__Host-preau-visitor=00ff00ff", "http://preau.lan", &body, false);
         check("preau-visitor=00ff00ff", "http://evil.example", &body, false);
         check("preau-visitor=00ff00ff", "http://preau.lan:8000", &body, false);
+        check("preau-visitor=00ff00ff", "https://preau.lan", &body, false);
         check("preau-visitor=00ff00ff", "null", &body, false);
         check("preau-visitor=00ff00ff", "http://preau.lan", "", false);
         check("preau-visitor=00ff00ff", "http://preau.lan", &body[..20], false);

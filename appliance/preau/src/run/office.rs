@@ -8,7 +8,7 @@ mod tests;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use access::{Clock, Desk};
@@ -25,6 +25,8 @@ pub(crate) struct Office {
     state_file: PathBuf,
     /// A connection of its own; opened anew after a failure.
     store: Mutex<Option<Store>>,
+    /// A failure of it is told once, until all is well again: anybody may ask for pages.
+    is_failure_told: AtomicBool,
     desk: Arc<Desk>,
     clock: Arc<dyn Clock>,
     zone: TimeZone,
@@ -57,6 +59,7 @@ impl Office {
         Self {
             state_file: data.join(STATE_FILE),
             store: Mutex::new(None),
+            is_failure_told: AtomicBool::new(false),
             desk,
             clock,
             zone,
@@ -66,27 +69,33 @@ impl Office {
         }
     }
 
-    /// Works on the store. A failure of it is told, and is unavailability for whoever looks at a page.
+    /// Works on the store. A failure of it is unavailability for whoever looks at a page.
     fn work<T, E: Into<Failure>>(&self, work: impl FnOnce(&mut Store) -> Result<T, E>) -> Result<T, Trouble> {
         let mut place = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         let store = match &mut *place {
             Some(store) => store,
             absent => match Store::open(&self.state_file) {
                 Ok(store) => absent.insert(store),
-                Err(error) => {
-                    tracing::error!("people cannot be served: {:#}", anyhow::Error::from(error));
-                    return Err(Trouble::Unavailable);
-                }
+                Err(error) => return Err(self.tell(error)),
             },
         };
-        work(store).map_err(|error| match error.into() {
+        let outcome = work(store).map_err(Into::into);
+        if let Err(Failure::Store(error)) = outcome {
+            *place = None;
+            return Err(self.tell(error));
+        }
+        self.is_failure_told.store(false, Ordering::Relaxed);
+        outcome.map_err(|failure| match failure {
             Failure::Trouble(trouble) => trouble,
-            Failure::Store(error) => {
-                tracing::error!("people cannot be served: {:#}", anyhow::Error::from(error));
-                *place = None;
-                Trouble::Unavailable
-            }
+            Failure::Store(_) => Trouble::Unavailable,
         })
+    }
+
+    fn tell(&self, error: impl std::error::Error + Send + Sync + 'static) -> Trouble {
+        if !self.is_failure_told.swap(true, Ordering::Relaxed) {
+            tracing::error!("people cannot be served: {:#}", anyhow::Error::from(error));
+        }
+        Trouble::Unavailable
     }
 
     fn identify(&self, client: IpAddr) -> Asker {
