@@ -142,6 +142,11 @@ const OWNERSHIPS: &[Ownership] = &[
         because: "the lists' mirror is asked in one place, by a process of its own",
     },
     Ownership {
+        crates: &["argon2"],
+        owner: "people",
+        because: "what is kept of a secret is made, and compared, in one place",
+    },
+    Ownership {
         crates: &["clap", "anyhow", "toml-span"],
         owner: "preau",
         because: "the binary has the command line",
