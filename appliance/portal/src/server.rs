@@ -1,5 +1,9 @@
 //! The portal's own HTTP server, on its own thread.
 
+mod page;
+mod people;
+mod visit;
+
 use std::io;
 use std::net::{IpAddr, TcpListener};
 use std::sync::{Arc, mpsc};
@@ -16,11 +20,9 @@ use model::{ClockQuality, Host};
 use crate::client::{find_client, is_own_authority};
 use crate::pages::{Asking, CONTENT_SECURITY_POLICY, Closed, Home, Notice, Place, Why};
 use crate::{Language, Office, StatusSource};
-use people::{Answer, Content, Page};
+use page::Page;
+use people::{Answer, Content};
 use visit::Visit;
-
-mod people;
-mod visit;
 
 /// Most connections at once: a school has a few hundred devices, and a page takes a millisecond.
 const CONNECTIONS_MAX: usize = 256;
