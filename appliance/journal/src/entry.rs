@@ -7,6 +7,7 @@ use policy::Decided;
 use serde::{Deserialize, Serialize};
 
 use crate::codes::{ClockCode, EndCode, FaultCode, KindCode, LayerCode, VerdictCode};
+use crate::person::PersonEntry;
 
 /// Largest encoded body: four names of 64 characters of 4 bytes, a host, a list line and their lengths stay below.
 pub(crate) const BODY_BYTES_MAX: usize = 1_536;
@@ -32,6 +33,9 @@ pub(crate) enum Entry<'a> {
     /// The beginning or the end of an override.
     #[serde(borrow)]
     Act(ActEntry<'a>),
+    /// What somebody did besides making rules.
+    #[serde(borrow)]
+    Person(PersonEntry<'a>),
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -204,6 +208,7 @@ impl Entry<'_> {
             Self::Closing(closing) => closing.sequence,
             Self::Repeat(repeat) => repeat.sequence,
             Self::Act(act) => act.sequence,
+            Self::Person(person) => person.sequence,
         }
     }
 }

@@ -10,7 +10,7 @@ use model::{
 };
 use policy::Decided;
 
-use crate::{Damage, Found, FoundAct, Hit, Query, Source, search};
+use crate::{Damage, Found, FoundAct, FoundPersonAct, Hit, Query, Source, search};
 
 /// 2026-11-23 00:00:00 UTC.
 const DAY_START_S: i64 = 1_795_392_000;
@@ -141,7 +141,7 @@ pub(crate) fn find(source: &impl Source, query: &Query) -> (Vec<Found>, Vec<Dama
     let (mut found, mut damages) = (Vec::new(), Vec::new());
     each_hit(source, query, |hit| match hit {
         Hit::Access(access) => found.push(*access),
-        Hit::Act(_) => {}
+        Hit::Act(_) | Hit::Person(_) => {}
         Hit::Damage(damage) => damages.push(damage),
         Hit::Unreadable { segment, error } => panic!("{segment}: {error}"),
     });
@@ -153,6 +153,17 @@ pub(crate) fn find_acts(source: &impl Source, query: &Query) -> Vec<FoundAct> {
     let mut found = Vec::new();
     each_hit(source, query, |hit| {
         if let Hit::Act(act) = hit {
+            found.push(*act);
+        }
+    });
+    found
+}
+
+/// All that people did besides making rules that a query finds.
+pub(crate) fn find_person_acts(source: &impl Source, query: &Query) -> Vec<FoundPersonAct> {
+    let mut found = Vec::new();
+    each_hit(source, query, |hit| {
+        if let Hit::Person(act) = hit {
             found.push(*act);
         }
     });

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{AccessKind, Act, ClockQuality, Closing, Timestamp};
+use model::{AccessKind, Act, ClockQuality, Closing, PersonAct, Timestamp};
 use policy::{Decided, Permit};
 
-use crate::entry::{BODY_BYTES_MAX, encode_body};
+use crate::entry::{ActEntry, BODY_BYTES_MAX, Entry, encode_body};
+use crate::person::PersonEntry;
 use crate::queue::{Door, Shared};
 use crate::{Sequence, Storage, Writer};
 
@@ -87,8 +88,25 @@ impl Journal {
     /// # Errors
     /// [`Unrecorded`]: what the act opens must stay closed.
     pub fn record_act(&self, at: Timestamp, clock: ClockQuality, act: &Act) -> Result<Sequence, Unrecorded> {
+        self.record_pressing(|sequence| Entry::Act(ActEntry::new(sequence, at, clock, act)))
+    }
+
+    /// Records what somebody did besides making rules, and has the writer commit at once.
+    ///
+    /// # Errors
+    /// [`Unrecorded`]: it has to be recorded later.
+    pub fn record_person_act(
+        &self,
+        at: Timestamp,
+        clock: ClockQuality,
+        act: &PersonAct,
+    ) -> Result<Sequence, Unrecorded> {
+        self.record_pressing(|sequence| Entry::Person(PersonEntry::new(sequence, at, clock, act)))
+    }
+
+    fn record_pressing<'a>(&self, encode: impl FnOnce(u64) -> Entry<'a>) -> Result<Sequence, Unrecorded> {
         let uptime = self.shared.uptime();
-        let sequence = self.shared.lock().accept_act(at, clock, act, uptime)?;
+        let sequence = self.shared.lock().accept_act(encode, uptime)?;
         self.shared.wake_writer();
         Ok(Sequence::new(sequence))
     }

@@ -607,7 +607,7 @@ impl Promises {
         each_hit(disk, &Query::default(), |hit| match hit {
             Hit::Access(it) => drop(found.insert(it.sequence.number(), it.host.unwrap().to_string())),
             Hit::Act(it) => drop(found.insert(it.sequence.number(), it.act.id.to_string())),
-            Hit::Damage(_) | Hit::Unreadable { .. } => {}
+            Hit::Person(_) | Hit::Damage(_) | Hit::Unreadable { .. } => {}
         });
         for number in &self.durable {
             let Some(found) = found.get(number) else {

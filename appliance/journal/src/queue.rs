@@ -3,10 +3,10 @@
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use model::{Act, ClockQuality, Closing, End, Timestamp};
+use model::{ClockQuality, Closing, End, Timestamp};
 
 use crate::entry::{
-    ACT_BYTES_MAX, ActEntry, ClosingEntry, Entry, HEAD_BYTES_MAX, NOTE_BYTES_MAX, RepeatEntry, encode_head,
+    ACT_BYTES_MAX, ClosingEntry, Entry, HEAD_BYTES_MAX, NOTE_BYTES_MAX, RepeatEntry, encode_head,
 };
 use crate::fold::{Fold, Folds, QueuedRepeat};
 use crate::journal::Unrecorded;
@@ -141,17 +141,15 @@ impl Queue {
     }
 
     /// Accepts an act.
-    pub(crate) fn accept_act(
+    pub(crate) fn accept_act<'a>(
         &mut self,
-        at: Timestamp,
-        clock: ClockQuality,
-        act: &Act,
+        encode: impl FnOnce(u64) -> Entry<'a>,
         uptime: Duration,
     ) -> Result<u64, Unrecorded> {
         if self.door != Door::Open || self.pending.is_stalled(uptime) {
             return Err(Unrecorded::Unwritable);
         }
-        let entry = Entry::Act(ActEntry::new(self.pending.next_sequence, at, clock, act));
+        let entry = encode(self.pending.next_sequence);
         let mut buffer = [0; ACT_BYTES_MAX];
         let payload = postcard::to_slice(&entry, &mut buffer).map_err(|_| Unrecorded::Unwritable)?;
         let sequence = self.pending.push(QUEUE_BYTES_MAX, payload, &[])?;

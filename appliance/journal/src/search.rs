@@ -14,6 +14,7 @@ use crate::entry::{
 };
 use crate::fold::FOLD_WINDOW_MS;
 use crate::found::{Found, FoundAct, identify, join_closing, join_repeat, read_access, read_act};
+use crate::person::{FoundPersonAct, PersonDeedEntry, PersonEntry, read_person_act};
 use crate::reader::{Damage, DamageKind, Piece, ReadError, read_segment};
 use crate::{SegmentId, Source};
 
@@ -47,7 +48,7 @@ pub struct Query {
 pub enum Kind {
     /// An access by this door.
     Access(AccessKind),
-    /// An act on the rules.
+    /// An act of a person: on the rules, or on what stands around them.
     Act,
 }
 
@@ -58,6 +59,8 @@ pub enum Hit {
     Access(Box<Found>),
     /// An act that matches.
     Act(Box<FoundAct>),
+    /// What somebody did besides making rules, that matches.
+    Person(Box<FoundPersonAct>),
     /// Bytes that hold no readable record. The incomplete end of a segment is one only where records are missing
     /// after it, or nothing follows.
     Damage(Damage),
@@ -149,7 +152,7 @@ impl FarJoins {
             Entry::Repeat(repeat) if is_far(repeat.sequence, repeat.of) => {
                 self.repeats.insert(repeat.of, *repeat);
             }
-            Entry::Access(_) | Entry::Closing(_) | Entry::Repeat(_) | Entry::Act(_) => {}
+            Entry::Access(_) | Entry::Closing(_) | Entry::Repeat(_) | Entry::Act(_) | Entry::Person(_) => {}
         }
     }
 }
@@ -174,6 +177,7 @@ struct Scan<'q, F> {
 enum Held {
     Access(Box<Found>),
     Act(Box<FoundAct>),
+    Person(Box<FoundPersonAct>),
 }
 
 impl<F: FnMut(Hit) -> ControlFlow<()>> Scan<'_, F> {
@@ -237,6 +241,14 @@ impl<F: FnMut(Hit) -> ControlFlow<()>> Scan<'_, F> {
                     };
                 }
             }
+            Entry::Person(act) => {
+                if is_person_match(self.query, &act) {
+                    match read_person_act(&act) {
+                        Some(found) => self.held.insert(sequence, Held::Person(Box::new(found))),
+                        None => return (self.each)(Hit::Damage(place)),
+                    };
+                }
+            }
         }
         self.release(sequence.saturating_sub(JOIN_DISTANCE))
     }
@@ -256,6 +268,7 @@ impl<F: FnMut(Hit) -> ControlFlow<()>> Scan<'_, F> {
             let (sequence, held) = first.remove_entry();
             let hit = match held {
                 Held::Act(found) => Hit::Act(found),
+                Held::Person(found) => Hit::Person(found),
                 Held::Access(mut found) => {
                     if let Some(closing) = self.far.closings.get(&sequence) {
                         join_closing(&mut found, closing);
@@ -302,6 +315,28 @@ fn is_match(query: &Query, act: &ActEntry<'_>) -> bool {
         && query.to.is_none_or(|to| at < to)
         && query.kind.is_none_or(|wanted| wanted == Kind::Act)
         && query.verdict.is_none_or(|wanted| wanted == Verdict::from(act.effect))
+        && query.host.as_ref().is_none_or(is_about)
+        && query.device.is_none()
+}
+
+/// Whether what somebody did matches: only an answer is about a host, and has a verdict.
+fn is_person_match(query: &Query, act: &PersonEntry<'_>) -> bool {
+    let at = Timestamp::from_unix_ms(act.at_ms);
+    let declined = match &act.deed {
+        PersonDeedEntry::Decline { site, .. } => Some(HostEntry::Name(site)),
+        PersonDeedEntry::SignIn
+        | PersonDeedEntry::FailSignIn
+        | PersonDeedEntry::SignOut
+        | PersonDeedEntry::ChangeSecret
+        | PersonDeedEntry::AddPerson { .. }
+        | PersonDeedEntry::ResetPerson { .. }
+        | PersonDeedEntry::DisablePerson { .. } => None,
+    };
+    let is_about = |wanted: &Host| declined.as_ref().is_some_and(|site| is_host(wanted, site));
+    query.from.is_none_or(|from| at >= from)
+        && query.to.is_none_or(|to| at < to)
+        && query.kind.is_none_or(|wanted| wanted == Kind::Act)
+        && query.verdict.is_none_or(|wanted| wanted == Verdict::Refuse && declined.is_some())
         && query.host.as_ref().is_none_or(is_about)
         && query.device.is_none()
 }

@@ -6,11 +6,14 @@ use std::sync::Arc;
 use std::{env, fs, io};
 
 use model::{ClockQuality, Device, Fault, Host, Layer, Reason, Ruling, Subject, Timestamp, UnknownDevice};
-use portal::pages::{Cause, Certificate, Closed, Home, Notice, Place, Refusal, Unreachable, Why};
+use portal::pages::{Asking, Cause, Certificate, Closed, Home, Notice, Place, Refusal, Unreachable, Why};
 use portal::{
     Authority, Firewall, Health, Language, ListOrigin, ListStatus, Listener, Refused, Service, Status, Trial,
     TrialKind, UpdateOutcome, UpdateStatus, Upstream,
 };
+
+#[path = "gallery/people.rs"]
+mod people;
 
 type Error = Box<dyn std::error::Error>;
 
@@ -26,9 +29,13 @@ fn main() -> Result<(), Error> {
         write_whys(language, &write)?;
         write_homes(language, &write)?;
         write_certificates(language, &write)?;
+        people::write_people(language, &write)?;
     }
     Ok(())
 }
+
+/// What time it is in the gallery: the pupils asked some minutes ago.
+const NOW_MS: i64 = 1_795_515_000_000;
 
 type Write<'a> = &'a dyn Fn(&str, String) -> io::Result<()>;
 
@@ -88,11 +95,13 @@ fn write_whys(language: Language, write: Write<'_>) -> Result<(), Error> {
     let none = Vec::new();
     let noise = vec![refused("use-application-dns.net", Reason::Fault(Fault::Evasion), 12)?];
     let some = refusals()?;
+    let asked = people::asked()?;
+    let asking = Asking { token: "0", asked: &asked, now: Some(Timestamp::from_unix_ms(NOW_MS)) };
     for (name, visitor, refusals) in
         [("why", &device, &some), ("why-none", &unknown, &none), ("why-noise", &device, &noise)]
     {
         let client = "10.77.0.11".parse()?;
-        let page = Why { place: &place, visitor, client, refusals, is_clock_set: true };
+        let page = Why { place: &place, visitor, client, refusals, is_clock_set: true, asking: Some(asking) };
         write(name, page.render(language))?;
     }
     Ok(())

@@ -10,6 +10,7 @@
 mod client;
 mod front;
 mod language;
+mod office;
 pub mod pages;
 mod server;
 mod status;
@@ -17,7 +18,8 @@ mod texts;
 
 pub use front::{AnswerNames, Answering, Authority, Callers, Front, NameAnswer, Unanswered};
 pub use language::Language;
-pub use server::{PortalHandle, Settings, SpawnError, spawn};
+pub use office::{Asked, Card, Claimed, Hold, Newcomer, Office, Reply, Tile, Trouble, Wish};
+pub use server::{PortalHandle, Settings, Sources, SpawnError, spawn};
 pub use status::{
     Firewall, Health, ListOrigin, ListStatus, Listener, Refused, Service, Shrunk, Status, StatusSource,
     Trial, TrialKind, UpdateOutcome, UpdateStatus, Upstream,

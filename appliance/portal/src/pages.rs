@@ -8,6 +8,7 @@ mod closed;
 mod frame;
 mod home;
 mod notice;
+pub mod people;
 mod reason;
 mod refusal;
 mod unreachable;
@@ -20,7 +21,7 @@ pub use home::Home;
 pub use notice::Notice;
 pub use refusal::Refusal;
 pub use unreachable::{Cause, Unreachable};
-pub use why::Why;
+pub use why::{Asking, Why};
 
 #[cfg(test)]
 pub(crate) mod samples;

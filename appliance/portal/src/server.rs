@@ -1,6 +1,9 @@
 //! The portal's own HTTP server, on its own thread.
 
 mod names;
+mod page;
+mod people;
+mod visit;
 
 use std::io;
 use std::net::{IpAddr, TcpListener};
@@ -16,8 +19,11 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use model::{ClockQuality, Host};
 
 use crate::client::{find_client, is_own_authority};
-use crate::pages::{CONTENT_SECURITY_POLICY, Certificate, Closed, Home, Notice, Place, Why};
-use crate::{AnswerNames, Authority, Callers, Front, Language, StatusSource};
+use crate::pages::{Asking, CONTENT_SECURITY_POLICY, Certificate, Closed, Home, Notice, Place, Why};
+use crate::{AnswerNames, Authority, Callers, Front, Language, Office, StatusSource};
+use page::Page;
+use people::{Answer, Content};
+use visit::Visit;
 
 /// Most connections at once: a school has a few hundred devices, those that ask for names by HTTPS keep one open each, and a
 /// page takes a millisecond.
@@ -28,8 +34,10 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// Longest wait for open connections at a stop, in seconds: pages are short.
 const STOP_TIMEOUT_S: u64 = 2;
-/// Threads for blocking work: the pages have none, and actix wants one.
-const BLOCKING_THREADS: usize = 1;
+/// Longest form that is read, in bytes: the longest has a motive of 200 characters, each of 12 bytes on its way.
+const FORM_BYTES_MAX: usize = 8_192;
+/// Threads that wait for the state file and for a secret's hash: of the latter the office lets fewer wait than these.
+const BLOCKING_THREADS: usize = 4;
 
 /// What the portal must know of its box.
 #[derive(Clone, Debug)]
@@ -39,6 +47,14 @@ pub struct Settings {
     /// The box's own names and addresses: requests for other hosts are turned away. Loopback addresses and
     /// `localhost` are always the box's own.
     pub own_hosts: Vec<Host>,
+}
+
+/// What the pages are filled from.
+pub struct Sources {
+    /// How the box is.
+    pub status: Arc<dyn StatusSource>,
+    /// Who serves those who sign in, and those who ask for a site.
+    pub office: Arc<dyn Office>,
 }
 
 /// Why the portal did not start.
@@ -80,21 +96,23 @@ impl PortalHandle {
     }
 }
 
-/// Serves the portal on `listener` and, where there is a certificate, by TLS, on a thread of its own with its own single-threaded runtime: what happens
-/// to it cannot delay an enforcement point.
+/// Serves the portal on `listener` and, where there is a certificate, by TLS, on a thread of its own with its own
+/// single-threaded runtime: what happens to it cannot delay an enforcement point.
 ///
 /// # Errors
 /// [`SpawnError`] when the thread or the listener cannot be had.
 pub fn spawn(
     settings: Settings,
     listener: TcpListener,
-    source: Arc<dyn StatusSource>,
+    sources: Sources,
     front: Option<Front>,
 ) -> Result<PortalHandle, SpawnError> {
     let (started, handle) = mpsc::channel();
     let thread = std::thread::Builder::new()
         .name("portal".to_owned())
-        .spawn(move || actix_web::rt::System::new().block_on(run(settings, listener, source, front, started)))
+        .spawn(move || {
+            actix_web::rt::System::new().block_on(run(settings, listener, sources, front, started))
+        })
         .map_err(SpawnError::Thread)?;
     let server = handle.recv().map_err(|_| SpawnError::Lost)?.map_err(SpawnError::Listen)?;
     Ok(PortalHandle { server, thread })
@@ -104,11 +122,11 @@ pub fn spawn(
 async fn run(
     settings: Settings,
     listener: TcpListener,
-    source: Arc<dyn StatusSource>,
+    sources: Sources,
     front: Option<Front>,
     started: mpsc::Sender<io::Result<ServerHandle>>,
 ) -> io::Result<()> {
-    let (server, answer) = match build(settings, listener, source, front) {
+    let (server, answer) = match build(settings, listener, sources, front) {
         Ok(server) => {
             let handle = server.handle();
             (Some(server), Ok(handle))
@@ -126,6 +144,7 @@ async fn run(
 struct Portal {
     settings: Settings,
     source: Arc<dyn StatusSource>,
+    office: Arc<dyn Office>,
     front: Option<Behind>,
 }
 
@@ -157,7 +176,7 @@ impl Portal {
 fn build(
     settings: Settings,
     listener: TcpListener,
-    source: Arc<dyn StatusSource>,
+    sources: Sources,
     front: Option<Front>,
 ) -> io::Result<Server> {
     let (front, tls) = match front {
@@ -166,15 +185,18 @@ fn build(
         }
         None => (None, None),
     };
-    let portal = web::Data::new(Portal { settings, source, front });
+    let Sources { status: source, office } = sources;
+    let portal = web::Data::new(Portal { settings, source, office, front });
     let server = HttpServer::new(move || {
         App::new()
             .app_data(portal.clone())
             .wrap(security_headers())
             .route(names::PATH, web::to(names::serve))
-            .default_service(web::to(async |request: HttpRequest, portal: web::Data<Portal>| {
-                answer(&request, &portal)
-            }))
+            .default_service(web::to(
+                async |request: HttpRequest, payload: web::Payload, portal: web::Data<Portal>| {
+                    answer(&request, payload, portal).await
+                },
+            ))
     });
     let server = server
         .workers(1)
@@ -196,35 +218,77 @@ fn security_headers() -> DefaultHeaders {
     DefaultHeaders::new()
         .add((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
         .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .add((header::REFERRER_POLICY, "no-referrer"))
+        // With `no-referrer`, a browser would not say either that a form comes from the box's own page.
+        .add((header::REFERRER_POLICY, "same-origin"))
         .add((header::X_FRAME_OPTIONS, "DENY"))
         // What a page tells depends on who looks, and changes by the second.
         .add((header::CACHE_CONTROL, "no-store"))
 }
 
-fn answer(request: &HttpRequest, portal: &Portal) -> HttpResponse {
+async fn answer(request: &HttpRequest, payload: web::Payload, portal: web::Data<Portal>) -> HttpResponse {
     let language = Language::negotiate(find_field(request, &header::ACCEPT_LANGUAGE));
     let place = &portal.settings.place;
     if !is_own_authority(find_authority(request), &portal.settings.own_hosts) {
         // A rebound name learns nothing of the school.
         return notice(Notice::Misdirected, &Place::nowhere(), language);
     }
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+    let is_post = *request.method() == Method::POST;
+    let page = Page::find(request.path()).filter(|page| page.takes(is_post));
+    let is_taken = matches!(*request.method(), Method::GET | Method::HEAD) || is_post && page.is_some();
+    if !is_taken {
         return notice(Notice::Method, place, language);
     }
     let Some(client) = portal.client(request) else { return notice(Notice::NotFound, place, language) };
     match request.path() {
-        "/" => home(portal, client, language),
-        path if is_page(path, Why::PATH) => why(portal, client, language),
-        path if is_page(path, Certificate::PATH) => certificate(portal, language),
-        Certificate::FILE_PATH => certificate_file(portal, language),
-        _ => notice(Notice::NotFound, place, language),
+        "/" => home(&portal, client, language),
+        path if is_page(path, Certificate::PATH) => certificate(&portal, language),
+        Certificate::FILE_PATH => certificate_file(&portal, language),
+        _ => match page {
+            Some(page) => {
+                let Some(body) = read_form(payload, is_post).await else {
+                    return notice(Notice::Forged, place, language);
+                };
+                let visit = Visit::read(request, &body, client, language);
+                answer_form(web::Data::clone(&portal), visit, page).await
+            }
+            None => notice(Notice::NotFound, place, language),
+        },
     }
 }
 
 /// Whether a path is that of a page, as people type it.
 fn is_page(path: &str, page: &str) -> bool {
     path.strip_suffix('/').unwrap_or(path).eq_ignore_ascii_case(page)
+}
+
+/// The form of a request; `None` when it is too long, or does not arrive.
+async fn read_form(payload: web::Payload, is_post: bool) -> Option<web::Bytes> {
+    if !is_post {
+        return Some(web::Bytes::new());
+    }
+    let body = payload.to_bytes_limited(FORM_BYTES_MAX);
+    actix_web::rt::time::timeout(REQUEST_TIMEOUT, body).await.ok()?.ok()?.ok()
+}
+
+/// Answers on a thread that may wait for the office.
+async fn answer_form(portal: web::Data<Portal>, visit: Visit, page: Page) -> HttpResponse {
+    let (language, is_encrypted) = (visit.language, visit.is_encrypted);
+    let place = portal.settings.place.clone();
+    let answer = web::block(move || people::answer(&portal, &visit, page)).await;
+    let Ok(Answer { content, cookies }) = answer else { return notice(Notice::NotFound, &place, language) };
+    let mut response = match content {
+        Content::Page(status, html) => respond(status, html, language),
+        Content::Closed(html) => {
+            let mut response = respond(Closed::STATUS, html, language);
+            response.headers_mut().insert(header::RETRY_AFTER, Closed::RETRY_AFTER_S.into());
+            response
+        }
+        Content::See(path) => HttpResponse::SeeOther().insert_header((header::LOCATION, path)).finish(),
+    };
+    for field in cookies.iter().filter_map(|(jar, value)| jar.set(value.as_deref(), is_encrypted)) {
+        response.headers_mut().append(header::SET_COOKIE, field);
+    }
+    response
 }
 
 fn home(portal: &Portal, client: IpAddr, language: Language) -> HttpResponse {
@@ -234,20 +298,23 @@ fn home(portal: &Portal, client: IpAddr, language: Language) -> HttpResponse {
     respond(Home::STATUS, page.render(language), language)
 }
 
-fn why(portal: &Portal, client: IpAddr, language: Language) -> HttpResponse {
+/// The page of the last refusals; as an error the page of a closed web: then everything is refused, and nothing of it
+/// can be remembered.
+fn why(
+    portal: &Portal,
+    client: IpAddr,
+    language: Language,
+    asking: Option<Asking<'_>>,
+) -> Result<String, String> {
     let place = &portal.settings.place;
     let status = portal.source.status();
     if !status.is_open {
-        // Everything is refused, and nothing of it can be remembered.
-        let page = Closed { place, host: None }.render(language);
-        let mut response = respond(Closed::STATUS, page, language);
-        response.headers_mut().insert(header::RETRY_AFTER, Closed::RETRY_AFTER_S.into());
-        return response;
+        return Err(Closed { place, host: None }.render(language));
     }
     let (visitor, refusals) = (portal.source.identify(client), portal.source.recall_refusals(client));
     let is_clock_set = status.clock != ClockQuality::Unset;
-    let page = Why { place, visitor: &visitor, client, refusals: &refusals, is_clock_set };
-    respond(Why::STATUS, page.render(language), language)
+    let page = Why { place, visitor: &visitor, client, refusals: &refusals, is_clock_set, asking };
+    Ok(page.render(language))
 }
 
 fn certificate(portal: &Portal, language: Language) -> HttpResponse {

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use jiff::SignedDuration;
 use model::{
     Category, CategoryError, DeviceName, DomainNameError, Layer, Mac, MacError, Motive, OverrideId,
-    PersonName, ProfileName, RoomName, Topic, Verdict,
+    PersonName, ProfileName, Role, RoomName, Topic, Verdict,
 };
 
 /// Préau: the box of a school. Content filter, access log, and what a lesson needs.
@@ -39,6 +39,9 @@ pub(crate) enum Command {
     /// Open or close a site or a category, for a lesson or for the school. In force at once, recorded in the journal.
     #[command(subcommand)]
     Override(OverrideCommand),
+    /// The people who may sign in on the box's pages.
+    #[command(subcommand)]
+    Person(PersonCommand),
     /// What the filter would say, and why. Changes nothing.
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -228,6 +231,58 @@ pub(crate) struct OverrideArguments {
     pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) data: DataFolder,
+}
+
+/// Subcommands of `preau person`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PersonCommand {
+    /// Register somebody, and print the card of her first sign-in.
+    Add {
+        /// What colleagues call her, as in "Mme Martin".
+        #[arg(long)]
+        name: PersonName,
+        /// What she is in the school: `teacher`, `head` or `technician`.
+        #[arg(long)]
+        role: Role,
+        /// A room where she teaches; may be given more than once. Without one: all rooms.
+        #[arg(long = "room", value_name = "ROOM")]
+        rooms: Vec<RoomName>,
+        #[command(flatten)]
+        author: Author,
+        #[command(flatten)]
+        data: DataFolder,
+    },
+    /// List everybody: number, name, role, state, rooms, between tabs.
+    List {
+        #[command(flatten)]
+        data: DataFolder,
+    },
+    /// Print a new card for somebody: her secret no longer counts, and her sessions end.
+    Reset {
+        /// Her name.
+        name: PersonName,
+        #[command(flatten)]
+        author: Author,
+        #[command(flatten)]
+        data: DataFolder,
+    },
+    /// Let somebody sign in no more, and end her sessions at once. `reset` takes it back.
+    Disable {
+        /// Her name.
+        name: PersonName,
+        #[command(flatten)]
+        author: Author,
+        #[command(flatten)]
+        data: DataFolder,
+    },
+}
+
+/// Who gives a command that the journal records.
+#[derive(Debug, Args)]
+pub(crate) struct Author {
+    /// Who decides, for the journal.
+    #[arg(long, value_name = "NAME", default_value = "ligne de commande")]
+    pub(crate) author: PersonName,
 }
 
 /// Subcommands of `preau policy`.

@@ -17,6 +17,8 @@ use system::segments::Directory;
 
 /// The kind of records that are no accesses.
 const ACT: &str = "act";
+/// What stands for the kind of what somebody did besides making rules.
+const PERSON: &str = "person";
 
 /// What `preau journal search` is asked for.
 #[derive(Clone, Debug)]
@@ -110,7 +112,7 @@ fn print_hits(
 
 fn take_hit(printer: &mut Printer<impl Write>, hit: Hit, last: Option<SegmentId>) -> io::Result<()> {
     match hit {
-        hit @ (Hit::Access(_) | Hit::Act(_)) => printer.print(&hit),
+        hit @ (Hit::Access(_) | Hit::Act(_) | Hit::Person(_)) => printer.print(&hit),
         Hit::Damage(Damage { kind: DamageKind::Tail, segment, .. }) if Some(segment) == last => Ok(()),
         Hit::Damage(damage) => writeln!(io::stderr(), "{damage}"),
         Hit::Unreadable { segment, error } => writeln!(io::stderr(), "{segment} cannot be read: {error}"),

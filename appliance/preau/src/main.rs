@@ -10,6 +10,7 @@ mod device_command;
 mod firewall_command;
 mod journal_command;
 mod override_command;
+mod person_command;
 mod policy_command;
 mod reasons;
 mod run;
@@ -21,10 +22,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use model::{Device, Verdict};
+use store::NewPerson;
 
 use cli::{
     BlocklistCommand, CaCommand, Cli, Command, DataFolder, DeviceCommand, FirewallCommand, JournalCommand,
-    OverrideCommand, PolicyCommand, SearchArguments,
+    OverrideCommand, PersonCommand, PolicyCommand, SearchArguments,
 };
 use config::Config;
 
@@ -57,6 +59,7 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
         Command::Blocklist(BlocklistCommand::Status { place }) => update_command::status(&place),
         Command::Device(command) => carry_out_device(command),
         Command::Override(command) => carry_out_override(command),
+        Command::Person(command) => carry_out_person(command),
         Command::Policy(command) => carry_out_policy(command),
         Command::Ca(CaCommand::Show { data }) => ca_command::show(&data_folder::find(data.path.as_deref())?),
         Command::Ca(CaCommand::Export { out, data }) => {
@@ -100,6 +103,22 @@ fn carry_out_override(command: OverrideCommand) -> anyhow::Result<ExitCode> {
         }
         OverrideCommand::End { id, author, data } => {
             override_command::end(&data_folder::find(data.path.as_deref())?, id, &author)
+        }
+    }
+}
+
+fn carry_out_person(command: PersonCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        PersonCommand::Add { name, role, rooms, author, data } => {
+            let new = NewPerson { name, role, rooms };
+            person_command::add(&data_folder::find(data.path.as_deref())?, &new, &author)
+        }
+        PersonCommand::List { data } => person_command::list(&data_folder::find(data.path.as_deref())?),
+        PersonCommand::Reset { name, author, data } => {
+            person_command::reset(&data_folder::find(data.path.as_deref())?, &name, &author)
+        }
+        PersonCommand::Disable { name, author, data } => {
+            person_command::disable(&data_folder::find(data.path.as_deref())?, &name, &author)
         }
     }
 }

@@ -9,6 +9,10 @@ mod columns;
 mod devices;
 mod migrations;
 mod overrides;
+mod people;
+mod person_acts;
+mod requests;
+mod sessions;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,6 +24,10 @@ use migrations::migrate;
 pub use devices::{AddDeviceError, Added};
 pub use migrations::MigrateError;
 pub use overrides::{AddOverrideError, EndOverrideError, OVERRIDES_MAX};
+pub use people::{NewPerson, PEOPLE_MAX, PersonError};
+pub use person_acts::{PERSON_ACTS_MAX, WaitingAct};
+pub use requests::{AnswerError, AskError, NewRequest};
+pub use sessions::Session;
 
 /// How long a writer waits for another process's transaction: a command line and the box share the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -57,6 +65,17 @@ impl Store {
     pub fn generation(&self) -> Result<Generation, StoreError> {
         let generation = self.connection.query_row("SELECT generation FROM intent", (), |row| row.get(0))?;
         Ok(Generation(generation))
+    }
+
+    /// Runs one change of what is no part of the intent: all of it or nothing.
+    fn write<T, E: From<rusqlite::Error>>(
+        &mut self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let outcome = work(&transaction)?;
+        transaction.commit()?;
+        Ok(outcome)
     }
 
     /// Runs one change of the intent: all of it or nothing, and a new generation.

@@ -37,6 +37,66 @@ const STEPS: &[&str] = &[
          is_end_recorded INTEGER NOT NULL DEFAULT FALSE
      ) STRICT;
      CREATE INDEX override_without_end ON override (id) WHERE NOT is_end_recorded;",
+    // A secret is a PHC string, a token its SHA-256. Of failures, person 0 stands for all people, and the empty device
+    // for all that nobody registered. What people did waits in `person_act` until the journal has it.
+    "CREATE TABLE person (
+         id INTEGER PRIMARY KEY AUTOINCREMENT,
+         name TEXT NOT NULL,
+         name_key TEXT NOT NULL UNIQUE,
+         role TEXT NOT NULL CHECK (role IN ('teacher', 'head', 'technician')),
+         secret TEXT NOT NULL,
+         has_first_secret INTEGER NOT NULL,
+         made_ms INTEGER NOT NULL,
+         disabled_ms INTEGER
+     ) STRICT;
+     CREATE TABLE person_room (
+         person INTEGER NOT NULL REFERENCES person (id) ON DELETE CASCADE,
+         room TEXT NOT NULL,
+         PRIMARY KEY (person, room)
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE session (
+         token_hash BLOB PRIMARY KEY CHECK (length(token_hash) = 32),
+         person INTEGER NOT NULL REFERENCES person (id) ON DELETE CASCADE,
+         machine TEXT NOT NULL,
+         began_ms INTEGER NOT NULL,
+         used_ms INTEGER NOT NULL
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE failure (
+         person INTEGER NOT NULL,
+         device TEXT NOT NULL,
+         count INTEGER NOT NULL,
+         last_ms INTEGER NOT NULL,
+         PRIMARY KEY (person, device)
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE person_act (
+         id INTEGER PRIMARY KEY AUTOINCREMENT,
+         author TEXT NOT NULL,
+         device TEXT,
+         deed TEXT NOT NULL,
+         name TEXT,
+         role TEXT,
+         site TEXT,
+         room TEXT
+     ) STRICT;
+     CREATE TABLE request (
+         id INTEGER PRIMARY KEY AUTOINCREMENT,
+         site TEXT NOT NULL,
+         room TEXT,
+         reason TEXT NOT NULL,
+         category TEXT,
+         lifter TEXT NOT NULL CHECK (lifter IN ('commune', 'school', 'lesson')),
+         asked_ms INTEGER NOT NULL,
+         answered_ms INTEGER,
+         answered_by TEXT CHECK ((answered_by IS NULL) = (answered_ms IS NULL)),
+         override INTEGER CHECK (override IS NULL OR answered_ms IS NOT NULL)
+     ) STRICT;
+     CREATE UNIQUE INDEX request_open ON request (site, coalesce(room, '')) WHERE answered_ms IS NULL;
+     CREATE TABLE asker (
+         request INTEGER NOT NULL REFERENCES request (id) ON DELETE CASCADE,
+         machine TEXT NOT NULL,
+         PRIMARY KEY (request, machine)
+     ) STRICT, WITHOUT ROWID;
+     CREATE INDEX asker_machine ON asker (machine);",
 ];
 
 /// Brings the schema up to date: every missing step, or none.
@@ -89,7 +149,7 @@ mod tests {
             let count = |table: &str| -> u32 {
                 connection.query_row(&format!("SELECT count(*) FROM {table}"), (), |row| row.get(0)).unwrap()
             };
-            assert_eq!((count("device"), count("override")), (1, 0), "{seen}");
+            assert_eq!((count("device"), count("override"), count("person")), (1, 0, 0), "{seen}");
         }
     }
 }

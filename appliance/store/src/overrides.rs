@@ -51,23 +51,7 @@ impl Store {
         new: NewOverride,
         clock: ClockQuality,
     ) -> Result<Override, AddOverrideError> {
-        self.change(|transaction| {
-            let now = new.made();
-            if clock == ClockQuality::Synchronised {
-                prune(transaction, now)?;
-            }
-            let standing: u32 = transaction.query_row(
-                "SELECT count(*) FROM override
-                 WHERE ended_ms IS NULL AND (until_ms IS NULL OR until_ms > ?1) AND NOT is_end_recorded",
-                [now.unix_ms()],
-                |row| row.get(0),
-            )?;
-            if standing >= OVERRIDES_MAX {
-                return Err(AddOverrideError::TooMany);
-            }
-            let id = insert(transaction, &new)?;
-            Ok(new.keep(id))
-        })
+        self.change(|transaction| keep_override(transaction, new, clock))
     }
 
     /// Takes an override back. Whether the journal has its end is another matter ([`Store::mark_recorded`]).
@@ -116,6 +100,29 @@ impl Store {
         self.connection.execute(mark, [id.number()])?;
         Ok(())
     }
+}
+
+/// [`Store::add_override`], as a part of a transaction.
+pub(crate) fn keep_override(
+    transaction: &Transaction<'_>,
+    new: NewOverride,
+    clock: ClockQuality,
+) -> Result<Override, AddOverrideError> {
+    let now = new.made();
+    if clock == ClockQuality::Synchronised {
+        prune(transaction, now)?;
+    }
+    let standing: u32 = transaction.query_row(
+        "SELECT count(*) FROM override
+         WHERE ended_ms IS NULL AND (until_ms IS NULL OR until_ms > ?1) AND NOT is_end_recorded",
+        [now.unix_ms()],
+        |row| row.get(0),
+    )?;
+    if standing >= OVERRIDES_MAX {
+        return Err(AddOverrideError::TooMany);
+    }
+    let id = insert(transaction, &new)?;
+    Ok(new.keep(id))
 }
 
 /// Forgets what has been over for a year.
@@ -185,7 +192,7 @@ fn read_override(row: &Row<'_>) -> rusqlite::Result<Override> {
     })
 }
 
-fn one_of<T: Copy, const N: usize>(
+pub(crate) fn one_of<T: Copy, const N: usize>(
     column: usize,
     text: &str,
     values: [T; N],

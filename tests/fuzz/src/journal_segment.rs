@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use journal::simulation::Disk;
 use journal::{Hit, Query, SegmentId, Sequence, search};
-use model::{Act, Host, Timestamp};
+use model::{Act, Host, PersonAct, Timestamp};
 
 /// Reads `data` as the only segment of a journal, lets a box go on from it, and reads again: what was found
 /// before is found afterwards.
@@ -23,12 +23,21 @@ pub fn run(data: &[u8]) {
     }
 }
 
-fn find(disk: &Disk) -> Vec<(Sequence, Option<Host>, Option<Act>)> {
+/// A record as far as another reading must find the same.
+#[derive(Debug, PartialEq, Eq)]
+enum Seen {
+    Access(Sequence, Option<Host>),
+    Act(Sequence, Act),
+    Person(Sequence, PersonAct),
+}
+
+fn find(disk: &Disk) -> Vec<Seen> {
     let mut found = Vec::new();
     let outcome = search(disk, &Query::default(), |hit| {
         match hit {
-            Hit::Access(access) => found.push((access.sequence, access.host, None)),
-            Hit::Act(act) => found.push((act.sequence, None, Some(act.act))),
+            Hit::Access(access) => found.push(Seen::Access(access.sequence, access.host)),
+            Hit::Act(act) => found.push(Seen::Act(act.sequence, act.act)),
+            Hit::Person(act) => found.push(Seen::Person(act.sequence, act.act)),
             Hit::Damage(_) | Hit::Unreadable { .. } => {}
         }
         ControlFlow::Continue(())

@@ -49,6 +49,12 @@ pub(crate) const ROOMS: &[Room] = &[
         because: "the ruleset follows from addresses and ports alone",
     },
     Room {
+        name: "people",
+        is_pure: true,
+        may_use: &["model"],
+        because: "who may sign in follows from what is kept and from the time",
+    },
+    Room {
         name: "pki",
         is_pure: true,
         may_use: &["model"],
@@ -95,6 +101,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "journal",
             "access",
             "firewall",
+            "people",
             "pki",
             "store",
             "system",
@@ -142,6 +149,11 @@ const OWNERSHIPS: &[Ownership] = &[
         because: "the lists' mirror is asked in one place, by a process of its own",
     },
     Ownership {
+        crates: &["argon2"],
+        owner: "people",
+        because: "what is kept of a secret is made, and compared, in one place",
+    },
+    Ownership {
         crates: &["clap", "anyhow", "toml-span"],
         owner: "preau",
         because: "the binary has the command line",
@@ -151,6 +163,7 @@ const OWNERSHIPS: &[Ownership] = &[
 /// Crates that pure rooms may use: they compute, and touch nothing outside the program.
 const PURE_CRATES: &[&str] = &[
     "arc-swap",
+    "argon2",
     "blake3",
     "crc32fast",
     "flate2",

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use model::{Act, Deed, Layer, Rule, Scope, Topic, Verdict};
+use model::{Act, Deed, Layer, PersonAct, PersonDeed, Role, Rule, Scope, Topic, Verdict};
 
 use super::{CLOCK, assert_golden, opened, record};
-use crate::fixture::{Asked, act, at, each_hit, find, find_acts, largest_act};
+use crate::fixture::{Asked, act, at, each_hit, find, find_acts, find_person_acts, largest_act};
 use crate::simulation::{Disk, Faults};
 use crate::{Hit, Kind, Query, Unrecorded};
 
@@ -52,7 +52,7 @@ fn acts_stand_among_accesses_in_order() {
     each_hit(&disk, &Query::default(), |hit| match hit {
         Hit::Access(found) => seen.push(found.verdict.as_str()),
         Hit::Act(found) => seen.push(found.act.deed.as_str()),
-        Hit::Damage(_) | Hit::Unreadable { .. } => panic!("{hit:?}"),
+        Hit::Person(_) | Hit::Damage(_) | Hit::Unreadable { .. } => panic!("{hit:?}"),
     });
     assert_eq!(seen, ["refuse", "make", "permit", "run-out"]);
 }
@@ -129,4 +129,77 @@ fn the_format_of_acts_is_the_golden_file() {
     journal.record_act(at(1_800), CLOCK, &act(Deed::RunOut)).unwrap();
     writer.commit(at(1_800)).unwrap();
     assert_golden(&disk, include_str!("../../testdata/segment-v1-acts.hex"));
+}
+
+/// Everything that somebody can do, with every text as long as it may be in the last.
+fn person_acts() -> Vec<PersonAct> {
+    let name = || "M. Petit".parse().unwrap();
+    let long = "\u{1f3eb}".repeat(64);
+    let deeds = [
+        PersonDeed::SignIn,
+        PersonDeed::FailSignIn,
+        PersonDeed::SignOut,
+        PersonDeed::ChangeSecret,
+        PersonDeed::AddPerson { name: name(), role: Role::Teacher },
+        PersonDeed::AddPerson { name: name(), role: Role::Head },
+        PersonDeed::AddPerson { name: name(), role: Role::Technician },
+        PersonDeed::ResetPerson { name: name() },
+        PersonDeed::DisablePerson { name: name() },
+        PersonDeed::Decline { site: "casino.example".parse().unwrap(), room: None },
+        PersonDeed::Decline {
+            site: ("a.".repeat(126) + "b").parse().unwrap(),
+            room: Some(long.parse().unwrap()),
+        },
+    ];
+    let act = |deed: PersonDeed| PersonAct {
+        author: "Mme Martin".parse().unwrap(),
+        device: (deed != PersonDeed::SignIn).then(|| "02:00:00:00:00:11".parse().unwrap()),
+        deed,
+    };
+    let mut acts = deeds.map(act).to_vec();
+    if let Some(last) = acts.last_mut() {
+        last.author = long.parse().unwrap();
+    }
+    acts
+}
+
+#[test]
+fn everything_that_somebody_does_comes_back() {
+    let disk = Disk::default();
+    let (journal, writer) = opened(&disk, at(0));
+    for act in person_acts() {
+        journal.record_person_act(at(5), CLOCK, &act).unwrap();
+    }
+    writer.finish(at(6)).unwrap();
+    let found = find_person_acts(&disk, &Query::default());
+    assert!(found.iter().all(|found| (found.at, found.clock) == (at(5), CLOCK)), "{found:#?}");
+    assert_eq!(found.into_iter().map(|found| found.act).collect::<Vec<_>>(), person_acts());
+    let any = Query::default;
+    let host = |name: &str| Query { host: Some(model::Host::parse(name).unwrap()), ..any() };
+    for (query, expected) in [
+        (any(), 11),
+        (Query { kind: Some(Kind::Act), ..any() }, 11),
+        (Query { kind: Some(Kind::Access(model::AccessKind::Tls)), ..any() }, 0),
+        (host("casino.example"), 1),
+        (host("other.example"), 0),
+        (Query { verdict: Some(Verdict::Refuse), ..any() }, 2),
+        (Query { verdict: Some(Verdict::Permit), ..any() }, 0),
+        (Query { device: Some("02:00:00:00:00:11".to_owned()), ..any() }, 0),
+        (Query { from: Some(at(6)), ..any() }, 0),
+        (Query { to: Some(at(5)), ..any() }, 0),
+    ] {
+        assert_eq!(find_person_acts(&disk, &query).len(), expected, "{query:?}");
+    }
+}
+
+/// What people did as it stands on disks in schools: a change of these bytes needs a new version.
+#[test]
+fn the_format_of_what_people_do_is_the_golden_file() {
+    let disk = Disk::default();
+    let (journal, mut writer) = opened(&disk, at(0));
+    for act in &person_acts()[..10] {
+        journal.record_person_act(at(1), CLOCK, act).unwrap();
+    }
+    writer.commit(at(1)).unwrap();
+    assert_golden(&disk, include_str!("../../testdata/segment-v1-people.hex"));
 }

@@ -15,6 +15,8 @@ pub enum Notice {
     Misdirected,
     /// The page can only be read.
     Method,
+    /// A form was not filled in on the box's own page, or in another session.
+    Forged,
 }
 
 #[derive(Template)]
@@ -26,14 +28,15 @@ struct View<'a> {
 }
 
 impl Notice {
-    /// The HTTP status of the page: Not Found, Misdirected Request or Method Not Allowed (RFC 9110 sections
-    /// 15.5.5, 15.5.20 and 15.5.6).
+    /// The HTTP status of the page: Not Found, Misdirected Request, Method Not Allowed or Forbidden (RFC 9110
+    /// sections 15.5.5, 15.5.20, 15.5.6 and 15.5.4).
     #[must_use]
     pub fn status(self) -> u16 {
         match self {
             Self::NotFound => 404,
             Self::Misdirected => 421,
             Self::Method => 405,
+            Self::Forged => 403,
         }
     }
 
@@ -44,6 +47,7 @@ impl Notice {
             Self::NotFound => ("notice-title-not-found", "notice-lead-not-found"),
             Self::Misdirected => ("notice-title-misdirected", "notice-lead-misdirected"),
             Self::Method => ("notice-title-method", "notice-lead-method"),
+            Self::Forged => ("notice-title-forged", "notice-lead-forged"),
         };
         let (title, lead) = (language.say(title), language.say(lead));
         render(&View { frame: Frame::new(place, language), title, lead })

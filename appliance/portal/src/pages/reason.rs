@@ -76,7 +76,7 @@ pub(super) fn name_minute(zone: &TimeZone, at: Timestamp) -> Option<String> {
     format_time(zone, at, "%H:%M")
 }
 
-fn format_time(zone: &TimeZone, at: Timestamp, format: &str) -> Option<String> {
+pub(super) fn format_time(zone: &TimeZone, at: Timestamp, format: &str) -> Option<String> {
     let at = jiff::Timestamp::from_millisecond(at.unix_ms()).ok()?;
     Some(at.to_zoned(zone.clone()).strftime(format).to_string())
 }

@@ -28,6 +28,8 @@ struct View<'a> {
     title: String,
     lead: String,
     host: Option<String>,
+    /// Whether there is somebody to ask.
+    can_ask: bool,
     teacher: String,
     search: String,
     details: Vec<Detail>,
@@ -51,6 +53,7 @@ impl Refusal<'_> {
             title: entitle(language, self.reason),
             lead: explain(language, &self.place.timezone, self.reason),
             host: self.host.map(name_host),
+            can_ask: self.host.is_some_and(|host| host.name().is_some()) && self.reason.lifter().is_some(),
             teacher: language.say(teacher),
             search: self.search_command(),
             details: self.details(language),

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use model::{ClockQuality, Device, Fault, Host, Layer, Reason, Ruling, Subject, Timestamp, UnknownDevice};
+use model::{
+    Answer, ClockQuality, Device, Fault, Host, Layer, Obstacle, Override, OverrideId, Person, PersonId,
+    Reason, RequestId, Role, Rule, Ruling, Scope, SiteRequest, Subject, Timestamp, Topic, UnknownDevice,
+    Verdict,
+};
 
 use super::Place;
 use crate::{
-    Authority, Firewall, Health, ListOrigin, ListStatus, Listener, Refused, Service, Status, Trial,
-    TrialKind, UpdateOutcome, UpdateStatus, Upstream,
+    Asked, Authority, Firewall, Health, Hold, ListOrigin, ListStatus, Listener, Refused, Service, Status,
+    Trial, TrialKind, UpdateOutcome, UpdateStatus, Upstream, Wish,
 };
 
 pub(crate) fn place() -> Place {
@@ -63,6 +67,119 @@ pub(crate) fn decided() -> Vec<Reason> {
     let locked = locked("gambling", "poker.example");
     let others = [Reason::NotListed, Reason::NotWhiteListed, Reason::ClosedHours, locked];
     others.into_iter().chain([Layer::Commune, Layer::School, Layer::Lesson].map(ruled)).collect()
+}
+
+fn person(number: u32, name: &str, role: Role, rooms: &[&str]) -> Person {
+    Person {
+        id: PersonId::new(number),
+        name: name.parse().unwrap(),
+        role,
+        rooms: rooms.iter().map(|room| room.parse().unwrap()).collect(),
+        made: at(0),
+        disabled: None,
+        has_first_secret: false,
+    }
+}
+
+pub(crate) fn teacher() -> Person {
+    person(1, "Mme Martin", Role::Teacher, &["CM1", "CM2"])
+}
+
+pub(crate) fn head() -> Person {
+    person(2, "M. Bernard", Role::Head, &[])
+}
+
+/// Somebody who has not used her card.
+pub(crate) fn newcomer(role: Role) -> Person {
+    Person { has_first_secret: true, ..person(3, "Mme Durand", role, &[]) }
+}
+
+/// A request of a room, with what stands against it.
+pub(crate) fn request(number: u32, site: &str, lifter: Layer) -> SiteRequest {
+    SiteRequest {
+        id: RequestId::new(number),
+        site: site.parse().unwrap(),
+        room: Some("CM2".parse().unwrap()),
+        obstacle: Obstacle { reason: "listed".into(), category: Some("gambling".parse().unwrap()), lifter },
+        asked: at(12),
+        askers: number,
+        answer: None,
+    }
+}
+
+/// The first rule that stands, which answers a request.
+pub(crate) fn granted(until: Option<Timestamp>) -> Override {
+    Override {
+        id: OverrideId::new(3),
+        rule: Rule {
+            layer: Layer::Lesson,
+            effect: Verdict::Permit,
+            topic: Topic::Site("jeux.example".parse().unwrap()),
+            scope: Scope::Room("CM2".parse().unwrap()),
+            author: "Mme Martin".parse().unwrap(),
+            motive: "demandé en classe".parse().unwrap(),
+            from: Some(at(10)),
+            until,
+        },
+        made: at(10),
+        ended: None,
+        is_start_recorded: true,
+        is_end_recorded: false,
+    }
+}
+
+fn answered(number: u32, granted: Option<Override>) -> Wish {
+    let by = "Mme Martin".parse().unwrap();
+    let answer = Some(Answer { by, at: at(15), granted: granted.as_ref().map(|it| it.id) });
+    let request = SiteRequest { answer, room: None, ..request(number, "jeux.example", Layer::Lesson) };
+    Wish { request, hold: Hold::Open, granted }
+}
+
+/// A request in each state.
+pub(crate) fn wishes() -> Vec<Wish> {
+    let open =
+        |number, site, hold| Wish { request: request(number, site, Layer::Lesson), hold, granted: None };
+    vec![
+        open(7, "www.poker.example", Hold::By(Layer::Lesson)),
+        open(1, "ferme.example", Hold::By(Layer::School)),
+        open(2, "adulte.example", Hold::By(Layer::Commune)),
+        open(0, "ouvert.example", Hold::Open),
+        open(4, "tunnel.example", Hold::Nobody),
+        answered(5, Some(granted(Some(at(45))))),
+        answered(1, Some(granted(None))),
+        answered(1, Some(granted(Some(at(1))))),
+        answered(2, None),
+    ]
+}
+
+/// A rule for each kind of end and each kind of scope.
+pub(crate) fn standing() -> Vec<Override> {
+    let with = |scope: Scope, until| {
+        let it = granted(until);
+        Override { rule: Rule { scope, ..it.rule }, ..it }
+    };
+    let closed = granted(None);
+    let games = Topic::Category("games".parse().unwrap());
+    vec![
+        granted(Some(at(45))),
+        with(Scope::Everyone, Some(at(9_000))),
+        with(Scope::Profile("adulte".parse().unwrap()), None),
+        with(Scope::Device("02:00:00:00:00:11".parse().unwrap()), Some(at(50))),
+        Override { rule: Rule { effect: Verdict::Refuse, topic: games, ..closed.rule.clone() }, ..closed },
+    ]
+}
+
+/// What the device of [`refusals`] asked for: one is refused still, one was granted, one declined.
+pub(crate) fn asked() -> Vec<Asked> {
+    let plain = |number, site, lifter| Asked { request: request(number, site, lifter), granted: None };
+    let of = |wish: Option<Wish>| wish.map(|wish| Asked { request: wish.request, granted: wish.granted });
+    let mut asked = vec![
+        plain(1, "poker.example", Layer::Lesson),
+        plain(2, "proxy.example", Layer::Commune),
+        plain(3, "autre.example", Layer::Lesson),
+    ];
+    asked.extend(of(wishes().into_iter().nth(5)));
+    asked
 }
 
 pub(crate) fn host(text: &str) -> Host {

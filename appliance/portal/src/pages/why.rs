@@ -3,12 +3,16 @@
 use std::net::IpAddr;
 
 use askama::Template;
-use model::{Host, Layer, Subject};
+use model::{Host, Layer, Obstacle, Subject, Timestamp};
 
 use super::Place;
 use super::frame::{Detail, Frame, describe_subject, name_host, render};
+use super::people::tell_answer;
 use super::reason::{describe_reason, entitle, explain, name_minute};
-use crate::{Language, Refused};
+use crate::{Asked, Language, Refused};
+
+/// Requests that are shown besides those of the refusals.
+const ASKED_SHOWN_MAX: usize = 10;
 
 /// Says what was refused to the visitor's device in the last quarter of an hour, why, who may open it and how to
 /// ask: where a refused HTTPS site leaves the browser without a page, this is the page.
@@ -24,6 +28,19 @@ pub struct Why<'a> {
     pub refusals: &'a [Refused],
     /// Whether the box's clock shows a time that can be right.
     pub is_clock_set: bool,
+    /// What it takes to ask for a site; `None` where nobody can be asked.
+    pub asking: Option<Asking<'a>>,
+}
+
+/// What it takes to ask for a site.
+#[derive(Clone, Copy, Debug)]
+pub struct Asking<'a> {
+    /// The token of the forms.
+    pub token: &'a str,
+    /// What the device asked for in the last day, the last first.
+    pub asked: &'a [Asked],
+    /// The time, where the clock is set.
+    pub now: Option<Timestamp>,
 }
 
 #[derive(Template)]
@@ -36,6 +53,9 @@ struct View<'a> {
     /// Whether the filter has nothing to do with a site that does not open.
     is_clear: bool,
     refusals: Vec<Item>,
+    token: &'a str,
+    /// What was asked for, and is not among the refusals.
+    asked: Vec<Detail>,
     visitor: Vec<Detail>,
     search: String,
 }
@@ -47,6 +67,10 @@ struct Item {
     title: String,
     reason: String,
     lifter: String,
+    /// What became of the request for it.
+    answer: Option<String>,
+    /// The site that may be asked for.
+    site: Option<String>,
     details: Vec<Detail>,
     /// The command that opens the site, where a command does.
     command: Option<String>,
@@ -57,6 +81,8 @@ impl Why<'_> {
     pub const STATUS: u16 = 200;
     /// Where the page is: a word that is easily said across a classroom.
     pub const PATH: &'static str = "/pourquoi";
+    /// The field of the form that has the site that is asked for.
+    pub const SITE_FIELD: &'static str = "site";
 
     /// The whole page.
     #[must_use]
@@ -74,6 +100,8 @@ impl Why<'_> {
             lead: language.say(lead),
             is_clear,
             refusals: self.refusals.iter().map(|refused| self.describe(language, refused)).collect(),
+            token: self.asking.map_or("", |asking| asking.token),
+            asked: self.list_asked(language),
             visitor: self.describe_visitor(language),
             search: format!("preau journal search --verdict refuse --device {}", self.name_visitor()),
         })
@@ -94,9 +122,60 @@ impl Why<'_> {
             title: entitle(language, reason),
             reason: explain(language, zone, reason),
             lifter: language.say(lifter),
+            answer: self.find_asked(host.as_ref()).map(|asked| self.tell_asked(language, asked)),
+            site: self.find_site(refused),
             details: describe_reason(language, zone, reason),
             command: self.opening_command(refused),
         }
+    }
+
+    /// The site that this refusal lets the device ask for: what somebody may lift, and is not asked for yet.
+    fn find_site(&self, refused: &Refused) -> Option<String> {
+        self.asking?;
+        let name = refused.host.as_ref().and_then(Host::name)?;
+        let is_wanted = !refused.is_noise && Obstacle::of(&refused.reason).is_some();
+        let is_open = self.find_asked(refused.host.as_ref()).is_some_and(|asked| {
+            asked.request.answer.is_none() || asked.granted.is_none() && self.is_recent(asked)
+        });
+        (is_wanted && !is_open).then(|| name.to_string())
+    }
+
+    /// Whether an answer is of this day: a site that was declined is not asked for again at once.
+    fn is_recent(&self, asked: &Asked) -> bool {
+        const DECLINED_MS: u64 = 8 * 3_600_000;
+        let now = self.asking.and_then(|asking| asking.now);
+        let answer = asked.request.answer.as_ref();
+        now.zip(answer).is_none_or(|(now, answer)| now.ms_since(answer.at) < DECLINED_MS)
+    }
+
+    fn find_asked(&self, host: Option<&Host>) -> Option<&Asked> {
+        let name = host.and_then(Host::name)?;
+        self.asking?.asked.iter().find(|asked| asked.request.site == *name)
+    }
+
+    /// When it was asked, and who sees it; or the answer.
+    fn tell_asked(&self, language: Language, asked: &Asked) -> String {
+        let request = &asked.request;
+        let now = self.asking.and_then(|asking| asking.now);
+        if let Some(answer) = tell_answer(language, self.place, request, asked.granted.as_ref(), now) {
+            return answer;
+        }
+        let at = name_minute(&self.place.timezone, request.asked).filter(|_| self.is_clock_set);
+        let is_teachers = request.room.is_some() && request.obstacle.lifter == Layer::Lesson;
+        let key = if is_teachers { "why-asked-teacher" } else { "why-asked-head" };
+        language.say_with(key, &[("at", at.as_deref().unwrap_or("…"))])
+    }
+
+    /// What was asked for, and is not refused any more.
+    fn list_asked(&self, language: Language) -> Vec<Detail> {
+        let is_refused = |asked: &Asked| {
+            self.refusals.iter().any(|it| it.host.as_ref().and_then(Host::name) == Some(&asked.request.site))
+        };
+        let asked = self.asking.map_or(&[][..], |asking| asking.asked);
+        let asked = asked.iter().filter(|asked| !is_refused(asked)).take(ASKED_SHOWN_MAX);
+        asked
+            .map(|it| Detail::new(name_host(&it.request.site.clone().into()), self.tell_asked(language, it)))
+            .collect()
     }
 
     fn tell_when(&self, language: Language, refused: &Refused) -> String {

@@ -7,7 +7,9 @@ use super::*;
 use crate::pages::samples;
 use crate::{Refused, Status};
 
+mod clerk;
 mod front;
+mod people;
 
 /// A box that is well unless it is closed; it knows the device of 10.77.0.11, and refused something to it.
 struct Sample {
@@ -33,18 +35,28 @@ fn start() -> (PortalHandle, SocketAddr) {
 }
 
 fn start_box(sample: Sample) -> (PortalHandle, SocketAddr) {
+    start_office(sample, Arc::default())
+}
+
+fn start_office(sample: Sample, office: Arc<clerk::Clerk>) -> (PortalHandle, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let own_hosts = vec![samples::host("preau.lan")];
     let settings = Settings { place: samples::place(), own_hosts };
-    (spawn(settings, listener, Arc::new(sample), None).unwrap(), address)
+    let sources = Sources { status: Arc::new(sample), office };
+    (spawn(settings, listener, sources, None).unwrap(), address)
 }
 
 /// Sends one request head and reads to the end of the connection.
 fn exchange(address: SocketAddr, head: &str) -> String {
+    exchange_with(address, head, "")
+}
+
+/// The same with a body.
+fn exchange_with(address: SocketAddr, head: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    stream.write_all(format!("{head}\r\nConnection: close\r\n\r\n").as_bytes()).unwrap();
+    stream.write_all(format!("{head}\r\nConnection: close\r\n\r\n{body}").as_bytes()).unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();
     String::from_utf8(answer).unwrap()
@@ -111,7 +123,7 @@ fn every_answer_carries_the_security_fields() {
         for field in [
             "content-security-policy: default-src 'none'",
             "x-content-type-options: nosniff",
-            "referrer-policy: no-referrer",
+            "referrer-policy: same-origin",
             "cache-control: no-store",
             "content-language: fr",
         ] {

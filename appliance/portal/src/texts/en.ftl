@@ -38,11 +38,12 @@ refusal-evasion = It serves to go around the school’s filter. The device works
 refusal-tunnel = Too many different names are asked for under this domain: data may hide in them. This ends after a few minutes without questions.
 refusal-inward = This public name leads to an internal address. To protect the school’s network, the box does not give it.
 refusal-pupil = Ask your teacher. You have not broken anything.
-refusal-teacher = If this site is useful to the class, you can open it for the time of a lesson, and the head of the school for longer. If nobody at school knows how, ask the municipality’s IT service, with the details on this page.
+refusal-teacher = If this site is useful to the class, ask for it here, then sign in from the box’s home page: you open it yourself for the time of a lesson, and the head of the school for longer. If it does not work, call the municipality’s IT service.
 refusal-teacher-school = The head of the school has closed this site, and can open it. Ask for it, with the details on this page.
 refusal-teacher-commune = Only the municipality can open this site. If it is closed by mistake, tell its IT service, with the details on this page.
 refusal-teacher-fault = Try with the name of the site. If software used in class needs it as it is, tell the municipality’s IT service, with the details on this page.
 refusal-technician = This refusal is in the box’s log:
+refusal-ask = Ask for this site
 refusal-why = All that was just refused to this device
 refusal-category = Category
 refusal-entry = Line of the list
@@ -99,6 +100,8 @@ notice-title-misdirected = This address is not the box’s
 notice-lead-misdirected = The box answers to its own names and addresses only.
 notice-title-method = This cannot be done here
 notice-lead-method = This page can only be read.
+notice-title-forged = This form no longer counts
+notice-lead-forged = It is too old, or does not come from a page of the box. Open the page again and start over.
 notice-home = Go to the box’s home page
 
 # What was just refused
@@ -120,12 +123,148 @@ why-lifter-lesson = Your teacher, for the time of the lesson.
 why-lifter-school = The head of the school.
 why-lifter-commune = Only the municipality, for all its schools.
 why-lifter-nobody = Nobody: it is the request that is wrong.
+why-ask = Ask for this site
+why-asked = Requests of this device
+why-asked-teacher = Asked at { $at }; the teacher sees it.
+why-asked-head = Asked at { $at }; the head of the school sees it.
 why-details = For the technician
 why-open = To open it for an hour, on the box:
 why-again = If the refusal is older, try to open the site once more, then reload this page.
 why-pupil = If you need this site for class, show this page to your teacher.
-why-teacher = What is yours to decide opens for your room or for one device. Give the municipality’s IT service the name of the site, the name of the device and for how long: they open it in your name, and it works at once. Ask the head of the school for the rest.
+why-teacher = What is yours to decide opens for your room: sign in and answer the requests. Ask the head of the school for the rest. If it does not work, call the municipality’s IT service.
+why-sign-in = Sign in (teachers, head)
 why-technician = These refusals are in the box’s log:
+
+# Signing in
+signin-title = Sign in
+signin-lead = Who are you?
+signin-none = Nobody is registered as a teacher yet.
+signin-named = Head, technician
+signin-pin = PIN or password
+signin-name = Name
+signin-password = Password
+signin-go = Sign in
+signin-other = Somebody else
+signin-forgotten = Secret forgotten? The head of the school prints a new card.
+nav-label = My pages
+nav-teacher = Requests of the rooms
+nav-head = Head
+nav-staff = People
+nav-secret = My secret
+nav-sign-out = Sign out
+
+# Choosing a secret
+secret-headline = Change your secret
+secret-lead = The other devices where you are signed in will ask for it again.
+secret-headline-first = Choose your secret
+secret-lead-first = The one on the card works once. Nobody but you will know the new one.
+secret-old = Current secret
+secret-old-first = Secret on the card
+secret-new = New secret
+secret-again = The same once more
+secret-rule-teacher = A PIN of at least 6 digits, or a password of at least 8 characters. No sequences, no repeated digits.
+secret-rule-directing = A password of at least 12 characters: a few words in a row will do.
+secret-go = Save
+
+# The teacher’s page
+teacher-title = Requested sites
+teacher-all-rooms = All rooms
+teacher-follow = Refresh every 10 seconds
+teacher-unfollow = Stop refreshing
+teacher-none = No request is waiting.
+teacher-more = And { $count } more requests, of fewer devices.
+teacher-permit-lesson = Permit 50 min
+teacher-permit-short = 15 min
+teacher-permit-double = 1 h 40
+teacher-permit-long = 3 h
+teacher-longer = Longer
+teacher-motive = asked for in class
+teacher-decline = Decline
+teacher-rules = Open by you
+teacher-no-rules = Nothing at the moment.
+teacher-end = Close
+teacher-past = Latest answers
+
+# The head’s page
+head-title = Requests of the school
+head-none = No request is waiting.
+head-until = Until
+head-motive = Reason
+head-permit = Permit for the whole school
+head-rules = Rules in force
+head-past = Answers of the month
+
+# A request
+wish-room = Room { $room }
+wish-no-room = Device without a room
+wish-everyone = The whole school
+wish-profile = Profile { $profile }
+wish-device = Device { $device }
+wish-asker = 1 device
+wish-askers = { $count } devices
+wish-category = Category: { $category }.
+wish-open = This site is open now.
+wish-commune = The municipality has closed this site: only it can open it.
+wish-school = The school has closed this site: the head can open it.
+wish-nobody = It is the request itself that does not pass: nobody can open it.
+wish-declined = { $by } said no at { $at }.
+wish-granted = Opened by { $by }.
+wish-granted-until = Opened by { $by } until { $until }.
+wish-closed-again = { $by } had opened it; that is over.
+wish-rule-permit = Open
+wish-rule-refuse = Closed
+wish-left = { $minutes } min left, until { $until }
+wish-until = until { $until }
+wish-day = the end of { $day }
+wish-endless = no end planned
+wish-motive = { $author }: { $motive }
+
+# People
+staff-title = People
+staff-all = Who may sign in
+staff-teacher = Teacher
+staff-head = Head
+staff-technician = Technician
+staff-first = The card has not been used yet.
+staff-disabled = May no longer sign in.
+staff-reset = New card
+staff-disable = Close access
+staff-new = Add somebody
+staff-name = Name, as colleagues say it
+staff-role = Position
+staff-rooms = Rooms
+staff-hint = Without a room, a teacher sees the requests of all rooms.
+staff-go = Add and show the card
+card-title = Card for a first sign-in
+card-open = On a device of the school, open
+card-tile = Touch your name, then type this PIN:
+card-name = Choose “Head, technician”, type your name, then this password:
+card-choose = Choose a secret of your own. This card works once.
+card-once = This card will not be shown again: print it now and hand it over in person.
+card-back = Back to the people
+
+# What was not done
+trouble-title = This was not done
+trouble-back = Go back
+trouble-wrong = The name or the secret is wrong.
+trouble-wait-seconds = Too many tries. Wait for { $count } seconds on this device.
+trouble-wait-minutes = Too many tries. Wait for { $count } minutes on this device.
+trouble-busy = Several people are signing in at once. Try again in a moment.
+trouble-secret-short = This secret is too short.
+trouble-secret-long = This secret is too long.
+trouble-secret-simple = This secret is too easy to guess.
+trouble-secret-same = The two new secrets differ, or the new one is the old one.
+trouble-name-taken = Somebody bears this name already.
+trouble-field = A field is empty or wrong.
+trouble-too-many = This device has asked for several sites already. Wait for an answer.
+trouble-full = There are too many requests or entries already. Talk to your teacher.
+trouble-declined = This site was declined today already.
+trouble-answered = Somebody has answered this request already.
+trouble-unknown = There is no such thing, or no longer.
+trouble-stronger = A stronger decision closes this site: the school’s or the municipality’s.
+trouble-denied = You may not do this.
+trouble-no-clock = The box’s clock is not set: nothing can have an end. Tell the technician.
+trouble-unavailable = The box cannot keep this at the moment. Try again, then tell the technician.
 
 # The box's home page
 home-title = The school’s box
@@ -140,6 +279,7 @@ home-you-known = The box knows it by this name.
 home-you-unknown = The box does not know it yet: it follows the rules for unknown devices.
 home-you-register = To register it, on the box:
 home-why = What was just refused to this device
+home-sign-in = Sign in (teachers, head)
 home-address = Address
 home-mac = Hardware address
 home-state = State of the box

@@ -39,11 +39,12 @@ refusal-evasion = Elle sert à contourner le filtre de l’école. L’appareil 
 refusal-tunnel = Trop de noms différents sont demandés sous ce domaine : des données peuvent s’y cacher. Cela cesse après quelques minutes sans demande.
 refusal-inward = Ce nom public mène à une adresse interne. Pour protéger le réseau de l’école, le boîtier ne la donne pas.
 refusal-pupil = Demandez à votre enseignante ou à votre enseignant. Vous n’avez rien cassé.
-refusal-teacher = Si ce site est utile à la classe, vous pouvez l’ouvrir le temps d’un cours, et la direction de l’école plus longtemps. Si personne à l’école ne sait le faire, demandez-le au service informatique de la commune, avec les détails de cette page.
+refusal-teacher = Si ce site est utile à la classe, demandez-le ici, puis connectez-vous sur la page d’accueil du boîtier : vous l’ouvrez vous-même pour le temps d’un cours, et la direction de l’école plus longtemps. En cas de difficulté, appelez le service informatique de la commune.
 refusal-teacher-school = La direction de l’école a fermé ce site : elle peut aussi l’ouvrir. Demandez-le-lui, avec les détails de cette page.
 refusal-teacher-commune = Seule la commune peut ouvrir ce site. S’il est fermé par erreur, signalez-le à son service informatique, avec les détails de cette page.
 refusal-teacher-fault = Essayez avec le nom du site. Si un logiciel de la classe en a besoin tel quel, signalez-le au service informatique de la commune, avec les détails de cette page.
 refusal-technician = Ce refus est dans le journal du boîtier :
+refusal-ask = Demander ce site
 refusal-why = Tout ce qui vient d’être refusé à cet appareil
 refusal-category = Catégorie
 refusal-entry = Ligne de la liste
@@ -100,6 +101,8 @@ notice-title-misdirected = Cette adresse n’est pas celle du boîtier
 notice-lead-misdirected = Le boîtier ne répond qu’à ses propres noms et adresses.
 notice-title-method = Cette action n’est pas possible ici
 notice-lead-method = Cette page peut seulement être lue.
+notice-title-forged = Ce formulaire n’est plus valable
+notice-lead-forged = Il est trop ancien, ou ne vient pas d’une page du boîtier. Ouvrez de nouveau la page et recommencez.
 notice-home = Aller à l’accueil du boîtier
 
 # Ce qui vient d’être refusé
@@ -121,12 +124,148 @@ why-lifter-lesson = Votre enseignante ou votre enseignant, pour le temps du cour
 why-lifter-school = La direction de l’école.
 why-lifter-commune = La commune seule, pour toutes ses écoles.
 why-lifter-nobody = Personne : c’est la demande qui ne convient pas.
+why-ask = Demander ce site
+why-asked = Demandes de cet appareil
+why-asked-teacher = Demandé à { $at } ; l’enseignante ou l’enseignant le voit.
+why-asked-head = Demandé à { $at } ; la direction de l’école le voit.
 why-details = Pour le technicien
 why-open = Pour l’ouvrir une heure, sur le boîtier :
 why-again = Si le refus est plus ancien, essayez d’ouvrir le site encore une fois, puis rechargez cette page.
 why-pupil = Si vous avez besoin de ce site pour la classe, montrez cette page à votre enseignante ou à votre enseignant.
-why-teacher = Ce qui dépend de vous s’ouvre pour votre salle ou pour un appareil. Donnez au service informatique de la commune le nom du site, celui de l’appareil et la durée : il l’ouvre en votre nom, et cela agit tout de suite. Le reste se demande à la direction de l’école.
+why-teacher = Ce qui dépend de vous s’ouvre pour votre salle : connectez-vous, et répondez aux demandes. Le reste se demande à la direction de l’école. En cas de difficulté, appelez le service informatique de la commune.
+why-sign-in = Se connecter (enseignants, direction)
 why-technician = Ces refus sont dans le journal du boîtier :
+
+# Se connecter
+signin-title = Se connecter
+signin-lead = Qui êtes-vous ?
+signin-none = Personne n’est encore enregistré comme enseignant.
+signin-named = Direction, technicien
+signin-pin = Code ou mot de passe
+signin-name = Nom
+signin-password = Mot de passe
+signin-go = Se connecter
+signin-other = Quelqu’un d’autre
+signin-forgotten = Secret oublié ? La direction de l’école imprime une nouvelle carte.
+nav-label = Mes pages
+nav-teacher = Demandes des salles
+nav-head = Direction
+nav-staff = Personnes
+nav-secret = Mon secret
+nav-sign-out = Se déconnecter
+
+# Choisir son secret
+secret-headline = Changer de secret
+secret-lead = Les autres appareils où vous êtes connecté devront l’être de nouveau.
+secret-headline-first = Choisissez votre secret
+secret-lead-first = Celui de la carte ne sert qu’une fois. Personne d’autre que vous ne connaîtra le nouveau.
+secret-old = Secret actuel
+secret-old-first = Secret de la carte
+secret-new = Nouveau secret
+secret-again = Le même, encore une fois
+secret-rule-teacher = Un code d’au moins 6 chiffres, ou un mot de passe d’au moins 8 caractères. Ni suite, ni chiffres répétés.
+secret-rule-directing = Un mot de passe d’au moins 12 caractères : quelques mots à la suite conviennent.
+secret-go = Enregistrer
+
+# La page de l’enseignant
+teacher-title = Sites demandés
+teacher-all-rooms = Toutes les salles
+teacher-follow = Actualiser toutes les 10 secondes
+teacher-unfollow = Ne plus actualiser
+teacher-none = Aucune demande en attente.
+teacher-more = Et { $count } autres demandes, moins partagées.
+teacher-permit-lesson = Permettre 50 min
+teacher-permit-short = 15 min
+teacher-permit-double = 1 h 40
+teacher-permit-long = 3 h
+teacher-longer = Plus longtemps
+teacher-motive = demandé en classe
+teacher-decline = Refuser
+teacher-rules = Ouvert par vous
+teacher-no-rules = Rien en ce moment.
+teacher-end = Fermer
+teacher-past = Dernières réponses
+
+# La page de la direction
+head-title = Demandes de l’école
+head-none = Aucune demande en attente.
+head-until = Jusqu’au
+head-motive = Motif
+head-permit = Permettre pour toute l’école
+head-rules = Règles en vigueur
+head-past = Réponses du mois
+
+# Une demande
+wish-room = Salle { $room }
+wish-no-room = Appareil sans salle
+wish-everyone = Toute l’école
+wish-profile = Profil { $profile }
+wish-device = Appareil { $device }
+wish-asker = 1 appareil
+wish-askers = { $count } appareils
+wish-category = Catégorie : { $category }.
+wish-open = Ce site est ouvert maintenant.
+wish-commune = La commune a fermé ce site : elle seule peut l’ouvrir.
+wish-school = L’école a fermé ce site : la direction peut l’ouvrir.
+wish-nobody = C’est la demande elle-même qui ne passe pas : personne ne peut l’ouvrir.
+wish-declined = { $by } a répondu non à { $at }.
+wish-granted = Ouvert par { $by }.
+wish-granted-until = Ouvert par { $by } jusqu’au { $until }.
+wish-closed-again = { $by } l’avait ouvert ; c’est terminé.
+wish-rule-permit = Ouvert
+wish-rule-refuse = Fermé
+wish-left = encore { $minutes } min, jusqu’à { $until }
+wish-until = jusqu’au { $until }
+wish-day = { $day } inclus
+wish-endless = sans fin prévue
+wish-motive = { $author } : { $motive }
+
+# Les personnes
+staff-title = Personnes
+staff-all = Qui peut se connecter
+staff-teacher = Enseignant
+staff-head = Direction
+staff-technician = Technicien
+staff-first = La carte n’a pas encore servi.
+staff-disabled = Ne peut plus se connecter.
+staff-reset = Nouvelle carte
+staff-disable = Fermer l’accès
+staff-new = Ajouter quelqu’un
+staff-name = Nom, comme ses collègues l’appellent
+staff-role = Fonction
+staff-rooms = Salles
+staff-hint = Sans salle cochée, un enseignant voit les demandes de toutes les salles.
+staff-go = Ajouter et afficher la carte
+card-title = Carte de première connexion
+card-open = Sur un appareil de l’école, ouvrez
+card-tile = Touchez votre nom, puis tapez ce code :
+card-name = Choisissez « Direction, technicien », tapez votre nom, puis ce mot de passe :
+card-choose = Choisissez votre propre secret. Cette carte ne sert qu’une fois.
+card-once = Cette carte ne sera plus affichée : imprimez-la maintenant et remettez-la en main propre.
+card-back = Retour aux personnes
+
+# Ce qui n’a pas pu être fait
+trouble-title = Ce n’est pas fait
+trouble-back = Revenir
+trouble-wrong = Le nom ou le secret ne convient pas.
+trouble-wait-seconds = Trop d’essais. Attendez { $count } secondes sur cet appareil.
+trouble-wait-minutes = Trop d’essais. Attendez { $count } minutes sur cet appareil.
+trouble-busy = Plusieurs personnes se connectent en même temps. Réessayez dans un instant.
+trouble-secret-short = Ce secret est trop court.
+trouble-secret-long = Ce secret est trop long.
+trouble-secret-simple = Ce secret est trop facile à deviner.
+trouble-secret-same = Les deux nouveaux secrets diffèrent, ou le nouveau est l’ancien.
+trouble-name-taken = Quelqu’un porte déjà ce nom.
+trouble-field = Un champ est vide ou mal rempli.
+trouble-too-many = Cet appareil a déjà demandé plusieurs sites. Attendez une réponse.
+trouble-full = Il y a déjà trop de demandes ou d’entrées. Parlez-en directement à votre enseignante ou à votre enseignant.
+trouble-declined = Ce site a déjà été refusé aujourd’hui.
+trouble-answered = Quelqu’un a déjà répondu à cette demande.
+trouble-unknown = Cela n’existe pas, ou plus.
+trouble-stronger = Une décision plus forte ferme ce site : celle de l’école ou de la commune.
+trouble-denied = Cette action ne vous est pas permise.
+trouble-no-clock = L’horloge du boîtier n’est pas réglée : rien ne peut avoir de fin. Prévenez le technicien.
+trouble-unavailable = Le boîtier ne peut pas enregistrer cela pour le moment. Réessayez, puis prévenez le technicien.
 
 # L’accueil du boîtier
 home-title = Le boîtier de l’école
@@ -141,6 +280,7 @@ home-you-known = Le boîtier le reconnaît sous ce nom.
 home-you-unknown = Le boîtier ne le connaît pas encore : il suit les règles des appareils inconnus.
 home-you-register = Pour l’enregistrer, sur le boîtier :
 home-why = Ce qui vient d’être refusé à cet appareil
+home-sign-in = Se connecter (enseignants, direction)
 home-address = Adresse
 home-mac = Adresse matérielle
 home-state = État du boîtier

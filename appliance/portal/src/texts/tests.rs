@@ -52,6 +52,15 @@ fn used_keys(folder: &Path) -> BTreeSet<String> {
                 "why-",
                 "certificate-",
                 "names-",
+                "signin-",
+                "secret-",
+                "teacher-",
+                "head-",
+                "staff-",
+                "card-",
+                "trouble-",
+                "nav-",
+                "wish-",
             ];
             used.extend(
                 source

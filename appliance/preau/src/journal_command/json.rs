@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 
-use journal::{Found, FoundAct, Hit};
-use model::{End, Reason, RoomName, Scope, Timestamp, Topic};
+use journal::{Found, FoundAct, FoundPersonAct, Hit};
+use model::{End, PersonDeed, Reason, RoomName, Scope, Timestamp, Topic};
 use serde::Serialize;
 
-use super::ACT;
+use super::{ACT, PERSON};
 
 /// An access.
 #[derive(Serialize)]
@@ -62,11 +62,28 @@ struct ActLine<'a> {
     until: Option<String>,
 }
 
+/// What somebody did besides making rules.
+#[derive(Serialize)]
+struct PersonLine<'a> {
+    sequence: u64,
+    time: String,
+    clock: &'static str,
+    kind: &'static str,
+    deed: &'static str,
+    author: &'a str,
+    device: Option<String>,
+    person: Option<&'a str>,
+    role: Option<&'static str>,
+    site: Option<&'a str>,
+    room: Option<&'a str>,
+}
+
 /// Writes one record.
 pub(super) fn write_line(output: &mut impl Write, hit: &Hit) -> io::Result<()> {
     match hit {
         Hit::Access(found) => write_access(output, found),
         Hit::Act(found) => write_act(output, found),
+        Hit::Person(found) => write_person_act(output, found),
         Hit::Damage(_) | Hit::Unreadable { .. } => Ok(()),
     }
 }
@@ -102,6 +119,37 @@ fn write_act(output: &mut impl Write, found: &FoundAct) -> io::Result<()> {
         Scope::Profile(profile) => line.profile = Some(profile.as_str()),
         Scope::Room(room) => line.room = Some(room.as_str()),
         Scope::Device(mac) => line.device = Some(mac.to_string()),
+    }
+    serde_json::to_writer(&mut *output, &line)?;
+    output.write_all(b"\n")
+}
+
+fn write_person_act(output: &mut impl Write, found: &FoundPersonAct) -> io::Result<()> {
+    let act = &found.act;
+    let mut line = PersonLine {
+        sequence: found.sequence.number(),
+        time: utc(found.at),
+        clock: found.clock.as_str(),
+        kind: PERSON,
+        deed: act.deed.as_str(),
+        author: act.author.as_str(),
+        device: act.device.map(|mac| mac.to_string()),
+        person: None,
+        role: None,
+        site: None,
+        room: None,
+    };
+    match &act.deed {
+        PersonDeed::SignIn | PersonDeed::FailSignIn | PersonDeed::SignOut | PersonDeed::ChangeSecret => {}
+        PersonDeed::AddPerson { name, role } => {
+            (line.person, line.role) = (Some(name.as_str()), Some(role.as_str()));
+        }
+        PersonDeed::ResetPerson { name } | PersonDeed::DisablePerson { name } => {
+            line.person = Some(name.as_str());
+        }
+        PersonDeed::Decline { site, room } => {
+            (line.site, line.room) = (Some(site.as_str()), room.as_ref().map(RoomName::as_str));
+        }
     }
     serde_json::to_writer(&mut *output, &line)?;
     output.write_all(b"\n")

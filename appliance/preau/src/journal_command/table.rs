@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 
 use jiff::tz::TimeZone;
-use journal::{Found, FoundAct, Hit};
-use model::{Act, End, RoomName, Scope, Timestamp, Topic};
+use journal::{Found, FoundAct, FoundPersonAct, Hit};
+use model::{Act, End, PersonAct, PersonDeed, RoomName, Scope, Timestamp, Topic, Verdict};
 
-use super::ACT;
+use super::{ACT, PERSON};
 use crate::reasons::describe;
 
 const TITLES: [&str; 12] =
@@ -41,6 +41,7 @@ impl<W: Write> Table<W> {
         match hit {
             Hit::Access(found) => self.rows.push(row(found, &self.time_zone)),
             Hit::Act(found) => self.rows.push(act_row(found, &self.time_zone)),
+            Hit::Person(found) => self.rows.push(person_row(found, &self.time_zone)),
             Hit::Damage(_) | Hit::Unreadable { .. } => {}
         }
         if self.rows.len() >= ROWS_MEASURED { self.write_rows() } else { Ok(()) }
@@ -111,16 +112,36 @@ fn act_row(found: &FoundAct, zone: &TimeZone) -> Row {
         Topic::Site(site) => site.to_string(),
         Topic::Category(category) => format!("category {category}"),
     };
-    let mut row = std::array::from_fn(|_| nothing());
-    let cells = [
-        local(found.at, zone),
-        device,
-        room,
-        ACT.to_owned(),
-        topic,
-        rule.effect.to_string(),
-        account(&found.act),
-    ];
+    let verdict = rule.effect.to_string();
+    fill_row([local(found.at, zone), device, room, ACT.to_owned(), topic, verdict, account(&found.act)])
+}
+
+fn person_row(found: &FoundPersonAct, zone: &TimeZone) -> Row {
+    let nothing = || NOTHING.to_owned();
+    let PersonAct { author, device, deed } = &found.act;
+    let (about, room, site, verdict) = match deed {
+        PersonDeed::SignIn | PersonDeed::FailSignIn | PersonDeed::SignOut | PersonDeed::ChangeSecret => {
+            (String::new(), nothing(), nothing(), nothing())
+        }
+        PersonDeed::AddPerson { name, role } => {
+            (format!(" {name}, {role},"), nothing(), nothing(), nothing())
+        }
+        PersonDeed::ResetPerson { name } | PersonDeed::DisablePerson { name } => {
+            (format!(" {name}"), nothing(), nothing(), nothing())
+        }
+        PersonDeed::Decline { site, room } => {
+            let room = room.as_ref().map_or_else(nothing, RoomName::to_string);
+            (String::new(), room, site.to_string(), Verdict::Refuse.to_string())
+        }
+    };
+    let account = format!("{}{about} by {author}", deed.as_str());
+    let device = device.map_or_else(nothing, |mac| mac.to_string());
+    fill_row([local(found.at, zone), device, room, PERSON.to_owned(), site, verdict, account])
+}
+
+/// A row of these cells; the rest says nothing.
+fn fill_row<const N: usize>(cells: [String; N]) -> Row {
+    let mut row = std::array::from_fn(|_| NOTHING.to_owned());
     for (place, cell) in row.iter_mut().zip(cells) {
         *place = cell;
     }
@@ -153,8 +174,8 @@ pub(super) mod tests {
     use journal::simulation::Disk;
     use journal::{Hit, Query};
     use model::{
-        AccessKind, ClockQuality, Deed, Device, Fault, Host, Layer, OverrideId, Reason, Rule, Subject,
-        UnknownDevice, Verdict,
+        AccessKind, ClockQuality, Deed, Device, Fault, Host, Layer, OverrideId, Reason, Role, Rule, Subject,
+        UnknownDevice,
     };
     use policy::Decided;
 
@@ -226,6 +247,9 @@ pub(super) mod tests {
         for act in acts() {
             journal.record_act(at(3_500), quality, &act).unwrap();
         }
+        for act in person_acts() {
+            journal.record_person_act(at(3_600), quality, &act).unwrap();
+        }
         writer.finish(at(4_000)).unwrap();
         let mut found = Vec::new();
         journal::search(&disk, &Query::default(), |hit| {
@@ -273,6 +297,20 @@ pub(super) mod tests {
             act(Deed::Make, 7, &lesson),
             act(Deed::TakeBack { by: "M. Petit".parse().unwrap() }, 3, &school),
             act(Deed::RunOut, 7, &lesson),
+        ]
+    }
+
+    /// A teacher is registered, signs in and answers.
+    fn person_acts() -> [PersonAct; 3] {
+        let martin = || "Mme Martin".parse().unwrap();
+        let device = || Some("02:00:00:00:00:11".parse().unwrap());
+        let add = PersonDeed::AddPerson { name: martin(), role: Role::Teacher };
+        let site = "casino.example".parse().unwrap();
+        let decline = PersonDeed::Decline { site, room: Some("CM2".parse().unwrap()) };
+        [
+            PersonAct { author: "M. Petit".parse().unwrap(), device: None, deed: add },
+            PersonAct { author: martin(), device: device(), deed: PersonDeed::SignIn },
+            PersonAct { author: martin(), device: device(), deed: decline },
         ]
     }
 

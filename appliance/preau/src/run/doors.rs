@@ -22,6 +22,7 @@ use super::board::Board;
 use super::front;
 use super::keeper::{Keeper, destinations};
 use super::listeners::Listeners;
+use super::office::Office;
 use super::pages::PortalPages;
 use crate::config::Config;
 
@@ -86,6 +87,7 @@ pub(crate) struct Rooms {
     pub(crate) resolver: Resolver,
     pub(crate) gate: Arc<Gate>,
     pub(crate) board: Arc<Board>,
+    pub(crate) office: Arc<Office>,
     /// The box's certificate, where it has one.
     pub(crate) identity: Option<Arc<Identity>>,
 }
@@ -100,7 +102,8 @@ impl Doors {
         dns: &Runtime,
     ) -> anyhow::Result<Self> {
         let _inside = runtime.enter();
-        let Rooms { resolver, gate, board, identity } = rooms;
+        let Rooms { resolver, gate, board, office, identity } = rooms;
+        let sources = portal::Sources { status: board, office };
         let own_addresses = listeners.addresses.iter().map(|&address| Host::Address(address));
         let own_hosts =
             std::iter::once(Host::Name(config.portal.name.clone())).chain(own_addresses).collect();
@@ -109,7 +112,7 @@ impl Doors {
         let front = behind_tls.map(|(identity, listener)| {
             front::build(config, identity, listener, Arc::clone(gate.callers()), resolver.clone())
         });
-        let portal = portal::spawn(portal_settings, listeners.portal, board, front.transpose()?)
+        let portal = portal::spawn(portal_settings, listeners.portal, sources, front.transpose()?)
             .context("cannot open the portal")?;
 
         let (stop, stopped) = watch::channel(false);

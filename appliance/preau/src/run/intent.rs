@@ -17,6 +17,7 @@ use store::{Generation, Store, StoreError};
 use system::lists::{adopt_index, open_index};
 
 use super::overrides::Overrides;
+use super::person_acts::PersonActs;
 use crate::config::Config;
 use crate::data_folder::{KEPT_LIST_FILE, LIST_FILE, STATE_FILE};
 
@@ -27,6 +28,7 @@ pub(crate) struct Intent {
     generation: Option<Generation>,
     is_state_told: bool,
     overrides: Overrides,
+    person_acts: PersonActs,
 }
 
 /// Where the compiled list is, and which state of it was read last.
@@ -71,6 +73,7 @@ impl Intent {
             generation: None,
             is_state_told: false,
             overrides: Overrides::default(),
+            person_acts: PersonActs::default(),
         }
     }
 
@@ -115,6 +118,13 @@ impl Intent {
     /// the policy has to follow.
     pub(crate) fn keep_overrides(&mut self, journal: &Journal, now: Instant) -> bool {
         self.store.as_mut().is_some_and(|store| self.overrides.keep(store, journal, now))
+    }
+
+    /// Hands to the journal what people did since the last time.
+    pub(crate) fn keep_person_acts(&mut self, journal: &Journal, now: Instant) {
+        if let Some(store) = &mut self.store {
+            self.person_acts.keep(store, journal, now);
+        }
     }
 
     /// The rules of the overrides in force.

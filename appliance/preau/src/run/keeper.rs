@@ -122,6 +122,7 @@ impl State {
             if self.intent.keep_overrides(&self.journal, self.clock.now()) {
                 self.in_force.swap_overrides(self.intent.rules());
             }
+            self.intent.keep_person_acts(&self.journal, self.clock.now());
         }
     }
 }

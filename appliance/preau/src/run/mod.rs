@@ -11,12 +11,15 @@ mod in_force;
 mod intent;
 mod keeper;
 mod listeners;
+mod office;
 mod overrides;
 mod pages;
+mod person_acts;
 mod updates;
 mod upstreams;
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -44,6 +47,7 @@ use in_force::InForce;
 use intent::{Intent, List, ListFile};
 use keeper::Keeper;
 use listeners::Listeners;
+use office::Office;
 
 /// Threads that serve connections: a box has two to four cores, and the gate mostly waits.
 const GATE_WORKERS: usize = 2;
@@ -55,9 +59,7 @@ const DIAGNOSTICS: &str = "info,hickory_resolver=warn,hickory_net=warn,hickory_p
 /// Runs a box until it is told to stop: SIGTERM, SIGINT (^C), or SIGHUP, which a terminal sends when it is closed.
 pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let config = Config::load_or_default(options.config.as_deref())?;
-    let data = data_folder::find(options.data.path.as_deref())?;
-    data_folder::make(&data)?;
-    let segments = data_folder::claim(&data)?;
+    let (data, segments) = claim_data(options)?;
     let descriptors = prepare_process()?;
 
     let firewall = close_network(&config)?;
@@ -95,6 +97,8 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         resolver: resolver.clone(),
         gate: Arc::clone(&gate),
         board: Arc::clone(&board),
+        office: Office::new(&data, Arc::clone(&desk), Arc::clone(&clock), config.school.timezone.clone())
+            .into(),
         identity: identity.clone(),
     };
     let mut doors = Doors::open(&config, listeners, rooms, &runtime, &dns)?;
@@ -102,7 +106,6 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let updater = updates::plan(&config, options.config.as_deref(), &data);
     let state =
         keeper::State { intent, journal, clock, desk: Arc::clone(&desk), in_force: Arc::clone(&in_force) };
-    let forgeries_told = 0;
     let rest = keeper::Rest {
         config,
         list_file,
@@ -115,7 +118,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         destinations,
         board,
         updater,
-        forgeries_told,
+        forgeries_told: 0,
     };
     let keeper = Keeper::start(state, rest).context("cannot start the keeper")?;
     let outcome = runtime.block_on(doors.wait(&keeper));
@@ -127,6 +130,14 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         firewall.remove()?;
     }
     outcome.map(|()| ExitCode::SUCCESS)
+}
+
+/// The data folder, for this box alone, and its folder of segments.
+fn claim_data(options: &RunOptions) -> anyhow::Result<(PathBuf, segments::Directory)> {
+    let data = data_folder::find(options.data.path.as_deref())?;
+    data_folder::make(&data)?;
+    let segments = data_folder::claim(&data)?;
+    Ok((data, segments))
 }
 
 /// What there is once per process. How many files it may have open.

@@ -17,8 +17,9 @@ pub(crate) struct Overrides {
     open: Vec<Override>,
     /// Acts that the journal accepted, and the store has not noted.
     accepted: Vec<Accepted>,
-    /// Those that were in force at the last look.
-    in_force: Vec<OverrideId>,
+    /// Those that were in force at the last look; `None` before the first one. The policy that a box begins with was
+    /// made before it, and somebody may have taken back a rule in between.
+    in_force: Option<Vec<OverrideId>>,
     is_failure_told: bool,
 }
 
@@ -47,16 +48,15 @@ impl Overrides {
         self.open.iter().filter(|it| it.is_in_force()).map(|it| &it.rule)
     }
 
-    /// Notes what is recorded by now, and records what has happened. Returns whether other rules are in force than
-    /// after the last time.
+    /// Notes what is recorded by now, and records what has happened. Returns whether other rules may be in force than
+    /// after the last time: the first time, always.
     pub(crate) fn keep(&mut self, store: &mut Store, journal: &Journal, now: Instant) -> bool {
         let noted = self.note(store, journal);
         let recorded = self.record(journal, now);
         self.tell(noted.and(recorded));
         let in_force: Vec<_> = self.open.iter().filter(|it| it.is_in_force()).map(|it| it.id).collect();
-        let has_changed = in_force != self.in_force;
-        self.in_force = in_force;
-        has_changed
+        let before = self.in_force.replace(in_force);
+        before != self.in_force
     }
 
     /// Notes the acts that the journal has made durable, also where the store cannot.
@@ -213,7 +213,7 @@ mod tests {
     fn a_permit_is_recorded_then_in_force_then_over() {
         let mut it = Appliance::new();
         it.make(Verdict::Permit, 60);
-        assert_eq!(it.look(1), (false, 0));
+        assert_eq!(it.look(1), (true, 0), "the first look");
         assert_eq!(it.look(1), (false, 0), "not durable yet");
         it.commit();
         assert_eq!(it.look(2), (true, 1));
@@ -269,6 +269,21 @@ mod tests {
         assert_eq!(it.look(3), (true, 2));
     }
 
+    /// A box begins with the rules that stand; somebody takes one back before it looks for the first time.
+    #[test]
+    fn what_is_taken_back_while_the_box_starts_is_over() {
+        let mut it = Appliance::new();
+        let id = it.make(Verdict::Permit, 60);
+        it.look(1);
+        it.commit();
+        assert_eq!(it.look(1), (true, 1));
+        it.crash();
+        it.run.overrides.replace(it.store.open_overrides().unwrap());
+        assert_eq!(it.run.overrides.rules().count(), 1, "the policy that the box begins with");
+        it.end(id);
+        assert_eq!(it.look(2), (true, 0));
+    }
+
     #[test]
     fn a_crash_loses_no_act_and_an_end_counts_while_the_box_was_down() {
         let mut it = Appliance::new();
@@ -279,7 +294,7 @@ mod tests {
         it.look(2);
         it.commit();
         it.crash();
-        assert_eq!(it.look(3), (false, 0), "durable, but nobody noted it: once more");
+        assert_eq!(it.look(3), (true, 0), "durable, but nobody noted it: once more");
         it.commit();
         assert_eq!(it.look(3), (true, 1));
         it.crash();

@@ -111,7 +111,7 @@ impl School {
         let summary = search(&self.disk, &Query::default(), |hit| {
             match hit {
                 Hit::Access(found) => lines.push(line(&found)),
-                Hit::Act(_) | Hit::Damage(_) | Hit::Unreadable { .. } => panic!("{hit:?}"),
+                Hit::Act(_) | Hit::Person(_) | Hit::Damage(_) | Hit::Unreadable { .. } => panic!("{hit:?}"),
             }
             ControlFlow::Continue(())
         });

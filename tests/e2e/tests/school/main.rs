@@ -23,6 +23,8 @@ mod neighbours;
 #[cfg(test)]
 mod overrides;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod probe;
 #[cfg(test)]
 mod resilience;

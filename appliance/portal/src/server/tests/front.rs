@@ -68,7 +68,9 @@ impl Fixture {
             authority: samples::authority(),
         };
         let settings = Settings { place: samples::place(), own_hosts: vec![samples::host("preau.lan")] };
-        let portal = spawn(settings, plain, Arc::new(Sample { is_open: true }), Some(front)).unwrap();
+        let sources =
+            Sources { status: Arc::new(Sample { is_open: true }), office: Arc::<clerk::Clerk>::default() };
+        let portal = spawn(settings, plain, sources, Some(front)).unwrap();
         Self { portal, address, notes, client }
     }
 

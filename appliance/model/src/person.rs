@@ -1,0 +1,231 @@
+//! The people who sign in, and what they do besides making rules.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::{DomainName, Mac, PersonName, RoomName, Timestamp};
+
+/// The number of a person. It is never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PersonId(u32);
+
+impl PersonId {
+    /// The person with this number.
+    #[must_use]
+    pub const fn new(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// The number itself.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+}
+
+impl FromStr for PersonId {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+impl fmt::Display for PersonId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a person is in the school.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// Opens sites for her rooms, for the time of a lesson.
+    Teacher,
+    /// Decides for the whole school.
+    Head,
+    /// Keeps the box: decides what the head decides, on the school's behalf.
+    Technician,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 3] = [Self::Teacher, Self::Head, Self::Technician];
+
+    /// The word that records and command lines use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Teacher => "teacher",
+            Self::Head => "head",
+            Self::Technician => "technician",
+        }
+    }
+
+    /// Whether the role decides for the whole school: its rules, its people.
+    #[must_use]
+    pub fn directs(self) -> bool {
+        match self {
+            Self::Teacher => false,
+            Self::Head | Self::Technician => true,
+        }
+    }
+
+    /// Whether the role registers and disables people of the other one.
+    #[must_use]
+    pub fn may_change(self, other: Self) -> bool {
+        match self {
+            Self::Teacher => false,
+            Self::Head => other != Self::Technician,
+            Self::Technician => true,
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Role {
+    type Err = RoleError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or(RoleError)
+    }
+}
+
+/// The text is not a role's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a role: teacher, head or technician")]
+pub struct RoleError;
+
+/// Somebody who may sign in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// The number.
+    pub id: PersonId,
+    /// What colleagues call her; no two people bear the same name, in any case of its letters.
+    pub name: PersonName,
+    /// What she is in the school.
+    pub role: Role,
+    /// Where she teaches; none: anywhere, as a substitute does.
+    pub rooms: Vec<RoomName>,
+    /// When somebody registered her.
+    pub made: Timestamp,
+    /// Since when she may no longer sign in.
+    pub disabled: Option<Timestamp>,
+    /// Whether her secret is still the one of the printed card, to be replaced at the first sign-in.
+    pub has_first_secret: bool,
+}
+
+impl Person {
+    /// Whether she may decide for this room; a device without a room is the head's matter.
+    #[must_use]
+    pub fn teaches_in(&self, room: Option<&RoomName>) -> bool {
+        self.role.directs() || room.is_some_and(|room| self.rooms.is_empty() || self.rooms.contains(room))
+    }
+}
+
+/// Sign-ins with wrong secrets, one after the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Failures {
+    /// How many.
+    pub count: u32,
+    /// The last one; `None` where there is none.
+    pub last: Option<Timestamp>,
+}
+
+/// What somebody did, rules aside: a record of the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersonAct {
+    /// Who did it. For a failed sign-in: whose name was given.
+    pub author: PersonName,
+    /// On which device; `None` on the box's own command line.
+    pub device: Option<Mac>,
+    /// What.
+    pub deed: PersonDeed,
+}
+
+/// What can be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PersonDeed {
+    /// A sign-in.
+    SignIn,
+    /// A sign-in with a wrong secret.
+    FailSignIn,
+    /// A sign-out.
+    SignOut,
+    /// A secret of her own in place of the one before.
+    ChangeSecret,
+    /// Somebody new.
+    AddPerson {
+        /// Who.
+        name: PersonName,
+        /// What she is.
+        role: Role,
+    },
+    /// A new first secret for somebody, which takes the old one's place.
+    ResetPerson {
+        /// For whom.
+        name: PersonName,
+    },
+    /// Somebody may no longer sign in.
+    DisablePerson {
+        /// Who.
+        name: PersonName,
+    },
+    /// A site that was asked for stays closed.
+    Decline {
+        /// The site.
+        site: DomainName,
+        /// For the devices of this room; `None`: for those without one.
+        room: Option<RoomName>,
+    },
+}
+
+impl PersonDeed {
+    /// The word that records use.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::SignIn => "sign-in",
+            Self::FailSignIn => "fail-sign-in",
+            Self::SignOut => "sign-out",
+            Self::ChangeSecret => "change-secret",
+            Self::AddPerson { .. } => "add-person",
+            Self::ResetPerson { .. } => "reset-person",
+            Self::DisablePerson { .. } => "disable-person",
+            Self::Decline { .. } => "decline",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_teacher_decides_for_her_rooms() {
+        let person = |role: Role, rooms: &[&str]| Person {
+            id: PersonId::new(1),
+            name: "Mme Martin".parse().unwrap(),
+            role,
+            rooms: rooms.iter().map(|room| room.parse().unwrap()).collect(),
+            made: Timestamp::from_unix_ms(0),
+            disabled: None,
+            has_first_secret: false,
+        };
+        let check = |role: Role, rooms: &[&str], room: Option<&str>, expected: bool| {
+            let room: Option<RoomName> = room.map(|room| room.parse().unwrap());
+            assert_eq!(person(role, rooms).teaches_in(room.as_ref()), expected, "{role} {rooms:?} {room:?}");
+        };
+        check(Role::Teacher, &["CM1", "CM2"], Some("CM2"), true);
+        check(Role::Teacher, &["CM1"], Some("CM2"), false);
+        check(Role::Teacher, &[], Some("CM2"), true);
+        check(Role::Teacher, &[], None, false);
+        check(Role::Head, &["CM1"], Some("CM2"), true);
+        check(Role::Technician, &[], None, true);
+    }
+}

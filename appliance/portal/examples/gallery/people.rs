@@ -1,0 +1,169 @@
+//! The pages of people who sign in, and what they show.
+
+use model::{
+    Answer, Layer, Obstacle, Override, OverrideId, Person, PersonId, RequestId, Role, RoomName, Rule, Scope,
+    SiteRequest, Timestamp, Topic, Verdict,
+};
+use portal::pages::people::{
+    CardPage, Choice, HeadPage, SecretPage, SignInPage, StaffPage, TeacherPage, TroublePage,
+};
+use portal::{Asked, Card, Hold, Language, Tile, Trouble, Wish};
+
+use super::{Error, NOW_MS, Write, place};
+
+const NAMES: [&str; 7] = [
+    "Mme Martin",
+    "M. Lefebvre",
+    "Mme Nguyen",
+    "M. Abdallah",
+    "Mme Saint-Germain-des-Prés",
+    "Mme Petit",
+    "Remplaçante",
+];
+
+fn at(minutes: i64) -> Timestamp {
+    Timestamp::from_unix_ms(NOW_MS + minutes * 60_000)
+}
+
+fn person(number: u32, name: &str, role: Role, rooms: &[&str]) -> Result<Person, Error> {
+    Ok(Person {
+        id: PersonId::new(number),
+        name: name.parse()?,
+        role,
+        rooms: rooms.iter().map(|room| room.parse()).collect::<Result<_, _>>()?,
+        made: at(-10_000),
+        disabled: None,
+        has_first_secret: false,
+    })
+}
+
+fn request(number: u32, site: &str, askers: u32, lifter: Layer) -> Result<SiteRequest, Error> {
+    Ok(SiteRequest {
+        id: RequestId::new(number),
+        site: site.parse()?,
+        room: Some("CM2".parse()?),
+        obstacle: Obstacle { reason: "listed".into(), category: Some("games".parse()?), lifter },
+        asked: at(-8),
+        askers,
+        answer: None,
+    })
+}
+
+fn rule(number: u32, site: &str, layer: Layer, minutes: i64) -> Result<Override, Error> {
+    let scope = if layer == Layer::School { Scope::Everyone } else { Scope::Room("CM2".parse()?) };
+    Ok(Override {
+        id: OverrideId::new(number),
+        rule: Rule {
+            layer,
+            effect: Verdict::Permit,
+            topic: Topic::Site(site.parse()?),
+            scope,
+            author: "Mme Martin".parse()?,
+            motive: "demandé en classe".parse()?,
+            from: Some(at(-8)),
+            until: Some(at(minutes)),
+        },
+        made: at(-8),
+        ended: None,
+        is_start_recorded: true,
+        is_end_recorded: false,
+    })
+}
+
+fn answered(number: u32, site: &str, granted: Option<Override>) -> Result<Wish, Error> {
+    let answer = Answer { by: "Mme Martin".parse()?, at: at(-4), granted: granted.as_ref().map(|it| it.id) };
+    let request = SiteRequest { answer: Some(answer), ..request(number, site, 4, Layer::Lesson)? };
+    Ok(Wish { request, hold: Hold::Open, granted })
+}
+
+fn wishes() -> Result<Vec<Wish>, Error> {
+    let open = |number, site: &str, askers, lifter| -> Result<Wish, Error> {
+        Ok(Wish { request: request(number, site, askers, lifter)?, hold: Hold::By(lifter), granted: None })
+    };
+    Ok(vec![
+        open(7, "www.jeux-de-logique.example", 12, Layer::Lesson)?,
+        open(8, "histoire-des-jeux.example", 1, Layer::Lesson)?,
+        open(9, "paris.example", 2, Layer::Commune)?,
+        open(10, "musique.example", 1, Layer::School)?,
+        answered(5, "echecs.example", Some(rule(3, "echecs.example", Layer::Lesson, 42)?))?,
+        answered(4, "courses.example", None)?,
+    ])
+}
+
+fn standing() -> Result<Vec<Override>, Error> {
+    Ok(vec![
+        rule(3, "echecs.example", Layer::Lesson, 42)?,
+        rule(2, "olympiades.example", Layer::School, 9_000)?,
+    ])
+}
+
+/// What the device of the page of refusals asked for.
+pub(super) fn asked() -> Result<Vec<Asked>, Error> {
+    let of = |wish: Wish| Asked { request: wish.request, granted: wish.granted };
+    Ok(vec![
+        Asked { request: request(9, "www.jeux.example", 2, Layer::School)?, granted: None },
+        of(answered(5, "echecs.example", Some(rule(3, "echecs.example", Layer::Lesson, 42)?))?),
+        of(answered(4, "courses.example", None)?),
+    ])
+}
+
+pub(super) fn write_people(language: Language, write: Write<'_>) -> Result<(), Error> {
+    let place = place()?;
+    let teacher = person(1, "Mme Martin", Role::Teacher, &["CM1", "CM2"])?;
+    let head = person(2, "M. Bernard", Role::Head, &[])?;
+    write_sign_in(language, write)?;
+    let first = Person { has_first_secret: true, ..teacher.clone() };
+    for (name, person, trouble) in
+        [("secret-first", &first, None), ("secret", &head, Some(Trouble::SecretSimple))]
+    {
+        write(name, SecretPage { place: &place, person, token: "0", trouble }.render(language))?;
+    }
+    let (wishes, standing, now) = (wishes()?, standing()?, Some(at(0)));
+    let page = TeacherPage {
+        place: &place,
+        person: &teacher,
+        wishes: &wishes,
+        standing: standing.get(..1).unwrap_or_default(),
+        now,
+        token: "0",
+        is_following: false,
+    };
+    write("teacher", page.render(language))?;
+    write("teacher-none", TeacherPage { wishes: &[], standing: &[], ..page }.render(language))?;
+    let page =
+        HeadPage { place: &place, person: &head, wishes: &wishes, standing: &standing, now, token: "0" };
+    write("head", page.render(language))?;
+    let mut people = vec![first.clone(), head.clone()];
+    people.push(Person { disabled: now, ..person(3, "M. Lefebvre", Role::Teacher, &[])? });
+    people.push(person(4, "Service informatique", Role::Technician, &[])?);
+    let rooms: Vec<RoomName> =
+        ["CE2", "CM1", "CM2", "Bibliothèque"].iter().map(|room| room.parse()).collect::<Result<_, _>>()?;
+    let page = StaffPage { place: &place, person: &head, people: &people, rooms: &rooms, token: "0" };
+    write("staff", page.render(language))?;
+    for (name, person, secret) in
+        [("card", first, "40281793"), ("card-head", head.clone(), "k7pm-x2hd-9tqv-ej4w")]
+    {
+        let card = Card { person, secret: secret.to_owned() };
+        write(name, CardPage { place: &place, person: &head, card: &card, token: "0" }.render(language))?;
+    }
+    let page = TroublePage { place: &place, trouble: Trouble::Stronger, back: TeacherPage::PATH };
+    write("trouble", page.render(language))?;
+    Ok(())
+}
+
+fn write_sign_in(language: Language, write: Write<'_>) -> Result<(), Error> {
+    let place = place()?;
+    let mut teachers = Vec::new();
+    for (id, name) in (1..).zip(NAMES) {
+        teachers.push(Tile { id: PersonId::new(id), name: name.parse()? });
+    }
+    for (name, choice, trouble) in [
+        ("sign-in", Choice::Nobody, None),
+        ("sign-in-tile", Choice::Tile(PersonId::new(1)), Some(Trouble::Wait(240))),
+        ("sign-in-named", Choice::Named(""), None),
+    ] {
+        let page = SignInPage { place: &place, teachers: &teachers, choice, token: "0", trouble };
+        write(name, page.render(language))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,261 @@
+//! What people do through the pages, and what the box must do for it.
+
+use std::net::IpAddr;
+
+use model::{
+    DomainName, Layer, Motive, Override, OverrideId, Person, PersonId, PersonName, RequestId, Role, RoomName,
+    SiteRequest, Timestamp,
+};
+
+/// The part of the box that keeps people, sessions and requests. Its calls block: for files, and for a secret that is
+/// hashed.
+pub trait Office: Send + Sync {
+    /// The teachers who may sign in, by name: the tiles of the sign-in page.
+    ///
+    /// # Errors
+    /// [`Trouble::Unavailable`].
+    fn teachers(&self) -> Result<Vec<Tile>, Trouble>;
+
+    /// Signs somebody in on this client. Returns the token of the session.
+    ///
+    /// # Errors
+    /// [`Trouble::Wrong`], [`Trouble::Wait`], [`Trouble::Busy`] and others.
+    fn sign_in(&self, client: IpAddr, who: &Claimed, secret: &str) -> Result<String, Trouble>;
+
+    /// Who shows this token on this client, if it counts. With `is_use`, the session's idle time begins anew.
+    ///
+    /// # Errors
+    /// [`Trouble::Unavailable`].
+    fn enter(&self, client: IpAddr, token: &str, is_use: bool) -> Result<Option<Person>, Trouble>;
+
+    /// Ends the session of this token.
+    ///
+    /// # Errors
+    /// [`Trouble::Unavailable`].
+    fn sign_out(&self, client: IpAddr, token: &str) -> Result<(), Trouble>;
+
+    /// Gives somebody a secret of her own, who must know the one before. Returns the token of a new session.
+    ///
+    /// # Errors
+    /// [`Trouble::Wrong`] and those of the new secret.
+    fn change_secret(&self, client: IpAddr, person: &Person, old: &str, new: &str)
+    -> Result<String, Trouble>;
+
+    /// What the device of this client asked for in the last day, the last first.
+    ///
+    /// # Errors
+    /// [`Trouble::Unavailable`].
+    fn asked(&self, client: IpAddr) -> Result<Vec<Asked>, Trouble>;
+
+    /// Asks for a site that was just refused to the device of this client.
+    ///
+    /// # Errors
+    /// [`Trouble::Unknown`] when it was not, and those of too many requests.
+    fn ask(&self, client: IpAddr, site: &DomainName) -> Result<(), Trouble>;
+
+    /// The requests that this person may see, the open ones first.
+    ///
+    /// # Errors
+    /// [`Trouble::Unavailable`].
+    fn wishes(&self, person: &Person) -> Result<Vec<Wish>, Trouble>;
+
+    /// The overrides that this person may end, the last first.
+    ///
+    /// # Errors
+    /// [`Trouble::Unavailable`].
+    fn standing(&self, person: &Person) -> Result<Vec<Override>, Trouble>;
+
+    /// Answers a request.
+    ///
+    /// # Errors
+    /// [`Trouble`]: it is answered already, something stronger closes the site, and so on.
+    fn answer(&self, client: IpAddr, person: &Person, id: RequestId, reply: &Reply) -> Result<(), Trouble>;
+
+    /// Ends an override before its time.
+    ///
+    /// # Errors
+    /// [`Trouble::Unknown`], [`Trouble::Denied`].
+    fn end(&self, person: &Person, id: OverrideId) -> Result<(), Trouble>;
+
+    /// Everybody who is registered.
+    ///
+    /// # Errors
+    /// [`Trouble::Unavailable`].
+    fn people(&self) -> Result<Vec<Person>, Trouble>;
+
+    /// The rooms that devices stand in.
+    ///
+    /// # Errors
+    /// [`Trouble::Unavailable`].
+    fn rooms(&self) -> Result<Vec<RoomName>, Trouble>;
+
+    /// Registers somebody.
+    ///
+    /// # Errors
+    /// [`Trouble::NameTaken`], [`Trouble::Full`].
+    fn add_person(&self, client: IpAddr, by: &Person, new: &Newcomer) -> Result<Card, Trouble>;
+
+    /// Makes a new card for somebody.
+    ///
+    /// # Errors
+    /// [`Trouble::Unknown`], [`Trouble::Denied`].
+    fn reset_person(&self, client: IpAddr, by: &Person, id: PersonId) -> Result<Card, Trouble>;
+
+    /// Lets somebody sign in no more.
+    ///
+    /// # Errors
+    /// [`Trouble::Unknown`], [`Trouble::Denied`] for oneself.
+    fn disable_person(&self, client: IpAddr, by: &Person, id: PersonId) -> Result<(), Trouble>;
+
+    /// The time, where the clock is set.
+    fn now(&self) -> Option<Timestamp>;
+}
+
+/// A teacher on the sign-in page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tile {
+    /// Her number.
+    pub id: PersonId,
+    /// Her name.
+    pub name: PersonName,
+}
+
+/// Who somebody says to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    /// The person of a tile.
+    Tile(PersonId),
+    /// Whoever bears this name.
+    Named(PersonName),
+}
+
+/// A request, as the device that made it sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The request.
+    pub request: SiteRequest,
+    /// The override that it was granted.
+    pub granted: Option<Override>,
+}
+
+/// A request, as those who answer see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// The request.
+    pub request: SiteRequest,
+    /// What stands against it now.
+    pub hold: Hold,
+    /// The override that it was granted.
+    pub granted: Option<Override>,
+}
+
+/// What stands against a site now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// Nothing any more.
+    Open,
+    /// What this layer may lift.
+    By(Layer),
+    /// What nobody can lift: the request itself is wrong.
+    Nobody,
+}
+
+/// An answer to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Open for the room that asked, for some minutes.
+    Lesson {
+        /// How many.
+        minutes: u32,
+        /// Why.
+        motive: Motive,
+    },
+    /// Open for the whole school.
+    School {
+        /// Up to and including this day.
+        until: jiff::civil::Date,
+        /// Why.
+        motive: Motive,
+    },
+    /// It stays closed.
+    Decline,
+}
+
+/// Somebody who is to be registered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Newcomer {
+    /// Her name.
+    pub name: PersonName,
+    /// What she is.
+    pub role: Role,
+    /// Where she teaches; none: anywhere.
+    pub rooms: Vec<RoomName>,
+}
+
+/// What is printed for somebody's first sign-in. It is shown once.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Card {
+    /// For whom.
+    pub person: Person,
+    /// The first PIN or password.
+    pub secret: String,
+}
+
+/// Why something was not done, to be said in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    /// The name and the secret do not belong together.
+    #[error("wrong name or secret")]
+    Wrong,
+    /// Too many wrong secrets.
+    #[error("wait for {0} seconds")]
+    Wait(u64),
+    /// Others sign in at this moment.
+    #[error("busy")]
+    Busy,
+    /// The new secret is too short.
+    #[error("the secret is too short")]
+    SecretShort,
+    /// The new secret is too long.
+    #[error("the secret is too long")]
+    SecretLong,
+    /// The new secret is what anybody would try first.
+    #[error("the secret is too simple")]
+    SecretSimple,
+    /// The new secret is the old one.
+    #[error("the secret is the old one")]
+    SecretSame,
+    /// Somebody bears the name already.
+    #[error("the name is taken")]
+    NameTaken,
+    /// What was typed is not what the field is for.
+    #[error("a field is wrong")]
+    Field,
+    /// The device has too many open requests.
+    #[error("too many requests of this device")]
+    TooMany,
+    /// There is no room for more.
+    #[error("no room for more")]
+    Full,
+    /// The site was declined today.
+    #[error("declined today")]
+    Declined,
+    /// Somebody else answered.
+    #[error("answered already")]
+    Answered,
+    /// There is no such thing.
+    #[error("unknown")]
+    Unknown,
+    /// What closes the site is stronger than this person.
+    #[error("something stronger closes the site")]
+    Stronger,
+    /// It is not for this person.
+    #[error("denied")]
+    Denied,
+    /// The clock is not set: nothing can have an end.
+    #[error("the clock is not set")]
+    NoClock,
+    /// The box cannot read or write what it keeps.
+    #[error("the state cannot be used")]
+    Unavailable,
+}

@@ -1,0 +1,29 @@
+//! The pages of people who sign in: to answer requests, and to keep the list of people.
+//!
+//! Each page is a plain view, as all others; every form on it carries the token that proves that it was filled in on
+//! the page itself.
+
+mod bar;
+mod card;
+mod head;
+mod secret;
+mod sign_in;
+mod staff;
+mod teacher;
+mod trouble;
+mod wishes;
+
+pub use card::CardPage;
+pub use head::HeadPage;
+pub use secret::SecretPage;
+pub use sign_in::{Choice, SignInPage};
+pub use staff::StaffPage;
+pub use teacher::TeacherPage;
+pub use trouble::TroublePage;
+pub(super) use wishes::tell_answer;
+
+#[cfg(test)]
+pub(super) mod tests;
+
+/// The field of a form that has its token.
+pub const TOKEN_FIELD: &str = "jeton";

@@ -1,0 +1,48 @@
+//! The line above the pages of somebody who is signed in: who she is, where she may go, the way out.
+
+use model::Person;
+
+use super::{HeadPage, StaffPage, TeacherPage};
+use crate::Language;
+
+/// The line.
+pub(super) struct Bar<'a> {
+    pub(super) name: &'a str,
+    pub(super) role: String,
+    pub(super) links: Vec<Link>,
+    pub(super) token: &'a str,
+}
+
+/// A page of hers.
+pub(super) struct Link {
+    pub(super) path: &'static str,
+    pub(super) label: String,
+    pub(super) is_current: bool,
+}
+
+impl<'a> Bar<'a> {
+    /// The line of `person` on the page of this path.
+    pub(super) fn new(language: Language, person: &'a Person, token: &'a str, path: &str) -> Self {
+        let pages: &[(&str, &str)] = if person.role.directs() {
+            &[
+                (HeadPage::PATH, "nav-head"),
+                (TeacherPage::PATH, "nav-teacher"),
+                (StaffPage::PATH, "nav-staff"),
+                (super::SecretPage::PATH, "nav-secret"),
+            ]
+        } else {
+            &[(TeacherPage::PATH, "nav-teacher"), (super::SecretPage::PATH, "nav-secret")]
+        };
+        let link = |&(to, key): &(&'static str, &str)| Link {
+            path: to,
+            label: language.say(key),
+            is_current: to == path,
+        };
+        Self {
+            name: person.name.as_str(),
+            role: language.say(super::staff::name_role(person.role)),
+            links: pages.iter().map(link).collect(),
+            token,
+        }
+    }
+}

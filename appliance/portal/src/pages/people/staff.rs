@@ -1,0 +1,105 @@
+//! The people of the school: who may sign in, new cards, and the way out.
+
+use askama::Template;
+use model::{Person, PersonId, Role, RoomName};
+
+use super::bar::Bar;
+use crate::Language;
+use crate::pages::Place;
+use crate::pages::frame::{Frame, render};
+
+/// Lists the people who may sign in, registers new ones, makes new cards.
+#[derive(Clone, Copy, Debug)]
+pub struct StaffPage<'a> {
+    /// Where the page is shown.
+    pub place: &'a Place,
+    /// Who is signed in.
+    pub person: &'a Person,
+    /// Everybody.
+    pub people: &'a [Person],
+    /// The rooms that devices stand in.
+    pub rooms: &'a [RoomName],
+    /// The token of the forms.
+    pub token: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "people/staff.html")]
+struct View<'a> {
+    frame: Frame<'a>,
+    bar: Bar<'a>,
+    people: Vec<Row>,
+    roles: Vec<(&'static str, String)>,
+    rooms: &'a [RoomName],
+    token: &'a str,
+}
+
+struct Row {
+    id: PersonId,
+    name: String,
+    facts: String,
+    state: Option<String>,
+    is_disabled: bool,
+    /// Nobody locks herself out, and only technicians change technicians.
+    is_hers: bool,
+}
+
+impl StaffPage<'_> {
+    /// The HTTP status of the page.
+    pub const STATUS: u16 = 200;
+    /// Where the page is, and where somebody is registered.
+    pub const PATH: &'static str = "/direction/personnes";
+    /// Where a new card is made.
+    pub const RESET_PATH: &'static str = "/direction/personnes/carte";
+    /// Where somebody is disabled.
+    pub const DISABLE_PATH: &'static str = "/direction/personnes/fermer";
+
+    /// The whole page.
+    #[must_use]
+    pub fn render(&self, language: Language) -> String {
+        let row = |it: &Person| {
+            let rooms: Vec<_> = it.rooms.iter().map(RoomName::as_str).collect();
+            let role = language.say(name_role(it.role));
+            let state = match (it.disabled, it.has_first_secret) {
+                (Some(_), _) => Some("staff-disabled"),
+                (None, true) => Some("staff-first"),
+                (None, false) => None,
+            };
+            Row {
+                id: it.id,
+                name: it.name.to_string(),
+                facts: std::iter::once(role.as_str()).chain(rooms).collect::<Vec<_>>().join(" · "),
+                state: state.map(|key| language.say(key)),
+                is_disabled: it.disabled.is_some(),
+                is_hers: it.id != self.person.id && self.may_change(it.role),
+            }
+        };
+        render(&View {
+            frame: Frame::new(self.place, language),
+            bar: Bar::new(language, self.person, self.token, Self::PATH),
+            people: self.people.iter().map(row).collect(),
+            roles: Role::ALL
+                .into_iter()
+                .filter(|role| self.may_change(*role))
+                .map(|role| (role.as_str(), language.say(name_role(role))))
+                .collect(),
+            rooms: self.rooms,
+            token: self.token,
+        })
+    }
+}
+
+impl StaffPage<'_> {
+    fn may_change(&self, role: Role) -> bool {
+        self.person.role.may_change(role)
+    }
+}
+
+/// The text that names a role.
+pub(super) fn name_role(role: Role) -> &'static str {
+    match role {
+        Role::Teacher => "staff-teacher",
+        Role::Head => "staff-head",
+        Role::Technician => "staff-technician",
+    }
+}

@@ -1,0 +1,154 @@
+//! The pages of people, in every state that changes their words.
+
+use model::{Person, Role};
+
+use super::*;
+use crate::pages::{Asking, Why, samples};
+use crate::{Card, Language, Tile, Trouble};
+
+const TROUBLES: [Trouble; 19] = [
+    Trouble::Wrong,
+    Trouble::Wait(1),
+    Trouble::Wait(3_599),
+    Trouble::Busy,
+    Trouble::SecretShort,
+    Trouble::SecretLong,
+    Trouble::SecretSimple,
+    Trouble::SecretSame,
+    Trouble::NameTaken,
+    Trouble::Field,
+    Trouble::TooMany,
+    Trouble::Full,
+    Trouble::Declined,
+    Trouble::Answered,
+    Trouble::Unknown,
+    Trouble::Stronger,
+    Trouble::Denied,
+    Trouble::NoClock,
+    Trouble::Unavailable,
+];
+
+/// Every page, with a name for it.
+pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
+    let place = samples::place();
+    let mut pages = Vec::new();
+    let mut push = |name: &str, html: String| pages.push((format!("{}-{name}", language.tag()), html));
+    for trouble in TROUBLES {
+        let page = TroublePage { place: &place, trouble, back: "/connexion" };
+        push(&format!("{trouble:?}"), page.render(language));
+    }
+    let teachers = [Tile { id: samples::teacher().id, name: samples::teacher().name }];
+    for (name, choice, trouble) in [
+        ("nobody", Choice::Nobody, None),
+        ("tile", Choice::Tile(teachers[0].id), Some(Trouble::Wrong)),
+        ("absent", Choice::Tile(samples::head().id), None),
+        ("named", Choice::Named("M. Bernard"), None),
+    ] {
+        let page = SignInPage { place: &place, teachers: &teachers, choice, token: "0", trouble };
+        push(&format!("sign-in-{name}"), page.render(language));
+        let page = SignInPage { teachers: &[], ..page };
+        push(&format!("sign-in-{name}-alone"), page.render(language));
+    }
+    for person in [samples::teacher(), samples::head(), samples::newcomer(Role::Technician)] {
+        let page =
+            SecretPage { place: &place, person: &person, token: "0", trouble: Some(Trouble::SecretShort) };
+        push(&format!("secret-of-{}", person.role), page.render(language));
+        push(&format!("teacher-{}", person.role), teacher(&person, language));
+        push(&format!("head-{}", person.role), head(&person, language));
+        let people = [
+            samples::teacher(),
+            samples::newcomer(Role::Technician),
+            Person { disabled: Some(samples::at(0)), ..samples::newcomer(Role::Teacher) },
+        ];
+        for rooms in [&["CM2".parse().unwrap()][..], &[]] {
+            let page = StaffPage { place: &place, person: &person, people: &people, rooms, token: "0" };
+            push(&format!("people-{}-{}", person.role, rooms.len()), page.render(language));
+        }
+        let card = Card { person: person.clone(), secret: "40281793".to_owned() };
+        let page = CardPage { place: &place, person: &person, card: &card, token: "0" };
+        push(&format!("card-of-{}", person.role), page.render(language));
+    }
+    push("why-asked", why(language));
+    pages
+}
+
+fn teacher(person: &Person, language: Language) -> String {
+    let (place, wishes, standing) = (samples::place(), samples::wishes(), samples::standing());
+    let now = Some(samples::at(20));
+    let page = TeacherPage {
+        place: &place,
+        person,
+        wishes: &wishes,
+        standing: &standing,
+        now,
+        token: "0",
+        is_following: true,
+    };
+    let empty = TeacherPage { wishes: &[], standing: &[], now: None, is_following: false, ..page };
+    assert!(empty.render(language).contains("/enseignant?suivre"));
+    page.render(language)
+}
+
+fn head(person: &Person, language: Language) -> String {
+    let (place, wishes, standing) = (samples::place(), samples::wishes(), samples::standing());
+    let now = Some(samples::at(20));
+    let page = HeadPage { place: &place, person, wishes: &wishes, standing: &standing, now, token: "0" };
+    page.render(language)
+}
+
+fn why(language: Language) -> String {
+    let (place, visitor, asked) = (samples::place(), samples::device(), samples::asked());
+    let asking = Some(Asking { token: "0", asked: &asked, now: Some(samples::at(20)) });
+    let (client, refusals) = ("10.77.0.11".parse().unwrap(), samples::refusals());
+    let page =
+        Why { place: &place, visitor: &visitor, client, refusals: &refusals, is_clock_set: true, asking };
+    page.render(language)
+}
+
+/// The sites that a page has a button for.
+fn asked_for(html: &str) -> Vec<&str> {
+    html.split("name=\"site\" value=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect()
+}
+
+#[test]
+fn a_device_asks_for_what_somebody_may_open_and_learns_the_answer() {
+    let html = why(Language::French);
+    // Not what is asked for already, nor what names no site; what the head decides is asked for, too.
+    assert_eq!(asked_for(&html), ["www.poker.example", "jeux.example"]);
+    for expected in [
+        "l’enseignante ou l’enseignant le voit",
+        "la direction de l’école le voit",
+        "Ouvert par Mme Martin jusqu’au",
+        "autre.example",
+    ] {
+        assert!(html.contains(expected), "{expected}: {html}");
+    }
+}
+
+#[test]
+fn a_teacher_opens_what_a_lesson_may_open() {
+    let html = teacher(&samples::teacher(), Language::French);
+    let offered: Vec<_> = html.matches("name=\"demande\" value=\"7\"").collect();
+    assert_eq!((offered.len(), html.matches("name=\"demande\"").count()), (1, 1), "{html}");
+    for expected in ["elle seule peut l’ouvrir", "la direction peut l’ouvrir", "Ce site est ouvert"] {
+        assert!(html.contains(expected), "{expected}: {html}");
+    }
+    assert!(html.contains("encore 25\u{a0}min, jusqu’à\u{a0}"), "{html}");
+    let html = head(&samples::head(), Language::French);
+    assert_eq!(html.matches("name=\"jusqu\"").count(), 2, "the lesson's and the school's");
+    assert_eq!(html.matches("name=\"demande\"").count(), 4, "the head declines anything");
+}
+
+#[test]
+fn nobody_changes_herself_and_a_head_no_technician() {
+    let place = samples::place();
+    let people = [samples::teacher(), samples::head(), samples::newcomer(Role::Technician)];
+    let offered = |person: &Person| {
+        let page = StaffPage { place: &place, person, people: &people, rooms: &[], token: "0" };
+        let html = page.render(Language::French);
+        let numbers = [1, 2, 3].map(|id| html.contains(&format!("name=\"personne\" value=\"{id}\"")));
+        (numbers, html.contains("value=\"technician\""))
+    };
+    assert_eq!(offered(&samples::head()), ([true, false, false], false));
+    assert_eq!(offered(&samples::newcomer(Role::Technician)), ([true, true, false], true));
+}

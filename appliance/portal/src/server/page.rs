@@ -1,0 +1,94 @@
+//! Where the pages with forms are, and what may be done there.
+
+use crate::pages::Why;
+use crate::pages::people::{HeadPage, SecretPage, SignInPage, StaffPage, TeacherPage};
+
+/// The pages with forms, and the places that forms are sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Page {
+    Why,
+    SignIn,
+    SignOut,
+    Secret,
+    Teacher,
+    TeacherAnswer,
+    TeacherEnd,
+    Head,
+    HeadAnswer,
+    HeadEnd,
+    Staff,
+    StaffReset,
+    StaffDisable,
+}
+
+/// Where a session is ended.
+const SIGN_OUT_PATH: &str = "/deconnexion";
+
+impl Page {
+    /// The page of a path, as people type it: in any case, with or without a slash at its end.
+    pub(super) fn find(path: &str) -> Option<Self> {
+        let path = path.strip_suffix('/').unwrap_or(path).to_ascii_lowercase();
+        Some(match path.as_str() {
+            Why::PATH => Self::Why,
+            SignInPage::PATH => Self::SignIn,
+            SIGN_OUT_PATH => Self::SignOut,
+            SecretPage::PATH => Self::Secret,
+            TeacherPage::PATH => Self::Teacher,
+            TeacherPage::ANSWER_PATH => Self::TeacherAnswer,
+            TeacherPage::END_PATH => Self::TeacherEnd,
+            HeadPage::PATH => Self::Head,
+            HeadPage::ANSWER_PATH => Self::HeadAnswer,
+            HeadPage::END_PATH => Self::HeadEnd,
+            StaffPage::PATH => Self::Staff,
+            StaffPage::RESET_PATH => Self::StaffReset,
+            StaffPage::DISABLE_PATH => Self::StaffDisable,
+            _ => return None,
+        })
+    }
+
+    /// Whether the page can be read, whether forms are sent there.
+    pub(super) fn takes(self, is_post: bool) -> bool {
+        match self {
+            Self::Why | Self::SignIn | Self::Secret | Self::Staff => true,
+            Self::Teacher | Self::Head => !is_post,
+            Self::SignOut
+            | Self::TeacherAnswer
+            | Self::TeacherEnd
+            | Self::HeadAnswer
+            | Self::HeadEnd
+            | Self::StaffReset
+            | Self::StaffDisable => is_post,
+        }
+    }
+
+    /// Whether it is for those who decide for the whole school.
+    pub(super) fn directs(self) -> bool {
+        match self {
+            Self::Head
+            | Self::HeadAnswer
+            | Self::HeadEnd
+            | Self::Staff
+            | Self::StaffReset
+            | Self::StaffDisable => true,
+            Self::Why
+            | Self::SignIn
+            | Self::SignOut
+            | Self::Secret
+            | Self::Teacher
+            | Self::TeacherAnswer
+            | Self::TeacherEnd => false,
+        }
+    }
+
+    /// The page that a person reads before and after what she does here.
+    pub(super) fn home(self) -> &'static str {
+        match self {
+            Self::Why => Why::PATH,
+            Self::SignIn | Self::SignOut => SignInPage::PATH,
+            Self::Secret => SecretPage::PATH,
+            Self::Teacher | Self::TeacherAnswer | Self::TeacherEnd => TeacherPage::PATH,
+            Self::Head | Self::HeadAnswer | Self::HeadEnd => HeadPage::PATH,
+            Self::Staff | Self::StaffReset | Self::StaffDisable => StaffPage::PATH,
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! An office that keeps everything in memory, and notes what it is asked to do.
+
+use std::net::IpAddr;
+use std::sync::Mutex;
+
+use model::{DomainName, Override, OverrideId, Person, PersonId, RequestId, Role, RoomName, Timestamp};
+
+use crate::pages::samples;
+use crate::{Asked, Card, Claimed, Newcomer, Office, Reply, Tile, Trouble, Wish};
+
+/// Its teacher is number 1, its head number 2; both have this secret.
+pub(super) const SECRET: &str = "402817";
+
+#[derive(Default)]
+pub(super) struct Clerk {
+    /// The tokens of the sessions, with the number of the person.
+    pub(super) sessions: Mutex<Vec<(String, u32)>>,
+    /// What it was asked to do.
+    pub(super) done: Mutex<Vec<String>>,
+}
+
+impl Clerk {
+    fn note(&self, deed: String) -> Result<(), Trouble> {
+        self.done.lock().unwrap().push(deed);
+        Ok(())
+    }
+
+    fn begin(&self, id: u32) -> String {
+        let mut sessions = self.sessions.lock().unwrap();
+        let token = format!("{:064x}", sessions.len() + 1);
+        sessions.push((token.clone(), id));
+        token
+    }
+}
+
+fn find(id: u32) -> Option<Person> {
+    match id {
+        1 => Some(samples::teacher()),
+        2 => Some(samples::head()),
+        _ => None,
+    }
+}
+
+impl Office for Clerk {
+    fn teachers(&self) -> Result<Vec<Tile>, Trouble> {
+        Ok(vec![Tile { id: PersonId::new(1), name: samples::teacher().name }])
+    }
+
+    fn sign_in(&self, _: IpAddr, who: &Claimed, secret: &str) -> Result<String, Trouble> {
+        let id = match who {
+            Claimed::Tile(id) => id.number(),
+            Claimed::Named(name) => 1 + u32::from(*name == samples::head().name),
+        };
+        if secret == SECRET { Ok(self.begin(id)) } else { Err(Trouble::Wrong) }
+    }
+
+    fn enter(&self, _: IpAddr, token: &str, _: bool) -> Result<Option<Person>, Trouble> {
+        let sessions = self.sessions.lock().unwrap();
+        Ok(sessions.iter().find(|(known, _)| known == token).and_then(|(_, id)| find(*id)))
+    }
+
+    fn sign_out(&self, _: IpAddr, token: &str) -> Result<(), Trouble> {
+        self.sessions.lock().unwrap().retain(|(known, _)| known != token);
+        Ok(())
+    }
+
+    fn change_secret(&self, _: IpAddr, person: &Person, old: &str, _: &str) -> Result<String, Trouble> {
+        if old == SECRET { Ok(self.begin(person.id.number())) } else { Err(Trouble::Wrong) }
+    }
+
+    fn asked(&self, _: IpAddr) -> Result<Vec<Asked>, Trouble> {
+        Ok(vec![])
+    }
+
+    fn ask(&self, client: IpAddr, site: &DomainName) -> Result<(), Trouble> {
+        self.note(format!("{client} asks for {site}"))
+    }
+
+    fn wishes(&self, _: &Person) -> Result<Vec<Wish>, Trouble> {
+        Ok(samples::wishes())
+    }
+
+    fn standing(&self, _: &Person) -> Result<Vec<Override>, Trouble> {
+        Ok(samples::standing())
+    }
+
+    fn answer(&self, _: IpAddr, person: &Person, id: RequestId, reply: &Reply) -> Result<(), Trouble> {
+        let reply = match reply {
+            Reply::Lesson { minutes, motive } => format!("{minutes} minutes, {motive}"),
+            Reply::School { until, motive } => format!("until {until}, {motive}"),
+            Reply::Decline => "no".to_owned(),
+        };
+        self.note(format!("{} answers {id}: {reply}", person.name))
+    }
+
+    fn end(&self, person: &Person, id: OverrideId) -> Result<(), Trouble> {
+        self.note(format!("{} ends {id}", person.name))
+    }
+
+    fn people(&self) -> Result<Vec<Person>, Trouble> {
+        Ok(vec![samples::teacher(), samples::head()])
+    }
+
+    fn rooms(&self) -> Result<Vec<RoomName>, Trouble> {
+        Ok(vec!["CM2".parse().unwrap()])
+    }
+
+    fn add_person(&self, _: IpAddr, by: &Person, new: &Newcomer) -> Result<Card, Trouble> {
+        self.note(format!("{} adds {}, {}", by.name, new.name, new.role))?;
+        Ok(Card { person: samples::newcomer(Role::Teacher), secret: "40281793".to_owned() })
+    }
+
+    fn reset_person(&self, _: IpAddr, by: &Person, id: PersonId) -> Result<Card, Trouble> {
+        self.note(format!("{} resets {id}", by.name))?;
+        Ok(Card { person: samples::newcomer(Role::Teacher), secret: "40281793".to_owned() })
+    }
+
+    fn disable_person(&self, _: IpAddr, by: &Person, id: PersonId) -> Result<(), Trouble> {
+        self.note(format!("{} disables {id}", by.name))
+    }
+
+    fn now(&self) -> Option<Timestamp> {
+        Some(samples::at(20))
+    }
+}

@@ -1,0 +1,265 @@
+//! A request to a page with forms, read: who sends it, what it carries, and whether it comes from the box's own page.
+//!
+//! Two cookies. The *session* is shown by same-site requests only. The *visitor* has nothing behind it: it ties the
+//! forms of people who are not signed in to their browser, and comes along when a link of a block page leads here.
+
+use std::net::IpAddr;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{self, HeaderValue};
+use ring::hmac;
+use ring::rand::{SecureRandom as _, SystemRandom};
+
+use super::{find_authority, find_field};
+use crate::Language;
+use crate::pages::people::TOKEN_FIELD;
+
+/// Bytes of chance in a visitor's cookie.
+const VISITOR_BYTES: usize = 32;
+/// Longest value of a cookie that is looked at, in bytes: the box's own are 64.
+const COOKIE_BYTES_MAX: usize = 128;
+/// What is signed with a cookie as the key, and nothing else is.
+const TOKEN_CONTEXT: &[u8] = b"preau form token 1";
+
+/// The cookies of the box.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Jar {
+    /// The token of a session.
+    Session,
+    /// Chance.
+    Visitor,
+}
+
+/// A request.
+pub(super) struct Visit {
+    pub(super) client: IpAddr,
+    pub(super) language: Language,
+    pub(super) is_encrypted: bool,
+    pub(super) is_post: bool,
+    query: String,
+    form: Vec<(String, String)>,
+    session: Option<String>,
+    visitor: Option<String>,
+    /// Whether the browser says that the form was sent by a page of this very origin.
+    is_same_origin: bool,
+}
+
+impl Visit {
+    /// Reads a request, whose form is `body`.
+    pub(super) fn read(request: &HttpRequest, body: &[u8], client: IpAddr, language: Language) -> Self {
+        let is_encrypted = request.app_config().secure();
+        let cookie = |jar: Jar| find_cookie(request, jar.name(is_encrypted));
+        Self {
+            client,
+            language,
+            is_encrypted,
+            is_post: request.method() == actix_web::http::Method::POST,
+            query: request.query_string().to_owned(),
+            form: form_urlencoded::parse(body).into_owned().collect(),
+            session: cookie(Jar::Session),
+            visitor: cookie(Jar::Visitor),
+            is_same_origin: find_field(request, &header::ORIGIN)
+                .is_some_and(|origin| is_same_origin(origin, is_encrypted, find_authority(request))),
+        }
+    }
+
+    /// Whether secrets may be typed over this connection: over TLS, and on the school's own network, which only the
+    /// box stands between.
+    pub(super) fn may_sign_in(&self) -> bool {
+        let is_near = match self.client {
+            IpAddr::V4(address) => address.is_loopback() || address.is_private() || address.is_link_local(),
+            IpAddr::V6(address) => {
+                address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
+            }
+        };
+        self.is_encrypted || is_near
+    }
+
+    /// The cookie in this jar.
+    pub(super) fn cookie(&self, jar: Jar) -> Option<&str> {
+        match jar {
+            Jar::Session => self.session.as_deref(),
+            Jar::Visitor => self.visitor.as_deref(),
+        }
+    }
+
+    /// Whether the form was filled in on a page of the box, in the browser that has this jar's cookie.
+    pub(super) fn is_own_form(&self, jar: Jar) -> bool {
+        let Some(cookie) = self.cookie(jar) else { return false };
+        let given = self.field(TOKEN_FIELD).and_then(parse_hex).unwrap_or_default();
+        let is_right = hmac::verify(&token_key(cookie), TOKEN_CONTEXT, &given).is_ok();
+        self.is_same_origin && is_right
+    }
+
+    /// The first field of this name in the form.
+    pub(super) fn field(&self, name: &str) -> Option<&str> {
+        self.form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Every field of this name in the form.
+    pub(super) fn fields<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.form.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The value of this name in the query; empty where it has none.
+    pub(super) fn query(&self, name: &str) -> Option<String> {
+        form_urlencoded::parse(self.query.as_bytes())
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
+    }
+}
+
+impl Jar {
+    /// The cookie's name. Over TLS another one: a page without TLS can neither read nor replace it.
+    fn name(self, is_encrypted: bool) -> &'static str {
+        match (self, is_encrypted) {
+            (Self::Session, true) => "__Host-preau-session",
+            (Self::Session, false) => "preau-session",
+            (Self::Visitor, true) => "__Host-preau-visitor",
+            (Self::Visitor, false) => "preau-visitor",
+        }
+    }
+
+    /// The field that has a browser keep the cookie until it is closed; with `None`, forget it.
+    pub(super) fn set(self, value: Option<&str>, is_encrypted: bool) -> Option<HeaderValue> {
+        let name = self.name(is_encrypted);
+        let site = match self {
+            Self::Session => "Strict",
+            Self::Visitor => "Lax",
+        };
+        let secure = if is_encrypted { "; Secure" } else { "" };
+        let end = if value.is_some() { "" } else { "; Max-Age=0" };
+        let value = value.unwrap_or_default();
+        let field = format!("{name}={value}; Path=/; HttpOnly; SameSite={site}{secure}{end}");
+        HeaderValue::from_str(&field).ok()
+    }
+}
+
+/// A new visitor's cookie; `None` when the system gives no chance.
+pub(super) fn draw_visitor() -> Option<String> {
+    let mut bytes = [0; VISITOR_BYTES];
+    SystemRandom::new().fill(&mut bytes).ok()?;
+    Some(hex(&bytes))
+}
+
+/// The token of the forms of the browser that has this cookie: whoever cannot read the cookie cannot make it.
+pub(super) fn token_of(cookie: &str) -> String {
+    hex(hmac::sign(&token_key(cookie), TOKEN_CONTEXT).as_ref())
+}
+
+fn token_key(cookie: &str) -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, cookie.as_bytes())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn parse_hex(text: &str) -> Option<Vec<u8>> {
+    let places = (0..text.len()).step_by(2);
+    places.map(|place| u8::from_str_radix(text.get(place..place + 2)?, 16).ok()).collect()
+}
+
+/// The cookie of this name, if it can be one of the box's.
+fn find_cookie(request: &HttpRequest, name: &str) -> Option<String> {
+    let fields = request.headers().get_all(header::COOKIE).filter_map(|field| field.to_str().ok());
+    let mut pairs = fields.flat_map(|field| field.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let (_, value) = pairs.find(|(key, _)| *key == name)?;
+    let is_ours =
+        (1..=COOKIE_BYTES_MAX).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_ours.then(|| value.to_owned())
+}
+
+/// Whether `Origin`, which every browser sends along with a form, is the page's that the request is for: no page
+/// without TLS fills in a form of one with it.
+fn is_same_origin(origin: &str, is_encrypted: bool, authority: &str) -> bool {
+    let scheme = if is_encrypted { "https" } else { "http" };
+    let expected = format!("{scheme}://{authority}");
+    !authority.is_empty() && origin.eq_ignore_ascii_case(&expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    const COOKIE: &str = "00ff00ff";
+
+    fn visit(fields: &[(&str, &str)], body: &str) -> Visit {
+        let mut request = TestRequest::post().uri("/connexion?nom=a%20b");
+        for (name, value) in fields {
+            request = request.append_header((*name, *value));
+        }
+        let client = "10.77.0.11".parse().unwrap();
+        Visit::read(&request.to_http_request(), body.as_bytes(), client, Language::French)
+    }
+
+    #[test]
+    fn a_form_counts_with_cookie_token_and_origin_only() {
+        let token = token_of(COOKIE);
+        let body = format!("jeton={token}&a=1&a=2");
+        let check = |cookie: &str, origin: &str, body: &str, expected: bool| {
+            let fields = [("host", "preau.lan"), ("cookie", cookie), ("origin", origin)];
+            let is_own = visit(&fields, body).is_own_form(Jar::Visitor);
+            assert_eq!(is_own, expected, "{cookie} {origin} {body}");
+        };
+        check("preau-visitor=00ff00ff", "http://preau.lan", &body, true);
+        check("a=b; preau-visitor=00ff00ff;c", "http://PREAU.lan", &body, true);
+        check("preau-session=00ff00ff", "http://preau.lan", &body, false);
+        check("preau-visitor=00ff00fe", "http://preau.lan", &body, false);
+        check("preau-visitor=", "http://preau.lan", &body, false);
+        check("__Host-preau-visitor=00ff00ff", "http://preau.lan", &body, false);
+        check("preau-visitor=00ff00ff", "http://evil.example", &body, false);
+        check("preau-visitor=00ff00ff", "http://preau.lan:8000", &body, false);
+        check("preau-visitor=00ff00ff", "https://preau.lan", &body, false);
+        check("preau-visitor=00ff00ff", "null", &body, false);
+        check("preau-visitor=00ff00ff", "http://preau.lan", "", false);
+        check("preau-visitor=00ff00ff", "http://preau.lan", &body[..20], false);
+        let without = visit(&[("host", "preau.lan"), ("cookie", "preau-visitor=00ff00ff")], &body);
+        assert!(!without.is_own_form(Jar::Visitor));
+    }
+
+    #[test]
+    fn fields_are_decoded() {
+        let visit = visit(&[], "a=1&b=%C3%A9+e&a=2&%ff=");
+        assert_eq!(visit.fields("a").collect::<Vec<_>>(), ["1", "2"]);
+        assert_eq!(visit.field("b"), Some("é e"));
+        assert_eq!(visit.field("c"), None);
+        assert_eq!(visit.query("nom").as_deref(), Some("a b"));
+        assert_eq!(visit.query("personne"), None);
+    }
+
+    #[test]
+    fn cookies_are_the_browsers_alone() {
+        let set = |jar: Jar, value, is_encrypted| {
+            jar.set(value, is_encrypted).unwrap().to_str().unwrap().to_owned()
+        };
+        assert_eq!(
+            set(Jar::Session, Some("ab"), false),
+            "preau-session=ab; Path=/; HttpOnly; SameSite=Strict"
+        );
+        assert_eq!(
+            set(Jar::Session, Some("ab"), true),
+            "__Host-preau-session=ab; Path=/; HttpOnly; SameSite=Strict; Secure"
+        );
+        assert_eq!(
+            set(Jar::Visitor, None, false),
+            "preau-visitor=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"
+        );
+        assert_ne!(draw_visitor(), draw_visitor());
+    }
+
+    #[test]
+    fn secrets_are_typed_near_the_box_or_over_tls() {
+        let near = |address: &str| {
+            let mut visit = visit(&[], "");
+            visit.client = address.parse().unwrap();
+            visit.may_sign_in()
+        };
+        for address in ["127.0.0.1", "10.77.0.11", "192.168.1.2", "fd77::11", "fe80::1", "::1"] {
+            assert!(near(address), "{address}");
+        }
+        assert!(!near("203.0.113.7") && !near("2001:db8::1"));
+    }
+}

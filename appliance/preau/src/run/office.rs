@@ -1,0 +1,245 @@
+//! The portal's office: people, sessions and requests, over the store and the policy in force.
+
+mod asking;
+mod signing;
+mod staff;
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use access::{Clock, Desk};
+use jiff::tz::TimeZone;
+use model::{Mac, Machine, Override, OverrideId, Person, PersonId, RequestId, RoomName, Subject, Timestamp};
+use portal::{Asked, Card, Claimed, Newcomer, Reply, Tile, Trouble, Wish};
+use ring::rand::SystemRandom;
+use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonError, Store, StoreError};
+
+use crate::data_folder::STATE_FILE;
+
+/// What the office works with.
+pub(crate) struct Office {
+    state_file: PathBuf,
+    /// A connection of its own; opened anew after a failure.
+    store: Mutex<Option<Store>>,
+    /// A failure of it is told once, until all is well again: anybody may ask for pages.
+    is_failure_told: AtomicBool,
+    desk: Arc<Desk>,
+    clock: Arc<dyn Clock>,
+    zone: TimeZone,
+    random: SystemRandom,
+    /// Held while a secret is compared: one at a time takes memory and a core.
+    hashing: Mutex<()>,
+    /// How many wait for it, or have it.
+    hashers: AtomicUsize,
+}
+
+/// A client, as the box knows it at this moment.
+struct Asker {
+    subject: Subject,
+    machine: Machine,
+}
+
+impl Asker {
+    /// The hardware address of a device that somebody registered: failures count for it alone.
+    fn registered(&self) -> Option<Mac> {
+        match &self.subject {
+            Subject::Device(device) => Some(device.mac),
+            Subject::Unknown(_) => None,
+        }
+    }
+}
+
+impl Office {
+    /// An office over the state file of the data folder.
+    pub(crate) fn new(data: &Path, desk: Arc<Desk>, clock: Arc<dyn Clock>, zone: TimeZone) -> Self {
+        Self {
+            state_file: data.join(STATE_FILE),
+            store: Mutex::new(None),
+            is_failure_told: AtomicBool::new(false),
+            desk,
+            clock,
+            zone,
+            random: SystemRandom::new(),
+            hashing: Mutex::new(()),
+            hashers: AtomicUsize::new(0),
+        }
+    }
+
+    /// Works on the store. A failure of it is unavailability for whoever looks at a page.
+    fn work<T, E: Into<Failure>>(&self, work: impl FnOnce(&mut Store) -> Result<T, E>) -> Result<T, Trouble> {
+        let mut place = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        let store = match &mut *place {
+            Some(store) => store,
+            absent => match Store::open(&self.state_file) {
+                Ok(store) => absent.insert(store),
+                Err(error) => return Err(self.tell(error)),
+            },
+        };
+        let outcome = work(store).map_err(Into::into);
+        if let Err(Failure::Store(error)) = outcome {
+            *place = None;
+            return Err(self.tell(error));
+        }
+        self.is_failure_told.store(false, Ordering::Relaxed);
+        outcome.map_err(|failure| match failure {
+            Failure::Trouble(trouble) => trouble,
+            Failure::Store(_) => Trouble::Unavailable,
+        })
+    }
+
+    fn tell(&self, error: impl std::error::Error + Send + Sync + 'static) -> Trouble {
+        if !self.is_failure_told.swap(true, Ordering::Relaxed) {
+            tracing::error!("people cannot be served: {:#}", anyhow::Error::from(error));
+        }
+        Trouble::Unavailable
+    }
+
+    fn identify(&self, client: IpAddr) -> Asker {
+        let subject = self.desk.identify(client);
+        Asker { machine: Machine::of(&subject), subject }
+    }
+}
+
+impl portal::Office for Office {
+    fn teachers(&self) -> Result<Vec<Tile>, Trouble> {
+        self.list_teachers()
+    }
+
+    fn sign_in(&self, client: IpAddr, who: &Claimed, secret: &str) -> Result<String, Trouble> {
+        self.begin(client, who, secret)
+    }
+
+    fn enter(&self, client: IpAddr, token: &str, is_use: bool) -> Result<Option<Person>, Trouble> {
+        self.go_on(client, token, is_use)
+    }
+
+    fn sign_out(&self, client: IpAddr, token: &str) -> Result<(), Trouble> {
+        self.leave(client, token)
+    }
+
+    fn change_secret(
+        &self,
+        client: IpAddr,
+        person: &Person,
+        old: &str,
+        new: &str,
+    ) -> Result<String, Trouble> {
+        self.replace_secret(client, person, old, new)
+    }
+
+    fn asked(&self, client: IpAddr) -> Result<Vec<Asked>, Trouble> {
+        self.list_asked(client)
+    }
+
+    fn ask(&self, client: IpAddr, site: &model::DomainName) -> Result<(), Trouble> {
+        self.ask_for(client, site)
+    }
+
+    fn wishes(&self, person: &Person) -> Result<Vec<Wish>, Trouble> {
+        self.list_wishes(person)
+    }
+
+    fn standing(&self, person: &Person) -> Result<Vec<Override>, Trouble> {
+        self.list_standing(person)
+    }
+
+    fn answer(&self, client: IpAddr, person: &Person, id: RequestId, reply: &Reply) -> Result<(), Trouble> {
+        self.reply(client, person, id, reply)
+    }
+
+    fn end(&self, person: &Person, id: OverrideId) -> Result<(), Trouble> {
+        self.end_rule(person, id)
+    }
+
+    fn people(&self) -> Result<Vec<Person>, Trouble> {
+        self.work(|store| store.people())
+    }
+
+    fn rooms(&self) -> Result<Vec<RoomName>, Trouble> {
+        self.list_rooms()
+    }
+
+    fn add_person(&self, client: IpAddr, by: &Person, new: &Newcomer) -> Result<Card, Trouble> {
+        self.register(client, by, new)
+    }
+
+    fn reset_person(&self, client: IpAddr, by: &Person, id: PersonId) -> Result<Card, Trouble> {
+        self.make_card(client, by, id)
+    }
+
+    fn disable_person(&self, client: IpAddr, by: &Person, id: PersonId) -> Result<(), Trouble> {
+        self.disable(client, by, id)
+    }
+
+    fn now(&self) -> Option<Timestamp> {
+        self.clock.now().plausible()
+    }
+}
+
+/// Why work on the store came to nothing.
+enum Failure {
+    /// As somebody should be told.
+    Trouble(Trouble),
+    /// The state file cannot be used.
+    Store(StoreError),
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble(trouble)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<PersonError> for Failure {
+    fn from(error: PersonError) -> Self {
+        Self::Trouble(match error {
+            PersonError::NameTaken(_) => Trouble::NameTaken,
+            PersonError::TooMany => Trouble::Full,
+            PersonError::Unknown => Trouble::Unknown,
+            PersonError::Unrecorded => Trouble::Unavailable,
+            PersonError::Store(error) => return Self::Store(error),
+        })
+    }
+}
+
+impl From<AskError> for Failure {
+    fn from(error: AskError) -> Self {
+        Self::Trouble(match error {
+            AskError::TooMany => Trouble::TooMany,
+            AskError::Full => Trouble::Full,
+            AskError::Declined => Trouble::Declined,
+            AskError::Store(error) => return Self::Store(error),
+        })
+    }
+}
+
+impl From<AnswerError> for Failure {
+    fn from(error: AnswerError) -> Self {
+        match error {
+            AnswerError::Unknown => Self::Trouble(Trouble::Unknown),
+            AnswerError::Answered => Self::Trouble(Trouble::Answered),
+            AnswerError::Override(AddOverrideError::TooMany) => Self::Trouble(Trouble::Full),
+            AnswerError::Override(AddOverrideError::Store(error)) => Self::Store(error),
+            AnswerError::Person(error) => error.into(),
+        }
+    }
+}
+
+impl From<EndOverrideError> for Failure {
+    fn from(error: EndOverrideError) -> Self {
+        match error {
+            EndOverrideError::Unknown(_) | EndOverrideError::Over(_) => Self::Trouble(Trouble::Unknown),
+            EndOverrideError::Store(error) => Self::Store(error),
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Requests for sites: who asks, what stands against it, who answers.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use jiff::ToSpan as _;
+use jiff::civil::Date;
+use model::{
+    AccessKind, Device, DomainName, Host, Layer, NewOverride, Obstacle, Override, OverrideId, Person,
+    PersonAct, PersonDeed, RequestId, Rule, Scope, SiteRequest, Subject, Timestamp, Topic, UnknownDevice,
+    Verdict,
+};
+use policy::{Decided, Decision, Question, Target, decide};
+use portal::{Asked, Hold, Reply, Trouble, Wish};
+use store::NewRequest;
+
+use super::Office;
+
+const MINUTE_MS: i64 = 60_000;
+/// How long a device is told what became of its requests: as long as the store knows who asked.
+const REMEMBERED_MS: u64 = 24 * 3_600_000;
+
+impl Office {
+    pub(super) fn list_asked(&self, client: IpAddr) -> Result<Vec<Asked>, Trouble> {
+        let machine = self.identify(client).machine;
+        let (requests, overrides) =
+            self.work(|store| Ok::<_, store::StoreError>((store.requests_of(machine)?, store.overrides()?)))?;
+        let now = self.clock.now().at;
+        let is_recent = |request: &SiteRequest| {
+            let last = request.answer.as_ref().map_or(request.asked, |answer| answer.at);
+            request.answer.is_none() || now.ms_since(last) < REMEMBERED_MS
+        };
+        let asked = requests.into_iter().filter(is_recent);
+        Ok(asked.map(|request| Asked { granted: find_granted(&overrides, &request), request }).collect())
+    }
+
+    /// Nothing is typed freely: the site is one that was just refused to this very device.
+    pub(super) fn ask_for(&self, client: IpAddr, site: &DomainName) -> Result<(), Trouble> {
+        let asker = self.identify(client);
+        let refusals = self.desk.recall_refusals(client);
+        let refused = refusals
+            .iter()
+            .find(|it| !it.is_noise() && it.host.as_ref().and_then(Host::name) == Some(site))
+            .ok_or(Trouble::Unknown)?;
+        let new = NewRequest {
+            site: site.clone(),
+            room: asker.subject.room().cloned(),
+            obstacle: Obstacle::of(&refused.reason).ok_or(Trouble::Unknown)?,
+            asker: asker.machine,
+            is_registered: asker.registered().is_some(),
+        };
+        let now = self.clock.now();
+        self.work(|store| store.ask(&new, now.at, now.quality)).map(drop)
+    }
+
+    pub(super) fn list_wishes(&self, person: &Person) -> Result<Vec<Wish>, Trouble> {
+        let (requests, overrides, devices) = self.work(|store| {
+            Ok::<_, store::StoreError>((store.requests()?, store.overrides()?, store.devices()?))
+        })?;
+        let requests = requests.into_iter().filter(|it| person.teaches_in(it.room.as_ref()));
+        let wishes = requests.map(|request| Wish {
+            hold: match &request.answer {
+                None => self.find_hold(&devices, &request),
+                Some(_) => Hold::Open,
+            },
+            granted: find_granted(&overrides, &request),
+            request,
+        });
+        Ok(wishes.collect())
+    }
+
+    pub(super) fn list_standing(&self, person: &Person) -> Result<Vec<Override>, Trouble> {
+        let now = self.clock.now().plausible();
+        let overrides = self.work(|store| store.overrides())?;
+        let standing = overrides.into_iter().rev().filter(|it| !it.is_over(now) && may_end(person, it));
+        Ok(standing.collect())
+    }
+
+    /// What the policy in force says to a device of the room that asked.
+    fn find_hold(&self, devices: &[Device], request: &SiteRequest) -> Hold {
+        let device = devices.iter().find(|device| request.room.is_some() && device.room == request.room);
+        let subject = match device {
+            Some(device) => Subject::Device(Arc::new(device.clone())),
+            None => UnknownDevice { mac: None, address: Ipv4Addr::UNSPECIFIED.into() }.into(),
+        };
+        let target = Target::Host(request.site.clone().into());
+        let question = Question { subject, kind: AccessKind::Http, target, destination: None };
+        match decide(&self.desk.policy(), question, self.clock.now().plausible()) {
+            Decision::Permit(_) => Hold::Open,
+            Decision::Refusal(refusal) => refusal.reason().lifter().map_or(Hold::Nobody, Hold::By),
+        }
+    }
+
+    pub(super) fn reply(
+        &self,
+        client: IpAddr,
+        person: &Person,
+        id: RequestId,
+        reply: &Reply,
+    ) -> Result<(), Trouble> {
+        let (request, devices) =
+            self.work(|store| Ok::<_, store::StoreError>((store.find_request(id)?, store.devices()?)))?;
+        let request = request.ok_or(Trouble::Unknown)?;
+        if !person.teaches_in(request.room.as_ref()) {
+            return Err(Trouble::Denied);
+        }
+        let hold = self.find_hold(&devices, &request);
+        let (layer, scope, until, motive) = match reply {
+            Reply::Decline => return self.decline(client, person, &request, hold),
+            Reply::Lesson { minutes, motive } => {
+                let room = request.room.clone().ok_or(Trouble::Denied)?;
+                (Layer::Lesson, Scope::Room(room), self.minutes_ahead(*minutes)?, motive)
+            }
+            Reply::School { until, motive } if person.role.directs() => {
+                (Layer::School, Scope::Everyone, self.end_of(*until)?, motive)
+            }
+            Reply::School { .. } => return Err(Trouble::Denied),
+        };
+        // Nothing of the rule would be in force where something stronger refuses the site.
+        let is_stronger = match hold {
+            Hold::Open => false,
+            Hold::By(lifter) => lifter < layer,
+            Hold::Nobody => true,
+        };
+        if is_stronger {
+            return Err(Trouble::Stronger);
+        }
+        let rule = Rule {
+            layer,
+            effect: Verdict::Permit,
+            topic: Topic::Site(request.site),
+            scope,
+            author: person.name.clone(),
+            motive: motive.clone(),
+            from: None,
+            until: Some(until),
+        };
+        let clock = self.clock.now();
+        let now = clock.plausible().ok_or(Trouble::NoClock)?;
+        let new = NewOverride::new(rule, now).map_err(|_| Trouble::Field)?;
+        self.work(|store| store.grant_request(id, new, clock.quality)).map(drop)
+    }
+
+    /// A teacher declines what she could open; the head declines anything.
+    fn decline(
+        &self,
+        client: IpAddr,
+        person: &Person,
+        request: &SiteRequest,
+        hold: Hold,
+    ) -> Result<(), Trouble> {
+        if !person.role.directs() && hold != Hold::By(Layer::Lesson) {
+            return Err(Trouble::Denied);
+        }
+        let deed = PersonDeed::Decline { site: request.site.clone(), room: request.room.clone() };
+        let device = self.identify(client).machine.mac();
+        let act = PersonAct { author: person.name.clone(), device, deed };
+        let now = self.clock.now().at;
+        self.work(|store| store.decline_request(request.id, &person.name, now, &act)).map(drop)
+    }
+
+    pub(super) fn end_rule(&self, person: &Person, id: OverrideId) -> Result<(), Trouble> {
+        let now = self.clock.now().plausible().ok_or(Trouble::NoClock)?;
+        self.work(|store| {
+            let found = store.overrides()?.into_iter().find(|it| it.id == id);
+            let found = found.ok_or(super::Failure::Trouble(Trouble::Unknown))?;
+            if !may_end(person, &found) {
+                return Err(super::Failure::Trouble(Trouble::Denied));
+            }
+            store.end_override(id, &person.name, now).map(drop).map_err(Into::into)
+        })
+    }
+
+    fn minutes_ahead(&self, minutes: u32) -> Result<Timestamp, Trouble> {
+        let now = self.clock.now().plausible().ok_or(Trouble::NoClock)?;
+        Ok(Timestamp::from_unix_ms(now.unix_ms().saturating_add(i64::from(minutes) * MINUTE_MS)))
+    }
+
+    /// The end of a day by the school's clock.
+    fn end_of(&self, day: Date) -> Result<Timestamp, Trouble> {
+        let next = day.checked_add(1.day()).map_err(|_| Trouble::Field)?;
+        let end = next.to_zoned(self.zone.clone()).map_err(|_| Trouble::Field)?;
+        Ok(Timestamp::from_unix_ms(end.timestamp().as_millisecond()))
+    }
+}
+
+/// The override that a request was granted.
+fn find_granted(overrides: &[Override], request: &SiteRequest) -> Option<Override> {
+    let id = request.answer.as_ref()?.granted?;
+    overrides.iter().find(|it| it.id == id).cloned()
+}
+
+/// Whose rule it is: a teacher's own, for a lesson. The head ends any.
+fn may_end(person: &Person, it: &Override) -> bool {
+    person.role.directs() || it.rule.layer == Layer::Lesson && it.rule.author == person.name
+}

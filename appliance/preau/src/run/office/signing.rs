@@ -1,0 +1,183 @@
+//! Signing in, going on, signing out.
+
+use std::net::IpAddr;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use model::{Person, PersonAct, PersonDeed, PersonId, Role, Timestamp};
+use people::{Secret, SecretError, StoredSecret, Token, Watch, is_alive};
+use portal::{Claimed, Tile, Trouble};
+
+use super::{Asker, Office};
+
+/// Most sign-ins that wait for one another: with a tenth of a second each, whoever waits hardly notices. The portal
+/// has a thread more than these.
+pub(super) const HASHERS_MAX: usize = 3;
+/// How often the use of a session is noted: not each page costs a write.
+const TOUCH_MS: u64 = 60_000;
+
+/// A place among those who wait for a hash.
+pub(super) struct Turn<'a>(&'a AtomicUsize);
+
+impl<'a> Turn<'a> {
+    pub(super) fn take(hashers: &'a AtomicUsize) -> Result<Self, Trouble> {
+        let turn = Self(hashers);
+        if hashers.fetch_add(1, Ordering::AcqRel) >= HASHERS_MAX { Err(Trouble::Busy) } else { Ok(turn) }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Office {
+    pub(super) fn list_teachers(&self) -> Result<Vec<Tile>, Trouble> {
+        let people = self.work(|store| store.people())?;
+        let teachers = people.into_iter().filter(|it| it.role == Role::Teacher && it.disabled.is_none());
+        Ok(teachers.map(|it| Tile { id: it.id, name: it.name }).collect())
+    }
+
+    pub(super) fn begin(&self, client: IpAddr, who: &Claimed, secret: &str) -> Result<String, Trouble> {
+        let asker = self.identify(client);
+        let id = match who {
+            Claimed::Tile(id) => Some(*id),
+            Claimed::Named(name) => self.work(|store| store.find_person(name))?.map(|person| person.id),
+        };
+        let secret = Secret::typed(secret).map_err(|_| Trouble::Wrong)?;
+        let person = self.check_secret(&asker, id, &secret)?;
+        self.start_session(&asker, &person)
+    }
+
+    fn start_session(&self, asker: &Asker, person: &Person) -> Result<String, Trouble> {
+        let token = Token::draw(&self.random).ok_or(Trouble::Unavailable)?;
+        let (hash, now) = (token.hash(), self.clock.now().at);
+        let place = (asker.machine, asker.registered());
+        self.work(|store| store.begin_session(&hash.0, person, place, now))?;
+        Ok(token.reveal())
+    }
+
+    /// Whose secret this is, if it is this person's. A wrong one is counted, and makes this device wait.
+    fn check_secret(&self, asker: &Asker, id: Option<PersonId>, secret: &Secret) -> Result<Person, Trouble> {
+        // Whoever has to wait takes no turn from others.
+        self.check_pause(asker, id)?;
+        let _turn = Turn::take(&self.hashers)?;
+        let _alone = self.hashing.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those before may have been this device's.
+        self.check_pause(asker, id)?;
+        let credential = match id {
+            Some(id) => self.work(|store| store.find_credential(id))?,
+            None => None,
+        };
+        let credential = credential.filter(|(person, _)| person.disabled.is_none());
+        let (person, stored) = credential.unzip();
+        let stored = stored.map(StoredSecret::from_phc);
+        let is_right = secret.matches(stored.as_ref()).map_err(|_| Trouble::Unavailable)?;
+        match person {
+            Some(person) if is_right => Ok(person),
+            person => {
+                self.note_failure(asker, person.as_ref())?;
+                Err(Trouble::Wrong)
+            }
+        }
+    }
+
+    fn check_pause(&self, asker: &Asker, id: Option<PersonId>) -> Result<(), Trouble> {
+        let (device, now) = (asker.registered(), self.clock.now().at);
+        let pauses = self.work(|store| {
+            let of_all = Watch::Device.pause_ms(store.failures(None, device)?, now);
+            let of_pair = match id {
+                Some(id) => Watch::Pair.pause_ms(store.failures(Some(id), device)?, now),
+                None => 0,
+            };
+            Ok::<_, store::StoreError>([of_all, of_pair])
+        })?;
+        match pauses.into_iter().max() {
+            None | Some(0) => Ok(()),
+            Some(pause_ms) => Err(Trouble::Wait(pause_ms.div_ceil(1_000))),
+        }
+    }
+
+    fn note_failure(&self, asker: &Asker, person: Option<&Person>) -> Result<(), Trouble> {
+        let (device, now) = (asker.registered(), self.clock.now().at);
+        let act = person.map(|person| PersonAct {
+            author: person.name.clone(),
+            device: asker.machine.mac(),
+            deed: PersonDeed::FailSignIn,
+        });
+        self.work(|store| {
+            let mut counts = vec![(None, Watch::Device.add(store.failures(None, device)?, now))];
+            if let Some(person) = person {
+                let failures = store.failures(Some(person.id), device)?;
+                counts.push((Some(person.id), Watch::Pair.add(failures, now)));
+            }
+            store.keep_failures(&counts, device, act.as_ref())
+        })
+    }
+
+    pub(super) fn go_on(&self, client: IpAddr, token: &str, is_use: bool) -> Result<Option<Person>, Trouble> {
+        let Some(hash) = Token::parse(token).map(|token| token.hash().0) else { return Ok(None) };
+        let Some(session) = self.work(|store| store.find_session(&hash))? else { return Ok(None) };
+        let (machine, now) = (self.identify(client).machine, self.clock.now().at);
+        // Shown by another machine, it was read on the way: it goes on where it began, and nowhere else.
+        if session.machine != machine {
+            return Ok(None);
+        }
+        if !is_alive(session.person.role, session.began, session.used, now) {
+            self.work(|store| store.end_session(&hash, None))?;
+            return Ok(None);
+        }
+        if is_use && is_worth_noting(session.used, now) {
+            self.work(|store| store.touch_session(&hash, now))?;
+        }
+        Ok(Some(session.person))
+    }
+
+    pub(super) fn leave(&self, client: IpAddr, token: &str) -> Result<(), Trouble> {
+        let Some(person) = self.go_on(client, token, false)? else { return Ok(()) };
+        let Some(hash) = Token::parse(token).map(|token| token.hash().0) else { return Ok(()) };
+        let device = self.identify(client).machine.mac();
+        let act = PersonAct { author: person.name, device, deed: PersonDeed::SignOut };
+        self.work(|store| store.end_session(&hash, Some(&act)))
+    }
+
+    pub(super) fn replace_secret(
+        &self,
+        client: IpAddr,
+        person: &Person,
+        old: &str,
+        new: &str,
+    ) -> Result<String, Trouble> {
+        let asker = self.identify(client);
+        let old = Secret::typed(old).map_err(|_| Trouble::Wrong)?;
+        let new = Secret::chosen(new, person.role).map_err(name_secret_error)?;
+        if old == new {
+            return Err(Trouble::SecretSame);
+        }
+        self.check_secret(&asker, Some(person.id), &old)?;
+        let stored = self.hash(&new)?;
+        let person =
+            self.work(|store| store.change_secret(person.id, stored.as_phc(), asker.machine.mac()))?;
+        self.start_session(&asker, &person)
+    }
+
+    /// Hashes a secret, when it is its turn.
+    pub(super) fn hash(&self, secret: &Secret) -> Result<StoredSecret, Trouble> {
+        let _turn = Turn::take(&self.hashers)?;
+        let _alone = self.hashing.lock().unwrap_or_else(PoisonError::into_inner);
+        secret.hash(&self.random).map_err(|_| Trouble::Unavailable)
+    }
+}
+
+fn is_worth_noting(used: Timestamp, now: Timestamp) -> bool {
+    now.ms_since(used) >= TOUCH_MS
+}
+
+fn name_secret_error(error: SecretError) -> Trouble {
+    match error {
+        SecretError::Short => Trouble::SecretShort,
+        SecretError::Long => Trouble::SecretLong,
+        SecretError::Simple => Trouble::SecretSimple,
+    }
+}

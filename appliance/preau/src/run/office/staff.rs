@@ -1,0 +1,67 @@
+//! The people of the school, as the head keeps them.
+
+use std::net::IpAddr;
+
+use model::{Mac, Person, PersonId, PersonName, Role, RoomName};
+use people::{Secret, draw_first_secret};
+use portal::{Card, Newcomer, Trouble};
+use store::NewPerson;
+
+use super::Office;
+
+impl Office {
+    pub(super) fn list_rooms(&self) -> Result<Vec<RoomName>, Trouble> {
+        let devices = self.work(|store| store.devices())?;
+        let mut rooms: Vec<RoomName> = devices.into_iter().filter_map(|device| device.room).collect();
+        rooms.sort_unstable();
+        rooms.dedup();
+        Ok(rooms)
+    }
+
+    pub(super) fn register(&self, client: IpAddr, by: &Person, new: &Newcomer) -> Result<Card, Trouble> {
+        if !by.role.may_change(new.role) {
+            return Err(Trouble::Denied);
+        }
+        let known = self.list_rooms()?;
+        if new.rooms.iter().any(|room| !known.contains(room)) {
+            return Err(Trouble::Field);
+        }
+        let Newcomer { name, role, rooms } = new.clone();
+        let (new, now) = (NewPerson { name, role, rooms }, self.clock.now().at);
+        let secret = self.draw(role)?;
+        let stored = self.hash(&secret)?;
+        let author = self.author(client, by);
+        let person = self.work(|store| store.add_person(&new, stored.as_phc(), now, author))?;
+        Ok(Card { person, secret: secret.reveal().to_owned() })
+    }
+
+    pub(super) fn make_card(&self, client: IpAddr, by: &Person, id: PersonId) -> Result<Card, Trouble> {
+        let role = self.check_change(by, id)?;
+        let secret = self.draw(role)?;
+        let stored = self.hash(&secret)?;
+        let author = self.author(client, by);
+        let person = self.work(|store| store.reset_person(id, stored.as_phc(), author))?;
+        Ok(Card { person, secret: secret.reveal().to_owned() })
+    }
+
+    pub(super) fn disable(&self, client: IpAddr, by: &Person, id: PersonId) -> Result<(), Trouble> {
+        self.check_change(by, id)?;
+        let (author, now) = (self.author(client, by), self.clock.now().at);
+        self.work(|store| store.disable_person(id, now, author)).map(drop)
+    }
+
+    /// The role of somebody else whom `by` may change: nobody locks herself out.
+    fn check_change(&self, by: &Person, id: PersonId) -> Result<Role, Trouble> {
+        let (other, _) = self.work(|store| store.find_credential(id))?.ok_or(Trouble::Unknown)?;
+        let may = other.id != by.id && by.role.may_change(other.role);
+        may.then_some(other.role).ok_or(Trouble::Denied)
+    }
+
+    fn author<'a>(&self, client: IpAddr, by: &'a Person) -> (&'a PersonName, Option<Mac>) {
+        (&by.name, self.identify(client).machine.mac())
+    }
+
+    fn draw(&self, role: Role) -> Result<Secret, Trouble> {
+        draw_first_secret(role, &self.random).map_err(|_| Trouble::Unavailable)
+    }
+}

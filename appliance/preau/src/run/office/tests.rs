@@ -1,0 +1,398 @@
+//! The office over a real store and a real desk, with a clock that the test sets.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError};
+
+use access::{Clock, Desk, Directory, Instant, Neighbours, Request};
+use journal::Writer;
+use journal::simulation::Disk;
+use model::{
+    AccessKind, ClockQuality, Device, Host, Layer, Mac, NewOverride, Person, Role, Rule, Scope, Timestamp,
+    Topic, Verdict,
+};
+use people::draw_first_secret;
+use policy::{Snapshot, Target};
+use portal::{Claimed, Hold, Newcomer, Office as _, Reply, Trouble};
+use store::NewPerson;
+
+use super::signing::{HASHERS_MAX, Turn};
+use super::*;
+use crate::config::Config;
+
+const MINUTE_MS: i64 = 60_000;
+const HOUR_MS: i64 = 60 * MINUTE_MS;
+/// A PC of the class, another one, and a telephone that nobody registered.
+const PC: [u8; 4] = [10, 77, 0, 0x11];
+const OTHER_PC: [u8; 4] = [10, 77, 0, 0x12];
+const TELEPHONE: [u8; 4] = [10, 77, 0, 0x99];
+
+struct Class;
+
+impl Neighbours for Class {
+    fn find_mac(&self, address: IpAddr) -> Option<Mac> {
+        match address {
+            IpAddr::V4(address) => Some(Mac::new([2, 0, 0, 0, 0, address.octets()[3]])),
+            IpAddr::V6(_) => None,
+        }
+    }
+}
+
+/// Milliseconds since the test began; below zero, the clock is not set.
+#[derive(Default)]
+struct Hand(AtomicI64);
+
+impl Clock for Hand {
+    fn now(&self) -> Instant {
+        let ms = self.0.load(Ordering::Relaxed);
+        let quality = if ms < 0 { ClockQuality::Unset } else { ClockQuality::Synchronised };
+        Instant { at: Timestamp::from_unix_ms(1_795_422_600_000 + ms), quality }
+    }
+}
+
+struct School {
+    folder: tempfile::TempDir,
+    hand: Arc<Hand>,
+    desk: Arc<Desk>,
+    office: Office,
+    /// Without it, nothing could be recorded, and so nothing be refused.
+    _writer: Writer<Disk>,
+}
+
+impl School {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let device = |last: u8, name: &str| Device {
+            mac: Mac::new([2, 0, 0, 0, 0, last]),
+            name: name.parse().unwrap(),
+            room: Some("CM2".parse().unwrap()),
+            profile: "elementaire".parse().unwrap(),
+        };
+        let devices = [device(0x11, "CM2-01"), device(0x12, "CM2-02")];
+        let mut store = Store::open(&folder.path().join(STATE_FILE)).unwrap();
+        for device in &devices {
+            store.add_device(device).unwrap();
+        }
+        let (journal, mut writer) = journal::open(Disk::default());
+        writer.commit(Timestamp::from_unix_ms(0)).unwrap();
+        let hand = Arc::new(Hand::default());
+        let policy =
+            Snapshot::new(Arc::new(blocklist::builtin()), &Config::load_or_default(None).unwrap().rulebook());
+        let directory: Directory = devices.into_iter().collect();
+        let clock: Arc<dyn Clock> = Arc::<Hand>::clone(&hand);
+        let desk = Arc::new(Desk::new(Arc::new(Class), clock, journal, directory, policy));
+        let office = open(folder.path(), &desk, &hand);
+        Self { folder, hand, desk, office, _writer: writer }
+    }
+
+    fn pass(&self, ms: i64) {
+        self.hand.0.fetch_add(ms, Ordering::Relaxed);
+    }
+
+    fn store(&self) -> Store {
+        Store::open(&self.folder.path().join(STATE_FILE)).unwrap()
+    }
+
+    /// Somebody with her own secret, and that secret.
+    fn person(&self, name: &str, role: Role, rooms: &[&str]) -> (Person, String) {
+        let new = NewPerson {
+            name: name.parse().unwrap(),
+            role,
+            rooms: rooms.iter().map(|room| room.parse().unwrap()).collect(),
+        };
+        let secret = draw_first_secret(role, &self.office.random).unwrap();
+        let stored = secret.hash(&self.office.random).unwrap();
+        let now = self.hand.now().at;
+        let by = "ligne de commande".parse().unwrap();
+        let person = self.store().add_person(&new, stored.as_phc(), now, (&by, None)).unwrap();
+        (person, secret.reveal().to_owned())
+    }
+
+    fn sign_in(&self, client: [u8; 4], person: &Person, secret: &str) -> Result<String, Trouble> {
+        self.office.sign_in(client.into(), &Claimed::Tile(person.id), secret)
+    }
+
+    fn is_in(&self, client: [u8; 4], token: &str) -> bool {
+        self.office.enter(client.into(), token, true).unwrap().is_some()
+    }
+
+    /// A client is refused a site, and asks for it.
+    fn ask(&self, client: [u8; 4], site: &str) -> Result<(), Trouble> {
+        self.refuse(client, site);
+        self.office.ask(client.into(), &site.parse().unwrap())
+    }
+
+    fn refuse(&self, client: [u8; 4], site: &str) {
+        let target = Target::Host(Host::parse(site).unwrap());
+        let request = Request { client: client.into(), kind: AccessKind::Dns, target, destination: None };
+        self.desk.admit(request).unwrap();
+    }
+
+    fn reply(&self, person: &Person, site: &str, reply: &Reply) -> Result<(), Trouble> {
+        let requests = self.store().requests().unwrap();
+        let request = requests.iter().find(|it| it.site.as_str() == site && it.answer.is_none());
+        let id = request.ok_or(Trouble::Unknown)?.id;
+        self.office.answer(PC.into(), person, id, reply)
+    }
+}
+
+fn open(folder: &Path, desk: &Arc<Desk>, hand: &Arc<Hand>) -> Office {
+    let clock: Arc<dyn Clock> = Arc::<Hand>::clone(hand);
+    Office::new(folder, Arc::clone(desk), clock, TimeZone::get("Europe/Paris").unwrap())
+}
+
+fn lesson(minutes: u32) -> Reply {
+    Reply::Lesson { minutes, motive: "demandé en classe".parse().unwrap() }
+}
+
+fn school(day: &str) -> Reply {
+    Reply::School { until: day.parse().unwrap(), motive: "concours".parse().unwrap() }
+}
+
+#[test]
+fn a_device_that_guesses_waits_and_the_teachers_own_does_not() {
+    let it = School::new();
+    let (teacher, secret) = it.person("Mme Martin", Role::Teacher, &[]);
+    for _ in 0..5 {
+        assert_eq!(it.sign_in(PC, &teacher, "000001"), Err(Trouble::Wrong));
+    }
+    assert_eq!(it.sign_in(PC, &teacher, &secret), Err(Trouble::Wait(15)), "also with the right one");
+    it.sign_in(OTHER_PC, &teacher, &secret).unwrap();
+    it.pass(15_000);
+    assert_eq!(it.sign_in(PC, &teacher, "000001"), Err(Trouble::Wrong));
+    assert_eq!(it.sign_in(PC, &teacher, &secret), Err(Trouble::Wait(30)));
+    // The plug is pulled: nothing is forgotten.
+    let again = open(it.folder.path(), &it.desk, &it.hand);
+    let claimed = Claimed::Tile(teacher.id);
+    assert_eq!(again.sign_in(PC.into(), &claimed, &secret), Err(Trouble::Wait(30)));
+    it.pass(30_000);
+    it.sign_in(PC, &teacher, &secret).unwrap();
+    assert_eq!(it.sign_in(PC, &teacher, "000001"), Err(Trouble::Wrong), "the count began anew");
+}
+
+#[test]
+fn names_that_do_not_exist_are_wrong_and_count() {
+    let it = School::new();
+    let nobody = Claimed::Named("Mme Personne".parse().unwrap());
+    for _ in 0..13 {
+        assert_eq!(it.office.sign_in(TELEPHONE.into(), &nobody, "000001"), Err(Trouble::Wrong));
+    }
+    // Another telephone is no other device: nobody registered it.
+    let other = [10, 77, 0, 0x98].into();
+    assert_eq!(it.office.sign_in(other, &nobody, "000001"), Err(Trouble::Wait(15)));
+    assert_eq!(it.office.sign_in(PC.into(), &nobody, "000001"), Err(Trouble::Wrong));
+}
+
+#[test]
+fn a_crowd_of_sign_ins_waits_outside() {
+    let it = School::new();
+    let (teacher, secret) = it.person("Mme Martin", Role::Teacher, &[]);
+    let turns: Vec<_> = (0..HASHERS_MAX).map(|_| Turn::take(&it.office.hashers).unwrap()).collect();
+    assert_eq!(it.sign_in(PC, &teacher, &secret), Err(Trouble::Busy));
+    drop(turns);
+    it.sign_in(PC, &teacher, &secret).unwrap();
+}
+
+#[test]
+fn a_session_counts_where_it_began_as_long_as_it_is_used() {
+    let it = School::new();
+    let (teacher, secret) = it.person("Mme Martin", Role::Teacher, &[]);
+    let token = it.sign_in(PC, &teacher, &secret).unwrap();
+    assert!(it.is_in(PC, &token) && !it.is_in(OTHER_PC, &token) && !it.is_in(PC, "00"));
+    for _ in 0..3 {
+        it.pass(59 * MINUTE_MS);
+        assert!(it.is_in(PC, &token));
+    }
+    // A page that loads anew by itself is no use.
+    it.pass(40 * MINUTE_MS);
+    assert!(it.office.enter(PC.into(), &token, false).unwrap().is_some());
+    it.pass(20 * MINUTE_MS);
+    assert!(!it.is_in(PC, &token));
+    it.pass(-20 * MINUTE_MS);
+    assert!(!it.is_in(PC, &token), "it is over for good");
+    let token = it.sign_in(PC, &teacher, &secret).unwrap();
+    it.office.sign_out(OTHER_PC.into(), &token).unwrap();
+    assert!(it.is_in(PC, &token), "not by somebody else");
+    it.office.sign_out(PC.into(), &token).unwrap();
+    assert!(!it.is_in(PC, &token));
+}
+
+#[test]
+fn an_own_secret_takes_the_place_of_the_card() {
+    let it = School::new();
+    let (teacher, card) = it.person("Mme Martin", Role::Teacher, &[]);
+    let token = it.sign_in(PC, &teacher, &card).unwrap();
+    let change = |old: &str, new: &str| it.office.change_secret(PC.into(), &teacher, old, new);
+    assert_eq!(change("000001", "402817"), Err(Trouble::Wrong));
+    assert_eq!(change(&card, "4028"), Err(Trouble::SecretShort));
+    assert_eq!(change(&card, "111111"), Err(Trouble::SecretSimple));
+    assert_eq!(change(&card, &card), Err(Trouble::SecretSame));
+    let renewed = change(&card, "402817").unwrap();
+    assert!(it.is_in(PC, &renewed) && !it.is_in(PC, &token));
+    assert_eq!(it.sign_in(OTHER_PC, &teacher, &card), Err(Trouble::Wrong));
+    it.sign_in(OTHER_PC, &teacher, "402817").unwrap();
+}
+
+#[test]
+fn a_device_asks_for_what_was_refused_to_it() {
+    let it = School::new();
+    let gambling = "gambling.preau.test";
+    assert_eq!(it.office.ask(PC.into(), &gambling.parse().unwrap()), Err(Trouble::Unknown));
+    it.refuse(OTHER_PC, gambling);
+    assert_eq!(it.office.ask(PC.into(), &gambling.parse().unwrap()), Err(Trouble::Unknown));
+    it.ask(PC, gambling).unwrap();
+    it.ask(OTHER_PC, gambling).unwrap();
+    assert_eq!(it.ask(PC, "use-application-dns.net"), Err(Trouble::Unknown), "programs ask for it");
+    it.ask(PC, "adult.preau.test").unwrap();
+    let (teacher, _) = it.person("Mme Martin", Role::Teacher, &["CM2"]);
+    let seen = |person: &Person| -> Vec<_> {
+        let wishes = it.office.wishes(person).unwrap();
+        wishes.iter().map(|wish| (wish.request.site.to_string(), wish.request.askers, wish.hold)).collect()
+    };
+    let expected = [
+        (gambling.to_owned(), 2, Hold::By(Layer::Lesson)),
+        ("adult.preau.test".to_owned(), 1, Hold::By(Layer::Commune)),
+    ];
+    assert_eq!(seen(&teacher), expected);
+    let (elsewhere, _) = it.person("M. Lefebvre", Role::Teacher, &["CM1"]);
+    assert_eq!(seen(&elsewhere), []);
+    assert_eq!(it.office.asked(PC.into()).unwrap().len(), 2);
+    assert_eq!(it.office.asked(TELEPHONE.into()).unwrap(), []);
+}
+
+#[test]
+fn each_answers_what_is_hers_to_answer() {
+    let it = School::new();
+    let (gambling, adult) = ("gambling.preau.test", "adult.preau.test");
+    let (teacher, _) = it.person("Mme Martin", Role::Teacher, &["CM2"]);
+    let (elsewhere, _) = it.person("M. Lefebvre", Role::Teacher, &["CM1"]);
+    let (head, _) = it.person("M. Bernard", Role::Head, &[]);
+    it.ask(PC, gambling).unwrap();
+    it.ask(PC, adult).unwrap();
+    it.ask(TELEPHONE, gambling).unwrap();
+    for (person, site, reply, expected) in [
+        (&elsewhere, gambling, lesson(50), Trouble::Denied),
+        (&elsewhere, gambling, Reply::Decline, Trouble::Denied),
+        (&teacher, gambling, school("2026-12-18"), Trouble::Denied),
+        (&teacher, gambling, lesson(0), Trouble::Field),
+        (&teacher, gambling, lesson(481), Trouble::Field),
+        (&teacher, gambling, lesson(u32::MAX), Trouble::Field),
+        (&head, gambling, school("2020-01-01"), Trouble::Field),
+        (&head, gambling, school("9999-12-31"), Trouble::Field),
+        (&teacher, adult, lesson(50), Trouble::Stronger),
+        (&teacher, adult, Reply::Decline, Trouble::Denied),
+        (&head, adult, school("2026-12-18"), Trouble::Stronger),
+        (&head, adult, lesson(50), Trouble::Stronger),
+    ] {
+        let outcome = it.reply(person, site, &reply);
+        assert_eq!(outcome, Err(expected), "{} {site} {reply:?}", person.name);
+    }
+    assert_eq!(it.store().overrides().unwrap(), []);
+    it.reply(&head, adult, &Reply::Decline).unwrap();
+    assert_eq!(it.ask(PC, adult), Err(Trouble::Declined));
+    it.reply(&teacher, gambling, &lesson(50)).unwrap();
+    let made = it.store().overrides().unwrap().pop().unwrap();
+    assert_eq!((made.rule.author.as_str(), made.rule.layer), ("Mme Martin", Layer::Lesson));
+    assert_eq!(made.rule.until.unwrap().ms_since(it.hand.now().at), 50 * 60_000);
+    // The telephone's is left, in no room.
+    assert_eq!(it.reply(&teacher, gambling, &lesson(50)), Err(Trouble::Denied));
+    assert_eq!(it.reply(&head, gambling, &lesson(50)), Err(Trouble::Denied));
+    it.reply(&head, gambling, &school("2026-11-23")).unwrap();
+    let made = it.store().overrides().unwrap().pop().unwrap();
+    // Midnight in Paris.
+    assert_eq!(made.rule.until.unwrap().unix_ms(), 1_795_474_800_000);
+    assert_eq!(it.office.end(&teacher, made.id), Err(Trouble::Denied));
+    it.office.end(&head, made.id).unwrap();
+    assert_eq!(it.office.end(&head, made.id), Err(Trouble::Unknown));
+}
+
+#[test]
+fn a_box_without_the_time_opens_nothing() {
+    let it = School::new();
+    let (teacher, _) = it.person("Mme Martin", Role::Teacher, &["CM2"]);
+    it.pass(-10 * HOUR_MS);
+    it.ask(PC, "gambling.preau.test").unwrap();
+    assert_eq!(it.reply(&teacher, "gambling.preau.test", &lesson(50)), Err(Trouble::NoClock));
+    it.reply(&teacher, "gambling.preau.test", &Reply::Decline).unwrap();
+}
+
+#[test]
+fn a_teacher_ends_her_own_rules_only() {
+    let it = School::new();
+    let (teacher, _) = it.person("Mme Martin", Role::Teacher, &["CM2"]);
+    let (head, _) = it.person("M. Bernard", Role::Head, &[]);
+    let now = it.hand.now().at;
+    let add = |author: &Person, layer: Layer| {
+        let rule = Rule {
+            layer,
+            effect: Verdict::Refuse,
+            topic: Topic::Site("casino.example".parse().unwrap()),
+            scope: Scope::Room("CM2".parse().unwrap()),
+            author: author.name.clone(),
+            motive: "exposé".parse().unwrap(),
+            from: None,
+            until: Some(Timestamp::from_unix_ms(now.unix_ms() + HOUR_MS)),
+        };
+        let new = NewOverride::new(rule, now).unwrap();
+        it.store().add_override(new, ClockQuality::Synchronised).unwrap().id
+    };
+    let hers = add(&teacher, Layer::Lesson);
+    let in_her_name = add(&teacher, Layer::School);
+    let heads = add(&head, Layer::Lesson);
+    let standing =
+        |person: &Person| -> Vec<_> { it.office.standing(person).unwrap().iter().map(|it| it.id).collect() };
+    assert_eq!(standing(&teacher), [hers]);
+    assert_eq!(standing(&head), [heads, in_her_name, hers]);
+    it.pass(2 * HOUR_MS);
+    assert_eq!(standing(&head), []);
+}
+
+#[test]
+fn the_head_keeps_people_and_technicians_keep_the_head() {
+    let it = School::new();
+    let (head, _) = it.person("M. Bernard", Role::Head, &[]);
+    let (technician, _) = it.person("Service informatique", Role::Technician, &[]);
+    let (teacher, secret) = it.person("Mme Martin", Role::Teacher, &[]);
+    let new = |name: &str, role: Role, room: &str| Newcomer {
+        name: name.parse().unwrap(),
+        role,
+        rooms: vec![room.parse().unwrap()],
+    };
+    let add = |by: &Person, new: &Newcomer| it.office.add_person(PC.into(), by, new).map(drop);
+    assert_eq!(add(&teacher, &new("M. Lefebvre", Role::Teacher, "CM2")), Err(Trouble::Denied));
+    assert_eq!(add(&head, &new("M. Lefebvre", Role::Technician, "CM2")), Err(Trouble::Denied));
+    assert_eq!(add(&head, &new("M. Lefebvre", Role::Teacher, "CM9")), Err(Trouble::Field));
+    assert_eq!(add(&head, &new("MME MARTIN", Role::Teacher, "CM2")), Err(Trouble::NameTaken));
+    add(&head, &new("M. Lefebvre", Role::Teacher, "CM2")).unwrap();
+    add(&technician, &new("Mme Petit", Role::Technician, "CM2")).unwrap();
+
+    let token = it.sign_in(PC, &teacher, &secret).unwrap();
+    let reset = |by: &Person, id| it.office.reset_person(PC.into(), by, id);
+    assert_eq!(reset(&head, technician.id).err(), Some(Trouble::Denied));
+    assert_eq!(reset(&head, head.id).err(), Some(Trouble::Denied));
+    assert_eq!(reset(&head, PersonId::new(99)).err(), Some(Trouble::Unknown));
+    let card = reset(&head, teacher.id).unwrap();
+    assert!(!it.is_in(PC, &token), "at once");
+    assert_eq!(it.sign_in(PC, &teacher, &secret), Err(Trouble::Wrong));
+    let token = it.sign_in(PC, &teacher, &card.secret).unwrap();
+    it.office.disable_person(PC.into(), &head, teacher.id).unwrap();
+    assert!(!it.is_in(PC, &token));
+    assert_eq!(it.sign_in(OTHER_PC, &teacher, &card.secret), Err(Trouble::Wrong));
+    let teachers = it.office.teachers().unwrap();
+    assert_eq!(teachers.iter().map(|tile| tile.name.as_str()).collect::<Vec<_>>(), ["M. Lefebvre"]);
+    assert_eq!(it.office.disable_person(PC.into(), &head, head.id), Err(Trouble::Denied));
+    it.office.disable_person(PC.into(), &technician, head.id).unwrap();
+}
+
+#[test]
+fn a_state_file_that_is_put_right_is_used_again() {
+    let it = School::new();
+    let (teacher, secret) = it.person("Mme Martin", Role::Teacher, &[]);
+    let (file, aside) = (it.folder.path().join(STATE_FILE), it.folder.path().join("aside"));
+    *it.office.store.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    std::fs::rename(&file, &aside).unwrap();
+    std::fs::write(&file, "not a database, but somebody's letter".repeat(50)).unwrap();
+    assert_eq!(it.sign_in(PC, &teacher, &secret), Err(Trouble::Unavailable));
+    std::fs::rename(&aside, &file).unwrap();
+    it.sign_in(PC, &teacher, &secret).unwrap();
+}

@@ -1,0 +1,287 @@
+//! The people who may sign in. Each change keeps its act for the journal in the same transaction.
+
+use model::{Mac, Person, PersonAct, PersonDeed, PersonId, PersonName, Role, RoomName, Timestamp};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+
+use crate::columns::parse;
+use crate::person_acts::keep_act;
+use crate::{Store, StoreError};
+
+/// Most people, those who may no longer sign in included: some years of a large school.
+pub const PEOPLE_MAX: u32 = 500;
+
+pub(crate) const COLUMNS: &str = "id, name, role, made_ms, disabled_ms, has_first_secret, \
+    (SELECT group_concat(room, char(10) ORDER BY room) FROM person_room WHERE person = id)";
+
+/// Somebody who is to be registered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewPerson {
+    /// What colleagues call her.
+    pub name: PersonName,
+    /// What she is in the school.
+    pub role: Role,
+    /// Where she teaches; none: anywhere.
+    pub rooms: Vec<RoomName>,
+}
+
+impl Store {
+    /// Everybody who was ever registered, by name.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read.
+    pub fn people(&self) -> Result<Vec<Person>, StoreError> {
+        let query = format!("SELECT {COLUMNS} FROM person ORDER BY name_key");
+        let mut query = self.connection.prepare_cached(&query)?;
+        let people = query.query_map((), read_person)?.collect::<Result<_, _>>()?;
+        Ok(people)
+    }
+
+    /// Somebody by her name, in any case of its letters.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read.
+    pub fn find_person(&self, name: &PersonName) -> Result<Option<Person>, StoreError> {
+        let query = format!("SELECT {COLUMNS} FROM person WHERE name_key = ?1");
+        Ok(self.connection.query_row(&query, [key(name)], read_person).optional()?)
+    }
+
+    /// Somebody by her number, with what is kept of her secret: a PHC string.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read.
+    pub fn find_credential(&self, id: PersonId) -> Result<Option<(Person, String)>, StoreError> {
+        let query = format!("SELECT {COLUMNS}, secret FROM person WHERE id = ?1");
+        let read = |row: &Row<'_>| Ok((read_person(row)?, row.get(7)?));
+        Ok(self.connection.query_row(&query, [id.number()], read).optional()?)
+    }
+
+    /// Registers somebody, with the PHC string of the secret of her card. `author` does so, on `device`.
+    ///
+    /// # Errors
+    /// [`PersonError::NameTaken`], [`PersonError::TooMany`], [`PersonError::Unrecorded`].
+    pub fn add_person(
+        &mut self,
+        new: &NewPerson,
+        secret: &str,
+        now: Timestamp,
+        (author, device): (&PersonName, Option<Mac>),
+    ) -> Result<Person, PersonError> {
+        self.write(|transaction| {
+            let is_taken: bool = transaction.query_row(
+                "SELECT EXISTS (SELECT 1 FROM person WHERE name_key = ?1)",
+                [key(&new.name)],
+                |row| row.get(0),
+            )?;
+            if is_taken {
+                return Err(PersonError::NameTaken(new.name.clone()));
+            }
+            let count: u32 = transaction.query_row("SELECT count(*) FROM person", (), |row| row.get(0))?;
+            if count >= PEOPLE_MAX {
+                return Err(PersonError::TooMany);
+            }
+            let id: u32 = transaction.query_row(
+                "INSERT INTO person (name, name_key, role, secret, has_first_secret, made_ms)
+                 VALUES (?1, ?2, ?3, ?4, TRUE, ?5) RETURNING id",
+                params![new.name.as_str(), key(&new.name), new.role.as_str(), secret, now.unix_ms()],
+                |row| row.get(0),
+            )?;
+            for room in &new.rooms {
+                transaction.execute(
+                    "INSERT OR IGNORE INTO person_room (person, room) VALUES (?1, ?2)",
+                    params![id, room.as_str()],
+                )?;
+            }
+            let deed = PersonDeed::AddPerson { name: new.name.clone(), role: new.role };
+            keep_act(transaction, &PersonAct { author: author.clone(), device, deed })?;
+            find(transaction, PersonId::new(id))
+        })
+    }
+
+    /// Gives somebody the secret of a new card. Whoever was signed in under her name no longer is; somebody who was
+    /// disabled may sign in again.
+    ///
+    /// # Errors
+    /// [`PersonError::Unknown`], [`PersonError::Unrecorded`].
+    pub fn reset_person(
+        &mut self,
+        id: PersonId,
+        secret: &str,
+        (author, device): (&PersonName, Option<Mac>),
+    ) -> Result<Person, PersonError> {
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE person SET secret = ?2, has_first_secret = TRUE, disabled_ms = NULL WHERE id = ?1",
+                params![id.number(), secret],
+            )?;
+            transaction.execute("DELETE FROM session WHERE person = ?1", [id.number()])?;
+            transaction.execute("DELETE FROM failure WHERE person = ?1", [id.number()])?;
+            let person = find(transaction, id)?;
+            let deed = PersonDeed::ResetPerson { name: person.name.clone() };
+            keep_act(transaction, &PersonAct { author: author.clone(), device, deed })?;
+            Ok(person)
+        })
+    }
+
+    /// Lets somebody sign in no more, and ends her sessions at once.
+    ///
+    /// # Errors
+    /// [`PersonError::Unknown`], [`PersonError::Unrecorded`].
+    pub fn disable_person(
+        &mut self,
+        id: PersonId,
+        now: Timestamp,
+        (author, device): (&PersonName, Option<Mac>),
+    ) -> Result<Person, PersonError> {
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE person SET disabled_ms = ?2 WHERE id = ?1 AND disabled_ms IS NULL",
+                params![id.number(), now.unix_ms()],
+            )?;
+            transaction.execute("DELETE FROM session WHERE person = ?1", [id.number()])?;
+            let person = find(transaction, id)?;
+            let deed = PersonDeed::DisablePerson { name: person.name.clone() };
+            keep_act(transaction, &PersonAct { author: author.clone(), device, deed })?;
+            Ok(person)
+        })
+    }
+
+    /// Gives somebody the secret that she chose. All her sessions end: she goes on with a new one.
+    ///
+    /// # Errors
+    /// [`PersonError::Unknown`], [`PersonError::Unrecorded`].
+    pub fn change_secret(
+        &mut self,
+        id: PersonId,
+        secret: &str,
+        device: Option<Mac>,
+    ) -> Result<Person, PersonError> {
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE person SET secret = ?2, has_first_secret = FALSE WHERE id = ?1",
+                params![id.number(), secret],
+            )?;
+            transaction.execute("DELETE FROM session WHERE person = ?1", [id.number()])?;
+            let person = find(transaction, id)?;
+            let author = person.name.clone();
+            keep_act(transaction, &PersonAct { author, device, deed: PersonDeed::ChangeSecret })?;
+            Ok(person)
+        })
+    }
+}
+
+/// Two names that differ by the case of their letters are one.
+fn key(name: &PersonName) -> String {
+    name.as_str().to_lowercase()
+}
+
+fn find(transaction: &Transaction<'_>, id: PersonId) -> Result<Person, PersonError> {
+    let query = format!("SELECT {COLUMNS} FROM person WHERE id = ?1");
+    let found = transaction.query_row(&query, [id.number()], read_person).optional()?;
+    found.ok_or(PersonError::Unknown)
+}
+
+pub(crate) fn read_person(row: &Row<'_>) -> rusqlite::Result<Person> {
+    let text = |column: usize| row.get::<_, String>(column);
+    let rooms = row.get::<_, Option<String>>(6)?.unwrap_or_default();
+    Ok(Person {
+        id: PersonId::new(row.get(0)?),
+        name: parse(1, &text(1)?)?,
+        role: parse(2, &text(2)?)?,
+        rooms: rooms.lines().map(|room| parse(6, room)).collect::<Result<_, _>>()?,
+        made: Timestamp::from_unix_ms(row.get(3)?),
+        disabled: row.get::<_, Option<i64>>(4)?.map(Timestamp::from_unix_ms),
+        has_first_secret: row.get(5)?,
+    })
+}
+
+/// Why a change of people or sessions was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum PersonError {
+    /// Two people of one name could not be told apart in the journal.
+    #[error("somebody is registered as {0} already")]
+    NameTaken(PersonName),
+    /// Nobody has so many.
+    #[error("{PEOPLE_MAX} people are registered already")]
+    TooMany,
+    /// There is nobody of this number.
+    #[error("there is no such person")]
+    Unknown,
+    /// The journal has taken no act for a long time.
+    #[error("the journal takes no records: nothing can be changed")]
+    Unrecorded,
+    /// The state file could not be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<rusqlite::Error> for PersonError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn at(ms: i64) -> Timestamp {
+        Timestamp::from_unix_ms(1_795_422_600_000 + ms)
+    }
+
+    pub(crate) fn open() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("state.sqlite")).unwrap();
+        (folder, store)
+    }
+
+    pub(crate) fn add(store: &mut Store, name: &str, role: Role, rooms: &[&str]) -> Person {
+        let rooms = rooms.iter().map(|room| room.parse().unwrap()).collect();
+        let new = NewPerson { name: name.parse().unwrap(), role, rooms };
+        store.add_person(&new, "$first$", at(0), (&"M. Petit".parse().unwrap(), None)).unwrap()
+    }
+
+    fn deeds(store: &Store) -> Vec<&'static str> {
+        store.waiting_person_acts(100).unwrap().iter().map(|it| it.act.deed.as_str()).collect()
+    }
+
+    #[test]
+    fn people_come_back_as_they_went_in() {
+        let (_folder, mut store) = open();
+        let teacher = add(&mut store, "Mme Martin", Role::Teacher, &["CM2", "CM1"]);
+        let head = add(&mut store, "M. Bernard", Role::Head, &[]);
+        assert_eq!(teacher.rooms.iter().map(RoomName::as_str).collect::<Vec<_>>(), ["CM1", "CM2"]);
+        assert!(teacher.has_first_secret && teacher.disabled.is_none());
+        assert_eq!(store.people().unwrap(), [head, teacher.clone()]);
+        let found = store.find_person(&"MME martin".parse().unwrap()).unwrap();
+        assert_eq!(found, Some(teacher.clone()));
+        assert_eq!(store.find_credential(teacher.id).unwrap(), Some((teacher, "$first$".to_owned())));
+        assert_eq!(store.find_credential(PersonId::new(9)).unwrap(), None);
+    }
+
+    #[test]
+    fn names_are_unique_in_any_case() {
+        let (_folder, mut store) = open();
+        add(&mut store, "Élodie", Role::Teacher, &[]);
+        let new = NewPerson { name: "élodie".parse().unwrap(), role: Role::Head, rooms: vec![] };
+        let error = store.add_person(&new, "x", at(0), (&"M. Petit".parse().unwrap(), None)).unwrap_err();
+        assert!(matches!(error, PersonError::NameTaken(_)), "{error}");
+        assert_eq!(deeds(&store), ["add-person"]);
+    }
+
+    #[test]
+    fn a_card_is_used_once_and_can_be_made_anew() {
+        let (_folder, mut store) = open();
+        let id = add(&mut store, "Mme Martin", Role::Teacher, &[]).id;
+        let by = "M. Petit".parse().unwrap();
+        assert!(!store.change_secret(id, "$own$", None).unwrap().has_first_secret);
+        assert!(store.disable_person(id, at(5), (&by, None)).unwrap().disabled == Some(at(5)));
+        assert_eq!(store.disable_person(id, at(9), (&by, None)).unwrap().disabled, Some(at(5)));
+        let reset = store.reset_person(id, "$second$", (&by, None)).unwrap();
+        assert!(reset.has_first_secret && reset.disabled.is_none());
+        assert_eq!(store.find_credential(id).unwrap().unwrap().1, "$second$");
+        let unknown = store.reset_person(PersonId::new(9), "x", (&by, None)).unwrap_err();
+        assert!(matches!(unknown, PersonError::Unknown));
+        let all = ["add-person", "change-secret", "disable-person", "disable-person", "reset-person"];
+        assert_eq!(deeds(&store), all);
+    }
+}

@@ -1,0 +1,147 @@
+//! What people did, until the journal has it: kept in the same transaction as what it did.
+
+use model::{Mac, PersonAct, PersonDeed};
+use rusqlite::{Row, Transaction, params};
+
+use crate::columns::{parse, unknown};
+use crate::people::PersonError;
+use crate::{Store, StoreError};
+
+/// Most acts that wait for the journal: some days of a school. When it takes none for so long, nobody signs in.
+pub const PERSON_ACTS_MAX: u32 = 1_000;
+
+/// An act that waits for the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingAct {
+    /// Its number, for [`Store::forget_person_act`].
+    pub number: i64,
+    /// The act.
+    pub act: PersonAct,
+}
+
+impl Store {
+    /// The acts that wait, the oldest first, at most `limit` of them.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read.
+    pub fn waiting_person_acts(&self, limit: u32) -> Result<Vec<WaitingAct>, StoreError> {
+        let mut query = self.connection.prepare_cached(
+            "SELECT id, author, device, deed, name, role, site, room FROM person_act ORDER BY id LIMIT ?1",
+        )?;
+        let acts = query.query_map([limit], read_act)?.collect::<Result<_, _>>()?;
+        Ok(acts)
+    }
+
+    /// Forgets an act: the journal has it.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be written.
+    pub fn forget_person_act(&mut self, number: i64) -> Result<(), StoreError> {
+        self.connection.execute("DELETE FROM person_act WHERE id = ?1", [number])?;
+        Ok(())
+    }
+}
+
+/// Keeps an act for the journal.
+pub(crate) fn keep_act(transaction: &Transaction<'_>, act: &PersonAct) -> Result<(), PersonError> {
+    let waiting: u32 = transaction.query_row("SELECT count(*) FROM person_act", (), |row| row.get(0))?;
+    if waiting >= PERSON_ACTS_MAX {
+        return Err(PersonError::Unrecorded);
+    }
+    let (mut named, mut given, mut asked, mut place) = (None, None, None, None);
+    match &act.deed {
+        PersonDeed::SignIn | PersonDeed::FailSignIn | PersonDeed::SignOut | PersonDeed::ChangeSecret => {}
+        PersonDeed::AddPerson { name, role } => (named, given) = (Some(name.as_str()), Some(role.as_str())),
+        PersonDeed::ResetPerson { name } | PersonDeed::DisablePerson { name } => named = Some(name.as_str()),
+        PersonDeed::Decline { site, room } => {
+            (asked, place) = (Some(site.as_str()), room.as_ref().map(model::RoomName::as_str));
+        }
+    }
+    transaction.execute(
+        "INSERT INTO person_act (author, device, deed, name, role, site, room)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![
+            act.author.as_str(),
+            act.device.map(|mac| mac.to_string()),
+            act.deed.as_str(),
+            named,
+            given,
+            asked,
+            place,
+        ],
+    )?;
+    Ok(())
+}
+
+fn read_act(row: &Row<'_>) -> rusqlite::Result<WaitingAct> {
+    let text = |column: usize| row.get::<_, Option<String>>(column).map(Option::unwrap_or_default);
+    let device = row.get::<_, Option<String>>(2)?;
+    let device = device.map(|text| parse::<Mac>(2, &text)).transpose()?;
+    let name = || parse(4, &text(4)?);
+    let deed = match text(3)?.as_str() {
+        "sign-in" => PersonDeed::SignIn,
+        "fail-sign-in" => PersonDeed::FailSignIn,
+        "sign-out" => PersonDeed::SignOut,
+        "change-secret" => PersonDeed::ChangeSecret,
+        "add-person" => PersonDeed::AddPerson { name: name()?, role: parse(5, &text(5)?)? },
+        "reset-person" => PersonDeed::ResetPerson { name: name()? },
+        "disable-person" => PersonDeed::DisablePerson { name: name()? },
+        "decline" => {
+            let room = row.get::<_, Option<String>>(7)?;
+            let room = room.map(|text| parse(7, &text)).transpose()?;
+            PersonDeed::Decline { site: parse(6, &text(6)?)?, room }
+        }
+        other => return Err(unknown(3, format!("`{other}` is no deed"))),
+    };
+    Ok(WaitingAct { number: row.get(0)?, act: PersonAct { author: parse(1, &text(1)?)?, device, deed } })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn acts_come_back_in_order_until_they_are_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&folder.path().join("state.sqlite")).unwrap();
+        let name = || "M. Petit".parse().unwrap();
+        let deeds = [
+            PersonDeed::SignIn,
+            PersonDeed::FailSignIn,
+            PersonDeed::SignOut,
+            PersonDeed::ChangeSecret,
+            PersonDeed::AddPerson { name: name(), role: model::Role::Head },
+            PersonDeed::ResetPerson { name: name() },
+            PersonDeed::DisablePerson { name: name() },
+            PersonDeed::Decline { site: "casino.example".parse().unwrap(), room: None },
+            PersonDeed::Decline {
+                site: "casino.example".parse().unwrap(),
+                room: Some("CM2".parse().unwrap()),
+            },
+        ];
+        let acts = deeds.map(|deed| PersonAct {
+            author: "Mme Martin".parse().unwrap(),
+            device: (deed != PersonDeed::SignOut).then(|| "02:00:00:00:00:11".parse().unwrap()),
+            deed,
+        });
+        for act in &acts {
+            store.write(|transaction| keep_act(transaction, act)).unwrap();
+        }
+        let waiting = store.waiting_person_acts(100).unwrap();
+        assert_eq!(waiting.iter().map(|it| it.act.clone()).collect::<Vec<_>>(), acts);
+        assert_eq!(store.waiting_person_acts(2).unwrap(), waiting[..2]);
+        store.forget_person_act(waiting[0].number).unwrap();
+        assert_eq!(store.waiting_person_acts(100).unwrap(), waiting[1..]);
+    }
+
+    #[test]
+    fn nothing_is_done_that_cannot_be_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&folder.path().join("state.sqlite")).unwrap();
+        let act = PersonAct { author: "Mme Martin".parse().unwrap(), device: None, deed: PersonDeed::SignIn };
+        let full =
+            store.write(|transaction| (0..=PERSON_ACTS_MAX).try_for_each(|_| keep_act(transaction, &act)));
+        assert!(matches!(full, Err(PersonError::Unrecorded)));
+        assert_eq!(store.waiting_person_acts(1).unwrap(), []);
+    }
+}

@@ -1,0 +1,267 @@
+//! Sessions of people who signed in, and failures to.
+
+use model::{Failures, Mac, Machine, Person, PersonAct, PersonDeed, PersonId, Timestamp};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+
+use crate::columns::parse;
+use crate::people::{COLUMNS, PersonError, read_person};
+use crate::person_acts::keep_act;
+use crate::{Store, StoreError};
+
+/// Most sessions of one person: her PC, the projector's, her phone, and some that she forgot. The oldest goes first.
+const SESSIONS_MAX: u32 = 5;
+/// Most counts of failures: those of a hundred people on some forty devices each. The oldest goes first.
+const FAILURES_MAX: u32 = 4_096;
+/// What stands for all people in the counts of failures.
+const EVERYBODY: u32 = 0;
+
+/// A session, whether it counts still or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Whose it is.
+    pub person: Person,
+    /// On which machine it began: it counts there only.
+    pub machine: Machine,
+    /// When it began.
+    pub began: Timestamp,
+    /// When it was used last.
+    pub used: Timestamp,
+}
+
+impl Store {
+    /// Begins a session, known by the hash of its token, and forgets the failures of this person on this device.
+    ///
+    /// # Errors
+    /// [`PersonError::Unrecorded`].
+    pub fn begin_session(
+        &mut self,
+        token_hash: &[u8; 32],
+        person: &Person,
+        (machine, device): (Machine, Option<Mac>),
+        now: Timestamp,
+    ) -> Result<(), PersonError> {
+        self.write(|transaction| {
+            transaction.execute(
+                "INSERT INTO session (token_hash, person, machine, began_ms, used_ms)
+                 VALUES (?1, ?2, ?3, ?4, ?4)",
+                params![token_hash, person.id.number(), machine.to_string(), now.unix_ms()],
+            )?;
+            transaction.execute(
+                "DELETE FROM session WHERE person = ?1 AND token_hash NOT IN
+                 (SELECT token_hash FROM session WHERE person = ?1 ORDER BY began_ms DESC LIMIT ?2)",
+                params![person.id.number(), SESSIONS_MAX],
+            )?;
+            transaction.execute(
+                "DELETE FROM failure WHERE person = ?1 AND device = ?2",
+                params![person.id.number(), device_key(device)],
+            )?;
+            let author = person.name.clone();
+            keep_act(transaction, &PersonAct { author, device: machine.mac(), deed: PersonDeed::SignIn })
+        })
+    }
+
+    /// The session of a token; `None` also when the person may no longer sign in.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read.
+    pub fn find_session(&self, token_hash: &[u8; 32]) -> Result<Option<Session>, StoreError> {
+        let query = format!(
+            "SELECT {COLUMNS}, machine, began_ms, used_ms FROM session JOIN person ON id = person
+             WHERE token_hash = ?1 AND disabled_ms IS NULL"
+        );
+        let mut query = self.connection.prepare_cached(&query)?;
+        Ok(query.query_row([token_hash], read_session).optional()?)
+    }
+
+    /// Notes that a session is used.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be written.
+    pub fn touch_session(&mut self, token_hash: &[u8; 32], now: Timestamp) -> Result<(), StoreError> {
+        self.connection.execute(
+            "UPDATE session SET used_ms = ?2 WHERE token_hash = ?1",
+            params![token_hash, now.unix_ms()],
+        )?;
+        Ok(())
+    }
+
+    /// Ends a session: `act` is kept, if somebody did so.
+    ///
+    /// # Errors
+    /// [`PersonError::Unrecorded`].
+    pub fn end_session(&mut self, token_hash: &[u8; 32], act: Option<&PersonAct>) -> Result<(), PersonError> {
+        self.write(|transaction| {
+            transaction.execute("DELETE FROM session WHERE token_hash = ?1", [token_hash])?;
+            act.map_or(Ok(()), |act| keep_act(transaction, act))
+        })
+    }
+
+    /// The failures with a person's name, or with anybody's, on a device that is registered, or on all others.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read.
+    pub fn failures(&self, person: Option<PersonId>, device: Option<Mac>) -> Result<Failures, StoreError> {
+        let mut query = self
+            .connection
+            .prepare_cached("SELECT count, last_ms FROM failure WHERE person = ?1 AND device = ?2")?;
+        let read = |row: &Row<'_>| {
+            Ok(Failures { count: row.get(0)?, last: Some(Timestamp::from_unix_ms(row.get(1)?)) })
+        };
+        let found = query.query_row(params![person_key(person), device_key(device)], read).optional()?;
+        Ok(found.unwrap_or_default())
+    }
+
+    /// Keeps counts of failures, and the act of the last one.
+    ///
+    /// # Errors
+    /// [`PersonError::Unrecorded`].
+    pub fn keep_failures(
+        &mut self,
+        counts: &[(Option<PersonId>, Failures)],
+        device: Option<Mac>,
+        act: Option<&PersonAct>,
+    ) -> Result<(), PersonError> {
+        self.write(|transaction| {
+            for (person, failures) in counts {
+                keep_count(transaction, *person, device, *failures)?;
+            }
+            transaction.execute(
+                "DELETE FROM failure WHERE (person, device) IN
+                 (SELECT person, device FROM failure ORDER BY last_ms DESC LIMIT -1 OFFSET ?1)",
+                [FAILURES_MAX],
+            )?;
+            act.map_or(Ok(()), |act| keep_act(transaction, act))
+        })
+    }
+}
+
+fn keep_count(
+    transaction: &Transaction<'_>,
+    person: Option<PersonId>,
+    device: Option<Mac>,
+    Failures { count, last }: Failures,
+) -> rusqlite::Result<()> {
+    let Some(last) = last else { return Ok(()) };
+    transaction.execute(
+        "INSERT INTO failure (person, device, count, last_ms) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (person, device) DO UPDATE SET count = excluded.count, last_ms = excluded.last_ms",
+        params![person_key(person), device_key(device), count, last.unix_ms()],
+    )?;
+    Ok(())
+}
+
+fn person_key(person: Option<PersonId>) -> u32 {
+    person.map_or(EVERYBODY, PersonId::number)
+}
+
+/// All devices that nobody registered share a count: anybody can make up many.
+fn device_key(device: Option<Mac>) -> String {
+    device.map(|mac| mac.to_string()).unwrap_or_default()
+}
+
+fn read_session(row: &Row<'_>) -> rusqlite::Result<Session> {
+    Ok(Session {
+        person: read_person(row)?,
+        machine: parse(7, &row.get::<_, String>(7)?)?,
+        began: Timestamp::from_unix_ms(row.get(8)?),
+        used: Timestamp::from_unix_ms(row.get(9)?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Role;
+
+    use super::*;
+    use crate::people::tests::{add, at, open};
+
+    fn mac(last: u8) -> Mac {
+        Mac::new([2, 0, 0, 0, 0, last])
+    }
+
+    fn begin(store: &mut Store, token: u8, person: &Person, ms: i64) {
+        let place = (Machine::Mac(mac(0x11)), Some(mac(0x11)));
+        store.begin_session(&[token; 32], person, place, at(ms)).unwrap();
+    }
+
+    #[test]
+    fn a_session_outlives_the_process_until_it_is_ended() {
+        let (folder, mut store) = open();
+        let person = add(&mut store, "Mme Martin", Role::Teacher, &["CM2"]);
+        begin(&mut store, 1, &person, 0);
+        store.touch_session(&[1; 32], at(60_000)).unwrap();
+        drop(store);
+        let mut store = Store::open(&folder.path().join("state.sqlite")).unwrap();
+        let expected = Session { person, machine: Machine::Mac(mac(0x11)), began: at(0), used: at(60_000) };
+        assert_eq!(store.find_session(&[1; 32]).unwrap(), Some(expected));
+        assert_eq!(store.find_session(&[2; 32]).unwrap(), None);
+        store.end_session(&[1; 32], None).unwrap();
+        assert_eq!(store.find_session(&[1; 32]).unwrap(), None);
+    }
+
+    #[test]
+    fn a_change_of_the_person_ends_her_sessions_and_nobody_elses() {
+        let by = "M. Petit".parse().unwrap();
+        let changes: [fn(&mut Store, &Person, &model::PersonName); 3] = [
+            |store, person, by| drop(store.disable_person(person.id, at(1), (by, None)).unwrap()),
+            |store, person, by| drop(store.reset_person(person.id, "x", (by, None)).unwrap()),
+            |store, person, _| drop(store.change_secret(person.id, "x", None).unwrap()),
+        ];
+        for change in changes {
+            let (_folder, mut store) = open();
+            let (one, other) = (
+                add(&mut store, "Mme Martin", Role::Teacher, &[]),
+                add(&mut store, "M. Bernard", Role::Head, &[]),
+            );
+            begin(&mut store, 1, &one, 0);
+            begin(&mut store, 2, &other, 0);
+            change(&mut store, &one, &by);
+            assert_eq!(store.find_session(&[1; 32]).unwrap(), None);
+            assert!(store.find_session(&[2; 32]).unwrap().is_some());
+        }
+    }
+
+    #[test]
+    fn one_person_has_few_sessions() {
+        let (_folder, mut store) = open();
+        let person = add(&mut store, "Mme Martin", Role::Teacher, &[]);
+        for token in 0..7 {
+            begin(&mut store, token, &person, i64::from(token));
+        }
+        let alive = (0..7).filter(|token| store.find_session(&[*token; 32]).unwrap().is_some());
+        assert_eq!(alive.collect::<Vec<_>>(), [2, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn failures_are_counted_by_person_and_device_and_end_with_a_sign_in() {
+        let (_folder, mut store) = open();
+        let person = add(&mut store, "Mme Martin", Role::Teacher, &[]);
+        let failures = |count: u32| Failures { count, last: Some(at(i64::from(count))) };
+        let (here, elsewhere) = (Some(mac(0x11)), Some(mac(0x12)));
+        for device in [here, elsewhere, None] {
+            let counts = [(Some(person.id), failures(3)), (None, failures(5))];
+            store.keep_failures(&counts, device, None).unwrap();
+        }
+        begin(&mut store, 1, &person, 10);
+        let count = |person, device| store.failures(person, device).unwrap().count;
+        assert_eq!(count(Some(person.id), here), 0);
+        assert_eq!((count(None, here), count(Some(person.id), elsewhere)), (5, 3));
+        assert_eq!((count(Some(person.id), None), count(Some(PersonId::new(9)), here)), (3, 0));
+    }
+
+    #[test]
+    fn counts_of_failures_are_few() {
+        let (_folder, mut store) = open();
+        let counts: Vec<_> = (1..=FAILURES_MAX + 10)
+            .map(|id| {
+                let last = Some(at(i64::from(id)));
+                (Some(PersonId::new(id)), Failures { count: 1, last })
+            })
+            .collect();
+        store.keep_failures(&counts, None, None).unwrap();
+        let kept: u32 =
+            store.connection.query_row("SELECT count(*) FROM failure", (), |row| row.get(0)).unwrap();
+        assert_eq!(kept, FAILURES_MAX);
+        assert_eq!(store.failures(Some(PersonId::new(10)), None).unwrap().count, 0);
+    }
+}

@@ -1,0 +1,291 @@
+//! A pupil asks for a refused site, the teacher answers on her page: within seconds, and nobody in her place.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use harness::{Appliance, Lab, Machine, wait_until};
+use serde_json::Value;
+
+/// A class waits no longer.
+const AT_ONCE: Duration = Duration::from_secs(3);
+const HOME: &str = "http://preau.lan";
+const SITE: &str = "http://casino.example/";
+
+/// A browser on a machine: curl with a jar of cookies.
+struct Browser<'a> {
+    machine: &'a Machine,
+    jar: String,
+}
+
+/// What came back.
+struct Page {
+    status: String,
+    location: String,
+    text: String,
+}
+
+impl Page {
+    fn token(&self) -> Result<&str> {
+        let (_, rest) = self.text.split_once("name=\"jeton\" value=\"").context("a page with a form")?;
+        rest.split('"').next().context("a token")
+    }
+
+    /// The number of the first request on the page.
+    fn request(&self) -> Result<&str> {
+        let (_, rest) = self.text.split_once("name=\"demande\" value=\"").context("a request")?;
+        rest.split('"').next().context("a number")
+    }
+}
+
+impl<'a> Browser<'a> {
+    fn new(lab: &Lab, machine: &'a Machine, name: &str) -> Self {
+        let jar = lab.directory().join(format!("{name}.jar"));
+        Self { machine, jar: jar.display().to_string() }
+    }
+
+    fn send(&self, path: &str, arguments: &[&str]) -> Result<Page> {
+        let url = format!("{HOME}{path}");
+        let quiet = ["curl", "--silent", "--show-error", "--max-time", "20"];
+        let cookies = ["--cookie", &self.jar, "--cookie-jar", &self.jar];
+        let told = ["--write-out", "\n%{http_code} %{redirect_url}", &url];
+        let printed = self.machine.run(&[&quiet[..], &cookies, arguments, &told].concat())?.success()?;
+        let (text, last) = printed.rsplit_once('\n').context("a last line")?;
+        let (status, location) = last.split_once(' ').context("a status and a place")?;
+        let location = location.strip_prefix(HOME).unwrap_or(location);
+        Ok(Page { status: status.to_owned(), location: location.to_owned(), text: text.to_owned() })
+    }
+
+    fn get(&self, path: &str) -> Result<Page> {
+        self.send(path, &[])
+    }
+
+    fn post(&self, path: &str, form: &str) -> Result<Page> {
+        self.send(path, &["--header", &format!("Origin: {HOME}"), "--data", form])
+    }
+
+    /// Fills in the form of a page.
+    fn fill(&self, page: &Page, path: &str, form: &str) -> Result<Page> {
+        self.post(path, &format!("jeton={}&{form}", page.token()?))
+    }
+
+    fn sign_in(&self, who: &str, secret: &str) -> Result<Page> {
+        let page = self.get(&format!("/connexion?{who}"))?;
+        self.fill(&page, "/connexion", &format!("{who}&secret={secret}"))
+    }
+
+    /// With the card, and from then on with a secret of her own.
+    fn begin(&self, who: &str, card: &str, own: &str) -> Result<()> {
+        let first = self.sign_in(who, card)?;
+        ensure!(first.location == "/secret", "{} {}: {}", first.status, first.location, first.text);
+        let page = self.get("/secret")?;
+        let form = format!("ancien={card}&nouveau={own}&encore={own}");
+        let changed = self.fill(&page, "/secret", &form)?;
+        ensure!(changed.status == "303", "{}: {}", changed.status, changed.text);
+        Ok(())
+    }
+
+    /// The browser that the site was refused to asks for it.
+    fn ask(&self) -> Result<Page> {
+        status_of(self.machine)?;
+        let page = self.get("/pourquoi")?;
+        ensure!(page.text.contains("name=\"site\" value=\"casino.example\""), "{}", page.text);
+        self.fill(&page, "/pourquoi", "site=casino.example")
+    }
+}
+
+fn status_of(machine: &Machine) -> Result<String> {
+    let quiet =
+        ["curl", "--silent", "--output", "/dev/null", "--max-time", "5", "--write-out", "%{http_code}"];
+    Ok(machine.run(&[&quiet[..], &[SITE]].concat())?.stdout)
+}
+
+/// Registers somebody; returns the secret of her card.
+fn add(appliance: &Appliance<'_>, name: &str, role: &str, rooms: &[&str]) -> Result<String> {
+    let rooms: Vec<&str> = rooms.iter().flat_map(|room| ["--room", room]).collect();
+    let person = ["person", "add", "--name", name, "--role", role];
+    let card = appliance.run(&[&person[..], &rooms].concat())?.success()?;
+    let line = card.lines().nth(1).context("a second line")?;
+    Ok(line.split('\t').nth(1).context("a secret")?.to_owned())
+}
+
+/// What the journal has of people: the deed and who did it; of rules: the deed, its author, the room.
+fn acts(appliance: &Appliance<'_>) -> Result<Vec<String>> {
+    let printed = appliance.run(&["journal", "search", "--json", "--acts"])?.success()?;
+    let acts = printed.lines().map(|line| {
+        let act: Value = serde_json::from_str(line).context("a line of JSON")?;
+        let told = ["deed", "author", "by", "person", "site", "room"].map(|key| act[key].as_str());
+        Ok(told.into_iter().flatten().collect::<Vec<_>>().join(" "))
+    });
+    acts.collect()
+}
+
+fn await_acts(appliance: &Appliance<'_>, expected: &[&str]) -> Result<()> {
+    let has_all = |acts: &[String]| expected.iter().all(|act| acts.iter().any(|it| it == act));
+    wait_until(&format!("the acts {expected:?}"), || Ok(has_all(&acts(appliance)?)))
+}
+
+#[test]
+fn a_pupil_asks_and_the_teacher_opens() -> Result<()> {
+    let lab = Lab::new()?;
+    let mut appliance = lab.start_appliance()?;
+    let card = add(&appliance, "Mme Martin", "teacher", &["CM2"])?;
+    let (pupil, teacher) = (Browser::new(&lab, &lab.pc1, "pupil"), Browser::new(&lab, &lab.pc2, "teacher"));
+    teacher.begin("personne=1", &card, "402817")?;
+    let finder = Browser::new(&lab, &lab.pc1, "finder");
+    assert_eq!(finder.sign_in("personne=1", &card)?.status, "403", "the card worked once");
+
+    assert_eq!(pupil.ask()?.location, "/pourquoi");
+    let told = pupil.get("/pourquoi")?.text;
+    assert!(told.contains("l’enseignante ou l’enseignant le voit"), "{told}");
+    assert!(!told.contains("name=\"site\" value=\"casino.example\""), "once is enough: {told}");
+
+    let page = teacher.get("/enseignant")?;
+    assert!(page.text.contains("casino.example") && page.text.contains("1 appareil"), "{}", page.text);
+    assert!(!page.text.contains("CM2-01"), "sites, not children: {}", page.text);
+    #[expect(clippy::disallowed_methods, reason = "how long people wait is what is tested")]
+    let start = Instant::now();
+    let form = format!("demande={}&minutes=15", page.request()?);
+    assert_eq!(teacher.fill(&page, "/enseignant/demandes", &form)?.location, "/enseignant");
+    wait_until("the open site", || Ok(status_of(&lab.pc1)? == "200"))?;
+    let opened = start.elapsed();
+    println!("open after {opened:?}");
+    assert!(opened < AT_ONCE, "{opened:?}");
+    assert_eq!(status_of(&lab.tablet)?, "403", "it is in no room");
+    let told = pupil.get("/pourquoi")?.text;
+    assert!(told.contains("Ouvert par Mme Martin jusqu’au"), "{told}");
+
+    // The box starts anew: the session goes on, the site stays open.
+    appliance.kill9()?;
+    appliance.start()?;
+    appliance.wait_until_ready(&lab.pc1)?;
+    assert_eq!(status_of(&lab.pc1)?, "200");
+    let page = teacher.get("/enseignant")?;
+    assert!(page.text.contains("Ouvert par vous"), "{}", page.text);
+    assert_eq!(teacher.fill(&page, "/enseignant/fermer", "regle=1")?.location, "/enseignant");
+    wait_until("the closed site", || Ok(status_of(&lab.pc1)? == "403"))?;
+    teacher.fill(&page, "/deconnexion", "")?;
+    assert_eq!(teacher.get("/enseignant")?.location, "/connexion");
+    await_acts(
+        &appliance,
+        &[
+            "add-person ligne de commande Mme Martin",
+            "sign-in Mme Martin",
+            "change-secret Mme Martin",
+            "fail-sign-in Mme Martin",
+            "make Mme Martin casino.example CM2",
+            "take-back Mme Martin Mme Martin casino.example CM2",
+            "sign-out Mme Martin",
+        ],
+    )
+}
+
+#[test]
+fn the_head_opens_for_the_school_and_closes_an_access() -> Result<()> {
+    let lab = Lab::new()?;
+    let appliance = lab.start_appliance()?;
+    let card = add(&appliance, "M. Bernard", "head", &[])?;
+    let first = add(&appliance, "Mme Martin", "teacher", &["CM2"])?;
+    let (head, teacher) = (Browser::new(&lab, &lab.pc2, "head"), Browser::new(&lab, &lab.pc2, "teacher"));
+    head.begin("nom=M.+Bernard", &card, "trois+chats+gris")?;
+    teacher.begin("personne=2", &first, "402817")?;
+
+    // A tablet that nobody registered is in no room: the head sees its request alone.
+    assert_eq!(Browser::new(&lab, &lab.tablet, "tablet").ask()?.location, "/pourquoi");
+    assert!(teacher.get("/enseignant")?.text.contains("Aucune demande"));
+    let page = head.get("/direction")?;
+    let tomorrow = lab.appliance.shell("TZ=Europe/Paris date -d '+1 day' +%F")?.success()?;
+    let form = format!("demande={}&jusqu={}&motif=concours", page.request()?, tomorrow.trim());
+    assert_eq!(head.fill(&page, "/direction/demandes", &form)?.location, "/direction");
+    for machine in [&lab.tablet, &lab.pc1] {
+        wait_until("the open site", || Ok(status_of(machine)? == "200"))?;
+    }
+    assert!(teacher.get("/direction")?.text.contains("Cette action ne vous est"));
+    assert!(teacher.get("/enseignant")?.text.contains("Sites demandés"));
+
+    let page = head.get("/direction/personnes")?;
+    assert_eq!(head.fill(&page, "/direction/personnes/fermer", "personne=2")?.status, "303");
+    assert_eq!(teacher.get("/enseignant")?.location, "/connexion", "at once");
+    let disable = ["person", "disable", "M. Bernard", "--author", "Mme la technicienne"];
+    appliance.run(&disable)?.success()?;
+    assert_eq!(head.get("/direction")?.location, "/connexion", "from the command line, too");
+    await_acts(
+        &appliance,
+        &[
+            "make M. Bernard casino.example",
+            "disable-person M. Bernard Mme Martin",
+            "disable-person Mme la technicienne M. Bernard",
+        ],
+    )
+}
+
+#[test]
+fn a_pupil_forges_nothing() -> Result<()> {
+    let lab = Lab::new()?;
+    let appliance = lab.start_appliance()?;
+    let card = add(&appliance, "Mme Martin", "teacher", &["CM2"])?;
+    let (pupil, teacher) = (Browser::new(&lab, &lab.pc1, "pupil"), Browser::new(&lab, &lab.pc2, "teacher"));
+    teacher.begin("personne=1", &card, "402817")?;
+    assert_eq!(status_of(&lab.pc2)?, "403");
+
+    // What was refused to another device, or to none.
+    let page = pupil.get("/connexion?personne=1")?;
+    for site in ["casino.example", "adulte.example", "example.com"] {
+        assert_eq!(pupil.fill(&page, "/pourquoi", &format!("site={site}"))?.status, "404", "{site}");
+    }
+    // Without a token, from another site.
+    pupil.ask()?;
+    assert_eq!(pupil.post("/pourquoi", "site=casino.example")?.status, "403");
+    let form = format!("jeton={}&site=casino.example", page.token()?);
+    let foreign = ["--header", "Origin: http://casino.example", "--data", &form];
+    assert_eq!(pupil.send("/pourquoi", &foreign)?.status, "403");
+    // The teacher's page, without a session, and with hers on another machine.
+    let form = "demande=1&minutes=50";
+    assert_eq!(pupil.fill(&page, "/enseignant/demandes", form)?.location, "/connexion");
+    let stolen = Browser { machine: &lab.pc1, jar: teacher.jar.clone() };
+    assert_eq!(stolen.get("/enseignant")?.location, "/connexion");
+    let hers = teacher.get("/enseignant")?;
+    assert_eq!(stolen.fill(&hers, "/enseignant/demandes", form)?.location, "/connexion");
+    // A token of a session that is over.
+    let jar = std::fs::read_to_string(&teacher.jar)?;
+    teacher.fill(&hers, "/deconnexion", "")?;
+    std::fs::write(&teacher.jar, jar)?;
+    assert_eq!(teacher.fill(&hers, "/enseignant/demandes", form)?.location, "/connexion");
+    assert_eq!(status_of(&lab.pc1)?, "403");
+    let overrides = appliance.run(&["override", "list", "--all"])?.success()?;
+    assert_eq!(overrides, "");
+    Ok(())
+}
+
+/// A class that guesses a PIN makes its own PC wait, and not the teacher's; a flood of requests stays one request.
+#[test]
+fn a_class_that_guesses_or_floods_is_in_nobodys_way() -> Result<()> {
+    let lab = Lab::new()?;
+    let appliance = lab.start_appliance()?;
+    let card = add(&appliance, "Mme Martin", "teacher", &["CM2"])?;
+    let (pupil, teacher) = (Browser::new(&lab, &lab.pc1, "pupil"), Browser::new(&lab, &lab.pc2, "teacher"));
+    let guess = || Ok::<_, anyhow::Error>(pupil.sign_in("personne=1", "000001")?.status);
+    assert_eq!([guess()?, guess()?, guess()?, guess()?, guess()?], ["403"; 5]);
+    assert_eq!(guess()?, "429");
+    let right = pupil.sign_in("personne=1", &card)?;
+    assert!(right.status == "429" && right.text.contains("Attendez"), "{}: {}", right.status, right.text);
+    teacher.begin("personne=1", &card, "402817")?;
+
+    pupil.ask()?;
+    let page = pupil.get("/connexion?personne=1")?;
+    let form = format!("jeton={}&site=casino.example", page.token()?);
+    // As fast as one curl is: the same form again and again over one connection, and forged ones.
+    let flood = format!(
+        "for i in $(seq 10000); do echo 'url={HOME}/pourquoi'; echo 'output=/dev/null'; done > flood.conf
+         flood() {{ curl --silent --cookie {} --header \"Origin: $1\" --data '{form}' --config flood.conf; }}
+         flood {HOME} & flood http://casino.example &
+         for i in 1 2 3 4 5 6 7 8 9 10; do dig +tries=1 +time=1 +short @10.77.0.1 mediatheque.example; done
+         wait",
+        pupil.jar
+    );
+    let answers = lab.pc1.shell(&format!("cd {} && {flood}", lab.directory().display()))?;
+    assert_eq!(answers.stdout.lines().count(), 10, "DNS answers meanwhile: {answers:#?}");
+    let page = teacher.get("/enseignant")?;
+    assert_eq!(page.text.matches("casino.example").count(), 1, "{}", page.text);
+    assert!(page.text.contains("1 appareil"), "{}", page.text);
+    Ok(())
+}
