@@ -48,6 +48,15 @@ fn place() -> Result<Place, Error> {
     })
 }
 
+fn authority() -> Authority {
+    Authority {
+        certificate_der: Vec::new(),
+        fingerprint: ["0A", "F3", "5C", "91"].repeat(8).join(":"),
+        names: ["preau.lan", "10.77.0.1", "fd77::1"].map(str::to_owned).into(),
+        origin: "https://preau.lan".to_owned(),
+    }
+}
+
 fn device() -> Result<Subject, Error> {
     Ok(Subject::Device(Arc::new(Device {
         mac: "02:00:00:00:00:11".parse()?,
@@ -158,12 +167,7 @@ fn write_homes(language: Language, write: Write<'_>) -> Result<(), Error> {
 
 fn write_certificates(language: Language, write: Write<'_>) -> Result<(), Error> {
     let place = place()?;
-    let authority = Authority {
-        certificate_der: Vec::new(),
-        fingerprint: ["0A", "F3", "5C", "91"].repeat(8).join(":"),
-        names: ["preau.lan", "10.77.0.1", "fd77::1"].map(str::to_owned).into(),
-        names_url: "https://preau.lan/dns-query".to_owned(),
-    };
+    let authority = authority();
     write("certificate", Certificate { place: &place, authority: Some(&authority) }.render(language))?;
     Ok(write("certificate-none", Certificate { place: &place, authority: None }.render(language))?)
 }

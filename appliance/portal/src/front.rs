@@ -29,8 +29,19 @@ pub struct Authority {
     pub fingerprint: String,
     /// The names and addresses that it can vouch for.
     pub names: Vec<String>,
-    /// Where DNS is answered by HTTPS, as clients are told: `https://preau.lan/dns-query`.
-    pub names_url: String,
+    /// Where the portal is by HTTPS, without the slash at the end: `https://preau.lan`.
+    pub origin: String,
+}
+
+impl Authority {
+    /// Where DNS is answered by HTTPS: the path that clients know from the examples of RFC 8484.
+    pub(crate) const NAMES_PATH: &str = "/dns-query";
+
+    /// Where a page of the portal is by HTTPS; `path` begins with a slash.
+    #[must_use]
+    pub fn page_url(&self, path: &str) -> String {
+        format!("{}{path}", self.origin)
+    }
 }
 
 /// Who is at the other end of a connection by TLS. What a client writes in its fields is no proof: nobody took out of them

@@ -166,6 +166,11 @@ impl Portal {
         Some(front.callers.find(peer).unwrap_or_else(|| peer.ip().to_canonical()))
     }
 
+    /// Who vouches for the box.
+    fn authority(&self) -> Option<&Authority> {
+        self.front.as_ref().map(|front| &front.authority)
+    }
+
     /// Who asks, however.
     fn client(&self, request: &HttpRequest) -> Option<IpAddr> {
         let forwarded = find_field(request, &header::X_FORWARDED_FOR);
@@ -191,7 +196,7 @@ fn build(
         App::new()
             .app_data(portal.clone())
             .wrap(security_headers())
-            .route(names::PATH, web::to(names::serve))
+            .route(Authority::NAMES_PATH, web::to(names::serve))
             .default_service(web::to(
                 async |request: HttpRequest, payload: web::Payload, portal: web::Data<Portal>| {
                     answer(&request, payload, portal).await
@@ -318,17 +323,16 @@ fn why(
 }
 
 fn certificate(portal: &Portal, language: Language) -> HttpResponse {
-    let authority = portal.front.as_ref().map(|front| &front.authority);
-    let page = Certificate { place: &portal.settings.place, authority };
+    let page = Certificate { place: &portal.settings.place, authority: portal.authority() };
     respond(page.status(), page.render(language), language)
 }
 
 fn certificate_file(portal: &Portal, language: Language) -> HttpResponse {
-    let Some(front) = &portal.front else { return certificate(portal, language) };
+    let Some(authority) = portal.authority() else { return certificate(portal, language) };
     HttpResponse::Ok()
         .content_type("application/x-x509-ca-cert")
         .insert_header((header::CONTENT_DISPOSITION, "attachment; filename=\"preau.crt\""))
-        .body(front.authority.certificate_der.clone())
+        .body(authority.certificate_der.clone())
 }
 
 fn notice(notice: Notice, place: &Place, language: Language) -> HttpResponse {

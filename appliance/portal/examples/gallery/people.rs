@@ -5,11 +5,11 @@ use model::{
     SiteRequest, Timestamp, Topic, Verdict,
 };
 use portal::pages::people::{
-    CardPage, Choice, HeadPage, SecretPage, SignInPage, StaffPage, TeacherPage, TroublePage,
+    CardPage, Choice, GuardedPage, HeadPage, SecretPage, SignInPage, StaffPage, TeacherPage, TroublePage,
 };
 use portal::{Asked, Card, Hold, Language, Tile, Trouble, Wish};
 
-use super::{Error, NOW_MS, Write, place};
+use super::{Error, NOW_MS, Write, authority, place};
 
 const NAMES: [&str; 7] = [
     "Mme Martin",
@@ -164,6 +164,9 @@ fn write_sign_in(language: Language, write: Write<'_>) -> Result<(), Error> {
     ] {
         let page = SignInPage { place: &place, teachers: &teachers, choice, token: "0", trouble };
         write(name, page.render(language))?;
+    }
+    for (name, authority) in [("guarded", Some(&authority())), ("guarded-none", None)] {
+        write(name, GuardedPage { place: &place, authority }.render(language))?;
     }
     Ok(())
 }

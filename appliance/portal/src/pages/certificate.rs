@@ -66,7 +66,7 @@ fn describe(language: Language, authority: &Authority) -> Vec<Detail> {
     vec![
         Detail::new(language.say("certificate-fingerprint"), group(&authority.fingerprint)),
         Detail::new(language.say("certificate-names"), authority.names.join(", ")),
-        Detail::new(language.say("certificate-doh"), authority.names_url.as_str()),
+        Detail::new(language.say("certificate-doh"), authority.page_url(Authority::NAMES_PATH)),
     ]
 }
 

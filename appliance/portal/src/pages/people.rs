@@ -5,6 +5,7 @@
 
 mod bar;
 mod card;
+mod guarded;
 mod head;
 mod secret;
 mod sign_in;
@@ -14,6 +15,7 @@ mod trouble;
 mod wishes;
 
 pub use card::CardPage;
+pub use guarded::GuardedPage;
 pub use head::HeadPage;
 pub use secret::SecretPage;
 pub use sign_in::{Choice, SignInPage};

@@ -28,7 +28,7 @@ pub(crate) fn authority() -> Authority {
         certificate_der: b"certificate".to_vec(),
         fingerprint: ["0A", "F3"].repeat(16).join(":"),
         names: ["preau.lan", "10.77.0.1", "fd77::1"].map(str::to_owned).into(),
-        names_url: "https://preau.lan/dns-query".to_owned(),
+        origin: "https://preau.lan".to_owned(),
     }
 }
 

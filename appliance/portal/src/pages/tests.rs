@@ -138,6 +138,7 @@ fn every_page_is_whole_and_self_contained() {
                 "why-",
                 "certificate-",
                 "signin-",
+                "guarded-",
                 "secret-",
                 "teacher-",
                 "head-",

@@ -13,8 +13,6 @@ use super::{Portal, find_authority, find_field};
 use crate::client::is_own_authority;
 use crate::{Language, NameAnswer, Unanswered};
 
-/// Where it is: the path that clients know from the RFC's examples.
-pub(super) const PATH: &str = "/dns-query";
 /// The media type of questions and answers.
 const MESSAGE_TYPE: &str = "application/dns-message";
 /// Longest question that is taken, in bytes: more than any name, EDNS and padding, as by TCP.

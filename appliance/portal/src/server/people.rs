@@ -6,7 +6,7 @@ use super::page::Page;
 use super::visit::{Jar, Visit, draw_visitor, token_of};
 use super::{Portal, why};
 use crate::pages::people::{
-    CardPage, Choice, HeadPage, SecretPage, SignInPage, StaffPage, TeacherPage, TroublePage,
+    CardPage, Choice, GuardedPage, HeadPage, SecretPage, SignInPage, StaffPage, TeacherPage, TroublePage,
 };
 use crate::pages::{Asking, Notice, Why};
 use crate::{Claimed, Newcomer, Reply, Trouble};
@@ -101,10 +101,11 @@ fn answer_why(portal: &Portal, visit: &Visit) -> Result<Answer, Trouble> {
 }
 
 fn answer_sign_in(portal: &Portal, visit: &Visit) -> Result<Answer, Trouble> {
-    if !visit.may_sign_in() {
-        return Err(Trouble::Denied);
-    }
     let place = &portal.settings.place;
+    if !visit.may_sign_in() {
+        let page = GuardedPage { place, authority: portal.authority() };
+        return Ok(Answer::page(page.status(), page.render(visit.language)));
+    }
     let teachers = portal.office.teachers()?;
     let (cookie, is_new) = visitor(visit)?;
     let (typed_id, typed_name) = if visit.is_post {
@@ -183,6 +184,9 @@ fn find_signed(portal: &Portal, visit: &Visit, is_use: bool) -> Result<Option<Pe
 
 /// The pages of those who are signed in, with a secret of their own.
 fn answer_signed(portal: &Portal, visit: &Visit, page: Page) -> Result<Answer, Trouble> {
+    if !visit.may_sign_in() {
+        return Ok(Answer::see(SignInPage::PATH));
+    }
     let is_following = visit.query(TeacherPage::FOLLOW_QUERY).is_some();
     // A page that loads anew by itself is no sign of somebody in front of it.
     let Some(person) = find_signed(portal, visit, visit.is_post || !is_following)? else {

@@ -53,6 +53,7 @@ fn used_keys(folder: &Path) -> BTreeSet<String> {
                 "certificate-",
                 "names-",
                 "signin-",
+                "guarded-",
                 "secret-",
                 "teacher-",
                 "head-",

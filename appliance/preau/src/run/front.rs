@@ -78,7 +78,7 @@ pub(crate) fn build(
             certificate_der: authority.certificate_der(),
             fingerprint: authority.fingerprint(),
             names: authority.names().texts().collect(),
-            names_url: format!("{}dns-query", url(config)),
+            origin: url(config).trim_end_matches('/').to_owned(),
         },
     })
 }

@@ -8,13 +8,20 @@ use serde_json::Value;
 
 /// A class waits no longer.
 const AT_ONCE: Duration = Duration::from_secs(3);
-const HOME: &str = "http://preau.lan";
+const HOME: &str = "https://preau.lan";
+/// Where a device is that does not know the box's certificate.
+const PLAIN_HOME: &str = "http://preau.lan";
+/// The file of the box's certificate, in the lab's folder.
+const AUTHORITY: &str = "box.pem";
 const SITE: &str = "http://casino.example/";
 
 /// A browser on a machine: curl with a jar of cookies.
 struct Browser<'a> {
     machine: &'a Machine,
+    home: &'static str,
     jar: String,
+    /// The file of the certificate that it trusts.
+    authority: String,
 }
 
 /// What came back.
@@ -39,19 +46,24 @@ impl Page {
 
 impl<'a> Browser<'a> {
     fn new(lab: &Lab, machine: &'a Machine, name: &str) -> Self {
-        let jar = lab.directory().join(format!("{name}.jar"));
-        Self { machine, jar: jar.display().to_string() }
+        let in_lab = |name: &str| lab.directory().join(name).display().to_string();
+        Self { machine, home: HOME, jar: in_lab(&format!("{name}.jar")), authority: in_lab(AUTHORITY) }
+    }
+
+    /// One without the box's certificate.
+    fn plain(lab: &Lab, machine: &'a Machine, name: &str) -> Self {
+        Self { home: PLAIN_HOME, ..Self::new(lab, machine, name) }
     }
 
     fn send(&self, path: &str, arguments: &[&str]) -> Result<Page> {
-        let url = format!("{HOME}{path}");
-        let quiet = ["curl", "--silent", "--show-error", "--max-time", "20"];
+        let url = format!("{}{path}", self.home);
+        let quiet = ["curl", "--silent", "--show-error", "--max-time", "20", "--cacert", &self.authority];
         let cookies = ["--cookie", &self.jar, "--cookie-jar", &self.jar];
         let told = ["--write-out", "\n%{http_code} %{redirect_url}", &url];
         let printed = self.machine.run(&[&quiet[..], &cookies, arguments, &told].concat())?.success()?;
         let (text, last) = printed.rsplit_once('\n').context("a last line")?;
         let (status, location) = last.split_once(' ').context("a status and a place")?;
-        let location = location.strip_prefix(HOME).unwrap_or(location);
+        let location = location.strip_prefix(self.home).unwrap_or(location);
         Ok(Page { status: status.to_owned(), location: location.to_owned(), text: text.to_owned() })
     }
 
@@ -60,7 +72,7 @@ impl<'a> Browser<'a> {
     }
 
     fn post(&self, path: &str, form: &str) -> Result<Page> {
-        self.send(path, &["--header", &format!("Origin: {HOME}"), "--data", form])
+        self.send(path, &["--header", &format!("Origin: {}", self.home), "--data", form])
     }
 
     /// Fills in the form of a page.
@@ -84,12 +96,17 @@ impl<'a> Browser<'a> {
         Ok(())
     }
 
-    /// The browser that the site was refused to asks for it.
-    fn ask(&self) -> Result<Page> {
+    /// The page of refusals, once the site was refused.
+    fn meet_refusal(&self) -> Result<Page> {
         status_of(self.machine)?;
         let page = self.get("/pourquoi")?;
         ensure!(page.text.contains("name=\"site\" value=\"casino.example\""), "{}", page.text);
-        self.fill(&page, "/pourquoi", "site=casino.example")
+        Ok(page)
+    }
+
+    /// The browser that the site was refused to asks for it.
+    fn ask(&self) -> Result<Page> {
+        self.fill(&self.meet_refusal()?, "/pourquoi", "site=casino.example")
     }
 }
 
@@ -97,6 +114,14 @@ fn status_of(machine: &Machine) -> Result<String> {
     let quiet =
         ["curl", "--silent", "--output", "/dev/null", "--max-time", "5", "--write-out", "%{http_code}"];
     Ok(machine.run(&[&quiet[..], &[SITE]].concat())?.stdout)
+}
+
+/// A box whose certificate the browsers trust.
+fn open(lab: &Lab) -> Result<Appliance<'_>> {
+    let appliance = lab.start_appliance()?;
+    let file = lab.directory().join(AUTHORITY).display().to_string();
+    appliance.run(&["ca", "export", "--out", &file])?.success()?;
+    Ok(appliance)
 }
 
 /// Registers somebody; returns the secret of her card.
@@ -127,10 +152,12 @@ fn await_acts(appliance: &Appliance<'_>, expected: &[&str]) -> Result<()> {
 #[test]
 fn a_pupil_asks_and_the_teacher_opens() -> Result<()> {
     let lab = Lab::new()?;
-    let mut appliance = lab.start_appliance()?;
+    let mut appliance = open(&lab)?;
     let card = add(&appliance, "Mme Martin", "teacher", &["CM2"])?;
-    let (pupil, teacher) = (Browser::new(&lab, &lab.pc1, "pupil"), Browser::new(&lab, &lab.pc2, "teacher"));
+    let (pupil, teacher) = (Browser::plain(&lab, &lab.pc1, "pupil"), Browser::new(&lab, &lab.pc2, "teacher"));
     teacher.begin("personne=1", &card, "402817")?;
+    let in_clear = Browser::plain(&lab, &lab.pc2, "in-clear").get("/connexion?personne=1")?;
+    assert!(in_clear.status == "403" && in_clear.text.contains("href=\"https://preau.lan/connexion\""));
     let finder = Browser::new(&lab, &lab.pc1, "finder");
     assert_eq!(finder.sign_in("personne=1", &card)?.status, "403", "the card worked once");
 
@@ -182,7 +209,7 @@ fn a_pupil_asks_and_the_teacher_opens() -> Result<()> {
 #[test]
 fn the_head_opens_for_the_school_and_closes_an_access() -> Result<()> {
     let lab = Lab::new()?;
-    let appliance = lab.start_appliance()?;
+    let appliance = open(&lab)?;
     let card = add(&appliance, "M. Bernard", "head", &[])?;
     let first = add(&appliance, "Mme Martin", "teacher", &["CM2"])?;
     let (head, teacher) = (Browser::new(&lab, &lab.pc2, "head"), Browser::new(&lab, &lab.pc2, "teacher"));
@@ -190,7 +217,7 @@ fn the_head_opens_for_the_school_and_closes_an_access() -> Result<()> {
     teacher.begin("personne=2", &first, "402817")?;
 
     // A tablet that nobody registered is in no room: the head sees its request alone.
-    assert_eq!(Browser::new(&lab, &lab.tablet, "tablet").ask()?.location, "/pourquoi");
+    assert_eq!(Browser::plain(&lab, &lab.tablet, "tablet").ask()?.location, "/pourquoi");
     assert!(teacher.get("/enseignant")?.text.contains("Aucune demande"));
     let page = head.get("/direction")?;
     let tomorrow = lab.appliance.shell("TZ=Europe/Paris date -d '+1 day' +%F")?.success()?;
@@ -221,7 +248,7 @@ fn the_head_opens_for_the_school_and_closes_an_access() -> Result<()> {
 #[test]
 fn a_pupil_forges_nothing() -> Result<()> {
     let lab = Lab::new()?;
-    let appliance = lab.start_appliance()?;
+    let appliance = open(&lab)?;
     let card = add(&appliance, "Mme Martin", "teacher", &["CM2"])?;
     let (pupil, teacher) = (Browser::new(&lab, &lab.pc1, "pupil"), Browser::new(&lab, &lab.pc2, "teacher"));
     teacher.begin("personne=1", &card, "402817")?;
@@ -241,7 +268,7 @@ fn a_pupil_forges_nothing() -> Result<()> {
     // The teacher's page, without a session, and with hers on another machine.
     let form = "demande=1&minutes=50";
     assert_eq!(pupil.fill(&page, "/enseignant/demandes", form)?.location, "/connexion");
-    let stolen = Browser { machine: &lab.pc1, jar: teacher.jar.clone() };
+    let stolen = Browser { jar: teacher.jar.clone(), ..Browser::new(&lab, &lab.pc1, "thief") };
     assert_eq!(stolen.get("/enseignant")?.location, "/connexion");
     let hers = teacher.get("/enseignant")?;
     assert_eq!(stolen.fill(&hers, "/enseignant/demandes", form)?.location, "/connexion");
@@ -260,7 +287,7 @@ fn a_pupil_forges_nothing() -> Result<()> {
 #[test]
 fn a_class_that_guesses_or_floods_is_in_nobodys_way() -> Result<()> {
     let lab = Lab::new()?;
-    let appliance = lab.start_appliance()?;
+    let appliance = open(&lab)?;
     let card = add(&appliance, "Mme Martin", "teacher", &["CM2"])?;
     let (pupil, teacher) = (Browser::new(&lab, &lab.pc1, "pupil"), Browser::new(&lab, &lab.pc2, "teacher"));
     let guess = || Ok::<_, anyhow::Error>(pupil.sign_in("personne=1", "000001")?.status);
@@ -270,17 +297,16 @@ fn a_class_that_guesses_or_floods_is_in_nobodys_way() -> Result<()> {
     assert!(right.status == "429" && right.text.contains("Attendez"), "{}: {}", right.status, right.text);
     teacher.begin("personne=1", &card, "402817")?;
 
-    pupil.ask()?;
-    let page = pupil.get("/connexion?personne=1")?;
-    let form = format!("jeton={}&site=casino.example", page.token()?);
+    let flooder = Browser::plain(&lab, &lab.pc1, "flooder");
+    let form = format!("jeton={}&site=casino.example", flooder.meet_refusal()?.token()?);
     // As fast as one curl is: the same form again and again over one connection, and forged ones.
     let flood = format!(
-        "for i in $(seq 10000); do echo 'url={HOME}/pourquoi'; echo 'output=/dev/null'; done > flood.conf
+        "for i in $(seq 10000); do echo 'url={PLAIN_HOME}/pourquoi'; echo 'output=/dev/null'; done > flood.conf
          flood() {{ curl --silent --cookie {} --header \"Origin: $1\" --data '{form}' --config flood.conf; }}
-         flood {HOME} & flood http://casino.example &
+         flood {PLAIN_HOME} & flood http://casino.example &
          for i in 1 2 3 4 5 6 7 8 9 10; do dig +tries=1 +time=1 +short @10.77.0.1 mediatheque.example; done
          wait",
-        pupil.jar
+        flooder.jar
     );
     let answers = lab.pc1.shell(&format!("cd {} && {flood}", lab.directory().display()))?;
     assert_eq!(answers.stdout.lines().count(), 10, "DNS answers meanwhile: {answers:#?}");

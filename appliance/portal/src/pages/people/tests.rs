@@ -37,6 +37,10 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
         let page = TroublePage { place: &place, trouble, back: "/connexion" };
         push(&format!("{trouble:?}"), page.render(language));
     }
+    for authority in [None, Some(&samples::authority())] {
+        let page = GuardedPage { place: &place, authority };
+        push(&format!("guarded-{}", authority.is_some()), page.render(language));
+    }
     let teachers = [Tile { id: samples::teacher().id, name: samples::teacher().name }];
     for (name, choice, trouble) in [
         ("nobody", Choice::Nobody, None),

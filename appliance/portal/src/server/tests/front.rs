@@ -40,6 +40,7 @@ impl Callers for Notes {
 /// A portal with a certificate for `preau.lan`, and a client that trusts it.
 struct Fixture {
     portal: PortalHandle,
+    plain: SocketAddr,
     address: SocketAddr,
     notes: Arc<Notes>,
     client: Arc<ClientConfig>,
@@ -58,7 +59,7 @@ impl Fixture {
         let client = Arc::new(client.with_root_certificates(roots).with_no_client_auth());
 
         let [plain, tls] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-        let address = tls.local_addr().unwrap();
+        let [plain_address, address] = [&plain, &tls].map(|listener| listener.local_addr().unwrap());
         let notes = Arc::new(Notes::default());
         let front = Front {
             listener: tls,
@@ -71,7 +72,7 @@ impl Fixture {
         let sources =
             Sources { status: Arc::new(Sample { is_open: true }), office: Arc::<clerk::Clerk>::default() };
         let portal = spawn(settings, plain, sources, Some(front)).unwrap();
-        Self { portal, address, notes, client }
+        Self { portal, plain: plain_address, address, notes, client }
     }
 
     /// Sends a request to the portal as `caller`, and reads to the end.
@@ -118,6 +119,17 @@ fn the_gate_alone_says_who_asks() {
         "GET / HTTP/1.1\r\nHost: preau.lan\r\nX-Forwarded-For: 10.77.0.11\r\nConnection: close\r\n\r\n";
     check(&fixture.exchange("10.77.0.99", forged.as_bytes()), "200", "02:00:00:00:00:99");
     check(&fixture.get("/pourquoi", ""), "200", "www.poker.example");
+    fixture.portal.stop().unwrap();
+}
+
+#[test]
+fn secrets_are_typed_by_https_and_the_page_in_clear_leads_there() {
+    let fixture = Fixture::start();
+    check(&fixture.get("/connexion?personne=1", ""), "200", "name=\"secret\"");
+    let head = "GET /connexion HTTP/1.1\r\nHost: preau.lan\r\nX-Forwarded-For: 10.77.0.11";
+    let answer = exchange(fixture.plain, head);
+    check(&answer, "403", "<a class=\"button\" href=\"https://preau.lan/connexion\">");
+    assert!(!answer.contains("<form"), "{answer}");
     fixture.portal.stop().unwrap();
 }
 

@@ -6,6 +6,8 @@ use super::*;
 /// A browser: it keeps the cookies that it is given.
 struct Browser {
     address: SocketAddr,
+    /// Where it runs, as the gate says: secrets are typed in clear on the box itself only.
+    client: &'static str,
     cookies: Vec<(String, String)>,
 }
 
@@ -26,12 +28,13 @@ impl Page {
 
 impl Browser {
     fn new(address: SocketAddr) -> Self {
-        Self { address, cookies: Vec::new() }
+        Self { address, client: "127.0.0.1", cookies: Vec::new() }
     }
 
     fn send(&mut self, method: &str, path: &str, fields: &[&str], form: &str) -> Page {
         let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: preau.lan\r\nX-Forwarded-For: 10.77.0.11");
+        let client = self.client;
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: preau.lan\r\nX-Forwarded-For: {client}");
         if !cookies.is_empty() {
             head += &format!("\r\nCookie: {}", cookies.join("; "));
         }
@@ -110,7 +113,7 @@ impl Open {
 #[test]
 fn a_pupil_asks_on_the_page_of_refusals() {
     let open = Open::new();
-    let mut browser = Browser::new(open.address);
+    let mut browser = Browser { client: "10.77.0.11", ..Browser::new(open.address) };
     let page = browser.get("/pourquoi");
     assert!(page.text.contains("Demander ce site"), "{}", page.text);
     let asked = browser.fill(&page, "/pourquoi", "site=www.poker.example");
@@ -204,6 +207,29 @@ fn the_head_decides_for_the_school_and_keeps_people() {
 }
 
 #[test]
+fn no_secret_crosses_the_network_in_clear() {
+    let open = Open::new();
+    let mut browser = Browser { client: "10.77.0.11", ..Browser::new(open.address) };
+    let token = browser.get("/pourquoi").token().to_owned();
+    for path in ["/connexion", "/connexion?personne=1", "/connexion?nom="] {
+        let page = browser.get(path);
+        // This portal has no certificate.
+        assert_eq!(page.status, "503", "{path}");
+        assert!(!page.text.contains("<form"), "{path}: {}", page.text);
+        assert!(page.text.contains("n’a pas de certificat"), "{path}: {}", page.text);
+    }
+    // Nor with a form from elsewhere, nor a session that began on the box.
+    let form = format!("jeton={token}&personne=1&secret={SECRET}");
+    assert_eq!(browser.post("/connexion", &form).status, "503");
+    assert!(browser.cookies.iter().all(|(name, _)| name != "preau-session"), "{:?}", browser.cookies);
+    let mut teacher = Browser::new(open.address);
+    teacher.sign_in("personne=1");
+    teacher.client = "10.77.0.11";
+    assert_eq!(teacher.get("/enseignant").location.as_deref(), Some("/connexion"));
+    open.portal.stop().unwrap();
+}
+
+#[test]
 fn a_session_begins_under_a_new_token() {
     let open = Open::new();
     let mut browser = Browser::new(open.address);
@@ -236,7 +262,7 @@ fn forged_forms_do_nothing() {
         assert!(answer.text.contains("plus valable"), "{what}: {}", answer.text);
     }
     // Without a session, and with a pupil's token.
-    let mut pupil = Browser::new(open.address);
+    let mut pupil = Browser { client: "10.77.0.11", ..Browser::new(open.address) };
     let why = pupil.get("/pourquoi");
     assert_eq!(pupil.fill(&why, path, "demande=7&minutes=50").location.as_deref(), Some("/connexion"));
     // A form that is too long, one with another method, a page that takes none.
