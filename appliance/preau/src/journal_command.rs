@@ -2,7 +2,6 @@
 
 mod json;
 mod table;
-pub(crate) mod times;
 
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
@@ -14,6 +13,8 @@ use jiff::tz::TimeZone;
 use journal::{Damage, DamageKind, Hit, Kind, Query, SegmentId, Source, Summary};
 use model::{Host, Verdict};
 use system::segments::Directory;
+
+use crate::times;
 
 /// The kind of records that are no accesses.
 const ACT: &str = "act";

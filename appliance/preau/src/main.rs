@@ -14,6 +14,7 @@ mod person_command;
 mod policy_command;
 mod reasons;
 mod run;
+mod times;
 mod update_command;
 
 use std::io::Write;

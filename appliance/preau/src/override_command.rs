@@ -21,8 +21,8 @@ use system::clock::SystemClock;
 use crate::cli::OverrideArguments;
 use crate::config::Config;
 use crate::data_folder;
-use crate::journal_command::times::parse_coming;
 use crate::policy_command::School;
+use crate::times::parse_coming;
 
 /// What stands in a column that has nothing to say.
 const NOTHING: &str = "-";

@@ -17,7 +17,7 @@ use store::Store;
 
 use crate::config::Config;
 use crate::data_folder::{self, KEPT_LIST_FILE, LIST_FILE, STATE_FILE};
-use crate::journal_command::times::parse_start;
+use crate::times::parse_start;
 
 pub(crate) use impact::{Change, impact};
 

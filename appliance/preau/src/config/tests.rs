@@ -121,6 +121,7 @@ fn tables_that_belong_together() {
     check(&exception("site = 'fr'\nreason = 'x'\n"), "6:9: `fr`: a top-level domain is nobody's site");
     check(&exception("site = 'a.fr'\nreason = ' '\n"), "7:11: an exception without a reason");
     check(&exception("site = 'a.fr'\nreason = 'x'\nverdict = 'open'\n"), "8:12: `open`: a verdict is");
+    check(&exception("site = 'a.fr'\nreason = 'x'\nuntil = 'juin'\n"), "8:10: `juin`: a day is written as");
     check("[[ent]]\nhosts = []\n", "4:1: a workspace needs `hosts`");
     check("holidays = ['2027-01-03/2026-12-19']\n", "4:14: `2027-01-03/2026-12-19`: not the first");
 }
@@ -135,6 +136,12 @@ locked = ['adult']
 site = 'Musée.example'
 reason = 'classé par erreur'
 author = 'DSI'
+[[commune.exception]]
+site = 'concours.example'
+verdict = 'refuse'
+reason = 'concours fermé aux écoles'
+author = 'DSI'
+until = '2027-07-05'
 [[ent]]
 hosts = ['ent.example', 'docs.ent.example']
 [[profile]]

@@ -49,7 +49,7 @@ impl<'de> Deserialize<'de> for File {
         let PortalKeys { name, port, tls_port } = PortalKeys::read(&mut table);
         let ListsKeys { index, source } = table.optional("lists").unwrap_or_default();
         let Profiles(profiles) = table.optional("profile").unwrap_or_default();
-        let CommuneKeys { locked, rules } = table.optional("commune").unwrap_or_default();
+        let CommuneKeys { locked, exceptions } = table.optional("commune").unwrap_or_default();
         let workspaces = table.optional::<Vec<WorkspaceKeys>>("ent").unwrap_or_default();
         check_ports(&mut table, [dns.port, dns.tls_port, gate.tls, gate.http, gate.explicit, port, tls_port]);
         dns.check_upstreams(&mut table, line.as_ref());
@@ -59,8 +59,11 @@ impl<'de> Deserialize<'de> for File {
             None => Some(None),
         };
         let config = || {
+            let school = school?;
+            let rules = exceptions.into_iter().map(|exception| exception.finish(&school.timezone));
+            let rules = rules.collect::<Option<_>>()?;
             Some(Config {
-                school: school?,
+                school,
                 network: network?,
                 dns: dns.finish()?,
                 gate: gate.finish()?,

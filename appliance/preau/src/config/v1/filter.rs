@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
-use model::{Category, DomainName, Layer, Motive, PersonName, Verdict};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use model::{Category, DomainName, Layer, Motive, PersonName, Timestamp, Verdict};
 use policy::{Rule, Scope, Topic};
 use toml_span::{DeserError, Deserialize, Value};
 
@@ -13,12 +15,12 @@ use crate::default_profiles::locked_categories;
 /// `[commune]`.
 pub(super) struct CommuneKeys {
     pub(super) locked: BTreeSet<Category>,
-    pub(super) rules: Vec<Rule>,
+    pub(super) exceptions: Vec<Exception>,
 }
 
 impl Default for CommuneKeys {
     fn default() -> Self {
-        Self { locked: locked_categories(), rules: vec![] }
+        Self { locked: locked_categories(), exceptions: vec![] }
     }
 }
 
@@ -30,16 +32,28 @@ impl<'de> Deserialize<'de> for CommuneKeys {
         } else {
             locked_categories()
         };
-        let exceptions: Vec<ExceptionKeys> = table.optional("exception").unwrap_or_default();
-        let rules = exceptions.into_iter().map(|ExceptionKeys(rule)| rule).collect();
-        table.close(Some(Self { locked, rules }))
+        let exceptions = table.optional("exception").unwrap_or_default();
+        table.close(Some(Self { locked, exceptions }))
     }
 }
 
 /// `[[commune.exception]]`.
-struct ExceptionKeys(Rule);
+pub(super) struct Exception {
+    rule: Rule,
+    /// Its last day.
+    until: Option<Date>,
+}
 
-impl<'de> Deserialize<'de> for ExceptionKeys {
+impl Exception {
+    /// The rule, which ends with its last day in the time zone of the school; `None` past the end of the calendar.
+    pub(super) fn finish(self, zone: &TimeZone) -> Option<Rule> {
+        let Some(until) = self.until else { return Some(self.rule) };
+        let end = until.tomorrow().ok()?.to_zoned(zone.clone()).ok()?.timestamp();
+        Some(Rule { until: Some(Timestamp::from_unix_ms(end.as_millisecond())), ..self.rule })
+    }
+}
+
+impl<'de> Deserialize<'de> for Exception {
     fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
         let mut table = Section::open(value)?;
         let site = table.required_parse::<Site>("site");
@@ -53,6 +67,7 @@ impl<'de> Deserialize<'de> for ExceptionKeys {
             let motive = text.value.parse::<Motive>();
             motive.map_err(|error| table.reject(text.span, error.to_string())).ok()
         });
+        let until = table.parse::<LastDay>("until").map(|LastDay(date)| date);
         let rule = || {
             Some(Rule {
                 layer: Layer::Commune,
@@ -65,7 +80,18 @@ impl<'de> Deserialize<'de> for ExceptionKeys {
                 until: None,
             })
         };
-        table.close(rule().map(Self))
+        table.close(rule().map(|rule| Self { rule, until }))
+    }
+}
+
+/// A day, as the overrides' `--until` takes it.
+struct LastDay(Date);
+
+impl FromStr for LastDay {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self).map_err(|_| "a day is written as 2027-07-05")
     }
 }
 
