@@ -37,7 +37,7 @@ pub(crate) struct Change {
 /// Prints which names the change would close or open for the profile, among the good categories and the names
 /// that the school visits most.
 pub(crate) fn impact(school: &School, change: &Change) -> anyhow::Result<ExitCode> {
-    let before = school.config.rulebook();
+    let before = school.rulebook()?;
     let index = school.open_list()?;
     check_categories(&index, change)?;
     let after = apply(&index, &before, change)?;
