@@ -61,6 +61,7 @@ const ENGINES: &[(&str, &[&str])] = &[
             "start.duckduckgo.com",
             "html.duckduckgo.com",
             "lite.duckduckgo.com",
+            "noai.duckduckgo.com",
             "duck.com",
             "www.duck.com",
         ],
