@@ -92,17 +92,20 @@ impl Home<'_> {
     #[must_use]
     pub fn render(&self, language: Language) -> String {
         let checks = check_all(language, self.status);
-        let (tone, headline, lead) = if !self.status.is_open {
-            ("bad", "home-closed", "home-closed-lead")
-        } else if checks.iter().any(|check| check.level.needs_attention()) {
-            ("warning", "home-watch", "home-watch-lead")
-        } else {
-            ("good", "home-open", "home-open-lead")
+        let (tone, headline, lead) = match checks.iter().filter(|check| check.level.needs_attention()).count()
+        {
+            _ if !self.status.is_open => ("bad", language.say("home-closed"), "home-closed-lead"),
+            0 => ("good", language.say("home-open"), "home-open-lead"),
+            1 => ("warning", language.say("home-watch"), "home-watch-lead"),
+            several => {
+                let count = several.to_string();
+                ("warning", language.say_with("home-watch-several", &[("count", &count)]), "home-watch-lead")
+            }
         };
         render(&View {
             frame: Frame::new(self.place, language),
             tone,
-            headline: language.say(headline),
+            headline,
             lead: language.say(lead),
             is_known: matches!(self.visitor, Subject::Device(_)),
             register: self.register_command(),

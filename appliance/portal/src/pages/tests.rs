@@ -241,7 +241,7 @@ fn the_headline_follows_the_worst_of_the_state() {
     let (place, visitor) = (samples::place(), samples::device());
     let client = "10.77.0.11".parse().unwrap();
     let expected =
-        ["Le web est ouvert ", "Le web est ouvert, un point", "Le web est fermé", "un point", "un point"];
+        ["Le web est ouvert ", "Le web est ouvert, 2 points", "Le web est fermé", "2 points", "un point"];
     for ((name, status), expected) in statuses().into_iter().zip(expected) {
         let page = Home { place: &place, status: &status, visitor: &visitor, client };
         let text = visible_text(&page.render(Language::French));

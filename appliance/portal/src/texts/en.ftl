@@ -275,6 +275,7 @@ home-title = The school’s box
 home-open = The web is open
 home-open-lead = Every access is checked, then logged.
 home-watch = The web is open, one point needs attention
+home-watch-several = The web is open, { $count } points need attention
 home-watch-lead = Every access is checked, then logged. The details are below.
 home-closed = The web is closed
 home-closed-lead = The access log cannot be written. Tell the head of the school or the municipality’s IT service.

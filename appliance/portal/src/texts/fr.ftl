@@ -276,6 +276,7 @@ home-title = Le boîtier de l’école
 home-open = Le web est ouvert
 home-open-lead = Chaque accès est vérifié, puis journalisé.
 home-watch = Le web est ouvert, un point est à surveiller
+home-watch-several = Le web est ouvert, { $count } points sont à surveiller
 home-watch-lead = Chaque accès est vérifié, puis journalisé. Le détail est ci-dessous.
 home-closed = Le web est fermé
 home-closed-lead = Le journal des accès ne peut pas être écrit. Prévenez la direction de l’école ou le service informatique de la commune.
