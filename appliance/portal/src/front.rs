@@ -35,7 +35,7 @@ pub struct Authority {
 
 impl Authority {
     /// Where DNS is answered by HTTPS: the path that clients know from the examples of RFC 8484.
-    pub(crate) const NAMES_PATH: &str = "/dns-query";
+    pub const NAMES_PATH: &str = "/dns-query";
 
     /// Where a page of the portal is by HTTPS; `path` begins with a slash.
     #[must_use]

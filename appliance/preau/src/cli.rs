@@ -9,6 +9,7 @@ use model::{
     Category, CategoryError, DeviceName, DomainNameError, Layer, Mac, MacError, Motive, OverrideId,
     PersonName, ProfileName, Role, RoomName, Topic, Verdict,
 };
+use wifi::Ssid;
 
 /// Préau: the box of a school. Content filter, access log, and what a lesson needs.
 #[derive(Debug, Parser)]
@@ -54,6 +55,9 @@ pub(crate) enum Command {
     /// The firewall's ruleset.
     #[command(subcommand)]
     Firewall(FirewallCommand),
+    /// The school's Wi-Fi: what is wrong with an access point, and the files by which devices join.
+    #[command(subcommand)]
+    Wifi(WifiCommand),
 }
 
 /// Options of `preau run`.
@@ -391,6 +395,45 @@ pub(crate) enum FirewallCommand {
     },
     /// Take the box's table out of the kernel. The school's network is then no longer filtered by this machine.
     Remove,
+}
+
+/// Subcommands of `preau wifi`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum WifiCommand {
+    /// Tell what is wrong with configurations of access points, line by line, why, and who says so; exit status 1 when
+    /// something must not be so in a school.
+    Check {
+        /// Files of hostapd (hostapd.conf) or of OpenWrt (/etc/config/wireless).
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// The configuration file of the box, for the school's name; without it, the embedded default.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Write the files by which devices join a network: iPads, Chromebooks, Windows PCs, and a picture for all others. Prints
+    /// the key, a new one unless told otherwise.
+    Join {
+        /// The network's name.
+        #[arg(long, value_name = "NAME")]
+        ssid: Ssid,
+        /// The access point offers WPA3 beside WPA2.
+        #[arg(long)]
+        wpa3: bool,
+        /// Read the key from standard input: on a command line it would stay in the shell's history.
+        #[arg(long)]
+        key_stdin: bool,
+        /// iPads forget the network then: a time, or a date, which means its whole day.
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+        /// The folder to write to.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// The configuration file of the box; without it, the embedded default.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        data: DataFolder,
+    },
 }
 
 fn parse_machine(text: &str) -> Result<Mac, String> {

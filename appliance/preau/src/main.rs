@@ -16,6 +16,7 @@ mod reasons;
 mod run;
 mod times;
 mod update_command;
+mod wifi_command;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -27,7 +28,7 @@ use store::NewPerson;
 
 use cli::{
     BlocklistCommand, CaCommand, Cli, Command, DataFolder, DeviceCommand, FirewallCommand, JournalCommand,
-    OverrideCommand, PersonCommand, PolicyCommand, SearchArguments,
+    OverrideCommand, PersonCommand, PolicyCommand, SearchArguments, WifiCommand,
 };
 use config::Config;
 
@@ -71,6 +72,7 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
             firewall_command::show(&Config::load(&config)?)
         }
         Command::Firewall(FirewallCommand::Remove) => firewall_command::remove(),
+        Command::Wifi(command) => carry_out_wifi(command),
     }
 }
 
@@ -137,6 +139,20 @@ fn carry_out_policy(command: PolicyCommand) -> anyhow::Result<ExitCode> {
         PolicyCommand::Impact { config, profile, refuse, release, data } => {
             let change = policy_command::Change { profile, refuse, release };
             policy_command::impact(&open(config, data)?, &change)
+        }
+    }
+}
+
+fn carry_out_wifi(command: WifiCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        WifiCommand::Check { files, config } => {
+            wifi_command::check_files(&files, &Config::load_or_default(config.as_deref())?)
+        }
+        WifiCommand::Join { ssid, wpa3, key_stdin, until, out, config, data } => {
+            let security = if wpa3 { wifi::Security::Transition } else { wifi::Security::Wpa2 };
+            let joining = wifi_command::Joining { ssid, security, is_key_typed: key_stdin, until, out };
+            let config = Config::load_or_default(config.as_deref())?;
+            wifi_command::join(joining, &config, &data_folder::find(data.path.as_deref())?)
         }
     }
 }

@@ -61,6 +61,12 @@ pub(crate) const ROOMS: &[Room] = &[
         because: "certificates follow from a key, names and the time",
     },
     Room {
+        name: "wifi",
+        is_pure: true,
+        may_use: &[],
+        because: "what a network is depends on nobody who uses it",
+    },
+    Room {
         name: "store",
         is_pure: false,
         may_use: &["model"],
@@ -108,6 +114,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "resolver",
             "proxy",
             "portal",
+            "wifi",
         ],
         because: "it wires everything up, so nobody may use it",
     },
@@ -164,6 +171,7 @@ const OWNERSHIPS: &[Ownership] = &[
 const PURE_CRATES: &[&str] = &[
     "arc-swap",
     "argon2",
+    "base64",
     "blake3",
     "crc32fast",
     "flate2",
@@ -172,7 +180,10 @@ const PURE_CRATES: &[&str] = &[
     "jiff",
     "ipnet",
     "memchr",
+    "plist",
     "postcard",
+    "qrcode",
+    "quick-xml",
     "rcgen",
     "ring",
     "rustls",
@@ -180,10 +191,11 @@ const PURE_CRATES: &[&str] = &[
     "serde_json",
     "tar",
     "thiserror",
+    "uuid",
 ];
 
 /// Crates that the tests of pure rooms may use besides.
-const PURE_TEST_CRATES: &[&str] = &["hickory-proto", "insta", "proptest", "webpki"];
+const PURE_TEST_CRATES: &[&str] = &["hickory-proto", "insta", "proptest", "roxmltree", "rqrr", "webpki"];
 
 fn find_room(name: &str) -> Option<&'static Room> {
     ROOMS.iter().find(|room| room.name == name)

@@ -9,13 +9,13 @@ use rustls::pki_types::pem::{self, PemObject};
 
 /// Largest file that is read, in bytes: a thousand times what a school needs. A device file or a disk image has no
 /// end, or none that is worth waiting for.
-pub(super) const FILE_BYTES_MAX: u64 = 1 << 20;
+pub(crate) const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// Reads a whole file, unless it is too large.
 ///
 /// # Errors
 /// The system's error; [`io::ErrorKind::FileTooLarge`] for a file of more than [`FILE_BYTES_MAX`] bytes.
-pub(super) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let length = File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
     if u64::try_from(length).is_ok_and(|length| length > FILE_BYTES_MAX) {

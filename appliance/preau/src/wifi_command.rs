@@ -1,0 +1,226 @@
+//! `preau wifi`.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use model::Timestamp;
+use ring::rand::SystemRandom;
+use system::authority;
+use wifi::joining::{
+    Profile, Resolver, Trust, apple_profile, chromeos_configuration, qr_svg, windows_profile,
+};
+use wifi::lint::{Place, Rule, Severity, check, check_key, check_name};
+use wifi::{Network, Passphrase, Ssid};
+
+use crate::config::{Config, read_file};
+use crate::data_folder::AUTHORITY_FILE;
+use crate::times::parse_end;
+
+/// More than any key: whoever pipes a file into the program by mistake is told so.
+const KEY_BYTES_MAX: u64 = 1024;
+
+/// Prints what is wrong with configurations of access points; exit status 1 when something must not be so.
+pub(crate) fn check_files(files: &[PathBuf], config: &Config) -> anyhow::Result<ExitCode> {
+    let place = place(config);
+    let mut out = std::io::stdout().lock();
+    let mut is_refused = false;
+    for file in files {
+        let bytes = read_file(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let findings = check(&String::from_utf8_lossy(&bytes), &place);
+        let findings = findings.with_context(|| file.display().to_string())?;
+        for finding in &findings {
+            let severity = match finding.rule.severity() {
+                Severity::Refuse => {
+                    is_refused = true;
+                    "refused"
+                }
+                Severity::Advise => "advice",
+            };
+            let (line, rule) = (finding.line, finding.rule);
+            writeln!(
+                out,
+                "{}:{line}: {severity}: {} ({})",
+                file.display(),
+                rule.explanation(),
+                rule.source()
+            )?;
+        }
+        if findings.is_empty() {
+            writeln!(out, "{}: no fault", file.display())?;
+        }
+    }
+    Ok(if is_refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn place(config: &Config) -> Place {
+    let uai = config.school.uai.as_ref().map(model::Uai::as_str);
+    Place::new([Some(config.school.name.as_str()), uai].into_iter().flatten())
+}
+
+/// A network that devices shall join.
+pub(crate) struct Joining {
+    pub(crate) ssid: Ssid,
+    pub(crate) security: wifi::Security,
+    /// Whether the key is typed on standard input; otherwise a new one is drawn.
+    pub(crate) is_key_typed: bool,
+    /// When devices forget it, as people type times.
+    pub(crate) until: Option<String>,
+    /// The folder of the files.
+    pub(crate) out: PathBuf,
+}
+
+/// Writes the files by which devices join, and prints the key: for whoever configures the access point.
+pub(crate) fn join(joining: Joining, config: &Config, data: &Path) -> anyhow::Result<ExitCode> {
+    let passphrase = if joining.is_key_typed { read_key()? } else { Passphrase::draw(&SystemRandom::new())? };
+    let network = Network { ssid: joining.ssid, passphrase, security: joining.security };
+    refuse_weak(&network, &place(config))?;
+    let until = joining.until.as_deref().map(|text| parse_end(text, &config.school.timezone)).transpose();
+    let profile = describe(config, until.context("--until")?)?;
+    let trust = find_trust(config, data)?;
+    let files = [
+        ("ipad.mobileconfig", apple_profile(&network, &profile, trust.as_ref())?),
+        ("windows.xml", windows_profile(&network)?.into_bytes()),
+        ("chromebook.onc", chromeos_configuration(&network, trust.as_ref())?.into_bytes()),
+        ("qr.svg", qr_svg(&network)?.into_bytes()),
+    ];
+    make_folder(&joining.out)?;
+    for (name, bytes) in files {
+        write_new(&joining.out.join(name), &bytes)?;
+    }
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}\t{}", network.ssid, network.passphrase.reveal())?;
+    writeln!(out, "PMK\t{}", network.passphrase.pmk(&network.ssid).reveal_hex())?;
+    writeln!(
+        out,
+        "Whoever has a file of {} has the key: remove them when the devices have joined.",
+        joining.out.display()
+    )?;
+    if trust.is_none() {
+        writeln!(out, "The box has no certificate yet: the files bring the network alone.")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A weak network is spread to no device.
+fn refuse_weak(network: &Network, place: &Place) -> anyhow::Result<()> {
+    let name = network.ssid.as_str();
+    let of_key = check_key(network.passphrase.reveal(), name, place);
+    let faults: Vec<Rule> = check_name(name, place).into_iter().chain(of_key).collect();
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let told = faults.iter().map(|rule| format!("\n  {} ({})", rule.explanation(), rule.source()));
+    bail!("no device should join the network {name}:{}", told.collect::<String>())
+}
+
+fn read_key() -> anyhow::Result<Passphrase> {
+    let mut text = String::new();
+    std::io::stdin().lock().take(KEY_BYTES_MAX).read_to_string(&mut text).context("cannot read the key")?;
+    Ok(text.trim_end_matches(['\r', '\n']).parse()?)
+}
+
+fn describe(config: &Config, until: Option<Timestamp>) -> anyhow::Result<Profile> {
+    let school = &config.school;
+    let mut labels: Vec<&str> = config.portal.name.as_str().split('.').collect();
+    labels.reverse();
+    let uai = school.uai.as_ref().map(|uai| uai.as_str().to_lowercase());
+    labels.extend(uai.as_deref());
+    let removal = until.map(|until| jiff::Timestamp::from_millisecond(until.unix_ms())).transpose()?;
+    Ok(Profile {
+        title: format!("Wi-Fi, {}", school.name),
+        organization: school.name.clone(),
+        identifier: labels.join("."),
+        removal,
+    })
+}
+
+/// What devices are to trust of the box, where it has run and has an authority.
+fn find_trust(config: &Config, data: &Path) -> anyhow::Result<Option<Trust>> {
+    let Some(authority) = authority::find(&data.join(AUTHORITY_FILE))? else { return Ok(None) };
+    // A box on loopback answers no tablet.
+    let resolver = config.network.as_ref().map(|network| {
+        let intent = network.firewall.intent();
+        let addresses = [Some(intent.box_ipv4.into()), intent.box_ipv6.map(Into::into)];
+        Resolver {
+            url: format!("https://{}{}", config.portal.name, portal::Authority::NAMES_PATH),
+            addresses: addresses.into_iter().flatten().collect(),
+        }
+    });
+    Ok(Some(Trust { certificate_der: authority.certificate_der(), resolver }))
+}
+
+/// The folder is its owner's alone.
+fn make_folder(path: &Path) -> anyhow::Result<()> {
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            Err(error).with_context(|| format!("cannot make the folder {}", path.display()))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// A file that others may still need is not written over.
+fn write_new(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let mut file = match opened {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            bail!("{} is there already: name another folder", path.display())
+        }
+        opened => opened.with_context(|| format!("cannot write {}", path.display()))?,
+    };
+    file.write_all(bytes).with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn joining(ssid: &str, out: &Path) -> Joining {
+        Joining {
+            ssid: ssid.parse().unwrap(),
+            security: wifi::Security::Wpa2,
+            is_key_typed: false,
+            until: Some("2027-07-05".to_owned()),
+            out: out.to_owned(),
+        }
+    }
+
+    #[test]
+    fn files_for_devices_are_their_makers_alone_and_written_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, out) = (Config::load_or_default(None).unwrap(), folder.path().join("out"));
+        let names = pki::Names::new(["preau.lan".parse().unwrap()], ["10.77.0.1".parse().unwrap()]);
+        authority::open(&folder.path().join(AUTHORITY_FILE), names).unwrap();
+        join(joining("tilleul", &out), &config, folder.path()).unwrap();
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&out).unwrap() {
+            let entry = entry.unwrap();
+            assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+            names.push(entry.file_name().into_string().unwrap());
+        }
+        names.sort();
+        assert_eq!(names, ["chromebook.onc", "ipad.mobileconfig", "qr.svg", "windows.xml"]);
+        let profile = std::fs::read_to_string(out.join("ipad.mobileconfig")).unwrap();
+        for expected in ["com.apple.security.root", "<date>2027-07-05T22:00:00Z</date>", "lan.preau"] {
+            assert!(profile.contains(expected), "{expected}: {profile}");
+        }
+        let again = join(joining("tilleul", &out), &config, folder.path()).unwrap_err();
+        assert!(again.to_string().contains("is there already"), "{again}");
+        assert_eq!(std::fs::read_to_string(out.join("ipad.mobileconfig")).unwrap(), profile);
+    }
+
+    #[test]
+    fn a_name_that_tells_is_spread_to_no_device() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, out) = (Config::load_or_default(None).unwrap(), folder.path().join("out"));
+        let refused = join(joining("Livebox-ecole", &out), &config, folder.path()).unwrap_err().to_string();
+        assert!(refused.contains("many networks have") && refused.contains("children are here"), "{refused}");
+        assert!(!out.exists());
+    }
+}

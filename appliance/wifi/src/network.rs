@@ -1,0 +1,23 @@
+//! A network that devices join.
+
+use crate::{Passphrase, Ssid};
+
+/// A network and its key, as devices need to know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// Its name.
+    pub ssid: Ssid,
+    /// Its key.
+    pub passphrase: Passphrase,
+    /// How devices prove that they have the key.
+    pub security: Security,
+}
+
+/// How devices prove that they have the key. Nothing older than WPA2 with CCMP is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Security {
+    /// WPA2-PSK with CCMP.
+    Wpa2,
+    /// WPA3-SAE beside WPA2-PSK, for devices that know no other.
+    Transition,
+}
