@@ -403,9 +403,13 @@ pub(crate) enum WifiCommand {
     /// Tell what is wrong with configurations of access points, line by line, why, and who says so; exit status 1 when
     /// something must not be so in a school.
     Check {
-        /// Files of hostapd (hostapd.conf) or of OpenWrt (/etc/config/wireless).
+        /// Files of hostapd (hostapd.conf) or of OpenWrt (/etc/config/wireless); or captures of a radio in monitor mode,
+        /// which tell what access points really say.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
+        /// Of captures, only the networks of this name: neighbours have faults, too. Each must have been heard.
+        #[arg(long = "ssid", value_name = "NAME")]
+        ssids: Vec<Ssid>,
         /// The configuration file of the box, for the school's name; without it, the embedded default.
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,

@@ -145,8 +145,8 @@ fn carry_out_policy(command: PolicyCommand) -> anyhow::Result<ExitCode> {
 
 fn carry_out_wifi(command: WifiCommand) -> anyhow::Result<ExitCode> {
     match command {
-        WifiCommand::Check { files, config } => {
-            wifi_command::check_files(&files, &Config::load_or_default(config.as_deref())?)
+        WifiCommand::Check { files, ssids, config } => {
+            wifi_command::check_files(&files, &ssids, &Config::load_or_default(config.as_deref())?)
         }
         WifiCommand::Join { ssid, wpa3, key_stdin, until, out, config, data } => {
             let security = if wpa3 { wifi::Security::Transition } else { wifi::Security::Wpa2 };

@@ -1,7 +1,7 @@
 //! `preau wifi`.
 
 use std::fs::{DirBuilder, OpenOptions};
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,47 +13,92 @@ use system::authority;
 use wifi::joining::{
     Profile, Resolver, Trust, apple_profile, chromeos_configuration, qr_svg, windows_profile,
 };
-use wifi::lint::{Place, Rule, Severity, check, check_key, check_name};
+use wifi::lint::{OnAir, Place, Rule, Severity, check, check_capture, check_key, check_name, is_capture};
 use wifi::{Network, Passphrase, Ssid};
 
-use crate::config::{Config, read_file};
+use crate::config::{Config, read_file_up_to};
 use crate::data_folder::AUTHORITY_FILE;
 use crate::times::parse_end;
 
+/// Largest capture that is read, in MiB: minutes in a house full of networks.
+const CAPTURE_MIB_MAX: u64 = 64;
 /// More than any key: whoever pipes a file into the program by mistake is told so.
 const KEY_BYTES_MAX: u64 = 1024;
 
-/// Prints what is wrong with configurations of access points; exit status 1 when something must not be so.
-pub(crate) fn check_files(files: &[PathBuf], config: &Config) -> anyhow::Result<ExitCode> {
+/// Prints what is wrong with configurations of access points, and with what captures have of them; exit status 1 when
+/// something must not be so.
+pub(crate) fn check_files(files: &[PathBuf], ssids: &[Ssid], config: &Config) -> anyhow::Result<ExitCode> {
     let place = place(config);
-    let mut out = std::io::stdout().lock();
-    let mut is_refused = false;
+    let mut report = Report { out: std::io::stdout().lock(), is_refused: false };
     for file in files {
-        let bytes = read_file(file).with_context(|| format!("cannot read {}", file.display()))?;
-        let findings = check(&String::from_utf8_lossy(&bytes), &place);
-        let findings = findings.with_context(|| file.display().to_string())?;
+        let bytes = read_file_up_to(file, CAPTURE_MIB_MAX)
+            .with_context(|| format!("cannot read {}", file.display()))?;
+        let checked = if is_capture(&bytes) {
+            report.check_capture(file, &bytes, ssids, &place)
+        } else {
+            report.check_configuration(file, &String::from_utf8_lossy(&bytes), &place)
+        };
+        checked.with_context(|| file.display().to_string())?;
+    }
+    Ok(if report.is_refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What is printed, line by line.
+struct Report<W> {
+    out: W,
+    is_refused: bool,
+}
+
+impl<W: Write> Report<W> {
+    fn check_configuration(&mut self, file: &Path, text: &str, place: &Place) -> anyhow::Result<()> {
+        let findings = check(text, place)?;
         for finding in &findings {
-            let severity = match finding.rule.severity() {
-                Severity::Refuse => {
-                    is_refused = true;
-                    "refused"
-                }
-                Severity::Advise => "advice",
-            };
-            let (line, rule) = (finding.line, finding.rule);
-            writeln!(
-                out,
-                "{}:{line}: {severity}: {} ({})",
-                file.display(),
-                rule.explanation(),
-                rule.source()
-            )?;
+            self.tell(&format!("{}:{}", file.display(), finding.line), finding.rule)?;
         }
         if findings.is_empty() {
-            writeln!(out, "{}: no fault", file.display())?;
+            writeln!(self.out, "{}: no fault", file.display())?;
         }
+        Ok(())
     }
-    Ok(if is_refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+
+    fn check_capture(
+        &mut self,
+        file: &Path,
+        bytes: &[u8],
+        ssids: &[Ssid],
+        place: &Place,
+    ) -> anyhow::Result<()> {
+        let networks = check_capture(bytes, place)?;
+        let is_meant = |name: &str| ssids.is_empty() || ssids.iter().any(|ssid| ssid.as_str() == name);
+        for OnAir { bssid, ssid, rules } in networks.iter().filter(|network| is_meant(&network.ssid)) {
+            let name = if ssid.is_empty() { "(hidden)".to_owned() } else { ssid.escape_debug().to_string() };
+            let network = format!("{}: {name} {bssid}", file.display());
+            for &rule in rules {
+                self.tell(&network, rule)?;
+            }
+            if rules.is_empty() {
+                writeln!(self.out, "{network}: no fault")?;
+            }
+        }
+        for ssid in ssids {
+            if !networks.iter().any(|network| network.ssid == ssid.as_str()) {
+                self.is_refused = true;
+                writeln!(self.out, "{}: {ssid}: no beacon was heard", file.display())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, place: &str, rule: Rule) -> std::io::Result<()> {
+        let severity = match rule.severity() {
+            Severity::Refuse => {
+                self.is_refused = true;
+                "refused"
+            }
+            Severity::Advise => "advice",
+        };
+        writeln!(self.out, "{place}: {severity}: {} ({})", rule.explanation(), rule.source())
+    }
 }
 
 fn place(config: &Config) -> Place {

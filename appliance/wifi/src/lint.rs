@@ -4,6 +4,7 @@
 //! when they are left out: most faults are what a program does unasked.
 
 mod access_point;
+mod air;
 mod hostapd;
 mod names;
 mod rule;
@@ -11,6 +12,7 @@ mod uci;
 
 use access_point::{AccessPoint, Band, Cipher, Scheme, Setting};
 
+pub use air::{CaptureError, OnAir, check_capture, is_capture};
 pub use names::Place;
 pub use rule::{Rule, Severity};
 

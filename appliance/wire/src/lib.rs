@@ -5,3 +5,4 @@
 pub mod dns;
 pub mod http;
 pub mod tls;
+pub mod wifi;

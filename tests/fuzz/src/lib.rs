@@ -16,6 +16,7 @@ pub mod http_head;
 pub mod index_open;
 pub mod journal_segment;
 pub mod ut1_lines;
+pub mod wifi_capture;
 
 /// A target: takes one input.
 pub type Target = fn(&[u8]);
@@ -29,6 +30,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("index_open", index_open::run),
     ("journal_segment", journal_segment::run),
     ("ut1_lines", ut1_lines::run),
+    ("wifi_capture", wifi_capture::run),
 ];
 
 #[cfg(test)]

@@ -63,8 +63,8 @@ pub(crate) const ROOMS: &[Room] = &[
     Room {
         name: "wifi",
         is_pure: true,
-        may_use: &[],
-        because: "what a network is depends on nobody who uses it",
+        may_use: &["model", "wire"],
+        because: "what a network is depends on nobody who uses it; what it says on the air is bytes",
     },
     Room {
         name: "store",
@@ -180,6 +180,7 @@ const PURE_CRATES: &[&str] = &[
     "jiff",
     "ipnet",
     "memchr",
+    "pcap-parser",
     "plist",
     "postcard",
     "qrcode",

@@ -7,19 +7,27 @@ use std::path::Path;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject};
 
-/// Largest file that is read, in bytes: a thousand times what a school needs. A device file or a disk image has no
-/// end, or none that is worth waiting for.
-pub(crate) const FILE_BYTES_MAX: u64 = 1 << 20;
+/// Largest file that is read, in MiB: a thousand times what a school needs. A device file or a disk image has no end, or
+/// none that is worth waiting for.
+pub(super) const FILE_MIB_MAX: u64 = 1;
 
-/// Reads a whole file, unless it is too large.
+/// Reads a whole file of a configuration, unless it is too large.
 ///
 /// # Errors
-/// The system's error; [`io::ErrorKind::FileTooLarge`] for a file of more than [`FILE_BYTES_MAX`] bytes.
-pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let length = File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    if u64::try_from(length).is_ok_and(|length| length > FILE_BYTES_MAX) {
-        let message = format!("larger than {} MiB: is it another file?", FILE_BYTES_MAX >> 20);
+/// As [`read_file_up_to`].
+pub(super) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    read_file_up_to(path, FILE_MIB_MAX)
+}
+
+/// Reads a whole file, unless it has more than `mib_max` MiB.
+///
+/// # Errors
+/// The system's error; [`io::ErrorKind::FileTooLarge`].
+pub(crate) fn read_file_up_to(path: &Path, mib_max: u64) -> io::Result<Vec<u8>> {
+    let (bytes_max, mut bytes) = (mib_max << 20, Vec::new());
+    let length = File::open(path)?.take(bytes_max + 1).read_to_end(&mut bytes)?;
+    if u64::try_from(length).is_ok_and(|length| length > bytes_max) {
+        let message = format!("larger than {mib_max} MiB: is it another file?");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
     }
     Ok(bytes)

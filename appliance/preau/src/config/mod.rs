@@ -23,7 +23,7 @@ use rustls::pki_types::CertificateDer;
 use system::updates::Source;
 
 pub(crate) use contact::Contact;
-pub(crate) use files::read_file;
+pub(crate) use files::read_file_up_to;
 pub(crate) use report::{ConfigError, Problem};
 
 const EMBEDDED: &str = include_str!("default.toml");
@@ -144,7 +144,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] with every mistake in it.
     pub(crate) fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = read_file(path)
+        let text = files::read_file(path)
             .and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other))
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
         Self::parse(&text).map_err(|problems| ConfigError::Wrong { path: path.to_owned(), problems })
