@@ -138,9 +138,7 @@ impl Rule {
             Self::Wep => "IEEE 802.11-2020 section 12.3",
             Self::Wpa1 | Self::Tkip => "IEEE 802.11-2020 section 12.5.2",
             Self::Unprotected => "IEEE 802.11-2020 section 12.6.19; Wi-Fi Alliance, WPA3 Specification",
-            Self::Hidden => {
-                "Wi-Fi names are in the clear in probes and associations (IEEE 802.11-2020 section 9.3.3)"
-            }
+            Self::Hidden => "IEEE 802.11-2020 section 9.3.3: devices call the name in the clear",
             Self::StartsOn => "loi 2015-136 du 9 février 2015, article 7",
             Self::NoCountry => "ETSI EN 300 328 and EN 301 893",
             Self::RadarChannel => "ETSI EN 301 893, channel availability check",
