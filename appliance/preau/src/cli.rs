@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use firewall::Interface;
 use jiff::SignedDuration;
 use model::{
     Category, CategoryError, DeviceName, DomainNameError, Layer, Mac, MacError, Motive, OverrideId,
     PersonName, ProfileName, Role, RoomName, Topic, Verdict,
 };
-use wifi::Ssid;
+use wifi::{Channel, Radio, Ssid};
 
 /// Préau: the box of a school. Content filter, access log, and what a lesson needs.
 #[derive(Debug, Parser)]
@@ -416,29 +417,70 @@ pub(crate) enum WifiCommand {
     },
     /// Write the files by which devices join a network: iPads, Chromebooks, Windows PCs, and a picture for all others. Prints
     /// the key, a new one unless told otherwise.
-    Join {
-        /// The network's name.
-        #[arg(long, value_name = "NAME")]
-        ssid: Ssid,
-        /// The access point offers WPA3 beside WPA2.
-        #[arg(long)]
-        wpa3: bool,
-        /// Read the key from standard input: on a command line it would stay in the shell's history.
-        #[arg(long)]
-        key_stdin: bool,
-        /// iPads forget the network then: a time, or a date, which means its whole day.
-        #[arg(long, value_name = "TIME")]
-        until: Option<String>,
-        /// The folder to write to.
-        #[arg(long, value_name = "DIR")]
-        out: PathBuf,
-        /// The configuration file of the box; without it, the embedded default.
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
-        #[command(flatten)]
-        data: DataFolder,
-    },
+    Join(WifiJoinArguments),
 }
+
+/// Options of `preau wifi join`.
+#[derive(Debug, Args)]
+pub(crate) struct WifiJoinArguments {
+    /// The network's name.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) ssid: Ssid,
+    /// The access point offers WPA3 beside WPA2.
+    #[arg(long)]
+    pub(crate) wpa3: bool,
+    /// Read the key from standard input: on a command line it would stay in the shell's history.
+    #[arg(long)]
+    pub(crate) key_stdin: bool,
+    #[command(flatten)]
+    pub(crate) radio: RadioArguments,
+    /// iPads forget the network then: a time, or a date, which means its whole day.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// The folder to write to.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// The configuration file of the box; without it, the embedded default.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) data: DataFolder,
+}
+
+/// A radio of this machine.
+#[derive(Debug, Args)]
+pub(crate) struct RadioArguments {
+    /// The wireless interface of this machine that serves the network: writes hostapd's configuration, too.
+    #[arg(long, value_name = "NAME")]
+    interface: Option<Interface>,
+    /// The bridge that stations are put into.
+    #[arg(long, value_name = "NAME", requires = "interface")]
+    bridge: Option<Interface>,
+    /// The channel: 1 to 13, or 36, 40, 44, 48, on which a network is there within a second.
+    #[arg(long, default_value = "36", value_name = "NUMBER")]
+    channel: Channel,
+    /// Stations do not reach each other: for guests.
+    #[arg(long, requires = "interface")]
+    isolate: bool,
+}
+
+impl RadioArguments {
+    /// The radio, where one is named.
+    pub(crate) fn radio(self) -> Option<Radio> {
+        let Self { interface, bridge, channel, isolate } = self;
+        let control_folder = HOSTAPD_CONTROL.to_owned();
+        Some(Radio {
+            interface: interface?.to_string(),
+            bridge: bridge.map(|bridge| bridge.to_string()),
+            channel,
+            isolates_stations: isolate,
+            control_folder,
+        })
+    }
+}
+
+/// Where hostapd listens on Debian.
+const HOSTAPD_CONTROL: &str = "/run/hostapd";
 
 fn parse_machine(text: &str) -> Result<Mac, String> {
     let mac: Mac = text.parse().map_err(|error: MacError| error.to_string())?;

@@ -28,7 +28,7 @@ use store::NewPerson;
 
 use cli::{
     BlocklistCommand, CaCommand, Cli, Command, DataFolder, DeviceCommand, FirewallCommand, JournalCommand,
-    OverrideCommand, PersonCommand, PolicyCommand, SearchArguments, WifiCommand,
+    OverrideCommand, PersonCommand, PolicyCommand, SearchArguments, WifiCommand, WifiJoinArguments,
 };
 use config::Config;
 
@@ -148,9 +148,17 @@ fn carry_out_wifi(command: WifiCommand) -> anyhow::Result<ExitCode> {
         WifiCommand::Check { files, ssids, config } => {
             wifi_command::check_files(&files, &ssids, &Config::load_or_default(config.as_deref())?)
         }
-        WifiCommand::Join { ssid, wpa3, key_stdin, until, out, config, data } => {
+        WifiCommand::Join(arguments) => {
+            let WifiJoinArguments { ssid, wpa3, key_stdin, radio, until, out, config, data } = arguments;
             let security = if wpa3 { wifi::Security::Transition } else { wifi::Security::Wpa2 };
-            let joining = wifi_command::Joining { ssid, security, is_key_typed: key_stdin, until, out };
+            let joining = wifi_command::Joining {
+                ssid,
+                security,
+                is_key_typed: key_stdin,
+                radio: radio.radio(),
+                until,
+                out,
+            };
             let config = Config::load_or_default(config.as_deref())?;
             wifi_command::join(joining, &config, &data_folder::find(data.path.as_deref())?)
         }

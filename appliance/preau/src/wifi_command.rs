@@ -14,7 +14,7 @@ use wifi::joining::{
     Profile, Resolver, Trust, apple_profile, chromeos_configuration, qr_svg, windows_profile,
 };
 use wifi::lint::{OnAir, Place, Rule, Severity, check, check_capture, check_key, check_name, is_capture};
-use wifi::{Network, Passphrase, Ssid};
+use wifi::{DeviceKey, Network, Passphrase, Radio, Ssid, render_hostapd, render_keys};
 
 use crate::config::{Config, read_file_up_to};
 use crate::data_folder::AUTHORITY_FILE;
@@ -110,6 +110,8 @@ fn place(config: &Config) -> Place {
 pub(crate) struct Joining {
     pub(crate) ssid: Ssid,
     pub(crate) security: wifi::Security,
+    /// The radio of this machine that serves it, if one does.
+    pub(crate) radio: Option<Radio>,
     /// Whether the key is typed on standard input; otherwise a new one is drawn.
     pub(crate) is_key_typed: bool,
     /// When devices forget it, as people type times.
@@ -133,7 +135,8 @@ pub(crate) fn join(joining: Joining, config: &Config, data: &Path) -> anyhow::Re
         ("qr.svg", qr_svg(&network)?.into_bytes()),
     ];
     make_folder(&joining.out)?;
-    for (name, bytes) in files {
+    let radio = joining.radio.iter().flat_map(|radio| serve(&network, radio, &joining.out));
+    for (name, bytes) in files.into_iter().chain(radio) {
         write_new(&joining.out.join(name), &bytes)?;
     }
     let mut out = std::io::stdout().lock();
@@ -148,6 +151,16 @@ pub(crate) fn join(joining: Joining, config: &Config, data: &Path) -> anyhow::Re
         writeln!(out, "The box has no certificate yet: the files bring the network alone.")?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What hostapd needs to serve the network.
+fn serve(network: &Network, radio: &Radio, out: &Path) -> [(&'static str, Vec<u8>); 2] {
+    const KEYS: &str = "hostapd.keys";
+    let key = DeviceKey::new("all", &network.passphrase, &network.ssid);
+    // hostapd reads it from wherever it was started.
+    let place = std::path::absolute(out).unwrap_or_else(|_| out.to_owned()).join(KEYS);
+    let configuration = render_hostapd(network, radio, &place.display().to_string());
+    [("hostapd.conf", configuration.into_bytes()), (KEYS, render_keys(&[key]).into_bytes())]
 }
 
 /// A weak network is spread to no device.
@@ -230,6 +243,7 @@ mod tests {
         Joining {
             ssid: ssid.parse().unwrap(),
             security: wifi::Security::Wpa2,
+            radio: None,
             is_key_typed: false,
             until: Some("2027-07-05".to_owned()),
             out: out.to_owned(),

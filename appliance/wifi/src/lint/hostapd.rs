@@ -49,10 +49,8 @@ impl<'t> Part<'t> {
 }
 
 fn read_network(part: &Part<'_>, radio: &Part<'_>) -> AccessPoint {
-    let ssid = part.find("ssid").map(|(line, value)| Setting { line, value: value.to_owned() });
-    let hidden_name =
-        part.find("ssid2").map(|(line, value)| Setting { line, value: value.trim_matches('"').to_owned() });
-    let ssid = ssid.or(hidden_name);
+    let plain = part.find("ssid").map(|(line, value)| Setting { line, value: value.to_owned() });
+    let ssid = plain.or(part.find("ssid2").map(|(line, value)| Setting { line, value: read_string(value) }));
     let line = ssid.as_ref().map_or(part.line, |ssid| ssid.line);
     let key = ["wpa_passphrase", "sae_password"].iter().find_map(|key| part.find(key));
     let pmf = part.find_number("ieee80211w");
@@ -81,6 +79,17 @@ fn read_network(part: &Part<'_>, radio: &Part<'_>) -> AccessPoint {
         channel: read_channel(radio, line),
         ssid,
     }
+}
+
+/// `ssid2`: text in quotes, or hexadecimal digits.
+fn read_string(value: &str) -> String {
+    let value = value.trim();
+    if let Some(text) = value.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+        return text.to_owned();
+    }
+    let (pairs, _) = value.as_bytes().as_chunks::<2>();
+    let bytes = pairs.iter().filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
+    String::from_utf8_lossy(&bytes.collect::<Vec<_>>()).into_owned()
 }
 
 fn read_schemes(part: &Part<'_>, network_line: usize) -> Vec<(usize, Scheme)> {

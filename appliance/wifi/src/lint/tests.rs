@@ -77,6 +77,8 @@ fn hostapd_line_by_line() {
     check(&[("wpa_passphrase=", "sae_password=k7pm-x2hd|mac=ff:ff:ff:ff:ff:ff")], &[(10, Rule::ShortKey)]);
     check(&[("wpa_passphrase=", "wpa_psk_file=/etc/keys")], &[]);
     check(&[("ssid=", "ssid=Livebox-12F4")], &[(5, Rule::DefaultName)]);
+    check(&[("ssid=", "ssid2=6a61757265732d636d32")], &[(5, Rule::TellingName)]);
+    check(&[("ssid=", "ssid2=\"jaures-cm2\"")], &[(5, Rule::TellingName)]);
     check(&[("ssid=", "ssid=jaures-cm2")], &[(5, Rule::TellingName)]);
     check(&[("interface=", "ignore_broadcast_ssid=1")], &[(1, Rule::Hidden)]);
     check(&[("start_disabled=", "")], &[(5, Rule::StartsOn)]);

@@ -1,0 +1,190 @@
+//! hostapd's configuration for a network of the box: what [`lint`](crate::lint) finds no fault with.
+
+use std::fmt::Write as _;
+
+use crate::{Network, Passphrase, Pmk, Security, Ssid};
+
+/// A network that hostapd serves on a radio of the box.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Radio {
+    /// The wireless interface, as `wlan0`.
+    pub interface: String,
+    /// The bridge of the school's network that stations are put into; without one, the interface stands alone.
+    pub bridge: Option<String>,
+    /// The channel.
+    pub channel: Channel,
+    /// Whether stations reach each other: on a guest network they do not.
+    pub isolates_stations: bool,
+    /// Where hostapd listens for what it is told.
+    pub control_folder: String,
+}
+
+/// A channel on which a network starts within a second: none with radar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Channel(u8);
+
+/// A channel that a lesson would wait for, or that there is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a room's channel is one of 1 to 13, or of 36, 40, 44, 48: on the others the radio listens for a minute first"
+)]
+pub struct ChannelError;
+
+impl Channel {
+    const TWO_GHZ: std::ops::RangeInclusive<u8> = 1..=13;
+    const FIVE_GHZ: [u8; 4] = [36, 40, 44, 48];
+
+    /// The channel of this number.
+    ///
+    /// # Errors
+    /// [`ChannelError`].
+    pub fn new(number: u8) -> Result<Self, ChannelError> {
+        let is_quick = Self::TWO_GHZ.contains(&number) || Self::FIVE_GHZ.contains(&number);
+        if is_quick { Ok(Self(number)) } else { Err(ChannelError) }
+    }
+
+    /// hostapd's word for the band.
+    fn mode(self) -> &'static str {
+        if Self::TWO_GHZ.contains(&self.0) { "g" } else { "a" }
+    }
+}
+
+impl std::str::FromStr for Channel {
+    type Err = ChannelError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map_err(|_| ChannelError).and_then(Self::new)
+    }
+}
+
+/// The key of one device, or of all that have none of their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceKey {
+    /// By which name events and the station's list know it.
+    pub name: String,
+    /// The key.
+    pub pmk: Pmk,
+}
+
+/// `hostapd.conf`. The radio is silent until it is told to send (`start_disabled`), also after each start. WPA2's keys are
+/// in `keys_file`, computed already: hostapd would stand still for seconds over a class set of passphrases. WPA3 has
+/// the network's own key.
+#[must_use]
+pub fn render_hostapd(network: &Network, radio: &Radio, keys_file: &str) -> String {
+    let mut text = String::new();
+    let mut line = |key: &str, value: &str| {
+        // Writing to a text never fails.
+        let _written = writeln!(text, "{key}={value}");
+    };
+    line("interface", &radio.interface);
+    if let Some(bridge) = &radio.bridge {
+        line("bridge", bridge);
+    }
+    line("driver", "nl80211");
+    line("ctrl_interface", &radio.control_folder);
+    line("country_code", "FR");
+    line("ieee80211d", "1");
+    line("hw_mode", radio.channel.mode());
+    line("channel", &radio.channel.0.to_string());
+    line("ieee80211n", "1");
+    line("wmm_enabled", "1");
+    // Written as hexadecimal digits, a name cannot be anything else than a name.
+    line("ssid2", &hex(network.ssid.as_str().as_bytes()));
+    line("utf8_ssid", "1");
+    line("auth_algs", "1");
+    line("wpa", "2");
+    line("rsn_pairwise", "CCMP");
+    line("group_cipher", "CCMP");
+    line("ieee80211w", "1");
+    match network.security {
+        Security::Wpa2 => line("wpa_key_mgmt", "WPA-PSK WPA-PSK-SHA256"),
+        Security::Transition => {
+            line("wpa_key_mgmt", "WPA-PSK WPA-PSK-SHA256 SAE");
+            line("sae_require_mfp", "1");
+            // Not `sae_password`, where a `|` in the key begins something else.
+            line("wpa_passphrase", network.passphrase.reveal());
+        }
+    }
+    line("wpa_psk_file", keys_file);
+    line("wps_state", "0");
+    line("ignore_broadcast_ssid", "0");
+    line("ap_isolate", if radio.isolates_stations { "1" } else { "0" });
+    line("start_disabled", "1");
+    text
+}
+
+/// The file of keys: one a line, for any hardware address, because tablets make theirs up.
+#[must_use]
+pub fn render_keys(keys: &[DeviceKey]) -> String {
+    keys.iter()
+        .map(|key| format!("keyid={} 00:00:00:00:00:00 {}\n", key.name, key.pmk.reveal_hex()))
+        .collect()
+}
+
+impl DeviceKey {
+    /// The key of a device from its passphrase.
+    #[must_use]
+    pub fn new(name: &str, passphrase: &Passphrase, ssid: &Ssid) -> Self {
+        Self { name: name.to_owned(), pmk: passphrase.pmk(ssid) }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::joining::samples::{hostile, usual};
+    use crate::lint::{Place, check};
+
+    fn radio() -> Radio {
+        Radio {
+            interface: "wlan0".to_owned(),
+            bridge: Some("br0".to_owned()),
+            channel: Channel::new(36).unwrap(),
+            isolates_stations: false,
+            control_folder: "/run/hostapd".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_room() {
+        insta::assert_snapshot!(render_hostapd(&usual(), &radio(), "/run/preau/keys"));
+        let transition = Network { security: Security::Transition, ..usual() };
+        insta::assert_snapshot!(render_hostapd(&transition, &radio(), "/run/preau/keys"));
+        let key = DeviceKey::new("tab-07", &usual().passphrase, &usual().ssid);
+        let keys = render_keys(&[key.clone(), DeviceKey { name: "tab-08".to_owned(), ..key }]);
+        insta::assert_snapshot!(keys);
+    }
+
+    #[test]
+    fn the_box_does_what_it_asks_of_others() {
+        for network in [usual(), Network { security: Security::Transition, ..usual() }] {
+            let text = render_hostapd(&network, &radio(), "/run/preau/keys");
+            assert_eq!(check(&text, &Place::default()), Ok(vec![]), "{text}");
+        }
+    }
+
+    /// A line end in a name or a key would be a setting of its own.
+    #[test]
+    fn a_name_is_nothing_but_a_name() {
+        let text = render_hostapd(&hostile(), &radio(), "/run/preau/keys");
+        assert!(text.contains("\nssid2=3c613b623a22c3a95c2c27263e\n"), "{text}");
+        assert!(text.lines().all(|line| line.split_once('=').is_some_and(|(key, _)| {
+            key.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+        })));
+    }
+
+    #[test]
+    fn channels_that_a_lesson_waits_for_are_none() {
+        for number in [1, 6, 13, 36, 48] {
+            assert!(Channel::new(number).is_ok(), "{number}");
+        }
+        for number in [0, 14, 34, 52, 100, 165] {
+            assert_eq!(Channel::new(number), Err(ChannelError), "{number}");
+        }
+        assert_eq!("auto".parse::<Channel>(), Err(ChannelError));
+    }
+}
