@@ -70,6 +70,12 @@ impl PortRange {
         (0 < first && first <= last).then_some(Self { first, last })
     }
 
+    /// The first of them.
+    #[must_use]
+    pub fn first(self) -> u16 {
+        self.first
+    }
+
     /// Whether the port is one of them.
     #[must_use]
     pub fn contains(self, port: u16) -> bool {

@@ -34,6 +34,7 @@ pub mod limits;
 pub mod lists;
 pub mod mirror;
 pub mod neighbours;
+mod netlink;
 pub mod nft;
 pub mod priority;
 pub mod refusals;
