@@ -3,10 +3,6 @@
 use crate::Mac;
 use crate::sender::jhash;
 
-/// Marks of flows begin here. A mark without these two bits is nobody's of the box.
-const BASE: u32 = 1 << 30;
-/// The bits that tell a flow's mark from any other.
-const BASE_BITS: u32 = 3 << 30;
 /// How many bits the sender's hash has.
 const SENDER_BITS: u32 = 20;
 /// Services that marks can tell apart.
@@ -24,6 +20,11 @@ pub struct FlowMark(u32);
 impl FlowMark {
     /// Most services that marks can tell apart.
     pub const SERVICES_MAX: usize = 1 << (30 - SENDER_BITS);
+
+    /// Marks of flows begin here.
+    pub const BASE: u32 = 1 << 30;
+    /// The bits that tell a flow's mark from any other: those of [`FlowMark::BASE`].
+    pub const MASK: u32 = 3 << 30;
 
     /// How nftables tells connections of services from all others: an expression that comes after `ct mark`.
     pub const ANY: &str = "& 0xc0000000 == 0x40000000";
@@ -45,13 +46,13 @@ impl FlowMark {
     /// The mark that the kernel gives; `None` when it is not that of a service.
     #[must_use]
     pub fn of_connection(mark: u32) -> Option<Self> {
-        (mark & BASE_BITS == BASE).then_some(Self(mark))
+        (mark & Self::MASK == Self::BASE).then_some(Self(mark))
     }
 
     /// The number of the service.
     #[must_use]
     pub fn service(self) -> u16 {
-        u16::try_from((self.0 & !BASE_BITS) >> SENDER_BITS).unwrap_or_default()
+        u16::try_from((self.0 & !Self::MASK) >> SENDER_BITS).unwrap_or_default()
     }
 
     /// Whether this machine may have sent it.
@@ -61,7 +62,7 @@ impl FlowMark {
     }
 
     fn offset(service: u16) -> u32 {
-        BASE + ((u32::from(service) % SERVICES) << SENDER_BITS)
+        Self::BASE + ((u32::from(service) % SERVICES) << SENDER_BITS)
     }
 }
 
@@ -88,7 +89,7 @@ mod tests {
 
     #[test]
     fn other_marks_are_of_no_service() {
-        for mark in [0, 1, BASE - 1, 1 << 31, u32::MAX] {
+        for mark in [0, 1, FlowMark::BASE - 1, 1 << 31, u32::MAX] {
             assert_eq!(FlowMark::of_connection(mark), None, "{mark:#x}");
         }
     }

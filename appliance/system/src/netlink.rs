@@ -89,9 +89,7 @@ impl Link {
     /// The same; none when nothing came in time.
     pub(crate) fn receive_news<T: NetlinkDeserializable>(&mut self) -> io::Result<Vec<NetlinkMessage<T>>> {
         match self.receive() {
-            Err(error)
-                if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) =>
-            {
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
                 Ok(Vec::new())
             }
             outcome => outcome,

@@ -120,7 +120,7 @@ impl Kernel {
         let order = RouteNetlinkMessage::SetNeighbourTable(order);
         let sequence = self.send(order, NLM_F_REQUEST | NLM_F_ACK)?;
         loop {
-            for message in self.link.receive()? {
+            for message in self.link.receive::<RouteNetlinkMessage>()? {
                 if message.header.sequence_number != sequence {
                     continue;
                 }
