@@ -260,6 +260,12 @@ impl Desk {
         neighbour.or_else(|| self.directory.load().find_marked(mark).map(|device| device.mac))
     }
 
+    /// What people call the machine with this hardware address.
+    #[must_use]
+    pub fn name_machine(&self, mac: Mac) -> String {
+        self.directory.load().identify(Some(mac), Ipv4Addr::UNSPECIFIED.into()).to_string()
+    }
+
     /// The registered devices.
     #[must_use]
     pub fn directory(&self) -> Arc<Directory> {

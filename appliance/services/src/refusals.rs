@@ -62,8 +62,13 @@ impl Refusals {
         match self.left_out.get_mut(&sender) {
             Some(count) => *count = count.saturating_add(packets),
             None if has_room => drop(self.left_out.insert(sender, packets)),
-            None => self.left_out_of_others = self.left_out_of_others.saturating_add(packets.into()),
+            None => self.miss(packets.into()),
         }
+    }
+
+    /// Counts packets that nobody can be named for.
+    pub fn miss(&mut self, packets: u64) {
+        self.left_out_of_others = self.left_out_of_others.saturating_add(packets);
     }
 
     /// Has the journal say how many packets of which device have no record of their own. How many have none at all: those
