@@ -50,17 +50,17 @@ pub(crate) fn note() -> Rule {
 
 pub(crate) fn chains() -> [Chain; 4] {
     let chain = |name: &'static str, rules| Chain { name: name.into(), base: None, rules };
-    let over = |set, per_second, burst| Condition::OverPace { set, per_second, burst };
+    let within = |set, per_second, burst| Condition::WithinPace { set, per_second, burst };
+    let of_others = |set, per_second| [Condition::NotIn(set), Condition::PerSecond(per_second)];
     [
         chain(
             "arrive",
             vec![
-                when([over(NEWCOMERS, CONNECTIONS_PER_SECOND, CONNECTIONS_BURST)])
-                    .then(Verdict::Goto("hasten".into()), "faster than any class opens connections"),
-                when([Condition::Noted(NEWCOMERS)]).then(Verdict::Accept, "at an ordinary pace"),
-                when([Condition::PerSecond(CONNECTIONS_PER_SECOND)])
+                when([within(NEWCOMERS, CONNECTIONS_PER_SECOND, CONNECTIONS_BURST)])
+                    .then(Verdict::Accept, "at an ordinary pace"),
+                when(of_others(NEWCOMERS, CONNECTIONS_PER_SECOND))
                     .then(Verdict::Accept, "one of more devices than are told apart"),
-                when([]).then(Verdict::Goto("hasten".into()), "more devices than are told apart"),
+                when([]).then(Verdict::Goto("hasten".into()), "faster than any class opens connections"),
             ],
         ),
         chain(
@@ -73,12 +73,11 @@ pub(crate) fn chains() -> [Chain; 4] {
         chain(
             "note",
             vec![
-                when([over(NOTED, NOTES_PER_SECOND, NOTES_BURST)])
-                    .then(Verdict::Goto("flood".into()), "more than is told one by one"),
-                when([Condition::Noted(NOTED)]).then(Verdict::Note, "a record, with the reason"),
-                when([Condition::PerSecond(NOTES_PER_SECOND)])
+                when([within(NOTED, NOTES_PER_SECOND, NOTES_BURST)])
+                    .then(Verdict::Note, "a record, with the reason"),
+                when(of_others(NOTED, NOTES_PER_SECOND))
                     .then(Verdict::Note, "of one of more devices than are told apart"),
-                when([]).then(Verdict::Goto("flood".into()), "more devices than are told apart"),
+                when([]).then(Verdict::Goto("flood".into()), "more than is told one by one"),
             ],
         ),
         chain("flood", vec![when([]).then(Verdict::Count(UNNOTED_SET), "how many, and whose")]),

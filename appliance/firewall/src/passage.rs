@@ -82,10 +82,9 @@ pub(crate) fn chains(passages: &[Passage]) -> Vec<Chain> {
         name: name(number).into(),
         base: None,
         rules: vec![
-            when([Condition::OverPace { set: FLOWS, per_second: FLOWS_PER_SECOND, burst: FLOWS_BURST }])
-                .then(Verdict::Goto("refuse".into()), "more flows than any program begins"),
-            when([Condition::Noted(FLOWS)]).then(Verdict::Serve(number), "begins a flow of the service"),
-            when([]).then(Verdict::Goto("refuse".into()), "more devices than any school has"),
+            when([Condition::WithinPace { set: FLOWS, per_second: FLOWS_PER_SECOND, burst: FLOWS_BURST }])
+                .then(Verdict::Serve(number), "begins a flow of the service"),
+            when([]).then(Verdict::Goto("refuse".into()), "more flows than any program begins"),
         ],
     }));
     chains

@@ -205,11 +205,11 @@ pub(crate) enum Condition {
     SourceOwn,
     /// It was sent by one of these machines.
     Sender(Vec<Mac>),
-    /// Its sender stands in this set.
-    Noted(&'static str),
-    /// Its sender, noted in this set, sends more than so many a second after a burst of so many. A sender for whom the set
-    /// has no room is within its pace.
-    OverPace { set: &'static str, per_second: u32, burst: u32 },
+    /// Its sender, noted in this set, sends at most so many a second after a burst of so many. Not so a sender for whom the
+    /// set has no room.
+    WithinPace { set: &'static str, per_second: u32, burst: u32 },
+    /// Its sender does not stand in this set. The other way round would not do: looking an element up counts as a packet.
+    NotIn(&'static str),
     /// It is for this address.
     Destination(IpAddr),
     /// Its destination is in one of these networks, all of one family.
@@ -266,10 +266,10 @@ impl fmt::Display for Condition {
             }
             Self::SourceOwn => f.write_str("fib saddr type local"),
             Self::Sender(machines) => write!(f, "ether saddr {}", one_of(machines)),
-            Self::Noted(set) => write!(f, "ether saddr @{set}"),
-            Self::OverPace { set, per_second, burst } => write!(
+            Self::NotIn(set) => write!(f, "ether saddr != @{set}"),
+            Self::WithinPace { set, per_second, burst } => write!(
                 f,
-                "update @{set} {{ ether saddr limit rate over {per_second}/second burst {burst} packets }}"
+                "update @{set} {{ ether saddr limit rate {per_second}/second burst {burst} packets }}"
             ),
             Self::DestinationIn(family, networks) => {
                 write!(f, "{} daddr {}", family.header(), one_of(networks))

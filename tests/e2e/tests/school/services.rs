@@ -24,7 +24,7 @@ networks = ['198.51.100.11', '2001:db8:1::b']
 profiles = ['adulte']
 ";
 
-const PORTS: &[&str] = &["9993", "9996", "6005", "6011", "443", "853", "22"];
+const PORTS: &[&str] = &["9993", "9996", "6005", "6011", "22"];
 
 /// A school with services: a PC of an adult, and one of pupils.
 fn open_school(lab: &Lab) -> Result<Appliance<'_>> {

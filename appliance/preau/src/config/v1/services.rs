@@ -11,7 +11,7 @@ use toml_span::value::ValueInner;
 use toml_span::{DeserError, Deserialize, Span, Spanned, Value};
 
 use super::line::Line;
-use crate::config::section::{Section, mistake};
+use crate::config::section::Section;
 
 /// Most services: each is a few rules that the firewall looks at for each packet that is no web.
 const SERVICES_MAX: usize = 32;
@@ -26,9 +26,20 @@ const PREFIX_LENGTH_MIN: (u8, u8) = (8, 20);
 
 /// The services, as far as the file tells.
 pub(super) struct ServicesKeys {
-    /// Each with its place; `None` for one that is wrong.
-    services: Vec<Option<Spanned<Service>>>,
+    services: Vec<ServiceKeys>,
     span: Option<Span>,
+}
+
+/// One service, as far as the file tells: parts that are wrong are left out.
+struct ServiceKeys {
+    span: Span,
+    name: Option<ServiceName>,
+    purpose: Option<String>,
+    tcp: Vec<PortRange>,
+    udp: Vec<PortRange>,
+    hosts: Vec<DomainName>,
+    networks: Vec<IpNet>,
+    profiles: BTreeSet<ProfileName>,
 }
 
 impl ServicesKeys {
@@ -49,32 +60,38 @@ impl ServicesKeys {
         }
         let school = line.map(Line::networks).unwrap_or_default();
         let mut seen: Vec<&ServiceName> = Vec::new();
-        for Spanned { value: service, span } in self.services.iter().flatten() {
-            if seen.contains(&&service.name) {
-                table.reject(*span, format!("the service `{}` is described twice", service.name));
+        for service in &self.services {
+            let span = service.span;
+            if let Some(name) = &service.name {
+                if seen.contains(&name) {
+                    table.reject(span, format!("the service `{name}` is described twice"));
+                }
+                seen.push(name);
             }
-            seen.push(&service.name);
             for name in &service.profiles {
                 if !profiles.iter().any(|profile| profile.name == *name) {
-                    table.reject(*span, format!("there is no profile `{name}`"));
+                    table.reject(span, format!("there is no profile `{name}`"));
                 }
             }
             for network in &service.networks {
                 let is_inside = |own: &IpNet| own.contains(network) || network.contains(own);
                 if school.iter().any(is_inside) {
-                    table
-                        .reject(*span, format!("`{network}` is in the school: a service is beyond the line"));
+                    table.reject(span, format!("`{network}` is in the school: a service is beyond the line"));
                 }
             }
         }
     }
 
     pub(super) fn finish(self) -> Option<Vec<Service>> {
-        self.services.into_iter().map(|service| Some(service?.value)).collect()
+        let service = |keys: ServiceKeys| {
+            let ServiceKeys { span: _, name, purpose, tcp, udp, hosts, networks, profiles } = keys;
+            Some(Service { name: name?, purpose: purpose?, tcp, udp, hosts, networks, profiles })
+        };
+        self.services.into_iter().map(service).collect()
     }
 }
 
-fn read_service(table: &mut Section<'_>) -> Option<Spanned<Service>> {
+fn read_service(table: &mut Section<'_>) -> ServiceKeys {
     let span = table.span();
     let name = table.required_parse::<ServiceName>("name");
     let purpose = table.required_spanned::<String>("purpose").and_then(|text| {
@@ -90,9 +107,9 @@ fn read_service(table: &mut Section<'_>) -> Option<Spanned<Service>> {
         }
         is_shown.then_some(purpose)
     });
-    let (tcp, udp) = (read_ports(table, "tcp"), read_ports(table, "udp"));
     let has_reach = table.contains("hosts") || table.contains("networks");
     let has_ports = table.contains("tcp") || table.contains("udp");
+    let (tcp, udp) = (read_ports(table, "tcp"), read_ports(table, "udp"));
     let hosts: Vec<ServiceHostKey> = table.parse_list("hosts");
     let networks: Vec<ServiceNetwork> = table.parse_list("networks");
     let has_profiles = table.contains("profiles");
@@ -107,16 +124,16 @@ fn read_service(table: &mut Section<'_>) -> Option<Spanned<Service>> {
             table.reject(span, message);
         }
     }
-    let service = Service {
-        name: name?,
-        purpose: purpose?,
+    ServiceKeys {
+        span,
+        name,
+        purpose,
         tcp,
         udp,
         hosts: hosts.into_iter().map(|ServiceHostKey(name)| name).collect(),
         networks: networks.into_iter().map(|ServiceNetwork(network)| network).collect(),
-        profiles: profiles.into_iter().map(|ServiceProfile(name)| name).collect::<BTreeSet<_>>(),
-    };
-    Some(Spanned::with_span(service, span))
+        profiles: profiles.into_iter().map(|ServiceProfile(name)| name).collect(),
+    }
 }
 
 /// Ports and ranges that do not overlap, which is all that nft takes in a set.
@@ -126,7 +143,14 @@ fn read_ports(table: &mut Section<'_>, key: &'static str) -> Vec<PortRange> {
         table.reject(table.span(), format!("`{key}` has more than {PARTS_MAX} ports and ranges"));
     }
     let mut ranges: Vec<PortRange> = Vec::new();
-    for Spanned { value: PortKey(range), span } in ports {
+    for Spanned { value: PortKey(text), span } in ports {
+        let range = match text.parse::<PortRange>() {
+            Ok(range) => range,
+            Err(error) => {
+                table.reject(span, format!("`{text}`: {error}"));
+                continue;
+            }
+        };
         if let Some(port) = DOOR_PORTS.into_iter().find(|port| range.contains(*port)) {
             let message = format!("`{range}`: port {port} belongs to the box, which filters what goes there");
             table.reject(span, message);
@@ -139,22 +163,18 @@ fn read_ports(table: &mut Section<'_>, key: &'static str) -> Vec<PortRange> {
     ranges
 }
 
-/// A port as a number, or a port or a range as a text.
-struct PortKey(PortRange);
+/// What stands for a port: a number, or a text with a port or a range.
+struct PortKey(String);
 
 impl<'de> Deserialize<'de> for PortKey {
     fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
-        let span = value.span;
-        let text = match value.take() {
+        Ok(Self(match value.take() {
             ValueInner::Integer(number) => number.to_string(),
             ValueInner::String(text) => text.into_owned(),
-            ValueInner::Float(_) | ValueInner::Boolean(_) | ValueInner::Array(_) | ValueInner::Table(_) => {
-                String::new()
-            }
-        };
-        text.parse().map(Self).map_err(|error: model::PortRangeError| DeserError {
-            errors: vec![mistake(span, format!("`{text}`: {error}"))],
-        })
+            ValueInner::Boolean(value) => value.to_string(),
+            ValueInner::Float(value) => value.to_string(),
+            ValueInner::Array(_) | ValueInner::Table(_) => String::new(),
+        }))
     }
 }
 
