@@ -23,6 +23,7 @@ fn main() -> Result<()> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["doors", ports @ ..] => open_doors(&parse_all(ports)?),
+        ["answer", addresses @ ..] => answer_at(&parse_all(addresses)?),
         ["echo", ports @ ..] => echo(&parse_all(ports)?),
         ["talk", target] => talk(target.parse()?),
         ["knock", transport, targets @ ..] => knock_all(transport, &parse_all(targets)?),
@@ -34,7 +35,7 @@ fn main() -> Result<()> {
         ["firewall"] => keep_firewall(),
         ["neighbours", interface] => find_neighbours(interface),
         _ => bail!(
-            "usage: probe doors PORT... | echo PORT... | talk ADDRESS | knock tcp|udp ADDRESS... | burst ADDRESS N | ask ADDRESS NAME N SOURCE... | \
+            "usage: probe doors PORT... | answer ADDRESS... | echo PORT... | talk ADDRESS | knock tcp|udp ADDRESS... | burst ADDRESS N | ask ADDRESS NAME N SOURCE... | \
              hold ADDRESS N WORD | firewall | neighbours LAN"
         ),
     }
@@ -58,6 +59,18 @@ fn open_doors(ports: &[u16]) -> Result<()> {
         let socket = bind_udp(address, Presence::Required)?;
         socket.set_nonblocking(false)?;
         thread::spawn(move || answer_connections(&listener, port));
+        thread::spawn(move || answer_datagrams(&socket, port));
+    }
+    println!("open");
+    loop {
+        thread::park();
+    }
+}
+
+/// Answers datagrams at these very addresses: a socket of all addresses answers from any.
+fn answer_at(addresses: &[SocketAddr]) -> Result<()> {
+    for address in addresses {
+        let (socket, port) = (UdpSocket::bind(address)?, address.port());
         thread::spawn(move || answer_datagrams(&socket, port));
     }
     println!("open");

@@ -23,6 +23,13 @@ pub(crate) fn open_echo(machine: &Machine, ports: &[&str]) -> Result<Service> {
     Ok(service)
 }
 
+/// Answers datagrams at these addresses of `machine`, from these addresses.
+pub(crate) fn open_conference(machine: &Machine, addresses: &[&str]) -> Result<Service> {
+    let service = machine.start("conference", &[&[PROBE, "answer"], addresses].concat())?;
+    wait_until("the conference", || Ok(service.log()?.contains("open")))?;
+    Ok(service)
+}
+
 /// Has `machine` open connections as fast as it can, without waiting for them.
 pub(crate) fn storm(machine: &Machine, target: &str, connections: usize) -> Result<Service> {
     machine.start("storm", &[PROBE, "hold", target, &connections.to_string(), "x"])
