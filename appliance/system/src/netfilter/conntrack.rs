@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use model::{FlowMark, Transport};
 use netlink_packet_core::{
-    DefaultNla, NLM_F_CREATE, NLM_F_DUMP, NetlinkMessage, NetlinkPayload, Nla, NlasIterator,
+    DefaultNla, NLA_TYPE_MASK, NLM_F_CREATE, NLM_F_DUMP, NetlinkMessage, NetlinkPayload, Nla, NlasIterator,
 };
 use netlink_packet_netfilter::conntrack::{
     ConntrackAttribute, ConntrackMessage, IPTuple, ProtoInfo, ProtoInfoTCP, ProtoTuple, Protocol, Tuple,
@@ -179,7 +179,8 @@ fn sighting(attributes: &[ConntrackAttribute]) -> Option<Sighting> {
             ConntrackAttribute::CtaTupleReply(tuple) => peer = ends(tuple).map(|ends| ends.source),
             ConntrackAttribute::CtaMark(bits) => mark = FlowMark::of_connection(*bits),
             ConntrackAttribute::CtaProtoInfo(info) => stage = stage_of(info),
-            ConntrackAttribute::Other(other) => match other.kind() {
+            // The library leaves flags in the kind.
+            ConntrackAttribute::Other(other) => match other.kind() & NLA_TYPE_MASK {
                 COUNTERS_UP => bytes_up = number(other, COUNTER_BYTES).unwrap_or_default(),
                 COUNTERS_DOWN => bytes_down = number(other, COUNTER_BYTES).unwrap_or_default(),
                 TIMESTAMP => {
