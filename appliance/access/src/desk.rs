@@ -1,11 +1,12 @@
 //! The desk where every access passes.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use journal::{Journal, Recorded, Unrecorded};
-use model::{AccessKind, Closing, Device, SenderMark, Subject};
+use model::{AccessKind, Closing, Device, Fault, FlowMark, Mac, SenderMark, Subject, Timestamp};
 use policy::{
     Claim, Decision, Finding, Permit, Question, Refusal, Snapshot, Target, decide, screen, still_permits,
 };
@@ -35,6 +36,21 @@ pub struct Request {
     /// For what.
     pub target: Target,
     /// Where its packets were bound for before the box took them.
+    pub destination: Option<SocketAddr>,
+}
+
+/// A packet that the firewall refused.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// The hardware address that it came from.
+    pub sender: Mac,
+    /// The address that it said it came from.
+    pub source: IpAddr,
+    /// By which protocol.
+    pub kind: AccessKind,
+    /// For what.
+    pub target: Target,
+    /// Where it was bound for.
     pub destination: Option<SocketAddr>,
 }
 
@@ -100,6 +116,50 @@ impl Desk {
         self.judge(subject, request)
     }
 
+    /// The same for a flow that the firewall let begin and marked: attributed to the machine whose mark it bears.
+    ///
+    /// # Errors
+    /// As [`Desk::admit`]: the flow must end.
+    pub fn admit_flow(&self, request: Request, mark: FlowMark) -> Result<Admission, Closed> {
+        let subject = self.identify_marked(request.client, mark);
+        self.judge(subject, request)
+    }
+
+    /// Records packets of one kind that the firewall refused, so many of them. The reason is the policy's; where it would
+    /// permit them by now, that they came at a wrong moment.
+    ///
+    /// # Errors
+    /// [`Closed`] when they cannot be recorded.
+    pub fn record_attempts(&self, attempt: Attempt, times: NonZeroU32) -> Result<(), Closed> {
+        let Attempt { sender, source, kind, target, destination } = attempt;
+        let subject = self.directory.load().identify(Some(sender), source);
+        let question = |target| Question { subject: subject.clone(), kind, target, destination };
+        let now = self.clock.now();
+        let policy = self.policy.load();
+        let decision = match decide(&policy, question(target), now.plausible()) {
+            Decision::Permit(permit) => {
+                let host = Some(permit.permitted_host().clone());
+                let fault = Target::Fault { fault: Fault::Unready, host };
+                decide(&policy, question(fault), now.plausible())
+            }
+            refusal @ Decision::Refusal(_) => refusal,
+        };
+        match decision {
+            Decision::Refusal(refusal) => self.record_refusal(now, refusal, times).map(drop),
+            // A fault is never permitted; were it, nothing would be done with the permit.
+            Decision::Permit(_) => Ok(()),
+        }
+    }
+
+    /// Whether this device would be permitted to do this now. Records nothing, and gives nothing out but the answer.
+    #[must_use]
+    pub fn would_permit(&self, device: &Arc<Device>, kind: AccessKind, target: Target) -> bool {
+        let subject = Subject::Device(Arc::clone(device));
+        let question = Question { subject, kind, target, destination: None };
+        let now = self.clock.now().plausible();
+        matches!(decide(&self.policy.load(), question, now), Decision::Permit(_))
+    }
+
     fn judge(&self, subject: Subject, request: Request) -> Result<Admission, Closed> {
         let Request { client: _, kind, target, destination } = request;
         let question = Question { subject, kind, target, destination };
@@ -108,7 +168,9 @@ impl Desk {
             Decision::Permit(permit) => {
                 Ok(Admission::Permit(self.journal.record(now.at, now.quality, permit)?))
             }
-            Decision::Refusal(refusal) => Ok(Admission::Refusal(self.record_refusal(now, refusal)?)),
+            Decision::Refusal(refusal) => {
+                Ok(Admission::Refusal(self.record_refusal(now, refusal, NonZeroU32::MIN)?))
+            }
         }
     }
 
@@ -120,7 +182,7 @@ impl Desk {
         let now = self.clock.now();
         match screen(&self.policy.load(), permit.decision(), finding, now.plausible()) {
             None => Ok(()),
-            Some(refusal) => match self.record_refusal(now, refusal) {
+            Some(refusal) => match self.record_refusal(now, refusal, NonZeroU32::MIN) {
                 Ok(refusal) => Err(Screened::Refused(Box::new(refusal))),
                 Err(closed) => Err(Screened::Closed(closed)),
             },
@@ -128,8 +190,13 @@ impl Desk {
     }
 
     /// Only what is on record is told to anybody.
-    fn record_refusal(&self, now: Instant, refusal: Refusal) -> Result<Recorded<Refusal>, Closed> {
-        let recorded = self.journal.record(now.at, now.quality, refusal)?;
+    fn record_refusal(
+        &self,
+        now: Instant,
+        refusal: Refusal,
+        times: NonZeroU32,
+    ) -> Result<Recorded<Refusal>, Closed> {
+        let recorded = self.journal.record_times(now.at, now.quality, refusal, times)?;
         self.refusals.note(now.at, recorded.decision());
         Ok(recorded)
     }
@@ -177,6 +244,38 @@ impl Desk {
             self.forgeries.note(client, sender);
         }
         self.directory.load().identify(mac.filter(|_| !is_forged), client)
+    }
+
+    /// Whose flow bears this mark: the machine that has the address, where the mark may be its own, else the registered
+    /// one that the mark was made of.
+    fn identify_marked(&self, client: IpAddr, mark: FlowMark) -> Subject {
+        let client = client.to_canonical();
+        self.directory.load().identify(self.find_marked(client, mark), client)
+    }
+
+    /// The hardware address of the machine whose flow from this address bears this mark, as far as it is known.
+    #[must_use]
+    pub fn find_marked(&self, client: IpAddr, mark: FlowMark) -> Option<Mac> {
+        let neighbour = self.neighbours.find_mac(client.to_canonical()).filter(|mac| mark.may_be_of(*mac));
+        neighbour.or_else(|| self.directory.load().find_marked(mark).map(|device| device.mac))
+    }
+
+    /// What people call the machine with this hardware address.
+    #[must_use]
+    pub fn name_machine(&self, mac: Mac) -> String {
+        self.directory.load().identify(Some(mac), Ipv4Addr::UNSPECIFIED.into()).to_string()
+    }
+
+    /// The registered devices.
+    #[must_use]
+    pub fn directory(&self) -> Arc<Directory> {
+        self.directory.load_full()
+    }
+
+    /// The time by the box's clock, if it can be a time at all.
+    #[must_use]
+    pub fn now(&self) -> Option<Timestamp> {
+        self.clock.now().plausible()
     }
 
     /// The datagrams that came from other machines than their addresses say.
@@ -308,6 +407,44 @@ mod tests {
         assert_eq!(told(&desk, "10.77.0.11"), ["gambling.preau.test 1"]);
         assert_eq!(told(&desk, "fd77::11"), ["gambling.preau.test 1"]);
         assert_eq!(told(&desk, "10.77.0.12"), [""; 0]);
+    }
+
+    /// The mark says who began a flow, whatever address he wrote on its packets.
+    #[test]
+    fn a_flow_is_his_whose_mark_it_bears() {
+        let desk = desk();
+        let check = |client: &str, marked: u8, expected: &str| {
+            let subject = desk.identify_marked(client.parse().unwrap(), FlowMark::of(3, mac(marked)));
+            assert_eq!(subject.to_string(), expected, "{client} {marked:#x}");
+        };
+        check("10.77.0.11", 0x11, "CM2-01");
+        check("fd77::11", 0x12, "CM2-02");
+        check("10.77.0.99", 0x12, "CM2-02");
+        check("10.77.0.11", 0x99, "inconnu-10.77.0.11");
+    }
+
+    #[test]
+    fn refused_packets_are_their_senders_and_counted() {
+        let disk = Disk::default();
+        let (journal, mut writer) = journal::open(disk.clone());
+        writer.commit(Timestamp::from_unix_ms(0)).unwrap();
+        let desk = desk_over(journal);
+        let target = Target::Fault { fault: Fault::NotForProfile, host: None };
+        let source = "10.77.0.11".parse().unwrap();
+        let attempt = Attempt { sender: mac(0x12), source, kind: AccessKind::Tcp, target, destination: None };
+        desk.record_attempts(attempt.clone(), NonZeroU32::MIN).unwrap();
+        desk.record_attempts(attempt, NonZeroU32::new(4).unwrap()).unwrap();
+        writer.commit(Timestamp::from_unix_ms(0)).unwrap();
+        let mut found = Vec::new();
+        journal::search(&disk, &journal::Query::default(), |hit| {
+            if let journal::Hit::Access(access) = hit {
+                found.push(format!("{} {} {}", access.device, access.reason.as_str(), access.count));
+            }
+            std::ops::ControlFlow::Continue(())
+        })
+        .unwrap();
+        assert_eq!(found, ["CM2-02 not-for-profile 5"]);
+        assert_eq!(desk.recall_refusals(source).len(), 0, "it was another's");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use model::{Device, Mac, SenderMark, Subject, UnknownDevice};
+use model::{Device, FlowMark, Mac, SenderMark, Subject, UnknownDevice};
 
 /// The registered devices by hardware address: one state of the store, frozen.
 #[derive(Debug, Default)]
@@ -21,6 +21,16 @@ impl Directory {
             Some(device) => Subject::Device(Arc::clone(device)),
             None => Subject::Unknown(UnknownDevice { mac, address: address.to_canonical() }),
         }
+    }
+
+    /// All of them, in no order.
+    pub fn devices(&self) -> impl Iterator<Item = &Arc<Device>> {
+        self.by_mac.values()
+    }
+
+    /// The device whose flows are marked so, if it is registered.
+    pub(crate) fn find_marked(&self, mark: FlowMark) -> Option<&Arc<Device>> {
+        self.by_mac.values().find(|device| mark.may_be_of(device.mac))
     }
 
     /// The device that marks its datagrams so, if it is registered.

@@ -11,7 +11,7 @@ mod forgeries;
 mod ports;
 mod refusals;
 
-pub use desk::{Admission, Closed, Desk, Request, Screened};
+pub use desk::{Admission, Attempt, Closed, Desk, Request, Screened};
 pub use directory::Directory;
 pub use forgeries::Forgeries;
 pub use journal::Recorded;

@@ -34,11 +34,31 @@ pub struct Refused {
 }
 
 impl Refused {
-    /// Whether programs ask for it and nobody waits for it: questions by which they look for a way around the
-    /// filter.
+    /// Whether programs try it and nobody waits for it: ways around the filter, QUIC before TLS, ports that no service
+    /// has.
     #[must_use]
     pub fn is_noise(&self) -> bool {
-        self.reason == Reason::Fault(Fault::Evasion)
+        let Reason::Fault(fault) = self.reason else { return false };
+        match fault {
+            Fault::Evasion
+            | Fault::Quic
+            | Fault::DnsOverTls
+            | Fault::DnsOverQuic
+            | Fault::NoService
+            | Fault::Protocol
+            | Fault::Flood => true,
+            // Somebody waits for a site, or for a service of the school.
+            Fault::Unnamed
+            | Fault::AddressLiteral
+            | Fault::NotTls
+            | Fault::Malformed
+            | Fault::Port
+            | Fault::Tunnel
+            | Fault::Inward
+            | Fault::Elsewhere
+            | Fault::NotForProfile
+            | Fault::Unready => false,
+        }
     }
 
     fn is_like(&self, refusal: &Refusal) -> bool {

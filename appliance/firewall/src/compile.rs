@@ -7,7 +7,7 @@
 //!   │
 //!  take   port 53 -> resolver; 80, 443 -> gate; to any address
 //!   │
-//! past ──── for another machine ──> refuse
+//! past ──── for another machine ──> services, where the school has any ──> refuse
 //!   │
 //! input ── lan ── not for a door ──> refuse
 //!            │
@@ -15,8 +15,8 @@
 //! ```
 //!
 //! What is for other machines is refused in `past`, before routing: so it is refused at once even when the
-//! kernel does not forward, which is how the box runs (a silent drop would cost a browser that tries QUIC
-//! seconds a page). `forward` refuses it again should somebody switch forwarding on.
+//! kernel does not forward, which is how a box without services runs (a silent drop would cost a browser that tries
+//! QUIC seconds a page). `forward` refuses it again should somebody switch forwarding on.
 //!
 //! The doors are recognised by the port that the connection had before redirection: a connection made straight
 //! to a gate's port is refused, and a box whose resolver listens on 53 itself needs no rule of its own.
@@ -24,9 +24,10 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv6Net};
+use model::Transport;
 
-use crate::ruleset::{Base, Chain, Condition, Family, Rule, Ruleset, Transport, Verdict, when};
-use crate::{FirewallPolicy, Intent};
+use crate::ruleset::{Base, Chain, Condition, Family, Rule, Ruleset, Verdict, when};
+use crate::{FirewallPolicy, Intent, notes, passage};
 
 /// Echo requests a second that the box answers: more than any technician's ping, less than a flood.
 const ECHO_PER_SECOND: u32 = 20;
@@ -45,16 +46,16 @@ const DHCP6_CLIENT: u16 = 546;
 #[must_use]
 pub fn compile(policy: &FirewallPolicy) -> Ruleset {
     let intent = policy.intent();
-    Ruleset::new(vec![
-        spoof(intent),
-        take(intent),
-        past(intent),
-        input(intent),
-        lan(intent),
-        wan(),
-        forward(intent),
-        refuse(),
-    ])
+    let mut sets = notes::sets().to_vec();
+    let mut chains = vec![spoof(intent), take(intent), past(policy), input(intent), lan(intent), wan()];
+    if let Some(passages) = policy.passages() {
+        sets.extend(passage::sets());
+        chains.extend(passage::chains(passages));
+        chains.push(passage::leave(intent));
+    }
+    chains.extend([forward(policy), refuse()]);
+    chains.extend(notes::chains());
+    Ruleset::new(sets, chains)
 }
 
 /// No rule may trust a source address before this chain has seen the packet (BCP 38).
@@ -92,8 +93,9 @@ fn spoof(intent: &Intent) -> Chain {
         when([from_lan(), Condition::Port(Transport::Udp, vec![DNS])])
             .then(Verdict::MarkSender, "who asks, by hardware address"),
     );
+    rules.push(notes::pace(intent));
     let base = Base { kind: "filter", hook: "prerouting", priority: "raw", policy: "accept" };
-    Chain { name: "spoof", base: Some(base), rules }
+    Chain { name: "spoof".into(), base: Some(base), rules }
 }
 
 /// Whatever address a client asks, the box's doors answer. The target is named: `redirect` would take the
@@ -117,15 +119,19 @@ fn take(intent: &Intent) -> Chain {
         ]
     });
     let base = Base { kind: "nat", hook: "prerouting", priority: "dstnat", policy: "accept" };
-    Chain { name: "take", base: Some(base), rules: rules.collect() }
+    Chain { name: "take".into(), base: Some(base), rules: rules.collect() }
 }
 
-/// Nothing goes past the box.
-fn past(intent: &Intent) -> Chain {
-    let rule = when([Condition::Input(intent.lan.clone()), Condition::ForOthers])
-        .then(Verdict::Goto("refuse"), "nothing goes past the box");
+/// Nothing goes past the box but flows of services.
+fn past(policy: &FirewallPolicy) -> Chain {
+    let intent = policy.intent();
+    let mut rules = policy.passages().map(|_| passage::exceptions(intent).to_vec()).unwrap_or_default();
+    rules.push(
+        when([Condition::Input(intent.lan.clone()), Condition::ForOthers])
+            .then(Verdict::Goto("refuse".into()), "nothing else goes past the box"),
+    );
     let base = Base { kind: "filter", hook: "prerouting", priority: "filter", policy: "accept" };
-    Chain { name: "past", base: Some(base), rules: vec![rule] }
+    Chain { name: "past".into(), base: Some(base), rules }
 }
 
 fn input(intent: &Intent) -> Chain {
@@ -134,12 +140,12 @@ fn input(intent: &Intent) -> Chain {
         when([Condition::State(&["established", "related"])])
             .then(Verdict::Accept, "answers, and errors about them"),
         when([Condition::State(&["invalid"])]).then(Verdict::Drop, "part of no connection"),
-        when([Condition::Input(intent.lan.clone())]).then(Verdict::Goto("lan"), "the school"),
-        when([Condition::Input(intent.wan.clone())]).then(Verdict::Goto("wan"), "the line"),
+        when([Condition::Input(intent.lan.clone())]).then(Verdict::Goto("lan".into()), "the school"),
+        when([Condition::Input(intent.wan.clone())]).then(Verdict::Goto("wan".into()), "the line"),
         when([]).then(Verdict::Drop, "an interface that nobody named"),
     ];
     let base = Base { kind: "filter", hook: "input", priority: "filter", policy: "drop" };
-    Chain { name: "input", base: Some(base), rules }
+    Chain { name: "input".into(), base: Some(base), rules }
 }
 
 /// The doors of the box, and what a neighbour must be able to say.
@@ -149,7 +155,8 @@ fn lan(intent: &Intent) -> Chain {
         vec![neighbour_discovery(&["nd-neighbor-solicit", "nd-neighbor-advert"]), multicast_listener_query()];
     if intent.box_ipv6.is_none() {
         rules.push(
-            when([Condition::Family(Family::Ipv6)]).then(Verdict::Goto("refuse"), "the school has no IPv6"),
+            when([Condition::Family(Family::Ipv6)])
+                .then(Verdict::Goto("refuse".into()), "the school has no IPv6"),
         );
     }
     rules.extend([Family::Ipv4, Family::Ipv6].map(|family| {
@@ -173,8 +180,8 @@ fn lan(intent: &Intent) -> Chain {
                 .then(Verdict::Accept, comment)
         }));
     }
-    rules.push(when([]).then(Verdict::Goto("refuse"), "no door of the box"));
-    Chain { name: "lan", base: None, rules }
+    rules.push(when([]).then(Verdict::Goto("refuse".into()), "no door of the box"));
+    Chain { name: "lan".into(), base: None, rules }
 }
 
 /// What the line needs to work; no door.
@@ -195,23 +202,26 @@ fn wan() -> Chain {
         .then(Verdict::Accept, "the line gives the box its address"),
         when([]).then(Verdict::Drop, "nothing comes in"),
     ];
-    Chain { name: "wan", base: None, rules }
+    Chain { name: "wan".into(), base: None, rules }
 }
 
-fn forward(intent: &Intent) -> Chain {
-    let rules = vec![
+fn forward(policy: &FirewallPolicy) -> Chain {
+    let intent = policy.intent();
+    let mut rules = policy.passages().map(|_| passage::forwarded(intent)).unwrap_or_default();
+    rules.extend([
         when([Condition::Input(intent.lan.clone())])
-            .then(Verdict::Goto("refuse"), "nothing goes past the box"),
-        when([]).then(Verdict::Drop, "nothing is forwarded"),
-    ];
+            .then(Verdict::Goto("refuse".into()), "nothing else goes past the box"),
+        when([]).then(Verdict::Drop, "nothing else is forwarded"),
+    ]);
     let base = Base { kind: "filter", hook: "forward", priority: "filter", policy: "drop" };
-    Chain { name: "forward", base: Some(base), rules }
+    Chain { name: "forward".into(), base: Some(base), rules }
 }
 
 /// Says no to a client of the school at once.
 fn refuse() -> Chain {
     let rules = vec![
         when([Condition::ToMany]).then(Verdict::Drop, "announcements want no answer"),
+        notes::note(),
         when([Condition::SourceIn(Family::Ipv6, vec![link_local()])])
             .then(Verdict::Prohibited, "the kernel has no TCP reset for link-local addresses"),
         when([Condition::Port(Transport::Udp, vec![HTTPS])])
@@ -223,7 +233,7 @@ fn refuse() -> Chain {
         when([Condition::Tcp]).then(Verdict::Reset, "not a service of the school"),
         when([]).then(Verdict::Prohibited, "not a service of the school"),
     ];
-    Chain { name: "refuse", base: None, rules }
+    Chain { name: "refuse".into(), base: None, rules }
 }
 
 fn neighbour_discovery(types: &'static [&'static str]) -> Rule {
@@ -262,7 +272,7 @@ fn addresses_of_nobody(network: &IpNet) -> Vec<IpNet> {
 }
 
 /// The same addresses in networks that do not overlap, which is all that nft takes in a set.
-fn disjoint(networks: &[IpNet]) -> Vec<IpNet> {
+pub(crate) fn disjoint(networks: &[IpNet]) -> Vec<IpNet> {
     IpNet::aggregate(&networks.to_vec())
 }
 
@@ -276,7 +286,10 @@ fn unspecified() -> IpNet {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::Passage;
     use crate::policy::tests::school;
 
     fn text(intent: Intent) -> String {
@@ -328,10 +341,48 @@ mod tests {
     }
 
     #[test]
-    fn every_chain_that_a_rule_names_exists() {
-        let text = text(school());
-        for target in text.lines().filter_map(|line| line.split("goto ").nth(1)?.split(' ').next()) {
-            assert!(text.contains(&format!("\tchain {target} {{")), "{target}");
+    fn school_with_services() {
+        insta::assert_snapshot!(compile(&with_services()).transaction_while_open(Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn services_that_nobody_may_use_have_no_passage() {
+        let policy = FirewallPolicy::new(school()).unwrap().with_passages(vec![]);
+        let text = compile(&policy).transaction();
+        assert!(text.contains("chain services {") && !text.contains("chain passage-"), "{text}");
+    }
+
+    #[test]
+    fn every_chain_and_set_that_a_rule_names_exists() {
+        for text in [text(school()), compile(&with_services()).transaction()] {
+            for (word, kind) in [("goto ", "chain "), ("jump ", "chain "), ("@", "set ")] {
+                for target in text.lines().filter_map(|line| line.split(word).nth(1)?.split(' ').next()) {
+                    assert!(text.contains(&format!("\t{kind}{target} {{")), "{target}");
+                }
+            }
         }
+    }
+
+    fn with_services() -> FirewallPolicy {
+        let passage = |service: &str, number, devices: &[&str], destinations: &[&str]| Passage {
+            service: service.parse().unwrap(),
+            number,
+            devices: devices.iter().map(|mac| mac.parse().unwrap()).collect(),
+            destinations: destinations.iter().map(|network| network.parse().unwrap()).collect(),
+            tcp: vec!["993".parse().unwrap()],
+            udp: vec![],
+        };
+        let [pc1, pc2] = ["02:00:00:00:00:11", "02:00:00:00:00:12"];
+        let range = |text: &str| text.parse().unwrap();
+        let passages = vec![
+            passage("imaps", 0, &[pc1, pc2], &["198.51.100.10/32", "2001:db8:1::a/128"]),
+            Passage {
+                tcp: vec![],
+                udp: vec![range("10000-20000"), range("3478")],
+                ..passage("visio", 1, &[pc1], &["203.0.113.0/24", "203.0.113.7/32"])
+            },
+            passage("visio", 1, &[], &["203.0.114.0/24"]),
+        ];
+        FirewallPolicy::new(school()).unwrap().with_passages(passages)
     }
 }

@@ -9,16 +9,22 @@
 //!   everything else is refused at once, so that no program waits for a timeout;
 //! - a question to any resolver, and a page of any server, lands on the box, over IPv4 and IPv6;
 //! - from the line, nothing comes in but answers;
-//! - nothing is ever forwarded, so it holds whatever the kernel's forwarding switch says.
+//! - nothing is ever forwarded but flows of the services that the school names, each device to its destinations only, and
+//!   only while the box runs; so it holds whatever the kernel's forwarding switch says;
+//! - of what is refused, the box is told, within a pace for each device.
 //!
 //! Invariant: pure. The same policy gives the same text, byte for byte.
 
 mod compile;
 mod interface;
+mod notes;
+mod passage;
 mod policy;
 mod ruleset;
 
 pub use compile::compile;
 pub use interface::{Interface, InterfaceError};
+pub use notes::{HASTY_SET, UNNOTED_SET};
+pub use passage::Passage;
 pub use policy::{FirewallPolicy, Intent, PolicyError, Ports, check_networks};
-pub use ruleset::{Ruleset, TABLE};
+pub use ruleset::{NOTES_GROUP, OPEN_PROTOCOLS, OPEN_SET, Ruleset, TABLE};

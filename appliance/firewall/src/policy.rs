@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
-use crate::Interface;
+use crate::{Interface, Passage};
 
 /// What a configuration says about the firewall, not yet checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +40,11 @@ pub struct Ports {
 
 /// The whole intended state of the firewall. A value of this type compiles to a ruleset that loads.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FirewallPolicy(Intent);
+pub struct FirewallPolicy {
+    intent: Intent,
+    /// What services let through; `None` where the school has no services, so that nothing is ever forwarded.
+    passages: Option<Vec<Passage>>,
+}
 
 impl FirewallPolicy {
     /// Checks what belongs together.
@@ -49,13 +53,25 @@ impl FirewallPolicy {
     /// All the contradictions of `intent` at once.
     pub fn new(intent: Intent) -> Result<Self, Vec<PolicyError>> {
         let errors: Vec<_> = contradictions(&intent).collect();
-        if errors.is_empty() { Ok(Self(intent)) } else { Err(errors) }
+        if errors.is_empty() { Ok(Self { intent, passages: None }) } else { Err(errors) }
     }
 
     /// The state that was checked.
     #[must_use]
     pub fn intent(&self) -> &Intent {
-        &self.0
+        &self.intent
+    }
+
+    /// The same with services that let this through.
+    #[must_use]
+    pub fn with_passages(self, passages: Vec<Passage>) -> Self {
+        Self { passages: Some(passages), ..self }
+    }
+
+    /// What services let through; `None` where the school has no services.
+    #[must_use]
+    pub fn passages(&self) -> Option<&[Passage]> {
+        self.passages.as_deref()
     }
 }
 

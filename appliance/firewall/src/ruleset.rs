@@ -4,11 +4,13 @@
 //! `redirect` or `log`, does not load, and the JSON of a table leaves out the comments of tables and chains, so
 //! the hash that tells rulesets apart stands in the comment of a rule.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use ipnet::IpNet;
-use model::SenderMark;
+use model::{FlowMark, Mac, PortRange, SenderMark, Transport};
 
 use crate::Interface;
 
@@ -24,13 +26,14 @@ const HASH_DIGITS: usize = 32;
 /// The box's firewall: table `inet preau`, entire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ruleset {
+    sets: Vec<Set>,
     chains: Vec<Chain>,
     mark: String,
 }
 
 impl Ruleset {
-    pub(crate) fn new(chains: Vec<Chain>) -> Self {
-        let unmarked = Self { chains, mark: String::new() };
+    pub(crate) fn new(sets: Vec<Set>, chains: Vec<Chain>) -> Self {
+        let unmarked = Self { sets, chains, mark: String::new() };
         let hash = blake3::hash(unmarked.to_string().as_bytes()).to_hex();
         let digits: String = hash.chars().take(HASH_DIGITS).collect();
         Self { mark: format!("{HASH_LABEL} {digits}"), ..unmarked }
@@ -46,7 +49,7 @@ impl Ruleset {
     pub fn chains(&self) -> impl Iterator<Item = (&str, usize)> {
         // The rule that carries the mark opens the first chain.
         let marks = std::iter::once(1).chain(std::iter::repeat(0));
-        self.chains.iter().zip(marks).map(|(chain, mark)| (chain.name, chain.rules.len() + mark))
+        self.chains.iter().zip(marks).map(|(chain, mark)| (&*chain.name, chain.rules.len() + mark))
     }
 
     /// What `nft -f -` reads to put the ruleset in place of the one that stands, in one transaction.
@@ -54,11 +57,22 @@ impl Ruleset {
     pub fn transaction(&self) -> String {
         format!("add table {TABLE}\ndelete table {TABLE}\n{self}")
     }
+
+    /// The same for a box whose services are open: they stay so for this long, without a gap.
+    #[must_use]
+    pub fn transaction_while_open(&self, open_for: Duration) -> String {
+        let is_declared = self.sets.iter().any(|set| set.name == OPEN_SET);
+        let opening = if is_declared { open_services(open_for) } else { String::new() };
+        format!("{}{opening}", self.transaction())
+    }
 }
 
 impl fmt::Display for Ruleset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "table {TABLE} {{")?;
+        for set in &self.sets {
+            write!(f, "{set}")?;
+        }
         let marks = std::iter::once(Some(self.mark.as_str())).chain(std::iter::repeat(None));
         for (chain, mark) in self.chains.iter().zip(marks) {
             writeln!(f, "\tchain {} {{", chain.name)?;
@@ -80,9 +94,53 @@ impl fmt::Display for Ruleset {
 /// A chain: at a hook when it has a base, called by other chains otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Chain {
-    pub(crate) name: &'static str,
+    pub(crate) name: Cow<'static, str>,
     pub(crate) base: Option<Base>,
     pub(crate) rules: Vec<Rule>,
+}
+
+/// The protocols that services let through at the moment: TCP, UDP, and the errors about them. Its elements end by
+/// themselves, and the running box renews them: a box that does not run lets nothing through.
+pub const OPEN_SET: &str = "open";
+
+/// The protocols that stand in [`OPEN_SET`] while services are open, as nftables names them, with their numbers.
+pub const OPEN_PROTOCOLS: [(&str, u8); 4] = [("icmp", 1), ("tcp", 6), ("udp", 17), ("ipv6-icmp", 58)];
+
+/// What opens the services of a table that stands, for this long.
+fn open_services(open_for: Duration) -> String {
+    let seconds = open_for.as_secs();
+    let elements = OPEN_PROTOCOLS.map(|(protocol, _)| format!("{protocol} timeout {seconds}s"));
+    format!("add element {TABLE} {OPEN_SET} {{ {} }}\n", elements.join(", "))
+}
+
+/// A set whose elements come and go by themselves: rules add them, or the running box.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Set {
+    pub(crate) name: &'static str,
+    pub(crate) elements: Elements,
+}
+
+/// What a set holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Elements {
+    /// Protocols that the box lets through for a while.
+    Protocols,
+    /// Hardware addresses that rules note: so many at most, and each until nothing was noted of it for so long.
+    Senders { size: u32, timeout_s: u32 },
+}
+
+impl fmt::Display for Set {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\tset {} {{", self.name)?;
+        match self.elements {
+            Elements::Protocols => writeln!(f, "\t\ttype inet_proto\n\t\tflags timeout")?,
+            Elements::Senders { size, timeout_s } => writeln!(
+                f,
+                "\t\ttype ether_addr\n\t\tsize {size}\n\t\tflags dynamic,timeout\n\t\ttimeout {timeout_s}s"
+            )?,
+        }
+        writeln!(f, "\t}}")
+    }
 }
 
 /// Where a chain meets packets, and what becomes of those that no rule decides.
@@ -99,7 +157,7 @@ pub(crate) struct Base {
 pub(crate) struct Rule {
     conditions: Vec<Condition>,
     verdict: Verdict,
-    comment: &'static str,
+    comment: Cow<'static, str>,
 }
 
 /// Starts a rule.
@@ -112,8 +170,8 @@ pub(crate) struct Conditions(Vec<Condition>);
 
 impl Conditions {
     /// Ends the rule. `comment` says why, to whoever lists the table.
-    pub(crate) fn then(self, verdict: Verdict, comment: &'static str) -> Rule {
-        Rule { conditions: self.0, verdict, comment }
+    pub(crate) fn then(self, verdict: Verdict, comment: impl Into<Cow<'static, str>>) -> Rule {
+        Rule { conditions: self.0, verdict, comment: comment.into() }
     }
 }
 
@@ -133,6 +191,8 @@ impl fmt::Display for Rule {
 pub(crate) enum Condition {
     /// It came in by this interface.
     Input(Interface),
+    /// It goes out by this interface.
+    Output(Interface),
     /// It came in by the loopback interface.
     Loopback,
     /// It is of this family.
@@ -143,16 +203,37 @@ pub(crate) enum Condition {
     SourceNotIn(Family, Vec<IpNet>),
     /// Its source is an address of the box itself.
     SourceOwn,
+    /// It was sent by one of these machines.
+    Sender(Vec<Mac>),
+    /// Its sender, noted in this set, sends at most so many a second after a burst of so many. Not so a sender for whom the
+    /// set has no room.
+    WithinPace { set: &'static str, per_second: u32, burst: u32 },
+    /// Its sender does not stand in this set. The other way round would not do: looking an element up counts as a packet.
+    NotIn(&'static str),
     /// It is for this address.
     Destination(IpAddr),
+    /// Its destination is in one of these networks, all of one family.
+    DestinationIn(Family, Vec<IpNet>),
     /// It is for another machine, after redirection.
     ForOthers,
     /// It was sent to everybody, or to a group.
     ToMany,
     /// It is TCP.
     Tcp,
+    /// It opens a TCP connection.
+    Syn,
+    /// It opens a TCP connection, or answers such a packet: both say how long segments may be.
+    Handshake,
+    /// It belongs to a flow of a service.
+    ServiceFlow,
+    /// The running box lets its protocol through at the moment.
+    Open,
+    /// It does not.
+    Closed,
     /// It is for one of these ports.
     Port(Transport, Vec<u16>),
+    /// It is for a port in one of these ranges.
+    PortIn(Transport, Vec<PortRange>),
     /// It is from this port.
     SourcePort(Transport, u16),
     /// Its connection was for this port before redirection. Goes after a [`Condition::Port`].
@@ -167,10 +248,16 @@ pub(crate) enum Condition {
     PerSecond(u32),
 }
 
+/// Parts of the grammar that stand for a condition as they are.
+const SYN: &str = "tcp flags & (fin | syn | rst | ack) == syn";
+const FOR_OTHERS: &str = "fib daddr type != { local, broadcast, multicast }";
+const TO_MANY: &str = "meta pkttype { broadcast, multicast }";
+
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Input(interface) => write!(f, "iifname \"{interface}\""),
+            Self::Output(interface) => write!(f, "oifname \"{interface}\""),
             Self::Loopback => f.write_str("iifname \"lo\""),
             Self::Family(family) => write!(f, "meta nfproto {}", family.nfproto()),
             Self::SourceIn(family, networks) => write!(f, "{} saddr {}", family.header(), one_of(networks)),
@@ -178,12 +265,27 @@ impl fmt::Display for Condition {
                 write!(f, "{} saddr != {}", family.header(), one_of(networks))
             }
             Self::SourceOwn => f.write_str("fib saddr type local"),
+            Self::Sender(machines) => write!(f, "ether saddr {}", one_of(machines)),
+            Self::NotIn(set) => write!(f, "ether saddr != @{set}"),
+            Self::WithinPace { set, per_second, burst } => write!(
+                f,
+                "update @{set} {{ ether saddr limit rate {per_second}/second burst {burst} packets }}"
+            ),
+            Self::DestinationIn(family, networks) => {
+                write!(f, "{} daddr {}", family.header(), one_of(networks))
+            }
             Self::Destination(address) => write!(f, "{} daddr {address}", Family::of(*address).header()),
-            Self::ForOthers => f.write_str("fib daddr type != { local, broadcast, multicast }"),
-            Self::ToMany => f.write_str("meta pkttype { broadcast, multicast }"),
+            Self::ForOthers => f.write_str(FOR_OTHERS),
+            Self::ToMany => f.write_str(TO_MANY),
             Self::Tcp => f.write_str("meta l4proto tcp"),
-            Self::Port(transport, ports) => write!(f, "{} dport {}", transport.header(), one_of(ports)),
-            Self::SourcePort(transport, port) => write!(f, "{} sport {port}", transport.header()),
+            Self::Syn => f.write_str(SYN),
+            Self::Handshake => f.write_str("tcp flags & (syn | rst) == syn"),
+            Self::ServiceFlow => write!(f, "ct mark {}", FlowMark::ANY),
+            Self::Open => write!(f, "meta l4proto @{OPEN_SET}"),
+            Self::Closed => write!(f, "meta l4proto != @{OPEN_SET}"),
+            Self::Port(transport, ports) => write!(f, "{} dport {}", transport.as_str(), one_of(ports)),
+            Self::PortIn(transport, ports) => write!(f, "{} dport {}", transport.as_str(), one_of(ports)),
+            Self::SourcePort(transport, port) => write!(f, "{} sport {port}", transport.as_str()),
             Self::OriginalPort(port) => write!(f, "ct original proto-dst {port}"),
             Self::Icmp(family, types) => write!(f, "{} type {}", family.icmp(), one_of(types)),
             Self::FromThisLink => f.write_str("ip6 hoplimit 255"),
@@ -241,22 +343,6 @@ impl Family {
     }
 }
 
-/// A protocol with ports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Transport {
-    Tcp,
-    Udp,
-}
-
-impl Transport {
-    fn header(self) -> &'static str {
-        match self {
-            Self::Tcp => "tcp",
-            Self::Udp => "udp",
-        }
-    }
-}
-
 /// What becomes of a packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -271,18 +357,44 @@ pub(crate) enum Verdict {
     /// It is answered with the ICMP error that says why.
     Prohibited,
     /// Another chain decides, for good.
-    Goto(&'static str),
+    Goto(Cow<'static, str>),
+    /// Another chain looks at it, and this one goes on.
+    Jump(&'static str),
     /// It goes to this address and port of the box.
     Redirect(IpAddr, u16),
     /// It carries a mark that follows from its sender's hardware address, and goes on.
     MarkSender,
+    /// Its head goes to the running box, and its own chain goes on after this one.
+    Note,
+    /// It is counted on its sender in this set.
+    Count(&'static str),
+    /// It begins a flow of the service of this number: the kernel tells the box of its beginning and its end.
+    Serve(u16),
+    /// It leaves with the box's own address.
+    Masquerade,
+    /// Its segments are made to fit the line.
+    FitSegments,
 }
+
+/// Where heads of refused packets go: a group of nfnetlink_log. Any number would do that no other program has.
+pub const NOTES_GROUP: u16 = 0x7072;
+/// How much of a refused packet goes there, in bytes: an IPv6 header, some extensions, the ports.
+const NOTE_BYTES: u16 = 128;
 
 impl Verdict {
     fn refuses(&self) -> bool {
         match self {
             Self::Drop | Self::Reset | Self::PortUnreachable | Self::Prohibited => true,
-            Self::Accept | Self::Goto(_) | Self::Redirect(..) | Self::MarkSender => false,
+            Self::Accept
+            | Self::Goto(_)
+            | Self::Jump(_)
+            | Self::Redirect(..)
+            | Self::MarkSender
+            | Self::Note
+            | Self::Count(_)
+            | Self::Serve(_)
+            | Self::Masquerade
+            | Self::FitSegments => false,
         }
     }
 }
@@ -296,9 +408,19 @@ impl fmt::Display for Verdict {
             Self::PortUnreachable => f.write_str("reject with icmpx port-unreachable"),
             Self::Prohibited => f.write_str("reject with icmpx admin-prohibited"),
             Self::Goto(chain) => write!(f, "goto {chain}"),
+            Self::Jump(chain) => write!(f, "jump {chain}"),
             Self::Redirect(IpAddr::V4(address), port) => write!(f, "dnat ip to {address}:{port}"),
             Self::Redirect(IpAddr::V6(address), port) => write!(f, "dnat ip6 to [{address}]:{port}"),
             Self::MarkSender => write!(f, "meta mark set {}", SenderMark::EXPRESSION),
+            Self::Note => write!(f, "log group {NOTES_GROUP} snaplen {NOTE_BYTES} return"),
+            Self::Count(set) => write!(f, "update @{set} {{ ether saddr counter }}"),
+            Self::Serve(service) => write!(
+                f,
+                "ct mark set {} ct event set new,destroy,protoinfo accept",
+                FlowMark::expression(*service)
+            ),
+            Self::Masquerade => f.write_str("masquerade"),
+            Self::FitSegments => f.write_str("tcp option maxseg size set rt mtu"),
         }
     }
 }

@@ -25,8 +25,10 @@ macro_rules! mirror {
 }
 
 mirror!(ClockCode of ClockQuality: Synchronised, Unsynchronised, Unset);
-mirror!(KindCode of AccessKind: Dns, Tls, Http, Connect);
+mirror!(KindCode of AccessKind: Dns, Tls, Http, Connect, Tcp, Udp, Ip);
 mirror!(VerdictCode of Verdict: Permit, Refuse);
-mirror!(FaultCode of Fault: Unnamed, AddressLiteral, NotTls, Malformed, Port, Evasion, Tunnel, Inward);
+mirror!(FaultCode of Fault:
+    Unnamed, AddressLiteral, NotTls, Malformed, Port, Evasion, Tunnel, Inward,
+    Quic, DnsOverTls, DnsOverQuic, NoService, Elsewhere, NotForProfile, Unready, Protocol, Flood);
 mirror!(LayerCode of Layer: Commune, School, Lesson);
 mirror!(EndCode of End: Finish, Abort, Unreachable, Forbidden, Cut, Lapse);

@@ -93,6 +93,7 @@ pub(crate) enum ReasonEntry<'a> {
     ClosedHours,
     Locked { category: &'a str, line: &'a str },
     Ruled { layer: LayerCode, entry: &'a str, author: &'a str, until_ms: Option<i64> },
+    Service { name: &'a str },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -288,6 +289,7 @@ fn reason_entry(reason: &Reason) -> ReasonEntry<'_> {
             author: ruling.author.as_str(),
             until_ms: ruling.until.map(Timestamp::unix_ms),
         },
+        Reason::Service(name) => ReasonEntry::Service { name: name.as_str() },
     }
 }
 

@@ -50,14 +50,19 @@ pub(crate) struct QueuedRepeat {
 }
 
 impl Fold {
+    /// A first record that the queue has accepted.
+    pub(crate) fn first(of: u64, at: Timestamp) -> Self {
+        Self { of, first_at: at, last_at: at, count: 1, repeat: None }
+    }
+
     /// Whether an access at this time belongs to the window.
     fn covers(&self, at: Timestamp) -> bool {
         self.first_at.ms_since(at) <= DISORDER_MS_MAX && at.ms_since(self.first_at) < FOLD_WINDOW_MS
     }
 
-    /// The same with one more access.
-    pub(crate) fn again(self, at: Timestamp) -> Self {
-        Self { count: self.count.saturating_add(1), last_at: self.last_at.max(at), ..self }
+    /// The same with so many more accesses.
+    pub(crate) fn again(self, at: Timestamp, times: u32) -> Self {
+        Self { count: self.count.saturating_add(times), last_at: self.last_at.max(at), ..self }
     }
 
     /// The same, counted by this repeat.
@@ -73,8 +78,7 @@ impl Folds {
     }
 
     /// Remembers a record that the queue has accepted.
-    pub(crate) fn insert(&mut self, body: &[u8], of: u64, at: Timestamp) {
-        let fold = Fold { of, first_at: at, last_at: at, count: 1, repeat: None };
+    pub(crate) fn insert(&mut self, body: &[u8], fold: Fold) {
         if let Some(ended) = self.by_body.get_mut(body) {
             *ended = fold;
         } else if self.by_body.len() < FOLDS_MAX && self.key_bytes + body.len() <= KEY_BYTES_MAX {
@@ -107,13 +111,13 @@ mod tests {
     #[test]
     fn a_window_has_an_end() {
         let mut folds = Folds::default();
-        folds.insert(b"a", 1, at(100));
+        folds.insert(b"a", Fold::first(1, at(100)));
         assert_eq!(folds.find(b"a", at(100)).map(|fold| fold.of), Some(1));
         assert!(folds.find(b"b", at(100)).is_none());
         assert!(folds.find(b"a", at(159)).is_some());
         assert!(folds.find(b"a", at(160)).is_none());
         assert!(folds.find(b"a", at(99)).is_none(), "the clock was set back");
-        folds.insert(b"a", 7, at(160));
+        folds.insert(b"a", Fold::first(7, at(160)));
         assert_eq!(folds.find(b"a", at(161)).map(|fold| fold.of), Some(7));
     }
 
@@ -121,7 +125,7 @@ mod tests {
     fn memory_is_bounded_and_given_back() {
         let mut folds = Folds::default();
         for number in 0..100_000_u64 {
-            folds.insert(&number.to_le_bytes(), number, at(100));
+            folds.insert(&number.to_le_bytes(), Fold::first(number, at(100)));
         }
         assert_eq!(folds.by_body.len(), FOLDS_MAX);
         folds.sweep(at(100));
@@ -130,7 +134,7 @@ mod tests {
         folds.sweep(at(200));
         assert_eq!((folds.by_body.len(), folds.key_bytes), (0, 0));
         for number in 0..10_000_u64 {
-            folds.insert(&[&[0; 1_000][..], &number.to_le_bytes()].concat(), number, at(200));
+            folds.insert(&[&[0; 1_000][..], &number.to_le_bytes()].concat(), Fold::first(number, at(200)));
         }
         assert!(folds.by_body.len() < 10_000 && folds.key_bytes <= KEY_BYTES_MAX);
         folds.sweep(at(50));

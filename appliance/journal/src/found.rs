@@ -172,6 +172,7 @@ fn read_reason(reason: &ReasonEntry<'_>) -> Option<Reason> {
             author: author.parse().ok()?,
             until: until_ms.map(Timestamp::from_unix_ms),
         })),
+        ReasonEntry::Service { name } => Reason::Service(name.parse().ok()?),
     })
 }
 

@@ -1,9 +1,10 @@
 //! The recording end.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{AccessKind, Act, ClockQuality, Closing, PersonAct, Timestamp};
+use model::{AccessKind, Act, ClockQuality, Closing, PersonAct, Timestamp, Verdict};
 use policy::{Decided, Permit};
 
 use crate::entry::{ActEntry, BODY_BYTES_MAX, Entry, encode_body};
@@ -61,7 +62,8 @@ impl Journal {
     /// writer has committed, within a second.
     ///
     /// A DNS question that repeats a recorded one, by the same subject for the same name with the same verdict
-    /// and reason within [`FOLD_WINDOW_MS`](crate::FOLD_WINDOW_MS), is counted on the first record.
+    /// and reason within [`FOLD_WINDOW_MS`](crate::FOLD_WINDOW_MS), is counted on the first record. So is a packet that
+    /// is refused past the doors, bound for the same destination.
     ///
     /// # Errors
     /// [`Unrecorded`]: the access must be refused.
@@ -71,11 +73,25 @@ impl Journal {
         clock: ClockQuality,
         decision: D,
     ) -> Result<Recorded<D>, Unrecorded> {
+        self.record_times(at, clock, decision, NonZeroU32::MIN)
+    }
+
+    /// The same for what has happened so many times. Of a connection, which is one, the number does not count.
+    ///
+    /// # Errors
+    /// As [`Journal::record`].
+    pub fn record_times<D: Decided>(
+        &self,
+        at: Timestamp,
+        clock: ClockQuality,
+        decision: D,
+        times: NonZeroU32,
+    ) -> Result<Recorded<D>, Unrecorded> {
         let mut buffer = [0; BODY_BYTES_MAX];
         let body = encode_body(&decision, &mut buffer).map_err(|_| Unrecorded::Unwritable)?;
-        let may_fold = decision.kind() == AccessKind::Dns;
+        let may_fold = may_fold(&decision);
         let uptime = self.shared.uptime();
-        let accepted = self.shared.lock().accept(at, clock, body, may_fold, uptime)?;
+        let accepted = self.shared.lock().accept(at, clock, body, may_fold.then_some(times), uptime)?;
         if accepted.is_pressing {
             self.shared.wake_writer();
         }
@@ -145,5 +161,14 @@ impl Journal {
     /// forward, at an even pace. Until the first call, which counts, none is noticed.
     pub fn measure_waiting_by(&self, uptime: impl Fn() -> Duration + Send + Sync + 'static) {
         self.shared.set_uptime(Box::new(uptime));
+    }
+}
+
+/// Whether equal accesses share a record: those that are over once they are judged, and come in numbers.
+fn may_fold(decision: &impl Decided) -> bool {
+    match decision.kind() {
+        AccessKind::Dns => true,
+        AccessKind::Tls | AccessKind::Http | AccessKind::Connect => false,
+        AccessKind::Tcp | AccessKind::Udp | AccessKind::Ip => decision.verdict() == Verdict::Refuse,
     }
 }

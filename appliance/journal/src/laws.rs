@@ -20,6 +20,7 @@ use crate::{
 };
 
 mod acts;
+mod flows;
 
 const CLOCK: ClockQuality = ClockQuality::Synchronised;
 
@@ -98,6 +99,7 @@ fn every_reason_comes_back() {
         Reason::Workspace { entry: "a.fr".into() },
         Reason::NotWhiteListed,
         Reason::ClosedHours,
+        Reason::Service("imaps".parse().unwrap()),
         Reason::Locked { category: category(), entry: "a.fr".into() },
         ruled(Layer::Commune, None),
         ruled(Layer::School, None),

@@ -1,5 +1,6 @@
 //! Records that were accepted and are on their way to the disk.
 
+use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -105,21 +106,21 @@ pub(crate) struct Accepted {
 }
 
 impl Queue {
-    /// Accepts an access, given by its encoded body.
+    /// Accepts an access, given by its encoded body; one that may be folded stands for so many.
     pub(crate) fn accept(
         &mut self,
         at: Timestamp,
         clock: ClockQuality,
         body: &[u8],
-        may_fold: bool,
+        foldable: Option<NonZeroU32>,
         uptime: Duration,
     ) -> Result<Accepted, Unrecorded> {
         if self.door != Door::Open || self.pending.is_stalled(uptime) {
             return Err(Unrecorded::Unwritable);
         }
         let bytes_before = self.pending.frames.len();
-        let sequence = if may_fold {
-            self.fold(at, clock, body)?
+        let sequence = if let Some(times) = foldable {
+            self.fold(at, clock, body, times)?
         } else {
             self.pending.has_connections = true;
             self.pending.push_access(at, clock, body)?
@@ -129,15 +130,24 @@ impl Queue {
         Ok(Accepted { sequence, is_pressing: bytes_before < half && self.pending.frames.len() >= half })
     }
 
-    /// Counts an access on the record that it repeats, or makes a record that later ones can repeat.
-    fn fold(&mut self, at: Timestamp, clock: ClockQuality, body: &[u8]) -> Result<u64, Unrecorded> {
+    /// Counts accesses on the record that they repeat, or makes a record that later ones can repeat.
+    fn fold(
+        &mut self,
+        at: Timestamp,
+        clock: ClockQuality,
+        body: &[u8],
+        times: NonZeroU32,
+    ) -> Result<u64, Unrecorded> {
         if let Some(fold) = self.folds.find(body, at) {
-            *fold = self.pending.push_repeat(fold.again(at))?;
+            *fold = self.pending.push_repeat(fold.again(at, times.get()))?;
             return Ok(fold.of);
         }
-        let sequence = self.pending.push_access(at, clock, body)?;
-        self.folds.insert(body, sequence, at);
-        Ok(sequence)
+        let mut fold = Fold::first(self.pending.push_access(at, clock, body)?, at);
+        if times > NonZeroU32::MIN {
+            fold = self.pending.push_repeat(fold.again(at, times.get() - 1))?;
+        }
+        self.folds.insert(body, fold);
+        Ok(fold.of)
     }
 
     /// Accepts an act.

@@ -13,6 +13,12 @@ pub enum AccessKind {
     Http,
     /// A `CONNECT` request to the explicit proxy.
     Connect,
+    /// A TCP connection past the doors: by a named service, or refused.
+    Tcp,
+    /// UDP past the doors: by a named service, or refused.
+    Udp,
+    /// Another protocol past the doors: refused.
+    Ip,
 }
 
 impl AccessKind {
@@ -24,6 +30,9 @@ impl AccessKind {
             Self::Tls => "tls",
             Self::Http => "http",
             Self::Connect => "connect",
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Ip => "ip",
         }
     }
 }
@@ -31,9 +40,9 @@ impl AccessKind {
 /// What is known of a permitted connection or request once it is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closing {
-    /// Payload bytes from the client.
+    /// Payload bytes from the client; past the doors, bytes of whole packets.
     pub bytes_up: u64,
-    /// Payload bytes to the client.
+    /// Bytes to the client, counted likewise.
     pub bytes_down: u64,
     /// From the verdict to the end.
     pub duration_ms: u64,

@@ -79,7 +79,8 @@ impl Obstacle {
             | Reason::Workspace { .. }
             | Reason::NotWhiteListed
             | Reason::ClosedHours
-            | Reason::Ruled(_) => None,
+            | Reason::Ruled(_)
+            | Reason::Service(_) => None,
         };
         Some(Self { reason: reason.as_str().into(), category, lifter: reason.lifter()? })
     }

@@ -24,7 +24,7 @@ impl SenderMark {
     /// The mark of what this machine sends.
     #[must_use]
     pub fn of(mac: Mac) -> Self {
-        Self((jhash(mac.octets(), SEED) >> 1) + MARKS)
+        Self((jhash(mac.octets()) >> 1) + MARKS)
     }
 
     /// The mark of a received packet; `None` when the firewall has not marked it.
@@ -34,10 +34,10 @@ impl SenderMark {
     }
 }
 
-/// The kernel's jhash of six bytes (include/linux/jhash.h): Bob Jenkins' lookup3. Its upper 31 bits are what
+/// The kernel's jhash of six bytes (include/linux/jhash.h): Bob Jenkins' lookup3, opened by [`SEED`]. Its upper 31 bits are what
 /// `mod 2147483648` leaves: nftables scales, it does not divide (`reciprocal_scale`).
-fn jhash([k0, k1, k2, k3, k4, k5]: [u8; 6], seed: u32) -> u32 {
-    let start = 0xdead_beef_u32.wrapping_add(6).wrapping_add(seed);
+pub(crate) fn jhash([k0, k1, k2, k3, k4, k5]: [u8; 6]) -> u32 {
+    let start = 0xdead_beef_u32.wrapping_add(6).wrapping_add(SEED);
     let mut a = start.wrapping_add(u32::from_le_bytes([k0, k1, k2, k3]));
     let mut b = start.wrapping_add(u32::from_le_bytes([k4, k5, 0, 0]));
     let mut c = start;

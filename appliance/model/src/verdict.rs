@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Category, PersonName, Timestamp};
+use crate::{Category, PersonName, ServiceName, Timestamp};
 
 /// What the policy says of an access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,6 +70,8 @@ pub enum Reason {
     },
     /// Somebody decided on this site or category by name.
     Ruled(Arc<Ruling>),
+    /// A service that the school names has the host, and the device's profile may use it.
+    Service(ServiceName),
 }
 
 impl Reason {
@@ -85,7 +87,8 @@ impl Reason {
             | Self::WhiteListed { .. }
             | Self::Workspace { .. }
             | Self::NotWhiteListed
-            | Self::ClosedHours => Some(Layer::Lesson),
+            | Self::ClosedHours
+            | Self::Service(_) => Some(Layer::Lesson),
         }
     }
 
@@ -106,6 +109,7 @@ impl Reason {
                 Layer::School => "school-rule",
                 Layer::Lesson => "lesson-rule",
             },
+            Self::Service(_) => "service",
         }
     }
 }
@@ -165,11 +169,29 @@ pub enum Fault {
     Tunnel,
     /// A public name that leads to the box, the school's network or another place inside (DNS rebinding).
     Inward,
+    /// QUIC, which hides from the gate what TLS shows it: browsers do without.
+    Quic,
+    /// DNS over TLS to another resolver than the box.
+    DnsOverTls,
+    /// DNS over QUIC.
+    DnsOverQuic,
+    /// A port that no service of the school has.
+    NoService,
+    /// The port of a service, at an address that is none of it: the box itself resolved no such address.
+    Elsewhere,
+    /// A service that the device's profile may not use.
+    NotForProfile,
+    /// A service that was closed at this moment: the device opened too many connections, or the box had just begun.
+    Unready,
+    /// A protocol that is neither TCP nor UDP: ping, tunnels.
+    Protocol,
+    /// More refused packets than are recorded one by one.
+    Flood,
 }
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 17] = [
         Self::Unnamed,
         Self::AddressLiteral,
         Self::NotTls,
@@ -178,6 +200,15 @@ impl Fault {
         Self::Evasion,
         Self::Tunnel,
         Self::Inward,
+        Self::Quic,
+        Self::DnsOverTls,
+        Self::DnsOverQuic,
+        Self::NoService,
+        Self::Elsewhere,
+        Self::NotForProfile,
+        Self::Unready,
+        Self::Protocol,
+        Self::Flood,
     ];
 
     /// The word that records use.
@@ -192,6 +223,15 @@ impl Fault {
             Self::Evasion => "evasion",
             Self::Tunnel => "tunnel",
             Self::Inward => "inward",
+            Self::Quic => "quic",
+            Self::DnsOverTls => "dns-over-tls",
+            Self::DnsOverQuic => "dns-over-quic",
+            Self::NoService => "no-service",
+            Self::Elsewhere => "elsewhere",
+            Self::NotForProfile => "not-for-profile",
+            Self::Unready => "unready",
+            Self::Protocol => "protocol",
+            Self::Flood => "flood",
         }
     }
 }

@@ -8,6 +8,7 @@ use model::{AccessKind, DomainName, Fault, Host, Reason, Subject, Timestamp, Ver
 use crate::evasion;
 use crate::explanation::{Silent, Witness};
 use crate::judgement::{Case, Judged};
+use crate::service::Doorway;
 use crate::{Question, Snapshot, Target};
 
 /// Judges one access. `now` is `None` when the clock is not set: then nothing that has a beginning or an end
@@ -32,20 +33,22 @@ pub(crate) fn decide_before(
     let Question { subject, kind, target, destination } = question;
     let refuse =
         |subject, host, reason| Decision::Refusal(Refusal { subject, kind, host, destination, reason });
-    let (host, path) = match target {
-        Target::Host(host) => (host, None),
-        Target::Url { host, path_and_query } => (host, Some(path_and_query)),
+    let (host, page, service) = match target {
+        Target::Host(host) => (host, None, None),
+        Target::Url { host, path_and_query } => (host, Some(Page(path_and_query)), None),
+        Target::Service { service, host, transport, port } => {
+            (host, None, Some(Doorway { service, transport, port }))
+        }
         Target::Fault { fault, host } => return refuse(subject, host, Reason::Fault(fault)),
     };
-    let case = Case { snapshot, subject: &subject, now };
-    match case.judge(&host, path.as_deref(), witness) {
-        Judged { verdict: Verdict::Refuse, reason } => refuse(subject, Some(host), reason),
+    let claim = Claim { subject, kind, host, page, service };
+    match claim.judge(snapshot, &claim.subject, now, witness) {
+        Judged { verdict: Verdict::Refuse, reason } => refuse(claim.subject, Some(claim.host), reason),
         Judged { verdict: Verdict::Permit, reason } => {
-            let safe_search = case.standing().safe_search;
-            let substitute =
-                host.name().and_then(|name| snapshot.variants().find(name, safe_search)).cloned();
-            let claim = Claim { subject, host, page: path.map(Page) };
-            Decision::Permit(Permit { claim, kind, destination, reason, substitute })
+            let safe_search = snapshot.standing(&claim.subject, now).safe_search;
+            let name = claim.host.name().filter(|_| claim.service.is_none());
+            let substitute = name.and_then(|name| snapshot.variants().find(name, safe_search)).cloned();
+            Decision::Permit(Permit { claim, destination, reason, substitute })
         }
     }
 }
@@ -61,7 +64,7 @@ pub fn screen(
     finding: Finding<'_>,
     now: Option<Timestamp>,
 ) -> Option<Refusal> {
-    let case = Case { snapshot, subject: &permit.claim.subject, now };
+    let case = Case { snapshot, subject: &permit.claim.subject, now, kind: permit.claim.kind };
     let judged = match finding {
         Finding::Alias(name) => case.judge_name(name, None, &mut Silent),
         Finding::Address(address) => case.judge_address(address),
@@ -71,7 +74,7 @@ pub fn screen(
     let outweighs = judged.verdict == Verdict::Refuse && rank(&judged.reason) < rank(&permit.reason);
     outweighs.then(|| Refusal {
         subject: permit.claim.subject.clone(),
-        kind: permit.kind,
+        kind: permit.claim.kind,
         host: Some(permit.claim.host.clone()),
         destination: permit.destination,
         reason: judged.reason,
@@ -81,20 +84,35 @@ pub fn screen(
 /// Whether what was permitted would be permitted now, to the same device as `subject` describes it now.
 #[must_use]
 pub fn still_permits(snapshot: &Snapshot, claim: &Claim, subject: &Subject, now: Option<Timestamp>) -> bool {
-    let Claim { subject: _, host, page } = claim;
-    let path = page.as_ref().map(|Page(path)| path.as_str());
-    Case { snapshot, subject, now }.judge(host, path, &mut Silent).verdict == Verdict::Permit
+    claim.judge(snapshot, subject, now, &mut Silent).verdict == Verdict::Permit
 }
 
 /// What a permit was given for, as far as it takes to judge it again.
 #[derive(Clone, Debug)]
 pub struct Claim {
     subject: Subject,
+    kind: AccessKind,
     host: Host,
     page: Option<Page>,
+    service: Option<Doorway>,
 }
 
 impl Claim {
+    /// Judges the claim as one of `subject`: who asked, as it is described now.
+    fn judge(
+        &self,
+        snapshot: &Snapshot,
+        subject: &Subject,
+        now: Option<Timestamp>,
+        witness: &mut impl Witness,
+    ) -> Judged {
+        let case = Case { snapshot, subject, now, kind: self.kind };
+        match &self.service {
+            Some(door) => case.judge_service(&self.host, door, witness),
+            None => case.judge(&self.host, self.page.as_ref().map(|Page(path)| path.as_str()), witness),
+        }
+    }
+
     /// Who asked.
     #[must_use]
     pub fn subject(&self) -> &Subject {
@@ -135,7 +153,7 @@ fn rank(reason: &Reason) -> u8 {
             Layer::Lesson => 3,
         },
         Reason::Locked { .. } | Reason::Fault(_) => 1,
-        Reason::WhiteListed { .. } | Reason::Workspace { .. } => 4,
+        Reason::WhiteListed { .. } | Reason::Workspace { .. } | Reason::Service(_) => 4,
         Reason::Listed { .. } => 5,
         Reason::NotListed => 6,
         // A mode judges the host that was asked for, not what stands behind it.
@@ -156,7 +174,6 @@ pub enum Decision {
 #[derive(Debug)]
 pub struct Permit {
     claim: Claim,
-    kind: AccessKind,
     destination: Option<SocketAddr>,
     reason: Reason,
     substitute: Option<DomainName>,
@@ -248,7 +265,7 @@ impl Decided for Permit {
         &self.claim.subject
     }
     fn kind(&self) -> AccessKind {
-        self.kind
+        self.claim.kind
     }
     fn host(&self) -> Option<&Host> {
         Some(&self.claim.host)

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use blocklist::CategorySet;
-use model::{DomainName, Fault, Host, Layer, Reason, Ruling, Subject, Timestamp, Verdict};
+use model::{AccessKind, DomainName, Fault, Host, Layer, Reason, Ruling, Subject, Timestamp, Verdict};
 
 use crate::Snapshot;
 use crate::evasion;
@@ -12,11 +12,12 @@ use crate::explanation::{Silent, Step, Witness};
 use crate::profile::Mode;
 use crate::snapshot::{FrozenRule, Standing};
 
-/// Who asks, under which rules, and when; `now` is `None` when the clock is not set.
+/// Who asks, under which rules, when, and by which door; `now` is `None` when the clock is not set.
 pub(crate) struct Case<'c> {
     pub(crate) snapshot: &'c Snapshot,
     pub(crate) subject: &'c Subject,
     pub(crate) now: Option<Timestamp>,
+    pub(crate) kind: AccessKind,
 }
 
 /// A verdict with its reason.
@@ -36,7 +37,7 @@ impl Judged {
 }
 
 /// A list line that covers what is judged.
-struct Line<'n> {
+pub(crate) struct Line<'n> {
     /// What records tell of it: the line's name, without a path.
     entry: &'n str,
     /// Bytes of the whole line. Of lines that cover the same name, the longer is the more specific.
@@ -95,13 +96,21 @@ impl Case<'_> {
             .unwrap_or_else(|| Judged::permit(Reason::NotListed))
     }
 
+    /// What the commune has locked of an address.
+    pub(crate) fn lock_address(&self, address: IpAddr) -> Option<Judged> {
+        let IpAddr::V4(v4) = address.to_canonical() else { return None };
+        let set = self.snapshot.index().match_address(v4);
+        let entry = v4.to_string();
+        self.lock(&[Line { entry: &entry, length: entry.len(), set }], &mut Silent)
+    }
+
     /// What the subject's profile shows at this time.
     pub(crate) fn standing(&self) -> Standing {
         self.snapshot.standing(self.subject, self.now)
     }
 
     /// Every line that covers the name or, with a path, the page; the most specific first.
-    fn find_lines<'n>(&self, name: &'n DomainName, path: Option<&str>) -> Vec<Line<'n>> {
+    pub(crate) fn find_lines<'n>(&self, name: &'n DomainName, path: Option<&str>) -> Vec<Line<'n>> {
         let index = self.snapshot.index();
         let names = index.match_name(name).into_iter();
         let names = names.map(|found| Line { entry: found.entry, length: found.entry.len(), set: found.set });
@@ -115,7 +124,7 @@ impl Case<'_> {
     }
 
     /// What the rules of one layer say.
-    fn rule(
+    pub(crate) fn rule(
         &self,
         layer: Layer,
         name: &DomainName,
@@ -149,7 +158,7 @@ impl Case<'_> {
     }
 
     /// What the commune has locked.
-    fn lock(&self, lines: &[Line<'_>], witness: &mut impl Witness) -> Option<Judged> {
+    pub(crate) fn lock(&self, lines: &[Line<'_>], witness: &mut impl Witness) -> Option<Judged> {
         let locked = self.snapshot.locked();
         let (category, entry) = lines.iter().find_map(|line| {
             let category = self.snapshot.category(line.set.intersection(locked).first()?)?;
@@ -168,6 +177,9 @@ impl Case<'_> {
         });
         if standing.mode == Mode::Closed {
             return Judged::refuse(Reason::ClosedHours);
+        }
+        if let Some(service) = self.service_asked_for(name) {
+            return Judged::permit(Reason::Service(service.clone()));
         }
         if let Some(zone) = self.snapshot.workspace_of(name) {
             return Judged::permit(Reason::Workspace { entry: zone.as_str().into() });

@@ -11,6 +11,7 @@ mod judgement;
 mod profile;
 mod question;
 mod safe_search;
+mod service;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -26,4 +27,5 @@ pub use explanation::{Step, explain};
 pub use profile::{Days, Hours, Mode, ModeError, Profile, Season, SeasonError};
 pub use question::{Question, Target};
 pub use safe_search::{SafeSearch, YouTube, YouTubeError};
+pub use service::{Service, ServiceHost};
 pub use snapshot::{Rulebook, Snapshot, Standing};

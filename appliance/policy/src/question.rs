@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use model::{AccessKind, Fault, Host, Subject};
+use model::{AccessKind, Fault, Host, ServiceName, Subject, Transport};
 
 /// One access, before it is judged.
 #[derive(Clone, Debug)]
@@ -28,6 +28,17 @@ pub enum Target {
         host: Host,
         /// From the first slash on, with the query: `/a/b?c`.
         path_and_query: String,
+    },
+    /// A flow of a named service.
+    Service {
+        /// The service.
+        service: ServiceName,
+        /// The host that the address stands for; the address itself in a network of the service.
+        host: Host,
+        /// By which protocol.
+        transport: Transport,
+        /// The port of the service.
+        port: u16,
     },
     /// Something that is refused for what it is.
     Fault {

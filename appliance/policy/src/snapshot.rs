@@ -4,11 +4,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use blocklist::{CategoryId, CategorySet, Index};
-use model::{Category, DomainName, Layer, ProfileName, Rule, Ruling, Subject, Timestamp, Topic, Verdict};
+use model::{
+    Category, DomainName, Layer, ProfileName, Rule, Ruling, ServiceName, Subject, Timestamp, Topic, Verdict,
+};
 
 use crate::calendar::Calendar;
 use crate::profile::{Hours, Mode, Profile};
 use crate::safe_search::{SafeSearch, Variants};
+use crate::service::Service;
 
 /// What a school has decided, as people wrote it down.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +24,8 @@ pub struct Rulebook {
     pub rules: Vec<Rule>,
     /// The names of the school's online workspace (ENT), each with all names under it.
     pub workspace: Vec<DomainName>,
+    /// What may be used beside the web.
+    pub services: Vec<Service>,
     /// The school's time.
     pub calendar: Calendar,
 }
@@ -35,6 +40,7 @@ pub struct Snapshot {
     rules_by_site: HashMap<Box<str>, Vec<Arc<FrozenRule>>>,
     rules_by_category: Vec<(CategoryId, Arc<FrozenRule>)>,
     workspace: Vec<DomainName>,
+    services: Vec<Service>,
     calendar: Calendar,
     variants: Variants,
     missing: Vec<Category>,
@@ -97,6 +103,7 @@ impl Snapshot {
             rules_by_site,
             rules_by_category,
             workspace: rulebook.workspace.clone(),
+            services: rulebook.services.clone(),
             calendar: rulebook.calendar.clone(),
             variants: Variants::new(),
             missing,
@@ -135,6 +142,16 @@ impl Snapshot {
     #[must_use]
     pub fn calendar(&self) -> &Calendar {
         &self.calendar
+    }
+
+    /// The named services, in their order: a service's place is its number.
+    #[must_use]
+    pub fn services(&self) -> &[Service] {
+        &self.services
+    }
+
+    pub(crate) fn service(&self, name: &ServiceName) -> Option<&Service> {
+        self.services.iter().find(|service| service.name == *name)
     }
 
     /// Categories that are named somewhere and that the lists do not have: a spelling mistake, or a list that

@@ -5,3 +5,4 @@ mod precedence;
 mod profiles;
 mod school;
 mod screening;
+mod services;

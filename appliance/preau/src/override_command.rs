@@ -200,7 +200,8 @@ fn check_site(
         | Reason::WhiteListed { .. }
         | Reason::Workspace { .. }
         | Reason::NotWhiteListed
-        | Reason::ClosedHours => Ok(()),
+        | Reason::ClosedHours
+        | Reason::Service(_) => Ok(()),
     }
 }
 

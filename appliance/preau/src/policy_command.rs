@@ -110,6 +110,7 @@ fn explain_target(
 ) -> String {
     let kind = match target {
         Target::Url { .. } => AccessKind::Http,
+        Target::Service { transport, .. } => transport.kind(),
         Target::Host(_) | Target::Fault { .. } => AccessKind::Tls,
     };
     let title = words.title(&target, subject, at);

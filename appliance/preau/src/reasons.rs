@@ -13,6 +13,7 @@ pub(crate) fn describe(reason: &Reason) -> String {
         Reason::Ruled(ruling) => {
             format!("{} of {}: {}", reason.as_str(), ruling.author, printable(&ruling.entry))
         }
+        Reason::Service(name) => format!("{}: {name}", reason.as_str()),
         Reason::NotListed | Reason::NotWhiteListed | Reason::ClosedHours | Reason::Fault(_) => {
             reason.as_str().to_owned()
         }

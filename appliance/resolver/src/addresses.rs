@@ -4,12 +4,13 @@ use std::net::IpAddr;
 
 use access::{Addresses, Recorded, Resolve, ResolveError};
 use hickory_proto::rr::RData;
-use model::Host;
-use policy::{Decided as _, Permit};
+use model::{Host, Reason};
+use policy::{Decided as _, Permit, ServiceHost};
 use wire::dns::RecordType;
 
 use crate::Resolver;
 use crate::cache::{Asked, Entry, Found};
+use crate::clock::Seconds;
 use crate::keep::wire_name;
 use crate::quota::Client;
 use crate::upstream::{Failure, PermittedName};
@@ -45,6 +46,31 @@ impl Resolver {
         }
     }
 
+    /// Resolves a host that a service names, on the box's own behalf.
+    pub async fn resolve_service(&self, host: &ServiceHost) -> ServiceAnswer {
+        let name = PermittedName::of_service(host);
+        if self.core().responder.is_local(host.name()) {
+            return ServiceAnswer::Found { addresses: Vec::new(), ttl_s: 0 };
+        }
+        let now_s = self.core().clock.now_s();
+        let found = [RecordType::A, RecordType::AAAA]
+            .map(|kind| self.core().cache.find(host.name(), Asked::plain(kind), now_s));
+        let entries = self.obtain(&name, found).await;
+        for entry in entries.iter().flatten() {
+            if let Err(reason) = self.core().responder.screen().judge_service(host, entry) {
+                return ServiceAnswer::Forbidden(reason);
+            }
+        }
+        let known: Vec<&Entry> = entries.iter().flatten().filter(|entry| !entry.is_failure()).collect();
+        if known.is_empty() {
+            return ServiceAnswer::Silence;
+        }
+        let now_s = self.core().clock.now_s();
+        let ttl_s = known.iter().map(|entry| remaining_s(entry, now_s)).min().unwrap_or_default();
+        let addresses = known.iter().filter_map(|entry| read_addresses(entry).ok()).flatten().collect();
+        ServiceAnswer::Found { addresses, ttl_s }
+    }
+
     /// The answers for IPv4 and for IPv6, where there are any, not judged yet.
     async fn find_entries(
         &self,
@@ -59,15 +85,44 @@ impl Resolver {
             let client = Client::of(permit.decision().subject());
             core.responder.screen().judge_question(permit, client, name.as_domain(), now_s)?;
         }
+        Ok(self.obtain(name, [v4, v6]).await)
+    }
+
+    /// What is kept where it is fresh, else what upstreams say.
+    async fn obtain(&self, name: &PermittedName, [v4, v6]: [Found; 2]) -> [Option<Entry>; 2] {
+        let core = self.core();
         let obtain = async |asked, found| match found {
             Found::Fresh(entry) | Found::Postponed(entry) => Some(entry),
             Found::Stale(entry) => core.forwarder.obtain(name, asked, Some(entry)).await.into_entry(),
             Found::Nothing => core.forwarder.obtain(name, asked, None).await.into_entry(),
         };
-        let [ipv4, ipv6] = asked;
+        let [ipv4, ipv6] = [RecordType::A, RecordType::AAAA].map(Asked::plain);
         let v6 = async { if self.ipv6 { obtain(ipv6, v6).await } else { None } };
-        Ok(tokio::join!(obtain(ipv4, v4), v6).into())
+        tokio::join!(obtain(ipv4, v4), v6).into()
     }
+}
+
+/// Where a host of a service is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServiceAnswer {
+    /// At these addresses, for so many seconds; perhaps at none.
+    Found {
+        /// IPv4 and IPv6 addresses.
+        addresses: Vec<IpAddr>,
+        /// How long the answer is good.
+        ttl_s: u32,
+    },
+    /// Nobody answered.
+    Silence,
+    /// It leads to what is not permitted.
+    Forbidden(Reason),
+}
+
+/// How long an answer is still good, in seconds.
+fn remaining_s(entry: &Entry, now_s: Seconds) -> u32 {
+    let message = entry.to_message();
+    let ttl_s = message.iter().flat_map(|message| &message.answers).map(|record| record.ttl).min();
+    ttl_s.unwrap_or_default().saturating_sub(entry.age_s(now_s))
 }
 
 /// The addresses of an answer: those of the name itself, or of the name that its aliases lead to.

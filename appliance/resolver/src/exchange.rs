@@ -11,6 +11,8 @@ use crate::local::write_addresses;
 
 /// Time to live of everything that the filter says, in seconds: a teacher's unblocking works within it.
 const FILTER_TTL_S: u32 = 5;
+/// Time to live of the addresses of a service, in seconds: the firewall lets them through for much longer.
+const SERVICE_TTL_S: u32 = 30;
 /// Time to live of the refusal to list everything (RFC 8482), in seconds.
 const ANY_TTL_S: u32 = 3_600;
 /// The data of that refusal: CPU "RFC8482", no operating system.
@@ -62,6 +64,16 @@ impl Exchange<'_> {
             ResponseCode::NoError,
             self.bytes_max,
             Some(error),
+        );
+    }
+
+    /// Gives the addresses of a service.
+    pub(crate) fn tell(self, addresses: &[IpAddr], bytes: &mut Vec<u8>) {
+        let reply = Reply::to(self.query, bytes);
+        write_addresses(reply, self.kind(), addresses, self.name_bytes(), SERVICE_TTL_S).finish(
+            ResponseCode::NoError,
+            self.bytes_max,
+            None,
         );
     }
 

@@ -91,7 +91,8 @@ fn sub_error(reason: &Reason) -> u8 {
         | Reason::Workspace { .. }
         | Reason::NotWhiteListed
         | Reason::ClosedHours
-        | Reason::Ruled(_) => None,
+        | Reason::Ruled(_)
+        | Reason::Service(_) => None,
     };
     match category.map(Category::as_str) {
         Some("malware" | "cryptojacking") => 1,
@@ -101,6 +102,11 @@ fn sub_error(reason: &Reason) -> u8 {
     }
 }
 
+/// A service's host whose addresses the firewall does not let through yet.
+pub(crate) const UNREADY: ExtendedError<'static> = ExtendedError::plain(
+    ExtendedError::NOT_READY,
+    "Préau : les adresses de ce service ne sont pas encore connues",
+);
 pub(crate) const CLOSED: ExtendedError<'static> = ExtendedError::plain(
     ExtendedError::NOT_READY,
     "Préau : le journal ne peut pas être écrit, l'accès au web est suspendu",
@@ -128,7 +134,9 @@ fn tell(reason: &Reason) -> String {
         Reason::Ruled(ruling) => format!("fermé par décision de {}", ruling.author),
         Reason::NotWhiteListed => "hors de la liste de la classe".to_owned(),
         Reason::ClosedHours => "web fermé à cette heure".to_owned(),
-        Reason::NotListed | Reason::WhiteListed { .. } | Reason::Workspace { .. } => "site refusé".to_owned(),
+        Reason::NotListed | Reason::WhiteListed { .. } | Reason::Workspace { .. } | Reason::Service(_) => {
+            "site refusé".to_owned()
+        }
         Reason::Fault(fault) => explain_fault(*fault).to_owned(),
     }
 }
@@ -142,6 +150,16 @@ fn explain_fault(fault: Fault) -> &'static str {
         Fault::Evasion => "contournement du filtre",
         Fault::Tunnel => "trop de noms sous ce domaine",
         Fault::Inward => "le nom mène à une adresse interne",
+        // No name is refused for what packets do.
+        Fault::Quic
+        | Fault::DnsOverTls
+        | Fault::DnsOverQuic
+        | Fault::NoService
+        | Fault::Elsewhere
+        | Fault::NotForProfile
+        | Fault::Unready
+        | Fault::Protocol
+        | Fault::Flood => "connexion refusée",
     }
 }
 

@@ -89,6 +89,7 @@ impl Resolver {
             expects_marks,
             is_inward,
             explanation,
+            service_addresses,
         } = settings;
         let cache = Arc::new(Cache::new(cache_bytes_max));
         let clock = Arc::new(Clock::start());
@@ -103,7 +104,8 @@ impl Resolver {
             is_inward,
         );
         let local = LocalNames::new(own_names, addresses.clone());
-        let responder = Responder::new(desk, Arc::clone(&cache), local, addresses, explanation);
+        let responder =
+            Responder::new(desk, Arc::clone(&cache), local, addresses, explanation, service_addresses);
         let rates = Rates::new(questions_per_second);
         let core = Core::new(responder, cache, Arc::new(forwarder), clock, counters, rates);
         Ok(Self { core: Arc::new(core), extra_roots: extra_roots.into(), own_ends, expects_marks, ipv6 })

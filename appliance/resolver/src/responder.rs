@@ -6,18 +6,21 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use access::{Admission, Closed, Desk, Recorded, Request, Screened};
-use model::{AccessKind, DomainName, Fault, Host, SenderMark};
+use model::{AccessKind, DomainName, Fault, Host, Reason, SenderMark};
 use policy::{Decided as _, Denial, Permit, Refusal, Target};
 use wire::dns::{ExtendedError, Objection, Query, RecordType, ResponseCode, write_objection};
 
 use crate::cache::{Asked, Cache, Entry, Found};
 use crate::clock::Seconds;
 use crate::exchange::Exchange;
-use crate::explanation::{CLOSED, Explanation, FAILED_LATELY, STALE, explain_failure, explain_refusal};
+use crate::explanation::{
+    CLOSED, Explanation, FAILED_LATELY, STALE, UNREADY, explain_failure, explain_refusal,
+};
 use crate::forward::Obtained;
 use crate::local::LocalNames;
 use crate::quota::Client;
 use crate::screen::Screen;
+use crate::settings::ServiceAddresses;
 use crate::statistics::Statistics;
 
 /// Time to live of a stale answer, in seconds (RFC 8767 section 5).
@@ -85,6 +88,7 @@ pub(crate) struct Responder {
     local: LocalNames,
     addresses: Vec<IpAddr>,
     explanation: Explanation,
+    service_addresses: ServiceAddresses,
 }
 
 impl Responder {
@@ -94,9 +98,10 @@ impl Responder {
         local: LocalNames,
         addresses: Vec<IpAddr>,
         explanation: Explanation,
+        service_addresses: ServiceAddresses,
     ) -> Self {
         let screen = Screen::new(Arc::clone(&desk));
-        Self { desk, screen, cache, local, addresses, explanation }
+        Self { desk, screen, cache, local, addresses, explanation, service_addresses }
     }
 
     /// Whether the box answers this name by itself, so that nobody is ever asked for it.
@@ -185,9 +190,13 @@ impl Responder {
             exchange.decline_any(bytes);
             return Response::Ready;
         }
+        let is_address = matches!(kind, RecordType::A | RecordType::AAAA);
+        if is_address && matches!(permit.decision().reason(), Reason::Service(_)) {
+            return self.tell_service(&permit, exchange, bytes);
+        }
         let mut asked = Asked::by(exchange.query);
         if permit.decision().substitute().is_some() {
-            if !matches!(kind, RecordType::A | RecordType::AAAA) {
+            if !is_address {
                 exchange.deny(ResponseCode::NoError, exchange.forged(), bytes);
                 return Response::Ready;
             }
@@ -213,6 +222,22 @@ impl Responder {
             return self.turn_away(screened, exchange, bytes, tally);
         }
         Response::Pending(Box::new(Pending { permit, client, asked, stale, packet: packet.into(), channel }))
+    }
+
+    /// Tells whoever may use a service where it is: at the addresses that the firewall lets through, so that a connection
+    /// right after the answer passes.
+    fn tell_service(
+        &self,
+        permit: &Recorded<Permit>,
+        exchange: Exchange<'_>,
+        bytes: &mut Vec<u8>,
+    ) -> Response {
+        let services = self.service_addresses.load();
+        match permit.decision().permitted_host().name().and_then(|name| services.get(name)) {
+            Some(addresses) => exchange.tell(addresses, bytes),
+            None => exchange.fail(ResponseCode::ServFail, Some(UNREADY), bytes),
+        }
+        Response::Ready
     }
 
     /// Answers a question for which an upstream was asked.

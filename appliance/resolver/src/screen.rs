@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use access::{Desk, Recorded, Screened};
-use model::DomainName;
-use policy::{Finding, Permit};
+use model::{DomainName, Reason};
+use policy::{Finding, Permit, ServiceHost};
 
 use crate::cache::Entry;
 use crate::clock::Seconds;
@@ -34,6 +34,16 @@ impl Screen {
             self.desk.screen(permit, Finding::Tunnel)?;
         }
         Ok(())
+    }
+
+    /// The same for what a service's host leads to, which the box asked on its own behalf.
+    pub(crate) fn judge_service(&self, host: &ServiceHost, entry: &Entry) -> Result<(), Reason> {
+        let (policy, now) = (self.desk.policy(), self.desk.now());
+        let aliases = entry.aliases().iter().map(Finding::Alias);
+        let addresses = entry.addresses().map(Finding::Address);
+        let inward = entry.is_inward().then_some(Finding::Inward);
+        let mut findings = inward.into_iter().chain(aliases).chain(addresses);
+        findings.find_map(|finding| policy.screen_service(host, finding, now)).map_or(Ok(()), Err)
     }
 
     /// Judges what an answer leads to: every alias, every address.

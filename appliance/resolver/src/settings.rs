@@ -1,8 +1,10 @@
 //! What the resolver is told.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use model::{DomainName, Host};
 use rustls::pki_types::CertificateDer;
 
@@ -16,6 +18,10 @@ pub const CACHE_BYTES_MAX: u64 = 18 * 1024 * 1024;
 /// Tells whether an address lies inside: the box itself, the school, loopback, a private network that nobody has named
 /// and the like. No name of the Internet leads a client there. Asked for each address of a new answer.
 pub type IsInward = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
+
+/// The addresses of services' hosts that the firewall lets through at the moment. Whoever may use a service is told these
+/// and no others.
+pub type ServiceAddresses = Arc<ArcSwap<HashMap<DomainName, Vec<IpAddr>>>>;
 
 /// Everything that the resolver has to know of its place.
 #[derive(Clone)]
@@ -43,6 +49,8 @@ pub struct Settings {
     pub is_inward: IsInward,
     /// Whom refusals name, for clients that ask.
     pub explanation: Explanation,
+    /// What is told of services' hosts.
+    pub service_addresses: ServiceAddresses,
 }
 
 impl Default for Settings {
@@ -59,6 +67,7 @@ impl Default for Settings {
             expects_marks: false,
             is_inward: Arc::new(|_| false),
             explanation: Explanation::default(),
+            service_addresses: ServiceAddresses::default(),
         }
     }
 }

@@ -15,7 +15,7 @@ use hickory_resolver::net::xfer::FirstAnswer;
 use hickory_resolver::net::{DnsError, DnsHandle, NetError, NoRecords};
 use hickory_resolver::{NameServerPool, PoolContext, TlsConfig};
 use model::{DomainName, Host};
-use policy::Permit;
+use policy::{Permit, ServiceHost};
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 
@@ -42,6 +42,11 @@ impl PermittedName {
     /// The name by whose addresses the permit's host is reached; `None` for a permit of an address.
     pub(crate) fn of(permit: &Recorded<Permit>) -> Option<Self> {
         permit.decision().resolved_name().cloned().map(Self)
+    }
+
+    /// The name of a host that a service names: the box asks for it on its own behalf.
+    pub(crate) fn of_service(host: &ServiceHost) -> Self {
+        Self(host.name().clone())
     }
 
     pub(crate) fn as_domain(&self) -> &DomainName {

@@ -9,10 +9,12 @@
 //! | [`authority`] | the file of the box's certificate authority | |
 //! | [`clock`] | the kernel's clock, and whether a time server disciplines it | `access::Clock` |
 //! | [`directories`] | where a user's data lives | |
+//! | [`forwarding`] | the kernel's switches of forwarding | |
 //! | [`limits`] | the process's resource limits | |
 //! | [`lists`] | list sources and index files | |
 //! | [`mirror`] | a mirror of the lists, by HTTP(S) | |
 //! | [`neighbours`] | the kernel's neighbour table, by netlink | `access::Neighbours` |
+//! | [`netfilter`] | flows of services and refused packets, by netlink | |
 //! | [`nft`] | table `inet preau`, by the program nft | |
 //! | [`priority`] | how little this process matters | |
 //! | [`refusals`] | the kernel's limits on errors that it sends | |
@@ -28,12 +30,15 @@ pub mod addresses;
 pub mod authority;
 pub mod clock;
 pub mod directories;
+pub mod forwarding;
 #[cfg(test)]
 mod full_disk;
 pub mod limits;
 pub mod lists;
 pub mod mirror;
 pub mod neighbours;
+pub mod netfilter;
+mod netlink;
 pub mod nft;
 pub mod priority;
 pub mod refusals;

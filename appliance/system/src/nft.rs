@@ -7,6 +7,7 @@
 
 mod standing;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
@@ -15,11 +16,13 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-use firewall::{FirewallPolicy, Ruleset, TABLE, compile};
+use firewall::{FirewallPolicy, HASTY_SET, TABLE, UNNOTED_SET, compile};
+use model::Mac;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use crate::{neighbours, refusals};
+use crate::netfilter::opening::OPEN_FOR;
+use crate::{forwarding, neighbours, refusals};
 use standing::Standing;
 
 /// What nft says about a table that is not there; its messages are in English under `LC_ALL=C`.
@@ -38,13 +41,51 @@ pub struct FirewallKeeper {
     nft: Nft,
     /// What stood after the last replacement, and was as intended.
     kept: Option<Standing>,
+    /// Packets that the table that stood had counted when it was looked at last.
+    counted: Floods,
+    new: Floods,
+}
+
+/// Packets by the hardware address that they came from.
+pub type Counts = BTreeMap<Mac, u64>;
+
+/// What devices sent too much of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Floods {
+    /// Packets that were refused, and not told one by one.
+    pub unnoted: Counts,
+    /// Connections to the box that were dropped.
+    pub hasty: Counts,
+}
+
+impl Floods {
+    /// What a table counts that was looked at before, when it had counted `before`. A count that is lower has begun anew.
+    fn since(&self, before: &Self) -> Self {
+        let since = |counts: &Counts, before: &Counts| {
+            let new = counts.iter().map(|(sender, count)| {
+                let before = before.get(sender).filter(|before| *before <= count);
+                (*sender, count - before.copied().unwrap_or_default())
+            });
+            new.filter(|(_, count)| *count > 0).collect()
+        };
+        Self { unnoted: since(&self.unnoted, &before.unnoted), hasty: since(&self.hasty, &before.hasty) }
+    }
+
+    fn add(&mut self, other: Self) {
+        for (counts, others) in [(&mut self.unnoted, other.unnoted), (&mut self.hasty, other.hasty)] {
+            for (sender, count) in others {
+                let sum = counts.entry(sender).or_default();
+                *sum = sum.saturating_add(count);
+            }
+        }
+    }
 }
 
 impl FirewallKeeper {
     /// Keeps the firewall through this nft.
     #[must_use]
     pub fn new(nft: Nft) -> Self {
-        Self { nft, kept: None }
+        Self { nft, kept: None, counted: Floods::default(), new: Floods::default() }
     }
 
     /// Makes the table stand as intended. Does nothing when it does already. Connections survive a replacement.
@@ -56,20 +97,36 @@ impl FirewallKeeper {
     /// [`NftError`]. The table that stood before still stands then, unless the error is
     /// [`NftError::Different`] or, perhaps, [`NftError::Silent`].
     pub fn ensure(&mut self, policy: &FirewallPolicy) -> Result<Outcome, NftError> {
+        self.ensure_while(policy, false)
+    }
+
+    /// The same for a box whose services are open, when `is_open`: they stay open while the table is replaced.
+    ///
+    /// # Errors
+    /// As [`FirewallKeeper::ensure`].
+    pub fn ensure_while(&mut self, policy: &FirewallPolicy, is_open: bool) -> Result<Outcome, NftError> {
         // Each time: the interface may have come back with the kernel's own limits.
         if let Err(error) = neighbours::limit_queues(&policy.intent().lan) {
             tracing::warn!(%error, "addresses that nobody has may use up the kernel's memory for replies");
         }
         let ruleset = compile(policy);
         let found = self.nft.read()?;
+        self.count(found.as_ref());
         let cause = match (&found, &self.kept) {
             (Some(found), Some(kept)) if found != kept => Cause::Altered,
-            (Some(_), Some(kept)) if kept.carries(&ruleset) => return Ok(Outcome::Kept),
+            (Some(_), Some(kept)) if kept.carries(&ruleset) => {
+                forward(policy, false);
+                return Ok(Outcome::Kept);
+            }
             (Some(_), Some(_)) => Cause::Intent,
             (None, Some(_)) => Cause::Removed,
             (_, None) => Cause::Start,
         };
-        self.nft.replace(&ruleset).inspect_err(|error| {
+        let transaction = match is_open {
+            true => ruleset.transaction_while_open(OPEN_FOR),
+            false => ruleset.transaction(),
+        };
+        self.nft.load(&transaction).inspect_err(|error| {
             // Either may stand now: the next look must not take it for somebody else's change.
             if matches!(error, NftError::Silent { .. }) {
                 self.kept = None;
@@ -78,9 +135,23 @@ impl FirewallKeeper {
         if let Err(error) = refusals::send_at_once() {
             tracing::warn!(%error, "the kernel limits refusals: browsers may wait where they need not");
         }
+        forward(policy, found.is_some_and(|found| found.has_services()));
+        self.counted = Floods::default();
         let standing = self.nft.read()?.filter(|standing| standing.carries(&ruleset));
         self.kept = Some(standing.ok_or(NftError::Different)?);
         Ok(Outcome::Replaced(cause))
+    }
+
+    /// What was counted since the last call.
+    pub fn take_floods(&mut self) -> Floods {
+        std::mem::take(&mut self.new)
+    }
+
+    fn count(&mut self, found: Option<&Standing>) {
+        let counts = |set| found.map(|found| found.counts(set).clone()).unwrap_or_default();
+        let counted = Floods { unnoted: counts(UNNOTED_SET), hasty: counts(HASTY_SET) };
+        self.new.add(counted.since(&self.counted));
+        self.counted = counted;
     }
 
     /// Removes the table: the kernel filters nothing any more. Does nothing when there is none.
@@ -90,6 +161,18 @@ impl FirewallKeeper {
     pub fn remove(&mut self) -> Result<(), NftError> {
         self.kept = None;
         self.nft.remove()
+    }
+}
+
+/// Has the kernel forward where the table that stands lets services through, and no longer where it did so before.
+fn forward(policy: &FirewallPolicy, did_before: bool) {
+    let outcome = match (policy.passages(), did_before) {
+        (Some(_), _) => forwarding::begin(&policy.intent().wan),
+        (None, true) => forwarding::end(),
+        (None, false) => Ok(()),
+    };
+    if let Err(error) = outcome {
+        tracing::error!(%error, "the kernel's switches of forwarding cannot be set: services do not work");
     }
 }
 
@@ -129,18 +212,19 @@ impl Nft {
         Self { program: program.into(), answer_within: ANSWER_WITHIN }
     }
 
-    /// Removes the table, if it is there, and has the kernel limit refusals again.
+    /// Removes the table, if it is there, and has the kernel limit refusals again. Where it had services, the kernel forwards
+    /// nothing any more.
     ///
     /// # Errors
     /// [`NftError::Run`], [`NftError::Refused`] or [`NftError::Silent`]: the table still stands, with the last perhaps.
     /// [`NftError::Limits`]: the table is gone.
     pub fn remove(&self) -> Result<(), NftError> {
+        // Without the table a kernel that forwards would let everything through, with the school's own addresses.
+        if self.read().ok().flatten().is_some_and(|found| found.has_services()) {
+            forwarding::end().map_err(NftError::Forwarding)?;
+        }
         self.load(&format!("add table {TABLE}\ndelete table {TABLE}\n"))?;
         refusals::limit_again().map_err(NftError::Limits)
-    }
-
-    fn replace(&self, ruleset: &Ruleset) -> Result<(), NftError> {
-        self.load(&ruleset.transaction())
     }
 
     /// Reads what stands; `None` without a table.
@@ -235,6 +319,9 @@ pub enum NftError {
     /// The table is gone, but the kernel sends refusals as fast as before.
     #[error("the firewall is removed, but the kernel's limits of ICMP errors cannot be put back")]
     Limits(#[source] io::Error),
+    /// The table still stands, because the kernel would forward everything without it.
+    #[error("the kernel's forwarding cannot be switched off, so the firewall stays")]
+    Forwarding(#[source] io::Error),
     /// The program, or the kernel behind it, refuses.
     #[error("nft refuses: {0}")]
     Refused(String),
@@ -251,6 +338,20 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    #[test]
+    fn counts_that_begin_anew_are_new() {
+        let mac = |last| Mac::new([2, 0, 0, 0, 0, last]);
+        let floods = |counts: &[(u8, u64)]| Floods {
+            unnoted: counts.iter().map(|(last, count)| (mac(*last), *count)).collect(),
+            hasty: Counts::new(),
+        };
+        let new = floods(&[(1, 10), (2, 3), (3, 5), (4, 7)]).since(&floods(&[(1, 4), (2, 8), (4, 7)]));
+        assert_eq!(new, floods(&[(1, 6), (2, 3), (3, 5)]));
+        let mut sum = new.clone();
+        sum.add(floods(&[(1, u64::MAX), (9, 1)]));
+        assert_eq!(sum, floods(&[(1, u64::MAX), (2, 3), (3, 5), (9, 1)]));
+    }
 
     /// How programs that are not nft fail.
     #[test]

@@ -4,5 +4,6 @@
 
 pub mod dns;
 pub mod http;
+pub mod packet;
 pub mod tls;
 pub mod wifi;

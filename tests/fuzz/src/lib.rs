@@ -15,6 +15,7 @@ pub mod dns_query;
 pub mod http_head;
 pub mod index_open;
 pub mod journal_segment;
+pub mod packet;
 pub mod ut1_lines;
 pub mod wifi_capture;
 
@@ -29,6 +30,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("http_head", http_head::run),
     ("index_open", index_open::run),
     ("journal_segment", journal_segment::run),
+    ("packet", packet::run),
     ("ut1_lines", ut1_lines::run),
     ("wifi_capture", wifi_capture::run),
 ];

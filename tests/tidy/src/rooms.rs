@@ -49,6 +49,12 @@ pub(crate) const ROOMS: &[Room] = &[
         because: "the ruleset follows from addresses and ports alone",
     },
     Room {
+        name: "services",
+        is_pure: true,
+        may_use: &["model", "wire", "policy", "journal", "access", "firewall"],
+        because: "flows are judged and recorded by the desk, and let through by the firewall",
+    },
+    Room {
         name: "people",
         is_pure: true,
         may_use: &["model"],
@@ -75,7 +81,17 @@ pub(crate) const ROOMS: &[Room] = &[
     Room {
         name: "system",
         is_pure: false,
-        may_use: &["model", "wire", "blocklist", "policy", "journal", "access", "firewall", "pki"],
+        may_use: &[
+            "model",
+            "wire",
+            "blocklist",
+            "policy",
+            "journal",
+            "access",
+            "firewall",
+            "services",
+            "pki",
+        ],
         because: "it fills the ports of the pure rooms",
     },
     Room {
@@ -107,6 +123,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "journal",
             "access",
             "firewall",
+            "services",
             "people",
             "pki",
             "store",

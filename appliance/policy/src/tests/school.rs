@@ -113,6 +113,7 @@ pub(super) fn say_reason(reason: &Reason) -> String {
         Reason::WhiteListed { category, entry } => format!(" white {category} {entry}"),
         Reason::Locked { category, entry } => format!(" locked {category} {entry}"),
         Reason::Workspace { entry } => format!(" ent {entry}"),
+        Reason::Service(name) => format!(" service {name}"),
         Reason::Ruled(ruling) => format!(" {} {}", ruling.layer.as_str(), ruling.entry),
         Reason::NotWhiteListed | Reason::ClosedHours | Reason::Fault(_) => format!(" {}", reason.as_str()),
     }

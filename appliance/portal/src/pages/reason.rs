@@ -17,7 +17,8 @@ pub(super) fn entitle(language: Language, reason: &Reason) -> String {
         | Reason::Workspace { .. }
         | Reason::NotWhiteListed
         | Reason::ClosedHours
-        | Reason::Ruled(_) => "refusal-title-listed",
+        | Reason::Ruled(_)
+        | Reason::Service(_) => "refusal-title-listed",
     })
 }
 
@@ -33,7 +34,7 @@ pub(super) fn explain(language: Language, zone: &TimeZone, reason: &Reason) -> S
         Reason::NotWhiteListed => language.say("refusal-not-white-listed"),
         Reason::ClosedHours => language.say("refusal-closed-hours"),
         Reason::Ruled(ruling) => explain_ruling(language, zone, ruling),
-        Reason::NotListed | Reason::WhiteListed { .. } | Reason::Workspace { .. } => {
+        Reason::NotListed | Reason::WhiteListed { .. } | Reason::Workspace { .. } | Reason::Service(_) => {
             language.say("refusal-other")
         }
         Reason::Fault(fault) => language.say(match fault {
@@ -45,6 +46,15 @@ pub(super) fn explain(language: Language, zone: &TimeZone, reason: &Reason) -> S
             Fault::Evasion => "refusal-evasion",
             Fault::Tunnel => "refusal-tunnel",
             Fault::Inward => "refusal-inward",
+            Fault::Quic => "refusal-quic",
+            Fault::DnsOverTls => "refusal-dns-over-tls",
+            Fault::DnsOverQuic => "refusal-dns-over-quic",
+            Fault::NoService => "refusal-no-service",
+            Fault::Elsewhere => "refusal-elsewhere",
+            Fault::NotForProfile => "refusal-not-for-profile",
+            Fault::Unready => "refusal-unready",
+            Fault::Protocol => "refusal-protocol",
+            Fault::Flood => "refusal-flood",
         }),
     }
 }
@@ -101,9 +111,11 @@ pub(super) fn describe_reason(language: Language, zone: &TimeZone, reason: &Reas
             let cause = format!("{} ({})", language.say(name_fault(*fault)), fault.as_str());
             vec![detail("refusal-cause", &cause)]
         }
-        Reason::NotListed | Reason::Workspace { .. } | Reason::NotWhiteListed | Reason::ClosedHours => {
-            Vec::new()
-        }
+        Reason::NotListed
+        | Reason::Workspace { .. }
+        | Reason::NotWhiteListed
+        | Reason::ClosedHours
+        | Reason::Service(_) => Vec::new(),
     }
 }
 
@@ -117,5 +129,14 @@ fn name_fault(fault: Fault) -> &'static str {
         Fault::Evasion => "refusal-cause-evasion",
         Fault::Tunnel => "refusal-cause-tunnel",
         Fault::Inward => "refusal-cause-inward",
+        Fault::Quic => "refusal-cause-quic",
+        Fault::DnsOverTls => "refusal-cause-dns-over-tls",
+        Fault::DnsOverQuic => "refusal-cause-dns-over-quic",
+        Fault::NoService => "refusal-cause-no-service",
+        Fault::Elsewhere => "refusal-cause-elsewhere",
+        Fault::NotForProfile => "refusal-cause-not-for-profile",
+        Fault::Unready => "refusal-cause-unready",
+        Fault::Protocol => "refusal-cause-protocol",
+        Fault::Flood => "refusal-cause-flood",
     }
 }

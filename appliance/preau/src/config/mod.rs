@@ -18,7 +18,7 @@ use firewall::FirewallPolicy;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use model::{Category, DomainName, Uai};
-use policy::{Calendar, Profile, Rule, Rulebook};
+use policy::{Calendar, Profile, Rule, Rulebook, Service};
 use rustls::pki_types::CertificateDer;
 use system::updates::Source;
 
@@ -60,6 +60,8 @@ pub(crate) struct Filter {
     pub(crate) rules: Vec<Rule>,
     /// The names of the school's online workspace.
     pub(crate) workspace: Vec<DomainName>,
+    /// What may be used beside the web.
+    pub(crate) services: Vec<Service>,
 }
 
 /// The school, as pages and records name it.
@@ -164,8 +166,8 @@ impl Config {
 
     /// What the configuration says of the filter.
     pub(crate) fn rulebook(&self) -> Rulebook {
-        let Filter { profiles, locked, rules, workspace } = self.filter.clone();
-        Rulebook { profiles, locked, rules, workspace, calendar: self.school.calendar.clone() }
+        let Filter { profiles, locked, rules, workspace, services } = self.filter.clone();
+        Rulebook { profiles, locked, rules, workspace, services, calendar: self.school.calendar.clone() }
     }
 
     fn parse(text: &str) -> Result<Self, Vec<Problem>> {

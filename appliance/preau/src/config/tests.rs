@@ -308,3 +308,67 @@ fn what_goes_into_certificates_and_answers_is_checked() {
     let text = format!("{school}\ncontacts = ['tel:+33123456789', 'mailto:a@commune.example.fr']\n");
     assert_eq!(Config::parse(&text).unwrap().school.contacts.len(), 2);
 }
+
+const LINE: &str = "[lan]\ninterface = 'lan0'\nipv4_network = '10.77.0.0/24'\nipv4_address = '10.77.0.1'\n\
+                    [wan]\ninterface = 'wan0'\n";
+
+#[test]
+fn services_are_named_with_all_that_they_need() {
+    let text = format!(
+        "{SCHOOL}{LINE}
+[[service]]
+name = 'imaps'
+purpose = \" Le courrier de l'académie \"
+tcp = [993, '587']
+hosts = ['imap.example.fr', 'smtp.example.fr']
+profiles = ['adulte']
+
+[[service]]
+name = 'visio'
+purpose = 'Visioconférences'
+udp = ['3478', '10000-20000']
+networks = ['203.0.113.0/24', '172.20.5.9', '2001:db8:5::/48']
+profiles = ['adulte', 'elementaire']
+"
+    );
+    let config = Config::parse(&text).unwrap();
+    let [imaps, visio] = config.filter.services.as_slice() else { panic!() };
+    assert_eq!((imaps.name.as_str(), imaps.purpose.as_str()), ("imaps", "Le courrier de l'académie"));
+    assert_eq!(imaps.tcp.iter().map(ToString::to_string).collect::<Vec<_>>(), ["993", "587"]);
+    assert_eq!(visio.udp.iter().map(ToString::to_string).collect::<Vec<_>>(), ["3478", "10000-20000"]);
+    let networks: Vec<_> = visio.networks.iter().map(ToString::to_string).collect();
+    assert_eq!(networks, ["203.0.113.0/24", "172.20.5.9/32", "2001:db8:5::/48"]);
+    assert_eq!(config.rulebook().services.len(), 2);
+}
+
+#[test]
+fn mistakes_in_services_are_told_together() {
+    let text = format!(
+        "{SCHOOL}{LINE}
+[[service]]
+name = 'IMAPS'
+purpose = ' '
+tcp = [443, 0, '20-10', '1-1000', 2000, '1999-2001', true]
+hosts = ['fr', 'a..b']
+networks = ['0.0.0.0/0', '10.77.0.128/25', '203.0.113.1/24', '127.0.0.1', 'ff02::1', '169.254.1.0/24', 'nowhere']
+profiles = ['inconnu', 'Adulte']
+
+[[service]]
+name = 'ftp'
+purpose = 'Fichiers'
+
+[[service]]
+name = 'ftp'
+purpose = 'Fichiers'
+udp = [853]
+networks = ['10.0.0.0/8']
+profiles = ['directeur']
+speed = 3
+"
+    );
+    insta::assert_snapshot!(problems_of(&text));
+    let alone = format!(
+        "{SCHOOL}[[service]]\nname = 'a'\npurpose = 'b'\ntcp = [1]\nhosts = ['a.b']\nprofiles = ['adulte']\n"
+    );
+    assert!(problems_of(&alone).contains("on loopback there is none"));
+}

@@ -8,6 +8,7 @@ mod filter;
 mod line;
 mod lists;
 mod profiles;
+mod services;
 
 use std::str::FromStr;
 
@@ -22,6 +23,7 @@ use self::filter::{CommuneKeys, WorkspaceKeys};
 use self::line::Line;
 use self::lists::ListsKeys;
 use self::profiles::Profiles;
+use self::services::ServicesKeys;
 use super::report::{Problem, problems};
 use super::section::{Port, Section};
 use super::{Config, Contact, Filter, Gate, Portal, School};
@@ -49,10 +51,12 @@ impl<'de> Deserialize<'de> for File {
         let PortalKeys { name, port, tls_port } = PortalKeys::read(&mut table);
         let ListsKeys { index, source } = table.optional("lists").unwrap_or_default();
         let Profiles(profiles) = table.optional("profile").unwrap_or_default();
+        let services = ServicesKeys::read(&mut table);
         let CommuneKeys { locked, exceptions } = table.optional("commune").unwrap_or_default();
         let workspaces = table.optional::<Vec<WorkspaceKeys>>("ent").unwrap_or_default();
         check_ports(&mut table, [dns.port, dns.tls_port, gate.tls, gate.http, gate.explicit, port, tls_port]);
         dns.check_upstreams(&mut table, line.as_ref());
+        services.check(&mut table, &profiles, line.as_ref());
         let ports = gate.ports(dns.port, dns.tls_port);
         let network = match line {
             Some(line) => line.check(&mut table, ports).map(Some),
@@ -75,6 +79,7 @@ impl<'de> Deserialize<'de> for File {
                     locked,
                     rules,
                     workspace: workspaces.into_iter().flat_map(|WorkspaceKeys(hosts)| hosts).collect(),
+                    services: services.finish()?,
                 },
             })
         };

@@ -165,6 +165,7 @@ fn write_access(output: &mut impl Write, found: &Found) -> io::Result<()> {
         | Reason::Locked { category, entry } => (Some(category.as_str()), Some(&**entry)),
         Reason::Workspace { entry } => (None, Some(&**entry)),
         Reason::Ruled(ruling) => (None, Some(&*ruling.entry)),
+        Reason::Service(name) => (None, Some(name.as_str())),
         Reason::NotListed | Reason::NotWhiteListed | Reason::ClosedHours | Reason::Fault(_) => (None, None),
     };
     let ruling = if let Reason::Ruled(ruling) = &found.reason { Some(ruling) } else { None };

@@ -17,6 +17,9 @@ impl Words<'_> {
         let asked = match target {
             Target::Host(host) => host.to_string(),
             Target::Url { host, path_and_query } => format!("{host}{path_and_query}"),
+            Target::Service { service, host, transport, port } => {
+                format!("{service}: {host} {} {port}", transport.as_str())
+            }
             Target::Fault { fault, host } => {
                 format!("{} {}", fault.as_str(), host.as_ref().map(Host::to_string).unwrap_or_default())
             }
@@ -108,6 +111,7 @@ impl Words<'_> {
             Reason::ClosedHours => "the profile shows nothing at this time".to_owned(),
             Reason::Locked { category, entry } => format!("the category {category} is locked ({entry})"),
             Reason::Ruled(ruling) => format!("{} {verdict}s it", self.ruling(ruling)),
+            Reason::Service(name) => format!("the service {name} has it, and the profile may use it"),
             Reason::Fault(fault) => format!("it is refused for what it is ({})", fault.as_str()),
         }
     }

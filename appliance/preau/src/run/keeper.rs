@@ -1,6 +1,6 @@
-//! Keeps the box as intended: reads the intent again when it moves, and the firewall again now and then.
+//! Keeps the box as intended: reads the intent again when it moves, and what the system says again now and then.
 //!
-//! Two threads do so. A class waits for an override: that must not wait for a list that is copied, nor for `nft`.
+//! Several threads do so. A class waits for an override: that must not wait for a list that is copied, nor for `nft`.
 
 use std::io;
 use std::net::IpAddr;
@@ -12,16 +12,16 @@ use std::time::Duration;
 use access::{Clock, Desk, Forgeries};
 use arc_swap::ArcSwap;
 use journal::Journal;
-use portal::Firewall;
 use proxy::{Destinations, Gate};
 use resolver::{Resolver, Upstream};
 use system::addresses::own_addresses;
-use system::nft::{Cause, FirewallKeeper, Outcome};
+use system::nft::FirewallKeeper;
 use system::updates::{State as UpdateState, Updater};
 
 use super::board::Board;
 use super::in_force::InForce;
 use super::intent::{Intent, ListFile, ListNews};
+use super::services::{Fence, FlowKeeper, NameKeeper, RefusalKeeper};
 use super::{updates, upstreams};
 use crate::config::Config;
 
@@ -31,7 +31,7 @@ const STATE_PERIOD: Duration = Duration::from_millis(250);
 /// How often the compiled list is looked at: a new one is in force within seconds, and one that is being copied is not
 /// read too often.
 const LIST_PERIOD: Duration = Duration::from_secs(1);
-/// Looks at the list for each look at the system: the firewall, which runs a program, and the line.
+/// Looks at the list for each look at the line.
 const SYSTEM_EVERY: u32 = 10;
 
 /// What people of the school decide. Looking at it takes milliseconds.
@@ -48,7 +48,6 @@ pub(crate) struct Rest {
     pub(crate) config: Config,
     pub(crate) list_file: ListFile,
     pub(crate) in_force: Arc<InForce>,
-    pub(crate) firewall: FirewallKeeper,
     pub(crate) desk: Arc<Desk>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) resolver: Resolver,
@@ -61,31 +60,51 @@ pub(crate) struct Rest {
     pub(crate) forgeries_told: u64,
 }
 
+/// Whoever keeps the firewall, and what passes by it.
+pub(crate) struct Fences {
+    pub(crate) fence: Fence,
+    /// Services, where there are any.
+    pub(crate) flows: Option<FlowKeeper>,
+    pub(crate) names: Option<NameKeeper>,
+    /// Where there is a firewall, and a kernel that tells.
+    pub(crate) refusals: Option<RefusalKeeper>,
+}
+
 /// The threads that keep.
 pub(crate) struct Keeper {
-    state: Worker<()>,
-    rest: Worker<FirewallKeeper>,
+    fence: Worker<FirewallKeeper>,
+    others: Vec<Worker<()>>,
 }
 
 impl Keeper {
     /// Starts to keep.
-    pub(crate) fn start(state: State, rest: Rest) -> io::Result<Self> {
-        Ok(Self {
-            state: Worker::start("state-keeper", |stopped| state.keep(&stopped))?,
-            rest: Worker::start("keeper", |stopped| rest.keep(&stopped))?,
-        })
+    pub(crate) fn start(state: State, rest: Rest, fences: Fences) -> io::Result<Self> {
+        let Fences { fence, flows, names, refusals } = fences;
+        let fence = Worker::start("fence", |stopped| fence.keep(&stopped))?;
+        let mut others = vec![
+            Worker::start("state-keeper", |stopped| state.keep(&stopped))?,
+            Worker::start("keeper", |stopped| rest.keep(&stopped))?,
+        ];
+        for worker in [
+            flows.map(|flows| Worker::start("flows", move |stopped| flows.keep(&stopped))),
+            names.map(|names| Worker::start("service-names", move |stopped| names.keep(&stopped))),
+            refusals.map(|refusals| Worker::start("refused", move |stopped| refusals.keep(&stopped))),
+        ] {
+            others.extend(worker.transpose()?);
+        }
+        Ok(Self { fence, others })
     }
 
     /// Whether all is still kept. A thread that ended unasked is a fault of this program.
     pub(crate) fn is_running(&self) -> bool {
-        self.state.is_running() && self.rest.is_running()
+        self.fence.is_running() && self.others.iter().all(Worker::is_running)
     }
 
     /// Stops keeping, and gives the firewall back as it stands.
     pub(crate) fn stop(self) -> anyhow::Result<FirewallKeeper> {
-        let state = self.state.stop();
-        let firewall = self.rest.stop()?;
-        state.map(|()| firewall)
+        let others: anyhow::Result<Vec<()>> = self.others.into_iter().map(Worker::stop).collect();
+        let firewall = self.fence.stop()?;
+        others.map(|_| firewall)
     }
 }
 
@@ -128,7 +147,7 @@ impl State {
 }
 
 impl Rest {
-    fn keep(mut self, stopped: &Receiver<()>) -> FirewallKeeper {
+    fn keep(mut self, stopped: &Receiver<()>) {
         let mut rounds: u32 = 0;
         self.show_updates();
         while stopped.recv_timeout(LIST_PERIOD) == Err(RecvTimeoutError::Timeout) {
@@ -137,12 +156,10 @@ impl Rest {
             rounds = rounds.wrapping_add(1);
             if rounds.is_multiple_of(SYSTEM_EVERY) {
                 self.tell_forgeries();
-                self.keep_firewall();
                 self.keep_upstreams();
                 self.keep_destinations();
             }
         }
-        self.firewall
     }
 
     fn keep_list(&mut self) {
@@ -212,28 +229,6 @@ impl Rest {
         let destinations = destinations(&self.config);
         self.destinations.store(Arc::new(destinations.clone()));
         self.gate.swap_destinations(destinations);
-    }
-
-    fn keep_firewall(&mut self) {
-        let Some(network) = &self.config.network else { return };
-        match self.firewall.ensure(&network.firewall) {
-            Ok(outcome) => {
-                self.board.show_firewall(Firewall::Applied);
-                match outcome {
-                    Outcome::Replaced(Cause::Altered) => {
-                        tracing::error!("somebody changed the firewall: it is put right");
-                    }
-                    Outcome::Replaced(Cause::Removed) => {
-                        tracing::error!("somebody removed the firewall: it is put back");
-                    }
-                    Outcome::Replaced(Cause::Start | Cause::Intent) | Outcome::Kept => {}
-                }
-            }
-            Err(error) => {
-                self.board.show_firewall(Firewall::Failed);
-                tracing::error!("the firewall is not as intended: {:#}", anyhow::Error::from(error));
-            }
-        }
     }
 }
 

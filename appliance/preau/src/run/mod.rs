@@ -15,6 +15,7 @@ mod office;
 mod overrides;
 mod pages;
 mod person_acts;
+mod services;
 mod updates;
 mod upstreams;
 
@@ -26,15 +27,16 @@ use std::sync::Arc;
 use access::{Clock, Desk};
 use anyhow::Context;
 use arc_swap::ArcSwap;
+use ipnet::IpNet;
 use journal::Journal;
 use proxy::Destinations;
-use resolver::Resolver;
+use resolver::{Resolver, ServiceAddresses};
 use system::clock::SystemClock;
 use system::limits::raise_open_files;
 use system::neighbours::NeighbourTable;
 use system::nft::{FirewallKeeper, Nft};
 use system::segments::{self, WriterThread, spawn_writer};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::RunOptions;
@@ -48,6 +50,7 @@ use intent::{Intent, List, ListFile};
 use keeper::Keeper;
 use listeners::Listeners;
 use office::Office;
+use services::{Fence, FlowKeeper, NameKeeper, RefusalKeeper, Services};
 
 /// Threads that serve connections: a box has two to four cores, and the gate mostly waits.
 const GATE_WORKERS: usize = 2;
@@ -74,8 +77,8 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let upstreams = upstreams::find(&config);
     upstreams::tell(&upstreams);
     let destinations = Arc::new(ArcSwap::from_pointee(keeper::destinations(&config)));
-    let resolver =
-        open_resolver(&config, &listeners, &upstreams, Arc::clone(&destinations), Arc::clone(&desk))?;
+    let services = Arc::new(Services::new(Arc::clone(&desk), ServiceAddresses::default()));
+    let resolver = open_resolver(&config, &listeners, &upstreams, Arc::clone(&destinations), &services)?;
     let gate =
         doors::build_gate(&config, descriptors, Arc::clone(&desk), resolver.clone(), identity.is_some());
     let trials = announcement::trials(&config, &desk.policy(), &data);
@@ -106,11 +109,11 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let updater = updates::plan(&config, options.config.as_deref(), &data);
     let state =
         keeper::State { intent, journal, clock, desk: Arc::clone(&desk), in_force: Arc::clone(&in_force) };
+    let fences = open_fences(&config, firewall, &services, &resolver, &board, dns.handle())?;
     let rest = keeper::Rest {
         config,
         list_file,
         in_force,
-        firewall,
         desk,
         gate,
         resolver,
@@ -120,7 +123,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         updater,
         forgeries_told: 0,
     };
-    let keeper = Keeper::start(state, rest).context("cannot start the keeper")?;
+    let keeper = Keeper::start(state, rest, fences).context("cannot start the keeper")?;
     let outcome = runtime.block_on(doors.wait(&keeper));
 
     let mut firewall = keeper.stop()?;
@@ -198,8 +201,10 @@ fn open_resolver(
     listeners: &Listeners,
     upstreams: &[resolver::Upstream],
     destinations: Arc<ArcSwap<Destinations>>,
-    desk: Arc<Desk>,
+    services: &Services,
 ) -> anyhow::Result<Resolver> {
+    let networks: Vec<IpNet> =
+        config.filter.services.iter().flat_map(|service| service.networks.clone()).collect();
     let settings = resolver::Settings {
         addresses: listeners.addresses.clone(),
         own_names: vec![config.portal.name.clone()],
@@ -209,11 +214,36 @@ fn open_resolver(
         questions_per_second: config.dns.questions_per_second,
         expects_marks: config.network.is_some(),
         explanation: doors::explanation(config),
-        // Where the gate never dials, no answer leads either.
-        is_inward: Arc::new(move |address| destinations.load().check(address).is_err()),
+        // Where the gate never dials, no answer leads either, unless a service is there.
+        is_inward: Arc::new(move |address| {
+            let is_of_service = || networks.iter().any(|network| network.contains(&address));
+            destinations.load().check(address).is_err() && !is_of_service()
+        }),
+        service_addresses: Arc::clone(&services.told),
         ..resolver::Settings::default()
     };
-    Resolver::new(settings, desk).context("cannot set up the resolver")
+    Resolver::new(settings, Arc::clone(&services.desk)).context("cannot set up the resolver")
+}
+
+/// Whoever keeps the firewall, and what passes by it. Services are kept where there are any, and a firewall.
+fn open_fences(
+    config: &Config,
+    keeper: FirewallKeeper,
+    services: &Arc<Services>,
+    resolver: &Resolver,
+    board: &Arc<Board>,
+    dns: &Handle,
+) -> anyhow::Result<keeper::Fences> {
+    let policy = config.network.as_ref().map(|network| network.firewall.clone());
+    let has_services = policy.is_some() && !config.filter.services.is_empty();
+    let refusals = policy.as_ref().and_then(|_| RefusalKeeper::new(Arc::clone(services)));
+    let flows = has_services.then(|| FlowKeeper::new(Arc::clone(services))).transpose();
+    let flows =
+        flows.context("the kernel does not tell of flows (nf_conntrack_netlink), which services need")?;
+    let names = has_services.then(|| NameKeeper::new(Arc::clone(services), resolver.clone(), dns.clone()));
+    let (services, board) = (Arc::clone(services), Arc::clone(board));
+    let fence = Fence { keeper, policy, has_services, services, board };
+    Ok(keeper::Fences { fence, flows, names, refusals })
 }
 
 fn start_runtime(name: &str, workers: usize) -> anyhow::Result<Runtime> {

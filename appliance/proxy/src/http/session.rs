@@ -155,9 +155,21 @@ impl Session {
     pub(super) fn fault(&self, kind: AccessKind, fault: Fault, host: Option<Host>) -> Objection {
         let status = match fault {
             Fault::Unnamed | Fault::Malformed | Fault::NotTls => StatusCode::BAD_REQUEST,
-            Fault::AddressLiteral | Fault::Port | Fault::Evasion | Fault::Tunnel | Fault::Inward => {
-                StatusCode::FORBIDDEN
-            }
+            Fault::AddressLiteral
+            | Fault::Port
+            | Fault::Evasion
+            | Fault::Tunnel
+            | Fault::Inward
+            // No request is one of these.
+            | Fault::Quic
+            | Fault::DnsOverTls
+            | Fault::DnsOverQuic
+            | Fault::NoService
+            | Fault::Elsewhere
+            | Fault::NotForProfile
+            | Fault::Unready
+            | Fault::Protocol
+            | Fault::Flood => StatusCode::FORBIDDEN,
         };
         match self.gate.admit(&self.caller, kind, Target::Fault { fault, host }) {
             Ok(Admission::Refusal(refusal)) => Objection::Refused(status, Box::new(refusal)),

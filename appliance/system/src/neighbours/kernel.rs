@@ -7,7 +7,6 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
 
 use model::Mac;
@@ -22,10 +21,8 @@ use netlink_packet_route::neighbour_table::{
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::protocols::NETLINK_ROUTE;
-use netlink_sys::{Socket, SocketAddr};
-use nix::sys::socket::setsockopt;
-use nix::sys::socket::sockopt::ReceiveTimeout;
-use nix::sys::time::TimeVal;
+
+use crate::netlink::Link;
 
 /// Multicast group of news about neighbours (RTNLGRP_NEIGH in linux/rtnetlink.h).
 const NEIGHBOUR_NEWS: u32 = 3;
@@ -35,9 +32,6 @@ const ANSWER_WITHIN: Duration = Duration::from_millis(200);
 
 /// How often the listener looks whether anybody still needs it.
 const NEWS_WITHIN: Duration = Duration::from_secs(1);
-
-/// Room for the largest datagram that the kernel makes of a dump (NLMSG_GOODSIZE is at most 32 KiB).
-const DATAGRAM_BYTES_MAX: usize = 65_536;
 
 /// Datagrams in one dump at most: each holds hundreds of neighbours, and the kernel limits those.
 const DUMP_DATAGRAMS_MAX: usize = 4_096;
@@ -57,12 +51,11 @@ pub(super) struct Sighting {
 #[derive(Debug)]
 pub(super) struct Kernel {
     link: Link,
-    sequence: u32,
 }
 
 impl Kernel {
     pub(super) fn open() -> io::Result<Self> {
-        Ok(Self { link: Link::open(ANSWER_WITHIN)?, sequence: 0 })
+        Ok(Self { link: Link::open(NETLINK_ROUTE, ANSWER_WITHIN)? })
     }
 
     /// All neighbours of all interfaces.
@@ -127,7 +120,7 @@ impl Kernel {
         let order = RouteNetlinkMessage::SetNeighbourTable(order);
         let sequence = self.send(order, NLM_F_REQUEST | NLM_F_ACK)?;
         loop {
-            for message in self.link.receive()? {
+            for message in self.link.receive::<RouteNetlinkMessage>()? {
                 if message.header.sequence_number != sequence {
                     continue;
                 }
@@ -141,17 +134,9 @@ impl Kernel {
     }
 
     fn send(&mut self, question: RouteNetlinkMessage, flags: u16) -> io::Result<u32> {
-        self.sequence = self.sequence.wrapping_add(1);
         let mut header = NetlinkHeader::default();
         header.flags = flags;
-        header.sequence_number = self.sequence;
-        let payload = NetlinkPayload::from(question);
-        let mut message = NetlinkMessage::new(header, payload);
-        message.finalize();
-        let mut bytes = vec![0; message.buffer_len()];
-        message.serialize(&mut bytes);
-        self.link.socket.send(&bytes, 0)?;
-        Ok(self.sequence)
+        self.link.send(NetlinkMessage::new(header, NetlinkPayload::from(question)))
     }
 }
 
@@ -163,19 +148,14 @@ pub(super) struct News {
 
 impl News {
     pub(super) fn open() -> io::Result<Self> {
-        let link = Link::open(NEWS_WITHIN)?;
-        link.socket.add_membership(NEIGHBOUR_NEWS)?;
+        let mut link = Link::open(NETLINK_ROUTE, NEWS_WITHIN)?;
+        link.join(NEIGHBOUR_NEWS)?;
         Ok(Self { link })
     }
 
     /// Waits for news; comes back without any after a second.
     pub(super) fn next(&mut self) -> io::Result<Vec<Sighting>> {
-        match self.link.receive() {
-            Ok(messages) => Ok(messages.iter().filter_map(news_of).collect()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Vec::new()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
+        Ok(self.link.receive_news()?.iter().filter_map(news_of).collect())
     }
 }
 
@@ -183,58 +163,6 @@ fn news_of(message: &NetlinkMessage<RouteNetlinkMessage>) -> Option<Sighting> {
     match &message.payload {
         NetlinkPayload::InnerMessage(message) => sighting(message),
         _ => None,
-    }
-}
-
-#[derive(Debug)]
-struct Link {
-    socket: Socket,
-    buffer: Vec<u8>,
-}
-
-impl Link {
-    fn open(timeout: Duration) -> io::Result<Self> {
-        let mut socket = Socket::new(NETLINK_ROUTE)?;
-        socket.bind_auto()?;
-        // Connected to the kernel: what other processes send never arrives.
-        socket.connect(&SocketAddr::new(0, 0))?;
-        let milliseconds = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
-        let timeout = TimeVal::new(milliseconds / 1_000, milliseconds % 1_000 * 1_000);
-        setsockopt(&Borrowed(&socket), ReceiveTimeout, &timeout)?;
-        Ok(Self { socket, buffer: Vec::with_capacity(DATAGRAM_BYTES_MAX) })
-    }
-
-    /// One datagram's messages. What cannot be read is passed over: a new kernel may say more than is known.
-    fn receive(&mut self) -> io::Result<Vec<NetlinkMessage<RouteNetlinkMessage>>> {
-        self.buffer.clear();
-        self.socket.recv(&mut self.buffer, 0)?;
-        let mut rest = self.buffer.as_slice();
-        let mut messages = Vec::new();
-        while let Some(length) = message_length(rest) {
-            let Some((message, after)) = rest.split_at_checked(length) else { break };
-            messages.extend(NetlinkMessage::deserialize(message));
-            rest = after.get(length.next_multiple_of(4) - length..).unwrap_or_default();
-        }
-        Ok(messages)
-    }
-}
-
-/// The length that a message's header states, which opens the message (netlink(7)). Never 0.
-fn message_length(bytes: &[u8]) -> Option<usize> {
-    let length = u32::from_ne_bytes(*bytes.first_chunk()?);
-    usize::try_from(length).ok().filter(|length| *length > 0)
-}
-
-/// `netlink_sys` lends its descriptor only as a number.
-struct Borrowed<'a>(&'a Socket);
-
-impl AsFd for Borrowed<'_> {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        #[expect(unsafe_code, reason = "the crate has no AsFd")]
-        // SAFETY: the socket is open as long as it is borrowed, and so is its descriptor.
-        unsafe {
-            BorrowedFd::borrow_raw(self.0.as_raw_fd())
-        }
     }
 }
 

@@ -3,13 +3,28 @@
 use std::collections::BTreeMap;
 
 use firewall::Ruleset;
+use model::Mac;
 use serde_json::Value;
 
-/// A table as nft lists it, without handles and counts: two are equal when they do the same to every packet.
-#[derive(Clone, Debug, PartialEq)]
+use super::Counts;
+
+/// A table as nft lists it, without handles, counts and what rules put into sets: two are equal when they do the same to
+/// every packet.
+#[derive(Clone, Debug)]
 pub(super) struct Standing {
     objects: Vec<Value>,
+    /// The packets that sets count, by their names.
+    counts: BTreeMap<String, Counts>,
 }
+
+impl PartialEq for Standing {
+    fn eq(&self, other: &Self) -> bool {
+        self.objects == other.objects
+    }
+}
+
+/// The chain that a table has for the services of its school.
+const SERVICES_CHAIN: &str = "services";
 
 impl Standing {
     /// Reads the JSON that nft writes.
@@ -20,8 +35,23 @@ impl Standing {
         }
         let mut objects = serde_json::from_slice::<Listing>(listing)?.nftables;
         objects.retain(|object| object.get("metainfo").is_none());
+        let counts = objects.iter().filter_map(|object| read_counts(object.get("set")?)).collect();
         objects.iter_mut().for_each(forget_counts);
-        Ok(Self { objects })
+        objects.iter_mut().filter_map(|object| object.get_mut("set")?.as_object_mut()).for_each(|set| {
+            set.remove("elem");
+        });
+        Ok(Self { objects, counts })
+    }
+
+    /// What a set counts.
+    pub(super) fn counts(&self, set: &str) -> &Counts {
+        const NONE: &Counts = &Counts::new();
+        self.counts.get(set).unwrap_or(NONE)
+    }
+
+    /// Whether it lets services through.
+    pub(super) fn has_services(&self) -> bool {
+        self.rules_by_chain().contains_key(SERVICES_CHAIN)
     }
 
     /// Whether this is `ruleset`: its mark is there, and each of its chains with as many rules, and no other.
@@ -43,6 +73,16 @@ impl Standing {
     fn rules(&self) -> impl Iterator<Item = &Value> {
         self.objects.iter().filter_map(|object| object.get("rule"))
     }
+}
+
+/// The name of a set, and how many packets it counts for each hardware address in it.
+fn read_counts(set: &Value) -> Option<(String, Counts)> {
+    let elements = set.get("elem")?.as_array()?.iter().filter_map(|element| {
+        let element = element.get("elem")?;
+        let sender: Mac = text(element, "val")?.parse().ok()?;
+        Some((sender, element.get("counter")?.get("packets")?.as_u64()?))
+    });
+    Some((text(set, "name")?.to_owned(), elements.collect()))
 }
 
 fn text<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
@@ -81,6 +121,26 @@ mod tests {
         assert_eq!(listing(1, 0, "drop"), listing(2, 7, "drop"));
         assert_ne!(listing(1, 0, "drop"), listing(1, 0, "accept"));
         assert_eq!(listing(1, 0, "drop").rules_by_chain(), BTreeMap::from([("input", 1)]));
+    }
+
+    /// As nft 1.0.6 lists a set that rules filled.
+    #[test]
+    fn what_rules_note_is_counted_and_changes_no_table() {
+        let table = |elements: &str| {
+            let text = format!(
+                r#"{{"nftables": [{{"set": {{"family": "inet", "name": "unnoted", "table": "preau",
+                    "type": "ether_addr", "handle": 5, "size": 4096, "flags": ["timeout"]{elements}}}}}]}}"#
+            );
+            Standing::parse(text.as_bytes()).unwrap()
+        };
+        let full = table(
+            r#", "elem": [{"elem": {"val": "02:00:00:00:00:11", "timeout": 600, "expires": 598,
+                "counter": {"packets": 7, "bytes": 420}}}, {"elem": {"val": "02:00:00:00:00:12", "timeout": 600}},
+                "icmp"]"#,
+        );
+        assert_eq!(full, table(""));
+        assert_eq!(full.counts("unnoted"), &Counts::from([("02:00:00:00:00:11".parse().unwrap(), 7)]));
+        assert!(full.counts("hasty").is_empty() && table("").counts("unnoted").is_empty());
     }
 
     #[test]

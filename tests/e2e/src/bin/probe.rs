@@ -23,6 +23,9 @@ fn main() -> Result<()> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["doors", ports @ ..] => open_doors(&parse_all(ports)?),
+        ["answer", addresses @ ..] => answer_at(&parse_all(addresses)?),
+        ["echo", ports @ ..] => echo(&parse_all(ports)?),
+        ["talk", target] => talk(target.parse()?),
         ["knock", transport, targets @ ..] => knock_all(transport, &parse_all(targets)?),
         ["burst", target, datagrams] => burst(target.parse()?, datagrams.parse()?),
         ["ask", target, name, questions, sources @ ..] => {
@@ -32,7 +35,7 @@ fn main() -> Result<()> {
         ["firewall"] => keep_firewall(),
         ["neighbours", interface] => find_neighbours(interface),
         _ => bail!(
-            "usage: probe doors PORT... | knock tcp|udp ADDRESS... | burst ADDRESS N | ask ADDRESS NAME N SOURCE... | \
+            "usage: probe doors PORT... | answer ADDRESS... | echo PORT... | talk ADDRESS | knock tcp|udp ADDRESS... | burst ADDRESS N | ask ADDRESS NAME N SOURCE... | \
              hold ADDRESS N WORD | firewall | neighbours LAN"
         ),
     }
@@ -64,6 +67,18 @@ fn open_doors(ports: &[u16]) -> Result<()> {
     }
 }
 
+/// Answers datagrams at these very addresses: a socket of all addresses answers from any.
+fn answer_at(addresses: &[SocketAddr]) -> Result<()> {
+    for address in addresses {
+        let (socket, port) = (UdpSocket::bind(address)?, address.port());
+        thread::spawn(move || answer_datagrams(&socket, port));
+    }
+    println!("open");
+    loop {
+        thread::park();
+    }
+}
+
 fn answer_connections(listener: &TcpListener, port: u16) -> io::Result<()> {
     loop {
         let (mut stream, _) = listener.accept()?;
@@ -80,6 +95,45 @@ fn answer_datagrams(socket: &UdpSocket, port: u16) -> io::Result<()> {
             let _answered = socket.send_to(format!("port {port}").as_bytes(), client);
         }
     }
+}
+
+/// Repeats what it hears by TCP, for as long as its clients talk.
+fn echo(ports: &[u16]) -> Result<()> {
+    for port in ports {
+        let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, *port))?;
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                // A client that breaks off is no reason to stop.
+                thread::spawn(move || io::copy(&mut &stream, &mut &stream));
+            }
+        });
+    }
+    println!("open");
+    loop {
+        thread::park();
+    }
+}
+
+/// Talks by TCP: says each line of its input, and tells what it hears, or why it hears nothing.
+fn talk(target: SocketAddr) -> Result<()> {
+    let mut stream = TcpStream::connect_timeout(&target, SILENCE);
+    for line in io::stdin().lock().lines() {
+        let line = line?;
+        let heard = match &mut stream {
+            Ok(stream) => hear(stream, &line),
+            Err(error) => Err(io::Error::from(error.kind())),
+        };
+        println!("{}", heard.unwrap_or_else(|error| name(&error).to_owned()));
+    }
+    Ok(())
+}
+
+fn hear(stream: &mut TcpStream, line: &str) -> io::Result<String> {
+    stream.set_read_timeout(Some(SILENCE))?;
+    stream.write_all(line.as_bytes())?;
+    let mut answer = vec![0; line.len()];
+    stream.read_exact(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
 /// Opens many connections, says a word on each, and keeps them all until it is stopped.
@@ -152,6 +206,7 @@ fn name(error: &io::Error) -> &'static str {
     #[expect(clippy::wildcard_enum_match_arm, reason = "no other error is expected")]
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "refused",
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => "reset",
         io::ErrorKind::HostUnreachable | io::ErrorKind::PermissionDenied => "prohibited",
         io::ErrorKind::NetworkUnreachable => "no route",
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => "silence",

@@ -16,6 +16,25 @@ pub(crate) fn open_doors(machine: &Machine, ports: &[&str]) -> Result<Service> {
     Ok(service)
 }
 
+/// Opens doors on `machine` that repeat what they hear, for as long as somebody talks.
+pub(crate) fn open_echo(machine: &Machine, ports: &[&str]) -> Result<Service> {
+    let service = machine.start("echo", &[&[PROBE, "echo"], ports].concat())?;
+    wait_until("the echo", || Ok(service.log()?.contains("open")))?;
+    Ok(service)
+}
+
+/// Answers datagrams at these addresses of `machine`, from these addresses.
+pub(crate) fn open_conference(machine: &Machine, addresses: &[&str]) -> Result<Service> {
+    let service = machine.start("conference", &[&[PROBE, "answer"], addresses].concat())?;
+    wait_until("the conference", || Ok(service.log()?.contains("open")))?;
+    Ok(service)
+}
+
+/// Has `machine` open connections as fast as it can, without waiting for them.
+pub(crate) fn storm(machine: &Machine, target: &str, connections: usize) -> Result<Service> {
+    machine.start("storm", &[PROBE, "hold", target, &connections.to_string(), "x"])
+}
+
 /// Knocks at doors from `machine`; each line is `transport address: what it said`.
 pub(crate) fn knock(machine: &Machine, transport: &str, targets: &[String]) -> Result<Vec<String>> {
     let targets: Vec<&str> = targets.iter().map(String::as_str).collect();

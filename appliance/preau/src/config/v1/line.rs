@@ -43,6 +43,11 @@ impl Line {
         Some(Self { lan, wan: wan.map(|wan| wan.value) })
     }
 
+    /// The school's networks.
+    pub(super) fn networks(&self) -> Vec<IpNet> {
+        self.lan.as_ref().map_or_else(Vec::new, |lan| lan.value.networks())
+    }
+
     /// The box's addresses on the school's network.
     pub(super) fn box_addresses(&self) -> Vec<IpAddr> {
         self.lan.as_ref().map_or_else(Vec::new, |lan| lan.value.box_addresses())

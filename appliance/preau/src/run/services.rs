@@ -1,0 +1,87 @@
+//! Named services, and what is refused past the doors: the threads that keep them, and what these share.
+//!
+//! ```text
+//! names ----- resolves hosts ------> Names ------+
+//!                                                v
+//! fence ----- policy, devices, Names ----> firewall; then clients are told the addresses
+//! flows ----- the kernel's news ----> records; what is to end, ends; opens and shuts the services
+//! refused --- the firewall's notes -> records
+//! ```
+//!
+//! The fence closes what the policy no longer permits to new flows, and the flows' thread ends those under way: each looks
+//! once a second.
+
+mod fence;
+mod flows;
+mod names;
+mod refused;
+
+use std::collections::VecDeque;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use ::services::Names;
+use access::Desk;
+use resolver::ServiceAddresses;
+use system::clock::monotonic;
+use system::nft::Floods;
+
+pub(crate) use fence::Fence;
+pub(crate) use flows::FlowKeeper;
+pub(crate) use names::NameKeeper;
+pub(crate) use refused::RefusalKeeper;
+
+/// Counts of floods that wait to be recorded: the fence makes one every ten seconds at most.
+const FLOODS_MAX: usize = 16;
+
+/// What the threads share.
+pub(crate) struct Services {
+    pub(crate) desk: Arc<Desk>,
+    /// What clients are told: what the firewall lets through.
+    pub(crate) told: ServiceAddresses,
+    names: Mutex<Names>,
+    /// Whether the kernel lets services through at the moment.
+    is_open: AtomicBool,
+    floods: Mutex<VecDeque<Floods>>,
+    start: Instant,
+}
+
+impl Services {
+    /// Nothing is known yet.
+    pub(crate) fn new(desk: Arc<Desk>, told: ServiceAddresses) -> Self {
+        Self {
+            desk,
+            told,
+            names: Mutex::default(),
+            is_open: AtomicBool::new(false),
+            floods: Mutex::default(),
+            start: monotonic(),
+        }
+    }
+
+    fn names(&self) -> MutexGuard<'_, Names> {
+        lock(&self.names)
+    }
+
+    /// Seconds on a clock that only goes forward.
+    fn now_s(&self) -> u64 {
+        monotonic().duration_since(self.start).as_secs()
+    }
+
+    fn give_floods(&self, floods: Floods) {
+        let mut waiting = lock(&self.floods);
+        if waiting.len() < FLOODS_MAX {
+            waiting.push_back(floods);
+        }
+    }
+
+    fn take_floods(&self) -> Option<Floods> {
+        lock(&self.floods).pop_front()
+    }
+}
+
+/// A part is changed in one step, so it is right even after a panic elsewhere.
+fn lock<T>(part: &Mutex<T>) -> MutexGuard<'_, T> {
+    part.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,103 @@
+//! Keeps the firewall as intended: the configuration's, with the passages of services as the policy has them now.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use firewall::{FirewallPolicy, Passage};
+use model::Mac;
+use portal::Firewall;
+use system::clock::monotonic;
+use system::nft::{Cause, Counts, FirewallKeeper, Floods, Outcome};
+
+use super::Services;
+use crate::run::board::Board;
+
+/// How often the intent is computed: what the policy closes is closed within two looks.
+const LOOK_PERIOD: Duration = Duration::from_millis(500);
+/// How often the table is compared with the intent when that has not changed: somebody may have changed the table.
+const TABLE_PERIOD: Duration = Duration::from_secs(10);
+
+/// The firewall, and what it follows from.
+pub(crate) struct Fence {
+    pub(crate) keeper: FirewallKeeper,
+    /// What the configuration says; `None` on loopback.
+    pub(crate) policy: Option<FirewallPolicy>,
+    pub(crate) has_services: bool,
+    pub(crate) services: Arc<Services>,
+    pub(crate) board: Arc<Board>,
+}
+
+impl Fence {
+    /// Keeps until it is told to stop, and gives the firewall back as it stands.
+    pub(crate) fn keep(mut self, stopped: &Receiver<()>) -> FirewallKeeper {
+        let mut applied: Option<(Vec<Passage>, Instant)> = None;
+        while stopped.recv_timeout(LOOK_PERIOD) == Err(RecvTimeoutError::Timeout) {
+            let Some(policy) = self.policy.clone() else { continue };
+            let names = self.services.names();
+            let passages = ::services::plan(&self.services.desk, &names);
+            let answers = names.answers();
+            drop(names);
+            let is_due = applied.as_ref().is_none_or(|(before, at)| {
+                *before != passages || monotonic().duration_since(*at) >= TABLE_PERIOD
+            });
+            if is_due {
+                let intent = if self.has_services { policy.with_passages(passages.clone()) } else { policy };
+                let is_applied = self.apply(&intent);
+                applied = is_applied.then(|| (passages, monotonic()));
+                self.tell_floods();
+            }
+            if applied.is_some() && **self.services.told.load() != answers {
+                self.services.told.store(Arc::new(answers));
+            }
+        }
+        self.keeper
+    }
+
+    /// Whether the table stands as intended now.
+    fn apply(&mut self, intent: &FirewallPolicy) -> bool {
+        let is_open = self.services.is_open.load(Ordering::Acquire);
+        match self.keeper.ensure_while(intent, is_open) {
+            Ok(outcome) => {
+                self.board.show_firewall(Firewall::Applied);
+                match outcome {
+                    Outcome::Replaced(Cause::Altered) => {
+                        tracing::error!("somebody changed the firewall: it is put right");
+                    }
+                    Outcome::Replaced(Cause::Removed) => {
+                        tracing::error!("somebody removed the firewall: it is put back");
+                    }
+                    Outcome::Replaced(Cause::Intent) => tracing::debug!("services let other flows through"),
+                    Outcome::Replaced(Cause::Start) | Outcome::Kept => {}
+                }
+                true
+            }
+            Err(error) => {
+                self.board.show_firewall(Firewall::Failed);
+                tracing::error!("the firewall is not as intended: {:#}", anyhow::Error::from(error));
+                false
+            }
+        }
+    }
+
+    /// Told now and then, however many there are: the log must not be flooded by whoever floods the box.
+    fn tell_floods(&mut self) {
+        let floods = self.keeper.take_floods();
+        if let Some((sender, count)) = largest(&floods.hasty) {
+            tracing::warn!(
+                connections = floods.hasty.values().sum::<u64>(),
+                "connections were dropped, because a device opens more of them than any class does; most of them, \
+                 {count}, from {}",
+                self.services.desk.name_machine(sender)
+            );
+        }
+        if floods != Floods::default() {
+            self.services.give_floods(floods);
+        }
+    }
+}
+
+fn largest(counts: &Counts) -> Option<(Mac, u64)> {
+    counts.iter().max_by_key(|(_, count)| **count).map(|(sender, count)| (*sender, *count))
+}

@@ -1,0 +1,174 @@
+//! Keeps every flow of a service on record, and the services open as long as it does.
+//!
+//! Invariant: it is this thread that opens the services, and only as long as it hears of flows and the journal takes
+//! records.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::{Duration, Instant};
+
+use ::services::{Flows, News, Order};
+use system::clock::monotonic;
+use system::netfilter::conntrack::{FlowNews, FlowTable};
+use system::netfilter::opening::Opening;
+
+use super::Services;
+
+/// How often services are kept open for another while: [`system::netfilter::opening::OPEN_FOR`] is four times as long.
+const RENEWAL_PERIOD: Duration = Duration::from_secs(1);
+/// How often flows are held against the policy.
+const LAPSE_PERIOD: Duration = Duration::from_secs(1);
+/// How often all flows are compared with those that were heard of: news may be lost without a word.
+const COMPARISON_PERIOD: Duration = Duration::from_secs(10);
+
+/// The flows of services.
+pub(crate) struct FlowKeeper {
+    services: Arc<Services>,
+    news: FlowNews,
+    table: FlowTable,
+    opening: Opening,
+    flows: Flows,
+    renewed: Option<Instant>,
+    lapsed: Instant,
+    compared: Instant,
+    is_failure_told: bool,
+}
+
+impl FlowKeeper {
+    /// Hears of flows from now on; opens nothing yet.
+    ///
+    /// # Errors
+    /// The kernel's error: this needs CAP_NET_ADMIN.
+    pub(crate) fn new(services: Arc<Services>) -> io::Result<Self> {
+        let now = monotonic();
+        Ok(Self {
+            services,
+            news: FlowNews::open()?,
+            table: FlowTable::open()?,
+            opening: Opening::new()?,
+            flows: Flows::default(),
+            renewed: None,
+            lapsed: now,
+            compared: now,
+            is_failure_told: false,
+        })
+    }
+
+    /// Keeps until it is told to stop, or the kernel tells nothing any more. The services are shut then.
+    pub(crate) fn keep(mut self, stopped: &Receiver<()>) {
+        while stopped.try_recv() == Err(TryRecvError::Empty) {
+            let outcome = self.look();
+            match outcome {
+                Ok(()) => self.is_failure_told = false,
+                Err(error) => {
+                    self.shut();
+                    if !std::mem::replace(&mut self.is_failure_told, true) {
+                        tracing::error!(%error, "flows of services cannot be followed: services are shut");
+                    }
+                }
+            }
+        }
+        self.stop();
+    }
+
+    fn look(&mut self) -> io::Result<()> {
+        if !self.services.desk.is_open() {
+            self.shut();
+        }
+        match self.news.next() {
+            Ok(news) => news.into_iter().try_for_each(|news| self.hear(news))?,
+            // The kernel drops news that are not read in time (ENOBUFS): a look at all makes up for it.
+            Err(error) => {
+                tracing::debug!(%error, "news of flows lost: looking at all");
+                self.compare()?;
+            }
+        }
+        if monotonic().duration_since(self.lapsed) >= LAPSE_PERIOD {
+            self.lapsed = monotonic();
+            let orders = self.flows.lapse(&self.services.desk);
+            self.carry_out(orders)?;
+        }
+        if monotonic().duration_since(self.compared) >= COMPARISON_PERIOD {
+            self.compare()?;
+        }
+        self.renew()
+    }
+
+    fn hear(&mut self, news: News) -> io::Result<()> {
+        let orders = self.flows.hear(&self.services.desk, &self.services.names(), news);
+        self.carry_out(orders)
+    }
+
+    fn compare(&mut self) -> io::Result<()> {
+        self.compared = monotonic();
+        let all = self.table.list()?;
+        let orders = self.flows.reconcile(&self.services.desk, &self.services.names(), &all);
+        self.carry_out(orders)
+    }
+
+    fn carry_out(&mut self, orders: Vec<Order>) -> io::Result<()> {
+        for order in orders {
+            match order {
+                Order::Delete(key) => self.table.delete(key)?,
+                Order::Shut => self.shut(),
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the services open, where all that passes can be recorded. Before they open, what passed before is.
+    fn renew(&mut self) -> io::Result<()> {
+        if !self.services.desk.is_open() {
+            return Ok(());
+        }
+        match self.renewed {
+            Some(renewed) if monotonic().duration_since(renewed) < RENEWAL_PERIOD => return Ok(()),
+            Some(_) => {}
+            None => {
+                self.flows.catch_up(&self.services.desk, &self.services.names());
+                self.compare()?;
+            }
+        }
+        match self.opening.renew() {
+            Ok(()) => {
+                if self.renewed.replace(monotonic()).is_none() {
+                    self.services.is_open.store(true, Ordering::Release);
+                    tracing::info!("services are open");
+                }
+                Ok(())
+            }
+            // The table is not there yet, or somebody took it away: the fence puts it back.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.renewed = None;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Also while they are shut: the fence may have been about to put an open table in place.
+    fn shut(&mut self) {
+        self.services.is_open.store(false, Ordering::Release);
+        if self.renewed.take().is_some() {
+            tracing::warn!("services are shut: what passes cannot be recorded");
+        }
+        match self.opening.shut() {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => tracing::error!(%error, "services cannot be shut at once: they shut by themselves"),
+        }
+    }
+
+    fn stop(&mut self) {
+        // An orderly end is no failure.
+        self.renewed = None;
+        self.shut();
+        let last = self.table.list().unwrap_or_default();
+        let orders = self.flows.stop(&self.services.desk, &last);
+        if let Err(error) = self.carry_out(orders) {
+            tracing::warn!(%error, "flows of services could not be ended");
+        }
+    }
+}
