@@ -18,7 +18,7 @@ mod interface;
 mod policy;
 mod ruleset;
 
-pub use compile::compile;
+pub use compile::{compile, testers_networks};
 pub use interface::{Interface, InterfaceError};
 pub use policy::{FirewallPolicy, Intent, PolicyError, Ports, check_networks};
 pub use ruleset::{Ruleset, TABLE};

@@ -133,6 +133,8 @@ impl fmt::Display for Rule {
 pub(crate) enum Condition {
     /// It came in by this interface.
     Input(Interface),
+    /// It came in by one of these interfaces.
+    InputAny(Vec<Interface>),
     /// It came in by the loopback interface.
     Loopback,
     /// It is of this family.
@@ -171,6 +173,10 @@ impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Input(interface) => write!(f, "iifname \"{interface}\""),
+            Self::InputAny(interfaces) => {
+                let names: Vec<_> = interfaces.iter().map(|interface| format!("\"{interface}\"")).collect();
+                write!(f, "iifname {}", one_of(&names))
+            }
             Self::Loopback => f.write_str("iifname \"lo\""),
             Self::Family(family) => write!(f, "meta nfproto {}", family.nfproto()),
             Self::SourceIn(family, networks) => write!(f, "{} saddr {}", family.header(), one_of(networks)),

@@ -89,6 +89,7 @@ impl Resolver {
             expects_marks,
             is_inward,
             explanation,
+            own_zone,
         } = settings;
         let cache = Arc::new(Cache::new(cache_bytes_max));
         let clock = Arc::new(Clock::start());
@@ -101,6 +102,7 @@ impl Resolver {
             Arc::clone(&counters),
             upstreams,
             is_inward,
+            own_zone,
         );
         let local = LocalNames::new(own_names, addresses.clone());
         let responder = Responder::new(desk, Arc::clone(&cache), local, addresses, explanation);

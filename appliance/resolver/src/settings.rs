@@ -17,6 +17,10 @@ pub const CACHE_BYTES_MAX: u64 = 18 * 1024 * 1024;
 /// and the like. No name of the Internet leads a client there. Asked for each address of a new answer.
 pub type IsInward = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
 
+/// A zone that the box answers for as if it were an upstream: the whole message, as bytes, that a name of it gets for
+/// a type; `None` for all other names. What it says is sifted and screened like what comes from outside.
+pub type OwnZone = Arc<dyn Fn(&DomainName, u16) -> Option<Vec<u8>> + Send + Sync>;
+
 /// Everything that the resolver has to know of its place.
 #[derive(Clone)]
 pub struct Settings {
@@ -43,6 +47,8 @@ pub struct Settings {
     pub is_inward: IsInward,
     /// Whom refusals name, for clients that ask.
     pub explanation: Explanation,
+    /// The zone by which the box attacks itself.
+    pub own_zone: OwnZone,
 }
 
 impl Default for Settings {
@@ -59,6 +65,7 @@ impl Default for Settings {
             expects_marks: false,
             is_inward: Arc::new(|_| false),
             explanation: Explanation::default(),
+            own_zone: Arc::new(|_, _| None),
         }
     }
 }
