@@ -8,7 +8,7 @@ use crate::{Device, DeviceName, Mac, ProfileName};
 /// its own. Its number gives it its addresses: they are reserved, so that nobody is taken for it, and it for nobody.
 ///
 /// What it does is recorded like anybody's, under the name of [`Tester::device`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tester(u8);
 
 /// What the hardware address of every tester begins with: administered locally, and "preau" for short.

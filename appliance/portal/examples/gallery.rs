@@ -186,6 +186,7 @@ fn status() -> Result<Status, Error> {
             is_refused: false,
             missing: Vec::new(),
         },
+        selftest: None,
         update: Some(UpdateStatus {
             last: Some((Timestamp::from_unix_ms(1_786_924_800_000), UpdateOutcome::Good)),
             next: Some(Timestamp::from_unix_ms(1_787_011_200_000)),

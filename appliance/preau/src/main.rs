@@ -14,6 +14,7 @@ mod person_command;
 mod policy_command;
 mod reasons;
 mod run;
+mod selftest_command;
 mod update_command;
 
 use std::io::Write;
@@ -26,7 +27,7 @@ use store::NewPerson;
 
 use cli::{
     BlocklistCommand, CaCommand, Cli, Command, DataFolder, DeviceCommand, FirewallCommand, JournalCommand,
-    OverrideCommand, PersonCommand, PolicyCommand, SearchArguments,
+    OverrideCommand, PersonCommand, PolicyCommand, SearchArguments, SelftestCommand,
 };
 use config::Config;
 
@@ -70,6 +71,11 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
             firewall_command::show(&Config::load(&config)?)
         }
         Command::Firewall(FirewallCommand::Remove) => firewall_command::remove(),
+        Command::Selftest(SelftestCommand::Filter(arguments)) => selftest_command::filter(&arguments),
+        Command::Selftest(SelftestCommand::History { config, data }) => {
+            let config = Config::load_or_default(config.as_deref())?;
+            selftest_command::history(&data_folder::find(data.path.as_deref())?, &config)
+        }
     }
 }
 

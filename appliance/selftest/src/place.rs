@@ -44,7 +44,7 @@ pub struct Doors {
 
 impl Place {
     /// The box's addresses.
-    pub(crate) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
         [Some(IpAddr::V4(self.ipv4)), self.ipv6.map(IpAddr::V6)].into_iter().flatten()
     }
 

@@ -4,7 +4,7 @@ use model::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::attack::{Attack, Family};
-use crate::demand::Outcome;
+use crate::demand::{Outcome, Why};
 
 /// Most bytes of a kept run: some hundred attacks of some hundred bytes each.
 pub const RUN_BYTES_MAX: u64 = 1 << 20;
@@ -139,6 +139,12 @@ impl Run {
 }
 
 impl Result {
+    /// Whether there was no time for it.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        matches!(self.outcome, Outcome::NotTested { why: Why::Cut, .. })
+    }
+
     /// What became of an attack.
     #[must_use]
     pub fn of(attack: &Attack, outcome: Outcome) -> Self {

@@ -62,6 +62,7 @@ fn used_keys(folder: &Path) -> BTreeSet<String> {
                 "trouble-",
                 "nav-",
                 "wish-",
+                "selftest-",
             ];
             used.extend(
                 source

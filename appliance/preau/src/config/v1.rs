@@ -8,6 +8,7 @@ mod filter;
 mod line;
 mod lists;
 mod profiles;
+mod selftest;
 
 use std::str::FromStr;
 
@@ -24,7 +25,7 @@ use self::lists::ListsKeys;
 use self::profiles::Profiles;
 use super::report::{Problem, problems};
 use super::section::{Port, Section};
-use super::{Config, Contact, Filter, Gate, Portal, School};
+use super::{Config, Contact, Filter, Gate, Portal, School, Selftest};
 
 /// The only version so far.
 const VERSION: u32 = 1;
@@ -51,6 +52,7 @@ impl<'de> Deserialize<'de> for File {
         let Profiles(profiles) = table.optional("profile").unwrap_or_default();
         let CommuneKeys { locked, rules } = table.optional("commune").unwrap_or_default();
         let workspaces = table.optional::<Vec<WorkspaceKeys>>("ent").unwrap_or_default();
+        let selftest = table.optional::<Selftest>("selftest").unwrap_or_default();
         check_ports(&mut table, [dns.port, dns.tls_port, gate.tls, gate.http, gate.explicit, port, tls_port]);
         dns.check_upstreams(&mut table, line.as_ref());
         let ports = gate.ports(dns.port, dns.tls_port);
@@ -67,6 +69,7 @@ impl<'de> Deserialize<'de> for File {
                 portal: Portal { name: name?, port: port?.number, tls_port: tls_port?.number },
                 list_index: index,
                 list_source: source,
+                selftest,
                 filter: Filter {
                     profiles,
                     locked,
