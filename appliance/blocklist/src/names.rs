@@ -220,8 +220,9 @@ mod tests {
                 assert_eq!(find(&sections, &format!("a{name}")), [], "{name} of {count}");
             }
             let [directory, section] = &sections;
-            let mut listed =
-                Names::open(directory, section).unwrap().list(section, |value| value.set % 2 == 0);
+            let mut listed = Names::open(directory, section)
+                .unwrap()
+                .list(section, usize::MAX, |value| value.set % 2 == 0);
             let wanted = names.iter().filter(|(_, value)| value.set % 2 == 0);
             let mut wanted: Vec<_> = wanted.map(|(name, _)| name.clone()).collect();
             listed.sort_unstable();

@@ -98,7 +98,7 @@ fn attack_here(config: Config, arguments: &SelftestArguments) -> anyhow::Result<
 
 /// Judges everything.
 fn finish(run: Run, place: &Place, attacks: &[Attack], seen: &[Vec<Seen>], records: Option<&Records>) -> Run {
-    let own: Vec<_> = place.addresses().collect();
+    let own = place.own_addresses();
     let results = attacks.iter().enumerate().map(|(number, attack)| {
         let seen = seen.get(number).map(Vec::as_slice).unwrap_or_default();
         let outcome = attack.judge(seen, &own);

@@ -9,8 +9,10 @@ use crate::action::{End, Seen};
 use crate::dns::Answer;
 use crate::place::NOWHERE_IPV4;
 
-/// The alert by which the gate refuses a listed name (RFC 8446 section 6.2, `access_denied`).
+/// The alert by which the gate refuses a name (RFC 8446 section 6.2, `access_denied`).
 const ACCESS_DENIED: u8 = 49;
+/// The alert by which it says that the site does not answer (`internal_error`): it would have passed.
+const INTERNAL_ERROR: u8 = 80;
 /// Longest detail that is kept, in characters: it may hold words of a stranger's server.
 const DETAIL_CHARACTERS_MAX: usize = 120;
 
@@ -94,6 +96,31 @@ pub enum Why {
     Cut,
 }
 
+impl Why {
+    /// Every reason.
+    pub const ALL: [Self; 19] = [
+        Self::Open,
+        Self::Silent,
+        Self::Odd,
+        Self::Refused,
+        Self::Keys,
+        Self::Inside,
+        Self::Unsafe,
+        Self::Unrecorded,
+        Self::NoWay,
+        Self::Machine,
+        Self::NoFirewall,
+        Self::NoIpv6,
+        Self::Line,
+        Self::NoList,
+        Self::ProfileClosed,
+        Self::NotAsked,
+        Self::Tunnel,
+        Self::NoZone,
+        Self::Cut,
+    ];
+}
+
 /// What must come back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Demand {
@@ -117,11 +144,13 @@ pub(crate) enum Demand {
     LedTo(&'static [&'static str]),
     /// The begin of a TLS handshake.
     ServerHello,
-    /// A TLS alert, or the end of the connection.
+    /// The alert that says that the name is refused.
+    TlsRefused,
+    /// Another alert, or the end of the connection: what is said is no hello that could be judged.
     NoHello,
     /// An HTTP answer that is none of the box's refusals.
     HttpAnswer,
-    /// The box's page, status 403; in this turn.
+    /// The box's page that refuses; in this turn.
     HttpRefused { turn: usize },
     /// `CONNECT` is refused, or what comes inside it is.
     TunnelRefused,
@@ -176,6 +205,7 @@ impl Demand {
             Self::LedTo(variants) => judge_variant(answer, variants, is_refused, &list()),
             Self::Rejected => Outcome::fail(Why::Open, "answer"),
             Self::ServerHello
+            | Self::TlsRefused
             | Self::NoHello
             | Self::HttpAnswer
             | Self::HttpRefused { .. }
@@ -210,32 +240,19 @@ impl Demand {
         let first = turns.first().map(Vec::as_slice).unwrap_or_default();
         match self {
             Self::Rejected => Outcome::fail(Why::Open, "connection"),
-            Self::ServerHello => match tls(&heard) {
-                Tls::Handshake => Outcome::Pass,
-                Tls::Alert(ACCESS_DENIED) => Outcome::fail(Why::Refused, ""),
-                Tls::Alert(_) | Tls::Nothing | Tls::Other => Outcome::not_tested(Why::Line, ""),
-            },
+            Self::ServerHello => judge_hello(&heard),
+            Self::TlsRefused => judge_refused_hello(&heard, end),
             Self::NoHello => judge_no_hello(&heard, end),
             Self::HttpAnswer => match status(&heard) {
-                Some(403) if is_own_page(&heard) => Outcome::fail(Why::Refused, ""),
+                Some(400..=403) if is_own_page(&heard) => Outcome::fail(Why::Refused, ""),
                 Some(500..) | None => Outcome::not_tested(Why::Line, ""),
                 Some(_) => Outcome::Pass,
             },
-            Self::HttpRefused { turn } => {
-                let answer = turns.get(*turn).map(Vec::as_slice).unwrap_or_default();
-                match status(answer) {
-                    Some(403) if is_own_page(answer) => Outcome::Pass,
-                    Some(status) => Outcome::fail(Why::Open, format!("HTTP {status}")),
-                    None if *turn > 0 && status(first).is_some_and(|first| first >= 500) => {
-                        Outcome::not_tested(Why::Line, "")
-                    }
-                    None => Outcome::fail(if end == End::Open { Why::Silent } else { Why::Odd }, ""),
-                }
-            }
-            Self::TunnelOpen => match status(first) {
-                Some(200..=299) => Outcome::Pass,
-                Some(403) => Outcome::fail(Why::Refused, ""),
-                Some(_) | None => Outcome::not_tested(Why::Line, ""),
+            Self::HttpRefused { turn } => judge_page(turns, *turn, end),
+            Self::TunnelOpen => match (status(first), turns.get(1)) {
+                (Some(200..=299), Some(inside)) => judge_hello(inside),
+                (Some(400..=403), _) => Outcome::fail(Why::Refused, ""),
+                (Some(_) | None, _) => Outcome::not_tested(Why::Line, ""),
             },
             Self::TunnelRefused => judge_tunnel(turns, end),
             Self::ZoneAnswer
@@ -280,22 +297,54 @@ fn judge_variant(answer: &Answer, variants: &[&str], is_refused: bool, found: &s
     }
 }
 
-/// A refusal is an alert or the end of the connection, before any handshake.
+fn judge_hello(heard: &[u8]) -> Outcome {
+    match tls(heard) {
+        Tls::Handshake => Outcome::Pass,
+        Tls::Alert(ACCESS_DENIED) => Outcome::fail(Why::Refused, ""),
+        Tls::Alert(_) | Tls::Nothing | Tls::Other => Outcome::not_tested(Why::Line, ""),
+    }
+}
+
+fn judge_refused_hello(heard: &[u8], end: End) -> Outcome {
+    match tls(heard) {
+        Tls::Alert(ACCESS_DENIED) => Outcome::Pass,
+        Tls::Alert(INTERNAL_ERROR) => Outcome::not_tested(Why::Line, ""),
+        Tls::Alert(alert) => Outcome::fail(Why::Odd, format!("alert {alert}")),
+        Tls::Handshake => Outcome::fail(Why::Open, "TLS"),
+        Tls::Nothing if end == End::Open => Outcome::fail(Why::Silent, ""),
+        Tls::Nothing => Outcome::fail(Why::Odd, "closed"),
+        Tls::Other => Outcome::fail(Why::Open, String::from_utf8_lossy(heard)),
+    }
+}
+
+/// What cannot be judged ends with an alert or a reset, before any handshake.
 fn judge_no_hello(heard: &[u8], end: End) -> Outcome {
     match (tls(heard), end) {
         (Tls::Handshake, _) => Outcome::fail(Why::Open, "TLS"),
+        (Tls::Alert(INTERNAL_ERROR), _) => Outcome::fail(Why::Odd, "alert 80"),
         (Tls::Alert(_), _) | (Tls::Nothing, End::Closed | End::Reset) => Outcome::Pass,
         (Tls::Nothing, End::Open) => Outcome::fail(Why::Silent, ""),
         (Tls::Other, _) => Outcome::fail(Why::Open, String::from_utf8_lossy(heard)),
     }
 }
 
+fn judge_page(turns: &[Vec<u8>], turn: usize, end: End) -> Outcome {
+    let answer = turns.get(turn).map(Vec::as_slice).unwrap_or_default();
+    match status(answer) {
+        Some(400..=403) if is_own_page(answer) => Outcome::Pass,
+        Some(status @ 500..) => Outcome::not_tested(Why::Line, format!("HTTP {status}")),
+        Some(status) => Outcome::fail(Why::Open, format!("HTTP {status}")),
+        None if turn > 0 => Outcome::not_tested(Why::Line, ""),
+        None => Outcome::fail(if end == End::Open { Why::Silent } else { Why::Odd }, ""),
+    }
+}
+
 fn judge_tunnel(turns: &[Vec<u8>], end: End) -> Outcome {
     let first = turns.first().map(Vec::as_slice).unwrap_or_default();
     match (status(first), turns.get(1)) {
-        (Some(200..=299), Some(inside)) => judge_no_hello(inside, end),
+        (Some(200..=299), Some(inside)) => judge_refused_hello(inside, end),
         (Some(200..=299), None) => Outcome::fail(Why::Open, "CONNECT"),
-        (Some(403), _) if is_own_page(first) => Outcome::Pass,
+        (Some(400..=403), _) if is_own_page(first) => Outcome::Pass,
         (Some(status @ 500..), _) => Outcome::not_tested(Why::Line, format!("HTTP {status}")),
         (Some(status), _) => Outcome::fail(Why::Odd, format!("HTTP {status}")),
         (None, _) => Outcome::fail(if end == End::Open { Why::Silent } else { Why::Odd }, ""),

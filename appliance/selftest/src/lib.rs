@@ -26,3 +26,6 @@ pub use place::{Doors, Place};
 pub use run::{RUN_BYTES_MAX, Result, Run, RunError, State, Way, parse};
 pub use samples::{Listed, Samples, Subject};
 pub use zone::Zone;
+
+#[cfg(test)]
+mod tests;

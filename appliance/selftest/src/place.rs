@@ -44,8 +44,15 @@ pub struct Doors {
 
 impl Place {
     /// The box's addresses.
-    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
         [Some(IpAddr::V4(self.ipv4)), self.ipv6.map(IpAddr::V6)].into_iter().flatten()
+    }
+
+    /// The addresses by which the box is meant, and nobody else.
+    #[must_use]
+    pub fn own_addresses(&self) -> Vec<IpAddr> {
+        let loopback = (!self.has_firewall).then_some(IpAddr::V6(Ipv6Addr::LOCALHOST));
+        self.addresses().chain(loopback).collect()
     }
 
     /// The resolver that devices are given.

@@ -15,6 +15,7 @@ pub mod dns_query;
 pub mod http_head;
 pub mod index_open;
 pub mod journal_segment;
+pub mod selftest_run;
 pub mod ut1_lines;
 
 /// A target: takes one input.
@@ -28,6 +29,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("http_head", http_head::run),
     ("index_open", index_open::run),
     ("journal_segment", journal_segment::run),
+    ("selftest_run", selftest_run::run),
     ("ut1_lines", ut1_lines::run),
 ];
 

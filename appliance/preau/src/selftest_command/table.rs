@@ -108,3 +108,80 @@ pub(super) fn show_line(out: &mut impl Write, run: &Run, time_zone: &TimeZone) -
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use model::Tester;
+    use selftest::{Attacker, Doors, Family, Place, Result, Samples, Targets, Why, list};
+
+    use super::*;
+
+    fn targets() -> Targets {
+        Targets {
+            place: Place {
+                ipv4: [10, 77, 0, 1].into(),
+                ipv6: None,
+                doors: Doors { dns: 53, tls: 8443, http: 8080, proxy: 3128, portal: 8000, portal_tls: 8444 },
+                has_firewall: true,
+                own_name: "preau.lan".parse().unwrap(),
+            },
+            site: "mediatheque.example".parse().unwrap(),
+            listed: None,
+            profiles: vec![Attacker {
+                profile: "elementaire".parse().ok(),
+                tester: Tester::new(1),
+                spare: Tester::new(2),
+                samples: Some(Samples::default()),
+            }],
+            mark: 7,
+        }
+    }
+
+    /// Words of tables and pages stand in translation files: none is missing there.
+    #[test]
+    fn everything_has_its_words_in_both_languages() {
+        let attacks = list(&targets());
+        let mut words: Vec<(&str, String)> =
+            attacks.iter().map(|attack| ("attack", attack.id.to_owned())).collect();
+        // Without samples there is no category to try.
+        words.push(("attack", "category".to_owned()));
+        words.extend(Why::ALL.map(|why| ("why", word(&why))));
+        words.extend(Family::ALL.map(|family| ("family", family.as_str().to_owned())));
+        words.extend([Way::School, Way::Machine, Way::Loopback].map(|way| ("way", word(&way))));
+        words.extend(["pass", "fail", "not-tested"].map(|outcome| ("outcome", outcome.to_owned())));
+        for (group, word) in words {
+            for language in [Language::French, Language::English] {
+                let said = portal::selftest_word(language, group, &word);
+                assert_ne!(said, word, "{group} {language:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_table_and_a_line_tell_what_failed() {
+        let attacks = list(&targets());
+        let find = |id: &str| attacks.iter().find(|attack| attack.id == id).unwrap();
+        let open = Outcome::Fail { why: Why::Open, detail: "8.8.8.8: 198.51.100.12".to_owned() };
+        let skipped = Outcome::NotTested { why: Why::NoIpv6, detail: String::new() };
+        let run = Run {
+            started_ms: 1_795_900_000_000,
+            ended_ms: Some(1_795_900_012_000),
+            state: State::Finished,
+            way: Way::School,
+            school: "École".to_owned(),
+            program: "0.1.0".to_owned(),
+            list_built_ms: None,
+            list_lines: None,
+            results: vec![
+                Result::of(find("control-https"), Outcome::Pass),
+                Result::of(find("dns-foreign"), open),
+                Result::of(find("dns-ipv6"), skipped),
+            ],
+        };
+        let mut said = Vec::new();
+        show(&mut said, &run, Language::French).unwrap();
+        show(&mut said, &Run { state: State::Cut, ..run.clone() }, Language::English).unwrap();
+        show_line(&mut said, &run, &TimeZone::UTC).unwrap();
+        insta::assert_snapshot!(String::from_utf8(said).unwrap());
+    }
+}

@@ -71,7 +71,7 @@ fn known_doh_by_tls(table: &Table<'_>) -> Attack {
     for name in DOH {
         let action =
             Action::Say { to: table.place().https(), pieces: vec![hello::honest(name)], in_turn: false };
-        attack = attack.step(name, action, Some(Demand::NoHello)).recorded(AccessKind::Tls, name);
+        attack = attack.step(name, action, Some(Demand::TlsRefused)).recorded(AccessKind::Tls, name);
     }
     attack
 }
@@ -159,7 +159,7 @@ fn outer(table: &Table<'_>) -> Attack {
     table
         .attack("ech-outer", Family::Encryption, OUTER)
         .ask(table.place().dns(), OUTER, RecordType::A, Demand::NameRefused)
-        .say(table.place().https(), hello::honest(OUTER), Demand::NoHello)
+        .say(table.place().https(), hello::honest(OUTER), Demand::TlsRefused)
         .recorded(AccessKind::Dns, OUTER)
         .recorded(AccessKind::Tls, OUTER)
 }

@@ -6,7 +6,7 @@ use hickory_proto::rr::RecordType;
 use model::AccessKind;
 
 use super::{Table, ask};
-use crate::action::Transport;
+use crate::action::{Action, Transport};
 use crate::attack::{Attack, Family};
 use crate::demand::Demand;
 use crate::hello;
@@ -25,6 +25,8 @@ pub(super) fn controls(table: &Table<'_>) -> Vec<Attack> {
     let site = table.targets.site.as_str();
     let control = |id| table.attack(id, Family::Control, site).unless(table.closed());
     let connect = format!("CONNECT {site}:443 HTTP/1.1\r\nHost: {site}:443\r\n\r\n");
+    let through_proxy =
+        Action::Say { to: place.proxy(), pieces: vec![connect.into(), hello::honest(site)], in_turn: true };
     vec![
         table
             .attack("control-dns", Family::Control, names::honest())
@@ -38,13 +40,13 @@ pub(super) fn controls(table: &Table<'_>) -> Vec<Attack> {
         control("control-name").ask(place.dns(), site, RecordType::A, Demand::Address),
         control("control-https").say(place.https(), hello::honest(site), Demand::ServerHello),
         control("control-http").say(place.http(), get(site), Demand::HttpAnswer),
-        control("control-proxy").say(place.proxy(), connect, Demand::TunnelOpen),
+        control("control-proxy").step("", through_proxy, Some(Demand::TunnelOpen)),
         table
             .attack("control-pages", Family::Control, place.own_name.as_str())
             .say(own_http(table), get(place.own_name.as_str()), Demand::HttpAnswer)
             .step(
                 "TLS",
-                crate::Action::Say {
+                Action::Say {
                     to: place.https(),
                     pieces: vec![hello::honest(place.own_name.as_str())],
                     in_turn: false,
@@ -131,7 +133,7 @@ fn aliases(table: &Table<'_>) -> Vec<Attack> {
             .ask(dns, &chain, RecordType::A, Demand::NameRefused)
             .recorded(AccessKind::Dns, &chain),
         attack("cloak-web")
-            .say(table.place().https(), hello::honest(&alias), Demand::NoHello)
+            .say(table.place().https(), hello::honest(&alias), Demand::TlsRefused)
             .say(table.place().http(), get(&alias), Demand::HttpRefused { turn: 0 })
             .recorded(AccessKind::Tls, &alias)
             .recorded(AccessKind::Http, &alias),

@@ -75,7 +75,7 @@ fn category(table: &Table<'_>, Listed { category, name }: &Listed) -> Attack {
     let hello = Action::Say { to: table.place().https(), pieces: vec![hello::honest(name)], in_turn: false };
     attack
         .ask(table.place().dns(), name, RecordType::A, Demand::NameRefused)
-        .step(format!("{name} TLS"), hello, Some(Demand::NoHello))
+        .step(format!("{name} TLS"), hello, Some(Demand::TlsRefused))
         .recorded(AccessKind::Dns, name)
         .recorded(AccessKind::Tls, name)
 }

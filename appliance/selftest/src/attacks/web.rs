@@ -25,7 +25,7 @@ fn tls(table: &Table<'_>) -> Vec<Attack> {
     vec![
         attack("tls-listed", name)
             .unless(table.no_list())
-            .say(to, hello::honest(name), Demand::NoHello)
+            .say(to, hello::honest(name), Demand::TlsRefused)
             .recorded(AccessKind::Tls, name),
         // The address is nobody's: who answers has gone where the name leads.
         attack("tls-address", table.targets.site.as_str())
@@ -41,7 +41,7 @@ fn tls(table: &Table<'_>) -> Vec<Attack> {
         attack("tls-ipv6", name)
             .unless(table.no_ipv6())
             .unless(table.no_list())
-            .say((NOWHERE_IPV6, 443).into(), hello::honest(name), Demand::NoHello)
+            .say((NOWHERE_IPV6, 443).into(), hello::honest(name), Demand::TlsRefused)
             .recorded(AccessKind::Tls, name),
         attack("not-tls", "")
             .say(to, "SSH-2.0-autotest\r\n", Demand::NoHello)
@@ -56,9 +56,9 @@ fn shapes(table: &Table<'_>) -> Vec<Attack> {
     let attack =
         |id| table.attack(id, Family::Web, name).unless(table.no_list()).recorded(AccessKind::Tls, name);
     vec![
-        attack("tls-segments").say_in_pieces(to, hello::in_segments(name), Demand::NoHello),
-        attack("tls-records").say(to, hello::in_records(name), Demand::NoHello),
-        attack("tls-large").say(to, hello::large(name), Demand::NoHello),
+        attack("tls-segments").say_in_pieces(to, hello::in_segments(name), Demand::TlsRefused),
+        attack("tls-records").say(to, hello::in_records(name), Demand::TlsRefused),
+        attack("tls-large").say(to, hello::large(name), Demand::TlsRefused),
     ]
 }
 
