@@ -177,6 +177,7 @@ fn gather(found: &[(Why, String)]) -> Option<(Why, String)> {
     let (why, _) = found.first()?;
     let mut named: Vec<&str> = found.iter().map(|(_, detail)| detail.as_str()).collect();
     named.dedup();
+    named.retain(|text| !text.is_empty());
     let more = named.len().saturating_sub(STEPS_NAMED_MAX);
     named.truncate(STEPS_NAMED_MAX);
     let rest = if more > 0 { format!(" +{more}") } else { String::new() };

@@ -11,7 +11,7 @@ use crate::action::{Action, Transport};
 use crate::attack::{Attack, Family};
 use crate::demand::Demand;
 use crate::hello;
-use crate::place::NOWHERE_IPV6;
+use crate::place::{NOWHERE_IPV4, NOWHERE_IPV6};
 use crate::zone::names;
 
 /// Servers of DNS over HTTPS that browsers and guides name first. They stand in UT1's `doh`: where that list is missing,
@@ -87,10 +87,17 @@ fn ports(table: &Table<'_>) -> Vec<Attack> {
     };
     let rejected = || Some(Demand::Rejected);
     let nowhere = IpAddr::V6(NOWHERE_IPV6);
+    // Where nobody is, nobody but the box can say no.
+    let both = |id, action: &dyn Fn(IpAddr) -> Action| {
+        let addresses = [RESOLVER.into(), IpAddr::V4(NOWHERE_IPV4)];
+        let knock =
+            |attack: Attack, address: IpAddr| attack.step(address.to_string(), action(address), rejected());
+        addresses.into_iter().fold(attack(id), knock).recorded_by_firewall()
+    };
     vec![
-        attack("dot").step("8.8.8.8", hello(RESOLVER.into()), rejected()).recorded_by_firewall(),
-        attack("doq").step("8.8.8.8", throw(RESOLVER.into(), 853), rejected()).recorded_by_firewall(),
-        attack("quic").step("8.8.8.8", throw(RESOLVER.into(), 443), rejected()).recorded_by_firewall(),
+        both("dot", &hello),
+        both("doq", &|address| throw(address, 853)),
+        both("quic", &|address| throw(address, 443)),
         attack("encryption-ipv6")
             .unless(table.no_ipv6())
             .step("853/TCP", hello(nowhere), rejected())

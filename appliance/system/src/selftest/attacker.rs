@@ -175,10 +175,15 @@ fn connect(from: SocketAddr, to: SocketAddr) -> Result<TcpStream, Seen> {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => Err(Seen::Rejected),
         Err(error) if error.raw_os_error() == Some(Errno::EACCES as i32) => Err(Seen::Rejected),
         Err(error) if is_late(&error) => Err(Seen::Silence),
-        // Nobody on the wire has the next machine's address: that is silence, too.
-        Err(error) if error.raw_os_error() == Some(Errno::EHOSTUNREACH as i32) => Err(Seen::Silence),
+        // Nobody on the wire has the next machine's address, or a router beyond knows no way: that is silence, too.
+        Err(error) if is_unreachable(&error) && has_way(from, to) => Err(Seen::Silence),
         Err(error) => Err(judge_local(&error)),
     }
+}
+
+/// Whether this machine sends to such an address at all. Sends nothing.
+fn has_way(from: SocketAddr, to: SocketAddr) -> bool {
+    UdpSocket::bind(from).and_then(|socket| socket.connect(to)).is_ok()
 }
 
 /// An error before anything was sent.
