@@ -170,12 +170,20 @@ const KEYS: &[&str] = &[
     "selftest-family-inside",
     "selftest-family-lists",
     "selftest-family-search",
+    "selftest-advice-control",
+    "selftest-advice-names",
+    "selftest-advice-encryption",
+    "selftest-advice-web",
+    "selftest-advice-ports",
+    "selftest-advice-inside",
+    "selftest-advice-lists",
+    "selftest-advice-search",
     "selftest-way-school",
     "selftest-way-machine",
     "selftest-way-loopback",
 ];
 
-/// The words for an attack, a reason, an outcome, a family or a way: `group` says which, and `word` is what files have.
+/// The words for an attack, a reason, an outcome, a family, what to do about it, or a way: `group` says which, and `word` is what files have.
 /// The word itself where there are none.
 #[must_use]
 pub fn selftest_word(language: Language, group: &str, word: &str) -> String {

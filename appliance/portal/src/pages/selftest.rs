@@ -10,7 +10,10 @@ use crate::selftest::{SelftestLine, SelftestRun, selftest_word};
 /// What the attacks are about, in the order of the page.
 const FAMILIES: [&str; 8] = ["control", "names", "encryption", "web", "ports", "inside", "lists", "search"];
 /// Lines of what is open, and of what was not tested: more do not fit onto the sheet.
-const LINES_MAX: usize = 5;
+const OPEN_MAX: usize = 5;
+const UNTESTED_MAX: usize = 3;
+/// Names that stand behind an attack.
+const WITH_MAX: usize = 4;
 
 /// A self-test in two languages, the French one first. It stands alone: no script, no other address.
 #[derive(Clone, Copy, Debug)]
@@ -80,8 +83,8 @@ impl<'r> SelftestReport<'r> {
                 Twice::of(|language| language.say_with("selftest-report-helpdesk", &[("helpdesk", helpdesk)]))
             }),
             rows: FAMILIES.iter().filter_map(|family| self.row(family)).collect(),
-            open: self.describe("fail"),
-            untested: self.describe("not-tested"),
+            open: self.describe("fail", OPEN_MAX),
+            untested: self.describe("not-tested", UNTESTED_MAX),
         })
     }
 
@@ -133,7 +136,7 @@ impl<'r> SelftestReport<'r> {
     }
 
     /// The attacks with this outcome: what was tried, with what, and why. Those of the same kind are told once.
-    fn describe(self, outcome: &str) -> Vec<Twice> {
+    fn describe(self, outcome: &str, lines_max: usize) -> Vec<Twice> {
         let lines: Vec<&SelftestLine> =
             self.run.lines.iter().filter(|line| line.outcome == outcome).collect();
         let mut groups: Vec<(&SelftestLine, Vec<&str>)> = Vec::new();
@@ -145,19 +148,21 @@ impl<'r> SelftestReport<'r> {
                 None => groups.push((line, vec![&line.with])),
             }
         }
-        let more = groups.len().saturating_sub(LINES_MAX);
+        let more = groups.len().saturating_sub(lines_max);
         let count = more.to_string();
         let more = (more > 0)
             .then(|| Twice::of(|language| language.say_with("selftest-report-more", &[("count", &count)])));
-        let shown = groups.iter().take(LINES_MAX).map(|(line, with)| {
+        let shown = groups.iter().take(lines_max).map(|(line, with)| {
             Twice::of(|language| {
                 let what = selftest_word(language, "attack", &line.id);
                 let why =
                     line.why.as_deref().map(|why| selftest_word(language, "why", why)).unwrap_or_default();
                 let with: Vec<&str> =
-                    with.iter().copied().filter(|text| !text.is_empty()).take(LINES_MAX).collect();
+                    with.iter().copied().filter(|text| !text.is_empty()).take(WITH_MAX).collect();
                 let with = if with.is_empty() { String::new() } else { format!(" ({})", with.join(", ")) };
-                format!("{what}{with} – {why}")
+                let advice = selftest_word(language, "advice", &line.family);
+                let advice = if outcome == "fail" { format!(" → {advice}") } else { String::new() };
+                format!("{what}{with} – {why}{advice}")
             })
         });
         shown.chain(more).collect()

@@ -147,6 +147,7 @@ mod tests {
         words.push(("attack", "category".to_owned()));
         words.extend(Why::ALL.map(|why| ("why", word(&why))));
         words.extend(Family::ALL.map(|family| ("family", family.as_str().to_owned())));
+        words.extend(Family::ALL.map(|family| ("advice", family.as_str().to_owned())));
         words.extend([Way::School, Way::Machine, Way::Loopback].map(|way| ("way", word(&way))));
         words.extend(["pass", "fail", "not-tested"].map(|outcome| ("outcome", outcome.to_owned())));
         for (group, word) in words {
