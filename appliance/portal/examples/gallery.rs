@@ -14,6 +14,8 @@ use portal::{
 
 #[path = "gallery/people.rs"]
 mod people;
+#[path = "gallery/selftest.rs"]
+mod selftest;
 
 type Error = Box<dyn std::error::Error>;
 
@@ -30,6 +32,7 @@ fn main() -> Result<(), Error> {
         write_homes(language, &write)?;
         write_certificates(language, &write)?;
         people::write_people(language, &write)?;
+        selftest::write_selftests(&write)?;
     }
     Ok(())
 }

@@ -10,10 +10,12 @@ use crate::selftest::{SelftestLine, SelftestRun, selftest_word};
 /// What the attacks are about, in the order of the page.
 const FAMILIES: [&str; 8] = ["control", "names", "encryption", "web", "ports", "inside", "lists", "search"];
 /// Lines of what is open, and of what was not tested: more do not fit onto the sheet.
-const OPEN_MAX: usize = 5;
-const UNTESTED_MAX: usize = 3;
+const OPEN_MAX: usize = 4;
+const UNTESTED_MAX: usize = 2;
 /// Names that stand behind an attack.
-const WITH_MAX: usize = 4;
+const WITH_MAX: usize = 3;
+/// Longest of them, in characters.
+const WITH_CHARACTERS_MAX: usize = 30;
 
 /// A self-test in two languages, the French one first. It stands alone: no script, no other address.
 #[derive(Clone, Copy, Debug)]
@@ -157,8 +159,8 @@ impl<'r> SelftestReport<'r> {
                 let what = selftest_word(language, "attack", &line.id);
                 let why =
                     line.why.as_deref().map(|why| selftest_word(language, "why", why)).unwrap_or_default();
-                let with: Vec<&str> =
-                    with.iter().copied().filter(|text| !text.is_empty()).take(WITH_MAX).collect();
+                let with = with.iter().filter(|text| !text.is_empty()).take(WITH_MAX);
+                let with: Vec<String> = with.map(|text| shorten(text)).collect();
                 let with = if with.is_empty() { String::new() } else { format!(" ({})", with.join(", ")) };
                 let advice = selftest_word(language, "advice", &line.family);
                 let advice = if outcome == "fail" { format!(" → {advice}") } else { String::new() };
@@ -167,6 +169,11 @@ impl<'r> SelftestReport<'r> {
         });
         shown.chain(more).collect()
     }
+}
+
+fn shorten(text: &str) -> String {
+    let short: String = text.chars().take(WITH_CHARACTERS_MAX).collect();
+    if short.len() < text.len() { short + "…" } else { short }
 }
 
 fn say(key: &str) -> Twice {

@@ -68,7 +68,9 @@ fn used_keys(folder: &Path) -> BTreeSet<String> {
                 source
                     .split('"')
                     .filter(|text| prefixes.iter().any(|prefix| text.starts_with(prefix)))
-                    .filter(|text| text.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-'))
+                    .filter(|text| {
+                        text.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-')
+                    })
                     .filter(|text| !text.ends_with('-'))
                     .map(str::to_owned),
             );
