@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use journal::{Journal, Recorded, Unrecorded};
-use model::{AccessKind, Closing, Device, Fault, FlowMark, Mac, SenderMark, Subject, Timestamp};
+use model::{AccessKind, Closing, Device, Fault, FlowMark, Mac, SenderMark, Subject, Tester, Timestamp};
 use policy::{
-    Claim, Decision, Finding, Permit, Question, Refusal, Snapshot, Target, decide, screen, still_permits,
+    Claim, Decided as _, Decision, Finding, Permit, Question, Refusal, Snapshot, Target, decide, screen,
+    still_permits,
 };
 
 use crate::forgeries::Ledger;
 use crate::refusals::Memory;
-use crate::{Clock, Directory, Forgeries, Instant, Neighbours, Refused};
+use crate::{Clock, Directory, Forgeries, Instant, Neighbours, Refused, Testers};
 
 /// Attributes, judges and records accesses. Shared by all doors; swapping lists or devices never blocks them.
 pub struct Desk {
@@ -21,6 +22,7 @@ pub struct Desk {
     clock: Arc<dyn Clock>,
     journal: Journal,
     directory: ArcSwap<Directory>,
+    testers: Testers,
     policy: ArcSwap<Snapshot>,
     forgeries: Ledger,
     refusals: Memory,
@@ -91,10 +93,17 @@ impl Desk {
             clock,
             journal,
             directory: ArcSwap::from_pointee(directory),
+            testers: Testers::default(),
             policy: ArcSwap::from_pointee(policy),
             forgeries: Ledger::default(),
             refusals: Memory::default(),
         }
+    }
+
+    /// The same desk, which knows the devices by which the box attacks itself.
+    #[must_use]
+    pub fn with_testers(self, testers: Testers) -> Self {
+        Self { testers, ..self }
     }
 
     /// Attributes, judges and records one access.
@@ -132,7 +141,8 @@ impl Desk {
     /// [`Closed`] when they cannot be recorded.
     pub fn record_attempts(&self, attempt: Attempt, times: NonZeroU32) -> Result<(), Closed> {
         let Attempt { sender, source, kind, target, destination } = attempt;
-        let subject = self.directory.load().identify(Some(sender), source);
+        let tester = self.testers.find(source.to_canonical());
+        let subject = tester.unwrap_or_else(|| self.directory.load().identify(Some(sender), source));
         let question = |target| Question { subject: subject.clone(), kind, target, destination };
         let now = self.clock.now();
         let policy = self.policy.load();
@@ -189,7 +199,7 @@ impl Desk {
         }
     }
 
-    /// Only what is on record is told to anybody.
+    /// Only what is on record is told to anybody. A tester has nobody to tell, and takes no room.
     fn record_refusal(
         &self,
         now: Instant,
@@ -197,7 +207,9 @@ impl Desk {
         times: NonZeroU32,
     ) -> Result<Recorded<Refusal>, Closed> {
         let recorded = self.journal.record_times(now.at, now.quality, refusal, times)?;
-        self.refusals.note(now.at, recorded.decision());
+        if recorded.decision().subject().mac().and_then(Tester::of).is_none() {
+            self.refusals.note(now.at, recorded.decision());
+        }
         Ok(recorded)
     }
 
@@ -216,7 +228,8 @@ impl Desk {
             Subject::Device(device) => (Some(device.mac), IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
             Subject::Unknown(unknown) => (unknown.mac, unknown.address),
         };
-        let subject = self.directory.load().identify(mac, address);
+        let tester = mac.and_then(|mac| self.testers.find_by_mac(mac));
+        let subject = tester.unwrap_or_else(|| self.directory.load().identify(mac, address));
         still_permits(&self.policy.load(), claim, &subject, self.clock.now().plausible())
     }
 
@@ -229,6 +242,9 @@ impl Desk {
     #[must_use]
     pub fn identify(&self, client: IpAddr) -> Subject {
         let client = client.to_canonical();
+        if let Some(tester) = self.testers.find(client) {
+            return tester;
+        }
         self.directory.load().identify(self.neighbours.find_mac(client), client)
     }
 
@@ -238,6 +254,9 @@ impl Desk {
     #[must_use]
     pub fn identify_sender(&self, client: IpAddr, sender: Option<SenderMark>) -> Subject {
         let client = client.to_canonical();
+        if let Some(tester) = self.testers.find(client) {
+            return tester;
+        }
         let mac = self.neighbours.find_mac(client);
         let is_forged = mac.zip(sender).is_some_and(|(mac, sender)| SenderMark::of(mac) != sender);
         if let Some(sender) = sender.filter(|_| is_forged) {
@@ -445,6 +464,23 @@ mod tests {
         .unwrap();
         assert_eq!(found, ["CM2-02 not-for-profile 5"]);
         assert_eq!(desk.recall_refusals(source).len(), 0, "it was another's");
+    }
+
+    #[test]
+    fn a_tester_is_known_by_its_address_alone() {
+        let profile = "elementaire".parse().unwrap();
+        let desk = desk().with_testers(Testers::on_network([&profile]));
+        let tester = Tester::new(1).unwrap();
+        for address in [IpAddr::from(tester.ipv4()), tester.ipv6().into()] {
+            assert_eq!(desk.identify(address).to_string(), "autotest-elementaire");
+            let sender = Some(SenderMark::of(mac(0x11)));
+            assert_eq!(desk.identify_sender(address, sender).to_string(), "autotest-elementaire");
+        }
+        // There are no more profiles than this one, and on a network loopback is nobody's.
+        for address in [IpAddr::from(Tester::new(2).unwrap().ipv4()), tester.loopback().into()] {
+            assert!(matches!(desk.identify(address), Subject::Unknown(_)), "{address}");
+        }
+        assert_eq!(desk.forgeries(), Forgeries::default());
     }
 
     #[test]

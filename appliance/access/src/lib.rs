@@ -10,6 +10,7 @@ mod directory;
 mod forgeries;
 mod ports;
 mod refusals;
+mod testers;
 
 pub use desk::{Admission, Attempt, Closed, Desk, Request, Screened};
 pub use directory::Directory;
@@ -17,3 +18,4 @@ pub use forgeries::Forgeries;
 pub use journal::Recorded;
 pub use ports::{Addresses, Clock, Instant, Neighbours, Resolve, ResolveError};
 pub use refusals::Refused;
+pub use testers::Testers;

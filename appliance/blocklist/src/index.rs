@@ -118,10 +118,20 @@ impl Index {
     #[must_use]
     pub fn names_in(&self, categories: CategorySet) -> Vec<DomainName> {
         let is_wanted = |value| !self.sets.set_of(value).intersection(categories).is_empty();
-        let names = self.names.list(self.section(Section::Names), is_wanted);
+        let names = self.names.list(self.section(Section::Names), usize::MAX, is_wanted);
         let mut names: Vec<_> = names.iter().filter_map(|name| DomainName::parse(name).ok()).collect();
         names.sort_unstable();
         names
+    }
+
+    /// At most so many names of domain lines in this category, as they come: enough to try it out. Reads no further
+    /// than it has to.
+    #[must_use]
+    pub fn some_names_in(&self, category: CategoryId, count_max: usize) -> Vec<DomainName> {
+        let wanted: CategorySet = [category].into_iter().collect();
+        let is_wanted = |value| !self.sets.set_of(value).intersection(wanted).is_empty();
+        let names = self.names.list(self.section(Section::Names), count_max, is_wanted);
+        names.iter().filter_map(|name| DomainName::parse(name).ok()).collect()
     }
 
     /// The categories of an IPv4 line; an empty set where there is none.

@@ -14,6 +14,10 @@
 //!          a door of the box
 //! ```
 //!
+//! The school's network is two interfaces: its own, and the one by which the box attacks itself
+//! ([`Interface::TESTERS`]). Every rule but those on sources is for both alike, so that a hole in one is a hole in the
+//! other, and is found.
+//!
 //! What is for other machines is refused in `past`, before routing: so it is refused at once even when the
 //! kernel does not forward, which is how a box without services runs (a silent drop would cost a browser that tries
 //! QUIC seconds a page). `forward` refuses it again should somebody switch forwarding on.
@@ -23,11 +27,11 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use ipnet::{IpNet, Ipv6Net};
-use model::Transport;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use model::{Tester, Transport};
 
 use crate::ruleset::{Base, Chain, Condition, Family, Rule, Ruleset, Verdict, when};
-use crate::{FirewallPolicy, Intent, notes, passage};
+use crate::{FirewallPolicy, Intent, Interface, notes, passage};
 
 /// Echo requests a second that the box answers: more than any technician's ping, less than a flood.
 const ECHO_PER_SECOND: u32 = 20;
@@ -73,6 +77,20 @@ fn spoof(intent: &Intent) -> Chain {
             .then(Verdict::Drop, "not an address of the school"),
         when([from_lan(), Condition::SourceOwn]).then(Verdict::Drop, "an address of the box"),
     ];
+    rules.extend(testers().map(|(family, networks)| {
+        let sources = match family {
+            Family::Ipv4 => networks,
+            Family::Ipv6 => [networks, vec![link_local(), unspecified()]].concat(),
+        };
+        when([Condition::Input(Interface::of_testers()), Condition::SourceNotIn(family, sources)])
+            .then(Verdict::Drop, "not an address of the self-test")
+    }));
+    for from in [from_lan(), from_wan()] {
+        rules.extend(testers().map(|(family, networks)| {
+            when([from.clone(), Condition::SourceIn(family, networks)])
+                .then(Verdict::Drop, "an address of the self-test, and not from there")
+        }));
+    }
     for (family, networks) in [(Family::Ipv4, ipv4), (Family::Ipv6, ipv6)] {
         let nobodys: Vec<_> = networks.iter().flat_map(addresses_of_nobody).collect();
         if !nobodys.is_empty() {
@@ -105,7 +123,7 @@ fn take(intent: &Intent) -> Chain {
     let rules = box_addresses(intent).flat_map(|address| {
         let to = |transport, from, port, comment| {
             when([
-                Condition::Input(intent.lan.clone()),
+                from_school(intent),
                 Condition::Family(Family::of(address)),
                 Condition::Port(transport, vec![from]),
             ])
@@ -127,7 +145,7 @@ fn past(policy: &FirewallPolicy) -> Chain {
     let intent = policy.intent();
     let mut rules = policy.passages().map(|_| passage::exceptions(intent).to_vec()).unwrap_or_default();
     rules.push(
-        when([Condition::Input(intent.lan.clone()), Condition::ForOthers])
+        when([from_school(intent), Condition::ForOthers])
             .then(Verdict::Goto("refuse".into()), "nothing else goes past the box"),
     );
     let base = Base { kind: "filter", hook: "prerouting", priority: "filter", policy: "accept" };
@@ -140,7 +158,7 @@ fn input(intent: &Intent) -> Chain {
         when([Condition::State(&["established", "related"])])
             .then(Verdict::Accept, "answers, and errors about them"),
         when([Condition::State(&["invalid"])]).then(Verdict::Drop, "part of no connection"),
-        when([Condition::Input(intent.lan.clone())]).then(Verdict::Goto("lan".into()), "the school"),
+        when([from_school(intent)]).then(Verdict::Goto("lan".into()), "the school"),
         when([Condition::Input(intent.wan.clone())]).then(Verdict::Goto("wan".into()), "the line"),
         when([]).then(Verdict::Drop, "an interface that nobody named"),
     ];
@@ -209,8 +227,7 @@ fn forward(policy: &FirewallPolicy) -> Chain {
     let intent = policy.intent();
     let mut rules = policy.passages().map(|_| passage::forwarded(intent)).unwrap_or_default();
     rules.extend([
-        when([Condition::Input(intent.lan.clone())])
-            .then(Verdict::Goto("refuse".into()), "nothing else goes past the box"),
+        when([from_school(intent)]).then(Verdict::Goto("refuse".into()), "nothing else goes past the box"),
         when([]).then(Verdict::Drop, "nothing else is forwarded"),
     ]);
     let base = Base { kind: "filter", hook: "forward", priority: "filter", policy: "drop" };
@@ -248,6 +265,24 @@ fn multicast_listener_query() -> Rule {
         Condition::Icmp(Family::Ipv6, &["mld-listener-query"]),
     ])
     .then(Verdict::Accept, "IPv6 multicast groups")
+}
+
+/// By the school's network, or as if by it.
+fn from_school(intent: &Intent) -> Condition {
+    Condition::InputAny(vec![intent.lan.clone(), Interface::of_testers()])
+}
+
+/// The addresses of the devices by which the box attacks itself.
+fn testers() -> impl Iterator<Item = (Family, Vec<IpNet>)> {
+    testers_networks().into_iter().map(|network| (Family::of(network.addr()), vec![network]))
+}
+
+/// The networks of the devices by which the box attacks itself: no server is there.
+#[must_use]
+pub fn testers_networks() -> [IpNet; 2] {
+    let (ipv4, ipv4_bits) = Tester::IPV4_NETWORK;
+    let (ipv6, ipv6_bits) = Tester::IPV6_NETWORK;
+    [Ipv4Net::new_assert(ipv4, ipv4_bits).into(), Ipv6Net::new_assert(ipv6, ipv6_bits).into()]
 }
 
 fn box_addresses(intent: &Intent) -> impl Iterator<Item = IpAddr> {

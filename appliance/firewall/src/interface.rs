@@ -11,6 +11,15 @@ const NAME_BYTES_MAX: usize = 15;
 pub struct Interface(String);
 
 impl Interface {
+    /// The interface by which the box attacks itself (`preau selftest filter`), as if from the school's network. It is
+    /// there while the attack lasts. What comes in by it has one of the testers' addresses, or vanishes.
+    pub const TESTERS: &'static str = "preau-selftest";
+
+    /// That interface.
+    pub(crate) fn of_testers() -> Self {
+        Self(Self::TESTERS.to_owned())
+    }
+
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -22,7 +22,7 @@ mod passage;
 mod policy;
 mod ruleset;
 
-pub use compile::compile;
+pub use compile::{compile, testers_networks};
 pub use interface::{Interface, InterfaceError};
 pub use notes::{HASTY_SET, UNNOTED_SET};
 pub use passage::Passage;

@@ -193,6 +193,8 @@ pub(crate) enum Condition {
     Input(Interface),
     /// It goes out by this interface.
     Output(Interface),
+    /// It came in by one of these interfaces.
+    InputAny(Vec<Interface>),
     /// It came in by the loopback interface.
     Loopback,
     /// It is of this family.
@@ -258,6 +260,10 @@ impl fmt::Display for Condition {
         match self {
             Self::Input(interface) => write!(f, "iifname \"{interface}\""),
             Self::Output(interface) => write!(f, "oifname \"{interface}\""),
+            Self::InputAny(interfaces) => {
+                let names: Vec<_> = interfaces.iter().map(|interface| format!("\"{interface}\"")).collect();
+                write!(f, "iifname {}", one_of(&names))
+            }
             Self::Loopback => f.write_str("iifname \"lo\""),
             Self::Family(family) => write!(f, "meta nfproto {}", family.nfproto()),
             Self::SourceIn(family, networks) => write!(f, "{} saddr {}", family.header(), one_of(networks)),

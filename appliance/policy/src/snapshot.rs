@@ -161,6 +161,12 @@ impl Snapshot {
         &self.missing
     }
 
+    /// The categories that the commune refuses to all.
+    #[must_use]
+    pub fn locked_categories(&self) -> CategorySet {
+        self.locked
+    }
+
     pub(crate) fn locked(&self) -> CategorySet {
         self.locked
     }

@@ -14,6 +14,8 @@ use portal::{
 
 #[path = "gallery/people.rs"]
 mod people;
+#[path = "gallery/selftest.rs"]
+mod selftest;
 
 type Error = Box<dyn std::error::Error>;
 
@@ -30,6 +32,7 @@ fn main() -> Result<(), Error> {
         write_homes(language, &write)?;
         write_certificates(language, &write)?;
         people::write_people(language, &write)?;
+        selftest::write_selftests(&write)?;
     }
     Ok(())
 }
@@ -186,6 +189,7 @@ fn status() -> Result<Status, Error> {
             is_refused: false,
             missing: Vec::new(),
         },
+        selftest: None,
         update: Some(UpdateStatus {
             last: Some((Timestamp::from_unix_ms(1_786_924_800_000), UpdateOutcome::Good)),
             next: Some(Timestamp::from_unix_ms(1_787_011_200_000)),

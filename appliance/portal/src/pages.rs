@@ -11,6 +11,7 @@ mod notice;
 pub mod people;
 mod reason;
 mod refusal;
+mod selftest;
 mod unreachable;
 mod why;
 
@@ -20,6 +21,7 @@ pub use frame::{CONTENT_SECURITY_POLICY, Place};
 pub use home::Home;
 pub use notice::Notice;
 pub use refusal::Refusal;
+pub use selftest::SelftestReport;
 pub use unreachable::{Cause, Unreachable};
 pub use why::{Asking, Why};
 

@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use jiff::tz::TimeZone;
 use model::{Category, ClockQuality, Host, Reason, Subject, Timestamp};
 
+use crate::selftest::SelftestStatus;
+
 /// Where the portal learns how the box is. The binary fills it from the other rooms.
 ///
 /// All functions are called on the portal's own thread, once a page; they answer from memory.
@@ -43,6 +45,8 @@ pub struct Status {
     pub list: ListStatus,
     /// What becomes of the list's updates; `None` where no mirror is configured.
     pub update: Option<UpdateStatus>,
+    /// What became of the last self-test; `None` where nobody tests.
+    pub selftest: Option<SelftestStatus>,
     /// The servers that names are asked from.
     pub upstreams: Vec<Upstream>,
     /// How far the clock is to be trusted.

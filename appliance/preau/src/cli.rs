@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,9 +8,10 @@ use clap::{Args, Parser, Subcommand};
 use firewall::Interface;
 use jiff::SignedDuration;
 use model::{
-    Category, CategoryError, DeviceName, DomainNameError, Layer, Mac, MacError, Motive, OverrideId,
-    PersonName, ProfileName, Role, RoomName, Topic, Verdict,
+    Category, CategoryError, DeviceName, DomainName, DomainNameError, Layer, Mac, MacError, Motive,
+    OverrideId, PersonName, ProfileName, Role, RoomName, Topic, Verdict,
 };
+use portal::Language;
 use wifi::{Channel, Radio, Ssid};
 
 /// Préau: the box of a school. Content filter, access log, and what a lesson needs.
@@ -59,6 +61,62 @@ pub(crate) enum Command {
     /// The school's Wi-Fi: what is wrong with an access point, and the files by which devices join.
     #[command(subcommand)]
     Wifi(WifiCommand),
+    /// Attack the box as a pupil would, and tell what became of it.
+    #[command(subcommand)]
+    Selftest(SelftestCommand),
+}
+
+/// Subcommands of `preau selftest`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SelftestCommand {
+    /// Try every known way around the filter, from the school's side; exit status 1 if one is open. On the box, the
+    /// attacks come from a machine that it makes up for this; with `--box`, from this machine.
+    Filter(SelftestArguments),
+    /// List the results that are kept, the last first.
+    History {
+        /// The configuration file that names the school's time zone; without it, the embedded default.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        data: DataFolder,
+    },
+}
+
+/// Arguments of `preau selftest filter`.
+#[derive(Debug, Args)]
+pub(crate) struct SelftestArguments {
+    /// The configuration file of the box; without it, the embedded default.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) data: DataFolder,
+    /// Attack the box at this address, from this machine, which is on the school's network.
+    #[arg(long = "box", value_name = "ADDRESS", conflicts_with = "profile")]
+    pub(crate) address: Option<Ipv4Addr>,
+    /// The same box's IPv6 address, where the school has IPv6.
+    #[arg(long, value_name = "ADDRESS", requires = "address")]
+    pub(crate) box_ipv6: Option<Ipv6Addr>,
+    /// With `--box`: a name that the lists of the school refuse.
+    #[arg(long, value_name = "NAME", requires = "address")]
+    pub(crate) listed: Option<DomainName>,
+    /// A site that is permitted, with HTTP and HTTPS; without it, that of the configuration.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) site: Option<DomainName>,
+    /// Attack as a device of this profile; may be given more than once. Without it: the profiles of pupils.
+    #[arg(long)]
+    pub(crate) profile: Vec<ProfileName>,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write a page about it, to be printed and read by whoever is responsible.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// The language of the table: `fr` or `en`.
+    #[arg(long, default_value = "fr", value_parser = parse_language)]
+    pub(crate) language: Language,
+    /// Yield to everything else on the machine, and say nothing: as the box does it.
+    #[arg(long, hide = true)]
+    pub(crate) background: bool,
 }
 
 /// Options of `preau run`.
@@ -485,6 +543,11 @@ const HOSTAPD_CONTROL: &str = "/run/hostapd";
 fn parse_machine(text: &str) -> Result<Mac, String> {
     let mac: Mac = text.parse().map_err(|error: MacError| error.to_string())?;
     mac.of_a_machine().map_err(|error| error.to_string())
+}
+
+fn parse_language(text: &str) -> Result<Language, String> {
+    let languages = [Language::French, Language::English];
+    languages.into_iter().find(|it| it.tag() == text).ok_or_else(|| "a language is `fr` or `en`".to_owned())
 }
 
 fn parse_topic(text: &str) -> Result<Topic, String> {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use system::directories::state_directory;
 use system::segments::Directory;
+use system::selftest::Results;
 use system::updates::Places;
 
 /// The registered devices.
@@ -22,6 +23,8 @@ pub(crate) const KEPT_LIST_FILE: &str = "lists.kept.idx";
 const HELD_LIST_FILE: &str = "lists.held.idx";
 /// The archives that lists are compiled from, what is on its way, and what became of the last update.
 const ARCHIVES_FOLDER: &str = "lists";
+/// What became of the last self-tests.
+const SELFTEST_FOLDER: &str = "selftest";
 /// Who saw which site is for nobody else on the machine.
 const FOLDER_MODE: u32 = 0o700;
 
@@ -44,6 +47,11 @@ pub(crate) fn list_places(folder: &Path, index: Option<&Path>) -> Places {
         kept: folder.join(KEPT_LIST_FILE),
         held: folder.join(HELD_LIST_FILE),
     }
+}
+
+/// The results of self-tests in the data folder.
+pub(crate) fn selftest_results(folder: &Path) -> Results {
+    Results::new(folder.join(SELFTEST_FOLDER))
 }
 
 /// Makes the folder, if it is not there.

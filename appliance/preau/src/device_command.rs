@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::bail;
-use model::{Device, Mac, RoomName};
+use model::{Device, Mac, RoomName, Tester};
 use store::{Added, Store};
 
 use crate::config::Config;
@@ -17,6 +17,12 @@ pub(crate) fn add(data: &Path, config: &Config, device: &Device) -> anyhow::Resu
         let known =
             config.filter.profiles.iter().map(|profile| profile.name.as_str()).collect::<Vec<_>>().join(", ");
         bail!("there is no profile `{}`; known: {known}", device.profile);
+    }
+    if Tester::of(device.mac).is_some() || device.name.as_str().starts_with(Tester::NAME_START) {
+        bail!(
+            "names that begin with `{}`, and their addresses, are those of the self-test",
+            Tester::NAME_START
+        );
     }
     let mut store = open(data)?;
     let mut out = std::io::stdout().lock();

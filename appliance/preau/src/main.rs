@@ -14,6 +14,7 @@ mod person_command;
 mod policy_command;
 mod reasons;
 mod run;
+mod selftest_command;
 mod times;
 mod update_command;
 mod wifi_command;
@@ -28,7 +29,8 @@ use store::NewPerson;
 
 use cli::{
     BlocklistCommand, CaCommand, Cli, Command, DataFolder, DeviceCommand, FirewallCommand, JournalCommand,
-    OverrideCommand, PersonCommand, PolicyCommand, SearchArguments, WifiCommand, WifiJoinArguments,
+    OverrideCommand, PersonCommand, PolicyCommand, SearchArguments, SelftestCommand, WifiCommand,
+    WifiJoinArguments,
 };
 use config::Config;
 
@@ -73,6 +75,11 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Firewall(FirewallCommand::Remove) => firewall_command::remove(),
         Command::Wifi(command) => carry_out_wifi(command),
+        Command::Selftest(SelftestCommand::Filter(arguments)) => selftest_command::filter(&arguments),
+        Command::Selftest(SelftestCommand::History { config, data }) => {
+            let config = Config::load_or_default(config.as_deref())?;
+            selftest_command::history(&data_folder::find(data.path.as_deref())?, &config)
+        }
     }
 }
 

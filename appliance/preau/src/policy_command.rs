@@ -51,7 +51,16 @@ impl School {
         Ok(Arc::new(builtin()))
     }
 
-    fn open_store(&self) -> anyhow::Result<Option<Store>> {
+    /// When the list in force was built, in milliseconds since 1970 UTC: the date of its file.
+    pub(crate) fn list_built_ms(&self) -> Option<i64> {
+        let compiled = self.config.list_index.clone().unwrap_or_else(|| self.data.join(LIST_FILE));
+        let files = [compiled, self.data.join(KEPT_LIST_FILE)];
+        let modified = files.iter().find_map(|file| std::fs::metadata(file).ok()?.modified().ok())?;
+        let since = modified.duration_since(std::time::UNIX_EPOCH).ok()?;
+        i64::try_from(since.as_millis()).ok()
+    }
+
+    pub(crate) fn open_store(&self) -> anyhow::Result<Option<Store>> {
         let file = self.data.join(STATE_FILE);
         Ok(if file.exists() { Some(Store::open(&file)?) } else { None })
     }

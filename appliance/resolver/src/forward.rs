@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use hickory_proto::op::Message;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use wire::dns::{Records, ResponseCode};
@@ -12,7 +13,7 @@ use wire::dns::{Records, ResponseCode};
 use crate::cache::{Asked, Cache, Entry, Found};
 use crate::clock::Clock;
 use crate::keep::keep;
-use crate::settings::IsInward;
+use crate::settings::{IsInward, OwnZone};
 use crate::sift::Leads;
 use crate::statistics::{Counters, Statistics};
 use crate::upstream::{Failure, PermittedName, Upstreams};
@@ -36,6 +37,7 @@ pub(crate) struct Forwarder {
     counters: Arc<Counters>,
     upstreams: ArcSwap<Upstreams>,
     is_inward: IsInward,
+    own_zone: OwnZone,
     flights: Mutex<HashMap<Key, Landing>>,
     slots: Arc<Semaphore>,
     /// Where upstreams are asked, once the doors are open.
@@ -69,6 +71,7 @@ impl Forwarder {
         counters: Arc<Counters>,
         upstreams: Upstreams,
         is_inward: IsInward,
+        own_zone: OwnZone,
     ) -> Self {
         Self {
             cache,
@@ -76,6 +79,7 @@ impl Forwarder {
             counters,
             upstreams: ArcSwap::from_pointee(upstreams),
             is_inward,
+            own_zone,
             flights: Mutex::default(),
             slots: Arc::new(Semaphore::new(FLIGHTS_MAX)),
             runtime: OnceLock::new(),
@@ -154,9 +158,14 @@ struct Flight {
 impl Flight {
     async fn fly(&self, name: &PermittedName, asked: Asked, stale: Option<&Entry>) -> Result<Entry, Failure> {
         let forwarder = &self.forwarder;
-        forwarder.counters.add(&Statistics { forwarded: 1, ..Statistics::default() });
-        let upstreams = forwarder.upstreams.load_full();
-        let outcome = upstreams.ask(name, asked).await;
+        let outcome = match (forwarder.own_zone)(name.as_domain(), asked.kind.0) {
+            Some(bytes) => Message::from_vec(&bytes).map_err(|_| Failure::Refused),
+            None => {
+                forwarder.counters.add(&Statistics { forwarded: 1, ..Statistics::default() });
+                let upstreams = forwarder.upstreams.load_full();
+                upstreams.ask(name, asked).await
+            }
+        };
         let now_s = forwarder.clock.now_s();
         let is_inward = forwarder.is_inward.as_ref();
         let outcome = outcome.and_then(|message| keep(message, name.as_domain(), asked, now_s, is_inward));

@@ -38,6 +38,6 @@ pub use answering::{Answer, Unanswered};
 pub use explanation::Explanation;
 pub use rate::QUESTIONS_PER_SECOND;
 pub use resolver::{Resolver, ServeError, Sockets};
-pub use settings::{CACHE_BYTES_MAX, IsInward, ServiceAddresses, Settings, Upstream};
+pub use settings::{CACHE_BYTES_MAX, IsInward, OwnZone, ServiceAddresses, Settings, Upstream};
 pub use statistics::Statistics;
 pub use upstream::UpstreamError;

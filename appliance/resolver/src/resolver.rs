@@ -90,6 +90,7 @@ impl Resolver {
             is_inward,
             explanation,
             service_addresses,
+            own_zone,
         } = settings;
         let cache = Arc::new(Cache::new(cache_bytes_max));
         let clock = Arc::new(Clock::start());
@@ -102,6 +103,7 @@ impl Resolver {
             Arc::clone(&counters),
             upstreams,
             is_inward,
+            own_zone,
         );
         let local = LocalNames::new(own_names, addresses.clone());
         let responder =

@@ -22,6 +22,9 @@ pub type IsInward = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
 /// The addresses of services' hosts that the firewall lets through at the moment. Whoever may use a service is told these
 /// and no others.
 pub type ServiceAddresses = Arc<ArcSwap<HashMap<DomainName, Vec<IpAddr>>>>;
+/// A zone that the box answers for as if it were an upstream: the whole message, as bytes, that a name of it gets for
+/// a type; `None` for all other names. What it says is sifted and screened like what comes from outside.
+pub type OwnZone = Arc<dyn Fn(&DomainName, u16) -> Option<Vec<u8>> + Send + Sync>;
 
 /// Everything that the resolver has to know of its place.
 #[derive(Clone)]
@@ -51,6 +54,8 @@ pub struct Settings {
     pub explanation: Explanation,
     /// What is told of services' hosts.
     pub service_addresses: ServiceAddresses,
+    /// The zone by which the box attacks itself.
+    pub own_zone: OwnZone,
 }
 
 impl Default for Settings {
@@ -68,6 +73,7 @@ impl Default for Settings {
             is_inward: Arc::new(|_| false),
             explanation: Explanation::default(),
             service_addresses: ServiceAddresses::default(),
+            own_zone: Arc::new(|_, _| None),
         }
     }
 }

@@ -19,6 +19,7 @@
 //! | [`priority`] | how little this process matters | |
 //! | [`refusals`] | the kernel's limits on errors that it sends | |
 //! | [`segments`] | the journal's segment files, and the thread that writes them | `journal::Storage` |
+//! | [`selftest`] | what the self-test sends, from a network namespace of its own, by the program ip; its results | |
 //! | [`sockets`] | listening sockets | |
 //! | [`updates`] | the lists' updates, and the child processes that make them | |
 //! | [`upstreams`] | the resolvers that the system uses | |
@@ -43,6 +44,7 @@ pub mod nft;
 pub mod priority;
 pub mod refusals;
 pub mod segments;
+pub mod selftest;
 pub mod sockets;
 pub mod updates;
 pub mod upstreams;

@@ -16,6 +16,7 @@ pub mod http_head;
 pub mod index_open;
 pub mod journal_segment;
 pub mod packet;
+pub mod selftest_run;
 pub mod ut1_lines;
 pub mod wifi_capture;
 
@@ -31,6 +32,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("index_open", index_open::run),
     ("journal_segment", journal_segment::run),
     ("packet", packet::run),
+    ("selftest_run", selftest_run::run),
     ("ut1_lines", ut1_lines::run),
     ("wifi_capture", wifi_capture::run),
 ];

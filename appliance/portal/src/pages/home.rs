@@ -9,8 +9,8 @@ use model::{ClockQuality, Subject, Timestamp};
 use super::frame::{Detail, Frame, describe_subject, render};
 use super::{Certificate, Place, Why};
 use crate::{
-    Firewall, Health, Language, ListOrigin, ListStatus, Listener, Service, Status, TrialKind, UpdateOutcome,
-    UpdateStatus, Upstream,
+    Firewall, Health, Language, ListOrigin, ListStatus, Listener, SelftestOutcome, SelftestStatus, Service,
+    Status, TrialKind, UpdateOutcome, UpdateStatus, Upstream,
 };
 
 /// Says whether the web is open, who the visitor is for the box, what works, what listens, what to try.
@@ -154,6 +154,8 @@ fn check_all(language: Language, status: &Status) -> Vec<Check> {
         check("home-list", check_list(language, &status.list)),
     ];
     checks.extend(update);
+    let selftest = status.selftest.as_ref();
+    checks.extend(selftest.map(|selftest| check("home-selftest", check_selftest(language, selftest))));
     checks.extend([
         check("home-upstream", check_upstreams(language, &status.upstreams)),
         check("home-firewall", check_firewall(language, status.firewall)),
@@ -238,8 +240,34 @@ fn check_update(language: Language, update: &UpdateStatus) -> (Level, Vec<String
     (level, std::iter::once(line).chain(losses).chain(accept).chain(next).collect())
 }
 
+fn check_selftest(language: Language, selftest: &SelftestStatus) -> (Level, Vec<String>) {
+    let moment = |at| format_moment(language, at, &selftest.time_zone).unwrap_or_default();
+    let next = language.say_with("home-selftest-next", &[("date", &moment(selftest.next))]);
+    let Some((at, outcome)) = selftest.last else {
+        return (Level::Neutral, vec![language.say("home-selftest-none"), next]);
+    };
+    let date = moment(at);
+    let (level, line) = match outcome {
+        SelftestOutcome::Closed { passed, untested } => {
+            let [passed, untested] = [passed, untested].map(|count| language.group_digits(count));
+            let variables = [("date", date.as_str()), ("passed", &passed), ("untested", &untested)];
+            (Level::Good, language.say_with("home-selftest-closed", &variables))
+        }
+        SelftestOutcome::Open { failed } => {
+            let failed = language.group_digits(failed);
+            let variables = [("date", date.as_str()), ("failed", &failed)];
+            (Level::Bad, language.say_with("home-selftest-open", &variables))
+        }
+        SelftestOutcome::Cut => (Level::Warning, language.say_with("home-selftest-cut", &[("date", &date)])),
+        SelftestOutcome::Running => {
+            (Level::Neutral, language.say_with("home-selftest-running", &[("date", &date)]))
+        }
+    };
+    (level, vec![line, next])
+}
+
 /// A moment as the school's clocks show it.
-fn format_moment(language: Language, at: Timestamp, time_zone: &TimeZone) -> Option<String> {
+pub(super) fn format_moment(language: Language, at: Timestamp, time_zone: &TimeZone) -> Option<String> {
     let at = jiff::Timestamp::from_millisecond(at.unix_ms()).ok()?.to_zoned(time_zone.clone());
     let format = match language {
         Language::French => "%d/%m/%Y %H:%M",

@@ -10,8 +10,8 @@ use model::{
 
 use super::Place;
 use crate::{
-    Asked, Authority, Firewall, Health, Hold, ListOrigin, ListStatus, Listener, Refused, Service, Status,
-    Trial, TrialKind, UpdateOutcome, UpdateStatus, Upstream, Wish,
+    Asked, Authority, Firewall, Health, Hold, ListOrigin, ListStatus, Listener, Refused, SelftestOutcome,
+    SelftestStatus, Service, Status, Trial, TrialKind, UpdateOutcome, UpdateStatus, Upstream, Wish,
 };
 
 pub(crate) fn place() -> Place {
@@ -202,6 +202,14 @@ pub(crate) fn status() -> Status {
             last: Some((Timestamp::from_unix_ms(1_786_924_800_000), UpdateOutcome::Good)),
             next: Some(Timestamp::from_unix_ms(1_787_011_200_000)),
             held: Vec::new(),
+            time_zone: jiff::tz::TimeZone::UTC,
+        }),
+        selftest: Some(SelftestStatus {
+            last: Some((
+                Timestamp::from_unix_ms(1_786_924_800_000),
+                SelftestOutcome::Closed { passed: 81, untested: 2 },
+            )),
+            next: Timestamp::from_unix_ms(1_787_011_200_000),
             time_zone: jiff::tz::TimeZone::UTC,
         }),
         upstreams: vec![Upstream { server: "192.0.2.53".to_owned(), health: Health::Good }],

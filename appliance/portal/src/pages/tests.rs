@@ -1,9 +1,10 @@
 use base64::Engine as _;
-use model::{ClockQuality, Fault, Host, Reason, Subject, UnknownDevice};
+use model::{ClockQuality, Fault, Host, Reason, Subject, Timestamp, UnknownDevice};
 
 use super::frame::STYLE;
 use super::*;
-use crate::{Firewall, Health, Language, ListOrigin, Shrunk, UpdateOutcome, Upstream};
+use crate::{Firewall, Health, Language, ListOrigin, SelftestLine, SelftestOutcome, SelftestRun, Shrunk};
+use crate::{UpdateOutcome, Upstream};
 
 const LANGUAGES: [Language; 2] = [Language::French, Language::English];
 const CAUSES: [Cause; 4] = [Cause::NoAddress, Cause::NoAnswer, Cause::NoResolver, Cause::Inward];
@@ -344,4 +345,105 @@ fn the_certificate_comes_with_its_fingerprint_and_its_limits() {
     let (place, authority) = (samples::place(), samples::authority());
     let page = Certificate { place: &place, authority: Some(&authority) };
     insta::assert_snapshot!(visible_text(&page.render(Language::French)));
+}
+
+fn selftest(lines: Vec<SelftestLine>) -> SelftestRun {
+    let count = |outcome| lines.iter().filter(|line| line.outcome == outcome).count();
+    let counts = [count("pass"), count("fail"), count("not-tested")];
+    SelftestRun {
+        school: "École <Jean-Jaurès>".to_owned(),
+        started: Timestamp::from_unix_ms(1_795_900_000_000),
+        time_zone: jiff::tz::TimeZone::UTC,
+        is_whole: true,
+        is_good: counts[1] == 0,
+        way: "school".to_owned(),
+        program: "0.1.0".to_owned(),
+        list_built: Some(Timestamp::from_unix_ms(1_795_800_000_000)),
+        list_lines: Some(4_637_941),
+        counts,
+        lines,
+        helpdesk: Some("01 23 45 67 89".to_owned()),
+    }
+}
+
+fn attack(id: &str, family: &str, with: &str, outcome: &'static str, why: Option<&str>) -> SelftestLine {
+    SelftestLine {
+        id: id.to_owned(),
+        family: family.to_owned(),
+        with: with.to_owned(),
+        profile: None,
+        outcome,
+        why: why.map(str::to_owned),
+        detail: String::new(),
+    }
+}
+
+/// What is open stands once for all names of a kind, with what to do; nothing on the page asks anything of anybody.
+#[test]
+fn a_self_test_tells_what_is_closed_and_what_is_open_in_two_languages() {
+    let run = selftest(vec![
+        attack("control-https", "control", "site.example", "pass", None),
+        attack("search", "search", "Google", "fail", Some("unsafe")),
+        attack("search", "search", "Bing", "fail", Some("unsafe")),
+        attack("dns-ipv6", "names", "<b>", "not-tested", Some("no-ipv6")),
+    ]);
+    let page = SelftestReport::of(&run).render();
+    for text in [
+        "École &#60;Jean-Jaurès&#62;",
+        "Des contournements sont ouverts",
+        "Ways around are open",
+        "(Google, Bing) – le moteur répond sans son filtre → mettre safe_search dans le profil",
+        "(Google, Bing) – the engine answers without its filter → set safe_search in the profile",
+        "(&#60;b&#62;) – l’école n’a pas d’IPv6",
+        "4\u{202f}637\u{202f}941 lignes",
+        "28/11/2026",
+    ] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    for text in ["<script", "http:", "https:", "url(", "<img", "<link"] {
+        assert!(!page.contains(text), "{text}: {page}");
+    }
+    let good = selftest(vec![attack("control-https", "control", "", "pass", None)]);
+    let page = SelftestReport::of(&good).render();
+    assert!(page.contains("Aucun contournement connu") && page.contains(">Rien."), "{page}");
+    let cut = SelftestRun { is_whole: false, is_good: false, ..good };
+    assert!(SelftestReport::of(&cut).render().contains("pas allé au bout"));
+}
+
+/// One sheet, whatever is open.
+#[test]
+fn a_self_test_tells_no_more_than_fits_on_a_sheet() {
+    let ids =
+        ["dns-listed", "dns-foreign", "cloak", "rebind", "tunnel", "dot", "doq", "quic", "relay", "ddr"];
+    let lines = |outcome, why| ids.map(|id| attack(id, "names", "site.example", outcome, Some(why)));
+    let run = selftest([lines("fail", "open"), lines("not-tested", "line")].concat());
+    let page = SelftestReport::of(&run).render();
+    assert_eq!(page.matches("<li>").count(), 5 + 3, "{page}");
+    assert!(page.contains("… et 6 de plus") && page.contains("… and 8 more"), "{page}");
+}
+
+#[test]
+fn the_home_page_tells_in_words_what_became_of_the_self_test() {
+    let check = |outcome: Option<SelftestOutcome>, expected: [&str; 2]| {
+        let mut status = samples::status();
+        if let Some(selftest) = &mut status.selftest {
+            selftest.last = outcome.map(|outcome| (Timestamp::from_unix_ms(1_786_924_800_000), outcome));
+        }
+        let (place, visitor) = (samples::place(), samples::device());
+        let client = [10, 77, 0, 11].into();
+        let home = Home { place: &place, status: &status, visitor: &visitor, client };
+        for (language, expected) in LANGUAGES.into_iter().zip(expected) {
+            let page = home.render(language);
+            assert!(page.contains(expected), "{expected}: {page}");
+        }
+    };
+    check(None, ["pas encore mis à l’épreuve", "not been put to the test yet"]);
+    let closed = SelftestOutcome::Closed { passed: 81, untested: 2 };
+    check(Some(closed), ["Vert, le 17/08/2026 00:00", "Green, on 2026-08-17 00:00"]);
+    check(
+        Some(SelftestOutcome::Open { failed: 3 }),
+        ["Rouge, le 17/08/2026 00:00", "Red, on 2026-08-17 00:00"],
+    );
+    check(Some(SelftestOutcome::Cut), ["a été interrompu", "was cut off"]);
+    check(Some(SelftestOutcome::Running), ["Un test est en cours", "A test has been running"]);
 }

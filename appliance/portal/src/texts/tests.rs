@@ -62,12 +62,15 @@ fn used_keys(folder: &Path) -> BTreeSet<String> {
                 "trouble-",
                 "nav-",
                 "wish-",
+                "selftest-",
             ];
             used.extend(
                 source
                     .split('"')
                     .filter(|text| prefixes.iter().any(|prefix| text.starts_with(prefix)))
-                    .filter(|text| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'))
+                    .filter(|text| {
+                        text.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-')
+                    })
                     .filter(|text| !text.ends_with('-'))
                     .map(str::to_owned),
             );

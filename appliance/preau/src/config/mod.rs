@@ -17,9 +17,10 @@ use std::path::{Path, PathBuf};
 use firewall::FirewallPolicy;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
-use model::{Category, DomainName, Uai};
+use model::{Category, DomainName, ProfileName, Tester, Uai};
 use policy::{Calendar, Profile, Rule, Rulebook, Service};
 use rustls::pki_types::CertificateDer;
+use system::selftest::PlanTime;
 use system::updates::Source;
 
 pub(crate) use contact::Contact;
@@ -45,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) list_index: Option<PathBuf>,
     /// Where new lists come from; `None`: nothing is fetched.
     pub(crate) list_source: Option<Source>,
+    /// How the box attacks itself.
+    pub(crate) selftest: Selftest,
     /// What is refused and permitted.
     pub(crate) filter: Filter,
 }
@@ -140,7 +143,30 @@ pub(crate) struct Portal {
     pub(crate) tls_port: u16,
 }
 
+/// How the box attacks itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Selftest {
+    /// A site that is permitted to all: that it passes shows that the box is alive.
+    pub(crate) site: DomainName,
+    /// When, each night; `None`: at a moment of the school's own.
+    pub(crate) at: Option<PlanTime>,
+    /// The profiles of pupils; `None`: those that registered devices have, and that of unknown devices, but `adulte`.
+    pub(crate) profiles: Option<Vec<ProfileName>>,
+}
+
 impl Config {
+    /// The profile of each tester: every profile has one tester, and then every profile has another one. The box and its
+    /// self-test read the same list here.
+    pub(crate) fn tester_profiles(&self) -> impl Iterator<Item = &ProfileName> {
+        let profiles = || self.filter.profiles.iter().map(|profile| &profile.name).take(self.testers_each());
+        profiles().chain(profiles())
+    }
+
+    /// How many profiles have testers.
+    pub(crate) fn testers_each(&self) -> usize {
+        self.filter.profiles.len().min(usize::from(Tester::COUNT_MAX / 2))
+    }
+
     /// Reads the configuration file at `path`.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ mod filter;
 mod line;
 mod lists;
 mod profiles;
+mod selftest;
 mod services;
 
 use std::str::FromStr;
@@ -26,7 +27,7 @@ use self::profiles::Profiles;
 use self::services::ServicesKeys;
 use super::report::{Problem, problems};
 use super::section::{Port, Section};
-use super::{Config, Contact, Filter, Gate, Portal, School};
+use super::{Config, Contact, Filter, Gate, Portal, School, Selftest};
 
 /// The only version so far.
 const VERSION: u32 = 1;
@@ -54,6 +55,7 @@ impl<'de> Deserialize<'de> for File {
         let services = ServicesKeys::read(&mut table);
         let CommuneKeys { locked, exceptions } = table.optional("commune").unwrap_or_default();
         let workspaces = table.optional::<Vec<WorkspaceKeys>>("ent").unwrap_or_default();
+        let selftest = table.optional::<Selftest>("selftest").unwrap_or_default();
         check_ports(&mut table, [dns.port, dns.tls_port, gate.tls, gate.http, gate.explicit, port, tls_port]);
         dns.check_upstreams(&mut table, line.as_ref());
         services.check(&mut table, &profiles, line.as_ref());
@@ -74,6 +76,7 @@ impl<'de> Deserialize<'de> for File {
                 portal: Portal { name: name?, port: port?.number, tls_port: tls_port?.number },
                 list_index: index,
                 list_source: source,
+                selftest,
                 filter: Filter {
                     profiles,
                     locked,

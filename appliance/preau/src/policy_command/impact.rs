@@ -10,7 +10,8 @@ use anyhow::bail;
 use blocklist::{CategorySet, Index};
 use jiff::civil::Date;
 use model::{
-    AccessKind, Category, Device, DomainName, Host, ProfileName, Subject, Timestamp, UnknownDevice, Verdict,
+    AccessKind, Category, Device, DomainName, Host, ProfileName, Subject, Tester, Timestamp, UnknownDevice,
+    Verdict,
 };
 use policy::{Decided, Decision, Profile, Question, Rulebook, Snapshot, Target, decide};
 use system::segments::Directory;
@@ -104,13 +105,15 @@ fn lesson(school: &School) -> anyhow::Result<Timestamp> {
     bail!("the configuration has holidays on each of the next {WEEKS_AHEAD} Tuesdays")
 }
 
-/// The names with the most permitted accesses in the journal, the most visited first.
+/// The names with the most permitted accesses in the journal, the most visited first. What the box does to test itself is
+/// no visit.
 fn most_visited(school: &School) -> anyhow::Result<Vec<DomainName>> {
     let mut counts: HashMap<DomainName, u64> = HashMap::new();
     let query = journal::Query { verdict: Some(Verdict::Permit), ..journal::Query::default() };
     if school.data.join("journal").is_dir() {
         journal::search(&Directory::new(&school.data), &query, |hit| {
             if let journal::Hit::Access(found) = hit
+                && found.mac.and_then(Tester::of).is_none()
                 && let Some(Host::Name(name)) = found.host
             {
                 *counts.entry(name).or_default() += u64::from(found.count);

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use access::{Clock, Desk};
 use model::Subject;
 use portal::{
-    Firewall, Health, ListOrigin, ListStatus, Listener, Refused, Service, Status, StatusSource, Trial,
-    UpdateStatus, Upstream,
+    Firewall, Health, ListOrigin, ListStatus, Listener, Refused, SelftestStatus, Service, Status,
+    StatusSource, Trial, UpdateStatus, Upstream,
 };
 use resolver::{Resolver, Statistics};
 
@@ -25,6 +25,7 @@ pub(crate) struct Board {
     trials: Vec<Trial>,
     list: Mutex<ListStatus>,
     update: Mutex<Option<UpdateStatus>>,
+    selftest: Mutex<Option<SelftestStatus>>,
     firewall: Mutex<Firewall>,
     line: Mutex<LineState>,
 }
@@ -59,6 +60,7 @@ impl Board {
             trials,
             list: Mutex::new(list),
             update: Mutex::new(None),
+            selftest: Mutex::new(None),
             firewall: Mutex::new(firewall),
             line: Mutex::new(LineState { counted: Statistics::default(), health: Health::Unknown }),
         }
@@ -82,6 +84,11 @@ impl Board {
     /// An update of the list was made, or is planned at another time.
     pub(crate) fn show_update(&self, update: UpdateStatus) {
         *lock(&self.update) = Some(update);
+    }
+
+    /// The box has attacked itself, or will at another time.
+    pub(crate) fn show_selftest(&self, selftest: SelftestStatus) {
+        *lock(&self.selftest) = Some(selftest);
     }
 
     /// Others are asked for names.
@@ -115,6 +122,7 @@ impl StatusSource for Board {
             is_open: self.desk.is_open(),
             list: lock(&self.list).clone(),
             update: lock(&self.update).clone(),
+            selftest: lock(&self.selftest).clone(),
             upstreams: lock(&self.upstreams)
                 .iter()
                 .map(|server| Upstream { server: server.clone(), health })

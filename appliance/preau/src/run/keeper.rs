@@ -11,18 +11,20 @@ use std::time::Duration;
 
 use access::{Clock, Desk, Forgeries};
 use arc_swap::ArcSwap;
+use firewall::testers_networks;
 use journal::Journal;
 use proxy::{Destinations, Gate};
 use resolver::{Resolver, Upstream};
 use system::addresses::own_addresses;
 use system::nft::FirewallKeeper;
+use system::selftest::{self, Nightly};
 use system::updates::{State as UpdateState, Updater};
 
 use super::board::Board;
 use super::in_force::InForce;
 use super::intent::{Intent, ListFile, ListNews};
 use super::services::{Fence, FlowKeeper, NameKeeper, RefusalKeeper};
-use super::{updates, upstreams};
+use super::{selftests, updates, upstreams};
 use crate::config::Config;
 
 /// How often devices and overrides are looked at. A teacher who opens a site watches the pupil's screen: seen in one
@@ -56,6 +58,8 @@ pub(crate) struct Rest {
     pub(crate) board: Arc<Board>,
     /// The lists' updates, where the configuration names a mirror.
     pub(crate) updater: Option<Updater>,
+    /// The self-test of each night.
+    pub(crate) nightly: Nightly,
     /// How many forged questions the log has told of.
     pub(crate) forgeries_told: u64,
 }
@@ -150,9 +154,11 @@ impl Rest {
     fn keep(mut self, stopped: &Receiver<()>) {
         let mut rounds: u32 = 0;
         self.show_updates();
+        self.show_selftest();
         while stopped.recv_timeout(LIST_PERIOD) == Err(RecvTimeoutError::Timeout) {
             self.keep_list();
             self.keep_updates();
+            self.keep_selftest();
             rounds = rounds.wrapping_add(1);
             if rounds.is_multiple_of(SYSTEM_EVERY) {
                 self.tell_forgeries();
@@ -186,6 +192,23 @@ impl Rest {
         if is_changed || updater.next() != planned {
             self.show_updates();
         }
+    }
+
+    /// Has the box attack itself when it is time, and tells what became of it. Not while its lists change.
+    fn keep_selftest(&mut self) {
+        let is_held = self.updater.as_ref().is_some_and(Updater::is_running);
+        let planned = self.nightly.next();
+        let is_changed = self.nightly.keep(system::clock::now(), is_held);
+        if is_changed {
+            self.nightly.last().map(selftest::tell).unwrap_or_default();
+        }
+        if is_changed || self.nightly.next() != planned {
+            self.show_selftest();
+        }
+    }
+
+    fn show_selftest(&self) {
+        self.board.show_selftest(selftests::describe(&self.nightly, &self.config.school.timezone));
     }
 
     fn show_updates(&self) {
@@ -242,7 +265,9 @@ pub(crate) fn destinations(config: &Config) -> Destinations {
         }
     };
     let school = config.network.as_ref().map(|network| network.firewall.intent().networks.as_slice());
-    Destinations::new(&own, school.unwrap_or_default(), &config.gate.private_networks)
+    // The devices of the self-test are of the school, too.
+    let school = [school.unwrap_or_default(), &testers_networks()].concat();
+    Destinations::new(&own, &school, &config.gate.private_networks)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod office;
 mod overrides;
 mod pages;
 mod person_acts;
+mod selftests;
 mod services;
 mod updates;
 mod upstreams;
@@ -24,13 +25,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use access::{Clock, Desk};
+use access::{Clock, Desk, Testers};
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use journal::Journal;
 use proxy::Destinations;
 use resolver::{Resolver, ServiceAddresses};
+use selftest::Zone;
 use system::clock::SystemClock;
 use system::limits::raise_open_files;
 use system::neighbours::NeighbourTable;
@@ -107,6 +109,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let mut doors = Doors::open(&config, listeners, rooms, &runtime, &dns)?;
     announcement::tell(&config, &board.list(), &data, &trials, identity.is_some());
     let updater = updates::plan(&config, options.config.as_deref(), &data);
+    let nightly = selftests::plan(&config, options.config.as_deref(), &data);
     let state =
         keeper::State { intent, journal, clock, desk: Arc::clone(&desk), in_force: Arc::clone(&in_force) };
     let fences = open_fences(&config, firewall, &services, &resolver, &board, dns.handle())?;
@@ -121,6 +124,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         destinations,
         board,
         updater,
+        nightly,
         forgeries_told: 0,
     };
     let keeper = Keeper::start(state, rest, fences).context("cannot start the keeper")?;
@@ -190,7 +194,13 @@ fn open_desk(
     let directory = intent.read_state().unwrap_or_default();
     let (index, rulebook, overrides) = (Arc::clone(&list.index), config.rulebook(), intent.rules());
     let parts = in_force::Parts { index, rulebook, overrides };
-    let desk = Arc::new(Desk::new(Arc::new(neighbours), clock, journal, directory, parts.freeze()));
+    let testers = match config.network {
+        Some(_) => Testers::on_network(config.tester_profiles()),
+        None => Testers::on_loopback(config.tester_profiles()),
+    };
+    let desk =
+        Desk::new(Arc::new(neighbours), clock, journal, directory, parts.freeze()).with_testers(testers);
+    let desk = Arc::new(desk);
     list.tell_missing(&desk.policy());
     let in_force = InForce::new(parts, Arc::clone(&desk));
     Ok((desk, Arc::new(in_force)))
@@ -205,7 +215,9 @@ fn open_resolver(
 ) -> anyhow::Result<Resolver> {
     let networks: Vec<IpNet> =
         config.filter.services.iter().flat_map(|service| service.networks.clone()).collect();
+    let zone = Zone::new(listeners.addresses.clone());
     let settings = resolver::Settings {
+        own_zone: Arc::new(move |name, kind| zone.answer(name, kind)),
         addresses: listeners.addresses.clone(),
         own_names: vec![config.portal.name.clone()],
         upstreams: upstreams.to_vec(),

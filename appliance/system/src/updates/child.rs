@@ -82,6 +82,12 @@ impl Updater {
         self.state.as_ref()
     }
 
+    /// Whether this box is updating its lists at the moment.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
     /// When the next update begins; one that runs has begun.
     #[must_use]
     pub fn next(&self) -> Timestamp {

@@ -32,6 +32,7 @@ mod resilience;
 mod resolving;
 #[cfg(test)]
 mod screening;
+mod selftest;
 #[cfg(test)]
 mod services;
 #[cfg(test)]

@@ -1,0 +1,49 @@
+//! The self-test of each night: when, in which process, and what the pages say of it.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use jiff::tz::TimeZone;
+use model::Timestamp;
+use portal::{SelftestOutcome, SelftestStatus};
+use selftest::{Run, State};
+use system::clock::now;
+use system::selftest::{Nightly, Plan};
+
+use crate::config::Config;
+use crate::data_folder;
+
+/// Plans the self-tests of a box with this configuration, read from `file`.
+pub(super) fn plan(config: &Config, file: Option<&Path>, data: &Path) -> Nightly {
+    let mut arguments: Vec<OsString> =
+        ["selftest", "filter", "--background", "--data"].map(Into::into).into();
+    arguments.push(data.into());
+    if let Some(file) = file {
+        arguments.extend(["--config".into(), file.into()]);
+    }
+    let school = &config.school;
+    let name = school.uai.as_ref().map_or(school.name.as_str(), |uai| uai.as_str());
+    let plan = Plan::new(name, config.selftest.at, school.timezone.clone());
+    Nightly::new(arguments, data_folder::selftest_results(data), plan, now())
+}
+
+/// What the pages say.
+pub(super) fn describe(nightly: &Nightly, time_zone: &TimeZone) -> SelftestStatus {
+    SelftestStatus {
+        last: nightly.last().map(describe_run),
+        next: nightly.next(),
+        time_zone: time_zone.clone(),
+    }
+}
+
+fn describe_run(run: &Run) -> (Timestamp, SelftestOutcome) {
+    let [passed, failed, untested] = run.counts().map(|count| count as u64);
+    let outcome = match run.state {
+        State::Running => SelftestOutcome::Running,
+        State::Finished if passed == 0 && failed == 0 => SelftestOutcome::Cut,
+        State::Cut => SelftestOutcome::Cut,
+        State::Finished if run.is_good() => SelftestOutcome::Closed { passed, untested },
+        State::Finished => SelftestOutcome::Open { failed },
+    };
+    (run.started(), outcome)
+}

@@ -1,0 +1,17 @@
+//! The self-test's hands: it sends what the attacks say, from a machine that the box makes up, and keeps what became of
+//! it.
+//!
+//! Invariant: whatever a run makes, a network namespace and a pair of interfaces, goes with its process, however that
+//! ends.
+
+mod attacker;
+mod campaign;
+mod nightly;
+mod results;
+mod testbed;
+
+pub use attacker::Sources;
+pub use campaign::carry_out;
+pub use nightly::{Nightly, Plan, PlanTime, PlanTimeError, tell};
+pub use results::{Lock, RESULTS_MAX, Results, ResultsError};
+pub use testbed::{Testbed, TestbedError, Wires};
