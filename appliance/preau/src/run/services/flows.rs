@@ -77,7 +77,7 @@ impl FlowKeeper {
         if !self.services.desk.is_open() {
             self.shut();
         }
-        match self.news.next() {
+        match self.news.wait() {
             Ok(news) => news.into_iter().try_for_each(|news| self.hear(news))?,
             // The kernel drops news that are not read in time (ENOBUFS): a look at all makes up for it.
             Err(error) => {
