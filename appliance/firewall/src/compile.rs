@@ -58,7 +58,7 @@ pub fn compile(policy: &FirewallPolicy) -> Ruleset {
         chains.push(passage::leave(intent));
     }
     chains.extend([forward(policy), refuse()]);
-    chains.extend(notes::chains());
+    chains.extend(notes::chains(intent));
     Ruleset::new(sets, chains)
 }
 

@@ -26,5 +26,5 @@ pub use compile::{compile, testers_networks};
 pub use interface::{Interface, InterfaceError};
 pub use notes::{HASTY_SET, UNNOTED_SET};
 pub use passage::Passage;
-pub use policy::{FirewallPolicy, Intent, PolicyError, Ports, check_networks};
+pub use policy::{CONNECTIONS_PER_SECOND, FirewallPolicy, Intent, PolicyError, Ports, check_networks};
 pub use ruleset::{NOTES_GROUP, OPEN_PROTOCOLS, OPEN_SET, Ruleset, TABLE};

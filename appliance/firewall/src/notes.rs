@@ -11,11 +11,8 @@ use crate::ruleset::{Chain, Condition, Elements, Rule, Set, Verdict, when};
 /// servers, twice.
 const NOTES_PER_SECOND: u32 = 10;
 const NOTES_BURST: u32 = 80;
-/// Connections to the box that one device may open in a second, and at once. A browser has 256 at most; a class behind one
-/// access point that hides its tablets has thirty browsers. The queues that all doors share take four times as many, and
-/// are emptied faster than any one device may fill them.
-const CONNECTIONS_PER_SECOND: u32 = 200;
-const CONNECTIONS_BURST: u32 = 1_000;
+/// Seconds whose connections a device may open at once: a page of many pictures, after a minute of reading.
+const CONNECTIONS_BURST_S: u32 = 5;
 /// Devices that are paced apart: four times as many as a network of 1,000 addresses has.
 const DEVICES_MAX: u32 = 4_096;
 /// How long a device's pace is remembered, in seconds: its burst is whole again by then.
@@ -48,7 +45,9 @@ pub(crate) fn note() -> Rule {
     when([]).then(Verdict::Jump("note"), "told to the box")
 }
 
-pub(crate) fn chains() -> [Chain; 4] {
+pub(crate) fn chains(intent: &Intent) -> [Chain; 4] {
+    let connections = intent.connections_per_second;
+    let connections_burst = connections.saturating_mul(CONNECTIONS_BURST_S);
     let chain = |name: &'static str, rules| Chain { name: name.into(), base: None, rules };
     let within = |set, per_second, burst| Condition::WithinPace { set, per_second, burst };
     let of_others = |set, per_second| [Condition::NotIn(set), Condition::PerSecond(per_second)];
@@ -56,9 +55,9 @@ pub(crate) fn chains() -> [Chain; 4] {
         chain(
             "arrive",
             vec![
-                when([within(NEWCOMERS, CONNECTIONS_PER_SECOND, CONNECTIONS_BURST)])
+                when([within(NEWCOMERS, connections, connections_burst)])
                     .then(Verdict::Accept, "at an ordinary pace"),
-                when(of_others(NEWCOMERS, CONNECTIONS_PER_SECOND))
+                when(of_others(NEWCOMERS, connections))
                     .then(Verdict::Accept, "one of more devices than are told apart"),
                 when([]).then(Verdict::Goto("hasten".into()), "faster than any class opens connections"),
             ],

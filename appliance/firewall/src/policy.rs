@@ -21,7 +21,14 @@ pub struct Intent {
     pub networks: Vec<IpNet>,
     /// Where the box listens.
     pub ports: Ports,
+    /// Connections that one device may open in a second, to the box and beyond; [`CONNECTIONS_PER_SECOND`] unless somebody
+    /// needs others. Five times as many at once.
+    pub connections_per_second: u32,
 }
+
+/// A browser has 256 connections at most; a class behind one access point that hides its tablets has thirty browsers. The
+/// queues that all doors share take four times what one device may open at once, and are emptied faster than it goes on.
+pub const CONNECTIONS_PER_SECOND: u32 = 200;
 
 /// Where the box listens on its addresses of the school's network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,6 +168,7 @@ pub(crate) mod tests {
             box_ipv6: Some("fd77::1".parse().unwrap()),
             networks: vec!["10.77.0.0/24".parse().unwrap(), "fd77::/64".parse().unwrap()],
             ports: Ports { dns: 53, dns_tls: 853, gate_http: 8080, gate_tls: 8443, explicit_proxy: 3128 },
+            connections_per_second: CONNECTIONS_PER_SECOND,
         }
     }
 

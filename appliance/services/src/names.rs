@@ -53,6 +53,8 @@ struct Known {
     /// When each address was last seen.
     held: BTreeMap<IpAddr, u64>,
     due_s: u64,
+    /// Whether it was resolved once, whatever came of it.
+    is_tried: bool,
 }
 
 impl Names {
@@ -75,6 +77,7 @@ impl Names {
     /// Notes what resolving a host has brought.
     pub fn learn(&mut self, host: &ServiceHost, resolution: Resolution, now_s: u64) {
         let Some(known) = self.known.get_mut(host.name()) else { return };
+        known.is_tried = true;
         match resolution {
             Resolution::Found { mut addresses, ttl_s } => {
                 addresses.truncate(ADDRESSES_MAX);
@@ -86,9 +89,16 @@ impl Names {
             // What was good a moment ago is better than nothing, as long as it is held.
             Resolution::Silence => known.due_s = now_s.saturating_add(RETRY_S),
             Resolution::Forbidden => {
-                *known = Known { due_s: now_s.saturating_add(TTL_S_MIN.into()), ..Known::default() };
+                let due_s = now_s.saturating_add(TTL_S_MIN.into());
+                *known = Known { due_s, is_tried: true, ..Known::default() };
             }
         }
+    }
+
+    /// Whether each of these hosts was resolved once: before, nobody can tell whose address is whose.
+    #[must_use]
+    pub fn are_tried(&self, hosts: &BTreeSet<ServiceHost>) -> bool {
+        hosts.iter().all(|host| self.known.get(host.name()).is_some_and(|known| known.is_tried))
     }
 
     /// The addresses that are good for a name.
@@ -154,7 +164,9 @@ mod tests {
         let mut names = Names::default();
         assert!(names.take_due(&hosts(), 0).contains(&mail()));
         assert!(!names.take_due(&hosts(), 1).contains(&mail()), "it is under way");
-        assert_eq!(told(&names), None);
+        assert_eq!((told(&names), names.are_tried(&hosts())), (None, false));
+        hosts().iter().for_each(|host| names.learn(host, Resolution::Silence, 1));
+        assert!(names.are_tried(&hosts()));
         names.learn(&mail(), found(&["192.0.2.1"], 300), 1);
         for (second, expected) in [(2, false), (300, false), (301, true)] {
             assert_eq!(names.take_due(&hosts(), second).contains(&mail()), expected, "{second}");

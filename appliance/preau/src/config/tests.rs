@@ -342,6 +342,14 @@ profiles = ['adulte', 'elementaire']
 }
 
 #[test]
+fn connections_have_a_pace() {
+    let text = |pace: u32| format!("{SCHOOL}{LINE}[gate]\nconnections_per_second = {pace}\n");
+    let network = Config::parse(&text(1_000)).unwrap().network.unwrap();
+    assert_eq!(network.firewall.intent().connections_per_second, 1_000);
+    assert!(problems_of(&text(49)).contains("a number of connections from 50 to 1000000"));
+}
+
+#[test]
 fn mistakes_in_services_are_told_together() {
     let text = format!(
         "{SCHOOL}{LINE}

@@ -11,6 +11,7 @@ mod profiles;
 mod selftest;
 mod services;
 
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use firewall::Ports;
@@ -61,7 +62,7 @@ impl<'de> Deserialize<'de> for File {
         services.check(&mut table, &profiles, line.as_ref());
         let ports = gate.ports(dns.port, dns.tls_port);
         let network = match line {
-            Some(line) => line.check(&mut table, ports).map(Some),
+            Some(line) => line.check(&mut table, ports, gate.connections_per_second).map(Some),
             None => Some(None),
         };
         let config = || {
@@ -153,7 +154,12 @@ struct GateKeys {
     http: Option<Port>,
     explicit: Option<Port>,
     private_networks: Vec<IpNet>,
+    connections_per_second: u32,
 }
+
+/// Connections that a device may be allowed in a second: a page needs dozens; a million is more than the box takes, so that
+/// nothing is limited.
+const CONNECTIONS_PER_SECOND: RangeInclusive<u32> = 50..=1_000_000;
 
 impl GateKeys {
     fn read(table: &mut Section<'_>) -> Self {
@@ -168,6 +174,7 @@ impl GateKeys {
                     .into_iter()
                     .map(|PrivateNetwork(network)| network)
                     .collect(),
+                connections_per_second: read_connections_per_second(gate),
             }
         });
         read.map_or_else(Self::default, |keys| keys.value)
@@ -194,11 +201,26 @@ impl GateKeys {
     }
 }
 
+fn read_connections_per_second(gate: &mut Section<'_>) -> u32 {
+    let connections = gate.optional_spanned::<u32>("connections_per_second");
+    if let Some(found) = connections.as_ref().filter(|found| !CONNECTIONS_PER_SECOND.contains(&found.value)) {
+        let (least, most) = CONNECTIONS_PER_SECOND.into_inner();
+        gate.reject(found.span, format!("a number of connections from {least} to {most}"));
+    }
+    connections.map_or(firewall::CONNECTIONS_PER_SECOND, |found| found.value)
+}
+
 impl Default for GateKeys {
     fn default() -> Self {
         let Gate { tls_port, http_port, proxy_port, private_networks } = Gate::default();
         let port = |number| Some(Port { number, span: None });
-        Self { tls: port(tls_port), http: port(http_port), explicit: port(proxy_port), private_networks }
+        Self {
+            tls: port(tls_port),
+            http: port(http_port),
+            explicit: port(proxy_port),
+            private_networks,
+            connections_per_second: firewall::CONNECTIONS_PER_SECOND,
+        }
     }
 }
 

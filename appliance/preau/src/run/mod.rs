@@ -112,7 +112,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let nightly = selftests::plan(&config, options.config.as_deref(), &data);
     let state =
         keeper::State { intent, journal, clock, desk: Arc::clone(&desk), in_force: Arc::clone(&in_force) };
-    let fences = open_fences(&config, firewall, &services, &resolver, &board, dns.handle())?;
+    let fences = open_fences(&config, firewall, &services, &resolver, &board, dns.handle());
     let rest = keeper::Rest {
         config,
         list_file,
@@ -245,17 +245,15 @@ fn open_fences(
     resolver: &Resolver,
     board: &Arc<Board>,
     dns: &Handle,
-) -> anyhow::Result<keeper::Fences> {
+) -> keeper::Fences {
     let policy = config.network.as_ref().map(|network| network.firewall.clone());
     let has_services = policy.is_some() && !config.filter.services.is_empty();
     let refusals = policy.as_ref().and_then(|_| RefusalKeeper::new(Arc::clone(services)));
-    let flows = has_services.then(|| FlowKeeper::new(Arc::clone(services))).transpose();
-    let flows =
-        flows.context("the kernel does not tell of flows (nf_conntrack_netlink), which services need")?;
+    let flows = if has_services { FlowKeeper::new(Arc::clone(services)) } else { None };
     let names = has_services.then(|| NameKeeper::new(Arc::clone(services), resolver.clone(), dns.clone()));
     let (services, board) = (Arc::clone(services), Arc::clone(board));
     let fence = Fence { keeper, policy, has_services, services, board };
-    Ok(keeper::Fences { fence, flows, names, refusals })
+    keeper::Fences { fence, flows, names, refusals }
 }
 
 fn start_runtime(name: &str, workers: usize) -> anyhow::Result<Runtime> {

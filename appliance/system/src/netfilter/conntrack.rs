@@ -72,7 +72,7 @@ impl FlowNews {
     ///
     /// # Errors
     /// The kernel's error. `ENOBUFS`: news were lost.
-    pub fn next(&mut self) -> io::Result<Vec<News>> {
+    pub fn wait(&mut self) -> io::Result<Vec<News>> {
         Ok(self.link.receive_news()?.iter().filter_map(news_of).collect())
     }
 }

@@ -72,7 +72,7 @@ impl RefusedNews {
     ///
     /// # Errors
     /// The kernel's error.
-    pub fn next(&mut self) -> io::Result<Heard> {
+    pub fn wait(&mut self) -> io::Result<Heard> {
         let messages = match self.link.receive_news() {
             Ok(messages) => messages,
             // The gap in the numbers will tell how many were lost.

@@ -82,6 +82,7 @@ ipv6 = false
 address = \"{RESOLVER}\"
 [gate]
 proxy_port = {PROXY_PORT}
+connections_per_second = 1000000
 [lists]
 index = {index:?}
 [[profile]]

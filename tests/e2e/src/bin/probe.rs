@@ -278,6 +278,7 @@ fn policy(box_ipv6: Option<Ipv6Addr>) -> Result<FirewallPolicy> {
         box_ipv6,
         networks: networks.iter().map(|network| network.parse()).collect::<Result<_, _>>()?,
         ports: Ports { dns: 53, dns_tls: 853, gate_http: 8080, gate_tls: 8443, explicit_proxy: 3128 },
+        connections_per_second: firewall::CONNECTIONS_PER_SECOND,
     })
     .map_err(|errors| anyhow::anyhow!("{errors:?}"))
 }

@@ -63,7 +63,12 @@ impl Line {
     }
 
     /// Compares what is known; the network when all of it is known, and right.
-    pub(super) fn check(self, table: &mut Section<'_>, ports: Option<Ports>) -> Option<Network> {
+    pub(super) fn check(
+        self,
+        table: &mut Section<'_>,
+        ports: Option<Ports>,
+        connections_per_second: u32,
+    ) -> Option<Network> {
         let (lan, wan) = (self.lan?, self.wan);
         let (span, lan) = (lan.span, lan.value);
         for error in check_networks(&lan.networks(), &lan.box_addresses()) {
@@ -85,6 +90,7 @@ impl Line {
             box_ipv4: lan.ipv4?.address,
             box_ipv6: lan.ipv6.map(|side| side.address),
             ports: ports?,
+            connections_per_second,
         };
         let firewall = build_firewall(table, span, intent)?;
         Some(Network { firewall, wan_ipv6: wan.ipv6 })

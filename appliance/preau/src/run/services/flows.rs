@@ -23,6 +23,10 @@ const LAPSE_PERIOD: Duration = Duration::from_secs(1);
 /// How often all flows are compared with those that were heard of: news may be lost without a word.
 const COMPARISON_PERIOD: Duration = Duration::from_secs(10);
 
+/// How long the start waits until the hosts of services were resolved: before, a flow that goes on from an earlier run would
+/// be taken for one to an address that is none of the service's.
+const START_MAX: Duration = Duration::from_secs(10);
+
 /// The flows of services.
 pub(crate) struct FlowKeeper {
     services: Arc<Services>,
@@ -30,6 +34,7 @@ pub(crate) struct FlowKeeper {
     table: FlowTable,
     opening: Opening,
     flows: Flows,
+    started: Instant,
     renewed: Option<Instant>,
     lapsed: Instant,
     compared: Instant,
@@ -37,11 +42,16 @@ pub(crate) struct FlowKeeper {
 }
 
 impl FlowKeeper {
-    /// Hears of flows from now on; opens nothing yet.
-    ///
-    /// # Errors
-    /// The kernel's error: this needs CAP_NET_ADMIN.
-    pub(crate) fn new(services: Arc<Services>) -> io::Result<Self> {
+    /// Hears of flows from now on; opens nothing yet. `None` where the kernel does not tell: services stay shut.
+    pub(crate) fn new(services: Arc<Services>) -> Option<Self> {
+        Self::open(services)
+            .inspect_err(|error| {
+                tracing::error!(%error, "the kernel does not tell of flows (nf_conntrack_netlink): services stay shut");
+            })
+            .ok()
+    }
+
+    fn open(services: Arc<Services>) -> io::Result<Self> {
         let now = monotonic();
         Ok(Self {
             services,
@@ -49,6 +59,7 @@ impl FlowKeeper {
             table: FlowTable::open()?,
             opening: Opening::new()?,
             flows: Flows::default(),
+            started: now,
             renewed: None,
             lapsed: now,
             compared: now,
@@ -77,7 +88,7 @@ impl FlowKeeper {
         if !self.services.desk.is_open() {
             self.shut();
         }
-        match self.news.next() {
+        match self.news.wait() {
             Ok(news) => news.into_iter().try_for_each(|news| self.hear(news))?,
             // The kernel drops news that are not read in time (ENOBUFS): a look at all makes up for it.
             Err(error) => {
@@ -90,7 +101,7 @@ impl FlowKeeper {
             let orders = self.flows.lapse(&self.services.desk);
             self.carry_out(orders)?;
         }
-        if monotonic().duration_since(self.compared) >= COMPARISON_PERIOD {
+        if self.is_ready() && monotonic().duration_since(self.compared) >= COMPARISON_PERIOD {
             self.compare()?;
         }
         self.renew()
@@ -120,7 +131,7 @@ impl FlowKeeper {
 
     /// Keeps the services open, where all that passes can be recorded. Before they open, what passed before is.
     fn renew(&mut self) -> io::Result<()> {
-        if !self.services.desk.is_open() {
+        if !self.services.desk.is_open() || !self.is_ready() {
             return Ok(());
         }
         match self.renewed {
@@ -146,6 +157,13 @@ impl FlowKeeper {
             }
             Err(error) => Err(error),
         }
+    }
+
+    fn is_ready(&self) -> bool {
+        let desk = &self.services.desk;
+        self.renewed.is_some()
+            || monotonic().duration_since(self.started) >= START_MAX
+            || self.services.names().are_tried(&desk.policy().service_hosts(desk.now()).0)
     }
 
     /// Also while they are shut: the fence may have been about to put an open table in place.

@@ -34,7 +34,7 @@ impl RefusalKeeper {
     pub(crate) fn keep(mut self, stopped: &Receiver<()>) {
         let mut told_s = 0;
         while stopped.try_recv() == Err(TryRecvError::Empty) {
-            let heard = match self.news.next() {
+            let heard = match self.news.wait() {
                 Ok(heard) => heard,
                 Err(error) => {
                     tracing::error!(%error, "the kernel does not tell any more what is refused");
