@@ -6,13 +6,13 @@ use std::sync::Arc;
 use jiff::ToSpan as _;
 use jiff::civil::Date;
 use model::{
-    AccessKind, Device, DomainName, Host, Layer, NewOverride, Obstacle, Override, OverrideId, Person,
-    PersonAct, PersonDeed, RequestId, Rule, Scope, SiteRequest, Subject, Timestamp, Topic, UnknownDevice,
-    Verdict,
+    AccessKind, Device, DomainName, Host, Layer, Machine, NewOverride, Obstacle, Override, OverrideId,
+    Person, PersonAct, PersonDeed, Reason, RequestId, Rule, Scope, SiteRequest, Subject, Timestamp, Topic,
+    UnknownDevice, Verdict,
 };
 use policy::{Decided, Decision, Question, Target, decide};
 use portal::{Asked, Hold, Reply, Trouble, Wish};
-use store::NewRequest;
+use store::{NewRequest, Store, StoreError};
 
 use super::Office;
 
@@ -24,7 +24,7 @@ impl Office {
     pub(super) fn list_asked(&self, client: IpAddr) -> Result<Vec<Asked>, Trouble> {
         let machine = self.identify(client).machine;
         let (requests, overrides) =
-            self.work(|store| Ok::<_, store::StoreError>((store.requests_of(machine)?, store.overrides()?)))?;
+            self.work(|store| Ok::<_, StoreError>((store.requests_of(machine)?, store.overrides()?)))?;
         let now = self.clock.now().at;
         let is_recent = |request: &SiteRequest| {
             let last = request.answer.as_ref().map_or(request.asked, |answer| answer.at);
@@ -54,13 +54,13 @@ impl Office {
     }
 
     pub(super) fn list_wishes(&self, person: &Person) -> Result<Vec<Wish>, Trouble> {
-        let (requests, overrides, devices) = self.work(|store| {
-            Ok::<_, store::StoreError>((store.requests()?, store.overrides()?, store.devices()?))
+        let (requests, overrides, askers) = self.work(|store| {
+            Ok::<_, StoreError>((store.requests()?, store.overrides()?, Askers::read(store)?))
         })?;
         let requests = requests.into_iter().filter(|it| person.teaches_in(it.room.as_ref()));
         let wishes = requests.map(|request| Wish {
             hold: match &request.answer {
-                None => self.find_hold(&devices, &request),
+                None => self.find_hold(&askers, &request),
                 Some(_) => Hold::Open,
             },
             granted: find_granted(&overrides, &request),
@@ -76,18 +76,22 @@ impl Office {
         Ok(standing.collect())
     }
 
-    /// What the policy in force says to a device of the room that asked.
-    fn find_hold(&self, devices: &[Device], request: &SiteRequest) -> Hold {
-        let device = devices.iter().find(|device| request.room.is_some() && device.room == request.room);
-        let subject = match device {
-            Some(device) => Subject::Device(Arc::new(device.clone())),
-            None => UnknownDevice { mac: None, address: Ipv4Addr::UNSPECIFIED.into() }.into(),
-        };
+    /// What the policy in force says to those who asked: a room has devices of several profiles, and what holds the
+    /// site from one of them holds it from the room.
+    fn find_hold(&self, askers: &Askers, request: &SiteRequest) -> Hold {
+        let holds = askers.of(request.id).map(|asker| self.judge(asker, request));
+        holds.max_by_key(|hold| strength(*hold)).unwrap_or(Hold::By(request.obstacle.lifter))
+    }
+
+    fn judge(&self, subject: Subject, request: &SiteRequest) -> Hold {
         let target = Target::Host(request.site.clone().into());
         let question = Question { subject, kind: AccessKind::Http, target, destination: None };
         match decide(&self.desk.policy(), question, self.clock.now().plausible()) {
-            Decision::Permit(_) => Hold::Open,
             Decision::Refusal(refusal) => refusal.reason().lifter().map_or(Hold::Nobody, Hold::By),
+            Decision::Permit(permit) if matches!(permit.reason(), Reason::Ruled(_)) => Hold::Open,
+            // A list may have refused a page of the site: which one, nobody kept, and the site by itself is open.
+            Decision::Permit(_) if request.obstacle.category.is_some() => Hold::By(request.obstacle.lifter),
+            Decision::Permit(_) => Hold::Open,
         }
     }
 
@@ -98,15 +102,14 @@ impl Office {
         id: RequestId,
         reply: &Reply,
     ) -> Result<(), Trouble> {
-        let (request, devices) =
-            self.work(|store| Ok::<_, store::StoreError>((store.find_request(id)?, store.devices()?)))?;
+        let (request, askers) =
+            self.work(|store| Ok::<_, StoreError>((store.find_request(id)?, Askers::read(store)?)))?;
         let request = request.ok_or(Trouble::Unknown)?;
         if !person.teaches_in(request.room.as_ref()) {
             return Err(Trouble::Denied);
         }
-        let hold = self.find_hold(&devices, &request);
         let (layer, scope, until, motive) = match reply {
-            Reply::Decline => return self.decline(client, person, &request, hold),
+            Reply::Decline => return self.decline(client, person, &request),
             Reply::Lesson { minutes, motive } => {
                 let room = request.room.clone().ok_or(Trouble::Denied)?;
                 (Layer::Lesson, Scope::Room(room), self.minutes_ahead(*minutes)?, motive)
@@ -117,7 +120,7 @@ impl Office {
             Reply::School { .. } => return Err(Trouble::Denied),
         };
         // Nothing of the rule would be in force where something stronger refuses the site.
-        let is_stronger = match hold {
+        let is_stronger = match self.find_hold(&askers, &request) {
             Hold::Open => false,
             Hold::By(lifter) => lifter < layer,
             Hold::Nobody => true,
@@ -141,17 +144,8 @@ impl Office {
         self.work(|store| store.grant_request(id, new, clock.quality)).map(drop)
     }
 
-    /// A teacher declines what she could open; the head declines anything.
-    fn decline(
-        &self,
-        client: IpAddr,
-        person: &Person,
-        request: &SiteRequest,
-        hold: Hold,
-    ) -> Result<(), Trouble> {
-        if !person.role.directs() && hold != Hold::By(Layer::Lesson) {
-            return Err(Trouble::Denied);
-        }
+    /// Whoever sees a request may decline it, also one that she could not grant: else it would stay, and count.
+    fn decline(&self, client: IpAddr, person: &Person, request: &SiteRequest) -> Result<(), Trouble> {
         let deed = PersonDeed::Decline { site: request.site.clone(), room: request.room.clone() };
         let device = self.identify(client).machine.mac();
         let act = PersonAct { author: person.name.clone(), device, deed };
@@ -181,6 +175,46 @@ impl Office {
         let next = day.checked_add(1.day()).map_err(|_| Trouble::Field)?;
         let end = next.to_zoned(self.zone.clone()).map_err(|_| Trouble::Field)?;
         Ok(Timestamp::from_unix_ms(end.timestamp().as_millisecond()))
+    }
+}
+
+/// The devices that made the open requests, as they are registered now.
+struct Askers {
+    devices: Vec<Device>,
+    machines: Vec<(RequestId, Machine)>,
+}
+
+impl Askers {
+    fn read(store: &Store) -> Result<Self, StoreError> {
+        Ok(Self { devices: store.devices()?, machines: store.open_askers()? })
+    }
+
+    fn of(&self, id: RequestId) -> impl Iterator<Item = Subject> {
+        let machines = self.machines.iter().filter(move |(request, _)| *request == id);
+        machines.map(|(_, machine)| self.identify(*machine))
+    }
+
+    fn identify(&self, machine: Machine) -> Subject {
+        let device = self.devices.iter().find(|device| Some(device.mac) == machine.mac());
+        let address = match machine {
+            Machine::Address(address) => address,
+            Machine::Mac(_) => Ipv4Addr::UNSPECIFIED.into(),
+        };
+        match device {
+            Some(device) => Subject::Device(Arc::new(device.clone())),
+            None => UnknownDevice { mac: machine.mac(), address }.into(),
+        }
+    }
+}
+
+/// What holds a site more, the more it takes to open it.
+fn strength(hold: Hold) -> u8 {
+    match hold {
+        Hold::Open => 0,
+        Hold::By(Layer::Lesson) => 1,
+        Hold::By(Layer::School) => 2,
+        Hold::By(Layer::Commune) => 3,
+        Hold::Nobody => 4,
     }
 }
 
