@@ -10,6 +10,8 @@ use crate::{Store, StoreError};
 
 /// Most sessions of one person: her PC, the projector's, her phone, and some that she forgot. The oldest goes first.
 const SESSIONS_MAX: u32 = 5;
+/// How far ahead of the clock a session may have begun, in milliseconds: a step that a time server makes now and then.
+const AHEAD_MS: i64 = 60_000;
 /// Most counts of failures: those of a hundred people on some forty devices each. The oldest goes first.
 const FAILURES_MAX: u32 = 4_096;
 /// What stands for all people in the counts of failures.
@@ -41,15 +43,11 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), PersonError> {
         self.write(|transaction| {
+            make_room(transaction, person.id, now)?;
             transaction.execute(
                 "INSERT INTO session (token_hash, person, machine, began_ms, used_ms)
                  VALUES (?1, ?2, ?3, ?4, ?4)",
                 params![token_hash, person.id.number(), machine.to_string(), now.unix_ms()],
-            )?;
-            transaction.execute(
-                "DELETE FROM session WHERE person = ?1 AND token_hash NOT IN
-                 (SELECT token_hash FROM session WHERE person = ?1 ORDER BY began_ms DESC LIMIT ?2)",
-                params![person.id.number(), SESSIONS_MAX],
             )?;
             transaction.execute(
                 "DELETE FROM failure WHERE person = ?1 AND device = ?2",
@@ -133,6 +131,21 @@ impl Store {
             act.map_or(Ok(()), |act| keep_act(transaction, act))
         })
     }
+}
+
+/// Makes room for a new session. Those of a clock that ran ahead go first: they count no more, and would be the
+/// latest for ever.
+fn make_room(transaction: &Transaction<'_>, person: PersonId, now: Timestamp) -> rusqlite::Result<()> {
+    transaction.execute(
+        "DELETE FROM session WHERE person = ?1 AND began_ms > ?2",
+        params![person.number(), now.unix_ms().saturating_add(AHEAD_MS)],
+    )?;
+    transaction.execute(
+        "DELETE FROM session WHERE person = ?1 AND token_hash NOT IN
+         (SELECT token_hash FROM session WHERE person = ?1 ORDER BY began_ms DESC LIMIT ?2)",
+        params![person.number(), SESSIONS_MAX - 1],
+    )?;
+    Ok(())
 }
 
 fn keep_count(
@@ -230,6 +243,21 @@ mod tests {
         }
         let alive = (0..7).filter(|token| store.find_session(&[*token; 32]).unwrap().is_some());
         assert_eq!(alive.collect::<Vec<_>>(), [2, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn a_clock_that_ran_ahead_keeps_nobody_out() {
+        let (_folder, mut store) = open();
+        let person = add(&mut store, "Mme Martin", Role::Teacher, &[]);
+        const YEAR_MS: i64 = 365 * 24 * 3_600_000;
+        for token in 0..7 {
+            begin(&mut store, token, &person, YEAR_MS + i64::from(token));
+        }
+        begin(&mut store, 8, &person, 30_000);
+        // A few seconds back are what a time server does: both go on.
+        begin(&mut store, 9, &person, 0);
+        let alive = (0..10).filter(|token| store.find_session(&[*token; 32]).unwrap().is_some());
+        assert_eq!(alive.collect::<Vec<_>>(), [8, 9]);
     }
 
     #[test]

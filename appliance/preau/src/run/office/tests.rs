@@ -248,6 +248,19 @@ fn a_session_counts_where_it_began_as_long_as_it_is_used() {
 }
 
 #[test]
+fn a_clock_that_ran_ahead_keeps_nobody_out() {
+    let it = School::new();
+    let (teacher, secret) = it.person("Mme Martin", Role::Teacher, &[]);
+    it.pass(1_000 * HOUR_MS);
+    for _ in 0..6 {
+        it.sign_in(PC, &teacher, &secret).unwrap();
+    }
+    it.pass(-1_000 * HOUR_MS);
+    let token = it.sign_in(PC, &teacher, &secret).unwrap();
+    assert!(it.is_in(PC, &token));
+}
+
+#[test]
 fn an_own_secret_takes_the_place_of_the_card() {
     let it = School::new();
     let (teacher, card) = it.person("Mme Martin", Role::Teacher, &[]);
