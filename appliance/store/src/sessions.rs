@@ -4,7 +4,7 @@ use model::{Failures, Mac, Machine, Person, PersonAct, PersonDeed, PersonId, Tim
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use crate::columns::parse;
-use crate::people::{COLUMNS, PersonError, read_person};
+use crate::people::{COLUMNS, PersonError, check_credential, read_person};
 use crate::person_acts::keep_act;
 use crate::{Store, StoreError};
 
@@ -32,17 +32,19 @@ pub struct Session {
 
 impl Store {
     /// Begins a session, known by the hash of its token, and forgets the failures of this person on this device.
+    /// `secret` is the PHC string that hers was compared with.
     ///
     /// # Errors
-    /// [`PersonError::Unrecorded`].
+    /// [`PersonError::Replaced`], [`PersonError::Unrecorded`].
     pub fn begin_session(
         &mut self,
         token_hash: &[u8; 32],
-        person: &Person,
+        (person, secret): (&Person, &str),
         (machine, device): (Machine, Option<Mac>),
         now: Timestamp,
     ) -> Result<(), PersonError> {
         self.write(|transaction| {
+            check_credential(transaction, person.id, secret)?;
             make_room(transaction, person.id, now)?;
             transaction.execute(
                 "INSERT INTO session (token_hash, person, machine, began_ms, used_ms)
@@ -194,7 +196,7 @@ mod tests {
 
     fn begin(store: &mut Store, token: u8, person: &Person, ms: i64) {
         let place = (Machine::Mac(mac(0x11)), Some(mac(0x11)));
-        store.begin_session(&[token; 32], person, place, at(ms)).unwrap();
+        store.begin_session(&[token; 32], (person, "$first$"), place, at(ms)).unwrap();
     }
 
     #[test]
@@ -218,7 +220,9 @@ mod tests {
         let changes: [fn(&mut Store, &Person, &model::PersonName); 3] = [
             |store, person, by| drop(store.disable_person(person.id, at(1), (by, None)).unwrap()),
             |store, person, by| drop(store.reset_person(person.id, "x", (by, None)).unwrap()),
-            |store, person, _| drop(store.change_secret(person.id, "x", None).unwrap()),
+            |store, person, _| {
+                drop(store.change_secret(person.id, ("$first$", "x"), None).unwrap());
+            },
         ];
         for change in changes {
             let (_folder, mut store) = open();
@@ -231,6 +235,24 @@ mod tests {
             change(&mut store, &one, &by);
             assert_eq!(store.find_session(&[1; 32]).unwrap(), None);
             assert!(store.find_session(&[2; 32]).unwrap().is_some());
+        }
+    }
+
+    #[test]
+    fn no_session_begins_with_a_secret_that_was_replaced_meanwhile() {
+        let by = "M. Petit".parse().unwrap();
+        let changes: [fn(&mut Store, &Person, &model::PersonName); 2] = [
+            |store, person, by| drop(store.disable_person(person.id, at(1), (by, None)).unwrap()),
+            |store, person, by| drop(store.reset_person(person.id, "$second$", (by, None)).unwrap()),
+        ];
+        for change in changes {
+            let (_folder, mut store) = open();
+            let person = add(&mut store, "Mme Martin", Role::Teacher, &[]);
+            change(&mut store, &person, &by);
+            let place = (Machine::Mac(mac(0x11)), Some(mac(0x11)));
+            let late = store.begin_session(&[1; 32], (&person, "$first$"), place, at(2));
+            assert!(matches!(late, Err(PersonError::Replaced)));
+            assert_eq!(store.waiting_person_acts(9).unwrap().len(), 2, "nobody signed in");
         }
     }
 

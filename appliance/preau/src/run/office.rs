@@ -206,6 +206,7 @@ impl From<PersonError> for Failure {
             PersonError::NameTaken(_) => Trouble::NameTaken,
             PersonError::TooMany => Trouble::Full,
             PersonError::Unknown => Trouble::Unknown,
+            PersonError::Replaced => Trouble::Wrong,
             PersonError::Unrecorded => Trouble::Unavailable,
             PersonError::Store(error) => return Self::Store(error),
         })

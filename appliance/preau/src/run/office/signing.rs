@@ -46,20 +46,31 @@ impl Office {
             Claimed::Named(name) => self.work(|store| store.find_person(name))?.map(|person| person.id),
         };
         let secret = Secret::typed(secret).map_err(|_| Trouble::Wrong)?;
-        let person = self.check_secret(&asker, id, &secret)?;
-        self.start_session(&asker, &person)
+        let (person, stored) = self.check_secret(&asker, id, &secret)?;
+        self.start_session(&asker, &person, &stored)
     }
 
-    fn start_session(&self, asker: &Asker, person: &Person) -> Result<String, Trouble> {
+    fn start_session(
+        &self,
+        asker: &Asker,
+        person: &Person,
+        stored: &StoredSecret,
+    ) -> Result<String, Trouble> {
         let token = Token::draw(&self.random).ok_or(Trouble::Unavailable)?;
         let (hash, now) = (token.hash(), self.clock.now().at);
         let place = (asker.machine, asker.registered());
-        self.work(|store| store.begin_session(&hash.0, person, place, now))?;
+        self.work(|store| store.begin_session(&hash.0, (person, stored.as_phc()), place, now))?;
         Ok(token.reveal())
     }
 
-    /// Whose secret this is, if it is this person's. A wrong one is counted, and makes this device wait.
-    fn check_secret(&self, asker: &Asker, id: Option<PersonId>, secret: &Secret) -> Result<Person, Trouble> {
+    /// Whose secret this is, if it is this person's, and what it was compared with. A wrong one is counted, and makes
+    /// this device wait.
+    fn check_secret(
+        &self,
+        asker: &Asker,
+        id: Option<PersonId>,
+        secret: &Secret,
+    ) -> Result<(Person, StoredSecret), Trouble> {
         // Whoever has to wait takes no turn from others.
         self.check_pause(asker, id)?;
         let _turn = Turn::take(&self.hashers)?;
@@ -74,10 +85,10 @@ impl Office {
         let (person, stored) = credential.unzip();
         let stored = stored.map(StoredSecret::from_phc);
         let is_right = secret.matches(stored.as_ref()).map_err(|_| Trouble::Unavailable)?;
-        match person {
-            Some(person) if is_right => Ok(person),
-            person => {
-                self.note_failure(asker, person.as_ref())?;
+        match person.zip(stored) {
+            Some(right) if is_right => Ok(right),
+            wrong => {
+                self.note_failure(asker, wrong.as_ref().map(|(person, _)| person))?;
                 Err(Trouble::Wrong)
             }
         }
@@ -155,11 +166,11 @@ impl Office {
         if old == new {
             return Err(Trouble::SecretSame);
         }
-        self.check_secret(&asker, Some(person.id), &old)?;
+        let (person, before) = self.check_secret(&asker, Some(person.id), &old)?;
         let stored = self.hash(&new)?;
-        let person =
-            self.work(|store| store.change_secret(person.id, stored.as_phc(), asker.machine.mac()))?;
-        self.start_session(&asker, &person)
+        let (secrets, device) = ((before.as_phc(), stored.as_phc()), asker.machine.mac());
+        let person = self.work(|store| store.change_secret(person.id, secrets, device))?;
+        self.start_session(&asker, &person, &stored)
     }
 
     /// Hashes a secret, when it is its turn.
