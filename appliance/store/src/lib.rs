@@ -7,6 +7,7 @@
 
 mod columns;
 mod devices;
+mod failures;
 mod migrations;
 mod overrides;
 mod people;
@@ -22,6 +23,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use migrations::migrate;
 
 pub use devices::{AddDeviceError, Added};
+pub use failures::{NameHash, Tally};
 pub use migrations::MigrateError;
 pub use overrides::{AddOverrideError, EndOverrideError, OVERRIDES_MAX};
 pub use people::{NewPerson, PEOPLE_MAX, PersonError};

@@ -4,6 +4,7 @@ use model::{Mac, Person, PersonAct, PersonDeed, PersonId, PersonName, Role, Room
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use crate::columns::parse;
+use crate::failures::forget_name;
 use crate::person_acts::keep_act;
 use crate::{Store, StoreError};
 
@@ -114,8 +115,8 @@ impl Store {
                 params![id.number(), secret],
             )?;
             transaction.execute("DELETE FROM session WHERE person = ?1", [id.number()])?;
-            transaction.execute("DELETE FROM failure WHERE person = ?1", [id.number()])?;
             let person = find(transaction, id)?;
+            forget_name(transaction, &person.name)?;
             let deed = PersonDeed::ResetPerson { name: person.name.clone() };
             keep_act(transaction, &PersonAct { author: author.clone(), device, deed })?;
             Ok(person)
@@ -172,7 +173,7 @@ impl Store {
 }
 
 /// Two names that differ by the case of their letters are one.
-fn key(name: &PersonName) -> String {
+pub(crate) fn key(name: &PersonName) -> String {
     name.as_str().to_lowercase()
 }
 

@@ -1,9 +1,10 @@
-//! Sessions of people who signed in, and failures to.
+//! Sessions of people who signed in.
 
-use model::{Failures, Mac, Machine, Person, PersonAct, PersonDeed, PersonId, Timestamp};
+use model::{Mac, Machine, Person, PersonAct, PersonDeed, PersonId, Timestamp};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use crate::columns::parse;
+use crate::failures::{NameHash, Tally, forget_count};
 use crate::people::{COLUMNS, PersonError, check_credential, read_person};
 use crate::person_acts::keep_act;
 use crate::{Store, StoreError};
@@ -12,10 +13,6 @@ use crate::{Store, StoreError};
 const SESSIONS_MAX: u32 = 5;
 /// How far ahead of the clock a session may have begun, in milliseconds: a step that a time server makes now and then.
 const AHEAD_MS: i64 = 60_000;
-/// Most counts of failures: those of a hundred people on some forty devices each. The oldest goes first.
-const FAILURES_MAX: u32 = 4_096;
-/// What stands for all people in the counts of failures.
-const EVERYBODY: u32 = 0;
 
 /// A session, whether it counts still or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,10 +48,7 @@ impl Store {
                  VALUES (?1, ?2, ?3, ?4, ?4)",
                 params![token_hash, person.id.number(), machine.to_string(), now.unix_ms()],
             )?;
-            transaction.execute(
-                "DELETE FROM failure WHERE person = ?1 AND device = ?2",
-                params![person.id.number(), device_key(device)],
-            )?;
+            forget_count(transaction, Tally::Pair(NameHash::of(&person.name), device))?;
             let author = person.name.clone();
             keep_act(transaction, &PersonAct { author, device: machine.mac(), deed: PersonDeed::SignIn })
         })
@@ -95,44 +89,6 @@ impl Store {
             act.map_or(Ok(()), |act| keep_act(transaction, act))
         })
     }
-
-    /// The failures with a person's name, or with anybody's, on a device that is registered, or on all others.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the file cannot be read.
-    pub fn failures(&self, person: Option<PersonId>, device: Option<Mac>) -> Result<Failures, StoreError> {
-        let mut query = self
-            .connection
-            .prepare_cached("SELECT count, last_ms FROM failure WHERE person = ?1 AND device = ?2")?;
-        let read = |row: &Row<'_>| {
-            Ok(Failures { count: row.get(0)?, last: Some(Timestamp::from_unix_ms(row.get(1)?)) })
-        };
-        let found = query.query_row(params![person_key(person), device_key(device)], read).optional()?;
-        Ok(found.unwrap_or_default())
-    }
-
-    /// Keeps counts of failures, and the act of the last one.
-    ///
-    /// # Errors
-    /// [`PersonError::Unrecorded`].
-    pub fn keep_failures(
-        &mut self,
-        counts: &[(Option<PersonId>, Failures)],
-        device: Option<Mac>,
-        act: Option<&PersonAct>,
-    ) -> Result<(), PersonError> {
-        self.write(|transaction| {
-            for (person, failures) in counts {
-                keep_count(transaction, *person, device, *failures)?;
-            }
-            transaction.execute(
-                "DELETE FROM failure WHERE (person, device) IN
-                 (SELECT person, device FROM failure ORDER BY last_ms DESC LIMIT -1 OFFSET ?1)",
-                [FAILURES_MAX],
-            )?;
-            act.map_or(Ok(()), |act| keep_act(transaction, act))
-        })
-    }
 }
 
 /// Makes room for a new session. Those of a clock that ran ahead go first: they count no more, and would be the
@@ -148,30 +104,6 @@ fn make_room(transaction: &Transaction<'_>, person: PersonId, now: Timestamp) ->
         params![person.number(), SESSIONS_MAX - 1],
     )?;
     Ok(())
-}
-
-fn keep_count(
-    transaction: &Transaction<'_>,
-    person: Option<PersonId>,
-    device: Option<Mac>,
-    Failures { count, last }: Failures,
-) -> rusqlite::Result<()> {
-    let Some(last) = last else { return Ok(()) };
-    transaction.execute(
-        "INSERT INTO failure (person, device, count, last_ms) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (person, device) DO UPDATE SET count = excluded.count, last_ms = excluded.last_ms",
-        params![person_key(person), device_key(device), count, last.unix_ms()],
-    )?;
-    Ok(())
-}
-
-fn person_key(person: Option<PersonId>) -> u32 {
-    person.map_or(EVERYBODY, PersonId::number)
-}
-
-/// All devices that nobody registered share a count: anybody can make up many.
-fn device_key(device: Option<Mac>) -> String {
-    device.map(|mac| mac.to_string()).unwrap_or_default()
 }
 
 fn read_session(row: &Row<'_>) -> rusqlite::Result<Session> {
@@ -280,38 +212,5 @@ mod tests {
         begin(&mut store, 9, &person, 0);
         let alive = (0..10).filter(|token| store.find_session(&[*token; 32]).unwrap().is_some());
         assert_eq!(alive.collect::<Vec<_>>(), [8, 9]);
-    }
-
-    #[test]
-    fn failures_are_counted_by_person_and_device_and_end_with_a_sign_in() {
-        let (_folder, mut store) = open();
-        let person = add(&mut store, "Mme Martin", Role::Teacher, &[]);
-        let failures = |count: u32| Failures { count, last: Some(at(i64::from(count))) };
-        let (here, elsewhere) = (Some(mac(0x11)), Some(mac(0x12)));
-        for device in [here, elsewhere, None] {
-            let counts = [(Some(person.id), failures(3)), (None, failures(5))];
-            store.keep_failures(&counts, device, None).unwrap();
-        }
-        begin(&mut store, 1, &person, 10);
-        let count = |person, device| store.failures(person, device).unwrap().count;
-        assert_eq!(count(Some(person.id), here), 0);
-        assert_eq!((count(None, here), count(Some(person.id), elsewhere)), (5, 3));
-        assert_eq!((count(Some(person.id), None), count(Some(PersonId::new(9)), here)), (3, 0));
-    }
-
-    #[test]
-    fn counts_of_failures_are_few() {
-        let (_folder, mut store) = open();
-        let counts: Vec<_> = (1..=FAILURES_MAX + 10)
-            .map(|id| {
-                let last = Some(at(i64::from(id)));
-                (Some(PersonId::new(id)), Failures { count: 1, last })
-            })
-            .collect();
-        store.keep_failures(&counts, None, None).unwrap();
-        let kept: u32 =
-            store.connection.query_row("SELECT count(*) FROM failure", (), |row| row.get(0)).unwrap();
-        assert_eq!(kept, FAILURES_MAX);
-        assert_eq!(store.failures(Some(PersonId::new(10)), None).unwrap().count, 0);
     }
 }

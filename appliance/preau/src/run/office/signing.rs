@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use model::{Person, PersonAct, PersonDeed, PersonId, Role, Timestamp};
 use people::{Secret, SecretError, StoredSecret, Token, Watch, is_alive};
 use portal::{Claimed, Tile, Trouble};
+use store::{NameHash, StoreError, Tally};
 
 use super::{Asker, Office};
 
@@ -32,6 +33,25 @@ impl Drop for Turn<'_> {
     }
 }
 
+/// Whom somebody says to be: a name, and whoever bears it.
+#[derive(Clone, Copy)]
+struct Claimant {
+    id: Option<PersonId>,
+    name: NameHash,
+}
+
+impl Claimant {
+    fn of(person: &Person) -> Self {
+        Self { id: Some(person.id), name: NameHash::of(&person.name) }
+    }
+
+    /// What is counted of a failure of hers on a device.
+    fn tallies(self, asker: &Asker) -> [(Watch, Tally); 2] {
+        let device = asker.registered();
+        [(Watch::Device, Tally::Device(device)), (Watch::Pair, Tally::Pair(self.name, device))]
+    }
+}
+
 impl Office {
     pub(super) fn list_teachers(&self) -> Result<Vec<Tile>, Trouble> {
         let people = self.work(|store| store.people())?;
@@ -41,13 +61,25 @@ impl Office {
 
     pub(super) fn begin(&self, client: IpAddr, who: &Claimed, secret: &str) -> Result<String, Trouble> {
         let asker = self.identify(client);
-        let id = match who {
-            Claimed::Tile(id) => Some(*id),
-            Claimed::Named(name) => self.work(|store| store.find_person(name))?.map(|person| person.id),
-        };
+        let claimant = self.find_claimant(who)?;
         let secret = Secret::typed(secret).map_err(|_| Trouble::Wrong)?;
-        let (person, stored) = self.check_secret(&asker, id, &secret)?;
+        let (person, stored) = self.check_secret(&asker, claimant, &secret)?;
         self.start_session(&asker, &person, &stored)
+    }
+
+    /// Tiles are the teachers': by a number that is no teacher's, nobody signs in, and nobody learns whose it is.
+    fn find_claimant(&self, who: &Claimed) -> Result<Claimant, Trouble> {
+        Ok(match who {
+            Claimed::Tile(id) => {
+                let credential = self.work(|store| store.find_credential(*id))?;
+                let teacher = credential.map(|(person, _)| person).filter(|it| it.role == Role::Teacher);
+                teacher.map_or(Claimant { id: None, name: NameHash::of_number(*id) }, |it| Claimant::of(&it))
+            }
+            Claimed::Named(name) => {
+                let person = self.work(|store| store.find_person(name))?;
+                Claimant { id: person.map(|person| person.id), name: NameHash::of(name) }
+            }
+        })
     }
 
     fn start_session(
@@ -68,16 +100,16 @@ impl Office {
     fn check_secret(
         &self,
         asker: &Asker,
-        id: Option<PersonId>,
+        claimant: Claimant,
         secret: &Secret,
     ) -> Result<(Person, StoredSecret), Trouble> {
         // Whoever has to wait takes no turn from others.
-        self.check_pause(asker, id)?;
+        self.check_pause(asker, claimant)?;
         let _turn = Turn::take(&self.hashers)?;
         let _alone = self.hashing.lock().unwrap_or_else(PoisonError::into_inner);
         // Those before may have been this device's.
-        self.check_pause(asker, id)?;
-        let credential = match id {
+        self.check_pause(asker, claimant)?;
+        let credential = match claimant.id {
             Some(id) => self.work(|store| store.find_credential(id))?,
             None => None,
         };
@@ -88,21 +120,18 @@ impl Office {
         match person.zip(stored) {
             Some(right) if is_right => Ok(right),
             wrong => {
-                self.note_failure(asker, wrong.as_ref().map(|(person, _)| person))?;
+                self.note_failure(asker, claimant, wrong.as_ref().map(|(person, _)| person))?;
                 Err(Trouble::Wrong)
             }
         }
     }
 
-    fn check_pause(&self, asker: &Asker, id: Option<PersonId>) -> Result<(), Trouble> {
-        let (device, now) = (asker.registered(), self.clock.now().at);
+    fn check_pause(&self, asker: &Asker, claimant: Claimant) -> Result<(), Trouble> {
+        let now = self.clock.now().at;
         let pauses = self.work(|store| {
-            let of_all = Watch::Device.pause_ms(store.failures(None, device)?, now);
-            let of_pair = match id {
-                Some(id) => Watch::Pair.pause_ms(store.failures(Some(id), device)?, now),
-                None => 0,
-            };
-            Ok::<_, store::StoreError>([of_all, of_pair])
+            let tallies = claimant.tallies(asker).into_iter();
+            let pauses = tallies.map(|(watch, tally)| Ok(watch.pause_ms(store.failures(tally)?, now)));
+            pauses.collect::<Result<Vec<u64>, StoreError>>()
         })?;
         match pauses.into_iter().max() {
             None | Some(0) => Ok(()),
@@ -110,20 +139,23 @@ impl Office {
         }
     }
 
-    fn note_failure(&self, asker: &Asker, person: Option<&Person>) -> Result<(), Trouble> {
-        let (device, now) = (asker.registered(), self.clock.now().at);
+    fn note_failure(
+        &self,
+        asker: &Asker,
+        claimant: Claimant,
+        person: Option<&Person>,
+    ) -> Result<(), Trouble> {
+        let now = self.clock.now().at;
         let act = person.map(|person| PersonAct {
             author: person.name.clone(),
             device: asker.machine.mac(),
             deed: PersonDeed::FailSignIn,
         });
         self.work(|store| {
-            let mut counts = vec![(None, Watch::Device.add(store.failures(None, device)?, now))];
-            if let Some(person) = person {
-                let failures = store.failures(Some(person.id), device)?;
-                counts.push((Some(person.id), Watch::Pair.add(failures, now)));
-            }
-            store.keep_failures(&counts, device, act.as_ref())
+            let tallies = claimant.tallies(asker).into_iter();
+            let counts = tallies.map(|(watch, tally)| Ok((tally, watch.add(store.failures(tally)?, now))));
+            let counts = counts.collect::<Result<Vec<_>, StoreError>>()?;
+            store.keep_failures(&counts, act.as_ref())
         })
     }
 
@@ -166,7 +198,7 @@ impl Office {
         if old == new {
             return Err(Trouble::SecretSame);
         }
-        let (person, before) = self.check_secret(&asker, Some(person.id), &old)?;
+        let (person, before) = self.check_secret(&asker, Claimant::of(person), &old)?;
         let stored = self.hash(&new)?;
         let (secrets, device) = ((before.as_phc(), stored.as_phc()), asker.machine.mac());
         let person = self.work(|store| store.change_secret(person.id, secrets, device))?;

@@ -171,6 +171,10 @@ fn open(folder: &Path, desk: &Arc<Desk>, hand: &Arc<Hand>) -> Office {
     Office::new(folder, Arc::clone(desk), clock, TimeZone::get("Europe/Paris").unwrap())
 }
 
+fn named(name: &str) -> Claimed {
+    Claimed::Named(name.parse().unwrap())
+}
+
 fn lesson(minutes: u32) -> Reply {
     Reply::Lesson { minutes, motive: "demandé en classe".parse().unwrap() }
 }
@@ -201,14 +205,42 @@ fn a_device_that_guesses_waits_and_the_teachers_own_does_not() {
 }
 
 #[test]
-fn names_that_do_not_exist_are_wrong_and_count() {
+fn names_are_told_apart_by_no_pause() {
     let it = School::new();
-    let nobody = Claimed::Named("Mme Personne".parse().unwrap());
-    for _ in 0..13 {
+    let (head, _) = it.person("M. Bernard", Role::Head, &[]);
+    let number = Claimed::Tile(head.id);
+    for who in [named("M. Bernard"), named("Mme Personne"), number, Claimed::Tile(PersonId::new(99))] {
+        it.pass(25 * HOUR_MS);
+        let guess = || it.office.sign_in(TELEPHONE.into(), &who, "000001");
+        for _ in 0..5 {
+            assert_eq!(guess(), Err(Trouble::Wrong), "{who:?}");
+        }
+        assert_eq!(guess(), Err(Trouble::Wait(15)), "{who:?}");
+    }
+    assert_eq!(
+        it.store().waiting_person_acts(99).unwrap().len(),
+        1 + 5,
+        "nobody's failures are in no record"
+    );
+}
+
+#[test]
+fn a_tile_is_a_teachers() {
+    let it = School::new();
+    let (head, secret) = it.person("M. Bernard", Role::Head, &[]);
+    assert_eq!(it.sign_in(PC, &head, &secret), Err(Trouble::Wrong));
+    it.office.sign_in(PC.into(), &named("m. bernard"), &secret).unwrap();
+}
+
+#[test]
+fn all_names_on_a_device_count_together() {
+    let it = School::new();
+    for name in 0..13 {
+        let nobody = named(&format!("Mme Personne {name}"));
         assert_eq!(it.office.sign_in(TELEPHONE.into(), &nobody, "000001"), Err(Trouble::Wrong));
     }
     // Another telephone is no other device: nobody registered it.
-    let other = [10, 77, 0, 0x98].into();
+    let (other, nobody) = ([10, 77, 0, 0x98].into(), named("Mme Personne"));
     assert_eq!(it.office.sign_in(other, &nobody, "000001"), Err(Trouble::Wait(15)));
     assert_eq!(it.office.sign_in(PC.into(), &nobody, "000001"), Err(Trouble::Wrong));
 }
