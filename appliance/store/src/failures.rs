@@ -13,6 +13,12 @@ const FAILURES_MAX: u32 = 4_096;
 /// What stands for all names in the counts of failures.
 const EVERYBODY: i64 = 0;
 
+/// What stands for all devices where somebody never signed in.
+const STRANGE_DEVICES: &str = "*";
+/// Most devices that somebody is known to sign in on: as many as she has sessions. The one of the earliest sign-in goes
+/// first. On each of them a class that takes it over has guesses of its own.
+const FAMILIAR_MAX: u32 = 5;
+
 /// A name as failures are counted by it, whether somebody bears it or not: whoever tries names must not learn by
 /// waiting which of them exist. What was typed there may be a secret, and is not kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,19 +51,22 @@ pub enum Tally {
     Device(Option<Mac>),
     /// One name on such a device.
     Pair(NameHash, Option<Mac>),
+    /// One name on all devices where its bearer never signed in.
+    Name(NameHash),
 }
 
 impl Tally {
     fn name(self) -> i64 {
         match self {
             Self::Device(_) => EVERYBODY,
-            Self::Pair(NameHash(name), _) => name,
+            Self::Pair(NameHash(name), _) | Self::Name(NameHash(name)) => name,
         }
     }
 
     fn device(self) -> String {
         match self {
             Self::Device(device) | Self::Pair(_, device) => device_key(device),
+            Self::Name(_) => STRANGE_DEVICES.to_owned(),
         }
     }
 }
@@ -76,6 +85,17 @@ impl Store {
         };
         let found = query.query_row(params![tally.name(), tally.device()], read).optional()?;
         Ok(found.unwrap_or_default())
+    }
+
+    /// Whether somebody is known to sign in on a device that is registered, or on any other.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read.
+    pub fn is_familiar(&self, person: PersonId, device: Option<Mac>) -> Result<bool, StoreError> {
+        let mut query = self
+            .connection
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM familiar WHERE person = ?1 AND device = ?2)")?;
+        Ok(query.query_row(params![person.number(), device_key(device)], |row| row.get(0))?)
     }
 
     /// Keeps counts of failures, and the act of the last one.
@@ -111,6 +131,26 @@ fn keep_count(
         "INSERT INTO failure (person, device, count, last_ms) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (person, device) DO UPDATE SET count = excluded.count, last_ms = excluded.last_ms",
         params![tally.name(), tally.device(), count, last.unix_ms()],
+    )?;
+    Ok(())
+}
+
+/// Notes that somebody signed in on a device. No clock says which was the last.
+pub(crate) fn note_familiar(
+    transaction: &Transaction<'_>,
+    person: PersonId,
+    device: Option<Mac>,
+) -> rusqlite::Result<()> {
+    transaction.execute(
+        "INSERT INTO familiar (person, device, turn)
+         SELECT ?1, ?2, coalesce(max(turn), 0) + 1 FROM familiar WHERE person = ?1
+         ON CONFLICT (person, device) DO UPDATE SET turn = excluded.turn",
+        params![person.number(), device_key(device)],
+    )?;
+    transaction.execute(
+        "DELETE FROM familiar WHERE person = ?1 AND device NOT IN
+         (SELECT device FROM familiar WHERE person = ?1 ORDER BY turn DESC LIMIT ?2)",
+        params![person.number(), FAMILIAR_MAX],
     )?;
     Ok(())
 }
@@ -174,6 +214,21 @@ mod tests {
         store.reset_person(person.id, "x", (&"M. Petit".parse().unwrap(), None)).unwrap();
         let count = |tally| store.failures(tally).unwrap().count;
         assert_eq!((count(Tally::Pair(name, elsewhere)), count(Tally::Device(elsewhere))), (0, 5));
+    }
+
+    #[test]
+    fn a_sign_in_makes_a_device_familiar_and_few_are() {
+        let (_folder, mut store) = open();
+        let person = add(&mut store, "Mme Martin", Role::Teacher, &[]);
+        for (token, last) in [0x11, 0x12, 0x13, 0x14, 0x11, 0x15, 0x16].into_iter().enumerate() {
+            let place = (Machine::Mac(mac(last)), Some(mac(last)));
+            let token = [u8::try_from(token).unwrap(); 32];
+            store.begin_session(&token, (&person, "$first$"), place, at(0)).unwrap();
+        }
+        let familiar = (0x11..0x18).filter(|last| store.is_familiar(person.id, Some(mac(*last))).unwrap());
+        assert_eq!(familiar.collect::<Vec<_>>(), [0x11, 0x13, 0x14, 0x15, 0x16]);
+        assert!(!store.is_familiar(person.id, None).unwrap());
+        assert!(!store.is_familiar(PersonId::new(9), Some(mac(0x11))).unwrap());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use model::{Mac, Machine, Person, PersonAct, PersonDeed, PersonId, Timestamp};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use crate::columns::parse;
-use crate::failures::{NameHash, Tally, forget_count};
+use crate::failures::{NameHash, Tally, forget_count, note_familiar};
 use crate::people::{COLUMNS, PersonError, check_credential, read_person};
 use crate::person_acts::keep_act;
 use crate::{Store, StoreError};
@@ -48,6 +48,7 @@ impl Store {
                  VALUES (?1, ?2, ?3, ?4, ?4)",
                 params![token_hash, person.id.number(), machine.to_string(), now.unix_ms()],
             )?;
+            note_familiar(transaction, person.id, device)?;
             forget_count(transaction, Tally::Pair(NameHash::of(&person.name), device))?;
             let author = person.name.clone();
             keep_act(transaction, &PersonAct { author, device: machine.mac(), deed: PersonDeed::SignIn })

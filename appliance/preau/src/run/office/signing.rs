@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use model::{Person, PersonAct, PersonDeed, PersonId, Role, Timestamp};
 use people::{Secret, SecretError, StoredSecret, Token, Watch, is_alive};
 use portal::{Claimed, Tile, Trouble};
-use store::{NameHash, StoreError, Tally};
+use store::{NameHash, Store, StoreError, Tally};
 
 use super::{Asker, Office};
 
@@ -45,10 +45,17 @@ impl Claimant {
         Self { id: Some(person.id), name: NameHash::of(&person.name) }
     }
 
-    /// What is counted of a failure of hers on a device.
-    fn tallies(self, asker: &Asker) -> [(Watch, Tally); 2] {
+    /// What is counted of a failure of hers on a device: where she is known to sign in, what happens elsewhere makes her
+    /// wait for nothing.
+    fn tallies(self, store: &Store, asker: &Asker) -> Result<Vec<(Watch, Tally)>, StoreError> {
         let device = asker.registered();
-        [(Watch::Device, Tally::Device(device)), (Watch::Pair, Tally::Pair(self.name, device))]
+        let mut tallies =
+            vec![(Watch::Device, Tally::Device(device)), (Watch::Pair, Tally::Pair(self.name, device))];
+        let is_familiar = self.id.map_or(Ok(false), |id| store.is_familiar(id, device))?;
+        if !is_familiar {
+            tallies.push((Watch::Name, Tally::Name(self.name)));
+        }
+        Ok(tallies)
     }
 }
 
@@ -129,7 +136,7 @@ impl Office {
     fn check_pause(&self, asker: &Asker, claimant: Claimant) -> Result<(), Trouble> {
         let now = self.clock.now().at;
         let pauses = self.work(|store| {
-            let tallies = claimant.tallies(asker).into_iter();
+            let tallies = claimant.tallies(store, asker)?.into_iter();
             let pauses = tallies.map(|(watch, tally)| Ok(watch.pause_ms(store.failures(tally)?, now)));
             pauses.collect::<Result<Vec<u64>, StoreError>>()
         })?;
@@ -152,7 +159,7 @@ impl Office {
             deed: PersonDeed::FailSignIn,
         });
         self.work(|store| {
-            let tallies = claimant.tallies(asker).into_iter();
+            let tallies = claimant.tallies(store, asker)?.into_iter();
             let counts = tallies.map(|(watch, tally)| Ok((tally, watch.add(store.failures(tally)?, now))));
             let counts = counts.collect::<Result<Vec<_>, StoreError>>()?;
             store.keep_failures(&counts, act.as_ref())

@@ -224,6 +224,29 @@ fn names_are_told_apart_by_no_pause() {
     );
 }
 
+/// One laptop that takes the hardware addresses of a class.
+#[test]
+fn guesses_are_few_on_however_many_devices() {
+    let it = School::new();
+    let (teacher, secret) = it.person("Mme Martin", Role::Teacher, &["CM2"]);
+    it.sign_in(PC, &teacher, &secret).unwrap();
+    let guess = |client: [u8; 4]| it.sign_in(client, &teacher, "000001");
+    for client in [OTHER_PC, DESK_PC, TABLET].repeat(3).into_iter().take(8) {
+        assert_eq!(guess(client), Err(Trouble::Wrong));
+    }
+    assert_eq!(guess(OTHER_PC), Err(Trouble::Wrong));
+    for client in [OTHER_PC, DESK_PC, TABLET, TELEPHONE] {
+        assert_eq!(guess(client), Err(Trouble::Wait(15)), "{client:?}");
+    }
+    it.sign_in(PC, &teacher, &secret).unwrap();
+    it.pass(15_000);
+    // Where she signs in, she is known from then on.
+    it.sign_in(TELEPHONE, &teacher, &secret).unwrap();
+    assert_eq!(guess(DESK_PC), Err(Trouble::Wrong));
+    assert_eq!(guess(TABLET), Err(Trouble::Wait(30)));
+    it.sign_in(TELEPHONE, &teacher, &secret).unwrap();
+}
+
 #[test]
 fn a_tile_is_a_teachers() {
     let it = School::new();
