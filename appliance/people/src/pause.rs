@@ -44,8 +44,8 @@ impl Watch {
         }
     }
 
-    /// How many milliseconds are left to wait; 0 when a secret may be tried. A clock that was set back makes nobody
-    /// wait for longer than the pause.
+    /// How many milliseconds are left to wait; 0 when a secret may be tried. Where the last failure is of a time that
+    /// `now` has not reached, the whole pause is left: whoever asks again sees to it that it begins to pass.
     #[must_use]
     pub fn pause_ms(self, failures: Failures, now: Timestamp) -> u64 {
         let rule = self.rule();

@@ -56,11 +56,17 @@ pub enum Tally {
 }
 
 impl Tally {
-    fn name(self) -> i64 {
+    /// The name, where it is of one.
+    #[must_use]
+    pub fn name(self) -> Option<NameHash> {
         match self {
-            Self::Device(_) => EVERYBODY,
-            Self::Pair(NameHash(name), _) | Self::Name(NameHash(name)) => name,
+            Self::Device(_) => None,
+            Self::Pair(name, _) | Self::Name(name) => Some(name),
         }
+    }
+
+    fn key(self) -> i64 {
+        self.name().map_or(EVERYBODY, |NameHash(name)| name)
     }
 
     fn device(self) -> String {
@@ -83,7 +89,7 @@ impl Store {
         let read = |row: &Row<'_>| {
             Ok(Failures { count: row.get(0)?, last: Some(Timestamp::from_unix_ms(row.get(1)?)) })
         };
-        let found = query.query_row(params![tally.name(), tally.device()], read).optional()?;
+        let found = query.query_row(params![tally.key(), tally.device()], read).optional()?;
         Ok(found.unwrap_or_default())
     }
 
@@ -130,7 +136,7 @@ fn keep_count(
     transaction.execute(
         "INSERT INTO failure (person, device, count, last_ms) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (person, device) DO UPDATE SET count = excluded.count, last_ms = excluded.last_ms",
-        params![tally.name(), tally.device(), count, last.unix_ms()],
+        params![tally.key(), tally.device(), count, last.unix_ms()],
     )?;
     Ok(())
 }
@@ -159,7 +165,7 @@ pub(crate) fn note_familiar(
 pub(crate) fn forget_count(transaction: &Transaction<'_>, tally: Tally) -> rusqlite::Result<()> {
     transaction.execute(
         "DELETE FROM failure WHERE person = ?1 AND device = ?2",
-        params![tally.name(), tally.device()],
+        params![tally.key(), tally.device()],
     )?;
     Ok(())
 }

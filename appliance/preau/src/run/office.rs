@@ -1,6 +1,7 @@
 //! The portal's office: people, sessions and requests, over the store and the policy in force.
 
 mod asking;
+mod notebook;
 mod signing;
 mod staff;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use ring::rand::SystemRandom;
 use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonError, Store, StoreError};
 
 use crate::data_folder::STATE_FILE;
+use notebook::Notebook;
 
 /// What the office works with.
 pub(crate) struct Office {
@@ -31,6 +33,7 @@ pub(crate) struct Office {
     clock: Arc<dyn Clock>,
     zone: TimeZone,
     random: SystemRandom,
+    notebook: Notebook,
     /// Held while a secret is compared: one at a time takes memory and a core.
     hashing: Mutex<()>,
     /// How many wait for it, or have it.
@@ -64,6 +67,7 @@ impl Office {
             clock,
             zone,
             random: SystemRandom::new(),
+            notebook: Notebook::default(),
             hashing: Mutex::new(()),
             hashers: AtomicUsize::new(0),
         }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use model::{Person, PersonAct, PersonDeed, PersonId, Role, Timestamp};
+use model::{Failures, Person, PersonAct, PersonDeed, PersonId, Role, Timestamp};
 use people::{Secret, SecretError, StoredSecret, Token, Watch, is_alive};
 use portal::{Claimed, Tile, Trouble};
 use store::{NameHash, Store, StoreError, Tally};
@@ -47,7 +47,7 @@ impl Claimant {
 
     /// What is counted of a failure of hers on a device: where she is known to sign in, what happens elsewhere makes her
     /// wait for nothing.
-    fn tallies(self, store: &Store, asker: &Asker) -> Result<Vec<(Watch, Tally)>, StoreError> {
+    fn read_counts(self, store: &Store, asker: &Asker) -> Result<Vec<(Watch, Tally, Failures)>, StoreError> {
         let device = asker.registered();
         let mut tallies =
             vec![(Watch::Device, Tally::Device(device)), (Watch::Pair, Tally::Pair(self.name, device))];
@@ -55,7 +55,7 @@ impl Claimant {
         if !is_familiar {
             tallies.push((Watch::Name, Tally::Name(self.name)));
         }
-        Ok(tallies)
+        tallies.into_iter().map(|(watch, tally)| Ok((watch, tally, store.failures(tally)?))).collect()
     }
 }
 
@@ -99,6 +99,8 @@ impl Office {
         let (hash, now) = (token.hash(), self.clock.now().at);
         let place = (asker.machine, asker.registered());
         self.work(|store| store.begin_session(&hash.0, (person, stored.as_phc()), place, now))?;
+        let over = Tally::Pair(NameHash::of(&person.name), asker.registered());
+        self.notebook.forget(|tally| tally == over);
         Ok(token.reveal())
     }
 
@@ -135,17 +137,17 @@ impl Office {
 
     fn check_pause(&self, asker: &Asker, claimant: Claimant) -> Result<(), Trouble> {
         let now = self.clock.now().at;
-        let pauses = self.work(|store| {
-            let tallies = claimant.tallies(store, asker)?.into_iter();
-            let pauses = tallies.map(|(watch, tally)| Ok(watch.pause_ms(store.failures(tally)?, now)));
-            pauses.collect::<Result<Vec<u64>, StoreError>>()
-        })?;
-        match pauses.into_iter().max() {
+        let counts = self.work(|store| claimant.read_counts(store, asker))?;
+        let pauses = counts
+            .into_iter()
+            .map(|(watch, tally, kept)| watch.pause_ms(self.notebook.read(tally, kept, now), now));
+        match pauses.max() {
             None | Some(0) => Ok(()),
             Some(pause_ms) => Err(Trouble::Wait(pause_ms.div_ceil(1_000))),
         }
     }
 
+    /// Counts a failure. What the state file does not take (a full disk, too many acts) is remembered.
     fn note_failure(
         &self,
         asker: &Asker,
@@ -158,12 +160,12 @@ impl Office {
             device: asker.machine.mac(),
             deed: PersonDeed::FailSignIn,
         });
-        self.work(|store| {
-            let tallies = claimant.tallies(store, asker)?.into_iter();
-            let counts = tallies.map(|(watch, tally)| Ok((tally, watch.add(store.failures(tally)?, now))));
-            let counts = counts.collect::<Result<Vec<_>, StoreError>>()?;
-            store.keep_failures(&counts, act.as_ref())
-        })
+        let counts = self.work(|store| claimant.read_counts(store, asker))?.into_iter();
+        let counts = counts.map(|(watch, tally, kept)| (tally, self.notebook.add(watch, tally, kept, now)));
+        let counts: Vec<_> = counts.collect();
+        self.work(|store| store.keep_failures(&counts, act.as_ref()))?;
+        self.notebook.settle(counts.iter().map(|(tally, _)| *tally));
+        Ok(())
     }
 
     pub(super) fn go_on(&self, client: IpAddr, token: &str, is_use: bool) -> Result<Option<Person>, Trouble> {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use model::{Mac, Person, PersonId, PersonName, Role, RoomName};
 use people::{Secret, draw_first_secret};
 use portal::{Card, Newcomer, Trouble};
-use store::NewPerson;
+use store::{NameHash, NewPerson};
 
 use super::Office;
 
@@ -41,6 +41,8 @@ impl Office {
         let stored = self.hash(&secret)?;
         let author = self.author(client, by);
         let person = self.work(|store| store.reset_person(id, stored.as_phc(), author))?;
+        let name = NameHash::of(&person.name);
+        self.notebook.forget(|tally| tally.name() == Some(name));
         Ok(Card { person, secret: secret.reveal().to_owned() })
     }
 

@@ -248,6 +248,22 @@ fn guesses_are_few_on_however_many_devices() {
 }
 
 #[test]
+fn a_clock_that_was_set_back_makes_no_pause_endless() {
+    let it = School::new();
+    let (teacher, secret) = it.person("Mme Martin", Role::Teacher, &[]);
+    for _ in 0..6 {
+        it.pass(15_000);
+        assert_eq!(it.sign_in(PC, &teacher, "000001"), Err(Trouble::Wrong));
+    }
+    it.pass(-1_000 * HOUR_MS);
+    assert_eq!(it.sign_in(PC, &teacher, &secret), Err(Trouble::Wait(30)));
+    it.pass(20_000);
+    assert_eq!(it.sign_in(PC, &teacher, &secret), Err(Trouble::Wait(10)));
+    it.pass(10_000);
+    it.sign_in(PC, &teacher, &secret).unwrap();
+}
+
+#[test]
 fn a_tile_is_a_teachers() {
     let it = School::new();
     let (head, secret) = it.person("M. Bernard", Role::Head, &[]);
