@@ -27,7 +27,8 @@ pub(crate) struct Office {
     state_file: PathBuf,
     /// A connection of its own; opened anew after a failure.
     store: Mutex<Option<Store>>,
-    /// A failure of it is told once, until all is well again: anybody may ask for pages.
+    /// A failure of it is told once, until something was written again: on a full disk all can be read, and anybody may
+    /// have something written.
     is_failure_told: AtomicBool,
     desk: Arc<Desk>,
     clock: Arc<dyn Clock>,
@@ -73,6 +74,16 @@ impl Office {
         }
     }
 
+    /// Writes to the store, in any case: what succeeds shows that all is well again.
+    fn write<T, E: Into<Failure>>(
+        &self,
+        work: impl FnOnce(&mut Store) -> Result<T, E>,
+    ) -> Result<T, Trouble> {
+        let outcome = self.work(work)?;
+        self.is_failure_told.store(false, Ordering::Relaxed);
+        Ok(outcome)
+    }
+
     /// Works on the store. A failure of it is unavailability for whoever looks at a page.
     fn work<T, E: Into<Failure>>(&self, work: impl FnOnce(&mut Store) -> Result<T, E>) -> Result<T, Trouble> {
         let mut place = self.store.lock().unwrap_or_else(PoisonError::into_inner);
@@ -88,7 +99,6 @@ impl Office {
             *place = None;
             return Err(self.tell(error));
         }
-        self.is_failure_told.store(false, Ordering::Relaxed);
         outcome.map_err(|failure| match failure {
             Failure::Trouble(trouble) => trouble,
             Failure::Store(_) => Trouble::Unavailable,

@@ -141,7 +141,7 @@ impl Office {
         let clock = self.clock.now();
         let now = clock.plausible().ok_or(Trouble::NoClock)?;
         let new = NewOverride::new(rule, now).map_err(|_| Trouble::Field)?;
-        self.work(|store| store.grant_request(id, new, clock.quality)).map(drop)
+        self.write(|store| store.grant_request(id, new, clock.quality)).map(drop)
     }
 
     /// Whoever sees a request may decline it, also one that she could not grant: else it would stay, and count.
@@ -150,7 +150,7 @@ impl Office {
         let device = self.identify(client).machine.mac();
         let act = PersonAct { author: person.name.clone(), device, deed };
         let now = self.clock.now().at;
-        self.work(|store| store.decline_request(request.id, &person.name, now, &act)).map(drop)
+        self.write(|store| store.decline_request(request.id, &person.name, now, &act)).map(drop)
     }
 
     pub(super) fn end_rule(&self, person: &Person, id: OverrideId) -> Result<(), Trouble> {

@@ -98,7 +98,7 @@ impl Office {
         let token = Token::draw(&self.random).ok_or(Trouble::Unavailable)?;
         let (hash, now) = (token.hash(), self.clock.now().at);
         let place = (asker.machine, asker.registered());
-        self.work(|store| store.begin_session(&hash.0, (person, stored.as_phc()), place, now))?;
+        self.write(|store| store.begin_session(&hash.0, (person, stored.as_phc()), place, now))?;
         let over = Tally::Pair(NameHash::of(&person.name), asker.registered());
         self.notebook.forget(|tally| tally == over);
         Ok(token.reveal())
@@ -163,7 +163,7 @@ impl Office {
         let counts = self.work(|store| claimant.read_counts(store, asker))?.into_iter();
         let counts = counts.map(|(watch, tally, kept)| (tally, self.notebook.add(watch, tally, kept, now)));
         let counts: Vec<_> = counts.collect();
-        self.work(|store| store.keep_failures(&counts, act.as_ref()))?;
+        self.write(|store| store.keep_failures(&counts, act.as_ref()))?;
         self.notebook.settle(counts.iter().map(|(tally, _)| *tally));
         Ok(())
     }
@@ -177,11 +177,11 @@ impl Office {
             return Ok(None);
         }
         if !is_alive(session.person.role, session.began, session.used, now) {
-            self.work(|store| store.end_session(&hash, None))?;
+            self.write(|store| store.end_session(&hash, None))?;
             return Ok(None);
         }
         if is_use && is_worth_noting(session.used, now) {
-            self.work(|store| store.touch_session(&hash, now))?;
+            self.write(|store| store.touch_session(&hash, now))?;
         }
         Ok(Some(session.person))
     }
@@ -191,7 +191,7 @@ impl Office {
         let Some(hash) = Token::parse(token).map(|token| token.hash().0) else { return Ok(()) };
         let device = self.identify(client).machine.mac();
         let act = PersonAct { author: person.name, device, deed: PersonDeed::SignOut };
-        self.work(|store| store.end_session(&hash, Some(&act)))
+        self.write(|store| store.end_session(&hash, Some(&act)))
     }
 
     pub(super) fn replace_secret(
@@ -210,7 +210,7 @@ impl Office {
         let (person, before) = self.check_secret(&asker, Claimant::of(person), &old)?;
         let stored = self.hash(&new)?;
         let (secrets, device) = ((before.as_phc(), stored.as_phc()), asker.machine.mac());
-        let person = self.work(|store| store.change_secret(person.id, secrets, device))?;
+        let person = self.write(|store| store.change_secret(person.id, secrets, device))?;
         self.start_session(&asker, &person, &stored)
     }
 

@@ -507,5 +507,39 @@ fn a_state_file_that_is_put_right_is_used_again() {
     std::fs::write(&file, "not a database, but somebody's letter".repeat(50)).unwrap();
     assert_eq!(it.sign_in(PC, &teacher, &secret), Err(Trouble::Unavailable));
     std::fs::rename(&aside, &file).unwrap();
+    // What can be read shows nothing: it can on a full disk, too.
+    let is_told = || it.office.is_failure_told.load(Ordering::Relaxed);
+    it.office.teachers().unwrap();
+    assert!(is_told());
     it.sign_in(PC, &teacher, &secret).unwrap();
+    assert!(!is_told());
+}
+
+#[test]
+fn failures_count_also_where_they_cannot_be_kept() {
+    let it = School::new();
+    let (teacher, secret) = it.person("Mme Martin", Role::Teacher, &[]);
+    let acts = fill_acts(&mut it.store());
+    for _ in 0..5 {
+        assert_eq!(it.sign_in(PC, &teacher, "000001"), Err(Trouble::Unavailable));
+    }
+    assert_eq!(it.sign_in(PC, &teacher, &secret), Err(Trouble::Wait(15)));
+    it.pass(15_000);
+    assert_eq!(it.sign_in(PC, &teacher, &secret), Err(Trouble::Unavailable));
+    for act in acts {
+        it.store().forget_person_act(act).unwrap();
+    }
+    assert_eq!(it.sign_in(PC, &teacher, "000001"), Err(Trouble::Wrong));
+    assert_eq!(it.sign_in(PC, &teacher, &secret), Err(Trouble::Wait(30)), "six by now");
+    it.pass(30_000);
+    it.sign_in(PC, &teacher, &secret).unwrap();
+}
+
+/// Has as many acts wait for the journal as may.
+fn fill_acts(store: &mut Store) -> Vec<i64> {
+    let author = "M. Petit".parse().unwrap();
+    let id = store.people().unwrap()[0].id;
+    let before = store.find_credential(id).unwrap().unwrap().1;
+    while store.reset_person(id, &before, (&author, None)).is_ok() {}
+    store.waiting_person_acts(u32::MAX).unwrap().into_iter().map(|waiting| waiting.number).collect()
 }
