@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use crate::columns::parse;
 use crate::failures::forget_name;
-use crate::person_acts::keep_act;
+use crate::person_acts::{keep_act, keep_closing_act};
 use crate::{Store, StoreError};
 
 /// Most people, those who may no longer sign in included: some years of a large school.
@@ -123,10 +123,10 @@ impl Store {
         })
     }
 
-    /// Lets somebody sign in no more, and ends her sessions at once.
+    /// Lets somebody sign in no more, and ends her sessions at once, also where there is no room for the act.
     ///
     /// # Errors
-    /// [`PersonError::Unknown`], [`PersonError::Unrecorded`].
+    /// [`PersonError::Unknown`].
     pub fn disable_person(
         &mut self,
         id: PersonId,
@@ -141,7 +141,7 @@ impl Store {
             transaction.execute("DELETE FROM session WHERE person = ?1", [id.number()])?;
             let person = find(transaction, id)?;
             let deed = PersonDeed::DisablePerson { name: person.name.clone() };
-            keep_act(transaction, &PersonAct { author: author.clone(), device, deed })?;
+            keep_closing_act(transaction, &PersonAct { author: author.clone(), device, deed })?;
             Ok(person)
         })
     }

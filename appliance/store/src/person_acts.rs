@@ -9,6 +9,8 @@ use crate::{Store, StoreError};
 
 /// Most acts that wait for the journal: some days of a school. When it takes none for so long, nobody signs in.
 pub const PERSON_ACTS_MAX: u32 = 1_000;
+/// How many more wait that close something: as many sessions as a school has at a time, and some people.
+const CLOSING_ACTS_MAX: u32 = 200;
 
 /// An act that waits for the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,12 +44,24 @@ impl Store {
     }
 }
 
-/// Keeps an act for the journal.
+/// Keeps an act for the journal, or nothing is done.
 pub(crate) fn keep_act(transaction: &Transaction<'_>, act: &PersonAct) -> Result<(), PersonError> {
-    let waiting: u32 = transaction.query_row("SELECT count(*) FROM person_act", (), |row| row.get(0))?;
-    if waiting >= PERSON_ACTS_MAX {
-        return Err(PersonError::Unrecorded);
-    }
+    let waiting = count(transaction)?;
+    if waiting < PERSON_ACTS_MAX { Ok(insert(transaction, act)?) } else { Err(PersonError::Unrecorded) }
+}
+
+/// Keeps an act that closes something: it has room of its own, and is done in any case. A journal that is broken holds no
+/// session open.
+pub(crate) fn keep_closing_act(transaction: &Transaction<'_>, act: &PersonAct) -> rusqlite::Result<()> {
+    let waiting = count(transaction)?;
+    if waiting < PERSON_ACTS_MAX + CLOSING_ACTS_MAX { insert(transaction, act) } else { Ok(()) }
+}
+
+fn count(transaction: &Transaction<'_>) -> rusqlite::Result<u32> {
+    transaction.query_row("SELECT count(*) FROM person_act", (), |row| row.get(0))
+}
+
+fn insert(transaction: &Transaction<'_>, act: &PersonAct) -> rusqlite::Result<()> {
     let (mut named, mut given, mut asked, mut place) = (None, None, None, None);
     match &act.deed {
         PersonDeed::SignIn | PersonDeed::FailSignIn | PersonDeed::SignOut | PersonDeed::ChangeSecret => {}
@@ -98,7 +112,10 @@ fn read_act(row: &Row<'_>) -> rusqlite::Result<WaitingAct> {
 
 #[cfg(test)]
 mod tests {
+    use model::Role;
+
     use super::*;
+    use crate::people::tests::{add, at, open};
 
     #[test]
     fn acts_come_back_in_order_until_they_are_forgotten() {
@@ -110,7 +127,7 @@ mod tests {
             PersonDeed::FailSignIn,
             PersonDeed::SignOut,
             PersonDeed::ChangeSecret,
-            PersonDeed::AddPerson { name: name(), role: model::Role::Head },
+            PersonDeed::AddPerson { name: name(), role: Role::Head },
             PersonDeed::ResetPerson { name: name() },
             PersonDeed::DisablePerson { name: name() },
             PersonDeed::Decline { site: "casino.example".parse().unwrap(), room: None },
@@ -143,5 +160,37 @@ mod tests {
             store.write(|transaction| (0..=PERSON_ACTS_MAX).try_for_each(|_| keep_act(transaction, &act)));
         assert!(matches!(full, Err(PersonError::Unrecorded)));
         assert_eq!(store.waiting_person_acts(1).unwrap(), []);
+    }
+
+    #[test]
+    fn what_closes_something_is_done_without_room_for_its_act() {
+        let (_folder, mut store) = open();
+        let (teacher, other) = (
+            add(&mut store, "Mme Martin", Role::Teacher, &[]),
+            add(&mut store, "Mme Petit", Role::Teacher, &[]),
+        );
+        let place = || (model::Machine::Mac("02:00:00:00:00:11".parse().unwrap()), None);
+        for token in 1..=2 {
+            store.begin_session(&[token; 32], (&teacher, "$first$"), place(), at(0)).unwrap();
+        }
+        let act = |deed| PersonAct { author: teacher.name.clone(), device: None, deed };
+        let fill = |store: &mut Store, limit: u32| {
+            let before = u32::try_from(store.waiting_person_acts(9_999).unwrap().len()).unwrap();
+            let sign_in = act(PersonDeed::SignIn);
+            store.write(|work| (before..limit).try_for_each(|_| insert(work, &sign_in))).unwrap();
+        };
+        fill(&mut store, PERSON_ACTS_MAX);
+        assert!(matches!(
+            store.begin_session(&[3; 32], (&teacher, "$first$"), place(), at(0)),
+            Err(PersonError::Unrecorded)
+        ));
+        store.end_session(&[1; 32], Some(&act(PersonDeed::SignOut))).unwrap();
+        let last = store.waiting_person_acts(9_999).unwrap().pop().unwrap();
+        assert_eq!(last.act.deed, PersonDeed::SignOut, "it has its act");
+        fill(&mut store, PERSON_ACTS_MAX + CLOSING_ACTS_MAX);
+        store.end_session(&[2; 32], Some(&act(PersonDeed::SignOut))).unwrap();
+        assert_eq!([1, 2].map(|token| store.find_session(&[token; 32]).unwrap()), [None, None]);
+        store.disable_person(other.id, at(1), (&teacher.name, None)).unwrap();
+        assert!(store.find_credential(other.id).unwrap().unwrap().0.disabled.is_some());
     }
 }

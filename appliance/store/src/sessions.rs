@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 use crate::columns::parse;
 use crate::failures::{NameHash, Tally, forget_count, note_familiar};
 use crate::people::{COLUMNS, PersonError, check_credential, read_person};
-use crate::person_acts::keep_act;
+use crate::person_acts::{keep_act, keep_closing_act};
 use crate::{Store, StoreError};
 
 /// Most sessions of one person: her PC, the projector's, her phone, and some that she forgot. The oldest goes first.
@@ -80,14 +80,14 @@ impl Store {
         Ok(())
     }
 
-    /// Ends a session: `act` is kept, if somebody did so.
+    /// Ends a session: `act` is kept, if somebody did so and there is room for it.
     ///
     /// # Errors
-    /// [`PersonError::Unrecorded`].
-    pub fn end_session(&mut self, token_hash: &[u8; 32], act: Option<&PersonAct>) -> Result<(), PersonError> {
+    /// [`StoreError`] when the file cannot be written.
+    pub fn end_session(&mut self, token_hash: &[u8; 32], act: Option<&PersonAct>) -> Result<(), StoreError> {
         self.write(|transaction| {
             transaction.execute("DELETE FROM session WHERE token_hash = ?1", [token_hash])?;
-            act.map_or(Ok(()), |act| keep_act(transaction, act))
+            act.map_or(Ok(()), |act| Ok(keep_closing_act(transaction, act)?))
         })
     }
 }

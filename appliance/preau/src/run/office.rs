@@ -7,6 +7,7 @@ mod staff;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -35,6 +36,8 @@ pub(crate) struct Office {
     zone: TimeZone,
     random: SystemRandom,
     notebook: Notebook,
+    /// Sessions that are over, and that the state file has still.
+    ended: Mutex<HashSet<[u8; 32]>>,
     /// Held while a secret is compared: one at a time takes memory and a core.
     hashing: Mutex<()>,
     /// How many wait for it, or have it.
@@ -69,6 +72,7 @@ impl Office {
             zone,
             random: SystemRandom::new(),
             notebook: Notebook::default(),
+            ended: Mutex::default(),
             hashing: Mutex::new(()),
             hashers: AtomicUsize::new(0),
         }

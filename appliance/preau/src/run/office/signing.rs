@@ -1,8 +1,9 @@
 //! Signing in, going on, signing out.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{MutexGuard, PoisonError};
 
 use model::{Failures, Person, PersonAct, PersonDeed, PersonId, Role, Timestamp};
 use people::{Secret, SecretError, StoredSecret, Token, Watch, is_alive};
@@ -14,6 +15,8 @@ use super::{Asker, Office};
 /// Most sign-ins that wait for one another: with a tenth of a second each, whoever waits hardly notices. The portal
 /// has a thread more than these.
 pub(super) const HASHERS_MAX: usize = 3;
+/// Most sessions that are over while the state file cannot be written: five of each person of a large school.
+const ENDED_MAX: usize = 500;
 /// How often the use of a session is noted: not each page costs a write.
 const TOUCH_MS: u64 = 60_000;
 
@@ -170,6 +173,10 @@ impl Office {
 
     pub(super) fn go_on(&self, client: IpAddr, token: &str, is_use: bool) -> Result<Option<Person>, Trouble> {
         let Some(hash) = Token::parse(token).map(|token| token.hash().0) else { return Ok(None) };
+        if self.ended().contains(&hash) {
+            self.close(hash, None);
+            return Ok(None);
+        }
         let Some(session) = self.work(|store| store.find_session(&hash))? else { return Ok(None) };
         let (machine, now) = (self.identify(client).machine, self.clock.now().at);
         // Shown by another machine, it was read on the way: it goes on where it began, and nowhere else.
@@ -177,7 +184,7 @@ impl Office {
             return Ok(None);
         }
         if !is_alive(session.person.role, session.began, session.used, now) {
-            self.write(|store| store.end_session(&hash, None))?;
+            self.close(hash, None);
             return Ok(None);
         }
         if is_use && is_worth_noting(session.used, now) {
@@ -191,7 +198,26 @@ impl Office {
         let Some(hash) = Token::parse(token).map(|token| token.hash().0) else { return Ok(()) };
         let device = self.identify(client).machine.mac();
         let act = PersonAct { author: person.name, device, deed: PersonDeed::SignOut };
-        self.write(|store| store.end_session(&hash, Some(&act)))
+        self.close(hash, Some(&act));
+        Ok(())
+    }
+
+    /// Ends a session. Where the state file cannot be written (a full disk), it is over all the same, and is ended there
+    /// when it is shown again; after a restart, its own time ends it.
+    fn close(&self, hash: [u8; 32], act: Option<&PersonAct>) {
+        if self.write(|store| store.end_session(&hash, act)).is_ok() {
+            self.ended().remove(&hash);
+            return;
+        }
+        let mut ended = self.ended();
+        if ended.len() < ENDED_MAX {
+            ended.insert(hash);
+        }
+    }
+
+    /// A set is right even after a panic elsewhere.
+    fn ended(&self) -> MutexGuard<'_, HashSet<[u8; 32]>> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn replace_secret(

@@ -535,6 +535,20 @@ fn failures_count_also_where_they_cannot_be_kept() {
     it.sign_in(PC, &teacher, &secret).unwrap();
 }
 
+#[test]
+fn a_session_ends_also_where_the_state_file_takes_nothing() {
+    let it = School::new();
+    let (teacher, secret) = it.person("Mme Martin", Role::Teacher, &[]);
+    let token = it.sign_in(PC, &teacher, &secret).unwrap();
+    let hash = people::Token::parse(&token).unwrap().hash().0;
+    // As on a full disk, the session is in the file still.
+    it.office.ended.lock().unwrap().insert(hash);
+    assert!(it.store().find_session(&hash).unwrap().is_some());
+    assert!(!it.is_in(PC, &token));
+    assert_eq!(it.store().find_session(&hash).unwrap(), None, "it was ended there when it was shown again");
+    assert!(it.office.ended.lock().unwrap().is_empty());
+}
+
 /// Has as many acts wait for the journal as may.
 fn fill_acts(store: &mut Store) -> Vec<i64> {
     let author = "M. Petit".parse().unwrap();
