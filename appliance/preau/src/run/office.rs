@@ -166,7 +166,11 @@ impl portal::Office for Office {
     }
 
     fn answer(&self, client: IpAddr, person: &Person, id: RequestId, reply: &Reply) -> Result<(), Trouble> {
-        self.reply(client, person, id, reply)
+        match self.reply(client, person, id, reply) {
+            // The second click of a double one: all is as she wants it.
+            Err(Trouble::Answered) if self.is_answered_so(person, id, reply)? => Ok(()),
+            outcome => outcome,
+        }
     }
 
     fn end(&self, person: &Person, id: OverrideId) -> Result<(), Trouble> {

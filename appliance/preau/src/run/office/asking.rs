@@ -16,7 +16,7 @@ use store::{NewRequest, Store, StoreError};
 
 use super::Office;
 
-const MINUTE_MS: i64 = 60_000;
+const MINUTE_MS: u64 = 60_000;
 /// How long a device is told what became of its requests: as long as the store knows who asked.
 const REMEMBERED_MS: u64 = 24 * 3_600_000;
 
@@ -108,6 +108,9 @@ impl Office {
         if !person.teaches_in(request.room.as_ref()) {
             return Err(Trouble::Denied);
         }
+        if request.answer.is_some() {
+            return Err(Trouble::Answered);
+        }
         let (layer, scope, until, motive) = match reply {
             Reply::Decline => return self.decline(client, person, &request),
             Reply::Lesson { minutes, motive } => {
@@ -144,6 +147,35 @@ impl Office {
         self.write(|store| store.grant_request(id, new, clock.quality)).map(drop)
     }
 
+    /// Whether this is the answer that this person gave.
+    pub(super) fn is_answered_so(
+        &self,
+        person: &Person,
+        id: RequestId,
+        reply: &Reply,
+    ) -> Result<bool, Trouble> {
+        let (request, overrides) =
+            self.work(|store| Ok::<_, StoreError>((store.find_request(id)?, store.overrides()?)))?;
+        let Some(answer) = request.as_ref().and_then(|request| request.answer.as_ref()) else {
+            return Ok(false);
+        };
+        let granted = request.as_ref().and_then(|request| find_granted(&overrides, request));
+        let is_same = match (reply, granted) {
+            (Reply::Decline, _) => answer.granted.is_none(),
+            (Reply::Lesson { minutes, .. }, Some(it)) => {
+                // Two readings of the clock lie between its making and its end.
+                let ms =
+                    it.rule.until.map_or(0, |until| until.ms_since(it.made).saturating_add(MINUTE_MS / 2));
+                it.rule.layer == Layer::Lesson && ms / MINUTE_MS == u64::from(*minutes)
+            }
+            (Reply::School { until, .. }, Some(it)) => {
+                it.rule.layer == Layer::School && it.rule.until == Some(self.end_of(*until)?)
+            }
+            (Reply::Lesson { .. } | Reply::School { .. }, None) => false,
+        };
+        Ok(is_same && answer.by == person.name)
+    }
+
     /// Whoever sees a request may decline it, also one that she could not grant: else it would stay, and count.
     fn decline(&self, client: IpAddr, person: &Person, request: &SiteRequest) -> Result<(), Trouble> {
         let deed = PersonDeed::Decline { site: request.site.clone(), room: request.room.clone() };
@@ -167,7 +199,8 @@ impl Office {
 
     fn minutes_ahead(&self, minutes: u32) -> Result<Timestamp, Trouble> {
         let now = self.clock.now().plausible().ok_or(Trouble::NoClock)?;
-        Ok(Timestamp::from_unix_ms(now.unix_ms().saturating_add(i64::from(minutes) * MINUTE_MS)))
+        let ms = u64::from(minutes) * MINUTE_MS;
+        Ok(Timestamp::from_unix_ms(now.unix_ms().saturating_add_unsigned(ms)))
     }
 
     /// The end of a day by the school's clock.

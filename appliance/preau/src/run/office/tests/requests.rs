@@ -102,3 +102,30 @@ fn a_request_for_what_is_open_by_now_can_be_put_away() {
     assert_eq!(holds(&it, &teacher), [("reseau.example".to_owned(), Hold::Open)]);
     it.reply(&teacher, "reseau.example", &Reply::Decline).unwrap();
 }
+
+#[test]
+fn the_second_click_of_a_double_one_is_no_trouble() {
+    let it = School::new();
+    let (teacher, _) = it.person("Mme Martin", Role::Teacher, &["CM2"]);
+    let (other, _) = it.person("M. Lefebvre", Role::Teacher, &["CM2"]);
+    let (head, _) = it.person("M. Bernard", Role::Head, &[]);
+    let day = "2026-12-18";
+    for (site, person, reply, others) in [
+        ("gambling.preau.test", &teacher, lesson(50), [lesson(15), Reply::Decline]),
+        ("reseau.example", &head, school(day), [school("2026-12-19"), lesson(50)]),
+        ("adult.preau.test", &teacher, Reply::Decline, [lesson(50), lesson(15)]),
+    ] {
+        it.ask(PC, site).unwrap();
+        let asked = it.store().requests().unwrap();
+        let id = asked.iter().find(|request| request.site.as_str() == site).unwrap().id;
+        let answer = |person: &Person, reply: &Reply| it.office.answer(PC.into(), person, id, reply);
+        answer(person, &reply).unwrap();
+        it.pass(300);
+        answer(person, &reply).unwrap();
+        assert!(answer(&other, &reply).is_err(), "{site}: it is somebody else's");
+        for other in others {
+            assert_eq!(answer(person, &other), Err(Trouble::Answered), "{site}: {other:?}");
+        }
+    }
+    assert_eq!(it.store().overrides().unwrap().len(), 2, "none was made twice");
+}
