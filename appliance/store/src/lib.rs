@@ -8,6 +8,7 @@
 mod columns;
 mod devices;
 mod failures;
+mod forgetting;
 mod migrations;
 mod overrides;
 mod people;

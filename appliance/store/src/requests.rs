@@ -202,7 +202,7 @@ impl Store {
 }
 
 /// Forgets what nobody looks for any more.
-fn prune(transaction: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<()> {
+pub(crate) fn prune(transaction: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<()> {
     let before = |ms: i64| now.unix_ms().saturating_sub(ms);
     transaction.execute(
         "DELETE FROM request WHERE coalesce(answered_ms, -1) BETWEEN 0 AND ?1
