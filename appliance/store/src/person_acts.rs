@@ -22,16 +22,37 @@ pub struct WaitingAct {
 }
 
 impl Store {
-    /// The acts that wait, the oldest first, at most `limit` of them.
+    /// The acts that wait, the oldest first, at most `limit` of them. One that this version cannot read keeps no other
+    /// back: it waits for the version that wrote it.
     ///
     /// # Errors
     /// [`StoreError`] when the file cannot be read.
     pub fn waiting_person_acts(&self, limit: u32) -> Result<Vec<WaitingAct>, StoreError> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        self.read_acts(|acts| acts.filter_map(Result::transpose).take(limit).collect())
+    }
+
+    /// How many acts wait that this version cannot read.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read.
+    pub fn count_unreadable_acts(&self) -> Result<usize, StoreError> {
+        let all = self.read_acts(|acts| acts.collect::<Result<Vec<_>, _>>())?;
+        Ok(all.iter().filter(|act| act.is_none()).count())
+    }
+
+    fn read_acts<T>(
+        &self,
+        work: impl FnOnce(&mut dyn Iterator<Item = rusqlite::Result<Option<WaitingAct>>>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
         let mut query = self.connection.prepare_cached(
-            "SELECT id, author, device, deed, name, role, site, room FROM person_act ORDER BY id LIMIT ?1",
+            "SELECT id, author, device, deed, name, role, site, room FROM person_act ORDER BY id",
         )?;
-        let acts = query.query_map([limit], read_act)?.collect::<Result<_, _>>()?;
-        Ok(acts)
+        let mut acts = query.query_map((), |row| match read_act(row) {
+            Err(rusqlite::Error::FromSqlConversionFailure(..)) => Ok(None),
+            outcome => outcome.map(Some),
+        })?;
+        Ok(work(&mut acts)?)
     }
 
     /// Forgets an act: the journal has it.
@@ -160,6 +181,22 @@ mod tests {
             store.write(|transaction| (0..=PERSON_ACTS_MAX).try_for_each(|_| keep_act(transaction, &act)));
         assert!(matches!(full, Err(PersonError::Unrecorded)));
         assert_eq!(store.waiting_person_acts(1).unwrap(), []);
+    }
+
+    #[test]
+    fn an_act_of_a_newer_version_keeps_no_other_back() {
+        let (_folder, mut store) = open();
+        let act = PersonAct { author: "Mme Martin".parse().unwrap(), device: None, deed: PersonDeed::SignIn };
+        for deed in ["fly", "sign-in", "", "decline"] {
+            let newer = "INSERT INTO person_act (author, deed) VALUES ('M. Petit', ?1)";
+            store.connection.execute(newer, [deed]).unwrap();
+        }
+        store.write(|transaction| keep_act(transaction, &act)).unwrap();
+        let numbers = |limit| -> Vec<_> {
+            store.waiting_person_acts(limit).unwrap().iter().map(|it| it.number).collect()
+        };
+        assert_eq!((numbers(9), numbers(1)), (vec![2, 5], vec![2]));
+        assert_eq!(store.count_unreadable_acts().unwrap(), 3);
     }
 
     #[test]
