@@ -221,9 +221,9 @@ mod tests {
     fn another_kind_of_file_is_refused_and_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.sqlite");
-        std::fs::write(&path, "not a database, but somebody's letter".repeat(50)).unwrap();
-        let before = std::fs::read(&path).unwrap();
+        fs::write(&path, "not a database, but somebody's letter".repeat(50)).unwrap();
+        let before = fs::read(&path).unwrap();
         assert!(matches!(Store::open(&path), Err(OpenError::Sqlite { .. })));
-        assert_eq!(std::fs::read(&path).unwrap(), before);
+        assert_eq!(fs::read(&path).unwrap(), before);
     }
 }
