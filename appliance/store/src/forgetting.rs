@@ -27,10 +27,8 @@ impl Store {
             let before = |ms: i64| now.unix_ms().saturating_sub(ms);
             transaction.execute("DELETE FROM session WHERE used_ms < ?1", [before(SESSION_MS)])?;
             // Whoever was disabled by a clock that showed 1970 was there by then.
-            transaction.execute(
-                "DELETE FROM person WHERE max(disabled_ms, made_ms) < ?1",
-                [before(DISABLED_MS)],
-            )?;
+            transaction
+                .execute("DELETE FROM person WHERE max(disabled_ms, made_ms) < ?1", [before(DISABLED_MS)])?;
             Ok(())
         })
     }

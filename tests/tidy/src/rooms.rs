@@ -176,6 +176,8 @@ const PURE_CRATES: &[&str] = &[
     "crc32fast",
     "flate2",
     "fst",
+    "icu_normalizer",
+    "icu_properties",
     "idna",
     "jiff",
     "ipnet",
