@@ -185,6 +185,7 @@ const PURE_CRATES: &[&str] = &[
     "pcap-parser",
     "plist",
     "postcard",
+    "psl",
     "qrcode",
     "quick-xml",
     "rcgen",
