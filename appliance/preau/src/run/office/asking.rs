@@ -34,7 +34,8 @@ impl Office {
         Ok(asked.map(|request| Asked { granted: find_granted(&overrides, &request), request }).collect())
     }
 
-    /// Nothing is typed freely: the site is one that was just refused to this very device.
+    /// Nothing is typed freely: the host is one that was just refused to this very device, and what is asked for is the
+    /// site behind it.
     pub(super) fn ask_for(&self, client: IpAddr, site: &DomainName) -> Result<(), Trouble> {
         let asker = self.identify(client);
         let refusals = self.desk.recall_refusals(client);
@@ -43,7 +44,7 @@ impl Office {
             .find(|it| !it.is_noise() && it.host.as_ref().and_then(Host::name) == Some(site))
             .ok_or(Trouble::Unknown)?;
         let new = NewRequest {
-            site: site.clone(),
+            site: find_site(&refused.reason, site).ok_or(Trouble::Unknown)?,
             room: asker.subject.room().cloned(),
             obstacle: Obstacle::of(&refused.reason).ok_or(Trouble::Unknown)?,
             asker: asker.machine,
@@ -211,6 +212,25 @@ impl Office {
     }
 }
 
+/// The site that a refused host belongs to: what a list or a rule names, else what somebody registered. The labels before
+/// it are whatever a pupil types, and would stand on the projector.
+fn find_site(reason: &Reason, host: &DomainName) -> Option<DomainName> {
+    let entry = match reason {
+        Reason::Listed { entry, .. } | Reason::Locked { entry, .. } => Some(entry),
+        Reason::Ruled(ruling) => Some(&ruling.entry),
+        Reason::NotListed
+        | Reason::Fault(_)
+        | Reason::WhiteListed { .. }
+        | Reason::Workspace { .. }
+        | Reason::NotWhiteListed
+        | Reason::ClosedHours => None,
+    };
+    let entry = entry.and_then(|entry| DomainName::parse(entry).ok());
+    // An entry may be a category's, or another name's to which this one leads.
+    let entry = entry.filter(|entry| host.is_under(entry) && !entry.is_public_suffix());
+    entry.or_else(|| host.registrable())
+}
+
 /// The devices that made the open requests, as they are registered now.
 struct Askers {
     devices: Vec<Device>,
@@ -260,4 +280,44 @@ fn find_granted(overrides: &[Override], request: &SiteRequest) -> Option<Overrid
 /// Whose rule it is: a teacher's own, for a lesson. The head ends any.
 fn may_end(person: &Person, it: &Override) -> bool {
     person.role.directs() || it.rule.layer == Layer::Lesson && it.rule.author == person.name
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Fault, Ruling};
+
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_has_none_of_the_labels_that_somebody_typed() {
+        let check = |reason: &Reason, host: &str, expected: Option<&str>| {
+            let found = find_site(reason, &host.parse().unwrap());
+            assert_eq!(found.as_ref().map(DomainName::as_str), expected, "{reason:?} {host}");
+        };
+        let category = || "games".parse().unwrap();
+        let listed = |entry: &str| Reason::Listed { category: category(), entry: entry.into() };
+        let typed = "mme-martin-est-bete.jeux.example.fr";
+        check(&listed("jeux.example.fr"), typed, Some("jeux.example.fr"));
+        check(&listed("example.fr"), typed, Some("example.fr"));
+        check(
+            &Reason::Locked { category: category(), entry: "example.fr".into() },
+            typed,
+            Some("example.fr"),
+        );
+        // A line of a name that the host leads to, a category, a suffix.
+        for entry in ["casino.example", "games", "fr"] {
+            check(&listed(entry), typed, Some("example.fr"));
+            let ruling = Ruling {
+                layer: Layer::School,
+                entry: entry.into(),
+                author: "M. Bernard".parse().unwrap(),
+                until: None,
+            };
+            check(&Reason::Ruled(Arc::new(ruling)), typed, Some("example.fr"));
+        }
+        for reason in [Reason::NotWhiteListed, Reason::ClosedHours, Reason::Fault(Fault::Tunnel)] {
+            check(&reason, typed, Some("example.fr"));
+            check(&reason, "gouv.fr", None);
+        }
+    }
 }

@@ -129,3 +129,13 @@ fn the_second_click_of_a_double_one_is_no_trouble() {
     }
     assert_eq!(it.store().overrides().unwrap().len(), 2, "none was made twice");
 }
+
+#[test]
+fn a_request_is_no_message() {
+    let it = School::new();
+    let (teacher, _) = it.person("Mme Martin", Role::Teacher, &["CM2"]);
+    it.ask(PC, "mme-martin-est-bete.reseau.example").unwrap();
+    it.ask(PC, "www.reseau.example").unwrap();
+    assert_eq!(holds(&it, &teacher), [("reseau.example".to_owned(), Hold::By(Layer::Lesson))]);
+    assert_eq!(it.office.asked(PC.into()).unwrap().len(), 1);
+}
