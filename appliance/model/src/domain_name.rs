@@ -65,6 +65,23 @@ impl DomainName {
     pub fn is_under(&self, zone: &Self) -> bool {
         self.0.strip_suffix(zone.as_str()).is_some_and(|child| child.is_empty() || child.ends_with('.'))
     }
+
+    /// What somebody registered: one label under a public suffix, by the list of publicsuffix.org. `lemonde.fr` of
+    /// `www.lemonde.fr`, `classe.github.io` of `a.classe.github.io`. `None` for a public suffix.
+    #[must_use]
+    pub fn registrable(&self) -> Option<Self> {
+        let registered = psl::domain_str(&self.0).map(|domain| Self(domain.into()));
+        // Of a house that lets names under its own, the own one is registered as well: `github.io`.
+        registered.or_else(|| (!self.is_public_suffix()).then(|| self.clone()))
+    }
+
+    /// Whether names of all the world are registered right under it: `fr`, `gouv.fr`, `co.uk`. Names of houses that let
+    /// some under theirs (`github.io`) are none.
+    #[must_use]
+    pub fn is_public_suffix(&self) -> bool {
+        let suffix = psl::suffix(self.0.as_bytes());
+        suffix.is_some_and(|it| it.as_bytes() == self.0.as_bytes() && it.typ() != Some(psl::Type::Private))
+    }
 }
 
 fn check_label(label: &str) -> Result<(), DomainNameError> {
@@ -155,6 +172,29 @@ mod tests {
         check("127.1", DomainNameError::NumericTop);
         check(&format!("{}.fr", "a".repeat(64)), DomainNameError::LabelTooLong);
         check(&"abc.".repeat(64), DomainNameError::TooLong);
+    }
+
+    #[test]
+    fn what_was_registered() {
+        let check = |text: &str, expected: Option<&str>| {
+            let found = DomainName::parse(text).unwrap().registrable();
+            assert_eq!(found.as_ref().map(DomainName::as_str), expected, "{text}");
+        };
+        check("www.lemonde.fr", Some("lemonde.fr"));
+        check("lemonde.fr", Some("lemonde.fr"));
+        check("a.education.gouv.fr", Some("education.gouv.fr"));
+        check("a.b.co.uk", Some("b.co.uk"));
+        check("a.classe.github.io", Some("classe.github.io"));
+        check("github.io", Some("github.io"));
+        check("a.casino.example", Some("casino.example"));
+        check("a.xn--cole-9oa.fr", Some("xn--cole-9oa.fr"));
+        for suffix in ["fr", "gouv.fr", "co.uk", "example", "xn--fiqs8s"] {
+            check(suffix, None);
+            assert!(DomainName::parse(suffix).unwrap().is_public_suffix(), "{suffix}");
+        }
+        for name in ["lemonde.fr", "github.io", "a.fr", "casino.example"] {
+            assert!(!DomainName::parse(name).unwrap().is_public_suffix(), "{name}");
+        }
     }
 
     #[test]

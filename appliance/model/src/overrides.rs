@@ -55,9 +55,9 @@ impl NewOverride {
     /// [`Unfit`] when its layer may not make it.
     pub fn new(rule: Rule, now: Timestamp) -> Result<Self, Unfit> {
         if let Topic::Site(name) = &rule.topic
-            && !name.as_str().contains('.')
+            && name.is_public_suffix()
         {
-            return Err(Unfit::TopLevel);
+            return Err(Unfit::PublicSuffix);
         }
         if rule.until.is_some_and(|until| until <= now) {
             return Err(Unfit::Over);
@@ -110,9 +110,9 @@ pub enum Unfit {
     /// The commune's rules stand in the configuration.
     #[error("the commune's rules stand in the configuration file")]
     Commune,
-    /// A site without a dot.
-    #[error("a top-level domain is nobody's site: name one under it")]
-    TopLevel,
+    /// Names of all the world lie right under it.
+    #[error("a public suffix (fr, gouv.fr) is nobody's site: name one under it")]
+    PublicSuffix,
     /// The end is not after the beginning.
     #[error("the end has passed already")]
     Over,
@@ -284,11 +284,15 @@ mod tests {
         check(Rule { until: None, ..lesson() }, Err(Unfit::Endless));
         check(Rule { scope: Scope::Everyone, ..lesson() }, Err(Unfit::TooWide));
         check(Rule { scope: Scope::Profile("adulte".parse().unwrap()), ..lesson() }, Err(Unfit::TooWide));
-        check(Rule { topic: top(), ..lesson() }, Err(Unfit::TopLevel));
+        check(Rule { topic: top(), ..lesson() }, Err(Unfit::PublicSuffix));
+        for suffix in ["co.uk", "gouv.fr"] {
+            let topic = Topic::Site(suffix.parse().unwrap());
+            check(Rule { topic, ..lesson() }, Err(Unfit::PublicSuffix));
+        }
         check(school(), Ok(()));
         check(Rule { until: after(60 * 24 * 90), ..school() }, Ok(()));
         check(Rule { until: after(-1), ..school() }, Err(Unfit::Over));
-        check(Rule { topic: top(), ..school() }, Err(Unfit::TopLevel));
+        check(Rule { topic: top(), ..school() }, Err(Unfit::PublicSuffix));
         check(Rule { layer: Layer::Commune, ..school() }, Err(Unfit::Commune));
     }
 

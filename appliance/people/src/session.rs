@@ -25,7 +25,8 @@ impl Token {
     /// The token that a browser shows: 64 digits of base 16.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        if text.len() != TOKEN_BYTES * 2 || !text.is_ascii() {
+        // Digits only: a number may have a sign, and one token would have several spellings.
+        if text.len() != TOKEN_BYTES * 2 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return None;
         }
         let mut bytes = [0; TOKEN_BYTES];
@@ -88,8 +89,7 @@ mod tests {
         assert_eq!(Token::parse(&text).unwrap().hash(), token.hash());
         assert_ne!(Token::draw(&SystemRandom::new()).unwrap().hash(), token.hash());
         for wrong in ["", "00", &text[1..], &format!("{text}0"), &"é".repeat(32), &"+1".repeat(32)] {
-            let parsed = Token::parse(wrong).filter(|parsed| *parsed == token);
-            assert_eq!(parsed, None, "{wrong}");
+            assert_eq!(Token::parse(wrong), None, "{wrong}");
         }
         assert!(!format!("{token:?}").contains(&text[..8]));
     }

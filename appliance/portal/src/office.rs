@@ -47,7 +47,7 @@ pub trait Office: Send + Sync {
     /// [`Trouble::Unavailable`].
     fn asked(&self, client: IpAddr) -> Result<Vec<Asked>, Trouble>;
 
-    /// Asks for a site that was just refused to the device of this client.
+    /// Asks for the site of a host that was just refused to the device of this client.
     ///
     /// # Errors
     /// [`Trouble::Unknown`] when it was not, and those of too many requests.

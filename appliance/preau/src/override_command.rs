@@ -361,7 +361,7 @@ mod tests {
         check("permit casino.example --room CM2 --for 9h", "within 8 hours");
         check("permit casino.example --room CM2 --until 2026-11-01", "the end has passed already");
         check("permit casino.example --room CM2 --until soon", "`soon` is not a time");
-        check("permit fr --room CM2 --for 30m", "a top-level domain is nobody's site");
+        check("permit fr --room CM2 --for 30m", "a public suffix (fr, gouv.fr) is nobody's site");
         check("permit casino.example --room CM3 --for 30m", "`CM3`; rooms with devices: CM2");
         check("permit casino.example --device CM2-09 --for 30m", "no device `CM2-09` is registered");
         check("permit casino.example --device ff:ff:ff:ff:ff:ff --for 30m", "broadcast");

@@ -7,6 +7,8 @@
 
 mod columns;
 mod devices;
+mod failures;
+mod forgetting;
 mod migrations;
 mod overrides;
 mod people;
@@ -14,6 +16,9 @@ mod person_acts;
 mod requests;
 mod sessions;
 
+use std::fs::{self, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,6 +27,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use migrations::migrate;
 
 pub use devices::{AddDeviceError, Added};
+pub use failures::{NameHash, Tally};
 pub use migrations::MigrateError;
 pub use overrides::{AddOverrideError, EndOverrideError, OVERRIDES_MAX};
 pub use people::{NewPerson, PEOPLE_MAX, PersonError};
@@ -31,6 +37,11 @@ pub use sessions::Session;
 
 /// How long a writer waits for another process's transaction: a command line and the box share the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Who may read the file: it has hashes of secrets, and a PIN is found from its hash in some hours.
+const MODE: u32 = 0o600;
+/// What SQLite adds to the name for its own files beside it. They are made with the mode of the file.
+const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
 
 /// The state file. One connection, one thread at a time.
 pub struct Store {
@@ -48,6 +59,7 @@ impl Store {
     /// [`OpenError`] when it cannot be opened, is no state file, or was written by a newer version.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let fail = |source| OpenError::Sqlite { path: path.to_owned(), source };
+        make(path).map_err(|source| OpenError::Private { path: path.to_owned(), source })?;
         let mut connection = Connection::open(path).map_err(fail)?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(fail)?;
         // Write-ahead log: readers are never blocked. Full sync: what a command acknowledged survives a power cut.
@@ -55,6 +67,8 @@ impl Store {
         connection.pragma_update(None, "synchronous", "FULL").map_err(fail)?;
         connection.pragma_update(None, "foreign_keys", true).map_err(fail)?;
         migrate(&mut connection).map_err(|source| OpenError::Schema { path: path.to_owned(), source })?;
+        // It is a state file: whatever it was before, it is private from now on.
+        tighten(path).map_err(|source| OpenError::Private { path: path.to_owned(), source })?;
         Ok(Self { connection })
     }
 
@@ -91,6 +105,33 @@ impl Store {
     }
 }
 
+/// Makes the file, when it is not there: SQLite would have everybody read it.
+fn make(path: &Path) -> io::Result<()> {
+    match OpenOptions::new().write(true).create_new(true).mode(MODE).open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+fn tighten(path: &Path) -> io::Result<()> {
+    let companions = COMPANIONS.iter().map(|end| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(end);
+        PathBuf::from(name)
+    });
+    for file in std::iter::once(path.to_owned()).chain(companions) {
+        match fs::metadata(&file) {
+            Ok(metadata) if metadata.permissions().mode() & 0o777 & !MODE != 0 => {
+                fs::set_permissions(&file, Permissions::from_mode(MODE))?;
+            }
+            // One of SQLite's own comes and goes with the connections.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
 /// Why a state file cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -101,6 +142,14 @@ pub enum OpenError {
         path: PathBuf,
         /// What SQLite says.
         source: rusqlite::Error,
+    },
+    /// It cannot be made, or not be kept from others.
+    #[error("cannot make the state file {} or keep others from reading it", path.display())]
+    Private {
+        /// The state file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
     },
     /// Its schema is newer than this program, or could not be brought up to date.
     #[error("the state file {} does not fit this version of preau", path.display())]
@@ -130,6 +179,36 @@ mod tests {
         assert_eq!(store.generation().unwrap(), first);
     }
 
+    fn modes(folder: &Path) -> Vec<(String, u32)> {
+        let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
+        let mut modes: Vec<_> = entries
+            .map(|it| {
+                let mode = it.metadata().unwrap().permissions().mode() & 0o777;
+                (it.file_name().into_string().unwrap(), mode)
+            })
+            .collect();
+        modes.sort_unstable();
+        modes
+    }
+
+    #[test]
+    fn nobody_else_reads_it() {
+        let expected = ["state.sqlite", "state.sqlite-shm", "state.sqlite-wal"];
+        let expected = expected.map(|name| (name.to_owned(), 0o600));
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+        let path = folder.path().join("state.sqlite");
+        let store = Store::open(&path).unwrap();
+        assert_eq!(modes(folder.path()), expected);
+        // As an earlier version left them.
+        for (name, _) in &expected {
+            fs::set_permissions(folder.path().join(name), Permissions::from_mode(0o644)).unwrap();
+        }
+        let _second = Store::open(&path).unwrap();
+        assert_eq!(modes(folder.path()), expected);
+        drop(store);
+    }
+
     #[test]
     fn a_file_of_a_newer_version_is_refused() {
         let folder = tempfile::tempdir().unwrap();
@@ -142,9 +221,9 @@ mod tests {
     fn another_kind_of_file_is_refused_and_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.sqlite");
-        std::fs::write(&path, "not a database, but somebody's letter".repeat(50)).unwrap();
-        let before = std::fs::read(&path).unwrap();
+        fs::write(&path, "not a database, but somebody's letter".repeat(50)).unwrap();
+        let before = fs::read(&path).unwrap();
         assert!(matches!(Store::open(&path), Err(OpenError::Sqlite { .. })));
-        assert_eq!(std::fs::read(&path).unwrap(), before);
+        assert_eq!(fs::read(&path).unwrap(), before);
     }
 }

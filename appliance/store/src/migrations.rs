@@ -97,6 +97,18 @@ const STEPS: &[&str] = &[
          PRIMARY KEY (request, machine)
      ) STRICT, WITHOUT ROWID;
      CREATE INDEX asker_machine ON asker (machine);",
+    // `failure.person` is from now on the hash of a name, whether somebody bears it or not; 0 stands for all names, as
+    // before, and the device `*` for those where its bearer never signed in. Counts by the numbers of people would be
+    // nobody's. Where somebody signed in, she is known: the largest turn is the last.
+    "DELETE FROM failure WHERE person <> 0;
+     CREATE TABLE familiar (
+         person INTEGER NOT NULL REFERENCES person (id) ON DELETE CASCADE,
+         device TEXT NOT NULL,
+         turn INTEGER NOT NULL,
+         PRIMARY KEY (person, device)
+     ) STRICT, WITHOUT ROWID;
+     INSERT OR IGNORE INTO familiar (person, device, turn)
+         SELECT person, machine, 0 FROM session WHERE machine IN (SELECT mac FROM device);",
 ];
 
 /// Brings the schema up to date: every missing step, or none.

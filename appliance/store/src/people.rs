@@ -4,7 +4,8 @@ use model::{Mac, Person, PersonAct, PersonDeed, PersonId, PersonName, Role, Room
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use crate::columns::parse;
-use crate::person_acts::keep_act;
+use crate::failures::forget_name;
+use crate::person_acts::{keep_act, keep_closing_act};
 use crate::{Store, StoreError};
 
 /// Most people, those who may no longer sign in included: some years of a large school.
@@ -114,18 +115,18 @@ impl Store {
                 params![id.number(), secret],
             )?;
             transaction.execute("DELETE FROM session WHERE person = ?1", [id.number()])?;
-            transaction.execute("DELETE FROM failure WHERE person = ?1", [id.number()])?;
             let person = find(transaction, id)?;
+            forget_name(transaction, &person.name)?;
             let deed = PersonDeed::ResetPerson { name: person.name.clone() };
             keep_act(transaction, &PersonAct { author: author.clone(), device, deed })?;
             Ok(person)
         })
     }
 
-    /// Lets somebody sign in no more, and ends her sessions at once.
+    /// Lets somebody sign in no more, and ends her sessions at once, also where there is no room for the act.
     ///
     /// # Errors
-    /// [`PersonError::Unknown`], [`PersonError::Unrecorded`].
+    /// [`PersonError::Unknown`].
     pub fn disable_person(
         &mut self,
         id: PersonId,
@@ -140,25 +141,27 @@ impl Store {
             transaction.execute("DELETE FROM session WHERE person = ?1", [id.number()])?;
             let person = find(transaction, id)?;
             let deed = PersonDeed::DisablePerson { name: person.name.clone() };
-            keep_act(transaction, &PersonAct { author: author.clone(), device, deed })?;
+            keep_closing_act(transaction, &PersonAct { author: author.clone(), device, deed })?;
             Ok(person)
         })
     }
 
-    /// Gives somebody the secret that she chose. All her sessions end: she goes on with a new one.
+    /// Gives somebody the secret that she chose in place of `old`, the PHC string that hers was compared with: a card
+    /// that was made meanwhile stays. All her sessions end: she goes on with a new one.
     ///
     /// # Errors
-    /// [`PersonError::Unknown`], [`PersonError::Unrecorded`].
+    /// [`PersonError::Replaced`], [`PersonError::Unrecorded`].
     pub fn change_secret(
         &mut self,
         id: PersonId,
-        secret: &str,
+        (old, new): (&str, &str),
         device: Option<Mac>,
     ) -> Result<Person, PersonError> {
         self.write(|transaction| {
+            check_credential(transaction, id, old)?;
             transaction.execute(
                 "UPDATE person SET secret = ?2, has_first_secret = FALSE WHERE id = ?1",
-                params![id.number(), secret],
+                params![id.number(), new],
             )?;
             transaction.execute("DELETE FROM session WHERE person = ?1", [id.number()])?;
             let person = find(transaction, id)?;
@@ -170,8 +173,23 @@ impl Store {
 }
 
 /// Two names that differ by the case of their letters are one.
-fn key(name: &PersonName) -> String {
+pub(crate) fn key(name: &PersonName) -> String {
     name.as_str().to_lowercase()
+}
+
+/// Whether this is still her secret, and she may sign in: between a comparison and what follows from it, somebody may
+/// have decided otherwise.
+pub(crate) fn check_credential(
+    transaction: &Transaction<'_>,
+    id: PersonId,
+    secret: &str,
+) -> Result<(), PersonError> {
+    let counts: bool = transaction.query_row(
+        "SELECT EXISTS (SELECT 1 FROM person WHERE id = ?1 AND secret = ?2 AND disabled_ms IS NULL)",
+        params![id.number(), secret],
+        |row| row.get(0),
+    )?;
+    if counts { Ok(()) } else { Err(PersonError::Replaced) }
 }
 
 fn find(transaction: &Transaction<'_>, id: PersonId) -> Result<Person, PersonError> {
@@ -206,6 +224,9 @@ pub enum PersonError {
     /// There is nobody of this number.
     #[error("there is no such person")]
     Unknown,
+    /// The secret that was compared is hers no more, or she may no longer sign in.
+    #[error("the secret has been replaced meanwhile")]
+    Replaced,
     /// The journal has taken no act for a long time.
     #[error("the journal takes no records: nothing can be changed")]
     Unrecorded,
@@ -273,8 +294,13 @@ pub(crate) mod tests {
         let (_folder, mut store) = open();
         let id = add(&mut store, "Mme Martin", Role::Teacher, &[]).id;
         let by = "M. Petit".parse().unwrap();
-        assert!(!store.change_secret(id, "$own$", None).unwrap().has_first_secret);
+        assert!(!store.change_secret(id, ("$first$", "$own$"), None).unwrap().has_first_secret);
+        let again = store.change_secret(id, ("$first$", "$other$"), None).unwrap_err();
+        assert!(matches!(again, PersonError::Replaced), "the card is used");
         assert!(store.disable_person(id, at(5), (&by, None)).unwrap().disabled == Some(at(5)));
+        let disabled = store.change_secret(id, ("$own$", "$other$"), None).unwrap_err();
+        assert!(matches!(disabled, PersonError::Replaced));
+        assert_eq!(store.find_credential(id).unwrap().unwrap().1, "$own$");
         assert_eq!(store.disable_person(id, at(9), (&by, None)).unwrap().disabled, Some(at(5)));
         let reset = store.reset_person(id, "$second$", (&by, None)).unwrap();
         assert!(reset.has_first_secret && reset.disabled.is_none());

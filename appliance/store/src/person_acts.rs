@@ -9,6 +9,8 @@ use crate::{Store, StoreError};
 
 /// Most acts that wait for the journal: some days of a school. When it takes none for so long, nobody signs in.
 pub const PERSON_ACTS_MAX: u32 = 1_000;
+/// How many more wait that close something: as many sessions as a school has at a time, and some people.
+const CLOSING_ACTS_MAX: u32 = 200;
 
 /// An act that waits for the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,16 +22,37 @@ pub struct WaitingAct {
 }
 
 impl Store {
-    /// The acts that wait, the oldest first, at most `limit` of them.
+    /// The acts that wait, the oldest first, at most `limit` of them. One that this version cannot read keeps no other
+    /// back: it waits for the version that wrote it.
     ///
     /// # Errors
     /// [`StoreError`] when the file cannot be read.
     pub fn waiting_person_acts(&self, limit: u32) -> Result<Vec<WaitingAct>, StoreError> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        self.read_acts(|acts| acts.filter_map(Result::transpose).take(limit).collect())
+    }
+
+    /// How many acts wait that this version cannot read.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read.
+    pub fn count_unreadable_acts(&self) -> Result<usize, StoreError> {
+        let all = self.read_acts(|acts| acts.collect::<Result<Vec<_>, _>>())?;
+        Ok(all.iter().filter(|act| act.is_none()).count())
+    }
+
+    fn read_acts<T>(
+        &self,
+        work: impl FnOnce(&mut dyn Iterator<Item = rusqlite::Result<Option<WaitingAct>>>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
         let mut query = self.connection.prepare_cached(
-            "SELECT id, author, device, deed, name, role, site, room FROM person_act ORDER BY id LIMIT ?1",
+            "SELECT id, author, device, deed, name, role, site, room FROM person_act ORDER BY id",
         )?;
-        let acts = query.query_map([limit], read_act)?.collect::<Result<_, _>>()?;
-        Ok(acts)
+        let mut acts = query.query_map((), |row| match read_act(row) {
+            Err(rusqlite::Error::FromSqlConversionFailure(..)) => Ok(None),
+            outcome => outcome.map(Some),
+        })?;
+        Ok(work(&mut acts)?)
     }
 
     /// Forgets an act: the journal has it.
@@ -42,12 +65,24 @@ impl Store {
     }
 }
 
-/// Keeps an act for the journal.
+/// Keeps an act for the journal, or nothing is done.
 pub(crate) fn keep_act(transaction: &Transaction<'_>, act: &PersonAct) -> Result<(), PersonError> {
-    let waiting: u32 = transaction.query_row("SELECT count(*) FROM person_act", (), |row| row.get(0))?;
-    if waiting >= PERSON_ACTS_MAX {
-        return Err(PersonError::Unrecorded);
-    }
+    let waiting = count(transaction)?;
+    if waiting < PERSON_ACTS_MAX { Ok(insert(transaction, act)?) } else { Err(PersonError::Unrecorded) }
+}
+
+/// Keeps an act that closes something: it has room of its own, and is done in any case. A journal that is broken holds no
+/// session open.
+pub(crate) fn keep_closing_act(transaction: &Transaction<'_>, act: &PersonAct) -> rusqlite::Result<()> {
+    let waiting = count(transaction)?;
+    if waiting < PERSON_ACTS_MAX + CLOSING_ACTS_MAX { insert(transaction, act) } else { Ok(()) }
+}
+
+fn count(transaction: &Transaction<'_>) -> rusqlite::Result<u32> {
+    transaction.query_row("SELECT count(*) FROM person_act", (), |row| row.get(0))
+}
+
+fn insert(transaction: &Transaction<'_>, act: &PersonAct) -> rusqlite::Result<()> {
     let (mut named, mut given, mut asked, mut place) = (None, None, None, None);
     match &act.deed {
         PersonDeed::SignIn | PersonDeed::FailSignIn | PersonDeed::SignOut | PersonDeed::ChangeSecret => {}
@@ -98,7 +133,10 @@ fn read_act(row: &Row<'_>) -> rusqlite::Result<WaitingAct> {
 
 #[cfg(test)]
 mod tests {
+    use model::Role;
+
     use super::*;
+    use crate::people::tests::{add, at, open};
 
     #[test]
     fn acts_come_back_in_order_until_they_are_forgotten() {
@@ -110,7 +148,7 @@ mod tests {
             PersonDeed::FailSignIn,
             PersonDeed::SignOut,
             PersonDeed::ChangeSecret,
-            PersonDeed::AddPerson { name: name(), role: model::Role::Head },
+            PersonDeed::AddPerson { name: name(), role: Role::Head },
             PersonDeed::ResetPerson { name: name() },
             PersonDeed::DisablePerson { name: name() },
             PersonDeed::Decline { site: "casino.example".parse().unwrap(), room: None },
@@ -143,5 +181,53 @@ mod tests {
             store.write(|transaction| (0..=PERSON_ACTS_MAX).try_for_each(|_| keep_act(transaction, &act)));
         assert!(matches!(full, Err(PersonError::Unrecorded)));
         assert_eq!(store.waiting_person_acts(1).unwrap(), []);
+    }
+
+    #[test]
+    fn an_act_of_a_newer_version_keeps_no_other_back() {
+        let (_folder, mut store) = open();
+        let act = PersonAct { author: "Mme Martin".parse().unwrap(), device: None, deed: PersonDeed::SignIn };
+        for deed in ["fly", "sign-in", "", "decline"] {
+            let newer = "INSERT INTO person_act (author, deed) VALUES ('M. Petit', ?1)";
+            store.connection.execute(newer, [deed]).unwrap();
+        }
+        store.write(|transaction| keep_act(transaction, &act)).unwrap();
+        let numbers = |limit| -> Vec<_> {
+            store.waiting_person_acts(limit).unwrap().iter().map(|it| it.number).collect()
+        };
+        assert_eq!((numbers(9), numbers(1)), (vec![2, 5], vec![2]));
+        assert_eq!(store.count_unreadable_acts().unwrap(), 3);
+    }
+
+    #[test]
+    fn what_closes_something_is_done_without_room_for_its_act() {
+        let (_folder, mut store) = open();
+        let (teacher, other) = (
+            add(&mut store, "Mme Martin", Role::Teacher, &[]),
+            add(&mut store, "Mme Petit", Role::Teacher, &[]),
+        );
+        let place = || (model::Machine::Mac("02:00:00:00:00:11".parse().unwrap()), None);
+        for token in 1..=2 {
+            store.begin_session(&[token; 32], (&teacher, "$first$"), place(), at(0)).unwrap();
+        }
+        let act = |deed| PersonAct { author: teacher.name.clone(), device: None, deed };
+        let fill = |store: &mut Store, limit: u32| {
+            let before = u32::try_from(store.waiting_person_acts(9_999).unwrap().len()).unwrap();
+            let sign_in = act(PersonDeed::SignIn);
+            store.write(|work| (before..limit).try_for_each(|_| insert(work, &sign_in))).unwrap();
+        };
+        fill(&mut store, PERSON_ACTS_MAX);
+        assert!(matches!(
+            store.begin_session(&[3; 32], (&teacher, "$first$"), place(), at(0)),
+            Err(PersonError::Unrecorded)
+        ));
+        store.end_session(&[1; 32], Some(&act(PersonDeed::SignOut))).unwrap();
+        let last = store.waiting_person_acts(9_999).unwrap().pop().unwrap();
+        assert_eq!(last.act.deed, PersonDeed::SignOut, "it has its act");
+        fill(&mut store, PERSON_ACTS_MAX + CLOSING_ACTS_MAX);
+        store.end_session(&[2; 32], Some(&act(PersonDeed::SignOut))).unwrap();
+        assert_eq!([1, 2].map(|token| store.find_session(&[token; 32]).unwrap()), [None, None]);
+        store.disable_person(other.id, at(1), (&teacher.name, None)).unwrap();
+        assert!(store.find_credential(other.id).unwrap().unwrap().0.disabled.is_some());
     }
 }

@@ -125,6 +125,19 @@ impl Store {
         Ok(self.select_requests("id = ?1", [id.number()])?.pop())
     }
 
+    /// Who asked for what is open.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read.
+    pub fn open_askers(&self) -> Result<Vec<(RequestId, Machine)>, StoreError> {
+        let mut query = self.connection.prepare_cached(
+            "SELECT request, machine FROM asker JOIN request ON id = request WHERE answered_ms IS NULL",
+        )?;
+        let read = |row: &Row<'_>| Ok((RequestId::new(row.get(0)?), parse(1, &row.get::<_, String>(1)?)?));
+        let askers = query.query_map((), read)?.collect::<Result<_, _>>()?;
+        Ok(askers)
+    }
+
     fn select_requests(&self, rest: &str, values: impl Params) -> Result<Vec<SiteRequest>, StoreError> {
         let mut query =
             self.connection.prepare_cached(&format!("SELECT {COLUMNS} FROM request WHERE {rest}"))?;
@@ -132,7 +145,8 @@ impl Store {
         Ok(requests)
     }
 
-    /// Answers a request by an override that opens its site. One for the whole school answers those of all rooms.
+    /// Answers a request by an override that opens its site, and with it those for what lies under the site. One for
+    /// the whole school answers those of all rooms.
     ///
     /// # Errors
     /// [`AnswerError`] when there is nothing to answer, or too many overrides stand.
@@ -148,15 +162,16 @@ impl Store {
             let rule = &made.rule;
             let is_for_all = rule.layer == Layer::School && rule.scope == Scope::Everyone;
             transaction.execute(
-                "UPDATE request SET answered_ms = ?3, answered_by = ?4, override = ?5
-                 WHERE answered_ms IS NULL AND (id = ?1 OR (?6 AND site = ?2))",
+                "UPDATE request SET answered_ms = ?2, answered_by = ?3, override = ?4
+                 WHERE answered_ms IS NULL AND (?5 OR coalesce(room, '') = ?6)
+                 AND (site = ?1 OR substr(site, -length(?1) - 1) = '.' || ?1)",
                 params![
-                    id.number(),
                     request.site.as_str(),
                     made.made.unix_ms(),
                     rule.author.as_str(),
                     made.id.number(),
                     is_for_all,
+                    room_key(request.room.as_ref()),
                 ],
             )?;
             Ok(made)
@@ -187,7 +202,7 @@ impl Store {
 }
 
 /// Forgets what nobody looks for any more.
-fn prune(transaction: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<()> {
+pub(crate) fn prune(transaction: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<()> {
     let before = |ms: i64| now.unix_ms().saturating_sub(ms);
     transaction.execute(
         "DELETE FROM request WHERE coalesce(answered_ms, -1) BETWEEN 0 AND ?1
@@ -443,6 +458,24 @@ mod tests {
         ask(&mut store, &new("a.example", Some("CM2"), 1), 3).unwrap();
         store.grant_request(other, permit("a.example", Layer::School, 4), Synchronised).unwrap();
         assert!(store.requests().unwrap().iter().all(|it| it.answer.is_some()));
+    }
+
+    #[test]
+    fn a_grant_answers_for_what_lies_under_the_site() {
+        let (_folder, mut store) = open();
+        let mut ask = |site: &str, room: &str, device: u16| {
+            ask(&mut store, &new(site, Some(room), device), 0).unwrap().id
+        };
+        let site = ask("a.example", "CM2", 1);
+        let under = ask("www.a.example", "CM2", 1);
+        let others = [ask("ba.example", "CM2", 1), ask("www.a.example", "CM1", 2)];
+        assert_eq!(store.open_askers().unwrap().len(), 4);
+        store.grant_request(site, permit("a.example", Layer::Lesson, 1), Synchronised).unwrap();
+        let is_answered = |id: &RequestId| store.find_request(*id).unwrap().unwrap().answer.is_some();
+        assert!(is_answered(&site) && is_answered(&under));
+        assert!(!others.iter().any(is_answered));
+        let asked: Vec<_> = store.open_askers().unwrap().into_iter().map(|(id, _)| id).collect();
+        assert_eq!(asked, others);
     }
 
     #[test]

@@ -1,19 +1,18 @@
-//! Sessions of people who signed in, and failures to.
+//! Sessions of people who signed in.
 
-use model::{Failures, Mac, Machine, Person, PersonAct, PersonDeed, PersonId, Timestamp};
+use model::{Mac, Machine, Person, PersonAct, PersonDeed, PersonId, Timestamp};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use crate::columns::parse;
-use crate::people::{COLUMNS, PersonError, read_person};
-use crate::person_acts::keep_act;
+use crate::failures::{NameHash, Tally, forget_count, note_familiar};
+use crate::people::{COLUMNS, PersonError, check_credential, read_person};
+use crate::person_acts::{keep_act, keep_closing_act};
 use crate::{Store, StoreError};
 
 /// Most sessions of one person: her PC, the projector's, her phone, and some that she forgot. The oldest goes first.
 const SESSIONS_MAX: u32 = 5;
-/// Most counts of failures: those of a hundred people on some forty devices each. The oldest goes first.
-const FAILURES_MAX: u32 = 4_096;
-/// What stands for all people in the counts of failures.
-const EVERYBODY: u32 = 0;
+/// How far ahead of the clock a session may have begun, in milliseconds: a step that a time server makes now and then.
+const AHEAD_MS: i64 = 60_000;
 
 /// A session, whether it counts still or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,31 +29,27 @@ pub struct Session {
 
 impl Store {
     /// Begins a session, known by the hash of its token, and forgets the failures of this person on this device.
+    /// `secret` is the PHC string that hers was compared with.
     ///
     /// # Errors
-    /// [`PersonError::Unrecorded`].
+    /// [`PersonError::Replaced`], [`PersonError::Unrecorded`].
     pub fn begin_session(
         &mut self,
         token_hash: &[u8; 32],
-        person: &Person,
+        (person, secret): (&Person, &str),
         (machine, device): (Machine, Option<Mac>),
         now: Timestamp,
     ) -> Result<(), PersonError> {
         self.write(|transaction| {
+            check_credential(transaction, person.id, secret)?;
+            make_room(transaction, person.id, now)?;
             transaction.execute(
                 "INSERT INTO session (token_hash, person, machine, began_ms, used_ms)
                  VALUES (?1, ?2, ?3, ?4, ?4)",
                 params![token_hash, person.id.number(), machine.to_string(), now.unix_ms()],
             )?;
-            transaction.execute(
-                "DELETE FROM session WHERE person = ?1 AND token_hash NOT IN
-                 (SELECT token_hash FROM session WHERE person = ?1 ORDER BY began_ms DESC LIMIT ?2)",
-                params![person.id.number(), SESSIONS_MAX],
-            )?;
-            transaction.execute(
-                "DELETE FROM failure WHERE person = ?1 AND device = ?2",
-                params![person.id.number(), device_key(device)],
-            )?;
+            note_familiar(transaction, person.id, device)?;
+            forget_count(transaction, Tally::Pair(NameHash::of(&person.name), device))?;
             let author = person.name.clone();
             keep_act(transaction, &PersonAct { author, device: machine.mac(), deed: PersonDeed::SignIn })
         })
@@ -85,78 +80,31 @@ impl Store {
         Ok(())
     }
 
-    /// Ends a session: `act` is kept, if somebody did so.
+    /// Ends a session: `act` is kept, if somebody did so and there is room for it.
     ///
     /// # Errors
-    /// [`PersonError::Unrecorded`].
-    pub fn end_session(&mut self, token_hash: &[u8; 32], act: Option<&PersonAct>) -> Result<(), PersonError> {
+    /// [`StoreError`] when the file cannot be written.
+    pub fn end_session(&mut self, token_hash: &[u8; 32], act: Option<&PersonAct>) -> Result<(), StoreError> {
         self.write(|transaction| {
             transaction.execute("DELETE FROM session WHERE token_hash = ?1", [token_hash])?;
-            act.map_or(Ok(()), |act| keep_act(transaction, act))
-        })
-    }
-
-    /// The failures with a person's name, or with anybody's, on a device that is registered, or on all others.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the file cannot be read.
-    pub fn failures(&self, person: Option<PersonId>, device: Option<Mac>) -> Result<Failures, StoreError> {
-        let mut query = self
-            .connection
-            .prepare_cached("SELECT count, last_ms FROM failure WHERE person = ?1 AND device = ?2")?;
-        let read = |row: &Row<'_>| {
-            Ok(Failures { count: row.get(0)?, last: Some(Timestamp::from_unix_ms(row.get(1)?)) })
-        };
-        let found = query.query_row(params![person_key(person), device_key(device)], read).optional()?;
-        Ok(found.unwrap_or_default())
-    }
-
-    /// Keeps counts of failures, and the act of the last one.
-    ///
-    /// # Errors
-    /// [`PersonError::Unrecorded`].
-    pub fn keep_failures(
-        &mut self,
-        counts: &[(Option<PersonId>, Failures)],
-        device: Option<Mac>,
-        act: Option<&PersonAct>,
-    ) -> Result<(), PersonError> {
-        self.write(|transaction| {
-            for (person, failures) in counts {
-                keep_count(transaction, *person, device, *failures)?;
-            }
-            transaction.execute(
-                "DELETE FROM failure WHERE (person, device) IN
-                 (SELECT person, device FROM failure ORDER BY last_ms DESC LIMIT -1 OFFSET ?1)",
-                [FAILURES_MAX],
-            )?;
-            act.map_or(Ok(()), |act| keep_act(transaction, act))
+            act.map_or(Ok(()), |act| Ok(keep_closing_act(transaction, act)?))
         })
     }
 }
 
-fn keep_count(
-    transaction: &Transaction<'_>,
-    person: Option<PersonId>,
-    device: Option<Mac>,
-    Failures { count, last }: Failures,
-) -> rusqlite::Result<()> {
-    let Some(last) = last else { return Ok(()) };
+/// Makes room for a new session. Those of a clock that ran ahead go first: they count no more, and would be the
+/// latest for ever.
+fn make_room(transaction: &Transaction<'_>, person: PersonId, now: Timestamp) -> rusqlite::Result<()> {
     transaction.execute(
-        "INSERT INTO failure (person, device, count, last_ms) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (person, device) DO UPDATE SET count = excluded.count, last_ms = excluded.last_ms",
-        params![person_key(person), device_key(device), count, last.unix_ms()],
+        "DELETE FROM session WHERE person = ?1 AND began_ms > ?2",
+        params![person.number(), now.unix_ms().saturating_add(AHEAD_MS)],
+    )?;
+    transaction.execute(
+        "DELETE FROM session WHERE person = ?1 AND token_hash NOT IN
+         (SELECT token_hash FROM session WHERE person = ?1 ORDER BY began_ms DESC LIMIT ?2)",
+        params![person.number(), SESSIONS_MAX - 1],
     )?;
     Ok(())
-}
-
-fn person_key(person: Option<PersonId>) -> u32 {
-    person.map_or(EVERYBODY, PersonId::number)
-}
-
-/// All devices that nobody registered share a count: anybody can make up many.
-fn device_key(device: Option<Mac>) -> String {
-    device.map(|mac| mac.to_string()).unwrap_or_default()
 }
 
 fn read_session(row: &Row<'_>) -> rusqlite::Result<Session> {
@@ -181,7 +129,7 @@ mod tests {
 
     fn begin(store: &mut Store, token: u8, person: &Person, ms: i64) {
         let place = (Machine::Mac(mac(0x11)), Some(mac(0x11)));
-        store.begin_session(&[token; 32], person, place, at(ms)).unwrap();
+        store.begin_session(&[token; 32], (person, "$first$"), place, at(ms)).unwrap();
     }
 
     #[test]
@@ -205,7 +153,9 @@ mod tests {
         let changes: [fn(&mut Store, &Person, &model::PersonName); 3] = [
             |store, person, by| drop(store.disable_person(person.id, at(1), (by, None)).unwrap()),
             |store, person, by| drop(store.reset_person(person.id, "x", (by, None)).unwrap()),
-            |store, person, _| drop(store.change_secret(person.id, "x", None).unwrap()),
+            |store, person, _| {
+                drop(store.change_secret(person.id, ("$first$", "x"), None).unwrap());
+            },
         ];
         for change in changes {
             let (_folder, mut store) = open();
@@ -222,6 +172,24 @@ mod tests {
     }
 
     #[test]
+    fn no_session_begins_with_a_secret_that_was_replaced_meanwhile() {
+        let by = "M. Petit".parse().unwrap();
+        let changes: [fn(&mut Store, &Person, &model::PersonName); 2] = [
+            |store, person, by| drop(store.disable_person(person.id, at(1), (by, None)).unwrap()),
+            |store, person, by| drop(store.reset_person(person.id, "$second$", (by, None)).unwrap()),
+        ];
+        for change in changes {
+            let (_folder, mut store) = open();
+            let person = add(&mut store, "Mme Martin", Role::Teacher, &[]);
+            change(&mut store, &person, &by);
+            let place = (Machine::Mac(mac(0x11)), Some(mac(0x11)));
+            let late = store.begin_session(&[1; 32], (&person, "$first$"), place, at(2));
+            assert!(matches!(late, Err(PersonError::Replaced)));
+            assert_eq!(store.waiting_person_acts(9).unwrap().len(), 2, "nobody signed in");
+        }
+    }
+
+    #[test]
     fn one_person_has_few_sessions() {
         let (_folder, mut store) = open();
         let person = add(&mut store, "Mme Martin", Role::Teacher, &[]);
@@ -233,35 +201,17 @@ mod tests {
     }
 
     #[test]
-    fn failures_are_counted_by_person_and_device_and_end_with_a_sign_in() {
+    fn a_clock_that_ran_ahead_keeps_nobody_out() {
         let (_folder, mut store) = open();
         let person = add(&mut store, "Mme Martin", Role::Teacher, &[]);
-        let failures = |count: u32| Failures { count, last: Some(at(i64::from(count))) };
-        let (here, elsewhere) = (Some(mac(0x11)), Some(mac(0x12)));
-        for device in [here, elsewhere, None] {
-            let counts = [(Some(person.id), failures(3)), (None, failures(5))];
-            store.keep_failures(&counts, device, None).unwrap();
+        const YEAR_MS: i64 = 365 * 24 * 3_600_000;
+        for token in 0..7 {
+            begin(&mut store, token, &person, YEAR_MS + i64::from(token));
         }
-        begin(&mut store, 1, &person, 10);
-        let count = |person, device| store.failures(person, device).unwrap().count;
-        assert_eq!(count(Some(person.id), here), 0);
-        assert_eq!((count(None, here), count(Some(person.id), elsewhere)), (5, 3));
-        assert_eq!((count(Some(person.id), None), count(Some(PersonId::new(9)), here)), (3, 0));
-    }
-
-    #[test]
-    fn counts_of_failures_are_few() {
-        let (_folder, mut store) = open();
-        let counts: Vec<_> = (1..=FAILURES_MAX + 10)
-            .map(|id| {
-                let last = Some(at(i64::from(id)));
-                (Some(PersonId::new(id)), Failures { count: 1, last })
-            })
-            .collect();
-        store.keep_failures(&counts, None, None).unwrap();
-        let kept: u32 =
-            store.connection.query_row("SELECT count(*) FROM failure", (), |row| row.get(0)).unwrap();
-        assert_eq!(kept, FAILURES_MAX);
-        assert_eq!(store.failures(Some(PersonId::new(10)), None).unwrap().count, 0);
+        begin(&mut store, 8, &person, 30_000);
+        // A few seconds back are what a time server does: both go on.
+        begin(&mut store, 9, &person, 0);
+        let alive = (0..10).filter(|token| store.find_session(&[*token; 32]).unwrap().is_some());
+        assert_eq!(alive.collect::<Vec<_>>(), [8, 9]);
     }
 }

@@ -148,9 +148,10 @@ impl Why<'_> {
         now.zip(answer).is_none_or(|(now, answer)| now.ms_since(answer.at) < DECLINED_MS)
     }
 
+    /// The request for the site that the host belongs to.
     fn find_asked(&self, host: Option<&Host>) -> Option<&Asked> {
         let name = host.and_then(Host::name)?;
-        self.asking?.asked.iter().find(|asked| asked.request.site == *name)
+        self.asking?.asked.iter().find(|asked| name.is_under(&asked.request.site))
     }
 
     /// When it was asked, and who sees it; or the answer.
@@ -169,7 +170,8 @@ impl Why<'_> {
     /// What was asked for, and is not refused any more.
     fn list_asked(&self, language: Language) -> Vec<Detail> {
         let is_refused = |asked: &Asked| {
-            self.refusals.iter().any(|it| it.host.as_ref().and_then(Host::name) == Some(&asked.request.site))
+            let mut hosts = self.refusals.iter().filter_map(|it| it.host.as_ref().and_then(Host::name));
+            hosts.any(|host| host.is_under(&asked.request.site))
         };
         let asked = self.asking.map_or(&[][..], |asking| asking.asked);
         let asked = asked.iter().filter(|asked| !is_refused(asked)).take(ASKED_SHOWN_MAX);

@@ -59,10 +59,13 @@ pub(super) fn answer(portal: &Portal, visit: &Visit, page: Page) -> Answer {
         | Page::StaffReset
         | Page::StaffDisable => answer_signed(portal, visit, page),
     };
-    outcome.unwrap_or_else(|trouble| {
-        let page = TroublePage { place: &portal.settings.place, trouble, back: page.home() };
-        Answer::page(page.status(), page.render(visit.language))
-    })
+    outcome.unwrap_or_else(|trouble| tell(portal, visit, trouble, page.home()))
+}
+
+/// Says why something was not done.
+fn tell(portal: &Portal, visit: &Visit, trouble: Trouble, back: &str) -> Answer {
+    let page = TroublePage { place: &portal.settings.place, trouble, back };
+    Answer::page(page.status(), page.render(visit.language))
 }
 
 /// A form that was not filled in on the box's own page, or too long ago.
@@ -171,8 +174,12 @@ fn sign_out(portal: &Portal, visit: &Visit) -> Result<Answer, Trouble> {
     if !visit.is_own_form(Jar::Session) {
         return Ok(refuse_form(portal, visit));
     }
-    portal.office.sign_out(visit.client, token)?;
-    Ok(Answer::see(SignInPage::PATH).with(Jar::Session, None))
+    let answer = match portal.office.sign_out(visit.client, token) {
+        Ok(()) => Answer::see(SignInPage::PATH),
+        Err(trouble) => tell(portal, visit, trouble, Page::SignOut.home()),
+    };
+    // The browser forgets the session in any case: whoever touches the PC next is somebody else.
+    Ok(answer.with(Jar::Session, None))
 }
 
 fn find_signed(portal: &Portal, visit: &Visit, is_use: bool) -> Result<Option<Person>, Trouble> {

@@ -149,7 +149,11 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Digits only: a number may have a sign.
 fn parse_hex(text: &str) -> Option<Vec<u8>> {
+    if !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
     let places = (0..text.len()).step_by(2);
     places.map(|place| u8::from_str_radix(text.get(place..place + 2)?, 16).ok()).collect()
 }
@@ -212,6 +216,15 @@ mod tests {
         check("preau-visitor=00ff00ff", "http://preau.lan", &body[..20], false);
         let without = visit(&[("host", "preau.lan"), ("cookie", "preau-visitor=00ff00ff")], &body);
         assert!(!without.is_own_form(Jar::Visitor));
+    }
+
+    #[test]
+    fn a_token_has_one_spelling() {
+        for (text, expected) in
+            [("00ff", Some(vec![0, 255])), ("+1+2", None), ("0", None), ("-0", None), ("é", None)]
+        {
+            assert_eq!(parse_hex(text), expected, "{text}");
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ use portal::ListOrigin;
 use store::{Generation, Store, StoreError};
 use system::lists::{adopt_index, open_index};
 
+use super::forgetting::Forgetting;
 use super::overrides::Overrides;
 use super::person_acts::PersonActs;
 use crate::config::Config;
@@ -29,6 +30,7 @@ pub(crate) struct Intent {
     is_state_told: bool,
     overrides: Overrides,
     person_acts: PersonActs,
+    forgetting: Forgetting,
 }
 
 /// Where the compiled list is, and which state of it was read last.
@@ -74,6 +76,7 @@ impl Intent {
             is_state_told: false,
             overrides: Overrides::default(),
             person_acts: PersonActs::default(),
+            forgetting: Forgetting::default(),
         }
     }
 
@@ -120,10 +123,11 @@ impl Intent {
         self.store.as_mut().is_some_and(|store| self.overrides.keep(store, journal, now))
     }
 
-    /// Hands to the journal what people did since the last time.
+    /// Hands to the journal what people did since the last time, and forgets what is old.
     pub(crate) fn keep_person_acts(&mut self, journal: &Journal, now: Instant) {
         if let Some(store) = &mut self.store {
             self.person_acts.keep(store, journal, now);
+            self.forgetting.keep(store, now);
         }
     }
 

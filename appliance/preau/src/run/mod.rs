@@ -6,6 +6,7 @@
 mod announcement;
 mod board;
 mod doors;
+mod forgetting;
 mod front;
 mod in_force;
 mod intent;

@@ -1,11 +1,13 @@
 //! The portal's office: people, sessions and requests, over the store and the policy in force.
 
 mod asking;
+mod notebook;
 mod signing;
 mod staff;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -19,18 +21,23 @@ use ring::rand::SystemRandom;
 use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonError, Store, StoreError};
 
 use crate::data_folder::STATE_FILE;
+use notebook::Notebook;
 
 /// What the office works with.
 pub(crate) struct Office {
     state_file: PathBuf,
     /// A connection of its own; opened anew after a failure.
     store: Mutex<Option<Store>>,
-    /// A failure of it is told once, until all is well again: anybody may ask for pages.
+    /// A failure of it is told once, until something was written again: on a full disk all can be read, and anybody may
+    /// have something written.
     is_failure_told: AtomicBool,
     desk: Arc<Desk>,
     clock: Arc<dyn Clock>,
     zone: TimeZone,
     random: SystemRandom,
+    notebook: Notebook,
+    /// Sessions that are over, and that the state file has still.
+    ended: Mutex<HashSet<[u8; 32]>>,
     /// Held while a secret is compared: one at a time takes memory and a core.
     hashing: Mutex<()>,
     /// How many wait for it, or have it.
@@ -64,9 +71,21 @@ impl Office {
             clock,
             zone,
             random: SystemRandom::new(),
+            notebook: Notebook::default(),
+            ended: Mutex::default(),
             hashing: Mutex::new(()),
             hashers: AtomicUsize::new(0),
         }
+    }
+
+    /// Writes to the store, in any case: what succeeds shows that all is well again.
+    fn write<T, E: Into<Failure>>(
+        &self,
+        work: impl FnOnce(&mut Store) -> Result<T, E>,
+    ) -> Result<T, Trouble> {
+        let outcome = self.work(work)?;
+        self.is_failure_told.store(false, Ordering::Relaxed);
+        Ok(outcome)
     }
 
     /// Works on the store. A failure of it is unavailability for whoever looks at a page.
@@ -84,7 +103,6 @@ impl Office {
             *place = None;
             return Err(self.tell(error));
         }
-        self.is_failure_told.store(false, Ordering::Relaxed);
         outcome.map_err(|failure| match failure {
             Failure::Trouble(trouble) => trouble,
             Failure::Store(_) => Trouble::Unavailable,
@@ -148,7 +166,11 @@ impl portal::Office for Office {
     }
 
     fn answer(&self, client: IpAddr, person: &Person, id: RequestId, reply: &Reply) -> Result<(), Trouble> {
-        self.reply(client, person, id, reply)
+        match self.reply(client, person, id, reply) {
+            // The second click of a double one: all is as she wants it.
+            Err(Trouble::Answered) if self.is_answered_so(person, id, reply)? => Ok(()),
+            outcome => outcome,
+        }
     }
 
     fn end(&self, person: &Person, id: OverrideId) -> Result<(), Trouble> {
@@ -206,6 +228,7 @@ impl From<PersonError> for Failure {
             PersonError::NameTaken(_) => Trouble::NameTaken,
             PersonError::TooMany => Trouble::Full,
             PersonError::Unknown => Trouble::Unknown,
+            PersonError::Replaced => Trouble::Wrong,
             PersonError::Unrecorded => Trouble::Unavailable,
             PersonError::Store(error) => return Self::Store(error),
         })

@@ -14,6 +14,7 @@ const AT_ONCE_MAX: u32 = 64;
 pub(crate) struct PersonActs {
     accepted: Vec<(i64, Sequence)>,
     is_failure_told: bool,
+    are_unreadable_told: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +49,22 @@ impl PersonActs {
         Ok(())
     }
 
+    /// Told once: the process that may write such is another version's, and this one was started after it.
+    fn tell_unreadable(&mut self, store: &Store) -> Result<(), StoreError> {
+        if !std::mem::replace(&mut self.are_unreadable_told, true) {
+            let count = store.count_unreadable_acts()?;
+            if count > 0 {
+                tracing::warn!(
+                    count,
+                    "acts of people wait that this version cannot read: install the newer preau"
+                );
+            }
+        }
+        Ok(())
+    }
+
     fn record(&mut self, store: &Store, journal: &Journal, now: Instant) -> Result<(), KeepError> {
+        self.tell_unreadable(store)?;
         let last = self.accepted.last().map_or(0, |&(number, _)| number);
         let waiting = store.waiting_person_acts(AT_ONCE_MAX)?;
         for waiting in waiting.into_iter().filter(|waiting| waiting.number > last) {

@@ -17,8 +17,6 @@ pub(super) struct OpenWish {
     pub(super) obstacle: String,
     /// Whether the one who looks may open it.
     pub(super) can_open: bool,
-    /// Whether it is open by now.
-    pub(super) is_open: bool,
 }
 
 /// A request that was answered.
@@ -45,7 +43,6 @@ pub(super) fn describe_open(language: Language, place: &Place, wish: &Wish, laye
         facts: tell_facts(language, place, &wish.request),
         obstacle: tell_obstacle(language, wish, layer),
         can_open: matches!(wish.hold, Hold::By(lifter) if lifter >= layer),
-        is_open: wish.hold == Hold::Open,
     }
 }
 

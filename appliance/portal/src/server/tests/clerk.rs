@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use model::{DomainName, Override, OverrideId, Person, PersonId, RequestId, Role, RoomName, Timestamp};
 
@@ -17,6 +18,8 @@ pub(super) struct Clerk {
     pub(super) sessions: Mutex<Vec<(String, u32)>>,
     /// What it was asked to do.
     pub(super) done: Mutex<Vec<String>>,
+    /// Whether it can write nothing.
+    pub(super) is_stuck: AtomicBool,
 }
 
 impl Clerk {
@@ -60,6 +63,9 @@ impl Office for Clerk {
     }
 
     fn sign_out(&self, _: IpAddr, token: &str) -> Result<(), Trouble> {
+        if self.is_stuck.load(Ordering::Relaxed) {
+            return Err(Trouble::Unavailable);
+        }
         self.sessions.lock().unwrap().retain(|(known, _)| known != token);
         Ok(())
     }

@@ -165,6 +165,19 @@ fn a_teacher_signs_in_answers_and_signs_out() {
 }
 
 #[test]
+fn a_browser_forgets_its_session_also_where_the_box_cannot() {
+    let open = Open::new();
+    let mut browser = Browser::new(open.address);
+    let page = browser.sign_in("personne=1");
+    open.clerk.is_stuck.store(true, std::sync::atomic::Ordering::Relaxed);
+    let out = browser.fill(&page, "/deconnexion", "");
+    assert_eq!(out.status, "503", "{}", out.text);
+    assert!(browser.cookies.iter().all(|(name, _)| name != "preau-session"), "{:?}", browser.cookies);
+    assert_eq!(browser.get("/enseignant").location.as_deref(), Some("/connexion"));
+    open.portal.stop().unwrap();
+}
+
+#[test]
 fn the_head_decides_for_the_school_and_keeps_people() {
     let open = Open::new();
     let mut browser = Browser::new(open.address);

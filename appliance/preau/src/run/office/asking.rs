@@ -6,17 +6,17 @@ use std::sync::Arc;
 use jiff::ToSpan as _;
 use jiff::civil::Date;
 use model::{
-    AccessKind, Device, DomainName, Host, Layer, NewOverride, Obstacle, Override, OverrideId, Person,
-    PersonAct, PersonDeed, RequestId, Rule, Scope, SiteRequest, Subject, Timestamp, Topic, UnknownDevice,
-    Verdict,
+    AccessKind, Device, DomainName, Host, Layer, Machine, NewOverride, Obstacle, Override, OverrideId,
+    Person, PersonAct, PersonDeed, Reason, RequestId, Rule, Scope, SiteRequest, Subject, Timestamp, Topic,
+    UnknownDevice, Verdict,
 };
 use policy::{Decided, Decision, Question, Target, decide};
 use portal::{Asked, Hold, Reply, Trouble, Wish};
-use store::NewRequest;
+use store::{NewRequest, Store, StoreError};
 
 use super::Office;
 
-const MINUTE_MS: i64 = 60_000;
+const MINUTE_MS: u64 = 60_000;
 /// How long a device is told what became of its requests: as long as the store knows who asked.
 const REMEMBERED_MS: u64 = 24 * 3_600_000;
 
@@ -24,7 +24,7 @@ impl Office {
     pub(super) fn list_asked(&self, client: IpAddr) -> Result<Vec<Asked>, Trouble> {
         let machine = self.identify(client).machine;
         let (requests, overrides) =
-            self.work(|store| Ok::<_, store::StoreError>((store.requests_of(machine)?, store.overrides()?)))?;
+            self.work(|store| Ok::<_, StoreError>((store.requests_of(machine)?, store.overrides()?)))?;
         let now = self.clock.now().at;
         let is_recent = |request: &SiteRequest| {
             let last = request.answer.as_ref().map_or(request.asked, |answer| answer.at);
@@ -34,7 +34,8 @@ impl Office {
         Ok(asked.map(|request| Asked { granted: find_granted(&overrides, &request), request }).collect())
     }
 
-    /// Nothing is typed freely: the site is one that was just refused to this very device.
+    /// Nothing is typed freely: the host is one that was just refused to this very device, and what is asked for is the
+    /// site behind it.
     pub(super) fn ask_for(&self, client: IpAddr, site: &DomainName) -> Result<(), Trouble> {
         let asker = self.identify(client);
         let refusals = self.desk.recall_refusals(client);
@@ -43,7 +44,7 @@ impl Office {
             .find(|it| !it.is_noise() && it.host.as_ref().and_then(Host::name) == Some(site))
             .ok_or(Trouble::Unknown)?;
         let new = NewRequest {
-            site: site.clone(),
+            site: find_site(&refused.reason, site).ok_or(Trouble::Unknown)?,
             room: asker.subject.room().cloned(),
             obstacle: Obstacle::of(&refused.reason).ok_or(Trouble::Unknown)?,
             asker: asker.machine,
@@ -54,13 +55,13 @@ impl Office {
     }
 
     pub(super) fn list_wishes(&self, person: &Person) -> Result<Vec<Wish>, Trouble> {
-        let (requests, overrides, devices) = self.work(|store| {
-            Ok::<_, store::StoreError>((store.requests()?, store.overrides()?, store.devices()?))
+        let (requests, overrides, askers) = self.work(|store| {
+            Ok::<_, StoreError>((store.requests()?, store.overrides()?, Askers::read(store)?))
         })?;
         let requests = requests.into_iter().filter(|it| person.teaches_in(it.room.as_ref()));
         let wishes = requests.map(|request| Wish {
             hold: match &request.answer {
-                None => self.find_hold(&devices, &request),
+                None => self.find_hold(&askers, &request),
                 Some(_) => Hold::Open,
             },
             granted: find_granted(&overrides, &request),
@@ -76,18 +77,22 @@ impl Office {
         Ok(standing.collect())
     }
 
-    /// What the policy in force says to a device of the room that asked.
-    fn find_hold(&self, devices: &[Device], request: &SiteRequest) -> Hold {
-        let device = devices.iter().find(|device| request.room.is_some() && device.room == request.room);
-        let subject = match device {
-            Some(device) => Subject::Device(Arc::new(device.clone())),
-            None => UnknownDevice { mac: None, address: Ipv4Addr::UNSPECIFIED.into() }.into(),
-        };
+    /// What the policy in force says to those who asked: a room has devices of several profiles, and what holds the
+    /// site from one of them holds it from the room.
+    fn find_hold(&self, askers: &Askers, request: &SiteRequest) -> Hold {
+        let holds = askers.of(request.id).map(|asker| self.judge(asker, request));
+        holds.max_by_key(|hold| strength(*hold)).unwrap_or(Hold::By(request.obstacle.lifter))
+    }
+
+    fn judge(&self, subject: Subject, request: &SiteRequest) -> Hold {
         let target = Target::Host(request.site.clone().into());
         let question = Question { subject, kind: AccessKind::Http, target, destination: None };
         match decide(&self.desk.policy(), question, self.clock.now().plausible()) {
-            Decision::Permit(_) => Hold::Open,
             Decision::Refusal(refusal) => refusal.reason().lifter().map_or(Hold::Nobody, Hold::By),
+            Decision::Permit(permit) if matches!(permit.reason(), Reason::Ruled(_)) => Hold::Open,
+            // A list may have refused a page of the site: which one, nobody kept, and the site by itself is open.
+            Decision::Permit(_) if request.obstacle.category.is_some() => Hold::By(request.obstacle.lifter),
+            Decision::Permit(_) => Hold::Open,
         }
     }
 
@@ -98,15 +103,17 @@ impl Office {
         id: RequestId,
         reply: &Reply,
     ) -> Result<(), Trouble> {
-        let (request, devices) =
-            self.work(|store| Ok::<_, store::StoreError>((store.find_request(id)?, store.devices()?)))?;
+        let (request, askers) =
+            self.work(|store| Ok::<_, StoreError>((store.find_request(id)?, Askers::read(store)?)))?;
         let request = request.ok_or(Trouble::Unknown)?;
         if !person.teaches_in(request.room.as_ref()) {
             return Err(Trouble::Denied);
         }
-        let hold = self.find_hold(&devices, &request);
+        if request.answer.is_some() {
+            return Err(Trouble::Answered);
+        }
         let (layer, scope, until, motive) = match reply {
-            Reply::Decline => return self.decline(client, person, &request, hold),
+            Reply::Decline => return self.decline(client, person, &request),
             Reply::Lesson { minutes, motive } => {
                 let room = request.room.clone().ok_or(Trouble::Denied)?;
                 (Layer::Lesson, Scope::Room(room), self.minutes_ahead(*minutes)?, motive)
@@ -117,7 +124,7 @@ impl Office {
             Reply::School { .. } => return Err(Trouble::Denied),
         };
         // Nothing of the rule would be in force where something stronger refuses the site.
-        let is_stronger = match hold {
+        let is_stronger = match self.find_hold(&askers, &request) {
             Hold::Open => false,
             Hold::By(lifter) => lifter < layer,
             Hold::Nobody => true,
@@ -138,25 +145,45 @@ impl Office {
         let clock = self.clock.now();
         let now = clock.plausible().ok_or(Trouble::NoClock)?;
         let new = NewOverride::new(rule, now).map_err(|_| Trouble::Field)?;
-        self.work(|store| store.grant_request(id, new, clock.quality)).map(drop)
+        self.write(|store| store.grant_request(id, new, clock.quality)).map(drop)
     }
 
-    /// A teacher declines what she could open; the head declines anything.
-    fn decline(
+    /// Whether this is the answer that this person gave.
+    pub(super) fn is_answered_so(
         &self,
-        client: IpAddr,
         person: &Person,
-        request: &SiteRequest,
-        hold: Hold,
-    ) -> Result<(), Trouble> {
-        if !person.role.directs() && hold != Hold::By(Layer::Lesson) {
-            return Err(Trouble::Denied);
-        }
+        id: RequestId,
+        reply: &Reply,
+    ) -> Result<bool, Trouble> {
+        let (request, overrides) =
+            self.work(|store| Ok::<_, StoreError>((store.find_request(id)?, store.overrides()?)))?;
+        let Some(answer) = request.as_ref().and_then(|request| request.answer.as_ref()) else {
+            return Ok(false);
+        };
+        let granted = request.as_ref().and_then(|request| find_granted(&overrides, request));
+        let is_same = match (reply, granted) {
+            (Reply::Decline, _) => answer.granted.is_none(),
+            (Reply::Lesson { minutes, .. }, Some(it)) => {
+                // Two readings of the clock lie between its making and its end.
+                let ms =
+                    it.rule.until.map_or(0, |until| until.ms_since(it.made).saturating_add(MINUTE_MS / 2));
+                it.rule.layer == Layer::Lesson && ms / MINUTE_MS == u64::from(*minutes)
+            }
+            (Reply::School { until, .. }, Some(it)) => {
+                it.rule.layer == Layer::School && it.rule.until == Some(self.end_of(*until)?)
+            }
+            (Reply::Lesson { .. } | Reply::School { .. }, None) => false,
+        };
+        Ok(is_same && answer.by == person.name)
+    }
+
+    /// Whoever sees a request may decline it, also one that she could not grant: else it would stay, and count.
+    fn decline(&self, client: IpAddr, person: &Person, request: &SiteRequest) -> Result<(), Trouble> {
         let deed = PersonDeed::Decline { site: request.site.clone(), room: request.room.clone() };
         let device = self.identify(client).machine.mac();
         let act = PersonAct { author: person.name.clone(), device, deed };
         let now = self.clock.now().at;
-        self.work(|store| store.decline_request(request.id, &person.name, now, &act)).map(drop)
+        self.write(|store| store.decline_request(request.id, &person.name, now, &act)).map(drop)
     }
 
     pub(super) fn end_rule(&self, person: &Person, id: OverrideId) -> Result<(), Trouble> {
@@ -173,7 +200,8 @@ impl Office {
 
     fn minutes_ahead(&self, minutes: u32) -> Result<Timestamp, Trouble> {
         let now = self.clock.now().plausible().ok_or(Trouble::NoClock)?;
-        Ok(Timestamp::from_unix_ms(now.unix_ms().saturating_add(i64::from(minutes) * MINUTE_MS)))
+        let ms = u64::from(minutes) * MINUTE_MS;
+        Ok(Timestamp::from_unix_ms(now.unix_ms().saturating_add_unsigned(ms)))
     }
 
     /// The end of a day by the school's clock.
@@ -181,6 +209,65 @@ impl Office {
         let next = day.checked_add(1.day()).map_err(|_| Trouble::Field)?;
         let end = next.to_zoned(self.zone.clone()).map_err(|_| Trouble::Field)?;
         Ok(Timestamp::from_unix_ms(end.timestamp().as_millisecond()))
+    }
+}
+
+/// The site that a refused host belongs to: what a list or a rule names, else what somebody registered. The labels before
+/// it are whatever a pupil types, and would stand on the projector.
+fn find_site(reason: &Reason, host: &DomainName) -> Option<DomainName> {
+    let entry = match reason {
+        Reason::Listed { entry, .. } | Reason::Locked { entry, .. } => Some(entry),
+        Reason::Ruled(ruling) => Some(&ruling.entry),
+        Reason::NotListed
+        | Reason::Fault(_)
+        | Reason::WhiteListed { .. }
+        | Reason::Workspace { .. }
+        | Reason::NotWhiteListed
+        | Reason::ClosedHours => None,
+    };
+    let entry = entry.and_then(|entry| DomainName::parse(entry).ok());
+    // An entry may be a category's, or another name's to which this one leads.
+    let entry = entry.filter(|entry| host.is_under(entry) && !entry.is_public_suffix());
+    entry.or_else(|| host.registrable())
+}
+
+/// The devices that made the open requests, as they are registered now.
+struct Askers {
+    devices: Vec<Device>,
+    machines: Vec<(RequestId, Machine)>,
+}
+
+impl Askers {
+    fn read(store: &Store) -> Result<Self, StoreError> {
+        Ok(Self { devices: store.devices()?, machines: store.open_askers()? })
+    }
+
+    fn of(&self, id: RequestId) -> impl Iterator<Item = Subject> {
+        let machines = self.machines.iter().filter(move |(request, _)| *request == id);
+        machines.map(|(_, machine)| self.identify(*machine))
+    }
+
+    fn identify(&self, machine: Machine) -> Subject {
+        let device = self.devices.iter().find(|device| Some(device.mac) == machine.mac());
+        let address = match machine {
+            Machine::Address(address) => address,
+            Machine::Mac(_) => Ipv4Addr::UNSPECIFIED.into(),
+        };
+        match device {
+            Some(device) => Subject::Device(Arc::new(device.clone())),
+            None => UnknownDevice { mac: machine.mac(), address }.into(),
+        }
+    }
+}
+
+/// What holds a site more, the more it takes to open it.
+fn strength(hold: Hold) -> u8 {
+    match hold {
+        Hold::Open => 0,
+        Hold::By(Layer::Lesson) => 1,
+        Hold::By(Layer::School) => 2,
+        Hold::By(Layer::Commune) => 3,
+        Hold::Nobody => 4,
     }
 }
 
@@ -193,4 +280,44 @@ fn find_granted(overrides: &[Override], request: &SiteRequest) -> Option<Overrid
 /// Whose rule it is: a teacher's own, for a lesson. The head ends any.
 fn may_end(person: &Person, it: &Override) -> bool {
     person.role.directs() || it.rule.layer == Layer::Lesson && it.rule.author == person.name
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Fault, Ruling};
+
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_has_none_of_the_labels_that_somebody_typed() {
+        let check = |reason: &Reason, host: &str, expected: Option<&str>| {
+            let found = find_site(reason, &host.parse().unwrap());
+            assert_eq!(found.as_ref().map(DomainName::as_str), expected, "{reason:?} {host}");
+        };
+        let category = || "games".parse().unwrap();
+        let listed = |entry: &str| Reason::Listed { category: category(), entry: entry.into() };
+        let typed = "mme-martin-est-bete.jeux.example.fr";
+        check(&listed("jeux.example.fr"), typed, Some("jeux.example.fr"));
+        check(&listed("example.fr"), typed, Some("example.fr"));
+        check(
+            &Reason::Locked { category: category(), entry: "example.fr".into() },
+            typed,
+            Some("example.fr"),
+        );
+        // A line of a name that the host leads to, a category, a suffix.
+        for entry in ["casino.example", "games", "fr"] {
+            check(&listed(entry), typed, Some("example.fr"));
+            let ruling = Ruling {
+                layer: Layer::School,
+                entry: entry.into(),
+                author: "M. Bernard".parse().unwrap(),
+                until: None,
+            };
+            check(&Reason::Ruled(Arc::new(ruling)), typed, Some("example.fr"));
+        }
+        for reason in [Reason::NotWhiteListed, Reason::ClosedHours, Reason::Fault(Fault::Tunnel)] {
+            check(&reason, typed, Some("example.fr"));
+            check(&reason, "gouv.fr", None);
+        }
+    }
 }

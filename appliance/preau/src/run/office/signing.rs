@@ -1,18 +1,22 @@
 //! Signing in, going on, signing out.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{MutexGuard, PoisonError};
 
-use model::{Person, PersonAct, PersonDeed, PersonId, Role, Timestamp};
+use model::{Failures, Person, PersonAct, PersonDeed, PersonId, Role, Timestamp};
 use people::{Secret, SecretError, StoredSecret, Token, Watch, is_alive};
 use portal::{Claimed, Tile, Trouble};
+use store::{NameHash, Store, StoreError, Tally};
 
 use super::{Asker, Office};
 
 /// Most sign-ins that wait for one another: with a tenth of a second each, whoever waits hardly notices. The portal
 /// has a thread more than these.
 pub(super) const HASHERS_MAX: usize = 3;
+/// Most sessions that are over while the state file cannot be written: five of each person of a large school.
+const ENDED_MAX: usize = 500;
 /// How often the use of a session is noted: not each page costs a write.
 const TOUCH_MS: u64 = 60_000;
 
@@ -32,6 +36,32 @@ impl Drop for Turn<'_> {
     }
 }
 
+/// Whom somebody says to be: a name, and whoever bears it.
+#[derive(Clone, Copy)]
+struct Claimant {
+    id: Option<PersonId>,
+    name: NameHash,
+}
+
+impl Claimant {
+    fn of(person: &Person) -> Self {
+        Self { id: Some(person.id), name: NameHash::of(&person.name) }
+    }
+
+    /// What is counted of a failure of hers on a device: where she is known to sign in, what happens elsewhere makes her
+    /// wait for nothing.
+    fn read_counts(self, store: &Store, asker: &Asker) -> Result<Vec<(Watch, Tally, Failures)>, StoreError> {
+        let device = asker.registered();
+        let mut tallies =
+            vec![(Watch::Device, Tally::Device(device)), (Watch::Pair, Tally::Pair(self.name, device))];
+        let is_familiar = self.id.map_or(Ok(false), |id| store.is_familiar(id, device))?;
+        if !is_familiar {
+            tallies.push((Watch::Name, Tally::Name(self.name)));
+        }
+        tallies.into_iter().map(|(watch, tally)| Ok((watch, tally, store.failures(tally)?))).collect()
+    }
+}
+
 impl Office {
     pub(super) fn list_teachers(&self) -> Result<Vec<Tile>, Trouble> {
         let people = self.work(|store| store.people())?;
@@ -41,32 +71,57 @@ impl Office {
 
     pub(super) fn begin(&self, client: IpAddr, who: &Claimed, secret: &str) -> Result<String, Trouble> {
         let asker = self.identify(client);
-        let id = match who {
-            Claimed::Tile(id) => Some(*id),
-            Claimed::Named(name) => self.work(|store| store.find_person(name))?.map(|person| person.id),
-        };
+        let claimant = self.find_claimant(who)?;
         let secret = Secret::typed(secret).map_err(|_| Trouble::Wrong)?;
-        let person = self.check_secret(&asker, id, &secret)?;
-        self.start_session(&asker, &person)
+        let (person, stored) = self.check_secret(&asker, claimant, &secret)?;
+        self.start_session(&asker, &person, &stored)
     }
 
-    fn start_session(&self, asker: &Asker, person: &Person) -> Result<String, Trouble> {
+    /// Tiles are the teachers': by a number that is no teacher's, nobody signs in, and nobody learns whose it is.
+    fn find_claimant(&self, who: &Claimed) -> Result<Claimant, Trouble> {
+        Ok(match who {
+            Claimed::Tile(id) => {
+                let credential = self.work(|store| store.find_credential(*id))?;
+                let teacher = credential.map(|(person, _)| person).filter(|it| it.role == Role::Teacher);
+                teacher.map_or(Claimant { id: None, name: NameHash::of_number(*id) }, |it| Claimant::of(&it))
+            }
+            Claimed::Named(name) => {
+                let person = self.work(|store| store.find_person(name))?;
+                Claimant { id: person.map(|person| person.id), name: NameHash::of(name) }
+            }
+        })
+    }
+
+    fn start_session(
+        &self,
+        asker: &Asker,
+        person: &Person,
+        stored: &StoredSecret,
+    ) -> Result<String, Trouble> {
         let token = Token::draw(&self.random).ok_or(Trouble::Unavailable)?;
         let (hash, now) = (token.hash(), self.clock.now().at);
         let place = (asker.machine, asker.registered());
-        self.work(|store| store.begin_session(&hash.0, person, place, now))?;
+        self.write(|store| store.begin_session(&hash.0, (person, stored.as_phc()), place, now))?;
+        let over = Tally::Pair(NameHash::of(&person.name), asker.registered());
+        self.notebook.forget(|tally| tally == over);
         Ok(token.reveal())
     }
 
-    /// Whose secret this is, if it is this person's. A wrong one is counted, and makes this device wait.
-    fn check_secret(&self, asker: &Asker, id: Option<PersonId>, secret: &Secret) -> Result<Person, Trouble> {
+    /// Whose secret this is, if it is this person's, and what it was compared with. A wrong one is counted, and makes
+    /// this device wait.
+    fn check_secret(
+        &self,
+        asker: &Asker,
+        claimant: Claimant,
+        secret: &Secret,
+    ) -> Result<(Person, StoredSecret), Trouble> {
         // Whoever has to wait takes no turn from others.
-        self.check_pause(asker, id)?;
+        self.check_pause(asker, claimant)?;
         let _turn = Turn::take(&self.hashers)?;
         let _alone = self.hashing.lock().unwrap_or_else(PoisonError::into_inner);
         // Those before may have been this device's.
-        self.check_pause(asker, id)?;
-        let credential = match id {
+        self.check_pause(asker, claimant)?;
+        let credential = match claimant.id {
             Some(id) => self.work(|store| store.find_credential(id))?,
             None => None,
         };
@@ -74,50 +129,54 @@ impl Office {
         let (person, stored) = credential.unzip();
         let stored = stored.map(StoredSecret::from_phc);
         let is_right = secret.matches(stored.as_ref()).map_err(|_| Trouble::Unavailable)?;
-        match person {
-            Some(person) if is_right => Ok(person),
-            person => {
-                self.note_failure(asker, person.as_ref())?;
+        match person.zip(stored) {
+            Some(right) if is_right => Ok(right),
+            wrong => {
+                self.note_failure(asker, claimant, wrong.as_ref().map(|(person, _)| person))?;
                 Err(Trouble::Wrong)
             }
         }
     }
 
-    fn check_pause(&self, asker: &Asker, id: Option<PersonId>) -> Result<(), Trouble> {
-        let (device, now) = (asker.registered(), self.clock.now().at);
-        let pauses = self.work(|store| {
-            let of_all = Watch::Device.pause_ms(store.failures(None, device)?, now);
-            let of_pair = match id {
-                Some(id) => Watch::Pair.pause_ms(store.failures(Some(id), device)?, now),
-                None => 0,
-            };
-            Ok::<_, store::StoreError>([of_all, of_pair])
-        })?;
-        match pauses.into_iter().max() {
+    fn check_pause(&self, asker: &Asker, claimant: Claimant) -> Result<(), Trouble> {
+        let now = self.clock.now().at;
+        let counts = self.work(|store| claimant.read_counts(store, asker))?;
+        let pauses = counts
+            .into_iter()
+            .map(|(watch, tally, kept)| watch.pause_ms(self.notebook.read(tally, kept, now), now));
+        match pauses.max() {
             None | Some(0) => Ok(()),
             Some(pause_ms) => Err(Trouble::Wait(pause_ms.div_ceil(1_000))),
         }
     }
 
-    fn note_failure(&self, asker: &Asker, person: Option<&Person>) -> Result<(), Trouble> {
-        let (device, now) = (asker.registered(), self.clock.now().at);
+    /// Counts a failure. What the state file does not take (a full disk, too many acts) is remembered.
+    fn note_failure(
+        &self,
+        asker: &Asker,
+        claimant: Claimant,
+        person: Option<&Person>,
+    ) -> Result<(), Trouble> {
+        let now = self.clock.now().at;
         let act = person.map(|person| PersonAct {
             author: person.name.clone(),
             device: asker.machine.mac(),
             deed: PersonDeed::FailSignIn,
         });
-        self.work(|store| {
-            let mut counts = vec![(None, Watch::Device.add(store.failures(None, device)?, now))];
-            if let Some(person) = person {
-                let failures = store.failures(Some(person.id), device)?;
-                counts.push((Some(person.id), Watch::Pair.add(failures, now)));
-            }
-            store.keep_failures(&counts, device, act.as_ref())
-        })
+        let counts = self.work(|store| claimant.read_counts(store, asker))?.into_iter();
+        let counts = counts.map(|(watch, tally, kept)| (tally, self.notebook.add(watch, tally, kept, now)));
+        let counts: Vec<_> = counts.collect();
+        self.write(|store| store.keep_failures(&counts, act.as_ref()))?;
+        self.notebook.settle(counts.iter().map(|(tally, _)| *tally));
+        Ok(())
     }
 
     pub(super) fn go_on(&self, client: IpAddr, token: &str, is_use: bool) -> Result<Option<Person>, Trouble> {
         let Some(hash) = Token::parse(token).map(|token| token.hash().0) else { return Ok(None) };
+        if self.ended().contains(&hash) {
+            self.close(hash, None);
+            return Ok(None);
+        }
         let Some(session) = self.work(|store| store.find_session(&hash))? else { return Ok(None) };
         let (machine, now) = (self.identify(client).machine, self.clock.now().at);
         // Shown by another machine, it was read on the way: it goes on where it began, and nowhere else.
@@ -125,11 +184,11 @@ impl Office {
             return Ok(None);
         }
         if !is_alive(session.person.role, session.began, session.used, now) {
-            self.work(|store| store.end_session(&hash, None))?;
+            self.close(hash, None);
             return Ok(None);
         }
         if is_use && is_worth_noting(session.used, now) {
-            self.work(|store| store.touch_session(&hash, now))?;
+            self.write(|store| store.touch_session(&hash, now))?;
         }
         Ok(Some(session.person))
     }
@@ -139,7 +198,26 @@ impl Office {
         let Some(hash) = Token::parse(token).map(|token| token.hash().0) else { return Ok(()) };
         let device = self.identify(client).machine.mac();
         let act = PersonAct { author: person.name, device, deed: PersonDeed::SignOut };
-        self.work(|store| store.end_session(&hash, Some(&act)))
+        self.close(hash, Some(&act));
+        Ok(())
+    }
+
+    /// Ends a session. Where the state file cannot be written (a full disk), it is over all the same, and is ended there
+    /// when it is shown again; after a restart, its own time ends it.
+    fn close(&self, hash: [u8; 32], act: Option<&PersonAct>) {
+        if self.write(|store| store.end_session(&hash, act)).is_ok() {
+            self.ended().remove(&hash);
+            return;
+        }
+        let mut ended = self.ended();
+        if ended.len() < ENDED_MAX {
+            ended.insert(hash);
+        }
+    }
+
+    /// A set is right even after a panic elsewhere.
+    fn ended(&self) -> MutexGuard<'_, HashSet<[u8; 32]>> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn replace_secret(
@@ -155,11 +233,11 @@ impl Office {
         if old == new {
             return Err(Trouble::SecretSame);
         }
-        self.check_secret(&asker, Some(person.id), &old)?;
+        let (person, before) = self.check_secret(&asker, Claimant::of(person), &old)?;
         let stored = self.hash(&new)?;
-        let person =
-            self.work(|store| store.change_secret(person.id, stored.as_phc(), asker.machine.mac()))?;
-        self.start_session(&asker, &person)
+        let (secrets, device) = ((before.as_phc(), stored.as_phc()), asker.machine.mac());
+        let person = self.write(|store| store.change_secret(person.id, secrets, device))?;
+        self.start_session(&asker, &person, &stored)
     }
 
     /// Hashes a secret, when it is its turn.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use model::{Mac, Person, PersonId, PersonName, Role, RoomName};
 use people::{Secret, draw_first_secret};
 use portal::{Card, Newcomer, Trouble};
-use store::NewPerson;
+use store::{NameHash, NewPerson};
 
 use super::Office;
 
@@ -31,7 +31,7 @@ impl Office {
         let secret = self.draw(role)?;
         let stored = self.hash(&secret)?;
         let author = self.author(client, by);
-        let person = self.work(|store| store.add_person(&new, stored.as_phc(), now, author))?;
+        let person = self.write(|store| store.add_person(&new, stored.as_phc(), now, author))?;
         Ok(Card { person, secret: secret.reveal().to_owned() })
     }
 
@@ -40,14 +40,16 @@ impl Office {
         let secret = self.draw(role)?;
         let stored = self.hash(&secret)?;
         let author = self.author(client, by);
-        let person = self.work(|store| store.reset_person(id, stored.as_phc(), author))?;
+        let person = self.write(|store| store.reset_person(id, stored.as_phc(), author))?;
+        let name = NameHash::of(&person.name);
+        self.notebook.forget(|tally| tally.name() == Some(name));
         Ok(Card { person, secret: secret.reveal().to_owned() })
     }
 
     pub(super) fn disable(&self, client: IpAddr, by: &Person, id: PersonId) -> Result<(), Trouble> {
         self.check_change(by, id)?;
         let (author, now) = (self.author(client, by), self.clock.now().at);
-        self.work(|store| store.disable_person(id, now, author)).map(drop)
+        self.write(|store| store.disable_person(id, now, author)).map(drop)
     }
 
     /// The role of somebody else whom `by` may change: nobody locks herself out.

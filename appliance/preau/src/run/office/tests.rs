@@ -16,15 +16,20 @@ use policy::{Snapshot, Target};
 use portal::{Claimed, Hold, Newcomer, Office as _, Reply, Trouble};
 use store::NewPerson;
 
+mod requests;
+
 use super::signing::{HASHERS_MAX, Turn};
 use super::*;
 use crate::config::Config;
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
-/// A PC of the class, another one, and a telephone that nobody registered.
+/// A PC of the class, another one, the teacher's in the same room, a tablet without a room, and a telephone that
+/// nobody registered.
 const PC: [u8; 4] = [10, 77, 0, 0x11];
 const OTHER_PC: [u8; 4] = [10, 77, 0, 0x12];
+const DESK_PC: [u8; 4] = [10, 77, 0, 0x13];
+const TABLET: [u8; 4] = [10, 77, 0, 0x14];
 const TELEPHONE: [u8; 4] = [10, 77, 0, 0x99];
 
 struct Class;
@@ -62,13 +67,18 @@ struct School {
 impl School {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let device = |last: u8, name: &str| Device {
+        let device = |last: u8, name: &str, room: Option<&str>, profile: &str| Device {
             mac: Mac::new([2, 0, 0, 0, 0, last]),
             name: name.parse().unwrap(),
-            room: Some("CM2".parse().unwrap()),
-            profile: "elementaire".parse().unwrap(),
+            room: room.map(|room| room.parse().unwrap()),
+            profile: profile.parse().unwrap(),
         };
-        let devices = [device(0x11, "CM2-01"), device(0x12, "CM2-02")];
+        let devices = [
+            device(0x11, "CM2-01", Some("CM2"), "elementaire"),
+            device(0x12, "CM2-02", Some("CM2"), "elementaire"),
+            device(0x13, "Bureau-CM2", Some("CM2"), "adulte"),
+            device(0x14, "Tablette", None, "adulte"),
+        ];
         let mut store = Store::open(&folder.path().join(STATE_FILE)).unwrap();
         for device in &devices {
             store.add_device(device).unwrap();
@@ -76,8 +86,7 @@ impl School {
         let (journal, mut writer) = journal::open(Disk::default());
         writer.commit(Timestamp::from_unix_ms(0)).unwrap();
         let hand = Arc::new(Hand::default());
-        let policy =
-            Snapshot::new(Arc::new(blocklist::builtin()), &Config::load_or_default(None).unwrap().rulebook());
+        let policy = policy(&[]);
         let directory: Directory = devices.into_iter().collect();
         let clock: Arc<dyn Clock> = Arc::<Hand>::clone(&hand);
         let desk = Arc::new(Desk::new(Arc::new(Class), clock, journal, directory, policy));
@@ -123,8 +132,11 @@ impl School {
     }
 
     fn refuse(&self, client: [u8; 4], site: &str) {
-        let target = Target::Host(Host::parse(site).unwrap());
-        let request = Request { client: client.into(), kind: AccessKind::Dns, target, destination: None };
+        self.seek(client, Target::Host(Host::parse(site).unwrap()));
+    }
+
+    fn seek(&self, client: [u8; 4], target: Target) {
+        let request = Request { client: client.into(), kind: AccessKind::Http, target, destination: None };
         self.desk.admit(request).unwrap();
     }
 
@@ -136,9 +148,31 @@ impl School {
     }
 }
 
+/// The box's own policy, with some rules more, over lists of a few sites.
+fn policy(rules: &[Rule]) -> Snapshot {
+    let mut ignore = |_: blocklist::Event<'_>| {};
+    let mut compiler = blocklist::Compiler::new(&mut ignore);
+    for (file, lines) in [
+        ("adult/domains", "adult.preau.test\n"),
+        ("gambling/domains", "gambling.preau.test\n"),
+        ("gambling/urls", "mediatheque.example/jeux\n"),
+        ("social_networks/domains", "reseau.example\n"),
+    ] {
+        compiler.add_file(file, lines.as_bytes()).unwrap();
+    }
+    let index = blocklist::Index::open(compiler.finish().unwrap().bytes).unwrap();
+    let mut rulebook = Config::load_or_default(None).unwrap().rulebook();
+    rulebook.rules.extend_from_slice(rules);
+    Snapshot::new(Arc::new(index), &rulebook)
+}
+
 fn open(folder: &Path, desk: &Arc<Desk>, hand: &Arc<Hand>) -> Office {
     let clock: Arc<dyn Clock> = Arc::<Hand>::clone(hand);
     Office::new(folder, Arc::clone(desk), clock, TimeZone::get("Europe/Paris").unwrap())
+}
+
+fn named(name: &str) -> Claimed {
+    Claimed::Named(name.parse().unwrap())
 }
 
 fn lesson(minutes: u32) -> Reply {
@@ -171,14 +205,81 @@ fn a_device_that_guesses_waits_and_the_teachers_own_does_not() {
 }
 
 #[test]
-fn names_that_do_not_exist_are_wrong_and_count() {
+fn names_are_told_apart_by_no_pause() {
     let it = School::new();
-    let nobody = Claimed::Named("Mme Personne".parse().unwrap());
-    for _ in 0..13 {
+    let (head, _) = it.person("M. Bernard", Role::Head, &[]);
+    let number = Claimed::Tile(head.id);
+    for who in [named("M. Bernard"), named("Mme Personne"), number, Claimed::Tile(PersonId::new(99))] {
+        it.pass(25 * HOUR_MS);
+        let guess = || it.office.sign_in(TELEPHONE.into(), &who, "000001");
+        for _ in 0..5 {
+            assert_eq!(guess(), Err(Trouble::Wrong), "{who:?}");
+        }
+        assert_eq!(guess(), Err(Trouble::Wait(15)), "{who:?}");
+    }
+    assert_eq!(
+        it.store().waiting_person_acts(99).unwrap().len(),
+        1 + 5,
+        "nobody's failures are in no record"
+    );
+}
+
+/// One laptop that takes the hardware addresses of a class.
+#[test]
+fn guesses_are_few_on_however_many_devices() {
+    let it = School::new();
+    let (teacher, secret) = it.person("Mme Martin", Role::Teacher, &["CM2"]);
+    it.sign_in(PC, &teacher, &secret).unwrap();
+    let guess = |client: [u8; 4]| it.sign_in(client, &teacher, "000001");
+    for client in [OTHER_PC, DESK_PC, TABLET].repeat(3).into_iter().take(8) {
+        assert_eq!(guess(client), Err(Trouble::Wrong));
+    }
+    assert_eq!(guess(OTHER_PC), Err(Trouble::Wrong));
+    for client in [OTHER_PC, DESK_PC, TABLET, TELEPHONE] {
+        assert_eq!(guess(client), Err(Trouble::Wait(15)), "{client:?}");
+    }
+    it.sign_in(PC, &teacher, &secret).unwrap();
+    it.pass(15_000);
+    // Where she signs in, she is known from then on.
+    it.sign_in(TELEPHONE, &teacher, &secret).unwrap();
+    assert_eq!(guess(DESK_PC), Err(Trouble::Wrong));
+    assert_eq!(guess(TABLET), Err(Trouble::Wait(30)));
+    it.sign_in(TELEPHONE, &teacher, &secret).unwrap();
+}
+
+#[test]
+fn a_clock_that_was_set_back_makes_no_pause_endless() {
+    let it = School::new();
+    let (teacher, secret) = it.person("Mme Martin", Role::Teacher, &[]);
+    for _ in 0..6 {
+        it.pass(15_000);
+        assert_eq!(it.sign_in(PC, &teacher, "000001"), Err(Trouble::Wrong));
+    }
+    it.pass(-1_000 * HOUR_MS);
+    assert_eq!(it.sign_in(PC, &teacher, &secret), Err(Trouble::Wait(30)));
+    it.pass(20_000);
+    assert_eq!(it.sign_in(PC, &teacher, &secret), Err(Trouble::Wait(10)));
+    it.pass(10_000);
+    it.sign_in(PC, &teacher, &secret).unwrap();
+}
+
+#[test]
+fn a_tile_is_a_teachers() {
+    let it = School::new();
+    let (head, secret) = it.person("M. Bernard", Role::Head, &[]);
+    assert_eq!(it.sign_in(PC, &head, &secret), Err(Trouble::Wrong));
+    it.office.sign_in(PC.into(), &named("m. bernard"), &secret).unwrap();
+}
+
+#[test]
+fn all_names_on_a_device_count_together() {
+    let it = School::new();
+    for name in 0..13 {
+        let nobody = named(&format!("Mme Personne {name}"));
         assert_eq!(it.office.sign_in(TELEPHONE.into(), &nobody, "000001"), Err(Trouble::Wrong));
     }
     // Another telephone is no other device: nobody registered it.
-    let other = [10, 77, 0, 0x98].into();
+    let (other, nobody) = ([10, 77, 0, 0x98].into(), named("Mme Personne"));
     assert_eq!(it.office.sign_in(other, &nobody, "000001"), Err(Trouble::Wait(15)));
     assert_eq!(it.office.sign_in(PC.into(), &nobody, "000001"), Err(Trouble::Wrong));
 }
@@ -215,6 +316,19 @@ fn a_session_counts_where_it_began_as_long_as_it_is_used() {
     assert!(it.is_in(PC, &token), "not by somebody else");
     it.office.sign_out(PC.into(), &token).unwrap();
     assert!(!it.is_in(PC, &token));
+}
+
+#[test]
+fn a_clock_that_ran_ahead_keeps_nobody_out() {
+    let it = School::new();
+    let (teacher, secret) = it.person("Mme Martin", Role::Teacher, &[]);
+    it.pass(1_000 * HOUR_MS);
+    for _ in 0..6 {
+        it.sign_in(PC, &teacher, &secret).unwrap();
+    }
+    it.pass(-1_000 * HOUR_MS);
+    let token = it.sign_in(PC, &teacher, &secret).unwrap();
+    assert!(it.is_in(PC, &token));
 }
 
 #[test]
@@ -280,7 +394,6 @@ fn each_answers_what_is_hers_to_answer() {
         (&head, gambling, school("2020-01-01"), Trouble::Field),
         (&head, gambling, school("9999-12-31"), Trouble::Field),
         (&teacher, adult, lesson(50), Trouble::Stronger),
-        (&teacher, adult, Reply::Decline, Trouble::Denied),
         (&head, adult, school("2026-12-18"), Trouble::Stronger),
         (&head, adult, lesson(50), Trouble::Stronger),
     ] {
@@ -288,7 +401,7 @@ fn each_answers_what_is_hers_to_answer() {
         assert_eq!(outcome, Err(expected), "{} {site} {reply:?}", person.name);
     }
     assert_eq!(it.store().overrides().unwrap(), []);
-    it.reply(&head, adult, &Reply::Decline).unwrap();
+    it.reply(&teacher, adult, &Reply::Decline).unwrap();
     assert_eq!(it.ask(PC, adult), Err(Trouble::Declined));
     it.reply(&teacher, gambling, &lesson(50)).unwrap();
     let made = it.store().overrides().unwrap().pop().unwrap();
@@ -394,5 +507,53 @@ fn a_state_file_that_is_put_right_is_used_again() {
     std::fs::write(&file, "not a database, but somebody's letter".repeat(50)).unwrap();
     assert_eq!(it.sign_in(PC, &teacher, &secret), Err(Trouble::Unavailable));
     std::fs::rename(&aside, &file).unwrap();
+    // What can be read shows nothing: it can on a full disk, too.
+    let is_told = || it.office.is_failure_told.load(Ordering::Relaxed);
+    it.office.teachers().unwrap();
+    assert!(is_told());
     it.sign_in(PC, &teacher, &secret).unwrap();
+    assert!(!is_told());
+}
+
+#[test]
+fn failures_count_also_where_they_cannot_be_kept() {
+    let it = School::new();
+    let (teacher, secret) = it.person("Mme Martin", Role::Teacher, &[]);
+    let acts = fill_acts(&mut it.store());
+    for _ in 0..5 {
+        assert_eq!(it.sign_in(PC, &teacher, "000001"), Err(Trouble::Unavailable));
+    }
+    assert_eq!(it.sign_in(PC, &teacher, &secret), Err(Trouble::Wait(15)));
+    it.pass(15_000);
+    assert_eq!(it.sign_in(PC, &teacher, &secret), Err(Trouble::Unavailable));
+    for act in acts {
+        it.store().forget_person_act(act).unwrap();
+    }
+    assert_eq!(it.sign_in(PC, &teacher, "000001"), Err(Trouble::Wrong));
+    assert_eq!(it.sign_in(PC, &teacher, &secret), Err(Trouble::Wait(30)), "six by now");
+    it.pass(30_000);
+    it.sign_in(PC, &teacher, &secret).unwrap();
+}
+
+#[test]
+fn a_session_ends_also_where_the_state_file_takes_nothing() {
+    let it = School::new();
+    let (teacher, secret) = it.person("Mme Martin", Role::Teacher, &[]);
+    let token = it.sign_in(PC, &teacher, &secret).unwrap();
+    let hash = people::Token::parse(&token).unwrap().hash().0;
+    // As on a full disk, the session is in the file still.
+    it.office.ended.lock().unwrap().insert(hash);
+    assert!(it.store().find_session(&hash).unwrap().is_some());
+    assert!(!it.is_in(PC, &token));
+    assert_eq!(it.store().find_session(&hash).unwrap(), None, "it was ended there when it was shown again");
+    assert!(it.office.ended.lock().unwrap().is_empty());
+}
+
+/// Has as many acts wait for the journal as may.
+fn fill_acts(store: &mut Store) -> Vec<i64> {
+    let author = "M. Petit".parse().unwrap();
+    let id = store.people().unwrap()[0].id;
+    let before = store.find_credential(id).unwrap().unwrap().1;
+    while store.reset_person(id, &before, (&author, None)).is_ok() {}
+    store.waiting_person_acts(u32::MAX).unwrap().into_iter().map(|waiting| waiting.number).collect()
 }

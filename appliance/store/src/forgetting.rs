@@ -1,0 +1,80 @@
+//! What is forgotten with time.
+
+use model::Timestamp;
+use rusqlite::Transaction;
+
+use crate::requests::prune as prune_requests;
+use crate::{Store, StoreError};
+
+const DAY_MS: i64 = 24 * 3_600_000;
+/// How long somebody who may no longer sign in is kept: a year, as long as the records and the rules that name her.
+const DISABLED_MS: i64 = 365 * DAY_MS;
+/// How long failures are kept: as long as the longest of them counts.
+const FAILURES_MS: i64 = DAY_MS;
+/// How long a session is kept after its last use: longer than any lasts.
+const SESSION_MS: i64 = DAY_MS;
+
+impl Store {
+    /// Forgets what nobody looks for any more: old requests and who asked, failures, sessions that are over, people who
+    /// may not sign in for a year. `now` must be the true time: by a clock that runs ahead, all of it would be old.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be written.
+    pub fn forget_old(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            prune_requests(transaction, now)?;
+            prune_failures(transaction, now)?;
+            let before = |ms: i64| now.unix_ms().saturating_sub(ms);
+            transaction.execute("DELETE FROM session WHERE used_ms < ?1", [before(SESSION_MS)])?;
+            // Whoever was disabled by a clock that showed 1970 was there by then.
+            transaction
+                .execute("DELETE FROM person WHERE max(disabled_ms, made_ms) < ?1", [before(DISABLED_MS)])?;
+            Ok(())
+        })
+    }
+}
+
+/// What a clock that ran ahead has counted counts from now on.
+fn prune_failures(transaction: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<()> {
+    let horizon = now.unix_ms().saturating_sub(FAILURES_MS);
+    transaction.execute("DELETE FROM failure WHERE last_ms < ?1", [horizon])?;
+    transaction.execute("UPDATE failure SET last_ms = ?1 WHERE last_ms > ?1", [now.unix_ms()])?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Failures, Machine, Role};
+
+    use super::*;
+    use crate::people::tests::{add, at, open};
+    use crate::{NameHash, Tally};
+
+    #[test]
+    fn people_failures_and_sessions_are_forgotten_in_their_time() {
+        let (_folder, mut store) = open();
+        let by = "M. Petit".parse().unwrap();
+        let gone = add(&mut store, "Mme Martin", Role::Teacher, &["CM2"]);
+        let here = add(&mut store, "M. Bernard", Role::Head, &[]);
+        store.disable_person(gone.id, at(0), (&by, None)).unwrap();
+        let place = || (Machine::Mac("02:00:00:00:00:11".parse().unwrap()), None);
+        store.begin_session(&[1; 32], (&here, "$first$"), place(), at(0)).unwrap();
+        let (old, ahead) = (Tally::Device(None), Tally::Pair(NameHash::of(&here.name), None));
+        let failures = |ms| Failures { count: 7, last: Some(at(ms)) };
+        store.keep_failures(&[(old, failures(0)), (ahead, failures(900 * DAY_MS))], None).unwrap();
+
+        store.forget_old(at(DAY_MS)).unwrap();
+        assert_eq!(store.failures(old).unwrap(), failures(0));
+        assert_eq!(store.failures(ahead).unwrap(), failures(DAY_MS), "it counts from now on");
+        assert!(store.find_session(&[1; 32]).unwrap().is_some());
+        store.forget_old(at(DAY_MS + 1)).unwrap();
+        assert_eq!(store.failures(old).unwrap(), Failures::default());
+        assert_eq!(store.find_session(&[1; 32]).unwrap(), None);
+        store.forget_old(at(DISABLED_MS)).unwrap();
+        assert_eq!(store.people().unwrap().len(), 2);
+        store.forget_old(at(DISABLED_MS + 1)).unwrap();
+        assert_eq!(store.people().unwrap(), std::slice::from_ref(&here));
+        // Her name is free, her number is not.
+        assert!(add(&mut store, "Mme Martin", Role::Teacher, &["CM2"]).id > here.id);
+    }
+}
