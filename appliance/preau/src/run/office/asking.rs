@@ -223,7 +223,8 @@ fn find_site(reason: &Reason, host: &DomainName) -> Option<DomainName> {
         | Reason::WhiteListed { .. }
         | Reason::Workspace { .. }
         | Reason::NotWhiteListed
-        | Reason::ClosedHours => None,
+        | Reason::ClosedHours
+        | Reason::Service(_) => None,
     };
     let entry = entry.and_then(|entry| DomainName::parse(entry).ok());
     // An entry may be a category's, or another name's to which this one leads.
