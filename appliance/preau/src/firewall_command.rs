@@ -8,12 +8,14 @@ use system::nft::Nft;
 
 use crate::config::Config;
 
-/// Prints the ruleset of a configuration.
+/// Prints the ruleset of a configuration. What services let through depends on devices and names: a running box has that.
 pub(crate) fn show(config: &Config) -> anyhow::Result<ExitCode> {
     let network = config.network.as_ref();
     let network =
         network.context("the configuration has no [lan] and [wan]: the box would load no firewall")?;
-    write!(std::io::stdout(), "{}", firewall::compile(&network.firewall))?;
+    let policy = network.firewall.clone();
+    let policy = if config.filter.services.is_empty() { policy } else { policy.with_passages(vec![]) };
+    write!(std::io::stdout(), "{}", firewall::compile(&policy))?;
     Ok(ExitCode::SUCCESS)
 }
 

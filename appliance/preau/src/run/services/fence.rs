@@ -18,6 +18,8 @@ use crate::run::board::Board;
 const LOOK_PERIOD: Duration = Duration::from_millis(500);
 /// How often the table is compared with the intent when that has not changed: somebody may have changed the table.
 const TABLE_PERIOD: Duration = Duration::from_secs(10);
+/// How soon it is tried again after a failure: nft is a program, and runs for some milliseconds each time.
+const RETRY_PERIOD: Duration = Duration::from_secs(2);
 
 /// The firewall, and what it follows from.
 pub(crate) struct Fence {
@@ -29,34 +31,51 @@ pub(crate) struct Fence {
     pub(crate) board: Arc<Board>,
 }
 
+/// What was last tried to put in force.
+struct Attempt {
+    passages: Vec<Passage>,
+    at: Instant,
+    is_applied: bool,
+}
+
+impl Attempt {
+    /// Whether it is time for another.
+    fn is_over(&self, passages: &[Passage]) -> bool {
+        let age = monotonic().duration_since(self.at);
+        match self.is_applied {
+            true => self.passages != passages || age >= TABLE_PERIOD,
+            false => age >= RETRY_PERIOD,
+        }
+    }
+}
+
 impl Fence {
     /// Keeps until it is told to stop, and gives the firewall back as it stands.
     pub(crate) fn keep(mut self, stopped: &Receiver<()>) -> FirewallKeeper {
-        let mut applied: Option<(Vec<Passage>, Instant)> = None;
+        let mut last: Option<Attempt> = None;
         while stopped.recv_timeout(LOOK_PERIOD) == Err(RecvTimeoutError::Timeout) {
             let Some(policy) = self.policy.clone() else { continue };
             let names = self.services.names();
             let passages = ::services::plan(&self.services.desk, &names);
             let answers = names.answers();
             drop(names);
-            let is_due = applied.as_ref().is_none_or(|(before, at)| {
-                *before != passages || monotonic().duration_since(*at) >= TABLE_PERIOD
-            });
-            if is_due {
+            if last.as_ref().is_none_or(|last| last.is_over(&passages)) {
                 let intent = if self.has_services { policy.with_passages(passages.clone()) } else { policy };
-                let is_applied = self.apply(&intent);
-                applied = is_applied.then(|| (passages, monotonic()));
+                let had_failed = last.is_some_and(|last| !last.is_applied);
+                let is_applied = self.apply(&intent, had_failed);
+                last = Some(Attempt { passages, at: monotonic(), is_applied });
                 self.tell_floods();
             }
-            if applied.is_some() && **self.services.told.load() != answers {
+            let is_applied = last.as_ref().is_some_and(|last| last.is_applied);
+            if is_applied && **self.services.told.load() != answers {
                 self.services.told.store(Arc::new(answers));
             }
         }
         self.keeper
     }
 
-    /// Whether the table stands as intended now.
-    fn apply(&mut self, intent: &FirewallPolicy) -> bool {
+    /// Whether the table stands as intended now. A failure is told once, until all is well again.
+    fn apply(&mut self, intent: &FirewallPolicy, had_failed: bool) -> bool {
         let is_open = self.services.is_open.load(Ordering::Acquire);
         match self.keeper.ensure_while(intent, is_open) {
             Ok(outcome) => {
@@ -75,7 +94,9 @@ impl Fence {
             }
             Err(error) => {
                 self.board.show_firewall(Firewall::Failed);
-                tracing::error!("the firewall is not as intended: {:#}", anyhow::Error::from(error));
+                if !had_failed {
+                    tracing::error!("the firewall is not as intended: {:#}", anyhow::Error::from(error));
+                }
                 false
             }
         }
