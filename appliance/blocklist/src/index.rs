@@ -1,5 +1,6 @@
 //! The compiled index.
 
+use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr};
 
 use model::{Category, DomainName, Host};
@@ -118,20 +119,41 @@ impl Index {
     #[must_use]
     pub fn names_in(&self, categories: CategorySet) -> Vec<DomainName> {
         let is_wanted = |value| !self.sets.set_of(value).intersection(categories).is_empty();
-        let names = self.names.list(self.section(Section::Names), usize::MAX, is_wanted);
+        let names = self.names.list(self.section(Section::Names), is_wanted);
         let mut names: Vec<_> = names.iter().filter_map(|name| DomainName::parse(name).ok()).collect();
         names.sort_unstable();
         names
     }
 
-    /// At most so many names of domain lines in this category, as they come: enough to try it out. Reads no further
-    /// than it has to.
+    /// At most so many names of domain lines in each category, by its rank: enough to try it out. Reads the whole index
+    /// once: for nobody who waits for an access.
     #[must_use]
-    pub fn some_names_in(&self, category: CategoryId, count_max: usize) -> Vec<DomainName> {
-        let wanted: CategorySet = [category].into_iter().collect();
-        let is_wanted = |value| !self.sets.set_of(value).intersection(wanted).is_empty();
-        let names = self.names.list(self.section(Section::Names), count_max, is_wanted);
-        names.iter().filter_map(|name| DomainName::parse(name).ok()).collect()
+    pub fn some_names(&self, count_max: usize) -> Vec<Vec<DomainName>> {
+        let mut found = vec![Vec::new(); self.categories().len()];
+        let counts = RefCell::new(vec![0; found.len()]);
+        let is_wanted = |value| {
+            let mut counts = counts.borrow_mut();
+            let mut is_wanted = false;
+            for id in self.sets.set_of(value).iter() {
+                if let Some(count) = counts.get_mut(id.rank()).filter(|count| **count < count_max) {
+                    *count += 1;
+                    is_wanted = true;
+                }
+            }
+            is_wanted
+        };
+        let names = self.names.list(self.section(Section::Names), is_wanted);
+        for name in names.iter().filter_map(|name| DomainName::parse(name).ok()) {
+            let set = self.match_name(&name).first().map(|line| line.set).unwrap_or_default();
+            for id in set.iter() {
+                let place: Option<&mut Vec<_>> = found.get_mut(id.rank());
+                place
+                    .into_iter()
+                    .filter(|names| names.len() < count_max)
+                    .for_each(|it| it.push(name.clone()));
+            }
+        }
+        found
     }
 
     /// The categories of an IPv4 line; an empty set where there is none.

@@ -63,17 +63,12 @@ impl Names {
         look_up(hash, 0);
     }
 
-    /// The names whose values are wanted, in no order, at most so many. Reads the whole section when there are fewer.
-    pub(crate) fn list(
-        &self,
-        section: &[u8],
-        count_max: usize,
-        is_wanted: impl Fn(Value) -> bool,
-    ) -> Vec<String> {
+    /// The names whose values are wanted, in no order. Reads the whole section.
+    pub(crate) fn list(&self, section: &[u8], is_wanted: impl Fn(Value) -> bool) -> Vec<String> {
         let mut reader = ByteReader(section.get(self.entries..).unwrap_or_default());
         let mut names = Vec::new();
         // Each reading takes a byte at least, the ends of buckets included.
-        while !reader.0.is_empty() && names.len() < count_max {
+        while !reader.0.is_empty() {
             let entry = read_entry(&mut reader).filter(|(_, value)| is_wanted(*value));
             names.extend(entry.and_then(|(codes, _)| self.symbols.read_name(codes)));
         }
@@ -220,9 +215,8 @@ mod tests {
                 assert_eq!(find(&sections, &format!("a{name}")), [], "{name} of {count}");
             }
             let [directory, section] = &sections;
-            let mut listed = Names::open(directory, section)
-                .unwrap()
-                .list(section, usize::MAX, |value| value.set % 2 == 0);
+            let mut listed =
+                Names::open(directory, section).unwrap().list(section, |value| value.set % 2 == 0);
             let wanted = names.iter().filter(|(_, value)| value.set % 2 == 0);
             let mut wanted: Vec<_> = wanted.map(|(name, _)| name.clone()).collect();
             listed.sort_unstable();

@@ -159,7 +159,7 @@ impl Case<'_> {
 
     /// What the commune has locked.
     pub(crate) fn lock(&self, lines: &[Line<'_>], witness: &mut impl Witness) -> Option<Judged> {
-        let locked = self.snapshot.locked();
+        let locked = self.snapshot.locked_categories();
         let (category, entry) = lines.iter().find_map(|line| {
             let category = self.snapshot.category(line.set.intersection(locked).first()?)?;
             Some((category.clone(), line.entry))

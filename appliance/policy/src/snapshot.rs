@@ -167,10 +167,6 @@ impl Snapshot {
         self.locked
     }
 
-    pub(crate) fn locked(&self) -> CategorySet {
-        self.locked
-    }
-
     pub(crate) fn variants(&self) -> &Variants {
         &self.variants
     }

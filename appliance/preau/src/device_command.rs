@@ -65,3 +65,28 @@ fn describe(device: &Device) -> String {
         None => format!("{}, profile {}", device.name, device.profile),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model::ProfileName;
+
+    use super::*;
+
+    /// Nobody registers a device that passes for one of the self-test's.
+    #[test]
+    fn the_self_tests_devices_are_nobodys() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config::load_or_default(None).unwrap();
+        let tester = Tester::new(1).unwrap();
+        let device = |mac: Mac, name: &str| {
+            let profile = ProfileName::unknown();
+            Device { mac, name: name.parse().unwrap(), room: None, profile }
+        };
+        let plain: Mac = "02:00:00:00:00:11".parse().unwrap();
+        for refused in [device(tester.mac(), "CM2-01"), device(plain, "autotest-inconnu")] {
+            let error = add(folder.path(), &config, &refused).unwrap_err().to_string();
+            assert!(error.contains("self-test"), "{error}");
+        }
+        add(folder.path(), &config, &device(plain, "CM2-01")).unwrap();
+    }
+}

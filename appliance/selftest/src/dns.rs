@@ -59,10 +59,9 @@ impl Answer {
         let message = Message::from_vec(bytes).ok()?;
         let records = || message.answers.iter().map(|record| &record.data);
         let alias = |data: &RData| if let RData::CNAME(alias) = data { Some(text(&alias.0)) } else { None };
-        let service = |data: &RData| match data {
-            RData::SVCB(service) | RData::HTTPS(HTTPS(service)) => Some(Service::of(service)),
-            #[expect(clippy::wildcard_enum_match_arm, reason = "there are some ninety types of records")]
-            _ => None,
+        let service = |data: &RData| {
+            let (RData::SVCB(service) | RData::HTTPS(HTTPS(service))) = data else { return None };
+            Some(Service::of(service))
         };
         let errors = extended_errors(&message);
         let is_signature = |record: &hickory_proto::rr::Record| record.record_type() == RecordType::RRSIG;

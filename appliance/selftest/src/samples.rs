@@ -32,9 +32,20 @@ pub struct Listed {
 }
 
 impl Samples {
-    /// Draws names for this subject, at this time.
+    /// Names of each category of the list in force, for all profiles that draw.
     #[must_use]
-    pub fn draw(snapshot: &Snapshot, subject: &Subject, now: Option<Timestamp>) -> Self {
+    pub fn pool(snapshot: &Snapshot) -> Vec<Vec<DomainName>> {
+        snapshot.index().some_names(LOOKED_AT_MAX)
+    }
+
+    /// Draws names out of the pool for this subject, at this time.
+    #[must_use]
+    pub fn draw(
+        snapshot: &Snapshot,
+        pool: &[Vec<DomainName>],
+        subject: &Subject,
+        now: Option<Timestamp>,
+    ) -> Self {
         let standing = snapshot.standing(subject, now);
         let index = snapshot.index();
         let refused = index.categories().iter().filter(|category| {
@@ -43,9 +54,9 @@ impl Samples {
             is_in(standing.refused) || is_in(snapshot.locked_categories())
         });
         let draw = |category: &Category| {
-            let id = index.category_id(category.as_str());
-            let names = id.map(|id| index.some_names_in(id, LOOKED_AT_MAX)).unwrap_or_default();
-            let name = names.into_iter().find(|name| is_refused(snapshot, subject, name, now));
+            let names = index.category_id(category.as_str()).and_then(|id| pool.get(id.rank()));
+            let mut names = names.into_iter().flatten();
+            let name = names.find(|name| is_refused(snapshot, subject, name, now)).cloned();
             Listed { category: category.clone(), name }
         };
         Self {
@@ -67,4 +78,54 @@ fn is_refused(snapshot: &Snapshot, subject: &Subject, name: &DomainName, now: Op
     let target = Target::Host(Host::Name(name.clone()));
     let question = Question { subject: subject.clone(), kind: AccessKind::Dns, target, destination: None };
     matches!(decide(snapshot, question, now), Decision::Refusal(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use blocklist::builtin;
+    use model::Tester;
+    use policy::{Profile, Rulebook, SafeSearch, YouTube};
+
+    use super::*;
+
+    #[test]
+    fn names_are_of_refused_and_locked_categories_and_nothing_opens_them() {
+        let category = |name: &str| -> Category { name.parse().unwrap() };
+        let mut profile = Profile::open("elementaire".parse().unwrap(), [category("gambling")].into());
+        profile.safe_search = SafeSearch { engines: false, youtube: YouTube::Moderate };
+        let rulebook =
+            Rulebook { profiles: vec![profile], locked: [category("adult")].into(), ..Rulebook::default() };
+        let subject =
+            Subject::Device(Arc::new(Tester::new(1).unwrap().device(&"elementaire".parse().unwrap())));
+        let draw = |rulebook: &Rulebook| {
+            let snapshot = Snapshot::new(Arc::new(builtin()), rulebook);
+            Samples::draw(&snapshot, &Samples::pool(&snapshot), &subject, None)
+        };
+        let samples = draw(&rulebook);
+        let names: Vec<_> = samples
+            .listed
+            .iter()
+            .map(|listed| (listed.category.as_str(), listed.name.as_ref().map(DomainName::as_str)))
+            .collect();
+        let expected = [("adult", Some("adult.preau.test")), ("gambling", Some("gambling.preau.test"))];
+        assert_eq!(names, expected);
+        assert_eq!((samples.is_open, samples.has_safe_search), (true, false));
+        assert_eq!(samples.youtube, Some(YouTube::Moderate));
+
+        let opened = policy::Rule {
+            layer: model::Layer::School,
+            effect: model::Verdict::Permit,
+            topic: policy::Topic::Site("gambling.preau.test".parse().unwrap()),
+            scope: policy::Scope::Everyone,
+            author: "Mme Martin".parse().unwrap(),
+            motive: "exposé".parse().unwrap(),
+            from: None,
+            until: None,
+        };
+        let samples = draw(&Rulebook { rules: vec![opened], ..rulebook });
+        assert_eq!(samples.listed[1].name, None, "no other name is there to try");
+        assert!(samples.any().is_some());
+    }
 }

@@ -173,9 +173,9 @@ impl Kept {
         } else if name.contains(".dedans.") {
             let half = name.starts_with("moitie");
             if half {
-                address(&mut answer, &name, Ipv4Addr::new(203, 0, 113, 77))
+                address(&mut answer, &name, Ipv4Addr::new(203, 0, 113, 77));
             } else {
-                error(&mut answer, 15)
+                error(&mut answer, 15);
             }
         } else if let Some(variant) = variant(&name) {
             let owner = Name::from_labels(name.split('.').map(str::as_bytes)).unwrap();
@@ -296,11 +296,11 @@ fn a_box_that_keeps_its_word_passes_everything() {
 fn every_attack_fails_where_there_is_no_filter() {
     for (attack, outcome) in outcomes(&mut Unfiltered { zone: zone() }, &targets()) {
         let is_failure = matches!(outcome, Outcome::Fail { .. });
-        match attack.family {
-            Family::Control => assert_eq!(outcome, Outcome::Pass, "{}", attack.id),
+        if attack.family == Family::Control {
+            assert_eq!(outcome, Outcome::Pass, "{}", attack.id);
+        } else if !["ech-stale", "tls-address"].contains(&attack.id) {
             // Who keeps nothing gives nothing stale, and an address of nobody is answered by whoever is there.
-            _ if ["ech-stale", "tls-address"].contains(&attack.id) => {}
-            _ => assert!(is_failure, "{} {}: {outcome:?}", attack.id, attack.with),
+            assert!(is_failure, "{} {}: {outcome:?}", attack.id, attack.with);
         }
     }
 }

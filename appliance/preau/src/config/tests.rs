@@ -380,3 +380,30 @@ speed = 3
     );
     assert!(problems_of(&alone).contains("on loopback there is none"));
 }
+
+#[test]
+fn a_self_test_has_a_site_and_a_time() {
+    let config = Config::parse(SCHOOL).unwrap();
+    assert_eq!(config.selftest.site.as_str(), "www.education.gouv.fr");
+    assert_eq!((config.selftest.at, config.selftest.profiles), (None, None));
+    let table = "[selftest]\nsite = 'mediatheque.example'\nat = '05:30'\nprofiles = ['inconnu']\n";
+    let config = Config::parse(&format!("{SCHOOL}{table}")).unwrap();
+    assert_eq!(config.selftest.at, "05:30".parse().ok());
+    assert_eq!(config.selftest.profiles, Some(vec![ProfileName::unknown()]));
+    let table = "[selftest]\nsite = 'a b'\nat = '25:00'\nprofiles = ['A']\nspeed = 1\n";
+    let problems = problems_of(&format!("{SCHOOL}{table}"));
+    for problem in ["`a b`", "`25:00`", "`A`", "speed"] {
+        assert!(problems.contains(problem), "{problem}: {problems}");
+    }
+}
+
+/// The box and its self-test count the same profiles, and every profile has two testers.
+#[test]
+fn every_profile_has_two_testers() {
+    let config = Config::parse(SCHOOL).unwrap();
+    let testers: Vec<_> = config.tester_profiles().collect();
+    let each = config.testers_each();
+    assert_eq!(testers.len(), 2 * each);
+    assert_eq!(testers[..each], testers[each..]);
+    assert!(testers.contains(&&ProfileName::unknown()));
+}

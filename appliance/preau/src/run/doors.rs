@@ -14,7 +14,7 @@ use proxy::Gate;
 use resolver::{Explanation, Resolver, Sockets};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -35,6 +35,8 @@ pub(crate) struct Doors {
     resolver: JoinHandle<anyhow::Result<()>>,
     portal: PortalHandle,
     stop: watch::Sender<bool>,
+    /// Awaited since before anybody was told that the box runs: none that comes from then on is missed.
+    signals: [Signal; 3],
 }
 
 /// A gate that serves nobody yet.
@@ -129,14 +131,14 @@ impl Doors {
             tls_config: identity.as_ref().map(front::dns_config).transpose()?,
         };
         let resolver = dns.spawn(async move { Ok(resolver.run(sockets, wait_for_stop(stopped)).await?) });
-        Ok(Self { gate, resolver, portal, stop })
+        let usual = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
+        let [terminate, interrupt, hangup] = usual.map(signal);
+        Ok(Self { gate, resolver, portal, stop, signals: [terminate?, interrupt?, hangup?] })
     }
 
     /// Waits until somebody stops the box, or a part of it breaks down: then the box should start anew.
     pub(crate) async fn wait(&mut self, keeper: &Keeper) -> anyhow::Result<()> {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut hangup = signal(SignalKind::hangup())?;
+        let [terminate, interrupt, hangup] = &mut self.signals;
         tokio::select! {
             _ = terminate.recv() => Ok(()),
             _ = interrupt.recv() => Ok(()),
@@ -152,7 +154,7 @@ impl Doors {
     /// Closes every door: open connections have a moment to end, as each door says.
     pub(crate) async fn close(self) {
         self.stop.send_replace(true);
-        let Self { gate, resolver, portal, stop: _ } = self;
+        let Self { gate, resolver, portal, stop: _, signals: _ } = self;
         settle(gate).await;
         settle(resolver).await;
         if let Err(error) = portal.stop() {

@@ -110,11 +110,11 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let mut doors = Doors::open(&config, listeners, rooms, &runtime, &dns)?;
     announcement::tell(&config, &board.list(), &data, &trials, identity.is_some());
     let updater = updates::plan(&config, options.config.as_deref(), &data);
-    let nightly = selftests::plan(&config, options.config.as_deref(), &data);
     let state =
         keeper::State { intent, journal, clock, desk: Arc::clone(&desk), in_force: Arc::clone(&in_force) };
     let fences = open_fences(&config, firewall, &services, &resolver, &board, dns.handle());
     let rest = keeper::Rest {
+        nightly: selftests::plan(&config, options.config.as_deref(), &data),
         config,
         list_file,
         in_force,
@@ -125,7 +125,6 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         destinations,
         board,
         updater,
-        nightly,
         forgeries_told: 0,
     };
     let keeper = Keeper::start(state, rest, fences).context("cannot start the keeper")?;

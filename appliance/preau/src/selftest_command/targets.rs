@@ -148,6 +148,7 @@ fn chosen(school: &School, named: &[ProfileName]) -> anyhow::Result<BTreeSet<Pro
 fn attackers(config: &Config, chosen: &BTreeSet<ProfileName>, snapshot: &Snapshot) -> Vec<Attacker> {
     let now = SystemClock::new().now().plausible();
     let each = config.testers_each();
+    let pool = Samples::pool(snapshot);
     let number = |place: usize| u8::try_from(place + 1).ok().and_then(Tester::new);
     let profiles = config.tester_profiles().take(each).enumerate();
     profiles
@@ -155,7 +156,7 @@ fn attackers(config: &Config, chosen: &BTreeSet<ProfileName>, snapshot: &Snapsho
         .filter_map(|(place, profile)| {
             let tester = number(place)?;
             let subject = Subject::Device(Arc::new(tester.device(profile)));
-            let samples = Some(Samples::draw(snapshot, &subject, now));
+            let samples = Some(Samples::draw(snapshot, &pool, &subject, now));
             Some(Attacker {
                 profile: Some(profile.clone()),
                 tester: Some(tester),

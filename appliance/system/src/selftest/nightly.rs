@@ -223,7 +223,7 @@ pub fn tell(run: &Run) {
     match run.state {
         State::Running => {}
         State::Cut => {
-            tracing::error!("the last self-test was cut off: it says nothing; run `preau selftest filter`")
+            tracing::error!("the last self-test was cut off: it says nothing; run `preau selftest filter`");
         }
         State::Finished if run.is_good() => {
             tracing::info!(passed, untested, "the self-test has found no way around the filter");

@@ -150,22 +150,37 @@ fn a_technician_finds_a_box_closed_from_a_pc() -> Result<()> {
     Ok(())
 }
 
-/// Attacks that come through the firewall find out that it is gone.
-#[test]
-fn a_firewall_that_is_gone_is_found_out() -> Result<()> {
-    let lab = Lab::with_sites(internet("doh")?)?;
-    let _box = start(&lab, &configuration())?;
-    // The box puts it back each time.
+/// A box whose firewall is removed again and again: it puts it back each time, and is open in between.
+fn start_without_firewall(lab: &Lab) -> Result<(Appliance<'_>, harness::Service)> {
+    let appliance = start(lab, &configuration())?;
     let remove = "while true; do nft delete table inet preau 2>/dev/null; sleep 0.1; done";
-    let _remover = lab.appliance.start("remover", &["sh", "-c", remove])?;
-    let output = attack_from_pc(&lab, &[])?;
-    let outcomes = outcomes(&output)?;
+    let remover = lab.appliance.start("remover", &["sh", "-c", remove])?;
+    Ok((appliance, remover))
+}
+
+fn assert_found(output: &Output) -> Result<()> {
+    let outcomes = outcomes(output)?;
     assert_eq!(output.status, Some(1), "{outcomes:#?}");
     let failed = failed(&outcomes);
     for id in ["dns-foreign", "dns-ipv6", "dot", "doq", "quic", "ports", "tls-listed", "doors"] {
         assert!(failed.contains(&id), "{id}: {outcomes:#?}");
     }
     Ok(())
+}
+
+#[test]
+fn a_firewall_that_is_gone_is_found_out_from_a_pc() -> Result<()> {
+    let lab = Lab::with_sites(internet("doh")?)?;
+    let _running = start_without_firewall(&lab)?;
+    assert_found(&attack_from_pc(&lab, &[])?)
+}
+
+/// What the box sends itself comes through its firewall as well: the attacks find out that it is gone.
+#[test]
+fn a_firewall_that_is_gone_is_found_out_by_the_box() -> Result<()> {
+    let lab = Lab::with_sites(internet("doh")?)?;
+    let (appliance, _remover) = start_without_firewall(&lab)?;
+    assert_found(&attack(&lab, &appliance, &["--json", "--profile", "inconnu"])?)
 }
 
 /// A router and a resolver without a filter in the box's place: everything works, and nothing passes the test.
