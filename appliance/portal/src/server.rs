@@ -16,7 +16,9 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::DefaultHeaders;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use model::{ClockQuality, Host};
+use rustls::ServerConfig;
 
 use crate::client::{find_client, is_own_authority};
 use crate::pages::{Asking, CONTENT_SECURITY_POLICY, Certificate, Closed, Home, Notice, Place, Why};
@@ -25,8 +27,8 @@ use page::Page;
 use people::{Answer, Content};
 use visit::Visit;
 
-/// Most connections at once: a school has a few hundred devices, those that ask for names by HTTPS keep one open each, and a
-/// page takes a millisecond.
+/// Most connections at once, in clear and by TLS each: more than the gate lets in by both ways together, so that nobody waits
+/// here for a place that others hold.
 const CONNECTIONS_MAX: usize = 1_024;
 /// Longest wait for a whole request head: a browser sends it at once, a slow loris never.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -74,7 +76,7 @@ pub enum SpawnError {
 /// A running portal.
 #[derive(Debug)]
 pub struct PortalHandle {
-    server: ServerHandle,
+    servers: Vec<ServerHandle>,
     thread: JoinHandle<io::Result<()>>,
 }
 
@@ -91,13 +93,14 @@ impl PortalHandle {
     /// What ended the server, when it was not this call.
     pub fn stop(self) -> io::Result<()> {
         // The order is given by the call; its future only tells when it is carried out, which the join does too.
-        drop(self.server.stop(true));
+        self.servers.iter().for_each(|server| drop(server.stop(true)));
         self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the portal's thread panicked")))
     }
 }
 
-/// Serves the portal on `listener` and, where there is a certificate, by TLS, on a thread of its own with its own
-/// single-threaded runtime: what happens to it cannot delay an enforcement point.
+/// Serves the portal on `listener` and, where there is a certificate, by TLS, on threads of its own: what happens to it cannot
+/// delay an enforcement point. Each way has a thread and connections of its own: what comes in clear cannot keep back what
+/// comes by TLS.
 ///
 /// # Errors
 /// [`SpawnError`] when the thread or the listener cannot be had.
@@ -114,30 +117,42 @@ pub fn spawn(
             actix_web::rt::System::new().block_on(run(settings, listener, sources, front, started))
         })
         .map_err(SpawnError::Thread)?;
-    let server = handle.recv().map_err(|_| SpawnError::Lost)?.map_err(SpawnError::Listen)?;
-    Ok(PortalHandle { server, thread })
+    let servers = handle.recv().map_err(|_| SpawnError::Lost)?.map_err(SpawnError::Listen)?;
+    Ok(PortalHandle { servers, thread })
 }
 
-/// Tells the starter how to stop the server, or why there is none, and serves to the end.
+/// Tells the starter how to stop the servers, or why there are none, and serves to the end.
 async fn run(
     settings: Settings,
     listener: TcpListener,
     sources: Sources,
     front: Option<Front>,
-    started: mpsc::Sender<io::Result<ServerHandle>>,
+    started: mpsc::Sender<io::Result<Vec<ServerHandle>>>,
 ) -> io::Result<()> {
-    let (server, answer) = match build(settings, listener, sources, front) {
-        Ok(server) => {
-            let handle = server.handle();
-            (Some(server), Ok(handle))
+    let (servers, answer) = match build(settings, listener, sources, front) {
+        Ok(servers) => {
+            let handles = servers.iter().map(Server::handle).collect();
+            (servers, Ok(handles))
         }
-        Err(error) => (None, Err(error)),
+        Err(error) => (vec![], Err(error)),
     };
     // A starter that is gone has nobody left to serve for.
-    match (server, started.send(answer)) {
-        (Some(server), Ok(())) => server.await,
-        _ => Ok(()),
+    match started.send(answer) {
+        Ok(()) => serve_all(servers).await,
+        Err(_) => Ok(()),
     }
+}
+
+/// Serves until all are stopped. Where one ends, the others have to: a portal that is half there is none.
+async fn serve_all(servers: Vec<Server>) -> io::Result<()> {
+    let handles: Vec<_> = servers.iter().map(Server::handle).collect();
+    let mut serving: FuturesUnordered<_> = servers.into_iter().collect();
+    let mut outcome = Ok(());
+    while let Some(ended) = serving.next().await {
+        outcome = outcome.and(ended);
+        handles.iter().for_each(|server| drop(server.stop(true)));
+    }
+    outcome
 }
 
 /// What every request is answered from.
@@ -183,7 +198,7 @@ fn build(
     listener: TcpListener,
     sources: Sources,
     front: Option<Front>,
-) -> io::Result<Server> {
+) -> io::Result<Vec<Server>> {
     let (front, tls) = match front {
         Some(Front { listener, tls, callers, resolver, authority }) => {
             (Some(Behind { callers, resolver, authority }), Some((listener, tls)))
@@ -192,6 +207,16 @@ fn build(
     };
     let Sources { status: source, office } = sources;
     let portal = web::Data::new(Portal { settings, source, office, front });
+    let tls = tls.map(|(listener, tls)| build_server(portal.clone(), listener, Some(tls)));
+    std::iter::once(build_server(portal, listener, None)).chain(tls).collect()
+}
+
+/// One way to the portal, with a thread and connections of its own.
+fn build_server(
+    portal: web::Data<Portal>,
+    listener: TcpListener,
+    tls: Option<ServerConfig>,
+) -> io::Result<Server> {
     let server = HttpServer::new(move || {
         App::new()
             .app_data(portal.clone())
@@ -207,14 +232,15 @@ fn build(
         .workers(1)
         .worker_max_blocking_threads(BLOCKING_THREADS)
         .max_connections(CONNECTIONS_MAX)
+        // Whoever dawdles over a handshake keeps nobody else from his.
+        .max_connection_rate(CONNECTIONS_MAX)
         .client_request_timeout(REQUEST_TIMEOUT)
         .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(STOP_TIMEOUT_S)
-        .disable_signals()
-        .listen(listener)?;
+        .disable_signals();
     let server = match tls {
-        Some((listener, tls)) => server.listen_rustls_0_23(listener, tls)?,
-        None => server,
+        Some(tls) => server.listen_rustls_0_23(listener, tls)?,
+        None => server.listen(listener)?,
     };
     Ok(server.run())
 }

@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use seats::Pulse;
 use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use crate::alert::Unfinished;
 use crate::pipe::{Lent, Pipes};
-use crate::pulse::Pulse;
 
 /// Pipefuls that a lane moves before the other one, and other connections, have their turn: 4 MiB.
 const ROUNDS_MAX: usize = 16;
