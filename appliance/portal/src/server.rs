@@ -5,6 +5,7 @@ mod page;
 mod people;
 mod visit;
 
+use std::cell::OnceCell;
 use std::io;
 use std::net::{IpAddr, TcpListener};
 use std::sync::{Arc, mpsc};
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::DefaultHeaders;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -170,15 +171,20 @@ struct Behind {
     authority: Authority,
 }
 
+/// A connection by TLS.
+#[derive(Default)]
+struct Connection {
+    /// Who talks through it, once that has been looked up. It holds for all that comes: the note of whose it is goes when the
+    /// client does, and what he has left behind is still his.
+    caller: OnceCell<Option<IpAddr>>,
+}
+
 impl Portal {
-    /// Who asks, when it is by TLS.
+    /// Who asks, when it is by TLS; `None` where nobody knows: then nothing is answered.
     fn caller(&self, request: &HttpRequest) -> Option<IpAddr> {
-        let (Some(front), Some(peer), true) =
-            (&self.front, request.peer_addr(), request.app_config().secure())
-        else {
-            return None;
-        };
-        Some(front.callers.find(peer).unwrap_or_else(|| peer.ip().to_canonical()))
+        let (front, end) = (self.front.as_ref()?, request.peer_addr()?);
+        let connection = request.conn_data::<Connection>()?;
+        *connection.caller.get_or_init(|| front.callers.find(end).map(|address| address.to_canonical()))
     }
 
     /// Who vouches for the box.
@@ -188,8 +194,11 @@ impl Portal {
 
     /// Who asks, however.
     fn client(&self, request: &HttpRequest) -> Option<IpAddr> {
+        if request.app_config().secure() {
+            return self.caller(request);
+        }
         let forwarded = find_field(request, &header::X_FORWARDED_FOR);
-        self.caller(request).or_else(|| Some(find_client(request.peer_addr()?, forwarded)))
+        Some(find_client(request.peer_addr()?, forwarded))
     }
 }
 
@@ -231,6 +240,7 @@ fn build_server(
     let server = server
         .workers(1)
         .worker_max_blocking_threads(BLOCKING_THREADS)
+        .on_connect(|_, data| drop(data.insert(Connection::default())))
         .max_connections(CONNECTIONS_MAX)
         // Whoever dawdles over a handshake keeps nobody else from his.
         .max_connection_rate(CONNECTIONS_MAX)
@@ -269,7 +279,9 @@ async fn answer(request: &HttpRequest, payload: web::Payload, portal: web::Data<
     if !is_taken {
         return notice(Notice::Method, place, language);
     }
-    let Some(client) = portal.client(request) else { return notice(Notice::NotFound, place, language) };
+    let Some(client) = portal.client(request) else {
+        return part(notice(Notice::Misdirected, place, language));
+    };
     match request.path() {
         "/" => home(&portal, client, language),
         path if is_page(path, Certificate::PATH) => certificate(&portal, language),
@@ -366,6 +378,12 @@ fn notice(notice: Notice, place: &Place, language: Language) -> HttpResponse {
     if notice == Notice::Method {
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
     }
+    response
+}
+
+/// The last answer on a connection.
+fn part(mut response: HttpResponse) -> HttpResponse {
+    response.head_mut().set_connection_type(ConnectionType::Close);
     response
 }
 
