@@ -31,3 +31,33 @@ impl Share {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::sync::Arc;
+
+    use model::{Device, ProfileName, UnknownDevice};
+
+    use super::*;
+
+    #[test]
+    fn made_up_hardware_addresses_are_one_share() {
+        let mac = |last| Mac::new([2, 0, 0, 0, 0, last]);
+        let registered = |last| {
+            let name = format!("CM2-{last}").parse().unwrap();
+            let device = Device { mac: mac(last), name, room: None, profile: ProfileName::unknown() };
+            Share::of(&Subject::Device(Arc::new(device)))
+        };
+        let unknown = |mac, last| {
+            let address = IpAddr::from([10, 77, 0, last]);
+            Share::of(&Subject::Unknown(UnknownDevice { mac, address }))
+        };
+        assert_eq!(registered(1), registered(1));
+        assert_ne!(registered(1), registered(2));
+        assert_eq!(unknown(Some(mac(3)), 3), unknown(Some(mac(4)), 4));
+        assert_eq!(unknown(Some(mac(3)), 3), unknown(None, 5));
+        assert_ne!(registered(3), unknown(Some(mac(3)), 3));
+        assert_eq!((registered(1).size(3, 9), unknown(None, 1).size(3, 9)), (3, 9));
+    }
+}
