@@ -42,6 +42,11 @@ const FORM_BYTES_MAX: usize = 8_192;
 /// Threads that wait for the state file and for a secret's hash: of the latter the office lets fewer wait than these.
 const BLOCKING_THREADS: usize = 4;
 
+/// What tells a browser that trusts the box to come by HTTPS alone (RFC 6797): whoever types the box's name begins in clear, where
+/// a pupil could answer in its place and be told a secret. For three weeks, longer than any holidays but the summer's, and
+/// short enough for a school whose box has lost its authority.
+const HTTPS_ALONE: &str = "max-age=1814400";
+
 /// What the portal must know of its box.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -226,10 +231,11 @@ fn build_server(
     listener: TcpListener,
     tls: Option<ServerConfig>,
 ) -> io::Result<Server> {
+    let is_encrypted = tls.is_some();
     let server = HttpServer::new(move || {
         App::new()
             .app_data(portal.clone())
-            .wrap(security_headers())
+            .wrap(security_headers(is_encrypted))
             .route(Authority::NAMES_PATH, web::to(names::serve))
             .default_service(web::to(
                 async |request: HttpRequest, payload: web::Payload, portal: web::Data<Portal>| {
@@ -255,8 +261,13 @@ fn build_server(
     Ok(server.run())
 }
 
-fn security_headers() -> DefaultHeaders {
-    DefaultHeaders::new()
+fn security_headers(is_encrypted: bool) -> DefaultHeaders {
+    let headers = match is_encrypted {
+        true => DefaultHeaders::new().add((header::STRICT_TRANSPORT_SECURITY, HTTPS_ALONE)),
+        // In clear it would be worth nothing, and browsers ignore it.
+        false => DefaultHeaders::new(),
+    };
+    headers
         .add((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
         .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         // With `no-referrer`, a browser would not say either that a form comes from the box's own page.

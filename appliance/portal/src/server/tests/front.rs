@@ -172,6 +172,19 @@ fn what_comes_through_a_connection_is_its_callers_to_the_end() {
     fixture.portal.stop().unwrap();
 }
 
+/// The page in clear, which a pupil could replace, does not say so; whoever trusts the box has heard it by TLS.
+#[test]
+fn browsers_are_told_by_tls_to_come_by_tls_alone() {
+    let fixture = Fixture::start();
+    let told = "strict-transport-security: max-age=1814400\r\n";
+    for path in ["/", "/connexion?personne=1", "/dns-query"] {
+        assert!(fixture.get(path, "").contains(told), "{path}");
+    }
+    let answer = exchange(fixture.plain, "GET / HTTP/1.1\r\nHost: preau.lan");
+    assert!(!answer.contains("strict-transport-security"), "{answer}");
+    fixture.portal.stop().unwrap();
+}
+
 #[test]
 fn secrets_are_typed_by_https_and_the_page_in_clear_leads_there() {
     let fixture = Fixture::start();
