@@ -14,11 +14,6 @@ pub struct Pulse {
 }
 
 impl Pulse {
-    /// One that beats now.
-    pub fn new() -> Self {
-        Self { start: Instant::now(), last_ms: AtomicU64::new(0) }
-    }
-
     /// Something moves.
     pub fn beat(&self) {
         let since_start = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -42,6 +37,13 @@ impl Pulse {
     }
 }
 
+impl Default for Pulse {
+    /// One that beats now.
+    fn default() -> Self {
+        Self { start: Instant::now(), last_ms: AtomicU64::new(0) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use tokio::time::sleep;
@@ -51,7 +53,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn it_stops_when_nothing_moved_for_the_limit() {
         const LIMIT: Duration = Duration::from_secs(40);
-        let pulse = Pulse::new();
+        let pulse = Pulse::default();
         let start = Instant::now();
         let beating = async {
             for _ in 0..10 {

@@ -67,7 +67,7 @@ pub struct Standing {
 impl Standing {
     /// Of a connection that has not yet said what it wants.
     fn new() -> Self {
-        Self { is_decided: AtomicBool::new(false), pulse: Pulse::new() }
+        Self { is_decided: AtomicBool::new(false), pulse: Pulse::default() }
     }
 
     fn rank(&self, number: u64) -> Rank {
