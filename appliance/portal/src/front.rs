@@ -47,7 +47,7 @@ impl Authority {
 /// Who is at the other end of a connection by TLS. What a client writes in its fields is no proof: nobody took out of them
 /// what he made up himself.
 pub trait Callers: Send + Sync + 'static {
-    /// Who talks through a connection from `end`, when somebody else made it for him.
+    /// Who talks through a connection from `end`; `None` where nobody knows, or does any more.
     fn find(&self, end: SocketAddr) -> Option<IpAddr>;
 }
 

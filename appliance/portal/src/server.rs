@@ -5,6 +5,7 @@ mod page;
 mod people;
 mod visit;
 
+use std::cell::OnceCell;
 use std::io;
 use std::net::{IpAddr, TcpListener};
 use std::sync::{Arc, mpsc};
@@ -13,10 +14,12 @@ use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::DefaultHeaders;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use model::{ClockQuality, Host};
+use rustls::ServerConfig;
 
 use crate::client::{find_client, is_own_authority};
 use crate::pages::{Asking, CONTENT_SECURITY_POLICY, Certificate, Closed, Home, Notice, Place, Why};
@@ -25,8 +28,8 @@ use page::Page;
 use people::{Answer, Content};
 use visit::Visit;
 
-/// Most connections at once: a school has a few hundred devices, those that ask for names by HTTPS keep one open each, and a
-/// page takes a millisecond.
+/// Most connections at once, in clear and by TLS each: more than the gate lets in by both ways together, so that nobody waits
+/// here for a place that others hold.
 const CONNECTIONS_MAX: usize = 1_024;
 /// Longest wait for a whole request head: a browser sends it at once, a slow loris never.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -38,6 +41,11 @@ const STOP_TIMEOUT_S: u64 = 2;
 const FORM_BYTES_MAX: usize = 8_192;
 /// Threads that wait for the state file and for a secret's hash: of the latter the office lets fewer wait than these.
 const BLOCKING_THREADS: usize = 4;
+
+/// What tells a browser that trusts the box to come by HTTPS alone (RFC 6797): whoever types the box's name begins in clear, where
+/// a pupil could answer in its place and be told a secret. For three weeks, longer than any holidays but the summer's, and
+/// short enough for a school whose box has lost its authority.
+const HTTPS_ALONE: &str = "max-age=1814400";
 
 /// What the portal must know of its box.
 #[derive(Clone, Debug)]
@@ -74,7 +82,7 @@ pub enum SpawnError {
 /// A running portal.
 #[derive(Debug)]
 pub struct PortalHandle {
-    server: ServerHandle,
+    servers: Vec<ServerHandle>,
     thread: JoinHandle<io::Result<()>>,
 }
 
@@ -91,13 +99,14 @@ impl PortalHandle {
     /// What ended the server, when it was not this call.
     pub fn stop(self) -> io::Result<()> {
         // The order is given by the call; its future only tells when it is carried out, which the join does too.
-        drop(self.server.stop(true));
+        self.servers.iter().for_each(|server| drop(server.stop(true)));
         self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the portal's thread panicked")))
     }
 }
 
-/// Serves the portal on `listener` and, where there is a certificate, by TLS, on a thread of its own with its own
-/// single-threaded runtime: what happens to it cannot delay an enforcement point.
+/// Serves the portal on `listener` and, where there is a certificate, by TLS, on threads of its own: what happens to it cannot
+/// delay an enforcement point. Each way has a thread and connections of its own: what comes in clear cannot keep back what
+/// comes by TLS.
 ///
 /// # Errors
 /// [`SpawnError`] when the thread or the listener cannot be had.
@@ -114,30 +123,42 @@ pub fn spawn(
             actix_web::rt::System::new().block_on(run(settings, listener, sources, front, started))
         })
         .map_err(SpawnError::Thread)?;
-    let server = handle.recv().map_err(|_| SpawnError::Lost)?.map_err(SpawnError::Listen)?;
-    Ok(PortalHandle { server, thread })
+    let servers = handle.recv().map_err(|_| SpawnError::Lost)?.map_err(SpawnError::Listen)?;
+    Ok(PortalHandle { servers, thread })
 }
 
-/// Tells the starter how to stop the server, or why there is none, and serves to the end.
+/// Tells the starter how to stop the servers, or why there are none, and serves to the end.
 async fn run(
     settings: Settings,
     listener: TcpListener,
     sources: Sources,
     front: Option<Front>,
-    started: mpsc::Sender<io::Result<ServerHandle>>,
+    started: mpsc::Sender<io::Result<Vec<ServerHandle>>>,
 ) -> io::Result<()> {
-    let (server, answer) = match build(settings, listener, sources, front) {
-        Ok(server) => {
-            let handle = server.handle();
-            (Some(server), Ok(handle))
+    let (servers, answer) = match build(settings, listener, sources, front) {
+        Ok(servers) => {
+            let handles = servers.iter().map(Server::handle).collect();
+            (servers, Ok(handles))
         }
-        Err(error) => (None, Err(error)),
+        Err(error) => (vec![], Err(error)),
     };
     // A starter that is gone has nobody left to serve for.
-    match (server, started.send(answer)) {
-        (Some(server), Ok(())) => server.await,
-        _ => Ok(()),
+    match started.send(answer) {
+        Ok(()) => serve_all(servers).await,
+        Err(_) => Ok(()),
     }
+}
+
+/// Serves until all are stopped. Where one ends, the others have to: a portal that is half there is none.
+async fn serve_all(servers: Vec<Server>) -> io::Result<()> {
+    let handles: Vec<_> = servers.iter().map(Server::handle).collect();
+    let mut serving: FuturesUnordered<_> = servers.into_iter().collect();
+    let mut outcome = Ok(());
+    while let Some(ended) = serving.next().await {
+        outcome = outcome.and(ended);
+        handles.iter().for_each(|server| drop(server.stop(true)));
+    }
+    outcome
 }
 
 /// What every request is answered from.
@@ -155,15 +176,20 @@ struct Behind {
     authority: Authority,
 }
 
+/// A connection by TLS.
+#[derive(Default)]
+struct Connection {
+    /// Who talks through it, once that has been looked up. It holds for all that comes: the note of whose it is goes when the
+    /// client does, and what he has left behind is still his.
+    caller: OnceCell<Option<IpAddr>>,
+}
+
 impl Portal {
-    /// Who asks, when it is by TLS.
+    /// Who asks, when it is by TLS; `None` where nobody knows: then nothing is answered.
     fn caller(&self, request: &HttpRequest) -> Option<IpAddr> {
-        let (Some(front), Some(peer), true) =
-            (&self.front, request.peer_addr(), request.app_config().secure())
-        else {
-            return None;
-        };
-        Some(front.callers.find(peer).unwrap_or_else(|| peer.ip().to_canonical()))
+        let (front, end) = (self.front.as_ref()?, request.peer_addr()?);
+        let connection = request.conn_data::<Connection>()?;
+        *connection.caller.get_or_init(|| front.callers.find(end).map(|address| address.to_canonical()))
     }
 
     /// Who vouches for the box.
@@ -173,8 +199,11 @@ impl Portal {
 
     /// Who asks, however.
     fn client(&self, request: &HttpRequest) -> Option<IpAddr> {
+        if request.app_config().secure() {
+            return self.caller(request);
+        }
         let forwarded = find_field(request, &header::X_FORWARDED_FOR);
-        self.caller(request).or_else(|| Some(find_client(request.peer_addr()?, forwarded)))
+        Some(find_client(request.peer_addr()?, forwarded))
     }
 }
 
@@ -183,7 +212,7 @@ fn build(
     listener: TcpListener,
     sources: Sources,
     front: Option<Front>,
-) -> io::Result<Server> {
+) -> io::Result<Vec<Server>> {
     let (front, tls) = match front {
         Some(Front { listener, tls, callers, resolver, authority }) => {
             (Some(Behind { callers, resolver, authority }), Some((listener, tls)))
@@ -192,10 +221,21 @@ fn build(
     };
     let Sources { status: source, office } = sources;
     let portal = web::Data::new(Portal { settings, source, office, front });
+    let tls = tls.map(|(listener, tls)| build_server(portal.clone(), listener, Some(tls)));
+    std::iter::once(build_server(portal, listener, None)).chain(tls).collect()
+}
+
+/// One way to the portal, with a thread and connections of its own.
+fn build_server(
+    portal: web::Data<Portal>,
+    listener: TcpListener,
+    tls: Option<ServerConfig>,
+) -> io::Result<Server> {
+    let is_encrypted = tls.is_some();
     let server = HttpServer::new(move || {
         App::new()
             .app_data(portal.clone())
-            .wrap(security_headers())
+            .wrap(security_headers(is_encrypted))
             .route(Authority::NAMES_PATH, web::to(names::serve))
             .default_service(web::to(
                 async |request: HttpRequest, payload: web::Payload, portal: web::Data<Portal>| {
@@ -206,21 +246,28 @@ fn build(
     let server = server
         .workers(1)
         .worker_max_blocking_threads(BLOCKING_THREADS)
+        .on_connect(|_, data| drop(data.insert(Connection::default())))
         .max_connections(CONNECTIONS_MAX)
+        // Whoever dawdles over a handshake keeps nobody else from his.
+        .max_connection_rate(CONNECTIONS_MAX)
         .client_request_timeout(REQUEST_TIMEOUT)
         .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(STOP_TIMEOUT_S)
-        .disable_signals()
-        .listen(listener)?;
+        .disable_signals();
     let server = match tls {
-        Some((listener, tls)) => server.listen_rustls_0_23(listener, tls)?,
-        None => server,
+        Some(tls) => server.listen_rustls_0_23(listener, tls)?,
+        None => server.listen(listener)?,
     };
     Ok(server.run())
 }
 
-fn security_headers() -> DefaultHeaders {
-    DefaultHeaders::new()
+fn security_headers(is_encrypted: bool) -> DefaultHeaders {
+    let headers = match is_encrypted {
+        true => DefaultHeaders::new().add((header::STRICT_TRANSPORT_SECURITY, HTTPS_ALONE)),
+        // In clear it would be worth nothing, and browsers ignore it.
+        false => DefaultHeaders::new(),
+    };
+    headers
         .add((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
         .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         // With `no-referrer`, a browser would not say either that a form comes from the box's own page.
@@ -243,7 +290,9 @@ async fn answer(request: &HttpRequest, payload: web::Payload, portal: web::Data<
     if !is_taken {
         return notice(Notice::Method, place, language);
     }
-    let Some(client) = portal.client(request) else { return notice(Notice::NotFound, place, language) };
+    let Some(client) = portal.client(request) else {
+        return part(notice(Notice::Misdirected, place, language));
+    };
     match request.path() {
         "/" => home(&portal, client, language),
         path if is_page(path, Certificate::PATH) => certificate(&portal, language),
@@ -340,6 +389,12 @@ fn notice(notice: Notice, place: &Place, language: Language) -> HttpResponse {
     if notice == Notice::Method {
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
     }
+    response
+}
+
+/// The last answer on a connection.
+fn part(mut response: HttpResponse) -> HttpResponse {
+    response.head_mut().set_connection_type(ConnectionType::Close);
     response
 }
 

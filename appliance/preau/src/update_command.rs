@@ -66,7 +66,10 @@ pub(crate) fn status(place: &ListPlace) -> anyhow::Result<ExitCode> {
     }
     if config.list_source.is_some() {
         let next = plan(&config.school).next(now(), state.as_ref(), places.has_list(state.as_ref()));
-        writeln!(out, "next:    {}", show_time(next, time_zone))?;
+        match next {
+            Some(next) => writeln!(out, "next:    {}", show_time(next, time_zone))?,
+            None => writeln!(out, "next:    when the box knows the time")?,
+        }
     } else {
         writeln!(out, "next:    never: the configuration names no mirror")?;
     }

@@ -9,6 +9,7 @@ use access::{Admission, Closed, Desk, Recorded, Request, Resolve};
 use arc_swap::ArcSwap;
 use model::AccessKind;
 use policy::{Permit, Target};
+use seats::{Eviction, Seats, Share, Throttle};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -17,13 +18,12 @@ use tokio::time::{sleep, timeout};
 
 use crate::destinations::{Destinations, Forbidden};
 use crate::dial::tune;
-use crate::front::Callers;
+use crate::front::{Callers, Front};
 use crate::pages::Pages;
 use crate::passage::Passage;
 use crate::pipe::Pipes;
-use crate::seats::{Client, Eviction, Limits, Seat, Seats};
+use crate::seats::{Client, Limits, Seat};
 use crate::settings::Settings;
-use crate::throttle::Throttle;
 
 /// After a failed accept: long enough for connections to close, short enough for nobody to notice.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -58,8 +58,9 @@ pub struct Gate {
     pages: Arc<dyn Pages>,
     destinations: ArcSwap<Destinations>,
     listeners: OnceLock<Vec<SocketAddr>>,
-    seats: Arc<Seats>,
-    callers: Arc<Callers>,
+    limits: Limits,
+    seats: Arc<Seats<Client>>,
+    front: Arc<Front>,
     pipes: Pipes,
     complaints: Complaints,
 }
@@ -101,8 +102,9 @@ impl Gate {
             pages,
             destinations: ArcSwap::from_pointee(destinations),
             listeners: OnceLock::new(),
-            seats: Seats::new(limits),
-            callers: Arc::default(),
+            limits,
+            seats: Seats::new(limits.connections),
+            front: Arc::default(),
             pipes: Pipes::new(limits.pipes),
             complaints: Complaints::default(),
         }
@@ -174,7 +176,7 @@ impl Gate {
         address: SocketAddr,
         stop: &watch::Receiver<bool>,
     ) -> Option<(Caller, Eviction)> {
-        let Some((seat, eviction)) = self.seats.take(self.identify(address.ip())) else {
+        let Some((seat, eviction)) = Seat::take(&self.seats, self.identify(address.ip()), self.limits) else {
             crate::alert::reset(stream);
             self.complain_of_crowd(address);
             return None;
@@ -265,14 +267,19 @@ impl Gate {
         Client::of(&self.desk.identify(address), address)
     }
 
-    pub(crate) fn client_of(&self, caller: &Caller) -> Client {
-        self.identify(caller.address.ip())
+    /// Whose share of the box's own pages a caller takes of.
+    pub(crate) fn share_of(&self, caller: &Caller) -> Share {
+        Share::of(&self.desk.identify(caller.address.ip()))
     }
 
     /// Who stands behind the gate's connections to the portal.
     #[must_use]
     pub fn callers(&self) -> &Arc<Callers> {
-        &self.callers
+        self.front.callers()
+    }
+
+    pub(crate) fn front(&self) -> &Arc<Front> {
+        &self.front
     }
 
     pub(crate) fn settings(&self) -> &Settings {

@@ -18,11 +18,9 @@ mod http;
 mod pages;
 mod passage;
 mod pipe;
-mod pulse;
 mod relay;
 mod seats;
 mod settings;
-mod throttle;
 mod tls;
 
 pub use destinations::{Destinations, Forbidden};

@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use seats::Pulse;
 use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use crate::alert::Unfinished;
 use crate::pipe::{Lent, Pipes};
-use crate::pulse::Pulse;
 
 /// Pipefuls that a lane moves before the other one, and other connections, have their turn: 4 MiB.
 const ROUNDS_MAX: usize = 16;
@@ -269,7 +269,7 @@ mod tests {
     async fn what_moves_either_way_is_a_sign_of_life() {
         let (client, mut pc) = connection().await;
         let (server, mut site) = connection().await;
-        let (pipes, traffic, pulse) = (Pipes::new(2), Traffic::default(), Pulse::new());
+        let (pipes, traffic, pulse) = (Pipes::new(2), Traffic::default(), Pulse::default());
         let carrying = relay(client.into(), server.into(), &pipes, &traffic, &pulse, LONG);
         let talking = async {
             for _ in 0..3 {
@@ -299,7 +299,7 @@ mod tests {
     async fn what_was_said_earlier_comes_first_and_is_counted() {
         let (client, mut pc) = connection().await;
         let (server, mut site) = connection().await;
-        let (pipes, traffic, pulse) = (Pipes::new(2), Traffic::default(), Pulse::new());
+        let (pipes, traffic, pulse) = (Pipes::new(2), Traffic::default(), Pulse::default());
         let client = Side { stream: client, said: b"hello ".to_vec() };
         let server = Side { stream: server, said: b"good ".to_vec() };
         pc.write_all(b"world").await.unwrap();
@@ -318,7 +318,7 @@ mod tests {
     async fn nobody_waits_for_a_side_that_takes_nothing() {
         let (client, mut pc) = connection().await;
         let (server, mut site) = connection().await;
-        let (pipes, traffic, pulse) = (Pipes::new(2), Traffic::default(), Pulse::new());
+        let (pipes, traffic, pulse) = (Pipes::new(2), Traffic::default(), Pulse::default());
         // More than the kernel's buffers take, of a side that is read by nobody.
         let client = Side { stream: client, said: vec![0; 64 << 20] };
         let outcome = relay(client, server.into(), &pipes, &traffic, &pulse, Duration::from_millis(50)).await;

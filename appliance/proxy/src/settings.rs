@@ -1,6 +1,6 @@
 //! What the binary tells the gate.
 
-use std::net::SocketAddr;
+use std::net::SocketAddrV4;
 use std::time::Duration;
 
 use model::DomainName;
@@ -57,10 +57,10 @@ impl Default for Ports {
 pub struct Portal {
     /// Its names: `preau.lan`.
     pub names: Vec<DomainName>,
-    /// Where it listens.
-    pub address: SocketAddr,
-    /// Where it listens for TLS; `None` where it has no certificate to show.
-    pub tls_address: Option<SocketAddr>,
+    /// Where it listens, on loopback.
+    pub address: SocketAddrV4,
+    /// Where it listens for TLS, on loopback; `None` where it has no certificate to show.
+    pub tls_address: Option<SocketAddrV4>,
 }
 
 /// How long things may take. The defaults are for production; tests shorten them.

@@ -131,13 +131,13 @@ impl Resolver {
             doors.push(start(door, ends.clone()).map_err(ServeError::Thread)?);
         }
         drop(ends);
-        let quota = tcp::quota();
+        let room = tcp::Room::new();
         let mut listeners = JoinSet::new();
         let acceptor = sockets.tls_config.map(TlsAcceptor::from);
         let by_tls =
             sockets.tls.into_iter().zip(std::iter::repeat(&acceptor)).filter(|(_, tls)| tls.is_some());
         for (listener, tls) in sockets.tcp.into_iter().map(|plain| (plain, &None)).chain(by_tls) {
-            listeners.spawn(tcp::serve(listener, tls.clone(), Arc::clone(&self.core), quota.clone()));
+            listeners.spawn(tcp::serve(listener, tls.clone(), Arc::clone(&self.core), Arc::clone(&room)));
         }
         let outcome = tokio::select! {
             () = shutdown => Ok(()),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use access::{Admission, Closed, Desk, Recorded, Request, Screened};
 use model::{AccessKind, DomainName, Fault, Host, Reason, SenderMark};
 use policy::{Decided as _, Denial, Permit, Refusal, Target};
+use seats::Share;
 use wire::dns::{ExtendedError, Objection, Query, RecordType, ResponseCode, write_objection};
 
 use crate::cache::{Asked, Cache, Entry, Found};
@@ -117,6 +118,11 @@ impl Responder {
     /// Who shares limits with this address.
     pub(crate) fn client(&self, address: IpAddr) -> Client {
         Client::of(&self.desk.identify(address))
+    }
+
+    /// Who shares the room for connections with this address.
+    pub(crate) fn share(&self, address: IpAddr) -> Share {
+        Share::of(&self.desk.identify(address))
     }
 
     /// What people call whoever sends with this mark from this address.

@@ -6,6 +6,7 @@ use std::net::{IpAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use seats::{Eviction, Seat, Seats, Share, Throttle};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener as Listener, TcpStream};
 use tokio::sync::mpsc::{self, OwnedPermit};
@@ -14,14 +15,16 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use crate::core::Core;
-use crate::quota::{Quota, Ticket};
 use crate::responder::{Channel, Response};
 use crate::statistics::Statistics;
 
 /// Most connections at once: two for each device of a school.
 const CONNECTIONS_MAX: usize = 512;
-/// Most connections of one client: resolvers use one or two; all programs on the box itself count as one client.
-const CONNECTIONS_OF_CLIENT_MAX: usize = 64;
+/// Most connections of one device: resolvers use one or two.
+const OF_DEVICE_MAX: usize = 64;
+/// Most connections of all devices that are not registered, and of all programs on the box itself, together: hardware
+/// addresses are quickly made up, and most of these ask by UDP.
+const OF_UNKNOWN_MAX: usize = 128;
 /// How long a client may take to its next whole question (RFC 7766 section 6.2.3: a few seconds).
 const IDLE_MS_MAX: u64 = 10_000;
 /// How long a client may take to agree on TLS: two round trips on the school's own network.
@@ -36,8 +39,30 @@ const QUERY_BYTES_MAX: usize = 4_096;
 const REST_MS: u64 = 100;
 
 /// Room for connections, shared by all listeners.
-pub(crate) fn quota() -> Quota {
-    Quota::new(CONNECTIONS_MAX, CONNECTIONS_OF_CLIENT_MAX)
+pub(crate) struct Room {
+    seats: Arc<Seats<Share>>,
+    complaint: Throttle,
+}
+
+impl Room {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { seats: Seats::new(CONNECTIONS_MAX), complaint: Throttle::default() })
+    }
+
+    /// A place for a newcomer; where there is none, the longest idle connection of whoever has the most leaves for him.
+    fn enter(&self, address: IpAddr, core: &Core) -> Option<(Seat<Share>, Eviction)> {
+        let share = core.responder.share(address);
+        self.seats.take(share, share.size(OF_DEVICE_MAX, OF_UNKNOWN_MAX))
+    }
+
+    /// Counts a connection that is given up, and tells it now and then.
+    fn complain(&self, address: IpAddr, core: &Core) {
+        core.counters.add(&Statistics { dropped: 1, ..Statistics::default() });
+        if let Some(kept_back) = self.complaint.pass() {
+            let device = core.responder.name_sender(address, None);
+            tracing::warn!(%device, kept_back, "too many connections for DNS questions: one is given up");
+        }
+    }
 }
 
 /// Accepts and serves connections, by TLS where there is an acceptor for it; never ends by itself. Dropped, it takes its
@@ -46,7 +71,7 @@ pub(crate) async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     core: Arc<Core>,
-    quota: Quota,
+    room: Arc<Room>,
 ) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = Listener::from_std(listener)?;
@@ -59,13 +84,17 @@ pub(crate) async fn serve(
         match accepted {
             Ok((stream, peer)) => {
                 let address = peer.ip().to_canonical();
-                match quota.enter(core.responder.client(address)) {
-                    Some(ticket) => {
-                        let core = Arc::clone(&core);
-                        connections.spawn(receive(stream, tls.clone(), address, core, ticket));
+                let Some((seat, eviction)) = room.enter(address, &core) else {
+                    room.complain(address, &core);
+                    continue;
+                };
+                let (tls, core, room) = (tls.clone(), Arc::clone(&core), Arc::clone(&room));
+                connections.spawn(async move {
+                    tokio::select! {
+                        () = receive(stream, tls, address, &core, &seat) => {}
+                        Ok(()) = eviction => room.complain(address, &core),
                     }
-                    None => core.counters.add(&Statistics { dropped: 1, ..Statistics::default() }),
-                }
+                });
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection for questions");
@@ -80,48 +109,47 @@ async fn receive(
     stream: TcpStream,
     tls: Option<TlsAcceptor>,
     address: IpAddr,
-    core: Arc<Core>,
-    ticket: Ticket,
+    core: &Arc<Core>,
+    seat: &Seat<Share>,
 ) {
     // Replies are small and whole: waiting to fill a segment only delays them.
     let _wish = stream.set_nodelay(true);
     match tls {
         None => {
             let (reader, writer) = stream.into_split();
-            converse(reader, writer, address, Channel::Tcp, core).await;
+            converse(reader, writer, (address, Channel::Tcp), core, seat).await;
         }
         // It costs more than a question does.
-        Some(_) if !may_ask(&core, address) => {}
+        Some(_) if !may_ask(core, address) => {}
         Some(tls) => match timeout(Duration::from_millis(HANDSHAKE_MS_MAX), tls.accept(stream)).await {
             Ok(Ok(stream)) => {
                 let (reader, writer) = tokio::io::split(stream);
-                converse(reader, writer, address, Channel::Encrypted, core).await;
+                converse(reader, writer, (address, Channel::Encrypted), core, seat).await;
             }
             Ok(Err(error)) => tracing::debug!(client = %address, %error, "no TLS for questions"),
             Err(_) => tracing::debug!(client = %address, "a TLS handshake for questions takes too long"),
         },
     }
-    drop(ticket);
 }
 
 async fn converse(
     reader: impl AsyncRead + Unpin,
     writer: impl AsyncWrite + Unpin,
-    address: IpAddr,
-    channel: Channel,
-    core: Arc<Core>,
+    from: (IpAddr, Channel),
+    core: &Arc<Core>,
+    seat: &Seat<Share>,
 ) {
     let (replies, queue) = mpsc::channel(PIPELINE_MAX);
-    tokio::join!(read_questions(reader, address, channel, core, replies), write_replies(writer, queue));
+    tokio::join!(read_questions(reader, from, core, seat, replies), write_replies(writer, queue));
 }
 
 /// Reads questions until the client ends, breaks the format, asks too many or falls silent. Each reserves its place in
 /// the queue of replies first: a client that does not read its replies is not read either.
 async fn read_questions(
     mut reader: impl AsyncRead + Unpin,
-    address: IpAddr,
-    channel: Channel,
-    core: Arc<Core>,
+    (address, channel): (IpAddr, Channel),
+    core: &Arc<Core>,
+    seat: &Seat<Share>,
     replies: mpsc::Sender<Vec<u8>>,
 ) {
     loop {
@@ -130,13 +158,14 @@ async fn read_questions(
         else {
             return;
         };
-        if !may_ask(&core, address) {
+        seat.decide();
+        if !may_ask(core, address) {
             return;
         }
         let mut bytes = Vec::new();
         match core.respond(&packet, address, channel, &mut bytes) {
             Response::Ready => {
-                reply(place, bytes, &core);
+                reply(place, bytes, core);
             }
             Response::Silence => return,
             Response::Pending(pending) => {
@@ -144,7 +173,7 @@ async fn read_questions(
                     core.counters.add(&Statistics { dropped: 1, ..Statistics::default() });
                     return;
                 };
-                let core = Arc::clone(&core);
+                let core = Arc::clone(core);
                 tokio::spawn(async move {
                     if core.settle(&pending, &mut bytes).await {
                         reply(place, bytes, &core);

@@ -27,7 +27,7 @@ impl SystemClock {
     }
 
     fn quality(&self, at: Timestamp) -> ClockQuality {
-        if at < EARLIEST_PLAUSIBLE {
+        if !is_set(at) {
             return ClockQuality::Unset;
         }
         // Threads that race here ask the kernel twice, which is harmless. A clock that was set back asks again
@@ -68,6 +68,11 @@ pub fn now() -> Timestamp {
         Err(before) => i64::try_from(before.duration().as_millis()).map_or(i64::MIN, |ms| -ms),
     };
     Timestamp::from_unix_ms(unix_ms)
+}
+
+/// Whether a clock that shows this was ever set.
+pub(crate) fn is_set(at: Timestamp) -> bool {
+    at >= EARLIEST_PLAUSIBLE
 }
 
 /// A clock that only goes forward, to measure how long something took.

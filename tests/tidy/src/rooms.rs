@@ -102,15 +102,21 @@ pub(crate) const ROOMS: &[Room] = &[
         because: "it fills the ports of the pure rooms",
     },
     Room {
+        name: "seats",
+        is_pure: false,
+        may_use: &["model"],
+        because: "every door takes its places from it, and it serves none",
+    },
+    Room {
         name: "resolver",
         is_pure: false,
-        may_use: &["model", "wire", "policy", "journal", "access"],
+        may_use: &["model", "wire", "policy", "journal", "access", "seats"],
         because: "a door asks the desk; it knows no list, no file and no other door",
     },
     Room {
         name: "proxy",
         is_pure: false,
-        may_use: &["model", "wire", "policy", "journal", "access"],
+        may_use: &["model", "wire", "policy", "journal", "access", "seats"],
         because: "a door asks the desk; it knows no list, no file and no other door",
     },
     Room {

@@ -27,6 +27,8 @@ const RETRY_AFTER_S: u32 = 1;
 enum Objection {
     /// It did not come by TLS.
     Plain,
+    /// Nobody knows who asks.
+    Nameless,
     /// It is for another host.
     Misdirected,
     /// It neither reads nor sends.
@@ -50,7 +52,7 @@ impl Objection {
     fn status(self) -> StatusCode {
         match self {
             Self::Plain => StatusCode::FORBIDDEN,
-            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+            Self::Nameless | Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Encoding | Self::NotAQuery => StatusCode::BAD_REQUEST,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
@@ -64,7 +66,7 @@ impl Objection {
     fn key(self) -> &'static str {
         match self {
             Self::Plain => "names-plain",
-            Self::Misdirected => "notice-lead-misdirected",
+            Self::Nameless | Self::Misdirected => "notice-lead-misdirected",
             Self::Method => "names-method",
             Self::Encoding => "names-encoding",
             Self::Slow => "names-slow",
@@ -84,6 +86,9 @@ impl Objection {
         }
         if self == Self::TooMany {
             response.insert_header((header::RETRY_AFTER, RETRY_AFTER_S));
+        }
+        if self == Self::Nameless {
+            response.force_close();
         }
         response.body(format!("{}\n", language.say(self.key())))
     }
@@ -115,9 +120,8 @@ async fn answer(
     if !is_own_authority(find_authority(request), &portal.settings.own_hosts) {
         return Err(Objection::Misdirected);
     }
-    let (Some(front), Some(client)) = (&portal.front, portal.caller(request)) else {
-        return Err(Objection::Plain);
-    };
+    let front = portal.front.as_ref().filter(|_| request.app_config().secure()).ok_or(Objection::Plain)?;
+    let client = portal.caller(request).ok_or(Objection::Nameless)?;
     let question = read_question(request, payload).await?;
     front.resolver.answer(&question, client).await.map_err(|unanswered| match unanswered {
         Unanswered::NotAQuery => Objection::NotAQuery,

@@ -1,6 +1,6 @@
 //! The doors: resolver, gate and portal, opened together and closed together.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,8 +51,9 @@ pub(crate) fn build_gate(
         is_redirected: config.network.is_some(),
         portal: Some(proxy::Portal {
             names: vec![config.portal.name.clone()],
-            address: (Ipv4Addr::LOCALHOST, config.portal.port).into(),
-            tls_address: has_certificate.then(|| (Ipv4Addr::LOCALHOST, config.portal.tls_port).into()),
+            address: SocketAddrV4::new(Ipv4Addr::LOCALHOST, config.portal.port),
+            tls_address: has_certificate
+                .then(|| SocketAddrV4::new(Ipv4Addr::LOCALHOST, config.portal.tls_port)),
         }),
         descriptors_max: usize::try_from(descriptors).unwrap_or(usize::MAX),
         ..proxy::Settings::default()

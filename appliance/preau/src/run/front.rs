@@ -72,7 +72,7 @@ pub(crate) fn build(
     Ok(Front {
         listener,
         tls: identity.server_config(&[]).context("cannot set up the portal's TLS")?,
-        callers: Arc::new(GateCallers(callers)),
+        callers: Arc::new(GateCallers { gate: callers, is_direct: config.network.is_none() }),
         resolver: Arc::new(ByHttps(resolver)),
         authority: Authority {
             certificate_der: authority.certificate_der(),
@@ -92,11 +92,15 @@ pub(crate) fn url(config: &Config) -> String {
 }
 
 /// The gate's connections.
-struct GateCallers(Arc<proxy::Callers>);
+struct GateCallers {
+    gate: Arc<proxy::Callers>,
+    /// Whether people come to the portal's own port too: on a box without a network, which serves its own machine.
+    is_direct: bool,
+}
 
 impl Callers for GateCallers {
     fn find(&self, end: SocketAddr) -> Option<IpAddr> {
-        self.0.find(end)
+        self.gate.find(end).or_else(|| self.is_direct.then(|| end.ip()))
     }
 }
 

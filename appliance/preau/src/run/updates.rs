@@ -35,7 +35,7 @@ pub(super) fn describe(updater: &Updater, time_zone: &TimeZone) -> UpdateStatus 
     });
     UpdateStatus {
         last: state.and_then(|state| Some((state.attempted?, describe_outcome(state)?))),
-        next: Some(updater.next()),
+        next: updater.next(),
         held: held.collect(),
         time_zone: time_zone.clone(),
     }

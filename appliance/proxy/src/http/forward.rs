@@ -1,5 +1,6 @@
 //! A permitted request, and its response.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use ::http::{Request, Response, StatusCode, header};
@@ -93,7 +94,7 @@ impl Session {
         }
         let host = match route {
             Route::Web { host, .. } => host.clone(),
-            Route::Portal(address) => Host::from(address.ip()),
+            Route::Portal(address) => Host::from(IpAddr::from(*address.ip())),
         };
         page_reply(status_of(error), self.gate.pages().unreachable(&host, cause_of(error), accept_language))
     }

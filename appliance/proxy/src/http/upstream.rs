@@ -1,20 +1,20 @@
 //! The server's side of a session.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV4};
 
 use ::http::{Method, Request, Response};
 use hyper::body::Incoming;
-use hyper::client::conn::http1::{Builder, SendRequest};
+use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 use model::Host;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
 
 use super::body::Metered;
 use super::fields::has_two_lengths;
 use super::session::{FIELDS_MAX, Session};
 use crate::dial::DialError;
+use crate::front::Visit;
 use crate::passage::Passage;
 
 /// Which server a connection leads to.
@@ -28,7 +28,7 @@ pub(super) enum Route {
         port: u16,
     },
     /// The box's own pages.
-    Portal(SocketAddr),
+    Portal(SocketAddrV4),
 }
 
 /// A connection to a server.
@@ -103,9 +103,12 @@ impl Session {
     }
 
     async fn open(&self, route: &Route, passage: &mut Option<Passage>) -> Result<Upstream, SendError> {
-        let stream = match (route, passage) {
-            (Route::Web { port, .. }, Some(passage)) => self.gate.dial(passage, *port).await?,
-            (Route::Portal(address), _) => self.open_portal(*address).await?,
+        let (stream, visit) = match (route, passage) {
+            (Route::Web { port, .. }, Some(passage)) => (self.gate.dial(passage, *port).await?, None),
+            (Route::Portal(address), _) => {
+                let (stream, visit) = self.gate.visit_front(*address, &self.caller).await?;
+                (stream, Some(visit))
+            }
             // Without a permit nothing is dialled.
             (Route::Web { .. }, None) => return Err(SendError::Unreached(DialError::TimedOut)),
         };
@@ -116,19 +119,20 @@ impl Session {
             .handshake(TokioIo::new(stream))
             .await
             .map_err(SendError::Broken)?;
-        let task = tokio::spawn(async move {
-            if let Err(error) = connection.with_upgrades().await {
-                tracing::debug!(%error, "a server connection failed");
-            }
-        });
+        let task = tokio::spawn(keep(connection, visit));
         Ok(Upstream { route: route.clone(), sender, peer, is_reusable: true, task })
     }
+}
 
-    async fn open_portal(&self, address: SocketAddr) -> Result<TcpStream, DialError> {
-        timeout(self.gate.settings().timeouts.connect, TcpStream::connect(address))
-            .await
-            .map_err(|_| DialError::TimedOut)?
-            .map_err(DialError::Refused)
+/// Reads and writes a connection until it ends, or has to leave the box's own pages to others.
+async fn keep(connection: Connection<TokioIo<TcpStream>, Metered>, visit: Option<Visit>) {
+    let carrying = connection.with_upgrades();
+    let outcome = match visit {
+        Some(visit) => visit.carry(carrying).await.unwrap_or(Ok(())),
+        None => carrying.await,
+    };
+    if let Err(error) = outcome {
+        tracing::debug!(%error, "a server connection failed");
     }
 }
 

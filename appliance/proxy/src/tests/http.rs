@@ -7,7 +7,9 @@ use socket2::SockRef;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use super::raw::{ask_once, connect, pattern, read_exactly, read_head, read_to_end, read_until, send};
+use super::raw::{
+    ask_once, connect, on_loopback, pattern, read_exactly, read_head, read_to_end, read_until, send,
+};
 use super::school::{School, accept, expect_no_dial, listen, site};
 use crate::Portal;
 
@@ -329,7 +331,7 @@ async fn requests_for_the_box_go_to_its_portal_and_are_no_accesses() {
     let address = portal.local_addr().unwrap();
     let school = School::with(|settings, _| {
         let names = vec!["preau.lan".parse().unwrap()];
-        settings.portal = Some(Portal { names, address, tls_address: None });
+        settings.portal = Some(Portal { names, address: on_loopback(address.port()), tls_address: None });
     })
     .await;
     for (target, host) in [

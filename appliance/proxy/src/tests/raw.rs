@@ -1,7 +1,7 @@
 //! Bytes that clients send and receive.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -11,6 +11,11 @@ use super::school::PATIENCE;
 
 pub(super) async fn connect(to: SocketAddr) -> TcpStream {
     TcpStream::connect(to).await.unwrap()
+}
+
+/// A port of this machine.
+pub(super) fn on_loopback(port: u16) -> SocketAddrV4 {
+    SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)
 }
 
 /// A connection of another device: `from` is an address of loopback.

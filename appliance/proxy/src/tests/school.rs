@@ -10,7 +10,7 @@ use access::{Addresses, Clock, Desk, Directory, Instant, Neighbours, Recorded, R
 use bytes::Bytes;
 use journal::simulation::{Disk, Faults};
 use journal::{Found, Hit, Query, Writer, search};
-use model::{ClockQuality, Host, Mac, ProfileName, Timestamp};
+use model::{ClockQuality, Device, Host, Mac, ProfileName, Timestamp};
 use policy::{Decided, Permit, Profile, Refusal, Rule, Rulebook, Snapshot};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -65,7 +65,7 @@ impl School {
         let (journal, mut writer) = journal::open(disk.clone());
         writer.commit(NOW).unwrap();
         let snapshot = policy(vec![]);
-        let desk = Desk::new(Arc::new(Nobody), Arc::new(Stopped), journal, Directory::default(), snapshot);
+        let desk = Desk::new(Arc::new(Numbered), Arc::new(Stopped), journal, directory(), snapshot);
         let desk = Arc::new(desk);
         let reachable = ["127.0.0.0/8".parse().unwrap()];
         let destinations = Destinations::new(
@@ -208,12 +208,33 @@ impl Resolve for Names {
     }
 }
 
-struct Nobody;
+/// The network of the devices that the kernel knows: the last byte is that of their hardware address. The first two are
+/// registered.
+pub(super) const KNOWN: [u8; 3] = [127, 77, 0];
 
-impl Neighbours for Nobody {
-    fn find_mac(&self, _: IpAddr) -> Option<Mac> {
-        None
+struct Numbered;
+
+impl Neighbours for Numbered {
+    fn find_mac(&self, address: IpAddr) -> Option<Mac> {
+        match address {
+            IpAddr::V4(address) if address.octets().starts_with(&KNOWN) => Some(mac(address.octets()[3])),
+            IpAddr::V4(_) | IpAddr::V6(_) => None,
+        }
     }
+}
+
+fn mac(last: u8) -> Mac {
+    Mac::new([2, 0, 0, 0, 0, last])
+}
+
+fn directory() -> Directory {
+    let device = |last| Device {
+        mac: mac(last),
+        name: format!("PC-{last}").parse().unwrap(),
+        room: None,
+        profile: ProfileName::unknown(),
+    };
+    [1, 2].map(device).into_iter().collect()
 }
 
 struct Stopped;

@@ -7,7 +7,7 @@ use hickory_proto::op::{MessageType, ResponseCode};
 use hickory_proto::rr::RecordType;
 use resolver::{Settings, Statistics};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::UdpSocket;
+use tokio::net::{TcpStream, UdpSocket};
 
 use super::school::{
     HOME_V4, School, data, exchange_bytes, extended_error, question, receive_tcp, send_tcp, settings,
@@ -133,23 +133,51 @@ async fn only_replies_count_as_answers() {
     school.close().await;
 }
 
+/// Whether a question gets a reply on this connection.
+async fn is_served(stream: &mut TcpStream) -> bool {
+    let asked = question("preau.lan.", RecordType::A).to_vec().unwrap();
+    let frame = [&u16::try_from(asked.len()).unwrap().to_be_bytes()[..], &asked].concat();
+    if stream.write_all(&frame).await.is_err() {
+        return false;
+    }
+    let Ok(length) = within(stream.read_u16()).await else { return false };
+    within(stream.read_exact(&mut vec![0; length.into()])).await.is_ok()
+}
+
+/// However many hardware addresses somebody makes up, they have one share.
+#[tokio::test(flavor = "multi_thread")]
+async fn made_up_devices_close_the_door_to_nobody() {
+    let school = School::open(&[]).await;
+    let mut registered = school.connect_from(1).await;
+    assert!(is_served(&mut registered).await);
+    let mut open = Vec::new();
+    for device in 2..=60 {
+        for _ in 0..10 {
+            open.push(school.connect_from(device).await);
+        }
+    }
+    school.wait_until("most are given up", || school.resolver.statistics().dropped >= 590 - 128).await;
+    assert!(is_served(&mut registered).await, "a registered device has kept its connection");
+    assert!(is_served(&mut school.connect_from(1).await).await, "and gets another");
+    assert!(is_served(&mut school.connect_from(61).await).await, "and so does one more that is unknown");
+    drop(open);
+    school.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_are_bounded_and_broken_ones_closed() {
     let school = School::open(&[]).await;
     let mut open = Vec::new();
     for _ in 0..88 {
-        open.push(school.connect().await);
+        open.push(school.connect_from(1).await);
     }
-    school.wait_until("some are turned away", || school.resolver.statistics().dropped >= 24).await;
-    let mut served = 0;
+    school.wait_until("some are given up", || school.resolver.statistics().dropped >= 24).await;
+    let mut served = Vec::new();
     for stream in &mut open {
-        let asked = question("preau.lan.", RecordType::A).to_vec().unwrap();
-        let frame = [&u16::try_from(asked.len()).unwrap().to_be_bytes()[..], &asked].concat();
-        if stream.write_all(&frame).await.is_ok() && within(stream.read_u16()).await.is_ok() {
-            served += 1;
-        }
+        served.push(is_served(stream).await);
     }
-    assert_eq!(served, 64);
+    // Those that came first have waited for the longest time.
+    assert_eq!(served, [[false; 24].as_slice(), &[true; 64]].concat());
     drop(open);
 
     let wait = async {

@@ -14,12 +14,12 @@ use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use hickory_proto::rr::{Name, RecordType};
 use journal::simulation::{Disk, Faults};
 use journal::{Hit, search};
-use model::{AccessKind, ClockQuality, Host, Mac, ProfileName, Timestamp};
+use model::{AccessKind, ClockQuality, Device, Host, Mac, ProfileName, Timestamp};
 use pki::{Authority, Identity, Names};
 use policy::{Permit, Profile, Rulebook, SafeSearch, Snapshot, Target, YouTube};
 use resolver::{Resolver, ServeError, Settings, Sockets, Statistics, Upstream};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpStream, UdpSocket as Client};
+use tokio::net::{TcpSocket, TcpStream, UdpSocket as Client};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -39,12 +39,28 @@ impl Clock for Day {
     }
 }
 
-struct NoNeighbours;
+/// The network of the devices that the kernel knows: the last byte is that of their hardware address. The first is
+/// registered.
+pub(crate) const KNOWN: [u8; 3] = [127, 77, 0];
 
-impl Neighbours for NoNeighbours {
-    fn find_mac(&self, _: IpAddr) -> Option<Mac> {
-        None
+struct Numbered;
+
+impl Neighbours for Numbered {
+    fn find_mac(&self, address: IpAddr) -> Option<Mac> {
+        match address {
+            IpAddr::V4(address) if address.octets().starts_with(&KNOWN) => Some(mac(address.octets()[3])),
+            IpAddr::V4(_) | IpAddr::V6(_) => None,
+        }
     }
+}
+
+fn mac(last: u8) -> Mac {
+    Mac::new([2, 0, 0, 0, 0, last])
+}
+
+fn directory() -> Directory {
+    let name = "CM2-01".parse().unwrap();
+    [Device { mac: mac(1), name, room: None, profile: ProfileName::unknown() }].into_iter().collect()
 }
 
 pub(crate) struct School {
@@ -164,6 +180,14 @@ impl School {
     }
 
     /// Doors count a batch once it is sent: a client may have its answer before.
+    /// A TCP connection of the device of [`KNOWN`] with this number.
+    pub(crate) async fn connect_from(&self, device: u8) -> TcpStream {
+        let [a, b, c] = KNOWN;
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from(([a, b, c, device], 0))).unwrap();
+        within(socket.connect(self.tcp)).await.unwrap()
+    }
+
     pub(crate) async fn wait_for(&self, expected: Statistics) {
         let what = format!("{expected:?}");
         self.wait_until(&what, || self.resolver.statistics() == expected).await;
@@ -214,7 +238,7 @@ fn desk(disk: Disk, day: Arc<Day>, is_over: Arc<AtomicBool>) -> Desk {
     let profiles = vec![Profile { safe_search, ..Profile::open(ProfileName::unknown(), refused) }];
     let rulebook = Rulebook { profiles, ..Rulebook::default() };
     let snapshot = Snapshot::new(Arc::new(blocklist::builtin()), &rulebook);
-    Desk::new(Arc::new(NoNeighbours), day, journal, Directory::default(), snapshot)
+    Desk::new(Arc::new(Numbered), day, journal, directory(), snapshot)
 }
 
 pub(crate) fn question(name: &str, kind: RecordType) -> Message {

@@ -21,8 +21,9 @@ const PROGRAM: &str = "/proc/self/exe";
 pub const BUSY_STATUS: u8 = 75;
 /// An update that is not over then is ended: what has arrived stays, and the next one goes on.
 const DURATION_MAX: Duration = Duration::from_hours(2);
-/// How far the clock may go back before everything is planned anew: time servers correct less.
-const SET_BACK_MS: i64 = 60_000;
+/// How far the clock may be set, back or forth, before everything is planned anew: what time servers correct day by day is
+/// less.
+const STEP_MS_MAX: u64 = 60_000;
 
 /// Starts an update when it is time, and tells what became of the last one.
 pub struct Updater {
@@ -30,17 +31,36 @@ pub struct Updater {
     arguments: Vec<OsString>,
     places: Places,
     plan: Plan,
-    planned_at: Timestamp,
-    next: Timestamp,
+    planned: Planned,
     running: Option<Running>,
     state: Option<State>,
     stamp: Option<Stamp>,
 }
 
+/// What was planned, and when by both clocks.
+struct Planned {
+    at: Timestamp,
+    since: Instant,
+    next: Option<Timestamp>,
+}
+
+impl Planned {
+    fn new(at: Timestamp, next: Option<Timestamp>) -> Self {
+        Self { at, since: monotonic(), next }
+    }
+
+    /// Whether the clock was set since: then a moment that was planned by it is another one. A box without a battery
+    /// begins in 1970, and would find every moment long past as soon as it knows the time.
+    fn is_moved(&self, now: Timestamp) -> bool {
+        later(self.at, self.since.elapsed()).unix_ms().abs_diff(now.unix_ms()) > STEP_MS_MAX
+    }
+}
+
 /// A child process.
 struct Running {
     child: Child,
-    started: Timestamp,
+    /// The state before it.
+    before: Option<Stamp>,
     since: Instant,
 }
 
@@ -57,20 +77,20 @@ impl Updater {
     pub fn new(arguments: Vec<OsString>, places: Places, plan: Plan, now: Timestamp) -> Self {
         let state = State::read(&places);
         let stamp = read_stamp(&places);
-        let next = plan.next(now, state.as_ref(), places.has_list(state.as_ref()));
-        let program = PROGRAM.into();
-        Self { program, arguments, places, plan, planned_at: now, next, running: None, state, stamp }
+        let (program, planned) = (PROGRAM.into(), Planned::new(now, None));
+        let mut updater = Self { program, arguments, places, plan, planned, running: None, state, stamp };
+        updater.plan(now);
+        updater
     }
 
     /// Does what is to be done at `now`: called every second or so. Never waits. Whether the state has changed.
     pub fn keep(&mut self, now: Timestamp) -> bool {
         self.keep_child(now);
         let is_changed = self.read_state();
-        let is_set_back = now.unix_ms() < self.planned_at.unix_ms().saturating_sub(SET_BACK_MS);
-        if is_changed || is_set_back {
+        if is_changed || self.planned.is_moved(now) {
             self.plan(now);
         }
-        if self.running.is_none() && now >= self.next {
+        if self.running.is_none() && self.planned.next.is_some_and(|next| now >= next) {
             self.start(now);
         }
         is_changed
@@ -88,16 +108,16 @@ impl Updater {
         self.running.is_some()
     }
 
-    /// When the next update begins; one that runs has begun.
+    /// When the next update begins, one that runs has begun; `None` while the box cannot know when night is.
     #[must_use]
-    pub fn next(&self) -> Timestamp {
-        self.next
+    pub fn next(&self) -> Option<Timestamp> {
+        self.planned.next
     }
 
     fn plan(&mut self, now: Timestamp) {
-        self.planned_at = now;
         let state = self.state.as_ref();
-        self.next = self.plan.next(now, state, self.places.has_list(state));
+        let next = self.plan.next(now, state, self.places.has_list(state));
+        self.planned = Planned::new(now, next);
     }
 
     fn start(&mut self, now: Timestamp) {
@@ -105,7 +125,10 @@ impl Updater {
         let mut command = Command::new(&self.program);
         let child = command.args(&self.arguments).stdin(Stdio::null()).stdout(Stdio::null()).spawn();
         match child {
-            Ok(child) => self.running = Some(Running { child, started: now, since: monotonic() }),
+            Ok(child) => {
+                let before = self.stamp;
+                self.running = Some(Running { child, before, since: monotonic() });
+            }
             Err(error) => self.note_failure(now, &format!("the update cannot be started: {error}")),
         }
     }
@@ -120,9 +143,9 @@ impl Updater {
                 self.note_failure(now, "the update took too long");
             }
             Ok(Some(status)) => {
-                let started = running.started;
+                let before = running.before;
                 self.running = None;
-                self.judge(status, started, now);
+                self.judge(status, before, now);
             }
             Err(error) => {
                 self.end_child();
@@ -131,10 +154,9 @@ impl Updater {
         }
     }
 
-    /// A child that came to an end by itself has written what became of it.
-    fn judge(&mut self, status: ExitStatus, started: Timestamp, now: Timestamp) {
-        let told = State::read(&self.places).and_then(|state| state.attempted);
-        if told.is_some_and(|told| told >= started) {
+    /// A child that came to an end by itself has written what became of it: in another file, whatever time stands in it.
+    fn judge(&mut self, status: ExitStatus, before: Option<Stamp>, now: Timestamp) {
+        if read_stamp(&self.places) != before && State::read(&self.places).is_some() {
             return;
         }
         if status.code() == Some(i32::from(BUSY_STATUS)) {
@@ -149,8 +171,7 @@ impl Updater {
     /// Somebody else updates the lists, or accepts one: the state that they write is planned with. Should they end
     /// without a word, this box tries again.
     fn wait_for_another(&mut self, now: Timestamp) {
-        self.planned_at = now;
-        self.next = later(now, PAUSE);
+        self.planned = Planned::new(now, Some(later(now, PAUSE)));
     }
 
     fn note_failure(&mut self, now: Timestamp, detail: &str) {
@@ -188,6 +209,13 @@ impl Updater {
         self.stamp = stamp;
         self.state = State::read(&self.places);
         true
+    }
+}
+
+#[cfg(test)]
+impl Updater {
+    pub(super) fn is_running(&self) -> bool {
+        self.running.is_some()
     }
 }
 

@@ -7,6 +7,7 @@ use jiff::{Span, Zoned};
 use model::Timestamp;
 
 use super::State;
+use crate::clock::is_set;
 
 /// Updates begin between one and five o'clock: nobody is at school, and UT1 asks to stay away from 8 to 19 h.
 const NIGHT_BEGINS_HOUR: i8 = 1;
@@ -37,11 +38,16 @@ impl Plan {
         Self { time_zone, number: u64::from(u32::from_le_bytes([a, b, c, d])) }
     }
 
-    /// When to fetch next, as seen at `now`: at the start, and after each update. Never before `now`.
+    /// When to fetch next, as seen at `now`: at the start, and after each update. Never before `now`; `None` while the clock
+    /// was never set: a box cannot know then when night is, nor how old its list is.
     ///
     /// `has_list` is what [`has_list`](super::Places::has_list) says: a school without a list does not wait.
     #[must_use]
-    pub fn next(&self, now: Timestamp, state: Option<&State>, has_list: bool) -> Timestamp {
+    pub fn next(&self, now: Timestamp, state: Option<&State>, has_list: bool) -> Option<Timestamp> {
+        (is_set(now) || !has_list).then(|| self.moment(now, state, has_list))
+    }
+
+    fn moment(&self, now: Timestamp, state: Option<&State>, has_list: bool) -> Timestamp {
         if let Some(failed) = state.filter(|state| state.failures > 0) {
             let last = failed.attempted.filter(|last| *last <= now).unwrap_or(now);
             return later(last, pause(failed.failures)).max(now);
@@ -110,7 +116,7 @@ mod tests {
     fn nights_in_the_schools_time_zone() {
         let check = |zone: &str, now: &str, expected: &str| {
             let state = checked(now);
-            assert_eq!(show(plan(zone).next(at(now), Some(&state), true)), expected, "{zone} {now}");
+            assert_eq!(show(plan(zone).moment(at(now), Some(&state), true)), expected, "{zone} {now}");
         };
         check("Europe/Paris", "2026-11-24T08:00:00Z", "2026-11-25T01:00:01Z");
         check("Europe/Paris", "2026-11-24T01:00:00Z", "2026-11-24T01:00:01Z");
@@ -128,7 +134,7 @@ mod tests {
     fn a_missing_list_does_not_wait_and_an_old_one_hardly() {
         let now = "2026-11-24T08:00:00Z";
         let check = |state: Option<&State>, has_list: bool, expected: &str| {
-            assert_eq!(show(plan("Europe/Paris").next(at(now), state, has_list)), expected, "{state:?}");
+            assert_eq!(show(plan("Europe/Paris").moment(at(now), state, has_list)), expected, "{state:?}");
         };
         check(None, false, now);
         check(Some(&checked("2026-11-24T07:00:00Z")), false, now);
@@ -144,7 +150,11 @@ mod tests {
         let last = at("2026-11-24T08:00:00Z");
         let check = |failures: u32, now: &str, expected: &str| {
             let state = State { attempted: Some(last), failures, ..State::default() };
-            assert_eq!(show(plan("Europe/Paris").next(at(now), Some(&state), true)), expected, "{failures}");
+            assert_eq!(
+                show(plan("Europe/Paris").moment(at(now), Some(&state), true)),
+                expected,
+                "{failures}"
+            );
         };
         check(1, "2026-11-24T08:00:10Z", "2026-11-24T08:05:00Z");
         check(2, "2026-11-24T08:00:10Z", "2026-11-24T08:10:00Z");

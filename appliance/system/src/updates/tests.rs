@@ -177,10 +177,11 @@ fn a_list_that_cannot_be_read_is_made_anew_at_once_and_compared_all_the_same() {
     let bench = Bench::new(&[]);
     bench.publish(0, &[("adult", 100), ("games", 50)]);
     bench.update().unwrap();
-    let an_hour_later = at(3_600_001);
+    // An hour later, by a clock that is set.
+    let an_hour_later = at(NOON_MS);
     let next = || {
         let plan = Plan::new("0750655E", jiff::tz::TimeZone::UTC);
-        Updater::new(vec![], bench.places.clone(), plan, an_hour_later).next()
+        Updater::new(vec![], bench.places.clone(), plan, an_hour_later).next().unwrap()
     };
     assert!(next() > an_hour_later, "there is a list");
     adopt_index(&bench.places.list, &bench.places.kept).unwrap();
@@ -275,15 +276,88 @@ fn an_update_that_ends_without_a_word_is_a_failure() {
     let at = Timestamp::from_unix_ms;
     let arguments = ["--exact", "no such test"].map(Into::into).to_vec();
     let mut updater = Updater::new(arguments, bench.places.clone(), plan, at(0));
-    assert_eq!((updater.next(), updater.state()), (at(0), None), "without a list at once");
+    assert_eq!((updater.next(), updater.state()), (Some(at(0)), None), "without a list at once");
     while updater.state().is_none() {
         updater.keep(at(1_000));
         std::thread::yield_now();
     }
     let state = updater.state().unwrap();
     assert_eq!((state.outcome, state.failures), (Some(Outcome::Failed(Failure::Ended)), 1));
-    assert_eq!(updater.next(), at(301_000), "five minutes later");
+    assert_eq!(updater.next(), Some(at(301_000)), "five minutes later");
     assert_eq!(State::read(&bench.places).as_ref(), updater.state());
+}
+
+/// Noon of 2026-11-25.
+const NOON_MS: i64 = 1_795_608_000_000;
+const HOUR_MS: i64 = 3_600_000;
+
+/// A box with a list that it compared with the mirror's at noon.
+fn compared_at_noon() -> Bench {
+    let bench = Bench::new(&[]);
+    bench.publish(0, &[("adult", 3)]);
+    bench.update().unwrap();
+    let noon = Some(Timestamp::from_unix_ms(NOON_MS));
+    let state = State { attempted: noon, checked: noon, ..bench.state() };
+    state.write(&bench.places).unwrap();
+    bench
+}
+
+/// Schools that come back after the same power cut all learn the time within the same minute.
+#[test]
+fn a_box_that_does_not_know_the_time_waits_for_it_and_for_the_night() {
+    let at = Timestamp::from_unix_ms;
+    let bench = compared_at_noon();
+    let plan = Plan::new("0750655E", jiff::tz::TimeZone::UTC);
+    let mut updater = Updater::new(vec!["1".into()], bench.places.clone(), plan, at(5_000));
+    updater.program = "sleep".into();
+    updater.keep(at(6_000));
+    assert_eq!(updater.next(), None, "there is a list, and no telling when night is");
+    let afternoon = NOON_MS + 3 * HOUR_MS;
+    updater.keep(at(afternoon));
+    let night = updater.next().unwrap().unix_ms();
+    assert!((NOON_MS + 13 * HOUR_MS..NOON_MS + 17 * HOUR_MS).contains(&night), "{night}");
+    // It is set once more, by more than a day, and back.
+    updater.keep(at(afternoon + 24 * HOUR_MS));
+    assert_eq!(updater.next(), Some(at(night + 24 * HOUR_MS)), "the night that was planned is over");
+    updater.keep(at(afternoon));
+    assert_eq!(updater.next(), Some(at(night)));
+    // What a time server corrects day by day changes nothing; and then it is night.
+    updater.keep(at(afternoon + 30_000));
+    assert_eq!((updater.next(), updater.is_running()), (Some(at(night)), false));
+    let plan = Plan::new("0750655E", jiff::tz::TimeZone::UTC);
+    let mut updater = Updater::new(vec!["1".into()], bench.places.clone(), plan, at(night - 1_000));
+    updater.program = "sleep".into();
+    updater.keep(at(night));
+    assert!(updater.is_running());
+}
+
+/// The clock is set back while an update runs: what it tells seems to be from before its start.
+#[test]
+fn what_an_update_tells_counts_whatever_the_clock_shows() {
+    let at = Timestamp::from_unix_ms;
+    let bench = compared_at_noon();
+    let before = bench.state();
+    let told = State { outcome: Some(Outcome::Unchanged), detail: Some("told".to_owned()), ..before.clone() };
+    told.clone().write(&bench.places).unwrap();
+    let (state, aside) = (State::path(&bench.places), bench.folder.path().join("told"));
+    fs::rename(&state, &aside).unwrap();
+    before.clone().write(&bench.places).unwrap();
+    let plan = Plan::new("0750655E", jiff::tz::TimeZone::UTC);
+    let night = plan.next(at(NOON_MS), Some(&before), true).unwrap();
+    let a_second_before = at(night.unix_ms() - 1_000);
+    let two_hours_before = at(night.unix_ms() - 2 * HOUR_MS);
+    let script = format!("mv {} {}", aside.display(), state.display());
+    let mut updater =
+        Updater::new(["-c".into(), script.into()].into(), bench.places.clone(), plan, a_second_before);
+    updater.program = "sh".into();
+    updater.keep(night);
+    assert!(updater.is_running());
+    while updater.is_running() {
+        updater.keep(two_hours_before);
+        std::thread::yield_now();
+    }
+    updater.keep(two_hours_before);
+    assert_eq!((updater.state(), State::read(&bench.places)), (Some(&told), Some(told.clone())));
 }
 
 /// Both meet somebody who updates by hand: a child that says so, and one whose end nobody may write down now.
@@ -297,17 +371,17 @@ fn an_update_that_meets_another_is_no_failure() {
         let arguments = ["-c", script].map(Into::into).to_vec();
         let mut updater = Updater::new(arguments, bench.places.clone(), plan, at(0));
         updater.program = "sh".into();
-        while updater.next() == at(0) {
+        while updater.next() == Some(at(0)) {
             updater.keep(at(1_000));
             std::thread::yield_now();
         }
-        assert_eq!(updater.next(), at(301_000), "{script}: not each second");
+        assert_eq!(updater.next(), Some(at(301_000)), "{script}: not each second");
         assert_eq!((updater.state(), State::read(&bench.places)), (None, None), "{script}");
         // It ends, and what it wrote is planned with at once.
         let told = State { attempted: Some(at(500)), failures: 2, ..State::default() };
         told.clone().write(&bench.places).unwrap();
         drop(by_hand);
         assert!(updater.keep(at(2_000)), "{script}");
-        assert_eq!((updater.state(), updater.next()), (Some(&told), at(600_500)), "{script}");
+        assert_eq!((updater.state(), updater.next()), (Some(&told), Some(at(600_500))), "{script}");
     }
 }

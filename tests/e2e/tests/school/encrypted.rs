@@ -4,6 +4,8 @@ use anyhow::{Context, Result};
 use harness::{Appliance, Lab, Machine, usual_configuration, wait_until};
 use serde_json::{Value, json};
 
+use crate::probe::hold;
+
 const CONTACT: &str = "contacts = [\"tel:+33123456789\", \"mailto:informatique@commune.example\"]\n";
 
 /// A box whose refusals name somebody, and its certificate beside those that the lab's Internet is trusted by: where both
@@ -109,6 +111,23 @@ fn a_managed_pc_asks_for_names_by_https() -> Result<()> {
     assert_eq!(status(&["--request", "DELETE"])?, "405");
     assert_eq!(status(&["--header", "Content-Type: application/dns-message", "--data", "x"])?, "400");
     Ok(())
+}
+
+/// As many as the portal ever takes by one way, from one PC: pages and names go on for the others, and the log says so.
+#[test]
+fn one_pc_closes_the_pages_and_names_of_the_box_to_nobody() -> Result<()> {
+    let lab = Lab::new()?;
+    let (appliance, own, both) = open(&lab)?;
+    let request = "GET / HTTP/1.1\r\nHost: preau.lan\r\n\r\n";
+    let _plain = hold(&lab.pc1, "10.77.0.1:80", 1_100, request)?;
+    for client in [&lab.pc2, &lab.pc1, &lab.tablet] {
+        assert!(curl(client, &["http://preau.lan/"])?.contains("boîtier"), "{}", client.name());
+    }
+    assert!(curl(&lab.pc2, &["--cacert", &own, "https://preau.lan/"])?.contains("CM2-02"));
+    let by_https = ["--cacert", &both, "--doh-url", "https://preau.lan/dns-query"];
+    let page = curl(&lab.pc2, &[&by_https[..], &["https://mediatheque.example/"]].concat())?;
+    assert!(page.contains("mediatheque"), "{page}");
+    wait_until("the warning", || Ok(appliance.log()?.contains("too many connections to the box's own pages")))
 }
 
 /// What the box says to programs that show it, by each way to ask.

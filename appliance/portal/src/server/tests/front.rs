@@ -75,15 +75,22 @@ impl Fixture {
         Self { portal, plain: plain_address, address, notes, client }
     }
 
-    /// Sends a request to the portal as `caller`, and reads to the end.
-    fn exchange(&self, caller: &str, request: &[u8]) -> String {
+    /// A connection to the portal, of `caller` where there is one.
+    fn connect(&self, caller: Option<&str>) -> StreamOwned<ClientConnection, TcpStream> {
         let stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let end = stream.local_addr().unwrap();
-        self.notes.0.lock().unwrap().insert(end, caller.parse().unwrap());
+        if let Some(caller) = caller {
+            self.notes.0.lock().unwrap().insert(end, caller.parse().unwrap());
+        }
         let name = ServerName::try_from("preau.lan").unwrap();
         let connection = ClientConnection::new(Arc::clone(&self.client), name).unwrap();
-        let mut stream = StreamOwned::new(connection, stream);
+        StreamOwned::new(connection, stream)
+    }
+
+    /// Sends a request to the portal as `caller`, and reads to the end.
+    fn exchange(&self, caller: &str, request: &[u8]) -> String {
+        let mut stream = self.connect(Some(caller));
         stream.write_all(request).unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
@@ -119,6 +126,62 @@ fn the_gate_alone_says_who_asks() {
         "GET / HTTP/1.1\r\nHost: preau.lan\r\nX-Forwarded-For: 10.77.0.11\r\nConnection: close\r\n\r\n";
     check(&fixture.exchange("10.77.0.99", forged.as_bytes()), "200", "02:00:00:00:00:99");
     check(&fixture.get("/pourquoi", ""), "200", "www.poker.example");
+    fixture.portal.stop().unwrap();
+}
+
+/// Not even one from the gate's own address: the gate notes whose each of its connections is.
+#[test]
+fn a_connection_that_is_nobodys_gets_no_answer() {
+    let fixture = Fixture::start();
+    for path in ["/dns-query?dns=YXNr", "/", "/pourquoi", "/connexion?personne=1"] {
+        let mut stream = fixture.connect(None);
+        // Several questions at once, as one who leaves before the answers asks them.
+        let request = format!("GET {path} HTTP/1.1\r\nHost: preau.lan\r\n\r\n").repeat(3);
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        // It is closed on what was not read, which resets.
+        let _end = stream.read_to_end(&mut answer);
+        let answer = String::from_utf8(answer).unwrap();
+        check(&answer, "421", "connection: close");
+        assert!(!answer.contains("HTTP/1.1 200"), "{answer}");
+    }
+    fixture.portal.stop().unwrap();
+}
+
+/// A client that breaks off loses its note while the portal still reads what it has sent.
+#[test]
+fn what_comes_through_a_connection_is_its_callers_to_the_end() {
+    let fixture = Fixture::start();
+    let mut stream = fixture.connect(Some("10.77.0.11"));
+    let mut ask = |fields: &str| {
+        let head = format!("GET /dns-query?dns=YXNr HTTP/1.1\r\nHost: preau.lan\r\n{fields}\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"ask10.77.0.11") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            answer.push(byte[0]);
+        }
+    };
+    ask("");
+    let others = [(fixture.notes.0.lock().unwrap().drain().next().unwrap().0, [10, 77, 0, 99].into())];
+    ask("");
+    // Not even when somebody else is noted for the same end.
+    fixture.notes.0.lock().unwrap().extend(others);
+    ask("Connection: close\r\n");
+    fixture.portal.stop().unwrap();
+}
+
+/// The page in clear, which a pupil could replace, does not say so; whoever trusts the box has heard it by TLS.
+#[test]
+fn browsers_are_told_by_tls_to_come_by_tls_alone() {
+    let fixture = Fixture::start();
+    let told = "strict-transport-security: max-age=1814400\r\n";
+    for path in ["/", "/connexion?personne=1", "/dns-query"] {
+        assert!(fixture.get(path, "").contains(told), "{path}");
+    }
+    let answer = exchange(fixture.plain, "GET / HTTP/1.1\r\nHost: preau.lan");
+    assert!(!answer.contains("strict-transport-security"), "{answer}");
     fixture.portal.stop().unwrap();
 }
 

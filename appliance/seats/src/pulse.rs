@@ -8,30 +8,25 @@ use tokio::time::{Instant, sleep_until};
 /// The last sign of life of a connection, to the millisecond. Whoever moves bytes only notes the time: no timer
 /// is moved for them.
 #[derive(Debug)]
-pub(crate) struct Pulse {
+pub struct Pulse {
     start: Instant,
     last_ms: AtomicU64,
 }
 
 impl Pulse {
-    /// One that beats now.
-    pub(crate) fn new() -> Self {
-        Self { start: Instant::now(), last_ms: AtomicU64::new(0) }
-    }
-
     /// Something moves.
-    pub(crate) fn beat(&self) {
+    pub fn beat(&self) {
         let since_start = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last_ms.store(since_start, Ordering::Relaxed);
     }
 
     /// When something last moved.
-    pub(crate) fn last(&self) -> Instant {
+    pub fn last(&self) -> Instant {
         self.start + Duration::from_millis(self.last_ms.load(Ordering::Relaxed))
     }
 
     /// Ends once nothing has moved for `limit`.
-    pub(crate) async fn stop(&self, limit: Duration) {
+    pub async fn stop(&self, limit: Duration) {
         loop {
             let last = self.last();
             sleep_until(last + limit).await;
@@ -39,6 +34,13 @@ impl Pulse {
                 return;
             }
         }
+    }
+}
+
+impl Default for Pulse {
+    /// One that beats now.
+    fn default() -> Self {
+        Self { start: Instant::now(), last_ms: AtomicU64::new(0) }
     }
 }
 
@@ -51,7 +53,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn it_stops_when_nothing_moved_for_the_limit() {
         const LIMIT: Duration = Duration::from_secs(40);
-        let pulse = Pulse::new();
+        let pulse = Pulse::default();
         let start = Instant::now();
         let beating = async {
             for _ in 0..10 {

@@ -11,7 +11,7 @@ const PAUSE: Duration = Duration::from_secs(10);
 
 /// Lets one complaint through every [`PAUSE`], and counts the others.
 #[derive(Debug, Default)]
-pub(crate) struct Throttle {
+pub struct Throttle {
     state: Mutex<State>,
 }
 
@@ -23,7 +23,7 @@ struct State {
 
 impl Throttle {
     /// How many complaints were kept back since the last, if it is time for another.
-    pub(crate) fn pass(&self) -> Option<u64> {
+    pub fn pass(&self) -> Option<u64> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         if state.last.is_some_and(|last| now.duration_since(last) < PAUSE) {
