@@ -20,6 +20,7 @@ use crate::{
 };
 
 mod acts;
+mod harvests;
 
 const CLOCK: ClockQuality = ClockQuality::Synchronised;
 
