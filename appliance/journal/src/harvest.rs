@@ -23,6 +23,8 @@ const SET_BACK_MS_MIN: u64 = 1_000;
 /// What a segment says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SegmentInfo {
+    /// Its number, which its file should have, too.
+    pub segment: u64,
     /// When it was created.
     pub created: Timestamp,
     /// Above the number of every record in earlier segments.
@@ -144,7 +146,7 @@ pub fn inspect<S: Source>(source: &S, segment: SegmentId) -> io::Result<Option<S
     let outcome = read_segment(segment, source.open(segment)?, |piece| {
         if let Piece::Header(header) = piece {
             let created = Timestamp::from_unix_ms(header.created_ms);
-            info = Some(SegmentInfo { created, next_sequence: header.next_sequence });
+            info = Some(SegmentInfo { segment: header.segment, created, next_sequence: header.next_sequence });
         }
         ControlFlow::Break(())
     });
@@ -185,6 +187,19 @@ pub fn harvest<S: Source>(
         }
     }
     Ok(gatherer.tally)
+}
+
+/// Reads what is said of accesses with sequences below `before`: those that are kept elsewhere. What cannot be read is
+/// passed over.
+pub fn read_late<S: Source>(source: &S, segments: &[SegmentId], before: u64, mut each: impl FnMut(Late)) {
+    for &segment in segments {
+        let outcome = read(source, segment, |piece| match piece {
+            Piece::Entry(Entry::Closing(closing), _) if closing.of < before => each(late_end(&closing)),
+            Piece::Entry(Entry::Repeat(repeat), _) if repeat.of < before => each(late_repeat(&repeat)),
+            Piece::Entry(..) | Piece::Header(_) | Piece::Block(_) | Piece::Unknown { .. } | Piece::Damage(_) => {}
+        });
+        outcome.ok();
+    }
 }
 
 /// Reads a segment. Returns whether the disk gave it back to its end.

@@ -35,7 +35,7 @@ mod laws;
 
 pub use fold::FOLD_WINDOW_MS;
 pub use found::{Ended, Found, FoundAct};
-pub use harvest::{HarvestError, Harvested, Late, News, SegmentInfo, Tally, harvest, inspect};
+pub use harvest::{HarvestError, Harvested, Late, News, SegmentInfo, Tally, harvest, inspect, read_late};
 pub use journal::{Journal, Recorded, Unrecorded, open};
 pub use person::FoundPersonAct;
 pub use queue::STALL_MAX;
