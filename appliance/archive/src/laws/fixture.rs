@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use journal::simulation::Disk;
 use journal::{SegmentId, Source, Writer};
@@ -14,6 +14,9 @@ use crate::{Form, Hash, Log, Seal, SealedFile, SigningKey, Trust, Vault, write_t
 
 /// 2026-11-23 00:00:00 UTC.
 const DAY_START_S: i64 = 1_795_392_000;
+
+/// The random part of the box's key.
+const SEED: [u8; 32] = [7; 32];
 
 /// So many seconds into a school day.
 pub(super) fn at(seconds: i64) -> Timestamp {
@@ -137,7 +140,7 @@ impl Box {
         // Days of a hundred seconds.
         writer.split_days_by(|at| at.unix_ms().div_euclid(100_000));
         writer.commit(at(0)).unwrap();
-        let key = SigningKey::of_box([7; 32]).unwrap();
+        let key = SigningKey::of_box(SEED).unwrap();
         Self { disk, key, log: Log::default(), vault: Memory::default(), journal, writer }
     }
 
@@ -196,6 +199,22 @@ pub(super) fn box_of_days() -> Box {
         }
     }
     it
+}
+
+/// The files of such a box, made once: its vault, and its segments.
+pub(super) fn files_of_days() -> (Memory, Disk) {
+    static FILES: LazyLock<(Memory, Vec<(SegmentId, Vec<u8>)>)> = LazyLock::new(|| {
+        let it = box_of_days();
+        let segments = it.disk.list().unwrap();
+        (it.vault, segments.into_iter().map(|segment| (segment, it.disk.bytes(segment))).collect())
+    });
+    let disk = Disk::default();
+    FILES.1.iter().for_each(|(segment, bytes)| disk.put(*segment, bytes.clone()));
+    (FILES.0.clone(), disk)
+}
+
+pub(super) fn trust() -> Trust {
+    Trust { signer: SigningKey::of_box(SEED).unwrap().verifier().clone(), witnessed: None }
 }
 
 /// Sealed files in memory.

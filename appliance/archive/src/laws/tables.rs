@@ -229,7 +229,7 @@ proptest! {
     #[test]
     fn a_search_finds_the_same_in_seals_and_segments(
         seeds in prop::collection::vec(any::<u32>(), 1..50),
-        cuts in prop::collection::vec(any::<bool>(), 50),
+        cuts in prop::collection::vec(prop::bool::weighted(0.1), 50),
         from in prop::option::of(0..400_i64),
         to in prop::option::of(0..400_i64),
         device in prop::option::of(prop::sample::select(vec!["cm2-03", "02:00:00:00:00:04", "inconnu-10.77.0.11"])),
