@@ -14,7 +14,9 @@ mod person_command;
 mod policy_command;
 mod reasons;
 mod run;
+mod seal_command;
 mod update_command;
+mod verify_command;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -65,7 +67,7 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
         Command::Ca(CaCommand::Export { out, data }) => {
             ca_command::export(&data_folder::find(data.path.as_deref())?, out.as_deref())
         }
-        Command::Journal(JournalCommand::Search(arguments)) => search(arguments),
+        Command::Journal(command) => carry_out_journal(command),
         Command::Firewall(FirewallCommand::Show { config }) => {
             firewall_command::show(&Config::load(&config)?)
         }
@@ -119,6 +121,20 @@ fn carry_out_person(command: PersonCommand) -> anyhow::Result<ExitCode> {
         }
         PersonCommand::Disable { name, author, data } => {
             person_command::disable(&data_folder::find(data.path.as_deref())?, &name, &author)
+        }
+    }
+}
+
+fn carry_out_journal(command: JournalCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        JournalCommand::Search(arguments) => search(arguments),
+        JournalCommand::Seal { data, config, background } => {
+            let config = Config::load_or_default(config.as_deref())?;
+            seal_command::seal(&data_folder::find(data.path.as_deref())?, &config, background)
+        }
+        JournalCommand::Verify(arguments) => verify_command::verify(&arguments),
+        JournalCommand::Witness { data, state } => {
+            verify_command::witness(&data_folder::find(data.path.as_deref())?, &state)
         }
     }
 }

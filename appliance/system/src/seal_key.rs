@@ -67,3 +67,19 @@ pub fn open(
         .map_err(|source| SealKeyError::File { path: path.to_owned(), source })?;
     Ok(key)
 }
+
+/// A note that a witness keeps; `None` where there is none.
+///
+/// # Errors
+/// It cannot be read.
+pub fn read_note(path: &Path) -> io::Result<Option<String>> {
+    read_text(path)
+}
+
+/// Puts a note in the place of the one before, in one step: what was signed must not be forgotten.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write_note(path: &Path, note: &str) -> io::Result<()> {
+    replace_with_mode(path, note.as_bytes(), MODE)
+}

@@ -120,6 +120,15 @@ pub fn day(at: Timestamp, time_zone: &TimeZone) -> String {
     at.map_or_else(|_| NO_DAY.to_owned(), |at| time_zone.to_datetime(at).date().to_string())
 }
 
+/// The same as a number, for whoever asks often.
+#[must_use]
+pub fn day_number(at: Timestamp, time_zone: &TimeZone) -> i64 {
+    const DAY_MS: i64 = 86_400_000;
+    let offset = jiff::Timestamp::from_millisecond(at.unix_ms()).map(|at| time_zone.to_offset(at).seconds());
+    let offset_ms = offset.map_or(0, |seconds| i64::from(seconds) * 1_000);
+    at.unix_ms().saturating_add(offset_ms).div_euclid(DAY_MS)
+}
+
 /// Seals what is finished in a data folder, whether a box runs on it or not.
 ///
 /// # Errors

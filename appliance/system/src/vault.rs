@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `log` | all seals, each with its signed checkpoint |
 //! | `checkpoint` | the last of them, for others to fetch |
+//! | `witnessed` | what a witness has signed, where somebody put a copy of it |
 //! | `key` | what its signature is verified with |
 //! | `seal-N.parquet`, `seal-N.parquet.age` | the records |
 //! | `.seal-N....part` | one that is being sealed |
@@ -28,6 +29,7 @@ const LOG_FILE: &str = "log";
 const CHECKPOINT_FILE: &str = "checkpoint";
 const KEY_FILE: &str = "key";
 const LOCK_FILE: &str = "lock";
+const WITNESSED_FILE: &str = "witnessed";
 const PART_EXTENSION: &str = ".part";
 /// Most bytes of a sealed file that is read: a segment and a half, had nothing been compressed.
 const FILE_BYTES_MAX: u64 = 256 << 20;
@@ -115,6 +117,14 @@ impl Folder {
     pub fn read_key(&self) -> io::Result<Option<VerifierKey>> {
         let Some(text) = self.read_text(KEY_FILE)? else { return Ok(None) };
         text.trim_end().parse().map(Some).map_err(io::Error::other)
+    }
+
+    /// What a witness has signed, where somebody put a copy of it.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn read_witnessed(&self) -> io::Result<Option<String>> {
+        self.read_text(WITNESSED_FILE)
     }
 
     /// Leaves the key for those who verify.
@@ -232,7 +242,7 @@ impl Vault for Folder {
     }
 
     fn files(&self) -> io::Result<Vec<String>> {
-        let known = [LOG_FILE, CHECKPOINT_FILE, KEY_FILE, LOCK_FILE];
+        let known = [LOG_FILE, CHECKPOINT_FILE, KEY_FILE, LOCK_FILE, WITNESSED_FILE];
         let mut names = self.names()?;
         // Hidden files are on their way to a name, and are nobody's.
         names.retain(|name| !name.starts_with('.') && !known.contains(&name.as_str()));

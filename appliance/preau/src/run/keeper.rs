@@ -16,6 +16,7 @@ use portal::Firewall;
 use proxy::{Destinations, Gate};
 use resolver::{Resolver, Upstream};
 use system::addresses::own_addresses;
+use system::sealing::Sealer;
 use system::nft::{Cause, FirewallKeeper, Outcome};
 use system::updates::{State as UpdateState, Updater};
 
@@ -57,6 +58,8 @@ pub(crate) struct Rest {
     pub(crate) board: Arc<Board>,
     /// The lists' updates, where the configuration names a mirror.
     pub(crate) updater: Option<Updater>,
+    /// The journal's sealing.
+    pub(crate) sealer: Sealer,
     /// How many forged questions the log has told of.
     pub(crate) forgeries_told: u64,
 }
@@ -137,6 +140,7 @@ impl Rest {
             rounds = rounds.wrapping_add(1);
             if rounds.is_multiple_of(SYSTEM_EVERY) {
                 self.tell_forgeries();
+                self.sealer.keep(system::clock::now());
                 self.keep_firewall();
                 self.keep_upstreams();
                 self.keep_destinations();
