@@ -3,6 +3,7 @@
 //! Invariant: pure. Bytes come in and go out; time is an argument; files belong to the system room.
 
 mod checkpoint;
+mod crypt;
 mod filter;
 mod hash;
 mod key;
@@ -22,6 +23,7 @@ mod words;
 mod laws;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
+pub use crypt::{CryptError, Identity, ReaderKey, decrypt, encrypt};
 pub use filter::Filter;
 pub use hash::{Hash, HashError, Hasher};
 pub use key::{KeyError, SigningKey, Use, VerifierKey};

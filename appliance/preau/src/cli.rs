@@ -341,6 +341,9 @@ pub(crate) enum JournalCommand {
         #[arg(long, hide = true)]
         background: bool,
     },
+    /// Print a new pair of keys: the public one for the configuration (`[journal] readers` or `recovery`), the secret one for
+    /// whoever shall read the log. Nothing is kept.
+    Keys,
     /// Tell whether anything sealed was changed, removed or added; exit status 1 if so. Reads a copy as well, needs no box,
     /// no line and no key to read the records.
     Verify(VerifyArguments),
@@ -396,6 +399,9 @@ pub(crate) struct SearchArguments {
     /// One JSON object a line instead of a table.
     #[arg(long)]
     pub(crate) json: bool,
+    /// The file with the secret key of somebody who may read what is sealed; without it, encrypted days are left out.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) identity: Option<PathBuf>,
     /// The configuration file that names the school's time zone; without it, Europe/Paris.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

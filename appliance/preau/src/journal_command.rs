@@ -4,13 +4,14 @@ mod json;
 mod table;
 pub(crate) mod times;
 
+use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use archive::{Form, FoundAnywhere, Log, Row, Seal, Searched, Vault};
+use archive::{FoundAnywhere, Identity, Log, Row, Seal, Searched, Vault};
 use jiff::tz::TimeZone;
 use journal::{Damage, DamageKind, Hit, Kind, Query, SegmentId, Source};
 use model::{Host, Verdict};
@@ -41,6 +42,8 @@ pub(crate) struct SearchOptions {
     pub(crate) acts: bool,
     /// One JSON object a line instead of a table.
     pub(crate) json: bool,
+    /// The file with the secret key of a reader.
+    pub(crate) identity: Option<PathBuf>,
     /// Where the school is: times without an offset are read and written in it.
     pub(crate) time_zone: TimeZone,
 }
@@ -98,10 +101,8 @@ fn print_hits(query: &Query, options: &SearchOptions, output: impl Write) -> any
     let log = read_log(&folder)?;
     let mut printer = Printer::new(options, output);
     let mut failure = None;
-    let read = |seal: &Seal| match seal.file.form {
-        Form::Plain => folder.read_file(seal).map(Some).map_err(Into::into),
-        Form::Encrypted => Ok(None),
-    };
+    let identities = read_identities(options.identity.as_deref())?;
+    let read = |seal: &Seal| folder.read_table(seal, &identities).map_err(Into::into);
     let searched = archive::search(&log, read, &directory, query, |found| {
         match take_found(&mut printer, found, last) {
             Ok(()) => ControlFlow::Continue(()),
@@ -115,8 +116,24 @@ fn print_hits(query: &Query, options: &SearchOptions, output: impl Write) -> any
         Some(error) => Err(error.into()),
         None => {
             printer.finish()?;
+            tell_locked(&searched, identities.is_empty())?;
             Ok(searched)
         }
+    }
+}
+
+fn read_identities(file: Option<&Path>) -> anyhow::Result<Vec<Identity>> {
+    let Some(file) = file else { return Ok(Vec::new()) };
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    Identity::read_all(&text).with_context(|| format!("--identity {}", file.display()))
+}
+
+/// What is left out is not to look as if it were not there.
+fn tell_locked(searched: &Searched, has_no_key: bool) -> io::Result<()> {
+    match (searched.seals_locked, has_no_key) {
+        (0, _) => Ok(()),
+        (days, true) => writeln!(io::stderr(), "{days} sealed files are encrypted: read them with --identity FILE"),
+        (days, false) => writeln!(io::stderr(), "{days} sealed files are encrypted to others"),
     }
 }
 
@@ -213,6 +230,7 @@ mod tests {
             verdict: None,
             acts: false,
             json: false,
+            identity: None,
             time_zone: default_time_zone(),
         }
     }

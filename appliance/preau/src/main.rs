@@ -129,9 +129,9 @@ fn carry_out_journal(command: JournalCommand) -> anyhow::Result<ExitCode> {
     match command {
         JournalCommand::Search(arguments) => search(arguments),
         JournalCommand::Seal { data, config, background } => {
-            let config = Config::load_or_default(config.as_deref())?;
-            seal_command::seal(&data_folder::find(data.path.as_deref())?, &config, background)
+            seal_command::seal(&data_folder::find(data.path.as_deref())?, config.as_deref(), background)
         }
+        JournalCommand::Keys => seal_command::print_keys(),
         JournalCommand::Verify(arguments) => verify_command::verify(&arguments),
         JournalCommand::Witness { data, state } => {
             verify_command::witness(&data_folder::find(data.path.as_deref())?, &state)
@@ -157,7 +157,7 @@ fn carry_out_policy(command: PolicyCommand) -> anyhow::Result<ExitCode> {
 }
 
 fn search(arguments: SearchArguments) -> anyhow::Result<ExitCode> {
-    let SearchArguments { data, from, to, device, host, verdict, acts, json, config } = arguments;
+    let SearchArguments { data, from, to, device, host, verdict, acts, json, identity, config } = arguments;
     let time_zone = match config {
         Some(path) => Config::load(&path)?.school.timezone,
         None => journal_command::default_time_zone(),
@@ -172,6 +172,7 @@ fn search(arguments: SearchArguments) -> anyhow::Result<ExitCode> {
         verdict,
         acts,
         json,
+        identity,
         time_zone,
     })
 }

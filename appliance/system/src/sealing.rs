@@ -17,7 +17,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use access::Instant;
-use archive::{Form, Hash, Log, Seal, SealedFile, SigningKey, Table, TableError, write_table};
+use archive::{
+    CryptError, Form, Hash, Log, ReaderKey, Seal, SealedFile, SigningKey, Table, TableError, encrypt, write_table,
+};
 use jiff::tz::TimeZone;
 use journal::{HarvestError, SegmentId, SegmentInfo, Source, harvest, inspect};
 use model::{ClockQuality, Timestamp};
@@ -57,6 +59,12 @@ pub enum SealingError {
     /// A later checkpoint than the log's last is here.
     #[error("the log of seals is shorter than its checkpoint: somebody cut it, and nothing is sealed until it is back")]
     ShortLog,
+    /// Nobody says to whom files are to be encrypted.
+    #[error("sealed files were encrypted up to now, and no configuration says to whom: give --config")]
+    Readers,
+    /// A table cannot be encrypted.
+    #[error(transparent)]
+    Crypt(#[from] CryptError),
     /// There is no room.
     #[error("the disk has no room for sealed files")]
     Full,
@@ -129,11 +137,21 @@ pub fn day_number(at: Timestamp, time_zone: &TimeZone) -> i64 {
     at.unix_ms().saturating_add(offset_ms).div_euclid(DAY_MS)
 }
 
+/// How a school seals.
+#[derive(Clone, Debug)]
+pub struct Manner {
+    /// Where its days begin.
+    pub time_zone: TimeZone,
+    /// To whom files are encrypted; with nobody, they are not. `None`: no configuration says so, and what was encrypted up
+    /// to now is not to be plain by mistake.
+    pub readers: Option<Vec<ReaderKey>>,
+}
+
 /// Seals what is finished in a data folder, whether a box runs on it or not.
 ///
 /// # Errors
 /// [`SealingError`].
-pub fn seal(data: &Path, time_zone: &TimeZone, now: Instant) -> Result<Done, SealingError> {
+pub fn seal(data: &Path, manner: &Manner, now: Instant) -> Result<Done, SealingError> {
     let folder = Folder::new(data);
     let _lock = folder.lock().map_err(|error| match error.kind() {
         io::ErrorKind::ResourceBusy => SealingError::Busy,
@@ -149,7 +167,11 @@ pub fn seal(data: &Path, time_zone: &TimeZone, now: Instant) -> Result<Done, Sea
     let key = open_key(data)?;
     folder.write_key(key.verifier())?;
     let log = open_log(&folder, &key)?;
-    let run = Run { folder, directory, key, time_zone, now };
+    let was_encrypted = log.last().is_some_and(|last| last.file.form == Form::Encrypted);
+    if manner.readers.is_none() && was_encrypted {
+        return Err(SealingError::Readers);
+    }
+    let run = Run { folder, directory, key, manner, now };
     run.carry_out(log, is_running)
 }
 
@@ -183,7 +205,7 @@ struct Run<'r> {
     folder: Folder,
     directory: Directory,
     key: SigningKey,
-    time_zone: &'r TimeZone,
+    manner: &'r Manner,
     now: Instant,
 }
 
@@ -208,7 +230,7 @@ impl Run<'_> {
         for id in self.directory.list()? {
             let info = inspect(&self.directory, id)?;
             let created = info.map(|info| info.created);
-            let day = created.map_or_else(|| NO_DAY.to_owned(), |created| day(created, self.time_zone));
+            let day = created.map_or_else(|| NO_DAY.to_owned(), |created| day(created, &self.manner.time_zone));
             let bytes = fs::metadata(self.directory.path(id))?.len();
             finished.push(Finished { id, info, bytes, day });
         }
@@ -232,15 +254,19 @@ impl Run<'_> {
         if found != rows {
             return Err(SealingError::Rows { expected: rows, found });
         }
-        let file = SealedFile { form: Form::Plain, bytes: table.len() as u64, hash: Hash::of(&table), rows };
+        let (form, bytes) = match self.manner.readers.as_deref() {
+            None | Some([]) => (Form::Plain, table),
+            Some(readers) => (Form::Encrypted, encrypt(&table, readers)?),
+        };
+        let file = SealedFile { form, bytes: bytes.len() as u64, hash: Hash::of(&bytes), rows };
         let range = (first.id.number(), last.id.number());
         let seal = Seal::new(&tally, after, range, first.day.clone(), file);
         let seal = Seal { sealed: self.now.at, sealed_clock: self.now.quality, ..seal };
-        if self.folder.free_bytes()? < FREE_BYTES_MIN.saturating_add(table.len() as u64) {
+        if self.folder.free_bytes()? < FREE_BYTES_MIN.saturating_add(file.bytes) {
             return Err(SealingError::Full);
         }
-        let name = archive::file_name(log.next_number(), seal.file.form);
-        self.folder.write_part(&name, &table)?;
+        let name = archive::file_name(log.next_number(), form);
+        self.folder.write_part(&name, &bytes)?;
         log.append(seal, &self.key);
         self.folder.write_log(log)?;
         self.folder.finish_last(log)?;
@@ -260,7 +286,7 @@ impl Run<'_> {
     /// it tells the next start which accesses were open.
     fn remove_sealed(&self, log: &Log, finished: &[Finished], done: &mut Done) -> Result<(), SealingError> {
         let newest = self.newest_with_header()?;
-        let today = day(self.now.at, self.time_zone);
+        let today = day(self.now.at, &self.manner.time_zone);
         // A box that does not know the time does not know which day is over.
         if self.now.quality == ClockQuality::Unset {
             return Ok(());

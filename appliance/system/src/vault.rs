@@ -18,7 +18,9 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use archive::{Entry, Hash, Hasher, LOG_BYTES_MAX, Log, LogError, Seal, Vault, VerifierKey};
+use archive::{
+    Entry, Form, Hash, Hasher, Identity, LOG_BYTES_MAX, Log, LogError, Seal, Vault, VerifierKey, decrypt,
+};
 
 use crate::lists::{TEMPORARY_PREFIX, replace_with_mode};
 
@@ -140,7 +142,7 @@ impl Folder {
     ///
     /// # Errors
     /// They are not, or cannot be read.
-    pub fn read_file(&self, seal: &Seal) -> io::Result<Vec<u8>> {
+    pub(crate) fn read_file(&self, seal: &Seal) -> io::Result<Vec<u8>> {
         let path = self.folder.join(seal.file_name());
         let part = self.part(&seal.file_name());
         let file = match File::open(&path) {
@@ -153,6 +155,19 @@ impl Folder {
         } else {
             let message = format!("{} is not what was sealed", path.display());
             Err(io::Error::new(io::ErrorKind::InvalidData, message))
+        }
+    }
+
+    /// The table of a seal; `None` where it is encrypted to others than the owners of these keys.
+    ///
+    /// # Errors
+    /// The file is not what was sealed, or cannot be read.
+    pub fn read_table(&self, seal: &Seal, identities: &[Identity]) -> io::Result<Option<Vec<u8>>> {
+        match seal.file.form {
+            Form::Plain => self.read_file(seal).map(Some),
+            // Without keys there is no need to read it.
+            Form::Encrypted if identities.is_empty() => Ok(None),
+            Form::Encrypted => decrypt(&self.read_file(seal)?, identities).map_err(io::Error::other),
         }
     }
 

@@ -15,6 +15,9 @@ pub mod dns_query;
 pub mod http_head;
 pub mod index_open;
 pub mod journal_segment;
+pub mod seal_key;
+pub mod seal_log;
+pub mod sealed_table;
 pub mod ut1_lines;
 
 /// A target: takes one input.
@@ -28,6 +31,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("http_head", http_head::run),
     ("index_open", index_open::run),
     ("journal_segment", journal_segment::run),
+    ("seal_key", seal_key::run),
+    ("seal_log", seal_log::run),
+    ("sealed_table", sealed_table::run),
     ("ut1_lines", ut1_lines::run),
 ];
 

@@ -12,10 +12,10 @@ use model::{
 };
 use proptest::prelude::*;
 
-use super::fixture::{Asked, Box as Appliance, at, reasons};
+use super::fixture::{Asked, Box as Appliance, at, box_of_days, reasons};
 use crate::row::Row;
 use crate::table::TableWriter;
-use crate::{Filter, FoundAnywhere, Sealed, Table, search};
+use crate::{Filter, Form, FoundAnywhere, Sealed, Table, file_name, search};
 
 fn write(harvested: &[Harvested]) -> Vec<u8> {
     let mut writer = TableWriter::new().unwrap();
@@ -277,5 +277,23 @@ proptest! {
         prop_assert_eq!(numbers(hits), search_segments(&plain.disk, &query));
         let report = sealed.verify();
         prop_assert!(report.is_right(), "{}", report);
+    }
+}
+
+const GOLDEN: &[u8] = include_bytes!("../../testdata/table-v1.parquet");
+
+/// What was sealed is read for a year, by later programs, too.
+#[test]
+fn the_golden_table_is_read() {
+    let again = read(GOLDEN.to_vec(), &Query::default());
+    let of_today = read(box_of_days().vault.files.remove(&file_name(1, Form::Plain)).unwrap(), &Query::default());
+    assert_eq!(again.len(), 10);
+    assert_eq!(format!("{again:?}"), format!("{of_today:?}"));
+}
+
+#[test]
+fn dump_golden_temporary() {
+    if let Ok(place) = std::env::var("DUMP") {
+        std::fs::write(place, box_of_days().vault.files.remove(&file_name(1, Form::Plain)).unwrap()).unwrap();
     }
 }

@@ -5,6 +5,7 @@
 
 mod dns;
 mod filter;
+mod journal;
 mod line;
 mod lists;
 mod profiles;
@@ -19,6 +20,7 @@ use toml_span::{DeserError, Deserialize, Spanned, Value};
 
 use self::dns::DnsKeys;
 use self::filter::{CommuneKeys, WorkspaceKeys};
+use self::journal::JournalKeys;
 use self::line::Line;
 use self::lists::ListsKeys;
 use self::profiles::Profiles;
@@ -48,6 +50,7 @@ impl<'de> Deserialize<'de> for File {
         let gate = GateKeys::read(&mut table);
         let PortalKeys { name, port, tls_port } = PortalKeys::read(&mut table);
         let ListsKeys { index, source } = table.optional("lists").unwrap_or_default();
+        let JournalKeys { readers } = JournalKeys::read(&mut table);
         let Profiles(profiles) = table.optional("profile").unwrap_or_default();
         let CommuneKeys { locked, rules } = table.optional("commune").unwrap_or_default();
         let workspaces = table.optional::<Vec<WorkspaceKeys>>("ent").unwrap_or_default();
@@ -67,6 +70,7 @@ impl<'de> Deserialize<'de> for File {
                 portal: Portal { name: name?, port: port?.number, tls_port: tls_port?.number },
                 list_index: index,
                 list_source: source,
+                journal_readers: readers,
                 filter: Filter {
                     profiles,
                     locked,

@@ -27,7 +27,6 @@ use std::sync::Arc;
 use access::{Clock, Desk};
 use anyhow::Context;
 use arc_swap::ArcSwap;
-use jiff::tz::TimeZone;
 use journal::Journal;
 use proxy::Destinations;
 use resolver::Resolver;
@@ -35,7 +34,7 @@ use system::clock::SystemClock;
 use system::limits::raise_open_files;
 use system::neighbours::NeighbourTable;
 use system::nft::{FirewallKeeper, Nft};
-use system::sealing::{self, Sealer, SealingError};
+use system::sealing::{self, Manner, Sealer, SealingError};
 use system::segments::{self, WriterThread, spawn_writer};
 use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::EnvFilter;
@@ -108,7 +107,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     announcement::tell(&config, &board.list(), &data, &trials, identity.is_some());
     let updater = updates::plan(&config, options.config.as_deref(), &data);
     let sealer = plan_sealing(&config, options.config.as_deref(), &data);
-    let (time_zone, stop_clock) = (config.school.timezone.clone(), Arc::clone(&clock));
+    let (manner, stop_clock) = (config.sealing(options.config.as_deref()), Arc::clone(&clock));
     let state =
         keeper::State { intent, journal, clock, desk: Arc::clone(&desk), in_force: Arc::clone(&in_force) };
     let rest = keeper::Rest {
@@ -132,7 +131,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let mut firewall = keeper.stop()?;
     runtime.block_on(doors.close());
     writer.stop().context("the last records of the journal could not be written")?;
-    seal_the_rest(&data, &time_zone, stop_clock.now());
+    seal_the_rest(&data, &manner, stop_clock.now());
     if options.remove_firewall_on_stop {
         firewall.remove()?;
     }
@@ -150,8 +149,8 @@ fn plan_sealing(config: &Config, file: Option<&Path>, data: &Path) -> Sealer {
 }
 
 /// Seals what this run has written. What cannot be sealed now waits for the next start.
-fn seal_the_rest(data: &Path, time_zone: &TimeZone, now: access::Instant) {
-    match sealing::seal(data, time_zone, now) {
+fn seal_the_rest(data: &Path, manner: &Manner, now: access::Instant) {
+    match sealing::seal(data, manner, now) {
         Ok(_) | Err(SealingError::Busy) => {}
         Err(error) => tracing::warn!("the journal is not sealed yet: {:#}", anyhow::Error::from(error)),
     }

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::process::{Command, Stdio};
 
-use archive::{FoundAnywhere, Report, Trust, Vault, verify};
+use archive::{FoundAnywhere, Identity, Report, Trust, Vault, verify};
 use journal::{Hit, Journal, Query, Sequence, Writer};
 use model::{AccessKind, Host, Reason, Subject, UnknownDevice, Verdict};
 use policy::Decided;
@@ -66,7 +66,11 @@ fn instant(at: Timestamp) -> Instant {
 }
 
 fn seal_at(data: &Path, at: Timestamp) -> Result<Done, SealingError> {
-    seal(data, &TimeZone::UTC, instant(at))
+    seal(data, &manner(Some(vec![])), instant(at))
+}
+
+fn manner(readers: Option<Vec<ReaderKey>>) -> Manner {
+    Manner { time_zone: TimeZone::UTC, readers }
 }
 
 fn open(data: &Path, now: Timestamp) -> (Journal, Writer<Directory>) {
@@ -86,10 +90,15 @@ fn live(data: &Path, day: i64) {
 }
 
 fn hosts(data: &Path) -> BTreeMap<u64, String> {
+    hosts_with(data, &[]).0
+}
+
+/// What these keys can read, and how many sealed files they cannot.
+fn hosts_with(data: &Path, identities: &[Identity]) -> (BTreeMap<u64, String>, usize) {
     let (folder, directory) = (Folder::new(data), Directory::new(data));
     let mut hosts = BTreeMap::new();
-    let read = |seal: &Seal| folder.read_file(seal).map(Some).map_err(Into::into);
-    archive::search(&folder.read_log().unwrap(), read, &directory, &Query::default(), |found| {
+    let read = |seal: &Seal| folder.read_table(seal, identities).map_err(Into::into);
+    let searched = archive::search(&folder.read_log().unwrap(), read, &directory, &Query::default(), |found| {
         match found {
             FoundAnywhere::Hit(hit) => {
                 if let Hit::Access(found) = *hit {
@@ -100,9 +109,35 @@ fn hosts(data: &Path) -> BTreeMap<u64, String> {
             other @ (FoundAnywhere::Other(_) | FoundAnywhere::Unreadable { .. }) => panic!("{other:?}"),
         }
         ControlFlow::Continue(())
-    })
-    .unwrap();
-    hosts
+    });
+    (hosts, searched.unwrap().seals_locked)
+}
+
+#[test]
+fn only_readers_read_what_is_sealed_to_them() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path();
+    let (head, recovery) = (Identity::generate(), Identity::generate());
+    let readers = manner(Some(vec![head.reader(), recovery.reader()]));
+    for day in 0..2 {
+        live(data, day);
+        seal(data, &readers, instant(noon(day))).unwrap();
+    }
+    let (found, locked) = hosts_with(data, &[]);
+    assert_eq!((found.keys().copied().collect::<Vec<_>>(), locked), (vec![4, 5, 6], 1), "today without a key");
+    for identity in [head, recovery] {
+        let (found, locked) = hosts_with(data, &[identity]);
+        assert_eq!((found.len(), locked), (6, 0));
+    }
+    let report = check(data);
+    assert!(report.is_right(), "nobody needs a key to verify: {report}");
+    for entry in fs::read_dir(data.join("sealed")).unwrap() {
+        let bytes = fs::read(entry.unwrap().path()).unwrap();
+        assert!(!bytes.windows(6).any(|part| part == b"h0.d0."), "nothing of it is plain");
+    }
+    live(data, 2);
+    assert!(matches!(seal(data, &manner(None), instant(noon(2))), Err(SealingError::Readers)));
+    assert_eq!(seal(data, &readers, instant(noon(2))).unwrap().sealed.len(), 1);
 }
 
 fn check(data: &Path) -> Report {
@@ -220,7 +255,7 @@ fn a_box_without_the_time_removes_nothing() {
     live(data, 0);
     live(data, 1);
     let lost = Instant { at: Timestamp::from_unix_ms(5_000), quality: ClockQuality::Unset };
-    let done = seal(data, &TimeZone::UTC, lost).unwrap();
+    let done = seal(data, &manner(None), lost).unwrap();
     assert_eq!((done.sealed.len(), done.removed.len()), (2, 0));
     assert_eq!(seal_at(data, noon(1)).unwrap().removed.len(), 1);
     assert!(check(data).is_right());

@@ -33,6 +33,8 @@ mod resolving;
 #[cfg(test)]
 mod screening;
 #[cfg(test)]
+mod sealing;
+#[cfg(test)]
 mod updates;
 #[cfg(test)]
 mod why;
