@@ -26,10 +26,10 @@ struct Wanted {
 
 impl From<&Query> for Filter {
     fn from(query: &Query) -> Self {
-        let host = query.host.as_ref().map(|host| Wanted {
-            text: host.to_string(),
-            is_name: matches!(host, Host::Name(_)),
-        });
+        let host = query
+            .host
+            .as_ref()
+            .map(|host| Wanted { text: host.to_string(), is_name: matches!(host, Host::Name(_)) });
         Self {
             from_ms: query.from.map(model::Timestamp::unix_ms),
             to_ms: query.to.map(model::Timestamp::unix_ms),

@@ -63,7 +63,8 @@ impl FromStr for Hash {
             _ => None,
         };
         let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-        let bytes: Option<Vec<u8>> = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
+        let bytes: Option<Vec<u8>> =
+            pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
         match bytes {
             Some(bytes) if rest.is_empty() => Self::try_from(bytes.as_slice()),
             Some(_) | None => Err(HashError),

@@ -1,7 +1,9 @@
 //! Rows as a search gives them out.
 
 use journal::{Ended, Found, FoundAct, FoundPersonAct, Hit, Late, News, Sequence};
-use model::{Act, Closing, Deed, DomainName, End, Host, OverrideId, PersonAct, PersonDeed, Rule, Scope, Topic};
+use model::{
+    Act, Closing, Deed, DomainName, End, Host, OverrideId, PersonAct, PersonDeed, Rule, Scope, Topic,
+};
 
 use crate::row::{Number, Row, Text, record, scope};
 use crate::words::{self, Details};
@@ -20,9 +22,13 @@ pub enum Sealed {
 impl Sealed {
     pub(crate) fn of(row: Row) -> Self {
         let understood = match row.text(Text::Record) {
-            Some(record::ACCESS) => access(&row).map(|found| Self::Hit(Box::new(Hit::Access(Box::new(found))))),
+            Some(record::ACCESS) => {
+                access(&row).map(|found| Self::Hit(Box::new(Hit::Access(Box::new(found)))))
+            }
             Some(record::ACT) => act(&row).map(|found| Self::Hit(Box::new(Hit::Act(Box::new(found))))),
-            Some(record::PERSON) => person(&row).map(|found| Self::Hit(Box::new(Hit::Person(Box::new(found))))),
+            Some(record::PERSON) => {
+                person(&row).map(|found| Self::Hit(Box::new(Hit::Person(Box::new(found)))))
+            }
             Some(record::CLOSING | record::REPEAT) => late(&row).map(Self::Late),
             Some(_) | None => None,
         };

@@ -138,7 +138,8 @@ impl Row {
 
     /// The columns that have a value, by their names, in the order of the table.
     pub fn cells(&self) -> impl Iterator<Item = (&'static str, String)> {
-        let numbers = NUMBERS.iter().filter_map(|(column, name)| Some((*name, self.number(*column)?.to_string())));
+        let numbers =
+            NUMBERS.iter().filter_map(|(column, name)| Some((*name, self.number(*column)?.to_string())));
         let texts = TEXTS.iter().filter_map(|(column, name)| Some((*name, self.text(*column)?.to_owned())));
         numbers.chain(texts)
     }
@@ -289,7 +290,9 @@ impl Row {
                 row.set(Text::Name, name.as_str());
                 row.set(Text::Role, role.as_str());
             }
-            PersonDeed::ResetPerson { name } | PersonDeed::DisablePerson { name } => row.set(Text::Name, name.as_str()),
+            PersonDeed::ResetPerson { name } | PersonDeed::DisablePerson { name } => {
+                row.set(Text::Name, name.as_str())
+            }
             PersonDeed::Decline { site: name, room } => {
                 row.set(Text::Host, name.as_str());
                 row.set(Text::Site, site(name.as_str()));

@@ -183,7 +183,8 @@ impl FromStr for Seal {
         }
         let number = lines.value("seal")?;
         let previous = lines.optional("previous")?;
-        let form = lines.read("file", |name| Form::ALL.into_iter().find(|form| file_name(number, *form) == name))?;
+        let form =
+            lines.read("file", |name| Form::ALL.into_iter().find(|form| file_name(number, *form) == name))?;
         let file = SealedFile {
             form,
             bytes: lines.value("bytes")?,

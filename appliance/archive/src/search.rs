@@ -61,7 +61,8 @@ pub fn search<S: Source>(
     let waiting_from = waiting_from(source, &segments);
     let mut searched = Searched::default();
     let seals: Vec<&Seal> = log.seals().filter(|seal| seal.sequences.0 + 1 < waiting_from).collect();
-    let mut wanted = seals.iter().enumerate().filter(|(_, seal)| may_have(seal, query)).map(|(place, _)| place);
+    let mut wanted =
+        seals.iter().enumerate().filter(|(_, seal)| may_have(seal, query)).map(|(place, _)| place);
     if let Some(first) = wanted.next() {
         let last = wanted.next_back().unwrap_or(first);
         let mut scan = Scan { late: HashMap::new(), before: waiting_from, each: &mut each };
@@ -127,7 +128,8 @@ impl<F: FnMut(FoundAnywhere) -> ControlFlow<()>> Scan<'_, F> {
             }
             Err(error) => Err(error),
         };
-        let outcome = table.and_then(|table| table.search(filter, |sealed| self.take(sealed)).map_err(Into::into));
+        let outcome =
+            table.and_then(|table| table.search(filter, |sealed| self.take(sealed)).map_err(Into::into));
         match outcome {
             Ok(flow) => {
                 searched.seals_read += 1;

@@ -180,7 +180,11 @@ fn properties() -> Result<WriterProperties, ParquetError> {
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true)
-        .set_sorting_columns(Some(vec![SortingColumn { column_idx: 0, descending: false, nulls_first: false }]))
+        .set_sorting_columns(Some(vec![SortingColumn {
+            column_idx: 0,
+            descending: false,
+            nulls_first: false,
+        }]))
         .set_column_dictionary_enabled(ColumnPath::from(RAW), false)
         .set_column_statistics_enabled(ColumnPath::from(RAW), EnabledStatistics::None);
     for (_, name) in NUMBERS {
@@ -223,7 +227,8 @@ impl Table {
             return Err(TableError::Layout("a group has too many rows"));
         }
         let columns = metadata.file_metadata().schema_descr().columns();
-        let names = NUMBERS.iter().map(|(_, name)| name).chain(TEXTS.iter().map(|(_, name)| name)).chain([&RAW]);
+        let names =
+            NUMBERS.iter().map(|(_, name)| name).chain(TEXTS.iter().map(|(_, name)| name)).chain([&RAW]);
         if !columns.iter().map(|column| column.name()).eq(names.copied()) {
             return Err(TableError::Layout("its columns are others"));
         }
@@ -340,14 +345,17 @@ fn read_group(
     let all = vec![true; count];
     let wanted = wanted.unwrap_or(&all);
     let mut rows = vec![Row::default(); wanted.iter().filter(|wanted| **wanted).count()];
-    for (place, (column, _)) in NUMBERS.iter().enumerate().filter(|(_, (column, _))| columns.has_number(*column)) {
+    for (place, (column, _)) in
+        NUMBERS.iter().enumerate().filter(|(_, (column, _))| columns.has_number(*column))
+    {
         let ColumnReader::Int64ColumnReader(reader) = group.get_column_reader(place)? else {
             return Err(TableError::Layout("a column of numbers has something else"));
         };
         let cells = read_column(reader, wanted)?;
         rows.iter_mut().zip(cells).for_each(|(row, cell)| row.put_number(*column, cell));
     }
-    for (place, (column, _)) in TEXTS.iter().enumerate().filter(|(_, (column, _))| columns.has_text(*column)) {
+    for (place, (column, _)) in TEXTS.iter().enumerate().filter(|(_, (column, _))| columns.has_text(*column))
+    {
         for (row, cell) in rows.iter_mut().zip(read_bytes(group, NUMBERS.len() + place, wanted)?) {
             let text = cell.as_ref().map(|cell| std::str::from_utf8(cell.data())).transpose();
             let text = text.map_err(|_| TableError::Layout("a text is none"))?;

@@ -173,7 +173,9 @@ pub enum Finding {
     #[error("{0}")]
     Damage(String),
     /// The log is shorter than what a witness saw.
-    #[error("witness: the log has {found} seals, {witnessed} were witnessed: it was cut, or put back to an old state")]
+    #[error(
+        "witness: the log has {found} seals, {witnessed} were witnessed: it was cut, or put back to an old state"
+    )]
     RolledBack {
         /// How many a witness saw.
         witnessed: u64,
@@ -257,7 +259,10 @@ impl fmt::Display for Report {
         let Self { seals, records, through, waiting, findings, remarks } = self;
         remarks.iter().try_for_each(|remark| writeln!(f, "note: {remark}"))?;
         findings.iter().try_for_each(|finding| writeln!(f, "WRONG: {finding}"))?;
-        writeln!(f, "{seals} seals with {records} records, up to number {through}; {waiting} wait to be sealed")?;
+        writeln!(
+            f,
+            "{seals} seals with {records} records, up to number {through}; {waiting} wait to be sealed"
+        )?;
         match findings.len() {
             0 => writeln!(f, "verified: nothing was changed, removed or added"),
             number => writeln!(f, "NOT VERIFIED: {number} things are wrong"),
@@ -306,7 +311,14 @@ impl Report {
         self.through = log.through();
     }
 
-    fn check_entry(&mut self, expected: u64, entry: &Entry, before: Option<&Seal>, tree: &Tree, trust: &Trust) {
+    fn check_entry(
+        &mut self,
+        expected: u64,
+        entry: &Entry,
+        before: Option<&Seal>,
+        tree: &Tree,
+        trust: &Trust,
+    ) {
         let Entry { seal, note } = entry;
         if seal.number != expected {
             self.findings.push(Finding::Number { expected, found: seal.number });
@@ -322,7 +334,8 @@ impl Report {
             let signer = trust.signer.name().to_owned();
             self.findings.push(Finding::Signature { seal: expected, signer });
         }
-        let right = Checkpoint { origin: trust.signer.name().to_owned(), size: tree.size(), root: tree.root() };
+        let right =
+            Checkpoint { origin: trust.signer.name().to_owned(), size: tree.size(), root: tree.root() };
         if note.text() != right.write() || note.signatures().len() != 1 {
             self.findings.push(Finding::Root(expected));
         }
@@ -360,7 +373,9 @@ impl Report {
                 let strangers = files.into_iter().filter(|name| !known.contains(name));
                 self.findings.extend(strangers.map(Finding::Unsealed));
             }
-            Err(source) => self.findings.push(Finding::Unreadable { what: "sealed files".to_owned(), source }),
+            Err(source) => {
+                self.findings.push(Finding::Unreadable { what: "sealed files".to_owned(), source })
+            }
         }
     }
 
@@ -404,7 +419,9 @@ impl Report {
             return self.findings.push(Finding::Checkpoint("it is not signed by the box, or was changed"));
         };
         if !log.entries().iter().any(|entry| entry.note == note) {
-            self.findings.push(Finding::Checkpoint("it is of another state than any of the log: the log was cut or changed"));
+            self.findings.push(Finding::Checkpoint(
+                "it is of another state than any of the log: the log was cut or changed",
+            ));
         }
     }
 
@@ -418,7 +435,9 @@ impl Report {
             return self.findings.push(Finding::RolledBack { witnessed: witnessed.size, found });
         }
         let mut tree = Tree::default();
-        log.seals().take_while(|seal| seal.number <= witnessed.size).for_each(|seal| tree.push(&seal.to_string()));
+        log.seals()
+            .take_while(|seal| seal.number <= witnessed.size)
+            .for_each(|seal| tree.push(&seal.to_string()));
         if (tree.size(), tree.root()) == (witnessed.size, witnessed.root) {
             self.remarks.push(Remark::Witnessed(witnessed.size));
         } else {

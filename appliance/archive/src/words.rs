@@ -82,7 +82,9 @@ impl<'r> Details<'r> {
                 until: ruling.until,
                 ..Self::default()
             },
-            Reason::NotListed | Reason::NotWhiteListed | Reason::ClosedHours | Reason::Fault(_) => Self::default(),
+            Reason::NotListed | Reason::NotWhiteListed | Reason::ClosedHours | Reason::Fault(_) => {
+                Self::default()
+            }
         }
     }
 

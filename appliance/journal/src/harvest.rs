@@ -146,7 +146,8 @@ pub fn inspect<S: Source>(source: &S, segment: SegmentId) -> io::Result<Option<S
     let outcome = read_segment(segment, source.open(segment)?, |piece| {
         if let Piece::Header(header) = piece {
             let created = Timestamp::from_unix_ms(header.created_ms);
-            info = Some(SegmentInfo { segment: header.segment, created, next_sequence: header.next_sequence });
+            info =
+                Some(SegmentInfo { segment: header.segment, created, next_sequence: header.next_sequence });
         }
         ControlFlow::Break(())
     });
@@ -196,7 +197,11 @@ pub fn read_late<S: Source>(source: &S, segments: &[SegmentId], before: u64, mut
         let outcome = read(source, segment, |piece| match piece {
             Piece::Entry(Entry::Closing(closing), _) if closing.of < before => each(late_end(&closing)),
             Piece::Entry(Entry::Repeat(repeat), _) if repeat.of < before => each(late_repeat(&repeat)),
-            Piece::Entry(..) | Piece::Header(_) | Piece::Block(_) | Piece::Unknown { .. } | Piece::Damage(_) => {}
+            Piece::Entry(..)
+            | Piece::Header(_)
+            | Piece::Block(_)
+            | Piece::Unknown { .. }
+            | Piece::Damage(_) => {}
         });
         outcome.ok();
     }

@@ -177,7 +177,9 @@ impl Resumption {
                 self.next_sequence = self.next_sequence.max(entry.sequence().saturating_add(1));
                 self.open.apply(&entry);
             }
-            Piece::Damage(damage) | Piece::Unknown { place: damage, .. } => self.recovery.damages.push(damage),
+            Piece::Damage(damage) | Piece::Unknown { place: damage, .. } => {
+                self.recovery.damages.push(damage)
+            }
         }
     }
 }

@@ -132,7 +132,9 @@ fn read_identities(file: Option<&Path>) -> anyhow::Result<Vec<Identity>> {
 fn tell_locked(searched: &Searched, has_no_key: bool) -> io::Result<()> {
     match (searched.seals_locked, has_no_key) {
         (0, _) => Ok(()),
-        (days, true) => writeln!(io::stderr(), "{days} sealed files are encrypted: read them with --identity FILE"),
+        (days, true) => {
+            writeln!(io::stderr(), "{days} sealed files are encrypted: read them with --identity FILE")
+        }
         (days, false) => writeln!(io::stderr(), "{days} sealed files are encrypted to others"),
     }
 }

@@ -27,7 +27,10 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
     let folder = Folder::new(&data);
     let own = folder.read_key().context("the box's key in sealed/key cannot be read")?;
     let Some(signer) = arguments.key.clone().or(own) else {
-        bail!("{} has no sealed/key: give the box's key with --key, or nothing was ever sealed", data.display())
+        bail!(
+            "{} has no sealed/key: give the box's key with --key, or nothing was ever sealed",
+            data.display()
+        )
     };
     let witnessed = match &arguments.witness {
         Some(witness) => Some(read_witnessed(&folder, arguments.checkpoint.as_deref(), witness)?),
@@ -36,7 +39,10 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
     let mut out = io::stdout().lock();
     writeln!(out, "key: {signer}")?;
     if arguments.key.is_none() {
-        writeln!(out, "note: this key is the folder's own. Compare it with the one that was written down, or give --key")?;
+        writeln!(
+            out,
+            "note: this key is the folder's own. Compare it with the one that was written down, or give --key"
+        )?;
     }
     let report = archive::verify(&folder, &Directory::new(&data), &Trust { signer, witnessed });
     write!(out, "{report}")?;
@@ -52,11 +58,7 @@ fn find_data(given: Option<&Path>) -> anyhow::Result<PathBuf> {
 }
 
 /// What the witness has signed, from its own file or from the copy on the box.
-fn read_witnessed(
-    folder: &Folder,
-    file: Option<&Path>,
-    witness: &VerifierKey,
-) -> anyhow::Result<Witnessed> {
+fn read_witnessed(folder: &Folder, file: Option<&Path>, witness: &VerifierKey) -> anyhow::Result<Witnessed> {
     let text = match file {
         Some(file) => fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?,
         None => folder.read_witnessed()?.context("there is no sealed/witnessed: give --checkpoint FILE")?,

@@ -18,7 +18,8 @@ use std::path::{Path, PathBuf};
 
 use access::Instant;
 use archive::{
-    CryptError, Form, Hash, Log, ReaderKey, Seal, SealedFile, SigningKey, Table, TableError, encrypt, write_table,
+    CryptError, Form, Hash, Log, ReaderKey, Seal, SealedFile, SigningKey, Table, TableError, encrypt,
+    write_table,
 };
 use jiff::tz::TimeZone;
 use journal::{HarvestError, SegmentId, SegmentInfo, Source, harvest, inspect};
@@ -57,7 +58,9 @@ pub enum SealingError {
     #[error("the log of seals is not signed by the box's key: put back the one that it was signed with")]
     OtherKey,
     /// A later checkpoint than the log's last is here.
-    #[error("the log of seals is shorter than its checkpoint: somebody cut it, and nothing is sealed until it is back")]
+    #[error(
+        "the log of seals is shorter than its checkpoint: somebody cut it, and nothing is sealed until it is back"
+    )]
     ShortLog,
     /// Nobody says to whom files are to be encrypted.
     #[error("sealed files were encrypted up to now, and no configuration says to whom: give --config")]
@@ -230,7 +233,8 @@ impl Run<'_> {
         for id in self.directory.list()? {
             let info = inspect(&self.directory, id)?;
             let created = info.map(|info| info.created);
-            let day = created.map_or_else(|| NO_DAY.to_owned(), |created| day(created, &self.manner.time_zone));
+            let day =
+                created.map_or_else(|| NO_DAY.to_owned(), |created| day(created, &self.manner.time_zone));
             let bytes = fs::metadata(self.directory.path(id))?.len();
             finished.push(Finished { id, info, bytes, day });
         }

@@ -42,7 +42,12 @@ impl Directory {
     /// The journal's folder in a data directory. Touches nothing yet.
     #[must_use]
     pub fn new(data: &Path) -> Self {
-        Self { folder: data.join("journal"), vault: Folder::new(data), lock_file: data.join("lock"), lock: None }
+        Self {
+            folder: data.join("journal"),
+            vault: Folder::new(data),
+            lock_file: data.join("lock"),
+            lock: None,
+        }
     }
 
     /// Locks the data directory for this process, which thereby owns everything in it, until this value goes or the
@@ -132,7 +137,10 @@ impl Storage for Directory {
         let bytes = self.vault.log().ok().flatten().unwrap_or_default();
         let (log, _) = Log::read(&bytes);
         let last = log.last();
-        last.map_or_else(Floor::default, |seal| Floor { segment: seal.segments.1, sequence: seal.sequences.1 })
+        last.map_or_else(Floor::default, |seal| Floor {
+            segment: seal.segments.1,
+            sequence: seal.sequences.1,
+        })
     }
 
     fn create(&mut self, segment: SegmentId) -> io::Result<SegmentFile> {

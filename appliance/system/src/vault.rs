@@ -90,8 +90,12 @@ impl Folder {
             }
         }
         let mut options = OpenOptions::new();
-        let file =
-            options.write(true).create(true).truncate(false).mode(FILE_MODE).open(self.folder.join(LOCK_FILE))?;
+        let file = options
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(FILE_MODE)
+            .open(self.folder.join(LOCK_FILE))?;
         match file.try_lock() {
             Ok(()) => Ok(Lock { _file: file }),
             Err(TryLockError::WouldBlock) => Err(io::ErrorKind::ResourceBusy.into()),
@@ -306,4 +310,3 @@ fn measure(path: &Path) -> io::Result<Option<(u64, Hash)>> {
         length += read as u64;
     }
 }
-

@@ -7,7 +7,10 @@ use std::sync::{Arc, LazyLock};
 
 use journal::simulation::Disk;
 use journal::{SegmentId, Source, Writer};
-use model::{AccessKind, ClockQuality, Device, Fault, Host, Layer, Reason, Ruling, Subject, Timestamp, UnknownDevice, Verdict};
+use model::{
+    AccessKind, ClockQuality, Device, Fault, Host, Layer, Reason, Ruling, Subject, Timestamp, UnknownDevice,
+    Verdict,
+};
 use policy::Decided;
 
 use crate::{Form, Hash, Log, Seal, SealedFile, SigningKey, Trust, Vault, write_table};
@@ -50,7 +53,8 @@ impl Asked {
     pub(super) fn varied(seed: u32) -> Self {
         let pick = |count: u32, shift: u32| (seed >> shift) % count;
         let kinds = [AccessKind::Dns, AccessKind::Tls, AccessKind::Http, AccessKind::Connect];
-        let names = ["fr.vikidia.org", "www.casino.example", "casino.example", "", "192.0.2.7", "a.b.c.example.org"];
+        let names =
+            ["fr.vikidia.org", "www.casino.example", "casino.example", "", "192.0.2.7", "a.b.c.example.org"];
         let reasons = reasons();
         let place = |from: u32, count: usize| usize::try_from(from).unwrap() % count;
         let reason = reasons[place(pick(97, 3), reasons.len())].clone();
@@ -161,7 +165,9 @@ impl Box {
         segments.pop();
         let after = self.log.through();
         let (table, rows, tally) = write_table(&self.disk, &segments, after).unwrap();
-        let (Some(first), Some(last)) = (segments.first(), segments.last()) else { panic!("nothing to seal") };
+        let (Some(first), Some(last)) = (segments.first(), segments.last()) else {
+            panic!("nothing to seal")
+        };
         let file = SealedFile { form: Form::Plain, bytes: table.len() as u64, hash: Hash::of(&table), rows };
         let seal = Seal::new(&tally, after, (first.number(), last.number()), "2026-11-23".to_owned(), file);
         self.log.append(Seal { sealed: now, sealed_clock: ClockQuality::Synchronised, ..seal }, &self.key);

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use signed_note::{StandardSigner, StandardVerifier, VerifierList};
 use tlog_tiles::tlog::{
-    Error as TlogError, Hash as TlogHash, HashReader, check_record, check_tree, prove_tree, stored_hashes, tree_hash,
+    Error as TlogError, Hash as TlogHash, HashReader, check_record, check_tree, prove_tree, stored_hashes,
+    tree_hash,
 };
 
 use super::fixture::at;
@@ -36,6 +37,13 @@ fn keys_come_back_and_mistyped_ones_do_not() {
 }
 
 #[test]
+fn the_golden_key_is_read_and_written_back() {
+    let golden = include_str!("../../testdata/key-v1.txt");
+    let key = SigningKey::read(golden).unwrap();
+    assert_eq!((key.write().as_str(), key.verifier()), (golden, keys()[0].verifier()));
+}
+
+#[test]
 fn another_program_verifies_and_signs_the_same() {
     let [key, _] = keys();
     let text = "preau/journal/x\n3\nAAAA\n".to_owned();
@@ -56,7 +64,10 @@ fn another_program_verifies_and_signs_the_same() {
 fn another_program_reads_checkpoints() {
     let checkpoint = Checkpoint { origin: "preau/journal/x".to_owned(), size: 12, root: Hash::of(b"root") };
     let theirs = tlog_tiles::Checkpoint::from_bytes(checkpoint.write().as_bytes()).unwrap();
-    assert_eq!((theirs.origin(), theirs.size(), &theirs.hash().0), ("preau/journal/x", 12, checkpoint.root.as_bytes()));
+    assert_eq!(
+        (theirs.origin(), theirs.size(), &theirs.hash().0),
+        ("preau/journal/x", 12, checkpoint.root.as_bytes())
+    );
     assert_eq!(Checkpoint::read(&checkpoint.write()), Ok(checkpoint.clone()));
     let extended = format!("{}more\n", checkpoint.write());
     assert_eq!(Checkpoint::read(&extended), Ok(checkpoint));
@@ -70,20 +81,35 @@ fn a_cosignature_is_for_its_time_and_text() {
     let [signer, witness] = keys();
     let text = "preau/journal/x\n3\nAAAA\n";
     let signature = witness.sign(text, at(60));
-    assert_eq!(witness.verifier().cosigned_at(text, &signature), Some(u64::try_from(at(60).unix_ms() / 1_000).unwrap()));
+    assert_eq!(
+        witness.verifier().cosigned_at(text, &signature),
+        Some(u64::try_from(at(60).unix_ms() / 1_000).unwrap())
+    );
     assert!(Note::new(text.to_owned()).with(signature.clone()).is_signed_by(witness.verifier()));
     let mut later = signature.clone();
     later.bytes[7] ^= 1;
     assert_eq!(witness.verifier().cosigned_at(text, &later), None);
     assert_eq!(witness.verifier().cosigned_at("another\n", &signature), None);
-    assert_eq!(signer.verifier().cosigned_at(text, &signer.sign(text, at(60))), None, "a box cosigns nothing");
+    assert_eq!(
+        signer.verifier().cosigned_at(text, &signer.sign(text, at(60))),
+        None,
+        "a box cosigns nothing"
+    );
 }
 
 #[test]
 fn what_is_no_note_is_refused() {
     let [key, _] = keys();
     let note = Note::new("a\n".to_owned()).with(key.sign("a\n", at(0))).write();
-    for wrong in ["", "a\n", "a\n\n", "a\n\nb\n", &note[..note.len() - 1], &note.replace('a', "\u{7}"), &format!("{note}x")] {
+    for wrong in [
+        "",
+        "a\n",
+        "a\n\n",
+        "a\n\nb\n",
+        &note[..note.len() - 1],
+        &note.replace('a', "\u{7}"),
+        &format!("{note}x"),
+    ] {
         assert!(Note::read(wrong).is_err(), "{wrong:?}");
     }
     let of_other = Note::read(&note.replace("a\n\n", "b\n\n")).unwrap();

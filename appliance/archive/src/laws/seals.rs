@@ -9,8 +9,8 @@ use proptest::prelude::*;
 
 use super::fixture::{Asked, Box as Appliance, at, box_of_days, files_of_days, segment, trust};
 use crate::{
-    Entry, Finding, Form, Log, LogErrorKind, Note, Remark, Report, Seal, SigningKey, Trust, WitnessError, Witnessed,
-    cosign, file_name, verify,
+    Entry, Finding, Form, Log, LogErrorKind, Note, Remark, Report, Seal, SigningKey, Trust, WitnessError,
+    Witnessed, cosign, file_name, verify,
 };
 
 const GOLDEN: &str = include_str!("../../testdata/log-v1.txt");
@@ -29,7 +29,10 @@ fn check(what: &str, attack: impl FnOnce(&mut Appliance), expected: &str) {
     attack(&mut it);
     let report = it.verify();
     let found = findings(&report);
-    assert!(found.iter().any(|finding| finding.contains(expected)), "{what}: {expected} is not in {found:#?}");
+    assert!(
+        found.iter().any(|finding| finding.contains(expected)),
+        "{what}: {expected} is not in {found:#?}"
+    );
 }
 
 #[test]
@@ -43,8 +46,16 @@ fn what_nobody_touched_is_right() {
 #[test]
 fn what_is_done_to_files_is_found() {
     let second = name(2);
-    check("an edited byte", |it| it.vault.files.get_mut(&second).unwrap()[40] ^= 1, "seal 2: seal-00000000000000000002.parquet was changed");
-    check("a removed file", |it| drop(it.vault.files.remove(&second)), "seal 2: seal-00000000000000000002.parquet is missing");
+    check(
+        "an edited byte",
+        |it| it.vault.files.get_mut(&second).unwrap()[40] ^= 1,
+        "seal 2: seal-00000000000000000002.parquet was changed",
+    );
+    check(
+        "a removed file",
+        |it| drop(it.vault.files.remove(&second)),
+        "seal 2: seal-00000000000000000002.parquet is missing",
+    );
     check("a cut file", |it| it.vault.files.get_mut(&second).unwrap().truncate(9), "has 9 bytes");
     check("a longer file", |it| it.vault.files.get_mut(&second).unwrap().push(0), "something was added");
     check(
@@ -64,7 +75,11 @@ fn what_is_done_to_files_is_found() {
         },
         "seal-00000000000000000004.parquet was never sealed",
     );
-    check("sealed files without a log", |it| it.vault.log = None, "there is none, but there are sealed files");
+    check(
+        "sealed files without a log",
+        |it| it.vault.log = None,
+        "there is none, but there are sealed files",
+    );
 }
 
 fn rewrite(it: &mut Appliance, change: impl FnOnce(&mut Vec<Entry>)) {
@@ -75,16 +90,36 @@ fn rewrite(it: &mut Appliance, change: impl FnOnce(&mut Vec<Entry>)) {
 
 #[test]
 fn what_is_done_to_the_log_is_found() {
-    check("a removed seal", |it| rewrite(it, |entries| drop(entries.remove(1))), "seal 3 stands where seal 2 should");
-    check("swapped seals", |it| rewrite(it, |entries| entries.swap(0, 1)), "seal 2 stands where seal 1 should");
-    check("a seal twice", |it| rewrite(it, |entries| entries.push(entries[2].clone())), "seal 3 stands where seal 4 should");
+    check(
+        "a removed seal",
+        |it| rewrite(it, |entries| drop(entries.remove(1))),
+        "seal 3 stands where seal 2 should",
+    );
+    check(
+        "swapped seals",
+        |it| rewrite(it, |entries| entries.swap(0, 1)),
+        "seal 2 stands where seal 1 should",
+    );
+    check(
+        "a seal twice",
+        |it| rewrite(it, |entries| entries.push(entries[2].clone())),
+        "seal 3 stands where seal 4 should",
+    );
     check(
         "another count",
         |it| rewrite(it, |entries| entries[1].seal.records += 1),
         "seal 3: it does not follow the seal before it",
     );
-    check("another time", |it| rewrite(it, |entries| entries[2].seal.sealed = at(9)), "seal 3: its checkpoint is not that");
-    check("a log without its last day", |it| rewrite(it, |entries| drop(entries.pop())), "seal-00000000000000000003.parquet was never sealed");
+    check(
+        "another time",
+        |it| rewrite(it, |entries| entries[2].seal.sealed = at(9)),
+        "seal 3: its checkpoint is not that",
+    );
+    check(
+        "a log without its last day",
+        |it| rewrite(it, |entries| drop(entries.pop())),
+        "seal-00000000000000000003.parquet was never sealed",
+    );
     check(
         "the same, and its file removed",
         |it| {
@@ -102,12 +137,20 @@ fn what_is_done_to_the_log_is_found() {
         },
         "are neither sealed nor in a segment: before segment 4",
     );
-    check("a seal that nobody signed", |it| rewrite(it, |entries| entries[2].note = Note::new("a\n1\n".to_owned())), "cut off");
+    check(
+        "a seal that nobody signed",
+        |it| rewrite(it, |entries| entries[2].note = Note::new("a\n1\n".to_owned())),
+        "cut off",
+    );
 }
 
 #[test]
 fn all_sealed_days_cannot_be_taken_away() {
-    check("everything sealed is removed", |it| it.vault = super::fixture::Memory::default(), "are neither sealed nor in a segment");
+    check(
+        "everything sealed is removed",
+        |it| it.vault = super::fixture::Memory::default(),
+        "are neither sealed nor in a segment",
+    );
 }
 
 #[test]
@@ -124,9 +167,16 @@ fn what_is_done_to_segments_is_found() {
         attack(&days);
         let found = findings(&days.verify());
         before.into_iter().for_each(|(segment, bytes)| days.disk.put(segment, bytes));
-        assert!(found.iter().any(|finding| finding.contains(expected)), "{what}: {expected} is not in {found:#?}");
+        assert!(
+            found.iter().any(|finding| finding.contains(expected)),
+            "{what}: {expected} is not in {found:#?}"
+        );
     };
-    check("a removed segment", &|it| it.disk.take_away(segment(2)), "records 3 to 3 are neither sealed nor in a segment: before segment 3");
+    check(
+        "a removed segment",
+        &|it| it.disk.take_away(segment(2)),
+        "records 3 to 3 are neither sealed nor in a segment: before segment 3",
+    );
     check(
         "a swapped segment",
         &|it| {
@@ -161,18 +211,26 @@ fn a_log_goes_on_with_its_own_key_only() {
     // Somebody without the box's key seals the last day again, with a newer one.
     let mut it = box_of_days();
     let stranger = SigningKey::of_box([8; 32]).unwrap();
-    let mut log = Log::read(it.log.entries()[..2].iter().map(Entry::to_string).collect::<String>().as_bytes()).0;
+    let mut log =
+        Log::read(it.log.entries()[..2].iter().map(Entry::to_string).collect::<String>().as_bytes()).0;
     let seal = it.log.last().unwrap().clone();
     log.append(Seal { records: seal.records - 1, ..seal }, &stranger);
     it.log = log;
     it.publish();
     let found = findings(&it.verify());
-    assert!(found.iter().any(|finding| finding.contains("seal 3: it is not signed by preau/journal/")), "{found:#?}");
-    assert!(found.iter().any(|finding| finding.contains("checkpoint: it is not signed by the box")), "{found:#?}");
+    assert!(
+        found.iter().any(|finding| finding.contains("seal 3: it is not signed by preau/journal/")),
+        "{found:#?}"
+    );
+    assert!(
+        found.iter().any(|finding| finding.contains("checkpoint: it is not signed by the box")),
+        "{found:#?}"
+    );
     // Whoever verifies with another key than the box's hears so at every seal.
     let it = box_of_days();
     let report = verify(&it.vault, &it.disk, &Trust { signer: stranger.verifier().clone(), witnessed: None });
-    let unsigned = report.findings.iter().filter(|finding| matches!(finding, Finding::Signature { .. })).count();
+    let unsigned =
+        report.findings.iter().filter(|finding| matches!(finding, Finding::Signature { .. })).count();
     assert_eq!((unsigned, report.seals), (3, 0));
 }
 
@@ -212,7 +270,8 @@ fn copy_that_goes_on() -> (Appliance, Appliance) {
 #[test]
 fn a_witness_signs_what_grew() {
     let it = box_of_days();
-    let early = Log::read(it.log.entries()[..1].iter().map(Entry::to_string).collect::<String>().as_bytes()).0;
+    let early =
+        Log::read(it.log.entries()[..1].iter().map(Entry::to_string).collect::<String>().as_bytes()).0;
     let first =
         cosign(None, &early.entries()[0].note, &[], it.key.verifier(), &witness(), at(1_000)).unwrap();
     let again = Witnessed::read(&first.note().write(), witness().verifier()).unwrap();
@@ -245,11 +304,14 @@ fn a_witness_finds_what_the_box_itself_did() {
     cut.publish();
     assert_eq!(witnessed(Some(&seen), &cut), Err(WitnessError::Shrunk { before: 3, now: 2 }));
     let found = findings(&verify_witnessed(&cut, &seen));
-    assert!(found.iter().any(|finding| finding.starts_with("witness: the log has 2 seals, 3 were witnessed")), "{found:#?}");
+    assert!(
+        found.iter().any(|finding| finding.starts_with("witness: the log has 2 seals, 3 were witnessed")),
+        "{found:#?}"
+    );
 }
 
 #[test]
-fn a_witness_signs_nothing_that_is_not_the_boxs() {
+fn a_witness_signs_nothing_of_others() {
     let it = box_of_days();
     let note = &it.log.entries()[2].note;
     let stranger = SigningKey::of_box([8; 32]).unwrap();
@@ -323,9 +385,21 @@ fn what_is_wrong_with_a_log_is_told_with_its_place() {
         assert_eq!((log.entries().len(), error.as_str()), (entries, expected));
     };
     check(b"", 0, "");
-    check(GOLDEN[..GOLDEN.len() - 1].as_bytes(), 2, &format!("byte {} on: the log is cut off", GOLDEN.find("PREAU SEAL 1\nseal 3").unwrap()));
-    check(GOLDEN.replacen("rows", "rowz", 1).as_bytes(), 0, "byte 0 on: a seal is damaged: the line `rows` is missing or wrong");
-    check(GOLDEN.replacen("PREAU SEAL 1", "PREAU SEAL 2", 1).as_bytes(), 0, "byte 0 on: a seal is damaged: it is no seal of version 1");
+    check(
+        GOLDEN[..GOLDEN.len() - 1].as_bytes(),
+        2,
+        &format!("byte {} on: the log is cut off", GOLDEN.find("PREAU SEAL 1\nseal 3").unwrap()),
+    );
+    check(
+        GOLDEN.replacen("rows", "rowz", 1).as_bytes(),
+        0,
+        "byte 0 on: a seal is damaged: the line `rows` is missing or wrong",
+    );
+    check(
+        GOLDEN.replacen("PREAU SEAL 1", "PREAU SEAL 2", 1).as_bytes(),
+        0,
+        "byte 0 on: a seal is damaged: it is no seal of version 1",
+    );
     check(&[GOLDEN.as_bytes(), &[0xff]].concat(), 3, &format!("byte {} on: there is no text", GOLDEN.len()));
 }
 

@@ -3,12 +3,12 @@
 use std::ops::ControlFlow;
 
 use journal::{
-    Damage, DamageKind, Ended, Found, FoundAct, FoundPersonAct, Harvested, Hit, Kind, Late, News, Query, SegmentId,
-    Sequence, Source,
+    Damage, DamageKind, Ended, Found, FoundAct, FoundPersonAct, Harvested, Hit, Kind, Late, News, Query,
+    SegmentId, Sequence, Source,
 };
 use model::{
-    AccessKind, Act, ClockQuality, Closing, Deed, End, Host, Layer, OverrideId, PersonAct, PersonDeed, Role, Rule, Scope,
-    Topic, Verdict,
+    AccessKind, Act, ClockQuality, Closing, Deed, End, Host, Layer, OverrideId, PersonAct, PersonDeed, Role,
+    Rule, Scope, Topic, Verdict,
 };
 use proptest::prelude::*;
 
@@ -56,7 +56,13 @@ fn found(sequence: u64) -> Found {
 }
 
 fn ended(end: End) -> Ended {
-    let closing = Closing { bytes_up: 517, bytes_down: 1 << 40, duration_ms: 1_250, peer: Some("[2001:db8::1]:443".parse().unwrap()), end };
+    let closing = Closing {
+        bytes_up: 517,
+        bytes_down: 1 << 40,
+        duration_ms: 1_250,
+        peer: Some("[2001:db8::1]:443".parse().unwrap()),
+        end,
+    };
     let nothing = Closing { bytes_up: 0, bytes_down: 0, duration_ms: 0, peer: None, end };
     Ended { at: at(9), closing: if end == End::Cut { nothing } else { closing } }
 }
@@ -70,12 +76,21 @@ fn every_access_comes_back_as_it_was() {
     accesses.extend(ends.map(|end| Found { ended: Some(ended(end)), ..found(0) }));
     accesses.extend(kinds.map(|kind| Found { kind, verdict: Verdict::Refuse, count: u32::MAX, ..found(0) }));
     accesses.extend(clocks.map(|clock| Found { clock, host: Host::parse("2001:db8::7").ok(), ..found(0) }));
-    let bare = Found { mac: None, room: None, lesson: None, person: None, host: None, destination: None, ..found(0) };
+    let bare = Found {
+        mac: None,
+        room: None,
+        lesson: None,
+        person: None,
+        host: None,
+        destination: None,
+        ..found(0)
+    };
     accesses.push(Found { device: "inconnu-10.77.0.11".to_owned(), last_at: at(50), ..bare });
-    let accesses: Vec<Found> =
-        (1..).zip(accesses).map(|(number, found)| Found { sequence: Sequence::new(number), ..found }).collect();
-    let harvested: Vec<_> =
-        accesses.iter().map(|found| Harvested::Access(Box::new(found.clone()))).collect();
+    let accesses: Vec<Found> = (1..)
+        .zip(accesses)
+        .map(|(number, found)| Found { sequence: Sequence::new(number), ..found })
+        .collect();
+    let harvested: Vec<_> = accesses.iter().map(|found| Harvested::Access(Box::new(found.clone()))).collect();
     let hits = read(write(&harvested), &Query::default()).into_iter().map(|sealed| match sealed {
         Sealed::Hit(hit) => *hit,
         other => panic!("{other:?}"),
@@ -102,7 +117,10 @@ fn every_act_comes_back_as_it_was() {
     let taken_back = Deed::TakeBack { by: "M. Petit".parse().unwrap() };
     let acts = [
         act(|rule| rule, Deed::Make),
-        act(|rule| Rule { layer: Layer::School, effect: Verdict::Refuse, from: None, until: None, ..rule }, taken_back),
+        act(
+            |rule| Rule { layer: Layer::School, effect: Verdict::Refuse, from: None, until: None, ..rule },
+            taken_back,
+        ),
         act(|rule| Rule { topic: Topic::Category("gambling".parse().unwrap()), ..rule }, Deed::RunOut),
         act(|rule| Rule { scope: Scope::Everyone, ..rule }, Deed::Make),
         act(|rule| Rule { scope: Scope::Profile("elementaire".parse().unwrap()), ..rule }, Deed::Make),
@@ -159,7 +177,10 @@ fn what_nobody_understands_is_kept() {
         })
         .collect();
     let [unknown, damaged @ ..] = &rows[..] else { panic!("{rows:?}") };
-    assert_eq!(unknown.cells().collect::<Vec<_>>(), [("sequence", "9".to_owned()), ("record", "unknown".to_owned())]);
+    assert_eq!(
+        unknown.cells().collect::<Vec<_>>(),
+        [("sequence", "9".to_owned()), ("record", "unknown".to_owned())]
+    );
     assert_eq!(unknown.raw, Some(vec![99, 9, 1, 2]));
     let together: Vec<u8> = damaged.iter().flat_map(|row| row.raw.clone().unwrap()).collect();
     assert_eq!((damaged.len(), together), (2, bytes));
@@ -175,7 +196,10 @@ fn words_of_a_newer_program_are_kept() {
     let check = |query: &Query, expected: usize| {
         let sealed = read(table.clone(), query);
         assert_eq!(sealed.len(), expected, "{query:?}");
-        assert!(sealed.iter().all(|sealed| matches!(sealed, Sealed::Other(other) if **other == row)), "{sealed:?}");
+        assert!(
+            sealed.iter().all(|sealed| matches!(sealed, Sealed::Other(other) if **other == row)),
+            "{sealed:?}"
+        );
     };
     check(&Query::default(), 1);
     check(&Query { device: Some("cm2-04".to_owned()), ..Query::default() }, 1);
@@ -185,7 +209,8 @@ fn words_of_a_newer_program_are_kept() {
 
 #[test]
 fn late_news_are_found_beside_others() {
-    let late = Late { sequence: Sequence::new(40), of: Sequence::new(2), news: News::End(ended(End::Finish)) };
+    let late =
+        Late { sequence: Sequence::new(40), of: Sequence::new(2), news: News::End(ended(End::Finish)) };
     let repeat = News::Repeat { count: 9, last_at: at(70) };
     let repeat = Late { sequence: Sequence::new(41), of: Sequence::new(3), news: repeat };
     let mut harvested: Vec<_> = (10..14).map(|number| Harvested::Access(Box::new(found(number)))).collect();
@@ -286,7 +311,8 @@ const GOLDEN: &[u8] = include_bytes!("../../testdata/table-v1.parquet");
 #[test]
 fn the_golden_table_is_read() {
     let again = read(GOLDEN.to_vec(), &Query::default());
-    let of_today = read(box_of_days().vault.files.remove(&file_name(1, Form::Plain)).unwrap(), &Query::default());
+    let of_today =
+        read(box_of_days().vault.files.remove(&file_name(1, Form::Plain)).unwrap(), &Query::default());
     assert_eq!(again.len(), 10);
     assert_eq!(format!("{again:?}"), format!("{of_today:?}"));
 }

@@ -44,7 +44,8 @@ fn everything_is_harvested_and_counted() {
         writer.commit(at(second)).unwrap();
     }
     journal.record_act(at(7), CLOCK, &act(Deed::Make)).unwrap();
-    let signed_in = PersonAct { author: "Mme Martin".parse().unwrap(), device: None, deed: PersonDeed::SignIn };
+    let signed_in =
+        PersonAct { author: "Mme Martin".parse().unwrap(), device: None, deed: PersonDeed::SignIn };
     journal.record_person_act(at(8), CLOCK, &signed_in).unwrap();
     journal.close_kind(at(9), AccessKind::Tls, tls, finished(7));
     writer.finish(at(9)).unwrap();
@@ -53,7 +54,10 @@ fn everything_is_harvested_and_counted() {
     assert_eq!(accesses(harvested), all(&disk));
     assert_eq!((tally.records, tally.last_sequence), (8, 8), "one repeat each second, and the closing");
     assert_eq!((tally.times, tally.clocks, tally.set_back_ms), (Some((at(1), at(9))), [4, 0, 0], 0));
-    assert_eq!((find_acts(&disk, &Query::default()).len(), find_person_acts(&disk, &Query::default()).len()), (1, 1));
+    assert_eq!(
+        (find_acts(&disk, &Query::default()).len(), find_person_acts(&disk, &Query::default()).len()),
+        (1, 1)
+    );
 }
 
 #[test]
@@ -107,7 +111,8 @@ fn what_a_newer_program_wrote_and_what_is_damaged_is_kept() {
     let places: Vec<_> = (0..3)
         .map(|number| whole.windows(5).position(|text| text == format!("h{number}.fr").as_bytes()).unwrap())
         .collect();
-    let start = whole.windows(3).enumerate().filter(|(_, bytes)| *bytes == [0, 2, bytes[2]]).map(|(at, _)| at);
+    let start =
+        whole.windows(3).enumerate().filter(|(_, bytes)| *bytes == [0, 2, bytes[2]]).map(|(at, _)| at);
     let start = start.filter(|start| *start < places[1]).max().unwrap();
     let mut bytes = whole.clone();
     bytes[start] = 99;

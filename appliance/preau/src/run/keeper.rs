@@ -16,8 +16,8 @@ use portal::Firewall;
 use proxy::{Destinations, Gate};
 use resolver::{Resolver, Upstream};
 use system::addresses::own_addresses;
-use system::sealing::Sealer;
 use system::nft::{Cause, FirewallKeeper, Outcome};
+use system::sealing::Sealer;
 use system::updates::{State as UpdateState, Updater};
 
 use super::board::Board;

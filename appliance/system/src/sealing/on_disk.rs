@@ -98,18 +98,22 @@ fn hosts_with(data: &Path, identities: &[Identity]) -> (BTreeMap<u64, String>, u
     let (folder, directory) = (Folder::new(data), Directory::new(data));
     let mut hosts = BTreeMap::new();
     let read = |seal: &Seal| folder.read_table(seal, identities).map_err(Into::into);
-    let searched = archive::search(&folder.read_log().unwrap(), read, &directory, &Query::default(), |found| {
-        match found {
-            FoundAnywhere::Hit(hit) => {
-                if let Hit::Access(found) = *hit {
-                    let number = found.sequence.number();
-                    assert!(hosts.insert(number, found.host.unwrap().to_string()).is_none(), "{number} twice");
+    let searched =
+        archive::search(&folder.read_log().unwrap(), read, &directory, &Query::default(), |found| {
+            match found {
+                FoundAnywhere::Hit(hit) => {
+                    if let Hit::Access(found) = *hit {
+                        let number = found.sequence.number();
+                        assert!(
+                            hosts.insert(number, found.host.unwrap().to_string()).is_none(),
+                            "{number} twice"
+                        );
+                    }
                 }
+                other @ (FoundAnywhere::Other(_) | FoundAnywhere::Unreadable { .. }) => panic!("{other:?}"),
             }
-            other @ (FoundAnywhere::Other(_) | FoundAnywhere::Unreadable { .. }) => panic!("{other:?}"),
-        }
-        ControlFlow::Continue(())
-    });
+            ControlFlow::Continue(())
+        });
     (hosts, searched.unwrap().seals_locked)
 }
 
@@ -124,7 +128,11 @@ fn only_readers_read_what_is_sealed_to_them() {
         seal(data, &readers, instant(noon(day))).unwrap();
     }
     let (found, locked) = hosts_with(data, &[]);
-    assert_eq!((found.keys().copied().collect::<Vec<_>>(), locked), (vec![4, 5, 6], 1), "today without a key");
+    assert_eq!(
+        (found.keys().copied().collect::<Vec<_>>(), locked),
+        (vec![4, 5, 6], 1),
+        "today without a key"
+    );
     for identity in [head, recovery] {
         let (found, locked) = hosts_with(data, &[identity]);
         assert_eq!((found.len(), locked), (6, 0));
