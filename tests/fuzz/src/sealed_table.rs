@@ -13,7 +13,7 @@ pub fn run(data: &[u8]) {
     let host = Host::parse("example").ok();
     for query in [Query::default(), Query { host, ..Query::default() }] {
         // What is damaged is an error, and no fault.
-        table.search(&Filter::from(&query), |_| ControlFlow::Continue(())).is_ok();
+        table.search(&Filter::from(&query), |_| ControlFlow::Continue(())).ok();
     }
-    table.read_late(|_| {}).is_ok();
+    table.read_late(|_| {}).ok();
 }

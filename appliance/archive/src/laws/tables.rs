@@ -2,9 +2,10 @@
 
 use std::ops::ControlFlow;
 
+use journal::simulation::Disk;
 use journal::{
     Damage, DamageKind, Ended, Found, FoundAct, FoundPersonAct, Harvested, Hit, Kind, Late, News, Query,
-    SegmentId, Sequence, Source,
+    SegmentId, Sequence, Source, Tally,
 };
 use model::{
     AccessKind, Act, ClockQuality, Closing, Deed, End, Host, Layer, OverrideId, PersonAct, PersonDeed, Role,
@@ -12,10 +13,10 @@ use model::{
 };
 use proptest::prelude::*;
 
-use super::fixture::{Asked, Box as Appliance, at, box_of_days, reasons};
+use super::fixture::{Asked, Box as Appliance, at, reasons};
 use crate::row::Row;
 use crate::table::TableWriter;
-use crate::{Filter, Form, FoundAnywhere, Sealed, Table, file_name, search};
+use crate::{Filter, Form, FoundAnywhere, Hash, Log, Seal, Sealed, SealedFile, SigningKey, Table, search};
 
 fn write(harvested: &[Harvested]) -> Vec<u8> {
     let mut writer = TableWriter::new().unwrap();
@@ -223,6 +224,45 @@ fn late_news_are_found_beside_others() {
 }
 
 #[test]
+fn a_search_joins_what_a_later_seal_says() {
+    let end = Late { sequence: Sequence::new(3), of: Sequence::new(1), news: News::End(ended(End::Finish)) };
+    let repeat = Late {
+        sequence: Sequence::new(4),
+        of: Sequence::new(2),
+        news: News::Repeat { count: 9, last_at: at(70) },
+    };
+    let days = [
+        write(&[Harvested::Access(Box::new(found(1))), Harvested::Access(Box::new(found(2)))]),
+        write(&[Harvested::Late(end), Harvested::Late(repeat)]),
+    ];
+    let mut log = Log::default();
+    let key = SigningKey::of_box([7; 32]).unwrap();
+    for (day, table) in days.iter().enumerate() {
+        let file =
+            SealedFile { form: Form::Plain, bytes: table.len() as u64, hash: Hash::of(table), rows: 2 };
+        let through = 2 * (day as u64 + 1);
+        let times = Some((at(5), at(70)));
+        let tally = Tally { records: 2, last_sequence: through, times, ..Tally::default() };
+        log.append(Seal::new(&tally, through - 2, (1, 1), "2026-11-23".to_owned(), file), &key);
+    }
+    let read = |seal: &Seal| Ok(days.get(usize::try_from(seal.number).unwrap() - 1).cloned());
+    let mut hits = Vec::new();
+    search(&log, read, &Disk::default(), &Query::default(), |found| {
+        match found {
+            FoundAnywhere::Hit(hit) => hits.push(*hit),
+            other => panic!("{other:?}"),
+        }
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    let expected = [
+        Found { ended: Some(ended(End::Finish)), ..found(1) },
+        Found { count: 9, last_at: at(70), ..found(2) },
+    ];
+    assert_eq!(numbers(hits), expected);
+}
+
+#[test]
 fn a_forged_table_is_refused() {
     let table = write(&[Harvested::Access(Box::new(found(1)))]);
     assert!(Table::open(Vec::new()).is_err());
@@ -310,16 +350,20 @@ const GOLDEN: &[u8] = include_bytes!("../../testdata/table-v1.parquet");
 /// What was sealed is read for a year, by later programs, too.
 #[test]
 fn the_golden_table_is_read() {
-    let again = read(GOLDEN.to_vec(), &Query::default());
-    let of_today =
-        read(box_of_days().vault.files.remove(&file_name(1, Form::Plain)).unwrap(), &Query::default());
-    assert_eq!(again.len(), 10);
-    assert_eq!(format!("{again:?}"), format!("{of_today:?}"));
-}
-
-#[test]
-fn dump_golden_temporary() {
-    if let Ok(place) = std::env::var("DUMP") {
-        std::fs::write(place, box_of_days().vault.files.remove(&file_name(1, Form::Plain)).unwrap()).unwrap();
-    }
+    let hits = read(GOLDEN.to_vec(), &Query::default()).into_iter().map(|sealed| match sealed {
+        Sealed::Hit(hit) => *hit,
+        other => panic!("{other:?}"),
+    });
+    let accesses = numbers(hits.collect());
+    let [access] = &accesses[..] else { panic!("{accesses:?}") };
+    assert_eq!(
+        (access.sequence, access.at, access.clock),
+        (Sequence::new(1), at(43_200), ClockQuality::Synchronised)
+    );
+    assert_eq!(
+        (access.device.as_str(), access.kind, access.count),
+        ("inconnu-127.0.0.1", AccessKind::Dns, 1)
+    );
+    assert_eq!(access.host.as_ref().unwrap().to_string(), "d0.p3465.fr");
+    assert_eq!((access.verdict, &access.reason), (Verdict::Permit, &model::Reason::NotListed));
 }
