@@ -21,6 +21,7 @@ use crate::{
 
 mod acts;
 mod flows;
+mod harvests;
 
 const CLOCK: ClockQuality = ClockQuality::Synchronised;
 

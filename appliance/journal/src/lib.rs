@@ -2,7 +2,8 @@
 //! power cut.
 //!
 //! [`open`] gives the two ends: a [`Journal`] where doors record from any thread without waiting for the disk,
-//! and a [`Writer`] that one thread drives to make the records durable. [`search`] reads them.
+//! and a [`Writer`] that one thread drives to make the records durable. [`search`] reads them; [`harvest`] reads
+//! them for whoever keeps them in another form.
 //!
 //! Invariant: pure. Segments are kept by a [`Storage`]; time is an argument; threads belong to whoever drives
 //! the writer.
@@ -13,6 +14,7 @@ mod entry;
 mod fold;
 mod format;
 mod found;
+mod harvest;
 mod journal;
 mod person;
 mod queue;
@@ -33,6 +35,7 @@ mod laws;
 
 pub use fold::FOLD_WINDOW_MS;
 pub use found::{Ended, Found, FoundAct};
+pub use harvest::{HarvestError, Harvested, Late, News, SegmentInfo, Tally, harvest, inspect, read_late};
 pub use journal::{Journal, Recorded, Unrecorded, open};
 pub use person::FoundPersonAct;
 pub use queue::STALL_MAX;
@@ -40,5 +43,5 @@ pub use reader::{Damage, DamageKind};
 pub use recovery::Recovery;
 pub use search::{Hit, Kind, Query, SearchError, Summary, search};
 pub use sequence::Sequence;
-pub use storage::{Active, SegmentId, Source, Storage};
+pub use storage::{Active, Floor, SegmentId, Source, Storage};
 pub use writer::{CommitError, Writer};

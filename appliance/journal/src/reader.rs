@@ -64,6 +64,12 @@ pub(crate) enum Piece<'b> {
     Block(BlockHeader),
     /// A record, and how to report it where its content makes no sense.
     Entry(Entry<'b>, Damage),
+    /// A record that is whole, but that this program does not understand.
+    Unknown {
+        sequence: u64,
+        payload: &'b [u8],
+        place: Damage,
+    },
     Damage(Damage),
 }
 
@@ -170,8 +176,7 @@ fn read_block<R: Read>(
             Some((payload, after)) => {
                 let bytes = rest.len() - after.len();
                 let place = Damage { segment, offset, bytes: bytes as u64, kind: DamageKind::Record };
-                let entry = postcard::from_bytes(payload);
-                (entry.map_or(Piece::Damage(place), |entry| Piece::Entry(entry, place)), bytes)
+                (understand(payload, place), bytes)
             }
             None => {
                 let bytes = rest.len();
@@ -184,6 +189,17 @@ fn read_block<R: Read>(
     }
     window.skip(taken);
     Ok(flow)
+}
+
+/// Every variant of a record begins with its number, those of newer programs too.
+fn understand(payload: &[u8], place: Damage) -> Piece<'_> {
+    if let Ok(entry) = postcard::from_bytes(payload) {
+        return Piece::Entry(entry, place);
+    }
+    match postcard::take_from_bytes::<(u32, u64)>(payload) {
+        Ok(((_variant, sequence), _)) => Piece::Unknown { sequence, payload, place },
+        Err(_) => Piece::Damage(place),
+    }
 }
 
 /// A place in a segment, and the bytes from there on.

@@ -107,6 +107,12 @@ pub(crate) fn recover<S: Storage>(storage: &mut S) -> io::Result<Resumption> {
         };
     }
     resumption.recovery.cut_accesses = resumption.open.len();
+    let floor = storage.floor();
+    resumption.next_sequence = resumption.next_sequence.max(floor.sequence.saturating_add(1));
+    if floor.segment > 0 {
+        let next = SegmentId::new(floor.segment).next();
+        resumption.next_segment = resumption.next_segment.max(Some(next));
+    }
     Ok(resumption)
 }
 
@@ -171,7 +177,9 @@ impl Resumption {
                 self.next_sequence = self.next_sequence.max(entry.sequence().saturating_add(1));
                 self.open.apply(&entry);
             }
-            Piece::Damage(damage) => self.recovery.damages.push(damage),
+            Piece::Damage(damage) | Piece::Unknown { place: damage, .. } => {
+                self.recovery.damages.push(damage)
+            }
         }
     }
 }

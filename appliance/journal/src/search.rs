@@ -206,7 +206,9 @@ impl<F: FnMut(Hit) -> ControlFlow<()>> Scan<'_, F> {
                 self.torn = Some(damage);
                 return ControlFlow::Continue(());
             }
-            Piece::Damage(damage) => return (self.each)(Hit::Damage(damage)),
+            Piece::Damage(damage) | Piece::Unknown { place: damage, .. } => {
+                return (self.each)(Hit::Damage(damage));
+            }
             Piece::Entry(entry, place) => (entry, place),
         };
         let sequence = entry.sequence();

@@ -2,9 +2,7 @@
 
 use std::io;
 
-use model::Timestamp;
-
-use crate::format::{BlockBuilder, utc_day};
+use crate::format::BlockBuilder;
 use crate::queue::{Batch, CLOSINGS_BYTES_MAX, QUEUE_BYTES_MAX};
 use crate::{Active, SegmentId};
 
@@ -30,14 +28,13 @@ pub(crate) struct Segment<A> {
 }
 
 impl<A: Active> Segment<A> {
-    /// Starts a segment in an empty file: with its header durable and space for the first batches.
-    pub(crate) fn start(id: SegmentId, mut file: A, now: Timestamp, header: &[u8]) -> io::Result<Self> {
+    /// Starts a segment of this day in an empty file: with its header durable and space for the first batches.
+    pub(crate) fn start(id: SegmentId, mut file: A, day: i64, header: &[u8]) -> io::Result<Self> {
         let header_bytes = header.len() as u64;
         let reserved_bytes = header_bytes + RESERVATION_BYTES;
         file.reserve(0, reserved_bytes)?;
         file.write_at(0, header)?;
         file.sync()?;
-        let day = utc_day(now);
         Ok(Self { id, file, day, header_bytes, durable_bytes: header_bytes, reserved_bytes })
     }
 
@@ -46,9 +43,9 @@ impl<A: Active> Segment<A> {
         self.durable_bytes == self.header_bytes
     }
 
-    /// Whether another segment should follow: it is large enough, or of another UTC day.
-    pub(crate) fn is_over(&self, now: Timestamp) -> bool {
-        self.durable_bytes >= SEGMENT_BYTES_MAX || utc_day(now) != self.day
+    /// Whether another segment should follow: it is large enough, or of another day than today.
+    pub(crate) fn is_over(&self, today: i64) -> bool {
+        self.durable_bytes >= SEGMENT_BYTES_MAX || today != self.day
     }
 
     /// Checks that what was made durable is still there for readers.

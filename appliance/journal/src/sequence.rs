@@ -8,7 +8,9 @@ use std::fmt;
 pub struct Sequence(u64);
 
 impl Sequence {
-    pub(crate) const fn new(number: u64) -> Self {
+    /// The record with this number.
+    #[must_use]
+    pub const fn new(number: u64) -> Self {
         Self(number)
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Cursor};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::{Active, SegmentId, Source, Storage};
+use crate::{Active, Floor, SegmentId, Source, Storage};
 
 /// The disk; clones are the same disk.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +32,7 @@ pub struct Faults {
 struct State {
     files: BTreeMap<SegmentId, File>,
     faults: Faults,
+    floor: Floor,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -48,6 +49,11 @@ impl Disk {
     /// Sets what goes wrong from now on.
     pub fn set_faults(&self, faults: Faults) {
         self.lock().faults = faults;
+    }
+
+    /// Sets the highest numbers of what is kept elsewhere.
+    pub fn set_floor(&self, floor: Floor) {
+        self.lock().floor = floor;
     }
 
     /// Cuts the power: of what is not durable, `kept` bytes of each segment are left.
@@ -106,6 +112,10 @@ impl Storage for Disk {
         Ok(())
     }
 
+    fn floor(&self) -> Floor {
+        self.lock().floor
+    }
+
     fn create(&mut self, segment: SegmentId) -> io::Result<ActiveFile> {
         let mut state = self.lock();
         if state.faults.create_fails {
@@ -147,7 +157,7 @@ pub struct ActiveFile {
 impl Active for ActiveFile {
     fn reserve(&mut self, offset: u64, bytes: u64) -> io::Result<()> {
         let mut state = self.disk.lock();
-        let State { files, faults } = &mut *state;
+        let State { files, faults, .. } = &mut *state;
         let file = files.get_mut(&self.segment).ok_or(io::ErrorKind::NotFound)?;
         let held = file.reserved.max(file.bytes.len() as u64);
         take_space(faults, (offset + bytes).saturating_sub(held))?;
@@ -167,7 +177,7 @@ impl Active for ActiveFile {
 
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let mut state = self.disk.lock();
-        let State { files, faults } = &mut *state;
+        let State { files, faults, .. } = &mut *state;
         let file = files.get_mut(&self.segment).ok_or(io::ErrorKind::NotFound)?;
         let held = file.reserved.max(file.bytes.len() as u64);
         take_space(faults, (offset + bytes.len() as u64).saturating_sub(held))?;

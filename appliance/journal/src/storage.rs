@@ -54,6 +54,15 @@ pub trait Source {
     fn open(&self, segment: SegmentId) -> io::Result<Self::Reader>;
 }
 
+/// The highest numbers that were used by what is kept elsewhere now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Floor {
+    /// Of a segment.
+    pub segment: u64,
+    /// Of a record.
+    pub sequence: u64,
+}
+
 /// Segments that one writer owns.
 pub trait Storage: Source {
     /// The segment that is being written.
@@ -64,6 +73,12 @@ pub trait Storage: Source {
     /// # Errors
     /// Another process writes this journal, or the storage cannot be written.
     fn acquire(&mut self) -> io::Result<()>;
+
+    /// What was sealed, and may be here no longer: new segments and records get numbers above these, even when somebody
+    /// has taken away every segment.
+    fn floor(&self) -> Floor {
+        Floor::default()
+    }
 
     /// Creates an empty segment that a power cut does not take away.
     ///

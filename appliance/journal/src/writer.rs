@@ -16,7 +16,7 @@ use std::sync::Arc;
 use model::Timestamp;
 
 use crate::entry::Entry;
-use crate::format::Header;
+use crate::format::{Header, utc_day};
 use crate::queue::{Batch, Door, Shared};
 use crate::recovery::{OpenAccesses, Recovery, recover};
 use crate::segment::Segment;
@@ -26,6 +26,8 @@ use crate::{SegmentId, Storage};
 pub struct Writer<S: Storage> {
     storage: S,
     shared: Arc<Shared>,
+    /// The day of a point in time, as a number.
+    day: Box<dyn Fn(Timestamp) -> i64 + Send>,
     recovery: Option<Recovery>,
     segment: Option<Segment<S::Active>>,
     next_segment: SegmentId,
@@ -96,6 +98,7 @@ impl<S: Storage> Writer<S> {
         Self {
             storage,
             shared,
+            day: Box::new(utc_day),
             recovery: None,
             segment: None,
             next_segment: SegmentId::FIRST,
@@ -104,6 +107,11 @@ impl<S: Storage> Writer<S> {
             batch_sequence: 0,
             is_batch_written: false,
         }
+    }
+
+    /// Sets which day a point in time is in, by any number: no segment is for two days. Without it, days are UTC's.
+    pub fn split_days_by(&mut self, day: impl Fn(Timestamp) -> i64 + Send + 'static) {
+        self.day = Box::new(day);
     }
 
     /// Makes durable all that was recorded up to now. To be called at least twice a second.
@@ -239,7 +247,7 @@ impl<S: Storage> Writer<S> {
         // A number is used once, even if all that is left of it is a file that cannot be removed.
         self.next_segment = id.next();
         let file = self.storage.create(id)?;
-        Segment::start(id, file, now, &header).inspect_err(|_| {
+        Segment::start(id, file, (self.day)(now), &header).inspect_err(|_| {
             if self.storage.remove(id).is_ok() {
                 self.next_segment = id;
             }
@@ -259,7 +267,7 @@ impl<S: Storage> Writer<S> {
 
     /// Follows a segment that is over by a new one. Where that fails, the old one goes on as long as it can.
     fn rotate(&mut self, now: Timestamp) {
-        let is_over = self.segment.as_ref().is_some_and(|segment| segment.is_over(now));
+        let is_over = self.segment.as_ref().is_some_and(|segment| segment.is_over((self.day)(now)));
         if is_over
             && let Ok(next) = self.start_segment(now)
             && let Some(old) = self.segment.replace(next)

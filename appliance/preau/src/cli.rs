@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use archive::VerifierKey;
 use clap::{Args, Parser, Subcommand};
 use firewall::Interface;
 use jiff::SignedDuration;
@@ -392,6 +393,47 @@ pub(crate) enum PolicyCommand {
 pub(crate) enum JournalCommand {
     /// Print the records that fit every given option, oldest first.
     Search(SearchArguments),
+    /// Seal what is finished: into files that nobody can change unseen. The box does so by itself, each night at midnight.
+    Seal {
+        #[command(flatten)]
+        data: DataFolder,
+        /// The configuration file that names the school's time zone; without it, the embedded default.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Yield to everything else on the machine, and say nothing: as the box does it.
+        #[arg(long, hide = true)]
+        background: bool,
+    },
+    /// Print a new pair of keys: the public one for the configuration (`[journal] readers` or `recovery`), the secret one for
+    /// whoever shall read the log. Nothing is kept.
+    Keys,
+    /// Tell whether anything sealed was changed, removed or added; exit status 1 if so. Reads a copy as well, needs no box,
+    /// no line and no key to read the records.
+    Verify(VerifyArguments),
+    /// Be the witness of a box: sign its newest checkpoint if its log only grew since the last one, and print it.
+    Witness {
+        #[command(flatten)]
+        data: DataFolder,
+        /// The witness's own folder, with its key and what it has signed; made where there is none. Never on the box.
+        #[arg(long, value_name = "DIR")]
+        state: PathBuf,
+    },
+}
+
+/// Options of `preau journal verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    #[command(flatten)]
+    pub(crate) data: DataFolder,
+    /// The box's key, as `DATA/sealed/key` had it when the box was new; without it, as that file has it now.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<VerifierKey>,
+    /// The key of a witness: the log must be one that has grown from what the witness has signed.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) witness: Option<VerifierKey>,
+    /// What the witness has signed, as the witness keeps it; without it, the copy in `DATA/sealed/witnessed`.
+    #[arg(long, value_name = "FILE", requires = "witness")]
+    pub(crate) checkpoint: Option<PathBuf>,
 }
 
 /// Options of `preau journal search`.
@@ -420,6 +462,9 @@ pub(crate) struct SearchArguments {
     /// One JSON object a line instead of a table.
     #[arg(long)]
     pub(crate) json: bool,
+    /// The file with the secret key of somebody who may read what is sealed; without it, encrypted days are left out.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) identity: Option<PathBuf>,
     /// The configuration file that names the school's time zone; without it, Europe/Paris.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

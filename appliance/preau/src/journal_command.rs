@@ -3,16 +3,19 @@
 mod json;
 mod table;
 
+use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use archive::{FoundAnywhere, Identity, Log, Row, Seal, Searched, Vault};
 use jiff::tz::TimeZone;
-use journal::{Damage, DamageKind, Hit, Kind, Query, SegmentId, Source, Summary};
+use journal::{Damage, DamageKind, Hit, Kind, Query, SegmentId, Source};
 use model::{Host, Verdict};
 use system::segments::Directory;
+use system::vault::Folder;
 
 use crate::times;
 
@@ -40,6 +43,8 @@ pub(crate) struct SearchOptions {
     pub(crate) acts: bool,
     /// One JSON object a line instead of a table.
     pub(crate) json: bool,
+    /// The file with the secret key of a reader.
+    pub(crate) identity: Option<PathBuf>,
     /// Where the school is: times without an offset are read and written in it.
     pub(crate) time_zone: TimeZone,
 }
@@ -56,10 +61,9 @@ pub(crate) fn search(options: &SearchOptions) -> anyhow::Result<ExitCode> {
     if !options.data.is_dir() {
         bail!("there is no data folder {}", options.data.display());
     }
-    let directory = Directory::new(&options.data);
     let output = BufWriter::new(io::stdout().lock());
-    match print_hits(&directory, &query, options, output) {
-        Ok(summary) if summary.segments_read == 0 && summary.segments_unreadable > 0 => Ok(ExitCode::FAILURE),
+    match print_hits(&query, options, output) {
+        Ok(searched) if is_nothing_readable(&searched) => Ok(ExitCode::FAILURE),
         Ok(_) => Ok(ExitCode::SUCCESS),
         // The reader has seen enough: `| head`.
         Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
@@ -85,28 +89,77 @@ fn build_query(options: &SearchOptions) -> anyhow::Result<Query> {
     })
 }
 
-fn print_hits(
-    directory: &Directory,
-    query: &Query,
-    options: &SearchOptions,
-    output: impl Write,
-) -> anyhow::Result<Summary> {
+/// Whether there is something, and none of it could be read.
+fn is_nothing_readable(searched: &Searched) -> bool {
+    let read = searched.segments.segments_read + searched.seals_read;
+    read == 0 && searched.segments.segments_unreadable + searched.seals_unreadable > 0
+}
+
+fn print_hits(query: &Query, options: &SearchOptions, output: impl Write) -> anyhow::Result<Searched> {
+    let (directory, folder) = (Directory::new(&options.data), Folder::new(&options.data));
     // The end of the last segment may be an append under way.
     let last = directory.list().context("the journal cannot be listed")?.last().copied();
+    let log = read_log(&folder)?;
     let mut printer = Printer::new(options, output);
     let mut failure = None;
-    let summary = journal::search(directory, query, |hit| match take_hit(&mut printer, hit, last) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(error) => {
-            failure = Some(error);
-            ControlFlow::Break(())
+    let identities = read_identities(options.identity.as_deref())?;
+    let read = |seal: &Seal| folder.read_table(seal, &identities).map_err(Into::into);
+    let searched = archive::search(&log, read, &directory, query, |found| {
+        match take_found(&mut printer, found, last) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failure = Some(error);
+                ControlFlow::Break(())
+            }
         }
     })?;
     match failure {
         Some(error) => Err(error.into()),
         None => {
             printer.finish()?;
-            Ok(summary)
+            tell_locked(&searched, identities.is_empty())?;
+            Ok(searched)
+        }
+    }
+}
+
+fn read_identities(file: Option<&Path>) -> anyhow::Result<Vec<Identity>> {
+    let Some(file) = file else { return Ok(Vec::new()) };
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    Identity::read_all(&text).with_context(|| format!("--identity {}", file.display()))
+}
+
+/// What is left out is not to look as if it were not there.
+fn tell_locked(searched: &Searched, has_no_key: bool) -> io::Result<()> {
+    match (searched.seals_locked, has_no_key) {
+        (0, _) => Ok(()),
+        (days, true) => {
+            writeln!(io::stderr(), "{days} sealed files are encrypted: read them with --identity FILE")
+        }
+        (days, false) => writeln!(io::stderr(), "{days} sealed files are encrypted to others"),
+    }
+}
+
+/// The log of seals as far as it can be read: what is wrong with the rest is told, and for `verify` to judge.
+fn read_log(folder: &Folder) -> anyhow::Result<Log> {
+    let bytes = folder.log().context("the log of seals cannot be read")?;
+    let (log, error) = Log::read(&bytes.unwrap_or_default());
+    if let Some(error) = error {
+        writeln!(io::stderr(), "the log of seals is damaged, {error}")?;
+    }
+    Ok(log)
+}
+
+fn take_found(
+    printer: &mut Printer<impl Write>,
+    found: FoundAnywhere,
+    last: Option<SegmentId>,
+) -> io::Result<()> {
+    match found {
+        FoundAnywhere::Hit(hit) => take_hit(printer, *hit, last),
+        FoundAnywhere::Other(row) => printer.print_other(&row),
+        FoundAnywhere::Unreadable { seal, error } => {
+            writeln!(io::stderr(), "seal {seal} cannot be read: {error}")
         }
     }
 }
@@ -142,6 +195,18 @@ impl<W: Write> Printer<W> {
         }
     }
 
+    /// Prints what this program does not understand, as it was sealed.
+    fn print_other(&mut self, row: &Row) -> io::Result<()> {
+        match self {
+            Self::Json(output) => json::write_cells(output, row),
+            // No column of the table is for it.
+            Self::Table(_) => {
+                let cells: Vec<String> = row.cells().map(|(name, value)| format!("{name} {value}")).collect();
+                writeln!(io::stderr(), "a record of a newer program, or damaged: {}", cells.join(", "))
+            }
+        }
+    }
+
     fn finish(self) -> io::Result<()> {
         match self {
             Self::Json(mut output) => output.flush(),
@@ -168,6 +233,7 @@ mod tests {
             verdict: None,
             acts: false,
             json: false,
+            identity: None,
             time_zone: default_time_zone(),
         }
     }
@@ -192,7 +258,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut output = Vec::new();
         let json = SearchOptions { json: true, ..options(folder.path().to_owned()) };
-        print_hits(&Directory::new(folder.path()), &Query::default(), &json, &mut output).unwrap();
+        print_hits(&Query::default(), &json, &mut output).unwrap();
         assert!(output.is_empty());
     }
 }

@@ -14,9 +14,11 @@ mod person_command;
 mod policy_command;
 mod reasons;
 mod run;
+mod seal_command;
 mod selftest_command;
 mod times;
 mod update_command;
+mod verify_command;
 mod wifi_command;
 
 use std::io::Write;
@@ -69,7 +71,7 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
         Command::Ca(CaCommand::Export { out, data }) => {
             ca_command::export(&data_folder::find(data.path.as_deref())?, out.as_deref())
         }
-        Command::Journal(JournalCommand::Search(arguments)) => search(arguments),
+        Command::Journal(command) => carry_out_journal(command),
         Command::Firewall(FirewallCommand::Show { config }) => {
             firewall_command::show(&Config::load(&config)?)
         }
@@ -133,6 +135,20 @@ fn carry_out_person(command: PersonCommand) -> anyhow::Result<ExitCode> {
     }
 }
 
+fn carry_out_journal(command: JournalCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        JournalCommand::Search(arguments) => search(arguments),
+        JournalCommand::Seal { data, config, background } => {
+            seal_command::seal(&data_folder::find(data.path.as_deref())?, config.as_deref(), background)
+        }
+        JournalCommand::Keys => seal_command::print_keys(),
+        JournalCommand::Verify(arguments) => verify_command::verify(&arguments),
+        JournalCommand::Witness { data, state } => {
+            verify_command::witness(&data_folder::find(data.path.as_deref())?, &state)
+        }
+    }
+}
+
 fn carry_out_policy(command: PolicyCommand) -> anyhow::Result<ExitCode> {
     let open = |config: Option<PathBuf>, data: DataFolder| {
         let config = Config::load_or_default(config.as_deref())?;
@@ -173,7 +189,7 @@ fn carry_out_wifi(command: WifiCommand) -> anyhow::Result<ExitCode> {
 }
 
 fn search(arguments: SearchArguments) -> anyhow::Result<ExitCode> {
-    let SearchArguments { data, from, to, device, host, verdict, acts, json, config } = arguments;
+    let SearchArguments { data, from, to, device, host, verdict, acts, json, identity, config } = arguments;
     let time_zone = match config {
         Some(path) => Config::load(&path)?.school.timezone,
         None => journal_command::default_time_zone(),
@@ -188,6 +204,7 @@ fn search(arguments: SearchArguments) -> anyhow::Result<ExitCode> {
         verdict,
         acts,
         json,
+        identity,
         time_zone,
     })
 }

@@ -18,10 +18,13 @@
 //! | [`nft`] | table `inet preau`, by the program nft | |
 //! | [`priority`] | how little this process matters | |
 //! | [`refusals`] | the kernel's limits on errors that it sends | |
+//! | [`seal_key`] | the files of keys that sign | |
+//! | [`sealing`] | the journal's sealing, and the child processes that do it | |
 //! | [`segments`] | the journal's segment files, and the thread that writes them | `journal::Storage` |
 //! | [`selftest`] | what the self-test sends, from a network namespace of its own, by the program ip; its results | |
 //! | [`sockets`] | listening sockets | |
 //! | [`updates`] | the lists' updates, and the child processes that make them | |
+//! | [`vault`] | the sealed files of the journal | `archive::Vault` |
 //! | [`upstreams`] | the resolvers that the system uses | |
 //!
 //! Invariant: the only room that runs programs, and the only one that reads the clock. It never reads the
@@ -43,8 +46,11 @@ mod netlink;
 pub mod nft;
 pub mod priority;
 pub mod refusals;
+pub mod seal_key;
+pub mod sealing;
 pub mod segments;
 pub mod selftest;
 pub mod sockets;
 pub mod updates;
 pub mod upstreams;
+pub mod vault;

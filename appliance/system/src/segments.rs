@@ -13,10 +13,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use journal::{Active, CommitError, DamageKind, Journal, SegmentId, Source, Storage, Writer};
+use archive::{Log, Vault};
+use journal::{Active, CommitError, DamageKind, Floor, Journal, SegmentId, Source, Storage, Writer};
 use model::Timestamp;
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, fallocate};
+
+use crate::vault::Folder;
 
 /// How long a record waits for the disk at most: with the time that a sync takes, it is durable within a second.
 pub const COMMIT_INTERVAL: Duration = Duration::from_millis(500);
@@ -30,6 +33,7 @@ const FILE_MODE: u32 = 0o600;
 #[derive(Debug)]
 pub struct Directory {
     folder: PathBuf,
+    vault: Folder,
     lock_file: PathBuf,
     lock: Option<File>,
 }
@@ -38,7 +42,12 @@ impl Directory {
     /// The journal's folder in a data directory. Touches nothing yet.
     #[must_use]
     pub fn new(data: &Path) -> Self {
-        Self { folder: data.join("journal"), lock_file: data.join("lock"), lock: None }
+        Self {
+            folder: data.join("journal"),
+            vault: Folder::new(data),
+            lock_file: data.join("lock"),
+            lock: None,
+        }
     }
 
     /// Locks the data directory for this process, which thereby owns everything in it, until this value goes or the
@@ -121,6 +130,17 @@ impl Storage for Directory {
     fn acquire(&mut self) -> io::Result<()> {
         self.make_folder()?;
         self.lock()
+    }
+
+    fn floor(&self) -> Floor {
+        // A log that cannot be read must not close the web: whoever seals tells of it.
+        let bytes = self.vault.log().ok().flatten().unwrap_or_default();
+        let (log, _) = Log::read(&bytes);
+        let last = log.last();
+        last.map_or_else(Floor::default, |seal| Floor {
+            segment: seal.segments.1,
+            sequence: seal.sequences.1,
+        })
     }
 
     fn create(&mut self, segment: SegmentId) -> io::Result<SegmentFile> {

@@ -17,6 +17,9 @@ pub mod index_open;
 pub mod journal_segment;
 pub mod packet;
 pub mod selftest_run;
+pub mod seal_key;
+pub mod seal_log;
+pub mod sealed_table;
 pub mod ut1_lines;
 pub mod wifi_capture;
 
@@ -33,6 +36,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("journal_segment", journal_segment::run),
     ("packet", packet::run),
     ("selftest_run", selftest_run::run),
+    ("seal_key", seal_key::run),
+    ("seal_log", seal_log::run),
+    ("sealed_table", sealed_table::run),
     ("ut1_lines", ut1_lines::run),
     ("wifi_capture", wifi_capture::run),
 ];

@@ -14,12 +14,14 @@ use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use archive::ReaderKey;
 use firewall::FirewallPolicy;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use model::{Category, DomainName, ProfileName, Tester, Uai};
 use policy::{Calendar, Profile, Rule, Rulebook, Service};
 use rustls::pki_types::CertificateDer;
+use system::sealing::Manner;
 use system::selftest::PlanTime;
 use system::updates::Source;
 
@@ -48,6 +50,8 @@ pub(crate) struct Config {
     pub(crate) list_source: Option<Source>,
     /// How the box attacks itself.
     pub(crate) selftest: Selftest,
+    /// To whom sealed files of the journal are encrypted; nobody: they are not.
+    pub(crate) journal_readers: Vec<ReaderKey>,
     /// What is refused and permitted.
     pub(crate) filter: Filter,
 }
@@ -194,6 +198,12 @@ impl Config {
     pub(crate) fn rulebook(&self) -> Rulebook {
         let Filter { profiles, locked, rules, workspace, services } = self.filter.clone();
         Rulebook { profiles, locked, rules, workspace, services, calendar: self.school.calendar.clone() }
+    }
+
+    /// How the journal is sealed. The embedded default says nothing of its readers.
+    pub(crate) fn sealing(&self, file: Option<&Path>) -> Manner {
+        let readers = file.map(|_| self.journal_readers.clone());
+        Manner { time_zone: self.school.timezone.clone(), readers }
     }
 
     fn parse(text: &str) -> Result<Self, Vec<Problem>> {

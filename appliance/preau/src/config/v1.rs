@@ -5,6 +5,7 @@
 
 mod dns;
 mod filter;
+mod journal;
 mod line;
 mod lists;
 mod profiles;
@@ -22,6 +23,7 @@ use toml_span::{DeserError, Deserialize, Spanned, Value};
 
 use self::dns::DnsKeys;
 use self::filter::{CommuneKeys, WorkspaceKeys};
+use self::journal::JournalKeys;
 use self::line::Line;
 use self::lists::ListsKeys;
 use self::profiles::Profiles;
@@ -52,6 +54,7 @@ impl<'de> Deserialize<'de> for File {
         let gate = GateKeys::read(&mut table);
         let PortalKeys { name, port, tls_port } = PortalKeys::read(&mut table);
         let ListsKeys { index, source } = table.optional("lists").unwrap_or_default();
+        let JournalKeys { readers } = JournalKeys::read(&mut table);
         let Profiles(profiles) = table.optional("profile").unwrap_or_default();
         let services = ServicesKeys::read(&mut table);
         let CommuneKeys { locked, exceptions } = table.optional("commune").unwrap_or_default();
@@ -78,6 +81,7 @@ impl<'de> Deserialize<'de> for File {
                 list_index: index,
                 list_source: source,
                 selftest,
+                journal_readers: readers,
                 filter: Filter {
                     profiles,
                     locked,

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 
+use archive::Row;
 use journal::{Found, FoundAct, FoundPersonAct, Hit};
 use model::{End, PersonDeed, Reason, RoomName, Scope, Timestamp, Topic};
 use serde::Serialize;
@@ -86,6 +87,14 @@ pub(super) fn write_line(output: &mut impl Write, hit: &Hit) -> io::Result<()> {
         Hit::Person(found) => write_person_act(output, found),
         Hit::Damage(_) | Hit::Unreadable { .. } => Ok(()),
     }
+}
+
+/// Writes what this program does not understand: the columns that have a value, numbers as texts.
+pub(super) fn write_cells(output: &mut impl Write, row: &Row) -> io::Result<()> {
+    let cells: serde_json::Map<String, serde_json::Value> =
+        row.cells().map(|(name, value)| (name.to_owned(), value.into())).collect();
+    serde_json::to_writer(&mut *output, &cells)?;
+    output.write_all(b"\n")
 }
 
 fn write_act(output: &mut impl Write, found: &FoundAct) -> io::Result<()> {

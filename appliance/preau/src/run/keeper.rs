@@ -17,6 +17,7 @@ use proxy::{Destinations, Gate};
 use resolver::{Resolver, Upstream};
 use system::addresses::own_addresses;
 use system::nft::FirewallKeeper;
+use system::sealing::Sealer;
 use system::selftest::{self, Nightly};
 use system::updates::{State as UpdateState, Updater};
 
@@ -60,6 +61,8 @@ pub(crate) struct Rest {
     pub(crate) updater: Option<Updater>,
     /// The self-test of each night.
     pub(crate) nightly: Nightly,
+    /// The journal's sealing.
+    pub(crate) sealer: Sealer,
     /// How many forged questions the log has told of.
     pub(crate) forgeries_told: u64,
 }
@@ -162,6 +165,7 @@ impl Rest {
             rounds = rounds.wrapping_add(1);
             if rounds.is_multiple_of(SYSTEM_EVERY) {
                 self.tell_forgeries();
+                self.sealer.keep(system::clock::now());
                 self.keep_upstreams();
                 self.keep_destinations();
             }

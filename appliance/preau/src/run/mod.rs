@@ -21,8 +21,9 @@ mod services;
 mod updates;
 mod upstreams;
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -38,6 +39,7 @@ use system::clock::SystemClock;
 use system::limits::raise_open_files;
 use system::neighbours::NeighbourTable;
 use system::nft::{FirewallKeeper, Nft};
+use system::sealing::{self, Manner, Sealer, SealingError};
 use system::segments::{self, WriterThread, spawn_writer};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tracing_subscriber::EnvFilter;
@@ -69,7 +71,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let descriptors = prepare_process()?;
 
     let firewall = close_network(&config)?;
-    let (journal, writer) = open_journal(segments)?;
+    let (journal, writer) = open_journal(segments, &config)?;
     let mut list_file = ListFile::new(&config, &data);
     let (list, is_list_refused) = list_file.first();
     let mut intent = Intent::new(&data);
@@ -110,6 +112,8 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let mut doors = Doors::open(&config, listeners, rooms, &runtime, &dns)?;
     announcement::tell(&config, &board.list(), &data, &trials, identity.is_some());
     let updater = updates::plan(&config, options.config.as_deref(), &data);
+    let sealer = plan_sealing(&config, options.config.as_deref(), &data);
+    let (manner, stop_clock) = (config.sealing(options.config.as_deref()), Arc::clone(&clock));
     let state =
         keeper::State { intent, journal, clock, desk: Arc::clone(&desk), in_force: Arc::clone(&in_force) };
     let fences = open_fences(&config, firewall, &services, &resolver, &board, dns.handle());
@@ -125,6 +129,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         destinations,
         board,
         updater,
+        sealer,
         forgeries_told: 0,
     };
     let keeper = Keeper::start(state, rest, fences).context("cannot start the keeper")?;
@@ -133,10 +138,29 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let mut firewall = keeper.stop()?;
     runtime.block_on(doors.close());
     writer.stop().context("the last records of the journal could not be written")?;
+    seal_the_rest(&data, &manner, stop_clock.now());
     if options.remove_firewall_on_stop {
         firewall.remove()?;
     }
     outcome.map(|()| ExitCode::SUCCESS)
+}
+
+/// Seals in the background what is finished while the box runs.
+fn plan_sealing(config: &Config, file: Option<&Path>, data: &Path) -> Sealer {
+    let mut arguments: Vec<OsString> = ["journal", "seal", "--background", "--data"].map(Into::into).into();
+    arguments.push(data.into());
+    if let Some(file) = file {
+        arguments.extend(["--config".into(), file.into()]);
+    }
+    Sealer::new(arguments, data, config.school.timezone.clone())
+}
+
+/// Seals what this run has written. What cannot be sealed now waits for the next start.
+fn seal_the_rest(data: &Path, manner: &Manner, now: access::Instant) {
+    match sealing::seal(data, manner, now) {
+        Ok(_) | Err(SealingError::Busy) => {}
+        Err(error) => tracing::warn!("the journal is not sealed yet: {:#}", anyhow::Error::from(error)),
+    }
 }
 
 /// The data folder, for this box alone, and its folder of segments.
@@ -176,8 +200,10 @@ fn close_network(config: &Config) -> anyhow::Result<FirewallKeeper> {
     Ok(firewall)
 }
 
-fn open_journal(segments: segments::Directory) -> anyhow::Result<(Journal, WriterThread)> {
-    let (journal, writer) = journal::open(segments);
+fn open_journal(segments: segments::Directory, config: &Config) -> anyhow::Result<(Journal, WriterThread)> {
+    let (journal, mut writer) = journal::open(segments);
+    let time_zone = config.school.timezone.clone();
+    writer.split_days_by(move |at| sealing::day_number(at, &time_zone));
     let writer = spawn_writer(writer, &journal, system::clock::now).context("cannot start the journal")?;
     Ok((journal, writer))
 }

@@ -32,6 +32,9 @@ mod resilience;
 mod resolving;
 #[cfg(test)]
 mod screening;
+#[cfg(test)]
+mod sealing;
+#[cfg(test)]
 mod selftest;
 #[cfg(test)]
 mod services;

@@ -1,0 +1,179 @@
+//! What a verification finds, in words for people: what is wrong, and what is worth knowing.
+
+use std::io;
+
+use journal::SegmentId;
+
+use crate::log::LogError;
+
+/// What is wrong, and where.
+#[derive(Debug, thiserror::Error)]
+pub enum Finding {
+    /// The log cannot be read from somewhere on.
+    #[error("log: {0}")]
+    Log(#[from] LogError),
+    /// There are sealed files without any log.
+    #[error("log: there is none, but there are sealed files")]
+    NoLog,
+    /// A seal stands in another place.
+    #[error("seal {found} stands where seal {expected} should")]
+    Number {
+        /// The number that it should have.
+        expected: u64,
+        /// The number that it has.
+        found: u64,
+    },
+    /// A seal does not follow the one before it.
+    #[error("seal {0}: it does not follow the seal before it: one of them was changed, removed or moved")]
+    Chain(u64),
+    /// A seal's checkpoint is not signed by the box.
+    #[error("seal {seal}: it is not signed by {signer}: a wrong key, or it was changed")]
+    Signature {
+        /// The seal.
+        seal: u64,
+        /// Whose signature is missing.
+        signer: String,
+    },
+    /// A seal's checkpoint is of another state than the log up to it.
+    #[error("seal {0}: its checkpoint is not that of the log up to it")]
+    Root(u64),
+    /// The records do not follow those of the seal before.
+    #[error("seal {seal}: it begins after record {found}, the seal before ends with {expected}")]
+    Gap {
+        /// The seal.
+        seal: u64,
+        /// Where the seal before ends.
+        expected: u64,
+        /// Where this one begins.
+        found: u64,
+    },
+    /// A file is gone.
+    #[error("seal {seal}: {file} is missing")]
+    Missing {
+        /// The seal.
+        seal: u64,
+        /// Its file.
+        file: String,
+    },
+    /// A file is longer or shorter than it was.
+    #[error("seal {seal}: {file} has {found} bytes, {expected} were sealed: {}", cut(*found, *expected))]
+    Length {
+        /// The seal.
+        seal: u64,
+        /// Its file.
+        file: String,
+        /// How long it was.
+        expected: u64,
+        /// How long it is.
+        found: u64,
+    },
+    /// A file has other bytes.
+    #[error("seal {seal}: {file} was changed: its bytes are not those that were sealed")]
+    Bytes {
+        /// The seal.
+        seal: u64,
+        /// Its file.
+        file: String,
+    },
+    /// A file is another seal's.
+    #[error("seal {seal}: {file} is the file of seal {of}: they were swapped or copied")]
+    Swapped {
+        /// The seal.
+        seal: u64,
+        /// Its file.
+        file: String,
+        /// Whose it is.
+        of: u64,
+    },
+    /// Something lies among the sealed files that was never sealed.
+    #[error("{0} was never sealed: no seal is for it")]
+    Unsealed(String),
+    /// The latest checkpoint is not one of the log.
+    #[error("checkpoint: {0}")]
+    Checkpoint(&'static str),
+    /// Records are missing between the seals, or in what is not sealed yet.
+    #[error("records {from} to {through} are neither sealed nor in a segment: {place}")]
+    Records {
+        /// The first.
+        from: u64,
+        /// The last.
+        through: u64,
+        /// Between what.
+        place: String,
+    },
+    /// A segment that waits to be sealed is damaged.
+    #[error("{0}")]
+    Damage(String),
+    /// The log is shorter than what a witness saw.
+    #[error(
+        "witness: the log has {found} seals, {witnessed} were witnessed: it was cut, or put back to an old state"
+    )]
+    RolledBack {
+        /// How many a witness saw.
+        witnessed: u64,
+        /// How many there are.
+        found: u64,
+    },
+    /// The log is not what a witness saw.
+    #[error(
+        "witness: at seal {0} the log is not what was witnessed: days were sealed again, or a copy of the box went on \
+         from an old state"
+    )]
+    Forked(u64),
+    /// The witness saw another log.
+    #[error("witness: its checkpoint is of the log {0}")]
+    OtherLog(String),
+    /// Something cannot be read.
+    #[error("{what} cannot be read: {source}")]
+    Unreadable {
+        /// What.
+        what: String,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+fn cut(found: u64, expected: u64) -> &'static str {
+    if found < expected { "its end was cut off" } else { "something was added" }
+}
+
+/// What is worth knowing.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Remark {
+    /// The clock was set back.
+    #[error("seal {seal}: the clock was set back by up to {by_ms} ms")]
+    SetBack {
+        /// The seal.
+        seal: u64,
+        /// By how much.
+        by_ms: u64,
+    },
+    /// A seal is from an earlier time than the one before.
+    #[error("seal {0}: it was sealed, by its clock, before the seal before it")]
+    Back(u64),
+    /// Records of a box that did not know the time.
+    #[error("seal {seal}: {records} records are from a time when the clock was not set")]
+    Unset {
+        /// The seal.
+        seal: u64,
+        /// How many.
+        records: u64,
+    },
+    /// Numbers that no segment had when it was sealed.
+    #[error("seal {seal}: {records} records were lost to the disk before it was sealed")]
+    Lost {
+        /// The seal.
+        seal: u64,
+        /// How many.
+        records: u64,
+    },
+    /// A power cut came between the log and the name of the last file.
+    #[error("seal {0}: its file has no name yet; the box gives it one with the next seal")]
+    Unnamed(u64),
+    /// The end of a segment is an append that was cut.
+    #[error("{0}: its end is an append that was cut off, or is under way")]
+    Torn(SegmentId),
+    /// What a witness has signed.
+    #[error("witness: seals 1 to {0} are as witnessed")]
+    Witnessed(u64),
+}

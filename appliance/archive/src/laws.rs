@@ -1,0 +1,6 @@
+//! What must hold for every sealed journal.
+
+mod fixture;
+mod notes;
+mod seals;
+mod tables;

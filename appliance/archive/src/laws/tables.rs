@@ -1,0 +1,369 @@
+//! What must hold for tables.
+
+use std::ops::ControlFlow;
+
+use journal::simulation::Disk;
+use journal::{
+    Damage, DamageKind, Ended, Found, FoundAct, FoundPersonAct, Harvested, Hit, Kind, Late, News, Query,
+    SegmentId, Sequence, Source, Tally,
+};
+use model::{
+    AccessKind, Act, ClockQuality, Closing, Deed, End, Host, Layer, OverrideId, PersonAct, PersonDeed, Role,
+    Rule, Scope, Topic, Verdict,
+};
+use proptest::prelude::*;
+
+use super::fixture::{Asked, Box as Appliance, at, reasons};
+use crate::row::Row;
+use crate::table::TableWriter;
+use crate::{Filter, Form, FoundAnywhere, Hash, Log, Seal, Sealed, SealedFile, SigningKey, Table, search};
+
+fn write(harvested: &[Harvested]) -> Vec<u8> {
+    let mut writer = TableWriter::new().unwrap();
+    harvested.iter().flat_map(Row::of).for_each(|row| writer.push(row).unwrap());
+    writer.finish().unwrap()
+}
+
+fn read(table: Vec<u8>, query: &Query) -> Vec<Sealed> {
+    let mut sealed = Vec::new();
+    let flow = Table::open(table).unwrap().search(&Filter::from(query), |one| {
+        sealed.push(one);
+        ControlFlow::Continue(())
+    });
+    assert!(flow.unwrap().is_continue());
+    sealed
+}
+
+fn found(sequence: u64) -> Found {
+    Found {
+        sequence: Sequence::new(sequence),
+        at: at(5),
+        clock: ClockQuality::Unsynchronised,
+        device: "CM2-04".to_owned(),
+        mac: Some("02:00:00:00:00:04".parse().unwrap()),
+        room: Some("Salle É".parse().unwrap()),
+        profile: "elementaire".parse().unwrap(),
+        lesson: Some("Histoire".to_owned()),
+        person: Some("Mme Martin".to_owned()),
+        kind: AccessKind::Tls,
+        host: Some(Host::parse("www.example.com").unwrap()),
+        destination: Some("192.0.2.1:443".parse().unwrap()),
+        verdict: Verdict::Permit,
+        reason: model::Reason::NotListed,
+        ended: None,
+        count: 1,
+        last_at: at(5),
+    }
+}
+
+fn ended(end: End) -> Ended {
+    let closing = Closing {
+        bytes_up: 517,
+        bytes_down: 1 << 40,
+        duration_ms: 1_250,
+        peer: Some("[2001:db8::1]:443".parse().unwrap()),
+        end,
+    };
+    let nothing = Closing { bytes_up: 0, bytes_down: 0, duration_ms: 0, peer: None, end };
+    Ended { at: at(9), closing: if end == End::Cut { nothing } else { closing } }
+}
+
+#[test]
+fn every_access_comes_back_as_it_was() {
+    let ends = [End::Finish, End::Abort, End::Unreachable, End::Forbidden, End::Cut, End::Lapse];
+    let kinds = [AccessKind::Dns, AccessKind::Tls, AccessKind::Http, AccessKind::Connect];
+    let clocks = [ClockQuality::Synchronised, ClockQuality::Unsynchronised, ClockQuality::Unset];
+    let mut accesses: Vec<Found> = reasons().into_iter().map(|reason| Found { reason, ..found(0) }).collect();
+    accesses.extend(ends.map(|end| Found { ended: Some(ended(end)), ..found(0) }));
+    accesses.extend(kinds.map(|kind| Found { kind, verdict: Verdict::Refuse, count: u32::MAX, ..found(0) }));
+    accesses.extend(clocks.map(|clock| Found { clock, host: Host::parse("2001:db8::7").ok(), ..found(0) }));
+    let bare = Found {
+        mac: None,
+        room: None,
+        lesson: None,
+        person: None,
+        host: None,
+        destination: None,
+        ..found(0)
+    };
+    accesses.push(Found { device: "inconnu-10.77.0.11".to_owned(), last_at: at(50), ..bare });
+    let accesses: Vec<Found> = (1..)
+        .zip(accesses)
+        .map(|(number, found)| Found { sequence: Sequence::new(number), ..found })
+        .collect();
+    let harvested: Vec<_> = accesses.iter().map(|found| Harvested::Access(Box::new(found.clone()))).collect();
+    let hits = read(write(&harvested), &Query::default()).into_iter().map(|sealed| match sealed {
+        Sealed::Hit(hit) => *hit,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(numbers(hits.collect()), accesses);
+}
+
+fn act(change: impl FnOnce(Rule) -> Rule, deed: Deed) -> Act {
+    let rule = Rule {
+        layer: Layer::Lesson,
+        effect: Verdict::Permit,
+        topic: Topic::Site("casino.example".parse().unwrap()),
+        scope: Scope::Room("CM2".parse().unwrap()),
+        author: "Mme Martin".parse().unwrap(),
+        motive: "exposé sur les jeux".parse().unwrap(),
+        from: Some(at(0)),
+        until: Some(at(1_800)),
+    };
+    Act { deed, id: OverrideId::new(7), rule: change(rule) }
+}
+
+#[test]
+fn every_act_comes_back_as_it_was() {
+    let taken_back = Deed::TakeBack { by: "M. Petit".parse().unwrap() };
+    let acts = [
+        act(|rule| rule, Deed::Make),
+        act(
+            |rule| Rule { layer: Layer::School, effect: Verdict::Refuse, from: None, until: None, ..rule },
+            taken_back,
+        ),
+        act(|rule| Rule { topic: Topic::Category("gambling".parse().unwrap()), ..rule }, Deed::RunOut),
+        act(|rule| Rule { scope: Scope::Everyone, ..rule }, Deed::Make),
+        act(|rule| Rule { scope: Scope::Profile("elementaire".parse().unwrap()), ..rule }, Deed::Make),
+        act(|rule| Rule { scope: Scope::Device("02:00:00:00:00:11".parse().unwrap()), ..rule }, Deed::Make),
+    ];
+    let name = || "M. Petit".parse().unwrap();
+    let deeds = [
+        PersonDeed::SignIn,
+        PersonDeed::FailSignIn,
+        PersonDeed::SignOut,
+        PersonDeed::ChangeSecret,
+        PersonDeed::AddPerson { name: name(), role: Role::Technician },
+        PersonDeed::ResetPerson { name: name() },
+        PersonDeed::DisablePerson { name: name() },
+        PersonDeed::Decline { site: "casino.example".parse().unwrap(), room: Some("CM2".parse().unwrap()) },
+        PersonDeed::Decline { site: "casino.example".parse().unwrap(), room: None },
+    ];
+    let (clock, sequence) = (ClockQuality::Synchronised, Sequence::new(1));
+    let acts = acts.map(|act| FoundAct { sequence, at: at(5), clock, act });
+    let people = deeds.map(|deed| {
+        let device = (deed == PersonDeed::SignIn).then(|| "02:00:00:00:00:11".parse().unwrap());
+        FoundPersonAct { sequence, at: at(5), clock, act: PersonAct { author: name(), device, deed } }
+    });
+    let mut harvested: Vec<_> = acts.iter().map(|found| Harvested::Act(Box::new(found.clone()))).collect();
+    harvested.extend(people.iter().map(|found| Harvested::Person(Box::new(found.clone()))));
+    let (mut acts_again, mut people_again) = (Vec::new(), Vec::new());
+    for sealed in read(write(&harvested), &Query { kind: Some(Kind::Act), ..Query::default() }) {
+        match sealed {
+            Sealed::Hit(hit) => match *hit {
+                Hit::Act(found) => acts_again.push(*found),
+                Hit::Person(found) => people_again.push(*found),
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(acts_again, acts);
+    assert_eq!(people_again, people);
+}
+
+#[test]
+fn what_nobody_understands_is_kept() {
+    let damage = Damage { segment: SegmentId::new(3), offset: 70, bytes: 100_000, kind: DamageKind::Block };
+    let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
+    let harvested = [
+        Harvested::Unknown { sequence: 9, payload: vec![99, 9, 1, 2] },
+        Harvested::Damaged { damage, bytes: bytes.clone() },
+    ];
+    let rows: Vec<_> = read(write(&harvested), &Query::default())
+        .into_iter()
+        .map(|sealed| match sealed {
+            Sealed::Other(row) => *row,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let [unknown, damaged @ ..] = &rows[..] else { panic!("{rows:?}") };
+    assert_eq!(
+        unknown.cells().collect::<Vec<_>>(),
+        [("sequence", "9".to_owned()), ("record", "unknown".to_owned())]
+    );
+    assert_eq!(unknown.raw, Some(vec![99, 9, 1, 2]));
+    let together: Vec<u8> = damaged.iter().flat_map(|row| row.raw.clone().unwrap()).collect();
+    assert_eq!((damaged.len(), together), (2, bytes));
+}
+
+#[test]
+fn words_of_a_newer_program_are_kept() {
+    let mut row = Row::of(&Harvested::Access(Box::new(found(4)))).remove(0);
+    row.put_text(crate::row::Text::Kind, Some("quic"));
+    let mut writer = TableWriter::new().unwrap();
+    writer.push(row.clone()).unwrap();
+    let table = writer.finish().unwrap();
+    let check = |query: &Query, expected: usize| {
+        let sealed = read(table.clone(), query);
+        assert_eq!(sealed.len(), expected, "{query:?}");
+        assert!(
+            sealed.iter().all(|sealed| matches!(sealed, Sealed::Other(other) if **other == row)),
+            "{sealed:?}"
+        );
+    };
+    check(&Query::default(), 1);
+    check(&Query { device: Some("cm2-04".to_owned()), ..Query::default() }, 1);
+    check(&Query { host: Host::parse("example.com").ok(), ..Query::default() }, 1);
+    check(&Query { host: Host::parse("example.org").ok(), ..Query::default() }, 0);
+}
+
+#[test]
+fn late_news_are_found_beside_others() {
+    let late =
+        Late { sequence: Sequence::new(40), of: Sequence::new(2), news: News::End(ended(End::Finish)) };
+    let repeat = News::Repeat { count: 9, last_at: at(70) };
+    let repeat = Late { sequence: Sequence::new(41), of: Sequence::new(3), news: repeat };
+    let mut harvested: Vec<_> = (10..14).map(|number| Harvested::Access(Box::new(found(number)))).collect();
+    harvested.extend([Harvested::Late(late), Harvested::Late(repeat)]);
+    let table = write(&harvested);
+    assert_eq!(read(table.clone(), &Query::default()).len(), 4, "no search shows them by themselves");
+    let mut found = Vec::new();
+    Table::open(table).unwrap().read_late(|late| found.push(late)).unwrap();
+    assert_eq!(found, [late, repeat]);
+}
+
+#[test]
+fn a_search_joins_what_a_later_seal_says() {
+    let end = Late { sequence: Sequence::new(3), of: Sequence::new(1), news: News::End(ended(End::Finish)) };
+    let repeat = Late {
+        sequence: Sequence::new(4),
+        of: Sequence::new(2),
+        news: News::Repeat { count: 9, last_at: at(70) },
+    };
+    let days = [
+        write(&[Harvested::Access(Box::new(found(1))), Harvested::Access(Box::new(found(2)))]),
+        write(&[Harvested::Late(end), Harvested::Late(repeat)]),
+    ];
+    let mut log = Log::default();
+    let key = SigningKey::of_box([7; 32]).unwrap();
+    for (day, table) in days.iter().enumerate() {
+        let file =
+            SealedFile { form: Form::Plain, bytes: table.len() as u64, hash: Hash::of(table), rows: 2 };
+        let through = 2 * (day as u64 + 1);
+        let times = Some((at(5), at(70)));
+        let tally = Tally { records: 2, last_sequence: through, times, ..Tally::default() };
+        log.append(Seal::new(&tally, through - 2, (1, 1), "2026-11-23".to_owned(), file), &key);
+    }
+    let read = |seal: &Seal| Ok(days.get(usize::try_from(seal.number).unwrap() - 1).cloned());
+    let mut hits = Vec::new();
+    search(&log, read, &Disk::default(), &Query::default(), |found| {
+        match found {
+            FoundAnywhere::Hit(hit) => hits.push(*hit),
+            other => panic!("{other:?}"),
+        }
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    let expected = [
+        Found { ended: Some(ended(End::Finish)), ..found(1) },
+        Found { count: 9, last_at: at(70), ..found(2) },
+    ];
+    assert_eq!(numbers(hits), expected);
+}
+
+#[test]
+fn a_forged_table_is_refused() {
+    let table = write(&[Harvested::Access(Box::new(found(1)))]);
+    assert!(Table::open(Vec::new()).is_err());
+    assert!(Table::open(table[..table.len() - 1].to_vec()).is_err());
+    assert_eq!(Table::open(table).unwrap().row_count(), 1);
+}
+
+/// What a search finds, as far as it can be compared.
+fn numbers(hits: Vec<Hit>) -> Vec<Found> {
+    let accesses = hits.into_iter().filter_map(|hit| match hit {
+        Hit::Access(found) => Some(*found),
+        Hit::Act(_) | Hit::Person(_) | Hit::Damage(_) | Hit::Unreadable { .. } => None,
+    });
+    accesses.collect()
+}
+
+fn search_segments(source: &impl Source, query: &Query) -> Vec<Found> {
+    let mut hits = Vec::new();
+    journal::search(source, query, |hit| {
+        hits.push(hit);
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    numbers(hits)
+}
+
+proptest! {
+    /// Whatever is asked for: sealed or not, the same is found.
+    #[test]
+    fn a_search_finds_the_same_in_seals_and_segments(
+        seeds in prop::collection::vec(any::<u32>(), 1..50),
+        cuts in prop::collection::vec(prop::bool::weighted(0.1), 50),
+        from in prop::option::of(0..400_i64),
+        to in prop::option::of(0..400_i64),
+        device in prop::option::of(prop::sample::select(vec!["cm2-03", "02:00:00:00:00:04", "inconnu-10.77.0.11"])),
+        host in prop::option::of(prop::sample::select(vec!["casino.example", "example", "192.0.2.7", "c.example.org"])),
+        verdict in prop::option::of(prop::sample::select(vec![Verdict::Permit, Verdict::Refuse])),
+        kind in prop::option::of(prop::sample::select(vec![Kind::Access(AccessKind::Dns), Kind::Act])),
+    ) {
+        let mut sealed = Appliance::new();
+        let mut plain = Appliance::new();
+        let mut now = 0;
+        for (seed, cut) in seeds.iter().zip(cuts) {
+            now += i64::from(seed % 9);
+            if cut {
+                now = (now / 100 + 1) * 100;
+            }
+            let asked = Asked::varied(*seed);
+            prop_assert_eq!(sealed.record(at(now), asked.clone()), plain.record(at(now), asked));
+            if cut {
+                sealed.seal(at(now));
+            }
+        }
+        let query = Query {
+            from: from.map(at),
+            to: to.map(at),
+            device: device.map(str::to_owned),
+            host: host.and_then(|host| Host::parse(host).ok()),
+            verdict,
+            kind,
+        };
+        let mut hits = Vec::new();
+        let searched = search(
+            &sealed.log,
+            |seal| Ok(sealed.vault.files.get(&seal.file_name()).cloned()),
+            &sealed.disk,
+            &query,
+            |found| {
+                match found {
+                    FoundAnywhere::Hit(hit) => hits.push(*hit),
+                    other => panic!("{other:?}"),
+                }
+                ControlFlow::Continue(())
+            },
+        ).unwrap();
+        prop_assert_eq!(searched.seals_unreadable, 0);
+        prop_assert_eq!(numbers(hits), search_segments(&plain.disk, &query));
+        let report = sealed.verify();
+        prop_assert!(report.is_right(), "{}", report);
+    }
+}
+
+const GOLDEN: &[u8] = include_bytes!("../../testdata/table-v1.parquet");
+
+/// What was sealed is read for a year, by later programs, too.
+#[test]
+fn the_golden_table_is_read() {
+    let hits = read(GOLDEN.to_vec(), &Query::default()).into_iter().map(|sealed| match sealed {
+        Sealed::Hit(hit) => *hit,
+        other => panic!("{other:?}"),
+    });
+    let accesses = numbers(hits.collect());
+    let [access] = &accesses[..] else { panic!("{accesses:?}") };
+    assert_eq!(
+        (access.sequence, access.at, access.clock),
+        (Sequence::new(1), at(43_200), ClockQuality::Synchronised)
+    );
+    assert_eq!(
+        (access.device.as_str(), access.kind, access.count),
+        ("inconnu-127.0.0.1", AccessKind::Dns, 1)
+    );
+    assert_eq!(access.host.as_ref().unwrap().to_string(), "d0.p3465.fr");
+    assert_eq!((access.verdict, &access.reason), (Verdict::Permit, &model::Reason::NotListed));
+}

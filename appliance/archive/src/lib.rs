@@ -1,0 +1,41 @@
+//! Sealed journals: what becomes of a day of records so that it is evidence.
+//!
+//! Invariant: pure. Bytes come in and go out; time is an argument; files belong to the system room.
+
+mod checkpoint;
+mod crypt;
+mod filter;
+mod finding;
+mod hash;
+mod key;
+mod log;
+mod note;
+mod reading;
+mod row;
+mod seal;
+mod search;
+mod table;
+mod tree;
+mod verify;
+mod witness;
+mod words;
+
+#[cfg(test)]
+mod laws;
+
+pub use checkpoint::{Checkpoint, CheckpointError};
+pub use crypt::{CryptError, Identity, ReaderKey, decrypt, encrypt};
+pub use filter::Filter;
+pub use finding::{Finding, Remark};
+pub use hash::{Hash, HashError, Hasher};
+pub use key::{KeyError, SigningKey, Use, VerifierKey};
+pub use log::{Entry, LOG_BYTES_MAX, Log, LogError, LogErrorKind};
+pub use note::{Note, NoteError, Signature};
+pub use reading::Sealed;
+pub use row::Row;
+pub use seal::{Form, Seal, SealError, SealedFile, file_name};
+pub use search::{FoundAnywhere, Searched, search};
+pub use table::{Table, TableError, write_table};
+pub use tree::{Tree, has_leaf, is_growth};
+pub use verify::{Report, Trust, Vault, verify};
+pub use witness::{WitnessError, Witnessed, cosign};

@@ -1,0 +1,163 @@
+//! Rows as a search gives them out.
+
+use journal::{Ended, Found, FoundAct, FoundPersonAct, Hit, Late, News, Sequence};
+use model::{
+    Act, Closing, Deed, DomainName, End, Host, OverrideId, PersonAct, PersonDeed, Rule, Scope, Topic,
+};
+
+use crate::row::{Number, Row, Text, record, scope};
+use crate::words::{self, Details};
+
+/// A row, understood as far as this program can.
+#[derive(Debug)]
+pub enum Sealed {
+    /// An access or an act.
+    Hit(Box<Hit>),
+    /// What is said of an access of an earlier seal.
+    Late(Late),
+    /// A record of a newer program, or damaged bytes.
+    Other(Box<Row>),
+}
+
+impl Sealed {
+    pub(crate) fn of(row: Row) -> Self {
+        let understood = match row.text(Text::Record) {
+            Some(record::ACCESS) => {
+                access(&row).map(|found| Self::Hit(Box::new(Hit::Access(Box::new(found)))))
+            }
+            Some(record::ACT) => act(&row).map(|found| Self::Hit(Box::new(Hit::Act(Box::new(found))))),
+            Some(record::PERSON) => {
+                person(&row).map(|found| Self::Hit(Box::new(Hit::Person(Box::new(found)))))
+            }
+            Some(record::CLOSING | record::REPEAT) => late(&row).map(Self::Late),
+            Some(_) | None => None,
+        };
+        understood.unwrap_or_else(|| Self::Other(Box::new(row)))
+    }
+}
+
+fn sequence(row: &Row, column: Number) -> Option<Sequence> {
+    row.number(column).map(|number| Sequence::new(number.cast_unsigned()))
+}
+
+fn unsigned(row: &Row, column: Number) -> u64 {
+    row.number(column).unwrap_or(0).cast_unsigned()
+}
+
+fn access(row: &Row) -> Option<Found> {
+    let at = row.time(Number::Time)?;
+    let details = Details {
+        category: row.text(Text::Category),
+        entry: row.text(Text::Entry),
+        author: row.text(Text::Author),
+        until: row.time(Number::Until),
+    };
+    let ended = match row.text(Text::End) {
+        Some(_) => Some(ended(row)?),
+        None => None,
+    };
+    Some(Found {
+        sequence: sequence(row, Number::Sequence)?,
+        at,
+        clock: words::clock(row.text(Text::Clock)?)?,
+        device: row.text(Text::Device)?.to_owned(),
+        mac: row.text(Text::Mac).map(str::parse).transpose().ok()?,
+        room: row.text(Text::Room).map(str::parse).transpose().ok()?,
+        profile: row.text(Text::Profile)?.parse().ok()?,
+        lesson: row.text(Text::Lesson).map(str::to_owned),
+        person: row.text(Text::Person).map(str::to_owned),
+        kind: words::kind(row.text(Text::Kind)?)?,
+        host: row.text(Text::Host).map(Host::parse).transpose().ok()?,
+        destination: row.text(Text::Destination).map(str::parse).transpose().ok()?,
+        verdict: words::verdict(row.text(Text::Verdict)?)?,
+        reason: details.reason(row.text(Text::Reason)?)?,
+        ended,
+        count: u32::try_from(row.number(Number::Count)?).ok()?,
+        last_at: row.time(Number::LastTime)?,
+    })
+}
+
+fn ended(row: &Row) -> Option<Ended> {
+    let end: End = words::end(row.text(Text::End)?)?;
+    let closing = Closing {
+        bytes_up: unsigned(row, Number::BytesUp),
+        bytes_down: unsigned(row, Number::BytesDown),
+        duration_ms: unsigned(row, Number::DurationMs),
+        peer: row.text(Text::Peer).map(str::parse).transpose().ok()?,
+        end,
+    };
+    Some(Ended { at: row.time(Number::EndTime)?, closing })
+}
+
+fn late(row: &Row) -> Option<Late> {
+    let news = if row.text(Text::Record) == Some(record::CLOSING) {
+        News::End(ended(row)?)
+    } else {
+        let count = u32::try_from(row.number(Number::Count)?).ok()?;
+        News::Repeat { count, last_at: row.time(Number::LastTime)? }
+    };
+    Some(Late { sequence: sequence(row, Number::Sequence)?, of: sequence(row, Number::Of)?, news })
+}
+
+fn act(row: &Row) -> Option<FoundAct> {
+    let deed = match row.text(Text::Deed)? {
+        "make" => Deed::Make,
+        "take-back" => Deed::TakeBack { by: row.text(Text::By)?.parse().ok()? },
+        "run-out" => Deed::RunOut,
+        _ => return None,
+    };
+    let topic = match (row.text(Text::Host), row.text(Text::Category)) {
+        (Some(name), None) => Topic::Site(name.parse().ok()?),
+        (None, Some(category)) => Topic::Category(category.parse().ok()?),
+        (None, None) | (Some(_), Some(_)) => return None,
+    };
+    let scope = match (row.text(Text::Scope), row.text(Text::ScopeName)) {
+        (None, None) => Scope::Everyone,
+        (Some(scope::PROFILE), Some(name)) => Scope::Profile(name.parse().ok()?),
+        (Some(scope::ROOM), Some(name)) => Scope::Room(name.parse().ok()?),
+        (Some(scope::DEVICE), Some(mac)) => Scope::Device(mac.parse().ok()?),
+        (_, _) => return None,
+    };
+    let rule = Rule {
+        layer: words::layer(row.text(Text::Layer)?)?,
+        effect: words::verdict(row.text(Text::Verdict)?)?,
+        topic,
+        scope,
+        author: row.text(Text::Author)?.parse().ok()?,
+        motive: row.text(Text::Motive)?.parse().ok()?,
+        from: row.time(Number::From),
+        until: row.time(Number::Until),
+    };
+    let id = OverrideId::new(u32::try_from(row.number(Number::Override)?).ok()?);
+    Some(FoundAct {
+        sequence: sequence(row, Number::Sequence)?,
+        at: row.time(Number::Time)?,
+        clock: words::clock(row.text(Text::Clock)?)?,
+        act: Act { deed, id, rule },
+    })
+}
+
+fn person(row: &Row) -> Option<FoundPersonAct> {
+    let name = || row.text(Text::Name)?.parse().ok();
+    let deed = match row.text(Text::Deed)? {
+        "sign-in" => PersonDeed::SignIn,
+        "fail-sign-in" => PersonDeed::FailSignIn,
+        "sign-out" => PersonDeed::SignOut,
+        "change-secret" => PersonDeed::ChangeSecret,
+        "add-person" => PersonDeed::AddPerson { name: name()?, role: row.text(Text::Role)?.parse().ok()? },
+        "reset-person" => PersonDeed::ResetPerson { name: name()? },
+        "disable-person" => PersonDeed::DisablePerson { name: name()? },
+        "decline" => {
+            let site: DomainName = row.text(Text::Host)?.parse().ok()?;
+            PersonDeed::Decline { site, room: row.text(Text::Room).map(str::parse).transpose().ok()? }
+        }
+        _ => return None,
+    };
+    let device = row.text(Text::Machine).map(str::parse).transpose().ok()?;
+    Some(FoundPersonAct {
+        sequence: sequence(row, Number::Sequence)?,
+        at: row.time(Number::Time)?,
+        clock: words::clock(row.text(Text::Clock)?)?,
+        act: PersonAct { author: row.text(Text::Author)?.parse().ok()?, device, deed },
+    })
+}

@@ -1,0 +1,310 @@
+//! One row of a sealed table: a record as words and numbers.
+
+use journal::{Harvested, Late, News};
+use model::{Closing, Deed, End, PersonDeed, RoomName, Scope, Timestamp, Topic};
+
+use crate::words::Details;
+
+/// Names an enumeration of columns, in the order of the table.
+macro_rules! columns {
+    ($(#[$doc:meta])* $name:ident, $all:ident: $($variant:ident = $column:literal),+ $(,)?) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum $name { $($variant),+ }
+
+        pub(crate) const $all: &[($name, &str)] = &[$(($name::$variant, $column)),+];
+    };
+}
+
+columns! {
+    /// Columns of numbers.
+    Number, NUMBERS:
+    Sequence = "sequence",
+    Time = "time",
+    LastTime = "last_time",
+    Until = "until",
+    EndTime = "end_time",
+    From = "from",
+    Of = "of",
+    BytesUp = "bytes_up",
+    BytesDown = "bytes_down",
+    DurationMs = "duration_ms",
+    Count = "count",
+    Override = "override",
+    Segment = "segment",
+    Offset = "offset",
+}
+
+columns! {
+    /// Columns of text.
+    Text, TEXTS:
+    Record = "record",
+    Clock = "clock",
+    Device = "device",
+    Mac = "mac",
+    Room = "room",
+    Profile = "profile",
+    Lesson = "lesson",
+    Person = "person",
+    Kind = "kind",
+    Host = "host",
+    Site = "site",
+    Destination = "destination",
+    Verdict = "verdict",
+    Reason = "reason",
+    Category = "category",
+    Entry = "entry",
+    Author = "author",
+    End = "end",
+    Peer = "peer",
+    Deed = "deed",
+    By = "by",
+    Layer = "layer",
+    Scope = "scope",
+    ScopeName = "scope_name",
+    Motive = "motive",
+    Machine = "machine",
+    Name = "name",
+    Role = "role",
+}
+
+/// The words of the column `record`.
+pub(crate) mod record {
+    pub(crate) const ACCESS: &str = "access";
+    pub(crate) const CLOSING: &str = "closing";
+    pub(crate) const REPEAT: &str = "repeat";
+    pub(crate) const ACT: &str = "act";
+    pub(crate) const PERSON: &str = "person";
+    pub(crate) const UNKNOWN: &str = "unknown";
+    pub(crate) const DAMAGE: &str = "damage";
+}
+
+/// The words of the column `scope`; an act for the whole school has none.
+pub(crate) mod scope {
+    pub(crate) const PROFILE: &str = "profile";
+    pub(crate) const ROOM: &str = "room";
+    pub(crate) const DEVICE: &str = "device";
+}
+
+/// A record as words and numbers. What a column means is told in `docs/formats.md`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Row {
+    numbers: [Option<i64>; NUMBERS.len()],
+    texts: [Option<Box<str>>; TEXTS.len()],
+    pub(crate) raw: Option<Vec<u8>>,
+}
+
+impl Row {
+    /// What was harvested, as rows: one, or for many damaged bytes several.
+    pub(crate) fn of(harvested: &Harvested) -> Vec<Self> {
+        match harvested {
+            Harvested::Access(found) => vec![Self::of_access(found)],
+            Harvested::Act(found) => vec![Self::of_act(found)],
+            Harvested::Person(found) => vec![Self::of_person(found)],
+            Harvested::Late(late) => vec![Self::of_late(late)],
+            Harvested::Unknown { sequence, payload } => {
+                let mut row = Self::new(record::UNKNOWN);
+                row.set_number(Number::Sequence, *sequence);
+                row.raw = Some(payload.clone());
+                vec![row]
+            }
+            Harvested::Damaged { damage, bytes } => {
+                // A page of the table holds a value whole.
+                const PIECE_BYTES: usize = 64 << 10;
+                let offsets = (damage.offset..).step_by(PIECE_BYTES);
+                let pieces = bytes.chunks(PIECE_BYTES).zip(offsets).map(|(bytes, offset)| {
+                    let mut row = Self::new(record::DAMAGE);
+                    row.set_number(Number::Segment, damage.segment.number());
+                    row.set_number(Number::Offset, offset);
+                    row.raw = Some(bytes.to_vec());
+                    row
+                });
+                pieces.collect()
+            }
+        }
+    }
+
+    pub(crate) fn number(&self, column: Number) -> Option<i64> {
+        self.numbers.get(column as usize).copied().flatten()
+    }
+
+    pub(crate) fn text(&self, column: Text) -> Option<&str> {
+        self.texts.get(column as usize)?.as_deref()
+    }
+
+    pub(crate) fn time(&self, column: Number) -> Option<Timestamp> {
+        self.number(column).map(Timestamp::from_unix_ms)
+    }
+
+    /// The columns that have a value, by their names, in the order of the table.
+    pub fn cells(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let numbers =
+            NUMBERS.iter().filter_map(|(column, name)| Some((*name, self.number(*column)?.to_string())));
+        let texts = TEXTS.iter().filter_map(|(column, name)| Some((*name, self.text(*column)?.to_owned())));
+        numbers.chain(texts)
+    }
+
+    pub(crate) fn put_number(&mut self, column: Number, value: Option<i64>) {
+        if let Some(place) = self.numbers.get_mut(column as usize) {
+            *place = value;
+        }
+    }
+
+    pub(crate) fn put_text(&mut self, column: Text, value: Option<&str>) {
+        if let Some(place) = self.texts.get_mut(column as usize) {
+            *place = value.map(Box::from);
+        }
+    }
+
+    fn new(record: &str) -> Self {
+        let mut row = Self::default();
+        row.set(Text::Record, record);
+        row
+    }
+
+    fn set(&mut self, column: Text, value: &str) {
+        self.put_text(column, Some(value));
+    }
+
+    /// A number of 64 bits without a sign keeps its bits: none of the box's is ever so large.
+    fn set_number(&mut self, column: Number, value: u64) {
+        self.put_number(column, Some(value.cast_signed()));
+    }
+
+    fn set_time(&mut self, column: Number, value: Timestamp) {
+        self.put_number(column, Some(value.unix_ms()));
+    }
+
+    fn of_access(found: &journal::Found) -> Self {
+        let mut row = Self::new(record::ACCESS);
+        row.set_number(Number::Sequence, found.sequence.number());
+        row.set_time(Number::Time, found.at);
+        row.set(Text::Clock, found.clock.as_str());
+        row.set(Text::Device, &found.device);
+        row.put_text(Text::Mac, found.mac.map(|mac| mac.to_string()).as_deref());
+        row.put_text(Text::Room, found.room.as_ref().map(RoomName::as_str));
+        row.set(Text::Profile, found.profile.as_str());
+        row.put_text(Text::Lesson, found.lesson.as_deref());
+        row.put_text(Text::Person, found.person.as_deref());
+        row.set(Text::Kind, found.kind.as_str());
+        if let Some(host) = &found.host {
+            row.set(Text::Host, &host.to_string());
+            row.put_text(Text::Site, host.name().map(|name| site(name.as_str())));
+        }
+        row.put_text(Text::Destination, found.destination.map(|place| place.to_string()).as_deref());
+        row.set(Text::Verdict, found.verdict.as_str());
+        row.set(Text::Reason, found.reason.as_str());
+        let details = Details::of(&found.reason);
+        row.put_text(Text::Category, details.category);
+        row.put_text(Text::Entry, details.entry);
+        row.put_text(Text::Author, details.author);
+        row.put_number(Number::Until, details.until.map(Timestamp::unix_ms));
+        if let Some(ended) = &found.ended {
+            row.set_end(ended.at, &ended.closing);
+        }
+        row.set_number(Number::Count, found.count.into());
+        row.set_time(Number::LastTime, found.last_at);
+        row
+    }
+
+    fn set_end(&mut self, at: Timestamp, closing: &Closing) {
+        self.set_time(Number::EndTime, at);
+        self.set(Text::End, closing.end.as_str());
+        self.put_text(Text::Peer, closing.peer.map(|peer| peer.to_string()).as_deref());
+        // Of a cut access nothing is known but that it ended.
+        if closing.end != End::Cut {
+            self.set_number(Number::BytesUp, closing.bytes_up);
+            self.set_number(Number::BytesDown, closing.bytes_down);
+            self.set_number(Number::DurationMs, closing.duration_ms);
+        }
+    }
+
+    fn of_late(late: &Late) -> Self {
+        let mut row = match late.news {
+            News::End(ended) => {
+                let mut row = Self::new(record::CLOSING);
+                row.set_end(ended.at, &ended.closing);
+                row
+            }
+            News::Repeat { count, last_at } => {
+                let mut row = Self::new(record::REPEAT);
+                row.set_number(Number::Count, count.into());
+                row.set_time(Number::LastTime, last_at);
+                row
+            }
+        };
+        row.set_number(Number::Sequence, late.sequence.number());
+        row.set_number(Number::Of, late.of.number());
+        row
+    }
+
+    fn of_act(found: &journal::FoundAct) -> Self {
+        let rule = &found.act.rule;
+        let mut row = Self::new(record::ACT);
+        row.set_number(Number::Sequence, found.sequence.number());
+        row.set_time(Number::Time, found.at);
+        row.set(Text::Clock, found.clock.as_str());
+        row.set(Text::Deed, found.act.deed.as_str());
+        row.put_text(Text::By, found.act.deed.by().map(|by| by.as_str()));
+        row.set_number(Number::Override, found.act.id.number().into());
+        row.set(Text::Layer, rule.layer.as_str());
+        row.set(Text::Verdict, rule.effect.as_str());
+        match &rule.topic {
+            Topic::Site(name) => {
+                row.set(Text::Host, name.as_str());
+                row.set(Text::Site, site(name.as_str()));
+            }
+            Topic::Category(category) => row.set(Text::Category, category.as_str()),
+        }
+        match &rule.scope {
+            Scope::Everyone => {}
+            Scope::Profile(profile) => row.set_scope(scope::PROFILE, profile.as_str()),
+            Scope::Room(room) => row.set_scope(scope::ROOM, room.as_str()),
+            Scope::Device(mac) => row.set_scope(scope::DEVICE, &mac.to_string()),
+        }
+        row.set(Text::Author, rule.author.as_str());
+        row.set(Text::Motive, rule.motive.as_str());
+        row.put_number(Number::From, rule.from.map(Timestamp::unix_ms));
+        row.put_number(Number::Until, rule.until.map(Timestamp::unix_ms));
+        debug_assert_eq!(matches!(found.act.deed, Deed::TakeBack { .. }), row.text(Text::By).is_some());
+        row
+    }
+
+    fn set_scope(&mut self, word: &str, name: &str) {
+        self.set(Text::Scope, word);
+        self.set(Text::ScopeName, name);
+    }
+
+    fn of_person(found: &journal::FoundPersonAct) -> Self {
+        let act = &found.act;
+        let mut row = Self::new(record::PERSON);
+        row.set_number(Number::Sequence, found.sequence.number());
+        row.set_time(Number::Time, found.at);
+        row.set(Text::Clock, found.clock.as_str());
+        row.set(Text::Deed, act.deed.as_str());
+        row.set(Text::Author, act.author.as_str());
+        row.put_text(Text::Machine, act.device.map(|mac| mac.to_string()).as_deref());
+        match &act.deed {
+            PersonDeed::SignIn | PersonDeed::FailSignIn | PersonDeed::SignOut | PersonDeed::ChangeSecret => {}
+            PersonDeed::AddPerson { name, role } => {
+                row.set(Text::Name, name.as_str());
+                row.set(Text::Role, role.as_str());
+            }
+            PersonDeed::ResetPerson { name } | PersonDeed::DisablePerson { name } => {
+                row.set(Text::Name, name.as_str())
+            }
+            PersonDeed::Decline { site: name, room } => {
+                row.set(Text::Host, name.as_str());
+                row.set(Text::Site, site(name.as_str()));
+                row.put_text(Text::Room, room.as_ref().map(RoomName::as_str));
+            }
+        }
+        row
+    }
+}
+
+/// The last two labels of a name: what a search for the names under a name can ask a filter for.
+pub(crate) fn site(name: &str) -> &str {
+    let mut dots = name.rmatch_indices('.').map(|(place, _)| place);
+    dots.nth(1).and_then(|place| name.get(place + 1..)).unwrap_or(name)
+}

@@ -1,0 +1,349 @@
+//! Verification: whether a journal is what was sealed. Offline, on a copy, without reading a record.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io;
+
+use journal::{DamageKind, Harvested, SegmentId, Source, harvest, inspect};
+
+use crate::checkpoint::Checkpoint;
+use crate::finding::{Finding, Remark};
+use crate::hash::Hash;
+use crate::key::VerifierKey;
+use crate::log::{Entry, Log};
+use crate::note::Note;
+use crate::seal::Seal;
+use crate::tree::Tree;
+use crate::witness::Witnessed;
+
+/// The sealed part of a journal, as files.
+pub trait Vault {
+    /// The log; `None` where there is none.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn log(&self) -> io::Result<Option<Vec<u8>>>;
+
+    /// The latest checkpoint, as it is kept for others to fetch; `None` where there is none.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn checkpoint(&self) -> io::Result<Option<String>>;
+
+    /// The names of all files that are, or pretend to be, sealed.
+    ///
+    /// # Errors
+    /// They cannot be listed.
+    fn files(&self) -> io::Result<Vec<String>>;
+
+    /// How long a file is, and the hash of its bytes; `None` where there is none.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn measure(&self, name: &str) -> io::Result<Option<(u64, Hash)>>;
+
+    /// The same for a file that was sealed last, and that a power cut left without its name.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn measure_unnamed(&self, name: &str) -> io::Result<Option<(u64, Hash)>>;
+}
+
+/// What a verification goes by.
+#[derive(Clone, Debug)]
+pub struct Trust {
+    /// The box's key.
+    pub signer: VerifierKey,
+    /// What a witness has signed, where somebody asks for that.
+    pub witnessed: Option<Witnessed>,
+}
+
+/// What a verification found.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Seals that are right, as far as the log tells.
+    pub seals: u64,
+    /// Records that they have.
+    pub records: u64,
+    /// The number of the last of them.
+    pub through: u64,
+    /// Records that wait in segments to be sealed.
+    pub waiting: u64,
+    /// What is wrong. None: nothing was changed.
+    pub findings: Vec<Finding>,
+    /// What is not wrong, but worth knowing.
+    pub remarks: Vec<Remark>,
+}
+
+impl Report {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_right(&self) -> bool {
+        self.findings.is_empty()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seals, records, through, waiting, findings, remarks } = self;
+        remarks.iter().try_for_each(|remark| writeln!(f, "note: {remark}"))?;
+        findings.iter().try_for_each(|finding| writeln!(f, "WRONG: {finding}"))?;
+        writeln!(
+            f,
+            "{seals} seals with {records} records, up to number {through}; {waiting} wait to be sealed"
+        )?;
+        match findings.len() {
+            0 => writeln!(f, "verified: nothing was changed, removed or added"),
+            number => writeln!(f, "NOT VERIFIED: {number} things are wrong"),
+        }
+    }
+}
+
+/// Verifies a journal: its log, its sealed files, and the segments that wait.
+pub fn verify<S: Source>(vault: &impl Vault, segments: &S, trust: &Trust) -> Report {
+    let mut report = Report::default();
+    let log = match vault.log() {
+        Ok(log) => log,
+        Err(source) => return report.fail("log".to_owned(), source),
+    };
+    let has_log = log.is_some();
+    let (log, error) = Log::read(&log.unwrap_or_default());
+    report.findings.extend(error.map(Finding::Log));
+    report.check_log(&log, trust);
+    report.check_files(vault, &log, has_log);
+    report.check_checkpoint(vault, &log, trust);
+    report.check_witness(&log, trust);
+    report.check_segments(segments, &log);
+    report
+}
+
+impl Report {
+    fn fail(mut self, what: String, source: io::Error) -> Self {
+        self.findings.push(Finding::Unreadable { what, source });
+        self
+    }
+
+    fn check_log(&mut self, log: &Log, trust: &Trust) {
+        let mut tree = Tree::default();
+        let mut before: Option<&Seal> = None;
+        for (expected, entry) in (1..).zip(log.entries()) {
+            tree.push(&entry.seal.to_string());
+            let found_before = self.findings.len();
+            self.check_entry(expected, entry, before, &tree, trust);
+            if self.findings.len() == found_before {
+                self.seals += 1;
+                self.records += entry.seal.records;
+            }
+            self.remark(&entry.seal, before);
+            before = Some(&entry.seal);
+        }
+        self.through = log.through();
+    }
+
+    fn check_entry(
+        &mut self,
+        expected: u64,
+        entry: &Entry,
+        before: Option<&Seal>,
+        tree: &Tree,
+        trust: &Trust,
+    ) {
+        let Entry { seal, note } = entry;
+        if seal.number != expected {
+            self.findings.push(Finding::Number { expected, found: seal.number });
+        }
+        if seal.previous != before.map(Seal::leaf_hash) {
+            self.findings.push(Finding::Chain(expected));
+        }
+        let through = before.map_or(0, |before| before.sequences.1);
+        if seal.sequences.0 != through || seal.sequences.1 < through {
+            self.findings.push(Finding::Gap { seal: expected, expected: through, found: seal.sequences.0 });
+        }
+        if !note.is_signed_by(&trust.signer) {
+            let signer = trust.signer.name().to_owned();
+            self.findings.push(Finding::Signature { seal: expected, signer });
+        }
+        let right =
+            Checkpoint { origin: trust.signer.name().to_owned(), size: tree.size(), root: tree.root() };
+        if note.text() != right.write() || note.signatures().len() != 1 {
+            self.findings.push(Finding::Root(expected));
+        }
+    }
+
+    fn remark(&mut self, seal: &Seal, before: Option<&Seal>) {
+        let number = seal.number;
+        if seal.set_back_ms > 0 {
+            self.remarks.push(Remark::SetBack { seal: number, by_ms: seal.set_back_ms });
+        }
+        if before.is_some_and(|before| seal.sealed < before.sealed) {
+            self.remarks.push(Remark::Back(number));
+        }
+        let [_, _, unset] = seal.clocks;
+        if unset > 0 {
+            self.remarks.push(Remark::Unset { seal: number, records: unset });
+        }
+        if seal.missing() > 0 {
+            self.remarks.push(Remark::Lost { seal: number, records: seal.missing() });
+        }
+    }
+
+    fn check_files(&mut self, vault: &impl Vault, log: &Log, has_log: bool) {
+        let mut known = BTreeSet::new();
+        for seal in log.seals() {
+            let name = seal.file_name();
+            if let Err(source) = self.check_file(vault, log, seal, &name) {
+                self.findings.push(Finding::Unreadable { what: name.clone(), source });
+            }
+            known.insert(name);
+        }
+        match vault.files() {
+            Ok(files) if !has_log && !files.is_empty() => self.findings.push(Finding::NoLog),
+            Ok(files) => {
+                let strangers = files.into_iter().filter(|name| !known.contains(name));
+                self.findings.extend(strangers.map(Finding::Unsealed));
+            }
+            Err(source) => {
+                self.findings.push(Finding::Unreadable { what: "sealed files".to_owned(), source })
+            }
+        }
+    }
+
+    fn check_file(&mut self, vault: &impl Vault, log: &Log, seal: &Seal, name: &str) -> io::Result<()> {
+        let sealed = (seal.file.bytes, seal.file.hash);
+        let (seal_number, file) = (seal.number, name.to_owned());
+        let Some(found) = vault.measure(name)? else {
+            let is_last = log.last().is_some_and(|last| last.number == seal.number);
+            if is_last && vault.measure_unnamed(name)? == Some(sealed) {
+                self.remarks.push(Remark::Unnamed(seal.number));
+            } else {
+                self.findings.push(Finding::Missing { seal: seal_number, file });
+            }
+            return Ok(());
+        };
+        if found == sealed {
+            return Ok(());
+        }
+        let of = log.seals().find(|other| (other.file.bytes, other.file.hash) == found);
+        self.findings.push(match of {
+            Some(of) => Finding::Swapped { seal: seal_number, file, of: of.number },
+            None if found.0 != sealed.0 => {
+                Finding::Length { seal: seal_number, file, expected: sealed.0, found: found.0 }
+            }
+            None => Finding::Bytes { seal: seal_number, file },
+        });
+        Ok(())
+    }
+
+    /// The checkpoint that is kept for others is one of the log's. A power cut may leave the one before the last.
+    fn check_checkpoint(&mut self, vault: &impl Vault, log: &Log, trust: &Trust) {
+        let text = match vault.checkpoint() {
+            Ok(Some(text)) => text,
+            Ok(None) => return,
+            Err(source) => {
+                return self.findings.push(Finding::Unreadable { what: "checkpoint".to_owned(), source });
+            }
+        };
+        let note = Note::read(&text).ok().filter(|note| note.is_signed_by(&trust.signer));
+        let Some(note) = note else {
+            return self.findings.push(Finding::Checkpoint("it is not signed by the box, or was changed"));
+        };
+        if !log.entries().iter().any(|entry| entry.note == note) {
+            self.findings.push(Finding::Checkpoint(
+                "it is of another state than any of the log: the log was cut or changed",
+            ));
+        }
+    }
+
+    fn check_witness(&mut self, log: &Log, trust: &Trust) {
+        let Some(witnessed) = trust.witnessed.as_ref().map(Witnessed::checkpoint) else { return };
+        if witnessed.origin != trust.signer.name() {
+            return self.findings.push(Finding::OtherLog(witnessed.origin.clone()));
+        }
+        let found = log.seals().len() as u64;
+        if found < witnessed.size {
+            return self.findings.push(Finding::RolledBack { witnessed: witnessed.size, found });
+        }
+        let mut tree = Tree::default();
+        log.seals()
+            .take_while(|seal| seal.number <= witnessed.size)
+            .for_each(|seal| tree.push(&seal.to_string()));
+        if (tree.size(), tree.root()) == (witnessed.size, witnessed.root) {
+            self.remarks.push(Remark::Witnessed(witnessed.size));
+        } else {
+            self.findings.push(Finding::Forked(witnessed.size));
+        }
+    }
+
+    /// Segments have no signature: what is not sealed yet is whole, follows the last seal, and has no gap.
+    fn check_segments<S: Source>(&mut self, source: &S, log: &Log) {
+        let segments = match source.list() {
+            Ok(segments) => segments,
+            Err(source) => {
+                return self.findings.push(Finding::Unreadable { what: "segments".to_owned(), source });
+            }
+        };
+        let mut through = log.through();
+        for (place, &segment) in segments.iter().enumerate() {
+            let is_last = place + 1 == segments.len();
+            if let Err(error) = self.check_segment(source, segment, is_last, &mut through) {
+                self.findings.push(Finding::Unreadable { what: segment.to_string(), source: error });
+            }
+        }
+        self.waiting = through.saturating_sub(log.through());
+    }
+
+    fn check_segment<S: Source>(
+        &mut self,
+        source: &S,
+        segment: SegmentId,
+        is_last: bool,
+        through: &mut u64,
+    ) -> io::Result<()> {
+        let info = inspect(source, segment)?;
+        let place = format!("before {segment}");
+        match info {
+            Some(info) if info.segment != segment.number() => {
+                let was = SegmentId::new(info.segment);
+                self.findings.push(Finding::Damage(format!("{segment}: its file is that of {was}")));
+            }
+            Some(info) => self.note_gap(through, info.next_sequence.saturating_sub(1), place),
+            None if is_last => self.remarks.push(Remark::Torn(segment)),
+            None => self.findings.push(Finding::Damage(format!("{segment}: the header is damaged"))),
+        }
+        let mut damages = Vec::new();
+        let tally = harvest(source, &[segment], *through, |one| match one {
+            Harvested::Damaged { damage, .. } => damages.push(damage),
+            Harvested::Access(_)
+            | Harvested::Act(_)
+            | Harvested::Person(_)
+            | Harvested::Late(_)
+            | Harvested::Unknown { .. } => {}
+        });
+        let tally = tally.map_err(io::Error::other)?;
+        for damage in damages {
+            match damage.kind {
+                // Nobody was promised what it should have been: where records are missing after it, they are told.
+                DamageKind::Tail => self.remarks.push(Remark::Torn(segment)),
+                // The first bytes of a last segment that was just begun.
+                DamageKind::Header if is_last => {}
+                DamageKind::Header | DamageKind::Block | DamageKind::Record => {
+                    self.findings.push(Finding::Damage(damage.to_string()));
+                }
+            }
+        }
+        let found = *through + tally.records;
+        *through = tally.last_sequence.max(*through);
+        if found < *through {
+            let (from, place) = (found + 1, format!("{} are missing in {segment}", *through - found));
+            self.findings.push(Finding::Records { from, through: *through, place });
+        }
+        Ok(())
+    }
+
+    fn note_gap(&mut self, through: &mut u64, expected: u64, place: String) {
+        if expected > *through {
+            self.findings.push(Finding::Records { from: *through + 1, through: expected, place });
+            *through = expected;
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! `preau journal seal` and `preau journal keys`.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use access::Clock;
+use anyhow::{Context, bail};
+use archive::Identity;
+use system::clock::SystemClock;
+use system::priority::yield_to_all;
+use system::sealing::{self, BUSY_STATUS, SealingError};
+
+use crate::config::Config;
+
+/// Seals what is finished. In the background, only failures are told.
+pub(crate) fn seal(data: &Path, config: Option<&Path>, is_background: bool) -> anyhow::Result<ExitCode> {
+    let manner = Config::load_or_default(config)?.sealing(config);
+    if !data.is_dir() {
+        bail!("there is no data folder {}", data.display());
+    }
+    if is_background && let Err(error) = yield_to_all() {
+        let _told = writeln!(io::stderr(), "preau: the journal is sealed with a usual priority: {error}");
+    }
+    let done = match sealing::seal(data, &manner, SystemClock::new().now()) {
+        Err(SealingError::Busy) => return Ok(ExitCode::from(BUSY_STATUS)),
+        done => done.context("the journal is not sealed")?,
+    };
+    if is_background {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut out = io::stdout().lock();
+    for seal in &done.sealed {
+        writeln!(
+            out,
+            "seal {}\t{}\t{} records\t{} bytes\t{}",
+            seal.number,
+            seal.day,
+            seal.records,
+            seal.file.bytes,
+            seal.file_name()
+        )?;
+    }
+    if done.sealed.is_empty() {
+        writeln!(out, "nothing is finished that is not sealed")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints a new pair of keys, which is kept nowhere: the public one for `[journal] readers` or `recovery`, the secret one for
+/// its owner.
+pub(crate) fn print_keys() -> anyhow::Result<ExitCode> {
+    let identity = Identity::generate();
+    write!(io::stdout(), "{}", identity.write())?;
+    writeln!(
+        io::stderr(),
+        "The line that begins with AGE-SECRET-KEY is not shown again, and this machine does not keep it. Whoever has it reads \
+         the log: give it to its owner, on paper or in a file of hers."
+    )?;
+    Ok(ExitCode::SUCCESS)
+}

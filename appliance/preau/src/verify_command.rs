@@ -1,0 +1,114 @@
+//! `preau journal verify` and `preau journal witness`.
+
+use std::fs::{self, DirBuilder};
+use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use archive::{SigningKey, Trust, VerifierKey, Witnessed, cosign};
+use system::clock::now;
+use system::seal_key;
+use system::segments::Directory;
+use system::vault::Folder;
+
+use crate::cli::VerifyArguments;
+use crate::data_folder;
+
+/// The witness's key, in its folder.
+const WITNESS_KEY_FILE: &str = "key";
+/// What a witness's folder is for nobody else: its key is in it.
+const FOLDER_MODE: u32 = 0o700;
+
+/// Prints what is wrong, and what is worth knowing.
+pub(crate) fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
+    let data = find_data(arguments.data.path.as_deref())?;
+    let folder = Folder::new(&data);
+    let own = folder.read_key().context("the box's key in sealed/key cannot be read")?;
+    let Some(signer) = arguments.key.clone().or(own) else {
+        bail!(
+            "{} has no sealed/key: give the box's key with --key, or nothing was ever sealed",
+            data.display()
+        )
+    };
+    let witnessed = match &arguments.witness {
+        Some(witness) => Some(read_witnessed(&folder, arguments.checkpoint.as_deref(), witness)?),
+        None => None,
+    };
+    let mut out = io::stdout().lock();
+    writeln!(out, "key: {signer}")?;
+    if arguments.key.is_none() {
+        writeln!(
+            out,
+            "note: this key is the folder's own. Compare it with the one that was written down, or give --key"
+        )?;
+    }
+    let report = archive::verify(&folder, &Directory::new(&data), &Trust { signer, witnessed });
+    write!(out, "{report}")?;
+    Ok(if report.is_right() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn find_data(given: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let data = data_folder::find(given)?;
+    if !data.is_dir() {
+        bail!("there is no data folder {}", data.display());
+    }
+    Ok(data)
+}
+
+/// What the witness has signed, from its own file or from the copy on the box.
+fn read_witnessed(folder: &Folder, file: Option<&Path>, witness: &VerifierKey) -> anyhow::Result<Witnessed> {
+    let text = match file {
+        Some(file) => fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?,
+        None => folder.read_witnessed()?.context("there is no sealed/witnessed: give --checkpoint FILE")?,
+    };
+    Witnessed::read(&text, witness).context("what the witness is said to have signed")
+}
+
+/// Signs what a box's log has grown into.
+pub(crate) fn witness(data: &Path, state: &Path) -> anyhow::Result<ExitCode> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(FOLDER_MODE)
+        .create(state)
+        .with_context(|| format!("cannot make the witness's folder {}", state.display()))?;
+    let witness = seal_key::open(&state.join(WITNESS_KEY_FILE), SigningKey::of_witness)?;
+    let folder = Folder::new(data);
+    let signer = folder.read_key()?.context("the folder has no sealed/key: nothing was ever sealed")?;
+    let log = folder.read_log()?;
+    let Some(last) = log.entries().last() else { bail!("nothing is sealed yet") };
+    let signed = Signed::new(state, &signer);
+    let before = signed.read(witness.verifier())?;
+    let proof = match &before {
+        // Where there is no proof, the witness says why it signs nothing.
+        Some(before) => log.tree().prove_growth(before.checkpoint().size).unwrap_or_default(),
+        None => Vec::new(),
+    };
+    let now_signed = cosign(before.as_ref(), &last.note, &proof, &signer, &witness, now())
+        .context("nothing is signed: somebody has to look at the box")?;
+    let note = now_signed.note().write();
+    signed.write(&note)?;
+    writeln!(io::stderr(), "witness: {}", witness.verifier())?;
+    write!(io::stdout(), "{note}")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What a witness has signed of one box.
+struct Signed(PathBuf);
+
+impl Signed {
+    fn new(state: &Path, signer: &VerifierKey) -> Self {
+        Self(state.join(signer.name().replace('/', "-")))
+    }
+
+    fn read(&self, witness: &VerifierKey) -> anyhow::Result<Option<Witnessed>> {
+        let Some(text) = seal_key::read_note(&self.0)? else { return Ok(None) };
+        let witnessed = Witnessed::read(&text, witness);
+        witnessed.map(Some).with_context(|| format!("{} is damaged", self.0.display()))
+    }
+
+    fn write(&self, note: &str) -> anyhow::Result<()> {
+        seal_key::write_note(&self.0, note).with_context(|| format!("cannot write {}", self.0.display()))
+    }
+}

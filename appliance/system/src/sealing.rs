@@ -1,0 +1,339 @@
+//! Sealing: finished segments become a file that cannot be changed unseen, and go.
+//!
+//! ```text
+//! segments of a day -> table -> .part, durable, read again -> log replaced -> .part gets its name -> segments go, once
+//!                                                                                                    their day is over
+//! ```
+//! Segments of today stay when they are sealed: with them the box can be searched without anybody's key.
+//!
+//! Invariant: a segment goes only when all its records are in a sealed file that is durable and was read again.
+
+mod child;
+#[cfg(test)]
+mod on_disk;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use access::Instant;
+use archive::{
+    CryptError, Form, Hash, Log, ReaderKey, Seal, SealedFile, SigningKey, Table, TableError, encrypt,
+    write_table,
+};
+use jiff::tz::TimeZone;
+use journal::{HarvestError, SegmentId, SegmentInfo, Source, harvest, inspect};
+use model::{ClockQuality, Timestamp};
+
+use crate::seal_key::{self, SealKeyError};
+use crate::segments::Directory;
+use crate::vault::{Folder, LogFileError};
+pub use child::{BUSY_STATUS, Sealer};
+
+/// The file of the box's key, in the data folder.
+const KEY_FILE: &str = "seal-key";
+/// Most bytes of segments for one file, unless one alone is larger: what is sealed is held in memory, as rows of one group
+/// and as what is said later of accesses.
+const SEGMENTS_BYTES_MAX: u64 = 64 << 20;
+/// Room that must be left on the disk beside a sealed file: the journal comes first.
+const FREE_BYTES_MIN: u64 = 16 << 20;
+/// How long the disk gets to give back a segment that it does not: then what can be read of it is sealed.
+const UNREADABLE_MS: u64 = 7 * 86_400_000;
+/// The day of what no calendar has.
+const NO_DAY: &str = "unknown";
+
+/// Why nothing, or not everything, is sealed. What was sealed before stays.
+#[derive(Debug, thiserror::Error)]
+pub enum SealingError {
+    /// Somebody else seals.
+    #[error("another process seals")]
+    Busy,
+    /// The key cannot be used.
+    #[error(transparent)]
+    Key(#[from] SealKeyError),
+    /// The log cannot be gone on with.
+    #[error(transparent)]
+    Log(#[from] LogFileError),
+    /// The log is another key's.
+    #[error("the log of seals is not signed by the box's key: put back the one that it was signed with")]
+    OtherKey,
+    /// A later checkpoint than the log's last is here.
+    #[error(
+        "the log of seals is shorter than its checkpoint: somebody cut it, and nothing is sealed until it is back"
+    )]
+    ShortLog,
+    /// Nobody says to whom files are to be encrypted.
+    #[error("sealed files were encrypted up to now, and no configuration says to whom: give --config")]
+    Readers,
+    /// A table cannot be encrypted.
+    #[error(transparent)]
+    Crypt(#[from] CryptError),
+    /// There is no room.
+    #[error("the disk has no room for sealed files")]
+    Full,
+    /// The disk does not give a segment back.
+    #[error("{0} cannot be read to its end")]
+    Segment(SegmentId),
+    /// Segments do not become a table.
+    #[error("the segments cannot be made a table")]
+    Table(#[from] TableError),
+    /// A table that was just made is not what it should be.
+    #[error("a table has {found} rows in place of {expected}")]
+    Rows {
+        /// How many it should have.
+        expected: u64,
+        /// How many it has.
+        found: u64,
+    },
+    /// Segments cannot be read.
+    #[error("the segments cannot be read")]
+    Harvest(#[from] HarvestError),
+    /// Something cannot be read or written.
+    #[error("the sealed files cannot be read or written")]
+    Io(#[from] io::Error),
+}
+
+/// What was done.
+#[derive(Debug, Default)]
+pub struct Done {
+    /// New seals.
+    pub sealed: Vec<Seal>,
+    /// Segments that went.
+    pub removed: Vec<SegmentId>,
+}
+
+/// The file of a box's key.
+#[must_use]
+pub fn key_path(data: &Path) -> PathBuf {
+    data.join(KEY_FILE)
+}
+
+/// The box's key, made where there is none and nothing is signed yet.
+///
+/// # Errors
+/// [`SealingError`].
+pub fn open_key(data: &Path) -> Result<SigningKey, SealingError> {
+    let folder = Folder::new(data);
+    let path = key_path(data);
+    if let Some(key) = seal_key::find(&path)? {
+        return Ok(key);
+    }
+    if folder.read_log()?.last().is_some() || folder.read_key()?.is_some() {
+        return Err(SealKeyError::Missing(path).into());
+    }
+    Ok(seal_key::open(&path, SigningKey::of_box)?)
+}
+
+/// The day of the school in which a point in time is, as ISO 8601 writes it.
+#[must_use]
+pub fn day(at: Timestamp, time_zone: &TimeZone) -> String {
+    let at = jiff::Timestamp::from_millisecond(at.unix_ms());
+    at.map_or_else(|_| NO_DAY.to_owned(), |at| time_zone.to_datetime(at).date().to_string())
+}
+
+/// The same as a number, for whoever asks often.
+#[must_use]
+pub fn day_number(at: Timestamp, time_zone: &TimeZone) -> i64 {
+    const DAY_MS: i64 = 86_400_000;
+    let offset = jiff::Timestamp::from_millisecond(at.unix_ms()).map(|at| time_zone.to_offset(at).seconds());
+    let offset_ms = offset.map_or(0, |seconds| i64::from(seconds) * 1_000);
+    at.unix_ms().saturating_add(offset_ms).div_euclid(DAY_MS)
+}
+
+/// How a school seals.
+#[derive(Clone, Debug)]
+pub struct Manner {
+    /// Where its days begin.
+    pub time_zone: TimeZone,
+    /// To whom files are encrypted; with nobody, they are not. `None`: no configuration says so, and what was encrypted up
+    /// to now is not to be plain by mistake.
+    pub readers: Option<Vec<ReaderKey>>,
+}
+
+/// Seals what is finished in a data folder, whether a box runs on it or not.
+///
+/// # Errors
+/// [`SealingError`].
+pub fn seal(data: &Path, manner: &Manner, now: Instant) -> Result<Done, SealingError> {
+    let folder = Folder::new(data);
+    let _lock = folder.lock().map_err(|error| match error.kind() {
+        io::ErrorKind::ResourceBusy => SealingError::Busy,
+        _ => SealingError::Io(error),
+    })?;
+    let mut directory = Directory::new(data);
+    // Without a box, every segment is finished, and none starts meanwhile.
+    let is_running = match directory.lock() {
+        Ok(()) => false,
+        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => true,
+        Err(error) => return Err(error.into()),
+    };
+    let key = open_key(data)?;
+    folder.write_key(key.verifier())?;
+    let log = open_log(&folder, &key)?;
+    let was_encrypted = log.last().is_some_and(|last| last.file.form == Form::Encrypted);
+    if manner.readers.is_none() && was_encrypted {
+        return Err(SealingError::Readers);
+    }
+    let run = Run { folder, directory, key, manner, now };
+    run.carry_out(log, is_running)
+}
+
+/// The log, which this key has signed, and which nobody has cut.
+fn open_log(folder: &Folder, key: &SigningKey) -> Result<Log, SealingError> {
+    let log = folder.read_log()?;
+    let last = log.entries().last();
+    if last.is_some_and(|last| !last.note.is_signed_by(key.verifier())) {
+        return Err(SealingError::OtherKey);
+    }
+    let checkpoint = archive::Vault::checkpoint(folder)?;
+    let shown = checkpoint.and_then(|text| archive::Note::read(&text).ok());
+    let shown = shown.filter(|note| note.is_signed_by(key.verifier()));
+    let shown = shown.and_then(|note| archive::Checkpoint::read(note.text()).ok());
+    if shown.is_some_and(|shown| shown.size > log.entries().len() as u64) {
+        return Err(SealingError::ShortLog);
+    }
+    folder.finish_last(&log)?;
+    Ok(log)
+}
+
+/// A finished segment.
+struct Finished {
+    id: SegmentId,
+    info: Option<SegmentInfo>,
+    bytes: u64,
+    day: String,
+}
+
+struct Run<'r> {
+    folder: Folder,
+    directory: Directory,
+    key: SigningKey,
+    manner: &'r Manner,
+    now: Instant,
+}
+
+impl Run<'_> {
+    fn carry_out(&self, mut log: Log, is_running: bool) -> Result<Done, SealingError> {
+        let mut done = Done::default();
+        let finished = self.list_finished(is_running)?;
+        let sealed_through = log.last().map_or(0, |seal| seal.segments.1);
+        let waiting: Vec<_> = finished.iter().filter(|one| one.id.number() > sealed_through).collect();
+        for group in groups(&waiting) {
+            if let Some(seal) = self.seal_group(&mut log, group)? {
+                done.sealed.push(seal);
+            }
+        }
+        self.remove_sealed(&log, &finished, &mut done)?;
+        Ok(done)
+    }
+
+    /// The segments that nobody writes any more: with a box, those before the last one that has a header.
+    fn list_finished(&self, is_running: bool) -> Result<Vec<Finished>, SealingError> {
+        let mut finished = Vec::new();
+        for id in self.directory.list()? {
+            let info = inspect(&self.directory, id)?;
+            let created = info.map(|info| info.created);
+            let day =
+                created.map_or_else(|| NO_DAY.to_owned(), |created| day(created, &self.manner.time_zone));
+            let bytes = fs::metadata(self.directory.path(id))?.len();
+            finished.push(Finished { id, info, bytes, day });
+        }
+        if is_running {
+            let active = finished.iter().rposition(|one| one.info.is_some());
+            finished.truncate(active.unwrap_or(0));
+        }
+        Ok(finished)
+    }
+
+    fn seal_group(&self, log: &mut Log, group: &[&Finished]) -> Result<Option<Seal>, SealingError> {
+        let (Some(first), Some(last)) = (group.first(), group.last()) else { return Ok(None) };
+        let segments: Vec<SegmentId> = group.iter().map(|one| one.id).collect();
+        let after = log.through();
+        let (table, rows, tally) = write_table(&self.directory, &segments, after)?;
+        self.check_patience(&tally.unreadable, group)?;
+        if rows == 0 && tally.records == 0 {
+            return Ok(None);
+        }
+        let found = Table::open(table.clone())?.row_count();
+        if found != rows {
+            return Err(SealingError::Rows { expected: rows, found });
+        }
+        let (form, bytes) = match self.manner.readers.as_deref() {
+            None | Some([]) => (Form::Plain, table),
+            Some(readers) => (Form::Encrypted, encrypt(&table, readers)?),
+        };
+        let file = SealedFile { form, bytes: bytes.len() as u64, hash: Hash::of(&bytes), rows };
+        let range = (first.id.number(), last.id.number());
+        let seal = Seal::new(&tally, after, range, first.day.clone(), file);
+        let seal = Seal { sealed: self.now.at, sealed_clock: self.now.quality, ..seal };
+        if self.folder.free_bytes()? < FREE_BYTES_MIN.saturating_add(file.bytes) {
+            return Err(SealingError::Full);
+        }
+        let name = archive::file_name(log.next_number(), form);
+        self.folder.write_part(&name, &bytes)?;
+        log.append(seal, &self.key);
+        self.folder.write_log(log)?;
+        self.folder.finish_last(log)?;
+        Ok(log.last().cloned())
+    }
+
+    /// A disk may give back later what it does not give back now.
+    fn check_patience(&self, unreadable: &[SegmentId], group: &[&Finished]) -> Result<(), SealingError> {
+        let is_young = |one: &&&Finished| {
+            let created = one.info.map_or(self.now.at, |info| info.created);
+            unreadable.contains(&one.id) && self.now.at.ms_since(created) < UNREADABLE_MS
+        };
+        group.iter().find(is_young).map_or(Ok(()), |one| Err(SealingError::Segment(one.id)))
+    }
+
+    /// Removes segments of days that are over, oldest first, whose records are all sealed. The newest with a header stays:
+    /// it tells the next start which accesses were open.
+    fn remove_sealed(&self, log: &Log, finished: &[Finished], done: &mut Done) -> Result<(), SealingError> {
+        let newest = self.newest_with_header()?;
+        let today = day(self.now.at, &self.manner.time_zone);
+        // A box that does not know the time does not know which day is over.
+        if self.now.quality == ClockQuality::Unset {
+            return Ok(());
+        }
+        let sealed_through = log.last().map_or(0, |seal| seal.segments.1);
+        for one in finished {
+            let is_over = one.day != today && one.id.number() <= sealed_through;
+            if !is_over || Some(one.id) >= newest {
+                break;
+            }
+            // What came after it was sealed, and what cannot be read, stays.
+            let rest = harvest(&self.directory, &[one.id], log.through(), |_| {})?;
+            if rest.records > 0 || !rest.unreadable.is_empty() {
+                break;
+            }
+            fs::remove_file(self.directory.path(one.id))?;
+            done.removed.push(one.id);
+        }
+        Ok(())
+    }
+
+    fn newest_with_header(&self) -> io::Result<Option<SegmentId>> {
+        for id in self.directory.list()?.into_iter().rev() {
+            if inspect(&self.directory, id)?.is_some() {
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Segments that are sealed together: of one day, and not too much at once.
+fn groups<'f>(waiting: &'f [&'f Finished]) -> Vec<&'f [&'f Finished]> {
+    let mut groups = Vec::new();
+    let (mut start, mut bytes) = (0, 0_u64);
+    for (place, one) in waiting.iter().enumerate() {
+        let is_other = waiting.get(start).is_some_and(|first| first.day != one.day);
+        if place > start && (is_other || bytes.saturating_add(one.bytes) > SEGMENTS_BYTES_MAX) {
+            groups.extend(waiting.get(start..place));
+            (start, bytes) = (place, 0);
+        }
+        bytes = bytes.saturating_add(one.bytes);
+    }
+    groups.extend(waiting.get(start..).filter(|rest| !rest.is_empty()));
+    groups
+}
