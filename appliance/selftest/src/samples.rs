@@ -104,20 +104,18 @@ mod tests {
             Samples::draw(&snapshot, &Samples::pool(&snapshot), &subject, None)
         };
         let samples = draw(&rulebook);
-        let names: Vec<_> = samples
-            .listed
-            .iter()
-            .map(|listed| (listed.category.as_str(), listed.name.as_ref().map(DomainName::as_str)))
-            .collect();
-        let expected = [("adult", Some("adult.preau.test")), ("gambling", Some("gambling.preau.test"))];
-        assert_eq!(names, expected);
+        let categories: Vec<&str> = samples.listed.iter().map(|listed| listed.category.as_str()).collect();
+        assert_eq!(categories, ["adult", "gambling"]);
+        let name = |samples: &Samples| samples.listed[1].name.clone().unwrap();
+        let first = name(&samples);
+        assert!(!builtin().match_name(&first).is_empty());
         assert_eq!((samples.is_open, samples.has_safe_search), (true, false));
         assert_eq!(samples.youtube, Some(YouTube::Moderate));
 
         let opened = policy::Rule {
             layer: model::Layer::School,
             effect: model::Verdict::Permit,
-            topic: policy::Topic::Site("gambling.preau.test".parse().unwrap()),
+            topic: policy::Topic::Site(first.clone()),
             scope: policy::Scope::Everyone,
             author: "Mme Martin".parse().unwrap(),
             motive: "exposé".parse().unwrap(),
@@ -125,7 +123,7 @@ mod tests {
             until: None,
         };
         let samples = draw(&Rulebook { rules: vec![opened], ..rulebook });
-        assert_eq!(samples.listed[1].name, None, "no other name is there to try");
+        assert_ne!(name(&samples), first, "a name that is open is none to try");
         assert!(samples.any().is_some());
     }
 }
