@@ -1,6 +1,6 @@
 //! A row of the table.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use model::{AccessKind, Host, Tester};
 use serde::{Deserialize, Serialize};
@@ -8,8 +8,6 @@ use serde::{Deserialize, Serialize};
 use crate::action::{Action, Seen};
 use crate::demand::{Demand, Outcome, Why};
 
-/// Whether the journal has records of connections that the firewall refuses: then each such attack expects one.
-pub(crate) const FIREWALL_IS_RECORDED: bool = false;
 /// Steps that are named where they went wrong: a table has little room.
 const STEPS_NAMED_MAX: usize = 4;
 
@@ -116,6 +114,14 @@ impl Attack {
         self.steps.iter().map(|step| &step.action).filter(|_| self.skip.is_none())
     }
 
+    /// Where it goes.
+    pub fn destinations(&self) -> impl Iterator<Item = SocketAddr> {
+        self.actions().filter_map(|action| match action {
+            Action::Ask { to, .. } | Action::Say { to, .. } | Action::Throw { to, .. } => Some(*to),
+            Action::Wait(_) => None,
+        })
+    }
+
     /// Judges what came of the actions. `own` are the box's addresses.
     #[must_use]
     pub fn judge(&self, seen: &[Seen], own: &[IpAddr]) -> Outcome {
@@ -149,9 +155,7 @@ impl Attack {
         if outcome != Outcome::Pass {
             return outcome;
         }
-        let is_looked_for =
-            |record: &&ExpectedRecord| FIREWALL_IS_RECORDED || **record != ExpectedRecord::Firewall;
-        match self.records.iter().filter(is_looked_for).find(|record| !has(record)) {
+        match self.records.iter().find(|record| !has(record)) {
             Some(ExpectedRecord::Door { kind, host }) => {
                 let host = host.as_ref().map(Host::to_string).unwrap_or_default();
                 Outcome::fail(Why::Unrecorded, format!("{} {host}", kind.as_str()))

@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 use journal::{FOLD_WINDOW_MS, Found, Hit, Query, SegmentId, Source};
-use model::{AccessKind, Host, Timestamp, Verdict};
+use model::{AccessKind, Fault, Host, Reason, Timestamp, Verdict};
 use selftest::{Attack, ExpectedRecord};
 use system::segments::Directory;
 
@@ -26,6 +27,9 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 pub(super) struct Records {
     /// Device, door and host; without a host for any of that door.
     found: HashSet<(String, AccessKind, Option<Host>)>,
+    /// Device and destination of packets that the firewall refused; without a destination, of so many at once that they
+    /// were counted only.
+    refused: HashSet<(String, Option<SocketAddr>)>,
     names: Vec<(model::Tester, String)>,
 }
 
@@ -35,13 +39,10 @@ impl Records {
         let testers = attacks.iter().filter_map(|attack| attack.sender);
         let names: HashSet<_> =
             testers.filter_map(|tester| Some((tester, plan.device(tester)?.to_string()))).collect();
-        let mut records = Self { found: HashSet::new(), names: names.into_iter().collect() };
+        let mut records = Self { names: names.into_iter().collect(), ..Self::default() };
         for _ in 0..LOOKS_MAX {
             records.read(data, since);
-            let has_all = |attack: &Attack| {
-                let mut doors = attack.records.iter().filter(|record| **record != ExpectedRecord::Firewall);
-                doors.all(|record| records.has(attack, record))
-            };
+            let has_all = |attack: &Attack| attack.records.iter().all(|record| records.has(attack, record));
             if attacks.iter().filter(|attack| attack.actions().next().is_some()).all(has_all) {
                 break;
             }
@@ -52,9 +53,16 @@ impl Records {
 
     /// Whether there is such a record under the attacker's name.
     pub(super) fn has(&self, attack: &Attack, record: &ExpectedRecord) -> bool {
-        let ExpectedRecord::Door { kind, host } = record else { return false };
         let name = self.names.iter().find(|(tester, _)| Some(*tester) == attack.sender);
-        name.is_some_and(|(_, name)| self.found.contains(&(name.clone(), *kind, host.clone())))
+        let Some((_, name)) = name else { return false };
+        match record {
+            ExpectedRecord::Door { kind, host } => self.found.contains(&(name.clone(), *kind, host.clone())),
+            // An attacker who knocks fast has records for the first knocks, and a count for the rest.
+            ExpectedRecord::Firewall => {
+                let mut destinations = attack.destinations().map(Some).chain([None]);
+                destinations.any(|destination| self.refused.contains(&(name.clone(), destination)))
+            }
+        }
     }
 
     fn read(&mut self, data: &Path, since: Timestamp) {
@@ -75,7 +83,14 @@ impl Records {
     }
 
     fn note(&mut self, found: Found) {
-        let Found { device, kind, host, .. } = found;
+        let Found { device, kind, host, destination, reason, .. } = found;
+        match kind {
+            AccessKind::Tcp | AccessKind::Udp | AccessKind::Ip => {
+                let destination = destination.filter(|_| reason != Reason::Fault(Fault::Flood));
+                self.refused.insert((device.clone(), destination));
+            }
+            AccessKind::Dns | AccessKind::Tls | AccessKind::Http | AccessKind::Connect => {}
+        }
         self.found.insert((device.clone(), kind, None));
         self.found.insert((device, kind, host));
     }
