@@ -56,7 +56,9 @@ impl Terms {
             shared: directives.has("public") || has_s_maxage,
             must_revalidate: directives.has("must-revalidate")
                 || directives.has("proxy-revalidate")
-                || s_maxage != Seconds::Absent,
+                || s_maxage != Seconds::Absent
+                // Nobody knows for how long it is stale.
+                || max_age == Seconds::Invalid,
             must_understand: directives.has("must-understand"),
             immutable: directives.has("immutable"),
             stale_while_revalidate_s: directives.seconds("stale-while-revalidate").valid().unwrap_or(0),
