@@ -14,6 +14,7 @@ mod key;
 mod lookup;
 mod plan;
 mod range;
+mod record;
 mod span;
 mod status;
 mod storability;
@@ -26,6 +27,9 @@ pub use key::{Key, Vary};
 pub use lookup::{Cause, Failure, Lookup, look_up, may_serve_stale};
 pub use plan::{NEAR_BYTES, STREAMS_MAX, Situation, Step, Stream};
 pub use range::{ContentRange, Multipart, RangeSet, Resolved, content_length, range_field};
+pub use record::{
+    BLOCK_BYTES, Damage, Kept, VARIANTS_MAX, block_place, check_block, read_record, seal_block, write_record,
+};
 pub use span::{Span, SpanMap};
 pub use status::CacheStatus;
 pub use storability::{Exchange, Unstorable, is_personal, judge};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use access::{Admission, Closed, Desk, Recorded, Request, Resolve};
 use arc_swap::ArcSwap;
-use model::AccessKind;
+use model::{AccessKind, Device, Subject};
 use policy::{Permit, Target};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
@@ -73,6 +73,7 @@ struct Complaints {
 }
 
 /// The client's side of a connection.
+#[derive(Clone)]
 pub(crate) struct Caller {
     /// Its address and port.
     pub(crate) address: SocketAddr,
@@ -258,6 +259,14 @@ impl Gate {
     /// Whether a request for this address is one for the box itself.
     pub(crate) fn is_own_address(&self, address: IpAddr) -> bool {
         self.destinations.load().is_own(address)
+    }
+
+    /// The device behind a connection, if it is a registered one.
+    pub(crate) fn device_of(&self, caller: &Caller) -> Option<Arc<Device>> {
+        match self.desk.identify(caller.address.ip()) {
+            Subject::Device(device) => Some(device),
+            Subject::Unknown(_) => None,
+        }
     }
 
     /// Whose limits an address counts towards.

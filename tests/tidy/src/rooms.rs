@@ -87,7 +87,7 @@ pub(crate) const ROOMS: &[Room] = &[
     Room {
         name: "proxy",
         is_pure: false,
-        may_use: &["model", "wire", "policy", "journal", "access"],
+        may_use: &["model", "wire", "policy", "journal", "access", "cache"],
         because: "a door asks the desk; it knows no list, no file and no other door",
     },
     Room {

@@ -8,6 +8,7 @@ mod filter;
 mod line;
 mod lists;
 mod profiles;
+mod workspace;
 
 use std::str::FromStr;
 
@@ -18,10 +19,11 @@ use policy::{Calendar, Holidays};
 use toml_span::{DeserError, Deserialize, Spanned, Value};
 
 use self::dns::DnsKeys;
-use self::filter::{CommuneKeys, WorkspaceKeys};
+use self::filter::CommuneKeys;
 use self::line::Line;
 use self::lists::ListsKeys;
 use self::profiles::Profiles;
+use self::workspace::{WorkspaceKeys, check_profiles};
 use super::report::{Problem, problems};
 use super::section::{Port, Section};
 use super::{Config, Contact, Filter, Gate, Portal, School};
@@ -51,6 +53,7 @@ impl<'de> Deserialize<'de> for File {
         let Profiles(profiles) = table.optional("profile").unwrap_or_default();
         let CommuneKeys { locked, rules } = table.optional("commune").unwrap_or_default();
         let workspaces = table.optional::<Vec<WorkspaceKeys>>("ent").unwrap_or_default();
+        check_profiles(&mut table, &workspaces, &profiles);
         check_ports(&mut table, [dns.port, dns.tls_port, gate.tls, gate.http, gate.explicit, port, tls_port]);
         dns.check_upstreams(&mut table, line.as_ref());
         let ports = gate.ports(dns.port, dns.tls_port);
@@ -71,8 +74,9 @@ impl<'de> Deserialize<'de> for File {
                     profiles,
                     locked,
                     rules,
-                    workspace: workspaces.into_iter().flat_map(|WorkspaceKeys(hosts)| hosts).collect(),
+                    workspace: workspaces.iter().flat_map(|keys| keys.hosts.iter().cloned()).collect(),
                 },
+                served_workspaces: workspaces.into_iter().filter_map(WorkspaceKeys::finish).collect(),
             })
         };
         table.close(config()).map(Self)

@@ -43,20 +43,22 @@ pub(crate) fn build_gate(
     descriptors: u64,
     desk: Arc<Desk>,
     resolver: Resolver,
-    has_certificate: bool,
-) -> Arc<Gate> {
+    identity: Option<&Arc<Identity>>,
+) -> anyhow::Result<Arc<Gate>> {
+    let descriptors_max = usize::try_from(descriptors).unwrap_or(usize::MAX);
     let settings = proxy::Settings {
         is_redirected: config.network.is_some(),
         portal: Some(proxy::Portal {
             names: vec![config.portal.name.clone()],
             address: (Ipv4Addr::LOCALHOST, config.portal.port).into(),
-            tls_address: has_certificate.then(|| (Ipv4Addr::LOCALHOST, config.portal.tls_port).into()),
+            tls_address: identity.map(|_| (Ipv4Addr::LOCALHOST, config.portal.tls_port).into()),
         }),
-        descriptors_max: usize::try_from(descriptors).unwrap_or(usize::MAX),
+        descriptors_max,
+        workspaces: front::open_workspaces(config, identity, descriptors_max)?,
         ..proxy::Settings::default()
     };
     let pages = Arc::new(PortalPages { place: place(config) });
-    Arc::new(Gate::new(settings, destinations(config), desk, Arc::new(resolver), pages))
+    Ok(Arc::new(Gate::new(settings, destinations(config), desk, Arc::new(resolver), pages)))
 }
 
 /// What pages say of where they are shown.

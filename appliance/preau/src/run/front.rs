@@ -8,6 +8,7 @@ use access::Clock;
 use anyhow::Context;
 use pki::{Identity, Names};
 use portal::{AnswerNames, Answering, Authority, Callers, Front, NameAnswer, Unanswered};
+use proxy::{Workspace, Workspaces};
 use resolver::Resolver;
 use system::authority::{self, Opened};
 
@@ -21,7 +22,9 @@ const DNS_OVER_TLS: &[u8] = b"dot";
 /// The box's certificate, by this clock. Without one, a school still has its filter: that is told, and the rest goes on.
 pub(crate) fn open_identity(config: &Config, data: &Path, clock: Arc<dyn Clock>) -> Option<Arc<Identity>> {
     let (addresses, _) = door_addresses(config);
-    let names = Names::new([config.portal.name.clone()], addresses);
+    let own = Names::new([config.portal.name.clone()], addresses.clone());
+    let served = config.served_workspaces.iter().flat_map(|workspace| workspace.hosts.iter().cloned());
+    let names = Names::new(served.chain([config.portal.name.clone()]), addresses);
     match authority::open(&data.join(data_folder::AUTHORITY_FILE), names) {
         Ok((authority, opened)) => {
             tell(opened, &authority.fingerprint());
@@ -29,7 +32,7 @@ pub(crate) fn open_identity(config: &Config, data: &Path, clock: Arc<dyn Clock>)
                 let now = clock.now();
                 (now.at, now.quality)
             };
-            Some(Arc::new(Identity::new(authority, read)))
+            Some(Arc::new(Identity::new(authority, own, read)))
         }
         Err(error) => {
             let error = anyhow::Error::from(error);
@@ -52,6 +55,22 @@ fn tell(opened: Opened, fingerprint: &str) {
              the new certificate (preau ca export)"
         ),
     }
+}
+
+/// The workspaces that the box serves. Without a certificate it passes all of them through.
+pub(crate) fn open_workspaces(
+    config: &Config,
+    identity: Option<&Arc<Identity>>,
+    descriptors_max: usize,
+) -> anyhow::Result<Option<Arc<Workspaces>>> {
+    let Some(identity) = identity.filter(|_| !config.served_workspaces.is_empty()) else { return Ok(None) };
+    let tls = identity.server_config(&Workspaces::PROTOCOLS).context("cannot set up TLS for the ENT")?;
+    let workspaces = config.served_workspaces.iter().map(|workspace| {
+        let crate::config::Workspace { hosts, profiles, upstream, authorities } = workspace.clone();
+        Workspace::new(hosts, profiles, upstream, &authorities).context("cannot set up TLS towards the ENT")
+    });
+    let workspaces = workspaces.collect::<anyhow::Result<_>>()?;
+    Ok(Some(Arc::new(Workspaces::new(workspaces, Arc::new(tls), descriptors_max))))
 }
 
 /// What DNS over TLS shows.

@@ -77,7 +77,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let resolver =
         open_resolver(&config, &listeners, &upstreams, Arc::clone(&destinations), Arc::clone(&desk))?;
     let gate =
-        doors::build_gate(&config, descriptors, Arc::clone(&desk), resolver.clone(), identity.is_some());
+        doors::build_gate(&config, descriptors, Arc::clone(&desk), resolver.clone(), identity.as_ref())?;
     let trials = announcement::trials(&config, &desk.policy(), &data);
     let parts = board::Parts {
         desk: Arc::clone(&desk),

@@ -10,7 +10,7 @@ use access::{Addresses, Clock, Desk, Directory, Instant, Neighbours, Recorded, R
 use bytes::Bytes;
 use journal::simulation::{Disk, Faults};
 use journal::{Found, Hit, Query, Writer, search};
-use model::{ClockQuality, Host, Mac, ProfileName, Timestamp};
+use model::{ClockQuality, Host, Mac, ProfileName, Subject, Timestamp};
 use policy::{Decided, Permit, Profile, Refusal, Rule, Rulebook, Snapshot};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -56,6 +56,14 @@ impl School {
 
     /// A gate with settings of the test's own. `adjust` is also told the gate's doors: TLS, HTTP, explicit.
     pub(super) async fn with(adjust: impl FnOnce(&mut Settings, [SocketAddr; 3])) -> Self {
+        Self::of(Directory::default(), adjust).await
+    }
+
+    /// The same with registered devices: who comes from `127.0.0.1` has the hardware address [`PC`].
+    pub(super) async fn of(
+        directory: Directory,
+        adjust: impl FnOnce(&mut Settings, [SocketAddr; 3]),
+    ) -> Self {
         let listeners = [listen().await, listen().await, listen().await];
         let addresses = listeners.each_ref().map(|listener| listener.local_addr().unwrap());
         let mut settings = Settings { descriptors_max: 1 << 16, ..Settings::default() };
@@ -65,7 +73,8 @@ impl School {
         let (journal, mut writer) = journal::open(disk.clone());
         writer.commit(NOW).unwrap();
         let snapshot = policy(vec![]);
-        let desk = Desk::new(Arc::new(Nobody), Arc::new(Stopped), journal, Directory::default(), snapshot);
+        let has_pc = matches!(directory.identify(Some(PC), [127, 0, 0, 1].into()), Subject::Device(_));
+        let desk = Desk::new(Arc::new(Table(has_pc)), Arc::new(Stopped), journal, directory, snapshot);
         let desk = Arc::new(desk);
         let reachable = ["127.0.0.0/8".parse().unwrap()];
         let destinations = Destinations::new(
@@ -208,11 +217,14 @@ impl Resolve for Names {
     }
 }
 
-struct Nobody;
+/// The hardware address of the one PC.
+pub(super) const PC: Mac = Mac::new([2, 0, 0, 0, 0, 0x11]);
 
-impl Neighbours for Nobody {
-    fn find_mac(&self, _: IpAddr) -> Option<Mac> {
-        None
+struct Table(bool);
+
+impl Neighbours for Table {
+    fn find_mac(&self, address: IpAddr) -> Option<Mac> {
+        (self.0 && address == IpAddr::from([127, 0, 0, 1])).then_some(PC)
     }
 }
 

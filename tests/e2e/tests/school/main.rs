@@ -36,3 +36,5 @@ mod screening;
 mod updates;
 #[cfg(test)]
 mod why;
+#[cfg(test)]
+mod workspace;
