@@ -8,6 +8,7 @@
 //! Invariant: no file, no clock, no socket. Heads come in as fields, bodies as spans of bytes, the time as an argument.
 
 mod directives;
+mod eviction;
 mod fields;
 mod invalidation;
 mod key;
@@ -22,6 +23,7 @@ mod stored;
 mod terms;
 mod validator;
 
+pub use eviction::Shelf;
 pub use invalidation::{invalidated, is_same_as_head};
 pub use key::{Key, Vary};
 pub use lookup::{Cause, Failure, Lookup, look_up, may_serve_stale};

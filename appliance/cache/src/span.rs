@@ -66,6 +66,17 @@ impl SpanMap {
         self.held.splice(first..last.max(first), [Span { start, end }]);
     }
 
+    /// Does not hold these bytes any more.
+    pub fn remove(&mut self, span: Span) {
+        let held = std::mem::take(&mut self.held);
+        let kept = held.into_iter().flat_map(|held| {
+            let before = Span::new(held.start, held.end.min(span.start));
+            let after = Span::new(held.start.max(span.end), held.end);
+            [before, after].into_iter().flatten()
+        });
+        self.held = kept.collect();
+    }
+
     /// The byte from which on something is missing, at or after `from`.
     #[must_use]
     pub fn held_until(&self, from: u64) -> u64 {
@@ -145,13 +156,18 @@ mod tests {
         /// The map says what a set of bytes would say.
         #[test]
         fn a_map_is_a_set_of_bytes(
-            spans in prop::collection::vec((0_u64..64, 1_u64..16), 0..20),
+            spans in prop::collection::vec((0_u64..64, 1_u64..16, 0_u8..4), 0..20),
             asked in (0_u64..64, 1_u64..32),
         ) {
             let (mut map, mut bytes) = (SpanMap::default(), BTreeSet::new());
-            for (start, length) in spans {
-                map.insert(span(start, start + length));
-                bytes.extend(start..start + length);
+            for (start, length, kind) in spans {
+                if kind == 0 {
+                    map.remove(span(start, start + length));
+                    bytes.retain(|byte| !(start..start + length).contains(byte));
+                } else {
+                    map.insert(span(start, start + length));
+                    bytes.extend(start..start + length);
+                }
             }
             prop_assert_eq!(map.held_bytes(), bytes.len() as u64);
             let asked = span(asked.0, asked.0 + asked.1);

@@ -131,9 +131,9 @@ pub struct Newer<'h> {
 const BODY_FIELDS: [&str; 6] =
     ["content-encoding", "content-length", "content-md5", "content-range", "content-digest", "etag"];
 
-/// Fields that are never kept (RFC 9111 section 3.1): those of one hop, those that `Connection` names, and who asks whom for
-/// a proxy's sake.
-const UNKEPT_FIELDS: [&str; 9] = [
+/// Fields that are never kept (RFC 9111 section 3.1): those of one hop, those that `Connection` names, who asks whom for a
+/// proxy's sake; and what announces trailers, which are not kept either.
+const UNKEPT_FIELDS: [&str; 10] = [
     "connection",
     "keep-alive",
     "proxy-authenticate",
@@ -141,6 +141,7 @@ const UNKEPT_FIELDS: [&str; 9] = [
     "proxy-authorization",
     "proxy-connection",
     "te",
+    "trailer",
     "transfer-encoding",
     "upgrade",
 ];

@@ -125,11 +125,15 @@ impl Gate {
                 .collect();
         let addresses = all.iter().filter_map(|(_, listener)| listener.local_addr().ok()).collect();
         self.listeners.get_or_init(|| addresses);
+        let walk = self.settings.workspaces.as_ref().and_then(|workspaces| workspaces.begin_walk());
         let mut serving = JoinSet::new();
         for (door, listener) in all {
             serving.spawn(Arc::clone(&self).serve_door(door, listener, stop.clone()));
         }
         while serving.join_next().await.is_some() {}
+        if let Some(walk) = walk {
+            walk.abort();
+        }
     }
 
     async fn serve_door(self: Arc<Self>, door: Door, listener: TcpListener, mut stop: watch::Receiver<bool>) {

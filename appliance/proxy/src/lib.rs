@@ -10,6 +10,7 @@
 //! its connection ends. The one exception is the box's own portal, which is not the web.
 
 mod alert;
+mod depot;
 mod destinations;
 mod dial;
 mod front;
@@ -27,6 +28,7 @@ mod throttle;
 mod tls;
 mod workspace;
 
+pub use depot::{Depot, DepotSettings};
 pub use destinations::{Destinations, Forbidden};
 pub use front::Callers;
 pub use gate::{Doors, Gate};

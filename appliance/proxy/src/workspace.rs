@@ -7,12 +7,16 @@
 //! Invariant: nothing but the workspace's names is ever decrypted; a request for another name than the connection's is
 //! not forwarded; nothing is asked without a `Recorded<Permit>`.
 
+mod caching;
 mod connection;
 mod distrust;
+mod errand;
 mod exchange;
+mod measure;
 mod nursery;
 mod pool;
 mod server;
+mod serving;
 mod settings;
 mod stream;
 mod turnstile;

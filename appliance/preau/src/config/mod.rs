@@ -48,6 +48,8 @@ pub(crate) struct Config {
     pub(crate) filter: Filter,
     /// The online workspaces that the box serves; the others it passes through.
     pub(crate) served_workspaces: Vec<Workspace>,
+    /// How much of them it keeps on its disk, in bytes; 0: nothing.
+    pub(crate) cache_bytes_max: u64,
 }
 
 /// What commune and school have decided on the filter.

@@ -23,7 +23,7 @@ use self::filter::CommuneKeys;
 use self::line::Line;
 use self::lists::ListsKeys;
 use self::profiles::Profiles;
-use self::workspace::{WorkspaceKeys, check_profiles};
+use self::workspace::{WorkspaceKeys, check_profiles, read_cache};
 use super::report::{Problem, problems};
 use super::section::{Port, Section};
 use super::{Config, Contact, Filter, Gate, Portal, School};
@@ -53,6 +53,7 @@ impl<'de> Deserialize<'de> for File {
         let Profiles(profiles) = table.optional("profile").unwrap_or_default();
         let CommuneKeys { locked, rules } = table.optional("commune").unwrap_or_default();
         let workspaces = table.optional::<Vec<WorkspaceKeys>>("ent").unwrap_or_default();
+        let cache_bytes_max = read_cache(&mut table);
         check_profiles(&mut table, &workspaces, &profiles);
         check_ports(&mut table, [dns.port, dns.tls_port, gate.tls, gate.http, gate.explicit, port, tls_port]);
         dns.check_upstreams(&mut table, line.as_ref());
@@ -76,6 +77,7 @@ impl<'de> Deserialize<'de> for File {
                     rules,
                     workspace: workspaces.iter().flat_map(|keys| keys.hosts.iter().cloned()).collect(),
                 },
+                cache_bytes_max,
                 served_workspaces: workspaces.into_iter().filter_map(WorkspaceKeys::finish).collect(),
             })
         };

@@ -10,7 +10,7 @@ use model::Host;
 use pki::Identity;
 use portal::PortalHandle;
 use portal::pages::Place;
-use proxy::Gate;
+use proxy::{Gate, Workspaces};
 use resolver::{Explanation, Resolver, Sockets};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -41,24 +41,25 @@ pub(crate) struct Doors {
 pub(crate) fn build_gate(
     config: &Config,
     descriptors: u64,
-    desk: Arc<Desk>,
-    resolver: Resolver,
-    identity: Option<&Arc<Identity>>,
-) -> anyhow::Result<Arc<Gate>> {
-    let descriptors_max = usize::try_from(descriptors).unwrap_or(usize::MAX);
+    desk: &Arc<Desk>,
+    resolver: &Resolver,
+    has_certificate: bool,
+    workspaces: Option<Arc<Workspaces>>,
+) -> Arc<Gate> {
     let settings = proxy::Settings {
         is_redirected: config.network.is_some(),
         portal: Some(proxy::Portal {
             names: vec![config.portal.name.clone()],
             address: (Ipv4Addr::LOCALHOST, config.portal.port).into(),
-            tls_address: identity.map(|_| (Ipv4Addr::LOCALHOST, config.portal.tls_port).into()),
+            tls_address: has_certificate.then(|| (Ipv4Addr::LOCALHOST, config.portal.tls_port).into()),
         }),
-        descriptors_max,
-        workspaces: front::open_workspaces(config, identity, descriptors_max)?,
+        descriptors_max: usize::try_from(descriptors).unwrap_or(usize::MAX),
+        workspaces,
         ..proxy::Settings::default()
     };
     let pages = Arc::new(PortalPages { place: place(config) });
-    Ok(Arc::new(Gate::new(settings, destinations(config), desk, Arc::new(resolver), pages)))
+    let (desk, resolver) = (Arc::clone(desk), Arc::new(resolver.clone()));
+    Arc::new(Gate::new(settings, destinations(config), desk, resolver, pages))
 }
 
 /// What pages say of where they are shown.

@@ -8,7 +8,7 @@ use access::Clock;
 use anyhow::Context;
 use pki::{Identity, Names};
 use portal::{AnswerNames, Answering, Authority, Callers, Front, NameAnswer, Unanswered};
-use proxy::{Workspace, Workspaces};
+use proxy::{Depot, DepotSettings, Workspace, Workspaces};
 use resolver::Resolver;
 use system::authority::{self, Opened};
 
@@ -60,8 +60,10 @@ fn tell(opened: Opened, fingerprint: &str) {
 /// The workspaces that the box serves. Without a certificate it passes all of them through.
 pub(crate) fn open_workspaces(
     config: &Config,
+    data: &Path,
+    clock: &Arc<dyn Clock>,
     identity: Option<&Arc<Identity>>,
-    descriptors_max: usize,
+    descriptors: u64,
 ) -> anyhow::Result<Option<Arc<Workspaces>>> {
     let Some(identity) = identity.filter(|_| !config.served_workspaces.is_empty()) else { return Ok(None) };
     let tls = identity.server_config(&Workspaces::PROTOCOLS).context("cannot set up TLS for the ENT")?;
@@ -70,7 +72,25 @@ pub(crate) fn open_workspaces(
         Workspace::new(hosts, profiles, upstream, &authorities).context("cannot set up TLS towards the ENT")
     });
     let workspaces = workspaces.collect::<anyhow::Result<_>>()?;
-    Ok(Some(Arc::new(Workspaces::new(workspaces, Arc::new(tls), descriptors_max))))
+    let depot = open_depot(config, data, Arc::clone(clock));
+    let descriptors_max = usize::try_from(descriptors).unwrap_or(usize::MAX);
+    Ok(Some(Arc::new(Workspaces::new(workspaces, Arc::new(tls), depot, descriptors_max))))
+}
+
+/// Where the box keeps what workspaces say is for all. Without it, they are served all the same: that is told.
+fn open_depot(config: &Config, data: &Path, clock: Arc<dyn Clock>) -> Option<Arc<Depot>> {
+    if config.cache_bytes_max == 0 {
+        return None;
+    }
+    let folder = data.join(data_folder::DEPOT_FOLDER);
+    let settings = DepotSettings { folder, bytes_max: config.cache_bytes_max };
+    match Depot::open(&settings, clock) {
+        Ok(depot) => Some(Arc::new(depot)),
+        Err(error) => {
+            tracing::error!(%error, folder = %settings.folder.display(), "the ENT is not kept: its folder cannot be made");
+            None
+        }
+    }
 }
 
 /// What DNS over TLS shows.

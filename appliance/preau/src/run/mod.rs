@@ -76,8 +76,8 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let destinations = Arc::new(ArcSwap::from_pointee(keeper::destinations(&config)));
     let resolver =
         open_resolver(&config, &listeners, &upstreams, Arc::clone(&destinations), Arc::clone(&desk))?;
-    let gate =
-        doors::build_gate(&config, descriptors, Arc::clone(&desk), resolver.clone(), identity.as_ref())?;
+    let workspaces = front::open_workspaces(&config, &data, &clock, identity.as_ref(), descriptors)?;
+    let gate = doors::build_gate(&config, descriptors, &desk, &resolver, identity.is_some(), workspaces);
     let trials = announcement::trials(&config, &desk.policy(), &data);
     let parts = board::Parts {
         desk: Arc::clone(&desk),

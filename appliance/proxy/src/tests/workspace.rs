@@ -3,5 +3,7 @@
 mod street;
 
 mod carrying;
+mod keeping;
 mod passing;
+mod transferring;
 mod trusting;

@@ -5,17 +5,21 @@ use std::sync::Arc;
 use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request};
 use access::{Admission, ResolveError, Screened};
 use bytes::Bytes;
+use cache::{CacheStatus, ContentRange};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::upgrade::{self, OnUpgrade};
 use model::{AccessKind, End, Fault, Host};
 use policy::Target;
 use wire::http::{Authority, find_authority};
 
+use super::caching::{Cut, Found, Quest, cut};
 use super::connection::{Connection, Tunnel};
-use super::pool::Answer;
+use super::measure::Measured;
+use super::pool::{Answer, UpBody};
 use super::server::Server;
+use super::serving::add_status;
 use super::turnstile::Turn;
 use crate::dial::DialError;
 use crate::http::{
@@ -24,15 +28,17 @@ use crate::http::{
 };
 use crate::passage::Passage;
 
+/// What flows to a device.
+pub(super) type Flow = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 /// What a device gets.
-pub(super) type Reply = Response<UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>>;
+pub(super) type Reply = Response<Flow>;
 
 /// Seconds after which a device that has too many requests under way may ask again.
 const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("2");
 
 /// What a request needs on its way.
-struct Journey {
-    passage: Passage,
+pub(super) struct Journey {
+    pub(super) passage: Passage,
     turn: Turn,
 }
 
@@ -107,26 +113,100 @@ impl Connection {
     async fn forward(&self, mut request: Request<Incoming>, mut journey: Journey) -> Reply {
         let upgrade = wants_websocket(request.method(), request.version(), request.headers())
             .then(|| upgrade::on(&mut request));
-        let (mut head, body) = request.into_parts();
+        let (head, body) = request.into_parts();
         let language = accept_language(&head).map(str::to_owned);
-        prepare(&mut head, upgrade.is_some());
-        let traffic = Arc::clone(journey.passage.traffic());
-        let body = Metered::up(Some(body), traffic, Arc::clone(&self.caller.seat));
-        let request = Request::from_parts(head, body.map_err(Into::into).boxed_unsync());
-        let limit = self.gate.settings().timeouts.response;
-        let outcome = tokio::select! {
-            outcome = self.ask(request, &mut journey.passage) => outcome,
-            () = self.caller.seat.pulse().stop(limit) => Err(SendError::TimedOut),
+        let quest = Quest::new(self, &head, upgrade.is_some() || !body.is_end_stream());
+        let found = match &quest {
+            Some(quest) => self.within_limit(async { Ok(quest.find(&mut journey).await) }).await,
+            None => Ok(Found::Pass(None)),
         };
+        let told = match found.unwrap_or_else(Found::Failed) {
+            Found::Kept(response) => return self.give(response, journey),
+            Found::Passed(response, told) => return self.give_part(&head.headers, response, told, journey),
+            Found::Failed(error) => return self.fail(journey, &error, language.as_deref()),
+            Found::Unavailable => return self.fail(journey, &SendError::TimedOut, language.as_deref()),
+            Found::Pass(told) => told,
+        };
+        let request = self.build(&head, body, upgrade.is_some(), &journey.passage);
+        let requested = quest.as_ref().map(Quest::now);
+        let outcome = self.within_limit(self.ask(request, &mut journey.passage)).await;
         match outcome.and_then(|response| check(response, upgrade.is_some())) {
-            Ok(response) => self.respond(response, journey, upgrade),
+            Ok(mut response) => {
+                if let Some((quest, requested)) = quest.as_ref().zip(requested) {
+                    quest.heed(response.status(), response.headers(), requested).await;
+                }
+                if let Some(told) = told {
+                    add_status(response.headers_mut(), told);
+                }
+                self.respond(response, journey, upgrade)
+            }
             Err(error) => self.fail(journey, &error, language.as_deref()),
         }
     }
 
-    async fn ask(
+    /// What takes longer, while nothing moves, is given up.
+    async fn within_limit<T>(
         &self,
-        request: Request<super::pool::UpBody>,
+        work: impl Future<Output = Result<T, SendError>>,
+    ) -> Result<T, SendError> {
+        tokio::select! {
+            outcome = work => outcome,
+            () = self.caller.seat.pulse().stop(self.gate.settings().timeouts.response) => Err(SendError::TimedOut),
+        }
+    }
+
+    fn build(
+        &self,
+        head: &request::Parts,
+        body: Incoming,
+        is_websocket: bool,
+        passage: &Passage,
+    ) -> Request<UpBody> {
+        let mut head = head.clone();
+        prepare(&mut head, is_websocket);
+        let body = Metered::up(Some(body), Arc::clone(passage.traffic()), Arc::clone(&self.caller.seat));
+        Request::from_parts(head, body.map_err(Into::into).boxed_unsync())
+    }
+
+    /// An answer from what is kept.
+    fn give(&self, response: Response<Flow>, journey: Journey) -> Reply {
+        let Journey { passage, turn } = journey;
+        let (traffic, seat) = (Arc::clone(passage.traffic()), Arc::clone(&self.caller.seat));
+        response.map(|flow| held(Metered::down(flow, traffic, seat, Some(passage)), Some(turn)))
+    }
+
+    /// An answer of the server to a request that the cache made of the client's: the part that the client wants of it.
+    fn give_part(
+        &self,
+        asked: &HeaderMap,
+        response: Response<Answer>,
+        told: CacheStatus,
+        journey: Journey,
+    ) -> Reply {
+        let (mut head, body) = match check(response, false) {
+            Ok(response) => response.into_parts(),
+            Err(error) => return self.fail(journey, &error, None),
+        };
+        let measured = match cut(asked, head.status, &head.headers) {
+            Cut::Whole => Measured::new(body, 0, None),
+            Cut::Part { skip, part, length } => {
+                head.status = StatusCode::PARTIAL_CONTENT;
+                head.headers.insert(header::CONTENT_RANGE, ContentRange::part(part, length));
+                head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(part.len()));
+                Measured::new(body, skip, Some(part.len()))
+            }
+            Cut::Wrong => return self.fail(journey, &SendError::Unasked, None),
+        };
+        prepare_response(&mut head, false);
+        add_status(&mut head.headers, told);
+        let Journey { passage, turn } = journey;
+        let (traffic, seat) = (Arc::clone(passage.traffic()), Arc::clone(&self.caller.seat));
+        Response::from_parts(head, held(Metered::down(measured, traffic, seat, Some(passage)), Some(turn)))
+    }
+
+    pub(super) async fn ask(
+        &self,
+        request: Request<UpBody>,
         passage: &mut Passage,
     ) -> Result<Response<Answer>, SendError> {
         let (gate, workspaces, name) = (&*self.gate, &*self.workspaces, &self.name);
@@ -150,13 +230,7 @@ impl Connection {
         };
         let (mut head, body) = response.into_parts();
         prepare_response(&mut head, is_switching);
-        let body = Metered::down(body, traffic, seat, passage);
-        // The turn ends with the body.
-        let body = body.map_err(Into::into).map_frame(move |frame| {
-            let _turn = &rest;
-            frame
-        });
-        Response::from_parts(head, body.boxed_unsync())
+        Response::from_parts(head, held(Metered::down(body, traffic, seat, passage), rest))
     }
 
     /// The page in place of a workspace that does not answer.
@@ -165,26 +239,36 @@ impl Connection {
         let Journey { mut passage, turn: _turn } = journey;
         passage.end.get_or_insert(End::Abort);
         let pages = self.gate.pages();
-        let reply = match error {
-            SendError::Unreached(DialError::Unresolved(ResolveError::Screened(screened))) => {
+        let reply =
+            if let SendError::Unreached(DialError::Unresolved(ResolveError::Screened(screened))) = error {
                 match &**screened {
                     Screened::Refused(refusal) => {
                         page_reply(StatusCode::FORBIDDEN, pages.refusal(refusal, accept_language))
                     }
                     Screened::Closed(_) => Objection::Closed.reply(pages, accept_language),
                 }
-            }
-            _ => {
+            } else {
                 let host = Host::from(self.name.clone());
                 page_reply(status_of(error), pages.unreachable(&host, cause_of(error), accept_language))
-            }
-        };
+            };
         reply.map(BodyExt::boxed_unsync)
     }
 }
 
+/// A body that holds its turn until it is over.
+fn held<B>(body: B, turn: Option<Turn>) -> Flow
+where
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+{
+    let frames = body.map_err(Into::into).map_frame(move |frame| {
+        let _turn = &turn;
+        frame
+    });
+    frames.boxed_unsync()
+}
+
 /// Prepares the head of a request for the workspace.
-fn prepare(head: &mut request::Parts, is_websocket: bool) {
+pub(super) fn prepare(head: &mut request::Parts, is_websocket: bool) {
     prepare_request(head, is_websocket);
     join_cookies(&mut head.headers);
 }

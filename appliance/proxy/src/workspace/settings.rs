@@ -8,10 +8,12 @@ use std::sync::Arc;
 use model::{DomainName, ProfileName};
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio::task::JoinHandle;
 
 use super::distrust::Distrust;
 use super::pool::Pool;
 use super::turnstile::Turnstile;
+use crate::depot::Depot;
 use crate::gate::{Caller, Gate};
 
 /// What servers are told that the box speaks (RFC 7301).
@@ -73,24 +75,38 @@ pub struct Workspaces {
     pub(super) distrust: Distrust,
     pub(super) pool: Arc<Pool>,
     pub(super) turnstile: Arc<Turnstile>,
+    /// Where what may be kept is kept; `None`: nothing is.
+    pub(super) depot: Option<Arc<Depot>>,
 }
 
 impl Workspaces {
-    /// These workspaces, shown under certificates of `tls`, which speaks HTTP/2 and HTTP/1.1. `descriptors_max` is as in
+    /// These workspaces, shown under certificates of `tls`, which speaks HTTP/2 and HTTP/1.1; `depot` keeps what may be
+    /// kept. `descriptors_max` is as in
     /// [`Settings`](crate::Settings).
     #[must_use]
-    pub fn new(list: Vec<Workspace>, tls: Arc<ServerConfig>, descriptors_max: usize) -> Self {
+    pub fn new(
+        list: Vec<Workspace>,
+        tls: Arc<ServerConfig>,
+        depot: Option<Arc<Depot>>,
+        descriptors_max: usize,
+    ) -> Self {
         Self {
             list,
             tls,
             distrust: Distrust::default(),
             pool: Arc::default(),
             turnstile: Arc::new(Turnstile::new(descriptors_max)),
+            depot,
         }
     }
 
     /// The protocols that the box speaks to devices, for the certificates' configuration (RFC 7301).
     pub const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+    /// Finds out what is kept, beside everything else.
+    pub(crate) fn begin_walk(&self) -> Option<JoinHandle<()>> {
+        self.depot.as_ref().map(Depot::begin_walk)
+    }
 
     pub(super) fn tls(&self) -> &Arc<ServerConfig> {
         &self.tls

@@ -13,6 +13,10 @@ use crate::config::Workspace;
 use crate::config::files::read_authorities;
 use crate::config::section::Section;
 
+/// Kept where the file does not say how much: some weeks of a school's videos, and little of a box's disk.
+const CACHE_GIB: u64 = 10;
+/// Kept at most: a terabyte, which is more than the disk of a box.
+const CACHE_GIB_MAX: u64 = 1024;
 /// The port of HTTPS.
 const PORT: u16 = 443;
 
@@ -75,6 +79,18 @@ pub(super) fn check_profiles(table: &mut Section<'_>, workspaces: &[WorkspaceKey
             }
         }
     }
+}
+
+/// `[ent_cache]`: how many bytes of the workspaces are kept.
+pub(super) fn read_cache(table: &mut Section<'_>) -> u64 {
+    let read = table.table("ent_cache", |cache| {
+        let gib = cache.optional_spanned::<u64>("gib");
+        if let Some(found) = gib.as_ref().filter(|found| found.value > CACHE_GIB_MAX) {
+            cache.reject(found.span, format!("a number of GiB from 0 to {CACHE_GIB_MAX}"));
+        }
+        gib.map_or(CACHE_GIB, |found| found.value.min(CACHE_GIB_MAX))
+    });
+    read.map_or(CACHE_GIB, |keys| keys.value) << 30
 }
 
 /// An address, with or without a port.

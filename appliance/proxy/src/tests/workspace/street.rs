@@ -1,9 +1,11 @@
 //! A school that serves `ent.test`, the server of that name, and devices.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
-use access::Directory;
+use access::{Clock, Directory, Instant};
 use model::{ClockQuality, Device, Timestamp};
 use pki::{Authority, Identity, Names};
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -14,7 +16,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
 use crate::tests::raw::connect;
 use crate::tests::school::{PATIENCE, PC, School, accept, site};
-use crate::{Settings, Workspace, Workspaces};
+use crate::{Depot, DepotSettings, Settings, Workspace, Workspaces};
 
 /// A name that the policy refuses, among those that the box serves.
 pub(super) const REFUSED: &str = "adult.preau.test";
@@ -42,6 +44,30 @@ impl Vouched {
     }
 }
 
+/// Bytes that a school of these tests keeps.
+pub(super) const SHARE_BYTES: u64 = 64 << 20;
+
+/// A clock that a test sets.
+pub(super) struct Hands(AtomicI64);
+
+impl Hands {
+    pub(super) fn new() -> Arc<Self> {
+        // 2026-11-29 09:00 UTC.
+        Arc::new(Self(AtomicI64::new(1_795_942_800_000)))
+    }
+
+    pub(super) fn advance(&self, seconds: i64) {
+        self.0.fetch_add(seconds * 1_000, Ordering::Relaxed);
+    }
+}
+
+impl Clock for Hands {
+    fn now(&self) -> Instant {
+        let at = Timestamp::from_unix_ms(self.0.load(Ordering::Relaxed));
+        Instant { at, quality: ClockQuality::Synchronised }
+    }
+}
+
 /// All of it.
 pub(super) struct Street {
     pub(super) school: School,
@@ -60,18 +86,27 @@ impl Street {
 
     pub(super) async fn with(adjust: impl FnOnce(&mut Settings)) -> Self {
         let public = Vouched::new(&["ent.test"]);
-        Self::of(adjust, &public.certificate(), public).await
+        Self::of(adjust, &public.certificate(), public, None).await
+    }
+
+    /// A school that keeps what may be kept in this folder.
+    pub(super) async fn keeping(folder: &Path, hands: &Arc<Hands>) -> Self {
+        let public = Vouched::new(&["ent.test"]);
+        let settings = DepotSettings { folder: folder.to_owned(), bytes_max: SHARE_BYTES };
+        let depot = Arc::new(Depot::open(&settings, Arc::clone(hands) as Arc<dyn Clock>).unwrap());
+        Self::of(|_| {}, &public.certificate(), public, Some(depot)).await
     }
 
     /// A school whose box trusts another authority than the server's.
     pub(super) async fn with_stranger() -> Self {
-        Self::of(|_| {}, &Vouched::new(&["ent.test"]).certificate(), Vouched::new(&["ent.test"])).await
+        Self::of(|_| {}, &Vouched::new(&["ent.test"]).certificate(), Vouched::new(&["ent.test"]), None).await
     }
 
     async fn of(
         adjust: impl FnOnce(&mut Settings),
         trusted: &CertificateDer<'static>,
         public: Vouched,
+        depot: Option<Arc<Depot>>,
     ) -> Self {
         let (site, port) = site().await;
         let own = Vouched::new(&["preau.lan", "ent.test", REFUSED]);
@@ -84,7 +119,7 @@ impl Street {
         let tls = own.tls(&Workspaces::PROTOCOLS);
         let school = School::of(directory, |settings, _| {
             settings.ports.tls = port;
-            settings.workspaces = Some(Arc::new(Workspaces::new(vec![workspace], tls, 1 << 16)));
+            settings.workspaces = Some(Arc::new(Workspaces::new(vec![workspace], tls, depot, 1 << 16)));
             adjust(settings);
         })
         .await;
