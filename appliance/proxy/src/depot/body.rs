@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -16,8 +17,8 @@ const READ_BYTES_MAX: u64 = 8 * 16 * 1024;
 pub(crate) struct Body {
     number: u64,
     file: File,
-    /// Whether the server can be asked for parts of it.
-    is_divisible: bool,
+    /// Whether the server can be asked for parts of it, as far as is known.
+    is_divisible: AtomicBool,
     state: Mutex<State>,
     changes: watch::Sender<()>,
 }
@@ -41,6 +42,8 @@ struct Live {
     end: Option<u64>,
     /// What came and is not on the disk yet.
     tail: Vec<u8>,
+    /// The server has begun to send what was asked for: others may rely on it.
+    is_confirmed: bool,
 }
 
 /// Which transfer of a body.
@@ -91,6 +94,7 @@ impl Body {
     /// A body of which nothing is there.
     pub(super) fn arriving(number: u64, file: File, length: Option<u64>, is_divisible: bool) -> Arc<Self> {
         let state = Mutex::new(State { length, ..State::default() });
+        let is_divisible = AtomicBool::new(is_divisible);
         Arc::new(Self { number, file, is_divisible, state, changes: watch::Sender::default() })
     }
 
@@ -99,7 +103,7 @@ impl Body {
     }
 
     pub(crate) fn is_divisible(&self) -> bool {
-        self.is_divisible
+        self.is_divisible.load(Ordering::Relaxed)
     }
 
     /// Its length, where that is known.
@@ -168,8 +172,15 @@ impl Body {
         }
         let number = StreamNumber(state.next);
         state.next += 1;
-        state.streams.push(Live { number, at: start, end, tail: Vec::new() });
+        state.streams.push(Live { number, at: start, end, tail: Vec::new(), is_confirmed: false });
         Some(number)
+    }
+
+    /// The server sends what was asked for. Until then others do not end where this one begins: it may never come.
+    pub(crate) fn confirm(&self, number: StreamNumber) {
+        if let Some(live) = self.lock().streams.iter_mut().find(|live| live.number == number) {
+            live.is_confirmed = true;
+        }
     }
 
     /// The next byte that a transfer should bring, and where it ends. `None` where it is over.
@@ -239,6 +250,22 @@ impl Body {
         self.changes.send_replace(());
     }
 
+    /// A transfer cannot be had. Where another one goes on, all wait for that one: the server does not know parts, or has another
+    /// version by now. Otherwise the rest never comes.
+    pub(crate) fn give_up(&self, number: StreamNumber) {
+        self.is_divisible.store(false, Ordering::Relaxed);
+        let mut state = self.lock();
+        state.streams.retain(|live| live.number != number);
+        // Only one that began at the first byte brings all of it.
+        let has_other = state.streams.iter().any(|live| live.end.is_none());
+        drop(state);
+        if has_other {
+            self.changes.send_replace(());
+        } else {
+            self.fail();
+        }
+    }
+
     /// The rest never comes: readers break off, so that nobody takes a part for the whole.
     pub(crate) fn fail(&self) {
         let mut state = self.lock();
@@ -275,7 +302,7 @@ impl Body {
         if let Some(span) = Span::new(start, start.saturating_add(block_bytes())) {
             state.held.remove(span);
         }
-        state.has_failed |= !self.is_divisible;
+        state.has_failed |= !self.is_divisible();
         io::ErrorKind::InvalidData.into()
     }
 
@@ -291,7 +318,7 @@ impl Body {
             }
             streams.extend(Span::new(front, state.stop(live)));
         }
-        ask(&Situation { length, held: &held, streams: &streams, is_divisible: self.is_divisible })
+        ask(&Situation { length, held: &held, streams: &streams, is_divisible: self.is_divisible() })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -305,7 +332,8 @@ impl State {
     fn stop(&self, live: &Live) -> u64 {
         let end = live.end.or(self.length).unwrap_or(u64::MAX);
         let held = self.held.next_held(live.at).unwrap_or(u64::MAX);
-        let others = self.streams.iter().filter(|other| other.at > live.at).map(|other| other.at);
+        let others = self.streams.iter().filter(|other| other.is_confirmed && other.at > live.at);
+        let others = others.map(|other| other.at);
         others.min().unwrap_or(u64::MAX).min(held).min(end)
     }
 }
@@ -387,6 +415,8 @@ mod tests {
         let far = NEAR + 2 * BLOCK;
         assert!(far > 2 * BLOCK);
         let second = body.begin(span.start(), Some(span.end())).unwrap();
+        assert_eq!(body.position(first), Some((1, Some(4 * BLOCK))), "nobody relies on what may not come");
+        body.confirm(second);
         assert!(body.begin(span.start(), None).is_none(), "it comes already");
         assert!(feed(&body, first, &vec![b'a'; 5 * BLOCK_BYTES]));
         body.end(first);
@@ -410,6 +440,18 @@ mod tests {
         assert_eq!(body.glance(21 * BLOCK, u64::MAX), Glance::Wait);
         let end = Span::new(90 * BLOCK, 100 * BLOCK).unwrap();
         assert_eq!(body.glance(90 * BLOCK + 5, u64::MAX), Glance::Fetch(end));
+    }
+
+    #[test]
+    fn who_cannot_jump_waits_for_the_transfer_that_goes_on() {
+        let body = body(Some(100 * BLOCK));
+        let leader = body.begin(0, None).unwrap();
+        let jump = body.begin(90 * BLOCK, Some(100 * BLOCK)).unwrap();
+        body.give_up(jump);
+        assert_eq!(body.glance(90 * BLOCK, u64::MAX), Glance::Wait);
+        assert!(!body.has_failed());
+        body.give_up(leader);
+        assert!(body.has_failed());
     }
 
     #[test]

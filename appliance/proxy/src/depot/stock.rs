@@ -172,7 +172,7 @@ impl Depot {
             return None;
         }
         let place = Arc::clone(&self.fills).try_acquire_owned().ok()?;
-        let is_divisible = length.is_some() && stored.validator().is_some_and(|known| known.is_strong());
+        let is_divisible = length.is_some() && is_divisible(&stored);
         let (disk, number) = (Arc::clone(&self.disk), self.next_body.fetch_add(1, Ordering::Relaxed));
         let created = spawn_blocking(move || disk.create(name, number, length)).await.ok()?;
         let file = created
@@ -286,8 +286,14 @@ impl Depot {
 fn open(disk: &Disk, name: u128, kept: Kept) -> Option<Object> {
     let Kept { stored, body, length } = kept;
     let file = disk.find(name, body, length)?;
-    let is_divisible = stored.validator().is_some_and(|known| known.is_strong());
+    let is_divisible = is_divisible(&stored);
     Some(Object { stored: Arc::new(stored), body: Body::whole(body, file, length, is_divisible) })
+}
+
+/// Whether more of the same bytes can be asked for.
+fn is_divisible(stored: &Stored) -> bool {
+    let speaks_of_none = stored.headers.get("accept-ranges").is_some_and(|ranges| ranges == "none");
+    !speaks_of_none && stored.validator().is_some_and(|known| known.is_strong())
 }
 
 fn weight(kept: &[Kept]) -> u64 {

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use ::http::{HeaderMap, Method, Response, StatusCode, header, request};
 use cache::{
-    CacheStatus, Cause, ContentRange, Failure, Key, Lookup, Newer, RangeSet, Resolved, Span, Stored,
-    Validator, content_length, invalidated, is_range_wanted, is_same_as_head, look_up, may_serve_stale,
+    CacheStatus, Cause, ContentRange, Exchange, Failure, Key, Lookup, Newer, RangeSet, Resolved, Span,
+    Stored, Validator, content_length, invalidated, is_range_wanted, is_same_as_head, judge, look_up,
+    may_serve_stale,
 };
 use model::Timestamp;
 use tokio::time::timeout;
@@ -17,10 +18,12 @@ use super::exchange::{Flow, Journey};
 use super::pool::Answer;
 use super::serving::Asking;
 use crate::depot::{Arrival, Boarding, Depot, EntryHandle, Landing, Object, Outcome, await_landing};
-use crate::http::SendError;
+use crate::http::{SendError, check};
 
 /// How often a request looks again because the one it waited for brought nothing for it; then it goes by itself.
 const ROUNDS_MAX: usize = 4;
+/// For the request of another to be answered: a server that takes longer for the head of something is asked by each.
+const FOLLOW: Duration = Duration::from_secs(10);
 /// For a server to answer, where there is something that may be served in its place.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Bytes of a block: a range is asked for from the beginning of one.
@@ -60,6 +63,7 @@ impl<'c> Quest<'c> {
         let depot = connection.workspaces.depot.clone()?;
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
         let key = Key::new(connection.name.as_str(), path)?;
+        let is_more = is_more || wants_events(&head.headers);
         let mut sent = request::Builder::new().body(()).ok()?.into_parts().0;
         (sent.headers, sent.uri) = (head.headers.clone(), head.uri.clone());
         super::exchange::prepare(&mut sent, false);
@@ -104,15 +108,19 @@ impl<'c> Quest<'c> {
             if self.method == Method::HEAD {
                 return pass(cause, None);
             }
+            // The end of something of unknown length, or several parts of it: not what a class does at the same time.
+            if known.is_none() && RangeSet::of(self.headers).is_some_and(|set| set.first_byte().is_none()) {
+                return pass(cause, Some("range"));
+            }
             let name = Depot::name(&self.key);
             if self.depot.is_alone(name) {
                 return pass(cause, Some("alone"));
             }
             match self.depot.flights.board(name) {
                 Boarding::Leader(landing) => return self.fetch(journey, known, cause, landing).await,
-                Boarding::Follower(waiting) => match await_landing(waiting).await {
-                    Outcome::Alone => return pass(cause, Some("alone")),
-                    Outcome::Again | Outcome::Pending => is_collapsed = true,
+                Boarding::Follower(waiting) => match timeout(FOLLOW, await_landing(waiting)).await {
+                    Ok(Outcome::Alone) | Err(_) => return pass(cause, Some("alone")),
+                    Ok(Outcome::Again | Outcome::Pending) => is_collapsed = true,
                 },
             }
         }
@@ -159,7 +167,7 @@ impl<'c> Quest<'c> {
             None => asking.await,
         };
         let received = self.depot.now();
-        let response = match outcome {
+        let response = match outcome.and_then(|response| check(response, false)) {
             Ok(response) => response,
             Err(error) => {
                 return self.fall_back(known, Failure::Disconnected, cause).unwrap_or(Found::Failed(error));
@@ -170,7 +178,11 @@ impl<'c> Quest<'c> {
             && status == StatusCode::NOT_MODIFIED
         {
             let newer = Newer { headers: response.headers(), requested, received };
-            return self.confirm(entry, object, &newer, cause, response.status()).await;
+            if let Some(found) = self.confirm(entry, object, &newer, cause).await {
+                return found;
+            }
+            // It speaks of another version than the one that it was asked about: that one is asked for.
+            return Box::pin(self.fetch(journey, None, cause, landing)).await;
         }
         if is_trouble(status)
             && let Some(found) = self.fall_back(known.clone(), Failure::Status, cause)
@@ -195,27 +207,28 @@ impl<'c> Quest<'c> {
         (start > 0).then_some(start)
     }
 
-    /// A 304 about what is kept (RFC 9111 section 4.3.3): it is served, with its new fields.
+    /// A 304 about what is kept (RFC 9111 section 4.3.3): it is served, with its new fields. `None` where it is about something
+    /// else, and what is kept is not right any more.
     async fn confirm(
         &self,
         entry: &EntryHandle,
         object: &Object,
         newer: &Newer<'_>,
         cause: Cause,
-        code: StatusCode,
-    ) -> Found {
+    ) -> Option<Found> {
         let is_same = object.stored.validator().is_some_and(|known| known.is_confirmed_by(newer.headers));
-        let updated = object.stored.update(newer, &[]);
-        let updated = if is_same { updated } else { Stored { is_invalid: true, ..updated } };
-        let Some(object) = self.depot.refresh(entry, object, updated).await.filter(|_| is_same) else {
-            return Found::Failed(SendError::Unasked);
+        let updated = if is_same {
+            object.stored.update(newer, &[])
+        } else {
+            Stored { is_invalid: true, ..(*object.stored).clone() }
         };
+        let object = self.depot.refresh(entry, object, updated).await.filter(|_| is_same)?;
         let status = CacheStatus {
             forwarded: Some(cause),
-            forwarded_status: Some(code.as_u16()),
+            forwarded_status: Some(StatusCode::NOT_MODIFIED.as_u16()),
             ..CacheStatus::default()
         };
-        self.serve_as(Some(entry.clone()), &object, status)
+        Some(self.serve_as(Some(entry.clone()), &object, status))
     }
 
     fn helps_out(&self, object: &Object) -> bool {
@@ -258,8 +271,7 @@ impl<'c> Quest<'c> {
                 self.serve_as(Some(entry), &object, CacheStatus { is_stored: true, ..status })
             }
             Err(why) => {
-                // A client that has it already, or a server in trouble, says nothing of what others would get.
-                let is_telling = code != StatusCode::NOT_MODIFIED && !code.is_server_error();
+                let is_telling = is_telling(code);
                 if is_telling {
                     self.depot.note_alone(Depot::name(&self.key));
                 }
@@ -310,6 +322,27 @@ impl<'c> Quest<'c> {
         if self.method == Method::HEAD && status == StatusCode::OK {
             self.heed_head(response, requested).await;
         }
+        if self.method == Method::GET && !self.is_more {
+            self.heed_passed(status, response, requested);
+        }
+    }
+
+    /// Whether those who ask next should wait for each other.
+    fn heed_passed(&self, status: StatusCode, response: &HeaderMap, requested: Timestamp) {
+        let exchange = Exchange {
+            method: self.method,
+            request: self.headers,
+            status,
+            response,
+            requested,
+            received: self.depot.now(),
+        };
+        let name = Depot::name(&self.key);
+        match judge(&exchange, &[]) {
+            Ok(_) => self.depot.note_shared(name),
+            Err(_) if is_telling(status) => self.depot.note_alone(name),
+            Err(_) => {}
+        }
     }
 
     async fn heed_head(&self, response: &HeaderMap, requested: Timestamp) {
@@ -342,6 +375,20 @@ pub(super) struct Asked {
 
 fn pass(cause: Cause, detail: Option<&'static str>) -> Found {
     Found::Pass(Some(CacheStatus { forwarded: Some(cause), detail, ..CacheStatus::default() }))
+}
+
+/// Whether a request opens a channel of events, which has no end.
+fn wants_events(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.to_ascii_lowercase().contains("text/event-stream"))
+}
+
+/// Whether an answer says what others would get: one to a client that has it already, a part, or one of a server in trouble
+/// does not.
+fn is_telling(status: StatusCode) -> bool {
+    let is_partial =
+        [StatusCode::NOT_MODIFIED, StatusCode::PARTIAL_CONTENT, StatusCode::RANGE_NOT_SATISFIABLE];
+    !is_partial.contains(&status) && !status.is_server_error()
 }
 
 /// RFC 5861 section 4.

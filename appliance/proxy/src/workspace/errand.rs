@@ -88,7 +88,7 @@ impl Errand {
         let mut next = Some((stream, answer));
         while let Some((stream, answer)) = next.take() {
             if !self.bring_stream(&cargo, stream, answer).await {
-                body.fail();
+                body.give_up(stream);
                 break;
             }
             // What readers jumped over, behind them.
@@ -188,6 +188,7 @@ impl Errand {
         headers.insert(header::IF_RANGE, condition.clone());
         let response = self.send(headers).await.ok_or(Refused::Unreached)?;
         check_part(response.status(), response.headers(), &known, start, object.body.length())?;
+        object.body.confirm(stream);
         Ok(Some(response.into_body()))
     }
 
@@ -223,6 +224,7 @@ impl Errand {
         };
         let arrival = self.depot.receive(key, stored, length).await.ok_or("no-room")?;
         let stream = arrival.object.body.begin(start, None).ok_or("no-room")?;
+        arrival.object.body.confirm(stream);
         Ok((arrival, stream))
     }
 

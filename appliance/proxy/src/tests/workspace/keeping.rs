@@ -133,6 +133,38 @@ async fn what_is_stale_is_asked_for_by_what_is_known_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_304_about_another_version_brings_that_one() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Street::keeping(folder.path(), &hands).await;
+    let (mut client, mut server) = bring(&street, "", PUBLIC, "hello").await;
+    hands.advance(61);
+    ask(&mut client, "/x", "").await;
+    read_head(&mut server).await;
+    send(&mut server, "HTTP/1.1 304 Not Modified\r\nETag: \"b\"\r\n\r\n").await;
+    let head = read_head(&mut server).await.to_lowercase();
+    assert!(!head.contains("if-none-match"), "{head}");
+    tell(&mut server, "Cache-Control: public, max-age=60\r\nETag: \"b\"\r\n", "world").await;
+    assert_eq!(hear(&mut client).await.1, "world");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_what_is_not_here_is_the_servers() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Street::keeping(folder.path(), &hands).await;
+    let mut client = street.connect().await;
+    ask(&mut client, "/x", "Range: bytes=-2\r\n").await;
+    let mut server = street.accept().await;
+    assert!(read_head(&mut server).await.contains("Range: bytes=-2\r\n"));
+    send(
+        &mut server,
+        "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 3-4/5\r\nContent-Length: 2\r\n\r\nlo",
+    )
+    .await;
+    let (head, body) = hear(&mut client).await;
+    assert!(head.starts_with("http/1.1 206 ") && body == "lo", "{head}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_change_makes_what_is_kept_invalid() {
     let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
     let street = Street::keeping(folder.path(), &hands).await;

@@ -229,6 +229,25 @@ async fn without_a_strong_validator_a_cut_is_a_cut() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_knows_no_parts_does_not_cost_the_class_its_video() {
+    let folder = tempfile::tempdir().unwrap();
+    let (street, video) = open(&folder).await;
+    let mut leader = ask(&street, "").await;
+    let mut server = street.accept().await;
+    read_head(&mut server).await;
+    begin(&mut server, "a").await;
+    send(&mut server, &video[..100_000]).await;
+    expect(&mut leader, "200", &video[..100_000]).await;
+    let mut jumper = ask(&street, "Range: bytes=1900000-1900009\r\n").await;
+    let mut second = street.accept().await;
+    read_head(&mut second).await;
+    begin(&mut second, "a").await;
+    send(&mut server, &video[100_000..]).await;
+    assert!(read_exactly(&mut leader, LENGTH - 100_000).await == video[100_000..]);
+    expect(&mut jumper, "206", &video[1_900_000..1_900_010]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_private_video_can_be_jumped_about_in() {
     let folder = tempfile::tempdir().unwrap();
     let (street, video) = open(&folder).await;
