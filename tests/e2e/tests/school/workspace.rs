@@ -87,7 +87,7 @@ fn who_does_not_trust_the_box_gets_the_ent_as_it_is() -> Result<()> {
 }
 
 #[test]
-fn chromium_shows_the_ent_with_the_boxs_certificate() -> Result<()> {
+fn chromium_shows_the_ent_with_the_certificate_of_the_box() -> Result<()> {
     let lab = Lab::new()?;
     let (appliance, own) = open(&lab)?;
     let trust = "set -e

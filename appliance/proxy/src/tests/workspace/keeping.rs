@@ -75,7 +75,7 @@ async fn what_is_for_all_is_asked_for_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_answers_one_pupil_is_never_anothers() {
+async fn what_answers_one_pupil_is_for_no_other() {
     let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
     let street = Street::keeping(folder.path(), &hands).await;
     for fields in [

@@ -92,7 +92,7 @@ async fn the_explicit_proxy_leads_there_too() {
 
 /// What is not encrypted is as it was.
 #[tokio::test(flavor = "multi_thread")]
-async fn plain_http_is_not_the_boxs() {
+async fn plain_http_is_as_it_was() {
     let street = Street::with(|settings| settings.ports.http = settings.ports.tls).await;
     let asking =
         ask_once(street.school.http, "GET / HTTP/1.1\r\nHost: ent.test\r\nConnection: close\r\n\r\n");
