@@ -72,18 +72,23 @@ pub(crate) fn open_workspaces(
         Workspace::new(hosts, profiles, upstream, &authorities).context("cannot set up TLS towards the ENT")
     });
     let workspaces = workspaces.collect::<anyhow::Result<_>>()?;
-    let depot = open_depot(config, data, Arc::clone(clock));
     let descriptors_max = usize::try_from(descriptors).unwrap_or(usize::MAX);
+    let depot = open_depot(config, data, Arc::clone(clock), descriptors_max);
     Ok(Some(Arc::new(Workspaces::new(workspaces, Arc::new(tls), depot, descriptors_max))))
 }
 
 /// Where the box keeps what workspaces say is for all. Without it, they are served all the same: that is told.
-fn open_depot(config: &Config, data: &Path, clock: Arc<dyn Clock>) -> Option<Arc<Depot>> {
+fn open_depot(
+    config: &Config,
+    data: &Path,
+    clock: Arc<dyn Clock>,
+    descriptors_max: usize,
+) -> Option<Arc<Depot>> {
     if config.cache_bytes_max == 0 {
         return None;
     }
     let folder = data.join(data_folder::DEPOT_FOLDER);
-    let settings = DepotSettings { folder, bytes_max: config.cache_bytes_max };
+    let settings = DepotSettings { folder, bytes_max: config.cache_bytes_max, descriptors_max };
     match Depot::open(&settings, clock) {
         Ok(depot) => Some(Arc::new(depot)),
         Err(error) => {

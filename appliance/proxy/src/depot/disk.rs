@@ -1,7 +1,7 @@
 //! The files: a record for each key, a body for each response.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -56,7 +56,9 @@ impl Disk {
     pub(super) fn write(&self, name: u128, key: &Key, kept: &[Kept]) -> io::Result<()> {
         let path = self.record(name);
         let draft = path.with_extension("draft");
-        fs::write(&draft, write_record(key, kept))?;
+        drop(fs::remove_file(&draft));
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&draft)?;
+        file.write_all(&write_record(key, kept))?;
         fs::rename(&draft, &path)
     }
 

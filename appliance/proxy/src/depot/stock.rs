@@ -20,8 +20,11 @@ use super::disk::{Disk, file_bytes};
 use super::entry::{Entry, Object};
 use super::flight::Flights;
 
-/// Keys whose heads are in memory: the pages of a morning. Others are read from the disk when they are asked for.
-const REMEMBERED: usize = 4_096;
+/// Keys that are in memory, with their files open, at most; others are read from the disk when they are asked for. Of the
+/// descriptors that the process has it is a 32nd: the gate leaves an eighth to others.
+const REMEMBERED_MAX: usize = 512;
+const REMEMBERED_MIN: usize = 16;
+const DESCRIPTOR_PART: usize = 32;
 /// Keys that are known to bring nothing that can be shared, so that nobody waits for anybody.
 const ALONE: usize = 4_096;
 /// For how long that is believed: origins change their minds.
@@ -31,7 +34,8 @@ const ALONE_FOR: Duration = Duration::from_secs(60);
 const OBJECT_BYTES_MIN: u64 = 64 * 1024;
 /// The part of the share that one response may take.
 const OBJECT_PART: u64 = 4;
-/// Bodies on their way at once: each may have a connection to the server, and the line is narrow.
+/// Bodies on their way at once, at most: each may have a connection to the server, and the line is narrow. No more than half
+/// of the keys that are in memory.
 const FILLS_MAX: usize = 64;
 /// Between two folders of the first walk: it is never in the way of a reader.
 const WALK_PAUSE: Duration = Duration::from_millis(20);
@@ -43,6 +47,8 @@ pub struct DepotSettings {
     pub folder: PathBuf,
     /// Bytes on the disk, at most.
     pub bytes_max: u64,
+    /// Open files that the process may have.
+    pub descriptors_max: usize,
 }
 
 /// What the box keeps of the workspaces.
@@ -85,17 +91,18 @@ impl Depot {
     /// # Errors
     /// The folder cannot be made.
     pub fn open(settings: &DepotSettings, clock: Arc<dyn Clock>) -> io::Result<Self> {
+        let remembered = (settings.descriptors_max / DESCRIPTOR_PART).clamp(REMEMBERED_MIN, REMEMBERED_MAX);
         let started_ms = u64::try_from(clock.now().at.unix_ms()).unwrap_or_default();
         Ok(Self {
             disk: Arc::new(Disk::open(&settings.folder)?),
             clock,
             shelf: Mutex::new(Shelf::new(settings.bytes_max)),
-            remembered: Cache::new(REMEMBERED),
+            remembered: Cache::new(remembered),
             arriving: Mutex::default(),
             reading: tokio::sync::Mutex::default(),
             flights: Arc::default(),
             alone: Cache::new(ALONE),
-            fills: Arc::new(Semaphore::new(FILLS_MAX)),
+            fills: Arc::new(Semaphore::new((remembered / 2).min(FILLS_MAX))),
             bytes_max: settings.bytes_max,
             // Never a number of an earlier start: a file of that number may still be there.
             next_body: AtomicU64::new(started_ms << 20),

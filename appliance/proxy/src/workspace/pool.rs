@@ -18,9 +18,9 @@ use tokio::time::Instant;
 /// Node 5 s); one that the server closed at that moment is noticed, and another one is made.
 const IDLE: Duration = Duration::from_secs(4);
 /// Connections that wait, for one server: a page that loads has six to eight for each of some PCs.
-const WAITING_OF_SERVER_MAX: usize = 32;
+const WAITING_OF_SERVER_MAX: usize = 16;
 /// And for all.
-const WAITING_MAX: usize = 64;
+const WAITING_MAX: usize = 32;
 
 /// What goes to a server.
 pub(super) type UpBody = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;

@@ -9,9 +9,9 @@ use crate::seats::Client;
 const REQUESTS_MAX: usize = 256;
 /// And at least, however few descriptors there are.
 const REQUESTS_MIN: usize = 16;
-/// The part of the descriptors that is for connections to workspaces: each request may need one. The gate's own reserve is
-/// twice that.
-const DESCRIPTOR_PART: usize = 16;
+/// The part of the descriptors that is for connections to workspaces: each request may need one. The gate leaves four times
+/// as many to others.
+const DESCRIPTOR_PART: usize = 32;
 /// Of these, a device may have a quarter: its tabs hold some open for hours (WebSocket, events, long polls).
 const CLIENT_PART: usize = 4;
 
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn one_device_does_not_take_all_turns() {
-        let turnstile = Arc::new(Turnstile::new(1024));
+        let turnstile = Arc::new(Turnstile::new(2048));
         let client = |last| Client::Address(IpAddr::from([10, 77, 0, last]));
         let enter = |last| turnstile.enter(client(last));
         let mut greedy: Vec<_> = (0..100).map_while(|_| enter(1)).collect();

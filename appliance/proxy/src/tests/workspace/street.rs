@@ -92,7 +92,8 @@ impl Street {
     /// A school that keeps what may be kept in this folder.
     pub(super) async fn keeping(folder: &Path, hands: &Arc<Hands>) -> Self {
         let public = Vouched::new(&["ent.test"]);
-        let settings = DepotSettings { folder: folder.to_owned(), bytes_max: SHARE_BYTES };
+        let settings =
+            DepotSettings { folder: folder.to_owned(), bytes_max: SHARE_BYTES, descriptors_max: 1 << 16 };
         let depot = Arc::new(Depot::open(&settings, Arc::clone(hands) as Arc<dyn Clock>).unwrap());
         Self::of(|_| {}, &public.certificate(), public, Some(depot)).await
     }
