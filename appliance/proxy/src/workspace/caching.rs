@@ -6,8 +6,8 @@ use std::time::Duration;
 use ::http::{HeaderMap, Method, Response, StatusCode, header, request};
 use cache::{
     CacheStatus, Cause, ContentRange, Exchange, Failure, Key, Lookup, Newer, RangeSet, Resolved, Span,
-    Stored, Validator, content_length, invalidated, is_range_wanted, is_same_as_head, judge, look_up,
-    may_serve_stale,
+    Stored, Unstorable, Validator, content_length, invalidated, is_range_wanted, is_same_as_head, judge,
+    look_up, may_serve_stale,
 };
 use model::Timestamp;
 use tokio::time::timeout;
@@ -271,7 +271,7 @@ impl<'c> Quest<'c> {
                 self.serve_as(Some(entry), &object, CacheStatus { is_stored: true, ..status })
             }
             Err(why) => {
-                let is_telling = is_telling(code);
+                let is_telling = is_telling(code) && why != Unstorable::Partial.as_str();
                 if is_telling {
                     self.depot.note_alone(Depot::name(&self.key));
                 }
@@ -340,6 +340,8 @@ impl<'c> Quest<'c> {
         let name = Depot::name(&self.key);
         match judge(&exchange, &[]) {
             Ok(_) => self.depot.note_shared(name),
+            // A part says nothing of the whole.
+            Err(Unstorable::Partial) => {}
             Err(_) if is_telling(status) => self.depot.note_alone(name),
             Err(_) => {}
         }
@@ -383,12 +385,11 @@ fn wants_events(headers: &HeaderMap) -> bool {
     accept.is_some_and(|accept| accept.to_ascii_lowercase().contains("text/event-stream"))
 }
 
-/// Whether an answer says what others would get: one to a client that has it already, a part, or one of a server in trouble
-/// does not.
+/// Whether an answer that is not kept says what others would get: one to a client that has it already, and one of a server in
+/// trouble, does not.
 fn is_telling(status: StatusCode) -> bool {
-    let is_partial =
-        [StatusCode::NOT_MODIFIED, StatusCode::PARTIAL_CONTENT, StatusCode::RANGE_NOT_SATISFIABLE];
-    !is_partial.contains(&status) && !status.is_server_error()
+    let is_about_client = [StatusCode::NOT_MODIFIED, StatusCode::RANGE_NOT_SATISFIABLE].contains(&status);
+    !is_about_client && !status.is_server_error()
 }
 
 /// RFC 5861 section 4.
