@@ -10,7 +10,7 @@ pub struct Mac([u8; 6]);
 impl Mac {
     /// The address of these six octets, in transmission order.
     #[must_use]
-    pub fn new(octets: [u8; 6]) -> Self {
+    pub const fn new(octets: [u8; 6]) -> Self {
         Self(octets)
     }
 

@@ -103,17 +103,17 @@ impl Authority {
         hash.as_ref().iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":")
     }
 
-    /// A certificate for all its names, with a key of its own.
+    /// A certificate for these names, with a key of its own. It is worth nothing for what the authority may not vouch for.
     ///
     /// # Errors
     /// As [`Authority::generate`].
-    pub fn issue(&self, now: Timestamp, quality: ClockQuality) -> Result<Leaf, PkiError> {
+    pub fn issue(&self, names: &Names, now: Timestamp, quality: ClockQuality) -> Result<Leaf, PkiError> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let validity = Validity::at(now, quality);
         let mut params = CertificateParams::default();
         validity.set(&mut params);
-        params.distinguished_name = subject(self.names.first().unwrap_or("Préau"));
-        params.subject_alt_names = self.names.alternatives()?;
+        params.distinguished_name = subject(names.first().unwrap_or("Préau"));
+        params.subject_alt_names = names.alternatives()?;
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];

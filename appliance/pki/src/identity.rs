@@ -1,9 +1,10 @@
 //! What the box shows to whoever connects by TLS.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use model::{ClockQuality, Timestamp};
+use model::{ClockQuality, DomainName, Timestamp};
 use rustls::ServerConfig;
 use rustls::crypto::ring::{default_provider, sign::any_ecdsa_type};
 use rustls::pki_types::PrivatePkcs8KeyDer;
@@ -12,16 +13,25 @@ use rustls::sign::CertifiedKey;
 
 use crate::authority::{Authority, PkiError};
 use crate::leaf::Leaf;
+use crate::names::Names;
 
 /// What the clock shows, and how far to trust it.
 pub type Reading = (Timestamp, ClockQuality);
 
-/// The box's certificate, whatever name a client expects. It looks at the time with each connection, and makes the next
+/// Certificates for single names that are kept at a time: an ENT has a handful. With more, somebody makes names up, and each
+/// is made when it is asked for.
+const SINGLE_MAX: usize = 32;
+
+/// The box's certificate, for itself, whatever name a client expects; and for each other name that its authority may vouch
+/// for one of its own, so that no browser takes the connection to one for one to another. It looks at the time with each connection, and makes the next
 /// certificate when the present one is half gone: nothing has to wake up for that.
 pub struct Identity {
     authority: Authority,
+    /// The box itself.
+    own: Names,
     clock: Box<dyn Fn() -> Reading + Send + Sync>,
-    shown: Mutex<Option<Shown>>,
+    /// By the name that it is for; `None`: the box itself.
+    shown: Mutex<BTreeMap<Option<DomainName>, Shown>>,
 }
 
 struct Shown {
@@ -39,9 +49,13 @@ enum ShowError {
 }
 
 impl Identity {
-    /// Shows certificates of this authority, by this clock.
-    pub fn new(authority: Authority, clock: impl Fn() -> Reading + Send + Sync + 'static) -> Self {
-        Self { authority, clock: Box::new(clock), shown: Mutex::default() }
+    /// Shows certificates of this authority, by this clock; `own` is what the box itself is called.
+    pub fn new(
+        authority: Authority,
+        own: Names,
+        clock: impl Fn() -> Reading + Send + Sync + 'static,
+    ) -> Self {
+        Self { authority, own, clock: Box::new(clock), shown: Mutex::default() }
     }
 
     /// Who vouches for the box.
@@ -65,26 +79,39 @@ impl Identity {
         Ok(config)
     }
 
-    fn show(&self) -> Result<Arc<CertifiedKey>, ShowError> {
+    fn show(&self, expected: Option<&str>) -> Result<Arc<CertifiedKey>, ShowError> {
         let (now, quality) = (self.clock)();
+        let single = expected.and_then(|name| self.find_single(name));
         // Making one takes a fraction of a millisecond: whoever comes meanwhile waits for it.
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(shown) = shown.as_ref().filter(|shown| shown.leaf.is_fresh(now, quality)) {
+        if let Some(shown) = shown.get(&single).filter(|shown| shown.leaf.is_fresh(now, quality)) {
             return Ok(Arc::clone(&shown.certified));
         }
-        let leaf = self.authority.issue(now, quality).map_err(ShowError::Issue)?;
+        let names = single.as_ref().map(|name| Names::new([name.clone()], []));
+        let leaf = self.authority.issue(names.as_ref().unwrap_or(&self.own), now, quality);
+        let leaf = leaf.map_err(ShowError::Issue)?;
         let key = PrivatePkcs8KeyDer::from(leaf.key_pkcs8.clone()).into();
         let key = any_ecdsa_type(&key).map_err(ShowError::Key)?;
         let certified = Arc::new(CertifiedKey::new(vec![leaf.certificate.clone()], key));
-        *shown = Some(Shown { leaf, certified: Arc::clone(&certified) });
+        if shown.len() > SINGLE_MAX {
+            shown.retain(|name, _| name.is_none());
+        }
+        shown.insert(single, Shown { leaf, certified: Arc::clone(&certified) });
         Ok(certified)
+    }
+
+    /// The name that a client expects, where it is not the box's own and the authority may vouch for it.
+    fn find_single(&self, expected: &str) -> Option<DomainName> {
+        let name: DomainName = expected.parse().ok()?;
+        let is_single = self.authority.names().covers(&name) && !self.own.covers(&name);
+        is_single.then_some(name)
     }
 }
 
 impl ResolvesServerCert for Identity {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         // Without one, rustls ends the handshake with an alert: the client sees why, and may come again.
-        self.show().ok()
+        self.show(hello.server_name()).ok()
     }
 }
 
@@ -101,9 +128,14 @@ mod tests {
     use super::*;
     use crate::Names;
 
+    const START_MS: i64 = 1_795_392_000_000;
+
+    fn names(domains: &[&str]) -> Names {
+        Names::new(domains.iter().map(|name| name.parse().unwrap()), [])
+    }
+
     #[test]
     fn the_certificate_is_kept_for_days_and_then_made_anew() {
-        let names = Names::new(["preau.lan".parse().unwrap()], []);
         let time = Arc::new(AtomicI64::new(0));
         let clock = {
             let time = Arc::clone(&time);
@@ -112,17 +144,37 @@ mod tests {
                 unix_ms => (Timestamp::from_unix_ms(unix_ms), ClockQuality::Synchronised),
             }
         };
-        let identity = Identity::new(Authority::generate(names).unwrap(), clock);
+        let own = names(&["preau.lan"]);
+        let identity = Identity::new(Authority::generate(own.clone()).unwrap(), own, clock);
         let show_at = |unix_ms: i64| {
             time.store(unix_ms, Ordering::Relaxed);
-            identity.show().unwrap().cert[0].to_vec()
+            identity.show(None).unwrap().cert[0].to_vec()
         };
-        let start = 1_795_392_000_000;
         let without_clock = show_at(0);
         assert_eq!(show_at(0), without_clock);
-        let first = show_at(start);
+        let first = show_at(START_MS);
         assert_ne!(first, without_clock, "as soon as the time is known");
-        assert_eq!(show_at(start + 3 * 86_400_000), first);
-        assert_ne!(show_at(start + 5 * 86_400_000), first);
+        assert_eq!(show_at(START_MS + 3 * 86_400_000), first);
+        assert_ne!(show_at(START_MS + 5 * 86_400_000), first);
+    }
+
+    #[test]
+    fn each_other_name_has_a_certificate_of_its_own() {
+        let authority = Authority::generate(names(&["preau.lan", "ent.example"])).unwrap();
+        let clock = || (Timestamp::from_unix_ms(START_MS), ClockQuality::Synchronised);
+        let identity = Identity::new(authority, names(&["preau.lan"]), clock);
+        let show = |name: Option<&str>| identity.show(name).unwrap().cert[0].to_vec();
+        let own = show(None);
+        for name in ["preau.lan", "other.example", "10.77.0.1", "..."] {
+            assert_eq!(show(Some(name)), own, "{name}");
+        }
+        let media = show(Some("Media.ENT.example"));
+        assert_ne!(media, own);
+        assert_eq!(show(Some("media.ent.example")), media);
+        for number in 0..=SINGLE_MAX {
+            assert_ne!(show(Some(&format!("n{number}.ent.example"))), media);
+        }
+        assert!(identity.shown.lock().unwrap().len() <= SINGLE_MAX + 1);
+        assert_eq!(show(None), own, "made-up names do not cost the box its own");
     }
 }

@@ -33,6 +33,12 @@ impl Names {
         self.domains.first().map(String::as_str)
     }
 
+    /// Whether an authority over these may vouch for a name: one of them, or a name under one of them.
+    #[must_use]
+    pub fn covers(&self, name: &DomainName) -> bool {
+        name.suffixes().any(|suffix| self.domains.contains(suffix))
+    }
+
     /// Each in its usual spelling: names first, then addresses.
     pub fn texts(&self) -> impl Iterator<Item = String> {
         self.domains.iter().cloned().chain(self.addresses.iter().map(IpAddr::to_string))
@@ -88,6 +94,16 @@ mod tests {
             names(&["ent.example.", "preau.lan"], &["::ffff:10.77.0.1", "fd77:0::1", "10.77.0.1"])
         );
         assert_eq!(one.texts().collect::<Vec<_>>(), ["ent.example", "preau.lan", "10.77.0.1", "fd77::1"]);
+    }
+
+    #[test]
+    fn a_name_covers_those_under_it() {
+        let names = names(&["preau.lan", "ent.example"], &[]);
+        for (name, expected) in
+            [("ent.example", true), ("media.ent.example", true), ("xent.example", false), ("example", false)]
+        {
+            assert_eq!(names.covers(&name.parse().unwrap()), expected, "{name}");
+        }
     }
 
     #[test]

@@ -15,6 +15,8 @@ use system::updates::Places;
 pub(crate) const STATE_FILE: &str = "state.sqlite";
 /// The box's certificate authority, its key included.
 pub(crate) const AUTHORITY_FILE: &str = "authority";
+/// What is kept of the ENT.
+pub(crate) const DEPOT_FOLDER: &str = "ent";
 /// The compiled list, unless the configuration names another place.
 pub(crate) const LIST_FILE: &str = "lists.idx";
 /// The box's own copy of the last good list.

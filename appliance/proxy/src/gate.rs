@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use access::{Admission, Closed, Desk, Recorded, Request, Resolve};
 use arc_swap::ArcSwap;
-use model::AccessKind;
+use model::{AccessKind, Device, Subject};
 use policy::{Permit, Target};
 use seats::{Eviction, Seats, Share, Throttle};
 use socket2::SockRef;
@@ -74,6 +74,7 @@ struct Complaints {
 }
 
 /// The client's side of a connection.
+#[derive(Clone)]
 pub(crate) struct Caller {
     /// Its address and port.
     pub(crate) address: SocketAddr,
@@ -126,11 +127,15 @@ impl Gate {
                 .collect();
         let addresses = all.iter().filter_map(|(_, listener)| listener.local_addr().ok()).collect();
         self.listeners.get_or_init(|| addresses);
+        let walk = self.settings.workspaces.as_ref().and_then(|workspaces| workspaces.begin_walk());
         let mut serving = JoinSet::new();
         for (door, listener) in all {
             serving.spawn(Arc::clone(&self).serve_door(door, listener, stop.clone()));
         }
         while serving.join_next().await.is_some() {}
+        if let Some(walk) = walk {
+            walk.abort();
+        }
     }
 
     async fn serve_door(self: Arc<Self>, door: Door, listener: TcpListener, mut stop: watch::Receiver<bool>) {
@@ -260,6 +265,14 @@ impl Gate {
     /// Whether a request for this address is one for the box itself.
     pub(crate) fn is_own_address(&self, address: IpAddr) -> bool {
         self.destinations.load().is_own(address)
+    }
+
+    /// The device behind a connection, if it is a registered one.
+    pub(crate) fn device_of(&self, caller: &Caller) -> Option<Arc<Device>> {
+        match self.desk.identify(caller.address.ip()) {
+            Subject::Device(device) => Some(device),
+            Subject::Unknown(_) => None,
+        }
     }
 
     /// Whose limits an address counts towards.

@@ -14,4 +14,11 @@ mod session;
 mod tunnel;
 mod upstream;
 
-pub(crate) use session::serve;
+pub(crate) use body::{Metered, discard};
+pub(crate) use fields::{
+    has_two_lengths, is_plainly_coded, prepare_request, prepare_response, wants_websocket,
+};
+pub(crate) use forward::{cause_of, check, status_of};
+pub(crate) use reply::{Objection, page_reply};
+pub(crate) use session::{FIELDS_MAX, HEAD_BYTES_MAX, accept_language, host_fields, serve};
+pub(crate) use upstream::SendError;

@@ -3,12 +3,14 @@
 //! Three doors: redirected TLS (the server name decides), redirected HTTP (every request decides) and an
 //! explicit proxy (requests, and `CONNECT` with the hello inside it). What is permitted is resolved and dialled
 //! by the box itself, never where the client's packets were bound for, and carried byte for byte. The gate
-//! never decrypts.
+//! never decrypts; only the school's online workspace (ENT) does the box serve itself, to devices that trust its
+//! certificate for that.
 //!
 //! Invariant: nothing is dialled without a `Recorded<Permit>`, and each permit is closed exactly once, however
 //! its connection ends. The one exception is the box's own portal, which is not the web.
 
 mod alert;
+mod depot;
 mod destinations;
 mod dial;
 mod front;
@@ -22,12 +24,15 @@ mod relay;
 mod seats;
 mod settings;
 mod tls;
+mod workspace;
 
+pub use depot::{Depot, DepotSettings};
 pub use destinations::{Destinations, Forbidden};
 pub use front::Callers;
 pub use gate::{Doors, Gate};
 pub use pages::{Page, Pages, Unreachable};
 pub use settings::{Portal, Ports, Settings, Timeouts};
+pub use workspace::{Workspace, Workspaces};
 
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::gate::Caller;
 use crate::relay::Traffic;
-use crate::seats::Seat;
+use crate::seats::{Grant, Seat};
 
 /// A permit in use. However its task ends, the desk hears once how the access ended.
 pub(crate) struct Passage {
@@ -23,6 +23,7 @@ pub(crate) struct Passage {
     stop: watch::Receiver<bool>,
     /// The place of the client's connection.
     seat: Arc<Seat>,
+    grant: Grant,
     /// Where the box connected to.
     pub(crate) peer: Option<SocketAddr>,
     /// How it ended, once that is known.
@@ -31,7 +32,7 @@ pub(crate) struct Passage {
 
 impl Passage {
     pub(crate) fn new(desk: Arc<Desk>, permit: Recorded<Permit>, caller: &Caller) -> Self {
-        caller.seat.grant(permit.decision().claim().clone());
+        let grant = caller.seat.grant(permit.decision().claim().clone());
         Self {
             desk,
             permit: Some(permit),
@@ -39,6 +40,7 @@ impl Passage {
             started: Instant::now(),
             stop: caller.stop.clone(),
             seat: Arc::clone(&caller.seat),
+            grant,
             peer: None,
             end: None,
         }
@@ -58,7 +60,7 @@ impl Drop for Passage {
         let Some(permit) = self.permit.take() else { return };
         // A passage that nobody ended was cut: by the box when it stops or must not carry it any more, else by a
         // side.
-        let cut = match (self.seat.end_grant(), *self.stop.borrow()) {
+        let cut = match (self.seat.end_grant(&self.grant), *self.stop.borrow()) {
             (true, _) => End::Lapse,
             (false, true) => End::Cut,
             (false, false) => End::Abort,

@@ -2,6 +2,7 @@
 //!
 //! Invariant: the gate never uses more descriptors than it was given.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -61,22 +62,23 @@ impl Client {
     }
 }
 
-/// What a connection is used for.
-#[derive(Clone, Debug, Default)]
-enum Grant {
-    /// Nothing at the moment.
-    #[default]
-    None,
-    /// This.
-    Given(Claim),
-    /// What it was used for is no longer permitted.
-    Lapsed,
+/// What a connection is used for: by TLS and HTTP/1 for one thing at a time, by HTTP/2 for several.
+#[derive(Debug, Default)]
+struct Uses {
+    claims: BTreeMap<u64, Claim>,
+    next: u64,
+    /// Something that it was used for is no longer permitted.
+    has_lapsed: bool,
 }
+
+/// Stands for one use of a connection.
+#[derive(Debug)]
+pub(crate) struct Grant(u64);
 
 /// The place of one connection at the gate, until it is dropped.
 pub(crate) struct Seat {
     place: seats::Seat<Client>,
-    grant: Mutex<Grant>,
+    uses: Mutex<Uses>,
 }
 
 impl Seat {
@@ -87,7 +89,7 @@ impl Seat {
         limits: Limits,
     ) -> Option<(Self, Eviction)> {
         let (place, eviction) = seats.take(client, limits.per_client)?;
-        Some((Self { place, grant: Mutex::default() }, eviction))
+        Some((Self { place, uses: Mutex::default() }, eviction))
     }
 
     /// The connection has said what it wants.
@@ -96,29 +98,31 @@ impl Seat {
     }
 
     /// The connection is used for this from now on.
-    pub(crate) fn grant(&self, claim: Claim) {
-        *self.lock_grant() = Grant::Given(claim);
+    pub(crate) fn grant(&self, claim: Claim) -> Grant {
+        let mut uses = self.lock_uses();
+        let number = uses.next;
+        uses.next += 1;
+        uses.claims.insert(number, claim);
+        Grant(number)
     }
 
-    /// The connection is no longer used; true when it was no longer permitted.
-    pub(crate) fn end_grant(&self) -> bool {
-        let ended = std::mem::take(&mut *self.lock_grant());
-        matches!(ended, Grant::Lapsed)
+    /// The connection is no longer used for that; true when something that it was used for was no longer permitted.
+    pub(crate) fn end_grant(&self, grant: &Grant) -> bool {
+        let mut uses = self.lock_uses();
+        uses.claims.remove(&grant.0);
+        uses.has_lapsed
     }
 
-    /// Takes back what is no longer permitted; true when it was.
-    pub(crate) fn review(&self, still_permits: impl FnOnce(&Claim) -> bool) -> bool {
-        let mut grant = self.lock_grant();
-        let has_lapsed = if let Grant::Given(claim) = &*grant { !still_permits(claim) } else { false };
-        if has_lapsed {
-            *grant = Grant::Lapsed;
-        }
-        has_lapsed
+    /// Takes back what is no longer permitted; true when there was something.
+    pub(crate) fn review(&self, still_permits: impl Fn(&Claim) -> bool) -> bool {
+        let mut uses = self.lock_uses();
+        uses.has_lapsed |= !uses.claims.values().all(still_permits);
+        uses.has_lapsed
     }
 
-    fn lock_grant(&self) -> MutexGuard<'_, Grant> {
-        // A grant is replaced whole.
-        self.grant.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock_uses(&self) -> MutexGuard<'_, Uses> {
+        // Claims come and go whole.
+        self.uses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The connection's pulse, which beats for whatever moves on it.

@@ -1,9 +1,12 @@
 //! What the binary tells the gate.
 
-use std::net::SocketAddrV4;
+use std::net::{SocketAddr, SocketAddrV4};
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::DomainName;
+
+use crate::workspace::Workspaces;
 
 /// How the gate works in this school.
 #[derive(Clone, Debug)]
@@ -17,6 +20,8 @@ pub struct Settings {
     /// Open files that the process may have (its soft `RLIMIT_NOFILE`). The gate leaves a part of them to the
     /// other rooms and never uses more.
     pub descriptors_max: usize,
+    /// The online workspaces that the box serves; `None` where it passes all through.
+    pub workspaces: Option<Arc<Workspaces>>,
     /// How long things may take.
     pub timeouts: Timeouts,
 }
@@ -28,6 +33,7 @@ impl Default for Settings {
             is_redirected: false,
             portal: None,
             descriptors_max: DESCRIPTORS,
+            workspaces: None,
             timeouts: Timeouts::default(),
         }
     }

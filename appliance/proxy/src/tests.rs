@@ -8,3 +8,4 @@ mod http;
 mod raw;
 mod school;
 mod tls;
+mod workspace;

@@ -1,5 +1,7 @@
 //! The TLS door: the server name decides.
 
+use std::sync::Arc;
+
 use access::{Admission, ResolveError};
 use model::{AccessKind, DomainName, End, Host};
 use policy::Target;
@@ -14,7 +16,7 @@ use crate::passage::Passage;
 use crate::relay::{Side, relay};
 
 /// Serves a connection that came to the TLS door.
-pub(crate) async fn serve(gate: &Gate, client: TcpStream, caller: &Caller) {
+pub(crate) async fn serve(gate: &Arc<Gate>, client: TcpStream, caller: &Caller) {
     match await_opening(gate, &client, Vec::new(), caller).await {
         Opening::Silence => {}
         Opening::Stop => reset(&client),
@@ -26,6 +28,9 @@ pub(crate) async fn serve(gate: &Gate, client: TcpStream, caller: &Caller) {
         Opening::Unnamed(_) => refuse(gate, client, caller, HelloError::Unnamed, None).await,
         Opening::Hello(name, bytes) if gate.is_front_name(&name) => {
             gate.lead_to_front(client, bytes, caller).await;
+        }
+        Opening::Hello(name, bytes) if gate.serves_workspace(&name, caller) => {
+            crate::workspace::serve(gate, client, bytes, caller, name).await;
         }
         Opening::Hello(name, bytes) => judge(gate, client, caller, name, bytes).await,
     }
@@ -41,7 +46,7 @@ fn is_bound_for_front(gate: &Gate, caller: &Caller) -> bool {
 /// The hello inside must name the same host: the passage then carries it, and there is one record. Another
 /// name is an access of its own.
 pub(crate) async fn serve_tunnel(
-    gate: &Gate,
+    gate: &Arc<Gate>,
     client: TcpStream,
     read: Vec<u8>,
     caller: &Caller,
@@ -65,6 +70,13 @@ pub(crate) async fn serve_tunnel(
         (Opening::Hello(name, bytes), passage) if gate.is_front_name(&name) => {
             drop(passage);
             gate.lead_to_front(client, bytes, caller).await;
+        }
+        (Opening::Hello(name, bytes), passage) if gate.serves_workspace(&name, caller) => {
+            // Each request inside is an access of its own.
+            if let Some(mut passage) = passage {
+                passage.end = Some(End::Finish);
+            }
+            crate::workspace::serve(gate, client, bytes, caller, name).await;
         }
         (Opening::Hello(name, bytes), Some(passage))
             if host_of(&passage).as_ref().and_then(Host::name) == Some(&name) =>

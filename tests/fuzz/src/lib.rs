@@ -10,6 +10,7 @@
 //! first corpus.
 
 pub mod authority;
+pub mod cache_record;
 pub mod client_hello;
 pub mod dns_query;
 pub mod http_head;
@@ -29,6 +30,7 @@ pub type Target = fn(&[u8]);
 /// All targets by their names, which are also those of their corpus directories.
 pub const TARGETS: &[(&str, Target)] = &[
     ("authority", authority::run),
+    ("cache_record", cache_record::run),
     ("client_hello", client_hello::run),
     ("dns_query", dns_query::run),
     ("http_head", http_head::run),

@@ -17,7 +17,7 @@ fn names(domains: &[&str], addresses: &[&str]) -> Names {
 
 fn leaf(authority: &Authority) -> Leaf {
     let now = Timestamp::from_unix_ms(i64::try_from(NOW_S).unwrap() * 1_000);
-    authority.issue(now, ClockQuality::Synchronised).unwrap()
+    authority.issue(&authority.names, now, ClockQuality::Synchronised).unwrap()
 }
 
 /// Whether a client that trusts `authority` takes a leaf for this name at this time.
@@ -49,7 +49,8 @@ fn a_leaf_is_good_for_the_box_and_for_some_days() {
 #[test]
 fn a_box_without_a_clock_is_believed_by_pcs_that_have_one() {
     let authority = Authority::generate(names(&["preau.lan"], &[])).unwrap();
-    let leaf = authority.issue(Timestamp::from_unix_ms(5_000), ClockQuality::Unset).unwrap();
+    let leaf =
+        authority.issue(&authority.names, Timestamp::from_unix_ms(5_000), ClockQuality::Unset).unwrap();
     for at_s in [NOW_S, NOW_S + 3_650 * DAY_S] {
         takes(&authority, &leaf, "preau.lan", at_s).unwrap();
     }

@@ -382,7 +382,7 @@ certificate-fingerprint = SHA-256 fingerprint
 certificate-names = Good for
 certificate-doh = Encrypted names (DoH)
 certificate-limits = What it does not allow
-certificate-limits-lead = It is good for the box alone. A device that accepts it refuses any other site that would claim it: nobody can use it to read what is exchanged with a bank or a mailbox.
+certificate-limits-lead = It is good for the names above: the box and, where the school has it pass through it, the ENT. A device that accepts it refuses any other site that would claim it: nobody can use it to read what is exchanged with a bank or a mailbox.
 
 # Names by HTTPS (DoH), for technicians
 names-plain = Names are answered here by HTTPS only.

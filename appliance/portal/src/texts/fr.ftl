@@ -383,7 +383,7 @@ certificate-fingerprint = Empreinte SHA-256
 certificate-names = Valable pour
 certificate-doh = Noms chiffrés (DoH)
 certificate-limits = Ce qu’il ne permet pas
-certificate-limits-lead = Il ne vaut que pour le boîtier. Un appareil qui l’accepte refuse tout autre site qui s’en réclamerait : personne ne peut s’en servir pour lire les échanges avec une banque ou une messagerie.
+certificate-limits-lead = Il ne vaut que pour les noms ci-dessus : le boîtier et, si l’école le fait passer par lui, l’ENT. Un appareil qui l’accepte refuse tout autre site qui s’en réclamerait : personne ne peut s’en servir pour lire les échanges avec une banque ou une messagerie.
 
 # Les noms par HTTPS (DoH), pour des techniciens
 names-plain = Les noms ne sont donnés ici que par HTTPS.

@@ -11,7 +11,7 @@ mod v1;
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use archive::ReaderKey;
@@ -54,6 +54,10 @@ pub(crate) struct Config {
     pub(crate) journal_readers: Vec<ReaderKey>,
     /// What is refused and permitted.
     pub(crate) filter: Filter,
+    /// The online workspaces that the box serves; the others it passes through.
+    pub(crate) served_workspaces: Vec<Workspace>,
+    /// How much of them it keeps on its disk, in bytes; 0: nothing.
+    pub(crate) cache_bytes_max: u64,
 }
 
 /// What commune and school have decided on the filter.
@@ -65,10 +69,23 @@ pub(crate) struct Filter {
     pub(crate) locked: BTreeSet<Category>,
     /// The commune's named exceptions.
     pub(crate) rules: Vec<Rule>,
-    /// The names of the school's online workspace.
+    /// The names of the school's online workspaces.
     pub(crate) workspace: Vec<DomainName>,
     /// What may be used beside the web.
     pub(crate) services: Vec<Service>,
+}
+
+/// An online workspace (ENT) that the box serves to some of its devices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Workspace {
+    /// The names that it is reached by, each with all names under it.
+    pub(crate) hosts: Vec<DomainName>,
+    /// The profiles whose devices trust the box's certificate authority.
+    pub(crate) profiles: BTreeSet<ProfileName>,
+    /// Where it is; `None`: where its names lead.
+    pub(crate) upstream: Option<SocketAddr>,
+    /// The authorities that may have signed its certificate, where it is not a public one.
+    pub(crate) authorities: Vec<CertificateDer<'static>>,
 }
 
 /// The school, as pages and records name it.

@@ -35,6 +35,7 @@ fn a_whole_school() {
     assert_eq!(intent.box_ipv4, Ipv4Addr::new(10, 77, 0, 1));
     assert_eq!(intent.networks.len(), 2);
     assert_eq!((config.dns.port, config.dns.questions_per_second), (53, 200));
+    assert_eq!((config.served_workspaces.len(), config.cache_bytes_max), (1, 20 << 30));
     assert_eq!(config.dns.upstreams.iter().map(|upstream| upstream.port).collect::<Vec<_>>(), [853, 53]);
     assert_eq!(config.school.uai.unwrap().as_str(), "0750655E");
 }
@@ -127,7 +128,30 @@ fn tables_that_belong_together() {
     check(&exception("site = 'a.fr'\nreason = 'x'\nverdict = 'open'\n"), "8:12: `open`: a verdict is");
     check(&exception("site = 'a.fr'\nreason = 'x'\nuntil = 'juin'\n"), "8:10: `juin`: a day is written as");
     check("[[ent]]\nhosts = []\n", "4:1: a workspace needs `hosts`");
+    let ent = |keys: &str| format!("[[ent]]\nhosts = ['ent.example']\n{keys}");
+    check(&ent("served_to = ['cm2']\n"), "4:1: `served_to` names the profile `cm2`, which there is not");
+    check(&ent("served_to = ['inconnu']\n"), "4:1: `served_to` cannot be `inconnu`");
+    check(&ent("upstream = '192.0.2.7'\n"), "4:1: `upstream` has a meaning only with `served_to`");
+    check("[ent_cache]\ngib = 1025\n", "5:7: a number of GiB from 0 to 1024");
+    check(&ent("served_to = ['elementaire']\nupstream = 'ent'\n"), "7:13: `ent`: an address");
     check("holidays = ['2027-01-03/2026-12-19']\n", "4:14: `2027-01-03/2026-12-19`: not the first");
+}
+
+#[test]
+fn a_workspace_that_the_box_serves() {
+    let ent = "[[ent]]\nhosts = ['ent.example']\nserved_to = ['elementaire', 'projecteur']\n";
+    for (upstream, expected) in [
+        ("", None),
+        ("upstream = '192.0.2.7'\n", Some("192.0.2.7:443")),
+        ("upstream = '[2001:db8::7]:8443'\n", Some("[2001:db8::7]:8443")),
+    ] {
+        let config =
+            Config::parse(&format!("{SCHOOL}{ent}{upstream}[[ent]]\nhosts = ['b.example']\n")).unwrap();
+        assert_eq!(config.filter.workspace.len(), 2);
+        let [served] = &config.served_workspaces[..] else { panic!("{:?}", config.served_workspaces) };
+        assert_eq!(served.profiles.len(), 2);
+        assert_eq!(served.upstream, expected.map(|text| text.parse().unwrap()));
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod lists;
 mod profiles;
 mod selftest;
 mod services;
+mod workspace;
 
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -22,12 +23,13 @@ use policy::{Calendar, Holidays};
 use toml_span::{DeserError, Deserialize, Spanned, Value};
 
 use self::dns::DnsKeys;
-use self::filter::{CommuneKeys, WorkspaceKeys};
+use self::filter::CommuneKeys;
 use self::journal::JournalKeys;
 use self::line::Line;
 use self::lists::ListsKeys;
 use self::profiles::Profiles;
 use self::services::ServicesKeys;
+use self::workspace::{WorkspaceKeys, check_profiles, read_cache};
 use super::report::{Problem, problems};
 use super::section::{Port, Section};
 use super::{Config, Contact, Filter, Gate, Portal, School, Selftest};
@@ -60,6 +62,8 @@ impl<'de> Deserialize<'de> for File {
         let CommuneKeys { locked, exceptions } = table.optional("commune").unwrap_or_default();
         let workspaces = table.optional::<Vec<WorkspaceKeys>>("ent").unwrap_or_default();
         let selftest = table.optional::<Selftest>("selftest").unwrap_or_default();
+        let cache_bytes_max = read_cache(&mut table);
+        check_profiles(&mut table, &workspaces, &profiles);
         check_ports(&mut table, [dns.port, dns.tls_port, gate.tls, gate.http, gate.explicit, port, tls_port]);
         dns.check_upstreams(&mut table, line.as_ref());
         services.check(&mut table, &profiles, line.as_ref());
@@ -86,9 +90,11 @@ impl<'de> Deserialize<'de> for File {
                     profiles,
                     locked,
                     rules,
-                    workspace: workspaces.into_iter().flat_map(|WorkspaceKeys(hosts)| hosts).collect(),
+                    workspace: workspaces.iter().flat_map(|keys| keys.hosts.iter().cloned()).collect(),
                     services: services.finish()?,
                 },
+                cache_bytes_max,
+                served_workspaces: workspaces.into_iter().filter_map(WorkspaceKeys::finish).collect(),
             })
         };
         table.close(config()).map(Self)

@@ -10,7 +10,7 @@ use model::Host;
 use pki::Identity;
 use portal::PortalHandle;
 use portal::pages::Place;
-use proxy::Gate;
+use proxy::{Gate, Workspaces};
 use resolver::{Explanation, Resolver, Sockets};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -43,9 +43,10 @@ pub(crate) struct Doors {
 pub(crate) fn build_gate(
     config: &Config,
     descriptors: u64,
-    desk: Arc<Desk>,
-    resolver: Resolver,
+    desk: &Arc<Desk>,
+    resolver: &Resolver,
     has_certificate: bool,
+    workspaces: Option<Arc<Workspaces>>,
 ) -> Arc<Gate> {
     let settings = proxy::Settings {
         is_redirected: config.network.is_some(),
@@ -56,10 +57,12 @@ pub(crate) fn build_gate(
                 .then(|| SocketAddrV4::new(Ipv4Addr::LOCALHOST, config.portal.tls_port)),
         }),
         descriptors_max: usize::try_from(descriptors).unwrap_or(usize::MAX),
+        workspaces,
         ..proxy::Settings::default()
     };
     let pages = Arc::new(PortalPages { place: place(config) });
-    Arc::new(Gate::new(settings, destinations(config), desk, Arc::new(resolver), pages))
+    let (desk, resolver) = (Arc::clone(desk), Arc::new(resolver.clone()));
+    Arc::new(Gate::new(settings, destinations(config), desk, resolver, pages))
 }
 
 /// What pages say of where they are shown.

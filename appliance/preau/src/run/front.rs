@@ -8,6 +8,7 @@ use access::Clock;
 use anyhow::Context;
 use pki::{Identity, Names};
 use portal::{AnswerNames, Answering, Authority, Callers, Front, NameAnswer, Unanswered};
+use proxy::{Depot, DepotSettings, Workspace, Workspaces};
 use resolver::Resolver;
 use system::authority::{self, Opened};
 
@@ -21,7 +22,9 @@ const DNS_OVER_TLS: &[u8] = b"dot";
 /// The box's certificate, by this clock. Without one, a school still has its filter: that is told, and the rest goes on.
 pub(crate) fn open_identity(config: &Config, data: &Path, clock: Arc<dyn Clock>) -> Option<Arc<Identity>> {
     let (addresses, _) = door_addresses(config);
-    let names = Names::new([config.portal.name.clone()], addresses);
+    let own = Names::new([config.portal.name.clone()], addresses.clone());
+    let served = config.served_workspaces.iter().flat_map(|workspace| workspace.hosts.iter().cloned());
+    let names = Names::new(served.chain([config.portal.name.clone()]), addresses);
     match authority::open(&data.join(data_folder::AUTHORITY_FILE), names) {
         Ok((authority, opened)) => {
             tell(opened, &authority.fingerprint());
@@ -29,7 +32,7 @@ pub(crate) fn open_identity(config: &Config, data: &Path, clock: Arc<dyn Clock>)
                 let now = clock.now();
                 (now.at, now.quality)
             };
-            Some(Arc::new(Identity::new(authority, read)))
+            Some(Arc::new(Identity::new(authority, own, read)))
         }
         Err(error) => {
             let error = anyhow::Error::from(error);
@@ -51,6 +54,47 @@ fn tell(opened: Opened, fingerprint: &str) {
             "the box's names or addresses are others now: devices that trust it trust the new ones once they are given \
              the new certificate (preau ca export)"
         ),
+    }
+}
+
+/// The workspaces that the box serves. Without a certificate it passes all of them through.
+pub(crate) fn open_workspaces(
+    config: &Config,
+    data: &Path,
+    clock: &Arc<dyn Clock>,
+    identity: Option<&Arc<Identity>>,
+    descriptors: u64,
+) -> anyhow::Result<Option<Arc<Workspaces>>> {
+    let Some(identity) = identity.filter(|_| !config.served_workspaces.is_empty()) else { return Ok(None) };
+    let tls = identity.server_config(&Workspaces::PROTOCOLS).context("cannot set up TLS for the ENT")?;
+    let workspaces = config.served_workspaces.iter().map(|workspace| {
+        let crate::config::Workspace { hosts, profiles, upstream, authorities } = workspace.clone();
+        Workspace::new(hosts, profiles, upstream, &authorities).context("cannot set up TLS towards the ENT")
+    });
+    let workspaces = workspaces.collect::<anyhow::Result<_>>()?;
+    let descriptors_max = usize::try_from(descriptors).unwrap_or(usize::MAX);
+    let depot = open_depot(config, data, Arc::clone(clock), descriptors_max);
+    Ok(Some(Arc::new(Workspaces::new(workspaces, Arc::new(tls), depot, descriptors_max))))
+}
+
+/// Where the box keeps what workspaces say is for all. Without it, they are served all the same: that is told.
+fn open_depot(
+    config: &Config,
+    data: &Path,
+    clock: Arc<dyn Clock>,
+    descriptors_max: usize,
+) -> Option<Arc<Depot>> {
+    if config.cache_bytes_max == 0 {
+        return None;
+    }
+    let folder = data.join(data_folder::DEPOT_FOLDER);
+    let settings = DepotSettings { folder, bytes_max: config.cache_bytes_max, descriptors_max };
+    match Depot::open(&settings, clock) {
+        Ok(depot) => Some(Arc::new(depot)),
+        Err(error) => {
+            tracing::error!(%error, folder = %settings.folder.display(), "the ENT is not kept: its folder cannot be made");
+            None
+        }
     }
 }
 

@@ -84,8 +84,8 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let destinations = Arc::new(ArcSwap::from_pointee(keeper::destinations(&config)));
     let services = Arc::new(Services::new(Arc::clone(&desk), ServiceAddresses::default()));
     let resolver = open_resolver(&config, &listeners, &upstreams, Arc::clone(&destinations), &services)?;
-    let gate =
-        doors::build_gate(&config, descriptors, Arc::clone(&desk), resolver.clone(), identity.is_some());
+    let workspaces = front::open_workspaces(&config, &data, &clock, identity.as_ref(), descriptors)?;
+    let gate = doors::build_gate(&config, descriptors, &desk, &resolver, identity.is_some(), workspaces);
     let trials = announcement::trials(&config, &desk.policy(), &data);
     let parts = board::Parts {
         desk: Arc::clone(&desk),

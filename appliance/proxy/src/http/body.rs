@@ -22,9 +22,9 @@ const DISCARD_BYTES_MAX: usize = 256 * 1024;
 const DISCARD: Duration = Duration::from_secs(2);
 
 /// A body that is counted while it passes.
-pub(super) struct Metered {
+pub(crate) struct Metered<B: Body<Data = Bytes> + Unpin = Incoming> {
     /// `None`: empty.
-    inner: Option<Incoming>,
+    inner: Option<B>,
     way: Direction,
     traffic: Arc<Traffic>,
     seat: Arc<Seat>,
@@ -38,20 +38,15 @@ enum Direction {
     Down,
 }
 
-impl Metered {
+impl<B: Body<Data = Bytes> + Unpin> Metered<B> {
     /// The body of a request; `None` for an empty one.
-    pub(super) fn up(inner: Option<Incoming>, traffic: Arc<Traffic>, seat: Arc<Seat>) -> Self {
+    pub(crate) fn up(inner: Option<B>, traffic: Arc<Traffic>, seat: Arc<Seat>) -> Self {
         Self { inner, way: Direction::Up, traffic, seat, passage: None }
     }
 
     /// The body of a response, with which its access ends.
-    pub(super) fn down(
-        inner: Incoming,
-        traffic: Arc<Traffic>,
-        seat: Arc<Seat>,
-        passage: Option<Passage>,
-    ) -> Self {
-        Self { inner: Some(inner), way: Direction::Down, traffic, seat, passage }
+    pub(crate) fn down(inner: B, traffic: Arc<Traffic>, seat: Arc<Seat>, passage: Option<Passage>) -> Self {
+        Self { way: Direction::Down, inner: Some(inner), traffic, seat, passage }
     }
 
     /// Another such body, where there is nothing in this one.
@@ -74,17 +69,18 @@ impl Metered {
     }
 }
 
-impl Body for Metered {
+impl<B: Body<Data = Bytes> + Unpin> Body for Metered<B> {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
         let frame = ready!(Pin::new(inner).poll_frame(cx));
         match &frame {
+            Some(Ok(frame)) if frame.is_trailers() => self.inner = None,
             Some(Ok(frame)) => self.count(frame.data_ref().map_or(0, Buf::remaining)),
             Some(Err(_)) => {}
             None => self.inner = None,
@@ -101,7 +97,7 @@ impl Body for Metered {
     }
 }
 
-impl Drop for Metered {
+impl<B: Body<Data = Bytes> + Unpin> Drop for Metered<B> {
     fn drop(&mut self) {
         let is_whole = self.is_end_stream();
         if let Some(passage) = self.passage.as_mut().filter(|_| is_whole) {
@@ -111,7 +107,7 @@ impl Drop for Metered {
 }
 
 /// Reads a body to its end, within limits.
-pub(super) async fn discard(mut body: Incoming) {
+pub(crate) async fn discard(mut body: Incoming) {
     let read = async {
         let mut bytes = 0;
         while let Some(Ok(frame)) = body.frame().await {

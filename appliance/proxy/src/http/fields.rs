@@ -21,7 +21,7 @@ const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 ///
 /// No `Via` is added, although RFC 9110 section 7.6.3 asks for it: it would tell every site on the web that a
 /// school's filter stands between, and loops are excluded where the gate dials.
-pub(super) fn prepare_request(head: &mut request::Parts, is_websocket: bool) {
+pub(crate) fn prepare_request(head: &mut request::Parts, is_websocket: bool) {
     let takes_trailers =
         tokens(&head.headers, header::TE).any(|token| token.eq_ignore_ascii_case(b"trailers"));
     head.headers = without_hop_by_hop(std::mem::take(&mut head.headers));
@@ -43,7 +43,7 @@ pub(super) fn prepare_request(head: &mut request::Parts, is_websocket: bool) {
 }
 
 /// Prepares the head of a response for the client.
-pub(super) fn prepare_response(head: &mut response::Parts, is_websocket: bool) {
+pub(crate) fn prepare_response(head: &mut response::Parts, is_websocket: bool) {
     head.headers = without_hop_by_hop(std::mem::take(&mut head.headers));
     frame_anew(&mut head.headers);
     head.version = Version::HTTP_11;
@@ -74,13 +74,13 @@ fn frame_anew(headers: &mut HeaderMap) {
 /// Whether nothing but chunks is laid over a body: `chunked` once, or nothing. Other codings are only for who
 /// asked for them (RFC 9112 section 7.4), which the gate does not, and several of one kind are read in as many
 /// ways as there are readers.
-pub(super) fn is_plainly_coded(headers: &HeaderMap) -> bool {
+pub(crate) fn is_plainly_coded(headers: &HeaderMap) -> bool {
     let mut codings = tokens(headers, header::TRANSFER_ENCODING);
     codings.next().is_none_or(|only| only.eq_ignore_ascii_case(b"chunked")) && codings.next().is_none()
 }
 
 /// Whether a response says in two ways where it ends.
-pub(super) fn has_two_lengths(headers: &HeaderMap) -> bool {
+pub(crate) fn has_two_lengths(headers: &HeaderMap) -> bool {
     headers.contains_key(header::TRANSFER_ENCODING) && headers.contains_key(header::CONTENT_LENGTH)
 }
 
@@ -94,7 +94,7 @@ pub(super) fn name_client(headers: &mut HeaderMap, client: IpAddr) {
 }
 
 /// Whether a request asks to go on as a WebSocket (RFC 6455 section 4.1).
-pub(super) fn wants_websocket(method: &Method, version: Version, headers: &HeaderMap) -> bool {
+pub(crate) fn wants_websocket(method: &Method, version: Version, headers: &HeaderMap) -> bool {
     let asks = headers.get(header::UPGRADE).is_some_and(is_websocket);
     let names = tokens(headers, header::CONNECTION).any(|token| token.eq_ignore_ascii_case(b"upgrade"));
     method == Method::GET && version == Version::HTTP_11 && asks && names

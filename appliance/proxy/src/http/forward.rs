@@ -113,7 +113,7 @@ impl Session {
 
 /// A server may switch to the one protocol that the gate offered it, and may lay nothing over its body that
 /// nobody asked for.
-fn check(response: Response<Incoming>, is_offered: bool) -> Result<Response<Incoming>, SendError> {
+pub(crate) fn check<B>(response: Response<B>, is_offered: bool) -> Result<Response<B>, SendError> {
     let is_switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     let is_agreed = is_offered && response.headers().get(header::UPGRADE).is_some_and(is_websocket);
     let is_understood = is_plainly_coded(response.headers()) && (is_agreed || !is_switching);
@@ -121,13 +121,14 @@ fn check(response: Response<Incoming>, is_offered: bool) -> Result<Response<Inco
 }
 
 /// RFC 9110 section 15.6: 504 where the box waited in vain, 502 where it got no usable answer.
-fn status_of(error: &SendError) -> StatusCode {
+pub(crate) fn status_of(error: &SendError) -> StatusCode {
     match error {
         SendError::TimedOut
         | SendError::Unreached(DialError::TimedOut | DialError::Unresolved(ResolveError::Unreachable)) => {
             StatusCode::GATEWAY_TIMEOUT
         }
         SendError::Broken(_)
+        | SendError::Untrusted(_)
         | SendError::Unasked
         | SendError::Unreached(
             DialError::Unresolved(ResolveError::NoAddress | ResolveError::Screened(_))
@@ -137,7 +138,7 @@ fn status_of(error: &SendError) -> StatusCode {
     }
 }
 
-fn cause_of(error: &SendError) -> Unreachable {
+pub(crate) fn cause_of(error: &SendError) -> Unreachable {
     match error {
         SendError::Unreached(DialError::Unresolved(ResolveError::NoAddress)) => Unreachable::NoAddress,
         SendError::Unreached(DialError::Unresolved(ResolveError::Unreachable)) => Unreachable::NoResolver,
@@ -146,6 +147,7 @@ fn cause_of(error: &SendError) -> Unreachable {
         }
         SendError::Unreached(DialError::TimedOut | DialError::Refused(_))
         | SendError::Broken(_)
+        | SendError::Untrusted(_)
         | SendError::Unasked
         | SendError::TimedOut => Unreachable::NoAnswer,
     }

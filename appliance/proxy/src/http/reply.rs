@@ -10,14 +10,14 @@ use super::body::Metered;
 use crate::pages::{Page, Pages};
 
 /// What a client gets: a page of the box, or what a server says.
-pub(super) type Reply = Response<Either<Full<Bytes>, Metered>>;
+pub(crate) type Reply = Response<Either<Full<Bytes>, Metered>>;
 
 /// Seconds after which a client may ask again while the web is closed: the journal tries to reopen more often.
 const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("30");
 
 /// Why a request is not forwarded.
 #[derive(Debug)]
-pub(super) enum Objection {
+pub(crate) enum Objection {
     /// The desk refused it.
     Refused(StatusCode, Box<Recorded<Refusal>>),
     /// It cannot be recorded.
@@ -25,7 +25,7 @@ pub(super) enum Objection {
 }
 
 impl Objection {
-    pub(super) fn reply(&self, pages: &dyn Pages, accept_language: Option<&str>) -> Reply {
+    pub(crate) fn reply(&self, pages: &dyn Pages, accept_language: Option<&str>) -> Reply {
         match self {
             Self::Refused(status, refusal) => page_reply(*status, pages.refusal(refusal, accept_language)),
             Self::Closed => {
@@ -38,7 +38,7 @@ impl Objection {
 }
 
 /// An answer with a page. No cache keeps it: what is refused now may be permitted in a minute.
-pub(super) fn page_reply(status: StatusCode, page: Page) -> Reply {
+pub(crate) fn page_reply(status: StatusCode, page: Page) -> Reply {
     let mut reply = Response::new(Either::Left(Full::new(page.body)));
     *reply.status_mut() = status;
     let headers = reply.headers_mut();

@@ -26,9 +26,9 @@ use crate::gate::{Caller, Door, Gate};
 use crate::passage::Passage;
 
 /// Longest head of a request. Cookies make real ones 8 KiB long, single sign-on up to 32.
-const HEAD_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Most header fields of a head; browsers send about twenty.
-pub(super) const FIELDS_MAX: usize = 200;
+pub(crate) const FIELDS_MAX: usize = 200;
 
 /// A client connection, the server connection that it uses at the moment, and what became of it.
 pub(super) struct Session {
@@ -209,7 +209,7 @@ fn read_authority(request: &Request<Incoming>, default_port: u16) -> Result<Auth
     find_authority(target, host_fields(request), default_port)
 }
 
-pub(super) fn host_fields(request: &Request<Incoming>) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn host_fields(request: &Request<Incoming>) -> impl Iterator<Item = &[u8]> {
     request.headers().get_all(header::HOST).iter().map(|value| value.as_bytes())
 }
 
@@ -221,7 +221,7 @@ fn judged_path(request: &Request<Incoming>) -> String {
     }
 }
 
-pub(super) fn accept_language(head: &::http::request::Parts) -> Option<&str> {
+pub(crate) fn accept_language(head: &::http::request::Parts) -> Option<&str> {
     const NAME: HeaderName = header::ACCEPT_LANGUAGE;
     head.headers.get(NAME).and_then(|value| value.to_str().ok())
 }

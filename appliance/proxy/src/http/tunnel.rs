@@ -1,6 +1,7 @@
 //! What follows on a connection once HTTP is over.
 
 use std::io;
+use std::sync::Arc;
 
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -34,7 +35,7 @@ pub(super) enum Tunnel {
 
 impl Tunnel {
     /// Carries the tunnel until it ends.
-    pub(super) async fn serve(self, gate: &Gate, caller: &Caller) {
+    pub(super) async fn serve(self, gate: &Arc<Gate>, caller: &Caller) {
         let outcome = match self {
             Self::Connect { client, passage } => match take_over(client).await {
                 Ok(Side { stream, said }) => {

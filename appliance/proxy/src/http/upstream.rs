@@ -59,11 +59,13 @@ impl Drop for Upstream {
 
 /// Why a request has no answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum SendError {
+pub(crate) enum SendError {
     #[error("the server is not reached")]
     Unreached(#[from] DialError),
     #[error("the server broke off")]
     Broken(#[source] hyper::Error),
+    #[error("the server does not prove that it is the one")]
+    Untrusted(#[source] std::io::Error),
     #[error("the server does not answer in time")]
     TimedOut,
     #[error("the server switches to a protocol, or uses a coding, that nobody asked for")]

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
@@ -25,25 +25,25 @@ pub(super) async fn connect_from(from: [u8; 4], to: SocketAddr) -> TcpStream {
     socket.connect(to).await.unwrap()
 }
 
-pub(super) async fn send(stream: &mut TcpStream, bytes: impl AsRef<[u8]>) {
+pub(super) async fn send(stream: &mut (impl AsyncWrite + Unpin), bytes: impl AsRef<[u8]>) {
     timeout(PATIENCE, stream.write_all(bytes.as_ref())).await.expect("writing hangs").unwrap();
 }
 
 /// All bytes up to the end of the stream.
-pub(super) async fn read_to_end(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+pub(super) async fn read_to_end(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     timeout(PATIENCE, stream.read_to_end(&mut bytes)).await.expect("the stream does not end")?;
     Ok(bytes)
 }
 
-pub(super) async fn read_exactly(stream: &mut TcpStream, count: usize) -> Vec<u8> {
+pub(super) async fn read_exactly(stream: &mut (impl AsyncRead + Unpin), count: usize) -> Vec<u8> {
     let mut bytes = vec![0; count];
     timeout(PATIENCE, stream.read_exact(&mut bytes)).await.expect("bytes are missing").unwrap();
     bytes
 }
 
 /// Reads up to and including `mark`.
-pub(super) async fn read_until(stream: &mut TcpStream, mark: &str) -> String {
+pub(super) async fn read_until(stream: &mut (impl AsyncRead + Unpin), mark: &str) -> String {
     let mut bytes = Vec::new();
     let reading = async {
         while !bytes.ends_with(mark.as_bytes()) {
@@ -58,7 +58,7 @@ pub(super) async fn read_until(stream: &mut TcpStream, mark: &str) -> String {
 }
 
 /// A head, up to its empty line.
-pub(super) async fn read_head(stream: &mut TcpStream) -> String {
+pub(super) async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> String {
     read_until(stream, "\r\n\r\n").await
 }
 

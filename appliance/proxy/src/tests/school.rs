@@ -1,7 +1,7 @@
 //! A gate with all that it needs, and its log.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use access::{Addresses, Clock, Desk, Directory, Instant, Neighbours, Recorded, R
 use bytes::Bytes;
 use journal::simulation::{Disk, Faults};
 use journal::{Found, Hit, Query, Writer, search};
-use model::{ClockQuality, Device, Host, Mac, ProfileName, Timestamp};
+use model::{ClockQuality, Device, Host, Mac, ProfileName, Subject, Timestamp};
 use policy::{Decided, Permit, Profile, Refusal, Rule, Rulebook, Snapshot};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -56,6 +56,14 @@ impl School {
 
     /// A gate with settings of the test's own. `adjust` is also told the gate's doors: TLS, HTTP, explicit.
     pub(super) async fn with(adjust: impl FnOnce(&mut Settings, [SocketAddr; 3])) -> Self {
+        Self::of(directory(), adjust).await
+    }
+
+    /// The same with registered devices: who comes from `127.0.0.1` has the hardware address [`PC`].
+    pub(super) async fn of(
+        directory: Directory,
+        adjust: impl FnOnce(&mut Settings, [SocketAddr; 3]),
+    ) -> Self {
         let listeners = [listen().await, listen().await, listen().await];
         let addresses = listeners.each_ref().map(|listener| listener.local_addr().unwrap());
         let mut settings = Settings { descriptors_max: 1 << 16, ..Settings::default() };
@@ -65,7 +73,8 @@ impl School {
         let (journal, mut writer) = journal::open(disk.clone());
         writer.commit(NOW).unwrap();
         let snapshot = policy(vec![]);
-        let desk = Desk::new(Arc::new(Numbered), Arc::new(Stopped), journal, directory(), snapshot);
+        let has_pc = matches!(directory.identify(Some(PC), [127, 0, 0, 1].into()), Subject::Device(_));
+        let desk = Desk::new(Arc::new(Table { has_pc }), Arc::new(Stopped), journal, directory, snapshot);
         let desk = Arc::new(desk);
         let reachable = ["127.0.0.0/8".parse().unwrap()];
         let destinations = Destinations::new(
@@ -211,13 +220,18 @@ impl Resolve for Names {
 /// The network of the devices that the kernel knows: the last byte is that of their hardware address. The first two are
 /// registered.
 pub(super) const KNOWN: [u8; 3] = [127, 77, 0];
+/// The hardware address of the one PC.
+pub(super) const PC: Mac = Mac::new([2, 0, 0, 0, 0, 0x11]);
 
-struct Numbered;
+struct Table {
+    has_pc: bool,
+}
 
-impl Neighbours for Numbered {
+impl Neighbours for Table {
     fn find_mac(&self, address: IpAddr) -> Option<Mac> {
         match address {
             IpAddr::V4(address) if address.octets().starts_with(&KNOWN) => Some(mac(address.octets()[3])),
+            IpAddr::V4(Ipv4Addr::LOCALHOST) => self.has_pc.then_some(PC),
             IpAddr::V4(_) | IpAddr::V6(_) => None,
         }
     }

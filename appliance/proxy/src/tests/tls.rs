@@ -277,7 +277,7 @@ async fn what_becomes_forbidden_is_closed_and_the_rest_goes_on() {
 }
 
 /// A teacher closes a site.
-fn close(site: &str) -> Rule {
+pub(super) fn close(site: &str) -> Rule {
     Rule {
         layer: Layer::Lesson,
         effect: Verdict::Refuse,

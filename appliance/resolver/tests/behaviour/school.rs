@@ -219,7 +219,7 @@ pub(crate) fn settings() -> Settings {
 fn identity() -> Arc<Identity> {
     let names = Names::new(["preau.lan".parse().unwrap()], ["127.0.0.1".parse().unwrap()]);
     let clock = || (Timestamp::from_unix_ms(0), ClockQuality::Unset);
-    Arc::new(Identity::new(Authority::generate(names).unwrap(), clock))
+    Arc::new(Identity::new(Authority::generate(names.clone()).unwrap(), names, clock))
 }
 
 fn desk(disk: Disk, day: Arc<Day>, is_over: Arc<AtomicBool>) -> Desk {

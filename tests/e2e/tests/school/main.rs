@@ -42,3 +42,5 @@ mod services;
 mod updates;
 #[cfg(test)]
 mod why;
+#[cfg(test)]
+mod workspace;

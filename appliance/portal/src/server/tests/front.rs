@@ -50,7 +50,8 @@ impl Fixture {
     fn start() -> Self {
         let names = Names::new(["preau.lan".parse().unwrap()], []);
         let clock = || (Timestamp::from_unix_ms(0), ClockQuality::Unset);
-        let identity = Arc::new(Identity::new(pki::Authority::generate(names).unwrap(), clock));
+        let identity =
+            Arc::new(Identity::new(pki::Authority::generate(names.clone()).unwrap(), names, clock));
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from(identity.authority().certificate_der())).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());

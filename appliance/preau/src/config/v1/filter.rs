@@ -1,4 +1,4 @@
-//! What the commune decides for all its schools, and the names of the workspace.
+//! What the commune decides for all its schools.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -108,7 +108,7 @@ impl FromStr for Effect {
 }
 
 /// A name that one organisation has: never a whole top-level domain.
-struct Site(DomainName);
+pub(super) struct Site(pub(super) DomainName);
 
 impl FromStr for Site {
     type Err = String;
@@ -120,19 +120,5 @@ impl FromStr for Site {
         } else {
             Err("a top-level domain is nobody's site".to_owned())
         }
-    }
-}
-
-/// `[[ent]]`: the names of one workspace.
-pub(super) struct WorkspaceKeys(pub(super) Vec<DomainName>);
-
-impl<'de> Deserialize<'de> for WorkspaceKeys {
-    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
-        let mut table = Section::open(value)?;
-        let hosts: Vec<Site> = table.parse_list("hosts");
-        if hosts.is_empty() && !table.has_mistakes() {
-            table.reject(table.span(), "a workspace needs `hosts`: the names that it is reached by");
-        }
-        table.close(Some(Self(hosts.into_iter().map(|Site(name)| name).collect())))
     }
 }

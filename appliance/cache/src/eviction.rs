@@ -1,0 +1,242 @@
+//! Who has to leave when the disk's share is full: S3-FIFO (Yang and others, "FIFO queues are all you need for cache
+//! eviction", SOSP 2023).
+//!
+//! ```text
+//!   new --> small queue --used again--> main queue --used since--> main queue, at its end
+//!              |                           |
+//!              +--never used--> ghost      +--not used--> gone
+//!                                 |
+//!                 new again <-----+  goes to the main queue at once
+//! ```
+//!
+//! What is used once, as all of one big download, passes through the small queue, and takes nothing from what the class uses.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+/// The small queue's part of the whole weight: the tenth of the paper.
+const SMALL_PART: u64 = 10;
+/// Uses that are remembered of one object: two bits in the paper, and more makes no difference.
+const USES_MAX: u8 = 3;
+
+/// What there is, by whatever names it, and its weight.
+#[derive(Debug)]
+pub struct Shelf {
+    weight_max: u64,
+    weight_small: u64,
+    weight_main: u64,
+    items: HashMap<u128, Item>,
+    small: VecDeque<u128>,
+    main: VecDeque<u128>,
+    /// Names of what left the small queue, the oldest first; as many as there are items, at most.
+    ghosts: VecDeque<u128>,
+    haunting: HashSet<u128>,
+}
+
+#[derive(Debug)]
+struct Item {
+    weight: u64,
+    uses: u8,
+    is_main: bool,
+}
+
+impl Shelf {
+    /// A shelf that holds this weight.
+    #[must_use]
+    pub fn new(weight_max: u64) -> Self {
+        Self {
+            weight_max,
+            weight_small: 0,
+            weight_main: 0,
+            items: HashMap::new(),
+            small: VecDeque::new(),
+            main: VecDeque::new(),
+            ghosts: VecDeque::new(),
+            haunting: HashSet::new(),
+        }
+    }
+
+    /// The weight of all that is there.
+    #[must_use]
+    pub fn weight(&self) -> u64 {
+        self.weight_small.saturating_add(self.weight_main)
+    }
+
+    /// Puts something there, or gives it another weight. What has to leave for it is given back, and is not there any more.
+    pub fn insert(&mut self, name: u128, weight: u64) -> Vec<u128> {
+        match self.items.get_mut(&name) {
+            Some(item) => {
+                let sum = if item.is_main { &mut self.weight_main } else { &mut self.weight_small };
+                *sum = sum.saturating_sub(item.weight).saturating_add(weight);
+                item.weight = weight;
+            }
+            None => self.add(name, weight),
+        }
+        let mut evicted = Vec::new();
+        while self.weight() > self.weight_max
+            && let Some(name) = self.evict()
+        {
+            evicted.push(name);
+        }
+        evicted
+    }
+
+    /// Notes that something is used.
+    pub fn touch(&mut self, name: u128) {
+        if let Some(item) = self.items.get_mut(&name) {
+            item.uses = item.uses.saturating_add(1).min(USES_MAX);
+        }
+    }
+
+    /// Takes something away.
+    pub fn remove(&mut self, name: u128) {
+        // Its name stays in its queue, and is passed over there.
+        if let Some(item) = self.items.remove(&name) {
+            self.lighten(&item);
+        }
+        // Unless there are too many of these: then the queues are written anew.
+        if self.small.len() + self.main.len() > 2 * self.items.len() + 64 {
+            let (items, is) = (&self.items, |is_main: bool| move |item: &Item| item.is_main == is_main);
+            self.small.retain(|name| items.get(name).is_some_and(is(false)));
+            self.main.retain(|name| items.get(name).is_some_and(is(true)));
+        }
+    }
+
+    fn add(&mut self, name: u128, weight: u64) {
+        let is_main = self.haunting.remove(&name);
+        let (queue, sum) = if is_main {
+            (&mut self.main, &mut self.weight_main)
+        } else {
+            (&mut self.small, &mut self.weight_small)
+        };
+        queue.push_back(name);
+        *sum = sum.saturating_add(weight);
+        self.items.insert(name, Item { weight, uses: 0, is_main });
+    }
+
+    fn evict(&mut self) -> Option<u128> {
+        loop {
+            let is_small_full = self.weight_small > self.weight_max / SMALL_PART;
+            let has_main = !self.main.is_empty();
+            let outcome = if is_small_full || !has_main { self.pass_small()? } else { self.pass_main()? };
+            if outcome.is_some() {
+                return outcome;
+            }
+        }
+    }
+
+    /// The first of the small queue goes on to the main queue or leaves. `None`: the queue is empty.
+    fn pass_small(&mut self) -> Option<Option<u128>> {
+        let Some(name) = self.small.pop_front() else {
+            return if self.main.is_empty() { None } else { self.pass_main() };
+        };
+        let Some(item) = self.items.get_mut(&name).filter(|item| !item.is_main) else { return Some(None) };
+        self.weight_small = self.weight_small.saturating_sub(item.weight);
+        if item.uses > 0 {
+            (item.uses, item.is_main) = (0, true);
+            self.weight_main = self.weight_main.saturating_add(item.weight);
+            self.main.push_back(name);
+            return Some(None);
+        }
+        self.items.remove(&name);
+        self.haunt(name);
+        Some(Some(name))
+    }
+
+    fn pass_main(&mut self) -> Option<Option<u128>> {
+        let name = self.main.pop_front()?;
+        let Some(item) = self.items.get_mut(&name).filter(|item| item.is_main) else { return Some(None) };
+        if item.uses > 0 {
+            item.uses -= 1;
+            self.main.push_back(name);
+            return Some(None);
+        }
+        self.weight_main = self.weight_main.saturating_sub(item.weight);
+        self.items.remove(&name);
+        Some(Some(name))
+    }
+
+    fn haunt(&mut self, name: u128) {
+        if self.haunting.insert(name) {
+            self.ghosts.push_back(name);
+        }
+        while self.ghosts.len() > self.items.len().max(1) {
+            if let Some(oldest) = self.ghosts.pop_front() {
+                self.haunting.remove(&oldest);
+            }
+        }
+    }
+
+    fn lighten(&mut self, item: &Item) {
+        let sum = if item.is_main { &mut self.weight_main } else { &mut self.weight_small };
+        *sum = sum.saturating_sub(item.weight);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn one_big_download_does_not_push_out_what_the_class_uses() {
+        let mut shelf = Shelf::new(1_000);
+        for name in 0..50 {
+            assert_eq!(shelf.insert(name, 10), [0; 0]);
+        }
+        (0..50).for_each(|name| shelf.touch(name));
+        let mut gone = Vec::new();
+        for name in 100..10_000 {
+            gone.extend(shelf.insert(name, 10));
+        }
+        assert!(gone.iter().all(|name| *name >= 100), "something that is used had to leave");
+        assert!((0..50).all(|name| shelf.items.contains_key(&name)));
+    }
+
+    #[test]
+    fn what_comes_back_soon_stays() {
+        let mut shelf = Shelf::new(100);
+        (0..10).for_each(|name| drop(shelf.insert(name, 10)));
+        assert_eq!(shelf.insert(10, 10), [0]);
+        drop(shelf.insert(0, 10));
+        assert!(shelf.items[&0].is_main);
+    }
+
+    #[test]
+    fn what_is_larger_than_the_shelf_is_not_kept() {
+        let mut shelf = Shelf::new(100);
+        assert_eq!(shelf.insert(1, 101), [1]);
+        assert_eq!(shelf.weight(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_lost_and_nothing_is_too_much(
+            moves in prop::collection::vec((0_u8..4, 0_u128..40, 1_u64..60), 0..400),
+        ) {
+            const MAX: u64 = 300;
+            let (mut shelf, mut there) = (Shelf::new(MAX), BTreeMap::new());
+            for (kind, name, weight) in moves {
+                match kind {
+                    0 => {
+                        shelf.remove(name);
+                        there.remove(&name);
+                    }
+                    1 => shelf.touch(name),
+                    _ => {
+                        there.insert(name, weight);
+                        for gone in shelf.insert(name, weight) {
+                            prop_assert!(there.remove(&gone).is_some());
+                        }
+                    }
+                }
+                prop_assert_eq!(shelf.weight(), there.values().sum::<u64>());
+                prop_assert!(shelf.weight() <= MAX);
+                prop_assert!(shelf.items.len() == there.len());
+                prop_assert!(shelf.small.len() + shelf.main.len() <= 2 * there.len() + 200);
+            }
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! What an HTTP cache may keep, for whom, for how long, and which bytes of it: RFC 9111 as a shared cache, with RFC 9110's
+//! conditions and ranges, and RFC 5861, 8246, 9211 and 9213.
+//!
+//! Strict: nothing has a lifetime that does not say so, what is said twice or wrongly is stale, and what answers one
+//! person is never another's unless it says so itself. Decisions are values; whoever has the disk and the line carries
+//! them out.
+//!
+//! Invariant: no file, no clock, no socket. Heads come in as fields, bodies as spans of bytes, the time as an argument.
+
+mod directives;
+mod eviction;
+mod fields;
+mod invalidation;
+mod key;
+mod lookup;
+mod plan;
+mod range;
+mod record;
+mod span;
+mod status;
+mod storability;
+mod stored;
+mod terms;
+mod validator;
+
+pub use eviction::Shelf;
+pub use invalidation::{invalidated, is_same_as_head};
+pub use key::{Key, Vary};
+pub use lookup::{Cause, Failure, Lookup, look_up, may_serve_stale};
+pub use plan::{NEAR_BYTES, STREAMS_MAX, Situation, Step, Stream};
+pub use range::{ContentRange, Multipart, RangeSet, Resolved, content_length, range_field};
+pub use record::{
+    BLOCK_BYTES, Damage, Kept, VARIANTS_MAX, block_place, check_block, read_record, seal_block, write_record,
+};
+pub use span::{Span, SpanMap};
+pub use status::CacheStatus;
+pub use storability::{Exchange, Unstorable, is_personal, judge};
+pub use stored::{Audience, Newer, Stored, keepable};
+pub use terms::Terms;
+pub use validator::{Validator, is_known_to_client, is_range_wanted};
+
+#[cfg(test)]
+mod laws;

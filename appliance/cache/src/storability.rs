@@ -1,0 +1,287 @@
+//! Whether a response may be kept (RFC 9111 section 3), and for whom.
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use model::Timestamp;
+
+use crate::directives::Directives;
+use crate::key::Vary;
+use crate::range::ContentRange;
+use crate::stored::{Audience, Stored, keepable};
+use crate::terms::Terms;
+use crate::validator::Validator;
+
+/// A request and the head of its answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange<'h> {
+    /// The request's method.
+    pub method: &'h Method,
+    /// The request's fields, as the client sent them.
+    pub request: &'h HeaderMap,
+    /// The answer's status.
+    pub status: StatusCode,
+    /// The answer's fields.
+    pub response: &'h HeaderMap,
+    /// When it was asked for.
+    pub requested: Timestamp,
+    /// When the head of the answer came.
+    pub received: Timestamp,
+}
+
+/// Why a response is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unstorable {
+    /// Only answers to GET are kept.
+    #[error("method")]
+    Method,
+    /// The request forbids it.
+    #[error("request-no-store")]
+    Request,
+    /// The response forbids it.
+    #[error("no-store")]
+    NoStore,
+    /// It is for one user.
+    #[error("private")]
+    Private,
+    /// It sets a cookie: that is for one user, whatever else it says.
+    #[error("set-cookie")]
+    Cookie,
+    /// It answers a request with cookies or credentials, and does not say that others get the same.
+    #[error("unmarked")]
+    Unmarked,
+    /// It is like no other request's.
+    #[error("vary")]
+    Vary,
+    /// A part that cannot be put together with others.
+    #[error("partial")]
+    Partial,
+    /// Its status is no whole answer, or one that `must-understand` is about.
+    #[error("status")]
+    Status,
+    /// It has neither a lifetime nor anything to ask for it by.
+    #[error("no-lifetime")]
+    Useless,
+}
+
+impl Unstorable {
+    /// One word for it, for `Cache-Status`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Method => "method",
+            Self::Request => "request-no-store",
+            Self::NoStore => "no-store",
+            Self::Private => "private",
+            Self::Cookie => "set-cookie",
+            Self::Unmarked => "unmarked",
+            Self::Vary => "vary",
+            Self::Partial => "partial",
+            Self::Status => "status",
+            Self::Useless => "no-lifetime",
+        }
+    }
+}
+
+/// Statuses whose meaning is known here, so that `must-understand` lets them be kept (RFC 9110 section 15.1).
+const UNDERSTOOD: [u16; 16] =
+    [200, 203, 204, 300, 301, 302, 303, 307, 308, 400, 404, 405, 410, 414, 451, 501];
+
+/// Judges an answer. What is kept of a part (206) is the head of the whole, of which some bytes are there.
+///
+/// # Errors
+/// [`Unstorable`] tells why it is not kept.
+pub fn judge(exchange: &Exchange<'_>, targets: &[HeaderName]) -> Result<Stored, Unstorable> {
+    let Exchange { method, request, status, response, requested, received } = *exchange;
+    if method != Method::GET {
+        return Err(Unstorable::Method);
+    }
+    if Directives::read(request).has("no-store") {
+        return Err(Unstorable::Request);
+    }
+    let terms = Terms::read(response, targets, received);
+    judge_terms(&terms, status)?;
+    let audience = judge_privacy(&terms, request, response)?;
+    let vary = Vary::of(response, request).ok_or(Unstorable::Vary)?;
+    let (status, headers) = whole_head(status, response)?;
+    if terms.lifetime_s.unwrap_or(0) == 0 && Validator::of(&headers).is_none() {
+        return Err(Unstorable::Useless);
+    }
+    Ok(Stored { status, headers, requested, received, vary, audience, terms, is_invalid: false })
+}
+
+fn judge_terms(terms: &Terms, status: StatusCode) -> Result<(), Unstorable> {
+    let is_understood = UNDERSTOOD.contains(&status.as_u16()) || status == StatusCode::PARTIAL_CONTENT;
+    if terms.must_understand && !is_understood {
+        return Err(Unstorable::Status);
+    }
+    // RFC 9111 section 5.2.2.3: whoever understands the status takes no notice of a `no-store` beside it.
+    if terms.no_store && !terms.must_understand {
+        return Err(Unstorable::NoStore);
+    }
+    if terms.private {
+        return Err(Unstorable::Private);
+    }
+    let is_whole = !status.is_informational() && status != StatusCode::NOT_MODIFIED;
+    // RFC 9111 section 3: with nothing said, only what is cacheable by its definition.
+    let is_definite = terms.lifetime_s.is_some() || terms.shared || is_understood;
+    if is_whole && is_definite { Ok(()) } else { Err(Unstorable::Status) }
+}
+
+/// Tainted by default: what answers one person is shared only if it says itself that it is the same for all. RFC 9111
+/// section 3.5 asks this for credentials; real ENTs authorise by cookies, and mark nothing.
+fn judge_privacy(terms: &Terms, request: &HeaderMap, response: &HeaderMap) -> Result<Audience, Unstorable> {
+    if response.contains_key(header::SET_COOKIE) || response.contains_key("set-cookie2") {
+        return Err(Unstorable::Cookie);
+    }
+    match (terms.shared, is_personal(request)) {
+        (true, _) => Ok(Audience::Everyone),
+        (false, false) => Ok(Audience::Anonymous),
+        (false, true) => Err(Unstorable::Unmarked),
+    }
+}
+
+/// Whether a request says who makes it.
+#[must_use]
+pub fn is_personal(request: &HeaderMap) -> bool {
+    request.contains_key(header::COOKIE) || request.contains_key(header::AUTHORIZATION)
+}
+
+/// The status and fields of the whole representation (RFC 9111 section 3.3).
+fn whole_head(status: StatusCode, response: &HeaderMap) -> Result<(StatusCode, HeaderMap), Unstorable> {
+    let mut headers = keepable(response);
+    if status != StatusCode::PARTIAL_CONTENT {
+        return Ok((status, headers));
+    }
+    let is_strong = Validator::of(&headers).is_some_and(|validator| validator.is_strong());
+    match ContentRange::of(response) {
+        Some(ContentRange::Part { length: Some(length), .. }) if is_strong => {
+            headers.remove(header::CONTENT_RANGE);
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+            Ok((StatusCode::OK, headers))
+        }
+        Some(_) | None => Err(Unstorable::Partial),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fields::tests::map;
+    use crate::stored::tests::START;
+
+    fn judged(
+        request: &[(&str, &str)],
+        status: u16,
+        response: &[(&str, &str)],
+    ) -> Result<Stored, Unstorable> {
+        let exchange = Exchange {
+            method: &Method::GET,
+            request: &map(request),
+            status: StatusCode::from_u16(status).unwrap(),
+            response: &map(response),
+            requested: START,
+            received: START,
+        };
+        judge(&exchange, &[])
+    }
+
+    fn check(
+        request: &[(&str, &str)],
+        status: u16,
+        response: &[(&str, &str)],
+        expected: Result<Audience, Unstorable>,
+    ) {
+        let outcome = judged(request, status, response).map(|stored| stored.audience);
+        assert_eq!(outcome, expected, "{request:?} {status} {response:?}");
+    }
+
+    const MINUTE: (&str, &str) = ("cache-control", "max-age=60");
+    const TAG: (&str, &str) = ("etag", "\"a\"");
+
+    /// RFC 9111 section 3.
+    #[test]
+    fn what_may_be_kept() {
+        check(&[], 200, &[MINUTE], Ok(Audience::Anonymous));
+        check(&[], 200, &[("cache-control", "public, max-age=60")], Ok(Audience::Everyone));
+        check(&[], 200, &[TAG], Ok(Audience::Anonymous));
+        check(&[], 200, &[], Err(Unstorable::Useless));
+        check(&[], 200, &[("cache-control", "max-age=0")], Err(Unstorable::Useless));
+        check(&[], 299, &[MINUTE], Ok(Audience::Anonymous));
+        check(&[], 299, &[TAG], Err(Unstorable::Status));
+        check(&[], 404, &[MINUTE], Ok(Audience::Anonymous));
+        check(&[], 304, &[MINUTE], Err(Unstorable::Status));
+        check(&[("cache-control", "no-store")], 200, &[MINUTE], Err(Unstorable::Request));
+        check(&[], 200, &[("cache-control", "no-store, max-age=60")], Err(Unstorable::NoStore));
+        check(&[], 200, &[("cache-control", "private, max-age=60")], Err(Unstorable::Private));
+        check(&[], 200, &[("cache-control", "no-cache"), TAG], Ok(Audience::Anonymous));
+        check(&[], 200, &[MINUTE, ("vary", "*")], Err(Unstorable::Vary));
+    }
+
+    #[test]
+    fn only_answers_to_get_are_kept() {
+        for method in [Method::HEAD, Method::POST, Method::OPTIONS] {
+            let (request, response) = (HeaderMap::new(), map(&[MINUTE]));
+            let exchange = Exchange {
+                method: &method,
+                request: &request,
+                status: StatusCode::OK,
+                response: &response,
+                requested: START,
+                received: START,
+            };
+            assert_eq!(judge(&exchange, &[]), Err(Unstorable::Method), "{method}");
+        }
+    }
+
+    /// RFC 9111 section 5.2.2.3.
+    #[test]
+    fn must_understand_is_about_the_status() {
+        let lines = ("cache-control", "must-understand, no-store, max-age=60");
+        check(&[], 200, &[lines], Ok(Audience::Anonymous));
+        check(&[], 299, &[lines], Err(Unstorable::Status));
+    }
+
+    /// RFC 9111 sections 3.5 and 7.3, and more.
+    #[test]
+    fn what_answers_one_person_is_shared_only_if_it_says_so() {
+        let (cookie, credentials) = (("cookie", "oneSessionId=1"), ("authorization", "Basic eA=="));
+        for personal in [cookie, credentials] {
+            check(&[personal], 200, &[MINUTE, TAG], Err(Unstorable::Unmarked));
+            check(&[personal], 200, &[TAG], Err(Unstorable::Unmarked));
+            check(
+                &[personal],
+                200,
+                &[("cache-control", "max-age=60, must-revalidate")],
+                Err(Unstorable::Unmarked),
+            );
+            check(&[personal], 200, &[("cache-control", "s-maxage=60")], Ok(Audience::Everyone));
+            check(&[personal], 200, &[("cache-control", "public, max-age=60")], Ok(Audience::Everyone));
+        }
+        for name in ["set-cookie", "set-cookie2"] {
+            let public = ("cache-control", "public, max-age=60");
+            check(&[], 200, &[public, (name, "a=b")], Err(Unstorable::Cookie));
+        }
+    }
+
+    /// What entcore, Beneylu and Iconito send to a signed-in pupil.
+    #[test]
+    fn what_ents_send_is_not_shared() {
+        let cookie = [("cookie", "beneyluent=1")];
+        check(&cookie, 200, &[("etag", "0e4c2f")], Err(Unstorable::Unmarked));
+        check(&cookie, 200, &[("last-modified", "Wed, 01 Jan 2020 00:00:00 GMT")], Err(Unstorable::Unmarked));
+        check(&cookie, 200, &[("cache-control", "protected"), ("expires", "0")], Err(Unstorable::Unmarked));
+    }
+
+    /// RFC 9111 sections 3.3 and 3.4.
+    #[test]
+    fn a_part_is_kept_as_a_part_of_the_whole() {
+        let part = ("content-range", "bytes 2-4/10");
+        let kept = judged(&[], 206, &[MINUTE, TAG, part, ("content-length", "3")]).unwrap();
+        assert_eq!(kept.status, StatusCode::OK);
+        assert_eq!(kept.headers, map(&[MINUTE, TAG, ("content-length", "10")]));
+        check(&[], 206, &[MINUTE, part], Err(Unstorable::Partial));
+        check(&[], 206, &[MINUTE, ("etag", "W/\"a\""), part], Err(Unstorable::Partial));
+        check(&[], 206, &[MINUTE, TAG, ("content-range", "bytes 2-4/*")], Err(Unstorable::Partial));
+        check(&[], 206, &[MINUTE, TAG], Err(Unstorable::Partial));
+        check(&[], 206, &[MINUTE, TAG, ("content-range", "bytes 4-2/10")], Err(Unstorable::Partial));
+    }
+}

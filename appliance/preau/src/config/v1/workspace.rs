@@ -1,0 +1,107 @@
+//! `[[ent]]`: an online workspace.
+
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+
+use model::{DomainName, ProfileName};
+use policy::Profile;
+use rustls::pki_types::CertificateDer;
+use toml_span::{DeserError, Deserialize, Span, Value};
+
+use super::filter::Site;
+use crate::config::Workspace;
+use crate::config::files::read_authorities;
+use crate::config::section::Section;
+
+/// Kept where the file does not say how much: some weeks of a school's videos, and little of a box's disk.
+const CACHE_GIB: u64 = 10;
+/// Kept at most: a terabyte, which is more than the disk of a box.
+const CACHE_GIB_MAX: u64 = 1024;
+/// The port of HTTPS.
+const PORT: u16 = 443;
+
+/// One workspace, as far as the file tells.
+pub(super) struct WorkspaceKeys {
+    pub(super) hosts: Vec<DomainName>,
+    /// Empty: the box passes it through.
+    profiles: Vec<ProfileName>,
+    upstream: Option<SocketAddr>,
+    authorities: Vec<CertificateDer<'static>>,
+    span: Span,
+}
+
+impl WorkspaceKeys {
+    /// The workspace, where the box serves it to somebody.
+    pub(super) fn finish(self) -> Option<Workspace> {
+        let Self { hosts, profiles, upstream, authorities, span: _ } = self;
+        let profiles: std::collections::BTreeSet<_> = profiles.into_iter().collect();
+        (!profiles.is_empty()).then_some(Workspace { hosts, profiles, upstream, authorities })
+    }
+}
+
+impl<'de> Deserialize<'de> for WorkspaceKeys {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let mut table = Section::open(value)?;
+        let hosts: Vec<Site> = table.parse_list("hosts");
+        if hosts.is_empty() && !table.has_mistakes() {
+            table.reject(table.span(), "a workspace needs `hosts`: the names that it is reached by");
+        }
+        let profiles: Vec<ProfileName> = table.parse_list("served_to");
+        for key in ["upstream", "ca_file"] {
+            if profiles.is_empty() && table.contains(key) && !table.has_mistakes() {
+                table.reject(table.span(), format!("`{key}` has a meaning only with `served_to`"));
+            }
+        }
+        let upstream = table.parse::<Place>("upstream").map(|Place(place)| place);
+        let authorities = match table.path("ca_file") {
+            None => vec![],
+            Some(file) => read_authorities(&file.value).unwrap_or_else(|error| {
+                table.reject(file.span, format!("`{}`: {error}", file.value.display()));
+                vec![]
+            }),
+        };
+        let span = table.span();
+        let hosts = hosts.into_iter().map(|Site(name)| name).collect();
+        table.close(Some(Self { hosts, profiles, upstream, authorities, span }))
+    }
+}
+
+/// A workspace is served to devices that trust the box. Those that nobody registered do not.
+pub(super) fn check_profiles(table: &mut Section<'_>, workspaces: &[WorkspaceKeys], profiles: &[Profile]) {
+    for WorkspaceKeys { profiles: served, span, .. } in workspaces {
+        for name in served {
+            if *name == ProfileName::unknown() {
+                let message =
+                    format!("`served_to` cannot be `{name}`: nobody has given these devices the certificate");
+                table.reject(*span, message);
+            } else if !profiles.iter().any(|profile| profile.name == *name) {
+                table.reject(*span, format!("`served_to` names the profile `{name}`, which there is not"));
+            }
+        }
+    }
+}
+
+/// `[ent_cache]`: how many bytes of the workspaces are kept.
+pub(super) fn read_cache(table: &mut Section<'_>) -> u64 {
+    let read = table.table("ent_cache", |cache| {
+        let gib = cache.optional_spanned::<u64>("gib");
+        if let Some(found) = gib.as_ref().filter(|found| found.value > CACHE_GIB_MAX) {
+            cache.reject(found.span, format!("a number of GiB from 0 to {CACHE_GIB_MAX}"));
+        }
+        gib.map_or(CACHE_GIB, |found| found.value.min(CACHE_GIB_MAX))
+    });
+    read.map_or(CACHE_GIB, |keys| keys.value) << 30
+}
+
+/// An address, with or without a port.
+struct Place(SocketAddr);
+
+impl FromStr for Place {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let with_port = text.parse::<SocketAddr>();
+        let place = with_port.or_else(|_| text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, PORT)));
+        place.map(Self).map_err(|_| "an address, with or without a port, as 192.0.2.7 or [2001:db8::7]:8443")
+    }
+}

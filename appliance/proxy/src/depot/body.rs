@@ -1,0 +1,495 @@
+//! A body that is kept, or on its way.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use cache::{BLOCK_BYTES, Situation, Span, SpanMap, Step, block_place, check_block, seal_block};
+use tokio::sync::watch;
+
+/// Bytes that a reader takes at a time: eight blocks.
+const READ_BYTES_MAX: u64 = 8 * 16 * 1024;
+
+/// One response's body.
+pub(crate) struct Body {
+    number: u64,
+    file: File,
+    /// Whether the server can be asked for parts of it, as far as is known.
+    is_divisible: AtomicBool,
+    state: Mutex<State>,
+    changes: watch::Sender<()>,
+}
+
+#[derive(Default)]
+struct State {
+    length: Option<u64>,
+    /// What is on the disk, in whole blocks.
+    held: SpanMap,
+    streams: Vec<Live>,
+    next: u64,
+    has_failed: bool,
+}
+
+/// A transfer from the server.
+struct Live {
+    number: StreamNumber,
+    /// From here on nothing is on the disk: the beginning of a block.
+    at: u64,
+    /// Where it ends at the latest; `None` where nobody knows.
+    end: Option<u64>,
+    /// What came and is not on the disk yet.
+    tail: Vec<u8>,
+    /// The server has begun to send what was asked for: others may rely on it.
+    is_confirmed: bool,
+}
+
+/// Which transfer of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StreamNumber(u64);
+
+/// What there is for a reader.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Glance {
+    /// These bytes, which came just now.
+    Bytes(Bytes),
+    /// These are on the disk.
+    Held(Span),
+    /// They come.
+    Wait,
+    /// They have to be asked for.
+    Fetch(Span),
+    /// No more.
+    End,
+    /// They never come.
+    Failed,
+}
+
+/// What to do after bytes have come.
+pub(crate) struct Progress {
+    /// Blocks to put on the disk: the number of the first, and their bytes.
+    pub(crate) run: Option<Run>,
+    /// The stream has brought all that it should.
+    pub(crate) is_over: bool,
+}
+
+/// Blocks that follow each other.
+pub(crate) struct Run {
+    first: u64,
+    bytes: Vec<u8>,
+}
+
+impl Body {
+    /// A body that is there whole.
+    pub(super) fn whole(number: u64, file: File, length: u64, is_divisible: bool) -> Arc<Self> {
+        let body = Self::arriving(number, file, Some(length), is_divisible);
+        if let Some(all) = Span::new(0, length) {
+            body.lock().held.insert(all);
+        }
+        body
+    }
+
+    /// A body of which nothing is there.
+    pub(super) fn arriving(number: u64, file: File, length: Option<u64>, is_divisible: bool) -> Arc<Self> {
+        let state = Mutex::new(State { length, ..State::default() });
+        let is_divisible = AtomicBool::new(is_divisible);
+        Arc::new(Self { number, file, is_divisible, state, changes: watch::Sender::default() })
+    }
+
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub(crate) fn is_divisible(&self) -> bool {
+        self.is_divisible.load(Ordering::Relaxed)
+    }
+
+    /// Its length, where that is known.
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.lock().length
+    }
+
+    /// Its length, once all of it is on the disk.
+    pub(super) fn whole_length(&self) -> Option<u64> {
+        let state = self.lock();
+        let length = state.length?;
+        Span::new(0, length).is_none_or(|all| state.held.holds(all)).then_some(length)
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.lock().has_failed
+    }
+
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
+    /// What there is at `at` for a reader who wants bytes up to `end`.
+    pub(super) fn glance(&self, at: u64, end: u64) -> Glance {
+        let state = self.lock();
+        let end = state.length.map_or(end, |length| end.min(length));
+        if state.has_failed {
+            return Glance::Failed;
+        }
+        if at >= end {
+            return Glance::End;
+        }
+        if let Some(bytes) = state.streams.iter().find_map(|live| live.read(at, end)) {
+            return Glance::Bytes(bytes);
+        }
+        let start = floor(at);
+        let held = state.held.held_until(start).min(end).min(start.saturating_add(READ_BYTES_MAX));
+        if let Some(span) = Span::new(at, held) {
+            return Glance::Held(span);
+        }
+        match (state.length, state.streams.is_empty()) {
+            (None, true) => Glance::Failed,
+            (None, false) => Glance::Wait,
+            (Some(length), _) => match self.plan(&state, length, |plan| plan.step(start, end)) {
+                Step::Fetch(span) => Glance::Fetch(span),
+                Step::End => Glance::End,
+                // What is to be read was found before.
+                Step::Wait | Step::Read(_) => Glance::Wait,
+            },
+        }
+    }
+
+    /// The first span that neither is held nor comes; `None` once there is none, or too much is on its way.
+    pub(crate) fn rest(&self) -> Option<Span> {
+        let state = self.lock();
+        let length = state.length.filter(|_| !state.has_failed)?;
+        self.plan(&state, length, |plan| plan.rest())
+    }
+
+    /// A transfer of these bytes begins. `None` where they come already.
+    pub(crate) fn begin(&self, start: u64, end: Option<u64>) -> Option<StreamNumber> {
+        let mut state = self.lock();
+        let is_coming = state.streams.iter().any(|live| live.at == start) || state.has_failed;
+        if is_coming || !start.is_multiple_of(block_bytes()) {
+            return None;
+        }
+        let number = StreamNumber(state.next);
+        state.next += 1;
+        state.streams.push(Live { number, at: start, end, tail: Vec::new(), is_confirmed: false });
+        Some(number)
+    }
+
+    /// The server sends what was asked for. Until then others do not end where this one begins: it may never come.
+    pub(crate) fn confirm(&self, number: StreamNumber) {
+        if let Some(live) = self.lock().streams.iter_mut().find(|live| live.number == number) {
+            live.is_confirmed = true;
+        }
+    }
+
+    /// The next byte that a transfer should bring, and where it ends. `None` where it is over.
+    pub(crate) fn position(&self, number: StreamNumber) -> Option<(u64, Option<u64>)> {
+        let state = self.lock();
+        let live = state.streams.iter().find(|live| live.number == number)?;
+        let next = live.at.saturating_add(u64_of(live.tail.len()));
+        let stop = state.stop(live);
+        (next < stop).then_some((next, (stop < u64::MAX).then_some(stop)))
+    }
+
+    /// Bytes have come. Readers get them at once.
+    pub(crate) fn push(&self, number: StreamNumber, bytes: &[u8]) -> Progress {
+        let mut state = self.lock();
+        let none = Progress { run: None, is_over: true };
+        let Some(place) = state.streams.iter().position(|live| live.number == number) else { return none };
+        let Some(stop) = state.streams.get(place).map(|live| state.stop(live)) else { return none };
+        let Some(live) = state.streams.get_mut(place) else { return none };
+        let room = stop.saturating_sub(live.at).saturating_sub(u64_of(live.tail.len()));
+        let count = usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len());
+        live.tail.extend_from_slice(bytes.get(..count).unwrap_or_default());
+        let is_over = live.at.saturating_add(u64_of(live.tail.len())) >= stop;
+        let run = live.run(is_over);
+        drop(state);
+        self.changes.send_replace(());
+        Progress { run, is_over }
+    }
+
+    /// The server has said all. What is left has to go onto the disk: it is the end of the body.
+    pub(crate) fn conclude(&self, number: StreamNumber) -> Option<Run> {
+        let state = self.lock();
+        state.streams.iter().find(|live| live.number == number)?.run(true)
+    }
+
+    /// Puts blocks onto the disk. Blocks the thread.
+    pub(crate) fn write(&self, run: &Run) -> io::Result<()> {
+        for (block, bytes) in (run.first..).zip(run.bytes.chunks(BLOCK_BYTES)) {
+            self.file.write_all_at(&seal_block(block, bytes), block_place(block, None).start)?;
+        }
+        Ok(())
+    }
+
+    /// These blocks are on the disk.
+    pub(crate) fn settle(&self, number: StreamNumber, run: &Run) {
+        let mut state = self.lock();
+        let count = u64_of(run.bytes.len());
+        let start = run.first.saturating_mul(block_bytes());
+        if let Some(span) = Span::new(start, start.saturating_add(count)) {
+            state.held.insert(span);
+        }
+        if let Some(live) = state.streams.iter_mut().find(|live| live.number == number) {
+            live.at = live.at.saturating_add(count);
+            live.tail.drain(..run.bytes.len().min(live.tail.len()));
+        }
+        drop(state);
+        self.changes.send_replace(());
+    }
+
+    /// A transfer is over. Where nobody knew the length, it is known now.
+    pub(crate) fn end(&self, number: StreamNumber) {
+        let mut state = self.lock();
+        if let Some(place) = state.streams.iter().position(|live| live.number == number) {
+            let live = state.streams.remove(place);
+            state.length.get_or_insert(live.at);
+        }
+        drop(state);
+        self.changes.send_replace(());
+    }
+
+    /// A transfer cannot be had. Where another one goes on, all wait for that one: the server does not know parts, or has another
+    /// version by now. Otherwise the rest never comes.
+    pub(crate) fn give_up(&self, number: StreamNumber) {
+        self.is_divisible.store(false, Ordering::Relaxed);
+        let mut state = self.lock();
+        state.streams.retain(|live| live.number != number);
+        // Only one that began at the first byte brings all of it.
+        let has_other = state.streams.iter().any(|live| live.end.is_none());
+        drop(state);
+        if has_other {
+            self.changes.send_replace(());
+        } else {
+            self.fail();
+        }
+    }
+
+    /// The rest never comes: readers break off, so that nobody takes a part for the whole.
+    pub(crate) fn fail(&self) {
+        let mut state = self.lock();
+        state.has_failed = true;
+        state.streams.clear();
+        drop(state);
+        self.changes.send_replace(());
+    }
+
+    /// Bytes from the disk, of whole blocks as they were written. A block that is not what was written is not there any more,
+    /// and has to be asked for again. Blocks the thread.
+    pub(super) fn read(&self, span: Span) -> io::Result<Bytes> {
+        let length = self.length();
+        let (first, last) = (span.start() / block_bytes(), (span.end() - 1) / block_bytes());
+        let mut bytes = Vec::with_capacity(usize::try_from(span.len()).unwrap_or_default() + BLOCK_BYTES);
+        for block in first..=last {
+            let place = block_place(block, length);
+            let mut sealed = vec![0; usize::try_from(place.end - place.start).unwrap_or_default()];
+            self.file.read_exact_at(&mut sealed, place.start)?;
+            let Some(read) = check_block(block, &sealed) else { return Err(self.forget(block)) };
+            bytes.extend_from_slice(read);
+        }
+        let before = usize::try_from(span.start() - first * block_bytes()).unwrap_or_default();
+        let count = usize::try_from(span.len()).unwrap_or_default();
+        let bytes = Bytes::from(bytes);
+        let end = before.saturating_add(count);
+        if end <= bytes.len() { Ok(bytes.slice(before..end)) } else { Err(self.forget(last)) }
+    }
+
+    fn forget(&self, block: u64) -> io::Error {
+        tracing::warn!("a block of a workspace's file is damaged on the disk: it is fetched again");
+        let mut state = self.lock();
+        let start = block.saturating_mul(block_bytes());
+        if let Some(span) = Span::new(start, start.saturating_add(block_bytes())) {
+            state.held.remove(span);
+        }
+        state.has_failed |= !self.is_divisible();
+        io::ErrorKind::InvalidData.into()
+    }
+
+    /// What came and is not on the disk yet counts as held, and a transfer is where its last byte is: a slow disk makes nobody
+    /// ask for bytes that are here.
+    fn plan<T>(&self, state: &State, length: u64, ask: impl FnOnce(&Situation<'_>) -> T) -> T {
+        let mut held = state.held.clone();
+        let mut streams = Vec::new();
+        for live in &state.streams {
+            let front = floor(live.at.saturating_add(u64_of(live.tail.len())));
+            if let Some(come) = Span::new(live.at, front) {
+                held.insert(come);
+            }
+            streams.extend(Span::new(front, state.stop(live)));
+        }
+        ask(&Situation { length, held: &held, streams: &streams, is_divisible: self.is_divisible() })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it holds the lock; were it so, a stream would come to no end, and readers would break off.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Where a transfer ends: at its own end, at what is on the disk, or at the place of another one.
+    fn stop(&self, live: &Live) -> u64 {
+        let end = live.end.or(self.length).unwrap_or(u64::MAX);
+        let held = self.held.next_held(live.at).unwrap_or(u64::MAX);
+        let others = self.streams.iter().filter(|other| other.is_confirmed && other.at > live.at);
+        let others = others.map(|other| other.at);
+        others.min().unwrap_or(u64::MAX).min(held).min(end)
+    }
+}
+
+impl Live {
+    fn read(&self, at: u64, end: u64) -> Option<Bytes> {
+        let from = usize::try_from(at.checked_sub(self.at)?).ok()?;
+        let count = usize::try_from(end - at).unwrap_or(usize::MAX);
+        let bytes = self.tail.get(from..)?;
+        let bytes = bytes.get(..count.min(bytes.len())).filter(|bytes| !bytes.is_empty())?;
+        Some(Bytes::copy_from_slice(bytes))
+    }
+
+    /// The blocks that are whole; with `is_end` also the last one, which may be short.
+    fn run(&self, is_end: bool) -> Option<Run> {
+        let whole = self.tail.len() / BLOCK_BYTES * BLOCK_BYTES;
+        let count = if is_end { self.tail.len() } else { whole };
+        let bytes = self.tail.get(..count).filter(|bytes| !bytes.is_empty())?.to_vec();
+        Some(Run { first: self.at / block_bytes(), bytes })
+    }
+}
+
+fn block_bytes() -> u64 {
+    u64_of(BLOCK_BYTES)
+}
+
+fn floor(at: u64) -> u64 {
+    at - at % block_bytes()
+}
+
+fn u64_of(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BLOCK: u64 = BLOCK_BYTES as u64;
+
+    fn body(length: Option<u64>) -> Arc<Body> {
+        Body::arriving(1, tempfile::tempfile().unwrap(), length, true)
+    }
+
+    fn feed(body: &Body, number: StreamNumber, bytes: &[u8]) -> bool {
+        let progress = body.push(number, bytes);
+        if let Some(run) = progress.run {
+            body.write(&run).unwrap();
+            body.settle(number, &run);
+        }
+        progress.is_over
+    }
+
+    #[test]
+    fn bytes_are_there_before_they_are_on_the_disk() {
+        let body = body(Some(BLOCK + 5));
+        let number = body.begin(0, None).unwrap();
+        assert_eq!(body.glance(0, u64::MAX), Glance::Wait);
+        assert!(!feed(&body, number, b"hello"));
+        assert_eq!(body.glance(1, 3), Glance::Bytes(Bytes::from_static(b"el")));
+        assert_eq!(body.glance(5, 10), Glance::Wait);
+        assert!(!feed(&body, number, &vec![b'x'; BLOCK_BYTES - 5]));
+        assert_eq!(body.glance(2, 9), Glance::Held(Span::new(2, 9).unwrap()));
+        assert_eq!(body.read(Span::new(3, 7).unwrap()).unwrap(), "loxx");
+        assert!(feed(&body, number, b"world, and more than was said"));
+        body.end(number);
+        assert_eq!(body.whole_length(), Some(BLOCK + 5));
+        assert_eq!(body.read(Span::new(BLOCK - 1, BLOCK + 5).unwrap()).unwrap(), "xworld");
+        assert_eq!(body.glance(BLOCK + 5, u64::MAX), Glance::End);
+    }
+
+    #[test]
+    fn a_stream_stops_where_another_one_began() {
+        let body = body(Some(4 * BLOCK));
+        let first = body.begin(0, None).unwrap();
+        // A reader who jumps gets a stream of his own, from the beginning of a block.
+        let span = Span::new(2 * BLOCK, 4 * BLOCK).unwrap();
+        assert!(!feed(&body, first, b"a"));
+        let far = NEAR + 2 * BLOCK;
+        assert!(far > 2 * BLOCK);
+        let second = body.begin(span.start(), Some(span.end())).unwrap();
+        assert_eq!(body.position(first), Some((1, Some(4 * BLOCK))), "nobody relies on what may not come");
+        body.confirm(second);
+        assert!(body.begin(span.start(), None).is_none(), "it comes already");
+        assert!(feed(&body, first, &vec![b'a'; 5 * BLOCK_BYTES]));
+        body.end(first);
+        assert_eq!(body.position(second), Some((2 * BLOCK, Some(4 * BLOCK))));
+        assert!(feed(&body, second, &vec![b'b'; 2 * BLOCK_BYTES]));
+        body.end(second);
+        assert_eq!(body.whole_length(), Some(4 * BLOCK));
+        assert_eq!(body.read(Span::new(2 * BLOCK - 1, 2 * BLOCK + 1).unwrap()).unwrap(), "ab");
+    }
+
+    const NEAR: u64 = cache::NEAR_BYTES;
+
+    #[test]
+    fn what_waits_for_the_disk_is_not_asked_for() {
+        let body = body(Some(100 * BLOCK));
+        let number = body.begin(0, None).unwrap();
+        let much = vec![b'a'; 20 * BLOCK_BYTES + 5];
+        assert!(body.push(number, &much).run.is_some());
+        const { assert!(20 * BLOCK > NEAR) };
+        assert_eq!(body.glance(20 * BLOCK + 5, u64::MAX), Glance::Wait);
+        assert_eq!(body.glance(21 * BLOCK, u64::MAX), Glance::Wait);
+        let end = Span::new(90 * BLOCK, 100 * BLOCK).unwrap();
+        assert_eq!(body.glance(90 * BLOCK + 5, u64::MAX), Glance::Fetch(end));
+    }
+
+    #[test]
+    fn who_cannot_jump_waits_for_the_transfer_that_goes_on() {
+        let body = body(Some(100 * BLOCK));
+        let leader = body.begin(0, None).unwrap();
+        let jump = body.begin(90 * BLOCK, Some(100 * BLOCK)).unwrap();
+        body.give_up(jump);
+        assert_eq!(body.glance(90 * BLOCK, u64::MAX), Glance::Wait);
+        assert!(!body.has_failed());
+        body.give_up(leader);
+        assert!(body.has_failed());
+    }
+
+    #[test]
+    fn a_body_without_a_length_ends_with_its_stream() {
+        let body = body(None);
+        let number = body.begin(0, None).unwrap();
+        assert!(!feed(&body, number, b"chunked"));
+        assert_eq!(body.glance(7, u64::MAX), Glance::Wait);
+        let run = body.conclude(number).unwrap();
+        body.write(&run).unwrap();
+        body.settle(number, &run);
+        body.end(number);
+        assert_eq!(body.whole_length(), Some(7));
+        assert_eq!(body.glance(7, u64::MAX), Glance::End);
+        assert_eq!(body.read(Span::new(0, 7).unwrap()).unwrap(), "chunked");
+    }
+
+    #[test]
+    fn a_flipped_bit_is_never_served() {
+        let body = body(Some(2 * BLOCK));
+        let number = body.begin(0, None).unwrap();
+        assert!(feed(&body, number, &vec![b'a'; 2 * BLOCK_BYTES]));
+        body.end(number);
+        body.file.write_all_at(b"b", BLOCK + 100).unwrap();
+        let all = Span::new(0, 2 * BLOCK).unwrap();
+        assert_eq!(body.read(all).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        assert_eq!(body.whole_length(), None);
+        assert_eq!(body.glance(BLOCK, 2 * BLOCK), Glance::Fetch(Span::new(BLOCK, 2 * BLOCK).unwrap()));
+        assert_eq!(body.glance(5, 2 * BLOCK), Glance::Held(Span::new(5, BLOCK).unwrap()));
+    }
+
+    #[test]
+    fn what_never_comes_breaks_off() {
+        let body = body(Some(10));
+        let number = body.begin(0, None).unwrap();
+        feed(&body, number, b"12345");
+        body.fail();
+        assert_eq!(body.glance(0, 10), Glance::Failed);
+        assert!(body.push(number, b"6").is_over && body.begin(0, None).is_none());
+    }
+}

@@ -1,0 +1,156 @@
+//! The files: a record for each key, a body for each response.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use cache::{Kept, Key, block_place, read_record, write_record};
+use nix::fcntl::{FallocateFlags, fallocate};
+
+/// Only the box reads what is kept.
+const FOLDER_MODE: u32 = 0o700;
+const FILE_MODE: u32 = 0o600;
+/// Longest record that is read, as `cache` writes it.
+const RECORD_BYTES_MAX: u64 = 2 << 20;
+
+/// The folder, with one folder in it for each first byte of a name.
+pub(super) struct Disk {
+    folder: PathBuf,
+}
+
+/// What a walk through the folder found.
+pub(super) struct Found {
+    pub(super) name: u128,
+    pub(super) kept: Vec<Kept>,
+}
+
+impl Disk {
+    pub(super) fn open(folder: &Path) -> io::Result<Self> {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true).mode(FOLDER_MODE);
+        for first in 0..=u8::MAX {
+            builder.create(folder.join(format!("{first:02x}")))?;
+        }
+        Ok(Self { folder: folder.to_owned() })
+    }
+
+    /// The record of a name, where there is one that can be read.
+    pub(super) fn read(&self, name: u128) -> Option<(Key, Vec<Kept>)> {
+        let path = self.record(name);
+        let length = fs::metadata(&path).ok()?.len();
+        let bytes = if length <= RECORD_BYTES_MAX { fs::read(&path).ok()? } else { vec![] };
+        match read_record(&bytes, &[]) {
+            Ok(read) => Some(read),
+            Err(damage) => {
+                tracing::info!(%damage, "something that was kept of a workspace is thrown away");
+                drop(fs::remove_file(&path));
+                None
+            }
+        }
+    }
+
+    /// Replaces the record of a name in one step. Nothing waits for the disk: after a power cut the checksum tells.
+    pub(super) fn write(&self, name: u128, key: &Key, kept: &[Kept]) -> io::Result<()> {
+        let path = self.record(name);
+        let draft = path.with_extension("draft");
+        drop(fs::remove_file(&draft));
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&draft)?;
+        file.write_all(&write_record(key, kept))?;
+        fs::rename(&draft, &path)
+    }
+
+    /// A new file for a body. Where its length is known its room is taken now: a disk that is full says so before anybody waits
+    /// for the body.
+    pub(super) fn create(&self, name: u128, body: u64, length: Option<u64>) -> io::Result<File> {
+        let path = self.body(name, body);
+        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(FILE_MODE).open(&path)?;
+        if let Some(length) = length.filter(|length| *length > 0) {
+            let bytes = file_bytes(length);
+            let bytes = i64::try_from(bytes).map_err(io::Error::other)?;
+            if let Err(error) = fallocate(file.as_fd(), FallocateFlags::empty(), 0, bytes) {
+                drop(fs::remove_file(&path));
+                return Err(error.into());
+            }
+        }
+        Ok(file)
+    }
+
+    /// The file of a body that is there whole; a damaged piece of it may be written again.
+    pub(super) fn find(&self, name: u128, body: u64, length: u64) -> Option<File> {
+        let file = OpenOptions::new().read(true).write(true).open(self.body(name, body)).ok()?;
+        (file.metadata().ok()?.len() >= file_bytes(length)).then_some(file)
+    }
+
+    pub(super) fn remove_body(&self, name: u128, body: u64) {
+        drop(fs::remove_file(self.body(name, body)));
+    }
+
+    /// Removes the record and the bodies that it names.
+    pub(super) fn remove(&self, name: u128) {
+        let kept = self.read(name).map(|(_, kept)| kept).unwrap_or_default();
+        drop(fs::remove_file(self.record(name)));
+        for Kept { body, .. } in kept {
+            self.remove_body(name, body);
+        }
+    }
+
+    /// Walks through one of the 256 folders: tells what is kept there, and clears away what is not: bodies that no record names,
+    /// older than this start, and drafts.
+    pub(super) fn walk(&self, first: u8, start: SystemTime, mut tell: impl FnMut(Found)) -> io::Result<()> {
+        let folder = self.folder.join(format!("{first:02x}"));
+        let mut named = std::collections::HashSet::new();
+        let mut bodies = Vec::new();
+        for entry in fs::read_dir(&folder)? {
+            let path = entry?.path();
+            let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
+            match path.extension().and_then(|extension| extension.to_str()) {
+                Some("record") => {
+                    let Ok(name) = u128::from_str_radix(&stem, 16) else { continue };
+                    let Some((_, kept)) = self.read(name) else { continue };
+                    named.extend(kept.iter().map(|kept| body_stem(name, kept.body)));
+                    tell(Found { name, kept });
+                }
+                Some("body") => bodies.push((stem, path)),
+                Some(_) | None if is_older(&path, start) => drop(fs::remove_file(&path)),
+                Some(_) | None => {}
+            }
+        }
+        for (_, path) in bodies.iter().filter(|(stem, path)| !named.contains(stem) && is_older(path, start)) {
+            drop(fs::remove_file(path));
+        }
+        Ok(())
+    }
+
+    fn record(&self, name: u128) -> PathBuf {
+        self.place(name).join(format!("{name:032x}.record"))
+    }
+
+    fn body(&self, name: u128, body: u64) -> PathBuf {
+        self.place(name).join(format!("{}.body", body_stem(name, body)))
+    }
+
+    fn place(&self, name: u128) -> PathBuf {
+        let [first, ..] = name.to_be_bytes();
+        self.folder.join(format!("{first:02x}"))
+    }
+}
+
+fn body_stem(name: u128, body: u64) -> String {
+    format!("{name:032x}-{body:016x}")
+}
+
+/// Bytes of the file of a body of this length: its blocks and their checksums.
+pub(super) fn file_bytes(length: u64) -> u64 {
+    let block = u64::try_from(cache::BLOCK_BYTES).unwrap_or(u64::MAX);
+    match length.checked_sub(1) {
+        None => 0,
+        Some(last) => block_place(last / block, Some(length)).end,
+    }
+}
+
+fn is_older(path: &Path, than: SystemTime) -> bool {
+    fs::metadata(path).and_then(|metadata| metadata.modified()).is_ok_and(|modified| modified < than)
+}

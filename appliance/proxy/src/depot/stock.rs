@@ -1,0 +1,308 @@
+//! All that is kept.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, UNIX_EPOCH};
+
+use access::Clock;
+use cache::{Kept, Key, Shelf, Stored};
+use model::Timestamp;
+use quick_cache::sync::Cache;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::{Instant, sleep};
+
+use super::body::Body;
+use super::disk::{Disk, file_bytes};
+use super::entry::{Entry, Object};
+use super::flight::Flights;
+
+/// Keys that are in memory, with their files open, at most; others are read from the disk when they are asked for. Of the
+/// descriptors that the process has it is a 32nd: the gate leaves an eighth to others.
+const REMEMBERED_MAX: usize = 512;
+const REMEMBERED_MIN: usize = 16;
+const DESCRIPTOR_PART: usize = 32;
+/// Keys that are known to bring nothing that can be shared, so that nobody waits for anybody.
+const ALONE: usize = 4_096;
+/// For how long that is believed: origins change their minds.
+const ALONE_FOR: Duration = Duration::from_secs(60);
+/// Files per key at least are a record and a body: each counts as so many bytes, so that what is small is bounded in number as
+/// well: a share of 10 GiB has 160,000 of them at most.
+const OBJECT_BYTES_MIN: u64 = 64 * 1024;
+/// The part of the share that one response may take.
+const OBJECT_PART: u64 = 4;
+/// Bodies on their way at once, at most: each may have a connection to the server, and the line is narrow. No more than half
+/// of the keys that are in memory.
+const FILLS_MAX: usize = 64;
+/// Between two folders of the first walk: it is never in the way of a reader.
+const WALK_PAUSE: Duration = Duration::from_millis(20);
+
+/// Where things are kept, and how much.
+#[derive(Clone, Debug)]
+pub struct DepotSettings {
+    /// The folder, for the depot alone.
+    pub folder: PathBuf,
+    /// Bytes on the disk, at most.
+    pub bytes_max: u64,
+    /// Open files that the process may have.
+    pub descriptors_max: usize,
+}
+
+/// What the box keeps of the workspaces.
+pub struct Depot {
+    disk: Arc<Disk>,
+    clock: Arc<dyn Clock>,
+    shelf: Mutex<Shelf>,
+    remembered: Cache<u128, Arc<Entry>>,
+    /// Those of which something is on its way: they are in memory whatever else is.
+    arriving: Mutex<HashMap<u128, Arc<Entry>>>,
+    reading: tokio::sync::Mutex<()>,
+    pub(crate) flights: Arc<Flights>,
+    alone: Cache<u128, Instant>,
+    fills: Arc<Semaphore>,
+    bytes_max: u64,
+    next_body: AtomicU64,
+}
+
+/// A response that is about to come.
+pub(crate) struct Arrival {
+    pub(crate) entry: EntryHandle,
+    pub(crate) object: Object,
+    /// Its place among the bodies on their way.
+    pub(crate) place: OwnedSemaphorePermit,
+}
+
+/// What is kept of one key, for others to hold.
+#[derive(Clone)]
+pub(crate) struct EntryHandle(Arc<Entry>);
+
+impl EntryHandle {
+    pub(crate) fn objects(&self) -> Vec<Object> {
+        self.0.objects()
+    }
+}
+
+impl Depot {
+    /// Opens the folder, and makes it where there is none. What is in it is found as it is asked for.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn open(settings: &DepotSettings, clock: Arc<dyn Clock>) -> io::Result<Self> {
+        let remembered = (settings.descriptors_max / DESCRIPTOR_PART).clamp(REMEMBERED_MIN, REMEMBERED_MAX);
+        let started_ms = u64::try_from(clock.now().at.unix_ms()).unwrap_or_default();
+        Ok(Self {
+            disk: Arc::new(Disk::open(&settings.folder)?),
+            clock,
+            shelf: Mutex::new(Shelf::new(settings.bytes_max)),
+            remembered: Cache::new(remembered),
+            arriving: Mutex::default(),
+            reading: tokio::sync::Mutex::default(),
+            flights: Arc::default(),
+            alone: Cache::new(ALONE),
+            fills: Arc::new(Semaphore::new((remembered / 2).min(FILLS_MAX))),
+            bytes_max: settings.bytes_max,
+            // Never a number of an earlier start: a file of that number may still be there.
+            next_body: AtomicU64::new(started_ms << 20),
+        })
+    }
+
+    /// Finds out what is there, in order to know what has to leave, and clears away what a power cut left. Goes on beside
+    /// everything else.
+    pub(crate) fn begin_walk(self: &Arc<Self>) -> JoinHandle<()> {
+        let depot = Arc::clone(self);
+        let start = u64::try_from(depot.now().unix_ms()).unwrap_or_default();
+        let start = UNIX_EPOCH + Duration::from_millis(start);
+        tokio::spawn(async move {
+            for first in 0..=u8::MAX {
+                let disk = Arc::clone(&depot.disk);
+                let walk = move || {
+                    let mut found = Vec::new();
+                    disk.walk(first, start, |key| found.push((key.name, weight(&key.kept)))).map(|()| found)
+                };
+                match spawn_blocking(walk).await {
+                    Ok(Ok(found)) => found.into_iter().for_each(|(name, weight)| depot.weigh(name, weight)),
+                    Ok(Err(error)) => tracing::warn!(%error, "a folder of the ENT's cache cannot be read"),
+                    Err(_) => return,
+                }
+                sleep(WALK_PAUSE).await;
+            }
+        })
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now().at
+    }
+
+    pub(crate) fn name(key: &Key) -> u128 {
+        let hash = blake3::hash(key.as_str().as_bytes());
+        hash.as_bytes().first_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes))
+    }
+
+    /// What is kept of a key.
+    pub(crate) async fn find(&self, key: &Key) -> Option<EntryHandle> {
+        let name = Self::name(key);
+        if let Some(entry) = self.recall(name) {
+            self.lock_shelf().touch(name);
+            return (entry.key == *key).then_some(EntryHandle(entry));
+        }
+        // One at a time: two readings of one record would be two entries.
+        let _reading = self.reading.lock().await;
+        if let Some(entry) = self.recall(name) {
+            return (entry.key == *key).then_some(EntryHandle(entry));
+        }
+        let disk = Arc::clone(&self.disk);
+        let (read, kept) = spawn_blocking(move || {
+            let (key, kept) = disk.read(name)?;
+            let objects: Vec<Object> = kept.into_iter().filter_map(|kept| open(&disk, name, kept)).collect();
+            Some((key, objects))
+        })
+        .await
+        .ok()??;
+        let entry = Arc::new(Entry::new(name, read, kept));
+        self.remembered.insert(name, Arc::clone(&entry));
+        self.lock_shelf().touch(name);
+        (entry.key == *key).then_some(EntryHandle(entry))
+    }
+
+    fn recall(&self, name: u128) -> Option<Arc<Entry>> {
+        let arriving = self.arriving.lock().unwrap_or_else(PoisonError::into_inner).get(&name).cloned();
+        arriving.or_else(|| self.remembered.get(&name))
+    }
+
+    /// Room for a response that is about to come. `None` where there is none: it is then passed on, and not kept.
+    pub(crate) async fn receive(&self, key: &Key, stored: Stored, length: Option<u64>) -> Option<Arrival> {
+        let name = Self::name(key);
+        if length.is_some_and(|length| length > self.bytes_max / OBJECT_PART) {
+            return None;
+        }
+        let place = Arc::clone(&self.fills).try_acquire_owned().ok()?;
+        let is_divisible = length.is_some() && is_divisible(&stored);
+        let (disk, number) = (Arc::clone(&self.disk), self.next_body.fetch_add(1, Ordering::Relaxed));
+        let created = spawn_blocking(move || disk.create(name, number, length)).await.ok()?;
+        let file = created
+            .inspect_err(|error| tracing::warn!(%error, "the ENT's cache has no room on the disk"))
+            .ok()?;
+        let body = Body::arriving(number, file, length, is_divisible);
+        let object = Object { stored: Arc::new(stored), body };
+        let entry = match self.find(key).await {
+            Some(EntryHandle(entry)) => entry,
+            None => Arc::new(Entry::new(name, key.clone(), vec![])),
+        };
+        let replaced = entry.add(object.clone());
+        self.arriving.lock().unwrap_or_else(PoisonError::into_inner).insert(name, Arc::clone(&entry));
+        self.clear_away(name, &replaced);
+        Some(Arrival { entry: EntryHandle(entry), object, place })
+    }
+
+    /// A body has come whole, or never will.
+    pub(crate) async fn finish(&self, EntryHandle(entry): &EntryHandle, object: &Object) {
+        if object.body.has_failed() {
+            entry.remove(&object.body);
+            self.clear_away(entry.name, std::slice::from_ref(object));
+        }
+        self.write(entry).await;
+        let mut arriving = self.arriving.lock().unwrap_or_else(PoisonError::into_inner);
+        if !entry.is_arriving() {
+            arriving.remove(&entry.name);
+            self.remembered.insert(entry.name, Arc::clone(entry));
+        }
+    }
+
+    /// Gives a response another head.
+    pub(crate) async fn refresh(
+        &self,
+        EntryHandle(entry): &EntryHandle,
+        object: &Object,
+        stored: Stored,
+    ) -> Option<Object> {
+        let updated = entry.update(&object.body, stored);
+        self.write(entry).await;
+        updated
+    }
+
+    /// Nothing of a key is used any more without asking (RFC 9111 section 4.4).
+    pub(crate) async fn invalidate(&self, key: &Key) {
+        if let Some(EntryHandle(entry)) = self.find(key).await {
+            entry.update_all(|stored| Stored { is_invalid: true, ..stored.clone() });
+            self.write(&entry).await;
+        }
+    }
+
+    /// Whether what comes for a key is known to be for nobody but the one who asks.
+    pub(crate) fn is_alone(&self, name: u128) -> bool {
+        self.alone.get(&name).is_some_and(|since| since.elapsed() < ALONE_FOR)
+    }
+
+    pub(crate) fn note_alone(&self, name: u128) {
+        self.alone.insert(name, Instant::now());
+    }
+
+    pub(crate) fn note_shared(&self, name: u128) {
+        self.alone.remove(&name);
+    }
+
+    async fn write(&self, entry: &Arc<Entry>) {
+        let kept = entry.kept();
+        let (disk, written) = (Arc::clone(&self.disk), Arc::clone(entry));
+        let weight = weight(&kept);
+        let writing = spawn_blocking(move || match kept.as_slice() {
+            [] => {
+                disk.remove(written.name);
+                Ok(())
+            }
+            kept => disk.write(written.name, &written.key, kept),
+        });
+        match writing.await {
+            Ok(Ok(())) if weight > 0 => self.weigh(entry.name, weight),
+            Ok(Ok(())) => self.lock_shelf().remove(entry.name),
+            // Without a record it is there until the next start.
+            Ok(Err(error)) => tracing::warn!(%error, "a record of the ENT's cache cannot be written"),
+            Err(error) => tracing::warn!(%error, "a record of the ENT's cache was not written"),
+        }
+    }
+
+    /// Notes what a key weighs, and has others leave where that is too much.
+    fn weigh(&self, name: u128, weight: u64) {
+        let evicted = self.lock_shelf().insert(name, weight);
+        if evicted.is_empty() {
+            return;
+        }
+        for name in &evicted {
+            self.remembered.remove(name);
+        }
+        let disk = Arc::clone(&self.disk);
+        drop(spawn_blocking(move || evicted.into_iter().for_each(|name| disk.remove(name))));
+    }
+
+    /// Removes the files of responses. Who reads one reads it to its end.
+    fn clear_away(&self, name: u128, objects: &[Object]) {
+        let disk = Arc::clone(&self.disk);
+        let numbers: Vec<u64> = objects.iter().map(|object| object.body.number()).collect();
+        drop(spawn_blocking(move || numbers.into_iter().for_each(|number| disk.remove_body(name, number))));
+    }
+
+    fn lock_shelf(&self) -> std::sync::MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A response as it was kept; `None` where its body is not there.
+fn open(disk: &Disk, name: u128, kept: Kept) -> Option<Object> {
+    let Kept { stored, body, length } = kept;
+    let file = disk.find(name, body, length)?;
+    let is_divisible = is_divisible(&stored);
+    Some(Object { stored: Arc::new(stored), body: Body::whole(body, file, length, is_divisible) })
+}
+
+/// Whether more of the same bytes can be asked for.
+fn is_divisible(stored: &Stored) -> bool {
+    let speaks_of_none = stored.headers.get("accept-ranges").is_some_and(|ranges| ranges == "none");
+    !speaks_of_none && stored.validator().is_some_and(|known| known.is_strong())
+}
+
+fn weight(kept: &[Kept]) -> u64 {
+    kept.iter().map(|kept| file_bytes(kept.length).max(OBJECT_BYTES_MIN)).sum()
+}

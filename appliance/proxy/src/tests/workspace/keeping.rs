@@ -1,0 +1,329 @@
+//! What is kept, for whom, and for how long.
+
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+use tokio_rustls::{client, server};
+
+use super::street::{Hands, Street};
+use crate::tests::raw::{read_exactly, read_head, read_to_end, read_until, send};
+use crate::tests::school::{PATIENCE, expect_no_dial};
+
+type Client = client::TlsStream<TcpStream>;
+type Server = server::TlsStream<TcpStream>;
+
+const PUBLIC: &str = "Cache-Control: public, max-age=60\r\nETag: \"a\"\r\n";
+
+async fn ask(client: &mut Client, path: &str, fields: &str) {
+    send(client, format!("GET {path} HTTP/1.1\r\nHost: ent.test\r\n{fields}\r\n")).await;
+}
+
+async fn tell(server: &mut Server, fields: &str, body: &str) {
+    let length = body.len();
+    send(server, format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: {length}\r\n\r\n{body}")).await;
+}
+
+/// The next answer: its head in small letters, and its body.
+async fn hear(client: &mut Client) -> (String, String) {
+    let head = read_head(client).await.to_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap_or("0");
+    let body = read_exactly(client, length.parse().unwrap()).await;
+    (head, String::from_utf8(body).unwrap())
+}
+
+/// Asks for `/x` a first time, and has the server answer.
+async fn bring(street: &Street, asked: &str, answered: &str, body: &str) -> (Client, Server) {
+    let mut client = street.connect().await;
+    ask(&mut client, "/x", asked).await;
+    let mut server = street.accept().await;
+    read_head(&mut server).await;
+    tell(&mut server, answered, body).await;
+    assert_eq!(hear(&mut client).await.1, body);
+    (client, server)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_for_all_is_asked_for_once() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Street::keeping(folder.path(), &hands).await;
+    let (mut client, _server) = bring(&street, "Cookie: s=1\r\n", PUBLIC, "hello").await;
+    hands.advance(7);
+    // Another pupil.
+    ask(&mut client, "/x", "Cookie: s=2\r\n").await;
+    let (head, body) = hear(&mut client).await;
+    assert!(head.starts_with("http/1.1 200 ok\r\n") && head.contains("age: 7\r\n"), "{head}");
+    assert!(head.contains("cache-status: preau;hit;ttl=53\r\n") && body == "hello", "{head}");
+    ask(&mut client, "/x", "If-None-Match: \"a\"\r\n").await;
+    let (head, body) = hear(&mut client).await;
+    assert!(head.starts_with("http/1.1 304 ") && body.is_empty(), "{head}");
+    for (range, status, expected) in [
+        ("bytes=1-2", "206", "el"),
+        ("bytes=-2", "206", "lo"),
+        ("bytes=9-", "416", ""),
+        ("bytes=x", "200", "hello"),
+    ] {
+        ask(&mut client, "/x", &format!("Range: {range}\r\n")).await;
+        let (head, body) = hear(&mut client).await;
+        assert!(head.starts_with(&format!("http/1.1 {status} ")) && body == expected, "{range}: {head}");
+    }
+    ask(&mut client, "/x", "Range: bytes=0-0,3-4\r\n").await;
+    let (head, body) = hear(&mut client).await;
+    assert!(head.contains("content-type: multipart/byteranges; boundary="), "{head}");
+    assert!(body.contains("Content-Range: bytes 3-4/5\r\n\r\nlo\r\n"), "{body}");
+    expect_no_dial(&street.site).await;
+    // Each is an access, whoever answered.
+    assert_eq!(street.school.log().len(), 8);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_answers_one_pupil_is_for_no_other() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Street::keeping(folder.path(), &hands).await;
+    for fields in [
+        "ETag: 0e4c2f\r\n",
+        "Cache-Control: max-age=600\r\n",
+        "Cache-Control: public, max-age=60\r\nSet-Cookie: s=2\r\n",
+    ] {
+        let (mut client, mut server) = bring(&street, "Cookie: s=1\r\n", fields, "lina").await;
+        ask(&mut client, "/x", "Cookie: s=2\r\n").await;
+        assert!(read_head(&mut server).await.contains("Cookie: s=2\r\n"));
+        tell(&mut server, fields, "malo").await;
+        let (head, body) = hear(&mut client).await;
+        assert!(body == "malo" && head.contains("cache-status: preau;fwd=uri-miss"), "{head}");
+        // Nothing of it is on the disk.
+        drop((client, server));
+        let files = walk(folder.path());
+        assert!(files.is_empty(), "{files:?}");
+        street.school.log();
+        hands.advance(1);
+    }
+}
+
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let folders = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    folders.flat_map(|folder| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_stale_is_asked_for_by_what_is_known_of_it() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Street::keeping(folder.path(), &hands).await;
+    let (mut client, mut server) = bring(&street, "", PUBLIC, "hello").await;
+    hands.advance(61);
+    ask(&mut client, "/x", "").await;
+    let head = read_head(&mut server).await;
+    assert!(head.to_lowercase().contains("if-none-match: \"a\"\r\n"), "{head}");
+    send(&mut server, "HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\nCache-Control: public, max-age=5\r\n\r\n")
+        .await;
+    let (head, body) = hear(&mut client).await;
+    assert!(
+        head.contains("cache-status: preau;fwd=stale;fwd-status=304;ttl=5\r\n") && body == "hello",
+        "{head}"
+    );
+    ask(&mut client, "/x", "").await;
+    assert!(hear(&mut client).await.0.contains("preau;hit"));
+    // Another version takes its place.
+    hands.advance(6);
+    ask(&mut client, "/x", "").await;
+    read_head(&mut server).await;
+    tell(&mut server, "Cache-Control: public, max-age=60\r\nETag: \"b\"\r\n", "world").await;
+    assert_eq!(hear(&mut client).await.1, "world");
+    ask(&mut client, "/x", "").await;
+    let (head, body) = hear(&mut client).await;
+    assert!(head.contains("preau;hit") && body == "world", "{head}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_304_about_another_version_brings_that_one() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Street::keeping(folder.path(), &hands).await;
+    let (mut client, mut server) = bring(&street, "", PUBLIC, "hello").await;
+    hands.advance(61);
+    ask(&mut client, "/x", "").await;
+    read_head(&mut server).await;
+    send(&mut server, "HTTP/1.1 304 Not Modified\r\nETag: \"b\"\r\n\r\n").await;
+    let head = read_head(&mut server).await.to_lowercase();
+    assert!(!head.contains("if-none-match"), "{head}");
+    tell(&mut server, "Cache-Control: public, max-age=60\r\nETag: \"b\"\r\n", "world").await;
+    assert_eq!(hear(&mut client).await.1, "world");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_what_is_not_here_is_the_servers() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Street::keeping(folder.path(), &hands).await;
+    let mut client = street.connect().await;
+    ask(&mut client, "/x", "Range: bytes=-2\r\n").await;
+    let mut server = street.accept().await;
+    assert!(read_head(&mut server).await.contains("Range: bytes=-2\r\n"));
+    send(
+        &mut server,
+        "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 3-4/5\r\nContent-Length: 2\r\n\r\nlo",
+    )
+    .await;
+    let (head, body) = hear(&mut client).await;
+    assert!(head.starts_with("http/1.1 206 ") && body == "lo", "{head}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_makes_what_is_kept_invalid() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Street::keeping(folder.path(), &hands).await;
+    let (mut client, mut server) = bring(&street, "", PUBLIC, "hello").await;
+    send(&mut client, "POST /x HTTP/1.1\r\nHost: ent.test\r\nContent-Length: 3\r\n\r\nnew").await;
+    read_until(&mut server, "new").await;
+    send(&mut server, "HTTP/1.1 204 No Content\r\n\r\n").await;
+    let head = read_head(&mut client).await;
+    assert!(head.contains("cache-status: preau;fwd=bypass\r\n"), "{head}");
+    ask(&mut client, "/x", "").await;
+    read_head(&mut server).await;
+    tell(&mut server, PUBLIC, "newer").await;
+    assert_eq!(hear(&mut client).await.1, "newer");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_stale_helps_out_where_it_may() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Street::keeping(folder.path(), &hands).await;
+    let (mut client, server) = bring(&street, "", PUBLIC, "hello").await;
+    drop(server);
+    let Street { site, school, own, public, port } = street;
+    drop(site);
+    hands.advance(61);
+    ask(&mut client, "/x", "").await;
+    let (head, body) = hear(&mut client).await;
+    assert!(
+        head.contains("cache-status: preau;hit;ttl=-1;detail=\"stale\"\r\n") && body == "hello",
+        "{head}"
+    );
+    ask(&mut client, "/y", "").await;
+    assert!(read_head(&mut client).await.starts_with("HTTP/1.1 502 "));
+    drop((school, own, public, port));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_must_be_asked_for_is_not_served_without() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Street::keeping(folder.path(), &hands).await;
+    let strict = "Cache-Control: public, max-age=60, must-revalidate\r\nETag: \"a\"\r\n";
+    let (mut client, mut server) = bring(&street, "", strict, "hello").await;
+    hands.advance(61);
+    ask(&mut client, "/x", "").await;
+    read_head(&mut server).await;
+    send(&mut server, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n").await;
+    assert!(read_head(&mut client).await.starts_with("HTTP/1.1 503 "));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_kept_is_there_after_a_restart_and_a_damaged_piece_is_fetched_again() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let body = String::from_utf8(vec![b'a'; 40_000]).unwrap();
+    {
+        let mut street = Street::keeping(folder.path(), &hands).await;
+        let (client, server) = bring(&street, "", PUBLIC, &body).await;
+        await_record(folder.path()).await;
+        drop((client, server));
+        street.school.stop().await;
+    }
+    let street = Street::keeping(folder.path(), &hands).await;
+    let mut client = street.connect().await;
+    ask(&mut client, "/x", "").await;
+    let (head, heard) = hear(&mut client).await;
+    assert!(head.contains("preau;hit") && heard == body, "{head}");
+    expect_no_dial(&street.site).await;
+
+    let file =
+        walk(folder.path()).into_iter().find(|path| path.extension().is_some_and(|it| it == "body")).unwrap();
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[20_000] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    ask(&mut client, "/x", "").await;
+    let mut server = street.accept().await;
+    let head = read_head(&mut server).await.to_lowercase();
+    assert!(head.contains("range: bytes=16384-32767\r\n") && head.contains("if-range: \"a\"\r\n"), "{head}");
+    let piece = &body[16_384..32_768];
+    send(
+        &mut server,
+        "HTTP/1.1 206 Partial Content\r\nETag: \"a\"\r\nContent-Range: bytes 16384-32767/40000\r\n",
+    )
+    .await;
+    send(&mut server, format!("Content-Length: 16384\r\n\r\n{piece}")).await;
+    assert!(hear(&mut client).await.1 == body);
+}
+
+async fn await_record(folder: &std::path::Path) {
+    let start = tokio::time::Instant::now();
+    while !walk(folder).iter().any(|path| path.extension().is_some_and(|it| it == "record")) {
+        assert!(start.elapsed() < PATIENCE, "nothing is kept");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_power_cut_leaves_nothing_that_is_served() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    {
+        let street = Street::keeping(folder.path(), &hands).await;
+        let mut client = street.connect().await;
+        ask(&mut client, "/x", "").await;
+        let mut server = street.accept().await;
+        read_head(&mut server).await;
+        send(&mut server, format!("HTTP/1.1 200 OK\r\n{PUBLIC}Content-Length: 100000\r\n\r\nhello")).await;
+        read_until(&mut client, "hello").await;
+    }
+    assert_eq!(walk(folder.path()).len(), 1, "half a body");
+    // The next start is a little later than the file.
+    let now_ms = std::fs::metadata(&walk(folder.path())[0]).unwrap().modified().unwrap();
+    let now_ms = now_ms.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let hands = Hands::new();
+    hands.advance(i64::try_from(now_ms).unwrap() + 60 - 1_795_942_800);
+    let street = Street::keeping(folder.path(), &hands).await;
+    let start = tokio::time::Instant::now();
+    while !walk(folder.path()).is_empty() {
+        assert!(start.elapsed() < PATIENCE, "it is not cleared away");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let (_client, _server) = bring(&street, "", PUBLIC, "whole").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_large_passes_through() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Street::keeping(folder.path(), &hands).await;
+    let mut client = street.connect().await;
+    ask(&mut client, "/x", "Connection: close\r\n").await;
+    let mut server = street.accept().await;
+    read_head(&mut server).await;
+    let length = super::street::SHARE_BYTES / 4 + 1;
+    send(&mut server, format!("HTTP/1.1 200 OK\r\n{PUBLIC}Content-Length: {length}\r\n\r\nbegin")).await;
+    let head = read_head(&mut client).await;
+    assert!(head.contains("detail=\"no-room\""), "{head}");
+    assert_eq!(read_exactly(&mut client, 5).await, b"begin");
+    drop(server);
+    assert!(read_to_end_of(&mut client).await.is_empty());
+    assert!(walk(folder.path()).is_empty());
+}
+
+/// What comes until the connection breaks.
+async fn read_to_end_of(client: &mut Client) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let _outcome = tokio::time::timeout(PATIENCE, client.read_to_end(&mut bytes)).await.unwrap();
+    bytes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_without_a_length_is_kept_too() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Street::keeping(folder.path(), &hands).await;
+    let mut client = street.connect().await;
+    ask(&mut client, "/x", "").await;
+    let mut server = street.accept().await;
+    read_head(&mut server).await;
+    send(&mut server, format!("HTTP/1.1 200 OK\r\n{PUBLIC}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"))
+        .await;
+    read_until(&mut client, "hello\r\n").await;
+    send(&mut server, "6\r\n world\r\n0\r\n\r\n").await;
+    read_until(&mut client, "0\r\n\r\n").await;
+    ask(&mut client, "/x", "Connection: close\r\n").await;
+    let heard = String::from_utf8(read_to_end(&mut client).await.unwrap()).unwrap();
+    assert!(heard.contains("preau;hit") && heard.ends_with("hello world"), "{heard}");
+}

@@ -1,0 +1,25 @@
+//! The online workspace (ENT), served by the box to devices that trust it for that.
+//!
+//! The gate reads the server name as ever. Where it is a workspace's and the device has the box's certificate, the box ends
+//! the TLS connection itself, judges and records each request, and asks the workspace over a connection of its own. All
+//! other devices, and those that turn out not to trust the box, are carried through untouched: `distrust`.
+//!
+//! Invariant: nothing but the workspace's names is ever decrypted; a request for another name than the connection's is
+//! not forwarded; nothing is asked without a `Recorded<Permit>`.
+
+mod caching;
+mod connection;
+mod distrust;
+mod errand;
+mod exchange;
+mod measure;
+mod nursery;
+mod pool;
+mod server;
+mod serving;
+mod settings;
+mod stream;
+mod turnstile;
+
+pub(crate) use connection::serve;
+pub use settings::{Workspace, Workspaces};

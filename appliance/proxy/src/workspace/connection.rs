@@ -1,0 +1,175 @@
+//! One connection of a device to a workspace, as the box serves it.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ::http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use model::{DomainName, End};
+use rustls::AlertDescription;
+use tokio::io::copy_bidirectional;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::nursery::Nursery;
+use super::settings::Workspaces;
+use super::stream::{Counted, Reread};
+use super::turnstile::Turn;
+use crate::gate::{Caller, Gate};
+use crate::http::{FIELDS_MAX, HEAD_BYTES_MAX};
+use crate::passage::Passage;
+
+/// Requests at once on an HTTP/2 connection: a page has some dozens of pictures, and the line is the school's.
+const STREAMS_MAX: u32 = 32;
+
+/// A connection, and what became of it.
+pub(super) struct Connection {
+    pub(super) gate: Arc<Gate>,
+    pub(super) workspaces: Arc<Workspaces>,
+    pub(super) caller: Caller,
+    /// The server name of its hello: the one that its requests may be for.
+    pub(super) name: DomainName,
+    tunnel: Mutex<Option<Tunnel>>,
+}
+
+/// What follows on a connection once both sides have agreed to a WebSocket.
+pub(super) struct Tunnel {
+    pub(super) client: OnUpgrade,
+    pub(super) server: OnUpgrade,
+    pub(super) passage: Passage,
+    pub(super) turn: Turn,
+}
+
+/// Serves a connection whose hello named a workspace. `said` is what was read of it.
+pub(crate) async fn serve(
+    gate: &Arc<Gate>,
+    client: TcpStream,
+    said: Vec<u8>,
+    caller: &Caller,
+    name: DomainName,
+) {
+    let Some(workspaces) = gate.settings().workspaces.clone() else { return };
+    let connection = Arc::new(Connection {
+        gate: Arc::clone(gate),
+        workspaces,
+        caller: caller.clone(),
+        name,
+        tunnel: Mutex::default(),
+    });
+    match connection.accept(client, said).await {
+        Ok(stream) => connection.converse(stream).await,
+        Err(error) => connection.note_refusal(&error),
+    }
+    let tunnel = connection.tunnel.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(tunnel) = tunnel {
+        connection.carry(tunnel).await;
+    }
+}
+
+impl Connection {
+    async fn accept(&self, client: TcpStream, said: Vec<u8>) -> io::Result<TlsStream<Reread>> {
+        let acceptor = TlsAcceptor::from(Arc::clone(self.workspaces.tls()));
+        let accepting = acceptor.accept(Reread::new(said, client));
+        timeout(self.gate.settings().timeouts.hello, accepting).await?
+    }
+
+    /// A device that does not take the box's certificate gets the workspace's own from now on.
+    fn note_refusal(&self, error: &io::Error) {
+        tracing::debug!(client = %self.caller.address, %error, "a device does not take the workspace from the box");
+        if is_distrust(error) {
+            self.workspaces.distrust.note_device(self.gate.client_of(&self.caller));
+        }
+    }
+
+    async fn converse(self: &Arc<Self>, stream: TlsStream<Reread>) {
+        let nursery = Nursery::default();
+        let timeouts = self.gate.settings().timeouts;
+        let service = service_fn(|request: Request<Incoming>| {
+            let connection = Arc::clone(self);
+            async move { Ok::<_, Infallible>(connection.answer(request).await) }
+        });
+        let mut builder = Builder::new(nursery.clone());
+        builder
+            .http1()
+            .preserve_header_case(true)
+            .auto_date_header(false)
+            .half_close(true)
+            .max_headers(FIELDS_MAX)
+            .max_buf_size(HEAD_BYTES_MAX)
+            .timer(TokioTimer::new())
+            .header_read_timeout(timeouts.http_head);
+        builder
+            .http2()
+            .auto_date_header(false)
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS_MAX)
+            .max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX));
+        let conversation = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+        let mut conversation = pin!(conversation);
+        let mut stop = self.caller.stop.clone();
+        let outcome = tokio::select! {
+            outcome = conversation.as_mut() => Some(outcome),
+            () = self.caller.seat.pulse().stop(timeouts.http_idle) => Some(Ok(())),
+            _ = stop.wait_for(|&is_stopping| is_stopping) => None,
+        };
+        let outcome = match outcome {
+            Some(outcome) => outcome,
+            None => {
+                conversation.as_mut().graceful_shutdown();
+                conversation.await
+            }
+        };
+        if let Err(error) = outcome {
+            tracing::debug!(client = %self.caller.address, %error, "a connection to a workspace failed");
+        }
+    }
+
+    /// Leaves what follows on the connection to `tunnel`.
+    pub(super) fn leave_to(&self, tunnel: Tunnel) {
+        *self.tunnel.lock().unwrap_or_else(PoisonError::into_inner) = Some(tunnel);
+    }
+
+    /// Carries a WebSocket until one side ends it, or nothing moves for too long.
+    async fn carry(&self, tunnel: Tunnel) {
+        let Tunnel { client, server, mut passage, turn } = tunnel;
+        let (traffic, seat) = (Arc::clone(passage.traffic()), Arc::clone(&self.caller.seat));
+        let carrying = async {
+            let (client, server) = tokio::try_join!(client, server).map_err(io::Error::other)?;
+            let mut client = Counted::new(TokioIo::new(client), traffic, seat);
+            copy_bidirectional(&mut client, &mut TokioIo::new(server)).await
+        };
+        let outcome = tokio::select! {
+            outcome = carrying => outcome.map(drop),
+            () = self.caller.seat.pulse().stop(self.gate.settings().timeouts.idle) => {
+                Err(io::ErrorKind::TimedOut.into())
+            }
+        };
+        if let Err(error) = &outcome {
+            tracing::debug!(%error, "a WebSocket broke off");
+        }
+        passage.end = Some(if outcome.is_ok() { End::Finish } else { End::Abort });
+        drop(turn);
+    }
+}
+
+/// Whether the client said that it does not believe the certificate (RFC 8446 section 6.2).
+fn is_distrust(error: &io::Error) -> bool {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    let Some(rustls::Error::AlertReceived(alert)) = cause else { return false };
+    [
+        AlertDescription::BadCertificate,
+        AlertDescription::UnsupportedCertificate,
+        AlertDescription::CertificateExpired,
+        AlertDescription::CertificateUnknown,
+        AlertDescription::UnknownCA,
+    ]
+    .contains(alert)
+}

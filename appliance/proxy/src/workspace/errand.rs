@@ -1,0 +1,316 @@
+//! Bringing a body: the one who owns the way to the server, whoever reads.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use access::Admission;
+use cache::{ContentRange, Exchange, Key, Span, Unstorable, Validator, content_length, judge, range_field};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Body as _;
+use model::{AccessKind, DomainName, End, Host};
+use policy::Target;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::spawn_blocking;
+use tokio::time::{sleep, timeout};
+
+use super::caching::Asked;
+use super::pool::{Answer, UpBody};
+use super::server::Server;
+use super::settings::Workspaces;
+use crate::depot::{Arrival, Body, Depot, EntryHandle, Fetch, Object, StreamNumber};
+use crate::gate::{Caller, Gate};
+use crate::http::has_two_lengths;
+use crate::passage::Passage;
+
+/// For the next bytes of a transfer: a line that is silent for so long is gone on with from another connection.
+const STALL: Duration = Duration::from_secs(15);
+/// Attempts in a row to go on with a transfer that bring nothing: with the pauses between them half a minute.
+const ATTEMPTS_MAX: u32 = 8;
+/// Before the second attempt; each further pause is twice as long.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Longest pause.
+const PAUSE_MAX: Duration = Duration::from_secs(8);
+
+/// What a request was, as far as it takes to ask the server for more of the same.
+pub(super) struct Errand {
+    pub(super) gate: Arc<Gate>,
+    pub(super) workspaces: Arc<Workspaces>,
+    pub(super) depot: Arc<Depot>,
+    pub(super) caller: Caller,
+    pub(super) name: DomainName,
+    pub(super) uri: Uri,
+    /// The request's fields as they go to the server, conditions and ranges left out.
+    pub(super) headers: HeaderMap,
+}
+
+/// A body on its way.
+struct Cargo {
+    entry: EntryHandle,
+    object: Object,
+    /// Its place among the bodies on their way; `None` for a piece that was damaged.
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+/// How a transfer ended.
+enum Poured {
+    /// All that it should bring is there. Bytes came.
+    Over,
+    /// It broke off; whether bytes came.
+    Cut(bool),
+    /// The disk does not take it.
+    Spilt,
+}
+
+/// Why a transfer cannot be gone on with.
+enum Refused {
+    /// Not now.
+    Unreached,
+    /// The server has another version, or does not speak of parts.
+    Changed,
+}
+
+impl Errand {
+    /// Brings a body whose beginning, or the piece of it that `stream` stands for, is coming with `answer`.
+    pub(super) fn bring(
+        self: &Arc<Self>,
+        (entry, object, place): (EntryHandle, Object, OwnedSemaphorePermit),
+        stream: StreamNumber,
+        answer: Answer,
+    ) {
+        let errand = Arc::clone(self);
+        let cargo = Cargo { entry, object, _place: Some(place) };
+        tokio::spawn(async move { errand.fill(cargo, stream, Some(answer)).await });
+    }
+
+    async fn fill(self: Arc<Self>, cargo: Cargo, stream: StreamNumber, answer: Option<Answer>) {
+        let body = Arc::clone(&cargo.object.body);
+        let mut next = Some((stream, answer));
+        while let Some((stream, answer)) = next.take() {
+            if !self.bring_stream(&cargo, stream, answer).await {
+                body.give_up(stream);
+                break;
+            }
+            // What readers jumped over, behind them.
+            next = body.rest().and_then(|rest| Some((body.begin(rest.start(), Some(rest.end()))?, None)));
+        }
+        self.depot.finish(&cargo.entry, &cargo.object).await;
+    }
+
+    /// Brings what a stream stands for; false when it cannot be had.
+    async fn bring_stream(&self, cargo: &Cargo, stream: StreamNumber, mut answer: Option<Answer>) -> bool {
+        let body = &cargo.object.body;
+        let mut attempts = 0;
+        loop {
+            let poured = match answer.take() {
+                Some(answer) => self.pour(body, stream, answer).await,
+                None => match self.ask(&cargo.object, stream).await {
+                    Ok(None) => Poured::Over,
+                    Ok(Some(answer)) => self.pour(body, stream, answer).await,
+                    Err(Refused::Unreached) => Poured::Cut(false),
+                    Err(Refused::Changed) => return false,
+                },
+            };
+            match poured {
+                Poured::Over => {
+                    body.end(stream);
+                    return true;
+                }
+                Poured::Cut(has_moved) if body.is_divisible() => {
+                    attempts = if has_moved { 0 } else { attempts + 1 };
+                }
+                Poured::Cut(_) | Poured::Spilt => return false,
+            }
+            if attempts >= ATTEMPTS_MAX {
+                return false;
+            }
+            sleep(PAUSE.saturating_mul(1 << attempts.min(16)).min(PAUSE_MAX)).await;
+        }
+    }
+
+    async fn pour(&self, body: &Arc<Body>, stream: StreamNumber, mut answer: Answer) -> Poured {
+        let mut has_moved = false;
+        loop {
+            let frame = match timeout(STALL, answer.frame()).await {
+                Err(_) | Ok(Some(Err(_))) => return Poured::Cut(has_moved),
+                Ok(Some(Ok(frame))) => Some(frame),
+                Ok(None) => None,
+            };
+            let Some(frame) = frame else {
+                let run = body.conclude(stream);
+                let is_short = body.position(stream).is_some() && body.length().is_some();
+                return match run.filter(|_| !is_short) {
+                    _ if is_short => Poured::Cut(has_moved),
+                    Some(run) => self.store(body, stream, run).await,
+                    None => Poured::Over,
+                };
+            };
+            let Some(bytes) = frame.data_ref().filter(|bytes| !bytes.is_empty()) else { continue };
+            has_moved = true;
+            let progress = body.push(stream, bytes);
+            if let Some(run) = progress.run
+                && let Poured::Spilt = self.store(body, stream, run).await
+            {
+                return Poured::Spilt;
+            }
+            if progress.is_over {
+                // The connection is given back where the server has no more to say.
+                if let Ok(Some(Ok(_)) | Some(Err(_))) | Err(_) = timeout(STALL / 15, answer.frame()).await {
+                    tracing::debug!("a transfer ends before its server has said all");
+                }
+                return Poured::Over;
+            }
+        }
+    }
+
+    async fn store(&self, body: &Arc<Body>, stream: StreamNumber, run: crate::depot::Run) -> Poured {
+        let writer = Arc::clone(body);
+        let written = spawn_blocking(move || writer.write(&run).map(|()| run)).await;
+        match written.map_err(std::io::Error::other).flatten() {
+            Ok(run) => {
+                body.settle(stream, &run);
+                Poured::Over
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the ENT's cache cannot write to the disk");
+                Poured::Spilt
+            }
+        }
+    }
+
+    /// Asks for what a stream lacks still. `None`: it lacks nothing.
+    async fn ask(&self, object: &Object, stream: StreamNumber) -> Result<Option<Answer>, Refused> {
+        let Some((start, end)) = object.body.position(stream) else { return Ok(None) };
+        let known = object.stored.validator().ok_or(Refused::Changed)?;
+        let condition = known.if_range().ok_or(Refused::Changed)?;
+        let mut headers = self.headers.clone();
+        headers.insert(header::RANGE, range_field(start, end));
+        headers.insert(header::IF_RANGE, condition.clone());
+        let response = self.send(headers).await.ok_or(Refused::Unreached)?;
+        check_part(response.status(), response.headers(), &known, start, object.body.length())?;
+        object.body.confirm(stream);
+        Ok(Some(response.into_body()))
+    }
+
+    /// Room for an answer that may be kept, and the transfer of its body.
+    ///
+    /// # Errors
+    /// A word that tells why it is not kept.
+    pub(super) async fn receive(
+        &self,
+        key: &Key,
+        client: &HeaderMap,
+        response: &Response<Answer>,
+        asked: &Asked,
+    ) -> Result<(Arrival, StreamNumber), &'static str> {
+        let (status, headers) = (response.status(), response.headers());
+        let exchange = Exchange {
+            method: &Method::GET,
+            request: client,
+            status,
+            response: headers,
+            requested: asked.requested,
+            received: asked.received,
+        };
+        let stored = judge(&exchange, &[]).map_err(Unstorable::as_str)?;
+        let start = find_start(status, headers, asked.start).ok_or("partial")?;
+        // A body that says in two ways where it ends is for nobody but the one who asked.
+        if has_two_lengths(headers) {
+            return Err("length");
+        }
+        let length = match content_length(&stored.headers) {
+            None if response.body().is_end_stream() => Some(0),
+            length => length,
+        };
+        let arrival = self.depot.receive(key, stored, length).await.ok_or("no-room")?;
+        let stream = arrival.object.body.begin(start, None).ok_or("no-room")?;
+        arrival.object.body.confirm(stream);
+        Ok((arrival, stream))
+    }
+
+    /// Asks the server on the box's own account.
+    pub(super) async fn send(&self, headers: HeaderMap) -> Option<Response<Answer>> {
+        let mut passage = self.admit()?;
+        let (gate, workspaces, name) = (&*self.gate, &*self.workspaces, &self.name);
+        let workspace = workspaces.find(name)?;
+        let server = Server { gate, workspaces, workspace, name };
+        let sending = server.send(self.request(headers), &mut passage);
+        let response = timeout(STALL, sending).await.ok()?.ok()?;
+        passage.end = Some(End::Finish);
+        Some(response)
+    }
+
+    /// What the box asks on its own is an access of the device for which it does so.
+    fn admit(&self) -> Option<Passage> {
+        let target = Target::Host(Host::from(self.name.clone()));
+        match self.gate.admit(&self.caller, AccessKind::Http, target) {
+            Ok(Admission::Permit(permit)) => Some(self.gate.begin(permit, &self.caller)),
+            Ok(Admission::Refusal(_)) | Err(_) => None,
+        }
+    }
+
+    /// The request again, with these fields.
+    pub(super) fn request(&self, headers: HeaderMap) -> Request<UpBody> {
+        let mut request = Request::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
+        *request.method_mut() = Method::GET;
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = headers;
+        request
+    }
+}
+
+/// Where the body begins; `None` where it is not what was asked for.
+fn find_start(status: StatusCode, headers: &HeaderMap, asked: Option<u64>) -> Option<u64> {
+    if status != StatusCode::PARTIAL_CONTENT {
+        return Some(0);
+    }
+    let start = asked?;
+    match ContentRange::of(headers)? {
+        ContentRange::Part { span, length } if span.start() == start && length == Some(span.end()) => {
+            Some(start)
+        }
+        ContentRange::Part { .. } | ContentRange::Unsatisfied(_) => None,
+    }
+}
+
+/// Whether an answer is the part of the same bytes that was asked for (RFC 9110 section 15.3.7.3): under a strong validator,
+/// from the right byte, of the same length. A server that is in trouble is asked again.
+fn check_part(
+    status: StatusCode,
+    headers: &HeaderMap,
+    known: &Validator,
+    start: u64,
+    length: Option<u64>,
+) -> Result<(), Refused> {
+    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+        return Err(Refused::Unreached);
+    }
+    let is_part = match ContentRange::of(headers) {
+        Some(ContentRange::Part { span, length: said }) => span.start() == start && said == length,
+        Some(ContentRange::Unsatisfied(_)) | None => false,
+    };
+    let is_coded = headers
+        .get(header::TRANSFER_ENCODING)
+        .is_some_and(|coding| coding != HeaderValue::from_static("chunked"));
+    if status == StatusCode::PARTIAL_CONTENT && is_part && !is_coded && known.is_same_bytes(headers) {
+        Ok(())
+    } else {
+        Err(Refused::Changed)
+    }
+}
+
+/// A reader's way to bytes that nobody has asked for.
+pub(super) struct Fetcher {
+    pub(super) errand: Arc<Errand>,
+    pub(super) entry: EntryHandle,
+    pub(super) object: Object,
+}
+
+impl Fetch for Fetcher {
+    fn fetch(&self, body: &Arc<Body>, span: Span) {
+        let Some(stream) = body.begin(span.start(), Some(span.end())) else { return };
+        let (errand, entry, object) = (Arc::clone(&self.errand), self.entry.clone(), self.object.clone());
+        let cargo = Cargo { entry, object, _place: None };
+        tokio::spawn(async move { errand.fill(cargo, stream, None).await });
+    }
+}

@@ -1,0 +1,300 @@
+//! One request to a workspace, and its answer.
+
+use std::sync::Arc;
+
+use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request};
+use access::{Admission, ResolveError, Screened};
+use bytes::Bytes;
+use cache::{CacheStatus, ContentRange};
+use http_body_util::BodyExt;
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::{Body, Incoming};
+use hyper::upgrade::{self, OnUpgrade};
+use model::{AccessKind, End, Fault, Host};
+use policy::Target;
+use wire::http::{Authority, find_authority};
+
+use super::caching::{Cut, Found, Quest, cut};
+use super::connection::{Connection, Tunnel};
+use super::measure::Measured;
+use super::pool::{Answer, UpBody};
+use super::server::Server;
+use super::serving::add_status;
+use super::turnstile::Turn;
+use crate::dial::DialError;
+use crate::http::{
+    Metered, Objection, SendError, accept_language, cause_of, check, discard, host_fields, is_plainly_coded,
+    page_reply, prepare_request, prepare_response, status_of, wants_websocket,
+};
+use crate::passage::Passage;
+
+/// What flows to a device.
+pub(super) type Flow = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
+/// What a device gets.
+pub(super) type Reply = Response<Flow>;
+
+/// Seconds after which a device that has too many requests under way may ask again.
+const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("2");
+
+/// What a request needs on its way.
+pub(super) struct Journey {
+    pub(super) passage: Passage,
+    turn: Turn,
+}
+
+impl Connection {
+    pub(super) async fn answer(&self, request: Request<Incoming>) -> Reply {
+        self.caller.seat.decide();
+        let passage = match self.judge(&request) {
+            Ok(passage) => passage,
+            Err(objection) => return self.object(request, &objection).await,
+        };
+        match self.workspaces.turnstile.enter(self.gate.client_of(&self.caller)) {
+            Some(turn) => self.forward(request, Journey { passage, turn }).await,
+            None => self.turn_back(request, passage).await,
+        }
+    }
+
+    /// Judges and records the access. As with TLS that is carried through, its host decides: what is served here is neither
+    /// more nor less than what is there.
+    fn judge(&self, request: &Request<Incoming>) -> Result<Passage, Objection> {
+        let ports = self.gate.settings().ports;
+        let uri = request.uri();
+        let is_https = uri.scheme_str().is_none_or(|scheme| scheme == "https");
+        let target = uri.authority().map(|authority| authority.as_str().as_bytes());
+        let Authority { host, port } = find_authority(target, host_fields(request), ports.tls)
+            .map_err(|error| self.fault(error.fault(), None))?;
+        let is_here = host.name() == Some(&self.name) && port.is_none_or(|port| port == ports.tls);
+        let is_plain = is_plainly_coded(request.headers()) && request.method() != Method::CONNECT;
+        if !(is_https && is_here && is_plain) {
+            return Err(self.fault(Fault::Malformed, Some(host)));
+        }
+        match self.gate.admit(&self.caller, AccessKind::Http, Target::Host(host)) {
+            Ok(Admission::Permit(permit)) => Ok(self.gate.begin(permit, &self.caller)),
+            Ok(Admission::Refusal(refusal)) => {
+                Err(Objection::Refused(StatusCode::FORBIDDEN, Box::new(refusal)))
+            }
+            Err(_) => Err(Objection::Closed),
+        }
+    }
+
+    /// Records a request that is refused for what it is. One for another name than the connection's is misdirected: the
+    /// browser asks again on a connection of its own (RFC 9110 section 15.5.20).
+    fn fault(&self, fault: Fault, host: Option<Host>) -> Objection {
+        let is_elsewhere = host.as_ref().is_some_and(|host| host.name() != Some(&self.name));
+        let status = if is_elsewhere { StatusCode::MISDIRECTED_REQUEST } else { StatusCode::BAD_REQUEST };
+        match self.gate.admit(&self.caller, AccessKind::Http, Target::Fault { fault, host }) {
+            Ok(Admission::Refusal(refusal)) => Objection::Refused(status, Box::new(refusal)),
+            Ok(Admission::Permit(_)) | Err(_) => Objection::Closed,
+        }
+    }
+
+    async fn object(&self, request: Request<Incoming>, objection: &Objection) -> Reply {
+        let (head, body) = request.into_parts();
+        // A client that still sends would not hear the answer; one that asked first whether to send is told no by it.
+        if !head.headers.contains_key(header::EXPECT) {
+            discard(body).await;
+        }
+        objection.reply(self.gate.pages(), accept_language(&head)).map(BodyExt::boxed_unsync)
+    }
+
+    async fn turn_back(&self, request: Request<Incoming>, mut passage: Passage) -> Reply {
+        passage.end = Some(End::Abort);
+        let (head, body) = request.into_parts();
+        discard(body).await;
+        let host = Host::from(self.name.clone());
+        let cause = crate::pages::Unreachable::NoAnswer;
+        let page = self.gate.pages().unreachable(&host, cause, accept_language(&head));
+        let mut reply = page_reply(StatusCode::SERVICE_UNAVAILABLE, page);
+        reply.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_S);
+        reply.map(BodyExt::boxed_unsync)
+    }
+
+    async fn forward(&self, mut request: Request<Incoming>, mut journey: Journey) -> Reply {
+        let upgrade = wants_websocket(request.method(), request.version(), request.headers())
+            .then(|| upgrade::on(&mut request));
+        let (head, body) = request.into_parts();
+        let language = accept_language(&head).map(str::to_owned);
+        let quest = Quest::new(self, &head, upgrade.is_some() || !body.is_end_stream());
+        let found = match &quest {
+            Some(quest) => self.within_limit(async { Ok(quest.find(&mut journey).await) }).await,
+            None => Ok(Found::Pass(None)),
+        };
+        let told = match found.unwrap_or_else(Found::Failed) {
+            Found::Kept(response) => return self.give(response, journey),
+            Found::Passed(response, told) => return self.give_part(&head.headers, response, told, journey),
+            Found::Failed(error) => return self.fail(journey, &error, language.as_deref()),
+            Found::Unavailable => return self.fail(journey, &SendError::TimedOut, language.as_deref()),
+            Found::Pass(told) => told,
+        };
+        let request = self.build(&head, body, upgrade.is_some(), &journey.passage);
+        let requested = quest.as_ref().map(Quest::now);
+        let outcome = self.within_limit(self.ask(request, &mut journey.passage)).await;
+        match outcome.and_then(|response| check(response, upgrade.is_some())) {
+            Ok(mut response) => {
+                if let Some((quest, requested)) = quest.as_ref().zip(requested) {
+                    quest.heed(response.status(), response.headers(), requested).await;
+                }
+                if let Some(told) = told {
+                    add_status(response.headers_mut(), told);
+                }
+                self.respond(response, journey, upgrade)
+            }
+            Err(error) => self.fail(journey, &error, language.as_deref()),
+        }
+    }
+
+    /// What takes longer, while nothing moves, is given up.
+    async fn within_limit<T>(
+        &self,
+        work: impl Future<Output = Result<T, SendError>>,
+    ) -> Result<T, SendError> {
+        tokio::select! {
+            outcome = work => outcome,
+            () = self.caller.seat.pulse().stop(self.gate.settings().timeouts.response) => Err(SendError::TimedOut),
+        }
+    }
+
+    fn build(
+        &self,
+        head: &request::Parts,
+        body: Incoming,
+        is_websocket: bool,
+        passage: &Passage,
+    ) -> Request<UpBody> {
+        let mut head = head.clone();
+        prepare(&mut head, is_websocket);
+        let body = Metered::up(Some(body), Arc::clone(passage.traffic()), Arc::clone(&self.caller.seat));
+        Request::from_parts(head, body.map_err(Into::into).boxed_unsync())
+    }
+
+    /// An answer from what is kept.
+    fn give(&self, response: Response<Flow>, journey: Journey) -> Reply {
+        let Journey { passage, turn } = journey;
+        let (traffic, seat) = (Arc::clone(passage.traffic()), Arc::clone(&self.caller.seat));
+        response.map(|flow| held(Metered::down(flow, traffic, seat, Some(passage)), Some(turn)))
+    }
+
+    /// An answer of the server to a request that the cache made of the client's: the part that the client wants of it.
+    fn give_part(
+        &self,
+        asked: &HeaderMap,
+        response: Response<Answer>,
+        told: CacheStatus,
+        journey: Journey,
+    ) -> Reply {
+        let (mut head, body) = match check(response, false) {
+            Ok(response) => response.into_parts(),
+            Err(error) => return self.fail(journey, &error, None),
+        };
+        let measured = match cut(asked, head.status, &head.headers) {
+            Cut::Whole => Measured::new(body, 0, None),
+            Cut::Part { skip, part, length } => {
+                head.status = StatusCode::PARTIAL_CONTENT;
+                head.headers.insert(header::CONTENT_RANGE, ContentRange::part(part, length));
+                head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(part.len()));
+                Measured::new(body, skip, Some(part.len()))
+            }
+            Cut::Wrong => return self.fail(journey, &SendError::Unasked, None),
+        };
+        prepare_response(&mut head, false);
+        add_status(&mut head.headers, told);
+        let Journey { passage, turn } = journey;
+        let (traffic, seat) = (Arc::clone(passage.traffic()), Arc::clone(&self.caller.seat));
+        Response::from_parts(head, held(Metered::down(measured, traffic, seat, Some(passage)), Some(turn)))
+    }
+
+    pub(super) async fn ask(
+        &self,
+        request: Request<UpBody>,
+        passage: &mut Passage,
+    ) -> Result<Response<Answer>, SendError> {
+        let (gate, workspaces, name) = (&*self.gate, &*self.workspaces, &self.name);
+        match workspaces.find(name) {
+            Some(workspace) => Server { gate, workspaces, workspace, name }.send(request, passage).await,
+            None => Err(SendError::Unreached(DialError::TimedOut)),
+        }
+    }
+
+    fn respond(&self, mut response: Response<Answer>, journey: Journey, client: Option<OnUpgrade>) -> Reply {
+        let is_switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        let Journey { passage, turn } = journey;
+        let (traffic, seat) = (Arc::clone(passage.traffic()), Arc::clone(&self.caller.seat));
+        let (rest, passage) = match client.filter(|_| is_switching) {
+            Some(client) => {
+                let server = upgrade::on(&mut response);
+                self.leave_to(Tunnel { client, server, passage, turn });
+                (None, None)
+            }
+            None => (Some(turn), Some(passage)),
+        };
+        let (mut head, body) = response.into_parts();
+        prepare_response(&mut head, is_switching);
+        Response::from_parts(head, held(Metered::down(body, traffic, seat, passage), rest))
+    }
+
+    /// The page in place of a workspace that does not answer.
+    fn fail(&self, journey: Journey, error: &SendError, accept_language: Option<&str>) -> Reply {
+        tracing::debug!(%error, "a workspace does not answer");
+        let Journey { mut passage, turn: _turn } = journey;
+        passage.end.get_or_insert(End::Abort);
+        let pages = self.gate.pages();
+        let reply =
+            if let SendError::Unreached(DialError::Unresolved(ResolveError::Screened(screened))) = error {
+                match &**screened {
+                    Screened::Refused(refusal) => {
+                        page_reply(StatusCode::FORBIDDEN, pages.refusal(refusal, accept_language))
+                    }
+                    Screened::Closed(_) => Objection::Closed.reply(pages, accept_language),
+                }
+            } else {
+                let host = Host::from(self.name.clone());
+                page_reply(status_of(error), pages.unreachable(&host, cause_of(error), accept_language))
+            };
+        reply.map(BodyExt::boxed_unsync)
+    }
+}
+
+/// A body that holds its turn until it is over.
+fn held<B>(body: B, turn: Option<Turn>) -> Flow
+where
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+{
+    let frames = body.map_err(Into::into).map_frame(move |frame| {
+        let _turn = &turn;
+        frame
+    });
+    frames.boxed_unsync()
+}
+
+/// Prepares the head of a request for the workspace.
+pub(super) fn prepare(head: &mut request::Parts, is_websocket: bool) {
+    prepare_request(head, is_websocket);
+    join_cookies(&mut head.headers);
+}
+
+/// HTTP/2 parts the cookies into fields of their own; HTTP/1.1 has one (RFC 9113 section 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let crumbs: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if crumbs.len() > 1
+        && let Ok(joined) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..]))
+    {
+        headers.insert(header::COOKIE, joined);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crumbs_are_one_cookie() {
+        let mut headers = HeaderMap::new();
+        for crumb in ["oneSessionId=1", "XSRF-TOKEN=2; authenticated=true"] {
+            headers.append(header::COOKIE, HeaderValue::from_static(crumb));
+        }
+        join_cookies(&mut headers);
+        let cookies: Vec<_> = headers.get_all(header::COOKIE).iter().collect();
+        assert_eq!(cookies, ["oneSessionId=1; XSRF-TOKEN=2; authenticated=true"]);
+    }
+}
