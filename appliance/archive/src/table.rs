@@ -5,6 +5,7 @@
 //! match only.
 
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -213,6 +214,10 @@ impl Table {
     /// # Errors
     /// [`TableError`] where it is no sealed table.
     pub fn open(file: Vec<u8>) -> Result<Self, TableError> {
+        survive(|| Self::open_unguarded(file))
+    }
+
+    fn open_unguarded(file: Vec<u8>) -> Result<Self, TableError> {
         let properties = ReaderProperties::builder().set_read_bloom_filter(true).build();
         let options = ReadOptionsBuilder::new().with_reader_properties(properties).build();
         let reader = SerializedFileReader::new_with_options(Bytes::from(file), options)?;
@@ -252,7 +257,7 @@ impl Table {
         mut each: impl FnMut(Sealed) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, TableError> {
         for place in 0..self.reader.metadata().num_row_groups() {
-            let group = self.reader.get_row_group(place)?;
+            let group = survive(|| Ok(self.reader.get_row_group(place)?))?;
             if !may_match(&*group, filter) {
                 continue;
             }
@@ -277,7 +282,7 @@ impl Table {
     /// [`TableError`].
     pub fn read_late(&self, mut each: impl FnMut(Late)) -> Result<(), TableError> {
         for place in 0..self.reader.metadata().num_row_groups() {
-            let group = self.reader.get_row_group(place)?;
+            let group = survive(|| Ok(self.reader.get_row_group(place)?))?;
             let of = group.metadata().column(Number::Of as usize).statistics();
             if of.and_then(Statistics::null_count_opt) == u64::try_from(group.metadata().num_rows()).ok() {
                 continue;
@@ -335,8 +340,22 @@ impl Columns<'_> {
     }
 }
 
-/// Reads rows of a group: all, or those that are wanted; with these columns only.
+/// The library panics over some damaged bytes. None that the box sealed are such, but whoever searches a copy may be given
+/// anything.
+fn survive<T>(read: impl FnOnce() -> Result<T, TableError>) -> Result<T, TableError> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or(Err(TableError::Layout("its bytes make no sense")))
+}
+
 fn read_group(
+    group: &dyn RowGroupReader,
+    wanted: Option<&[bool]>,
+    columns: Columns<'_>,
+) -> Result<Vec<Row>, TableError> {
+    survive(|| decode_group(group, wanted, columns))
+}
+
+/// Reads rows of a group: all, or those that are wanted; with these columns only.
+fn decode_group(
     group: &dyn RowGroupReader,
     wanted: Option<&[bool]>,
     columns: Columns<'_>,

@@ -13,7 +13,10 @@ pub(crate) fn kind(word: &str) -> Option<AccessKind> {
         AccessKind::Dns => Some(AccessKind::Tls),
         AccessKind::Tls => Some(AccessKind::Http),
         AccessKind::Http => Some(AccessKind::Connect),
-        AccessKind::Connect => None,
+        AccessKind::Connect => Some(AccessKind::Tcp),
+        AccessKind::Tcp => Some(AccessKind::Udp),
+        AccessKind::Udp => Some(AccessKind::Ip),
+        AccessKind::Ip => None,
     };
     successors(Some(AccessKind::Dns), next).find(|kind| kind.as_str() == word)
 }
@@ -76,6 +79,7 @@ impl<'r> Details<'r> {
                 Self { category: Some(category.as_str()), entry: Some(entry), ..Self::default() }
             }
             Reason::Workspace { entry } => Self { entry: Some(entry), ..Self::default() },
+            Reason::Service(name) => Self { entry: Some(name.as_str()), ..Self::default() },
             Reason::Ruled(ruling) => Self {
                 entry: Some(&ruling.entry),
                 author: Some(ruling.author.as_str()),
@@ -104,6 +108,7 @@ impl<'r> Details<'r> {
             "listed" => Reason::Listed { category: category()?, entry: entry?.into() },
             "white-listed" => Reason::WhiteListed { category: category()?, entry: entry?.into() },
             "workspace" => Reason::Workspace { entry: entry?.into() },
+            "service" => Reason::Service(entry?.parse().ok()?),
             "not-white-listed" => Reason::NotWhiteListed,
             "closed-hours" => Reason::ClosedHours,
             "locked" => Reason::Locked { category: category()?, entry: entry?.into() },

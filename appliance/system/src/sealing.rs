@@ -156,10 +156,10 @@ pub struct Manner {
 /// [`SealingError`].
 pub fn seal(data: &Path, manner: &Manner, now: Instant) -> Result<Done, SealingError> {
     let folder = Folder::new(data);
-    let _lock = folder.lock().map_err(|error| match error.kind() {
-        io::ErrorKind::ResourceBusy => SealingError::Busy,
-        _ => SealingError::Io(error),
-    })?;
+    let _lock = match folder.lock() {
+        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => return Err(SealingError::Busy),
+        lock => lock?,
+    };
     let mut directory = Directory::new(data);
     // Without a box, every segment is finished, and none starts meanwhile.
     let is_running = match directory.lock() {

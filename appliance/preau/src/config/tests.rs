@@ -88,7 +88,7 @@ fn tables_that_belong_together() {
     check("[gate]\ntls_port = 3128\n", "5:12: the port 3128 is given to two services");
     check("[portal]\nport = 53\n[dns]\nport = 53\n", "5:8: the port 53 is given to two services");
     check("[dns]\nport = 8000\n", "5:8: the port 8000 is given to two services");
-    check("[journal]\nreaders = ['age1x']\n", "5:12: `age1x`: not a public key of age");
+    check("[journal]\nreaders = ['age1x']\n", "5:13: `age1x`: not a public key of age");
     let key = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
     check(&format!("[journal]\nreaders = ['{key}']\n"), "`readers` and `recovery` belong together");
     check(&format!("[journal]\nrecovery = '{key}'\n"), "`readers` and `recovery` belong together");
