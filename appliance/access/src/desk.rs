@@ -207,7 +207,8 @@ impl Desk {
         times: NonZeroU32,
     ) -> Result<Recorded<Refusal>, Closed> {
         let recorded = self.journal.record_times(now.at, now.quality, refusal, times)?;
-        if recorded.decision().subject().mac().and_then(Tester::of).is_none() {
+        let is_tester = matches!(recorded.decision().subject(), Subject::Device(device) if Tester::of(device.mac).is_some());
+        if !is_tester {
             self.refusals.note(now.at, recorded.decision());
         }
         Ok(recorded)
@@ -228,7 +229,11 @@ impl Desk {
             Subject::Device(device) => (Some(device.mac), IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
             Subject::Unknown(unknown) => (unknown.mac, unknown.address),
         };
-        let tester = mac.and_then(|mac| self.testers.find_by_mac(mac));
+        // Anybody can take a tester's hardware address: its address on the wire alone proves one, and makes it a device.
+        let tester = match claim.subject() {
+            Subject::Device(device) => self.testers.find_by_mac(device.mac),
+            Subject::Unknown(_) => None,
+        };
         let subject = tester.unwrap_or_else(|| self.directory.load().identify(mac, address));
         still_permits(&self.policy.load(), claim, &subject, self.clock.now().plausible())
     }

@@ -65,7 +65,8 @@ pub(crate) fn sets() -> [Set; 2] {
 pub(crate) fn exceptions(intent: &Intent) -> [Rule; 2] {
     let from_lan = || Condition::Input(intent.lan.clone());
     [
-        when([from_lan(), Condition::State(&["established", "related"]), Condition::ServiceFlow])
+        // A datagram that nobody has answered yet is `new` still, and was let begin.
+        when([from_lan(), Condition::State(&["new", "established", "related"]), Condition::ServiceFlow])
             .then(Verdict::Accept, "a flow of a service"),
         when([from_lan(), Condition::ForOthers, Condition::Open])
             .then(Verdict::Goto("services".into()), "may begin a flow of a service"),

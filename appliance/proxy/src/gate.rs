@@ -280,6 +280,11 @@ impl Gate {
         Client::of(&self.desk.identify(address), address)
     }
 
+    /// Whose limits a caller counts towards.
+    pub(crate) fn client_of(&self, caller: &Caller) -> Client {
+        self.identify(caller.address.ip())
+    }
+
     /// Whose share of the box's own pages a caller takes of.
     pub(crate) fn share_of(&self, caller: &Caller) -> Share {
         Share::of(&self.desk.identify(caller.address.ip()))

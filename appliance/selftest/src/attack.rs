@@ -114,11 +114,12 @@ impl Attack {
         self.steps.iter().map(|step| &step.action).filter(|_| self.skip.is_none())
     }
 
-    /// Where it goes.
-    pub fn destinations(&self) -> impl Iterator<Item = SocketAddr> {
+    /// The connections and datagrams that it tries, and where they go.
+    pub fn knocks(&self) -> impl Iterator<Item = (AccessKind, SocketAddr)> {
         self.actions().filter_map(|action| match action {
-            Action::Ask { to, .. } | Action::Say { to, .. } | Action::Throw { to, .. } => Some(*to),
-            Action::Wait(_) => None,
+            Action::Say { to, .. } => Some((AccessKind::Tcp, *to)),
+            Action::Throw { to, .. } => Some((AccessKind::Udp, *to)),
+            Action::Ask { .. } | Action::Wait(_) => None,
         })
     }
 

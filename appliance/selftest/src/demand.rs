@@ -11,7 +11,7 @@ use crate::place::NOWHERE_IPV4;
 
 /// The alert by which the gate refuses a name (RFC 8446 section 6.2, `access_denied`).
 const ACCESS_DENIED: u8 = 49;
-/// The alert by which it says that the site does not answer (`internal_error`): it would have passed.
+/// The alert by which it says that nothing can be recorded (`internal_error`).
 const INTERNAL_ERROR: u8 = 80;
 /// Longest detail that is kept, in characters: it may hold words of a stranger's server.
 const DETAIL_CHARACTERS_MAX: usize = 120;
@@ -308,7 +308,6 @@ fn judge_hello(heard: &[u8]) -> Outcome {
 fn judge_refused_hello(heard: &[u8], end: End) -> Outcome {
     match tls(heard) {
         Tls::Alert(ACCESS_DENIED) => Outcome::Pass,
-        Tls::Alert(INTERNAL_ERROR) => Outcome::not_tested(Why::Line, ""),
         Tls::Alert(alert) => Outcome::fail(Why::Odd, format!("alert {alert}")),
         Tls::Handshake => Outcome::fail(Why::Open, "TLS"),
         Tls::Nothing if end == End::Open => Outcome::fail(Why::Silent, ""),
@@ -332,7 +331,6 @@ fn judge_page(turns: &[Vec<u8>], turn: usize, end: End) -> Outcome {
     let answer = turns.get(turn).map(Vec::as_slice).unwrap_or_default();
     match status(answer) {
         Some(400..=403) if is_own_page(answer) => Outcome::Pass,
-        Some(status @ 500..) => Outcome::not_tested(Why::Line, format!("HTTP {status}")),
         Some(status) => Outcome::fail(Why::Open, format!("HTTP {status}")),
         None if turn > 0 => Outcome::not_tested(Why::Line, ""),
         None => Outcome::fail(if end == End::Open { Why::Silent } else { Why::Odd }, ""),
@@ -345,7 +343,8 @@ fn judge_tunnel(turns: &[Vec<u8>], end: End) -> Outcome {
         (Some(200..=299), Some(inside)) => judge_refused_hello(inside, end),
         (Some(200..=299), None) => Outcome::fail(Why::Open, "CONNECT"),
         (Some(400..=403), _) if is_own_page(first) => Outcome::Pass,
-        (Some(status @ 500..), _) => Outcome::not_tested(Why::Line, format!("HTTP {status}")),
+        // It was tried: a site that does not answer was permitted.
+        (Some(status @ 500..), _) => Outcome::fail(Why::Open, format!("HTTP {status}")),
         (Some(status), _) => Outcome::fail(Why::Odd, format!("HTTP {status}")),
         (None, _) => Outcome::fail(if end == End::Open { Why::Silent } else { Why::Odd }, ""),
     }

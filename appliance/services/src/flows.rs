@@ -48,6 +48,8 @@ struct Open {
     /// What the kernel said last.
     last: Sighting,
     is_lapsing: bool,
+    /// Its beginning was heard; otherwise a look at all was faster than the news of it.
+    is_announced: bool,
     /// The kernel did not name it at the last look. It leaves out flows whose time is up and whose end it tells a moment
     /// later.
     is_missing: bool,
@@ -58,9 +60,17 @@ impl Flows {
     pub fn hear(&mut self, desk: &Desk, names: &Names, news: News) -> Vec<Order> {
         match news {
             News::Begin(sighting) => {
+                let known = self.open.get_mut(&sighting.key);
+                if known.is_some_and(|open| !std::mem::replace(&mut open.is_announced, true)) {
+                    return Vec::new();
+                }
                 // The end of an earlier flow between the same ends was not heard.
                 self.end(desk, &sighting.key, None, None);
-                self.begin(desk, names, sighting)
+                let orders = self.begin(desk, names, sighting);
+                if let Some(open) = self.open.get_mut(&sighting.key) {
+                    open.is_announced = true;
+                }
+                orders
             }
             News::Change(sighting) => self.change(desk, names, sighting),
             News::End(sighting) => {
@@ -130,7 +140,16 @@ impl Flows {
         }
         match admit(desk, names, &sighting) {
             Ok(Admission::Permit(permit)) => {
-                self.open.insert(key, Open { permit, last: sighting, is_lapsing: false, is_missing: false });
+                self.open.insert(
+                    key,
+                    Open {
+                        permit,
+                        last: sighting,
+                        is_lapsing: false,
+                        is_announced: false,
+                        is_missing: false,
+                    },
+                );
                 Vec::new()
             }
             Ok(Admission::Refusal(_)) => vec![Order::Delete(key)],

@@ -220,7 +220,8 @@ impl Nft {
     /// [`NftError::Limits`]: the table is gone.
     pub fn remove(&self) -> Result<(), NftError> {
         // Without the table a kernel that forwards would let everything through, with the school's own addresses.
-        if self.read().ok().flatten().is_some_and(|found| found.has_services()) {
+        // One that cannot be read may have had services.
+        if self.read().map_or(true, |found| found.is_some_and(|found| found.has_services())) {
             forwarding::end().map_err(NftError::Forwarding)?;
         }
         self.load(&format!("add table {TABLE}\ndelete table {TABLE}\n"))?;

@@ -17,10 +17,10 @@ pub mod http_head;
 pub mod index_open;
 pub mod journal_segment;
 pub mod packet;
-pub mod selftest_run;
 pub mod seal_key;
 pub mod seal_log;
 pub mod sealed_table;
+pub mod selftest_run;
 pub mod ut1_lines;
 pub mod wifi_capture;
 

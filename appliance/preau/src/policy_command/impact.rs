@@ -113,7 +113,7 @@ fn most_visited(school: &School) -> anyhow::Result<Vec<DomainName>> {
     if school.data.join("journal").is_dir() {
         journal::search(&Directory::new(&school.data), &query, |hit| {
             if let journal::Hit::Access(found) = hit
-                && found.mac.and_then(Tester::of).is_none()
+                && !found.device.starts_with(Tester::NAME_START)
                 && let Some(Host::Name(name)) = found.host
             {
                 *counts.entry(name).or_default() += u64::from(found.count);

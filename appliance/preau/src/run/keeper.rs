@@ -109,9 +109,10 @@ impl Keeper {
 
     /// Stops keeping, and gives the firewall back as it stands.
     pub(crate) fn stop(self) -> anyhow::Result<FirewallKeeper> {
+        // The fence first: it may be about to put an open table in place.
+        let firewall = self.fence.stop();
         let others: anyhow::Result<Vec<()>> = self.others.into_iter().map(Worker::stop).collect();
-        let firewall = self.fence.stop()?;
-        others.map(|_| firewall)
+        others.and(firewall)
     }
 }
 

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use journal::{FOLD_WINDOW_MS, Found, Hit, Query, SegmentId, Source};
-use model::{AccessKind, Fault, Host, Reason, Timestamp, Verdict};
+use model::{AccessKind, Host, Timestamp, Verdict};
 use selftest::{Attack, ExpectedRecord};
 use system::segments::Directory;
 
@@ -27,9 +27,8 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 pub(super) struct Records {
     /// Device, door and host; without a host for any of that door.
     found: HashSet<(String, AccessKind, Option<Host>)>,
-    /// Device and destination of packets that the firewall refused; without a destination, of so many at once that they
-    /// were counted only.
-    refused: HashSet<(String, Option<SocketAddr>)>,
+    /// Device, protocol and destination of packets that the firewall refused.
+    refused: HashSet<(String, AccessKind, SocketAddr)>,
     names: Vec<(model::Tester, String)>,
 }
 
@@ -58,10 +57,11 @@ impl Records {
         match record {
             ExpectedRecord::Door { kind, host } => self.found.contains(&(name.clone(), *kind, host.clone())),
             // An attacker who knocks fast has records for the first knocks, and a count for the rest.
-            ExpectedRecord::Firewall => {
-                let mut destinations = attack.destinations().map(Some).chain([None]);
-                destinations.any(|destination| self.refused.contains(&(name.clone(), destination)))
-            }
+            ExpectedRecord::Firewall => [AccessKind::Tcp, AccessKind::Udp].into_iter().all(|kind| {
+                let mut knocks = attack.knocks().filter(|(by, _)| *by == kind).peekable();
+                knocks.peek().is_none()
+                    || knocks.any(|(_, to)| self.refused.contains(&(name.clone(), kind, to)))
+            }),
         }
     }
 
@@ -83,11 +83,10 @@ impl Records {
     }
 
     fn note(&mut self, found: Found) {
-        let Found { device, kind, host, destination, reason, .. } = found;
+        let Found { device, kind, host, destination, .. } = found;
         match kind {
             AccessKind::Tcp | AccessKind::Udp | AccessKind::Ip => {
-                let destination = destination.filter(|_| reason != Reason::Fault(Fault::Flood));
-                self.refused.insert((device.clone(), destination));
+                self.refused.extend(destination.map(|destination| (device.clone(), kind, destination)));
             }
             AccessKind::Dns | AccessKind::Tls | AccessKind::Http | AccessKind::Connect => {}
         }

@@ -77,6 +77,12 @@ impl FlowNews {
     }
 }
 
+/// Whether an error says that news were lost because they were not read in time.
+#[must_use]
+pub fn is_loss(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ENOBUFS)
+}
+
 /// Looks at flows, and ends them.
 #[derive(Debug)]
 pub struct FlowTable {

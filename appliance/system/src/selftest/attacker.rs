@@ -83,8 +83,9 @@ fn throw(from: SocketAddr, to: SocketAddr, bytes: &[u8], within: Duration) -> Se
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => Seen::Rejected,
         // The same error tells that a machine forbids it and that no machine is there. A forbidding one is there.
         Err(error) if is_unreachable(&error) => match connect(from, to) {
-            Err(Seen::Rejected) | Ok(_) => Seen::Rejected,
-            Err(other) => other,
+            // Whoever takes a connection there is somebody else.
+            Ok(_) => Seen::Silence,
+            Err(seen) => seen,
         },
         Err(error) if is_late(&error) => Seen::Silence,
         Err(error) => Seen::Failed(error.to_string()),

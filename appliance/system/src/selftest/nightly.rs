@@ -179,7 +179,12 @@ impl Nightly {
                 tracing::error!("the self-test hung, and was ended");
                 self.end_child();
             }
-            Ok(Some(_)) => self.running = None,
+            Ok(Some(status)) => {
+                self.running = None;
+                if !status.success() && self.results.last() == self.last {
+                    tracing::error!(%status, "the self-test could not be made: run `preau selftest filter`");
+                }
+            }
             Err(error) => {
                 tracing::error!(%error, "the self-test cannot be watched");
                 self.end_child();

@@ -212,13 +212,6 @@ impl Updater {
     }
 }
 
-#[cfg(test)]
-impl Updater {
-    pub(super) fn is_running(&self) -> bool {
-        self.running.is_some()
-    }
-}
-
 impl Drop for Updater {
     fn drop(&mut self) {
         self.end_child();

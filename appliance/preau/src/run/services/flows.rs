@@ -6,12 +6,12 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
 use ::services::{Flows, News, Order};
 use system::clock::monotonic;
-use system::netfilter::conntrack::{FlowNews, FlowTable};
+use system::netfilter::conntrack::{FlowNews, FlowTable, is_loss};
 use system::netfilter::opening::Opening;
 
 use super::Services;
@@ -26,6 +26,11 @@ const COMPARISON_PERIOD: Duration = Duration::from_secs(10);
 /// How long the start waits until the hosts of services were resolved: before, a flow that goes on from an earlier run would
 /// be taken for one to an address that is none of the service's.
 const START_MAX: Duration = Duration::from_secs(10);
+
+/// Between two tries, when the kernel does not tell of flows, or names are not resolved yet.
+const PAUSE: Duration = Duration::from_millis(250);
+/// Datagrams of news that are read at the stop: what comes in while services are shut is little.
+const LAST_NEWS_MAX: u32 = 256;
 
 /// The flows of services.
 pub(crate) struct FlowKeeper {
@@ -70,6 +75,13 @@ impl FlowKeeper {
     /// Keeps until it is told to stop, or the kernel tells nothing any more. The services are shut then.
     pub(crate) fn keep(mut self, stopped: &Receiver<()>) {
         while stopped.try_recv() == Err(TryRecvError::Empty) {
+            if !self.is_ready() {
+                // What is heard meanwhile waits.
+                if stopped.recv_timeout(PAUSE) != Err(RecvTimeoutError::Timeout) {
+                    break;
+                }
+                continue;
+            }
             let outcome = self.look();
             match outcome {
                 Ok(()) => self.is_failure_told = false,
@@ -77,6 +89,9 @@ impl FlowKeeper {
                     self.shut();
                     if !std::mem::replace(&mut self.is_failure_told, true) {
                         tracing::error!(%error, "flows of services cannot be followed: services are shut");
+                    }
+                    if stopped.recv_timeout(PAUSE) != Err(RecvTimeoutError::Timeout) {
+                        break;
                     }
                 }
             }
@@ -89,12 +104,13 @@ impl FlowKeeper {
             self.shut();
         }
         match self.news.wait() {
-            Ok(news) => news.into_iter().try_for_each(|news| self.hear(news))?,
-            // The kernel drops news that are not read in time (ENOBUFS): a look at all makes up for it.
-            Err(error) => {
-                tracing::debug!(%error, "news of flows lost: looking at all");
+            Ok(news) => self.hear_all(news)?,
+            // The kernel drops news that are not read in time: a look at all makes up for it.
+            Err(error) if is_loss(&error) => {
+                tracing::warn!(%error, "news of flows lost: looking at all");
                 self.compare()?;
             }
+            Err(error) => return Err(error),
         }
         if monotonic().duration_since(self.lapsed) >= LAPSE_PERIOD {
             self.lapsed = monotonic();
@@ -107,9 +123,14 @@ impl FlowKeeper {
         self.renew()
     }
 
-    fn hear(&mut self, news: News) -> io::Result<()> {
-        let orders = self.flows.hear(&self.services.desk, &self.services.names(), news);
-        self.carry_out(orders)
+    /// Hears them all, also when what follows from one of them cannot be done: what is not heard is on no record.
+    fn hear_all(&mut self, news: Vec<News>) -> io::Result<()> {
+        let mut outcome = Ok(());
+        for news in news {
+            let orders = self.flows.hear(&self.services.desk, &self.services.names(), news);
+            outcome = outcome.and(self.carry_out(orders));
+        }
+        outcome
     }
 
     fn compare(&mut self) -> io::Result<()> {
@@ -119,14 +140,16 @@ impl FlowKeeper {
         self.carry_out(orders)
     }
 
+    /// Carries them all out, and tells the first that failed.
     fn carry_out(&mut self, orders: Vec<Order>) -> io::Result<()> {
+        let mut outcome = Ok(());
         for order in orders {
             match order {
-                Order::Delete(key) => self.table.delete(key)?,
+                Order::Delete(key) => outcome = outcome.and(self.table.delete(key)),
                 Order::Shut => self.shut(),
             }
         }
-        Ok(())
+        outcome
     }
 
     /// Keeps the services open, where all that passes can be recorded. Before they open, what passed before is.
@@ -183,7 +206,17 @@ impl FlowKeeper {
         // An orderly end is no failure.
         self.renewed = None;
         self.shut();
+        // Flows whose news still wait are ended below: they must be on record before.
+        for _ in 0..LAST_NEWS_MAX {
+            match self.news.wait() {
+                Ok(news) if news.is_empty() => break,
+                Ok(news) => drop(self.hear_all(news)),
+                Err(_) => break,
+            }
+        }
         let last = self.table.list().unwrap_or_default();
+        let orders = self.flows.reconcile(&self.services.desk, &self.services.names(), &last);
+        let _deleted_below = orders;
         let orders = self.flows.stop(&self.services.desk, &last);
         if let Err(error) = self.carry_out(orders) {
             tracing::warn!(%error, "flows of services could not be ended");
