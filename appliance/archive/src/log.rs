@@ -83,11 +83,13 @@ impl Log {
         if bytes.len() > LOG_BYTES_MAX {
             return (Self::default(), Some(LogError { offset: LOG_BYTES_MAX, kind: LogErrorKind::Length }));
         }
-        let (text, valid) = match std::str::from_utf8(bytes) {
-            Ok(text) => (text, true),
+        // What is no text to its end is damaged there; a letter whose last bytes are missing is cut off.
+        let (text, strange) = match std::str::from_utf8(bytes) {
+            Ok(text) => (text, None),
             Err(error) => {
                 let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
-                (std::str::from_utf8(valid).unwrap_or_default(), false)
+                let kind = if error.error_len().is_some() { LogErrorKind::Text } else { LogErrorKind::Cut };
+                (std::str::from_utf8(valid).unwrap_or_default(), Some(kind))
             }
         };
         let mut entries = Vec::new();
@@ -99,13 +101,13 @@ impl Log {
                     rest = after;
                 }
                 Err(kind) => {
-                    let kind = if valid { kind } else { LogErrorKind::Text };
+                    let kind = if strange == Some(LogErrorKind::Text) { LogErrorKind::Text } else { kind };
                     let offset = text.len() - rest.len();
                     return (Self { entries }, Some(LogError { offset, kind }));
                 }
             }
         }
-        let error = (!valid).then_some(LogError { offset: text.len(), kind: LogErrorKind::Text });
+        let error = strange.map(|kind| LogError { offset: text.len(), kind });
         (Self { entries }, error)
     }
 

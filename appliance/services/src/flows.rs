@@ -383,7 +383,8 @@ mod tests {
         }
         // Its end is heard, its beginning was not.
         flows.hear(&school.desk, &names, News::End(counted(flow(12, 4_003), 9)));
-        // The same ends again: the first flow's end was not heard.
+        // The news of its beginning came after the look. The same ends again: the first flow's end was not heard.
+        flows.hear(&school.desk, &names, News::Begin(three));
         flows.hear(&school.desk, &names, News::Begin(three));
         let expected = [
             "PC-11 mail.example permit service unreachable 0 0 0",

@@ -41,6 +41,8 @@ pub(crate) struct Services {
     /// What clients are told: what the firewall lets through.
     pub(crate) told: ServiceAddresses,
     names: Mutex<Names>,
+    /// Whether the firewall has had what the services need: before, nothing of theirs is opened.
+    is_fenced: AtomicBool,
     /// Whether the kernel lets services through at the moment.
     is_open: AtomicBool,
     floods: Mutex<VecDeque<Floods>>,
@@ -54,6 +56,7 @@ impl Services {
             desk,
             told,
             names: Mutex::default(),
+            is_fenced: AtomicBool::new(false),
             is_open: AtomicBool::new(false),
             floods: Mutex::default(),
             start: monotonic(),

@@ -67,6 +67,7 @@ impl Fence {
                 self.tell_floods();
             }
             let is_applied = last.as_ref().is_some_and(|last| last.is_applied);
+            self.services.is_fenced.fetch_or(is_applied, Ordering::Release);
             if is_applied && **self.services.told.load() != answers {
                 self.services.told.store(Arc::new(answers));
             }

@@ -154,7 +154,8 @@ impl FlowKeeper {
 
     /// Keeps the services open, where all that passes can be recorded. Before they open, what passed before is.
     fn renew(&mut self) -> io::Result<()> {
-        if !self.services.desk.is_open() || !self.is_ready() {
+        let is_fenced = self.services.is_fenced.load(Ordering::Acquire);
+        if !self.services.desk.is_open() || !is_fenced {
             return Ok(());
         }
         match self.renewed {
