@@ -19,7 +19,7 @@ mod refused;
 use std::collections::VecDeque;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ::services::Names;
 use access::Desk;
@@ -35,13 +35,17 @@ pub(crate) use refused::RefusalKeeper;
 /// Counts of floods that wait to be recorded: the fence makes one every ten seconds at most.
 const FLOODS_MAX: usize = 16;
 
+/// How long the start waits until the hosts of services were resolved: before, a flow that goes on from an earlier run would
+/// be taken for one to an address that is none of the service's.
+const START_MAX: Duration = Duration::from_secs(10);
+
 /// What the threads share.
 pub(crate) struct Services {
     pub(crate) desk: Arc<Desk>,
     /// What clients are told: what the firewall lets through.
     pub(crate) told: ServiceAddresses,
     names: Mutex<Names>,
-    /// Whether the firewall has had what the services need: before, nothing of theirs is opened.
+    /// Whether the firewall has what the services need, their names resolved: before, nothing of theirs is opened.
     is_fenced: AtomicBool,
     /// Whether the kernel lets services through at the moment.
     is_open: AtomicBool,
@@ -65,6 +69,12 @@ impl Services {
 
     fn names(&self) -> MutexGuard<'_, Names> {
         lock(&self.names)
+    }
+
+    /// Whether the hosts of services were resolved, or time enough was given to it.
+    fn has_tried_names(&self) -> bool {
+        monotonic().duration_since(self.start) >= START_MAX
+            || self.names().are_tried(&self.desk.policy().service_hosts(self.desk.now()).0)
     }
 
     /// Seconds on a clock that only goes forward.

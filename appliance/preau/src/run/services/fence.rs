@@ -55,6 +55,7 @@ impl Fence {
         let mut last: Option<Attempt> = None;
         while stopped.recv_timeout(LOOK_PERIOD) == Err(RecvTimeoutError::Timeout) {
             let Some(policy) = self.policy.clone() else { continue };
+            let is_complete = self.services.has_tried_names();
             let names = self.services.names();
             let passages = ::services::plan(&self.services.desk, &names);
             let answers = names.answers();
@@ -67,7 +68,7 @@ impl Fence {
                 self.tell_floods();
             }
             let is_applied = last.as_ref().is_some_and(|last| last.is_applied);
-            self.services.is_fenced.fetch_or(is_applied, Ordering::Release);
+            self.services.is_fenced.fetch_or(is_applied && is_complete, Ordering::Release);
             if is_applied && **self.services.told.load() != answers {
                 self.services.told.store(Arc::new(answers));
             }

@@ -22,11 +22,6 @@ const RENEWAL_PERIOD: Duration = Duration::from_secs(1);
 const LAPSE_PERIOD: Duration = Duration::from_secs(1);
 /// How often all flows are compared with those that were heard of: news may be lost without a word.
 const COMPARISON_PERIOD: Duration = Duration::from_secs(10);
-
-/// How long the start waits until the hosts of services were resolved: before, a flow that goes on from an earlier run would
-/// be taken for one to an address that is none of the service's.
-const START_MAX: Duration = Duration::from_secs(10);
-
 /// Between two tries, when the kernel does not tell of flows, or names are not resolved yet.
 const PAUSE: Duration = Duration::from_millis(250);
 /// Datagrams of news that are read at the stop: what comes in while services are shut is little.
@@ -39,7 +34,6 @@ pub(crate) struct FlowKeeper {
     table: FlowTable,
     opening: Opening,
     flows: Flows,
-    started: Instant,
     renewed: Option<Instant>,
     lapsed: Instant,
     compared: Instant,
@@ -64,7 +58,6 @@ impl FlowKeeper {
             table: FlowTable::open()?,
             opening: Opening::new()?,
             flows: Flows::default(),
-            started: now,
             renewed: None,
             lapsed: now,
             compared: now,
@@ -184,10 +177,7 @@ impl FlowKeeper {
     }
 
     fn is_ready(&self) -> bool {
-        let desk = &self.services.desk;
-        self.renewed.is_some()
-            || monotonic().duration_since(self.started) >= START_MAX
-            || self.services.names().are_tried(&desk.policy().service_hosts(desk.now()).0)
+        self.renewed.is_some() || self.services.has_tried_names()
     }
 
     /// Also while they are shut: the fence may have been about to put an open table in place.
