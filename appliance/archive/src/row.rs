@@ -291,7 +291,7 @@ impl Row {
                 row.set(Text::Role, role.as_str());
             }
             PersonDeed::ResetPerson { name } | PersonDeed::DisablePerson { name } => {
-                row.set(Text::Name, name.as_str())
+                row.set(Text::Name, name.as_str());
             }
             PersonDeed::Decline { site: name, room } => {
                 row.set(Text::Host, name.as_str());

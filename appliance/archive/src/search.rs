@@ -153,7 +153,10 @@ impl<F: FnMut(FoundAnywhere) -> ControlFlow<()>> Scan<'_, F> {
             Hit::Access(found) => Hit::Access(self.join(found)),
             Hit::Act(found) if found.sequence.number() >= self.before => return ControlFlow::Continue(()),
             Hit::Person(found) if found.sequence.number() >= self.before => return ControlFlow::Continue(()),
-            hit => hit,
+            hit @ Hit::Act(_)
+            | hit @ Hit::Person(_)
+            | hit @ Hit::Damage(_)
+            | hit @ Hit::Unreadable { .. } => hit,
         };
         (self.each)(FoundAnywhere::Hit(Box::new(hit)))
     }

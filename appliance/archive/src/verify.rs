@@ -203,7 +203,7 @@ impl Report {
                 self.findings.extend(strangers.map(Finding::Unsealed));
             }
             Err(source) => {
-                self.findings.push(Finding::Unreadable { what: "sealed files".to_owned(), source })
+                self.findings.push(Finding::Unreadable { what: "sealed files".to_owned(), source });
             }
         }
     }

@@ -178,7 +178,7 @@ impl Resumption {
                 self.open.apply(&entry);
             }
             Piece::Damage(damage) | Piece::Unknown { place: damage, .. } => {
-                self.recovery.damages.push(damage)
+                self.recovery.damages.push(damage);
             }
         }
     }

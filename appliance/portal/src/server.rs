@@ -246,7 +246,9 @@ fn build_server(
     let server = server
         .workers(1)
         .worker_max_blocking_threads(BLOCKING_THREADS)
-        .on_connect(|_, data| drop(data.insert(Connection::default())))
+        .on_connect(|_, data| {
+            let _none_before = data.insert(Connection::default());
+        })
         .max_connections(CONNECTIONS_MAX)
         // Whoever dawdles over a handshake keeps nobody else from his.
         .max_connection_rate(CONNECTIONS_MAX)

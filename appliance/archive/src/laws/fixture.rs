@@ -209,7 +209,8 @@ pub(super) fn box_of_days() -> Box {
 
 /// The files of such a box, made once: its vault, and its segments.
 pub(super) fn files_of_days() -> (Memory, Disk) {
-    static FILES: LazyLock<(Memory, Vec<(SegmentId, Vec<u8>)>)> = LazyLock::new(|| {
+    type Segments = Vec<(SegmentId, Vec<u8>)>;
+    static FILES: LazyLock<(Memory, Segments)> = LazyLock::new(|| {
         let it = box_of_days();
         let segments = it.disk.list().unwrap();
         (it.vault, segments.into_iter().map(|segment| (segment, it.disk.bytes(segment))).collect())

@@ -386,7 +386,7 @@ fn what_is_wrong_with_a_log_is_told_with_its_place() {
     };
     check(b"", 0, "");
     check(
-        GOLDEN[..GOLDEN.len() - 1].as_bytes(),
+        &GOLDEN.as_bytes()[..GOLDEN.len() - 1],
         2,
         &format!("byte {} on: the log is cut off", GOLDEN.find("PREAU SEAL 1\nseal 3").unwrap()),
     );

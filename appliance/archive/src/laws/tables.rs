@@ -94,7 +94,7 @@ fn every_access_comes_back_as_it_was() {
     let harvested: Vec<_> = accesses.iter().map(|found| Harvested::Access(Box::new(found.clone()))).collect();
     let hits = read(write(&harvested), &Query::default()).into_iter().map(|sealed| match sealed {
         Sealed::Hit(hit) => *hit,
-        other => panic!("{other:?}"),
+        other @ Sealed::Late(_) | other @ Sealed::Other(_) => panic!("{other:?}"),
     });
     assert_eq!(numbers(hits.collect()), accesses);
 }
@@ -153,9 +153,11 @@ fn every_act_comes_back_as_it_was() {
             Sealed::Hit(hit) => match *hit {
                 Hit::Act(found) => acts_again.push(*found),
                 Hit::Person(found) => people_again.push(*found),
-                other => panic!("{other:?}"),
+                other @ Hit::Access(_) | other @ Hit::Damage(_) | other @ Hit::Unreadable { .. } => {
+                    panic!("{other:?}")
+                }
             },
-            other => panic!("{other:?}"),
+            other @ Sealed::Late(_) | other @ Sealed::Other(_) => panic!("{other:?}"),
         }
     }
     assert_eq!(acts_again, acts);
@@ -174,7 +176,7 @@ fn what_nobody_understands_is_kept() {
         .into_iter()
         .map(|sealed| match sealed {
             Sealed::Other(row) => *row,
-            other => panic!("{other:?}"),
+            other @ Sealed::Hit(_) | other @ Sealed::Late(_) => panic!("{other:?}"),
         })
         .collect();
     let [unknown, damaged @ ..] = &rows[..] else { panic!("{rows:?}") };
@@ -250,7 +252,7 @@ fn a_search_joins_what_a_later_seal_says() {
     search(&log, read, &Disk::default(), &Query::default(), |found| {
         match found {
             FoundAnywhere::Hit(hit) => hits.push(*hit),
-            other => panic!("{other:?}"),
+            other @ FoundAnywhere::Other(_) | other @ FoundAnywhere::Unreadable { .. } => panic!("{other:?}"),
         }
         ControlFlow::Continue(())
     })
@@ -333,7 +335,7 @@ proptest! {
             |found| {
                 match found {
                     FoundAnywhere::Hit(hit) => hits.push(*hit),
-                    other => panic!("{other:?}"),
+                    other @ FoundAnywhere::Other(_) | other @ FoundAnywhere::Unreadable { .. } => panic!("{other:?}"),
                 }
                 ControlFlow::Continue(())
             },
@@ -352,7 +354,7 @@ const GOLDEN: &[u8] = include_bytes!("../../testdata/table-v1.parquet");
 fn the_golden_table_is_read() {
     let hits = read(GOLDEN.to_vec(), &Query::default()).into_iter().map(|sealed| match sealed {
         Sealed::Hit(hit) => *hit,
-        other => panic!("{other:?}"),
+        other @ Sealed::Late(_) | other @ Sealed::Other(_) => panic!("{other:?}"),
     });
     let accesses = numbers(hits.collect());
     let [access] = &accesses[..] else { panic!("{accesses:?}") };

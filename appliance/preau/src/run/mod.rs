@@ -94,10 +94,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         upstreams: upstreams.iter().map(ToString::to_string).collect(),
         trials: trials.clone(),
     };
-    let board = Arc::new(Board::new(parts, &config, &listeners, &list));
-    if is_list_refused {
-        board.show_refused_list();
-    }
+    let board = open_board(parts, &config, &listeners, &list, is_list_refused);
 
     let runtime = start_runtime("gate", GATE_WORKERS)?;
     let dns = start_runtime("dns", DNS_WORKERS)?;
@@ -135,14 +132,39 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let keeper = Keeper::start(state, rest, fences).context("cannot start the keeper")?;
     let outcome = runtime.block_on(doors.wait(&keeper));
 
-    let mut firewall = keeper.stop()?;
-    runtime.block_on(doors.close());
-    writer.stop().context("the last records of the journal could not be written")?;
+    let mut firewall = close(keeper, doors, &runtime, writer)?;
     seal_the_rest(&data, &manner, stop_clock.now());
     if options.remove_firewall_on_stop {
         firewall.remove()?;
     }
     outcome.map(|()| ExitCode::SUCCESS)
+}
+
+fn open_board(
+    parts: board::Parts,
+    config: &Config,
+    listeners: &Listeners,
+    list: &List,
+    is_list_refused: bool,
+) -> Arc<Board> {
+    let board = Arc::new(Board::new(parts, config, listeners, list));
+    if is_list_refused {
+        board.show_refused_list();
+    }
+    board
+}
+
+/// Stops all that runs, the journal last. The firewall stays as it stands.
+fn close(
+    keeper: Keeper,
+    doors: Doors,
+    runtime: &Runtime,
+    writer: WriterThread,
+) -> anyhow::Result<FirewallKeeper> {
+    let firewall = keeper.stop()?;
+    runtime.block_on(doors.close());
+    writer.stop().context("the last records of the journal could not be written")?;
+    Ok(firewall)
 }
 
 /// Seals in the background what is finished while the box runs.

@@ -140,7 +140,7 @@ fn a_service_passes_for_its_profile_and_each_flow_is_on_record() -> Result<()> {
 
 /// Nothing of the school's addresses is seen outside, and without the table nothing is forwarded.
 #[test]
-fn flows_leave_with_the_boxs_address_and_only_through_the_firewall() -> Result<()> {
+fn flows_leave_with_the_address_of_the_box_and_only_through_the_firewall() -> Result<()> {
     let lab = Lab::new()?;
     let mut appliance = open_school(&lab)?;
     let _echo = open_echo(&lab.internet, &["9993"])?;
