@@ -198,18 +198,19 @@ impl FlowKeeper {
         self.renewed = None;
         self.shut();
         // Flows whose news still wait are ended below: they must be on record before.
+        let mut outcome = Ok(());
         for _ in 0..LAST_NEWS_MAX {
             match self.news.wait() {
                 Ok(news) if news.is_empty() => break,
-                Ok(news) => drop(self.hear_all(news)),
+                Ok(news) => outcome = outcome.and(self.hear_all(news)),
+                // The look at all makes up for it.
                 Err(_) => break,
             }
         }
+        outcome = outcome.and(self.compare());
         let last = self.table.list().unwrap_or_default();
-        let orders = self.flows.reconcile(&self.services.desk, &self.services.names(), &last);
-        let _deleted_below = orders;
         let orders = self.flows.stop(&self.services.desk, &last);
-        if let Err(error) = self.carry_out(orders) {
+        if let Err(error) = outcome.and(self.carry_out(orders)) {
             tracing::warn!(%error, "flows of services could not be ended");
         }
     }
