@@ -39,6 +39,11 @@ impl Link {
         self.socket.add_membership(group)
     }
 
+    /// Has the kernel say again the end of what it could not tell, as long as it takes (`NETLINK_BROADCAST_ERROR`).
+    pub(crate) fn insist(&self) -> io::Result<()> {
+        self.socket.set_broadcast_error(true)
+    }
+
     /// Has the kernel keep so many bytes of news for this socket, or as many as it allows.
     pub(crate) fn enlarge(&self, bytes: usize) -> io::Result<()> {
         let socket = Borrowed(&self.socket);

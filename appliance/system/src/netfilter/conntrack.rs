@@ -64,6 +64,7 @@ impl FlowNews {
     pub fn open() -> io::Result<Self> {
         let mut link = Link::open(NETLINK_NETFILTER, NEWS_WITHIN)?;
         link.enlarge(NEWS_BYTES_MAX)?;
+        link.insist()?;
         GROUPS.into_iter().try_for_each(|group| link.join(group))?;
         Ok(Self { link })
     }
