@@ -107,9 +107,15 @@ impl Table<'_> {
         (!is_open).then_some(Why::ProfileClosed)
     }
 
+    /// Why a refusal says nothing of what is refused in lessons.
+    fn shut(&self) -> Option<Why> {
+        let is_closed = self.attacker.samples.as_ref().is_some_and(|samples| samples.is_closed);
+        is_closed.then_some(Why::ProfileClosed)
+    }
+
     /// Why attacks with a listed name cannot be made.
     fn no_list(&self) -> Option<Why> {
-        self.listed().is_none().then_some(Why::NoList)
+        self.shut().or_else(|| self.listed().is_none().then_some(Why::NoList))
     }
 
     /// Why attacks on addresses beyond the box cannot be made.

@@ -86,6 +86,8 @@ pub enum Why {
     NoList,
     /// The profile shows little or nothing at this time.
     ProfileClosed,
+    /// Rules of the commune or the school open each name of the category that was looked at.
+    Opened,
     /// The profile does not ask for it.
     NotAsked,
     /// Too many questions a moment ago: the box takes this machine for a tunnel for ten minutes.
@@ -98,7 +100,7 @@ pub enum Why {
 
 impl Why {
     /// Every reason.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Open,
         Self::Silent,
         Self::Odd,
@@ -114,6 +116,7 @@ impl Why {
         Self::Line,
         Self::NoList,
         Self::ProfileClosed,
+        Self::Opened,
         Self::NotAsked,
         Self::Tunnel,
         Self::NoZone,
