@@ -95,7 +95,7 @@ fn http(table: &Table<'_>) -> Vec<Attack> {
         attack("http-absolute", name)
             .unless(table.no_list())
             .say(to, absolute, refused(0))
-            .recorded(AccessKind::Http, &target),
+            .recorded_as(AccessKind::Http, Fault::Malformed),
     ]
 }
 
