@@ -156,6 +156,21 @@ impl Row {
         }
     }
 
+    /// Takes over the cells of another row of the same record that it has none for.
+    pub(crate) fn fill(&mut self, other: &Self) {
+        for (place, value) in self.numbers.iter_mut().zip(&other.numbers) {
+            *place = place.or(*value);
+        }
+        for (place, value) in self.texts.iter_mut().zip(&other.texts) {
+            if place.is_none() {
+                place.clone_from(value);
+            }
+        }
+        if self.raw.is_none() {
+            self.raw.clone_from(&other.raw);
+        }
+    }
+
     fn new(record: &str) -> Self {
         let mut row = Self::default();
         row.set(Text::Record, record);

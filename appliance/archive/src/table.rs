@@ -247,6 +247,15 @@ impl Table {
         groups.map(|group| u64::try_from(group.num_rows()).unwrap_or(0)).sum()
     }
 
+    /// All rows of a group, by its place; `None` after the last one.
+    pub(crate) fn read_rows(&self, place: usize) -> Result<Option<Vec<Row>>, TableError> {
+        if place >= self.reader.metadata().num_row_groups() {
+            return Ok(None);
+        }
+        let group = survive(|| Ok(self.reader.get_row_group(place)?))?;
+        read_group(&*group, None, Columns::All).map(Some)
+    }
+
     /// Gives out the rows that match, in their order, until `each` breaks.
     ///
     /// # Errors

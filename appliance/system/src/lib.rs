@@ -34,6 +34,7 @@ pub mod addresses;
 pub mod authority;
 pub mod clock;
 pub mod directories;
+mod erasing;
 pub mod forwarding;
 #[cfg(test)]
 mod full_disk;

@@ -136,11 +136,7 @@ impl Storage for Directory {
         // A log that cannot be read must not close the web: whoever seals tells of it.
         let bytes = self.vault.log().ok().flatten().unwrap_or_default();
         let (log, _) = Log::read(&bytes);
-        let last = log.last();
-        last.map_or_else(Floor::default, |seal| Floor {
-            segment: seal.segments.1,
-            sequence: seal.sequences.1,
-        })
+        Floor { segment: log.through_segment(), sequence: log.through() }
     }
 
     fn create(&mut self, segment: SegmentId) -> io::Result<SegmentFile> {

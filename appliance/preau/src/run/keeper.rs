@@ -16,6 +16,7 @@ use journal::Journal;
 use proxy::{Destinations, Gate};
 use resolver::{Resolver, Upstream};
 use system::addresses::own_addresses;
+use system::clock::SystemClock;
 use system::nft::FirewallKeeper;
 use system::sealing::Sealer;
 use system::selftest::{self, Nightly};
@@ -166,7 +167,7 @@ impl Rest {
             rounds = rounds.wrapping_add(1);
             if rounds.is_multiple_of(SYSTEM_EVERY) {
                 self.tell_forgeries();
-                self.sealer.keep(system::clock::now());
+                self.sealer.keep(SystemClock::new().now());
                 self.keep_upstreams();
                 self.keep_destinations();
             }
