@@ -78,7 +78,7 @@ fn whole_of(row: &Row, retention: &Retention) -> Option<Field> {
     let apart = |field: Field| if retention.apart().any(|it| it == field) { field } else { Field::Access };
     match row.text(Text::Record) {
         Some(record::ACT | record::PERSON) => Some(apart(Field::Acts)),
-        Some(record::ACCESS | record::CLOSING | record::REPEAT) => None,
+        Some(record::ACCESS | record::CLOSING | record::REPEAT | record::CLOCK) => None,
         // Nobody knows what is in it: it goes with what goes first.
         Some(_) | None => Some(apart(retention.shortest())),
     }

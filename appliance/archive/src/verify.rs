@@ -358,6 +358,7 @@ impl Report {
             | Harvested::Act(_)
             | Harvested::Person(_)
             | Harvested::Late(_)
+            | Harvested::Clock(_)
             | Harvested::Unknown { .. } => {}
         });
         let tally = tally.map_err(io::Error::other)?;

@@ -9,6 +9,8 @@
 //! Invariant: a segment goes only when all its records are in a sealed file that is durable and was read again.
 
 mod child;
+#[cfg(test)]
+mod every_write;
 mod expiry;
 #[cfg(test)]
 mod expiry_on_disk;

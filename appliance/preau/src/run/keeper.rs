@@ -16,7 +16,7 @@ use journal::Journal;
 use proxy::{Destinations, Gate};
 use resolver::{Resolver, Upstream};
 use system::addresses::own_addresses;
-use system::clock::SystemClock;
+use system::clock::{ClockWatch, Step, SystemClock, monotonic};
 use system::nft::FirewallKeeper;
 use system::sealing::Sealer;
 use system::selftest::{self, Nightly};
@@ -43,6 +43,8 @@ pub(crate) struct State {
     pub(crate) intent: Intent,
     pub(crate) journal: Journal,
     pub(crate) clock: Arc<dyn Clock>,
+    /// From before the first record on.
+    pub(crate) watch: ClockWatch,
     pub(crate) desk: Arc<Desk>,
     pub(crate) in_force: Arc<InForce>,
 }
@@ -151,7 +153,22 @@ impl State {
                 self.in_force.swap_overrides(self.intent.rules());
             }
             self.intent.keep_person_acts(&self.journal, self.clock.now());
+            self.keep_clock();
         }
+    }
+
+    /// Records that the clock was set: the times of what was recorded before follow from that.
+    fn keep_clock(&mut self) {
+        let (now, at) = (self.clock.now(), monotonic());
+        if let Some(Step { now, before }) = self.watch.look(now, at) {
+            if self.journal.record_clock(now.at, now.quality, before).is_err() {
+                // It is tried again: the watch still knows how the clock was.
+                return;
+            }
+            let by_ms = now.at.unix_ms().saturating_sub(before.unix_ms());
+            tracing::info!(by_ms, quality = %now.quality, "the clock was set, or is known now");
+        }
+        self.watch.accept(now, at);
     }
 }
 

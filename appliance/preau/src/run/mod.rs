@@ -35,7 +35,7 @@ use journal::Journal;
 use proxy::Destinations;
 use resolver::{Resolver, ServiceAddresses};
 use selftest::Zone;
-use system::clock::SystemClock;
+use system::clock::{ClockWatch, SystemClock, monotonic};
 use system::limits::raise_open_files;
 use system::neighbours::NeighbourTable;
 use system::nft::{FirewallKeeper, Nft};
@@ -71,11 +71,12 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let descriptors = prepare_process()?;
 
     let firewall = close_network(&config)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let watch = ClockWatch::new(clock.now(), monotonic());
     let (journal, writer) = open_journal(segments, &config)?;
     let mut list_file = ListFile::new(&config, &data);
     let (list, is_list_refused) = list_file.first();
     let mut intent = Intent::new(&data);
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let (desk, in_force) = open_desk(&config, &mut intent, &list, journal.clone(), Arc::clone(&clock))?;
     let identity = front::open_identity(&config, &data, Arc::clone(&clock));
     let listeners = Listeners::bind(&config, identity.is_some())?;
@@ -112,7 +113,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let sealer = plan_sealing(&config, options.config.as_deref(), &data);
     let (manner, stop_clock) = (config.sealing(options.config.as_deref()), Arc::clone(&clock));
     let state =
-        keeper::State { intent, journal, clock, desk: Arc::clone(&desk), in_force: Arc::clone(&in_force) };
+        keeper::State { intent, journal, clock, watch, desk: Arc::clone(&desk), in_force: Arc::clone(&in_force) };
     let fences = open_fences(&config, firewall, &services, &resolver, &board, dns.handle());
     let rest = keeper::Rest {
         nightly: selftests::plan(&config, options.config.as_deref(), &data),
