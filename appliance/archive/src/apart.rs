@@ -47,7 +47,8 @@ pub fn write_apart<S: Source>(
         }
     })?;
     outcome?;
-    let parts = writers.into_iter().map(|(field, writer, rows)| Ok(Part { field, table: writer.finish()?, rows }));
+    let parts =
+        writers.into_iter().map(|(field, writer, rows)| Ok(Part { field, table: writer.finish()?, rows }));
     Ok((parts.collect::<Result<_, TableError>>()?, tally))
 }
 

@@ -11,7 +11,7 @@ use crate::leaf::Leaf;
 use crate::log::Log;
 use crate::retention::{DAY_MS, Field, Retention};
 use crate::seal::Seal;
-use crate::statement::{Expiry, Fact, Hold, Promptness, Policy, State, Statement, Term, Unsealed};
+use crate::statement::{Expiry, Fact, Hold, Policy, Promptness, State, Statement, Term, Unsealed};
 use crate::term::{due, promptness};
 
 /// What an audit found.
@@ -59,9 +59,10 @@ impl<'l> Auditor<'l> {
                 self.audit.remarks.push(Remark::Policy { entry, retention: *retention, signed });
             }
             Fact::Lift(lift) => {
-                let is_there = self.before(place).filter_map(Leaf::statement).any(|held| {
-                    held.number == lift.hold && matches!(held.fact, Fact::Hold(_))
-                });
+                let is_there = self
+                    .before(place)
+                    .filter_map(Leaf::statement)
+                    .any(|held| held.number == lift.hold && matches!(held.fact, Fact::Hold(_)));
                 if !is_there {
                     self.audit.findings.push(Finding::NoHold { entry: statement.number, hold: lift.hold });
                 }
@@ -161,7 +162,8 @@ impl<'l> Auditor<'l> {
             })
             .collect();
         let held = facts().find(|statement| {
-            matches!(&statement.fact, Fact::Hold(hold) if hold.covers(seal)) && !lifted.contains(&statement.number)
+            matches!(&statement.fact, Fact::Hold(hold) if hold.covers(seal))
+                && !lifted.contains(&statement.number)
         });
         if let Some(hold) = held.map(|statement| statement.number) {
             self.audit.findings.push(Finding::WasHeld { entry, hold });

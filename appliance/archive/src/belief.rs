@@ -210,11 +210,12 @@ mod tests {
 
     #[test]
     fn times_are_reckoned_between_bounds() {
-        let check = |bounds: [Option<i64>; 2], latest: Option<i64>, clocks: [u64; 3], expected: Option<i64>| {
-            let [not_before, not_after] = bounds.map(|bound| bound.map(day));
-            let found = Bounds { not_before, not_after }.reckon(latest.map(day), clocks);
-            assert_eq!(found, expected.map(day), "{bounds:?} {latest:?} {clocks:?}");
-        };
+        let check =
+            |bounds: [Option<i64>; 2], latest: Option<i64>, clocks: [u64; 3], expected: Option<i64>| {
+                let [not_before, not_after] = bounds.map(|bound| bound.map(day));
+                let found = Bounds { not_before, not_after }.reckon(latest.map(day), clocks);
+                assert_eq!(found, expected.map(day), "{bounds:?} {latest:?} {clocks:?}");
+            };
         check([None, None], Some(5), [3, 0, 0], Some(5));
         check([Some(4), Some(6)], Some(5), [3, 0, 0], Some(5));
         // A clock years ahead, and one years behind.

@@ -265,7 +265,9 @@ pub enum Remark {
         records: u64,
     },
     /// A file is still there that is said to be deleted.
-    #[error("seal {seal}: {file} is still there, although its deletion is in the log: the next run deletes it")]
+    #[error(
+        "seal {seal}: {file} is still there, although its deletion is in the log: the next run deletes it"
+    )]
     Kept {
         /// The seal.
         seal: u64,
@@ -290,7 +292,9 @@ fn held(hold: &Hold) -> String {
     let window = match (hold.from, hold.to) {
         (None, None) => "all time".to_owned(),
         (from, to) => {
-            let write = |time: Option<Timestamp>| time.map_or_else(|| "-".to_owned(), |time| Written(time).to_string());
+            let write = |time: Option<Timestamp>| {
+                time.map_or_else(|| "-".to_owned(), |time| Written(time).to_string())
+            };
             format!("{} to {}", write(from), write(to))
         }
     };

@@ -4,4 +4,5 @@ mod clocks;
 mod fixture;
 mod notes;
 mod seals;
+mod statements;
 mod tables;

@@ -83,7 +83,9 @@ pub enum RetentionError {
     #[error("`{0}` is kept for no day: 1 at least")]
     None(Field),
     /// A part of a record cannot outlive it.
-    #[error("`{field}` would be kept for {days} days, longer than `access`, which it is a part of, with {access}")]
+    #[error(
+        "`{field}` would be kept for {days} days, longer than `access`, which it is a part of, with {access}"
+    )]
     Outlives {
         /// The kind of field.
         field: Field,
@@ -155,7 +157,10 @@ mod tests {
         let check = |decided: &[(Field, u32)], expected: &str| {
             assert_eq!(decide(decided).unwrap_err().to_string(), expected);
         };
-        check(&[(Field::Access, 366)], "`access` is kept for 366 days: 365 at most, and only less may be decided");
+        check(
+            &[(Field::Access, 366)],
+            "`access` is kept for 366 days: 365 at most, and only less may be decided",
+        );
         check(&[(Field::Acts, 0)], "`acts` is kept for no day: 1 at least");
         check(
             &[(Field::Access, 180), (Field::Who, 200)],

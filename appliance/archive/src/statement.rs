@@ -252,7 +252,9 @@ impl fmt::Display for Fact {
             }
             Self::Policy(Policy { retention, signed }) => {
                 writeln!(f, "fact policy")?;
-                Field::ALL.into_iter().try_for_each(|field| writeln!(f, "{field} {}", retention.days(field)))?;
+                Field::ALL
+                    .into_iter()
+                    .try_for_each(|field| writeln!(f, "{field} {}", retention.days(field)))?;
                 writeln!(f, "signed {}", Optional(signed.as_ref()))
             }
             Self::Clock => writeln!(f, "fact clock"),

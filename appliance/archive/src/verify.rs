@@ -211,7 +211,9 @@ impl Report {
     fn check_files(&mut self, vault: &impl Vault, log: &Log, has_log: bool) {
         let mut known = BTreeSet::new();
         let expiries = log.expiries();
-        for (seal, (field, file, name)) in log.seals().flat_map(|seal| seal.files().map(move |file| (seal, file))) {
+        for (seal, (field, file, name)) in
+            log.seals().flat_map(|seal| seal.files().map(move |file| (seal, file)))
+        {
             let checked = if expiries.contains_key(&(seal.number, field)) {
                 self.check_deleted(vault, seal, &name)
             } else {

@@ -88,7 +88,13 @@ mod tests {
 
     fn tie(since: u64, sequence: u64, before: i64, at: i64, clock: ClockQuality) -> ClockTie {
         let (since, sequence) = (Sequence::new(since), Sequence::new(sequence));
-        ClockTie { sequence, since, at: Timestamp::from_unix_ms(at), clock, before: Timestamp::from_unix_ms(before) }
+        ClockTie {
+            sequence,
+            since,
+            at: Timestamp::from_unix_ms(at),
+            clock,
+            before: Timestamp::from_unix_ms(before),
+        }
     }
 
     #[test]

@@ -180,7 +180,8 @@ impl Queue {
     ) -> Result<u64, Unrecorded> {
         let since = self.clock_since;
         let (at_ms, before_ms) = (at.unix_ms(), before.unix_ms());
-        let entry = |sequence| Entry::Clock(ClockEntry { sequence, since, at_ms, clock: clock.into(), before_ms });
+        let entry =
+            |sequence| Entry::Clock(ClockEntry { sequence, since, at_ms, clock: clock.into(), before_ms });
         let sequence = self.accept_act(entry, uptime)?;
         self.clock_since = sequence;
         Ok(sequence)

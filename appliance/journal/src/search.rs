@@ -152,7 +152,12 @@ impl FarJoins {
             Entry::Repeat(repeat) if is_far(repeat.sequence, repeat.of) => {
                 self.repeats.insert(repeat.of, *repeat);
             }
-            Entry::Access(_) | Entry::Closing(_) | Entry::Repeat(_) | Entry::Act(_) | Entry::Person(_) | Entry::Clock(_) => {}
+            Entry::Access(_)
+            | Entry::Closing(_)
+            | Entry::Repeat(_)
+            | Entry::Act(_)
+            | Entry::Person(_)
+            | Entry::Clock(_) => {}
         }
     }
 }

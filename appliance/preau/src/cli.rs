@@ -414,6 +414,12 @@ pub(crate) enum JournalCommand {
     /// Tell whether anything sealed was changed, removed or added; exit status 1 if so. Reads a copy as well, needs no box,
     /// no line and no key to read the records.
     Verify(VerifyArguments),
+    /// Tell how the log stands: what is sealed, deleted and held, until when the disk lasts; exit status 1 where somebody has to see
+    /// to it.
+    Status {
+        #[command(flatten)]
+        data: DataFolder,
+    },
     /// Delete for good what is past its time, and keep the proof of it in the log. The box does so by itself, each night.
     Expire(ExpireArguments),
     /// What must not be deleted though its time be over, for a court or a complaint.

@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use model::{ClockQuality, Timestamp};
 use system::clock::SystemClock;
 use system::sealing::{self, BUSY_STATUS, Expired, Manner, SealingError, Vouched};
+use system::space::{self, Reserve};
 
 use crate::cli::ExpireArguments;
 use crate::config::Config;
@@ -42,7 +43,9 @@ pub(crate) fn expire(arguments: &ExpireArguments) -> anyhow::Result<ExitCode> {
 fn check_vouched(at: Timestamp, now: Instant) -> anyhow::Result<()> {
     let is_far = at.unix_ms().abs_diff(now.at.unix_ms()) > DISAGREEMENT_MS_MAX;
     if now.quality == ClockQuality::Synchronised && is_far {
-        bail!("--now: a time server disciplines this machine's clock, and it shows another day: leave --now out")
+        bail!(
+            "--now: a time server disciplines this machine's clock, and it shows another day: leave --now out"
+        )
     }
     Ok(())
 }
@@ -75,6 +78,8 @@ fn tell(expired: &Expired, mut out: impl Write) -> anyhow::Result<ExitCode> {
 /// waits for it.
 pub(crate) fn expire_nightly(data: &Path, manner: &Manner, now: Instant) -> anyhow::Result<()> {
     let expired = sealing::expire(data, manner, now, None).context("nothing is deleted of the journal")?;
+    let outlook = space::look(data, now.at).context("the journal's room is not known")?;
+    Reserve::new(data).keep(&outlook).context("no room can be kept for the journal")?;
     if let Some(doubt) = expired.doubt.filter(|_| expired.waiting > 0) {
         writeln!(
             io::stderr(),

@@ -42,7 +42,8 @@ pub(crate) fn add(arguments: HoldAddArguments, zone: &TimeZone) -> anyhow::Resul
 pub(crate) fn list(data: &Path, zone: &TimeZone) -> anyhow::Result<ExitCode> {
     let log = Folder::new(data).read_log()?;
     let mut out = io::stdout().lock();
-    let write = |time: Option<Timestamp>| time.map_or_else(|| "-".to_owned(), |time| times::write(time, zone));
+    let write =
+        |time: Option<Timestamp>| time.map_or_else(|| "-".to_owned(), |time| times::write(time, zone));
     for (number, (statement, hold)) in log.holds() {
         let Hold { from, to, device, author, reason } = hold;
         let device = device.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);

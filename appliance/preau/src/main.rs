@@ -18,6 +18,7 @@ mod reasons;
 mod run;
 mod seal_command;
 mod selftest_command;
+mod status_command;
 mod times;
 mod update_command;
 mod verify_command;
@@ -33,8 +34,8 @@ use store::NewPerson;
 
 use cli::{
     BlocklistCommand, CaCommand, Cli, Command, DataFolder, DeviceCommand, FirewallCommand, HoldCommand,
-    JournalCommand, OverrideCommand, PersonCommand, PolicyCommand, SearchArguments, SelftestCommand, WifiCommand,
-    WifiJoinArguments,
+    JournalCommand, OverrideCommand, PersonCommand, PolicyCommand, SearchArguments, SelftestCommand,
+    WifiCommand, WifiJoinArguments,
 };
 use config::Config;
 
@@ -145,6 +146,7 @@ fn carry_out_journal(command: JournalCommand) -> anyhow::Result<ExitCode> {
         }
         JournalCommand::Keys => seal_command::print_keys(),
         JournalCommand::Verify(arguments) => verify_command::verify(&arguments),
+        JournalCommand::Status { data } => status_command::status(&data_folder::find(data.path.as_deref())?),
         JournalCommand::Expire(arguments) => expire_command::expire(&arguments),
         JournalCommand::Hold(command) => carry_out_hold(command),
         JournalCommand::Witness { data, state } => {

@@ -27,8 +27,8 @@ use std::path::{Path, PathBuf};
 
 use access::Instant;
 use archive::{
-    CryptError, Field, Form, Hash, Part, Policy, ReaderKey, Seal, SealedFile, SigningKey, Table, TableError, encrypt,
-    part_name, write_apart,
+    CryptError, Field, Form, Hash, Part, Policy, ReaderKey, Seal, SealedFile, SigningKey, Table, TableError,
+    encrypt, part_name, write_apart,
 };
 use jiff::tz::TimeZone;
 use journal::{HarvestError, SegmentId, SegmentInfo, Source, harvest, inspect};
@@ -239,7 +239,11 @@ impl Run<'_> {
         let seal = Seal::new(&tally, after, range, first.day.clone(), file);
         let parts = apart.iter().map(|(field, _, file)| (*field, *file)).collect();
         let seal = Seal { sealed: self.now.at, sealed_clock: self.now.quality, parts, ..seal };
-        let all = || [(Field::Access, &bytes, &file)].into_iter().chain(apart.iter().map(|(of, bytes, file)| (*of, bytes, file)));
+        let all = || {
+            [(Field::Access, &bytes, &file)]
+                .into_iter()
+                .chain(apart.iter().map(|(of, bytes, file)| (*of, bytes, file)))
+        };
         let bytes_all: u64 = all().map(|(_, _, file)| file.bytes).sum();
         if folder.free_bytes()? < FREE_BYTES_MIN.saturating_add(bytes_all) {
             return Err(SealingError::Full);

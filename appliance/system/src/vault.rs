@@ -19,8 +19,8 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use archive::{
-    Entry, Field, Form, Hash, Hasher, Identity, LOG_BYTES_MAX, Log, LogError, Seal, SealedFile, Vault, VerifierKey,
-    decrypt, join_apart,
+    Entry, Field, Form, Hash, Hasher, Identity, LOG_BYTES_MAX, Log, LogError, Seal, SealedFile, Vault,
+    VerifierKey, decrypt, join_apart,
 };
 
 use crate::erasing;

@@ -9,8 +9,8 @@ use proptest::prelude::*;
 
 use super::fixture::{Asked, Box as Appliance, at, box_of_days, files_of_days, segment, trust};
 use crate::{
-    Entry, Finding, Form, Leaf, Log, LogErrorKind, Note, Remark, Report, Seal, SigningKey, Trust, WitnessError,
-    Witnessed, cosign, file_name, verify,
+    Entry, Finding, Form, Leaf, Log, LogErrorKind, Note, Remark, Report, Seal, SigningKey, Trust,
+    WitnessError, Witnessed, cosign, file_name, verify,
 };
 
 const GOLDEN: &str = include_str!("../../testdata/log-v1.txt");

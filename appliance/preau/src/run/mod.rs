@@ -112,8 +112,14 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let updater = updates::plan(&config, options.config.as_deref(), &data);
     let sealer = plan_sealing(&config, options.config.as_deref(), &data);
     let (manner, stop_clock) = (config.sealing(options.config.as_deref()), Arc::clone(&clock));
-    let state =
-        keeper::State { intent, journal, clock, watch, desk: Arc::clone(&desk), in_force: Arc::clone(&in_force) };
+    let state = keeper::State {
+        intent,
+        journal,
+        clock,
+        watch,
+        desk: Arc::clone(&desk),
+        in_force: Arc::clone(&in_force),
+    };
     let fences = open_fences(&config, firewall, &services, &resolver, &board, dns.handle());
     let rest = keeper::Rest {
         nightly: selftests::plan(&config, options.config.as_deref(), &data),
@@ -128,6 +134,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         board,
         updater,
         sealer,
+        data: data.clone(),
         forgeries_told: 0,
     };
     let keeper = Keeper::start(state, rest, fences).context("cannot start the keeper")?;

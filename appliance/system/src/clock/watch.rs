@@ -37,7 +37,8 @@ impl ClockWatch {
         let elapsed_ms = i64::try_from(elapsed).unwrap_or(i64::MAX);
         let before = Timestamp::from_unix_ms(self.seen.at.unix_ms().saturating_add(elapsed_ms));
         let is_set = now.at.unix_ms().abs_diff(before.unix_ms()) >= STEP_MS_MIN;
-        let is_known = now.quality == ClockQuality::Synchronised && self.seen.quality != ClockQuality::Synchronised;
+        let is_known =
+            now.quality == ClockQuality::Synchronised && self.seen.quality != ClockQuality::Synchronised;
         (is_set || is_known).then_some(Step { now, before })
     }
 

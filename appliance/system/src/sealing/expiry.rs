@@ -12,8 +12,8 @@ use std::path::Path;
 
 use access::Instant;
 use archive::{
-    Belief, Bounds, Doubt, Due, Expiry, Fact, Field, Hash, Hold, Retention, State, Term, Unsealed, Vault, after,
-    list_due, promptness,
+    Belief, Bounds, Doubt, Due, Expiry, Fact, Field, Hash, Hold, Retention, State, Term, Unsealed, Vault,
+    after, list_due, promptness,
 };
 use journal::harvest;
 use model::PersonName;
@@ -191,7 +191,8 @@ impl Run<'_> {
         let (bytes, hash) = measure(&directory.path(one.id))?.unwrap_or((0, Hash::of(&[])));
         let term = self.term(days, due, &covers);
         let through = tally.last_sequence;
-        let unsealed = Unsealed { segment: one.id.number(), after: after_sequence, through, bytes, hash, term };
+        let unsealed =
+            Unsealed { segment: one.id.number(), after: after_sequence, through, bytes, hash, term };
         self.ledger.state(self.now, Fact::Unsealed(unsealed));
         Ok(true)
     }

@@ -165,7 +165,8 @@ fn what_is_held_stays_until_it_is_lifted() {
     let expired = expire_at(data, 370);
     assert_eq!((expired.files.len(), expired.held), (0, 2));
     assert!(check(data).remarks.iter().any(|remark| matches!(remark, Remark::Held { entry: 15, .. })));
-    let lift = |hold| Lift { hold, author: "La direction".parse().unwrap(), reason: "classé".parse().unwrap() };
+    let lift =
+        |hold| Lift { hold, author: "La direction".parse().unwrap(), reason: "classé".parse().unwrap() };
     lift_hold(data, instant(noon(371)), lift(second)).unwrap();
     assert!(matches!(lift_hold(data, instant(noon(371)), lift(second)), Err(HoldError::None(16))));
     assert_eq!(expire_at(data, 371).files, [file(1)]);
@@ -187,7 +188,10 @@ fn a_power_cut_in_the_middle_is_made_up_for() {
     expire_at(data, 365);
     fs::write(data.join("sealed").join(file(1)), kept).unwrap();
     let report = check(data);
-    assert!(report.is_right() && report.remarks.iter().any(|it| matches!(it, Remark::Kept { seal: 1, .. })), "{report}");
+    assert!(
+        report.is_right() && report.remarks.iter().any(|it| matches!(it, Remark::Kept { seal: 1, .. })),
+        "{report}"
+    );
     let lost = Instant { at: Timestamp::from_unix_ms(5_000), quality: ClockQuality::Unset };
     expire(data, &manner(None), lost, None).unwrap();
     assert!(!data.join("sealed").join(file(1)).exists(), "whatever the clock shows");
@@ -209,7 +213,8 @@ fn segments_that_were_never_sealed_go_too() {
         // The clock is known meanwhile: somebody looks at the box now and then.
         if month > 1 {
             let number = add_hold(data, instant(noon(month * 30)), hold("essai")).unwrap();
-            let lift = Lift { hold: number, author: "essai".parse().unwrap(), reason: "essai".parse().unwrap() };
+            let lift =
+                Lift { hold: number, author: "essai".parse().unwrap(), reason: "essai".parse().unwrap() };
             lift_hold(data, instant(noon(month * 30)), lift).unwrap();
         } else {
             expire_at(data, 30);
@@ -221,7 +226,10 @@ fn segments_that_were_never_sealed_go_too() {
     assert_eq!(segments(data), before - 1);
     let report = check(data);
     assert!(report.is_right(), "{report}");
-    assert!(report.to_string().contains("was never sealed and was deleted when its time was over"), "{report}");
+    assert!(
+        report.to_string().contains("was never sealed and was deleted when its time was over"),
+        "{report}"
+    );
     assert_eq!(seal(data, &readers, instant(noon(397))).unwrap().sealed[0].sequences.0, 12);
     assert!(check(data).is_right());
 }

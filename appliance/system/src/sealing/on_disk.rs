@@ -342,7 +342,9 @@ fn a_kill_at_any_moment_loses_nothing_and_verifies() {
     for (number, name) in &promised {
         assert_eq!(found.get(number), Some(name));
     }
-    assert!(Folder::new(data.path()).read_log().unwrap().entries().len() > 2 * usize::try_from(kills).unwrap());
+    assert!(
+        Folder::new(data.path()).read_log().unwrap().entries().len() > 2 * usize::try_from(kills).unwrap()
+    );
 }
 
 fn busy_wait(microseconds: u32) {
