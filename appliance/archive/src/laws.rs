@@ -2,6 +2,7 @@
 
 mod clocks;
 mod fixture;
+mod kills;
 mod notes;
 mod seals;
 mod statements;

@@ -71,7 +71,7 @@ pub fn promptness<'l>(
     if late_by(due, now) <= ON_TIME_MS {
         return Promptness::OnTime;
     }
-    if was_held(leaves.clone(), covers, due) {
+    if was_held(&leaves, covers, due) {
         return Promptness::Held;
     }
     let back = leaves.map(|leaf| leaf.made().0).find(|made| *made >= due).unwrap_or(now);
@@ -81,7 +81,7 @@ pub fn promptness<'l>(
 
 /// Whether a hold was in force when something was due.
 fn was_held<'l>(
-    leaves: impl Iterator<Item = &'l Leaf> + Clone,
+    leaves: &(impl Iterator<Item = &'l Leaf> + Clone),
     covers: impl Fn(&Hold) -> bool,
     due: Timestamp,
 ) -> bool {

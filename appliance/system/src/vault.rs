@@ -230,10 +230,11 @@ impl Folder {
                 File::open(&self.folder)?.sync_all()?;
             }
         }
-        if let Some(Entry { note, .. }) = log.entries().last() {
-            if self.checkpoint()?.as_ref() != Some(&note.write()) {
-                replace_with_mode(&self.folder.join(CHECKPOINT_FILE), note.write().as_bytes(), FILE_MODE)?;
-            }
+        let last = log.entries().last().map(|Entry { note, .. }| note.write());
+        if let Some(note) = last
+            && self.checkpoint()?.as_ref() != Some(&note)
+        {
+            replace_with_mode(&self.folder.join(CHECKPOINT_FILE), note.as_bytes(), FILE_MODE)?;
         }
         // What a killed process left. Nobody else writes here: the folder is locked.
         let is_left = |name: &&String| {

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 
 use super::fixture::{Asked, Box as Appliance, Memory, at, trust};
 use crate::{
-    Entry, Expiry, Fact, Field, Finding, Hash, Hold, Lift, Log, Policy, Promptness, Report, Retention, State,
-    Statement, Term, Trust, Unsealed, due, list_due, verify,
+    Bounds, Entry, Expiry, Fact, Field, Finding, Form, Hash, Hold, Lift, Log, Policy, Promptness, Report,
+    Retention, State, Statement, Term, Unsealed, due, file_name, list_due, verify,
 };
 
 const GOLDEN: &str = include_str!("../../testdata/log-v1-statements.txt");
@@ -111,112 +111,87 @@ fn the_golden_log_is_read_and_written_back() {
     assert_eq!(every_statement().log.to_string(), GOLDEN);
 }
 
+/// What is said of a box with a year of months after this: at least this, or nothing.
+fn check(what: &str, change: impl FnOnce(&mut Appliance), expected: &str) {
+    let days: Vec<i64> = [0, 3].into_iter().chain((1..=12).map(|month| month * 30)).collect();
+    let mut it = sealed(&days);
+    change(&mut it);
+    let found = findings(&it.verify());
+    let is_found = found.iter().any(|finding| finding.contains(expected));
+    assert!(is_found || (expected.is_empty() && found.is_empty()), "{what}: {expected} is not in {found:#?}");
+}
+
+/// When the first seal is a year old.
+fn year() -> Timestamp {
+    at(365 * DAY_S + 300)
+}
+
+/// States that the first seal's file is deleted, as it is right but for a change, and deletes it.
+fn delete_first(it: &mut Appliance, now: Timestamp, change: impl FnOnce(&mut Expiry)) {
+    let seal = it.log.seals().next().unwrap().clone();
+    let due = due(&Bounds::of(it.log.leaves(), 1, now), &seal, 365).unwrap();
+    let term = Term { days: 365, due, promptness: Promptness::OnTime, vouched: None };
+    let hash = seal.file.hash;
+    let mut expiry = Expiry { seal: 1, field: Field::Access, hash, found: State::Intact, term };
+    change(&mut expiry);
+    it.log.state(known(now), Fact::Expiry(expiry), &it.key);
+    it.vault.files.remove(&seal.file_name());
+    it.publish();
+}
+
 #[test]
 fn what_is_deleted_on_time_is_right_and_nothing_else_is() {
-    let days: Vec<i64> = [0, 3].into_iter().chain((1..=12).map(|month| month * 30)).collect();
-    let now = at(365 * DAY_S + 300);
-    let check = |what: &str, change: &dyn Fn(&mut Appliance), expected: &str| {
-        let mut it = sealed(&days);
-        change(&mut it);
-        let report = it.verify();
-        let found = findings(&report);
-        let is_found = found.iter().any(|finding| finding.contains(expected));
-        assert!(
-            is_found || (expected.is_empty() && found.is_empty()),
-            "{what}: {expected} is not in {found:#?}"
-        );
-    };
-    let change_expiry = |it: &mut Appliance, now: Timestamp, change: &dyn Fn(&mut Expiry)| {
-        let seal = it.log.seals().next().unwrap().clone();
-        let due = due(&crate::Bounds::of(it.log.leaves(), 1, now), &seal, 365).unwrap();
-        let term = Term { days: 365, due, promptness: Promptness::OnTime, vouched: None };
-        let hash = seal.file.hash;
-        let mut expiry = Expiry { seal: 1, field: Field::Access, hash, found: State::Intact, term };
-        change(&mut expiry);
-        it.log.state(known(now), Fact::Expiry(expiry), &it.key);
-        it.vault.files.remove(&seal.file_name());
-        it.publish();
-    };
-    check("as the box does it", &|it| expire(it, now), "");
-    check("by hand, the same", &|it| change_expiry(it, now, &|_| {}), "");
-    let early = at(364 * DAY_S);
-    check("a day early", &|it| change_expiry(it, early, &|_| {}), "entry 15: it was deleted before its time");
-    check(
-        "early, and lied about",
-        &|it| change_expiry(it, early, &|expiry| expiry.term.due = early),
-        "its time was another",
-    );
-    check(
-        "by another number",
-        &|it| change_expiry(it, now, &|expiry| expiry.term.days = 30),
-        "its time was another",
-    );
-    check(
-        "late, and lied about",
-        &|it| {
-            change_expiry(it, at(380 * DAY_S), &|_| {});
-        },
-        "it was later or earlier than the entry says",
-    );
-    check(
-        "another file",
-        &|it| {
-            change_expiry(it, now, &|expiry| expiry.hash = Hash::of(b""));
-        },
-        "no such file was sealed",
-    );
-    check(
-        "a seal that there never was",
-        &|it| change_expiry(it, now, &|expiry| expiry.seal = 99),
-        "no such file was sealed",
-    );
-    check(
-        "twice",
-        &|it| {
-            change_expiry(it, now, &|_| {});
-            change_expiry(it, now, &|_| {});
-        },
-        "the file was deleted before",
-    );
-    check(
-        "held",
-        &|it| {
-            it.log.state(known(at(361 * DAY_S)), Fact::Hold(hold()), &it.key);
-            change_expiry(it, now, &|_| {});
-        },
-        "entry 16: it was deleted although it was held by entry 15",
-    );
-    check(
-        "held, and lifted",
-        &|it| {
-            it.log.state(known(at(361 * DAY_S)), Fact::Hold(hold()), &it.key);
-            it.log.state(known(at(362 * DAY_S)), Fact::Lift(lift(15)), &it.key);
-            change_expiry(it, now, &|_| {});
-        },
-        "",
-    );
-    check(
-        "a hold that there never was",
-        &|it| {
-            it.log.state(known(at(361 * DAY_S)), Fact::Lift(lift(3)), &it.key);
-            it.publish();
-        },
-        "there is no hold 3 to lift",
-    );
-    check(
-        "by a clock that has leapt",
-        &|it| {
-            change_expiry(it, at(800 * DAY_S), &|expiry| {
-                expiry.term.promptness = Promptness::Off;
-            })
-        },
-        "it was deleted although the clock is",
-    );
+    check("as the box does it", |it| expire(it, year()), "");
+    check("by hand, the same", |it| delete_first(it, year(), |_| {}), "");
     check(
         "without an entry",
-        &|it| drop(it.vault.files.remove(&crate::file_name(1, crate::Form::Plain))),
-        "is missing",
+        |it| drop(it.vault.files.remove(&file_name(1, Form::Plain))),
+        "seal-00000000000000000001.parquet is missing",
     );
+    let early = at(364 * DAY_S);
+    check("a day early", |it| delete_first(it, early, |_| {}), "entry 15: it was deleted before its time");
+    let lie = |expiry: &mut Expiry| expiry.term.due = early;
+    check("early, and lied about", |it| delete_first(it, early, lie), "its time was another");
+    let another = |expiry: &mut Expiry| expiry.term.days = 30;
+    check("by another number", |it| delete_first(it, year(), another), "its time was another");
+    let late = at(380 * DAY_S);
+    check("late, and lied about", |it| delete_first(it, late, |_| {}), "it was later or earlier than");
+    let other = |expiry: &mut Expiry| expiry.hash = Hash::of(b"");
+    check("another file", |it| delete_first(it, year(), other), "no such file was sealed");
+    let nobody = |expiry: &mut Expiry| expiry.seal = 99;
+    check("a seal that there never was", |it| delete_first(it, year(), nobody), "no such file was sealed");
+    let twice = |it: &mut Appliance| {
+        delete_first(it, year(), |_| {});
+        delete_first(it, year(), |_| {});
+    };
+    check("twice", twice, "the file was deleted before");
+    let off = |expiry: &mut Expiry| expiry.term.promptness = Promptness::Off;
+    check(
+        "by a clock that has leapt",
+        |it| delete_first(it, at(800 * DAY_S), off),
+        "it was deleted although the clock is",
+    );
+}
+
+#[test]
+fn what_is_held_is_not_to_be_deleted() {
+    let held = |it: &mut Appliance| it.log.state(known(at(361 * DAY_S)), Fact::Hold(hold()), &it.key);
+    let lifted = |it: &mut Appliance, number: u64| {
+        it.log.state(known(at(362 * DAY_S)), Fact::Lift(lift(number)), &it.key);
+        it.publish();
+    };
+    let delete_held = |it: &mut Appliance| {
+        held(it);
+        delete_first(it, year(), |_| {});
+    };
+    check("held", delete_held, "entry 16: it was deleted although it was held by entry 15");
+    let delete_lifted = |it: &mut Appliance| {
+        held(it);
+        lifted(it, 15);
+        delete_first(it, year(), |_| {});
+    };
+    check("held, and lifted", delete_lifted, "");
+    check("a hold that there never was", |it| lifted(it, 3), "there is no hold 3 to lift");
 }
 
 /// Sealed files, a log with every statement, and nothing else.
@@ -230,7 +205,7 @@ fn files() -> Memory {
 }
 
 fn verify_alone(vault: &Memory) -> Report {
-    verify(vault, &journal::simulation::Disk::default(), &Trust { ..trust() })
+    verify(vault, &journal::simulation::Disk::default(), &trust())
 }
 
 proptest! {

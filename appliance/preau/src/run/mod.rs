@@ -71,8 +71,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let descriptors = prepare_process()?;
 
     let firewall = close_network(&config)?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let watch = ClockWatch::new(clock.now(), monotonic());
+    let (clock, watch) = open_clock();
     let (journal, writer) = open_journal(segments, &config)?;
     let mut list_file = ListFile::new(&config, &data);
     let (list, is_list_refused) = list_file.first();
@@ -88,13 +87,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let workspaces = front::open_workspaces(&config, &data, &clock, identity.as_ref(), descriptors)?;
     let gate = doors::build_gate(&config, descriptors, &desk, &resolver, identity.is_some(), workspaces);
     let trials = announcement::trials(&config, &desk.policy(), &data);
-    let parts = board::Parts {
-        desk: Arc::clone(&desk),
-        clock: Arc::clone(&clock),
-        resolver: resolver.clone(),
-        upstreams: upstreams.iter().map(ToString::to_string).collect(),
-        trials: trials.clone(),
-    };
+    let parts = board_parts(&desk, &clock, &resolver, &upstreams, &trials);
     let board = open_board(parts, &config, &listeners, &list, is_list_refused);
 
     let runtime = start_runtime("gate", GATE_WORKERS)?;
@@ -146,6 +139,29 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         firewall.remove()?;
     }
     outcome.map(|()| ExitCode::SUCCESS)
+}
+
+/// The clock, and what it shows before anything is recorded by it.
+fn open_clock() -> (Arc<dyn Clock>, ClockWatch) {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let watch = ClockWatch::new(clock.now(), monotonic());
+    (clock, watch)
+}
+
+fn board_parts(
+    desk: &Arc<Desk>,
+    clock: &Arc<dyn Clock>,
+    resolver: &Resolver,
+    upstreams: &[resolver::Upstream],
+    trials: &[portal::Trial],
+) -> board::Parts {
+    board::Parts {
+        desk: Arc::clone(desk),
+        clock: Arc::clone(clock),
+        resolver: resolver.clone(),
+        upstreams: upstreams.iter().map(ToString::to_string).collect(),
+        trials: trials.to_vec(),
+    }
 }
 
 fn open_board(
