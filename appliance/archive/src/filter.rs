@@ -105,8 +105,8 @@ impl Filter {
     /// Whether a row matches, by the columns that it asks for.
     pub(crate) fn matches(&self, row: &Row) -> bool {
         match row.text(Text::Record) {
-            // Read with the accesses that they belong to.
-            Some(record::CLOSING | record::REPEAT) => false,
+            // Read with the accesses that they belong to, or for the times of others.
+            Some(record::CLOSING | record::REPEAT | record::CLOCK) => false,
             Some(record::UNKNOWN | record::DAMAGE) => self.is_open(),
             Some(_) => self.matches_record(row),
             None => false,

@@ -1,6 +1,9 @@
 //! What must hold for every sealed journal.
 
+mod clocks;
 mod fixture;
+mod kills;
 mod notes;
 mod seals;
+mod statements;
 mod tables;

@@ -1,6 +1,6 @@
 //! Rows as a search gives them out.
 
-use journal::{Ended, Found, FoundAct, FoundPersonAct, Hit, Late, News, Sequence};
+use journal::{ClockTie, Ended, Found, FoundAct, FoundPersonAct, Hit, Late, News, Sequence};
 use model::{
     Act, Closing, Deed, DomainName, End, Host, OverrideId, PersonAct, PersonDeed, Rule, Scope, Topic,
 };
@@ -87,6 +87,20 @@ fn ended(row: &Row) -> Option<Ended> {
         end,
     };
     Some(Ended { at: row.time(Number::EndTime)?, closing })
+}
+
+/// What ties the clock to the true time, where a row says so.
+pub(crate) fn clock_tie(row: &Row) -> Option<ClockTie> {
+    if row.text(Text::Record) != Some(record::CLOCK) {
+        return None;
+    }
+    Some(ClockTie {
+        sequence: sequence(row, Number::Sequence)?,
+        since: sequence(row, Number::Of)?,
+        at: row.time(Number::Time)?,
+        clock: words::clock(row.text(Text::Clock)?)?,
+        before: row.time(Number::From)?,
+    })
 }
 
 fn late(row: &Row) -> Option<Late> {

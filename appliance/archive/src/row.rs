@@ -1,6 +1,6 @@
 //! One row of a sealed table: a record as words and numbers.
 
-use journal::{Harvested, Late, News};
+use journal::{ClockTie, Harvested, Late, News};
 use model::{Closing, Deed, End, PersonDeed, RoomName, Scope, Timestamp, Topic};
 
 use crate::words::Details;
@@ -75,6 +75,7 @@ pub(crate) mod record {
     pub(crate) const REPEAT: &str = "repeat";
     pub(crate) const ACT: &str = "act";
     pub(crate) const PERSON: &str = "person";
+    pub(crate) const CLOCK: &str = "clock";
     pub(crate) const UNKNOWN: &str = "unknown";
     pub(crate) const DAMAGE: &str = "damage";
 }
@@ -102,6 +103,7 @@ impl Row {
             Harvested::Act(found) => vec![Self::of_act(found)],
             Harvested::Person(found) => vec![Self::of_person(found)],
             Harvested::Late(late) => vec![Self::of_late(late)],
+            Harvested::Clock(tie) => vec![Self::of_tie(tie)],
             Harvested::Unknown { sequence, payload } => {
                 let mut row = Self::new(record::UNKNOWN);
                 row.set_number(Number::Sequence, *sequence);
@@ -153,6 +155,21 @@ impl Row {
     pub(crate) fn put_text(&mut self, column: Text, value: Option<&str>) {
         if let Some(place) = self.texts.get_mut(column as usize) {
             *place = value.map(Box::from);
+        }
+    }
+
+    /// Takes over the cells of another row of the same record that it has none for.
+    pub(crate) fn fill(&mut self, other: &Self) {
+        for (place, value) in self.numbers.iter_mut().zip(&other.numbers) {
+            *place = place.or(*value);
+        }
+        for (place, value) in self.texts.iter_mut().zip(&other.texts) {
+            if place.is_none() {
+                place.clone_from(value);
+            }
+        }
+        if self.raw.is_none() {
+            self.raw.clone_from(&other.raw);
         }
     }
 
@@ -235,6 +252,16 @@ impl Row {
         };
         row.set_number(Number::Sequence, late.sequence.number());
         row.set_number(Number::Of, late.of.number());
+        row
+    }
+
+    fn of_tie(tie: &ClockTie) -> Self {
+        let mut row = Self::new(record::CLOCK);
+        row.set_number(Number::Sequence, tie.sequence.number());
+        row.set_number(Number::Of, tie.since.number());
+        row.set_time(Number::Time, tie.at);
+        row.set(Text::Clock, tie.clock.as_str());
+        row.set_time(Number::From, tie.before);
         row
     }
 

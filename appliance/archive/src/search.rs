@@ -60,7 +60,12 @@ pub fn search<S: Source>(
     let segments = source.list().map_err(SearchError::List)?;
     let waiting_from = waiting_from(source, &segments);
     let mut searched = Searched::default();
-    let seals: Vec<&Seal> = log.seals().filter(|seal| seal.sequences.0 + 1 < waiting_from).collect();
+    // What was deleted when its time was over is nowhere to be read.
+    let deleted = log.expiries();
+    let seals: Vec<&Seal> = log
+        .seals()
+        .filter(|seal| seal.sequences.0 + 1 < waiting_from && !seal.is_deleted(&deleted))
+        .collect();
     let mut wanted =
         seals.iter().enumerate().filter(|(_, seal)| may_have(seal, query)).map(|(place, _)| place);
     if let Some(first) = wanted.next() {

@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use journal::{HarvestError, Late, SegmentId, Source, Tally, harvest};
+use journal::{ClockTie, HarvestError, Late, SegmentId, Source, Tally, harvest};
 use parquet::basic::{
     Compression, Encoding, LogicalType, Repetition, TimeUnit, Type as PhysicalType, ZstdLevel,
 };
@@ -25,7 +25,7 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{ColumnPath, Type};
 
 use crate::filter::Filter;
-use crate::reading::Sealed;
+use crate::reading::{Sealed, clock_tie};
 use crate::row::{NUMBERS, Number, Row, TEXTS, Text};
 
 /// Rows of a group: what is decoded at once, by the writer and by a search. A reader takes no larger ones: a forged file
@@ -247,6 +247,15 @@ impl Table {
         groups.map(|group| u64::try_from(group.num_rows()).unwrap_or(0)).sum()
     }
 
+    /// All rows of a group, by its place; `None` after the last one.
+    pub(crate) fn read_rows(&self, place: usize) -> Result<Option<Vec<Row>>, TableError> {
+        if place >= self.reader.metadata().num_row_groups() {
+            return Ok(None);
+        }
+        let group = survive(|| Ok(self.reader.get_row_group(place)?))?;
+        read_group(&*group, None, Columns::All).map(Some)
+    }
+
     /// Gives out the rows that match, in their order, until `each` breaks.
     ///
     /// # Errors
@@ -281,6 +290,23 @@ impl Table {
     /// # Errors
     /// [`TableError`].
     pub fn read_late(&self, mut each: impl FnMut(Late)) -> Result<(), TableError> {
+        self.read_referring(|row| {
+            if let Sealed::Late(late) = Sealed::of(row) {
+                each(late);
+            }
+        })
+    }
+
+    /// Gives out what ties the clock to the true time.
+    ///
+    /// # Errors
+    /// [`TableError`].
+    pub fn read_clock_ties(&self, mut each: impl FnMut(ClockTie)) -> Result<(), TableError> {
+        self.read_referring(|row| clock_tie(&row).into_iter().for_each(&mut each))
+    }
+
+    /// Gives out the rows that say something of earlier ones.
+    fn read_referring(&self, mut each: impl FnMut(Row)) -> Result<(), TableError> {
         for place in 0..self.reader.metadata().num_row_groups() {
             let group = survive(|| Ok(self.reader.get_row_group(place)?))?;
             let of = group.metadata().column(Number::Of as usize).statistics();
@@ -289,11 +315,7 @@ impl Table {
             }
             let rows = read_group(&*group, None, Columns::Of)?;
             let is_late: Vec<bool> = rows.iter().map(|row| row.number(Number::Of).is_some()).collect();
-            for row in read_group(&*group, Some(&is_late), Columns::All)? {
-                if let Sealed::Late(late) = Sealed::of(row) {
-                    each(late);
-                }
-            }
+            read_group(&*group, Some(&is_late), Columns::All)?.into_iter().for_each(&mut each);
         }
         Ok(())
     }

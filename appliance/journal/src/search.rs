@@ -152,7 +152,12 @@ impl FarJoins {
             Entry::Repeat(repeat) if is_far(repeat.sequence, repeat.of) => {
                 self.repeats.insert(repeat.of, *repeat);
             }
-            Entry::Access(_) | Entry::Closing(_) | Entry::Repeat(_) | Entry::Act(_) | Entry::Person(_) => {}
+            Entry::Access(_)
+            | Entry::Closing(_)
+            | Entry::Repeat(_)
+            | Entry::Act(_)
+            | Entry::Person(_)
+            | Entry::Clock(_) => {}
         }
     }
 }
@@ -243,6 +248,8 @@ impl<F: FnMut(Hit) -> ControlFlow<()>> Scan<'_, F> {
                     };
                 }
             }
+            // It is read for the times of others: `read_clock_ties`.
+            Entry::Clock(_) => {}
             Entry::Person(act) => {
                 if is_person_match(self.query, &act) {
                     match read_person_act(&act) {

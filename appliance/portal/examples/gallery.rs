@@ -182,6 +182,7 @@ fn status() -> Result<Status, Error> {
     let trial = |kind, command: &str| Trial { kind, command: command.to_owned() };
     Ok(Status {
         is_open: true,
+        journal_days: None,
         list: ListStatus {
             origin: ListOrigin::Built(Some(Timestamp::from_unix_ms(1_786_924_800_000))),
             entries: 637_941,

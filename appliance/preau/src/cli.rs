@@ -1,5 +1,7 @@
 //! The command line.
 
+mod retention;
+
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,6 +16,8 @@ use model::{
 };
 use portal::Language;
 use wifi::{Channel, Radio, Ssid};
+
+pub(crate) use retention::{ExpireArguments, HoldAddArguments, HoldCommand};
 
 /// Préau: the box of a school. Content filter, access log, and what a lesson needs.
 #[derive(Debug, Parser)]
@@ -410,6 +414,17 @@ pub(crate) enum JournalCommand {
     /// Tell whether anything sealed was changed, removed or added; exit status 1 if so. Reads a copy as well, needs no box,
     /// no line and no key to read the records.
     Verify(VerifyArguments),
+    /// Tell how the log stands: what is sealed, deleted and held, until when the disk lasts; exit status 1 where somebody has to see
+    /// to it.
+    Status {
+        #[command(flatten)]
+        data: DataFolder,
+    },
+    /// Delete for good what is past its time, and keep the proof of it in the log. The box does so by itself, each night.
+    Expire(ExpireArguments),
+    /// What must not be deleted though its time be over, for a court or a complaint.
+    #[command(subcommand)]
+    Hold(HoldCommand),
     /// Be the witness of a box: sign its newest checkpoint if its log only grew since the last one, and print it.
     Witness {
         #[command(flatten)]

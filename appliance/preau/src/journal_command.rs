@@ -12,8 +12,8 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use archive::{FoundAnywhere, Identity, Log, Row, Seal, Searched, Vault};
 use jiff::tz::TimeZone;
-use journal::{Damage, DamageKind, Hit, Kind, Query, SegmentId, Source};
-use model::{Host, Verdict};
+use journal::{Damage, DamageKind, Hit, Kind, Query, Reckoning, SegmentId, Source};
+use model::{Host, Timestamp, Verdict};
 use system::segments::Directory;
 use system::vault::Folder;
 
@@ -100,9 +100,12 @@ fn print_hits(query: &Query, options: &SearchOptions, output: impl Write) -> any
     // The end of the last segment may be an append under way.
     let last = directory.list().context("the journal cannot be listed")?.last().copied();
     let log = read_log(&folder)?;
-    let mut printer = Printer::new(options, output);
     let mut failure = None;
     let identities = read_identities(options.identity.as_deref())?;
+    // What cannot be read is told by the search.
+    let read_known = |seal: &Seal| folder.read_table(seal, &identities).ok().flatten();
+    let reckoning = archive::reckoning(&log, read_known, &directory, query);
+    let mut printer = Printer::new(options, output, reckoning);
     let read = |seal: &Seal| folder.read_table(seal, &identities).map_err(Into::into);
     let searched = archive::search(&log, read, &directory, query, |found| {
         match take_found(&mut printer, found, last) {
@@ -173,34 +176,50 @@ fn take_hit(printer: &mut Printer<impl Write>, hit: Hit, last: Option<SegmentId>
     }
 }
 
-/// Where the records go.
-enum Printer<W: Write> {
+/// Where the records go, and what is known of the times of those that were made without it.
+struct Printer<W: Write> {
+    form: Form<W>,
+    reckoning: Reckoning,
+}
+
+enum Form<W: Write> {
     Json(W),
     Table(table::Table<W>),
 }
 
+/// When a record was really made, where its clock did not show that and it is known by now.
+fn reckon(hit: &Hit, reckoning: &Reckoning) -> Option<Timestamp> {
+    match hit {
+        Hit::Access(found) => reckoning.reckon(found.sequence, found.at, found.clock),
+        Hit::Act(found) => reckoning.reckon(found.sequence, found.at, found.clock),
+        Hit::Person(found) => reckoning.reckon(found.sequence, found.at, found.clock),
+        Hit::Damage(_) | Hit::Unreadable { .. } => None,
+    }
+}
+
 impl<W: Write> Printer<W> {
-    fn new(options: &SearchOptions, output: W) -> Self {
-        if options.json {
-            Self::Json(output)
+    fn new(options: &SearchOptions, output: W, reckoning: Reckoning) -> Self {
+        let form = if options.json {
+            Form::Json(output)
         } else {
-            Self::Table(table::Table::new(output, options.time_zone.clone()))
-        }
+            Form::Table(table::Table::new(output, options.time_zone.clone()))
+        };
+        Self { form, reckoning }
     }
 
     fn print(&mut self, hit: &Hit) -> io::Result<()> {
-        match self {
-            Self::Json(output) => json::write_line(output, hit),
-            Self::Table(table) => table.push(hit),
+        match &mut self.form {
+            Form::Json(output) => json::write_line(output, hit, &self.reckoning),
+            Form::Table(table) => table.push(hit, &self.reckoning),
         }
     }
 
     /// Prints what this program does not understand, as it was sealed.
     fn print_other(&mut self, row: &Row) -> io::Result<()> {
-        match self {
-            Self::Json(output) => json::write_cells(output, row),
+        match &mut self.form {
+            Form::Json(output) => json::write_cells(output, row),
             // No column of the table is for it.
-            Self::Table(_) => {
+            Form::Table(_) => {
                 let cells: Vec<String> = row.cells().map(|(name, value)| format!("{name} {value}")).collect();
                 writeln!(io::stderr(), "a record of a newer program, or damaged: {}", cells.join(", "))
             }
@@ -208,9 +227,9 @@ impl<W: Write> Printer<W> {
     }
 
     fn finish(self) -> io::Result<()> {
-        match self {
-            Self::Json(mut output) => output.flush(),
-            Self::Table(table) => table.finish(),
+        match self.form {
+            Form::Json(mut output) => output.flush(),
+            Form::Table(table) => table.finish(),
         }
     }
 }

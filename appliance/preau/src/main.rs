@@ -7,7 +7,9 @@ mod config;
 mod data_folder;
 mod default_profiles;
 mod device_command;
+mod expire_command;
 mod firewall_command;
+mod hold_command;
 mod journal_command;
 mod override_command;
 mod person_command;
@@ -16,6 +18,7 @@ mod reasons;
 mod run;
 mod seal_command;
 mod selftest_command;
+mod status_command;
 mod times;
 mod update_command;
 mod verify_command;
@@ -30,9 +33,9 @@ use model::{Device, Verdict};
 use store::NewPerson;
 
 use cli::{
-    BlocklistCommand, CaCommand, Cli, Command, DataFolder, DeviceCommand, FirewallCommand, JournalCommand,
-    OverrideCommand, PersonCommand, PolicyCommand, SearchArguments, SelftestCommand, WifiCommand,
-    WifiJoinArguments,
+    BlocklistCommand, CaCommand, Cli, Command, DataFolder, DeviceCommand, FirewallCommand, HoldCommand,
+    JournalCommand, OverrideCommand, PersonCommand, PolicyCommand, SearchArguments, SelftestCommand,
+    WifiCommand, WifiJoinArguments,
 };
 use config::Config;
 
@@ -143,8 +146,27 @@ fn carry_out_journal(command: JournalCommand) -> anyhow::Result<ExitCode> {
         }
         JournalCommand::Keys => seal_command::print_keys(),
         JournalCommand::Verify(arguments) => verify_command::verify(&arguments),
+        JournalCommand::Status { data } => status_command::status(&data_folder::find(data.path.as_deref())?),
+        JournalCommand::Expire(arguments) => expire_command::expire(&arguments),
+        JournalCommand::Hold(command) => carry_out_hold(command),
         JournalCommand::Witness { data, state } => {
             verify_command::witness(&data_folder::find(data.path.as_deref())?, &state)
+        }
+    }
+}
+
+fn carry_out_hold(command: HoldCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        HoldCommand::Add(arguments) => {
+            let zone = hold_command::zone(arguments.config.as_deref())?;
+            hold_command::add(arguments, &zone)
+        }
+        HoldCommand::List { config, data } => {
+            let zone = hold_command::zone(config.as_deref())?;
+            hold_command::list(&data_folder::find(data.path.as_deref())?, &zone)
+        }
+        HoldCommand::Lift { number, reason, author, data } => {
+            hold_command::lift(&data_folder::find(data.path.as_deref())?, number, reason, author)
         }
     }
 }

@@ -12,6 +12,7 @@ use system::priority::yield_to_all;
 use system::sealing::{self, BUSY_STATUS, SealingError};
 
 use crate::config::Config;
+use crate::expire_command::expire_nightly;
 
 /// Seals what is finished. In the background, only failures are told.
 pub(crate) fn seal(data: &Path, config: Option<&Path>, is_background: bool) -> anyhow::Result<ExitCode> {
@@ -22,13 +23,17 @@ pub(crate) fn seal(data: &Path, config: Option<&Path>, is_background: bool) -> a
     if is_background && let Err(error) = yield_to_all() {
         let _told = writeln!(io::stderr(), "preau: the journal is sealed with a usual priority: {error}");
     }
-    let done = match sealing::seal(data, &manner, SystemClock::new().now()) {
+    let now = SystemClock::new().now();
+    let done = match sealing::seal(data, &manner, now) {
         Err(SealingError::Busy) => return Ok(ExitCode::from(BUSY_STATUS)),
-        done => done.context("the journal is not sealed")?,
+        done => done.context("the journal is not sealed"),
     };
     if is_background {
-        return Ok(ExitCode::SUCCESS);
+        // What is past its time goes, though today's cannot be sealed.
+        let expired = expire_nightly(data, &manner, now);
+        return done.and(expired).map(|()| ExitCode::SUCCESS);
     }
+    let done = done?;
     let mut out = io::stdout().lock();
     for seal in &done.sealed {
         writeln!(

@@ -23,6 +23,7 @@
 //! | [`segments`] | the journal's segment files, and the thread that writes them | `journal::Storage` |
 //! | [`selftest`] | what the self-test sends, from a network namespace of its own, by the program ip; its results | |
 //! | [`sockets`] | listening sockets | |
+//! | [`space`] | the room that the journal has on its disk | |
 //! | [`updates`] | the lists' updates, and the child processes that make them | |
 //! | [`vault`] | the sealed files of the journal | `archive::Vault` |
 //! | [`upstreams`] | the resolvers that the system uses | |
@@ -34,6 +35,7 @@ pub mod addresses;
 pub mod authority;
 pub mod clock;
 pub mod directories;
+mod erasing;
 pub mod forwarding;
 #[cfg(test)]
 mod full_disk;
@@ -51,6 +53,7 @@ pub mod sealing;
 pub mod segments;
 pub mod selftest;
 pub mod sockets;
+pub mod space;
 pub mod updates;
 pub mod upstreams;
 pub mod vault;

@@ -191,6 +191,7 @@ pub(crate) fn status() -> Status {
     let trial = |kind, command: &str| Trial { kind, command: command.to_owned() };
     Status {
         is_open: true,
+        journal_days: None,
         list: ListStatus {
             origin: ListOrigin::Built(Some(Timestamp::from_unix_ms(1_786_924_800_000))),
             entries: 637_941,

@@ -312,6 +312,7 @@ home-bad = Down
 home-neutral = For information
 home-journal = Access log
 home-journal-open = Every access is noted in it.
+home-journal-days = The disk has room for { $days } more days of it: the commune’s IT service should put in a larger one, or make room.
 home-journal-closed = It cannot be written: the web is closed.
 home-list = Filter list
 home-list-built = { $entries } entries in { $categories } categories, list of { $date }.

@@ -313,6 +313,7 @@ home-bad = En panne
 home-neutral = À titre indicatif
 home-journal = Journal des accès
 home-journal-open = Chaque accès y est noté.
+home-journal-days = Le disque n’a plus de place que pour { $days } jours : le service informatique de la commune doit en libérer, ou poser un disque plus grand.
 home-journal-closed = Il ne peut pas être écrit : le web est fermé.
 home-list = Liste de filtrage
 home-list-built = { $entries } entrées dans { $categories } catégories, liste du { $date }.

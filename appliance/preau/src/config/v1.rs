@@ -56,7 +56,7 @@ impl<'de> Deserialize<'de> for File {
         let gate = GateKeys::read(&mut table);
         let PortalKeys { name, port, tls_port } = PortalKeys::read(&mut table);
         let ListsKeys { index, source } = table.optional("lists").unwrap_or_default();
-        let JournalKeys { readers } = JournalKeys::read(&mut table);
+        let JournalKeys { readers, policy } = JournalKeys::read(&mut table);
         let Profiles(profiles) = table.optional("profile").unwrap_or_default();
         let services = ServicesKeys::read(&mut table);
         let CommuneKeys { locked, exceptions } = table.optional("commune").unwrap_or_default();
@@ -86,6 +86,7 @@ impl<'de> Deserialize<'de> for File {
                 list_source: source,
                 selftest,
                 journal_readers: readers,
+                journal_policy: policy,
                 filter: Filter {
                     profiles,
                     locked,

@@ -4,11 +4,11 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 
 use archive::Row;
-use journal::{Found, FoundAct, FoundPersonAct, Hit};
+use journal::{Found, FoundAct, FoundPersonAct, Hit, Reckoning};
 use model::{End, PersonDeed, Reason, RoomName, Scope, Timestamp, Topic};
 use serde::Serialize;
 
-use super::{ACT, PERSON};
+use super::{ACT, PERSON, reckon};
 
 /// An access.
 #[derive(Serialize)]
@@ -16,6 +16,7 @@ struct Line<'a> {
     sequence: u64,
     time: String,
     clock: &'static str,
+    reckoned: Option<String>,
     device: &'a str,
     mac: Option<String>,
     room: Option<&'a str>,
@@ -46,6 +47,7 @@ struct ActLine<'a> {
     sequence: u64,
     time: String,
     clock: &'static str,
+    reckoned: Option<String>,
     kind: &'static str,
     deed: &'static str,
     by: Option<&'a str>,
@@ -69,6 +71,7 @@ struct PersonLine<'a> {
     sequence: u64,
     time: String,
     clock: &'static str,
+    reckoned: Option<String>,
     kind: &'static str,
     deed: &'static str,
     author: &'a str,
@@ -80,11 +83,12 @@ struct PersonLine<'a> {
 }
 
 /// Writes one record.
-pub(super) fn write_line(output: &mut impl Write, hit: &Hit) -> io::Result<()> {
+pub(super) fn write_line(output: &mut impl Write, hit: &Hit, reckoning: &Reckoning) -> io::Result<()> {
+    let reckoned = reckon(hit, reckoning);
     match hit {
-        Hit::Access(found) => write_access(output, found),
-        Hit::Act(found) => write_act(output, found),
-        Hit::Person(found) => write_person_act(output, found),
+        Hit::Access(found) => write_access(output, found, reckoned),
+        Hit::Act(found) => write_act(output, found, reckoned),
+        Hit::Person(found) => write_person_act(output, found, reckoned),
         Hit::Damage(_) | Hit::Unreadable { .. } => Ok(()),
     }
 }
@@ -97,7 +101,7 @@ pub(super) fn write_cells(output: &mut impl Write, row: &Row) -> io::Result<()> 
     output.write_all(b"\n")
 }
 
-fn write_act(output: &mut impl Write, found: &FoundAct) -> io::Result<()> {
+fn write_act(output: &mut impl Write, found: &FoundAct, reckoned: Option<Timestamp>) -> io::Result<()> {
     let rule = &found.act.rule;
     let (site, category) = match &rule.topic {
         Topic::Site(site) => (Some(site.as_str()), None),
@@ -107,6 +111,7 @@ fn write_act(output: &mut impl Write, found: &FoundAct) -> io::Result<()> {
         sequence: found.sequence.number(),
         time: utc(found.at),
         clock: found.clock.as_str(),
+        reckoned: reckoned.map(utc),
         kind: ACT,
         deed: found.act.deed.as_str(),
         by: found.act.deed.by().map(|by| by.as_str()),
@@ -133,12 +138,17 @@ fn write_act(output: &mut impl Write, found: &FoundAct) -> io::Result<()> {
     output.write_all(b"\n")
 }
 
-fn write_person_act(output: &mut impl Write, found: &FoundPersonAct) -> io::Result<()> {
+fn write_person_act(
+    output: &mut impl Write,
+    found: &FoundPersonAct,
+    reckoned: Option<Timestamp>,
+) -> io::Result<()> {
     let act = &found.act;
     let mut line = PersonLine {
         sequence: found.sequence.number(),
         time: utc(found.at),
         clock: found.clock.as_str(),
+        reckoned: reckoned.map(utc),
         kind: PERSON,
         deed: act.deed.as_str(),
         author: act.author.as_str(),
@@ -164,7 +174,7 @@ fn write_person_act(output: &mut impl Write, found: &FoundPersonAct) -> io::Resu
     output.write_all(b"\n")
 }
 
-fn write_access(output: &mut impl Write, found: &Found) -> io::Result<()> {
+fn write_access(output: &mut impl Write, found: &Found, reckoned: Option<Timestamp>) -> io::Result<()> {
     let closing = found.ended.map(|ended| ended.closing);
     // Of a cut access nothing is known but that it ended.
     let known = closing.filter(|closing| closing.end != End::Cut);
@@ -182,6 +192,7 @@ fn write_access(output: &mut impl Write, found: &Found) -> io::Result<()> {
         sequence: found.sequence.number(),
         time: utc(found.at),
         clock: found.clock.as_str(),
+        reckoned: reckoned.map(utc),
         device: &found.device,
         mac: found.mac.map(|mac| mac.to_string()),
         room: found.room.as_ref().map(RoomName::as_str),
@@ -226,7 +237,7 @@ mod tests {
     fn every_key_is_always_there() {
         let mut output = Vec::new();
         for hit in sample() {
-            write_line(&mut output, &hit).unwrap();
+            write_line(&mut output, &hit, &Reckoning::default()).unwrap();
         }
         insta::assert_snapshot!(String::from_utf8(output).unwrap());
     }

@@ -30,6 +30,7 @@ mod probe;
 mod resilience;
 #[cfg(test)]
 mod resolving;
+mod retention;
 #[cfg(test)]
 mod screening;
 #[cfg(test)]
