@@ -103,7 +103,7 @@ fn print_hits(query: &Query, options: &SearchOptions, output: impl Write) -> any
     let mut printer = Printer::new(options, output);
     let mut failure = None;
     let identities = read_identities(options.identity.as_deref())?;
-    let read = |seal: &Seal| folder.read_table(seal, &identities).map_err(Into::into);
+    let read = |seal: &Seal| folder.open_table(seal, &identities).map_err(Into::into);
     let searched = archive::search(&log, read, &directory, query, |found| {
         match take_found(&mut printer, found, last) {
             Ok(()) => ControlFlow::Continue(()),

@@ -254,7 +254,8 @@ impl Run<'_> {
         if rows == 0 && tally.records == 0 {
             return Ok(None);
         }
-        let found = Table::open(table.clone())?.row_count();
+        let opened = Table::open(table.clone())?;
+        let found = opened.row_count();
         if found != rows {
             return Err(SealingError::Rows { expected: rows, found });
         }
@@ -265,7 +266,8 @@ impl Run<'_> {
         let file = SealedFile { form, bytes: bytes.len() as u64, hash: Hash::of(&bytes), rows };
         let range = (first.id.number(), last.id.number());
         let seal = Seal::new(&tally, after, range, first.day.clone(), file);
-        let seal = Seal { sealed: self.now.at, sealed_clock: self.now.quality, ..seal };
+        let (tail, now) = (opened.tail(form, &bytes), self.now);
+        let seal = Seal { sealed: now.at, sealed_clock: now.quality, tail, ..seal };
         if self.folder.free_bytes()? < FREE_BYTES_MIN.saturating_add(file.bytes) {
             return Err(SealingError::Full);
         }

@@ -15,11 +15,12 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use archive::{
-    Entry, Form, Hash, Hasher, Identity, LOG_BYTES_MAX, Log, LogError, Seal, Vault, VerifierKey, decrypt,
+    Entry, FileBytes, Form, Hash, Hasher, Identity, LOG_BYTES_MAX, Log, LogError, Seal, Table, TableError,
+    Vault, VerifierKey, decrypt,
 };
 
 use crate::lists::{TEMPORARY_PREFIX, replace_with_mode};
@@ -147,22 +148,33 @@ impl Folder {
     /// # Errors
     /// They are not, or cannot be read.
     pub(crate) fn read_file(&self, seal: &Seal) -> io::Result<Vec<u8>> {
-        let path = self.folder.join(seal.file_name());
-        let part = self.part(&seal.file_name());
-        let file = match File::open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => File::open(part)?,
-            file => file?,
-        };
-        let bytes = read_bounded(file, FILE_BYTES_MAX)?;
+        let bytes = read_bounded(self.open_file(seal)?, FILE_BYTES_MAX)?;
         if Hash::of(&bytes) == seal.file.hash {
             Ok(bytes)
         } else {
-            let message = format!("{} is not what was sealed", path.display());
+            let message = format!("{} is not what was sealed", seal.file_name());
             Err(io::Error::new(io::ErrorKind::InvalidData, message))
         }
     }
 
-    /// The table of a seal; `None` where it is encrypted to others than the owners of these keys.
+    /// The file of a seal; one whose seal was written last may still be without its name.
+    fn open_file(&self, seal: &Seal) -> io::Result<File> {
+        match File::open(self.folder.join(seal.file_name())) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => File::open(self.part(&seal.file_name())),
+            file => file,
+        }
+    }
+
+    /// The table of a seal, of which only what is asked for is read; `None` where it is encrypted to others than the owners of
+    /// these keys.
+    ///
+    /// # Errors
+    /// The file is not what was sealed, or cannot be read.
+    pub fn open_table(&self, seal: &Seal, identities: &[Identity]) -> Result<Option<Table>, TableError> {
+        Table::open_sealed(seal, SealedOnDisk(self.open_file(seal)?), identities)
+    }
+
+    /// The whole table of a seal; `None` where it is encrypted to others than the owners of these keys.
     ///
     /// # Errors
     /// The file is not what was sealed, or cannot be read.
@@ -245,6 +257,15 @@ impl Folder {
 
     fn read_text(&self, name: &str) -> io::Result<Option<String>> {
         read_text(&self.folder.join(name))
+    }
+}
+
+/// A sealed file that is read where something is asked for.
+struct SealedOnDisk(File);
+
+impl FileBytes for SealedOnDisk {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.0.read_exact_at(buffer, offset)
     }
 }
 
