@@ -13,7 +13,7 @@ use anyhow::{Context, bail};
 use archive::{FoundAnywhere, Identity, Log, Row, Seal, Searched, Vault};
 use jiff::tz::TimeZone;
 use journal::{Damage, DamageKind, Hit, Kind, Query, SegmentId, Source};
-use model::{Host, Verdict};
+use model::{Category, Host, PersonName, RoomName, Verdict};
 use system::segments::Directory;
 use system::vault::Folder;
 
@@ -21,6 +21,8 @@ use crate::times;
 
 /// The kind of records that are no accesses.
 const ACT: &str = "act";
+/// JSON lines that are shown as they are found: somebody waits for the first ones. Later ones come some at a time.
+const LINES_AT_ONCE: u32 = 100;
 /// What stands for the kind of what somebody did besides making rules.
 const PERSON: &str = "person";
 
@@ -35,8 +37,16 @@ pub(crate) struct SearchOptions {
     pub(crate) to: Option<String>,
     /// A device's name or hardware address.
     pub(crate) device: Option<String>,
+    /// A room.
+    pub(crate) room: Option<RoomName>,
+    /// A lesson.
+    pub(crate) lesson: Option<String>,
+    /// A person.
+    pub(crate) person: Option<PersonName>,
     /// A host; a name stands for all names under it, too.
     pub(crate) host: Option<String>,
+    /// A category of the lists.
+    pub(crate) category: Option<Category>,
     /// A verdict.
     pub(crate) verdict: Option<Verdict>,
     /// Acts on the rules only.
@@ -83,7 +93,11 @@ fn build_query(options: &SearchOptions) -> anyhow::Result<Query> {
             .context("--from")?,
         to: options.to.as_deref().map(|text| times::parse_end(text, zone)).transpose().context("--to")?,
         device: options.device.clone(),
+        room: options.room.clone(),
+        lesson: options.lesson.clone(),
+        person: options.person.clone(),
         host: options.host.as_ref().map(parse_host).transpose()?,
+        category: options.category.clone(),
         verdict: options.verdict,
         kind: options.acts.then_some(Kind::Act),
     })
@@ -175,14 +189,15 @@ fn take_hit(printer: &mut Printer<impl Write>, hit: Hit, last: Option<SegmentId>
 
 /// Where the records go.
 enum Printer<W: Write> {
-    Json(W),
+    /// With the number of lines that are still shown at once.
+    Json(W, u32),
     Table(table::Table<W>),
 }
 
 impl<W: Write> Printer<W> {
     fn new(options: &SearchOptions, output: W) -> Self {
         if options.json {
-            Self::Json(output)
+            Self::Json(output, LINES_AT_ONCE)
         } else {
             Self::Table(table::Table::new(output, options.time_zone.clone()))
         }
@@ -190,7 +205,14 @@ impl<W: Write> Printer<W> {
 
     fn print(&mut self, hit: &Hit) -> io::Result<()> {
         match self {
-            Self::Json(output) => json::write_line(output, hit),
+            Self::Json(output, at_once) => {
+                json::write_line(output, hit)?;
+                if *at_once > 0 {
+                    *at_once -= 1;
+                    output.flush()?;
+                }
+                Ok(())
+            }
             Self::Table(table) => table.push(hit),
         }
     }
@@ -198,7 +220,7 @@ impl<W: Write> Printer<W> {
     /// Prints what this program does not understand, as it was sealed.
     fn print_other(&mut self, row: &Row) -> io::Result<()> {
         match self {
-            Self::Json(output) => json::write_cells(output, row),
+            Self::Json(output, _) => json::write_cells(output, row),
             // No column of the table is for it.
             Self::Table(_) => {
                 let cells: Vec<String> = row.cells().map(|(name, value)| format!("{name} {value}")).collect();
@@ -209,7 +231,7 @@ impl<W: Write> Printer<W> {
 
     fn finish(self) -> io::Result<()> {
         match self {
-            Self::Json(mut output) => output.flush(),
+            Self::Json(mut output, _) => output.flush(),
             Self::Table(table) => table.finish(),
         }
     }
@@ -229,7 +251,11 @@ mod tests {
             from: None,
             to: None,
             device: None,
+            room: None,
+            lesson: None,
+            person: None,
             host: None,
+            category: None,
             verdict: None,
             acts: false,
             json: false,
