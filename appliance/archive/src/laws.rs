@@ -3,4 +3,5 @@
 mod fixture;
 mod notes;
 mod seals;
+mod searches;
 mod tables;

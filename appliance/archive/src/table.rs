@@ -199,26 +199,6 @@ impl Table {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Gives out all rows as they are, until `each` breaks.
-    ///
-    /// # Errors
-    /// [`TableError`].
-    pub(crate) fn each_row(
-        &self,
-        mut each: impl FnMut(Row) -> ControlFlow<()>,
-    ) -> Result<ControlFlow<()>, TableError> {
-        for place in 0..self.reader.metadata().num_row_groups() {
-            let reader = self.group(place)?;
-            let group = Group(&*reader);
-            self.load(place)?;
-            let flow = group.read(&group.all(), &mut each)?;
-            if flow.is_break() {
-                return Ok(flow);
-            }
-        }
-        Ok(ControlFlow::Continue(()))
-    }
-
     /// Gives out what is said of accesses of earlier seals.
     ///
     /// # Errors

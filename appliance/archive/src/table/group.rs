@@ -42,13 +42,9 @@ impl Group<'_> {
         !self.is_empty(Number::Of as usize)
     }
 
-    pub(super) fn all(&self) -> Vec<bool> {
-        vec![true; self.row_count()]
-    }
-
     /// The rows that may match, as far as single columns tell.
     pub(super) fn screen(&self, filter: &Filter) -> Result<Vec<bool>, TableError> {
-        let mut wanted = self.all();
+        let mut wanted = vec![true; self.row_count()];
         for tests in filter.conditions() {
             let mut passes = vec![false; wanted.len()];
             for test in &tests {

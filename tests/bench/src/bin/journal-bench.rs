@@ -119,7 +119,13 @@ impl Year {
                 each(cost.written_bytes),
                 short((cost.recording_s + cost.sealing_s) * 1e6 / count),
             ],
-            vec!["preau, plain".to_owned(), each(plain), short(float(plain) / float(cost.records)), "-".to_owned(), "-".to_owned()],
+            vec![
+                "preau, plain".to_owned(),
+                each(plain),
+                short(float(plain) / float(cost.records)),
+                "-".to_owned(),
+                "-".to_owned(),
+            ],
             vec![
                 "SQLite, two indexes".to_owned(),
                 each(fs::metadata(&self.sqlite)?.len()),
@@ -127,7 +133,13 @@ impl Year {
                 "-".to_owned(),
                 short(sqlite_s * 1e6 / count),
             ],
-            vec!["squid's logs, gzip".to_owned(), each(folder_bytes(&self.squid)?), "-".to_owned(), "-".to_owned(), short(squid_s * 1e6 / count)],
+            vec![
+                "squid's logs, gzip".to_owned(),
+                each(folder_bytes(&self.squid)?),
+                "-".to_owned(),
+                "-".to_owned(),
+                short(squid_s * 1e6 / count),
+            ],
         ];
         let title = format!(
             "A year of {accesses} accesses: {} records, {} rows; recorded in {} s of processor, sealed in {} s, {} s in all",
@@ -137,7 +149,8 @@ impl Year {
             short(cost.sealing_s),
             short(own_s)
         );
-        let columns = ["", "bytes an access", "bytes a record", "bytes written an access", "µs of processor an access"];
+        let columns =
+            ["", "bytes an access", "bytes a record", "bytes written an access", "µs of processor an access"];
         Ok(print_table(&title, &columns, &rows)?)
     }
 
@@ -150,7 +163,8 @@ impl Year {
         rows.push(compare("SQLite", folder, || peers::ask_sqlite(school, &self.sqlite, question))?);
         rows.push(compare("zgrep", &self.squid, || peers::ask_zgrep(school, &self.squid, question))?);
         let title = format!("Search: {}, {} accesses", question.text, question.accesses);
-        let columns = ["", "warm ms", "first line, warm ms", "cold ms", "first line, cold ms", "lines", "peak MB"];
+        let columns =
+            ["", "warm ms", "first line, warm ms", "cold ms", "first line, cold ms", "lines", "peak MB"];
         Ok(print_table(&title, &columns, &rows)?)
     }
 
@@ -158,7 +172,11 @@ impl Year {
         let program = std::env::current_exe()?.with_file_name("preau");
         ensure!(program.is_file(), "there is no {}: build the box", program.display());
         let mut command = Command::new(program);
-        command.args(["journal", "search", "--json", "--data"]).arg(data).arg("--identity").arg(&self.identity);
+        command
+            .args(["journal", "search", "--json", "--data"])
+            .arg(data)
+            .arg("--identity")
+            .arg(&self.identity);
         if let Some((from, to)) = question.times() {
             let time = |ms: i64| jiff::Timestamp::from_millisecond(ms).map(|time| time.to_string());
             command.args(["--from", &time(from)?, "--to", &time(to)?]);

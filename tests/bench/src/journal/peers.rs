@@ -38,7 +38,10 @@ pub fn make_sqlite(school: &School, visits: usize, path: &Path) -> Result<()> {
     for place in 0.. {
         let Some(device) = school.device(place) else { break };
         let room = device.room.as_ref().map(ToString::to_string);
-        names.execute("INSERT INTO device VALUES (?, ?, ?)", params![integer(place), device.name.to_string(), room])?;
+        names.execute(
+            "INSERT INTO device VALUES (?, ?, ?)",
+            params![integer(place), device.name.to_string(), room],
+        )?;
     }
     for rank in 0..school.hosts.len() {
         let name = school.host_text(rank);
@@ -48,7 +51,8 @@ pub fn make_sqlite(school: &School, visits: usize, path: &Path) -> Result<()> {
     for day in 0..DAYS {
         let transaction = connection.transaction()?;
         {
-            let mut insert = transaction.prepare_cached("INSERT INTO access VALUES (?, ?, ?, ?, ?, ?, ?, ?)")?;
+            let mut insert =
+                transaction.prepare_cached("INSERT INTO access VALUES (?, ?, ?, ?, ?, ?, ?, ?)")?;
             for visit in school.day(day, visits_of_day(day, visits)) {
                 let (up, down, duration) = visit.traffic;
                 insert.execute(params![

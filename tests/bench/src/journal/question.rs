@@ -1,7 +1,7 @@
 //! What is asked of the year.
 
-use super::school::{DAYS, School, Visit, day_times};
 use super::box_year::visits_of_day;
+use super::school::{DAYS, School, Visit, day_times};
 
 /// A question, and how many accesses answer it.
 pub struct Question {
@@ -34,7 +34,8 @@ impl Question {
 /// The questions, counted: a device on a day, a device with a host, hosts from rare to the most popular.
 #[must_use]
 pub fn all(school: &School, visits: usize) -> Vec<Question> {
-    let new = |text: &str, device, day, host| Question { text: text.to_owned(), device, day, host, accesses: 0 };
+    let new =
+        |text: &str, device, day, host| Question { text: text.to_owned(), device, day, host, accesses: 0 };
     let mut questions = vec![
         new("device on a day", Some(137), Some(200), None),
         new("host, rare", None, None, Some(120_001)),

@@ -58,7 +58,8 @@ impl School {
     pub fn new() -> Result<Self> {
         let devices: Vec<_> = (0..DEVICES).map(device).collect::<Result<_>>()?;
         let subjects = devices.iter().map(|device| Subject::Device(Arc::clone(device))).collect();
-        let hosts = (0..HOSTS).map(|rank| Host::parse(&name(rank)).context("a host")).collect::<Result<_>>()?;
+        let hosts =
+            (0..HOSTS).map(|rank| Host::parse(&name(rank)).context("a host")).collect::<Result<_>>()?;
         let mut end = 0;
         let ends = (1..=HOSTS as u64).map(|rank| {
             end += (1 << 40) / rank;
@@ -116,8 +117,11 @@ impl School {
                 day.push(visit(AccessKind::Dns, (0, 0, 0)));
             }
             let down = 1 << (8 + random.below(14));
-            let traffic =
-                (500 + random.below(4_000) as u64, down + random.below(1_000) as u64, random.below(60_000) as u64);
+            let traffic = (
+                500 + random.below(4_000) as u64,
+                down + random.below(1_000) as u64,
+                random.below(60_000) as u64,
+            );
             let kind = if random.below(12) == 0 { AccessKind::Http } else { AccessKind::Tls };
             day.push(visit(kind, traffic));
         }
@@ -150,9 +154,8 @@ fn device(place: usize) -> Result<Arc<Device>> {
 
 /// A host's name, as long as names are: a site of some syllables, in half of the cases with a label before it.
 fn name(rank: usize) -> String {
-    const SYLLABLES: [&str; 16] = [
-        "ba", "co", "di", "fu", "ga", "lo", "mi", "nu", "pa", "re", "si", "to", "ve", "za", "cha", "tri",
-    ];
+    const SYLLABLES: [&str; 16] =
+        ["ba", "co", "di", "fu", "ga", "lo", "mi", "nu", "pa", "re", "si", "to", "ve", "za", "cha", "tri"];
     const LABELS: [&str; 8] = ["www", "cdn", "static", "api", "img", "media", "m", "assets"];
     const ENDS: [&str; 5] = ["com", "fr", "net", "org", "gouv.fr"];
     let mut random = Random::new(rank as u64 + 7);
