@@ -5,5 +5,6 @@ mod fixture;
 mod kills;
 mod notes;
 mod seals;
+mod searches;
 mod statements;
 mod tables;

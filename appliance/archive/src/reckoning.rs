@@ -10,11 +10,11 @@ use crate::table::Table;
 /// days, or not in that run.
 const TIE_SEALS: usize = 8;
 
-/// What is known of the true times of records that a query may find. `read` gives the table of a seal, or `None`. Tables are
+/// What is known of the true times of records that a query may find. `open` gives the table of a seal, or `None`. Tables are
 /// read only where seals have records of a clock that was not known, and soon after.
 pub fn reckoning<S: Source>(
     log: &Log,
-    read: impl Fn(&Seal) -> Option<Vec<u8>>,
+    open: impl Fn(&Seal) -> Option<Table>,
     source: &S,
     query: &Query,
 ) -> Reckoning {
@@ -27,7 +27,7 @@ pub fn reckoning<S: Source>(
             wanted = 1 + TIE_SEALS;
         }
         if wanted > 0
-            && let Some(table) = read(seal).and_then(|bytes| Table::open(bytes).ok())
+            && let Some(table) = open(seal)
         {
             // What cannot be read is told by the search itself.
             table.read_clock_ties(|tie| ties.push(tie)).ok();

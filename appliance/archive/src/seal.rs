@@ -48,6 +48,19 @@ pub struct Seal {
     pub sealed: Timestamp,
     /// How far to trust that.
     pub sealed_clock: ClockQuality,
+    /// The end of the file, which a search reads first; `None` in seals of before there was one.
+    pub tail: Option<Tail>,
+}
+
+/// The end of a sealed file: what says which groups of rows may have what is searched for, and where they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tail {
+    /// Where it begins in the table.
+    pub at: u64,
+    /// How many bytes of the file hold it: of an encrypted one some more, as it is decrypted in pieces.
+    pub bytes: u64,
+    /// The hash of these bytes.
+    pub hash: Hash,
 }
 
 /// A sealed file.
@@ -124,6 +137,7 @@ impl Seal {
             unreadable: tally.unreadable.len() as u64,
             sealed: Timestamp::from_unix_ms(0),
             sealed_clock: ClockQuality::Unset,
+            tail: None,
         }
     }
 
@@ -205,7 +219,11 @@ impl fmt::Display for Seal {
         writeln!(f, "set-back-ms {}", self.set_back_ms)?;
         writeln!(f, "unreadable {}", self.unreadable)?;
         writeln!(f, "sealed {}", self.sealed.unix_ms())?;
-        writeln!(f, "sealed-clock {}", self.sealed_clock)
+        writeln!(f, "sealed-clock {}", self.sealed_clock)?;
+        match self.tail {
+            Some(Tail { at, bytes, hash }) => writeln!(f, "tail {at} {bytes} {hash}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -261,6 +279,7 @@ impl FromStr for Seal {
             unreadable: lines.value("unreadable")?,
             sealed: Timestamp::from_unix_ms(lines.value("sealed")?),
             sealed_clock: lines.read("sealed-clock", words::clock)?,
+            tail: if lines.is_at_end() { None } else { Some(lines.read("tail", read_tail)?) },
         };
         if lines.is_at_end() { Ok(seal) } else { Err(SealError::Rest) }
     }
@@ -289,6 +308,12 @@ fn read_part(line: &str, number: u64, field: Field) -> Option<SealedFile> {
         rows: parse(words.next()?)?,
     };
     words.next().is_none().then_some(file)
+}
+
+fn read_tail(line: &str) -> Option<Tail> {
+    let (at, rest) = line.split_once(' ')?;
+    let (bytes, hash) = rest.split_once(' ')?;
+    Some(Tail { at: parse(at)?, bytes: parse(bytes)?, hash: parse(hash)? })
 }
 
 /// A date as ISO 8601 writes it, or any word of its letters: it names a day to people, and is compared only.

@@ -465,9 +465,21 @@ pub(crate) struct SearchArguments {
     /// Of this device, by name or hardware address.
     #[arg(long)]
     pub(crate) device: Option<String>,
+    /// By devices that were in this room; an act by the room that it is for.
+    #[arg(long)]
+    pub(crate) room: Option<RoomName>,
+    /// During this lesson.
+    #[arg(long)]
+    pub(crate) lesson: Option<String>,
+    /// By this person; an act by its author.
+    #[arg(long)]
+    pub(crate) person: Option<PersonName>,
     /// For this host or a host under it.
     #[arg(long)]
     pub(crate) host: Option<String>,
+    /// Listed in this category; an act by the category that it is about.
+    #[arg(long)]
+    pub(crate) category: Option<Category>,
     /// Of this verdict.
     #[arg(long, value_parser = parse_verdict)]
     pub(crate) verdict: Option<Verdict>,

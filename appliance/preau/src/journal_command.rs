@@ -13,7 +13,7 @@ use anyhow::{Context, bail};
 use archive::{FoundAnywhere, Identity, Log, Row, Seal, Searched, Vault};
 use jiff::tz::TimeZone;
 use journal::{Damage, DamageKind, Hit, Kind, Query, Reckoning, SegmentId, Source};
-use model::{Host, Timestamp, Verdict};
+use model::{Category, Host, PersonName, RoomName, Timestamp, Verdict};
 use system::segments::Directory;
 use system::vault::Folder;
 
@@ -21,6 +21,8 @@ use crate::times;
 
 /// The kind of records that are no accesses.
 const ACT: &str = "act";
+/// JSON lines that are shown as they are found: somebody waits for the first ones. Later ones come some at a time.
+const LINES_AT_ONCE: u32 = 100;
 /// What stands for the kind of what somebody did besides making rules.
 const PERSON: &str = "person";
 
@@ -35,8 +37,16 @@ pub(crate) struct SearchOptions {
     pub(crate) to: Option<String>,
     /// A device's name or hardware address.
     pub(crate) device: Option<String>,
+    /// A room.
+    pub(crate) room: Option<RoomName>,
+    /// A lesson.
+    pub(crate) lesson: Option<String>,
+    /// A person.
+    pub(crate) person: Option<PersonName>,
     /// A host; a name stands for all names under it, too.
     pub(crate) host: Option<String>,
+    /// A category of the lists.
+    pub(crate) category: Option<Category>,
     /// A verdict.
     pub(crate) verdict: Option<Verdict>,
     /// Acts on the rules only.
@@ -83,7 +93,11 @@ fn build_query(options: &SearchOptions) -> anyhow::Result<Query> {
             .context("--from")?,
         to: options.to.as_deref().map(|text| times::parse_end(text, zone)).transpose().context("--to")?,
         device: options.device.clone(),
+        room: options.room.clone(),
+        lesson: options.lesson.clone(),
+        person: options.person.clone(),
         host: options.host.as_ref().map(parse_host).transpose()?,
+        category: options.category.clone(),
         verdict: options.verdict,
         kind: options.acts.then_some(Kind::Act),
     })
@@ -103,10 +117,10 @@ fn print_hits(query: &Query, options: &SearchOptions, output: impl Write) -> any
     let mut failure = None;
     let identities = read_identities(options.identity.as_deref())?;
     // What cannot be read is told by the search.
-    let read_known = |seal: &Seal| folder.read_table(seal, &identities).ok().flatten();
-    let reckoning = archive::reckoning(&log, read_known, &directory, query);
+    let open_known = |seal: &Seal| folder.open_table(seal, &identities).ok().flatten();
+    let reckoning = archive::reckoning(&log, open_known, &directory, query);
     let mut printer = Printer::new(options, output, reckoning);
-    let read = |seal: &Seal| folder.read_table(seal, &identities).map_err(Into::into);
+    let read = |seal: &Seal| folder.open_table(seal, &identities).map_err(Into::into);
     let searched = archive::search(&log, read, &directory, query, |found| {
         match take_found(&mut printer, found, last) {
             Ok(()) => ControlFlow::Continue(()),
@@ -183,7 +197,8 @@ struct Printer<W: Write> {
 }
 
 enum Form<W: Write> {
-    Json(W),
+    /// With the number of lines that are still shown at once.
+    Json(W, u32),
     Table(table::Table<W>),
 }
 
@@ -200,7 +215,7 @@ fn reckon(hit: &Hit, reckoning: &Reckoning) -> Option<Timestamp> {
 impl<W: Write> Printer<W> {
     fn new(options: &SearchOptions, output: W, reckoning: Reckoning) -> Self {
         let form = if options.json {
-            Form::Json(output)
+            Form::Json(output, LINES_AT_ONCE)
         } else {
             Form::Table(table::Table::new(output, options.time_zone.clone()))
         };
@@ -209,7 +224,14 @@ impl<W: Write> Printer<W> {
 
     fn print(&mut self, hit: &Hit) -> io::Result<()> {
         match &mut self.form {
-            Form::Json(output) => json::write_line(output, hit, &self.reckoning),
+            Form::Json(output, at_once) => {
+                json::write_line(output, hit, &self.reckoning)?;
+                if *at_once > 0 {
+                    *at_once -= 1;
+                    output.flush()?;
+                }
+                Ok(())
+            }
             Form::Table(table) => table.push(hit, &self.reckoning),
         }
     }
@@ -217,7 +239,7 @@ impl<W: Write> Printer<W> {
     /// Prints what this program does not understand, as it was sealed.
     fn print_other(&mut self, row: &Row) -> io::Result<()> {
         match &mut self.form {
-            Form::Json(output) => json::write_cells(output, row),
+            Form::Json(output, _) => json::write_cells(output, row),
             // No column of the table is for it.
             Form::Table(_) => {
                 let cells: Vec<String> = row.cells().map(|(name, value)| format!("{name} {value}")).collect();
@@ -228,7 +250,7 @@ impl<W: Write> Printer<W> {
 
     fn finish(self) -> io::Result<()> {
         match self.form {
-            Form::Json(mut output) => output.flush(),
+            Form::Json(mut output, _) => output.flush(),
             Form::Table(table) => table.finish(),
         }
     }
@@ -248,7 +270,11 @@ mod tests {
             from: None,
             to: None,
             device: None,
+            room: None,
+            lesson: None,
+            person: None,
             host: None,
+            category: None,
             verdict: None,
             acts: false,
             json: false,

@@ -211,7 +211,8 @@ fn carry_out_wifi(command: WifiCommand) -> anyhow::Result<ExitCode> {
 }
 
 fn search(arguments: SearchArguments) -> anyhow::Result<ExitCode> {
-    let SearchArguments { data, from, to, device, host, verdict, acts, json, identity, config } = arguments;
+    let SearchArguments { data, from, to, device, room, lesson, person, host, .. } = arguments;
+    let SearchArguments { category, verdict, acts, json, identity, config, .. } = arguments;
     let time_zone = match config {
         Some(path) => Config::load(&path)?.school.timezone,
         None => journal_command::default_time_zone(),
@@ -222,7 +223,11 @@ fn search(arguments: SearchArguments) -> anyhow::Result<ExitCode> {
         from,
         to,
         device,
+        room,
+        lesson,
+        person,
         host,
+        category,
         verdict,
         acts,
         json,

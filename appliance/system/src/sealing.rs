@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use access::Instant;
 use archive::{
     CryptError, Field, Form, Hash, Part, Policy, ReaderKey, Seal, SealedFile, SigningKey, Table, TableError,
-    encrypt, part_name, write_apart,
+    Tail, encrypt, part_name, write_apart,
 };
 use jiff::tz::TimeZone;
 use journal::{HarvestError, SegmentId, SegmentInfo, Source, harvest, inspect};
@@ -166,9 +166,10 @@ pub struct Manner {
 
 impl Manner {
     /// Makes a sealed file of a table, which was read again.
-    fn make_file(&self, part: Part) -> Result<(Field, Vec<u8>, SealedFile), SealingError> {
+    fn make_file(&self, part: Part) -> Result<Made, SealingError> {
         let Part { field, table, rows } = part;
-        let found = Table::open(table.clone())?.row_count();
+        let opened = Table::open(table.clone())?;
+        let found = opened.row_count();
         if found != rows {
             return Err(SealingError::Rows { expected: rows, found });
         }
@@ -177,7 +178,8 @@ impl Manner {
             Some(readers) => (Form::Encrypted, encrypt(&table, readers)?),
         };
         let file = SealedFile { form, bytes: bytes.len() as u64, hash: Hash::of(&bytes), rows };
-        Ok((field, bytes, file))
+        let tail = opened.tail(form, &bytes);
+        Ok(Made { field, bytes, file, tail })
     }
 }
 
@@ -192,6 +194,14 @@ pub fn seal(data: &Path, manner: &Manner, now: Instant) -> Result<Done, SealingE
     }
     ledger.state_policy(now, manner.policy.as_ref())?;
     Run { ledger, manner, now }.carry_out()
+}
+
+/// A file that is about to be sealed.
+struct Made {
+    field: Field,
+    bytes: Vec<u8>,
+    file: SealedFile,
+    tail: Option<Tail>,
 }
 
 /// A finished segment.
@@ -231,25 +241,23 @@ impl Run<'_> {
         if tally.records == 0 && parts.iter().all(|part| part.rows == 0) {
             return Ok(None);
         }
-        let files: Result<Vec<_>, _> = parts.into_iter().map(|part| self.manner.make_file(part)).collect();
-        let mut files = files?.into_iter();
-        let Some((_, bytes, file)) = files.next() else { return Ok(None) };
-        let apart: Vec<_> = files.filter(|(_, _, file)| file.rows > 0).collect();
+        let made: Result<Vec<Made>, _> = parts.into_iter().map(|part| self.manner.make_file(part)).collect();
+        let mut made = made?.into_iter();
+        let Some(first_made) = made.next() else { return Ok(None) };
+        let apart: Vec<Made> = made.filter(|made| made.file.rows > 0).collect();
         let range = (first.id.number(), last.id.number());
-        let seal = Seal::new(&tally, after, range, first.day.clone(), file);
-        let parts = apart.iter().map(|(field, _, file)| (*field, *file)).collect();
-        let seal = Seal { sealed: self.now.at, sealed_clock: self.now.quality, parts, ..seal };
-        let all = || {
-            [(Field::Access, &bytes, &file)]
-                .into_iter()
-                .chain(apart.iter().map(|(of, bytes, file)| (*of, bytes, file)))
-        };
-        let bytes_all: u64 = all().map(|(_, _, file)| file.bytes).sum();
+        let seal = Seal::new(&tally, after, range, first.day.clone(), first_made.file);
+        let parts: Vec<_> = apart.iter().map(|made| (made.field, made.file)).collect();
+        // What is put together of parts is read as a whole.
+        let tail = first_made.tail.filter(|_| parts.is_empty());
+        let seal = Seal { sealed: self.now.at, sealed_clock: self.now.quality, parts, tail, ..seal };
+        let all = || [&first_made].into_iter().chain(&apart);
+        let bytes_all: u64 = all().map(|made| made.file.bytes).sum();
         if folder.free_bytes()? < FREE_BYTES_MIN.saturating_add(bytes_all) {
             return Err(SealingError::Full);
         }
-        for (field, bytes, file) in all() {
-            folder.write_part(&part_name(log.next_number(), field, file.form), bytes)?;
+        for Made { field, bytes, file, .. } in all() {
+            folder.write_part(&part_name(log.next_number(), *field, file.form), bytes)?;
         }
         log.append(seal, key);
         self.ledger.write()?;

@@ -15,12 +15,12 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use archive::{
-    Entry, Field, Form, Hash, Hasher, Identity, LOG_BYTES_MAX, Log, LogError, Seal, SealedFile, Vault,
-    VerifierKey, decrypt, join_apart,
+    Entry, Field, FileBytes, Form, Hash, Hasher, Identity, LOG_BYTES_MAX, Log, LogError, Seal, SealedFile,
+    Table, TableError, Vault, VerifierKey, decrypt, join_apart,
 };
 
 use crate::erasing;
@@ -149,21 +149,37 @@ impl Folder {
     /// # Errors
     /// They are not, or cannot be read.
     fn read_file(&self, name: &str, sealed: &SealedFile) -> io::Result<Vec<u8>> {
-        let path = self.folder.join(name);
-        let file = match File::open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => File::open(self.part(name))?,
-            file => file?,
-        };
-        let bytes = read_bounded(file, FILE_BYTES_MAX)?;
+        let bytes = read_bounded(self.open_file(name)?, FILE_BYTES_MAX)?;
         if Hash::of(&bytes) == sealed.hash {
             Ok(bytes)
         } else {
-            let message = format!("{} is not what was sealed", path.display());
+            let message = format!("{name} is not what was sealed");
             Err(io::Error::new(io::ErrorKind::InvalidData, message))
         }
     }
 
-    /// The table of a seal, put together of the files that are not deleted; `None` where it is encrypted to others than the
+    /// A sealed file; one whose seal was written last may still be without its name.
+    fn open_file(&self, name: &str) -> io::Result<File> {
+        match File::open(self.folder.join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => File::open(self.part(name)),
+            file => file,
+        }
+    }
+
+    /// The table of a seal, of which only what is asked for is read, unless it was taken apart; `None` where it is encrypted to
+    /// others than the owners of these keys.
+    ///
+    /// # Errors
+    /// A file is not what was sealed, or cannot be read.
+    pub fn open_table(&self, seal: &Seal, identities: &[Identity]) -> Result<Option<Table>, TableError> {
+        if seal.parts.is_empty() {
+            let file = SealedOnDisk(self.open_file(&seal.file_name())?);
+            return Table::open_sealed(seal, file, identities);
+        }
+        self.read_table(seal, identities)?.map(Table::open).transpose()
+    }
+
+    /// The whole table of a seal, put together of the files that are not deleted; `None` where it is encrypted to others than the
     /// owners of these keys.
     ///
     /// # Errors
@@ -270,6 +286,15 @@ impl Folder {
 
     fn read_text(&self, name: &str) -> io::Result<Option<String>> {
         read_text(&self.folder.join(name))
+    }
+}
+
+/// A sealed file that is read where something is asked for.
+struct SealedOnDisk(File);
+
+impl FileBytes for SealedOnDisk {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.0.read_exact_at(buffer, offset)
     }
 }
 

@@ -4,7 +4,7 @@ use journal::{Query, Sequence};
 use model::{ClockQuality, Timestamp};
 
 use super::fixture::{Asked, Box as Appliance, at};
-use crate::{Seal, reckoning};
+use crate::{Seal, Table, reckoning};
 
 /// What the clock shows so many seconds after a start without the time.
 fn unset(seconds: i64) -> Timestamp {
@@ -12,7 +12,7 @@ fn unset(seconds: i64) -> Timestamp {
 }
 
 fn check(it: &Appliance, sequence: u64, shown: Timestamp, expected: Option<Timestamp>) {
-    let read = |seal: &Seal| it.vault.files.get(&seal.file_name()).cloned();
+    let read = |seal: &Seal| Table::open(it.vault.files.get(&seal.file_name())?.clone()).ok();
     let reckoning = reckoning(&it.log, read, &it.disk, &Query::default());
     let found = reckoning.reckon(Sequence::new(sequence), shown, ClockQuality::Unset);
     assert_eq!(found, expected, "record {sequence}");

@@ -247,7 +247,10 @@ fn a_search_joins_what_a_later_seal_says() {
         let tally = Tally { records: 2, last_sequence: through, times, ..Tally::default() };
         log.append(Seal::new(&tally, through - 2, (1, 1), "2026-11-23".to_owned(), file), &key);
     }
-    let read = |seal: &Seal| Ok(days.get(usize::try_from(seal.number).unwrap() - 1).cloned());
+    let read = |seal: &Seal| {
+        let day = days.get(usize::try_from(seal.number).unwrap() - 1).cloned().unwrap();
+        Table::open_sealed(seal, day, &[]).map_err(Into::into)
+    };
     let mut hits = Vec::new();
     search(&log, read, &Disk::default(), &Query::default(), |found| {
         match found {
@@ -325,11 +328,12 @@ proptest! {
             host: host.and_then(|host| Host::parse(host).ok()),
             verdict,
             kind,
+            ..Query::default()
         };
         let mut hits = Vec::new();
         let searched = search(
             &sealed.log,
-            |seal| Ok(sealed.vault.files.get(&seal.file_name()).cloned()),
+            |seal| Table::open_sealed(seal, sealed.vault.files[&seal.file_name()].clone(), &[]).map_err(Into::into),
             &sealed.disk,
             &query,
             |found| {

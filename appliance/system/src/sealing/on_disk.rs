@@ -104,7 +104,7 @@ pub(super) fn hosts(data: &Path) -> BTreeMap<u64, String> {
 fn hosts_with(data: &Path, identities: &[Identity]) -> (BTreeMap<u64, String>, usize) {
     let (folder, directory) = (Folder::new(data), Directory::new(data));
     let mut hosts = BTreeMap::new();
-    let read = |seal: &Seal| folder.read_table(seal, identities).map_err(Into::into);
+    let read = |seal: &Seal| folder.open_table(seal, identities).map_err(Into::into);
     let searched =
         archive::search(&folder.read_log().unwrap(), read, &directory, &Query::default(), |found| {
             match found {

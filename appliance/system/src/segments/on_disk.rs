@@ -186,7 +186,13 @@ fn child_uses_the_reserve() {
         }
         std::thread::yield_now();
     }
-    let last = ask(&journal, "last.fr").unwrap();
+    // The queue may be full at this moment.
+    let last = loop {
+        match ask(&journal, "last.fr") {
+            Ok(last) => break last,
+            Err(_) => std::thread::yield_now(),
+        }
+    };
     while !journal.is_durable(last) {
         std::thread::yield_now();
     }
