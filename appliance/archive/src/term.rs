@@ -46,7 +46,8 @@ pub fn list_due<'l>(log: &'l Log, retention: &Retention, now: Timestamp) -> Vec<
     let (expiries, holds) = (log.expiries(), log.holds());
     let mut files = Vec::new();
     for seal in log.seals() {
-        if holds.values().any(|(_, hold)| hold.covers(seal)) {
+        let is_held = || holds.values().any(|(_, hold)| hold.covers(seal));
+        if seal.is_deleted(&expiries) || is_held() {
             continue;
         }
         let bounds = Bounds::of(log.leaves(), seal.number, now);

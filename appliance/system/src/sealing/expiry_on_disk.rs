@@ -4,6 +4,7 @@ use archive::{Fact, Hold, Lift, Policy, Promptness, Remark, Retention, State};
 
 use super::on_disk::{check, hosts, instant, live, manner, noon, seal_at, segments};
 use super::*;
+use crate::full_disk::{FOLDER_VARIABLE, run_test_on};
 
 /// Lives and seals on each of these days.
 fn live_and_seal(data: &Path, days: impl IntoIterator<Item = i64>) {
@@ -297,4 +298,25 @@ fn a_kind_of_field_goes_at_its_own_time() {
     assert!(report.is_right() && report.deleted == (1, 0), "{report}");
     fs::remove_file(data.join("sealed/seal-00000000000000000003.who.parquet.age")).unwrap();
     assert!(check(data).to_string().contains("seal 3: seal-00000000000000000003.who.parquet.age is missing"));
+}
+
+/// Deletes on a disk that has no room left.
+#[test]
+fn child_expires_on_a_full_disk() {
+    #[expect(clippy::disallowed_methods, reason = "a child is told by its environment what to do")]
+    let Ok(folder) = std::env::var(FOLDER_VARIABLE) else { return };
+    let data = Path::new(&folder);
+    live_and_seal(data, months());
+    crate::space::Reserve::new(data).take(1 << 20).unwrap();
+    let mut ballast = fs::File::create(data.join("ballast")).unwrap();
+    while io::Write::write_all(&mut ballast, &[1; 512]).is_ok() {}
+    assert_eq!(expire_at(data, 365).files, [file(1)]);
+    assert!(check(data).is_right());
+    println!("deleted in the reserve");
+}
+
+#[test]
+fn a_full_disk_keeps_nothing_beyond_its_time() {
+    let said = run_test_on("24m", "sealing::expiry_on_disk::child_expires_on_a_full_disk");
+    assert!(said.contains("deleted in the reserve"), "{said}");
 }

@@ -8,6 +8,7 @@ use archive::{Fact, Form, Log, Policy, SigningKey};
 
 use super::{SealingError, open_key};
 use crate::segments::Directory;
+use crate::space::Reserve;
 use crate::vault::{Folder, Lock};
 
 /// The log, its key, and the folders that it is about. Nobody else adds to it meanwhile.
@@ -18,6 +19,7 @@ pub(super) struct Ledger {
     pub(super) log: Log,
     /// Whether a box runs on the folder. Without one every segment is finished, and none starts meanwhile.
     pub(super) is_running: bool,
+    reserve: Reserve,
     _lock: Lock,
 }
 
@@ -38,7 +40,8 @@ impl Ledger {
         let key = open_key(data)?;
         folder.write_key(key.verifier())?;
         let log = open_log(&folder, &key)?;
-        Ok(Self { folder, directory, key, log, is_running, _lock: lock })
+        let reserve = Reserve::new(data);
+        Ok(Self { folder, directory, key, log, is_running, reserve, _lock: lock })
     }
 
     /// Whether what was sealed up to now is encrypted.
@@ -62,8 +65,18 @@ impl Ledger {
         }
     }
 
-    /// Puts the log in the place of the one before, and shows its checkpoint.
+    /// Puts the log in the place of the one before, and shows its checkpoint. On a full disk that takes of the room that is kept for
+    /// the journal: what is past its time could not go otherwise.
     pub(super) fn write(&self) -> io::Result<()> {
+        match self.write_once() {
+            Err(error) if error.kind() == io::ErrorKind::StorageFull && self.reserve.give_up()? => {
+                self.write_once()
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn write_once(&self) -> io::Result<()> {
         self.folder.write_log(&self.log)?;
         self.folder.finish_last(&self.log)
     }
