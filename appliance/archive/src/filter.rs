@@ -32,10 +32,13 @@ struct Wanted {
     is_name: bool,
 }
 
+type NumberTest<'f> = Box<dyn Fn(Option<i64>) -> bool + 'f>;
+type TextTest<'f> = Box<dyn for<'c> Fn(Option<&'c str>) -> bool + 'f>;
+
 /// What the cell of a single column tells of a row.
 pub(crate) enum Test<'f> {
-    Number(Number, Box<dyn Fn(Option<i64>) -> bool + 'f>),
-    Text(Text, Box<dyn Fn(Option<&str>) -> bool + 'f>),
+    Number(Number, NumberTest<'f>),
+    Text(Text, TextTest<'f>),
 }
 
 impl<'f> Test<'f> {
@@ -209,7 +212,7 @@ fn room_of(row: &Row) -> Option<&str> {
 fn person_of(row: &Row) -> Option<&str> {
     match row.text(Text::Record) {
         Some(record::ACCESS) => row.text(Text::Person),
-        _ => row.text(Text::Author),
+        Some(_) | None => row.text(Text::Author),
     }
 }
 

@@ -170,7 +170,10 @@ mod tests {
         }
     }
 
-    fn tell(accesses: &[Found]) -> Vec<(String, u64, Vec<(String, u64)>)> {
+    /// A room, its accesses, its refusals.
+    type Told = (String, u64, Vec<(String, u64)>);
+
+    fn tell(accesses: &[Found]) -> Vec<Told> {
         let mut overview = Overview::default();
         accesses.iter().for_each(|found| overview.note("2026-11-23".to_owned(), found));
         let room = |day: &ClassDay| day.room.as_ref().map_or("-".to_owned(), ToString::to_string);

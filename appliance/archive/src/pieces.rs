@@ -166,10 +166,12 @@ fn read_range(file: &impl FileBytes, at: u64, length: u64) -> Result<Vec<u8>, Ta
 
 /// The library says that something was not encrypted so as an error of reading.
 fn decrypt_error(error: io::Error) -> TableError {
-    match error.kind() {
-        io::ErrorKind::InvalidData => CryptError::Decrypt(error.to_string()).into(),
-        io::ErrorKind::UnexpectedEof => TableError::Changed,
-        _ => error.into(),
+    if error.kind() == io::ErrorKind::InvalidData {
+        CryptError::Decrypt(error.to_string()).into()
+    } else if error.kind() == io::ErrorKind::UnexpectedEof {
+        TableError::Changed
+    } else {
+        error.into()
     }
 }
 

@@ -397,6 +397,8 @@ pub(crate) enum PolicyCommand {
 pub(crate) enum JournalCommand {
     /// Print the records that fit every given option, oldest first.
     Search(SearchArguments),
+    /// Tell what each class asked for on each day, and what was refused to it most; never what few devices did.
+    Summary(SummaryArguments),
     /// Seal what is finished: into files that nobody can change unseen. The box does so by itself, each night at midnight.
     Seal {
         #[command(flatten)]
@@ -433,6 +435,28 @@ pub(crate) enum JournalCommand {
         #[arg(long, value_name = "DIR")]
         state: PathBuf,
     },
+}
+
+/// Options of `preau journal summary`.
+#[derive(Debug, Args)]
+pub(crate) struct SummaryArguments {
+    #[command(flatten)]
+    pub(crate) data: DataFolder,
+    /// From this time on: RFC 3339, `2026-11-23` or `2026-11-23 09:30` in the time zone of the school.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// Before this time; a date means its whole day.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<String>,
+    /// One JSON object a line instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The file with the secret key of somebody who may read what is sealed; without it, encrypted days are left out.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) identity: Option<PathBuf>,
+    /// The configuration file that names the school's time zone; without it, Europe/Paris.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// Options of `preau journal verify`.

@@ -104,7 +104,7 @@ fn build_query(options: &SearchOptions) -> anyhow::Result<Query> {
 }
 
 /// Whether there is something, and none of it could be read.
-fn is_nothing_readable(searched: &Searched) -> bool {
+pub(crate) fn is_nothing_readable(searched: &Searched) -> bool {
     let read = searched.segments.segments_read + searched.seals_read;
     read == 0 && searched.segments.segments_unreadable + searched.seals_unreadable > 0
 }
@@ -140,14 +140,14 @@ fn print_hits(query: &Query, options: &SearchOptions, output: impl Write) -> any
     }
 }
 
-fn read_identities(file: Option<&Path>) -> anyhow::Result<Vec<Identity>> {
+pub(crate) fn read_identities(file: Option<&Path>) -> anyhow::Result<Vec<Identity>> {
     let Some(file) = file else { return Ok(Vec::new()) };
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     Identity::read_all(&text).with_context(|| format!("--identity {}", file.display()))
 }
 
 /// What is left out is not to look as if it were not there.
-fn tell_locked(searched: &Searched, has_no_key: bool) -> io::Result<()> {
+pub(crate) fn tell_locked(searched: &Searched, has_no_key: bool) -> io::Result<()> {
     match (searched.seals_locked, has_no_key) {
         (0, _) => Ok(()),
         (days, true) => {
@@ -158,7 +158,7 @@ fn tell_locked(searched: &Searched, has_no_key: bool) -> io::Result<()> {
 }
 
 /// The log of seals as far as it can be read: what is wrong with the rest is told, and for `verify` to judge.
-fn read_log(folder: &Folder) -> anyhow::Result<Log> {
+pub(crate) fn read_log(folder: &Folder) -> anyhow::Result<Log> {
     let bytes = folder.log().context("the log of seals cannot be read")?;
     let (log, error) = Log::read(&bytes.unwrap_or_default());
     if let Some(error) = error {
@@ -256,7 +256,7 @@ impl<W: Write> Printer<W> {
     }
 }
 
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
+pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 

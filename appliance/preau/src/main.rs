@@ -19,6 +19,7 @@ mod run;
 mod seal_command;
 mod selftest_command;
 mod status_command;
+mod summary_command;
 mod times;
 mod update_command;
 mod verify_command;
@@ -35,7 +36,7 @@ use store::NewPerson;
 use cli::{
     BlocklistCommand, CaCommand, Cli, Command, DataFolder, DeviceCommand, FirewallCommand, HoldCommand,
     JournalCommand, OverrideCommand, PersonCommand, PolicyCommand, SearchArguments, SelftestCommand,
-    WifiCommand, WifiJoinArguments,
+    SummaryArguments, WifiCommand, WifiJoinArguments,
 };
 use config::Config;
 
@@ -141,6 +142,7 @@ fn carry_out_person(command: PersonCommand) -> anyhow::Result<ExitCode> {
 fn carry_out_journal(command: JournalCommand) -> anyhow::Result<ExitCode> {
     match command {
         JournalCommand::Search(arguments) => search(arguments),
+        JournalCommand::Summary(arguments) => summarise(arguments),
         JournalCommand::Seal { data, config, background } => {
             seal_command::seal(&data_folder::find(data.path.as_deref())?, config.as_deref(), background)
         }
@@ -210,14 +212,25 @@ fn carry_out_wifi(command: WifiCommand) -> anyhow::Result<ExitCode> {
     }
 }
 
+fn summarise(arguments: SummaryArguments) -> anyhow::Result<ExitCode> {
+    let SummaryArguments { data, from, to, json, identity, config } = arguments;
+    let (data, time_zone) = (data_folder::find(data.path.as_deref())?, time_zone(config)?);
+    let options = summary_command::SummaryOptions { data, from, to, json, identity, time_zone };
+    summary_command::summarise(&options)
+}
+
+/// That of the school, or the usual one.
+fn time_zone(config: Option<PathBuf>) -> anyhow::Result<jiff::tz::TimeZone> {
+    config.map_or_else(
+        || Ok(journal_command::default_time_zone()),
+        |path| Ok(Config::load(&path)?.school.timezone),
+    )
+}
+
 fn search(arguments: SearchArguments) -> anyhow::Result<ExitCode> {
     let SearchArguments { data, from, to, device, room, lesson, person, host, .. } = arguments;
     let SearchArguments { category, verdict, acts, json, identity, config, .. } = arguments;
-    let time_zone = match config {
-        Some(path) => Config::load(&path)?.school.timezone,
-        None => journal_command::default_time_zone(),
-    };
-    let data = data_folder::find(data.path.as_deref())?;
+    let (data, time_zone) = (data_folder::find(data.path.as_deref())?, time_zone(config)?);
     journal_command::search(&journal_command::SearchOptions {
         data,
         from,

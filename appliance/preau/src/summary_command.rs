@@ -134,7 +134,8 @@ mod tests {
             accesses: 12,
             refused,
         };
-        let days = [day(Some("CM2"), vec![("games".to_owned(), 7), ("adult".to_owned(), 5)]), day(None, vec![])];
+        let days =
+            [day(Some("CM2"), vec![("games".to_owned(), 7), ("adult".to_owned(), 5)]), day(None, vec![])];
         let check = |is_json, expected: &str| {
             let mut output = Vec::new();
             print(&days, is_json, &mut output).unwrap();

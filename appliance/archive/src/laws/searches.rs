@@ -129,10 +129,8 @@ fn is_asked(query: &Query, found: &Found) -> bool {
         (Some(host), None) => host == wanted,
         (None, _) => false,
     };
-    let category = match &found.reason {
-        Reason::WhiteListed { category, .. } => Some(category),
-        _ => None,
-    };
+    let category =
+        if let Reason::WhiteListed { category, .. } = &found.reason { Some(category) } else { None };
     query.from.is_none_or(|from| found.last_at >= from)
         && query.to.is_none_or(|to| found.at < to)
         && query.device.as_ref().is_none_or(is_device)
@@ -216,6 +214,34 @@ proptest! {
             prop_assert!(form == Form::Plain && place < 4, "byte {}", place);
             prop_assert_eq!(found, accesses);
         }
+    }
+}
+
+#[test]
+fn a_seal_with_a_tail_is_read_as_it_was_written() {
+    for form in [Form::Plain, Form::Encrypted] {
+        let (seal, _) = seal(&[access(1, 7)], form);
+        assert!(seal.tail.is_some());
+        assert_eq!(seal.to_string().parse(), Ok(seal.clone()));
+        let before = Seal { tail: None, ..seal.clone() };
+        assert_eq!(before.to_string().parse(), Ok(before));
+        for wrong in ["tail 1 2\n", "tail 01 2 3\n", "tail\n", "more\n"] {
+            let text = format!("{}{wrong}", Seal { tail: None, ..seal.clone() });
+            assert!(text.parse::<Seal>().is_err(), "{wrong}");
+        }
+    }
+}
+
+/// A file of before there were tails is read as a whole, and compared as a whole.
+#[test]
+fn a_seal_without_a_tail_is_read() {
+    let accesses: Vec<_> = (1..9).map(|number| access(number, 7)).collect();
+    for form in [Form::Plain, Form::Encrypted] {
+        let (seal, mut file) = seal(&accesses, form);
+        let seal = Seal { tail: None, ..seal };
+        assert_eq!(find(&open(&seal, file.clone()).unwrap(), &Query::default()).unwrap(), accesses);
+        *file.last_mut().unwrap() ^= 1;
+        assert!(matches!(open(&seal, file), Err(TableError::Changed)));
     }
 }
 

@@ -15,7 +15,7 @@ use archive::Identity;
 use bench::figures::{print_table, short};
 use bench::journal::box_year::{self, Cost};
 use bench::journal::question::{self, Question};
-use bench::journal::school::School;
+use bench::journal::school::{DAYS, School};
 use bench::journal::stopwatch::{Ran, folder_bytes, make_cold, make_warm, processor_s, run, time};
 use bench::journal::{ingest, peers};
 use bench::machine;
@@ -37,7 +37,7 @@ fn main() -> Result<ExitCode> {
     machine::print()?;
     let place = tempfile::Builder::new().prefix("journal-").tempdir_in(folder)?;
     let school = School::new()?;
-    measure_ingest(&school, records.min(INGEST_RECORDS), &place.path().join("ingest"))?;
+    measure_ingest(&school, records, &place.path().join("ingest"))?;
     let year = Year::make(&school, records, place.path())?;
     for question in question::all(&school, records) {
         year.ask(&school, &question)?;
@@ -48,15 +48,25 @@ fn main() -> Result<ExitCode> {
 
 fn measure_ingest(school: &School, records: usize, data: &Path) -> Result<()> {
     fs::create_dir_all(data)?;
-    let done = ingest::measure(school, records, data)?;
+    let rhythm = ingest::measure_rhythm(school, records / DAYS, data)?;
+    fs::remove_dir_all(data)?;
+    fs::create_dir_all(data)?;
+    let done = ingest::measure(school, records.min(INGEST_RECORDS), data)?;
     let per_second = |seconds: f64| short(float(done.visits) / seconds / 1e3);
     let row = vec![
         done.visits.to_string(),
         per_second(done.processor_s),
         per_second(done.wall_s),
         short(float(folder_bytes(data)?) / float(done.visits)),
+        short(rhythm),
     ];
-    let columns = ["accesses", "thousand a second of processor", "thousand a second", "bytes each, unsealed"];
+    let columns = [
+        "accesses",
+        "thousand a second of processor",
+        "thousand a second",
+        "bytes each, unsealed",
+        "bytes written each, a commit every half second",
+    ];
     print_table("Taking in: judged, recorded, durable; nearly each with its end", &columns, &[row])?;
     fs::remove_dir_all(data)?;
     Ok(())

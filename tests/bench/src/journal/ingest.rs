@@ -12,7 +12,7 @@ use system::segments::Directory;
 
 use super::box_year::Recorder;
 use super::school::{School, day_times};
-use super::stopwatch::{processor_s, time};
+use super::stopwatch::{processor_s, time, written_bytes};
 
 /// Pauses of the recording thread, which a full queue makes wait.
 const PAUSE: Duration = Duration::from_micros(200);
@@ -70,4 +70,29 @@ pub fn measure(school: &School, visits: usize, data: &Path) -> Result<Ingest> {
     });
     outcome?;
     Ok(Ingest { visits: visits.len() as u64, processor_s: processor_s()? - before, wall_s })
+}
+
+/// Bytes that are written to the disk for each visit at the box's own rhythm, whatever little there is: an hour of a school
+/// day with so many visits, with a commit every half second.
+///
+/// # Errors
+/// The journal cannot be written.
+pub fn measure_rhythm(school: &School, visits_of_day: usize, data: &Path) -> Result<f64> {
+    const COMMIT_MS: i64 = 500;
+    const HOUR_MS: i64 = 3_600_000;
+    let (start, _) = day_times(0);
+    let visits = school.day(0, visits_of_day);
+    let hour: Vec<_> = visits.iter().take_while(|visit| visit.at_ms < start + HOUR_MS).collect();
+    let (journal, mut writer) = journal::open(Directory::new(data));
+    writer.commit(Timestamp::from_unix_ms(start))?;
+    let recorder = Recorder::new(school, journal);
+    let before = written_bytes()?;
+    for some in hour.chunk_by(|one, other| one.at_ms / COMMIT_MS == other.at_ms / COMMIT_MS) {
+        some.iter().try_for_each(|visit| recorder.record(visit))?;
+        writer.commit(Timestamp::from_unix_ms(some.last().map_or(start, |visit| visit.at_ms)))?;
+    }
+    let written = written_bytes()? - before;
+    writer.finish(Timestamp::from_unix_ms(start + HOUR_MS))?;
+    ensure!(!hour.is_empty(), "nobody visits anything");
+    Ok(f64::from(u32::try_from(written / 1_000)?) * 1e3 / f64::from(u32::try_from(hour.len())?))
 }

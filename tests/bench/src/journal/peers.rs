@@ -140,15 +140,16 @@ fn write_line(log: &mut impl Write, school: &School, visit: &Visit) -> Result<()
     let outcome = if school.category(visit.host).is_some() { "TCP_DENIED/403" } else { "TCP_TUNNEL/200" };
     let (seconds, milliseconds) = (visit.at_ms / 1_000, visit.at_ms % 1_000);
     let client = format!("10.77.{}.{}", visit.device / 250, visit.device % 250);
-    match visit.kind {
-        AccessKind::Dns => writeln!(
+    if visit.kind == AccessKind::Dns {
+        writeln!(
             log,
             "{seconds}.{milliseconds:03} {duration:6} {client} NONE/000 0 DNS {host} - HIER_NONE/- -"
-        )?,
-        _ => writeln!(
+        )?;
+    } else {
+        writeln!(
             log,
             "{seconds}.{milliseconds:03} {duration:6} {client} {outcome} {down} CONNECT {host}:443 - HIER_DIRECT/{host} -"
-        )?,
+        )?;
     }
     Ok(())
 }

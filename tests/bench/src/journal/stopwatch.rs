@@ -4,10 +4,11 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Instant;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
@@ -63,8 +64,27 @@ pub fn written_bytes() -> Result<u64> {
 pub fn run(mut command: Command) -> Result<Ran> {
     let start = Instant::now();
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
-    let mut output = BufReader::with_capacity(1 << 16, child.stdout.take().context("no output")?);
+    let output = child.stdout.take().context("no output")?;
+    let (process, is_over) = (child.id(), AtomicBool::new(false));
     let mut ran = Ran::default();
+    thread::scope(|scope| -> Result<()> {
+        let watcher = scope.spawn(|| watch_peak(process, &is_over));
+        let outcome = read_lines(output, start, &mut ran);
+        let status = child.wait()?;
+        ran.seconds = start.elapsed().as_secs_f64();
+        is_over.store(true, Ordering::Release);
+        ran.peak_bytes = watcher.join().unwrap_or_default();
+        ensure!(status.code().is_some_and(|code| code <= 1), "{command:?} fails: {status}");
+        outcome
+    })?;
+    if ran.lines == 0 {
+        ran.first_line_s = ran.seconds;
+    }
+    Ok(ran)
+}
+
+fn read_lines(output: impl Read, start: Instant, ran: &mut Ran) -> Result<()> {
+    let mut output = BufReader::with_capacity(1 << 16, output);
     let mut line = Vec::new();
     while output.read_until(b'\n', &mut line)? > 0 {
         if ran.lines == 0 {
@@ -73,27 +93,25 @@ pub fn run(mut command: Command) -> Result<Ran> {
         ran.lines += 1;
         line.clear();
     }
-    let (status, peak_bytes) = wait(&child)?;
-    ran.peak_bytes = peak_bytes;
-    ran.seconds = start.elapsed().as_secs_f64();
-    if ran.lines == 0 {
-        ran.first_line_s = ran.seconds;
-    }
-    ensure!(status.code().is_some_and(|code| code <= 1), "{command:?} fails: {status}");
-    Ok(ran)
+    Ok(())
 }
 
-/// Waits for the end of a program. Returns how it ended, and the most memory that it had, in bytes (wait4(2)).
-#[expect(unsafe_code, reason = "the standard library does not tell what a child used")]
-fn wait(child: &Child) -> Result<(ExitStatus, u64)> {
-    let process = libc::pid_t::try_from(child.id())?;
-    let mut status = 0;
-    // SAFETY: a usage of zeros is one, and both places live as long as the call.
-    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
-    // SAFETY: as above; the child is ours, and nobody else waits for it.
-    let ended = unsafe { libc::wait4(process, &raw mut status, 0, &raw mut usage) };
-    ensure!(ended == process, "wait4: {}", std::io::Error::last_os_error());
-    Ok((ExitStatus::from_raw(status), u64::try_from(usage.ru_maxrss)? << 10))
+/// Looks again and again how much memory a process has had: once it has ended, nobody can tell.
+fn watch_peak(process: u32, is_over: &AtomicBool) -> u64 {
+    const PAUSE: Duration = Duration::from_millis(2);
+    let mut peak = 0;
+    while !is_over.load(Ordering::Acquire) {
+        peak = peak.max(peak_of(process).unwrap_or(0));
+        thread::sleep(PAUSE);
+    }
+    peak
+}
+
+/// The most that was resident of a process, in bytes (proc_pid_status(5)); `None` once it has ended.
+fn peak_of(process: u32) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? << 10)
 }
 
 /// Has the kernel forget what it has in memory of the files of a folder.
