@@ -1,5 +1,6 @@
 //! What must hold for every sealed journal.
 
+mod bundles;
 mod fixture;
 mod notes;
 mod seals;

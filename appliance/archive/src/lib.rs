@@ -2,6 +2,7 @@
 //!
 //! Invariant: pure. Bytes come in and go out; time is an argument; files belong to the system room.
 
+mod bundle;
 mod checkpoint;
 mod crypt;
 mod filter;
@@ -23,6 +24,10 @@ mod words;
 #[cfg(test)]
 mod laws;
 
+pub use bundle::{
+    BundleFinding, BundleRemark, BundleReport, BundleTrust, Extract, ExtractError, Extracted, Manifest, ManifestError,
+    PackError, PackedFile, Packer, Pedigree, ROWS_MAX, Request, is_selected, is_unreadable, query, verify_bundle,
+};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use crypt::{CryptError, Identity, ReaderKey, decrypt, encrypt};
 pub use filter::Filter;

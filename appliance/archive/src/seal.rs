@@ -233,7 +233,7 @@ fn is_day(text: &str) -> bool {
     !text.is_empty() && text.len() <= DAY_BYTES_MAX && text.bytes().all(is_letter)
 }
 
-struct Optional<T>(Option<T>);
+pub(crate) struct Optional<T>(pub(crate) Option<T>);
 
 impl<T: fmt::Display> fmt::Display for Optional<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -245,18 +245,18 @@ impl<T: fmt::Display> fmt::Display for Optional<T> {
 }
 
 /// The lines of a leaf, each a word and its value. What has two spellings is refused: a leaf is written as it was read.
-struct Lines<'t> {
-    rest: &'t str,
+pub(crate) struct Lines<'t> {
+    pub(crate) rest: &'t str,
 }
 
 impl<'t> Lines<'t> {
-    fn next(&mut self) -> Option<&'t str> {
+    pub(crate) fn next(&mut self) -> Option<&'t str> {
         let (line, rest) = self.rest.split_once('\n')?;
         self.rest = rest;
         Some(line)
     }
 
-    fn read<T>(
+    pub(crate) fn read<T>(
         &mut self,
         name: &'static str,
         read: impl FnOnce(&'t str) -> Option<T>,
@@ -265,16 +265,16 @@ impl<'t> Lines<'t> {
         line.and_then(read).ok_or(SealError::Line(name))
     }
 
-    fn value<T: FromStr + fmt::Display>(&mut self, name: &'static str) -> Result<T, SealError> {
+    pub(crate) fn value<T: FromStr + fmt::Display>(&mut self, name: &'static str) -> Result<T, SealError> {
         self.read(name, parse)
     }
 
-    fn optional<T: FromStr + fmt::Display>(&mut self, name: &'static str) -> Result<Option<T>, SealError> {
+    pub(crate) fn optional<T: FromStr + fmt::Display>(&mut self, name: &'static str) -> Result<Option<T>, SealError> {
         self.read(name, |text| if text == NOTHING { Some(None) } else { parse(text).map(Some) })
     }
 }
 
-fn parse<T: FromStr + fmt::Display>(text: &str) -> Option<T> {
+pub(crate) fn parse<T: FromStr + fmt::Display>(text: &str) -> Option<T> {
     let value: T = text.parse().ok()?;
     let mut again = String::new();
     write!(again, "{value}").ok()?;

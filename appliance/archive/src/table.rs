@@ -159,7 +159,7 @@ fn schema() -> Result<Type, ParquetError> {
     Type::group_type_builder("journal").with_fields(columns).build()
 }
 
-fn is_time(column: Number) -> bool {
+pub(crate) fn is_time(column: Number) -> bool {
     match column {
         Number::Time | Number::LastTime | Number::Until | Number::EndTime | Number::From => true,
         Number::Sequence
@@ -274,6 +274,18 @@ impl Table {
             }
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// Gives out all rows as they are.
+    ///
+    /// # Errors
+    /// [`TableError`].
+    pub(crate) fn each_row(&self, mut each: impl FnMut(Row)) -> Result<(), TableError> {
+        for place in 0..self.reader.metadata().num_row_groups() {
+            let group = survive(|| Ok(self.reader.get_row_group(place)?))?;
+            read_group(&*group, None, Columns::All)?.into_iter().for_each(&mut each);
+        }
+        Ok(())
     }
 
     /// Gives out what is said of accesses of earlier seals.

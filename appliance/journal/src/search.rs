@@ -332,7 +332,11 @@ fn is_person_match(query: &Query, act: &PersonEntry<'_>) -> bool {
         | PersonDeedEntry::ChangeSecret
         | PersonDeedEntry::AddPerson { .. }
         | PersonDeedEntry::ResetPerson { .. }
-        | PersonDeedEntry::DisablePerson { .. } => None,
+        | PersonDeedEntry::DisablePerson { .. }
+        | PersonDeedEntry::OpenReading { .. }
+        | PersonDeedEntry::SearchJournal { .. }
+        | PersonDeedEntry::ExportJournal { .. }
+        | PersonDeedEntry::CloseReading { .. } => None,
     };
     let is_about = |wanted: &Host| declined.as_ref().is_some_and(|site| is_host(wanted, site));
     query.from.is_none_or(|from| at >= from)

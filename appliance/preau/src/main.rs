@@ -7,11 +7,13 @@ mod config;
 mod data_folder;
 mod default_profiles;
 mod device_command;
+mod export_command;
 mod firewall_command;
 mod journal_command;
 mod override_command;
 mod person_command;
 mod policy_command;
+mod reading_command;
 mod reasons;
 mod run;
 mod seal_command;
@@ -141,7 +143,21 @@ fn carry_out_journal(command: JournalCommand) -> anyhow::Result<ExitCode> {
         JournalCommand::Seal { data, config, background } => {
             seal_command::seal(&data_folder::find(data.path.as_deref())?, config.as_deref(), background)
         }
-        JournalCommand::Keys => seal_command::print_keys(),
+        JournalCommand::Export(arguments) => export_command::export(&arguments),
+        JournalCommand::Readings { data, config } => {
+            let time_zone = match config {
+                Some(path) => Config::load(&path)?.school.timezone,
+                None => journal_command::default_time_zone(),
+            };
+            reading_command::list(&data_folder::find(data.path.as_deref())?, &time_zone)
+        }
+        JournalCommand::Keys { sheet: None, .. } => seal_command::print_keys(),
+        JournalCommand::Keys { sheet: Some(sheet), config } => {
+            seal_command::write_sheet(&sheet, &Config::load_or_default(config.as_deref())?)
+        }
+        JournalCommand::Verify(arguments) if arguments.extract.is_some() => {
+            export_command::verify(&arguments)
+        }
         JournalCommand::Verify(arguments) => verify_command::verify(&arguments),
         JournalCommand::Witness { data, state } => {
             verify_command::witness(&data_folder::find(data.path.as_deref())?, &state)
@@ -189,7 +205,8 @@ fn carry_out_wifi(command: WifiCommand) -> anyhow::Result<ExitCode> {
 }
 
 fn search(arguments: SearchArguments) -> anyhow::Result<ExitCode> {
-    let SearchArguments { data, from, to, device, host, verdict, acts, json, identity, config } = arguments;
+    let SearchArguments { data, from, to, device, host, verdict, acts, json, identity, asking, config } =
+        arguments;
     let time_zone = match config {
         Some(path) => Config::load(&path)?.school.timezone,
         None => journal_command::default_time_zone(),
@@ -205,6 +222,7 @@ fn search(arguments: SearchArguments) -> anyhow::Result<ExitCode> {
         acts,
         json,
         identity,
+        asking,
         time_zone,
     })
 }

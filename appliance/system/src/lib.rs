@@ -9,6 +9,7 @@
 //! | [`authority`] | the file of the box's certificate authority | |
 //! | [`clock`] | the kernel's clock, and whether a time server disciplines it | `access::Clock` |
 //! | [`directories`] | where a user's data lives | |
+//! | [`export`] | extracts of the journal, as files | |
 //! | [`forwarding`] | the kernel's switches of forwarding | |
 //! | [`limits`] | the process's resource limits | |
 //! | [`lists`] | list sources and index files | |
@@ -34,6 +35,7 @@ pub mod addresses;
 pub mod authority;
 pub mod clock;
 pub mod directories;
+pub mod export;
 pub mod forwarding;
 #[cfg(test)]
 mod full_disk;

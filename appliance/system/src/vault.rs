@@ -116,6 +116,14 @@ impl Folder {
         }
     }
 
+    /// The log as far as it can be read: what is wrong with the rest is for `verify` to say.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn log_so_far(&self) -> io::Result<Log> {
+        Ok(Log::read(&self.log()?.unwrap_or_default()).0)
+    }
+
     /// The key that the box left for those who verify; `None` where it never sealed.
     ///
     /// # Errors
