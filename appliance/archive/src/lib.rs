@@ -25,8 +25,9 @@ mod words;
 mod laws;
 
 pub use bundle::{
-    BundleFinding, BundleRemark, BundleReport, BundleTrust, Extract, ExtractError, Extracted, Manifest, ManifestError,
-    PackError, PackedFile, Packer, Pedigree, ROWS_MAX, Request, is_selected, is_unreadable, query, verify_bundle,
+    BundleFinding, BundleRemark, BundleReport, BundleTrust, Extract, ExtractError, Extracted, Manifest,
+    ManifestError, PackError, PackedFile, Packer, Pedigree, ROWS_MAX, Request, is_selected, is_unreadable,
+    query, verify_bundle,
 };
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use crypt::{CryptError, Identity, ReaderKey, decrypt, encrypt};

@@ -157,10 +157,9 @@ fn person(row: &Row) -> Option<FoundPersonAct> {
         "open-reading" => open_reading(row)?,
         "search-journal" => PersonDeed::SearchJournal { reading: reading()?, sought: sought()? },
         "export-journal" => PersonDeed::ExportJournal { reading: reading()?, sought: sought()? },
-        "close-reading" => PersonDeed::CloseReading {
-            reading: reading()?,
-            end: ReadingEnd::read(row.text(Text::Reason)?)?,
-        },
+        "close-reading" => {
+            PersonDeed::CloseReading { reading: reading()?, end: ReadingEnd::read(row.text(Text::Reason)?)? }
+        }
         _ => return None,
     };
     let device = row.text(Text::Machine).map(str::parse).transpose().ok()?;

@@ -269,7 +269,10 @@ impl<'t> Lines<'t> {
         self.read(name, parse)
     }
 
-    pub(crate) fn optional<T: FromStr + fmt::Display>(&mut self, name: &'static str) -> Result<Option<T>, SealError> {
+    pub(crate) fn optional<T: FromStr + fmt::Display>(
+        &mut self,
+        name: &'static str,
+    ) -> Result<Option<T>, SealError> {
         self.read(name, |text| if text == NOTHING { Some(None) } else { parse(text).map(Some) })
     }
 }

@@ -1,8 +1,6 @@
 //! What people do besides making rules: sign-ins, changes of people, answers. Encoded and read.
 
-use model::{
-    ClockQuality, Mac, PersonAct, PersonDeed, ReadingId, ReadingTerms, Role, Sought, Timestamp,
-};
+use model::{ClockQuality, Mac, PersonAct, PersonDeed, ReadingId, ReadingTerms, Role, Sought, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::Sequence;
@@ -25,10 +23,20 @@ pub(crate) enum PersonDeedEntry<'a> {
     FailSignIn,
     SignOut,
     ChangeSecret,
-    AddPerson { name: &'a str, role: RoleCode },
-    ResetPerson { name: &'a str },
-    DisablePerson { name: &'a str },
-    Decline { site: &'a str, room: Option<&'a str> },
+    AddPerson {
+        name: &'a str,
+        role: RoleCode,
+    },
+    ResetPerson {
+        name: &'a str,
+    },
+    DisablePerson {
+        name: &'a str,
+    },
+    Decline {
+        site: &'a str,
+        room: Option<&'a str>,
+    },
     OpenReading {
         reading: u32,
         purpose: PurposeCode,
@@ -39,9 +47,18 @@ pub(crate) enum PersonDeedEntry<'a> {
         with_people: bool,
         until_ms: i64,
     },
-    SearchJournal { reading: u32, sought: &'a str },
-    ExportJournal { reading: u32, sought: &'a str },
-    CloseReading { reading: u32, end: ReadingEndCode },
+    SearchJournal {
+        reading: u32,
+        sought: &'a str,
+    },
+    ExportJournal {
+        reading: u32,
+        sought: &'a str,
+    },
+    CloseReading {
+        reading: u32,
+        end: ReadingEndCode,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,10 +116,9 @@ impl<'a> PersonDeedEntry<'a> {
             }
             Self::ResetPerson { name } => PersonDeed::ResetPerson { name: name.parse().ok()? },
             Self::DisablePerson { name } => PersonDeed::DisablePerson { name: name.parse().ok()? },
-            Self::Decline { site, room } => PersonDeed::Decline {
-                site: site.parse().ok()?,
-                room: room.map(str::parse).transpose().ok()?,
-            },
+            Self::Decline { site, room } => {
+                PersonDeed::Decline { site: site.parse().ok()?, room: room.map(str::parse).transpose().ok()? }
+            }
             Self::OpenReading { reading, purpose, detail, from_ms, to_ms, target, with_people, until_ms } => {
                 let terms = ReadingTerms {
                     purpose: purpose.into(),
@@ -118,14 +134,12 @@ impl<'a> PersonDeedEntry<'a> {
                     until: Timestamp::from_unix_ms(until_ms),
                 }
             }
-            Self::SearchJournal { reading, sought } => PersonDeed::SearchJournal {
-                reading: ReadingId::new(reading),
-                sought: Sought::new(sought),
-            },
-            Self::ExportJournal { reading, sought } => PersonDeed::ExportJournal {
-                reading: ReadingId::new(reading),
-                sought: Sought::new(sought),
-            },
+            Self::SearchJournal { reading, sought } => {
+                PersonDeed::SearchJournal { reading: ReadingId::new(reading), sought: Sought::new(sought) }
+            }
+            Self::ExportJournal { reading, sought } => {
+                PersonDeed::ExportJournal { reading: ReadingId::new(reading), sought: Sought::new(sought) }
+            }
             Self::CloseReading { reading, end } => {
                 PersonDeed::CloseReading { reading: ReadingId::new(reading), end: end.into() }
             }

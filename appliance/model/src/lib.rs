@@ -39,8 +39,8 @@ pub use machine::Machine;
 pub use overrides::{Act, Deed, Ended, NewOverride, Override, OverrideId, Unfit};
 pub use person::{Failures, Person, PersonAct, PersonDeed, PersonId, Role, RoleError};
 pub use reading::{
-    DEVICE_WINDOW_DAYS_MAX, Purpose, PurposeError, READING_MINUTES_MAX, READING_MINUTES_USUAL, Reading, ReadingEnd,
-    ReadingId, ReadingTerms, Sought, Target, TargetError, Unbounded, WINDOW_DAYS_MAX,
+    DEVICE_WINDOW_DAYS_MAX, Purpose, PurposeError, READING_MINUTES_MAX, READING_MINUTES_USUAL, Reading,
+    ReadingEnd, ReadingId, ReadingTerms, Sought, Target, TargetError, Unbounded, WINDOW_DAYS_MAX,
 };
 pub use request::{Answer, Obstacle, RequestId, SiteRequest};
 pub use rule::{Idle, Motive, MotiveError, Rule, Scope, Topic};

@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use model::{Category, Host, Person, Reading, ReadingId, ReadingTerms, Reason, RoomName, Selection, Timestamp, Verdict};
+use model::{
+    Category, Host, Person, Reading, ReadingId, ReadingTerms, Reason, RoomName, Selection, Timestamp, Verdict,
+};
 
 use crate::Trouble;
 

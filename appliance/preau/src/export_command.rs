@@ -70,7 +70,8 @@ fn build_selection(arguments: &ExportArguments, zone: &TimeZone) -> anyhow::Resu
     let time = |text: &Option<String>, parse: fn(&str, &TimeZone) -> Result<_, times::TimeError>| {
         text.as_deref().map(|text| parse(text, zone)).transpose()
     };
-    let host = arguments.host.as_deref().map(|text| Host::parse(text).with_context(|| format!("--host {text}")));
+    let host =
+        arguments.host.as_deref().map(|text| Host::parse(text).with_context(|| format!("--host {text}")));
     let selection = Selection {
         from: time(&arguments.from, times::parse_start).context("--from")?,
         to: time(&arguments.to, times::parse_end).context("--to")?,

@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use access::Clock;
 use anyhow::{Context, bail};
 use jiff::tz::TimeZone;
-use model::{Motive, PersonName, Purpose, Reading, ReadingEnd, ReadingId, ReadingTerms, Selection, Sought, Timestamp};
+use model::{
+    Motive, PersonName, Purpose, Reading, ReadingEnd, ReadingId, ReadingTerms, Selection, Sought, Timestamp,
+};
 use store::{PersonError, Reader, Store};
 use system::clock::SystemClock;
 
@@ -138,8 +140,7 @@ mod tests {
         let reading = store.find_reading(id).unwrap().unwrap();
         assert_eq!((reading.author.as_str(), reading.searches, reading.exports), (NOBODY, 1, 0));
         assert!(reading.closed.is_some());
-        let deeds: Vec<_> =
-            store.waiting_person_acts(9).unwrap().into_iter().map(|it| it.act.deed).collect();
+        let deeds: Vec<_> = store.waiting_person_acts(9).unwrap().into_iter().map(|it| it.act.deed).collect();
         let words: Vec<_> = deeds.iter().map(PersonDeed::as_str).collect();
         assert_eq!(words, ["open-reading", "search-journal", "close-reading"]);
         let expected = Sought::new("from 2026-11-23 09:30, device CM2-04, host casino.example");

@@ -82,7 +82,9 @@ pub(crate) fn write_sheet(path: &Path, config: &Config) -> anyhow::Result<ExitCo
         .mode(MODE)
         .open(path)
         .with_context(|| format!("cannot write {}", path.display()))?;
-    file.write_all(sheet.render().as_bytes()).and_then(|()| file.sync_all()).context("the sheet is not whole")?;
+    file.write_all(sheet.render().as_bytes())
+        .and_then(|()| file.sync_all())
+        .context("the sheet is not whole")?;
     writeln!(io::stdout(), "recovery = '{public}'")?;
     writeln!(
         io::stderr(),

@@ -116,8 +116,9 @@ impl Store {
         now: Timestamp,
         reader: Reader<'_>,
     ) -> Result<bool, StoreError> {
-        let closed =
-            self.write(|transaction| close(transaction, id, (now, ReadingEnd::Hand), reader)).map_err(StoreError)?;
+        let closed = self
+            .write(|transaction| close(transaction, id, (now, ReadingEnd::Hand), reader))
+            .map_err(StoreError)?;
         Ok(closed)
     }
 
@@ -125,7 +126,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] when the file cannot be written.
-    pub fn lapse_readings(&mut self, now: Timestamp, others: &[ReadingId]) -> Result<Vec<ReadingId>, StoreError> {
+    pub fn lapse_readings(
+        &mut self,
+        now: Timestamp,
+        others: &[ReadingId],
+    ) -> Result<Vec<ReadingId>, StoreError> {
         let query = format!("SELECT {COLUMNS} FROM reading WHERE closed_ms IS NULL");
         let open: Vec<Reading> = {
             let mut query = self.connection.prepare_cached(&query)?;
@@ -239,9 +244,8 @@ fn read_reading(row: &Row<'_>, first: usize) -> rusqlite::Result<Reading> {
 
 /// The terms of a reading, whose columns begin with this one.
 pub(crate) fn read_terms(row: &Row<'_>, first: usize) -> rusqlite::Result<ReadingTerms> {
-    let time = |place: usize| {
-        row.get::<_, Option<i64>>(first + place).map(|ms| ms.map(Timestamp::from_unix_ms))
-    };
+    let time =
+        |place: usize| row.get::<_, Option<i64>>(first + place).map(|ms| ms.map(Timestamp::from_unix_ms));
     let target = row.get::<_, Option<String>>(first + 4)?;
     // An act whose reading is gone has none: that is told as what it is.
     let text = |column: usize| row.get::<_, Option<String>>(column).map(Option::unwrap_or_default);
@@ -324,7 +328,11 @@ mod tests {
         assert_eq!(store.lapse_readings(at(HOUR_MS - 1), &[]).unwrap(), []);
         assert_eq!(store.lapse_readings(at(HOUR_MS), &[]).unwrap(), [first.id]);
         assert_eq!(store.lapse_readings(at(HOUR_MS), &[]).unwrap(), []);
-        assert_eq!(store.lapse_readings(at(5), &[second.id]).unwrap(), [second.id], "a steadier clock says so");
+        assert_eq!(
+            store.lapse_readings(at(5), &[second.id]).unwrap(),
+            [second.id],
+            "a steadier clock says so"
+        );
         let expected = PersonDeed::CloseReading { reading: first.id, end: ReadingEnd::Time };
         assert_eq!(deeds(&store)[2], expected);
     }
@@ -335,7 +343,8 @@ mod tests {
         let head = head();
         let reading = store.open_reading(&terms(), (at(0), at(HOUR_MS)), (&head, None)).unwrap();
         let sought = Sought::new("-");
-        let full = (0..=PERSON_ACTS_MAX).try_for_each(|_| store.note_search(reading.id, &sought, (&head, None)));
+        let full =
+            (0..=PERSON_ACTS_MAX).try_for_each(|_| store.note_search(reading.id, &sought, (&head, None)));
         assert!(matches!(full, Err(PersonError::Unrecorded)));
         let searches = store.find_reading(reading.id).unwrap().unwrap().searches;
         assert_eq!(searches, PERSON_ACTS_MAX - 1, "what was refused does not count");

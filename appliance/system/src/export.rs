@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use access::Instant;
 use archive::{
-    Extract, ExtractError, FoundAnywhere, Identity, Manifest, PackError, Packer, Pedigree, Request, Seal, Searched,
-    is_unreadable, query,
+    Extract, ExtractError, FoundAnywhere, Identity, Manifest, PackError, Packer, Pedigree, Request, Seal,
+    Searched, is_unreadable, query,
 };
 use journal::SearchError;
 use model::Selection;

@@ -174,7 +174,8 @@ impl<R: Read + Seek> Check<'_, R> {
         let mut seals: Vec<Seal> = Vec::new();
         for name in names {
             let text = self.read_text(name)?.unwrap_or_default();
-            let Some((seal, proof)) = read_seal(&text).filter(|(seal, _)| seal_name(seal.number) == *name) else {
+            let Some((seal, proof)) = read_seal(&text).filter(|(seal, _)| seal_name(seal.number) == *name)
+            else {
                 self.find(BundleFinding::Seal(name.clone()));
                 continue;
             };
@@ -204,13 +205,14 @@ impl<R: Read + Seek> Check<'_, R> {
         let is_grown = checkpoint.is_some_and(|checkpoint| {
             let proof = read_hashes(&growth).unwrap_or_default();
             let is_same_log = checkpoint.origin == before.origin;
-            is_same_log
-                && is_growth((checkpoint.size, checkpoint.root), (before.size, before.root), &proof)
+            is_same_log && is_growth((checkpoint.size, checkpoint.root), (before.size, before.root), &proof)
         });
         if is_grown {
             self.report.remarks.push(BundleRemark::Witnessed(before.size));
         } else {
-            self.find(BundleFinding::Witness("the log is not one that has grown from what the witness has signed"));
+            self.find(BundleFinding::Witness(
+                "the log is not one that has grown from what the witness has signed",
+            ));
         }
         Ok(())
     }

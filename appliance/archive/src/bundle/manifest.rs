@@ -81,7 +81,8 @@ pub enum ManifestError {
 impl fmt::Display for Manifest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Request { author, purpose, detail, reading } = &self.request;
-        let Selection { from, to, device, room, person, host, category, verdict, with_people } = &self.selection;
+        let Selection { from, to, device, room, person, host, category, verdict, with_people } =
+            &self.selection;
         let time = |time: &Option<Timestamp>| Optional(time.map(Timestamp::unix_ms));
         writeln!(f, "{FIRST_LINE}")?;
         writeln!(f, "log {}", self.log)?;

@@ -118,7 +118,15 @@ fn directory(entries: &[Entry], offset: u32) -> Vec<u8> {
     let mut directory: Vec<u8> = entries.iter().flat_map(Entry::central).collect();
     let length = u32::try_from(directory.len()).unwrap_or(u32::MAX);
     let count = u16::try_from(entries.len()).unwrap_or(u16::MAX).to_le_bytes();
-    let parts = [&END.to_le_bytes()[..], &[0; 4], &count, &count, &length.to_le_bytes(), &offset.to_le_bytes(), &[0; 2]];
+    let parts = [
+        &END.to_le_bytes()[..],
+        &[0; 4],
+        &count,
+        &count,
+        &length.to_le_bytes(),
+        &offset.to_le_bytes(),
+        &[0; 2],
+    ];
     directory.extend(parts.concat());
     directory
 }
@@ -150,7 +158,8 @@ impl<R: Read + Seek> ZipReader<R> {
     pub(crate) fn open(mut input: R) -> Result<Self, Unzipped> {
         let length = input.seek(SeekFrom::End(0))?;
         let damaged = |at: u64, what: &'static str| Unzipped::Damaged { at, what };
-        let end_at = length.checked_sub(END_BYTES as u64).ok_or(damaged(0, "it is cut off, or no extract"))?;
+        let end_at =
+            length.checked_sub(END_BYTES as u64).ok_or(damaged(0, "it is cut off, or no extract"))?;
         if length > u64::from(u32::MAX) {
             return Err(damaged(0, "it is longer than any extract"));
         }
@@ -189,7 +198,10 @@ impl<R: Read + Seek> ZipReader<R> {
         let mut found = vec![0; header.len()];
         self.input.read_exact(&mut found)?;
         if found != header {
-            return Err(Unzipped::Damaged { at: entry.offset.into(), what: "the header of a file is damaged" });
+            return Err(Unzipped::Damaged {
+                at: entry.offset.into(),
+                what: "the header of a file is damaged",
+            });
         }
         let mut bytes = Vec::new();
         (&mut self.input).take(entry.bytes.into()).read_to_end(&mut bytes)?;

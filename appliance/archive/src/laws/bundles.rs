@@ -11,8 +11,8 @@ use super::fixture::{Box as Appliance, at, box_of_days};
 use crate::bundle::zip::{ZipReader, ZipWriter};
 use crate::{
     BundleFinding, BundleRemark, BundleReport, BundleTrust, Extract, ExtractError, Form, FoundAnywhere, Hash,
-    Identity, Manifest, Packer, Pedigree, Request, Seal, SealedFile, SigningKey, cosign, encrypt, query, search,
-    verify_bundle,
+    Identity, Manifest, Packer, Pedigree, Request, Seal, SealedFile, SigningKey, cosign, encrypt, query,
+    search, verify_bundle,
 };
 
 const GOLDEN: &[u8] = include_bytes!("../../testdata/bundle-v1.zip");
@@ -123,7 +123,14 @@ fn what_is_done_to_each_of_its_files_is_found_there() {
     let bundle = Making { is_whole: true, ..Making::default() }.make(&it);
     let files = unpack(&bundle);
     let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
-    for expected in ["couverture.html", "extrait.csv", "extrait.parquet", "journal/checkpoint", "journal/key", "manifeste"] {
+    for expected in [
+        "couverture.html",
+        "extrait.csv",
+        "extrait.parquet",
+        "journal/checkpoint",
+        "journal/key",
+        "manifeste",
+    ] {
         assert!(names.contains(&expected), "{names:?}");
     }
     for (place, (name, _)) in files.iter().enumerate() {
@@ -146,7 +153,10 @@ fn what_is_done_to_each_of_its_files_is_found_there() {
     let mut added = files.clone();
     added.insert(1, ("lisez-moi.txt".to_owned(), b"rien".to_vec()));
     let found = findings(&check(&pack(&added), &knowing(&it)));
-    assert!(found.contains(&"lisez-moi.txt was added: the manifest does not name it".to_owned()), "{found:?}");
+    assert!(
+        found.contains(&"lisez-moi.txt was added: the manifest does not name it".to_owned()),
+        "{found:?}"
+    );
     let mut swapped = files.clone();
     swapped.swap(0, 1);
     let found = findings(&check(&pack(&swapped), &knowing(&it)));

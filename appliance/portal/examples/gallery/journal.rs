@@ -1,8 +1,8 @@
 //! The head's pages of the journal, and what is printed of it.
 
 use model::{
-    Host, Motive, Person, PersonId, Purpose, Reading, ReadingEnd, ReadingId, ReadingTerms, Reason, Role, Selection,
-    Timestamp, Verdict,
+    Host, Motive, Person, PersonId, Purpose, Reading, ReadingEnd, ReadingId, ReadingTerms, Reason, Role,
+    Selection, Timestamp, Verdict,
 };
 use portal::pages::people::{JournalPage, ReadingPage};
 use portal::pages::{CoverFile, ExportCover, SafeSheet};
@@ -66,7 +66,8 @@ fn readings() -> Result<Vec<Reading>, Error> {
 }
 
 fn findings() -> Result<Findings, Error> {
-    let hosts = ["fr.vikidia.org", "www.poker.example", "ressources.ent.example", "i.ytimg.example", "203.0.113.7"];
+    let hosts =
+        ["fr.vikidia.org", "www.poker.example", "ressources.ent.example", "i.ytimg.example", "203.0.113.7"];
     let lines = (0..24_usize).map(|place| {
         let name = hosts.get(place % hosts.len()).copied().unwrap_or_default();
         let is_refused = place % 5 == 1;
@@ -91,8 +92,11 @@ fn summary() -> Result<Summary, Error> {
     let count = |room: &str, category: &str, count| -> Result<RefusedCount, Error> {
         Ok(RefusedCount { room: Some(room.parse()?), category: Some(category.parse()?), count })
     };
-    let refused =
-        vec![count("CM2", "games", 412)?, count("CM1", "publicite", 87)?, count("Bibliothèque", "social_networks", 23)?];
+    let refused = vec![
+        count("CM2", "games", 412)?,
+        count("CM1", "publicite", 87)?,
+        count("Bibliothèque", "social_networks", 23)?,
+    ];
     Ok(Summary { refused, hidden: 9 })
 }
 
@@ -132,7 +136,13 @@ pub(crate) fn write_journal(language: Language, write: Write<'_>) -> Result<(), 
 fn write_sheets(zone: &jiff::tz::TimeZone, write: Write<'_>) -> Result<(), Error> {
     let detail: Motive = "réquisition n° 2026/118 du 30 novembre, brigade des mineurs".parse()?;
     let hash = "645bcf42f5f29c485d13dcffad435bac5e05854f5232af2744c90a2e2f2e6cbc";
-    let names = ["extrait.csv", "extrait.parquet", "journal/key", "journal/checkpoint", "journal/seal-00000000000000000012"];
+    let names = [
+        "extrait.csv",
+        "extrait.parquet",
+        "journal/key",
+        "journal/checkpoint",
+        "journal/seal-00000000000000000012",
+    ];
     let files: Vec<CoverFile> =
         names.map(|name| CoverFile { name: name.to_owned(), bytes: 8_362, hash: hash.to_owned() }).into();
     let selection = Selection {

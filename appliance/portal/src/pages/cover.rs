@@ -99,7 +99,8 @@ impl ExportCover<'_> {
     }
 
     fn lines(&self) -> Vec<Line> {
-        let Selection { from, to, device, room, person, host, category, verdict, with_people } = self.selection;
+        let Selection { from, to, device, room, person, host, category, verdict, with_people } =
+            self.selection;
         let time = |at: Timestamp| Twice::of(|language| name_second(language, self.time_zone, at));
         let line = |key: &str, value: Twice| Some(Line { name: say(key), value });
         let text = |key: &str, value: Option<String>| value.and_then(|value| line(key, Twice::same(value)));
@@ -133,7 +134,8 @@ impl ExportCover<'_> {
     /// What the extract proves, and what it does not.
     fn proofs(&self) -> Vec<Twice> {
         let rows = if self.is_whole { "cover-proof-whole" } else { "cover-proof-rows" };
-        let keys = ["cover-proof-signed", "cover-proof-seals", rows, "cover-proof-device", "cover-proof-time"];
+        let keys =
+            ["cover-proof-signed", "cover-proof-seals", rows, "cover-proof-device", "cover-proof-time"];
         keys.map(say).into()
     }
 }

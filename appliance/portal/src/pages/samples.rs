@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use model::{
-    Answer, ClockQuality, Device, Fault, Host, Layer, Obstacle, Override, OverrideId, Person, PersonId, Purpose,
-    Reading, ReadingEnd, ReadingId, ReadingTerms, Reason, RequestId, Role, Rule, Ruling, Scope, SiteRequest, Subject, Timestamp, Topic, UnknownDevice,
-    Verdict,
+    Answer, ClockQuality, Device, Fault, Host, Layer, Obstacle, Override, OverrideId, Person, PersonId,
+    Purpose, Reading, ReadingEnd, ReadingId, ReadingTerms, Reason, RequestId, Role, Rule, Ruling, Scope,
+    SiteRequest, Subject, Timestamp, Topic, UnknownDevice, Verdict,
 };
 
 use super::Place;
 use crate::{
-    Asked, Authority, Findings, Firewall, FoundLine, Health, Hold, ListOrigin, ListStatus, Listener, Refused, RefusedCount, SelftestOutcome,
-    SelftestStatus, Service, Status, Summary, Trial, TrialKind, UpdateOutcome, UpdateStatus, Upstream, Wish,
+    Asked, Authority, Findings, Firewall, FoundLine, Health, Hold, ListOrigin, ListStatus, Listener, Refused,
+    RefusedCount, SelftestOutcome, SelftestStatus, Service, Status, Summary, Trial, TrialKind, UpdateOutcome,
+    UpdateStatus, Upstream, Wish,
 };
 
 pub(crate) fn place() -> Place {
@@ -332,7 +333,11 @@ pub(crate) fn findings() -> Findings {
         count: 1_204,
         ..line.clone()
     };
-    let address = FoundLine { host: Some(host("203.0.113.7")), device: Some("inconnu-10.77.0.99".to_owned()), ..refused.clone() };
+    let address = FoundLine {
+        host: Some(host("203.0.113.7")),
+        device: Some("inconnu-10.77.0.99".to_owned()),
+        ..refused.clone()
+    };
     let act = FoundLine {
         device: None,
         room: None,
@@ -343,7 +348,13 @@ pub(crate) fn findings() -> Findings {
         deed: Some("sign-in"),
         ..line.clone()
     };
-    Findings { lines: vec![line, refused, address, act], next: Some(4_711), locked: 2, unreadable: 1, is_cut: true }
+    Findings {
+        lines: vec![line, refused, address, act],
+        next: Some(4_711),
+        locked: 2,
+        unreadable: 1,
+        is_cut: true,
+    }
 }
 
 pub(crate) fn summary() -> Summary {

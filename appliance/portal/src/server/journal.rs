@@ -28,7 +28,9 @@ impl Signed<'_> {
                 let key = self.visit.field("cle").unwrap_or_default();
                 match self.portal.office.unlock_reading(self.person, id, key) {
                     Ok(()) => Ok(self.see_reading(id)),
-                    Err(trouble @ Trouble::Key) => self.render_reading(id, &Selection::default(), Err(trouble)),
+                    Err(trouble @ Trouble::Key) => {
+                        self.render_reading(id, &Selection::default(), Err(trouble))
+                    }
                     Err(trouble) => Err(trouble),
                 }
             }

@@ -132,7 +132,9 @@ impl Intent {
             Ok(lapsed) => lapsed.into_iter().for_each(|id| readings.wipe(id)),
             Err(error) if !over.is_empty() => {
                 let error = anyhow::Error::from(error);
-                tracing::error!("readings that are over are not noted as such, their keys are gone: {error:#}");
+                tracing::error!(
+                    "readings that are over are not noted as such, their keys are gone: {error:#}"
+                );
             }
             // Told with what else cannot be written.
             Err(_) => {}

@@ -113,8 +113,14 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let updater = updates::plan(&config, options.config.as_deref(), &data);
     let sealer = plan_sealing(&config, options.config.as_deref(), &data);
     let (manner, stop_clock) = (config.sealing(options.config.as_deref()), Arc::clone(&clock));
-    let state =
-        keeper::State { intent, journal, clock, desk: Arc::clone(&desk), in_force: Arc::clone(&in_force), readings };
+    let state = keeper::State {
+        intent,
+        journal,
+        clock,
+        desk: Arc::clone(&desk),
+        in_force: Arc::clone(&in_force),
+        readings,
+    };
     let fences = open_fences(&config, firewall, &services, &resolver, &board, dns.handle());
     let rest = keeper::Rest {
         nightly: selftests::plan(&config, options.config.as_deref(), &data),

@@ -17,17 +17,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use access::{Clock, Desk};
 use jiff::tz::TimeZone;
 use model::{
-    Mac, Machine, Override, OverrideId, Person, PersonId, Reading, ReadingId, RequestId, RoomName, Selection, Subject,
-    Timestamp,
+    Mac, Machine, Override, OverrideId, Person, PersonId, Reading, ReadingId, RequestId, RoomName, Selection,
+    Subject, Timestamp,
 };
-use portal::{
-    Asked, Card, Claimed, Findings, NewReading, Newcomer, Reply, Summary, Tile, Trouble, Wish,
-};
+use portal::{Asked, Card, Claimed, Findings, NewReading, Newcomer, Reply, Summary, Tile, Trouble, Wish};
 use ring::rand::SystemRandom;
 use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonError, Store, StoreError};
 
-use crate::data_folder::STATE_FILE;
 use super::readings::Readings;
+use crate::data_folder::STATE_FILE;
 use notebook::Notebook;
 
 /// What the office works with.

@@ -88,8 +88,14 @@ fn cover(manifest: &Manifest, _: &str) -> String {
 fn take(data: &Path, identities: &[Identity], path: &Path) -> Result<Manifest, ExportError> {
     let selection = Selection { from: Some(noon(-1)), to: Some(noon(9)), ..Selection::default() };
     let request = request();
-    let what =
-        Export { data, request: &request, selection: &selection, identities, is_whole: true, rows_max: ROWS_MAX };
+    let what = Export {
+        data,
+        request: &request,
+        selection: &selection,
+        identities,
+        is_whole: true,
+        rows_max: ROWS_MAX,
+    };
     export_file(&what, now(3), path, cover)
 }
 

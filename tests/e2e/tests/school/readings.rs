@@ -31,6 +31,22 @@ fn make_key(lab: &Lab, folder: &Path, owner: &str) -> Result<Key> {
     Ok(Key { public, secret: secret.to_owned(), file: file.display().to_string() })
 }
 
+/// The key of the safe, as it stands on the printed sheet: typed from it, letter by letter.
+fn make_safe_key(lab: &Lab, folder: &Path) -> Result<Key> {
+    let binary = preau_binary()?.display().to_string();
+    let sheet = folder.join("sheet.html").display().to_string();
+    let told = lab.pc1.run(&[&binary, "journal", "keys", "--sheet", &sheet])?.success()?;
+    let public = told.split('\'').nth(1).context("a public key")?.to_owned();
+    let html = fs::read_to_string(&sheet)?;
+    let letters =
+        html.split("<code>").nth(1).and_then(|rest| rest.split("</code>").next()).context("a key")?;
+    let secret: String = letters.replace("<br>", "").split_whitespace().collect();
+    ensure!(html.contains("<svg") && html.contains(&public), "{html}");
+    let file = folder.join("safe");
+    fs::write(&file, format!("{secret}\n"))?;
+    Ok(Key { public, secret, file: file.display().to_string() })
+}
+
 /// A box with a visit of an earlier day, sealed to the head and to the safe.
 fn box_of_readers<'l>(lab: &'l Lab, head: &Key, safe: &Key) -> Result<Appliance<'l>> {
     let journal = format!("[journal]\nreaders = ['{}']\nrecovery = '{}'\n", head.public, safe.public);
@@ -64,7 +80,9 @@ fn deeds(appliance: &Appliance<'_>) -> Result<Vec<String>> {
 }
 
 fn await_deed(appliance: &Appliance<'_>, expected: &str) -> Result<()> {
-    wait_until(&format!("the deed {expected}"), || Ok(deeds(appliance)?.iter().any(|deed| deed.contains(expected))))
+    wait_until(&format!("the deed {expected}"), || {
+        Ok(deeds(appliance)?.iter().any(|deed| deed.contains(expected)))
+    })
 }
 
 fn open_form(key: &str) -> String {
@@ -80,7 +98,7 @@ fn number(location: &str) -> Result<&str> {
 fn the_head_reads_with_a_reason_and_all_of_it_is_on_record() -> Result<()> {
     let lab = Lab::new()?;
     let folder = tempfile::tempdir()?;
-    let (head_key, safe) = (make_key(&lab, folder.path(), "head")?, make_key(&lab, folder.path(), "safe")?);
+    let (head_key, safe) = (make_key(&lab, folder.path(), "head")?, make_safe_key(&lab, folder.path())?);
     let mut appliance = box_of_readers(&lab, &head_key, &safe)?;
     let card = add(&appliance, "Mme Durand", "head", &[])?;
     let head = Browser::new(&lab, &lab.pc2, "head");
@@ -98,7 +116,11 @@ fn the_head_reads_with_a_reason_and_all_of_it_is_on_record() -> Result<()> {
     await_deed(&appliance, "device CM2-01, host mediatheque.example")?;
     let other = format!("{}&appareil=CM2-02", search("mediatheque.example"));
     let outside = head.fill(&reading, "/direction/journal/lecture", &other)?;
-    ensure!(outside.status == "422" && outside.text.contains("en dehors de cette lecture"), "{}", outside.text);
+    ensure!(
+        outside.status == "422" && outside.text.contains("en dehors de cette lecture"),
+        "{}",
+        outside.text
+    );
 
     // A restart takes the key away, and not the reading.
     appliance.kill9()?;
@@ -138,7 +160,7 @@ fn the_head_reads_with_a_reason_and_all_of_it_is_on_record() -> Result<()> {
 fn a_teacher_a_technician_and_a_pupil_get_nothing() -> Result<()> {
     let lab = Lab::new()?;
     let folder = tempfile::tempdir()?;
-    let (head_key, safe) = (make_key(&lab, folder.path(), "head")?, make_key(&lab, folder.path(), "safe")?);
+    let (head_key, safe) = (make_key(&lab, folder.path(), "head")?, make_safe_key(&lab, folder.path())?);
     let appliance = box_of_readers(&lab, &head_key, &safe)?;
     for (name, role, who) in
         [("Mme Martin", "teacher", "personne=1"), ("M. Petit", "technician", "nom=M.+Petit")]
@@ -186,7 +208,7 @@ print(json.dumps(duckdb.sql(\"select sequence, device, host, verdict from read_c
 fn an_extract_is_verified_by_somebody_else() -> Result<()> {
     let lab = Lab::new()?;
     let folder = tempfile::tempdir()?;
-    let (head_key, safe) = (make_key(&lab, folder.path(), "head")?, make_key(&lab, folder.path(), "safe")?);
+    let (head_key, safe) = (make_key(&lab, folder.path(), "head")?, make_safe_key(&lab, folder.path())?);
     let appliance = box_of_readers(&lab, &head_key, &safe)?;
     let path = |name: &str| folder.path().join(name).display().to_string();
     let binary = preau_binary()?.display().to_string();
@@ -204,7 +226,8 @@ fn an_extract_is_verified_by_somebody_else() -> Result<()> {
     ensure!(verified.is_success() && verified.stdout.contains("réquisition 118"), "{verified:#?}");
     let compared = verify(&["--key", &key, "--identity", &safe.file])?;
     ensure!(compared.is_success() && compared.stdout.contains("none left out"), "{compared:#?}");
-    let strange = verify(&["--key", "preau/journal/0+00000000+AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="])?;
+    let strange =
+        verify(&["--key", "preau/journal/0+00000000+AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="])?;
     ensure!(!strange.is_success(), "{strange:#?}");
 
     let unpacked = path("unpacked");
@@ -240,7 +263,7 @@ fn an_extract_is_verified_by_somebody_else() -> Result<()> {
 fn the_head_takes_an_extract_on_her_page() -> Result<()> {
     let lab = Lab::new()?;
     let folder = tempfile::tempdir()?;
-    let (head_key, safe) = (make_key(&lab, folder.path(), "head")?, make_key(&lab, folder.path(), "safe")?);
+    let (head_key, safe) = (make_key(&lab, folder.path(), "head")?, make_safe_key(&lab, folder.path())?);
     let appliance = box_of_readers(&lab, &head_key, &safe)?;
     let card = add(&appliance, "Mme Durand", "head", &[])?;
     let head = Browser::new(&lab, &lab.pc2, "head");
@@ -252,10 +275,8 @@ fn the_head_takes_an_extract_on_her_page() -> Result<()> {
     let out = folder.path().join("extrait.zip").display().to_string();
     let form = format!("jeton={}&lecture={id}&site=mediatheque.example&entier=0", reading.token()?);
     let origin = format!("Origin: {HOME}");
-    let taken = head.send(
-        "/direction/journal/extrait",
-        &["--header", &origin, "--data", &form, "--output", &out],
-    )?;
+    let taken =
+        head.send("/direction/journal/extrait", &["--header", &origin, "--data", &form, "--output", &out])?;
     ensure!(taken.status == "200", "{} {}", taken.status, taken.text);
     await_deed(&appliance, &format!("export-journal Mme Durand {id}"))?;
     let binary = preau_binary()?.display().to_string();

@@ -133,7 +133,9 @@ pub enum BundleRemark {
     #[error("{0} sealed files or segments of that time could not be read")]
     Unreadable(u64),
     /// Records that were compared with what was sealed.
-    #[error("{seals} sealed files are here whole, and the extract is what they have: {rows} records, none left out")]
+    #[error(
+        "{seals} sealed files are here whole, and the extract is what they have: {rows} records, none left out"
+    )]
     Compared {
         /// How many files.
         seals: u64,

@@ -6,9 +6,9 @@ use std::ops::ControlFlow;
 use super::{BundleFinding, BundleRemark, Check};
 use crate::bundle::csv::CsvWriter;
 use crate::bundle::manifest::Manifest;
+use crate::bundle::name;
 use crate::bundle::select::{query, select};
 use crate::bundle::zip::Unzipped;
-use crate::bundle::name;
 use crate::crypt::decrypt;
 use crate::filter::Filter;
 use crate::hash::Hash;
@@ -53,7 +53,9 @@ impl<R: Read + Seek> Check<'_, R> {
             (manifest.locked, BundleRemark::Locked),
             (manifest.unreadable, BundleRemark::Unreadable),
         ];
-        self.report.remarks.extend(counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, tell)| tell(count)));
+        self.report
+            .remarks
+            .extend(counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, tell)| tell(count)));
         self.compare(manifest, seals, &rows.marks)
     }
 
@@ -194,5 +196,8 @@ fn first_difference(expected: &[u8], found: &[u8]) -> Option<usize> {
         return None;
     }
     let place = lines.position(|(expected, found)| expected != found);
-    Some(place.unwrap_or_else(|| expected.split(is_line_end).count().min(found.split(is_line_end).count())) + 1)
+    Some(
+        place.unwrap_or_else(|| expected.split(is_line_end).count().min(found.split(is_line_end).count()))
+            + 1,
+    )
 }

@@ -3,7 +3,8 @@
 use askama::Template;
 use jiff::ToSpan as _;
 use model::{
-    DEVICE_WINDOW_DAYS_MAX, Person, Purpose, READING_MINUTES_USUAL, Reading, ReadingEnd, Timestamp, WINDOW_DAYS_MAX,
+    DEVICE_WINDOW_DAYS_MAX, Person, Purpose, READING_MINUTES_USUAL, Reading, ReadingEnd, Timestamp,
+    WINDOW_DAYS_MAX,
 };
 
 use super::bar::Bar;
@@ -159,9 +160,8 @@ pub(super) fn describe_reading(
         }
         (_, _) => None,
     };
-    let device = terms.target.as_ref().map(|target| {
-        language.say_with("wish-device", &[("device", target.as_str())])
-    });
+    let device =
+        terms.target.as_ref().map(|target| language.say_with("wish-device", &[("device", target.as_str())]));
     let looks = language.say_with(
         "journal-fact-looks",
         &[

@@ -99,7 +99,8 @@ fn journal(language: Language) -> [(&'static str, String); 5] {
         token: "0",
         trouble: None,
     };
-    let empty = JournalPage { readings: &[], summary: None, now: None, trouble: Some(Trouble::Window), ..page };
+    let empty =
+        JournalPage { readings: &[], summary: None, now: None, trouble: Some(Trouble::Window), ..page };
     let selection = Selection {
         host: model::Host::parse("example").ok(),
         verdict: Some(model::Verdict::Refuse),
@@ -118,8 +119,7 @@ fn journal(language: Language) -> [(&'static str, String); 5] {
     };
     let nothing = Findings::default();
     let of_device = ReadingPage { reading: &readings[1], found: Some(&nothing), ..reading };
-    let locked =
-        ReadingPage { is_unlocked: false, found: None, trouble: Some(Trouble::Key), ..reading };
+    let locked = ReadingPage { is_unlocked: false, found: None, trouble: Some(Trouble::Key), ..reading };
     [
         ("journal", page.render(language)),
         ("page-journal-empty", empty.render(language)),
@@ -147,11 +147,17 @@ fn a_reading_shows_sites_and_no_more_than_was_asked_for() {
     }
     let of_device = html("page-reading-of-device");
     assert!(of_device.contains("value=\"CM2-04\" readonly"), "{of_device}");
-    assert!(!of_device.contains("name=\"personnes\"") && !of_device.contains("id=\"personne\""), "{of_device}");
+    assert!(
+        !of_device.contains("name=\"personnes\"") && !of_device.contains("id=\"personne\""),
+        "{of_device}"
+    );
     let locked = html("page-reading-locked");
     assert!(locked.contains("Le boîtier a redémarré") && !locked.contains("name=\"site\""), "{locked}");
     let journal = html("journal");
-    assert!(journal.contains("lecture?n=7") && !journal.contains("lecture?n=5"), "only her own is gone on with");
+    assert!(
+        journal.contains("lecture?n=7") && !journal.contains("lecture?n=5"),
+        "only her own is gone on with"
+    );
     assert!(journal.contains("name=\"lecture\" value=\"7\"") && journal.contains("Mme Durand"), "{journal}");
     assert!(!journal.contains("value=\"maintenance\""), "{journal}");
 }

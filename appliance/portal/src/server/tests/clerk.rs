@@ -5,13 +5,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use model::{
-    DomainName, Override, OverrideId, Person, PersonId, Reading, ReadingId, RequestId, Role, RoomName, Selection,
-    Timestamp,
+    DomainName, Override, OverrideId, Person, PersonId, Reading, ReadingId, RequestId, Role, RoomName,
+    Selection, Timestamp,
 };
 
 use crate::pages::samples;
 use crate::{
-    Asked, Card, Claimed, Findings, NewReading, Newcomer, Office, ReadingRoom, Reply, Summary, Tile, Trouble, Wish,
+    Asked, Card, Claimed, Findings, NewReading, Newcomer, Office, ReadingRoom, Reply, Summary, Tile, Trouble,
+    Wish,
 };
 
 /// Its teacher is number 1, its head number 2; both have this secret.
@@ -155,7 +156,13 @@ impl ReadingRoom for Clerk {
     fn open_reading(&self, _: IpAddr, person: &Person, new: &NewReading) -> Result<ReadingId, Trouble> {
         new.terms.check().map_err(|_| Trouble::Window)?;
         let NewReading { terms, minutes, key } = new;
-        self.note(format!("{} opens: {}, {}, {minutes} min, {}", person.name, terms.purpose, terms.detail, key.len()))?;
+        self.note(format!(
+            "{} opens: {}, {}, {minutes} min, {}",
+            person.name,
+            terms.purpose,
+            terms.detail,
+            key.len()
+        ))?;
         Ok(ReadingId::new(7))
     }
 

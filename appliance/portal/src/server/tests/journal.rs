@@ -16,7 +16,8 @@ fn the_head_opens_looks_takes_and_ends() {
     assert_eq!(opened.location.as_deref(), Some("/direction/journal/lecture?n=7"));
     let reading = head.get("/direction/journal/lecture?n=7");
     assert_eq!(reading.status, "200", "{}", reading.text);
-    let found = head.fill(&reading, "/direction/journal/lecture", "lecture=7&site=casino.example&verdict=refuse");
+    let found =
+        head.fill(&reading, "/direction/journal/lecture", "lecture=7&site=casino.example&verdict=refuse");
     assert!(found.status == "200" && found.text.contains("203.0.113.7"), "{}", found.text);
     assert!(!found.text.contains("AGE-SECRET-KEY-1"), "a key is never shown again");
     let next = head.fill(&found, "/direction/journal/lecture", "lecture=7&site=casino.example&apres=4711");
@@ -84,7 +85,11 @@ fn nobody_else_gets_near_the_journal() {
             let is_turned_away = answer.status == "405" || answer.location.as_deref() == Some("/connexion");
             assert!(is_turned_away, "{path}: {} {}", answer.status, answer.text);
             let seen = nobody.get(&path);
-            assert!(!seen.text.contains("CM2-04") && !seen.text.contains("choquante"), "{path}: {}", seen.text);
+            assert!(
+                !seen.text.contains("CM2-04") && !seen.text.contains("choquante"),
+                "{path}: {}",
+                seen.text
+            );
         }
         let answer = teacher.fill(&home, &path, &form);
         assert!(["403", "405"].contains(&answer.status.as_str()), "{path}: {}", answer.text);

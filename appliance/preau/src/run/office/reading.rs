@@ -197,7 +197,8 @@ impl Office {
         if is_whole && self.sealed_bytes(&selection)? > WHOLE_BYTES_MAX {
             return Err(Trouble::TooMuch);
         }
-        let cover = |manifest: &archive::Manifest, key: &str| render_cover(manifest, key, &self.school, &self.zone);
+        let cover =
+            |manifest: &archive::Manifest, key: &str| render_cover(manifest, key, &self.school, &self.zone);
         match export(&what, self.clock.now(), Vec::new(), cover) {
             Ok((bytes, _)) => Ok(bytes),
             Err(ExportError::Extract(_)) => Err(Trouble::TooMuch),
@@ -341,9 +342,9 @@ impl Counts {
 
 fn category_of(reason: &Reason) -> Option<&Category> {
     match reason {
-        Reason::Listed { category, .. } | Reason::WhiteListed { category, .. } | Reason::Locked { category, .. } => {
-            Some(category)
-        }
+        Reason::Listed { category, .. }
+        | Reason::WhiteListed { category, .. }
+        | Reason::Locked { category, .. } => Some(category),
         Reason::NotListed
         | Reason::Fault(_)
         | Reason::Workspace { .. }
@@ -363,7 +364,9 @@ fn start_of_day(now: Timestamp, zone: &TimeZone) -> Timestamp {
 
 /// The key that somebody typed or pasted, a whole file of one included; none for an empty field.
 fn read_key(text: &str) -> Result<Vec<Identity>, Trouble> {
-    if text.trim().is_empty() {
+    // On paper it stands in groups.
+    let text: String = text.split_whitespace().collect();
+    if text.is_empty() {
         return Ok(Vec::new());
     }
     let place = text.to_ascii_uppercase().find(KEY_BEGIN).ok_or(Trouble::Key)?;
@@ -401,7 +404,14 @@ mod tests {
         let identity = Identity::generate();
         let file = identity.write();
         let key = file.lines().last().unwrap();
-        for text in [key.to_owned(), format!("  {key}\n"), file.replace('\n', ""), file.clone(), key.to_lowercase()] {
+        for text in [
+            key.to_owned(),
+            format!("  {key}\n"),
+            format!("{} {}", &key[..20], &key[20..]),
+            file.replace('\n', ""),
+            file.clone(),
+            key.to_lowercase(),
+        ] {
             assert_eq!(read_key(&text).unwrap()[0].reader(), identity.reader(), "{text}");
         }
         assert!(read_key(" ").unwrap().is_empty());
