@@ -86,7 +86,10 @@ fn findings(report: &BundleReport) -> Vec<String> {
     report.findings.iter().map(BundleFinding::to_string).collect()
 }
 
-fn unpack(bundle: &[u8]) -> Vec<(String, Vec<u8>)> {
+/// Files by their names, in their order.
+type Files = Vec<(String, Vec<u8>)>;
+
+fn unpack(bundle: &[u8]) -> Files {
     let mut reader = ZipReader::open(Cursor::new(bundle)).unwrap();
     let names: Vec<String> = reader.names().map(str::to_owned).collect();
     names.into_iter().map(|name| (name.clone(), reader.read(&name).unwrap().unwrap().0)).collect()
@@ -134,7 +137,7 @@ fn what_is_done_to_each_of_its_files_is_found_there() {
         assert!(names.contains(&expected), "{names:?}");
     }
     for (place, (name, _)) in files.iter().enumerate() {
-        let told = |what: &str, change: &dyn Fn(&mut Vec<(String, Vec<u8>)>)| {
+        let told = |what: &str, change: &dyn Fn(&mut Files)| {
             let mut changed = files.clone();
             change(&mut changed);
             let found = findings(&check(&pack(&changed), &knowing(&it)));
@@ -199,7 +202,7 @@ fn records_that_were_never_sealed_so_are_found() {
 }
 
 /// Signs changed files as the box would, with the counts that they have.
-fn resign(it: &Appliance, mut files: Vec<(String, Vec<u8>)>) -> Vec<u8> {
+fn resign(it: &Appliance, mut files: Files) -> Vec<u8> {
     let (_, note) = files.pop().unwrap();
     let note = crate::Note::read(std::str::from_utf8(&note).unwrap()).unwrap();
     let mut manifest: Manifest = note.text().parse().unwrap();

@@ -122,7 +122,7 @@ fn open_reading(from: Option<model::Timestamp>, target: Option<&str>, with_peopl
         target: target.map(|target| target.parse().unwrap()),
         with_people,
     };
-    PersonDeed::OpenReading { reading: ReadingId::new(7), terms: std::boxed::Box::new(terms), until: at(60) }
+    PersonDeed::OpenReading { reading: ReadingId::new(7), terms: Box::new(terms), until: at(60) }
 }
 
 #[test]

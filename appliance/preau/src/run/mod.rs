@@ -110,20 +110,14 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     };
     let mut doors = Doors::open(&config, listeners, rooms, &runtime, &dns)?;
     announcement::tell(&config, &board.list(), &data, &trials, identity.is_some());
-    let updater = updates::plan(&config, options.config.as_deref(), &data);
-    let sealer = plan_sealing(&config, options.config.as_deref(), &data);
     let (manner, stop_clock) = (config.sealing(options.config.as_deref()), Arc::clone(&clock));
-    let state = keeper::State {
-        intent,
-        journal,
-        clock,
-        desk: Arc::clone(&desk),
-        in_force: Arc::clone(&in_force),
-        readings,
-    };
+    let (judge, rules) = (Arc::clone(&desk), Arc::clone(&in_force));
+    let state = keeper::State { intent, journal, clock, desk: judge, in_force: rules, readings };
     let fences = open_fences(&config, firewall, &services, &resolver, &board, dns.handle());
     let rest = keeper::Rest {
         nightly: selftests::plan(&config, options.config.as_deref(), &data),
+        updater: updates::plan(&config, options.config.as_deref(), &data),
+        sealer: plan_sealing(&config, options.config.as_deref(), &data),
         config,
         list_file,
         in_force,
@@ -133,8 +127,6 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         upstreams,
         destinations,
         board,
-        updater,
-        sealer,
         forgeries_told: 0,
     };
     let keeper = Keeper::start(state, rest, fences).context("cannot start the keeper")?;

@@ -1,6 +1,7 @@
 //! Readings of the journal through the pages: who may look, at what, for how long; and that each look is recorded first.
 
-use std::cell::Cell;
+use std::cell;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::ControlFlow;
@@ -113,7 +114,7 @@ impl Office {
         after: u64,
     ) -> Result<Findings, Trouble> {
         let (keys, selection) = self.prepare(person, id, asked)?;
-        let _alone = self.looking.try_lock().map_err(name_busy)?;
+        let _alone = self.looking.try_lock().map_err(|error| name_busy(&error))?;
         let (machine, sought) = (self.identify(client).machine.mac(), describe(&selection, &self.zone));
         self.write(|store| store.note_search(id, &sought, (&person.name, machine)).map_err(Refused))?;
         let mut page = Page { selection: &selection, after, findings: Findings::default(), last: 0 };
@@ -138,7 +139,7 @@ impl Office {
     fn read_journal(&self, keys: &[Identity], page: &mut Page<'_>) -> Option<()> {
         let (folder, directory) = (Folder::new(&self.data), Directory::new(&self.data));
         let log = folder.log_so_far().ok()?;
-        let (started, is_late, after) = (monotonic(), Cell::new(false), page.after);
+        let (started, is_late, after) = (monotonic(), cell::Cell::new(false), page.after);
         let read = |seal: &Seal| {
             // What is left is not read: the page says so.
             if started.elapsed() > SEARCH_MAX {
@@ -176,7 +177,7 @@ impl Office {
         is_whole: bool,
     ) -> Result<Vec<u8>, Trouble> {
         let (keys, selection) = self.prepare(person, id, asked)?;
-        let _alone = self.looking.try_lock().map_err(name_busy)?;
+        let _alone = self.looking.try_lock().map_err(|error| name_busy(&error))?;
         let (reading, _) = self.find_open(person, id)?;
         let (machine, sought) = (self.identify(client).machine.mac(), describe(&selection, &self.zone));
         self.write(|store| store.note_export(id, &sought, (&person.name, machine)).map_err(Refused))?;
@@ -315,7 +316,10 @@ fn act_line(at: Timestamp, person: &PersonName, deed: &'static str) -> FoundLine
 
 /// What was refused, by room and category, and to which devices.
 #[derive(Default)]
-struct Counts(BTreeMap<(Option<RoomName>, Option<Category>), (u64, BTreeSet<String>)>);
+struct Counts(BTreeMap<Cell, (u64, BTreeSet<String>)>);
+
+/// A room and a category.
+type Cell = (Option<RoomName>, Option<Category>);
 
 impl Counts {
     fn add(&mut self, found: &Found) {
@@ -335,7 +339,7 @@ impl Counts {
                 summary.hidden += count;
             }
         }
-        summary.refused.sort_by(|one, other| other.count.cmp(&one.count));
+        summary.refused.sort_by_key(|refused| Reverse(refused.count));
         summary
     }
 }
@@ -374,7 +378,7 @@ fn read_key(text: &str) -> Result<Vec<Identity>, Trouble> {
     Identity::read_all(&key.to_ascii_uppercase()).map_err(|_| Trouble::Key)
 }
 
-fn name_busy<T>(error: TryLockError<T>) -> Trouble {
+fn name_busy<T>(error: &TryLockError<T>) -> Trouble {
     match error {
         TryLockError::WouldBlock => Trouble::Busy,
         TryLockError::Poisoned(_) => Trouble::Unavailable,
@@ -390,7 +394,10 @@ impl From<Refused> for Failure {
             PersonError::TooMany => Self::Trouble(Trouble::ReadingsFull),
             // It was closed meanwhile.
             PersonError::Unknown => Self::Trouble(Trouble::Ended),
-            error => error.into(),
+            error @ (PersonError::NameTaken(_)
+            | PersonError::Replaced
+            | PersonError::Unrecorded
+            | PersonError::Store(_)) => error.into(),
         }
     }
 }
