@@ -200,15 +200,27 @@ impl ReadingTerms {
     /// # Errors
     /// [`Unbounded`].
     pub fn check(&self) -> Result<(), Unbounded> {
+        Self::check_window(self.from, self.to, self.target.is_some())
+    }
+
+    /// Whether a window, of one device or of all, is no more than a reading may see.
+    ///
+    /// # Errors
+    /// [`Unbounded`].
+    pub fn check_window(
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+        is_of_device: bool,
+    ) -> Result<(), Unbounded> {
         const DAY_MS: u64 = 86_400_000;
-        let days_max = if self.target.is_some() { DEVICE_WINDOW_DAYS_MAX } else { WINDOW_DAYS_MAX };
-        match (self.from, self.to) {
+        let days_max = if is_of_device { DEVICE_WINDOW_DAYS_MAX } else { WINDOW_DAYS_MAX };
+        match (from, to) {
             (Some(from), Some(to)) if to <= from => Err(Unbounded::Empty),
             (Some(from), Some(to)) if to.ms_since(from) > u64::from(days_max) * DAY_MS => {
                 Err(Unbounded::Long(days_max))
             }
             (Some(_), Some(_)) => Ok(()),
-            (_, _) if self.target.is_some() => Ok(()),
+            (_, _) if is_of_device => Ok(()),
             (None, _) | (_, None) => Err(Unbounded::Everything),
         }
     }

@@ -11,7 +11,7 @@ use archive::{BundleTrust, Manifest, ROWS_MAX, Request, verify_bundle};
 use jiff::tz::TimeZone;
 use model::{Host, ReadingId, ReadingTerms, Selection};
 use portal::pages::{CoverFile, ExportCover};
-use store::Store;
+use store::Look;
 use system::clock::SystemClock;
 use system::export::{Export, export_file};
 
@@ -107,7 +107,7 @@ fn note(
         return Ok(None);
     }
     let looking = Looking { purpose: arguments.reason, detail: Some(&arguments.detail), selection };
-    reading_command::note(data, &looking, Some(&arguments.author), Store::note_export, zone).map(Some)
+    reading_command::note(data, &looking, Some(&arguments.author), Look::Export, zone).map(Some)
 }
 
 /// The cover of an extract, as portal and command line print it.

@@ -13,8 +13,8 @@ use anyhow::{Context, bail};
 use archive::{FoundAnywhere, Identity, Log, Row, Seal, Searched, Vault};
 use jiff::tz::TimeZone;
 use journal::{Damage, DamageKind, Hit, Kind, Query, SegmentId, Source};
-use model::{Host, Selection, Verdict};
-use store::Store;
+use model::{Host, Purpose, ReadingTerms, Selection, Verdict};
+use store::Look;
 use system::segments::Directory;
 use system::vault::Folder;
 
@@ -89,6 +89,9 @@ fn note_search(options: &SearchOptions, query: &Query) -> anyhow::Result<()> {
              complaint, judicial, oversight or access (and --detail, --author)"
         )
     };
+    if options.identity.is_some() && purpose == Purpose::Maintenance {
+        bail!("sealed days are read for other reasons than maintenance: it is done with the log of today")
+    }
     let selection = Selection {
         from: query.from,
         to: query.to,
@@ -98,9 +101,14 @@ fn note_search(options: &SearchOptions, query: &Query) -> anyhow::Result<()> {
         with_people: true,
         ..Selection::default()
     };
+    if options.identity.is_some() {
+        // What is sealed is read as on the head's page.
+        ReadingTerms::check_window(selection.from, selection.to, selection.device.is_some())
+            .context("give --from and --to, or --device")?;
+    }
     let looking = Looking { purpose, detail: options.asking.detail.as_ref(), selection: &selection };
     let author = options.asking.author.as_ref();
-    reading_command::note(&options.data, &looking, author, Store::note_search, &options.time_zone)?;
+    reading_command::note(&options.data, &looking, author, Look::Search, &options.time_zone)?;
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use model::{
     Motive, PersonName, Purpose, Reading, ReadingEnd, ReadingId, ReadingTerms, Selection, Sought, Timestamp,
 };
-use store::{PersonError, Reader, Store};
+use store::{Look, Store};
 use system::clock::SystemClock;
 
 use crate::data_folder;
@@ -38,7 +38,7 @@ pub(crate) fn note(
     data: &Path,
     looking: &Looking<'_>,
     author: Option<&PersonName>,
-    deed: fn(&mut Store, ReadingId, &Sought, Reader<'_>) -> Result<(), PersonError>,
+    look: Look,
     zone: &TimeZone,
 ) -> anyhow::Result<ReadingId> {
     let Looking { purpose, detail, selection } = *looking;
@@ -55,12 +55,8 @@ pub(crate) fn note(
     let now = SystemClock::new().now().at;
     let file = data.join(data_folder::STATE_FILE);
     let mut store = Store::open(&file).context("the reading cannot be noted, and nothing is shown")?;
-    let noted = (|| {
-        let reading = store.open_reading(&terms, (now, now), (author, None))?;
-        let outcome = deed(&mut store, reading.id, &describe(selection, zone), (author, None));
-        store.close_reading(reading.id, now, (author, None))?;
-        outcome.map(|()| reading.id)
-    })();
+    let sought = describe(selection, zone);
+    let noted = store.note_command(&terms, now, (look, &sought), (author, None));
     noted.context("the reading cannot be noted, and nothing is shown")
 }
 
@@ -135,7 +131,7 @@ mod tests {
         };
         let looking = Looking { purpose: Purpose::Maintenance, detail: None, selection: &selection };
         let zone = TimeZone::get("Europe/Paris").unwrap();
-        let id = note(folder.path(), &looking, None, Store::note_search, &zone).unwrap();
+        let id = note(folder.path(), &looking, None, Look::Search, &zone).unwrap();
         let store = Store::open(&folder.path().join(data_folder::STATE_FILE)).unwrap();
         let reading = store.find_reading(id).unwrap().unwrap();
         assert_eq!((reading.author.as_str(), reading.searches, reading.exports), (NOBODY, 1, 0));

@@ -48,6 +48,29 @@ impl Store {
         })
     }
 
+    /// Notes a reading that is over with the command that it is for: opened, used and ended at once.
+    ///
+    /// # Errors
+    /// [`PersonError::Unrecorded`].
+    pub fn note_command(
+        &mut self,
+        terms: &ReadingTerms,
+        now: Timestamp,
+        (look, sought): (Look, &Sought),
+        reader: Reader<'_>,
+    ) -> Result<ReadingId, PersonError> {
+        self.write(|transaction| {
+            let reading = insert(transaction, terms, (now, now), reader)?;
+            let open = PersonDeed::OpenReading { reading, terms: Box::new(terms.clone()), until: now };
+            keep_act(transaction, &act(reader, open))?;
+            count_look(transaction, reading, look)?;
+            keep_act(transaction, &act(reader, look.deed(reading, sought)))?;
+            close(transaction, reading, (now, ReadingEnd::Hand), reader)?;
+            prune(transaction)?;
+            Ok(reading)
+        })
+    }
+
     /// The readings, the last first, at most `limit` of them.
     ///
     /// # Errors
@@ -78,8 +101,7 @@ impl Store {
         sought: &Sought,
         reader: Reader<'_>,
     ) -> Result<(), PersonError> {
-        let deed = PersonDeed::SearchJournal { reading: id, sought: sought.clone() };
-        self.count(id, "UPDATE reading SET searches = searches + 1", &act(reader, deed))
+        self.note_look(id, (Look::Search, sought), reader)
     }
 
     /// Notes what somebody takes with her, before she has anything.
@@ -92,17 +114,18 @@ impl Store {
         sought: &Sought,
         reader: Reader<'_>,
     ) -> Result<(), PersonError> {
-        let deed = PersonDeed::ExportJournal { reading: id, sought: sought.clone() };
-        self.count(id, "UPDATE reading SET exports = exports + 1", &act(reader, deed))
+        self.note_look(id, (Look::Export, sought), reader)
     }
 
-    fn count(&mut self, id: ReadingId, update: &str, act: &PersonAct) -> Result<(), PersonError> {
+    fn note_look(
+        &mut self,
+        id: ReadingId,
+        (look, sought): (Look, &Sought),
+        reader: Reader<'_>,
+    ) -> Result<(), PersonError> {
         self.write(|transaction| {
-            let update = format!("{update} WHERE id = ?1 AND closed_ms IS NULL");
-            if transaction.execute(&update, [id.number()])? == 0 {
-                return Err(PersonError::Unknown);
-            }
-            keep_act(transaction, act)
+            count_look(transaction, id, look)?;
+            keep_act(transaction, &act(reader, look.deed(id, sought)))
         })
     }
 
@@ -152,6 +175,34 @@ impl Store {
         })?;
         Ok(over.into_iter().map(|reading| reading.id).collect())
     }
+}
+
+/// What is done within a reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// Something is looked for.
+    Search,
+    /// Something is taken away.
+    Export,
+}
+
+impl Look {
+    fn deed(self, reading: ReadingId, sought: &Sought) -> PersonDeed {
+        let sought = sought.clone();
+        match self {
+            Self::Search => PersonDeed::SearchJournal { reading, sought },
+            Self::Export => PersonDeed::ExportJournal { reading, sought },
+        }
+    }
+}
+
+/// Counts a look of an open reading.
+fn count_look(transaction: &Transaction<'_>, id: ReadingId, look: Look) -> Result<(), PersonError> {
+    let update = match look {
+        Look::Search => "UPDATE reading SET searches = searches + 1 WHERE id = ?1 AND closed_ms IS NULL",
+        Look::Export => "UPDATE reading SET exports = exports + 1 WHERE id = ?1 AND closed_ms IS NULL",
+    };
+    if transaction.execute(update, [id.number()])? == 0 { Err(PersonError::Unknown) } else { Ok(()) }
 }
 
 fn act((author, device): Reader<'_>, deed: PersonDeed) -> PersonAct {
@@ -317,6 +368,23 @@ mod tests {
         assert_eq!(store.find_reading(id).unwrap(), Some(kept));
         assert!(matches!(store.note_search(id, &sought, reader), Err(PersonError::Unknown)), "it is closed");
         assert!(matches!(store.note_export(id, &sought, reader), Err(PersonError::Unknown)), "it is closed");
+    }
+
+    #[test]
+    fn a_command_is_noted_at_once_or_not_at_all() {
+        let (_folder, mut store) = open();
+        let head = head();
+        let sought = Sought::new("host casino.example");
+        let id = store.note_command(&terms(), at(0), (Look::Export, &sought), (&head, None)).unwrap();
+        let kept = store.find_reading(id).unwrap().unwrap();
+        assert_eq!((kept.searches, kept.exports, kept.closed), (0, 1, Some((at(0), ReadingEnd::Hand))));
+        let words: Vec<_> = deeds(&store).iter().map(PersonDeed::as_str).collect();
+        assert_eq!(words, ["open-reading", "export-journal", "close-reading"]);
+        let full = (0..=PERSON_ACTS_MAX).try_for_each(|_| {
+            store.note_command(&terms(), at(0), (Look::Search, &sought), (&head, None)).map(drop)
+        });
+        assert!(matches!(full, Err(PersonError::Unrecorded)));
+        assert!(store.readings(9_999).unwrap().iter().all(|reading| reading.searches + reading.exports == 1));
     }
 
     #[test]

@@ -67,7 +67,7 @@ fn readings() -> Result<Vec<Reading>, Error> {
 
 fn findings() -> Result<Findings, Error> {
     let hosts =
-        ["fr.vikidia.org", "www.poker.example", "ressources.ent.example", "i.ytimg.example", "203.0.113.7"];
+        ["fr.vikidia.org", "www.poker.example", "cours.ent.example", "i.ytimg.example", "203.0.113.7"];
     let lines = (0..24_usize).map(|place| {
         let name = hosts.get(place % hosts.len()).copied().unwrap_or_default();
         let is_refused = place % 5 == 1;

@@ -181,6 +181,13 @@ fn a_teacher_a_technician_and_a_pupil_get_nothing() -> Result<()> {
     let silent = appliance.run_as_given(&["journal", "search"])?;
     ensure!(silent.status == Some(1) && silent.stdout.is_empty(), "{silent:#?}");
     ensure!(silent.stderr.contains("--reason"), "{silent:#?}");
+    let sealed = ["journal", "search", "--identity", &head_key.file, "--reason"];
+    let routine = appliance.run_as_given(&[&sealed[..], &["maintenance"]].concat())?;
+    ensure!(routine.status == Some(1) && routine.stderr.contains("for other reasons"), "{routine:#?}");
+    let endless = appliance.run_as_given(&[&sealed[..], &["incident"]].concat())?;
+    ensure!(endless.status == Some(1) && endless.stderr.contains("--device"), "{endless:#?}");
+    let bounded = appliance.run_as_given(&[&sealed[..], &["incident", "--device", "CM2-01"]].concat())?;
+    ensure!(bounded.is_success() && bounded.stdout.contains("mediatheque.example"), "{bounded:#?}");
     let given =
         ["journal", "search", "--host", "mediatheque.example", "--reason", "oversight", "--author", "DPO"];
     appliance.run_as_given(&given)?.success()?;

@@ -404,7 +404,51 @@ impl From<Refused> for Failure {
 
 #[cfg(test)]
 mod tests {
+    use journal::Sequence;
+    use model::{AccessKind, ClockQuality};
+
     use super::*;
+
+    fn refused(device: &str, room: &str, category: Option<&str>, count: u32) -> Found {
+        let at = Timestamp::from_unix_ms(1_795_422_600_000);
+        let listed = category
+            .map(|category| Reason::Listed { category: category.parse().unwrap(), entry: "a.fr".into() });
+        Found {
+            sequence: Sequence::new(1),
+            at,
+            clock: ClockQuality::Synchronised,
+            device: device.to_owned(),
+            mac: None,
+            room: room.parse().ok(),
+            profile: "elementaire".parse().unwrap(),
+            lesson: None,
+            person: None,
+            kind: AccessKind::Dns,
+            host: None,
+            destination: None,
+            verdict: Verdict::Refuse,
+            reason: listed.unwrap_or(Reason::NotListed),
+            ended: None,
+            count,
+            last_at: at,
+        }
+    }
+
+    #[test]
+    fn counts_are_of_no_child() {
+        let mut counts = Counts::default();
+        for device in ["CM2-01", "CM2-02", "CM2-03"] {
+            counts.add(&refused(device, "CM2", Some("games"), 2));
+            counts.add(&refused(device, "CM2", Some("adult"), 1));
+        }
+        // One child, a hundred times; and two.
+        counts.add(&refused("CM1-01", "CM1", Some("adult"), 100));
+        counts.add(&refused("CM1-01", "CM1", Some("games"), 5));
+        counts.add(&refused("CM1-02", "CM1", Some("games"), 5));
+        let summary = counts.summarise();
+        let expected = RefusedCount { room: "CM2".parse().ok(), category: "games".parse().ok(), count: 6 };
+        assert_eq!(summary, Summary { refused: vec![expected], hidden: 113 });
+    }
 
     #[test]
     fn keys_are_read_as_people_paste_them() {
