@@ -1,5 +1,6 @@
 //! What must hold for every sealed journal.
 
+mod bundles;
 mod clocks;
 mod fixture;
 mod kills;

@@ -5,6 +5,7 @@
 mod apart;
 mod audit;
 mod belief;
+mod bundle;
 mod checkpoint;
 mod crypt;
 mod filter;
@@ -37,6 +38,11 @@ mod laws;
 
 pub use apart::{Part, join_apart, write_apart};
 pub use belief::{Belief, Bounds, CONFIRMATION_DAYS, Doubt, LEAP_DAYS_MAX};
+pub use bundle::{
+    BundleFinding, BundleRemark, BundleReport, BundleTrust, Extract, ExtractError, Extracted, Manifest,
+    ManifestError, PackError, PackedFile, Packer, Pedigree, ROWS_MAX, Request, is_selected, is_unreadable,
+    query, verify_bundle,
+};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use crypt::{CryptError, Identity, ReaderKey, decrypt, encrypt};
 pub use filter::Filter;

@@ -91,7 +91,7 @@ fn waiting_from<S: Source>(source: &S, segments: &[SegmentId]) -> u64 {
 }
 
 /// Whether a seal may have something, by its times.
-fn may_have(seal: &Seal, query: &Query) -> bool {
+pub(crate) fn may_have(seal: &Seal, query: &Query) -> bool {
     // Without times it has damage only.
     let Some((earliest, latest)) = seal.times else { return true };
     query.from.is_none_or(|from| latest >= from) && query.to.is_none_or(|to| earliest < to)

@@ -32,7 +32,7 @@ use crate::seal::{Form, Seal, Tail};
 use crate::sieve::Sieve;
 use crate::table::group::Group;
 use crate::table::guide::Guide;
-pub(crate) use crate::table::writer::TableWriter;
+pub(crate) use crate::table::writer::{TableWriter, is_time};
 
 /// Rows of a group: what is decoded at once, by the writer and by a search. A reader takes no larger ones: a forged file
 /// can promise any number of rows in a few bytes.
@@ -214,6 +214,19 @@ impl Table {
             }
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// Gives out all rows as they are.
+    ///
+    /// # Errors
+    /// [`TableError`].
+    pub(crate) fn each_row(&self, mut each: impl FnMut(Row)) -> Result<(), TableError> {
+        let mut place = 0;
+        while let Some(rows) = self.read_rows(place)? {
+            rows.into_iter().for_each(&mut each);
+            place += 1;
+        }
+        Ok(())
     }
 
     /// Gives out what is said of accesses of earlier seals.

@@ -356,7 +356,11 @@ fn is_person_match(query: &Query, act: &PersonEntry<'_>) -> bool {
         | PersonDeedEntry::ChangeSecret
         | PersonDeedEntry::AddPerson { .. }
         | PersonDeedEntry::ResetPerson { .. }
-        | PersonDeedEntry::DisablePerson { .. } => None,
+        | PersonDeedEntry::DisablePerson { .. }
+        | PersonDeedEntry::OpenReading { .. }
+        | PersonDeedEntry::SearchJournal { .. }
+        | PersonDeedEntry::ExportJournal { .. }
+        | PersonDeedEntry::CloseReading { .. } => None,
     };
     let is_about = |wanted: &Host| declined.as_ref().is_some_and(|(site, _)| is_host(wanted, site));
     let room = declined.as_ref().and_then(|(_, room)| *room);

@@ -13,10 +13,13 @@ use anyhow::{Context, bail};
 use archive::{FoundAnywhere, Identity, Log, Row, Seal, Searched, Vault};
 use jiff::tz::TimeZone;
 use journal::{Damage, DamageKind, Hit, Kind, Query, Reckoning, SegmentId, Source};
-use model::{Category, Host, PersonName, RoomName, Timestamp, Verdict};
+use model::{Category, Host, PersonName, Purpose, ReadingTerms, RoomName, Selection, Timestamp, Verdict};
+use store::Look;
 use system::segments::Directory;
 use system::vault::Folder;
 
+use crate::cli::Asking;
+use crate::reading_command::{self, Looking};
 use crate::times;
 
 /// The kind of records that are no accesses.
@@ -55,6 +58,8 @@ pub(crate) struct SearchOptions {
     pub(crate) json: bool,
     /// The file with the secret key of a reader.
     pub(crate) identity: Option<PathBuf>,
+    /// Who looks, and why.
+    pub(crate) asking: Asking,
     /// Where the school is: times without an offset are read and written in it.
     pub(crate) time_zone: TimeZone,
 }
@@ -71,6 +76,7 @@ pub(crate) fn search(options: &SearchOptions) -> anyhow::Result<ExitCode> {
     if !options.data.is_dir() {
         bail!("there is no data folder {}", options.data.display());
     }
+    note_search(options, &query)?;
     let output = BufWriter::new(io::stdout().lock());
     match print_hits(&query, options, output) {
         Ok(searched) if is_nothing_readable(&searched) => Ok(ExitCode::FAILURE),
@@ -79,6 +85,41 @@ pub(crate) fn search(options: &SearchOptions) -> anyhow::Result<ExitCode> {
         Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
         Err(error) => Err(error),
     }
+}
+
+/// Has the box on this folder note who looks for what, before anything is seen. Without a box, nobody can: whoever has a copy
+/// is not held to anything. Acts of adults are the register itself, which is read without a reason.
+fn note_search(options: &SearchOptions, query: &Query) -> anyhow::Result<()> {
+    if options.acts || !Directory::new(&options.data).is_in_use() {
+        return Ok(());
+    }
+    let Some(purpose) = options.asking.reason else {
+        bail!(
+            "who looks into the log of a box that runs says why, and the box notes it: give --reason maintenance, incident, \
+             complaint, judicial, oversight or access (and --detail, --author)"
+        )
+    };
+    if options.identity.is_some() && purpose == Purpose::Maintenance {
+        bail!("sealed days are read for other reasons than maintenance: it is done with the log of today")
+    }
+    let selection = Selection {
+        from: query.from,
+        to: query.to,
+        device: options.device.as_deref().map(str::parse).transpose().context("--device")?,
+        host: query.host.clone(),
+        verdict: query.verdict,
+        with_people: true,
+        ..Selection::default()
+    };
+    if options.identity.is_some() {
+        // What is sealed is read as on the head's page.
+        ReadingTerms::check_window(selection.from, selection.to, selection.device.is_some())
+            .context("give --from and --to, or --device")?;
+    }
+    let looking = Looking { purpose, detail: options.asking.detail.as_ref(), selection: &selection };
+    let author = options.asking.author.as_ref();
+    reading_command::note(&options.data, &looking, author, Look::Search, &options.time_zone)?;
+    Ok(())
 }
 
 fn build_query(options: &SearchOptions) -> anyhow::Result<Query> {
@@ -140,6 +181,7 @@ fn print_hits(query: &Query, options: &SearchOptions, output: impl Write) -> any
     }
 }
 
+/// The keys of a file.
 pub(crate) fn read_identities(file: Option<&Path>) -> anyhow::Result<Vec<Identity>> {
     let Some(file) = file else { return Ok(Vec::new()) };
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
@@ -279,6 +321,7 @@ mod tests {
             acts: false,
             json: false,
             identity: None,
+            asking: Asking { reason: None, detail: None, author: None },
             time_zone: default_time_zone(),
         }
     }

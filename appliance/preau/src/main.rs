@@ -8,12 +8,14 @@ mod data_folder;
 mod default_profiles;
 mod device_command;
 mod expire_command;
+mod export_command;
 mod firewall_command;
 mod hold_command;
 mod journal_command;
 mod override_command;
 mod person_command;
 mod policy_command;
+mod reading_command;
 mod reasons;
 mod run;
 mod seal_command;
@@ -146,7 +148,21 @@ fn carry_out_journal(command: JournalCommand) -> anyhow::Result<ExitCode> {
         JournalCommand::Seal { data, config, background } => {
             seal_command::seal(&data_folder::find(data.path.as_deref())?, config.as_deref(), background)
         }
-        JournalCommand::Keys => seal_command::print_keys(),
+        JournalCommand::Export(arguments) => export_command::export(&arguments),
+        JournalCommand::Readings { data, config } => {
+            let time_zone = match config {
+                Some(path) => Config::load(&path)?.school.timezone,
+                None => journal_command::default_time_zone(),
+            };
+            reading_command::list(&data_folder::find(data.path.as_deref())?, &time_zone)
+        }
+        JournalCommand::Keys { sheet: None, .. } => seal_command::print_keys(),
+        JournalCommand::Keys { sheet: Some(sheet), config } => {
+            seal_command::write_sheet(&sheet, &Config::load_or_default(config.as_deref())?)
+        }
+        JournalCommand::Verify(arguments) if arguments.extract.is_some() => {
+            export_command::verify(&arguments)
+        }
         JournalCommand::Verify(arguments) => verify_command::verify(&arguments),
         JournalCommand::Status { data } => status_command::status(&data_folder::find(data.path.as_deref())?),
         JournalCommand::Expire(arguments) => expire_command::expire(&arguments),
@@ -229,7 +245,7 @@ fn time_zone(config: Option<PathBuf>) -> anyhow::Result<jiff::tz::TimeZone> {
 
 fn search(arguments: SearchArguments) -> anyhow::Result<ExitCode> {
     let SearchArguments { data, from, to, device, room, lesson, person, host, .. } = arguments;
-    let SearchArguments { category, verdict, acts, json, identity, config, .. } = arguments;
+    let SearchArguments { category, verdict, acts, json, identity, asking, config, .. } = arguments;
     let (data, time_zone) = (data_folder::find(data.path.as_deref())?, time_zone(config)?);
     journal_command::search(&journal_command::SearchOptions {
         data,
@@ -245,6 +261,7 @@ fn search(arguments: SearchArguments) -> anyhow::Result<ExitCode> {
         acts,
         json,
         identity,
+        asking,
         time_zone,
     })
 }

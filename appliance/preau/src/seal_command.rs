@@ -1,12 +1,15 @@
 //! `preau journal seal` and `preau journal keys`.
 
+use std::fs::OpenOptions;
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 
 use access::Clock;
 use anyhow::{Context, bail};
 use archive::Identity;
+use portal::pages::SafeSheet;
 use system::clock::SystemClock;
 use system::priority::yield_to_all;
 use system::sealing::{self, BUSY_STATUS, SealingError};
@@ -61,6 +64,37 @@ pub(crate) fn print_keys() -> anyhow::Result<ExitCode> {
         io::stderr(),
         "The line that begins with AGE-SECRET-KEY is not shown again, and this machine does not keep it. Whoever has it reads \
          the log: give it to its owner, on paper or in a file of hers."
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a new pair of keys on a page for the safe. Only its owner reads the file, which is to go once it is printed.
+pub(crate) fn write_sheet(path: &Path, config: &Config) -> anyhow::Result<ExitCode> {
+    const MODE: u32 = 0o600;
+    let identity = Identity::generate();
+    let (text, public) = (identity.write(), identity.reader().to_string());
+    let secret = text.lines().find(|line| !line.starts_with('#')).unwrap_or_default();
+    let sheet = SafeSheet {
+        school: &config.school.name,
+        time_zone: &config.school.timezone,
+        made: SystemClock::new().now().at,
+        public: &public,
+        secret,
+    };
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(MODE)
+        .open(path)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    file.write_all(sheet.render().as_bytes())
+        .and_then(|()| file.sync_all())
+        .context("the sheet is not whole")?;
+    writeln!(io::stdout(), "recovery = '{public}'")?;
+    writeln!(
+        io::stderr(),
+        "Print {} twice, put both into sealed envelopes in the safe, and delete the file: the key is nowhere else.",
+        path.display()
     )?;
     Ok(ExitCode::SUCCESS)
 }

@@ -9,6 +9,7 @@
 //! | [`authority`] | the file of the box's certificate authority | |
 //! | [`clock`] | the kernel's clock, and whether a time server disciplines it | `access::Clock` |
 //! | [`directories`] | where a user's data lives | |
+//! | [`export`] | extracts of the journal, as files | |
 //! | [`forwarding`] | the kernel's switches of forwarding | |
 //! | [`limits`] | the process's resource limits | |
 //! | [`lists`] | list sources and index files | |
@@ -36,6 +37,7 @@ pub mod authority;
 pub mod clock;
 pub mod directories;
 mod erasing;
+pub mod export;
 pub mod forwarding;
 #[cfg(test)]
 mod full_disk;

@@ -76,6 +76,16 @@ impl Directory {
         Ok(())
     }
 
+    /// Whether a box runs on the data directory. Changes nothing.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        // Without a file of the lock no box was ever here; whose file cannot be opened is another's, who may be the box.
+        match File::open(&self.lock_file) {
+            Ok(file) => matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock)),
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        }
+    }
+
     /// The file of a segment.
     #[must_use]
     pub fn path(&self, segment: SegmentId) -> PathBuf {

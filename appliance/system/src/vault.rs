@@ -118,6 +118,14 @@ impl Folder {
         }
     }
 
+    /// The log as far as it can be read: what is wrong with the rest is for `verify` to say.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn log_so_far(&self) -> io::Result<Log> {
+        Ok(Log::read(&self.log()?.unwrap_or_default()).0)
+    }
+
     /// The key that the box left for those who verify; `None` where it never sealed.
     ///
     /// # Errors
@@ -201,6 +209,16 @@ impl Folder {
         }
         let is_who_apart = seal.file(Field::Who).is_some();
         join_apart(tables, is_who_apart).map(Some).map_err(io::Error::other)
+    }
+
+    /// The files of a seal that are not deleted, as they were sealed, with their names.
+    ///
+    /// # Errors
+    /// A file is not what was sealed, or cannot be read.
+    pub(crate) fn read_files(&self, seal: &Seal) -> io::Result<Vec<(String, Vec<u8>)>> {
+        let deleted = self.deleted_fields(seal)?;
+        let files = seal.files().filter(|(field, _, _)| !deleted.contains(field));
+        files.map(|(_, file, name)| self.read_file(&name, file).map(|bytes| (name, bytes))).collect()
     }
 
     fn deleted_fields(&self, seal: &Seal) -> io::Result<Vec<Field>> {

@@ -132,7 +132,7 @@ fn schema() -> Result<Type, ParquetError> {
     Type::group_type_builder("journal").with_fields(columns).build()
 }
 
-fn is_time(column: Number) -> bool {
+pub(crate) fn is_time(column: Number) -> bool {
     match column {
         Number::Time | Number::LastTime | Number::Until | Number::EndTime | Number::From => true,
         Number::Sequence

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use archive::Row;
 use journal::{Found, FoundAct, FoundPersonAct, Hit, Reckoning};
-use model::{End, PersonDeed, Reason, RoomName, Scope, Timestamp, Topic};
+use model::{End, PersonDeed, ReadingId, Reason, RoomName, Scope, Target, Timestamp, Topic};
 use serde::Serialize;
 
 use super::{ACT, PERSON, reckon};
@@ -80,6 +80,23 @@ struct PersonLine<'a> {
     role: Option<&'static str>,
     site: Option<&'a str>,
     room: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reading: Option<ReadingLine<'a>>,
+}
+
+/// What a reading of the log, or something done within it, says besides.
+#[derive(Serialize)]
+struct ReadingLine<'a> {
+    number: u32,
+    reason: Option<&'static str>,
+    detail: Option<&'a str>,
+    from: Option<String>,
+    to: Option<String>,
+    device: Option<&'a str>,
+    people: Option<bool>,
+    until: Option<String>,
+    sought: Option<&'a str>,
+    end: Option<&'static str>,
 }
 
 /// Writes one record.
@@ -157,9 +174,15 @@ fn write_person_act(
         role: None,
         site: None,
         room: None,
+        reading: describe_reading(&act.deed),
     };
     match &act.deed {
         PersonDeed::SignIn | PersonDeed::FailSignIn | PersonDeed::SignOut | PersonDeed::ChangeSecret => {}
+        // Told apart, below.
+        PersonDeed::OpenReading { .. }
+        | PersonDeed::SearchJournal { .. }
+        | PersonDeed::ExportJournal { .. }
+        | PersonDeed::CloseReading { .. } => {}
         PersonDeed::AddPerson { name, role } => {
             (line.person, line.role) = (Some(name.as_str()), Some(role.as_str()));
         }
@@ -172,6 +195,47 @@ fn write_person_act(
     }
     serde_json::to_writer(&mut *output, &line)?;
     output.write_all(b"\n")
+}
+
+fn describe_reading(deed: &PersonDeed) -> Option<ReadingLine<'_>> {
+    let of = |reading: &ReadingId| ReadingLine {
+        number: reading.number(),
+        reason: None,
+        detail: None,
+        from: None,
+        to: None,
+        device: None,
+        people: None,
+        until: None,
+        sought: None,
+        end: None,
+    };
+    match deed {
+        PersonDeed::OpenReading { reading, terms, until } => Some(ReadingLine {
+            reason: Some(terms.purpose.as_str()),
+            detail: Some(terms.detail.as_str()),
+            from: terms.from.map(utc),
+            to: terms.to.map(utc),
+            device: terms.target.as_ref().map(Target::as_str),
+            people: Some(terms.with_people),
+            until: Some(utc(*until)),
+            ..of(reading)
+        }),
+        PersonDeed::SearchJournal { reading, sought } | PersonDeed::ExportJournal { reading, sought } => {
+            Some(ReadingLine { sought: Some(sought.as_str()), ..of(reading) })
+        }
+        PersonDeed::CloseReading { reading, end } => {
+            Some(ReadingLine { end: Some(end.as_str()), ..of(reading) })
+        }
+        PersonDeed::SignIn
+        | PersonDeed::FailSignIn
+        | PersonDeed::SignOut
+        | PersonDeed::ChangeSecret
+        | PersonDeed::AddPerson { .. }
+        | PersonDeed::ResetPerson { .. }
+        | PersonDeed::DisablePerson { .. }
+        | PersonDeed::Decline { .. } => None,
+    }
 }
 
 fn write_access(output: &mut impl Write, found: &Found, reckoned: Option<Timestamp>) -> io::Result<()> {

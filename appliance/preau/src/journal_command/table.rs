@@ -141,6 +141,15 @@ fn person_row(found: &FoundPersonAct, zone: &TimeZone) -> Row {
             let room = room.as_ref().map_or_else(nothing, RoomName::to_string);
             (String::new(), room, site.to_string(), Verdict::Refuse.to_string())
         }
+        PersonDeed::OpenReading { reading, terms, .. } => {
+            (format!(" {reading}, {}: {},", terms.purpose, terms.detail), nothing(), nothing(), nothing())
+        }
+        PersonDeed::SearchJournal { reading, sought } | PersonDeed::ExportJournal { reading, sought } => {
+            (format!(" {reading} ({}),", sought.as_str()), nothing(), nothing(), nothing())
+        }
+        PersonDeed::CloseReading { reading, end } => {
+            (format!(" {reading} ({}),", end.as_str()), nothing(), nothing(), nothing())
+        }
     };
     let account = format!("{}{about} by {author}", deed.as_str());
     let device = device.map_or_else(nothing, |mac| mac.to_string());

@@ -27,6 +27,7 @@ use system::updates::{State as UpdateState, Updater};
 use super::board::Board;
 use super::in_force::InForce;
 use super::intent::{Intent, ListFile, ListNews};
+use super::readings::Readings;
 use super::services::{Fence, FlowKeeper, NameKeeper, RefusalKeeper};
 use super::{selftests, updates, upstreams};
 use crate::config::Config;
@@ -52,6 +53,7 @@ pub(crate) struct State {
     pub(crate) watch: ClockWatch,
     pub(crate) desk: Arc<Desk>,
     pub(crate) in_force: Arc<InForce>,
+    pub(crate) readings: Arc<Readings>,
 }
 
 /// All else that is kept. Looking at it may take many seconds.
@@ -159,6 +161,7 @@ impl State {
             if self.intent.keep_overrides(&self.journal, self.clock.now()) {
                 self.in_force.swap_overrides(self.intent.rules());
             }
+            self.intent.keep_readings(&self.readings, self.clock.now());
             self.intent.keep_person_acts(&self.journal, self.clock.now());
             self.keep_clock();
         }

@@ -16,6 +16,7 @@ mod office;
 mod overrides;
 mod pages;
 mod person_acts;
+mod readings;
 mod selftests;
 mod services;
 mod updates;
@@ -55,6 +56,7 @@ use intent::{Intent, List, ListFile};
 use keeper::Keeper;
 use listeners::Listeners;
 use office::Office;
+use readings::Readings;
 use services::{Fence, FlowKeeper, NameKeeper, RefusalKeeper, Services};
 
 /// Threads that serve connections: a box has two to four cores, and the gate mostly waits.
@@ -92,30 +94,24 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
 
     let runtime = start_runtime("gate", GATE_WORKERS)?;
     let dns = start_runtime("dns", DNS_WORKERS)?;
+    let readings = Arc::new(Readings::default());
     let rooms = Rooms {
         resolver: resolver.clone(),
         gate: Arc::clone(&gate),
         board: Arc::clone(&board),
-        office: Office::new(&data, Arc::clone(&desk), Arc::clone(&clock), config.school.timezone.clone())
-            .into(),
+        office: open_office(&config, &data, &desk, &clock, &readings),
         identity: identity.clone(),
     };
     let mut doors = Doors::open(&config, listeners, rooms, &runtime, &dns)?;
     announcement::tell(&config, &board.list(), &data, &trials, identity.is_some());
-    let updater = updates::plan(&config, options.config.as_deref(), &data);
-    let sealer = plan_sealing(&config, options.config.as_deref(), &data);
     let (manner, stop_clock) = (config.sealing(options.config.as_deref()), Arc::clone(&clock));
-    let state = keeper::State {
-        intent,
-        journal,
-        clock,
-        watch,
-        desk: Arc::clone(&desk),
-        in_force: Arc::clone(&in_force),
-    };
+    let (judge, rules) = (Arc::clone(&desk), Arc::clone(&in_force));
+    let state = keeper::State { intent, journal, clock, watch, desk: judge, in_force: rules, readings };
     let fences = open_fences(&config, firewall, &services, &resolver, &board, dns.handle());
     let rest = keeper::Rest {
         nightly: selftests::plan(&config, options.config.as_deref(), &data),
+        updater: updates::plan(&config, options.config.as_deref(), &data),
+        sealer: plan_sealing(&config, options.config.as_deref(), &data),
         config,
         list_file,
         in_force,
@@ -125,8 +121,6 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         upstreams,
         destinations,
         board,
-        updater,
-        sealer,
         data: data.clone(),
         forgeries_told: 0,
     };
@@ -277,6 +271,17 @@ fn open_desk(
     list.tell_missing(&desk.policy());
     let in_force = InForce::new(parts, Arc::clone(&desk));
     Ok((desk, Arc::new(in_force)))
+}
+
+fn open_office(
+    config: &Config,
+    data: &Path,
+    desk: &Arc<Desk>,
+    clock: &Arc<dyn Clock>,
+    readings: &Arc<Readings>,
+) -> Arc<Office> {
+    let office = Office::new(data, Arc::clone(desk), Arc::clone(clock), config.school.timezone.clone());
+    Arc::new(office.of_school(config.school.name.clone(), Arc::clone(readings)))
 }
 
 fn open_resolver(

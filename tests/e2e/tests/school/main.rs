@@ -27,6 +27,8 @@ mod people;
 #[cfg(test)]
 mod probe;
 #[cfg(test)]
+mod readings;
+#[cfg(test)]
 mod resilience;
 #[cfg(test)]
 mod resolving;
