@@ -55,7 +55,7 @@ fn now(day: i64) -> Instant {
 
 /// Two sealed days, and a third that is not.
 fn live(data: &Path, identity: &Identity) {
-    let manner = Manner { time_zone: TimeZone::UTC, readers: Some(vec![identity.reader()]) };
+    let manner = Manner { time_zone: TimeZone::UTC, readers: Some(vec![identity.reader()]), policy: None };
     for day in 0..3 {
         let (journal, mut writer) = journal::open(Directory::new(data));
         writer.commit(noon(day)).unwrap();
