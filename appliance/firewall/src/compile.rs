@@ -238,6 +238,8 @@ fn forward(policy: &FirewallPolicy) -> Chain {
 fn refuse() -> Chain {
     let rules = vec![
         when([Condition::ToMany]).then(Verdict::Drop, "announcements want no answer"),
+        when([Condition::LateSegment])
+            .then(Verdict::Reset, "of a connection that is over: nothing was tried"),
         notes::note(),
         when([Condition::SourceIn(Family::Ipv6, vec![link_local()])])
             .then(Verdict::Prohibited, "the kernel has no TCP reset for link-local addresses"),

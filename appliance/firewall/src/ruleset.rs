@@ -108,8 +108,8 @@ pub const OPEN_PROTOCOLS: [(&str, u8); 4] = [("icmp", 1), ("tcp", 6), ("udp", 17
 
 /// What opens the services of a table that stands, for this long.
 fn open_services(open_for: Duration) -> String {
-    let seconds = open_for.as_secs();
-    let elements = OPEN_PROTOCOLS.map(|(protocol, _)| format!("{protocol} timeout {seconds}s"));
+    let milliseconds = open_for.as_millis().max(1);
+    let elements = OPEN_PROTOCOLS.map(|(protocol, _)| format!("{protocol} timeout {milliseconds}ms"));
     format!("add element {TABLE} {OPEN_SET} {{ {} }}\n", elements.join(", "))
 }
 
@@ -224,6 +224,8 @@ pub(crate) enum Condition {
     Tcp,
     /// It opens a TCP connection.
     Syn,
+    /// It is TCP, and opens no connection.
+    LateSegment,
     /// It opens a TCP connection, or answers such a packet: both say how long segments may be.
     Handshake,
     /// It belongs to a flow of a service.
@@ -285,6 +287,7 @@ impl fmt::Display for Condition {
             Self::ToMany => f.write_str(TO_MANY),
             Self::Tcp => f.write_str("meta l4proto tcp"),
             Self::Syn => f.write_str(SYN),
+            Self::LateSegment => f.write_str("tcp flags & (fin | syn | rst | ack) != syn"),
             Self::Handshake => f.write_str("tcp flags & (syn | rst) == syn"),
             Self::ServiceFlow => write!(f, "ct mark {}", FlowMark::ANY),
             Self::Open => write!(f, "meta l4proto @{OPEN_SET}"),

@@ -9,7 +9,7 @@ use policy::{Decided, Permit};
 
 use crate::entry::{ActEntry, BODY_BYTES_MAX, Entry, encode_body};
 use crate::person::PersonEntry;
-use crate::queue::{Door, Shared};
+use crate::queue::Shared;
 use crate::{Sequence, Storage, Writer};
 
 /// A decision that the journal's writer has accepted. Enforcement points act on nothing else.
@@ -142,7 +142,8 @@ impl Journal {
     /// Whether records are accepted at the moment.
     #[must_use]
     pub fn is_writable(&self) -> bool {
-        self.shared.lock().door() == Door::Open
+        let uptime = self.shared.uptime();
+        self.shared.lock().is_writable(uptime)
     }
 
     /// Whether this record, and every one before it, survives a power cut.

@@ -270,7 +270,9 @@ fn a_hanging_disk_does_not_go_on_collecting_promises() {
     // A time server sets the clock, forward and back: nobody has waited for that.
     assert_eq!(record_at(1_001, year), Ok(()));
     assert_eq!(record_at(6_000, -year), Ok(()));
+    assert!(journal.is_writable());
     assert_eq!(record_at(6_001, -year), Err(Unrecorded::Unwritable));
+    assert!(!journal.is_writable(), "whoever asks is told so, too");
     writer.commit(at(7)).unwrap();
     assert_eq!(record_at(6_002, 7), Ok(()));
     // Only what waits is waited for.

@@ -106,6 +106,11 @@ pub(crate) struct Accepted {
 }
 
 impl Queue {
+    /// Whether the writer writes, as far as is known.
+    pub(crate) fn is_writable(&self, uptime: Duration) -> bool {
+        self.door == Door::Open && !self.pending.is_stalled(uptime)
+    }
+
     /// Accepts an access, given by its encoded body; one that may be folded stands for so many.
     pub(crate) fn accept(
         &mut self,
@@ -115,7 +120,7 @@ impl Queue {
         foldable: Option<NonZeroU32>,
         uptime: Duration,
     ) -> Result<Accepted, Unrecorded> {
-        if self.door != Door::Open || self.pending.is_stalled(uptime) {
+        if !self.is_writable(uptime) {
             return Err(Unrecorded::Unwritable);
         }
         let bytes_before = self.pending.frames.len();
@@ -156,7 +161,7 @@ impl Queue {
         encode: impl FnOnce(u64) -> Entry<'a>,
         uptime: Duration,
     ) -> Result<u64, Unrecorded> {
-        if self.door != Door::Open || self.pending.is_stalled(uptime) {
+        if !self.is_writable(uptime) {
             return Err(Unrecorded::Unwritable);
         }
         let entry = encode(self.pending.next_sequence);
@@ -210,10 +215,6 @@ impl Queue {
     pub(crate) fn resume(&mut self, next_sequence: u64) {
         self.pending.next_sequence = next_sequence;
         self.durable_below = next_sequence;
-    }
-
-    pub(crate) fn door(&self) -> Door {
-        self.door
     }
 
     pub(crate) fn set_door(&mut self, door: Door) {

@@ -26,6 +26,8 @@ pub enum SelftestOutcome {
         /// How many could not be made.
         untested: u64,
     },
+    /// None was found, but it could not be tried that what is permitted passes.
+    Unproven,
     /// Some are.
     Open {
         /// How many.
@@ -158,6 +160,7 @@ const KEYS: &[&str] = &[
     "selftest-why-line",
     "selftest-why-no-list",
     "selftest-why-profile-closed",
+    "selftest-why-opened",
     "selftest-why-not-asked",
     "selftest-why-tunnel",
     "selftest-why-no-zone",

@@ -57,6 +57,11 @@ pub enum Seen {
     },
     /// Refused at once: a TCP reset, or an ICMP error.
     Rejected,
+    /// A datagram was refused by an ICMP error: its port is closed, or it is forbidden.
+    Forbidden {
+        /// Who says so.
+        by: IpAddr,
+    },
     /// Nothing within the time.
     Silence,
     /// This machine has no way to such an address: it has not been tried.

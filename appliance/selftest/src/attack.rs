@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use model::{AccessKind, Host, Tester};
+use model::{AccessKind, Fault, Host, Tester};
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Action, Seen};
@@ -101,8 +101,15 @@ pub enum ExpectedRecord {
     Door {
         /// Which.
         kind: AccessKind,
-        /// For which host; `None`: for none, or whatever it was taken for.
-        host: Option<Host>,
+        /// For which host.
+        host: Host,
+    },
+    /// By one of the doors, for what it is, whatever the host was taken for.
+    Fault {
+        /// Which door.
+        kind: AccessKind,
+        /// What it is.
+        fault: Fault,
     },
     /// By the firewall.
     Firewall,
@@ -158,8 +165,10 @@ impl Attack {
         }
         match self.records.iter().find(|record| !has(record)) {
             Some(ExpectedRecord::Door { kind, host }) => {
-                let host = host.as_ref().map(Host::to_string).unwrap_or_default();
                 Outcome::fail(Why::Unrecorded, format!("{} {host}", kind.as_str()))
+            }
+            Some(ExpectedRecord::Fault { kind, fault }) => {
+                Outcome::fail(Why::Unrecorded, format!("{} {}", kind.as_str(), fault.as_str()))
             }
             Some(ExpectedRecord::Firewall) => Outcome::fail(Why::Unrecorded, "firewall"),
             None => outcome,

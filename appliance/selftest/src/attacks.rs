@@ -9,7 +9,7 @@ mod web;
 use std::net::SocketAddr;
 
 use hickory_proto::rr::RecordType;
-use model::{AccessKind, DomainName, Host, ProfileName, Tester};
+use model::{AccessKind, DomainName, Fault, Host, ProfileName, Tester};
 
 use crate::Place;
 use crate::action::{Action, Transport};
@@ -17,6 +17,7 @@ use crate::attack::{Attack, ExpectedRecord, Family, Step};
 use crate::demand::{Demand, Why};
 use crate::dns::question;
 use crate::samples::Samples;
+use crate::zone::names as zone;
 
 /// What is attacked, by whom, with which names.
 #[derive(Clone, Debug)]
@@ -101,15 +102,26 @@ impl Table<'_> {
         self.listed().map_or("listed.invalid", DomainName::as_str)
     }
 
+    /// A name under it that one attack alone uses: its record in the journal is no other's.
+    fn listed_for(&self, attack: &str) -> String {
+        format!("{attack}.{}", self.listed_text())
+    }
+
     /// Why nothing that is permitted can be shown to pass.
     fn closed(&self) -> Option<Why> {
         let is_open = self.attacker.samples.as_ref().is_none_or(|samples| samples.is_open);
         (!is_open).then_some(Why::ProfileClosed)
     }
 
+    /// Why a refusal says nothing of what is refused in lessons.
+    fn shut(&self) -> Option<Why> {
+        let is_closed = self.attacker.samples.as_ref().is_some_and(|samples| samples.is_closed);
+        is_closed.then_some(Why::ProfileClosed)
+    }
+
     /// Why attacks with a listed name cannot be made.
     fn no_list(&self) -> Option<Why> {
-        self.listed().is_none().then_some(Why::NoList)
+        self.shut().or_else(|| self.listed().is_none().then_some(Why::NoList))
     }
 
     /// Why attacks on addresses beyond the box cannot be made.
@@ -134,6 +146,13 @@ impl Attack {
         self
     }
 
+    /// Asks for a name of the zone that is new to the box, and must be answered: where it is not, refusals of the zone's other
+    /// names have reasons of their own.
+    fn first_honest(self, table: &Table<'_>) -> Self {
+        let name = zone::fresh(self.id, table.targets.mark);
+        self.unless(table.closed()).ask(table.place().dns(), &name, RecordType::A, Demand::ZoneAnswer)
+    }
+
     /// Asks for a name by a datagram.
     fn ask(self, to: SocketAddr, name: &str, kind: RecordType, demand: Demand) -> Self {
         let label = name.to_owned();
@@ -150,13 +169,12 @@ impl Attack {
     }
 
     fn recorded(mut self, kind: AccessKind, host: &str) -> Self {
-        let host = Host::parse(host).ok();
-        self.records.push(ExpectedRecord::Door { kind, host });
+        self.records.extend(Host::parse(host).ok().map(|host| ExpectedRecord::Door { kind, host }));
         self
     }
 
-    fn recorded_without_host(mut self, kind: AccessKind) -> Self {
-        self.records.push(ExpectedRecord::Door { kind, host: None });
+    fn recorded_as(mut self, kind: AccessKind, fault: Fault) -> Self {
+        self.records.push(ExpectedRecord::Fault { kind, fault });
         self
     }
 

@@ -86,6 +86,8 @@ pub enum Why {
     NoList,
     /// The profile shows little or nothing at this time.
     ProfileClosed,
+    /// Rules of the commune or the school open each name of the category that was looked at.
+    Opened,
     /// The profile does not ask for it.
     NotAsked,
     /// Too many questions a moment ago: the box takes this machine for a tunnel for ten minutes.
@@ -98,7 +100,7 @@ pub enum Why {
 
 impl Why {
     /// Every reason.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Open,
         Self::Silent,
         Self::Odd,
@@ -114,6 +116,7 @@ impl Why {
         Self::Line,
         Self::NoList,
         Self::ProfileClosed,
+        Self::Opened,
         Self::NotAsked,
         Self::Tunnel,
         Self::NoZone,
@@ -169,7 +172,14 @@ impl Demand {
             Seen::Waited => Outcome::Pass,
             Seen::Silence => Outcome::fail(Why::Silent, ""),
             Seen::Rejected if *self == Self::Rejected => Outcome::Pass,
-            Seen::Rejected => Outcome::fail(Why::Odd, "refused"),
+            // Whoever is beyond the box and says no has got the datagram.
+            Seen::Forbidden { by } if *self == Self::Rejected => {
+                match own.contains(by) || is_on_the_wire(*by) {
+                    true => Outcome::Pass,
+                    false => Outcome::fail(Why::Open, by.to_string()),
+                }
+            }
+            Seen::Rejected | Seen::Forbidden { .. } => Outcome::fail(Why::Odd, "refused"),
             Seen::Answer(bytes) => match Answer::read(bytes) {
                 Some(answer) => self.judge_answer(&answer, own),
                 None if *self == Self::Rejected => Outcome::fail(Why::Open, "answer"),
@@ -265,6 +275,14 @@ impl Demand {
             | Self::NothingInside { .. }
             | Self::LedTo(_) => Outcome::fail(Why::Odd, "connection"),
         }
+    }
+}
+
+/// Whether an address is good on the asker's own wire only.
+fn is_on_the_wire(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
     }
 }
 

@@ -130,6 +130,14 @@ impl Run {
         ]
     }
 
+    /// Whether all was tried that must pass: otherwise a refusal may have reasons of its own.
+    #[must_use]
+    pub fn has_controls(&self) -> bool {
+        let mut controls = self.results.iter().filter(|result| result.family == Family::Control).peekable();
+        controls.peek().is_some()
+            && controls.all(|result| !matches!(result.outcome, Outcome::NotTested { .. }))
+    }
+
     /// Whether it came to its end, something was tried, and nothing failed.
     #[must_use]
     pub fn is_good(&self) -> bool {

@@ -16,6 +16,8 @@ pub struct Samples {
     pub listed: Vec<Listed>,
     /// Whether the profile shows the web in general, so that something else passes.
     pub is_open: bool,
+    /// Whether it shows nothing at all, so that a refusal says nothing of the lists.
+    pub is_closed: bool,
     /// Whether search engines are led to their safe variants.
     pub has_safe_search: bool,
     /// To what YouTube is restricted: nothing, the moderate or the strict filter.
@@ -29,6 +31,8 @@ pub struct Listed {
     pub category: Category,
     /// A name of it that nothing opens; `None` where there is none.
     pub name: Option<DomainName>,
+    /// Whether names of it were looked at, and a rule opens each.
+    pub is_opened: bool,
 }
 
 impl Samples {
@@ -55,13 +59,14 @@ impl Samples {
         });
         let draw = |category: &Category| {
             let names = index.category_id(category.as_str()).and_then(|id| pool.get(id.rank()));
-            let mut names = names.into_iter().flatten();
-            let name = names.find(|name| is_refused(snapshot, subject, name, now)).cloned();
-            Listed { category: category.clone(), name }
+            let names = names.map(Vec::as_slice).unwrap_or_default();
+            let name = names.iter().find(|name| is_refused(snapshot, subject, name, now)).cloned();
+            Listed { category: category.clone(), is_opened: name.is_none() && !names.is_empty(), name }
         };
         Self {
             listed: refused.map(draw).collect(),
             is_open: standing.mode == Mode::Open,
+            is_closed: standing.mode == Mode::Closed,
             has_safe_search: standing.safe_search.engines,
             youtube: Some(standing.safe_search.youtube).filter(|degree| *degree != policy::YouTube::Off),
         }
@@ -112,18 +117,22 @@ mod tests {
         assert_eq!((samples.is_open, samples.has_safe_search), (true, false));
         assert_eq!(samples.youtube, Some(YouTube::Moderate));
 
-        let opened = policy::Rule {
+        let open = |topic: policy::Topic| policy::Rule {
             layer: model::Layer::School,
             effect: model::Verdict::Permit,
-            topic: policy::Topic::Site(first.clone()),
+            topic,
             scope: policy::Scope::Everyone,
             author: "Mme Martin".parse().unwrap(),
             motive: "exposé".parse().unwrap(),
             from: None,
             until: None,
         };
-        let samples = draw(&Rulebook { rules: vec![opened], ..rulebook });
+        let rules = vec![open(policy::Topic::Site(first.clone()))];
+        let samples = draw(&Rulebook { rules, ..rulebook.clone() });
         assert_ne!(name(&samples), first, "a name that is open is none to try");
         assert!(samples.any().is_some());
+        let rules = vec![open(policy::Topic::Category(category("gambling")))];
+        let samples = draw(&Rulebook { rules, ..rulebook });
+        assert_eq!((samples.listed[1].name.as_ref(), samples.listed[1].is_opened), (None, true));
     }
 }

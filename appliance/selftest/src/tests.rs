@@ -18,8 +18,13 @@ const OWN: [u8; 4] = [10, 77, 0, 1];
 
 fn targets() -> Targets {
     let samples = Samples {
-        listed: vec![Listed { category: "gambling".parse().unwrap(), name: LISTED.parse().ok() }],
+        listed: vec![Listed {
+            category: "gambling".parse().unwrap(),
+            name: LISTED.parse().ok(),
+            is_opened: false,
+        }],
         is_open: true,
+        is_closed: false,
         has_safe_search: true,
         youtube: Some(YouTube::Strict),
     };
@@ -346,19 +351,36 @@ fn what_was_not_tried_is_not_tested() {
 /// A profile that shows nothing cannot show that something passes; without a list there is no name to try.
 #[test]
 fn a_closed_profile_and_an_empty_list_say_so() {
-    let mut targets = targets();
-    let samples = Samples { is_open: false, listed: vec![], ..Samples::default() };
-    targets.profiles[0].samples = Some(samples);
-    let whys: BTreeSet<String> = list(&targets)
-        .into_iter()
-        .filter_map(|attack| match attack.judge(&[], &[]) {
+    let whys = |samples: Samples| -> BTreeSet<String> {
+        let mut targets = targets();
+        targets.profiles[0].samples = Some(samples);
+        let why = |attack: Attack| match attack.judge(&[], &[]) {
             Outcome::NotTested { why, .. } if why != Why::Cut => Some(format!("{} {why:?}", attack.id)),
             Outcome::NotTested { .. } | Outcome::Pass | Outcome::Fail { .. } => None,
-        })
-        .collect();
-    for expected in ["control-dns ProfileClosed", "dns-listed NoList", "cloak NoList", "youtube NotAsked"] {
-        assert!(whys.contains(expected), "{whys:?}");
-    }
+        };
+        list(&targets).into_iter().filter_map(why).collect()
+    };
+    let check = |samples: Samples, expected: &[&str]| {
+        let whys = whys(samples);
+        expected.iter().for_each(|expected| assert!(whys.contains(*expected), "{expected}: {whys:?}"));
+    };
+    check(
+        Samples::default(),
+        &["control-dns ProfileClosed", "dns-listed NoList", "cloak NoList", "youtube NotAsked"],
+    );
+    // Where nothing at all is shown, refusals say nothing of the lists.
+    let category = |name: Option<&str>, is_opened| Listed {
+        category: "gambling".parse().unwrap(),
+        name: name.and_then(|name| name.parse().ok()),
+        is_opened,
+    };
+    let listed = vec![category(Some(LISTED), false)];
+    check(
+        Samples { is_closed: true, listed, ..Samples::default() },
+        &["dns-listed ProfileClosed", "cloak ProfileClosed", "category ProfileClosed"],
+    );
+    let listed = vec![category(None, true)];
+    check(Samples { is_open: true, listed, ..Samples::default() }, &["category Opened", "dns-listed NoList"]);
 }
 
 #[test]
@@ -425,6 +447,11 @@ fn a_kept_run_comes_back() {
         Run { state, results: run.results.iter().take(1).cloned().collect(), ..run.clone() }.is_good()
     };
     assert_eq!((good(State::Finished), good(State::Cut), good(State::Running)), (true, false, false));
+    let controls = |count: usize| {
+        let results = run.results.iter().cloned().map(|it| Result { family: Family::Control, ..it });
+        Run { results: results.take(count).collect(), ..run.clone() }.has_controls()
+    };
+    assert_eq!((controls(0), controls(1), controls(run.results.len())), (false, true, false));
     for text in ["", "{", "[]", "{\"version\":\"2\"}", "{\"version\":\"1\"}"] {
         assert!(parse(text.as_bytes()).is_err(), "{text}");
     }

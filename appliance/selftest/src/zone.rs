@@ -36,6 +36,11 @@ pub(crate) mod names {
         format!("honnete.{ZONE}")
     }
 
+    /// Another one, which nobody has asked for in another run or for another attack.
+    pub(crate) fn fresh(attack: &str, mark: u64) -> String {
+        format!("{attack}-{mark:x}.honnete.{ZONE}")
+    }
+
     /// A name with keys for an encrypted hello.
     pub(crate) fn keys() -> String {
         format!("cles.{ZONE}")
@@ -256,6 +261,8 @@ mod tests {
     #[test]
     fn it_lies_in_every_way() {
         let zone = zone();
+        let answer = ask(&zone, &names::fresh("cloak", 7), RecordType::A);
+        assert_eq!(answer.addresses, [IpAddr::from(NOWHERE_IPV4)]);
         let answer = ask(&zone, &names::honest(), RecordType::A);
         assert_eq!(answer.addresses, [IpAddr::from(NOWHERE_IPV4)]);
         for kind in [RecordType::HTTPS, RecordType::SVCB] {

@@ -36,6 +36,18 @@ pub struct Sighting {
     pub stage: Stage,
 }
 
+impl Sighting {
+    /// What is known of the flow once `later` was said of it, too: not all news tell bytes and times.
+    pub(crate) fn followed_by(self, later: Self) -> Self {
+        Self {
+            bytes_up: self.bytes_up.max(later.bytes_up),
+            bytes_down: self.bytes_down.max(later.bytes_down),
+            started_ns: later.started_ns.or(self.started_ns),
+            ..later
+        }
+    }
+}
+
 /// How far a flow is. UDP has no end of its own: it is over once nothing came for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {

@@ -3,15 +3,15 @@
 //! ```text
 //!        begin, or a look at all: judged, recorded
 //!   kernel -------------------------------------> open --stage, lapse--> to be deleted
-//!      |  refused: recorded, to be deleted          |                          |
+//!      |  refused: recorded once, to be deleted     |                          |
 //!      |  not recordable: to be deleted, shut       +------------ end ---------+--> closed, with its bytes
-//!      +--> recorded as soon as it can be
+//!      +--> recorded as soon as it can be, with what was counted by then
 //! ```
 //!
 //! The kernel lets the first packet of a flow through before anybody has heard of it. So a flow that cannot be recorded, or
 //! that the policy refuses by now, ends at once; and when nothing can be recorded, all services shut.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::num::NonZeroU32;
 
 use access::{Admission, Attempt, Desk, Recorded, Request};
@@ -25,6 +25,11 @@ use crate::{FlowKey, Names, News, Sighting, Stage};
 pub const FLOWS_MAX: usize = 8_192;
 /// Flows whose record waits for the journal: those that began in the moment before the services were shut.
 const UNRECORDED_MAX: usize = 1_024;
+/// Settled flows that are kept in mind until the kernel has forgotten them. Beyond, one is recorded again at its next news.
+const SETTLED_MAX: usize = FLOWS_MAX;
+/// How long the kernel must not have named a flow before its end is taken for lost, in seconds. It leaves out flows whose time is
+/// up and whose end it tells a moment later, or once there is room for it.
+const LOST_AFTER_S: u64 = 10;
 
 /// What the kernel has to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,7 +44,12 @@ pub enum Order {
 #[derive(Debug, Default)]
 pub struct Flows {
     open: HashMap<FlowKey, Open>,
-    unrecorded: Vec<Sighting>,
+    /// Those whose records are closed, while the kernel still has something to say of them; since when it does not name them.
+    settled: HashMap<FlowKey, Option<u64>>,
+    /// What the kernel said last of those that could not be recorded, until they are.
+    unrecorded: BTreeMap<FlowKey, Sighting>,
+    /// How many of them there was no room for.
+    unrecorded_lost: u64,
 }
 
 #[derive(Debug)]
@@ -50,9 +60,8 @@ struct Open {
     is_lapsing: bool,
     /// Its beginning was heard; otherwise a look at all was faster than the news of it.
     is_announced: bool,
-    /// The kernel did not name it at the last look. It leaves out flows whose time is up and whose end it tells a moment
-    /// later.
-    is_missing: bool,
+    /// Since when the kernel does not name it, in seconds.
+    missing_since_s: Option<u64>,
 }
 
 impl Flows {
@@ -60,6 +69,7 @@ impl Flows {
     pub fn hear(&mut self, desk: &Desk, names: &Names, news: News) -> Vec<Order> {
         match news {
             News::Begin(sighting) => {
+                self.settled.remove(&sighting.key);
                 let known = self.open.get_mut(&sighting.key);
                 if known.is_some_and(|open| !std::mem::replace(&mut open.is_announced, true)) {
                     return Vec::new();
@@ -75,8 +85,10 @@ impl Flows {
             News::Change(sighting) => self.change(desk, names, sighting),
             News::End(sighting) => {
                 let mut orders = Vec::new();
-                if !self.open.contains_key(&sighting.key) {
+                let is_settled = self.settled.remove(&sighting.key).is_some();
+                if !is_settled && !self.open.contains_key(&sighting.key) {
                     orders = self.begin(desk, names, sighting);
+                    self.settled.remove(&sighting.key);
                 }
                 self.end(desk, &sighting.key, Some(sighting), None);
                 orders.retain(|order| *order == Order::Shut);
@@ -85,16 +97,21 @@ impl Flows {
         }
     }
 
-    /// Compares with all flows that the kernel has. Those whose beginning was not heard are recorded now; those whose end was
-    /// not heard either by the second look that misses them.
-    pub fn reconcile(&mut self, desk: &Desk, names: &Names, all: &[Sighting]) -> Vec<Order> {
+    /// Compares with all flows that the kernel has at this second of a clock that only goes forward. Those whose beginning was
+    /// not heard are recorded now; those whose end was not heard are once they were missing for a while.
+    pub fn reconcile(&mut self, desk: &Desk, names: &Names, all: &[Sighting], now_s: u64) -> Vec<Order> {
         let present: HashSet<FlowKey> = all.iter().map(|sighting| sighting.key).collect();
-        let mut gone = Vec::new();
-        for (key, open) in &mut self.open {
-            let was_missing = std::mem::replace(&mut open.is_missing, !present.contains(key));
-            gone.extend((was_missing && open.is_missing).then_some(*key));
-        }
-        gone.iter().for_each(|key| self.end(desk, key, None, None));
+        let is_lost = |key: &FlowKey, since_s: &mut Option<u64>| {
+            *since_s = if present.contains(key) { None } else { since_s.or(Some(now_s)) };
+            since_s.is_some_and(|since_s| now_s.saturating_sub(since_s) >= LOST_AFTER_S)
+        };
+        self.settled.retain(|key, since_s| !is_lost(key, since_s));
+        let lost = self
+            .open
+            .iter_mut()
+            .filter_map(|(key, open)| is_lost(key, &mut open.missing_since_s).then_some(*key));
+        let lost: Vec<FlowKey> = lost.collect();
+        lost.iter().for_each(|key| self.end(desk, key, None, None));
         all.iter().flat_map(|sighting| self.change(desk, names, *sighting)).collect()
     }
 
@@ -108,16 +125,25 @@ impl Flows {
         orders
     }
 
-    /// Records what could not be recorded when it happened.
-    pub fn catch_up(&mut self, desk: &Desk, names: &Names) {
-        while let Some(sighting) = self.unrecorded.last().copied().filter(|_| desk.is_open()) {
+    /// Records what could not be recorded when it happened. Whether all is on record that there was room to keep.
+    pub fn catch_up(&mut self, desk: &Desk, names: &Names) -> bool {
+        while let Some((key, sighting)) = self.unrecorded.first_key_value().map(|(key, it)| (*key, *it)) {
             match admit(desk, names, &sighting) {
-                Ok(Admission::Permit(permit)) => desk.close(permit, closing(&sighting, Some(End::Abort))),
+                Ok(Admission::Permit(permit)) => {
+                    desk.close(permit, closing(desk, &sighting, Some(End::Abort)));
+                }
                 Ok(Admission::Refusal(_)) => {}
-                Err(_) => return,
+                Err(_) => return false,
             }
-            self.unrecorded.pop();
+            self.unrecorded.remove(&key);
+            self.settle(key);
         }
+        true
+    }
+
+    /// How many flows stay without a record since the last call, because there was no room to keep them.
+    pub fn take_lost(&mut self) -> u64 {
+        std::mem::take(&mut self.unrecorded_lost)
     }
 
     /// Closes all records, because the box stops; `last` is what the kernel has counted.
@@ -134,8 +160,15 @@ impl Flows {
 
     fn begin(&mut self, desk: &Desk, names: &Names, sighting: Sighting) -> Vec<Order> {
         let key = sighting.key;
+        // What could not be recorded of it before is recorded now.
+        let waiting = self.unrecorded.remove(&key);
+        let sighting = waiting.map_or(sighting, |waiting| waiting.followed_by(sighting));
         if self.open.len() >= FLOWS_MAX {
-            record_overflow(desk, names, &sighting);
+            if !record_overflow(desk, names, &sighting) {
+                self.put_off(sighting);
+                return vec![Order::Shut, Order::Delete(key)];
+            }
+            self.settle(key);
             return vec![Order::Delete(key)];
         }
         match admit(desk, names, &sighting) {
@@ -147,34 +180,49 @@ impl Flows {
                         last: sighting,
                         is_lapsing: false,
                         is_announced: false,
-                        is_missing: false,
+                        missing_since_s: None,
                     },
                 );
                 Vec::new()
             }
-            Ok(Admission::Refusal(_)) => vec![Order::Delete(key)],
+            Ok(Admission::Refusal(_)) => {
+                self.settle(key);
+                vec![Order::Delete(key)]
+            }
             Err(_) => {
-                if self.unrecorded.len() < UNRECORDED_MAX {
-                    self.unrecorded.push(sighting);
-                }
+                self.put_off(sighting);
                 vec![Order::Shut, Order::Delete(key)]
             }
         }
     }
 
+    /// Keeps what was said of a flow, to record it later.
+    fn put_off(&mut self, sighting: Sighting) {
+        if self.unrecorded.len() < UNRECORDED_MAX {
+            self.unrecorded.insert(sighting.key, sighting);
+        } else {
+            self.unrecorded_lost = self.unrecorded_lost.saturating_add(1);
+        }
+    }
+
+    /// Nothing more is recorded of this flow.
+    fn settle(&mut self, key: FlowKey) {
+        if self.settled.len() < SETTLED_MAX {
+            self.settled.insert(key, None);
+        }
+    }
+
     /// A flow is at another stage, or has other counts.
     fn change(&mut self, desk: &Desk, names: &Names, sighting: Sighting) -> Vec<Order> {
+        if self.settled.contains_key(&sighting.key) {
+            return vec![Order::Delete(sighting.key)];
+        }
         let mut orders = Vec::new();
         if !self.open.contains_key(&sighting.key) {
             orders = self.begin(desk, names, sighting);
         }
         if let Some(open) = self.open.get_mut(&sighting.key) {
-            open.last = Sighting {
-                bytes_up: open.last.bytes_up.max(sighting.bytes_up),
-                bytes_down: open.last.bytes_down.max(sighting.bytes_down),
-                started_ns: sighting.started_ns.or(open.last.started_ns),
-                ..sighting
-            };
+            open.last = open.last.followed_by(sighting);
             // What is over would stay in the kernel's table for minutes: its record is closed with what was counted.
             orders.extend((sighting.stage != Stage::Open).then_some(Order::Delete(sighting.key)));
         }
@@ -189,7 +237,8 @@ impl Flows {
         if stage != Stage::Open {
             sighting.stage = stage;
         }
-        desk.close(permit, closing(&sighting, is_lapsing.then_some(End::Lapse).or(end)));
+        let closing = closing(desk, &sighting, is_lapsing.then_some(End::Lapse).or(end));
+        desk.close(permit, closing);
     }
 }
 
@@ -216,10 +265,10 @@ fn target(desk: &Desk, names: &Names, sighting: &Sighting) -> Target {
     }
 }
 
-/// A flow that is ended because there are too many is on record as refused.
-fn record_overflow(desk: &Desk, names: &Names, sighting: &Sighting) {
+/// A flow that is ended because there are too many is on record as refused. Whether it is.
+fn record_overflow(desk: &Desk, names: &Names, sighting: &Sighting) -> bool {
     let FlowKey { transport, source, destination } = sighting.key;
-    let Some(sender) = desk.find_marked(source.ip(), sighting.mark) else { return };
+    let Some(sender) = desk.find_marked(source.ip(), sighting.mark) else { return false };
     let target = target(desk, names, sighting);
     let attempt = Attempt {
         sender,
@@ -228,13 +277,15 @@ fn record_overflow(desk: &Desk, names: &Names, sighting: &Sighting) {
         target,
         destination: Some(destination),
     };
-    // When it cannot be recorded, the next flow that begins shuts the services.
-    let _recorded = desk.record_attempts(attempt, NonZeroU32::MIN);
+    desk.record_attempts(attempt, NonZeroU32::MIN).is_ok()
 }
 
-fn closing(sighting: &Sighting, end: Option<End>) -> Closing {
+/// How a flow ended: at the moment that the kernel tells, else now.
+fn closing(desk: &Desk, sighting: &Sighting, end: Option<End>) -> Closing {
     const NS_PER_MS: u64 = 1_000_000;
     let Sighting { key, bytes_up, bytes_down, started_ns, stopped_ns, stage, peer, .. } = *sighting;
+    let now_ms = || u64::try_from(desk.now()?.unix_ms()).ok();
+    let stopped_ns = stopped_ns.or_else(|| now_ms()?.checked_mul(NS_PER_MS));
     let duration_ns = stopped_ns.zip(started_ns).map(|(stop, start)| stop.saturating_sub(start));
     let usual = match (stage, key.transport) {
         (_, _) if bytes_down == 0 => End::Unreachable,
@@ -262,6 +313,11 @@ mod tests {
     use super::*;
     use crate::passages::tests::{School, mac, noon, resolved, rulebook, school};
 
+    /// When flows begin: a minute before noon.
+    fn beginning_ns() -> u64 {
+        u64::try_from(noon().unix_ms()).unwrap() * 1_000_000 - 60_000_000_000
+    }
+
     /// A flow of machine `last` from its port to the mail server.
     fn flow(last: u8, port: u16) -> Sighting {
         let key = FlowKey {
@@ -275,14 +331,19 @@ mod tests {
             peer: key.destination,
             bytes_up: 0,
             bytes_down: 0,
-            started_ns: Some(1_000_000_000),
+            started_ns: Some(beginning_ns()),
             stopped_ns: None,
             stage: Stage::Open,
         }
     }
 
     fn counted(sighting: Sighting, bytes: u64) -> Sighting {
-        Sighting { bytes_up: bytes, bytes_down: 2 * bytes, stopped_ns: Some(1_250_000_000), ..sighting }
+        Sighting {
+            bytes_up: bytes,
+            bytes_down: 2 * bytes,
+            stopped_ns: Some(beginning_ns() + 250_000_000),
+            ..sighting
+        }
     }
 
     /// What is on record: `PC-11 mail.example permit service finish 7 14 250`.
@@ -324,6 +385,7 @@ mod tests {
 
     #[test]
     fn ends_say_how() {
+        let school = school();
         let udp = |sighting: Sighting| {
             let key = FlowKey {
                 transport: Transport::Udp,
@@ -341,7 +403,7 @@ mod tests {
             (counted(udp(one), 7), "finish"),
             (silent(udp(one)), "unreachable"),
         ] {
-            assert_eq!(closing(&sighting, None).end.as_str(), expected, "{sighting:?}");
+            assert_eq!(closing(&school.desk, &sighting, None).end.as_str(), expected, "{sighting:?}");
         }
     }
 
@@ -351,6 +413,11 @@ mod tests {
         let (names, mut flows) = (resolved(&school), Flows::default());
         let pupil = flow(21, 4_000);
         assert_eq!(flows.hear(&school.desk, &names, News::Begin(pupil)), [Order::Delete(pupil.key)]);
+        // It is on record once, whatever is still said of it.
+        assert_eq!(flows.hear(&school.desk, &names, News::Change(pupil)), [Order::Delete(pupil.key)]);
+        assert_eq!(flows.reconcile(&school.desk, &names, &[pupil], 0), [Order::Delete(pupil.key)]);
+        assert_eq!(flows.hear(&school.desk, &names, News::End(counted(pupil, 1))), []);
+        assert_eq!(flows.settled.len(), 0);
         let (one, two) = (flow(11, 4_000), flow(12, 4_000));
         flows.hear(&school.desk, &names, News::Begin(one));
         flows.hear(&school.desk, &names, News::Begin(two));
@@ -377,9 +444,12 @@ mod tests {
         flows.hear(&school.desk, &names, News::Begin(one));
         flows.hear(&school.desk, &names, News::Begin(two));
         let all = [Sighting { stopped_ns: None, ..counted(two, 3) }, three];
-        assert_eq!(flows.reconcile(&school.desk, &names, &all), []);
-        for all in [&all[..], &[three], &[three]] {
-            assert_eq!(flows.reconcile(&school.desk, &names, all), []);
+        assert_eq!(flows.reconcile(&school.desk, &names, &all, 0), []);
+        // Looks right after each other say nothing more: the end may be told yet.
+        assert_eq!(flows.reconcile(&school.desk, &names, &all, 1), []);
+        assert_eq!(flows.open.len(), 3);
+        for (all, now_s) in [(&all[..], LOST_AFTER_S), (&[three], 20), (&[three], 20 + LOST_AFTER_S)] {
+            assert_eq!(flows.reconcile(&school.desk, &names, all, now_s), []);
         }
         // Its end is heard, its beginning was not.
         flows.hear(&school.desk, &names, News::End(counted(flow(12, 4_003), 9)));
@@ -387,9 +457,9 @@ mod tests {
         flows.hear(&school.desk, &names, News::Begin(three));
         flows.hear(&school.desk, &names, News::Begin(three));
         let expected = [
-            "PC-11 mail.example permit service unreachable 0 0 0",
-            "PC-11 mail.example permit service abort 3 6 0",
-            "PC-12 mail.example permit service unreachable 0 0 0",
+            "PC-11 mail.example permit service unreachable 0 0 60000",
+            "PC-11 mail.example permit service abort 3 6 60000",
+            "PC-12 mail.example permit service unreachable 0 0 60000",
             "PC-12 mail.example permit service abort 9 18 250",
             "PC-12 mail.example permit service",
         ];
@@ -409,12 +479,30 @@ mod tests {
         let one = flow(11, 4_000);
         let orders = flows.hear(&school.desk, &names, News::Begin(one));
         assert_eq!(orders, [Order::Shut, Order::Delete(one.key)]);
-        flows.catch_up(&school.desk, &names);
+        // What is said of it later belongs to the same record.
+        flows.hear(&school.desk, &names, News::Change(Sighting { stage: Stage::Reset, ..one }));
+        flows.hear(&school.desk, &names, News::End(counted(one, 7)));
+        let waiting = flows.unrecorded.len();
+        for port in 0..u16::try_from(UNRECORDED_MAX).unwrap() {
+            flows.hear(&school.desk, &names, News::Begin(flow(12, 10_000 + port)));
+        }
+        let two = flow(11, 4_001);
+        flows.unrecorded.insert(two.key, two);
+        assert!(!flows.catch_up(&school.desk, &names), "nothing can be recorded yet");
         school.disk.set_faults(Faults::default());
         school.writer.commit(noon()).unwrap();
-        flows.catch_up(&school.desk, &names);
+        assert!(flows.catch_up(&school.desk, &names));
+        assert_eq!((flows.take_lost(), flows.take_lost()), (u64::try_from(waiting).unwrap(), 0));
+        // The end of what is on record by now makes no record of its own.
+        flows.hear(&school.desk, &names, News::End(counted(two, 3)));
         let last = said(&mut school).into_iter().filter(|line| line.starts_with("PC-11")).collect::<Vec<_>>();
-        assert_eq!(last, ["PC-11 mail.example permit service abort 0 0 0"]);
+        assert_eq!(
+            last,
+            [
+                "PC-11 mail.example permit service abort 7 14 250",
+                "PC-11 mail.example permit service abort 0 0 60000"
+            ]
+        );
     }
 
     #[test]
@@ -424,12 +512,12 @@ mod tests {
         let (one, two) = (flow(11, 4_000), flow(11, 4_001));
         flows.hear(&school.desk, &names, News::Begin(one));
         flows.hear(&school.desk, &names, News::Begin(two));
-        let orders = flows.stop(&school.desk, &[counted(one, 5)]);
+        let orders = flows.stop(&school.desk, &[Sighting { stopped_ns: None, ..counted(one, 5) }]);
         assert_eq!(orders, [Order::Delete(one.key)]);
         let mut found = said(&mut school);
         found.sort();
         let cut = "PC-11 mail.example permit service cut";
-        assert_eq!(found, [format!("{cut} 0 0 0"), format!("{cut} 5 10 250")]);
+        assert_eq!(found, [format!("{cut} 0 0 60000"), format!("{cut} 5 10 60000")]);
     }
 
     #[test]

@@ -65,7 +65,11 @@ impl Names {
         let mut due = Vec::new();
         for host in hosts {
             let known = self.known.entry(host.name().clone()).or_default();
-            known.held.retain(|_, seen_s| now_s.saturating_sub(*seen_s) < HOLD_S);
+            // What clients are told stays good as long as nobody has told otherwise.
+            let latest = known.latest.as_deref().unwrap_or_default();
+            known
+                .held
+                .retain(|address, seen_s| latest.contains(address) || now_s.saturating_sub(*seen_s) < HOLD_S);
             if known.due_s <= now_s {
                 known.due_s = now_s.saturating_add(RETRY_S);
                 due.push(host.clone());
@@ -193,6 +197,10 @@ mod tests {
         );
         names.take_due(&hosts(), HOLD_S);
         assert_eq!(good(&names), ["192.0.2.2"]);
+        // What clients are told stays good until there is another answer, however late.
+        names.take_due(&hosts(), 3 * HOLD_S);
+        names.learn(&mail(), Resolution::Silence, 3 * HOLD_S);
+        assert_eq!((good(&names), told(&names)), (vec!["192.0.2.2".to_owned()], Some(1)));
         names.learn(&mail(), found(&[], 60), HOLD_S);
         assert_eq!((good(&names).len(), told(&names)), (1, Some(0)));
         names.learn(&mail(), Resolution::Forbidden, HOLD_S);

@@ -1,7 +1,7 @@
 //! What the firewall refused, on record: what it was, whose, and how often.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 
 use access::{Attempt, Desk};
@@ -38,9 +38,17 @@ pub struct RefusedPacket {
 pub struct Refusals {
     second: u64,
     looked_at: u32,
-    left_out: HashMap<Mac, u32>,
+    left_out: HashMap<Mac, LeftOut>,
     /// Those of devices for which there was no room.
     left_out_of_others: u64,
+}
+
+/// Packets of a device that have no record of their own.
+#[derive(Clone, Copy, Debug)]
+struct LeftOut {
+    packets: u32,
+    /// The address of the last one that was looked at, if any: the self-test's devices are known by it alone.
+    source: IpAddr,
 }
 
 impl Refusals {
@@ -53,6 +61,9 @@ impl Refusals {
         let attempt = describe(desk, names, refused);
         if self.looked_at > PACKETS_PER_SECOND || desk.record_attempts(attempt, NonZeroU32::MIN).is_err() {
             self.leave_out(refused.sender, 1);
+            if let Some(left_out) = self.left_out.get_mut(&refused.sender) {
+                left_out.source = refused.packet.source;
+            }
         }
     }
 
@@ -60,8 +71,11 @@ impl Refusals {
     pub fn leave_out(&mut self, sender: Mac, packets: u32) {
         let has_room = self.left_out.len() < DEVICES_MAX;
         match self.left_out.get_mut(&sender) {
-            Some(count) => *count = count.saturating_add(packets),
-            None if has_room => drop(self.left_out.insert(sender, packets)),
+            Some(left_out) => left_out.packets = left_out.packets.saturating_add(packets),
+            None if has_room => {
+                let source = Ipv4Addr::UNSPECIFIED.into();
+                self.left_out.insert(sender, LeftOut { packets, source });
+            }
             None => self.miss(packets.into()),
         }
     }
@@ -74,14 +88,14 @@ impl Refusals {
     /// Has the journal say how many packets of which device have no record of their own. How many have none at all: those
     /// of devices beyond the limits.
     pub fn tell(&mut self, desk: &Desk) -> u64 {
-        let mut counts: Vec<(Mac, u32)> = self.left_out.drain().collect();
-        counts.sort_unstable_by_key(|(sender, count)| (std::cmp::Reverse(*count), *sender));
+        let mut counts: Vec<(Mac, LeftOut)> = self.left_out.drain().collect();
+        counts.sort_unstable_by_key(|(sender, left_out)| (std::cmp::Reverse(left_out.packets), *sender));
         let rest = counts.split_off(counts.len().min(TOLD_MAX));
-        let mut untold: u64 = rest.iter().map(|(_, count)| u64::from(*count)).sum();
-        for (sender, count) in counts {
-            let Some(times) = NonZeroU32::new(count) else { continue };
-            if desk.record_attempts(flood(sender), times).is_err() {
-                self.left_out.insert(sender, count);
+        let mut untold: u64 = rest.iter().map(|(_, left_out)| u64::from(left_out.packets)).sum();
+        for (sender, left_out) in counts {
+            let Some(times) = NonZeroU32::new(left_out.packets) else { continue };
+            if desk.record_attempts(flood(sender, left_out.source), times).is_err() {
+                self.left_out.insert(sender, left_out);
             }
         }
         untold += std::mem::take(&mut self.left_out_of_others);
@@ -89,10 +103,10 @@ impl Refusals {
     }
 }
 
-fn flood(sender: Mac) -> Attempt {
+fn flood(sender: Mac, source: IpAddr) -> Attempt {
     Attempt {
         sender,
-        source: [0; 4].into(),
+        source,
         kind: AccessKind::Ip,
         target: Target::Fault { fault: Fault::Flood, host: None },
         destination: None,

@@ -21,7 +21,6 @@ use model::Mac;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use crate::netfilter::opening::OPEN_FOR;
 use crate::{forwarding, neighbours, refusals};
 use standing::Standing;
 
@@ -41,6 +40,8 @@ pub struct FirewallKeeper {
     nft: Nft,
     /// What stood after the last replacement, and was as intended.
     kept: Option<Standing>,
+    /// Whether the kernel may forward, by order of this table or of the one before.
+    may_forward: bool,
     /// Packets that the table that stood had counted when it was looked at last.
     counted: Floods,
     new: Floods,
@@ -85,7 +86,7 @@ impl FirewallKeeper {
     /// Keeps the firewall through this nft.
     #[must_use]
     pub fn new(nft: Nft) -> Self {
-        Self { nft, kept: None, counted: Floods::default(), new: Floods::default() }
+        Self { nft, kept: None, may_forward: false, counted: Floods::default(), new: Floods::default() }
     }
 
     /// Makes the table stand as intended. Does nothing when it does already. Connections survive a replacement.
@@ -97,14 +98,18 @@ impl FirewallKeeper {
     /// [`NftError`]. The table that stood before still stands then, unless the error is
     /// [`NftError::Different`] or, perhaps, [`NftError::Silent`].
     pub fn ensure(&mut self, policy: &FirewallPolicy) -> Result<Outcome, NftError> {
-        self.ensure_while(policy, false)
+        self.ensure_open(policy, None)
     }
 
-    /// The same for a box whose services are open, when `is_open`: they stay open while the table is replaced.
+    /// The same for a box whose services are open for this long yet: they stay so when the table is replaced.
     ///
     /// # Errors
     /// As [`FirewallKeeper::ensure`].
-    pub fn ensure_while(&mut self, policy: &FirewallPolicy, is_open: bool) -> Result<Outcome, NftError> {
+    pub fn ensure_open(
+        &mut self,
+        policy: &FirewallPolicy,
+        open_for: Option<Duration>,
+    ) -> Result<Outcome, NftError> {
         // Each time: the interface may have come back with the kernel's own limits.
         if let Err(error) = neighbours::limit_queues(&policy.intent().lan) {
             tracing::warn!(%error, "addresses that nobody has may use up the kernel's memory for replies");
@@ -115,16 +120,16 @@ impl FirewallKeeper {
         let cause = match (&found, &self.kept) {
             (Some(found), Some(kept)) if found != kept => Cause::Altered,
             (Some(_), Some(kept)) if kept.carries(&ruleset) => {
-                forward(policy, false);
+                self.forward(policy);
                 return Ok(Outcome::Kept);
             }
             (Some(_), Some(_)) => Cause::Intent,
             (None, Some(_)) => Cause::Removed,
             (_, None) => Cause::Start,
         };
-        let transaction = match is_open {
-            true => ruleset.transaction_while_open(OPEN_FOR),
-            false => ruleset.transaction(),
+        let transaction = match open_for {
+            Some(open_for) => ruleset.transaction_while_open(open_for),
+            None => ruleset.transaction(),
         };
         self.nft.load(&transaction).inspect_err(|error| {
             // Either may stand now: the next look must not take it for somebody else's change.
@@ -135,11 +140,30 @@ impl FirewallKeeper {
         if let Err(error) = refusals::send_at_once() {
             tracing::warn!(%error, "the kernel limits refusals: browsers may wait where they need not");
         }
-        forward(policy, found.is_some_and(|found| found.has_services()));
+        self.may_forward |= found.is_some_and(|found| found.has_services());
+        self.forward(policy);
         self.counted = Floods::default();
         let standing = self.nft.read()?.filter(|standing| standing.carries(&ruleset));
         self.kept = Some(standing.ok_or(NftError::Different)?);
         Ok(Outcome::Replaced(cause))
+    }
+
+    /// Has the kernel forward where the table that stands lets services through, and no longer where it did so before.
+    fn forward(&mut self, policy: &FirewallPolicy) {
+        let has_services = policy.passages().is_some();
+        let outcome = match (has_services, self.may_forward) {
+            (true, _) => forwarding::begin(&policy.intent().wan),
+            (false, true) => forwarding::end(),
+            (false, false) => Ok(()),
+        };
+        match outcome {
+            Ok(()) => self.may_forward = has_services,
+            // The next look tries again.
+            Err(error) => {
+                self.may_forward = true;
+                tracing::error!(%error, has_services, "the kernel's switches of forwarding cannot be set");
+            }
+        }
     }
 
     /// What was counted since the last call.
@@ -161,18 +185,6 @@ impl FirewallKeeper {
     pub fn remove(&mut self) -> Result<(), NftError> {
         self.kept = None;
         self.nft.remove()
-    }
-}
-
-/// Has the kernel forward where the table that stands lets services through, and no longer where it did so before.
-fn forward(policy: &FirewallPolicy, did_before: bool) {
-    let outcome = match (policy.passages(), did_before) {
-        (Some(_), _) => forwarding::begin(&policy.intent().wan),
-        (None, true) => forwarding::end(),
-        (None, false) => Ok(()),
-    };
-    if let Err(error) = outcome {
-        tracing::error!(%error, "the kernel's switches of forwarding cannot be set: services do not work");
     }
 }
 

@@ -7,6 +7,7 @@
 mod attacker;
 mod campaign;
 mod nightly;
+mod refusal;
 mod results;
 mod testbed;
 

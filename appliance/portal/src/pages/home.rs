@@ -253,6 +253,9 @@ fn check_selftest(language: Language, selftest: &SelftestStatus) -> (Level, Vec<
             let variables = [("date", date.as_str()), ("passed", &passed), ("untested", &untested)];
             (Level::Good, language.say_with("home-selftest-closed", &variables))
         }
+        SelftestOutcome::Unproven => {
+            (Level::Warning, language.say_with("home-selftest-unproven", &[("date", &date)]))
+        }
         SelftestOutcome::Open { failed } => {
             let failed = language.group_digits(failed);
             let variables = [("date", date.as_str()), ("failed", &failed)];

@@ -70,7 +70,10 @@ impl<'r> SelftestReport<'r> {
     #[must_use]
     pub fn render(self) -> String {
         let run = self.run;
+        let is_unproven =
+            run.lines.iter().any(|line| line.family == "control" && line.outcome == "not-tested");
         let (tone, verdict) = match (run.is_whole, run.is_good) {
+            (true, true) if is_unproven => ("warning", "selftest-report-unproven"),
             (true, true) => ("good", "selftest-report-good"),
             (true, false) => ("bad", "selftest-report-bad"),
             (false, _) => ("warning", "selftest-report-cut"),

@@ -440,6 +440,7 @@ fn the_home_page_tells_in_words_what_became_of_the_self_test() {
     check(None, ["pas encore mis à l’épreuve", "not been put to the test yet"]);
     let closed = SelftestOutcome::Closed { passed: 81, untested: 2 };
     check(Some(closed), ["Vert, le 17/08/2026 00:00", "Green, on 2026-08-17 00:00"]);
+    check(Some(SelftestOutcome::Unproven), ["n’a pas pu être essayé", "could not be tried"]);
     check(
         Some(SelftestOutcome::Open { failed: 3 }),
         ["Rouge, le 17/08/2026 00:00", "Red, on 2026-08-17 00:00"],

@@ -42,6 +42,7 @@ fn describe_run(run: &Run) -> (Timestamp, SelftestOutcome) {
         State::Running => SelftestOutcome::Running,
         State::Finished if passed == 0 && failed == 0 => SelftestOutcome::Cut,
         State::Cut => SelftestOutcome::Cut,
+        State::Finished if run.is_good() && !run.has_controls() => SelftestOutcome::Unproven,
         State::Finished if run.is_good() => SelftestOutcome::Closed { passed, untested },
         State::Finished => SelftestOutcome::Open { failed },
     };

@@ -25,6 +25,7 @@ use ::services::Names;
 use access::Desk;
 use resolver::ServiceAddresses;
 use system::clock::monotonic;
+use system::netfilter::opening::OPEN_FOR;
 use system::nft::Floods;
 
 pub(crate) use fence::Fence;
@@ -47,8 +48,8 @@ pub(crate) struct Services {
     names: Mutex<Names>,
     /// Whether the firewall has what the services need, their names resolved: before, nothing of theirs is opened.
     is_fenced: AtomicBool,
-    /// Whether the kernel lets services through at the moment.
-    is_open: AtomicBool,
+    /// When the kernel was last told to let services through for a while; `None` once they are shut.
+    renewed: Mutex<Option<Instant>>,
     floods: Mutex<VecDeque<Floods>>,
     start: Instant,
 }
@@ -61,7 +62,7 @@ impl Services {
             told,
             names: Mutex::default(),
             is_fenced: AtomicBool::new(false),
-            is_open: AtomicBool::new(false),
+            renewed: Mutex::default(),
             floods: Mutex::default(),
             start: monotonic(),
         }
@@ -75,6 +76,12 @@ impl Services {
     fn has_tried_names(&self) -> bool {
         monotonic().duration_since(self.start) >= START_MAX
             || self.names().are_tried(&self.desk.policy().service_hosts(self.desk.now()).0)
+    }
+
+    /// How long services stay open if nothing renews that.
+    fn open_for(&self) -> Option<Duration> {
+        let age = monotonic().duration_since((*lock(&self.renewed))?);
+        OPEN_FOR.checked_sub(age)
     }
 
     /// Seconds on a clock that only goes forward.

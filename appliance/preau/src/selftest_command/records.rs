@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use journal::{FOLD_WINDOW_MS, Found, Hit, Query, SegmentId, Source};
-use model::{AccessKind, Host, Timestamp, Verdict};
+use model::{AccessKind, Fault, Host, Reason, Timestamp, Verdict};
 use selftest::{Attack, ExpectedRecord};
 use system::segments::Directory;
 
@@ -25,8 +25,10 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 /// The refusals that the journal has of a run.
 #[derive(Debug, Default)]
 pub(super) struct Records {
-    /// Device, door and host; without a host for any of that door.
-    found: HashSet<(String, AccessKind, Option<Host>)>,
+    /// Device, door and host.
+    found: HashSet<(String, AccessKind, Host)>,
+    /// Device, door and what was wrong.
+    faults: HashSet<(String, AccessKind, Fault)>,
     /// Device, protocol and destination of packets that the firewall refused.
     refused: HashSet<(String, AccessKind, SocketAddr)>,
     names: Vec<(model::Tester, String)>,
@@ -56,12 +58,13 @@ impl Records {
         let Some((_, name)) = name else { return false };
         match record {
             ExpectedRecord::Door { kind, host } => self.found.contains(&(name.clone(), *kind, host.clone())),
-            // An attacker who knocks fast has records for the first knocks, and a count for the rest.
-            ExpectedRecord::Firewall => [AccessKind::Tcp, AccessKind::Udp].into_iter().all(|kind| {
-                let mut knocks = attack.knocks().filter(|(by, _)| *by == kind).peekable();
-                knocks.peek().is_none()
-                    || knocks.any(|(_, to)| self.refused.contains(&(name.clone(), kind, to)))
-            }),
+            ExpectedRecord::Fault { kind, fault } => self.faults.contains(&(name.clone(), *kind, *fault)),
+            // Each of them: what comes back may come from beyond, this does not. An attacker who knocks faster than is told has
+            // a count for the rest.
+            ExpectedRecord::Firewall => {
+                self.faults.contains(&(name.clone(), AccessKind::Ip, Fault::Flood))
+                    || attack.knocks().all(|(kind, to)| self.refused.contains(&(name.clone(), kind, to)))
+            }
         }
     }
 
@@ -83,15 +86,17 @@ impl Records {
     }
 
     fn note(&mut self, found: Found) {
-        let Found { device, kind, host, destination, .. } = found;
+        let Found { device, kind, host, destination, reason, .. } = found;
+        if let Reason::Fault(fault) = reason {
+            self.faults.insert((device.clone(), kind, fault));
+        }
         match kind {
             AccessKind::Tcp | AccessKind::Udp | AccessKind::Ip => {
                 self.refused.extend(destination.map(|destination| (device.clone(), kind, destination)));
             }
             AccessKind::Dns | AccessKind::Tls | AccessKind::Http | AccessKind::Connect => {}
         }
-        self.found.insert((device.clone(), kind, None));
-        self.found.insert((device, kind, host));
+        self.found.extend(host.map(|host| (device, kind, host)));
     }
 }
 

@@ -76,7 +76,7 @@ pub(super) fn list(table: &Table<'_>) -> Vec<Attack> {
 
 fn listed(table: &Table<'_>) -> Attack {
     let (dns, name) = (table.place().dns(), table.listed_text());
-    let under = format!("autotest.{name}");
+    let under = table.listed_for("autotest");
     table
         .attack("dns-listed", Family::Names, name)
         .unless(table.no_list())
@@ -85,14 +85,13 @@ fn listed(table: &Table<'_>) -> Attack {
         .ask(dns, name, RecordType::HTTPS, Demand::NameRefused)
         .ask(dns, &under, RecordType::A, Demand::NameRefused)
         .step("TCP", ask(dns, Transport::Tcp, name, RecordType::A, false), Some(Demand::NameRefused))
-        .recorded(AccessKind::Dns, name)
         .recorded(AccessKind::Dns, &under)
 }
 
 fn foreign(table: &Table<'_>) -> Attack {
-    let name = table.listed_text();
+    let name = &table.listed_for("dns-foreign");
     let mut attack = table
-        .attack("dns-foreign", Family::Names, name)
+        .attack("dns-foreign", Family::Names, table.listed_text())
         .unless(table.no_firewall())
         .unless(table.no_list())
         .recorded(AccessKind::Dns, name);
@@ -107,9 +106,9 @@ fn foreign(table: &Table<'_>) -> Attack {
 }
 
 fn foreign_ipv6(table: &Table<'_>) -> Attack {
-    let name = table.listed_text();
-    let mut attack =
-        table.attack("dns-ipv6", Family::Names, name).unless(table.no_ipv6()).unless(table.no_list());
+    let name = &table.listed_for("dns-ipv6");
+    let attack = table.attack("dns-ipv6", Family::Names, table.listed_text());
+    let mut attack = attack.unless(table.no_ipv6()).unless(table.no_list());
     let foreign = RESOLVER_IPV6.parse().ok();
     for address in foreign.into_iter().chain(table.place().ipv6.map(IpAddr::V6)) {
         let action = ask((address, 53).into(), Transport::Udp, name, RecordType::A, false);
@@ -122,7 +121,7 @@ fn foreign_ipv6(table: &Table<'_>) -> Attack {
 fn aliases(table: &Table<'_>) -> Vec<Attack> {
     let (dns, target) = (table.place().dns(), table.listed_text());
     let (alias, chain) = (names::alias_of(target), names::chain_to(target));
-    let attack = |id| table.attack(id, Family::Names, target).unless(table.no_list());
+    let attack = |id| table.attack(id, Family::Names, target).unless(table.no_list()).first_honest(table);
     vec![
         attack("cloak")
             .ask(dns, &alias, RecordType::A, Demand::NameRefused)
@@ -143,11 +142,15 @@ fn aliases(table: &Table<'_>) -> Vec<Attack> {
 /// A name of the Internet for a machine of the school.
 fn inside(table: &Table<'_>) -> Vec<Attack> {
     let dns = table.place().dns();
-    let mut rebind = table.attack("rebind", Family::Names, "").unless(table.closed());
+    let mut rebind = table.attack("rebind", Family::Names, "").first_honest(table);
     for name in names::inside() {
         rebind = rebind
             .ask(dns, &name, RecordType::A, Demand::NothingInside { outside: false })
             .recorded(AccessKind::Dns, &name);
+    }
+    if table.place().ipv6.is_some() {
+        let [own, ..] = names::inside();
+        rebind = rebind.ask(dns, &own, RecordType::AAAA, Demand::NothingInside { outside: false });
     }
     let half = names::half_inside();
     let half = table.attack("rebind-half", Family::Names, "").unless(table.closed()).ask(

@@ -67,10 +67,10 @@ fn categories(table: &Table<'_>) -> Vec<Attack> {
     samples.listed.iter().map(|listed| category(table, listed)).collect()
 }
 
-fn category(table: &Table<'_>, Listed { category, name }: &Listed) -> Attack {
-    let attack = table.attack("category", Family::Lists, category.as_str());
-    let Some(name) = name.as_ref().map(|name| name.as_str()) else {
-        return attack.unless(Some(Why::NoList));
+fn category(table: &Table<'_>, listed: &Listed) -> Attack {
+    let attack = table.attack("category", Family::Lists, listed.category.as_str()).unless(table.shut());
+    let Some(name) = listed.name.as_ref().map(|name| name.as_str()) else {
+        return attack.unless(Some(if listed.is_opened { Why::Opened } else { Why::NoList }));
     };
     let hello = Action::Say { to: table.place().https(), pieces: vec![hello::honest(name)], in_turn: false };
     attack

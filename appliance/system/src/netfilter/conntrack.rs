@@ -69,12 +69,13 @@ impl FlowNews {
         Ok(Self { link })
     }
 
-    /// Waits for news; comes back without any after a quarter of a second.
+    /// Waits for news; `None` when none came for a quarter of a second.
     ///
     /// # Errors
     /// The kernel's error. `ENOBUFS`: news were lost.
-    pub fn wait(&mut self) -> io::Result<Vec<News>> {
-        Ok(self.link.receive_news()?.iter().filter_map(news_of).collect())
+    pub fn wait(&mut self) -> io::Result<Option<Vec<News>>> {
+        let messages = self.link.receive_news()?;
+        Ok((!messages.is_empty()).then(|| messages.iter().filter_map(news_of).collect()))
     }
 }
 

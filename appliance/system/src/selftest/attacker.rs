@@ -10,6 +10,8 @@ use nix::errno::Errno;
 use selftest::{Action, End, Seen, Transport};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::refusal;
+
 /// How long an answer may take: a name that the box has to ask for outside, on a slow line.
 const ANSWER_WITHIN: Duration = Duration::from_secs(6);
 /// How long a connection to the box may take, or an error about a datagram: it is on the same wire.
@@ -68,6 +70,7 @@ pub(super) fn perform(action: &Action, tester: Option<Tester>, sources: Sources)
 fn throw(from: SocketAddr, to: SocketAddr, bytes: &[u8], within: Duration) -> Seen {
     let send = || -> io::Result<UdpSocket> {
         let socket = UdpSocket::bind(from)?;
+        refusal::ask_for(&socket, to.ip())?;
         socket.connect(to)?;
         socket.set_read_timeout(Some(within))?;
         socket.send(bytes)?;
@@ -80,13 +83,10 @@ fn throw(from: SocketAddr, to: SocketAddr, bytes: &[u8], within: Duration) -> Se
     let mut answer = [0; DATAGRAM_BYTES_MAX];
     match socket.recv(&mut answer) {
         Ok(length) => Seen::Answer(answer.get(..length).unwrap_or_default().to_vec()),
-        Err(error) if error.kind() == ErrorKind::ConnectionRefused => Seen::Rejected,
-        // The same error tells that a machine forbids it and that no machine is there. A forbidding one is there.
-        Err(error) if is_unreachable(&error) => match connect(from, to) {
-            // Whoever takes a connection there is somebody else.
-            Ok(_) => Seen::Silence,
-            Err(seen) => seen,
-        },
+        // The same error tells that somebody forbids it and that nobody is there: it matters who says what.
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused || is_unreachable(&error) => {
+            refusal::read(&socket).map_or(Seen::Silence, |by| Seen::Forbidden { by })
+        }
         Err(error) if is_late(&error) => Seen::Silence,
         Err(error) => Seen::Failed(error.to_string()),
     }
@@ -229,7 +229,14 @@ mod tests {
         let to = nobody();
         let knock = Action::Say { to, pieces: vec![b"x".to_vec()], in_turn: false };
         assert_eq!(perform_here(&knock), Seen::Rejected);
-        assert_eq!(perform_here(&Action::Throw { to, bytes: vec![1] }), Seen::Rejected);
+        let by = to.ip();
+        assert_eq!(perform_here(&Action::Throw { to, bytes: vec![1] }), Seen::Forbidden { by });
+        let to: SocketAddr = (Ipv6Addr::LOCALHOST, to.port()).into();
+        let thrown = perform(&Action::Throw { to, bytes: vec![1] }, None, Sources::Machine);
+        assert!(
+            matches!(&thrown, Seen::Forbidden { by } if *by == to.ip()) || thrown == Seen::NoWay,
+            "{thrown:?}"
+        );
     }
 
     #[test]

@@ -115,7 +115,7 @@ fn chromium_with_an_encrypted_hello_gets_no_further() -> Result<()> {
 #[test]
 fn chromium_by_quic_gets_no_further() -> Result<()> {
     let lab = Lab::new()?;
-    let _box = start_appliance(&lab)?;
+    let appliance = start_appliance(&lab)?;
     trust(&lab.pc1, &lab, ".pki/nssdb")?;
     lab.pc1.shell("nft 'table inet sent { chain quic { type filter hook output priority 0; udp dport 443 counter; }; }'")?.success()?;
     // It knows the site's address, and that the site speaks QUIC.
@@ -134,7 +134,8 @@ fn chromium_by_quic_gets_no_further() -> Result<()> {
     // Left alone, it does without at once.
     let page = chromium(&lab.pc1, "{}", &["--enable-quic"], "https://mediatheque.example/")?;
     assert!(page.contains(PERMITTED_PAGE), "{page}");
-    assert_untouched(&lab)
+    assert_untouched(&lab)?;
+    await_record(&appliance, &[r#""kind":"udp""#, r#""reason":"quic""#, r#""host":"198.51.100.12""#])
 }
 
 /// Opens a page in Firefox with a new profile, until the returned value goes.

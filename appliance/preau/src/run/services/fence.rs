@@ -78,8 +78,7 @@ impl Fence {
 
     /// Whether the table stands as intended now. A failure is told once, until all is well again.
     fn apply(&mut self, intent: &FirewallPolicy, had_failed: bool) -> bool {
-        let is_open = self.services.is_open.load(Ordering::Acquire);
-        match self.keeper.ensure_while(intent, is_open) {
+        match self.keeper.ensure_open(intent, self.services.open_for()) {
             Ok(outcome) => {
                 self.board.show_firewall(Firewall::Applied);
                 match outcome {

@@ -14,7 +14,7 @@ use system::clock::monotonic;
 use system::netfilter::conntrack::{FlowNews, FlowTable, is_loss};
 use system::netfilter::opening::Opening;
 
-use super::Services;
+use super::{Services, lock};
 
 /// How often services are kept open for another while: [`system::netfilter::opening::OPEN_FOR`] is four times as long.
 const RENEWAL_PERIOD: Duration = Duration::from_secs(1);
@@ -24,8 +24,8 @@ const LAPSE_PERIOD: Duration = Duration::from_secs(1);
 const COMPARISON_PERIOD: Duration = Duration::from_secs(10);
 /// Between two tries, when the kernel does not tell of flows, or names are not resolved yet.
 const PAUSE: Duration = Duration::from_millis(250);
-/// Datagrams of news that are read at the stop: what comes in while services are shut is little.
-const LAST_NEWS_MAX: u32 = 256;
+/// How long news are read at the stop: what comes in while services are shut is little.
+const LAST_NEWS_WITHIN: Duration = Duration::from_secs(2);
 
 /// The flows of services.
 pub(crate) struct FlowKeeper {
@@ -37,6 +37,8 @@ pub(crate) struct FlowKeeper {
     renewed: Option<Instant>,
     lapsed: Instant,
     compared: Instant,
+    /// Services are not opened before: a try has just failed.
+    shut_until: Instant,
     is_failure_told: bool,
 }
 
@@ -61,6 +63,7 @@ impl FlowKeeper {
             renewed: None,
             lapsed: now,
             compared: now,
+            shut_until: now,
             is_failure_told: false,
         })
     }
@@ -97,7 +100,7 @@ impl FlowKeeper {
             self.shut();
         }
         match self.news.wait() {
-            Ok(news) => self.hear_all(news)?,
+            Ok(news) => self.hear_all(news.unwrap_or_default())?,
             // The kernel drops news that are not read in time: a look at all makes up for it.
             Err(error) if is_loss(&error) => {
                 tracing::warn!(%error, "news of flows lost: looking at all");
@@ -129,7 +132,8 @@ impl FlowKeeper {
     fn compare(&mut self) -> io::Result<()> {
         self.compared = monotonic();
         let all = self.table.list()?;
-        let orders = self.flows.reconcile(&self.services.desk, &self.services.names(), &all);
+        let orders =
+            self.flows.reconcile(&self.services.desk, &self.services.names(), &all, self.services.now_s());
         self.carry_out(orders)
     }
 
@@ -148,21 +152,26 @@ impl FlowKeeper {
     /// Keeps the services open, where all that passes can be recorded. Before they open, what passed before is.
     fn renew(&mut self) -> io::Result<()> {
         let is_fenced = self.services.is_fenced.load(Ordering::Acquire);
-        if !self.services.desk.is_open() || !is_fenced {
+        if !self.services.desk.is_open() || !is_fenced || monotonic() < self.shut_until {
             return Ok(());
         }
         match self.renewed {
             Some(renewed) if monotonic().duration_since(renewed) < RENEWAL_PERIOD => return Ok(()),
             Some(_) => {}
             None => {
-                self.flows.catch_up(&self.services.desk, &self.services.names());
                 self.compare()?;
+                if !self.flows.catch_up(&self.services.desk, &self.services.names()) {
+                    self.shut_until = monotonic() + PAUSE;
+                    return Ok(());
+                }
+                self.tell_lost();
             }
         }
         match self.opening.renew() {
             Ok(()) => {
-                if self.renewed.replace(monotonic()).is_none() {
-                    self.services.is_open.store(true, Ordering::Release);
+                let renewed = monotonic();
+                *lock(&self.services.renewed) = Some(renewed);
+                if self.renewed.replace(renewed).is_none() {
                     tracing::info!("services are open");
                 }
                 Ok(())
@@ -170,9 +179,20 @@ impl FlowKeeper {
             // The table is not there yet, or somebody took it away: the fence puts it back.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.renewed = None;
+                self.shut_until = monotonic() + PAUSE;
                 Ok(())
             }
             Err(error) => Err(error),
+        }
+    }
+
+    fn tell_lost(&mut self) {
+        let flows = self.flows.take_lost();
+        if flows > 0 {
+            tracing::error!(
+                flows,
+                "flows of services have no record: they began while nothing could be recorded"
+            );
         }
     }
 
@@ -182,7 +202,7 @@ impl FlowKeeper {
 
     /// Also while they are shut: the fence may have been about to put an open table in place.
     fn shut(&mut self) {
-        self.services.is_open.store(false, Ordering::Release);
+        *lock(&self.services.renewed) = None;
         if self.renewed.take().is_some() {
             tracing::warn!("services are shut: what passes cannot be recorded");
         }
@@ -194,24 +214,42 @@ impl FlowKeeper {
     }
 
     fn stop(&mut self) {
+        let is_ready = self.is_ready();
         // An orderly end is no failure.
         self.renewed = None;
         self.shut();
-        // Flows whose news still wait are ended below: they must be on record before.
-        let mut outcome = Ok(());
-        for _ in 0..LAST_NEWS_MAX {
-            match self.news.wait() {
-                Ok(news) if news.is_empty() => break,
-                Ok(news) => outcome = outcome.and(self.hear_all(news)),
-                // The look at all makes up for it.
-                Err(_) => break,
-            }
+        if !is_ready {
+            // Nobody could say yet what they are for. Nothing of them passes, and the next start records them.
+            return;
         }
-        outcome = outcome.and(self.compare());
+        let heard = self.hear_last();
+        let compared = self.compare();
+        let is_all_recorded = self.flows.catch_up(&self.services.desk, &self.services.names());
+        self.tell_lost();
+        if !is_all_recorded {
+            tracing::error!("the last flows of services have no record: nothing can be recorded");
+        }
         let last = self.table.list().unwrap_or_default();
         let orders = self.flows.stop(&self.services.desk, &last);
-        if let Err(error) = outcome.and(self.carry_out(orders)) {
+        if let Err(error) = heard.and(compared).and(self.carry_out(orders)) {
             tracing::warn!(%error, "flows of services could not be ended");
         }
+    }
+
+    /// Flows whose news still wait are about to be ended: they must be on record before.
+    fn hear_last(&mut self) -> io::Result<()> {
+        let until = monotonic() + LAST_NEWS_WITHIN;
+        let mut outcome = Ok(());
+        while monotonic() < until {
+            match self.news.wait() {
+                Ok(Some(news)) => outcome = outcome.and(self.hear_all(news)),
+                Ok(None) => return outcome,
+                // The look at all makes up for it.
+                Err(error) if is_loss(&error) => {}
+                Err(error) => return outcome.and(Err(error)),
+            }
+        }
+        tracing::warn!("more news of flows came than could be recorded at the stop");
+        outcome
     }
 }

@@ -1,20 +1,25 @@
 //! Records what the firewall refused.
 
+use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::Duration;
 
 use ::services::Refusals;
-use system::netfilter::refused::RefusedNews;
+use system::netfilter::refused::{Heard, RefusedNews};
 
 use super::Services;
 
 /// How often counts of what has no record of its own are recorded, in seconds.
 const TELL_PERIOD_S: u64 = 10;
+/// Between two tries, when the kernel does not tell any more.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// The refused packets.
 pub(crate) struct RefusalKeeper {
     services: Arc<Services>,
-    news: RefusedNews,
+    /// `None` after a failure, until the kernel tells again.
+    news: Option<RefusedNews>,
     refusals: Refusals,
 }
 
@@ -22,7 +27,7 @@ impl RefusalKeeper {
     /// Hears of packets from now on. `None` where the kernel does not tell: they are refused all the same, without a record.
     pub(crate) fn new(services: Arc<Services>) -> Option<Self> {
         match RefusedNews::open() {
-            Ok(news) => Some(Self { services, news, refusals: Refusals::default() }),
+            Ok(news) => Some(Self { services, news: Some(news), refusals: Refusals::default() }),
             Err(error) => {
                 tracing::error!(%error, "the kernel does not tell what is refused (nfnetlink_log): it has no records");
                 None
@@ -30,17 +35,23 @@ impl RefusalKeeper {
         }
     }
 
-    /// Keeps until it is told to stop, or the kernel tells nothing any more.
+    /// Keeps until it is told to stop.
     pub(crate) fn keep(mut self, stopped: &Receiver<()>) {
-        let mut told_s = 0;
+        let (mut told_s, mut is_failure_told) = (0, false);
         while stopped.try_recv() == Err(TryRecvError::Empty) {
-            let heard = match self.news.wait() {
+            let heard = match self.hear() {
                 Ok(heard) => heard,
                 Err(error) => {
-                    tracing::error!(%error, "the kernel does not tell any more what is refused");
-                    return;
+                    if !std::mem::replace(&mut is_failure_told, true) {
+                        tracing::error!(%error, "the kernel does not tell what is refused: it has no records until then");
+                    }
+                    if stopped.recv_timeout(PAUSE) != Err(RecvTimeoutError::Timeout) {
+                        break;
+                    }
+                    continue;
                 }
             };
+            is_failure_told = false;
             let now_s = self.services.now_s();
             let names = self.services.names();
             for packet in heard.packets {
@@ -59,6 +70,19 @@ impl RefusalKeeper {
             }
         }
         self.tell();
+    }
+
+    /// Asks the kernel anew after a failure: the old socket is closed before, because only one may listen.
+    fn hear(&mut self) -> io::Result<Heard> {
+        let news = match &mut self.news {
+            Some(news) => news,
+            None => self.news.insert(RefusedNews::open()?),
+        };
+        let heard = news.wait();
+        if heard.is_err() {
+            self.news = None;
+        }
+        heard
     }
 
     fn tell(&mut self) {
