@@ -12,8 +12,9 @@ const SERVICES: u32 = 1 << (30 - SENDER_BITS);
 /// that its first packet came from. It goes with the connection as long as the kernel knows it, over a restart of the box
 /// too, and no packet of a client can change it.
 ///
-/// The hash has 20 bits: enough to tell the devices of a school apart nearly always. Only the hardware addresses that
-/// may use the service are marked at all, so that nobody gains by making up one with the hash of another.
+/// The hash has 20 bits: enough to tell the devices of a school apart nearly always, and too few to prove anything: another
+/// hardware address with the same hash is found in a second. Only registered hardware addresses are ever marked, so whoever
+/// looks for a mark's sender looks among those alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FlowMark(u32);
 

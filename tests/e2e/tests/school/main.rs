@@ -1,8 +1,6 @@
 //! A whole school, with the real programs and real clients: one module for each promise.
 
 #[cfg(test)]
-mod attacks;
-#[cfg(test)]
 mod authority;
 #[cfg(test)]
 mod browsers;

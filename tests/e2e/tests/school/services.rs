@@ -207,6 +207,21 @@ fn a_false_address_blames_nobody() -> Result<()> {
     Ok(())
 }
 
+/// Two hardware addresses whose hashes have the same 20 bits are found in a second. A machine that has the made-up one lends
+/// its address to a registered one: the flow is the registered one's all the same.
+#[test]
+fn a_made_up_hardware_address_hides_nobodys_flow() -> Result<()> {
+    let lab = Lab::new()?;
+    let appliance = open_school(&lab)?;
+    let _conference = open_conference(&lab.internet, &["198.51.100.11:6005"])?;
+    let lend = "ip link set eth0 address 02:aa:00:07:b2:05 && ip address add 10.77.0.99/24 dev eth0 && \
+                dig +tcp -b 10.77.0.99 @10.77.0.1 preau.lan";
+    lab.tablet.shell(lend)?.success()?;
+    lab.pc1.shell("ip address add 10.77.0.99/32 dev lo")?.success()?;
+    ask_from(&lab.pc1, "198.51.100.11:6005", "a.example", 1, &["10.77.0.99"])?;
+    await_record(&appliance, "CM2-01 udp 198.51.100.11 6005 service -")
+}
+
 #[test]
 fn a_flow_ends_when_its_device_has_another_profile() -> Result<()> {
     let lab = Lab::new()?;
