@@ -244,6 +244,32 @@ fn a_flow_ends_when_its_device_has_another_profile() -> Result<()> {
     })
 }
 
+/// What the policy has closed stays in a firewall that cannot be replaced: nothing passes by it until it can.
+#[test]
+fn a_firewall_that_cannot_follow_the_policy_shuts_services() -> Result<()> {
+    let lab = Lab::new()?;
+    let appliance = open_school(&lab)?;
+    let _conference = open_conference(&lab.internet, &["198.51.100.11:6005"])?;
+    check(&lab.pc1, "udp", "198.51.100.11:6005", "port 6005")?;
+    let fail = "mount --bind /bin/false \"$(readlink -f \"$(command -v nft)\")\"";
+    lab.appliance.shell(fail)?.success()?;
+    appliance.add_device(PC1_MAC, "CM2-01", "CM2", "elementaire")?;
+    wait_until("shut services", || {
+        Ok(appliance.log()?.contains("services are shut: the firewall does not follow the policy"))
+    })?;
+    for _ in 0..5 {
+        let said = knock(&lab.pc1, "udp", &["198.51.100.11:6005".to_owned()])?;
+        assert_ne!(said, ["udp 198.51.100.11:6005: port 6005"]);
+    }
+    lab.appliance.shell("umount \"$(readlink -f \"$(command -v nft)\")\"")?.success()?;
+    await_record(&appliance, "CM2-01 udp 198.51.100.11 6005 not-for-profile -")?;
+    appliance.add_device(PC1_MAC, "CM2-01", "CM2", "adulte")?;
+    wait_until("open services", || {
+        Ok(knock(&lab.pc1, "udp", &["198.51.100.11:6005".to_owned()])?
+            == ["udp 198.51.100.11:6005: port 6005"])
+    })
+}
+
 #[test]
 fn a_killed_box_lets_nothing_through_and_records_what_flowed() -> Result<()> {
     let lab = Lab::new()?;

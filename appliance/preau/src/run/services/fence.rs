@@ -1,7 +1,6 @@
 //! Keeps the firewall as intended: the configuration's, with the passages of services as the policy has them now.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -11,7 +10,7 @@ use portal::Firewall;
 use system::clock::monotonic;
 use system::nft::{Cause, Counts, FirewallKeeper, Floods, Outcome};
 
-use super::Services;
+use super::{Services, lock};
 use crate::run::board::Board;
 
 /// How often the intent is computed: what the policy closes is closed within two looks.
@@ -53,9 +52,10 @@ impl Fence {
     /// Keeps until it is told to stop, and gives the firewall back as it stands.
     pub(crate) fn keep(mut self, stopped: &Receiver<()>) -> FirewallKeeper {
         let mut last: Option<Attempt> = None;
+        let mut is_complete = false;
         while stopped.recv_timeout(LOOK_PERIOD) == Err(RecvTimeoutError::Timeout) {
             let Some(policy) = self.policy.clone() else { continue };
-            let is_complete = self.services.has_tried_names();
+            is_complete |= self.services.has_tried_names();
             let names = self.services.names();
             let passages = ::services::plan(&self.services.desk, &names);
             let answers = names.answers();
@@ -68,7 +68,7 @@ impl Fence {
                 self.tell_floods();
             }
             let is_applied = last.as_ref().is_some_and(|last| last.is_applied);
-            self.services.is_fenced.fetch_or(is_applied && is_complete, Ordering::Release);
+            *lock(&self.services.fenced) = (is_applied && is_complete).then(monotonic);
             if is_applied && **self.services.told.load() != answers {
                 self.services.told.store(Arc::new(answers));
             }
