@@ -143,7 +143,8 @@ fn take(intent: &Intent) -> Chain {
 /// Nothing goes past the box but flows of services.
 fn past(policy: &FirewallPolicy) -> Chain {
     let intent = policy.intent();
-    let mut rules = policy.passages().map(|_| passage::exceptions(intent).to_vec()).unwrap_or_default();
+    let exceptions = policy.passages().map(|passages| passage::exceptions(intent, passages));
+    let mut rules = exceptions.unwrap_or_default();
     rules.push(
         when([from_school(intent), Condition::ForOthers])
             .then(Verdict::Goto("refuse".into()), "nothing else goes past the box"),

@@ -1,7 +1,8 @@
 //! Named services: what is let past the doors, and only while the box runs.
 //!
 //! ```text
-//! past ── of a flow that began ──────────────────────────────> forward
+//! past ── of a flow that its own device began ──────────────> forward
+//!   │ ──── of a flow, but from another ──> refuse
 //!   │
 //! services ── no passage for it ──> refuse
 //!   │
@@ -13,12 +14,15 @@
 //! ```
 //!
 //! A flow is judged when it begins. One that must not go on is taken out of the kernel's table by the running box; what
-//! comes of it then belongs to no flow, and is refused.
+//! comes of it then belongs to no flow, and is refused. Each of its packets must come from the device that began it.
+//!
+//! What passes is marked before the kernel looks where to send it. By the routing's own rules it forwards nothing else, so that
+//! whoever removes this table opens no way.
 
 use std::collections::BTreeSet;
 
 use ipnet::IpNet;
-use model::{Mac, PortRange, ServiceName, Transport};
+use model::{FlowMark, Mac, PortRange, ServiceName, Transport};
 
 use crate::Intent;
 use crate::compile::disjoint;
@@ -62,15 +66,42 @@ pub(crate) fn sets() -> [Set; 2] {
 }
 
 /// What goes before the refusal of all that is for other machines.
-pub(crate) fn exceptions(intent: &Intent) -> [Rule; 2] {
+pub(crate) fn exceptions(intent: &Intent, passages: &[Passage]) -> Vec<Rule> {
     let from_lan = || Condition::Input(intent.lan.clone());
-    [
-        // A datagram that nobody has answered yet is `new` still, and was let begin.
-        when([from_lan(), Condition::State(&["new", "established", "related"]), Condition::ServiceFlow])
-            .then(Verdict::Accept, "a flow of a service"),
+    // A datagram that nobody has answered yet is `new` still, and was let begin.
+    let owners = owners(passages);
+    let own = (!owners.is_empty()).then(|| {
+        when([from_lan(), Condition::State(&["new", "established"]), Condition::OwnFlow(owners)])
+            .then(Verdict::Route, "a flow of a service")
+    });
+    let mut rules: Vec<Rule> = own.into_iter().collect();
+    rules.extend([
+        when([from_lan(), Condition::State(&["related"]), Condition::ServiceFlow])
+            .then(Verdict::Drop, "errors have room for a letter, and no record"),
+        // They may go on once the box is back.
+        when([from_lan(), Condition::ServiceFlow, Condition::Closed])
+            .then(Verdict::Drop, "the box does not record, so nothing passes"),
+        when([from_lan(), Condition::ServiceFlow])
+            .then(Verdict::Goto("refuse".into()), "a flow of another device"),
         when([from_lan(), Condition::ForOthers, Condition::Open])
             .then(Verdict::Goto("services".into()), "may begin a flow of a service"),
-    ]
+        when([
+            Condition::Input(intent.wan.clone()),
+            Condition::State(&["established", "related"]),
+            Condition::ServiceFlow,
+        ])
+        .then(Verdict::Route, "the answers of a service"),
+    ]);
+    rules
+}
+
+/// The marks of all flows that may be under way, each with its device.
+fn owners(passages: &[Passage]) -> Vec<(FlowMark, Mac)> {
+    let owners: BTreeSet<(u16, Mac)> = passages
+        .iter()
+        .flat_map(|passage| passage.devices.iter().map(|device| (passage.number, *device)))
+        .collect();
+    owners.into_iter().map(|(number, device)| (FlowMark::of(number, device), device)).collect()
 }
 
 /// The chains of the services themselves.

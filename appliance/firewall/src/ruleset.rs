@@ -230,6 +230,8 @@ pub(crate) enum Condition {
     Handshake,
     /// It belongs to a flow of a service.
     ServiceFlow,
+    /// It belongs to a flow with one of these marks, and comes from the machine beside it.
+    OwnFlow(Vec<(FlowMark, Mac)>),
     /// The running box lets its protocol through at the moment.
     Open,
     /// It does not.
@@ -290,6 +292,11 @@ impl fmt::Display for Condition {
             Self::LateSegment => f.write_str("tcp flags & (fin | syn | rst | ack) != syn"),
             Self::Handshake => f.write_str("tcp flags & (syn | rst) == syn"),
             Self::ServiceFlow => write!(f, "ct mark {}", FlowMark::ANY),
+            Self::OwnFlow(owners) => {
+                let owner = |(mark, mac): &(FlowMark, Mac)| format!("{:#x} . {mac}", mark.bits());
+                let owners: Vec<_> = owners.iter().map(owner).collect();
+                write!(f, "ct mark . ether saddr {{ {} }}", owners.join(", "))
+            }
             Self::Open => write!(f, "meta l4proto @{OPEN_SET}"),
             Self::Closed => write!(f, "meta l4proto != @{OPEN_SET}"),
             Self::Port(transport, ports) => write!(f, "{} dport {}", transport.as_str(), one_of(ports)),
@@ -357,6 +364,9 @@ impl Family {
 pub(crate) enum Verdict {
     /// It passes this chain.
     Accept,
+    /// It passes this chain with its connection's mark, by which the kernel's routing knows what may be forwarded
+    /// ([`ROUTED_MARK`]).
+    Route,
     /// It vanishes.
     Drop,
     /// It is answered with a TCP reset.
@@ -385,6 +395,10 @@ pub(crate) enum Verdict {
     FitSegments,
 }
 
+/// The bit that the marks of packets have which the kernel's routing may forward. It stands in all marks of flows, and the
+/// firewall alone sets it: without the table no packet has it.
+pub const ROUTED_MARK: u32 = FlowMark::BASE;
+
 /// Where heads of refused packets go: a group of nfnetlink_log. Any number would do that no other program has.
 pub const NOTES_GROUP: u16 = 0x7072;
 /// How much of a refused packet goes there, in bytes: an IPv6 header, some extensions, the ports.
@@ -395,6 +409,7 @@ impl Verdict {
         match self {
             Self::Drop | Self::Reset | Self::PortUnreachable | Self::Prohibited => true,
             Self::Accept
+            | Self::Route
             | Self::Goto(_)
             | Self::Jump(_)
             | Self::Redirect(..)
@@ -412,6 +427,7 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Accept => f.write_str("accept"),
+            Self::Route => f.write_str("meta mark set ct mark accept"),
             Self::Drop => f.write_str("drop"),
             Self::Reset => f.write_str("reject with tcp reset"),
             Self::PortUnreachable => f.write_str("reject with icmpx port-unreachable"),
@@ -425,8 +441,9 @@ impl fmt::Display for Verdict {
             Self::Count(set) => write!(f, "update @{set} {{ ether saddr counter }}"),
             Self::Serve(service) => write!(
                 f,
-                "ct mark set {} ct event set new,destroy,protoinfo accept",
-                FlowMark::expression(*service)
+                "ct mark set {} ct event set new,destroy,protoinfo {}",
+                FlowMark::expression(*service),
+                Self::Route
             ),
             Self::Masquerade => f.write_str("masquerade"),
             Self::FitSegments => f.write_str("tcp option maxseg size set rt mtu"),

@@ -50,6 +50,18 @@ impl FlowMark {
         (mark & Self::MASK == Self::BASE).then_some(Self(mark))
     }
 
+    /// The mark as the kernel has it.
+    #[must_use]
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// What is the same in all marks of one machine.
+    #[must_use]
+    pub fn sender(self) -> u32 {
+        self.0 & ((1 << SENDER_BITS) - 1)
+    }
+
     /// The number of the service.
     #[must_use]
     pub fn service(self) -> u16 {
@@ -59,7 +71,7 @@ impl FlowMark {
     /// Whether this machine may have sent it.
     #[must_use]
     pub fn may_be_of(self, sender: Mac) -> bool {
-        self.0 & ((1 << SENDER_BITS) - 1) == sender_hash(sender)
+        self.sender() == sender_hash(sender)
     }
 
     fn offset(service: u16) -> u32 {

@@ -17,6 +17,7 @@ mod names;
 mod refused;
 
 use std::collections::VecDeque;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -51,6 +52,8 @@ pub(crate) struct Services {
     names: Mutex<Names>,
     /// When the firewall last had what the policy permits, and nothing else, all names resolved; `None` while it has not.
     fenced: Mutex<Option<Instant>>,
+    /// Whether the kernel has said that the firewall's table is gone.
+    is_table_missed: AtomicBool,
     /// When the kernel was last told to let services through for a while; `None` once they are shut.
     renewed: Mutex<Option<Instant>>,
     floods: Mutex<VecDeque<Floods>>,
@@ -65,6 +68,7 @@ impl Services {
             told,
             names: Mutex::default(),
             fenced: Mutex::default(),
+            is_table_missed: AtomicBool::new(false),
             renewed: Mutex::default(),
             floods: Mutex::default(),
             start: monotonic(),

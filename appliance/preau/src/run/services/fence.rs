@@ -1,6 +1,7 @@
 //! Keeps the firewall as intended: the configuration's, with the passages of services as the policy has them now.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,8 @@ use crate::run::board::Board;
 
 /// How often the intent is computed: what the policy closes is closed within two looks.
 const LOOK_PERIOD: Duration = Duration::from_millis(500);
-/// How often the table is compared with the intent when that has not changed: somebody may have changed the table.
+/// How often the table is compared with the intent when that has not changed: somebody may have changed the table. Where there
+/// are services, it is missed within a second.
 const TABLE_PERIOD: Duration = Duration::from_secs(10);
 /// How soon it is tried again after a failure: nft is a program, and runs for some milliseconds each time.
 const RETRY_PERIOD: Duration = Duration::from_secs(2);
@@ -60,7 +62,8 @@ impl Fence {
             let passages = ::services::plan(&self.services.desk, &names);
             let answers = names.answers();
             drop(names);
-            if last.as_ref().is_none_or(|last| last.is_over(&passages)) {
+            let is_missed = self.services.is_table_missed.swap(false, Ordering::AcqRel);
+            if is_missed || last.as_ref().is_none_or(|last| last.is_over(&passages)) {
                 let intent = if self.has_services { policy.with_passages(passages.clone()) } else { policy };
                 let had_failed = last.is_some_and(|last| !last.is_applied);
                 let is_applied = self.apply(&intent, had_failed);

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
@@ -177,8 +178,9 @@ impl FlowKeeper {
                 }
                 Ok(())
             }
-            // The table is not there yet, or somebody took it away: the fence puts it back.
+            // Somebody took the table away: the fence puts it back.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.services.is_table_missed.store(true, Ordering::Release);
                 self.renewed = None;
                 self.shut_until = monotonic() + PAUSE;
                 Ok(())
