@@ -32,12 +32,17 @@ use crate::ruleset::{Base, Chain, Condition, Elements, Family, OPEN_SET, Rule, S
 /// Each is a record, so that a device that opens them as fast as it can fills no journal.
 const FLOWS_PER_SECOND: u32 = 20;
 const FLOWS_BURST: u32 = 200;
-/// Devices whose flows are paced apart: only registered ones get here, and no school has so many.
+/// Flows that one device may have at a time: more than a mail program, a conference and all else together, and so few that dozens
+/// of devices together do not take the room for all.
+pub const FLOWS_OF_DEVICE_MAX: u32 = 256;
+/// Devices whose flows are paced and counted apart: only registered ones get here, and no school has so many.
 const DEVICES_MAX: u32 = 4_096;
 /// How long a device's pace is remembered, in seconds: its burst is whole again by then.
 const PACE_S: u32 = 60;
 /// The set of paces.
 const FLOWS: &str = "flows";
+/// The set that counts flows under way. It counts anew when the table is replaced.
+const HELD: &str = "held";
 
 /// What some devices may use of a service. All of it is let through together: each of the devices to each of the
 /// destinations, at each of the ports.
@@ -58,10 +63,11 @@ pub struct Passage {
 }
 
 /// The sets of a box with services.
-pub(crate) fn sets() -> [Set; 2] {
+pub(crate) fn sets() -> [Set; 3] {
     [
         Set { name: OPEN_SET, elements: Elements::Protocols },
         Set { name: FLOWS, elements: Elements::Senders { size: DEVICES_MAX, timeout_s: PACE_S } },
+        Set { name: HELD, elements: Elements::Holders { size: DEVICES_MAX } },
     ]
 }
 
@@ -114,6 +120,8 @@ pub(crate) fn chains(passages: &[Passage]) -> Vec<Chain> {
         name: name(number).into(),
         base: None,
         rules: vec![
+            when([Condition::HoldsMoreThan { set: HELD, connections: FLOWS_OF_DEVICE_MAX }])
+                .then(Verdict::Goto("refuse".into()), "more flows than any device needs"),
             when([Condition::WithinPace { set: FLOWS, per_second: FLOWS_PER_SECOND, burst: FLOWS_BURST }])
                 .then(Verdict::Serve(number), "begins a flow of the service"),
             when([]).then(Verdict::Goto("refuse".into()), "more flows than any program begins"),

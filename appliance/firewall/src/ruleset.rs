@@ -127,6 +127,8 @@ pub(crate) enum Elements {
     Protocols,
     /// Hardware addresses that rules note: so many at most, and each until nothing was noted of it for so long.
     Senders { size: u32, timeout_s: u32 },
+    /// Hardware addresses with the connections of each, as long as it has any: so many addresses at most.
+    Holders { size: u32 },
 }
 
 impl fmt::Display for Set {
@@ -138,6 +140,9 @@ impl fmt::Display for Set {
                 f,
                 "\t\ttype ether_addr\n\t\tsize {size}\n\t\tflags dynamic,timeout\n\t\ttimeout {timeout_s}s"
             )?,
+            Elements::Holders { size } => {
+                writeln!(f, "\t\ttype ether_addr\n\t\tsize {size}\n\t\tflags dynamic")?;
+            }
         }
         writeln!(f, "\t}}")
     }
@@ -210,6 +215,8 @@ pub(crate) enum Condition {
     /// Its sender, noted in this set, sends at most so many a second after a burst of so many. Not so a sender for whom the
     /// set has no room.
     WithinPace { set: &'static str, per_second: u32, burst: u32 },
+    /// Its sender, whose connections are counted in this set, has more than so many, this one included.
+    HoldsMoreThan { set: &'static str, connections: u32 },
     /// Its sender does not stand in this set. The other way round would not do: looking an element up counts as a packet.
     NotIn(&'static str),
     /// It is for this address.
@@ -281,6 +288,9 @@ impl fmt::Display for Condition {
                 f,
                 "update @{set} {{ ether saddr limit rate {per_second}/second burst {burst} packets }}"
             ),
+            Self::HoldsMoreThan { set, connections } => {
+                write!(f, "add @{set} {{ ether saddr ct count over {connections} }}")
+            }
             Self::DestinationIn(family, networks) => {
                 write!(f, "{} daddr {}", family.header(), one_of(networks))
             }

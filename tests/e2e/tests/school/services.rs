@@ -291,6 +291,35 @@ fn a_made_up_hardware_address_hides_nobodys_flow() -> Result<()> {
     await_record(&appliance, "CM2-01 udp 198.51.100.11 6005 service -")
 }
 
+/// As many flows as the pace allows: a device has its share of them, and another begins its own.
+#[test]
+fn a_device_with_many_flows_leaves_room_for_others() -> Result<()> {
+    let lab = Lab::new()?;
+    let appliance = open_school(&lab)?;
+    appliance.add_device(PC2_MAC, "CM2-02", "CM2", "adulte")?;
+    let _conference = open_conference(&lab.internet, &["198.51.100.11:6005"])?;
+    let passes = || {
+        let said = knock(&lab.pc2, "udp", &["198.51.100.11:6005".to_owned()])?;
+        Ok(said == ["udp 198.51.100.11:6005: port 6005"])
+    };
+    // The firewall counts anew with each of its tables.
+    wait_until("the passage of both", passes)?;
+    let begin = "say() { echo bonjour > /dev/udp/198.51.100.11/6005; }
+                 for flow in {1..200}; do say; done; for flow in {1..80}; do say; sleep 0.06; done";
+    lab.pc1.run(&["bash", "-c", begin])?.success()?;
+    let count = |reason: &str| -> Result<u64> {
+        let found = records(&appliance, &["--device", "CM2-01", "--host", "198.51.100.11"])?;
+        let found = found.iter().filter(|record| record["reason"] == reason);
+        Ok(found.filter_map(|record| record["count"].as_u64()).sum())
+    };
+    wait_until("flows that are refused", || Ok(count("unready")? >= 10))
+        .with_context(|| format!("{:?} passed, {:?} did not", count("service"), count("unready")))?;
+    let passed = count("service")?;
+    ensure!((200..=256).contains(&passed), "{passed} flows of one device");
+    ensure!(passes()?, "another device has no room");
+    Ok(())
+}
+
 #[test]
 fn a_flow_ends_when_its_device_has_another_profile() -> Result<()> {
     let lab = Lab::new()?;
