@@ -4,7 +4,7 @@
 //!        begin, or a look at all: judged, recorded
 //!   kernel -------------------------------------> open --stage, lapse--> to be deleted
 //!      |  refused: recorded once, to be deleted     |                          |
-//!      |  one too many: closed as cut, to be deleted                           |
+//!      |  one too many: closed as cut, to be deleted|                          |
 //!      |  not recordable: to be deleted, shut       +------------ end ---------+--> closed, with its bytes
 //!      +--> recorded as soon as it can be, with what was counted by then
 //! ```
@@ -361,7 +361,8 @@ mod tests {
             let end = found.ended.map(|ended| ended.closing).map(|it| {
                 format!(" {} {} {} {}", it.end.as_str(), it.bytes_up, it.bytes_down, it.duration_ms)
             });
-            format!("{} {host} {verdict} {reason}{}", found.device, end.unwrap_or_default())
+            let times = if found.count > 1 { format!(" {} times", found.count) } else { String::new() };
+            format!("{} {host} {verdict} {reason}{times}{}", found.device, end.unwrap_or_default())
         };
         let mut lines = Vec::new();
         journal::search(&school.disk, &Query::default(), |hit| {
