@@ -106,6 +106,10 @@ fn spoof(intent: &Intent) -> Chain {
             );
         }
     }
+    rules.push(
+        when([from_school(intent), Condition::RoutingHeader])
+            .then(Verdict::Drop, "asks for a way of its own (RFC 5095)"),
+    );
     // A datagram's source address is what its sender likes. The resolver compares the mark with the neighbour table.
     rules.push(
         when([from_lan(), Condition::Port(Transport::Udp, vec![DNS])])

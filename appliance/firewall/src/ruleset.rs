@@ -229,6 +229,8 @@ pub(crate) enum Condition {
     ToMany,
     /// It is TCP.
     Tcp,
+    /// It says by which routers it goes (an IPv6 routing header).
+    RoutingHeader,
     /// It opens a TCP connection.
     Syn,
     /// It is TCP, and opens no connection.
@@ -298,6 +300,7 @@ impl fmt::Display for Condition {
             Self::ForOthers => f.write_str(FOR_OTHERS),
             Self::ToMany => f.write_str(TO_MANY),
             Self::Tcp => f.write_str("meta l4proto tcp"),
+            Self::RoutingHeader => f.write_str("exthdr rt exists"),
             Self::Syn => f.write_str(SYN),
             Self::LateSegment => f.write_str("tcp flags & (fin | syn | rst | ack) != syn"),
             Self::Handshake => f.write_str("tcp flags & (syn | rst) == syn"),
