@@ -270,18 +270,22 @@ impl Desk {
         self.directory.load().identify(mac.filter(|_| !is_forged), client)
     }
 
-    /// Whose flow bears this mark: the machine that has the address, where the mark may be its own, else the registered
-    /// one that the mark was made of.
+    /// Whose flow bears this mark: the registered machine that has the address, where the mark may be its own, else the
+    /// registered one that the mark was made of.
     fn identify_marked(&self, client: IpAddr, mark: FlowMark) -> Subject {
         let client = client.to_canonical();
         self.directory.load().identify(self.find_marked(client, mark), client)
     }
 
-    /// The hardware address of the machine whose flow from this address bears this mark, as far as it is known.
+    /// The hardware address of the registered machine whose flow from this address bears this mark. Any other machine may
+    /// have made up a hardware address with the same mark, so that the flow would be taken for its own: the firewall marks
+    /// none of them.
     #[must_use]
     pub fn find_marked(&self, client: IpAddr, mark: FlowMark) -> Option<Mac> {
-        let neighbour = self.neighbours.find_mac(client.to_canonical()).filter(|mac| mark.may_be_of(*mac));
-        neighbour.or_else(|| self.directory.load().find_marked(mark).map(|device| device.mac))
+        let directory = self.directory.load();
+        let neighbour = self.neighbours.find_mac(client.to_canonical());
+        let own = neighbour.filter(|mac| mark.may_be_of(*mac) && directory.holds(*mac));
+        own.or_else(|| directory.find_marked(mark).map(|device| device.mac))
     }
 
     /// What people call the machine with this hardware address.
@@ -345,12 +349,16 @@ mod tests {
 
     use super::*;
 
-    /// A neighbour table: the machine 02:00:00:00:00:11 has two addresses.
+    /// A neighbour table: the machine 02:00:00:00:00:11 has two addresses; another is not registered.
     struct Class;
 
     impl Neighbours for Class {
         fn find_mac(&self, address: IpAddr) -> Option<Mac> {
-            ["10.77.0.11", "fd77::11"].contains(&address.to_string().as_str()).then(|| mac(0x11))
+            match address.to_string().as_str() {
+                "10.77.0.11" | "fd77::11" => Some(mac(0x11)),
+                "10.77.0.99" => Some(TWIN),
+                _ => None,
+            }
         }
     }
 
@@ -393,7 +401,7 @@ mod tests {
         check("fd77::11", Some(0x11), "CM2-01");
         // Without a firewall, or with an old kernel, the neighbour table is all there is.
         check("10.77.0.11", None, "CM2-01");
-        check("10.77.0.99", Some(0x12), "inconnu-10.77.0.99");
+        check("10.77.0.98", Some(0x12), "inconnu-10.77.0.98");
         assert_eq!(desk.forgeries(), Forgeries::default());
         check("10.77.0.11", Some(0x12), "inconnu-10.77.0.11");
         check("::ffff:10.77.0.11", Some(0x99), "inconnu-10.77.0.11");
@@ -433,7 +441,11 @@ mod tests {
         assert_eq!(told(&desk, "10.77.0.12"), [""; 0]);
     }
 
-    /// The mark says who began a flow, whatever address he wrote on its packets.
+    /// A machine of the pupil's own has this hardware address, whose mark is that of 02:00:00:00:00:11, and answers at
+    /// 10.77.0.99.
+    const TWIN: Mac = Mac::new([0x02, 0xaa, 0x00, 0x07, 0xb2, 0x05]);
+
+    /// The mark says who began a flow, whatever address he wrote on its packets, and whoever else has it.
     #[test]
     fn a_flow_is_his_whose_mark_it_bears() {
         let desk = desk();
@@ -443,8 +455,10 @@ mod tests {
         };
         check("10.77.0.11", 0x11, "CM2-01");
         check("fd77::11", 0x12, "CM2-02");
-        check("10.77.0.99", 0x12, "CM2-02");
+        check("10.77.0.98", 0x12, "CM2-02");
         check("10.77.0.11", 0x99, "inconnu-10.77.0.11");
+        assert!(FlowMark::of(3, mac(0x11)).may_be_of(TWIN));
+        check("10.77.0.99", 0x11, "CM2-01");
     }
 
     #[test]

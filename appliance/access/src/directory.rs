@@ -28,6 +28,10 @@ impl Directory {
         self.by_mac.values()
     }
 
+    pub(crate) fn holds(&self, mac: Mac) -> bool {
+        self.by_mac.contains_key(&mac)
+    }
+
     /// The device whose flows are marked so, if it is registered.
     pub(crate) fn find_marked(&self, mark: FlowMark) -> Option<&Arc<Device>> {
         self.by_mac.values().find(|device| mark.may_be_of(device.mac))

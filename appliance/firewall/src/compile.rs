@@ -106,6 +106,10 @@ fn spoof(intent: &Intent) -> Chain {
             );
         }
     }
+    rules.push(
+        when([from_school(intent), Condition::RoutingHeader])
+            .then(Verdict::Drop, "asks for a way of its own (RFC 5095)"),
+    );
     // A datagram's source address is what its sender likes. The resolver compares the mark with the neighbour table.
     rules.push(
         when([from_lan(), Condition::Port(Transport::Udp, vec![DNS])])
@@ -143,7 +147,8 @@ fn take(intent: &Intent) -> Chain {
 /// Nothing goes past the box but flows of services.
 fn past(policy: &FirewallPolicy) -> Chain {
     let intent = policy.intent();
-    let mut rules = policy.passages().map(|_| passage::exceptions(intent).to_vec()).unwrap_or_default();
+    let exceptions = policy.passages().map(|passages| passage::exceptions(intent, passages));
+    let mut rules = exceptions.unwrap_or_default();
     rules.push(
         when([from_school(intent), Condition::ForOthers])
             .then(Verdict::Goto("refuse".into()), "nothing else goes past the box"),

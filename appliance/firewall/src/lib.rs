@@ -25,6 +25,6 @@ mod ruleset;
 pub use compile::{compile, testers_networks};
 pub use interface::{Interface, InterfaceError};
 pub use notes::{HASTY_SET, UNNOTED_SET};
-pub use passage::Passage;
+pub use passage::{FLOWS_OF_DEVICE_MAX, Passage};
 pub use policy::{CONNECTIONS_PER_SECOND, FirewallPolicy, Intent, PolicyError, Ports, check_networks};
-pub use ruleset::{NOTES_GROUP, OPEN_PROTOCOLS, OPEN_SET, Ruleset, TABLE};
+pub use ruleset::{NOTES_GROUP, OPEN_PROTOCOLS, OPEN_SET, ROUTED_MARK, Ruleset, TABLE};

@@ -127,6 +127,8 @@ pub(crate) enum Elements {
     Protocols,
     /// Hardware addresses that rules note: so many at most, and each until nothing was noted of it for so long.
     Senders { size: u32, timeout_s: u32 },
+    /// Hardware addresses with the connections of each, as long as it has any: so many addresses at most.
+    Holders { size: u32 },
 }
 
 impl fmt::Display for Set {
@@ -138,6 +140,9 @@ impl fmt::Display for Set {
                 f,
                 "\t\ttype ether_addr\n\t\tsize {size}\n\t\tflags dynamic,timeout\n\t\ttimeout {timeout_s}s"
             )?,
+            Elements::Holders { size } => {
+                writeln!(f, "\t\ttype ether_addr\n\t\tsize {size}\n\t\tflags dynamic")?;
+            }
         }
         writeln!(f, "\t}}")
     }
@@ -210,6 +215,8 @@ pub(crate) enum Condition {
     /// Its sender, noted in this set, sends at most so many a second after a burst of so many. Not so a sender for whom the
     /// set has no room.
     WithinPace { set: &'static str, per_second: u32, burst: u32 },
+    /// Its sender, whose connections are counted in this set, has more than so many, this one included.
+    HoldsMoreThan { set: &'static str, connections: u32 },
     /// Its sender does not stand in this set. The other way round would not do: looking an element up counts as a packet.
     NotIn(&'static str),
     /// It is for this address.
@@ -222,6 +229,8 @@ pub(crate) enum Condition {
     ToMany,
     /// It is TCP.
     Tcp,
+    /// It says by which routers it goes (an IPv6 routing header).
+    RoutingHeader,
     /// It opens a TCP connection.
     Syn,
     /// It is TCP, and opens no connection.
@@ -230,6 +239,8 @@ pub(crate) enum Condition {
     Handshake,
     /// It belongs to a flow of a service.
     ServiceFlow,
+    /// It belongs to a flow with one of these marks, and comes from the machine beside it.
+    OwnFlow(Vec<(FlowMark, Mac)>),
     /// The running box lets its protocol through at the moment.
     Open,
     /// It does not.
@@ -279,6 +290,9 @@ impl fmt::Display for Condition {
                 f,
                 "update @{set} {{ ether saddr limit rate {per_second}/second burst {burst} packets }}"
             ),
+            Self::HoldsMoreThan { set, connections } => {
+                write!(f, "add @{set} {{ ether saddr ct count over {connections} }}")
+            }
             Self::DestinationIn(family, networks) => {
                 write!(f, "{} daddr {}", family.header(), one_of(networks))
             }
@@ -286,10 +300,16 @@ impl fmt::Display for Condition {
             Self::ForOthers => f.write_str(FOR_OTHERS),
             Self::ToMany => f.write_str(TO_MANY),
             Self::Tcp => f.write_str("meta l4proto tcp"),
+            Self::RoutingHeader => f.write_str("exthdr rt exists"),
             Self::Syn => f.write_str(SYN),
             Self::LateSegment => f.write_str("tcp flags & (fin | syn | rst | ack) != syn"),
             Self::Handshake => f.write_str("tcp flags & (syn | rst) == syn"),
             Self::ServiceFlow => write!(f, "ct mark {}", FlowMark::ANY),
+            Self::OwnFlow(owners) => {
+                let owner = |(mark, mac): &(FlowMark, Mac)| format!("{:#x} . {mac}", mark.bits());
+                let owners: Vec<_> = owners.iter().map(owner).collect();
+                write!(f, "ct mark . ether saddr {{ {} }}", owners.join(", "))
+            }
             Self::Open => write!(f, "meta l4proto @{OPEN_SET}"),
             Self::Closed => write!(f, "meta l4proto != @{OPEN_SET}"),
             Self::Port(transport, ports) => write!(f, "{} dport {}", transport.as_str(), one_of(ports)),
@@ -357,6 +377,9 @@ impl Family {
 pub(crate) enum Verdict {
     /// It passes this chain.
     Accept,
+    /// It passes this chain with its connection's mark, by which the kernel's routing knows what may be forwarded
+    /// ([`ROUTED_MARK`]).
+    Route,
     /// It vanishes.
     Drop,
     /// It is answered with a TCP reset.
@@ -385,6 +408,10 @@ pub(crate) enum Verdict {
     FitSegments,
 }
 
+/// The bit that the marks of packets have which the kernel's routing may forward. It stands in all marks of flows, and the
+/// firewall alone sets it: without the table no packet has it.
+pub const ROUTED_MARK: u32 = FlowMark::BASE;
+
 /// Where heads of refused packets go: a group of nfnetlink_log. Any number would do that no other program has.
 pub const NOTES_GROUP: u16 = 0x7072;
 /// How much of a refused packet goes there, in bytes: an IPv6 header, some extensions, the ports.
@@ -395,6 +422,7 @@ impl Verdict {
         match self {
             Self::Drop | Self::Reset | Self::PortUnreachable | Self::Prohibited => true,
             Self::Accept
+            | Self::Route
             | Self::Goto(_)
             | Self::Jump(_)
             | Self::Redirect(..)
@@ -412,6 +440,7 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Accept => f.write_str("accept"),
+            Self::Route => f.write_str("meta mark set ct mark accept"),
             Self::Drop => f.write_str("drop"),
             Self::Reset => f.write_str("reject with tcp reset"),
             Self::PortUnreachable => f.write_str("reject with icmpx port-unreachable"),
@@ -425,8 +454,9 @@ impl fmt::Display for Verdict {
             Self::Count(set) => write!(f, "update @{set} {{ ether saddr counter }}"),
             Self::Serve(service) => write!(
                 f,
-                "ct mark set {} ct event set new,destroy,protoinfo accept",
-                FlowMark::expression(*service)
+                "ct mark set {} ct event set new,destroy,protoinfo {}",
+                FlowMark::expression(*service),
+                Self::Route
             ),
             Self::Masquerade => f.write_str("masquerade"),
             Self::FitSegments => f.write_str("tcp option maxseg size set rt mtu"),

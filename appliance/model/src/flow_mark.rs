@@ -12,8 +12,9 @@ const SERVICES: u32 = 1 << (30 - SENDER_BITS);
 /// that its first packet came from. It goes with the connection as long as the kernel knows it, over a restart of the box
 /// too, and no packet of a client can change it.
 ///
-/// The hash has 20 bits: enough to tell the devices of a school apart nearly always. Only the hardware addresses that
-/// may use the service are marked at all, so that nobody gains by making up one with the hash of another.
+/// The hash has 20 bits: enough to tell the devices of a school apart nearly always, and too few to prove anything: another
+/// hardware address with the same hash is found in a second. Only registered hardware addresses are ever marked, so whoever
+/// looks for a mark's sender looks among those alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FlowMark(u32);
 
@@ -49,6 +50,18 @@ impl FlowMark {
         (mark & Self::MASK == Self::BASE).then_some(Self(mark))
     }
 
+    /// The mark as the kernel has it.
+    #[must_use]
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// What is the same in all marks of one machine.
+    #[must_use]
+    pub fn sender(self) -> u32 {
+        self.0 & ((1 << SENDER_BITS) - 1)
+    }
+
     /// The number of the service.
     #[must_use]
     pub fn service(self) -> u16 {
@@ -58,7 +71,7 @@ impl FlowMark {
     /// Whether this machine may have sent it.
     #[must_use]
     pub fn may_be_of(self, sender: Mac) -> bool {
-        self.0 & ((1 << SENDER_BITS) - 1) == sender_hash(sender)
+        self.sender() == sender_hash(sender)
     }
 
     fn offset(service: u16) -> u32 {

@@ -4,6 +4,7 @@
 //!        begin, or a look at all: judged, recorded
 //!   kernel -------------------------------------> open --stage, lapse--> to be deleted
 //!      |  refused: recorded once, to be deleted     |                          |
+//!      |  one too many: closed as cut, to be deleted|                          |
 //!      |  not recordable: to be deleted, shut       +------------ end ---------+--> closed, with its bytes
 //!      +--> recorded as soon as it can be, with what was counted by then
 //! ```
@@ -12,17 +13,18 @@
 //! that the policy refuses by now, ends at once; and when nothing can be recorded, all services shut.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::num::NonZeroU32;
 
-use access::{Admission, Attempt, Desk, Recorded, Request};
+use access::{Admission, Desk, Recorded, Request};
 use model::{Closing, End, Fault, Transport};
 use policy::{Permit, Target};
 
 use crate::{FlowKey, Names, News, Sighting, Stage};
 
 /// Most flows under way: several times what a school's mail programs and conferences hold, and less than what the journal
-/// keeps in mind as open. What begins beyond is ended.
+/// keeps in mind as open. What begins beyond is ended, and on record as cut.
 pub const FLOWS_MAX: usize = 8_192;
+/// Most flows under way of one device: twice what the firewall lets it have, which counts anew with each of its tables.
+const SHARE_MAX: usize = 2 * firewall::FLOWS_OF_DEVICE_MAX as usize;
 /// Flows whose record waits for the journal: those that began in the moment before the services were shut.
 const UNRECORDED_MAX: usize = 1_024;
 /// Settled flows that are kept in mind until the kernel has forgotten them. Beyond, one is recorded again at its next news.
@@ -44,6 +46,8 @@ pub enum Order {
 #[derive(Debug, Default)]
 pub struct Flows {
     open: HashMap<FlowKey, Open>,
+    /// How many of them each device has, by what its marks have in common.
+    shares: HashMap<u32, usize>,
     /// Those whose records are closed, while the kernel still has something to say of them; since when it does not name them.
     settled: HashMap<FlowKey, Option<u64>>,
     /// What the kernel said last of those that could not be recorded, until they are.
@@ -55,6 +59,8 @@ pub struct Flows {
 #[derive(Debug)]
 struct Open {
     permit: Recorded<Permit>,
+    /// Whose share it is in: other news may have another mark.
+    sender: u32,
     /// What the kernel said last.
     last: Sighting,
     is_lapsing: bool,
@@ -163,20 +169,21 @@ impl Flows {
         // What could not be recorded of it before is recorded now.
         let waiting = self.unrecorded.remove(&key);
         let sighting = waiting.map_or(sighting, |waiting| waiting.followed_by(sighting));
-        if self.open.len() >= FLOWS_MAX {
-            if !record_overflow(desk, names, &sighting) {
-                self.put_off(sighting);
-                return vec![Order::Shut, Order::Delete(key)];
-            }
-            self.settle(key);
-            return vec![Order::Delete(key)];
-        }
+        let is_too_many = self.open.len() >= FLOWS_MAX || self.share(&sighting) >= SHARE_MAX;
         match admit(desk, names, &sighting) {
+            // What has passed is on record as such.
+            Ok(Admission::Permit(permit)) if is_too_many => {
+                desk.close(permit, closing(desk, &sighting, Some(End::Cut)));
+                self.settle(key);
+                vec![Order::Delete(key)]
+            }
             Ok(Admission::Permit(permit)) => {
+                *self.shares.entry(sighting.mark.sender()).or_default() += 1;
                 self.open.insert(
                     key,
                     Open {
                         permit,
+                        sender: sighting.mark.sender(),
                         last: sighting,
                         is_lapsing: false,
                         is_announced: false,
@@ -194,6 +201,10 @@ impl Flows {
                 vec![Order::Shut, Order::Delete(key)]
             }
         }
+    }
+
+    fn share(&self, sighting: &Sighting) -> usize {
+        self.shares.get(&sighting.mark.sender()).copied().unwrap_or_default()
     }
 
     /// Keeps what was said of a flow, to record it later.
@@ -229,9 +240,19 @@ impl Flows {
         orders
     }
 
+    fn leave(&mut self, sender: u32) {
+        if let Some(share) = self.shares.get_mut(&sender) {
+            *share = share.saturating_sub(1);
+            if *share == 0 {
+                self.shares.remove(&sender);
+            }
+        }
+    }
+
     /// Closes the record of a flow: with what the kernel counted at its end, or with what it said before.
     fn end(&mut self, desk: &Desk, key: &FlowKey, counted: Option<Sighting>, end: Option<End>) {
-        let Some(Open { permit, last, is_lapsing, .. }) = self.open.remove(key) else { return };
+        let Some(Open { permit, last, is_lapsing, sender, .. }) = self.open.remove(key) else { return };
+        self.leave(sender);
         let stage = last.stage;
         let mut sighting = counted.unwrap_or(last);
         if stage != Stage::Open {
@@ -263,21 +284,6 @@ fn target(desk: &Desk, names: &Names, sighting: &Sighting) -> Target {
         },
         None => Target::Fault { fault: Fault::NoService, host: Some(destination.ip().into()) },
     }
-}
-
-/// A flow that is ended because there are too many is on record as refused. Whether it is.
-fn record_overflow(desk: &Desk, names: &Names, sighting: &Sighting) -> bool {
-    let FlowKey { transport, source, destination } = sighting.key;
-    let Some(sender) = desk.find_marked(source.ip(), sighting.mark) else { return false };
-    let target = target(desk, names, sighting);
-    let attempt = Attempt {
-        sender,
-        source: source.ip(),
-        kind: transport.kind(),
-        target,
-        destination: Some(destination),
-    };
-    desk.record_attempts(attempt, NonZeroU32::MIN).is_ok()
 }
 
 /// How a flow ended: at the moment that the kernel tells, else now.
@@ -355,7 +361,8 @@ mod tests {
             let end = found.ended.map(|ended| ended.closing).map(|it| {
                 format!(" {} {} {} {}", it.end.as_str(), it.bytes_up, it.bytes_down, it.duration_ms)
             });
-            format!("{} {host} {verdict} {reason}{}", found.device, end.unwrap_or_default())
+            let times = if found.count > 1 { format!(" {} times", found.count) } else { String::new() };
+            format!("{} {host} {verdict} {reason}{times}{}", found.device, end.unwrap_or_default())
         };
         let mut lines = Vec::new();
         journal::search(&school.disk, &Query::default(), |hit| {
@@ -521,7 +528,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_of_another_time_and_a_flow_too_many_are_refused() {
+    fn a_mark_of_another_time_and_another_address_are_refused() {
         let mut school = school();
         let (names, mut flows) = (resolved(&school), Flows::default());
         let old = Sighting { mark: FlowMark::of(9, mac(11)), ..flow(11, 4_000) };
@@ -531,14 +538,34 @@ mod tests {
         flows.hear(&school.desk, &names, News::Begin(elsewhere));
         let expected = ["PC-11 192.0.2.1 refuse no-service", "PC-11 192.0.2.99 refuse elsewhere"];
         assert_eq!(said(&mut school), expected);
-        for port in 0..FLOWS_MAX {
-            flows.hear(&school.desk, &names, News::Begin(flow(12, u16::try_from(port).unwrap())));
-            if port % 1_000 == 0 {
-                school.writer.commit(noon()).unwrap();
+    }
+
+    /// One device takes no more than its share, and what is ended because there are too many has passed for a moment.
+    #[test]
+    fn flows_too_many_are_ended_and_on_record_as_cut() {
+        let mut school = school();
+        let (names, mut flows) = (resolved(&school), Flows::default());
+        let devices: Vec<u8> = (100..).take(FLOWS_MAX / SHARE_MAX + 1).collect();
+        school.register(&devices.iter().map(|last| (*last, "adulte")).collect::<Vec<_>>());
+        let (last, crowd) = devices.split_last().unwrap();
+        let port = |number: usize| u16::try_from(number).unwrap();
+        for device in crowd {
+            for number in 0..SHARE_MAX {
+                assert_eq!(flows.hear(&school.desk, &names, News::Begin(flow(*device, port(number)))), []);
             }
+            school.writer.commit(noon()).unwrap();
         }
-        let one = flow(11, 4_002);
-        assert_eq!(flows.hear(&school.desk, &names, News::Begin(one)), [Order::Delete(one.key)]);
-        assert_eq!(said(&mut school).last().unwrap(), "PC-11 mail.example refuse unready");
+        let cut = |device: u8| format!("PC-{device} mail.example permit service cut 0 0 60000");
+        let beyond = flow(crowd[0], 60_000);
+        let first = flow(*last, 4_000);
+        for one in [beyond, first] {
+            assert_eq!(flows.hear(&school.desk, &names, News::Begin(one)), [Order::Delete(one.key)]);
+        }
+        assert_eq!(said(&mut school).split_off(FLOWS_MAX), [cut(crowd[0]), cut(*last)]);
+        // There is room for all again, but the device has its share still.
+        flows.hear(&school.desk, &names, News::End(counted(flow(crowd[1], 0), 7)));
+        assert_eq!(flows.hear(&school.desk, &names, News::Begin(beyond)), [Order::Delete(beyond.key)]);
+        flows.hear(&school.desk, &names, News::End(counted(flow(crowd[0], 0), 7)));
+        assert_eq!(flows.hear(&school.desk, &names, News::Begin(beyond)), []);
     }
 }

@@ -1,9 +1,13 @@
-//! Whether the kernel passes packets on between interfaces, and counts what it passes on: only where services need it.
+//! Whether the kernel passes packets on between interfaces, and counts what it passes on: only where services need it, and only
+//! what the firewall has marked.
+
+mod barrier;
 
 use std::path::Path;
 use std::{fs, io};
 
 use firewall::Interface;
+use netlink_packet_route::AddressFamily;
 
 /// The kernel's switches of a box with services, in the order of their writing: what counts comes before what passes.
 /// Byte counts and times of connections, for their records; news of those connections only for which the firewall wants
@@ -18,21 +22,38 @@ const SWITCHES: [(&str, &str); 5] = [
 const IPV4_FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
 const IPV6_FORWARDING: &str = "/proc/sys/net/ipv6/conf/all/forwarding";
 
-/// Has the kernel forward, for the network namespace of this process. The firewall says what; it has to stand.
+/// Has the kernel forward between these interfaces, for the network namespace of this process. The firewall says what; without
+/// its table, nothing passes.
 ///
 /// # Errors
-/// The kernel's error: the files are not writable here.
-pub fn begin(wan: &Interface) -> io::Result<()> {
+/// The kernel's error: the files are not writable here, or its routing knows no rules.
+pub fn begin(lan: &Interface, wan: &Interface) -> io::Result<()> {
+    barrier::put_up(families(), &[lan.as_str(), wan.as_str(), Interface::TESTERS])?;
     keep_router_advertisements(wan)?;
     SWITCHES.into_iter().try_for_each(|(file, value)| switch(file, value))
 }
 
-/// Has the kernel forward nothing.
+/// Has the kernel forward nothing. What its routing forbids stays forbidden, should somebody else have it forward.
 ///
 /// # Errors
 /// As [`begin`].
 pub fn end() -> io::Result<()> {
     [IPV4_FORWARDING, IPV6_FORWARDING].into_iter().try_for_each(|file| switch(file, "0"))
+}
+
+/// Leaves the kernel's routing as it was before the box came.
+///
+/// # Errors
+/// As [`begin`].
+pub fn forget() -> io::Result<()> {
+    barrier::take_down(families())
+}
+
+/// What this kernel may forward: without IPv6 it has no rules for it either.
+fn families() -> &'static [AddressFamily] {
+    const BOTH: &[AddressFamily] = &[AddressFamily::Inet, AddressFamily::Inet6];
+    const IPV4: &[AddressFamily] = &[AddressFamily::Inet];
+    if Path::new(IPV6_FORWARDING).exists() { BOTH } else { IPV4 }
 }
 
 /// A kernel that forwards takes itself for a router, and would take no address from the line's any more, unless it is told

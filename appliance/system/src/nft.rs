@@ -152,7 +152,7 @@ impl FirewallKeeper {
     fn forward(&mut self, policy: &FirewallPolicy) {
         let has_services = policy.passages().is_some();
         let outcome = match (has_services, self.may_forward) {
-            (true, _) => forwarding::begin(&policy.intent().wan),
+            (true, _) => forwarding::begin(&policy.intent().lan, &policy.intent().wan),
             (false, true) => forwarding::end(),
             (false, false) => Ok(()),
         };
@@ -176,6 +176,14 @@ impl FirewallKeeper {
         let counted = Floods { unnoted: counts(UNNOTED_SET), hasty: counts(HASTY_SET) };
         self.new.add(counted.since(&self.counted));
         self.counted = counted;
+    }
+
+    /// Has the kernel forward nothing any more, because nobody will record it.
+    ///
+    /// # Errors
+    /// The kernel's error.
+    pub fn stop_forwarding(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.may_forward) { forwarding::end() } else { Ok(()) }
     }
 
     /// Removes the table: the kernel filters nothing any more. Does nothing when there is none.
@@ -229,7 +237,7 @@ impl Nft {
     ///
     /// # Errors
     /// [`NftError::Run`], [`NftError::Refused`] or [`NftError::Silent`]: the table still stands, with the last perhaps.
-    /// [`NftError::Limits`]: the table is gone.
+    /// [`NftError::Rules`], [`NftError::Limits`]: the table is gone.
     pub fn remove(&self) -> Result<(), NftError> {
         // Without the table a kernel that forwards would let everything through, with the school's own addresses.
         // One that cannot be read may have had services.
@@ -237,6 +245,7 @@ impl Nft {
             forwarding::end().map_err(NftError::Forwarding)?;
         }
         self.load(&format!("add table {TABLE}\ndelete table {TABLE}\n"))?;
+        forwarding::forget().map_err(NftError::Rules)?;
         refusals::limit_again().map_err(NftError::Limits)
     }
 
@@ -332,6 +341,9 @@ pub enum NftError {
     /// The table is gone, but the kernel sends refusals as fast as before.
     #[error("the firewall is removed, but the kernel's limits of ICMP errors cannot be put back")]
     Limits(#[source] io::Error),
+    /// The table is gone, but the kernel's routing keeps to what the box has forbidden.
+    #[error("the firewall is removed, but not its rules of routing (ip rule): nothing is forwarded")]
+    Rules(#[source] io::Error),
     /// The table still stands, because the kernel would forward everything without it.
     #[error("the kernel's forwarding cannot be switched off, so the firewall stays")]
     Forwarding(#[source] io::Error),

@@ -172,14 +172,17 @@ fn open_board(
     board
 }
 
-/// Stops all that runs, the journal last. The firewall stays as it stands.
+/// Stops all that runs, the journal last. The firewall stays as it stands, and nothing is forwarded any more.
 fn close(
     keeper: Keeper,
     doors: Doors,
     runtime: &Runtime,
     writer: WriterThread,
 ) -> anyhow::Result<FirewallKeeper> {
-    let firewall = keeper.stop()?;
+    let mut firewall = keeper.stop()?;
+    if let Err(error) = firewall.stop_forwarding() {
+        tracing::error!(%error, "the kernel's switches of forwarding cannot be set: the firewall alone closes the network");
+    }
     runtime.block_on(doors.close());
     writer.stop().context("the last records of the journal could not be written")?;
     Ok(firewall)

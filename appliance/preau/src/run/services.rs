@@ -40,14 +40,20 @@ const FLOODS_MAX: usize = 16;
 /// be taken for one to an address that is none of the service's.
 const START_MAX: Duration = Duration::from_secs(10);
 
+/// How long the firewall's last good look counts. Several times as long as looks take, and as short as [`OPEN_FOR`]: while
+/// nft hangs, the firewall lets through what the policy may have closed.
+const FENCED_FOR: Duration = Duration::from_secs(4);
+
 /// What the threads share.
 pub(crate) struct Services {
     pub(crate) desk: Arc<Desk>,
     /// What clients are told: what the firewall lets through.
     pub(crate) told: ServiceAddresses,
     names: Mutex<Names>,
-    /// Whether the firewall has what the services need, their names resolved: before, nothing of theirs is opened.
-    is_fenced: AtomicBool,
+    /// When the firewall last had what the policy permits, and nothing else, all names resolved; `None` while it has not.
+    fenced: Mutex<Option<Instant>>,
+    /// Whether the kernel has said that the firewall's table is gone.
+    is_table_missed: AtomicBool,
     /// When the kernel was last told to let services through for a while; `None` once they are shut.
     renewed: Mutex<Option<Instant>>,
     floods: Mutex<VecDeque<Floods>>,
@@ -61,7 +67,8 @@ impl Services {
             desk,
             told,
             names: Mutex::default(),
-            is_fenced: AtomicBool::new(false),
+            fenced: Mutex::default(),
+            is_table_missed: AtomicBool::new(false),
             renewed: Mutex::default(),
             floods: Mutex::default(),
             start: monotonic(),
@@ -82,6 +89,11 @@ impl Services {
     fn open_for(&self) -> Option<Duration> {
         let age = monotonic().duration_since((*lock(&self.renewed))?);
         OPEN_FOR.checked_sub(age)
+    }
+
+    /// Whether the firewall has what the policy permits, and nothing else: otherwise services stay shut.
+    fn is_fenced(&self) -> bool {
+        lock(&self.fenced).is_some_and(|fenced| monotonic().duration_since(fenced) < FENCED_FOR)
     }
 
     /// Seconds on a clock that only goes forward.

@@ -128,6 +128,21 @@ fn the_rest_is_refused_at_once() -> Result<()> {
     Ok(())
 }
 
+/// Routers and servers on the way would do what such a header says (RFC 5095).
+#[test]
+fn a_packet_that_chooses_its_own_way_gets_nowhere() -> Result<()> {
+    let school = Fenced::new("ensure")?;
+    let pc1 = &school.lab.pc1;
+    check(pc1, "udp", &[("[2001:db8:1::a]:53", "port 53")])?;
+    let way = "encap seg6 mode inline segs fd77::1 dev eth0";
+    pc1.shell(&format!("ip -6 route add 2001:db8:1::a/128 {way}"))?.success()?;
+    check(pc1, "udp", &[("[2001:db8:1::a]:53", "silence")])?;
+    let table = school.lab.appliance.run(&["nft", "list", "chain", "inet", "preau", "spoof"])?.success()?;
+    let rule = table.lines().find(|line| line.contains("exthdr rt")).unwrap_or_default();
+    assert!(!rule.is_empty() && !rule.contains("packets 0 "), "{table}");
+    Ok(())
+}
+
 #[test]
 fn a_page_of_many_quic_servers_falls_back_at_once() -> Result<()> {
     let school = Fenced::new("ensure")?;

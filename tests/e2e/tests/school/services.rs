@@ -161,6 +161,75 @@ fn flows_leave_with_the_address_of_the_box_and_only_through_the_firewall() -> Re
     Ok(())
 }
 
+/// Whoever flushes the rulesets (a restart of nftables.service, or of firewalld) opens no way past the box: neither for the
+/// moment until it puts its table back, nor when it is stopped and another program has the kernel forward.
+#[test]
+fn without_the_firewalls_table_nothing_is_forwarded() -> Result<()> {
+    const TARGETS: [&str; 2] = ["198.51.100.10:9996", "[2001:db8:1::a]:9996"];
+    let lab = Lab::new()?;
+    let mut appliance = open_school(&lab)?;
+    let _doors = open_doors(&lab.internet, PORTS)?;
+    let targets = TARGETS.map(str::to_owned);
+    let passed = |client: &Machine| -> Result<bool> {
+        Ok(knock(client, "tcp", &targets)?.iter().any(|said| said.ends_with("port 9996")))
+    };
+    lab.appliance.run(&["nft", "flush", "ruleset"])?.success()?;
+    wait_until("the firewall to be back", || {
+        ensure!(!passed(&lab.pc2)?, "without its table the box forwards");
+        Ok(appliance.log()?.contains("somebody removed the firewall"))
+    })?;
+    wait_until("the passage", || {
+        let mail = knock(&lab.pc1, "tcp", &["198.51.100.10:9993".to_owned()])?;
+        Ok(mail == ["tcp 198.51.100.10:9993: port 9993"])
+    })?;
+    appliance.stop()?;
+    lab.appliance.run(&["nft", "flush", "ruleset"])?.success()?;
+    let forwards = "cd /proc/sys/net; cat ipv4/ip_forward ipv6/conf/all/forwarding; \
+                    echo 1 > ipv4/ip_forward; echo 1 > ipv6/conf/all/forwarding";
+    assert_eq!(lab.appliance.shell(forwards)?.success()?, "0\n0\n");
+    ensure!(!passed(&lab.tablet)?, "a box that is stopped forwards");
+    let preau = preau_binary()?.display().to_string();
+    lab.appliance.run(&[&preau, "firewall", "remove"])?.success()?;
+    let rules = lab.appliance.shell("ip rule; ip -6 rule")?.success()?;
+    assert!(!rules.contains("prohibit"), "{rules}");
+    Ok(())
+}
+
+/// What another device sends with the address and the port of a flow is its own attempt, and no part of the flow. Errors about a
+/// flow, which have room for a letter, stay in the school.
+#[test]
+fn a_flow_has_the_packets_of_its_own_device_and_no_errors_about_them() -> Result<()> {
+    let lab = Lab::new()?;
+    let appliance = open_school(&lab)?;
+    let _conference = open_conference(&lab.internet, &["198.51.100.11:6005"])?;
+    let count = "
+        add table inet seen
+        add chain inet seen came { type filter hook input priority 0; }
+        add rule inet seen came udp dport 6005 counter
+        add rule inet seen came icmp type destination-unreachable counter";
+    lab.internet.shell(&format!("echo '{count}' | nft -f -"))?.success()?;
+    let seen = || -> Result<Vec<String>> {
+        let listing = lab.internet.run(&["nft", "list", "table", "inet", "seen"])?.success()?;
+        let counts = listing.lines().filter_map(|line| line.split("packets ").nth(1)?.split(' ').next());
+        Ok(counts.map(str::to_owned).collect())
+    };
+    let ask = "dig +time=1 +tries=1 -b 10.77.0.11#40000 @198.51.100.11 -p 6005 a.example";
+    lab.pc1.shell(ask)?;
+    await_record(&appliance, "CM2-01 udp 198.51.100.11 6005 service -")?;
+    assert_eq!(seen()?, ["1", "0"]);
+    lab.tablet.shell(&format!("ip address add 10.77.0.11/32 dev lo; {ask}"))?;
+    await_record(&appliance, "inconnu-02:00:00:00:00:13 udp 198.51.100.11 6005 not-for-profile -")?;
+    assert_eq!(seen()?, ["1", "0"]);
+    // Nobody waits for this answer: the PC's own kernel says so.
+    ask_from(&lab.pc1, "198.51.100.11:6005", "a.example", 1, &["10.77.0.11"])?;
+    wait_until("an error that stays here", || {
+        let table = lab.appliance.run(&["nft", "list", "chain", "inet", "preau", "past"])?.success()?;
+        Ok(table.lines().any(|line| line.contains("ct state related") && line.contains("packets 1 ")))
+    })?;
+    assert_eq!(seen()?, ["2", "0"]);
+    Ok(())
+}
+
 #[test]
 fn ways_around_leave_a_record_each() -> Result<()> {
     let lab = Lab::new()?;
@@ -207,6 +276,50 @@ fn a_false_address_blames_nobody() -> Result<()> {
     Ok(())
 }
 
+/// Two hardware addresses whose hashes have the same 20 bits are found in a second. A machine that has the made-up one lends
+/// its address to a registered one: the flow is the registered one's all the same.
+#[test]
+fn a_made_up_hardware_address_hides_nobodys_flow() -> Result<()> {
+    let lab = Lab::new()?;
+    let appliance = open_school(&lab)?;
+    let _conference = open_conference(&lab.internet, &["198.51.100.11:6005"])?;
+    let lend = "ip link set eth0 address 02:aa:00:07:b2:05 && ip address add 10.77.0.99/24 dev eth0 && \
+                dig +tcp -b 10.77.0.99 @10.77.0.1 preau.lan";
+    lab.tablet.shell(lend)?.success()?;
+    lab.pc1.shell("ip address add 10.77.0.99/32 dev lo")?.success()?;
+    ask_from(&lab.pc1, "198.51.100.11:6005", "a.example", 1, &["10.77.0.99"])?;
+    await_record(&appliance, "CM2-01 udp 198.51.100.11 6005 service -")
+}
+
+/// As many flows as the pace allows: a device has its share of them, and another begins its own.
+#[test]
+fn a_device_with_many_flows_leaves_room_for_others() -> Result<()> {
+    let lab = Lab::new()?;
+    let appliance = open_school(&lab)?;
+    appliance.add_device(PC2_MAC, "CM2-02", "CM2", "adulte")?;
+    let _conference = open_conference(&lab.internet, &["198.51.100.11:6005"])?;
+    let passes = || {
+        let said = knock(&lab.pc2, "udp", &["198.51.100.11:6005".to_owned()])?;
+        Ok(said == ["udp 198.51.100.11:6005: port 6005"])
+    };
+    // The firewall counts anew with each of its tables.
+    wait_until("the passage of both", passes)?;
+    let begin = "say() { echo bonjour > /dev/udp/198.51.100.11/6005; }
+                 for flow in {1..200}; do say; done; for flow in {1..80}; do say; sleep 0.06; done";
+    lab.pc1.run(&["bash", "-c", begin])?.success()?;
+    let count = |reason: &str| -> Result<u64> {
+        let found = records(&appliance, &["--device", "CM2-01", "--host", "198.51.100.11"])?;
+        let found = found.iter().filter(|record| record["reason"] == reason);
+        Ok(found.filter_map(|record| record["count"].as_u64()).sum())
+    };
+    wait_until("flows that are refused", || Ok(count("unready")? >= 10))
+        .with_context(|| format!("{:?} passed, {:?} did not", count("service"), count("unready")))?;
+    let passed = count("service")?;
+    ensure!((200..=256).contains(&passed), "{passed} flows of one device");
+    ensure!(passes()?, "another device has no room");
+    Ok(())
+}
+
 #[test]
 fn a_flow_ends_when_its_device_has_another_profile() -> Result<()> {
     let lab = Lab::new()?;
@@ -226,6 +339,32 @@ fn a_flow_ends_when_its_device_has_another_profile() -> Result<()> {
     wait_until("the passage", || {
         let mut talk = Dialogue::start(&lab.pc1, &["talk", "198.51.100.10:9993"])?;
         Ok(talk.say("bonjour")? == "bonjour")
+    })
+}
+
+/// What the policy has closed stays in a firewall that cannot be replaced: nothing passes by it until it can.
+#[test]
+fn a_firewall_that_cannot_follow_the_policy_shuts_services() -> Result<()> {
+    let lab = Lab::new()?;
+    let appliance = open_school(&lab)?;
+    let _conference = open_conference(&lab.internet, &["198.51.100.11:6005"])?;
+    check(&lab.pc1, "udp", "198.51.100.11:6005", "port 6005")?;
+    let fail = "mount --bind /bin/false \"$(readlink -f \"$(command -v nft)\")\"";
+    lab.appliance.shell(fail)?.success()?;
+    appliance.add_device(PC1_MAC, "CM2-01", "CM2", "elementaire")?;
+    wait_until("shut services", || {
+        Ok(appliance.log()?.contains("services are shut: the firewall does not follow the policy"))
+    })?;
+    for _ in 0..5 {
+        let said = knock(&lab.pc1, "udp", &["198.51.100.11:6005".to_owned()])?;
+        assert_ne!(said, ["udp 198.51.100.11:6005: port 6005"]);
+    }
+    lab.appliance.shell("umount \"$(readlink -f \"$(command -v nft)\")\"")?.success()?;
+    await_record(&appliance, "CM2-01 udp 198.51.100.11 6005 not-for-profile -")?;
+    appliance.add_device(PC1_MAC, "CM2-01", "CM2", "adulte")?;
+    wait_until("open services", || {
+        Ok(knock(&lab.pc1, "udp", &["198.51.100.11:6005".to_owned()])?
+            == ["udp 198.51.100.11:6005: port 6005"])
     })
 }
 

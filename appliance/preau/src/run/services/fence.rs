@@ -11,12 +11,13 @@ use portal::Firewall;
 use system::clock::monotonic;
 use system::nft::{Cause, Counts, FirewallKeeper, Floods, Outcome};
 
-use super::Services;
+use super::{Services, lock};
 use crate::run::board::Board;
 
 /// How often the intent is computed: what the policy closes is closed within two looks.
 const LOOK_PERIOD: Duration = Duration::from_millis(500);
-/// How often the table is compared with the intent when that has not changed: somebody may have changed the table.
+/// How often the table is compared with the intent when that has not changed: somebody may have changed the table. Where there
+/// are services, it is missed within a second.
 const TABLE_PERIOD: Duration = Duration::from_secs(10);
 /// How soon it is tried again after a failure: nft is a program, and runs for some milliseconds each time.
 const RETRY_PERIOD: Duration = Duration::from_secs(2);
@@ -53,14 +54,16 @@ impl Fence {
     /// Keeps until it is told to stop, and gives the firewall back as it stands.
     pub(crate) fn keep(mut self, stopped: &Receiver<()>) -> FirewallKeeper {
         let mut last: Option<Attempt> = None;
+        let mut is_complete = false;
         while stopped.recv_timeout(LOOK_PERIOD) == Err(RecvTimeoutError::Timeout) {
             let Some(policy) = self.policy.clone() else { continue };
-            let is_complete = self.services.has_tried_names();
+            is_complete |= self.services.has_tried_names();
             let names = self.services.names();
             let passages = ::services::plan(&self.services.desk, &names);
             let answers = names.answers();
             drop(names);
-            if last.as_ref().is_none_or(|last| last.is_over(&passages)) {
+            let is_missed = self.services.is_table_missed.swap(false, Ordering::AcqRel);
+            if is_missed || last.as_ref().is_none_or(|last| last.is_over(&passages)) {
                 let intent = if self.has_services { policy.with_passages(passages.clone()) } else { policy };
                 let had_failed = last.is_some_and(|last| !last.is_applied);
                 let is_applied = self.apply(&intent, had_failed);
@@ -68,7 +71,7 @@ impl Fence {
                 self.tell_floods();
             }
             let is_applied = last.as_ref().is_some_and(|last| last.is_applied);
-            self.services.is_fenced.fetch_or(is_applied && is_complete, Ordering::Release);
+            *lock(&self.services.fenced) = (is_applied && is_complete).then(monotonic);
             if is_applied && **self.services.told.load() != answers {
                 self.services.told.store(Arc::new(answers));
             }

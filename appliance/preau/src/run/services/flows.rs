@@ -1,7 +1,7 @@
 //! Keeps every flow of a service on record, and the services open as long as it does.
 //!
-//! Invariant: it is this thread that opens the services, and only as long as it hears of flows and the journal takes
-//! records.
+//! Invariant: it is this thread that opens the services, and only as long as it hears of flows, the journal takes records, and
+//! the firewall follows the policy.
 
 use std::io;
 use std::sync::Arc;
@@ -82,7 +82,7 @@ impl FlowKeeper {
             match outcome {
                 Ok(()) => self.is_failure_told = false,
                 Err(error) => {
-                    self.shut();
+                    self.shut("they cannot be followed");
                     if !std::mem::replace(&mut self.is_failure_told, true) {
                         tracing::error!(%error, "flows of services cannot be followed: services are shut");
                     }
@@ -97,7 +97,9 @@ impl FlowKeeper {
 
     fn look(&mut self) -> io::Result<()> {
         if !self.services.desk.is_open() {
-            self.shut();
+            self.shut("what passes cannot be recorded");
+        } else if !self.services.is_fenced() {
+            self.shut("the firewall does not follow the policy");
         }
         match self.news.wait() {
             Ok(news) => self.hear_all(news.unwrap_or_default())?,
@@ -143,7 +145,7 @@ impl FlowKeeper {
         for order in orders {
             match order {
                 Order::Delete(key) => outcome = outcome.and(self.table.delete(key)),
-                Order::Shut => self.shut(),
+                Order::Shut => self.shut("what passes cannot be recorded"),
             }
         }
         outcome
@@ -151,8 +153,8 @@ impl FlowKeeper {
 
     /// Keeps the services open, where all that passes can be recorded. Before they open, what passed before is.
     fn renew(&mut self) -> io::Result<()> {
-        let is_fenced = self.services.is_fenced.load(Ordering::Acquire);
-        if !self.services.desk.is_open() || !is_fenced || monotonic() < self.shut_until {
+        let may_open = self.services.desk.is_open() && self.services.is_fenced();
+        if !may_open || monotonic() < self.shut_until {
             return Ok(());
         }
         match self.renewed {
@@ -176,8 +178,9 @@ impl FlowKeeper {
                 }
                 Ok(())
             }
-            // The table is not there yet, or somebody took it away: the fence puts it back.
+            // Somebody took the table away: the fence puts it back.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.services.is_table_missed.store(true, Ordering::Release);
                 self.renewed = None;
                 self.shut_until = monotonic() + PAUSE;
                 Ok(())
@@ -201,10 +204,10 @@ impl FlowKeeper {
     }
 
     /// Also while they are shut: the fence may have been about to put an open table in place.
-    fn shut(&mut self) {
+    fn shut(&mut self, why: &'static str) {
         *lock(&self.services.renewed) = None;
         if self.renewed.take().is_some() {
-            tracing::warn!("services are shut: what passes cannot be recorded");
+            tracing::warn!("services are shut: {why}");
         }
         match self.opening.shut() {
             Ok(()) => {}
@@ -217,7 +220,7 @@ impl FlowKeeper {
         let is_ready = self.is_ready();
         // An orderly end is no failure.
         self.renewed = None;
-        self.shut();
+        self.shut("the box stops");
         if !is_ready {
             // Nobody could say yet what they are for. Nothing of them passes, and the next start records them.
             return;
