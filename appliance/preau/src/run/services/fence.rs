@@ -90,7 +90,7 @@ impl Fence {
                         tracing::error!("somebody removed the firewall: it is put back");
                     }
                     Outcome::Replaced(Cause::Intent) => {
-                        tracing::debug!("the firewall follows devices and services")
+                        tracing::debug!("the firewall follows devices and services");
                     }
                     Outcome::Replaced(Cause::Start) | Outcome::Kept => {}
                 }
