@@ -22,6 +22,7 @@ mod services;
 mod updates;
 mod upstreams;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -33,6 +34,7 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use journal::Journal;
+use model::Mac;
 use proxy::Destinations;
 use resolver::{Resolver, ServiceAddresses};
 use selftest::Zone;
@@ -72,7 +74,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let (data, segments) = claim_data(options)?;
     let descriptors = prepare_process()?;
 
-    let firewall = close_network(&config)?;
+    let mut firewall = close_network(&config)?;
     let (clock, watch) = open_clock();
     let (journal, writer) = open_journal(segments, &config)?;
     let mut list_file = ListFile::new(&config, &data);
@@ -85,6 +87,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     upstreams::tell(&upstreams);
     let destinations = Arc::new(ArcSwap::from_pointee(keeper::destinations(&config)));
     let services = Arc::new(Services::new(Arc::clone(&desk), ServiceAddresses::default()));
+    keep_closed(&mut firewall, &config, services.registered())?;
     let resolver = open_resolver(&config, &listeners, &upstreams, Arc::clone(&destinations), &services)?;
     let workspaces = front::open_workspaces(&config, &data, &clock, identity.as_ref(), descriptors)?;
     let gate = doors::build_gate(&config, descriptors, &desk, &resolver, identity.is_some(), workspaces);
@@ -235,13 +238,20 @@ fn start_diagnostics() {
 /// Puts the firewall in place before anything is opened. On loopback there is none.
 fn close_network(config: &Config) -> anyhow::Result<FirewallKeeper> {
     let mut firewall = FirewallKeeper::new(Nft::default());
+    // Whose devices are registered is not known yet.
+    keep_closed(&mut firewall, config, BTreeSet::new())?;
+    Ok(firewall)
+}
+
+/// The same once these devices are known: they have paces of their own from the first packet on that meets a door.
+fn keep_closed(firewall: &mut FirewallKeeper, config: &Config, devices: BTreeSet<Mac>) -> anyhow::Result<()> {
     if let Some(network) = &config.network {
         // With the chains of services, and none in them: packets of flows of an earlier run are dropped, not reset.
-        let closed = network.firewall.clone();
+        let closed = network.firewall.clone().with_devices(devices);
         let closed = if config.filter.services.is_empty() { closed } else { closed.with_passages(vec![]) };
         firewall.ensure(&closed).context("cannot load the firewall; it needs CAP_NET_ADMIN and nft")?;
     }
-    Ok(firewall)
+    Ok(())
 }
 
 fn open_journal(segments: segments::Directory, config: &Config) -> anyhow::Result<(Journal, WriterThread)> {

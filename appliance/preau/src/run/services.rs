@@ -82,7 +82,7 @@ impl Services {
     }
 
     /// The hardware addresses of registered devices.
-    fn registered(&self) -> BTreeSet<Mac> {
+    pub(crate) fn registered(&self) -> BTreeSet<Mac> {
         self.desk.directory().devices().map(|device| device.mac).collect()
     }
 
