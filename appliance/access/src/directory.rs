@@ -10,6 +10,8 @@ use model::{Device, FlowMark, Mac, SenderMark, Subject, UnknownDevice};
 #[derive(Debug, Default)]
 pub struct Directory {
     by_mac: HashMap<Mac, Arc<Device>>,
+    /// Each by the mark of its datagrams: looked up for every DNS question.
+    by_sender: HashMap<SenderMark, Arc<Device>>,
 }
 
 impl Directory {
@@ -39,12 +41,16 @@ impl Directory {
 
     /// The device that marks its datagrams so, if it is registered.
     pub(crate) fn find_sender(&self, mark: SenderMark) -> Option<&Arc<Device>> {
-        self.by_mac.values().find(|device| SenderMark::of(device.mac) == mark)
+        self.by_sender.get(&mark)
     }
 }
 
 impl FromIterator<Device> for Directory {
     fn from_iter<I: IntoIterator<Item = Device>>(devices: I) -> Self {
-        Self { by_mac: devices.into_iter().map(|device| (device.mac, Arc::new(device))).collect() }
+        let by_mac: HashMap<Mac, Arc<Device>> =
+            devices.into_iter().map(|device| (device.mac, Arc::new(device))).collect();
+        let by_sender =
+            by_mac.iter().map(|(mac, device)| (SenderMark::of(*mac), Arc::clone(device))).collect();
+        Self { by_mac, by_sender }
     }
 }

@@ -4,7 +4,7 @@
 //! The library draws its randomness from the operating system: nothing here could be given any.
 
 use std::fmt;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead, Cursor, Read, Seek, Write as _};
 use std::str::FromStr;
 
 use age::secrecy::ExposeSecret as _;
@@ -12,6 +12,10 @@ use age::x25519;
 
 /// Most bytes of a table that is decrypted: no sealed file holds more.
 const TABLE_BYTES_MAX: u64 = 256 << 20;
+/// How age encrypts: in pieces of this size, the last one shorter, ...
+const PIECE_BYTES: u64 = 64 << 10;
+/// ... each with so many bytes more.
+const TAG_BYTES: u64 = 16;
 /// Most keys in a file of identities.
 const IDENTITIES_MAX: usize = 64;
 
@@ -113,21 +117,39 @@ pub fn encrypt(bytes: &[u8], readers: &[ReaderKey]) -> Result<Vec<u8>, CryptErro
     Ok(file)
 }
 
+/// Where the pieces of an encrypted file lie that hold a table's bytes from this place on: how many of its last bytes.
+#[must_use]
+pub(crate) fn sealed_tail_bytes(table_bytes: u64, at: u64) -> u64 {
+    let before = at / PIECE_BYTES * PIECE_BYTES;
+    let rest = table_bytes.saturating_sub(before);
+    rest.saturating_add(rest.div_ceil(PIECE_BYTES).max(1).saturating_mul(TAG_BYTES))
+}
+
+/// The way into an encrypted file, which is decrypted piece by piece as it is read; `None` where it is for none of these
+/// keys.
+pub(crate) fn unlock<R: BufRead + Seek>(
+    file: R,
+    identities: &[Identity],
+) -> Result<Option<impl Read + Seek + use<R>>, CryptError> {
+    let failed = |error: &dyn fmt::Display| CryptError::Decrypt(error.to_string());
+    let decryptor = age::Decryptor::new_buffered(file).map_err(|error| failed(&error))?;
+    let keys = identities.iter().map(|identity| &identity.0 as &dyn age::Identity);
+    match decryptor.decrypt(keys) {
+        Ok(reader) => Ok(Some(reader)),
+        Err(age::DecryptError::NoMatchingKeys) => Ok(None),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
 /// Decrypts a file; `None` where it is for none of these keys.
 ///
 /// # Errors
 /// [`CryptError::Decrypt`] where it is not what was encrypted.
 pub fn decrypt(file: &[u8], identities: &[Identity]) -> Result<Option<Vec<u8>>, CryptError> {
-    let failed = |error: &dyn fmt::Display| CryptError::Decrypt(error.to_string());
-    let decryptor = age::Decryptor::new_buffered(file).map_err(|error| failed(&error))?;
-    let keys = identities.iter().map(|identity| &identity.0 as &dyn age::Identity);
-    let reader = match decryptor.decrypt(keys) {
-        Ok(reader) => reader,
-        Err(age::DecryptError::NoMatchingKeys) => return Ok(None),
-        Err(error) => return Err(failed(&error)),
-    };
+    let Some(reader) = unlock(Cursor::new(file), identities)? else { return Ok(None) };
     let mut bytes = Vec::new();
-    reader.take(TABLE_BYTES_MAX).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
+    let read = reader.take(TABLE_BYTES_MAX).read_to_end(&mut bytes);
+    read.map_err(|error| CryptError::Decrypt(error.to_string()))?;
     Ok(Some(bytes))
 }
 

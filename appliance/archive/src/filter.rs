@@ -3,7 +3,11 @@
 use journal::{Kind, Query};
 use model::{Host, Mac};
 
-use crate::row::{Number, Row, Text, record, site};
+use crate::row::{Number, Row, Text, record, scope};
+use crate::sieve::Trait;
+
+/// The word of a declined request.
+const DECLINE: &str = "decline";
 
 /// A query over rows. It finds what the same query finds in segments.
 #[derive(Clone, Debug, Default)]
@@ -13,7 +17,11 @@ pub struct Filter {
     /// In small letters.
     device: Option<String>,
     mac: Option<String>,
+    room: Option<String>,
+    lesson: Option<String>,
+    person: Option<String>,
     host: Option<Wanted>,
+    category: Option<String>,
     verdict: Option<&'static str>,
     kind: Option<Kind>,
 }
@@ -22,6 +30,21 @@ pub struct Filter {
 struct Wanted {
     text: String,
     is_name: bool,
+}
+
+type NumberTest<'f> = Box<dyn Fn(Option<i64>) -> bool + 'f>;
+type TextTest<'f> = Box<dyn for<'c> Fn(Option<&'c str>) -> bool + 'f>;
+
+/// What the cell of a single column tells of a row.
+pub(crate) enum Test<'f> {
+    Number(Number, NumberTest<'f>),
+    Text(Text, TextTest<'f>),
+}
+
+impl<'f> Test<'f> {
+    fn text(column: Text, wanted: &'f str) -> Self {
+        Self::Text(column, Box::new(move |text| text == Some(wanted)))
+    }
 }
 
 impl From<&Query> for Filter {
@@ -35,7 +58,11 @@ impl From<&Query> for Filter {
             to_ms: query.to.map(model::Timestamp::unix_ms),
             device: query.device.as_ref().map(|device| device.to_lowercase()),
             mac: query.device.as_ref().and_then(|device| Some(device.parse::<Mac>().ok()?.to_string())),
+            room: query.room.as_ref().map(|room| room.as_str().to_owned()),
+            lesson: query.lesson.clone(),
+            person: query.person.as_ref().map(|person| person.as_str().to_owned()),
             host,
+            category: query.category.as_ref().map(|category| category.as_str().to_owned()),
             verdict: query.verdict.map(model::Verdict::as_str),
             kind: query.kind,
         }
@@ -43,70 +70,79 @@ impl From<&Query> for Filter {
 }
 
 impl Filter {
-    /// Whether a group may have matching rows, by the bounds of its times and its filters of values.
-    pub(crate) fn may_match(
-        &self,
-        times: Option<(i64, i64)>,
-        last_times: Option<(i64, i64)>,
-        may_have: impl Fn(Text, &str) -> bool,
-    ) -> bool {
+    /// Whether rows with times within these bounds may match.
+    pub(crate) fn may_be_within(&self, times: Option<(i64, i64)>, last_times: Option<(i64, i64)>) -> bool {
         // Damage has no time: it is told in every search that is not about something.
         let latest = times.max(last_times).map(|(_, latest)| latest);
         let is_late_enough = self.from_ms.is_none_or(|from| latest.is_none_or(|latest| latest >= from));
         let is_early_enough = self.to_ms.is_none_or(|to| times.is_none_or(|(earliest, _)| earliest < to));
-        let has_device = self.mac.as_deref().is_none_or(|mac| may_have(Text::Mac, mac));
-        let has_host = self.host.as_ref().is_none_or(|host| match host.is_name {
-            // The names under a name of one label have other last two labels.
-            true if !host.text.contains('.') => true,
-            true => may_have(Text::Site, site(&host.text)),
-            false => may_have(Text::Host, &host.text),
-        });
-        is_late_enough && is_early_enough && has_device && has_host
+        is_late_enough && is_early_enough
     }
 
-    /// Whether it asks for this column of numbers.
-    pub(crate) fn asks_number(&self, column: Number) -> bool {
-        let asks_time = self.from_ms.is_some() || self.to_ms.is_some();
-        asks_time && matches!(column, Number::Time | Number::LastTime)
+    /// Whether a sieve can tell something about it.
+    pub(crate) fn asks_sieve(&self) -> bool {
+        self.is_about_something() || self.host.is_some()
     }
 
-    /// Whether it asks for this column of texts.
-    pub(crate) fn asks_text(&self, column: Text) -> bool {
-        match column {
-            Text::Record => true,
-            Text::Device | Text::Mac => self.device.is_some(),
-            Text::Host => self.host.is_some(),
-            Text::Verdict | Text::Deed => self.verdict.is_some(),
-            Text::Kind => self.kind.is_some(),
-            Text::Clock
-            | Text::Room
-            | Text::Profile
-            | Text::Lesson
-            | Text::Person
-            | Text::Site
-            | Text::Destination
-            | Text::Reason
-            | Text::Category
-            | Text::Entry
-            | Text::Author
-            | Text::End
-            | Text::Peer
-            | Text::By
-            | Text::Layer
-            | Text::Scope
-            | Text::ScopeName
-            | Text::Motive
-            | Text::Machine
-            | Text::Name
-            | Text::Role => false,
-        }
+    fn is_about_something(&self) -> bool {
+        [&self.device, &self.room, &self.lesson, &self.person, &self.category]
+            .into_iter()
+            .any(Option::is_some)
     }
 
-    /// Whether a row matches, by the columns that it asks for.
+    /// Whether rows may match of which a sieve says what they have.
+    pub(crate) fn may_match(&self, may_have: impl Fn(Trait, &str) -> bool) -> bool {
+        let has = |of: Trait, value: Option<&str>| value.is_none_or(|value| may_have(of, value));
+        let is_mac = self.mac.as_deref().is_some_and(|mac| may_have(Trait::Mac, mac));
+        (is_mac || has(Trait::Device, self.device.as_deref()))
+            && has(Trait::Host, self.host.as_ref().map(|host| host.text.as_str()))
+            && has(Trait::Room, self.room.as_deref())
+            && has(Trait::Lesson, self.lesson.as_deref())
+            && has(Trait::Person, self.person.as_deref())
+            && has(Trait::Category, self.category.as_deref())
+    }
+
+    /// What single columns tell: of each condition, a matching row passes at least one test. Those that leave the fewest
+    /// rows come first.
+    pub(crate) fn conditions(&self) -> Vec<Vec<Test<'_>>> {
+        let conditions = [
+            self.host.as_ref().map(|host| {
+                vec![Test::Text(Text::Host, Box::new(|text: Option<&str>| host.covers(text)) as Box<_>)]
+            }),
+            self.device_tests(),
+            equals(&self.person, &[Text::Person, Text::Author]),
+            equals(&self.lesson, &[Text::Lesson]),
+            equals(&self.category, &[Text::Category]),
+            equals(&self.room, &[Text::Room, Text::ScopeName]),
+            self.verdict.map(verdict_tests),
+            self.kind.map(|kind| vec![kind_test(kind)]),
+            // What has no time is told in every search that is not about something.
+            self.from_ms.map(|from| {
+                let is_late = move |time: Option<i64>| time.is_none_or(|time| time >= from);
+                let goes_on = move |time: Option<i64>| time.is_some_and(|time| time >= from);
+                let (is_late, goes_on) = (Box::new(is_late) as Box<_>, Box::new(goes_on) as Box<_>);
+                vec![Test::Number(Number::Time, is_late), Test::Number(Number::LastTime, goes_on)]
+            }),
+            self.to_ms.map(|to| {
+                let is_early = move |time: Option<i64>| time.is_none_or(|time| time < to);
+                vec![Test::Number(Number::Time, Box::new(is_early) as Box<_>)]
+            }),
+        ];
+        conditions.into_iter().flatten().collect()
+    }
+
+    fn device_tests(&self) -> Option<Vec<Test<'_>>> {
+        let device = self.device.as_deref()?;
+        let is_device = move |text: Option<&str>| text.is_some_and(|text| is_same(text, device));
+        let mac = self.mac.as_deref().map(|mac| Test::text(Text::Mac, mac));
+        Some([Test::Text(Text::Device, Box::new(is_device))].into_iter().chain(mac).collect())
+    }
+
+    /// Whether a row matches.
     pub(crate) fn matches(&self, row: &Row) -> bool {
         match row.text(Text::Record) {
-            // Read with the accesses that they belong to.
-            Some(record::CLOSING | record::REPEAT) => false,
+            // Read with the accesses that they belong to, or for the times of others.
+            Some(record::CLOSING | record::REPEAT | record::CLOCK) => false,
             Some(record::UNKNOWN | record::DAMAGE) => self.is_open(),
             Some(_) => self.matches_record(row),
             None => false,
@@ -115,7 +151,7 @@ impl Filter {
 
     /// Whether what nobody can read is of interest.
     fn is_open(&self) -> bool {
-        self.device.is_none() && self.host.is_none() && self.verdict.is_none() && self.kind.is_none()
+        !self.is_about_something() && self.host.is_none() && self.verdict.is_none() && self.kind.is_none()
     }
 
     fn matches_record(&self, row: &Row) -> bool {
@@ -131,18 +167,59 @@ impl Filter {
             && self.verdict.is_none_or(|wanted| verdict_of(row) == Some(wanted))
             && self.host.as_ref().is_none_or(|wanted| wanted.covers(row.text(Text::Host)))
             && self.device.as_ref().is_none_or(|device| self.is_device(device, row))
+            && self.room.as_ref().is_none_or(|room| room_of(row) == Some(room))
+            && self.person.as_ref().is_none_or(|person| person_of(row) == Some(person))
+            && self.lesson.as_ref().is_none_or(|lesson| row.text(Text::Lesson) == Some(lesson))
+            && self.category.as_ref().is_none_or(|category| row.text(Text::Category) == Some(category))
     }
 
     fn is_device(&self, device: &str, row: &Row) -> bool {
-        row.text(Text::Device).is_some_and(|name| name.to_lowercase() == device)
+        row.text(Text::Device).is_some_and(|name| is_same(name, device))
             || (self.mac.is_some() && row.text(Text::Mac) == self.mac.as_deref())
+    }
+}
+
+/// Whether a name is one in small letters.
+fn is_same(name: &str, small: &str) -> bool {
+    if name.is_ascii() { name.eq_ignore_ascii_case(small) } else { name.to_lowercase() == small }
+}
+
+fn equals<'f>(wanted: &'f Option<String>, columns: &[Text]) -> Option<Vec<Test<'f>>> {
+    let wanted = wanted.as_deref()?;
+    Some(columns.iter().map(|column| Test::text(*column, wanted)).collect())
+}
+
+fn verdict_tests(verdict: &'static str) -> Vec<Test<'static>> {
+    let refuses = verdict == model::Verdict::Refuse.as_str();
+    let declines = refuses.then(|| Test::text(Text::Deed, DECLINE));
+    [Test::text(Text::Verdict, verdict)].into_iter().chain(declines).collect()
+}
+
+fn kind_test(kind: Kind) -> Test<'static> {
+    match kind {
+        Kind::Access(kind) => Test::text(Text::Kind, kind.as_str()),
+        Kind::Act => Test::Text(Text::Record, Box::new(|text| text != Some(record::ACCESS))),
+    }
+}
+
+/// The room of a device, or that a rule is for.
+fn room_of(row: &Row) -> Option<&str> {
+    let scope = row.text(Text::Scope).filter(|scope| *scope == scope::ROOM).and(row.text(Text::ScopeName));
+    row.text(Text::Room).or(scope)
+}
+
+/// Who used a device, or who did what an act tells.
+fn person_of(row: &Row) -> Option<&str> {
+    match row.text(Text::Record) {
+        Some(record::ACCESS) => row.text(Text::Person),
+        Some(_) | None => row.text(Text::Author),
     }
 }
 
 /// A declined request refuses a site.
 fn verdict_of(row: &Row) -> Option<&str> {
     match row.text(Text::Deed) {
-        Some("decline") => Some(model::Verdict::Refuse.as_str()),
+        Some(DECLINE) => Some(model::Verdict::Refuse.as_str()),
         _ => row.text(Text::Verdict),
     }
 }

@@ -1,10 +1,15 @@
 //! What a verification finds, in words for people: what is wrong, and what is worth knowing.
 
+use std::fmt;
 use std::io;
 
 use journal::SegmentId;
+use model::{PersonName, Timestamp};
 
+use crate::belief::Doubt;
 use crate::log::LogError;
+use crate::retention::{Field, Retention};
+use crate::statement::{Hold, State};
 
 /// What is wrong, and where.
 #[derive(Debug, thiserror::Error)]
@@ -123,6 +128,56 @@ pub enum Finding {
     /// The witness saw another log.
     #[error("witness: its checkpoint is of the log {0}")]
     OtherLog(String),
+    /// What is said of a deletion is not so.
+    #[error("entry {entry}: {what}")]
+    Expiry {
+        /// The entry of the log.
+        entry: u64,
+        /// What is not so.
+        what: &'static str,
+    },
+    /// Something was deleted before its time.
+    #[error("entry {entry}: it was deleted before its time, {}", Written(*due))]
+    Early {
+        /// The entry of the log.
+        entry: u64,
+        /// When its time was.
+        due: Timestamp,
+    },
+    /// Something was deleted by a clock that nobody believes.
+    #[error("entry {entry}: it was deleted although {doubt}")]
+    Doubted {
+        /// The entry of the log.
+        entry: u64,
+        /// What is wrong with the clock.
+        doubt: Doubt,
+    },
+    /// Something was deleted that somebody had it hold.
+    #[error("entry {entry}: it was deleted although it was held by entry {hold}")]
+    WasHeld {
+        /// The entry of the log.
+        entry: u64,
+        /// That of the hold.
+        hold: u64,
+    },
+    /// Something was not what was sealed when its time came.
+    #[error("entry {entry}: the file of seal {seal} was {found} when its time came")]
+    Perished {
+        /// The entry of the log.
+        entry: u64,
+        /// The seal.
+        seal: u64,
+        /// What it was.
+        found: State,
+    },
+    /// A hold is lifted that there never was.
+    #[error("entry {entry}: there is no hold {hold} to lift")]
+    NoHold {
+        /// The entry of the log.
+        entry: u64,
+        /// What it lifts.
+        hold: u64,
+    },
     /// Something cannot be read.
     #[error("{what} cannot be read: {source}")]
     Unreadable {
@@ -173,7 +228,87 @@ pub enum Remark {
     /// The end of a segment is an append that was cut.
     #[error("{0}: its end is an append that was cut off, or is under way")]
     Torn(SegmentId),
+    /// A hold is in force.
+    #[error("entry {entry}: {} is held, for {}: {}", held(hold), hold.author, hold.reason)]
+    Held {
+        /// The entry of the log.
+        entry: u64,
+        /// What is held.
+        hold: Hold,
+    },
+    /// Somebody decided how long what is kept.
+    #[error("entry {entry}: from here on days are {}, as {} signed", numbers(retention), signer(signed.as_ref()))]
+    Policy {
+        /// The entry of the log.
+        entry: u64,
+        /// The numbers.
+        retention: Retention,
+        /// Who.
+        signed: Option<PersonName>,
+    },
+    /// The box did not know the time by itself.
+    #[error("entry {entry}: {name} vouched for the time of the deletion")]
+    Vouched {
+        /// The entry of the log.
+        entry: u64,
+        /// Who.
+        name: PersonName,
+    },
+    /// A segment was deleted that could not be sealed.
+    #[error("entry {entry}: {} was never sealed and was deleted when its time was over, with {records} records", SegmentId::new(*segment))]
+    DeletedUnsealed {
+        /// The entry of the log.
+        entry: u64,
+        /// The segment.
+        segment: u64,
+        /// How many records it had.
+        records: u64,
+    },
+    /// A file is still there that is said to be deleted.
+    #[error(
+        "seal {seal}: {file} is still there, although its deletion is in the log: the next run deletes it"
+    )]
+    Kept {
+        /// The seal.
+        seal: u64,
+        /// Its file.
+        file: String,
+    },
     /// What a witness has signed.
-    #[error("witness: seals 1 to {0} are as witnessed")]
+    #[error("witness: seals and statements 1 to {0} are as witnessed")]
     Witnessed(u64),
+}
+
+/// A time as people read it in a list of findings: the program that prints it has no calendar of its own.
+struct Written(Timestamp);
+
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ms after 1970", self.0.unix_ms())
+    }
+}
+
+fn held(hold: &Hold) -> String {
+    let window = match (hold.from, hold.to) {
+        (None, None) => "all time".to_owned(),
+        (from, to) => {
+            let write = |time: Option<Timestamp>| {
+                time.map_or_else(|| "-".to_owned(), |time| Written(time).to_string())
+            };
+            format!("{} to {}", write(from), write(to))
+        }
+    };
+    match &hold.device {
+        Some(device) => format!("{device} in {window}"),
+        None => window,
+    }
+}
+
+fn numbers(retention: &Retention) -> String {
+    let each = Field::ALL.map(|field| format!("{field} {}", retention.days(field)));
+    each.join(", ")
+}
+
+fn signer(signed: Option<&PersonName>) -> &str {
+    signed.map_or("nobody", PersonName::as_str)
 }

@@ -2,19 +2,32 @@
 //!
 //! Invariant: pure. Bytes come in and go out; time is an argument; files belong to the system room.
 
+mod apart;
+mod audit;
+mod belief;
+mod bundle;
 mod checkpoint;
 mod crypt;
 mod filter;
 mod finding;
 mod hash;
 mod key;
+mod leaf;
+mod lines;
 mod log;
 mod note;
+mod overview;
+mod pieces;
 mod reading;
+mod reckoning;
+mod retention;
 mod row;
 mod seal;
 mod search;
+mod sieve;
+mod statement;
 mod table;
+mod term;
 mod tree;
 mod verify;
 mod witness;
@@ -23,19 +36,33 @@ mod words;
 #[cfg(test)]
 mod laws;
 
+pub use apart::{Part, join_apart, write_apart};
+pub use belief::{Belief, Bounds, CONFIRMATION_DAYS, Doubt, LEAP_DAYS_MAX};
+pub use bundle::{
+    BundleFinding, BundleRemark, BundleReport, BundleTrust, Extract, ExtractError, Extracted, Manifest,
+    ManifestError, PackError, PackedFile, Packer, Pedigree, ROWS_MAX, Request, is_selected, is_unreadable,
+    query, verify_bundle,
+};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use crypt::{CryptError, Identity, ReaderKey, decrypt, encrypt};
 pub use filter::Filter;
 pub use finding::{Finding, Remark};
 pub use hash::{Hash, HashError, Hasher};
 pub use key::{KeyError, SigningKey, Use, VerifierKey};
+pub use leaf::Leaf;
 pub use log::{Entry, LOG_BYTES_MAX, Log, LogError, LogErrorKind};
 pub use note::{Note, NoteError, Signature};
+pub use overview::{ClassDay, DEVICES_MIN, Overview};
+pub use pieces::FileBytes;
 pub use reading::Sealed;
+pub use reckoning::reckoning;
+pub use retention::{DAYS_MAX, Field, FieldError, Retention, RetentionError};
 pub use row::Row;
-pub use seal::{Form, Seal, SealError, SealedFile, file_name};
+pub use seal::{Form, Seal, SealError, SealedFile, Tail, file_name, part_name};
 pub use search::{FoundAnywhere, Searched, search};
+pub use statement::{Device, Expiry, Fact, Hold, Lift, Policy, Promptness, State, Statement, Term, Unsealed};
 pub use table::{Table, TableError, write_table};
+pub use term::{Due, after, due, list_due, promptness};
 pub use tree::{Tree, has_leaf, is_growth};
 pub use verify::{Report, Trust, Vault, verify};
 pub use witness::{WitnessError, Witnessed, cosign};

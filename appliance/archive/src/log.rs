@@ -1,7 +1,8 @@
-//! The log of seals: each with the checkpoint that signed it, one after the other, in one text.
+//! The log of seals, and of what is stated about them: each leaf with the checkpoint that signed it, one after the other,
+//! in one text.
 //!
 //! ```text
-//! seal, as its leaf is hashed
+//! seal or statement, as the leaf is hashed
 //! (empty line)
 //! checkpoint
 //! (empty line)
@@ -9,14 +10,18 @@
 //! (empty line)
 //! ```
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use model::Timestamp;
+use model::{ClockQuality, Timestamp};
 
 use crate::checkpoint::Checkpoint;
 use crate::key::SigningKey;
+use crate::leaf::Leaf;
 use crate::note::Note;
+use crate::retention::{Field, Retention};
 use crate::seal::{Seal, SealError};
+use crate::statement::{Expiry, Fact, Hold, Statement};
 use crate::tree::Tree;
 
 /// Most bytes of a log that is read: ten seals a day for seventeen years.
@@ -24,19 +29,19 @@ pub const LOG_BYTES_MAX: usize = 64 << 20;
 /// Between the parts of an entry, and after it.
 const BREAK: &str = "\n\n";
 
-/// A seal, and the note that signs the log up to it.
+/// A leaf, and the note that signs the log up to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The seal.
-    pub seal: Seal,
+    /// The seal or the statement.
+    pub leaf: Leaf,
     /// The signed checkpoint.
     pub note: Note,
 }
 
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Neither a seal nor a checkpoint has an empty line.
-        writeln!(f, "{}\n{}", self.seal, self.note.write())
+        // Neither a leaf nor a checkpoint has an empty line.
+        writeln!(f, "{}\n{}", self.leaf, self.note.write())
     }
 }
 
@@ -117,48 +122,112 @@ impl Log {
         &self.entries
     }
 
+    /// The leaves, oldest first.
+    pub fn leaves(&self) -> impl DoubleEndedIterator<Item = &Leaf> + ExactSizeIterator + Clone {
+        self.entries.iter().map(|entry| &entry.leaf)
+    }
+
     /// The seals, oldest first.
-    pub fn seals(&self) -> impl DoubleEndedIterator<Item = &Seal> + ExactSizeIterator {
-        self.entries.iter().map(|entry| &entry.seal)
+    pub fn seals(&self) -> impl DoubleEndedIterator<Item = &Seal> {
+        self.leaves().filter_map(Leaf::seal)
+    }
+
+    /// The statements, oldest first.
+    pub fn statements(&self) -> impl DoubleEndedIterator<Item = &Statement> {
+        self.leaves().filter_map(Leaf::statement)
     }
 
     /// The last seal.
     #[must_use]
     pub fn last(&self) -> Option<&Seal> {
-        self.entries.last().map(|entry| &entry.seal)
+        self.seals().next_back()
     }
 
-    /// The number of the last record that is sealed; 0 where none is.
+    /// The number of the last record that is sealed, or was deleted unsealed; 0 where none is.
     #[must_use]
     pub fn through(&self) -> u64 {
-        self.last().map_or(0, |seal| seal.sequences.1)
+        self.leaves().rev().find_map(Leaf::sequences).map_or(0, |(_, through)| through)
     }
 
-    /// The number of the next seal.
+    /// The last segment that is sealed, or was deleted unsealed; 0 where none is.
+    #[must_use]
+    pub fn through_segment(&self) -> u64 {
+        self.leaves().rev().find_map(Leaf::last_segment).unwrap_or(0)
+    }
+
+    /// The number of the next entry.
     #[must_use]
     pub fn next_number(&self) -> u64 {
-        self.last().map_or(1, |seal| seal.number.saturating_add(1))
+        self.entries.last().map_or(1, |entry| entry.leaf.number().saturating_add(1))
+    }
+
+    /// The files that are deleted, by seal and kind of field, with the statement of each.
+    #[must_use]
+    pub fn expiries(&self) -> BTreeMap<(u64, Field), (&Statement, &Expiry)> {
+        let expiries = self.statements().filter_map(|statement| match &statement.fact {
+            Fact::Expiry(expiry) => Some(((expiry.seal, expiry.field), (statement, expiry))),
+            Fact::Unsealed(_) | Fact::Hold(_) | Fact::Lift(_) | Fact::Policy(_) | Fact::Clock => None,
+        });
+        expiries.collect()
+    }
+
+    /// The holds that are in force, by their numbers.
+    #[must_use]
+    pub fn holds(&self) -> BTreeMap<u64, (&Statement, &Hold)> {
+        let mut holds = BTreeMap::new();
+        for statement in self.statements() {
+            match &statement.fact {
+                Fact::Hold(hold) => {
+                    holds.insert(statement.number, (statement, hold));
+                }
+                Fact::Lift(lift) => {
+                    holds.remove(&lift.hold);
+                }
+                Fact::Expiry(_) | Fact::Unsealed(_) | Fact::Policy(_) | Fact::Clock => {}
+            }
+        }
+        holds
+    }
+
+    /// How long what is kept, as it was decided last.
+    #[must_use]
+    pub fn retention(&self) -> Retention {
+        let last = self.statements().rev().find_map(|statement| match &statement.fact {
+            Fact::Policy(policy) => Some(policy.retention),
+            Fact::Expiry(_) | Fact::Unsealed(_) | Fact::Hold(_) | Fact::Lift(_) | Fact::Clock => None,
+        });
+        last.unwrap_or_default()
     }
 
     /// The tree of its leaves.
     #[must_use]
     pub fn tree(&self) -> Tree {
         let mut tree = Tree::default();
-        self.seals().for_each(|seal| tree.push(&seal.to_string()));
+        self.leaves().for_each(|leaf| tree.push(&leaf.to_string()));
         tree
     }
 
     /// Adds a seal, numbered and linked, and signs the log with it.
     pub fn append(&mut self, seal: Seal, key: &SigningKey) {
-        let previous = self.last().map(Seal::leaf_hash);
-        let seal = Seal { number: self.next_number(), previous, ..seal };
+        self.push(seal.into(), key);
+    }
+
+    /// Adds a statement in the same way.
+    pub fn state(&mut self, (at, clock): (Timestamp, ClockQuality), fact: Fact, key: &SigningKey) {
+        let statement = Statement { number: 1, previous: None, at, clock, fact };
+        self.push(Leaf::Statement(statement), key);
+    }
+
+    fn push(&mut self, leaf: Leaf, key: &SigningKey) {
+        let previous = self.entries.last().map(|entry| entry.leaf.hash());
+        let leaf = leaf.placed(self.next_number(), previous);
         let mut tree = self.tree();
-        tree.push(&seal.to_string());
+        tree.push(&leaf.to_string());
         let checkpoint =
             Checkpoint { origin: key.verifier().name().to_owned(), size: tree.size(), root: tree.root() };
         let text = checkpoint.write();
         let signature = key.sign(&text, Timestamp::from_unix_ms(0));
-        self.entries.push(Entry { seal, note: Note::new(text).with(signature) });
+        self.entries.push(Entry { leaf, note: Note::new(text).with(signature) });
     }
 }
 
@@ -169,12 +238,12 @@ impl fmt::Display for Log {
 }
 
 fn read_entry(text: &str) -> Result<(Entry, &str), LogErrorKind> {
-    let (seal, rest) = text.split_once(BREAK).ok_or(LogErrorKind::Cut)?;
+    let (leaf, rest) = text.split_once(BREAK).ok_or(LogErrorKind::Cut)?;
     let checkpoint_bytes = rest.find(BREAK).ok_or(LogErrorKind::Cut)? + BREAK.len();
     let signed = rest.get(checkpoint_bytes..).and_then(|signatures| signatures.find(BREAK));
     let note_bytes = checkpoint_bytes + signed.ok_or(LogErrorKind::Cut)? + 1;
     let (note, after) = rest.split_at_checked(note_bytes).ok_or(LogErrorKind::Cut)?;
-    let seal = format!("{seal}\n").parse()?;
+    let leaf = format!("{leaf}\n").parse()?;
     let note = Note::read(note).map_err(|_| LogErrorKind::Note)?;
-    Ok((Entry { seal, note }, after.strip_prefix('\n').ok_or(LogErrorKind::Cut)?))
+    Ok((Entry { leaf, note }, after.strip_prefix('\n').ok_or(LogErrorKind::Cut)?))
 }

@@ -53,8 +53,13 @@ impl Note {
     /// # Errors
     /// [`NoteError`].
     pub fn read(text: &str) -> Result<Self, NoteError> {
+        Self::read_up_to(text, NOTE_BYTES_MAX)
+    }
+
+    /// Reads a note that may be longer than a checkpoint.
+    pub(crate) fn read_up_to(text: &str, bytes_max: usize) -> Result<Self, NoteError> {
         let is_control = |c: char| c < ' ' && c != '\n';
-        if text.len() > NOTE_BYTES_MAX || text.contains(is_control) {
+        if text.len() > bytes_max || text.contains(is_control) {
             return Err(NoteError);
         }
         let (body, lines) = text.rsplit_once("\n\n").ok_or(NoteError)?;

@@ -1,11 +1,12 @@
 //! Rows as a search gives them out.
 
-use journal::{Ended, Found, FoundAct, FoundPersonAct, Hit, Late, News, Sequence};
+use journal::{ClockTie, Ended, Found, FoundAct, FoundPersonAct, Hit, Late, News, Sequence};
 use model::{
-    Act, Closing, Deed, DomainName, End, Host, OverrideId, PersonAct, PersonDeed, Rule, Scope, Topic,
+    Act, Closing, Deed, DomainName, End, Host, OverrideId, PersonAct, PersonDeed, ReadingEnd, ReadingTerms,
+    Rule, Scope, Sought, Topic,
 };
 
-use crate::row::{Number, Row, Text, record, scope};
+use crate::row::{Number, Row, Text, WITH_PEOPLE, record, scope};
 use crate::words::{self, Details};
 
 /// A row, understood as far as this program can.
@@ -89,6 +90,20 @@ fn ended(row: &Row) -> Option<Ended> {
     Some(Ended { at: row.time(Number::EndTime)?, closing })
 }
 
+/// What ties the clock to the true time, where a row says so.
+pub(crate) fn clock_tie(row: &Row) -> Option<ClockTie> {
+    if row.text(Text::Record) != Some(record::CLOCK) {
+        return None;
+    }
+    Some(ClockTie {
+        sequence: sequence(row, Number::Sequence)?,
+        since: sequence(row, Number::Of)?,
+        at: row.time(Number::Time)?,
+        clock: words::clock(row.text(Text::Clock)?)?,
+        before: row.time(Number::From)?,
+    })
+}
+
 fn late(row: &Row) -> Option<Late> {
     let news = if row.text(Text::Record) == Some(record::CLOSING) {
         News::End(ended(row)?)
@@ -139,6 +154,8 @@ fn act(row: &Row) -> Option<FoundAct> {
 
 fn person(row: &Row) -> Option<FoundPersonAct> {
     let name = || row.text(Text::Name)?.parse().ok();
+    let reading = || row.text(Text::Name)?.parse().ok();
+    let sought = || row.text(Text::Motive).map(Sought::new);
     let deed = match row.text(Text::Deed)? {
         "sign-in" => PersonDeed::SignIn,
         "fail-sign-in" => PersonDeed::FailSignIn,
@@ -151,6 +168,12 @@ fn person(row: &Row) -> Option<FoundPersonAct> {
             let site: DomainName = row.text(Text::Host)?.parse().ok()?;
             PersonDeed::Decline { site, room: row.text(Text::Room).map(str::parse).transpose().ok()? }
         }
+        "open-reading" => open_reading(row)?,
+        "search-journal" => PersonDeed::SearchJournal { reading: reading()?, sought: sought()? },
+        "export-journal" => PersonDeed::ExportJournal { reading: reading()?, sought: sought()? },
+        "close-reading" => {
+            PersonDeed::CloseReading { reading: reading()?, end: ReadingEnd::read(row.text(Text::Reason)?)? }
+        }
         _ => return None,
     };
     let device = row.text(Text::Machine).map(str::parse).transpose().ok()?;
@@ -160,4 +183,22 @@ fn person(row: &Row) -> Option<FoundPersonAct> {
         clock: words::clock(row.text(Text::Clock)?)?,
         act: PersonAct { author: row.text(Text::Author)?.parse().ok()?, device, deed },
     })
+}
+
+fn open_reading(row: &Row) -> Option<PersonDeed> {
+    let target = match (row.text(Text::Scope), row.text(Text::ScopeName)) {
+        (None, None) => None,
+        (Some(scope::DEVICE), Some(name)) => Some(name.parse().ok()?),
+        (_, _) => return None,
+    };
+    let terms = ReadingTerms {
+        purpose: row.text(Text::Reason)?.parse().ok()?,
+        detail: row.text(Text::Motive)?.parse().ok()?,
+        from: row.time(Number::From),
+        to: row.time(Number::Until),
+        target,
+        with_people: row.text(Text::Entry) == Some(WITH_PEOPLE),
+    };
+    let (reading, until) = (row.text(Text::Name)?.parse().ok()?, row.time(Number::EndTime)?);
+    Some(PersonDeed::OpenReading { reading, terms: Box::new(terms), until })
 }

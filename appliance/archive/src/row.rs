@@ -1,7 +1,7 @@
 //! One row of a sealed table: a record as words and numbers.
 
-use journal::{Harvested, Late, News};
-use model::{Closing, Deed, End, PersonDeed, RoomName, Scope, Timestamp, Topic};
+use journal::{ClockTie, Harvested, Hit, Late, News};
+use model::{Closing, Deed, End, PersonDeed, ReadingId, ReadingTerms, RoomName, Scope, Timestamp, Topic};
 
 use crate::words::Details;
 
@@ -75,6 +75,7 @@ pub(crate) mod record {
     pub(crate) const REPEAT: &str = "repeat";
     pub(crate) const ACT: &str = "act";
     pub(crate) const PERSON: &str = "person";
+    pub(crate) const CLOCK: &str = "clock";
     pub(crate) const UNKNOWN: &str = "unknown";
     pub(crate) const DAMAGE: &str = "damage";
 }
@@ -85,6 +86,9 @@ pub(crate) mod scope {
     pub(crate) const ROOM: &str = "room";
     pub(crate) const DEVICE: &str = "device";
 }
+
+/// The word of the column `entry` of a reading that shows names of people.
+pub(crate) const WITH_PEOPLE: &str = "people";
 
 /// A record as words and numbers. What a column means is told in `docs/formats.md`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -102,6 +106,7 @@ impl Row {
             Harvested::Act(found) => vec![Self::of_act(found)],
             Harvested::Person(found) => vec![Self::of_person(found)],
             Harvested::Late(late) => vec![Self::of_late(late)],
+            Harvested::Clock(tie) => vec![Self::of_tie(tie)],
             Harvested::Unknown { sequence, payload } => {
                 let mut row = Self::new(record::UNKNOWN);
                 row.set_number(Number::Sequence, *sequence);
@@ -124,8 +129,31 @@ impl Row {
         }
     }
 
+    /// What a search found, as a row; `None` where it is no record. Names of people, and what they did, only with
+    /// `with_people`.
+    pub(crate) fn of_hit(hit: &Hit, with_people: bool) -> Option<Self> {
+        match hit {
+            Hit::Access(found) => {
+                let mut row = Self::of_access(found);
+                if !with_people {
+                    row.put_text(Text::Person, None);
+                    row.put_text(Text::Author, None);
+                }
+                Some(row)
+            }
+            Hit::Act(found) => with_people.then(|| Self::of_act(found)),
+            Hit::Person(found) => with_people.then(|| Self::of_person(found)),
+            Hit::Damage(_) | Hit::Unreadable { .. } => None,
+        }
+    }
+
     pub(crate) fn number(&self, column: Number) -> Option<i64> {
         self.numbers.get(column as usize).copied().flatten()
+    }
+
+    /// The number of the record.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.number(Number::Sequence).unwrap_or(0).cast_unsigned()
     }
 
     pub(crate) fn text(&self, column: Text) -> Option<&str> {
@@ -153,6 +181,21 @@ impl Row {
     pub(crate) fn put_text(&mut self, column: Text, value: Option<&str>) {
         if let Some(place) = self.texts.get_mut(column as usize) {
             *place = value.map(Box::from);
+        }
+    }
+
+    /// Takes over the cells of another row of the same record that it has none for.
+    pub(crate) fn fill(&mut self, other: &Self) {
+        for (place, value) in self.numbers.iter_mut().zip(&other.numbers) {
+            *place = place.or(*value);
+        }
+        for (place, value) in self.texts.iter_mut().zip(&other.texts) {
+            if place.is_none() {
+                place.clone_from(value);
+            }
+        }
+        if self.raw.is_none() {
+            self.raw.clone_from(&other.raw);
         }
     }
 
@@ -238,6 +281,16 @@ impl Row {
         row
     }
 
+    fn of_tie(tie: &ClockTie) -> Self {
+        let mut row = Self::new(record::CLOCK);
+        row.set_number(Number::Sequence, tie.sequence.number());
+        row.set_number(Number::Of, tie.since.number());
+        row.set_time(Number::Time, tie.at);
+        row.set(Text::Clock, tie.clock.as_str());
+        row.set_time(Number::From, tie.before);
+        row
+    }
+
     fn of_act(found: &journal::FoundAct) -> Self {
         let rule = &found.act.rule;
         let mut row = Self::new(record::ACT);
@@ -298,8 +351,30 @@ impl Row {
                 row.set(Text::Site, site(name.as_str()));
                 row.put_text(Text::Room, room.as_ref().map(RoomName::as_str));
             }
+            PersonDeed::OpenReading { reading, terms, until } => row.set_reading(*reading, terms, *until),
+            PersonDeed::SearchJournal { reading, sought } | PersonDeed::ExportJournal { reading, sought } => {
+                row.set(Text::Name, &reading.to_string());
+                row.set(Text::Motive, sought.as_str());
+            }
+            PersonDeed::CloseReading { reading, end } => {
+                row.set(Text::Name, &reading.to_string());
+                row.set(Text::Reason, end.as_str());
+            }
         }
         row
+    }
+
+    fn set_reading(&mut self, reading: ReadingId, terms: &ReadingTerms, until: Timestamp) {
+        self.set(Text::Name, &reading.to_string());
+        self.set(Text::Reason, terms.purpose.as_str());
+        self.set(Text::Motive, terms.detail.as_str());
+        self.put_number(Number::From, terms.from.map(Timestamp::unix_ms));
+        self.put_number(Number::Until, terms.to.map(Timestamp::unix_ms));
+        if let Some(target) = &terms.target {
+            self.set_scope(scope::DEVICE, target.as_str());
+        }
+        self.put_text(Text::Entry, terms.with_people.then_some(WITH_PEOPLE));
+        self.set_time(Number::EndTime, until);
     }
 }
 

@@ -1,20 +1,21 @@
 //! A seal: what a leaf of the log says of one sealed file.
 
-use std::fmt::{self, Write as _};
+use std::collections::BTreeMap;
+use std::fmt;
 use std::str::FromStr;
 
 use journal::Tally;
 use model::{ClockQuality, Timestamp};
 
 use crate::hash::Hash;
+use crate::lines::{Lines, Optional, WrongLine, parse};
+use crate::retention::Field;
 use crate::words;
 
 /// The first line: what it is, and in which version.
 const FIRST_LINE: &str = "PREAU SEAL 1";
-/// What stands where there is nothing.
-const NOTHING: &str = "-";
-/// What leaves are hashed with before them (RFC 9162 section 2.1.1).
-const LEAF_PREFIX: u8 = 0;
+/// That of a seal with more than one file.
+const FIRST_LINE_OF_PARTS: &str = "PREAU SEAL 2";
 
 /// What is sealed, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct Seal {
     pub previous: Option<Hash>,
     /// The file.
     pub file: SealedFile,
+    /// Files beside it, each with a kind of field that is kept for another time; in the order of kinds.
+    pub parts: Vec<(Field, SealedFile)>,
     /// The day of the school when its segments were begun.
     pub day: String,
     /// The first and the last segment.
@@ -45,6 +48,19 @@ pub struct Seal {
     pub sealed: Timestamp,
     /// How far to trust that.
     pub sealed_clock: ClockQuality,
+    /// The end of the file, which a search reads first; `None` in seals of before there was one.
+    pub tail: Option<Tail>,
+}
+
+/// The end of a sealed file: what says which groups of rows may have what is searched for, and where they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tail {
+    /// Where it begins in the table.
+    pub at: u64,
+    /// How many bytes of the file hold it: of an encrypted one some more, as it is decrypted in pieces.
+    pub bytes: u64,
+    /// The hash of these bytes.
+    pub hash: Hash,
 }
 
 /// A sealed file.
@@ -82,11 +98,17 @@ impl Form {
     }
 }
 
+impl From<WrongLine> for SealError {
+    fn from(line: WrongLine) -> Self {
+        Self::Line(line)
+    }
+}
+
 /// The text is no seal.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
     /// The first line is another.
-    #[error("it is no seal of version 1")]
+    #[error("it is no seal and no statement of a version that this program knows")]
     Kind,
     /// A line is missing or another.
     #[error("the line `{0}` is missing or wrong")]
@@ -104,6 +126,7 @@ impl Seal {
             number: 1,
             previous: None,
             file,
+            parts: Vec::new(),
             day,
             segments,
             sequences: (after, tally.last_sequence),
@@ -114,6 +137,7 @@ impl Seal {
             unreadable: tally.unreadable.len() as u64,
             sealed: Timestamp::from_unix_ms(0),
             sealed_clock: ClockQuality::Unset,
+            tail: None,
         }
     }
 
@@ -123,25 +147,48 @@ impl Seal {
         file_name(self.number, self.file.form)
     }
 
+    /// Its files with what is in each, and their names.
+    pub fn files(&self) -> impl Iterator<Item = (Field, &SealedFile, String)> {
+        let parts = self.parts.iter().map(|(field, file)| (*field, file));
+        let all = [(Field::Access, &self.file)].into_iter().chain(parts);
+        all.map(|(field, file)| (field, file, part_name(self.number, field, file.form)))
+    }
+
+    /// The file of a kind of field.
+    #[must_use]
+    pub fn file(&self, field: Field) -> Option<&SealedFile> {
+        self.files().find(|(of, _, _)| *of == field).map(|(_, file, _)| file)
+    }
+
+    /// Whether all its files are among the deleted ones.
+    #[must_use]
+    pub fn is_deleted<T>(&self, deleted: &BTreeMap<(u64, Field), T>) -> bool {
+        self.files().all(|(field, _, _)| deleted.contains_key(&(self.number, field)))
+    }
+
     /// How many numbers of its range no segment had: records that the disk did not give back.
     #[must_use]
     pub fn missing(&self) -> u64 {
         let (after, through) = self.sequences;
         through.saturating_sub(after).saturating_sub(self.records)
     }
-
-    /// The hash of its leaf.
-    #[must_use]
-    pub fn leaf_hash(&self) -> Hash {
-        let leaf = self.to_string();
-        Hash::of(&[&[LEAF_PREFIX], leaf.as_bytes()].concat())
-    }
 }
 
 /// The name of the file of a seal.
 #[must_use]
 pub fn file_name(number: u64, form: Form) -> String {
-    format!("seal-{number:020}.{}", form.extension())
+    part_name(number, Field::Access, form)
+}
+
+/// The name of the file of a kind of field.
+#[must_use]
+pub fn part_name(number: u64, field: Field, form: Form) -> String {
+    match field {
+        Field::Access => format!("seal-{number:020}.{}", form.extension()),
+        Field::Who | Field::Destination | Field::Traffic | Field::Acts => {
+            format!("seal-{number:020}.{field}.{}", form.extension())
+        }
+    }
 }
 
 /// The leaf: what is hashed.
@@ -149,13 +196,16 @@ impl fmt::Display for Seal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let time = |time: Option<Timestamp>| Optional(time.map(Timestamp::unix_ms));
         let [synchronised, unsynchronised, unset] = self.clocks;
-        writeln!(f, "{FIRST_LINE}")?;
+        writeln!(f, "{}", if self.parts.is_empty() { FIRST_LINE } else { FIRST_LINE_OF_PARTS })?;
         writeln!(f, "seal {}", self.number)?;
         writeln!(f, "previous {}", Optional(self.previous))?;
         writeln!(f, "file {}", self.file_name())?;
         writeln!(f, "bytes {}", self.file.bytes)?;
         writeln!(f, "sha256 {}", self.file.hash)?;
         writeln!(f, "rows {}", self.file.rows)?;
+        for (field, file, name) in self.files().skip(1) {
+            writeln!(f, "part {field} {name} {} {} {}", file.bytes, file.hash, file.rows)?;
+        }
         writeln!(f, "day {}", self.day)?;
         writeln!(f, "segments {} {}", self.segments.0, self.segments.1)?;
         writeln!(f, "after {}", self.sequences.0)?;
@@ -169,7 +219,11 @@ impl fmt::Display for Seal {
         writeln!(f, "set-back-ms {}", self.set_back_ms)?;
         writeln!(f, "unreadable {}", self.unreadable)?;
         writeln!(f, "sealed {}", self.sealed.unix_ms())?;
-        writeln!(f, "sealed-clock {}", self.sealed_clock)
+        writeln!(f, "sealed-clock {}", self.sealed_clock)?;
+        match self.tail {
+            Some(Tail { at, bytes, hash }) => writeln!(f, "tail {at} {bytes} {hash}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -177,10 +231,12 @@ impl FromStr for Seal {
     type Err = SealError;
 
     fn from_str(text: &str) -> Result<Self, SealError> {
-        let mut lines = Lines { rest: text };
-        if lines.next() != Some(FIRST_LINE) {
-            return Err(SealError::Kind);
-        }
+        let mut lines = Lines::new(text);
+        let has_parts = match lines.next() {
+            Some(FIRST_LINE) => false,
+            Some(FIRST_LINE_OF_PARTS) => true,
+            _ => return Err(SealError::Kind),
+        };
         let number = lines.value("seal")?;
         let previous = lines.optional("previous")?;
         let form =
@@ -191,6 +247,7 @@ impl FromStr for Seal {
             hash: lines.value("sha256")?,
             rows: lines.value("rows")?,
         };
+        let parts = if has_parts { read_parts(&mut lines, number)? } else { Vec::new() };
         let day = lines.read("day", |day| is_day(day).then(|| day.to_owned()))?;
         let segments = lines.read("segments", |pair| {
             let (first, last) = pair.split_once(' ')?;
@@ -211,6 +268,7 @@ impl FromStr for Seal {
             number,
             previous,
             file,
+            parts,
             day,
             segments,
             sequences,
@@ -221,9 +279,41 @@ impl FromStr for Seal {
             unreadable: lines.value("unreadable")?,
             sealed: Timestamp::from_unix_ms(lines.value("sealed")?),
             sealed_clock: lines.read("sealed-clock", words::clock)?,
+            tail: if lines.is_at_end() { None } else { Some(lines.read("tail", read_tail)?) },
         };
-        if lines.rest.is_empty() { Ok(seal) } else { Err(SealError::Rest) }
+        if lines.is_at_end() { Ok(seal) } else { Err(SealError::Rest) }
     }
+}
+
+/// One line for each kind of field that is apart, in their order.
+fn read_parts(lines: &mut Lines<'_>, number: u64) -> Result<Vec<(Field, SealedFile)>, WrongLine> {
+    let mut parts = Vec::new();
+    for field in Field::ALL.into_iter().skip(1) {
+        let word = format!("part {field}");
+        if lines.is_next(&word) {
+            parts.push((field, lines.read("part", |line| read_part(line, number, field))?));
+        }
+    }
+    if parts.is_empty() { Err("part") } else { Ok(parts) }
+}
+
+fn read_part(line: &str, number: u64, field: Field) -> Option<SealedFile> {
+    let mut words = line.split(' ').skip(1);
+    let name = words.next()?;
+    let form = Form::ALL.into_iter().find(|form| part_name(number, field, *form) == name)?;
+    let file = SealedFile {
+        form,
+        bytes: parse(words.next()?)?,
+        hash: parse(words.next()?)?,
+        rows: parse(words.next()?)?,
+    };
+    words.next().is_none().then_some(file)
+}
+
+fn read_tail(line: &str) -> Option<Tail> {
+    let (at, rest) = line.split_once(' ')?;
+    let (bytes, hash) = rest.split_once(' ')?;
+    Some(Tail { at: parse(at)?, bytes: parse(bytes)?, hash: parse(hash)? })
 }
 
 /// A date as ISO 8601 writes it, or any word of its letters: it names a day to people, and is compared only.
@@ -231,52 +321,4 @@ fn is_day(text: &str) -> bool {
     const DAY_BYTES_MAX: usize = 32;
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     !text.is_empty() && text.len() <= DAY_BYTES_MAX && text.bytes().all(is_letter)
-}
-
-struct Optional<T>(Option<T>);
-
-impl<T: fmt::Display> fmt::Display for Optional<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Some(value) => value.fmt(f),
-            None => f.write_str(NOTHING),
-        }
-    }
-}
-
-/// The lines of a leaf, each a word and its value. What has two spellings is refused: a leaf is written as it was read.
-struct Lines<'t> {
-    rest: &'t str,
-}
-
-impl<'t> Lines<'t> {
-    fn next(&mut self) -> Option<&'t str> {
-        let (line, rest) = self.rest.split_once('\n')?;
-        self.rest = rest;
-        Some(line)
-    }
-
-    fn read<T>(
-        &mut self,
-        name: &'static str,
-        read: impl FnOnce(&'t str) -> Option<T>,
-    ) -> Result<T, SealError> {
-        let line = self.next().and_then(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        line.and_then(read).ok_or(SealError::Line(name))
-    }
-
-    fn value<T: FromStr + fmt::Display>(&mut self, name: &'static str) -> Result<T, SealError> {
-        self.read(name, parse)
-    }
-
-    fn optional<T: FromStr + fmt::Display>(&mut self, name: &'static str) -> Result<Option<T>, SealError> {
-        self.read(name, |text| if text == NOTHING { Some(None) } else { parse(text).map(Some) })
-    }
-}
-
-fn parse<T: FromStr + fmt::Display>(text: &str) -> Option<T> {
-    let value: T = text.parse().ok()?;
-    let mut again = String::new();
-    write!(again, "{value}").ok()?;
-    (again == text).then_some(value)
 }

@@ -1,20 +1,25 @@
 //! One search over what is sealed and what is not.
+//!
+//! ```text
+//! log: seals of that time -> readers, each a sealed file at a time -> batches of rows, in order -> joined -> given out
+//! ```
+//! What is found is given out while later files are still read; nothing more is read once nobody wants it.
 
-use std::collections::HashMap;
+mod readers;
+
+use std::cell::OnceCell;
 use std::error::Error;
 use std::ops::ControlFlow;
 
-use journal::{Found, Hit, Late, Query, SearchError, SegmentId, Source, Summary, inspect, read_late};
+use journal::{Found, Hit, Query, SearchError, SegmentId, Source, Summary, inspect, read_late};
 
 use crate::filter::Filter;
 use crate::log::Log;
 use crate::reading::Sealed;
 use crate::row::Row;
 use crate::seal::Seal;
+use crate::search::readers::{End, LATE_SEALS, News, Readers};
 use crate::table::Table;
-
-/// In how many seals after the time that is asked for the ends of accesses are looked for: a week and more.
-const LATE_SEALS: usize = 8;
 
 /// What a search comes across, in the order of sequences.
 #[derive(Debug)]
@@ -45,45 +50,36 @@ pub struct Searched {
     pub seals_unreadable: usize,
 }
 
-/// Searches seals and segments. `read` gives the table of a seal; `None` where it is encrypted to others. Ends early when
+/// Searches seals and segments. `open` gives the table of a seal; `None` where it is encrypted to others. Ends early when
 /// `each` breaks.
 ///
 /// # Errors
 /// [`SearchError`]; whatever else cannot be read is told.
 pub fn search<S: Source>(
     log: &Log,
-    read: impl Fn(&Seal) -> Result<Option<Vec<u8>>, Box<dyn Error + Send + Sync>>,
+    open: impl Fn(&Seal) -> Result<Option<Table>, Box<dyn Error + Send + Sync>> + Sync,
     source: &S,
     query: &Query,
     mut each: impl FnMut(FoundAnywhere) -> ControlFlow<()>,
 ) -> Result<Searched, SearchError> {
     let segments = source.list().map_err(SearchError::List)?;
-    let waiting_from = waiting_from(source, &segments);
+    let before = waiting_from(source, &segments);
+    // What was deleted when its time was over is nowhere to be read.
+    let deleted = log.expiries();
+    let seals: Vec<&Seal> =
+        log.seals().filter(|seal| seal.sequences.0 + 1 < before && !seal.is_deleted(&deleted)).collect();
+    let filter = Filter::from(query);
+    let readers = Readers::new(&seals, &open, &filter, |seal| may_have(seal, query));
+    let waiting = OnceCell::new();
+    let joiner = Joiner { readers: &readers, source, segments: &segments, before, waiting };
     let mut searched = Searched::default();
-    let seals: Vec<&Seal> = log.seals().filter(|seal| seal.sequences.0 + 1 < waiting_from).collect();
-    let mut wanted =
-        seals.iter().enumerate().filter(|(_, seal)| may_have(seal, query)).map(|(place, _)| place);
-    if let Some(first) = wanted.next() {
-        let last = wanted.next_back().unwrap_or(first);
-        let mut scan = Scan { late: HashMap::new(), before: waiting_from, each: &mut each };
-        for seal in seals.iter().take(last + 1 + LATE_SEALS).skip(first + 1) {
-            if let Ok(Some(bytes)) = read(seal)
-                && let Ok(table) = Table::open(bytes)
-            {
-                // What cannot be read is told below, where it may have something.
-                table.read_late(|late| scan.note(late)).ok();
-            }
-        }
-        read_late(source, &segments, waiting_from, |late| scan.note(late));
-        let filter = Filter::from(query);
-        let range = seals.get(first..=last).unwrap_or_default();
-        for seal in range.iter().filter(|seal| may_have(seal, query)) {
-            if scan.read(seal, &read, &filter, &mut searched).is_break() {
-                return Ok(searched);
-            }
-        }
+    let flow = readers.run(|place, batch| match batch {
+        Ok(rows) => rows.into_iter().try_for_each(|row| joiner.take(place, row, &mut each)),
+        Err(end) => searched.count(seals.get(place).map_or(0, |seal| seal.number), end, &mut each),
+    });
+    if flow.is_continue() {
+        searched.segments = journal::search(source, query, |hit| each(FoundAnywhere::Hit(Box::new(hit))))?;
     }
-    searched.segments = journal::search(source, query, |hit| each(FoundAnywhere::Hit(Box::new(hit))))?;
     Ok(searched)
 }
 
@@ -95,62 +91,58 @@ fn waiting_from<S: Source>(source: &S, segments: &[SegmentId]) -> u64 {
 }
 
 /// Whether a seal may have something, by its times.
-fn may_have(seal: &Seal, query: &Query) -> bool {
+pub(crate) fn may_have(seal: &Seal, query: &Query) -> bool {
     // Without times it has damage only.
     let Some((earliest, latest)) = seal.times else { return true };
     query.from.is_none_or(|from| latest >= from) && query.to.is_none_or(|to| earliest < to)
 }
 
-struct Scan<'e, F> {
-    late: HashMap<u64, Vec<Late>>,
-    /// What is not below this stands in segments, too.
-    before: u64,
-    each: &'e mut F,
-}
-
-impl<F: FnMut(FoundAnywhere) -> ControlFlow<()>> Scan<'_, F> {
-    fn note(&mut self, late: Late) {
-        self.late.entry(late.of.number()).or_default().push(late);
-    }
-
-    fn read(
+impl Searched {
+    /// Counts a sealed file, and tells where it cannot be read.
+    fn count(
         &mut self,
-        seal: &Seal,
-        read: &impl Fn(&Seal) -> Result<Option<Vec<u8>>, Box<dyn Error + Send + Sync>>,
-        filter: &Filter,
-        searched: &mut Searched,
+        seal: u64,
+        end: End,
+        each: &mut impl FnMut(FoundAnywhere) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
-        let table = match read(seal) {
-            Ok(Some(bytes)) => Table::open(bytes).map_err(Into::into),
-            Ok(None) => {
-                searched.seals_locked += 1;
-                return ControlFlow::Continue(());
-            }
-            Err(error) => Err(error),
-        };
-        let outcome =
-            table.and_then(|table| table.search(filter, |sealed| self.take(sealed)).map_err(Into::into));
-        match outcome {
-            Ok(flow) => {
-                searched.seals_read += 1;
-                flow
-            }
-            Err(error) => {
-                searched.seals_unreadable += 1;
-                (self.each)(FoundAnywhere::Unreadable { seal: seal.number, error })
+        match end {
+            End::Read => self.seals_read += 1,
+            End::Locked => self.seals_locked += 1,
+            End::Unreadable(error) => {
+                self.seals_unreadable += 1;
+                return each(FoundAnywhere::Unreadable { seal, error });
             }
         }
+        ControlFlow::Continue(())
     }
+}
 
-    fn take(&mut self, sealed: Sealed) -> ControlFlow<()> {
+/// Joins to accesses what is said of them later.
+struct Joiner<'s, S, O> {
+    readers: &'s Readers<'s, O>,
+    source: &'s S,
+    segments: &'s [SegmentId],
+    /// What is not below this stands in segments, too.
+    before: u64,
+    /// What segments say of sealed accesses, read once it is asked for.
+    waiting: OnceCell<News>,
+}
+
+impl<S: Source, O> Joiner<'_, S, O> {
+    fn take(
+        &self,
+        place: usize,
+        sealed: Sealed,
+        each: &mut impl FnMut(FoundAnywhere) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
         let hit = match sealed {
             Sealed::Late(_) => return ControlFlow::Continue(()),
-            Sealed::Other(row) => return (self.each)(FoundAnywhere::Other(row)),
+            Sealed::Other(row) => return each(FoundAnywhere::Other(row)),
             Sealed::Hit(hit) => hit,
         };
         let hit = match *hit {
             Hit::Access(found) if found.sequence.number() >= self.before => return ControlFlow::Continue(()),
-            Hit::Access(found) => Hit::Access(self.join(found)),
+            Hit::Access(found) => Hit::Access(self.join(place, found)),
             Hit::Act(found) if found.sequence.number() >= self.before => return ControlFlow::Continue(()),
             Hit::Person(found) if found.sequence.number() >= self.before => return ControlFlow::Continue(()),
             hit @ Hit::Act(_)
@@ -158,12 +150,18 @@ impl<F: FnMut(FoundAnywhere) -> ControlFlow<()>> Scan<'_, F> {
             | hit @ Hit::Damage(_)
             | hit @ Hit::Unreadable { .. } => hit,
         };
-        (self.each)(FoundAnywhere::Hit(Box::new(hit)))
+        each(FoundAnywhere::Hit(Box::new(hit)))
     }
 
-    fn join(&self, mut found: Box<Found>) -> Box<Found> {
-        for late in self.late.get(&found.sequence.number()).into_iter().flatten() {
-            late.join(&mut found);
+    fn join(&self, place: usize, mut found: Box<Found>) -> Box<Found> {
+        self.readers.news_after(place).for_each(|news| news.join(&mut found));
+        if place + LATE_SEALS >= self.readers.count() {
+            let gather = || {
+                let mut news = News::default();
+                read_late(self.source, self.segments, self.before, |late| news.note(late));
+                news
+            };
+            self.waiting.get_or_init(gather).join(&mut found);
         }
         found
     }

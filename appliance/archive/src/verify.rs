@@ -6,13 +6,15 @@ use std::io;
 
 use journal::{DamageKind, Harvested, SegmentId, Source, harvest, inspect};
 
+use crate::audit::{Audit, audit};
 use crate::checkpoint::Checkpoint;
 use crate::finding::{Finding, Remark};
 use crate::hash::Hash;
 use crate::key::VerifierKey;
+use crate::leaf::Leaf;
 use crate::log::{Entry, Log};
 use crate::note::Note;
-use crate::seal::Seal;
+use crate::seal::{Seal, SealedFile};
 use crate::tree::Tree;
 use crate::witness::Witnessed;
 
@@ -69,6 +71,8 @@ pub struct Report {
     pub through: u64,
     /// Records that wait in segments to be sealed.
     pub waiting: u64,
+    /// Files and segments that were deleted when their time was over: on time, and late.
+    pub deleted: (u64, u64),
     /// What is wrong. None: nothing was changed.
     pub findings: Vec<Finding>,
     /// What is not wrong, but worth knowing.
@@ -85,13 +89,18 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seals, records, through, waiting, findings, remarks } = self;
+        let Self { seals, records, through, waiting, deleted, findings, remarks } = self;
         remarks.iter().try_for_each(|remark| writeln!(f, "note: {remark}"))?;
         findings.iter().try_for_each(|finding| writeln!(f, "WRONG: {finding}"))?;
         writeln!(
             f,
             "{seals} seals with {records} records, up to number {through}; {waiting} wait to be sealed"
         )?;
+        if let (on_time, late) = deleted
+            && on_time + late > 0
+        {
+            writeln!(f, "deleted when their time was over: {on_time} on time, {late} late")?;
+        }
         match findings.len() {
             0 => writeln!(f, "verified: nothing was changed, removed or added"),
             number => writeln!(f, "NOT VERIFIED: {number} things are wrong"),
@@ -125,39 +134,51 @@ impl Report {
 
     fn check_log(&mut self, log: &Log, trust: &Trust) {
         let mut tree = Tree::default();
-        let mut before: Option<&Seal> = None;
+        let (mut before, mut seal_before) = (None, None);
+        let mut through = 0;
         for (expected, entry) in (1..).zip(log.entries()) {
-            tree.push(&entry.seal.to_string());
+            tree.push(&entry.leaf.to_string());
             let found_before = self.findings.len();
             self.check_entry(expected, entry, before, &tree, trust);
+            self.check_sequences(expected, &entry.leaf, &mut through);
+            before = Some(&entry.leaf);
+            let Some(seal) = entry.leaf.seal() else { continue };
             if self.findings.len() == found_before {
                 self.seals += 1;
-                self.records += entry.seal.records;
+                self.records += seal.records;
             }
-            self.remark(&entry.seal, before);
-            before = Some(&entry.seal);
+            self.remark(seal, seal_before);
+            seal_before = Some(seal);
         }
         self.through = log.through();
+        let Audit { findings, remarks, on_time, late } = audit(log);
+        self.findings.extend(findings);
+        self.remarks.extend(remarks);
+        self.deleted = (on_time, late);
+    }
+
+    fn check_sequences(&mut self, seal: u64, leaf: &Leaf, through: &mut u64) {
+        let Some((after, up_to)) = leaf.sequences() else { return };
+        if after != *through || up_to < *through {
+            self.findings.push(Finding::Gap { seal, expected: *through, found: after });
+        }
+        *through = up_to;
     }
 
     fn check_entry(
         &mut self,
         expected: u64,
         entry: &Entry,
-        before: Option<&Seal>,
+        before: Option<&Leaf>,
         tree: &Tree,
         trust: &Trust,
     ) {
-        let Entry { seal, note } = entry;
-        if seal.number != expected {
-            self.findings.push(Finding::Number { expected, found: seal.number });
+        let Entry { leaf, note } = entry;
+        if leaf.number() != expected {
+            self.findings.push(Finding::Number { expected, found: leaf.number() });
         }
-        if seal.previous != before.map(Seal::leaf_hash) {
+        if leaf.previous() != before.map(Leaf::hash) {
             self.findings.push(Finding::Chain(expected));
-        }
-        let through = before.map_or(0, |before| before.sequences.1);
-        if seal.sequences.0 != through || seal.sequences.1 < through {
-            self.findings.push(Finding::Gap { seal: expected, expected: through, found: seal.sequences.0 });
         }
         if !note.is_signed_by(&trust.signer) {
             let signer = trust.signer.name().to_owned();
@@ -189,9 +210,16 @@ impl Report {
 
     fn check_files(&mut self, vault: &impl Vault, log: &Log, has_log: bool) {
         let mut known = BTreeSet::new();
-        for seal in log.seals() {
-            let name = seal.file_name();
-            if let Err(source) = self.check_file(vault, log, seal, &name) {
+        let expiries = log.expiries();
+        for (seal, (field, file, name)) in
+            log.seals().flat_map(|seal| seal.files().map(move |file| (seal, file)))
+        {
+            let checked = if expiries.contains_key(&(seal.number, field)) {
+                self.check_deleted(vault, seal, &name)
+            } else {
+                self.check_file(vault, log, (seal, file), &name)
+            };
+            if let Err(source) = checked {
                 self.findings.push(Finding::Unreadable { what: name.clone(), source });
             }
             known.insert(name);
@@ -208,8 +236,22 @@ impl Report {
         }
     }
 
-    fn check_file(&mut self, vault: &impl Vault, log: &Log, seal: &Seal, name: &str) -> io::Result<()> {
-        let sealed = (seal.file.bytes, seal.file.hash);
+    /// A power cut may come between the entry and the deletion: the next run makes up for it.
+    fn check_deleted(&mut self, vault: &impl Vault, seal: &Seal, name: &str) -> io::Result<()> {
+        if vault.measure(name)?.is_some() {
+            self.remarks.push(Remark::Kept { seal: seal.number, file: name.to_owned() });
+        }
+        Ok(())
+    }
+
+    fn check_file(
+        &mut self,
+        vault: &impl Vault,
+        log: &Log,
+        (seal, file): (&Seal, &SealedFile),
+        name: &str,
+    ) -> io::Result<()> {
+        let sealed = (file.bytes, file.hash);
         let (seal_number, file) = (seal.number, name.to_owned());
         let Some(found) = vault.measure(name)? else {
             let is_last = log.last().is_some_and(|last| last.number == seal.number);
@@ -223,7 +265,8 @@ impl Report {
         if found == sealed {
             return Ok(());
         }
-        let of = log.seals().find(|other| (other.file.bytes, other.file.hash) == found);
+        let is_of = |other: &&Seal| other.files().any(|(_, file, _)| (file.bytes, file.hash) == found);
+        let of = log.seals().find(is_of);
         self.findings.push(match of {
             Some(of) => Finding::Swapped { seal: seal_number, file, of: of.number },
             None if found.0 != sealed.0 => {
@@ -259,14 +302,14 @@ impl Report {
         if witnessed.origin != trust.signer.name() {
             return self.findings.push(Finding::OtherLog(witnessed.origin.clone()));
         }
-        let found = log.seals().len() as u64;
+        let found = log.entries().len() as u64;
         if found < witnessed.size {
             return self.findings.push(Finding::RolledBack { witnessed: witnessed.size, found });
         }
         let mut tree = Tree::default();
-        log.seals()
-            .take_while(|seal| seal.number <= witnessed.size)
-            .for_each(|seal| tree.push(&seal.to_string()));
+        log.leaves()
+            .take_while(|leaf| leaf.number() <= witnessed.size)
+            .for_each(|leaf| tree.push(&leaf.to_string()));
         if (tree.size(), tree.root()) == (witnessed.size, witnessed.root) {
             self.remarks.push(Remark::Witnessed(witnessed.size));
         } else {
@@ -317,6 +360,7 @@ impl Report {
             | Harvested::Act(_)
             | Harvested::Person(_)
             | Harvested::Late(_)
+            | Harvested::Clock(_)
             | Harvested::Unknown { .. } => {}
         });
         let tally = tally.map_err(io::Error::other)?;

@@ -50,7 +50,7 @@ const DHCP6_CLIENT: u16 = 546;
 #[must_use]
 pub fn compile(policy: &FirewallPolicy) -> Ruleset {
     let intent = policy.intent();
-    let mut sets = notes::sets().to_vec();
+    let mut sets: Vec<_> = notes::sets().collect();
     let mut chains = vec![spoof(intent), take(intent), past(policy), input(intent), lan(intent), wan()];
     if let Some(passages) = policy.passages() {
         sets.extend(passage::sets());
@@ -58,7 +58,7 @@ pub fn compile(policy: &FirewallPolicy) -> Ruleset {
         chains.push(passage::leave(intent));
     }
     chains.extend([forward(policy), refuse()]);
-    chains.extend(notes::chains(intent));
+    chains.extend(notes::chains(policy));
     Ruleset::new(sets, chains)
 }
 
@@ -328,6 +328,7 @@ fn unspecified() -> IpNet {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::time::Duration;
 
     use super::*;
@@ -402,6 +403,21 @@ mod tests {
                     assert!(text.contains(&format!("\t{kind}{target} {{")), "{target}");
                 }
             }
+        }
+    }
+
+    /// Whoever makes up hardware addresses fills no set that a registered device needs.
+    #[test]
+    fn registered_devices_are_paced_apart() {
+        let devices = ["02:00:00:00:00:11", "02:00:00:00:00:12"].map(|mac| mac.parse().unwrap());
+        let policy = FirewallPolicy::new(school()).unwrap().with_devices(BTreeSet::from(devices));
+        let text = compile(&policy).transaction();
+        for chain in ["arrive", "note"] {
+            let rule =
+                format!("ether saddr {{ 02:00:00:00:00:11, 02:00:00:00:00:12 }} goto {chain}-known comment");
+
+            let rest = text.split(&format!("chain {chain} {{")).nth(1).unwrap();
+            assert!(rest.contains(&rule), "{rest}");
         }
     }
 

@@ -11,7 +11,8 @@
 //! - from the line, nothing comes in but answers;
 //! - nothing is ever forwarded but flows of the services that the school names, each device to its destinations only, and
 //!   only while the box runs; so it holds whatever the kernel's forwarding switch says;
-//! - of what is refused, the box is told, within a pace for each device.
+//! - of what is refused, the box is told, within a pace for each device; made-up hardware addresses take nothing of that of a
+//!   registered device.
 //!
 //! Invariant: pure. The same policy gives the same text, byte for byte.
 
@@ -24,7 +25,7 @@ mod ruleset;
 
 pub use compile::{compile, testers_networks};
 pub use interface::{Interface, InterfaceError};
-pub use notes::{HASTY_SET, UNNOTED_SET};
+pub use notes::{HASTY_SETS, UNNOTED_SETS};
 pub use passage::{FLOWS_OF_DEVICE_MAX, Passage};
 pub use policy::{CONNECTIONS_PER_SECOND, FirewallPolicy, Intent, PolicyError, Ports, check_networks};
 pub use ruleset::{NOTES_GROUP, OPEN_PROTOCOLS, OPEN_SET, ROUTED_MARK, Ruleset, TABLE};

@@ -1,8 +1,10 @@
 //! The intended state of the firewall.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
+use model::Mac;
 
 use crate::{Interface, Passage};
 
@@ -51,6 +53,8 @@ pub struct FirewallPolicy {
     intent: Intent,
     /// What services let through; `None` where the school has no services, so that nothing is ever forwarded.
     passages: Option<Vec<Passage>>,
+    /// The registered devices.
+    devices: BTreeSet<Mac>,
 }
 
 impl FirewallPolicy {
@@ -60,7 +64,11 @@ impl FirewallPolicy {
     /// All the contradictions of `intent` at once.
     pub fn new(intent: Intent) -> Result<Self, Vec<PolicyError>> {
         let errors: Vec<_> = contradictions(&intent).collect();
-        if errors.is_empty() { Ok(Self { intent, passages: None }) } else { Err(errors) }
+        if errors.is_empty() {
+            Ok(Self { intent, passages: None, devices: BTreeSet::new() })
+        } else {
+            Err(errors)
+        }
     }
 
     /// The state that was checked.
@@ -73,6 +81,18 @@ impl FirewallPolicy {
     #[must_use]
     pub fn with_passages(self, passages: Vec<Passage>) -> Self {
         Self { passages: Some(passages), ..self }
+    }
+
+    /// The same for a school that has registered these devices: what they do is paced apart from what all others do.
+    #[must_use]
+    pub fn with_devices(self, devices: BTreeSet<Mac>) -> Self {
+        Self { devices, ..self }
+    }
+
+    /// The registered devices.
+    #[must_use]
+    pub fn devices(&self) -> &BTreeSet<Mac> {
+        &self.devices
     }
 
     /// What services let through; `None` where the school has no services.

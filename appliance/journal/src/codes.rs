@@ -32,3 +32,5 @@ mirror!(FaultCode of Fault:
     Quic, DnsOverTls, DnsOverQuic, NoService, Elsewhere, NotForProfile, Unready, Protocol, Flood);
 mirror!(LayerCode of Layer: Commune, School, Lesson);
 mirror!(EndCode of End: Finish, Abort, Unreachable, Forbidden, Cut, Lapse);
+mirror!(PurposeCode of Purpose: Incident, Complaint, Judicial, Oversight, Access, Maintenance);
+mirror!(ReadingEndCode of ReadingEnd: Hand, Time);

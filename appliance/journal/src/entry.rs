@@ -6,6 +6,7 @@ use model::{Act, ClockQuality, Deed, Host, Reason, Scope, Subject, Timestamp, To
 use policy::Decided;
 use serde::{Deserialize, Serialize};
 
+use crate::clock::ClockEntry;
 use crate::codes::{ClockCode, EndCode, FaultCode, KindCode, LayerCode, VerdictCode};
 use crate::person::PersonEntry;
 
@@ -36,6 +37,8 @@ pub(crate) enum Entry<'a> {
     /// What somebody did besides making rules.
     #[serde(borrow)]
     Person(PersonEntry<'a>),
+    /// The clock was set.
+    Clock(ClockEntry),
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -210,6 +213,7 @@ impl Entry<'_> {
             Self::Repeat(repeat) => repeat.sequence,
             Self::Act(act) => act.sequence,
             Self::Person(person) => person.sequence,
+            Self::Clock(tie) => tie.sequence,
         }
     }
 }

@@ -10,6 +10,7 @@ use std::ops::ControlFlow;
 
 use model::{ClockQuality, Closing, Timestamp};
 
+use crate::clock::ClockTie;
 use crate::entry::{ClosingEntry, Entry, RepeatEntry};
 use crate::found::{Ended, join_closing, join_repeat, read_access, read_act};
 use crate::person::read_person_act;
@@ -42,6 +43,8 @@ pub enum Harvested {
     Person(Box<FoundPersonAct>),
     /// What is said of an access that stands in none of these segments.
     Late(Late),
+    /// That the clock was set.
+    Clock(ClockTie),
     /// A whole record that this program does not understand: a newer one wrote it.
     Unknown {
         /// The record's number.
@@ -207,6 +210,18 @@ pub fn read_late<S: Source>(source: &S, segments: &[SegmentId], before: u64, mut
     }
 }
 
+/// Reads what ties the clock to the true time. What cannot be read is passed over.
+pub fn read_clock_ties<S: Source>(source: &S, segments: &[SegmentId], mut each: impl FnMut(ClockTie)) {
+    for &segment in segments {
+        let outcome = read(source, segment, |piece| {
+            if let Piece::Entry(Entry::Clock(entry), _) = piece {
+                each(ClockTie::from(&entry));
+            }
+        });
+        outcome.ok();
+    }
+}
+
 /// Reads a segment. Returns whether the disk gave it back to its end.
 fn read<S: Source>(
     source: &S,
@@ -259,7 +274,7 @@ impl Joins {
                 // Counts only grow: the last one is the highest.
                 self.repeats.insert(repeat.of, *repeat);
             }
-            Entry::Access(_) | Entry::Act(_) | Entry::Person(_) => {}
+            Entry::Access(_) | Entry::Act(_) | Entry::Person(_) | Entry::Clock(_) => {}
         }
     }
 
@@ -313,6 +328,11 @@ impl<F: FnMut(Harvested)> Gatherer<'_, F> {
                 self.note_time(found.at, Some(found.clock));
                 Harvested::Person(Box::new(found))
             }),
+            Entry::Clock(entry) => {
+                let tie = ClockTie::from(entry);
+                self.note_time(tie.at, Some(tie.clock));
+                Some(Harvested::Clock(tie))
+            }
             Entry::Closing(closing) => {
                 self.note_time(Timestamp::from_unix_ms(closing.at_ms), None);
                 let is_left = self.joins.closings.get(&closing.of) == Some(closing);

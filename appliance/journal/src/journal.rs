@@ -120,6 +120,20 @@ impl Journal {
         self.record_pressing(|sequence| Entry::Person(PersonEntry::new(sequence, at, clock, act)))
     }
 
+    /// Records that the clock was set, or is known to be right from now on: `before` is what it would show had it not been set.
+    ///
+    /// # Errors
+    /// [`Unrecorded`]: it has to be recorded later.
+    pub fn record_clock(
+        &self,
+        at: Timestamp,
+        clock: ClockQuality,
+        before: Timestamp,
+    ) -> Result<Sequence, Unrecorded> {
+        let uptime = self.shared.uptime();
+        self.shared.lock().accept_clock(at, clock, before, uptime).map(Sequence::new)
+    }
+
     fn record_pressing<'a>(&self, encode: impl FnOnce(u64) -> Entry<'a>) -> Result<Sequence, Unrecorded> {
         let uptime = self.shared.uptime();
         let sequence = self.shared.lock().accept_act(encode, uptime)?;

@@ -9,6 +9,7 @@
 //! the writer.
 //! Invariant: a record is accepted only when there is room reserved on the disk for it.
 
+mod clock;
 mod codes;
 mod entry;
 mod fold;
@@ -33,9 +34,12 @@ mod fixture;
 #[cfg(test)]
 mod laws;
 
+pub use clock::{ClockTie, Reckoning};
 pub use fold::FOLD_WINDOW_MS;
 pub use found::{Ended, Found, FoundAct};
-pub use harvest::{HarvestError, Harvested, Late, News, SegmentInfo, Tally, harvest, inspect, read_late};
+pub use harvest::{
+    HarvestError, Harvested, Late, News, SegmentInfo, Tally, harvest, inspect, read_clock_ties, read_late,
+};
 pub use journal::{Journal, Recorded, Unrecorded, open};
 pub use person::FoundPersonAct;
 pub use queue::STALL_MAX;

@@ -1,10 +1,10 @@
 //! What people do besides making rules: sign-ins, changes of people, answers. Encoded and read.
 
-use model::{ClockQuality, Mac, PersonAct, PersonDeed, Role, Timestamp};
+use model::{ClockQuality, Mac, PersonAct, PersonDeed, ReadingId, ReadingTerms, Role, Sought, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::Sequence;
-use crate::codes::ClockCode;
+use crate::codes::{ClockCode, PurposeCode, ReadingEndCode};
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PersonEntry<'a> {
@@ -23,10 +23,42 @@ pub(crate) enum PersonDeedEntry<'a> {
     FailSignIn,
     SignOut,
     ChangeSecret,
-    AddPerson { name: &'a str, role: RoleCode },
-    ResetPerson { name: &'a str },
-    DisablePerson { name: &'a str },
-    Decline { site: &'a str, room: Option<&'a str> },
+    AddPerson {
+        name: &'a str,
+        role: RoleCode,
+    },
+    ResetPerson {
+        name: &'a str,
+    },
+    DisablePerson {
+        name: &'a str,
+    },
+    Decline {
+        site: &'a str,
+        room: Option<&'a str>,
+    },
+    OpenReading {
+        reading: u32,
+        purpose: PurposeCode,
+        detail: &'a str,
+        from_ms: Option<i64>,
+        to_ms: Option<i64>,
+        target: Option<&'a str>,
+        with_people: bool,
+        until_ms: i64,
+    },
+    SearchJournal {
+        reading: u32,
+        sought: &'a str,
+    },
+    ExportJournal {
+        reading: u32,
+        sought: &'a str,
+    },
+    CloseReading {
+        reading: u32,
+        end: ReadingEndCode,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,24 +68,89 @@ pub(crate) enum RoleCode {
     Technician,
 }
 
+impl<'a> PersonDeedEntry<'a> {
+    fn new(deed: &'a PersonDeed) -> Self {
+        match deed {
+            PersonDeed::SignIn => Self::SignIn,
+            PersonDeed::FailSignIn => Self::FailSignIn,
+            PersonDeed::SignOut => Self::SignOut,
+            PersonDeed::ChangeSecret => Self::ChangeSecret,
+            PersonDeed::AddPerson { name, role } => {
+                Self::AddPerson { name: name.as_str(), role: encode_role(*role) }
+            }
+            PersonDeed::ResetPerson { name } => Self::ResetPerson { name: name.as_str() },
+            PersonDeed::DisablePerson { name } => Self::DisablePerson { name: name.as_str() },
+            PersonDeed::Decline { site, room } => {
+                Self::Decline { site: site.as_str(), room: room.as_ref().map(model::RoomName::as_str) }
+            }
+            PersonDeed::OpenReading { reading, terms, until } => Self::OpenReading {
+                reading: reading.number(),
+                purpose: terms.purpose.into(),
+                detail: terms.detail.as_str(),
+                from_ms: terms.from.map(Timestamp::unix_ms),
+                to_ms: terms.to.map(Timestamp::unix_ms),
+                target: terms.target.as_ref().map(model::Target::as_str),
+                with_people: terms.with_people,
+                until_ms: until.unix_ms(),
+            },
+            PersonDeed::SearchJournal { reading, sought } => {
+                Self::SearchJournal { reading: reading.number(), sought: sought.as_str() }
+            }
+            PersonDeed::ExportJournal { reading, sought } => {
+                Self::ExportJournal { reading: reading.number(), sought: sought.as_str() }
+            }
+            PersonDeed::CloseReading { reading, end } => {
+                Self::CloseReading { reading: reading.number(), end: (*end).into() }
+            }
+        }
+    }
+
+    fn read(&self) -> Option<PersonDeed> {
+        Some(match *self {
+            Self::SignIn => PersonDeed::SignIn,
+            Self::FailSignIn => PersonDeed::FailSignIn,
+            Self::SignOut => PersonDeed::SignOut,
+            Self::ChangeSecret => PersonDeed::ChangeSecret,
+            Self::AddPerson { name, role } => {
+                PersonDeed::AddPerson { name: name.parse().ok()?, role: read_role(role) }
+            }
+            Self::ResetPerson { name } => PersonDeed::ResetPerson { name: name.parse().ok()? },
+            Self::DisablePerson { name } => PersonDeed::DisablePerson { name: name.parse().ok()? },
+            Self::Decline { site, room } => {
+                PersonDeed::Decline { site: site.parse().ok()?, room: room.map(str::parse).transpose().ok()? }
+            }
+            Self::OpenReading { reading, purpose, detail, from_ms, to_ms, target, with_people, until_ms } => {
+                let terms = ReadingTerms {
+                    purpose: purpose.into(),
+                    detail: detail.parse().ok()?,
+                    from: from_ms.map(Timestamp::from_unix_ms),
+                    to: to_ms.map(Timestamp::from_unix_ms),
+                    target: target.map(str::parse).transpose().ok()?,
+                    with_people,
+                };
+                PersonDeed::OpenReading {
+                    reading: ReadingId::new(reading),
+                    terms: Box::new(terms),
+                    until: Timestamp::from_unix_ms(until_ms),
+                }
+            }
+            Self::SearchJournal { reading, sought } => {
+                PersonDeed::SearchJournal { reading: ReadingId::new(reading), sought: Sought::new(sought) }
+            }
+            Self::ExportJournal { reading, sought } => {
+                PersonDeed::ExportJournal { reading: ReadingId::new(reading), sought: Sought::new(sought) }
+            }
+            Self::CloseReading { reading, end } => {
+                PersonDeed::CloseReading { reading: ReadingId::new(reading), end: end.into() }
+            }
+        })
+    }
+}
+
 impl<'a> PersonEntry<'a> {
     /// What somebody did as a record.
     pub(crate) fn new(sequence: u64, at: Timestamp, clock: ClockQuality, act: &'a PersonAct) -> Self {
-        let deed = match &act.deed {
-            PersonDeed::SignIn => PersonDeedEntry::SignIn,
-            PersonDeed::FailSignIn => PersonDeedEntry::FailSignIn,
-            PersonDeed::SignOut => PersonDeedEntry::SignOut,
-            PersonDeed::ChangeSecret => PersonDeedEntry::ChangeSecret,
-            PersonDeed::AddPerson { name, role } => {
-                PersonDeedEntry::AddPerson { name: name.as_str(), role: encode_role(*role) }
-            }
-            PersonDeed::ResetPerson { name } => PersonDeedEntry::ResetPerson { name: name.as_str() },
-            PersonDeed::DisablePerson { name } => PersonDeedEntry::DisablePerson { name: name.as_str() },
-            PersonDeed::Decline { site, room } => PersonDeedEntry::Decline {
-                site: site.as_str(),
-                room: room.as_ref().map(model::RoomName::as_str),
-            },
-        };
+        let deed = PersonDeedEntry::new(&act.deed);
         Self {
             sequence,
             at_ms: at.unix_ms(),
@@ -73,6 +170,14 @@ fn encode_role(role: Role) -> RoleCode {
     }
 }
 
+fn read_role(role: RoleCode) -> Role {
+    match role {
+        RoleCode::Teacher => Role::Teacher,
+        RoleCode::Head => Role::Head,
+        RoleCode::Technician => Role::Technician,
+    }
+}
+
 /// What somebody did, as a search finds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundPersonAct {
@@ -88,29 +193,14 @@ pub struct FoundPersonAct {
 
 /// `None` when a text in it could not have been written by this program.
 pub(crate) fn read_person_act(entry: &PersonEntry<'_>) -> Option<FoundPersonAct> {
-    let deed = match &entry.deed {
-        PersonDeedEntry::SignIn => PersonDeed::SignIn,
-        PersonDeedEntry::FailSignIn => PersonDeed::FailSignIn,
-        PersonDeedEntry::SignOut => PersonDeed::SignOut,
-        PersonDeedEntry::ChangeSecret => PersonDeed::ChangeSecret,
-        PersonDeedEntry::AddPerson { name, role } => {
-            let role = match role {
-                RoleCode::Teacher => Role::Teacher,
-                RoleCode::Head => Role::Head,
-                RoleCode::Technician => Role::Technician,
-            };
-            PersonDeed::AddPerson { name: name.parse().ok()?, role }
-        }
-        PersonDeedEntry::ResetPerson { name } => PersonDeed::ResetPerson { name: name.parse().ok()? },
-        PersonDeedEntry::DisablePerson { name } => PersonDeed::DisablePerson { name: name.parse().ok()? },
-        PersonDeedEntry::Decline { site, room } => {
-            PersonDeed::Decline { site: site.parse().ok()?, room: room.map(str::parse).transpose().ok()? }
-        }
-    };
     Some(FoundPersonAct {
         sequence: Sequence::new(entry.sequence),
         at: Timestamp::from_unix_ms(entry.at_ms),
         clock: entry.clock.into(),
-        act: PersonAct { author: entry.author.parse().ok()?, device: entry.device.map(Mac::new), deed },
+        act: PersonAct {
+            author: entry.author.parse().ok()?,
+            device: entry.device.map(Mac::new),
+            deed: entry.deed.read()?,
+        },
     })
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use model::{ClockQuality, Closing, End, Timestamp};
 
+use crate::clock::ClockEntry;
 use crate::entry::{
     ACT_BYTES_MAX, ClosingEntry, Entry, HEAD_BYTES_MAX, NOTE_BYTES_MAX, RepeatEntry, encode_head,
 };
@@ -82,6 +83,8 @@ pub(crate) struct Queue {
     folds: Folds,
     /// Every record below this number is on the disk.
     durable_below: u64,
+    /// The first record by the clock as it is.
+    clock_since: u64,
 }
 
 /// Records that wait for the writer.
@@ -172,6 +175,23 @@ impl Queue {
         Ok(sequence)
     }
 
+    /// Accepts that the clock was set: what is accepted from here on is by the new one.
+    pub(crate) fn accept_clock(
+        &mut self,
+        at: Timestamp,
+        clock: ClockQuality,
+        before: Timestamp,
+        uptime: Duration,
+    ) -> Result<u64, Unrecorded> {
+        let since = self.clock_since;
+        let (at_ms, before_ms) = (at.unix_ms(), before.unix_ms());
+        let entry =
+            |sequence| Entry::Clock(ClockEntry { sequence, since, at_ms, clock: clock.into(), before_ms });
+        let sequence = self.accept_act(entry, uptime)?;
+        self.clock_since = sequence;
+        Ok(sequence)
+    }
+
     /// Accepts the end of an access. It may be lost where the closings' own room is full: the access is then
     /// closed as cut at the next start.
     pub(crate) fn accept_closing(&mut self, at: Timestamp, of: u64, closing: Closing) {
@@ -215,6 +235,7 @@ impl Queue {
     pub(crate) fn resume(&mut self, next_sequence: u64) {
         self.pending.next_sequence = next_sequence;
         self.durable_below = next_sequence;
+        self.clock_since = next_sequence;
     }
 
     pub(crate) fn set_door(&mut self, door: Door) {

@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::{error, io};
 
-use model::{AccessKind, Host, Timestamp, Verdict};
+use model::{AccessKind, Category, Host, PersonName, RoomName, Timestamp, Verdict};
 
 use crate::entry::{
-    Access, ActEntry, Body, ClosingEntry, Entry, HostEntry, RepeatEntry, SubjectEntry, TopicEntry,
+    Access, ActEntry, Body, ClosingEntry, Entry, HostEntry, ReasonEntry, RepeatEntry, ScopeEntry,
+    SubjectEntry, TopicEntry,
 };
 use crate::fold::FOLD_WINDOW_MS;
 use crate::found::{Found, FoundAct, identify, join_closing, join_repeat, read_access, read_act};
@@ -35,8 +36,16 @@ pub struct Query {
     /// By the device with this name or MAC address, in any case; also an unknown device's `inconnu-...`. An act is a
     /// person's, and matches no device.
     pub device: Option<String>,
+    /// By a device in this room at that time. An act matches by the room that its rule is for, or that a request came from.
+    pub room: Option<RoomName>,
+    /// During this lesson.
+    pub lesson: Option<String>,
+    /// By this person. An act matches by its author: for an override, who made it.
+    pub person: Option<PersonName>,
     /// For this host; for a name, also for all names under it. An act matches by the site that it is about.
     pub host: Option<Host>,
+    /// Listed in this category, whatever the verdict. An act matches by the category that it is about.
+    pub category: Option<Category>,
     /// With this verdict. An act matches by what its rule says.
     pub verdict: Option<Verdict>,
     /// Of this kind.
@@ -152,7 +161,12 @@ impl FarJoins {
             Entry::Repeat(repeat) if is_far(repeat.sequence, repeat.of) => {
                 self.repeats.insert(repeat.of, *repeat);
             }
-            Entry::Access(_) | Entry::Closing(_) | Entry::Repeat(_) | Entry::Act(_) | Entry::Person(_) => {}
+            Entry::Access(_)
+            | Entry::Closing(_)
+            | Entry::Repeat(_)
+            | Entry::Act(_)
+            | Entry::Person(_)
+            | Entry::Clock(_) => {}
         }
     }
 }
@@ -243,6 +257,8 @@ impl<F: FnMut(Hit) -> ControlFlow<()>> Scan<'_, F> {
                     };
                 }
             }
+            // It is read for the times of others: `read_clock_ties`.
+            Entry::Clock(_) => {}
             Entry::Person(act) => {
                 if is_person_match(self.query, &act) {
                     match read_person_act(&act) {
@@ -294,7 +310,7 @@ impl<F: FnMut(Hit) -> ControlFlow<()>> Scan<'_, F> {
 /// Whether an access matches, as far as its own record tells: its repeats may still reach into the time that is
 /// asked for.
 fn may_match(query: &Query, access: &Access<'_>) -> bool {
-    let Body { kind, verdict, subject, host, .. } = &access.body;
+    let Body { kind, verdict, subject, host, lesson, person, reason, .. } = &access.body;
     let (kind, verdict) = (AccessKind::from(*kind), Verdict::from(*verdict));
     let at = Timestamp::from_unix_ms(access.at_ms);
     let reach_ms = if kind == AccessKind::Dns { FOLD_WINDOW_MS } else { 0 };
@@ -304,6 +320,10 @@ fn may_match(query: &Query, access: &Access<'_>) -> bool {
         && query.verdict.is_none_or(|wanted| wanted == verdict)
         && query.host.as_ref().is_none_or(|wanted| is_host(wanted, host))
         && query.device.as_ref().is_none_or(|wanted| is_device(wanted, subject))
+        && query.room.as_ref().is_none_or(|wanted| room_of(subject) == Some(wanted.as_str()))
+        && query.lesson.as_ref().is_none_or(|wanted| *lesson == Some(wanted.as_str()))
+        && query.person.as_ref().is_none_or(|wanted| *person == Some(wanted.as_str()))
+        && query.category.as_ref().is_none_or(|wanted| category_of(reason) == Some(wanted.as_str()))
 }
 
 /// Whether an act matches.
@@ -318,29 +338,65 @@ fn is_match(query: &Query, act: &ActEntry<'_>) -> bool {
         && query.kind.is_none_or(|wanted| wanted == Kind::Act)
         && query.verdict.is_none_or(|wanted| wanted == Verdict::from(act.effect))
         && query.host.as_ref().is_none_or(is_about)
+        && query.room.as_ref().is_none_or(|wanted| act.scope == ScopeEntry::Room(wanted.as_str()))
+        && query.person.as_ref().is_none_or(|wanted| act.author == wanted.as_str())
+        && query.category.as_ref().is_none_or(|wanted| act.topic == TopicEntry::Category(wanted.as_str()))
         && query.device.is_none()
+        && query.lesson.is_none()
 }
 
 /// Whether what somebody did matches: only an answer is about a host, and has a verdict.
 fn is_person_match(query: &Query, act: &PersonEntry<'_>) -> bool {
     let at = Timestamp::from_unix_ms(act.at_ms);
     let declined = match &act.deed {
-        PersonDeedEntry::Decline { site, .. } => Some(HostEntry::Name(site)),
+        PersonDeedEntry::Decline { site, room } => Some((HostEntry::Name(site), *room)),
         PersonDeedEntry::SignIn
         | PersonDeedEntry::FailSignIn
         | PersonDeedEntry::SignOut
         | PersonDeedEntry::ChangeSecret
         | PersonDeedEntry::AddPerson { .. }
         | PersonDeedEntry::ResetPerson { .. }
-        | PersonDeedEntry::DisablePerson { .. } => None,
+        | PersonDeedEntry::DisablePerson { .. }
+        | PersonDeedEntry::OpenReading { .. }
+        | PersonDeedEntry::SearchJournal { .. }
+        | PersonDeedEntry::ExportJournal { .. }
+        | PersonDeedEntry::CloseReading { .. } => None,
     };
-    let is_about = |wanted: &Host| declined.as_ref().is_some_and(|site| is_host(wanted, site));
+    let is_about = |wanted: &Host| declined.as_ref().is_some_and(|(site, _)| is_host(wanted, site));
+    let room = declined.as_ref().and_then(|(_, room)| *room);
     query.from.is_none_or(|from| at >= from)
         && query.to.is_none_or(|to| at < to)
         && query.kind.is_none_or(|wanted| wanted == Kind::Act)
         && query.verdict.is_none_or(|wanted| wanted == Verdict::Refuse && declined.is_some())
         && query.host.as_ref().is_none_or(is_about)
+        && query.room.as_ref().is_none_or(|wanted| room == Some(wanted.as_str()))
+        && query.person.as_ref().is_none_or(|wanted| act.author == wanted.as_str())
         && query.device.is_none()
+        && query.lesson.is_none()
+        && query.category.is_none()
+}
+
+fn room_of<'a>(subject: &SubjectEntry<'a>) -> Option<&'a str> {
+    match subject {
+        SubjectEntry::Device { room, .. } => *room,
+        SubjectEntry::UnknownMac(_) | SubjectEntry::UnknownAddress(_) => None,
+    }
+}
+
+/// The category of the list that a verdict goes by.
+fn category_of<'a>(reason: &ReasonEntry<'a>) -> Option<&'a str> {
+    match reason {
+        ReasonEntry::Listed { category, .. }
+        | ReasonEntry::WhiteListed { category, .. }
+        | ReasonEntry::Locked { category, .. } => Some(category),
+        ReasonEntry::NotListed
+        | ReasonEntry::Fault(_)
+        | ReasonEntry::Workspace { .. }
+        | ReasonEntry::NotWhiteListed
+        | ReasonEntry::ClosedHours
+        | ReasonEntry::Ruled { .. }
+        | ReasonEntry::Service { .. } => None,
+    }
 }
 
 fn is_host(wanted: &Host, host: &HostEntry<'_>) -> bool {

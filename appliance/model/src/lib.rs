@@ -15,8 +15,10 @@ mod mac;
 mod machine;
 mod overrides;
 mod person;
+mod reading;
 mod request;
 mod rule;
+mod selection;
 mod sender;
 mod service;
 mod subject;
@@ -36,8 +38,13 @@ pub use mac::{Mac, MacError, NotAMachine};
 pub use machine::Machine;
 pub use overrides::{Act, Deed, Ended, NewOverride, Override, OverrideId, Unfit};
 pub use person::{Failures, Person, PersonAct, PersonDeed, PersonId, Role, RoleError};
+pub use reading::{
+    DEVICE_WINDOW_DAYS_MAX, Purpose, PurposeError, READING_MINUTES_MAX, READING_MINUTES_USUAL, Reading,
+    ReadingEnd, ReadingId, ReadingTerms, Sought, Target, TargetError, Unbounded, WINDOW_DAYS_MAX,
+};
 pub use request::{Answer, Obstacle, RequestId, SiteRequest};
 pub use rule::{Idle, Motive, MotiveError, Rule, Scope, Topic};
+pub use selection::Selection;
 pub use sender::SenderMark;
 pub use service::{PortRange, PortRangeError, ServiceName, Transport};
 pub use subject::{Subject, UnknownDevice};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{DomainName, Mac, PersonName, RoomName, Timestamp};
+use crate::{DomainName, Mac, PersonName, ReadingEnd, ReadingId, ReadingTerms, RoomName, Sought, Timestamp};
 
 /// The number of a person. It is never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -68,6 +68,16 @@ impl Role {
         match self {
             Self::Teacher => false,
             Self::Head | Self::Technician => true,
+        }
+    }
+
+    /// Whether the role may open what the journal keeps of others: the head alone answers for it. Whoever keeps the box has no
+    /// business there.
+    #[must_use]
+    pub fn reads_journal(self) -> bool {
+        match self {
+            Self::Head => true,
+            Self::Teacher | Self::Technician => false,
         }
     }
 
@@ -183,6 +193,36 @@ pub enum PersonDeed {
         /// For the devices of this room; `None`: for those without one.
         room: Option<RoomName>,
     },
+    /// A reading of the journal is opened.
+    OpenReading {
+        /// Its number.
+        reading: ReadingId,
+        /// For what.
+        terms: Box<ReadingTerms>,
+        /// When it ends by itself.
+        until: Timestamp,
+    },
+    /// Somebody looks for something within a reading.
+    SearchJournal {
+        /// The reading.
+        reading: ReadingId,
+        /// What for.
+        sought: Sought,
+    },
+    /// Somebody takes an extract with her.
+    ExportJournal {
+        /// The reading.
+        reading: ReadingId,
+        /// What of.
+        sought: Sought,
+    },
+    /// A reading is over.
+    CloseReading {
+        /// Its number.
+        reading: ReadingId,
+        /// How.
+        end: ReadingEnd,
+    },
 }
 
 impl PersonDeed {
@@ -198,6 +238,10 @@ impl PersonDeed {
             Self::ResetPerson { .. } => "reset-person",
             Self::DisablePerson { .. } => "disable-person",
             Self::Decline { .. } => "decline",
+            Self::OpenReading { .. } => "open-reading",
+            Self::SearchJournal { .. } => "search-journal",
+            Self::ExportJournal { .. } => "export-journal",
+            Self::CloseReading { .. } => "close-reading",
         }
     }
 }

@@ -23,6 +23,7 @@ pub use calendar::{Calendar, Holidays, HolidaysError, Moment, TimeOfDay, TimeOfD
 pub use decision::{
     Claim, Decided, Decision, Denial, Finding, Permit, Refusal, decide, screen, still_permits,
 };
+pub use evasion::is_way_around;
 pub use explanation::{Step, explain};
 pub use profile::{Days, Hours, Mode, ModeError, Profile, Season, SeasonError};
 pub use question::{Question, Target};

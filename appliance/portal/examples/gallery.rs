@@ -12,6 +12,8 @@ use portal::{
     TrialKind, UpdateOutcome, UpdateStatus, Upstream,
 };
 
+#[path = "gallery/journal.rs"]
+mod journal;
 #[path = "gallery/people.rs"]
 mod people;
 #[path = "gallery/selftest.rs"]
@@ -32,6 +34,7 @@ fn main() -> Result<(), Error> {
         write_homes(language, &write)?;
         write_certificates(language, &write)?;
         people::write_people(language, &write)?;
+        journal::write_journal(language, &write)?;
         selftest::write_selftests(&write)?;
     }
     Ok(())
@@ -182,6 +185,7 @@ fn status() -> Result<Status, Error> {
     let trial = |kind, command: &str| Trial { kind, command: command.to_owned() };
     Ok(Status {
         is_open: true,
+        journal_days: None,
         list: ListStatus {
             origin: ListOrigin::Built(Some(Timestamp::from_unix_ms(1_786_924_800_000))),
             entries: 637_941,
@@ -212,7 +216,7 @@ fn status() -> Result<Status, Error> {
         trials: vec![
             trial(TrialKind::Refused, "dig @10.77.0.1 www.poker.example"),
             trial(TrialKind::Permitted, "curl -x http://10.77.0.1:3128 http://www.education.example/"),
-            trial(TrialKind::Journal, "preau journal search --device CM2-04"),
+            trial(TrialKind::Journal, "preau journal search --reason maintenance --device CM2-04"),
         ],
         version: "0.1.0".to_owned(),
     })

@@ -7,9 +7,11 @@ use model::{
     SiteRequest, Timestamp,
 };
 
+use crate::ReadingRoom;
+
 /// The part of the box that keeps people, sessions and requests. Its calls block: for files, and for a secret that is
 /// hashed.
-pub trait Office: Send + Sync {
+pub trait Office: ReadingRoom + Send + Sync {
     /// The teachers who may sign in, by name: the tiles of the sign-in page.
     ///
     /// # Errors
@@ -255,6 +257,27 @@ pub enum Trouble {
     /// The clock is not set: nothing can have an end.
     #[error("the clock is not set")]
     NoClock,
+    /// A reading needs a window that is not too long, or a device.
+    #[error("the window of the reading is missing or too long")]
+    Window,
+    /// What was typed is no key of a reader.
+    #[error("no key of a reader")]
+    Key,
+    /// The reading is over.
+    #[error("the reading is over")]
+    Ended,
+    /// The reading has no keys here: the box was started since it was opened.
+    #[error("the keys of the reading are gone")]
+    Locked,
+    /// What is looked for is outside the reading.
+    #[error("outside the reading")]
+    Outside,
+    /// An extract would have too many records.
+    #[error("too many records for an extract")]
+    TooMuch,
+    /// Several readings are open already.
+    #[error("too many open readings")]
+    ReadingsFull,
     /// The box cannot read or write what it keeps.
     #[error("the state cannot be used")]
     Unavailable,

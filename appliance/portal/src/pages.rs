@@ -5,22 +5,28 @@
 
 mod certificate;
 mod closed;
+mod cover;
 mod frame;
 mod home;
+mod journal;
 mod notice;
 pub mod people;
 mod reason;
 mod refusal;
+mod safe;
 mod selftest;
+mod twice;
 mod unreachable;
 mod why;
 
 pub use certificate::Certificate;
 pub use closed::Closed;
+pub use cover::{CoverFile, ExportCover};
 pub use frame::{CONTENT_SECURITY_POLICY, Place};
 pub use home::Home;
 pub use notice::Notice;
 pub use refusal::Refusal;
+pub use safe::SafeSheet;
 pub use selftest::SelftestReport;
 pub use unreachable::{Cause, Unreachable};
 pub use why::{Asking, Why};

@@ -1,5 +1,6 @@
 //! The portal's own HTTP server, on its own thread.
 
+mod journal;
 mod names;
 mod page;
 mod people;
@@ -340,6 +341,11 @@ async fn answer_form(portal: web::Data<Portal>, visit: Visit, page: Page) -> Htt
             response
         }
         Content::See(path) => HttpResponse::SeeOther().insert_header((header::LOCATION, path)).finish(),
+        Content::SeeAt(path) => HttpResponse::SeeOther().insert_header((header::LOCATION, path)).finish(),
+        Content::File(name, bytes) => HttpResponse::Ok()
+            .content_type("application/zip")
+            .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
+            .body(bytes),
     };
     for field in cookies.iter().filter_map(|(jar, value)| jar.set(value.as_deref(), is_encrypted)) {
         response.headers_mut().append(header::SET_COOKIE, field);

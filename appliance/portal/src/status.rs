@@ -41,6 +41,8 @@ pub struct Refused {
 pub struct Status {
     /// Whether the journal takes records, so that the web is open.
     pub is_open: bool,
+    /// For how many days there is room for the journal, where somebody has to see to it.
+    pub journal_days: Option<u64>,
     /// The list in force.
     pub list: ListStatus,
     /// What becomes of the list's updates; `None` where no mirror is configured.

@@ -1,19 +1,26 @@
 //! The command line.
 
+mod journal;
+mod retention;
+
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use archive::VerifierKey;
 use clap::{Args, Parser, Subcommand};
 use firewall::Interface;
 use jiff::SignedDuration;
 use model::{
     Category, CategoryError, DeviceName, DomainName, DomainNameError, Layer, Mac, MacError, Motive,
-    OverrideId, PersonName, ProfileName, Role, RoomName, Topic, Verdict,
+    OverrideId, PersonName, ProfileName, Role, RoomName, Topic,
 };
 use portal::Language;
 use wifi::{Channel, Radio, Ssid};
+
+pub(crate) use journal::{
+    Asking, ExportArguments, JournalCommand, SearchArguments, SummaryArguments, VerifyArguments,
+};
+pub(crate) use retention::{ExpireArguments, HoldAddArguments, HoldCommand};
 
 /// Préau: the box of a school. Content filter, access log, and what a lesson needs.
 #[derive(Debug, Parser)]
@@ -388,88 +395,6 @@ pub(crate) enum PolicyCommand {
     },
 }
 
-/// Subcommands of `preau journal`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum JournalCommand {
-    /// Print the records that fit every given option, oldest first.
-    Search(SearchArguments),
-    /// Seal what is finished: into files that nobody can change unseen. The box does so by itself, each night at midnight.
-    Seal {
-        #[command(flatten)]
-        data: DataFolder,
-        /// The configuration file that names the school's time zone; without it, the embedded default.
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
-        /// Yield to everything else on the machine, and say nothing: as the box does it.
-        #[arg(long, hide = true)]
-        background: bool,
-    },
-    /// Print a new pair of keys: the public one for the configuration (`[journal] readers` or `recovery`), the secret one for
-    /// whoever shall read the log. Nothing is kept.
-    Keys,
-    /// Tell whether anything sealed was changed, removed or added; exit status 1 if so. Reads a copy as well, needs no box,
-    /// no line and no key to read the records.
-    Verify(VerifyArguments),
-    /// Be the witness of a box: sign its newest checkpoint if its log only grew since the last one, and print it.
-    Witness {
-        #[command(flatten)]
-        data: DataFolder,
-        /// The witness's own folder, with its key and what it has signed; made where there is none. Never on the box.
-        #[arg(long, value_name = "DIR")]
-        state: PathBuf,
-    },
-}
-
-/// Options of `preau journal verify`.
-#[derive(Debug, Args)]
-pub(crate) struct VerifyArguments {
-    #[command(flatten)]
-    pub(crate) data: DataFolder,
-    /// The box's key, as `DATA/sealed/key` had it when the box was new; without it, as that file has it now.
-    #[arg(long, value_name = "KEY")]
-    pub(crate) key: Option<VerifierKey>,
-    /// The key of a witness: the log must be one that has grown from what the witness has signed.
-    #[arg(long, value_name = "KEY")]
-    pub(crate) witness: Option<VerifierKey>,
-    /// What the witness has signed, as the witness keeps it; without it, the copy in `DATA/sealed/witnessed`.
-    #[arg(long, value_name = "FILE", requires = "witness")]
-    pub(crate) checkpoint: Option<PathBuf>,
-}
-
-/// Options of `preau journal search`.
-#[derive(Debug, Args)]
-pub(crate) struct SearchArguments {
-    #[command(flatten)]
-    pub(crate) data: DataFolder,
-    /// From this time on: RFC 3339, `2026-11-23` or `2026-11-23 09:30` in the time zone of the school.
-    #[arg(long, value_name = "TIME")]
-    pub(crate) from: Option<String>,
-    /// Before this time; a date means its whole day.
-    #[arg(long, value_name = "TIME")]
-    pub(crate) to: Option<String>,
-    /// Of this device, by name or hardware address.
-    #[arg(long)]
-    pub(crate) device: Option<String>,
-    /// For this host or a host under it.
-    #[arg(long)]
-    pub(crate) host: Option<String>,
-    /// Of this verdict.
-    #[arg(long, value_parser = parse_verdict)]
-    pub(crate) verdict: Option<Verdict>,
-    /// Only what people did to the rules: overrides made, taken back, run out.
-    #[arg(long, conflicts_with = "device")]
-    pub(crate) acts: bool,
-    /// One JSON object a line instead of a table.
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// The file with the secret key of somebody who may read what is sealed; without it, encrypted days are left out.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) identity: Option<PathBuf>,
-    /// The configuration file that names the school's time zone; without it, Europe/Paris.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-}
-
 /// Subcommands of `preau ca`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CaCommand {
@@ -615,13 +540,6 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
     let duration = text.parse::<SignedDuration>().ok().filter(SignedDuration::is_positive);
     let duration = duration.and_then(|duration| Duration::try_from(duration).ok());
     duration.ok_or_else(|| "a duration is written as in `30m`, `1h30m` or `90s`".to_owned())
-}
-
-fn parse_verdict(text: &str) -> Result<Verdict, String> {
-    [Verdict::Permit, Verdict::Refuse]
-        .into_iter()
-        .find(|verdict| verdict.as_str() == text)
-        .ok_or_else(|| "a verdict is `permit` or `refuse`".to_owned())
 }
 
 #[cfg(test)]

@@ -12,15 +12,20 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use archive::{FoundAnywhere, Identity, Log, Row, Seal, Searched, Vault};
 use jiff::tz::TimeZone;
-use journal::{Damage, DamageKind, Hit, Kind, Query, SegmentId, Source};
-use model::{Host, Verdict};
+use journal::{Damage, DamageKind, Hit, Kind, Query, Reckoning, SegmentId, Source};
+use model::{Category, Host, PersonName, Purpose, ReadingTerms, RoomName, Selection, Timestamp, Verdict};
+use store::Look;
 use system::segments::Directory;
 use system::vault::Folder;
 
+use crate::cli::Asking;
+use crate::reading_command::{self, Looking};
 use crate::times;
 
 /// The kind of records that are no accesses.
 const ACT: &str = "act";
+/// JSON lines that are shown as they are found: somebody waits for the first ones. Later ones come some at a time.
+const LINES_AT_ONCE: u32 = 100;
 /// What stands for the kind of what somebody did besides making rules.
 const PERSON: &str = "person";
 
@@ -35,8 +40,16 @@ pub(crate) struct SearchOptions {
     pub(crate) to: Option<String>,
     /// A device's name or hardware address.
     pub(crate) device: Option<String>,
+    /// A room.
+    pub(crate) room: Option<RoomName>,
+    /// A lesson.
+    pub(crate) lesson: Option<String>,
+    /// A person.
+    pub(crate) person: Option<PersonName>,
     /// A host; a name stands for all names under it, too.
     pub(crate) host: Option<String>,
+    /// A category of the lists.
+    pub(crate) category: Option<Category>,
     /// A verdict.
     pub(crate) verdict: Option<Verdict>,
     /// Acts on the rules only.
@@ -45,6 +58,8 @@ pub(crate) struct SearchOptions {
     pub(crate) json: bool,
     /// The file with the secret key of a reader.
     pub(crate) identity: Option<PathBuf>,
+    /// Who looks, and why.
+    pub(crate) asking: Asking,
     /// Where the school is: times without an offset are read and written in it.
     pub(crate) time_zone: TimeZone,
 }
@@ -61,6 +76,7 @@ pub(crate) fn search(options: &SearchOptions) -> anyhow::Result<ExitCode> {
     if !options.data.is_dir() {
         bail!("there is no data folder {}", options.data.display());
     }
+    note_search(options, &query)?;
     let output = BufWriter::new(io::stdout().lock());
     match print_hits(&query, options, output) {
         Ok(searched) if is_nothing_readable(&searched) => Ok(ExitCode::FAILURE),
@@ -69,6 +85,41 @@ pub(crate) fn search(options: &SearchOptions) -> anyhow::Result<ExitCode> {
         Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
         Err(error) => Err(error),
     }
+}
+
+/// Has the box on this folder note who looks for what, before anything is seen. Without a box, nobody can: whoever has a copy
+/// is not held to anything. Acts of adults are the register itself, which is read without a reason.
+fn note_search(options: &SearchOptions, query: &Query) -> anyhow::Result<()> {
+    if options.acts || !Directory::new(&options.data).is_in_use() {
+        return Ok(());
+    }
+    let Some(purpose) = options.asking.reason else {
+        bail!(
+            "who looks into the log of a box that runs says why, and the box notes it: give --reason maintenance, incident, \
+             complaint, judicial, oversight or access (and --detail, --author)"
+        )
+    };
+    if options.identity.is_some() && purpose == Purpose::Maintenance {
+        bail!("sealed days are read for other reasons than maintenance: it is done with the log of today")
+    }
+    let selection = Selection {
+        from: query.from,
+        to: query.to,
+        device: options.device.as_deref().map(str::parse).transpose().context("--device")?,
+        host: query.host.clone(),
+        verdict: query.verdict,
+        with_people: true,
+        ..Selection::default()
+    };
+    if options.identity.is_some() {
+        // What is sealed is read as on the head's page.
+        ReadingTerms::check_window(selection.from, selection.to, selection.device.is_some())
+            .context("give --from and --to, or --device")?;
+    }
+    let looking = Looking { purpose, detail: options.asking.detail.as_ref(), selection: &selection };
+    let author = options.asking.author.as_ref();
+    reading_command::note(&options.data, &looking, author, Look::Search, &options.time_zone)?;
+    Ok(())
 }
 
 fn build_query(options: &SearchOptions) -> anyhow::Result<Query> {
@@ -83,14 +134,18 @@ fn build_query(options: &SearchOptions) -> anyhow::Result<Query> {
             .context("--from")?,
         to: options.to.as_deref().map(|text| times::parse_end(text, zone)).transpose().context("--to")?,
         device: options.device.clone(),
+        room: options.room.clone(),
+        lesson: options.lesson.clone(),
+        person: options.person.clone(),
         host: options.host.as_ref().map(parse_host).transpose()?,
+        category: options.category.clone(),
         verdict: options.verdict,
         kind: options.acts.then_some(Kind::Act),
     })
 }
 
 /// Whether there is something, and none of it could be read.
-fn is_nothing_readable(searched: &Searched) -> bool {
+pub(crate) fn is_nothing_readable(searched: &Searched) -> bool {
     let read = searched.segments.segments_read + searched.seals_read;
     read == 0 && searched.segments.segments_unreadable + searched.seals_unreadable > 0
 }
@@ -100,10 +155,13 @@ fn print_hits(query: &Query, options: &SearchOptions, output: impl Write) -> any
     // The end of the last segment may be an append under way.
     let last = directory.list().context("the journal cannot be listed")?.last().copied();
     let log = read_log(&folder)?;
-    let mut printer = Printer::new(options, output);
     let mut failure = None;
     let identities = read_identities(options.identity.as_deref())?;
-    let read = |seal: &Seal| folder.read_table(seal, &identities).map_err(Into::into);
+    // What cannot be read is told by the search.
+    let open_known = |seal: &Seal| folder.open_table(seal, &identities).ok().flatten();
+    let reckoning = archive::reckoning(&log, open_known, &directory, query);
+    let mut printer = Printer::new(options, output, reckoning);
+    let read = |seal: &Seal| folder.open_table(seal, &identities).map_err(Into::into);
     let searched = archive::search(&log, read, &directory, query, |found| {
         match take_found(&mut printer, found, last) {
             Ok(()) => ControlFlow::Continue(()),
@@ -123,14 +181,15 @@ fn print_hits(query: &Query, options: &SearchOptions, output: impl Write) -> any
     }
 }
 
-fn read_identities(file: Option<&Path>) -> anyhow::Result<Vec<Identity>> {
+/// The keys of a file.
+pub(crate) fn read_identities(file: Option<&Path>) -> anyhow::Result<Vec<Identity>> {
     let Some(file) = file else { return Ok(Vec::new()) };
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     Identity::read_all(&text).with_context(|| format!("--identity {}", file.display()))
 }
 
 /// What is left out is not to look as if it were not there.
-fn tell_locked(searched: &Searched, has_no_key: bool) -> io::Result<()> {
+pub(crate) fn tell_locked(searched: &Searched, has_no_key: bool) -> io::Result<()> {
     match (searched.seals_locked, has_no_key) {
         (0, _) => Ok(()),
         (days, true) => {
@@ -141,7 +200,7 @@ fn tell_locked(searched: &Searched, has_no_key: bool) -> io::Result<()> {
 }
 
 /// The log of seals as far as it can be read: what is wrong with the rest is told, and for `verify` to judge.
-fn read_log(folder: &Folder) -> anyhow::Result<Log> {
+pub(crate) fn read_log(folder: &Folder) -> anyhow::Result<Log> {
     let bytes = folder.log().context("the log of seals cannot be read")?;
     let (log, error) = Log::read(&bytes.unwrap_or_default());
     if let Some(error) = error {
@@ -173,34 +232,58 @@ fn take_hit(printer: &mut Printer<impl Write>, hit: Hit, last: Option<SegmentId>
     }
 }
 
-/// Where the records go.
-enum Printer<W: Write> {
-    Json(W),
+/// Where the records go, and what is known of the times of those that were made without it.
+struct Printer<W: Write> {
+    form: Form<W>,
+    reckoning: Reckoning,
+}
+
+enum Form<W: Write> {
+    /// With the number of lines that are still shown at once.
+    Json(W, u32),
     Table(table::Table<W>),
 }
 
+/// When a record was really made, where its clock did not show that and it is known by now.
+fn reckon(hit: &Hit, reckoning: &Reckoning) -> Option<Timestamp> {
+    match hit {
+        Hit::Access(found) => reckoning.reckon(found.sequence, found.at, found.clock),
+        Hit::Act(found) => reckoning.reckon(found.sequence, found.at, found.clock),
+        Hit::Person(found) => reckoning.reckon(found.sequence, found.at, found.clock),
+        Hit::Damage(_) | Hit::Unreadable { .. } => None,
+    }
+}
+
 impl<W: Write> Printer<W> {
-    fn new(options: &SearchOptions, output: W) -> Self {
-        if options.json {
-            Self::Json(output)
+    fn new(options: &SearchOptions, output: W, reckoning: Reckoning) -> Self {
+        let form = if options.json {
+            Form::Json(output, LINES_AT_ONCE)
         } else {
-            Self::Table(table::Table::new(output, options.time_zone.clone()))
-        }
+            Form::Table(table::Table::new(output, options.time_zone.clone()))
+        };
+        Self { form, reckoning }
     }
 
     fn print(&mut self, hit: &Hit) -> io::Result<()> {
-        match self {
-            Self::Json(output) => json::write_line(output, hit),
-            Self::Table(table) => table.push(hit),
+        match &mut self.form {
+            Form::Json(output, at_once) => {
+                json::write_line(output, hit, &self.reckoning)?;
+                if *at_once > 0 {
+                    *at_once -= 1;
+                    output.flush()?;
+                }
+                Ok(())
+            }
+            Form::Table(table) => table.push(hit, &self.reckoning),
         }
     }
 
     /// Prints what this program does not understand, as it was sealed.
     fn print_other(&mut self, row: &Row) -> io::Result<()> {
-        match self {
-            Self::Json(output) => json::write_cells(output, row),
+        match &mut self.form {
+            Form::Json(output, _) => json::write_cells(output, row),
             // No column of the table is for it.
-            Self::Table(_) => {
+            Form::Table(_) => {
                 let cells: Vec<String> = row.cells().map(|(name, value)| format!("{name} {value}")).collect();
                 writeln!(io::stderr(), "a record of a newer program, or damaged: {}", cells.join(", "))
             }
@@ -208,14 +291,14 @@ impl<W: Write> Printer<W> {
     }
 
     fn finish(self) -> io::Result<()> {
-        match self {
-            Self::Json(mut output) => output.flush(),
-            Self::Table(table) => table.finish(),
+        match self.form {
+            Form::Json(mut output, _) => output.flush(),
+            Form::Table(table) => table.finish(),
         }
     }
 }
 
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
+pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
@@ -229,11 +312,16 @@ mod tests {
             from: None,
             to: None,
             device: None,
+            room: None,
+            lesson: None,
+            person: None,
             host: None,
+            category: None,
             verdict: None,
             acts: false,
             json: false,
             identity: None,
+            asking: Asking { reason: None, detail: None, author: None },
             time_zone: default_time_zone(),
         }
     }

@@ -7,15 +7,21 @@ mod config;
 mod data_folder;
 mod default_profiles;
 mod device_command;
+mod expire_command;
+mod export_command;
 mod firewall_command;
+mod hold_command;
 mod journal_command;
 mod override_command;
 mod person_command;
 mod policy_command;
+mod reading_command;
 mod reasons;
 mod run;
 mod seal_command;
 mod selftest_command;
+mod status_command;
+mod summary_command;
 mod times;
 mod update_command;
 mod verify_command;
@@ -30,9 +36,9 @@ use model::{Device, Verdict};
 use store::NewPerson;
 
 use cli::{
-    BlocklistCommand, CaCommand, Cli, Command, DataFolder, DeviceCommand, FirewallCommand, JournalCommand,
-    OverrideCommand, PersonCommand, PolicyCommand, SearchArguments, SelftestCommand, WifiCommand,
-    WifiJoinArguments,
+    BlocklistCommand, CaCommand, Cli, Command, DataFolder, DeviceCommand, FirewallCommand, HoldCommand,
+    JournalCommand, OverrideCommand, PersonCommand, PolicyCommand, SearchArguments, SelftestCommand,
+    SummaryArguments, WifiCommand, WifiJoinArguments,
 };
 use config::Config;
 
@@ -138,13 +144,47 @@ fn carry_out_person(command: PersonCommand) -> anyhow::Result<ExitCode> {
 fn carry_out_journal(command: JournalCommand) -> anyhow::Result<ExitCode> {
     match command {
         JournalCommand::Search(arguments) => search(arguments),
+        JournalCommand::Summary(arguments) => summarise(arguments),
         JournalCommand::Seal { data, config, background } => {
             seal_command::seal(&data_folder::find(data.path.as_deref())?, config.as_deref(), background)
         }
-        JournalCommand::Keys => seal_command::print_keys(),
+        JournalCommand::Export(arguments) => export_command::export(&arguments),
+        JournalCommand::Readings { data, config } => {
+            let time_zone = match config {
+                Some(path) => Config::load(&path)?.school.timezone,
+                None => journal_command::default_time_zone(),
+            };
+            reading_command::list(&data_folder::find(data.path.as_deref())?, &time_zone)
+        }
+        JournalCommand::Keys { sheet: None, .. } => seal_command::print_keys(),
+        JournalCommand::Keys { sheet: Some(sheet), config } => {
+            seal_command::write_sheet(&sheet, &Config::load_or_default(config.as_deref())?)
+        }
+        JournalCommand::Verify(arguments) if arguments.extract.is_some() => {
+            export_command::verify(&arguments)
+        }
         JournalCommand::Verify(arguments) => verify_command::verify(&arguments),
+        JournalCommand::Status { data } => status_command::status(&data_folder::find(data.path.as_deref())?),
+        JournalCommand::Expire(arguments) => expire_command::expire(&arguments),
+        JournalCommand::Hold(command) => carry_out_hold(command),
         JournalCommand::Witness { data, state } => {
             verify_command::witness(&data_folder::find(data.path.as_deref())?, &state)
+        }
+    }
+}
+
+fn carry_out_hold(command: HoldCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        HoldCommand::Add(arguments) => {
+            let zone = hold_command::zone(arguments.config.as_deref())?;
+            hold_command::add(arguments, &zone)
+        }
+        HoldCommand::List { config, data } => {
+            let zone = hold_command::zone(config.as_deref())?;
+            hold_command::list(&data_folder::find(data.path.as_deref())?, &zone)
+        }
+        HoldCommand::Lift { number, reason, author, data } => {
+            hold_command::lift(&data_folder::find(data.path.as_deref())?, number, reason, author)
         }
     }
 }
@@ -188,23 +228,40 @@ fn carry_out_wifi(command: WifiCommand) -> anyhow::Result<ExitCode> {
     }
 }
 
+fn summarise(arguments: SummaryArguments) -> anyhow::Result<ExitCode> {
+    let SummaryArguments { data, from, to, json, identity, config } = arguments;
+    let (data, time_zone) = (data_folder::find(data.path.as_deref())?, time_zone(config)?);
+    let options = summary_command::SummaryOptions { data, from, to, json, identity, time_zone };
+    summary_command::summarise(&options)
+}
+
+/// That of the school, or the usual one.
+fn time_zone(config: Option<PathBuf>) -> anyhow::Result<jiff::tz::TimeZone> {
+    config.map_or_else(
+        || Ok(journal_command::default_time_zone()),
+        |path| Ok(Config::load(&path)?.school.timezone),
+    )
+}
+
 fn search(arguments: SearchArguments) -> anyhow::Result<ExitCode> {
-    let SearchArguments { data, from, to, device, host, verdict, acts, json, identity, config } = arguments;
-    let time_zone = match config {
-        Some(path) => Config::load(&path)?.school.timezone,
-        None => journal_command::default_time_zone(),
-    };
-    let data = data_folder::find(data.path.as_deref())?;
+    let SearchArguments { data, from, to, device, room, lesson, person, host, .. } = arguments;
+    let SearchArguments { category, verdict, acts, json, identity, asking, config, .. } = arguments;
+    let (data, time_zone) = (data_folder::find(data.path.as_deref())?, time_zone(config)?);
     journal_command::search(&journal_command::SearchOptions {
         data,
         from,
         to,
         device,
+        room,
+        lesson,
+        person,
         host,
+        category,
         verdict,
         acts,
         json,
         identity,
+        asking,
         time_zone,
     })
 }

@@ -1,17 +1,21 @@
 //! `preau journal seal` and `preau journal keys`.
 
+use std::fs::OpenOptions;
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 
 use access::Clock;
 use anyhow::{Context, bail};
 use archive::Identity;
+use portal::pages::SafeSheet;
 use system::clock::SystemClock;
 use system::priority::yield_to_all;
 use system::sealing::{self, BUSY_STATUS, SealingError};
 
 use crate::config::Config;
+use crate::expire_command::expire_nightly;
 
 /// Seals what is finished. In the background, only failures are told.
 pub(crate) fn seal(data: &Path, config: Option<&Path>, is_background: bool) -> anyhow::Result<ExitCode> {
@@ -22,13 +26,17 @@ pub(crate) fn seal(data: &Path, config: Option<&Path>, is_background: bool) -> a
     if is_background && let Err(error) = yield_to_all() {
         let _told = writeln!(io::stderr(), "preau: the journal is sealed with a usual priority: {error}");
     }
-    let done = match sealing::seal(data, &manner, SystemClock::new().now()) {
+    let now = SystemClock::new().now();
+    let done = match sealing::seal(data, &manner, now) {
         Err(SealingError::Busy) => return Ok(ExitCode::from(BUSY_STATUS)),
-        done => done.context("the journal is not sealed")?,
+        done => done.context("the journal is not sealed"),
     };
     if is_background {
-        return Ok(ExitCode::SUCCESS);
+        // What is past its time goes, though today's cannot be sealed.
+        let expired = expire_nightly(data, &manner, now);
+        return done.and(expired).map(|()| ExitCode::SUCCESS);
     }
+    let done = done?;
     let mut out = io::stdout().lock();
     for seal in &done.sealed {
         writeln!(
@@ -56,6 +64,37 @@ pub(crate) fn print_keys() -> anyhow::Result<ExitCode> {
         io::stderr(),
         "The line that begins with AGE-SECRET-KEY is not shown again, and this machine does not keep it. Whoever has it reads \
          the log: give it to its owner, on paper or in a file of hers."
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a new pair of keys on a page for the safe. Only its owner reads the file, which is to go once it is printed.
+pub(crate) fn write_sheet(path: &Path, config: &Config) -> anyhow::Result<ExitCode> {
+    const MODE: u32 = 0o600;
+    let identity = Identity::generate();
+    let (text, public) = (identity.write(), identity.reader().to_string());
+    let secret = text.lines().find(|line| !line.starts_with('#')).unwrap_or_default();
+    let sheet = SafeSheet {
+        school: &config.school.name,
+        time_zone: &config.school.timezone,
+        made: SystemClock::new().now().at,
+        public: &public,
+        secret,
+    };
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(MODE)
+        .open(path)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    file.write_all(sheet.render().as_bytes())
+        .and_then(|()| file.sync_all())
+        .context("the sheet is not whole")?;
+    writeln!(io::stdout(), "recovery = '{public}'")?;
+    writeln!(
+        io::stderr(),
+        "Print {} twice, put both into sealed envelopes in the safe, and delete the file: the key is nowhere else.",
+        path.display()
     )?;
     Ok(ExitCode::SUCCESS)
 }

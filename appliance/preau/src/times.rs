@@ -33,6 +33,12 @@ pub(crate) fn parse_coming(text: &str, zone: &TimeZone, now: Timestamp) -> Resul
     }
 }
 
+/// A moment as the school's clock shows it.
+pub(crate) fn write(at: Timestamp, zone: &TimeZone) -> String {
+    let at = jiff::Timestamp::from_millisecond(at.unix_ms()).unwrap_or_default();
+    at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
+}
+
 fn parse(text: &str, zone: &TimeZone, after_date: Span) -> Result<Timestamp, TimeError> {
     read(text.trim(), zone, after_date)
         .map(|time| Timestamp::from_unix_ms(time.as_millisecond()))

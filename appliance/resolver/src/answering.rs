@@ -48,7 +48,7 @@ impl Resolver {
             Response::Ready => {}
             Response::Silence => return Err(Unanswered::NotAQuery),
             Response::Pending(pending) => {
-                let Some(_ticket) = core.waiting.enter(pending.client) else {
+                let Some(_ticket) = core.waiting.enter(pending.client, pending.share) else {
                     count(Statistics { dropped: 1, ..Statistics::default() });
                     return Err(Unanswered::TooMany);
                 };

@@ -9,7 +9,7 @@ use wire::dns::Query;
 use crate::cache::Cache;
 use crate::clock::{Clock, Seconds};
 use crate::forward::{Forwarder, Obtained};
-use crate::quota::{Client, Quota};
+use crate::quota::Quota;
 use crate::rate::Rates;
 use crate::responder::{Channel, Incoming, Pending, Responder, Response};
 use crate::statistics::{Counters, Statistics};
@@ -19,6 +19,9 @@ use crate::upstream::{Failure, PermittedName};
 const WAITING_MAX: usize = 1_024;
 /// Most of them for one client: a browser that restores a hundred tabs.
 const WAITING_OF_CLIENT_MAX: usize = 128;
+/// Most of them for all devices that are not registered, together: half of what is asked of upstreams at a time, so that
+/// made-up hardware addresses leave as much to the others.
+const WAITING_OF_UNKNOWN_MAX: usize = 256;
 
 /// Encrypted replies are multiples of so many bytes (RFC 8467 section 4.1).
 const BLOCK_BYTES: usize = 468;
@@ -43,7 +46,7 @@ impl Core {
         counters: Arc<Counters>,
         rates: Rates,
     ) -> Self {
-        let waiting = Quota::new(WAITING_MAX, WAITING_OF_CLIENT_MAX);
+        let waiting = Quota::new(WAITING_MAX, WAITING_OF_CLIENT_MAX, WAITING_OF_UNKNOWN_MAX);
         Self { responder, cache, forwarder, clock, counters, waiting, rates }
     }
 
@@ -56,9 +59,8 @@ impl Core {
         now_s: Seconds,
         tally: &mut Statistics,
     ) -> bool {
-        // A mark names the machine at no cost, whatever address it writes on its questions.
-        let client = sender.map_or_else(|| self.responder.client(address), Client::Sender);
-        let may_ask = self.rates.take(client, now_s, || self.responder.name_sender(address, sender));
+        let (client, share) = self.responder.find_client(address, sender);
+        let may_ask = self.rates.take(client, share, now_s, || self.responder.name_sender(address, sender));
         tally.limited += u64::from(!may_ask);
         may_ask
     }
@@ -179,12 +181,14 @@ mod tests {
         let forged = ask(core, mark, "tunnel.example", 400);
         assert_eq!(forged.len(), 300, "names under one domain, whatever the addresses");
         let waiting: Vec<_> =
-            forged.iter().filter_map(|pending| core.waiting.enter(pending.client)).collect();
+            forged.iter().filter_map(|pending| core.waiting.enter(pending.client, pending.share)).collect();
         assert_eq!(waiting.len(), WAITING_OF_CLIENT_MAX);
 
-        // Addresses that nobody else can use are clients, each with a share.
+        // Addresses that nobody else can use are clients, each with a share; those that nobody has registered have one together.
         let honest = ask(core, None, "tunnel.example", 400);
         assert_eq!(honest.len(), 400);
-        assert!(honest.iter().all(|pending| core.waiting.enter(pending.client).is_some()));
+        let served: Vec<_> =
+            honest.iter().filter_map(|pending| core.waiting.enter(pending.client, pending.share)).collect();
+        assert_eq!(waiting.len() + served.len(), WAITING_OF_UNKNOWN_MAX);
     }
 }

@@ -17,7 +17,8 @@ const TTL_S_MAX: u32 = 86_400;
 /// Longest time to live of a negative answer, in seconds (RFC 2308 section 5: one to three hours work well).
 const NEGATIVE_TTL_S_MAX: u32 = 3_600;
 /// Most other names and addresses that an answer may lead to. All of them are judged each time it is given out, on the
-/// one thread of the door; the largest sites give a dozen aliases and addresses, and 64 KB have room for thousands.
+/// one thread of the door; the largest sites give a dozen aliases and addresses, and 64 KB have room for thousands. Addresses
+/// beyond are left out: those before are as good. Names beyond are not: the last one may be the one that matters.
 const LEADS_MAX: usize = 64;
 
 /// Cuts an upstream's message down to what is kept.
@@ -39,10 +40,15 @@ pub(crate) fn keep(
     let (_, code) = known.ok_or(Failure::Refused)?;
     let is_negative = message.answers.is_empty() || code == ResponseCode::NxDomain;
     let answers_s = message.answers.iter().map(|record| cap_ttl_s(record.ttl)).min();
-    let (answers, leads) = sift(message.answers, is_inward);
-    let addresses = answers.iter().filter(|record| record.data.ip_addr().is_some()).count();
-    if leads.count() + addresses > LEADS_MAX {
-        return Err(Failure::Refused);
+    let (mut answers, leads) = sift(message.answers, is_inward);
+    let room = LEADS_MAX.checked_sub(leads.count()).ok_or(Failure::Refused)?;
+    let mut addresses = 0_usize;
+    answers.retain(|record| {
+        addresses += usize::from(record.data.ip_addr().is_some());
+        record.data.ip_addr().is_none() || addresses <= room
+    });
+    if addresses > room {
+        tracing::debug!(name = %domain, addresses, room, "an answer has more addresses than are looked at");
     }
     let mut kept = Message::query();
     kept.add_query(Question::query(name.clone(), Kind::from(asked.kind.0)));
@@ -246,25 +252,28 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_leads_to_too_much_is_none() {
+    fn an_answer_leads_to_so_much_at_most() {
         let aliases = |count: usize| (0..count).map(|number| alias(&format!("b{number}.fr.")));
         let addresses = |count: usize| (0..count).map(|_| address("a.fr.", 60));
-        let check = |answers: Vec<Record>, expected: Option<usize>| {
+        // How many aliases and addresses are kept.
+        let check = |answers: Vec<Record>, expected: Option<[usize; 2]>| {
             let message = message(&answers, &[], UpstreamCode::NoError);
             let kept = keep(message, &domain(), Asked::plain(RecordType::A), 0, &|_| false);
-            assert_eq!(kept.ok().map(|entry| entry.aliases().len()), expected, "{}", answers.len());
+            let kept = kept.ok().map(|entry| [entry.aliases().len(), entry.addresses().count()]);
+            assert_eq!(kept, expected, "{}", answers.len());
         };
-        check(aliases(LEADS_MAX).collect(), Some(LEADS_MAX));
+        check(aliases(LEADS_MAX).collect(), Some([LEADS_MAX, 0]));
         check(aliases(LEADS_MAX + 1).collect(), None);
-        check(addresses(LEADS_MAX).collect(), Some(0));
-        check(addresses(LEADS_MAX + 1).collect(), None);
-        check(aliases(LEADS_MAX - 4).chain(addresses(4)).collect(), Some(LEADS_MAX - 4));
-        check(aliases(LEADS_MAX - 4).chain(addresses(5)).collect(), None);
+        check(addresses(LEADS_MAX).collect(), Some([0, LEADS_MAX]));
+        check(addresses(2_000).collect(), Some([0, LEADS_MAX]));
+        check(aliases(LEADS_MAX - 4).chain(addresses(4)).collect(), Some([LEADS_MAX - 4, 4]));
+        check(aliases(LEADS_MAX - 4).chain(addresses(5)).collect(), Some([LEADS_MAX - 4, 4]));
+        check(aliases(LEADS_MAX + 1).chain(addresses(1)).collect(), None);
         // What is there again does not have to be judged again.
-        check((0..2_000).map(|_| alias("b.fr.")).collect(), Some(1));
+        check((0..2_000).map(|_| alias("b.fr.")).collect(), Some([1, 0]));
         // Texts, however many, lead nowhere.
         let text = RData::TXT(hickory_proto::rr::rdata::TXT::new(vec!["a".to_owned()]));
-        check(vec![Record::from_rdata(name("a.fr."), 60, text); 2 * LEADS_MAX], Some(0));
+        check(vec![Record::from_rdata(name("a.fr."), 60, text); 2 * LEADS_MAX], Some([0, 0]));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use model::{Mac, SenderMark, Subject, UnknownDevice};
+use seats::Share;
 
 /// The part of an IPv6 address that names its network (RFC 4291 section 2.5.4).
 const IPV6_NETWORK: u128 = !0 << 64;
@@ -42,17 +43,20 @@ impl Client {
     }
 }
 
-/// So many at once in all, and so many for each client: one that floods takes its own share only.
+/// So many at once in all, so many for each client, and so many for all that are not registered: whoever floods takes his
+/// own share only, however many hardware addresses he makes up.
 #[derive(Clone, Debug)]
 pub(crate) struct Quota {
     total_max: usize,
     client_max: usize,
+    unknown_max: usize,
     held: Arc<Mutex<Held>>,
 }
 
 #[derive(Debug, Default)]
 struct Held {
     total: usize,
+    of_unknown: usize,
     by_client: HashMap<Client, usize>,
 }
 
@@ -60,18 +64,20 @@ struct Held {
 #[derive(Debug)]
 pub(crate) struct Ticket {
     client: Client,
+    share: Share,
     held: Arc<Mutex<Held>>,
 }
 
 impl Quota {
-    pub(crate) fn new(total_max: usize, client_max: usize) -> Self {
-        Self { total_max, client_max, held: Arc::default() }
+    pub(crate) fn new(total_max: usize, client_max: usize, unknown_max: usize) -> Self {
+        Self { total_max, client_max, unknown_max, held: Arc::default() }
     }
 
-    /// One more for this client; `None` when it, or all together, have enough.
-    pub(crate) fn enter(&self, client: Client) -> Option<Ticket> {
+    /// One more for this client; `None` when it, those who share with it, or all together have enough.
+    pub(crate) fn enter(&self, client: Client, share: Share) -> Option<Ticket> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.total >= self.total_max {
+        let is_unknown = share == Share::Unknown;
+        if held.total >= self.total_max || is_unknown && held.of_unknown >= self.unknown_max {
             return None;
         }
         let of_client = held.by_client.entry(client).or_default();
@@ -80,7 +86,8 @@ impl Quota {
         }
         *of_client += 1;
         held.total += 1;
-        Some(Ticket { client, held: Arc::clone(&self.held) })
+        held.of_unknown += usize::from(is_unknown);
+        Some(Ticket { client, share, held: Arc::clone(&self.held) })
     }
 }
 
@@ -88,6 +95,7 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.total = held.total.saturating_sub(1);
+        held.of_unknown = held.of_unknown.saturating_sub((self.share == Share::Unknown).into());
         if let Some(of_client) = held.by_client.get_mut(&self.client) {
             *of_client = of_client.saturating_sub(1);
             if *of_client == 0 {
@@ -122,17 +130,30 @@ mod tests {
 
     #[test]
     fn a_flood_leaves_room_for_others() {
-        let quota = Quota::new(3, 2);
-        let [flooder, pupil, teacher] = [1, 2, 3].map(|n| Client::Address(IpAddr::from([10, 77, 0, n])));
-        let first = quota.enter(flooder).unwrap();
-        let second = quota.enter(flooder).unwrap();
-        assert!(quota.enter(flooder).is_none());
-        let third = quota.enter(pupil).unwrap();
-        assert!(quota.enter(teacher).is_none());
+        let quota = Quota::new(3, 2, 2);
+        let [flooder, pupil, teacher] = [1, 2, 3].map(|n| Mac::new([2, 0, 0, 0, 0, n]));
+        let enter = |mac| quota.enter(Client::Device(mac), Share::Device(mac));
+        let first = enter(flooder).unwrap();
+        let second = enter(flooder).unwrap();
+        assert!(enter(flooder).is_none());
+        let third = enter(pupil).unwrap();
+        assert!(enter(teacher).is_none());
         drop(first);
-        assert!(quota.enter(teacher).is_some());
+        assert!(enter(teacher).is_some());
         drop((second, third));
         assert!(quota.held.lock().unwrap().by_client.is_empty());
         assert_eq!(quota.held.lock().unwrap().total, 0);
+    }
+
+    #[test]
+    fn made_up_devices_leave_room_for_registered_ones() {
+        let quota = Quota::new(8, 2, 3);
+        let mac = |last| Mac::new([2, 0, 0, 0, 0, last]);
+        let enter = |last| quota.enter(Client::Device(mac(last)), Share::Unknown);
+        let mut waiting: Vec<_> = (0..100).filter_map(enter).collect();
+        assert_eq!(waiting.len(), 3);
+        assert!(quota.enter(Client::Device(mac(200)), Share::Device(mac(200))).is_some());
+        waiting.pop();
+        assert!(enter(101).is_some());
     }
 }

@@ -75,6 +75,7 @@ pub(crate) struct Pending {
     pub(crate) permit: Recorded<Permit>,
     /// Whose share of those that wait it takes.
     pub(crate) client: Client,
+    pub(crate) share: Share,
     pub(crate) asked: Asked,
     pub(crate) stale: Option<Entry>,
     pub(crate) packet: Box<[u8]>,
@@ -115,9 +116,20 @@ impl Responder {
         &self.screen
     }
 
-    /// Who shares limits with this address.
-    pub(crate) fn client(&self, address: IpAddr) -> Client {
-        Client::of(&self.desk.identify(address))
+    /// Who shares limits with whoever has this address and sends with this mark. A mark names the machine at no cost,
+    /// whatever address it writes on its questions.
+    pub(crate) fn find_client(&self, address: IpAddr, sender: Option<SenderMark>) -> (Client, Share) {
+        match sender {
+            Some(mark) => {
+                let share =
+                    self.desk.find_sender(mark).map_or(Share::Unknown, |device| Share::Device(device.mac));
+                (Client::Sender(mark), share)
+            }
+            None => {
+                let subject = self.desk.identify(address);
+                (Client::of(&subject), Share::of(&subject))
+            }
+        }
     }
 
     /// Who shares the room for connections with this address.
@@ -227,7 +239,9 @@ impl Responder {
         if let Err(screened) = self.screen.judge_question(&permit, client, name, now_s) {
             return self.turn_away(screened, exchange, bytes, tally);
         }
-        Response::Pending(Box::new(Pending { permit, client, asked, stale, packet: packet.into(), channel }))
+        let share = Share::of(permit.decision().subject());
+        let packet = packet.into();
+        Response::Pending(Box::new(Pending { permit, client, share, asked, stale, packet, channel }))
     }
 
     /// Tells whoever may use a service where it is: at the addresses that the firewall lets through, so that a connection

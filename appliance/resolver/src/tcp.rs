@@ -169,7 +169,7 @@ async fn read_questions(
             }
             Response::Silence => return,
             Response::Pending(pending) => {
-                let Some(ticket) = core.waiting.enter(pending.client) else {
+                let Some(ticket) = core.waiting.enter(pending.client, pending.share) else {
                     core.counters.add(&Statistics { dropped: 1, ..Statistics::default() });
                     return;
                 };

@@ -140,7 +140,7 @@ impl Door {
         local: Option<Local>,
         tally: &mut Statistics,
     ) {
-        let Some(ticket) = self.core.waiting.enter(pending.client) else {
+        let Some(ticket) = self.core.waiting.enter(pending.client, pending.share) else {
             tally.dropped += 1;
             return;
         };

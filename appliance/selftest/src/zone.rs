@@ -97,6 +97,12 @@ impl Zone {
         Self { addresses, answered_once: Mutex::default() }
     }
 
+    /// Whether a name is one of the zone.
+    #[must_use]
+    pub fn holds(name: &DomainName) -> bool {
+        name.as_str().strip_suffix(ZONE).is_some_and(|inner| inner.is_empty() || inner.ends_with('.'))
+    }
+
     /// The whole message that a name of the zone gets for a type, by its number; `None` for all other names.
     #[must_use]
     pub fn answer(&self, name: &DomainName, kind: u16) -> Option<Vec<u8>> {

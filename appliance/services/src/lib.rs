@@ -19,6 +19,6 @@ mod refusals;
 
 pub use flow::{FlowKey, News, Sighting, Stage};
 pub use flows::{FLOWS_MAX, Flows, Order};
-pub use names::{Names, Resolution, ServiceAddresses};
+pub use names::{ADDRESSES_MAX, Names, Resolution, ServiceAddresses};
 pub use passages::plan;
 pub use refusals::{Refusals, RefusedPacket};

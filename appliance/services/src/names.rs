@@ -18,8 +18,8 @@ const RETRY_S: u64 = 10;
 /// How long an address stays good after the name was last seen to have it, in seconds: mail programs keep what they were
 /// told for as long as they run.
 const HOLD_S: u64 = 3_600;
-/// Addresses that are held of one name: a rotating pool of a large service. Beyond, the oldest go.
-const ADDRESSES_MAX: usize = 64;
+/// Addresses that are held of one name: a rotating pool of a large service. Beyond, the oldest go; of one answer, the last.
+pub const ADDRESSES_MAX: usize = 64;
 
 /// What clients are told of services' hosts: the addresses of each, all of which the firewall lets through.
 pub type ServiceAddresses = HashMap<DomainName, Vec<IpAddr>>;

@@ -11,6 +11,8 @@ const DAY_MS: i64 = 24 * 3_600_000;
 const DISABLED_MS: i64 = 365 * DAY_MS;
 /// How long failures are kept: as long as the longest of them counts.
 const FAILURES_MS: i64 = DAY_MS;
+/// How long a reading is kept after its end: as long as its records.
+const READING_MS: i64 = 365 * DAY_MS;
 /// How long a session is kept after its last use: longer than any lasts.
 const SESSION_MS: i64 = DAY_MS;
 
@@ -29,6 +31,7 @@ impl Store {
             // Whoever was disabled by a clock that showed 1970 was there by then.
             transaction
                 .execute("DELETE FROM person WHERE max(disabled_ms, made_ms) < ?1", [before(DISABLED_MS)])?;
+            transaction.execute("DELETE FROM reading WHERE closed_ms < ?1", [before(READING_MS)])?;
             Ok(())
         })
     }

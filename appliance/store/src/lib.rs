@@ -13,6 +13,7 @@ mod migrations;
 mod overrides;
 mod people;
 mod person_acts;
+mod readings;
 mod requests;
 mod sessions;
 
@@ -32,6 +33,7 @@ pub use migrations::MigrateError;
 pub use overrides::{AddOverrideError, EndOverrideError, OVERRIDES_MAX};
 pub use people::{NewPerson, PEOPLE_MAX, PersonError};
 pub use person_acts::{PERSON_ACTS_MAX, WaitingAct};
+pub use readings::{Look, OPEN_READINGS_MAX, READINGS_MAX, Reader};
 pub use requests::{AnswerError, AskError, NewRequest};
 pub use sessions::Session;
 

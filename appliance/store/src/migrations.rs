@@ -109,6 +109,27 @@ const STEPS: &[&str] = &[
      ) STRICT, WITHOUT ROWID;
      INSERT OR IGNORE INTO familiar (person, device, turn)
          SELECT person, machine, 0 FROM session WHERE machine IN (SELECT mac FROM device);",
+    // AUTOINCREMENT: the journal names readings by their numbers. An act of a reading is told with the reading's words.
+    "CREATE TABLE reading (
+         id INTEGER PRIMARY KEY AUTOINCREMENT,
+         author TEXT NOT NULL,
+         machine TEXT,
+         purpose TEXT NOT NULL,
+         detail TEXT NOT NULL,
+         from_ms INTEGER,
+         to_ms INTEGER,
+         target TEXT,
+         with_people INTEGER NOT NULL,
+         opened_ms INTEGER NOT NULL,
+         until_ms INTEGER NOT NULL,
+         closed_ms INTEGER,
+         closed_how TEXT CHECK ((closed_how IS NULL) = (closed_ms IS NULL)),
+         searches INTEGER NOT NULL DEFAULT 0,
+         exports INTEGER NOT NULL DEFAULT 0
+     ) STRICT;
+     CREATE INDEX reading_open ON reading (id) WHERE closed_ms IS NULL;
+     ALTER TABLE person_act ADD COLUMN reading INTEGER;
+     ALTER TABLE person_act ADD COLUMN sought TEXT;",
 ];
 
 /// Brings the schema up to date: every missing step, or none.

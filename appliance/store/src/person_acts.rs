@@ -1,10 +1,11 @@
 //! What people did, until the journal has it: kept in the same transaction as what it did.
 
-use model::{Mac, PersonAct, PersonDeed};
+use model::{Mac, PersonAct, PersonDeed, ReadingEnd, ReadingId, Sought, Timestamp};
 use rusqlite::{Row, Transaction, params};
 
 use crate::columns::{parse, unknown};
 use crate::people::PersonError;
+use crate::readings::read_terms;
 use crate::{Store, StoreError};
 
 /// Most acts that wait for the journal: some days of a school. When it takes none for so long, nobody signs in.
@@ -46,7 +47,9 @@ impl Store {
         work: impl FnOnce(&mut dyn Iterator<Item = rusqlite::Result<Option<WaitingAct>>>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         let mut query = self.connection.prepare_cached(
-            "SELECT id, author, device, deed, name, role, site, room FROM person_act ORDER BY id",
+            "SELECT act.id, act.author, device, deed, name, role, site, room, act.reading, sought, purpose, detail, from_ms,
+                 to_ms, target, with_people, until_ms
+             FROM person_act AS act LEFT JOIN reading ON reading.id = act.reading ORDER BY act.id",
         )?;
         let mut acts = query.query_map((), |row| match read_act(row) {
             Err(rusqlite::Error::FromSqlConversionFailure(..)) => Ok(None),
@@ -84,6 +87,7 @@ fn count(transaction: &Transaction<'_>) -> rusqlite::Result<u32> {
 
 fn insert(transaction: &Transaction<'_>, act: &PersonAct) -> rusqlite::Result<()> {
     let (mut named, mut given, mut asked, mut place) = (None, None, None, None);
+    let (mut reading, mut sought) = (None, None);
     match &act.deed {
         PersonDeed::SignIn | PersonDeed::FailSignIn | PersonDeed::SignOut | PersonDeed::ChangeSecret => {}
         PersonDeed::AddPerson { name, role } => (named, given) = (Some(name.as_str()), Some(role.as_str())),
@@ -91,10 +95,19 @@ fn insert(transaction: &Transaction<'_>, act: &PersonAct) -> rusqlite::Result<()
         PersonDeed::Decline { site, room } => {
             (asked, place) = (Some(site.as_str()), room.as_ref().map(model::RoomName::as_str));
         }
+        // Its words are those of the reading itself.
+        PersonDeed::OpenReading { reading: id, .. } => reading = Some(id.number()),
+        PersonDeed::SearchJournal { reading: id, sought: what }
+        | PersonDeed::ExportJournal { reading: id, sought: what } => {
+            (reading, sought) = (Some(id.number()), Some(what.as_str()));
+        }
+        PersonDeed::CloseReading { reading: id, end } => {
+            (reading, sought) = (Some(id.number()), Some(end.as_str()));
+        }
     }
     transaction.execute(
-        "INSERT INTO person_act (author, device, deed, name, role, site, room)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO person_act (author, device, deed, name, role, site, room, reading, sought)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         params![
             act.author.as_str(),
             act.device.map(|mac| mac.to_string()),
@@ -103,6 +116,8 @@ fn insert(transaction: &Transaction<'_>, act: &PersonAct) -> rusqlite::Result<()
             given,
             asked,
             place,
+            reading,
+            sought,
         ],
     )?;
     Ok(())
@@ -113,6 +128,7 @@ fn read_act(row: &Row<'_>) -> rusqlite::Result<WaitingAct> {
     let device = row.get::<_, Option<String>>(2)?;
     let device = device.map(|text| parse::<Mac>(2, &text)).transpose()?;
     let name = || parse(4, &text(4)?);
+    let reading = || row.get(8).map(ReadingId::new);
     let deed = match text(3)?.as_str() {
         "sign-in" => PersonDeed::SignIn,
         "fail-sign-in" => PersonDeed::FailSignIn,
@@ -125,6 +141,17 @@ fn read_act(row: &Row<'_>) -> rusqlite::Result<WaitingAct> {
             let room = row.get::<_, Option<String>>(7)?;
             let room = room.map(|text| parse(7, &text)).transpose()?;
             PersonDeed::Decline { site: parse(6, &text(6)?)?, room }
+        }
+        "open-reading" => PersonDeed::OpenReading {
+            reading: reading()?,
+            terms: Box::new(read_terms(row, 10)?),
+            until: Timestamp::from_unix_ms(row.get::<_, Option<i64>>(16)?.unwrap_or(0)),
+        },
+        "search-journal" => PersonDeed::SearchJournal { reading: reading()?, sought: Sought::new(&text(9)?) },
+        "export-journal" => PersonDeed::ExportJournal { reading: reading()?, sought: Sought::new(&text(9)?) },
+        "close-reading" => {
+            let end = ReadingEnd::read(&text(9)?).ok_or_else(|| unknown(9, "no end of a reading"))?;
+            PersonDeed::CloseReading { reading: reading()?, end }
         }
         other => return Err(unknown(3, format!("`{other}` is no deed"))),
     };

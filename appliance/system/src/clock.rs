@@ -1,9 +1,13 @@
 //! The clock, and how far to trust it. Nothing else in the house reads one.
 
+mod watch;
+
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use model::{ClockQuality, Timestamp};
+
+pub use watch::{ClockWatch, Step};
 
 /// 2026-11-01T00:00:00Z: no box was built before, so a clock that shows less was never set.
 const EARLIEST_PLAUSIBLE: Timestamp = Timestamp::from_unix_ms(1_793_491_200_000);

@@ -9,6 +9,7 @@
 //! | [`authority`] | the file of the box's certificate authority | |
 //! | [`clock`] | the kernel's clock, and whether a time server disciplines it | `access::Clock` |
 //! | [`directories`] | where a user's data lives | |
+//! | [`export`] | extracts of the journal, as files | |
 //! | [`forwarding`] | the kernel's switches of forwarding | |
 //! | [`limits`] | the process's resource limits | |
 //! | [`lists`] | list sources and index files | |
@@ -23,6 +24,7 @@
 //! | [`segments`] | the journal's segment files, and the thread that writes them | `journal::Storage` |
 //! | [`selftest`] | what the self-test sends, from a network namespace of its own, by the program ip; its results | |
 //! | [`sockets`] | listening sockets | |
+//! | [`space`] | the room that the journal has on its disk | |
 //! | [`updates`] | the lists' updates, and the child processes that make them | |
 //! | [`vault`] | the sealed files of the journal | `archive::Vault` |
 //! | [`upstreams`] | the resolvers that the system uses | |
@@ -34,6 +36,8 @@ pub mod addresses;
 pub mod authority;
 pub mod clock;
 pub mod directories;
+mod erasing;
+pub mod export;
 pub mod forwarding;
 #[cfg(test)]
 mod full_disk;
@@ -51,6 +55,7 @@ pub mod sealing;
 pub mod segments;
 pub mod selftest;
 pub mod sockets;
+pub mod space;
 pub mod updates;
 pub mod upstreams;
 pub mod vault;

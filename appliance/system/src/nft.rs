@@ -16,7 +16,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-use firewall::{FirewallPolicy, HASTY_SET, TABLE, UNNOTED_SET, compile};
+use firewall::{FirewallPolicy, HASTY_SETS, TABLE, UNNOTED_SETS, compile};
 use model::Mac;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -172,8 +172,11 @@ impl FirewallKeeper {
     }
 
     fn count(&mut self, found: Option<&Standing>) {
-        let counts = |set| found.map(|found| found.counts(set).clone()).unwrap_or_default();
-        let counted = Floods { unnoted: counts(UNNOTED_SET), hasty: counts(HASTY_SET) };
+        let counts = |sets: [&str; 2]| {
+            let found = found.into_iter().flat_map(|found| sets.map(|set| found.counts(set).clone()));
+            found.flatten().collect()
+        };
+        let counted = Floods { unnoted: counts(UNNOTED_SETS), hasty: counts(HASTY_SETS) };
         self.new.add(counted.since(&self.counted));
         self.counted = counted;
     }

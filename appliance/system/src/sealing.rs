@@ -10,7 +10,16 @@
 
 mod child;
 #[cfg(test)]
+mod every_write;
+mod expiry;
+#[cfg(test)]
+mod expiry_on_disk;
+mod holds;
+mod ledger;
+#[cfg(test)]
 mod on_disk;
+#[cfg(test)]
+mod year;
 
 use std::fs;
 use std::io;
@@ -18,8 +27,8 @@ use std::path::{Path, PathBuf};
 
 use access::Instant;
 use archive::{
-    CryptError, Form, Hash, Log, ReaderKey, Seal, SealedFile, SigningKey, Table, TableError, encrypt,
-    write_table,
+    CryptError, Field, Form, Hash, Part, Policy, ReaderKey, Seal, SealedFile, SigningKey, Table, TableError,
+    Tail, encrypt, part_name, write_apart,
 };
 use jiff::tz::TimeZone;
 use journal::{HarvestError, SegmentId, SegmentInfo, Source, harvest, inspect};
@@ -29,6 +38,9 @@ use crate::seal_key::{self, SealKeyError};
 use crate::segments::Directory;
 use crate::vault::{Folder, LogFileError};
 pub use child::{BUSY_STATUS, Sealer};
+pub use expiry::{Expired, Vouched, expire};
+pub use holds::{HoldError, add_hold, lift_hold};
+use ledger::Ledger;
 
 /// The file of the box's key, in the data folder.
 const KEY_FILE: &str = "seal-key";
@@ -118,7 +130,7 @@ pub fn open_key(data: &Path) -> Result<SigningKey, SealingError> {
     if let Some(key) = seal_key::find(&path)? {
         return Ok(key);
     }
-    if folder.read_log()?.last().is_some() || folder.read_key()?.is_some() {
+    if !folder.read_log()?.entries().is_empty() || folder.read_key()?.is_some() {
         return Err(SealKeyError::Missing(path).into());
     }
     Ok(seal_key::open(&path, SigningKey::of_box)?)
@@ -148,6 +160,27 @@ pub struct Manner {
     /// To whom files are encrypted; with nobody, they are not. `None`: no configuration says so, and what was encrypted up
     /// to now is not to be plain by mistake.
     pub readers: Option<Vec<ReaderKey>>,
+    /// How long what is kept. `None`: no configuration says so, and it stays as it was.
+    pub policy: Option<Policy>,
+}
+
+impl Manner {
+    /// Makes a sealed file of a table, which was read again.
+    fn make_file(&self, part: Part) -> Result<Made, SealingError> {
+        let Part { field, table, rows } = part;
+        let opened = Table::open(table.clone())?;
+        let found = opened.row_count();
+        if found != rows {
+            return Err(SealingError::Rows { expected: rows, found });
+        }
+        let (form, bytes) = match self.readers.as_deref() {
+            None | Some([]) => (Form::Plain, table),
+            Some(readers) => (Form::Encrypted, encrypt(&table, readers)?),
+        };
+        let file = SealedFile { form, bytes: bytes.len() as u64, hash: Hash::of(&bytes), rows };
+        let tail = opened.tail(form, &bytes);
+        Ok(Made { field, bytes, file, tail })
+    }
 }
 
 /// Seals what is finished in a data folder, whether a box runs on it or not.
@@ -155,45 +188,20 @@ pub struct Manner {
 /// # Errors
 /// [`SealingError`].
 pub fn seal(data: &Path, manner: &Manner, now: Instant) -> Result<Done, SealingError> {
-    let folder = Folder::new(data);
-    let _lock = match folder.lock() {
-        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => return Err(SealingError::Busy),
-        lock => lock?,
-    };
-    let mut directory = Directory::new(data);
-    // Without a box, every segment is finished, and none starts meanwhile.
-    let is_running = match directory.lock() {
-        Ok(()) => false,
-        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => true,
-        Err(error) => return Err(error.into()),
-    };
-    let key = open_key(data)?;
-    folder.write_key(key.verifier())?;
-    let log = open_log(&folder, &key)?;
-    let was_encrypted = log.last().is_some_and(|last| last.file.form == Form::Encrypted);
-    if manner.readers.is_none() && was_encrypted {
+    let mut ledger = Ledger::open(data)?;
+    if manner.readers.is_none() && ledger.is_encrypted() {
         return Err(SealingError::Readers);
     }
-    let run = Run { folder, directory, key, manner, now };
-    run.carry_out(log, is_running)
+    ledger.state_policy(now, manner.policy.as_ref())?;
+    Run { ledger, manner, now }.carry_out()
 }
 
-/// The log, which this key has signed, and which nobody has cut.
-fn open_log(folder: &Folder, key: &SigningKey) -> Result<Log, SealingError> {
-    let log = folder.read_log()?;
-    let last = log.entries().last();
-    if last.is_some_and(|last| !last.note.is_signed_by(key.verifier())) {
-        return Err(SealingError::OtherKey);
-    }
-    let checkpoint = archive::Vault::checkpoint(folder)?;
-    let shown = checkpoint.and_then(|text| archive::Note::read(&text).ok());
-    let shown = shown.filter(|note| note.is_signed_by(key.verifier()));
-    let shown = shown.and_then(|note| archive::Checkpoint::read(note.text()).ok());
-    if shown.is_some_and(|shown| shown.size > log.entries().len() as u64) {
-        return Err(SealingError::ShortLog);
-    }
-    folder.finish_last(&log)?;
-    Ok(log)
+/// A file that is about to be sealed.
+struct Made {
+    field: Field,
+    bytes: Vec<u8>,
+    file: SealedFile,
+    tail: Option<Tail>,
 }
 
 /// A finished segment.
@@ -205,121 +213,119 @@ struct Finished {
 }
 
 struct Run<'r> {
-    folder: Folder,
-    directory: Directory,
-    key: SigningKey,
+    ledger: Ledger,
     manner: &'r Manner,
     now: Instant,
 }
 
 impl Run<'_> {
-    fn carry_out(&self, mut log: Log, is_running: bool) -> Result<Done, SealingError> {
+    fn carry_out(mut self) -> Result<Done, SealingError> {
         let mut done = Done::default();
-        let finished = self.list_finished(is_running)?;
-        let sealed_through = log.last().map_or(0, |seal| seal.segments.1);
+        let finished = list_finished(&self.ledger, &self.manner.time_zone)?;
+        let sealed_through = self.ledger.log.through_segment();
         let waiting: Vec<_> = finished.iter().filter(|one| one.id.number() > sealed_through).collect();
         for group in groups(&waiting) {
-            if let Some(seal) = self.seal_group(&mut log, group)? {
-                done.sealed.push(seal);
-            }
+            done.sealed.extend(self.seal_group(group)?);
         }
-        self.remove_sealed(&log, &finished, &mut done)?;
+        self.remove_sealed(&finished, &mut done)?;
         Ok(done)
     }
 
-    /// The segments that nobody writes any more: with a box, those before the last one that has a header.
-    fn list_finished(&self, is_running: bool) -> Result<Vec<Finished>, SealingError> {
-        let mut finished = Vec::new();
-        for id in self.directory.list()? {
-            let info = inspect(&self.directory, id)?;
-            let created = info.map(|info| info.created);
-            let day =
-                created.map_or_else(|| NO_DAY.to_owned(), |created| day(created, &self.manner.time_zone));
-            let bytes = fs::metadata(self.directory.path(id))?.len();
-            finished.push(Finished { id, info, bytes, day });
-        }
-        if is_running {
-            let active = finished.iter().rposition(|one| one.info.is_some());
-            finished.truncate(active.unwrap_or(0));
-        }
-        Ok(finished)
-    }
-
-    fn seal_group(&self, log: &mut Log, group: &[&Finished]) -> Result<Option<Seal>, SealingError> {
+    fn seal_group(&mut self, group: &[&Finished]) -> Result<Option<Seal>, SealingError> {
+        let Ledger { folder, directory, key, log, .. } = &mut self.ledger;
         let (Some(first), Some(last)) = (group.first(), group.last()) else { return Ok(None) };
         let segments: Vec<SegmentId> = group.iter().map(|one| one.id).collect();
         let after = log.through();
-        let (table, rows, tally) = write_table(&self.directory, &segments, after)?;
-        self.check_patience(&tally.unreadable, group)?;
-        if rows == 0 && tally.records == 0 {
+        let (parts, tally) = write_apart(directory, &segments, after, &log.retention())?;
+        check_patience(self.now, &tally.unreadable, group)?;
+        if tally.records == 0 && parts.iter().all(|part| part.rows == 0) {
             return Ok(None);
         }
-        let found = Table::open(table.clone())?.row_count();
-        if found != rows {
-            return Err(SealingError::Rows { expected: rows, found });
-        }
-        let (form, bytes) = match self.manner.readers.as_deref() {
-            None | Some([]) => (Form::Plain, table),
-            Some(readers) => (Form::Encrypted, encrypt(&table, readers)?),
-        };
-        let file = SealedFile { form, bytes: bytes.len() as u64, hash: Hash::of(&bytes), rows };
+        let made: Result<Vec<Made>, _> = parts.into_iter().map(|part| self.manner.make_file(part)).collect();
+        let mut made = made?.into_iter();
+        let Some(first_made) = made.next() else { return Ok(None) };
+        let apart: Vec<Made> = made.filter(|made| made.file.rows > 0).collect();
         let range = (first.id.number(), last.id.number());
-        let seal = Seal::new(&tally, after, range, first.day.clone(), file);
-        let seal = Seal { sealed: self.now.at, sealed_clock: self.now.quality, ..seal };
-        if self.folder.free_bytes()? < FREE_BYTES_MIN.saturating_add(file.bytes) {
+        let seal = Seal::new(&tally, after, range, first.day.clone(), first_made.file);
+        let parts: Vec<_> = apart.iter().map(|made| (made.field, made.file)).collect();
+        // What is put together of parts is read as a whole.
+        let tail = first_made.tail.filter(|_| parts.is_empty());
+        let seal = Seal { sealed: self.now.at, sealed_clock: self.now.quality, parts, tail, ..seal };
+        let all = || [&first_made].into_iter().chain(&apart);
+        let bytes_all: u64 = all().map(|made| made.file.bytes).sum();
+        if folder.free_bytes()? < FREE_BYTES_MIN.saturating_add(bytes_all) {
             return Err(SealingError::Full);
         }
-        let name = archive::file_name(log.next_number(), form);
-        self.folder.write_part(&name, &bytes)?;
-        log.append(seal, &self.key);
-        self.folder.write_log(log)?;
-        self.folder.finish_last(log)?;
-        Ok(log.last().cloned())
-    }
-
-    /// A disk may give back later what it does not give back now.
-    fn check_patience(&self, unreadable: &[SegmentId], group: &[&Finished]) -> Result<(), SealingError> {
-        let is_young = |one: &&&Finished| {
-            let created = one.info.map_or(self.now.at, |info| info.created);
-            unreadable.contains(&one.id) && self.now.at.ms_since(created) < UNREADABLE_MS
-        };
-        group.iter().find(is_young).map_or(Ok(()), |one| Err(SealingError::Segment(one.id)))
+        for Made { field, bytes, file, .. } in all() {
+            folder.write_part(&part_name(log.next_number(), *field, file.form), bytes)?;
+        }
+        log.append(seal, key);
+        self.ledger.write()?;
+        Ok(self.ledger.log.last().cloned())
     }
 
     /// Removes segments of days that are over, oldest first, whose records are all sealed. The newest with a header stays:
     /// it tells the next start which accesses were open.
-    fn remove_sealed(&self, log: &Log, finished: &[Finished], done: &mut Done) -> Result<(), SealingError> {
-        let newest = self.newest_with_header()?;
+    fn remove_sealed(&self, finished: &[Finished], done: &mut Done) -> Result<(), SealingError> {
+        let Ledger { directory, log, .. } = &self.ledger;
+        let newest = newest_with_header(directory)?;
         let today = day(self.now.at, &self.manner.time_zone);
         // A box that does not know the time does not know which day is over.
         if self.now.quality == ClockQuality::Unset {
             return Ok(());
         }
-        let sealed_through = log.last().map_or(0, |seal| seal.segments.1);
+        let sealed_through = log.through_segment();
         for one in finished {
             let is_over = one.day != today && one.id.number() <= sealed_through;
             if !is_over || Some(one.id) >= newest {
                 break;
             }
             // What came after it was sealed, and what cannot be read, stays.
-            let rest = harvest(&self.directory, &[one.id], log.through(), |_| {})?;
+            let rest = harvest(directory, &[one.id], log.through(), |_| {})?;
             if rest.records > 0 || !rest.unreadable.is_empty() {
                 break;
             }
-            fs::remove_file(self.directory.path(one.id))?;
+            fs::remove_file(directory.path(one.id))?;
             done.removed.push(one.id);
         }
         Ok(())
     }
+}
 
-    fn newest_with_header(&self) -> io::Result<Option<SegmentId>> {
-        for id in self.directory.list()?.into_iter().rev() {
-            if inspect(&self.directory, id)?.is_some() {
-                return Ok(Some(id));
-            }
-        }
-        Ok(None)
+/// The segments that nobody writes any more: with a box, those before the last one that has a header.
+fn list_finished(ledger: &Ledger, time_zone: &TimeZone) -> Result<Vec<Finished>, SealingError> {
+    let directory = &ledger.directory;
+    let mut finished = Vec::new();
+    for id in directory.list()? {
+        let info = inspect(directory, id)?;
+        let created = info.map(|info| info.created);
+        let day = created.map_or_else(|| NO_DAY.to_owned(), |created| day(created, time_zone));
+        let bytes = fs::metadata(directory.path(id))?.len();
+        finished.push(Finished { id, info, bytes, day });
     }
+    if ledger.is_running {
+        let active = finished.iter().rposition(|one| one.info.is_some());
+        finished.truncate(active.unwrap_or(0));
+    }
+    Ok(finished)
+}
+
+/// A disk may give back later what it does not give back now.
+fn check_patience(now: Instant, unreadable: &[SegmentId], group: &[&Finished]) -> Result<(), SealingError> {
+    let is_young = |one: &&&Finished| {
+        let created = one.info.map_or(now.at, |info| info.created);
+        unreadable.contains(&one.id) && now.at.ms_since(created) < UNREADABLE_MS
+    };
+    group.iter().find(is_young).map_or(Ok(()), |one| Err(SealingError::Segment(one.id)))
+}
+
+fn newest_with_header(directory: &Directory) -> io::Result<Option<SegmentId>> {
+    for id in directory.list()?.into_iter().rev() {
+        if inspect(directory, id)?.is_some() {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
 }
 
 /// Segments that are sealed together: of one day, and not too much at once.

@@ -19,6 +19,7 @@ use model::Timestamp;
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, fallocate};
 
+use crate::space::Reserve;
 use crate::vault::Folder;
 
 /// How long a record waits for the disk at most: with the time that a sync takes, it is durable within a second.
@@ -34,6 +35,7 @@ const FILE_MODE: u32 = 0o600;
 pub struct Directory {
     folder: PathBuf,
     vault: Folder,
+    reserve: Reserve,
     lock_file: PathBuf,
     lock: Option<File>,
 }
@@ -45,6 +47,7 @@ impl Directory {
         Self {
             folder: data.join("journal"),
             vault: Folder::new(data),
+            reserve: Reserve::new(data),
             lock_file: data.join("lock"),
             lock: None,
         }
@@ -71,6 +74,16 @@ impl Directory {
         })?;
         self.lock = Some(lock);
         Ok(())
+    }
+
+    /// Whether a box runs on the data directory. Changes nothing.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        // Without a file of the lock no box was ever here; whose file cannot be opened is another's, who may be the box.
+        match File::open(&self.lock_file) {
+            Ok(file) => matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock)),
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        }
     }
 
     /// The file of a segment.
@@ -136,19 +149,19 @@ impl Storage for Directory {
         // A log that cannot be read must not close the web: whoever seals tells of it.
         let bytes = self.vault.log().ok().flatten().unwrap_or_default();
         let (log, _) = Log::read(&bytes);
-        let last = log.last();
-        last.map_or_else(Floor::default, |seal| Floor {
-            segment: seal.segments.1,
-            sequence: seal.sequences.1,
-        })
+        Floor { segment: log.through_segment(), sequence: log.through() }
     }
 
     fn create(&mut self, segment: SegmentId) -> io::Result<SegmentFile> {
         let path = self.path(segment);
         self.make_folder()?;
-        let file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&path)?;
+        let make = || OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&path);
+        let file = match make() {
+            Err(error) if error.kind() == io::ErrorKind::StorageFull && self.reserve.give_up()? => make()?,
+            file => file?,
+        };
         self.sync()?;
-        Ok(SegmentFile { file, path })
+        Ok(SegmentFile { file, path, reserve: self.reserve.clone() })
     }
 
     fn end(&mut self, segment: SegmentId) -> io::Result<()> {
@@ -168,12 +181,11 @@ impl Storage for Directory {
 pub struct SegmentFile {
     file: File,
     path: PathBuf,
+    reserve: Reserve,
 }
 
-impl Active for SegmentFile {
-    fn reserve(&mut self, offset: u64, bytes: u64) -> io::Result<()> {
-        let start = libc::off_t::try_from(offset).map_err(io::Error::other)?;
-        let length = libc::off_t::try_from(bytes).map_err(io::Error::other)?;
+impl SegmentFile {
+    fn allocate(&self, start: libc::off_t, length: libc::off_t, bytes: u64) -> io::Result<()> {
         loop {
             return match fallocate(&self.file, FallocateFlags::FALLOC_FL_KEEP_SIZE, start, length) {
                 Ok(()) => Ok(()),
@@ -187,6 +199,23 @@ impl Active for SegmentFile {
             };
         }
     }
+}
+
+impl Active for SegmentFile {
+    fn reserve(&mut self, offset: u64, bytes: u64) -> io::Result<()> {
+        let start = libc::off_t::try_from(offset).map_err(io::Error::other)?;
+        let length = libc::off_t::try_from(bytes).map_err(io::Error::other)?;
+        match self.allocate(start, length, bytes) {
+            // The room that is kept for this is used before the web closes.
+            Err(error) if error.kind() == io::ErrorKind::StorageFull && self.reserve.give_up()? => {
+                tracing::error!(
+                    "the disk is full: the journal goes on in the room that is kept for it alone"
+                );
+                self.allocate(start, length, bytes)
+            }
+            outcome => outcome,
+        }
+    }
 
     fn check_in_place(&self, bytes: u64) -> io::Result<()> {
         let (found, held) = (fs::metadata(&self.path)?, self.file.metadata()?);
@@ -198,7 +227,9 @@ impl Active for SegmentFile {
 
     fn free_bytes(&self) -> io::Result<u64> {
         let state = nix::sys::statvfs::fstatvfs(&self.file)?;
-        Ok(state.blocks_available().saturating_mul(state.fragment_size()))
+        let free = state.blocks_available().saturating_mul(state.fragment_size());
+        // What is kept for the journal is the journal's.
+        Ok(free.saturating_add(self.reserve.bytes()?))
     }
 
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {

@@ -15,13 +15,15 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use archive::{
-    Entry, Form, Hash, Hasher, Identity, LOG_BYTES_MAX, Log, LogError, Seal, Vault, VerifierKey, decrypt,
+    Entry, Field, FileBytes, Form, Hash, Hasher, Identity, LOG_BYTES_MAX, Log, LogError, Seal, SealedFile,
+    Table, TableError, Vault, VerifierKey, decrypt, join_apart,
 };
 
+use crate::erasing;
 use crate::lists::{TEMPORARY_PREFIX, replace_with_mode};
 
 /// Who saw which site is for nobody else on the machine.
@@ -116,6 +118,14 @@ impl Folder {
         }
     }
 
+    /// The log as far as it can be read: what is wrong with the rest is for `verify` to say.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn log_so_far(&self) -> io::Result<Log> {
+        Ok(Log::read(&self.log()?.unwrap_or_default()).0)
+    }
+
     /// The key that the box left for those who verify; `None` where it never sealed.
     ///
     /// # Errors
@@ -146,33 +156,75 @@ impl Folder {
     ///
     /// # Errors
     /// They are not, or cannot be read.
-    pub(crate) fn read_file(&self, seal: &Seal) -> io::Result<Vec<u8>> {
-        let path = self.folder.join(seal.file_name());
-        let part = self.part(&seal.file_name());
-        let file = match File::open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => File::open(part)?,
-            file => file?,
-        };
-        let bytes = read_bounded(file, FILE_BYTES_MAX)?;
-        if Hash::of(&bytes) == seal.file.hash {
+    fn read_file(&self, name: &str, sealed: &SealedFile) -> io::Result<Vec<u8>> {
+        let bytes = read_bounded(self.open_file(name)?, FILE_BYTES_MAX)?;
+        if Hash::of(&bytes) == sealed.hash {
             Ok(bytes)
         } else {
-            let message = format!("{} is not what was sealed", path.display());
+            let message = format!("{name} is not what was sealed");
             Err(io::Error::new(io::ErrorKind::InvalidData, message))
         }
     }
 
-    /// The table of a seal; `None` where it is encrypted to others than the owners of these keys.
+    /// A sealed file; one whose seal was written last may still be without its name.
+    fn open_file(&self, name: &str) -> io::Result<File> {
+        match File::open(self.folder.join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => File::open(self.part(name)),
+            file => file,
+        }
+    }
+
+    /// The table of a seal, of which only what is asked for is read, unless it was taken apart; `None` where it is encrypted to
+    /// others than the owners of these keys.
     ///
     /// # Errors
-    /// The file is not what was sealed, or cannot be read.
-    pub fn read_table(&self, seal: &Seal, identities: &[Identity]) -> io::Result<Option<Vec<u8>>> {
-        match seal.file.form {
-            Form::Plain => self.read_file(seal).map(Some),
-            // Without keys there is no need to read it.
-            Form::Encrypted if identities.is_empty() => Ok(None),
-            Form::Encrypted => decrypt(&self.read_file(seal)?, identities).map_err(io::Error::other),
+    /// A file is not what was sealed, or cannot be read.
+    pub fn open_table(&self, seal: &Seal, identities: &[Identity]) -> Result<Option<Table>, TableError> {
+        if seal.parts.is_empty() {
+            let file = SealedOnDisk(self.open_file(&seal.file_name())?);
+            return Table::open_sealed(seal, file, identities);
         }
+        self.read_table(seal, identities)?.map(Table::open).transpose()
+    }
+
+    /// The whole table of a seal, put together of the files that are not deleted; `None` where it is encrypted to others than the
+    /// owners of these keys.
+    ///
+    /// # Errors
+    /// A file is not what was sealed, or cannot be read.
+    pub fn read_table(&self, seal: &Seal, identities: &[Identity]) -> io::Result<Option<Vec<u8>>> {
+        let mut tables = Vec::new();
+        let deleted = if seal.parts.is_empty() { Vec::new() } else { self.deleted_fields(seal)? };
+        for (_, file, name) in seal.files().filter(|(field, _, _)| !deleted.contains(field)) {
+            let table = match file.form {
+                Form::Plain => Some(self.read_file(&name, file)?),
+                // Without keys there is no need to read it.
+                Form::Encrypted if identities.is_empty() => None,
+                Form::Encrypted => {
+                    decrypt(&self.read_file(&name, file)?, identities).map_err(io::Error::other)?
+                }
+            };
+            let Some(table) = table else { return Ok(None) };
+            tables.push(table);
+        }
+        let is_who_apart = seal.file(Field::Who).is_some();
+        join_apart(tables, is_who_apart).map(Some).map_err(io::Error::other)
+    }
+
+    /// The files of a seal that are not deleted, as they were sealed, with their names.
+    ///
+    /// # Errors
+    /// A file is not what was sealed, or cannot be read.
+    pub(crate) fn read_files(&self, seal: &Seal) -> io::Result<Vec<(String, Vec<u8>)>> {
+        let deleted = self.deleted_fields(seal)?;
+        let files = seal.files().filter(|(field, _, _)| !deleted.contains(field));
+        files.map(|(_, file, name)| self.read_file(&name, file).map(|bytes| (name, bytes))).collect()
+    }
+
+    fn deleted_fields(&self, seal: &Seal) -> io::Result<Vec<Field>> {
+        let log = self.read_log().map_err(io::Error::other)?;
+        let expiries = log.expiries();
+        Ok(expiries.keys().filter(|(number, _)| *number == seal.number).map(|(_, field)| *field).collect())
     }
 
     /// How much room there is on the disk, in bytes.
@@ -205,16 +257,18 @@ impl Folder {
     /// Gives the file of the last seal its name, and shows its checkpoint; removes what was never sealed. All of it may
     /// be done already.
     pub(crate) fn finish_last(&self, log: &Log) -> io::Result<()> {
-        if let Some(Entry { seal, note }) = log.entries().last() {
-            let name = seal.file_name();
+        for (_, file, name) in log.last().iter().flat_map(|seal| seal.files()) {
             let part = self.part(&name);
-            if measure(&part)? == Some((seal.file.bytes, seal.file.hash)) {
+            if measure(&part)? == Some((file.bytes, file.hash)) {
                 fs::rename(&part, self.folder.join(&name))?;
                 File::open(&self.folder)?.sync_all()?;
             }
-            if self.checkpoint()?.as_ref() != Some(&note.write()) {
-                replace_with_mode(&self.folder.join(CHECKPOINT_FILE), note.write().as_bytes(), FILE_MODE)?;
-            }
+        }
+        let last = log.entries().last().map(|Entry { note, .. }| note.write());
+        if let Some(note) = last
+            && self.checkpoint()?.as_ref() != Some(&note)
+        {
+            replace_with_mode(&self.folder.join(CHECKPOINT_FILE), note.as_bytes(), FILE_MODE)?;
         }
         // What a killed process left. Nobody else writes here: the folder is locked.
         let is_left = |name: &&String| {
@@ -224,6 +278,11 @@ impl Folder {
             fs::remove_file(self.folder.join(name))?;
         }
         Ok(())
+    }
+
+    /// Removes a sealed file for good; whether there was one.
+    pub(crate) fn erase(&self, name: &str) -> io::Result<bool> {
+        erasing::erase(&self.folder.join(name))
     }
 
     fn part(&self, name: &str) -> PathBuf {
@@ -245,6 +304,15 @@ impl Folder {
 
     fn read_text(&self, name: &str) -> io::Result<Option<String>> {
         read_text(&self.folder.join(name))
+    }
+}
+
+/// A sealed file that is read where something is asked for.
+struct SealedOnDisk(File);
+
+impl FileBytes for SealedOnDisk {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.0.read_exact_at(buffer, offset)
     }
 }
 
@@ -294,7 +362,7 @@ fn read_bounded(file: File, bytes_max: u64) -> io::Result<Vec<u8>> {
     if read as u64 > bytes_max { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
 }
 
-fn measure(path: &Path) -> io::Result<Option<(u64, Hash)>> {
+pub(crate) fn measure(path: &Path) -> io::Result<Option<(u64, Hash)>> {
     let mut file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file?,

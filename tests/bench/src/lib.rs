@@ -3,6 +3,7 @@
 pub mod dns;
 pub mod figures;
 pub mod gate;
+pub mod journal;
 pub mod listed;
 pub mod lists;
 pub mod machine;

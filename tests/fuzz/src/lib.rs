@@ -13,6 +13,7 @@ pub mod authority;
 pub mod cache_record;
 pub mod client_hello;
 pub mod dns_query;
+pub mod extract;
 pub mod http_head;
 pub mod index_open;
 pub mod journal_segment;
@@ -33,6 +34,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("cache_record", cache_record::run),
     ("client_hello", client_hello::run),
     ("dns_query", dns_query::run),
+    ("extract", extract::run),
     ("http_head", http_head::run),
     ("index_open", index_open::run),
     ("journal_segment", journal_segment::run),

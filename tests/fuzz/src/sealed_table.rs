@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use archive::{Filter, Table};
+use archive::{Filter, Form, Table};
 use journal::Query;
 use model::Host;
 
@@ -15,5 +15,7 @@ pub fn run(data: &[u8]) {
         // What is damaged is an error, and no fault.
         table.search(&Filter::from(&query), |_| ControlFlow::Continue(())).ok();
     }
+    // Nor is what is said of its end.
+    let (_, _) = (table.tail(Form::Plain, data), table.tail(Form::Encrypted, data));
     table.read_late(|_| {}).ok();
 }

@@ -36,11 +36,25 @@ impl<'lab> Appliance<'lab> {
         })
     }
 
-    /// Runs another command of the program over the same data, as in `["journal", "search"]`.
+    /// Runs another command of the program over the same data, as in `["journal", "search"]`. Whoever looks into the journal
+    /// of a box that runs says why; here it is to look after the box, unless a reason is given.
     ///
     /// # Errors
     /// It cannot be started. That it fails is no error here.
     pub fn run(&self, arguments: &[&str]) -> Result<Output> {
+        let is_search = arguments.starts_with(&["journal", "search"]);
+        let reason: &[&str] = match is_search && !arguments.contains(&"--reason") {
+            true => &["--reason", "maintenance"],
+            false => &[],
+        };
+        self.run_as_given(&[arguments, reason].concat())
+    }
+
+    /// The same without a reason that is not given.
+    ///
+    /// # Errors
+    /// It cannot be started. That it fails is no error here.
+    pub fn run_as_given(&self, arguments: &[&str]) -> Result<Output> {
         self.machine.run(&[&[self.binary.as_str()], arguments, &["--data", &self.data]].concat())
     }
 

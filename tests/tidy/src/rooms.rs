@@ -226,6 +226,7 @@ const PURE_CRATES: &[&str] = &[
     "blake3",
     "bytes",
     "crc32fast",
+    "csv",
     "ct-merkle",
     "flate2",
     "fst",

@@ -155,6 +155,19 @@ impl Box {
         number
     }
 
+    /// Records by a clock that nobody has set.
+    pub(super) fn record_unset(&mut self, now: Timestamp, asked: Asked) -> u64 {
+        let recorded = self.journal.record(now, ClockQuality::Unset, asked).unwrap();
+        self.writer.commit(now).unwrap();
+        recorded.sequence().number()
+    }
+
+    /// The clock is set; it showed `before`.
+    pub(super) fn set_clock(&mut self, now: Timestamp, before: Timestamp) {
+        self.journal.record_clock(now, ClockQuality::Synchronised, before).unwrap();
+        self.writer.commit(now).unwrap();
+    }
+
     pub(super) fn commit(&mut self, now: Timestamp) {
         self.writer.commit(now).unwrap();
     }

@@ -9,8 +9,8 @@ use proptest::prelude::*;
 
 use super::fixture::{Asked, Box as Appliance, at, box_of_days, files_of_days, segment, trust};
 use crate::{
-    Entry, Finding, Form, Log, LogErrorKind, Note, Remark, Report, Seal, SigningKey, Trust, WitnessError,
-    Witnessed, cosign, file_name, verify,
+    Entry, Finding, Form, Leaf, Log, LogErrorKind, Note, Remark, Report, Seal, SigningKey, Trust,
+    WitnessError, Witnessed, cosign, file_name, verify,
 };
 
 const GOLDEN: &str = include_str!("../../testdata/log-v1.txt");
@@ -88,6 +88,13 @@ fn rewrite(it: &mut Appliance, change: impl FnOnce(&mut Vec<Entry>)) {
     it.vault.log = Some(entries.iter().map(Entry::to_string).collect::<String>().into_bytes());
 }
 
+fn seal_of(entry: &mut Entry) -> &mut Seal {
+    match &mut entry.leaf {
+        Leaf::Seal(seal) => seal,
+        Leaf::Statement(statement) => panic!("{statement}"),
+    }
+}
+
 #[test]
 fn what_is_done_to_the_log_is_found() {
     check(
@@ -107,12 +114,12 @@ fn what_is_done_to_the_log_is_found() {
     );
     check(
         "another count",
-        |it| rewrite(it, |entries| entries[1].seal.records += 1),
+        |it| rewrite(it, |entries| seal_of(&mut entries[1]).records += 1),
         "seal 3: it does not follow the seal before it",
     );
     check(
         "another time",
-        |it| rewrite(it, |entries| entries[2].seal.sealed = at(9)),
+        |it| rewrite(it, |entries| seal_of(&mut entries[2]).sealed = at(9)),
         "seal 3: its checkpoint is not that",
     );
     check(
@@ -396,9 +403,9 @@ fn what_is_wrong_with_a_log_is_told_with_its_place() {
         "byte 0 on: a seal is damaged: the line `rows` is missing or wrong",
     );
     check(
-        GOLDEN.replacen("PREAU SEAL 1", "PREAU SEAL 2", 1).as_bytes(),
+        GOLDEN.replacen("PREAU SEAL 1", "PREAU SEAL 3", 1).as_bytes(),
         0,
-        "byte 0 on: a seal is damaged: it is no seal of version 1",
+        "byte 0 on: a seal is damaged: it is no seal and no statement of a version that this program knows",
     );
     check(&[GOLDEN.as_bytes(), &[0xff]].concat(), 3, &format!("byte {} on: there is no text", GOLDEN.len()));
 }

@@ -8,8 +8,8 @@ use journal::{
     SegmentId, Sequence, Source, Tally,
 };
 use model::{
-    AccessKind, Act, ClockQuality, Closing, Deed, End, Host, Layer, OverrideId, PersonAct, PersonDeed, Role,
-    Rule, Scope, Topic, Verdict,
+    AccessKind, Act, ClockQuality, Closing, Deed, End, Host, Layer, OverrideId, PersonAct, PersonDeed,
+    Purpose, ReadingEnd, ReadingId, ReadingTerms, Role, Rule, Scope, Sought, Topic, Verdict,
 };
 use proptest::prelude::*;
 
@@ -113,6 +113,18 @@ fn act(change: impl FnOnce(Rule) -> Rule, deed: Deed) -> Act {
     Act { deed, id: OverrideId::new(7), rule: change(rule) }
 }
 
+fn open_reading(from: Option<model::Timestamp>, target: Option<&str>, with_people: bool) -> PersonDeed {
+    let terms = ReadingTerms {
+        purpose: Purpose::Judicial,
+        detail: "réquisition".parse().unwrap(),
+        from,
+        to: from.map(|_| at(9)),
+        target: target.map(|target| target.parse().unwrap()),
+        with_people,
+    };
+    PersonDeed::OpenReading { reading: ReadingId::new(7), terms: Box::new(terms), until: at(60) }
+}
+
 #[test]
 fn every_act_comes_back_as_it_was() {
     let taken_back = Deed::TakeBack { by: "M. Petit".parse().unwrap() };
@@ -138,6 +150,12 @@ fn every_act_comes_back_as_it_was() {
         PersonDeed::DisablePerson { name: name() },
         PersonDeed::Decline { site: "casino.example".parse().unwrap(), room: Some("CM2".parse().unwrap()) },
         PersonDeed::Decline { site: "casino.example".parse().unwrap(), room: None },
+        open_reading(None, None, false),
+        open_reading(Some(at(1)), Some("CM2-04"), true),
+        PersonDeed::SearchJournal { reading: ReadingId::new(7), sought: Sought::new("host a.fr") },
+        PersonDeed::ExportJournal { reading: ReadingId::new(7), sought: Sought::new("room CM2") },
+        PersonDeed::CloseReading { reading: ReadingId::new(7), end: ReadingEnd::Hand },
+        PersonDeed::CloseReading { reading: ReadingId::new(7), end: ReadingEnd::Time },
     ];
     let (clock, sequence) = (ClockQuality::Synchronised, Sequence::new(1));
     let acts = acts.map(|act| FoundAct { sequence, at: at(5), clock, act });
@@ -247,7 +265,10 @@ fn a_search_joins_what_a_later_seal_says() {
         let tally = Tally { records: 2, last_sequence: through, times, ..Tally::default() };
         log.append(Seal::new(&tally, through - 2, (1, 1), "2026-11-23".to_owned(), file), &key);
     }
-    let read = |seal: &Seal| Ok(days.get(usize::try_from(seal.number).unwrap() - 1).cloned());
+    let read = |seal: &Seal| {
+        let day = days.get(usize::try_from(seal.number).unwrap() - 1).cloned().unwrap();
+        Table::open_sealed(seal, day, &[]).map_err(Into::into)
+    };
     let mut hits = Vec::new();
     search(&log, read, &Disk::default(), &Query::default(), |found| {
         match found {
@@ -325,11 +346,12 @@ proptest! {
             host: host.and_then(|host| Host::parse(host).ok()),
             verdict,
             kind,
+            ..Query::default()
         };
         let mut hits = Vec::new();
         let searched = search(
             &sealed.log,
-            |seal| Ok(sealed.vault.files.get(&seal.file_name()).cloned()),
+            |seal| Table::open_sealed(seal, sealed.vault.files[&seal.file_name()].clone(), &[]).map_err(Into::into),
             &sealed.disk,
             &query,
             |found| {

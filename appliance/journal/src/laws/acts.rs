@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use model::{Act, Deed, Layer, PersonAct, PersonDeed, Role, Rule, Scope, Topic, Verdict};
+use model::{
+    Act, Deed, Layer, PersonAct, PersonDeed, Purpose, ReadingEnd, ReadingId, ReadingTerms, Role, Rule, Scope,
+    Sought, Topic, Verdict,
+};
 
 use super::{CLOCK, assert_golden, opened, record};
 use crate::fixture::{Asked, act, at, each_hit, find, find_acts, find_person_acts, largest_act};
@@ -161,6 +164,69 @@ fn person_acts() -> Vec<PersonAct> {
         last.author = long.parse().unwrap();
     }
     acts
+}
+
+/// Everything that is done with a reading, with every text as long as it may be in the last of each.
+fn reading_acts() -> Vec<PersonAct> {
+    let long = "\u{1f3eb}".repeat(64);
+    let reading = ReadingId::new(7);
+    let terms = ReadingTerms {
+        purpose: Purpose::Complaint,
+        detail: "plainte de la famille".parse().unwrap(),
+        from: None,
+        to: None,
+        target: Some("CM2-04".parse().unwrap()),
+        with_people: false,
+    };
+    let largest = ReadingTerms {
+        purpose: Purpose::Maintenance,
+        detail: "\u{1f3eb}".repeat(200).parse().unwrap(),
+        from: Some(at(1)),
+        to: Some(at(2)),
+        target: Some(long.parse().unwrap()),
+        with_people: true,
+    };
+    let open = |terms| PersonDeed::OpenReading { reading, terms: Box::new(terms), until: at(3_600) };
+    let deeds = [
+        open(terms),
+        PersonDeed::SearchJournal { reading, sought: Sought::new("host casino.example") },
+        PersonDeed::ExportJournal { reading, sought: Sought::new("device CM2-04") },
+        PersonDeed::CloseReading { reading, end: ReadingEnd::Hand },
+        PersonDeed::CloseReading { reading, end: ReadingEnd::Time },
+        open(largest),
+        PersonDeed::SearchJournal {
+            reading: ReadingId::new(u32::MAX),
+            sought: Sought::new(&"é".repeat(600)),
+        },
+    ];
+    let act = |deed: PersonDeed| PersonAct { author: long.parse().unwrap(), device: None, deed };
+    deeds.map(act).to_vec()
+}
+
+#[test]
+fn everything_that_is_done_with_a_reading_comes_back() {
+    let disk = Disk::default();
+    let (journal, writer) = opened(&disk, at(0));
+    for act in reading_acts() {
+        journal.record_person_act(at(5), CLOCK, &act).unwrap();
+    }
+    writer.finish(at(6)).unwrap();
+    let found = find_person_acts(&disk, &Query::default());
+    assert_eq!(found.into_iter().map(|found| found.act).collect::<Vec<_>>(), reading_acts());
+    let host = Query { host: Some(model::Host::parse("casino.example").unwrap()), ..Query::default() };
+    assert_eq!(find_person_acts(&disk, &host).len(), 0, "what was looked for is no visit");
+}
+
+/// Readings as they stand on disks in schools: a change of these bytes needs a new version.
+#[test]
+fn the_format_of_readings_is_the_golden_file() {
+    let disk = Disk::default();
+    let (journal, mut writer) = opened(&disk, at(0));
+    for act in &reading_acts()[..5] {
+        journal.record_person_act(at(1), CLOCK, act).unwrap();
+    }
+    writer.commit(at(1)).unwrap();
+    assert_golden(&disk, include_str!("../../testdata/segment-v1-readings.hex"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::{AccessKind, Deed, PersonAct, PersonDeed};
+use model::{AccessKind, ClockQuality, Deed, PersonAct, PersonDeed, Timestamp};
 use proptest::prelude::*;
 
 use super::{CLOCK, all, finished, opened, record};
@@ -28,10 +28,43 @@ fn accesses(harvested: Vec<Harvested>) -> Vec<Found> {
         Harvested::Act(_)
         | Harvested::Person(_)
         | Harvested::Late(_)
+        | Harvested::Clock(_)
         | Harvested::Unknown { .. }
         | Harvested::Damaged { .. } => None,
     });
     accesses.collect()
+}
+
+#[test]
+fn a_clock_that_is_set_is_tied_to_what_was_recorded_before() {
+    let disk = Disk::default();
+    let (journal, writer) = opened(&disk, at(0));
+    let early = Timestamp::from_unix_ms(5_000);
+    let ask = |now, clock| journal.record(now, clock, Asked::dns("A", "a.fr")).unwrap().sequence();
+    let first = ask(early, ClockQuality::Unset);
+    let tie = journal.record_clock(at(1_000), CLOCK, Timestamp::from_unix_ms(65_000)).unwrap();
+    let again = journal.record_clock(at(2_000), CLOCK, at(1_990)).unwrap();
+    writer.finish(at(2_000)).unwrap();
+    let mut ties = Vec::new();
+    crate::read_clock_ties(&disk, &disk.list().unwrap(), |tie| ties.push(tie));
+    let numbers: Vec<_> = ties.iter().map(|tie| (tie.since, tie.sequence)).collect();
+    assert_eq!(numbers, [(first, tie), (tie, again)], "each is about the records since the one before");
+    let harvested = gather_all(&disk).0;
+    let kept: Vec<_> = harvested
+        .iter()
+        .filter_map(|one| if let Harvested::Clock(tie) = one { Some(*tie) } else { None })
+        .collect();
+    assert_eq!(kept, ties);
+    let reckoned = crate::Reckoning::new(ties).reckon(first, early, ClockQuality::Unset);
+    assert_eq!(reckoned, Some(at(940)));
+    assert_eq!(all(&disk).len(), 1, "a search finds accesses only");
+    // The next run begins anew.
+    let (journal, mut writer) = opened(&disk, at(3_000));
+    let next = journal.record_clock(at(3_001), CLOCK, at(3_000)).unwrap();
+    writer.commit(at(3_001)).unwrap();
+    let mut last = None;
+    crate::read_clock_ties(&disk, &disk.list().unwrap(), |tie| last = Some(tie));
+    assert_eq!(last.map(|tie| tie.since), Some(next));
 }
 
 #[test]

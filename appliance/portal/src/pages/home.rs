@@ -150,7 +150,7 @@ fn check_all(language: Language, status: &Status) -> Vec<Check> {
     let update = status.update.as_ref();
     let update = update.map(|update| check("home-update", check_update(language, update)));
     let mut checks = vec![
-        check("home-journal", check_journal(language, status.is_open)),
+        check("home-journal", check_journal(language, status)),
         check("home-list", check_list(language, &status.list)),
     ];
     checks.extend(update);
@@ -165,11 +165,17 @@ fn check_all(language: Language, status: &Status) -> Vec<Check> {
     checks
 }
 
-fn check_journal(language: Language, is_open: bool) -> (Level, Vec<String>) {
-    if is_open {
-        (Level::Good, vec![language.say("home-journal-open")])
-    } else {
-        (Level::Bad, vec![language.say("home-journal-closed")])
+fn check_journal(language: Language, status: &Status) -> (Level, Vec<String>) {
+    if !status.is_open {
+        return (Level::Bad, vec![language.say("home-journal-closed")]);
+    }
+    let open = language.say("home-journal-open");
+    match status.journal_days {
+        Some(days) => {
+            let days = language.group_digits(days);
+            (Level::Warning, vec![open, language.say_with("home-journal-days", &[("days", &days)])])
+        }
+        None => (Level::Good, vec![open]),
     }
 }
 

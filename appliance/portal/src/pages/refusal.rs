@@ -63,8 +63,8 @@ impl Refusal<'_> {
     /// The command that finds this refusal in the journal. A host has no character that a shell would read.
     fn search_command(&self) -> String {
         match self.host {
-            Some(host) => format!("preau journal search --verdict refuse --host {host}"),
-            None => "preau journal search --verdict refuse".to_owned(),
+            Some(host) => format!("preau journal search --reason maintenance --verdict refuse --host {host}"),
+            None => "preau journal search --reason maintenance --verdict refuse".to_owned(),
         }
     }
 

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use model::{
     Answer, ClockQuality, Device, Fault, Host, Layer, Obstacle, Override, OverrideId, Person, PersonId,
-    Reason, RequestId, Role, Rule, Ruling, Scope, SiteRequest, Subject, Timestamp, Topic, UnknownDevice,
-    Verdict,
+    Purpose, Reading, ReadingEnd, ReadingId, ReadingTerms, Reason, RequestId, Role, Rule, Ruling, Scope,
+    SiteRequest, Subject, Timestamp, Topic, UnknownDevice, Verdict,
 };
 
 use super::Place;
 use crate::{
-    Asked, Authority, Firewall, Health, Hold, ListOrigin, ListStatus, Listener, Refused, SelftestOutcome,
-    SelftestStatus, Service, Status, Trial, TrialKind, UpdateOutcome, UpdateStatus, Upstream, Wish,
+    Asked, Authority, Findings, Firewall, FoundLine, Health, Hold, ListOrigin, ListStatus, Listener, Refused,
+    RefusedCount, SelftestOutcome, SelftestStatus, Service, Status, Summary, Trial, TrialKind, UpdateOutcome,
+    UpdateStatus, Upstream, Wish,
 };
 
 pub(crate) fn place() -> Place {
@@ -191,6 +192,7 @@ pub(crate) fn status() -> Status {
     let trial = |kind, command: &str| Trial { kind, command: command.to_owned() };
     Status {
         is_open: true,
+        journal_days: None,
         list: ListStatus {
             origin: ListOrigin::Built(Some(Timestamp::from_unix_ms(1_786_924_800_000))),
             entries: 637_941,
@@ -228,7 +230,7 @@ pub(crate) fn status() -> Status {
         trials: vec![
             trial(TrialKind::Refused, "dig @10.77.0.1 www.poker.example"),
             trial(TrialKind::Permitted, "curl -x http://10.77.0.1:3128 http://www.education.example/"),
-            trial(TrialKind::Journal, "preau journal search --device CM2-04"),
+            trial(TrialKind::Journal, "preau journal search --reason maintenance --device CM2-04"),
         ],
         version: "0.1.0".to_owned(),
     }
@@ -264,4 +266,104 @@ pub(crate) fn noise() -> Vec<Refused> {
     let host = Some(host("mask.icloud.com"));
     let reason = Reason::Fault(Fault::Evasion);
     vec![Refused { host, reason, first: at(3), last: at(14), count: 1_204, is_noise: true }]
+}
+
+/// The head's reading that is open, one that she ended, and one that ran out.
+pub(crate) fn readings() -> Vec<Reading> {
+    let terms = ReadingTerms {
+        purpose: Purpose::Incident,
+        detail: "vidéo <choquante> vue en CM2 & signalée".parse().unwrap(),
+        from: Some(at(-1_440)),
+        to: Some(at(0)),
+        target: None,
+        with_people: true,
+    };
+    let open = Reading {
+        id: ReadingId::new(7),
+        author: head().name,
+        machine: None,
+        terms,
+        opened: at(15),
+        until: at(75),
+        closed: None,
+        searches: 3,
+        exports: 1,
+    };
+    let terms = ReadingTerms {
+        purpose: Purpose::Judicial,
+        from: None,
+        to: None,
+        target: Some("CM2-04".parse().unwrap()),
+        with_people: false,
+        ..open.terms.clone()
+    };
+    let ended = Reading {
+        id: ReadingId::new(6),
+        terms: terms.clone(),
+        closed: Some((at(10), ReadingEnd::Hand)),
+        ..open.clone()
+    };
+    let other = "Mme Durand".parse().unwrap();
+    let lapsed = Reading {
+        id: ReadingId::new(5),
+        author: other,
+        terms,
+        closed: Some((at(10), ReadingEnd::Time)),
+        ..open.clone()
+    };
+    vec![open, ended, lapsed]
+}
+
+/// A page of results: an access, a refused one, one of an address, an act.
+pub(crate) fn findings() -> Findings {
+    let line = FoundLine {
+        at: at(-60),
+        device: Some("CM2-04".to_owned()),
+        room: Some("CM2".parse().unwrap()),
+        host: Some(host("www.musée.example")),
+        verdict: Some(Verdict::Permit),
+        reason: Some(Reason::NotListed),
+        count: 1,
+        person: None,
+        deed: None,
+    };
+    let refused = FoundLine {
+        host: Some(host("xn--scrip<t>alert.example".replace(['<', '>'], "-").as_str())),
+        verdict: Some(Verdict::Refuse),
+        reason: Some(listed("gambling", "poker.example")),
+        count: 1_204,
+        ..line.clone()
+    };
+    let address = FoundLine {
+        host: Some(host("203.0.113.7")),
+        device: Some("inconnu-10.77.0.99".to_owned()),
+        ..refused.clone()
+    };
+    let act = FoundLine {
+        device: None,
+        room: None,
+        host: None,
+        verdict: None,
+        reason: None,
+        person: Some("Mme Martin".to_owned()),
+        deed: Some("sign-in"),
+        ..line.clone()
+    };
+    Findings {
+        lines: vec![line, refused, address, act],
+        next: Some(4_711),
+        locked: 2,
+        unreadable: 1,
+        is_cut: true,
+    }
+}
+
+pub(crate) fn summary() -> Summary {
+    let count = |room: Option<&str>, category: Option<&str>, count| RefusedCount {
+        room: room.map(|room| room.parse().unwrap()),
+        category: category.map(|category| category.parse().unwrap()),
+        count,
+    };
+    let refused = vec![count(Some("CM2"), Some("games"), 1_204), count(None, None, 12)];
+    Summary { refused, hidden: 7 }
 }

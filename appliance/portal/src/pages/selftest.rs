@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::frame::render;
 use super::home::format_moment;
-use crate::Language;
+use super::twice::{Twice, say};
 use crate::selftest::{SelftestLine, SelftestRun, selftest_word};
 
 /// What the attacks are about, in the order of the page.
@@ -37,12 +37,6 @@ struct View<'r> {
     untested: Vec<Twice>,
 }
 
-/// A text in both languages.
-struct Twice {
-    french: String,
-    english: String,
-}
-
 /// A family of attacks.
 struct Row {
     name: Twice,
@@ -51,12 +45,6 @@ struct Row {
     untested: usize,
     class: &'static str,
     word: Twice,
-}
-
-impl Twice {
-    fn of(text: impl Fn(Language) -> String) -> Self {
-        Self { french: text(Language::French), english: text(Language::English) }
-    }
 }
 
 impl<'r> SelftestReport<'r> {
@@ -177,8 +165,4 @@ impl<'r> SelftestReport<'r> {
 fn shorten(text: &str) -> String {
     let short: String = text.chars().take(WITH_CHARACTERS_MAX).collect();
     if short.len() < text.len() { short + "…" } else { short }
-}
-
-fn say(key: &str) -> Twice {
-    Twice::of(|language| language.say(key))
 }

@@ -89,6 +89,7 @@ fn statuses() -> Vec<(&'static str, crate::Status)> {
         update.held = vec![Shrunk { category: "adult".parse().unwrap(), before: 4_600_000, after: 12 }];
     }
     bare.update = None;
+    bare.journal_days = Some(23);
     vec![("good", good), ("first", first), ("closed", closed), ("bare", bare), ("held", held)]
 }
 
@@ -242,12 +243,25 @@ fn the_headline_follows_the_worst_of_the_state() {
     let (place, visitor) = (samples::place(), samples::device());
     let client = "10.77.0.11".parse().unwrap();
     let expected =
-        ["Le web est ouvert ", "Le web est ouvert, 2 points", "Le web est fermé", "2 points", "un point"];
+        ["Le web est ouvert ", "Le web est ouvert, 2 points", "Le web est fermé", "3 points", "un point"];
     for ((name, status), expected) in statuses().into_iter().zip(expected) {
         let page = Home { place: &place, status: &status, visitor: &visitor, client };
         let text = visible_text(&page.render(Language::French));
         assert!(text.contains(expected), "{name}: {text}");
     }
+}
+
+#[test]
+fn a_disk_that_will_be_too_small_is_told_weeks_ahead() {
+    let (place, visitor) = (samples::place(), samples::device());
+    let client = "10.77.0.11".parse().unwrap();
+    let mut status = samples::status();
+    let read = |status: &crate::Status| {
+        visible_text(&Home { place: &place, status, visitor: &visitor, client }.render(Language::English))
+    };
+    assert!(!read(&status).contains("more days"));
+    status.journal_days = Some(41);
+    assert!(read(&status).contains("The disk has room for 41 more days of it"), "{}", read(&status));
 }
 
 #[test]

@@ -103,7 +103,10 @@ impl Why<'_> {
             token: self.asking.map_or("", |asking| asking.token),
             asked: self.list_asked(language),
             visitor: self.describe_visitor(language),
-            search: format!("preau journal search --verdict refuse --device {}", self.name_visitor()),
+            search: format!(
+                "preau journal search --reason maintenance --verdict refuse --device {}",
+                self.name_visitor()
+            ),
         })
     }
 

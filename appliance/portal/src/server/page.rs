@@ -1,7 +1,9 @@
 //! Where the pages with forms are, and what may be done there.
 
 use crate::pages::Why;
-use crate::pages::people::{HeadPage, SecretPage, SignInPage, StaffPage, TeacherPage};
+use crate::pages::people::{
+    HeadPage, JournalPage, ReadingPage, SecretPage, SignInPage, StaffPage, TeacherPage,
+};
 
 /// The pages with forms, and the places that forms are sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +21,12 @@ pub(super) enum Page {
     Staff,
     StaffReset,
     StaffDisable,
+    Journal,
+    JournalOpen,
+    JournalClose,
+    Reading,
+    ReadingUnlock,
+    ReadingExtract,
 }
 
 /// Where a session is ended.
@@ -42,6 +50,12 @@ impl Page {
             StaffPage::PATH => Self::Staff,
             StaffPage::RESET_PATH => Self::StaffReset,
             StaffPage::DISABLE_PATH => Self::StaffDisable,
+            JournalPage::PATH => Self::Journal,
+            JournalPage::OPEN_PATH => Self::JournalOpen,
+            JournalPage::CLOSE_PATH => Self::JournalClose,
+            ReadingPage::PATH => Self::Reading,
+            ReadingPage::UNLOCK_PATH => Self::ReadingUnlock,
+            ReadingPage::EXTRACT_PATH => Self::ReadingExtract,
             _ => return None,
         })
     }
@@ -49,15 +63,19 @@ impl Page {
     /// Whether the page can be read, whether forms are sent there.
     pub(super) fn takes(self, is_post: bool) -> bool {
         match self {
-            Self::Why | Self::SignIn | Self::Secret | Self::Staff => true,
-            Self::Teacher | Self::Head => !is_post,
+            Self::Why | Self::SignIn | Self::Secret | Self::Staff | Self::Reading => true,
+            Self::Teacher | Self::Head | Self::Journal => !is_post,
             Self::SignOut
             | Self::TeacherAnswer
             | Self::TeacherEnd
             | Self::HeadAnswer
             | Self::HeadEnd
             | Self::StaffReset
-            | Self::StaffDisable => is_post,
+            | Self::StaffDisable
+            | Self::JournalOpen
+            | Self::JournalClose
+            | Self::ReadingUnlock
+            | Self::ReadingExtract => is_post,
         }
     }
 
@@ -69,7 +87,13 @@ impl Page {
             | Self::HeadEnd
             | Self::Staff
             | Self::StaffReset
-            | Self::StaffDisable => true,
+            | Self::StaffDisable
+            | Self::Journal
+            | Self::JournalOpen
+            | Self::JournalClose
+            | Self::Reading
+            | Self::ReadingUnlock
+            | Self::ReadingExtract => true,
             Self::Why
             | Self::SignIn
             | Self::SignOut
@@ -78,6 +102,11 @@ impl Page {
             | Self::TeacherAnswer
             | Self::TeacherEnd => false,
         }
+    }
+
+    /// Whether it is for those who may look into the journal.
+    pub(super) fn reads_journal(self) -> bool {
+        self.home() == JournalPage::PATH
     }
 
     /// The page that a person reads before and after what she does here.
@@ -89,6 +118,12 @@ impl Page {
             Self::Teacher | Self::TeacherAnswer | Self::TeacherEnd => TeacherPage::PATH,
             Self::Head | Self::HeadAnswer | Self::HeadEnd => HeadPage::PATH,
             Self::Staff | Self::StaffReset | Self::StaffDisable => StaffPage::PATH,
+            Self::Journal
+            | Self::JournalOpen
+            | Self::JournalClose
+            | Self::Reading
+            | Self::ReadingUnlock
+            | Self::ReadingExtract => JournalPage::PATH,
         }
     }
 }

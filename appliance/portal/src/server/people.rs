@@ -25,14 +25,22 @@ pub(super) enum Content {
     Closed(String),
     /// Another page, to be read next.
     See(&'static str),
+    /// The same, with a query.
+    SeeAt(String),
+    /// A file to be taken away, by its name.
+    File(String, Vec<u8>),
 }
 
 impl Answer {
-    fn page(status: u16, html: String) -> Self {
+    pub(super) fn page(status: u16, html: String) -> Self {
         Self { content: Content::Page(status, html), cookies: Vec::new() }
     }
 
-    fn see(path: &'static str) -> Self {
+    pub(super) fn of(content: Content) -> Self {
+        Self { content, cookies: Vec::new() }
+    }
+
+    pub(super) fn see(path: &'static str) -> Self {
         Self { content: Content::See(path), cookies: Vec::new() }
     }
 
@@ -57,7 +65,13 @@ pub(super) fn answer(portal: &Portal, visit: &Visit, page: Page) -> Answer {
         | Page::HeadEnd
         | Page::Staff
         | Page::StaffReset
-        | Page::StaffDisable => answer_signed(portal, visit, page),
+        | Page::StaffDisable
+        | Page::Journal
+        | Page::JournalOpen
+        | Page::JournalClose
+        | Page::Reading
+        | Page::ReadingUnlock
+        | Page::ReadingExtract => answer_signed(portal, visit, page),
     };
     outcome.unwrap_or_else(|trouble| tell(portal, visit, trouble, page.home()))
 }
@@ -205,7 +219,7 @@ fn answer_signed(portal: &Portal, visit: &Visit, page: Page) -> Result<Answer, T
     if person.has_first_secret && page != Page::Secret {
         return Ok(Answer::see(SecretPage::PATH));
     }
-    if page.directs() && !person.role.directs() {
+    if page.directs() && !person.role.directs() || page.reads_journal() && !person.role.reads_journal() {
         return Err(Trouble::Denied);
     }
     let signed = Signed {
@@ -225,16 +239,22 @@ fn answer_signed(portal: &Portal, visit: &Visit, page: Page) -> Result<Answer, T
         Page::Staff => signed.staff(),
         Page::StaffReset => signed.reset_person(),
         Page::StaffDisable => signed.disable_person(),
+        Page::Journal
+        | Page::JournalOpen
+        | Page::JournalClose
+        | Page::Reading
+        | Page::ReadingUnlock
+        | Page::ReadingExtract => signed.journal(page),
         Page::Why | Page::SignIn | Page::SignOut => Err(Trouble::Unknown),
     }
 }
 
 /// A request of somebody who is signed in.
-struct Signed<'a> {
-    portal: &'a Portal,
-    visit: &'a Visit,
-    person: &'a Person,
-    token: String,
+pub(super) struct Signed<'a> {
+    pub(super) portal: &'a Portal,
+    pub(super) visit: &'a Visit,
+    pub(super) person: &'a Person,
+    pub(super) token: String,
 }
 
 impl Signed<'_> {
@@ -375,7 +395,7 @@ impl Signed<'_> {
         Ok(Answer::see(StaffPage::PATH))
     }
 
-    fn read<T: std::str::FromStr>(&self, name: &str) -> Result<T, Trouble> {
+    pub(super) fn read<T: std::str::FromStr>(&self, name: &str) -> Result<T, Trouble> {
         self.visit.field(name).and_then(|text| text.parse().ok()).ok_or(Trouble::Field)
     }
 }

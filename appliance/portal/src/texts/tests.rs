@@ -63,6 +63,10 @@ fn used_keys(folder: &Path) -> BTreeSet<String> {
                 "nav-",
                 "wish-",
                 "selftest-",
+                "reading-",
+                "cover-",
+                "journal-",
+                "safe-",
             ];
             used.extend(
                 source

@@ -52,6 +52,8 @@ pub(crate) struct Config {
     pub(crate) selftest: Selftest,
     /// To whom sealed files of the journal are encrypted; nobody: they are not.
     pub(crate) journal_readers: Vec<ReaderKey>,
+    /// How long what of the journal is kept, and who has decided so.
+    pub(crate) journal_policy: archive::Policy,
     /// What is refused and permitted.
     pub(crate) filter: Filter,
     /// The online workspaces that the box serves; the others it passes through.
@@ -217,10 +219,11 @@ impl Config {
         Rulebook { profiles, locked, rules, workspace, services, calendar: self.school.calendar.clone() }
     }
 
-    /// How the journal is sealed. The embedded default says nothing of its readers.
+    /// How the journal is sealed. The embedded default says nothing of its readers, nor for how long.
     pub(crate) fn sealing(&self, file: Option<&Path>) -> Manner {
         let readers = file.map(|_| self.journal_readers.clone());
-        Manner { time_zone: self.school.timezone.clone(), readers }
+        let policy = file.map(|_| self.journal_policy.clone());
+        Manner { time_zone: self.school.timezone.clone(), readers, policy }
     }
 
     fn parse(text: &str) -> Result<Self, Vec<Problem>> {

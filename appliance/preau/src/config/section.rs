@@ -105,6 +105,12 @@ impl<'de> Section<'de> {
         self.helper.contains(key)
     }
 
+    /// Whether something stands under `key` that is no empty list.
+    pub(super) fn is_filled(&self, key: &str) -> bool {
+        let value = self.helper.table.get(key);
+        value.is_some_and(|value| value.as_array().is_none_or(|list| !list.is_empty()))
+    }
+
     pub(super) fn has_mistakes(&self) -> bool {
         !self.helper.errors.is_empty()
     }

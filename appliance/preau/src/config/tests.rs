@@ -409,6 +409,41 @@ speed = 3
     assert!(problems_of(&alone).contains("on loopback there is none"));
 }
 
+/// What a box cannot do, it says before it starts.
+#[test]
+fn services_that_cannot_work_are_refused() {
+    let check = |key: &str, value: &str, expected: &str| {
+        let key_of = |line: &str| line.split(' ').next().unwrap().to_owned();
+        let lines = ["tcp = [993]", "hosts = ['imap.example.fr']", "profiles = ['adulte']"];
+        let mut lines: Vec<String> =
+            lines.into_iter().filter(|line| key_of(line) != key).map(str::to_owned).collect();
+        lines.push(format!("{key} = {value}"));
+        let service = format!("[[service]]\nname = 'a'\npurpose = 'b'\n{}\n", lines.join("\n"));
+        let problems = Config::parse(&format!("{SCHOOL}{LINE}{service}")).err().unwrap_or_default();
+        let problems = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        assert!(
+            problems.contains(expected) && problems.is_empty() == expected.is_empty(),
+            "{key}: {problems}"
+        );
+    };
+    check("udp", "[]", "");
+    check("tcp", "[]", "a service needs `tcp` or `udp`");
+    check("tcp", "[993.0]", "`993.0`");
+    check("hosts", "[]", "a service needs `hosts` or `networks`");
+    check("profiles", "[]", "a service needs `profiles`");
+    check("hosts", "['preau.lan']", "`preau.lan` is the box itself");
+    check("hosts", "['a.preau.lan']", "`a.preau.lan` is the box itself");
+    check("hosts", "['x.autotest.preau.test']", "a name of the box's self-test");
+    check("hosts", "['use-application-dns.net']", "a way around the filter");
+    check("networks", "[]", "");
+    check("networks", "['198.18.112.7']", "the box's self-test has its devices there");
+    check("networks", "['198.18.0.0/15']", "the box's self-test has its devices there");
+    check("networks", "['fd70:7265:6175:7e57::/64']", "the box's self-test has its devices there");
+    check("networks", "['11.0.0.0/8', '11.1.0.0/16', '2a00::/20']", "");
+    check("networks", "['11.0.0.0/8', '12.1.0.0/16']", "together larger than the largest one may be");
+    check("networks", "['2a00::/20', '2a01:1450::/32']", "together larger than the largest one may be");
+}
+
 #[test]
 fn a_self_test_has_a_site_and_a_time() {
     let config = Config::parse(SCHOOL).unwrap();
@@ -422,6 +457,12 @@ fn a_self_test_has_a_site_and_a_time() {
     let problems = problems_of(&format!("{SCHOOL}{table}"));
     for problem in ["`a b`", "`25:00`", "`A`", "speed"] {
         assert!(problems.contains(problem), "{problem}: {problems}");
+    }
+    for (profiles, expected) in [
+        ("['inconnu', 'nobody']", "5:25: there is no profile `nobody`"),
+        ("[]", "5:12: `profiles` is empty: nobody would attack"),
+    ] {
+        assert_eq!(problems_of(&format!("{SCHOOL}[selftest]\nprofiles = {profiles}\n")), expected);
     }
 }
 

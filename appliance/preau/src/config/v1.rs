@@ -28,11 +28,12 @@ use self::journal::JournalKeys;
 use self::line::Line;
 use self::lists::ListsKeys;
 use self::profiles::Profiles;
+use self::selftest::SelftestKeys;
 use self::services::ServicesKeys;
 use self::workspace::{WorkspaceKeys, check_profiles, read_cache};
 use super::report::{Problem, problems};
 use super::section::{Port, Section};
-use super::{Config, Contact, Filter, Gate, Portal, School, Selftest};
+use super::{Config, Contact, Filter, Gate, Portal, School};
 
 /// The only version so far.
 const VERSION: u32 = 1;
@@ -56,17 +57,18 @@ impl<'de> Deserialize<'de> for File {
         let gate = GateKeys::read(&mut table);
         let PortalKeys { name, port, tls_port } = PortalKeys::read(&mut table);
         let ListsKeys { index, source } = table.optional("lists").unwrap_or_default();
-        let JournalKeys { readers } = JournalKeys::read(&mut table);
+        let JournalKeys { readers, policy } = JournalKeys::read(&mut table);
         let Profiles(profiles) = table.optional("profile").unwrap_or_default();
         let services = ServicesKeys::read(&mut table);
         let CommuneKeys { locked, exceptions } = table.optional("commune").unwrap_or_default();
         let workspaces = table.optional::<Vec<WorkspaceKeys>>("ent").unwrap_or_default();
-        let selftest = table.optional::<Selftest>("selftest").unwrap_or_default();
+        let selftest = table.optional::<SelftestKeys>("selftest").unwrap_or_default();
         let cache_bytes_max = read_cache(&mut table);
         check_profiles(&mut table, &workspaces, &profiles);
         check_ports(&mut table, [dns.port, dns.tls_port, gate.tls, gate.http, gate.explicit, port, tls_port]);
         dns.check_upstreams(&mut table, line.as_ref());
-        services.check(&mut table, &profiles, line.as_ref());
+        services.check(&mut table, &profiles, name.as_ref(), line.as_ref());
+        selftest.check(&mut table, &profiles);
         let ports = gate.ports(dns.port, dns.tls_port);
         let network = match line {
             Some(line) => line.check(&mut table, ports, gate.connections_per_second).map(Some),
@@ -84,8 +86,9 @@ impl<'de> Deserialize<'de> for File {
                 portal: Portal { name: name?, port: port?.number, tls_port: tls_port?.number },
                 list_index: index,
                 list_source: source,
-                selftest,
+                selftest: selftest.finish(),
                 journal_readers: readers,
+                journal_policy: policy,
                 filter: Filter {
                     profiles,
                     locked,

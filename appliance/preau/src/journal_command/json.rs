@@ -4,11 +4,11 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 
 use archive::Row;
-use journal::{Found, FoundAct, FoundPersonAct, Hit};
-use model::{End, PersonDeed, Reason, RoomName, Scope, Timestamp, Topic};
+use journal::{Found, FoundAct, FoundPersonAct, Hit, Reckoning};
+use model::{End, PersonDeed, ReadingId, Reason, RoomName, Scope, Target, Timestamp, Topic};
 use serde::Serialize;
 
-use super::{ACT, PERSON};
+use super::{ACT, PERSON, reckon};
 
 /// An access.
 #[derive(Serialize)]
@@ -16,6 +16,7 @@ struct Line<'a> {
     sequence: u64,
     time: String,
     clock: &'static str,
+    reckoned: Option<String>,
     device: &'a str,
     mac: Option<String>,
     room: Option<&'a str>,
@@ -46,6 +47,7 @@ struct ActLine<'a> {
     sequence: u64,
     time: String,
     clock: &'static str,
+    reckoned: Option<String>,
     kind: &'static str,
     deed: &'static str,
     by: Option<&'a str>,
@@ -69,6 +71,7 @@ struct PersonLine<'a> {
     sequence: u64,
     time: String,
     clock: &'static str,
+    reckoned: Option<String>,
     kind: &'static str,
     deed: &'static str,
     author: &'a str,
@@ -77,14 +80,32 @@ struct PersonLine<'a> {
     role: Option<&'static str>,
     site: Option<&'a str>,
     room: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reading: Option<ReadingLine<'a>>,
+}
+
+/// What a reading of the log, or something done within it, says besides.
+#[derive(Serialize)]
+struct ReadingLine<'a> {
+    number: u32,
+    reason: Option<&'static str>,
+    detail: Option<&'a str>,
+    from: Option<String>,
+    to: Option<String>,
+    device: Option<&'a str>,
+    people: Option<bool>,
+    until: Option<String>,
+    sought: Option<&'a str>,
+    end: Option<&'static str>,
 }
 
 /// Writes one record.
-pub(super) fn write_line(output: &mut impl Write, hit: &Hit) -> io::Result<()> {
+pub(super) fn write_line(output: &mut impl Write, hit: &Hit, reckoning: &Reckoning) -> io::Result<()> {
+    let reckoned = reckon(hit, reckoning);
     match hit {
-        Hit::Access(found) => write_access(output, found),
-        Hit::Act(found) => write_act(output, found),
-        Hit::Person(found) => write_person_act(output, found),
+        Hit::Access(found) => write_access(output, found, reckoned),
+        Hit::Act(found) => write_act(output, found, reckoned),
+        Hit::Person(found) => write_person_act(output, found, reckoned),
         Hit::Damage(_) | Hit::Unreadable { .. } => Ok(()),
     }
 }
@@ -97,7 +118,7 @@ pub(super) fn write_cells(output: &mut impl Write, row: &Row) -> io::Result<()> 
     output.write_all(b"\n")
 }
 
-fn write_act(output: &mut impl Write, found: &FoundAct) -> io::Result<()> {
+fn write_act(output: &mut impl Write, found: &FoundAct, reckoned: Option<Timestamp>) -> io::Result<()> {
     let rule = &found.act.rule;
     let (site, category) = match &rule.topic {
         Topic::Site(site) => (Some(site.as_str()), None),
@@ -107,6 +128,7 @@ fn write_act(output: &mut impl Write, found: &FoundAct) -> io::Result<()> {
         sequence: found.sequence.number(),
         time: utc(found.at),
         clock: found.clock.as_str(),
+        reckoned: reckoned.map(utc),
         kind: ACT,
         deed: found.act.deed.as_str(),
         by: found.act.deed.by().map(|by| by.as_str()),
@@ -133,12 +155,17 @@ fn write_act(output: &mut impl Write, found: &FoundAct) -> io::Result<()> {
     output.write_all(b"\n")
 }
 
-fn write_person_act(output: &mut impl Write, found: &FoundPersonAct) -> io::Result<()> {
+fn write_person_act(
+    output: &mut impl Write,
+    found: &FoundPersonAct,
+    reckoned: Option<Timestamp>,
+) -> io::Result<()> {
     let act = &found.act;
     let mut line = PersonLine {
         sequence: found.sequence.number(),
         time: utc(found.at),
         clock: found.clock.as_str(),
+        reckoned: reckoned.map(utc),
         kind: PERSON,
         deed: act.deed.as_str(),
         author: act.author.as_str(),
@@ -147,9 +174,15 @@ fn write_person_act(output: &mut impl Write, found: &FoundPersonAct) -> io::Resu
         role: None,
         site: None,
         room: None,
+        reading: describe_reading(&act.deed),
     };
     match &act.deed {
         PersonDeed::SignIn | PersonDeed::FailSignIn | PersonDeed::SignOut | PersonDeed::ChangeSecret => {}
+        // Told apart, below.
+        PersonDeed::OpenReading { .. }
+        | PersonDeed::SearchJournal { .. }
+        | PersonDeed::ExportJournal { .. }
+        | PersonDeed::CloseReading { .. } => {}
         PersonDeed::AddPerson { name, role } => {
             (line.person, line.role) = (Some(name.as_str()), Some(role.as_str()));
         }
@@ -164,7 +197,48 @@ fn write_person_act(output: &mut impl Write, found: &FoundPersonAct) -> io::Resu
     output.write_all(b"\n")
 }
 
-fn write_access(output: &mut impl Write, found: &Found) -> io::Result<()> {
+fn describe_reading(deed: &PersonDeed) -> Option<ReadingLine<'_>> {
+    let of = |reading: &ReadingId| ReadingLine {
+        number: reading.number(),
+        reason: None,
+        detail: None,
+        from: None,
+        to: None,
+        device: None,
+        people: None,
+        until: None,
+        sought: None,
+        end: None,
+    };
+    match deed {
+        PersonDeed::OpenReading { reading, terms, until } => Some(ReadingLine {
+            reason: Some(terms.purpose.as_str()),
+            detail: Some(terms.detail.as_str()),
+            from: terms.from.map(utc),
+            to: terms.to.map(utc),
+            device: terms.target.as_ref().map(Target::as_str),
+            people: Some(terms.with_people),
+            until: Some(utc(*until)),
+            ..of(reading)
+        }),
+        PersonDeed::SearchJournal { reading, sought } | PersonDeed::ExportJournal { reading, sought } => {
+            Some(ReadingLine { sought: Some(sought.as_str()), ..of(reading) })
+        }
+        PersonDeed::CloseReading { reading, end } => {
+            Some(ReadingLine { end: Some(end.as_str()), ..of(reading) })
+        }
+        PersonDeed::SignIn
+        | PersonDeed::FailSignIn
+        | PersonDeed::SignOut
+        | PersonDeed::ChangeSecret
+        | PersonDeed::AddPerson { .. }
+        | PersonDeed::ResetPerson { .. }
+        | PersonDeed::DisablePerson { .. }
+        | PersonDeed::Decline { .. } => None,
+    }
+}
+
+fn write_access(output: &mut impl Write, found: &Found, reckoned: Option<Timestamp>) -> io::Result<()> {
     let closing = found.ended.map(|ended| ended.closing);
     // Of a cut access nothing is known but that it ended.
     let known = closing.filter(|closing| closing.end != End::Cut);
@@ -182,6 +256,7 @@ fn write_access(output: &mut impl Write, found: &Found) -> io::Result<()> {
         sequence: found.sequence.number(),
         time: utc(found.at),
         clock: found.clock.as_str(),
+        reckoned: reckoned.map(utc),
         device: &found.device,
         mac: found.mac.map(|mac| mac.to_string()),
         room: found.room.as_ref().map(RoomName::as_str),
@@ -226,7 +301,7 @@ mod tests {
     fn every_key_is_always_there() {
         let mut output = Vec::new();
         for hit in sample() {
-            write_line(&mut output, &hit).unwrap();
+            write_line(&mut output, &hit, &Reckoning::default()).unwrap();
         }
         insta::assert_snapshot!(String::from_utf8(output).unwrap());
     }

@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 
 use jiff::tz::TimeZone;
-use journal::{Found, FoundAct, FoundPersonAct, Hit};
+use journal::{Found, FoundAct, FoundPersonAct, Hit, Reckoning};
 use model::{Act, End, PersonAct, PersonDeed, RoomName, Scope, Timestamp, Topic, Verdict};
 
-use super::{ACT, PERSON};
+use super::{ACT, PERSON, reckon};
 use crate::reasons::describe;
 
 const TITLES: [&str; 12] =
@@ -37,13 +37,21 @@ impl<W: Write> Table<W> {
     }
 
     /// Adds a record.
-    pub(super) fn push(&mut self, hit: &Hit) -> io::Result<()> {
-        match hit {
-            Hit::Access(found) => self.rows.push(row(found, &self.time_zone)),
-            Hit::Act(found) => self.rows.push(act_row(found, &self.time_zone)),
-            Hit::Person(found) => self.rows.push(person_row(found, &self.time_zone)),
-            Hit::Damage(_) | Hit::Unreadable { .. } => {}
-        }
+    pub(super) fn push(&mut self, hit: &Hit, reckoning: &Reckoning) -> io::Result<()> {
+        let row = match hit {
+            Hit::Access(found) => Some(row(found, &self.time_zone)),
+            Hit::Act(found) => Some(act_row(found, &self.time_zone)),
+            Hit::Person(found) => Some(person_row(found, &self.time_zone)),
+            Hit::Damage(_) | Hit::Unreadable { .. } => None,
+        };
+        // The clock did not show it, but it is known by now.
+        let reckoned = reckon(hit, reckoning).map(|at| format!("~{}", local(at, &self.time_zone)));
+        self.rows.extend(row.map(|mut row| {
+            if let (Some(reckoned), [time, ..]) = (reckoned, &mut row) {
+                *time = reckoned;
+            }
+            row
+        }));
         if self.rows.len() >= ROWS_MEASURED { self.write_rows() } else { Ok(()) }
     }
 
@@ -132,6 +140,15 @@ fn person_row(found: &FoundPersonAct, zone: &TimeZone) -> Row {
         PersonDeed::Decline { site, room } => {
             let room = room.as_ref().map_or_else(nothing, RoomName::to_string);
             (String::new(), room, site.to_string(), Verdict::Refuse.to_string())
+        }
+        PersonDeed::OpenReading { reading, terms, .. } => {
+            (format!(" {reading}, {}: {},", terms.purpose, terms.detail), nothing(), nothing(), nothing())
+        }
+        PersonDeed::SearchJournal { reading, sought } | PersonDeed::ExportJournal { reading, sought } => {
+            (format!(" {reading} ({}),", sought.as_str()), nothing(), nothing(), nothing())
+        }
+        PersonDeed::CloseReading { reading, end } => {
+            (format!(" {reading} ({}),", end.as_str()), nothing(), nothing(), nothing())
         }
     };
     let account = format!("{}{about} by {author}", deed.as_str());
@@ -318,7 +335,7 @@ pub(super) mod tests {
     fn columns_are_aligned() {
         let mut output = Vec::new();
         let mut table = Table::new(&mut output, TimeZone::get("Europe/Paris").unwrap());
-        sample().iter().try_for_each(|hit| table.push(hit)).unwrap();
+        sample().iter().try_for_each(|hit| table.push(hit, &Reckoning::default())).unwrap();
         table.finish().unwrap();
         insta::assert_snapshot!(String::from_utf8(output).unwrap());
     }

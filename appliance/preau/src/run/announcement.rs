@@ -93,7 +93,11 @@ pub(crate) fn trials(config: &Config, policy: &Snapshot, data: &Path) -> Vec<Tri
         format!("curl -x {proxy} http://{}/", config.portal.name),
         format!("curl -x {proxy} https://example.com/"),
     ];
-    let journal = format!("{} journal search --data {}", program(), quote(&data.to_string_lossy()));
+    let journal = format!(
+        "{} journal search --reason maintenance --data {}",
+        program(),
+        quote(&data.to_string_lossy())
+    );
     let trial = |kind: TrialKind| move |command: String| Trial { kind, command };
     let refused = refused.map(trial(TrialKind::Refused));
     let permitted = permitted.into_iter().map(trial(TrialKind::Permitted));

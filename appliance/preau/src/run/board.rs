@@ -27,6 +27,7 @@ pub(crate) struct Board {
     update: Mutex<Option<UpdateStatus>>,
     selftest: Mutex<Option<SelftestStatus>>,
     firewall: Mutex<Firewall>,
+    journal_days: Mutex<Option<u64>>,
     line: Mutex<LineState>,
 }
 
@@ -62,6 +63,7 @@ impl Board {
             update: Mutex::new(None),
             selftest: Mutex::new(None),
             firewall: Mutex::new(firewall),
+            journal_days: Mutex::new(None),
             line: Mutex::new(LineState { counted: Statistics::default(), health: Health::Unknown }),
         }
     }
@@ -101,6 +103,11 @@ impl Board {
         *lock(&self.firewall) = firewall;
     }
 
+    /// For so many days there is room for the journal; `None`: for long enough.
+    pub(crate) fn show_journal_days(&self, days: Option<u64>) {
+        *lock(&self.journal_days) = days;
+    }
+
     /// Judges the upstreams by what became of the questions since the last look.
     fn line_health(&self) -> Health {
         let now = self.resolver.statistics();
@@ -120,6 +127,7 @@ impl StatusSource for Board {
         let health = self.line_health();
         Status {
             is_open: self.desk.is_open(),
+            journal_days: *lock(&self.journal_days),
             list: lock(&self.list).clone(),
             update: lock(&self.update).clone(),
             selftest: lock(&self.selftest).clone(),

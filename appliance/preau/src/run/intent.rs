@@ -19,6 +19,7 @@ use system::lists::{adopt_index, open_index};
 use super::forgetting::Forgetting;
 use super::overrides::Overrides;
 use super::person_acts::PersonActs;
+use super::readings::Readings;
 use crate::config::Config;
 use crate::data_folder::{KEPT_LIST_FILE, LIST_FILE, STATE_FILE};
 
@@ -121,6 +122,23 @@ impl Intent {
     /// the policy has to follow.
     pub(crate) fn keep_overrides(&mut self, journal: &Journal, now: Instant) -> bool {
         self.store.as_mut().is_some_and(|store| self.overrides.keep(store, journal, now))
+    }
+
+    /// Ends the readings whose time is over, by the box's clock or by the one that nobody sets, and wipes their keys.
+    pub(crate) fn keep_readings(&mut self, readings: &Readings, now: Instant) {
+        let over = readings.wipe_ended();
+        let (Some(store), Some(now)) = (&mut self.store, now.plausible()) else { return };
+        match store.lapse_readings(now, &over) {
+            Ok(lapsed) => lapsed.into_iter().for_each(|id| readings.wipe(id)),
+            Err(error) if !over.is_empty() => {
+                let error = anyhow::Error::from(error);
+                tracing::error!(
+                    "readings that are over are not noted as such, their keys are gone: {error:#}"
+                );
+            }
+            // Told with what else cannot be written.
+            Err(_) => {}
+        }
     }
 
     /// Hands to the journal what people did since the last time, and forgets what is old.

@@ -4,6 +4,7 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -16,17 +17,21 @@ use journal::Journal;
 use proxy::{Destinations, Gate};
 use resolver::{Resolver, Upstream};
 use system::addresses::own_addresses;
+use system::clock::{ClockWatch, Step, SystemClock, monotonic};
 use system::nft::FirewallKeeper;
 use system::sealing::Sealer;
 use system::selftest::{self, Nightly};
+use system::space;
 use system::updates::{State as UpdateState, Updater};
 
 use super::board::Board;
 use super::in_force::InForce;
 use super::intent::{Intent, ListFile, ListNews};
+use super::readings::Readings;
 use super::services::{Fence, FlowKeeper, NameKeeper, RefusalKeeper};
 use super::{selftests, updates, upstreams};
 use crate::config::Config;
+use crate::status_command::describe;
 
 /// How often devices and overrides are looked at. A teacher who opens a site watches the pupil's screen: seen in one
 /// look, in force with the next, once it is in the journal.
@@ -36,14 +41,19 @@ const STATE_PERIOD: Duration = Duration::from_millis(250);
 const LIST_PERIOD: Duration = Duration::from_secs(1);
 /// Looks at the list for each look at the line.
 const SYSTEM_EVERY: u32 = 10;
+/// Looks at the line for each look at the journal's room: one an hour. It changes by the day.
+const SPACE_EVERY: u32 = 360;
 
 /// What people of the school decide. Looking at it takes milliseconds.
 pub(crate) struct State {
     pub(crate) intent: Intent,
     pub(crate) journal: Journal,
     pub(crate) clock: Arc<dyn Clock>,
+    /// From before the first record on.
+    pub(crate) watch: ClockWatch,
     pub(crate) desk: Arc<Desk>,
     pub(crate) in_force: Arc<InForce>,
+    pub(crate) readings: Arc<Readings>,
 }
 
 /// All else that is kept. Looking at it may take many seconds.
@@ -63,6 +73,8 @@ pub(crate) struct Rest {
     pub(crate) nightly: Nightly,
     /// The journal's sealing.
     pub(crate) sealer: Sealer,
+    /// The data folder.
+    pub(crate) data: PathBuf,
     /// How many forged questions the log has told of.
     pub(crate) forgeries_told: u64,
 }
@@ -149,14 +161,31 @@ impl State {
             if self.intent.keep_overrides(&self.journal, self.clock.now()) {
                 self.in_force.swap_overrides(self.intent.rules());
             }
+            self.intent.keep_readings(&self.readings, self.clock.now());
             self.intent.keep_person_acts(&self.journal, self.clock.now());
+            self.keep_clock();
         }
+    }
+
+    /// Records that the clock was set: the times of what was recorded before follow from that.
+    fn keep_clock(&mut self) {
+        let (now, at) = (self.clock.now(), monotonic());
+        if let Some(Step { now, before }) = self.watch.look(now, at) {
+            if self.journal.record_clock(now.at, now.quality, before).is_err() {
+                // It is tried again: the watch still knows how the clock was.
+                return;
+            }
+            let by_ms = now.at.unix_ms().saturating_sub(before.unix_ms());
+            tracing::info!(by_ms, quality = %now.quality, "the clock was set, or is known now");
+        }
+        self.watch.accept(now, at);
     }
 }
 
 impl Rest {
     fn keep(mut self, stopped: &Receiver<()>) {
         let mut rounds: u32 = 0;
+        self.keep_space();
         self.show_updates();
         self.show_selftest();
         while stopped.recv_timeout(LIST_PERIOD) == Err(RecvTimeoutError::Timeout) {
@@ -166,9 +195,28 @@ impl Rest {
             rounds = rounds.wrapping_add(1);
             if rounds.is_multiple_of(SYSTEM_EVERY) {
                 self.tell_forgeries();
-                self.sealer.keep(system::clock::now());
+                self.sealer.keep(SystemClock::new().now());
                 self.keep_upstreams();
                 self.keep_destinations();
+            }
+            if rounds.is_multiple_of(SYSTEM_EVERY * SPACE_EVERY) {
+                self.keep_space();
+            }
+        }
+    }
+
+    /// Tells weeks ahead that the disk will be too small.
+    fn keep_space(&self) {
+        match space::look(&self.data, SystemClock::new().now().at) {
+            Ok(outlook) => {
+                if outlook.is_tight() {
+                    let room = describe(&outlook);
+                    tracing::warn!(%room, "the journal's disk is too small: make room, or have a larger one put in");
+                }
+                self.board.show_journal_days(outlook.days_left.filter(|_| outlook.is_tight()));
+            }
+            Err(error) => {
+                tracing::warn!("the journal's room is not known: {:#}", anyhow::Error::from(error));
             }
         }
     }

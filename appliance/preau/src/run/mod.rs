@@ -16,6 +16,7 @@ mod office;
 mod overrides;
 mod pages;
 mod person_acts;
+mod readings;
 mod selftests;
 mod services;
 mod updates;
@@ -35,7 +36,7 @@ use journal::Journal;
 use proxy::Destinations;
 use resolver::{Resolver, ServiceAddresses};
 use selftest::Zone;
-use system::clock::SystemClock;
+use system::clock::{ClockWatch, SystemClock, monotonic};
 use system::limits::raise_open_files;
 use system::neighbours::NeighbourTable;
 use system::nft::{FirewallKeeper, Nft};
@@ -55,6 +56,7 @@ use intent::{Intent, List, ListFile};
 use keeper::Keeper;
 use listeners::Listeners;
 use office::Office;
+use readings::Readings;
 use services::{Fence, FlowKeeper, NameKeeper, RefusalKeeper, Services};
 
 /// Threads that serve connections: a box has two to four cores, and the gate mostly waits.
@@ -71,11 +73,11 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let descriptors = prepare_process()?;
 
     let firewall = close_network(&config)?;
+    let (clock, watch) = open_clock();
     let (journal, writer) = open_journal(segments, &config)?;
     let mut list_file = ListFile::new(&config, &data);
     let (list, is_list_refused) = list_file.first();
     let mut intent = Intent::new(&data);
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let (desk, in_force) = open_desk(&config, &mut intent, &list, journal.clone(), Arc::clone(&clock))?;
     let identity = front::open_identity(&config, &data, Arc::clone(&clock));
     let listeners = Listeners::bind(&config, identity.is_some())?;
@@ -87,35 +89,29 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let workspaces = front::open_workspaces(&config, &data, &clock, identity.as_ref(), descriptors)?;
     let gate = doors::build_gate(&config, descriptors, &desk, &resolver, identity.is_some(), workspaces);
     let trials = announcement::trials(&config, &desk.policy(), &data);
-    let parts = board::Parts {
-        desk: Arc::clone(&desk),
-        clock: Arc::clone(&clock),
-        resolver: resolver.clone(),
-        upstreams: upstreams.iter().map(ToString::to_string).collect(),
-        trials: trials.clone(),
-    };
+    let parts = board_parts(&desk, &clock, &resolver, &upstreams, &trials);
     let board = open_board(parts, &config, &listeners, &list, is_list_refused);
 
     let runtime = start_runtime("gate", GATE_WORKERS)?;
     let dns = start_runtime("dns", DNS_WORKERS)?;
+    let readings = Arc::new(Readings::default());
     let rooms = Rooms {
         resolver: resolver.clone(),
         gate: Arc::clone(&gate),
         board: Arc::clone(&board),
-        office: Office::new(&data, Arc::clone(&desk), Arc::clone(&clock), config.school.timezone.clone())
-            .into(),
+        office: open_office(&config, &data, &desk, &clock, &readings),
         identity: identity.clone(),
     };
     let mut doors = Doors::open(&config, listeners, rooms, &runtime, &dns)?;
     announcement::tell(&config, &board.list(), &data, &trials, identity.is_some());
-    let updater = updates::plan(&config, options.config.as_deref(), &data);
-    let sealer = plan_sealing(&config, options.config.as_deref(), &data);
     let (manner, stop_clock) = (config.sealing(options.config.as_deref()), Arc::clone(&clock));
-    let state =
-        keeper::State { intent, journal, clock, desk: Arc::clone(&desk), in_force: Arc::clone(&in_force) };
+    let (judge, rules) = (Arc::clone(&desk), Arc::clone(&in_force));
+    let state = keeper::State { intent, journal, clock, watch, desk: judge, in_force: rules, readings };
     let fences = open_fences(&config, firewall, &services, &resolver, &board, dns.handle());
     let rest = keeper::Rest {
         nightly: selftests::plan(&config, options.config.as_deref(), &data),
+        updater: updates::plan(&config, options.config.as_deref(), &data),
+        sealer: plan_sealing(&config, options.config.as_deref(), &data),
         config,
         list_file,
         in_force,
@@ -125,8 +121,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         upstreams,
         destinations,
         board,
-        updater,
-        sealer,
+        data: data.clone(),
         forgeries_told: 0,
     };
     let keeper = Keeper::start(state, rest, fences).context("cannot start the keeper")?;
@@ -138,6 +133,29 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         firewall.remove()?;
     }
     outcome.map(|()| ExitCode::SUCCESS)
+}
+
+/// The clock, and what it shows before anything is recorded by it.
+fn open_clock() -> (Arc<dyn Clock>, ClockWatch) {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let watch = ClockWatch::new(clock.now(), monotonic());
+    (clock, watch)
+}
+
+fn board_parts(
+    desk: &Arc<Desk>,
+    clock: &Arc<dyn Clock>,
+    resolver: &Resolver,
+    upstreams: &[resolver::Upstream],
+    trials: &[portal::Trial],
+) -> board::Parts {
+    board::Parts {
+        desk: Arc::clone(desk),
+        clock: Arc::clone(clock),
+        resolver: resolver.clone(),
+        upstreams: upstreams.iter().map(ToString::to_string).collect(),
+        trials: trials.to_vec(),
+    }
 }
 
 fn open_board(
@@ -256,6 +274,17 @@ fn open_desk(
     list.tell_missing(&desk.policy());
     let in_force = InForce::new(parts, Arc::clone(&desk));
     Ok((desk, Arc::new(in_force)))
+}
+
+fn open_office(
+    config: &Config,
+    data: &Path,
+    desk: &Arc<Desk>,
+    clock: &Arc<dyn Clock>,
+    readings: &Arc<Readings>,
+) -> Arc<Office> {
+    let office = Office::new(data, Arc::clone(desk), Arc::clone(clock), config.school.timezone.clone());
+    Arc::new(office.of_school(config.school.name.clone(), Arc::clone(readings)))
 }
 
 fn open_resolver(

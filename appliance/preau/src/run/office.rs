@@ -2,6 +2,7 @@
 
 mod asking;
 mod notebook;
+mod reading;
 mod signing;
 mod staff;
 #[cfg(test)]
@@ -15,16 +16,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use access::{Clock, Desk};
 use jiff::tz::TimeZone;
-use model::{Mac, Machine, Override, OverrideId, Person, PersonId, RequestId, RoomName, Subject, Timestamp};
-use portal::{Asked, Card, Claimed, Newcomer, Reply, Tile, Trouble, Wish};
+use model::{
+    Mac, Machine, Override, OverrideId, Person, PersonId, Reading, ReadingId, RequestId, RoomName, Selection,
+    Subject, Timestamp,
+};
+use portal::{Asked, Card, Claimed, Findings, NewReading, Newcomer, Reply, Summary, Tile, Trouble, Wish};
 use ring::rand::SystemRandom;
 use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonError, Store, StoreError};
 
+use super::readings::Readings;
 use crate::data_folder::STATE_FILE;
 use notebook::Notebook;
 
 /// What the office works with.
 pub(crate) struct Office {
+    data: PathBuf,
     state_file: PathBuf,
     /// A connection of its own; opened anew after a failure.
     store: Mutex<Option<Store>>,
@@ -42,6 +48,12 @@ pub(crate) struct Office {
     hashing: Mutex<()>,
     /// How many wait for it, or have it.
     hashers: AtomicUsize,
+    /// The keys of open readings.
+    readings: Arc<Readings>,
+    /// The school's name, for extracts.
+    school: String,
+    /// Held while the journal is searched: one at a time takes memory and a core.
+    looking: Mutex<()>,
 }
 
 /// A client, as the box knows it at this moment.
@@ -64,6 +76,7 @@ impl Office {
     /// An office over the state file of the data folder.
     pub(crate) fn new(data: &Path, desk: Arc<Desk>, clock: Arc<dyn Clock>, zone: TimeZone) -> Self {
         Self {
+            data: data.to_owned(),
             state_file: data.join(STATE_FILE),
             store: Mutex::new(None),
             is_failure_told: AtomicBool::new(false),
@@ -75,7 +88,15 @@ impl Office {
             ended: Mutex::default(),
             hashing: Mutex::new(()),
             hashers: AtomicUsize::new(0),
+            readings: Arc::default(),
+            school: String::new(),
+            looking: Mutex::new(()),
         }
+    }
+
+    /// The same of this school, with the keys of readings that somebody else ends in their time.
+    pub(crate) fn of_school(self, school: String, readings: Arc<Readings>) -> Self {
+        Self { school, readings, ..self }
     }
 
     /// Writes to the store, in any case: what succeeds shows that all is well again.
@@ -199,6 +220,54 @@ impl portal::Office for Office {
 
     fn now(&self) -> Option<Timestamp> {
         self.clock.now().plausible()
+    }
+}
+
+impl portal::ReadingRoom for Office {
+    fn readings(&self) -> Result<Vec<Reading>, Trouble> {
+        self.list_readings()
+    }
+
+    fn reading(&self, person: &Person, id: ReadingId) -> Result<(Reading, bool), Trouble> {
+        self.find_open(person, id)
+    }
+
+    fn open_reading(&self, client: IpAddr, person: &Person, new: &NewReading) -> Result<ReadingId, Trouble> {
+        self.begin_reading(client, person, new)
+    }
+
+    fn unlock_reading(&self, person: &Person, id: ReadingId, key: &str) -> Result<(), Trouble> {
+        self.unlock(person, id, key)
+    }
+
+    fn close_reading(&self, client: IpAddr, person: &Person, id: ReadingId) -> Result<(), Trouble> {
+        self.end_reading(client, person, id)
+    }
+
+    fn look(
+        &self,
+        client: IpAddr,
+        person: &Person,
+        id: ReadingId,
+        selection: &Selection,
+        after: u64,
+    ) -> Result<Findings, Trouble> {
+        self.search(client, person, id, selection, after)
+    }
+
+    fn extract(
+        &self,
+        client: IpAddr,
+        person: &Person,
+        id: ReadingId,
+        selection: &Selection,
+        is_whole: bool,
+    ) -> Result<Vec<u8>, Trouble> {
+        self.take_extract(client, person, id, selection, is_whole)
+    }
+
+    fn summary(&self) -> Result<Option<Summary>, Trouble> {
+        self.count_today()
     }
 }
 

@@ -12,17 +12,19 @@
 //! once a second.
 
 mod fence;
+mod floods;
 mod flows;
 mod names;
 mod refused;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ::services::Names;
 use access::Desk;
+use model::Mac;
 use resolver::ServiceAddresses;
 use system::clock::monotonic;
 use system::netfilter::opening::OPEN_FOR;
@@ -77,6 +79,11 @@ impl Services {
 
     fn names(&self) -> MutexGuard<'_, Names> {
         lock(&self.names)
+    }
+
+    /// The hardware addresses of registered devices.
+    fn registered(&self) -> BTreeSet<Mac> {
+        self.desk.directory().devices().map(|device| device.mac).collect()
     }
 
     /// Whether the hosts of services were resolved, or time enough was given to it.

@@ -1,6 +1,5 @@
 //! Clients that do not keep the rules.
 
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use hickory_proto::op::{MessageType, ResponseCode};
@@ -10,8 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 
 use super::school::{
-    HOME_V4, School, data, exchange_bytes, extended_error, question, receive_tcp, send_tcp, settings,
-    with_edns, within,
+    HOME_V4, REGISTERED, School, address_of, data, exchange_bytes, extended_error, question, receive_tcp,
+    send_tcp, settings, with_edns, within,
 };
 use super::upstream::{Mood, Upstream};
 
@@ -101,8 +100,8 @@ async fn with_too_many_questions_under_way_the_box_says_so() {
     let upstream = Upstream::start();
     upstream.set_mood(Mood::Silent);
     let school = School::open(&[upstream.address]).await;
-    for client in 1..=6_u8 {
-        let flooder = UdpSocket::bind((Ipv4Addr::new(127, 0, 1, client), 0)).await.unwrap();
+    for client in 1..=REGISTERED {
+        let flooder = UdpSocket::bind(address_of(client)).await.unwrap();
         for n in 0..100 {
             let name = format!("n{n}.client{client}.example.fr.");
             let packet = question(&name, RecordType::A).to_vec().unwrap();
@@ -151,7 +150,7 @@ async fn made_up_devices_close_the_door_to_nobody() {
     let mut registered = school.connect_from(1).await;
     assert!(is_served(&mut registered).await);
     let mut open = Vec::new();
-    for device in 2..=60 {
+    for device in 11..=69 {
         for _ in 0..10 {
             open.push(school.connect_from(device).await);
         }
@@ -159,7 +158,7 @@ async fn made_up_devices_close_the_door_to_nobody() {
     school.wait_until("most are given up", || school.resolver.statistics().dropped >= 590 - 128).await;
     assert!(is_served(&mut registered).await, "a registered device has kept its connection");
     assert!(is_served(&mut school.connect_from(1).await).await, "and gets another");
-    assert!(is_served(&mut school.connect_from(61).await).await, "and so does one more that is unknown");
+    assert!(is_served(&mut school.connect_from(70).await).await, "and so does one more that is unknown");
     drop(open);
     school.close().await;
 }
@@ -233,5 +232,28 @@ async fn a_device_that_asks_too_much_gets_no_more_answers() {
     let mut rest = Vec::new();
     let _reset_or_end = within(stream.read_to_end(&mut rest)).await;
     assert!(rest.is_empty());
+    school.close().await;
+}
+
+/// However many hardware addresses somebody makes up, the questions of all of them are those of a few devices: each is a record,
+/// and the disk has an end.
+#[tokio::test(flavor = "multi_thread")]
+async fn made_up_devices_ask_as_much_as_a_few() {
+    let school = School::open_with(Settings { questions_per_second: 10, ..settings() }).await;
+    let packet = question("preau.lan.", RecordType::A).to_vec().unwrap();
+    for device in 11..=110 {
+        let socket = UdpSocket::bind(address_of(device)).await.unwrap();
+        for _ in 0..10 {
+            socket.send_to(&packet, school.udp[0]).await.unwrap();
+        }
+    }
+    let count = |statistics: Statistics| statistics.answered + statistics.limited;
+    school.wait_until("all are counted", || count(school.resolver.statistics()) == 1_000).await;
+    let Statistics { answered, .. } = school.resolver.statistics();
+    assert!((400..1_000).contains(&answered), "{answered} answers");
+
+    let registered = UdpSocket::bind(address_of(1)).await.unwrap();
+    registered.send_to(&packet, school.udp[0]).await.unwrap();
+    assert!(within(registered.recv(&mut [0; 512])).await.is_ok(), "a registered device is answered as ever");
     school.close().await;
 }

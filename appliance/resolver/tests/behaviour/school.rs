@@ -39,9 +39,11 @@ impl Clock for Day {
     }
 }
 
-/// The network of the devices that the kernel knows: the last byte is that of their hardware address. The first is
+/// The network of the devices that the kernel knows: the last byte is that of their hardware address. The first ones are
 /// registered.
 pub(crate) const KNOWN: [u8; 3] = [127, 77, 0];
+/// How many of them are.
+pub(crate) const REGISTERED: u8 = 6;
 
 struct Numbered;
 
@@ -59,8 +61,11 @@ fn mac(last: u8) -> Mac {
 }
 
 fn directory() -> Directory {
-    let name = "CM2-01".parse().unwrap();
-    [Device { mac: mac(1), name, room: None, profile: ProfileName::unknown() }].into_iter().collect()
+    let device = |number| {
+        let name = format!("CM2-{number:02}").parse().unwrap();
+        Device { mac: mac(number), name, room: None, profile: ProfileName::unknown() }
+    };
+    (1..=REGISTERED).map(device).collect()
 }
 
 pub(crate) struct School {
@@ -179,15 +184,14 @@ impl School {
         TcpStream::connect(self.tcp).await.unwrap()
     }
 
-    /// Doors count a batch once it is sent: a client may have its answer before.
     /// A TCP connection of the device of [`KNOWN`] with this number.
     pub(crate) async fn connect_from(&self, device: u8) -> TcpStream {
-        let [a, b, c] = KNOWN;
         let socket = TcpSocket::new_v4().unwrap();
-        socket.bind(SocketAddr::from(([a, b, c, device], 0))).unwrap();
+        socket.bind(address_of(device)).unwrap();
         within(socket.connect(self.tcp)).await.unwrap()
     }
 
+    /// Doors count a batch once it is sent: a client may have its answer before.
     pub(crate) async fn wait_for(&self, expected: Statistics) {
         let what = format!("{expected:?}");
         self.wait_until(&what, || self.resolver.statistics() == expected).await;
@@ -207,6 +211,12 @@ impl Drop for School {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::SeqCst);
     }
+}
+
+/// Where the device of [`KNOWN`] with this number sends from.
+pub(crate) fn address_of(device: u8) -> SocketAddr {
+    let [a, b, c] = KNOWN;
+    ([a, b, c, device], 0).into()
 }
 
 /// Settings of a school whose devices may ask as much as tests do.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
 use journal::{SegmentId, Source};
-use model::Timestamp;
+use model::ClockQuality;
 
 use super::day;
 use crate::clock::monotonic;
@@ -27,7 +27,8 @@ const PAUSE_MAX: Duration = Duration::from_hours(1);
 /// More doublings than it takes to get there.
 const DOUBLINGS_MAX: u32 = 16;
 
-/// Seals whenever there is something: at the start, when a day of the school or a segment is over.
+/// Seals whenever there is something, and deletes what is past its time: at the start, when a day of the school or a segment
+/// is over.
 #[derive(Debug)]
 pub struct Sealer {
     program: OsString,
@@ -41,10 +42,12 @@ pub struct Sealer {
     failures: u32,
 }
 
-/// What there is to seal: another day, or another segment, is another occasion.
+/// What there is to seal: another day, or another segment, is another occasion. So is a clock that is known at last: what is
+/// past its time goes only then.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Occasion {
     day: String,
+    is_time_known: bool,
     newest: Option<SegmentId>,
 }
 
@@ -72,7 +75,7 @@ impl Sealer {
     }
 
     /// Does what is to be done: called every ten seconds or so. Never waits.
-    pub fn keep(&mut self, now: Timestamp) {
+    pub fn keep(&mut self, now: access::Instant) {
         self.keep_child();
         let is_too_early = self.not_before.is_some_and(|not_before| monotonic() < not_before);
         if self.running.is_some() || is_too_early {
@@ -80,7 +83,8 @@ impl Sealer {
         }
         // What cannot be listed is told by whoever writes it.
         let Ok(segments) = Directory::new(&self.data).list() else { return };
-        let occasion = Occasion { day: day(now, &self.time_zone), newest: segments.last().copied() };
+        let (day, newest) = (day(now.at, &self.time_zone), segments.last().copied());
+        let occasion = Occasion { day, is_time_known: now.quality == ClockQuality::Synchronised, newest };
         if self.done.as_ref() != Some(&occasion) {
             self.start(occasion);
         }
@@ -153,6 +157,10 @@ mod tests {
 
     const DAY_MS: i64 = 86_400_000;
 
+    fn at(unix_ms: i64, quality: ClockQuality) -> access::Instant {
+        access::Instant { at: model::Timestamp::from_unix_ms(unix_ms), quality }
+    }
+
     fn sealer(data: &Path, script: &str) -> Sealer {
         let arguments = vec!["-c".into(), script.into(), data.into()];
         let mut sealer = Sealer::new(arguments, data, TimeZone::UTC);
@@ -166,7 +174,7 @@ mod tests {
 
     fn keep_until(sealer: &mut Sealer, now: i64, is_there: impl Fn(&Sealer) -> bool) {
         while !is_there(sealer) {
-            sealer.keep(Timestamp::from_unix_ms(now));
+            sealer.keep(at(now, ClockQuality::Synchronised));
             std::thread::yield_now();
         }
     }
@@ -179,7 +187,7 @@ mod tests {
         let mut check = |now: i64, runs: usize| {
             keep_until(&mut sealer, now, |sealer| sealer.running.is_none() && count(data.path()) == runs);
             for _ in 0..3 {
-                sealer.keep(Timestamp::from_unix_ms(now));
+                sealer.keep(at(now, ClockQuality::Synchronised));
                 assert!(sealer.running.is_none(), "nothing new at {now}");
             }
         };
@@ -191,11 +199,23 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_is_known_at_last_is_an_occasion() {
+        let data = tempfile::tempdir().unwrap();
+        let mut sealer = sealer(data.path(), "echo run >> \"$0/runs\"");
+        for (quality, runs) in [(ClockQuality::Unsynchronised, 1), (ClockQuality::Synchronised, 2)] {
+            while sealer.running.is_some() || count(data.path()) < runs {
+                sealer.keep(at(0, quality));
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    #[test]
     fn a_failure_is_tried_again_after_a_pause() {
         let data = tempfile::tempdir().unwrap();
         let mut sealer = sealer(data.path(), "echo run >> \"$0/runs\"; exit 1");
         keep_until(&mut sealer, 0, |sealer| sealer.failures == 1);
-        sealer.keep(Timestamp::from_unix_ms(0));
+        sealer.keep(at(0, ClockQuality::Synchronised));
         assert!(sealer.running.is_none(), "not at once");
         sealer.not_before = None;
         keep_until(&mut sealer, 0, |sealer| sealer.failures == 2);

@@ -18,6 +18,7 @@ use std::time::Duration;
 use super::{Directory, WriterThread, spawn_writer};
 use crate::clock;
 use crate::full_disk::{FOLDER_VARIABLE, run_test_on};
+use crate::space::Reserve;
 use journal::{Hit, Journal, Query, Sequence, Unrecorded};
 use model::{AccessKind, ClockQuality, Host, Reason, Subject, UnknownDevice, Verdict};
 use policy::Decided;
@@ -162,4 +163,46 @@ fn child_fills_the_disk() {
 fn a_full_disk_closes_and_opens_the_journal() {
     let said = run_test_on("48m", "segments::on_disk::child_fills_the_disk");
     assert!(said.contains("filled after"), "{said}");
+}
+
+/// Fills a small disk on which some room is kept for the journal.
+#[test]
+fn child_uses_the_reserve() {
+    let Ok(folder) = std::env::var(FOLDER_VARIABLE) else { return };
+    let folder = PathBuf::from(folder);
+    let reserve = Reserve::new(&folder);
+    reserve.take(16 << 20).unwrap();
+    assert!(reserve.bytes().unwrap() >= 16 << 20);
+    let (journal, thread) = start(&folder);
+    // Somebody else fills the disk, to the last byte.
+    let mut ballast = std::fs::File::create(folder.join("ballast")).unwrap();
+    while ballast.write_all(&[1; 4096]).is_ok() {}
+    let padding = "x".repeat(60);
+    let mut accepted = 0;
+    while reserve.bytes().unwrap() > 0 {
+        assert!(journal.is_writable(), "the web stays open");
+        if ask(&journal, &format!("h{accepted}.{padding}.{padding}.{padding}.fr")).is_ok() {
+            accepted += 1;
+        }
+        std::thread::yield_now();
+    }
+    // The queue may be full at this moment.
+    let last = loop {
+        match ask(&journal, "last.fr") {
+            Ok(last) => break last,
+            Err(_) => std::thread::yield_now(),
+        }
+    };
+    while !journal.is_durable(last) {
+        std::thread::yield_now();
+    }
+    thread.stop().unwrap();
+    assert_eq!(hosts(&folder).len(), accepted + 1);
+    println!("went on after {accepted}");
+}
+
+#[test]
+fn a_disk_that_others_fill_leaves_the_journal_its_reserve() {
+    let said = run_test_on("64m", "segments::on_disk::child_uses_the_reserve");
+    assert!(said.contains("went on after"), "{said}");
 }

@@ -20,13 +20,15 @@ const REFUSALS_V6: [u8; 4] = [1, 4, 5, 6];
 
 /// Has the kernel keep the errors about what this socket sends to such an address.
 pub(super) fn ask_for(socket: &UdpSocket, to: IpAddr) -> io::Result<()> {
-    Ok(match to {
+    match to {
         IpAddr::V4(_) => setsockopt(socket, Ipv4RecvErr, &true)?,
         IpAddr::V6(_) => setsockopt(socket, Ipv6RecvErr, &true)?,
-    })
+    }
+    Ok(())
 }
 
 /// Who said that the port is closed or the datagram forbidden; `None` where nobody did.
+#[expect(clippy::wildcard_enum_match_arm, reason = "what else the kernel tells of a datagram is no refusal")]
 pub(super) fn read(socket: &UdpSocket) -> Option<IpAddr> {
     let mut buffer = cmsg_space!(libc::sock_extended_err, libc::sockaddr_in6);
     let message = recvmsg::<SockaddrStorage>(
@@ -36,6 +38,7 @@ pub(super) fn read(socket: &UdpSocket) -> Option<IpAddr> {
         MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT,
     )
     .ok()?;
+    #[expect(clippy::wildcard_enum_match_arm, reason = "there are many other messages beside a datagram")]
     message.cmsgs().ok()?.find_map(|part| match part {
         ControlMessageOwned::Ipv4RecvErr(error, Some(by)) => {
             let is_refusal = error.ee_origin == FROM_ICMP

@@ -27,9 +27,12 @@ mod people;
 #[cfg(test)]
 mod probe;
 #[cfg(test)]
+mod readings;
+#[cfg(test)]
 mod resilience;
 #[cfg(test)]
 mod resolving;
+mod retention;
 #[cfg(test)]
 mod screening;
 #[cfg(test)]

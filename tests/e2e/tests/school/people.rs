@@ -8,15 +8,15 @@ use serde_json::Value;
 
 /// A class waits no longer.
 const AT_ONCE: Duration = Duration::from_secs(3);
-const HOME: &str = "https://preau.lan";
+pub(crate) const HOME: &str = "https://preau.lan";
 /// Where a device is that does not know the box's certificate.
 const PLAIN_HOME: &str = "http://preau.lan";
 /// The file of the box's certificate, in the lab's folder.
-const AUTHORITY: &str = "box.pem";
+pub(crate) const AUTHORITY: &str = "box.pem";
 const SITE: &str = "http://casino.example/";
 
 /// A browser on a machine: curl with a jar of cookies.
-struct Browser<'a> {
+pub(crate) struct Browser<'a> {
     machine: &'a Machine,
     home: &'static str,
     jar: String,
@@ -25,14 +25,14 @@ struct Browser<'a> {
 }
 
 /// What came back.
-struct Page {
-    status: String,
-    location: String,
-    text: String,
+pub(crate) struct Page {
+    pub(crate) status: String,
+    pub(crate) location: String,
+    pub(crate) text: String,
 }
 
 impl Page {
-    fn token(&self) -> Result<&str> {
+    pub(crate) fn token(&self) -> Result<&str> {
         let (_, rest) = self.text.split_once("name=\"jeton\" value=\"").context("a page with a form")?;
         rest.split('"').next().context("a token")
     }
@@ -45,17 +45,17 @@ impl Page {
 }
 
 impl<'a> Browser<'a> {
-    fn new(lab: &Lab, machine: &'a Machine, name: &str) -> Self {
+    pub(crate) fn new(lab: &Lab, machine: &'a Machine, name: &str) -> Self {
         let in_lab = |name: &str| lab.directory().join(name).display().to_string();
         Self { machine, home: HOME, jar: in_lab(&format!("{name}.jar")), authority: in_lab(AUTHORITY) }
     }
 
     /// One without the box's certificate.
-    fn plain(lab: &Lab, machine: &'a Machine, name: &str) -> Self {
+    pub(crate) fn plain(lab: &Lab, machine: &'a Machine, name: &str) -> Self {
         Self { home: PLAIN_HOME, ..Self::new(lab, machine, name) }
     }
 
-    fn send(&self, path: &str, arguments: &[&str]) -> Result<Page> {
+    pub(crate) fn send(&self, path: &str, arguments: &[&str]) -> Result<Page> {
         let url = format!("{}{path}", self.home);
         let quiet = ["curl", "--silent", "--show-error", "--max-time", "20", "--cacert", &self.authority];
         let cookies = ["--cookie", &self.jar, "--cookie-jar", &self.jar];
@@ -67,7 +67,7 @@ impl<'a> Browser<'a> {
         Ok(Page { status: status.to_owned(), location: location.to_owned(), text: text.to_owned() })
     }
 
-    fn get(&self, path: &str) -> Result<Page> {
+    pub(crate) fn get(&self, path: &str) -> Result<Page> {
         self.send(path, &[])
     }
 
@@ -76,17 +76,17 @@ impl<'a> Browser<'a> {
     }
 
     /// Fills in the form of a page.
-    fn fill(&self, page: &Page, path: &str, form: &str) -> Result<Page> {
+    pub(crate) fn fill(&self, page: &Page, path: &str, form: &str) -> Result<Page> {
         self.post(path, &format!("jeton={}&{form}", page.token()?))
     }
 
-    fn sign_in(&self, who: &str, secret: &str) -> Result<Page> {
+    pub(crate) fn sign_in(&self, who: &str, secret: &str) -> Result<Page> {
         let page = self.get(&format!("/connexion?{who}"))?;
         self.fill(&page, "/connexion", &format!("{who}&secret={secret}"))
     }
 
     /// With the card, and from then on with a secret of her own.
-    fn begin(&self, who: &str, card: &str, own: &str) -> Result<()> {
+    pub(crate) fn begin(&self, who: &str, card: &str, own: &str) -> Result<()> {
         let first = self.sign_in(who, card)?;
         ensure!(first.location == "/secret", "{} {}: {}", first.status, first.location, first.text);
         let page = self.get("/secret")?;
@@ -125,7 +125,7 @@ fn open(lab: &Lab) -> Result<Appliance<'_>> {
 }
 
 /// Registers somebody; returns the secret of her card.
-fn add(appliance: &Appliance<'_>, name: &str, role: &str, rooms: &[&str]) -> Result<String> {
+pub(crate) fn add(appliance: &Appliance<'_>, name: &str, role: &str, rooms: &[&str]) -> Result<String> {
     let rooms: Vec<&str> = rooms.iter().flat_map(|room| ["--room", room]).collect();
     let person = ["person", "add", "--name", name, "--role", role];
     let card = appliance.run(&[&person[..], &rooms].concat())?.success()?;

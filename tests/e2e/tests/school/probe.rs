@@ -59,6 +59,28 @@ pub(crate) fn ask_from(
     machine.run(&[&[PROBE, "ask", target, name, &questions], sources].concat())?.success().map(drop)
 }
 
+/// Has `machine` send some thousand datagrams a second to `target`, each under another hardware address that it makes up.
+pub(crate) fn flood_from_nobody(machine: &Machine, target: &str) -> Result<Service> {
+    const MADE_UP: u32 = 2_000;
+    let (_, port) = target.rsplit_once(':').context("a port")?;
+    let machines: Vec<String> = (0..MADE_UP)
+        .map(|number| {
+            let [_, _, high, low] = number.to_be_bytes();
+            format!("{number} : 06:00:00:00:{high:02x}:{low:02x}")
+        })
+        .collect();
+    let table = format!(
+        "table netdev made_up {{\nchain out {{\ntype filter hook egress device \"eth0\" priority 0;\n\
+         udp dport {port} ether saddr set numgen inc mod {MADE_UP} map {{ {} }}\n}}\n}}\n",
+        machines.join(", ")
+    );
+    let file = machine.directory().join("made-up.nft");
+    std::fs::write(&file, table)?;
+    machine.run(&["nft", "--file", &file.display().to_string()])?.success()?;
+    let flood = "while :; do \"$0\" ask \"$1\" a.example 500 10.77.0.12; sleep 0.1; done";
+    machine.start("flood", &["bash", "-c", flood, PROBE, target])
+}
+
 /// Has `machine` open connections to `target`, say `word` on each, and keep them.
 pub(crate) fn hold(machine: &Machine, target: &str, connections: usize, word: &str) -> Result<Service> {
     let name = format!("hold-{}", target.replace(['.', ':'], "-"));

@@ -100,6 +100,25 @@ fn failed(outcomes: &BTreeMap<String, String>) -> Vec<&str> {
     names
 }
 
+/// A PC with the hardware address of the box's testers knocks as fast as is told of one device: the box still finds the records
+/// of its own knocks.
+#[test]
+fn a_testers_hardware_address_on_the_schools_wire_takes_no_records_of_the_self_test() -> Result<()> {
+    let lab = Lab::new()?;
+    let appliance = start(&lab, &configuration())?;
+    lab.pc2.shell("ip link set eth0 address 02:70:72:65:61:01")?.success()?;
+    let noise = "while :; do echo x > /dev/udp/198.51.100.12/$((RANDOM + 20000)); sleep 0.04; done";
+    let _noise = lab.pc2.start("noise", &["bash", "-c", noise])?;
+    wait_until("the pace to be used up", || {
+        Ok(appliance.run(&["journal", "search"])?.success()?.contains(" flood "))
+    })?;
+    let output = attack(&lab, &appliance, &["--profile", "inconnu", "--json"])?;
+    let outcomes = outcomes(&output)?;
+    let unrecorded: Vec<_> = outcomes.iter().filter(|(_, outcome)| outcome.contains("unrecorded")).collect();
+    assert!(!outcomes.is_empty() && unrecorded.is_empty(), "{unrecorded:#?}");
+    Ok(())
+}
+
 #[test]
 fn a_box_finds_itself_closed_from_the_schools_side() -> Result<()> {
     let lab = Lab::with_sites(internet("doh")?)?;

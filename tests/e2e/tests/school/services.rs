@@ -4,7 +4,9 @@ use anyhow::{Context, Result, ensure};
 use harness::{Appliance, Lab, Machine, PC1_MAC, PC2_MAC, preau_binary, usual_configuration, wait_until};
 use serde_json::Value;
 
-use crate::probe::{Dialogue, ask_from, knock, open_conference, open_doors, open_echo, storm};
+use crate::probe::{
+    Dialogue, ask_from, flood_from_nobody, knock, open_conference, open_doors, open_echo, storm,
+};
 
 /// Mail for adults at two hosts, one of which the commune has locked; a conference for them in a network; the open name of a
 /// host that nobody has.
@@ -441,6 +443,28 @@ fn a_flood_of_refused_packets_fills_no_journal_and_stops_nobody() -> Result<()> 
     let told: u64 = found.iter().filter_map(|record| record["count"].as_u64()).sum();
     ensure!(told >= 900, "{told} of 1,000 packets are on record");
     Ok(())
+}
+
+/// A pupil floods under thousands of made-up hardware addresses, while his own PC looks for a way out: that stays on record.
+#[test]
+fn a_flood_from_made_up_devices_hides_nobodys_refusals() -> Result<()> {
+    let lab = Lab::new()?;
+    let appliance = open_school(&lab)?;
+    let _flood = flood_from_nobody(&lab.pc2, "198.51.100.10:30001")?;
+    let of_nobody = || -> Result<usize> {
+        Ok(past_the_doors(&appliance)?.iter().filter(|line| line.starts_with("inconnu-06:")).count())
+    };
+    wait_until("records of the flood", || Ok(of_nobody()? > 100))?;
+    let ports = ["500", "1194", "1701", "1723", "4500", "51820"];
+    knock(&lab.pc2, "udp", &ports.map(|port| format!("198.51.100.10:{port}")))?;
+    wait_until("records of all that was tried", || {
+        let lines = past_the_doors(&appliance)?;
+        let has = |port: &str| {
+            let expected = format!("CM2-02 udp 198.51.100.10 {port} no-service");
+            lines.iter().any(|line| line.starts_with(&expected))
+        };
+        Ok(ports.into_iter().all(has))
+    })
 }
 
 #[test]

@@ -87,7 +87,7 @@ fn show() -> Result<ExitCode> {
 }
 
 fn show_journal(lab: &Lab, appliance: &Appliance<'_>) -> Result<()> {
-    println!("\n# what the school head may read\nbox$ preau journal search");
+    println!("\n# what the school head may read\nbox$ preau journal search --reason maintenance");
     // A record is durable, and found, within a second.
     harness::wait_until("the journal to be written", || {
         Ok(appliance.run(&["journal", "search", "--host", "casino.example"])?.stdout.contains("casino"))

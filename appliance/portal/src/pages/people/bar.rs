@@ -2,7 +2,7 @@
 
 use model::Person;
 
-use super::{HeadPage, StaffPage, TeacherPage};
+use super::{HeadPage, JournalPage, StaffPage, TeacherPage};
 use crate::Language;
 
 /// The line.
@@ -33,6 +33,8 @@ impl<'a> Bar<'a> {
         } else {
             &[(TeacherPage::PATH, "nav-teacher"), (super::SecretPage::PATH, "nav-secret")]
         };
+        let journal: &[(&str, &str)] =
+            if person.role.reads_journal() { &[(JournalPage::PATH, "nav-journal")] } else { &[] };
         let link = |&(to, key): &(&'static str, &str)| Link {
             path: to,
             label: language.say(key),
@@ -41,7 +43,7 @@ impl<'a> Bar<'a> {
         Self {
             name: person.name.as_str(),
             role: language.say(super::staff::name_role(person.role)),
-            links: pages.iter().map(link).collect(),
+            links: pages.iter().chain(journal).map(link).collect(),
             token,
         }
     }

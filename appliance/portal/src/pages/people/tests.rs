@@ -1,12 +1,12 @@
 //! The pages of people, in every state that changes their words.
 
-use model::{Person, Role};
+use model::{Person, Role, Selection};
 
 use super::*;
 use crate::pages::{Asking, Why, samples};
-use crate::{Card, Language, Tile, Trouble};
+use crate::{Card, Findings, Language, Tile, Trouble};
 
-const TROUBLES: [Trouble; 19] = [
+const TROUBLES: [Trouble; 26] = [
     Trouble::Wrong,
     Trouble::Wait(1),
     Trouble::Wait(3_599),
@@ -25,6 +25,13 @@ const TROUBLES: [Trouble; 19] = [
     Trouble::Stronger,
     Trouble::Denied,
     Trouble::NoClock,
+    Trouble::Window,
+    Trouble::Key,
+    Trouble::Ended,
+    Trouble::Locked,
+    Trouble::Outside,
+    Trouble::TooMuch,
+    Trouble::ReadingsFull,
     Trouble::Unavailable,
 ];
 
@@ -73,7 +80,86 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
         push(&format!("card-of-{}", person.role), page.render(language));
     }
     push("why-asked", why(language));
+    for (name, html) in journal(language) {
+        push(name, html);
+    }
     pages
+}
+
+/// The pages of the journal: with readings and without, of a reading before and after a search, and after a restart.
+fn journal(language: Language) -> [(&'static str, String); 5] {
+    let (place, person, readings) = (samples::place(), samples::head(), samples::readings());
+    let (summary, findings) = (samples::summary(), samples::findings());
+    let page = JournalPage {
+        place: &place,
+        person: &person,
+        readings: &readings,
+        summary: Some(&summary),
+        now: Some(samples::at(20)),
+        token: "0",
+        trouble: None,
+    };
+    let empty =
+        JournalPage { readings: &[], summary: None, now: None, trouble: Some(Trouble::Window), ..page };
+    let selection = Selection {
+        host: model::Host::parse("example").ok(),
+        verdict: Some(model::Verdict::Refuse),
+        with_people: true,
+        ..Selection::default()
+    };
+    let reading = ReadingPage {
+        place: &place,
+        person: &person,
+        reading: &readings[0],
+        is_unlocked: true,
+        selection: &selection,
+        found: Some(&findings),
+        token: "0",
+        trouble: None,
+    };
+    let nothing = Findings::default();
+    let of_device = ReadingPage { reading: &readings[1], found: Some(&nothing), ..reading };
+    let locked = ReadingPage { is_unlocked: false, found: None, trouble: Some(Trouble::Key), ..reading };
+    [
+        ("journal", page.render(language)),
+        ("page-journal-empty", empty.render(language)),
+        ("page-reading-found", reading.render(language)),
+        ("page-reading-of-device", of_device.render(language)),
+        ("page-reading-locked", locked.render(language)),
+    ]
+}
+
+#[test]
+fn a_reading_shows_sites_and_no_more_than_was_asked_for() {
+    let pages = journal(Language::French);
+    let html = |name: &str| &pages.iter().find(|(known, _)| *known == name).unwrap().1;
+    let found = html("page-reading-found");
+    for expected in [
+        "www.musée.example (www.xn--muse-dpa.example)",
+        "xn--scrip-t-alert.example × 1\u{202f}204",
+        "acte d’un adulte\u{a0}: sign-in",
+        "Mme Martin",
+        "vidéo &#60;choquante&#62; vue en CM2 &#38; signalée",
+        "name=\"apres\" value=\"4711\"",
+        "Journées scellées que cette clé n’ouvre pas\u{a0}: 2.",
+    ] {
+        assert!(found.contains(expected), "{expected}: {found}");
+    }
+    let of_device = html("page-reading-of-device");
+    assert!(of_device.contains("value=\"CM2-04\" readonly"), "{of_device}");
+    assert!(
+        !of_device.contains("name=\"personnes\"") && !of_device.contains("id=\"personne\""),
+        "{of_device}"
+    );
+    let locked = html("page-reading-locked");
+    assert!(locked.contains("Le boîtier a redémarré") && !locked.contains("name=\"site\""), "{locked}");
+    let journal = html("journal");
+    assert!(
+        journal.contains("lecture?n=7") && !journal.contains("lecture?n=5"),
+        "only her own is gone on with"
+    );
+    assert!(journal.contains("name=\"lecture\" value=\"7\"") && journal.contains("Mme Durand"), "{journal}");
+    assert!(!journal.contains("value=\"maintenance\""), "{journal}");
 }
 
 fn teacher(person: &Person, language: Language) -> String {

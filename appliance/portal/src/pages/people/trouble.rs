@@ -34,12 +34,21 @@ impl TroublePage<'_> {
             Trouble::Busy | Trouble::Unavailable | Trouble::NoClock | Trouble::Full => 503,
             Trouble::Wrong | Trouble::Denied | Trouble::Stronger => 403,
             Trouble::Unknown => 404,
-            Trouble::Answered | Trouble::Declined | Trouble::NameTaken => 409,
+            Trouble::Answered
+            | Trouble::Declined
+            | Trouble::NameTaken
+            | Trouble::Ended
+            | Trouble::Locked
+            | Trouble::ReadingsFull => 409,
             Trouble::SecretShort
             | Trouble::SecretLong
             | Trouble::SecretSimple
             | Trouble::SecretSame
-            | Trouble::Field => 422,
+            | Trouble::Field
+            | Trouble::Window
+            | Trouble::Key
+            | Trouble::Outside
+            | Trouble::TooMuch => 422,
         }
     }
 
@@ -71,6 +80,13 @@ pub(super) fn tell(language: Language, trouble: Trouble) -> String {
         Trouble::Stronger => "trouble-stronger",
         Trouble::Denied => "trouble-denied",
         Trouble::NoClock => "trouble-no-clock",
+        Trouble::Window => "trouble-window",
+        Trouble::Key => "trouble-key",
+        Trouble::Ended => "trouble-ended",
+        Trouble::Locked => "trouble-locked",
+        Trouble::Outside => "trouble-outside",
+        Trouble::TooMuch => "trouble-too-much",
+        Trouble::ReadingsFull => "trouble-readings-full",
         Trouble::Unavailable => "trouble-unavailable",
     };
     language.say(key)

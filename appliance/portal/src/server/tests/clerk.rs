@@ -4,10 +4,16 @@ use std::net::IpAddr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use model::{DomainName, Override, OverrideId, Person, PersonId, RequestId, Role, RoomName, Timestamp};
+use model::{
+    DomainName, Override, OverrideId, Person, PersonId, Reading, ReadingId, RequestId, Role, RoomName,
+    Selection, Timestamp,
+};
 
 use crate::pages::samples;
-use crate::{Asked, Card, Claimed, Newcomer, Office, Reply, Tile, Trouble, Wish};
+use crate::{
+    Asked, Card, Claimed, Findings, NewReading, Newcomer, Office, ReadingRoom, Reply, Summary, Tile, Trouble,
+    Wish,
+};
 
 /// Its teacher is number 1, its head number 2; both have this secret.
 pub(super) const SECRET: &str = "402817";
@@ -127,5 +133,75 @@ impl Office for Clerk {
 
     fn now(&self) -> Option<Timestamp> {
         Some(samples::at(20))
+    }
+}
+
+/// Its reading is number 7, and the head's; number 8 has lost its keys, number 9 is over.
+impl ReadingRoom for Clerk {
+    fn readings(&self) -> Result<Vec<Reading>, Trouble> {
+        Ok(samples::readings())
+    }
+
+    fn reading(&self, person: &Person, id: ReadingId) -> Result<(Reading, bool), Trouble> {
+        let reading = samples::readings().remove(0);
+        match id.number() {
+            _ if person.name != reading.author => Err(Trouble::Denied),
+            7 => Ok((reading, true)),
+            8 => Ok((Reading { id, ..reading }, false)),
+            9 => Err(Trouble::Ended),
+            _ => Err(Trouble::Unknown),
+        }
+    }
+
+    fn open_reading(&self, _: IpAddr, person: &Person, new: &NewReading) -> Result<ReadingId, Trouble> {
+        new.terms.check().map_err(|_| Trouble::Window)?;
+        let NewReading { terms, minutes, key } = new;
+        self.note(format!(
+            "{} opens: {}, {}, {minutes} min, {}",
+            person.name,
+            terms.purpose,
+            terms.detail,
+            key.len()
+        ))?;
+        Ok(ReadingId::new(7))
+    }
+
+    fn unlock_reading(&self, person: &Person, id: ReadingId, key: &str) -> Result<(), Trouble> {
+        if key.is_empty() { self.note(format!("{} unlocks {id}", person.name)) } else { Err(Trouble::Key) }
+    }
+
+    fn close_reading(&self, _: IpAddr, person: &Person, id: ReadingId) -> Result<(), Trouble> {
+        self.note(format!("{} closes {id}", person.name))
+    }
+
+    fn look(
+        &self,
+        _: IpAddr,
+        person: &Person,
+        id: ReadingId,
+        selection: &Selection,
+        after: u64,
+    ) -> Result<Findings, Trouble> {
+        self.reading(person, id)?;
+        let host = selection.host.as_ref().map(ToString::to_string).unwrap_or_default();
+        self.note(format!("{} looks in {id} for `{host}` after {after}", person.name))?;
+        Ok(samples::findings())
+    }
+
+    fn extract(
+        &self,
+        _: IpAddr,
+        person: &Person,
+        id: ReadingId,
+        _: &Selection,
+        is_whole: bool,
+    ) -> Result<Vec<u8>, Trouble> {
+        self.reading(person, id)?;
+        self.note(format!("{} takes {id}, whole: {is_whole}", person.name))?;
+        Ok(b"PK".to_vec())
+    }
+
+    fn summary(&self) -> Result<Option<Summary>, Trouble> {
+        Ok(Some(samples::summary()))
     }
 }

@@ -4,30 +4,30 @@ use super::clerk::SECRET;
 use super::*;
 
 /// A browser: it keeps the cookies that it is given.
-struct Browser {
+pub(super) struct Browser {
     address: SocketAddr,
     /// Where it runs, as the gate says: secrets are typed in clear on the box itself only.
-    client: &'static str,
+    pub(super) client: &'static str,
     cookies: Vec<(String, String)>,
 }
 
 /// What came back.
-struct Page {
-    status: String,
-    location: Option<String>,
-    text: String,
+pub(super) struct Page {
+    pub(super) status: String,
+    pub(super) location: Option<String>,
+    pub(super) text: String,
 }
 
 impl Page {
     /// The token of the page's forms.
-    fn token(&self) -> &str {
+    pub(super) fn token(&self) -> &str {
         let (_, rest) = self.text.split_once("name=\"jeton\" value=\"").expect("a form");
         rest.split('"').next().unwrap()
     }
 }
 
 impl Browser {
-    fn new(address: SocketAddr) -> Self {
+    pub(super) fn new(address: SocketAddr) -> Self {
         Self { address, client: "127.0.0.1", cookies: Vec::new() }
     }
 
@@ -69,21 +69,21 @@ impl Browser {
         }
     }
 
-    fn get(&mut self, path: &str) -> Page {
+    pub(super) fn get(&mut self, path: &str) -> Page {
         self.send("GET", path, &[], "")
     }
 
-    fn post(&mut self, path: &str, form: &str) -> Page {
+    pub(super) fn post(&mut self, path: &str, form: &str) -> Page {
         self.send("POST", path, &["Origin: http://preau.lan"], form)
     }
 
     /// Fills in the form of a page.
-    fn fill(&mut self, page: &Page, path: &str, form: &str) -> Page {
+    pub(super) fn fill(&mut self, page: &Page, path: &str, form: &str) -> Page {
         let form = format!("jeton={}&{form}", page.token());
         self.post(path, &form)
     }
 
-    fn sign_in(&mut self, who: &str) -> Page {
+    pub(super) fn sign_in(&mut self, who: &str) -> Page {
         let page = self.get(&format!("/connexion?{who}"));
         let home = self.fill(&page, "/connexion", &format!("{who}&secret={SECRET}"));
         assert_eq!(home.status, "303", "{}", home.text);
@@ -92,20 +92,20 @@ impl Browser {
     }
 }
 
-struct Open {
-    portal: PortalHandle,
+pub(super) struct Open {
+    pub(super) portal: PortalHandle,
     clerk: Arc<clerk::Clerk>,
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
 }
 
 impl Open {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let clerk = Arc::new(clerk::Clerk::default());
         let (portal, address) = start_office(Sample { is_open: true }, Arc::clone(&clerk));
         Self { portal, clerk, address }
     }
 
-    fn done(&self) -> Vec<String> {
+    pub(super) fn done(&self) -> Vec<String> {
         std::mem::take(&mut self.clerk.done.lock().unwrap())
     }
 }

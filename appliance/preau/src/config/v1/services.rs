@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use firewall::testers_networks;
 use ipnet::IpNet;
 use model::{DomainName, PortRange, ProfileName, ServiceName, UnknownDevice};
 use policy::{Profile, Service};
+use selftest::Zone;
 use toml_span::value::ValueInner;
 use toml_span::{DeserError, Deserialize, Span, Spanned, Value};
 
@@ -54,7 +56,13 @@ impl ServicesKeys {
     }
 
     /// Compares with what else the file says.
-    pub(super) fn check(&self, table: &mut Section<'_>, profiles: &[Profile], line: Option<&Line>) {
+    pub(super) fn check(
+        &self,
+        table: &mut Section<'_>,
+        profiles: &[Profile],
+        own_name: Option<&DomainName>,
+        line: Option<&Line>,
+    ) {
         if let Some(span) = self.span.filter(|_| line.is_none()) {
             table.reject(span, "a service goes from [lan] to [wan]: on loopback there is none");
         }
@@ -71,6 +79,11 @@ impl ServicesKeys {
             for name in &service.profiles {
                 if !profiles.iter().any(|profile| profile.name == *name) {
                     table.reject(span, format!("there is no profile `{name}`"));
+                }
+            }
+            for host in &service.hosts {
+                if own_name.is_some_and(|own| host.is_under(own)) {
+                    table.reject(span, format!("`{host}` is the box itself: a service is beyond the line"));
                 }
             }
             for network in &service.networks {
@@ -107,18 +120,20 @@ fn read_service(table: &mut Section<'_>) -> ServiceKeys {
         }
         is_shown.then_some(purpose)
     });
-    let has_reach = table.contains("hosts") || table.contains("networks");
-    let has_ports = table.contains("tcp") || table.contains("udp");
+    let has_reach = table.is_filled("hosts") || table.is_filled("networks");
+    let has_ports = table.is_filled("tcp") || table.is_filled("udp");
     let (tcp, udp) = (read_ports(table, "tcp"), read_ports(table, "udp"));
     let hosts: Vec<ServiceHostKey> = table.parse_list("hosts");
     let networks: Vec<ServiceNetwork> = table.parse_list("networks");
-    let has_profiles = table.contains("profiles");
+    let networks: Vec<IpNet> = networks.into_iter().map(|ServiceNetwork(network)| network).collect();
+    let has_profiles = table.is_filled("profiles");
     let profiles: Vec<ServiceProfile> = table.parse_list("profiles");
     for (is_there, message) in [
         (has_ports, "a service needs `tcp` or `udp`: its ports"),
         (has_reach, "a service needs `hosts` or `networks`: where it is"),
         (has_profiles, "a service needs `profiles`: whose devices may use it"),
         (hosts.len().max(networks.len()) <= PARTS_MAX, "a service has 64 hosts and 64 networks at most"),
+        (is_small(&networks), "the networks of a service are together larger than the largest one may be"),
     ] {
         if !is_there {
             table.reject(span, message);
@@ -131,7 +146,7 @@ fn read_service(table: &mut Section<'_>) -> ServiceKeys {
         tcp,
         udp,
         hosts: hosts.into_iter().map(|ServiceHostKey(name)| name).collect(),
-        networks: networks.into_iter().map(|ServiceNetwork(network)| network).collect(),
+        networks,
         profiles: profiles.into_iter().map(|ServiceProfile(name)| name).collect(),
     }
 }
@@ -172,7 +187,8 @@ impl<'de> Deserialize<'de> for PortKey {
             ValueInner::Integer(number) => number.to_string(),
             ValueInner::String(text) => text.into_owned(),
             ValueInner::Boolean(value) => value.to_string(),
-            ValueInner::Float(value) => value.to_string(),
+            // With its point: 993.0 is no port.
+            ValueInner::Float(value) => format!("{value:?}"),
             ValueInner::Array(_) | ValueInner::Table(_) => String::new(),
         }))
     }
@@ -186,9 +202,14 @@ impl FromStr for ServiceHostKey {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let name: DomainName = text.parse().map_err(|error: model::DomainNameError| error.to_string())?;
-        match name.as_str().contains('.') {
-            true => Ok(Self(name)),
-            false => Err("the whole name of a machine, as imap.example.fr".to_owned()),
+        if !name.as_str().contains('.') {
+            Err("the whole name of a machine, as imap.example.fr".to_owned())
+        } else if policy::is_way_around(&name) {
+            Err("a way around the filter: nobody can open it".to_owned())
+        } else if Zone::holds(&name) {
+            Err("a name of the box's self-test, which leads nowhere".to_owned())
+        } else {
+            Ok(Self(name))
         }
     }
 }
@@ -215,8 +236,24 @@ impl FromStr for ServiceNetwork {
         if is_special(network.addr()) {
             return Err("no network of servers".to_owned());
         }
+        if testers_networks().iter().any(|testers| testers.contains(&network) || network.contains(testers)) {
+            return Err("the box's self-test has its devices there".to_owned());
+        }
         Ok(Self(network))
     }
+}
+
+/// Whether these networks have together no more addresses than the largest one may have.
+fn is_small(networks: &[IpNet]) -> bool {
+    // In parts of the whole: each bit of a prefix halves it.
+    let (ipv4, ipv6) = PREFIX_LENGTH_MIN;
+    let part = |network: &IpNet| 1_u128 << (128 - u32::from(network.prefix_len()).max(1));
+    let is_small = |is_ipv4: bool, shortest: u8| {
+        let of_family = networks.iter().filter(|network| network.addr().is_ipv4() == is_ipv4);
+        let all = IpNet::aggregate(&of_family.copied().collect());
+        all.iter().map(part).sum::<u128>() <= 1_u128 << (128 - u32::from(shortest))
+    };
+    is_small(true, ipv4) && is_small(false, ipv6)
 }
 
 /// Loopback, link-local, multicast and the like.

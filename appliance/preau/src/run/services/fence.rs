@@ -6,12 +6,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use firewall::{FirewallPolicy, Passage};
-use model::Mac;
 use portal::Firewall;
 use system::clock::monotonic;
-use system::nft::{Cause, Counts, FirewallKeeper, Floods, Outcome};
+use system::nft::{Cause, FirewallKeeper, Floods, Outcome};
 
-use super::{Services, lock};
+use super::{Services, floods, lock};
 use crate::run::board::Board;
 
 /// How often the intent is computed: what the policy closes is closed within two looks.
@@ -57,6 +56,8 @@ impl Fence {
         let mut is_complete = false;
         while stopped.recv_timeout(LOOK_PERIOD) == Err(RecvTimeoutError::Timeout) {
             let Some(policy) = self.policy.clone() else { continue };
+            // A device that is new has its own pace at the next look at the table.
+            let policy = policy.with_devices(self.services.registered());
             is_complete |= self.services.has_tried_names();
             let names = self.services.names();
             let passages = ::services::plan(&self.services.desk, &names);
@@ -91,7 +92,9 @@ impl Fence {
                     Outcome::Replaced(Cause::Removed) => {
                         tracing::error!("somebody removed the firewall: it is put back");
                     }
-                    Outcome::Replaced(Cause::Intent) => tracing::debug!("services let other flows through"),
+                    Outcome::Replaced(Cause::Intent) => {
+                        tracing::debug!("the firewall follows devices and services");
+                    }
                     Outcome::Replaced(Cause::Start) | Outcome::Kept => {}
                 }
                 true
@@ -109,20 +112,9 @@ impl Fence {
     /// Told now and then, however many there are: the log must not be flooded by whoever floods the box.
     fn tell_floods(&mut self) {
         let floods = self.keeper.take_floods();
-        if let Some((sender, count)) = largest(&floods.hasty) {
-            tracing::warn!(
-                connections = floods.hasty.values().sum::<u64>(),
-                "connections were dropped, because a device opens more of them than any class does; most of them, \
-                 {count}, from {}",
-                self.services.desk.name_machine(sender)
-            );
-        }
+        floods::tell(&floods.hasty, &self.services.desk);
         if floods != Floods::default() {
             self.services.give_floods(floods);
         }
     }
-}
-
-fn largest(counts: &Counts) -> Option<(Mac, u64)> {
-    counts.iter().max_by_key(|(_, count)| **count).map(|(sender, count)| (*sender, *count))
 }

@@ -1,11 +1,11 @@
 //! Resolves the hosts of services, again and again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use ::services::Resolution;
+use ::services::{ADDRESSES_MAX, Resolution};
 use model::{DomainName, Reason};
 use policy::ServiceHost;
 use resolver::{Resolver, ServiceAnswer};
@@ -26,12 +26,14 @@ pub(crate) struct NameKeeper {
     runtime: Handle,
     /// Hosts that are closed, and the log has told so.
     told: BTreeMap<DomainName, Reason>,
+    /// Hosts with more addresses than are let through, and the log has told so.
+    crowded: BTreeSet<DomainName>,
 }
 
 impl NameKeeper {
     /// Asks nobody yet.
     pub(crate) fn new(services: Arc<Services>, resolver: Resolver, runtime: Handle) -> Self {
-        Self { services, resolver, runtime, told: BTreeMap::new() }
+        Self { services, resolver, runtime, told: BTreeMap::new(), crowded: BTreeSet::new() }
     }
 
     /// Keeps until it is told to stop.
@@ -53,7 +55,7 @@ impl NameKeeper {
     }
 
     /// Resolves these hosts, all at once, and notes what came of it. Those that lead to what is not permitted.
-    fn resolve(&self, due: Vec<ServiceHost>) -> Vec<(DomainName, Reason)> {
+    fn resolve(&mut self, due: Vec<ServiceHost>) -> Vec<(DomainName, Reason)> {
         let answers = self.runtime.block_on(async {
             let mut asked = JoinSet::new();
             for host in due {
@@ -67,7 +69,15 @@ impl NameKeeper {
         let mut forbidden = Vec::new();
         for (answer, host) in answers {
             let resolution = match answer {
-                ServiceAnswer::Found { addresses, ttl_s } => Resolution::Found { addresses, ttl_s },
+                ServiceAnswer::Found { addresses, ttl_s } => {
+                    if addresses.len() >= ADDRESSES_MAX && self.crowded.insert(host.name().clone()) {
+                        tracing::warn!(
+                            host = %host.name(),
+                            "a host of a service has very many addresses: no more than {ADDRESSES_MAX} of them are open"
+                        );
+                    }
+                    Resolution::Found { addresses, ttl_s }
+                }
                 ServiceAnswer::Silence => Resolution::Silence,
                 ServiceAnswer::Forbidden(reason) => {
                     forbidden.push((host.name().clone(), reason));

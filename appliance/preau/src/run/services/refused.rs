@@ -61,7 +61,11 @@ impl RefusalKeeper {
             self.refusals.miss(heard.missed.into());
             while let Some(floods) = self.services.take_floods() {
                 for (sender, count) in floods.unnoted {
-                    self.refusals.leave_out(sender, u32::try_from(count).unwrap_or(u32::MAX));
+                    self.refusals.leave_out(
+                        &self.services.desk,
+                        sender,
+                        u32::try_from(count).unwrap_or(u32::MAX),
+                    );
                 }
             }
             if now_s.saturating_sub(told_s) >= TELL_PERIOD_S {

@@ -1,0 +1,174 @@
+//! What an extract is, with the hashes of all that it has: the text that the box signs.
+
+use std::fmt;
+use std::str::FromStr;
+
+use model::{ClockQuality, Host, Motive, PersonName, Purpose, ReadingId, Selection, Timestamp};
+
+use crate::bundle::zip::is_name;
+use crate::hash::Hash;
+use crate::lines::{Lines, Optional, WrongLine, parse};
+use crate::words;
+
+/// The first line: what it is, and in which version. No name of a log begins so: a manifest is never taken for a
+/// checkpoint, which the same key signs.
+const FIRST_LINE: &str = "PREAU EXPORT 1";
+/// The words of a line that says yes or no.
+const YES_NO: [&str; 2] = ["no", "yes"];
+
+/// Who asks for an extract, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Who.
+    pub author: PersonName,
+    /// Why, from the list.
+    pub purpose: Purpose,
+    /// Why, in words.
+    pub detail: Motive,
+    /// Within which reading; `None` where there is no box to number it.
+    pub reading: Option<ReadingId>,
+}
+
+/// A file of an extract.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackedFile {
+    /// Its name.
+    pub name: String,
+    /// How long it is.
+    pub bytes: u64,
+    /// The hash of its bytes.
+    pub hash: Hash,
+}
+
+/// What an extract is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// Of which log of seals.
+    pub log: String,
+    /// How many seals that had.
+    pub seals: u64,
+    /// When it was made.
+    pub made: Timestamp,
+    /// How far to trust that.
+    pub clock: ClockQuality,
+    /// Who asked for it, and why.
+    pub request: Request,
+    /// What was asked for.
+    pub selection: Selection,
+    /// How many records it has.
+    pub rows: u64,
+    /// How many of them were not sealed yet.
+    pub unsealed: u64,
+    /// Sealed files of that time that could not be read: nobody gave a key for them.
+    pub locked: u64,
+    /// Sealed files and segments of that time that the disk did not give back.
+    pub unreadable: u64,
+    /// Its files, the manifest aside, in their order.
+    pub files: Vec<PackedFile>,
+}
+
+/// The text is no manifest.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestError {
+    /// The first line is another.
+    #[error("it is no extract of version 1")]
+    Kind,
+    /// A line is missing or another.
+    #[error("the line `{0}` is missing, or not as it is written")]
+    Line(WrongLine),
+}
+
+impl From<WrongLine> for ManifestError {
+    fn from(line: WrongLine) -> Self {
+        Self::Line(line)
+    }
+}
+
+impl fmt::Display for Manifest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Request { author, purpose, detail, reading } = &self.request;
+        let Selection { from, to, device, room, person, host, category, verdict, with_people } =
+            &self.selection;
+        let time = |time: &Option<Timestamp>| Optional(time.map(Timestamp::unix_ms));
+        writeln!(f, "{FIRST_LINE}")?;
+        writeln!(f, "log {}", self.log)?;
+        writeln!(f, "seals {}", self.seals)?;
+        writeln!(f, "made {}", self.made.unix_ms())?;
+        writeln!(f, "made-clock {}", self.clock)?;
+        writeln!(f, "author {author}")?;
+        writeln!(f, "purpose {purpose}")?;
+        writeln!(f, "detail {}", detail.as_str())?;
+        writeln!(f, "reading {}", Optional(*reading))?;
+        writeln!(f, "from {}", time(from))?;
+        writeln!(f, "to {}", time(to))?;
+        writeln!(f, "device {}", Optional(device.as_ref()))?;
+        writeln!(f, "room {}", Optional(room.as_ref()))?;
+        writeln!(f, "person {}", Optional(person.as_ref()))?;
+        writeln!(f, "host {}", Optional(host.as_ref()))?;
+        writeln!(f, "category {}", Optional(category.as_ref()))?;
+        writeln!(f, "verdict {}", Optional(*verdict))?;
+        writeln!(f, "people {}", YES_NO.get(usize::from(*with_people)).unwrap_or(&YES_NO[0]))?;
+        writeln!(f, "rows {}", self.rows)?;
+        writeln!(f, "unsealed {}", self.unsealed)?;
+        writeln!(f, "locked {}", self.locked)?;
+        writeln!(f, "unreadable {}", self.unreadable)?;
+        self.files.iter().try_for_each(|file| writeln!(f, "file {} {} {}", file.hash, file.bytes, file.name))
+    }
+}
+
+impl FromStr for Manifest {
+    type Err = ManifestError;
+
+    fn from_str(text: &str) -> Result<Self, ManifestError> {
+        let mut lines = Lines::new(text);
+        if lines.next() != Some(FIRST_LINE) {
+            return Err(ManifestError::Kind);
+        }
+        let log = lines.read("log", |log| Some(log.to_owned()))?;
+        let seals = lines.value("seals")?;
+        let made = Timestamp::from_unix_ms(lines.value("made")?);
+        let clock = lines.read("made-clock", words::clock)?;
+        let request = Request {
+            author: lines.value("author")?,
+            purpose: lines.value("purpose")?,
+            detail: lines.read("detail", |text| text.parse().ok())?,
+            reading: lines.optional("reading")?,
+        };
+        let selection = read_selection(&mut lines)?;
+        let (rows, unsealed) = (lines.value("rows")?, lines.value("unsealed")?);
+        let (locked, unreadable) = (lines.value("locked")?, lines.value("unreadable")?);
+        let mut files = Vec::new();
+        while !lines.is_at_end() {
+            files.push(lines.read("file", read_file)?);
+        }
+        Ok(Self { log, seals, made, clock, request, selection, rows, unsealed, locked, unreadable, files })
+    }
+}
+
+fn read_selection(lines: &mut Lines<'_>) -> Result<Selection, WrongLine> {
+    let (from, to): (Option<i64>, Option<i64>) = (lines.optional("from")?, lines.optional("to")?);
+    Ok(Selection {
+        from: from.map(Timestamp::from_unix_ms),
+        to: to.map(Timestamp::from_unix_ms),
+        device: lines.optional("device")?,
+        room: lines.optional("room")?,
+        person: lines.optional("person")?,
+        host: lines.read("host", |text| match text {
+            "-" => Some(None),
+            text => Host::parse(text).ok().filter(|host| host.to_string() == text).map(Some),
+        })?,
+        category: lines.optional("category")?,
+        verdict: lines.read("verdict", |word| match word {
+            "-" => Some(None),
+            word => words::verdict(word).map(Some),
+        })?,
+        with_people: lines.read("people", |word| YES_NO.iter().position(|known| *known == word))? == 1,
+    })
+}
+
+fn read_file(text: &str) -> Option<PackedFile> {
+    let (hash, rest) = text.split_once(' ')?;
+    let (bytes, name) = rest.split_once(' ')?;
+    let name = Some(name).filter(|name| is_name(name))?.to_owned();
+    Some(PackedFile { name, bytes: parse(bytes)?, hash: hash.parse().ok()? })
+}

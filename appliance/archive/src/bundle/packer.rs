@@ -1,0 +1,172 @@
+//! Making of an extract one file.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+
+use model::{ClockQuality, Selection, Timestamp};
+
+use crate::bundle::manifest::{Manifest, PackedFile, Request};
+use crate::bundle::name;
+use crate::bundle::select::Extracted;
+use crate::bundle::zip::{ZipError, ZipWriter};
+use crate::checkpoint::Checkpoint;
+use crate::hash::Hash;
+use crate::key::SigningKey;
+use crate::log::Log;
+use crate::note::{NOTE_BYTES_MAX, Note};
+
+/// An extract cannot be packed.
+#[derive(Debug, thiserror::Error)]
+pub enum PackError {
+    /// The archive says so.
+    #[error(transparent)]
+    Zip(#[from] ZipError),
+    /// The log has no such seal.
+    #[error("the log has no seal {0}")]
+    Seal(u64),
+    /// It would have more files than its manifest can name.
+    #[error("it would have too many sealed files: take a shorter time")]
+    Many,
+    /// A name is the sign that stands for none.
+    #[error("a room or a person named `-` cannot be asked for")]
+    Name,
+}
+
+/// Where an extract comes from, and how that is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Pedigree<'p> {
+    /// What signs it: the box's key.
+    pub key: &'p SigningKey,
+    /// The log of seals.
+    pub log: &'p Log,
+    /// What a witness has signed of it, where there is a copy.
+    pub witnessed: Option<&'p str>,
+}
+
+/// An extract that is being packed.
+pub struct Packer<'p, W> {
+    archive: ZipWriter<W>,
+    pedigree: Pedigree<'p>,
+    manifest: Manifest,
+}
+
+impl<'p, W: Write> Packer<'p, W> {
+    /// Packs the records, and what shows where they come from.
+    ///
+    /// # Errors
+    /// [`PackError`].
+    pub fn new(
+        output: W,
+        pedigree: Pedigree<'p>,
+        extracted: &Extracted,
+        (request, selection): (&Request, &Selection),
+        (made, clock): (Timestamp, ClockQuality),
+    ) -> Result<Self, PackError> {
+        let is_none = |name: Option<&str>| name == Some("-");
+        if is_none(selection.room.as_ref().map(model::RoomName::as_str))
+            || is_none(selection.person.as_ref().map(model::PersonName::as_str))
+        {
+            return Err(PackError::Name);
+        }
+        let manifest = Manifest {
+            log: pedigree.key.verifier().name().to_owned(),
+            seals: pedigree.log.entries().len() as u64,
+            made,
+            clock,
+            request: request.clone(),
+            selection: selection.clone(),
+            rows: extracted.rows,
+            unsealed: extracted.unsealed,
+            locked: 0,
+            unreadable: 0,
+            files: Vec::new(),
+        };
+        let mut packer = Self { archive: ZipWriter::new(output), pedigree, manifest };
+        packer.add(name::CSV, &extracted.text)?;
+        packer.add(name::TABLE, &extracted.table)?;
+        packer.add(name::KEY, format!("{}\n", pedigree.key.verifier()).as_bytes())?;
+        packer.add_log(&extracted.seals)?;
+        Ok(packer)
+    }
+
+    /// Says what is missing.
+    pub fn note_missing(&mut self, locked: u64, unreadable: u64) {
+        (self.manifest.locked, self.manifest.unreadable) = (locked, unreadable);
+    }
+
+    /// Adds a sealed file as it is.
+    ///
+    /// # Errors
+    /// [`PackError`].
+    pub fn add_sealed(&mut self, file: &str, bytes: &[u8]) -> Result<(), PackError> {
+        self.add(&format!("{}{file}", name::SEALED), bytes)
+    }
+
+    /// Adds the cover, which says what all the rest is, signs the whole, and gives back what was written to.
+    ///
+    /// # Errors
+    /// [`PackError`].
+    pub fn finish(mut self, cover: impl FnOnce(&Manifest) -> String) -> Result<(W, Manifest), PackError> {
+        let cover = cover(&self.manifest);
+        self.add(name::COVER, cover.as_bytes())?;
+        let text = self.manifest.to_string();
+        let signature = self.pedigree.key.sign(&text, self.manifest.made);
+        let note = Note::new(text).with(signature).write();
+        if note.len() > MANIFEST_BYTES_MAX {
+            return Err(PackError::Many);
+        }
+        self.archive.add(name::MANIFEST, note.as_bytes())?;
+        Ok((self.archive.finish()?, self.manifest))
+    }
+
+    fn add_log(&mut self, seals: &BTreeSet<u64>) -> Result<(), PackError> {
+        let Pedigree { log, witnessed, .. } = self.pedigree;
+        let Some(last) = log.entries().last() else { return Ok(()) };
+        self.add(name::CHECKPOINT, last.note.write().as_bytes())?;
+        let tree = log.tree();
+        for &number in seals {
+            let place = number.checked_sub(1).ok_or(PackError::Seal(number))?;
+            let entry = usize::try_from(place).ok().and_then(|place| log.entries().get(place));
+            let seal = entry.and_then(|entry| entry.leaf.seal()).filter(|seal| seal.number == number);
+            let (Some(seal), Some(proof)) = (seal, tree.prove_leaf(place)) else {
+                return Err(PackError::Seal(number));
+            };
+            let file = format!("{seal}\n{}", write_hashes(&proof));
+            self.add(&seal_name(number), file.as_bytes())?;
+        }
+        // Whoever put it there may have put anything.
+        let witnessed = witnessed.filter(|text| text.len() <= NOTE_BYTES_MAX);
+        let Some(note) = witnessed.and_then(|text| Note::read(text).ok()) else { return Ok(()) };
+        let Ok(checkpoint) = Checkpoint::read(note.text()) else { return Ok(()) };
+        let Some(growth) = tree.prove_growth(checkpoint.size) else { return Ok(()) };
+        self.add(name::WITNESSED, note.write().as_bytes())?;
+        self.add(name::GROWTH, write_hashes(&growth).as_bytes())
+    }
+
+    fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), PackError> {
+        self.archive.add(name, bytes)?;
+        let file = PackedFile { name: name.to_owned(), bytes: bytes.len() as u64, hash: Hash::of(bytes) };
+        self.manifest.files.push(file);
+        Ok(())
+    }
+}
+
+/// Most bytes of a manifest that is read: some thousands of files.
+pub(super) const MANIFEST_BYTES_MAX: usize = 2 << 20;
+
+/// The name of the file of a seal and its proof.
+pub(super) fn seal_name(number: u64) -> String {
+    format!("{}{number:020}", name::SEAL)
+}
+
+fn write_hashes(hashes: &[Hash]) -> String {
+    hashes.iter().map(|hash| format!("{hash}\n")).collect()
+}
+
+/// Hashes, one a line.
+pub(super) fn read_hashes(text: &str) -> Option<Vec<Hash>> {
+    if text.is_empty() {
+        return Some(Vec::new());
+    }
+    text.strip_suffix('\n')?.split('\n').map(|line| line.parse().ok()).collect()
+}

@@ -1,0 +1,179 @@
+//! The records of an extract.
+
+use std::collections::BTreeSet;
+use std::io;
+
+use journal::{DamageKind, Found, Hit, Query};
+use model::{PersonAct, PersonDeed, RoomName, Scope, Selection, Topic};
+
+use crate::bundle::csv::CsvWriter;
+use crate::log::Log;
+use crate::row::Row;
+use crate::search::{FoundAnywhere, may_have};
+use crate::table::{TableError, TableWriter};
+use crate::words::Details;
+
+/// Most records of an extract. They are written in memory, a hundred bytes each: more are for those who take the sealed
+/// files themselves.
+pub const ROWS_MAX: u64 = 500_000;
+
+/// An extract cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ExtractError {
+    /// There are too many records.
+    #[error("more than {0} records: take a shorter time, or a device")]
+    TooMany(u64),
+    /// They cannot be written as a table.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// They cannot be written as text.
+    #[error("the records cannot be written as text")]
+    Text(#[from] io::Error),
+}
+
+/// What a search is asked for a selection; what it finds is for [`is_selected`] to choose from.
+#[must_use]
+pub fn query(selection: &Selection) -> Query {
+    Query {
+        from: selection.from,
+        to: selection.to,
+        device: selection.device.as_ref().map(|device| device.as_str().to_owned()),
+        host: selection.host.clone(),
+        verdict: selection.verdict,
+        // Whether acts are of a room, a person or a category is finer than what a search asks.
+        ..Query::default()
+    }
+}
+
+/// Whether what a search came across is a place that cannot be read. An end that is being written is none.
+#[must_use]
+pub fn is_unreadable(found: &FoundAnywhere) -> bool {
+    match found {
+        FoundAnywhere::Unreadable { .. } => true,
+        FoundAnywhere::Hit(hit) => match &**hit {
+            Hit::Unreadable { .. } => true,
+            Hit::Damage(damage) => damage.kind != DamageKind::Tail,
+            Hit::Access(_) | Hit::Act(_) | Hit::Person(_) => false,
+        },
+        FoundAnywhere::Other(_) => false,
+    }
+}
+
+/// Whether a record that a search found is selected.
+#[must_use]
+pub fn is_selected(selection: &Selection, hit: &Hit) -> bool {
+    match hit {
+        Hit::Access(found) => is_access_selected(selection, found),
+        Hit::Act(found) if selection.with_people => {
+            let rule = &found.act.rule;
+            selection.room.as_ref().is_none_or(|room| rule.scope == Scope::Room(room.clone()))
+                && selection.person.as_ref().is_none_or(|person| rule.author == *person)
+                && selection
+                    .category
+                    .as_ref()
+                    .is_none_or(|category| rule.topic == Topic::Category(category.clone()))
+        }
+        Hit::Person(found) if selection.with_people => {
+            let PersonAct { author, deed, .. } = &found.act;
+            selection.room.as_ref().is_none_or(|room| room_of(deed) == Some(room))
+                && selection.person.as_ref().is_none_or(|person| author == person)
+                && selection.category.is_none()
+        }
+        Hit::Act(_) | Hit::Person(_) | Hit::Damage(_) | Hit::Unreadable { .. } => false,
+    }
+}
+
+fn is_access_selected(selection: &Selection, found: &Found) -> bool {
+    let category = Details::of(&found.reason).category;
+    selection.room.as_ref().is_none_or(|room| found.room.as_ref() == Some(room))
+        && selection.person.as_ref().is_none_or(|person| found.person.as_deref() == Some(person.as_str()))
+        && selection.category.as_ref().is_none_or(|wanted| category == Some(wanted.as_str()))
+}
+
+fn room_of(deed: &PersonDeed) -> Option<&RoomName> {
+    if let PersonDeed::Decline { room, .. } = deed { room.as_ref() } else { None }
+}
+
+/// An extract that is being made, in both its forms.
+pub struct Extract {
+    selection: Selection,
+    /// The ranges of all seals.
+    ranges: Vec<(u64, (u64, u64))>,
+    seals: BTreeSet<u64>,
+    table: TableWriter,
+    text: CsvWriter,
+    rows: u64,
+    rows_max: u64,
+    unsealed: u64,
+}
+
+/// An extract, made.
+#[derive(Debug)]
+pub struct Extracted {
+    pub(crate) table: Vec<u8>,
+    pub(crate) text: Vec<u8>,
+    /// How many records it has.
+    pub rows: u64,
+    /// How many of them were not sealed yet.
+    pub unsealed: u64,
+    /// The seals that may have something, and those that something is from.
+    pub seals: BTreeSet<u64>,
+}
+
+impl Extract {
+    /// An empty one, of a journal with this log of seals; with at most so many records, [`ROWS_MAX`] in any case.
+    ///
+    /// # Errors
+    /// [`ExtractError`].
+    pub fn new(selection: &Selection, log: &Log, rows_max: u64) -> Result<Self, ExtractError> {
+        let query = query(selection);
+        let deleted = log.expiries();
+        let may_have = log.seals().filter(|seal| may_have(seal, &query) && !seal.is_deleted(&deleted));
+        Ok(Self {
+            selection: selection.clone(),
+            ranges: log.seals().map(|seal| (seal.number, seal.sequences)).collect(),
+            seals: may_have.map(|seal| seal.number).collect(),
+            table: TableWriter::new()?,
+            text: CsvWriter::new()?,
+            rows: 0,
+            rows_max: rows_max.min(ROWS_MAX),
+            unsealed: 0,
+        })
+    }
+
+    /// Takes what a search found, where it is selected.
+    ///
+    /// # Errors
+    /// [`ExtractError`].
+    pub fn push(&mut self, hit: &Hit) -> Result<(), ExtractError> {
+        let Some(row) = select(&self.selection, hit) else { return Ok(()) };
+        if self.rows >= self.rows_max {
+            return Err(ExtractError::TooMany(self.rows_max));
+        }
+        self.rows += 1;
+        let record = row.sequence();
+        let place = self.ranges.partition_point(|(_, (_, through))| *through < record);
+        match self.ranges.get(place) {
+            Some((seal, _)) => {
+                self.seals.insert(*seal);
+            }
+            None => self.unsealed += 1,
+        }
+        self.text.push(&row)?;
+        Ok(self.table.push(row)?)
+    }
+
+    /// The whole extract.
+    ///
+    /// # Errors
+    /// [`ExtractError`].
+    pub fn finish(self) -> Result<Extracted, ExtractError> {
+        let Self { rows, unsealed, seals, .. } = self;
+        Ok(Extracted { table: self.table.finish()?, text: self.text.finish()?, rows, unsealed, seals })
+    }
+}
+
+/// The row of a record that is selected.
+pub(super) fn select(selection: &Selection, hit: &Hit) -> Option<Row> {
+    is_selected(selection, hit).then(|| Row::of_hit(hit, selection.with_people)).flatten()
+}

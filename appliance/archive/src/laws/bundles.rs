@@ -1,0 +1,352 @@
+//! What must hold for extracts: whoever has one can tell whether anything of it was changed, and how much it proves.
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+use std::ops::ControlFlow;
+
+use model::{ClockQuality, Host, Purpose, Selection, Verdict};
+use proptest::prelude::*;
+
+use super::fixture::{Box as Appliance, at, box_of_days};
+use crate::bundle::zip::{ZipReader, ZipWriter};
+use crate::{
+    BundleFinding, BundleRemark, BundleReport, BundleTrust, Extract, ExtractError, Form, FoundAnywhere, Hash,
+    Identity, Manifest, Packer, Pedigree, Request, Seal, SealedFile, SigningKey, cosign, encrypt, query,
+    search, verify_bundle,
+};
+
+const GOLDEN: &[u8] = include_bytes!("../../testdata/bundle-v1.zip");
+
+fn request() -> Request {
+    Request {
+        author: "Mme Durand".parse().unwrap(),
+        purpose: Purpose::Judicial,
+        detail: "réquisition n° 2026/118 du 30 novembre".parse().unwrap(),
+        reading: Some(model::ReadingId::new(7)),
+    }
+}
+
+/// How an extract is made of a box.
+struct Making<'m> {
+    selection: Selection,
+    is_whole: bool,
+    identities: &'m [Identity],
+    witnessed: Option<String>,
+}
+
+impl Default for Making<'_> {
+    fn default() -> Self {
+        // Two of three sealed days, and what follows them.
+        let selection = Selection { from: Some(at(0)), to: Some(at(400)), ..Selection::default() };
+        Self { selection, is_whole: false, identities: &[], witnessed: None }
+    }
+}
+
+impl Making<'_> {
+    fn make(&self, it: &Appliance) -> Vec<u8> {
+        let mut extract = Extract::new(&self.selection, &it.log, 1_000).unwrap();
+        let (files, identities) = (&it.vault.files, self.identities);
+        let read = |seal: &Seal| {
+            let file = files.get(&seal.file_name()).cloned().unwrap();
+            let table = match seal.file.form {
+                Form::Plain => Some(file),
+                Form::Encrypted => crate::decrypt(&file, identities).unwrap(),
+            };
+            Ok(table.map(|table| crate::Table::open(table).unwrap()))
+        };
+        let searched = search(&it.log, read, &it.disk, &query(&self.selection), |found| {
+            if let FoundAnywhere::Hit(hit) = found {
+                extract.push(&hit).unwrap();
+            }
+            ControlFlow::Continue(())
+        });
+        let locked = searched.unwrap().seals_locked as u64;
+        let extracted = extract.finish().unwrap();
+        let pedigree = Pedigree { key: &it.key, log: &it.log, witnessed: self.witnessed.as_deref() };
+        let made = (at(1_000), ClockQuality::Synchronised);
+        let asked = (&request(), &self.selection);
+        let mut packer = Packer::new(Vec::new(), pedigree, &extracted, asked, made).unwrap();
+        packer.note_missing(locked, 0);
+        if self.is_whole {
+            for seal in it.log.seals().filter(|seal| extracted.seals.contains(&seal.number)) {
+                packer.add_sealed(&seal.file_name(), &it.vault.files[&seal.file_name()]).unwrap();
+            }
+        }
+        packer.finish(|manifest| format!("<h1>{} enregistrements</h1>", manifest.rows)).unwrap().0
+    }
+}
+
+fn check(bundle: &[u8], trust: &BundleTrust) -> BundleReport {
+    verify_bundle(Cursor::new(bundle), trust)
+}
+
+fn knowing(it: &Appliance) -> BundleTrust {
+    BundleTrust { signer: Some(it.key.verifier().clone()), ..BundleTrust::default() }
+}
+
+fn findings(report: &BundleReport) -> Vec<String> {
+    report.findings.iter().map(BundleFinding::to_string).collect()
+}
+
+/// Files by their names, in their order.
+type Files = Vec<(String, Vec<u8>)>;
+
+fn unpack(bundle: &[u8]) -> Files {
+    let mut reader = ZipReader::open(Cursor::new(bundle)).unwrap();
+    let names: Vec<String> = reader.names().map(str::to_owned).collect();
+    names.into_iter().map(|name| (name.clone(), reader.read(&name).unwrap().unwrap().0)).collect()
+}
+
+fn pack(files: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Vec::new());
+    files.iter().for_each(|(name, bytes)| writer.add(name, bytes).unwrap());
+    writer.finish().unwrap()
+}
+
+#[test]
+fn an_extract_proves_itself_and_says_how_much() {
+    let it = box_of_days();
+    let bundle = Making::default().make(&it);
+    let report = check(&bundle, &knowing(&it));
+    assert!(report.is_right(), "{report}");
+    assert_eq!((report.rows, report.seals), (40, 3), "{report}");
+    let manifest = report.manifest.as_ref().unwrap();
+    assert_eq!((&manifest.request, manifest.unsealed), (&request(), 10));
+    assert_eq!(report.remarks, [BundleRemark::Unsealed(10), BundleRemark::Unseen(3)]);
+    let report = check(&bundle, &BundleTrust::default());
+    assert!(report.is_right() && report.remarks.contains(&BundleRemark::OwnKey), "{report}");
+
+    let whole = Making { is_whole: true, ..Making::default() }.make(&it);
+    let report = check(&whole, &knowing(&it));
+    assert!(report.is_right(), "{report}");
+    assert!(report.remarks.contains(&BundleRemark::Compared { seals: 3, rows: 30 }), "{report}");
+}
+
+#[test]
+fn what_is_done_to_each_of_its_files_is_found_there() {
+    let it = box_of_days();
+    let bundle = Making { is_whole: true, ..Making::default() }.make(&it);
+    let files = unpack(&bundle);
+    let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+    for expected in [
+        "couverture.html",
+        "extrait.csv",
+        "extrait.parquet",
+        "journal/checkpoint",
+        "journal/key",
+        "manifeste",
+    ] {
+        assert!(names.contains(&expected), "{names:?}");
+    }
+    for (place, (name, _)) in files.iter().enumerate() {
+        let told = |what: &str, change: &dyn Fn(&mut Files)| {
+            let mut changed = files.clone();
+            change(&mut changed);
+            let found = findings(&check(&pack(&changed), &knowing(&it)));
+            assert!(found.iter().any(|finding| finding.contains(name.as_str())), "{what} {name}: {found:#?}");
+        };
+        told("a flipped byte", &|files| {
+            let middle = files[place].1.len() / 2;
+            files[place].1[middle] ^= 1;
+        });
+        told("a cut", &|files| {
+            files[place].1.pop();
+        });
+        told("an addition", &|files| files[place].1.push(b'x'));
+        told("a removal", &|files| drop(files.remove(place)));
+    }
+    let mut added = files.clone();
+    added.insert(1, ("lisez-moi.txt".to_owned(), b"rien".to_vec()));
+    let found = findings(&check(&pack(&added), &knowing(&it)));
+    assert!(
+        found.contains(&"lisez-moi.txt was added: the manifest does not name it".to_owned()),
+        "{found:?}"
+    );
+    let mut swapped = files.clone();
+    swapped.swap(0, 1);
+    let found = findings(&check(&pack(&swapped), &knowing(&it)));
+    assert!(found.iter().any(|finding| finding.contains("in their order")), "{found:?}");
+}
+
+/// Somebody who changes an extract and signs it anew is not the box.
+#[test]
+fn another_key_is_not_the_box() {
+    let it = box_of_days();
+    let mut forger = box_of_days();
+    forger.key = SigningKey::of_box([8; 32]).unwrap();
+    let forged = Making::default().make(&forger);
+    let found = findings(&check(&forged, &knowing(&it)));
+    assert!(found.iter().any(|finding| finding.contains("is not the key of this box")), "{found:#?}");
+    assert!(found.iter().any(|finding| finding.contains("not signed by")), "{found:#?}");
+    let own = check(&forged, &BundleTrust::default());
+    assert!(!own.is_right(), "its checkpoint is not its own: {own}");
+}
+
+/// A box that lies about what was sealed is found out where the sealed files are with the extract.
+#[test]
+fn records_that_were_never_sealed_so_are_found() {
+    let it = box_of_days();
+    let honest = Making { is_whole: true, ..Making::default() };
+    let told = |selection: Selection, expected: &str| {
+        // The manifest says one thing, the records are those of another.
+        let lie = Making { selection, is_whole: true, ..Making::default() }.make(&it);
+        let mut files = unpack(&honest.make(&it));
+        for (name, bytes) in unpack(&lie).into_iter().filter(|(name, _)| name.starts_with("extrait.")) {
+            files.iter_mut().find(|(other, _)| *other == name).unwrap().1 = bytes;
+        }
+        let found = findings(&check(&resign(&it, files), &knowing(&it)));
+        assert!(found.iter().any(|finding| finding.contains(expected)), "{expected}: {found:#?}");
+    };
+    let refused = Selection { verdict: Some(Verdict::Refuse), ..honest.selection.clone() };
+    told(refused, "was sealed, was asked for, and is not in the extract");
+    // With names of people, rows say more than they should.
+    told(Selection { with_people: true, ..honest.selection.clone() }, "is not what was sealed");
+}
+
+/// Signs changed files as the box would, with the counts that they have.
+fn resign(it: &Appliance, mut files: Files) -> Vec<u8> {
+    let (_, note) = files.pop().unwrap();
+    let note = crate::Note::read(std::str::from_utf8(&note).unwrap()).unwrap();
+    let mut manifest: Manifest = note.text().parse().unwrap();
+    for file in &mut manifest.files {
+        let bytes = &files.iter().find(|(name, _)| *name == file.name).unwrap().1;
+        (file.bytes, file.hash) = (bytes.len() as u64, Hash::of(bytes));
+    }
+    let text = manifest.to_string();
+    let signature = it.key.sign(&text, at(0));
+    files.push(("manifeste".to_owned(), crate::Note::new(text).with(signature).write().into_bytes()));
+    pack(&files)
+}
+
+#[test]
+fn encrypted_days_are_compared_with_a_readers_key() {
+    let mut it = box_of_days();
+    let reader = Identity::generate();
+    let mut log = crate::Log::default();
+    let files = std::mem::take(&mut it.vault.files);
+    for (seal, table) in it.log.seals().zip(files.into_values()) {
+        let bytes = encrypt(&table, &[reader.reader()]).unwrap();
+        let (length, hash) = (bytes.len() as u64, Hash::of(&bytes));
+        let file = SealedFile { form: Form::Encrypted, bytes: length, hash, rows: seal.file.rows };
+        log.append(Seal { file, ..seal.clone() }, &it.key);
+        it.vault.files.insert(log.last().unwrap().file_name(), bytes);
+    }
+    it.log = log;
+    let without = Making { is_whole: true, ..Making::default() }.make(&it);
+    let report = check(&without, &knowing(&it));
+    assert!(report.is_right(), "{report}");
+    assert_eq!(report.rows, 10, "today's only");
+    assert!(report.remarks.contains(&BundleRemark::Locked(3)), "{report}");
+
+    let identities = [Identity::read_all(&reader.write()).unwrap().remove(0)];
+    let with = Making { is_whole: true, identities: &identities, ..Making::default() }.make(&it);
+    let report = check(&with, &knowing(&it));
+    assert!(report.is_right() && report.remarks.contains(&BundleRemark::Unseen(3)), "{report}");
+    let trust = BundleTrust { identities: vec![reader], ..knowing(&it) };
+    let report = check(&with, &trust);
+    assert!(report.is_right(), "{report}");
+    assert!(report.remarks.contains(&BundleRemark::Compared { seals: 3, rows: 30 }), "{report}");
+    let omitted = findings(&check(&without, &trust));
+    assert_eq!(omitted.len(), 30, "what nobody could read is missing: {omitted:#?}");
+}
+
+#[test]
+fn a_witness_is_heard() {
+    let it = box_of_days();
+    let witness = SigningKey::of_witness([9; 32]).unwrap();
+    let second = &it.log.entries()[1].note;
+    let witnessed = cosign(None, second, &[], it.key.verifier(), &witness, at(500)).unwrap();
+    let making = Making { witnessed: Some(witnessed.note().write()), ..Making::default() };
+    let trust = BundleTrust { witness: Some(witness.verifier().clone()), ..knowing(&it) };
+    let report = check(&making.make(&it), &trust);
+    assert!(report.is_right() && report.remarks.contains(&BundleRemark::Witnessed(2)), "{report}");
+    let silent = findings(&check(&Making::default().make(&it), &trust));
+    assert_eq!(silent, ["witness: the extract has nothing that the witness has signed"]);
+}
+
+#[test]
+fn a_selection_selects() {
+    let it = box_of_days();
+    let rows = |selection: Selection| {
+        let bundle = Making { selection, ..Making::default() }.make(&it);
+        let report = check(&bundle, &knowing(&it));
+        assert!(report.is_right(), "{report}");
+        report.rows
+    };
+    let all = || Selection { from: Some(at(0)), to: Some(at(400)), ..Selection::default() };
+    let count = rows(all());
+    let refused = rows(Selection { verdict: Some(Verdict::Refuse), ..all() });
+    let permitted = rows(Selection { verdict: Some(Verdict::Permit), ..all() });
+    assert!(refused > 0 && permitted > 0 && refused + permitted == count);
+    let in_room = rows(Selection { room: Some("CM2".parse().unwrap()), ..all() });
+    let under = rows(Selection { host: Host::parse("casino.example").ok(), ..all() });
+    let listed = rows(Selection { category: Some("adult".parse().unwrap()), ..all() });
+    let device = rows(Selection { device: Some("cm2-03".parse().unwrap()), ..all() });
+    for (what, part) in [("room", in_room), ("host", under), ("category", listed), ("device", device)] {
+        assert!(part > 0 && part < count, "{what}: {part} of {count}");
+    }
+    assert_eq!(rows(Selection { person: Some("Mme Martin".parse().unwrap()), ..all() }), 0);
+    let mut small = Extract::new(&all(), &it.log, 5).unwrap();
+    let mut outcome = Ok(());
+    let files = &it.vault.files;
+    let read = |seal: &Seal| {
+        let file = files.get(&seal.file_name()).cloned();
+        Ok(file.map(|table| crate::Table::open(table).unwrap()))
+    };
+    search(&it.log, read, &it.disk, &query(&all()), |found| {
+        if let FoundAnywhere::Hit(hit) = found
+            && outcome.is_ok()
+        {
+            outcome = small.push(&hit);
+        }
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert!(matches!(outcome, Err(ExtractError::TooMany(5))));
+}
+
+/// Extracts as they lie with judges and families: they verify for ever.
+#[test]
+fn the_format_is_the_golden_file() {
+    let it = box_of_days();
+    let bundle = Making { is_whole: true, ..Making::default() }.make(&it);
+    if bundle != GOLDEN {
+        let path = std::env::temp_dir().join("bundle-v1.zip");
+        std::fs::write(&path, &bundle).unwrap();
+        panic!("the format has changed, or a library writes tables otherwise; see {}", path.display());
+    }
+    let report = check(GOLDEN, &knowing(&it));
+    assert!(report.is_right(), "{report}");
+}
+
+#[test]
+fn the_text_is_what_a_spreadsheet_opens() {
+    let it = box_of_days();
+    let files: BTreeMap<String, Vec<u8>> = unpack(&Making::default().make(&it)).into_iter().collect();
+    let text = String::from_utf8(files["extrait.csv"].clone()).unwrap();
+    let mut lines = text.split("\r\n");
+    assert!(lines.next().unwrap().starts_with("\u{feff}sequence;time;last_time;"));
+    assert!(lines.next().unwrap().starts_with("1;2026-11-23T00:00:00.000Z;"), "{text}");
+    assert_eq!(text.matches("\r\n").count(), 41);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn any_flipped_byte_is_found(place in any::<proptest::sample::Index>(), bit in 0..8_u8) {
+        let mut bundle = GOLDEN.to_vec();
+        let place = place.index(bundle.len());
+        bundle[place] ^= 1 << bit;
+        let it = SigningKey::of_box([7; 32]).unwrap();
+        let trust = BundleTrust { signer: Some(it.verifier().clone()), ..BundleTrust::default() };
+        let report = check(&bundle, &trust);
+        prop_assert!(!report.is_right(), "byte {}: {}", place, report);
+    }
+
+    #[test]
+    fn any_cut_is_found(length in any::<proptest::sample::Index>()) {
+        let bundle = &GOLDEN[..length.index(GOLDEN.len())];
+        prop_assert!(!check(bundle, &BundleTrust::default()).is_right());
+    }
+}

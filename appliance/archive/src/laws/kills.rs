@@ -1,0 +1,103 @@
+//! What must hold when a box is killed: at every byte that it writes, whatever of it the disk keeps, no record that was durable is lost,
+//! and what is there verifies and goes on.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use journal::simulation::{Disk, Faults};
+use journal::{Hit, Journal, Query, Sequence, Writer};
+use model::ClockQuality;
+
+use super::fixture::{Asked, Memory, at, trust};
+use crate::verify;
+
+/// Records that are durable, by number.
+type Promises = BTreeMap<u64, String>;
+
+/// How much a disk keeps of what it was not asked to keep yet, of each file.
+const KEPT: [usize; 4] = [0, 1, 40, usize::MAX];
+
+struct Life {
+    journal: Journal,
+    writer: Writer<Disk>,
+    waiting: Vec<(Sequence, String)>,
+    /// Each start asks for other names.
+    name: &'static str,
+}
+
+impl Life {
+    fn new(disk: &Disk, name: &'static str) -> Self {
+        let (journal, mut writer) = journal::open(disk.clone());
+        writer.split_days_by(|at| at.unix_ms().div_euclid(100_000));
+        Self { journal, writer, waiting: Vec::new(), name }
+    }
+
+    /// Two days of some records; whether the disk let it come to its end.
+    fn go(mut self, from: i64, promises: &mut Promises) -> bool {
+        for step in 0..4 {
+            let now = from + step * 50;
+            if !self.commit(now, promises) {
+                return false;
+            }
+            for number in 0..2 {
+                let name = format!("{}{number}.{step}.fr", self.name);
+                let asked = Asked::dns(3, &name);
+                let Ok(recorded) = self.journal.record(at(now), ClockQuality::Synchronised, asked) else {
+                    return false;
+                };
+                self.waiting.push((recorded.sequence(), name));
+            }
+            if !self.commit(now, promises) {
+                return false;
+            }
+        }
+        self.writer.finish(at(from + 200)).is_ok()
+    }
+
+    fn commit(&mut self, now: i64, promises: &mut Promises) -> bool {
+        let is_committed = self.writer.commit(at(now)).is_ok();
+        let durable = self.waiting.extract_if(.., |(sequence, _)| self.journal.is_durable(*sequence));
+        promises.extend(durable.map(|(sequence, name)| (sequence.number(), name)));
+        is_committed
+    }
+}
+
+fn check(disk: &Disk, promises: &Promises, place: &str) {
+    let report = verify(&Memory::default(), disk, &trust());
+    assert!(report.is_right(), "{place}: {report}");
+    let mut found = BTreeMap::new();
+    let searched = journal::search(disk, &Query::default(), |hit| {
+        if let Hit::Access(access) = hit {
+            found.insert(access.sequence.number(), access.host.unwrap().to_string());
+        }
+        ControlFlow::Continue(())
+    });
+    searched.unwrap();
+    for (number, name) in promises {
+        assert_eq!(found.get(number), Some(name), "{place}: record {number}");
+    }
+}
+
+#[test]
+fn a_kill_at_every_byte_loses_nothing_and_verifies() {
+    let mut kills = 0;
+    for bytes in 0.. {
+        let mut is_over = false;
+        for kept in KEPT {
+            let (disk, mut promises) = (Disk::default(), Promises::new());
+            assert!(Life::new(&disk, "before").go(0, &mut promises));
+            disk.set_faults(Faults { write_fails_after: Some(bytes), ..Faults::default() });
+            is_over = Life::new(&disk, "killed").go(300, &mut promises);
+            disk.cut_power(kept);
+            let place = format!("after {bytes} bytes, {kept} kept");
+            check(&disk, &promises, &place);
+            assert!(Life::new(&disk, "after").go(600, &mut promises), "{place}: it goes on");
+            check(&disk, &promises, &place);
+            kills += 1;
+        }
+        if is_over {
+            break;
+        }
+    }
+    assert!(kills > 2_000, "{kills}");
+}

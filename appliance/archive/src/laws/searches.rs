@@ -1,0 +1,359 @@
+//! What must hold for searches: what went in comes out, encrypted or not, by whatever is asked; nothing is read that is not
+//! asked for, and nothing is believed that is not what was sealed.
+
+use std::collections::HashSet;
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
+
+use journal::simulation::Disk;
+use journal::{Ended, Found, Harvested, Hit, Kind, Query, Sequence, Tally};
+use model::{AccessKind, ClockQuality, Closing, End, Host, Reason, Timestamp, Verdict};
+use proptest::prelude::*;
+
+use super::fixture::at;
+use crate::row::Row;
+use crate::table::TableWriter;
+use crate::{
+    FileBytes, Filter, Form, FoundAnywhere, Hash, Identity, Log, Seal, Sealed, SealedFile, Searched,
+    SigningKey, Table, TableError, encrypt, search,
+};
+
+static READER: LazyLock<Identity> = LazyLock::new(Identity::generate);
+
+/// Accesses, sealed as a file.
+fn seal(accesses: &[Found], form: Form) -> (Seal, Vec<u8>) {
+    let mut writer = TableWriter::new().unwrap();
+    let harvested = accesses.iter().map(|found| Harvested::Access(Box::new(found.clone())));
+    harvested.flat_map(|harvested| Row::of(&harvested)).for_each(|row| writer.push(row).unwrap());
+    let table = writer.finish().unwrap();
+    let opened = Table::open(table.clone()).unwrap();
+    let file = match form {
+        Form::Plain => table,
+        Form::Encrypted => encrypt(&table, &[READER.reader()]).unwrap(),
+    };
+    let rows = accesses.len() as u64;
+    let sealed = SealedFile { form, bytes: file.len() as u64, hash: Hash::of(&file), rows };
+    let last_sequence = accesses.last().map_or(0, |found| found.sequence.number());
+    let times = Some((at(0), at(1_000_000)));
+    let tally = Tally { records: rows, last_sequence, times, ..Tally::default() };
+    let seal = Seal::new(&tally, last_sequence - rows, (1, 1), "2026-11-23".to_owned(), sealed);
+    (Seal { tail: opened.tail(form, &file), ..seal }, file)
+}
+
+fn open(seal: &Seal, file: impl FileBytes + 'static) -> Result<Table, TableError> {
+    Table::open_sealed(seal, file, std::slice::from_ref(&*READER))
+        .map(|table| table.expect("its reader's key"))
+}
+
+fn find(table: &Table, query: &Query) -> Result<Vec<Found>, TableError> {
+    let mut all = Vec::new();
+    let flow = table.search(&Filter::from(query), |sealed| {
+        match sealed {
+            Sealed::Hit(hit) => match *hit {
+                Hit::Access(found) => all.push(*found),
+                other @ (Hit::Act(_) | Hit::Person(_) | Hit::Damage(_) | Hit::Unreadable { .. }) => {
+                    panic!("{other:?}")
+                }
+            },
+            other @ (Sealed::Late(_) | Sealed::Other(_)) => panic!("{other:?}"),
+        }
+        ControlFlow::Continue(())
+    })?;
+    assert!(flow.is_continue());
+    Ok(all)
+}
+
+/// One of many accesses.
+fn access(number: u64, seed: u32) -> Found {
+    let pick = |count: u32, shift: u32| (seed >> shift) % count;
+    let of = |names: &[&'static str], shift: u32| {
+        names[usize::try_from(pick(u32::try_from(names.len()).unwrap(), shift)).unwrap()]
+    };
+    let some = |text: &'static str| (!text.is_empty()).then_some(text);
+    let device = pick(5, 0);
+    let category = some(of(&["", "games", "adult"], 3));
+    let time = at(i64::from(pick(100, 5)));
+    let closing =
+        Closing { bytes_up: 1, bytes_down: u64::from(seed), duration_ms: 5, peer: None, end: End::Finish };
+    Found {
+        sequence: Sequence::new(number),
+        at: time,
+        clock: ClockQuality::Synchronised,
+        device: ["CM2-01", "cm2-02", "Écran", "inconnu-10.77.0.11", "CE1-é"]
+            [usize::try_from(device).unwrap()]
+        .to_owned(),
+        mac: (device != 3).then(|| format!("02:00:00:00:00:{device:02x}").parse().unwrap()),
+        room: some(of(&["CM2", "", "CE1"], 8)).map(|room| room.parse().unwrap()),
+        profile: "elementaire".parse().unwrap(),
+        lesson: some(of(&["", "Histoire"], 11)).map(str::to_owned),
+        person: some(of(&["Mme Martin", "", ""], 12)).map(str::to_owned),
+        kind: [AccessKind::Dns, AccessKind::Tls][usize::try_from(pick(2, 15)).unwrap()],
+        host: some(of(
+            &[
+                "a.example.com",
+                "example.com",
+                "b.a.example.com",
+                "xexample.com",
+                "192.0.2.7",
+                "2001:db8::7",
+                "",
+            ],
+            17,
+        ))
+        .map(|host| Host::parse(host).unwrap()),
+        destination: None,
+        verdict: if category.is_some() && pick(2, 21) == 0 { Verdict::Refuse } else { Verdict::Permit },
+        reason: category.map_or(Reason::NotListed, |category| Reason::WhiteListed {
+            category: category.parse().unwrap(),
+            entry: "a.fr".into(),
+        }),
+        ended: (pick(2, 22) == 0).then_some(Ended { at: time, closing }),
+        count: 1 + pick(3, 23),
+        last_at: Timestamp::from_unix_ms(time.unix_ms() + i64::from(pick(3, 25)) * 20_000),
+    }
+}
+
+/// What a query says, read naively.
+fn is_asked(query: &Query, found: &Found) -> bool {
+    let is_device = |wanted: &String| {
+        found.device.to_lowercase() == wanted.to_lowercase()
+            || found.mac.is_some_and(|mac| mac.to_string() == wanted.to_lowercase())
+    };
+    let is_host = |wanted: &Host| match (&found.host, wanted.name()) {
+        (Some(host), Some(name)) => {
+            let text = host.to_string();
+            text == name.as_str() || text.ends_with(&format!(".{name}"))
+        }
+        (Some(host), None) => host == wanted,
+        (None, _) => false,
+    };
+    let category =
+        if let Reason::WhiteListed { category, .. } = &found.reason { Some(category) } else { None };
+    query.from.is_none_or(|from| found.last_at >= from)
+        && query.to.is_none_or(|to| found.at < to)
+        && query.device.as_ref().is_none_or(is_device)
+        && query.room.as_ref().is_none_or(|room| found.room.as_ref() == Some(room))
+        && query.lesson.as_ref().is_none_or(|lesson| found.lesson.as_ref() == Some(lesson))
+        && query.person.as_ref().is_none_or(|person| found.person.as_deref() == Some(person.as_str()))
+        && query.host.as_ref().is_none_or(is_host)
+        && query.category.as_ref().is_none_or(|wanted| category == Some(wanted))
+        && query.verdict.is_none_or(|verdict| found.verdict == verdict)
+        && query.kind.is_none_or(|kind| Kind::Access(found.kind) == kind)
+}
+
+fn one_of(names: &'static [&'static str]) -> impl Strategy<Value = Option<&'static str>> {
+    prop::option::weighted(0.3, prop::sample::select(names))
+}
+
+prop_compose! {
+    fn queries()(
+        from in prop::option::weighted(0.3, 0..130_i64),
+        to in prop::option::weighted(0.3, 0..130_i64),
+        device in one_of(&["CM2-01", "CM2-02", "écran", "ÉCRAN", "02:00:00:00:00:04", "02:00:00:00:00:03", "nobody"]),
+        room in one_of(&["CM2", "CE1", "CP"]),
+        lesson in one_of(&["Histoire", "Sport"]),
+        person in one_of(&["Mme Martin", "M. Durand"]),
+        host in one_of(&["example.com", "a.example.com", "com", "192.0.2.7", "2001:db8::7", "absent.example.com"]),
+        category in one_of(&["games", "adult", "warez"]),
+        verdict in prop::option::weighted(0.2, prop::sample::select(vec![Verdict::Permit, Verdict::Refuse])),
+        kind in prop::option::weighted(0.2, prop::sample::select(vec![
+            Kind::Access(AccessKind::Dns), Kind::Access(AccessKind::Tls), Kind::Act,
+        ])),
+    ) -> Query {
+        Query {
+            from: from.map(at),
+            to: to.map(at),
+            device: device.map(str::to_owned),
+            room: room.map(|room| room.parse().unwrap()),
+            lesson: lesson.map(str::to_owned),
+            person: person.map(|person| person.parse().unwrap()),
+            host: host.map(|host| Host::parse(host).unwrap()),
+            category: category.map(|category| category.parse().unwrap()),
+            verdict,
+            kind,
+        }
+    }
+}
+
+proptest! {
+    /// What went in comes out, by whatever is asked for.
+    #[test]
+    fn a_search_finds_what_was_sealed(
+        seeds in prop::collection::vec(any::<u32>(), 1..60),
+        form in prop::sample::select(vec![Form::Plain, Form::Encrypted]),
+        asked in prop::collection::vec(queries(), 8),
+    ) {
+        let accesses: Vec<_> = (1..).zip(&seeds).map(|(number, seed)| access(number, *seed)).collect();
+        let (seal, file) = seal(&accesses, form);
+        let table = open(&seal, file).unwrap();
+        for query in &asked {
+            let expected: Vec<_> = accesses.iter().filter(|found| is_asked(query, found)).cloned().collect();
+            prop_assert_eq!(find(&table, query).unwrap(), expected, "{:?}", query);
+        }
+        prop_assert_eq!(find(&table, &Query::default()).unwrap(), accesses);
+    }
+
+    /// Whatever byte is changed: nothing that was not sealed is found, and nothing is left out in silence that a search read.
+    #[test]
+    fn no_changed_byte_is_believed(
+        place in any::<prop::sample::Index>(),
+        bit in 0..8_u8,
+        form in prop::sample::select(vec![Form::Plain, Form::Encrypted]),
+    ) {
+        let accesses: Vec<_> = (1..40).map(|number| access(number, u32::try_from(number).unwrap() * 7_919)).collect();
+        let (seal, mut file) = seal(&accesses, form);
+        let place = place.index(file.len());
+        file[place] ^= 1 << bit;
+        let opened = Table::open_sealed(&seal, file, std::slice::from_ref(&*READER));
+        let found = opened.and_then(|table| table.map(|table| find(&table, &Query::default())).transpose());
+        // With another header, it is for other keys: that is told, too. The first bytes of a plain file are a mark that no
+        // search reads.
+        if let Ok(Some(found)) = found {
+            prop_assert!(form == Form::Plain && place < 4, "byte {}", place);
+            prop_assert_eq!(found, accesses);
+        }
+    }
+}
+
+#[test]
+fn a_seal_with_a_tail_is_read_as_it_was_written() {
+    for form in [Form::Plain, Form::Encrypted] {
+        let (seal, _) = seal(&[access(1, 7)], form);
+        assert!(seal.tail.is_some());
+        assert_eq!(seal.to_string().parse(), Ok(seal.clone()));
+        let before = Seal { tail: None, ..seal.clone() };
+        assert_eq!(before.to_string().parse(), Ok(before));
+        for wrong in ["tail 1 2\n", "tail 01 2 3\n", "tail\n", "more\n"] {
+            let text = format!("{}{wrong}", Seal { tail: None, ..seal.clone() });
+            assert!(text.parse::<Seal>().is_err(), "{wrong}");
+        }
+    }
+}
+
+/// A file of before there were tails is read as a whole, and compared as a whole.
+#[test]
+fn a_seal_without_a_tail_is_read() {
+    let accesses: Vec<_> = (1..9).map(|number| access(number, 7)).collect();
+    for form in [Form::Plain, Form::Encrypted] {
+        let (seal, mut file) = seal(&accesses, form);
+        let seal = Seal { tail: None, ..seal };
+        assert_eq!(find(&open(&seal, file.clone()).unwrap(), &Query::default()).unwrap(), accesses);
+        *file.last_mut().unwrap() ^= 1;
+        assert!(matches!(open(&seal, file), Err(TableError::Changed)));
+    }
+}
+
+/// A file that counts what is read of it.
+struct Counted {
+    file: Vec<u8>,
+    bytes: Arc<AtomicU64>,
+}
+
+impl FileBytes for Counted {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.bytes.fetch_add(buffer.len() as u64, Ordering::Relaxed);
+        self.file.read_at(offset, buffer)
+    }
+}
+
+#[test]
+fn only_the_end_of_a_file_and_its_groups_that_may_match_are_read() {
+    let mut accesses: Vec<_> =
+        (1..=70_000_u32).map(|number| access(number.into(), number.wrapping_mul(2_654_435_761))).collect();
+    let rare = Host::parse("www.rare.example").unwrap();
+    accesses[40_000].host = Some(rare.clone());
+    for form in [Form::Plain, Form::Encrypted] {
+        let (seal, file) = seal(&accesses, form);
+        let (length, tail) = (file.len() as u64, seal.tail.unwrap().bytes);
+        assert!(tail < length / 4, "{tail} of {length}");
+        let check = |query: &Query, expected: usize, most: u64| {
+            let bytes = Arc::new(AtomicU64::new(0));
+            let table = open(&seal, Counted { file: file.clone(), bytes: Arc::clone(&bytes) }).unwrap();
+            assert_eq!(find(&table, query).unwrap().len(), expected, "{query:?}");
+            let read = bytes.load(Ordering::Relaxed);
+            assert!(read <= most, "{query:?}: {read} bytes of {length} are read, {tail} of them the end");
+        };
+        let host = |name: &str| Query { host: Host::parse(name).ok(), ..Query::default() };
+        // The header of an encrypted file is read beside its end.
+        check(&host("absent.example"), 0, tail + 4_096);
+        // Of three groups, one; encrypted, whole pieces at both of its ends.
+        check(&host("rare.example"), 1, tail + length / 2 + (128 << 10));
+        check(&Query::default(), 70_000, 2 * length + (512 << 10));
+    }
+}
+
+fn year(days: u64) -> (Log, Vec<Vec<u8>>) {
+    let (mut log, mut files) = (Log::default(), Vec::new());
+    let key = SigningKey::of_box([7; 32]).unwrap();
+    for day in 0..days {
+        let (seal, file) = seal(&[access(day * 2 + 1, 1), access(day * 2 + 2, 2)], Form::Plain);
+        log.append(seal, &key);
+        files.push(file);
+    }
+    (log, files)
+}
+
+fn search_year(
+    (log, files): &(Log, Vec<Vec<u8>>),
+    opened: &Mutex<HashSet<u64>>,
+    mut each: impl FnMut(FoundAnywhere) -> ControlFlow<()>,
+) -> Searched {
+    let open = |seal: &Seal| {
+        opened.lock().unwrap().insert(seal.number);
+        let file = files[usize::try_from(seal.number).unwrap() - 1].clone();
+        Table::open_sealed(seal, file, &[]).map_err(Into::into)
+    };
+    search(log, open, &Disk::default(), &Query::default(), &mut each).unwrap()
+}
+
+#[test]
+fn what_is_found_is_given_out_in_order_and_before_the_last_file_is_read() {
+    let year = year(60);
+    let opened = Mutex::new(HashSet::new());
+    let (mut numbers, mut opened_at_first) = (Vec::new(), 0);
+    let searched = search_year(&year, &opened, |found| {
+        let FoundAnywhere::Hit(hit) = found else { panic!("{found:?}") };
+        let Hit::Access(found) = *hit else { panic!("{hit:?}") };
+        if numbers.is_empty() {
+            opened_at_first = opened.lock().unwrap().len();
+        }
+        numbers.push(found.sequence.number());
+        ControlFlow::Continue(())
+    });
+    assert_eq!(numbers, (1..=120).collect::<Vec<_>>());
+    assert_eq!(searched.seals_read, 60);
+    assert!(
+        opened_at_first < 40,
+        "{opened_at_first} files were opened before the first record was given out"
+    );
+}
+
+#[test]
+fn a_search_that_nobody_reads_any_more_stops() {
+    let year = year(60);
+    let opened = Mutex::new(HashSet::new());
+    let mut count = 0;
+    search_year(&year, &opened, |_| {
+        count += 1;
+        ControlFlow::Break(())
+    });
+    assert_eq!(count, 1);
+    assert!(opened.lock().unwrap().len() < 40, "{opened:?}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_told_in_its_place() {
+    let mut year = year(12);
+    year.1[4].truncate(100);
+    let mut told = Vec::new();
+    let searched = search_year(&year, &Mutex::default(), |found| {
+        if let FoundAnywhere::Unreadable { seal, error } = found {
+            told.push((seal, error.to_string()));
+        }
+        ControlFlow::Continue(())
+    });
+    assert_eq!(told, [(5, "the file is not what was sealed".to_owned())]);
+    assert_eq!((searched.seals_read, searched.seals_unreadable), (11, 1));
+}

@@ -1,0 +1,247 @@
+//! What must hold for statements: they are found out when changed, read as they were written, and nobody deletes, holds or
+//! lifts by them what must not be.
+
+use std::sync::LazyLock;
+
+use model::{ClockQuality, Timestamp};
+use proptest::prelude::*;
+
+use super::fixture::{Asked, Box as Appliance, Memory, at, trust};
+use crate::{
+    Bounds, Entry, Expiry, Fact, Field, Finding, Form, Hash, Hold, Lift, Log, Policy, Promptness, Report,
+    Retention, State, Statement, Term, Unsealed, due, file_name, list_due, verify,
+};
+
+const GOLDEN: &str = include_str!("../../testdata/log-v1-statements.txt");
+const DAY_S: i64 = 86_400;
+
+fn known(at: Timestamp) -> (Timestamp, ClockQuality) {
+    (at, ClockQuality::Synchronised)
+}
+
+fn hold() -> Hold {
+    let (author, reason) = ("Mme Martin".parse().unwrap(), "réquisition 26/123".parse().unwrap());
+    Hold { from: Some(at(0)), to: None, device: Some("CM2-04".parse().unwrap()), author, reason }
+}
+
+fn lift(hold: u64) -> Lift {
+    Lift { hold, author: "Mme Martin".parse().unwrap(), reason: "classé".parse().unwrap() }
+}
+
+/// A box with a seal of each of these days, each made at its end.
+fn sealed(days: &[i64]) -> Appliance {
+    let mut it = Appliance::new();
+    for (seed, day) in days.iter().enumerate() {
+        let start = day * DAY_S;
+        it.record(at(start), Asked::varied(u32::try_from(seed).unwrap() * 7_919));
+        it.commit(at(start + 100));
+        it.seal(at(start + 200));
+    }
+    it
+}
+
+/// Deletes what is due, as the box does it.
+fn expire(it: &mut Appliance, now: Timestamp) {
+    let log = it.log.clone();
+    for one in list_due(&log, &log.retention(), now) {
+        let term = Term { days: one.days, due: one.at, promptness: Promptness::OnTime, vouched: None };
+        let (_, file, name) = one.seal.files().next().unwrap();
+        let expiry =
+            Expiry { seal: one.seal.number, field: one.field, hash: file.hash, found: State::Intact, term };
+        it.log.state(known(now), Fact::Expiry(expiry), &it.key);
+        it.vault.files.remove(&name);
+    }
+    it.publish();
+}
+
+/// Every kind of statement, after and between seals; whether they are right is not the question.
+fn every_statement() -> Appliance {
+    let mut it = sealed(&[0, 3]);
+    let signed = Some("La DPO".parse().unwrap());
+    let retention = Retention::new(|field| (field == Field::Traffic).then_some(30)).unwrap();
+    let term = |promptness, vouched: Option<&str>| Term {
+        days: 365,
+        due: at(9),
+        promptness,
+        vouched: vouched.map(|name| name.parse().unwrap()),
+    };
+    let unsealed = Unsealed {
+        segment: 9,
+        after: it.log.through(),
+        through: 7,
+        bytes: 5,
+        hash: Hash::of(b"bytes"),
+        term: term(Promptness::Off, Some("M. Durand")),
+    };
+    let hash = it.log.last().unwrap().file.hash;
+    let expiry = Expiry {
+        seal: 1,
+        field: Field::Access,
+        hash,
+        found: State::Changed,
+        term: term(Promptness::Late, None),
+    };
+    let mac = Hold { to: Some(at(1)), device: Some("02:00:00:00:00:04".parse().unwrap()), ..hold() };
+    let facts = [
+        Fact::Policy(Policy { retention, signed }),
+        Fact::Hold(hold()),
+        Fact::Hold(mac),
+        Fact::Hold(Hold { from: None, device: None, ..hold() }),
+        Fact::Lift(lift(4)),
+        Fact::Expiry(expiry),
+        Fact::Unsealed(unsealed),
+        Fact::Policy(Policy { retention: Retention::default(), signed: None }),
+        Fact::Clock,
+    ];
+    for fact in facts {
+        it.log.state((at(5), ClockQuality::Unsynchronised), fact, &it.key);
+    }
+    it
+}
+
+fn findings(report: &Report) -> Vec<String> {
+    report.findings.iter().map(Finding::to_string).collect()
+}
+
+#[test]
+fn the_golden_log_is_read_and_written_back() {
+    let (log, error) = Log::read(GOLDEN.as_bytes());
+    assert_eq!((error, log.entries().len()), (None, 11));
+    assert_eq!(log.to_string(), GOLDEN);
+    assert_eq!(every_statement().log.to_string(), GOLDEN);
+}
+
+/// What is said of a box with a year of months after this: at least this, or nothing.
+fn check(what: &str, change: impl FnOnce(&mut Appliance), expected: &str) {
+    let days: Vec<i64> = [0, 3].into_iter().chain((1..=12).map(|month| month * 30)).collect();
+    let mut it = sealed(&days);
+    change(&mut it);
+    let found = findings(&it.verify());
+    let is_found = found.iter().any(|finding| finding.contains(expected));
+    assert!(is_found || (expected.is_empty() && found.is_empty()), "{what}: {expected} is not in {found:#?}");
+}
+
+/// When the first seal is a year old.
+fn year() -> Timestamp {
+    at(365 * DAY_S + 300)
+}
+
+/// States that the first seal's file is deleted, as it is right but for a change, and deletes it.
+fn delete_first(it: &mut Appliance, now: Timestamp, change: impl FnOnce(&mut Expiry)) {
+    let seal = it.log.seals().next().unwrap().clone();
+    let due = due(&Bounds::of(it.log.leaves(), 1, now), &seal, 365).unwrap();
+    let term = Term { days: 365, due, promptness: Promptness::OnTime, vouched: None };
+    let hash = seal.file.hash;
+    let mut expiry = Expiry { seal: 1, field: Field::Access, hash, found: State::Intact, term };
+    change(&mut expiry);
+    it.log.state(known(now), Fact::Expiry(expiry), &it.key);
+    it.vault.files.remove(&seal.file_name());
+    it.publish();
+}
+
+#[test]
+fn what_is_deleted_on_time_is_right_and_nothing_else_is() {
+    check("as the box does it", |it| expire(it, year()), "");
+    check("by hand, the same", |it| delete_first(it, year(), |_| {}), "");
+    check(
+        "without an entry",
+        |it| drop(it.vault.files.remove(&file_name(1, Form::Plain))),
+        "seal-00000000000000000001.parquet is missing",
+    );
+    let early = at(364 * DAY_S);
+    check("a day early", |it| delete_first(it, early, |_| {}), "entry 15: it was deleted before its time");
+    let lie = |expiry: &mut Expiry| expiry.term.due = early;
+    check("early, and lied about", |it| delete_first(it, early, lie), "its time was another");
+    let another = |expiry: &mut Expiry| expiry.term.days = 30;
+    check("by another number", |it| delete_first(it, year(), another), "its time was another");
+    let late = at(380 * DAY_S);
+    check("late, and lied about", |it| delete_first(it, late, |_| {}), "it was later or earlier than");
+    let other = |expiry: &mut Expiry| expiry.hash = Hash::of(b"");
+    check("another file", |it| delete_first(it, year(), other), "no such file was sealed");
+    let nobody = |expiry: &mut Expiry| expiry.seal = 99;
+    check("a seal that there never was", |it| delete_first(it, year(), nobody), "no such file was sealed");
+    let twice = |it: &mut Appliance| {
+        delete_first(it, year(), |_| {});
+        delete_first(it, year(), |_| {});
+    };
+    check("twice", twice, "the file was deleted before");
+    let off = |expiry: &mut Expiry| expiry.term.promptness = Promptness::Off;
+    check(
+        "by a clock that has leapt",
+        |it| delete_first(it, at(800 * DAY_S), off),
+        "it was deleted although the clock is",
+    );
+}
+
+#[test]
+fn what_is_held_is_not_to_be_deleted() {
+    let held = |it: &mut Appliance| it.log.state(known(at(361 * DAY_S)), Fact::Hold(hold()), &it.key);
+    let lifted = |it: &mut Appliance, number: u64| {
+        it.log.state(known(at(362 * DAY_S)), Fact::Lift(lift(number)), &it.key);
+        it.publish();
+    };
+    let delete_held = |it: &mut Appliance| {
+        held(it);
+        delete_first(it, year(), |_| {});
+    };
+    check("held", delete_held, "entry 16: it was deleted although it was held by entry 15");
+    let delete_lifted = |it: &mut Appliance| {
+        held(it);
+        lifted(it, 15);
+        delete_first(it, year(), |_| {});
+    };
+    check("held, and lifted", delete_lifted, "");
+    check("a hold that there never was", |it| lifted(it, 3), "there is no hold 3 to lift");
+}
+
+/// Sealed files, a log with every statement, and nothing else.
+fn files() -> Memory {
+    static FILES: LazyLock<Memory> = LazyLock::new(|| {
+        let mut it = every_statement();
+        it.publish();
+        it.vault
+    });
+    FILES.clone()
+}
+
+fn verify_alone(vault: &Memory) -> Report {
+    verify(vault, &journal::simulation::Disk::default(), &trust())
+}
+
+proptest! {
+    /// No bit of a statement can be another.
+    #[test]
+    fn any_flipped_bit_is_found(place in any::<prop::sample::Index>(), bit in 0..8_u8) {
+        let mut vault = files();
+        let right = findings(&verify_alone(&vault));
+        let log = vault.log.as_mut().unwrap();
+        let place = place.index(log.len());
+        log[place] ^= 1 << bit;
+        prop_assert_ne!(findings(&verify_alone(&vault)), right);
+    }
+
+    /// What is left of a log that was cut is what it was, and the cut is named.
+    #[test]
+    fn any_truncation_reads_as_a_prefix(place in any::<prop::sample::Index>()) {
+        let whole = Log::read(GOLDEN.as_bytes()).0;
+        let place = place.index(GOLDEN.len());
+        let (log, error) = Log::read(&GOLDEN.as_bytes()[..place]);
+        prop_assert_eq!(log.entries(), &whole.entries()[..log.entries().len()]);
+        let end: usize = log.entries().iter().map(|entry: &Entry| entry.to_string().len()).sum();
+        prop_assert_eq!(error.map_or(place, |error| error.offset), end);
+    }
+
+    #[test]
+    fn a_statement_is_written_as_it_was_read(which in 0..9_usize, line in 0..12_usize, text in "[ -~é]{0,20}") {
+        let log = Log::read(GOLDEN.as_bytes()).0;
+        let statement = log.statements().nth(which).unwrap().to_string();
+        let mut lines: Vec<_> = statement.lines().map(str::to_owned).collect();
+        let line = line % lines.len();
+        let word = lines[line].split(' ').next().unwrap().to_owned();
+        lines[line] = format!("{word} {text}");
+        let changed = lines.join("\n") + "\n";
+        if let Ok(read) = changed.parse::<Statement>() {
+            prop_assert_eq!(read.to_string(), changed);
+        }
+    }
+}

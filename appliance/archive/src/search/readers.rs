@@ -1,0 +1,186 @@
+//! Readers of sealed files: threads that each take the next file, in order, and hand over what they find in it.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::ops::ControlFlow;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, OnceLock};
+use std::thread;
+
+use journal::{Found, Hit, Late};
+
+use crate::filter::Filter;
+use crate::reading::Sealed;
+use crate::seal::Seal;
+use crate::table::Table;
+
+/// Files that are read at once: a box has two processors at least, and each reader holds the tail and a group of rows of its
+/// file, some ten megabytes.
+const READERS: usize = 2;
+/// Files that are read ahead of the one whose rows are given out, as far as their rows fit the queue.
+const AHEAD: usize = 8;
+/// Rows that are handed over at once, ...
+const BATCH_ROWS: usize = 256;
+/// ... and so many times before a reader waits.
+const BATCHES: usize = 4;
+/// In how many seals after an access its end and its repeats are looked for: a week and more.
+pub(super) const LATE_SEALS: usize = 8;
+/// Most things said later of accesses that are kept of one seal; of a day there are some hundred.
+const NEWS_MAX: usize = 65_536;
+
+type OpenError = Box<dyn Error + Send + Sync>;
+
+/// How the reading of a file ended.
+pub(super) enum End {
+    Read,
+    /// It is encrypted to others.
+    Locked,
+    Unreadable(OpenError),
+}
+
+/// What a file says of accesses of earlier ones, by their numbers.
+#[derive(Default)]
+pub(super) struct News(HashMap<u64, Vec<Late>>);
+
+impl News {
+    pub(super) fn note(&mut self, late: Late) {
+        if self.0.len() < NEWS_MAX {
+            self.0.entry(late.of.number()).or_default().push(late);
+        }
+    }
+
+    pub(super) fn join(&self, found: &mut Found) {
+        self.0.get(&found.sequence.number()).into_iter().flatten().for_each(|late| late.join(found));
+    }
+}
+
+/// Those who read, and what they read.
+pub(super) struct Readers<'s, O> {
+    seals: &'s [&'s Seal],
+    open: &'s O,
+    filter: &'s Filter,
+    /// The seals that may have something, by their places.
+    wanted: Vec<usize>,
+    /// What each seal says of accesses of earlier ones, once somebody asked.
+    news: Vec<OnceLock<News>>,
+}
+
+/// The rows of a file, or how its reading ended.
+type Message = Result<Vec<Sealed>, End>;
+
+/// Where readers say which file they have taken, and where its rows come.
+type Taken = SyncSender<(usize, Receiver<Message>)>;
+
+impl<'s, O> Readers<'s, O> {
+    pub(super) fn new(
+        seals: &'s [&'s Seal],
+        open: &'s O,
+        filter: &'s Filter,
+        may_have: impl Fn(&Seal) -> bool,
+    ) -> Self {
+        let wanted = seals.iter().enumerate().filter(|(_, seal)| may_have(seal)).map(|(place, _)| place);
+        let news = seals.iter().map(|_| OnceLock::new()).collect();
+        Self { seals, open, filter, wanted: wanted.collect(), news }
+    }
+
+    /// How many seals there are.
+    pub(super) fn count(&self) -> usize {
+        self.seals.len()
+    }
+
+    /// What the seals after this one say, as far as somebody asked.
+    pub(super) fn news_after(&self, place: usize) -> impl Iterator<Item = &News> {
+        self.news.iter().skip(place + 1).take(LATE_SEALS).filter_map(OnceLock::get)
+    }
+}
+
+impl<O> Readers<'_, O>
+where
+    O: Fn(&Seal) -> Result<Option<Table>, OpenError> + Sync,
+{
+    /// Reads all files that may have something and gives out their rows and their ends in order, until `each` breaks.
+    pub(super) fn run(&self, mut each: impl FnMut(usize, Message) -> ControlFlow<()>) -> ControlFlow<()> {
+        let (taken, files) = sync_channel(AHEAD);
+        let next = Mutex::new(0);
+        thread::scope(|scope| {
+            for _ in 0..READERS.min(self.wanted.len()) {
+                let (taken, next) = (taken.clone(), &next);
+                scope.spawn(move || while self.take_turn(next, &taken).is_some() {});
+            }
+            drop(taken);
+            let flow = files.iter().try_for_each(|(place, messages)| {
+                messages.into_iter().try_for_each(|message| each(place, message))
+            });
+            // The readers stop when nobody takes what they hand over.
+            drop(files);
+            flow
+        })
+    }
+
+    /// Reads the next file; `None` where there is none, or nobody wants it.
+    fn take_turn(&self, next: &Mutex<usize>, taken: &Taken) -> Option<()> {
+        let (place, sender) = {
+            let mut next = next.lock().ok()?;
+            let place = *self.wanted.get(*next)?;
+            *next += 1;
+            let (sender, messages) = sync_channel(BATCHES);
+            // Under the lock: files are handed over in their order.
+            taken.send((place, messages)).ok()?;
+            (place, sender)
+        };
+        let end = self.read(place, &sender);
+        sender.send(Err(end)).ok()
+    }
+
+    fn read(&self, place: usize, sender: &SyncSender<Message>) -> End {
+        let Some(seal) = self.seals.get(place) else { return End::Read };
+        let table = match (self.open)(seal) {
+            Ok(Some(table)) => table,
+            Ok(None) => return End::Locked,
+            Err(error) => return End::Unreadable(error),
+        };
+        let mut batch = Vec::new();
+        let outcome = table.search(self.filter, |sealed| {
+            batch.push(sealed);
+            if batch.len() >= BATCH_ROWS {
+                self.hand_over(place, &mut batch, sender)
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+        // Whether somebody still wants it makes no difference: it is the end.
+        let _flow = self.hand_over(place, &mut batch, sender);
+        outcome.map_or_else(|error| End::Unreadable(error.into()), |_| End::Read)
+    }
+
+    fn hand_over(
+        &self,
+        place: usize,
+        batch: &mut Vec<Sealed>,
+        sender: &SyncSender<Message>,
+    ) -> ControlFlow<()> {
+        let is_access =
+            |sealed: &Sealed| matches!(sealed, Sealed::Hit(hit) if matches!(**hit, Hit::Access(_)));
+        if batch.iter().any(is_access) {
+            self.gather_news_after(place);
+        }
+        match sender.send(Ok(std::mem::take(batch))) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
+    }
+
+    /// Reads what the seals after this one say of accesses. What cannot be read says nothing: that it cannot is told where it
+    /// may have something.
+    fn gather_news_after(&self, place: usize) {
+        for (seal, news) in self.seals.iter().zip(&self.news).skip(place + 1).take(LATE_SEALS) {
+            news.get_or_init(|| {
+                let mut news = News::default();
+                if let Ok(Some(table)) = (self.open)(seal) {
+                    table.read_late(|late| news.note(late)).ok();
+                }
+                news
+            });
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! A statement: what a leaf of the log says that is not a seal. What was deleted and when, what must not be, how long
+//! what is kept.
+
+use std::fmt;
+use std::str::FromStr;
+
+use model::{ClockQuality, DeviceName, Mac, Motive, PersonName, Timestamp};
+
+use crate::hash::Hash;
+use crate::lines::{Lines, Optional, WrongLine};
+use crate::retention::{Field, Retention};
+use crate::seal::{Seal, SealError};
+use crate::words;
+
+/// The first line: what it is, and in which version.
+pub(crate) const FIRST_LINE: &str = "PREAU STATEMENT 1";
+
+/// What is stated, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// Its number: its place in the log, from 1.
+    pub number: u64,
+    /// The hash of the leaf before; `None` for the first one.
+    pub previous: Option<Hash>,
+    /// When.
+    pub at: Timestamp,
+    /// How far to trust that.
+    pub clock: ClockQuality,
+    /// What.
+    pub fact: Fact,
+}
+
+/// What is stated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// A file that was sealed is deleted.
+    Expiry(Expiry),
+    /// A segment that was never sealed is deleted.
+    Unsealed(Unsealed),
+    /// Something must not be deleted.
+    Hold(Hold),
+    /// It may be.
+    Lift(Lift),
+    /// How long what is kept from now on.
+    Policy(Policy),
+    /// Nothing but that the clock shows this time: it has jumped, and is believed when it goes on from here.
+    Clock,
+}
+
+/// The deletion of a sealed file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expiry {
+    /// Its seal.
+    pub seal: u64,
+    /// Which of the seal's files.
+    pub field: Field,
+    /// The hash that was sealed.
+    pub hash: Hash,
+    /// What was found before it was deleted.
+    pub found: State,
+    /// Why then.
+    pub term: Term,
+}
+
+/// What a file is that is about to be deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// What was sealed.
+    Intact,
+    /// Something else.
+    Changed,
+    /// Gone.
+    Missing,
+}
+
+/// Why something is deleted when it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Term {
+    /// How many days it was to be kept.
+    pub days: u32,
+    /// When they were over.
+    pub due: Timestamp,
+    /// How long after that it went, and why.
+    pub promptness: Promptness,
+    /// Who vouched for the time, where the box did not know it by itself.
+    pub vouched: Option<PersonName>,
+}
+
+/// How a deletion stands to its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Promptness {
+    /// Within two days.
+    OnTime,
+    /// Later, because the box was off.
+    Off,
+    /// Later, because somebody had it held.
+    Held,
+    /// Later, for another reason: its clock was not believed, it could not write.
+    Late,
+}
+
+/// The deletion of a segment that could not be sealed in all its time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsealed {
+    /// The segment.
+    pub segment: u64,
+    /// It had the records with numbers above this ...
+    pub after: u64,
+    /// ... up to this.
+    pub through: u64,
+    /// How long it was.
+    pub bytes: u64,
+    /// The hash of its bytes.
+    pub hash: Hash,
+    /// Why then.
+    pub term: Term,
+}
+
+/// Whom or what a hold is about. The box cannot read what is encrypted: a device's is for every file in the window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Device {
+    /// By its hardware address.
+    Mac(Mac),
+    /// By its name.
+    Name(DeviceName),
+}
+
+/// What must not be deleted until it is lifted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// The first time that it is about; `None`: from the beginning.
+    pub from: Option<Timestamp>,
+    /// The time after the last; `None`: until it is lifted.
+    pub to: Option<Timestamp>,
+    /// The device that it is about; `None`: all.
+    pub device: Option<Device>,
+    /// Who asks for it.
+    pub author: PersonName,
+    /// Why.
+    pub reason: Motive,
+}
+
+/// The end of a hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lift {
+    /// The number of the hold.
+    pub hold: u64,
+    /// Who lifts it.
+    pub author: PersonName,
+    /// Why.
+    pub reason: Motive,
+}
+
+/// How long what is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// The numbers.
+    pub retention: Retention,
+    /// Who has decided; `None` where nobody had to: the most of all.
+    pub signed: Option<PersonName>,
+}
+
+impl Hold {
+    /// Whether what is sealed here may be what it is about.
+    #[must_use]
+    pub fn covers(&self, seal: &Seal) -> bool {
+        self.covers_records(seal.times, seal.clocks)
+    }
+
+    /// The same for records of these times, by the quality of their clock.
+    #[must_use]
+    pub fn covers_records(&self, times: Option<(Timestamp, Timestamp)>, [_, _, unset]: [u64; 3]) -> bool {
+        // Of records without the time nobody knows when they were made.
+        let Some((earliest, latest)) = times.filter(|_| unset == 0) else { return true };
+        self.from.is_none_or(|from| latest >= from) && self.to.is_none_or(|to| earliest < to)
+    }
+}
+
+impl FromStr for Device {
+    type Err = model::TextError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse() {
+            Ok(mac) => Ok(Self::Mac(mac)),
+            Err(_) => text.parse().map(Self::Name),
+        }
+    }
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mac(mac) => mac.fmt(f),
+            Self::Name(name) => name.fmt(f),
+        }
+    }
+}
+
+/// Gives an enumeration its words.
+macro_rules! words {
+    ($name:ident: $($variant:ident = $word:literal),+) => {
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $(Self::$variant => $word),+ })
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = SealError;
+
+            fn from_str(text: &str) -> Result<Self, SealError> {
+                match text { $($word => Ok(Self::$variant),)+ _ => Err(SealError::Kind) }
+            }
+        }
+    };
+}
+
+words!(State: Intact = "intact", Changed = "changed", Missing = "missing");
+words!(Promptness: OnTime = "on-time", Off = "off", Held = "held", Late = "late");
+
+/// The leaf: what is hashed.
+impl fmt::Display for Statement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{FIRST_LINE}")?;
+        writeln!(f, "entry {}", self.number)?;
+        writeln!(f, "previous {}", Optional(self.previous))?;
+        writeln!(f, "at {}", self.at.unix_ms())?;
+        writeln!(f, "clock {}", self.clock)?;
+        self.fact.fmt(f)
+    }
+}
+
+impl fmt::Display for Fact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Expiry(Expiry { seal, field, hash, found, term }) => {
+                writeln!(f, "fact expiry\nseal {seal}\nfield {field}\nsha256 {hash}\nfound {found}")?;
+                term.fmt(f)
+            }
+            Self::Unsealed(Unsealed { segment, after, through, bytes, hash, term }) => {
+                writeln!(f, "fact unsealed\nsegment {segment}\nafter {after}\nthrough {through}")?;
+                writeln!(f, "bytes {bytes}\nsha256 {hash}")?;
+                term.fmt(f)
+            }
+            Self::Hold(Hold { from, to, device, author, reason }) => {
+                let (from, to) = (from.map(Timestamp::unix_ms), to.map(Timestamp::unix_ms));
+                writeln!(f, "fact hold\nfrom {}\nto {}", Optional(from), Optional(to))?;
+                writeln!(f, "device {}\nauthor {author}\nreason {reason}", Optional(device.as_ref()))
+            }
+            Self::Lift(Lift { hold, author, reason }) => {
+                writeln!(f, "fact lift\nhold {hold}\nauthor {author}\nreason {reason}")
+            }
+            Self::Policy(Policy { retention, signed }) => {
+                writeln!(f, "fact policy")?;
+                Field::ALL
+                    .into_iter()
+                    .try_for_each(|field| writeln!(f, "{field} {}", retention.days(field)))?;
+                writeln!(f, "signed {}", Optional(signed.as_ref()))
+            }
+            Self::Clock => writeln!(f, "fact clock"),
+        }
+    }
+}
+
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { days, due, promptness, vouched } = self;
+        writeln!(f, "days {days}\ndue {}\npromptness {promptness}", due.unix_ms())?;
+        writeln!(f, "vouched {}", Optional(vouched.as_ref()))
+    }
+}
+
+impl FromStr for Statement {
+    type Err = SealError;
+
+    fn from_str(text: &str) -> Result<Self, SealError> {
+        let mut lines = Lines::new(text);
+        if lines.next() != Some(FIRST_LINE) {
+            return Err(SealError::Kind);
+        }
+        let statement = Self {
+            number: lines.value("entry")?,
+            previous: lines.optional("previous")?,
+            at: Timestamp::from_unix_ms(lines.value("at")?),
+            clock: lines.read("clock", words::clock)?,
+            fact: read_fact(&mut lines)?,
+        };
+        if lines.is_at_end() { Ok(statement) } else { Err(SealError::Rest) }
+    }
+}
+
+fn read_fact(lines: &mut Lines<'_>) -> Result<Fact, WrongLine> {
+    let time = |ms: Option<i64>| ms.map(Timestamp::from_unix_ms);
+    Ok(match lines.read("fact", Some)? {
+        "expiry" => Fact::Expiry(Expiry {
+            seal: lines.value("seal")?,
+            field: lines.value("field")?,
+            hash: lines.value("sha256")?,
+            found: lines.value("found")?,
+            term: read_term(lines)?,
+        }),
+        "unsealed" => Fact::Unsealed(Unsealed {
+            segment: lines.value("segment")?,
+            after: lines.value("after")?,
+            through: lines.value("through")?,
+            bytes: lines.value("bytes")?,
+            hash: lines.value("sha256")?,
+            term: read_term(lines)?,
+        }),
+        "hold" => Fact::Hold(Hold {
+            from: time(lines.optional("from")?),
+            to: time(lines.optional("to")?),
+            device: lines.optional("device")?,
+            author: lines.value("author")?,
+            reason: lines.value("reason")?,
+        }),
+        "lift" => Fact::Lift(Lift {
+            hold: lines.value("hold")?,
+            author: lines.value("author")?,
+            reason: lines.value("reason")?,
+        }),
+        "policy" => Fact::Policy(read_policy(lines)?),
+        "clock" => Fact::Clock,
+        _ => return Err("fact"),
+    })
+}
+
+fn read_term(lines: &mut Lines<'_>) -> Result<Term, WrongLine> {
+    Ok(Term {
+        days: lines.value("days")?,
+        due: Timestamp::from_unix_ms(lines.value("due")?),
+        promptness: lines.value("promptness")?,
+        vouched: lines.optional("vouched")?,
+    })
+}
+
+fn read_policy(lines: &mut Lines<'_>) -> Result<Policy, WrongLine> {
+    let mut days = [0; Field::ALL.len()];
+    for (field, place) in Field::ALL.into_iter().zip(&mut days) {
+        *place = lines.value(field.as_str())?;
+    }
+    let retention = Retention::new(|field| days.get(field as usize).copied()).map_err(|_| "policy")?;
+    Ok(Policy { retention, signed: lines.optional("signed")? })
+}

@@ -1,0 +1,203 @@
+//! The rows of a group: which of them match, and what they say.
+
+use std::ops::ControlFlow;
+
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::data_type::{ByteArrayType, DataType, Int64Type};
+use parquet::file::reader::RowGroupReader;
+use parquet::file::statistics::Statistics;
+
+use super::{RAW_PLACE, TableError, survive};
+use crate::filter::{Filter, Test};
+use crate::row::{NUMBERS, Number, Row, TEXTS, Text};
+
+/// Rows that are read at once. A row takes some 700 bytes in memory.
+pub(super) const BATCH_ROWS: usize = 2_048;
+
+/// A group of rows whose bytes are in memory.
+pub(super) struct Group<'g>(pub(super) &'g dyn RowGroupReader);
+
+impl Group<'_> {
+    fn row_count(&self) -> usize {
+        usize::try_from(self.0.metadata().num_rows()).unwrap_or(0)
+    }
+
+    /// The least and the greatest value of a column.
+    pub(super) fn bounds(&self, column: Number) -> Option<(i64, i64)> {
+        let Statistics::Int64(bounds) = self.0.metadata().column(column as usize).statistics()? else {
+            return None;
+        };
+        Some((*bounds.min_opt()?, *bounds.max_opt()?))
+    }
+
+    /// Whether no row has a value in the column of this place.
+    fn is_empty(&self, place: usize) -> bool {
+        let statistics = self.0.metadata().column(place).statistics();
+        let nulls = statistics.and_then(Statistics::null_count_opt);
+        nulls.is_some() && nulls == u64::try_from(self.row_count()).ok()
+    }
+
+    /// Whether a row says something of an access of an earlier seal.
+    pub(super) fn has_late(&self) -> bool {
+        !self.is_empty(Number::Of as usize)
+    }
+
+    /// The rows that may match, as far as single columns tell.
+    pub(super) fn screen(&self, filter: &Filter) -> Result<Vec<bool>, TableError> {
+        let mut wanted = vec![true; self.row_count()];
+        for tests in filter.conditions() {
+            let mut passes = vec![false; wanted.len()];
+            for test in &tests {
+                survive(|| self.apply(test, &mut passes))?;
+            }
+            wanted.iter_mut().zip(passes).for_each(|(wanted, passes)| *wanted &= passes);
+            if !wanted.contains(&true) {
+                break;
+            }
+        }
+        Ok(wanted)
+    }
+
+    /// Notes the rows that pass a test.
+    fn apply(&self, test: &Test<'_>, passes: &mut [bool]) -> Result<(), TableError> {
+        match test {
+            Test::Number(column, test) => {
+                let mut cells = self.numbers(*column)?;
+                let cells = read_cells(&mut cells, passes.len())?;
+                passes.iter_mut().zip(cells).for_each(|(passes, cell)| *passes |= test(cell));
+            }
+            Test::Text(column, test) => {
+                let place = NUMBERS.len() + *column as usize;
+                let cells = match self.is_empty(place) {
+                    true => vec![None; passes.len()],
+                    false => read_cells(&mut self.bytes(place)?, passes.len())?,
+                };
+                for (passes, cell) in passes.iter_mut().zip(&cells).filter(|(passes, _)| !**passes) {
+                    let text = cell.as_ref().and_then(|cell| std::str::from_utf8(cell.data()).ok());
+                    *passes = test(text);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Every row.
+    pub(super) fn all(&self) -> Vec<bool> {
+        vec![true; self.row_count()]
+    }
+
+    /// The rows that tell of accesses of earlier seals.
+    pub(super) fn late(&self) -> Result<Vec<bool>, TableError> {
+        let cells = survive(|| read_cells(&mut self.numbers(Number::Of)?, self.row_count()))?;
+        Ok(cells.iter().map(Option::is_some).collect())
+    }
+
+    /// Gives out the wanted rows, a batch at a time, until `each` breaks.
+    pub(super) fn read<B>(
+        &self,
+        wanted: &[bool],
+        mut each: impl FnMut(Row) -> ControlFlow<B>,
+    ) -> Result<ControlFlow<B>, TableError> {
+        let mut columns = survive(|| self.open_columns())?;
+        for wanted in wanted.chunks(BATCH_ROWS) {
+            for row in survive(|| read_rows(&mut columns, wanted))? {
+                if let ControlFlow::Break(broken) = each(row) {
+                    return Ok(ControlFlow::Break(broken));
+                }
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// The columns in which a row has a value.
+    fn open_columns(&self) -> Result<Vec<Column>, TableError> {
+        let mut columns = Vec::new();
+        for (column, _) in NUMBERS.iter().filter(|(column, _)| !self.is_empty(*column as usize)) {
+            columns.push(Column::Number(*column, self.numbers(*column)?));
+        }
+        for (column, _) in TEXTS {
+            let place = NUMBERS.len() + *column as usize;
+            if !self.is_empty(place) {
+                columns.push(Column::Text(*column, self.bytes(place)?));
+            }
+        }
+        columns.push(Column::Raw(self.bytes(RAW_PLACE)?));
+        Ok(columns)
+    }
+
+    fn numbers(&self, column: Number) -> Result<ColumnReaderImpl<Int64Type>, TableError> {
+        let ColumnReader::Int64ColumnReader(reader) = self.0.get_column_reader(column as usize)? else {
+            return Err(TableError::Layout("a column of numbers has something else"));
+        };
+        Ok(reader)
+    }
+
+    fn bytes(&self, place: usize) -> Result<ColumnReaderImpl<ByteArrayType>, TableError> {
+        let ColumnReader::ByteArrayColumnReader(reader) = self.0.get_column_reader(place)? else {
+            return Err(TableError::Layout("a column of texts has something else"));
+        };
+        Ok(reader)
+    }
+}
+
+/// A column that is being read.
+enum Column {
+    Number(Number, ColumnReaderImpl<Int64Type>),
+    Text(Text, ColumnReaderImpl<ByteArrayType>),
+    Raw(ColumnReaderImpl<ByteArrayType>),
+}
+
+/// The wanted ones of the next rows.
+fn read_rows(columns: &mut [Column], wanted: &[bool]) -> Result<Vec<Row>, TableError> {
+    let mut rows = vec![Row::default(); wanted.iter().filter(|wanted| **wanted).count()];
+    for column in columns {
+        match column {
+            Column::Number(column, reader) => {
+                let cells = read_column(reader, wanted)?;
+                rows.iter_mut().zip(cells).for_each(|(row, cell)| row.put_number(*column, cell));
+            }
+            Column::Text(column, reader) => {
+                for (row, cell) in rows.iter_mut().zip(read_column(reader, wanted)?) {
+                    let text = cell.as_ref().map(|cell| std::str::from_utf8(cell.data())).transpose();
+                    row.put_text(*column, text.map_err(|_| TableError::Layout("a text is none"))?);
+                }
+            }
+            Column::Raw(reader) => {
+                for (row, cell) in rows.iter_mut().zip(read_column(reader, wanted)?) {
+                    row.raw = cell.map(|cell| cell.data().to_vec());
+                }
+            }
+        }
+    }
+    Ok(rows)
+}
+
+/// The cells of the wanted rows of a column.
+fn read_column<T: DataType>(
+    reader: &mut ColumnReaderImpl<T>,
+    wanted: &[bool],
+) -> Result<Vec<Option<T::T>>, TableError> {
+    let mut cells = Vec::new();
+    for run in wanted.chunk_by(|one, other| one == other) {
+        if run.first() == Some(&true) {
+            cells.extend(read_cells(reader, run.len())?);
+        } else {
+            reader.skip_records(run.len())?;
+        }
+    }
+    Ok(cells)
+}
+
+/// The cells of the next rows of a column.
+fn read_cells<T: DataType>(
+    reader: &mut ColumnReaderImpl<T>,
+    count: usize,
+) -> Result<Vec<Option<T::T>>, TableError> {
+    let (mut levels, mut values) = (Vec::new(), Vec::new());
+    let (read, _, _) = reader.read_records(count, Some(&mut levels), None, &mut values)?;
+    if read != count {
+        return Err(TableError::Layout("a column ends before the others"));
+    }
+    let mut values = values.into_iter();
+    Ok(levels.into_iter().map(|level| if level == 1 { values.next() } else { None }).collect())
+}

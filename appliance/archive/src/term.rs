@@ -1,0 +1,106 @@
+//! When the time of what is sealed is over, and how its deletion stands to that.
+
+use model::Timestamp;
+
+use crate::belief::Bounds;
+use crate::leaf::Leaf;
+use crate::log::Log;
+use crate::retention::{DAY_MS, Field, Retention};
+use crate::seal::Seal;
+use crate::statement::{Fact, Hold, Promptness};
+
+/// Later than this is late: a night, and one in which the box was busy.
+const ON_TIME_MS: i64 = 2 * DAY_MS;
+/// A box that was off says so for this long: meanwhile its clock may have been in doubt.
+const BACK_MS: i64 = 7 * DAY_MS;
+
+/// A sealed file whose time is over.
+#[derive(Clone, Copy, Debug)]
+pub struct Due<'l> {
+    /// Its seal.
+    pub seal: &'l Seal,
+    /// Which of its files.
+    pub field: Field,
+    /// How many days it was to be kept.
+    pub days: u32,
+    /// When they were over.
+    pub at: Timestamp,
+}
+
+/// When the days of a file are over; `None` where nobody knows yet when its records were made.
+#[must_use]
+pub fn due(bounds: &Bounds, seal: &Seal, days: u32) -> Option<Timestamp> {
+    let latest = seal.times.map(|(_, latest)| latest);
+    Some(after(bounds.reckon(latest, seal.clocks)?, days))
+}
+
+/// The moment so many days after another.
+#[must_use]
+pub fn after(at: Timestamp, days: u32) -> Timestamp {
+    Timestamp::from_unix_ms(at.unix_ms().saturating_add(i64::from(days) * DAY_MS))
+}
+
+/// The files whose time is over, that are not deleted and that nobody holds; oldest first.
+#[must_use]
+pub fn list_due<'l>(log: &'l Log, retention: &Retention, now: Timestamp) -> Vec<Due<'l>> {
+    let (expiries, holds) = (log.expiries(), log.holds());
+    let mut files = Vec::new();
+    for seal in log.seals() {
+        let is_held = || holds.values().any(|(_, hold)| hold.covers(seal));
+        if seal.is_deleted(&expiries) || is_held() {
+            continue;
+        }
+        let bounds = Bounds::of(log.leaves(), seal.number, now);
+        for (field, _, _) in seal.files() {
+            let days = retention.days(field);
+            let over = due(&bounds, seal, days).filter(|at| *at <= now);
+            if let Some(at) = over.filter(|_| !expiries.contains_key(&(seal.number, field))) {
+                files.push(Due { seal, field, days, at });
+            }
+        }
+    }
+    files
+}
+
+/// How a deletion at `now` stands to the time when it was due, by the leaves before it.
+pub fn promptness<'l>(
+    leaves: impl Iterator<Item = &'l Leaf> + Clone,
+    covers: impl Fn(&Hold) -> bool,
+    due: Timestamp,
+    now: Timestamp,
+) -> Promptness {
+    if late_by(due, now) <= ON_TIME_MS {
+        return Promptness::OnTime;
+    }
+    if was_held(&leaves, covers, due) {
+        return Promptness::Held;
+    }
+    let back = leaves.map(|leaf| leaf.made().0).find(|made| *made >= due).unwrap_or(now);
+    let was_off = late_by(due, back) > ON_TIME_MS && late_by(back, now) <= BACK_MS;
+    if was_off { Promptness::Off } else { Promptness::Late }
+}
+
+/// Whether a hold was in force when something was due.
+fn was_held<'l>(
+    leaves: &(impl Iterator<Item = &'l Leaf> + Clone),
+    covers: impl Fn(&Hold) -> bool,
+    due: Timestamp,
+) -> bool {
+    let facts = || leaves.clone().filter_map(Leaf::statement);
+    facts().any(|statement| match &statement.fact {
+        Fact::Hold(hold) if covers(hold) => facts().all(|later| match &later.fact {
+            Fact::Lift(lift) => lift.hold != statement.number || later.at >= due,
+            Fact::Hold(_) | Fact::Expiry(_) | Fact::Unsealed(_) | Fact::Policy(_) | Fact::Clock => true,
+        }),
+        Fact::Hold(_)
+        | Fact::Lift(_)
+        | Fact::Expiry(_)
+        | Fact::Unsealed(_)
+        | Fact::Policy(_)
+        | Fact::Clock => false,
+    })
+}
+
+fn late_by(due: Timestamp, at: Timestamp) -> i64 {
+    at.unix_ms().saturating_sub(due.unix_ms())
+}

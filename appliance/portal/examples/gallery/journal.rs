@@ -1,0 +1,181 @@
+//! The head's pages of the journal, and what is printed of it.
+
+use model::{
+    Host, Motive, Person, PersonId, Purpose, Reading, ReadingEnd, ReadingId, ReadingTerms, Reason, Role,
+    Selection, Timestamp, Verdict,
+};
+use portal::pages::people::{JournalPage, ReadingPage};
+use portal::pages::{CoverFile, ExportCover, SafeSheet};
+use portal::{Findings, FoundLine, Language, RefusedCount, Summary};
+
+use super::{Error, NOW_MS, Write, place};
+
+fn at(minutes: i64) -> Timestamp {
+    Timestamp::from_unix_ms(NOW_MS + minutes * 60_000)
+}
+
+fn head() -> Result<Person, Error> {
+    Ok(Person {
+        id: PersonId::new(2),
+        name: "M. Bernard".parse()?,
+        role: Role::Head,
+        rooms: vec![],
+        made: at(0),
+        disabled: None,
+        has_first_secret: false,
+    })
+}
+
+fn readings() -> Result<Vec<Reading>, Error> {
+    let terms = ReadingTerms {
+        purpose: Purpose::Incident,
+        detail: "vidéo choquante vue en CM2 lundi matin, signalée par Mme Martin".parse()?,
+        from: Some(at(-1_440)),
+        to: Some(at(-1_080)),
+        target: None,
+        with_people: true,
+    };
+    let open = Reading {
+        id: ReadingId::new(7),
+        author: head()?.name,
+        machine: None,
+        terms,
+        opened: at(-12),
+        until: at(48),
+        closed: None,
+        searches: 3,
+        exports: 0,
+    };
+    let judicial = ReadingTerms {
+        purpose: Purpose::Judicial,
+        detail: "réquisition n° 2026/118 du 30 novembre, brigade des mineurs".parse()?,
+        from: None,
+        to: None,
+        target: Some("CM2-04".parse()?),
+        with_people: false,
+    };
+    let past = Reading {
+        id: ReadingId::new(6),
+        terms: judicial,
+        closed: Some((at(-3_000), ReadingEnd::Hand)),
+        opened: at(-3_060),
+        exports: 1,
+        ..open.clone()
+    };
+    Ok(vec![open, past])
+}
+
+fn findings() -> Result<Findings, Error> {
+    let hosts =
+        ["fr.vikidia.org", "www.poker.example", "cours.ent.example", "i.ytimg.example", "203.0.113.7"];
+    let lines = (0..24_usize).map(|place| {
+        let name = hosts.get(place % hosts.len()).copied().unwrap_or_default();
+        let is_refused = place % 5 == 1;
+        let listed = Reason::Listed { category: "gambling".parse()?, entry: "poker.example".into() };
+        Ok(FoundLine {
+            at: at(-1_400 + i64::try_from(place)?),
+            device: Some(format!("CM2-{:02}", place % 7 + 1)),
+            room: Some("CM2".parse()?),
+            host: Some(Host::parse(name)?),
+            verdict: Some(if is_refused { Verdict::Refuse } else { Verdict::Permit }),
+            reason: is_refused.then_some(listed),
+            count: if place % 4 == 0 { 12 } else { 1 },
+            person: None,
+            deed: None,
+        })
+    });
+    let lines = lines.collect::<Result<Vec<_>, Error>>()?;
+    Ok(Findings { lines, next: Some(4_711), locked: 1, unreadable: 0, is_cut: false })
+}
+
+fn summary() -> Result<Summary, Error> {
+    let count = |room: &str, category: &str, count| -> Result<RefusedCount, Error> {
+        Ok(RefusedCount { room: Some(room.parse()?), category: Some(category.parse()?), count })
+    };
+    let refused = vec![
+        count("CM2", "games", 412)?,
+        count("CM1", "publicite", 87)?,
+        count("Bibliothèque", "social_networks", 23)?,
+    ];
+    Ok(Summary { refused, hidden: 9 })
+}
+
+pub(crate) fn write_journal(language: Language, write: Write<'_>) -> Result<(), Error> {
+    let (place, person, readings) = (place()?, head()?, readings()?);
+    let (summary, findings) = (summary()?, findings()?);
+    let page = JournalPage {
+        place: &place,
+        person: &person,
+        readings: &readings,
+        summary: Some(&summary),
+        now: Some(at(0)),
+        token: "0",
+        trouble: None,
+    };
+    write("journal", page.render(language))?;
+    let selection = Selection { verdict: Some(Verdict::Refuse), ..Selection::default() };
+    let open = readings.first().ok_or("a reading")?;
+    let reading = ReadingPage {
+        place: &place,
+        person: &person,
+        reading: open,
+        is_unlocked: true,
+        selection: &selection,
+        found: Some(&findings),
+        token: "0",
+        trouble: None,
+    };
+    write("journal-reading", reading.render(language))?;
+    write("journal-locked", ReadingPage { is_unlocked: false, found: None, ..reading }.render(language))?;
+    if language == Language::French {
+        write_sheets(&place.timezone, write)?;
+    }
+    Ok(())
+}
+
+fn write_sheets(zone: &jiff::tz::TimeZone, write: Write<'_>) -> Result<(), Error> {
+    let detail: Motive = "réquisition n° 2026/118 du 30 novembre, brigade des mineurs".parse()?;
+    let hash = "645bcf42f5f29c485d13dcffad435bac5e05854f5232af2744c90a2e2f2e6cbc";
+    let names = [
+        "extrait.csv",
+        "extrait.parquet",
+        "journal/key",
+        "journal/checkpoint",
+        "journal/seal-00000000000000000012",
+    ];
+    let files: Vec<CoverFile> =
+        names.map(|name| CoverFile { name: name.to_owned(), bytes: 8_362, hash: hash.to_owned() }).into();
+    let selection = Selection {
+        from: Some(at(-2_880)),
+        to: Some(at(0)),
+        device: Some("CM2-04".parse()?),
+        ..Selection::default()
+    };
+    let cover = ExportCover {
+        school: "École élémentaire Jean-Jaurès",
+        time_zone: zone,
+        key: "preau/journal/fe812c12f3ab4ce6+6162fe63+AdpT1yzp9Bzr/SGRCIy+yg81wc6BRo7aPGXdhjVDmBsb",
+        made: at(0),
+        author: &head()?.name,
+        purpose: Purpose::Judicial,
+        detail: &detail,
+        reading: Some(ReadingId::new(7)),
+        selection: &selection,
+        rows: 1_204,
+        unsealed: 31,
+        locked: 0,
+        unreadable: 0,
+        is_whole: false,
+        files: &files,
+    };
+    write("journal-cover", cover.render())?;
+    let sheet = SafeSheet {
+        school: "École élémentaire Jean-Jaurès",
+        time_zone: zone,
+        made: at(0),
+        public: "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
+        secret: "AGE-SECRET-KEY-1QQPQYQSZQGPQYQSZQGPQYQSZQGPQYQSZQGPQYQSZQGPQYQSZQGPQYQSZ",
+    };
+    write("journal-safe", sheet.render())?;
+    Ok(())
+}

@@ -1,0 +1,200 @@
+//! The head's page of the journal: who looks into it and why, and what was refused today, of nobody in particular.
+
+use askama::Template;
+use jiff::ToSpan as _;
+use model::{
+    DEVICE_WINDOW_DAYS_MAX, Person, Purpose, READING_MINUTES_USUAL, Reading, ReadingEnd, Timestamp,
+    WINDOW_DAYS_MAX,
+};
+
+use super::bar::Bar;
+use super::trouble::tell;
+use crate::pages::Place;
+use crate::pages::frame::{Frame, render};
+use crate::pages::journal::{name_purpose, name_second};
+use crate::pages::reason::format_time;
+use crate::{Language, RefusedCount, Summary, Trouble};
+
+/// How long a reading may be asked to last, in minutes. The longest is a working day.
+const DURATIONS: [u32; 4] = [30, 60, 240, 480];
+/// Past readings that are shown: some years of a quiet school. The journal has all.
+const PAST_SHOWN_MAX: usize = 100;
+/// Rows of today's counts that are shown: the most frequent.
+const COUNTS_SHOWN_MAX: usize = 20;
+
+/// Shows the readings of the journal, and opens one.
+#[derive(Clone, Copy, Debug)]
+pub struct JournalPage<'a> {
+    /// Where the page is shown.
+    pub place: &'a Place,
+    /// Who is signed in.
+    pub person: &'a Person,
+    /// All readings, the last first.
+    pub readings: &'a [Reading],
+    /// What was refused today.
+    pub summary: Option<&'a Summary>,
+    /// The time, where the clock is set.
+    pub now: Option<Timestamp>,
+    /// The token of the forms.
+    pub token: &'a str,
+    /// Why a reading was not opened.
+    pub trouble: Option<Trouble>,
+}
+
+#[derive(Template)]
+#[template(path = "people/journal.html")]
+struct View<'a> {
+    frame: Frame<'a>,
+    bar: Bar<'a>,
+    trouble: Option<String>,
+    open: Vec<ReadingRow>,
+    past: Vec<ReadingRow>,
+    purposes: Vec<(&'static str, String)>,
+    durations: Vec<(u32, String)>,
+    usual: u32,
+    /// The day that is under way.
+    window: Option<[String; 2]>,
+    bounds: String,
+    counts: Vec<CountRow>,
+    hidden: Option<String>,
+    token: &'a str,
+}
+
+/// A reading, as lines of a list.
+pub(super) struct ReadingRow {
+    pub(super) id: u32,
+    pub(super) title: String,
+    pub(super) detail: String,
+    pub(super) facts: String,
+    pub(super) is_hers: bool,
+}
+
+struct CountRow {
+    room: String,
+    category: String,
+    count: String,
+}
+
+impl JournalPage<'_> {
+    /// Where the page is.
+    pub const PATH: &'static str = "/direction/journal";
+    /// Where a reading is opened.
+    pub const OPEN_PATH: &'static str = "/direction/journal/ouvrir";
+    /// Where one is ended.
+    pub const CLOSE_PATH: &'static str = "/direction/journal/terminer";
+    /// The HTTP status of the page.
+    pub const STATUS: u16 = 200;
+
+    /// The whole page.
+    #[must_use]
+    pub fn render(&self, language: Language) -> String {
+        let place = self.place;
+        let is_open = |reading: &&Reading| self.now.is_some_and(|now| reading.is_open(now));
+        let (open, past): (Vec<_>, Vec<_>) = self.readings.iter().partition(is_open);
+        let describe = |reading: &Reading| describe_reading(language, place, self.person, reading);
+        let purposes = Purpose::ALL.into_iter().filter(|purpose| *purpose != Purpose::Maintenance);
+        let days = [WINDOW_DAYS_MAX, DEVICE_WINDOW_DAYS_MAX].map(|days| days.to_string());
+        let hidden = self.summary.map(|summary| summary.hidden).filter(|hidden| *hidden > 0);
+        render(&View {
+            frame: Frame::new(place, language),
+            bar: Bar::new(language, self.person, self.token, Self::PATH),
+            trouble: self.trouble.map(|trouble| tell(language, trouble)),
+            open: open.into_iter().map(describe).collect(),
+            past: past.into_iter().take(PAST_SHOWN_MAX).map(describe).collect(),
+            purposes: purposes.map(|purpose| (purpose.as_str(), name_purpose(language, purpose))).collect(),
+            durations: DURATIONS.map(|minutes| (minutes, name_duration(language, minutes))).into(),
+            usual: READING_MINUTES_USUAL,
+            window: self.today(),
+            bounds: language.say_with("journal-bounds", &[("all", &days[0]), ("one", &days[1])]),
+            counts: self.counts(language),
+            hidden: hidden.map(|hidden| {
+                language.say_with("journal-today-hidden", &[("count", &language.group_digits(hidden))])
+            }),
+            token: self.token,
+        })
+    }
+
+    /// The first minute of today, and that of tomorrow.
+    fn today(&self) -> Option<[String; 2]> {
+        let now = jiff::Timestamp::from_millisecond(self.now?.unix_ms()).ok()?;
+        let today = now.to_zoned(self.place.timezone.clone()).date();
+        let tomorrow = today.checked_add(1.day()).ok()?;
+        Some([today, tomorrow].map(|day| format!("{day}T00:00")))
+    }
+
+    fn counts(&self, language: Language) -> Vec<CountRow> {
+        let refused = self.summary.map(|summary| summary.refused.as_slice()).unwrap_or_default();
+        let row = |RefusedCount { room, category, count }: &RefusedCount| CountRow {
+            room: room.as_ref().map_or_else(|| language.say("wish-no-room"), ToString::to_string),
+            category: match category {
+                Some(category) => language.name_category(category),
+                None => language.say("journal-no-category"),
+            },
+            count: language.group_digits(*count),
+        };
+        refused.iter().take(COUNTS_SHOWN_MAX).map(row).collect()
+    }
+}
+
+fn name_duration(language: Language, minutes: u32) -> String {
+    match minutes {
+        60.. => language.say_with("journal-hours", &[("count", &(minutes / 60).to_string())]),
+        _ => language.say_with("journal-minutes-count", &[("count", &minutes.to_string())]),
+    }
+}
+
+/// Who reads what, why, until when, and how often she has looked.
+pub(super) fn describe_reading(
+    language: Language,
+    place: &Place,
+    person: &Person,
+    reading: &Reading,
+) -> ReadingRow {
+    let terms = &reading.terms;
+    let moment = |at: Timestamp| name_moment(language, place, at);
+    let window = match (terms.from, terms.to) {
+        (Some(from), Some(to)) => {
+            let variables = [("from", moment(from)), ("to", moment(to))];
+            let variables = variables.each_ref().map(|(name, text)| (*name, text.as_str()));
+            Some(language.say_with("journal-fact-window", &variables))
+        }
+        (_, _) => None,
+    };
+    let device =
+        terms.target.as_ref().map(|target| language.say_with("wish-device", &[("device", target.as_str())]));
+    let looks = language.say_with(
+        "journal-fact-looks",
+        &[
+            ("searches", &language.group_digits(reading.searches.into())),
+            ("exports", &language.group_digits(reading.exports.into())),
+        ],
+    );
+    let end = match reading.closed {
+        None => language.say_with("journal-fact-until", &[("at", &moment(reading.until))]),
+        Some((at, ReadingEnd::Hand)) => language.say_with("journal-fact-closed", &[("at", &moment(at))]),
+        Some((at, ReadingEnd::Time)) => language.say_with("journal-fact-lapsed", &[("at", &moment(at))]),
+    };
+    let opened = language.say_with(
+        "journal-fact-opened",
+        &[("author", reading.author.as_str()), ("at", &moment(reading.opened))],
+    );
+    let people = terms.with_people.then(|| language.say("journal-fact-people"));
+    let facts = [Some(opened), window, device, people, Some(looks), Some(end)];
+    let number = reading.id.to_string();
+    let purpose = name_purpose(language, terms.purpose);
+    ReadingRow {
+        id: reading.id.number(),
+        title: language.say_with("journal-reading", &[("number", &number), ("purpose", &purpose)]),
+        detail: terms.detail.as_str().to_owned(),
+        facts: facts.into_iter().flatten().collect::<Vec<_>>().join(" · "),
+        is_hers: reading.author == person.name,
+    }
+}
+
+fn name_moment(language: Language, place: &Place, at: Timestamp) -> String {
+    let format = match language {
+        Language::French => "%d/%m/%Y\u{a0}%H:%M",
+        Language::English => "%Y-%m-%d\u{a0}%H:%M",
+    };
+    format_time(&place.timezone, at, format).unwrap_or_else(|| name_second(language, &place.timezone, at))
+}

@@ -1,0 +1,96 @@
+//! The sheet for the commune's safe: the recovery key of the journal, on paper.
+
+use askama::Template;
+use jiff::tz::TimeZone;
+use model::Timestamp;
+use qrcode::render::svg;
+use qrcode::{EcLevel, QrCode};
+
+use super::frame::render;
+use super::journal::name_second;
+use super::twice::{Twice, say};
+use crate::Language;
+
+/// Letters of a group of the key: what somebody who types it holds in mind.
+const GROUP_CHARACTERS: usize = 6;
+/// What every secret key begins with: nobody has to read that in groups.
+const KEY_BEGIN: &str = "AGE-SECRET-KEY-1";
+/// Smallest side of the picture, in pixels; it grows with the page.
+const SIDE_PIXELS_MIN: u32 = 240;
+
+/// A recovery key. Whoever sees the page has it.
+#[derive(Clone, Copy)]
+pub struct SafeSheet<'s> {
+    /// The school's name.
+    pub school: &'s str,
+    /// By which clock it lives.
+    pub time_zone: &'s TimeZone,
+    /// When the key was made.
+    pub made: Timestamp,
+    /// The public key, for the configuration.
+    pub public: &'s str,
+    /// The secret key.
+    pub secret: &'s str,
+}
+
+#[derive(Template)]
+#[template(path = "safe.html")]
+struct View<'s> {
+    sheet: &'s SafeSheet<'s>,
+    groups: Vec<String>,
+    picture: String,
+    made: String,
+    now: Vec<Twice>,
+    later: Vec<Twice>,
+}
+
+impl SafeSheet<'_> {
+    /// The whole page.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let (begin, rest) = self.secret.split_at_checked(KEY_BEGIN.len()).unwrap_or((self.secret, ""));
+        let letters: Vec<char> = rest.chars().collect();
+        let groups = letters.chunks(GROUP_CHARACTERS).map(|group| group.iter().collect());
+        render(&View {
+            sheet: self,
+            groups: std::iter::once(begin.to_owned()).chain(groups).collect(),
+            picture: self.picture().unwrap_or_default(),
+            made: name_second(Language::French, self.time_zone, self.made),
+            now: ["safe-now-print", "safe-now-seal", "safe-now-delete"].map(say).into(),
+            later: ["safe-later-file", "safe-later-read", "safe-later-new"].map(say).into(),
+        })
+    }
+
+    /// The picture of the key, which a telephone without a line reads; none where the text is too long for one. Paper ages in a
+    /// safe: a quarter of it may be gone.
+    fn picture(&self) -> Option<String> {
+        let code = QrCode::with_error_correction_level(self.secret, EcLevel::Q).ok()?;
+        let picture =
+            code.render::<svg::Color<'_>>().min_dimensions(SIDE_PIXELS_MIN, SIDE_PIXELS_MIN).build();
+        // Inside a page there is no declaration of XML.
+        picture.find("<svg").and_then(|place| picture.get(place..)).map(str::to_owned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_is_on_the_sheet_in_letters_and_as_a_picture() {
+        let secret = format!("AGE-SECRET-KEY-1{}", "Q9Z2".repeat(15).get(..58).unwrap());
+        let zone = TimeZone::get("Europe/Paris").unwrap();
+        let sheet = SafeSheet {
+            school: "École <Jean-Jaurès>",
+            time_zone: &zone,
+            made: Timestamp::from_unix_ms(1_795_513_800_000),
+            public: "age1abc",
+            secret: &secret,
+        };
+        let html = sheet.render();
+        let groups: String = html.split("<code>").nth(1).unwrap().split("</code>").next().unwrap().into();
+        assert_eq!(groups.replace("<br>", "").replace(' ', ""), secret);
+        assert!(html.contains("<svg") && html.contains("recovery = 'age1abc'"), "{html}");
+        assert!(html.contains("École &#60;Jean-Jaurès&#62;") && html.contains("24/11/2026"), "{html}");
+    }
+}

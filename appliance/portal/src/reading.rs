@@ -1,0 +1,143 @@
+//! What the head does with the journal through the pages, and what the box must do for it.
+
+use std::net::IpAddr;
+
+use model::{
+    Category, Host, Person, Reading, ReadingId, ReadingTerms, Reason, RoomName, Selection, Timestamp, Verdict,
+};
+
+use crate::Trouble;
+
+/// The part of the box that opens the journal to those entitled, and notes each time that they look. Its calls block.
+pub trait ReadingRoom: Send + Sync {
+    /// All readings that the box remembers, the last first.
+    ///
+    /// # Errors
+    /// [`Trouble::Unavailable`].
+    fn readings(&self) -> Result<Vec<Reading>, Trouble>;
+
+    /// A reading of this person that is open, and whether its keys are here.
+    ///
+    /// # Errors
+    /// [`Trouble::Unknown`], [`Trouble::Denied`] for another's, [`Trouble::Ended`].
+    fn reading(&self, person: &Person, id: ReadingId) -> Result<(Reading, bool), Trouble>;
+
+    /// Opens a reading, which is recorded.
+    ///
+    /// # Errors
+    /// [`Trouble::Window`], [`Trouble::Key`], [`Trouble::NoClock`] and others.
+    fn open_reading(&self, client: IpAddr, person: &Person, new: &NewReading) -> Result<ReadingId, Trouble>;
+
+    /// Gives an open reading its key again: the box forgets it when it starts.
+    ///
+    /// # Errors
+    /// As [`ReadingRoom::reading`], and [`Trouble::Key`].
+    fn unlock_reading(&self, person: &Person, id: ReadingId, key: &str) -> Result<(), Trouble>;
+
+    /// Ends a reading, anybody's, and wipes its keys.
+    ///
+    /// # Errors
+    /// [`Trouble::Unknown`].
+    fn close_reading(&self, client: IpAddr, person: &Person, id: ReadingId) -> Result<(), Trouble>;
+
+    /// A page of what an open reading shows, after the record of this number. That somebody looks is recorded first.
+    ///
+    /// # Errors
+    /// As [`ReadingRoom::reading`]; [`Trouble::Locked`], [`Trouble::Outside`], [`Trouble::Busy`].
+    fn look(
+        &self,
+        client: IpAddr,
+        person: &Person,
+        id: ReadingId,
+        selection: &Selection,
+        after: u64,
+    ) -> Result<Findings, Trouble>;
+
+    /// What an open reading shows, as one signed file to be taken away. That is recorded first.
+    ///
+    /// # Errors
+    /// As [`ReadingRoom::look`]; [`Trouble::TooMuch`].
+    fn extract(
+        &self,
+        client: IpAddr,
+        person: &Person,
+        id: ReadingId,
+        selection: &Selection,
+        is_whole: bool,
+    ) -> Result<Vec<u8>, Trouble>;
+
+    /// What was refused today, by room, of no device in particular. `None` while somebody else has it counted.
+    ///
+    /// # Errors
+    /// [`Trouble::Unavailable`].
+    fn summary(&self) -> Result<Option<Summary>, Trouble>;
+}
+
+/// A reading that is to be opened.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NewReading {
+    /// For what.
+    pub terms: ReadingTerms,
+    /// For how long.
+    pub minutes: u32,
+    /// The secret key of a reader, as it was typed; empty for what is not sealed yet.
+    pub key: String,
+}
+
+/// A page of what was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// The records, in their order.
+    pub lines: Vec<FoundLine>,
+    /// After which record the next page begins; `None` where there is no more.
+    pub next: Option<u64>,
+    /// Sealed days that the key does not open.
+    pub locked: usize,
+    /// Places that cannot be read.
+    pub unreadable: usize,
+    /// Whether the search took too long, and was ended.
+    pub is_cut: bool,
+}
+
+/// A record, as the page shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundLine {
+    /// When.
+    pub at: Timestamp,
+    /// Of which device.
+    pub device: Option<String>,
+    /// In which room.
+    pub room: Option<RoomName>,
+    /// For which host.
+    pub host: Option<Host>,
+    /// The verdict.
+    pub verdict: Option<Verdict>,
+    /// Why.
+    pub reason: Option<Reason>,
+    /// How often, in a row.
+    pub count: u32,
+    /// Who; only where the reading shows people.
+    pub person: Option<String>,
+    /// What somebody did, by the word of the record.
+    pub deed: Option<&'static str>,
+}
+
+/// What was refused today.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// By room and category, the most frequent first. None is of fewer devices than the box tells of.
+    pub refused: Vec<RefusedCount>,
+    /// How many refusals are left out, because too few devices share them.
+    pub hidden: u64,
+}
+
+/// How often a room was refused a category.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedCount {
+    /// The room; `None` for devices without one.
+    pub room: Option<RoomName>,
+    /// The category; `None` for refusals by no list.
+    pub category: Option<Category>,
+    /// How often.
+    pub count: u64,
+}

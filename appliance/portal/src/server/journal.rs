@@ -1,0 +1,195 @@
+//! The head's pages of the journal: readings are opened, looked into and ended.
+
+use jiff::civil::DateTime;
+use model::{Host, ReadingId, ReadingTerms, Selection, Timestamp};
+
+use super::page::Page;
+use super::people::{Answer, Content, Signed};
+use crate::pages::people::{JournalPage, ReadingPage, TroublePage};
+use crate::{NewReading, Trouble};
+
+impl Signed<'_> {
+    /// Answers on the pages of the journal.
+    pub(super) fn journal(&self, page: Page) -> Result<Answer, Trouble> {
+        match page {
+            Page::JournalOpen => match self.open_reading() {
+                Ok(id) => Ok(self.see_reading(id)),
+                Err(trouble) => self.show_journal(Some(trouble)),
+            },
+            Page::JournalClose => {
+                let id: ReadingId = self.read("lecture")?;
+                self.portal.office.close_reading(self.visit.client, self.person, id)?;
+                Ok(Answer::see(JournalPage::PATH))
+            }
+            Page::Reading if self.visit.is_post => self.search(),
+            Page::Reading => self.show_reading(self.number()?),
+            Page::ReadingUnlock => {
+                let id: ReadingId = self.read("lecture")?;
+                let key = self.visit.field("cle").unwrap_or_default();
+                match self.portal.office.unlock_reading(self.person, id, key) {
+                    Ok(()) => Ok(self.see_reading(id)),
+                    Err(trouble @ Trouble::Key) => {
+                        self.render_reading(id, &Selection::default(), Err(trouble))
+                    }
+                    Err(trouble) => Err(trouble),
+                }
+            }
+            Page::ReadingExtract => self.extract(),
+            Page::Journal
+            | Page::Why
+            | Page::SignIn
+            | Page::SignOut
+            | Page::Secret
+            | Page::Teacher
+            | Page::TeacherAnswer
+            | Page::TeacherEnd
+            | Page::Head
+            | Page::HeadAnswer
+            | Page::HeadEnd
+            | Page::Staff
+            | Page::StaffReset
+            | Page::StaffDisable => self.show_journal(None),
+        }
+    }
+
+    fn see_reading(&self, id: ReadingId) -> Answer {
+        let path = format!("{}?{}={id}", ReadingPage::PATH, ReadingPage::NUMBER_QUERY);
+        Answer::of(Content::SeeAt(path))
+    }
+
+    fn number(&self) -> Result<ReadingId, Trouble> {
+        let number = self.visit.query(ReadingPage::NUMBER_QUERY);
+        number.and_then(|number| number.parse().ok()).ok_or(Trouble::Unknown)
+    }
+
+    fn show_journal(&self, trouble: Option<Trouble>) -> Result<Answer, Trouble> {
+        let office = &self.portal.office;
+        let (readings, summary) = (office.readings()?, office.summary()?);
+        let place = &self.portal.settings.place;
+        let page = JournalPage {
+            place,
+            person: self.person,
+            readings: &readings,
+            summary: summary.as_ref(),
+            now: office.now(),
+            token: &self.token,
+            trouble,
+        };
+        let status = trouble.map_or(JournalPage::STATUS, |trouble| {
+            TroublePage { place, trouble, back: JournalPage::PATH }.status()
+        });
+        Ok(Answer::page(status, page.render(self.visit.language)))
+    }
+
+    fn open_reading(&self) -> Result<ReadingId, Trouble> {
+        let text = |name: &str| self.visit.field(name).map(str::trim).filter(|text| !text.is_empty());
+        let device = text("appareil").map(str::parse).transpose().map_err(|_| Trouble::Field)?;
+        let terms = ReadingTerms {
+            purpose: self.read("motif")?,
+            detail: self.read("precisions")?,
+            from: self.read_time("du")?,
+            to: self.read_time("au")?,
+            target: device,
+            with_people: self.visit.field("personnes").is_some(),
+        };
+        let minutes = self.read("minutes")?;
+        let key = self.visit.field("cle").unwrap_or_default().to_owned();
+        let new = NewReading { terms, minutes, key };
+        self.portal.office.open_reading(self.visit.client, self.person, &new)
+    }
+
+    fn show_reading(&self, id: ReadingId) -> Result<Answer, Trouble> {
+        let (reading, _) = self.portal.office.reading(self.person, id)?;
+        let selection = Selection { with_people: reading.terms.with_people, ..Selection::default() };
+        self.render_reading(id, &selection, Ok(None))
+    }
+
+    fn search(&self) -> Result<Answer, Trouble> {
+        let id: ReadingId = self.read("lecture")?;
+        let after = self.visit.field("apres").and_then(|after| after.parse().ok()).unwrap_or(0);
+        let selection = match self.read_selection() {
+            Ok(selection) => selection,
+            Err(trouble) => return self.render_reading(id, &Selection::default(), Err(trouble)),
+        };
+        match self.portal.office.look(self.visit.client, self.person, id, &selection, after) {
+            Ok(found) => self.render_reading(id, &selection, Ok(Some(found))),
+            Err(trouble @ (Trouble::Outside | Trouble::Busy | Trouble::Locked)) => {
+                self.render_reading(id, &selection, Err(trouble))
+            }
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    fn extract(&self) -> Result<Answer, Trouble> {
+        let id: ReadingId = self.read("lecture")?;
+        let is_whole = self.visit.field("entier") == Some("1");
+        let selection = match self.read_selection() {
+            Ok(selection) => selection,
+            Err(trouble) => return self.render_reading(id, &Selection::default(), Err(trouble)),
+        };
+        match self.portal.office.extract(self.visit.client, self.person, id, &selection, is_whole) {
+            Ok(bytes) => Ok(Answer::of(Content::File(format!("extrait-lecture-{id}.zip"), bytes))),
+            Err(trouble @ (Trouble::Outside | Trouble::Busy | Trouble::Locked | Trouble::TooMuch)) => {
+                self.render_reading(id, &selection, Err(trouble))
+            }
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    fn render_reading(
+        &self,
+        id: ReadingId,
+        selection: &Selection,
+        outcome: Result<Option<crate::Findings>, Trouble>,
+    ) -> Result<Answer, Trouble> {
+        let (reading, is_unlocked) = self.portal.office.reading(self.person, id)?;
+        let place = &self.portal.settings.place;
+        let trouble = outcome.as_ref().err().copied();
+        let found = outcome.ok().flatten();
+        let page = ReadingPage {
+            place,
+            person: self.person,
+            reading: &reading,
+            is_unlocked,
+            selection,
+            found: found.as_ref(),
+            token: &self.token,
+            trouble,
+        };
+        let status = trouble.map_or(ReadingPage::STATUS, |trouble| {
+            TroublePage { place, trouble, back: JournalPage::PATH }.status()
+        });
+        Ok(Answer::page(status, page.render(self.visit.language)))
+    }
+
+    /// What the fields of the search say; an empty one says nothing.
+    fn read_selection(&self) -> Result<Selection, Trouble> {
+        let text = |name: &str| self.visit.field(name).map(str::trim).filter(|text| !text.is_empty());
+        let host = text("site").map(Host::parse).transpose().map_err(|_| Trouble::Field)?;
+        Ok(Selection {
+            from: self.read_time("du")?,
+            to: self.read_time("au")?,
+            device: text("appareil").map(str::parse).transpose().map_err(|_| Trouble::Field)?,
+            room: text("salle").map(str::parse).transpose().map_err(|_| Trouble::Field)?,
+            person: text("personne").map(str::parse).transpose().map_err(|_| Trouble::Field)?,
+            host,
+            category: text("categorie").map(str::parse).transpose().map_err(|_| Trouble::Field)?,
+            verdict: match text("verdict") {
+                None => None,
+                Some("permit") => Some(model::Verdict::Permit),
+                Some("refuse") => Some(model::Verdict::Refuse),
+                Some(_) => return Err(Trouble::Field),
+            },
+            with_people: self.visit.field("personnes").is_some(),
+        })
+    }
+
+    /// A moment by the school's clock, as browsers send it.
+    fn read_time(&self, name: &str) -> Result<Option<Timestamp>, Trouble> {
+        let text = self.visit.field(name).map(str::trim).filter(|text| !text.is_empty());
+        let Some(text) = text else { return Ok(None) };
+        let civil: DateTime = text.parse().map_err(|_| Trouble::Field)?;
+        let time = civil.to_zoned(self.portal.settings.place.timezone.clone()).map_err(|_| Trouble::Field)?;
+        Ok(Some(Timestamp::from_unix_ms(time.timestamp().as_millisecond())))
+    }
+}

@@ -1,0 +1,153 @@
+//! `preau journal export`, and `preau journal verify EXTRACT`.
+
+use std::fs::File;
+use std::io::{self, BufReader, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use access::Clock;
+use anyhow::{Context, bail};
+use archive::{BundleTrust, Manifest, ROWS_MAX, Request, verify_bundle};
+use jiff::tz::TimeZone;
+use model::{Host, ReadingId, ReadingTerms, Selection};
+use portal::pages::{CoverFile, ExportCover};
+use store::Look;
+use system::clock::SystemClock;
+use system::export::{Export, export_file};
+
+use crate::cli::{ExportArguments, VerifyArguments};
+use crate::config::Config;
+use crate::data_folder::{self, STATE_FILE};
+use crate::journal_command::read_identities;
+use crate::reading_command::{self, Looking};
+use crate::times;
+
+/// What sealed files are called in an extract before their names.
+const SEALED_FOLDER: &str = "scelles/";
+
+/// Writes an extract, once the box has noted who takes it.
+pub(crate) fn export(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
+    let config = Config::load_or_default(arguments.config.as_deref())?;
+    let zone = &config.school.timezone;
+    let selection = build_selection(arguments, zone)?;
+    let data = data_folder::find(arguments.data.path.as_deref())?;
+    if !data.is_dir() {
+        bail!("there is no data folder {}", data.display());
+    }
+    if arguments.out.exists() {
+        bail!("{} is there already", arguments.out.display());
+    }
+    let identities = read_identities(arguments.identity.as_deref())?;
+    let reading = note(arguments, &data, &selection, zone)?;
+    let request = Request {
+        author: arguments.author.clone(),
+        purpose: arguments.reason,
+        detail: arguments.detail.clone(),
+        reading,
+    };
+    let what = Export {
+        data: &data,
+        request: &request,
+        selection: &selection,
+        identities: &identities,
+        is_whole: arguments.whole,
+        rows_max: ROWS_MAX,
+    };
+    let cover = |manifest: &Manifest, key: &str| render_cover(manifest, key, &config.school.name, zone);
+    let manifest = export_file(&what, SystemClock::new().now(), &arguments.out, cover)?;
+    writeln!(io::stdout(), "{}: {} records", arguments.out.display(), manifest.rows)?;
+    let mut told = io::stderr().lock();
+    if manifest.locked > 0 {
+        writeln!(told, "{} sealed files are encrypted to others, and left out", manifest.locked)?;
+    }
+    if manifest.unreadable > 0 {
+        writeln!(told, "{} sealed files or segments cannot be read", manifest.unreadable)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn build_selection(arguments: &ExportArguments, zone: &TimeZone) -> anyhow::Result<Selection> {
+    let time = |text: &Option<String>, parse: fn(&str, &TimeZone) -> Result<_, times::TimeError>| {
+        text.as_deref().map(|text| parse(text, zone)).transpose()
+    };
+    let host =
+        arguments.host.as_deref().map(|text| Host::parse(text).with_context(|| format!("--host {text}")));
+    let selection = Selection {
+        from: time(&arguments.from, times::parse_start).context("--from")?,
+        to: time(&arguments.to, times::parse_end).context("--to")?,
+        device: arguments.device.clone(),
+        room: arguments.room.clone(),
+        person: None,
+        host: host.transpose()?,
+        category: arguments.category.clone(),
+        verdict: arguments.verdict,
+        with_people: arguments.people,
+    };
+    let terms = ReadingTerms {
+        purpose: arguments.reason,
+        detail: arguments.detail.clone(),
+        from: selection.from,
+        to: selection.to,
+        target: selection.device.clone(),
+        with_people: selection.with_people,
+    };
+    terms.check().context("give --from and --to, or --device")?;
+    Ok(selection)
+}
+
+/// Notes the extract in the box's own folder, also while the box is off: it records that when it starts. A copy without
+/// state has no box to note it.
+fn note(
+    arguments: &ExportArguments,
+    data: &Path,
+    selection: &Selection,
+    zone: &TimeZone,
+) -> anyhow::Result<Option<ReadingId>> {
+    if !data.join(STATE_FILE).is_file() {
+        return Ok(None);
+    }
+    let looking = Looking { purpose: arguments.reason, detail: Some(&arguments.detail), selection };
+    reading_command::note(data, &looking, Some(&arguments.author), Look::Export, zone).map(Some)
+}
+
+/// The cover of an extract, as portal and command line print it.
+pub(crate) fn render_cover(manifest: &Manifest, key: &str, school: &str, zone: &TimeZone) -> String {
+    let file = |file: &archive::PackedFile| CoverFile {
+        name: file.name.clone(),
+        bytes: file.bytes,
+        hash: file.hash.to_string(),
+    };
+    let files: Vec<CoverFile> = manifest.files.iter().map(file).collect();
+    let cover = ExportCover {
+        school,
+        time_zone: zone,
+        key,
+        made: manifest.made,
+        author: &manifest.request.author,
+        purpose: manifest.request.purpose,
+        detail: &manifest.request.detail,
+        reading: manifest.request.reading,
+        selection: &manifest.selection,
+        rows: manifest.rows,
+        unsealed: manifest.unsealed,
+        locked: manifest.locked,
+        unreadable: manifest.unreadable,
+        is_whole: files.iter().any(|file| file.name.starts_with(SEALED_FOLDER)),
+        files: &files,
+    };
+    cover.render()
+}
+
+/// Prints what is wrong with an extract, and what is worth knowing.
+pub(crate) fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
+    let path = arguments.extract.as_deref().context("no extract is given")?;
+    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let trust = BundleTrust {
+        signer: arguments.key.clone(),
+        witness: arguments.witness.clone(),
+        identities: read_identities(arguments.identity.as_deref())?,
+    };
+    let report = verify_bundle(BufReader::new(file), &trust);
+    write!(io::stdout(), "{report}")?;
+    Ok(if report.is_right() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

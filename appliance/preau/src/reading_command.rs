@@ -1,0 +1,145 @@
+//! Readings of the log from the command line: each command is one, and `preau journal readings` lists them all.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use access::Clock;
+use anyhow::{Context, bail};
+use jiff::tz::TimeZone;
+use model::{
+    Motive, PersonName, Purpose, Reading, ReadingEnd, ReadingId, ReadingTerms, Selection, Sought, Timestamp,
+};
+use store::{Look, Store};
+use system::clock::SystemClock;
+
+use crate::data_folder;
+
+/// Who looks, where nobody says so: the box knows no more of whoever has its command line.
+const NOBODY: &str = "ligne de commande";
+/// What stands for a reason in words where there is none.
+const NO_DETAIL: &str = "ligne de commande";
+/// Readings that are listed: some years of a school.
+const LISTED_MAX: u32 = 1_000;
+
+/// What a command looks for, and why.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Looking<'l> {
+    /// Why, from the list.
+    pub(crate) purpose: Purpose,
+    /// Why, in words.
+    pub(crate) detail: Option<&'l Motive>,
+    /// For what.
+    pub(crate) selection: &'l Selection,
+}
+
+/// Has the box note a reading that lasts for one command: opened, used, ended. Nothing is looked at where that fails.
+pub(crate) fn note(
+    data: &Path,
+    looking: &Looking<'_>,
+    author: Option<&PersonName>,
+    look: Look,
+    zone: &TimeZone,
+) -> anyhow::Result<ReadingId> {
+    let Looking { purpose, detail, selection } = *looking;
+    let (nobody, nothing) = (NOBODY.parse()?, NO_DETAIL.parse()?);
+    let (author, detail) = (author.unwrap_or(&nobody), detail.unwrap_or(&nothing));
+    let terms = ReadingTerms {
+        purpose,
+        detail: detail.clone(),
+        from: selection.from,
+        to: selection.to,
+        target: selection.device.clone(),
+        with_people: selection.with_people,
+    };
+    let now = SystemClock::new().now().at;
+    let file = data.join(data_folder::STATE_FILE);
+    let mut store = Store::open(&file).context("the reading cannot be noted, and nothing is shown")?;
+    let sought = describe(selection, zone);
+    let noted = store.note_command(&terms, now, (look, &sought), (author, None));
+    noted.context("the reading cannot be noted, and nothing is shown")
+}
+
+/// What is looked for, in one line.
+pub(crate) fn describe(selection: &Selection, zone: &TimeZone) -> Sought {
+    let Selection { from, to, device, room, person, host, category, verdict, with_people } = selection;
+    let part = |name: &str, value: Option<String>| value.map(|value| format!("{name} {value}"));
+    let parts = [
+        part("from", from.map(|from| local(from, zone))),
+        part("to", to.map(|to| local(to, zone))),
+        part("device", device.as_ref().map(ToString::to_string)),
+        part("room", room.as_ref().map(ToString::to_string)),
+        part("person", person.as_ref().map(ToString::to_string)),
+        part("host", host.as_ref().map(ToString::to_string)),
+        part("category", category.as_ref().map(ToString::to_string)),
+        part("verdict", verdict.map(|verdict| verdict.to_string())),
+        with_people.then(|| "with people".to_owned()),
+    ];
+    Sought::new(&parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
+}
+
+/// Lists all readings that the box remembers, the last first.
+pub(crate) fn list(data: &Path, zone: &TimeZone) -> anyhow::Result<ExitCode> {
+    let file = data.join(data_folder::STATE_FILE);
+    if !file.is_file() {
+        bail!("there is no {}", file.display());
+    }
+    let mut out = std::io::stdout().lock();
+    for reading in Store::open(&file)?.readings(LISTED_MAX)? {
+        let Reading { id, author, terms, opened, until, closed, searches, exports, .. } = reading;
+        let end = match closed {
+            Some((at, ReadingEnd::Hand)) => format!("ended {}", local(at, zone)),
+            Some((at, ReadingEnd::Time)) => format!("ran out {}", local(at, zone)),
+            None => format!("open until {}", local(until, zone)),
+        };
+        let window = [terms.from, terms.to].map(|at| at.map_or_else(|| "-".to_owned(), |at| local(at, zone)));
+        let device = terms.target.map_or_else(|| "-".to_owned(), |target| target.to_string());
+        writeln!(
+            out,
+            "{id}\t{}\t{author}\t{}\t{}\t{} to {}\t{device}\t{searches} searches\t{exports} extracts\t{end}",
+            local(opened, zone),
+            terms.purpose,
+            terms.detail,
+            window[0],
+            window[1],
+        )?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn local(at: Timestamp, zone: &TimeZone) -> String {
+    match jiff::Timestamp::from_millisecond(at.unix_ms()) {
+        Ok(time) => time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string(),
+        Err(_) => at.unix_ms().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::PersonDeed;
+
+    use super::*;
+
+    #[test]
+    fn a_command_is_a_reading_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let selection = Selection {
+            device: Some("CM2-04".parse().unwrap()),
+            host: model::Host::parse("casino.example").ok(),
+            from: Some(Timestamp::from_unix_ms(1_795_422_600_000)),
+            ..Selection::default()
+        };
+        let looking = Looking { purpose: Purpose::Maintenance, detail: None, selection: &selection };
+        let zone = TimeZone::get("Europe/Paris").unwrap();
+        let id = note(folder.path(), &looking, None, Look::Search, &zone).unwrap();
+        let store = Store::open(&folder.path().join(data_folder::STATE_FILE)).unwrap();
+        let reading = store.find_reading(id).unwrap().unwrap();
+        assert_eq!((reading.author.as_str(), reading.searches, reading.exports), (NOBODY, 1, 0));
+        assert!(reading.closed.is_some());
+        let deeds: Vec<_> = store.waiting_person_acts(9).unwrap().into_iter().map(|it| it.act.deed).collect();
+        let words: Vec<_> = deeds.iter().map(PersonDeed::as_str).collect();
+        assert_eq!(words, ["open-reading", "search-journal", "close-reading"]);
+        let expected = Sought::new("from 2026-11-23 09:30, device CM2-04, host casino.example");
+        assert_eq!(deeds[1], PersonDeed::SearchJournal { reading: id, sought: expected });
+    }
+}

@@ -1,0 +1,476 @@
+//! Readings of the journal through the pages: who may look, at what, for how long; and that each look is recorded first.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, TryLockError};
+use std::time::Duration;
+
+use archive::{FoundAnywhere, Identity, Request, Seal, is_selected, is_unreadable, query};
+use jiff::tz::TimeZone;
+use journal::{Found, Hit};
+use model::{
+    Category, Person, PersonAct, PersonDeed, PersonName, Purpose, READING_MINUTES_MAX, Reading, ReadingId,
+    Reason, RoomName, Selection, Timestamp, Verdict,
+};
+use portal::{Findings, FoundLine, NewReading, RefusedCount, Summary, Trouble};
+use store::PersonError;
+use system::clock::monotonic;
+use system::export::{Export, ExportError, export};
+use system::segments::Directory;
+use system::vault::Folder;
+
+use super::{Failure, Office};
+use crate::export_command::render_cover;
+use crate::reading_command::describe;
+
+/// Records of a page of results.
+const PAGE_LINES: usize = 100;
+/// Longest search of a page: somebody waits for it, and the box has a class to serve.
+const SEARCH_MAX: Duration = Duration::from_secs(20);
+/// Most records of an extract that a browser is sent; it is made in memory. The command line takes more.
+const EXTRACT_ROWS_MAX: u64 = 50_000;
+/// Most bytes of sealed files that go along with it.
+const WHOLE_BYTES_MAX: u64 = 64 << 20;
+/// Readings that a page lists.
+const LISTED_MAX: u32 = 200;
+/// Fewest refusals, and fewest devices that share them, that the day's counts tell of: what fewer share is somebody's.
+const COUNT_MIN: u64 = 5;
+const DEVICES_MIN: usize = 3;
+/// What secret keys begin with, and how long they are (age-encryption.org/v1, Bech32).
+const KEY_BEGIN: &str = "AGE-SECRET-KEY-1";
+const KEY_BYTES: usize = 74;
+
+impl Office {
+    pub(super) fn list_readings(&self) -> Result<Vec<Reading>, Trouble> {
+        self.work(|store| store.readings(LISTED_MAX))
+    }
+
+    /// A reading that is open: by the store, and by the steady clock.
+    pub(super) fn find_open(&self, person: &Person, id: ReadingId) -> Result<(Reading, bool), Trouble> {
+        let reading = self.work(|store| store.find_reading(id))?.ok_or(Trouble::Unknown)?;
+        if !person.role.reads_journal() || reading.author != person.name {
+            return Err(Trouble::Denied);
+        }
+        let now = self.clock.now().plausible().ok_or(Trouble::NoClock)?;
+        if !reading.is_open(now) || self.readings.is_over(id) {
+            return Err(Trouble::Ended);
+        }
+        Ok((reading, self.readings.has(id)))
+    }
+
+    pub(super) fn begin_reading(
+        &self,
+        client: IpAddr,
+        person: &Person,
+        new: &NewReading,
+    ) -> Result<ReadingId, Trouble> {
+        if !person.role.reads_journal() {
+            return Err(Trouble::Denied);
+        }
+        new.terms.check().map_err(|_| Trouble::Window)?;
+        if new.terms.purpose == Purpose::Maintenance || !(1..=READING_MINUTES_MAX).contains(&new.minutes) {
+            return Err(Trouble::Field);
+        }
+        let identities = read_key(&new.key)?;
+        let now = self.clock.now().plausible().ok_or(Trouble::NoClock)?;
+        let ms = i64::from(new.minutes) * 60_000;
+        let until = Timestamp::from_unix_ms(now.unix_ms().saturating_add(ms));
+        let machine = self.identify(client).machine.mac();
+        let opened = self.write(|store| {
+            let reader = (&person.name, machine);
+            store.open_reading(&new.terms, (now, until), reader).map_err(Refused)
+        })?;
+        self.readings.hold(&opened, identities, now);
+        Ok(opened.id)
+    }
+
+    pub(super) fn unlock(&self, person: &Person, id: ReadingId, key: &str) -> Result<(), Trouble> {
+        let (reading, _) = self.find_open(person, id)?;
+        let now = self.clock.now().plausible().ok_or(Trouble::NoClock)?;
+        self.readings.hold(&reading, read_key(key)?, now);
+        Ok(())
+    }
+
+    /// Whoever may read may end a reading of anybody: a colleague left her PC.
+    pub(super) fn end_reading(&self, client: IpAddr, person: &Person, id: ReadingId) -> Result<(), Trouble> {
+        if !person.role.reads_journal() {
+            return Err(Trouble::Denied);
+        }
+        // The keys first: a store that cannot be written keeps none.
+        self.readings.wipe(id);
+        let (machine, now) = (self.identify(client).machine.mac(), self.clock.now().at);
+        self.write(|store| store.close_reading(id, now, (&person.name, machine))).map(drop)
+    }
+
+    pub(super) fn search(
+        &self,
+        client: IpAddr,
+        person: &Person,
+        id: ReadingId,
+        asked: &Selection,
+        after: u64,
+    ) -> Result<Findings, Trouble> {
+        let (keys, selection) = self.prepare(person, id, asked)?;
+        let _alone = self.looking.try_lock().map_err(|error| name_busy(&error))?;
+        let (machine, sought) = (self.identify(client).machine.mac(), describe(&selection, &self.zone));
+        self.write(|store| store.note_search(id, &sought, (&person.name, machine)).map_err(Refused))?;
+        let mut page = Page { selection: &selection, after, findings: Findings::default(), last: 0 };
+        self.read_journal(&keys, &mut page).ok_or(Trouble::Unavailable)?;
+        Ok(page.findings)
+    }
+
+    /// The keys of an open reading, and what of a selection it may see.
+    fn prepare(
+        &self,
+        person: &Person,
+        id: ReadingId,
+        asked: &Selection,
+    ) -> Result<(Arc<Vec<Identity>>, Selection), Trouble> {
+        let (reading, _) = self.find_open(person, id)?;
+        let keys = self.readings.keys(id, &person.name).ok_or(Trouble::Locked)?;
+        let selection = asked.clone().within(&reading.terms).ok_or(Trouble::Outside)?;
+        Ok((keys, selection))
+    }
+
+    /// `None` where the journal cannot be searched at all.
+    fn read_journal(&self, keys: &[Identity], page: &mut Page<'_>) -> Option<()> {
+        let (folder, directory) = (Folder::new(&self.data), Directory::new(&self.data));
+        let log = folder.log_so_far().ok()?;
+        let (started, is_late, after) = (monotonic(), AtomicBool::new(false), page.after);
+        let read = |seal: &Seal| {
+            // What is left is not read: the page says so.
+            if started.elapsed() > SEARCH_MAX {
+                is_late.store(true, Ordering::Relaxed);
+                return Ok(None);
+            }
+            // Seals of earlier pages have nothing more.
+            if seal.sequences.1 <= after {
+                return Ok(None);
+            }
+            folder.open_table(seal, keys).map_err(Into::into)
+        };
+        let asked = query(page.selection);
+        let searched = archive::search(&log, read, &directory, &asked, |found| {
+            if started.elapsed() > SEARCH_MAX {
+                is_late.store(true, Ordering::Relaxed);
+                return ControlFlow::Break(());
+            }
+            page.take(found)
+        });
+        let searched = searched.ok()?;
+        page.findings.is_cut = is_late.load(Ordering::Relaxed);
+        // Told once, on the first page.
+        let is_whole = after == 0 && !is_late.load(Ordering::Relaxed);
+        page.findings.locked = if is_whole { searched.seals_locked } else { 0 };
+        Some(())
+    }
+
+    pub(super) fn take_extract(
+        &self,
+        client: IpAddr,
+        person: &Person,
+        id: ReadingId,
+        asked: &Selection,
+        is_whole: bool,
+    ) -> Result<Vec<u8>, Trouble> {
+        let (keys, selection) = self.prepare(person, id, asked)?;
+        let _alone = self.looking.try_lock().map_err(|error| name_busy(&error))?;
+        let (reading, _) = self.find_open(person, id)?;
+        let (machine, sought) = (self.identify(client).machine.mac(), describe(&selection, &self.zone));
+        self.write(|store| store.note_export(id, &sought, (&person.name, machine)).map_err(Refused))?;
+        let request = Request {
+            author: person.name.clone(),
+            purpose: reading.terms.purpose,
+            detail: reading.terms.detail,
+            reading: Some(id),
+        };
+        let what = Export {
+            data: &self.data,
+            request: &request,
+            selection: &selection,
+            identities: &keys,
+            is_whole,
+            rows_max: EXTRACT_ROWS_MAX,
+        };
+        if is_whole && self.sealed_bytes(&selection)? > WHOLE_BYTES_MAX {
+            return Err(Trouble::TooMuch);
+        }
+        let cover =
+            |manifest: &archive::Manifest, key: &str| render_cover(manifest, key, &self.school, &self.zone);
+        match export(&what, self.clock.now(), Vec::new(), cover) {
+            Ok((bytes, _)) => Ok(bytes),
+            Err(ExportError::Extract(_)) => Err(Trouble::TooMuch),
+            Err(error) => Err(self.tell(error)),
+        }
+    }
+
+    /// How long the sealed files of a selection's time are.
+    fn sealed_bytes(&self, selection: &Selection) -> Result<u64, Trouble> {
+        let log = Folder::new(&self.data).log_so_far().map_err(|_| Trouble::Unavailable)?;
+        let is_in = |seal: &&Seal| {
+            let Some((earliest, latest)) = seal.times else { return true };
+            selection.from.is_none_or(|from| latest >= from) && selection.to.is_none_or(|to| earliest < to)
+        };
+        Ok(log.seals().filter(is_in).map(|seal| seal.file.bytes).sum())
+    }
+
+    /// What was refused today, from what is not sealed yet: no key is needed, and no device is told.
+    pub(super) fn count_today(&self) -> Result<Option<Summary>, Trouble> {
+        let Some(now) = self.clock.now().plausible() else { return Ok(None) };
+        let Ok(_alone) = self.looking.try_lock() else { return Ok(None) };
+        let selection = Selection {
+            from: Some(start_of_day(now, &self.zone)),
+            verdict: Some(Verdict::Refuse),
+            ..Selection::default()
+        };
+        let mut counts = Counts::default();
+        let directory = Directory::new(&self.data);
+        let searched = journal::search(&directory, &query(&selection), |hit| {
+            if let Hit::Access(found) = hit {
+                counts.add(&found);
+            }
+            ControlFlow::Continue(())
+        });
+        searched.map_err(|_| Trouble::Unavailable)?;
+        Ok(Some(counts.summarise()))
+    }
+}
+
+/// A page of results that is being filled.
+struct Page<'p> {
+    selection: &'p Selection,
+    after: u64,
+    findings: Findings,
+    last: u64,
+}
+
+impl Page<'_> {
+    fn take(&mut self, found: FoundAnywhere) -> ControlFlow<()> {
+        self.findings.unreadable += usize::from(is_unreadable(&found));
+        let FoundAnywhere::Hit(hit) = found else { return ControlFlow::Continue(()) };
+        if !is_selected(self.selection, &hit) {
+            return ControlFlow::Continue(());
+        }
+        let Some((number, line)) = describe_hit(&hit, self.selection.with_people) else {
+            return ControlFlow::Continue(());
+        };
+        if number <= self.after {
+            return ControlFlow::Continue(());
+        }
+        if self.findings.lines.len() >= PAGE_LINES {
+            self.findings.next = Some(self.last);
+            return ControlFlow::Break(());
+        }
+        self.last = number;
+        self.findings.lines.push(line);
+        ControlFlow::Continue(())
+    }
+}
+
+fn describe_hit(hit: &Hit, with_people: bool) -> Option<(u64, FoundLine)> {
+    match hit {
+        Hit::Access(found) => {
+            let line = FoundLine {
+                at: found.at,
+                device: Some(found.device.clone()),
+                room: found.room.clone(),
+                host: found.host.clone(),
+                verdict: Some(found.verdict),
+                reason: Some(found.reason.clone()),
+                count: found.count,
+                person: found.person.clone().filter(|_| with_people),
+                deed: None,
+            };
+            Some((found.sequence.number(), line))
+        }
+        Hit::Act(found) => {
+            let by = found.act.deed.by().unwrap_or(&found.act.rule.author);
+            Some((found.sequence.number(), act_line(found.at, by, found.act.deed.as_str())))
+        }
+        Hit::Person(found) => {
+            let PersonAct { author, deed, .. } = &found.act;
+            let line = act_line(found.at, author, deed.as_str());
+            let room = if let PersonDeed::Decline { room, .. } = deed { room.clone() } else { None };
+            Some((found.sequence.number(), FoundLine { room, ..line }))
+        }
+        Hit::Damage(_) | Hit::Unreadable { .. } => None,
+    }
+}
+
+fn act_line(at: Timestamp, person: &PersonName, deed: &'static str) -> FoundLine {
+    FoundLine {
+        at,
+        device: None,
+        room: None,
+        host: None,
+        verdict: None,
+        reason: None,
+        count: 1,
+        person: Some(person.to_string()),
+        deed: Some(deed),
+    }
+}
+
+/// What was refused, by room and category, and to which devices.
+#[derive(Default)]
+struct Counts(BTreeMap<Cell, (u64, BTreeSet<String>)>);
+
+/// A room and a category.
+type Cell = (Option<RoomName>, Option<Category>);
+
+impl Counts {
+    fn add(&mut self, found: &Found) {
+        let category = category_of(&found.reason).cloned();
+        let (count, devices) = self.0.entry((found.room.clone(), category)).or_default();
+        *count += u64::from(found.count);
+        devices.insert(found.device.clone());
+    }
+
+    /// What enough devices share.
+    fn summarise(self) -> Summary {
+        let mut summary = Summary::default();
+        for ((room, category), (count, devices)) in self.0 {
+            if count >= COUNT_MIN && devices.len() >= DEVICES_MIN {
+                summary.refused.push(RefusedCount { room, category, count });
+            } else {
+                summary.hidden += count;
+            }
+        }
+        summary.refused.sort_by_key(|refused| Reverse(refused.count));
+        summary
+    }
+}
+
+fn category_of(reason: &Reason) -> Option<&Category> {
+    match reason {
+        Reason::Listed { category, .. }
+        | Reason::WhiteListed { category, .. }
+        | Reason::Locked { category, .. } => Some(category),
+        Reason::NotListed
+        | Reason::Fault(_)
+        | Reason::Workspace { .. }
+        | Reason::NotWhiteListed
+        | Reason::ClosedHours
+        | Reason::Ruled(_)
+        | Reason::Service(_) => None,
+    }
+}
+
+fn start_of_day(now: Timestamp, zone: &TimeZone) -> Timestamp {
+    let start = jiff::Timestamp::from_millisecond(now.unix_ms())
+        .and_then(|now| now.to_zoned(zone.clone()).start_of_day())
+        .map(|start| start.timestamp().as_millisecond());
+    Timestamp::from_unix_ms(start.unwrap_or(now.unix_ms()))
+}
+
+/// The key that somebody typed or pasted, a whole file of one included; none for an empty field.
+fn read_key(text: &str) -> Result<Vec<Identity>, Trouble> {
+    // On paper it stands in groups.
+    let text: String = text.split_whitespace().collect();
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
+    let place = text.to_ascii_uppercase().find(KEY_BEGIN).ok_or(Trouble::Key)?;
+    let key = text.get(place..place + KEY_BYTES).ok_or(Trouble::Key)?;
+    Identity::read_all(&key.to_ascii_uppercase()).map_err(|_| Trouble::Key)
+}
+
+fn name_busy<T>(error: &TryLockError<T>) -> Trouble {
+    match error {
+        TryLockError::WouldBlock => Trouble::Busy,
+        TryLockError::Poisoned(_) => Trouble::Unavailable,
+    }
+}
+
+/// Why the store did not open or note a reading.
+struct Refused(PersonError);
+
+impl From<Refused> for Failure {
+    fn from(Refused(error): Refused) -> Self {
+        match error {
+            PersonError::TooMany => Self::Trouble(Trouble::ReadingsFull),
+            // It was closed meanwhile.
+            PersonError::Unknown => Self::Trouble(Trouble::Ended),
+            error @ (PersonError::NameTaken(_)
+            | PersonError::Replaced
+            | PersonError::Unrecorded
+            | PersonError::Store(_)) => error.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use journal::Sequence;
+    use model::{AccessKind, ClockQuality};
+
+    use super::*;
+
+    fn refused(device: &str, room: &str, category: Option<&str>, count: u32) -> Found {
+        let at = Timestamp::from_unix_ms(1_795_422_600_000);
+        let listed = category
+            .map(|category| Reason::Listed { category: category.parse().unwrap(), entry: "a.fr".into() });
+        Found {
+            sequence: Sequence::new(1),
+            at,
+            clock: ClockQuality::Synchronised,
+            device: device.to_owned(),
+            mac: None,
+            room: room.parse().ok(),
+            profile: "elementaire".parse().unwrap(),
+            lesson: None,
+            person: None,
+            kind: AccessKind::Dns,
+            host: None,
+            destination: None,
+            verdict: Verdict::Refuse,
+            reason: listed.unwrap_or(Reason::NotListed),
+            ended: None,
+            count,
+            last_at: at,
+        }
+    }
+
+    #[test]
+    fn counts_are_of_no_child() {
+        let mut counts = Counts::default();
+        for device in ["CM2-01", "CM2-02", "CM2-03"] {
+            counts.add(&refused(device, "CM2", Some("games"), 2));
+            counts.add(&refused(device, "CM2", Some("adult"), 1));
+        }
+        // One child, a hundred times; and two.
+        counts.add(&refused("CM1-01", "CM1", Some("adult"), 100));
+        counts.add(&refused("CM1-01", "CM1", Some("games"), 5));
+        counts.add(&refused("CM1-02", "CM1", Some("games"), 5));
+        let summary = counts.summarise();
+        let expected = RefusedCount { room: "CM2".parse().ok(), category: "games".parse().ok(), count: 6 };
+        assert_eq!(summary, Summary { refused: vec![expected], hidden: 113 });
+    }
+
+    #[test]
+    fn keys_are_read_as_people_paste_them() {
+        let identity = Identity::generate();
+        let file = identity.write();
+        let key = file.lines().last().unwrap();
+        for text in [
+            key.to_owned(),
+            format!("  {key}\n"),
+            format!("{} {}", &key[..20], &key[20..]),
+            file.replace('\n', ""),
+            file.clone(),
+            key.to_lowercase(),
+        ] {
+            assert_eq!(read_key(&text).unwrap()[0].reader(), identity.reader(), "{text}");
+        }
+        assert!(read_key(" ").unwrap().is_empty());
+        for wrong in ["age1abc", "AGE-SECRET-KEY-1", &key[..60], &"é".repeat(80)] {
+            assert_eq!(read_key(wrong).unwrap_err(), Trouble::Key, "{wrong}");
+        }
+        let mut mistyped = key.to_owned();
+        mistyped.replace_range(40..41, if &key[40..41] == "Q" { "P" } else { "Q" });
+        assert_eq!(read_key(&mistyped).unwrap_err(), Trouble::Key);
+    }
+}

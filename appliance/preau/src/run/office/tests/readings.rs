@@ -1,0 +1,97 @@
+//! Readings of the journal: by whom, until when, and what is left of them after a restart.
+
+use model::{Purpose, ReadingTerms, Selection};
+use portal::{NewReading, ReadingRoom as _};
+
+use super::*;
+
+fn new(minutes: u32) -> NewReading {
+    let terms = ReadingTerms {
+        purpose: Purpose::Incident,
+        detail: "vidéo choquante".parse().unwrap(),
+        from: None,
+        to: None,
+        target: Some("CM2-01".parse().unwrap()),
+        with_people: false,
+    };
+    NewReading { terms, minutes, key: String::new() }
+}
+
+fn look(it: &School, person: &Person, id: ReadingId) -> Result<(), Trouble> {
+    it.office.look(DESK_PC.into(), person, id, &Selection::default(), 0).map(drop)
+}
+
+#[test]
+fn a_reading_is_its_readers_and_ends_with_its_time() {
+    let it = School::new();
+    let (head, _) = it.person("M. Bernard", Role::Head, &[]);
+    let (other, _) = it.person("Mme Durand", Role::Head, &[]);
+    let id = it.office.open_reading(DESK_PC.into(), &head, &new(60)).unwrap();
+    assert!(it.office.reading(&head, id).unwrap().1, "its keys are here");
+    look(&it, &head, id).unwrap();
+    assert_eq!(look(&it, &other, id), Err(Trouble::Denied));
+    let of_another = Selection { device: "CM2-02".parse().ok(), ..Selection::default() };
+    let outside = it.office.look(DESK_PC.into(), &head, id, &of_another, 0);
+    assert_eq!(outside.unwrap_err(), Trouble::Outside);
+    it.pass(59 * MINUTE_MS);
+    look(&it, &head, id).unwrap();
+    assert_eq!(it.store().find_reading(id).unwrap().unwrap().searches, 2, "what was outside was no search");
+    it.pass(MINUTE_MS);
+    assert_eq!(look(&it, &head, id), Err(Trouble::Ended));
+    let taken = it.office.extract(DESK_PC.into(), &head, id, &Selection::default(), false);
+    assert_eq!(taken.unwrap_err(), Trouble::Ended);
+    assert_eq!(it.office.unlock_reading(&head, id, ""), Err(Trouble::Ended));
+
+    let id = it.office.open_reading(DESK_PC.into(), &head, &new(60)).unwrap();
+    it.pass(-2 * HOUR_MS);
+    assert_eq!(look(&it, &head, id), Err(Trouble::NoClock), "it is not set");
+    it.pass(HOUR_MS + MINUTE_MS);
+    assert_eq!(look(&it, &head, id), Err(Trouble::Ended), "it was set back");
+    it.pass(HOUR_MS);
+    let id = it.office.open_reading(DESK_PC.into(), &head, &new(60)).unwrap();
+    it.office.close_reading(TABLET.into(), &other, id).unwrap();
+    assert_eq!(look(&it, &head, id), Err(Trouble::Ended), "a colleague ended it");
+}
+
+#[test]
+fn a_restart_takes_the_keys_and_leaves_the_reading() {
+    let mut it = School::new();
+    let (head, _) = it.person("M. Bernard", Role::Head, &[]);
+    let id = it.office.open_reading(DESK_PC.into(), &head, &new(60)).unwrap();
+    it.office = open(it.folder.path(), &it.desk, &it.hand);
+    assert!(!it.office.reading(&head, id).unwrap().1);
+    assert_eq!(look(&it, &head, id), Err(Trouble::Locked));
+    assert_eq!(it.office.unlock_reading(&head, id, "AGE-SECRET-KEY-1"), Err(Trouble::Key));
+    it.office.unlock_reading(&head, id, "").unwrap();
+    look(&it, &head, id).unwrap();
+}
+
+#[test]
+fn nobody_else_opens_one_and_nobody_opens_too_much() {
+    let it = School::new();
+    let (head, _) = it.person("M. Bernard", Role::Head, &[]);
+    for role in [Role::Teacher, Role::Technician] {
+        let (person, _) = it.person(&format!("Quelqu'un {role}"), role, &[]);
+        let opened = it.office.open_reading(DESK_PC.into(), &person, &new(60));
+        assert_eq!(opened, Err(Trouble::Denied), "{role}");
+        let id = it.office.open_reading(DESK_PC.into(), &head, &new(60)).unwrap();
+        assert_eq!(it.office.reading(&person, id).unwrap_err(), Trouble::Denied);
+        assert_eq!(it.office.close_reading(DESK_PC.into(), &person, id), Err(Trouble::Denied));
+    }
+    let check = |change: &dyn Fn(&mut NewReading), expected: Trouble| {
+        let mut wrong = new(60);
+        change(&mut wrong);
+        assert_eq!(it.office.open_reading(DESK_PC.into(), &head, &wrong), Err(expected));
+    };
+    check(&|new| new.terms.target = None, Trouble::Window);
+    check(&|new| new.minutes = 0, Trouble::Field);
+    check(&|new| new.minutes = 481, Trouble::Field);
+    check(&|new| new.terms.purpose = Purpose::Maintenance, Trouble::Field);
+    check(&|new| new.key = "age1abc".to_owned(), Trouble::Key);
+    while it.store().readings(99).unwrap().len() < 8 {
+        it.office.open_reading(DESK_PC.into(), &head, &new(60)).unwrap();
+    }
+    check(&|_| {}, Trouble::ReadingsFull);
+    it.pass(-HOUR_MS);
+    check(&|_| {}, Trouble::NoClock);
+}

@@ -1,0 +1,59 @@
+//! `preau journal status`.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use access::Clock;
+use anyhow::bail;
+use archive::{Belief, Field};
+use system::clock::SystemClock;
+use system::space::{self, Outlook};
+use system::vault::Folder;
+
+/// Bytes of a megabyte, as disks are sold.
+const MEGABYTE: u64 = 1_000_000;
+
+/// Tells how the log stands, a line for each thing.
+pub(crate) fn status(data: &Path) -> anyhow::Result<ExitCode> {
+    if !data.is_dir() {
+        bail!("there is no data folder {}", data.display());
+    }
+    let now = SystemClock::new().now();
+    let log = Folder::new(data).read_log()?;
+    let (expiries, holds) = (log.expiries(), log.holds());
+    let mut out = io::stdout().lock();
+    let kept = log.seals().filter(|seal| !seal.is_deleted(&expiries)).count();
+    writeln!(out, "sealed\t{kept} days or parts of days, the last one of {}", last_day(&log))?;
+    writeln!(out, "deleted\t{} files", expiries.len())?;
+    writeln!(out, "held\t{} holds in force", holds.len())?;
+    let retention = log.retention();
+    let days = Field::ALL.map(|field| format!("{field} {}", retention.days(field)));
+    writeln!(out, "kept for\t{} days", days.join(", "))?;
+    match Belief::after(log.leaves()).check((now.at, now.quality)) {
+        Ok(()) => writeln!(out, "clock\tknown: what is past its time is deleted")?,
+        Err(doubt) => writeln!(out, "clock\t{doubt}: nothing is deleted")?,
+    }
+    let outlook = space::look(data, now.at)?;
+    writeln!(out, "room\t{}", describe(&outlook))?;
+    Ok(if outlook.is_tight() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn last_day(log: &archive::Log) -> &str {
+    log.last().map_or("-", |last| &last.day)
+}
+
+/// How long the disk lasts.
+pub(crate) fn describe(outlook: &Outlook) -> String {
+    let Outlook { bytes_a_day, free_bytes, reserved_bytes, days_left } = outlook;
+    let lasts = match days_left {
+        Some(days) => format!("lasts {days} days"),
+        None => "lasts".to_owned(),
+    };
+    format!(
+        "{lasts}: {} kB a day, {} MB free, {} MB of them kept for the journal",
+        bytes_a_day / 1_000,
+        free_bytes / MEGABYTE,
+        reserved_bytes / MEGABYTE
+    )
+}

@@ -1,0 +1,88 @@
+//! Files that go for good.
+//!
+//! A file is written over, its blocks are given back to the disk, and then its name goes. On a magnetic disk nothing of it
+//! is left. A flash disk writes elsewhere what is written over, and keeps the old cells until it needs them: it is told
+//! which blocks are free where the file system passes that on (`discard`, or `fstrim` each week). What may be left
+//! until then is what a sealed file is anyway: encrypted, its key in the same blocks, and wrapped for its readers only.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::{FallocateFlags, fallocate};
+
+/// How much is written over at once.
+const PIECE_BYTES: usize = 64 << 10;
+
+/// Removes a file, and what the disk has of it; whether there was one. Cut off by a power cut, it is done again.
+pub(crate) fn erase(path: &Path) -> io::Result<bool> {
+    let mut file = match OpenOptions::new().write(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        file => file?,
+    };
+    let length = file.metadata()?.len();
+    overwrite(&mut file, length)?;
+    file.sync_all()?;
+    give_back(&file, length)?;
+    file.sync_all()?;
+    drop(file);
+    fs::remove_file(path)?;
+    if let Some(folder) = path.parent() {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(true)
+}
+
+/// Within the length that it has: that takes no room on a full disk.
+fn overwrite(file: &mut File, length: u64) -> io::Result<()> {
+    let zeros = [0; PIECE_BYTES];
+    let mut left = length;
+    while left > 0 {
+        let piece = usize::try_from(left).unwrap_or(PIECE_BYTES).min(PIECE_BYTES);
+        file.write_all(zeros.get(..piece).unwrap_or(&zeros))?;
+        left = left.saturating_sub(piece as u64);
+    }
+    Ok(())
+}
+
+fn give_back(file: &File, length: u64) -> io::Result<()> {
+    let length = libc::off_t::try_from(length).map_err(io::Error::other)?;
+    if length == 0 {
+        return Ok(());
+    }
+    let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+    loop {
+        return match fallocate(file, flags, 0, length) {
+            // Not every file system can; the blocks go with the file then.
+            Ok(()) | Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => Ok(()),
+            Err(Errno::EINTR) => continue,
+            Err(error) => Err(error.into()),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::os::unix::fs::MetadataExt;
+
+    #[test]
+    fn nothing_is_left_of_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sealed");
+        fs::write(&path, vec![7; 200_000]).unwrap();
+        // Whoever still has it open sees what the disk has of it.
+        let mut open = File::open(&path).unwrap();
+        assert!(erase(&path).unwrap());
+        assert!(!path.exists());
+        let mut rest = Vec::new();
+        open.read_to_end(&mut rest).unwrap();
+        assert!(rest.len() == 200_000 && rest.iter().all(|byte| *byte == 0));
+        assert_eq!(open.metadata().unwrap().nlink(), 0);
+        assert!(!erase(&path).unwrap(), "it is gone");
+        fs::write(&path, "").unwrap();
+        assert!(erase(&path).unwrap());
+    }
+}

@@ -1,0 +1,322 @@
+//! Expiry on real files: on time, after a box was off, with a clock in doubt, held, cut off in the middle.
+
+use archive::{Fact, Hold, Lift, Policy, Promptness, Remark, Retention, State};
+
+use super::on_disk::{check, hosts, instant, live, manner, noon, seal_at, segments};
+use super::*;
+use crate::full_disk::{FOLDER_VARIABLE, run_test_on};
+
+/// Lives and seals on each of these days.
+fn live_and_seal(data: &Path, days: impl IntoIterator<Item = i64>) {
+    for day in days {
+        live(data, day);
+        seal_at(data, noon(day)).unwrap();
+    }
+}
+
+fn expire_at(data: &Path, day: i64) -> Expired {
+    expire(data, &manner(None), instant(noon(day)), None).unwrap()
+}
+
+fn file(number: u64) -> String {
+    archive::file_name(number, Form::Plain)
+}
+
+fn promptness(data: &Path) -> Vec<Promptness> {
+    let log = Folder::new(data).read_log().unwrap();
+    let expiries = log.statements().filter_map(|statement| match &statement.fact {
+        Fact::Expiry(expiry) => Some(expiry.term.promptness),
+        Fact::Unsealed(_) | Fact::Hold(_) | Fact::Lift(_) | Fact::Policy(_) | Fact::Clock => None,
+    });
+    expiries.collect()
+}
+
+/// Every month of a year.
+fn months() -> impl Iterator<Item = i64> {
+    [0, 3].into_iter().chain((1..=12).map(|month| month * 30))
+}
+
+fn hold(author: &str) -> Hold {
+    let (author, reason) = (author.parse().unwrap(), "réquisition 26/123".parse().unwrap());
+    Hold { from: None, to: None, device: None, author, reason }
+}
+
+#[test]
+fn what_is_past_its_time_goes_and_the_proof_stays() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path();
+    live_and_seal(data, months());
+    assert!(expire_at(data, 364).files.is_empty(), "nobody is a year old");
+    let expired = expire_at(data, 365);
+    assert_eq!((expired.files, expired.doubt), (vec![file(1)], None));
+    assert!(!data.join("sealed").join(file(1)).exists());
+    assert!(expire_at(data, 365).files.is_empty(), "once");
+    assert_eq!(expire_at(data, 369).files, [file(2)]);
+    assert_eq!(promptness(data), [Promptness::OnTime; 2]);
+    let report = check(data);
+    assert!(report.is_right() && report.deleted == (2, 0) && report.seals == 14, "{report}");
+    assert_eq!(hosts(data).len(), 36, "what is deleted is not missed");
+    live_and_seal(data, [370]);
+    assert_eq!(Folder::new(data).read_log().unwrap().last().unwrap().sequences, (42, 45));
+    assert!(check(data).is_right());
+}
+
+#[test]
+fn a_file_that_somebody_deletes_is_missed() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path();
+    live_and_seal(data, months());
+    fs::remove_file(data.join("sealed").join(file(1))).unwrap();
+    assert!(check(data).to_string().contains("seal 1: seal-00000000000000000001.parquet is missing"));
+    // Its time comes, and what was found then stays in the log.
+    expire_at(data, 365);
+    let report = check(data);
+    assert!(report.to_string().contains("the file of seal 1 was missing when its time came"), "{report}");
+    fs::write(data.join("sealed").join(file(2)), "changed").unwrap();
+    expire_at(data, 369);
+    let log = Folder::new(data).read_log().unwrap();
+    let expiries = log.expiries();
+    assert_eq!(expiries[&(2, Field::Access)].1.found, State::Changed);
+    assert!(!data.join("sealed").join(file(2)).exists(), "it goes all the same");
+}
+
+#[test]
+fn a_box_that_was_off_deletes_at_its_next_start() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path();
+    live_and_seal(data, months().take_while(|day| *day <= 330));
+    live_and_seal(data, [395]);
+    assert_eq!(expire_at(data, 395).files, [file(1), file(2), file(3)]);
+    assert_eq!(promptness(data), [Promptness::Off, Promptness::Off, Promptness::OnTime]);
+    let report = check(data);
+    assert!(report.is_right() && report.deleted == (1, 2), "{report}");
+}
+
+#[test]
+fn a_clock_that_leaps_deletes_nothing_until_it_goes_on() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path();
+    live_and_seal(data, [0, 3, 4]);
+    // Seven years ahead, for two days; and then right again.
+    for day in [2_555, 2_556] {
+        live(data, day);
+        seal_at(data, noon(day)).unwrap();
+        let expired = expire_at(data, day);
+        assert!(matches!(expired.doubt, Some(archive::Doubt::Leap { .. })), "{expired:?}");
+        assert!(expired.files.is_empty() && expired.waiting == 3, "{expired:?}");
+    }
+    live_and_seal(data, [5]);
+    assert!(expire_at(data, 5).doubt.is_none());
+    assert!(check(data).is_right());
+    // In a cupboard for two years: the box notes where its clock is, and believes it three days later.
+    let expired = expire_at(data, 735);
+    // Those of the future were sealed before day 5, as the log knows.
+    assert!(expired.doubt.is_some() && expired.waiting == 6, "{expired:?}");
+    assert!(expire_at(data, 737).doubt.is_some());
+    let expired = expire_at(data, 738);
+    assert_eq!(expired.files.len(), 6, "{expired:?}");
+    let report = check(data);
+    assert!(report.is_right(), "{report}");
+    assert_eq!(hosts(data).len(), 3, "the newest segment");
+}
+
+#[test]
+fn a_clock_that_nobody_knows_deletes_nothing() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path();
+    live_and_seal(data, months());
+    for (day, quality) in [(400, ClockQuality::Unsynchronised), (-20_000, ClockQuality::Unset)] {
+        let now = Instant { at: noon(day), quality };
+        let expired = expire(data, &manner(None), now, None).unwrap();
+        assert!(expired.doubt.is_some() && expired.files.is_empty(), "{expired:?}");
+    }
+    // Somebody vouches for it.
+    let now = Instant { at: noon(366), quality: ClockQuality::Unsynchronised };
+    let vouched = Vouched { name: "M. Durand".parse().unwrap() };
+    assert_eq!(expire(data, &manner(None), now, Some(&vouched)).unwrap().files, [file(1)]);
+    let report = check(data);
+    assert!(report.is_right() && report.to_string().contains("M. Durand vouched"), "{report}");
+}
+
+#[test]
+fn what_was_deleted_by_a_clock_that_was_ahead_is_found() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path();
+    live_and_seal(data, [0, 3, 4]);
+    let now = Instant { at: noon(500), quality: ClockQuality::Unsynchronised };
+    let vouched = Vouched { name: "quelqu’un".parse().unwrap() };
+    assert_eq!(expire(data, &manner(None), now, Some(&vouched)).unwrap().files.len(), 3);
+    live_and_seal(data, [5]);
+    live_and_seal(data, [9]);
+    let report = check(data);
+    assert!(report.to_string().contains("it was deleted before its time"), "{report}");
+}
+
+#[test]
+fn what_is_held_stays_until_it_is_lifted() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path();
+    live_and_seal(data, months());
+    // A window over the second file only, and a device of which nobody knows where it is.
+    let window = Hold { from: Some(noon(2)), to: Some(noon(4)), ..hold("Tribunal") };
+    let first = add_hold(data, instant(noon(360)), window).unwrap();
+    let device = Hold { to: Some(noon(1)), device: Some("CM2-04".parse().unwrap()), ..hold("La direction") };
+    let second = add_hold(data, instant(noon(361)), device).unwrap();
+    assert_eq!((first, second), (15, 16));
+    let expired = expire_at(data, 370);
+    assert_eq!((expired.files.len(), expired.held), (0, 2));
+    assert!(check(data).remarks.iter().any(|remark| matches!(remark, Remark::Held { entry: 15, .. })));
+    let lift =
+        |hold| Lift { hold, author: "La direction".parse().unwrap(), reason: "classé".parse().unwrap() };
+    lift_hold(data, instant(noon(371)), lift(second)).unwrap();
+    assert!(matches!(lift_hold(data, instant(noon(371)), lift(second)), Err(HoldError::None(16))));
+    assert_eq!(expire_at(data, 371).files, [file(1)]);
+    assert_eq!(promptness(data), [Promptness::Held]);
+    lift_hold(data, instant(noon(372)), lift(first)).unwrap();
+    assert_eq!(expire_at(data, 373).files, [file(2)]);
+    let report = check(data);
+    assert!(report.is_right() && report.deleted == (0, 2), "{report}");
+    let backwards = Hold { from: Some(noon(4)), to: Some(noon(4)), ..hold("Tribunal") };
+    assert!(matches!(add_hold(data, instant(noon(373)), backwards), Err(HoldError::Window)));
+}
+
+#[test]
+fn a_power_cut_in_the_middle_is_made_up_for() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path();
+    live_and_seal(data, months());
+    let kept = fs::read(data.join("sealed").join(file(1))).unwrap();
+    expire_at(data, 365);
+    fs::write(data.join("sealed").join(file(1)), kept).unwrap();
+    let report = check(data);
+    assert!(
+        report.is_right() && report.remarks.iter().any(|it| matches!(it, Remark::Kept { seal: 1, .. })),
+        "{report}"
+    );
+    let lost = Instant { at: Timestamp::from_unix_ms(5_000), quality: ClockQuality::Unset };
+    expire(data, &manner(None), lost, None).unwrap();
+    assert!(!data.join("sealed").join(file(1)).exists(), "whatever the clock shows");
+}
+
+#[test]
+fn segments_that_were_never_sealed_go_too() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path();
+    live_and_seal(data, [0, 3]);
+    // From here on, nothing can be sealed: nobody says to whom.
+    let readers = manner(Some(vec![archive::Identity::generate().reader()]));
+    live(data, 4);
+    seal(data, &readers, instant(noon(4))).unwrap();
+    let sick = manner(None);
+    for month in 1..=12 {
+        live(data, month * 30);
+        assert!(matches!(seal(data, &sick, instant(noon(month * 30))), Err(SealingError::Readers)));
+        // The clock is known meanwhile: somebody looks at the box now and then.
+        if month > 1 {
+            let number = add_hold(data, instant(noon(month * 30)), hold("essai")).unwrap();
+            let lift =
+                Lift { hold: number, author: "essai".parse().unwrap(), reason: "essai".parse().unwrap() };
+            lift_hold(data, instant(noon(month * 30)), lift).unwrap();
+        } else {
+            expire_at(data, 30);
+        }
+    }
+    let before = segments(data);
+    let expired = expire_at(data, 396);
+    assert_eq!((expired.files.len(), expired.segments.len()), (3, 1), "{expired:?}");
+    assert_eq!(segments(data), before - 1);
+    let report = check(data);
+    assert!(report.is_right(), "{report}");
+    assert!(
+        report.to_string().contains("was never sealed and was deleted when its time was over"),
+        "{report}"
+    );
+    assert_eq!(seal(data, &readers, instant(noon(397))).unwrap().sealed[0].sequences.0, 12);
+    assert!(check(data).is_right());
+}
+
+#[test]
+fn another_number_is_stated_before_anything_goes_by_it() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path();
+    live_and_seal(data, [0, 3, 30, 60]);
+    let retention = Retention::new(|_| Some(30)).unwrap();
+    let policy = Policy { retention, signed: Some("La DPO".parse().unwrap()) };
+    let shorter = Manner { policy: Some(policy), ..manner(None) };
+    let expired = expire(data, &shorter, instant(noon(60)), None).unwrap();
+    assert_eq!(expired.files, [file(1), file(2), file(3)]);
+    let report = check(data);
+    assert!(report.is_right() && report.to_string().contains("as La DPO signed"), "{report}");
+    assert_eq!(promptness(data), [Promptness::Late, Promptness::Off, Promptness::OnTime]);
+    assert!(expire_at(data, 60).files.is_empty(), "without a configuration it stays so");
+}
+
+#[test]
+fn a_kind_of_field_goes_at_its_own_time() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path();
+    let retention = Retention::new(|field| match field {
+        Field::Who => Some(30),
+        Field::Traffic => Some(60),
+        Field::Access | Field::Destination | Field::Acts => None,
+    });
+    let policy = Policy { retention: retention.unwrap(), signed: Some("La DPO".parse().unwrap()) };
+    let head = archive::Identity::generate();
+    let shorter = Manner { policy: Some(policy), ..manner(Some(vec![head.reader()])) };
+    for day in [0, 3, 27] {
+        live(data, day);
+        seal(data, &shorter, instant(noon(day))).unwrap();
+    }
+    let log = Folder::new(data).read_log().unwrap();
+    let first = log.seals().next().unwrap();
+    let names: Vec<_> = first.files().map(|(_, _, name)| name).collect();
+    let number = "seal-00000000000000000002";
+    // What nobody has, as here bytes each way, has no file.
+    assert_eq!(names, [format!("{number}.parquet.age"), format!("{number}.who.parquet.age")]);
+    let read = |data: &Path| {
+        let table = Folder::new(data).read_table(first, std::slice::from_ref(&head)).unwrap().unwrap();
+        let mut devices = Vec::new();
+        let flow = Table::open(table).unwrap().search(&archive::Filter::default(), |one| {
+            let archive::Sealed::Hit(hit) = one else { panic!("{one:?}") };
+            let journal::Hit::Access(found) = *hit else { panic!("{hit:?}") };
+            devices.push((found.host.unwrap().to_string(), found.device, found.profile.to_string()));
+            std::ops::ControlFlow::Continue(())
+        });
+        assert!(flow.unwrap().is_continue());
+        devices
+    };
+    let whole = |who: &str, profile: &str| {
+        let row = |number: u8| (format!("h{number}.d0.fr"), who.to_owned(), profile.to_owned());
+        (0..3).map(row).collect::<Vec<_>>()
+    };
+    assert_eq!(read(data), whole("inconnu-127.0.0.1", "inconnu"));
+    assert!(check(data).is_right());
+    let expired = expire(data, &shorter, instant(noon(30)), None).unwrap();
+    assert_eq!(expired.files, [format!("{number}.who.parquet.age")]);
+    assert_eq!(read(data), whole("deleted", "deleted"), "the record stays, without whose it was");
+    let report = check(data);
+    assert!(report.is_right() && report.deleted == (1, 0), "{report}");
+    fs::remove_file(data.join("sealed/seal-00000000000000000003.who.parquet.age")).unwrap();
+    assert!(check(data).to_string().contains("seal 3: seal-00000000000000000003.who.parquet.age is missing"));
+}
+
+/// Deletes on a disk that has no room left.
+#[test]
+fn child_expires_on_a_full_disk() {
+    #[expect(clippy::disallowed_methods, reason = "a child is told by its environment what to do")]
+    let Ok(folder) = std::env::var(FOLDER_VARIABLE) else { return };
+    let data = Path::new(&folder);
+    live_and_seal(data, months());
+    crate::space::Reserve::new(data).take(1 << 20).unwrap();
+    let mut ballast = fs::File::create(data.join("ballast")).unwrap();
+    while io::Write::write_all(&mut ballast, &[1; 512]).is_ok() {}
+    assert_eq!(expire_at(data, 365).files, [file(1)]);
+    assert!(check(data).is_right());
+    println!("deleted in the reserve");
+}
+
+#[test]
+fn a_full_disk_keeps_nothing_beyond_its_time() {
+    let said = run_test_on("24m", "sealing::expiry_on_disk::child_expires_on_a_full_disk");
+    assert!(said.contains("deleted in the reserve"), "{said}");
+}

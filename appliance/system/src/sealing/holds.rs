@@ -1,0 +1,67 @@
+//! Legal holds: what must not be deleted until somebody lifts it. They are statements in the log, so that nobody makes or
+//! lifts one unseen.
+
+use std::path::Path;
+
+use access::Instant;
+use archive::{Fact, Hold, Lift};
+
+use super::SealingError;
+use super::ledger::Ledger;
+
+/// Most holds that are in force at once: each is the case of some judge or complaint.
+const HOLDS_MAX: usize = 64;
+
+/// Why a hold is not added or lifted.
+#[derive(Debug, thiserror::Error)]
+pub enum HoldError {
+    /// The log cannot be added to.
+    #[error(transparent)]
+    Sealing(#[from] SealingError),
+    /// The log cannot be written.
+    #[error("the log of seals cannot be written")]
+    Io(#[from] std::io::Error),
+    /// Its window is none.
+    #[error("the hold ends before it begins")]
+    Window,
+    /// Too many.
+    #[error("{HOLDS_MAX} holds are in force: lift one first")]
+    TooMany,
+    /// There is none of that number.
+    #[error("there is no hold {0} in force")]
+    None(u64),
+}
+
+/// Adds a hold, in force with the next run that deletes. Returns its number.
+///
+/// # Errors
+/// [`HoldError`].
+pub fn add_hold(data: &Path, now: Instant, hold: Hold) -> Result<u64, HoldError> {
+    if let (Some(from), Some(to)) = (hold.from, hold.to)
+        && to <= from
+    {
+        return Err(HoldError::Window);
+    }
+    let mut ledger = Ledger::open(data)?;
+    if ledger.log.holds().len() >= HOLDS_MAX {
+        return Err(HoldError::TooMany);
+    }
+    let number = ledger.log.next_number();
+    ledger.state(now, Fact::Hold(hold));
+    ledger.write()?;
+    Ok(number)
+}
+
+/// Lifts a hold: what is past its time goes with the next run.
+///
+/// # Errors
+/// [`HoldError`].
+pub fn lift_hold(data: &Path, now: Instant, lift: Lift) -> Result<(), HoldError> {
+    let mut ledger = Ledger::open(data)?;
+    if !ledger.log.holds().contains_key(&lift.hold) {
+        return Err(HoldError::None(lift.hold));
+    }
+    ledger.state(now, Fact::Lift(lift));
+    ledger.write()?;
+    Ok(())
+}
