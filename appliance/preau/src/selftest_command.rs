@@ -8,12 +8,13 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
+use firewall::Interface;
 use portal::pages::SelftestReport;
 use selftest::{Attack, Place, Run, Seen, State, list};
 use system::clock::now;
 use system::priority::yield_to_all;
-use system::selftest::{Sources, Testbed, carry_out};
+use system::selftest::{Sources, Testbed, carry_out, is_dead};
 
 use crate::cli::SelftestArguments;
 use crate::config::Config;
@@ -64,6 +65,7 @@ fn attack_from_here(config: &Config, arguments: &SelftestArguments) -> anyhow::R
     let plan = Plan::for_machine(config, arguments, now()).context("no address of a box")?;
     let attacks = list(&plan.targets);
     let seen = carry_out(&attacks, Sources::Machine);
+    ensure!(!is_dead(&seen), "nobody answers at {}: nothing was tested", plan.targets.place.ipv4);
     Ok(finish(plan.run, &plan.targets.place, &attacks, &seen, None))
 }
 
@@ -86,6 +88,7 @@ fn attack_here(config: Config, arguments: &SelftestArguments) -> anyhow::Result<
         Ok(seen) => (seen, None),
         Err(error) => (vec![], Some(error)),
     };
+    let is_dead = is_dead(&seen);
     let records = Records::await_all(&school.data, &plan, &attacks, started);
     let run = finish(plan.run, &plan.targets.place, &attacks, &seen, Some(&records));
     let outcome = kept.and_then(|()| results.keep(&lock, &run));
@@ -93,6 +96,13 @@ fn attack_here(config: Config, arguments: &SelftestArguments) -> anyhow::Result<
         return Err(error).context("the box was not attacked");
     }
     outcome.context("the result cannot be kept")?;
+    ensure!(
+        !is_dead,
+        "the box does not answer at {} on the interface {}, so that nothing was tested: does it run, and answer for its \
+         addresses on every interface (net.ipv4.conf.all.arp_ignore = 0)?",
+        plan.targets.place.ipv4,
+        Interface::TESTERS
+    );
     Ok(run)
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use selftest::{Attack, Seen};
+use selftest::{Attack, Family, Seen};
 
 use super::attacker::{Sources, perform};
 use crate::clock::monotonic;
@@ -19,10 +19,30 @@ const BETWEEN_ACTIONS: Duration = Duration::from_millis(20);
 const DURATION_MAX: Duration = Duration::from_mins(10);
 
 /// Carries out the attacks, and says what was seen of each, in their order. What there was no time for is missing at the
-/// end of an attack's part. To be called where the attacks shall come from: its threads are in the same namespace.
+/// end of an attack's part. Where even what must pass meets nothing but silence ([`is_dead`]), nothing else is tried. To be
+/// called where the attacks shall come from: its threads are in the same namespace.
 #[must_use]
 pub fn carry_out(attacks: &[Attack], sources: Sources) -> Vec<Vec<Seen>> {
     let until = monotonic() + DURATION_MAX;
+    let controls = attacks.iter().take_while(|attack| attack.family == Family::Control).count();
+    let (controls, others) = attacks.split_at(controls);
+    let mut seen = carry_out_all(controls, sources, until);
+    if is_dead(&seen) {
+        seen.resize(attacks.len(), Vec::new());
+    } else {
+        seen.extend(carry_out_all(others, sources, until));
+    }
+    seen
+}
+
+/// Whether something was tried, and nothing at all came back: nobody is there.
+#[must_use]
+pub fn is_dead(seen: &[Vec<Seen>]) -> bool {
+    let mut seen = seen.iter().flatten().peekable();
+    seen.peek().is_some() && seen.all(|seen| *seen == Seen::Silence)
+}
+
+fn carry_out_all(attacks: &[Attack], sources: Sources, until: Instant) -> Vec<Vec<Seen>> {
     let next = AtomicUsize::new(0);
     let seen = Mutex::new(vec![Vec::new(); attacks.len()]);
     thread::scope(|scope| {
@@ -53,4 +73,22 @@ fn attempt(attack: &Attack, sources: Sources, until: Instant) -> Vec<Seen> {
         thread::sleep(BETWEEN_ACTIONS);
     }
     seen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wire_is_dead_where_nothing_at_all_comes_back() {
+        for (seen, expected) in [
+            (vec![], false),
+            (vec![vec![], vec![]], false),
+            (vec![vec![Seen::Silence], vec![], vec![Seen::Silence, Seen::Silence]], true),
+            (vec![vec![Seen::Silence], vec![Seen::Rejected]], false),
+            (vec![vec![Seen::NoWay]], false),
+        ] {
+            assert_eq!(is_dead(&seen), expected, "{seen:?}");
+        }
+    }
 }

@@ -119,6 +119,20 @@ fn a_testers_hardware_address_on_the_schools_wire_takes_no_records_of_the_self_t
     Ok(())
 }
 
+/// Where the box does not answer at all, the run is over once that is known: it tells what to look at, and takes no refusal for
+/// one of the box.
+#[test]
+fn a_dead_wire_is_told_and_nothing_else_is_tried() -> Result<()> {
+    let lab = Lab::new()?;
+    let appliance = start(&lab, &configuration())?;
+    lab.appliance.shell("echo 1 > /proc/sys/net/ipv4/conf/all/arp_ignore")?.success()?;
+    let output = attack(&lab, &appliance, &["--profile", "inconnu", "--json"])?;
+    assert!(!output.is_success() && output.stderr.contains("does not answer at 10.77.0.1"), "{output:#?}");
+    let history = appliance.run(&["selftest", "history"])?.success()?;
+    assert!(history.contains("cut") && history.contains("\t0 passed"), "{history}");
+    Ok(())
+}
+
 #[test]
 fn a_box_finds_itself_closed_from_the_schools_side() -> Result<()> {
     let lab = Lab::with_sites(internet("doh")?)?;
