@@ -28,7 +28,6 @@ pub(super) fn ask_for(socket: &UdpSocket, to: IpAddr) -> io::Result<()> {
 }
 
 /// Who said that the port is closed or the datagram forbidden; `None` where nobody did.
-#[expect(clippy::wildcard_enum_match_arm, reason = "what else the kernel tells of a datagram is no refusal")]
 pub(super) fn read(socket: &UdpSocket) -> Option<IpAddr> {
     let mut buffer = cmsg_space!(libc::sock_extended_err, libc::sockaddr_in6);
     let message = recvmsg::<SockaddrStorage>(
