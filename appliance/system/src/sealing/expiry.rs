@@ -134,13 +134,12 @@ fn note_leap(ledger: &mut Ledger, now: Instant, doubt: Doubt) -> io::Result<()> 
 fn count_held(ledger: &Ledger, retention: &Retention, now: Instant) -> usize {
     let log = &ledger.log;
     let (holds, expiries) = (log.holds(), log.expiries());
-    let held = log.seals().filter(|seal| holds.values().any(|(_, hold)| hold.covers(seal)));
-    let files = held.flat_map(|seal| {
-        let bounds = Bounds::of(log.leaves(), seal.number, now.at);
-        seal.files().map(move |(field, _, _)| (seal, field, bounds))
-    });
+    let seals = log.seals().map(|seal| (seal, Bounds::of(log.leaves(), seal.number, now.at)));
+    let held = seals.filter(|(seal, bounds)| holds.values().any(|(_, hold)| hold.covers(seal, bounds)));
+    let files = held.flat_map(|(seal, bounds)| seal.files().map(move |(field, _, _)| (seal, field, bounds)));
     let past = files.filter(|(seal, field, bounds)| {
-        let over = archive::due(bounds, seal, retention.days(*field)).is_some_and(|at| at <= now.at);
+        let days = log.days_kept(seal.number, *field, retention);
+        let over = archive::due(bounds, seal, days).is_some_and(|at| at <= now.at);
         over && !expiries.contains_key(&(seal.number, *field))
     });
     past.count()
@@ -163,7 +162,8 @@ impl Run<'_> {
                 Some(found) if found == (file.bytes, file.hash) => State::Intact,
                 Some(_) => State::Changed,
             };
-            let term = self.term(days, at, &|hold| hold.covers(seal));
+            let bounds = Bounds::of(log.leaves(), seal.number, self.now.at);
+            let term = self.term(days, at, &|hold| hold.covers(seal, &bounds));
             let expiry = Expiry { seal: seal.number, field, hash: file.hash, found, term };
             self.ledger.state(self.now, Fact::Expiry(expiry));
             expired.files.push(name);
@@ -216,7 +216,8 @@ impl Run<'_> {
     fn state_segment(&mut self, id: SegmentId, due: Timestamp) -> bool {
         let log = &self.ledger.log;
         let tally = self.harvest(id);
-        let covers = |hold: &Hold| hold.covers_records(tally.times, tally.clocks);
+        let bounds = Bounds::after_all(log.leaves(), self.now.at);
+        let covers = |hold: &Hold| hold.covers_records(tally.times, tally.clocks, &bounds);
         if log.holds().values().any(|(_, hold)| covers(hold)) {
             return false;
         }
