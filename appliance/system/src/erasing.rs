@@ -3,7 +3,8 @@
 //! A file is written over, its blocks are given back to the disk, and then its name goes. On a magnetic disk nothing of it
 //! is left. A flash disk writes elsewhere what is written over, and keeps the old cells until it needs them: it is told
 //! which blocks are free where the file system passes that on (`discard`, or `fstrim` each week). What may be left
-//! until then is what a sealed file is anyway: encrypted, its key in the same blocks, and wrapped for its readers only.
+//! until then of a sealed file is encrypted, its key in the same blocks, and wrapped for its readers only; of a segment it is
+//! plain.
 
 use std::error::Error;
 use std::fs::{self, File, OpenOptions};

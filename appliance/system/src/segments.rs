@@ -427,6 +427,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_erased_loses_its_name_first_and_goes_after_a_power_cut() {
+        let data = tempfile::tempdir().unwrap();
+        let mut directory = Directory::new(data.path());
+        directory.acquire().unwrap();
+        directory.create(SegmentId::FIRST).unwrap().write_at(0, b"plain").unwrap();
+        let mut open = File::open(directory.path(SegmentId::FIRST)).unwrap();
+        directory.erase(SegmentId::FIRST).unwrap();
+        let mut rest = Vec::new();
+        io::Read::read_to_end(&mut open, &mut rest).unwrap();
+        assert_eq!(rest, [0; 5]);
+        directory.erase(SegmentId::FIRST).unwrap();
+        let gone = directory.path(SegmentId::FIRST).with_extension(GONE_EXTENSION);
+        fs::write(&gone, "half").unwrap();
+        assert_eq!(directory.list().unwrap(), []);
+        directory.erase_gone().unwrap();
+        assert!(!gone.exists());
+    }
+
+    #[test]
     fn a_second_writer_is_kept_off() {
         let data = tempfile::tempdir().unwrap();
         let mut first = Directory::new(data.path());

@@ -5,6 +5,8 @@
 //! ```
 //! A power cut between the last two leaves files whose deletion is in the log: the next run erases them first.
 //!
+//! What cannot be read keeps nothing else: files go before segments are looked at, and segments one by one.
+//!
 //! Invariant: nothing goes without its entry, and nothing that is due stays but for a hold or a clock in doubt.
 
 use std::io;
