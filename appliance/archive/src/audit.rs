@@ -89,11 +89,11 @@ impl<'l> Auditor<'l> {
             self.audit.findings.push(Finding::Perished { entry, seal: seal.number, found: expiry.found });
         }
         let bounds = Bounds::of(self.before(place), seal.number, statement.at);
-        let days = self.retention.days(expiry.field);
+        let days = self.log.days_kept(seal.number, expiry.field, &self.retention);
         let is_due = due(&bounds, seal, days) == Some(expiry.term.due) && expiry.term.days == days;
-        let covers = |hold: &Hold| hold.covers(seal);
-        self.check_term(place, statement, &expiry.term, is_due, &covers, belief);
-        self.check_held(place, entry, seal);
+        let right = self.promptness(place, statement, &expiry.term, |hold| hold.covers(seal, &bounds));
+        self.check_term(place, statement, &expiry.term, is_due, &[right], belief);
+        self.check_held(place, entry, (seal, &bounds));
     }
 
     fn check_unsealed(&mut self, place: usize, statement: &Statement, unsealed: &Unsealed, belief: &Belief) {
@@ -108,7 +108,9 @@ impl<'l> Auditor<'l> {
             segment: unsealed.segment,
             records: unsealed.through.saturating_sub(unsealed.after),
         });
-        self.check_term(place, statement, &unsealed.term, is_due, &|_| true, belief);
+        // Nor is it known which holds were about them.
+        let right = [false, true].map(|covers| self.promptness(place, statement, &unsealed.term, |_| covers));
+        self.check_term(place, statement, &unsealed.term, is_due, &right, belief);
     }
 
     fn was_deleted(&self, place: usize, expiry: &Expiry) -> bool {
@@ -118,13 +120,23 @@ impl<'l> Auditor<'l> {
         })
     }
 
+    fn promptness(
+        &self,
+        place: usize,
+        statement: &Statement,
+        term: &Term,
+        covers: impl Fn(&Hold) -> bool,
+    ) -> Promptness {
+        promptness(self.before(place), covers, term.due, statement.at)
+    }
+
     fn check_term(
         &mut self,
         place: usize,
         statement: &Statement,
         term: &Term,
         is_due: bool,
-        covers: &dyn Fn(&Hold) -> bool,
+        right: &[Promptness],
         belief: &Belief,
     ) {
         let entry = statement.number;
@@ -142,18 +154,17 @@ impl<'l> Auditor<'l> {
                 findings.extend(doubt.map(|doubt| Finding::Doubted { entry, doubt }));
             }
         }
-        let right = promptness(self.log.leaves().take(place), covers, term.due, statement.at);
-        if term.promptness != right {
+        if !right.contains(&term.promptness) {
             findings.push(Finding::Expiry { entry, what: "it was later or earlier than the entry says" });
         }
-        match right {
+        match term.promptness {
             Promptness::OnTime => self.audit.on_time += 1,
             Promptness::Off | Promptness::Held | Promptness::Late => self.audit.late += 1,
         }
     }
 
     /// Nothing that was held at that moment.
-    fn check_held(&mut self, place: usize, entry: u64, seal: &Seal) {
+    fn check_held(&mut self, place: usize, entry: u64, (seal, bounds): (&Seal, &Bounds)) {
         let facts = || self.before(place).filter_map(Leaf::statement);
         let lifted: Vec<u64> = facts()
             .filter_map(|statement| match &statement.fact {
@@ -162,7 +173,7 @@ impl<'l> Auditor<'l> {
             })
             .collect();
         let held = facts().find(|statement| {
-            matches!(&statement.fact, Fact::Hold(hold) if hold.covers(seal))
+            matches!(&statement.fact, Fact::Hold(hold) if hold.covers(seal, bounds))
                 && !lifted.contains(&statement.number)
         });
         if let Some(hold) = held.map(|statement| statement.number) {

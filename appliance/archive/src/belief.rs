@@ -113,16 +113,24 @@ pub struct Bounds {
 
 impl Bounds {
     /// Those of a seal with this number among the leaves. What the log says of times after `now` was wrong, and what it
-    /// says of this moment bounds nothing.
+    /// says of this moment bounds nothing. A clock that stepped back behind what was believed bounds nothing either: one
+    /// night of it would make a year due.
     #[must_use]
     pub fn of<'l>(leaves: impl Iterator<Item = &'l Leaf>, number: u64, now: Timestamp) -> Self {
-        let mut bounds = Self::default();
+        let (mut bounds, mut belief) = (Self::default(), Belief::default());
+        let mut reached = None;
         for leaf in leaves {
             let (made, clock) = leaf.made();
+            belief.note((made, clock));
             if clock != ClockQuality::Synchronised || made >= now {
                 continue;
             }
+            let is_back = reached.is_some_and(|reached| made < reached);
+            reached = reached.max(belief.known.filter(|known| *known < now));
             if leaf.number() >= number {
+                if is_back {
+                    continue;
+                }
                 bounds.not_after = Some(bounds.not_after.map_or(made, |before| before.min(made)));
             } else if let Some(latest) = leaf.seal().and_then(latest_certain) {
                 bounds.not_before = bounds.not_before.max(Some(latest.min(made)));
@@ -141,6 +149,12 @@ impl Bounds {
     #[must_use]
     pub fn not_before(&self) -> Option<Timestamp> {
         self.not_before
+    }
+
+    /// When the log knows that it was over.
+    #[must_use]
+    pub fn not_after(&self) -> Option<Timestamp> {
+        self.not_after
     }
 
     /// When the last of some records was made; `None` where nobody can know yet. `clocks` are the records by the quality of

@@ -199,6 +199,17 @@ impl Log {
         last.unwrap_or_default()
     }
 
+    /// For how many days a file of a seal is kept where this is decided now: a later number makes none longer.
+    #[must_use]
+    pub fn days_kept(&self, seal: u64, field: Field, decided: &Retention) -> u32 {
+        let before = self.statements().take_while(|statement| statement.number < seal);
+        let at_seal = before.filter_map(|statement| match &statement.fact {
+            Fact::Policy(policy) => Some(policy.retention),
+            Fact::Expiry(_) | Fact::Unsealed(_) | Fact::Hold(_) | Fact::Lift(_) | Fact::Clock => None,
+        });
+        decided.days(field).min(at_seal.last().unwrap_or_default().days(field))
+    }
+
     /// The tree of its leaves.
     #[must_use]
     pub fn tree(&self) -> Tree {

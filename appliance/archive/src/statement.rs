@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use model::{ClockQuality, DeviceName, Mac, Motive, PersonName, Timestamp};
 
+use crate::belief::Bounds;
 use crate::hash::Hash;
 use crate::lines::{Lines, Optional, WrongLine};
 use crate::retention::{Field, Retention};
@@ -161,18 +162,29 @@ pub struct Policy {
 }
 
 impl Hold {
-    /// Whether what is sealed here may be what it is about.
+    /// Whether what is sealed here may be what it is about. `bounds` are the seal's.
     #[must_use]
-    pub fn covers(&self, seal: &Seal) -> bool {
-        self.covers_records(seal.times, seal.clocks)
+    pub fn covers(&self, seal: &Seal, bounds: &Bounds) -> bool {
+        self.covers_records(seal.times, seal.clocks, bounds)
     }
 
     /// The same for records of these times, by the quality of their clock.
     #[must_use]
-    pub fn covers_records(&self, times: Option<(Timestamp, Timestamp)>, [_, _, unset]: [u64; 3]) -> bool {
+    pub fn covers_records(
+        &self,
+        times: Option<(Timestamp, Timestamp)>,
+        [_, alone, unset]: [u64; 3],
+        bounds: &Bounds,
+    ) -> bool {
         // Of records without the time nobody knows when they were made.
         let Some((earliest, latest)) = times.filter(|_| unset == 0) else { return true };
-        self.from.is_none_or(|from| latest >= from) && self.to.is_none_or(|to| earliest < to)
+        let meets = |earliest: Option<Timestamp>, latest: Option<Timestamp>| {
+            let is_after = |from| latest.is_none_or(|latest| latest >= from);
+            let is_before = |to| earliest.is_none_or(|earliest| earliest < to);
+            self.from.is_none_or(is_after) && self.to.is_none_or(is_before)
+        };
+        // A clock on its own may be wrong: the records may be of any time that the log leaves open.
+        meets(Some(earliest), Some(latest)) || (alone > 0 && meets(bounds.not_before(), bounds.not_after()))
     }
 }
 

@@ -46,13 +46,15 @@ pub fn list_due<'l>(log: &'l Log, retention: &Retention, now: Timestamp) -> Vec<
     let (expiries, holds) = (log.expiries(), log.holds());
     let mut files = Vec::new();
     for seal in log.seals() {
-        let is_held = || holds.values().any(|(_, hold)| hold.covers(seal));
-        if seal.is_deleted(&expiries) || is_held() {
+        if seal.is_deleted(&expiries) {
             continue;
         }
         let bounds = Bounds::of(log.leaves(), seal.number, now);
+        if holds.values().any(|(_, hold)| hold.covers(seal, &bounds)) {
+            continue;
+        }
         for (field, _, _) in seal.files() {
-            let days = retention.days(field);
+            let days = log.days_kept(seal.number, field, retention);
             let over = due(&bounds, seal, days).filter(|at| *at <= now);
             if let Some(at) = over.filter(|_| !expiries.contains_key(&(seal.number, field))) {
                 files.push(Due { seal, field, days, at });

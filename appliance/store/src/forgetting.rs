@@ -13,6 +13,8 @@ const DISABLED_MS: i64 = 365 * DAY_MS;
 const FAILURES_MS: i64 = DAY_MS;
 /// How long a reading is kept after its end: as long as its records.
 const READING_MS: i64 = 365 * DAY_MS;
+/// 2026-01-01 00:00:00 UTC. Before, there was no box: a clock that shows that was not set.
+const FIRST_BOX_MS: i64 = 1_767_225_600_000;
 /// How long a session is kept after its last use: longer than any lasts.
 const SESSION_MS: i64 = DAY_MS;
 
@@ -31,10 +33,21 @@ impl Store {
             // Whoever was disabled by a clock that showed 1970 was there by then.
             transaction
                 .execute("DELETE FROM person WHERE max(disabled_ms, made_ms) < ?1", [before(DISABLED_MS)])?;
-            transaction.execute("DELETE FROM reading WHERE closed_ms < ?1", [before(READING_MS)])?;
+            prune_readings(transaction, before(READING_MS))?;
             Ok(())
         })
     }
+}
+
+/// One that an act waits for stays: the act is told with its words. Of one that ended without the time nobody knows how old
+/// it is: it goes when there are too many.
+fn prune_readings(transaction: &Transaction<'_>, horizon: i64) -> rusqlite::Result<()> {
+    transaction.execute(
+        "DELETE FROM reading WHERE closed_ms >= ?1 AND closed_ms < ?2
+         AND id NOT IN (SELECT reading FROM person_act WHERE reading IS NOT NULL)",
+        [FIRST_BOX_MS, horizon],
+    )?;
+    Ok(())
 }
 
 /// What a clock that ran ahead has counted counts from now on.

@@ -440,6 +440,23 @@ mod tests {
         assert_eq!(store.readings(99).unwrap().len(), 8);
         store.forget_old(at(HOUR_MS + YEAR_MS + 1)).unwrap();
         assert_eq!(store.readings(99).unwrap(), []);
+        let waits = store.open_reading(&terms(), (at(0), at(HOUR_MS)), (&head, None)).unwrap();
+        store.lapse_readings(at(HOUR_MS), &[]).unwrap();
+        store.forget_old(at(2 * YEAR_MS)).unwrap();
+        assert_eq!(store.readings(99).unwrap().len(), 1, "its acts are not told yet");
+        while let Some(waiting) = store.waiting_person_acts(1).unwrap().pop() {
+            store.forget_person_act(waiting.number).unwrap();
+        }
+        store.forget_old(at(2 * YEAR_MS)).unwrap();
+        assert_eq!(store.find_reading(waits.id).unwrap(), None);
+        let unset = Timestamp::from_unix_ms(60_000);
+        let lost = store.open_reading(&terms(), (unset, unset), (&head, None)).unwrap();
+        store.lapse_readings(unset, &[]).unwrap();
+        while let Some(waiting) = store.waiting_person_acts(1).unwrap().pop() {
+            store.forget_person_act(waiting.number).unwrap();
+        }
+        store.forget_old(at(0)).unwrap();
+        assert!(store.find_reading(lost.id).unwrap().is_some(), "nobody knows how old it is");
         let next = store.open_reading(&terms(), (at(0), at(HOUR_MS)), (&head, None)).unwrap();
         assert!(next.id.number() > OPEN_READINGS_MAX, "no number is used again");
     }

@@ -3,10 +3,13 @@
 //! A file is written over, its blocks are given back to the disk, and then its name goes. On a magnetic disk nothing of it
 //! is left. A flash disk writes elsewhere what is written over, and keeps the old cells until it needs them: it is told
 //! which blocks are free where the file system passes that on (`discard`, or `fstrim` each week). What may be left
-//! until then is what a sealed file is anyway: encrypted, its key in the same blocks, and wrapped for its readers only.
+//! until then of a sealed file is encrypted, its key in the same blocks, and wrapped for its readers only; of a segment it is
+//! plain.
 
+use std::error::Error;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -15,17 +18,18 @@ use nix::fcntl::{FallocateFlags, fallocate};
 /// How much is written over at once.
 const PIECE_BYTES: usize = 64 << 10;
 
-/// Removes a file, and what the disk has of it; whether there was one. Cut off by a power cut, it is done again.
+/// Removes a file, and what the disk has of it; whether there was one. Cut off by a power cut, it is done again. Where the
+/// disk does not take a block any more, the rest and the name go all the same.
 pub(crate) fn erase(path: &Path) -> io::Result<bool> {
-    let mut file = match OpenOptions::new().write(true).open(path) {
+    let file = match OpenOptions::new().write(true).open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         file => file?,
     };
     let length = file.metadata()?.len();
-    overwrite(&mut file, length)?;
-    file.sync_all()?;
-    give_back(&file, length)?;
-    file.sync_all()?;
+    if let Err(error) = clear(&file, length) {
+        let error: &dyn Error = &error;
+        tracing::warn!(error, path = %path.display(), "a file goes that could not be written over everywhere");
+    }
     drop(file);
     fs::remove_file(path)?;
     if let Some(folder) = path.parent() {
@@ -34,16 +38,25 @@ pub(crate) fn erase(path: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Within the length that it has: that takes no room on a full disk.
-fn overwrite(file: &mut File, length: u64) -> io::Result<()> {
+fn clear(file: &File, length: u64) -> io::Result<()> {
+    let written_over = overwrite(file, length).and(file.sync_all());
+    give_back(file, length)?;
+    file.sync_all()?;
+    written_over
+}
+
+/// Within the length that it has: that takes no room on a full disk. Goes on after a block that is refused.
+fn overwrite(file: &File, length: u64) -> io::Result<()> {
     let zeros = [0; PIECE_BYTES];
-    let mut left = length;
-    while left > 0 {
+    let mut outcome = Ok(());
+    let mut offset = 0;
+    while offset < length {
+        let left = length.saturating_sub(offset);
         let piece = usize::try_from(left).unwrap_or(PIECE_BYTES).min(PIECE_BYTES);
-        file.write_all(zeros.get(..piece).unwrap_or(&zeros))?;
-        left = left.saturating_sub(piece as u64);
+        outcome = outcome.and(file.write_all_at(zeros.get(..piece).unwrap_or(&zeros), offset));
+        offset = offset.saturating_add(piece as u64);
     }
-    Ok(())
+    outcome
 }
 
 fn give_back(file: &File, length: u64) -> io::Result<()> {

@@ -208,6 +208,8 @@ struct Made {
 struct Finished {
     id: SegmentId,
     info: Option<SegmentInfo>,
+    /// When it was begun, or before when, where that cannot be read.
+    begun: Option<Timestamp>,
     bytes: u64,
     day: String,
 }
@@ -224,11 +226,13 @@ impl Run<'_> {
         let finished = list_finished(&self.ledger, &self.manner.time_zone)?;
         let sealed_through = self.ledger.log.through_segment();
         let waiting: Vec<_> = finished.iter().filter(|one| one.id.number() > sealed_through).collect();
-        for group in groups(&waiting) {
+        let outcome = groups(&waiting).into_iter().try_for_each(|group| {
             done.sealed.extend(self.seal_group(group)?);
-        }
+            Ok(())
+        });
+        // What is sealed does not stay because something else cannot be.
         self.remove_sealed(&finished, &mut done)?;
-        Ok(done)
+        outcome.map(|()| done)
     }
 
     fn seal_group(&mut self, group: &[&Finished]) -> Result<Option<Seal>, SealingError> {
@@ -264,8 +268,8 @@ impl Run<'_> {
         Ok(self.ledger.log.last().cloned())
     }
 
-    /// Removes segments of days that are over, oldest first, whose records are all sealed. The newest with a header stays:
-    /// it tells the next start which accesses were open.
+    /// Erases segments of days that are over, oldest first, whose records are all sealed, as far as the disk gave them back. The
+    /// newest with a header stays: it tells the next start which accesses were open.
     fn remove_sealed(&self, finished: &[Finished], done: &mut Done) -> Result<(), SealingError> {
         let Ledger { directory, log, .. } = &self.ledger;
         let newest = newest_with_header(directory)?;
@@ -276,16 +280,17 @@ impl Run<'_> {
         }
         let sealed_through = log.through_segment();
         for one in finished {
-            let is_over = one.day != today && one.id.number() <= sealed_through;
-            if !is_over || Some(one.id) >= newest {
-                break;
+            let is_sealed = one.id.number() <= sealed_through;
+            if !is_sealed || one.day == today || Some(one.id) >= newest {
+                continue;
             }
-            // What came after it was sealed, and what cannot be read, stays.
-            let rest = harvest(directory, &[one.id], log.through(), |_| {})?;
-            if rest.records > 0 || !rest.unreadable.is_empty() {
-                break;
+            // What came after it was sealed stays. What cannot be read could not be sealed either, whatever was waited for it.
+            match harvest(directory, &[one.id], log.through(), |_| {}) {
+                Ok(rest) if rest.records > 0 => continue,
+                Ok(_) | Err(HarvestError::Read { .. }) => {}
+                Err(HarvestError::Version { .. }) => continue,
             }
-            fs::remove_file(directory.path(one.id))?;
+            directory.erase(one.id)?;
             done.removed.push(one.id);
         }
         Ok(())
@@ -297,11 +302,17 @@ fn list_finished(ledger: &Ledger, time_zone: &TimeZone) -> Result<Vec<Finished>,
     let directory = &ledger.directory;
     let mut finished = Vec::new();
     for id in directory.list()? {
-        let info = inspect(directory, id)?;
-        let created = info.map(|info| info.created);
-        let day = created.map_or_else(|| NO_DAY.to_owned(), |created| day(created, time_zone));
-        let bytes = fs::metadata(directory.path(id))?.len();
-        finished.push(Finished { id, info, bytes, day });
+        // What cannot be read must not keep the others.
+        let info = inspect(directory, id).ok().flatten();
+        let begun = info.map(|info| info.created);
+        let day = begun.map_or_else(|| NO_DAY.to_owned(), |begun| day(begun, time_zone));
+        let bytes = fs::metadata(directory.path(id)).map_or(0, |metadata| metadata.len());
+        finished.push(Finished { id, info, begun, bytes, day });
+    }
+    let mut next = None;
+    for one in finished.iter_mut().rev() {
+        next = one.begun.or(next);
+        one.begun = next;
     }
     if ledger.is_running {
         let active = finished.iter().rposition(|one| one.info.is_some());
@@ -313,15 +324,15 @@ fn list_finished(ledger: &Ledger, time_zone: &TimeZone) -> Result<Vec<Finished>,
 /// A disk may give back later what it does not give back now.
 fn check_patience(now: Instant, unreadable: &[SegmentId], group: &[&Finished]) -> Result<(), SealingError> {
     let is_young = |one: &&&Finished| {
-        let created = one.info.map_or(now.at, |info| info.created);
-        unreadable.contains(&one.id) && now.at.ms_since(created) < UNREADABLE_MS
+        let begun = one.begun.unwrap_or(now.at);
+        unreadable.contains(&one.id) && now.at.ms_since(begun) < UNREADABLE_MS
     };
     group.iter().find(is_young).map_or(Ok(()), |one| Err(SealingError::Segment(one.id)))
 }
 
 fn newest_with_header(directory: &Directory) -> io::Result<Option<SegmentId>> {
     for id in directory.list()?.into_iter().rev() {
-        if inspect(directory, id)?.is_some() {
+        if inspect(directory, id).is_ok_and(|info| info.is_some()) {
             return Ok(Some(id));
         }
     }

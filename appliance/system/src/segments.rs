@@ -19,6 +19,7 @@ use model::Timestamp;
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, fallocate};
 
+use crate::erasing;
 use crate::space::Reserve;
 use crate::vault::Folder;
 
@@ -29,6 +30,8 @@ const FAILURES_PER_REPORT: u32 = 120;
 /// Who saw which site is for nobody else on the machine.
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
+/// The extension of a segment that is being erased.
+const GONE_EXTENSION: &str = "gone";
 
 /// A folder of segments.
 #[derive(Debug)]
@@ -90,6 +93,33 @@ impl Directory {
     #[must_use]
     pub fn path(&self, segment: SegmentId) -> PathBuf {
         self.folder.join(format!("segment-{:020}.pjs", segment.number()))
+    }
+
+    /// Removes a segment for good. It loses its name first: nobody is to find half of it after a power cut.
+    pub(crate) fn erase(&self, segment: SegmentId) -> io::Result<()> {
+        let path = self.path(segment);
+        let gone = path.with_extension(GONE_EXTENSION);
+        match fs::rename(&path, &gone) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            outcome => outcome?,
+        }
+        self.sync()?;
+        erasing::erase(&gone).map(drop)
+    }
+
+    /// Ends what a power cut has ended too early.
+    pub(crate) fn erase_gone(&self) -> io::Result<()> {
+        let entries = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        for entry in entries {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == GONE_EXTENSION) {
+                erasing::erase(&path)?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes the folder, also when somebody took it away under a running box.
@@ -394,6 +424,25 @@ mod tests {
         let blocks = fs::metadata(directory.path(SegmentId::FIRST)).unwrap().blocks();
         assert!(blocks <= reserved && blocks * 512 < 64 << 10, "{reserved} then {blocks}");
         assert!(directory.create(SegmentId::FIRST).is_err(), "no segment is written twice");
+    }
+
+    #[test]
+    fn what_is_erased_loses_its_name_first_and_goes_after_a_power_cut() {
+        let data = tempfile::tempdir().unwrap();
+        let mut directory = Directory::new(data.path());
+        directory.acquire().unwrap();
+        directory.create(SegmentId::FIRST).unwrap().write_at(0, b"plain").unwrap();
+        let mut open = File::open(directory.path(SegmentId::FIRST)).unwrap();
+        directory.erase(SegmentId::FIRST).unwrap();
+        let mut rest = Vec::new();
+        io::Read::read_to_end(&mut open, &mut rest).unwrap();
+        assert_eq!(rest, [0; 5]);
+        directory.erase(SegmentId::FIRST).unwrap();
+        let gone = directory.path(SegmentId::FIRST).with_extension(GONE_EXTENSION);
+        fs::write(&gone, "half").unwrap();
+        assert_eq!(directory.list().unwrap(), []);
+        directory.erase_gone().unwrap();
+        assert!(!gone.exists());
     }
 
     #[test]

@@ -5,6 +5,8 @@
 //! ```
 //! A power cut between the last two leaves files whose deletion is in the log: the next run erases them first.
 //!
+//! What cannot be read keeps nothing else: files go before segments are looked at, and segments one by one.
+//!
 //! Invariant: nothing goes without its entry, and nothing that is due stays but for a hold or a clock in doubt.
 
 use std::io;
@@ -15,12 +17,12 @@ use archive::{
     Belief, Bounds, Doubt, Due, Expiry, Fact, Field, Hash, Hold, Retention, State, Term, Unsealed, Vault,
     after, list_due, promptness,
 };
-use journal::harvest;
-use model::PersonName;
+use journal::{SegmentId, Tally, harvest};
+use model::{PersonName, Timestamp};
 
 use super::ledger::Ledger;
 use super::{Finished, Manner, SealingError, list_finished, newest_with_header};
-use crate::erasing;
+use crate::segments::Directory;
 use crate::vault::measure;
 
 /// Somebody who vouches for the time, where the box does not know it by itself.
@@ -71,14 +73,16 @@ pub fn expire(
     let mut run = Run { ledger, retention, now, vouched };
     let mut expired = Expired::default();
     run.state_files(&mut expired)?;
-    let segments = run.state_segments(manner, &mut expired)?;
-    if !expired.files.is_empty() || !segments.is_empty() {
+    if !expired.files.is_empty() {
         run.ledger.write()?;
+        erase_stated(&run.ledger)?;
     }
-    erase_stated(&run.ledger)?;
-    for one in &segments {
-        erasing::erase(&run.ledger.directory.path(one.id))?;
+    let segments = run.state_segments(manner)?;
+    if !segments.is_empty() {
+        run.ledger.write()?;
+        erase_stated(&run.ledger)?;
     }
+    expired.segments.extend(segments);
     expired.held = count_held(&run.ledger, &retention, now);
     Ok(expired)
 }
@@ -94,13 +98,26 @@ fn erase_stated(ledger: &Ledger) -> io::Result<()> {
             }
         }
     }
-    let directory = &ledger.directory;
     for statement in ledger.log.statements() {
         if let Fact::Unsealed(unsealed) = &statement.fact {
-            erasing::erase(&directory.path(journal::SegmentId::new(unsealed.segment)))?;
+            erase_segment(&ledger.directory, unsealed)?;
         }
     }
     Ok(())
+}
+
+/// Erases a segment that is what was stated: where numbers began again, another may have its own.
+pub(super) fn erase_segment(directory: &Directory, unsealed: &Unsealed) -> io::Result<()> {
+    let id = SegmentId::new(unsealed.segment);
+    if measure_segment(directory, id) == (unsealed.bytes, unsealed.hash) {
+        directory.erase(id)?;
+    }
+    Ok(())
+}
+
+/// The bytes of a segment that can be read: none where not all can.
+pub(super) fn measure_segment(directory: &Directory, id: SegmentId) -> (u64, Hash) {
+    measure(&directory.path(id)).ok().flatten().unwrap_or((0, Hash::of(&[])))
 }
 
 /// From an entry on, the clock can show that it goes on from there. Where something was sealed meanwhile, there is one.
@@ -119,13 +136,12 @@ fn note_leap(ledger: &mut Ledger, now: Instant, doubt: Doubt) -> io::Result<()> 
 fn count_held(ledger: &Ledger, retention: &Retention, now: Instant) -> usize {
     let log = &ledger.log;
     let (holds, expiries) = (log.holds(), log.expiries());
-    let held = log.seals().filter(|seal| holds.values().any(|(_, hold)| hold.covers(seal)));
-    let files = held.flat_map(|seal| {
-        let bounds = Bounds::of(log.leaves(), seal.number, now.at);
-        seal.files().map(move |(field, _, _)| (seal, field, bounds))
-    });
+    let seals = log.seals().map(|seal| (seal, Bounds::of(log.leaves(), seal.number, now.at)));
+    let held = seals.filter(|(seal, bounds)| holds.values().any(|(_, hold)| hold.covers(seal, bounds)));
+    let files = held.flat_map(|(seal, bounds)| seal.files().map(move |(field, _, _)| (seal, field, bounds)));
     let past = files.filter(|(seal, field, bounds)| {
-        let over = archive::due(bounds, seal, retention.days(*field)).is_some_and(|at| at <= now.at);
+        let days = log.days_kept(seal.number, *field, retention);
+        let over = archive::due(bounds, seal, days).is_some_and(|at| at <= now.at);
         over && !expiries.contains_key(&(seal.number, *field))
     });
     past.count()
@@ -148,7 +164,8 @@ impl Run<'_> {
                 Some(found) if found == (file.bytes, file.hash) => State::Intact,
                 Some(_) => State::Changed,
             };
-            let term = self.term(days, at, &|hold| hold.covers(seal));
+            let bounds = Bounds::of(log.leaves(), seal.number, self.now.at);
+            let term = self.term(days, at, &|hold| hold.covers(seal, &bounds));
             let expiry = Expiry { seal: seal.number, field, hash: file.hash, found, term };
             self.ledger.state(self.now, Fact::Expiry(expiry));
             expired.files.push(name);
@@ -156,48 +173,65 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Segments that could not be sealed in all their time, oldest first, up to the first that stays.
-    fn state_segments(
-        &mut self,
-        manner: &Manner,
-        expired: &mut Expired,
-    ) -> Result<Vec<Finished>, SealingError> {
+    /// Segments that could not be sealed in all their time, oldest first, up to the first that stays. What cannot be read was made
+    /// before what comes after it, and goes with that.
+    fn state_segments(&mut self, manner: &Manner) -> Result<Vec<u64>, SealingError> {
         let newest = newest_with_header(&self.ledger.directory)?;
         let finished = list_finished(&self.ledger, &manner.time_zone)?;
         let sealed_through = self.ledger.log.through_segment();
-        let days = self.retention.days(Field::Access);
-        let mut stated = Vec::new();
-        for one in finished.into_iter().filter(|one| one.id.number() > sealed_through) {
-            // The newest tells the next start which accesses were open.
-            if Some(one.id) >= newest || !self.state_segment(&one, days)? {
+        // The newest tells the next start which accesses were open.
+        let is_waiting = |one: &&Finished| one.id.number() > sealed_through && Some(one.id) < newest;
+        let (mut unknown, mut stated) = (Vec::new(), Vec::new());
+        for one in finished.iter().filter(is_waiting) {
+            unknown.push(one.id);
+            let Some(made) = self.made(one.id) else { continue };
+            let due = after(made, self.retention.days(Field::Access));
+            if due > self.now.at {
                 break;
             }
-            expired.segments.push(one.id.number());
-            stated.push(one);
+            for id in unknown.drain(..) {
+                if !self.state_segment(id, due) {
+                    return Ok(stated);
+                }
+                stated.push(id.number());
+            }
         }
         Ok(stated)
     }
 
-    fn state_segment(&mut self, one: &Finished, days: u32) -> Result<bool, SealingError> {
-        let Ledger { directory, log, .. } = &self.ledger;
-        let after_sequence = log.through();
-        let tally = harvest(directory, &[one.id], after_sequence, |_| {})?;
+    /// When the last record of a segment was made, where that can be known.
+    fn made(&self, id: SegmentId) -> Option<Timestamp> {
+        let log = &self.ledger.log;
+        let tally = self.harvest(id);
         let latest = tally.times.map(|(_, latest)| latest);
-        let made = Bounds::after_all(log.leaves(), self.now.at).reckon(latest, tally.clocks);
-        let due = made.map(|made| after(made, days)).filter(|due| *due <= self.now.at);
-        let covers = |hold: &Hold| hold.covers_records(tally.times, tally.clocks);
-        let is_held = log.holds().values().any(|(_, hold)| covers(hold));
-        let (Some(due), false) = (due, is_held) else { return Ok(false) };
-        let (bytes, hash) = measure(&directory.path(one.id))?.unwrap_or((0, Hash::of(&[])));
-        let term = self.term(days, due, &covers);
-        let through = tally.last_sequence;
-        let unsealed =
-            Unsealed { segment: one.id.number(), after: after_sequence, through, bytes, hash, term };
-        self.ledger.state(self.now, Fact::Unsealed(unsealed));
-        Ok(true)
+        Bounds::after_all(log.leaves(), self.now.at).reckon(latest, tally.clocks)
     }
 
-    fn term(&self, days: u32, due: model::Timestamp, covers: &dyn Fn(&Hold) -> bool) -> Term {
+    /// What can be read of a segment after what is sealed.
+    fn harvest(&self, id: SegmentId) -> Tally {
+        let after = self.ledger.log.through();
+        let harvested = harvest(&self.ledger.directory, &[id], after, |_| {});
+        harvested.unwrap_or_else(|_| Tally { last_sequence: after, ..Tally::default() })
+    }
+
+    /// States that a segment is deleted; whether that may be.
+    fn state_segment(&mut self, id: SegmentId, due: Timestamp) -> bool {
+        let log = &self.ledger.log;
+        let tally = self.harvest(id);
+        let bounds = Bounds::after_all(log.leaves(), self.now.at);
+        let covers = |hold: &Hold| hold.covers_records(tally.times, tally.clocks, &bounds);
+        if log.holds().values().any(|(_, hold)| covers(hold)) {
+            return false;
+        }
+        let (bytes, hash) = measure_segment(&self.ledger.directory, id);
+        let term = self.term(self.retention.days(Field::Access), due, &covers);
+        let (after, through) = (log.through(), tally.last_sequence);
+        let unsealed = Unsealed { segment: id.number(), after, through, bytes, hash, term };
+        self.ledger.state(self.now, Fact::Unsealed(unsealed));
+        true
+    }
+
+    fn term(&self, days: u32, due: Timestamp, covers: &dyn Fn(&Hold) -> bool) -> Term {
         let promptness = promptness(self.ledger.log.leaves(), covers, due, self.now.at);
         Term { days, due, promptness, vouched: self.vouched.map(|vouched| vouched.name.clone()) }
     }

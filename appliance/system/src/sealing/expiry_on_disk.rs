@@ -1,7 +1,8 @@
 //! Expiry on real files: on time, after a box was off, with a clock in doubt, held, cut off in the middle.
 
-use archive::{Fact, Hold, Lift, Policy, Promptness, Remark, Retention, State};
+use archive::{Fact, Hold, Lift, Policy, Promptness, Remark, Retention, State, Term, Unsealed};
 
+use super::expiry::{erase_segment, measure_segment};
 use super::on_disk::{check, hosts, instant, live, manner, noon, seal_at, segments};
 use super::*;
 use crate::full_disk::{FOLDER_VARIABLE, run_test_on};
@@ -298,6 +299,74 @@ fn a_kind_of_field_goes_at_its_own_time() {
     assert!(report.is_right() && report.deleted == (1, 0), "{report}");
     fs::remove_file(data.join("sealed/seal-00000000000000000003.who.parquet.age")).unwrap();
     assert!(check(data).to_string().contains("seal 3: seal-00000000000000000003.who.parquet.age is missing"));
+}
+
+/// Makes a segment one that the disk does not give back: every read of it fails.
+fn break_segment(data: &Path, number: u64) {
+    let path = Directory::new(data).path(SegmentId::new(number));
+    fs::remove_file(&path).unwrap();
+    // Nothing is mapped at its beginning.
+    std::os::unix::fs::symlink("/proc/self/mem", &path).unwrap();
+    assert!(inspect(&Directory::new(data), SegmentId::new(number)).is_err());
+}
+
+#[test]
+fn a_segment_that_cannot_be_read_keeps_no_other() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path();
+    live_and_seal(data, [0]);
+    live(data, 1);
+    live(data, 2);
+    break_segment(data, 2);
+    let list = || Directory::new(data).list().unwrap().into_iter().map(SegmentId::number).collect::<Vec<_>>();
+    assert_eq!(list(), [1, 2, 3]);
+    assert!(matches!(seal_at(data, noon(3)), Err(SealingError::Segment(_))), "the disk gets its time");
+    assert_eq!(list(), [2, 3], "what was sealed before is gone");
+    live(data, 9);
+    live(data, 10);
+    seal_at(data, noon(10)).unwrap();
+    assert_eq!(list(), [5]);
+    assert_eq!(fs::read_dir(data.join("journal")).unwrap().count(), 1, "nothing is half erased");
+    assert_eq!(hosts(data).len(), 12);
+}
+
+#[test]
+fn a_segment_that_cannot_be_read_does_not_keep_what_is_due() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path();
+    live_and_seal(data, [0, 3]);
+    let readers = manner(Some(vec![archive::Identity::generate().reader()]));
+    live(data, 4);
+    seal(data, &readers, instant(noon(4))).unwrap();
+    // From here on nothing can be sealed.
+    for month in 1..=13 {
+        live(data, month * 30);
+        expire_at(data, month * 30);
+    }
+    break_segment(data, 4);
+    let expired = expire_at(data, 396);
+    assert_eq!((expired.files.len(), expired.segments), (0, vec![]), "files went on their day");
+    live(data, 420);
+    assert_eq!(expire_at(data, 425).segments, [4, 5], "with what came after it");
+    assert!(check(data).is_right(), "{}", check(data));
+}
+
+#[test]
+fn another_segment_with_the_number_of_a_deleted_one_stays() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path();
+    live_and_seal(data, [0, 3]);
+    let directory = Directory::new(data);
+    let id = directory.list().unwrap()[0];
+    let unsealed = |bytes: u64, hash: Hash| {
+        let term = Term { days: 365, due: noon(0), promptness: Promptness::OnTime, vouched: None };
+        Unsealed { segment: id.number(), after: 0, through: 0, bytes, hash, term }
+    };
+    erase_segment(&directory, &unsealed(5, Hash::of(b"other"))).unwrap();
+    assert!(directory.path(id).exists());
+    let (bytes, hash) = measure_segment(&directory, id);
+    erase_segment(&directory, &unsealed(bytes, hash)).unwrap();
+    assert!(!directory.path(id).exists());
 }
 
 /// Deletes on a disk that has no room left.

@@ -40,6 +40,7 @@ impl Ledger {
         let key = open_key(data)?;
         folder.write_key(key.verifier())?;
         let log = open_log(&folder, &key)?;
+        directory.erase_gone()?;
         let reserve = Reserve::new(data);
         Ok(Self { folder, directory, key, log, is_running, reserve, _lock: lock })
     }
