@@ -9,9 +9,10 @@ mod readers;
 
 use std::cell::OnceCell;
 use std::error::Error;
+use std::io;
 use std::ops::ControlFlow;
 
-use journal::{Found, Hit, Query, SearchError, SegmentId, Source, Summary, inspect, read_late};
+use journal::{Found, Hit, Listed, Query, SearchError, SegmentId, Source, Summary, inspect, read_late};
 
 use crate::filter::Filter;
 use crate::log::Log;
@@ -51,7 +52,8 @@ pub struct Searched {
 }
 
 /// Searches seals and segments. `open` gives the table of a seal; `None` where it is encrypted to others. Ends early when
-/// `each` breaks.
+/// `each` breaks. Where others may seal meanwhile, `source` is [`Listed`] before the log is read: what was sealed in between
+/// is in one of them at least.
 ///
 /// # Errors
 /// [`SearchError`]; whatever else cannot be read is told.
@@ -62,12 +64,18 @@ pub fn search<S: Source>(
     query: &Query,
     mut each: impl FnMut(FoundAnywhere) -> ControlFlow<()>,
 ) -> Result<Searched, SearchError> {
+    // Listed once: a segment that is sealed and removed while seals are read is told as one that cannot be read.
+    let through = log.through_segment();
+    let listed = Listed::new(source).map_err(SearchError::List)?;
+    let source = &listed.without(|segment| segment.number() <= through && is_gone(source, segment));
     let segments = source.list().map_err(SearchError::List)?;
     let before = waiting_from(source, &segments);
     // What was deleted when its time was over is nowhere to be read.
     let deleted = log.expiries();
-    let seals: Vec<&Seal> =
-        log.seals().filter(|seal| seal.sequences.0 + 1 < before && !seal.is_deleted(&deleted)).collect();
+    let seals: Vec<&Seal> = log
+        .seals()
+        .filter(|seal| seal.sequences.0.saturating_add(1) < before && !seal.is_deleted(&deleted))
+        .collect();
     let filter = Filter::from(query);
     let readers = Readers::new(&seals, &open, &filter, |seal| may_have(seal, query));
     let waiting = OnceCell::new();
@@ -81,6 +89,11 @@ pub fn search<S: Source>(
         searched.segments = journal::search(source, query, |hit| each(FoundAnywhere::Hit(Box::new(hit))))?;
     }
     Ok(searched)
+}
+
+/// Whether a segment was removed since it was listed.
+fn is_gone<S: Source>(source: &S, segment: SegmentId) -> bool {
+    source.open(segment).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 /// The first record that stands in a segment. Segments that are sealed stay for a while, so that the box can be searched
