@@ -67,7 +67,7 @@ impl<R: Read + Seek> Check<'_, R> {
         for seal in seals {
             let (after, through) = seal.sequences;
             let own: Vec<Mark> =
-                marks.iter().copied().filter(|(record, _)| (after + 1..=through).contains(record)).collect();
+                marks.iter().copied().filter(|(record, _)| after < *record && *record <= through).collect();
             match self.read_sealed(manifest, seal)? {
                 Some(sealed) => {
                     compared += 1;
