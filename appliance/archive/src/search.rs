@@ -18,7 +18,7 @@ use crate::filter::Filter;
 use crate::log::Log;
 use crate::reading::Sealed;
 use crate::row::Row;
-use crate::seal::Seal;
+use crate::seal::{Form, Seal};
 use crate::search::readers::{End, LATE_SEALS, News, Readers};
 use crate::table::Table;
 
@@ -89,6 +89,18 @@ pub fn search<S: Source>(
         searched.segments = journal::search(source, query, |hit| each(FoundAnywhere::Hit(Box::new(hit))))?;
     }
     Ok(searched)
+}
+
+/// Whether a search would read what anybody can read of sealed days: their plain sealed files, and not the segments beside them.
+///
+/// # Errors
+/// The segments cannot be listed.
+pub fn reads_plain_seals<S: Source>(log: &Log, source: &S, query: &Query) -> io::Result<bool> {
+    let before = waiting_from(source, &source.list()?);
+    let deleted = log.expiries();
+    let is_read = |seal: &Seal| seal.sequences.0.saturating_add(1) < before && !seal.is_deleted(&deleted);
+    let is_plain = |seal: &Seal| seal.file.form == Form::Plain;
+    Ok(log.seals().any(|seal| is_plain(seal) && is_read(seal) && may_have(seal, query)))
 }
 
 /// Whether a segment was removed since it was listed.

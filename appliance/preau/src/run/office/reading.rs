@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use archive::{FoundAnywhere, Identity, Request, Seal, is_selected, is_unreadable, query};
 use jiff::tz::TimeZone;
-use journal::{Found, Hit};
+use journal::{Found, Hit, Listed};
 use model::{
     Category, Person, PersonAct, PersonDeed, PersonName, Purpose, READING_MINUTES_MAX, Reading, ReadingId,
     Reason, RoomName, Selection, Timestamp, Verdict,
@@ -138,6 +138,8 @@ impl Office {
     /// `None` where the journal cannot be searched at all.
     fn read_journal(&self, keys: &[Identity], page: &mut Page<'_>) -> Option<()> {
         let (folder, directory) = (Folder::new(&self.data), Directory::new(&self.data));
+        // The segments first: the child that seals may move some of them into the log meanwhile.
+        let segments = Listed::new(&directory).ok()?;
         let log = folder.log_so_far().ok()?;
         let (started, is_late, after) = (monotonic(), AtomicBool::new(false), page.after);
         let read = |seal: &Seal| {
@@ -153,7 +155,7 @@ impl Office {
             folder.open_table(seal, keys).map_err(Into::into)
         };
         let asked = query(page.selection);
-        let searched = archive::search(&log, read, &directory, &asked, |found| {
+        let searched = archive::search(&log, read, &segments, &asked, |found| {
             if started.elapsed() > SEARCH_MAX {
                 is_late.store(true, Ordering::Relaxed);
                 return ControlFlow::Break(());
