@@ -14,12 +14,12 @@ use model::{
 };
 use proptest::prelude::*;
 
-use super::fixture::{Memory, at, box_of_days};
+use super::fixture::{Asked, Box as Appliance, Memory, at, box_of_days};
 use crate::row::Row;
 use crate::table::TableWriter;
 use crate::{
     FileBytes, Filter, Form, FoundAnywhere, Hash, Identity, Log, Seal, Sealed, SealedFile, Searched,
-    SigningKey, Table, TableError, encrypt, search,
+    SigningKey, Table, TableError, encrypt, reads_plain_seals, search,
 };
 
 static READER: LazyLock<Identity> = LazyLock::new(Identity::generate);
@@ -433,4 +433,23 @@ fn what_is_sealed_during_a_search_is_found_or_told() {
     assert_eq!(look(&it.log, &it.vault, &disk, || ()), (all, 0));
     let (found, unreadable) = look(&it.log, &it.vault, &disk, || disk.take_away(waiting));
     assert_eq!((found.last(), unreadable), (Some(&before.through()), 1), "removed while seals are read");
+}
+
+#[test]
+fn a_search_reads_plain_seals_where_no_segment_has_their_records() {
+    let it = box_of_days();
+    let reads = |disk: &Disk, from| {
+        let query = Query { from, ..Query::default() };
+        reads_plain_seals(&it.log, disk, &query).unwrap()
+    };
+    assert!(reads(&it.disk, None), "three sealed days");
+    assert!(!reads(&it.disk, Some(at(300))), "the day that waits");
+    let segments = Disk::default();
+    let mut whole = Appliance::new();
+    for day in 0..4 {
+        whole.record(at(day * 100), Asked::varied(7));
+    }
+    let first = whole.disk.list().unwrap()[0];
+    segments.put(first, whole.disk.bytes(first));
+    assert!(!reads(&segments, None), "segments that are sealed stay for a while");
 }
