@@ -73,7 +73,8 @@ impl Filter {
     /// Whether rows with times within these bounds may match.
     pub(crate) fn may_be_within(&self, times: Option<(i64, i64)>, last_times: Option<(i64, i64)>) -> bool {
         // Damage has no time: it is told in every search that is not about something.
-        let latest = times.max(last_times).map(|(_, latest)| latest);
+        // Only repeats have a last time: of an act, and of most accesses, the time is the latest.
+        let latest = [times, last_times].into_iter().flatten().map(|(_, latest)| latest).max();
         let is_late_enough = self.from_ms.is_none_or(|from| latest.is_none_or(|latest| latest >= from));
         let is_early_enough = self.to_ms.is_none_or(|to| times.is_none_or(|(earliest, _)| earliest < to));
         is_late_enough && is_early_enough

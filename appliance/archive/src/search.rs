@@ -9,15 +9,16 @@ mod readers;
 
 use std::cell::OnceCell;
 use std::error::Error;
+use std::io;
 use std::ops::ControlFlow;
 
-use journal::{Found, Hit, Query, SearchError, SegmentId, Source, Summary, inspect, read_late};
+use journal::{Found, Hit, Listed, Query, SearchError, SegmentId, Source, Summary, inspect, read_late};
 
 use crate::filter::Filter;
 use crate::log::Log;
 use crate::reading::Sealed;
 use crate::row::Row;
-use crate::seal::Seal;
+use crate::seal::{Form, Seal};
 use crate::search::readers::{End, LATE_SEALS, News, Readers};
 use crate::table::Table;
 
@@ -51,7 +52,8 @@ pub struct Searched {
 }
 
 /// Searches seals and segments. `open` gives the table of a seal; `None` where it is encrypted to others. Ends early when
-/// `each` breaks.
+/// `each` breaks. Where others may seal meanwhile, `source` is [`Listed`] before the log is read: what was sealed in between
+/// is in one of them at least.
 ///
 /// # Errors
 /// [`SearchError`]; whatever else cannot be read is told.
@@ -62,12 +64,18 @@ pub fn search<S: Source>(
     query: &Query,
     mut each: impl FnMut(FoundAnywhere) -> ControlFlow<()>,
 ) -> Result<Searched, SearchError> {
+    // Listed once: a segment that is sealed and removed while seals are read is told as one that cannot be read.
+    let through = log.through_segment();
+    let listed = Listed::new(source).map_err(SearchError::List)?;
+    let source = &listed.without(|segment| segment.number() <= through && is_gone(source, segment));
     let segments = source.list().map_err(SearchError::List)?;
     let before = waiting_from(source, &segments);
     // What was deleted when its time was over is nowhere to be read.
     let deleted = log.expiries();
-    let seals: Vec<&Seal> =
-        log.seals().filter(|seal| seal.sequences.0 + 1 < before && !seal.is_deleted(&deleted)).collect();
+    let seals: Vec<&Seal> = log
+        .seals()
+        .filter(|seal| seal.sequences.0.saturating_add(1) < before && !seal.is_deleted(&deleted))
+        .collect();
     let filter = Filter::from(query);
     let readers = Readers::new(&seals, &open, &filter, |seal| may_have(seal, query));
     let waiting = OnceCell::new();
@@ -81,6 +89,23 @@ pub fn search<S: Source>(
         searched.segments = journal::search(source, query, |hit| each(FoundAnywhere::Hit(Box::new(hit))))?;
     }
     Ok(searched)
+}
+
+/// Whether a search would read what anybody can read of sealed days: their plain sealed files, and not the segments beside them.
+///
+/// # Errors
+/// The segments cannot be listed.
+pub fn reads_plain_seals<S: Source>(log: &Log, source: &S, query: &Query) -> io::Result<bool> {
+    let before = waiting_from(source, &source.list()?);
+    let deleted = log.expiries();
+    let is_read = |seal: &Seal| seal.sequences.0.saturating_add(1) < before && !seal.is_deleted(&deleted);
+    let is_plain = |seal: &Seal| seal.file.form == Form::Plain;
+    Ok(log.seals().any(|seal| is_plain(seal) && is_read(seal) && may_have(seal, query)))
+}
+
+/// Whether a segment was removed since it was listed.
+fn is_gone<S: Source>(source: &S, segment: SegmentId) -> bool {
+    source.open(segment).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 /// The first record that stands in a segment. Segments that are sealed stay for a while, so that the box can be searched

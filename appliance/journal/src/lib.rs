@@ -47,5 +47,5 @@ pub use reader::{Damage, DamageKind};
 pub use recovery::Recovery;
 pub use search::{Hit, Kind, Query, SearchError, Summary, search};
 pub use sequence::Sequence;
-pub use storage::{Active, Floor, SegmentId, Source, Storage};
+pub use storage::{Active, Floor, Listed, SegmentId, Source, Storage};
 pub use writer::{CommitError, Writer};

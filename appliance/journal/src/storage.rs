@@ -54,6 +54,43 @@ pub trait Source {
     fn open(&self, segment: SegmentId) -> io::Result<Self::Reader>;
 }
 
+/// Segments as they were listed once. What is removed meanwhile cannot be opened any more, and is told: it is not missing in
+/// silence.
+#[derive(Debug)]
+pub struct Listed<'s, S> {
+    source: &'s S,
+    segments: Vec<SegmentId>,
+}
+
+impl<'s, S: Source> Listed<'s, S> {
+    /// All segments of now.
+    ///
+    /// # Errors
+    /// They cannot be listed.
+    pub fn new(source: &'s S) -> io::Result<Self> {
+        Ok(Self { source, segments: source.list()? })
+    }
+
+    /// Without the segments that another place has.
+    #[must_use]
+    pub fn without(mut self, is_elsewhere: impl Fn(SegmentId) -> bool) -> Self {
+        self.segments.retain(|segment| !is_elsewhere(*segment));
+        self
+    }
+}
+
+impl<S: Source> Source for Listed<'_, S> {
+    type Reader = S::Reader;
+
+    fn list(&self) -> io::Result<Vec<SegmentId>> {
+        Ok(self.segments.clone())
+    }
+
+    fn open(&self, segment: SegmentId) -> io::Result<S::Reader> {
+        self.source.open(segment)
+    }
+}
+
 /// The highest numbers that were used by what is kept elsewhere now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Floor {

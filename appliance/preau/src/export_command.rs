@@ -38,6 +38,9 @@ pub(crate) fn export(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
         bail!("{} is there already", arguments.out.display());
     }
     let identities = read_identities(arguments.identity.as_deref())?;
+    if reading_command::reaches_sealed(&data, !identities.is_empty(), &archive::query(&selection))? {
+        reading_command::check_purpose(arguments.reason)?;
+    }
     let reading = note(arguments, &data, &selection, zone)?;
     let request = Request {
         author: arguments.author.clone(),
@@ -106,7 +109,8 @@ fn note(
     if !data.join(STATE_FILE).is_file() {
         return Ok(None);
     }
-    let looking = Looking { purpose: arguments.reason, detail: Some(&arguments.detail), selection };
+    let looking =
+        Looking { purpose: arguments.reason, detail: Some(&arguments.detail), selection, more: None };
     reading_command::note(data, &looking, Some(&arguments.author), Look::Export, zone).map(Some)
 }
 

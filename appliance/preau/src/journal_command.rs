@@ -12,8 +12,8 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use archive::{FoundAnywhere, Identity, Log, Row, Seal, Searched, Vault};
 use jiff::tz::TimeZone;
-use journal::{Damage, DamageKind, Hit, Kind, Query, Reckoning, SegmentId, Source};
-use model::{Category, Host, PersonName, Purpose, ReadingTerms, RoomName, Selection, Timestamp, Verdict};
+use journal::{Damage, DamageKind, Hit, Kind, Listed, Query, Reckoning, SegmentId, Source};
+use model::{Category, Host, PersonName, RoomName, Selection, Timestamp, Verdict};
 use store::Look;
 use system::segments::Directory;
 use system::vault::Folder;
@@ -99,27 +99,29 @@ fn note_search(options: &SearchOptions, query: &Query) -> anyhow::Result<()> {
              complaint, judicial, oversight or access (and --detail, --author)"
         )
     };
-    if options.identity.is_some() && purpose == Purpose::Maintenance {
-        bail!("sealed days are read for other reasons than maintenance: it is done with the log of today")
-    }
-    let selection = Selection {
-        from: query.from,
-        to: query.to,
-        device: options.device.as_deref().map(str::parse).transpose().context("--device")?,
-        host: query.host.clone(),
-        verdict: query.verdict,
-        with_people: true,
-        ..Selection::default()
-    };
-    if options.identity.is_some() {
-        // What is sealed is read as on the head's page.
-        ReadingTerms::check_window(selection.from, selection.to, selection.device.is_some())
-            .context("give --from and --to, or --device")?;
-    }
-    let looking = Looking { purpose, detail: options.asking.detail.as_ref(), selection: &selection };
+    let selection = select(options, query)?;
+    let lesson = query.lesson.as_ref().map(|lesson| format!("lesson {lesson}"));
+    let detail = options.asking.detail.as_ref();
+    let looking = Looking { purpose, detail, selection: &selection, more: lesson.as_deref() };
+    reading_command::check_sealed(&options.data, options.identity.is_some(), query, &looking)?;
     let author = options.asking.author.as_ref();
     reading_command::note(&options.data, &looking, author, Look::Search, &options.time_zone)?;
     Ok(())
+}
+
+/// What a search is recorded as: all that it asks for, but the lesson.
+fn select(options: &SearchOptions, query: &Query) -> anyhow::Result<Selection> {
+    Ok(Selection {
+        from: query.from,
+        to: query.to,
+        device: options.device.as_deref().map(str::parse).transpose().context("--device")?,
+        room: query.room.clone(),
+        person: query.person.clone(),
+        host: query.host.clone(),
+        category: query.category.clone(),
+        verdict: query.verdict,
+        with_people: true,
+    })
 }
 
 fn build_query(options: &SearchOptions) -> anyhow::Result<Query> {
@@ -152,25 +154,26 @@ pub(crate) fn is_nothing_readable(searched: &Searched) -> bool {
 
 fn print_hits(query: &Query, options: &SearchOptions, output: impl Write) -> anyhow::Result<Searched> {
     let (directory, folder) = (Directory::new(&options.data), Folder::new(&options.data));
+    // The segments first: the child that seals may move some of them into the log meanwhile.
+    let segments = Listed::new(&directory).context("the journal cannot be listed")?;
     // The end of the last segment may be an append under way.
-    let last = directory.list().context("the journal cannot be listed")?.last().copied();
+    let last = segments.list()?.last().copied();
     let log = read_log(&folder)?;
     let mut failure = None;
     let identities = read_identities(options.identity.as_deref())?;
     // What cannot be read is told by the search.
     let open_known = |seal: &Seal| folder.open_table(seal, &identities).ok().flatten();
-    let reckoning = archive::reckoning(&log, open_known, &directory, query);
+    let reckoning = archive::reckoning(&log, open_known, &segments, query);
     let mut printer = Printer::new(options, output, reckoning);
     let read = |seal: &Seal| folder.open_table(seal, &identities).map_err(Into::into);
-    let searched = archive::search(&log, read, &directory, query, |found| {
-        match take_found(&mut printer, found, last) {
+    let searched =
+        archive::search(&log, read, &segments, query, |found| match take_found(&mut printer, found, last) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 failure = Some(error);
                 ControlFlow::Break(())
             }
-        }
-    })?;
+        })?;
     match failure {
         Some(error) => Err(error.into()),
         None => {
@@ -339,6 +342,26 @@ mod tests {
             "--from: `soon` is not a time",
         );
         check(SearchOptions { host: Some("a b".into()), ..options(missing) }, "--host a b");
+    }
+
+    /// Every field of a query stands in the record of the search.
+    #[test]
+    fn a_search_is_recorded_as_what_it_asks_for() {
+        let asked = SearchOptions {
+            device: Some("CM2-01".into()),
+            room: "CM2".parse().ok(),
+            person: "Mme Martin".parse().ok(),
+            host: Some("example.com".into()),
+            category: "games".parse().ok(),
+            verdict: Some(Verdict::Refuse),
+            ..options(PathBuf::new())
+        };
+        let query = build_query(&asked).unwrap();
+        let sought = reading_command::describe(&select(&asked, &query).unwrap(), &asked.time_zone);
+        assert_eq!(
+            sought.as_str(),
+            "device CM2-01, room CM2, person Mme Martin, host example.com, category games, verdict refuse, with people"
+        );
     }
 
     #[test]

@@ -229,9 +229,9 @@ fn carry_out_wifi(command: WifiCommand) -> anyhow::Result<ExitCode> {
 }
 
 fn summarise(arguments: SummaryArguments) -> anyhow::Result<ExitCode> {
-    let SummaryArguments { data, from, to, json, identity, config } = arguments;
+    let SummaryArguments { data, from, to, json, identity, asking, config } = arguments;
     let (data, time_zone) = (data_folder::find(data.path.as_deref())?, time_zone(config)?);
-    let options = summary_command::SummaryOptions { data, from, to, json, identity, time_zone };
+    let options = summary_command::SummaryOptions { data, from, to, json, identity, asking, time_zone };
     summary_command::summarise(&options)
 }
 

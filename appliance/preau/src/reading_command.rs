@@ -7,11 +7,14 @@ use std::process::ExitCode;
 use access::Clock;
 use anyhow::{Context, bail};
 use jiff::tz::TimeZone;
+use journal::Query;
 use model::{
     Motive, PersonName, Purpose, Reading, ReadingEnd, ReadingId, ReadingTerms, Selection, Sought, Timestamp,
 };
 use store::{Look, Store};
 use system::clock::SystemClock;
+use system::segments::Directory;
+use system::vault::Folder;
 
 use crate::data_folder;
 
@@ -31,6 +34,42 @@ pub(crate) struct Looking<'l> {
     pub(crate) detail: Option<&'l Motive>,
     /// For what.
     pub(crate) selection: &'l Selection,
+    /// For what else, that a selection does not tell.
+    pub(crate) more: Option<&'l str>,
+}
+
+/// Refuses a look into sealed days that the head's page would not open: for maintenance, or without a window. Where nobody has
+/// keys, they are those that were sealed for everybody.
+pub(crate) fn check_sealed(
+    data: &Path,
+    has_keys: bool,
+    query: &Query,
+    looking: &Looking<'_>,
+) -> anyhow::Result<()> {
+    if !reaches_sealed(data, has_keys, query)? {
+        return Ok(());
+    }
+    check_purpose(looking.purpose)?;
+    let Selection { from, to, device, .. } = looking.selection;
+    ReadingTerms::check_window(*from, *to, device.is_some()).context("give --from and --to, or --device")
+}
+
+/// Whether a search reads more than the segments: then it needs a better reason than maintenance.
+pub(crate) fn reaches_sealed(data: &Path, has_keys: bool, query: &Query) -> anyhow::Result<bool> {
+    if has_keys {
+        return Ok(true);
+    }
+    let log = Folder::new(data).log_so_far().context("the log of seals cannot be read")?;
+    let reads = archive::reads_plain_seals(&log, &Directory::new(data), query);
+    reads.context("the journal cannot be listed")
+}
+
+/// Refuses maintenance as a reason to read sealed days.
+pub(crate) fn check_purpose(purpose: Purpose) -> anyhow::Result<()> {
+    if purpose == Purpose::Maintenance {
+        bail!("sealed days are read for other reasons than maintenance: it is done with the log of today")
+    }
+    Ok(())
 }
 
 /// Has the box note a reading that lasts for one command: opened, used, ended. Nothing is looked at where that fails.
@@ -41,7 +80,7 @@ pub(crate) fn note(
     look: Look,
     zone: &TimeZone,
 ) -> anyhow::Result<ReadingId> {
-    let Looking { purpose, detail, selection } = *looking;
+    let Looking { purpose, detail, selection, more } = *looking;
     let (nobody, nothing) = (NOBODY.parse()?, NO_DETAIL.parse()?);
     let (author, detail) = (author.unwrap_or(&nobody), detail.unwrap_or(&nothing));
     let terms = ReadingTerms {
@@ -56,8 +95,17 @@ pub(crate) fn note(
     let file = data.join(data_folder::STATE_FILE);
     let mut store = Store::open(&file).context("the reading cannot be noted, and nothing is shown")?;
     let sought = describe(selection, zone);
+    let sought = match more {
+        Some(more) => append(&sought, more),
+        None => sought,
+    };
     let noted = store.note_command(&terms, now, (look, &sought), (author, None));
     noted.context("the reading cannot be noted, and nothing is shown")
+}
+
+fn append(sought: &Sought, more: &str) -> Sought {
+    let parts = [sought.as_str(), more];
+    Sought::new(&parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", "))
 }
 
 /// What is looked for, in one line.
@@ -129,7 +177,8 @@ mod tests {
             from: Some(Timestamp::from_unix_ms(1_795_422_600_000)),
             ..Selection::default()
         };
-        let looking = Looking { purpose: Purpose::Maintenance, detail: None, selection: &selection };
+        let more = Some("lesson Histoire");
+        let looking = Looking { purpose: Purpose::Maintenance, detail: None, selection: &selection, more };
         let zone = TimeZone::get("Europe/Paris").unwrap();
         let id = note(folder.path(), &looking, None, Look::Search, &zone).unwrap();
         let store = Store::open(&folder.path().join(data_folder::STATE_FILE)).unwrap();
@@ -139,7 +188,8 @@ mod tests {
         let deeds: Vec<_> = store.waiting_person_acts(9).unwrap().into_iter().map(|it| it.act.deed).collect();
         let words: Vec<_> = deeds.iter().map(PersonDeed::as_str).collect();
         assert_eq!(words, ["open-reading", "search-journal", "close-reading"]);
-        let expected = Sought::new("from 2026-11-23 09:30, device CM2-04, host casino.example");
+        let expected =
+            Sought::new("from 2026-11-23 09:30, device CM2-04, host casino.example, lesson Histoire");
         assert_eq!(deeds[1], PersonDeed::SearchJournal { reading: id, sought: expected });
     }
 }

@@ -8,17 +8,23 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use archive::{ClassDay, DEVICES_MIN, FoundAnywhere, Overview, Seal};
 use jiff::tz::TimeZone;
-use journal::{Hit, Query};
+use journal::{Hit, Listed, Query};
+use model::{Selection, Timestamp};
 use serde::Serialize;
+use store::Look;
 use system::sealing::day;
 use system::segments::Directory;
 use system::vault::Folder;
 
+use crate::cli::Asking;
 use crate::journal_command::{is_broken_pipe, is_nothing_readable, read_identities, read_log, tell_locked};
-use crate::times;
+use crate::reading_command::{self, Looking};
+use crate::times::{self, TimeError};
 
 /// What stands for rooms that are too small to be told alone.
 const OTHERS: &str = "-";
+/// What a summary is recorded as.
+const SUMMARY: &str = "summary by day and room";
 
 /// What `preau journal summary` is asked for.
 #[derive(Clone, Debug)]
@@ -33,6 +39,8 @@ pub(crate) struct SummaryOptions {
     pub(crate) json: bool,
     /// The file with the secret key of a reader.
     pub(crate) identity: Option<PathBuf>,
+    /// Who looks, and why.
+    pub(crate) asking: Asking,
     /// Where the school's days begin.
     pub(crate) time_zone: TimeZone,
 }
@@ -58,16 +66,17 @@ pub(crate) fn summarise(options: &SummaryOptions) -> anyhow::Result<ExitCode> {
         bail!("there is no data folder {}", options.data.display());
     }
     let zone = &options.time_zone;
-    let start = options.from.as_deref().map(|text| times::parse_start(text, zone)).transpose();
-    let end = options.to.as_deref().map(|text| times::parse_end(text, zone)).transpose();
-    let query = Query { from: start.context("--from")?, to: end.context("--to")?, ..Query::default() };
+    let query = build_query(options)?;
+    note(options, &query)?;
     let folder = Folder::new(&options.data);
     let identities = read_identities(options.identity.as_deref())?;
     let open = |seal: &Seal| folder.open_table(seal, &identities).map_err(Into::into);
     let mut overview = Overview::default();
     let mut failure = None;
     let directory = Directory::new(&options.data);
-    let searched = archive::search(&read_log(&folder)?, open, &directory, &query, |found| {
+    // The segments first: the child that seals may move some of them into the log meanwhile.
+    let segments = Listed::new(&directory).context("the journal cannot be listed")?;
+    let searched = archive::search(&read_log(&folder)?, open, &segments, &query, |found| {
         let told = match found {
             FoundAnywhere::Hit(hit) => {
                 if let Hit::Access(found) = *hit {
@@ -102,6 +111,40 @@ pub(crate) fn summarise(options: &SummaryOptions) -> anyhow::Result<ExitCode> {
     Ok(if is_nothing_readable(&searched) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
+/// Of whole days: two summaries that differ in a moment would show what one device did in it.
+fn build_query(options: &SummaryOptions) -> anyhow::Result<Query> {
+    let day = |text: &Option<String>, parse: fn(&str, &TimeZone) -> Result<Timestamp, TimeError>| {
+        let Some(text) = text else { return Ok(None) };
+        let at = parse(text, &options.time_zone)?;
+        if !times::is_midnight(at, &options.time_zone) {
+            bail!("`{text}` is in the middle of a day: a summary is of whole days")
+        }
+        Ok(Some(at))
+    };
+    let from = day(&options.from, times::parse_start).context("--from")?;
+    let to = day(&options.to, times::parse_end).context("--to")?;
+    Ok(Query { from, to, ..Query::default() })
+}
+
+/// Has the box on this folder note who looks, as it does for a search. What a class did needs no window: a summary may be of
+/// the whole year.
+fn note(options: &SummaryOptions, query: &Query) -> anyhow::Result<()> {
+    if !Directory::new(&options.data).is_in_use() {
+        return Ok(());
+    }
+    let Asking { reason, detail, author } = &options.asking;
+    let purpose = reason.context(
+        "who looks into the log of a box that runs says why, and the box notes it: give --reason (and --detail, --author)",
+    )?;
+    if reading_command::reaches_sealed(&options.data, options.identity.is_some(), query)? {
+        reading_command::check_purpose(purpose)?;
+    }
+    let selection = Selection { from: query.from, to: query.to, ..Selection::default() };
+    let looking = Looking { purpose, detail: detail.as_ref(), selection: &selection, more: Some(SUMMARY) };
+    reading_command::note(&options.data, &looking, author.as_ref(), Look::Search, &options.time_zone)?;
+    Ok(())
+}
+
 fn print(days: &[ClassDay], is_json: bool, mut output: impl Write) -> anyhow::Result<()> {
     if is_json {
         for day in days {
@@ -125,6 +168,45 @@ fn print(days: &[ClassDay], is_json: bool, mut output: impl Write) -> anyhow::Re
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn options(data: PathBuf, from: &str, to: &str) -> SummaryOptions {
+        SummaryOptions {
+            data,
+            from: Some(from.to_owned()),
+            to: Some(to.to_owned()),
+            json: false,
+            identity: None,
+            asking: Asking { reason: None, detail: None, author: None },
+            time_zone: TimeZone::get("Europe/Paris").unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_summary_is_of_whole_days() {
+        let folder = tempfile::tempdir().unwrap();
+        let ask = |from, to| summarise(&options(folder.path().to_owned(), from, to));
+        assert_eq!(ask("2026-11-23", "2026-11-24").unwrap(), ExitCode::SUCCESS);
+        assert_eq!(ask("2026-11-23T00:00:00+01:00", "2026-11-24 00:00").unwrap(), ExitCode::SUCCESS);
+        for (from, to) in [("2026-11-23 09:30", "2026-11-24"), ("2026-11-23", "2026-11-24T00:00:01+01:00")] {
+            let error = format!("{:#}", ask(from, to).unwrap_err());
+            assert!(error.contains("a summary is of whole days"), "{error}");
+        }
+    }
+
+    /// On the folder of a box that runs, a look without a reason shows nothing, and one with a reason is on record.
+    #[test]
+    fn a_box_that_runs_notes_a_summary() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().to_owned();
+        let mut held = Directory::new(&data);
+        journal::Storage::acquire(&mut held).unwrap();
+        let silent = options(data.clone(), "2026-11-23", "2026-11-24");
+        assert!(format!("{:#}", summarise(&silent).unwrap_err()).contains("--reason"));
+        let asking = Asking { reason: Some(model::Purpose::Oversight), detail: None, author: None };
+        summarise(&SummaryOptions { asking, ..silent }).unwrap();
+        let store = store::Store::open(&data.join(crate::data_folder::STATE_FILE)).unwrap();
+        assert_eq!(store.readings(9).unwrap().len(), 1);
+    }
 
     #[test]
     fn days_are_lines() {

@@ -33,6 +33,12 @@ pub(crate) fn parse_coming(text: &str, zone: &TimeZone, now: Timestamp) -> Resul
     }
 }
 
+/// Whether a moment is the first of a day.
+pub(crate) fn is_midnight(at: Timestamp, zone: &TimeZone) -> bool {
+    let time = jiff::Timestamp::from_millisecond(at.unix_ms()).map(|at| at.to_zoned(zone.clone()));
+    time.is_ok_and(|time| time.start_of_day().is_ok_and(|start| start == time))
+}
+
 /// A moment as the school's clock shows it.
 pub(crate) fn write(at: Timestamp, zone: &TimeZone) -> String {
     let at = jiff::Timestamp::from_millisecond(at.unix_ms()).unwrap_or_default();

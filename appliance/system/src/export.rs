@@ -12,7 +12,7 @@ use archive::{
     Extract, ExtractError, FoundAnywhere, Identity, Manifest, PackError, Packer, Pedigree, Request, Seal,
     Searched, is_unreadable, query,
 };
-use journal::SearchError;
+use journal::{Listed, SearchError};
 use model::Selection;
 
 use crate::seal_key::{self, SealKeyError};
@@ -95,6 +95,9 @@ pub fn export<W: Write>(
     let path = key_path(export.data);
     let key = seal_key::find(&path)?.ok_or(ExportError::NoKey(path))?;
     let folder = Folder::new(export.data);
+    // The segments first: the child that seals may move some of them into the log meanwhile.
+    let directory = Directory::new(export.data);
+    let segments = Listed::new(&directory).map_err(SearchError::List)?;
     let log = folder.read_log()?;
     if log.entries().last().is_some_and(|last| !last.note.is_signed_by(key.verifier())) {
         return Err(ExportError::OtherKey);
@@ -113,8 +116,7 @@ pub fn export<W: Write>(
             }
         }
     };
-    let searched: Searched =
-        archive::search(&log, read, &Directory::new(export.data), &query(export.selection), found)?;
+    let searched: Searched = archive::search(&log, read, &segments, &query(export.selection), found)?;
     if let Some(error) = failure {
         return Err(error.into());
     }

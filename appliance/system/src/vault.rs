@@ -222,7 +222,8 @@ impl Folder {
     }
 
     fn deleted_fields(&self, seal: &Seal) -> io::Result<Vec<Field>> {
-        let log = self.read_log().map_err(io::Error::other)?;
+        // Of a damaged log as far as it goes: the damage is told once, and not as that of every file.
+        let log = self.log_so_far()?;
         let expiries = log.expiries();
         Ok(expiries.keys().filter(|(number, _)| *number == seal.number).map(|(_, field)| *field).collect())
     }

@@ -49,13 +49,13 @@ pub fn query(selection: &Selection) -> Query {
 #[must_use]
 pub fn is_unreadable(found: &FoundAnywhere) -> bool {
     match found {
-        FoundAnywhere::Unreadable { .. } => true,
+        // Sealed as they were, and no record that this program understands.
+        FoundAnywhere::Unreadable { .. } | FoundAnywhere::Other(_) => true,
         FoundAnywhere::Hit(hit) => match &**hit {
             Hit::Unreadable { .. } => true,
             Hit::Damage(damage) => damage.kind != DamageKind::Tail,
             Hit::Access(_) | Hit::Act(_) | Hit::Person(_) => false,
         },
-        FoundAnywhere::Other(_) => false,
     }
 }
 
@@ -153,7 +153,8 @@ impl Extract {
         self.rows += 1;
         let record = row.sequence();
         let place = self.ranges.partition_point(|(_, (_, through))| *through < record);
-        match self.ranges.get(place) {
+        // Between two seals stands what was deleted before it was sealed.
+        match self.ranges.get(place).filter(|(_, (after, _))| *after < record) {
             Some((seal, _)) => {
                 self.seals.insert(*seal);
             }

@@ -203,6 +203,42 @@ fn records_that_were_never_sealed_so_are_found() {
     told(Selection { with_people: true, ..honest.selection.clone() }, "is not what was sealed");
 }
 
+/// A record that only deleted segments had belongs to no seal, and a seal that is not there leaves a gap.
+#[test]
+fn records_between_two_seals_are_told() {
+    let mut it = box_of_days();
+    let seals: Vec<Seal> = it.log.seals().cloned().collect();
+    it.log = crate::Log::default();
+    for seal in [&seals[0], &seals[2]] {
+        it.log.append(Seal { number: it.log.next_number(), ..seal.clone() }, &it.key);
+    }
+    it.vault.files = BTreeMap::from_iter([0, 2].into_iter().zip(1..).map(|(place, number)| {
+        let file = it.vault.files[&seals[place].file_name()].clone();
+        (crate::file_name(number, Form::Plain), file)
+    }));
+    let report = check(&Making::default().make(&it), &knowing(&it));
+    assert!(report.is_right(), "{report}");
+    assert!(report.remarks.contains(&BundleRemark::Gap(11, 20)), "{report}");
+
+    let mut extract = Extract::new(&Making::default().selection, &it.log, 9).unwrap();
+    let whole = box_of_days();
+    let files = &whole.vault.files;
+    let read =
+        |seal: &Seal| Ok(files.get(&seal.file_name()).cloned().map(|file| crate::Table::open(file).unwrap()));
+    search(&whole.log, read, &whole.disk, &query(&Selection::default()), |found| {
+        if let FoundAnywhere::Hit(hit) = found
+            && let journal::Hit::Access(access) = &*hit
+            && access.sequence.number() == 15
+        {
+            extract.push(&hit).unwrap();
+        }
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    let extracted = extract.finish().unwrap();
+    assert_eq!((extracted.rows, extracted.unsealed), (1, 1));
+}
+
 /// Signs changed files as the box would, with the counts that they have.
 fn resign(it: &Appliance, mut files: Files) -> Vec<u8> {
     let (_, note) = files.pop().unwrap();

@@ -8,16 +8,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use journal::simulation::Disk;
-use journal::{Ended, Found, Harvested, Hit, Kind, Query, Sequence, Tally};
-use model::{AccessKind, ClockQuality, Closing, End, Host, Reason, Timestamp, Verdict};
+use journal::{Ended, Found, FoundPersonAct, Harvested, Hit, Kind, Listed, Query, Sequence, Source, Tally};
+use model::{
+    AccessKind, ClockQuality, Closing, End, Host, PersonAct, PersonDeed, Reason, Timestamp, Verdict,
+};
 use proptest::prelude::*;
 
-use super::fixture::at;
+use super::fixture::{Asked, Box as Appliance, Memory, at, box_of_days};
 use crate::row::Row;
 use crate::table::TableWriter;
 use crate::{
     FileBytes, Filter, Form, FoundAnywhere, Hash, Identity, Log, Seal, Sealed, SealedFile, Searched,
-    SigningKey, Table, TableError, encrypt, search,
+    SigningKey, Table, TableError, encrypt, reads_plain_seals, search,
 };
 
 static READER: LazyLock<Identity> = LazyLock::new(Identity::generate);
@@ -115,6 +117,12 @@ fn access(number: u64, seed: u32) -> Found {
     }
 }
 
+/// That somebody signed in.
+fn act(number: u64, at: Timestamp) -> FoundPersonAct {
+    let act = PersonAct { author: "Mme Martin".parse().unwrap(), device: None, deed: PersonDeed::SignIn };
+    FoundPersonAct { sequence: Sequence::new(number), at, clock: ClockQuality::Synchronised, act }
+}
+
 /// What a query says, read naively.
 fn is_asked(query: &Query, found: &Found) -> bool {
     let is_device = |wanted: &String| {
@@ -193,6 +201,36 @@ proptest! {
             prop_assert_eq!(find(&table, query).unwrap(), expected, "{:?}", query);
         }
         prop_assert_eq!(find(&table, &Query::default()).unwrap(), accesses);
+    }
+
+    /// Acts are found by their times among accesses whose repeats came earlier, or later.
+    #[test]
+    fn a_search_finds_acts_by_their_times(
+        seeds in prop::collection::vec(any::<u32>(), 0..20),
+        times in prop::collection::vec(0..200_i64, 1..5),
+        from in prop::option::of(0..210_i64),
+        to in prop::option::of(0..210_i64),
+    ) {
+        let accesses = (1..).zip(&seeds).map(|(number, seed)| Harvested::Access(Box::new(access(number, *seed))));
+        let acts = (100..).zip(&times).map(|(number, time)| Harvested::Person(Box::new(act(number, at(*time)))));
+        let mut writer = TableWriter::new().unwrap();
+        accesses.chain(acts).flat_map(|it| Row::of(&it)).for_each(|row| writer.push(row).unwrap());
+        let table = Table::open(writer.finish().unwrap()).unwrap();
+        let query =
+            Query { from: from.map(at), to: to.map(at), kind: Some(Kind::Act), ..Query::default() };
+        let mut found = Vec::new();
+        let flow = table.search(&Filter::from(&query), |sealed| {
+            if let Sealed::Hit(hit) = sealed && let Hit::Person(act) = *hit {
+                found.push(act.sequence.number());
+            }
+            ControlFlow::Continue(())
+        });
+        prop_assert!(flow.unwrap().is_continue());
+        let is_asked =
+            |time: &i64| from.is_none_or(|from| *time >= from) && to.is_none_or(|to| *time < to);
+        let expected: Vec<u64> =
+            (100..).zip(&times).filter(|(_, time)| is_asked(time)).map(|(number, _)| number).collect();
+        prop_assert_eq!(found, expected);
     }
 
     /// Whatever byte is changed: nothing that was not sealed is found, and nothing is left out in silence that a search read.
@@ -356,4 +394,62 @@ fn a_file_that_cannot_be_read_is_told_in_its_place() {
     });
     assert_eq!(told, [(5, "the file is not what was sealed".to_owned())]);
     assert_eq!((searched.seals_read, searched.seals_unreadable), (11, 1));
+}
+
+/// The numbers that a search finds, and how many segments it cannot read.
+fn look(log: &Log, vault: &Memory, source: &impl Source, meanwhile: impl Fn() + Sync) -> (Vec<u64>, usize) {
+    let open = |seal: &Seal| {
+        meanwhile();
+        let file = vault.files.get(&seal.file_name()).cloned().unwrap();
+        Table::open_sealed(seal, file, &[]).map_err(Into::into)
+    };
+    let mut numbers = Vec::new();
+    let searched = search(log, open, source, &Query::default(), |found| {
+        if let FoundAnywhere::Hit(hit) = found
+            && let Hit::Access(found) = *hit
+        {
+            numbers.push(found.sequence.number());
+        }
+        ControlFlow::Continue(())
+    });
+    (numbers, searched.unwrap().segments.segments_unreadable)
+}
+
+/// The child that seals works on while others search.
+#[test]
+fn what_is_sealed_during_a_search_is_found_or_told() {
+    let mut it = box_of_days();
+    it.commit(at(400));
+    let (disk, before) = (it.disk.clone(), it.log.clone());
+    let listed = Listed::new(&disk).unwrap();
+    let waiting = disk.list().unwrap()[0];
+    let bytes = disk.bytes(waiting);
+    it.seal(at(400));
+    let all: Vec<u64> = (1..=it.log.through()).collect();
+    assert_eq!(look(&it.log, &it.vault, &listed, || ()), (all.clone(), 0), "sealed before the log was read");
+    let (found, unreadable) = look(&before, &it.vault, &listed, || ());
+    assert_eq!((found.last(), unreadable), (Some(&before.through()), 1), "sealed after the log was read");
+    disk.put(waiting, bytes);
+    assert_eq!(look(&it.log, &it.vault, &disk, || ()), (all, 0));
+    let (found, unreadable) = look(&it.log, &it.vault, &disk, || disk.take_away(waiting));
+    assert_eq!((found.last(), unreadable), (Some(&before.through()), 1), "removed while seals are read");
+}
+
+#[test]
+fn a_search_reads_plain_seals_where_no_segment_has_their_records() {
+    let it = box_of_days();
+    let reads = |disk: &Disk, from| {
+        let query = Query { from, ..Query::default() };
+        reads_plain_seals(&it.log, disk, &query).unwrap()
+    };
+    assert!(reads(&it.disk, None), "three sealed days");
+    assert!(!reads(&it.disk, Some(at(300))), "the day that waits");
+    let segments = Disk::default();
+    let mut whole = Appliance::new();
+    for day in 0..4 {
+        whole.record(at(day * 100), Asked::varied(7));
+    }
+    let first = whole.disk.list().unwrap()[0];
+    segments.put(first, whole.disk.bytes(first));
+    assert!(!reads(&segments, None), "segments that are sealed stay for a while");
 }

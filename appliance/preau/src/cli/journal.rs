@@ -76,11 +76,11 @@ pub(crate) enum JournalCommand {
 pub(crate) struct SummaryArguments {
     #[command(flatten)]
     pub(crate) data: DataFolder,
-    /// From this time on: RFC 3339, `2026-11-23` or `2026-11-23 09:30` in the time zone of the school.
-    #[arg(long, value_name = "TIME")]
+    /// From this day on: `2026-11-23`.
+    #[arg(long, value_name = "DATE")]
     pub(crate) from: Option<String>,
-    /// Before this time; a date means its whole day.
-    #[arg(long, value_name = "TIME")]
+    /// To this day, its whole.
+    #[arg(long, value_name = "DATE")]
     pub(crate) to: Option<String>,
     /// One JSON object a line instead of a table.
     #[arg(long)]
@@ -88,6 +88,9 @@ pub(crate) struct SummaryArguments {
     /// The file with the secret key of somebody who may read what is sealed; without it, encrypted days are left out.
     #[arg(long, value_name = "FILE")]
     pub(crate) identity: Option<PathBuf>,
+    /// The box on this folder notes who looks, and why; without a box, nothing is noted.
+    #[command(flatten)]
+    pub(crate) asking: Asking,
     /// The configuration file that names the school's time zone; without it, Europe/Paris.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

@@ -126,11 +126,11 @@ impl Intent {
 
     /// Ends the readings whose time is over, by the box's clock or by the one that nobody sets, and wipes their keys.
     pub(crate) fn keep_readings(&mut self, readings: &Readings, now: Instant) {
-        let over = readings.wipe_ended();
+        let (over, is_news) = readings.wipe_ended();
         let (Some(store), Some(now)) = (&mut self.store, now.plausible()) else { return };
         match store.lapse_readings(now, &over) {
-            Ok(lapsed) => lapsed.into_iter().for_each(|id| readings.wipe(id)),
-            Err(error) if !over.is_empty() => {
+            Ok(lapsed) => lapsed.into_iter().chain(over).for_each(|id| readings.wipe(id)),
+            Err(error) if is_news => {
                 let error = anyhow::Error::from(error);
                 tracing::error!(
                     "readings that are over are not noted as such, their keys are gone: {error:#}"

@@ -30,18 +30,20 @@ struct Held {
     identities: Arc<Vec<Identity>>,
     /// By a clock that nobody sets: a reading does not last longer because the time was set back.
     ends: Steady,
+    /// Whether it was told that its time is over.
+    is_told: bool,
 }
 
 impl Readings {
     /// Holds the keys of a reading until its end. None are needed for what is not sealed yet.
     pub(crate) fn hold(&self, reading: &Reading, identities: Vec<Identity>, now: Timestamp) {
-        let left = Duration::from_millis(reading.until.ms_since(now));
-        let held = Held {
-            author: reading.author.clone(),
-            identities: Arc::new(identities),
-            ends: monotonic() + left,
-        };
-        self.lock().insert(reading.id, held);
+        let ends = monotonic() + Duration::from_millis(reading.until.ms_since(now));
+        let mut all = self.lock();
+        // Keys that are given again do not make it longer, whatever the clock was set to meanwhile.
+        let ends = all.get(&reading.id).map_or(ends, |before| before.ends.min(ends));
+        let held =
+            Held { author: reading.author.clone(), identities: Arc::new(identities), ends, is_told: false };
+        all.insert(reading.id, held);
     }
 
     /// The keys of a reading of this person; `None` where they are not here, or its time is over.
@@ -66,14 +68,18 @@ impl Readings {
         self.lock().remove(&id);
     }
 
-    /// Wipes the keys of readings whose time is over. Returns which: the store may not know yet, where its clock was set back.
-    pub(crate) fn wipe_ended(&self) -> Vec<ReadingId> {
+    /// Wipes the keys of readings whose time is over. Returns which, until each is wiped itself, once the store has it: its
+    /// clock may be set back, or it may not be writable. And whether one of them is over since the last time.
+    pub(crate) fn wipe_ended(&self) -> (Vec<ReadingId>, bool) {
         let now = monotonic();
-        let mut held = self.lock();
-        let over: Vec<ReadingId> =
-            held.iter().filter(|(_, held)| held.ends <= now).map(|(id, _)| *id).collect();
-        over.iter().for_each(|id| drop(held.remove(id)));
-        over
+        let (mut over, mut is_news) = (Vec::new(), false);
+        for (id, held) in self.lock().iter_mut().filter(|(_, held)| held.ends <= now) {
+            held.identities = Arc::default();
+            is_news |= !held.is_told;
+            held.is_told = true;
+            over.push(*id);
+        }
+        (over, is_news)
     }
 
     /// A map is right even after a panic elsewhere.
@@ -118,13 +124,26 @@ mod tests {
         readings.hold(&one, vec![Identity::generate()], one.opened);
         assert_eq!(readings.keys(one.id, &one.author).unwrap().len(), 1);
         assert!(readings.keys(one.id, &other).is_none());
-        assert_eq!(readings.wipe_ended(), []);
+        assert_eq!(readings.wipe_ended(), (vec![], false));
         readings.wipe(one.id);
         assert!(readings.keys(one.id, &one.author).is_none());
         // Its time is over as it begins.
         readings.hold(&one, vec![], one.until);
         assert!(readings.keys(one.id, &one.author).is_none() && !readings.has(one.id));
-        assert_eq!(readings.wipe_ended(), [one.id]);
-        assert_eq!(readings.wipe_ended(), []);
+        assert_eq!(readings.wipe_ended(), (vec![one.id], true));
+        assert_eq!(readings.wipe_ended(), (vec![one.id], false), "the store may not have noted it");
+        assert!(readings.is_over(one.id));
+        readings.wipe(one.id);
+        assert_eq!(readings.wipe_ended(), (vec![], false));
+    }
+
+    #[test]
+    fn keys_that_are_given_again_make_no_reading_longer() {
+        let readings = Readings::default();
+        let one = reading(60);
+        readings.hold(&one, vec![Identity::generate()], one.until);
+        // The clock was set back by an hour.
+        readings.hold(&one, vec![Identity::generate()], one.opened);
+        assert!(readings.is_over(one.id) && readings.keys(one.id, &one.author).is_none());
     }
 }

@@ -127,7 +127,7 @@ fn the_head_reads_with_a_reason_and_all_of_it_is_on_record() -> Result<()> {
     appliance.start()?;
     appliance.wait_until_ready(&lab.pc1)?;
     let locked = head.get(&opened.location)?;
-    ensure!(locked.status == "200" && locked.text.contains("Le boîtier a redémarré"), "{}", locked.text);
+    ensure!(locked.status == "200" && locked.text.contains("Le boîtier n’a pas la clé"), "{}", locked.text);
     let refused = head.fill(&locked, "/direction/journal/lecture", &search("mediatheque.example"))?;
     ensure!(refused.status == "409" && !refused.text.contains("CM2-01</bdi></td>"), "{}", refused.text);
     let form = format!("lecture={id}&cle={}", head_key.secret);

@@ -121,7 +121,7 @@ pub enum BundleRemark {
     #[error("the key is the extract's own. Compare it with the one that was written down, or give --key")]
     OwnKey,
     /// What a witness has signed.
-    #[error("witness: seals 1 to {0} are as witnessed")]
+    #[error("witness: seals and statements 1 to {0} are as witnessed")]
     Witnessed(u64),
     /// Records that were not sealed yet.
     #[error("{0} records were not sealed yet when the extract was made: only the box vouches for them")]
@@ -132,9 +132,22 @@ pub enum BundleRemark {
     /// What the disk did not give back.
     #[error("{0} sealed files or segments of that time could not be read")]
     Unreadable(u64),
+    /// Records between two seals of the extract.
+    #[error(
+        "records {0} to {1} are in none of the seals that are here: that they are of another time, or were deleted when theirs \
+         was over, is the box's word"
+    )]
+    Gap(u64, u64),
+    /// Records that were made without the time.
+    #[error(
+        "{0} records were made before the clock was set: they were chosen by what it showed, and others of the time that was \
+         asked for may be missing"
+    )]
+    Untimed(u64),
     /// Records that were compared with what was sealed.
     #[error(
-        "{seals} sealed files are here whole, and the extract is what they have: {rows} records, none left out"
+        "{seals} sealed files are here whole, and the extract is what they have: {rows} records, none left out of them. That \
+         no other file belongs to the time that was asked for is the box's word"
     )]
     Compared {
         /// How many files.

@@ -3,6 +3,8 @@
 use std::io::{Read, Seek};
 use std::ops::ControlFlow;
 
+use model::ClockQuality;
+
 use super::{BundleFinding, BundleRemark, Check};
 use crate::apart::join_apart;
 use crate::bundle::csv::CsvWriter;
@@ -15,13 +17,16 @@ use crate::filter::Filter;
 use crate::hash::Hash;
 use crate::reading::Sealed;
 use crate::retention::Field;
-use crate::row::{Number, Row};
+use crate::row::{Number, Row, Text};
 use crate::seal::{Form, Seal};
 use crate::table::{Table, TableError};
 
 /// What is said of an access after it was sealed: an extract may know more of it than the sealed file.
 const LATE: [&str; 8] =
     ["end_time", "end", "peer", "bytes_up", "bytes_down", "duration_ms", "count", "last_time"];
+
+/// Most gaps between seals that are told one by one: more than a year has days.
+const GAPS_TOLD_MAX: usize = 400;
 
 /// A record: its number, and a hash of what was known when it was sealed.
 type Mark = (u64, Hash);
@@ -54,6 +59,7 @@ impl<R: Read + Seek> Check<'_, R> {
             (manifest.unsealed, BundleRemark::Unsealed as fn(u64) -> BundleRemark),
             (manifest.locked, BundleRemark::Locked),
             (manifest.unreadable, BundleRemark::Unreadable),
+            (rows.untimed, BundleRemark::Untimed),
         ];
         self.report
             .remarks
@@ -67,7 +73,7 @@ impl<R: Read + Seek> Check<'_, R> {
         for seal in seals {
             let (after, through) = seal.sequences;
             let own: Vec<Mark> =
-                marks.iter().copied().filter(|(record, _)| (after + 1..=through).contains(record)).collect();
+                marks.iter().copied().filter(|(record, _)| after < *record && *record <= through).collect();
             match self.read_sealed(manifest, seal)? {
                 Some(sealed) => {
                     compared += 1;
@@ -77,6 +83,11 @@ impl<R: Read + Seek> Check<'_, R> {
                 None => unseen += 1,
             }
         }
+        let gaps = seals.iter().zip(seals.iter().skip(1)).filter_map(|(seal, next)| {
+            let (through, after) = (seal.sequences.1, next.sequences.0);
+            (through < after).then(|| BundleRemark::Gap(through.saturating_add(1), after))
+        });
+        self.report.remarks.extend(gaps.take(GAPS_TOLD_MAX));
         if compared > 0 {
             self.report.remarks.push(BundleRemark::Compared { seals: compared, rows });
         }
@@ -89,11 +100,11 @@ impl<R: Read + Seek> Check<'_, R> {
     /// What a sealed file has of what was asked for; `None` where it is not here, or encrypted to others.
     fn read_sealed(&mut self, manifest: &Manifest, seal: &Seal) -> Result<Option<Vec<Mark>>, Unzipped> {
         let mut tables = Vec::new();
-        for (field, sealed, file) in seal.files() {
+        for (_, sealed, file) in seal.files() {
             let file = format!("{}{file}", name::SEALED);
             let Some((bytes, _)) = self.archive.read(&file)? else {
                 // Of what was taken apart, a part may be deleted by now.
-                if field == Field::Access { return Ok(None) } else { continue }
+                continue;
             };
             if Hash::of(&bytes) != sealed.hash {
                 self.find(BundleFinding::Sealed { seal: seal.number, file });
@@ -101,6 +112,9 @@ impl<R: Read + Seek> Check<'_, R> {
             }
             let Some(table) = self.decrypt(seal.number, sealed.form, bytes) else { return Ok(None) };
             tables.push(table);
+        }
+        if tables.is_empty() {
+            return Ok(None);
         }
         let is_who_apart = seal.file(Field::Who).is_some();
         let table = join_apart(tables, is_who_apart).and_then(Table::open);
@@ -132,6 +146,8 @@ impl<R: Read + Seek> Check<'_, R> {
 struct Rows {
     count: u64,
     unsealed: u64,
+    /// Made while nobody had set the clock.
+    untimed: u64,
     /// The first record that does not come after the one before.
     disorder: Option<u64>,
     /// What the text should be.
@@ -141,7 +157,8 @@ struct Rows {
 
 impl Rows {
     fn read(table: Vec<u8>, manifest: &Manifest, seals: &[Seal]) -> Result<Self, TableError> {
-        let mut rows = Self { count: 0, unsealed: 0, disorder: None, text: Vec::new(), marks: Vec::new() };
+        let mut rows =
+            Self { count: 0, unsealed: 0, untimed: 0, disorder: None, text: Vec::new(), marks: Vec::new() };
         let mut text = CsvWriter::new().map_err(|_| TableError::Layout("it cannot be written as text"))?;
         let mut last = 0;
         Table::open(table)?.each_row(|row| {
@@ -151,6 +168,7 @@ impl Rows {
             }
             last = record;
             rows.count += 1;
+            rows.untimed += u64::from(row.text(Text::Clock) == Some(ClockQuality::Unset.as_str()));
             let is_of = |seal: &Seal| seal.sequences.0 < record && record <= seal.sequences.1;
             rows.unsealed += u64::from(!seals.iter().any(is_of));
             rows.marks.extend(mark(&row, manifest));

@@ -152,7 +152,7 @@ fn a_reading_shows_sites_and_no_more_than_was_asked_for() {
         "{of_device}"
     );
     let locked = html("page-reading-locked");
-    assert!(locked.contains("Le boîtier a redémarré") && !locked.contains("name=\"site\""), "{locked}");
+    assert!(locked.contains("Le boîtier n’a pas la clé") && !locked.contains("name=\"site\""), "{locked}");
     let journal = html("journal");
     assert!(
         journal.contains("lecture?n=7") && !journal.contains("lecture?n=5"),

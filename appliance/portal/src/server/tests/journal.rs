@@ -59,7 +59,7 @@ fn what_is_not_as_it_should_be_is_said_in_words() {
     check("/direction/journal/lecture", "lecture=7&site=a+b", "422", "Un champ est vide");
     check("/direction/journal/lecture", "lecture=9", "409", "Cette lecture est terminée");
     let locked = head.get("/direction/journal/lecture?n=8");
-    assert!(locked.status == "200" && locked.text.contains("Le boîtier a redémarré"), "{}", locked.text);
+    assert!(locked.status == "200" && locked.text.contains("Le boîtier n’a pas la clé"), "{}", locked.text);
     for (path, status) in [("n=9", "409"), ("n=99", "404"), ("n=x", "404"), ("", "404")] {
         assert_eq!(head.get(&format!("/direction/journal/lecture?{path}")).status, status, "{path}");
     }

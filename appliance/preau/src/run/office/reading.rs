@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, TryLockError};
 use std::time::Duration;
 
-use archive::{FoundAnywhere, Identity, Request, Seal, is_selected, is_unreadable, query};
+use archive::{FoundAnywhere, Identity, Log, Request, Seal, Vault, is_selected, is_unreadable, query};
 use jiff::tz::TimeZone;
-use journal::{Found, Hit};
+use journal::{Found, Hit, Listed};
 use model::{
     Category, Person, PersonAct, PersonDeed, PersonName, Purpose, READING_MINUTES_MAX, Reading, ReadingId,
     Reason, RoomName, Selection, Timestamp, Verdict,
@@ -83,15 +83,26 @@ impl Office {
             let reader = (&person.name, machine);
             store.open_reading(&new.terms, (now, until), reader).map_err(Refused)
         })?;
-        self.readings.hold(&opened, identities, now);
+        self.hold(person, &opened, identities, now)?;
         Ok(opened.id)
     }
 
     pub(super) fn unlock(&self, person: &Person, id: ReadingId, key: &str) -> Result<(), Trouble> {
         let (reading, _) = self.find_open(person, id)?;
         let now = self.clock.now().plausible().ok_or(Trouble::NoClock)?;
-        self.readings.hold(&reading, read_key(key)?, now);
-        Ok(())
+        self.hold(person, &reading, read_key(key)?, now)
+    }
+
+    /// Holds the keys of a reading that is open, also once they are held: somebody may end it meanwhile.
+    fn hold(
+        &self,
+        person: &Person,
+        reading: &Reading,
+        identities: Vec<Identity>,
+        now: Timestamp,
+    ) -> Result<(), Trouble> {
+        self.readings.hold(reading, identities, now);
+        self.find_open(person, reading.id).map(drop).inspect_err(|_| self.readings.wipe(reading.id))
     }
 
     /// Whoever may read may end a reading of anybody: a colleague left her PC.
@@ -138,7 +149,11 @@ impl Office {
     /// `None` where the journal cannot be searched at all.
     fn read_journal(&self, keys: &[Identity], page: &mut Page<'_>) -> Option<()> {
         let (folder, directory) = (Folder::new(&self.data), Directory::new(&self.data));
-        let log = folder.log_so_far().ok()?;
+        // The segments first: the child that seals may move some of them into the log meanwhile.
+        let segments = Listed::new(&directory).ok()?;
+        let (log, damage) = Log::read(&folder.log().ok()?.unwrap_or_default());
+        // What comes after it in the log cannot be searched.
+        page.findings.unreadable += usize::from(damage.is_some());
         let (started, is_late, after) = (monotonic(), AtomicBool::new(false), page.after);
         let read = |seal: &Seal| {
             // What is left is not read: the page says so.
@@ -153,7 +168,7 @@ impl Office {
             folder.open_table(seal, keys).map_err(Into::into)
         };
         let asked = query(page.selection);
-        let searched = archive::search(&log, read, &directory, &asked, |found| {
+        let searched = archive::search(&log, read, &segments, &asked, |found| {
             if started.elapsed() > SEARCH_MAX {
                 is_late.store(true, Ordering::Relaxed);
                 return ControlFlow::Break(());
@@ -179,6 +194,9 @@ impl Office {
         let (keys, selection) = self.prepare(person, id, asked)?;
         let _alone = self.looking.try_lock().map_err(|error| name_busy(&error))?;
         let (reading, _) = self.find_open(person, id)?;
+        if is_whole && self.sealed_bytes(&selection)? > WHOLE_BYTES_MAX {
+            return Err(Trouble::TooMuch);
+        }
         let (machine, sought) = (self.identify(client).machine.mac(), describe(&selection, &self.zone));
         self.write(|store| store.note_export(id, &sought, (&person.name, machine)).map_err(Refused))?;
         let request = Request {
@@ -195,9 +213,6 @@ impl Office {
             is_whole,
             rows_max: EXTRACT_ROWS_MAX,
         };
-        if is_whole && self.sealed_bytes(&selection)? > WHOLE_BYTES_MAX {
-            return Err(Trouble::TooMuch);
-        }
         let cover =
             |manifest: &archive::Manifest, key: &str| render_cover(manifest, key, &self.school, &self.zone);
         match export(&what, self.clock.now(), Vec::new(), cover) {
@@ -207,14 +222,14 @@ impl Office {
         }
     }
 
-    /// How long the sealed files of a selection's time are.
+    /// How long the sealed files of a selection's time are that are not deleted, all parts of each.
     fn sealed_bytes(&self, selection: &Selection) -> Result<u64, Trouble> {
         let log = Folder::new(&self.data).log_so_far().map_err(|_| Trouble::Unavailable)?;
         let is_in = |seal: &&Seal| {
             let Some((earliest, latest)) = seal.times else { return true };
             selection.from.is_none_or(|from| latest >= from) && selection.to.is_none_or(|to| earliest < to)
         };
-        Ok(log.seals().filter(is_in).map(|seal| seal.file.bytes).sum())
+        Ok(bytes_left(&log, log.seals().filter(is_in)))
     }
 
     /// What was refused today, from what is not sealed yet: no key is needed, and no device is told.
@@ -237,6 +252,14 @@ impl Office {
         searched.map_err(|_| Trouble::Unavailable)?;
         Ok(Some(counts.summarise()))
     }
+}
+
+/// How long the files of seals are that are not deleted.
+fn bytes_left<'l>(log: &Log, seals: impl Iterator<Item = &'l Seal>) -> u64 {
+    let deleted = log.expiries();
+    let files =
+        seals.flat_map(|seal| seal.files().map(|(field, file, _)| ((seal.number, field), file.bytes)));
+    files.filter(|(file, _)| !deleted.contains_key(file)).map(|(_, bytes)| bytes).sum()
 }
 
 /// A page of results that is being filled.

@@ -49,7 +49,14 @@ impl Office {
     pub(super) fn disable(&self, client: IpAddr, by: &Person, id: PersonId) -> Result<(), Trouble> {
         self.check_change(by, id)?;
         let (author, now) = (self.author(client, by), self.clock.now().at);
-        self.write(|store| store.disable_person(id, now, author)).map(drop)
+        let gone = self.write(|store| store.disable_person(id, now, author))?;
+        // Whoever may not sign in any more reads nothing any more.
+        let readings = self.list_readings()?.into_iter();
+        for reading in readings.filter(|it| it.author == gone.name && it.closed.is_none()) {
+            self.readings.wipe(reading.id);
+            self.write(|store| store.close_reading(reading.id, now, author))?;
+        }
+        Ok(())
     }
 
     /// The role of somebody else whom `by` may change: nobody locks herself out.
