@@ -13,6 +13,7 @@ mod flow_mark;
 mod host;
 mod mac;
 mod machine;
+mod number;
 mod overrides;
 mod person;
 mod reading;

@@ -1,44 +1,15 @@
 //! Overrides: rules that people of the school make while the box runs.
 
-use std::fmt;
-use std::str::FromStr;
-
+use crate::number::number;
 use crate::{Layer, PersonName, Rule, Scope, Timestamp, Topic, Verdict};
 
 /// How far ahead a lesson's rule may end, in milliseconds: 8 hours, the longest school day, lunch included. What is
 /// to last longer is not a lesson's matter, and the head decides it.
 const LESSON_MS_MAX: u64 = 8 * 60 * 60 * 1_000;
 
-/// The number of an override. It is never used again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct OverrideId(u32);
-
-impl OverrideId {
-    /// The override with this number.
-    #[must_use]
-    pub const fn new(number: u32) -> Self {
-        Self(number)
-    }
-
-    /// The number itself.
-    #[must_use]
-    pub const fn number(self) -> u32 {
-        self.0
-    }
-}
-
-impl FromStr for OverrideId {
-    type Err = std::num::ParseIntError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
-    }
-}
-
-impl fmt::Display for OverrideId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+number! {
+    /// The number of an override. It is never used again.
+    OverrideId
 }
 
 /// An override that nobody has kept yet. It is one that its layer may make.

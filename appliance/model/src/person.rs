@@ -3,38 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::number::number;
 use crate::{DomainName, Mac, PersonName, ReadingEnd, ReadingId, ReadingTerms, RoomName, Sought, Timestamp};
 
-/// The number of a person. It is never used again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PersonId(u32);
-
-impl PersonId {
-    /// The person with this number.
-    #[must_use]
-    pub const fn new(number: u32) -> Self {
-        Self(number)
-    }
-
-    /// The number itself.
-    #[must_use]
-    pub const fn number(self) -> u32 {
-        self.0
-    }
-}
-
-impl FromStr for PersonId {
-    type Err = std::num::ParseIntError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
-    }
-}
-
-impl fmt::Display for PersonId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+number! {
+    /// The number of a person. It is never used again.
+    PersonId
 }
 
 /// What a person is in the school.

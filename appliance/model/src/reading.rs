@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::number::number;
 use crate::{Mac, Motive, PersonName, Timestamp};
 
 /// Longest reading: a working day. Whoever needs more opens another one, and says why again.
@@ -18,36 +19,9 @@ const TARGET_CHARACTERS_MAX: usize = 64;
 /// Longest text that says what was looked for, in bytes: a host name, two names and two times stay below.
 const SOUGHT_BYTES_MAX: usize = 512;
 
-/// The number of a reading. It is never used again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ReadingId(u32);
-
-impl ReadingId {
-    /// The reading with this number.
-    #[must_use]
-    pub const fn new(number: u32) -> Self {
-        Self(number)
-    }
-
-    /// The number itself.
-    #[must_use]
-    pub const fn number(self) -> u32 {
-        self.0
-    }
-}
-
-impl FromStr for ReadingId {
-    type Err = std::num::ParseIntError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
-    }
-}
-
-impl fmt::Display for ReadingId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+number! {
+    /// The number of a reading. It is never used again.
+    ReadingId
 }
 
 /// For what reasons somebody may look into the journal.

@@ -1,40 +1,11 @@
 //! Requests for sites: a pupil asks, a teacher or the head answers.
 
-use std::fmt;
-use std::str::FromStr;
-
+use crate::number::number;
 use crate::{Category, DomainName, Layer, OverrideId, PersonName, Reason, RoomName, Timestamp};
 
-/// The number of a request. It is never used again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RequestId(u32);
-
-impl RequestId {
-    /// The request with this number.
-    #[must_use]
-    pub const fn new(number: u32) -> Self {
-        Self(number)
-    }
-
-    /// The number itself.
-    #[must_use]
-    pub const fn number(self) -> u32 {
-        self.0
-    }
-}
-
-impl FromStr for RequestId {
-    type Err = std::num::ParseIntError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
-    }
-}
-
-impl fmt::Display for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+number! {
+    /// The number of a request. It is never used again.
+    RequestId
 }
 
 /// A site that the devices of a room were refused and would like to have.
