@@ -33,6 +33,8 @@
 //! environment: what it needs of it is an argument.
 
 pub mod addresses;
+#[cfg(test)]
+mod asked;
 pub mod authority;
 pub mod clock;
 pub mod directories;

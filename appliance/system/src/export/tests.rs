@@ -3,47 +3,20 @@
 #![expect(clippy::disallowed_methods, reason = "a child is told by its environment what to do")]
 
 use std::io::Cursor;
-use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 
 use archive::{BundleRemark, BundleTrust, ROWS_MAX, verify_bundle};
 use jiff::tz::TimeZone;
-use model::{AccessKind, ClockQuality, Host, Purpose, Reason, Subject, Timestamp, UnknownDevice, Verdict};
-use policy::Decided;
+use model::{AccessKind, ClockQuality, Purpose, Timestamp};
 
 use super::*;
+use crate::asked::Asked;
 use crate::full_disk::{FOLDER_VARIABLE, run_test_on};
 use crate::sealing::{Manner, seal};
 
 /// 2026-11-23 12:00:00 UTC.
 const NOON_MS: i64 = 1_795_435_200_000;
 const DAY_MS: i64 = 86_400_000;
-
-struct Asked {
-    subject: Subject,
-    host: Host,
-}
-
-impl Decided for Asked {
-    fn verdict(&self) -> Verdict {
-        Verdict::Permit
-    }
-    fn subject(&self) -> &Subject {
-        &self.subject
-    }
-    fn kind(&self) -> AccessKind {
-        AccessKind::Dns
-    }
-    fn host(&self) -> Option<&Host> {
-        Some(&self.host)
-    }
-    fn destination(&self) -> Option<SocketAddr> {
-        None
-    }
-    fn reason(&self) -> &Reason {
-        &Reason::NotListed
-    }
-}
 
 fn noon(day: i64) -> Timestamp {
     Timestamp::from_unix_ms(NOON_MS + day * DAY_MS)
@@ -60,9 +33,7 @@ fn live(data: &Path, identity: &Identity) {
         let (journal, mut writer) = journal::open(Directory::new(data));
         writer.commit(noon(day)).unwrap();
         for number in 0..4 {
-            let unknown = UnknownDevice { mac: None, address: "127.0.0.1".parse().unwrap() };
-            let host = Host::parse(&format!("h{number}.d{day}.fr")).unwrap();
-            let asked = Asked { subject: unknown.into(), host };
+            let asked = Asked::new(AccessKind::Dns, &format!("h{number}.d{day}.fr"));
             journal.record(noon(day), ClockQuality::Synchronised, asked).unwrap();
         }
         writer.finish(noon(day)).unwrap();

@@ -9,16 +9,15 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
-use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::process::{Command, Stdio};
 
 use archive::{FoundAnywhere, Identity, Report, Trust, Vault, verify};
 use journal::{Hit, Journal, Query, Sequence, Writer};
-use model::{AccessKind, Host, Reason, Subject, UnknownDevice, Verdict};
-use policy::Decided;
+use model::AccessKind;
 
 use super::*;
+use crate::asked::Asked;
 use crate::full_disk::{FOLDER_VARIABLE, run_test_on};
 
 pub(super) const DAY_MS: i64 = 86_400_000;
@@ -28,39 +27,12 @@ const START_MS: i64 = 1_795_392_000_000;
 /// How often a box is killed while it seals.
 const KILLS_VARIABLE: &str = "PREAU_TEST_KILLS";
 
-struct Asked {
-    subject: Subject,
-    host: Host,
-}
-
-impl Decided for Asked {
-    fn verdict(&self) -> Verdict {
-        Verdict::Permit
-    }
-    fn subject(&self) -> &Subject {
-        &self.subject
-    }
-    fn kind(&self) -> AccessKind {
-        AccessKind::Dns
-    }
-    fn host(&self) -> Option<&Host> {
-        Some(&self.host)
-    }
-    fn destination(&self) -> Option<SocketAddr> {
-        None
-    }
-    fn reason(&self) -> &Reason {
-        &Reason::NotListed
-    }
-}
-
 fn ask(journal: &Journal, at: Timestamp, name: &str) -> Sequence {
     ask_at(journal, instant(at), name)
 }
 
 pub(super) fn ask_at(journal: &Journal, now: Instant, name: &str) -> Sequence {
-    let unknown = UnknownDevice { mac: None, address: "127.0.0.1".parse().unwrap() };
-    let asked = Asked { subject: unknown.into(), host: Host::parse(name).unwrap() };
+    let asked = Asked::new(AccessKind::Dns, name);
     journal.record(now.at, now.quality, asked).unwrap().sequence()
 }
 

@@ -9,49 +9,21 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Write};
-use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::{Directory, WriterThread, spawn_writer};
+use crate::asked::Asked;
 use crate::clock;
 use crate::full_disk::{FOLDER_VARIABLE, run_test_on};
 use crate::space::Reserve;
 use journal::{Hit, Journal, Query, Sequence, Unrecorded};
-use model::{AccessKind, ClockQuality, Host, Reason, Subject, UnknownDevice, Verdict};
-use policy::Decided;
-
-struct Asked {
-    subject: Subject,
-    host: Host,
-}
-
-impl Decided for Asked {
-    fn verdict(&self) -> Verdict {
-        Verdict::Permit
-    }
-    fn subject(&self) -> &Subject {
-        &self.subject
-    }
-    fn kind(&self) -> AccessKind {
-        AccessKind::Tls
-    }
-    fn host(&self) -> Option<&Host> {
-        Some(&self.host)
-    }
-    fn destination(&self) -> Option<SocketAddr> {
-        None
-    }
-    fn reason(&self) -> &Reason {
-        &Reason::NotListed
-    }
-}
+use model::{AccessKind, ClockQuality};
 
 fn ask(journal: &Journal, name: &str) -> Result<Sequence, Unrecorded> {
-    let unknown = UnknownDevice { mac: None, address: "127.0.0.1".parse().unwrap() };
-    let asked = Asked { subject: unknown.into(), host: Host::parse(name).unwrap() };
+    let asked = Asked::new(AccessKind::Tls, name);
     journal.record(clock::now(), ClockQuality::Unsynchronised, asked).map(|recorded| recorded.sequence())
 }
 
