@@ -1,6 +1,6 @@
 //! One row of a sealed table: a record as words and numbers.
 
-use journal::{ClockTie, Harvested, Hit, Late, News};
+use journal::{ClockTie, DamageKind, Harvested, Hit, Late, News};
 use model::{Closing, Deed, End, PersonDeed, ReadingId, ReadingTerms, RoomName, Scope, Timestamp, Topic};
 
 use crate::words::Details;
@@ -121,6 +121,7 @@ impl Row {
                     let mut row = Self::new(record::DAMAGE);
                     row.set_number(Number::Segment, damage.segment.number());
                     row.set_number(Number::Offset, offset);
+                    row.put_text(Text::Reason, Some(damage.kind.as_str()));
                     row.raw = Some(bytes.to_vec());
                     row
                 });
@@ -145,6 +146,13 @@ impl Row {
             Hit::Person(found) => with_people.then(|| Self::of_person(found)),
             Hit::Damage(_) | Hit::Unreadable { .. } => None,
         }
+    }
+
+    /// Whether it is what a power cut left of an append that was never durable: nobody was promised what it should have been.
+    #[must_use]
+    pub(crate) fn is_torn_end(&self) -> bool {
+        self.text(Text::Record) == Some(record::DAMAGE)
+            && self.text(Text::Reason) == Some(DamageKind::Tail.as_str())
     }
 
     pub(crate) fn number(&self, column: Number) -> Option<i64> {

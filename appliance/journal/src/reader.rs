@@ -44,6 +44,19 @@ pub enum DamageKind {
     Tail,
 }
 
+impl DamageKind {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Header => "header",
+            Self::Block => "block",
+            Self::Record => "record",
+            Self::Tail => "tail",
+        }
+    }
+}
+
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.kind {

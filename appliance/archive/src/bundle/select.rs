@@ -49,8 +49,9 @@ pub fn query(selection: &Selection) -> Query {
 #[must_use]
 pub fn is_unreadable(found: &FoundAnywhere) -> bool {
     match found {
+        FoundAnywhere::Unreadable { .. } => true,
         // Sealed as they were, and no record that this program understands.
-        FoundAnywhere::Unreadable { .. } | FoundAnywhere::Other(_) => true,
+        FoundAnywhere::Other(row) => !row.is_torn_end(),
         FoundAnywhere::Hit(hit) => match &**hit {
             Hit::Unreadable { .. } => true,
             Hit::Damage(damage) => damage.kind != DamageKind::Tail,

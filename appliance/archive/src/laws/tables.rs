@@ -16,7 +16,10 @@ use proptest::prelude::*;
 use super::fixture::{Asked, Box as Appliance, at, reasons};
 use crate::row::Row;
 use crate::table::TableWriter;
-use crate::{Filter, Form, FoundAnywhere, Hash, Log, Seal, Sealed, SealedFile, SigningKey, Table, search};
+use crate::{
+    Filter, Form, FoundAnywhere, Hash, Log, Seal, Sealed, SealedFile, SigningKey, Table, is_unreadable,
+    search,
+};
 
 fn write(harvested: &[Harvested]) -> Vec<u8> {
     let mut writer = TableWriter::new().unwrap();
@@ -205,6 +208,23 @@ fn what_nobody_understands_is_kept() {
     assert_eq!(unknown.raw, Some(vec![99, 9, 1, 2]));
     let together: Vec<u8> = damaged.iter().flat_map(|row| row.raw.clone().unwrap()).collect();
     assert_eq!((damaged.len(), together), (2, bytes));
+}
+
+/// A box that is cut off each night has torn ends: they are no places that cannot be read, other damage is.
+#[test]
+fn a_torn_end_is_told_from_damage() {
+    let read = |kind| {
+        let damage = Damage { segment: SegmentId::new(3), offset: 70, bytes: 3, kind };
+        let harvested = [Harvested::Damaged { damage, bytes: vec![1, 2, 3] }];
+        let [Sealed::Other(row)] =
+            <[Sealed; 1]>::try_from(read(write(&harvested), &Query::default())).unwrap()
+        else {
+            panic!("{kind:?}")
+        };
+        is_unreadable(&FoundAnywhere::Other(row))
+    };
+    let kinds = [DamageKind::Header, DamageKind::Block, DamageKind::Record, DamageKind::Tail];
+    assert_eq!(kinds.map(read), [true, true, true, false]);
 }
 
 #[test]
