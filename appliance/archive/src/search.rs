@@ -70,12 +70,7 @@ pub fn search<S: Source>(
     let source = &listed.without(|segment| segment.number() <= through && is_gone(source, segment));
     let segments = source.list().map_err(SearchError::List)?;
     let before = waiting_from(source, &segments);
-    // What was deleted when its time was over is nowhere to be read.
-    let deleted = log.expiries();
-    let seals: Vec<&Seal> = log
-        .seals()
-        .filter(|seal| seal.sequences.0.saturating_add(1) < before && !seal.is_deleted(&deleted))
-        .collect();
+    let seals: Vec<&Seal> = readable(log, before).collect();
     let filter = Filter::from(query);
     let readers = Readers::new(&seals, &open, &filter, |seal| may_have(seal, query));
     let waiting = OnceCell::new();
@@ -96,11 +91,15 @@ pub fn search<S: Source>(
 /// # Errors
 /// The segments cannot be listed.
 pub fn reads_plain_seals<S: Source>(log: &Log, source: &S, query: &Query) -> io::Result<bool> {
-    let before = waiting_from(source, &source.list()?);
+    let mut seals = readable(log, waiting_from(source, &source.list()?));
+    Ok(seals.any(|seal| seal.file.form == Form::Plain && may_have(seal, query)))
+}
+
+/// The seals that have records below the first that stands in a segment. What was deleted when its time was over is nowhere
+/// to be read.
+fn readable(log: &Log, before: u64) -> impl Iterator<Item = &Seal> {
     let deleted = log.expiries();
-    let is_read = |seal: &Seal| seal.sequences.0.saturating_add(1) < before && !seal.is_deleted(&deleted);
-    let is_plain = |seal: &Seal| seal.file.form == Form::Plain;
-    Ok(log.seals().any(|seal| is_plain(seal) && is_read(seal) && may_have(seal, query)))
+    log.seals().filter(move |seal| seal.sequences.0.saturating_add(1) < before && !seal.is_deleted(&deleted))
 }
 
 /// Whether a segment was removed since it was listed.
@@ -116,7 +115,8 @@ fn waiting_from<S: Source>(source: &S, segments: &[SegmentId]) -> u64 {
 }
 
 /// Whether a seal may have something, by its times.
-pub(crate) fn may_have(seal: &Seal, query: &Query) -> bool {
+#[must_use]
+pub fn may_have(seal: &Seal, query: &Query) -> bool {
     // Without times it has damage only.
     let Some((earliest, latest)) = seal.times else { return true };
     query.from.is_none_or(|from| latest >= from) && query.to.is_none_or(|to| earliest < to)

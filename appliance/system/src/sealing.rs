@@ -231,8 +231,8 @@ impl Run<'_> {
             Ok(())
         });
         // What is sealed does not stay because something else cannot be.
-        self.remove_sealed(&finished, &mut done)?;
-        outcome.map(|()| done)
+        let removed = self.remove_sealed(&finished, &mut done);
+        outcome.and(removed).map(|()| done)
     }
 
     fn seal_group(&mut self, group: &[&Finished]) -> Result<Option<Seal>, SealingError> {

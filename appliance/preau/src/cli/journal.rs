@@ -177,7 +177,7 @@ pub(crate) struct ExportArguments {
     /// The file with the secret key of somebody who may read what is sealed; without it, encrypted days are left out.
     #[arg(long, value_name = "FILE")]
     pub(crate) identity: Option<PathBuf>,
-    /// Add the sealed files as they are: then a reader can verify that no record was left out.
+    /// Add the sealed files as they are: then a reader can verify that no record of theirs was left out.
     #[arg(long)]
     pub(crate) whole: bool,
     /// The configuration file that names the school and its time zone; without it, the embedded default.

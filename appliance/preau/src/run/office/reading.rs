@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, TryLockError};
 use std::time::Duration;
 
-use archive::{FoundAnywhere, Identity, Log, Request, Seal, Vault, is_selected, is_unreadable, query};
+use archive::{
+    FoundAnywhere, Identity, Log, Request, Seal, Vault, is_selected, is_unreadable, may_have, query,
+};
 use jiff::tz::TimeZone;
 use journal::{Found, Hit, Listed};
 use model::{
@@ -225,11 +227,8 @@ impl Office {
     /// How long the sealed files of a selection's time are that are not deleted, all parts of each.
     fn sealed_bytes(&self, selection: &Selection) -> Result<u64, Trouble> {
         let log = Folder::new(&self.data).log_so_far().map_err(|_| Trouble::Unavailable)?;
-        let is_in = |seal: &&Seal| {
-            let Some((earliest, latest)) = seal.times else { return true };
-            selection.from.is_none_or(|from| latest >= from) && selection.to.is_none_or(|to| earliest < to)
-        };
-        Ok(bytes_left(&log, log.seals().filter(is_in)))
+        let asked = query(selection);
+        Ok(bytes_left(&log, log.seals().filter(|seal| may_have(seal, &asked))))
     }
 
     /// What was refused today, from what is not sealed yet: no key is needed, and no device is told.
