@@ -18,7 +18,7 @@ use portal::Language;
 use wifi::{Channel, Radio, Ssid};
 
 pub(crate) use journal::{
-    Asking, ExportArguments, JournalCommand, SearchArguments, SummaryArguments, VerifyArguments,
+    Asking, ExportArguments, JournalCommand, SearchArguments, SummaryArguments, VerifyArguments, Window,
 };
 pub(crate) use retention::{ExpireArguments, HoldAddArguments, HoldCommand};
 

@@ -76,8 +76,8 @@ fn build_selection(arguments: &ExportArguments, zone: &TimeZone) -> anyhow::Resu
     let host =
         arguments.host.as_deref().map(|text| Host::parse(text).with_context(|| format!("--host {text}")));
     let selection = Selection {
-        from: time(&arguments.from, times::parse_start).context("--from")?,
-        to: time(&arguments.to, times::parse_end).context("--to")?,
+        from: time(&arguments.window.from, times::parse_start).context("--from")?,
+        to: time(&arguments.window.to, times::parse_end).context("--to")?,
         device: arguments.device.clone(),
         room: arguments.room.clone(),
         person: None,

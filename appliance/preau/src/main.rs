@@ -38,7 +38,7 @@ use store::NewPerson;
 use cli::{
     BlocklistCommand, CaCommand, Cli, Command, DataFolder, DeviceCommand, FirewallCommand, HoldCommand,
     JournalCommand, OverrideCommand, PersonCommand, PolicyCommand, SearchArguments, SelftestCommand,
-    SummaryArguments, WifiCommand, WifiJoinArguments,
+    SummaryArguments, WifiCommand, WifiJoinArguments, Window,
 };
 use config::Config;
 
@@ -244,7 +244,8 @@ fn time_zone(config: Option<PathBuf>) -> anyhow::Result<jiff::tz::TimeZone> {
 }
 
 fn search(arguments: SearchArguments) -> anyhow::Result<ExitCode> {
-    let SearchArguments { data, from, to, device, room, lesson, person, host, .. } = arguments;
+    let SearchArguments { data, window: Window { from, to }, device, room, lesson, person, host, .. } =
+        arguments;
     let SearchArguments { category, verdict, acts, json, identity, asking, config, .. } = arguments;
     let (data, time_zone) = (data_folder::find(data.path.as_deref())?, time_zone(config)?);
     journal_command::search(&journal_command::SearchOptions {

@@ -133,6 +133,17 @@ pub(crate) struct Asking {
     pub(crate) author: Option<PersonName>,
 }
 
+/// From when to when.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Window {
+    /// From this time on: RFC 3339, `2026-11-23` or `2026-11-23 09:30` in the time zone of the school.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// Before this time; a date means its whole day.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<String>,
+}
+
 /// Options of `preau journal export`.
 #[derive(Debug, Args)]
 pub(crate) struct ExportArguments {
@@ -150,12 +161,8 @@ pub(crate) struct ExportArguments {
     /// Why, in words: the number of a requisition, what happened.
     #[arg(long, value_name = "TEXT")]
     pub(crate) detail: Motive,
-    /// From this time on: RFC 3339, `2026-11-23` or `2026-11-23 09:30` in the time zone of the school.
-    #[arg(long, value_name = "TIME")]
-    pub(crate) from: Option<String>,
-    /// Before this time; a date means its whole day.
-    #[arg(long, value_name = "TIME")]
-    pub(crate) to: Option<String>,
+    #[command(flatten)]
+    pub(crate) window: Window,
     /// Of this device, by name or hardware address.
     #[arg(long)]
     pub(crate) device: Option<Target>,
@@ -190,12 +197,8 @@ pub(crate) struct ExportArguments {
 pub(crate) struct SearchArguments {
     #[command(flatten)]
     pub(crate) data: DataFolder,
-    /// From this time on: RFC 3339, `2026-11-23` or `2026-11-23 09:30` in the time zone of the school.
-    #[arg(long, value_name = "TIME")]
-    pub(crate) from: Option<String>,
-    /// Before this time; a date means its whole day.
-    #[arg(long, value_name = "TIME")]
-    pub(crate) to: Option<String>,
+    #[command(flatten)]
+    pub(crate) window: Window,
     /// Of this device, by name or hardware address.
     #[arg(long)]
     pub(crate) device: Option<String>,
