@@ -25,7 +25,7 @@
 //! The doors are recognised by the port that the connection had before redirection: a connection made straight
 //! to a gate's port is refused, and a box whose resolver listens on 53 itself needs no rule of its own.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use model::{Tester, Transport};
@@ -35,6 +35,10 @@ use crate::{FirewallPolicy, Intent, Interface, notes, passage};
 
 /// Echo requests a second that the box answers: more than any technician's ping, less than a flood.
 const ECHO_PER_SECOND: u32 = 20;
+
+/// Requests for an address that the box takes in a second, of all devices together: a school that opens after the holidays asks
+/// some hundreds of times within a minute, and asks again. More is no school, and keeps nobody from the other doors.
+const LEASES_PER_SECOND: u32 = 100;
 
 /// Well-known ports.
 const DNS: u16 = 53;
@@ -51,7 +55,7 @@ const DHCP6_CLIENT: u16 = 546;
 pub fn compile(policy: &FirewallPolicy) -> Ruleset {
     let intent = policy.intent();
     let mut sets: Vec<_> = notes::sets().collect();
-    let mut chains = vec![spoof(intent), take(intent), past(policy), input(intent), lan(intent), wan()];
+    let mut chains = vec![spoof(policy), take(intent), past(policy), input(intent), lan(policy), wan()];
     if let Some(passages) = policy.passages() {
         sets.extend(passage::sets());
         chains.extend(passage::chains(passages));
@@ -63,20 +67,35 @@ pub fn compile(policy: &FirewallPolicy) -> Ruleset {
 }
 
 /// No rule may trust a source address before this chain has seen the packet (BCP 38).
-fn spoof(intent: &Intent) -> Chain {
+fn spoof(policy: &FirewallPolicy) -> Chain {
+    let intent = policy.intent();
     let from_lan = || Condition::Input(intent.lan.clone());
     let from_wan = || Condition::Input(intent.wan.clone());
     let ipv4 = networks(intent, Family::Ipv4);
     let ipv6 = networks(intent, Family::Ipv6);
     // Link-local, and the unspecified source of duplicate address detection (RFC 4862 section 5.4.2).
     let ipv6_sources = disjoint(&[ipv6.as_slice(), &[link_local(), unspecified()]].concat());
-    let mut rules = vec![
+    // Whoever asks for an address has none yet (RFC 2131 section 4.1).
+    let mut rules: Vec<Rule> = policy
+        .gives_addresses()
+        .then(|| {
+            when([
+                from_lan(),
+                Condition::SourceIn(Family::Ipv4, vec![unspecified_ipv4()]),
+                Condition::SourcePort(Transport::Udp, DHCP_CLIENT),
+                Condition::Port(Transport::Udp, vec![DHCP_SERVER]),
+            ])
+            .then(Verdict::Accept, "asks for an address")
+        })
+        .into_iter()
+        .collect();
+    rules.extend([
         when([from_lan(), Condition::SourceNotIn(Family::Ipv4, ipv4.clone())])
             .then(Verdict::Drop, "not an address of the school"),
         when([from_lan(), Condition::SourceNotIn(Family::Ipv6, ipv6_sources)])
             .then(Verdict::Drop, "not an address of the school"),
         when([from_lan(), Condition::SourceOwn]).then(Verdict::Drop, "an address of the box"),
-    ];
+    ]);
     rules.extend(testers().map(|(family, networks)| {
         let sources = match family {
             Family::Ipv4 => networks,
@@ -172,10 +191,13 @@ fn input(intent: &Intent) -> Chain {
 }
 
 /// The doors of the box, and what a neighbour must be able to say.
-fn lan(intent: &Intent) -> Chain {
-    let ports = intent.ports;
+fn lan(policy: &FirewallPolicy) -> Chain {
+    let (intent, ports) = (policy.intent(), policy.intent().ports);
     let mut rules =
         vec![neighbour_discovery(&["nd-neighbor-solicit", "nd-neighbor-advert"]), multicast_listener_query()];
+    if policy.gives_addresses() {
+        rules.extend(leases(intent));
+    }
     if intent.box_ipv6.is_none() {
         rules.push(
             when([Condition::Family(Family::Ipv6)])
@@ -205,6 +227,31 @@ fn lan(intent: &Intent) -> Chain {
     }
     rules.push(when([]).then(Verdict::Goto("refuse".into()), "no door of the box"));
     Chain { name: "lan".into(), base: None, rules }
+}
+
+/// What devices ask of whoever gives them addresses.
+fn leases(intent: &Intent) -> Vec<Rule> {
+    let asks = |client, server| {
+        [
+            Condition::SourcePort(Transport::Udp, client),
+            Condition::Port(Transport::Udp, vec![server]),
+            Condition::PerSecond(LEASES_PER_SECOND),
+        ]
+    };
+    let from_lan = || Condition::Input(intent.lan.clone());
+    let mut rules = vec![
+        when(std::iter::once(from_lan()).chain(asks(DHCP_CLIENT, DHCP_SERVER)))
+            .then(Verdict::Accept, "asks for an address"),
+    ];
+    if intent.box_ipv6.is_some() {
+        let from_neighbour = Condition::SourceIn(Family::Ipv6, vec![link_local()]);
+        let asks = [from_lan(), from_neighbour].into_iter().chain(asks(DHCP6_CLIENT, DHCP6_SERVER));
+        rules.extend([
+            neighbour_discovery(&["nd-router-solicit"]),
+            when(asks).then(Verdict::Accept, "asks for the resolver"),
+        ]);
+    }
+    rules
 }
 
 /// What the line needs to work; no door.
@@ -322,6 +369,10 @@ fn link_local() -> IpNet {
     IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10))
 }
 
+fn unspecified_ipv4() -> IpNet {
+    IpNet::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+}
+
 fn unspecified() -> IpNet {
     IpNet::from(IpAddr::V6(Ipv6Addr::UNSPECIFIED))
 }
@@ -386,6 +437,22 @@ mod tests {
     #[test]
     fn school_with_services() {
         insta::assert_snapshot!(compile(&with_services()).transaction_while_open(Duration::from_secs(5)));
+    }
+
+    /// Requests for addresses come from nowhere, and are let in by these rules alone.
+    #[test]
+    fn a_box_that_gives_addresses_hears_who_asks_for_one() {
+        let rules = |policy: &FirewallPolicy| {
+            let text = compile(policy).transaction();
+            let asking = ["dport 67", "dport 547", "nd-router-solicit"];
+            let lines = text.lines().filter(|line| asking.iter().any(|words| line.contains(words)));
+            lines.map(|line| format!("{}\n", line.trim())).collect::<String>()
+        };
+        let without = FirewallPolicy::new(school()).unwrap();
+        assert_eq!(rules(&without), "");
+        insta::assert_snapshot!(rules(&without.with_addresses_given()));
+        let ipv4 = FirewallPolicy::new(Intent { box_ipv6: None, ..school() }).unwrap();
+        assert_eq!(rules(&ipv4.with_addresses_given()).lines().count(), 2);
     }
 
     #[test]

@@ -55,6 +55,8 @@ pub struct FirewallPolicy {
     passages: Option<Vec<Passage>>,
     /// The registered devices.
     devices: BTreeSet<Mac>,
+    /// Whether the box gives addresses to devices.
+    gives_addresses: bool,
 }
 
 impl FirewallPolicy {
@@ -65,7 +67,7 @@ impl FirewallPolicy {
     pub fn new(intent: Intent) -> Result<Self, Vec<PolicyError>> {
         let errors: Vec<_> = contradictions(&intent).collect();
         if errors.is_empty() {
-            Ok(Self { intent, passages: None, devices: BTreeSet::new() })
+            Ok(Self { intent, passages: None, devices: BTreeSet::new(), gives_addresses: false })
         } else {
             Err(errors)
         }
@@ -87,6 +89,18 @@ impl FirewallPolicy {
     #[must_use]
     pub fn with_devices(self, devices: BTreeSet<Mac>) -> Self {
         Self { devices, ..self }
+    }
+
+    /// The same for a box that gives addresses to devices: they may ask for one.
+    #[must_use]
+    pub fn with_addresses_given(self) -> Self {
+        Self { gives_addresses: true, ..self }
+    }
+
+    /// Whether the box gives addresses to devices.
+    #[must_use]
+    pub fn gives_addresses(&self) -> bool {
+        self.gives_addresses
     }
 
     /// The registered devices.

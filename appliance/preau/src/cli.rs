@@ -72,6 +72,29 @@ pub(crate) enum Command {
     /// Attack the box as a pupil would, and tell what became of it.
     #[command(subcommand)]
     Selftest(SelftestCommand),
+    /// What the programs beside the box have to know of its configuration.
+    #[command(subcommand)]
+    Network(NetworkCommand),
+}
+
+/// Subcommands of `preau network`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum NetworkCommand {
+    /// Write `lan.network` for systemd-networkd and, where the box gives addresses, `dnsmasq.conf` for dnsmasq.
+    Write {
+        /// The configuration file of the box.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The folder to write them into; it must be there.
+        #[arg(long, value_name = "FOLDER")]
+        out: PathBuf,
+        /// Where the box keeps fixed addresses (`preau run --dhcp-hosts`).
+        #[arg(long, value_name = "FILE", default_value = "/run/preau/dhcp-hosts")]
+        dhcp_hosts: PathBuf,
+        /// Where dnsmasq keeps its leases.
+        #[arg(long, value_name = "FILE", default_value = "/var/lib/preau-dhcp/leases")]
+        dhcp_leases: PathBuf,
+    },
 }
 
 /// Subcommands of `preau selftest`.
@@ -135,6 +158,12 @@ pub(crate) struct RunOptions {
     pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) data: DataFolder,
+    /// Keep the addresses that devices have for good in this file, as dnsmasq reads them.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) dhcp_hosts: Option<PathBuf>,
+    /// Have another service make the self-test of each night: the box writes this file when it is time.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) selftest_order: Option<PathBuf>,
     /// Remove the firewall's table on a clean stop. Without this option it stays, and the network stays closed.
     #[arg(long)]
     pub(crate) remove_firewall_on_stop: bool,
@@ -220,6 +249,27 @@ pub(crate) enum DeviceCommand {
         /// The configuration file whose profiles count; without it, the embedded default.
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
+        #[command(flatten)]
+        data: DataFolder,
+    },
+    /// Give a registered device an address for good, where the box gives addresses.
+    Fix {
+        /// Its hardware address.
+        #[arg(value_parser = parse_machine)]
+        mac: Mac,
+        /// The address, in the school's network.
+        address: Ipv4Addr,
+        /// The configuration file whose network counts.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        #[command(flatten)]
+        data: DataFolder,
+    },
+    /// Let a device have any address again.
+    Release {
+        /// Its hardware address.
+        #[arg(value_parser = parse_machine)]
+        mac: Mac,
         #[command(flatten)]
         data: DataFolder,
     },

@@ -1,10 +1,12 @@
 //! `preau device`.
 
+use std::collections::BTreeMap;
 use std::io::Write;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use model::{Device, Mac, RoomName, Tester};
 use store::{Added, Store};
 
@@ -35,12 +37,37 @@ pub(crate) fn add(data: &Path, config: &Config, device: &Device) -> anyhow::Resu
     Ok(ExitCode::SUCCESS)
 }
 
-/// Lists the registered devices, by name.
+/// Gives a device an address for good, one of `config`'s network.
+pub(crate) fn fix(data: &Path, config: &Config, mac: Mac, address: Ipv4Addr) -> anyhow::Result<ExitCode> {
+    let school = config.network.as_ref().map(|network| &network.school);
+    let school = school.filter(|school| school.leases.is_some());
+    let school = school.context("the configuration has no [dhcp]: this box gives no addresses")?;
+    if !school.is_for_devices(address) {
+        bail!("{address} is not an address of a device in {}", school.ipv4.0);
+    }
+    open(data)?.fix_address(mac, address)?;
+    writeln!(std::io::stdout(), "{mac} has {address} from its next request on")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Lets a device have any address again.
+pub(crate) fn release(data: &Path, mac: Mac) -> anyhow::Result<ExitCode> {
+    match open(data)?.release_address(mac)? {
+        Some(address) => writeln!(std::io::stdout(), "{address} is nobody's any more")?,
+        None => bail!("{mac} has no address for good"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Lists the registered devices, by name, with the addresses that they have for good.
 pub(crate) fn list(data: &Path) -> anyhow::Result<ExitCode> {
+    let store = open(data)?;
+    let addresses: BTreeMap<Mac, Ipv4Addr> = store.fixed_addresses()?.into_iter().collect();
     let mut out = std::io::stdout().lock();
-    for device in open(data)?.devices()? {
+    for device in store.devices()? {
         let room = device.room.as_ref().map_or("-", RoomName::as_str);
-        writeln!(out, "{}\t{}\t{room}\t{}", device.mac, device.name, device.profile)?;
+        let address = addresses.get(&device.mac).map_or("-".to_owned(), Ipv4Addr::to_string);
+        writeln!(out, "{}\t{}\t{room}\t{}\t{address}", device.mac, device.name, device.profile)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -12,6 +12,7 @@ mod export_command;
 mod firewall_command;
 mod hold_command;
 mod journal_command;
+mod network_command;
 mod override_command;
 mod person_command;
 mod policy_command;
@@ -31,14 +32,15 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use addressing::Paths;
 use clap::Parser;
 use model::{Device, Verdict};
 use store::NewPerson;
 
 use cli::{
     BlocklistCommand, CaCommand, Cli, Command, DataFolder, DeviceCommand, FirewallCommand, HoldCommand,
-    JournalCommand, OverrideCommand, PersonCommand, PolicyCommand, SearchArguments, SelftestCommand,
-    SummaryArguments, WifiCommand, WifiJoinArguments, Window,
+    JournalCommand, NetworkCommand, OverrideCommand, PersonCommand, PolicyCommand, SearchArguments,
+    SelftestCommand, SummaryArguments, WifiCommand, WifiJoinArguments, Window,
 };
 use config::Config;
 
@@ -84,6 +86,10 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
         Command::Firewall(FirewallCommand::Remove) => firewall_command::remove(),
         Command::Wifi(command) => carry_out_wifi(command),
         Command::Selftest(SelftestCommand::Filter(arguments)) => selftest_command::filter(&arguments),
+        Command::Network(NetworkCommand::Write { config, out, dhcp_hosts, dhcp_leases }) => {
+            let paths = Paths { hosts: &dhcp_hosts, leases: &dhcp_leases };
+            network_command::write(&Config::load(&config)?, &out, paths)
+        }
         Command::Selftest(SelftestCommand::History { config, data }) => {
             let config = Config::load_or_default(config.as_deref())?;
             selftest_command::history(&data_folder::find(data.path.as_deref())?, &config)
@@ -103,6 +109,13 @@ fn carry_out_device(command: DeviceCommand) -> anyhow::Result<ExitCode> {
             let config = Config::load_or_default(config.as_deref())?;
             let device = Device { mac, name, room, profile };
             device_command::add(&data_folder::find(data.path.as_deref())?, &config, &device)
+        }
+        DeviceCommand::Fix { mac, address, config, data } => {
+            let config = Config::load(&config)?;
+            device_command::fix(&data_folder::find(data.path.as_deref())?, &config, mac, address)
+        }
+        DeviceCommand::Release { mac, data } => {
+            device_command::release(&data_folder::find(data.path.as_deref())?, mac)
         }
         DeviceCommand::List { data } => device_command::list(&data_folder::find(data.path.as_deref())?),
         DeviceCommand::Remove { mac, data } => {

@@ -8,6 +8,7 @@
 mod columns;
 mod devices;
 mod failures;
+mod fixed_addresses;
 mod forgetting;
 mod migrations;
 mod overrides;
@@ -29,6 +30,7 @@ use migrations::migrate;
 
 pub use devices::{AddDeviceError, Added};
 pub use failures::{NameHash, Tally};
+pub use fixed_addresses::FixAddressError;
 pub use migrations::MigrateError;
 pub use overrides::{AddOverrideError, EndOverrideError, OVERRIDES_MAX};
 pub use people::{NewPerson, PEOPLE_MAX, PersonError};

@@ -130,6 +130,11 @@ const STEPS: &[&str] = &[
      CREATE INDEX reading_open ON reading (id) WHERE closed_ms IS NULL;
      ALTER TABLE person_act ADD COLUMN reading INTEGER;
      ALTER TABLE person_act ADD COLUMN sought TEXT;",
+    // Addresses that devices have for good go with them.
+    "CREATE TABLE fixed_address (
+         mac TEXT PRIMARY KEY REFERENCES device (mac) ON DELETE CASCADE,
+         ipv4 TEXT NOT NULL UNIQUE
+     ) STRICT, WITHOUT ROWID;",
 ];
 
 /// Brings the schema up to date: every missing step, or none.

@@ -8,6 +8,7 @@
 //! | [`addresses`] | the addresses of the box's interfaces | |
 //! | [`authority`] | the file of the box's certificate authority | |
 //! | [`clock`] | the kernel's clock, and whether a time server disciplines it | `access::Clock` |
+//! | [`derived`] | files for programs beside the box | |
 //! | [`directories`] | where a user's data lives | |
 //! | [`export`] | extracts of the journal, as files | |
 //! | [`forwarding`] | the kernel's switches of forwarding | |
@@ -25,18 +26,20 @@
 //! | [`selftest`] | what the self-test sends, from a network namespace of its own, by the program ip; its results | |
 //! | [`sockets`] | listening sockets | |
 //! | [`space`] | the room that the journal has on its disk | |
+//! | [`supervisor`] | systemd, which starts the box and watches over it | |
 //! | [`updates`] | the lists' updates, and the child processes that make them | |
 //! | [`vault`] | the sealed files of the journal | `archive::Vault` |
 //! | [`upstreams`] | the resolvers that the system uses | |
 //!
 //! Invariant: the only room that runs programs, and the only one that reads the clock. It never reads the
-//! environment: what it needs of it is an argument.
+//! environment: what it needs of it is an argument, but for what systemd leaves there, which is the crate's business.
 
 pub mod addresses;
 #[cfg(test)]
 mod asked;
 pub mod authority;
 pub mod clock;
+pub mod derived;
 pub mod directories;
 mod erasing;
 pub mod export;
@@ -58,6 +61,7 @@ pub mod segments;
 pub mod selftest;
 pub mod sockets;
 pub mod space;
+pub mod supervisor;
 pub mod updates;
 pub mod upstreams;
 pub mod vault;

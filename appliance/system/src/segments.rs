@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -275,6 +275,7 @@ impl Active for SegmentFile {
 #[derive(Debug)]
 pub struct WriterThread {
     stop: Arc<AtomicBool>,
+    beats: Arc<AtomicU64>,
     thread: Option<JoinHandle<Result<(), CommitError>>>,
 }
 
@@ -296,11 +297,12 @@ where
     let mut writer = writer;
     reporter.report(&writer.commit(now()));
     report_recovery(&writer);
-    let stop = Arc::new(AtomicBool::new(false));
-    let stopped = Arc::clone(&stop);
+    let (stop, beats) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let (stopped, counted) = (Arc::clone(&stop), Arc::clone(&beats));
     let thread = thread::Builder::new().name("journal".to_owned()).spawn(move || {
         while !stopped.load(Ordering::Acquire) {
             thread::park_timeout(COMMIT_INTERVAL);
+            counted.fetch_add(1, Ordering::Relaxed);
             let was_recovered = writer.recovery().is_some();
             reporter.report(&writer.commit(now()));
             if !was_recovered {
@@ -313,10 +315,16 @@ where
     journal.wake_writer_by(move || handle.unpark());
     let start = crate::clock::monotonic();
     journal.measure_waiting_by(move || start.elapsed());
-    Ok(WriterThread { stop, thread: Some(thread) })
+    Ok(WriterThread { stop, beats, thread: Some(thread) })
 }
 
 impl WriterThread {
+    /// Counts the commits, those that fail as well: the thread lives as long as it counts.
+    #[must_use]
+    pub fn beats(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.beats)
+    }
+
     /// Makes durable all that was recorded and ends the thread. Nothing is accepted afterwards.
     ///
     /// # Errors

@@ -13,6 +13,6 @@ mod testbed;
 
 pub use attacker::Sources;
 pub use campaign::{carry_out, is_dead};
-pub use nightly::{Nightly, Plan, PlanTime, PlanTimeError, tell};
+pub use nightly::{By, Nightly, Plan, PlanTime, PlanTimeError, tell};
 pub use results::{Lock, RESULTS_MAX, Results, ResultsError};
 pub use testbed::{Testbed, TestbedError, Wires};

@@ -100,8 +100,16 @@ impl<'lab> Appliance<'lab> {
     /// # Errors
     /// The program cannot be started.
     pub fn start_with(&mut self, options: &[&str]) -> Result<()> {
+        self.start_by(&[], options)
+    }
+
+    /// Starts the box by another program, which gets the box's whole command as its last arguments.
+    ///
+    /// # Errors
+    /// The program cannot be started.
+    pub fn start_by(&mut self, launcher: &[&str], options: &[&str]) -> Result<()> {
         let arguments = [&self.binary, "run", "--config", &self.configuration, "--data", &self.data];
-        self.service = Some(self.machine.start("preau", &[&arguments[..], options].concat())?);
+        self.service = Some(self.machine.start("preau", &[launcher, &arguments[..], options].concat())?);
         Ok(())
     }
 

@@ -55,6 +55,12 @@ pub(crate) const ROOMS: &[Room] = &[
         because: "the ruleset follows from addresses and ports alone",
     },
     Room {
+        name: "addressing",
+        is_pure: true,
+        may_use: &["model", "firewall"],
+        because: "who has which address follows from the configuration; the port is the firewall's",
+    },
+    Room {
         name: "services",
         is_pure: true,
         may_use: &["model", "wire", "policy", "journal", "access", "firewall"],
@@ -150,6 +156,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "archive",
             "access",
             "firewall",
+            "addressing",
             "services",
             "people",
             "pki",
@@ -191,7 +198,7 @@ const OWNERSHIPS: &[Ownership] = &[
         because: "one place asks upstream servers",
     },
     Ownership {
-        crates: &["rtnetlink", "netlink*", "nftables", "memmap2", "resolv-conf", "sysinfo"],
+        crates: &["rtnetlink", "netlink*", "nftables", "memmap2", "resolv-conf", "sd-notify", "sysinfo"],
         owner: "system",
         because: "one room knows the kernel and the disk",
     },

@@ -114,6 +114,8 @@ pub(crate) struct Network {
     pub(crate) firewall: FirewallPolicy,
     /// Whether the line carries IPv6.
     pub wan_ipv6: bool,
+    /// The same network, for the programs that give addresses.
+    pub(crate) school: addressing::School,
 }
 
 /// The DNS door.

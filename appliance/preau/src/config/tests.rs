@@ -71,6 +71,34 @@ refused = ['adult', 'jeux d argent']
 }
 
 #[test]
+fn addresses_for_devices_are_those_of_the_school() {
+    const LINE: &str = "[lan]\ninterface = 'lan0'\nipv4_network = '10.77.0.0/24'\nipv4_address = '10.77.0.1'\n\
+                        [wan]\ninterface = 'wan0'\n";
+    let given = |dhcp: &str| {
+        let config = Config::parse(&format!("{SCHOOL}{LINE}[dhcp]\n{dhcp}")).unwrap();
+        let network = config.network.unwrap();
+        assert!(network.firewall.gives_addresses());
+        network.school.leases.map(|leases| (leases.pool.to_string(), leases.minutes))
+    };
+    let pool = "10.77.0.100-10.77.0.199";
+    assert_eq!(given(&format!("pool = '{pool}'")), Some((pool.to_owned(), 240)));
+    assert_eq!(given(&format!("pool = '{pool}'\nlease_minutes = 10")), Some((pool.to_owned(), 10)));
+    let check = |line: &str, dhcp: &str, expected: &str| {
+        let problems = problems_of(&format!("{SCHOOL}{line}[dhcp]\n{dhcp}"));
+        assert!(problems.contains(expected), "{dhcp}: {problems}");
+    };
+    check("", &format!("pool = '{pool}'"), "it needs [lan] and [wan]");
+    check(LINE, "", "pool");
+    check(LINE, "pool = '10.77.0.100'", "a range of addresses is written as");
+    check(LINE, "pool = '10.77.0.200-10.77.1.9'", "not all in the network 10.77.0.0/24");
+    check(LINE, "pool = '10.77.0.1-10.77.0.9'", "10.77.0.1 is the box's own");
+    check(LINE, "pool = '10.77.0.200-10.77.0.255'", "are of no machine");
+    check(LINE, &format!("pool = '{pool}'\nlease_minutes = 9"), "from 10 to 10080");
+    let wide = LINE.replace("10.77.0.0/24", "10.77.0.0/16");
+    check(&wide, "pool = '10.77.1.0-10.77.200.0'", "more than 4096 addresses");
+}
+
+#[test]
 fn tables_that_belong_together() {
     let check = |rest: &str, expected: &str| {
         let problems = problems_of(&format!("{SCHOOL}{rest}"));

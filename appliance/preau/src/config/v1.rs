@@ -3,6 +3,7 @@
 //! Every table is read as far as it can be read, whatever is wrong in it or in another; then the tables are compared,
 //! as far as they are known. So one reading tells every mistake.
 
+mod dhcp;
 mod dns;
 mod filter;
 mod journal;
@@ -22,6 +23,7 @@ use model::{DomainName, DomainNameError, Uai};
 use policy::{Calendar, Holidays};
 use toml_span::{DeserError, Deserialize, Spanned, Value};
 
+use self::dhcp::DhcpKeys;
 use self::dns::DnsKeys;
 use self::filter::CommuneKeys;
 use self::journal::JournalKeys;
@@ -53,6 +55,7 @@ impl<'de> Deserialize<'de> for File {
         check_version(&mut table);
         let school = table.required::<School>("school");
         let line = Line::read(&mut table);
+        let dhcp = DhcpKeys::read(&mut table);
         let dns = DnsKeys::read(&mut table, line.is_some());
         let gate = GateKeys::read(&mut table);
         let PortalKeys { name, port, tls_port } = PortalKeys::read(&mut table);
@@ -70,8 +73,9 @@ impl<'de> Deserialize<'de> for File {
         services.check(&mut table, &profiles, name.as_ref(), line.as_ref());
         selftest.check(&mut table, &profiles);
         let ports = gate.ports(dns.port, dns.tls_port);
+        let leases = dhcp.and_then(|dhcp| dhcp.check(&mut table, line.as_ref()));
         let network = match line {
-            Some(line) => line.check(&mut table, ports, gate.connections_per_second).map(Some),
+            Some(line) => line.check(&mut table, ports, gate.connections_per_second, leases).map(Some),
             None => Some(None),
         };
         let config = || {

@@ -114,6 +114,16 @@ impl Keeper {
         Ok(Self { fence, others })
     }
 
+    /// Has something else kept, too.
+    pub(crate) fn add(
+        &mut self,
+        name: &str,
+        work: impl FnOnce(Receiver<()>) + Send + 'static,
+    ) -> io::Result<()> {
+        self.others.push(Worker::start(name, work)?);
+        Ok(())
+    }
+
     /// Whether all is still kept. A thread that ended unasked is a fault of this program.
     pub(crate) fn is_running(&self) -> bool {
         self.fence.is_running() && self.others.iter().all(Worker::is_running)

@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 
-use system::sockets::{BindError, Presence, bind_udp, listen_tcp};
+use system::sockets::{BindError, Presence};
+use system::supervisor::Supervisor;
 
 use crate::config::Config;
 
@@ -24,15 +25,22 @@ pub(crate) struct Listeners {
 
 impl Listeners {
     /// Binds every door on every address of the box that `config` has; those that need a certificate where there is one.
-    pub(crate) fn bind(config: &Config, has_certificate: bool) -> Result<Self, BindError> {
+    /// Sockets of an earlier run, which `supervisor` has kept, are taken over.
+    pub(crate) fn bind(
+        config: &Config,
+        has_certificate: bool,
+        supervisor: &Supervisor,
+    ) -> Result<Self, BindError> {
         let (addresses, presence) = door_addresses(config);
         let tcp = |port: u16| -> Result<Vec<TcpListener>, BindError> {
-            addresses.iter().map(|&ip| listen_tcp(SocketAddr::new(ip, port), presence)).collect()
+            addresses.iter().map(|&ip| supervisor.listen_tcp(SocketAddr::new(ip, port), presence)).collect()
         };
-        let udp = addresses.iter().map(|&ip| bind_udp(SocketAddr::new(ip, config.dns.port), presence));
-        let portal =
-            |port: u16| listen_tcp(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port), Presence::Required);
-        Ok(Self {
+        let udp =
+            addresses.iter().map(|&ip| supervisor.bind_udp(SocketAddr::new(ip, config.dns.port), presence));
+        let portal = |port: u16| {
+            supervisor.listen_tcp(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port), Presence::Required)
+        };
+        let listeners = Self {
             dns_udp: udp.collect::<Result<_, _>>()?,
             dns_tcp: tcp(config.dns.port)?,
             dns_tls: if has_certificate { tcp(config.dns.tls_port)? } else { vec![] },
@@ -42,7 +50,9 @@ impl Listeners {
             portal: portal(config.portal.port)?,
             portal_tls: if has_certificate { Some(portal(config.portal.tls_port)?) } else { None },
             addresses,
-        })
+        };
+        supervisor.close_the_rest();
+        Ok(listeners)
     }
 }
 

@@ -6,6 +6,7 @@
 mod announcement;
 mod board;
 mod doors;
+mod fixed_addresses;
 mod forgetting;
 mod front;
 mod in_force;
@@ -16,6 +17,7 @@ mod office;
 mod overrides;
 mod pages;
 mod person_acts;
+mod pulse;
 mod readings;
 mod selftests;
 mod services;
@@ -44,6 +46,7 @@ use system::neighbours::NeighbourTable;
 use system::nft::{FirewallKeeper, Nft};
 use system::sealing::{self, Manner, Sealer, SealingError};
 use system::segments::{self, WriterThread, spawn_writer};
+use system::supervisor::Supervisor;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tracing_subscriber::EnvFilter;
 
@@ -53,11 +56,13 @@ use crate::data_folder;
 
 use board::Board;
 use doors::{Doors, Rooms};
+use fixed_addresses::FixedAddressKeeper;
 use in_force::InForce;
 use intent::{Intent, List, ListFile};
 use keeper::Keeper;
 use listeners::Listeners;
 use office::Office;
+use pulse::{Pulse, Vital};
 use readings::Readings;
 use services::{Fence, FlowKeeper, NameKeeper, RefusalKeeper, Services};
 
@@ -72,7 +77,7 @@ const DIAGNOSTICS: &str = "info,hickory_resolver=warn,hickory_net=warn,hickory_p
 pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let config = Config::load_or_default(options.config.as_deref())?;
     let (data, segments) = claim_data(options)?;
-    let descriptors = prepare_process()?;
+    let (supervisor, descriptors) = prepare_process()?;
 
     let mut firewall = close_network(&config)?;
     let (clock, watch) = open_clock();
@@ -82,7 +87,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let mut intent = Intent::new(&data);
     let (desk, in_force) = open_desk(&config, &mut intent, &list, journal.clone(), Arc::clone(&clock))?;
     let identity = front::open_identity(&config, &data, Arc::clone(&clock));
-    let listeners = Listeners::bind(&config, identity.is_some())?;
+    let listeners = Listeners::bind(&config, identity.is_some(), &supervisor)?;
     let upstreams = upstreams::find(&config);
     upstreams::tell(&upstreams);
     let destinations = Arc::new(ArcSwap::from_pointee(keeper::destinations(&config)));
@@ -111,8 +116,9 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let (judge, rules) = (Arc::clone(&desk), Arc::clone(&in_force));
     let state = keeper::State { intent, journal, clock, watch, desk: judge, in_force: rules, readings };
     let fences = open_fences(&config, firewall, &services, &resolver, &board, dns.handle());
+    let addresses = FixedAddressKeeper::new(&config, &data, options.dhcp_hosts.as_deref());
     let rest = keeper::Rest {
-        nightly: selftests::plan(&config, options.config.as_deref(), &data),
+        nightly: selftests::plan(&config, options, &data),
         updater: updates::plan(&config, options.config.as_deref(), &data),
         sealer: plan_sealing(&config, options.config.as_deref(), &data),
         config,
@@ -127,8 +133,10 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         data: data.clone(),
         forgeries_told: 0,
     };
-    let keeper = Keeper::start(state, rest, fences).context("cannot start the keeper")?;
+    let mut keeper = Keeper::start(state, rest, fences).context("cannot start the keeper")?;
+    keep_besides(&mut keeper, addresses, &supervisor, vitals(&writer, &runtime, &dns))?;
     let outcome = runtime.block_on(doors.wait(&keeper));
+    supervisor.tell_stopping();
 
     let mut firewall = close(keeper, doors, &runtime, writer)?;
     seal_the_rest(&data, &manner, stop_clock.now());
@@ -136,6 +144,32 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         firewall.remove()?;
     }
     outcome.map(|()| ExitCode::SUCCESS)
+}
+
+/// What has to make progress for the box to be alive.
+fn vitals(writer: &WriterThread, runtime: &Runtime, dns: &Runtime) -> Vec<Vital> {
+    vec![
+        Vital::of_beats("the journal", writer.beats()),
+        Vital::of_runtime("the gate", runtime.handle().clone()),
+        Vital::of_runtime("the resolver", dns.handle().clone()),
+    ]
+}
+
+/// Keeps what others wait for: dnsmasq for addresses, the supervisor for signs of life. From now on the box serves.
+fn keep_besides(
+    keeper: &mut Keeper,
+    addresses: Option<FixedAddressKeeper>,
+    supervisor: &Arc<Supervisor>,
+    vitals: Vec<Vital>,
+) -> anyhow::Result<()> {
+    if let Some(addresses) = addresses {
+        keeper.add("addresses", move |stopped| addresses.keep(&stopped))?;
+    }
+    if let Some(pulse) = Pulse::new(supervisor, vitals) {
+        keeper.add("pulse", move |stopped| pulse.keep(&stopped))?;
+    }
+    supervisor.tell_ready();
+    Ok(())
 }
 
 /// The clock, and what it shows before anything is recorded by it.
@@ -217,12 +251,14 @@ fn claim_data(options: &RunOptions) -> anyhow::Result<(PathBuf, segments::Direct
     Ok((data, segments))
 }
 
-/// What there is once per process. How many files it may have open.
-fn prepare_process() -> anyhow::Result<u64> {
+/// What there is once per process: who supervises it, and how many files it may have open.
+fn prepare_process() -> anyhow::Result<(Arc<Supervisor>, u64)> {
     start_diagnostics();
+    let supervisor = Arc::new(Supervisor::find());
     // Every TLS connection of the box uses ring. It can only be installed already.
     let _installed = rustls::crypto::ring::default_provider().install_default();
-    raise_open_files().context("cannot raise the limit of open files")
+    let descriptors = raise_open_files().context("cannot raise the limit of open files")?;
+    Ok((supervisor, descriptors))
 }
 
 fn start_diagnostics() {

@@ -8,23 +8,33 @@ use model::Timestamp;
 use portal::{SelftestOutcome, SelftestStatus};
 use selftest::{Run, State};
 use system::clock::now;
-use system::selftest::{Nightly, Plan};
+use system::selftest::{By, Nightly, Plan};
 
+use crate::cli::RunOptions;
 use crate::config::Config;
 use crate::data_folder;
 
-/// Plans the self-tests of a box with this configuration, read from `file`.
-pub(super) fn plan(config: &Config, file: Option<&Path>, data: &Path) -> Nightly {
+/// Plans the self-tests of a box with this configuration.
+pub(super) fn plan(config: &Config, options: &RunOptions, data: &Path) -> Nightly {
+    let by = match &options.selftest_order {
+        Some(file) => By::Order(file.clone()),
+        None => By::Child(arguments(options.config.as_deref(), data)),
+    };
+    let school = &config.school;
+    let name = school.uai.as_ref().map_or(school.name.as_str(), |uai| uai.as_str());
+    let plan = Plan::new(name, config.selftest.at, school.timezone.clone());
+    Nightly::new(by, data_folder::selftest_results(data), plan, now())
+}
+
+/// What makes this program attack the box whose configuration was read from `file`.
+fn arguments(file: Option<&Path>, data: &Path) -> Vec<OsString> {
     let mut arguments: Vec<OsString> =
         ["selftest", "filter", "--background", "--data"].map(Into::into).into();
     arguments.push(data.into());
     if let Some(file) = file {
         arguments.extend(["--config".into(), file.into()]);
     }
-    let school = &config.school;
-    let name = school.uai.as_ref().map_or(school.name.as_str(), |uai| uai.as_str());
-    let plan = Plan::new(name, config.selftest.at, school.timezone.clone());
-    Nightly::new(arguments, data_folder::selftest_results(data), plan, now())
+    arguments
 }
 
 /// What the pages say.

@@ -1,6 +1,8 @@
 //! The run of each night: when, in which process, and what becomes of one that does not end.
 
 use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
@@ -99,33 +101,45 @@ fn later(at: Timestamp, by: Duration) -> Timestamp {
     Timestamp::from_unix_ms(at.unix_ms().saturating_add(by))
 }
 
+/// Who makes a run.
+#[derive(Clone, Debug)]
+pub enum By {
+    /// This program, as a child, with these arguments.
+    Child(Vec<OsString>),
+    /// A service with the privileges for it, which starts when this file is there, and removes it.
+    Order(PathBuf),
+}
+
 /// Starts a run when it is time, and tells what became of the last one.
 pub struct Nightly {
     program: OsString,
-    arguments: Vec<OsString>,
+    by: By,
     results: Results,
     plan: Plan,
     planned_at: Timestamp,
     next: Timestamp,
     running: Option<(Child, Instant)>,
+    /// Since when a result is expected of a service.
+    ordered: Option<Instant>,
     looked: Option<Instant>,
     last: Option<Run>,
 }
 
 impl Nightly {
-    /// Plans the first run. `arguments` make this program carry one out in the background.
+    /// Plans the first run.
     #[must_use]
-    pub fn new(arguments: Vec<OsString>, results: Results, plan: Plan, now: Timestamp) -> Self {
+    pub fn new(by: By, results: Results, plan: Plan, now: Timestamp) -> Self {
         let last = results.last();
         let next = plan.next(now, last.as_ref().map(Run::started));
-        let program = PROGRAM.into();
-        Self { program, arguments, results, plan, planned_at: now, next, running: None, looked: None, last }
+        let (program, running, ordered, looked) = (PROGRAM.into(), None, None, None);
+        Self { program, by, results, plan, planned_at: now, next, running, ordered, looked, last }
     }
 
     /// Does what is to be done at `now`: called every second or so. Never waits. While `is_held` nothing is started.
     /// Whether the last result is another one.
     pub fn keep(&mut self, now: Timestamp, is_held: bool) -> bool {
         let has_ended = self.keep_child();
+        self.keep_order();
         let is_set_back = now.unix_ms() < self.planned_at.unix_ms().saturating_sub(SET_BACK_MS);
         if is_set_back {
             self.plan(now);
@@ -161,12 +175,32 @@ impl Nightly {
     }
 
     fn start(&mut self) {
+        let arguments = match &self.by {
+            By::Child(arguments) => arguments,
+            By::Order(file) => {
+                match fs::write(file, "") {
+                    Ok(()) => self.ordered = Some(monotonic()),
+                    Err(error) => {
+                        tracing::error!(%error, "the box cannot order its self-test by {}", file.display());
+                    }
+                }
+                return;
+            }
+        };
         #[expect(clippy::disallowed_methods, reason = "this room runs programs")]
         let mut command = Command::new(&self.program);
-        let child = command.args(&self.arguments).stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+        let child = command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).spawn();
         match child {
             Ok(child) => self.running = Some((child, monotonic())),
             Err(error) => tracing::error!(%error, "the box cannot start its self-test"),
+        }
+    }
+
+    /// Tells of an order that nobody has carried out.
+    fn keep_order(&mut self) {
+        if self.ordered.is_some_and(|since| monotonic().saturating_duration_since(since) >= DURATION_MAX) {
+            self.ordered = None;
+            tracing::error!("the self-test that was ordered has no result: does preau-selftest.path run?");
         }
     }
 
@@ -211,7 +245,7 @@ impl Nightly {
         if last == self.last {
             return false;
         }
-        self.last = last;
+        (self.last, self.ordered) = (last, None);
         true
     }
 }
@@ -305,7 +339,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let results = Results::new(folder.path().to_owned());
         let before = at("2026-11-24T04:29:00Z");
-        let mut nightly = Nightly::new(vec![], results, plan(Some("05:30")), before);
+        let mut nightly = Nightly::new(By::Child(vec![]), results, plan(Some("05:30")), before);
         nightly.program = "true".into();
         assert!(!nightly.keep(before, false));
         assert!(nightly.running.is_none());
@@ -324,11 +358,25 @@ mod tests {
     }
 
     #[test]
+    fn a_run_is_ordered_when_a_service_makes_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (results, order) = (Results::new(folder.path().join("results")), folder.path().join("order"));
+        let night = at("2026-11-24T04:30:00Z");
+        let plan = plan(Some("05:30"));
+        let mut nightly = Nightly::new(By::Order(order.clone()), results, plan, at("2026-11-24T04:29:00Z"));
+        nightly.keep(night, false);
+        assert!(order.exists() && nightly.running.is_none() && nightly.ordered.is_some());
+        fs::remove_file(&order).unwrap();
+        nightly.keep(night, false);
+        assert!(!order.exists(), "once a night");
+    }
+
+    #[test]
     fn a_result_that_somebody_else_made_is_seen() {
         let folder = tempfile::tempdir().unwrap();
         let results = Results::new(folder.path().to_owned());
         let now = at("2026-11-24T08:00:00Z");
-        let mut nightly = Nightly::new(vec![], results.clone(), plan(None), now);
+        let mut nightly = Nightly::new(By::Child(vec![]), results.clone(), plan(None), now);
         let run = Run {
             started_ms: 1,
             ended_ms: Some(2),

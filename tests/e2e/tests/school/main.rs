@@ -15,6 +15,8 @@ mod filtering;
 #[cfg(test)]
 mod firewall;
 #[cfg(test)]
+mod leases;
+#[cfg(test)]
 mod lists;
 #[cfg(test)]
 mod logging;
@@ -41,6 +43,8 @@ mod sealing;
 mod selftest;
 #[cfg(test)]
 mod services;
+#[cfg(test)]
+mod units;
 #[cfg(test)]
 mod updates;
 #[cfg(test)]

@@ -99,7 +99,12 @@ pub(crate) struct Dialogue {
 impl Dialogue {
     /// Starts `probe` with these arguments on `machine`.
     pub(crate) fn start(machine: &Machine, arguments: &[&str]) -> Result<Self> {
-        let mut command = machine.command(&[&[PROBE], arguments].concat());
+        Self::start_program(machine, PROBE, arguments)
+    }
+
+    /// The same with another program.
+    pub(crate) fn start_program(machine: &Machine, program: &str, arguments: &[&str]) -> Result<Self> {
+        let mut command = machine.command(&[&[program], arguments].concat());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let input = child.stdin.take();
         let output = BufReader::new(child.stdout.take().context("no output")?);

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use addressing::{Leases, School};
 use firewall::{FirewallPolicy, Intent, Interface, PolicyError, Ports, check_networks};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use toml_span::{Span, Spanned};
@@ -53,6 +54,12 @@ impl Line {
         self.lan.as_ref().map_or_else(Vec::new, |lan| lan.value.box_addresses())
     }
 
+    /// The school's IPv4 network, and the box's address in it.
+    pub(super) fn ipv4(&self) -> Option<(Ipv4Net, Ipv4Addr)> {
+        let side = self.lan.as_ref().and_then(|lan| lan.value.ipv4)?;
+        Some((side.network, side.address))
+    }
+
     /// Whether no machine of the school can have this address.
     pub(super) fn is_nobodys(&self, address: IpAddr) -> bool {
         let network = self.lan.as_ref().and_then(|lan| lan.value.ipv4).map(|side| side.network);
@@ -68,6 +75,7 @@ impl Line {
         table: &mut Section<'_>,
         ports: Option<Ports>,
         connections_per_second: u32,
+        leases: Option<Leases>,
     ) -> Option<Network> {
         let (lan, wan) = (self.lan?, self.wan);
         let (span, lan) = (lan.span, lan.value);
@@ -83,6 +91,12 @@ impl Line {
         {
             table.reject(wan.span, PolicyError::SameInterface.to_string());
         }
+        let school = School {
+            lan: lan.interface.clone()?,
+            ipv4: lan.ipv4.map(|side| (side.network, side.address))?,
+            ipv6: lan.ipv6.map(|side| (side.network, side.address)),
+            leases,
+        };
         let intent = Intent {
             networks: lan.networks(),
             lan: lan.interface?,
@@ -93,7 +107,8 @@ impl Line {
             connections_per_second,
         };
         let firewall = build_firewall(table, span, intent)?;
-        Some(Network { firewall, wan_ipv6: wan.ipv6 })
+        let firewall = if leases.is_some() { firewall.with_addresses_given() } else { firewall };
+        Some(Network { firewall, wan_ipv6: wan.ipv6, school })
     }
 }
 

@@ -1,0 +1,69 @@
+//! What the programs have to know of the school's network.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use firewall::Interface;
+use ipnet::{Ipv4Net, Ipv6Net};
+
+use crate::Pool;
+
+/// The school's network and the box in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct School {
+    /// The port towards the school.
+    pub lan: Interface,
+    /// Its IPv4 network, and the box's address there.
+    pub ipv4: (Ipv4Net, Ipv4Addr),
+    /// The same for IPv6, where the school has it.
+    pub ipv6: Option<(Ipv6Net, Ipv6Addr)>,
+    /// What devices are given; `None`: somebody else gives addresses, or they have them by hand.
+    pub leases: Option<Leases>,
+}
+
+/// What devices are given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leases {
+    /// Addresses for devices that have none of their own.
+    pub pool: Pool,
+    /// For how long.
+    pub minutes: u32,
+}
+
+impl School {
+    /// Whether a device of the school can have this address.
+    #[must_use]
+    pub fn is_for_devices(&self, address: Ipv4Addr) -> bool {
+        let (network, own) = self.ipv4;
+        network.contains(&address) && ![own, network.network(), network.broadcast()].contains(&address)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// The school of the lab.
+    pub(crate) fn school() -> School {
+        let network: Ipv4Net = "10.77.0.0/24".parse().unwrap();
+        School {
+            lan: "lan0".parse().unwrap(),
+            ipv4: (network, "10.77.0.1".parse().unwrap()),
+            ipv6: Some(("fd77::/64".parse().unwrap(), "fd77::1".parse().unwrap())),
+            leases: Some(Leases { pool: "10.77.0.100-10.77.0.199".parse().unwrap(), minutes: 240 }),
+        }
+    }
+
+    #[test]
+    fn some_addresses_are_for_no_device() {
+        for (address, expected) in [
+            ("10.77.0.2", true),
+            ("10.77.0.254", true),
+            ("10.77.0.1", false),
+            ("10.77.0.0", false),
+            ("10.77.0.255", false),
+            ("10.77.1.2", false),
+        ] {
+            assert_eq!(school().is_for_devices(address.parse().unwrap()), expected, "{address}");
+        }
+    }
+}

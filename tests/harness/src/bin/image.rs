@@ -1,0 +1,208 @@
+//! `./dev image test`: the disk image of a box, started in QEMU between the lab's school and its Internet.
+//!
+//! The machine is the box's own system, unchanged: firmware, kernel, verified root, units. What the test wants to know of its
+//! inside is printed on its console by a unit that comes as a credential of the firmware (systemd.system-credentials(7)).
+#![expect(clippy::print_stdout, reason = "it talks to the person who runs it")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use harness::{Lab, Machine, RESOLVER_IPV4, Service};
+
+/// How long the box may take from power-on to its first answer. A machine without hardware help takes two minutes.
+const START_WITHIN: Duration = Duration::from_secs(420);
+/// Pause between two questions to a box that starts.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Where Debian's package ovmf has the firmware, and its empty memory.
+const FIRMWARE: [&str; 2] = ["/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"];
+/// A name of the built-in lists.
+const REFUSED: &str = "gambling.preau.test";
+/// What the box says of itself once it has started: unit names are those of the image.
+const REPORT: &str = "[Unit]
+Description=Report to the test
+After=multi-user.target preau.service preau-dhcp.service
+
+[Service]
+Type=oneshot
+StandardOutput=file:/dev/ttyS0
+ExecStart=/bin/sh -c 'echo; echo REPORT state $$(systemctl is-system-running --wait); systemctl --failed --no-legend --plain | sed s/^/REPORT.failed./; systemctl show preau -P User -P StatusText -P WatchdogUSec -P NFileDescriptorStore | sed s/^/REPORT.preau./; echo REPORT caps $$(grep CapEff /proc/$$(systemctl show -P MainPID preau)/status); systemd-analyze | head -1 | sed s/^/REPORT.time./; echo REPORT memory $$(free -m | sed -n 2p); journalctl -b --no-pager -o cat -u preau -u preau-dhcp -u preau-network | sed s/^/REPORT.log./; echo REPORT end'
+";
+/// What a client does with what it is given.
+const CLIENT: &str = "#!/bin/sh
+test \"$1\" = bound || exit 0
+ip address add \"$ip/$mask\" dev \"$interface\"
+ip route replace default via \"$router\"
+printf 'nameserver %s\\n' $dns > \"$HOME/resolv.conf\"
+echo \"$ip $router $dns $opt114\"
+";
+
+fn main() -> Result<()> {
+    let disk: PathBuf = std::env::args().nth(1).context("usage: image DISK")?.into();
+    let lab = Lab::quiet()?;
+    rewire(&lab)?;
+    let _line = give_line(&lab.internet)?;
+    let began = now();
+    let mut machine = Booted::start(&lab, &disk)?;
+    let first = ["dig", "+time=1", "+tries=1", "+short", "@10.77.0.1", "preau.lan"];
+    machine.wait("the first answer", || Ok(lab.pc2.run(&first)?.stdout == "10.77.0.1\n"))?;
+    println!("first answer        {:.1} s after power-on", began.elapsed().as_secs_f64());
+
+    let given = lease(&lab.pc1)?;
+    println!("lease               {}", given.trim_end());
+    ensure!(given.starts_with("10.77.0.1") && given.contains(" 10.77.0.1 10.77.0.1 "), "{given}");
+    let ask = |name: &str| {
+        Ok::<_, anyhow::Error>(lab.pc1.run(&["dig", "+time=3", "+tries=3", "+short", name, "A"])?.stdout)
+    };
+    check("a listed name", &ask(REFUSED)?, "10.77.0.1\n")?;
+    machine.wait("the line", || Ok(ask("mediatheque.example")? == "198.51.100.10\n"))?;
+    println!("a name of the line  mediatheque.example is found");
+    let page = |url: &str| {
+        lab.pc1.run(&["curl", "-4", "--silent", "--max-time", "10", "--write-out", "%{http_code}", url])
+    };
+    let shown = page("http://mediatheque.example/")?.stdout;
+    ensure!(shown.contains("Ici mediatheque.example"), "{shown}");
+    let shown = page("https://mediatheque.example/")?.stdout;
+    ensure!(shown.contains("Ici mediatheque.example"), "{shown}");
+    println!("pages               by HTTP and HTTPS");
+    let refused = page(&format!("http://{REFUSED}/"))?.stdout;
+    ensure!(refused.ends_with("403"), "{refused}");
+    let own = page("http://preau.lan/")?.stdout;
+    ensure!(own.ends_with("200"), "{own}");
+    println!("the box's pages     403 for a listed site, 200 at home");
+    machine.wait("the report", || Ok(machine_log(&lab.appliance)?.contains("REPORT end")))?;
+    for line in machine_log(&lab.appliance)?.lines().filter(|line| line.starts_with("REPORT")) {
+        println!("{}", line.trim_end());
+    }
+    Ok(())
+}
+
+fn check(what: &str, found: &str, expected: &str) -> Result<()> {
+    ensure!(found == expected, "{what}: {found:?}, not {expected:?}");
+    println!("{what:<20}{}", found.trim_end());
+    Ok(())
+}
+
+/// Puts the machine where the lab's box would stand: its ports instead of those of the namespace.
+fn rewire(lab: &Lab) -> Result<()> {
+    let script = "set -e
+        for file in /proc/sys/net/bridge/bridge-nf-call-*tables; do test ! -e $file || echo 0 > $file; done
+        for side in lan wan; do
+            ip address flush dev ${side}0
+            ip link add ${side}-bridge type bridge
+            ip tuntap add ${side}-tap mode tap
+            ip link set ${side}0 master ${side}-bridge
+            ip link set ${side}-tap master ${side}-bridge
+            ip link set ${side}-tap up
+            ip link set ${side}-bridge up
+        done";
+    lab.appliance.shell(script)?.success().map(drop)
+}
+
+/// The line gives the box its address and names a resolver.
+fn give_line(internet: &Machine) -> Result<Service> {
+    let resolver = format!("--dhcp-option=option:dns-server,{RESOLVER_IPV4}");
+    let leases = format!("--dhcp-leasefile={}/leases", internet.directory().display());
+    internet.start(
+        "dnsmasq",
+        &[
+            "dnsmasq",
+            "--keep-in-foreground",
+            "--log-facility=-",
+            "--conf-file=/dev/null",
+            "--user=root",
+            "--port=0",
+            "--interface=net0",
+            "--dhcp-range=192.0.2.2,192.0.2.2,255.255.255.0",
+            &resolver,
+            &leases,
+        ],
+    )
+}
+
+/// Asks for an address as a PC does that is switched on.
+fn lease(client: &Machine) -> Result<String> {
+    let script = client.directory().join("given.sh");
+    fs::write(&script, CLIENT)?;
+    let script = script.display();
+    client.shell(&format!("chmod 755 {script} && ip address flush dev eth0 scope global"))?.success()?;
+    let ask = format!("busybox udhcpc -i eth0 -f -n -q -t 10 -T 1 -O 114 -s {script}");
+    client.shell(&ask)?.success()
+}
+
+/// The machine that runs.
+struct Booted {
+    qemu: Service,
+}
+
+impl Booted {
+    fn start(lab: &Lab, disk: &Path) -> Result<Self> {
+        let folder = lab.appliance.directory();
+        fs::copy(FIRMWARE[1], folder.join("firmware.fd")).context("no firmware: Debian's package ovmf")?;
+        let credential = |name: &str, text: &str| {
+            format!("type=11,value=io.systemd.credential.binary:{name}={}", STANDARD.encode(text))
+        };
+        let report = credential("systemd.extra-unit.report.service", REPORT);
+        let wants =
+            credential("systemd.unit-dropin.multi-user.target~report", "[Unit]\nWants=report.service\n");
+        let code = format!("if=pflash,format=raw,readonly=on,file={}", FIRMWARE[0]);
+        // The disk itself stays as it was built.
+        let drive =
+            format!("if=none,id=disk,format=raw,snapshot=on,file={}", fs::canonicalize(disk)?.display());
+        let command = "qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu max -smp 2 -m 1024 -nodefaults \
+            -display none -serial file:console.log -no-reboot";
+        let options = [
+            "-drive",
+            &code,
+            "-drive",
+            "if=pflash,format=raw,file=firmware.fd",
+            "-drive",
+            &drive,
+            "-device",
+            "virtio-blk-pci,drive=disk,addr=0x5",
+            "-netdev",
+            "tap,id=wan,ifname=wan-tap,script=no,downscript=no",
+            "-device",
+            "virtio-net-pci,netdev=wan,addr=0x2,mac=02:00:00:00:01:02",
+            "-netdev",
+            "tap,id=lan,ifname=lan-tap,script=no,downscript=no",
+            "-device",
+            "virtio-net-pci,netdev=lan,addr=0x3,mac=02:00:00:00:01:03",
+            "-device",
+            "virtio-rng-pci",
+            "-smbios",
+            &report,
+            "-smbios",
+            &wants,
+        ];
+        let command: Vec<&str> = command.split_ascii_whitespace().collect();
+        let qemu = lab.appliance.start("qemu", &[&command[..], &options].concat())?;
+        fs::write(folder.join("console.log"), "")?;
+        Ok(Self { qemu })
+    }
+
+    /// Waits for something that the machine brings about.
+    fn wait(&mut self, what: &str, condition: impl Fn() -> Result<bool>) -> Result<()> {
+        let began = now();
+        while !condition()? {
+            if !self.qemu.is_running()? || began.elapsed() > START_WITHIN {
+                bail!("waited in vain for {what}; QEMU: {}", self.qemu.log()?);
+            }
+            std::thread::sleep(PAUSE);
+        }
+        Ok(())
+    }
+}
+
+/// What the machine printed on its console.
+fn machine_log(appliance: &Machine) -> Result<String> {
+    Ok(String::from_utf8_lossy(&fs::read(appliance.directory().join("console.log"))?).into_owned())
+}
+
+fn now() -> Instant {
+    #[expect(clippy::disallowed_methods, reason = "it measures how long a machine takes")]
+    Instant::now()
+}
