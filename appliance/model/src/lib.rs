@@ -6,6 +6,7 @@
 //! Invariant: pure. No socket, file, clock or async runtime; time is an argument everywhere.
 
 mod access;
+mod access_point;
 mod category;
 mod device;
 mod domain_name;
@@ -30,6 +31,7 @@ mod uai;
 mod verdict;
 
 pub use access::{AccessKind, Closing, End};
+pub use access_point::AccessPointName;
 pub use category::{Category, CategoryError};
 pub use device::{Device, DeviceName, PersonName, ProfileName, RoomName};
 pub use domain_name::{DomainName, DomainNameError, LABEL_BYTES_MAX, NAME_BYTES_MAX};

@@ -15,7 +15,7 @@ use model::{
     OverrideId, PersonName, ProfileName, Role, RoomName, Topic,
 };
 use portal::Language;
-use wifi::{Channel, Radio, Ssid};
+use wifi::{Channel, Country, Radio, Ssid};
 
 pub(crate) use journal::{
     Asking, ExportArguments, JournalCommand, SearchArguments, SummaryArguments, VerifyArguments, Window,
@@ -487,6 +487,9 @@ pub(crate) struct RadioArguments {
     /// The channel: 1 to 13, or 36, 40, 44, 48, on which a network is there within a second.
     #[arg(long, default_value = "36", value_name = "NUMBER")]
     channel: Channel,
+    /// Whose rules of the air the radio keeps to.
+    #[arg(long, default_value = "FR", value_name = "COUNTRY")]
+    country: Country,
     /// Stations do not reach each other: for guests.
     #[arg(long, requires = "interface")]
     isolate: bool,
@@ -495,12 +498,13 @@ pub(crate) struct RadioArguments {
 impl RadioArguments {
     /// The radio, where one is named.
     pub(crate) fn radio(self) -> Option<Radio> {
-        let Self { interface, bridge, channel, isolate } = self;
+        let Self { interface, bridge, channel, country, isolate } = self;
         let control_folder = HOSTAPD_CONTROL.to_owned();
         Some(Radio {
             interface: interface?.to_string(),
             bridge: bridge.map(|bridge| bridge.to_string()),
             channel,
+            country,
             isolates_stations: isolate,
             control_folder,
         })

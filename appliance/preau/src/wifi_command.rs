@@ -159,7 +159,7 @@ fn serve(network: &Network, radio: &Radio, out: &Path) -> [(&'static str, Vec<u8
     let key = DeviceKey::new("all", &network.passphrase, &network.ssid);
     // hostapd reads it from wherever it was started.
     let place = std::path::absolute(out).unwrap_or_else(|_| out.to_owned()).join(KEYS);
-    let configuration = render_hostapd(network, radio, &place.display().to_string());
+    let configuration = render_hostapd(&network.served(), radio, &place.display().to_string());
     [("hostapd.conf", configuration.into_bytes()), (KEYS, render_keys(&[key]).into_bytes())]
 }
 
