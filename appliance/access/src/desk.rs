@@ -14,7 +14,7 @@ use policy::{
 
 use crate::forgeries::Ledger;
 use crate::refusals::Memory;
-use crate::{Clock, Directory, Forgeries, Instant, Neighbours, Refused, Testers};
+use crate::{Clock, Directory, Forgeries, Instant, Neighbours, Refused, Stations, Testers};
 
 /// Attributes, judges and records accesses. Shared by all doors; swapping lists or devices never blocks them.
 pub struct Desk {
@@ -22,6 +22,7 @@ pub struct Desk {
     clock: Arc<dyn Clock>,
     journal: Journal,
     directory: ArcSwap<Directory>,
+    stations: ArcSwap<Stations>,
     testers: Testers,
     policy: ArcSwap<Snapshot>,
     forgeries: Ledger,
@@ -93,6 +94,7 @@ impl Desk {
             clock,
             journal,
             directory: ArcSwap::from_pointee(directory),
+            stations: ArcSwap::default(),
             testers: Testers::default(),
             policy: ArcSwap::from_pointee(policy),
             forgeries: Ledger::default(),
@@ -142,7 +144,7 @@ impl Desk {
     pub fn record_attempts(&self, attempt: Attempt, times: NonZeroU32) -> Result<(), Closed> {
         let Attempt { sender, source, kind, target, destination } = attempt;
         let tester = self.testers.find(source.to_canonical());
-        let subject = tester.unwrap_or_else(|| self.directory.load().identify(Some(sender), source));
+        let subject = tester.unwrap_or_else(|| self.find(Some(sender), source));
         let question = |target| Question { subject: subject.clone(), kind, target, destination };
         let now = self.clock.now();
         let policy = self.policy.load();
@@ -250,7 +252,13 @@ impl Desk {
         if let Some(tester) = self.testers.find(client) {
             return tester;
         }
-        self.directory.load().identify(self.neighbours.find_mac(client), client)
+        self.find(self.neighbours.find_mac(client), client)
+    }
+
+    /// The registered device with this hardware address, or with the key of this station; else whoever has the address.
+    fn find(&self, mac: Option<Mac>, client: IpAddr) -> Subject {
+        let mac = mac.map(|mac| self.stations.load().resolve(mac));
+        self.directory.load().identify(mac, client)
     }
 
     /// Who sent a datagram from this address. When the firewall's mark says that it came from another machine than
@@ -267,7 +275,7 @@ impl Desk {
         if let Some(sender) = sender.filter(|_| is_forged) {
             self.forgeries.note(client, sender);
         }
-        self.directory.load().identify(mac.filter(|_| !is_forged), client)
+        self.find(mac.filter(|_| !is_forged), client)
     }
 
     /// Whose flow bears this mark: the registered machine that has the address, where the mark may be its own, else the
@@ -291,7 +299,7 @@ impl Desk {
     /// What people call the machine with this hardware address.
     #[must_use]
     pub fn name_machine(&self, mac: Mac) -> String {
-        self.directory.load().identify(Some(mac), Ipv4Addr::UNSPECIFIED.into()).to_string()
+        self.find(Some(mac), Ipv4Addr::UNSPECIFIED.into()).to_string()
     }
 
     /// The registered devices.
@@ -338,6 +346,11 @@ impl Desk {
     /// Puts another list of devices in force.
     pub fn swap_directory(&self, directory: Directory) {
         self.directory.store(Arc::new(directory));
+    }
+
+    /// Other devices have joined the Wi-Fi with keys of their own.
+    pub fn swap_stations(&self, stations: Stations) {
+        self.stations.store(Arc::new(stations));
     }
 }
 
@@ -459,6 +472,30 @@ mod tests {
         check("10.77.0.11", 0x99, "inconnu-10.77.0.11");
         assert!(FlowMark::of(3, mac(0x11)).may_be_of(TWIN));
         check("10.77.0.99", 0x11, "CM2-01");
+    }
+
+    /// The key with which a device joined the Wi-Fi tells who it is, whatever hardware address it took.
+    #[test]
+    fn a_station_is_the_device_whose_key_it_has() {
+        let desk = desk();
+        let check = |client: &str, expected: &str| {
+            let client = client.parse().unwrap();
+            assert_eq!(desk.identify(client).to_string(), expected);
+            assert_eq!(desk.identify_sender(client, None).to_string(), expected);
+        };
+        check("10.77.0.99", &format!("inconnu-{TWIN}"));
+        desk.swap_stations([(TWIN, mac(0x12))].into_iter().collect());
+        check("10.77.0.99", "CM2-02");
+        assert_eq!(desk.name_machine(TWIN), "CM2-02");
+        check("10.77.0.11", "CM2-01");
+        // It took the hardware address of another registered device: its key tells.
+        desk.swap_stations([(mac(0x11), mac(0x12))].into_iter().collect());
+        check("10.77.0.11", "CM2-02");
+        // Whoever sends with its address and has another hardware address is nobody known, as ever.
+        let forged = desk.identify_sender("10.77.0.11".parse().unwrap(), Some(SenderMark::of(mac(0x12))));
+        assert_eq!(forged.to_string(), "inconnu-10.77.0.11");
+        desk.swap_stations(Stations::default());
+        check("10.77.0.11", "CM2-01");
     }
 
     #[test]

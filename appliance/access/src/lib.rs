@@ -10,6 +10,7 @@ mod directory;
 mod forgeries;
 mod ports;
 mod refusals;
+mod stations;
 mod testers;
 
 pub use desk::{Admission, Attempt, Closed, Desk, Request, Screened};
@@ -18,4 +19,5 @@ pub use forgeries::Forgeries;
 pub use journal::Recorded;
 pub use ports::{Addresses, Clock, Instant, Neighbours, Resolve, ResolveError};
 pub use refusals::Refused;
+pub use stations::Stations;
 pub use testers::Testers;
