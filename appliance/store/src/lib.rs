@@ -16,6 +16,7 @@ mod person_acts;
 mod readings;
 mod requests;
 mod sessions;
+mod wifi_keys;
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io;
@@ -36,6 +37,7 @@ pub use person_acts::{PERSON_ACTS_MAX, WaitingAct};
 pub use readings::{Look, OPEN_READINGS_MAX, READINGS_MAX, Reader};
 pub use requests::{AnswerError, AskError, NewRequest};
 pub use sessions::Session;
+pub use wifi_keys::{KeyOwner, WIFI_KEYS_MAX, WifiKey, WifiKeyError};
 
 /// How long a writer waits for another process's transaction: a command line and the box share the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -130,6 +130,15 @@ const STEPS: &[&str] = &[
      CREATE INDEX reading_open ON reading (id) WHERE closed_ms IS NULL;
      ALTER TABLE person_act ADD COLUMN reading INTEGER;
      ALTER TABLE person_act ADD COLUMN sought TEXT;",
+    // AUTOINCREMENT: access points and logs name keys by their numbers. Without a device, the key is the room's own.
+    "CREATE TABLE wifi_key (
+         id INTEGER PRIMARY KEY AUTOINCREMENT,
+         room TEXT NOT NULL,
+         device TEXT,
+         passphrase TEXT NOT NULL,
+         made_ms INTEGER NOT NULL
+     ) STRICT;
+     CREATE UNIQUE INDEX wifi_key_owner ON wifi_key (room, coalesce(device, ''));",
 ];
 
 /// Brings the schema up to date: every missing step, or none.
