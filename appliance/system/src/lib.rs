@@ -11,6 +11,7 @@
 //! | [`directories`] | where a user's data lives | |
 //! | [`export`] | extracts of the journal, as files | |
 //! | [`forwarding`] | the kernel's switches of forwarding | |
+//! | [`hostapd`] | radios of the box, by the program hostapd | `wifi::Drive` |
 //! | [`limits`] | the process's resource limits | |
 //! | [`lists`] | list sources and index files | |
 //! | [`mirror`] | a mirror of the lists, by HTTP(S) | |
@@ -25,6 +26,7 @@
 //! | [`selftest`] | what the self-test sends, from a network namespace of its own, by the program ip; its results | |
 //! | [`sockets`] | listening sockets | |
 //! | [`space`] | the room that the journal has on its disk | |
+//! | [`ubus`] | access points with OpenWrt, by HTTPS | `wifi::Drive` |
 //! | [`updates`] | the lists' updates, and the child processes that make them | |
 //! | [`vault`] | the sealed files of the journal | `archive::Vault` |
 //! | [`upstreams`] | the resolvers that the system uses | |
@@ -43,6 +45,7 @@ pub mod export;
 pub mod forwarding;
 #[cfg(test)]
 mod full_disk;
+pub mod hostapd;
 pub mod limits;
 pub mod lists;
 pub mod mirror;
@@ -58,6 +61,7 @@ pub mod segments;
 pub mod selftest;
 pub mod sockets;
 pub mod space;
+pub mod ubus;
 pub mod updates;
 pub mod upstreams;
 pub mod vault;
