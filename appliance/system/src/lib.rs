@@ -6,6 +6,7 @@
 //! | module | outside thing | port |
 //! |---|---|---|
 //! | [`addresses`] | the addresses of the box's interfaces | |
+//! | [`air`] | what a radio in monitor mode hears | |
 //! | [`authority`] | the file of the box's certificate authority | |
 //! | [`clock`] | the kernel's clock, and whether a time server disciplines it | `access::Clock` |
 //! | [`directories`] | where a user's data lives | |
@@ -35,6 +36,7 @@
 //! environment: what it needs of it is an argument.
 
 pub mod addresses;
+pub mod air;
 #[cfg(test)]
 mod asked;
 pub mod authority;
