@@ -9,11 +9,13 @@ mod columns;
 mod devices;
 mod failures;
 mod forgetting;
+mod lessons;
 mod migrations;
 mod overrides;
 mod people;
 mod person_acts;
 mod readings;
+mod reports;
 mod requests;
 mod sessions;
 
@@ -29,11 +31,13 @@ use migrations::migrate;
 
 pub use devices::{AddDeviceError, Added};
 pub use failures::{NameHash, Tally};
+pub use lessons::{LESSONS_MAX, LessonChange, LessonError, WifiUse};
 pub use migrations::MigrateError;
 pub use overrides::{AddOverrideError, EndOverrideError, OVERRIDES_MAX};
 pub use people::{NewPerson, PEOPLE_MAX, PersonError};
 pub use person_acts::{PERSON_ACTS_MAX, WaitingAct};
 pub use readings::{Look, OPEN_READINGS_MAX, READINGS_MAX, Reader};
+pub use reports::REPORTS_OF_ONE_MAX;
 pub use requests::{AnswerError, AskError, NewRequest};
 pub use sessions::Session;
 
