@@ -6,15 +6,19 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use journal::{Journal, Recorded, Unrecorded};
-use model::{AccessKind, Closing, Device, Fault, FlowMark, Mac, SenderMark, Subject, Tester, Timestamp};
+use model::{
+    AccessKind, Closing, Device, Fault, FlowMark, LessonId, Mac, SenderMark, Subject, Tester, Timestamp,
+};
 use policy::{
     Claim, Decided as _, Decision, Finding, Permit, Question, Refusal, Snapshot, Target, decide, screen,
     still_permits,
 };
 
 use crate::forgeries::Ledger;
+use crate::misses::Misses;
 use crate::refusals::Memory;
-use crate::{Clock, Directory, Forgeries, Instant, Neighbours, Refused, Stations, Testers};
+use crate::sightings::Sightings;
+use crate::{Clock, Directory, Forgeries, Instant, Miss, Neighbours, Refused, Stations, Testers};
 
 /// Attributes, judges and records accesses. Shared by all doors; swapping lists or devices never blocks them.
 pub struct Desk {
@@ -27,6 +31,8 @@ pub struct Desk {
     policy: ArcSwap<Snapshot>,
     forgeries: Ledger,
     refusals: Memory,
+    misses: Misses,
+    sightings: Sightings,
 }
 
 /// What a client asks for, as a door sees it.
@@ -89,6 +95,8 @@ impl Desk {
         directory: Directory,
         policy: Snapshot,
     ) -> Self {
+        let sightings = Sightings::default();
+        sightings.follow(&directory);
         Self {
             neighbours,
             clock,
@@ -99,6 +107,8 @@ impl Desk {
             policy: ArcSwap::from_pointee(policy),
             forgeries: Ledger::default(),
             refusals: Memory::default(),
+            misses: Misses::default(),
+            sightings,
         }
     }
 
@@ -174,8 +184,9 @@ impl Desk {
 
     fn judge(&self, subject: Subject, request: Request) -> Result<Admission, Closed> {
         let Request { client: _, kind, target, destination } = request;
-        let question = Question { subject, kind, target, destination };
         let now = self.clock.now();
+        self.sightings.note(now.at, &subject);
+        let question = Question { subject, kind, target, destination };
         match decide(&self.policy.load(), question, now.plausible()) {
             Decision::Permit(permit) => {
                 Ok(Admission::Permit(self.journal.record(now.at, now.quality, permit)?))
@@ -212,6 +223,7 @@ impl Desk {
         let is_tester = matches!(recorded.decision().subject(), Subject::Device(device) if Tester::of(device.mac).is_some());
         if !is_tester {
             self.refusals.note(now.at, recorded.decision());
+            self.misses.note(now.at, recorded.decision());
         }
         Ok(recorded)
     }
@@ -221,6 +233,18 @@ impl Desk {
     #[must_use]
     pub fn recall_refusals(&self, client: IpAddr) -> Vec<Refused> {
         self.refusals.recall(self.clock.now().at, &self.identify(client))
+    }
+
+    /// What the devices of a lesson's room looked for in vain, the last first. Who did is not told.
+    #[must_use]
+    pub fn recall_misses(&self, lesson: LessonId) -> Vec<Miss> {
+        self.misses.recall(lesson)
+    }
+
+    /// When an access of this registered device was recorded last, since the box began.
+    #[must_use]
+    pub fn last_seen(&self, mac: Mac) -> Option<Timestamp> {
+        self.sightings.find(mac)
     }
 
     /// Whether what was permitted would be permitted now: lists, rules, devices and the time may have changed.
@@ -345,6 +369,7 @@ impl Desk {
 
     /// Puts another list of devices in force.
     pub fn swap_directory(&self, directory: Directory) {
+        self.sightings.follow(&directory);
         self.directory.store(Arc::new(directory));
     }
 

@@ -8,8 +8,10 @@
 mod desk;
 mod directory;
 mod forgeries;
+mod misses;
 mod ports;
 mod refusals;
+mod sightings;
 mod stations;
 mod testers;
 
@@ -17,6 +19,7 @@ pub use desk::{Admission, Attempt, Closed, Desk, Request, Screened};
 pub use directory::Directory;
 pub use forgeries::Forgeries;
 pub use journal::Recorded;
+pub use misses::Miss;
 pub use ports::{Addresses, Clock, Instant, Neighbours, Resolve, ResolveError};
 pub use refusals::Refused;
 pub use stations::Stations;

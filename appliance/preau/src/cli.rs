@@ -1,6 +1,7 @@
 //! The command line.
 
 mod journal;
+mod lesson;
 mod retention;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -20,6 +21,7 @@ use wifi::{Channel, Country, Radio, Ssid};
 pub(crate) use journal::{
     Asking, ExportArguments, JournalCommand, SearchArguments, SummaryArguments, VerifyArguments, Window,
 };
+pub(crate) use lesson::{ChangeArguments, LessonCommand, SettingsArguments, StartArguments};
 pub(crate) use retention::{ExpireArguments, HoldAddArguments, HoldCommand};
 
 /// Préau: the box of a school. Content filter, access log, and what a lesson needs.
@@ -51,6 +53,9 @@ pub(crate) enum Command {
     /// Open or close a site or a category, for a lesson or for the school. In force at once, recorded in the journal.
     #[command(subcommand)]
     Override(OverrideCommand),
+    /// Give a teacher a room for a lesson, with its Internet and its Wi-Fi. In force at once, recorded in the journal.
+    #[command(subcommand)]
+    Lesson(LessonCommand),
     /// The people who may sign in on the box's pages.
     #[command(subcommand)]
     Person(PersonCommand),

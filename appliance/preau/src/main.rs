@@ -12,6 +12,7 @@ mod export_command;
 mod firewall_command;
 mod hold_command;
 mod journal_command;
+mod lesson_command;
 mod override_command;
 mod person_command;
 mod policy_command;
@@ -37,8 +38,8 @@ use store::NewPerson;
 
 use cli::{
     BlocklistCommand, CaCommand, Cli, Command, DataFolder, DeviceCommand, FirewallCommand, HoldCommand,
-    JournalCommand, OverrideCommand, PersonCommand, PolicyCommand, SearchArguments, SelftestCommand,
-    SummaryArguments, WifiCommand, WifiJoinArguments, Window,
+    JournalCommand, LessonCommand, OverrideCommand, PersonCommand, PolicyCommand, SearchArguments,
+    SelftestCommand, SummaryArguments, WifiCommand, WifiJoinArguments, Window,
 };
 use config::Config;
 
@@ -71,6 +72,7 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
         Command::Blocklist(BlocklistCommand::Status { place }) => update_command::status(&place),
         Command::Device(command) => carry_out_device(command),
         Command::Override(command) => carry_out_override(command),
+        Command::Lesson(command) => carry_out_lesson(command),
         Command::Person(command) => carry_out_person(command),
         Command::Policy(command) => carry_out_policy(command),
         Command::Ca(CaCommand::Show { data }) => ca_command::show(&data_folder::find(data.path.as_deref())?),
@@ -121,6 +123,20 @@ fn carry_out_override(command: OverrideCommand) -> anyhow::Result<ExitCode> {
         }
         OverrideCommand::End { id, author, data } => {
             override_command::end(&data_folder::find(data.path.as_deref())?, id, &author)
+        }
+    }
+}
+
+fn carry_out_lesson(command: LessonCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        LessonCommand::Start(arguments) => lesson_command::start(arguments),
+        LessonCommand::Change(arguments) => lesson_command::change(arguments),
+        LessonCommand::End { id, author, data } => {
+            lesson_command::end(&data_folder::find(data.path.as_deref())?, id, &author)
+        }
+        LessonCommand::List { all, config, data } => {
+            let config = Config::load_or_default(config.as_deref())?;
+            lesson_command::list(&data_folder::find(data.path.as_deref())?, &config.school.timezone, all)
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::pages::Why;
 use crate::pages::people::{
-    HeadPage, JournalPage, ReadingPage, SecretPage, SignInPage, StaffPage, TeacherPage,
+    HeadPage, JournalPage, ReadingPage, SecretPage, SignInPage, StaffPage, TeacherPage, WifiSheet,
 };
 
 /// The pages with forms, and the places that forms are sent to.
@@ -15,6 +15,14 @@ pub(super) enum Page {
     Teacher,
     TeacherAnswer,
     TeacherEnd,
+    TeacherRoom,
+    TeacherReport,
+    LessonStart,
+    LessonChange,
+    LessonEnd,
+    LessonSite,
+    HeadReport,
+    HeadWifi,
     Head,
     HeadAnswer,
     HeadEnd,
@@ -44,6 +52,14 @@ impl Page {
             TeacherPage::PATH => Self::Teacher,
             TeacherPage::ANSWER_PATH => Self::TeacherAnswer,
             TeacherPage::END_PATH => Self::TeacherEnd,
+            TeacherPage::ROOM_PATH => Self::TeacherRoom,
+            TeacherPage::REPORT_PATH => Self::TeacherReport,
+            TeacherPage::START_PATH => Self::LessonStart,
+            TeacherPage::CHANGE_PATH => Self::LessonChange,
+            TeacherPage::FINISH_PATH => Self::LessonEnd,
+            TeacherPage::SITE_PATH => Self::LessonSite,
+            HeadPage::REPORT_PATH => Self::HeadReport,
+            WifiSheet::PATH => Self::HeadWifi,
             HeadPage::PATH => Self::Head,
             HeadPage::ANSWER_PATH => Self::HeadAnswer,
             HeadPage::END_PATH => Self::HeadEnd,
@@ -64,10 +80,17 @@ impl Page {
     pub(super) fn takes(self, is_post: bool) -> bool {
         match self {
             Self::Why | Self::SignIn | Self::Secret | Self::Staff | Self::Reading => true,
-            Self::Teacher | Self::Head | Self::Journal => !is_post,
+            Self::Teacher | Self::Head | Self::HeadWifi | Self::Journal => !is_post,
             Self::SignOut
             | Self::TeacherAnswer
             | Self::TeacherEnd
+            | Self::TeacherRoom
+            | Self::TeacherReport
+            | Self::LessonStart
+            | Self::LessonChange
+            | Self::LessonEnd
+            | Self::LessonSite
+            | Self::HeadReport
             | Self::HeadAnswer
             | Self::HeadEnd
             | Self::StaffReset
@@ -83,6 +106,8 @@ impl Page {
     pub(super) fn directs(self) -> bool {
         match self {
             Self::Head
+            | Self::HeadReport
+            | Self::HeadWifi
             | Self::HeadAnswer
             | Self::HeadEnd
             | Self::Staff
@@ -100,7 +125,13 @@ impl Page {
             | Self::Secret
             | Self::Teacher
             | Self::TeacherAnswer
-            | Self::TeacherEnd => false,
+            | Self::TeacherEnd
+            | Self::TeacherRoom
+            | Self::TeacherReport
+            | Self::LessonStart
+            | Self::LessonChange
+            | Self::LessonEnd
+            | Self::LessonSite => false,
         }
     }
 
@@ -115,8 +146,18 @@ impl Page {
             Self::Why => Why::PATH,
             Self::SignIn | Self::SignOut => SignInPage::PATH,
             Self::Secret => SecretPage::PATH,
-            Self::Teacher | Self::TeacherAnswer | Self::TeacherEnd => TeacherPage::PATH,
-            Self::Head | Self::HeadAnswer | Self::HeadEnd => HeadPage::PATH,
+            Self::Teacher
+            | Self::TeacherAnswer
+            | Self::TeacherEnd
+            | Self::TeacherRoom
+            | Self::TeacherReport
+            | Self::LessonStart
+            | Self::LessonChange
+            | Self::LessonEnd
+            | Self::LessonSite => TeacherPage::PATH,
+            Self::Head | Self::HeadAnswer | Self::HeadEnd | Self::HeadReport | Self::HeadWifi => {
+                HeadPage::PATH
+            }
             Self::Staff | Self::StaffReset | Self::StaffDisable => StaffPage::PATH,
             Self::Journal
             | Self::JournalOpen

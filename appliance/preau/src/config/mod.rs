@@ -50,6 +50,8 @@ pub(crate) struct Config {
     pub(crate) list_source: Option<Source>,
     /// How the box attacks itself.
     pub(crate) selftest: Selftest,
+    /// What holds for every lesson.
+    pub(crate) lessons: Lessons,
     /// To whom sealed files of the journal are encrypted; nobody: they are not.
     pub(crate) journal_readers: Vec<ReaderKey>,
     /// How long what of the journal is kept, and who has decided so.
@@ -75,6 +77,15 @@ pub(crate) struct Filter {
     pub(crate) workspace: Vec<DomainName>,
     /// What may be used beside the web.
     pub(crate) services: Vec<Service>,
+}
+
+/// What holds for every lesson.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lessons {
+    /// How long a lesson is where its teacher says nothing else, in minutes.
+    pub(crate) minutes: u32,
+    /// The profiles whose devices see as much during a lesson as otherwise.
+    pub(crate) spared: BTreeSet<ProfileName>,
 }
 
 /// An online workspace (ENT) that the box serves to some of its devices.
@@ -216,7 +227,17 @@ impl Config {
     /// What the configuration says of the filter.
     pub(crate) fn rulebook(&self) -> Rulebook {
         let Filter { profiles, locked, rules, workspace, services } = self.filter.clone();
-        Rulebook { profiles, locked, rules, workspace, services, calendar: self.school.calendar.clone() }
+        Rulebook {
+            profiles,
+            locked,
+            rules,
+            workspace,
+            services,
+            // Those under way are the state file's.
+            lessons: Vec::new(),
+            spared: self.lessons.spared.clone(),
+            calendar: self.school.calendar.clone(),
+        }
     }
 
     /// How the journal is sealed. The embedded default says nothing of its readers, nor for how long.

@@ -6,6 +6,7 @@
 mod dns;
 mod filter;
 mod journal;
+mod lesson;
 mod line;
 mod lists;
 mod profiles;
@@ -25,6 +26,7 @@ use toml_span::{DeserError, Deserialize, Spanned, Value};
 use self::dns::DnsKeys;
 use self::filter::CommuneKeys;
 use self::journal::JournalKeys;
+use self::lesson::LessonKeys;
 use self::line::Line;
 use self::lists::ListsKeys;
 use self::profiles::Profiles;
@@ -63,12 +65,14 @@ impl<'de> Deserialize<'de> for File {
         let CommuneKeys { locked, exceptions } = table.optional("commune").unwrap_or_default();
         let workspaces = table.optional::<Vec<WorkspaceKeys>>("ent").unwrap_or_default();
         let selftest = table.optional::<SelftestKeys>("selftest").unwrap_or_default();
+        let lesson = table.optional::<LessonKeys>("lesson").unwrap_or_default();
         let cache_bytes_max = read_cache(&mut table);
         check_profiles(&mut table, &workspaces, &profiles);
         check_ports(&mut table, [dns.port, dns.tls_port, gate.tls, gate.http, gate.explicit, port, tls_port]);
         dns.check_upstreams(&mut table, line.as_ref());
         services.check(&mut table, &profiles, name.as_ref(), line.as_ref());
         selftest.check(&mut table, &profiles);
+        lesson.check(&mut table, &profiles);
         let ports = gate.ports(dns.port, dns.tls_port);
         let network = match line {
             Some(line) => line.check(&mut table, ports, gate.connections_per_second).map(Some),
@@ -87,6 +91,7 @@ impl<'de> Deserialize<'de> for File {
                 list_index: index,
                 list_source: source,
                 selftest: selftest.finish(),
+                lessons: lesson.finish(),
                 journal_readers: readers,
                 journal_policy: policy,
                 filter: Filter {

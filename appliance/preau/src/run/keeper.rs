@@ -156,10 +156,10 @@ impl State {
         while stopped.recv_timeout(STATE_PERIOD) == Err(RecvTimeoutError::Timeout) {
             if let Some(directory) = self.intent.read_state() {
                 self.desk.swap_directory(directory);
-                tracing::info!("devices or overrides have changed");
+                tracing::info!("devices, overrides or lessons have changed");
             }
-            if self.intent.keep_overrides(&self.journal, self.clock.now()) {
-                self.in_force.swap_overrides(self.intent.rules());
+            if self.intent.keep_decided(&self.journal, self.clock.now()) {
+                self.in_force.swap_decided(self.intent.rules(), self.intent.lessons());
             }
             self.intent.keep_readings(&self.readings, self.clock.now());
             self.intent.keep_person_acts(&self.journal, self.clock.now());

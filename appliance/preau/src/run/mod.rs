@@ -11,11 +11,13 @@ mod front;
 mod in_force;
 mod intent;
 mod keeper;
+mod lessons;
 mod listeners;
 mod office;
 mod overrides;
 mod pages;
 mod person_acts;
+mod radios;
 mod readings;
 mod selftests;
 mod services;
@@ -58,6 +60,7 @@ use intent::{Intent, List, ListFile};
 use keeper::Keeper;
 use listeners::Listeners;
 use office::Office;
+use radios::Radios;
 use readings::Readings;
 use services::{Fence, FlowKeeper, NameKeeper, RefusalKeeper, Services};
 
@@ -97,12 +100,12 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
 
     let runtime = start_runtime("gate", GATE_WORKERS)?;
     let dns = start_runtime("dns", DNS_WORKERS)?;
-    let readings = Arc::new(Readings::default());
+    let (readings, radios) = (Arc::new(Readings::default()), Arc::new(Radios::default()));
     let rooms = Rooms {
         resolver: resolver.clone(),
         gate: Arc::clone(&gate),
         board: Arc::clone(&board),
-        office: open_office(&config, &data, &desk, &clock, &readings),
+        office: open_office(&config, &data, &desk, &clock, &readings, &radios),
         identity: identity.clone(),
     };
     let mut doors = Doors::open(&config, listeners, rooms, &runtime, &dns)?;
@@ -272,8 +275,8 @@ fn open_desk(
     let lan = config.network.as_ref().map(|network| network.firewall.intent().lan.clone());
     let neighbours = NeighbourTable::open(lan).context("cannot read the kernel's neighbour table")?;
     let directory = intent.read_state().unwrap_or_default();
-    let (index, rulebook, overrides) = (Arc::clone(&list.index), config.rulebook(), intent.rules());
-    let parts = in_force::Parts { index, rulebook, overrides };
+    let (index, rulebook) = (Arc::clone(&list.index), config.rulebook());
+    let parts = in_force::Parts { index, rulebook, overrides: intent.rules(), lessons: intent.lessons() };
     let testers = match config.network {
         Some(_) => Testers::on_network(config.tester_profiles()),
         None => Testers::on_loopback(config.tester_profiles()),
@@ -292,9 +295,11 @@ fn open_office(
     desk: &Arc<Desk>,
     clock: &Arc<dyn Clock>,
     readings: &Arc<Readings>,
+    radios: &Arc<Radios>,
 ) -> Arc<Office> {
     let office = Office::new(data, Arc::clone(desk), Arc::clone(clock), config.school.timezone.clone());
-    Arc::new(office.of_school(config.school.name.clone(), Arc::clone(readings)))
+    let office = office.of_school(config.school.name.clone(), Arc::clone(readings));
+    Arc::new(office.with_lessons(config.lessons.minutes, Arc::clone(radios)))
 }
 
 fn open_resolver(
