@@ -27,6 +27,7 @@ mod times;
 mod update_command;
 mod verify_command;
 mod wifi_command;
+mod wifi_key_command;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -39,7 +40,7 @@ use store::NewPerson;
 use cli::{
     BlocklistCommand, CaCommand, Cli, Command, DataFolder, DeviceCommand, FirewallCommand, HoldCommand,
     JournalCommand, LessonCommand, OverrideCommand, PersonCommand, PolicyCommand, SearchArguments,
-    SelftestCommand, SummaryArguments, WifiCommand, WifiJoinArguments, Window,
+    SelftestCommand, SummaryArguments, WifiCommand, WifiJoinArguments, WifiKeyCommand, Window,
 };
 use config::Config;
 
@@ -240,6 +241,21 @@ fn carry_out_wifi(command: WifiCommand) -> anyhow::Result<ExitCode> {
             };
             let config = Config::load_or_default(config.as_deref())?;
             wifi_command::join(joining, &config, &data_folder::find(data.path.as_deref())?)
+        }
+        WifiCommand::Adopt { address } => wifi_key_command::adopt(address),
+        WifiCommand::Status { place } => {
+            let data = data_folder::find(place.data.path.as_deref())?;
+            wifi_key_command::status(&data, &time_zone(place.config)?)
+        }
+        WifiCommand::Key(WifiKeyCommand::List { place }) => {
+            let data = data_folder::find(place.data.path.as_deref())?;
+            wifi_key_command::list(&data, &time_zone(place.config)?)
+        }
+        WifiCommand::Key(WifiKeyCommand::Show { owner, data }) => {
+            wifi_key_command::show(&data_folder::find(data.path.as_deref())?, owner.room, owner.device)
+        }
+        WifiCommand::Key(WifiKeyCommand::Renew { owner, data }) => {
+            wifi_key_command::renew(&data_folder::find(data.path.as_deref())?, owner.room, owner.device)
         }
     }
 }

@@ -176,7 +176,8 @@ mod tests {
 
     fn kept(store: &Store) -> Vec<(u32, Option<String>, String)> {
         let keys = store.wifi_keys().unwrap().into_iter();
-        keys.map(|key| (key.number, key.owner.device.map(|it| it.to_string()), key.passphrase.into())).collect()
+        keys.map(|key| (key.number, key.owner.device.map(|it| it.to_string()), key.passphrase.into()))
+            .collect()
     }
 
     #[test]
@@ -209,7 +210,10 @@ mod tests {
             .write::<_, rusqlite::Error>(|transaction| {
                 for number in 0..WIFI_KEYS_MAX {
                     let values = params![format!("tab-{number}")];
-                    transaction.execute("INSERT INTO wifi_key (room, device, passphrase, made_ms) VALUES ('CM1', ?1, '', 0)", values)?;
+                    transaction.execute(
+                        "INSERT INTO wifi_key (room, device, passphrase, made_ms) VALUES ('CM1', ?1, '', 0)",
+                        values,
+                    )?;
                 }
                 Ok(())
             })

@@ -19,8 +19,8 @@ use std::time::Duration;
 
 use firewall::Interface;
 use wifi::{
-    Drive, DriveError, Event, Radio, Reality, Setup, Stamp, Stamps, Station, Step, read_station, render_hostapd,
-    render_keys,
+    Drive, DriveError, Event, Radio, Reality, Setup, Stamp, Stamps, Station, Step, read_station,
+    render_hostapd, render_keys,
 };
 
 use crate::clock::monotonic;
@@ -112,7 +112,8 @@ impl HostapdRadio {
     fn prepare(&self) -> io::Result<()> {
         let socket = self.control_folder().join(self.interface.as_str());
         if socket.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
-            let message = format!("{} is too long for a socket: give a shorter data folder", socket.display());
+            let message =
+                format!("{} is too long for a socket: give a shorter data folder", socket.display());
             return Err(io::Error::new(io::ErrorKind::InvalidFilename, message));
         }
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(self.control_folder())

@@ -19,8 +19,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use wifi::{
-    Drive, DriveError, Event, Options, Reality, Setup, Stamps, Station, Step, UNTIL_OPTION, Wireless, render_openwrt,
-    section_name, select, stamp_openwrt,
+    Drive, DriveError, Event, Options, Reality, Setup, Stamps, Station, Step, UNTIL_OPTION, Wireless,
+    render_openwrt, section_name, select, stamp_openwrt,
 };
 
 use crate::clock::monotonic;
@@ -74,7 +74,8 @@ impl OpenWrtRadio {
     }
 
     fn log_in(&self) -> Result<Session<'_>, DriveError> {
-        let password = read_password(&self.place.password_file).map_err(|error| DriveError::Unfit(error.into()))?;
+        let password =
+            read_password(&self.place.password_file).map_err(|error| DriveError::Unfit(error.into()))?;
         self.client.log_in(&self.place.user, &password).map_err(|error| {
             if error.status() == Some(PERMISSION_DENIED) {
                 let message = format!("the password of `{}` is another one there", self.place.user);
@@ -97,11 +98,16 @@ impl OpenWrtRadio {
             set(&session, &own, &network)?;
         } else {
             let values = json!(network);
-            let arguments = json!({ "config": "wireless", "type": "wifi-iface", "name": own, "values": values });
+            let arguments =
+                json!({ "config": "wireless", "type": "wifi-iface", "name": own, "values": values });
             session.call("uci", "add", &arguments).map_err(tell)?;
         }
         // What else is configured on this radio, as the open network of a factory's, sends nothing.
-        for name in sections.iter().filter(|(name, options)| **name != own && self.is_on_radio(options)).map(|(name, _)| name) {
+        for name in sections
+            .iter()
+            .filter(|(name, options)| **name != own && self.is_on_radio(options))
+            .map(|(name, _)| name)
+        {
             set(&session, name, &switch("1"))?;
         }
         apply(&session)
@@ -186,8 +192,10 @@ impl Drive for OpenWrtRadio {
     fn stations(&mut self) -> Result<Vec<Station>, DriveError> {
         let session = self.log_in()?;
         let status = session.call("network.wireless", "status", &json!({})).map_err(tell)?;
-        let interfaces = status.pointer(&format!("/{}/interfaces", self.place.radio)).and_then(Value::as_array);
-        let names = interfaces.into_iter().flatten().filter_map(|interface| interface.get("ifname")?.as_str());
+        let interfaces =
+            status.pointer(&format!("/{}/interfaces", self.place.radio)).and_then(Value::as_array);
+        let names =
+            interfaces.into_iter().flatten().filter_map(|interface| interface.get("ifname")?.as_str());
         let mut stations = Vec::new();
         for name in names.take(INTERFACES_MAX) {
             let list = session.call("iwinfo", "assoclist", &json!({ "device": name })).map_err(tell)?;
@@ -219,10 +227,12 @@ fn read_wireless(session: &Session<'_>) -> Result<Sections, DriveError> {
     let answer = session.call("uci", "get", &json!({ "config": "wireless" })).map_err(tell)?;
     let sections = answer.get("values").and_then(Value::as_object).cloned().unwrap_or_default();
     let options = |section: &Map<String, Value>| -> Options {
-        let texts = section.iter().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
+        let texts =
+            section.iter().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
         texts.collect()
     };
-    let sections = sections.iter().filter_map(|(name, section)| Some((name.clone(), options(section.as_object()?))));
+    let sections =
+        sections.iter().filter_map(|(name, section)| Some((name.clone(), options(section.as_object()?))));
     Ok(sections.collect())
 }
 

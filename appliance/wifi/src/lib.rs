@@ -36,6 +36,6 @@ pub use openwrt::{Options, UNTIL_OPTION, Wireless, render_openwrt, section_name,
 pub use plan::{Reality, STEPS_MAX, Step, plan};
 pub use school_year::is_of_an_earlier_year;
 pub use setup::{Served, Setup, Stamp, Stamps};
+pub use ssid::{Ssid, SsidError};
 pub use station::{Event, KeyId, Station, read_event, read_station};
 pub use status::{Sight, Silence, Status};
-pub use ssid::{Ssid, SsidError};

@@ -107,7 +107,9 @@ mod tests {
         let line = |(name, value): (&String, &String)| format!("\toption {name} '{value}'\n");
         let radio: String = wireless.radio.iter().map(line).collect();
         let network: String = wireless.network.iter().map(line).collect();
-        format!("config wifi-device 'radio0'\n{radio}\nconfig wifi-iface 'preau_radio0'\n{network}\toption disabled '1'\n")
+        format!(
+            "config wifi-device 'radio0'\n{radio}\nconfig wifi-iface 'preau_radio0'\n{network}\toption disabled '1'\n"
+        )
     }
 
     /// What technicians find in the access point's file.

@@ -10,8 +10,8 @@
 
 use model::Timestamp;
 
-use crate::setup::{Stamp, Stamps};
 use crate::Intent;
+use crate::setup::{Stamp, Stamps};
 
 /// Steps from any state to the intended one: each at most once. An access point that needs more does not do as it is told.
 pub const STEPS_MAX: usize = 4;
@@ -165,6 +165,10 @@ mod tests {
         assert_eq!(next(lesson, true, 60), Some(Step::Silence));
         assert_eq!(next(lesson, false, 60), None);
         let revoked = Reality { keys: Some(Stamp::of("c")), is_sending: true, ..rest };
-        assert_eq!(plan(lesson, Some(&target), &revoked, Some(at(0))), Some(Step::LoadKeys), "the class goes on");
+        assert_eq!(
+            plan(lesson, Some(&target), &revoked, Some(at(0))),
+            Some(Step::LoadKeys),
+            "the class goes on"
+        );
     }
 }

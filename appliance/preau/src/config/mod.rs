@@ -15,7 +15,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use archive::ReaderKey;
-use firewall::FirewallPolicy;
+use firewall::{FirewallPolicy, Interface};
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use model::{Category, DomainName, ProfileName, Tester, Uai};
@@ -24,6 +24,8 @@ use rustls::pki_types::CertificateDer;
 use system::sealing::Manner;
 use system::selftest::PlanTime;
 use system::updates::Source;
+use wifi::lint::Place;
+use wifi::{AccessPoint, Country, RoomNetwork};
 
 pub(crate) use contact::Contact;
 pub(crate) use files::read_file_up_to;
@@ -62,6 +64,21 @@ pub(crate) struct Config {
     pub(crate) served_workspaces: Vec<Workspace>,
     /// How much of them it keeps on its disk, in bytes; 0: nothing.
     pub(crate) cache_bytes_max: u64,
+    /// The school's Wi-Fi.
+    pub(crate) wifi: Wifi,
+}
+
+/// The school's Wi-Fi: what of it the box switches.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wifi {
+    /// Whose rules of the air radios keep to.
+    pub(crate) country: Country,
+    /// A radio of the box in monitor mode, which hears whether the others send.
+    pub(crate) listener: Option<Interface>,
+    /// The networks of the rooms; of each room one.
+    pub(crate) networks: Vec<RoomNetwork>,
+    /// The access points, each of a room that has a network.
+    pub(crate) access_points: Vec<AccessPoint>,
 }
 
 /// What commune and school have decided on the filter.
@@ -186,6 +203,14 @@ pub(crate) struct Selftest {
     pub(crate) at: Option<PlanTime>,
     /// The profiles of pupils; `None`: those that registered devices have, and that of unknown devices, but `adulte`.
     pub(crate) profiles: Option<Vec<ProfileName>>,
+}
+
+impl School {
+    /// What the names of networks must not tell.
+    pub(crate) fn place(&self) -> Place {
+        let uai = self.uai.as_ref().map(Uai::as_str);
+        Place::new([Some(self.name.as_str()), uai].into_iter().flatten())
+    }
 }
 
 impl Config {

@@ -1,5 +1,7 @@
 //! The configuration file, mistake by mistake.
 
+mod access_points;
+
 use std::net::Ipv4Addr;
 
 use super::*;

@@ -12,6 +12,7 @@ mod lists;
 mod profiles;
 mod selftest;
 mod services;
+mod wifi;
 mod workspace;
 
 use std::ops::RangeInclusive;
@@ -32,6 +33,7 @@ use self::lists::ListsKeys;
 use self::profiles::Profiles;
 use self::selftest::SelftestKeys;
 use self::services::ServicesKeys;
+use self::wifi::WifiKeys;
 use self::workspace::{WorkspaceKeys, check_profiles, read_cache};
 use super::report::{Problem, problems};
 use super::section::{Port, Section};
@@ -67,12 +69,14 @@ impl<'de> Deserialize<'de> for File {
         let selftest = table.optional::<SelftestKeys>("selftest").unwrap_or_default();
         let lesson = table.optional::<LessonKeys>("lesson").unwrap_or_default();
         let cache_bytes_max = read_cache(&mut table);
+        let wifi = WifiKeys::read(&mut table);
         check_profiles(&mut table, &workspaces, &profiles);
         check_ports(&mut table, [dns.port, dns.tls_port, gate.tls, gate.http, gate.explicit, port, tls_port]);
         dns.check_upstreams(&mut table, line.as_ref());
         services.check(&mut table, &profiles, name.as_ref(), line.as_ref());
         selftest.check(&mut table, &profiles);
         lesson.check(&mut table, &profiles);
+        wifi.check(&mut table, school.as_ref());
         let ports = gate.ports(dns.port, dns.tls_port);
         let network = match line {
             Some(line) => line.check(&mut table, ports, gate.connections_per_second).map(Some),
@@ -101,6 +105,7 @@ impl<'de> Deserialize<'de> for File {
                     workspace: workspaces.iter().flat_map(|keys| keys.hosts.iter().cloned()).collect(),
                     services: services.finish()?,
                 },
+                wifi: wifi.finish()?,
                 cache_bytes_max,
                 served_workspaces: workspaces.into_iter().filter_map(WorkspaceKeys::finish).collect(),
             })

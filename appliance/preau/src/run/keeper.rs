@@ -29,6 +29,7 @@ use super::in_force::InForce;
 use super::intent::{Intent, ListFile, ListNews};
 use super::readings::Readings;
 use super::services::{Fence, FlowKeeper, NameKeeper, RefusalKeeper};
+use super::wifi::WifiKeepers;
 use super::{selftests, updates, upstreams};
 use crate::config::Config;
 use crate::status_command::describe;
@@ -97,7 +98,12 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     /// Starts to keep.
-    pub(crate) fn start(state: State, rest: Rest, fences: Fences) -> io::Result<Self> {
+    pub(crate) fn start(
+        state: State,
+        rest: Rest,
+        fences: Fences,
+        wifi: Option<WifiKeepers>,
+    ) -> io::Result<Self> {
         let Fences { fence, flows, names, refusals } = fences;
         let fence = Worker::start("fence", |stopped| fence.keep(&stopped))?;
         let mut others = vec![
@@ -111,6 +117,17 @@ impl Keeper {
         ] {
             others.extend(worker.transpose()?);
         }
+        if let Some(WifiKeepers { orders, air, points }) = wifi {
+            others.push(Worker::start("wifi", move |stopped| orders.keep(&stopped))?);
+            if let Some(air) = air {
+                others.push(Worker::start("wifi-air", move |stopped| air.keep(&stopped))?);
+            }
+            for point in points {
+                // What it starts lives no longer than its thread.
+                let name = format!("wifi-{}", point.name());
+                others.push(Worker::start(&name, move |stopped| point.keep(&stopped))?);
+            }
+        }
         Ok(Self { fence, others })
     }
 
@@ -123,7 +140,9 @@ impl Keeper {
     pub(crate) fn stop(self) -> anyhow::Result<FirewallKeeper> {
         // The fence first: it may be about to put an open table in place.
         let firewall = self.fence.stop();
-        let others: anyhow::Result<Vec<()>> = self.others.into_iter().map(Worker::stop).collect();
+        // All are told before one is waited for: each access point takes its time to be silent.
+        let others: Vec<_> = self.others.into_iter().map(Worker::tell).collect();
+        let others: anyhow::Result<Vec<()>> = others.into_iter().map(join).collect();
         others.and(firewall)
     }
 }
@@ -146,9 +165,17 @@ impl<T: Send + 'static> Worker<T> {
     }
 
     fn stop(self) -> anyhow::Result<T> {
-        drop(self.stop);
-        self.thread.join().map_err(|_| anyhow::anyhow!("a keeper's thread panicked"))
+        join(self.tell())
     }
+
+    fn tell(self) -> JoinHandle<T> {
+        drop(self.stop);
+        self.thread
+    }
+}
+
+fn join<T>(thread: JoinHandle<T>) -> anyhow::Result<T> {
+    thread.join().map_err(|_| anyhow::anyhow!("a keeper's thread panicked"))
 }
 
 impl State {

@@ -23,6 +23,7 @@ mod selftests;
 mod services;
 mod updates;
 mod upstreams;
+pub(crate) mod wifi;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -108,6 +109,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         office: open_office(&config, &data, &desk, &clock, &readings, &radios),
         identity: identity.clone(),
     };
+    let wifi = wifi::open(&config, &data, &desk, &clock, &radios)?;
     let mut doors = Doors::open(&config, listeners, rooms, &runtime, &dns)?;
     announcement::tell(&config, &board.list(), &data, &trials, identity.is_some());
     let (manner, stop_clock) = (config.sealing(options.config.as_deref()), Arc::clone(&clock));
@@ -130,7 +132,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         data: data.clone(),
         forgeries_told: 0,
     };
-    let keeper = Keeper::start(state, rest, fences).context("cannot start the keeper")?;
+    let keeper = Keeper::start(state, rest, fences, wifi).context("cannot start the keeper")?;
     let outcome = runtime.block_on(doors.wait(&keeper));
 
     let mut firewall = close(keeper, doors, &runtime, writer)?;

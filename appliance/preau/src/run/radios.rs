@@ -17,7 +17,6 @@ pub(crate) struct Radios {
 
 impl Radios {
     /// What is known of a room's Wi-Fi from now on.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no access point is driven yet"))]
     pub(crate) fn show(&self, room: &RoomName, status: WifiStatus) {
         if self.lock().insert(room.clone(), status) != Some(status) {
             self.news.fetch_add(1, Ordering::Relaxed);

@@ -44,7 +44,10 @@ impl Daemon {
             // The box may have died before the kernel was told.
             if getppid() == parent { Ok(()) } else { Err(io::Error::other("the box has ended")) }
         };
-        #[expect(unsafe_code, reason = "the standard library has no safe way to bind a child's life to its parent's")]
+        #[expect(
+            unsafe_code,
+            reason = "the standard library has no safe way to bind a child's life to its parent's"
+        )]
         // SAFETY: what runs between fork and exec are two system calls, which allocate nothing and take no lock.
         unsafe {
             command.pre_exec(end_with_parent);

@@ -107,7 +107,7 @@ fn what_hostapd_says_at_its_end_is_told_and_its_files_are_nobody_elses() {
 }
 
 #[test]
-fn a_radio_that_another_program_uses_is_not_taken_for_the_boxs_own() {
+fn a_radio_that_another_program_uses_is_not_taken_for_ours() {
     let folder = tempfile::tempdir().unwrap();
     let mut radio = radio(folder.path(), "no-such-program");
     assert!(radio.look(None).unwrap().is_sending);

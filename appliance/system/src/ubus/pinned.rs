@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ring::digest::{SHA256, digest};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring::default_provider, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{
+    CryptoProvider, ring::default_provider, verify_tls12_signature, verify_tls13_signature,
+};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
 use ureq::Error;
@@ -60,7 +62,11 @@ impl fmt::Debug for PinnedConnector {
 impl<In: Transport> Connector<In> for PinnedConnector {
     type Out = PinnedTransport;
 
-    fn connect(&self, details: &ConnectionDetails<'_>, chained: Option<In>) -> Result<Option<Self::Out>, Error> {
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        chained: Option<In>,
+    ) -> Result<Option<Self::Out>, Error> {
         let Some(transport) = chained else { return Err(Error::ConnectionFailed) };
         let name = details.uri.host().unwrap_or_default().trim_matches(['[', ']']);
         let name = ServerName::try_from(name.to_owned()).map_err(|_| Error::Tls("no name of a server"))?;
@@ -134,7 +140,8 @@ impl ServerCertVerifier for PinVerifier {
         if fingerprint(end_entity) == self.pinned {
             Ok(ServerCertVerified::assertion())
         } else {
-            let message = "this is another certificate than at its adoption: another machine, or one that was reset";
+            let message =
+                "this is another certificate than at its adoption: another machine, or one that was reset";
             Err(rustls::Error::General(message.to_owned()))
         }
     }

@@ -48,7 +48,8 @@ impl AccessPoint {
             pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
         };
         let radio = options(&[("type", "mac80211"), ("channel", "auto"), ("band", "5g")]);
-        let open = options(&[("device", "radio0"), ("mode", "ap"), ("ssid", "OpenWrt"), ("encryption", "none")]);
+        let open =
+            options(&[("device", "radio0"), ("mode", "ap"), ("ssid", "OpenWrt"), ("encryption", "none")]);
         let flash = [("radio0".to_owned(), radio), ("default_radio0".to_owned(), open)].into();
         Self { flash, ..Self::default() }
     }
@@ -57,7 +58,8 @@ impl AccessPoint {
     pub(super) fn sending(&self) -> Vec<&str> {
         let is_on = |options: &Options| options.get("disabled").is_none_or(|value| value != "1");
         let is_up = !self.is_radio_dead && self.flash.get("radio0").is_some_and(is_on);
-        let networks = self.flash.iter().filter(|(_, options)| options.contains_key("device") && is_on(options));
+        let networks =
+            self.flash.iter().filter(|(_, options)| options.contains_key("device") && is_on(options));
         networks.filter(|_| is_up).map(|(name, _)| name.as_str()).collect()
     }
 
@@ -76,7 +78,8 @@ impl AccessPoint {
             self.reboot();
             return None;
         }
-        let error = json!({ "jsonrpc": "2.0", "id": 1, "error": { "code": -32002, "message": "Access denied" } });
+        let error =
+            json!({ "jsonrpc": "2.0", "id": 1, "error": { "code": -32002, "message": "Access denied" } });
         let is_known = call == "session login" || self.sessions.contains_key(&session);
         if !is_known || self.denied.contains(&call.as_str()) {
             return Some(error);
@@ -115,7 +118,12 @@ impl AccessPoint {
                     return json!([4]);
                 }
                 let values: Options = serde_json::from_value(arguments["values"].clone()).unwrap();
-                self.sessions.entry(session.to_owned()).or_default().entry(section).or_default().extend(values);
+                self.sessions
+                    .entry(session.to_owned())
+                    .or_default()
+                    .entry(section)
+                    .or_default()
+                    .extend(values);
                 json!([0])
             }
             "uci apply" => self.apply(session),
@@ -219,10 +227,16 @@ fn serve(
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
-    let Some(answer) = state.lock().unwrap().answer(&serde_json::from_slice(&body).unwrap()) else { return Ok(()) };
+    let Some(answer) = state.lock().unwrap().answer(&serde_json::from_slice(&body).unwrap()) else {
+        return Ok(());
+    };
     let answer = answer.to_string();
     let stream = reader.into_inner();
-    write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{answer}", answer.len())?;
+    write!(
+        stream,
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{answer}",
+        answer.len()
+    )?;
     stream.conn.send_close_notify();
     stream.flush()
 }

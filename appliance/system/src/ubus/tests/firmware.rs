@@ -109,7 +109,8 @@ impl Watched {
         command.env("PATH", path).env("FLASH", self.path("flash")).env("LOG", &log);
         let output = command.output().unwrap();
         assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
-        let is_off = fs::read_to_string(self.path("flash").join("wireless.preau_radio0.disabled")).unwrap() == "1";
+        let is_off =
+            fs::read_to_string(self.path("flash").join("wireless.preau_radio0.disabled")).unwrap() == "1";
         let said = fs::read_to_string(log).unwrap();
         assert_eq!(is_off, said.contains("commit"), "{said}");
         said.lines().collect::<Vec<_>>().join("; ")
