@@ -43,14 +43,7 @@ impl Signed<'_> {
             | Page::Teacher
             | Page::TeacherAnswer
             | Page::TeacherEnd
-            | Page::TeacherRoom
-            | Page::TeacherReport
-            | Page::LessonStart
-            | Page::LessonChange
-            | Page::LessonEnd
-            | Page::LessonSite
-            | Page::HeadReport
-            | Page::HeadWifi
+            | Page::Lesson(_)
             | Page::Head
             | Page::HeadAnswer
             | Page::HeadEnd

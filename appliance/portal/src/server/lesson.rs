@@ -1,46 +1,89 @@
-//! The forms of lessons: a touch becomes one call to the office, and leads back to the teacher's page.
+//! The forms of lessons: a touch becomes one call to the office, and leads back to the page it came from.
 
 use model::{DomainName, InternetMode, LessonId, OverrideId, Timestamp};
 
-use super::page::Page;
 use super::people::{Answer, Signed};
 use crate::pages::people::{HeadPage, TeacherPage, WifiSheet};
 use crate::{LessonStart, LessonTurn, Trouble};
 
+/// The places of lessons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LessonPage {
+    Room,
+    Start,
+    Change,
+    Finish,
+    Site,
+    Report,
+    KeepReport,
+    Register,
+}
+
+impl LessonPage {
+    /// The place of a path in small letters.
+    pub(super) fn find(path: &str) -> Option<Self> {
+        Some(match path {
+            TeacherPage::ROOM_PATH => Self::Room,
+            TeacherPage::START_PATH => Self::Start,
+            TeacherPage::CHANGE_PATH => Self::Change,
+            TeacherPage::FINISH_PATH => Self::Finish,
+            TeacherPage::SITE_PATH => Self::Site,
+            TeacherPage::REPORT_PATH => Self::Report,
+            HeadPage::REPORT_PATH => Self::KeepReport,
+            WifiSheet::PATH => Self::Register,
+            _ => return None,
+        })
+    }
+
+    /// Whether it can be read, whether forms are sent there.
+    pub(super) fn takes(self, is_post: bool) -> bool {
+        is_post != (self == Self::Register)
+    }
+
+    /// Whether it is for those who decide for the whole school.
+    pub(super) fn directs(self) -> bool {
+        self.home() == HeadPage::PATH
+    }
+
+    /// The page that a person reads before and after what she does here.
+    pub(super) fn home(self) -> &'static str {
+        match self {
+            Self::Room | Self::Start | Self::Change | Self::Finish | Self::Site | Self::Report => {
+                TeacherPage::PATH
+            }
+            Self::KeepReport | Self::Register => HeadPage::PATH,
+        }
+    }
+}
+
 impl Signed<'_> {
     /// Answers what is sent to a place of lessons.
-    pub(super) fn lesson(&self, page: Page) -> Result<Answer, Trouble> {
+    pub(super) fn lesson(&self, page: LessonPage) -> Result<Answer, Trouble> {
         let (office, client, person) = (&self.portal.office, self.visit.client, self.person);
         match page {
-            Page::TeacherRoom => office.choose_room(person, &self.read("salle")?)?,
-            Page::LessonStart => office.start_lesson(client, person, &self.read_start()?)?,
-            Page::LessonChange => {
+            LessonPage::Room => office.choose_room(person, &self.read("salle")?)?,
+            LessonPage::Start => office.start_lesson(client, person, &self.read_start()?)?,
+            LessonPage::Change => {
                 office.change_lesson(client, person, self.read("cours")?, &self.read_turn()?)?;
             }
-            Page::LessonEnd => office.end_lesson(client, person, self.read("cours")?)?,
-            Page::LessonSite => {
+            LessonPage::Finish => office.end_lesson(client, person, self.read("cours")?)?,
+            LessonPage::Site => {
                 let (id, site): (LessonId, DomainName) = (self.read("cours")?, self.read("site")?);
                 office.permit_for_lesson(person, id, &site, &self.lesson_motive()?)?;
             }
-            Page::TeacherReport => {
+            LessonPage::Report => {
                 let site = self.visit.field("site").unwrap_or_default();
                 office.report_site(person, site, &self.read("motif")?)?;
             }
-            Page::HeadReport => {
-                let id: OverrideId = self.read("regle")?;
-                office.keep_report(id)?;
-                return Ok(Answer::see(HeadPage::PATH));
-            }
-            Page::HeadWifi => {
+            LessonPage::KeepReport => office.keep_report(self.read::<OverrideId>("regle")?)?,
+            LessonPage::Register => {
                 let lines = office.wifi_register()?;
                 let sheet =
                     WifiSheet { place: &self.portal.settings.place, lines: &lines, now: office.now() };
                 return Ok(Answer::sheet(WifiSheet::STATUS, sheet.render()));
             }
-            // Whatever else there is has answers of its own.
-            _ => return Err(Trouble::Unknown),
         }
-        Ok(Answer::see(TeacherPage::PATH))
+        Ok(Answer::see(page.home()))
     }
 
     fn read_start(&self) -> Result<LessonStart, Trouble> {

@@ -1,8 +1,9 @@
 //! Where the pages with forms are, and what may be done there.
 
+use super::lesson::LessonPage;
 use crate::pages::Why;
 use crate::pages::people::{
-    HeadPage, JournalPage, ReadingPage, SecretPage, SignInPage, StaffPage, TeacherPage, WifiSheet,
+    HeadPage, JournalPage, ReadingPage, SecretPage, SignInPage, StaffPage, TeacherPage,
 };
 
 /// The pages with forms, and the places that forms are sent to.
@@ -15,14 +16,7 @@ pub(super) enum Page {
     Teacher,
     TeacherAnswer,
     TeacherEnd,
-    TeacherRoom,
-    TeacherReport,
-    LessonStart,
-    LessonChange,
-    LessonEnd,
-    LessonSite,
-    HeadReport,
-    HeadWifi,
+    Lesson(LessonPage),
     Head,
     HeadAnswer,
     HeadEnd,
@@ -52,14 +46,6 @@ impl Page {
             TeacherPage::PATH => Self::Teacher,
             TeacherPage::ANSWER_PATH => Self::TeacherAnswer,
             TeacherPage::END_PATH => Self::TeacherEnd,
-            TeacherPage::ROOM_PATH => Self::TeacherRoom,
-            TeacherPage::REPORT_PATH => Self::TeacherReport,
-            TeacherPage::START_PATH => Self::LessonStart,
-            TeacherPage::CHANGE_PATH => Self::LessonChange,
-            TeacherPage::FINISH_PATH => Self::LessonEnd,
-            TeacherPage::SITE_PATH => Self::LessonSite,
-            HeadPage::REPORT_PATH => Self::HeadReport,
-            WifiSheet::PATH => Self::HeadWifi,
             HeadPage::PATH => Self::Head,
             HeadPage::ANSWER_PATH => Self::HeadAnswer,
             HeadPage::END_PATH => Self::HeadEnd,
@@ -72,7 +58,7 @@ impl Page {
             ReadingPage::PATH => Self::Reading,
             ReadingPage::UNLOCK_PATH => Self::ReadingUnlock,
             ReadingPage::EXTRACT_PATH => Self::ReadingExtract,
-            _ => return None,
+            path => return LessonPage::find(path).map(Self::Lesson),
         })
     }
 
@@ -80,17 +66,11 @@ impl Page {
     pub(super) fn takes(self, is_post: bool) -> bool {
         match self {
             Self::Why | Self::SignIn | Self::Secret | Self::Staff | Self::Reading => true,
-            Self::Teacher | Self::Head | Self::HeadWifi | Self::Journal => !is_post,
+            Self::Teacher | Self::Head | Self::Journal => !is_post,
+            Self::Lesson(page) => page.takes(is_post),
             Self::SignOut
             | Self::TeacherAnswer
             | Self::TeacherEnd
-            | Self::TeacherRoom
-            | Self::TeacherReport
-            | Self::LessonStart
-            | Self::LessonChange
-            | Self::LessonEnd
-            | Self::LessonSite
-            | Self::HeadReport
             | Self::HeadAnswer
             | Self::HeadEnd
             | Self::StaffReset
@@ -105,9 +85,8 @@ impl Page {
     /// Whether it is for those who decide for the whole school.
     pub(super) fn directs(self) -> bool {
         match self {
+            Self::Lesson(page) => page.directs(),
             Self::Head
-            | Self::HeadReport
-            | Self::HeadWifi
             | Self::HeadAnswer
             | Self::HeadEnd
             | Self::Staff
@@ -125,13 +104,7 @@ impl Page {
             | Self::Secret
             | Self::Teacher
             | Self::TeacherAnswer
-            | Self::TeacherEnd
-            | Self::TeacherRoom
-            | Self::TeacherReport
-            | Self::LessonStart
-            | Self::LessonChange
-            | Self::LessonEnd
-            | Self::LessonSite => false,
+            | Self::TeacherEnd => false,
         }
     }
 
@@ -143,21 +116,12 @@ impl Page {
     /// The page that a person reads before and after what she does here.
     pub(super) fn home(self) -> &'static str {
         match self {
+            Self::Lesson(page) => page.home(),
             Self::Why => Why::PATH,
             Self::SignIn | Self::SignOut => SignInPage::PATH,
             Self::Secret => SecretPage::PATH,
-            Self::Teacher
-            | Self::TeacherAnswer
-            | Self::TeacherEnd
-            | Self::TeacherRoom
-            | Self::TeacherReport
-            | Self::LessonStart
-            | Self::LessonChange
-            | Self::LessonEnd
-            | Self::LessonSite => TeacherPage::PATH,
-            Self::Head | Self::HeadAnswer | Self::HeadEnd | Self::HeadReport | Self::HeadWifi => {
-                HeadPage::PATH
-            }
+            Self::Teacher | Self::TeacherAnswer | Self::TeacherEnd => TeacherPage::PATH,
+            Self::Head | Self::HeadAnswer | Self::HeadEnd => HeadPage::PATH,
             Self::Staff | Self::StaffReset | Self::StaffDisable => StaffPage::PATH,
             Self::Journal
             | Self::JournalOpen

@@ -68,14 +68,7 @@ pub(super) fn answer(portal: &Portal, visit: &Visit, page: Page) -> Answer {
         | Page::Teacher
         | Page::TeacherAnswer
         | Page::TeacherEnd
-        | Page::TeacherRoom
-        | Page::TeacherReport
-        | Page::LessonStart
-        | Page::LessonChange
-        | Page::LessonEnd
-        | Page::LessonSite
-        | Page::HeadReport
-        | Page::HeadWifi
+        | Page::Lesson(_)
         | Page::Head
         | Page::HeadAnswer
         | Page::HeadEnd
@@ -252,14 +245,7 @@ fn answer_signed(portal: &Portal, visit: &Visit, page: Page) -> Result<Answer, T
         Page::TeacherAnswer => signed.answer(page, &signed.read_lesson()?),
         Page::HeadAnswer => signed.answer(page, &signed.read_school()?),
         Page::TeacherEnd | Page::HeadEnd => signed.end(page),
-        Page::TeacherRoom
-        | Page::TeacherReport
-        | Page::LessonStart
-        | Page::LessonChange
-        | Page::LessonEnd
-        | Page::LessonSite
-        | Page::HeadReport
-        | Page::HeadWifi => signed.lesson(page),
+        Page::Lesson(page) => signed.lesson(page),
         Page::Staff if visit.is_post => signed.add_person(),
         Page::Staff => signed.staff(),
         Page::StaffReset => signed.reset_person(),
