@@ -6,15 +6,19 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use journal::{Journal, Recorded, Unrecorded};
-use model::{AccessKind, Closing, Device, Fault, FlowMark, Mac, SenderMark, Subject, Tester, Timestamp};
+use model::{
+    AccessKind, Closing, Device, Fault, FlowMark, LessonId, Mac, SenderMark, Subject, Tester, Timestamp,
+};
 use policy::{
     Claim, Decided as _, Decision, Finding, Permit, Question, Refusal, Snapshot, Target, decide, screen,
     still_permits,
 };
 
 use crate::forgeries::Ledger;
+use crate::misses::Misses;
 use crate::refusals::Memory;
-use crate::{Clock, Directory, Forgeries, Instant, Neighbours, Refused, Testers};
+use crate::sightings::Sightings;
+use crate::{Clock, Directory, Forgeries, Instant, Miss, Neighbours, Refused, Stations, Testers};
 
 /// Attributes, judges and records accesses. Shared by all doors; swapping lists or devices never blocks them.
 pub struct Desk {
@@ -22,10 +26,13 @@ pub struct Desk {
     clock: Arc<dyn Clock>,
     journal: Journal,
     directory: ArcSwap<Directory>,
+    stations: ArcSwap<Stations>,
     testers: Testers,
     policy: ArcSwap<Snapshot>,
     forgeries: Ledger,
     refusals: Memory,
+    misses: Misses,
+    sightings: Sightings,
 }
 
 /// What a client asks for, as a door sees it.
@@ -88,15 +95,20 @@ impl Desk {
         directory: Directory,
         policy: Snapshot,
     ) -> Self {
+        let sightings = Sightings::default();
+        sightings.follow(&directory);
         Self {
             neighbours,
             clock,
             journal,
             directory: ArcSwap::from_pointee(directory),
+            stations: ArcSwap::default(),
             testers: Testers::default(),
             policy: ArcSwap::from_pointee(policy),
             forgeries: Ledger::default(),
             refusals: Memory::default(),
+            misses: Misses::default(),
+            sightings,
         }
     }
 
@@ -142,7 +154,7 @@ impl Desk {
     pub fn record_attempts(&self, attempt: Attempt, times: NonZeroU32) -> Result<(), Closed> {
         let Attempt { sender, source, kind, target, destination } = attempt;
         let tester = self.testers.find(source.to_canonical());
-        let subject = tester.unwrap_or_else(|| self.directory.load().identify(Some(sender), source));
+        let subject = tester.unwrap_or_else(|| self.find(Some(sender), source));
         let question = |target| Question { subject: subject.clone(), kind, target, destination };
         let now = self.clock.now();
         let policy = self.policy.load();
@@ -172,8 +184,9 @@ impl Desk {
 
     fn judge(&self, subject: Subject, request: Request) -> Result<Admission, Closed> {
         let Request { client: _, kind, target, destination } = request;
-        let question = Question { subject, kind, target, destination };
         let now = self.clock.now();
+        self.sightings.note(now.at, &subject);
+        let question = Question { subject, kind, target, destination };
         match decide(&self.policy.load(), question, now.plausible()) {
             Decision::Permit(permit) => {
                 Ok(Admission::Permit(self.journal.record(now.at, now.quality, permit)?))
@@ -210,6 +223,7 @@ impl Desk {
         let is_tester = matches!(recorded.decision().subject(), Subject::Device(device) if Tester::of(device.mac).is_some());
         if !is_tester {
             self.refusals.note(now.at, recorded.decision());
+            self.misses.note(now.at, recorded.decision());
         }
         Ok(recorded)
     }
@@ -219,6 +233,18 @@ impl Desk {
     #[must_use]
     pub fn recall_refusals(&self, client: IpAddr) -> Vec<Refused> {
         self.refusals.recall(self.clock.now().at, &self.identify(client))
+    }
+
+    /// What the devices of a lesson's room looked for in vain, the last first. Who did is not told.
+    #[must_use]
+    pub fn recall_misses(&self, lesson: LessonId) -> Vec<Miss> {
+        self.misses.recall(lesson)
+    }
+
+    /// When an access of this registered device was recorded last, since the box began.
+    #[must_use]
+    pub fn last_seen(&self, mac: Mac) -> Option<Timestamp> {
+        self.sightings.find(mac)
     }
 
     /// Whether what was permitted would be permitted now: lists, rules, devices and the time may have changed.
@@ -250,7 +276,13 @@ impl Desk {
         if let Some(tester) = self.testers.find(client) {
             return tester;
         }
-        self.directory.load().identify(self.neighbours.find_mac(client), client)
+        self.find(self.neighbours.find_mac(client), client)
+    }
+
+    /// The registered device with this hardware address, or with the key of this station; else whoever has the address.
+    fn find(&self, mac: Option<Mac>, client: IpAddr) -> Subject {
+        let mac = mac.map(|mac| self.stations.load().resolve(mac));
+        self.directory.load().identify(mac, client)
     }
 
     /// Who sent a datagram from this address. When the firewall's mark says that it came from another machine than
@@ -267,7 +299,7 @@ impl Desk {
         if let Some(sender) = sender.filter(|_| is_forged) {
             self.forgeries.note(client, sender);
         }
-        self.directory.load().identify(mac.filter(|_| !is_forged), client)
+        self.find(mac.filter(|_| !is_forged), client)
     }
 
     /// Whose flow bears this mark: the registered machine that has the address, where the mark may be its own, else the
@@ -291,7 +323,7 @@ impl Desk {
     /// What people call the machine with this hardware address.
     #[must_use]
     pub fn name_machine(&self, mac: Mac) -> String {
-        self.directory.load().identify(Some(mac), Ipv4Addr::UNSPECIFIED.into()).to_string()
+        self.find(Some(mac), Ipv4Addr::UNSPECIFIED.into()).to_string()
     }
 
     /// The registered devices.
@@ -337,7 +369,13 @@ impl Desk {
 
     /// Puts another list of devices in force.
     pub fn swap_directory(&self, directory: Directory) {
+        self.sightings.follow(&directory);
         self.directory.store(Arc::new(directory));
+    }
+
+    /// Other devices have joined the Wi-Fi with keys of their own.
+    pub fn swap_stations(&self, stations: Stations) {
+        self.stations.store(Arc::new(stations));
     }
 }
 
@@ -459,6 +497,30 @@ mod tests {
         check("10.77.0.11", 0x99, "inconnu-10.77.0.11");
         assert!(FlowMark::of(3, mac(0x11)).may_be_of(TWIN));
         check("10.77.0.99", 0x11, "CM2-01");
+    }
+
+    /// The key with which a device joined the Wi-Fi tells who it is, whatever hardware address it took.
+    #[test]
+    fn a_station_is_the_device_whose_key_it_has() {
+        let desk = desk();
+        let check = |client: &str, expected: &str| {
+            let client = client.parse().unwrap();
+            assert_eq!(desk.identify(client).to_string(), expected);
+            assert_eq!(desk.identify_sender(client, None).to_string(), expected);
+        };
+        check("10.77.0.99", &format!("inconnu-{TWIN}"));
+        desk.swap_stations([(TWIN, mac(0x12))].into_iter().collect());
+        check("10.77.0.99", "CM2-02");
+        assert_eq!(desk.name_machine(TWIN), "CM2-02");
+        check("10.77.0.11", "CM2-01");
+        // It took the hardware address of another registered device: its key tells.
+        desk.swap_stations([(mac(0x11), mac(0x12))].into_iter().collect());
+        check("10.77.0.11", "CM2-02");
+        // Whoever sends with its address and has another hardware address is nobody known, as ever.
+        let forged = desk.identify_sender("10.77.0.11".parse().unwrap(), Some(SenderMark::of(mac(0x12))));
+        assert_eq!(forged.to_string(), "inconnu-10.77.0.11");
+        desk.swap_stations(Stations::default());
+        check("10.77.0.11", "CM2-01");
     }
 
     #[test]

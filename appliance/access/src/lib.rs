@@ -8,14 +8,19 @@
 mod desk;
 mod directory;
 mod forgeries;
+mod misses;
 mod ports;
 mod refusals;
+mod sightings;
+mod stations;
 mod testers;
 
 pub use desk::{Admission, Attempt, Closed, Desk, Request, Screened};
 pub use directory::Directory;
 pub use forgeries::Forgeries;
 pub use journal::Recorded;
+pub use misses::Miss;
 pub use ports::{Addresses, Clock, Instant, Neighbours, Resolve, ResolveError};
 pub use refusals::Refused;
+pub use stations::Stations;
 pub use testers::Testers;

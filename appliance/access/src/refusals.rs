@@ -38,27 +38,7 @@ impl Refused {
     /// has.
     #[must_use]
     pub fn is_noise(&self) -> bool {
-        let Reason::Fault(fault) = self.reason else { return false };
-        match fault {
-            Fault::Evasion
-            | Fault::Quic
-            | Fault::DnsOverTls
-            | Fault::DnsOverQuic
-            | Fault::NoService
-            | Fault::Protocol
-            | Fault::Flood => true,
-            // Somebody waits for a site, or for a service of the school.
-            Fault::Unnamed
-            | Fault::AddressLiteral
-            | Fault::NotTls
-            | Fault::Malformed
-            | Fault::Port
-            | Fault::Tunnel
-            | Fault::Inward
-            | Fault::Elsewhere
-            | Fault::NotForProfile
-            | Fault::Unready => false,
-        }
+        is_noise(&self.reason)
     }
 
     fn is_like(&self, refusal: &Refusal) -> bool {
@@ -68,6 +48,31 @@ impl Refused {
     /// Whether it is remembered: a clock that is set in between, forward or back, forgets it.
     fn is_fresh(&self, now: Timestamp) -> bool {
         now.ms_since(self.last) <= MEMORY_MS && self.last.ms_since(now) <= MEMORY_MS
+    }
+}
+
+/// [`Refused::is_noise`], of a reason.
+pub(crate) fn is_noise(reason: &Reason) -> bool {
+    let Reason::Fault(fault) = reason else { return false };
+    match fault {
+        Fault::Evasion
+        | Fault::Quic
+        | Fault::DnsOverTls
+        | Fault::DnsOverQuic
+        | Fault::NoService
+        | Fault::Protocol
+        | Fault::Flood => true,
+        // Somebody waits for a site, or for a service of the school.
+        Fault::Unnamed
+        | Fault::AddressLiteral
+        | Fault::NotTls
+        | Fault::Malformed
+        | Fault::Port
+        | Fault::Tunnel
+        | Fault::Inward
+        | Fault::Elsewhere
+        | Fault::NotForProfile
+        | Fault::Unready => false,
     }
 }
 

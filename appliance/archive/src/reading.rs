@@ -2,11 +2,11 @@
 
 use journal::{ClockTie, Ended, Found, FoundAct, FoundPersonAct, Hit, Late, News, Sequence};
 use model::{
-    Act, Closing, Deed, DomainName, End, Host, OverrideId, PersonAct, PersonDeed, ReadingEnd, ReadingTerms,
-    Rule, Scope, Sought, Topic,
+    Act, Closing, Deed, DomainName, End, Host, InternetMode, LessonEnding, LessonId, LessonSettings,
+    OverrideId, PersonAct, PersonDeed, ReadingEnd, ReadingTerms, RoomName, Rule, Scope, Sought, Topic,
 };
 
-use crate::row::{Number, Row, Text, WITH_PEOPLE, record, scope};
+use crate::row::{Number, Row, Text, WITH_PEOPLE, WITH_WIFI, record, scope};
 use crate::words::{self, Details};
 
 /// A row, understood as far as this program can.
@@ -174,6 +174,20 @@ fn person(row: &Row) -> Option<FoundPersonAct> {
         "close-reading" => {
             PersonDeed::CloseReading { reading: reading()?, end: ReadingEnd::read(row.text(Text::Reason)?)? }
         }
+        "start-lesson" => {
+            let (lesson, room) = lesson(row)?;
+            PersonDeed::StartLesson { lesson, room, settings: settings(row)? }
+        }
+        "change-lesson" => {
+            let (lesson, room) = lesson(row)?;
+            PersonDeed::ChangeLesson { lesson, room, settings: settings(row)? }
+        }
+        "end-lesson" => {
+            let (lesson, room) = lesson(row)?;
+            let word = row.text(Text::Reason)?;
+            let ending = LessonEnding::ALL.into_iter().find(|ending| ending.as_str() == word)?;
+            PersonDeed::EndLesson { lesson, room, ending }
+        }
         _ => return None,
     };
     let device = row.text(Text::Machine).map(str::parse).transpose().ok()?;
@@ -183,6 +197,19 @@ fn person(row: &Row) -> Option<FoundPersonAct> {
         clock: words::clock(row.text(Text::Clock)?)?,
         act: PersonAct { author: row.text(Text::Author)?.parse().ok()?, device, deed },
     })
+}
+
+fn lesson(row: &Row) -> Option<(LessonId, RoomName)> {
+    Some((row.text(Text::Lesson)?.parse().ok()?, row.text(Text::Room)?.parse().ok()?))
+}
+
+fn settings(row: &Row) -> Option<Box<LessonSettings>> {
+    let sites = row.text(Text::Motive).unwrap_or_default();
+    Some(Box::new(LessonSettings {
+        until: row.time(Number::Until)?,
+        internet: InternetMode::read(row.text(Text::Reason)?, sites).ok()?,
+        is_wifi_on: row.text(Text::Entry) == Some(WITH_WIFI),
+    }))
 }
 
 fn open_reading(row: &Row) -> Option<PersonDeed> {

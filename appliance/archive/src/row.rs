@@ -1,7 +1,10 @@
 //! One row of a sealed table: a record as words and numbers.
 
 use journal::{ClockTie, DamageKind, Harvested, Hit, Late, News};
-use model::{Closing, Deed, End, PersonDeed, ReadingId, ReadingTerms, RoomName, Scope, Timestamp, Topic};
+use model::{
+    Closing, Deed, End, InternetMode, LessonId, LessonSettings, PersonDeed, ReadingId, ReadingTerms,
+    RoomName, Scope, Timestamp, Topic,
+};
 
 use crate::words::Details;
 
@@ -89,6 +92,8 @@ pub(crate) mod scope {
 
 /// The word of the column `entry` of a reading that shows names of people.
 pub(crate) const WITH_PEOPLE: &str = "people";
+/// The word of the column `entry` of a lesson whose room has its Wi-Fi.
+pub(crate) const WITH_WIFI: &str = "wifi";
 
 /// A record as words and numbers. What a column means is told in `docs/formats.md`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -368,8 +373,28 @@ impl Row {
                 row.set(Text::Name, &reading.to_string());
                 row.set(Text::Reason, end.as_str());
             }
+            PersonDeed::StartLesson { lesson, room, settings }
+            | PersonDeed::ChangeLesson { lesson, room, settings } => {
+                row.set_lesson(*lesson, room, settings);
+            }
+            PersonDeed::EndLesson { lesson, room, ending } => {
+                row.set(Text::Lesson, &lesson.to_string());
+                row.set(Text::Room, room.as_str());
+                row.set(Text::Reason, ending.as_str());
+            }
         }
         row
+    }
+
+    fn set_lesson(&mut self, lesson: LessonId, room: &RoomName, settings: &LessonSettings) {
+        self.set(Text::Lesson, &lesson.to_string());
+        self.set(Text::Room, room.as_str());
+        self.set(Text::Reason, settings.internet.as_str());
+        if let InternetMode::List(sites) = &settings.internet {
+            self.set(Text::Motive, &sites.to_string());
+        }
+        self.put_text(Text::Entry, settings.is_wifi_on.then_some(WITH_WIFI));
+        self.set_time(Number::Until, settings.until);
     }
 
     fn set_reading(&mut self, reading: ReadingId, terms: &ReadingTerms, until: Timestamp) {

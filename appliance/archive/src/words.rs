@@ -6,7 +6,7 @@
 use std::iter::successors;
 use std::sync::Arc;
 
-use model::{AccessKind, ClockQuality, End, Fault, Layer, Reason, Ruling, Timestamp, Verdict};
+use model::{AccessKind, ClockQuality, End, Fault, Layer, Narrowing, Reason, Ruling, Timestamp, Verdict};
 
 pub(crate) fn kind(word: &str) -> Option<AccessKind> {
     let next = |kind: &AccessKind| match kind {
@@ -86,9 +86,11 @@ impl<'r> Details<'r> {
                 until: ruling.until,
                 ..Self::default()
             },
-            Reason::NotListed | Reason::NotWhiteListed | Reason::ClosedHours | Reason::Fault(_) => {
-                Self::default()
-            }
+            Reason::NotListed
+            | Reason::NotWhiteListed
+            | Reason::ClosedHours
+            | Reason::Narrowed(_)
+            | Reason::Fault(_) => Self::default(),
         }
     }
 
@@ -115,6 +117,9 @@ impl<'r> Details<'r> {
             "commune-rule" => ruled(Layer::Commune)?,
             "school-rule" => ruled(Layer::School)?,
             "lesson-rule" => ruled(Layer::Lesson)?,
+            "lesson-list" => Reason::Narrowed(Narrowing::List),
+            "lesson-ent" => Reason::Narrowed(Narrowing::Workspace),
+            "lesson-closed" => Reason::Narrowed(Narrowing::Closed),
             _ => Reason::Fault(Fault::ALL.into_iter().find(|fault| fault.as_str() == word)?),
         })
     }

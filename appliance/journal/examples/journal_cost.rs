@@ -150,6 +150,9 @@ impl Decided for Asked {
     fn destination(&self) -> Option<SocketAddr> {
         None
     }
+    fn lesson(&self) -> Option<model::LessonId> {
+        None
+    }
     fn reason(&self) -> &Reason {
         &Reason::NotListed
     }

@@ -34,3 +34,5 @@ mirror!(LayerCode of Layer: Commune, School, Lesson);
 mirror!(EndCode of End: Finish, Abort, Unreachable, Forbidden, Cut, Lapse);
 mirror!(PurposeCode of Purpose: Incident, Complaint, Judicial, Oversight, Access, Maintenance);
 mirror!(ReadingEndCode of ReadingEnd: Hand, Time);
+mirror!(LessonEndingCode of LessonEnding: Hand, TakeOver, Time);
+mirror!(NarrowingCode of Narrowing: List, Workspace, Closed);

@@ -7,7 +7,7 @@ use policy::Decided;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::ClockEntry;
-use crate::codes::{ClockCode, EndCode, FaultCode, KindCode, LayerCode, VerdictCode};
+use crate::codes::{ClockCode, EndCode, FaultCode, KindCode, LayerCode, NarrowingCode, VerdictCode};
 use crate::person::PersonEntry;
 
 /// Largest encoded body: four names of 64 characters of 4 bytes, a host, a list line and their lengths stay below.
@@ -97,6 +97,7 @@ pub(crate) enum ReasonEntry<'a> {
     Locked { category: &'a str, line: &'a str },
     Ruled { layer: LayerCode, entry: &'a str, author: &'a str, until_ms: Option<i64> },
     Service { name: &'a str },
+    Narrowed(NarrowingCode),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -223,11 +224,13 @@ pub(crate) fn encode_body<'b, D: Decided>(
     decision: &D,
     buffer: &'b mut [u8; BODY_BYTES_MAX],
 ) -> postcard::Result<&'b [u8]> {
+    // By its number alone: what there is to tell of the lesson stands in the record of its beginning.
+    let lesson = decision.lesson().map(|lesson| lesson.to_string());
     let body = Body {
         kind: decision.kind().into(),
         verdict: decision.verdict().into(),
         subject: subject_entry(decision.subject()),
-        lesson: None,
+        lesson: lesson.as_deref(),
         person: None,
         host: host_entry(decision.host()),
         destination: decision.destination(),
@@ -294,6 +297,7 @@ fn reason_entry(reason: &Reason) -> ReasonEntry<'_> {
             until_ms: ruling.until.map(Timestamp::unix_ms),
         },
         Reason::Service(name) => ReasonEntry::Service { name: name.as_str() },
+        Reason::Narrowed(narrowing) => ReasonEntry::Narrowed((*narrowing).into()),
     }
 }
 

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use model::{
-    AccessKind, Act, Deed, Device, Host, Layer, OverrideId, Reason, Rule, Scope, Subject, Timestamp, Topic,
-    UnknownDevice, Verdict,
+    AccessKind, Act, Deed, Device, Host, Layer, LessonId, OverrideId, Reason, Rule, Scope, Subject,
+    Timestamp, Topic, UnknownDevice, Verdict,
 };
 use policy::Decided;
 
@@ -28,6 +28,7 @@ pub(crate) struct Asked {
     pub(crate) kind: AccessKind,
     pub(crate) host: Option<Host>,
     pub(crate) destination: Option<SocketAddr>,
+    pub(crate) lesson: Option<LessonId>,
     pub(crate) reason: Reason,
 }
 
@@ -39,6 +40,7 @@ impl Asked {
             kind: AccessKind::Dns,
             host: Some(Host::parse(name).unwrap()),
             destination: None,
+            lesson: None,
             reason: Reason::NotListed,
         }
     }
@@ -64,7 +66,8 @@ impl Asked {
         };
         let asked = Self::tls("x", &name).refused(&"c".repeat(64), &name);
         let destination = Some("[2001:db8::1]:65535".parse().unwrap());
-        Self { subject: Subject::Device(Arc::new(device)), destination, ..asked }
+        let lesson = Some(LessonId::new(u32::MAX));
+        Self { subject: Subject::Device(Arc::new(device)), destination, lesson, ..asked }
     }
 }
 
@@ -98,6 +101,9 @@ impl Decided for Asked {
     }
     fn destination(&self) -> Option<SocketAddr> {
         self.destination
+    }
+    fn lesson(&self) -> Option<LessonId> {
+        self.lesson
     }
     fn reason(&self) -> &Reason {
         &self.reason

@@ -32,7 +32,7 @@ pub struct Found {
     pub room: Option<RoomName>,
     /// Its filter profile at that time.
     pub profile: ProfileName,
-    /// The lesson under way.
+    /// The lesson under way: its number.
     pub lesson: Option<String>,
     /// The person who used it.
     pub person: Option<String>,
@@ -173,6 +173,7 @@ fn read_reason(reason: &ReasonEntry<'_>) -> Option<Reason> {
             until: until_ms.map(Timestamp::from_unix_ms),
         })),
         ReasonEntry::Service { name } => Reason::Service(name.parse().ok()?),
+        ReasonEntry::Narrowed(narrowing) => Reason::Narrowed((*narrowing).into()),
     })
 }
 

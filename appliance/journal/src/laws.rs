@@ -106,7 +106,9 @@ fn every_reason_comes_back() {
         ruled(Layer::School, None),
         ruled(Layer::Lesson, Some(at(60_000))),
     ];
-    let reasons: Vec<Reason> = reasons.into_iter().chain(Fault::ALL.map(Reason::Fault)).collect();
+    let narrowed = model::Narrowing::ALL.map(Reason::Narrowed);
+    let reasons: Vec<Reason> =
+        reasons.into_iter().chain(narrowed).chain(Fault::ALL.map(Reason::Fault)).collect();
     let disk = Disk::default();
     let (journal, writer) = opened(&disk, at(0));
     for reason in &reasons {

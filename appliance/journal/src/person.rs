@@ -1,10 +1,13 @@
 //! What people do besides making rules: sign-ins, changes of people, answers. Encoded and read.
 
-use model::{ClockQuality, Mac, PersonAct, PersonDeed, ReadingId, ReadingTerms, Role, Sought, Timestamp};
+use model::{
+    ClockQuality, InternetMode, LessonId, LessonSettings, Mac, PersonAct, PersonDeed, ReadingId,
+    ReadingTerms, Role, Sought, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::Sequence;
-use crate::codes::{ClockCode, PurposeCode, ReadingEndCode};
+use crate::codes::{ClockCode, LessonEndingCode, PurposeCode, ReadingEndCode};
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PersonEntry<'a> {
@@ -59,6 +62,66 @@ pub(crate) enum PersonDeedEntry<'a> {
         reading: u32,
         end: ReadingEndCode,
     },
+    StartLesson {
+        lesson: u32,
+        room: &'a str,
+        #[serde(borrow)]
+        settings: SettingsEntry<'a>,
+    },
+    ChangeLesson {
+        lesson: u32,
+        room: &'a str,
+        #[serde(borrow)]
+        settings: SettingsEntry<'a>,
+    },
+    EndLesson {
+        lesson: u32,
+        room: &'a str,
+        ending: LessonEndingCode,
+    },
+}
+
+/// How a lesson goes on.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SettingsEntry<'a> {
+    pub(crate) until_ms: i64,
+    #[serde(borrow)]
+    pub(crate) internet: InternetEntry<'a>,
+    pub(crate) is_wifi_on: bool,
+}
+
+/// A mode. Of a list the sites, since it may have up to 20 of them.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum InternetEntry<'a> {
+    Normal,
+    List(#[serde(borrow)] Vec<&'a str>),
+    WorkspaceOnly,
+    Closed,
+}
+
+impl<'a> SettingsEntry<'a> {
+    fn new(settings: &'a LessonSettings) -> Self {
+        let internet = match &settings.internet {
+            InternetMode::Normal => InternetEntry::Normal,
+            InternetMode::List(sites) => {
+                InternetEntry::List(sites.names().iter().map(model::DomainName::as_str).collect())
+            }
+            InternetMode::WorkspaceOnly => InternetEntry::WorkspaceOnly,
+            InternetMode::Closed => InternetEntry::Closed,
+        };
+        Self { until_ms: settings.until.unix_ms(), internet, is_wifi_on: settings.is_wifi_on }
+    }
+
+    fn read(&self) -> Option<Box<LessonSettings>> {
+        let internet = match &self.internet {
+            InternetEntry::Normal => InternetMode::Normal,
+            InternetEntry::List(sites) => InternetMode::List(sites.join(" ").parse().ok()?),
+            InternetEntry::WorkspaceOnly => InternetMode::WorkspaceOnly,
+            InternetEntry::Closed => InternetMode::Closed,
+        };
+        let until = Timestamp::from_unix_ms(self.until_ms);
+        Some(Box::new(LessonSettings { until, internet, is_wifi_on: self.is_wifi_on }))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,11 +165,39 @@ impl<'a> PersonDeedEntry<'a> {
             PersonDeed::CloseReading { reading, end } => {
                 Self::CloseReading { reading: reading.number(), end: (*end).into() }
             }
+            PersonDeed::StartLesson { lesson, room, settings } => Self::StartLesson {
+                lesson: lesson.number(),
+                room: room.as_str(),
+                settings: SettingsEntry::new(settings),
+            },
+            PersonDeed::ChangeLesson { lesson, room, settings } => Self::ChangeLesson {
+                lesson: lesson.number(),
+                room: room.as_str(),
+                settings: SettingsEntry::new(settings),
+            },
+            PersonDeed::EndLesson { lesson, room, ending } => {
+                Self::EndLesson { lesson: lesson.number(), room: room.as_str(), ending: (*ending).into() }
+            }
         }
     }
 
     fn read(&self) -> Option<PersonDeed> {
         Some(match *self {
+            Self::StartLesson { lesson, room, ref settings } => PersonDeed::StartLesson {
+                lesson: LessonId::new(lesson),
+                room: room.parse().ok()?,
+                settings: settings.read()?,
+            },
+            Self::ChangeLesson { lesson, room, ref settings } => PersonDeed::ChangeLesson {
+                lesson: LessonId::new(lesson),
+                room: room.parse().ok()?,
+                settings: settings.read()?,
+            },
+            Self::EndLesson { lesson, room, ending } => PersonDeed::EndLesson {
+                lesson: LessonId::new(lesson),
+                room: room.parse().ok()?,
+                ending: ending.into(),
+            },
             Self::SignIn => PersonDeed::SignIn,
             Self::FailSignIn => PersonDeed::FailSignIn,
             Self::SignOut => PersonDeed::SignOut,

@@ -38,7 +38,7 @@ pub struct Query {
     pub device: Option<String>,
     /// By a device in this room at that time. An act matches by the room that its rule is for, or that a request came from.
     pub room: Option<RoomName>,
-    /// During this lesson.
+    /// During this lesson, by its number; also its beginning, its changes and its end.
     pub lesson: Option<String>,
     /// By this person. An act matches by its author: for an override, who made it.
     pub person: Option<PersonName>,
@@ -345,9 +345,26 @@ fn is_match(query: &Query, act: &ActEntry<'_>) -> bool {
         && query.lesson.is_none()
 }
 
-/// Whether what somebody did matches: only an answer is about a host, and has a verdict.
+/// Whether what somebody did matches: only an answer is about a host, and has a verdict; answers and lessons are of a room.
 fn is_person_match(query: &Query, act: &PersonEntry<'_>) -> bool {
     let at = Timestamp::from_unix_ms(act.at_ms);
+    let lesson = match &act.deed {
+        PersonDeedEntry::StartLesson { lesson, room, .. }
+        | PersonDeedEntry::ChangeLesson { lesson, room, .. }
+        | PersonDeedEntry::EndLesson { lesson, room, .. } => Some((lesson.to_string(), *room)),
+        PersonDeedEntry::SignIn
+        | PersonDeedEntry::FailSignIn
+        | PersonDeedEntry::SignOut
+        | PersonDeedEntry::ChangeSecret
+        | PersonDeedEntry::AddPerson { .. }
+        | PersonDeedEntry::ResetPerson { .. }
+        | PersonDeedEntry::DisablePerson { .. }
+        | PersonDeedEntry::Decline { .. }
+        | PersonDeedEntry::OpenReading { .. }
+        | PersonDeedEntry::SearchJournal { .. }
+        | PersonDeedEntry::ExportJournal { .. }
+        | PersonDeedEntry::CloseReading { .. } => None,
+    };
     let declined = match &act.deed {
         PersonDeedEntry::Decline { site, room } => Some((HostEntry::Name(site), *room)),
         PersonDeedEntry::SignIn
@@ -360,10 +377,13 @@ fn is_person_match(query: &Query, act: &PersonEntry<'_>) -> bool {
         | PersonDeedEntry::OpenReading { .. }
         | PersonDeedEntry::SearchJournal { .. }
         | PersonDeedEntry::ExportJournal { .. }
-        | PersonDeedEntry::CloseReading { .. } => None,
+        | PersonDeedEntry::CloseReading { .. }
+        | PersonDeedEntry::StartLesson { .. }
+        | PersonDeedEntry::ChangeLesson { .. }
+        | PersonDeedEntry::EndLesson { .. } => None,
     };
     let is_about = |wanted: &Host| declined.as_ref().is_some_and(|(site, _)| is_host(wanted, site));
-    let room = declined.as_ref().and_then(|(_, room)| *room);
+    let room = declined.as_ref().and_then(|(_, room)| *room).or(lesson.as_ref().map(|(_, room)| *room));
     query.from.is_none_or(|from| at >= from)
         && query.to.is_none_or(|to| at < to)
         && query.kind.is_none_or(|wanted| wanted == Kind::Act)
@@ -371,8 +391,8 @@ fn is_person_match(query: &Query, act: &PersonEntry<'_>) -> bool {
         && query.host.as_ref().is_none_or(is_about)
         && query.room.as_ref().is_none_or(|wanted| room == Some(wanted.as_str()))
         && query.person.as_ref().is_none_or(|wanted| act.author == wanted.as_str())
+        && query.lesson.as_ref().is_none_or(|wanted| lesson.as_ref().is_some_and(|(it, _)| it == wanted))
         && query.device.is_none()
-        && query.lesson.is_none()
         && query.category.is_none()
 }
 
@@ -395,7 +415,8 @@ fn category_of<'a>(reason: &ReasonEntry<'a>) -> Option<&'a str> {
         | ReasonEntry::NotWhiteListed
         | ReasonEntry::ClosedHours
         | ReasonEntry::Ruled { .. }
-        | ReasonEntry::Service { .. } => None,
+        | ReasonEntry::Service { .. }
+        | ReasonEntry::Narrowed(_) => None,
     }
 }
 

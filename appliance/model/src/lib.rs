@@ -6,11 +6,13 @@
 //! Invariant: pure. No socket, file, clock or async runtime; time is an argument everywhere.
 
 mod access;
+mod access_point;
 mod category;
 mod device;
 mod domain_name;
 mod flow_mark;
 mod host;
+mod lesson;
 mod mac;
 mod machine;
 mod number;
@@ -30,11 +32,17 @@ mod uai;
 mod verdict;
 
 pub use access::{AccessKind, Closing, End};
+pub use access_point::AccessPointName;
 pub use category::{Category, CategoryError};
 pub use device::{Device, DeviceName, PersonName, ProfileName, RoomName};
 pub use domain_name::{DomainName, DomainNameError, LABEL_BYTES_MAX, NAME_BYTES_MAX};
 pub use flow_mark::FlowMark;
 pub use host::{Host, HostError};
+pub use lesson::{
+    InternetMode, LESSON_MINUTES_MAX, LESSON_MINUTES_USUAL, LESSON_SITES_MAX, Lesson, LessonEnd,
+    LessonEnding, LessonId, LessonSettings, ModeError, Narrowing, NewLesson, SiteList, SitesError,
+    UnfitLesson,
+};
 pub use mac::{Mac, MacError, NotAMachine};
 pub use machine::Machine;
 pub use overrides::{Act, Deed, Ended, NewOverride, Override, OverrideId, Unfit};

@@ -4,7 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::number::number;
-use crate::{DomainName, Mac, PersonName, ReadingEnd, ReadingId, ReadingTerms, RoomName, Sought, Timestamp};
+use crate::{
+    DomainName, LessonEnding, LessonId, LessonSettings, Mac, PersonName, ReadingEnd, ReadingId, ReadingTerms,
+    RoomName, Sought, Timestamp,
+};
 
 number! {
     /// The number of a person. It is never used again.
@@ -197,6 +200,33 @@ pub enum PersonDeed {
         /// How.
         end: ReadingEnd,
     },
+    /// A lesson begins.
+    StartLesson {
+        /// Its number.
+        lesson: LessonId,
+        /// In this room.
+        room: RoomName,
+        /// As it begins.
+        settings: Box<LessonSettings>,
+    },
+    /// A lesson goes on with other settings.
+    ChangeLesson {
+        /// Its number.
+        lesson: LessonId,
+        /// In this room.
+        room: RoomName,
+        /// As it goes on.
+        settings: Box<LessonSettings>,
+    },
+    /// A lesson is over, and with it all that it changed.
+    EndLesson {
+        /// Its number.
+        lesson: LessonId,
+        /// In this room.
+        room: RoomName,
+        /// How.
+        ending: LessonEnding,
+    },
 }
 
 impl PersonDeed {
@@ -216,6 +246,31 @@ impl PersonDeed {
             Self::SearchJournal { .. } => "search-journal",
             Self::ExportJournal { .. } => "export-journal",
             Self::CloseReading { .. } => "close-reading",
+            Self::StartLesson { .. } => "start-lesson",
+            Self::ChangeLesson { .. } => "change-lesson",
+            Self::EndLesson { .. } => "end-lesson",
+        }
+    }
+
+    /// The room that it is about.
+    #[must_use]
+    pub fn room(&self) -> Option<&RoomName> {
+        match self {
+            Self::Decline { room, .. } => room.as_ref(),
+            Self::StartLesson { room, .. }
+            | Self::ChangeLesson { room, .. }
+            | Self::EndLesson { room, .. } => Some(room),
+            Self::SignIn
+            | Self::FailSignIn
+            | Self::SignOut
+            | Self::ChangeSecret
+            | Self::AddPerson { .. }
+            | Self::ResetPerson { .. }
+            | Self::DisablePerson { .. }
+            | Self::OpenReading { .. }
+            | Self::SearchJournal { .. }
+            | Self::ExportJournal { .. }
+            | Self::CloseReading { .. } => None,
         }
     }
 }

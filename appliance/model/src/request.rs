@@ -51,7 +51,8 @@ impl Obstacle {
             | Reason::NotWhiteListed
             | Reason::ClosedHours
             | Reason::Ruled(_)
-            | Reason::Service(_) => None,
+            | Reason::Service(_)
+            | Reason::Narrowed(_) => None,
         };
         Some(Self { reason: reason.as_str().into(), category, lifter: reason.lifter()? })
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Category, PersonName, ServiceName, Timestamp};
+use crate::{Category, DomainName, Narrowing, PersonName, ServiceName, Timestamp};
 
 /// What the policy says of an access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,14 +72,17 @@ pub enum Reason {
     Ruled(Arc<Ruling>),
     /// A service that the school names has the host, and the device's profile may use it.
     Service(ServiceName),
+    /// The lesson in the device's room shows less of the web than otherwise, and the host is not among it.
+    Narrowed(Narrowing),
 }
 
 impl Reason {
-    /// Who may lift a refusal for this reason; `None` where nobody can, because the request itself is wrong.
+    /// Who may lift a refusal for this reason; `None` where nobody can: the request itself is wrong, or a lesson has closed
+    /// all, whatever the site.
     #[must_use]
     pub fn lifter(&self) -> Option<Layer> {
         match self {
-            Self::Fault(_) => None,
+            Self::Fault(_) | Self::Narrowed(Narrowing::Closed) => None,
             Self::Locked { .. } => Some(Layer::Commune),
             Self::Ruled(ruling) => Some(ruling.layer),
             Self::NotListed
@@ -88,8 +91,31 @@ impl Reason {
             | Self::Workspace { .. }
             | Self::NotWhiteListed
             | Self::ClosedHours
-            | Self::Service(_) => Some(Layer::Lesson),
+            | Self::Service(_)
+            | Self::Narrowed(Narrowing::List | Narrowing::Workspace) => Some(Layer::Lesson),
         }
+    }
+
+    /// The site that a host belongs to that was refused for this reason: what a list or a rule names, else what somebody
+    /// registered. The labels before it are whatever a pupil types, and would stand on the projector.
+    #[must_use]
+    pub fn site_of(&self, host: &DomainName) -> Option<DomainName> {
+        let entry = match self {
+            Self::Listed { entry, .. } | Self::Locked { entry, .. } => Some(entry),
+            Self::Ruled(ruling) => Some(&ruling.entry),
+            Self::NotListed
+            | Self::Fault(_)
+            | Self::WhiteListed { .. }
+            | Self::Workspace { .. }
+            | Self::NotWhiteListed
+            | Self::ClosedHours
+            | Self::Service(_)
+            | Self::Narrowed(_) => None,
+        };
+        let entry = entry.and_then(|entry| DomainName::parse(entry).ok());
+        // An entry may be a category's, or another name's to which this one leads.
+        let entry = entry.filter(|entry| host.is_under(entry) && !entry.is_public_suffix());
+        entry.or_else(|| host.registrable())
     }
 
     /// The word that records and command lines use.
@@ -110,6 +136,9 @@ impl Reason {
                 Layer::Lesson => "lesson-rule",
             },
             Self::Service(_) => "service",
+            Self::Narrowed(Narrowing::List) => "lesson-list",
+            Self::Narrowed(Narrowing::Workspace) => "lesson-ent",
+            Self::Narrowed(Narrowing::Closed) => "lesson-closed",
         }
     }
 }
@@ -232,6 +261,39 @@ impl Fault {
             Self::Unready => "unready",
             Self::Protocol => "protocol",
             Self::Flood => "flood",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_site_has_none_of_the_labels_that_somebody_typed() {
+        let check = |reason: &Reason, host: &str, expected: Option<&str>| {
+            let found = reason.site_of(&host.parse().unwrap());
+            assert_eq!(found.as_ref().map(DomainName::as_str), expected, "{reason:?} {host}");
+        };
+        let category = || "games".parse().unwrap();
+        let listed = |entry: &str| Reason::Listed { category: category(), entry: entry.into() };
+        let typed = "mme-martin-est-bete.jeux.example.fr";
+        check(&listed("jeux.example.fr"), typed, Some("jeux.example.fr"));
+        check(&listed("example.fr"), typed, Some("example.fr"));
+        let locked = Reason::Locked { category: category(), entry: "example.fr".into() };
+        check(&locked, typed, Some("example.fr"));
+        // A line of a name that the host leads to, a category, a suffix.
+        for entry in ["casino.example", "games", "fr"] {
+            check(&listed(entry), typed, Some("example.fr"));
+            let author = "M. Bernard".parse().unwrap();
+            let ruling = Ruling { layer: Layer::School, entry: entry.into(), author, until: None };
+            check(&Reason::Ruled(Arc::new(ruling)), typed, Some("example.fr"));
+        }
+        let tunnel = Reason::Fault(Fault::Tunnel);
+        for reason in [Reason::NotWhiteListed, Reason::ClosedHours, Reason::Narrowed(Narrowing::List), tunnel]
+        {
+            check(&reason, typed, Some("example.fr"));
+            check(&reason, "gouv.fr", None);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use model::{AccessKind, DomainName, Fault, Host, Reason, Subject, Timestamp, Verdict};
+use model::{AccessKind, DomainName, Fault, Host, LessonId, Reason, Subject, Timestamp, Verdict};
 
 use crate::evasion;
 use crate::explanation::{Silent, Witness};
@@ -17,7 +17,7 @@ use crate::{Question, Snapshot, Target};
 /// Names that serve to go around the filter are refused first. Then, in this order: the commune's rules, the categories that it locked, the school's rules, a lesson's rules, the
 /// profile. Within each of them the more specific entry wins and, of two on the same name, the one that
 /// permits. A list line covers a name and all names under it. IP literals are refused whether listed or not:
-/// an address says nothing of who is behind it.
+/// an address says nothing of who is behind it. Last, a lesson in the subject's room may show less of what is permitted.
 #[must_use]
 pub fn decide(snapshot: &Snapshot, question: Question, now: Option<Timestamp>) -> Decision {
     decide_before(snapshot, question, now, &mut Silent)
@@ -31,8 +31,10 @@ pub(crate) fn decide_before(
     witness: &mut impl Witness,
 ) -> Decision {
     let Question { subject, kind, target, destination } = question;
-    let refuse =
-        |subject, host, reason| Decision::Refusal(Refusal { subject, kind, host, destination, reason });
+    let lesson = snapshot.lesson_of(&subject, now).map(|lesson| lesson.id);
+    let refuse = |subject, host, reason| {
+        Decision::Refusal(Refusal { subject, kind, host, destination, lesson, reason })
+    };
     let (host, page, service) = match target {
         Target::Host(host) => (host, None, None),
         Target::Url { host, path_and_query } => (host, Some(Page(path_and_query)), None),
@@ -48,7 +50,7 @@ pub(crate) fn decide_before(
             let safe_search = snapshot.standing(&claim.subject, now).safe_search;
             let name = claim.host.name().filter(|_| claim.service.is_none());
             let substitute = name.and_then(|name| snapshot.variants().find(name, safe_search)).cloned();
-            Decision::Permit(Permit { claim, destination, reason, substitute })
+            Decision::Permit(Permit { claim, destination, lesson, reason, substitute })
         }
     }
 }
@@ -77,6 +79,7 @@ pub fn screen(
         kind: permit.claim.kind,
         host: Some(permit.claim.host.clone()),
         destination: permit.destination,
+        lesson: snapshot.lesson_of(&permit.claim.subject, now).map(|lesson| lesson.id),
         reason: judged.reason,
     })
 }
@@ -157,7 +160,7 @@ fn rank(reason: &Reason) -> u8 {
         Reason::Listed { .. } => 5,
         Reason::NotListed => 6,
         // A mode judges the host that was asked for, not what stands behind it.
-        Reason::NotWhiteListed | Reason::ClosedHours => 7,
+        Reason::NotWhiteListed | Reason::ClosedHours | Reason::Narrowed(_) => 7,
     }
 }
 
@@ -175,6 +178,7 @@ pub enum Decision {
 pub struct Permit {
     claim: Claim,
     destination: Option<SocketAddr>,
+    lesson: Option<LessonId>,
     reason: Reason,
     substitute: Option<DomainName>,
 }
@@ -212,6 +216,7 @@ pub struct Refusal {
     kind: AccessKind,
     host: Option<Host>,
     destination: Option<SocketAddr>,
+    lesson: Option<LessonId>,
     reason: Reason,
 }
 
@@ -253,6 +258,8 @@ pub trait Decided {
     fn host(&self) -> Option<&Host>;
     /// Where the client's packets were bound for.
     fn destination(&self) -> Option<SocketAddr>;
+    /// During which lesson in the subject's room.
+    fn lesson(&self) -> Option<LessonId>;
     /// Why.
     fn reason(&self) -> &Reason;
 }
@@ -272,6 +279,9 @@ impl Decided for Permit {
     }
     fn destination(&self) -> Option<SocketAddr> {
         self.destination
+    }
+    fn lesson(&self) -> Option<LessonId> {
+        self.lesson
     }
     fn reason(&self) -> &Reason {
         &self.reason
@@ -293,6 +303,9 @@ impl Decided for Refusal {
     }
     fn destination(&self) -> Option<SocketAddr> {
         self.destination
+    }
+    fn lesson(&self) -> Option<LessonId> {
+        self.lesson
     }
     fn reason(&self) -> &Reason {
         &self.reason

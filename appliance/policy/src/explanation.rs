@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Category, Idle, ProfileName, Ruling, Timestamp, Verdict};
+use model::{Category, Idle, Narrowing, ProfileName, Ruling, Timestamp, Verdict};
 
 use crate::calendar::Moment;
 use crate::decision::{Decision, decide_before};
@@ -56,6 +56,11 @@ pub enum Step {
         mode: Mode,
         /// The school's time; `None` when the clock is not set.
         moment: Option<Moment>,
+    },
+    /// It is permitted, and the lesson in the room shows less.
+    Narrowed {
+        /// How much less.
+        narrowing: Narrowing,
     },
 }
 

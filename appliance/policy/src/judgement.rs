@@ -4,7 +4,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use blocklist::CategorySet;
-use model::{AccessKind, DomainName, Fault, Host, Layer, Reason, Ruling, Subject, Timestamp, Verdict};
+use model::{
+    AccessKind, DomainName, Fault, Host, InternetMode, Layer, Narrowing, Reason, Ruling, Subject, Timestamp,
+    Verdict,
+};
 
 use crate::Snapshot;
 use crate::evasion;
@@ -74,11 +77,58 @@ impl Case<'_> {
                 categories: line.set.iter().filter_map(|id| self.snapshot.category(id)).cloned().collect(),
             });
         }
-        self.rule(Layer::Commune, name, &lines, witness)
+        let judged = self
+            .rule(Layer::Commune, name, &lines, witness)
             .or_else(|| self.lock(&lines, witness))
             .or_else(|| self.rule(Layer::School, name, &lines, witness))
             .or_else(|| self.rule(Layer::Lesson, name, &lines, witness))
-            .unwrap_or_else(|| self.judge_by_profile(name, &lines, witness))
+            .unwrap_or_else(|| self.judge_by_profile(name, &lines, witness));
+        match self.narrow(name, &judged, witness) {
+            Some(narrowing) => Judged::refuse(Reason::Narrowed(narrowing)),
+            None => judged,
+        }
+    }
+
+    /// What the lesson in the subject's room refuses of what is permitted otherwise. It opens nothing, and whoever made a
+    /// stronger rule decided whether a site is open to the school, not whether a class looks at it now.
+    fn narrow(&self, name: &DomainName, judged: &Judged, witness: &mut impl Witness) -> Option<Narrowing> {
+        if judged.verdict == Verdict::Refuse {
+            return None;
+        }
+        let internet = self.snapshot.internet_of(self.subject, self.now)?;
+        let narrowing = internet.narrowing()?;
+        // What was opened for the room, and what is no web, passes unless all is closed.
+        let is_beside = match &judged.reason {
+            Reason::Ruled(ruling) => ruling.layer == Layer::Lesson,
+            Reason::Service(_) => true,
+            Reason::NotListed
+            | Reason::Listed { .. }
+            | Reason::Fault(_)
+            | Reason::WhiteListed { .. }
+            | Reason::Workspace { .. }
+            | Reason::NotWhiteListed
+            | Reason::ClosedHours
+            | Reason::Locked { .. }
+            | Reason::Narrowed(_) => false,
+        };
+        let is_shown = match internet {
+            InternetMode::Normal => true,
+            InternetMode::List(sites) => {
+                is_beside || sites.covers(name) || self.snapshot.workspace_of(name).is_some()
+            }
+            InternetMode::WorkspaceOnly => is_beside || self.snapshot.workspace_of(name).is_some(),
+            InternetMode::Closed => false,
+        };
+        if is_shown {
+            return None;
+        }
+        witness.see(|| Step::Narrowed { narrowing });
+        Some(narrowing)
+    }
+
+    /// Whether the lesson in the subject's room has closed all.
+    pub(crate) fn is_closed_by_lesson(&self) -> bool {
+        self.snapshot.internet_of(self.subject, self.now) == Some(&InternetMode::Closed)
     }
 
     /// Judges an address that a permitted name leads to, or that was asked for by itself.

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 use model::{
-    AccessKind, DomainName, Fault, Host, Layer, PortRange, ProfileName, Reason, ServiceName, Subject,
-    Timestamp, Transport, UnknownDevice, Verdict,
+    AccessKind, DomainName, Fault, Host, Layer, Narrowing, PortRange, ProfileName, Reason, ServiceName,
+    Subject, Timestamp, Transport, UnknownDevice, Verdict,
 };
 
 use crate::evasion;
@@ -87,6 +87,9 @@ impl Case<'_> {
         }
         if !service.profiles.contains(self.snapshot.profile_of(self.subject)) {
             return fault(Fault::NotForProfile);
+        }
+        if self.is_closed_by_lesson() {
+            return Judged::refuse(Reason::Narrowed(Narrowing::Closed));
         }
         Judged::permit(Reason::Service(service.name.clone()))
     }

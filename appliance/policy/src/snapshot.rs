@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use blocklist::{CategoryId, CategorySet, Index};
 use model::{
-    Category, DomainName, Layer, ProfileName, Rule, Ruling, ServiceName, Subject, Timestamp, Topic, Verdict,
+    Category, DomainName, InternetMode, Layer, Lesson, ProfileName, RoomName, Rule, Ruling, ServiceName,
+    Subject, Timestamp, Topic, Verdict,
 };
 
 use crate::calendar::Calendar;
@@ -26,6 +27,10 @@ pub struct Rulebook {
     pub workspace: Vec<DomainName>,
     /// What may be used beside the web.
     pub services: Vec<Service>,
+    /// The lessons under way; of two in one room the last counts.
+    pub lessons: Vec<Lesson>,
+    /// The profiles whose devices see as much during a lesson as otherwise: those of the teachers themselves.
+    pub spared: BTreeSet<ProfileName>,
     /// The school's time.
     pub calendar: Calendar,
 }
@@ -41,6 +46,8 @@ pub struct Snapshot {
     rules_by_category: Vec<(CategoryId, Arc<FrozenRule>)>,
     workspace: Vec<DomainName>,
     services: Vec<Service>,
+    lessons: HashMap<RoomName, Lesson>,
+    spared: BTreeSet<ProfileName>,
     calendar: Calendar,
     variants: Variants,
     missing: Vec<Category>,
@@ -104,6 +111,8 @@ impl Snapshot {
             rules_by_category,
             workspace: rulebook.workspace.clone(),
             services: rulebook.services.clone(),
+            lessons: rulebook.lessons.iter().map(|lesson| (lesson.room.clone(), lesson.clone())).collect(),
+            spared: rulebook.spared.clone(),
             calendar: rulebook.calendar.clone(),
             variants: Variants::new(),
             missing,
@@ -138,6 +147,21 @@ impl Snapshot {
         standing
     }
 
+    /// The lesson that runs in the subject's room. Without a time (the clock is not set) none does.
+    #[must_use]
+    pub fn lesson_of(&self, subject: &Subject, now: Option<Timestamp>) -> Option<&Lesson> {
+        if self.lessons.is_empty() {
+            return None;
+        }
+        self.lessons.get(subject.room()?).filter(|lesson| lesson.is_running(now))
+    }
+
+    /// What a lesson shows the subject of the web.
+    pub(crate) fn internet_of(&self, subject: &Subject, now: Option<Timestamp>) -> Option<&InternetMode> {
+        let lesson = self.lesson_of(subject, now)?;
+        (!self.spared.contains(self.profile_of(subject))).then_some(&lesson.internet)
+    }
+
     /// The school's calendar.
     #[must_use]
     pub fn calendar(&self) -> &Calendar {
@@ -169,6 +193,12 @@ impl Snapshot {
 
     pub(crate) fn variants(&self) -> &Variants {
         &self.variants
+    }
+
+    /// Whether the name belongs to the school's online workspace.
+    #[must_use]
+    pub fn is_workspace(&self, name: &DomainName) -> bool {
+        self.workspace_of(name).is_some()
     }
 
     /// The name of the workspace that covers this one.

@@ -1,6 +1,7 @@
 //! The policy as tables that a data-protection officer could read.
 
 mod hours;
+mod lessons;
 mod precedence;
 mod profiles;
 mod school;

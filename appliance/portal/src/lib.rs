@@ -4,12 +4,13 @@
 //! so any door can show it. The portal's own server is the only place with actix types, and no type of it
 //! leaves this room.
 //!
-//! Invariant: a page asks nothing of any other host, runs no script, and shows nothing unescaped: host names
-//! come from whoever sits at the keyboard.
+//! Invariant: a page asks nothing of any other host, runs no script but the teacher's the box's own, and shows nothing unescaped:
+//! host names come from whoever sits at the keyboard.
 
 mod client;
 mod front;
 mod language;
+mod lesson;
 mod office;
 pub mod pages;
 mod reading;
@@ -20,6 +21,7 @@ mod texts;
 
 pub use front::{AnswerNames, Answering, Authority, Callers, Front, NameAnswer, Unanswered};
 pub use language::Language;
+pub use lesson::{LessonRoom, LessonStart, LessonTurn, Missed, RoomNow, SeenDevice, WifiLine, WifiStatus};
 pub use office::{Asked, Card, Claimed, Hold, Newcomer, Office, Reply, Tile, Trouble, Wish};
 pub use reading::{Findings, FoundLine, NewReading, ReadingRoom, RefusedCount, Summary};
 pub use selftest::{SelftestLine, SelftestOutcome, SelftestRun, SelftestStatus, selftest_word};

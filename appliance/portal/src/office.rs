@@ -3,15 +3,15 @@
 use std::net::IpAddr;
 
 use model::{
-    DomainName, Layer, Motive, Override, OverrideId, Person, PersonId, PersonName, RequestId, Role, RoomName,
-    SiteRequest, Timestamp,
+    DomainName, Layer, LessonId, Motive, Override, OverrideId, Person, PersonId, PersonName, RequestId, Role,
+    RoomName, SiteRequest, Timestamp,
 };
 
-use crate::ReadingRoom;
+use crate::{LessonRoom, ReadingRoom};
 
 /// The part of the box that keeps people, sessions and requests. Its calls block: for files, and for a secret that is
 /// hashed.
-pub trait Office: ReadingRoom + Send + Sync {
+pub trait Office: ReadingRoom + LessonRoom + Send + Sync {
     /// The teachers who may sign in, by name: the tiles of the sign-in page.
     ///
     /// # Errors
@@ -158,6 +158,8 @@ pub enum Hold {
     Open,
     /// What this layer may lift.
     By(Layer),
+    /// A lesson that closes all, whatever the site.
+    Lesson,
     /// What nobody can lift: the request itself is wrong.
     Nobody,
 }
@@ -169,6 +171,13 @@ pub enum Reply {
     Lesson {
         /// How many.
         minutes: u32,
+        /// Why.
+        motive: Motive,
+    },
+    /// Open for the room that asked, until the lesson there ends.
+    ThisLesson {
+        /// The lesson.
+        lesson: LessonId,
         /// Why.
         motive: Motive,
     },
@@ -254,6 +263,18 @@ pub enum Trouble {
     /// It is not for this person.
     #[error("denied")]
     Denied,
+    /// A colleague has the room.
+    #[error("a colleague has the room")]
+    Occupied,
+    /// The lesson is over.
+    #[error("the lesson is over")]
+    LessonOver,
+    /// A lesson cannot last so long, or not so short.
+    #[error("no length of a lesson")]
+    Length,
+    /// What was typed is no list of sites.
+    #[error("no list of sites")]
+    Sites,
     /// The clock is not set: nothing can have an end.
     #[error("the clock is not set")]
     NoClock,

@@ -1,6 +1,8 @@
 //! The portal's own HTTP server, on its own thread.
 
 mod journal;
+mod lesson;
+mod live;
 mod names;
 mod page;
 mod people;
@@ -23,7 +25,10 @@ use model::{ClockQuality, Host};
 use rustls::ServerConfig;
 
 use crate::client::{find_client, is_own_authority};
-use crate::pages::{Asking, CONTENT_SECURITY_POLICY, Certificate, Closed, Home, Notice, Place, Why};
+use crate::pages::people::{TeacherPage, WifiSheet};
+use crate::pages::{
+    Asking, CONTENT_SECURITY_POLICY, Certificate, Closed, Home, LIVE_SECURITY_POLICY, Notice, Place, Why,
+};
 use crate::{AnswerNames, Authority, Callers, Front, Language, Office, StatusSource};
 use page::Page;
 use people::{Answer, Content};
@@ -168,6 +173,7 @@ struct Portal {
     source: Arc<dyn StatusSource>,
     office: Arc<dyn Office>,
     front: Option<Behind>,
+    streams: Arc<live::Streams>,
 }
 
 /// What stands behind the portal by TLS.
@@ -221,7 +227,7 @@ fn build(
         None => (None, None),
     };
     let Sources { status: source, office } = sources;
-    let portal = web::Data::new(Portal { settings, source, office, front });
+    let portal = web::Data::new(Portal { settings, source, office, front, streams: Arc::default() });
     let tls = tls.map(|(listener, tls)| build_server(portal.clone(), listener, Some(tls)));
     std::iter::once(build_server(portal, listener, None)).chain(tls).collect()
 }
@@ -300,6 +306,11 @@ async fn answer(request: &HttpRequest, payload: web::Payload, portal: web::Data<
         "/" => home(&portal, client, language),
         path if is_page(path, Certificate::PATH) => certificate(&portal, language),
         Certificate::FILE_PATH => certificate_file(&portal, language),
+        TeacherPage::SCRIPT_PATH => live::script(),
+        TeacherPage::LIVE_PATH => {
+            let visit = Visit::read(request, &[], client, language);
+            live::follow(web::Data::clone(&portal), &visit)
+        }
         _ => match page {
             Some(page) => {
                 let Some(body) = read_form(payload, is_post).await else {
@@ -335,6 +346,8 @@ async fn answer_form(portal: web::Data<Portal>, visit: Visit, page: Page) -> Htt
     let Ok(Answer { content, cookies }) = answer else { return notice(Notice::NotFound, &place, language) };
     let mut response = match content {
         Content::Page(status, html) => respond(status, html, language),
+        Content::Live(status, html) => respond_under(LIVE_SECURITY_POLICY, status, html, language),
+        Content::Sheet(status, html) => respond_under(WifiSheet::SECURITY_POLICY, status, html, language),
         Content::Closed(html) => {
             let mut response = respond(Closed::STATUS, html, language);
             response.headers_mut().insert(header::RETRY_AFTER, Closed::RETRY_AFTER_S.into());
@@ -411,6 +424,13 @@ fn respond(status: u16, page: String, language: Language) -> HttpResponse {
         .content_type("text/html; charset=utf-8")
         .insert_header((header::CONTENT_LANGUAGE, language.tag()))
         .body(page)
+}
+
+/// The same under another policy than most pages have.
+fn respond_under(policy: &'static str, status: u16, page: String, language: Language) -> HttpResponse {
+    let mut response = respond(status, page, language);
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    response
 }
 
 /// The host that a request names: in an absolute target, which counts first (RFC 9112 section 3.2.2), or in

@@ -1,9 +1,10 @@
 //! The command line.
 
 mod journal;
+mod lesson;
 mod retention;
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,11 +16,12 @@ use model::{
     OverrideId, PersonName, ProfileName, Role, RoomName, Topic,
 };
 use portal::Language;
-use wifi::{Channel, Radio, Ssid};
+use wifi::{Channel, Country, Radio, Ssid};
 
 pub(crate) use journal::{
     Asking, ExportArguments, JournalCommand, SearchArguments, SummaryArguments, VerifyArguments, Window,
 };
+pub(crate) use lesson::{ChangeArguments, LessonCommand, SettingsArguments, StartArguments};
 pub(crate) use retention::{ExpireArguments, HoldAddArguments, HoldCommand};
 
 /// Préau: the box of a school. Content filter, access log, and what a lesson needs.
@@ -51,6 +53,9 @@ pub(crate) enum Command {
     /// Open or close a site or a category, for a lesson or for the school. In force at once, recorded in the journal.
     #[command(subcommand)]
     Override(OverrideCommand),
+    /// Give a teacher a room for a lesson, with its Internet and its Wi-Fi. In force at once, recorded in the journal.
+    #[command(subcommand)]
+    Lesson(LessonCommand),
     /// The people who may sign in on the box's pages.
     #[command(subcommand)]
     Person(PersonCommand),
@@ -496,6 +501,82 @@ pub(crate) enum WifiCommand {
     /// Write the files by which devices join a network: iPads, Chromebooks, Windows PCs, and a picture for all others. Prints
     /// the key, a new one unless told otherwise.
     Join(WifiJoinArguments),
+    /// Tell what the access points do, one a line: name, room, status, and what more there is to say, between tabs; exit status 1
+    /// when one is not as intended, or no box runs.
+    Status {
+        #[command(flatten)]
+        place: WifiPlace,
+    },
+    /// Print the certificate that an access point with OpenWrt shows, for its [[access_point]] in the configuration: from then on
+    /// the box takes no other. Run it when you know that nobody is between.
+    Adopt {
+        /// Where it answers, as 10.77.0.21 or 10.77.0.21:443.
+        address: Address,
+    },
+    /// The keys of the rooms' networks, which the running box draws.
+    #[command(subcommand)]
+    Key(WifiKeyCommand),
+}
+
+/// An address of a machine, with the port of HTTPS unless another one is named.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Address(pub(crate) SocketAddr);
+
+impl std::str::FromStr for Address {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const HTTPS: u16 = 443;
+        let with_port = text.parse::<SocketAddr>().ok();
+        let alone = || text.parse().ok().map(|address| SocketAddr::new(address, HTTPS));
+        with_port.or_else(alone).map(Self).ok_or("an address, as 10.77.0.21 or 10.77.0.21:443")
+    }
+}
+
+/// Where a box keeps its Wi-Fi.
+#[derive(Debug, Args)]
+pub(crate) struct WifiPlace {
+    /// The configuration file that names the school's time zone; without it, the embedded default.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) data: DataFolder,
+}
+
+/// Subcommands of `preau wifi key`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum WifiKeyCommand {
+    /// List whose keys there are: number, room, device, when each was drawn, between tabs. Not the keys.
+    List {
+        #[command(flatten)]
+        place: WifiPlace,
+    },
+    /// Print a key, as `preau wifi join --key-stdin` takes it.
+    Show {
+        #[command(flatten)]
+        owner: WifiKeyOwner,
+        #[command(flatten)]
+        data: DataFolder,
+    },
+    /// Draw a key in place of one: what has the old one is thrown out within a second, all others stay. For a tablet that is
+    /// lost, or a key that was told.
+    Renew {
+        #[command(flatten)]
+        owner: WifiKeyOwner,
+        #[command(flatten)]
+        data: DataFolder,
+    },
+}
+
+/// Whose key it is.
+#[derive(Debug, Args)]
+pub(crate) struct WifiKeyOwner {
+    /// The room.
+    #[arg(long)]
+    pub(crate) room: RoomName,
+    /// The device, where each has its own.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) device: Option<DeviceName>,
 }
 
 /// Options of `preau wifi join`.
@@ -537,6 +618,9 @@ pub(crate) struct RadioArguments {
     /// The channel: 1 to 13, or 36, 40, 44, 48, on which a network is there within a second.
     #[arg(long, default_value = "36", value_name = "NUMBER")]
     channel: Channel,
+    /// Whose rules of the air the radio keeps to.
+    #[arg(long, default_value = "FR", value_name = "COUNTRY")]
+    country: Country,
     /// Stations do not reach each other: for guests.
     #[arg(long, requires = "interface")]
     isolate: bool,
@@ -545,12 +629,13 @@ pub(crate) struct RadioArguments {
 impl RadioArguments {
     /// The radio, where one is named.
     pub(crate) fn radio(self) -> Option<Radio> {
-        let Self { interface, bridge, channel, isolate } = self;
+        let Self { interface, bridge, channel, country, isolate } = self;
         let control_folder = HOSTAPD_CONTROL.to_owned();
         Some(Radio {
             interface: interface?.to_string(),
             bridge: bridge.map(|bridge| bridge.to_string()),
             channel,
+            country,
             isolates_stations: isolate,
             control_folder,
         })

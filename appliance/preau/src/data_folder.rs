@@ -27,6 +27,8 @@ const HELD_LIST_FILE: &str = "lists.held.idx";
 const ARCHIVES_FOLDER: &str = "lists";
 /// What became of the last self-tests.
 const SELFTEST_FOLDER: &str = "selftest";
+/// What the school's Wi-Fi needs while the box runs.
+pub(crate) const WIFI_FOLDER: &str = "wifi";
 /// Who saw which site is for nobody else on the machine.
 const FOLDER_MODE: u32 = 0o700;
 

@@ -12,6 +12,7 @@ mod export_command;
 mod firewall_command;
 mod hold_command;
 mod journal_command;
+mod lesson_command;
 mod network_command;
 mod override_command;
 mod person_command;
@@ -27,6 +28,7 @@ mod times;
 mod update_command;
 mod verify_command;
 mod wifi_command;
+mod wifi_key_command;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -39,8 +41,8 @@ use store::NewPerson;
 
 use cli::{
     BlocklistCommand, CaCommand, Cli, Command, DataFolder, DeviceCommand, FirewallCommand, HoldCommand,
-    JournalCommand, NetworkCommand, OverrideCommand, PersonCommand, PolicyCommand, SearchArguments,
-    SelftestCommand, SummaryArguments, WifiCommand, WifiJoinArguments, Window,
+    JournalCommand, LessonCommand, NetworkCommand, OverrideCommand, PersonCommand, PolicyCommand, SearchArguments,
+    SelftestCommand, SummaryArguments, WifiCommand, WifiJoinArguments, WifiKeyCommand, Window,
 };
 use config::Config;
 
@@ -73,6 +75,7 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
         Command::Blocklist(BlocklistCommand::Status { place }) => update_command::status(&place),
         Command::Device(command) => carry_out_device(command),
         Command::Override(command) => carry_out_override(command),
+        Command::Lesson(command) => carry_out_lesson(command),
         Command::Person(command) => carry_out_person(command),
         Command::Policy(command) => carry_out_policy(command),
         Command::Ca(CaCommand::Show { data }) => ca_command::show(&data_folder::find(data.path.as_deref())?),
@@ -134,6 +137,20 @@ fn carry_out_override(command: OverrideCommand) -> anyhow::Result<ExitCode> {
         }
         OverrideCommand::End { id, author, data } => {
             override_command::end(&data_folder::find(data.path.as_deref())?, id, &author)
+        }
+    }
+}
+
+fn carry_out_lesson(command: LessonCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        LessonCommand::Start(arguments) => lesson_command::start(arguments),
+        LessonCommand::Change(arguments) => lesson_command::change(arguments),
+        LessonCommand::End { id, author, data } => {
+            lesson_command::end(&data_folder::find(data.path.as_deref())?, id, &author)
+        }
+        LessonCommand::List { all, config, data } => {
+            let config = Config::load_or_default(config.as_deref())?;
+            lesson_command::list(&data_folder::find(data.path.as_deref())?, &config.school.timezone, all)
         }
     }
 }
@@ -237,6 +254,21 @@ fn carry_out_wifi(command: WifiCommand) -> anyhow::Result<ExitCode> {
             };
             let config = Config::load_or_default(config.as_deref())?;
             wifi_command::join(joining, &config, &data_folder::find(data.path.as_deref())?)
+        }
+        WifiCommand::Adopt { address } => wifi_key_command::adopt(address),
+        WifiCommand::Status { place } => {
+            let data = data_folder::find(place.data.path.as_deref())?;
+            wifi_key_command::status(&data, &time_zone(place.config)?)
+        }
+        WifiCommand::Key(WifiKeyCommand::List { place }) => {
+            let data = data_folder::find(place.data.path.as_deref())?;
+            wifi_key_command::list(&data, &time_zone(place.config)?)
+        }
+        WifiCommand::Key(WifiKeyCommand::Show { owner, data }) => {
+            wifi_key_command::show(&data_folder::find(data.path.as_deref())?, owner.room, owner.device)
+        }
+        WifiCommand::Key(WifiKeyCommand::Renew { owner, data }) => {
+            wifi_key_command::renew(&data_folder::find(data.path.as_deref())?, owner.room, owner.device)
         }
     }
 }

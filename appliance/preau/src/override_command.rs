@@ -95,20 +95,20 @@ pub(crate) fn end(data: &Path, id: OverrideId, author: &PersonName) -> anyhow::R
     Ok(ExitCode::SUCCESS)
 }
 
-fn open(data: &Path) -> anyhow::Result<Store> {
+pub(crate) fn open(data: &Path) -> anyhow::Result<Store> {
     data_folder::make(data)?;
     Ok(Store::open(&data.join(data_folder::STATE_FILE))?)
 }
 
 /// An end that is counted from a clock that was never set is none.
-fn set(clock: Instant) -> anyhow::Result<Timestamp> {
+pub(crate) fn set(clock: Instant) -> anyhow::Result<Timestamp> {
     clock
         .plausible()
-        .context("the clock of this machine is not set: an override would begin and end at any time")
+        .context("the clock of this machine is not set: what begins now would begin and end at any time")
 }
 
 /// The room as devices have it: a rule for another room would be in force for nobody.
-fn find_room(store: &Store, room: &RoomName) -> anyhow::Result<RoomName> {
+pub(crate) fn find_room(store: &Store, room: &RoomName) -> anyhow::Result<RoomName> {
     let mut rooms: Vec<RoomName> = store.devices()?.into_iter().filter_map(|device| device.room).collect();
     rooms.sort_unstable();
     rooms.dedup();
@@ -201,7 +201,8 @@ fn check_site(
         | Reason::Workspace { .. }
         | Reason::NotWhiteListed
         | Reason::ClosedHours
-        | Reason::Service(_) => Ok(()),
+        | Reason::Service(_)
+        | Reason::Narrowed(_) => Ok(()),
     }
 }
 
@@ -252,7 +253,7 @@ fn describe_state(it: &Override, now: Option<Timestamp>) -> String {
     }
 }
 
-fn local(at: Timestamp, zone: &TimeZone) -> String {
+pub(crate) fn local(at: Timestamp, zone: &TimeZone) -> String {
     match jiff::Timestamp::from_millisecond(at.unix_ms()) {
         Ok(time) => time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
         Err(_) => at.unix_ms().to_string(),

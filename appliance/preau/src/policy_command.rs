@@ -68,9 +68,11 @@ impl School {
     /// What configuration and store say.
     pub(crate) fn rulebook(&self) -> anyhow::Result<Rulebook> {
         let mut rulebook = self.config.rulebook();
-        let overrides = self.open_store()?.map(|store| store.open_overrides()).transpose()?;
-        let in_force = overrides.into_iter().flatten().filter(Override::is_in_force);
-        rulebook.rules.extend(in_force.map(|it| it.rule));
+        if let Some(store) = self.open_store()? {
+            let in_force = store.open_overrides()?.into_iter().filter(Override::is_in_force);
+            rulebook.rules.extend(in_force.map(|it| it.rule));
+            rulebook.lessons = store.open_lessons()?;
+        }
         Ok(rulebook)
     }
 

@@ -14,9 +14,11 @@ pub(crate) fn describe(reason: &Reason) -> String {
             format!("{} of {}: {}", reason.as_str(), ruling.author, printable(&ruling.entry))
         }
         Reason::Service(name) => format!("{}: {name}", reason.as_str()),
-        Reason::NotListed | Reason::NotWhiteListed | Reason::ClosedHours | Reason::Fault(_) => {
-            reason.as_str().to_owned()
-        }
+        Reason::NotListed
+        | Reason::NotWhiteListed
+        | Reason::ClosedHours
+        | Reason::Narrowed(_)
+        | Reason::Fault(_) => reason.as_str().to_owned(),
     }
 }
 

@@ -28,7 +28,7 @@ const KEY_BYTES_MAX: u64 = 1024;
 /// Prints what is wrong with configurations of access points, and with what captures have of them; exit status 1 when
 /// something must not be so.
 pub(crate) fn check_files(files: &[PathBuf], ssids: &[Ssid], config: &Config) -> anyhow::Result<ExitCode> {
-    let place = place(config);
+    let place = config.school.place();
     let mut report = Report { out: std::io::stdout().lock(), is_refused: false };
     for file in files {
         let bytes = read_file_up_to(file, CAPTURE_MIB_MAX)
@@ -101,11 +101,6 @@ impl<W: Write> Report<W> {
     }
 }
 
-fn place(config: &Config) -> Place {
-    let uai = config.school.uai.as_ref().map(model::Uai::as_str);
-    Place::new([Some(config.school.name.as_str()), uai].into_iter().flatten())
-}
-
 /// A network that devices shall join.
 pub(crate) struct Joining {
     pub(crate) ssid: Ssid,
@@ -124,7 +119,7 @@ pub(crate) struct Joining {
 pub(crate) fn join(joining: Joining, config: &Config, data: &Path) -> anyhow::Result<ExitCode> {
     let passphrase = if joining.is_key_typed { read_key()? } else { Passphrase::draw(&SystemRandom::new())? };
     let network = Network { ssid: joining.ssid, passphrase, security: joining.security };
-    refuse_weak(&network, &place(config))?;
+    refuse_weak(&network, &config.school.place())?;
     let until = joining.until.as_deref().map(|text| parse_end(text, &config.school.timezone)).transpose();
     let profile = describe(config, until.context("--until")?)?;
     let trust = find_trust(config, data)?;
@@ -159,7 +154,7 @@ fn serve(network: &Network, radio: &Radio, out: &Path) -> [(&'static str, Vec<u8
     let key = DeviceKey::new("all", &network.passphrase, &network.ssid);
     // hostapd reads it from wherever it was started.
     let place = std::path::absolute(out).unwrap_or_else(|_| out.to_owned()).join(KEYS);
-    let configuration = render_hostapd(network, radio, &place.display().to_string());
+    let configuration = render_hostapd(&network.served(), radio, &place.display().to_string());
     [("hostapd.conf", configuration.into_bytes()), (KEYS, render_keys(&[key]).into_bytes())]
 }
 

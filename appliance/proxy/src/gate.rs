@@ -28,8 +28,9 @@ use crate::settings::Settings;
 /// After a failed accept: long enough for connections to close, short enough for nobody to notice.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// How often each connection is held against the policy in force: what becomes forbidden ends within this time.
-const REVIEW_PERIOD: Duration = Duration::from_secs(2);
+/// How often each connection is held against the policy in force: what becomes forbidden ends within this time. With the time
+/// that a touch on a page takes to get into force, a class that is to look up has no Internet within a second.
+const REVIEW_PERIOD: Duration = Duration::from_millis(500);
 
 /// The listening sockets. Several for one door: one for each address family.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! Why an answer is what it is, in the words of people (RFC 8914), and for programs that show them
 //! (draft-ietf-dnsop-structured-dns-error).
 
-use model::{Category, Fault, Reason};
+use model::{Category, Fault, Narrowing, Reason};
 use serde::Serialize;
 use wire::dns::{ErrorText, ExtendedError};
 
@@ -92,7 +92,8 @@ fn sub_error(reason: &Reason) -> u8 {
         | Reason::NotWhiteListed
         | Reason::ClosedHours
         | Reason::Ruled(_)
-        | Reason::Service(_) => None,
+        | Reason::Service(_)
+        | Reason::Narrowed(_) => None,
     };
     match category.map(Category::as_str) {
         Some("malware" | "cryptojacking") => 1,
@@ -134,6 +135,9 @@ fn tell(reason: &Reason) -> String {
         Reason::Ruled(ruling) => format!("fermé par décision de {}", ruling.author),
         Reason::NotWhiteListed => "hors de la liste de la classe".to_owned(),
         Reason::ClosedHours => "web fermé à cette heure".to_owned(),
+        Reason::Narrowed(Narrowing::List) => "hors des sites choisis pour ce cours".to_owned(),
+        Reason::Narrowed(Narrowing::Workspace) => "seul l'ENT est ouvert pendant ce cours".to_owned(),
+        Reason::Narrowed(Narrowing::Closed) => "Internet est fermé pendant ce cours".to_owned(),
         Reason::NotListed | Reason::WhiteListed { .. } | Reason::Workspace { .. } | Reason::Service(_) => {
             "site refusé".to_owned()
         }

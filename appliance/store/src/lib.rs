@@ -10,13 +10,16 @@ mod devices;
 mod failures;
 mod fixed_addresses;
 mod forgetting;
+mod lessons;
 mod migrations;
 mod overrides;
 mod people;
 mod person_acts;
 mod readings;
+mod reports;
 mod requests;
 mod sessions;
+mod wifi_keys;
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io;
@@ -31,13 +34,16 @@ use migrations::migrate;
 pub use devices::{AddDeviceError, Added};
 pub use failures::{NameHash, Tally};
 pub use fixed_addresses::FixAddressError;
+pub use lessons::{LESSONS_MAX, LessonChange, LessonError, WifiUse};
 pub use migrations::MigrateError;
 pub use overrides::{AddOverrideError, EndOverrideError, OVERRIDES_MAX};
 pub use people::{NewPerson, PEOPLE_MAX, PersonError};
 pub use person_acts::{PERSON_ACTS_MAX, WaitingAct};
 pub use readings::{Look, OPEN_READINGS_MAX, READINGS_MAX, Reader};
+pub use reports::REPORTS_OF_ONE_MAX;
 pub use requests::{AnswerError, AskError, NewRequest};
 pub use sessions::Session;
+pub use wifi_keys::{KeyOwner, WIFI_KEYS_MAX, WifiKey, WifiKeyError};
 
 /// How long a writer waits for another process's transaction: a command line and the box share the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -135,6 +135,66 @@ const STEPS: &[&str] = &[
          mac TEXT PRIMARY KEY REFERENCES device (mac) ON DELETE CASCADE,
          ipv4 TEXT NOT NULL UNIQUE
      ) STRICT, WITHOUT ROWID;",
+    // In a room there is one lesson at a time. AUTOINCREMENT: each access that is recorded meanwhile names its lesson by the
+    // number. An act of a lesson is told as the lesson was at that moment. `wifi_use` has each time that a room had its
+    // Wi-Fi, for the register that the head prints; `report` what a teacher closed, until the head has looked at it.
+    "CREATE TABLE lesson (
+         id INTEGER PRIMARY KEY AUTOINCREMENT,
+         teacher TEXT NOT NULL,
+         room TEXT NOT NULL,
+         from_ms INTEGER NOT NULL,
+         until_ms INTEGER NOT NULL,
+         internet TEXT NOT NULL CHECK (internet IN ('normal', 'list', 'ent', 'closed')),
+         sites TEXT NOT NULL CHECK ((sites = '') = (internet <> 'list')),
+         is_wifi_on INTEGER NOT NULL,
+         ended_ms INTEGER,
+         ended_how TEXT CHECK (ended_how IN ('hand', 'take-over', 'time')),
+         ended_by TEXT,
+         CHECK ((ended_ms IS NULL) = (ended_how IS NULL) AND (ended_ms IS NULL) = (ended_by IS NULL))
+     ) STRICT;
+     CREATE UNIQUE INDEX lesson_open ON lesson (room) WHERE ended_ms IS NULL;
+     CREATE TABLE lesson_override (
+         lesson INTEGER NOT NULL REFERENCES lesson (id) ON DELETE CASCADE,
+         override INTEGER NOT NULL,
+         PRIMARY KEY (lesson, override)
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE wifi_use (
+         id INTEGER PRIMARY KEY AUTOINCREMENT,
+         lesson INTEGER NOT NULL REFERENCES lesson (id) ON DELETE CASCADE,
+         on_ms INTEGER NOT NULL,
+         on_by TEXT NOT NULL,
+         off_ms INTEGER,
+         off_by TEXT CHECK ((off_by IS NULL) = (off_ms IS NULL))
+     ) STRICT;
+     CREATE UNIQUE INDEX wifi_use_open ON wifi_use (lesson) WHERE off_ms IS NULL;
+     CREATE TABLE lesson_plan (
+         id INTEGER PRIMARY KEY AUTOINCREMENT,
+         teacher TEXT NOT NULL,
+         room TEXT NOT NULL,
+         weekday INTEGER NOT NULL CHECK (weekday BETWEEN 0 AND 6),
+         from_minute INTEGER NOT NULL CHECK (from_minute BETWEEN 0 AND 1439),
+         minutes INTEGER NOT NULL,
+         internet TEXT NOT NULL CHECK (internet IN ('normal', 'list', 'ent', 'closed')),
+         sites TEXT NOT NULL CHECK ((sites = '') = (internet <> 'list')),
+         is_wifi_on INTEGER NOT NULL,
+         begun_day TEXT NOT NULL DEFAULT ''
+     ) STRICT;
+     CREATE TABLE report (override INTEGER PRIMARY KEY) STRICT;
+     ALTER TABLE person ADD COLUMN room_now TEXT;
+     ALTER TABLE person_act ADD COLUMN lesson INTEGER;
+     ALTER TABLE person_act ADD COLUMN lesson_until_ms INTEGER;
+     ALTER TABLE person_act ADD COLUMN internet TEXT;
+     ALTER TABLE person_act ADD COLUMN sites TEXT;
+     ALTER TABLE person_act ADD COLUMN is_wifi_on INTEGER;",
+    // AUTOINCREMENT: access points and logs name keys by their numbers. Without a device, the key is the room's own.
+    "CREATE TABLE wifi_key (
+         id INTEGER PRIMARY KEY AUTOINCREMENT,
+         room TEXT NOT NULL,
+         device TEXT,
+         passphrase TEXT NOT NULL,
+         made_ms INTEGER NOT NULL
+     ) STRICT;
+     CREATE UNIQUE INDEX wifi_key_owner ON wifi_key (room, coalesce(device, ''));",
 ];
 
 /// Brings the schema up to date: every missing step, or none.

@@ -1,9 +1,14 @@
 //! What people did, until the journal has it: kept in the same transaction as what it did.
 
-use model::{Mac, PersonAct, PersonDeed, ReadingEnd, ReadingId, Sought, Timestamp};
+use model::{
+    LessonEnding, LessonId, LessonSettings, Mac, PersonAct, PersonDeed, ReadingEnd, ReadingId, Sought,
+    Timestamp,
+};
 use rusqlite::{Row, Transaction, params};
 
 use crate::columns::{parse, unknown};
+use crate::lessons::{join_sites, read_mode};
+use crate::overrides::one_of;
 use crate::people::PersonError;
 use crate::readings::read_terms;
 use crate::{Store, StoreError};
@@ -48,7 +53,7 @@ impl Store {
     ) -> Result<T, StoreError> {
         let mut query = self.connection.prepare_cached(
             "SELECT act.id, act.author, device, deed, name, role, site, room, act.reading, sought, purpose, detail, from_ms,
-                 to_ms, target, with_people, until_ms
+                 to_ms, target, with_people, until_ms, lesson, lesson_until_ms, internet, sites, is_wifi_on
              FROM person_act AS act LEFT JOIN reading ON reading.id = act.reading ORDER BY act.id",
         )?;
         let mut acts = query.query_map((), |row| match read_act(row) {
@@ -104,6 +109,13 @@ fn insert(transaction: &Transaction<'_>, act: &PersonAct) -> rusqlite::Result<()
         PersonDeed::CloseReading { reading: id, end } => {
             (reading, sought) = (Some(id.number()), Some(end.as_str()));
         }
+        // More of it stands apart, below.
+        PersonDeed::StartLesson { room, .. } | PersonDeed::ChangeLesson { room, .. } => {
+            place = Some(room.as_str());
+        }
+        PersonDeed::EndLesson { room, ending, .. } => {
+            (place, sought) = (Some(room.as_str()), Some(ending.as_str()));
+        }
     }
     transaction.execute(
         "INSERT INTO person_act (author, device, deed, name, role, site, room, reading, sought)
@@ -118,6 +130,39 @@ fn insert(transaction: &Transaction<'_>, act: &PersonAct) -> rusqlite::Result<()
             place,
             reading,
             sought,
+        ],
+    )?;
+    insert_lesson(transaction, &act.deed)
+}
+
+/// What the act that was inserted last tells of a lesson.
+fn insert_lesson(transaction: &Transaction<'_>, deed: &PersonDeed) -> rusqlite::Result<()> {
+    let (lesson, settings) = match deed {
+        PersonDeed::StartLesson { lesson, settings, .. }
+        | PersonDeed::ChangeLesson { lesson, settings, .. } => (lesson, Some(settings)),
+        PersonDeed::EndLesson { lesson, .. } => (lesson, None),
+        PersonDeed::SignIn
+        | PersonDeed::FailSignIn
+        | PersonDeed::SignOut
+        | PersonDeed::ChangeSecret
+        | PersonDeed::AddPerson { .. }
+        | PersonDeed::ResetPerson { .. }
+        | PersonDeed::DisablePerson { .. }
+        | PersonDeed::Decline { .. }
+        | PersonDeed::OpenReading { .. }
+        | PersonDeed::SearchJournal { .. }
+        | PersonDeed::ExportJournal { .. }
+        | PersonDeed::CloseReading { .. } => return Ok(()),
+    };
+    transaction.execute(
+        "UPDATE person_act SET lesson = ?1, lesson_until_ms = ?2, internet = ?3, sites = ?4, is_wifi_on = ?5
+         WHERE id = last_insert_rowid()",
+        params![
+            lesson.number(),
+            settings.map(|it| it.until.unix_ms()),
+            settings.map(|it| it.internet.as_str()),
+            settings.map(|it| join_sites(&it.internet)),
+            settings.map(|it| it.is_wifi_on),
         ],
     )?;
     Ok(())
@@ -153,14 +198,35 @@ fn read_act(row: &Row<'_>) -> rusqlite::Result<WaitingAct> {
             let end = ReadingEnd::read(&text(9)?).ok_or_else(|| unknown(9, "no end of a reading"))?;
             PersonDeed::CloseReading { reading: reading()?, end }
         }
+        "start-lesson" => {
+            let (lesson, room, settings) = (read_lesson(row)?, parse(7, &text(7)?)?, read_settings(row)?);
+            PersonDeed::StartLesson { lesson, room, settings: Box::new(settings) }
+        }
+        "change-lesson" => {
+            let (lesson, room, settings) = (read_lesson(row)?, parse(7, &text(7)?)?, read_settings(row)?);
+            PersonDeed::ChangeLesson { lesson, room, settings: Box::new(settings) }
+        }
+        "end-lesson" => {
+            let ending = one_of(9, &text(9)?, LessonEnding::ALL, LessonEnding::as_str)?;
+            PersonDeed::EndLesson { lesson: read_lesson(row)?, room: parse(7, &text(7)?)?, ending }
+        }
         other => return Err(unknown(3, format!("`{other}` is no deed"))),
     };
     Ok(WaitingAct { number: row.get(0)?, act: PersonAct { author: parse(1, &text(1)?)?, device, deed } })
 }
 
+fn read_lesson(row: &Row<'_>) -> rusqlite::Result<LessonId> {
+    row.get(17).map(LessonId::new)
+}
+
+fn read_settings(row: &Row<'_>) -> rusqlite::Result<LessonSettings> {
+    let internet = read_mode(19, &row.get::<_, String>(19)?, &row.get::<_, String>(20)?)?;
+    Ok(LessonSettings { until: Timestamp::from_unix_ms(row.get(18)?), internet, is_wifi_on: row.get(21)? })
+}
+
 #[cfg(test)]
 mod tests {
-    use model::Role;
+    use model::{InternetMode, Role};
 
     use super::*;
     use crate::people::tests::{add, at, open};
@@ -170,6 +236,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut store = Store::open(&folder.path().join("state.sqlite")).unwrap();
         let name = || "M. Petit".parse().unwrap();
+        let room = || "CM2".parse().unwrap();
+        let settings = |mode: &str| LessonSettings {
+            until: at(60_000),
+            internet: InternetMode::read(mode, "vikidia.org ign.fr").unwrap(),
+            is_wifi_on: mode == "list",
+        };
         let deeds = [
             PersonDeed::SignIn,
             PersonDeed::FailSignIn,
@@ -183,6 +255,17 @@ mod tests {
                 site: "casino.example".parse().unwrap(),
                 room: Some("CM2".parse().unwrap()),
             },
+            PersonDeed::StartLesson {
+                lesson: LessonId::new(7),
+                room: room(),
+                settings: Box::new(settings("normal")),
+            },
+            PersonDeed::ChangeLesson {
+                lesson: LessonId::new(7),
+                room: room(),
+                settings: Box::new(settings("list")),
+            },
+            PersonDeed::EndLesson { lesson: LessonId::new(7), room: room(), ending: LessonEnding::TakeOver },
         ];
         let acts = deeds.map(|deed| PersonAct {
             author: "Mme Martin".parse().unwrap(),

@@ -1,16 +1,17 @@
 //! Requests for sites. A hostile class cannot fill the disk with them, nor bury those of others.
 
 use model::{
-    Answer, ClockQuality, DomainName, Layer, Machine, NewOverride, Obstacle, Override, OverrideId, PersonAct,
-    PersonName, RequestId, RoomName, Scope, SiteRequest, Timestamp,
+    Answer, ClockQuality, DomainName, Layer, LessonId, Machine, NewOverride, Obstacle, Override, OverrideId,
+    PersonAct, PersonName, RequestId, RoomName, Scope, SiteRequest, Timestamp,
 };
 use rusqlite::{OptionalExtension, Params, Row, Transaction, params};
 
 use crate::columns::parse;
+use crate::lessons::{find_running, tie_override};
 use crate::overrides::{keep_override, one_of};
 use crate::people::PersonError;
 use crate::person_acts::keep_act;
-use crate::{AddOverrideError, Store, StoreError};
+use crate::{AddOverrideError, LessonError, Store, StoreError};
 
 /// Most open requests of one device: whoever needs more asks by word of mouth.
 const OF_A_DEVICE_MAX: u32 = 5;
@@ -146,7 +147,7 @@ impl Store {
     }
 
     /// Answers a request by an override that opens its site, and with it those for what lies under the site. One for
-    /// the whole school answers those of all rooms.
+    /// the whole school answers those of all rooms. One for a lesson ends with the lesson.
     ///
     /// # Errors
     /// [`AnswerError`] when there is nothing to answer, or too many overrides stand.
@@ -154,11 +155,16 @@ impl Store {
         &mut self,
         id: RequestId,
         new: NewOverride,
+        lesson: Option<LessonId>,
         clock: ClockQuality,
     ) -> Result<Override, AnswerError> {
         self.change(|transaction| {
             let request = find_open(transaction, id)?;
             let made = keep_override(transaction, new, clock)?;
+            if let Some(lesson) = lesson {
+                find_running(transaction, lesson, made.made)?;
+                tie_override(transaction, lesson, made.id)?;
+            }
             let rule = &made.rule;
             let is_for_all = rule.layer == Layer::School && rule.scope == Scope::Everyone;
             transaction.execute(
@@ -332,6 +338,9 @@ pub enum AnswerError {
     /// The act could not be kept.
     #[error(transparent)]
     Person(#[from] PersonError),
+    /// The lesson that it was granted for does not run.
+    #[error(transparent)]
+    Lesson(#[from] LessonError),
 }
 
 impl From<rusqlite::Error> for AskError {
@@ -446,17 +455,18 @@ mod tests {
         let id = ask(&mut store, &new("a.example", Some("CM2"), 1), 0).unwrap().id;
         let other = ask(&mut store, &new("a.example", Some("CM1"), 2), 0).unwrap().id;
         assert_eq!(store.generation().unwrap(), generation, "a request changes no rule");
-        let made = store.grant_request(id, permit("a.example", Layer::Lesson, 1), Synchronised).unwrap();
+        let made =
+            store.grant_request(id, permit("a.example", Layer::Lesson, 1), None, Synchronised).unwrap();
         assert_ne!(store.generation().unwrap(), generation);
         assert_eq!(store.overrides().unwrap(), std::slice::from_ref(&made));
         let answer = Answer { by: "Mme Martin".parse().unwrap(), at: at(1), granted: Some(made.id) };
         assert_eq!(store.find_request(id).unwrap().unwrap().answer, Some(answer));
         assert_eq!(store.find_request(other).unwrap().unwrap().answer, None);
-        let again = store.grant_request(id, permit("a.example", Layer::Lesson, 2), Synchronised);
+        let again = store.grant_request(id, permit("a.example", Layer::Lesson, 2), None, Synchronised);
         assert!(matches!(again, Err(AnswerError::Answered)));
         assert_eq!(store.overrides().unwrap().len(), 1, "all or nothing");
         ask(&mut store, &new("a.example", Some("CM2"), 1), 3).unwrap();
-        store.grant_request(other, permit("a.example", Layer::School, 4), Synchronised).unwrap();
+        store.grant_request(other, permit("a.example", Layer::School, 4), None, Synchronised).unwrap();
         assert!(store.requests().unwrap().iter().all(|it| it.answer.is_some()));
     }
 
@@ -470,7 +480,7 @@ mod tests {
         let under = ask("www.a.example", "CM2", 1);
         let others = [ask("ba.example", "CM2", 1), ask("www.a.example", "CM1", 2)];
         assert_eq!(store.open_askers().unwrap().len(), 4);
-        store.grant_request(site, permit("a.example", Layer::Lesson, 1), Synchronised).unwrap();
+        store.grant_request(site, permit("a.example", Layer::Lesson, 1), None, Synchronised).unwrap();
         let is_answered = |id: &RequestId| store.find_request(*id).unwrap().unwrap().answer.is_some();
         assert!(is_answered(&site) && is_answered(&under));
         assert!(!others.iter().any(is_answered));

@@ -35,6 +35,9 @@ impl Decided for Asked {
     fn destination(&self) -> Option<SocketAddr> {
         None
     }
+    fn lesson(&self) -> Option<model::LessonId> {
+        None
+    }
     fn reason(&self) -> &Reason {
         &Reason::NotListed
     }

@@ -6,12 +6,14 @@
 //! | module | outside thing | port |
 //! |---|---|---|
 //! | [`addresses`] | the addresses of the box's interfaces | |
+//! | [`air`] | what a radio in monitor mode hears | |
 //! | [`authority`] | the file of the box's certificate authority | |
 //! | [`clock`] | the kernel's clock, and whether a time server disciplines it | `access::Clock` |
 //! | [`derived`] | files for programs beside the box | |
 //! | [`directories`] | where a user's data lives | |
 //! | [`export`] | extracts of the journal, as files | |
 //! | [`forwarding`] | the kernel's switches of forwarding | |
+//! | [`hostapd`] | radios of the box, by the program hostapd | `wifi::Drive` |
 //! | [`limits`] | the process's resource limits | |
 //! | [`lists`] | list sources and index files | |
 //! | [`mirror`] | a mirror of the lists, by HTTP(S) | |
@@ -27,6 +29,7 @@
 //! | [`sockets`] | listening sockets | |
 //! | [`space`] | the room that the journal has on its disk | |
 //! | [`supervisor`] | systemd, which starts the box and watches over it | |
+//! | [`ubus`] | access points with OpenWrt, by HTTPS | `wifi::Drive` |
 //! | [`updates`] | the lists' updates, and the child processes that make them | |
 //! | [`vault`] | the sealed files of the journal | `archive::Vault` |
 //! | [`upstreams`] | the resolvers that the system uses | |
@@ -35,6 +38,7 @@
 //! environment: what it needs of it is an argument, but for what systemd leaves there, which is the crate's business.
 
 pub mod addresses;
+pub mod air;
 #[cfg(test)]
 mod asked;
 pub mod authority;
@@ -46,6 +50,7 @@ pub mod export;
 pub mod forwarding;
 #[cfg(test)]
 mod full_disk;
+pub mod hostapd;
 pub mod limits;
 pub mod lists;
 pub mod mirror;
@@ -62,6 +67,7 @@ pub mod selftest;
 pub mod sockets;
 pub mod space;
 pub mod supervisor;
+pub mod ubus;
 pub mod updates;
 pub mod upstreams;
 pub mod vault;

@@ -1,6 +1,6 @@
 //! A network that devices join.
 
-use crate::{Passphrase, Ssid};
+use crate::{Passphrase, Served, Ssid};
 
 /// A network and its key, as devices need to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +11,18 @@ pub struct Network {
     pub passphrase: Passphrase,
     /// How devices prove that they have the key.
     pub security: Security,
+}
+
+impl Network {
+    /// What hostapd serves of it.
+    #[must_use]
+    pub fn served(&self) -> Served {
+        let sae = match self.security {
+            Security::Wpa2 => None,
+            Security::Transition => Some(self.passphrase.clone()),
+        };
+        Served { ssid: self.ssid.clone(), sae }
+    }
 }
 
 /// How devices prove that they have the key. Nothing older than WPA2 with CCMP is one.

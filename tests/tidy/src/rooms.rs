@@ -117,6 +117,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "services",
             "pki",
             "selftest",
+            "wifi",
         ],
         because: "it fills the ports of the pure rooms",
     },

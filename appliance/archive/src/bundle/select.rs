@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 
 use journal::{DamageKind, Found, Hit, Query};
-use model::{PersonAct, PersonDeed, RoomName, Scope, Selection, Topic};
+use model::{PersonAct, Scope, Selection, Topic};
 
 use crate::bundle::csv::CsvWriter;
 use crate::log::Log;
@@ -76,7 +76,7 @@ pub fn is_selected(selection: &Selection, hit: &Hit) -> bool {
         }
         Hit::Person(found) if selection.with_people => {
             let PersonAct { author, deed, .. } = &found.act;
-            selection.room.as_ref().is_none_or(|room| room_of(deed) == Some(room))
+            selection.room.as_ref().is_none_or(|room| deed.room() == Some(room))
                 && selection.person.as_ref().is_none_or(|person| author == person)
                 && selection.category.is_none()
         }
@@ -89,10 +89,6 @@ fn is_access_selected(selection: &Selection, found: &Found) -> bool {
     selection.room.as_ref().is_none_or(|room| found.room.as_ref() == Some(room))
         && selection.person.as_ref().is_none_or(|person| found.person.as_deref() == Some(person.as_str()))
         && selection.category.as_ref().is_none_or(|wanted| category == Some(wanted.as_str()))
-}
-
-fn room_of(deed: &PersonDeed) -> Option<&RoomName> {
-    if let PersonDeed::Decline { room, .. } = deed { room.as_ref() } else { None }
 }
 
 /// An extract that is being made, in both its forms.

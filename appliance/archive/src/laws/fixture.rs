@@ -122,6 +122,9 @@ impl Decided for Asked {
     fn destination(&self) -> Option<SocketAddr> {
         self.destination
     }
+    fn lesson(&self) -> Option<model::LessonId> {
+        None
+    }
     fn reason(&self) -> &Reason {
         &self.reason
     }

@@ -8,8 +8,9 @@ use journal::{
     SegmentId, Sequence, Source, Tally,
 };
 use model::{
-    AccessKind, Act, ClockQuality, Closing, Deed, End, Host, Layer, OverrideId, PersonAct, PersonDeed,
-    Purpose, ReadingEnd, ReadingId, ReadingTerms, Role, Rule, Scope, Sought, Topic, Verdict,
+    AccessKind, Act, ClockQuality, Closing, Deed, End, Host, InternetMode, Layer, LessonEnding, LessonId,
+    LessonSettings, OverrideId, PersonAct, PersonDeed, Purpose, ReadingEnd, ReadingId, ReadingTerms, Role,
+    Rule, Scope, Sought, Topic, Verdict,
 };
 use proptest::prelude::*;
 
@@ -76,7 +77,8 @@ fn every_access_comes_back_as_it_was() {
     let ends = [End::Finish, End::Abort, End::Unreachable, End::Forbidden, End::Cut, End::Lapse];
     let kinds = [AccessKind::Dns, AccessKind::Tls, AccessKind::Http, AccessKind::Connect];
     let clocks = [ClockQuality::Synchronised, ClockQuality::Unsynchronised, ClockQuality::Unset];
-    let mut accesses: Vec<Found> = reasons().into_iter().map(|reason| Found { reason, ..found(0) }).collect();
+    let all = reasons().into_iter().chain(model::Narrowing::ALL.map(model::Reason::Narrowed));
+    let mut accesses: Vec<Found> = all.map(|reason| Found { reason, ..found(0) }).collect();
     accesses.extend(ends.map(|end| Found { ended: Some(ended(end)), ..found(0) }));
     accesses.extend(kinds.map(|kind| Found { kind, verdict: Verdict::Refuse, count: u32::MAX, ..found(0) }));
     accesses.extend(clocks.map(|clock| Found { clock, host: Host::parse("2001:db8::7").ok(), ..found(0) }));
@@ -143,6 +145,11 @@ fn every_act_comes_back_as_it_was() {
         act(|rule| Rule { scope: Scope::Device("02:00:00:00:00:11".parse().unwrap()), ..rule }, Deed::Make),
     ];
     let name = || "M. Petit".parse().unwrap();
+    let room = || "CM2".parse().unwrap();
+    let settings = |mode: &str, is_wifi_on| {
+        let internet = InternetMode::read(mode, "vikidia.org ign.fr").unwrap();
+        Box::new(LessonSettings { until: at(60), internet, is_wifi_on })
+    };
     let deeds = [
         PersonDeed::SignIn,
         PersonDeed::FailSignIn,
@@ -159,6 +166,17 @@ fn every_act_comes_back_as_it_was() {
         PersonDeed::ExportJournal { reading: ReadingId::new(7), sought: Sought::new("room CM2") },
         PersonDeed::CloseReading { reading: ReadingId::new(7), end: ReadingEnd::Hand },
         PersonDeed::CloseReading { reading: ReadingId::new(7), end: ReadingEnd::Time },
+        PersonDeed::StartLesson {
+            lesson: LessonId::new(7),
+            room: room(),
+            settings: settings("normal", true),
+        },
+        PersonDeed::ChangeLesson {
+            lesson: LessonId::new(7),
+            room: room(),
+            settings: settings("list", false),
+        },
+        PersonDeed::EndLesson { lesson: LessonId::new(7), room: room(), ending: LessonEnding::TakeOver },
     ];
     let (clock, sequence) = (ClockQuality::Synchronised, Sequence::new(1));
     let acts = acts.map(|act| FoundAct { sequence, at: at(5), clock, act });

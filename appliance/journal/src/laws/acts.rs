@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use model::{
-    Act, Deed, Layer, PersonAct, PersonDeed, Purpose, ReadingEnd, ReadingId, ReadingTerms, Role, Rule, Scope,
-    Sought, Topic, Verdict,
+    Act, Deed, InternetMode, Layer, LessonEnding, LessonId, LessonSettings, Narrowing, PersonAct, PersonDeed,
+    Purpose, ReadingEnd, ReadingId, ReadingTerms, Reason, Role, Rule, Scope, Sought, Topic, Verdict,
 };
 
 use super::{CLOCK, assert_golden, opened, record};
@@ -227,6 +227,87 @@ fn the_format_of_readings_is_the_golden_file() {
     }
     writer.commit(at(1)).unwrap();
     assert_golden(&disk, include_str!("../../testdata/segment-v1-readings.hex"));
+}
+
+/// A lesson from its beginning to its end, with every text as long as it may be in the last.
+fn lesson_acts() -> Vec<PersonAct> {
+    let long = "\u{1f3eb}".repeat(64);
+    let (lesson, room) = (LessonId::new(7), || "CM2".parse().unwrap());
+    let settings = |mode: &str, sites: &str, is_wifi_on| {
+        let internet = InternetMode::read(mode, sites).unwrap();
+        Box::new(LessonSettings { until: at(3_300), internet, is_wifi_on })
+    };
+    let sites: String = (0..7).map(|it| format!("{it}.{}.{}.fr ", "a".repeat(63), "b".repeat(63))).collect();
+    let deeds = [
+        PersonDeed::StartLesson { lesson, room: room(), settings: settings("normal", "", true) },
+        PersonDeed::ChangeLesson { lesson, room: room(), settings: settings("ent", "", false) },
+        PersonDeed::ChangeLesson { lesson, room: room(), settings: settings("closed", "", false) },
+        PersonDeed::ChangeLesson {
+            lesson,
+            room: room(),
+            settings: settings("list", "ign.fr vikidia.org", true),
+        },
+        PersonDeed::EndLesson { lesson, room: room(), ending: LessonEnding::Hand },
+        PersonDeed::EndLesson { lesson, room: room(), ending: LessonEnding::TakeOver },
+        PersonDeed::EndLesson { lesson, room: room(), ending: LessonEnding::Time },
+        PersonDeed::StartLesson {
+            lesson: LessonId::new(u32::MAX),
+            room: long.parse().unwrap(),
+            settings: settings("list", &sites, true),
+        },
+    ];
+    let act = |deed: PersonDeed| PersonAct { author: "Mme Martin".parse().unwrap(), device: None, deed };
+    let mut acts = deeds.map(act).to_vec();
+    if let Some(last) = acts.last_mut() {
+        last.author = long.parse().unwrap();
+    }
+    acts
+}
+
+#[test]
+fn a_lesson_and_what_happens_in_it_are_found_by_its_number() {
+    let disk = Disk::default();
+    let (journal, writer) = opened(&disk, at(0));
+    for act in lesson_acts() {
+        journal.record_person_act(at(5), CLOCK, &act).unwrap();
+    }
+    for lesson in [None, Some(7), Some(8)] {
+        let asked = Asked { lesson: lesson.map(LessonId::new), ..Asked::dns("CM2-04", "a.fr") };
+        record(&journal, at(6), asked).unwrap();
+    }
+    writer.finish(at(7)).unwrap();
+    let found = find_person_acts(&disk, &Query::default());
+    assert_eq!(found.into_iter().map(|found| found.act).collect::<Vec<_>>(), lesson_acts());
+    let of = |lesson: &str| Query { lesson: Some(lesson.to_owned()), ..Query::default() };
+    for (lesson, acts, accesses) in [("7", 7, 1), ("8", 0, 1), ("9", 0, 0)] {
+        let query = of(lesson);
+        let counts = (find_person_acts(&disk, &query).len(), find(&disk, &query).0.len());
+        assert_eq!(counts, (acts, accesses), "{lesson}");
+    }
+    let room = Query { room: Some("CM2".parse().unwrap()), ..Query::default() };
+    assert_eq!(find_person_acts(&disk, &room).len(), 7);
+    let lessons: Vec<_> = find(&disk, &Query::default()).0.into_iter().map(|it| it.lesson).collect();
+    assert_eq!(
+        lessons,
+        [None, Some("7".to_owned()), Some("8".to_owned())],
+        "no record stands for two lessons"
+    );
+}
+
+/// Lessons as they stand on disks in schools: a change of these bytes needs a new version.
+#[test]
+fn the_format_of_lessons_is_the_golden_file() {
+    let disk = Disk::default();
+    let (journal, mut writer) = opened(&disk, at(0));
+    for act in &lesson_acts()[..7] {
+        journal.record_person_act(at(1), CLOCK, act).unwrap();
+    }
+    let reason = Reason::Narrowed(Narrowing::Closed);
+    let asked = Asked::tls("CM2-04", "a.fr");
+    let asked = Asked { verdict: Verdict::Refuse, reason, lesson: Some(LessonId::new(7)), ..asked };
+    record(&journal, at(2), asked).unwrap();
+    writer.commit(at(2)).unwrap();
+    assert_golden(&disk, include_str!("../../testdata/segment-v1-lessons.hex"));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::school::{at, device, host, name, profile, rule, say, say_at, snapshot, unknown};
 use crate::{Decided, Decision, Mode, Profile, Question, Rule, Rulebook, Scope, decide, explain};
 
-const LAYERS: [Layer; 3] = [Layer::Commune, Layer::School, Layer::Lesson];
+pub(super) const LAYERS: [Layer; 3] = [Layer::Commune, Layer::School, Layer::Lesson];
 
 fn school(locked: &[&str], rules: &[(Layer, &str)]) -> Rulebook {
     Rulebook {
@@ -191,7 +191,7 @@ fn question(asked: &str) -> Question {
     }
 }
 
-fn sites() -> impl Strategy<Value = String> {
+pub(super) fn sites() -> impl Strategy<Value = String> {
     prop_oneof![
         "(www\\.|kids\\.|bets\\.)?(adult|casino|games|other|both)\\.example",
         Just("encyclopedia.example".to_owned()),
@@ -199,7 +199,7 @@ fn sites() -> impl Strategy<Value = String> {
     ]
 }
 
-fn rules(layers: &'static [Layer]) -> impl Strategy<Value = Vec<Rule>> {
+pub(super) fn rules(layers: &'static [Layer]) -> impl Strategy<Value = Vec<Rule>> {
     let category = prop_oneof![Just("adult"), Just("gambling"), Just("games"), Just("child")];
     let topic = prop_oneof![sites(), category.prop_map(|category| format!("category {category}"))];
     let one = (prop::sample::select(layers), any::<bool>(), topic).prop_map(|(layer, opens, topic)| {
@@ -208,7 +208,7 @@ fn rules(layers: &'static [Layer]) -> impl Strategy<Value = Vec<Rule>> {
     prop::collection::vec(one, 0..8)
 }
 
-fn profiles() -> impl Strategy<Value = Profile> {
+pub(super) fn profiles() -> impl Strategy<Value = Profile> {
     let categories = || {
         let category = prop_oneof![Just("adult"), Just("gambling"), Just("games"), Just("child")];
         prop::collection::btree_set(category.prop_map(|text| text.parse().unwrap()), 0..4)

@@ -115,7 +115,9 @@ pub(super) fn say_reason(reason: &Reason) -> String {
         Reason::Workspace { entry } => format!(" ent {entry}"),
         Reason::Service(name) => format!(" service {name}"),
         Reason::Ruled(ruling) => format!(" {} {}", ruling.layer.as_str(), ruling.entry),
-        Reason::NotWhiteListed | Reason::ClosedHours | Reason::Fault(_) => format!(" {}", reason.as_str()),
+        Reason::NotWhiteListed | Reason::ClosedHours | Reason::Narrowed(_) | Reason::Fault(_) => {
+            format!(" {}", reason.as_str())
+        }
     }
 }
 

@@ -1,13 +1,16 @@
 //! The pages of people who sign in, and what they show.
 
 use model::{
-    Answer, Layer, Obstacle, Override, OverrideId, Person, PersonId, RequestId, Role, RoomName, Rule, Scope,
-    SiteRequest, Timestamp, Topic, Verdict,
+    Answer, InternetMode, Layer, Lesson, LessonEnd, LessonEnding, LessonId, Obstacle, Override, OverrideId,
+    Person, PersonId, RequestId, Role, RoomName, Rule, Scope, SiteRequest, Timestamp, Topic, Verdict,
 };
 use portal::pages::people::{
     CardPage, Choice, GuardedPage, HeadPage, SecretPage, SignInPage, StaffPage, TeacherPage, TroublePage,
+    WifiSheet,
 };
-use portal::{Asked, Card, Hold, Language, Tile, Trouble, Wish};
+use portal::{
+    Asked, Card, Hold, Language, Missed, RoomNow, SeenDevice, Tile, Trouble, WifiLine, WifiStatus, Wish,
+};
 
 use super::{Error, NOW_MS, Write, authority, place};
 
@@ -97,6 +100,56 @@ fn standing() -> Result<Vec<Override>, Error> {
     ])
 }
 
+/// A room in a lesson of hers.
+fn room(mode: &str) -> Result<RoomNow, Error> {
+    let lesson = Lesson {
+        id: LessonId::new(7),
+        teacher: "Mme Martin".parse()?,
+        room: "CM2".parse()?,
+        from: at(-20),
+        until: at(35),
+        internet: InternetMode::read(mode, "vikidia.org geoportail.gouv.fr")?,
+        is_wifi_on: true,
+        ended: None,
+    };
+    let devices = (1..=14).map(|number| SeenDevice {
+        name: format!("CM2-{number:02}"),
+        last: (number != 7).then(|| at(if number < 12 { -1 } else { -30 })),
+    });
+    let missed = |site: &str, devices, hold| -> Result<Missed, Error> {
+        Ok(Missed { site: site.parse()?, devices, hold })
+    };
+    Ok(RoomNow {
+        rooms: vec!["CM1".parse()?, "CM2".parse()?, "Bibliothèque".parse()?],
+        room: Some(lesson.room.clone()),
+        lesson: Some(lesson),
+        is_hers: true,
+        taken: None,
+        sites: "vikidia.org geoportail.gouv.fr".to_owned(),
+        minutes: 55,
+        wifi: WifiStatus::On { since: at(-19) },
+        devices: devices.collect(),
+        missed: vec![
+            missed("jeux-de-logique.example", 12, Hold::By(Layer::Lesson))?,
+            missed("paris-en-ligne.example", 1, Hold::By(Layer::Commune))?,
+        ],
+    })
+}
+
+/// The room in other states.
+fn rooms() -> Result<Vec<(&'static str, RoomNow)>, Error> {
+    let end = LessonEnd { at: at(-2), how: LessonEnding::TakeOver, by: "M. Lefebvre".parse()? };
+    let other = room("normal")?;
+    let lesson = other.lesson.clone().map(|it| Lesson { teacher: end.by.clone(), ..it });
+    Ok(vec![
+        ("free", RoomNow { lesson: None, ..room("normal")? }),
+        ("other", RoomNow { is_hers: false, taken: Some(end), lesson, ..other }),
+        ("closed", room("closed")?),
+        ("list", RoomNow { wifi: WifiStatus::Unreachable { since: at(-3) }, ..room("list")? }),
+        ("no-wifi", RoomNow { wifi: WifiStatus::None, missed: vec![], ..room("ent")? }),
+    ])
+}
+
 /// What the device of the page of refusals asked for.
 pub(super) fn asked() -> Result<Vec<Asked>, Error> {
     let of = |wish: Wish| Asked { request: wish.request, granted: wish.granted };
@@ -119,9 +172,11 @@ pub(super) fn write_people(language: Language, write: Write<'_>) -> Result<(), E
         write(name, SecretPage { place: &place, person, token: "0", trouble }.render(language))?;
     }
     let (wishes, standing, now) = (wishes()?, standing()?, Some(at(0)));
+    let room = room("normal")?;
     let page = TeacherPage {
         place: &place,
         person: &teacher,
+        room: &room,
         wishes: &wishes,
         standing: standing.get(..1).unwrap_or_default(),
         now,
@@ -130,9 +185,34 @@ pub(super) fn write_people(language: Language, write: Write<'_>) -> Result<(), E
     };
     write("teacher", page.render(language))?;
     write("teacher-none", TeacherPage { wishes: &[], standing: &[], ..page }.render(language))?;
-    let page =
-        HeadPage { place: &place, person: &head, wishes: &wishes, standing: &standing, now, token: "0" };
+    for (name, room) in rooms()? {
+        write(&format!("room-{name}"), TeacherPage { room: &room, ..page }.render(language))?;
+    }
+    let reports = [rule(6, "image-choquante.example", Layer::School, 9_000)?];
+    let page = HeadPage {
+        place: &place,
+        person: &head,
+        reports: &reports,
+        wishes: &wishes,
+        standing: &standing,
+        now,
+        token: "0",
+    };
     write("head", page.render(language))?;
+    let line = |room: &str, minute: i64, off: Option<i64>| -> Result<WifiLine, Error> {
+        Ok(WifiLine {
+            lesson: LessonId::new(7),
+            room: room.parse()?,
+            on: at(minute),
+            on_by: "Mme Martin".parse()?,
+            off: off
+                .map(|off| (at(off), "Mme Martin".parse()))
+                .map(|(at, by)| Ok::<_, Error>((at, by?)))
+                .transpose()?,
+        })
+    };
+    let lines = [line("CM2", -20, None)?, line("Bibliothèque", -1_500, Some(-1_445))?];
+    write("wifi-register", WifiSheet { place: &place, lines: &lines, now }.render())?;
     let mut people = vec![first.clone(), head.clone()];
     people.push(Person { disabled: now, ..person(3, "M. Lefebvre", Role::Teacher, &[])? });
     people.push(person(4, "Service informatique", Role::Technician, &[])?);

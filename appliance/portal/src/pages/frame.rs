@@ -13,7 +13,13 @@ pub(super) const STYLE: &str = include_str!("style.css");
 /// What every page may do, as its `Content-Security-Policy`: its own style sheet, by its SHA-256 (a test computes
 /// it), forms to where it is itself, and nothing else. Pages carry it themselves too, so that it holds whoever sends them.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-48REeyTdyFnJ4VInbHGYMrsIilmWaI45Soo+7hkLx+0='; \
+    style-src 'sha256-Q0cOL8N5fIHlS3mAqqkXATDUZ8OUzpEjpazTQ0SvhYQ='; \
+    base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// The same for a page that hears of changes: besides, it runs the box's own script, and listens to the box alone.
+pub const LIVE_SECURITY_POLICY: &str = "default-src 'none'; \
+    style-src 'sha256-Q0cOL8N5fIHlS3mAqqkXATDUZ8OUzpEjpazTQ0SvhYQ='; \
+    script-src 'self'; connect-src 'self'; \
     base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// What a page shows when it cannot be rendered: no text of an error reaches a pupil.
@@ -50,11 +56,17 @@ impl Place {
 pub(super) struct Frame<'a> {
     pub(super) place: &'a Place,
     pub(super) language: Language,
+    policy: &'static str,
 }
 
 impl<'a> Frame<'a> {
     pub(super) fn new(place: &'a Place, language: Language) -> Self {
-        Self { place, language }
+        Self { place, language, policy: CONTENT_SECURITY_POLICY }
+    }
+
+    /// The frame of a page that hears of changes.
+    pub(super) fn live(place: &'a Place, language: Language) -> Self {
+        Self { policy: LIVE_SECURITY_POLICY, ..Self::new(place, language) }
     }
 
     /// A text of the page's language.
@@ -68,7 +80,7 @@ impl<'a> Frame<'a> {
 
     /// The policy without the part that browsers take from a header only.
     pub(super) fn policy(&self) -> &'static str {
-        CONTENT_SECURITY_POLICY.split("; frame-ancestors").next().unwrap_or(CONTENT_SECURITY_POLICY)
+        self.policy.split("; frame-ancestors").next().unwrap_or(self.policy)
     }
 }
 

@@ -9,11 +9,13 @@ mod guarded;
 mod head;
 mod journal;
 mod reading;
+mod room;
 mod secret;
 mod sign_in;
 mod staff;
 mod teacher;
 mod trouble;
+mod wifi_sheet;
 mod wishes;
 
 pub use card::CardPage;
@@ -26,6 +28,7 @@ pub use sign_in::{Choice, SignInPage};
 pub use staff::StaffPage;
 pub use teacher::TeacherPage;
 pub use trouble::TroublePage;
+pub use wifi_sheet::WifiSheet;
 pub(super) use wishes::tell_answer;
 
 #[cfg(test)]

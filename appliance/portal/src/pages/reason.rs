@@ -1,7 +1,7 @@
 //! Why a site is refused and who may open it, in the words of people.
 
 use jiff::tz::TimeZone;
-use model::{Fault, Layer, Reason, Ruling, Timestamp};
+use model::{Fault, Layer, Narrowing, Reason, Ruling, Timestamp};
 
 use super::frame::Detail;
 use crate::Language;
@@ -19,6 +19,7 @@ pub(super) fn entitle(language: Language, reason: &Reason) -> String {
         | Reason::ClosedHours
         | Reason::Ruled(_)
         | Reason::Service(_) => "refusal-title-listed",
+        Reason::Narrowed(_) => "refusal-title-lesson",
     })
 }
 
@@ -33,6 +34,11 @@ pub(super) fn explain(language: Language, zone: &TimeZone, reason: &Reason) -> S
         }
         Reason::NotWhiteListed => language.say("refusal-not-white-listed"),
         Reason::ClosedHours => language.say("refusal-closed-hours"),
+        Reason::Narrowed(narrowing) => language.say(match narrowing {
+            Narrowing::List => "refusal-lesson-list",
+            Narrowing::Workspace => "refusal-lesson-ent",
+            Narrowing::Closed => "refusal-lesson-closed",
+        }),
         Reason::Ruled(ruling) => explain_ruling(language, zone, ruling),
         Reason::NotListed | Reason::WhiteListed { .. } | Reason::Workspace { .. } | Reason::Service(_) => {
             language.say("refusal-other")
@@ -115,7 +121,8 @@ pub(super) fn describe_reason(language: Language, zone: &TimeZone, reason: &Reas
         | Reason::Workspace { .. }
         | Reason::NotWhiteListed
         | Reason::ClosedHours
-        | Reason::Service(_) => Vec::new(),
+        | Reason::Service(_)
+        | Reason::Narrowed(_) => Vec::new(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The page of a refused site.
 
 use askama::Template;
-use model::{Host, Layer, Reason, Subject};
+use model::{Host, Layer, Narrowing, Reason, Subject};
 
 use super::Place;
 use super::frame::{Detail, Frame, describe_subject, name_host, render};
@@ -43,6 +43,7 @@ impl Refusal<'_> {
     #[must_use]
     pub fn render(&self, language: Language) -> String {
         let teacher = match self.reason.lifter() {
+            None if *self.reason == Reason::Narrowed(Narrowing::Closed) => "refusal-teacher-closed",
             Some(Layer::Lesson) => "refusal-teacher",
             Some(Layer::School) => "refusal-teacher-school",
             Some(Layer::Commune) => "refusal-teacher-commune",

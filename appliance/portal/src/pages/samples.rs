@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use model::{
-    Answer, ClockQuality, Device, Fault, Host, Layer, Obstacle, Override, OverrideId, Person, PersonId,
-    Purpose, Reading, ReadingEnd, ReadingId, ReadingTerms, Reason, RequestId, Role, Rule, Ruling, Scope,
-    SiteRequest, Subject, Timestamp, Topic, UnknownDevice, Verdict,
+    Answer, ClockQuality, Device, Fault, Host, InternetMode, Layer, Lesson, LessonId, Obstacle, Override,
+    OverrideId, Person, PersonId, Purpose, Reading, ReadingEnd, ReadingId, ReadingTerms, Reason, RequestId,
+    Role, Rule, Ruling, Scope, SiteRequest, Subject, Timestamp, Topic, UnknownDevice, Verdict,
 };
 
 use super::Place;
 use crate::{
-    Asked, Authority, Findings, Firewall, FoundLine, Health, Hold, ListOrigin, ListStatus, Listener, Refused,
-    RefusedCount, SelftestOutcome, SelftestStatus, Service, Status, Summary, Trial, TrialKind, UpdateOutcome,
-    UpdateStatus, Upstream, Wish,
+    Asked, Authority, Findings, Firewall, FoundLine, Health, Hold, ListOrigin, ListStatus, Listener, Missed,
+    Refused, RefusedCount, RoomNow, SeenDevice, SelftestOutcome, SelftestStatus, Service, Status, Summary,
+    Trial, TrialKind, UpdateOutcome, UpdateStatus, Upstream, WifiStatus, Wish,
 };
 
 pub(crate) fn place() -> Place {
@@ -67,7 +67,8 @@ pub(crate) fn decided() -> Vec<Reason> {
     };
     let locked = locked("gambling", "poker.example");
     let others = [Reason::NotListed, Reason::NotWhiteListed, Reason::ClosedHours, locked];
-    others.into_iter().chain([Layer::Commune, Layer::School, Layer::Lesson].map(ruled)).collect()
+    let others = others.into_iter().chain(model::Narrowing::ALL.map(Reason::Narrowed));
+    others.chain([Layer::Commune, Layer::School, Layer::Lesson].map(ruled)).collect()
 }
 
 fn person(number: u32, name: &str, role: Role, rooms: &[&str]) -> Person {
@@ -106,6 +107,48 @@ pub(crate) fn request(number: u32, site: &str, lifter: Layer) -> SiteRequest {
         askers: number,
         answer: None,
     }
+}
+
+/// The room of the teacher, in a lesson of hers that shows a list, with all that a page tells.
+pub(crate) fn room_now() -> RoomNow {
+    let lesson = Lesson {
+        id: LessonId::new(7),
+        teacher: teacher().name,
+        room: "CM2".parse().unwrap(),
+        from: at(0),
+        until: at(55),
+        internet: InternetMode::read("list", "vikidia.org xn--muse-dpa.example").unwrap(),
+        is_wifi_on: true,
+        ended: None,
+    };
+    let device = |name: &str, last: Option<i64>| SeenDevice { name: name.to_owned(), last: last.map(at) };
+    let missed = |site: &str, devices, hold| Missed { site: site.parse().unwrap(), devices, hold };
+    RoomNow {
+        rooms: ["CM1", "CM2"].map(|room| room.parse().unwrap()).into(),
+        room: Some(lesson.room.clone()),
+        is_hers: true,
+        taken: None,
+        sites: "vikidia.org ign.fr".to_owned(),
+        minutes: 55,
+        wifi: WifiStatus::On { since: at(1) },
+        devices: vec![device("CM2-01", Some(19)), device("CM2-<02>", Some(3)), device("CM2-03", None)],
+        missed: vec![
+            missed("jeux.example", 3, Hold::By(Layer::Lesson)),
+            missed("poker.example", 1, Hold::By(Layer::Commune)),
+            missed("ferme.example", 1, Hold::By(Layer::School)),
+            missed("ouvert.example", 1, Hold::Open),
+            missed("rien.example", 1, Hold::Lesson),
+            missed("jamais.example", 1, Hold::Nobody),
+        ],
+        lesson: Some(lesson),
+    }
+}
+
+/// What a teacher closed for the school.
+pub(crate) fn reports() -> Vec<Override> {
+    let rule = granted(None).rule;
+    let rule = Rule { layer: Layer::School, effect: Verdict::Refuse, scope: Scope::Everyone, ..rule };
+    vec![Override { id: OverrideId::new(4), rule, ..granted(None) }]
 }
 
 /// The first rule that stands, which answers a request.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use askama::Template;
-use model::{Host, Layer, Obstacle, Subject, Timestamp};
+use model::{Host, Layer, Narrowing, Obstacle, Reason, Subject, Timestamp};
 
 use super::Place;
 use super::frame::{Detail, Frame, describe_subject, name_host, render};
@@ -114,6 +114,7 @@ impl Why<'_> {
         let Refused { host, reason, .. } = refused;
         let zone = &self.place.timezone;
         let lifter = match reason.lifter() {
+            None if *reason == Reason::Narrowed(Narrowing::Closed) => "why-lifter-closed",
             Some(Layer::Lesson) => "why-lifter-lesson",
             Some(Layer::School) => "why-lifter-school",
             Some(Layer::Commune) => "why-lifter-commune",

@@ -43,6 +43,7 @@ impl Signed<'_> {
             | Page::Teacher
             | Page::TeacherAnswer
             | Page::TeacherEnd
+            | Page::Lesson(_)
             | Page::Head
             | Page::HeadAnswer
             | Page::HeadEnd

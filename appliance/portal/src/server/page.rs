@@ -1,5 +1,6 @@
 //! Where the pages with forms are, and what may be done there.
 
+use super::lesson::LessonPage;
 use crate::pages::Why;
 use crate::pages::people::{
     HeadPage, JournalPage, ReadingPage, SecretPage, SignInPage, StaffPage, TeacherPage,
@@ -15,6 +16,7 @@ pub(super) enum Page {
     Teacher,
     TeacherAnswer,
     TeacherEnd,
+    Lesson(LessonPage),
     Head,
     HeadAnswer,
     HeadEnd,
@@ -56,7 +58,7 @@ impl Page {
             ReadingPage::PATH => Self::Reading,
             ReadingPage::UNLOCK_PATH => Self::ReadingUnlock,
             ReadingPage::EXTRACT_PATH => Self::ReadingExtract,
-            _ => return None,
+            path => return LessonPage::find(path).map(Self::Lesson),
         })
     }
 
@@ -65,6 +67,7 @@ impl Page {
         match self {
             Self::Why | Self::SignIn | Self::Secret | Self::Staff | Self::Reading => true,
             Self::Teacher | Self::Head | Self::Journal => !is_post,
+            Self::Lesson(page) => page.takes(is_post),
             Self::SignOut
             | Self::TeacherAnswer
             | Self::TeacherEnd
@@ -82,6 +85,7 @@ impl Page {
     /// Whether it is for those who decide for the whole school.
     pub(super) fn directs(self) -> bool {
         match self {
+            Self::Lesson(page) => page.directs(),
             Self::Head
             | Self::HeadAnswer
             | Self::HeadEnd
@@ -112,6 +116,7 @@ impl Page {
     /// The page that a person reads before and after what she does here.
     pub(super) fn home(self) -> &'static str {
         match self {
+            Self::Lesson(page) => page.home(),
             Self::Why => Why::PATH,
             Self::SignIn | Self::SignOut => SignInPage::PATH,
             Self::Secret => SecretPage::PATH,

@@ -21,6 +21,10 @@ pub(super) struct Answer {
 pub(super) enum Content {
     /// A page with its status.
     Page(u16, String),
+    /// The same of a page that hears of changes.
+    Live(u16, String),
+    /// The same of a sheet of paper.
+    Sheet(u16, String),
     /// The web is closed: the page says when to look again.
     Closed(String),
     /// Another page, to be read next.
@@ -34,6 +38,10 @@ pub(super) enum Content {
 impl Answer {
     pub(super) fn page(status: u16, html: String) -> Self {
         Self { content: Content::Page(status, html), cookies: Vec::new() }
+    }
+
+    pub(super) fn sheet(status: u16, html: String) -> Self {
+        Self::of(Content::Sheet(status, html))
     }
 
     pub(super) fn of(content: Content) -> Self {
@@ -60,6 +68,7 @@ pub(super) fn answer(portal: &Portal, visit: &Visit, page: Page) -> Answer {
         | Page::Teacher
         | Page::TeacherAnswer
         | Page::TeacherEnd
+        | Page::Lesson(_)
         | Page::Head
         | Page::HeadAnswer
         | Page::HeadEnd
@@ -210,7 +219,8 @@ fn answer_signed(portal: &Portal, visit: &Visit, page: Page) -> Result<Answer, T
     }
     let is_following = visit.query(TeacherPage::FOLLOW_QUERY).is_some();
     // A page that loads anew by itself is no sign of somebody in front of it.
-    let Some(person) = find_signed(portal, visit, visit.is_post || !is_following)? else {
+    let is_loading = is_following || visit.query(TeacherPage::LIVE_QUERY).is_some();
+    let Some(person) = find_signed(portal, visit, visit.is_post || !is_loading)? else {
         return Ok(Answer::see(SignInPage::PATH));
     };
     if visit.is_post && !visit.is_own_form(Jar::Session) {
@@ -235,6 +245,7 @@ fn answer_signed(portal: &Portal, visit: &Visit, page: Page) -> Result<Answer, T
         Page::TeacherAnswer => signed.answer(page, &signed.read_lesson()?),
         Page::HeadAnswer => signed.answer(page, &signed.read_school()?),
         Page::TeacherEnd | Page::HeadEnd => signed.end(page),
+        Page::Lesson(page) => signed.lesson(page),
         Page::Staff if visit.is_post => signed.add_person(),
         Page::Staff => signed.staff(),
         Page::StaffReset => signed.reset_person(),
@@ -289,24 +300,28 @@ impl Signed<'_> {
     fn teacher(&self, is_following: bool) -> Result<Answer, Trouble> {
         let office = &self.portal.office;
         let (wishes, standing) = (office.wishes(self.person)?, office.standing(self.person)?);
+        let room = office.room_now(self.person)?;
         let page = TeacherPage {
             place: &self.portal.settings.place,
             person: self.person,
+            room: &room,
             wishes: &wishes,
             standing: &standing,
             now: office.now(),
             token: &self.token,
             is_following,
         };
-        Ok(Answer::page(TeacherPage::STATUS, page.render(self.visit.language)))
+        Ok(Answer::of(Content::Live(TeacherPage::STATUS, page.render(self.visit.language))))
     }
 
     fn head(&self) -> Result<Answer, Trouble> {
         let office = &self.portal.office;
         let (wishes, standing) = (office.wishes(self.person)?, office.standing(self.person)?);
+        let reports = office.reports()?;
         let page = HeadPage {
             place: &self.portal.settings.place,
             person: self.person,
+            reports: &reports,
             wishes: &wishes,
             standing: &standing,
             now: office.now(),
@@ -319,9 +334,17 @@ impl Signed<'_> {
         if self.visit.field("refus").is_some() {
             return Ok(Reply::Decline);
         }
+        let motive = self.lesson_motive()?;
+        if self.visit.field("cours").is_some() {
+            return Ok(Reply::ThisLesson { lesson: self.read("cours")?, motive });
+        }
         let minutes = self.visit.field("minutes").and_then(|minutes| minutes.parse().ok());
-        let motive = self.visit.language.say("teacher-motive").parse().map_err(|_| Trouble::Field)?;
         Ok(Reply::Lesson { minutes: minutes.ok_or(Trouble::Field)?, motive })
+    }
+
+    /// Why a teacher opens what her class asks for.
+    pub(super) fn lesson_motive(&self) -> Result<model::Motive, Trouble> {
+        self.visit.language.say("teacher-motive").parse().map_err(|_| Trouble::Field)
     }
 
     fn read_school(&self) -> Result<Reply, Trouble> {

@@ -10,6 +10,7 @@ use crate::{Refused, Status};
 mod clerk;
 mod front;
 mod journal;
+mod lessons;
 mod people;
 
 /// A box that is well unless it is closed; it knows the device of 10.77.0.11, and refused something to it.

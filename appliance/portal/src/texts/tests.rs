@@ -67,6 +67,9 @@ fn used_keys(folder: &Path) -> BTreeSet<String> {
                 "cover-",
                 "journal-",
                 "safe-",
+                "lesson-",
+                "report-",
+                "register-",
             ];
             used.extend(
                 source

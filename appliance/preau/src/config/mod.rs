@@ -15,7 +15,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use archive::ReaderKey;
-use firewall::FirewallPolicy;
+use firewall::{FirewallPolicy, Interface};
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use model::{Category, DomainName, ProfileName, Tester, Uai};
@@ -24,6 +24,8 @@ use rustls::pki_types::CertificateDer;
 use system::sealing::Manner;
 use system::selftest::PlanTime;
 use system::updates::Source;
+use wifi::lint::Place;
+use wifi::{AccessPoint, Country, RoomNetwork};
 
 pub(crate) use contact::Contact;
 pub(crate) use files::read_file_up_to;
@@ -50,6 +52,8 @@ pub(crate) struct Config {
     pub(crate) list_source: Option<Source>,
     /// How the box attacks itself.
     pub(crate) selftest: Selftest,
+    /// What holds for every lesson.
+    pub(crate) lessons: Lessons,
     /// To whom sealed files of the journal are encrypted; nobody: they are not.
     pub(crate) journal_readers: Vec<ReaderKey>,
     /// How long what of the journal is kept, and who has decided so.
@@ -60,6 +64,21 @@ pub(crate) struct Config {
     pub(crate) served_workspaces: Vec<Workspace>,
     /// How much of them it keeps on its disk, in bytes; 0: nothing.
     pub(crate) cache_bytes_max: u64,
+    /// The school's Wi-Fi.
+    pub(crate) wifi: Wifi,
+}
+
+/// The school's Wi-Fi: what of it the box switches.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wifi {
+    /// Whose rules of the air radios keep to.
+    pub(crate) country: Country,
+    /// A radio of the box in monitor mode, which hears whether the others send.
+    pub(crate) listener: Option<Interface>,
+    /// The networks of the rooms; of each room one.
+    pub(crate) networks: Vec<RoomNetwork>,
+    /// The access points, each of a room that has a network.
+    pub(crate) access_points: Vec<AccessPoint>,
 }
 
 /// What commune and school have decided on the filter.
@@ -75,6 +94,15 @@ pub(crate) struct Filter {
     pub(crate) workspace: Vec<DomainName>,
     /// What may be used beside the web.
     pub(crate) services: Vec<Service>,
+}
+
+/// What holds for every lesson.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lessons {
+    /// How long a lesson is where its teacher says nothing else, in minutes.
+    pub(crate) minutes: u32,
+    /// The profiles whose devices see as much during a lesson as otherwise.
+    pub(crate) spared: BTreeSet<ProfileName>,
 }
 
 /// An online workspace (ENT) that the box serves to some of its devices.
@@ -179,6 +207,14 @@ pub(crate) struct Selftest {
     pub(crate) profiles: Option<Vec<ProfileName>>,
 }
 
+impl School {
+    /// What the names of networks must not tell.
+    pub(crate) fn place(&self) -> Place {
+        let uai = self.uai.as_ref().map(Uai::as_str);
+        Place::new([Some(self.name.as_str()), uai].into_iter().flatten())
+    }
+}
+
 impl Config {
     /// The profile of each tester: every profile has one tester, and then every profile has another one. The box and its
     /// self-test read the same list here.
@@ -218,7 +254,17 @@ impl Config {
     /// What the configuration says of the filter.
     pub(crate) fn rulebook(&self) -> Rulebook {
         let Filter { profiles, locked, rules, workspace, services } = self.filter.clone();
-        Rulebook { profiles, locked, rules, workspace, services, calendar: self.school.calendar.clone() }
+        Rulebook {
+            profiles,
+            locked,
+            rules,
+            workspace,
+            services,
+            // Those under way are the state file's.
+            lessons: Vec::new(),
+            spared: self.lessons.spared.clone(),
+            calendar: self.school.calendar.clone(),
+        }
     }
 
     /// How the journal is sealed. The embedded default says nothing of its readers, nor for how long.

@@ -1,5 +1,7 @@
 //! The configuration file, mistake by mistake.
 
+mod access_points;
+
 use std::net::Ipv4Addr;
 
 use super::*;
@@ -491,6 +493,31 @@ fn a_self_test_has_a_site_and_a_time() {
         ("[]", "5:12: `profiles` is empty: nobody would attack"),
     ] {
         assert_eq!(problems_of(&format!("{SCHOOL}[selftest]\nprofiles = {profiles}\n")), expected);
+    }
+}
+
+#[test]
+fn a_lesson_has_a_usual_length_and_spares_profiles() {
+    let names = |config: &Config| config.lessons.spared.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let config = Config::parse(SCHOOL).unwrap();
+    assert_eq!(
+        (config.lessons.minutes, names(&config)),
+        (55, vec!["adulte".to_owned(), "projecteur".to_owned()])
+    );
+    let config = Config::parse(&format!("{SCHOOL}[lesson]\nminutes = 45\nspared = ['invite']\n")).unwrap();
+    assert_eq!((config.lessons.minutes, names(&config)), (45, vec!["invite".to_owned()]));
+    assert_eq!(config.rulebook().spared, config.lessons.spared);
+    let config = Config::parse(&format!("{SCHOOL}[lesson]\nspared = []\n")).unwrap();
+    assert_eq!(names(&config), [""; 0]);
+    for (keys, expected) in [
+        ("minutes = 4", "a lesson lasts 5 to 480 minutes"),
+        ("minutes = 481", "a lesson lasts 5 to 480 minutes"),
+        ("spared = ['nobody']", "there is no profile `nobody`"),
+        ("spared = ['A b']", "`A b`"),
+        ("length = 1", "length"),
+    ] {
+        let problems = problems_of(&format!("{SCHOOL}[lesson]\n{keys}\n"));
+        assert!(problems.contains(expected), "{keys}: {problems}");
     }
 }
 

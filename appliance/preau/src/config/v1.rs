@@ -7,11 +7,13 @@ mod dhcp;
 mod dns;
 mod filter;
 mod journal;
+mod lesson;
 mod line;
 mod lists;
 mod profiles;
 mod selftest;
 mod services;
+mod wifi;
 mod workspace;
 
 use std::ops::RangeInclusive;
@@ -27,11 +29,13 @@ use self::dhcp::DhcpKeys;
 use self::dns::DnsKeys;
 use self::filter::CommuneKeys;
 use self::journal::JournalKeys;
+use self::lesson::LessonKeys;
 use self::line::Line;
 use self::lists::ListsKeys;
 use self::profiles::Profiles;
 use self::selftest::SelftestKeys;
 use self::services::ServicesKeys;
+use self::wifi::WifiKeys;
 use self::workspace::{WorkspaceKeys, check_profiles, read_cache};
 use super::report::{Problem, problems};
 use super::section::{Port, Section};
@@ -66,12 +70,16 @@ impl<'de> Deserialize<'de> for File {
         let CommuneKeys { locked, exceptions } = table.optional("commune").unwrap_or_default();
         let workspaces = table.optional::<Vec<WorkspaceKeys>>("ent").unwrap_or_default();
         let selftest = table.optional::<SelftestKeys>("selftest").unwrap_or_default();
+        let lesson = table.optional::<LessonKeys>("lesson").unwrap_or_default();
         let cache_bytes_max = read_cache(&mut table);
+        let wifi = WifiKeys::read(&mut table);
         check_profiles(&mut table, &workspaces, &profiles);
         check_ports(&mut table, [dns.port, dns.tls_port, gate.tls, gate.http, gate.explicit, port, tls_port]);
         dns.check_upstreams(&mut table, line.as_ref());
         services.check(&mut table, &profiles, name.as_ref(), line.as_ref());
         selftest.check(&mut table, &profiles);
+        lesson.check(&mut table, &profiles);
+        wifi.check(&mut table, school.as_ref());
         let ports = gate.ports(dns.port, dns.tls_port);
         let leases = dhcp.and_then(|dhcp| dhcp.check(&mut table, line.as_ref()));
         let network = match line {
@@ -91,6 +99,7 @@ impl<'de> Deserialize<'de> for File {
                 list_index: index,
                 list_source: source,
                 selftest: selftest.finish(),
+                lessons: lesson.finish(),
                 journal_readers: readers,
                 journal_policy: policy,
                 filter: Filter {
@@ -100,6 +109,7 @@ impl<'de> Deserialize<'de> for File {
                     workspace: workspaces.iter().flat_map(|keys| keys.hosts.iter().cloned()).collect(),
                     services: services.finish()?,
                 },
+                wifi: wifi.finish()?,
                 cache_bytes_max,
                 served_workspaces: workspaces.into_iter().filter_map(WorkspaceKeys::finish).collect(),
             })

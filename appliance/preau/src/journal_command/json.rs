@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use archive::Row;
 use journal::{Found, FoundAct, FoundPersonAct, Hit, Reckoning};
-use model::{End, PersonDeed, ReadingId, Reason, RoomName, Scope, Target, Timestamp, Topic};
+use model::{End, LessonId, PersonDeed, ReadingId, Reason, RoomName, Scope, Target, Timestamp, Topic};
 use serde::Serialize;
 
 use super::{ACT, PERSON, reckon};
@@ -82,6 +82,19 @@ struct PersonLine<'a> {
     room: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reading: Option<ReadingLine<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lesson: Option<LessonLine>,
+}
+
+/// What the beginning, a change or the end of a lesson says besides.
+#[derive(Serialize)]
+struct LessonLine {
+    number: u32,
+    until: Option<String>,
+    internet: Option<&'static str>,
+    sites: Option<Vec<String>>,
+    wifi: Option<bool>,
+    end: Option<&'static str>,
 }
 
 /// What a reading of the log, or something done within it, says besides.
@@ -175,6 +188,7 @@ fn write_person_act(
         site: None,
         room: None,
         reading: describe_reading(&act.deed),
+        lesson: describe_lesson(&act.deed),
     };
     match &act.deed {
         PersonDeed::SignIn | PersonDeed::FailSignIn | PersonDeed::SignOut | PersonDeed::ChangeSecret => {}
@@ -192,6 +206,9 @@ fn write_person_act(
         PersonDeed::Decline { site, room } => {
             (line.site, line.room) = (Some(site.as_str()), room.as_ref().map(RoomName::as_str));
         }
+        PersonDeed::StartLesson { room, .. }
+        | PersonDeed::ChangeLesson { room, .. }
+        | PersonDeed::EndLesson { room, .. } => line.room = Some(room.as_str()),
     }
     serde_json::to_writer(&mut *output, &line)?;
     output.write_all(b"\n")
@@ -234,7 +251,49 @@ fn describe_reading(deed: &PersonDeed) -> Option<ReadingLine<'_>> {
         | PersonDeed::AddPerson { .. }
         | PersonDeed::ResetPerson { .. }
         | PersonDeed::DisablePerson { .. }
-        | PersonDeed::Decline { .. } => None,
+        | PersonDeed::Decline { .. }
+        | PersonDeed::StartLesson { .. }
+        | PersonDeed::ChangeLesson { .. }
+        | PersonDeed::EndLesson { .. } => None,
+    }
+}
+
+fn describe_lesson(deed: &PersonDeed) -> Option<LessonLine> {
+    let of = |lesson: &LessonId| LessonLine {
+        number: lesson.number(),
+        until: None,
+        internet: None,
+        sites: None,
+        wifi: None,
+        end: None,
+    };
+    match deed {
+        PersonDeed::StartLesson { lesson, settings, .. }
+        | PersonDeed::ChangeLesson { lesson, settings, .. } => {
+            let sites = settings.internet.sites().iter().map(ToString::to_string).collect::<Vec<_>>();
+            Some(LessonLine {
+                until: Some(utc(settings.until)),
+                internet: Some(settings.internet.as_str()),
+                sites: (!sites.is_empty()).then_some(sites),
+                wifi: Some(settings.is_wifi_on),
+                ..of(lesson)
+            })
+        }
+        PersonDeed::EndLesson { lesson, ending, .. } => {
+            Some(LessonLine { end: Some(ending.as_str()), ..of(lesson) })
+        }
+        PersonDeed::SignIn
+        | PersonDeed::FailSignIn
+        | PersonDeed::SignOut
+        | PersonDeed::ChangeSecret
+        | PersonDeed::AddPerson { .. }
+        | PersonDeed::ResetPerson { .. }
+        | PersonDeed::DisablePerson { .. }
+        | PersonDeed::Decline { .. }
+        | PersonDeed::OpenReading { .. }
+        | PersonDeed::SearchJournal { .. }
+        | PersonDeed::ExportJournal { .. }
+        | PersonDeed::CloseReading { .. } => None,
     }
 }
 
@@ -249,7 +308,11 @@ fn write_access(output: &mut impl Write, found: &Found, reckoned: Option<Timesta
         Reason::Workspace { entry } => (None, Some(&**entry)),
         Reason::Ruled(ruling) => (None, Some(&*ruling.entry)),
         Reason::Service(name) => (None, Some(name.as_str())),
-        Reason::NotListed | Reason::NotWhiteListed | Reason::ClosedHours | Reason::Fault(_) => (None, None),
+        Reason::NotListed
+        | Reason::NotWhiteListed
+        | Reason::ClosedHours
+        | Reason::Narrowed(_)
+        | Reason::Fault(_) => (None, None),
     };
     let ruling = if let Reason::Ruled(ruling) = &found.reason { Some(ruling) } else { None };
     let line = Line {

@@ -150,6 +150,16 @@ fn person_row(found: &FoundPersonAct, zone: &TimeZone) -> Row {
         PersonDeed::CloseReading { reading, end } => {
             (format!(" {reading} ({}),", end.as_str()), nothing(), nothing(), nothing())
         }
+        PersonDeed::StartLesson { lesson, room, settings }
+        | PersonDeed::ChangeLesson { lesson, room, settings } => {
+            let until = local(settings.until, zone);
+            let wifi = if settings.is_wifi_on { ", Wi-Fi" } else { "" };
+            let about = format!(" {lesson}, Internet {}{wifi}, until {until},", settings.internet.as_str());
+            (about, room.to_string(), nothing(), nothing())
+        }
+        PersonDeed::EndLesson { lesson, room, ending } => {
+            (format!(" {lesson} ({}),", ending.as_str()), room.to_string(), nothing(), nothing())
+        }
     };
     let account = format!("{}{about} by {author}", deed.as_str());
     let device = device.map_or_else(nothing, |mac| mac.to_string());
@@ -221,6 +231,9 @@ pub(super) mod tests {
         }
         fn destination(&self) -> Option<std::net::SocketAddr> {
             (self.kind == AccessKind::Tls).then(|| "192.0.2.1:443".parse().unwrap())
+        }
+        fn lesson(&self) -> Option<model::LessonId> {
+            None
         }
         fn reason(&self) -> &Reason {
             &self.reason

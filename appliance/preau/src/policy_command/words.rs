@@ -88,6 +88,9 @@ impl Words<'_> {
                 };
                 format!("no rule decides: the profile {name} does, mode {}{time}", mode.as_str())
             }
+            Step::Narrowed { narrowing } => {
+                format!("it is permitted, but the lesson in the room shows less: {}", narrowing.as_str())
+            }
         }
     }
 
@@ -112,6 +115,9 @@ impl Words<'_> {
             Reason::Locked { category, entry } => format!("the category {category} is locked ({entry})"),
             Reason::Ruled(ruling) => format!("{} {verdict}s it", self.ruling(ruling)),
             Reason::Service(name) => format!("the service {name} has it, and the profile may use it"),
+            Reason::Narrowed(narrowing) => {
+                format!("the lesson in the room shows less: {}", narrowing.as_str())
+            }
             Reason::Fault(fault) => format!("it is refused for what it is ({})", fault.as_str()),
         }
     }

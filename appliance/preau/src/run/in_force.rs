@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use access::Desk;
 use blocklist::Index;
-use model::Rule;
+use model::{Lesson, Rule};
 use policy::{Rulebook, Snapshot};
 
 /// What a policy is made of.
@@ -14,6 +14,8 @@ pub(crate) struct Parts {
     pub(crate) rulebook: Rulebook,
     /// The rules that people of the school made, those in force.
     pub(crate) overrides: Vec<Rule>,
+    /// The lessons that they give.
+    pub(crate) lessons: Vec<Lesson>,
 }
 
 impl Parts {
@@ -21,6 +23,7 @@ impl Parts {
     pub(crate) fn freeze(&self) -> Snapshot {
         let mut rulebook = self.rulebook.clone();
         rulebook.rules.extend(self.overrides.iter().cloned());
+        rulebook.lessons.clone_from(&self.lessons);
         Snapshot::new(Arc::clone(&self.index), &rulebook)
     }
 }
@@ -43,9 +46,9 @@ impl InForce {
         self.change(|parts| parts.index = index);
     }
 
-    /// Puts other rules of the school in force.
-    pub(crate) fn swap_overrides(&self, overrides: Vec<Rule>) {
-        self.change(|parts| parts.overrides = overrides);
+    /// Puts other rules of the school in force, and other lessons.
+    pub(crate) fn swap_decided(&self, overrides: Vec<Rule>, lessons: Vec<Lesson>) {
+        self.change(|parts| (parts.overrides, parts.lessons) = (overrides, lessons));
     }
 
     fn change(&self, change: impl FnOnce(&mut Parts)) {
@@ -102,7 +105,8 @@ mod tests {
 
     #[test]
     fn the_last_lists_and_the_last_rules_are_in_force_together() {
-        let parts = Parts { index: Arc::new(builtin()), rulebook: Rulebook::default(), overrides: vec![] };
+        let (rulebook, overrides, lessons) = (Rulebook::default(), vec![], vec![]);
+        let parts = Parts { index: Arc::new(builtin()), rulebook, overrides, lessons };
         let (journal, _writer) = journal::open(Disk::default());
         let (neighbours, clock) = (Arc::new(Nobody), Arc::new(Nobody));
         let desk = Arc::new(Desk::new(neighbours, clock, journal, Directory::default(), parts.freeze()));
@@ -111,7 +115,7 @@ mod tests {
             let index = Arc::new(builtin());
             thread::scope(|scope| {
                 scope.spawn(|| in_force.swap_index(Arc::clone(&index)));
-                scope.spawn(|| in_force.swap_overrides(vec![rule(last)]));
+                scope.spawn(|| in_force.swap_decided(vec![rule(last)], vec![]));
             });
             let policy = desk.policy();
             assert!(std::ptr::eq(policy.index(), &raw const *index), "the lists of round {last}");

@@ -1,4 +1,4 @@
-//! The intended state: devices and overrides, and apart from them the lists. Each is read whole: at the start, and
+//! The intended state: devices, overrides and lessons, and apart from them the lists. Each is read whole: at the start, and
 //! again whenever it has moved.
 
 use std::fs;
@@ -10,13 +10,14 @@ use std::sync::Arc;
 use access::{Directory, Instant};
 use blocklist::{Index, builtin};
 use journal::Journal;
-use model::{Rule, Timestamp};
+use model::{Lesson, Rule, Timestamp};
 use policy::Snapshot;
 use portal::ListOrigin;
 use store::{Generation, Store, StoreError};
 use system::lists::{adopt_index, open_index};
 
 use super::forgetting::Forgetting;
+use super::lessons::Lessons;
 use super::overrides::Overrides;
 use super::person_acts::PersonActs;
 use super::readings::Readings;
@@ -30,6 +31,7 @@ pub(crate) struct Intent {
     generation: Option<Generation>,
     is_state_told: bool,
     overrides: Overrides,
+    lessons: Lessons,
     person_acts: PersonActs,
     forgetting: Forgetting,
 }
@@ -76,6 +78,7 @@ impl Intent {
             generation: None,
             is_state_told: false,
             overrides: Overrides::default(),
+            lessons: Lessons::default(),
             person_acts: PersonActs::default(),
             forgetting: Forgetting::default(),
         }
@@ -114,14 +117,18 @@ impl Intent {
         let devices: Result<_, StoreError> = store.devices();
         let directory = devices?.into_iter().collect();
         self.overrides.replace(store.open_overrides()?);
+        self.lessons.replace(store.open_lessons()?);
         self.generation = Some(generation);
         Ok(Some(directory))
     }
 
-    /// Records what happened to overrides since the last time. Returns whether other rules are in force now: then
-    /// the policy has to follow.
-    pub(crate) fn keep_overrides(&mut self, journal: &Journal, now: Instant) -> bool {
-        self.store.as_mut().is_some_and(|store| self.overrides.keep(store, journal, now))
+    /// Records what happened to overrides since the last time, and ends lessons. Returns whether other rules or lessons are in
+    /// force now: then the policy has to follow.
+    pub(crate) fn keep_decided(&mut self, journal: &Journal, now: Instant) -> bool {
+        let Some(store) = &mut self.store else { return false };
+        let other_rules = self.overrides.keep(store, journal, now);
+        let other_lessons = self.lessons.keep(store, now);
+        other_rules || other_lessons
     }
 
     /// Ends the readings whose time is over, by the box's clock or by the one that nobody sets, and wipes their keys.
@@ -147,6 +154,11 @@ impl Intent {
             self.person_acts.keep(store, journal, now);
             self.forgetting.keep(store, now);
         }
+    }
+
+    /// The lessons that may run.
+    pub(crate) fn lessons(&self) -> Vec<Lesson> {
+        self.lessons.open().to_vec()
     }
 
     /// The rules of the overrides in force.

@@ -29,6 +29,7 @@ use super::in_force::InForce;
 use super::intent::{Intent, ListFile, ListNews};
 use super::readings::Readings;
 use super::services::{Fence, FlowKeeper, NameKeeper, RefusalKeeper};
+use super::wifi::WifiKeepers;
 use super::{selftests, updates, upstreams};
 use crate::config::Config;
 use crate::status_command::describe;
@@ -97,7 +98,12 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     /// Starts to keep.
-    pub(crate) fn start(state: State, rest: Rest, fences: Fences) -> io::Result<Self> {
+    pub(crate) fn start(
+        state: State,
+        rest: Rest,
+        fences: Fences,
+        wifi: Option<WifiKeepers>,
+    ) -> io::Result<Self> {
         let Fences { fence, flows, names, refusals } = fences;
         let fence = Worker::start("fence", |stopped| fence.keep(&stopped))?;
         let mut others = vec![
@@ -110,6 +116,17 @@ impl Keeper {
             refusals.map(|refusals| Worker::start("refused", move |stopped| refusals.keep(&stopped))),
         ] {
             others.extend(worker.transpose()?);
+        }
+        if let Some(WifiKeepers { orders, air, points }) = wifi {
+            others.push(Worker::start("wifi", move |stopped| orders.keep(&stopped))?);
+            if let Some(air) = air {
+                others.push(Worker::start("wifi-air", move |stopped| air.keep(&stopped))?);
+            }
+            for point in points {
+                // What it starts lives no longer than its thread.
+                let name = format!("wifi-{}", point.name());
+                others.push(Worker::start(&name, move |stopped| point.keep(&stopped))?);
+            }
         }
         Ok(Self { fence, others })
     }
@@ -133,7 +150,9 @@ impl Keeper {
     pub(crate) fn stop(self) -> anyhow::Result<FirewallKeeper> {
         // The fence first: it may be about to put an open table in place.
         let firewall = self.fence.stop();
-        let others: anyhow::Result<Vec<()>> = self.others.into_iter().map(Worker::stop).collect();
+        // All are told before one is waited for: each access point takes its time to be silent.
+        let others: Vec<_> = self.others.into_iter().map(Worker::tell).collect();
+        let others: anyhow::Result<Vec<()>> = others.into_iter().map(join).collect();
         others.and(firewall)
     }
 }
@@ -156,9 +175,17 @@ impl<T: Send + 'static> Worker<T> {
     }
 
     fn stop(self) -> anyhow::Result<T> {
-        drop(self.stop);
-        self.thread.join().map_err(|_| anyhow::anyhow!("a keeper's thread panicked"))
+        join(self.tell())
     }
+
+    fn tell(self) -> JoinHandle<T> {
+        drop(self.stop);
+        self.thread
+    }
+}
+
+fn join<T>(thread: JoinHandle<T>) -> anyhow::Result<T> {
+    thread.join().map_err(|_| anyhow::anyhow!("a keeper's thread panicked"))
 }
 
 impl State {
@@ -166,10 +193,10 @@ impl State {
         while stopped.recv_timeout(STATE_PERIOD) == Err(RecvTimeoutError::Timeout) {
             if let Some(directory) = self.intent.read_state() {
                 self.desk.swap_directory(directory);
-                tracing::info!("devices or overrides have changed");
+                tracing::info!("devices, overrides or lessons have changed");
             }
-            if self.intent.keep_overrides(&self.journal, self.clock.now()) {
-                self.in_force.swap_overrides(self.intent.rules());
+            if self.intent.keep_decided(&self.journal, self.clock.now()) {
+                self.in_force.swap_decided(self.intent.rules(), self.intent.lessons());
             }
             self.intent.keep_readings(&self.readings, self.clock.now());
             self.intent.keep_person_acts(&self.journal, self.clock.now());

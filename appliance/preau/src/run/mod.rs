@@ -12,17 +12,20 @@ mod front;
 mod in_force;
 mod intent;
 mod keeper;
+mod lessons;
 mod listeners;
 mod office;
 mod overrides;
 mod pages;
 mod person_acts;
 mod pulse;
+mod radios;
 mod readings;
 mod selftests;
 mod services;
 mod updates;
 mod upstreams;
+pub(crate) mod wifi;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -63,6 +66,7 @@ use keeper::Keeper;
 use listeners::Listeners;
 use office::Office;
 use pulse::{Pulse, Vital};
+use radios::Radios;
 use readings::Readings;
 use services::{Fence, FlowKeeper, NameKeeper, RefusalKeeper, Services};
 
@@ -102,14 +106,15 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
 
     let runtime = start_runtime("gate", GATE_WORKERS)?;
     let dns = start_runtime("dns", DNS_WORKERS)?;
-    let readings = Arc::new(Readings::default());
+    let (readings, radios) = (Arc::new(Readings::default()), Arc::new(Radios::default()));
     let rooms = Rooms {
         resolver: resolver.clone(),
         gate: Arc::clone(&gate),
         board: Arc::clone(&board),
-        office: open_office(&config, &data, &desk, &clock, &readings),
+        office: open_office(&config, &data, &desk, &clock, &readings, &radios),
         identity: identity.clone(),
     };
+    let wifi = wifi::open(&config, &data, &desk, &clock, &radios)?;
     let mut doors = Doors::open(&config, listeners, rooms, &runtime, &dns)?;
     announcement::tell(&config, &board.list(), &data, &trials, identity.is_some());
     let (manner, stop_clock) = (config.sealing(options.config.as_deref()), Arc::clone(&clock));
@@ -133,7 +138,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         data: data.clone(),
         forgeries_told: 0,
     };
-    let mut keeper = Keeper::start(state, rest, fences).context("cannot start the keeper")?;
+    let mut keeper = Keeper::start(state, rest, fences, wifi).context("cannot start the keeper")?;
     keep_besides(&mut keeper, addresses, &supervisor, vitals(&writer, &runtime, &dns))?;
     let outcome = runtime.block_on(doors.wait(&keeper));
     supervisor.tell_stopping();
@@ -308,8 +313,8 @@ fn open_desk(
     let lan = config.network.as_ref().map(|network| network.firewall.intent().lan.clone());
     let neighbours = NeighbourTable::open(lan).context("cannot read the kernel's neighbour table")?;
     let directory = intent.read_state().unwrap_or_default();
-    let (index, rulebook, overrides) = (Arc::clone(&list.index), config.rulebook(), intent.rules());
-    let parts = in_force::Parts { index, rulebook, overrides };
+    let (index, rulebook) = (Arc::clone(&list.index), config.rulebook());
+    let parts = in_force::Parts { index, rulebook, overrides: intent.rules(), lessons: intent.lessons() };
     let testers = match config.network {
         Some(_) => Testers::on_network(config.tester_profiles()),
         None => Testers::on_loopback(config.tester_profiles()),
@@ -328,9 +333,11 @@ fn open_office(
     desk: &Arc<Desk>,
     clock: &Arc<dyn Clock>,
     readings: &Arc<Readings>,
+    radios: &Arc<Radios>,
 ) -> Arc<Office> {
     let office = Office::new(data, Arc::clone(desk), Arc::clone(clock), config.school.timezone.clone());
-    Arc::new(office.of_school(config.school.name.clone(), Arc::clone(readings)))
+    let office = office.of_school(config.school.name.clone(), Arc::clone(readings));
+    Arc::new(office.with_lessons(config.lessons.minutes, Arc::clone(radios)))
 }
 
 fn open_resolver(

@@ -1,6 +1,7 @@
 //! The portal's office: people, sessions and requests, over the store and the policy in force.
 
 mod asking;
+mod lessons;
 mod notebook;
 mod reading;
 mod signing;
@@ -17,13 +18,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use access::{Clock, Desk};
 use jiff::tz::TimeZone;
 use model::{
-    Mac, Machine, Override, OverrideId, Person, PersonId, Reading, ReadingId, RequestId, RoomName, Selection,
-    Subject, Timestamp,
+    DomainName, LessonId, Mac, Machine, Motive, Override, OverrideId, Person, PersonId, Reading, ReadingId,
+    RequestId, RoomName, Selection, Subject, Timestamp,
 };
-use portal::{Asked, Card, Claimed, Findings, NewReading, Newcomer, Reply, Summary, Tile, Trouble, Wish};
+use portal::{
+    Asked, Card, Claimed, Findings, LessonStart, LessonTurn, NewReading, Newcomer, Reply, RoomNow, Summary,
+    Tile, Trouble, WifiLine, Wish,
+};
 use ring::rand::SystemRandom;
 use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonError, Store, StoreError};
 
+use super::radios::Radios;
 use super::readings::Readings;
 use crate::data_folder::STATE_FILE;
 use notebook::Notebook;
@@ -54,6 +59,10 @@ pub(crate) struct Office {
     school: String,
     /// Held while the journal is searched: one at a time takes memory and a core.
     looking: Mutex<()>,
+    /// How long a lesson usually is, in minutes.
+    lesson_minutes: u32,
+    /// The Wi-Fi of the rooms.
+    radios: Arc<Radios>,
 }
 
 /// A client, as the box knows it at this moment.
@@ -91,12 +100,19 @@ impl Office {
             readings: Arc::default(),
             school: String::new(),
             looking: Mutex::new(()),
+            lesson_minutes: model::LESSON_MINUTES_USUAL,
+            radios: Arc::default(),
         }
     }
 
     /// The same of this school, with the keys of readings that somebody else ends in their time.
     pub(crate) fn of_school(self, school: String, readings: Arc<Readings>) -> Self {
         Self { school, readings, ..self }
+    }
+
+    /// The same with lessons of so many minutes, in rooms with this Wi-Fi.
+    pub(crate) fn with_lessons(self, minutes: u32, radios: Arc<Radios>) -> Self {
+        Self { lesson_minutes: minutes, radios, ..self }
     }
 
     /// Writes to the store, in any case: what succeeds shows that all is well again.
@@ -174,7 +190,7 @@ impl portal::Office for Office {
         self.list_asked(client)
     }
 
-    fn ask(&self, client: IpAddr, site: &model::DomainName) -> Result<(), Trouble> {
+    fn ask(&self, client: IpAddr, site: &DomainName) -> Result<(), Trouble> {
         self.ask_for(client, site)
     }
 
@@ -271,6 +287,64 @@ impl portal::ReadingRoom for Office {
     }
 }
 
+impl portal::LessonRoom for Office {
+    fn room_now(&self, person: &Person) -> Result<RoomNow, Trouble> {
+        self.describe_room(person)
+    }
+
+    fn choose_room(&self, person: &Person, room: &RoomName) -> Result<(), Trouble> {
+        self.remember_room(person, room)
+    }
+
+    fn start_lesson(&self, client: IpAddr, person: &Person, start: &LessonStart) -> Result<(), Trouble> {
+        self.begin_lesson(client, person, start)
+    }
+
+    fn change_lesson(
+        &self,
+        client: IpAddr,
+        person: &Person,
+        id: LessonId,
+        turn: &LessonTurn,
+    ) -> Result<(), Trouble> {
+        self.turn_lesson(client, person, id, turn)
+    }
+
+    fn end_lesson(&self, client: IpAddr, person: &Person, id: LessonId) -> Result<(), Trouble> {
+        self.finish_lesson(client, person, id)
+    }
+
+    fn permit_for_lesson(
+        &self,
+        person: &Person,
+        id: LessonId,
+        site: &DomainName,
+        motive: &Motive,
+    ) -> Result<(), Trouble> {
+        self.permit_site(person, id, site, motive)
+    }
+
+    fn report_site(&self, person: &Person, site: &str, motive: &Motive) -> Result<(), Trouble> {
+        self.report(person, site, motive)
+    }
+
+    fn reports(&self) -> Result<Vec<Override>, Trouble> {
+        self.list_reports()
+    }
+
+    fn keep_report(&self, id: OverrideId) -> Result<(), Trouble> {
+        self.settle_report(id)
+    }
+
+    fn wifi_register(&self) -> Result<Vec<WifiLine>, Trouble> {
+        self.list_wifi()
+    }
+
+    fn pulse(&self, person: &Person) -> Result<u64, Trouble> {
+        self.take_pulse(person)
+    }
+}
+
 /// Why work on the store came to nothing.
 enum Failure {
     /// As somebody should be told.
@@ -320,9 +394,18 @@ impl From<AnswerError> for Failure {
         match error {
             AnswerError::Unknown => Self::Trouble(Trouble::Unknown),
             AnswerError::Answered => Self::Trouble(Trouble::Answered),
-            AnswerError::Override(AddOverrideError::TooMany) => Self::Trouble(Trouble::Full),
-            AnswerError::Override(AddOverrideError::Store(error)) => Self::Store(error),
+            AnswerError::Override(error) => error.into(),
             AnswerError::Person(error) => error.into(),
+            AnswerError::Lesson(error) => error.into(),
+        }
+    }
+}
+
+impl From<AddOverrideError> for Failure {
+    fn from(error: AddOverrideError) -> Self {
+        match error {
+            AddOverrideError::TooMany => Self::Trouble(Trouble::Full),
+            AddOverrideError::Store(error) => Self::Store(error),
         }
     }
 }

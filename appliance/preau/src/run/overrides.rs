@@ -8,7 +8,7 @@
 
 use access::Instant;
 use journal::{Journal, Sequence, Unrecorded};
-use model::{Deed, Override, OverrideId, Rule};
+use model::{Deed, Override, OverrideId, Rule, Timestamp};
 use store::{Store, StoreError};
 
 /// The overrides whose end is not recorded yet.
@@ -17,9 +17,9 @@ pub(crate) struct Overrides {
     open: Vec<Override>,
     /// Acts that the journal accepted, and the store has not noted.
     accepted: Vec<Accepted>,
-    /// Those that were in force at the last look; `None` before the first one. The policy that a box begins with was
-    /// made before it, and somebody may have taken back a rule in between.
-    in_force: Option<Vec<OverrideId>>,
+    /// Those that were in force at the last look, each with its end, which a lesson may move; `None` before the first one. The
+    /// policy that a box begins with was made before it, and somebody may have taken back a rule in between.
+    in_force: Option<Vec<(OverrideId, Option<Timestamp>)>>,
     is_failure_told: bool,
 }
 
@@ -54,7 +54,8 @@ impl Overrides {
         let noted = self.note(store, journal);
         let recorded = self.record(journal, now);
         self.tell(noted.and(recorded));
-        let in_force: Vec<_> = self.open.iter().filter(|it| it.is_in_force()).map(|it| it.id).collect();
+        let in_force: Vec<_> =
+            self.open.iter().filter(|it| it.is_in_force()).map(|it| (it.id, it.rule.until)).collect();
         let before = self.in_force.replace(in_force);
         before != self.in_force
     }
@@ -115,7 +116,7 @@ mod tests {
 
     use journal::simulation::{Disk, Faults};
     use journal::{Hit, Query, Writer};
-    use model::{ClockQuality, Layer, NewOverride, Scope, Timestamp, Topic, Verdict};
+    use model::{ClockQuality, Layer, NewOverride, Scope, Topic, Verdict};
 
     use super::*;
 

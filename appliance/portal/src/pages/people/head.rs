@@ -23,6 +23,8 @@ pub struct HeadPage<'a> {
     pub place: &'a Place,
     /// Who is signed in.
     pub person: &'a Person,
+    /// What teachers closed, and nobody who directs has looked at yet.
+    pub reports: &'a [Override],
     /// All requests.
     pub wishes: &'a [Wish],
     /// All rules of the school that stand.
@@ -38,6 +40,7 @@ pub struct HeadPage<'a> {
 struct View<'a> {
     frame: Frame<'a>,
     bar: Bar<'a>,
+    reports: Vec<StandingRule>,
     open: Vec<OpenWish>,
     more: Option<String>,
     past: Vec<PastWish>,
@@ -56,6 +59,8 @@ impl HeadPage<'_> {
     pub const ANSWER_PATH: &'static str = "/direction/demandes";
     /// Where a rule is ended.
     pub const END_PATH: &'static str = "/direction/fermer";
+    /// Where what a teacher closed is kept closed.
+    pub const REPORT_PATH: &'static str = "/direction/signalements";
 
     /// The whole page.
     #[must_use]
@@ -68,6 +73,11 @@ impl HeadPage<'_> {
         render(&View {
             frame: Frame::new(place, language),
             bar: Bar::new(language, self.person, self.token, Self::PATH),
+            reports: self
+                .reports
+                .iter()
+                .map(|it| describe_rule(language, self.place, it, self.now))
+                .collect(),
             open: open
                 .into_iter()
                 .take(OPEN_SHOWN_MAX)

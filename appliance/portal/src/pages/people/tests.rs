@@ -4,9 +4,13 @@ use model::{Person, Role, Selection};
 
 use super::*;
 use crate::pages::{Asking, Why, samples};
-use crate::{Card, Findings, Language, Tile, Trouble};
+use crate::{Card, Findings, Language, RoomNow, Tile, Trouble, WifiStatus};
 
-const TROUBLES: [Trouble; 26] = [
+const TROUBLES: [Trouble; 30] = [
+    Trouble::Occupied,
+    Trouble::LessonOver,
+    Trouble::Length,
+    Trouble::Sites,
     Trouble::Wrong,
     Trouble::Wait(1),
     Trouble::Wait(3_599),
@@ -80,6 +84,9 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
         push(&format!("card-of-{}", person.role), page.render(language));
     }
     push("why-asked", why(language));
+    for (name, html) in rooms(language) {
+        push(&format!("room-{name}"), html);
+    }
     for (name, html) in journal(language) {
         push(name, html);
     }
@@ -165,16 +172,20 @@ fn a_reading_shows_sites_and_no_more_than_was_asked_for() {
 fn teacher(person: &Person, language: Language) -> String {
     let (place, wishes, standing) = (samples::place(), samples::wishes(), samples::standing());
     let now = Some(samples::at(20));
+    let room = samples::room_now();
     let page = TeacherPage {
         place: &place,
         person,
+        room: &room,
         wishes: &wishes,
         standing: &standing,
         now,
         token: "0",
         is_following: true,
     };
-    let empty = TeacherPage { wishes: &[], standing: &[], now: None, is_following: false, ..page };
+    let nothing = RoomNow::default();
+    let empty =
+        TeacherPage { room: &nothing, wishes: &[], standing: &[], now: None, is_following: false, ..page };
     assert!(empty.render(language).contains("/enseignant?suivre"));
     page.render(language)
 }
@@ -182,7 +193,16 @@ fn teacher(person: &Person, language: Language) -> String {
 fn head(person: &Person, language: Language) -> String {
     let (place, wishes, standing) = (samples::place(), samples::wishes(), samples::standing());
     let now = Some(samples::at(20));
-    let page = HeadPage { place: &place, person, wishes: &wishes, standing: &standing, now, token: "0" };
+    let reports = samples::reports();
+    let page = HeadPage {
+        place: &place,
+        person,
+        reports: &reports,
+        wishes: &wishes,
+        standing: &standing,
+        now,
+        token: "0",
+    };
     page.render(language)
 }
 
@@ -193,6 +213,101 @@ fn why(language: Language) -> String {
     let page =
         Why { place: &place, visitor: &visitor, client, refusals: &refusals, is_clock_set: true, asking };
     page.render(language)
+}
+
+/// The teacher's page with her room in every state.
+fn rooms(language: Language) -> Vec<(String, String)> {
+    let (place, person, own) = (samples::place(), samples::teacher(), samples::room_now());
+    let with = |mode: &str| {
+        let internet = model::InternetMode::read(mode, "ign.fr").unwrap();
+        let lesson = own.lesson.clone().map(|lesson| model::Lesson { internet, ..lesson });
+        RoomNow { lesson, missed: vec![], ..own.clone() }
+    };
+    let end = model::LessonEnd {
+        at: samples::at(19),
+        how: model::LessonEnding::TakeOver,
+        by: "M. Petit".parse().unwrap(),
+    };
+    let mut states = vec![
+        ("free".to_owned(), RoomNow { lesson: None, ..own.clone() }),
+        ("other".to_owned(), RoomNow { is_hers: false, taken: Some(end), ..own.clone() }),
+        ("bare".to_owned(), RoomNow { devices: vec![], rooms: vec![], ..with("normal") }),
+    ];
+    states.extend(["normal", "ent", "closed"].map(|mode| (mode.to_owned(), with(mode))));
+    let since = samples::at(18);
+    for wifi in [
+        WifiStatus::None,
+        WifiStatus::Off,
+        WifiStatus::OffUnverified,
+        WifiStatus::Starting,
+        WifiStatus::Unreachable { since },
+    ] {
+        states.push((
+            format!("{wifi:?}").split(' ').next().unwrap().to_owned(),
+            RoomNow { wifi, ..own.clone() },
+        ));
+    }
+    let render = |room: &RoomNow| {
+        let page = TeacherPage {
+            place: &place,
+            person: &person,
+            room,
+            wishes: &samples::wishes(),
+            standing: &[],
+            now: Some(samples::at(20)),
+            token: "0",
+            is_following: false,
+        };
+        page.render(language)
+    };
+    states.iter().map(|(name, room)| (name.clone(), render(room))).collect()
+}
+
+#[test]
+fn a_lesson_shows_what_it_is_and_one_touch_for_each_change() {
+    let pages = rooms(Language::French);
+    let html = |name: &str| &pages.iter().find(|(known, _)| known == name).unwrap().1;
+    let has = |name: &str, all: &[&str]| {
+        for text in all {
+            assert!(html(name).contains(text), "{name}: {text}: {}", html(name));
+        }
+    };
+    has(
+        "free",
+        &["Commencer le cours (55\u{a0}min)", "name=\"wifi\" value=\"1\"", "action=\"/enseignant/cours\""],
+    );
+    has(
+        "other",
+        &[
+            "Mme Martin a cette salle jusqu’à 11:45.",
+            "name=\"prendre\" value=\"7\"",
+            "M. Petit a pris cette salle",
+        ],
+    );
+    has(
+        "normal",
+        &[
+            "Encore 35\u{a0}min, jusqu’à 11:45",
+            "value=\"closed\" class=\"big\"",
+            "Éteindre le Wi-Fi",
+            "1 sur 3",
+        ],
+    );
+    has("closed", &["Rouvrir Internet", "id=\"mode-closed\" aria-pressed=\"true\""]);
+    assert!(!html("None").contains("Wi-Fi") && html("Unreachable").contains("ne répond plus depuis 11:08"));
+    // The request of this room, and what was missed, are opened for the lesson.
+    let own = teacher(&samples::teacher(), Language::French);
+    for expected in [
+        "name=\"cours\" value=\"7\">Permettre pour ce cours",
+        "name=\"site\" value=\"jeux.example\"",
+        "Seulement vikidia.org, musée.example (xn--muse-dpa.example) et l’ENT",
+        "CM2-&#60;02&#62;",
+    ] {
+        assert!(own.contains(expected), "{expected}: {own}");
+    }
+    for never in ["poker.example", "ferme.example", "ouvert.example", "rien.example", "jamais.example"] {
+        assert!(!own.contains(&format!("name=\"site\" value=\"{never}\"")), "{never}");
+    }
 }
 
 /// The sites that a page has a button for.

@@ -39,7 +39,9 @@ impl TroublePage<'_> {
             | Trouble::NameTaken
             | Trouble::Ended
             | Trouble::Locked
-            | Trouble::ReadingsFull => 409,
+            | Trouble::ReadingsFull
+            | Trouble::Occupied
+            | Trouble::LessonOver => 409,
             Trouble::SecretShort
             | Trouble::SecretLong
             | Trouble::SecretSimple
@@ -48,7 +50,9 @@ impl TroublePage<'_> {
             | Trouble::Window
             | Trouble::Key
             | Trouble::Outside
-            | Trouble::TooMuch => 422,
+            | Trouble::TooMuch
+            | Trouble::Length
+            | Trouble::Sites => 422,
         }
     }
 
@@ -79,6 +83,10 @@ pub(super) fn tell(language: Language, trouble: Trouble) -> String {
         Trouble::Unknown => "trouble-unknown",
         Trouble::Stronger => "trouble-stronger",
         Trouble::Denied => "trouble-denied",
+        Trouble::Occupied => "trouble-occupied",
+        Trouble::LessonOver => "trouble-lesson-over",
+        Trouble::Length => "trouble-length",
+        Trouble::Sites => "trouble-sites",
         Trouble::NoClock => "trouble-no-clock",
         Trouble::Window => "trouble-window",
         Trouble::Key => "trouble-key",

@@ -17,6 +17,8 @@ pub(super) struct OpenWish {
     pub(super) obstacle: String,
     /// Whether the one who looks may open it.
     pub(super) can_open: bool,
+    /// The lesson for which she may.
+    pub(super) lesson: Option<u32>,
 }
 
 /// A request that was answered.
@@ -43,6 +45,7 @@ pub(super) fn describe_open(language: Language, place: &Place, wish: &Wish, laye
         facts: tell_facts(language, place, &wish.request),
         obstacle: tell_obstacle(language, wish, layer),
         can_open: matches!(wish.hold, Hold::By(lifter) if lifter >= layer),
+        lesson: None,
     }
 }
 
@@ -94,6 +97,7 @@ fn tell_obstacle(language: Language, wish: &Wish, layer: Layer) -> String {
         (Hold::By(Layer::Commune), _) => Some("wish-commune"),
         (Hold::By(Layer::School), Layer::Lesson) => Some("wish-school"),
         (Hold::By(Layer::School | Layer::Lesson), _) => None,
+        (Hold::Lesson, _) => Some("wish-lesson"),
         (Hold::Nobody, _) => Some("wish-nobody"),
     };
     category.into_iter().chain(hold.map(|key| language.say(key))).collect::<Vec<_>>().join(" ")

@@ -5,14 +5,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use model::{
-    DomainName, Override, OverrideId, Person, PersonId, Reading, ReadingId, RequestId, Role, RoomName,
-    Selection, Timestamp,
+    DomainName, LessonId, Motive, Override, OverrideId, Person, PersonId, Reading, ReadingId, RequestId,
+    Role, RoomName, Selection, Timestamp,
 };
 
 use crate::pages::samples;
 use crate::{
-    Asked, Card, Claimed, Findings, NewReading, Newcomer, Office, ReadingRoom, Reply, Summary, Tile, Trouble,
-    Wish,
+    Asked, Card, Claimed, Findings, LessonRoom, LessonStart, LessonTurn, NewReading, Newcomer, Office,
+    ReadingRoom, Reply, RoomNow, Summary, Tile, Trouble, WifiLine, Wish,
 };
 
 /// Its teacher is number 1, its head number 2; both have this secret.
@@ -99,6 +99,7 @@ impl Office for Clerk {
     fn answer(&self, _: IpAddr, person: &Person, id: RequestId, reply: &Reply) -> Result<(), Trouble> {
         let reply = match reply {
             Reply::Lesson { minutes, motive } => format!("{minutes} minutes, {motive}"),
+            Reply::ThisLesson { lesson, motive } => format!("lesson {lesson}, {motive}"),
             Reply::School { until, motive } => format!("until {until}, {motive}"),
             Reply::Decline => "no".to_owned(),
         };
@@ -133,6 +134,73 @@ impl Office for Clerk {
 
     fn now(&self) -> Option<Timestamp> {
         Some(samples::at(20))
+    }
+}
+
+/// Its lesson is number 7, and the teacher's.
+impl LessonRoom for Clerk {
+    fn room_now(&self, _: &Person) -> Result<RoomNow, Trouble> {
+        Ok(samples::room_now())
+    }
+
+    fn choose_room(&self, person: &Person, room: &RoomName) -> Result<(), Trouble> {
+        self.note(format!("{} chooses {room}", person.name))
+    }
+
+    fn start_lesson(&self, _: IpAddr, person: &Person, start: &LessonStart) -> Result<(), Trouble> {
+        let LessonStart { room, minutes, internet, is_wifi_on, takes_over } = start;
+        let takes_over = takes_over.map(|id| format!(" from {id}")).unwrap_or_default();
+        let (name, mode) = (&person.name, internet.as_str());
+        self.note(format!("{name} starts in {room}{takes_over}: {minutes} min, {mode}, wifi {is_wifi_on}"))
+    }
+
+    fn change_lesson(
+        &self,
+        _: IpAddr,
+        person: &Person,
+        id: LessonId,
+        turn: &LessonTurn,
+    ) -> Result<(), Trouble> {
+        let turn = match turn {
+            LessonTurn::Internet(mode) => format!("{} {}", mode.as_str(), mode.sites().len()),
+            LessonTurn::Wifi(is_on) => format!("wifi {is_on}"),
+            LessonTurn::Until(until) => format!("until {}", until.unix_ms()),
+        };
+        self.note(format!("{} turns {id}: {turn}", person.name))
+    }
+
+    fn end_lesson(&self, _: IpAddr, person: &Person, id: LessonId) -> Result<(), Trouble> {
+        self.note(format!("{} finishes {id}", person.name))
+    }
+
+    fn permit_for_lesson(
+        &self,
+        person: &Person,
+        id: LessonId,
+        site: &DomainName,
+        motive: &Motive,
+    ) -> Result<(), Trouble> {
+        self.note(format!("{} opens {site} for {id}, {motive}", person.name))
+    }
+
+    fn report_site(&self, person: &Person, site: &str, motive: &Motive) -> Result<(), Trouble> {
+        self.note(format!("{} reports {site}, {motive}", person.name))
+    }
+
+    fn reports(&self) -> Result<Vec<Override>, Trouble> {
+        Ok(samples::reports())
+    }
+
+    fn keep_report(&self, id: OverrideId) -> Result<(), Trouble> {
+        self.note(format!("{id} is kept"))
+    }
+
+    fn wifi_register(&self) -> Result<Vec<WifiLine>, Trouble> {
+        Ok(vec![])
+    }
+
+    fn pulse(&self, _: &Person) -> Result<u64, Trouble> {
+        Ok(u64::try_from(self.done.lock().unwrap().len()).unwrap())
     }
 }
 

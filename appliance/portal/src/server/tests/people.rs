@@ -31,12 +31,18 @@ impl Browser {
         Self { address, client: "127.0.0.1", cookies: Vec::new() }
     }
 
+    /// What it shows of them.
+    pub(super) fn shown_cookies(&self) -> String {
+        let cookies = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
+        cookies.collect::<Vec<_>>().join("; ")
+    }
+
     fn send(&mut self, method: &str, path: &str, fields: &[&str], form: &str) -> Page {
-        let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies = self.shown_cookies();
         let client = self.client;
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: preau.lan\r\nX-Forwarded-For: {client}");
         if !cookies.is_empty() {
-            head += &format!("\r\nCookie: {}", cookies.join("; "));
+            head += &format!("\r\nCookie: {cookies}");
         }
         for field in fields {
             head += &format!("\r\n{field}");
@@ -94,7 +100,7 @@ impl Browser {
 
 pub(super) struct Open {
     pub(super) portal: PortalHandle,
-    clerk: Arc<clerk::Clerk>,
+    pub(super) clerk: Arc<clerk::Clerk>,
     pub(super) address: SocketAddr,
 }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use jiff::ToSpan as _;
 use jiff::civil::Date;
 use model::{
-    AccessKind, Device, DomainName, Host, Layer, Machine, NewOverride, Obstacle, Override, OverrideId,
-    Person, PersonAct, PersonDeed, Reason, RequestId, Rule, Scope, SiteRequest, Subject, Timestamp, Topic,
-    UnknownDevice, Verdict,
+    AccessKind, Device, DomainName, Host, Layer, Machine, Narrowing, NewOverride, Obstacle, Override,
+    OverrideId, Person, PersonAct, PersonDeed, Reason, RequestId, Rule, Scope, SiteRequest, Subject,
+    Timestamp, Topic, UnknownDevice, Verdict,
 };
 use policy::{Decided, Decision, Question, Target, decide};
 use portal::{Asked, Hold, Reply, Trouble, Wish};
@@ -44,7 +44,7 @@ impl Office {
             .find(|it| !it.is_noise() && it.host.as_ref().and_then(Host::name) == Some(site))
             .ok_or(Trouble::Unknown)?;
         let new = NewRequest {
-            site: find_site(&refused.reason, site).ok_or(Trouble::Unknown)?,
+            site: refused.reason.site_of(site).ok_or(Trouble::Unknown)?,
             room: asker.subject.room().cloned(),
             obstacle: Obstacle::of(&refused.reason).ok_or(Trouble::Unknown)?,
             asker: asker.machine,
@@ -72,8 +72,10 @@ impl Office {
 
     pub(super) fn list_standing(&self, person: &Person) -> Result<Vec<Override>, Trouble> {
         let now = self.clock.now().plausible();
-        let overrides = self.work(|store| store.overrides())?;
-        let standing = overrides.into_iter().rev().filter(|it| !it.is_over(now) && may_end(person, it));
+        let (overrides, reports) =
+            self.work(|store| Ok::<_, StoreError>((store.overrides()?, store.reports()?)))?;
+        let is_hers = |it: &Override| !it.is_over(now) && may_end(person, it, &reports);
+        let standing = overrides.into_iter().rev().filter(is_hers);
         Ok(standing.collect())
     }
 
@@ -88,7 +90,7 @@ impl Office {
         let target = Target::Host(request.site.clone().into());
         let question = Question { subject, kind: AccessKind::Http, target, destination: None };
         match decide(&self.desk.policy(), question, self.clock.now().plausible()) {
-            Decision::Refusal(refusal) => refusal.reason().lifter().map_or(Hold::Nobody, Hold::By),
+            Decision::Refusal(refusal) => hold_of(refusal.reason()),
             Decision::Permit(permit) if matches!(permit.reason(), Reason::Ruled(_)) => Hold::Open,
             // A list may have refused a page of the site: which one, nobody kept, and the site by itself is open.
             Decision::Permit(_) if request.obstacle.category.is_some() => Hold::By(request.obstacle.lifter),
@@ -118,6 +120,11 @@ impl Office {
                 let room = request.room.clone().ok_or(Trouble::Denied)?;
                 (Layer::Lesson, Scope::Room(room), self.minutes_ahead(*minutes)?, motive)
             }
+            Reply::ThisLesson { lesson, motive } => {
+                let lesson = self.work(|store| store.find_lesson(*lesson))?.ok_or(Trouble::Unknown)?;
+                let room = request.room.clone().filter(|room| *room == lesson.room).ok_or(Trouble::Denied)?;
+                (Layer::Lesson, Scope::Room(room), lesson.until, motive)
+            }
             Reply::School { until, motive } if person.role.directs() => {
                 (Layer::School, Scope::Everyone, self.end_of(*until)?, motive)
             }
@@ -127,7 +134,7 @@ impl Office {
         let is_stronger = match self.find_hold(&askers, &request) {
             Hold::Open => false,
             Hold::By(lifter) => lifter < layer,
-            Hold::Nobody => true,
+            Hold::Lesson | Hold::Nobody => true,
         };
         if is_stronger {
             return Err(Trouble::Stronger);
@@ -144,8 +151,9 @@ impl Office {
         };
         let clock = self.clock.now();
         let now = clock.plausible().ok_or(Trouble::NoClock)?;
+        let lesson = if let Reply::ThisLesson { lesson, .. } = reply { Some(*lesson) } else { None };
         let new = NewOverride::new(rule, now).map_err(|_| Trouble::Field)?;
-        self.write(|store| store.grant_request(id, new, clock.quality)).map(drop)
+        self.write(|store| store.grant_request(id, new, lesson, clock.quality)).map(drop)
     }
 
     /// Whether this is the answer that this person gave.
@@ -169,10 +177,13 @@ impl Office {
                     it.rule.until.map_or(0, |until| until.ms_since(it.made).saturating_add(MINUTE_MS / 2));
                 it.rule.layer == Layer::Lesson && ms / MINUTE_MS == u64::from(*minutes)
             }
+            (Reply::ThisLesson { lesson, .. }, Some(it)) => {
+                self.work(|store| store.overrides_of(*lesson))?.contains(&it.id)
+            }
             (Reply::School { until, .. }, Some(it)) => {
                 it.rule.layer == Layer::School && it.rule.until == Some(self.end_of(*until)?)
             }
-            (Reply::Lesson { .. } | Reply::School { .. }, None) => false,
+            (Reply::Lesson { .. } | Reply::ThisLesson { .. } | Reply::School { .. }, None) => false,
         };
         Ok(is_same && answer.by == person.name)
     }
@@ -191,7 +202,7 @@ impl Office {
         self.work(|store| {
             let found = store.overrides()?.into_iter().find(|it| it.id == id);
             let found = found.ok_or(super::Failure::Trouble(Trouble::Unknown))?;
-            if !may_end(person, &found) {
+            if !may_end(person, &found, &store.reports()?) {
                 return Err(super::Failure::Trouble(Trouble::Denied));
             }
             store.end_override(id, &person.name, now).map(drop).map_err(Into::into)
@@ -210,26 +221,6 @@ impl Office {
         let end = next.to_zoned(self.zone.clone()).map_err(|_| Trouble::Field)?;
         Ok(Timestamp::from_unix_ms(end.timestamp().as_millisecond()))
     }
-}
-
-/// The site that a refused host belongs to: what a list or a rule names, else what somebody registered. The labels before
-/// it are whatever a pupil types, and would stand on the projector.
-fn find_site(reason: &Reason, host: &DomainName) -> Option<DomainName> {
-    let entry = match reason {
-        Reason::Listed { entry, .. } | Reason::Locked { entry, .. } => Some(entry),
-        Reason::Ruled(ruling) => Some(&ruling.entry),
-        Reason::NotListed
-        | Reason::Fault(_)
-        | Reason::WhiteListed { .. }
-        | Reason::Workspace { .. }
-        | Reason::NotWhiteListed
-        | Reason::ClosedHours
-        | Reason::Service(_) => None,
-    };
-    let entry = entry.and_then(|entry| DomainName::parse(entry).ok());
-    // An entry may be a category's, or another name's to which this one leads.
-    let entry = entry.filter(|entry| host.is_under(entry) && !entry.is_public_suffix());
-    entry.or_else(|| host.registrable())
 }
 
 /// The devices that made the open requests, as they are registered now.
@@ -261,14 +252,24 @@ impl Askers {
     }
 }
 
+/// What a refusal for this reason holds.
+pub(super) fn hold_of(reason: &Reason) -> Hold {
+    match (reason, reason.lifter()) {
+        (Reason::Narrowed(Narrowing::Closed), _) => Hold::Lesson,
+        (_, Some(lifter)) => Hold::By(lifter),
+        (_, None) => Hold::Nobody,
+    }
+}
+
 /// What holds a site more, the more it takes to open it.
-fn strength(hold: Hold) -> u8 {
+pub(super) fn strength(hold: Hold) -> u8 {
     match hold {
         Hold::Open => 0,
         Hold::By(Layer::Lesson) => 1,
         Hold::By(Layer::School) => 2,
         Hold::By(Layer::Commune) => 3,
-        Hold::Nobody => 4,
+        Hold::Lesson => 4,
+        Hold::Nobody => 5,
     }
 }
 
@@ -278,47 +279,8 @@ fn find_granted(overrides: &[Override], request: &SiteRequest) -> Option<Overrid
     overrides.iter().find(|it| it.id == id).cloned()
 }
 
-/// Whose rule it is: a teacher's own, for a lesson. The head ends any.
-fn may_end(person: &Person, it: &Override) -> bool {
-    person.role.directs() || it.rule.layer == Layer::Lesson && it.rule.author == person.name
-}
-
-#[cfg(test)]
-mod tests {
-    use model::{Fault, Ruling};
-
-    use super::*;
-
-    #[test]
-    fn what_is_asked_for_has_none_of_the_labels_that_somebody_typed() {
-        let check = |reason: &Reason, host: &str, expected: Option<&str>| {
-            let found = find_site(reason, &host.parse().unwrap());
-            assert_eq!(found.as_ref().map(DomainName::as_str), expected, "{reason:?} {host}");
-        };
-        let category = || "games".parse().unwrap();
-        let listed = |entry: &str| Reason::Listed { category: category(), entry: entry.into() };
-        let typed = "mme-martin-est-bete.jeux.example.fr";
-        check(&listed("jeux.example.fr"), typed, Some("jeux.example.fr"));
-        check(&listed("example.fr"), typed, Some("example.fr"));
-        check(
-            &Reason::Locked { category: category(), entry: "example.fr".into() },
-            typed,
-            Some("example.fr"),
-        );
-        // A line of a name that the host leads to, a category, a suffix.
-        for entry in ["casino.example", "games", "fr"] {
-            check(&listed(entry), typed, Some("example.fr"));
-            let ruling = Ruling {
-                layer: Layer::School,
-                entry: entry.into(),
-                author: "M. Bernard".parse().unwrap(),
-                until: None,
-            };
-            check(&Reason::Ruled(Arc::new(ruling)), typed, Some("example.fr"));
-        }
-        for reason in [Reason::NotWhiteListed, Reason::ClosedHours, Reason::Fault(Fault::Tunnel)] {
-            check(&reason, typed, Some("example.fr"));
-            check(&reason, "gouv.fr", None);
-        }
-    }
+/// Whose rule it is: a teacher's own, for a lesson, or one of these that wait for a look of the head. The head ends any.
+fn may_end(person: &Person, it: &Override, reports: &[Override]) -> bool {
+    let is_teachers = it.rule.layer == Layer::Lesson || reports.iter().any(|report| report.id == it.id);
+    person.role.directs() || is_teachers && it.rule.author == person.name
 }

@@ -14,8 +14,8 @@ use archive::{
 use jiff::tz::TimeZone;
 use journal::{Found, Hit, Listed};
 use model::{
-    Category, Person, PersonAct, PersonDeed, PersonName, Purpose, READING_MINUTES_MAX, Reading, ReadingId,
-    Reason, RoomName, Selection, Timestamp, Verdict,
+    Category, Person, PersonAct, PersonName, Purpose, READING_MINUTES_MAX, Reading, ReadingId, Reason,
+    RoomName, Selection, Timestamp, Verdict,
 };
 use portal::{Findings, FoundLine, NewReading, RefusedCount, Summary, Trouble};
 use store::PersonError;
@@ -315,7 +315,7 @@ fn describe_hit(hit: &Hit, with_people: bool) -> Option<(u64, FoundLine)> {
         Hit::Person(found) => {
             let PersonAct { author, deed, .. } = &found.act;
             let line = act_line(found.at, author, deed.as_str());
-            let room = if let PersonDeed::Decline { room, .. } = deed { room.clone() } else { None };
+            let room = deed.room().cloned();
             Some((found.sequence.number(), FoundLine { room, ..line }))
         }
         Hit::Damage(_) | Hit::Unreadable { .. } => None,
@@ -377,7 +377,8 @@ fn category_of(reason: &Reason) -> Option<&Category> {
         | Reason::NotWhiteListed
         | Reason::ClosedHours
         | Reason::Ruled(_)
-        | Reason::Service(_) => None,
+        | Reason::Service(_)
+        | Reason::Narrowed(_) => None,
     }
 }
 

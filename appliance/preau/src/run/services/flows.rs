@@ -18,8 +18,8 @@ use super::{Services, lock};
 
 /// How often services are kept open for another while: [`system::netfilter::opening::OPEN_FOR`] is four times as long.
 const RENEWAL_PERIOD: Duration = Duration::from_secs(1);
-/// How often flows are held against the policy.
-const LAPSE_PERIOD: Duration = Duration::from_secs(1);
+/// How often flows are held against the policy: whoever closes the Internet for a class sees it closed within a second.
+const LAPSE_PERIOD: Duration = Duration::from_millis(500);
 /// How often all flows are compared with those that were heard of: news may be lost without a word.
 const COMPARISON_PERIOD: Duration = Duration::from_secs(10);
 /// Between two tries, when the kernel does not tell of flows, or names are not resolved yet.

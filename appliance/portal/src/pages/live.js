@@ -1,0 +1,51 @@
+// Shows on the teacher's page what has changed, without loading it anew. The page is complete without this file: its forms
+// and links do all there is to do.
+"use strict";
+(() => {
+  const live = document.querySelector("[data-live]");
+  if (!live || !window.EventSource) return;
+  let isBusy = false;
+  let isLate = false;
+
+  // Nothing is taken from under the fingers of somebody who types.
+  const isTyping = () => {
+    const fields = [...live.querySelectorAll("textarea, input:not([type=hidden]), select")];
+    const isChanged = (field) =>
+      field.tagName === "SELECT"
+        ? [...field.options].some((option) => option.selected !== option.defaultSelected) && field.selectedIndex > 0
+        : field.type === "checkbox"
+          ? field.checked !== field.defaultChecked
+          : field.value !== field.defaultValue;
+    return fields.some((field) => field === document.activeElement || isChanged(field));
+  };
+
+  const show = async () => {
+    isLate = isBusy || isTyping();
+    if (isLate) return;
+    isBusy = true;
+    try {
+      const answer = await fetch(`${location.pathname}?direct`, { credentials: "same-origin" });
+      if (answer.redirected || !answer.ok) return location.reload();
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const fresh = page.querySelector("[data-live]");
+      if (!fresh) return location.reload();
+      const open = [...live.querySelectorAll("details[open][id]")].map((details) => details.id);
+      const focused = document.activeElement && live.contains(document.activeElement) && document.activeElement.id;
+      live.replaceChildren(...fresh.childNodes);
+      for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+      if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    } catch {
+      // The line to the box is cut: the source tries again by itself.
+    } finally {
+      isBusy = false;
+    }
+  };
+
+  const source = new EventSource(live.dataset.live);
+  source.addEventListener("change", show);
+  source.addEventListener("end", () => {
+    source.close();
+    location.reload();
+  });
+  setInterval(() => isLate && show(), 1000);
+})();

@@ -1,0 +1,116 @@
+//! The forms of lessons: a touch becomes one call to the office, and leads back to the page it came from.
+
+use model::{DomainName, InternetMode, LessonId, OverrideId, Timestamp};
+
+use super::people::{Answer, Signed};
+use crate::pages::people::{HeadPage, TeacherPage, WifiSheet};
+use crate::{LessonStart, LessonTurn, Trouble};
+
+/// The places of lessons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LessonPage {
+    Room,
+    Start,
+    Change,
+    Finish,
+    Site,
+    Report,
+    KeepReport,
+    Register,
+}
+
+impl LessonPage {
+    /// The place of a path in small letters.
+    pub(super) fn find(path: &str) -> Option<Self> {
+        Some(match path {
+            TeacherPage::ROOM_PATH => Self::Room,
+            TeacherPage::START_PATH => Self::Start,
+            TeacherPage::CHANGE_PATH => Self::Change,
+            TeacherPage::FINISH_PATH => Self::Finish,
+            TeacherPage::SITE_PATH => Self::Site,
+            TeacherPage::REPORT_PATH => Self::Report,
+            HeadPage::REPORT_PATH => Self::KeepReport,
+            WifiSheet::PATH => Self::Register,
+            _ => return None,
+        })
+    }
+
+    /// Whether it can be read, whether forms are sent there.
+    pub(super) fn takes(self, is_post: bool) -> bool {
+        is_post != (self == Self::Register)
+    }
+
+    /// Whether it is for those who decide for the whole school.
+    pub(super) fn directs(self) -> bool {
+        self.home() == HeadPage::PATH
+    }
+
+    /// The page that a person reads before and after what she does here.
+    pub(super) fn home(self) -> &'static str {
+        match self {
+            Self::Room | Self::Start | Self::Change | Self::Finish | Self::Site | Self::Report => {
+                TeacherPage::PATH
+            }
+            Self::KeepReport | Self::Register => HeadPage::PATH,
+        }
+    }
+}
+
+impl Signed<'_> {
+    /// Answers what is sent to a place of lessons.
+    pub(super) fn lesson(&self, page: LessonPage) -> Result<Answer, Trouble> {
+        let (office, client, person) = (&self.portal.office, self.visit.client, self.person);
+        match page {
+            LessonPage::Room => office.choose_room(person, &self.read("salle")?)?,
+            LessonPage::Start => office.start_lesson(client, person, &self.read_start()?)?,
+            LessonPage::Change => {
+                office.change_lesson(client, person, self.read("cours")?, &self.read_turn()?)?;
+            }
+            LessonPage::Finish => office.end_lesson(client, person, self.read("cours")?)?,
+            LessonPage::Site => {
+                let (id, site): (LessonId, DomainName) = (self.read("cours")?, self.read("site")?);
+                office.permit_for_lesson(person, id, &site, &self.lesson_motive()?)?;
+            }
+            LessonPage::Report => {
+                let site = self.visit.field("site").unwrap_or_default();
+                office.report_site(person, site, &self.read("motif")?)?;
+            }
+            LessonPage::KeepReport => office.keep_report(self.read::<OverrideId>("regle")?)?,
+            LessonPage::Register => {
+                let lines = office.wifi_register()?;
+                let sheet =
+                    WifiSheet { place: &self.portal.settings.place, lines: &lines, now: office.now() };
+                return Ok(Answer::sheet(WifiSheet::STATUS, sheet.render()));
+            }
+        }
+        Ok(Answer::see(page.home()))
+    }
+
+    fn read_start(&self) -> Result<LessonStart, Trouble> {
+        let takes_over = self.visit.field("prendre").map(|_| self.read("prendre")).transpose()?;
+        Ok(LessonStart {
+            room: self.read("salle")?,
+            minutes: self.read("minutes").map_err(|_| Trouble::Length)?,
+            internet: self.read_internet()?,
+            is_wifi_on: self.visit.field("wifi") == Some("1"),
+            takes_over,
+        })
+    }
+
+    /// The one thing that a button of a lesson changes.
+    fn read_turn(&self) -> Result<LessonTurn, Trouble> {
+        if self.visit.field("internet").is_some() {
+            return Ok(LessonTurn::Internet(self.read_internet()?));
+        }
+        if let Some(wifi) = self.visit.field("wifi") {
+            return Ok(LessonTurn::Wifi(wifi == "1"));
+        }
+        Ok(LessonTurn::Until(Timestamp::from_unix_ms(self.read("fin")?)))
+    }
+
+    fn read_internet(&self) -> Result<InternetMode, Trouble> {
+        let sites = self.visit.field("sites").unwrap_or_default();
+        let word = self.visit.field("internet").ok_or(Trouble::Field)?;
+        InternetMode::read(word, sites).map_err(|_| Trouble::Sites)
+    }
+}

@@ -1,0 +1,74 @@
+//! The school's Wi-Fi in the configuration.
+
+use wifi::{KeyPolicy, Kind, Security};
+
+use super::{Config, SCHOOL, problems_of};
+
+const NETWORK: &str = "[[wifi.network]]\nroom = 'CM2'\nssid = 'tilleul'\n";
+const POINT: &str = "[[access_point]]\nname = 'borne-cm2'\nroom = 'CM2'\nkind = 'hostapd'\ninterface = 'wlan0'\nchannel = 36\n";
+
+#[test]
+fn a_room_with_a_radio_of_the_box_and_one_with_openwrt() {
+    let fingerprint = format!("{}:ff", "AB".repeat(31));
+    let text = format!(
+        "{SCHOOL}[wifi]\ncountry = 'RE'\nlistener = 'mon0'\n{NETWORK}keys = 'device'\n{POINT}\
+         [[wifi.network]]\nroom = 'CM1'\nssid = 'hetre'\nisolate = true\n\
+         [[access_point]]\nname = 'borne-cm1'\nroom = 'CM1'\nkind = 'openwrt'\naddress = '10.77.0.21'\n\
+         certificate = '{fingerprint}'\npassword_file = '/etc/preau/borne'\nchannel = 6\n"
+    );
+    let wifi = Config::parse(&text).unwrap().wifi;
+    assert_eq!(
+        (wifi.country.as_str(), wifi.listener.map(|it| it.to_string())),
+        ("RE", Some("mon0".to_owned()))
+    );
+    let [devices, shared] = wifi.networks.as_slice() else { panic!("{:?}", wifi.networks) };
+    assert_eq!((devices.keys, devices.security), (KeyPolicy::Device, Security::Wpa2));
+    assert_eq!((shared.keys, shared.security), (KeyPolicy::Room, Security::Transition));
+    assert!(shared.isolates_stations && !devices.isolates_stations);
+    let [radio, remote] = wifi.access_points.as_slice() else { panic!("{:?}", wifi.access_points) };
+    assert_eq!(radio.kind, Kind::Hostapd { interface: "wlan0".to_owned(), bridge: None });
+    let Kind::OpenWrt { address, certificate, radio, user, .. } = &remote.kind else { panic!("{remote:?}") };
+    assert_eq!(
+        (address.to_string().as_str(), radio.as_str(), user.as_str()),
+        ("10.77.0.21:443", "radio0", "preau")
+    );
+    assert_eq!((certificate[0], certificate[31]), (0xab, 0xff));
+}
+
+#[test]
+fn weak_or_contradictory_wifi_is_refused_with_the_reason() {
+    let check = |text: &str, expected: &str| {
+        let problems = problems_of(&format!("{SCHOOL}{text}"));
+        assert!(problems.contains(expected), "{expected}: {problems}");
+    };
+    let point = |key: &str, value: &str| {
+        let lines = POINT.lines().filter(|line| !line.starts_with(key));
+        format!("{NETWORK}{}\n{key} = {value}\n", lines.collect::<Vec<_>>().join("\n"))
+    };
+    for channel in ["52", "100", "0", "14"] {
+        check(&point("channel", channel), "the radio listens for a minute first");
+    }
+    check(&point("kind", "'mikrotik'"), "an access point is a radio of the box");
+    check(&point("room", "'CP'"), "the room `CP` has no network");
+    check(&point("name", "'Borne CM2'"), "small letters, digits");
+    check(&point("interface", "'a b'"), "not an interface name");
+    check(&point("address", "'10.0.0.1'"), "unknown key `address`");
+    check(&format!("{NETWORK}{POINT}{POINT}"), "described twice");
+    check(&format!("{NETWORK}{POINT}{POINT}"), "two access points with one radio");
+    check(&format!("{NETWORK}{NETWORK}"), "the room `CM2` has two networks");
+    let other = NETWORK.replace("CM2", "CM1");
+    check(&format!("{NETWORK}{other}"), "two rooms with the network `tilleul`");
+    check(&NETWORK.replace("tilleul", "Livebox-12"), "many networks have");
+    check(&NETWORK.replace("tilleul", "ferry-eleves"), "children are here");
+    check(&format!("{NETWORK}keys = 'device'\nwpa3 = true\n"), "WPA3 knows one key for all");
+    check(&format!("{NETWORK}keys = 'pupil'\n"), "keys are those of the `room`");
+    check(&format!("[wifi]\ncountry = 'France'\n{NETWORK}"), "two capital letters");
+    let openwrt =
+        "[[access_point]]\nname = 'a'\nroom = 'CM2'\nkind = 'openwrt'\naddress = '10.77.0.21'\nchannel = 6\n";
+    check(&format!("{NETWORK}{openwrt}certificate = 'abc'\n"), "`preau wifi adopt` prints it");
+    check(&format!("{NETWORK}{openwrt}"), "needs `password_file`");
+    let whole = format!("certificate = '{}'\npassword_file = 'a'\n", "ab".repeat(32));
+    check(&format!("{NETWORK}keys = 'device'\n{openwrt}{whole}"), "only radios of the box");
+    let many: String = (0..33).map(|number| POINT.replace("wlan0", &format!("wlan{number}"))).collect();
+    check(&format!("{NETWORK}{many}"), "more than 32 access points");
+}

@@ -1,0 +1,101 @@
+//! The school's Wi-Fi: what lessons want and what access points do, kept together.
+//!
+//! ```text
+//! orders -- reads lessons, devices and keys in the store --> Order (what each room shall have)
+//!                                                              |
+//! air ----- what the box hears itself, where a radio listens ---> "off", not only "says that it is off"
+//! point (a thread for each access point): look, plan, one step, look again ... publish
+//!                                                              |
+//!                            stations --> the desk; status --> pages, `preau wifi status`
+//! ```
+//! An access point that was unplugged, reset or late is looked at again and again, and told what it lacks. Nothing is ever sent
+//! that no lesson wants: at the start of the box all is silent, and what the box started dies with it.
+//!
+//! While the journal cannot be written, what sends goes on: nobody reaches anything by it but the page that says why.
+
+mod air;
+mod board;
+mod orders;
+mod point;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use access::{Clock, Desk};
+use anyhow::Context as _;
+use system::hostapd::HostapdRadio;
+use system::ubus::{OpenWrtPlace, OpenWrtRadio};
+use wifi::{AccessPoint, Drive, Kind};
+
+use super::radios::Radios;
+use crate::config::{self, Config};
+use crate::data_folder::{self, WIFI_FOLDER};
+
+use air::Air;
+pub(crate) use air::AirKeeper;
+pub(crate) use board::{Line, WifiBoard, read_status};
+pub(crate) use orders::{OrderKeeper, Orders};
+pub(crate) use point::Point;
+use point::Shared;
+
+/// What keeps the Wi-Fi.
+pub(crate) struct WifiKeepers {
+    pub(crate) orders: OrderKeeper,
+    /// Where a radio listens.
+    pub(crate) air: Option<AirKeeper>,
+    pub(crate) points: Vec<Point>,
+}
+
+/// Whoever keeps the school's Wi-Fi; `None` without access points.
+pub(crate) fn open(
+    config: &Config,
+    data: &Path,
+    desk: &Arc<Desk>,
+    clock: &Arc<dyn Clock>,
+    radios: &Arc<Radios>,
+) -> anyhow::Result<Option<WifiKeepers>> {
+    let config::Wifi { access_points, networks, listener, .. } = &config.wifi;
+    if access_points.is_empty() {
+        return Ok(None);
+    }
+    let folder = data.join(WIFI_FOLDER);
+    data_folder::make(&folder)?;
+    let board = WifiBoard::open(&folder, Arc::clone(desk), Arc::clone(radios))
+        .context("cannot keep the status of the Wi-Fi")?;
+    let (board, orders) = (Arc::new(board), Arc::new(Orders::default()));
+    let keeper = OrderKeeper::new(data, config, Arc::clone(clock), Arc::clone(&orders));
+    let air = Arc::new(Air::default());
+    let points = access_points.iter().map(|access_point| {
+        let drive = open_drive(access_point, &folder)?;
+        let shared = Shared {
+            orders: Arc::clone(&orders),
+            board: Arc::clone(&board),
+            air: Arc::clone(&air),
+            clock: Arc::clone(clock),
+        };
+        Ok(Point::new(access_point, drive, shared))
+    });
+    let points = points.collect::<anyhow::Result<_>>()?;
+    let names = networks.iter().map(|network| network.ssid.clone());
+    let air = listener.clone().map(|interface| AirKeeper::new(interface, names, Arc::clone(&air)));
+    Ok(Some(WifiKeepers { orders: keeper, air, points }))
+}
+
+fn open_drive(access_point: &AccessPoint, folder: &Path) -> anyhow::Result<Box<dyn Drive>> {
+    match &access_point.kind {
+        Kind::Hostapd { interface, bridge } => {
+            let bridge = bridge.as_deref().map(str::parse).transpose()?;
+            Ok(Box::new(HostapdRadio::new(folder, interface.parse()?, bridge)))
+        }
+        Kind::OpenWrt { address, certificate, radio, user, password_file } => {
+            let place = OpenWrtPlace {
+                address: *address,
+                certificate: *certificate,
+                radio: radio.clone(),
+                user: user.clone(),
+                password_file: password_file.clone(),
+            };
+            Ok(Box::new(OpenWrtRadio::new(place)?))
+        }
+    }
+}

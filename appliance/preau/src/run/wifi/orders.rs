@@ -1,0 +1,270 @@
+//! What each room shall have: read from the store, with the keys that are drawn where they are missing.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use access::Clock;
+use jiff::tz::TimeZone;
+use model::{Device, Mac, RoomName, Timestamp};
+use ring::rand::SystemRandom;
+use store::{Generation, KeyOwner, Store, WifiKey};
+use wifi::{
+    Channel, Country, DeviceKey, KeyId, KeyPolicy, Passphrase, RoomNetwork, Setup, Ssid, Wish,
+    is_of_an_earlier_year,
+};
+
+use crate::config::Config;
+use crate::data_folder::STATE_FILE;
+
+/// How often the store is looked at: a teacher who has touched the button watches the tablets.
+const PERIOD: Duration = Duration::from_millis(250);
+/// Looks for each look at the age of keys: one a minute.
+const AGE_EVERY: u32 = 240;
+
+/// What the access points shall do and be.
+#[derive(Debug, Default)]
+pub(crate) struct Order {
+    /// The lessons with Wi-Fi.
+    pub(crate) wishes: Vec<Wish>,
+    /// What each room serves; a room without any key serves nothing.
+    pub(crate) rooms: BTreeMap<RoomName, RoomOrder>,
+    /// The registered devices that have keys of their own.
+    pub(crate) owners: HashMap<KeyId, Mac>,
+}
+
+/// What a room serves, whatever its channel.
+#[derive(Clone, Debug)]
+pub(crate) struct RoomOrder {
+    network: RoomNetwork,
+    passphrase: Option<Passphrase>,
+    keys: Vec<DeviceKey>,
+    country: Country,
+}
+
+impl RoomOrder {
+    /// The same on this channel.
+    pub(crate) fn setup(&self, channel: Channel) -> Setup {
+        let Self { network, passphrase, keys, country } = self.clone();
+        Setup {
+            ssid: network.ssid,
+            security: network.security,
+            passphrase,
+            keys,
+            channel,
+            country,
+            isolates_stations: network.isolates_stations,
+        }
+    }
+}
+
+/// The last order.
+#[derive(Debug, Default)]
+pub(crate) struct Orders(Mutex<Arc<Order>>);
+
+impl Orders {
+    pub(crate) fn last(&self) -> Arc<Order> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn give(&self, order: Order) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(order);
+    }
+}
+
+/// Reads the orders whenever the store has moved.
+pub(crate) struct OrderKeeper {
+    state_file: PathBuf,
+    store: Option<Store>,
+    generation: Option<Generation>,
+    networks: Vec<RoomNetwork>,
+    country: Country,
+    time_zone: TimeZone,
+    clock: Arc<dyn Clock>,
+    orders: Arc<Orders>,
+    /// Keys as devices compute with them: each takes some milliseconds.
+    computed: HashMap<(u32, Ssid), DeviceKey>,
+    is_failure_told: bool,
+}
+
+impl OrderKeeper {
+    pub(crate) fn new(data: &Path, config: &Config, clock: Arc<dyn Clock>, orders: Arc<Orders>) -> Self {
+        Self {
+            state_file: data.join(STATE_FILE),
+            store: None,
+            generation: None,
+            networks: config.wifi.networks.clone(),
+            country: config.wifi.country,
+            time_zone: config.school.timezone.clone(),
+            clock,
+            orders,
+            computed: HashMap::new(),
+            is_failure_told: false,
+        }
+    }
+
+    /// Keeps the orders up to date until it is told to stop.
+    pub(crate) fn keep(mut self, stopped: &Receiver<()>) {
+        let mut looks = 0_u32;
+        loop {
+            // The clock may be known by now, and a year over.
+            if looks.is_multiple_of(AGE_EVERY) {
+                self.generation = None;
+            }
+            looks = looks.wrapping_add(1);
+            self.look();
+            if stopped.recv_timeout(PERIOD) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
+        }
+    }
+
+    /// A store that cannot be read leaves the last order as it was: each of its lessons has an end.
+    fn look(&mut self) {
+        let outcome = self.try_look();
+        let is_told = std::mem::replace(&mut self.is_failure_told, outcome.is_err());
+        if let Err(error) = outcome {
+            (self.store, self.generation) = (None, None);
+            if !is_told {
+                tracing::error!("what the Wi-Fi shall do cannot be read: {error:#}");
+            }
+        }
+    }
+
+    fn try_look(&mut self) -> anyhow::Result<()> {
+        let mut store = match self.store.take() {
+            Some(store) => store,
+            None => Store::open(&self.state_file)?,
+        };
+        // Of before the reading: what is written meanwhile, keys among it, is read the next time.
+        let generation = store.generation()?;
+        if self.generation != Some(generation) {
+            let wishes = read_wishes(&store)?;
+            let devices = store.devices()?;
+            if let Some(now) = self.clock.now().plausible() {
+                keep_keys(&mut store, &self.networks, &devices, &wishes, (now, &self.time_zone))?;
+            }
+            let order = self.read(wishes, &devices, &store.wifi_keys()?);
+            self.orders.give(order);
+            self.generation = Some(generation);
+        }
+        self.store = Some(store);
+        Ok(())
+    }
+
+    fn read(&mut self, wishes: Vec<Wish>, devices: &[Device], keys: &[WifiKey]) -> Order {
+        let (mut rooms, mut owners) = (BTreeMap::new(), HashMap::new());
+        let networks = std::mem::take(&mut self.networks);
+        for network in &networks {
+            let own: Vec<_> = keys.iter().filter(|key| is_key_of(key, network)).collect();
+            for key in &own {
+                let device = devices.iter().find(|device| key.owner.device.as_ref() == Some(&device.name));
+                owners.extend(device.map(|device| (KeyId::new(key.number), device.mac)));
+            }
+            let passphrases: Vec<_> = own
+                .iter()
+                .filter_map(|key| Some((key, key.passphrase.parse::<Passphrase>().ok()?)))
+                .collect();
+            if passphrases.is_empty() {
+                continue;
+            }
+            let computed = passphrases
+                .iter()
+                .map(|(key, passphrase)| self.compute(key.number, passphrase, &network.ssid));
+            let computed: Vec<_> = computed.collect();
+            let passphrase = match network.keys {
+                KeyPolicy::Room => passphrases.into_iter().next().map(|(_, passphrase)| passphrase),
+                KeyPolicy::Device => None,
+            };
+            let (network, country) = (network.clone(), self.country);
+            rooms.insert(network.room.clone(), RoomOrder { network, passphrase, keys: computed, country });
+        }
+        self.networks = networks;
+        // What nobody has any more is not kept in memory.
+        let live: BTreeSet<u32> = keys.iter().map(|key| key.number).collect();
+        self.computed.retain(|(number, _), _| live.contains(number));
+        Order { wishes, rooms, owners }
+    }
+
+    fn compute(&mut self, number: u32, passphrase: &Passphrase, ssid: &Ssid) -> DeviceKey {
+        let computed = self.computed.entry((number, ssid.clone()));
+        computed.or_insert_with(|| DeviceKey::new(&KeyId::new(number).to_string(), passphrase, ssid)).clone()
+    }
+}
+
+fn read_wishes(store: &Store) -> anyhow::Result<Vec<Wish>> {
+    let lessons = store.open_lessons()?.into_iter().filter(|lesson| lesson.is_wifi_on);
+    let wishes = lessons.map(|lesson| Wish {
+        lesson: lesson.id.number(),
+        room: lesson.room,
+        from: lesson.from,
+        until: lesson.until,
+    });
+    Ok(wishes.collect())
+}
+
+fn is_key_of(key: &WifiKey, network: &RoomNetwork) -> bool {
+    let is_of_device = key.owner.device.is_some();
+    key.owner.room == network.room && is_of_device == (network.keys == KeyPolicy::Device)
+}
+
+/// Whoever shall have a key: the room, or each registered device of it.
+fn owners(network: &RoomNetwork, devices: &[Device]) -> Vec<KeyOwner> {
+    let room = || network.room.clone();
+    match network.keys {
+        KeyPolicy::Room => vec![KeyOwner { room: room(), device: None }],
+        KeyPolicy::Device => devices
+            .iter()
+            .filter(|device| device.room.as_ref() == Some(&network.room))
+            .map(|device| KeyOwner { room: room(), device: Some(device.name.clone()) })
+            .collect(),
+    }
+}
+
+/// Draws the keys that are missing, takes away those of devices that have gone, and draws new ones for the new school year: not
+/// during a lesson.
+pub(super) fn keep_keys(
+    store: &mut Store,
+    networks: &[RoomNetwork],
+    devices: &[Device],
+    wishes: &[Wish],
+    (now, time_zone): (Timestamp, &TimeZone),
+) -> anyhow::Result<()> {
+    let keys = store.wifi_keys()?;
+    for network in networks {
+        let owners = owners(network, devices);
+        let is_in_use = wishes.iter().any(|wish| wish.room == network.room && wish.until > now);
+        for key in keys.iter().filter(|key| key.owner.room == network.room) {
+            if !owners.contains(&key.owner) {
+                store.revoke_wifi_key(&key.owner)?;
+                tracing::info!(room = %network.room, key = %KeyId::new(key.number), "a key of the Wi-Fi has gone with its device");
+            } else if !is_in_use && is_of_an_earlier_year(key.made, now, time_zone) {
+                let passphrase = Passphrase::draw(&SystemRandom::new())?;
+                store.replace_wifi_key(&key.owner, passphrase.reveal(), now)?;
+                tracing::warn!(room = %network.room, "a key of the Wi-Fi is of the last school year: it is a new one now");
+            }
+        }
+        for owner in owners.iter().filter(|&owner| !keys.iter().any(|key| key.owner == *owner)) {
+            let passphrase = Passphrase::draw(&SystemRandom::new())?;
+            if store.add_wifi_key(owner, passphrase.reveal(), now)? {
+                tracing::info!(room = %network.room, "a key of the Wi-Fi was drawn: `preau wifi key list`");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+impl RoomOrder {
+    /// A room whose devices have the keys of these numbers.
+    pub(crate) fn of_devices(network: RoomNetwork, numbers: &[u32]) -> Self {
+        let key = |number: &u32| {
+            let passphrase: Passphrase = format!("a key of number {number:05}").parse().unwrap();
+            DeviceKey::new(&KeyId::new(*number).to_string(), &passphrase, &network.ssid)
+        };
+        let keys = numbers.iter().map(key).collect();
+        Self { network, passphrase: None, keys, country: Country::FRANCE }
+    }
+}

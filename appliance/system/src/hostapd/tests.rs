@@ -1,0 +1,167 @@
+//! A program in hostapd's place: its files, its socket, its life. The real one is tried in a machine of its own (`tests/vm`).
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixDatagram;
+use std::thread::JoinHandle;
+
+use wifi::{Channel, Country, DeviceKey, Passphrase, Security, Ssid};
+
+use super::*;
+
+/// Answers commands as hostapd does, by this table, until it is told to end. Gives back what it was asked.
+fn answer(socket: &Path, table: Vec<(&'static str, Vec<&'static str>)>) -> JoinHandle<Vec<String>> {
+    let socket = UnixDatagram::bind(socket).unwrap();
+    thread::spawn(move || {
+        let mut asked = Vec::new();
+        loop {
+            let mut bytes = [0; 512];
+            let (length, from) = socket.recv_from(&mut bytes).unwrap();
+            let command = String::from_utf8(bytes[..length].to_vec()).unwrap();
+            let replies = table.iter().find(|(known, _)| *known == command).map(|(_, replies)| replies);
+            for reply in replies.into_iter().flatten() {
+                socket.send_to_addr(reply.as_bytes(), &from).unwrap();
+            }
+            asked.push(command);
+            if asked.last().is_some_and(|command| command == "TERMINATE") {
+                return asked;
+            }
+        }
+    })
+}
+
+fn open(folder: &Path) -> Control {
+    Control::open(&folder.join("wlan0"), folder.join("box")).unwrap()
+}
+
+#[test]
+fn replies_are_told_from_what_nobody_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = vec![
+        ("PING", vec!["<3>AP-STA-CONNECTED 02:00:00:00:01:00 keyid=k7", "<3>AP-ENABLED ", "PONG\n"]),
+        ("STOP_AP", vec!["FAIL\n"]),
+        ("TERMINATE", vec!["OK\n", "<3>AP-STA-DISCONNECTED 02:00:00:00:01:00"]),
+    ];
+    let hostapd = answer(&folder.path().join("wlan0"), table);
+    let mut control = open(folder.path());
+    assert_eq!(control.ask("PING").unwrap(), "PONG\n");
+    assert!(control.order("STOP_AP").unwrap_err().to_string().contains("FAIL"));
+    control.order("TERMINATE").unwrap();
+    hostapd.join().unwrap();
+    let mac = "02:00:00:00:01:00".parse().unwrap();
+    let key = Some(wifi::KeyId::new(7));
+    assert_eq!(control.take_events(), [Event::Join(Station { mac, key }), Event::Leave(mac)]);
+    assert_eq!(control.take_events(), []);
+    drop(control);
+    assert!(!folder.path().join("box").exists());
+}
+
+#[test]
+fn a_hostapd_that_does_not_answer_is_no_endless_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let _mute = UnixDatagram::bind(folder.path().join("wlan0")).unwrap();
+    // As a box left it that was killed.
+    drop(UnixDatagram::bind(folder.path().join("box")).unwrap());
+    let start = monotonic();
+    assert_eq!(open(folder.path()).ask("PING").unwrap_err().kind(), io::ErrorKind::TimedOut);
+    assert!(monotonic().duration_since(start) >= ANSWER_WITHIN);
+}
+
+/// What hostapd answers after it, as it is told to begin.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+fn setup(ssid: &str) -> Setup {
+    let (ssid, passphrase): (Ssid, Passphrase) =
+        (ssid.parse().unwrap(), "k7pm-x2hd-9tqv-ej4w-ab3c".parse().unwrap());
+    Setup {
+        keys: vec![DeviceKey::new("k7", &passphrase, &ssid)],
+        ssid,
+        security: Security::Wpa2,
+        passphrase: Some(passphrase),
+        channel: Channel::new(36).unwrap(),
+        country: Country::FRANCE,
+        isolates_stations: false,
+    }
+}
+
+/// The loopback interface has a carrier always: as a radio that another program uses.
+fn radio(folder: &Path, program: &str) -> HostapdRadio {
+    HostapdRadio { program: program.into(), ..HostapdRadio::new(folder, "lo".parse().unwrap(), None) }
+}
+
+#[test]
+fn what_hostapd_says_at_its_end_is_told_and_its_files_are_nobody_elses() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("hostapd");
+    fs::write(&script, "#!/bin/sh\necho 'Could not configure driver mode'\nexit 1\n").unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut radio = radio(folder.path(), &script.display().to_string());
+    let error = radio.apply(Step::SetUp, Some(&setup("tilleul"))).unwrap_err();
+    assert!(error.to_string().contains("Could not configure driver mode"), "{error}");
+    for file in ["hostapd.conf", "hostapd.keys"] {
+        let metadata = fs::metadata(radio.folder.join(file)).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o600, "{file}");
+    }
+    let mode = fs::metadata(&radio.folder).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o700);
+    assert_eq!(radio.look(None).unwrap().setup, None);
+}
+
+#[test]
+fn a_radio_that_another_program_uses_is_not_taken_for_ours() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut radio = radio(folder.path(), "no-such-program");
+    assert!(radio.look(None).unwrap().is_sending);
+    let error = radio.apply(Step::Silence, None).unwrap_err();
+    assert!(error.to_string().contains("another program uses lo"), "{error}");
+}
+
+#[test]
+fn a_missing_radio_or_program_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut absent = HostapdRadio::new(folder.path(), "wlan-absent".parse().unwrap(), None);
+    let cause = |error: DriveError| std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause(absent.look(None).unwrap_err()).contains("no interface wlan-absent"));
+    let error = radio(folder.path(), "no-such-program").apply(Step::SetUp, Some(&setup("a"))).unwrap_err();
+    assert!(cause(error).contains("no-such-program"));
+}
+
+#[test]
+fn another_key_is_another_stamp_and_another_name_another_setup() {
+    let folder = tempfile::tempdir().unwrap();
+    let radio = radio(folder.path(), "hostapd");
+    let before = radio.stamps(&setup("tilleul"));
+    assert_eq!(radio.stamps(&setup("tilleul")), before);
+    let mut rekeyed = setup("tilleul");
+    rekeyed.keys.clear();
+    let after = radio.stamps(&rekeyed);
+    assert!(after.setup == before.setup && after.keys != before.keys);
+    assert_ne!(radio.stamps(&setup("hetre")).setup, before.setup);
+}
+
+#[test]
+fn names_are_shown_as_hostapd_shows_them() {
+    assert_eq!(control::show("a \"b\\".as_bytes()), "a \\\"b\\\\");
+    assert_eq!(control::show("é".as_bytes()), "\\xc3\\xa9");
+    assert_eq!(control::field("state=ENABLED\nssid[0]=a\n", "state"), Some("ENABLED"));
+    assert_eq!(control::field("estate=x\n", "state"), None);
+}
+
+#[test]
+fn a_daemon_ends_with_its_owner() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("hostapd");
+    // Deaf to the polite signal, as one that is stuck.
+    fs::write(&script, "#!/bin/sh\ntrap '' TERM\necho $$ > \"$1\"\nexec sleep 60\n").unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let (pid, start) = (folder.path().join("pid"), monotonic());
+    let mut daemon = Daemon::start(script.as_os_str(), &pid).unwrap();
+    while fs::read_to_string(&pid).map_or(true, |text| !text.ends_with('\n')) {
+        assert!(monotonic().duration_since(start) < START_WITHIN, "it never began");
+        thread::sleep(LOOK_PAUSE);
+    }
+    assert!(daemon.is_running());
+    let process = format!("/proc/{}", fs::read_to_string(&pid).unwrap().trim());
+    assert!(Path::new(&process).exists());
+    drop(daemon);
+    assert!(!Path::new(&process).exists());
+}

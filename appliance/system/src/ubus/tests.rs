@@ -1,0 +1,175 @@
+//! The driver against an access point that does what OpenWrt's rpcd does.
+
+mod access_point;
+mod firmware;
+
+use model::Timestamp;
+use wifi::{Channel, Country, Security};
+
+use super::*;
+use access_point::{AccessPoint, PASSWORD, Running, start};
+
+struct Lab {
+    access_point: Running,
+    radio: OpenWrtRadio,
+    folder: tempfile::TempDir,
+}
+
+impl Lab {
+    fn new() -> Self {
+        let access_point = start(AccessPoint::new());
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("password"), format!("{PASSWORD}\n")).unwrap();
+        let radio = OpenWrtRadio::new(OpenWrtPlace {
+            address: access_point.address,
+            certificate: access_point.certificate,
+            radio: "radio0".to_owned(),
+            user: "preau".to_owned(),
+            password_file: folder.path().join("password"),
+        });
+        Self { access_point, radio: radio.unwrap(), folder }
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, AccessPoint> {
+        self.access_point.state.lock().unwrap()
+    }
+
+    fn sending(&self) -> Vec<String> {
+        self.state().sending().into_iter().map(str::to_owned).collect()
+    }
+
+    /// What stands against a step.
+    fn refusal(&mut self, step: Step) -> String {
+        let error = self.radio.apply(step, Some(&setup())).unwrap_err();
+        let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        format!("{error} {cause}")
+    }
+}
+
+fn setup() -> Setup {
+    Setup {
+        ssid: "tilleul".parse().unwrap(),
+        security: Security::Wpa2,
+        passphrase: Some("k7pm-x2hd-9tqv-ej4w-ab3c".parse().unwrap()),
+        keys: vec![],
+        channel: Channel::new(36).unwrap(),
+        country: Country::FRANCE,
+        isolates_stations: false,
+    }
+}
+
+const UNTIL: Timestamp = Timestamp::from_unix_ms(1_795_422_600_000);
+const OWN: &str = "preau_radio0";
+
+#[test]
+fn one_from_the_factory_is_silenced_and_sends_for_a_lesson() {
+    let mut lab = Lab::new();
+    let found = lab.radio.look(Some(&setup())).unwrap();
+    assert_eq!((found.setup, found.is_sending), (None, true), "its open network");
+    lab.radio.apply(Step::SetUp, Some(&setup())).unwrap();
+    assert_eq!(lab.sending(), [""; 0]);
+    let stamps = lab.radio.stamps(&setup());
+    let rest = Reality { setup: Some(stamps.setup), keys: Some(stamps.keys), is_sending: false };
+    assert_eq!(lab.radio.look(Some(&setup())).unwrap(), rest);
+    lab.radio.apply(Step::Send { until: UNTIL }, Some(&setup())).unwrap();
+    assert_eq!(lab.sending(), [OWN]);
+    assert_eq!(lab.state().flash[OWN][UNTIL_OPTION], "1795422601", "its watchdog knows the end");
+    assert_eq!(lab.radio.look(Some(&setup())).unwrap(), Reality { is_sending: true, ..rest });
+    let mac = "02:aa:00:00:00:77".parse().unwrap();
+    assert_eq!(lab.radio.stations().unwrap(), [Station { mac, key: None }]);
+    lab.radio.apply(Step::Silence, None).unwrap();
+    assert_eq!(lab.sending(), [""; 0]);
+    assert!(lab.state().calls.iter().any(|call| call == "file write"), "its watchdog hears the box");
+}
+
+#[test]
+fn another_machine_is_told_nothing() {
+    let mut lab = Lab::new();
+    let other = start(AccessPoint::new());
+    let place = OpenWrtPlace { address: other.address, ..lab.radio.place.clone() };
+    lab.radio = OpenWrtRadio::new(place).unwrap();
+    let told = lab.refusal(Step::SetUp);
+    assert!(told.contains("another certificate than at its adoption"), "{told}");
+    assert_eq!(other.state.lock().unwrap().calls, [""; 0], "not even a password");
+}
+
+#[test]
+fn a_wrong_password_and_a_missing_right_are_told_apart() {
+    let mut lab = Lab::new();
+    lab.state().denied = vec!["uci apply"];
+    let told = lab.refusal(Step::SetUp);
+    assert!(told.contains("access denied to uci apply") && told.contains("preau.json"), "{told}");
+    fs::write(lab.folder.path().join("password"), "another").unwrap();
+    let told = lab.refusal(Step::SetUp);
+    assert!(told.contains("the password of `preau` is another one"), "{told}");
+    fs::remove_file(lab.folder.path().join("password")).unwrap();
+    assert!(lab.refusal(Step::SetUp).contains("password: No such file"));
+}
+
+#[test]
+fn a_session_that_ends_is_no_end() {
+    let mut lab = Lab::new();
+    lab.state().forgets_after = Some(3);
+    assert!(lab.refusal(Step::SetUp).contains("the session is over"));
+    lab.radio.apply(Step::SetUp, Some(&setup())).unwrap();
+    assert_eq!(lab.sending(), [""; 0]);
+}
+
+#[test]
+fn a_change_that_was_taken_back_is_not_taken_for_done() {
+    let mut lab = Lab::new();
+    lab.state().takes_back = true;
+    assert!(lab.refusal(Step::SetUp).contains("took the change back"));
+    assert_eq!(lab.radio.look(Some(&setup())).unwrap().setup, None, "read by another session");
+    assert_eq!(lab.sending(), ["default_radio0"]);
+    lab.radio.apply(Step::SetUp, Some(&setup())).unwrap();
+    assert_eq!(lab.sending(), [""; 0]);
+}
+
+/// What a power cut leaves is on the flash, unconfirmed, for ever: it is read, and put right.
+#[test]
+fn a_power_cut_in_the_middle_is_put_right() {
+    let mut lab = Lab::new();
+    lab.radio.apply(Step::SetUp, Some(&setup())).unwrap();
+    {
+        let mut state = lab.state();
+        state.flash.get_mut(OWN).unwrap().insert("disabled".to_owned(), "0".to_owned());
+        state.flash.get_mut(OWN).unwrap().insert("ssid".to_owned(), "half".to_owned());
+        state.reboot();
+    }
+    let stamps = lab.radio.stamps(&setup());
+    let found = lab.radio.look(Some(&setup())).unwrap();
+    assert!(found.is_sending && found.setup != Some(stamps.setup), "{found:?}");
+    lab.state().loses_power = true;
+    assert!(lab.radio.apply(Step::Silence, Some(&setup())).is_err());
+    lab.radio.apply(Step::Silence, Some(&setup())).unwrap();
+    lab.radio.apply(Step::SetUp, Some(&setup())).unwrap();
+    assert_eq!(lab.radio.look(Some(&setup())).unwrap().setup, Some(stamps.setup));
+    assert_eq!(lab.sending(), [""; 0]);
+}
+
+#[test]
+fn somebody_elses_change_is_waited_for() {
+    let mut lab = Lab::new();
+    let before = lab.state().flash.clone();
+    lab.state().pending = Some(("luci".to_owned(), before));
+    lab.state().denied = vec!["session login"];
+    assert!(lab.refusal(Step::SetUp).contains("access denied to session login"));
+    lab.state().denied.clear();
+    lab.state().pending = None;
+    lab.radio.apply(Step::SetUp, Some(&setup())).unwrap();
+}
+
+#[test]
+fn a_radio_that_does_nothing_is_not_said_to_send() {
+    assert!(is_sending(&json!({ "radio0": { "up": true, "interfaces": [{ "section": "a" }] } }), "radio0"));
+    for status in [
+        json!({}),
+        json!({ "radio0": { "up": true, "interfaces": [] } }),
+        json!({ "radio0": { "up": false, "interfaces": [{ "section": "a" }] } }),
+        json!({ "radio1": { "up": true, "interfaces": [{ "section": "a" }] } }),
+        json!({ "radio0": "up" }),
+    ] {
+        assert!(!is_sending(&status, "radio0"), "{status}");
+    }
+}

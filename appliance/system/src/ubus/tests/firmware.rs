@@ -1,0 +1,133 @@
+//! What goes onto access points: the access control list, and the watchdog by which one is silent that nobody tells to send.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../firmware-config/openwrt").join(name)
+}
+
+/// Every call that the driver makes stands in the list, and nothing else does.
+#[test]
+fn the_box_has_the_rights_that_it_uses_and_no_others() {
+    let list: Value = serde_json::from_slice(&fs::read(file("preau.json")).unwrap()).unwrap();
+    let mut permitted: Vec<String> = Vec::new();
+    for side in ["read", "write"] {
+        for (object, methods) in list["preau"][side]["ubus"].as_object().unwrap() {
+            let methods = methods.as_array().unwrap().iter();
+            permitted.extend(methods.map(|method| format!("{object} {}", method.as_str().unwrap())));
+        }
+        assert_eq!(list["preau"][side]["uci"], serde_json::json!(["wireless"]));
+    }
+    let sources = [include_str!("../../ubus.rs"), include_str!("../session.rs")].concat();
+    let mut used: Vec<String> = sources
+        .split("\"session\", \"destroy\"")
+        .flat_map(|part| part.split("call(\""))
+        .skip(1)
+        .filter_map(|part| {
+            let mut words = part.split('"');
+            let (object, method) = (words.next()?, words.nth(1)?);
+            Some(format!("{object} {method}"))
+        })
+        .chain(["session destroy".to_owned()])
+        .collect();
+    used.sort();
+    used.dedup();
+    permitted.sort();
+    assert_eq!(permitted, used);
+    assert_eq!(list["preau"]["write"]["file"][super::HEARD_FILE], serde_json::json!(["write"]));
+}
+
+/// The watchdog on a machine whose `uci`, `wifi`, `date` and `logger` are the test's.
+struct Watched {
+    folder: tempfile::TempDir,
+}
+
+/// Keeps options in files, one each; says what it is asked in the words of OpenWrt's.
+const UCI: &str = r#"#!/bin/sh
+cd "$FLASH" || exit 1
+[ "$1" = -q ] && shift
+case "$1" in
+  show) for f in wireless.*; do [ -e "$f" ] && echo "$f='$(cat "$f")'"; done ;;
+  get) cat "$2" 2>/dev/null ;;
+  set) printf %s "${2#*=}" > "${2%%=*}" ;;
+  commit) echo commit >> "$LOG" ;;
+esac
+"#;
+/// The time is a file's; of another file, when it was written is a file's, too.
+const DATE: &str = r#"#!/bin/sh
+if [ "$1" = -r ]; then cat "$FLASH/heard" 2>/dev/null; else cat "$FLASH/now"; fi
+"#;
+
+impl Watched {
+    fn new() -> Self {
+        let watched = Self { folder: tempfile::tempdir().unwrap() };
+        for (name, text) in [
+            ("uci", UCI),
+            ("date", DATE),
+            ("wifi", "#!/bin/sh\necho \"wifi $1\" >> \"$LOG\"\n"),
+            ("logger", "#!/bin/sh\necho \"$3\" >> \"$LOG\"\n"),
+            ("rm", "#!/bin/sh\nexit 0\n"),
+        ] {
+            let path = watched.path(name);
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        fs::create_dir(watched.path("flash")).unwrap();
+        watched.put("wireless.preau_radio0.preau_until", "2000");
+        watched.put("wireless.default_radio0.disabled", "1");
+        watched
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn put(&self, name: &str, value: &str) {
+        fs::write(self.path("flash").join(name), value).unwrap();
+    }
+
+    /// What it says and does at this time, having heard the box then; the network sends.
+    fn run(&self, word: &str, now: u32, heard: Option<u32>) -> String {
+        self.put("wireless.preau_radio0.disabled", "0");
+        self.put("now", &now.to_string());
+        let file = self.path("flash").join("heard");
+        match heard {
+            Some(heard) => fs::write(file, heard.to_string()).unwrap(),
+            None => fs::write(file, "").unwrap(),
+        }
+        let log = self.path("log");
+        fs::write(&log, "").unwrap();
+        #[expect(clippy::disallowed_methods, reason = "the access point's own script, as its shell runs it")]
+        let mut command = Command::new("/bin/sh");
+        command.arg(self::file("preau-watchdog")).arg(word);
+        let path = format!("{}:/usr/bin:/bin", self.folder.path().display());
+        command.env("PATH", path).env("FLASH", self.path("flash")).env("LOG", &log);
+        let output = command.output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        let is_off =
+            fs::read_to_string(self.path("flash").join("wireless.preau_radio0.disabled")).unwrap() == "1";
+        let said = fs::read_to_string(log).unwrap();
+        assert_eq!(is_off, said.contains("commit"), "{said}");
+        said.lines().collect::<Vec<_>>().join("; ")
+    }
+}
+
+#[test]
+fn an_access_point_is_silent_that_nobody_tells_to_send() {
+    let watched = Watched::new();
+    let over = |why: &str| format!("the Wi-Fi goes off: {why}; commit; wifi reload");
+    assert_eq!(watched.run("look", 1_500, Some(1_495)), "", "a lesson, and the box is there");
+    assert_eq!(watched.run("look", 1_680, Some(1_500)), "", "the box restarts");
+    assert_eq!(watched.run("look", 1_681, Some(1_500)), over("the box is silent"));
+    assert_eq!(watched.run("look", 2_000, Some(1_995)), "");
+    assert_eq!(watched.run("look", 2_001, Some(1_995)), over("the lesson is over"));
+    assert_eq!(watched.run("look", 1_000, Some(1_500)), over("the box is silent"), "its clock was set back");
+    assert_eq!(watched.run("look", 1_500, None), over("the box is silent"), "the box was never heard");
+    // At boot the network is not there yet: there is nothing to reload.
+    assert_eq!(watched.run("boot", 1_500, Some(1_495)), "the Wi-Fi goes off: it has been started; commit");
+}

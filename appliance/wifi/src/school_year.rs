@@ -1,0 +1,41 @@
+//! When keys have had their time.
+
+use jiff::tz::TimeZone;
+use model::Timestamp;
+
+/// The first month of a school year, as far as keys are concerned: nobody is there in August, and the devices get the new
+/// ones before the children come.
+const FIRST_MONTH: i8 = 8;
+
+/// Whether something was made in an earlier school year than `now`. A clock that ran ahead makes nothing old.
+#[must_use]
+pub fn is_of_an_earlier_year(made: Timestamp, now: Timestamp, time_zone: &TimeZone) -> bool {
+    let year = |at: Timestamp| {
+        let at = jiff::Timestamp::from_millisecond(at.unix_ms()).ok()?.to_zoned(time_zone.clone());
+        Some(at.year() - i16::from(at.month() < FIRST_MONTH))
+    };
+    year(made).zip(year(now)).is_some_and(|(made, now)| made < now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_year_begins_in_august_by_the_schools_clock() {
+        let time_zone = TimeZone::get("Europe/Paris").unwrap();
+        let at = |text: &str| {
+            let at = text.parse::<jiff::civil::DateTime>().unwrap().to_zoned(time_zone.clone()).unwrap();
+            Timestamp::from_unix_ms(at.timestamp().as_millisecond())
+        };
+        let check = |made: &str, now: &str, expected: bool| {
+            assert_eq!(is_of_an_earlier_year(at(made), at(now), &time_zone), expected, "{made} {now}");
+        };
+        check("2026-09-01T08:00", "2027-07-31T23:59", false);
+        check("2026-09-01T08:00", "2027-08-01T00:00", true);
+        check("2027-08-01T00:00", "2028-01-05T08:00", false);
+        check("2027-02-01T08:00", "2027-08-20T08:00", true);
+        check("2027-09-01T08:00", "2026-09-01T08:00", false);
+        check("2027-09-01T08:00", "1970-01-01T00:00", false);
+    }
+}
