@@ -221,6 +221,8 @@ pub struct Reading {
     pub searches: u32,
     /// How many extracts were taken.
     pub exports: u32,
+    /// Who made a card in the opener's name in the day before, where that was somebody else.
+    pub card_by: Option<PersonName>,
 }
 
 impl Reading {
@@ -313,6 +315,7 @@ mod tests {
             closed: None,
             searches: 0,
             exports: 0,
+            card_by: None,
         };
         for (ms, expected) in
             [(0, true), (3_599_999, true), (3_600_000, false), (-59_999, true), (-60_000, false)]

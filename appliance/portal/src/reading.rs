@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use model::{
-    Category, Host, Person, Reading, ReadingId, ReadingTerms, Reason, RoomName, Selection, Timestamp, Verdict,
+    Category, Host, MadeCard, Person, Reading, ReadingId, ReadingTerms, Reason, RoomName, Selection,
+    Timestamp, Verdict,
 };
 
 use crate::Trouble;
@@ -15,6 +16,12 @@ pub trait ReadingRoom: Send + Sync {
     /// # Errors
     /// [`Trouble::Unavailable`].
     fn readings(&self) -> Result<Vec<Reading>, Trouble>;
+
+    /// The cards that were made in the last thirty days for those who may read, the last first.
+    ///
+    /// # Errors
+    /// [`Trouble::Unavailable`].
+    fn reader_cards(&self) -> Result<Vec<MadeCard>, Trouble>;
 
     /// A reading of this person that is open, and whether its keys are here.
     ///

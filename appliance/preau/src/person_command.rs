@@ -47,7 +47,8 @@ pub(crate) fn reset(data: &Path, name: &PersonName, author: &Author) -> anyhow::
     let Person { id, role, .. } = find(&store, name)?;
     let random = SystemRandom::new();
     let secret = draw_first_secret(role, &random)?;
-    let person = store.reset_person(id, secret.hash(&random)?.as_phc(), (&author.author, None))?;
+    let now = SystemClock::new().now().at;
+    let person = store.reset_person(id, secret.hash(&random)?.as_phc(), now, (&author.author, None))?;
     print_card(&person, &secret)
 }
 

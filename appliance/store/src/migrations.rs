@@ -130,6 +130,10 @@ const STEPS: &[&str] = &[
      CREATE INDEX reading_open ON reading (id) WHERE closed_ms IS NULL;
      ALTER TABLE person_act ADD COLUMN reading INTEGER;
      ALTER TABLE person_act ADD COLUMN sought TEXT;",
+    // Who made the last card of somebody, and when: whoever has it signs in as her. Those of earlier versions are unknown.
+    "ALTER TABLE person ADD COLUMN card_by TEXT;
+     ALTER TABLE person ADD COLUMN card_ms INTEGER;
+     ALTER TABLE reading ADD COLUMN card_by TEXT;",
 ];
 
 /// Brings the schema up to date: every missing step, or none.

@@ -7,7 +7,7 @@ use model::{
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use crate::columns::{parse, unknown};
-use crate::people::PersonError;
+use crate::people::{PersonError, key};
 use crate::person_acts::{keep_act, keep_closing_act};
 use crate::{Store, StoreError};
 
@@ -18,7 +18,9 @@ pub const OPEN_READINGS_MAX: u32 = 8;
 
 /// The columns of a reading, as [`read_reading`] takes them.
 const COLUMNS: &str = "id, author, machine, purpose, detail, from_ms, to_ms, target, with_people, opened_ms, until_ms, \
-    closed_ms, closed_how, searches, exports";
+    closed_ms, closed_how, searches, exports, card_by";
+/// How long before a reading a card of its opener is told with it, in milliseconds: a day.
+const CARD_MS: i64 = 24 * 3_600_000;
 
 /// Somebody, and on which device; `None` on the box's own command line.
 pub type Reader<'a> = (&'a PersonName, Option<Mac>);
@@ -41,6 +43,7 @@ impl Store {
                 return Err(PersonError::TooMany);
             }
             let id = insert(transaction, terms, (opened, until), reader)?;
+            note_card(transaction, id, reader.0, opened)?;
             let terms = Box::new(terms.clone());
             keep_act(transaction, &act(reader, PersonDeed::OpenReading { reading: id, terms, until }))?;
             prune(transaction)?;
@@ -235,6 +238,22 @@ fn insert(
     Ok(ReadingId::new(id))
 }
 
+/// Notes with a reading who made a card in its opener's name shortly before, unless she did so herself.
+fn note_card(
+    transaction: &Transaction<'_>,
+    id: ReadingId,
+    opener: &PersonName,
+    opened: Timestamp,
+) -> rusqlite::Result<()> {
+    transaction.execute(
+        "UPDATE reading SET card_by =
+             (SELECT card_by FROM person WHERE name_key = ?2 AND card_by <> name AND abs(?3 - card_ms) < ?4)
+         WHERE id = ?1",
+        params![id.number(), key(opener), opened.unix_ms(), CARD_MS],
+    )?;
+    Ok(())
+}
+
 fn close(
     transaction: &Transaction<'_>,
     id: ReadingId,
@@ -290,6 +309,7 @@ fn read_reading(row: &Row<'_>, first: usize) -> rusqlite::Result<Reading> {
         closed,
         searches: row.get(at(13))?,
         exports: row.get(at(14))?,
+        card_by: row.get::<_, Option<String>>(at(15))?.map(|name| parse(at(15), &name)).transpose()?,
     })
 }
 
@@ -312,11 +332,11 @@ pub(crate) fn read_terms(row: &Row<'_>, first: usize) -> rusqlite::Result<Readin
 
 #[cfg(test)]
 mod tests {
-    use model::Purpose;
+    use model::{Purpose, Role};
 
     use super::*;
     use crate::PERSON_ACTS_MAX;
-    use crate::people::tests::{at, open};
+    use crate::people::tests::{add, at, open};
 
     const HOUR_MS: i64 = 3_600_000;
 
@@ -368,6 +388,23 @@ mod tests {
         assert_eq!(store.find_reading(id).unwrap(), Some(kept));
         assert!(matches!(store.note_search(id, &sought, reader), Err(PersonError::Unknown)), "it is closed");
         assert!(matches!(store.note_export(id, &sought, reader), Err(PersonError::Unknown)), "it is closed");
+    }
+
+    #[test]
+    fn a_reading_tells_of_a_card_that_somebody_else_made_shortly_before() {
+        let (_folder, mut store) = open();
+        let head = add(&mut store, "Mme Durand", Role::Head, &[]);
+        let begin = |store: &mut Store, ms: i64| {
+            let open = store.open_reading(&terms(), (at(ms), at(ms + HOUR_MS)), (&head.name, None)).unwrap();
+            store.close_reading(open.id, at(ms), (&head.name, None)).unwrap();
+            open.card_by.map(|by| by.to_string())
+        };
+        assert_eq!(begin(&mut store, CARD_MS - 1).as_deref(), Some("M. Petit"));
+        assert_eq!(begin(&mut store, CARD_MS), None);
+        store.reset_person(head.id, "x", at(CARD_MS), (&head.name, None)).unwrap();
+        assert_eq!(begin(&mut store, CARD_MS), None, "she made it herself");
+        store.reset_person(head.id, "x", at(CARD_MS), (&"M. Bob".parse().unwrap(), None)).unwrap();
+        assert_eq!(begin(&mut store, CARD_MS + 1).as_deref(), Some("M. Bob"));
     }
 
     #[test]

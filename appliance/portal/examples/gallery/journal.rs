@@ -1,8 +1,8 @@
 //! The head's pages of the journal, and what is printed of it.
 
 use model::{
-    Host, Motive, Person, PersonId, Purpose, Reading, ReadingEnd, ReadingId, ReadingTerms, Reason, Role,
-    Selection, Timestamp, Verdict,
+    Host, MadeCard, Motive, Person, PersonId, Purpose, Reading, ReadingEnd, ReadingId, ReadingTerms, Reason,
+    Role, Selection, Timestamp, Verdict,
 };
 use portal::pages::people::{JournalPage, ReadingPage};
 use portal::pages::{CoverFile, ExportCover, SafeSheet};
@@ -45,6 +45,7 @@ fn readings() -> Result<Vec<Reading>, Error> {
         closed: None,
         searches: 3,
         exports: 0,
+        card_by: None,
     };
     let judicial = ReadingTerms {
         purpose: Purpose::Judicial,
@@ -103,10 +104,12 @@ fn summary() -> Result<Summary, Error> {
 pub(crate) fn write_journal(language: Language, write: Write<'_>) -> Result<(), Error> {
     let (place, person, readings) = (place()?, head()?, readings()?);
     let (summary, findings) = (summary()?, findings()?);
+    let cards = [MadeCard { name: "Mme Durand".parse()?, by: head()?.name, at: at(-4_000) }];
     let page = JournalPage {
         place: &place,
         person: &person,
         readings: &readings,
+        cards: &cards,
         summary: Some(&summary),
         now: Some(at(0)),
         token: "0",

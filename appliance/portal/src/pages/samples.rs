@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use model::{
-    Answer, ClockQuality, Device, Fault, Host, Layer, Obstacle, Override, OverrideId, Person, PersonId,
-    Purpose, Reading, ReadingEnd, ReadingId, ReadingTerms, Reason, RequestId, Role, Rule, Ruling, Scope,
-    SiteRequest, Subject, Timestamp, Topic, UnknownDevice, Verdict,
+    Answer, ClockQuality, Device, Fault, Host, Layer, MadeCard, Obstacle, Override, OverrideId, Person,
+    PersonId, Purpose, Reading, ReadingEnd, ReadingId, ReadingTerms, Reason, RequestId, Role, Rule, Ruling,
+    Scope, SiteRequest, Subject, Timestamp, Topic, UnknownDevice, Verdict,
 };
 
 use super::Place;
@@ -288,6 +288,7 @@ pub(crate) fn readings() -> Vec<Reading> {
         closed: None,
         searches: 3,
         exports: 1,
+        card_by: None,
     };
     let terms = ReadingTerms {
         purpose: Purpose::Judicial,
@@ -307,6 +308,7 @@ pub(crate) fn readings() -> Vec<Reading> {
     let lapsed = Reading {
         id: ReadingId::new(5),
         author: other,
+        card_by: Some(teacher().name),
         terms,
         closed: Some((at(10), ReadingEnd::Time)),
         ..open.clone()
@@ -315,6 +317,10 @@ pub(crate) fn readings() -> Vec<Reading> {
 }
 
 /// A page of results: an access, a refused one, one of an address, an act.
+pub(crate) fn cards() -> Vec<MadeCard> {
+    vec![MadeCard { name: head().name, by: newcomer(Role::Technician).name, at: at(-60) }]
+}
+
 pub(crate) fn findings() -> Findings {
     let line = FoundLine {
         at: at(-60),

@@ -65,11 +65,13 @@ impl Signed<'_> {
     fn show_journal(&self, trouble: Option<Trouble>) -> Result<Answer, Trouble> {
         let office = &self.portal.office;
         let (readings, summary) = (office.readings()?, office.summary()?);
+        let cards = office.reader_cards()?;
         let place = &self.portal.settings.place;
         let page = JournalPage {
             place,
             person: self.person,
             readings: &readings,
+            cards: &cards,
             summary: summary.as_ref(),
             now: office.now(),
             token: &self.token,

@@ -17,8 +17,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use access::{Clock, Desk};
 use jiff::tz::TimeZone;
 use model::{
-    Mac, Machine, Override, OverrideId, Person, PersonId, Reading, ReadingId, RequestId, RoomName, Selection,
-    Subject, Timestamp,
+    Mac, Machine, MadeCard, Override, OverrideId, Person, PersonId, Reading, ReadingId, RequestId, RoomName,
+    Selection, Subject, Timestamp,
 };
 use portal::{Asked, Card, Claimed, Findings, NewReading, Newcomer, Reply, Summary, Tile, Trouble, Wish};
 use ring::rand::SystemRandom;
@@ -226,6 +226,10 @@ impl portal::Office for Office {
 impl portal::ReadingRoom for Office {
     fn readings(&self) -> Result<Vec<Reading>, Trouble> {
         self.list_readings()
+    }
+
+    fn reader_cards(&self) -> Result<Vec<MadeCard>, Trouble> {
+        self.list_reader_cards()
     }
 
     fn reading(&self, person: &Person, id: ReadingId) -> Result<(Reading, bool), Trouble> {

@@ -113,6 +113,7 @@ mod tests {
             closed: None,
             searches: 0,
             exports: 0,
+            card_by: None,
         }
     }
 

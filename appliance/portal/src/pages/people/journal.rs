@@ -3,7 +3,7 @@
 use askama::Template;
 use jiff::ToSpan as _;
 use model::{
-    DEVICE_WINDOW_DAYS_MAX, Person, Purpose, READING_MINUTES_USUAL, Reading, ReadingEnd, Timestamp,
+    DEVICE_WINDOW_DAYS_MAX, MadeCard, Person, Purpose, READING_MINUTES_USUAL, Reading, ReadingEnd, Timestamp,
     WINDOW_DAYS_MAX,
 };
 
@@ -31,6 +31,8 @@ pub struct JournalPage<'a> {
     pub person: &'a Person,
     /// All readings, the last first.
     pub readings: &'a [Reading],
+    /// The cards that were made lately for those who may read.
+    pub cards: &'a [MadeCard],
     /// What was refused today.
     pub summary: Option<&'a Summary>,
     /// The time, where the clock is set.
@@ -47,6 +49,7 @@ struct View<'a> {
     frame: Frame<'a>,
     bar: Bar<'a>,
     trouble: Option<String>,
+    cards: Vec<String>,
     open: Vec<ReadingRow>,
     past: Vec<ReadingRow>,
     purposes: Vec<(&'static str, String)>,
@@ -99,6 +102,7 @@ impl JournalPage<'_> {
             frame: Frame::new(place, language),
             bar: Bar::new(language, self.person, self.token, Self::PATH),
             trouble: self.trouble.map(|trouble| tell(language, trouble)),
+            cards: self.cards.iter().map(|card| describe_card(language, place, card)).collect(),
             open: open.into_iter().map(describe).collect(),
             past: past.into_iter().take(PAST_SHOWN_MAX).map(describe).collect(),
             purposes: purposes.map(|purpose| (purpose.as_str(), name_purpose(language, purpose))).collect(),
@@ -134,6 +138,13 @@ impl JournalPage<'_> {
         };
         refused.iter().take(COUNTS_SHOWN_MAX).map(row).collect()
     }
+}
+
+/// Who made whom a card with which the journal is read.
+fn describe_card(language: Language, place: &Place, card: &MadeCard) -> String {
+    let at = name_moment(language, place, card.at);
+    let facts = [("name", card.name.as_str()), ("by", card.by.as_str()), ("at", &at)];
+    language.say_with("journal-card", &facts)
 }
 
 fn name_duration(language: Language, minutes: u32) -> String {
@@ -179,7 +190,9 @@ pub(super) fn describe_reading(
         &[("author", reading.author.as_str()), ("at", &moment(reading.opened))],
     );
     let people = terms.with_people.then(|| language.say("journal-fact-people"));
-    let facts = [Some(opened), window, device, people, Some(looks), Some(end)];
+    let card =
+        reading.card_by.as_ref().map(|by| language.say_with("journal-fact-card", &[("by", by.as_str())]));
+    let facts = [Some(opened), card, window, device, people, Some(looks), Some(end)];
     let number = reading.id.to_string();
     let purpose = name_purpose(language, terms.purpose);
     ReadingRow {

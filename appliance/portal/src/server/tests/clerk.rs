@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use model::{
-    DomainName, Override, OverrideId, Person, PersonId, Reading, ReadingId, RequestId, Role, RoomName,
-    Selection, Timestamp,
+    DomainName, MadeCard, Override, OverrideId, Person, PersonId, Reading, ReadingId, RequestId, Role,
+    RoomName, Selection, Timestamp,
 };
 
 use crate::pages::samples;
@@ -140,6 +140,10 @@ impl Office for Clerk {
 impl ReadingRoom for Clerk {
     fn readings(&self) -> Result<Vec<Reading>, Trouble> {
         Ok(samples::readings())
+    }
+
+    fn reader_cards(&self) -> Result<Vec<MadeCard>, Trouble> {
+        Ok(samples::cards())
     }
 
     fn reading(&self, person: &Person, id: ReadingId) -> Result<(Reading, bool), Trouble> {

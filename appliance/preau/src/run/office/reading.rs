@@ -14,8 +14,8 @@ use archive::{
 use jiff::tz::TimeZone;
 use journal::{Found, Hit, Listed};
 use model::{
-    Category, Person, PersonAct, PersonDeed, PersonName, Purpose, READING_MINUTES_MAX, Reading, ReadingId,
-    Reason, RoomName, Selection, Timestamp, Verdict,
+    Category, MadeCard, Person, PersonAct, PersonDeed, PersonName, Purpose, READING_MINUTES_MAX, Reading,
+    ReadingId, Reason, RoomName, Selection, Timestamp, Verdict,
 };
 use portal::{Findings, FoundLine, NewReading, RefusedCount, Summary, Trouble};
 use store::PersonError;
@@ -38,6 +38,9 @@ const EXTRACT_ROWS_MAX: u64 = 50_000;
 const WHOLE_BYTES_MAX: u64 = 64 << 20;
 /// Readings that a page lists.
 const LISTED_MAX: u32 = 200;
+/// How long the head is told of a card that lets somebody read, in milliseconds: thirty days, holidays aside the longest that
+/// she does not look.
+const CARDS_MS: i64 = 30 * 24 * 3_600_000;
 /// Fewest refusals, and fewest devices that share them, that the day's counts tell of: what fewer share is somebody's.
 const COUNT_MIN: u64 = 5;
 const DEVICES_MIN: usize = 3;
@@ -48,6 +51,12 @@ const KEY_BYTES: usize = 74;
 impl Office {
     pub(super) fn list_readings(&self) -> Result<Vec<Reading>, Trouble> {
         self.work(|store| store.readings(LISTED_MAX))
+    }
+
+    pub(super) fn list_reader_cards(&self) -> Result<Vec<MadeCard>, Trouble> {
+        let now = self.clock.now().at.unix_ms();
+        let since = Timestamp::from_unix_ms(now.saturating_sub(CARDS_MS));
+        self.work(|store| store.reader_cards(since))
     }
 
     /// A reading that is open: by the store, and by the steady clock.

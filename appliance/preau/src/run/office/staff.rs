@@ -39,8 +39,8 @@ impl Office {
         let role = self.check_change(by, id)?;
         let secret = self.draw(role)?;
         let stored = self.hash(&secret)?;
-        let author = self.author(client, by);
-        let person = self.write(|store| store.reset_person(id, stored.as_phc(), author))?;
+        let (author, now) = (self.author(client, by), self.clock.now().at);
+        let person = self.write(|store| store.reset_person(id, stored.as_phc(), now, author))?;
         let name = NameHash::of(&person.name);
         self.notebook.forget(|tally| tally.name() == Some(name));
         Ok(Card { person, secret: secret.reveal().to_owned() })
