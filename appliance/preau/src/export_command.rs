@@ -75,7 +75,7 @@ fn build_selection(arguments: &ExportArguments, zone: &TimeZone) -> anyhow::Resu
     };
     let host =
         arguments.host.as_deref().map(|text| Host::parse(text).with_context(|| format!("--host {text}")));
-    let selection = Selection {
+    let mut selection = Selection {
         from: time(&arguments.window.from, times::parse_start).context("--from")?,
         to: time(&arguments.window.to, times::parse_end).context("--to")?,
         device: arguments.device.clone(),
@@ -94,6 +94,8 @@ fn build_selection(arguments: &ExportArguments, zone: &TimeZone) -> anyhow::Resu
         target: selection.device.clone(),
         with_people: selection.with_people,
     };
+    let terms = terms.bounded(SystemClock::new().now().at);
+    (selection.from, selection.to) = (terms.from, terms.to);
     terms.check().context("give --from and --to, or --device")?;
     Ok(selection)
 }

@@ -81,7 +81,6 @@ impl Office {
         if !person.role.reads_journal() {
             return Err(Trouble::Denied);
         }
-        new.terms.check().map_err(|_| Trouble::Window)?;
         if new.terms.purpose == Purpose::Maintenance || !(1..=READING_MINUTES_MAX).contains(&new.minutes) {
             return Err(Trouble::Field);
         }
@@ -89,10 +88,12 @@ impl Office {
         let now = self.clock.now().plausible().ok_or(Trouble::NoClock)?;
         let ms = i64::from(new.minutes) * 60_000;
         let until = Timestamp::from_unix_ms(now.unix_ms().saturating_add(ms));
+        let terms = new.terms.clone().bounded(until);
+        terms.check().map_err(|_| Trouble::Window)?;
         let machine = self.identify(client).machine.mac();
         let opened = self.write(|store| {
             let reader = (&person.name, machine);
-            store.open_reading(&new.terms, (now, until), reader).map_err(Refused)
+            store.open_reading(&terms, (now, until), reader).map_err(Refused)
         })?;
         self.hold(person, &opened, identities, now)?;
         Ok(opened.id)

@@ -27,7 +27,14 @@ fn a_reading_is_its_readers_and_ends_with_its_time() {
     let (head, _) = it.person("M. Bernard", Role::Head, &[]);
     let (other, _) = it.person("Mme Durand", Role::Head, &[]);
     let id = it.office.open_reading(DESK_PC.into(), &head, &new(60)).unwrap();
-    assert!(it.office.reading(&head, id).unwrap().1, "its keys are here");
+    let (reading, is_unlocked) = it.office.reading(&head, id).unwrap();
+    assert!(is_unlocked, "its keys are here");
+    let (from, to) = (reading.terms.from.unwrap(), reading.terms.to.unwrap());
+    assert_eq!(
+        (to, to.ms_since(from)),
+        (reading.until, 366 * 86_400_000),
+        "of a device, a year up to its end"
+    );
     look(&it, &head, id).unwrap();
     assert_eq!(look(&it, &other, id), Err(Trouble::Denied));
     let of_another = Selection { device: "CM2-02".parse().ok(), ..Selection::default() };
@@ -84,6 +91,7 @@ fn nobody_else_opens_one_and_nobody_opens_too_much() {
         assert_eq!(it.office.open_reading(DESK_PC.into(), &head, &wrong), Err(expected));
     };
     check(&|new| new.terms.target = None, Trouble::Window);
+    check(&|new| new.terms.from = Some(Timestamp::from_unix_ms(0)), Trouble::Window);
     check(&|new| new.minutes = 0, Trouble::Field);
     check(&|new| new.minutes = 481, Trouble::Field);
     check(&|new| new.terms.purpose = Purpose::Maintenance, Trouble::Field);
