@@ -9,6 +9,15 @@ use model::{
 
 use crate::Trouble;
 
+/// Who reads, and with which session: a key that one session gave is no other's, though it be of the same name.
+#[derive(Clone, Copy)]
+pub struct Reader<'r> {
+    /// The person.
+    pub person: &'r Person,
+    /// The token of her session.
+    pub session: &'r str,
+}
+
 /// The part of the box that opens the journal to those entitled, and notes each time that they look. Its calls block.
 pub trait ReadingRoom: Send + Sync {
     /// All readings that the box remembers, the last first.
@@ -23,23 +32,28 @@ pub trait ReadingRoom: Send + Sync {
     /// [`Trouble::Unavailable`].
     fn reader_cards(&self) -> Result<Vec<MadeCard>, Trouble>;
 
-    /// A reading of this person that is open, and whether its keys are here.
+    /// A reading of this person that is open, and whether the keys that this session gave are here.
     ///
     /// # Errors
     /// [`Trouble::Unknown`], [`Trouble::Denied`] for another's, [`Trouble::Ended`].
-    fn reading(&self, person: &Person, id: ReadingId) -> Result<(Reading, bool), Trouble>;
+    fn reading(&self, reader: Reader<'_>, id: ReadingId) -> Result<(Reading, bool), Trouble>;
 
     /// Opens a reading, which is recorded.
     ///
     /// # Errors
     /// [`Trouble::Window`], [`Trouble::Key`], [`Trouble::NoClock`] and others.
-    fn open_reading(&self, client: IpAddr, person: &Person, new: &NewReading) -> Result<ReadingId, Trouble>;
+    fn open_reading(
+        &self,
+        client: IpAddr,
+        reader: Reader<'_>,
+        new: &NewReading,
+    ) -> Result<ReadingId, Trouble>;
 
-    /// Gives an open reading its key again: the box forgets it when it starts.
+    /// Gives an open reading its key again: the box forgets it when it starts, and when the session ends.
     ///
     /// # Errors
     /// As [`ReadingRoom::reading`], and [`Trouble::Key`].
-    fn unlock_reading(&self, person: &Person, id: ReadingId, key: &str) -> Result<(), Trouble>;
+    fn unlock_reading(&self, reader: Reader<'_>, id: ReadingId, key: &str) -> Result<(), Trouble>;
 
     /// Ends a reading, anybody's, and wipes its keys.
     ///
@@ -54,7 +68,7 @@ pub trait ReadingRoom: Send + Sync {
     fn look(
         &self,
         client: IpAddr,
-        person: &Person,
+        reader: Reader<'_>,
         id: ReadingId,
         selection: &Selection,
         after: u64,
@@ -67,7 +81,7 @@ pub trait ReadingRoom: Send + Sync {
     fn extract(
         &self,
         client: IpAddr,
-        person: &Person,
+        reader: Reader<'_>,
         id: ReadingId,
         selection: &Selection,
         is_whole: bool,

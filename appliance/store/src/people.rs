@@ -7,6 +7,7 @@ use crate::columns::parse;
 use crate::failures::forget_name;
 use crate::forgetting::FIRST_BOX_MS;
 use crate::person_acts::{keep_act, keep_closing_act};
+use crate::readings::close_readings_of;
 use crate::{Store, StoreError};
 
 /// Most people, those who may no longer sign in included: some years of a large school.
@@ -131,8 +132,8 @@ impl Store {
         })
     }
 
-    /// Gives somebody the secret of a new card. Whoever was signed in under her name no longer is; somebody who was
-    /// disabled may sign in again.
+    /// Gives somebody the secret of a new card. Whoever was signed in under her name no longer is, and her readings of the
+    /// journal end: whoever has the card goes on with none of them. Somebody who was disabled may sign in again.
     ///
     /// # Errors
     /// [`PersonError::Unknown`], [`PersonError::Unrecorded`].
@@ -154,11 +155,12 @@ impl Store {
             forget_name(transaction, &person.name)?;
             let deed = PersonDeed::ResetPerson { name: person.name.clone() };
             keep_act(transaction, &PersonAct { author: author.clone(), device, deed })?;
+            close_readings_of(transaction, &person.name, now, (author, device))?;
             Ok(person)
         })
     }
 
-    /// Lets somebody sign in no more, and ends her sessions at once, also where there is no room for the act.
+    /// Lets somebody sign in no more, and ends her sessions and readings at once, also where there is no room for the act.
     ///
     /// # Errors
     /// [`PersonError::Unknown`].
@@ -177,6 +179,7 @@ impl Store {
             let person = find(transaction, id)?;
             let deed = PersonDeed::DisablePerson { name: person.name.clone() };
             keep_closing_act(transaction, &PersonAct { author: author.clone(), device, deed })?;
+            close_readings_of(transaction, &person.name, now, (author, device))?;
             Ok(person)
         })
     }

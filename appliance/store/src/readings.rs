@@ -94,6 +94,22 @@ impl Store {
         Ok(self.connection.query_row(&query, [id.number()], |row| read_reading(row, 0)).optional()?)
     }
 
+    /// Which of these readings are closed.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read.
+    pub fn closed_readings(&self, among: &[ReadingId]) -> Result<Vec<ReadingId>, StoreError> {
+        let mut query =
+            self.connection.prepare_cached("SELECT 1 FROM reading WHERE id = ?1 AND closed_ms IS NULL")?;
+        let mut closed = Vec::new();
+        for id in among {
+            if !query.exists([id.number()])? {
+                closed.push(*id);
+            }
+        }
+        Ok(closed)
+    }
+
     /// Notes what somebody looks for within a reading, before she sees anything.
     ///
     /// # Errors
@@ -270,6 +286,21 @@ fn close(
     Ok(changed > 0)
 }
 
+/// Ends the readings of somebody who may not sign in any more, or for whom a new card was made.
+pub(crate) fn close_readings_of(
+    transaction: &Transaction<'_>,
+    author: &PersonName,
+    now: Timestamp,
+    by: Reader<'_>,
+) -> rusqlite::Result<()> {
+    let open: Vec<ReadingId> = {
+        let mut query =
+            transaction.prepare_cached("SELECT id FROM reading WHERE author = ?1 AND closed_ms IS NULL")?;
+        query.query_map([author.as_str()], |row| row.get(0).map(ReadingId::new))?.collect::<Result<_, _>>()?
+    };
+    open.into_iter().try_for_each(|id| close(transaction, id, (now, ReadingEnd::Hand), by).map(drop))
+}
+
 fn prune(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     // One that an act waits for stays: the act is told with its words.
     transaction.execute(
@@ -332,7 +363,7 @@ pub(crate) fn read_terms(row: &Row<'_>, first: usize) -> rusqlite::Result<Readin
 
 #[cfg(test)]
 mod tests {
-    use model::{Purpose, Role};
+    use model::{PersonId, Purpose, Role};
 
     use super::*;
     use crate::PERSON_ACTS_MAX;
@@ -405,6 +436,35 @@ mod tests {
         assert_eq!(begin(&mut store, CARD_MS), None, "she made it herself");
         store.reset_person(head.id, "x", at(CARD_MS), (&"M. Bob".parse().unwrap(), None)).unwrap();
         assert_eq!(begin(&mut store, CARD_MS + 1).as_deref(), Some("M. Bob"));
+    }
+
+    /// Also one that stands behind as many later ones as any list shows.
+    #[test]
+    fn a_new_card_ends_readings_as_a_closed_access_does() {
+        let by: PersonName = "M. Bob".parse().unwrap();
+        let ends: [fn(&mut Store, PersonId, &PersonName); 2] = [
+            |store, id, by| drop(store.reset_person(id, "x", at(5), (by, None)).unwrap()),
+            |store, id, by| drop(store.disable_person(id, at(5), (by, None)).unwrap()),
+        ];
+        for end in ends {
+            let (_folder, mut store) = open();
+            let (head, other) = (head(), "M. Petit".parse().unwrap());
+            let id = add(&mut store, head.as_str(), Role::Head, &[]).id;
+            let mut begin = |who: &PersonName| {
+                store.open_reading(&terms(), (at(0), at(HOUR_MS)), (who, None)).unwrap().id
+            };
+            let (hers, of_another) = (begin(&head), begin(&other));
+            for _ in 0..250 {
+                store
+                    .note_command(&terms(), at(1), (Look::Search, &Sought::new("-")), (&other, None))
+                    .unwrap();
+            }
+            end(&mut store, id, &by);
+            assert_eq!(store.closed_readings(&[hers, of_another]).unwrap(), [hers]);
+            let closed = PersonDeed::CloseReading { reading: hers, end: ReadingEnd::Hand };
+            let last = store.waiting_person_acts(9_999).unwrap().pop().unwrap().act;
+            assert_eq!((last.author, last.deed), (by.clone(), closed));
+        }
     }
 
     #[test]

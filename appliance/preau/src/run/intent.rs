@@ -11,6 +11,7 @@ use access::{Directory, Instant};
 use blocklist::{Index, builtin};
 use journal::Journal;
 use model::{Rule, Timestamp};
+use people::is_alive;
 use policy::Snapshot;
 use portal::ListOrigin;
 use store::{Generation, Store, StoreError};
@@ -124,7 +125,8 @@ impl Intent {
         self.store.as_mut().is_some_and(|store| self.overrides.keep(store, journal, now))
     }
 
-    /// Ends the readings whose time is over, by the box's clock or by the one that nobody sets, and wipes their keys.
+    /// Ends the readings whose time is over, by the box's clock or by the one that nobody sets, and wipes their keys, those of
+    /// readings that were ended elsewhere, and those of sessions that are over.
     pub(crate) fn keep_readings(&mut self, readings: &Readings, now: Instant) {
         let (over, is_news) = readings.wipe_ended();
         let (Some(store), Some(now)) = (&mut self.store, now.plausible()) else { return };
@@ -138,6 +140,18 @@ impl Intent {
             }
             // Told with what else cannot be written.
             Err(_) => {}
+        }
+        // Ended by the command line, or with a person who was disabled there.
+        let closed = store.closed_readings(&readings.held());
+        closed.into_iter().flatten().for_each(|id| readings.wipe(id));
+        for session in readings.sessions() {
+            // Where that cannot be read, nothing can be looked at either.
+            let is_over = store.find_session(&session).is_ok_and(|session| {
+                session.is_none_or(|it| !is_alive(it.person.role, it.began, it.used, now))
+            });
+            if is_over {
+                readings.wipe_session(&session);
+            }
         }
     }
 

@@ -20,7 +20,9 @@ use model::{
     Mac, Machine, MadeCard, Override, OverrideId, Person, PersonId, Reading, ReadingId, RequestId, RoomName,
     Selection, Subject, Timestamp,
 };
-use portal::{Asked, Card, Claimed, Findings, NewReading, Newcomer, Reply, Summary, Tile, Trouble, Wish};
+use portal::{
+    Asked, Card, Claimed, Findings, NewReading, Newcomer, Reader, Reply, Summary, Tile, Trouble, Wish,
+};
 use ring::rand::SystemRandom;
 use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonError, Store, StoreError};
 
@@ -232,16 +234,21 @@ impl portal::ReadingRoom for Office {
         self.list_reader_cards()
     }
 
-    fn reading(&self, person: &Person, id: ReadingId) -> Result<(Reading, bool), Trouble> {
-        self.find_open(person, id)
+    fn reading(&self, reader: Reader<'_>, id: ReadingId) -> Result<(Reading, bool), Trouble> {
+        self.find_open(reader, id)
     }
 
-    fn open_reading(&self, client: IpAddr, person: &Person, new: &NewReading) -> Result<ReadingId, Trouble> {
-        self.begin_reading(client, person, new)
+    fn open_reading(
+        &self,
+        client: IpAddr,
+        reader: Reader<'_>,
+        new: &NewReading,
+    ) -> Result<ReadingId, Trouble> {
+        self.begin_reading(client, reader, new)
     }
 
-    fn unlock_reading(&self, person: &Person, id: ReadingId, key: &str) -> Result<(), Trouble> {
-        self.unlock(person, id, key)
+    fn unlock_reading(&self, reader: Reader<'_>, id: ReadingId, key: &str) -> Result<(), Trouble> {
+        self.unlock(reader, id, key)
     }
 
     fn close_reading(&self, client: IpAddr, person: &Person, id: ReadingId) -> Result<(), Trouble> {
@@ -251,23 +258,23 @@ impl portal::ReadingRoom for Office {
     fn look(
         &self,
         client: IpAddr,
-        person: &Person,
+        reader: Reader<'_>,
         id: ReadingId,
         selection: &Selection,
         after: u64,
     ) -> Result<Findings, Trouble> {
-        self.search(client, person, id, selection, after)
+        self.search(client, reader, id, selection, after)
     }
 
     fn extract(
         &self,
         client: IpAddr,
-        person: &Person,
+        reader: Reader<'_>,
         id: ReadingId,
         selection: &Selection,
         is_whole: bool,
     ) -> Result<Vec<u8>, Trouble> {
-        self.take_extract(client, person, id, selection, is_whole)
+        self.take_extract(client, reader, id, selection, is_whole)
     }
 
     fn summary(&self) -> Result<Option<Summary>, Trouble> {

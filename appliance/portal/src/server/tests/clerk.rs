@@ -11,8 +11,8 @@ use model::{
 
 use crate::pages::samples;
 use crate::{
-    Asked, Card, Claimed, Findings, NewReading, Newcomer, Office, ReadingRoom, Reply, Summary, Tile, Trouble,
-    Wish,
+    Asked, Card, Claimed, Findings, NewReading, Newcomer, Office, Reader, ReadingRoom, Reply, Summary, Tile,
+    Trouble, Wish,
 };
 
 /// Its teacher is number 1, its head number 2; both have this secret.
@@ -146,7 +146,7 @@ impl ReadingRoom for Clerk {
         Ok(samples::cards())
     }
 
-    fn reading(&self, person: &Person, id: ReadingId) -> Result<(Reading, bool), Trouble> {
+    fn reading(&self, Reader { person, .. }: Reader<'_>, id: ReadingId) -> Result<(Reading, bool), Trouble> {
         let reading = samples::readings().remove(0);
         match id.number() {
             _ if person.name != reading.author => Err(Trouble::Denied),
@@ -157,7 +157,12 @@ impl ReadingRoom for Clerk {
         }
     }
 
-    fn open_reading(&self, _: IpAddr, person: &Person, new: &NewReading) -> Result<ReadingId, Trouble> {
+    fn open_reading(
+        &self,
+        _: IpAddr,
+        Reader { person, .. }: Reader<'_>,
+        new: &NewReading,
+    ) -> Result<ReadingId, Trouble> {
         new.terms.clone().bounded(samples::at(0)).check().map_err(|_| Trouble::Window)?;
         let NewReading { terms, minutes, key } = new;
         self.note(format!(
@@ -170,7 +175,12 @@ impl ReadingRoom for Clerk {
         Ok(ReadingId::new(7))
     }
 
-    fn unlock_reading(&self, person: &Person, id: ReadingId, key: &str) -> Result<(), Trouble> {
+    fn unlock_reading(
+        &self,
+        Reader { person, .. }: Reader<'_>,
+        id: ReadingId,
+        key: &str,
+    ) -> Result<(), Trouble> {
         if key.is_empty() { self.note(format!("{} unlocks {id}", person.name)) } else { Err(Trouble::Key) }
     }
 
@@ -181,12 +191,13 @@ impl ReadingRoom for Clerk {
     fn look(
         &self,
         _: IpAddr,
-        person: &Person,
+        reader: Reader<'_>,
         id: ReadingId,
         selection: &Selection,
         after: u64,
     ) -> Result<Findings, Trouble> {
-        self.reading(person, id)?;
+        let person = reader.person;
+        self.reading(reader, id)?;
         let host = selection.host.as_ref().map(ToString::to_string).unwrap_or_default();
         self.note(format!("{} looks in {id} for `{host}` after {after}", person.name))?;
         Ok(samples::findings())
@@ -195,12 +206,13 @@ impl ReadingRoom for Clerk {
     fn extract(
         &self,
         _: IpAddr,
-        person: &Person,
+        reader: Reader<'_>,
         id: ReadingId,
         _: &Selection,
         is_whole: bool,
     ) -> Result<Vec<u8>, Trouble> {
-        self.reading(person, id)?;
+        let person = reader.person;
+        self.reading(reader, id)?;
         self.note(format!("{} takes {id}, whole: {is_whole}", person.name))?;
         Ok(b"PK".to_vec())
     }

@@ -17,7 +17,8 @@ use model::{
     Category, MadeCard, Person, PersonAct, PersonDeed, PersonName, Purpose, READING_MINUTES_MAX, Reading,
     ReadingId, Reason, RoomName, Selection, Timestamp, Verdict,
 };
-use portal::{Findings, FoundLine, NewReading, RefusedCount, Summary, Trouble};
+use people::Token;
+use portal::{Findings, FoundLine, NewReading, Reader, RefusedCount, Summary, Trouble};
 use store::PersonError;
 use system::clock::monotonic;
 use system::export::{Export, ExportError, export};
@@ -27,6 +28,7 @@ use system::vault::Folder;
 use super::{Failure, Office};
 use crate::export_command::render_cover;
 use crate::reading_command::describe;
+use crate::run::readings::SessionHash;
 
 /// Records of a page of results.
 const PAGE_LINES: usize = 100;
@@ -60,7 +62,8 @@ impl Office {
     }
 
     /// A reading that is open: by the store, and by the steady clock.
-    pub(super) fn find_open(&self, person: &Person, id: ReadingId) -> Result<(Reading, bool), Trouble> {
+    pub(super) fn find_open(&self, reader: Reader<'_>, id: ReadingId) -> Result<(Reading, bool), Trouble> {
+        let (person, session) = (reader.person, hash_session(reader)?);
         let reading = self.work(|store| store.find_reading(id))?.ok_or(Trouble::Unknown)?;
         if !person.role.reads_journal() || reading.author != person.name {
             return Err(Trouble::Denied);
@@ -69,15 +72,16 @@ impl Office {
         if !reading.is_open(now) || self.readings.is_over(id) {
             return Err(Trouble::Ended);
         }
-        Ok((reading, self.readings.has(id)))
+        Ok((reading, self.readings.has(id, &session)))
     }
 
     pub(super) fn begin_reading(
         &self,
         client: IpAddr,
-        person: &Person,
+        reader: Reader<'_>,
         new: &NewReading,
     ) -> Result<ReadingId, Trouble> {
+        let person = reader.person;
         if !person.role.reads_journal() {
             return Err(Trouble::Denied);
         }
@@ -92,29 +96,29 @@ impl Office {
         terms.check().map_err(|_| Trouble::Window)?;
         let machine = self.identify(client).machine.mac();
         let opened = self.write(|store| {
-            let reader = (&person.name, machine);
-            store.open_reading(&terms, (now, until), reader).map_err(Refused)
+            let opener = (&person.name, machine);
+            store.open_reading(&terms, (now, until), opener).map_err(Refused)
         })?;
-        self.hold(person, &opened, identities, now)?;
+        self.hold(reader, &opened, identities, now)?;
         Ok(opened.id)
     }
 
-    pub(super) fn unlock(&self, person: &Person, id: ReadingId, key: &str) -> Result<(), Trouble> {
-        let (reading, _) = self.find_open(person, id)?;
+    pub(super) fn unlock(&self, reader: Reader<'_>, id: ReadingId, key: &str) -> Result<(), Trouble> {
+        let (reading, _) = self.find_open(reader, id)?;
         let now = self.clock.now().plausible().ok_or(Trouble::NoClock)?;
-        self.hold(person, &reading, read_key(key)?, now)
+        self.hold(reader, &reading, read_key(key)?, now)
     }
 
     /// Holds the keys of a reading that is open, also once they are held: somebody may end it meanwhile.
     fn hold(
         &self,
-        person: &Person,
+        reader: Reader<'_>,
         reading: &Reading,
         identities: Vec<Identity>,
         now: Timestamp,
     ) -> Result<(), Trouble> {
-        self.readings.hold(reading, identities, now);
-        self.find_open(person, reading.id).map(drop).inspect_err(|_| self.readings.wipe(reading.id))
+        self.readings.hold(reading, hash_session(reader)?, identities, now);
+        self.find_open(reader, reading.id).map(drop).inspect_err(|_| self.readings.wipe(reading.id))
     }
 
     /// Whoever may read may end a reading of anybody: a colleague left her PC.
@@ -131,12 +135,13 @@ impl Office {
     pub(super) fn search(
         &self,
         client: IpAddr,
-        person: &Person,
+        reader: Reader<'_>,
         id: ReadingId,
         asked: &Selection,
         after: u64,
     ) -> Result<Findings, Trouble> {
-        let (keys, selection) = self.prepare(person, id, asked)?;
+        let person = reader.person;
+        let (keys, selection) = self.prepare(reader, id, asked)?;
         let _alone = self.looking.try_lock().map_err(|error| name_busy(&error))?;
         let (machine, sought) = (self.identify(client).machine.mac(), describe(&selection, &self.zone));
         self.write(|store| store.note_search(id, &sought, (&person.name, machine)).map_err(Refused))?;
@@ -148,12 +153,12 @@ impl Office {
     /// The keys of an open reading, and what of a selection it may see.
     fn prepare(
         &self,
-        person: &Person,
+        reader: Reader<'_>,
         id: ReadingId,
         asked: &Selection,
     ) -> Result<(Arc<Vec<Identity>>, Selection), Trouble> {
-        let (reading, _) = self.find_open(person, id)?;
-        let keys = self.readings.keys(id, &person.name).ok_or(Trouble::Locked)?;
+        let (reading, _) = self.find_open(reader, id)?;
+        let keys = self.readings.keys(id, &hash_session(reader)?).ok_or(Trouble::Locked)?;
         let selection = asked.clone().within(&reading.terms).ok_or(Trouble::Outside)?;
         Ok((keys, selection))
     }
@@ -198,14 +203,15 @@ impl Office {
     pub(super) fn take_extract(
         &self,
         client: IpAddr,
-        person: &Person,
+        reader: Reader<'_>,
         id: ReadingId,
         asked: &Selection,
         is_whole: bool,
     ) -> Result<Vec<u8>, Trouble> {
-        let (keys, selection) = self.prepare(person, id, asked)?;
+        let person = reader.person;
+        let (keys, selection) = self.prepare(reader, id, asked)?;
         let _alone = self.looking.try_lock().map_err(|error| name_busy(&error))?;
-        let (reading, _) = self.find_open(person, id)?;
+        let (reading, _) = self.find_open(reader, id)?;
         if is_whole && self.sealed_bytes(&selection)? > WHOLE_BYTES_MAX {
             return Err(Trouble::TooMuch);
         }
@@ -261,6 +267,11 @@ impl Office {
         searched.map_err(|_| Trouble::Unavailable)?;
         Ok(Some(counts.summarise()))
     }
+}
+
+/// Which session this is: keys are its own.
+fn hash_session(reader: Reader<'_>) -> Result<SessionHash, Trouble> {
+    Token::parse(reader.session).map(|token| token.hash().0).ok_or(Trouble::Denied)
 }
 
 /// How long the files of seals are that are not deleted.
