@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use access::{Directory, Instant};
+use archive::Belief;
 use blocklist::{Index, builtin};
 use journal::Journal;
 use model::{Rule, Timestamp};
@@ -15,7 +16,9 @@ use people::is_alive;
 use policy::Snapshot;
 use portal::ListOrigin;
 use store::{Generation, Store, StoreError};
+use system::clock::monotonic;
 use system::lists::{adopt_index, open_index};
+use system::vault::Folder;
 
 use super::forgetting::Forgetting;
 use super::overrides::Overrides;
@@ -159,7 +162,9 @@ impl Intent {
     pub(crate) fn keep_person_acts(&mut self, journal: &Journal, now: Instant) {
         if let Some(store) = &mut self.store {
             self.person_acts.keep(store, journal, now);
-            self.forgetting.keep(store, now);
+            let data = self.state_file.parent();
+            let is_known = || data.is_some_and(|data| is_believed(data, now));
+            self.forgetting.keep(store, now, monotonic(), is_known);
         }
     }
 
@@ -167,6 +172,12 @@ impl Intent {
     pub(crate) fn rules(&self) -> Vec<Rule> {
         self.overrides.rules().cloned().collect()
     }
+}
+
+/// Whether the log of seals believes a clock that shows this. Where nothing is sealed yet, it knows no time.
+fn is_believed(data: &Path, now: Instant) -> bool {
+    let log = Folder::new(data).log_so_far();
+    log.is_ok_and(|log| Belief::after(log.leaves()).check((now.at, now.quality)).is_ok())
 }
 
 impl ListFile {
