@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::data_folder::{self, STATE_FILE};
 use crate::journal_command::read_identities;
 use crate::reading_command::{self, Looking};
-use crate::times;
+use crate::{operator, times};
 
 /// What sealed files are called in an extract before their names.
 const SEALED_FOLDER: &str = "scelles/";
@@ -43,7 +43,7 @@ pub(crate) fn export(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
     }
     let reading = note(arguments, &data, &selection, zone)?;
     let request = Request {
-        author: arguments.author.clone(),
+        author: operator::attribute(Some(&arguments.author))?,
         purpose: arguments.reason,
         detail: arguments.detail.clone(),
         reading,

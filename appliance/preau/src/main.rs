@@ -12,6 +12,7 @@ mod export_command;
 mod firewall_command;
 mod hold_command;
 mod journal_command;
+mod operator;
 mod override_command;
 mod person_command;
 mod policy_command;

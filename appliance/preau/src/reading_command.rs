@@ -16,10 +16,8 @@ use system::clock::SystemClock;
 use system::segments::Directory;
 use system::vault::Folder;
 
-use crate::data_folder;
+use crate::{data_folder, operator};
 
-/// Who looks, where nobody says so: the box knows no more of whoever has its command line.
-const NOBODY: &str = "ligne de commande";
 /// What stands for a reason in words where there is none.
 const NO_DETAIL: &str = "ligne de commande";
 /// Readings that are listed: some years of a school.
@@ -81,8 +79,8 @@ pub(crate) fn note(
     zone: &TimeZone,
 ) -> anyhow::Result<ReadingId> {
     let Looking { purpose, detail, selection, more } = *looking;
-    let (nobody, nothing) = (NOBODY.parse()?, NO_DETAIL.parse()?);
-    let (author, detail) = (author.unwrap_or(&nobody), detail.unwrap_or(&nothing));
+    let (author, nothing) = (operator::attribute(author)?, NO_DETAIL.parse()?);
+    let detail = detail.unwrap_or(&nothing);
     let terms = ReadingTerms {
         purpose,
         detail: detail.clone(),
@@ -99,7 +97,7 @@ pub(crate) fn note(
         Some(more) => append(&sought, more),
         None => sought,
     };
-    let noted = store.note_command(&terms, now, (look, &sought), (author, None));
+    let noted = store.note_command(&terms, now, (look, &sought), (&author, None));
     noted.context("the reading cannot be noted, and nothing is shown")
 }
 
@@ -183,11 +181,22 @@ mod tests {
         let id = note(folder.path(), &looking, None, Look::Search, &zone).unwrap();
         let store = Store::open(&folder.path().join(data_folder::STATE_FILE)).unwrap();
         let reading = store.find_reading(id).unwrap().unwrap();
-        assert_eq!((reading.author.as_str(), reading.searches, reading.exports), (NOBODY, 1, 0));
+        assert_eq!(
+            (reading.author.as_str(), reading.searches, reading.exports),
+            (operator::COMMAND_LINE, 1, 0)
+        );
         assert!(reading.closed.is_some());
         let deeds: Vec<_> = store.waiting_person_acts(9).unwrap().into_iter().map(|it| it.act.deed).collect();
         let words: Vec<_> = deeds.iter().map(PersonDeed::as_str).collect();
         assert_eq!(words, ["open-reading", "search-journal", "close-reading"]);
+        // On the head's page, it is not hers.
+        let head: PersonName = "Mme Durand".parse().unwrap();
+        let claimed = note(folder.path(), &looking, Some(&head), Look::Search, &zone).unwrap();
+        let claimed = store.find_reading(claimed).unwrap().unwrap().author;
+        assert!(
+            claimed != head && claimed.as_str().starts_with("Mme Durand (ligne de commande, "),
+            "{claimed}"
+        );
         let expected =
             Sought::new("from 2026-11-23 09:30, device CM2-04, host casino.example, lesson Histoire");
         assert_eq!(deeds[1], PersonDeed::SearchJournal { reading: id, sought: expected });
