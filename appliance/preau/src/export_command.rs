@@ -9,7 +9,7 @@ use access::Clock;
 use anyhow::{Context, bail};
 use archive::{BundleTrust, Manifest, ROWS_MAX, Request, verify_bundle};
 use jiff::tz::TimeZone;
-use model::{Host, ReadingId, ReadingTerms, Selection};
+use model::{Host, Purpose, ReadingId, ReadingTerms, Selection};
 use portal::pages::{CoverFile, ExportCover};
 use store::Look;
 use system::clock::SystemClock;
@@ -29,7 +29,11 @@ const SEALED_FOLDER: &str = "scelles/";
 pub(crate) fn export(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
     let config = Config::load_or_default(arguments.config.as_deref())?;
     let zone = &config.school.timezone;
-    let selection = build_selection(arguments, zone)?;
+    let mut selection = build_selection(arguments, zone)?;
+    if arguments.reason == Purpose::Maintenance {
+        let (window, now) = ((selection.from, selection.to), SystemClock::new().now().at);
+        (selection.from, selection.to) = reading_command::today(window, now, zone);
+    }
     let data = data_folder::find(arguments.data.path.as_deref())?;
     if !data.is_dir() {
         bail!("there is no data folder {}", data.display());

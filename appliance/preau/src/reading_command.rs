@@ -1,6 +1,6 @@
 //! Readings of the log from the command line: each command is one, and `preau journal readings` lists them all.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -16,7 +16,7 @@ use system::clock::SystemClock;
 use system::segments::Directory;
 use system::vault::Folder;
 
-use crate::{data_folder, operator};
+use crate::{data_folder, operator, times};
 
 /// What stands for a reason in words where there is none.
 const NO_DETAIL: &str = "ligne de commande";
@@ -36,20 +36,73 @@ pub(crate) struct Looking<'l> {
     pub(crate) more: Option<&'l str>,
 }
 
-/// Refuses a look into sealed days that the head's page would not open: for maintenance, or without a window. Where nobody has
-/// keys, they are those that were sealed for everybody.
-pub(crate) fn check_sealed(
+/// What of the time that is asked for a command may look at, on the folder of a box that runs. Nothing that the head's page would
+/// not open: maintenance is done with the day under way, whatever is sealed of the days before; sealed days take a window or a
+/// device; without either, what is not sealed is that of today.
+pub(crate) fn bound(
     data: &Path,
     has_keys: bool,
     query: &Query,
     looking: &Looking<'_>,
-) -> anyhow::Result<()> {
-    if !reaches_sealed(data, has_keys, query)? {
-        return Ok(());
+    zone: &TimeZone,
+) -> anyhow::Result<Query> {
+    let now = SystemClock::new().now().at;
+    let bounded = bound_at(now, query, looking, zone, |query| reaches_sealed(data, has_keys, query))?;
+    let whole = (query.from, query.to);
+    if let (Some(from), Some(to)) = (bounded.from, bounded.to)
+        && (bounded.from, bounded.to) != whole
+    {
+        let [from, to] = [from, to].map(|at| local(at, zone));
+        writeln!(io::stderr(), "looked at: from {from} to {to}")?;
     }
-    check_purpose(looking.purpose)?;
-    let Selection { from, to, device, .. } = looking.selection;
-    ReadingTerms::check_window(*from, *to, device.is_some()).context("give --from and --to, or --device")
+    Ok(bounded)
+}
+
+fn bound_at(
+    now: Timestamp,
+    query: &Query,
+    looking: &Looking<'_>,
+    zone: &TimeZone,
+    reaches_sealed: impl Fn(&Query) -> anyhow::Result<bool>,
+) -> anyhow::Result<Query> {
+    let within = |(from, to)| Query { from, to, ..query.clone() };
+    if looking.purpose == Purpose::Maintenance {
+        let query = within(today((query.from, query.to), now, zone));
+        if reaches_sealed(&query)? {
+            check_purpose(looking.purpose)?;
+        }
+        return Ok(query);
+    }
+    let terms = terms(looking)?.bounded(now);
+    match terms.check() {
+        Ok(()) => Ok(within((terms.from, terms.to))),
+        Err(error) if reaches_sealed(query)? => Err(error).context("give --from and --to, or --device"),
+        Err(_) => Ok(within(today((query.from, query.to), now, zone))),
+    }
+}
+
+/// What of a time is in the day under way.
+pub(crate) fn today(
+    (from, to): (Option<Timestamp>, Option<Timestamp>),
+    now: Timestamp,
+    zone: &TimeZone,
+) -> (Option<Timestamp>, Option<Timestamp>) {
+    let (start, end) = times::day_of(now, zone);
+    (from.max(Some(start)), Some(to.map_or(end, |to| to.min(end))))
+}
+
+/// What a reading of a command is for.
+fn terms(looking: &Looking<'_>) -> anyhow::Result<ReadingTerms> {
+    let Looking { purpose, detail, selection, .. } = *looking;
+    let nothing = NO_DETAIL.parse()?;
+    Ok(ReadingTerms {
+        purpose,
+        detail: detail.unwrap_or(&nothing).clone(),
+        from: selection.from,
+        to: selection.to,
+        target: selection.device.clone(),
+        with_people: selection.with_people,
+    })
 }
 
 /// Whether a search reads more than the segments: then it needs a better reason than maintenance.
@@ -78,17 +131,8 @@ pub(crate) fn note(
     look: Look,
     zone: &TimeZone,
 ) -> anyhow::Result<ReadingId> {
-    let Looking { purpose, detail, selection, more } = *looking;
-    let (author, nothing) = (operator::attribute(author)?, NO_DETAIL.parse()?);
-    let detail = detail.unwrap_or(&nothing);
-    let terms = ReadingTerms {
-        purpose,
-        detail: detail.clone(),
-        from: selection.from,
-        to: selection.to,
-        target: selection.device.clone(),
-        with_people: selection.with_people,
-    };
+    let Looking { selection, more, .. } = *looking;
+    let (author, terms) = (operator::attribute(author)?, terms(looking)?);
     let now = SystemClock::new().now().at;
     let file = data.join(data_folder::STATE_FILE);
     let mut store = Store::open(&file).context("the reading cannot be noted, and nothing is shown")?;
@@ -200,5 +244,40 @@ mod tests {
         let expected =
             Sought::new("from 2026-11-23 09:30, device CM2-04, host casino.example, lesson Histoire");
         assert_eq!(deeds[1], PersonDeed::SearchJournal { reading: id, sought: expected });
+    }
+    /// Weeks that could not be sealed, or a log that is damaged, are no day under way.
+    #[test]
+    fn maintenance_is_done_with_the_log_of_today() {
+        let zone = TimeZone::get("Europe/Paris").unwrap();
+        let at = |text: &str| times::parse_start(text, &zone).unwrap();
+        let (now, year_ago) = (at("2026-11-29 09:30"), at("2025-11-28 09:30"));
+        let check = |purpose, [from, to]: [Option<&str>; 2], device: bool, is_sealed: bool| {
+            let (from, to) = (from.map(at), to.map(at));
+            let device = device.then(|| "CM2-04".parse().unwrap());
+            let selection = Selection { from, to, device, ..Selection::default() };
+            let looking = Looking { purpose, detail: None, selection: &selection, more: None };
+            let query = Query { from, to, ..Query::default() };
+            let bounded = bound_at(now, &query, &looking, &zone, |_| Ok(is_sealed));
+            bounded.map(|query| (query.from, query.to)).map_err(|error| format!("{error:#}"))
+        };
+        let today = (Some(at("2026-11-29")), Some(at("2026-11-30")));
+        let (old, later) = (Some("2026-10-20"), Some("2026-11-29 08:00"));
+        use Purpose::{Incident, Maintenance};
+        assert_eq!(check(Maintenance, [None, None], false, false), Ok(today));
+        assert_eq!(check(Maintenance, [None, None], true, false), Ok(today));
+        assert_eq!(check(Maintenance, [old, None], true, false), Ok(today));
+        assert_eq!(check(Maintenance, [old, old], false, false), Ok((today.0, old.map(at))), "nothing");
+        assert_eq!(check(Maintenance, [later, None], false, false), Ok((later.map(at), today.1)));
+        assert!(check(Maintenance, [later, None], false, true).unwrap_err().contains("for other reasons"));
+        // Another reason sees what a reading would see.
+        assert_eq!(check(Incident, [None, None], false, false), Ok(today));
+        assert_eq!(check(Incident, [old, None], false, false), Ok(today), "without an end, it is no window");
+        assert!(check(Incident, [None, None], false, true).unwrap_err().contains("--device"));
+        assert_eq!(
+            check(Incident, [Some("2026-11-01"), later], false, true),
+            Ok((Some(at("2026-11-01")), later.map(at)))
+        );
+        assert_eq!(check(Incident, [None, None], true, true), Ok((Some(year_ago), Some(now))));
+        assert!(check(Incident, [Some("2020-01-01"), None], true, true).unwrap_err().contains("366 days"));
     }
 }

@@ -5,13 +5,15 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use access::Clock;
 use anyhow::{Context, bail};
 use archive::{ClassDay, DEVICES_MIN, FoundAnywhere, Overview, Seal};
 use jiff::tz::TimeZone;
 use journal::{Hit, Listed, Query};
-use model::{Selection, Timestamp};
+use model::{Purpose, Selection, Timestamp};
 use serde::Serialize;
 use store::Look;
+use system::clock::SystemClock;
 use system::sealing::day;
 use system::segments::Directory;
 use system::vault::Folder;
@@ -66,8 +68,7 @@ pub(crate) fn summarise(options: &SummaryOptions) -> anyhow::Result<ExitCode> {
         bail!("there is no data folder {}", options.data.display());
     }
     let zone = &options.time_zone;
-    let query = build_query(options)?;
-    note(options, &query)?;
+    let query = note(options, build_query(options)?)?;
     let folder = Folder::new(&options.data);
     let identities = read_identities(options.identity.as_deref())?;
     let open = |seal: &Seal| folder.open_table(seal, &identities).map_err(Into::into);
@@ -128,21 +129,25 @@ fn build_query(options: &SummaryOptions) -> anyhow::Result<Query> {
 
 /// Has the box on this folder note who looks, as it does for a search. What a class did needs no window: a summary may be of
 /// the whole year.
-fn note(options: &SummaryOptions, query: &Query) -> anyhow::Result<()> {
+fn note(options: &SummaryOptions, mut query: Query) -> anyhow::Result<Query> {
     if !Directory::new(&options.data).is_in_use() {
-        return Ok(());
+        return Ok(query);
     }
     let Asking { reason, detail, author } = &options.asking;
     let purpose = reason.context(
         "who looks into the log of a box that runs says why, and the box notes it: give --reason (and --detail, --author)",
     )?;
-    if reading_command::reaches_sealed(&options.data, options.identity.is_some(), query)? {
+    if purpose == Purpose::Maintenance {
+        let now = SystemClock::new().now().at;
+        (query.from, query.to) = reading_command::today((query.from, query.to), now, &options.time_zone);
+    }
+    if reading_command::reaches_sealed(&options.data, options.identity.is_some(), &query)? {
         reading_command::check_purpose(purpose)?;
     }
     let selection = Selection { from: query.from, to: query.to, ..Selection::default() };
     let looking = Looking { purpose, detail: detail.as_ref(), selection: &selection, more: Some(SUMMARY) };
     reading_command::note(&options.data, &looking, author.as_ref(), Look::Search, &options.time_zone)?;
-    Ok(())
+    Ok(query)
 }
 
 fn print(days: &[ClassDay], is_json: bool, mut output: impl Write) -> anyhow::Result<()> {
@@ -202,7 +207,7 @@ mod tests {
         journal::Storage::acquire(&mut held).unwrap();
         let silent = options(data.clone(), "2026-11-23", "2026-11-24");
         assert!(format!("{:#}", summarise(&silent).unwrap_err()).contains("--reason"));
-        let asking = Asking { reason: Some(model::Purpose::Oversight), detail: None, author: None };
+        let asking = Asking { reason: Some(Purpose::Oversight), detail: None, author: None };
         summarise(&SummaryOptions { asking, ..silent }).unwrap();
         let store = store::Store::open(&data.join(crate::data_folder::STATE_FILE)).unwrap();
         assert_eq!(store.readings(9).unwrap().len(), 1);
