@@ -6,6 +6,7 @@ use model::{
     Category, Host, MadeCard, Person, Reading, ReadingId, ReadingTerms, Reason, RoomName, Selection,
     Timestamp, Verdict,
 };
+use zeroize::Zeroizing;
 
 use crate::Trouble;
 
@@ -101,8 +102,8 @@ pub struct NewReading {
     pub terms: ReadingTerms,
     /// For how long.
     pub minutes: u32,
-    /// The secret key of a reader, as it was typed; empty for what is not sealed yet.
-    pub key: String,
+    /// The secret key of a reader, as it was typed; empty for what is not sealed yet. It is wiped.
+    pub key: Zeroizing<String>,
 }
 
 /// A page of what was found.

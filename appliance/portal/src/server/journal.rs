@@ -2,6 +2,7 @@
 
 use jiff::civil::DateTime;
 use model::{Host, ReadingId, ReadingTerms, Selection, Timestamp};
+use zeroize::Zeroizing;
 
 use super::page::Page;
 use super::people::{Answer, Content, Signed};
@@ -100,7 +101,7 @@ impl Signed<'_> {
             with_people: self.visit.field("personnes").is_some(),
         };
         let minutes = self.read("minutes")?;
-        let key = self.visit.field("cle").unwrap_or_default().to_owned();
+        let key = Zeroizing::new(self.visit.field("cle").unwrap_or_default().to_owned());
         let new = NewReading { terms, minutes, key };
         self.portal.office.open_reading(self.visit.client, self.reader(), &new)
     }

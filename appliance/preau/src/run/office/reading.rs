@@ -24,6 +24,7 @@ use system::clock::monotonic;
 use system::export::{Export, ExportError, export};
 use system::segments::Directory;
 use system::vault::Folder;
+use zeroize::Zeroizing;
 
 use super::{Failure, Office};
 use crate::export_command::render_cover;
@@ -411,14 +412,16 @@ fn start_of_day(now: Timestamp, zone: &TimeZone) -> Timestamp {
 
 /// The key that somebody typed or pasted, a whole file of one included; none for an empty field.
 fn read_key(text: &str) -> Result<Vec<Identity>, Trouble> {
+    // One copy, with room for all of it from the start: what is moved to more room is not wiped.
+    let mut folded = Zeroizing::new(String::with_capacity(text.len()));
     // On paper it stands in groups.
-    let text: String = text.split_whitespace().collect();
-    if text.is_empty() {
+    folded.extend(text.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_uppercase()));
+    if folded.is_empty() {
         return Ok(Vec::new());
     }
-    let place = text.to_ascii_uppercase().find(KEY_BEGIN).ok_or(Trouble::Key)?;
-    let key = text.get(place..place + KEY_BYTES).ok_or(Trouble::Key)?;
-    Identity::read_all(&key.to_ascii_uppercase()).map_err(|_| Trouble::Key)
+    let place = folded.find(KEY_BEGIN).ok_or(Trouble::Key)?;
+    let key = folded.get(place..place + KEY_BYTES).ok_or(Trouble::Key)?;
+    Identity::read_all(key).map_err(|_| Trouble::Key)
 }
 
 fn name_busy<T>(error: &TryLockError<T>) -> Trouble {

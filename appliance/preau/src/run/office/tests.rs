@@ -16,6 +16,7 @@ use policy::{Snapshot, Target};
 use portal::{Claimed, Hold, Newcomer, Office as _, Reply, Trouble};
 use store::NewPerson;
 
+mod memory;
 mod readings;
 mod requests;
 

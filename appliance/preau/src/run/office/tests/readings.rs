@@ -2,10 +2,11 @@
 
 use model::{Purpose, ReadingTerms, Selection};
 use portal::{NewReading, Reader, ReadingRoom as _};
+use zeroize::Zeroizing;
 
 use super::*;
 
-fn new(minutes: u32) -> NewReading {
+pub(super) fn new(minutes: u32) -> NewReading {
     let terms = ReadingTerms {
         purpose: Purpose::Incident,
         detail: "vidéo choquante".parse().unwrap(),
@@ -14,11 +15,11 @@ fn new(minutes: u32) -> NewReading {
         target: Some("CM2-01".parse().unwrap()),
         with_people: false,
     };
-    NewReading { terms, minutes, key: String::new() }
+    NewReading { terms, minutes, key: Zeroizing::default() }
 }
 
 /// Somebody in a session of hers, one for each letter.
-fn within(person: &Person, session: char) -> Reader<'_> {
+pub(super) fn within(person: &Person, session: char) -> Reader<'_> {
     let session = match session {
         'a' => const { &[b'a'; 64] },
         _ => const { &[b'b'; 64] },
@@ -112,7 +113,7 @@ fn nobody_else_opens_one_and_nobody_opens_too_much() {
     check(&|new| new.minutes = 0, Trouble::Field);
     check(&|new| new.minutes = 481, Trouble::Field);
     check(&|new| new.terms.purpose = Purpose::Maintenance, Trouble::Field);
-    check(&|new| new.key = "age1abc".to_owned(), Trouble::Key);
+    check(&|new| new.key = Zeroizing::new("age1abc".to_owned()), Trouble::Key);
     while it.store().readings(99).unwrap().len() < 8 {
         it.office.open_reading(DESK_PC.into(), by(&head), &new(60)).unwrap();
     }
