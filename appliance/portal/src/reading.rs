@@ -21,11 +21,11 @@ pub struct Reader<'r> {
 
 /// The part of the box that opens the journal to those entitled, and notes each time that they look. Its calls block.
 pub trait ReadingRoom: Send + Sync {
-    /// All readings that the box remembers, the last first.
+    /// A page of the readings that the box remembers: those before a number, on the first one those that are open, too.
     ///
     /// # Errors
     /// [`Trouble::Unavailable`].
-    fn readings(&self) -> Result<Vec<Reading>, Trouble>;
+    fn readings(&self, before: Option<ReadingId>) -> Result<ReadingList, Trouble>;
 
     /// The cards that were made in the last thirty days for those who may read, the last first.
     ///
@@ -93,6 +93,30 @@ pub trait ReadingRoom: Send + Sync {
     /// # Errors
     /// [`Trouble::Unavailable`].
     fn summary(&self) -> Result<Option<Summary>, Trouble>;
+}
+
+/// A page of the list of readings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReadingList {
+    /// The readings, the last first.
+    pub readings: Vec<Reading>,
+    /// How often the command line looked after the box itself, by days.
+    pub routine: Vec<RoutineDay>,
+    /// How many readings there are on all pages.
+    pub total: u32,
+    /// Before which number the next page begins.
+    pub next: Option<ReadingId>,
+    /// Whether older ones may be gone, because there were too many.
+    pub is_full: bool,
+}
+
+/// A day on which the command line looked after the box itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoutineDay {
+    /// Its first moment.
+    pub day: Timestamp,
+    /// How often.
+    pub count: u32,
 }
 
 /// A reading that is to be opened.

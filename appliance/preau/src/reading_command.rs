@@ -11,7 +11,7 @@ use journal::Query;
 use model::{
     Motive, PersonName, Purpose, Reading, ReadingEnd, ReadingId, ReadingTerms, Selection, Sought, Timestamp,
 };
-use store::{Look, Store};
+use store::{Look, READINGS_MAX, Store};
 use system::clock::SystemClock;
 use system::segments::Directory;
 use system::vault::Folder;
@@ -20,8 +20,8 @@ use crate::{data_folder, operator, times};
 
 /// What stands for a reason in words where there is none.
 const NO_DETAIL: &str = "ligne de commande";
-/// Readings that are listed: some years of a school.
-const LISTED_MAX: u32 = 1_000;
+/// Readings that are listed: all that are kept, of the pages and of commands.
+const LISTED_MAX: u32 = 2 * READINGS_MAX;
 
 /// What a command looks for, and why.
 #[derive(Clone, Copy, Debug)]

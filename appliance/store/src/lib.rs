@@ -33,7 +33,7 @@ pub use migrations::MigrateError;
 pub use overrides::{AddOverrideError, EndOverrideError, OVERRIDES_MAX};
 pub use people::{NewPerson, PEOPLE_MAX, PersonError};
 pub use person_acts::{PERSON_ACTS_MAX, WaitingAct};
-pub use readings::{Look, OPEN_READINGS_MAX, READINGS_MAX, Reader};
+pub use readings::{Look, OPEN_READINGS_MAX, PageOfReadings, READINGS_MAX, Reader};
 pub use requests::{AnswerError, AskError, NewRequest};
 pub use sessions::Session;
 

@@ -11,7 +11,8 @@ use crate::people::{PersonError, key};
 use crate::person_acts::{keep_act, keep_closing_act};
 use crate::{Store, StoreError};
 
-/// Most readings that are kept, closed ones included. Of more the oldest closed ones go first: the journal has them.
+/// Most readings of the pages that are kept, and as many of commands: a command line that reads a thousand times pushes no
+/// reading of the head's out. Of more the oldest closed ones go first: the journal has them.
 pub const READINGS_MAX: u32 = 4_096;
 /// Most readings that are open at once: a head, an officer and their substitutes have one each.
 pub const OPEN_READINGS_MAX: u32 = 8;
@@ -19,6 +20,9 @@ pub const OPEN_READINGS_MAX: u32 = 8;
 /// The columns of a reading, as [`read_reading`] takes them.
 const COLUMNS: &str = "id, author, machine, purpose, detail, from_ms, to_ms, target, with_people, opened_ms, until_ms, \
     closed_ms, closed_how, searches, exports, card_by";
+/// The readings of commands, which are over as they begin, and those of the pages.
+const COMMANDS: &str = "until_ms = opened_ms";
+const PAGES: &str = "until_ms <> opened_ms";
 /// How long before a reading a card of its opener is told with it, in milliseconds: a day.
 const CARD_MS: i64 = 24 * 3_600_000;
 
@@ -83,6 +87,52 @@ impl Store {
         let mut query = self.connection.prepare_cached(&query)?;
         let readings = query.query_map([limit], |row| read_reading(row, 0))?.collect::<Result<_, _>>()?;
         Ok(readings)
+    }
+
+    /// A page of the list of readings: those before a number, at most `limit` of them; the first page has all that are open,
+    /// too. Looks of commands after the box itself are told by their times alone.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read.
+    pub fn page_of_readings(
+        &self,
+        before: Option<ReadingId>,
+        limit: u32,
+    ) -> Result<PageOfReadings, StoreError> {
+        let last = before.map_or(i64::MAX, |id| id.number().into());
+        let list = |filter: &str, last: i64, limit: u32| -> Result<Vec<Reading>, StoreError> {
+            let query =
+                format!("SELECT {COLUMNS} FROM reading WHERE {filter} AND id < ?1 ORDER BY id DESC LIMIT ?2");
+            let mut query = self.connection.prepare_cached(&query)?;
+            Ok(query
+                .query_map([last, limit.into()], |row| read_reading(row, 0))?
+                .collect::<Result<_, _>>()?)
+        };
+        let closed =
+            list("closed_ms IS NOT NULL AND purpose <> 'maintenance'", last, limit.saturating_add(1))?;
+        let has_more = closed.len() > usize::try_from(limit).unwrap_or(usize::MAX);
+        let closed = closed.into_iter().take(usize::try_from(limit).unwrap_or(usize::MAX));
+        let open =
+            if before.is_none() { list("closed_ms IS NULL", last, OPEN_READINGS_MAX)? } else { vec![] };
+        let readings: Vec<Reading> = open.into_iter().chain(closed).collect();
+        let next = readings.last().map(|reading| reading.id).filter(|_| has_more);
+        let first = next.map_or(0, |id| i64::from(id.number()));
+        let mut routine = self.connection.prepare_cached(
+            "SELECT opened_ms FROM reading WHERE purpose = 'maintenance' AND closed_ms IS NOT NULL AND id < ?1 AND id > ?2
+             ORDER BY id DESC",
+        )?;
+        let routine = routine
+            .query_map([last, first], |row| row.get(0).map(Timestamp::from_unix_ms))?
+            .collect::<Result<_, _>>()?;
+        let count = |filter: &str| {
+            let query = format!("SELECT count(*) FROM reading WHERE {filter}");
+            self.connection.query_row(&query, (), |row| row.get::<_, u32>(0))
+        };
+        let total = count("purpose <> 'maintenance'")?;
+        let is_full = [COMMANDS, PAGES].into_iter().try_fold(false, |is_full, kind| {
+            Ok::<_, rusqlite::Error>(is_full || count(kind)? >= READINGS_MAX)
+        })?;
+        Ok(PageOfReadings { readings, routine, total, next, is_full })
     }
 
     /// A reading by its number.
@@ -196,6 +246,21 @@ impl Store {
     }
 }
 
+/// A page of the list of readings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageOfReadings {
+    /// The readings, the last first.
+    pub readings: Vec<Reading>,
+    /// When commands looked after the box itself between the first and the last of them.
+    pub routine: Vec<Timestamp>,
+    /// How many readings are kept, those looks aside.
+    pub total: u32,
+    /// Before which number the next page begins; `None` where there is no more.
+    pub next: Option<ReadingId>,
+    /// Whether older ones may be gone, because there were too many.
+    pub is_full: bool,
+}
+
 /// What is done within a reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
@@ -303,11 +368,14 @@ pub(crate) fn close_readings_of(
 
 fn prune(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     // One that an act waits for stays: the act is told with its words.
-    transaction.execute(
-        "DELETE FROM reading WHERE closed_ms IS NOT NULL AND id NOT IN (SELECT reading FROM person_act WHERE reading IS NOT NULL)
-         AND id <= (SELECT max(id) FROM reading) - ?1",
-        [READINGS_MAX],
-    )?;
+    for kind in [COMMANDS, PAGES] {
+        let delete = format!(
+            "DELETE FROM reading WHERE {kind} AND closed_ms IS NOT NULL
+             AND id NOT IN (SELECT reading FROM person_act WHERE reading IS NOT NULL)
+             AND id <= (SELECT id FROM reading WHERE {kind} ORDER BY id DESC LIMIT 1 OFFSET ?1)"
+        );
+        transaction.prepare_cached(&delete)?.execute([READINGS_MAX])?;
+    }
     Ok(())
 }
 
@@ -465,6 +533,62 @@ mod tests {
             let last = store.waiting_person_acts(9_999).unwrap().pop().unwrap().act;
             assert_eq!((last.author, last.deed), (by.clone(), closed));
         }
+    }
+
+    #[test]
+    fn a_thousand_commands_hide_no_reading() {
+        let (_folder, mut store) = open();
+        let (head, bob) = (head(), "ligne de commande".parse().unwrap());
+        let mut begin = |store: &mut Store, is_over: bool| {
+            let id = store.open_reading(&terms(), (at(0), at(HOUR_MS)), (&head, None)).unwrap().id;
+            if is_over {
+                store.close_reading(id, at(1), (&head, None)).unwrap();
+            }
+            id
+        };
+        let command = |store: &mut Store, purpose: Purpose, ms: i64| {
+            let terms = ReadingTerms { purpose, ..terms() };
+            store.note_command(&terms, at(ms), (Look::Search, &Sought::new("-")), (&bob, None)).unwrap()
+        };
+        let (open, first) = (begin(&mut store, false), begin(&mut store, true));
+        for _ in 0..150 {
+            command(&mut store, Purpose::Maintenance, 2);
+        }
+        let last = begin(&mut store, true);
+        command(&mut store, Purpose::Maintenance, 3);
+        let ids = |page: &PageOfReadings| page.readings.iter().map(|it| it.id).collect::<Vec<_>>();
+        let page = store.page_of_readings(None, 100).unwrap();
+        assert_eq!((ids(&page), page.routine.len()), (vec![open, last, first], 151));
+        assert_eq!((page.total, page.next, page.is_full), (3, None, false));
+        // With a reason, each stands alone: on pages.
+        for _ in 0..3 {
+            command(&mut store, Purpose::Incident, 4);
+        }
+        let page = store.page_of_readings(None, 2).unwrap();
+        assert_eq!((page.readings.len(), page.total, page.routine), (3, 6, vec![]));
+        assert_eq!(page.readings[0].id, open, "in any case");
+        let page = store.page_of_readings(page.next, 2).unwrap();
+        assert_eq!((page.readings[1].id, page.routine), (last, vec![at(3)]));
+        let page = store.page_of_readings(page.next, 2).unwrap();
+        assert_eq!((ids(&page), page.routine.len(), page.next), (vec![first], 150, None));
+    }
+
+    #[test]
+    fn commands_push_no_reading_of_the_pages_out() {
+        let (_folder, mut store) = open();
+        let head = head();
+        let id = store.open_reading(&terms(), (at(0), at(HOUR_MS)), (&head, None)).unwrap().id;
+        store.close_reading(id, at(1), (&head, None)).unwrap();
+        let row = "INSERT INTO reading (author, purpose, detail, with_people, opened_ms, until_ms, closed_ms, closed_how)
+            VALUES ('x', 'incident', 'x', FALSE, 5, 5, 5, 'hand')";
+        store.write(|work| (0..READINGS_MAX + 9).try_for_each(|_| work.execute(row, ()).map(drop))).unwrap();
+        while let Some(waiting) = store.waiting_person_acts(1).unwrap().pop() {
+            store.forget_person_act(waiting.number).unwrap();
+        }
+        store.note_command(&terms(), at(2), (Look::Search, &Sought::new("-")), (&head, None)).unwrap();
+        assert!(store.find_reading(id).unwrap().is_some());
+        let page = store.page_of_readings(None, 1).unwrap();
+        assert_eq!((page.total, page.is_full), (READINGS_MAX + 1, true));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use model::{
 };
 use portal::pages::people::{JournalPage, ReadingPage};
 use portal::pages::{CoverFile, ExportCover, SafeSheet};
-use portal::{Findings, FoundLine, Language, RefusedCount, Summary};
+use portal::{Findings, FoundLine, Language, ReadingList, RefusedCount, RoutineDay, Summary};
 
 use super::{Error, NOW_MS, Write, place};
 
@@ -105,10 +105,12 @@ pub(crate) fn write_journal(language: Language, write: Write<'_>) -> Result<(), 
     let (place, person, readings) = (place()?, head()?, readings()?);
     let (summary, findings) = (summary()?, findings()?);
     let cards = [MadeCard { name: "Mme Durand".parse()?, by: head()?.name, at: at(-4_000) }];
+    let routine = vec![RoutineDay { day: at(-1_440), count: 12 }];
+    let list = ReadingList { readings: readings.clone(), routine, total: 2, next: None, is_full: false };
     let page = JournalPage {
         place: &place,
         person: &person,
-        readings: &readings,
+        list: &list,
         cards: &cards,
         summary: Some(&summary),
         now: Some(at(0)),

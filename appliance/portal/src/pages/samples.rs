@@ -10,9 +10,9 @@ use model::{
 
 use super::Place;
 use crate::{
-    Asked, Authority, Findings, Firewall, FoundLine, Health, Hold, ListOrigin, ListStatus, Listener, Refused,
-    RefusedCount, SelftestOutcome, SelftestStatus, Service, Status, Summary, Trial, TrialKind, UpdateOutcome,
-    UpdateStatus, Upstream, Wish,
+    Asked, Authority, Findings, Firewall, FoundLine, Health, Hold, ListOrigin, ListStatus, Listener,
+    ReadingList, Refused, RefusedCount, RoutineDay, SelftestOutcome, SelftestStatus, Service, Status,
+    Summary, Trial, TrialKind, UpdateOutcome, UpdateStatus, Upstream, Wish,
 };
 
 pub(crate) fn place() -> Place {
@@ -317,6 +317,11 @@ pub(crate) fn readings() -> Vec<Reading> {
 }
 
 /// A page of results: an access, a refused one, one of an address, an act.
+pub(crate) fn reading_list() -> ReadingList {
+    let routine = vec![RoutineDay { day: at(0), count: 1_205 }];
+    ReadingList { readings: readings(), routine, total: 103, next: Some(ReadingId::new(5)), is_full: true }
+}
+
 pub(crate) fn cards() -> Vec<MadeCard> {
     vec![MadeCard { name: head().name, by: newcomer(Role::Technician).name, at: at(-60) }]
 }

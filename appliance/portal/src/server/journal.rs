@@ -70,13 +70,14 @@ impl Signed<'_> {
 
     fn show_journal(&self, trouble: Option<Trouble>) -> Result<Answer, Trouble> {
         let office = &self.portal.office;
-        let (readings, summary) = (office.readings()?, office.summary()?);
+        let before = self.visit.query(JournalPage::BEFORE_QUERY).and_then(|number| number.parse().ok());
+        let (list, summary) = (office.readings(before)?, office.summary()?);
         let cards = office.reader_cards()?;
         let place = &self.portal.settings.place;
         let page = JournalPage {
             place,
             person: self.person,
-            readings: &readings,
+            list: &list,
             cards: &cards,
             summary: summary.as_ref(),
             now: office.now(),

@@ -21,7 +21,8 @@ use model::{
     Selection, Subject, Timestamp,
 };
 use portal::{
-    Asked, Card, Claimed, Findings, NewReading, Newcomer, Reader, Reply, Summary, Tile, Trouble, Wish,
+    Asked, Card, Claimed, Findings, NewReading, Newcomer, Reader, ReadingList, Reply, Summary, Tile, Trouble,
+    Wish,
 };
 use ring::rand::SystemRandom;
 use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonError, Store, StoreError};
@@ -226,8 +227,8 @@ impl portal::Office for Office {
 }
 
 impl portal::ReadingRoom for Office {
-    fn readings(&self) -> Result<Vec<Reading>, Trouble> {
-        self.list_readings()
+    fn readings(&self, before: Option<ReadingId>) -> Result<ReadingList, Trouble> {
+        self.list_readings(before)
     }
 
     fn reader_cards(&self) -> Result<Vec<MadeCard>, Trouble> {

@@ -4,7 +4,7 @@ use model::{Person, Role, Selection};
 
 use super::*;
 use crate::pages::{Asking, Why, samples};
-use crate::{Card, Findings, Language, Tile, Trouble};
+use crate::{Card, Findings, Language, ReadingList, Tile, Trouble};
 
 const TROUBLES: [Trouble; 26] = [
     Trouble::Wrong,
@@ -90,10 +90,11 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
 fn journal(language: Language) -> [(&'static str, String); 5] {
     let (place, person, readings) = (samples::place(), samples::head(), samples::readings());
     let (summary, findings, cards) = (samples::summary(), samples::findings(), samples::cards());
+    let (list, none) = (samples::reading_list(), ReadingList::default());
     let page = JournalPage {
         place: &place,
         person: &person,
-        readings: &readings,
+        list: &list,
         cards: &cards,
         summary: Some(&summary),
         now: Some(samples::at(20)),
@@ -101,7 +102,7 @@ fn journal(language: Language) -> [(&'static str, String); 5] {
         trouble: None,
     };
     let empty = JournalPage {
-        readings: &[],
+        list: &none,
         cards: &[],
         summary: None,
         now: None,
@@ -167,6 +168,13 @@ fn a_reading_shows_sites_and_no_more_than_was_asked_for() {
     );
     assert!(journal.contains("name=\"lecture\" value=\"7\"") && journal.contains("Mme Durand"), "{journal}");
     assert!(!journal.contains("value=\"maintenance\""), "{journal}");
+    for expected in [
+        "1\u{202f}205 recherches de maintenance le",
+        "103 lectures en tout",
+        "href=\"/direction/journal?avant=5#past\"",
+    ] {
+        assert!(journal.contains(expected), "{expected}: {journal}");
+    }
     let card = "Une carte «\u{a0}direction\u{a0}» a été faite au nom de M. Bernard par";
     assert!(
         journal.contains(card) && journal.contains("carte refaite la veille ou le jour même par Mme Martin"),

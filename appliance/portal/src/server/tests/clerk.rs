@@ -11,8 +11,8 @@ use model::{
 
 use crate::pages::samples;
 use crate::{
-    Asked, Card, Claimed, Findings, NewReading, Newcomer, Office, Reader, ReadingRoom, Reply, Summary, Tile,
-    Trouble, Wish,
+    Asked, Card, Claimed, Findings, NewReading, Newcomer, Office, Reader, ReadingList, ReadingRoom, Reply,
+    Summary, Tile, Trouble, Wish,
 };
 
 /// Its teacher is number 1, its head number 2; both have this secret.
@@ -138,8 +138,13 @@ impl Office for Clerk {
 
 /// Its reading is number 7, and the head's; number 8 has lost its keys, number 9 is over.
 impl ReadingRoom for Clerk {
-    fn readings(&self) -> Result<Vec<Reading>, Trouble> {
-        Ok(samples::readings())
+    fn readings(&self, before: Option<ReadingId>) -> Result<ReadingList, Trouble> {
+        match before.map(ReadingId::number) {
+            None => Ok(samples::reading_list()),
+            Some(_) => {
+                Ok(ReadingList { readings: samples::readings().split_off(2), ..ReadingList::default() })
+            }
+        }
     }
 
     fn reader_cards(&self) -> Result<Vec<MadeCard>, Trouble> {

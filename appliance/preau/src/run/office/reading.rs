@@ -18,8 +18,10 @@ use model::{
     ReadingId, Reason, RoomName, Selection, Timestamp, Verdict,
 };
 use people::Token;
-use portal::{Findings, FoundLine, NewReading, Reader, RefusedCount, Summary, Trouble};
-use store::PersonError;
+use portal::{
+    Findings, FoundLine, NewReading, Reader, ReadingList, RefusedCount, RoutineDay, Summary, Trouble,
+};
+use store::{PageOfReadings, PersonError};
 use system::clock::monotonic;
 use system::export::{Export, ExportError, export};
 use system::segments::Directory;
@@ -30,6 +32,7 @@ use super::{Failure, Office};
 use crate::export_command::render_cover;
 use crate::reading_command::describe;
 use crate::run::readings::SessionHash;
+use crate::times::day_of;
 
 /// Records of a page of results.
 const PAGE_LINES: usize = 100;
@@ -39,8 +42,8 @@ const SEARCH_MAX: Duration = Duration::from_secs(20);
 const EXTRACT_ROWS_MAX: u64 = 50_000;
 /// Most bytes of sealed files that go along with it.
 const WHOLE_BYTES_MAX: u64 = 64 << 20;
-/// Readings that a page lists.
-const LISTED_MAX: u32 = 200;
+/// Readings that a page lists, those that are open aside.
+const LISTED_MAX: u32 = 100;
 /// How long the head is told of a card that lets somebody read, in milliseconds: thirty days, holidays aside the longest that
 /// she does not look.
 const CARDS_MS: i64 = 30 * 24 * 3_600_000;
@@ -52,8 +55,18 @@ const KEY_BEGIN: &str = "AGE-SECRET-KEY-1";
 const KEY_BYTES: usize = 74;
 
 impl Office {
-    pub(super) fn list_readings(&self) -> Result<Vec<Reading>, Trouble> {
-        self.work(|store| store.readings(LISTED_MAX))
+    pub(super) fn list_readings(&self, before: Option<ReadingId>) -> Result<ReadingList, Trouble> {
+        let page = self.work(|store| store.page_of_readings(before, LISTED_MAX))?;
+        let PageOfReadings { readings, routine, total, next, is_full } = page;
+        let mut days: Vec<RoutineDay> = Vec::new();
+        for at in routine {
+            let (day, _) = day_of(at, &self.zone);
+            match days.iter_mut().find(|known| known.day == day) {
+                Some(known) => known.count += 1,
+                None => days.push(RoutineDay { day, count: 1 }),
+            }
+        }
+        Ok(ReadingList { readings, routine: days, total, next, is_full })
     }
 
     pub(super) fn list_reader_cards(&self) -> Result<Vec<MadeCard>, Trouble> {
