@@ -174,7 +174,7 @@ pub(crate) fn list(data: &Path, zone: &TimeZone) -> anyhow::Result<ExitCode> {
     if !file.is_file() {
         bail!("there is no {}", file.display());
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = io::stdout().lock();
     for reading in Store::open(&file)?.readings(LISTED_MAX)? {
         let Reading { id, author, terms, opened, until, closed, searches, exports, .. } = reading;
         let end = match closed {
