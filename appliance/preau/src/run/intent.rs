@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant as Steady};
 
 use access::{Directory, Instant};
 use archive::Belief;
@@ -27,6 +28,9 @@ use super::readings::Readings;
 use crate::config::Config;
 use crate::data_folder::{KEPT_LIST_FILE, LIST_FILE, STATE_FILE};
 
+/// How often nothing is left of what was deleted from the state file: a box that is stolen shows an hour of it.
+const SETTLE_PERIOD: Duration = Duration::from_secs(3_600);
+
 /// Where devices and overrides are kept, and which state of them was read last.
 pub(crate) struct Intent {
     state_file: PathBuf,
@@ -36,6 +40,8 @@ pub(crate) struct Intent {
     overrides: Overrides,
     person_acts: PersonActs,
     forgetting: Forgetting,
+    /// When the state file was settled last.
+    settled: Option<Steady>,
 }
 
 /// Where the compiled list is, and which state of it was read last.
@@ -82,6 +88,7 @@ impl Intent {
             overrides: Overrides::default(),
             person_acts: PersonActs::default(),
             forgetting: Forgetting::default(),
+            settled: None,
         }
     }
 
@@ -165,6 +172,20 @@ impl Intent {
             let data = self.state_file.parent();
             let is_known = || data.is_some_and(|data| is_believed(data, now));
             self.forgetting.keep(store, now, monotonic(), is_known);
+        }
+    }
+
+    /// Leaves nothing of what was deleted from the state file, once an hour, and when the box stops.
+    pub(crate) fn settle(&mut self, is_last: bool) {
+        let now = monotonic();
+        let is_due = self.settled.is_none_or(|last| now.saturating_duration_since(last) >= SETTLE_PERIOD);
+        let Some(store) = self.store.as_mut().filter(|_| is_due || is_last) else { return };
+        self.settled = Some(now);
+        if let Err(error) = store.settle() {
+            let error = anyhow::Error::from(error);
+            tracing::warn!(
+                "what was deleted from the state file may be read there for an hour more: {error:#}"
+            );
         }
     }
 
