@@ -112,7 +112,8 @@ pub(crate) fn summarise(options: &SummaryOptions) -> anyhow::Result<ExitCode> {
     Ok(if is_nothing_readable(&searched) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Of whole days: two summaries that differ in a moment would show what one device did in it.
+/// Of whole days, and of the day under way up to the last full hour: two summaries that differ in a moment would show what one
+/// device did in it.
 fn build_query(options: &SummaryOptions) -> anyhow::Result<Query> {
     let day = |text: &Option<String>, parse: fn(&str, &TimeZone) -> Result<Timestamp, TimeError>| {
         let Some(text) = text else { return Ok(None) };
@@ -124,6 +125,11 @@ fn build_query(options: &SummaryOptions) -> anyhow::Result<Query> {
     };
     let from = day(&options.from, times::parse_start).context("--from")?;
     let to = day(&options.to, times::parse_end).context("--to")?;
+    let now = SystemClock::new().now().plausible().map(times::last_hour);
+    let to = match (to, now) {
+        (Some(to), Some(now)) => Some(to.min(now)),
+        (to, now) => to.or(now),
+    };
     Ok(Query { from, to, ..Query::default() })
 }
 
@@ -196,6 +202,27 @@ mod tests {
             let error = format!("{:#}", ask(from, to).unwrap_err());
             assert!(error.contains("a summary is of whole days"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_day_under_way_ends_with_the_last_full_hour() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = SystemClock::new().now().at;
+        for (to, expected) in [("2026-11-24", "2026-11-25T00:00:00+01:00"), ("2999-01-01", "-")] {
+            let query = build_query(&options(folder.path().to_owned(), "2026-11-23", to)).unwrap();
+            match expected {
+                "-" => {
+                    let to = query.to.unwrap();
+                    assert!(to <= now && to.unix_ms() % 3_600_000 == 0 && now.ms_since(to) < 2 * 3_600_000);
+                }
+                expected => {
+                    let zone = TimeZone::get("Europe/Paris").unwrap();
+                    assert_eq!(query.to, Some(times::parse_start(expected, &zone).unwrap()));
+                }
+            }
+        }
+        let open = SummaryOptions { to: None, ..options(folder.path().to_owned(), "2026-11-23", "-") };
+        assert!(build_query(&open).unwrap().to.is_some());
     }
 
     /// On the folder of a box that runs, a look without a reason shows nothing, and one with a reason is on record.

@@ -47,6 +47,13 @@ pub(crate) fn day_of(at: Timestamp, zone: &TimeZone) -> (Timestamp, Timestamp) {
     (start, end)
 }
 
+/// The last full hour before a moment. By UTC: no zone of a French school is off by less than half an hour, and what is counted up
+/// to here stays the same for an hour in any case.
+pub(crate) fn last_hour(at: Timestamp) -> Timestamp {
+    const HOUR_MS: i64 = 3_600_000;
+    Timestamp::from_unix_ms(at.unix_ms().div_euclid(HOUR_MS).saturating_mul(HOUR_MS))
+}
+
 /// Whether a moment is the first of a day.
 pub(crate) fn is_midnight(at: Timestamp, zone: &TimeZone) -> bool {
     let time = jiff::Timestamp::from_millisecond(at.unix_ms()).map(|at| at.to_zoned(zone.clone()));
@@ -151,6 +158,12 @@ mod tests {
             ("2027-10-31 23:59", "2027-10-31", "2027-11-01"),
         ] {
             assert_eq!(day_of(at(moment), &zone), (at(start), at(end)), "{moment}");
+        }
+    }
+    #[test]
+    fn an_hour_is_full_when_it_is_over() {
+        for (ms, expected) in [(0, 0), (3_599_999, 0), (3_600_000, 3_600_000), (-1, -3_600_000)] {
+            assert_eq!(last_hour(Timestamp::from_unix_ms(ms)).unix_ms(), expected, "{ms}");
         }
     }
 }

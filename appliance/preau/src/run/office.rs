@@ -57,6 +57,8 @@ pub(crate) struct Office {
     school: String,
     /// Held while the journal is searched: one at a time takes memory and a core.
     looking: Mutex<()>,
+    /// What was counted of the day under way, and up to which hour.
+    counted: Mutex<Option<(Timestamp, Summary)>>,
 }
 
 /// A client, as the box knows it at this moment.
@@ -94,6 +96,7 @@ impl Office {
             readings: Arc::default(),
             school: String::new(),
             looking: Mutex::new(()),
+            counted: Mutex::default(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, TryLockError};
+use std::sync::{Arc, PoisonError, TryLockError};
 use std::time::Duration;
 
 use archive::{
@@ -32,7 +32,7 @@ use super::{Failure, Office};
 use crate::export_command::render_cover;
 use crate::reading_command::describe;
 use crate::run::readings::SessionHash;
-use crate::times::day_of;
+use crate::times::{day_of, last_hour};
 
 /// Records of a page of results.
 const PAGE_LINES: usize = 100;
@@ -261,12 +261,19 @@ impl Office {
         Ok(bytes_left(&log, log.seals().filter(|seal| may_have(seal, &asked))))
     }
 
-    /// What was refused today, from what is not sealed yet: no key is needed, and no device is told.
+    /// What was refused today up to the last full hour, from what is not sealed yet: no key is needed, and no device is told.
+    /// The same numbers until the next one: two that differ by some minutes would show what one child did in them.
     pub(super) fn count_today(&self) -> Result<Option<Summary>, Trouble> {
         let Some(now) = self.clock.now().plausible() else { return Ok(None) };
+        let hour = last_hour(now);
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, summary)) = counted.as_ref().filter(|(until, _)| *until == hour) {
+            return Ok(Some(summary.clone()));
+        }
         let Ok(_alone) = self.looking.try_lock() else { return Ok(None) };
         let selection = Selection {
-            from: Some(start_of_day(now, &self.zone)),
+            from: Some(day_of(now, &self.zone).0),
+            to: Some(hour),
             verdict: Some(Verdict::Refuse),
             ..Selection::default()
         };
@@ -279,7 +286,9 @@ impl Office {
             ControlFlow::Continue(())
         });
         searched.map_err(|_| Trouble::Unavailable)?;
-        Ok(Some(counts.summarise()))
+        let summary = counts.summarise();
+        *counted = Some((hour, summary.clone()));
+        Ok(Some(summary))
     }
 }
 
@@ -386,19 +395,25 @@ impl Counts {
         devices.insert(found.device.clone());
     }
 
-    /// What enough devices share.
+    /// What enough devices share, in steps: one refusal more is somebody's.
     fn summarise(self) -> Summary {
         let mut summary = Summary::default();
         for ((room, category), (count, devices)) in self.0 {
             if count >= COUNT_MIN && devices.len() >= DEVICES_MIN {
-                summary.refused.push(RefusedCount { room, category, count });
+                summary.refused.push(RefusedCount { room, category, count: round_down(count) });
             } else {
                 summary.hidden += count;
             }
         }
+        summary.hidden = round_down(summary.hidden);
         summary.refused.sort_by_key(|refused| Reverse(refused.count));
         summary
     }
+}
+
+/// To a multiple of the fewest that are told.
+fn round_down(count: u64) -> u64 {
+    count / COUNT_MIN * COUNT_MIN
 }
 
 fn category_of(reason: &Reason) -> Option<&Category> {
@@ -414,13 +429,6 @@ fn category_of(reason: &Reason) -> Option<&Category> {
         | Reason::Ruled(_)
         | Reason::Service(_) => None,
     }
-}
-
-fn start_of_day(now: Timestamp, zone: &TimeZone) -> Timestamp {
-    let start = jiff::Timestamp::from_millisecond(now.unix_ms())
-        .and_then(|now| now.to_zoned(zone.clone()).start_of_day())
-        .map(|start| start.timestamp().as_millisecond());
-    Timestamp::from_unix_ms(start.unwrap_or(now.unix_ms()))
 }
 
 /// The key that somebody typed or pasted, a whole file of one included; none for an empty field.
@@ -505,8 +513,8 @@ mod tests {
         counts.add(&refused("CM1-01", "CM1", Some("games"), 5));
         counts.add(&refused("CM1-02", "CM1", Some("games"), 5));
         let summary = counts.summarise();
-        let expected = RefusedCount { room: "CM2".parse().ok(), category: "games".parse().ok(), count: 6 };
-        assert_eq!(summary, Summary { refused: vec![expected], hidden: 113 });
+        let expected = RefusedCount { room: "CM2".parse().ok(), category: "games".parse().ok(), count: 5 };
+        assert_eq!(summary, Summary { refused: vec![expected], hidden: 110 }, "in fives");
     }
 
     #[test]
