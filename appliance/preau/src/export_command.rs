@@ -133,6 +133,7 @@ pub(crate) fn render_cover(manifest: &Manifest, key: &str, school: &str, zone: &
         time_zone: zone,
         key,
         made: manifest.made,
+        clock: manifest.clock,
         author: &manifest.request.author,
         purpose: manifest.request.purpose,
         detail: &manifest.request.detail,

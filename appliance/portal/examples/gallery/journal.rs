@@ -1,8 +1,8 @@
 //! The head's pages of the journal, and what is printed of it.
 
 use model::{
-    Host, MadeCard, Motive, Person, PersonId, Purpose, Reading, ReadingEnd, ReadingId, ReadingTerms, Reason,
-    Role, Selection, Timestamp, Verdict,
+    ClockQuality, Host, MadeCard, Motive, Person, PersonId, Purpose, Reading, ReadingEnd, ReadingId,
+    ReadingTerms, Reason, Role, Selection, Timestamp, Verdict,
 };
 use portal::pages::people::{JournalPage, ReadingPage};
 use portal::pages::{CoverFile, ExportCover, SafeSheet};
@@ -161,6 +161,7 @@ fn write_sheets(zone: &jiff::tz::TimeZone, write: Write<'_>) -> Result<(), Error
         time_zone: zone,
         key: "preau/journal/fe812c12f3ab4ce6+6162fe63+AdpT1yzp9Bzr/SGRCIy+yg81wc6BRo7aPGXdhjVDmBsb",
         made: at(0),
+        clock: ClockQuality::Synchronised,
         author: &head()?.name,
         purpose: Purpose::Judicial,
         detail: &detail,
