@@ -46,7 +46,7 @@ pub use lesson::{
 pub use mac::{Mac, MacError, NotAMachine};
 pub use machine::Machine;
 pub use overrides::{Act, Deed, Ended, NewOverride, Override, OverrideId, Unfit};
-pub use person::{Failures, Person, PersonAct, PersonDeed, PersonId, Role, RoleError};
+pub use person::{Failures, MadeCard, Person, PersonAct, PersonDeed, PersonId, Role, RoleError};
 pub use reading::{
     DEVICE_WINDOW_DAYS_MAX, Purpose, PurposeError, READING_MINUTES_MAX, READING_MINUTES_USUAL, Reading,
     ReadingEnd, ReadingId, ReadingTerms, Sought, Target, TargetError, Unbounded, WINDOW_DAYS_MAX,

@@ -58,13 +58,14 @@ impl Role {
         }
     }
 
-    /// Whether the role registers and disables people of the other one.
+    /// Whether the role registers and disables people of the other one, and makes them new cards. Whoever may not read the
+    /// journal makes nobody who may, nor a card to sign in as one: the first head is made on the box's own command line.
     #[must_use]
     pub fn may_change(self, other: Self) -> bool {
         match self {
             Self::Teacher => false,
             Self::Head => other != Self::Technician,
-            Self::Technician => true,
+            Self::Technician => !other.reads_journal(),
         }
     }
 }
@@ -113,6 +114,17 @@ impl Person {
     pub fn teaches_in(&self, room: Option<&RoomName>) -> bool {
         self.role.directs() || room.is_some_and(|room| self.rooms.is_empty() || self.rooms.contains(room))
     }
+}
+
+/// A card that somebody was made, to sign in with: whoever has it signs in as her.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MadeCard {
+    /// For whom.
+    pub name: PersonName,
+    /// By whom.
+    pub by: PersonName,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// Sign-ins with wrong secrets, one after the other.

@@ -14,6 +14,7 @@ pub const READING_MINUTES_USUAL: u32 = 60;
 pub const WINDOW_DAYS_MAX: u32 = 31;
 /// Longest window of a reading about one device, in days: what the law has kept.
 pub const DEVICE_WINDOW_DAYS_MAX: u32 = 366;
+const DAY_MS: i64 = 86_400_000;
 /// Longest name of a device that a reading is about, in characters; longer ones name nothing.
 const TARGET_CHARACTERS_MAX: usize = 64;
 /// Longest text that says what was looked for, in bytes: a host name, two names and two times stay below.
@@ -157,7 +158,7 @@ pub struct ReadingTerms {
 /// A reading was asked for that sees too much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unbounded {
-    /// It has neither a window nor a device.
+    /// It has no time, or one without an end.
     #[error("a reading needs a time window or a device")]
     Everything,
     /// Its window is empty.
@@ -169,7 +170,20 @@ pub enum Unbounded {
 }
 
 impl ReadingTerms {
-    /// Whether it sees no more than a reading may.
+    /// The same with both ends, where it is about a device: the longest time up to the end of the reading, unless somebody
+    /// asked for another. Without that, a hold that keeps older days would make it longer.
+    #[must_use]
+    pub fn bounded(self, until: Timestamp) -> Self {
+        if self.target.is_none() {
+            return self;
+        }
+        let to = self.to.unwrap_or(until);
+        let longest_ms = i64::from(DEVICE_WINDOW_DAYS_MAX) * DAY_MS;
+        let first = || Timestamp::from_unix_ms(to.unix_ms().saturating_sub(longest_ms));
+        Self { from: Some(self.from.unwrap_or_else(first)), to: Some(to), ..self }
+    }
+
+    /// Whether it sees no more than a reading may: a time with two ends, of one device or of all.
     ///
     /// # Errors
     /// [`Unbounded`].
@@ -186,15 +200,13 @@ impl ReadingTerms {
         to: Option<Timestamp>,
         is_of_device: bool,
     ) -> Result<(), Unbounded> {
-        const DAY_MS: u64 = 86_400_000;
         let days_max = if is_of_device { DEVICE_WINDOW_DAYS_MAX } else { WINDOW_DAYS_MAX };
         match (from, to) {
             (Some(from), Some(to)) if to <= from => Err(Unbounded::Empty),
-            (Some(from), Some(to)) if to.ms_since(from) > u64::from(days_max) * DAY_MS => {
+            (Some(from), Some(to)) if to.ms_since(from) > u64::from(days_max) * DAY_MS.unsigned_abs() => {
                 Err(Unbounded::Long(days_max))
             }
             (Some(_), Some(_)) => Ok(()),
-            (_, _) if is_of_device => Ok(()),
             (None, _) | (_, None) => Err(Unbounded::Everything),
         }
     }
@@ -221,6 +233,8 @@ pub struct Reading {
     pub searches: u32,
     /// How many extracts were taken.
     pub exports: u32,
+    /// Who made a card in the opener's name in the day before, where that was somebody else.
+    pub card_by: Option<PersonName>,
 }
 
 impl Reading {
@@ -267,8 +281,6 @@ impl ReadingEnd {
 mod tests {
     use super::*;
 
-    const DAY_MS: i64 = 86_400_000;
-
     fn at(ms: i64) -> Timestamp {
         Timestamp::from_unix_ms(1_795_392_000_000 + ms)
     }
@@ -292,13 +304,33 @@ mod tests {
         check(None, None, None, Err(Unbounded::Everything));
         check(Some(0), None, None, Err(Unbounded::Everything));
         check(None, Some(0), None, Err(Unbounded::Everything));
-        check(None, None, Some("CM2-04"), Ok(()));
+        check(None, None, Some("CM2-04"), Err(Unbounded::Everything));
         check(Some(0), Some(DAY_MS), None, Ok(()));
         check(Some(0), Some(0), None, Err(Unbounded::Empty));
         check(Some(0), Some(31 * DAY_MS), None, Ok(()));
         check(Some(0), Some(31 * DAY_MS + 1), None, Err(Unbounded::Long(31)));
         check(Some(0), Some(366 * DAY_MS), Some("CM2-04"), Ok(()));
         check(Some(0), Some(366 * DAY_MS + 1), Some("CM2-04"), Err(Unbounded::Long(366)));
+    }
+
+    #[test]
+    fn a_reading_of_a_device_is_of_a_year_at_most() {
+        let check = |from, to, target, expected: [Option<i64>; 2], outcome: Result<(), Unbounded>| {
+            let terms = terms(from, to, target).bounded(at(0));
+            assert_eq!(
+                [terms.from, terms.to],
+                expected.map(|bound| bound.map(at)),
+                "{from:?} {to:?} {target:?}"
+            );
+            assert_eq!(terms.check(), outcome, "{from:?} {to:?} {target:?}");
+        };
+        let (device, year) = (Some("CM2-04"), 366 * DAY_MS);
+        check(None, None, device, [Some(-year), Some(0)], Ok(()));
+        check(Some(-DAY_MS), None, device, [Some(-DAY_MS), Some(0)], Ok(()));
+        check(None, Some(-DAY_MS), device, [Some(-year - DAY_MS), Some(-DAY_MS)], Ok(()));
+        // As `du=2020-01-01` alone.
+        check(Some(-year - 1), None, device, [Some(-year - 1), Some(0)], Err(Unbounded::Long(366)));
+        check(Some(-DAY_MS), None, None, [Some(-DAY_MS), None], Err(Unbounded::Everything));
     }
 
     #[test]
@@ -313,6 +345,7 @@ mod tests {
             closed: None,
             searches: 0,
             exports: 0,
+            card_by: None,
         };
         for (ms, expected) in
             [(0, true), (3_599_999, true), (3_600_000, false), (-59_999, true), (-60_000, false)]

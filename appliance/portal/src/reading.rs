@@ -3,36 +3,58 @@
 use std::net::IpAddr;
 
 use model::{
-    Category, Host, Person, Reading, ReadingId, ReadingTerms, Reason, RoomName, Selection, Timestamp, Verdict,
+    Category, Host, MadeCard, Person, Reading, ReadingId, ReadingTerms, Reason, RoomName, Selection,
+    Timestamp, Verdict,
 };
+use zeroize::Zeroizing;
 
 use crate::Trouble;
 
+/// Who reads, and with which session: a key that one session gave is no other's, though it be of the same name.
+#[derive(Clone, Copy)]
+pub struct Reader<'r> {
+    /// The person.
+    pub person: &'r Person,
+    /// The token of her session.
+    pub session: &'r str,
+}
+
 /// The part of the box that opens the journal to those entitled, and notes each time that they look. Its calls block.
 pub trait ReadingRoom: Send + Sync {
-    /// All readings that the box remembers, the last first.
+    /// A page of the readings that the box remembers: those before a number, on the first one those that are open, too.
     ///
     /// # Errors
     /// [`Trouble::Unavailable`].
-    fn readings(&self) -> Result<Vec<Reading>, Trouble>;
+    fn readings(&self, before: Option<ReadingId>) -> Result<ReadingList, Trouble>;
 
-    /// A reading of this person that is open, and whether its keys are here.
+    /// The cards that were made in the last thirty days for those who may read, the last first.
+    ///
+    /// # Errors
+    /// [`Trouble::Unavailable`].
+    fn reader_cards(&self) -> Result<Vec<MadeCard>, Trouble>;
+
+    /// A reading of this person that is open, and whether the keys that this session gave are here.
     ///
     /// # Errors
     /// [`Trouble::Unknown`], [`Trouble::Denied`] for another's, [`Trouble::Ended`].
-    fn reading(&self, person: &Person, id: ReadingId) -> Result<(Reading, bool), Trouble>;
+    fn reading(&self, reader: Reader<'_>, id: ReadingId) -> Result<(Reading, bool), Trouble>;
 
     /// Opens a reading, which is recorded.
     ///
     /// # Errors
     /// [`Trouble::Window`], [`Trouble::Key`], [`Trouble::NoClock`] and others.
-    fn open_reading(&self, client: IpAddr, person: &Person, new: &NewReading) -> Result<ReadingId, Trouble>;
+    fn open_reading(
+        &self,
+        client: IpAddr,
+        reader: Reader<'_>,
+        new: &NewReading,
+    ) -> Result<ReadingId, Trouble>;
 
-    /// Gives an open reading its key again: the box forgets it when it starts.
+    /// Gives an open reading its key again: the box forgets it when it starts, and when the session ends.
     ///
     /// # Errors
     /// As [`ReadingRoom::reading`], and [`Trouble::Key`].
-    fn unlock_reading(&self, person: &Person, id: ReadingId, key: &str) -> Result<(), Trouble>;
+    fn unlock_reading(&self, reader: Reader<'_>, id: ReadingId, key: &str) -> Result<(), Trouble>;
 
     /// Ends a reading, anybody's, and wipes its keys.
     ///
@@ -47,7 +69,7 @@ pub trait ReadingRoom: Send + Sync {
     fn look(
         &self,
         client: IpAddr,
-        person: &Person,
+        reader: Reader<'_>,
         id: ReadingId,
         selection: &Selection,
         after: u64,
@@ -60,7 +82,7 @@ pub trait ReadingRoom: Send + Sync {
     fn extract(
         &self,
         client: IpAddr,
-        person: &Person,
+        reader: Reader<'_>,
         id: ReadingId,
         selection: &Selection,
         is_whole: bool,
@@ -73,6 +95,30 @@ pub trait ReadingRoom: Send + Sync {
     fn summary(&self) -> Result<Option<Summary>, Trouble>;
 }
 
+/// A page of the list of readings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReadingList {
+    /// The readings, the last first.
+    pub readings: Vec<Reading>,
+    /// How often the command line looked after the box itself, by days.
+    pub routine: Vec<RoutineDay>,
+    /// How many readings there are on all pages.
+    pub total: u32,
+    /// Before which number the next page begins.
+    pub next: Option<ReadingId>,
+    /// Whether older ones may be gone, because there were too many.
+    pub is_full: bool,
+}
+
+/// A day on which the command line looked after the box itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoutineDay {
+    /// Its first moment.
+    pub day: Timestamp,
+    /// How often.
+    pub count: u32,
+}
+
 /// A reading that is to be opened.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NewReading {
@@ -80,8 +126,8 @@ pub struct NewReading {
     pub terms: ReadingTerms,
     /// For how long.
     pub minutes: u32,
-    /// The secret key of a reader, as it was typed; empty for what is not sealed yet.
-    pub key: String,
+    /// The secret key of a reader, as it was typed; empty for what is not sealed yet. It is wiped.
+    pub key: Zeroizing<String>,
 }
 
 /// A page of what was found.

@@ -23,6 +23,7 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use model::{ClockQuality, Host};
 use rustls::ServerConfig;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::client::{find_client, is_own_authority};
 use crate::pages::people::{TeacherPage, WifiSheet};
@@ -329,13 +330,19 @@ fn is_page(path: &str, page: &str) -> bool {
     path.strip_suffix('/').unwrap_or(path).eq_ignore_ascii_case(page)
 }
 
-/// The form of a request; `None` when it is too long, or does not arrive.
-async fn read_form(payload: web::Payload, is_post: bool) -> Option<web::Bytes> {
+/// The form of a request, which is wiped: it may have a secret. `None` when it is too long, or does not arrive.
+async fn read_form(payload: web::Payload, is_post: bool) -> Option<Zeroizing<Vec<u8>>> {
     if !is_post {
-        return Some(web::Bytes::new());
+        return Some(Zeroizing::default());
     }
     let body = payload.to_bytes_limited(FORM_BYTES_MAX);
-    actix_web::rt::time::timeout(REQUEST_TIMEOUT, body).await.ok()?.ok()?.ok()
+    let body = actix_web::rt::time::timeout(REQUEST_TIMEOUT, body).await.ok()?.ok()?.ok()?;
+    let form = Zeroizing::new(body.to_vec());
+    // Nobody else has it: it was collected for this.
+    if let Ok(mut body) = body.try_into_mut() {
+        body.as_mut().zeroize();
+    }
+    Some(form)
 }
 
 /// Answers on a thread that may wait for the office.

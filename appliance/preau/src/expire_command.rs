@@ -13,7 +13,7 @@ use system::space::{self, Reserve};
 
 use crate::cli::ExpireArguments;
 use crate::config::Config;
-use crate::{data_folder, times};
+use crate::{data_folder, operator, times};
 
 /// How far what a person says may be from a clock that a time server disciplines.
 const DISAGREEMENT_MS_MAX: u64 = 86_400_000;
@@ -25,7 +25,8 @@ pub(crate) fn expire(arguments: &ExpireArguments) -> anyhow::Result<ExitCode> {
     if !data.is_dir() {
         bail!("there is no data folder {}", data.display());
     }
-    let vouched = arguments.vouched.clone().map(|name| Vouched { name });
+    let vouched = arguments.vouched.as_ref().map(|name| operator::attribute(Some(name))).transpose()?;
+    let vouched = vouched.map(|name| Vouched { name });
     let mut now = SystemClock::new().now();
     if let Some(text) = &arguments.now {
         let at = times::parse_start(text, &config.school.timezone).context("--now")?;

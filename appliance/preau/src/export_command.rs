@@ -9,7 +9,7 @@ use access::Clock;
 use anyhow::{Context, bail};
 use archive::{BundleTrust, Manifest, ROWS_MAX, Request, verify_bundle};
 use jiff::tz::TimeZone;
-use model::{Host, ReadingId, ReadingTerms, Selection};
+use model::{Host, Purpose, ReadingId, ReadingTerms, Selection};
 use portal::pages::{CoverFile, ExportCover};
 use store::Look;
 use system::clock::SystemClock;
@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::data_folder::{self, STATE_FILE};
 use crate::journal_command::read_identities;
 use crate::reading_command::{self, Looking};
-use crate::times;
+use crate::{operator, times};
 
 /// What sealed files are called in an extract before their names.
 const SEALED_FOLDER: &str = "scelles/";
@@ -29,7 +29,11 @@ const SEALED_FOLDER: &str = "scelles/";
 pub(crate) fn export(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
     let config = Config::load_or_default(arguments.config.as_deref())?;
     let zone = &config.school.timezone;
-    let selection = build_selection(arguments, zone)?;
+    let mut selection = build_selection(arguments, zone)?;
+    if arguments.reason == Purpose::Maintenance {
+        let (window, now) = ((selection.from, selection.to), SystemClock::new().now().at);
+        (selection.from, selection.to) = reading_command::today(window, now, zone);
+    }
     let data = data_folder::find(arguments.data.path.as_deref())?;
     if !data.is_dir() {
         bail!("there is no data folder {}", data.display());
@@ -43,7 +47,7 @@ pub(crate) fn export(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
     }
     let reading = note(arguments, &data, &selection, zone)?;
     let request = Request {
-        author: arguments.author.clone(),
+        author: operator::attribute(Some(&arguments.author))?,
         purpose: arguments.reason,
         detail: arguments.detail.clone(),
         reading,
@@ -75,7 +79,7 @@ fn build_selection(arguments: &ExportArguments, zone: &TimeZone) -> anyhow::Resu
     };
     let host =
         arguments.host.as_deref().map(|text| Host::parse(text).with_context(|| format!("--host {text}")));
-    let selection = Selection {
+    let mut selection = Selection {
         from: time(&arguments.window.from, times::parse_start).context("--from")?,
         to: time(&arguments.window.to, times::parse_end).context("--to")?,
         device: arguments.device.clone(),
@@ -94,6 +98,8 @@ fn build_selection(arguments: &ExportArguments, zone: &TimeZone) -> anyhow::Resu
         target: selection.device.clone(),
         with_people: selection.with_people,
     };
+    let terms = terms.bounded(SystemClock::new().now().at);
+    (selection.from, selection.to) = (terms.from, terms.to);
     terms.check().context("give --from and --to, or --device")?;
     Ok(selection)
 }
@@ -127,6 +133,7 @@ pub(crate) fn render_cover(manifest: &Manifest, key: &str, school: &str, zone: &
         time_zone: zone,
         key,
         made: manifest.made,
+        clock: manifest.clock,
         author: &manifest.request.author,
         purpose: manifest.request.purpose,
         detail: &manifest.request.detail,

@@ -14,7 +14,7 @@ use system::sealing;
 use system::vault::Folder;
 
 use crate::cli::{Author, HoldAddArguments};
-use crate::{data_folder, journal_command, times};
+use crate::{data_folder, journal_command, operator, times};
 
 /// Adds a hold, and tells what the box can make of it.
 pub(crate) fn add(arguments: HoldAddArguments, zone: &TimeZone) -> anyhow::Result<ExitCode> {
@@ -26,7 +26,7 @@ pub(crate) fn add(arguments: HoldAddArguments, zone: &TimeZone) -> anyhow::Resul
         bail!("there is no data folder {}", data.display());
     }
     let is_of_device = device.is_some();
-    let hold = Hold { from, to, device, author: author.author, reason };
+    let hold = Hold { from, to, device, author: operator::attribute(Some(&author.author))?, reason };
     let number = sealing::add_hold(&data, SystemClock::new().now(), hold).context("nothing is held")?;
     writeln!(io::stdout(), "hold {number}")?;
     if is_of_device {
@@ -55,7 +55,7 @@ pub(crate) fn list(data: &Path, zone: &TimeZone) -> anyhow::Result<ExitCode> {
 
 /// Lifts a hold.
 pub(crate) fn lift(data: &Path, hold: u64, reason: Motive, author: Author) -> anyhow::Result<ExitCode> {
-    let lift = Lift { hold, author: author.author, reason };
+    let lift = Lift { hold, author: operator::attribute(Some(&author.author))?, reason };
     sealing::lift_hold(data, SystemClock::new().now(), lift).context("nothing is lifted")?;
     writeln!(io::stdout(), "hold {hold} is lifted")?;
     Ok(ExitCode::SUCCESS)

@@ -76,7 +76,7 @@ pub(crate) fn search(options: &SearchOptions) -> anyhow::Result<ExitCode> {
     if !options.data.is_dir() {
         bail!("there is no data folder {}", options.data.display());
     }
-    note_search(options, &query)?;
+    let query = note_search(options, query)?;
     let output = BufWriter::new(io::stdout().lock());
     match print_hits(&query, options, output) {
         Ok(searched) if is_nothing_readable(&searched) => Ok(ExitCode::FAILURE),
@@ -89,9 +89,11 @@ pub(crate) fn search(options: &SearchOptions) -> anyhow::Result<ExitCode> {
 
 /// Has the box on this folder note who looks for what, before anything is seen. Without a box, nobody can: whoever has a copy
 /// is not held to anything. Acts of adults are the register itself, which is read without a reason.
-fn note_search(options: &SearchOptions, query: &Query) -> anyhow::Result<()> {
+///
+/// Returns what may be looked for.
+fn note_search(options: &SearchOptions, query: Query) -> anyhow::Result<Query> {
     if options.acts || !Directory::new(&options.data).is_in_use() {
-        return Ok(());
+        return Ok(query);
     }
     let Some(purpose) = options.asking.reason else {
         bail!(
@@ -99,14 +101,17 @@ fn note_search(options: &SearchOptions, query: &Query) -> anyhow::Result<()> {
              complaint, judicial, oversight or access (and --detail, --author)"
         )
     };
-    let selection = select(options, query)?;
+    let asked = select(options, &query)?;
     let lesson = query.lesson.as_ref().map(|lesson| format!("lesson {lesson}"));
     let detail = options.asking.detail.as_ref();
-    let looking = Looking { purpose, detail, selection: &selection, more: lesson.as_deref() };
-    reading_command::check_sealed(&options.data, options.identity.is_some(), query, &looking)?;
+    let looking = Looking { purpose, detail, selection: &asked, more: lesson.as_deref() };
+    let (has_keys, zone) = (options.identity.is_some(), &options.time_zone);
+    let query = reading_command::bound(&options.data, has_keys, &query, &looking, zone)?;
+    let selection = select(options, &query)?;
+    let looking = Looking { selection: &selection, ..looking };
     let author = options.asking.author.as_ref();
-    reading_command::note(&options.data, &looking, author, Look::Search, &options.time_zone)?;
-    Ok(())
+    reading_command::note(&options.data, &looking, author, Look::Search, zone)?;
+    Ok(query)
 }
 
 /// What a search is recorded as: all that it asks for, but the lesson.

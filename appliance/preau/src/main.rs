@@ -14,6 +14,7 @@ mod hold_command;
 mod journal_command;
 mod lesson_command;
 mod network_command;
+mod operator;
 mod override_command;
 mod person_command;
 mod policy_command;
@@ -41,8 +42,9 @@ use store::NewPerson;
 
 use cli::{
     BlocklistCommand, CaCommand, Cli, Command, DataFolder, DeviceCommand, FirewallCommand, HoldCommand,
-    JournalCommand, LessonCommand, NetworkCommand, OverrideCommand, PersonCommand, PolicyCommand, SearchArguments,
-    SelftestCommand, SummaryArguments, WifiCommand, WifiJoinArguments, WifiKeyCommand, Window,
+    JournalCommand, LessonCommand, NetworkCommand, OverrideCommand, PersonCommand, PolicyCommand,
+    SearchArguments, SelftestCommand, SummaryArguments, WifiCommand, WifiJoinArguments, WifiKeyCommand,
+    Window,
 };
 use config::Config;
 

@@ -13,7 +13,7 @@ use store::{NewPerson, Store};
 use system::clock::SystemClock;
 
 use crate::cli::Author;
-use crate::data_folder;
+use crate::{data_folder, operator};
 
 /// Registers somebody, and prints her card.
 pub(crate) fn add(data: &Path, new: &NewPerson, author: &Author) -> anyhow::Result<ExitCode> {
@@ -21,7 +21,8 @@ pub(crate) fn add(data: &Path, new: &NewPerson, author: &Author) -> anyhow::Resu
     let secret = draw_first_secret(new.role, &random)?;
     let stored = secret.hash(&random)?;
     let now = SystemClock::new().now().at;
-    let person = open(data)?.add_person(new, stored.as_phc(), now, (&author.author, None))?;
+    let author = operator::attribute(Some(&author.author))?;
+    let person = open(data)?.add_person(new, stored.as_phc(), now, (&author, None))?;
     print_card(&person, &secret)
 }
 
@@ -47,7 +48,9 @@ pub(crate) fn reset(data: &Path, name: &PersonName, author: &Author) -> anyhow::
     let Person { id, role, .. } = find(&store, name)?;
     let random = SystemRandom::new();
     let secret = draw_first_secret(role, &random)?;
-    let person = store.reset_person(id, secret.hash(&random)?.as_phc(), (&author.author, None))?;
+    let now = SystemClock::new().now().at;
+    let author = operator::attribute(Some(&author.author))?;
+    let person = store.reset_person(id, secret.hash(&random)?.as_phc(), now, (&author, None))?;
     print_card(&person, &secret)
 }
 
@@ -55,7 +58,8 @@ pub(crate) fn reset(data: &Path, name: &PersonName, author: &Author) -> anyhow::
 pub(crate) fn disable(data: &Path, name: &PersonName, author: &Author) -> anyhow::Result<ExitCode> {
     let mut store = open(data)?;
     let id = find(&store, name)?.id;
-    let person = store.disable_person(id, SystemClock::new().now().at, (&author.author, None))?;
+    let author = operator::attribute(Some(&author.author))?;
+    let person = store.disable_person(id, SystemClock::new().now().at, (&author, None))?;
     writeln!(std::io::stdout(), "{} may no longer sign in", person.name)?;
     Ok(ExitCode::SUCCESS)
 }

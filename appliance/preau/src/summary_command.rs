@@ -5,13 +5,15 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use access::Clock;
 use anyhow::{Context, bail};
 use archive::{ClassDay, DEVICES_MIN, FoundAnywhere, Overview, Seal};
 use jiff::tz::TimeZone;
 use journal::{Hit, Listed, Query};
-use model::{Selection, Timestamp};
+use model::{Purpose, Selection, Timestamp};
 use serde::Serialize;
 use store::Look;
+use system::clock::SystemClock;
 use system::sealing::day;
 use system::segments::Directory;
 use system::vault::Folder;
@@ -66,8 +68,7 @@ pub(crate) fn summarise(options: &SummaryOptions) -> anyhow::Result<ExitCode> {
         bail!("there is no data folder {}", options.data.display());
     }
     let zone = &options.time_zone;
-    let query = build_query(options)?;
-    note(options, &query)?;
+    let query = note(options, build_query(options)?)?;
     let folder = Folder::new(&options.data);
     let identities = read_identities(options.identity.as_deref())?;
     let open = |seal: &Seal| folder.open_table(seal, &identities).map_err(Into::into);
@@ -111,7 +112,8 @@ pub(crate) fn summarise(options: &SummaryOptions) -> anyhow::Result<ExitCode> {
     Ok(if is_nothing_readable(&searched) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Of whole days: two summaries that differ in a moment would show what one device did in it.
+/// Of whole days, and of the day under way up to the last full hour: two summaries that differ in a moment would show what one
+/// device did in it.
 fn build_query(options: &SummaryOptions) -> anyhow::Result<Query> {
     let day = |text: &Option<String>, parse: fn(&str, &TimeZone) -> Result<Timestamp, TimeError>| {
         let Some(text) = text else { return Ok(None) };
@@ -123,26 +125,35 @@ fn build_query(options: &SummaryOptions) -> anyhow::Result<Query> {
     };
     let from = day(&options.from, times::parse_start).context("--from")?;
     let to = day(&options.to, times::parse_end).context("--to")?;
+    let now = SystemClock::new().now().plausible().map(times::last_hour);
+    let to = match (to, now) {
+        (Some(to), Some(now)) => Some(to.min(now)),
+        (to, now) => to.or(now),
+    };
     Ok(Query { from, to, ..Query::default() })
 }
 
 /// Has the box on this folder note who looks, as it does for a search. What a class did needs no window: a summary may be of
 /// the whole year.
-fn note(options: &SummaryOptions, query: &Query) -> anyhow::Result<()> {
+fn note(options: &SummaryOptions, mut query: Query) -> anyhow::Result<Query> {
     if !Directory::new(&options.data).is_in_use() {
-        return Ok(());
+        return Ok(query);
     }
     let Asking { reason, detail, author } = &options.asking;
     let purpose = reason.context(
         "who looks into the log of a box that runs says why, and the box notes it: give --reason (and --detail, --author)",
     )?;
-    if reading_command::reaches_sealed(&options.data, options.identity.is_some(), query)? {
+    if purpose == Purpose::Maintenance {
+        let now = SystemClock::new().now().at;
+        (query.from, query.to) = reading_command::today((query.from, query.to), now, &options.time_zone);
+    }
+    if reading_command::reaches_sealed(&options.data, options.identity.is_some(), &query)? {
         reading_command::check_purpose(purpose)?;
     }
     let selection = Selection { from: query.from, to: query.to, ..Selection::default() };
     let looking = Looking { purpose, detail: detail.as_ref(), selection: &selection, more: Some(SUMMARY) };
     reading_command::note(&options.data, &looking, author.as_ref(), Look::Search, &options.time_zone)?;
-    Ok(())
+    Ok(query)
 }
 
 fn print(days: &[ClassDay], is_json: bool, mut output: impl Write) -> anyhow::Result<()> {
@@ -193,6 +204,27 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_day_under_way_ends_with_the_last_full_hour() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = SystemClock::new().now().at;
+        for (to, expected) in [("2026-11-24", "2026-11-25T00:00:00+01:00"), ("2999-01-01", "-")] {
+            let query = build_query(&options(folder.path().to_owned(), "2026-11-23", to)).unwrap();
+            match expected {
+                "-" => {
+                    let to = query.to.unwrap();
+                    assert!(to <= now && to.unix_ms() % 3_600_000 == 0 && now.ms_since(to) < 2 * 3_600_000);
+                }
+                expected => {
+                    let zone = TimeZone::get("Europe/Paris").unwrap();
+                    assert_eq!(query.to, Some(times::parse_start(expected, &zone).unwrap()));
+                }
+            }
+        }
+        let open = SummaryOptions { to: None, ..options(folder.path().to_owned(), "2026-11-23", "-") };
+        assert!(build_query(&open).unwrap().to.is_some());
+    }
+
     /// On the folder of a box that runs, a look without a reason shows nothing, and one with a reason is on record.
     #[test]
     fn a_box_that_runs_notes_a_summary() {
@@ -202,7 +234,7 @@ mod tests {
         journal::Storage::acquire(&mut held).unwrap();
         let silent = options(data.clone(), "2026-11-23", "2026-11-24");
         assert!(format!("{:#}", summarise(&silent).unwrap_err()).contains("--reason"));
-        let asking = Asking { reason: Some(model::Purpose::Oversight), detail: None, author: None };
+        let asking = Asking { reason: Some(Purpose::Oversight), detail: None, author: None };
         summarise(&SummaryOptions { asking, ..silent }).unwrap();
         let store = store::Store::open(&data.join(crate::data_folder::STATE_FILE)).unwrap();
         assert_eq!(store.readings(9).unwrap().len(), 1);

@@ -33,6 +33,27 @@ pub(crate) fn parse_coming(text: &str, zone: &TimeZone, now: Timestamp) -> Resul
     }
 }
 
+/// The day that a moment is in: its first moment, and that of the next.
+pub(crate) fn day_of(at: Timestamp, zone: &TimeZone) -> (Timestamp, Timestamp) {
+    let bounds = || {
+        let start = jiff::Timestamp::from_millisecond(at.unix_ms())?.to_zoned(zone.clone()).start_of_day()?;
+        let end = start.tomorrow()?.start_of_day()?;
+        Ok::<_, jiff::Error>(
+            [start, end].map(|time| Timestamp::from_unix_ms(time.timestamp().as_millisecond())),
+        )
+    };
+    // A time that no calendar has is in no day.
+    let [start, end] = bounds().unwrap_or([at, at]);
+    (start, end)
+}
+
+/// The last full hour before a moment. By UTC: no zone of a French school is off by less than half an hour, and what is counted up
+/// to here stays the same for an hour in any case.
+pub(crate) fn last_hour(at: Timestamp) -> Timestamp {
+    const HOUR_MS: i64 = 3_600_000;
+    Timestamp::from_unix_ms(at.unix_ms().div_euclid(HOUR_MS).saturating_mul(HOUR_MS))
+}
+
 /// Whether a moment is the first of a day.
 pub(crate) fn is_midnight(at: Timestamp, zone: &TimeZone) -> bool {
     let time = jiff::Timestamp::from_millisecond(at.unix_ms()).map(|at| at.to_zoned(zone.clone()));
@@ -123,6 +144,26 @@ mod tests {
         {
             let error = parse_start(text, &TimeZone::UTC).unwrap_err();
             assert!(error.to_string().contains("write 2026-11-23"), "{text}");
+        }
+    }
+    #[test]
+    fn a_day_ends_where_the_next_begins() {
+        let zone = TimeZone::get("Europe/Paris").unwrap();
+        let at = |text: &str| parse_start(text, &zone).unwrap();
+        for (moment, start, end) in [
+            ("2026-11-23 09:30", "2026-11-23", "2026-11-24"),
+            ("2026-11-23", "2026-11-23", "2026-11-24"),
+            // Of 23 and of 25 hours.
+            ("2027-03-28 12:00", "2027-03-28", "2027-03-29"),
+            ("2027-10-31 23:59", "2027-10-31", "2027-11-01"),
+        ] {
+            assert_eq!(day_of(at(moment), &zone), (at(start), at(end)), "{moment}");
+        }
+    }
+    #[test]
+    fn an_hour_is_full_when_it_is_over() {
+        for (ms, expected) in [(0, 0), (3_599_999, 0), (3_600_000, 3_600_000), (-1, -3_600_000)] {
+            assert_eq!(last_hour(Timestamp::from_unix_ms(ms)).unix_ms(), expected, "{ms}");
         }
     }
 }

@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(count(Tally::Pair(name, here)), 0);
         assert_eq!((count(Tally::Device(here)), count(Tally::Pair(name, elsewhere))), (5, 3));
         assert_eq!((count(Tally::Pair(name, None)), count(Tally::Pair(hash("M. Petit"), here))), (3, 0));
-        store.reset_person(person.id, "x", (&"M. Petit".parse().unwrap(), None)).unwrap();
+        store.reset_person(person.id, "x", at(0), (&"M. Petit".parse().unwrap(), None)).unwrap();
         let count = |tally| store.failures(tally).unwrap().count;
         assert_eq!((count(Tally::Pair(name, elsewhere)), count(Tally::Device(elsewhere))), (0, 5));
     }

@@ -14,7 +14,7 @@ const FAILURES_MS: i64 = DAY_MS;
 /// How long a reading is kept after its end: as long as its records.
 const READING_MS: i64 = 365 * DAY_MS;
 /// 2026-01-01 00:00:00 UTC. Before, there was no box: a clock that shows that was not set.
-const FIRST_BOX_MS: i64 = 1_767_225_600_000;
+pub(crate) const FIRST_BOX_MS: i64 = 1_767_225_600_000;
 /// How long a session is kept after its last use: longer than any lasts.
 const SESSION_MS: i64 = DAY_MS;
 

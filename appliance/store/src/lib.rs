@@ -39,7 +39,7 @@ pub use migrations::MigrateError;
 pub use overrides::{AddOverrideError, EndOverrideError, OVERRIDES_MAX};
 pub use people::{NewPerson, PEOPLE_MAX, PersonError};
 pub use person_acts::{PERSON_ACTS_MAX, WaitingAct};
-pub use readings::{Look, OPEN_READINGS_MAX, READINGS_MAX, Reader};
+pub use readings::{Look, OPEN_READINGS_MAX, PageOfReadings, READINGS_MAX, Reader};
 pub use reports::REPORTS_OF_ONE_MAX;
 pub use requests::{AnswerError, AskError, NewRequest};
 pub use sessions::Session;
@@ -47,6 +47,10 @@ pub use wifi_keys::{KeyOwner, WIFI_KEYS_MAX, WifiKey, WifiKeyError};
 
 /// How long a writer waits for another process's transaction: a command line and the box share the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Most pages of the write-ahead log before it is taken over into the file, ...
+const WAL_PAGES_MAX: u32 = 64;
+/// ... and most bytes that it is left with then: what stands there outlives what is deleted.
+const WAL_BYTES_MAX: u32 = 0;
 
 /// Who may read the file: it has hashes of secrets, and a PIN is found from its hash in some hours.
 const MODE: u32 = 0o600;
@@ -76,6 +80,10 @@ impl Store {
         connection.pragma_update(None, "journal_mode", "WAL").map_err(fail)?;
         connection.pragma_update(None, "synchronous", "FULL").map_err(fail)?;
         connection.pragma_update(None, "foreign_keys", true).map_err(fail)?;
+        // Who looked for what, and what pupils asked for, is gone once it is deleted: from the pages and from the log.
+        connection.pragma_update(None, "secure_delete", true).map_err(fail)?;
+        connection.pragma_update(None, "journal_size_limit", WAL_BYTES_MAX).map_err(fail)?;
+        connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES_MAX).map_err(fail)?;
         migrate(&mut connection).map_err(|source| OpenError::Schema { path: path.to_owned(), source })?;
         // It is a state file: whatever it was before, it is private from now on.
         tighten(path).map_err(|source| OpenError::Private { path: path.to_owned(), source })?;
@@ -89,6 +97,14 @@ impl Store {
     pub fn generation(&self) -> Result<Generation, StoreError> {
         let generation = self.connection.query_row("SELECT generation FROM intent", (), |row| row.get(0))?;
         Ok(Generation(generation))
+    }
+
+    /// Takes the write-ahead log over into the file, and leaves nothing of it: what was deleted stands there still.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be written, or another process is at it.
+    pub fn settle(&mut self) -> Result<(), StoreError> {
+        Ok(self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()))?)
     }
 
     /// Runs one change of what is no part of the intent: all of it or nothing.

@@ -195,6 +195,10 @@ const STEPS: &[&str] = &[
          made_ms INTEGER NOT NULL
      ) STRICT;
      CREATE UNIQUE INDEX wifi_key_owner ON wifi_key (room, coalesce(device, ''));",
+    // Who made the last card of somebody, and when: whoever has it signs in as her. Those of earlier versions are unknown.
+    "ALTER TABLE person ADD COLUMN card_by TEXT;
+     ALTER TABLE person ADD COLUMN card_ms INTEGER;
+     ALTER TABLE reading ADD COLUMN card_by TEXT;",
 ];
 
 /// Brings the schema up to date: every missing step, or none.

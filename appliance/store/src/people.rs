@@ -1,11 +1,13 @@
 //! The people who may sign in. Each change keeps its act for the journal in the same transaction.
 
-use model::{Mac, Person, PersonAct, PersonDeed, PersonId, PersonName, Role, RoomName, Timestamp};
+use model::{Mac, MadeCard, Person, PersonAct, PersonDeed, PersonId, PersonName, Role, RoomName, Timestamp};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use crate::columns::parse;
 use crate::failures::forget_name;
+use crate::forgetting::FIRST_BOX_MS;
 use crate::person_acts::{keep_act, keep_closing_act};
+use crate::readings::close_readings_of;
 use crate::{Store, StoreError};
 
 /// Most people, those who may no longer sign in included: some years of a large school.
@@ -56,6 +58,31 @@ impl Store {
         Ok(self.connection.query_row(&query, [id.number()], read).optional()?)
     }
 
+    /// The last cards of those who may read the journal, made from a time on, the last first: also of those who may no longer
+    /// sign in. One that was made while nobody knew the time is among them: it may be as new.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read.
+    pub fn reader_cards(&self, since: Timestamp) -> Result<Vec<MadeCard>, StoreError> {
+        let mut query = self.connection.prepare_cached(
+            "SELECT name, card_by, card_ms, role FROM person WHERE card_by IS NOT NULL AND (card_ms >= ?1 OR card_ms < ?2)
+             ORDER BY card_ms DESC",
+        )?;
+        let read = |row: &Row<'_>| {
+            let text = |column: usize| row.get::<_, String>(column);
+            let role: Role = parse(3, &text(3)?)?;
+            let card = MadeCard {
+                name: parse(0, &text(0)?)?,
+                by: parse(1, &text(1)?)?,
+                at: Timestamp::from_unix_ms(row.get(2)?),
+            };
+            Ok((role, card))
+        };
+        let cards = query.query_map([since.unix_ms(), FIRST_BOX_MS], read)?;
+        let cards: Vec<(Role, MadeCard)> = cards.collect::<Result<_, _>>()?;
+        Ok(cards.into_iter().filter(|(role, _)| role.reads_journal()).map(|(_, card)| card).collect())
+    }
+
     /// Registers somebody, with the PHC string of the secret of her card. `author` does so, on `device`.
     ///
     /// # Errors
@@ -81,9 +108,16 @@ impl Store {
                 return Err(PersonError::TooMany);
             }
             let id: u32 = transaction.query_row(
-                "INSERT INTO person (name, name_key, role, secret, has_first_secret, made_ms)
-                 VALUES (?1, ?2, ?3, ?4, TRUE, ?5) RETURNING id",
-                params![new.name.as_str(), key(&new.name), new.role.as_str(), secret, now.unix_ms()],
+                "INSERT INTO person (name, name_key, role, secret, has_first_secret, made_ms, card_by, card_ms)
+                 VALUES (?1, ?2, ?3, ?4, TRUE, ?5, ?6, ?5) RETURNING id",
+                params![
+                    new.name.as_str(),
+                    key(&new.name),
+                    new.role.as_str(),
+                    secret,
+                    now.unix_ms(),
+                    author.as_str(),
+                ],
                 |row| row.get(0),
             )?;
             for room in &new.rooms {
@@ -98,8 +132,8 @@ impl Store {
         })
     }
 
-    /// Gives somebody the secret of a new card. Whoever was signed in under her name no longer is; somebody who was
-    /// disabled may sign in again.
+    /// Gives somebody the secret of a new card. Whoever was signed in under her name no longer is, and her readings of the
+    /// journal end: whoever has the card goes on with none of them. Somebody who was disabled may sign in again.
     ///
     /// # Errors
     /// [`PersonError::Unknown`], [`PersonError::Unrecorded`].
@@ -107,23 +141,26 @@ impl Store {
         &mut self,
         id: PersonId,
         secret: &str,
+        now: Timestamp,
         (author, device): (&PersonName, Option<Mac>),
     ) -> Result<Person, PersonError> {
         self.write(|transaction| {
             transaction.execute(
-                "UPDATE person SET secret = ?2, has_first_secret = TRUE, disabled_ms = NULL WHERE id = ?1",
-                params![id.number(), secret],
+                "UPDATE person SET secret = ?2, has_first_secret = TRUE, disabled_ms = NULL, card_by = ?3, card_ms = ?4
+                 WHERE id = ?1",
+                params![id.number(), secret, author.as_str(), now.unix_ms()],
             )?;
             transaction.execute("DELETE FROM session WHERE person = ?1", [id.number()])?;
             let person = find(transaction, id)?;
             forget_name(transaction, &person.name)?;
             let deed = PersonDeed::ResetPerson { name: person.name.clone() };
             keep_act(transaction, &PersonAct { author: author.clone(), device, deed })?;
+            close_readings_of(transaction, &person.name, now, (author, device))?;
             Ok(person)
         })
     }
 
-    /// Lets somebody sign in no more, and ends her sessions at once, also where there is no room for the act.
+    /// Lets somebody sign in no more, and ends her sessions and readings at once, also where there is no room for the act.
     ///
     /// # Errors
     /// [`PersonError::Unknown`].
@@ -142,6 +179,7 @@ impl Store {
             let person = find(transaction, id)?;
             let deed = PersonDeed::DisablePerson { name: person.name.clone() };
             keep_closing_act(transaction, &PersonAct { author: author.clone(), device, deed })?;
+            close_readings_of(transaction, &person.name, now, (author, device))?;
             Ok(person)
         })
     }
@@ -302,12 +340,34 @@ pub(crate) mod tests {
         assert!(matches!(disabled, PersonError::Replaced));
         assert_eq!(store.find_credential(id).unwrap().unwrap().1, "$own$");
         assert_eq!(store.disable_person(id, at(9), (&by, None)).unwrap().disabled, Some(at(5)));
-        let reset = store.reset_person(id, "$second$", (&by, None)).unwrap();
+        let reset = store.reset_person(id, "$second$", at(9), (&by, None)).unwrap();
         assert!(reset.has_first_secret && reset.disabled.is_none());
         assert_eq!(store.find_credential(id).unwrap().unwrap().1, "$second$");
-        let unknown = store.reset_person(PersonId::new(9), "x", (&by, None)).unwrap_err();
+        let unknown = store.reset_person(PersonId::new(9), "x", at(9), (&by, None)).unwrap_err();
         assert!(matches!(unknown, PersonError::Unknown));
         let all = ["add-person", "change-secret", "disable-person", "disable-person", "reset-person"];
         assert_eq!(deeds(&store), all);
+    }
+    #[test]
+    fn cards_of_those_who_read_the_journal_are_known() {
+        let (_folder, mut store) = open();
+        let by: PersonName = "M. Bernard".parse().unwrap();
+        add(&mut store, "Mme Martin", Role::Teacher, &[]);
+        let (first, second) =
+            (add(&mut store, "Mme Durand", Role::Head, &[]), add(&mut store, "M. Faux", Role::Head, &[]));
+        let made = |store: &Store, since: i64| -> Vec<(String, String)> {
+            let cards = store.reader_cards(at(since)).unwrap();
+            cards.iter().map(|card| (card.name.to_string(), card.by.to_string())).collect()
+        };
+        let pair = |name: &str, by: &str| (name.to_owned(), by.to_owned());
+        assert_eq!(made(&store, 0).len(), 2, "of no teacher");
+        store.reset_person(first.id, "x", at(5), (&by, None)).unwrap();
+        store.disable_person(second.id, at(6), (&by, None)).unwrap();
+        assert_eq!(made(&store, 0), [pair("Mme Durand", "M. Bernard"), pair("M. Faux", "M. Petit")]);
+        assert_eq!(made(&store, 1), [pair("Mme Durand", "M. Bernard")]);
+        assert_eq!(made(&store, 6), []);
+        let unset = Timestamp::from_unix_ms(60_000);
+        store.reset_person(second.id, "x", unset, (&by, None)).unwrap();
+        assert_eq!(made(&store, 6), [pair("M. Faux", "M. Bernard")], "nobody knows when");
     }
 }

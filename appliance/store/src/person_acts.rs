@@ -282,6 +282,29 @@ mod tests {
         assert_eq!(store.waiting_person_acts(100).unwrap(), waiting[1..]);
     }
 
+    /// Whoever takes the box along finds nothing of what was sought but in the journal.
+    #[test]
+    fn what_the_journal_has_is_nowhere_in_the_file() {
+        let (folder, mut store) = open();
+        let is_left = || {
+            let files = ["state.sqlite", "state.sqlite-wal"].map(|name| folder.path().join(name));
+            let bytes = files.iter().flat_map(|file| std::fs::read(file).unwrap_or_default());
+            bytes.collect::<Vec<u8>>().windows(13).any(|part| part == b"jamais.oublie")
+        };
+        for number in 0..300 {
+            let sought = Sought::new(&format!("host jamais.oublie{number}.example"));
+            let deed = PersonDeed::SearchJournal { reading: ReadingId::new(1), sought };
+            let act = PersonAct { author: "Mme Martin".parse().unwrap(), device: None, deed };
+            store.write(|transaction| keep_act(transaction, &act)).unwrap();
+        }
+        assert!(is_left(), "it waits");
+        for waiting in store.waiting_person_acts(999).unwrap() {
+            store.forget_person_act(waiting.number).unwrap();
+        }
+        store.settle().unwrap();
+        assert!(!is_left());
+    }
+
     #[test]
     fn nothing_is_done_that_cannot_be_kept() {
         let folder = tempfile::tempdir().unwrap();

@@ -7,18 +7,24 @@ use model::{
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use crate::columns::{parse, unknown};
-use crate::people::PersonError;
+use crate::people::{PersonError, key};
 use crate::person_acts::{keep_act, keep_closing_act};
 use crate::{Store, StoreError};
 
-/// Most readings that are kept, closed ones included. Of more the oldest closed ones go first: the journal has them.
+/// Most readings of the pages that are kept, and as many of commands: a command line that reads a thousand times pushes no
+/// reading of the head's out. Of more the oldest closed ones go first: the journal has them.
 pub const READINGS_MAX: u32 = 4_096;
 /// Most readings that are open at once: a head, an officer and their substitutes have one each.
 pub const OPEN_READINGS_MAX: u32 = 8;
 
 /// The columns of a reading, as [`read_reading`] takes them.
 const COLUMNS: &str = "id, author, machine, purpose, detail, from_ms, to_ms, target, with_people, opened_ms, until_ms, \
-    closed_ms, closed_how, searches, exports";
+    closed_ms, closed_how, searches, exports, card_by";
+/// The readings of commands, which are over as they begin, and those of the pages.
+const COMMANDS: &str = "until_ms = opened_ms";
+const PAGES: &str = "until_ms <> opened_ms";
+/// How long before a reading a card of its opener is told with it, in milliseconds: a day.
+const CARD_MS: i64 = 24 * 3_600_000;
 
 /// Somebody, and on which device; `None` on the box's own command line.
 pub type Reader<'a> = (&'a PersonName, Option<Mac>);
@@ -41,6 +47,7 @@ impl Store {
                 return Err(PersonError::TooMany);
             }
             let id = insert(transaction, terms, (opened, until), reader)?;
+            note_card(transaction, id, reader.0, opened)?;
             let terms = Box::new(terms.clone());
             keep_act(transaction, &act(reader, PersonDeed::OpenReading { reading: id, terms, until }))?;
             prune(transaction)?;
@@ -82,6 +89,52 @@ impl Store {
         Ok(readings)
     }
 
+    /// A page of the list of readings: those before a number, at most `limit` of them; the first page has all that are open,
+    /// too. Looks of commands after the box itself are told by their times alone.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read.
+    pub fn page_of_readings(
+        &self,
+        before: Option<ReadingId>,
+        limit: u32,
+    ) -> Result<PageOfReadings, StoreError> {
+        let last = before.map_or(i64::MAX, |id| id.number().into());
+        let list = |filter: &str, last: i64, limit: u32| -> Result<Vec<Reading>, StoreError> {
+            let query =
+                format!("SELECT {COLUMNS} FROM reading WHERE {filter} AND id < ?1 ORDER BY id DESC LIMIT ?2");
+            let mut query = self.connection.prepare_cached(&query)?;
+            Ok(query
+                .query_map([last, limit.into()], |row| read_reading(row, 0))?
+                .collect::<Result<_, _>>()?)
+        };
+        let closed =
+            list("closed_ms IS NOT NULL AND purpose <> 'maintenance'", last, limit.saturating_add(1))?;
+        let has_more = closed.len() > usize::try_from(limit).unwrap_or(usize::MAX);
+        let closed = closed.into_iter().take(usize::try_from(limit).unwrap_or(usize::MAX));
+        let open =
+            if before.is_none() { list("closed_ms IS NULL", last, OPEN_READINGS_MAX)? } else { vec![] };
+        let readings: Vec<Reading> = open.into_iter().chain(closed).collect();
+        let next = readings.last().map(|reading| reading.id).filter(|_| has_more);
+        let first = next.map_or(0, |id| i64::from(id.number()));
+        let mut routine = self.connection.prepare_cached(
+            "SELECT opened_ms FROM reading WHERE purpose = 'maintenance' AND closed_ms IS NOT NULL AND id < ?1 AND id > ?2
+             ORDER BY id DESC",
+        )?;
+        let routine = routine
+            .query_map([last, first], |row| row.get(0).map(Timestamp::from_unix_ms))?
+            .collect::<Result<_, _>>()?;
+        let count = |filter: &str| {
+            let query = format!("SELECT count(*) FROM reading WHERE {filter}");
+            self.connection.query_row(&query, (), |row| row.get::<_, u32>(0))
+        };
+        let total = count("purpose <> 'maintenance'")?;
+        let is_full = [COMMANDS, PAGES].into_iter().try_fold(false, |is_full, kind| {
+            Ok::<_, rusqlite::Error>(is_full || count(kind)? >= READINGS_MAX)
+        })?;
+        Ok(PageOfReadings { readings, routine, total, next, is_full })
+    }
+
     /// A reading by its number.
     ///
     /// # Errors
@@ -89,6 +142,22 @@ impl Store {
     pub fn find_reading(&self, id: ReadingId) -> Result<Option<Reading>, StoreError> {
         let query = format!("SELECT {COLUMNS} FROM reading WHERE id = ?1");
         Ok(self.connection.query_row(&query, [id.number()], |row| read_reading(row, 0)).optional()?)
+    }
+
+    /// Which of these readings are closed.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read.
+    pub fn closed_readings(&self, among: &[ReadingId]) -> Result<Vec<ReadingId>, StoreError> {
+        let mut query =
+            self.connection.prepare_cached("SELECT 1 FROM reading WHERE id = ?1 AND closed_ms IS NULL")?;
+        let mut closed = Vec::new();
+        for id in among {
+            if !query.exists([id.number()])? {
+                closed.push(*id);
+            }
+        }
+        Ok(closed)
     }
 
     /// Notes what somebody looks for within a reading, before she sees anything.
@@ -177,6 +246,21 @@ impl Store {
     }
 }
 
+/// A page of the list of readings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageOfReadings {
+    /// The readings, the last first.
+    pub readings: Vec<Reading>,
+    /// When commands looked after the box itself between the first and the last of them.
+    pub routine: Vec<Timestamp>,
+    /// How many readings are kept, those looks aside.
+    pub total: u32,
+    /// Before which number the next page begins; `None` where there is no more.
+    pub next: Option<ReadingId>,
+    /// Whether older ones may be gone, because there were too many.
+    pub is_full: bool,
+}
+
 /// What is done within a reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
@@ -235,6 +319,22 @@ fn insert(
     Ok(ReadingId::new(id))
 }
 
+/// Notes with a reading who made a card in its opener's name shortly before, unless she did so herself.
+fn note_card(
+    transaction: &Transaction<'_>,
+    id: ReadingId,
+    opener: &PersonName,
+    opened: Timestamp,
+) -> rusqlite::Result<()> {
+    transaction.execute(
+        "UPDATE reading SET card_by =
+             (SELECT card_by FROM person WHERE name_key = ?2 AND card_by <> name AND abs(?3 - card_ms) < ?4)
+         WHERE id = ?1",
+        params![id.number(), key(opener), opened.unix_ms(), CARD_MS],
+    )?;
+    Ok(())
+}
+
 fn close(
     transaction: &Transaction<'_>,
     id: ReadingId,
@@ -251,13 +351,31 @@ fn close(
     Ok(changed > 0)
 }
 
+/// Ends the readings of somebody who may not sign in any more, or for whom a new card was made.
+pub(crate) fn close_readings_of(
+    transaction: &Transaction<'_>,
+    author: &PersonName,
+    now: Timestamp,
+    by: Reader<'_>,
+) -> rusqlite::Result<()> {
+    let open: Vec<ReadingId> = {
+        let mut query =
+            transaction.prepare_cached("SELECT id FROM reading WHERE author = ?1 AND closed_ms IS NULL")?;
+        query.query_map([author.as_str()], |row| row.get(0).map(ReadingId::new))?.collect::<Result<_, _>>()?
+    };
+    open.into_iter().try_for_each(|id| close(transaction, id, (now, ReadingEnd::Hand), by).map(drop))
+}
+
 fn prune(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     // One that an act waits for stays: the act is told with its words.
-    transaction.execute(
-        "DELETE FROM reading WHERE closed_ms IS NOT NULL AND id NOT IN (SELECT reading FROM person_act WHERE reading IS NOT NULL)
-         AND id <= (SELECT max(id) FROM reading) - ?1",
-        [READINGS_MAX],
-    )?;
+    for kind in [COMMANDS, PAGES] {
+        let delete = format!(
+            "DELETE FROM reading WHERE {kind} AND closed_ms IS NOT NULL
+             AND id NOT IN (SELECT reading FROM person_act WHERE reading IS NOT NULL)
+             AND id <= (SELECT id FROM reading WHERE {kind} ORDER BY id DESC LIMIT 1 OFFSET ?1)"
+        );
+        transaction.prepare_cached(&delete)?.execute([READINGS_MAX])?;
+    }
     Ok(())
 }
 
@@ -290,6 +408,7 @@ fn read_reading(row: &Row<'_>, first: usize) -> rusqlite::Result<Reading> {
         closed,
         searches: row.get(at(13))?,
         exports: row.get(at(14))?,
+        card_by: row.get::<_, Option<String>>(at(15))?.map(|name| parse(at(15), &name)).transpose()?,
     })
 }
 
@@ -312,11 +431,11 @@ pub(crate) fn read_terms(row: &Row<'_>, first: usize) -> rusqlite::Result<Readin
 
 #[cfg(test)]
 mod tests {
-    use model::Purpose;
+    use model::{PersonId, Purpose, Role};
 
     use super::*;
     use crate::PERSON_ACTS_MAX;
-    use crate::people::tests::{at, open};
+    use crate::people::tests::{add, at, open};
 
     const HOUR_MS: i64 = 3_600_000;
 
@@ -368,6 +487,108 @@ mod tests {
         assert_eq!(store.find_reading(id).unwrap(), Some(kept));
         assert!(matches!(store.note_search(id, &sought, reader), Err(PersonError::Unknown)), "it is closed");
         assert!(matches!(store.note_export(id, &sought, reader), Err(PersonError::Unknown)), "it is closed");
+    }
+
+    #[test]
+    fn a_reading_tells_of_a_card_that_somebody_else_made_shortly_before() {
+        let (_folder, mut store) = open();
+        let head = add(&mut store, "Mme Durand", Role::Head, &[]);
+        let begin = |store: &mut Store, ms: i64| {
+            let open = store.open_reading(&terms(), (at(ms), at(ms + HOUR_MS)), (&head.name, None)).unwrap();
+            store.close_reading(open.id, at(ms), (&head.name, None)).unwrap();
+            open.card_by.map(|by| by.to_string())
+        };
+        assert_eq!(begin(&mut store, CARD_MS - 1).as_deref(), Some("M. Petit"));
+        assert_eq!(begin(&mut store, CARD_MS), None);
+        store.reset_person(head.id, "x", at(CARD_MS), (&head.name, None)).unwrap();
+        assert_eq!(begin(&mut store, CARD_MS), None, "she made it herself");
+        store.reset_person(head.id, "x", at(CARD_MS), (&"M. Bob".parse().unwrap(), None)).unwrap();
+        assert_eq!(begin(&mut store, CARD_MS + 1).as_deref(), Some("M. Bob"));
+    }
+
+    /// Also one that stands behind as many later ones as any list shows.
+    #[test]
+    fn a_new_card_ends_readings_as_a_closed_access_does() {
+        let by: PersonName = "M. Bob".parse().unwrap();
+        let ends: [fn(&mut Store, PersonId, &PersonName); 2] = [
+            |store, id, by| drop(store.reset_person(id, "x", at(5), (by, None)).unwrap()),
+            |store, id, by| drop(store.disable_person(id, at(5), (by, None)).unwrap()),
+        ];
+        for end in ends {
+            let (_folder, mut store) = open();
+            let (head, other) = (head(), "M. Petit".parse().unwrap());
+            let id = add(&mut store, head.as_str(), Role::Head, &[]).id;
+            let mut begin = |who: &PersonName| {
+                store.open_reading(&terms(), (at(0), at(HOUR_MS)), (who, None)).unwrap().id
+            };
+            let (hers, of_another) = (begin(&head), begin(&other));
+            for _ in 0..250 {
+                store
+                    .note_command(&terms(), at(1), (Look::Search, &Sought::new("-")), (&other, None))
+                    .unwrap();
+            }
+            end(&mut store, id, &by);
+            assert_eq!(store.closed_readings(&[hers, of_another]).unwrap(), [hers]);
+            let closed = PersonDeed::CloseReading { reading: hers, end: ReadingEnd::Hand };
+            let last = store.waiting_person_acts(9_999).unwrap().pop().unwrap().act;
+            assert_eq!((last.author, last.deed), (by.clone(), closed));
+        }
+    }
+
+    #[test]
+    fn a_thousand_commands_hide_no_reading() {
+        let (_folder, mut store) = open();
+        let (head, bob) = (head(), "ligne de commande".parse().unwrap());
+        let mut begin = |store: &mut Store, is_over: bool| {
+            let id = store.open_reading(&terms(), (at(0), at(HOUR_MS)), (&head, None)).unwrap().id;
+            if is_over {
+                store.close_reading(id, at(1), (&head, None)).unwrap();
+            }
+            id
+        };
+        let command = |store: &mut Store, purpose: Purpose, ms: i64| {
+            let terms = ReadingTerms { purpose, ..terms() };
+            store.note_command(&terms, at(ms), (Look::Search, &Sought::new("-")), (&bob, None)).unwrap()
+        };
+        let (open, first) = (begin(&mut store, false), begin(&mut store, true));
+        for _ in 0..150 {
+            command(&mut store, Purpose::Maintenance, 2);
+        }
+        let last = begin(&mut store, true);
+        command(&mut store, Purpose::Maintenance, 3);
+        let ids = |page: &PageOfReadings| page.readings.iter().map(|it| it.id).collect::<Vec<_>>();
+        let page = store.page_of_readings(None, 100).unwrap();
+        assert_eq!((ids(&page), page.routine.len()), (vec![open, last, first], 151));
+        assert_eq!((page.total, page.next, page.is_full), (3, None, false));
+        // With a reason, each stands alone: on pages.
+        for _ in 0..3 {
+            command(&mut store, Purpose::Incident, 4);
+        }
+        let page = store.page_of_readings(None, 2).unwrap();
+        assert_eq!((page.readings.len(), page.total, page.routine), (3, 6, vec![]));
+        assert_eq!(page.readings[0].id, open, "in any case");
+        let page = store.page_of_readings(page.next, 2).unwrap();
+        assert_eq!((page.readings[1].id, page.routine), (last, vec![at(3)]));
+        let page = store.page_of_readings(page.next, 2).unwrap();
+        assert_eq!((ids(&page), page.routine.len(), page.next), (vec![first], 150, None));
+    }
+
+    #[test]
+    fn commands_push_no_reading_of_the_pages_out() {
+        let (_folder, mut store) = open();
+        let head = head();
+        let id = store.open_reading(&terms(), (at(0), at(HOUR_MS)), (&head, None)).unwrap().id;
+        store.close_reading(id, at(1), (&head, None)).unwrap();
+        let row = "INSERT INTO reading (author, purpose, detail, with_people, opened_ms, until_ms, closed_ms, closed_how)
+            VALUES ('x', 'incident', 'x', FALSE, 5, 5, 5, 'hand')";
+        store.write(|work| (0..READINGS_MAX + 9).try_for_each(|_| work.execute(row, ()).map(drop))).unwrap();
+        while let Some(waiting) = store.waiting_person_acts(1).unwrap().pop() {
+            store.forget_person_act(waiting.number).unwrap();
+        }
+        store.note_command(&terms(), at(2), (Look::Search, &Sought::new("-")), (&head, None)).unwrap();
+        assert!(store.find_reading(id).unwrap().is_some());
+        let page = store.page_of_readings(None, 1).unwrap();
+        assert_eq!((page.total, page.is_full), (READINGS_MAX + 1, true));
     }
 
     #[test]

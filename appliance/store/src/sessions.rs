@@ -152,7 +152,7 @@ mod tests {
         let by = "M. Petit".parse().unwrap();
         let changes: [fn(&mut Store, &Person, &model::PersonName); 3] = [
             |store, person, by| drop(store.disable_person(person.id, at(1), (by, None)).unwrap()),
-            |store, person, by| drop(store.reset_person(person.id, "x", (by, None)).unwrap()),
+            |store, person, by| drop(store.reset_person(person.id, "x", at(1), (by, None)).unwrap()),
             |store, person, _| {
                 drop(store.change_secret(person.id, ("$first$", "x"), None).unwrap());
             },
@@ -176,7 +176,7 @@ mod tests {
         let by = "M. Petit".parse().unwrap();
         let changes: [fn(&mut Store, &Person, &model::PersonName); 2] = [
             |store, person, by| drop(store.disable_person(person.id, at(1), (by, None)).unwrap()),
-            |store, person, by| drop(store.reset_person(person.id, "$second$", (by, None)).unwrap()),
+            |store, person, by| drop(store.reset_person(person.id, "$second$", at(1), (by, None)).unwrap()),
         ];
         for change in changes {
             let (_folder, mut store) = open();

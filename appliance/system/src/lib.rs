@@ -20,6 +20,7 @@
 //! | [`neighbours`] | the kernel's neighbour table, by netlink | `access::Neighbours` |
 //! | [`netfilter`] | flows of services and refused packets, by netlink | |
 //! | [`nft`] | table `inet preau`, by the program nft | |
+//! | [`operator`] | the user of the process | |
 //! | [`priority`] | how little this process matters | |
 //! | [`refusals`] | the kernel's limits on errors that it sends | |
 //! | [`seal_key`] | the files of keys that sign | |
@@ -58,6 +59,7 @@ pub mod neighbours;
 pub mod netfilter;
 mod netlink;
 pub mod nft;
+pub mod operator;
 pub mod priority;
 pub mod refusals;
 pub mod seal_key;

@@ -1,7 +1,8 @@
-//! The process's resource limits.
+//! The process's resource limits, and who may look into it.
 
 use std::io;
 
+use nix::sys::prctl::set_dumpable;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// Raises the number of descriptors that the process may hold to what the administrator allows, and returns
@@ -18,9 +19,28 @@ pub fn raise_open_files() -> io::Result<u64> {
     Ok(hard)
 }
 
+/// Keeps what this process holds in memory from a dump of it, and from other processes of its user: keys of readers are
+/// there. Root may look all the same; and what the kernel writes to a swap is not kept from it.
+///
+/// # Errors
+/// The kernel's error.
+pub fn guard_memory() -> io::Result<()> {
+    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
+    Ok(set_dumpable(false)?)
+}
+
 #[cfg(test)]
 mod tests {
+    use nix::sys::prctl::get_dumpable;
+
     use super::*;
+
+    #[test]
+    fn memory_is_dumped_nowhere() {
+        guard_memory().unwrap();
+        assert_eq!(getrlimit(Resource::RLIMIT_CORE).unwrap(), (0, 0));
+        assert!(!get_dumpable().unwrap());
+    }
 
     #[test]
     fn soft_limit_becomes_the_hard_limit() {

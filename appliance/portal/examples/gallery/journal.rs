@@ -1,12 +1,12 @@
 //! The head's pages of the journal, and what is printed of it.
 
 use model::{
-    Host, Motive, Person, PersonId, Purpose, Reading, ReadingEnd, ReadingId, ReadingTerms, Reason, Role,
-    Selection, Timestamp, Verdict,
+    ClockQuality, Host, MadeCard, Motive, Person, PersonId, Purpose, Reading, ReadingEnd, ReadingId,
+    ReadingTerms, Reason, Role, Selection, Timestamp, Verdict,
 };
 use portal::pages::people::{JournalPage, ReadingPage};
 use portal::pages::{CoverFile, ExportCover, SafeSheet};
-use portal::{Findings, FoundLine, Language, RefusedCount, Summary};
+use portal::{Findings, FoundLine, Language, ReadingList, RefusedCount, RoutineDay, Summary};
 
 use super::{Error, NOW_MS, Write, place};
 
@@ -45,6 +45,7 @@ fn readings() -> Result<Vec<Reading>, Error> {
         closed: None,
         searches: 3,
         exports: 0,
+        card_by: None,
     };
     let judicial = ReadingTerms {
         purpose: Purpose::Judicial,
@@ -103,10 +104,14 @@ fn summary() -> Result<Summary, Error> {
 pub(crate) fn write_journal(language: Language, write: Write<'_>) -> Result<(), Error> {
     let (place, person, readings) = (place()?, head()?, readings()?);
     let (summary, findings) = (summary()?, findings()?);
+    let cards = [MadeCard { name: "Mme Durand".parse()?, by: head()?.name, at: at(-4_000) }];
+    let routine = vec![RoutineDay { day: at(-1_440), count: 12 }];
+    let list = ReadingList { readings: readings.clone(), routine, total: 2, next: None, is_full: false };
     let page = JournalPage {
         place: &place,
         person: &person,
-        readings: &readings,
+        list: &list,
+        cards: &cards,
         summary: Some(&summary),
         now: Some(at(0)),
         token: "0",
@@ -156,6 +161,7 @@ fn write_sheets(zone: &jiff::tz::TimeZone, write: Write<'_>) -> Result<(), Error
         time_zone: zone,
         key: "preau/journal/fe812c12f3ab4ce6+6162fe63+AdpT1yzp9Bzr/SGRCIy+yg81wc6BRo7aPGXdhjVDmBsb",
         made: at(0),
+        clock: ClockQuality::Synchronised,
         author: &head()?.name,
         purpose: Purpose::Judicial,
         detail: &detail,

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use jiff::tz::TimeZone;
-use model::{Motive, PersonName, Purpose, ReadingId, Selection, Timestamp, Verdict};
+use model::{ClockQuality, Motive, PersonName, Purpose, ReadingId, Selection, Timestamp, Verdict};
 
 use super::frame::render;
 use super::journal::{name_purpose, name_second};
@@ -35,6 +35,8 @@ pub struct ExportCover<'c> {
     pub key: &'c str,
     /// When it was made.
     pub made: Timestamp,
+    /// How far the clock was to be trusted then.
+    pub clock: ClockQuality,
     /// Who asked for it.
     pub author: &'c PersonName,
     /// Why, from the list.
@@ -112,6 +114,7 @@ impl ExportCover<'_> {
             line("cover-detail", Twice::same(self.detail.as_str())),
             text("cover-reading", self.reading.map(|reading| reading.to_string())),
             line("cover-made", time(self.made)),
+            name_doubt(self.clock).and_then(|key| line("cover-clock", say(key))),
             from.and_then(|from| line("cover-from", time(from))),
             to.and_then(|to| line("cover-to", time(to))),
             text("frame-device", device.as_ref().map(ToString::to_string)),
@@ -140,9 +143,57 @@ impl ExportCover<'_> {
     }
 }
 
+/// What is wrong with a clock.
+fn name_doubt(clock: ClockQuality) -> Option<&'static str> {
+    match clock {
+        ClockQuality::Synchronised => None,
+        ClockQuality::Unsynchronised => Some("cover-clock-alone"),
+        ClockQuality::Unset => Some("cover-clock-unset"),
+    }
+}
+
 fn name_verdict(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Permit => "cover-permit",
         Verdict::Refuse => "cover-refuse",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cover_says_that_its_time_is_in_doubt() {
+        let (author, detail) = ("Mme Durand".parse().unwrap(), "réquisition 118".parse().unwrap());
+        let (zone, selection) = (TimeZone::UTC, Selection::default());
+        let check = |clock, expected: Option<&str>| {
+            let cover = ExportCover {
+                school: "École",
+                time_zone: &zone,
+                key: "key",
+                made: Timestamp::from_unix_ms(60_000),
+                clock,
+                author: &author,
+                purpose: Purpose::Judicial,
+                detail: &detail,
+                reading: None,
+                selection: &selection,
+                rows: 0,
+                unsealed: 0,
+                locked: 0,
+                unreadable: 0,
+                is_whole: false,
+                files: &[],
+            };
+            let html = cover.render();
+            let told = ["n’était pas réglée", "aucun serveur de temps"]
+                .into_iter()
+                .find(|words| html.contains(words));
+            assert_eq!(told, expected, "{clock}: {html}");
+        };
+        check(ClockQuality::Synchronised, None);
+        check(ClockQuality::Unsynchronised, Some("aucun serveur de temps"));
+        check(ClockQuality::Unset, Some("n’était pas réglée"));
     }
 }

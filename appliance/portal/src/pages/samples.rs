@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use model::{
-    Answer, ClockQuality, Device, Fault, Host, InternetMode, Layer, Lesson, LessonId, Obstacle, Override,
-    OverrideId, Person, PersonId, Purpose, Reading, ReadingEnd, ReadingId, ReadingTerms, Reason, RequestId,
-    Role, Rule, Ruling, Scope, SiteRequest, Subject, Timestamp, Topic, UnknownDevice, Verdict,
+    Answer, ClockQuality, Device, Fault, Host, InternetMode, Layer, Lesson, LessonId, MadeCard, Obstacle,
+    Override, OverrideId, Person, PersonId, Purpose, Reading, ReadingEnd, ReadingId, ReadingTerms, Reason,
+    RequestId, Role, Rule, Ruling, Scope, SiteRequest, Subject, Timestamp, Topic, UnknownDevice, Verdict,
 };
 
 use super::Place;
 use crate::{
     Asked, Authority, Findings, Firewall, FoundLine, Health, Hold, ListOrigin, ListStatus, Listener, Missed,
-    Refused, RefusedCount, RoomNow, SeenDevice, SelftestOutcome, SelftestStatus, Service, Status, Summary,
-    Trial, TrialKind, UpdateOutcome, UpdateStatus, Upstream, WifiStatus, Wish,
+    ReadingList, Refused, RefusedCount, RoomNow, RoutineDay, SeenDevice, SelftestOutcome, SelftestStatus,
+    Service, Status, Summary, Trial, TrialKind, UpdateOutcome, UpdateStatus, Upstream, WifiStatus, Wish,
 };
 
 pub(crate) fn place() -> Place {
@@ -331,6 +331,7 @@ pub(crate) fn readings() -> Vec<Reading> {
         closed: None,
         searches: 3,
         exports: 1,
+        card_by: None,
     };
     let terms = ReadingTerms {
         purpose: Purpose::Judicial,
@@ -350,6 +351,7 @@ pub(crate) fn readings() -> Vec<Reading> {
     let lapsed = Reading {
         id: ReadingId::new(5),
         author: other,
+        card_by: Some(teacher().name),
         terms,
         closed: Some((at(10), ReadingEnd::Time)),
         ..open.clone()
@@ -358,6 +360,15 @@ pub(crate) fn readings() -> Vec<Reading> {
 }
 
 /// A page of results: an access, a refused one, one of an address, an act.
+pub(crate) fn reading_list() -> ReadingList {
+    let routine = vec![RoutineDay { day: at(0), count: 1_205 }];
+    ReadingList { readings: readings(), routine, total: 103, next: Some(ReadingId::new(5)), is_full: true }
+}
+
+pub(crate) fn cards() -> Vec<MadeCard> {
+    vec![MadeCard { name: head().name, by: newcomer(Role::Technician).name, at: at(-60) }]
+}
+
 pub(crate) fn findings() -> Findings {
     let line = FoundLine {
         at: at(-60),

@@ -2,11 +2,13 @@
 
 use jiff::civil::DateTime;
 use model::{Host, ReadingId, ReadingTerms, Selection, Timestamp};
+use zeroize::Zeroizing;
 
 use super::page::Page;
 use super::people::{Answer, Content, Signed};
+use super::visit::Jar;
 use crate::pages::people::{JournalPage, ReadingPage, TroublePage};
-use crate::{NewReading, Trouble};
+use crate::{NewReading, Reader, Trouble};
 
 impl Signed<'_> {
     /// Answers on the pages of the journal.
@@ -26,7 +28,7 @@ impl Signed<'_> {
             Page::ReadingUnlock => {
                 let id: ReadingId = self.read("lecture")?;
                 let key = self.visit.field("cle").unwrap_or_default();
-                match self.portal.office.unlock_reading(self.person, id, key) {
+                match self.portal.office.unlock_reading(self.reader(), id, key) {
                     Ok(()) => Ok(self.see_reading(id)),
                     Err(trouble @ Trouble::Key) => {
                         self.render_reading(id, &Selection::default(), Err(trouble))
@@ -53,6 +55,10 @@ impl Signed<'_> {
         }
     }
 
+    fn reader(&self) -> Reader<'_> {
+        Reader { person: self.person, session: self.visit.cookie(Jar::Session).unwrap_or_default() }
+    }
+
     fn see_reading(&self, id: ReadingId) -> Answer {
         let path = format!("{}?{}={id}", ReadingPage::PATH, ReadingPage::NUMBER_QUERY);
         Answer::of(Content::SeeAt(path))
@@ -65,12 +71,15 @@ impl Signed<'_> {
 
     fn show_journal(&self, trouble: Option<Trouble>) -> Result<Answer, Trouble> {
         let office = &self.portal.office;
-        let (readings, summary) = (office.readings()?, office.summary()?);
+        let before = self.visit.query(JournalPage::BEFORE_QUERY).and_then(|number| number.parse().ok());
+        let (list, summary) = (office.readings(before)?, office.summary()?);
+        let cards = office.reader_cards()?;
         let place = &self.portal.settings.place;
         let page = JournalPage {
             place,
             person: self.person,
-            readings: &readings,
+            list: &list,
+            cards: &cards,
             summary: summary.as_ref(),
             now: office.now(),
             token: &self.token,
@@ -94,13 +103,13 @@ impl Signed<'_> {
             with_people: self.visit.field("personnes").is_some(),
         };
         let minutes = self.read("minutes")?;
-        let key = self.visit.field("cle").unwrap_or_default().to_owned();
+        let key = Zeroizing::new(self.visit.field("cle").unwrap_or_default().to_owned());
         let new = NewReading { terms, minutes, key };
-        self.portal.office.open_reading(self.visit.client, self.person, &new)
+        self.portal.office.open_reading(self.visit.client, self.reader(), &new)
     }
 
     fn show_reading(&self, id: ReadingId) -> Result<Answer, Trouble> {
-        let (reading, _) = self.portal.office.reading(self.person, id)?;
+        let (reading, _) = self.portal.office.reading(self.reader(), id)?;
         let selection = Selection { with_people: reading.terms.with_people, ..Selection::default() };
         self.render_reading(id, &selection, Ok(None))
     }
@@ -112,7 +121,7 @@ impl Signed<'_> {
             Ok(selection) => selection,
             Err(trouble) => return self.render_reading(id, &Selection::default(), Err(trouble)),
         };
-        match self.portal.office.look(self.visit.client, self.person, id, &selection, after) {
+        match self.portal.office.look(self.visit.client, self.reader(), id, &selection, after) {
             Ok(found) => self.render_reading(id, &selection, Ok(Some(found))),
             Err(trouble @ (Trouble::Outside | Trouble::Busy | Trouble::Locked)) => {
                 self.render_reading(id, &selection, Err(trouble))
@@ -128,7 +137,7 @@ impl Signed<'_> {
             Ok(selection) => selection,
             Err(trouble) => return self.render_reading(id, &Selection::default(), Err(trouble)),
         };
-        match self.portal.office.extract(self.visit.client, self.person, id, &selection, is_whole) {
+        match self.portal.office.extract(self.visit.client, self.reader(), id, &selection, is_whole) {
             Ok(bytes) => Ok(Answer::of(Content::File(format!("extrait-lecture-{id}.zip"), bytes))),
             Err(trouble @ (Trouble::Outside | Trouble::Busy | Trouble::Locked | Trouble::TooMuch)) => {
                 self.render_reading(id, &selection, Err(trouble))
@@ -143,7 +152,7 @@ impl Signed<'_> {
         selection: &Selection,
         outcome: Result<Option<crate::Findings>, Trouble>,
     ) -> Result<Answer, Trouble> {
-        let (reading, is_unlocked) = self.portal.office.reading(self.person, id)?;
+        let (reading, is_unlocked) = self.portal.office.reading(self.reader(), id)?;
         let place = &self.portal.settings.place;
         let trouble = outcome.as_ref().err().copied();
         let found = outcome.ok().flatten();

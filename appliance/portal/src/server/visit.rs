@@ -9,6 +9,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderValue};
 use ring::hmac;
 use ring::rand::{SecureRandom as _, SystemRandom};
+use zeroize::Zeroizing;
 
 use super::{find_authority, find_field};
 use crate::Language;
@@ -37,7 +38,8 @@ pub(super) struct Visit {
     pub(super) is_encrypted: bool,
     pub(super) is_post: bool,
     query: String,
-    form: Vec<(String, String)>,
+    /// Its values are wiped: one may be a secret.
+    form: Vec<(String, Zeroizing<String>)>,
     session: Option<String>,
     visitor: Option<String>,
     /// Whether the browser says that the form was sent by a page of this very origin.
@@ -55,7 +57,9 @@ impl Visit {
             is_encrypted,
             is_post: request.method() == actix_web::http::Method::POST,
             query: request.query_string().to_owned(),
-            form: form_urlencoded::parse(body).into_owned().collect(),
+            form: form_urlencoded::parse(body)
+                .map(|(key, value)| (key.into_owned(), Zeroizing::new(value.into_owned())))
+                .collect(),
             session: cookie(Jar::Session),
             visitor: cookie(Jar::Visitor),
             is_same_origin: find_field(request, &header::ORIGIN)

@@ -6,15 +6,20 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant as Steady};
 
 use access::{Directory, Instant};
+use archive::Belief;
 use blocklist::{Index, builtin};
 use journal::Journal;
 use model::{Lesson, Rule, Timestamp};
+use people::is_alive;
 use policy::Snapshot;
 use portal::ListOrigin;
 use store::{Generation, Store, StoreError};
+use system::clock::monotonic;
 use system::lists::{adopt_index, open_index};
+use system::vault::Folder;
 
 use super::forgetting::Forgetting;
 use super::lessons::Lessons;
@@ -23,6 +28,9 @@ use super::person_acts::PersonActs;
 use super::readings::Readings;
 use crate::config::Config;
 use crate::data_folder::{KEPT_LIST_FILE, LIST_FILE, STATE_FILE};
+
+/// How often nothing is left of what was deleted from the state file: a box that is stolen shows an hour of it.
+const SETTLE_PERIOD: Duration = Duration::from_secs(3_600);
 
 /// Where devices and overrides are kept, and which state of them was read last.
 pub(crate) struct Intent {
@@ -34,6 +42,8 @@ pub(crate) struct Intent {
     lessons: Lessons,
     person_acts: PersonActs,
     forgetting: Forgetting,
+    /// When the state file was settled last.
+    settled: Option<Steady>,
 }
 
 /// Where the compiled list is, and which state of it was read last.
@@ -81,6 +91,7 @@ impl Intent {
             lessons: Lessons::default(),
             person_acts: PersonActs::default(),
             forgetting: Forgetting::default(),
+            settled: None,
         }
     }
 
@@ -131,7 +142,8 @@ impl Intent {
         other_rules || other_lessons
     }
 
-    /// Ends the readings whose time is over, by the box's clock or by the one that nobody sets, and wipes their keys.
+    /// Ends the readings whose time is over, by the box's clock or by the one that nobody sets, and wipes their keys, those of
+    /// readings that were ended elsewhere, and those of sessions that are over.
     pub(crate) fn keep_readings(&mut self, readings: &Readings, now: Instant) {
         let (over, is_news) = readings.wipe_ended();
         let (Some(store), Some(now)) = (&mut self.store, now.plausible()) else { return };
@@ -146,13 +158,41 @@ impl Intent {
             // Told with what else cannot be written.
             Err(_) => {}
         }
+        // Ended by the command line, or with a person who was disabled there.
+        let closed = store.closed_readings(&readings.held());
+        closed.into_iter().flatten().for_each(|id| readings.wipe(id));
+        for session in readings.sessions() {
+            // Where that cannot be read, nothing can be looked at either.
+            let is_over = store.find_session(&session).is_ok_and(|session| {
+                session.is_none_or(|it| !is_alive(it.person.role, it.began, it.used, now))
+            });
+            if is_over {
+                readings.wipe_session(&session);
+            }
+        }
     }
 
     /// Hands to the journal what people did since the last time, and forgets what is old.
     pub(crate) fn keep_person_acts(&mut self, journal: &Journal, now: Instant) {
         if let Some(store) = &mut self.store {
             self.person_acts.keep(store, journal, now);
-            self.forgetting.keep(store, now);
+            let data = self.state_file.parent();
+            let is_known = || data.is_some_and(|data| is_believed(data, now));
+            self.forgetting.keep(store, now, monotonic(), is_known);
+        }
+    }
+
+    /// Leaves nothing of what was deleted from the state file, once an hour, and when the box stops.
+    pub(crate) fn settle(&mut self, is_last: bool) {
+        let now = monotonic();
+        let is_due = self.settled.is_none_or(|last| now.saturating_duration_since(last) >= SETTLE_PERIOD);
+        let Some(store) = self.store.as_mut().filter(|_| is_due || is_last) else { return };
+        self.settled = Some(now);
+        if let Err(error) = store.settle() {
+            let error = anyhow::Error::from(error);
+            tracing::warn!(
+                "what was deleted from the state file may be read there for an hour more: {error:#}"
+            );
         }
     }
 
@@ -165,6 +205,12 @@ impl Intent {
     pub(crate) fn rules(&self) -> Vec<Rule> {
         self.overrides.rules().cloned().collect()
     }
+}
+
+/// Whether the log of seals believes a clock that shows this. Where nothing is sealed yet, it knows no time.
+fn is_believed(data: &Path, now: Instant) -> bool {
+    let log = Folder::new(data).log_so_far();
+    log.is_ok_and(|log| Belief::after(log.leaves()).check((now.at, now.quality)).is_ok())
 }
 
 impl ListFile {

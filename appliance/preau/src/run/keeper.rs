@@ -200,8 +200,10 @@ impl State {
             }
             self.intent.keep_readings(&self.readings, self.clock.now());
             self.intent.keep_person_acts(&self.journal, self.clock.now());
+            self.intent.settle(false);
             self.keep_clock();
         }
+        self.intent.settle(true);
     }
 
     /// Records that the clock was set: the times of what was recorded before follow from that.

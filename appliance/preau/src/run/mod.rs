@@ -44,7 +44,7 @@ use proxy::Destinations;
 use resolver::{Resolver, ServiceAddresses};
 use selftest::Zone;
 use system::clock::{ClockWatch, SystemClock, monotonic};
-use system::limits::raise_open_files;
+use system::limits::{guard_memory, raise_open_files};
 use system::neighbours::NeighbourTable;
 use system::nft::{FirewallKeeper, Nft};
 use system::sealing::{self, Manner, Sealer, SealingError};
@@ -259,6 +259,7 @@ fn claim_data(options: &RunOptions) -> anyhow::Result<(PathBuf, segments::Direct
 /// What there is once per process: who supervises it, and how many files it may have open.
 fn prepare_process() -> anyhow::Result<(Arc<Supervisor>, u64)> {
     start_diagnostics();
+    guard_memory().context("cannot keep this process's memory to itself")?;
     let supervisor = Arc::new(Supervisor::find());
     // Every TLS connection of the box uses ring. It can only be installed already.
     let _installed = rustls::crypto::ring::default_provider().install_default();

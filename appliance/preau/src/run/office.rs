@@ -18,12 +18,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use access::{Clock, Desk};
 use jiff::tz::TimeZone;
 use model::{
-    DomainName, LessonId, Mac, Machine, Motive, Override, OverrideId, Person, PersonId, Reading, ReadingId,
-    RequestId, RoomName, Selection, Subject, Timestamp,
+    DomainName, LessonId, Mac, Machine, MadeCard, Motive, Override, OverrideId, Person, PersonId, Reading,
+    ReadingId, RequestId, RoomName, Selection, Subject, Timestamp,
 };
 use portal::{
-    Asked, Card, Claimed, Findings, LessonStart, LessonTurn, NewReading, Newcomer, Reply, RoomNow, Summary,
-    Tile, Trouble, WifiLine, Wish,
+    Asked, Card, Claimed, Findings, LessonStart, LessonTurn, NewReading, Newcomer, Reader, ReadingList,
+    Reply, RoomNow, Summary, Tile, Trouble, WifiLine, Wish,
 };
 use ring::rand::SystemRandom;
 use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonError, Store, StoreError};
@@ -63,6 +63,8 @@ pub(crate) struct Office {
     lesson_minutes: u32,
     /// The Wi-Fi of the rooms.
     radios: Arc<Radios>,
+    /// What was counted of the day under way, and up to which hour.
+    counted: Mutex<Option<(Timestamp, Summary)>>,
 }
 
 /// A client, as the box knows it at this moment.
@@ -102,6 +104,7 @@ impl Office {
             looking: Mutex::new(()),
             lesson_minutes: model::LESSON_MINUTES_USUAL,
             radios: Arc::default(),
+            counted: Mutex::default(),
         }
     }
 
@@ -240,20 +243,29 @@ impl portal::Office for Office {
 }
 
 impl portal::ReadingRoom for Office {
-    fn readings(&self) -> Result<Vec<Reading>, Trouble> {
-        self.list_readings()
+    fn readings(&self, before: Option<ReadingId>) -> Result<ReadingList, Trouble> {
+        self.list_readings(before)
     }
 
-    fn reading(&self, person: &Person, id: ReadingId) -> Result<(Reading, bool), Trouble> {
-        self.find_open(person, id)
+    fn reader_cards(&self) -> Result<Vec<MadeCard>, Trouble> {
+        self.list_reader_cards()
     }
 
-    fn open_reading(&self, client: IpAddr, person: &Person, new: &NewReading) -> Result<ReadingId, Trouble> {
-        self.begin_reading(client, person, new)
+    fn reading(&self, reader: Reader<'_>, id: ReadingId) -> Result<(Reading, bool), Trouble> {
+        self.find_open(reader, id)
     }
 
-    fn unlock_reading(&self, person: &Person, id: ReadingId, key: &str) -> Result<(), Trouble> {
-        self.unlock(person, id, key)
+    fn open_reading(
+        &self,
+        client: IpAddr,
+        reader: Reader<'_>,
+        new: &NewReading,
+    ) -> Result<ReadingId, Trouble> {
+        self.begin_reading(client, reader, new)
+    }
+
+    fn unlock_reading(&self, reader: Reader<'_>, id: ReadingId, key: &str) -> Result<(), Trouble> {
+        self.unlock(reader, id, key)
     }
 
     fn close_reading(&self, client: IpAddr, person: &Person, id: ReadingId) -> Result<(), Trouble> {
@@ -263,23 +275,23 @@ impl portal::ReadingRoom for Office {
     fn look(
         &self,
         client: IpAddr,
-        person: &Person,
+        reader: Reader<'_>,
         id: ReadingId,
         selection: &Selection,
         after: u64,
     ) -> Result<Findings, Trouble> {
-        self.search(client, person, id, selection, after)
+        self.search(client, reader, id, selection, after)
     }
 
     fn extract(
         &self,
         client: IpAddr,
-        person: &Person,
+        reader: Reader<'_>,
         id: ReadingId,
         selection: &Selection,
         is_whole: bool,
     ) -> Result<Vec<u8>, Trouble> {
-        self.take_extract(client, person, id, selection, is_whole)
+        self.take_extract(client, reader, id, selection, is_whole)
     }
 
     fn summary(&self) -> Result<Option<Summary>, Trouble> {

@@ -4,11 +4,12 @@
 //!                 opened in the store, recorded
 //! (nothing) ------------------------------------> Held: keys, when it ends by the steady clock
 //!     ^                                             |
-//!     |   ended by hand, by the time, by the end of the process: the keys are wiped
+//!     |   ended by hand, by the time, with its reader's access, by the end of the process: the keys are wiped
 //!     +---------------------------------------------+
 //! ```
-//! A reading that the store has open, and that has no keys here, is from before a restart: it goes on once its keys are
-//! given again.
+//! The keys are the session's that gave them: no other one reads with them, though it be of the same name, and they are
+//! wiped when it ends. A reading that the store has open, and that has no keys here, is from before that or before a
+//! restart: it goes on once its keys are given again.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,9 @@ use archive::Identity;
 use model::{PersonName, Reading, ReadingId, Timestamp};
 use system::clock::monotonic;
 
+/// The hash of a session's token.
+pub(crate) type SessionHash = [u8; 32];
+
 /// What is held of open readings.
 #[derive(Default)]
 pub(crate) struct Readings {
@@ -26,6 +30,8 @@ pub(crate) struct Readings {
 
 struct Held {
     author: PersonName,
+    /// Whose the keys are; `None` once they are wiped.
+    session: Option<SessionHash>,
     /// The library wipes a secret key when it is dropped.
     identities: Arc<Vec<Identity>>,
     /// By a clock that nobody sets: a reading does not last longer because the time was set back.
@@ -35,27 +41,38 @@ struct Held {
 }
 
 impl Readings {
-    /// Holds the keys of a reading until its end. None are needed for what is not sealed yet.
-    pub(crate) fn hold(&self, reading: &Reading, identities: Vec<Identity>, now: Timestamp) {
+    /// Holds the keys of a reading for the session that gives them, until its end. None are needed for what is not sealed yet.
+    pub(crate) fn hold(
+        &self,
+        reading: &Reading,
+        session: SessionHash,
+        identities: Vec<Identity>,
+        now: Timestamp,
+    ) {
         let ends = monotonic() + Duration::from_millis(reading.until.ms_since(now));
         let mut all = self.lock();
         // Keys that are given again do not make it longer, whatever the clock was set to meanwhile.
         let ends = all.get(&reading.id).map_or(ends, |before| before.ends.min(ends));
-        let held =
-            Held { author: reading.author.clone(), identities: Arc::new(identities), ends, is_told: false };
+        let held = Held {
+            author: reading.author.clone(),
+            session: Some(session),
+            identities: Arc::new(identities),
+            ends,
+            is_told: false,
+        };
         all.insert(reading.id, held);
     }
 
-    /// The keys of a reading of this person; `None` where they are not here, or its time is over.
-    pub(crate) fn keys(&self, id: ReadingId, author: &PersonName) -> Option<Arc<Vec<Identity>>> {
+    /// The keys that a session gave for a reading; `None` where they are not here, or its time is over.
+    pub(crate) fn keys(&self, id: ReadingId, session: &SessionHash) -> Option<Arc<Vec<Identity>>> {
         let held = self.lock();
-        let held = held.get(&id).filter(|held| held.author == *author && monotonic() < held.ends)?;
+        let held = held.get(&id).filter(|held| held.session == Some(*session) && monotonic() < held.ends)?;
         Some(Arc::clone(&held.identities))
     }
 
-    /// Whether the keys of a reading are here.
-    pub(crate) fn has(&self, id: ReadingId) -> bool {
-        self.lock().get(&id).is_some_and(|held| monotonic() < held.ends)
+    /// Whether the keys that a session gave for a reading are here.
+    pub(crate) fn has(&self, id: ReadingId, session: &SessionHash) -> bool {
+        self.keys(id, session).is_some()
     }
 
     /// Whether the time of a reading is over by the steady clock, and the store may not know it yet.
@@ -68,13 +85,42 @@ impl Readings {
         self.lock().remove(&id);
     }
 
+    /// Wipes the keys that a session gave. When its readings end is still known: keys that are given again make none longer.
+    pub(crate) fn wipe_session(&self, session: &SessionHash) {
+        for held in self.lock().values_mut().filter(|held| held.session == Some(*session)) {
+            (held.session, held.identities) = (None, Arc::default());
+        }
+    }
+
+    /// Wipes the keys of all readings of somebody, which go on with keys given again.
+    pub(crate) fn wipe_keys_of(&self, author: &PersonName) {
+        for held in self.lock().values_mut().filter(|held| held.author == *author) {
+            (held.session, held.identities) = (None, Arc::default());
+        }
+    }
+
+    /// The sessions whose keys are here.
+    pub(crate) fn sessions(&self) -> Vec<SessionHash> {
+        self.lock().values().filter_map(|held| held.session).collect()
+    }
+
+    /// Wipes the keys of all readings of somebody.
+    pub(crate) fn wipe_of(&self, author: &PersonName) {
+        self.lock().retain(|_, held| held.author != *author);
+    }
+
+    /// The readings that something is held of.
+    pub(crate) fn held(&self) -> Vec<ReadingId> {
+        self.lock().keys().copied().collect()
+    }
+
     /// Wipes the keys of readings whose time is over. Returns which, until each is wiped itself, once the store has it: its
     /// clock may be set back, or it may not be writable. And whether one of them is over since the last time.
     pub(crate) fn wipe_ended(&self) -> (Vec<ReadingId>, bool) {
         let now = monotonic();
         let (mut over, mut is_news) = (Vec::new(), false);
         for (id, held) in self.lock().iter_mut().filter(|(_, held)| held.ends <= now) {
-            held.identities = Arc::default();
+            (held.session, held.identities) = (None, Arc::default());
             is_news |= !held.is_told;
             held.is_told = true;
             over.push(*id);
@@ -113,23 +159,36 @@ mod tests {
             closed: None,
             searches: 0,
             exports: 0,
+            card_by: None,
         }
     }
 
     #[test]
     fn keys_are_held_for_their_reader_and_their_time() {
         let readings = Readings::default();
-        let (one, other) = (reading(60), "M. Petit".parse().unwrap());
-        assert!(!readings.has(one.id), "as after a restart");
-        readings.hold(&one, vec![Identity::generate()], one.opened);
-        assert_eq!(readings.keys(one.id, &one.author).unwrap().len(), 1);
-        assert!(readings.keys(one.id, &other).is_none());
+        let (one, hers, other) = (reading(60), [1; 32], [2; 32]);
+        assert!(!readings.has(one.id, &hers), "as after a restart");
+        readings.hold(&one, hers, vec![Identity::generate()], one.opened);
+        assert_eq!(readings.keys(one.id, &hers).unwrap().len(), 1);
+        assert!(readings.keys(one.id, &other).is_none() && !readings.has(one.id, &other));
+        readings.wipe_session(&other);
+        assert_eq!((readings.has(one.id, &hers), readings.sessions()), (true, vec![hers]));
+        let keys = Arc::downgrade(&readings.keys(one.id, &hers).unwrap());
+        readings.wipe_session(&hers);
+        assert!(!readings.has(one.id, &hers) && readings.sessions().is_empty());
+        assert!(keys.upgrade().is_none(), "they are dropped, and so wiped");
+        readings.hold(&one, hers, vec![Identity::generate()], one.opened);
         assert_eq!(readings.wipe_ended(), (vec![], false));
         readings.wipe(one.id);
-        assert!(readings.keys(one.id, &one.author).is_none());
+        assert!(readings.keys(one.id, &hers).is_none());
+        readings.hold(&one, hers, vec![Identity::generate()], one.opened);
+        readings.wipe_of(&"M. Petit".parse().unwrap());
+        assert_eq!((readings.has(one.id, &hers), readings.held()), (true, vec![one.id]));
+        readings.wipe_of(&one.author);
+        assert_eq!((readings.has(one.id, &hers), readings.held()), (false, vec![]));
         // Its time is over as it begins.
-        readings.hold(&one, vec![], one.until);
-        assert!(readings.keys(one.id, &one.author).is_none() && !readings.has(one.id));
+        readings.hold(&one, hers, vec![], one.until);
+        assert!(readings.keys(one.id, &hers).is_none() && !readings.has(one.id, &hers));
         assert_eq!(readings.wipe_ended(), (vec![one.id], true));
         assert_eq!(readings.wipe_ended(), (vec![one.id], false), "the store may not have noted it");
         assert!(readings.is_over(one.id));
@@ -140,10 +199,11 @@ mod tests {
     #[test]
     fn keys_that_are_given_again_make_no_reading_longer() {
         let readings = Readings::default();
-        let one = reading(60);
-        readings.hold(&one, vec![Identity::generate()], one.until);
+        let (one, hers) = (reading(60), [1; 32]);
+        readings.hold(&one, hers, vec![Identity::generate()], one.until);
+        readings.wipe_session(&hers);
         // The clock was set back by an hour.
-        readings.hold(&one, vec![Identity::generate()], one.opened);
-        assert!(readings.is_over(one.id) && readings.keys(one.id, &one.author).is_none());
+        readings.hold(&one, hers, vec![Identity::generate()], one.opened);
+        assert!(readings.is_over(one.id) && readings.keys(one.id, &hers).is_none());
     }
 }

@@ -3,8 +3,8 @@
 use askama::Template;
 use jiff::ToSpan as _;
 use model::{
-    DEVICE_WINDOW_DAYS_MAX, Person, Purpose, READING_MINUTES_USUAL, Reading, ReadingEnd, Timestamp,
-    WINDOW_DAYS_MAX,
+    DEVICE_WINDOW_DAYS_MAX, MadeCard, Person, Purpose, READING_MINUTES_USUAL, Reading, ReadingEnd, ReadingId,
+    Timestamp, WINDOW_DAYS_MAX,
 };
 
 use super::bar::Bar;
@@ -13,12 +13,10 @@ use crate::pages::Place;
 use crate::pages::frame::{Frame, render};
 use crate::pages::journal::{name_purpose, name_second};
 use crate::pages::reason::format_time;
-use crate::{Language, RefusedCount, Summary, Trouble};
+use crate::{Language, ReadingList, RefusedCount, RoutineDay, Summary, Trouble};
 
 /// How long a reading may be asked to last, in minutes. The longest is a working day.
 const DURATIONS: [u32; 4] = [30, 60, 240, 480];
-/// Past readings that are shown: some years of a quiet school. The journal has all.
-const PAST_SHOWN_MAX: usize = 100;
 /// Rows of today's counts that are shown: the most frequent.
 const COUNTS_SHOWN_MAX: usize = 20;
 
@@ -29,8 +27,10 @@ pub struct JournalPage<'a> {
     pub place: &'a Place,
     /// Who is signed in.
     pub person: &'a Person,
-    /// All readings, the last first.
-    pub readings: &'a [Reading],
+    /// The readings, the last first: a page of them.
+    pub list: &'a ReadingList,
+    /// The cards that were made lately for those who may read.
+    pub cards: &'a [MadeCard],
     /// What was refused today.
     pub summary: Option<&'a Summary>,
     /// The time, where the clock is set.
@@ -47,8 +47,13 @@ struct View<'a> {
     frame: Frame<'a>,
     bar: Bar<'a>,
     trouble: Option<String>,
+    cards: Vec<String>,
     open: Vec<ReadingRow>,
     past: Vec<ReadingRow>,
+    routine: Vec<String>,
+    total: Option<String>,
+    next: Option<ReadingId>,
+    is_full: bool,
     purposes: Vec<(&'static str, String)>,
     durations: Vec<(u32, String)>,
     usual: u32,
@@ -78,6 +83,8 @@ struct CountRow {
 impl JournalPage<'_> {
     /// Where the page is.
     pub const PATH: &'static str = "/direction/journal";
+    /// The query that names where an older page of the list begins.
+    pub const BEFORE_QUERY: &'static str = "avant";
     /// Where a reading is opened.
     pub const OPEN_PATH: &'static str = "/direction/journal/ouvrir";
     /// Where one is ended.
@@ -90,7 +97,7 @@ impl JournalPage<'_> {
     pub fn render(&self, language: Language) -> String {
         let place = self.place;
         let is_open = |reading: &&Reading| self.now.is_some_and(|now| reading.is_open(now));
-        let (open, past): (Vec<_>, Vec<_>) = self.readings.iter().partition(is_open);
+        let (open, past): (Vec<_>, Vec<_>) = self.list.readings.iter().partition(is_open);
         let describe = |reading: &Reading| describe_reading(language, place, self.person, reading);
         let purposes = Purpose::ALL.into_iter().filter(|purpose| *purpose != Purpose::Maintenance);
         let days = [WINDOW_DAYS_MAX, DEVICE_WINDOW_DAYS_MAX].map(|days| days.to_string());
@@ -99,8 +106,16 @@ impl JournalPage<'_> {
             frame: Frame::new(place, language),
             bar: Bar::new(language, self.person, self.token, Self::PATH),
             trouble: self.trouble.map(|trouble| tell(language, trouble)),
+            cards: self.cards.iter().map(|card| describe_card(language, place, card)).collect(),
             open: open.into_iter().map(describe).collect(),
-            past: past.into_iter().take(PAST_SHOWN_MAX).map(describe).collect(),
+            past: past.into_iter().map(describe).collect(),
+            routine: self.list.routine.iter().map(|day| describe_routine(language, place, *day)).collect(),
+            total: (self.list.total > 0).then(|| {
+                let total = language.group_digits(self.list.total.into());
+                language.say_with("journal-total", &[("count", &total)])
+            }),
+            next: self.list.next,
+            is_full: self.list.is_full,
             purposes: purposes.map(|purpose| (purpose.as_str(), name_purpose(language, purpose))).collect(),
             durations: DURATIONS.map(|minutes| (minutes, name_duration(language, minutes))).into(),
             usual: READING_MINUTES_USUAL,
@@ -134,6 +149,24 @@ impl JournalPage<'_> {
         };
         refused.iter().take(COUNTS_SHOWN_MAX).map(row).collect()
     }
+}
+
+/// How often the command line looked after the box itself, on a day.
+fn describe_routine(language: Language, place: &Place, RoutineDay { day, count }: RoutineDay) -> String {
+    let format = match language {
+        Language::French => "%d/%m/%Y",
+        Language::English => "%Y-%m-%d",
+    };
+    let day = format_time(&place.timezone, day, format).unwrap_or_default();
+    let count = language.group_digits(count.into());
+    language.say_with("journal-routine", &[("count", &count), ("day", &day)])
+}
+
+/// Who made whom a card with which the journal is read.
+fn describe_card(language: Language, place: &Place, card: &MadeCard) -> String {
+    let at = name_moment(language, place, card.at);
+    let facts = [("name", card.name.as_str()), ("by", card.by.as_str()), ("at", &at)];
+    language.say_with("journal-card", &facts)
 }
 
 fn name_duration(language: Language, minutes: u32) -> String {
@@ -179,7 +212,9 @@ pub(super) fn describe_reading(
         &[("author", reading.author.as_str()), ("at", &moment(reading.opened))],
     );
     let people = terms.with_people.then(|| language.say("journal-fact-people"));
-    let facts = [Some(opened), window, device, people, Some(looks), Some(end)];
+    let card =
+        reading.card_by.as_ref().map(|by| language.say_with("journal-fact-card", &[("by", by.as_str())]));
+    let facts = [Some(opened), card, window, device, people, Some(looks), Some(end)];
     let number = reading.id.to_string();
     let purpose = name_purpose(language, terms.purpose);
     ReadingRow {

@@ -40,7 +40,7 @@ struct Row {
     facts: String,
     state: Option<String>,
     is_disabled: bool,
-    /// Nobody locks herself out, and only technicians change technicians.
+    /// Nobody locks herself out; only technicians change technicians, and none whoever may read the journal.
     is_hers: bool,
 }
 

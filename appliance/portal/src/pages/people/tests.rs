@@ -4,7 +4,7 @@ use model::{Person, Role, Selection};
 
 use super::*;
 use crate::pages::{Asking, Why, samples};
-use crate::{Card, Findings, Language, RoomNow, Tile, Trouble, WifiStatus};
+use crate::{Card, Findings, Language, ReadingList, RoomNow, Tile, Trouble, WifiStatus};
 
 const TROUBLES: [Trouble; 30] = [
     Trouble::Occupied,
@@ -96,18 +96,26 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
 /// The pages of the journal: with readings and without, of a reading before and after a search, and after a restart.
 fn journal(language: Language) -> [(&'static str, String); 5] {
     let (place, person, readings) = (samples::place(), samples::head(), samples::readings());
-    let (summary, findings) = (samples::summary(), samples::findings());
+    let (summary, findings, cards) = (samples::summary(), samples::findings(), samples::cards());
+    let (list, none) = (samples::reading_list(), ReadingList::default());
     let page = JournalPage {
         place: &place,
         person: &person,
-        readings: &readings,
+        list: &list,
+        cards: &cards,
         summary: Some(&summary),
         now: Some(samples::at(20)),
         token: "0",
         trouble: None,
     };
-    let empty =
-        JournalPage { readings: &[], summary: None, now: None, trouble: Some(Trouble::Window), ..page };
+    let empty = JournalPage {
+        list: &none,
+        cards: &[],
+        summary: None,
+        now: None,
+        trouble: Some(Trouble::Window),
+        ..page
+    };
     let selection = Selection {
         host: model::Host::parse("example").ok(),
         verdict: Some(model::Verdict::Refuse),
@@ -167,6 +175,18 @@ fn a_reading_shows_sites_and_no_more_than_was_asked_for() {
     );
     assert!(journal.contains("name=\"lecture\" value=\"7\"") && journal.contains("Mme Durand"), "{journal}");
     assert!(!journal.contains("value=\"maintenance\""), "{journal}");
+    for expected in [
+        "1\u{202f}205 recherches de maintenance le",
+        "103 lectures en tout",
+        "href=\"/direction/journal?avant=5#past\"",
+    ] {
+        assert!(journal.contains(expected), "{expected}: {journal}");
+    }
+    let card = "Une carte «\u{a0}direction\u{a0}» a été faite au nom de M. Bernard par";
+    assert!(
+        journal.contains(card) && journal.contains("carte refaite la veille ou le jour même par Mme Martin"),
+        "{journal}"
+    );
 }
 
 fn teacher(person: &Person, language: Language) -> String {
@@ -348,7 +368,7 @@ fn a_teacher_opens_what_a_lesson_may_open() {
 }
 
 #[test]
-fn nobody_changes_herself_and_a_head_no_technician() {
+fn nobody_changes_herself_a_head_no_technician_and_a_technician_no_head() {
     let place = samples::place();
     let people = [samples::teacher(), samples::head(), samples::newcomer(Role::Technician)];
     let offered = |person: &Person| {
@@ -358,5 +378,5 @@ fn nobody_changes_herself_and_a_head_no_technician() {
         (numbers, html.contains("value=\"technician\""))
     };
     assert_eq!(offered(&samples::head()), ([true, false, false], false));
-    assert_eq!(offered(&samples::newcomer(Role::Technician)), ([true, true, false], true));
+    assert_eq!(offered(&samples::newcomer(Role::Technician)), ([true, false, false], true));
 }

@@ -5,14 +5,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use model::{
-    DomainName, LessonId, Motive, Override, OverrideId, Person, PersonId, Reading, ReadingId, RequestId,
-    Role, RoomName, Selection, Timestamp,
+    DomainName, LessonId, MadeCard, Motive, Override, OverrideId, Person, PersonId, Reading, ReadingId,
+    RequestId, Role, RoomName, Selection, Timestamp,
 };
 
 use crate::pages::samples;
 use crate::{
     Asked, Card, Claimed, Findings, LessonRoom, LessonStart, LessonTurn, NewReading, Newcomer, Office,
-    ReadingRoom, Reply, RoomNow, Summary, Tile, Trouble, WifiLine, Wish,
+    Reader, ReadingList, ReadingRoom, Reply, RoomNow, Summary, Tile, Trouble, WifiLine, Wish,
 };
 
 /// Its teacher is number 1, its head number 2; both have this secret.
@@ -206,11 +206,20 @@ impl LessonRoom for Clerk {
 
 /// Its reading is number 7, and the head's; number 8 has lost its keys, number 9 is over.
 impl ReadingRoom for Clerk {
-    fn readings(&self) -> Result<Vec<Reading>, Trouble> {
-        Ok(samples::readings())
+    fn readings(&self, before: Option<ReadingId>) -> Result<ReadingList, Trouble> {
+        match before.map(ReadingId::number) {
+            None => Ok(samples::reading_list()),
+            Some(_) => {
+                Ok(ReadingList { readings: samples::readings().split_off(2), ..ReadingList::default() })
+            }
+        }
     }
 
-    fn reading(&self, person: &Person, id: ReadingId) -> Result<(Reading, bool), Trouble> {
+    fn reader_cards(&self) -> Result<Vec<MadeCard>, Trouble> {
+        Ok(samples::cards())
+    }
+
+    fn reading(&self, Reader { person, .. }: Reader<'_>, id: ReadingId) -> Result<(Reading, bool), Trouble> {
         let reading = samples::readings().remove(0);
         match id.number() {
             _ if person.name != reading.author => Err(Trouble::Denied),
@@ -221,8 +230,13 @@ impl ReadingRoom for Clerk {
         }
     }
 
-    fn open_reading(&self, _: IpAddr, person: &Person, new: &NewReading) -> Result<ReadingId, Trouble> {
-        new.terms.check().map_err(|_| Trouble::Window)?;
+    fn open_reading(
+        &self,
+        _: IpAddr,
+        Reader { person, .. }: Reader<'_>,
+        new: &NewReading,
+    ) -> Result<ReadingId, Trouble> {
+        new.terms.clone().bounded(samples::at(0)).check().map_err(|_| Trouble::Window)?;
         let NewReading { terms, minutes, key } = new;
         self.note(format!(
             "{} opens: {}, {}, {minutes} min, {}",
@@ -234,7 +248,12 @@ impl ReadingRoom for Clerk {
         Ok(ReadingId::new(7))
     }
 
-    fn unlock_reading(&self, person: &Person, id: ReadingId, key: &str) -> Result<(), Trouble> {
+    fn unlock_reading(
+        &self,
+        Reader { person, .. }: Reader<'_>,
+        id: ReadingId,
+        key: &str,
+    ) -> Result<(), Trouble> {
         if key.is_empty() { self.note(format!("{} unlocks {id}", person.name)) } else { Err(Trouble::Key) }
     }
 
@@ -245,12 +264,13 @@ impl ReadingRoom for Clerk {
     fn look(
         &self,
         _: IpAddr,
-        person: &Person,
+        reader: Reader<'_>,
         id: ReadingId,
         selection: &Selection,
         after: u64,
     ) -> Result<Findings, Trouble> {
-        self.reading(person, id)?;
+        let person = reader.person;
+        self.reading(reader, id)?;
         let host = selection.host.as_ref().map(ToString::to_string).unwrap_or_default();
         self.note(format!("{} looks in {id} for `{host}` after {after}", person.name))?;
         Ok(samples::findings())
@@ -259,12 +279,13 @@ impl ReadingRoom for Clerk {
     fn extract(
         &self,
         _: IpAddr,
-        person: &Person,
+        reader: Reader<'_>,
         id: ReadingId,
         _: &Selection,
         is_whole: bool,
     ) -> Result<Vec<u8>, Trouble> {
-        self.reading(person, id)?;
+        let person = reader.person;
+        self.reading(reader, id)?;
         self.note(format!("{} takes {id}, whole: {is_whole}", person.name))?;
         Ok(b"PK".to_vec())
     }

@@ -12,6 +12,11 @@ fn the_head_opens_looks_takes_and_ends() {
     let page = head.get("/direction/journal");
     assert_eq!(page.status, "200", "{}", page.text);
     assert!(page.text.contains("vidéo") && page.text.contains("jeux"), "{}", page.text);
+    let older = head.get("/direction/journal?avant=5");
+    assert!(
+        page.text.contains("?avant=5") && page.text.contains(">CM2-04") == older.text.contains(">CM2-04")
+    );
+    assert!(older.text.contains("N° 5 ") && !older.text.contains("N° 7 "), "{}", older.text);
     let opened = head.fill(&page, "/direction/journal/ouvrir", &format!("{TERMS}&cle=AGE-SECRET"));
     assert_eq!(opened.location.as_deref(), Some("/direction/journal/lecture?n=7"));
     let reading = head.get("/direction/journal/lecture?n=7");

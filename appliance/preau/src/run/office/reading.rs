@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, TryLockError};
+use std::sync::{Arc, PoisonError, TryLockError};
 use std::time::Duration;
 
 use archive::{
@@ -14,19 +14,25 @@ use archive::{
 use jiff::tz::TimeZone;
 use journal::{Found, Hit, Listed};
 use model::{
-    Category, Person, PersonAct, PersonName, Purpose, READING_MINUTES_MAX, Reading, ReadingId, Reason,
-    RoomName, Selection, Timestamp, Verdict,
+    Category, MadeCard, Person, PersonAct, PersonDeed, PersonName, Purpose, READING_MINUTES_MAX, Reading,
+    ReadingId, Reason, RoomName, Selection, Timestamp, Verdict,
 };
-use portal::{Findings, FoundLine, NewReading, RefusedCount, Summary, Trouble};
-use store::PersonError;
+use people::Token;
+use portal::{
+    Findings, FoundLine, NewReading, Reader, ReadingList, RefusedCount, RoutineDay, Summary, Trouble,
+};
+use store::{PageOfReadings, PersonError};
 use system::clock::monotonic;
 use system::export::{Export, ExportError, export};
 use system::segments::Directory;
 use system::vault::Folder;
+use zeroize::Zeroizing;
 
 use super::{Failure, Office};
 use crate::export_command::render_cover;
 use crate::reading_command::describe;
+use crate::run::readings::SessionHash;
+use crate::times::{day_of, last_hour};
 
 /// Records of a page of results.
 const PAGE_LINES: usize = 100;
@@ -36,8 +42,11 @@ const SEARCH_MAX: Duration = Duration::from_secs(20);
 const EXTRACT_ROWS_MAX: u64 = 50_000;
 /// Most bytes of sealed files that go along with it.
 const WHOLE_BYTES_MAX: u64 = 64 << 20;
-/// Readings that a page lists.
-const LISTED_MAX: u32 = 200;
+/// Readings that a page lists, those that are open aside.
+const LISTED_MAX: u32 = 100;
+/// How long the head is told of a card that lets somebody read, in milliseconds: thirty days, holidays aside the longest that
+/// she does not look.
+const CARDS_MS: i64 = 30 * 24 * 3_600_000;
 /// Fewest refusals, and fewest devices that share them, that the day's counts tell of: what fewer share is somebody's.
 const COUNT_MIN: u64 = 5;
 const DEVICES_MIN: usize = 3;
@@ -46,12 +55,29 @@ const KEY_BEGIN: &str = "AGE-SECRET-KEY-1";
 const KEY_BYTES: usize = 74;
 
 impl Office {
-    pub(super) fn list_readings(&self) -> Result<Vec<Reading>, Trouble> {
-        self.work(|store| store.readings(LISTED_MAX))
+    pub(super) fn list_readings(&self, before: Option<ReadingId>) -> Result<ReadingList, Trouble> {
+        let page = self.work(|store| store.page_of_readings(before, LISTED_MAX))?;
+        let PageOfReadings { readings, routine, total, next, is_full } = page;
+        let mut days: Vec<RoutineDay> = Vec::new();
+        for at in routine {
+            let (day, _) = day_of(at, &self.zone);
+            match days.iter_mut().find(|known| known.day == day) {
+                Some(known) => known.count += 1,
+                None => days.push(RoutineDay { day, count: 1 }),
+            }
+        }
+        Ok(ReadingList { readings, routine: days, total, next, is_full })
+    }
+
+    pub(super) fn list_reader_cards(&self) -> Result<Vec<MadeCard>, Trouble> {
+        let now = self.clock.now().at.unix_ms();
+        let since = Timestamp::from_unix_ms(now.saturating_sub(CARDS_MS));
+        self.work(|store| store.reader_cards(since))
     }
 
     /// A reading that is open: by the store, and by the steady clock.
-    pub(super) fn find_open(&self, person: &Person, id: ReadingId) -> Result<(Reading, bool), Trouble> {
+    pub(super) fn find_open(&self, reader: Reader<'_>, id: ReadingId) -> Result<(Reading, bool), Trouble> {
+        let (person, session) = (reader.person, hash_session(reader)?);
         let reading = self.work(|store| store.find_reading(id))?.ok_or(Trouble::Unknown)?;
         if !person.role.reads_journal() || reading.author != person.name {
             return Err(Trouble::Denied);
@@ -60,19 +86,19 @@ impl Office {
         if !reading.is_open(now) || self.readings.is_over(id) {
             return Err(Trouble::Ended);
         }
-        Ok((reading, self.readings.has(id)))
+        Ok((reading, self.readings.has(id, &session)))
     }
 
     pub(super) fn begin_reading(
         &self,
         client: IpAddr,
-        person: &Person,
+        reader: Reader<'_>,
         new: &NewReading,
     ) -> Result<ReadingId, Trouble> {
+        let person = reader.person;
         if !person.role.reads_journal() {
             return Err(Trouble::Denied);
         }
-        new.terms.check().map_err(|_| Trouble::Window)?;
         if new.terms.purpose == Purpose::Maintenance || !(1..=READING_MINUTES_MAX).contains(&new.minutes) {
             return Err(Trouble::Field);
         }
@@ -80,31 +106,33 @@ impl Office {
         let now = self.clock.now().plausible().ok_or(Trouble::NoClock)?;
         let ms = i64::from(new.minutes) * 60_000;
         let until = Timestamp::from_unix_ms(now.unix_ms().saturating_add(ms));
+        let terms = new.terms.clone().bounded(until);
+        terms.check().map_err(|_| Trouble::Window)?;
         let machine = self.identify(client).machine.mac();
         let opened = self.write(|store| {
-            let reader = (&person.name, machine);
-            store.open_reading(&new.terms, (now, until), reader).map_err(Refused)
+            let opener = (&person.name, machine);
+            store.open_reading(&terms, (now, until), opener).map_err(Refused)
         })?;
-        self.hold(person, &opened, identities, now)?;
+        self.hold(reader, &opened, identities, now)?;
         Ok(opened.id)
     }
 
-    pub(super) fn unlock(&self, person: &Person, id: ReadingId, key: &str) -> Result<(), Trouble> {
-        let (reading, _) = self.find_open(person, id)?;
+    pub(super) fn unlock(&self, reader: Reader<'_>, id: ReadingId, key: &str) -> Result<(), Trouble> {
+        let (reading, _) = self.find_open(reader, id)?;
         let now = self.clock.now().plausible().ok_or(Trouble::NoClock)?;
-        self.hold(person, &reading, read_key(key)?, now)
+        self.hold(reader, &reading, read_key(key)?, now)
     }
 
     /// Holds the keys of a reading that is open, also once they are held: somebody may end it meanwhile.
     fn hold(
         &self,
-        person: &Person,
+        reader: Reader<'_>,
         reading: &Reading,
         identities: Vec<Identity>,
         now: Timestamp,
     ) -> Result<(), Trouble> {
-        self.readings.hold(reading, identities, now);
-        self.find_open(person, reading.id).map(drop).inspect_err(|_| self.readings.wipe(reading.id))
+        self.readings.hold(reading, hash_session(reader)?, identities, now);
+        self.find_open(reader, reading.id).map(drop).inspect_err(|_| self.readings.wipe(reading.id))
     }
 
     /// Whoever may read may end a reading of anybody: a colleague left her PC.
@@ -121,12 +149,13 @@ impl Office {
     pub(super) fn search(
         &self,
         client: IpAddr,
-        person: &Person,
+        reader: Reader<'_>,
         id: ReadingId,
         asked: &Selection,
         after: u64,
     ) -> Result<Findings, Trouble> {
-        let (keys, selection) = self.prepare(person, id, asked)?;
+        let person = reader.person;
+        let (keys, selection) = self.prepare(reader, id, asked)?;
         let _alone = self.looking.try_lock().map_err(|error| name_busy(&error))?;
         let (machine, sought) = (self.identify(client).machine.mac(), describe(&selection, &self.zone));
         self.write(|store| store.note_search(id, &sought, (&person.name, machine)).map_err(Refused))?;
@@ -138,12 +167,12 @@ impl Office {
     /// The keys of an open reading, and what of a selection it may see.
     fn prepare(
         &self,
-        person: &Person,
+        reader: Reader<'_>,
         id: ReadingId,
         asked: &Selection,
     ) -> Result<(Arc<Vec<Identity>>, Selection), Trouble> {
-        let (reading, _) = self.find_open(person, id)?;
-        let keys = self.readings.keys(id, &person.name).ok_or(Trouble::Locked)?;
+        let (reading, _) = self.find_open(reader, id)?;
+        let keys = self.readings.keys(id, &hash_session(reader)?).ok_or(Trouble::Locked)?;
         let selection = asked.clone().within(&reading.terms).ok_or(Trouble::Outside)?;
         Ok((keys, selection))
     }
@@ -188,14 +217,15 @@ impl Office {
     pub(super) fn take_extract(
         &self,
         client: IpAddr,
-        person: &Person,
+        reader: Reader<'_>,
         id: ReadingId,
         asked: &Selection,
         is_whole: bool,
     ) -> Result<Vec<u8>, Trouble> {
-        let (keys, selection) = self.prepare(person, id, asked)?;
+        let person = reader.person;
+        let (keys, selection) = self.prepare(reader, id, asked)?;
         let _alone = self.looking.try_lock().map_err(|error| name_busy(&error))?;
-        let (reading, _) = self.find_open(person, id)?;
+        let (reading, _) = self.find_open(reader, id)?;
         if is_whole && self.sealed_bytes(&selection)? > WHOLE_BYTES_MAX {
             return Err(Trouble::TooMuch);
         }
@@ -231,12 +261,19 @@ impl Office {
         Ok(bytes_left(&log, log.seals().filter(|seal| may_have(seal, &asked))))
     }
 
-    /// What was refused today, from what is not sealed yet: no key is needed, and no device is told.
+    /// What was refused today up to the last full hour, from what is not sealed yet: no key is needed, and no device is told.
+    /// The same numbers until the next one: two that differ by some minutes would show what one child did in them.
     pub(super) fn count_today(&self) -> Result<Option<Summary>, Trouble> {
         let Some(now) = self.clock.now().plausible() else { return Ok(None) };
+        let hour = last_hour(now);
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, summary)) = counted.as_ref().filter(|(until, _)| *until == hour) {
+            return Ok(Some(summary.clone()));
+        }
         let Ok(_alone) = self.looking.try_lock() else { return Ok(None) };
         let selection = Selection {
-            from: Some(start_of_day(now, &self.zone)),
+            from: Some(day_of(now, &self.zone).0),
+            to: Some(hour),
             verdict: Some(Verdict::Refuse),
             ..Selection::default()
         };
@@ -249,8 +286,15 @@ impl Office {
             ControlFlow::Continue(())
         });
         searched.map_err(|_| Trouble::Unavailable)?;
-        Ok(Some(counts.summarise()))
+        let summary = counts.summarise();
+        *counted = Some((hour, summary.clone()));
+        Ok(Some(summary))
     }
+}
+
+/// Which session this is: keys are its own.
+fn hash_session(reader: Reader<'_>) -> Result<SessionHash, Trouble> {
+    Token::parse(reader.session).map(|token| token.hash().0).ok_or(Trouble::Denied)
 }
 
 /// How long the files of seals are that are not deleted.
@@ -351,19 +395,25 @@ impl Counts {
         devices.insert(found.device.clone());
     }
 
-    /// What enough devices share.
+    /// What enough devices share, in steps: one refusal more is somebody's.
     fn summarise(self) -> Summary {
         let mut summary = Summary::default();
         for ((room, category), (count, devices)) in self.0 {
             if count >= COUNT_MIN && devices.len() >= DEVICES_MIN {
-                summary.refused.push(RefusedCount { room, category, count });
+                summary.refused.push(RefusedCount { room, category, count: round_down(count) });
             } else {
                 summary.hidden += count;
             }
         }
+        summary.hidden = round_down(summary.hidden);
         summary.refused.sort_by_key(|refused| Reverse(refused.count));
         summary
     }
+}
+
+/// To a multiple of the fewest that are told.
+fn round_down(count: u64) -> u64 {
+    count / COUNT_MIN * COUNT_MIN
 }
 
 fn category_of(reason: &Reason) -> Option<&Category> {
@@ -382,23 +432,18 @@ fn category_of(reason: &Reason) -> Option<&Category> {
     }
 }
 
-fn start_of_day(now: Timestamp, zone: &TimeZone) -> Timestamp {
-    let start = jiff::Timestamp::from_millisecond(now.unix_ms())
-        .and_then(|now| now.to_zoned(zone.clone()).start_of_day())
-        .map(|start| start.timestamp().as_millisecond());
-    Timestamp::from_unix_ms(start.unwrap_or(now.unix_ms()))
-}
-
 /// The key that somebody typed or pasted, a whole file of one included; none for an empty field.
 fn read_key(text: &str) -> Result<Vec<Identity>, Trouble> {
+    // One copy, with room for all of it from the start: what is moved to more room is not wiped.
+    let mut folded = Zeroizing::new(String::with_capacity(text.len()));
     // On paper it stands in groups.
-    let text: String = text.split_whitespace().collect();
-    if text.is_empty() {
+    folded.extend(text.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_uppercase()));
+    if folded.is_empty() {
         return Ok(Vec::new());
     }
-    let place = text.to_ascii_uppercase().find(KEY_BEGIN).ok_or(Trouble::Key)?;
-    let key = text.get(place..place + KEY_BYTES).ok_or(Trouble::Key)?;
-    Identity::read_all(&key.to_ascii_uppercase()).map_err(|_| Trouble::Key)
+    let place = folded.find(KEY_BEGIN).ok_or(Trouble::Key)?;
+    let key = folded.get(place..place + KEY_BYTES).ok_or(Trouble::Key)?;
+    Identity::read_all(key).map_err(|_| Trouble::Key)
 }
 
 fn name_busy<T>(error: &TryLockError<T>) -> Trouble {
@@ -469,8 +514,8 @@ mod tests {
         counts.add(&refused("CM1-01", "CM1", Some("games"), 5));
         counts.add(&refused("CM1-02", "CM1", Some("games"), 5));
         let summary = counts.summarise();
-        let expected = RefusedCount { room: "CM2".parse().ok(), category: "games".parse().ok(), count: 6 };
-        assert_eq!(summary, Summary { refused: vec![expected], hidden: 113 });
+        let expected = RefusedCount { room: "CM2".parse().ok(), category: "games".parse().ok(), count: 5 };
+        assert_eq!(summary, Summary { refused: vec![expected], hidden: 110 }, "in fives");
     }
 
     #[test]

@@ -204,7 +204,10 @@ impl Office {
 
     /// Ends a session. Where the state file cannot be written (a full disk), it is over all the same, and is ended there
     /// when it is shown again; after a restart, its own time ends it.
+    ///
+    /// The keys of its readings go with it. The readings stay open: they go on with the keys given again.
     fn close(&self, hash: [u8; 32], act: Option<&PersonAct>) {
+        self.readings.wipe_session(&hash);
         if self.write(|store| store.end_session(&hash, act)).is_ok() {
             self.ended().remove(&hash);
             return;
@@ -237,6 +240,8 @@ impl Office {
         let stored = self.hash(&new)?;
         let (secrets, device) = ((before.as_phc(), stored.as_phc()), asker.machine.mac());
         let person = self.write(|store| store.change_secret(person.id, secrets, device))?;
+        // All her sessions are over, and so are the keys that they gave.
+        self.readings.wipe_keys_of(&person.name);
         self.start_session(&asker, &person, &stored)
     }
 

@@ -39,8 +39,10 @@ impl Office {
         let role = self.check_change(by, id)?;
         let secret = self.draw(role)?;
         let stored = self.hash(&secret)?;
-        let author = self.author(client, by);
-        let person = self.write(|store| store.reset_person(id, stored.as_phc(), author))?;
+        let (author, now) = (self.author(client, by), self.clock.now().at);
+        let person = self.write(|store| store.reset_person(id, stored.as_phc(), now, author))?;
+        // Her readings end with it: whoever has the card reads with no key of hers.
+        self.readings.wipe_of(&person.name);
         let name = NameHash::of(&person.name);
         self.notebook.forget(|tally| tally.name() == Some(name));
         Ok(Card { person, secret: secret.reveal().to_owned() })
@@ -49,13 +51,9 @@ impl Office {
     pub(super) fn disable(&self, client: IpAddr, by: &Person, id: PersonId) -> Result<(), Trouble> {
         self.check_change(by, id)?;
         let (author, now) = (self.author(client, by), self.clock.now().at);
+        // Her readings end with it: whoever may not sign in any more reads nothing any more.
         let gone = self.write(|store| store.disable_person(id, now, author))?;
-        // Whoever may not sign in any more reads nothing any more.
-        let readings = self.list_readings()?.into_iter();
-        for reading in readings.filter(|it| it.author == gone.name && it.closed.is_none()) {
-            self.readings.wipe(reading.id);
-            self.write(|store| store.close_reading(reading.id, now, author))?;
-        }
+        self.readings.wipe_of(&gone.name);
         Ok(())
     }
 

@@ -16,6 +16,7 @@ use policy::{Snapshot, Target};
 use portal::{Claimed, Hold, Newcomer, Office as _, Reply, Trouble};
 use store::NewPerson;
 
+mod memory;
 mod readings;
 mod requests;
 
@@ -495,7 +496,10 @@ fn the_head_keeps_people_and_technicians_keep_the_head() {
     let teachers = it.office.teachers().unwrap();
     assert_eq!(teachers.iter().map(|tile| tile.name.as_str()).collect::<Vec<_>>(), ["M. Lefebvre"]);
     assert_eq!(it.office.disable_person(PC.into(), &head, head.id), Err(Trouble::Denied));
-    it.office.disable_person(PC.into(), &technician, head.id).unwrap();
+    // Whoever does not read the journal makes no way to read it.
+    assert_eq!(it.office.disable_person(PC.into(), &technician, head.id), Err(Trouble::Denied));
+    assert_eq!(reset(&technician, head.id).err(), Some(Trouble::Denied));
+    assert_eq!(add(&technician, &new("M. Faux", Role::Head, "CM2")), Err(Trouble::Denied));
 }
 
 #[test]
@@ -555,6 +559,6 @@ fn fill_acts(store: &mut Store) -> Vec<i64> {
     let author = "M. Petit".parse().unwrap();
     let id = store.people().unwrap()[0].id;
     let before = store.find_credential(id).unwrap().unwrap().1;
-    while store.reset_person(id, &before, (&author, None)).is_ok() {}
+    while store.reset_person(id, &before, Timestamp::from_unix_ms(0), (&author, None)).is_ok() {}
     store.waiting_person_acts(u32::MAX).unwrap().into_iter().map(|waiting| waiting.number).collect()
 }

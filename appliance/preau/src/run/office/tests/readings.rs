@@ -1,11 +1,12 @@
 //! Readings of the journal: by whom, until when, and what is left of them after a restart.
 
 use model::{Purpose, ReadingTerms, Selection};
-use portal::{NewReading, ReadingRoom as _};
+use portal::{NewReading, Reader, ReadingRoom as _};
+use zeroize::Zeroizing;
 
 use super::*;
 
-fn new(minutes: u32) -> NewReading {
+pub(super) fn new(minutes: u32) -> NewReading {
     let terms = ReadingTerms {
         purpose: Purpose::Incident,
         detail: "vidéo choquante".parse().unwrap(),
@@ -14,11 +15,28 @@ fn new(minutes: u32) -> NewReading {
         target: Some("CM2-01".parse().unwrap()),
         with_people: false,
     };
-    NewReading { terms, minutes, key: String::new() }
+    NewReading { terms, minutes, key: Zeroizing::default() }
+}
+
+/// Somebody in a session of hers, one for each letter.
+pub(super) fn within(person: &Person, session: char) -> Reader<'_> {
+    let session = match session {
+        'a' => const { &[b'a'; 64] },
+        _ => const { &[b'b'; 64] },
+    };
+    Reader { person, session: std::str::from_utf8(session).unwrap() }
+}
+
+fn by(person: &Person) -> Reader<'_> {
+    within(person, 'a')
 }
 
 fn look(it: &School, person: &Person, id: ReadingId) -> Result<(), Trouble> {
-    it.office.look(DESK_PC.into(), person, id, &Selection::default(), 0).map(drop)
+    look_within(it, by(person), id)
+}
+
+fn look_within(it: &School, reader: Reader<'_>, id: ReadingId) -> Result<(), Trouble> {
+    it.office.look(DESK_PC.into(), reader, id, &Selection::default(), 0).map(drop)
 }
 
 #[test]
@@ -26,29 +44,36 @@ fn a_reading_is_its_readers_and_ends_with_its_time() {
     let it = School::new();
     let (head, _) = it.person("M. Bernard", Role::Head, &[]);
     let (other, _) = it.person("Mme Durand", Role::Head, &[]);
-    let id = it.office.open_reading(DESK_PC.into(), &head, &new(60)).unwrap();
-    assert!(it.office.reading(&head, id).unwrap().1, "its keys are here");
+    let id = it.office.open_reading(DESK_PC.into(), by(&head), &new(60)).unwrap();
+    let (reading, is_unlocked) = it.office.reading(by(&head), id).unwrap();
+    assert!(is_unlocked, "its keys are here");
+    let (from, to) = (reading.terms.from.unwrap(), reading.terms.to.unwrap());
+    assert_eq!(
+        (to, to.ms_since(from)),
+        (reading.until, 366 * 86_400_000),
+        "of a device, a year up to its end"
+    );
     look(&it, &head, id).unwrap();
     assert_eq!(look(&it, &other, id), Err(Trouble::Denied));
     let of_another = Selection { device: "CM2-02".parse().ok(), ..Selection::default() };
-    let outside = it.office.look(DESK_PC.into(), &head, id, &of_another, 0);
+    let outside = it.office.look(DESK_PC.into(), by(&head), id, &of_another, 0);
     assert_eq!(outside.unwrap_err(), Trouble::Outside);
     it.pass(59 * MINUTE_MS);
     look(&it, &head, id).unwrap();
     assert_eq!(it.store().find_reading(id).unwrap().unwrap().searches, 2, "what was outside was no search");
     it.pass(MINUTE_MS);
     assert_eq!(look(&it, &head, id), Err(Trouble::Ended));
-    let taken = it.office.extract(DESK_PC.into(), &head, id, &Selection::default(), false);
+    let taken = it.office.extract(DESK_PC.into(), by(&head), id, &Selection::default(), false);
     assert_eq!(taken.unwrap_err(), Trouble::Ended);
-    assert_eq!(it.office.unlock_reading(&head, id, ""), Err(Trouble::Ended));
+    assert_eq!(it.office.unlock_reading(by(&head), id, ""), Err(Trouble::Ended));
 
-    let id = it.office.open_reading(DESK_PC.into(), &head, &new(60)).unwrap();
+    let id = it.office.open_reading(DESK_PC.into(), by(&head), &new(60)).unwrap();
     it.pass(-2 * HOUR_MS);
     assert_eq!(look(&it, &head, id), Err(Trouble::NoClock), "it is not set");
     it.pass(HOUR_MS + MINUTE_MS);
     assert_eq!(look(&it, &head, id), Err(Trouble::Ended), "it was set back");
     it.pass(HOUR_MS);
-    let id = it.office.open_reading(DESK_PC.into(), &head, &new(60)).unwrap();
+    let id = it.office.open_reading(DESK_PC.into(), by(&head), &new(60)).unwrap();
     it.office.close_reading(TABLET.into(), &other, id).unwrap();
     assert_eq!(look(&it, &head, id), Err(Trouble::Ended), "a colleague ended it");
 }
@@ -57,12 +82,12 @@ fn a_reading_is_its_readers_and_ends_with_its_time() {
 fn a_restart_takes_the_keys_and_leaves_the_reading() {
     let mut it = School::new();
     let (head, _) = it.person("M. Bernard", Role::Head, &[]);
-    let id = it.office.open_reading(DESK_PC.into(), &head, &new(60)).unwrap();
+    let id = it.office.open_reading(DESK_PC.into(), by(&head), &new(60)).unwrap();
     it.office = open(it.folder.path(), &it.desk, &it.hand);
-    assert!(!it.office.reading(&head, id).unwrap().1);
+    assert!(!it.office.reading(by(&head), id).unwrap().1);
     assert_eq!(look(&it, &head, id), Err(Trouble::Locked));
-    assert_eq!(it.office.unlock_reading(&head, id, "AGE-SECRET-KEY-1"), Err(Trouble::Key));
-    it.office.unlock_reading(&head, id, "").unwrap();
+    assert_eq!(it.office.unlock_reading(by(&head), id, "AGE-SECRET-KEY-1"), Err(Trouble::Key));
+    it.office.unlock_reading(by(&head), id, "").unwrap();
     look(&it, &head, id).unwrap();
 }
 
@@ -72,26 +97,99 @@ fn nobody_else_opens_one_and_nobody_opens_too_much() {
     let (head, _) = it.person("M. Bernard", Role::Head, &[]);
     for role in [Role::Teacher, Role::Technician] {
         let (person, _) = it.person(&format!("Quelqu'un {role}"), role, &[]);
-        let opened = it.office.open_reading(DESK_PC.into(), &person, &new(60));
+        let opened = it.office.open_reading(DESK_PC.into(), by(&person), &new(60));
         assert_eq!(opened, Err(Trouble::Denied), "{role}");
-        let id = it.office.open_reading(DESK_PC.into(), &head, &new(60)).unwrap();
-        assert_eq!(it.office.reading(&person, id).unwrap_err(), Trouble::Denied);
+        let id = it.office.open_reading(DESK_PC.into(), by(&head), &new(60)).unwrap();
+        assert_eq!(it.office.reading(by(&person), id).unwrap_err(), Trouble::Denied);
         assert_eq!(it.office.close_reading(DESK_PC.into(), &person, id), Err(Trouble::Denied));
     }
     let check = |change: &dyn Fn(&mut NewReading), expected: Trouble| {
         let mut wrong = new(60);
         change(&mut wrong);
-        assert_eq!(it.office.open_reading(DESK_PC.into(), &head, &wrong), Err(expected));
+        assert_eq!(it.office.open_reading(DESK_PC.into(), by(&head), &wrong), Err(expected));
     };
     check(&|new| new.terms.target = None, Trouble::Window);
+    check(&|new| new.terms.from = Some(Timestamp::from_unix_ms(0)), Trouble::Window);
     check(&|new| new.minutes = 0, Trouble::Field);
     check(&|new| new.minutes = 481, Trouble::Field);
     check(&|new| new.terms.purpose = Purpose::Maintenance, Trouble::Field);
-    check(&|new| new.key = "age1abc".to_owned(), Trouble::Key);
+    check(&|new| new.key = Zeroizing::new("age1abc".to_owned()), Trouble::Key);
     while it.store().readings(99).unwrap().len() < 8 {
-        it.office.open_reading(DESK_PC.into(), &head, &new(60)).unwrap();
+        it.office.open_reading(DESK_PC.into(), by(&head), &new(60)).unwrap();
     }
     check(&|_| {}, Trouble::ReadingsFull);
     it.pass(-HOUR_MS);
     check(&|_| {}, Trouble::NoClock);
+}
+
+#[test]
+fn keys_are_of_the_session_that_gave_them() {
+    let it = School::new();
+    let (head, _) = it.person("M. Bernard", Role::Head, &[]);
+    let id = it.office.open_reading(DESK_PC.into(), by(&head), &new(60)).unwrap();
+    look(&it, &head, id).unwrap();
+    let other = within(&head, 'b');
+    assert!(!it.office.reading(other, id).unwrap().1);
+    assert_eq!(look_within(&it, other, id), Err(Trouble::Locked));
+    let taken = it.office.extract(DESK_PC.into(), other, id, &Selection::default(), false);
+    assert_eq!(taken.unwrap_err(), Trouble::Locked);
+    look(&it, &head, id).unwrap();
+    it.office.unlock_reading(other, id, "").unwrap();
+    look_within(&it, other, id).unwrap();
+    let nobody = Reader { person: &head, session: "" };
+    assert_eq!(look_within(&it, nobody, id), Err(Trouble::Denied));
+}
+
+#[test]
+fn whoever_signs_out_leaves_no_key() {
+    let it = School::new();
+    let (head, secret) = it.person("M. Bernard", Role::Head, &[]);
+    let sign_in = |secret: &str| it.office.sign_in(PC.into(), &named("M. Bernard"), secret).unwrap();
+    let token = sign_in(&secret);
+    let hers = Reader { person: &head, session: &token };
+    let id = it.office.open_reading(PC.into(), hers, &new(60)).unwrap();
+    look_within(&it, hers, id).unwrap();
+    it.office.sign_out(PC.into(), &token).unwrap();
+    assert_eq!(it.office.readings.sessions(), [[0; 32]; 0]);
+    assert_eq!(look_within(&it, hers, id), Err(Trouble::Locked));
+    let token = sign_in(&secret);
+    let again = Reader { person: &head, session: &token };
+    assert_eq!(look_within(&it, again, id), Err(Trouble::Locked), "it goes on with the key given again");
+    it.office.unlock_reading(again, id, "").unwrap();
+    look_within(&it, again, id).unwrap();
+    it.office.change_secret(PC.into(), &head, &secret, "trois chats gris").unwrap();
+    assert_eq!(it.office.readings.sessions(), [[0; 32]; 0], "all sessions are over");
+    // One that is used no more.
+    let token = sign_in("trois chats gris");
+    let idle = Reader { person: &head, session: &token };
+    it.office.unlock_reading(idle, id, "").unwrap();
+    let mut intent = super::super::super::intent::Intent::new(it.folder.path());
+    intent.read_state().unwrap();
+    it.pass(29 * MINUTE_MS);
+    intent.keep_readings(&it.office.readings, it.hand.now());
+    assert_eq!(it.office.readings.sessions().len(), 1);
+    it.pass(MINUTE_MS);
+    intent.keep_readings(&it.office.readings, it.hand.now());
+    assert_eq!(it.office.readings.sessions(), [[0; 32]; 0]);
+}
+
+#[test]
+fn a_new_card_ends_the_readings_of_the_old_one() {
+    let it = School::new();
+    let (head, _) = it.person("M. Bernard", Role::Head, &[]);
+    let (other, _) = it.person("Mme Durand", Role::Head, &[]);
+    let begin = || it.office.open_reading(DESK_PC.into(), by(&head), &new(60)).unwrap();
+    let id = begin();
+    it.office.reset_person(DESK_PC.into(), &other, head.id).unwrap();
+    assert_eq!(it.office.readings.held(), []);
+    assert_eq!(look(&it, &head, id), Err(Trouble::Ended));
+    // By the command line, beside the box that runs.
+    let id = begin();
+    let now = it.hand.now();
+    it.store().reset_person(head.id, "x", now.at, (&other.name, None)).unwrap();
+    assert_eq!(look(&it, &head, id), Err(Trouble::Ended));
+    let mut intent = super::super::super::intent::Intent::new(it.folder.path());
+    intent.read_state().unwrap();
+    intent.keep_readings(&it.office.readings, now);
+    assert_eq!(it.office.readings.held(), []);
 }
