@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use archive::{Form, Hash, Identity, Log, Seal, SealedFile, SigningKey, Table};
 use jiff::tz::TimeZone;
 use journal::{Journal, Writer};
-use model::{AccessKind, ClockQuality, Closing, End, Reason, Subject, Timestamp, Verdict};
+use model::{AccessKind, ClockQuality, Closing, End, LessonId, Reason, Subject, Timestamp, Verdict};
 use policy::{Decided, Decision, Question, Rulebook, Snapshot, Target, decide};
 use system::sealing::{Manner, day_number, seal};
 use system::segments::Directory;
@@ -54,6 +54,9 @@ impl Decided for Refused<'_> {
     }
     fn subject(&self) -> &Subject {
         self.subject
+    }
+    fn lesson(&self) -> Option<LessonId> {
+        None
     }
     fn kind(&self) -> AccessKind {
         self.kind
