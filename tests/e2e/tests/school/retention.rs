@@ -28,7 +28,11 @@ fn what_is_past_its_time_goes_unless_it_is_held() -> Result<()> {
     assert!(added.stderr.contains("cannot read what is encrypted"), "{added:#?}");
     let hold = added.success()?.trim().strip_prefix("hold ").context("a number")?.to_owned();
     let listed = appliance.run(&["journal", "hold", "list"])?.success()?;
-    assert!(listed.starts_with(&hold) && listed.contains("CM2-04\tLa direction\tplainte"), "{listed}");
+    assert!(
+        listed.starts_with(&hold) && listed.contains("CM2-04\tLa direction (ligne de commande, "),
+        "{listed}"
+    );
+    assert!(listed.contains(")\tplainte"), "{listed}");
 
     // Two days later, as somebody says.
     let later = lab.pc1.run(&["date", "--utc", "--date=+2 days", "+%Y-%m-%dT%H:%M:%SZ"])?.success()?;
@@ -54,7 +58,8 @@ fn what_is_past_its_time_goes_unless_it_is_held() -> Result<()> {
         .collect();
     ensure!(kept.iter().all(|name| name.contains(".acts.")), "{kept:?}");
     let verified = verify()?.success()?;
-    assert!(verified.contains("M. Durand vouched for the time"), "{verified}");
+    assert!(verified.contains("M. Durand (ligne de commande, "), "{verified}");
+    assert!(verified.contains(") vouched for the time"), "{verified}");
     assert!(verified.contains("deleted when their time was over: 1 on time, 0 late"), "{verified}");
     let nothing = expire()?.success()?;
     assert!(nothing.contains("nothing is past its time"), "{nothing}");
