@@ -72,9 +72,8 @@ fn hear(socket: &UnixDatagram, kept: &Kept, say: &Sender<String>) -> Result<()> 
         let mut parts = [IoSliceMut::new(&mut bytes)];
         let message =
             recvmsg::<UnixAddr>(socket.as_raw_fd(), &mut parts, Some(&mut space), MsgFlags::empty())?;
-        let rights = message.cmsgs()?.filter_map(|part| match part {
-            ControlMessageOwned::ScmRights(descriptors) => Some(descriptors),
-            _ => None,
+        let rights = message.cmsgs()?.filter_map(|part| {
+            if let ControlMessageOwned::ScmRights(descriptors) = part { Some(descriptors) } else { None }
         });
         (message.bytes, rights.flatten().collect::<Vec<_>>())
     };

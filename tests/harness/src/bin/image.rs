@@ -4,7 +4,7 @@
 //! inside is printed on its console by a unit that comes as a credential of the firmware (systemd.system-credentials(7)).
 #![expect(clippy::print_stdout, reason = "it talks to the person who runs it")]
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -13,8 +13,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use harness::{Lab, Machine, RESOLVER_IPV4, Service};
 
-/// How long the box may take from power-on to its first answer. A machine without hardware help takes two minutes.
-const START_WITHIN: Duration = Duration::from_secs(420);
+/// How long the box may take from power-on to its first answer. A machine without hardware help takes two minutes, a busy one
+/// several times as long.
+const START_WITHIN: Duration = Duration::from_secs(900);
+/// The disk of the box, in bytes: the image, and room for what the box keeps.
+const DISK_BYTES: u64 = 4 << 30;
 /// Pause between two questions to a box that starts.
 const PAUSE: Duration = Duration::from_millis(500);
 /// Where Debian's package ovmf has the firmware, and its empty memory.
@@ -149,9 +152,12 @@ impl Booted {
         let wants =
             credential("systemd.unit-dropin.multi-user.target~report", "[Unit]\nWants=report.service\n");
         let code = format!("if=pflash,format=raw,readonly=on,file={}", FIRMWARE[0]);
-        // The disk itself stays as it was built.
-        let drive =
-            format!("if=none,id=disk,format=raw,snapshot=on,file={}", fs::canonicalize(disk)?.display());
+        // The image stays as it was built; a disk is larger.
+        let own = folder.join("disk.raw").display().to_string();
+        let image = fs::canonicalize(disk)?.display().to_string();
+        lab.appliance.run(&["cp", "--sparse=always", &image, &own])?.success()?;
+        File::options().write(true).open(&own)?.set_len(DISK_BYTES)?;
+        let drive = "if=none,id=disk,format=raw,cache=unsafe,file=disk.raw";
         let command = "qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu max -smp 2 -m 1024 -nodefaults \
             -display none -serial file:console.log -no-reboot";
         let options = [
@@ -160,7 +166,7 @@ impl Booted {
             "-drive",
             "if=pflash,format=raw,file=firmware.fd",
             "-drive",
-            &drive,
+            drive,
             "-device",
             "virtio-blk-pci,drive=disk,addr=0x5",
             "-netdev",
