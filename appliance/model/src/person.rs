@@ -176,6 +176,16 @@ pub enum PersonDeed {
         /// When it ends by itself.
         until: Timestamp,
     },
+    /// Something of the journal must not be deleted for a while: a statement of the log of seals, and a record.
+    PlaceHold {
+        /// Which, of what, why.
+        words: Sought,
+    },
+    /// It may be.
+    LiftHold {
+        /// Which, why.
+        words: Sought,
+    },
     /// Somebody looks for something within a reading.
     SearchJournal {
         /// The reading.
@@ -214,6 +224,8 @@ impl PersonDeed {
             Self::Decline { .. } => "decline",
             Self::OpenReading { .. } => "open-reading",
             Self::SearchJournal { .. } => "search-journal",
+            Self::PlaceHold { .. } => "place-hold",
+            Self::LiftHold { .. } => "lift-hold",
             Self::ExportJournal { .. } => "export-journal",
             Self::CloseReading { .. } => "close-reading",
         }

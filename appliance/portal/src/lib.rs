@@ -21,7 +21,7 @@ mod texts;
 pub use front::{AnswerNames, Answering, Authority, Callers, Front, NameAnswer, Unanswered};
 pub use language::Language;
 pub use office::{Asked, Card, Claimed, Hold, Newcomer, Office, Reply, Tile, Trouble, Wish};
-pub use reading::{Findings, FoundLine, NewReading, ReadingRoom, RefusedCount, Summary};
+pub use reading::{Findings, FoundLine, Held, NewHold, NewReading, ReadingRoom, RefusedCount, Summary};
 pub use selftest::{SelftestLine, SelftestOutcome, SelftestRun, SelftestStatus, selftest_word};
 pub use server::{PortalHandle, Settings, Sources, SpawnError, spawn};
 pub use status::{

@@ -6,7 +6,7 @@ use model::{Host, ReadingId, ReadingTerms, Selection, Timestamp};
 use super::page::Page;
 use super::people::{Answer, Content, Signed};
 use crate::pages::people::{JournalPage, ReadingPage, TroublePage};
-use crate::{NewReading, Trouble};
+use crate::{NewHold, NewReading, Trouble};
 
 impl Signed<'_> {
     /// Answers on the pages of the journal.
@@ -19,6 +19,15 @@ impl Signed<'_> {
             Page::JournalClose => {
                 let id: ReadingId = self.read("lecture")?;
                 self.portal.office.close_reading(self.visit.client, self.person, id)?;
+                Ok(Answer::see(JournalPage::PATH))
+            }
+            Page::JournalHold => match self.place_hold() {
+                Ok(_) => Ok(Answer::see(JournalPage::PATH)),
+                Err(trouble) => self.show_journal(Some(trouble)),
+            },
+            Page::JournalLift => {
+                let (number, reason) = (self.read("numero")?, self.read("precisions")?);
+                self.portal.office.lift_hold(self.visit.client, self.person, number, &reason)?;
                 Ok(Answer::see(JournalPage::PATH))
             }
             Page::Reading if self.visit.is_post => self.search(),
@@ -64,12 +73,13 @@ impl Signed<'_> {
 
     fn show_journal(&self, trouble: Option<Trouble>) -> Result<Answer, Trouble> {
         let office = &self.portal.office;
-        let (readings, summary) = (office.readings()?, office.summary()?);
+        let (readings, summary, holds) = (office.readings()?, office.summary()?, office.holds()?);
         let place = &self.portal.settings.place;
         let page = JournalPage {
             place,
             person: self.person,
             readings: &readings,
+            holds: &holds,
             summary: summary.as_ref(),
             now: office.now(),
             token: &self.token,
@@ -79,6 +89,14 @@ impl Signed<'_> {
             TroublePage { place, trouble, back: JournalPage::PATH }.status()
         });
         Ok(Answer::page(status, page.render(self.visit.language)))
+    }
+
+    fn place_hold(&self) -> Result<u64, Trouble> {
+        let text = |name: &str| self.visit.field(name).map(str::trim).filter(|text| !text.is_empty());
+        let device = text("appareil").map(str::parse).transpose().map_err(|_| Trouble::Field)?;
+        let (from, to) = (self.read_time("du")?, self.read_time("au")?);
+        let new = NewHold { from, to, device, reason: self.read("precisions")? };
+        self.portal.office.place_hold(self.visit.client, self.person, &new)
     }
 
     fn open_reading(&self) -> Result<ReadingId, Trouble> {

@@ -1,6 +1,7 @@
 //! The portal's office: people, sessions and requests, over the store and the policy in force.
 
 mod asking;
+mod holding;
 mod notebook;
 mod reading;
 mod signing;
@@ -17,10 +18,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use access::{Clock, Desk};
 use jiff::tz::TimeZone;
 use model::{
-    Mac, Machine, Override, OverrideId, Person, PersonId, Reading, ReadingId, RequestId, RoomName, Selection,
-    Subject, Timestamp,
+    Mac, Machine, Motive, Override, OverrideId, Person, PersonId, Reading, ReadingId, RequestId, RoomName,
+    Selection, Subject, Timestamp,
 };
-use portal::{Asked, Card, Claimed, Findings, NewReading, Newcomer, Reply, Summary, Tile, Trouble, Wish};
+use portal::{
+    Asked, Card, Claimed, Findings, Held, NewHold, NewReading, Newcomer, Reply, Summary, Tile, Trouble, Wish,
+};
 use ring::rand::SystemRandom;
 use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonError, Store, StoreError};
 
@@ -264,6 +267,24 @@ impl portal::ReadingRoom for Office {
         is_whole: bool,
     ) -> Result<Vec<u8>, Trouble> {
         self.take_extract(client, person, id, selection, is_whole)
+    }
+
+    fn holds(&self) -> Result<Vec<Held>, Trouble> {
+        self.list_holds()
+    }
+
+    fn place_hold(&self, client: IpAddr, person: &Person, new: &NewHold) -> Result<u64, Trouble> {
+        self.hold_journal(client, person, new)
+    }
+
+    fn lift_hold(
+        &self,
+        client: IpAddr,
+        person: &Person,
+        number: u64,
+        reason: &Motive,
+    ) -> Result<(), Trouble> {
+        self.free_journal(client, person, number, reason)
     }
 
     fn summary(&self) -> Result<Option<Summary>, Trouble> {

@@ -89,18 +89,25 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
 /// The pages of the journal: with readings and without, of a reading before and after a search, and after a restart.
 fn journal(language: Language) -> [(&'static str, String); 5] {
     let (place, person, readings) = (samples::place(), samples::head(), samples::readings());
-    let (summary, findings) = (samples::summary(), samples::findings());
+    let (summary, findings, holds) = (samples::summary(), samples::findings(), samples::holds());
     let page = JournalPage {
         place: &place,
         person: &person,
         readings: &readings,
+        holds: &holds,
         summary: Some(&summary),
         now: Some(samples::at(20)),
         token: "0",
         trouble: None,
     };
-    let empty =
-        JournalPage { readings: &[], summary: None, now: None, trouble: Some(Trouble::Window), ..page };
+    let empty = JournalPage {
+        readings: &[],
+        holds: &[],
+        summary: None,
+        now: None,
+        trouble: Some(Trouble::Window),
+        ..page
+    };
     let selection = Selection {
         host: model::Host::parse("example").ok(),
         verdict: Some(model::Verdict::Refuse),
@@ -160,6 +167,15 @@ fn a_reading_shows_sites_and_no_more_than_was_asked_for() {
     );
     assert!(journal.contains("name=\"lecture\" value=\"7\"") && journal.contains("Mme Durand"), "{journal}");
     assert!(!journal.contains("value=\"maintenance\""), "{journal}");
+    for expected in [
+        "réquisition &#60;26/123&#62;",
+        "CM2-&#60;04&#62;",
+        "affaire classée",
+        "name=\"numero\" value=\"412\"",
+    ] {
+        assert!(journal.contains(expected), "{expected}: {journal}");
+    }
+    assert!(!journal.contains("value=\"318\""), "what is lifted is not lifted again");
 }
 
 fn teacher(person: &Person, language: Language) -> String {

@@ -5,14 +5,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use model::{
-    DomainName, Override, OverrideId, Person, PersonId, Reading, ReadingId, RequestId, Role, RoomName,
-    Selection, Timestamp,
+    DomainName, Motive, Override, OverrideId, Person, PersonId, Reading, ReadingId, RequestId, Role,
+    RoomName, Selection, Timestamp,
 };
 
 use crate::pages::samples;
 use crate::{
-    Asked, Card, Claimed, Findings, NewReading, Newcomer, Office, ReadingRoom, Reply, Summary, Tile, Trouble,
-    Wish,
+    Asked, Card, Claimed, Findings, Held, NewHold, NewReading, Newcomer, Office, ReadingRoom, Reply, Summary,
+    Tile, Trouble, Wish,
 };
 
 /// Its teacher is number 1, its head number 2; both have this secret.
@@ -172,6 +172,19 @@ impl ReadingRoom for Clerk {
 
     fn close_reading(&self, _: IpAddr, person: &Person, id: ReadingId) -> Result<(), Trouble> {
         self.note(format!("{} closes {id}", person.name))
+    }
+
+    fn holds(&self) -> Result<Vec<Held>, Trouble> {
+        Ok(samples::holds())
+    }
+
+    fn place_hold(&self, _: IpAddr, person: &Person, new: &NewHold) -> Result<u64, Trouble> {
+        self.note(format!("{} holds: {}", person.name, new.reason))?;
+        Ok(12)
+    }
+
+    fn lift_hold(&self, _: IpAddr, person: &Person, number: u64, reason: &Motive) -> Result<(), Trouble> {
+        self.note(format!("{} lifts {number}: {reason}", person.name))
     }
 
     fn look(
