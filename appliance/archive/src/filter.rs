@@ -36,7 +36,7 @@ struct Wanted {
 }
 
 type NumberTest<'f> = Box<dyn Fn(Option<i64>) -> bool + 'f>;
-type TextTest<'f> = Box<dyn for<'c> Fn(Option<&'c str>) -> bool + 'f>;
+type TextTest<'f> = Box<dyn for<'c> Fn(Option<&'c [u8]>) -> bool + 'f>;
 
 /// What the cell of a single column tells of a row.
 pub(crate) enum Test<'f> {
@@ -46,7 +46,7 @@ pub(crate) enum Test<'f> {
 
 impl<'f> Test<'f> {
     fn text(column: Text, wanted: &'f str) -> Self {
-        Self::Text(column, Box::new(move |text| text == Some(wanted)))
+        Self::Text(column, Box::new(move |text| text == Some(wanted.as_bytes())))
     }
 }
 
@@ -115,11 +115,11 @@ impl Filter {
     /// rows come first. With `is_reckoned`, what a clock showed that was not right says nothing.
     pub(crate) fn conditions(&self, is_reckoned: bool) -> Vec<Vec<Test<'_>>> {
         let (from, to) = self.window_ms();
-        let is_doubtful = |text: Option<&str>| text.is_some_and(|clock| clock != CERTAIN);
+        let is_doubtful = |clock: Option<&[u8]>| clock.is_some_and(|clock| clock != CERTAIN.as_bytes());
         let doubtful = || is_reckoned.then(|| Test::Text(Text::Clock, Box::new(is_doubtful) as Box<_>));
         let conditions = [
             self.host.as_ref().map(|host| {
-                vec![Test::Text(Text::Host, Box::new(|text: Option<&str>| host.covers(text)) as Box<_>)]
+                vec![Test::Text(Text::Host, Box::new(|text: Option<&[u8]>| host.covers(text)) as Box<_>)]
             }),
             self.device_tests(),
             equals(&self.person, &[Text::Person, Text::Author]),
@@ -147,7 +147,7 @@ impl Filter {
 
     fn device_tests(&self) -> Option<Vec<Test<'_>>> {
         let device = self.device.as_deref()?;
-        let is_device = move |text: Option<&str>| text.is_some_and(|text| is_same(text, device));
+        let is_device = move |text: Option<&[u8]>| text.is_some_and(|text| is_same(text, device));
         let mac = self.mac.as_deref().map(|mac| Test::text(Text::Mac, mac));
         Some([Test::Text(Text::Device, Box::new(is_device))].into_iter().chain(mac).collect())
     }
@@ -180,7 +180,7 @@ impl Filter {
                 Kind::Act => row.text(Text::Record) != Some(record::ACCESS),
             })
             && self.verdict.is_none_or(|wanted| verdict_of(row) == Some(wanted))
-            && self.host.as_ref().is_none_or(|wanted| wanted.covers(row.text(Text::Host)))
+            && self.host.as_ref().is_none_or(|wanted| wanted.covers(row.text(Text::Host).map(str::as_bytes)))
             && self.device.as_ref().is_none_or(|device| self.is_device(device, row))
             && self.room.as_ref().is_none_or(|room| room_of(row) == Some(room))
             && self.person.as_ref().is_none_or(|person| person_of(row) == Some(person))
@@ -189,14 +189,17 @@ impl Filter {
     }
 
     fn is_device(&self, device: &str, row: &Row) -> bool {
-        row.text(Text::Device).is_some_and(|name| is_same(name, device))
+        row.text(Text::Device).is_some_and(|name| is_same(name.as_bytes(), device))
             || (self.mac.is_some() && row.text(Text::Mac) == self.mac.as_deref())
     }
 }
 
 /// Whether a name is one in small letters.
-fn is_same(name: &str, small: &str) -> bool {
-    if name.is_ascii() { name.eq_ignore_ascii_case(small) } else { name.to_lowercase() == small }
+fn is_same(name: &[u8], small: &str) -> bool {
+    if name.is_ascii() {
+        return name.eq_ignore_ascii_case(small.as_bytes());
+    }
+    std::str::from_utf8(name).is_ok_and(|name| name.to_lowercase() == small)
 }
 
 fn equals<'f>(wanted: &'f Option<String>, columns: &[Text]) -> Option<Vec<Test<'f>>> {
@@ -213,7 +216,7 @@ fn verdict_tests(verdict: &'static str) -> Vec<Test<'static>> {
 fn kind_test(kind: Kind) -> Test<'static> {
     match kind {
         Kind::Access(kind) => Test::text(Text::Kind, kind.as_str()),
-        Kind::Act => Test::Text(Text::Record, Box::new(|text| text != Some(record::ACCESS))),
+        Kind::Act => Test::Text(Text::Record, Box::new(|text| text != Some(record::ACCESS.as_bytes()))),
     }
 }
 
@@ -240,12 +243,11 @@ fn verdict_of(row: &Row) -> Option<&str> {
 }
 
 impl Wanted {
-    fn covers(&self, host: Option<&str>) -> bool {
-        let Some(host) = host else { return false };
+    fn covers(&self, host: Option<&[u8]>) -> bool {
+        let (Some(host), wanted) = (host, self.text.as_bytes()) else { return false };
         if !self.is_name {
-            return host == self.text;
+            return host == wanted;
         }
-        let child = host.strip_suffix(self.text.as_str());
-        child.is_some_and(|child| child.is_empty() || child.ends_with('.'))
+        host.strip_suffix(wanted).is_some_and(|child| child.is_empty() || child.ends_with(b"."))
     }
 }

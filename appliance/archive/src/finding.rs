@@ -52,6 +52,14 @@ pub enum Finding {
         /// Where this one begins.
         found: u64,
     },
+    /// A seal says what cannot be.
+    #[error("seal {seal}: {what}")]
+    Impossible {
+        /// The seal.
+        seal: u64,
+        /// What it says.
+        what: &'static str,
+    },
     /// A file is gone.
     #[error("seal {seal}: {file} is missing")]
     Missing {

@@ -119,6 +119,23 @@ pub enum SealError {
 }
 
 impl Seal {
+    /// What it says that cannot be, whatever was sealed: whoever has the key can write that.
+    pub(crate) fn flaw(&self) -> Option<&'static str> {
+        let (after, through) = self.sequences;
+        let clocks = self.clocks.iter().fold(0, |sum: u64, of| sum.saturating_add(*of));
+        if self.records > through.saturating_sub(after) {
+            Some("it has more records than numbers")
+        } else if clocks > self.records {
+            Some("its clocks are those of more records than it has")
+        } else if self.times.is_some_and(|(earliest, latest)| earliest > latest) {
+            Some("its latest time is before its earliest")
+        } else if self.segments.0 > self.segments.1 {
+            Some("its last segment is before its first")
+        } else {
+            None
+        }
+    }
+
     /// What is said of what was harvested.
     #[must_use]
     pub fn new(tally: &Tally, after: u64, segments: (u64, u64), day: String, file: SealedFile) -> Self {

@@ -34,9 +34,14 @@ use crate::table::group::Group;
 use crate::table::guide::Guide;
 pub(crate) use crate::table::writer::{TableWriter, is_time};
 
-/// Rows of a group: what is decoded at once, by the writer and by a search. A reader takes no larger ones: a forged file
-/// can promise any number of rows in a few bytes.
-const GROUP_ROWS: usize = 32_768;
+/// Rows of a group that is written: what a search decodes for a single one. Smaller groups make each search read more of
+/// every file's end.
+const GROUP_ROWS: usize = 16_384;
+/// Rows of a page, which a search skips whole where none of them is wanted.
+const PAGE_ROWS: usize = 4_096;
+/// Most rows of a group that is read, as earlier boxes wrote them: a forged file can promise any number of rows in a few
+/// bytes.
+const GROUP_ROWS_MAX: usize = 32_768;
 /// Most groups of a file that is read: what a sealed file of the largest size has, many times over.
 const GROUPS_MAX: usize = 4_096;
 /// The column of bytes, after those of numbers and of texts.
@@ -128,7 +133,7 @@ impl Table {
             return Err(TableError::Layout("it has too many groups of rows"));
         }
         let is_group_too_large = |group: &RowGroupMetaData| {
-            usize::try_from(group.num_rows()).map_or(true, |rows| rows > GROUP_ROWS)
+            usize::try_from(group.num_rows()).map_or(true, |rows| rows > GROUP_ROWS_MAX)
         };
         if metadata.row_groups().iter().any(is_group_too_large) {
             return Err(TableError::Layout("a group has too many rows"));

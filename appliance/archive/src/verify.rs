@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 
 use journal::{DamageKind, Harvested, SegmentId, Source, Tally, harvest, inspect};
+use model::{ClockQuality, Timestamp};
 
 use crate::audit::{Audit, audit};
 use crate::checkpoint::Checkpoint;
@@ -74,6 +75,10 @@ pub struct Report {
     pub waiting: u64,
     /// Files and segments that were deleted when their time was over: on time, and late.
     pub deleted: (u64, u64),
+    /// The days of the school of the first and of the last seal.
+    pub days: Option<(String, String)>,
+    /// When the last entry of the log was made, and by which clock. Nothing in the log tells whether there was a later one.
+    pub last: Option<(Timestamp, ClockQuality)>,
     /// What is wrong. None: nothing was changed.
     pub findings: Vec<Finding>,
     /// What is not wrong, but worth knowing.
@@ -90,13 +95,16 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seals, records, through, waiting, deleted, findings, remarks } = self;
+        let Self { seals, records, through, waiting, deleted, days, last: _, findings, remarks } = self;
         remarks.iter().try_for_each(|remark| writeln!(f, "note: {remark}"))?;
         findings.iter().try_for_each(|finding| writeln!(f, "WRONG: {finding}"))?;
         writeln!(
             f,
             "{seals} seals with {records} records, up to number {through}; {waiting} wait to be sealed"
         )?;
+        if let Some((first, last)) = days {
+            writeln!(f, "the first seal is of {first}, the last of {last}")?;
+        }
         if let (on_time, late) = deleted
             && on_time + late > 0
         {
@@ -143,11 +151,16 @@ impl Report {
             self.check_entry(expected, entry, before, &tree, trust);
             self.check_sequences(expected, &entry.leaf, &mut through);
             before = Some(&entry.leaf);
+            self.last = Some(entry.leaf.made());
             let Some(seal) = entry.leaf.seal() else { continue };
+            let impossible = seal.flaw().map(|what| Finding::Impossible { seal: expected, what });
+            self.findings.extend(impossible);
             if self.findings.len() == found_before {
                 self.seals += 1;
-                self.records += seal.records;
+                self.records = self.records.saturating_add(seal.records);
             }
+            let first = self.days.take().map_or_else(|| seal.day.clone(), |(first, _)| first);
+            self.days = Some((first, seal.day.clone()));
             self.remark(seal, seal_before);
             seal_before = Some(seal);
         }

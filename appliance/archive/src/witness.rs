@@ -64,6 +64,14 @@ impl Witnessed {
         &self.note
     }
 
+    /// When this witness signed it.
+    #[must_use]
+    pub fn signed_at(&self, witness: &VerifierKey) -> Option<Timestamp> {
+        let mut own = self.note.signatures().iter();
+        let second = own.find_map(|signature| witness.cosigned_at(self.note.text(), signature))?;
+        Some(Timestamp::from_unix_ms(i64::try_from(second).ok()?.checked_mul(1_000)?))
+    }
+
     /// The state of the log.
     #[must_use]
     pub fn checkpoint(&self) -> &Checkpoint {

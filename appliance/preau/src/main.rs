@@ -167,8 +167,8 @@ fn carry_out_journal(command: JournalCommand) -> anyhow::Result<ExitCode> {
         JournalCommand::Status { data } => status_command::status(&data_folder::find(data.path.as_deref())?),
         JournalCommand::Expire(arguments) => expire_command::expire(&arguments),
         JournalCommand::Hold(command) => carry_out_hold(command),
-        JournalCommand::Witness { data, state } => {
-            verify_command::witness(&data_folder::find(data.path.as_deref())?, &state)
+        JournalCommand::Witness { data, state, new_box } => {
+            verify_command::witness(&data_folder::find(data.path.as_deref())?, &state, new_box)
         }
     }
 }

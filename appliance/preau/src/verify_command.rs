@@ -8,16 +8,21 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use archive::{Report, SigningKey, Trust, Vault, VerifierKey, Witnessed, cosign};
+use jiff::tz::TimeZone;
+use model::Timestamp;
 use system::clock::now;
 use system::seal_key;
 use system::segments::Directory;
 use system::vault::Folder;
 
 use crate::cli::VerifyArguments;
-use crate::data_folder;
+use crate::{data_folder, times};
 
 /// How often a box is verified that changes meanwhile: it seals and deletes within a minute, once a night.
 const RUNS_MAX: u32 = 3;
+/// A box that is on seals each night; school is closed for two days.
+const UNSEALED_DAYS_MAX: i64 = 3;
+const DAY_MS: i64 = 86_400_000;
 /// The witness's key, in its folder.
 const WITNESS_KEY_FILE: &str = "key";
 /// What a witness's folder is for nobody else: its key is in it.
@@ -46,10 +51,55 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
             "note: this key is the folder's own. Compare it with the one that was written down, or give --key"
         )?;
     }
+    if let (Some(witness), Some(witnessed)) = (&arguments.witness, &witnessed) {
+        tell_witness(&mut out, arguments, witnessed.signed_at(witness))?;
+    }
     let trust = Trust { signer, witnessed };
     let report = verify_unmoved(&folder, || archive::verify(&folder, &Directory::new(&data), &trust));
+    tell_end(&mut out, &report, now())?;
     write!(out, "{report}")?;
     Ok(if report.is_right() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// When the witness signed, and whether it was asked itself.
+fn tell_witness(
+    out: &mut impl Write,
+    arguments: &VerifyArguments,
+    signed_at: Option<Timestamp>,
+) -> io::Result<()> {
+    if let Some(at) = signed_at {
+        writeln!(out, "note: the witness signed at {}", times::write(at, &TimeZone::UTC))?;
+    }
+    if arguments.checkpoint.is_none() {
+        writeln!(
+            out,
+            "note: this is the copy on the box, which can be put back together with the log: give the witness's own with \
+             --checkpoint"
+        )?;
+    }
+    if arguments.key.is_none() {
+        writeln!(
+            out,
+            "note: a witness may have signed for more than one box: give the box's key with --key"
+        )?;
+    }
+    Ok(())
+}
+
+/// Where the log ends. An end that was cut off shows by nothing else than this, or by the witness.
+fn tell_end(out: &mut impl Write, report: &Report, now: Timestamp) -> io::Result<()> {
+    let Some((made, clock)) = report.last else { return Ok(()) };
+    let at = times::write(made, &TimeZone::UTC);
+    writeln!(out, "note: the log ends with an entry of {at}, clock {}", clock.as_str())?;
+    let days = now.unix_ms().saturating_sub(made.unix_ms()) / DAY_MS;
+    if days > UNSEALED_DAYS_MAX {
+        writeln!(
+            out,
+            "note: that is {days} days ago. If the box was on since, its end may have been cut off: only the witness's own \
+             checkpoint tells"
+        )?;
+    }
+    Ok(())
 }
 
 /// Verifies again where a box that runs has sealed or deleted meanwhile: what was read of before and of after does not fit.
@@ -81,8 +131,9 @@ fn read_witnessed(folder: &Folder, file: Option<&Path>, witness: &VerifierKey) -
     Witnessed::read(&text, witness).context("what the witness is said to have signed")
 }
 
-/// Signs what a box's log has grown into.
-pub(crate) fn witness(data: &Path, state: &Path) -> anyhow::Result<ExitCode> {
+/// Signs what a box's log has grown into. A box with another key than those that it knows is another box: somebody has to
+/// say that it is one, or the log could be written anew under a new key.
+pub(crate) fn witness(data: &Path, state: &Path, is_new_box: bool) -> anyhow::Result<ExitCode> {
     DirBuilder::new()
         .recursive(true)
         .mode(FOLDER_MODE)
@@ -95,6 +146,12 @@ pub(crate) fn witness(data: &Path, state: &Path) -> anyhow::Result<ExitCode> {
     let Some(last) = log.entries().last() else { bail!("nothing is sealed yet") };
     let signed = Signed::new(state, &signer);
     let before = signed.read(witness.verifier())?;
+    if before.is_none() && !is_new_box && Signed::knows_any(state)? {
+        bail!(
+            "nothing is signed: {signer} is a key that this witness has never seen. Where a box is new or was replaced, say \
+             --new-box; where none was, somebody has to look at the box"
+        )
+    }
     let proof = match &before {
         // Where there is no proof, the witness says why it signs nothing.
         Some(before) => log.tree().prove_growth(before.checkpoint().size).unwrap_or_default(),
@@ -115,6 +172,18 @@ struct Signed(PathBuf);
 impl Signed {
     fn new(state: &Path, signer: &VerifierKey) -> Self {
         Self(state.join(signer.name().replace('/', "-")))
+    }
+
+    /// Whether the witness has signed for any box.
+    fn knows_any(state: &Path) -> anyhow::Result<bool> {
+        let entries = fs::read_dir(state).with_context(|| format!("cannot read {}", state.display()))?;
+        for entry in entries {
+            let name = entry?.file_name();
+            if name != WITNESS_KEY_FILE && !name.as_encoded_bytes().starts_with(b".") {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn read(&self, witness: &VerifierKey) -> anyhow::Result<Option<Witnessed>> {

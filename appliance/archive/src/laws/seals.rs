@@ -122,6 +122,15 @@ fn what_is_done_to_the_log_is_found() {
         |it| rewrite(it, |entries| seal_of(&mut entries[2]).sealed = at(9)),
         "seal 3: its checkpoint is not that",
     );
+    for (change, expected) in [
+        (|seal| seal.records = u64::MAX, "seal 2: it has more records than numbers"),
+        (|seal| seal.clocks = [u64::MAX; 3], "seal 2: its clocks are those of more records"),
+        (|seal| seal.times = Some((at(9), at(8))), "seal 2: its latest time is before its earliest"),
+        (|seal| seal.segments = (9, 8), "seal 2: its last segment is before its first"),
+    ] as [(fn(&mut Seal), &str); 4]
+    {
+        check("what cannot be", |it| rewrite(it, |entries| change(seal_of(&mut entries[1]))), expected);
+    }
     check(
         "a log without its last day",
         |it| rewrite(it, |entries| drop(entries.pop())),

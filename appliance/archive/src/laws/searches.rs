@@ -307,7 +307,7 @@ fn only_the_end_of_a_file_and_its_groups_that_may_match_are_read() {
     for form in [Form::Plain, Form::Encrypted] {
         let (seal, file) = seal(&accesses, form);
         let (length, tail) = (file.len() as u64, seal.tail.unwrap().bytes);
-        assert!(tail < length / 4, "{tail} of {length}");
+        assert!(tail < length / 3, "{tail} of {length}");
         let check = |query: &Query, expected: usize, most: u64| {
             let bytes = Arc::new(AtomicU64::new(0));
             let table = open(&seal, Counted { file: file.clone(), bytes: Arc::clone(&bytes) }).unwrap();
@@ -318,8 +318,8 @@ fn only_the_end_of_a_file_and_its_groups_that_may_match_are_read() {
         let host = |name: &str| Query { host: Host::parse(name).ok(), ..Query::default() };
         // The header of an encrypted file is read beside its end.
         check(&host("absent.example"), 0, tail + 4_096);
-        // Of three groups, one; encrypted, whole pieces at both of its ends.
-        check(&host("rare.example"), 1, tail + length / 2 + (128 << 10));
+        // Of five groups, one; encrypted, whole pieces at both of its ends.
+        check(&host("rare.example"), 1, tail + length / 3 + (128 << 10));
         check(&Query::default(), 70_000, 2 * length + (512 << 10));
     }
 }

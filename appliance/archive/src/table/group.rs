@@ -91,23 +91,22 @@ impl<'g> Group<'g> {
     fn apply(&self, test: &Test<'_>, passes: &mut [bool]) -> Result<(), TableError> {
         match test {
             Test::Number(column, test) => {
-                let mut cells = self.numbers(*column)?;
-                let cells = read_cells(&mut cells, passes.len())?;
-                passes.iter_mut().zip(cells).for_each(|(passes, cell)| *passes |= test(cell));
+                let mut reader = self.numbers(*column)?;
+                each_cell(&mut reader, passes, |passes, cell| *passes |= test(cell.copied()))
             }
             Test::Text(column, test) => {
                 let place = NUMBERS.len() + *column as usize;
-                let cells = match self.is_empty(place) {
-                    true => vec![None; passes.len()],
-                    false => read_cells(&mut self.bytes(place)?, passes.len())?,
-                };
-                for (passes, cell) in passes.iter_mut().zip(&cells).filter(|(passes, _)| !**passes) {
-                    let text = cell.as_ref().and_then(|cell| std::str::from_utf8(cell.data()).ok());
-                    *passes = test(text);
+                if self.is_empty(place) {
+                    let passes_empty = test(None);
+                    passes.iter_mut().for_each(|passes| *passes |= passes_empty);
+                    return Ok(());
                 }
+                let mut reader = self.bytes(place)?;
+                each_cell(&mut reader, passes, |passes, cell| {
+                    *passes = *passes || test(cell.map(ByteArray::data));
+                })
             }
         }
-        Ok(())
     }
 
     /// Every row.
@@ -127,6 +126,9 @@ impl<'g> Group<'g> {
         wanted: &[bool],
         mut each: impl FnMut(Row) -> ControlFlow<B>,
     ) -> Result<ControlFlow<B>, TableError> {
+        // What stands after the last one that is wanted needs not even be skipped.
+        let count = wanted.iter().rposition(|wanted| *wanted).map_or(0, |last| last + 1);
+        let wanted = wanted.get(..count).unwrap_or(wanted);
         let mut columns = survive(|| self.open_columns())?;
         for wanted in wanted.chunks(BATCH_ROWS) {
             for row in survive(|| read_rows(&mut columns, wanted))? {
@@ -234,16 +236,46 @@ fn read_column<T: DataType>(
     Ok(cells)
 }
 
+/// Goes through a column from its beginning, a batch at a time, beside a slice as long as it.
+fn each_cell<T: DataType, P>(
+    reader: &mut ColumnReaderImpl<T>,
+    beside: &mut [P],
+    mut each: impl FnMut(&mut P, Option<&T::T>),
+) -> Result<(), TableError> {
+    let (mut levels, mut values) = (Vec::new(), Vec::new());
+    for beside in beside.chunks_mut(BATCH_ROWS) {
+        levels.clear();
+        values.clear();
+        read_records(reader, beside.len(), &mut levels, &mut values)?;
+        let mut values = values.iter();
+        for (beside, level) in beside.iter_mut().zip(&levels) {
+            each(beside, if *level == 1 { values.next() } else { None });
+        }
+    }
+    Ok(())
+}
+
 /// The cells of the next rows of a column.
 fn read_cells<T: DataType>(
     reader: &mut ColumnReaderImpl<T>,
     count: usize,
 ) -> Result<Vec<Option<T::T>>, TableError> {
     let (mut levels, mut values) = (Vec::new(), Vec::new());
-    let (read, _, _) = reader.read_records(count, Some(&mut levels), None, &mut values)?;
+    read_records(reader, count, &mut levels, &mut values)?;
+    let mut values = values.into_iter();
+    Ok(levels.into_iter().map(|level| if level == 1 { values.next() } else { None }).collect())
+}
+
+/// Reads the levels of the next rows of a column, and the values of those that have one.
+fn read_records<T: DataType>(
+    reader: &mut ColumnReaderImpl<T>,
+    count: usize,
+    levels: &mut Vec<i16>,
+    values: &mut Vec<T::T>,
+) -> Result<(), TableError> {
+    let (read, _, _) = reader.read_records(count, Some(levels), None, values)?;
     if read != count {
         return Err(TableError::Layout("a column ends before the others"));
     }
-    let mut values = values.into_iter();
-    Ok(levels.into_iter().map(|level| if level == 1 { values.next() } else { None }).collect())
+    Ok(())
 }

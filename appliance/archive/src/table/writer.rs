@@ -12,7 +12,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{ColumnPath, Type};
 
-use super::{GROUP_ROWS, RAW, TableError};
+use super::{GROUP_ROWS, PAGE_ROWS, RAW, TableError};
 use crate::hash::Hash;
 use crate::row::{MADE, NUMBERS, Number, Row, TEXTS, Text};
 use crate::sieve::Sieve;
@@ -170,6 +170,8 @@ fn properties() -> Result<WriterProperties, ParquetError> {
         .set_created_by(CREATED_BY.to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
         .set_max_row_group_row_count(Some(GROUP_ROWS))
+        .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_write_batch_size(PAGE_ROWS)
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true)
         .set_sorting_columns(Some(vec![SortingColumn {

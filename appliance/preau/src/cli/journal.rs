@@ -68,6 +68,9 @@ pub(crate) enum JournalCommand {
         /// The witness's own folder, with its key and what it has signed; made where there is none. Never on the box.
         #[arg(long, value_name = "DIR")]
         state: PathBuf,
+        /// The box has a key that this witness does not know: it is new, or was replaced.
+        #[arg(long)]
+        new_box: bool,
     },
 }
 

@@ -126,6 +126,18 @@ fn a_witness_knows_a_box_that_went_back() -> Result<()> {
         refused.status == Some(1) && refused.stderr.contains("two boxes go on from one state"),
         "{refused:#?}"
     );
+
+    // A log that is written anew under a new key is right by itself, too.
+    std::fs::remove_dir_all(appliance.data())?;
+    appliance.start()?;
+    appliance.wait_until_ready(&lab.pc1)?;
+    visit(&lab, &appliance, "mediatheque.example")?;
+    appliance.stop()?;
+    let stranger = witness(&appliance)?;
+    assert!(stranger.status == Some(1) && stranger.stderr.contains("never seen"), "{stranger:#?}");
+    let replaced = appliance.run(&["journal", "witness", "--state", folder, "--new-box"])?;
+    assert!(replaced.is_success(), "{replaced:#?}");
+    assert!(witness(&appliance)?.is_success(), "it knows the box now");
     Ok(())
 }
 
