@@ -34,44 +34,58 @@ pub fn write_apart<S: Source>(
     after: u64,
     retention: &Retention,
 ) -> Result<(Vec<Part>, Tally), TableError> {
-    let fields = [Field::Access].into_iter().chain(retention.apart());
-    let writers: Result<Vec<_>, TableError> =
-        fields.map(|field| Ok((field, TableWriter::new()?, 0_u64))).collect();
-    let mut writers = writers?;
+    let mut writer = PartsWriter::new(retention)?;
     let mut outcome = Ok(());
     let tally = harvest(source, segments, after, |harvested| {
         for row in Row::of(&harvested) {
             if outcome.is_ok() {
-                outcome = push(&mut writers, row, retention);
+                outcome = writer.push(row);
             }
         }
     })?;
     outcome?;
-    let parts =
-        writers.into_iter().map(|(field, writer, rows)| Ok(Part { field, table: writer.finish()?, rows }));
-    Ok((parts.collect::<Result<_, TableError>>()?, tally))
+    Ok((writer.finish()?, tally))
 }
 
-fn push(
-    writers: &mut [(Field, TableWriter, u64)],
-    mut row: Row,
-    retention: &Retention,
-) -> Result<(), TableError> {
-    let whole = whole_of(&row, retention);
-    for (field, writer, rows) in writers.iter_mut().rev() {
-        // What is left when all else is taken is the access record's.
-        let part = match (whole, *field) {
-            (Some(whole), field) if whole == field => Some(std::mem::take(&mut row)),
-            (Some(_), _) => None,
-            (None, Field::Access) => Some(std::mem::take(&mut row)),
-            (None, field) => row.take(field),
-        };
-        if let Some(part) = part {
-            *rows += 1;
-            writer.push(part)?;
-        }
+/// Tables that are being written, each with what the others have not.
+pub(crate) struct PartsWriter<'r> {
+    retention: &'r Retention,
+    tables: Vec<(Field, TableWriter, u64)>,
+}
+
+impl<'r> PartsWriter<'r> {
+    pub(crate) fn new(retention: &'r Retention) -> Result<Self, TableError> {
+        let fields = [Field::Access].into_iter().chain(retention.apart());
+        let tables: Result<Vec<_>, TableError> =
+            fields.map(|field| Ok((field, TableWriter::new()?, 0_u64))).collect();
+        Ok(Self { retention, tables: tables? })
     }
-    Ok(())
+
+    pub(crate) fn push(&mut self, mut row: Row) -> Result<(), TableError> {
+        let whole = whole_of(&row, self.retention);
+        for (field, writer, rows) in self.tables.iter_mut().rev() {
+            // What is left when all else is taken is the access record's.
+            let part = match (whole, *field) {
+                (Some(whole), field) if whole == field => Some(std::mem::take(&mut row)),
+                (Some(_), _) => None,
+                (None, Field::Access) => Some(std::mem::take(&mut row)),
+                (None, field) => row.take(field),
+            };
+            if let Some(part) = part {
+                *rows += 1;
+                writer.push(part)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn finish(self) -> Result<Vec<Part>, TableError> {
+        let parts = self
+            .tables
+            .into_iter()
+            .map(|(field, writer, rows)| Ok(Part { field, table: writer.finish()?, rows }));
+        parts.collect()
+    }
 }
 
 /// The kind of field that a row is as a whole, where it is not taken apart.
@@ -117,6 +131,15 @@ impl Row {
         if self.text(Text::Record) == Some(record::ACCESS) && self.text(Text::Device).is_none() {
             self.put_text(Text::Device, Some(DELETED));
             self.put_text(Text::Profile, Some(DELETED));
+        }
+    }
+
+    /// Leaves empty what is deleted.
+    pub(crate) fn unmark_deleted(&mut self) {
+        let is_deleted = |column| self.text(column) == Some(DELETED);
+        if is_deleted(Text::Device) && is_deleted(Text::Profile) && self.text(Text::Mac).is_none() {
+            self.put_text(Text::Device, None);
+            self.put_text(Text::Profile, None);
         }
     }
 }

@@ -35,8 +35,17 @@ pub(crate) fn audit(log: &Log) -> Audit {
         }
         belief.note(leaf.made());
     }
-    for (statement, hold) in log.holds().values() {
-        auditor.audit.remarks.push(Remark::Held { entry: statement.number, hold: (*hold).clone() });
+    let in_force = log.holds();
+    for statement in log.statements() {
+        let entry = statement.number;
+        auditor.audit.remarks.extend(match &statement.fact {
+            Fact::Hold(hold) if in_force.contains_key(&entry) => {
+                Some(Remark::Held { entry, hold: hold.clone() })
+            }
+            Fact::Hold(hold) => Some(Remark::WasHeld { entry, hold: hold.clone() }),
+            Fact::Lift(lift) => Some(Remark::Lifted { entry, lift: lift.clone() }),
+            Fact::Expiry(_) | Fact::Unsealed(_) | Fact::Policy(_) | Fact::Clock => None,
+        });
     }
     auditor.audit
 }

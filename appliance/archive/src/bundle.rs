@@ -5,7 +5,7 @@
 //! extrait.csv, extrait.parquet    the records
 //! journal/key                     what the box's signatures are verified with
 //! journal/checkpoint              the state of the log of seals, signed by the box
-//! journal/seal-N                  each seal that the extract comes from, and the proof that the log has it
+//! journal/leaves                  all seals and statements of that log: which it could have come from, and that none is left out
 //! journal/witnessed, growth       what a witness has signed, and that the log grew from it
 //! scelles/seal-N.parquet[.age]    the sealed files themselves, where somebody wants them
 //! manifeste                       all that, with its hashes, signed by the box
@@ -14,11 +14,11 @@
 
 mod check;
 mod csv;
+mod leaves;
 mod manifest;
 mod packer;
 mod select;
 pub(crate) mod zip;
-
 pub use check::{BundleFinding, BundleRemark, BundleReport, BundleTrust, verify_bundle};
 pub use manifest::{Manifest, ManifestError, PackedFile, Request};
 pub use packer::{PackError, Packer, Pedigree};
@@ -34,7 +34,8 @@ pub(crate) mod name {
     pub(crate) const WITNESSED: &str = "journal/witnessed";
     pub(crate) const GROWTH: &str = "journal/growth";
     pub(crate) const MANIFEST: &str = "manifeste";
-    /// Before the number of a seal.
+    pub(crate) const LEAVES: &str = "journal/leaves";
+    /// Before the number of a seal, in extracts of the first version.
     pub(crate) const SEAL: &str = "journal/seal-";
     /// Before the name of a sealed file.
     pub(crate) const SEALED: &str = "scelles/";

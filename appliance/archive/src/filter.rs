@@ -1,19 +1,22 @@
 //! What is looked for, as columns can tell.
 
 use journal::{Kind, Query};
-use model::{Host, Mac};
+use model::{Host, Mac, Timestamp, When};
 
+use crate::frames::Window;
 use crate::row::{Number, Row, Text, record, scope};
 use crate::sieve::Trait;
 
 /// The word of a declined request.
 const DECLINE: &str = "decline";
 
+/// The word of a clock that was right.
+pub(crate) const CERTAIN: &str = "synchronised";
+
 /// A query over rows. It finds what the same query finds in segments.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    from_ms: Option<i64>,
-    to_ms: Option<i64>,
+    window: Window,
     /// In small letters.
     device: Option<String>,
     mac: Option<String>,
@@ -54,8 +57,7 @@ impl From<&Query> for Filter {
             .as_ref()
             .map(|host| Wanted { text: host.to_string(), is_name: matches!(host, Host::Name(_)) });
         Self {
-            from_ms: query.from.map(model::Timestamp::unix_ms),
-            to_ms: query.to.map(model::Timestamp::unix_ms),
+            window: (query.from, query.to),
             device: query.device.as_ref().map(|device| device.to_lowercase()),
             mac: query.device.as_ref().and_then(|device| Some(device.parse::<Mac>().ok()?.to_string())),
             room: query.room.as_ref().map(|room| room.as_str().to_owned()),
@@ -75,9 +77,15 @@ impl Filter {
         // Damage has no time: it is told in every search that is not about something.
         // Only repeats have a last time: of an act, and of most accesses, the time is the latest.
         let latest = [times, last_times].into_iter().flatten().map(|(_, latest)| latest).max();
-        let is_late_enough = self.from_ms.is_none_or(|from| latest.is_none_or(|latest| latest >= from));
-        let is_early_enough = self.to_ms.is_none_or(|to| times.is_none_or(|(earliest, _)| earliest < to));
+        let (from, to) = self.window_ms();
+        let is_late_enough = from.is_none_or(|from| latest.is_none_or(|latest| latest >= from));
+        let is_early_enough = to.is_none_or(|to| times.is_none_or(|(earliest, _)| earliest < to));
         is_late_enough && is_early_enough
+    }
+
+    fn window_ms(&self) -> (Option<i64>, Option<i64>) {
+        let (from, to) = self.window;
+        (from.map(Timestamp::unix_ms), to.map(Timestamp::unix_ms))
     }
 
     /// Whether a sieve can tell something about it.
@@ -104,8 +112,11 @@ impl Filter {
     }
 
     /// What single columns tell: of each condition, a matching row passes at least one test. Those that leave the fewest
-    /// rows come first.
-    pub(crate) fn conditions(&self) -> Vec<Vec<Test<'_>>> {
+    /// rows come first. With `is_reckoned`, what a clock showed that was not right says nothing.
+    pub(crate) fn conditions(&self, is_reckoned: bool) -> Vec<Vec<Test<'_>>> {
+        let (from, to) = self.window_ms();
+        let is_doubtful = |clock: Option<&[u8]>| clock.is_some_and(|clock| clock != CERTAIN.as_bytes());
+        let doubtful = || is_reckoned.then(|| Test::Text(Text::Clock, Box::new(is_doubtful) as Box<_>));
         let conditions = [
             self.host.as_ref().map(|host| {
                 vec![Test::Text(Text::Host, Box::new(|text: Option<&[u8]>| host.covers(text)) as Box<_>)]
@@ -118,15 +129,17 @@ impl Filter {
             self.verdict.map(verdict_tests),
             self.kind.map(|kind| vec![kind_test(kind)]),
             // What has no time is told in every search that is not about something.
-            self.from_ms.map(|from| {
+            from.map(|from| {
                 let is_late = move |time: Option<i64>| time.is_none_or(|time| time >= from);
                 let goes_on = move |time: Option<i64>| time.is_some_and(|time| time >= from);
                 let (is_late, goes_on) = (Box::new(is_late) as Box<_>, Box::new(goes_on) as Box<_>);
-                vec![Test::Number(Number::Time, is_late), Test::Number(Number::LastTime, goes_on)]
+                let tests = [Test::Number(Number::Time, is_late), Test::Number(Number::LastTime, goes_on)];
+                tests.into_iter().chain(doubtful()).collect()
             }),
-            self.to_ms.map(|to| {
+            to.map(|to| {
                 let is_early = move |time: Option<i64>| time.is_none_or(|time| time < to);
-                vec![Test::Number(Number::Time, Box::new(is_early) as Box<_>)]
+                let test = Test::Number(Number::Time, Box::new(is_early) as Box<_>);
+                [test].into_iter().chain(doubtful()).collect()
             }),
         ];
         conditions.into_iter().flatten().collect()
@@ -139,13 +152,13 @@ impl Filter {
         Some([Test::Text(Text::Device, Box::new(is_device))].into_iter().chain(mac).collect())
     }
 
-    /// Whether a row matches.
-    pub(crate) fn matches(&self, row: &Row) -> bool {
+    /// Whether a row matches that was made then; without `when`, by what its clock showed.
+    pub(crate) fn matches(&self, row: &Row, when: Option<When>) -> bool {
         match row.text(Text::Record) {
             // Read with the accesses that they belong to, or for the times of others.
             Some(record::CLOSING | record::REPEAT | record::CLOCK) => false,
             Some(record::UNKNOWN | record::DAMAGE) => self.is_open(),
-            Some(_) => self.matches_record(row),
+            Some(_) => self.matches_record(row, when),
             None => false,
         }
     }
@@ -155,12 +168,13 @@ impl Filter {
         !self.is_about_something() && self.host.is_none() && self.verdict.is_none() && self.kind.is_none()
     }
 
-    fn matches_record(&self, row: &Row) -> bool {
-        let time = row.number(Number::Time);
-        // Of an access repeats may reach into the time that is asked for.
-        let latest = row.number(Number::LastTime).max(time);
-        self.from_ms.is_none_or(|from| latest.is_some_and(|latest| latest >= from))
-            && self.to_ms.is_none_or(|to| time.is_some_and(|time| time < to))
+    fn matches_record(&self, row: &Row, when: Option<When>) -> bool {
+        let is_within = |time: Timestamp| {
+            // Of an access repeats may reach into the time that is asked for.
+            let lasting_ms = row.time(Number::LastTime).map_or(0, |last| last.ms_since(time));
+            when.unwrap_or(When::Shown(time)).may_be_within(lasting_ms, self.window)
+        };
+        row.time(Number::Time).map_or(self.window == (None, None), is_within)
             && self.kind.is_none_or(|kind| match kind {
                 Kind::Access(kind) => row.text(Text::Kind) == Some(kind.as_str()),
                 Kind::Act => row.text(Text::Record) != Some(record::ACCESS),

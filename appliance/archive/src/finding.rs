@@ -9,7 +9,7 @@ use model::{PersonName, Timestamp};
 use crate::belief::Doubt;
 use crate::log::LogError;
 use crate::retention::{Field, Retention};
-use crate::statement::{Hold, State};
+use crate::statement::{Hold, Lift, State};
 
 /// What is wrong, and where.
 #[derive(Debug, thiserror::Error)]
@@ -101,6 +101,12 @@ pub enum Finding {
     /// Something lies among the sealed files that was never sealed.
     #[error("{0} was never sealed: no seal is for it")]
     Unsealed(String),
+    /// Segments stand beside their seal, and have something else.
+    #[error("seal {0}: its segments are still here, and are not what was sealed")]
+    Segments(u64),
+    /// A segment has a number that is sealed, and no seal was made of it.
+    #[error("{0} was never sealed, and its number is among those that are: it was put there")]
+    StrangeSegment(SegmentId),
     /// The latest checkpoint is not one of the log.
     #[error("checkpoint: {0}")]
     Checkpoint(&'static str),
@@ -243,6 +249,22 @@ pub enum Remark {
         entry: u64,
         /// What is held.
         hold: Hold,
+    },
+    /// A hold was in force.
+    #[error("entry {entry}: {} was held, for {}: {}", held(hold), hold.author, hold.reason)]
+    WasHeld {
+        /// The entry of the log.
+        entry: u64,
+        /// What was held.
+        hold: Hold,
+    },
+    /// A hold was lifted.
+    #[error("entry {entry}: the hold of entry {} was lifted by {}: {}", lift.hold, lift.author, lift.reason)]
+    Lifted {
+        /// The entry of the log.
+        entry: u64,
+        /// What was lifted, by whom, why.
+        lift: Lift,
     },
     /// Somebody decided how long what is kept.
     #[error("entry {entry}: from here on days are {}, as {} signed", numbers(retention), signer(signed.as_ref()))]

@@ -5,6 +5,7 @@ mod clocks;
 mod fixture;
 mod kills;
 mod notes;
+mod parts;
 mod seals;
 mod searches;
 mod statements;

@@ -111,6 +111,14 @@ impl Leaf {
     }
 }
 
+/// Whether a leaf is about somebody's case: a hold, or its end.
+pub(crate) fn is_private(leaf: &Leaf) -> bool {
+    leaf.statement().is_some_and(|statement| match statement.fact {
+        Fact::Hold(_) | Fact::Lift(_) => true,
+        Fact::Expiry(_) | Fact::Unsealed(_) | Fact::Policy(_) | Fact::Clock => false,
+    })
+}
+
 impl From<Seal> for Leaf {
     fn from(seal: Seal) -> Self {
         Self::Seal(seal)

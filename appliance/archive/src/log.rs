@@ -164,11 +164,7 @@ impl Log {
     /// The files that are deleted, by seal and kind of field, with the statement of each.
     #[must_use]
     pub fn expiries(&self) -> BTreeMap<(u64, Field), (&Statement, &Expiry)> {
-        let expiries = self.statements().filter_map(|statement| match &statement.fact {
-            Fact::Expiry(expiry) => Some(((expiry.seal, expiry.field), (statement, expiry))),
-            Fact::Unsealed(_) | Fact::Hold(_) | Fact::Lift(_) | Fact::Policy(_) | Fact::Clock => None,
-        });
-        expiries.collect()
+        expiries(self.statements())
     }
 
     /// The holds that are in force, by their numbers.
@@ -240,6 +236,17 @@ impl Log {
         let signature = key.sign(&text, Timestamp::from_unix_ms(0));
         self.entries.push(Entry { leaf, note: Note::new(text).with(signature) });
     }
+}
+
+/// The files that these statements say to be deleted.
+pub(crate) fn expiries<'s>(
+    statements: impl Iterator<Item = &'s Statement>,
+) -> BTreeMap<(u64, Field), (&'s Statement, &'s Expiry)> {
+    let expiries = statements.filter_map(|statement| match &statement.fact {
+        Fact::Expiry(expiry) => Some(((expiry.seal, expiry.field), (statement, expiry))),
+        Fact::Unsealed(_) | Fact::Hold(_) | Fact::Lift(_) | Fact::Policy(_) | Fact::Clock => None,
+    });
+    expiries.collect()
 }
 
 impl fmt::Display for Log {

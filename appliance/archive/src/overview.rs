@@ -140,7 +140,7 @@ impl Group {
 #[cfg(test)]
 mod tests {
     use journal::Sequence;
-    use model::{AccessKind, ClockQuality, Host, Reason, Timestamp};
+    use model::{AccessKind, ClockQuality, Host, Reason, Timestamp, When};
     use proptest::prelude::*;
 
     use super::*;
@@ -153,6 +153,7 @@ mod tests {
             sequence: Sequence::new(1),
             at,
             clock: ClockQuality::Synchronised,
+            when: When::Shown(at),
             device: format!("d{device}"),
             mac: Some(format!("02:00:00:00:00:{device:02x}").parse().unwrap()),
             room: room.map(|room| room.parse().unwrap()),

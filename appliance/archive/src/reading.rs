@@ -3,7 +3,7 @@
 use journal::{ClockTie, Ended, Found, FoundAct, FoundPersonAct, Hit, Late, News, Sequence};
 use model::{
     Act, Closing, Deed, DomainName, End, Host, InternetMode, LessonEnding, LessonId, LessonSettings,
-    OverrideId, PersonAct, PersonDeed, ReadingEnd, ReadingTerms, RoomName, Rule, Scope, Sought, Topic,
+    OverrideId, PersonAct, PersonDeed, ReadingEnd, ReadingTerms, RoomName, Rule, Scope, Sought, Topic, When,
 };
 
 use crate::row::{Number, Row, Text, WITH_PEOPLE, WITH_WIFI, record, scope};
@@ -37,6 +37,21 @@ impl Sealed {
     }
 }
 
+impl Sealed {
+    /// The same, known to be made then.
+    pub(crate) fn made(mut self, when: Option<When>) -> Self {
+        if let (Self::Hit(hit), Some(when)) = (&mut self, when) {
+            match &mut **hit {
+                Hit::Access(found) => found.when = when,
+                Hit::Act(found) => found.when = when,
+                Hit::Person(found) => found.when = when,
+                Hit::Damage(_) | Hit::Unreadable { .. } => {}
+            }
+        }
+        self
+    }
+}
+
 fn sequence(row: &Row, column: Number) -> Option<Sequence> {
     row.number(column).map(|number| Sequence::new(number.cast_unsigned()))
 }
@@ -61,6 +76,7 @@ fn access(row: &Row) -> Option<Found> {
         sequence: sequence(row, Number::Sequence)?,
         at,
         clock: words::clock(row.text(Text::Clock)?)?,
+        when: When::Shown(at),
         device: row.text(Text::Device)?.to_owned(),
         mac: row.text(Text::Mac).map(str::parse).transpose().ok()?,
         room: row.text(Text::Room).map(str::parse).transpose().ok()?,
@@ -87,7 +103,8 @@ fn ended(row: &Row) -> Option<Ended> {
         peer: row.text(Text::Peer).map(str::parse).transpose().ok()?,
         end,
     };
-    Some(Ended { at: row.time(Number::EndTime)?, closing })
+    let is_measured = row.number(Number::DurationMs).is_some();
+    Some(Ended { at: row.time(Number::EndTime)?, closing, is_measured })
 }
 
 /// What ties the clock to the true time, where a row says so.
@@ -144,10 +161,12 @@ fn act(row: &Row) -> Option<FoundAct> {
         until: row.time(Number::Until),
     };
     let id = OverrideId::new(u32::try_from(row.number(Number::Override)?).ok()?);
+    let at = row.time(Number::Time)?;
     Some(FoundAct {
         sequence: sequence(row, Number::Sequence)?,
-        at: row.time(Number::Time)?,
+        at,
         clock: words::clock(row.text(Text::Clock)?)?,
+        when: When::Shown(at),
         act: Act { deed, id, rule },
     })
 }
@@ -169,6 +188,8 @@ fn person(row: &Row) -> Option<FoundPersonAct> {
             PersonDeed::Decline { site, room: row.text(Text::Room).map(str::parse).transpose().ok()? }
         }
         "open-reading" => open_reading(row)?,
+        "place-hold" => PersonDeed::PlaceHold { words: sought()? },
+        "lift-hold" => PersonDeed::LiftHold { words: sought()? },
         "search-journal" => PersonDeed::SearchJournal { reading: reading()?, sought: sought()? },
         "export-journal" => PersonDeed::ExportJournal { reading: reading()?, sought: sought()? },
         "close-reading" => {
@@ -191,10 +212,12 @@ fn person(row: &Row) -> Option<FoundPersonAct> {
         _ => return None,
     };
     let device = row.text(Text::Machine).map(str::parse).transpose().ok()?;
+    let at = row.time(Number::Time)?;
     Some(FoundPersonAct {
         sequence: sequence(row, Number::Sequence)?,
-        at: row.time(Number::Time)?,
+        at,
         clock: words::clock(row.text(Text::Clock)?)?,
+        when: When::Shown(at),
         act: PersonAct { author: row.text(Text::Author)?.parse().ok()?, device, deed },
     })
 }

@@ -1,12 +1,15 @@
 //! One row of a sealed table: a record as words and numbers.
 
-use journal::{ClockTie, DamageKind, Harvested, Hit, Late, News};
+use journal::{ClockTie, DamageKind, Ended, Harvested, Hit, Late, News, Sequence};
 use model::{
-    Closing, Deed, End, InternetMode, LessonId, LessonSettings, PersonDeed, ReadingId, ReadingTerms,
-    RoomName, Scope, Timestamp, Topic,
+    ClockQuality, Deed, InternetMode, LessonId, LessonSettings, PersonDeed, ReadingId, ReadingTerms,
+    RoomName, Scope, Timestamp, Topic, When,
 };
 
-use crate::words::Details;
+use crate::words::{self, Details};
+
+/// Tells when a record was made, of which the clock showed this and is to be trusted so far.
+pub(crate) type Tell<'t> = dyn Fn(Sequence, Timestamp, ClockQuality) -> When + 't;
 
 /// Names an enumeration of columns, in the order of the table.
 macro_rules! columns {
@@ -71,6 +74,9 @@ columns! {
     Role = "role",
 }
 
+/// The columns that an extract has beside those of a sealed table.
+pub(crate) const MADE: [&str; 2] = ["earliest", "latest"];
+
 /// The words of the column `record`.
 pub(crate) mod record {
     pub(crate) const ACCESS: &str = "access";
@@ -101,6 +107,8 @@ pub struct Row {
     numbers: [Option<i64>; NUMBERS.len()],
     texts: [Option<Box<str>>; TEXTS.len()],
     pub(crate) raw: Option<Vec<u8>>,
+    /// Of an extract: when it was made at the earliest and at the latest, where its clock did not know.
+    pub(crate) made: [Option<i64>; MADE.len()],
 }
 
 impl Row {
@@ -138,19 +146,22 @@ impl Row {
     /// What a search found, as a row; `None` where it is no record. Names of people, and what they did, only with
     /// `with_people`.
     pub(crate) fn of_hit(hit: &Hit, with_people: bool) -> Option<Self> {
-        match hit {
+        let (mut row, when) = match hit {
             Hit::Access(found) => {
                 let mut row = Self::of_access(found);
                 if !with_people {
                     row.put_text(Text::Person, None);
                     row.put_text(Text::Author, None);
                 }
-                Some(row)
+                row.unmark_deleted();
+                (row, found.when)
             }
-            Hit::Act(found) => with_people.then(|| Self::of_act(found)),
-            Hit::Person(found) => with_people.then(|| Self::of_person(found)),
-            Hit::Damage(_) | Hit::Unreadable { .. } => None,
-        }
+            Hit::Act(found) if with_people => (Self::of_act(found), found.when),
+            Hit::Person(found) if with_people => (Self::of_person(found), found.when),
+            Hit::Act(_) | Hit::Person(_) | Hit::Damage(_) | Hit::Unreadable { .. } => return None,
+        };
+        row.set_made(when);
+        Some(row)
     }
 
     /// Whether it is what a power cut left of an append that was never durable: nobody was promised what it should have been.
@@ -182,7 +193,47 @@ impl Row {
         let numbers =
             NUMBERS.iter().filter_map(|(column, name)| Some((*name, self.number(*column)?.to_string())));
         let texts = TEXTS.iter().filter_map(|(column, name)| Some((*name, self.text(*column)?.to_owned())));
-        numbers.chain(texts)
+        let made = MADE.iter().zip(self.made).filter_map(|(name, at)| Some((*name, at?.to_string())));
+        numbers.chain(texts).chain(made)
+    }
+
+    /// When it was made, by something that knows more than its clock; `None` for what has no time of its own.
+    pub(crate) fn when(&self, tell: &Tell<'_>) -> Option<When> {
+        let sequence = Sequence::new(self.number(Number::Sequence)?.cast_unsigned());
+        Some(tell(sequence, self.time(Number::Time)?, words::clock(self.text(Text::Clock)?)?))
+    }
+
+    /// When it was made, by an extract; `None` for what has no time.
+    pub(crate) fn when_told(&self) -> Option<When> {
+        let [earliest, latest] = self.made.map(|at| at.map(Timestamp::from_unix_ms));
+        let at = self.time(Number::Time)?;
+        Some(match (self.is_untimed(), earliest) {
+            (true, _) => When::Between(earliest, latest),
+            (false, Some(at)) => When::Reckoned(at),
+            (false, None) => When::Shown(at),
+        })
+    }
+
+    fn set_made(&mut self, when: When) {
+        let bounds = match when {
+            When::Shown(_) => (None, None),
+            When::Reckoned(_) | When::Between(..) => when.bounds(),
+        };
+        self.made = [bounds.0, bounds.1].map(|at| at.map(Timestamp::unix_ms));
+    }
+
+    /// Whether nobody knows when it was made: of an extract's rows.
+    pub(crate) fn is_untimed(&self) -> bool {
+        let [earliest, latest] = self.made;
+        let is_unset = self.text(Text::Clock) == Some(ClockQuality::Unset.as_str());
+        earliest != latest || (is_unset && earliest.is_none())
+    }
+
+    /// When it was made, by an extract; `None` where nobody knows.
+    pub(crate) fn made_at(&self) -> Option<Timestamp> {
+        let [earliest, _] = self.made;
+        let at = earliest.map(Timestamp::from_unix_ms).or_else(|| self.time(Number::Time));
+        at.filter(|_| !self.is_untimed())
     }
 
     pub(crate) fn put_number(&mut self, column: Number, value: Option<i64>) {
@@ -256,19 +307,19 @@ impl Row {
         row.put_text(Text::Author, details.author);
         row.put_number(Number::Until, details.until.map(Timestamp::unix_ms));
         if let Some(ended) = &found.ended {
-            row.set_end(ended.at, &ended.closing);
+            row.set_end(ended);
         }
         row.set_number(Number::Count, found.count.into());
         row.set_time(Number::LastTime, found.last_at);
         row
     }
 
-    fn set_end(&mut self, at: Timestamp, closing: &Closing) {
-        self.set_time(Number::EndTime, at);
+    fn set_end(&mut self, ended: &Ended) {
+        let closing = &ended.closing;
+        self.set_time(Number::EndTime, ended.at);
         self.set(Text::End, closing.end.as_str());
         self.put_text(Text::Peer, closing.peer.map(|peer| peer.to_string()).as_deref());
-        // Of a cut access nothing is known but that it ended.
-        if closing.end != End::Cut {
+        if ended.is_measured {
             self.set_number(Number::BytesUp, closing.bytes_up);
             self.set_number(Number::BytesDown, closing.bytes_down);
             self.set_number(Number::DurationMs, closing.duration_ms);
@@ -276,16 +327,16 @@ impl Row {
     }
 
     fn of_late(late: &Late) -> Self {
-        let mut row = match late.news {
+        let mut row = match &late.news {
             News::End(ended) => {
                 let mut row = Self::new(record::CLOSING);
-                row.set_end(ended.at, &ended.closing);
+                row.set_end(ended);
                 row
             }
             News::Repeat { count, last_at } => {
                 let mut row = Self::new(record::REPEAT);
-                row.set_number(Number::Count, count.into());
-                row.set_time(Number::LastTime, last_at);
+                row.set_number(Number::Count, (*count).into());
+                row.set_time(Number::LastTime, *last_at);
                 row
             }
         };
@@ -368,6 +419,9 @@ impl Row {
             PersonDeed::SearchJournal { reading, sought } | PersonDeed::ExportJournal { reading, sought } => {
                 row.set(Text::Name, &reading.to_string());
                 row.set(Text::Motive, sought.as_str());
+            }
+            PersonDeed::PlaceHold { words } | PersonDeed::LiftHold { words } => {
+                row.set(Text::Motive, words.as_str());
             }
             PersonDeed::CloseReading { reading, end } => {
                 row.set(Text::Name, &reading.to_string());

@@ -183,6 +183,13 @@ impl Seal {
         self.files().all(|(field, _, _)| deleted.contains_key(&(self.number, field)))
     }
 
+    /// Whether the clock was right for all its records.
+    #[must_use]
+    pub fn is_certain(&self) -> bool {
+        let [_, alone, unset] = self.clocks;
+        alone == 0 && unset == 0
+    }
+
     /// How many numbers of its range no segment had: records that the disk did not give back.
     #[must_use]
     pub fn missing(&self) -> u64 {

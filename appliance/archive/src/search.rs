@@ -5,6 +5,7 @@
 //! ```
 //! What is found is given out while later files are still read; nothing more is read once nobody wants it.
 
+mod clockwork;
 mod readers;
 
 use std::cell::OnceCell;
@@ -12,9 +13,13 @@ use std::error::Error;
 use std::io;
 use std::ops::ControlFlow;
 
-use journal::{Found, Hit, Listed, Query, SearchError, SegmentId, Source, Summary, inspect, read_late};
+use journal::{
+    Found, Hit, Listed, Query, Reckoning, SearchError, SegmentId, Source, Summary, Tally, harvest,
+    read_clock_ties, read_late, search_reckoned,
+};
 
 use crate::filter::Filter;
+use crate::frames::Frames;
 use crate::log::Log;
 use crate::reading::Sealed;
 use crate::row::Row;
@@ -55,6 +60,9 @@ pub struct Searched {
 /// `each` breaks. Where others may seal meanwhile, `source` is [`Listed`] before the log is read: what was sealed in between
 /// is in one of them at least.
 ///
+/// What is sealed is read where it was sealed: a segment is anybody's who can write a file. Only where a seal cannot be
+/// opened, segments that it was made of and that are still there stand for it.
+///
 /// # Errors
 /// [`SearchError`]; whatever else cannot be read is told.
 pub fn search<S: Source>(
@@ -69,19 +77,48 @@ pub fn search<S: Source>(
     let listed = Listed::new(source).map_err(SearchError::List)?;
     let source = &listed.without(|segment| segment.number() <= through && is_gone(source, segment));
     let segments = source.list().map_err(SearchError::List)?;
-    let before = waiting_from(source, &segments);
-    let seals: Vec<&Seal> = readable(log, before).collect();
-    let filter = Filter::from(query);
-    let readers = Readers::new(&seals, &open, &filter, |seal| may_have(seal, query));
+    let seals: Vec<&Seal> = readable(log).collect();
+    let (filter, frames) = (Filter::from(query), Frames::new(log.leaves()));
+    let mut readers = Readers::new(&seals, &open, &filter, &frames, |seal| frames.may_have(seal, query));
+    if readers.may_ask_segments() {
+        read_clock_ties(source, &segments, |tie| readers.note_tie(tie));
+    }
     let waiting = OnceCell::new();
+    let before = log.through().saturating_add(1);
     let joiner = Joiner { readers: &readers, source, segments: &segments, before, waiting };
+    let stead = Stead { source, segments: &segments, query, joiner: &joiner };
     let mut searched = Searched::default();
-    let flow = readers.run(|place, batch| match batch {
-        Ok(rows) => rows.into_iter().try_for_each(|row| joiner.take(place, row, &mut each)),
-        Err(end) => searched.count(seals.get(place).map_or(0, |seal| seal.number), end, &mut each),
+    let flow = readers.run(|place, batch| match (batch, seals.get(place)) {
+        (Ok(rows), _) => rows.into_iter().try_for_each(|row| joiner.take(place, row, &mut each)),
+        (Err(End::Read), _) | (Err(_), None) => {
+            searched.seals_read += 1;
+            ControlFlow::Continue(())
+        }
+        (Err(end), Some(seal)) => {
+            let known = readers.known_of(place, seal);
+            let (flow, is_whole) = stead.search(place, seal, known, &mut each);
+            match end {
+                _ if is_whole => {}
+                End::Locked | End::Read => searched.seals_locked += 1,
+                End::Unreadable(error) => {
+                    searched.seals_unreadable += 1;
+                    if flow.is_continue() {
+                        return each(FoundAnywhere::Unreadable { seal: seal.number, error });
+                    }
+                }
+            }
+            flow
+        }
     });
     if flow.is_continue() {
-        searched.segments = journal::search(source, query, |hit| each(FoundAnywhere::Hit(Box::new(hit))))?;
+        let rest = segments.into_iter().filter(|segment| segment.number() > through).collect();
+        let source = &Listed::of(source, rest);
+        let each = |hit: Hit| match number_of(&hit) {
+            // A segment that pretends to be new.
+            Some(number) if number < before => ControlFlow::Continue(()),
+            Some(_) | None => each(FoundAnywhere::Hit(Box::new(hit))),
+        };
+        searched.segments = search_reckoned(source, query, frames.reckoning_after_all(), each)?;
     }
     Ok(searched)
 }
@@ -91,55 +128,87 @@ pub fn search<S: Source>(
 /// # Errors
 /// The segments cannot be listed.
 pub fn reads_plain_seals<S: Source>(log: &Log, source: &S, query: &Query) -> io::Result<bool> {
-    let mut seals = readable(log, waiting_from(source, &source.list()?));
-    Ok(seals.any(|seal| seal.file.form == Form::Plain && may_have(seal, query)))
+    let (segments, frames) = (source.list()?, Frames::new(log.leaves()));
+    let is_read = |seal: &Seal| seal.file.form == Form::Plain && frames.may_have(seal, query);
+    Ok(readable(log).any(|seal| is_read(seal) && segments_of(seal, &segments).is_none()))
 }
 
-/// The seals that have records below the first that stands in a segment. What was deleted when its time was over is nowhere
-/// to be read.
-fn readable(log: &Log, before: u64) -> impl Iterator<Item = &Seal> {
+/// The seals that may have something of what is asked for: by the times of their records, and for those that were made without
+/// the time, by when the log leaves it open that they were.
+pub fn seals_that_may_have<'l>(log: &'l Log, query: &Query) -> impl Iterator<Item = &'l Seal> {
+    let frames = Frames::new(log.leaves());
+    log.seals().filter(move |seal| frames.may_have(seal, query))
+}
+
+/// The seals that are not deleted: what was, when its time was over, is nowhere to be read.
+fn readable(log: &Log) -> impl Iterator<Item = &Seal> {
     let deleted = log.expiries();
-    log.seals().filter(move |seal| seal.sequences.0.saturating_add(1) < before && !seal.is_deleted(&deleted))
+    log.seals().filter(move |seal| !seal.is_deleted(&deleted))
+}
+
+/// The segments that a seal was made of, where all of them are still there.
+fn segments_of(seal: &Seal, segments: &[SegmentId]) -> Option<Vec<SegmentId>> {
+    let (first, last) = seal.segments;
+    let own: Vec<SegmentId> =
+        segments.iter().copied().filter(|it| (first..=last).contains(&it.number())).collect();
+    let count = last.checked_sub(first)?.checked_add(1)?;
+    (own.len() as u64 == count).then_some(own)
+}
+
+/// The number of a record.
+fn number_of(hit: &Hit) -> Option<u64> {
+    match hit {
+        Hit::Access(found) => Some(found.sequence.number()),
+        Hit::Act(found) => Some(found.sequence.number()),
+        Hit::Person(found) => Some(found.sequence.number()),
+        Hit::Damage(_) | Hit::Unreadable { .. } => None,
+    }
 }
 
 /// Whether a segment was removed since it was listed.
-fn is_gone<S: Source>(source: &S, segment: SegmentId) -> bool {
+pub(crate) fn is_gone<S: Source>(source: &S, segment: SegmentId) -> bool {
     source.open(segment).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
-/// The first record that stands in a segment. Segments that are sealed stay for a while, so that the box can be searched
-/// without anybody's key.
-fn waiting_from<S: Source>(source: &S, segments: &[SegmentId]) -> u64 {
-    let first = segments.iter().find_map(|segment| inspect(source, *segment).ok().flatten());
-    first.map_or(u64::MAX, |first| first.next_sequence)
+/// What stands for seals that cannot be opened: their segments. Those of a day that is under way stay, so that the box can be
+/// searched without anybody's key.
+struct Stead<'s, 'j, S, O> {
+    source: &'s S,
+    segments: &'s [SegmentId],
+    query: &'s Query,
+    joiner: &'s Joiner<'j, S, O>,
 }
 
-/// Whether a seal may have something, by its times.
-#[must_use]
-pub fn may_have(seal: &Seal, query: &Query) -> bool {
-    // Without times it has damage only.
-    let Some((earliest, latest)) = seal.times else { return true };
-    query.from.is_none_or(|from| latest >= from) && query.to.is_none_or(|to| earliest < to)
-}
-
-impl Searched {
-    /// Counts a sealed file, and tells where it cannot be read.
-    fn count(
-        &mut self,
-        seal: u64,
-        end: End,
+impl<S: Source, O> Stead<'_, '_, S, O> {
+    /// Gives out what the segments have of a seal. Returns whether these are all its records.
+    fn search(
+        &self,
+        place: usize,
+        seal: &Seal,
+        known: Reckoning,
         each: &mut impl FnMut(FoundAnywhere) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
-        match end {
-            End::Read => self.seals_read += 1,
-            End::Locked => self.seals_locked += 1,
-            End::Unreadable(error) => {
-                self.seals_unreadable += 1;
-                return each(FoundAnywhere::Unreadable { seal, error });
+    ) -> (ControlFlow<()>, bool) {
+        let Some(own) = segments_of(seal, self.segments) else { return (ControlFlow::Continue(()), false) };
+        let (after, through) = seal.sequences;
+        let source = Listed::of(self.source, own.clone());
+        let mut flow = ControlFlow::Continue(());
+        let searched = search_reckoned(&source, self.query, known, |hit| {
+            let is_own = number_of(&hit).is_none_or(|number| after < number && number <= through);
+            if is_own {
+                flow = self.joiner.give(place, hit, each);
             }
-        }
-        ControlFlow::Continue(())
+            flow
+        });
+        let tally = harvest(&source, &own, after, |_| {});
+        let is_whole = tally.is_ok_and(|tally| is_all(&tally, seal)) && searched.is_ok();
+        (flow, is_whole)
     }
+}
+
+/// Whether what was counted in segments is what was sealed of them.
+pub(crate) fn is_all(tally: &Tally, seal: &Seal) -> bool {
+    (tally.records, tally.last_sequence, tally.times, tally.clocks)
+        == (seal.records, seal.sequences.1, seal.times, seal.clocks)
 }
 
 /// Joins to accesses what is said of them later.
@@ -160,16 +229,21 @@ impl<S: Source, O> Joiner<'_, S, O> {
         sealed: Sealed,
         each: &mut impl FnMut(FoundAnywhere) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
-        let hit = match sealed {
-            Sealed::Late(_) => return ControlFlow::Continue(()),
-            Sealed::Other(row) => return each(FoundAnywhere::Other(row)),
-            Sealed::Hit(hit) => hit,
-        };
-        let hit = match *hit {
-            Hit::Access(found) if found.sequence.number() >= self.before => return ControlFlow::Continue(()),
+        match sealed {
+            Sealed::Late(_) => ControlFlow::Continue(()),
+            Sealed::Other(row) => each(FoundAnywhere::Other(row)),
+            Sealed::Hit(hit) => self.give(place, *hit, each),
+        }
+    }
+
+    fn give(
+        &self,
+        place: usize,
+        hit: Hit,
+        each: &mut impl FnMut(FoundAnywhere) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let hit = match hit {
             Hit::Access(found) => Hit::Access(self.join(place, found)),
-            Hit::Act(found) if found.sequence.number() >= self.before => return ControlFlow::Continue(()),
-            Hit::Person(found) if found.sequence.number() >= self.before => return ControlFlow::Continue(()),
             hit @ Hit::Act(_)
             | hit @ Hit::Person(_)
             | hit @ Hit::Damage(_)

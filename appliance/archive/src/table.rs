@@ -27,7 +27,7 @@ use crate::filter::Filter;
 use crate::hash::Hash;
 use crate::pieces::{FileBytes, Pieces};
 use crate::reading::{Sealed, clock_tie};
-use crate::row::{NUMBERS, Number, Row, TEXTS};
+use crate::row::{MADE, NUMBERS, Number, Row, TEXTS, Tell};
 use crate::seal::{Form, Seal, Tail};
 use crate::sieve::Sieve;
 use crate::table::group::Group;
@@ -141,7 +141,8 @@ impl Table {
         let columns = metadata.file_metadata().schema_descr().columns();
         let names =
             NUMBERS.iter().map(|(_, name)| name).chain(TEXTS.iter().map(|(_, name)| name)).chain([&RAW]);
-        if !columns.iter().map(|column| column.name()).eq(names.copied()) {
+        let made = MADE.iter().take(columns.len().saturating_sub(RAW_PLACE + 1));
+        if !columns.iter().map(|column| column.name()).eq(names.chain(made).copied()) {
             return Err(TableError::Layout("its columns are others"));
         }
         let said = metadata.file_metadata().key_value_metadata().into_iter().flatten();
@@ -160,14 +161,14 @@ impl Table {
         groups.map(|group| u64::try_from(group.num_rows()).unwrap_or(0)).sum()
     }
 
-    /// All rows of a group, by its place; `None` after the last one.
+    /// All rows of a group, by its place, whatever the file says of them; `None` after the last one.
     pub(crate) fn read_rows(&self, place: usize) -> Result<Option<Vec<Row>>, TableError> {
         if place >= self.reader.metadata().num_row_groups() {
             return Ok(None);
         }
         let reader = self.group(place)?;
         self.load(place)?;
-        let group = Group(&*reader);
+        let group = Group::doubted(&*reader);
         let mut rows = Vec::new();
         let flow: ControlFlow<()> = group.read(&group.all(), |row| {
             rows.push(row);
@@ -190,29 +191,52 @@ impl Table {
         Some(Tail { at, bytes, hash: Hash::of(file.get(start..)?) })
     }
 
-    /// Gives out the rows that match, in their order, until `each` breaks.
+    /// Gives out the rows that match, in their order, until `each` breaks. Times are what clocks showed.
     ///
     /// # Errors
     /// [`TableError`].
     pub fn search(
         &self,
         filter: &Filter,
+        each: impl FnMut(Sealed) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, TableError> {
+        self.scan(filter, None, each)
+    }
+
+    /// The same where something tells when records were made whose clocks were not right.
+    pub(crate) fn search_reckoned(
+        &self,
+        filter: &Filter,
+        tell: &Tell<'_>,
+        each: impl FnMut(Sealed) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, TableError> {
+        self.scan(filter, Some(tell), each)
+    }
+
+    fn scan(
+        &self,
+        filter: &Filter,
+        tell: Option<&Tell<'_>>,
         mut each: impl FnMut(Sealed) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, TableError> {
         for place in 0..self.reader.metadata().num_row_groups() {
             let reader = self.group(place)?;
-            let group = Group(&*reader);
-            if !self.may_match(place, &group, filter)? {
+            let group = Group::new(&*reader);
+            let tell = tell.filter(|_| !group.is_certain());
+            if !self.may_match(place, &group, filter, tell.is_some())? {
                 continue;
             }
             self.load(place)?;
-            let wanted = group.screen(filter)?;
+            let wanted = group.screen(filter, tell.is_some())?;
             if !wanted.contains(&true) {
                 continue;
             }
-            let flow = group.read(&wanted, |row| match filter.matches(&row) {
-                true => each(Sealed::of(row)),
-                false => ControlFlow::Continue(()),
+            let flow = group.read(&wanted, |row| {
+                let when = tell.and_then(|tell| row.when(tell));
+                match filter.matches(&row, when) {
+                    true => each(Sealed::of(row).made(when)),
+                    false => ControlFlow::Continue(()),
+                }
             })?;
             if flow.is_break() {
                 return Ok(flow);
@@ -258,7 +282,7 @@ impl Table {
     fn read_referring(&self, mut each: impl FnMut(Row)) -> Result<(), TableError> {
         for place in 0..self.reader.metadata().num_row_groups() {
             let reader = self.group(place)?;
-            let group = Group(&*reader);
+            let group = Group::new(&*reader);
             if !group.has_late() {
                 continue;
             }
@@ -284,9 +308,16 @@ impl Table {
         }
     }
 
-    /// Whether bounds and the sieve leave it open that a group has matching rows.
-    fn may_match(&self, place: usize, group: &Group<'_>, filter: &Filter) -> Result<bool, TableError> {
-        if !filter.may_be_within(group.bounds(Number::Time), group.bounds(Number::LastTime)) {
+    /// Whether bounds and the sieve leave it open that a group has matching rows. What clocks showed that were not right
+    /// bounds nothing.
+    fn may_match(
+        &self,
+        place: usize,
+        group: &Group<'_>,
+        filter: &Filter,
+        is_reckoned: bool,
+    ) -> Result<bool, TableError> {
+        if !is_reckoned && !filter.may_be_within(group.bounds(Number::Time), group.bounds(Number::LastTime)) {
             return Ok(false);
         }
         if !filter.asks_sieve() {

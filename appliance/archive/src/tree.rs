@@ -10,6 +10,9 @@ use crate::hash::{HASH_BYTES, Hash};
 /// Most hashes of a proof: two for each doubling of a log of 2⁶³ leaves.
 const PROOF_HASHES_MAX: usize = 128;
 
+/// What two subtrees are hashed with before them.
+const NODE_PREFIX: u8 = 1;
+
 /// All leaves of a log, and what a proof needs.
 #[derive(Default)]
 pub struct Tree(MemoryBackedTree<Sha256, Vec<u8>>);
@@ -53,6 +56,26 @@ impl Tree {
     }
 }
 
+/// The root of a tree whose leaves have these hashes (RFC 9162 section 2.1.1).
+pub(crate) fn root_of(leaves: impl Iterator<Item = Hash>) -> Hash {
+    // Whole subtrees, each smaller than the one before, with the number of their leaves.
+    let mut whole: Vec<(u64, Hash)> = Vec::new();
+    for leaf in leaves {
+        let mut grown = (1, leaf);
+        while let Some((count, left)) = whole.pop_if(|(count, _)| *count == grown.0) {
+            grown = (2 * count, join(&left, &grown.1));
+        }
+        whole.push(grown);
+    }
+    let hashes = whole.into_iter().rev().map(|(_, hash)| hash);
+    hashes.reduce(|right, left| join(&left, &right)).unwrap_or_else(|| Hash::of(&[]))
+}
+
+/// The hash of two subtrees.
+fn join(left: &Hash, right: &Hash) -> Hash {
+    Hash::of(&[&[NODE_PREFIX], left.as_bytes().as_slice(), right.as_bytes()].concat())
+}
+
 /// Whether a tree of `size` leaves with this root only grew from one of `from` leaves with that root.
 #[must_use]
 pub fn is_growth((size, root): (u64, Hash), (from, old_root): (u64, Hash), proof: &[Hash]) -> bool {
@@ -87,4 +110,22 @@ fn hashes(bytes: &[u8]) -> Option<Vec<Hash>> {
 
 fn concat(hashes: &[Hash]) -> Vec<u8> {
     hashes.iter().flat_map(Hash::as_bytes).copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_follows_from_the_hashes_of_the_leaves() {
+        let mut tree = Tree::default();
+        let mut hashes = Vec::new();
+        assert_eq!(root_of(std::iter::empty()), tree.root());
+        for number in 1..=70 {
+            let leaf = format!("leaf {number}\n");
+            tree.push(&leaf);
+            hashes.push(Hash::of(&[&[0], leaf.as_bytes()].concat()));
+            assert_eq!(root_of(hashes.iter().copied()), tree.root(), "{number} leaves");
+        }
+    }
 }

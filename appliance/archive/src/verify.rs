@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 
-use journal::{DamageKind, Harvested, SegmentId, Source, harvest, inspect};
+use journal::{DamageKind, Harvested, SegmentId, Source, Tally, harvest, inspect};
 use model::{ClockQuality, Timestamp};
 
 use crate::audit::{Audit, audit};
@@ -16,6 +16,7 @@ use crate::leaf::Leaf;
 use crate::log::{Entry, Log};
 use crate::note::Note;
 use crate::seal::{Seal, SealedFile};
+use crate::search::{is_all, is_gone};
 use crate::tree::Tree;
 use crate::witness::Witnessed;
 
@@ -338,14 +339,43 @@ impl Report {
                 return self.findings.push(Finding::Unreadable { what: "segments".to_owned(), source });
             }
         };
+        self.check_sealed_segments(source, &segments, log);
         let mut through = log.through();
-        for (place, &segment) in segments.iter().enumerate() {
+        let is_waiting = |(_, segment): &(usize, &SegmentId)| segment.number() > log.through_segment();
+        for (place, &segment) in segments.iter().enumerate().filter(is_waiting) {
             let is_last = place + 1 == segments.len();
             if let Err(error) = self.check_segment(source, segment, is_last, &mut through) {
                 self.findings.push(Finding::Unreadable { what: segment.to_string(), source: error });
             }
         }
         self.waiting = through.saturating_sub(log.through());
+    }
+
+    /// Segments of a day that is under way stay beside their seals; a power cut may leave others. None of them is anything
+    /// but what was sealed.
+    fn check_sealed_segments<S: Source>(&mut self, source: &S, segments: &[SegmentId], log: &Log) {
+        let is_sealed = |segment: &SegmentId| segment.number() <= log.through_segment();
+        let mut strangers: BTreeSet<SegmentId> = segments.iter().copied().filter(is_sealed).collect();
+        for seal in log.seals() {
+            let (first, last) = seal.segments;
+            let is_own = |segment: &SegmentId| (first..=last).contains(&segment.number());
+            let own: Vec<SegmentId> = strangers.iter().copied().filter(is_own).collect();
+            own.iter().for_each(|segment| _ = strangers.remove(segment));
+            if !own.is_empty()
+                && !is_sealed_so(source, &own, seal)
+                && !own.iter().any(|it| is_gone(source, *it))
+            {
+                self.findings.push(Finding::Segments(seal.number));
+            }
+        }
+        let deleted = log.leaves().filter(|leaf| leaf.seal().is_none()).filter_map(Leaf::last_segment);
+        deleted.for_each(|number| _ = strangers.remove(&SegmentId::new(number)));
+        // One that was begun and never written to is sealed with nobody.
+        let is_empty = |segment: SegmentId| {
+            harvest(source, &[segment], 0, |_| {}).is_ok_and(|tally| tally == Tally::default())
+        };
+        strangers.retain(|segment| !is_empty(*segment) && !is_gone(source, *segment));
+        self.findings.extend(strangers.into_iter().map(Finding::StrangeSegment));
     }
 
     fn check_segment<S: Source>(
@@ -403,4 +433,19 @@ impl Report {
             *through = expected;
         }
     }
+}
+
+/// Whether segments have what was sealed of them; of a part of a seal's segments, and where the disk did not give back all,
+/// whether they have no more.
+fn is_sealed_so<S: Source>(source: &S, own: &[SegmentId], seal: &Seal) -> bool {
+    let (after, through) = seal.sequences;
+    let is_headed = |segment: &SegmentId| match inspect(source, *segment) {
+        Ok(Some(info)) => info.segment == segment.number(),
+        Ok(None) | Err(_) => seal.unreadable > 0,
+    };
+    let Ok(tally) = harvest(source, own, after, |_| {}) else { return false };
+    let (first, last) = seal.segments;
+    let is_whole = own.len() as u64 == last.saturating_sub(first).saturating_add(1) && seal.unreadable == 0;
+    let is_within = tally.records <= seal.records && tally.last_sequence <= through;
+    own.iter().all(is_headed) && if is_whole { is_all(&tally, seal) } else { is_within }
 }

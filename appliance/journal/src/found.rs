@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use model::{
-    AccessKind, Act, ClockQuality, Closing, Deed, DeviceName, DomainName, Host, Mac, OverrideId, ProfileName,
-    Reason, RoomName, Rule, Ruling, Scope, Timestamp, Topic, UnknownDevice, Verdict,
+    AccessKind, Act, ClockQuality, Closing, Deed, DeviceName, DomainName, End, Host, Mac, OverrideId,
+    ProfileName, Reason, RoomName, Rule, Ruling, Scope, Timestamp, Topic, UnknownDevice, Verdict, When,
 };
 
 use crate::Sequence;
@@ -24,6 +24,8 @@ pub struct Found {
     pub at: Timestamp,
     /// How far to trust `at`.
     pub clock: ClockQuality,
+    /// When that was, as far as it is known.
+    pub when: When,
     /// The device's name; for an unknown device the one that its address gives.
     pub device: String,
     /// Its hardware address, where it was known.
@@ -54,6 +56,14 @@ pub struct Found {
     pub last_at: Timestamp,
 }
 
+impl Found {
+    /// Whether it, or one of its repeats, may have been made within a window.
+    #[must_use]
+    pub fn may_be_within(&self, window: (Option<Timestamp>, Option<Timestamp>)) -> bool {
+        self.when.may_be_within(self.last_at.ms_since(self.at), window)
+    }
+}
+
 /// How an access ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
@@ -61,6 +71,22 @@ pub struct Ended {
     pub at: Timestamp,
     /// Bytes, duration, peer: all nothing where the access was [`Cut`](model::End::Cut).
     pub closing: Closing,
+    /// Whether bytes and duration are known: not of an access that was cut, nor where they are deleted by now.
+    pub is_measured: bool,
+}
+
+impl Ended {
+    /// What was noted of an end.
+    #[must_use]
+    pub fn new(at: Timestamp, closing: Closing) -> Self {
+        Self { at, closing, is_measured: closing.end != End::Cut }
+    }
+
+    /// What is known of bytes and duration.
+    #[must_use]
+    pub fn measured(&self) -> Option<Closing> {
+        self.is_measured.then_some(self.closing)
+    }
 }
 
 /// An act on the rules.
@@ -72,6 +98,8 @@ pub struct FoundAct {
     pub at: Timestamp,
     /// How far to trust `at`.
     pub clock: ClockQuality,
+    /// When that was, as far as it is known.
+    pub when: When,
     /// What was done, to which rule.
     pub act: Act,
 }
@@ -85,7 +113,7 @@ pub(crate) fn join_closing(found: &mut Found, entry: &ClosingEntry) {
         peer: entry.peer,
         end: entry.end.into(),
     };
-    found.ended.get_or_insert(Ended { at: Timestamp::from_unix_ms(entry.at_ms), closing });
+    found.ended.get_or_insert(Ended::new(Timestamp::from_unix_ms(entry.at_ms), closing));
 }
 
 pub(crate) fn join_repeat(found: &mut Found, entry: &RepeatEntry) {
@@ -124,6 +152,7 @@ pub(crate) fn read_access(access: &Access<'_>) -> Option<Found> {
         sequence: Sequence::new(access.sequence),
         at,
         clock: access.clock.into(),
+        when: When::Shown(at),
         device: device.into_owned(),
         mac,
         room,
@@ -202,10 +231,12 @@ pub(crate) fn read_act(entry: &ActEntry<'_>) -> Option<FoundAct> {
         from: entry.from_ms.map(Timestamp::from_unix_ms),
         until: entry.until_ms.map(Timestamp::from_unix_ms),
     };
+    let at = Timestamp::from_unix_ms(entry.at_ms);
     Some(FoundAct {
         sequence: Sequence::new(entry.sequence),
-        at: Timestamp::from_unix_ms(entry.at_ms),
+        at,
         clock: entry.clock.into(),
+        when: When::Shown(at),
         act: Act { deed, id: OverrideId::new(entry.id), rule },
     })
 }

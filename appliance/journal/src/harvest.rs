@@ -397,7 +397,7 @@ fn late_end(entry: &ClosingEntry) -> Late {
         peer: entry.peer,
         end: entry.end.into(),
     };
-    let ended = Ended { at: Timestamp::from_unix_ms(entry.at_ms), closing };
+    let ended = Ended::new(Timestamp::from_unix_ms(entry.at_ms), closing);
     let (sequence, of) = (Sequence::new(entry.sequence), Sequence::new(entry.of));
     Late { sequence, of, news: News::End(ended) }
 }

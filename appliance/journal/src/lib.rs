@@ -45,7 +45,7 @@ pub use person::FoundPersonAct;
 pub use queue::STALL_MAX;
 pub use reader::{Damage, DamageKind};
 pub use recovery::Recovery;
-pub use search::{Hit, Kind, Query, SearchError, Summary, search};
+pub use search::{Hit, Kind, Query, SearchError, Summary, search, search_reckoned};
 pub use sequence::Sequence;
 pub use storage::{Active, Floor, Listed, SegmentId, Source, Storage};
 pub use writer::{CommitError, Writer};

@@ -2,7 +2,7 @@
 
 use model::{
     ClockQuality, InternetMode, LessonId, LessonSettings, Mac, PersonAct, PersonDeed, ReadingId,
-    ReadingTerms, Role, Sought, Timestamp,
+    ReadingTerms, Role, Sought, Timestamp, When,
 };
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +78,12 @@ pub(crate) enum PersonDeedEntry<'a> {
         lesson: u32,
         room: &'a str,
         ending: LessonEndingCode,
+    },
+    PlaceHold {
+        words: &'a str,
+    },
+    LiftHold {
+        words: &'a str,
     },
 }
 
@@ -156,6 +162,8 @@ impl<'a> PersonDeedEntry<'a> {
                 with_people: terms.with_people,
                 until_ms: until.unix_ms(),
             },
+            PersonDeed::PlaceHold { words } => Self::PlaceHold { words: words.as_str() },
+            PersonDeed::LiftHold { words } => Self::LiftHold { words: words.as_str() },
             PersonDeed::SearchJournal { reading, sought } => {
                 Self::SearchJournal { reading: reading.number(), sought: sought.as_str() }
             }
@@ -225,6 +233,8 @@ impl<'a> PersonDeedEntry<'a> {
                     until: Timestamp::from_unix_ms(until_ms),
                 }
             }
+            Self::PlaceHold { words } => PersonDeed::PlaceHold { words: Sought::new(words) },
+            Self::LiftHold { words } => PersonDeed::LiftHold { words: Sought::new(words) },
             Self::SearchJournal { reading, sought } => {
                 PersonDeed::SearchJournal { reading: ReadingId::new(reading), sought: Sought::new(sought) }
             }
@@ -278,16 +288,20 @@ pub struct FoundPersonAct {
     pub at: Timestamp,
     /// How far to trust `at`.
     pub clock: ClockQuality,
+    /// When that was, as far as it is known.
+    pub when: When,
     /// Who did what, and where.
     pub act: PersonAct,
 }
 
 /// `None` when a text in it could not have been written by this program.
 pub(crate) fn read_person_act(entry: &PersonEntry<'_>) -> Option<FoundPersonAct> {
+    let at = Timestamp::from_unix_ms(entry.at_ms);
     Some(FoundPersonAct {
         sequence: Sequence::new(entry.sequence),
-        at: Timestamp::from_unix_ms(entry.at_ms),
+        at,
         clock: entry.clock.into(),
+        when: When::Shown(at),
         act: PersonAct {
             author: entry.author.parse().ok()?,
             device: entry.device.map(Mac::new),

@@ -7,8 +7,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::{error, io};
 
-use model::{AccessKind, Category, Host, PersonName, RoomName, Timestamp, Verdict};
+use model::{AccessKind, Category, Host, PersonName, RoomName, Timestamp, Verdict, When};
 
+use crate::clock::{ClockTie, Reckoning};
+use crate::codes::ClockCode;
 use crate::entry::{
     Access, ActEntry, Body, ClosingEntry, Entry, HostEntry, ReasonEntry, RepeatEntry, ScopeEntry,
     SubjectEntry, TopicEntry,
@@ -17,7 +19,7 @@ use crate::fold::FOLD_WINDOW_MS;
 use crate::found::{Found, FoundAct, identify, join_closing, join_repeat, read_access, read_act};
 use crate::person::{FoundPersonAct, PersonDeedEntry, PersonEntry, read_person_act};
 use crate::reader::{Damage, DamageKind, Piece, ReadError, read_segment};
-use crate::{SegmentId, Source};
+use crate::{SegmentId, Sequence, Source};
 
 /// How many records after an access its closing or repeat is looked for on the way; those further off are
 /// gathered beforehand. It bounds the accesses that are held back.
@@ -25,6 +27,8 @@ const JOIN_DISTANCE: u64 = 16_384;
 /// Most closings and repeats that are gathered beforehand: those of long connections, some 100 bytes each.
 /// Beyond, the oldest accesses are shown without theirs.
 const FAR_JOINS_MAX: usize = 262_144;
+/// Most ties of the clock that are gathered: one a start of the box, and one each time that its clock is set.
+const TIES_MAX: usize = 65_536;
 
 /// What is looked for: records that match every field that is set.
 #[derive(Clone, Debug, Default)]
@@ -110,10 +114,25 @@ pub fn search<S: Source>(
     query: &Query,
     each: impl FnMut(Hit) -> ControlFlow<()>,
 ) -> Result<Summary, SearchError> {
+    search_reckoned(source, query, Reckoning::default(), each)
+}
+
+/// The same, where something is known already of the times of records that were made without the time. What the segments
+/// say of them is added.
+///
+/// # Errors
+/// As [`search`].
+pub fn search_reckoned<S: Source>(
+    source: &S,
+    query: &Query,
+    mut reckoning: Reckoning,
+    each: impl FnMut(Hit) -> ControlFlow<()>,
+) -> Result<Summary, SearchError> {
     let segments = source.list().map_err(SearchError::List)?;
     let far = FarJoins::gather(source, &segments);
-    let mut scan =
-        Scan { query, far, held: BTreeMap::new(), seen: 0, torn: None, summary: Summary::default(), each };
+    reckoning.extend(&far.ties);
+    let (held, summary) = (BTreeMap::new(), Summary::default());
+    let mut scan = Scan { query, far, reckoning, held, seen: 0, torn: None, summary, each };
     for &segment in &segments {
         if scan.read(source, segment).is_break() {
             return Ok(scan.summary);
@@ -126,9 +145,11 @@ pub fn search<S: Source>(
     Ok(scan.summary)
 }
 
-/// Closings and repeats that lie further behind their access than [`JOIN_DISTANCE`].
+/// Closings and repeats that lie further behind their access than [`JOIN_DISTANCE`], and what ties the clock to the true
+/// time, wherever it stands.
 #[derive(Default)]
 struct FarJoins {
+    ties: Vec<ClockTie>,
     closings: HashMap<u64, ClosingEntry>,
     repeats: HashMap<u64, RepeatEntry>,
 }
@@ -151,6 +172,11 @@ impl FarJoins {
     }
 
     fn note(&mut self, entry: &Entry<'_>) {
+        if let Entry::Clock(tie) = entry
+            && self.ties.len() < TIES_MAX
+        {
+            self.ties.push(tie.into());
+        }
         if self.closings.len() + self.repeats.len() >= FAR_JOINS_MAX {
             return;
         }
@@ -178,6 +204,7 @@ fn is_far(sequence: u64, of: u64) -> bool {
 struct Scan<'q, F> {
     query: &'q Query,
     far: FarJoins,
+    reckoning: Reckoning,
     /// Accesses whose closing or repeats may follow, and the acts among them.
     held: BTreeMap<u64, Held>,
     /// The highest sequence that was read: what is not above it was written twice.
@@ -232,9 +259,12 @@ impl<F: FnMut(Hit) -> ControlFlow<()>> Scan<'_, F> {
         self.seen = sequence;
         match entry {
             Entry::Access(access) => {
-                if may_match(self.query, &access) {
+                let when = self.when(sequence, access.at_ms, access.clock);
+                if may_match(self.query, &access, when) {
                     match read_access(&access) {
-                        Some(found) => self.held.insert(sequence, Held::Access(Box::new(found))),
+                        Some(found) => {
+                            self.held.insert(sequence, Held::Access(Box::new(Found { when, ..found })))
+                        }
                         None => return (self.each)(Hit::Damage(place)),
                     };
                 }
@@ -250,25 +280,35 @@ impl<F: FnMut(Hit) -> ControlFlow<()>> Scan<'_, F> {
                 }
             }
             Entry::Act(act) => {
-                if is_match(self.query, &act) {
+                let when = self.when(sequence, act.at_ms, act.clock);
+                if is_match(self.query, &act, when) {
                     match read_act(&act) {
-                        Some(found) => self.held.insert(sequence, Held::Act(Box::new(found))),
+                        Some(found) => {
+                            self.held.insert(sequence, Held::Act(Box::new(FoundAct { when, ..found })))
+                        }
                         None => return (self.each)(Hit::Damage(place)),
                     };
                 }
             }
-            // It is read for the times of others: `read_clock_ties`.
+            // It was read before, for the times of others.
             Entry::Clock(_) => {}
             Entry::Person(act) => {
-                if is_person_match(self.query, &act) {
+                let when = self.when(sequence, act.at_ms, act.clock);
+                if is_person_match(self.query, &act, when) {
                     match read_person_act(&act) {
-                        Some(found) => self.held.insert(sequence, Held::Person(Box::new(found))),
+                        Some(found) => self
+                            .held
+                            .insert(sequence, Held::Person(Box::new(FoundPersonAct { when, ..found }))),
                         None => return (self.each)(Hit::Damage(place)),
                     };
                 }
             }
         }
         self.release(sequence.saturating_sub(JOIN_DISTANCE))
+    }
+
+    fn when(&self, sequence: u64, at_ms: i64, clock: ClockCode) -> When {
+        self.reckoning.when(Sequence::new(sequence), Timestamp::from_unix_ms(at_ms), clock.into())
     }
 
     /// Reports the end of the segment before, if records are missing between it and what follows: otherwise it is
@@ -294,7 +334,7 @@ impl<F: FnMut(Hit) -> ControlFlow<()>> Scan<'_, F> {
                     if let Some(repeat) = self.far.repeats.get(&sequence) {
                         join_repeat(&mut found, repeat);
                     }
-                    if self.query.from.is_some_and(|from| found.at < from && found.last_at < from) {
+                    if !found.may_be_within((self.query.from, self.query.to)) {
                         continue;
                     }
                     Hit::Access(found)
@@ -309,13 +349,11 @@ impl<F: FnMut(Hit) -> ControlFlow<()>> Scan<'_, F> {
 
 /// Whether an access matches, as far as its own record tells: its repeats may still reach into the time that is
 /// asked for.
-fn may_match(query: &Query, access: &Access<'_>) -> bool {
+fn may_match(query: &Query, access: &Access<'_>, when: When) -> bool {
     let Body { kind, verdict, subject, host, lesson, person, reason, .. } = &access.body;
     let (kind, verdict) = (AccessKind::from(*kind), Verdict::from(*verdict));
-    let at = Timestamp::from_unix_ms(access.at_ms);
     let reach_ms = if kind == AccessKind::Dns { FOLD_WINDOW_MS } else { 0 };
-    query.from.is_none_or(|from| at >= from || from.ms_since(at) <= reach_ms)
-        && query.to.is_none_or(|to| at < to)
+    when.may_be_within(reach_ms, (query.from, query.to))
         && query.kind.is_none_or(|wanted| wanted == Kind::Access(kind))
         && query.verdict.is_none_or(|wanted| wanted == verdict)
         && query.host.as_ref().is_none_or(|wanted| is_host(wanted, host))
@@ -327,14 +365,12 @@ fn may_match(query: &Query, access: &Access<'_>) -> bool {
 }
 
 /// Whether an act matches.
-fn is_match(query: &Query, act: &ActEntry<'_>) -> bool {
-    let at = Timestamp::from_unix_ms(act.at_ms);
+fn is_match(query: &Query, act: &ActEntry<'_>, when: When) -> bool {
     let is_about = |wanted: &Host| match act.topic {
         TopicEntry::Site(site) => is_host(wanted, &HostEntry::Name(site)),
         TopicEntry::Category(_) => false,
     };
-    query.from.is_none_or(|from| at >= from)
-        && query.to.is_none_or(|to| at < to)
+    when.may_be_within(0, (query.from, query.to))
         && query.kind.is_none_or(|wanted| wanted == Kind::Act)
         && query.verdict.is_none_or(|wanted| wanted == Verdict::from(act.effect))
         && query.host.as_ref().is_none_or(is_about)
@@ -346,8 +382,7 @@ fn is_match(query: &Query, act: &ActEntry<'_>) -> bool {
 }
 
 /// Whether what somebody did matches: only an answer is about a host, and has a verdict; answers and lessons are of a room.
-fn is_person_match(query: &Query, act: &PersonEntry<'_>) -> bool {
-    let at = Timestamp::from_unix_ms(act.at_ms);
+fn is_person_match(query: &Query, act: &PersonEntry<'_>, when: When) -> bool {
     let lesson = match &act.deed {
         PersonDeedEntry::StartLesson { lesson, room, .. }
         | PersonDeedEntry::ChangeLesson { lesson, room, .. }
@@ -363,7 +398,9 @@ fn is_person_match(query: &Query, act: &PersonEntry<'_>) -> bool {
         | PersonDeedEntry::OpenReading { .. }
         | PersonDeedEntry::SearchJournal { .. }
         | PersonDeedEntry::ExportJournal { .. }
-        | PersonDeedEntry::CloseReading { .. } => None,
+        | PersonDeedEntry::CloseReading { .. }
+        | PersonDeedEntry::PlaceHold { .. }
+        | PersonDeedEntry::LiftHold { .. } => None,
     };
     let declined = match &act.deed {
         PersonDeedEntry::Decline { site, room } => Some((HostEntry::Name(site), *room)),
@@ -380,12 +417,13 @@ fn is_person_match(query: &Query, act: &PersonEntry<'_>) -> bool {
         | PersonDeedEntry::CloseReading { .. }
         | PersonDeedEntry::StartLesson { .. }
         | PersonDeedEntry::ChangeLesson { .. }
-        | PersonDeedEntry::EndLesson { .. } => None,
+        | PersonDeedEntry::EndLesson { .. }
+        | PersonDeedEntry::PlaceHold { .. }
+        | PersonDeedEntry::LiftHold { .. } => None,
     };
     let is_about = |wanted: &Host| declined.as_ref().is_some_and(|(site, _)| is_host(wanted, site));
     let room = declined.as_ref().and_then(|(_, room)| *room).or(lesson.as_ref().map(|(_, room)| *room));
-    query.from.is_none_or(|from| at >= from)
-        && query.to.is_none_or(|to| at < to)
+    when.may_be_within(0, (query.from, query.to))
         && query.kind.is_none_or(|wanted| wanted == Kind::Act)
         && query.verdict.is_none_or(|wanted| wanted == Verdict::Refuse && declined.is_some())
         && query.host.as_ref().is_none_or(is_about)

@@ -71,6 +71,12 @@ impl<'s, S: Source> Listed<'s, S> {
         Ok(Self { source, segments: source.list()? })
     }
 
+    /// These segments, in their order.
+    #[must_use]
+    pub fn of(source: &'s S, segments: Vec<SegmentId>) -> Self {
+        Self { source, segments }
+    }
+
     /// Without the segments that another place has.
     #[must_use]
     pub fn without(mut self, is_elsewhere: impl Fn(SegmentId) -> bool) -> Self {

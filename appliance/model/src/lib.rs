@@ -59,6 +59,6 @@ pub use service::{PortRange, PortRangeError, ServiceName, Transport};
 pub use subject::{Subject, UnknownDevice};
 pub use tester::Tester;
 pub use text::TextError;
-pub use time::{ClockQuality, Timestamp};
+pub use time::{ClockQuality, Timestamp, When};
 pub use uai::{Uai, UaiError};
 pub use verdict::{Fault, Layer, Reason, Ruling, Verdict};

@@ -191,6 +191,16 @@ pub enum PersonDeed {
         /// When it ends by itself.
         until: Timestamp,
     },
+    /// Something of the journal must not be deleted for a while: a statement of the log of seals, and a record.
+    PlaceHold {
+        /// Which, of what, why.
+        words: Sought,
+    },
+    /// It may be.
+    LiftHold {
+        /// Which, why.
+        words: Sought,
+    },
     /// Somebody looks for something within a reading.
     SearchJournal {
         /// The reading.
@@ -256,6 +266,8 @@ impl PersonDeed {
             Self::Decline { .. } => "decline",
             Self::OpenReading { .. } => "open-reading",
             Self::SearchJournal { .. } => "search-journal",
+            Self::PlaceHold { .. } => "place-hold",
+            Self::LiftHold { .. } => "lift-hold",
             Self::ExportJournal { .. } => "export-journal",
             Self::CloseReading { .. } => "close-reading",
             Self::StartLesson { .. } => "start-lesson",
@@ -282,7 +294,9 @@ impl PersonDeed {
             | Self::OpenReading { .. }
             | Self::SearchJournal { .. }
             | Self::ExportJournal { .. }
-            | Self::CloseReading { .. } => None,
+            | Self::CloseReading { .. }
+            | Self::PlaceHold { .. }
+            | Self::LiftHold { .. } => None,
         }
     }
 }

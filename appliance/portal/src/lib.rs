@@ -24,7 +24,8 @@ pub use language::Language;
 pub use lesson::{LessonRoom, LessonStart, LessonTurn, Missed, RoomNow, SeenDevice, WifiLine, WifiStatus};
 pub use office::{Asked, Card, Claimed, Hold, Newcomer, Office, Reply, Tile, Trouble, Wish};
 pub use reading::{
-    Findings, FoundLine, NewReading, Reader, ReadingList, ReadingRoom, RefusedCount, RoutineDay, Summary,
+    Findings, FoundLine, Held, NewHold, NewReading, Reader, ReadingList, ReadingRoom, RefusedCount,
+    RoutineDay, Summary,
 };
 pub use selftest::{SelftestLine, SelftestOutcome, SelftestRun, SelftestStatus, selftest_word};
 pub use server::{PortalHandle, Settings, Sources, SpawnError, spawn};

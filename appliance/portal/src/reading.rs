@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use model::{
-    Category, Host, MadeCard, Person, Reading, ReadingId, ReadingTerms, Reason, RoomName, Selection,
-    Timestamp, Verdict,
+    Category, Host, MadeCard, Motive, Person, PersonName, Reading, ReadingId, ReadingTerms, Reason, RoomName,
+    Selection, Target, Timestamp, Verdict, When,
 };
 use zeroize::Zeroizing;
 
@@ -88,6 +88,25 @@ pub trait ReadingRoom: Send + Sync {
         is_whole: bool,
     ) -> Result<Vec<u8>, Trouble>;
 
+    /// What must not be deleted, and what had not to be: the last first.
+    ///
+    /// # Errors
+    /// [`Trouble::Unavailable`].
+    fn holds(&self) -> Result<Vec<Held>, Trouble>;
+
+    /// Places a hold, which the log of seals keeps and the journal records. Returns its number.
+    ///
+    /// # Errors
+    /// [`Trouble::Denied`], [`Trouble::Field`], [`Trouble::Full`], [`Trouble::Busy`].
+    fn place_hold(&self, client: IpAddr, person: &Person, new: &NewHold) -> Result<u64, Trouble>;
+
+    /// Lifts a hold.
+    ///
+    /// # Errors
+    /// [`Trouble::Denied`], [`Trouble::Unknown`], [`Trouble::Busy`].
+    fn lift_hold(&self, client: IpAddr, person: &Person, number: u64, reason: &Motive)
+    -> Result<(), Trouble>;
+
     /// What was refused today, by room, of no device in particular. `None` while somebody else has it counted.
     ///
     /// # Errors
@@ -130,6 +149,40 @@ pub struct NewReading {
     pub key: Zeroizing<String>,
 }
 
+/// What must not be deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Its number in the log of seals.
+    pub number: u64,
+    /// Since when.
+    pub since: Timestamp,
+    /// From which time on; `None`: from the beginning.
+    pub from: Option<Timestamp>,
+    /// Before which time; `None`: until it is lifted.
+    pub to: Option<Timestamp>,
+    /// Of which device; `None`: of all.
+    pub device: Option<String>,
+    /// Who asked for it.
+    pub author: PersonName,
+    /// Why.
+    pub reason: Motive,
+    /// When it was lifted, by whom, why.
+    pub lifted: Option<(Timestamp, PersonName, Motive)>,
+}
+
+/// What is to be held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewHold {
+    /// From which time on.
+    pub from: Option<Timestamp>,
+    /// Before which time.
+    pub to: Option<Timestamp>,
+    /// Of which device.
+    pub device: Option<Target>,
+    /// Why.
+    pub reason: Motive,
+}
+
 /// A page of what was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
@@ -148,8 +201,8 @@ pub struct Findings {
 /// A record, as the page shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundLine {
-    /// When.
-    pub at: Timestamp,
+    /// When, as far as that is known.
+    pub when: When,
     /// Of which device.
     pub device: Option<String>,
     /// In which room.

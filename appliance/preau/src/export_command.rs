@@ -7,10 +7,10 @@ use std::process::ExitCode;
 
 use access::Clock;
 use anyhow::{Context, bail};
-use archive::{BundleTrust, Manifest, ROWS_MAX, Request, verify_bundle};
+use archive::{BundleTrust, Field, Manifest, ROWS_MAX, Request, verify_bundle};
 use jiff::tz::TimeZone;
 use model::{Host, Purpose, ReadingId, ReadingTerms, Selection};
-use portal::pages::{CoverFile, ExportCover};
+use portal::pages::{CoverFile, DeletedKind, ExportCover};
 use store::Look;
 use system::clock::SystemClock;
 use system::export::{Export, export_file};
@@ -21,9 +21,6 @@ use crate::data_folder::{self, STATE_FILE};
 use crate::journal_command::read_identities;
 use crate::reading_command::{self, Looking};
 use crate::{operator, times};
-
-/// What sealed files are called in an extract before their names.
-const SEALED_FOLDER: &str = "scelles/";
 
 /// Writes an extract, once the box has noted who takes it.
 pub(crate) fn export(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
@@ -128,6 +125,7 @@ pub(crate) fn render_cover(manifest: &Manifest, key: &str, school: &str, zone: &
         hash: file.hash.to_string(),
     };
     let files: Vec<CoverFile> = manifest.files.iter().map(file).collect();
+    let deleted = describe_deleted(&manifest.deleted);
     let cover = ExportCover {
         school,
         time_zone: zone,
@@ -143,10 +141,31 @@ pub(crate) fn render_cover(manifest: &Manifest, key: &str, school: &str, zone: &
         unsealed: manifest.unsealed,
         locked: manifest.locked,
         unreadable: manifest.unreadable,
-        is_whole: files.iter().any(|file| file.name.starts_with(SEALED_FOLDER)),
+        deleted: &deleted,
+        is_whole: manifest.is_whole,
         files: &files,
     };
     cover.render()
+}
+
+/// What is deleted, by kind, with runs of seals in one word.
+fn describe_deleted(deleted: &[(u64, Field)]) -> Vec<DeletedKind> {
+    let of = |kind: Field| {
+        let mut runs: Vec<(u64, u64)> = Vec::new();
+        for (seal, _) in deleted.iter().filter(|(_, field)| *field == kind) {
+            match runs.last_mut() {
+                Some((_, last)) if last.saturating_add(1) == *seal => *last = *seal,
+                Some(_) | None => runs.push((*seal, *seal)),
+            }
+        }
+        let tell = |(first, last): (u64, u64)| match first == last {
+            true => first.to_string(),
+            false => format!("{first}–{last}"),
+        };
+        let seals = runs.into_iter().map(tell).collect::<Vec<_>>().join(", ");
+        (!seals.is_empty()).then(|| DeletedKind { word: kind.as_str(), seals })
+    };
+    Field::ALL.into_iter().filter_map(of).collect()
 }
 
 /// Prints what is wrong with an extract, and what is worth knowing.
@@ -161,4 +180,19 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
     let report = verify_bundle(BufReader::new(file), &trust);
     write!(io::stdout(), "{report}")?;
     Ok(if report.is_right() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deleted_parts_are_told_by_kind_and_in_runs() {
+        let traffic = |seal: u64| (seal, Field::Traffic);
+        let deleted =
+            [traffic(3), traffic(5), traffic(6), (6, Field::Access), traffic(7), (9, Field::Access)];
+        let told = describe_deleted(&deleted);
+        let told: Vec<_> = told.iter().map(|kind| (kind.word, kind.seals.as_str())).collect();
+        assert_eq!(told, [("access", "6, 9"), ("traffic", "3, 5–7")]);
+    }
 }

@@ -12,8 +12,8 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use archive::{FoundAnywhere, Identity, Log, Row, Seal, Searched, Vault};
 use jiff::tz::TimeZone;
-use journal::{Damage, DamageKind, Hit, Kind, Listed, Query, Reckoning, SegmentId, Source};
-use model::{Category, Host, PersonName, RoomName, Selection, Timestamp, Verdict};
+use journal::{Damage, DamageKind, Hit, Kind, Listed, Query, SegmentId, Source};
+use model::{Category, Host, PersonName, RoomName, Selection, Verdict};
 use store::Look;
 use system::segments::Directory;
 use system::vault::Folder;
@@ -166,11 +166,9 @@ fn print_hits(query: &Query, options: &SearchOptions, output: impl Write) -> any
     let log = read_log(&folder)?;
     let mut failure = None;
     let identities = read_identities(options.identity.as_deref())?;
-    // What cannot be read is told by the search.
-    let open_known = |seal: &Seal| folder.open_table(seal, &identities).ok().flatten();
-    let reckoning = archive::reckoning(&log, open_known, &segments, query);
-    let mut printer = Printer::new(options, output, reckoning);
-    let read = |seal: &Seal| folder.open_table(seal, &identities).map_err(Into::into);
+    let tables = folder.tables(&log, &identities);
+    let mut printer = Printer::new(options, output);
+    let read = |seal: &Seal| tables.open(seal).map_err(Into::into);
     let searched =
         archive::search(&log, read, &segments, query, |found| match take_found(&mut printer, found, last) {
             Ok(()) => ControlFlow::Continue(()),
@@ -240,58 +238,42 @@ fn take_hit(printer: &mut Printer<impl Write>, hit: Hit, last: Option<SegmentId>
     }
 }
 
-/// Where the records go, and what is known of the times of those that were made without it.
-struct Printer<W: Write> {
-    form: Form<W>,
-    reckoning: Reckoning,
-}
-
-enum Form<W: Write> {
+/// Where the records go.
+enum Printer<W: Write> {
     /// With the number of lines that are still shown at once.
     Json(W, u32),
     Table(table::Table<W>),
 }
 
-/// When a record was really made, where its clock did not show that and it is known by now.
-fn reckon(hit: &Hit, reckoning: &Reckoning) -> Option<Timestamp> {
-    match hit {
-        Hit::Access(found) => reckoning.reckon(found.sequence, found.at, found.clock),
-        Hit::Act(found) => reckoning.reckon(found.sequence, found.at, found.clock),
-        Hit::Person(found) => reckoning.reckon(found.sequence, found.at, found.clock),
-        Hit::Damage(_) | Hit::Unreadable { .. } => None,
-    }
-}
-
 impl<W: Write> Printer<W> {
-    fn new(options: &SearchOptions, output: W, reckoning: Reckoning) -> Self {
-        let form = if options.json {
-            Form::Json(output, LINES_AT_ONCE)
+    fn new(options: &SearchOptions, output: W) -> Self {
+        if options.json {
+            Self::Json(output, LINES_AT_ONCE)
         } else {
-            Form::Table(table::Table::new(output, options.time_zone.clone()))
-        };
-        Self { form, reckoning }
+            Self::Table(table::Table::new(output, options.time_zone.clone()))
+        }
     }
 
     fn print(&mut self, hit: &Hit) -> io::Result<()> {
-        match &mut self.form {
-            Form::Json(output, at_once) => {
-                json::write_line(output, hit, &self.reckoning)?;
+        match self {
+            Self::Json(output, at_once) => {
+                json::write_line(output, hit)?;
                 if *at_once > 0 {
                     *at_once -= 1;
                     output.flush()?;
                 }
                 Ok(())
             }
-            Form::Table(table) => table.push(hit, &self.reckoning),
+            Self::Table(table) => table.push(hit),
         }
     }
 
     /// Prints what this program does not understand, as it was sealed.
     fn print_other(&mut self, row: &Row) -> io::Result<()> {
-        match &mut self.form {
-            Form::Json(output, _) => json::write_cells(output, row),
+        match self {
+            Self::Json(output, _) => json::write_cells(output, row),
             // No column of the table is for it.
-            Form::Table(_) => {
+            Self::Table(_) => {
                 let cells: Vec<String> = row.cells().map(|(name, value)| format!("{name} {value}")).collect();
                 writeln!(io::stderr(), "a record of a newer program, or damaged: {}", cells.join(", "))
             }
@@ -299,9 +281,9 @@ impl<W: Write> Printer<W> {
     }
 
     fn finish(self) -> io::Result<()> {
-        match self.form {
-            Form::Json(mut output, _) => output.flush(),
-            Form::Table(table) => table.finish(),
+        match self {
+            Self::Json(mut output, _) => output.flush(),
+            Self::Table(table) => table.finish(),
         }
     }
 }

@@ -211,9 +211,9 @@ fn carry_out_hold(command: HoldCommand) -> anyhow::Result<ExitCode> {
             let zone = hold_command::zone(arguments.config.as_deref())?;
             hold_command::add(arguments, &zone)
         }
-        HoldCommand::List { config, data } => {
+        HoldCommand::List { all, config, data } => {
             let zone = hold_command::zone(config.as_deref())?;
-            hold_command::list(&data_folder::find(data.path.as_deref())?, &zone)
+            hold_command::list(&data_folder::find(data.path.as_deref())?, &zone, all)
         }
         HoldCommand::Lift { number, reason, author, data } => {
             hold_command::lift(&data_folder::find(data.path.as_deref())?, number, reason, author)

@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use archive::{ClassDay, DEVICES_MIN, FoundAnywhere, Overview, Seal};
 use jiff::tz::TimeZone;
 use journal::{Hit, Listed, Query};
-use model::{Purpose, Selection, Timestamp};
+use model::{Purpose, Selection, Timestamp, When};
 use serde::Serialize;
 use store::Look;
 use system::clock::SystemClock;
@@ -71,17 +71,22 @@ pub(crate) fn summarise(options: &SummaryOptions) -> anyhow::Result<ExitCode> {
     let query = note(options, build_query(options)?)?;
     let folder = Folder::new(&options.data);
     let identities = read_identities(options.identity.as_deref())?;
-    let open = |seal: &Seal| folder.open_table(seal, &identities).map_err(Into::into);
     let mut overview = Overview::default();
     let mut failure = None;
     let directory = Directory::new(&options.data);
     // The segments first: the child that seals may move some of them into the log meanwhile.
     let segments = Listed::new(&directory).context("the journal cannot be listed")?;
-    let searched = archive::search(&read_log(&folder)?, open, &segments, &query, |found| {
+    let log = read_log(&folder)?;
+    let tables = folder.tables(&log, &identities);
+    let open = |seal: &Seal| tables.open(seal).map_err(Into::into);
+    let searched = archive::search(&log, open, &segments, &query, |found| {
         let told = match found {
             FoundAnywhere::Hit(hit) => {
-                if let Hit::Access(found) = *hit {
-                    overview.note(day(found.at, zone), &found);
+                // Of a day that nobody knows there are no numbers.
+                if let Hit::Access(found) = *hit
+                    && let When::Shown(at) | When::Reckoned(at) = found.when
+                {
+                    overview.note(day(at, zone), &found);
                 }
                 Ok(())
             }

@@ -63,6 +63,14 @@ impl Store {
         Ok(work(&mut acts)?)
     }
 
+    /// Keeps an act that is done already: it has the room of those that close something.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be written.
+    pub fn keep_done_act(&mut self, act: &PersonAct) -> Result<(), StoreError> {
+        self.write(|transaction| keep_closing_act(transaction, act)).map_err(StoreError)
+    }
+
     /// Forgets an act: the journal has it.
     ///
     /// # Errors
@@ -106,6 +114,7 @@ fn insert(transaction: &Transaction<'_>, act: &PersonAct) -> rusqlite::Result<()
         | PersonDeed::ExportJournal { reading: id, sought: what } => {
             (reading, sought) = (Some(id.number()), Some(what.as_str()));
         }
+        PersonDeed::PlaceHold { words } | PersonDeed::LiftHold { words } => sought = Some(words.as_str()),
         PersonDeed::CloseReading { reading: id, end } => {
             (reading, sought) = (Some(id.number()), Some(end.as_str()));
         }
@@ -152,7 +161,9 @@ fn insert_lesson(transaction: &Transaction<'_>, deed: &PersonDeed) -> rusqlite::
         | PersonDeed::OpenReading { .. }
         | PersonDeed::SearchJournal { .. }
         | PersonDeed::ExportJournal { .. }
-        | PersonDeed::CloseReading { .. } => return Ok(()),
+        | PersonDeed::CloseReading { .. }
+        | PersonDeed::PlaceHold { .. }
+        | PersonDeed::LiftHold { .. } => return Ok(()),
     };
     transaction.execute(
         "UPDATE person_act SET lesson = ?1, lesson_until_ms = ?2, internet = ?3, sites = ?4, is_wifi_on = ?5
@@ -192,6 +203,8 @@ fn read_act(row: &Row<'_>) -> rusqlite::Result<WaitingAct> {
             terms: Box::new(read_terms(row, 10)?),
             until: Timestamp::from_unix_ms(row.get::<_, Option<i64>>(16)?.unwrap_or(0)),
         },
+        "place-hold" => PersonDeed::PlaceHold { words: Sought::new(&text(9)?) },
+        "lift-hold" => PersonDeed::LiftHold { words: Sought::new(&text(9)?) },
         "search-journal" => PersonDeed::SearchJournal { reading: reading()?, sought: Sought::new(&text(9)?) },
         "export-journal" => PersonDeed::ExportJournal { reading: reading()?, sought: Sought::new(&text(9)?) },
         "close-reading" => {

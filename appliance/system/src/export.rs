@@ -104,7 +104,8 @@ pub fn export<W: Write>(
     }
     let mut extract = Extract::new(export.selection, &log, export.rows_max)?;
     let (mut failure, mut unreadable) = (None, 0);
-    let read = |seal: &Seal| folder.open_table(seal, export.identities).map_err(Into::into);
+    let tables = folder.tables(&log, export.identities);
+    let read = |seal: &Seal| tables.open(seal).map_err(Into::into);
     let found = |found: FoundAnywhere| {
         unreadable += u64::from(is_unreadable(&found));
         let FoundAnywhere::Hit(hit) = found else { return ControlFlow::Continue(()) };
@@ -128,7 +129,7 @@ pub fn export<W: Write>(
     packer.note_missing(searched.seals_locked as u64, unreadable);
     if export.is_whole {
         for seal in log.seals().filter(|seal| extracted.seals.contains(&seal.number)) {
-            let files = folder.read_files(seal);
+            let files = tables.read_files(seal);
             let files = files.map_err(|source| ExportError::Sealed { seal: seal.number, source })?;
             for (name, bytes) in files {
                 packer.add_sealed(&name, &bytes)?;

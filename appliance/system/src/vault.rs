@@ -13,16 +13,18 @@
 //! Invariant: a power cut, at any moment, leaves a log that is whole, and for each of its seals a whole file: the log is
 //! replaced in one step, between the file and its name.
 
+mod tables;
+
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use archive::{
-    Entry, Field, FileBytes, Form, Hash, Hasher, Identity, LOG_BYTES_MAX, Log, LogError, Seal, SealedFile,
-    Table, TableError, Vault, VerifierKey, decrypt, join_apart,
+    Entry, FileBytes, Hash, Hasher, Identity, LOG_BYTES_MAX, Log, LogError, SealedFile, Vault, VerifierKey,
 };
 
+pub use self::tables::Tables;
 use crate::erasing;
 use crate::lists::{TEMPORARY_PREFIX, replace_with_mode};
 
@@ -168,64 +170,16 @@ impl Folder {
 
     /// A sealed file; one whose seal was written last may still be without its name.
     fn open_file(&self, name: &str) -> io::Result<File> {
-        match File::open(self.folder.join(name)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => File::open(self.part(name)),
+        match File::open(&self.folder.join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => File::open(&self.part(name)),
             file => file,
         }
     }
 
-    /// The table of a seal, of which only what is asked for is read, unless it was taken apart; `None` where it is encrypted to
-    /// others than the owners of these keys.
-    ///
-    /// # Errors
-    /// A file is not what was sealed, or cannot be read.
-    pub fn open_table(&self, seal: &Seal, identities: &[Identity]) -> Result<Option<Table>, TableError> {
-        if seal.parts.is_empty() {
-            let file = SealedOnDisk(self.open_file(&seal.file_name())?);
-            return Table::open_sealed(seal, file, identities);
-        }
-        self.read_table(seal, identities)?.map(Table::open).transpose()
-    }
-
-    /// The whole table of a seal, put together of the files that are not deleted; `None` where it is encrypted to others than the
-    /// owners of these keys.
-    ///
-    /// # Errors
-    /// A file is not what was sealed, or cannot be read.
-    pub fn read_table(&self, seal: &Seal, identities: &[Identity]) -> io::Result<Option<Vec<u8>>> {
-        let mut tables = Vec::new();
-        let deleted = if seal.parts.is_empty() { Vec::new() } else { self.deleted_fields(seal)? };
-        for (_, file, name) in seal.files().filter(|(field, _, _)| !deleted.contains(field)) {
-            let table = match file.form {
-                Form::Plain => Some(self.read_file(&name, file)?),
-                // Without keys there is no need to read it.
-                Form::Encrypted if identities.is_empty() => None,
-                Form::Encrypted => {
-                    decrypt(&self.read_file(&name, file)?, identities).map_err(io::Error::other)?
-                }
-            };
-            let Some(table) = table else { return Ok(None) };
-            tables.push(table);
-        }
-        let is_who_apart = seal.file(Field::Who).is_some();
-        join_apart(tables, is_who_apart).map(Some).map_err(io::Error::other)
-    }
-
-    /// The files of a seal that are not deleted, as they were sealed, with their names.
-    ///
-    /// # Errors
-    /// A file is not what was sealed, or cannot be read.
-    pub(crate) fn read_files(&self, seal: &Seal) -> io::Result<Vec<(String, Vec<u8>)>> {
-        let deleted = self.deleted_fields(seal)?;
-        let files = seal.files().filter(|(field, _, _)| !deleted.contains(field));
-        files.map(|(_, file, name)| self.read_file(&name, file).map(|bytes| (name, bytes))).collect()
-    }
-
-    fn deleted_fields(&self, seal: &Seal) -> io::Result<Vec<Field>> {
-        // Of a damaged log as far as it goes: the damage is told once, and not as that of every file.
-        let log = self.log_so_far()?;
-        let expiries = log.expiries();
-        Ok(expiries.keys().filter(|(number, _)| *number == seal.number).map(|(_, field)| *field).collect())
+    /// The tables of sealed days that these keys open, by what a log says to be deleted.
+    #[must_use]
+    pub fn tables<'f>(&'f self, log: &Log, identities: &'f [Identity]) -> Tables<'f> {
+        Tables::new(self, log, identities)
     }
 
     /// How much room there is on the disk, in bytes.
@@ -319,7 +273,7 @@ impl FileBytes for SealedOnDisk {
 
 impl Vault for Folder {
     fn log(&self) -> io::Result<Option<Vec<u8>>> {
-        match File::open(self.folder.join(LOG_FILE)) {
+        match File::open(&self.folder.join(LOG_FILE)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             file => read_bounded(file?, LOG_BYTES_MAX as u64).map(Some),
         }

@@ -1,21 +1,23 @@
 //! Verification of an extract: offline, by anybody, with nothing but the extract and the box's public key.
 
+mod compare;
+mod origin;
 mod report;
 mod rows;
 
+use std::collections::BTreeSet;
 use std::io::{Read, Seek};
 
 use crate::bundle::manifest::{Manifest, PackedFile};
 use crate::bundle::name;
-use crate::bundle::packer::{MANIFEST_BYTES_MAX, read_hashes, seal_name};
+use crate::bundle::packer::{MANIFEST_BYTES_MAX, read_hashes};
 use crate::bundle::zip::{Unzipped, ZipReader};
 use crate::checkpoint::Checkpoint;
 use crate::crypt::Identity;
 use crate::hash::Hash;
 use crate::key::VerifierKey;
 use crate::note::Note;
-use crate::seal::Seal;
-use crate::tree::{has_leaf, is_growth};
+use crate::tree::is_growth;
 use crate::witness::Witnessed;
 pub use report::{BundleFinding, BundleRemark, BundleReport};
 
@@ -57,9 +59,9 @@ impl<R: Read + Seek> Check<'_, R> {
         let Some(manifest) = self.read_manifest(&signer)? else { return Ok(()) };
         self.check_files(&manifest)?;
         let checkpoint = self.check_checkpoint(&manifest, &signer)?;
-        let seals = self.check_seals(&manifest, checkpoint.as_ref())?;
+        let origin = self.find_origin(&manifest, checkpoint.as_ref())?;
         self.check_witness(checkpoint.as_ref())?;
-        self.check_rows(&manifest, &seals)?;
+        self.check_rows(&manifest, &origin)?;
         self.report.signer = Some(signer);
         self.report.manifest = Some(manifest);
         Ok(())
@@ -98,6 +100,8 @@ impl<R: Read + Seek> Check<'_, R> {
         };
         if !note.is_signed_by(signer) || note.signatures().len() != 1 {
             self.find(BundleFinding::Signature(signer.name().to_owned()));
+            // What a stranger has signed is not worth reading on.
+            return Ok(None);
         }
         match note.text().parse::<Manifest>() {
             Ok(manifest) => {
@@ -115,6 +119,11 @@ impl<R: Read + Seek> Check<'_, R> {
 
     /// Each file is the one that was signed, and there is no other.
     fn check_files(&mut self, manifest: &Manifest) -> Result<(), Unzipped> {
+        let unique: BTreeSet<&str> = manifest.files.iter().map(|file| file.name.as_str()).collect();
+        if unique.len() != manifest.files.len() {
+            self.find(BundleFinding::Order);
+            return Ok(());
+        }
         let found: Vec<String> = self.archive.names().map(str::to_owned).collect();
         let signed = manifest.files.iter().map(|file| file.name.as_str()).chain([name::MANIFEST]);
         if !found.iter().map(String::as_str).eq(signed.clone()) {
@@ -164,36 +173,6 @@ impl<R: Read + Seek> Check<'_, R> {
         Ok(checkpoint)
     }
 
-    /// The seals that the extract says to come from, which the log has.
-    fn check_seals(
-        &mut self,
-        manifest: &Manifest,
-        checkpoint: Option<&Checkpoint>,
-    ) -> Result<Vec<Seal>, Unzipped> {
-        let names = manifest.files.iter().map(|file| &file.name).filter(|name| name.starts_with(name::SEAL));
-        let mut seals: Vec<Seal> = Vec::new();
-        for name in names {
-            let text = self.read_text(name)?.unwrap_or_default();
-            let Some((seal, proof)) = read_seal(&text).filter(|(seal, _)| seal_name(seal.number) == *name)
-            else {
-                self.find(BundleFinding::Seal(name.clone()));
-                continue;
-            };
-            let leaf = (seal.number.saturating_sub(1), seal.to_string());
-            let is_there = checkpoint.is_some_and(|checkpoint| {
-                has_leaf((checkpoint.size, checkpoint.root), (leaf.0, &leaf.1), &proof)
-            });
-            if is_there {
-                self.report.seals += 1;
-            } else {
-                self.find(BundleFinding::Proof(seal.number));
-            }
-            seals.push(seal);
-        }
-        seals.sort_by_key(|seal| seal.number);
-        Ok(seals)
-    }
-
     fn check_witness(&mut self, checkpoint: Option<&Checkpoint>) -> Result<(), Unzipped> {
         let Some(witness) = &self.trust.witness else { return Ok(()) };
         let note = self.read_text(name::WITNESSED)?.unwrap_or_default();
@@ -225,10 +204,4 @@ impl<R: Read + Seek> Check<'_, R> {
             String::from_utf8_lossy(bytes).into_owned()
         }))
     }
-}
-
-/// A seal, and the proof that follows it.
-fn read_seal(text: &str) -> Option<(Seal, Vec<Hash>)> {
-    let (seal, proof) = text.split_once("\n\n")?;
-    Some((format!("{seal}\n").parse().ok()?, read_hashes(proof)?))
 }

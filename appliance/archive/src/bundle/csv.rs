@@ -6,7 +6,7 @@ use std::io;
 
 use csv::{Terminator, WriterBuilder};
 
-use crate::row::{NUMBERS, Number, Row, TEXTS};
+use crate::row::{MADE, NUMBERS, Number, Row, TEXTS};
 use crate::table::is_time;
 
 /// What tells spreadsheets that the text is UTF-8.
@@ -15,17 +15,30 @@ const MARK: &str = "\u{feff}";
 const FORMULA_BEGINS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 /// A text that is being written.
-pub(crate) struct CsvWriter(csv::Writer<Vec<u8>>);
+pub(crate) struct CsvWriter {
+    writer: csv::Writer<Vec<u8>>,
+    /// Whether it has the columns that extracts of the first version have not.
+    has_made: bool,
+}
 
 impl CsvWriter {
-    /// A text with the names of the columns.
-    pub(crate) fn new() -> io::Result<Self> {
+    /// That of an extract, with the names of the columns.
+    pub(crate) fn of_extract() -> io::Result<Self> {
+        Self::new(true)
+    }
+
+    /// That of an extract of the first version.
+    pub(crate) fn of_first_version() -> io::Result<Self> {
+        Self::new(false)
+    }
+
+    fn new(has_made: bool) -> io::Result<Self> {
         let mut builder = WriterBuilder::new();
         builder.delimiter(b';').terminator(Terminator::CRLF);
         let mut writer = builder.from_writer(MARK.as_bytes().to_vec());
         let names = NUMBERS.iter().map(|(_, name)| *name).chain(TEXTS.iter().map(|(_, name)| *name));
-        writer.write_record(names)?;
-        Ok(Self(writer))
+        writer.write_record(names.chain(MADE.into_iter().filter(|_| has_made)))?;
+        Ok(Self { writer, has_made })
     }
 
     /// Adds a row.
@@ -37,17 +50,19 @@ impl CsvWriter {
         };
         let numbers = NUMBERS.iter().map(|(column, _)| number(*column));
         let texts = TEXTS.iter().map(|(column, _)| disarm(row.text(*column).unwrap_or_default()));
-        Ok(self.0.write_record(numbers.chain(texts))?)
+        let made =
+            row.made.into_iter().filter(|_| self.has_made).map(|at| at.map_or_else(String::new, tell_time));
+        Ok(self.writer.write_record(numbers.chain(texts).chain(made))?)
     }
 
     /// The whole text.
     pub(crate) fn finish(self) -> io::Result<Vec<u8>> {
-        self.0.into_inner().map_err(|error| io::Error::other(error.error().to_string()))
+        self.writer.into_inner().map_err(|error| io::Error::other(error.error().to_string()))
     }
 }
 
 /// RFC 3339 in UTC; a time that no calendar has is given in milliseconds since 1970.
-fn tell_time(unix_ms: i64) -> String {
+pub(crate) fn tell_time(unix_ms: i64) -> String {
     match jiff::Timestamp::from_millisecond(unix_ms) {
         Ok(time) => format!("{time:.3}"),
         Err(_) => unix_ms.to_string(),

@@ -8,11 +8,16 @@ use model::{ClockQuality, Host, Motive, PersonName, Purpose, ReadingId, Selectio
 use crate::bundle::zip::is_name;
 use crate::hash::Hash;
 use crate::lines::{Lines, Optional, WrongLine, parse};
+use crate::retention::Field;
 use crate::words;
 
-/// The first line: what it is, and in which version. No name of a log begins so: a manifest is never taken for a
+/// The first line: what it is; the version follows. No name of a log begins so: a manifest is never taken for a
 /// checkpoint, which the same key signs.
-const FIRST_LINE: &str = "PREAU EXPORT 1";
+const FIRST_LINE: &str = "PREAU EXPORT ";
+/// The version that is written.
+pub(super) const VERSION: u32 = 2;
+/// The first one: it has a proof for each of its seals in the place of all leaves, and says nothing of what is deleted.
+pub(super) const VERSION_OF_PROOFS: u32 = 1;
 /// The words of a line that says yes or no.
 const YES_NO: [&str; 2] = ["no", "yes"];
 
@@ -43,6 +48,8 @@ pub struct PackedFile {
 /// What an extract is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
+    /// In which version.
+    pub version: u32,
     /// Of which log of seals.
     pub log: String,
     /// How many seals that had.
@@ -59,10 +66,16 @@ pub struct Manifest {
     pub rows: u64,
     /// How many of them were not sealed yet.
     pub unsealed: u64,
+    /// How many of them were made nobody knows when: they may be of the time that was asked for.
+    pub untimed: u64,
     /// Sealed files of that time that could not be read: nobody gave a key for them.
     pub locked: u64,
     /// Sealed files and segments of that time that the disk did not give back.
     pub unreadable: u64,
+    /// Whether the sealed files of that time are with it, all that are not deleted.
+    pub is_whole: bool,
+    /// Parts of seals of that time that were deleted when theirs was over: nothing of them is in the extract.
+    pub deleted: Vec<(u64, Field)>,
     /// Its files, the manifest aside, in their order.
     pub files: Vec<PackedFile>,
 }
@@ -71,7 +84,7 @@ pub struct Manifest {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
     /// The first line is another.
-    #[error("it is no extract of version 1")]
+    #[error("it is no extract of a version that this program knows")]
     Kind,
     /// A line is missing or another.
     #[error("the line `{0}` is missing, or not as it is written")]
@@ -90,7 +103,7 @@ impl fmt::Display for Manifest {
         let Selection { from, to, device, room, person, host, category, verdict, with_people } =
             &self.selection;
         let time = |time: &Option<Timestamp>| Optional(time.map(Timestamp::unix_ms));
-        writeln!(f, "{FIRST_LINE}")?;
+        writeln!(f, "{FIRST_LINE}{}", self.version)?;
         writeln!(f, "log {}", self.log)?;
         writeln!(f, "seals {}", self.seals)?;
         writeln!(f, "made {}", self.made.unix_ms())?;
@@ -107,11 +120,15 @@ impl fmt::Display for Manifest {
         writeln!(f, "host {}", Optional(host.as_ref()))?;
         writeln!(f, "category {}", Optional(category.as_ref()))?;
         writeln!(f, "verdict {}", Optional(*verdict))?;
-        writeln!(f, "people {}", YES_NO.get(usize::from(*with_people)).unwrap_or(&YES_NO[0]))?;
+        writeln!(f, "people {}", yes_no(*with_people))?;
         writeln!(f, "rows {}", self.rows)?;
         writeln!(f, "unsealed {}", self.unsealed)?;
         writeln!(f, "locked {}", self.locked)?;
         writeln!(f, "unreadable {}", self.unreadable)?;
+        if self.version > VERSION_OF_PROOFS {
+            writeln!(f, "untimed {}\nwhole {}", self.untimed, yes_no(self.is_whole))?;
+        }
+        self.deleted.iter().try_for_each(|(seal, field)| writeln!(f, "deleted {seal} {field}"))?;
         self.files.iter().try_for_each(|file| writeln!(f, "file {} {} {}", file.hash, file.bytes, file.name))
     }
 }
@@ -121,9 +138,9 @@ impl FromStr for Manifest {
 
     fn from_str(text: &str) -> Result<Self, ManifestError> {
         let mut lines = Lines::new(text);
-        if lines.next() != Some(FIRST_LINE) {
-            return Err(ManifestError::Kind);
-        }
+        let version = lines.next().and_then(|line| parse(line.strip_prefix(FIRST_LINE)?));
+        let known = version.filter(|version| [VERSION_OF_PROOFS, VERSION].contains(version));
+        let version: u32 = known.ok_or(ManifestError::Kind)?;
         let log = lines.read("log", |log| Some(log.to_owned()))?;
         let seals = lines.value("seals")?;
         let made = Timestamp::from_unix_ms(lines.value("made")?);
@@ -137,11 +154,35 @@ impl FromStr for Manifest {
         let selection = read_selection(&mut lines)?;
         let (rows, unsealed) = (lines.value("rows")?, lines.value("unsealed")?);
         let (locked, unreadable) = (lines.value("locked")?, lines.value("unreadable")?);
+        let (untimed, is_whole) = match version {
+            VERSION_OF_PROOFS => (0, false),
+            _ => (lines.value("untimed")?, lines.read("whole", read_yes_no)?),
+        };
+        let mut deleted = Vec::new();
+        while version > VERSION_OF_PROOFS && lines.is_next("deleted") {
+            deleted.push(lines.read("deleted", read_deleted)?);
+        }
         let mut files = Vec::new();
         while !lines.is_at_end() {
             files.push(lines.read("file", read_file)?);
         }
-        Ok(Self { log, seals, made, clock, request, selection, rows, unsealed, locked, unreadable, files })
+        Ok(Self {
+            version,
+            log,
+            seals,
+            made,
+            clock,
+            request,
+            selection,
+            rows,
+            unsealed,
+            untimed,
+            locked,
+            unreadable,
+            is_whole,
+            deleted,
+            files,
+        })
     }
 }
 
@@ -162,8 +203,22 @@ fn read_selection(lines: &mut Lines<'_>) -> Result<Selection, WrongLine> {
             "-" => Some(None),
             word => words::verdict(word).map(Some),
         })?,
-        with_people: lines.read("people", |word| YES_NO.iter().position(|known| *known == word))? == 1,
+        with_people: lines.read("people", read_yes_no)?,
     })
+}
+
+fn yes_no(is_so: bool) -> &'static str {
+    let [no, yes] = YES_NO;
+    if is_so { yes } else { no }
+}
+
+fn read_yes_no(word: &str) -> Option<bool> {
+    YES_NO.iter().position(|known| *known == word).map(|place| place == 1)
+}
+
+fn read_deleted(text: &str) -> Option<(u64, Field)> {
+    let (seal, field) = text.split_once(' ')?;
+    Some((parse(seal)?, parse(field)?))
 }
 
 fn read_file(text: &str) -> Option<PackedFile> {

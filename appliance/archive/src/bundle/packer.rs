@@ -1,11 +1,11 @@
 //! Making of an extract one file.
 
-use std::collections::BTreeSet;
 use std::io::Write;
 
 use model::{ClockQuality, Selection, Timestamp};
 
-use crate::bundle::manifest::{Manifest, PackedFile, Request};
+use crate::bundle::leaves::Leaves;
+use crate::bundle::manifest::{Manifest, PackedFile, Request, VERSION};
 use crate::bundle::name;
 use crate::bundle::select::Extracted;
 use crate::bundle::zip::{ZipError, ZipWriter};
@@ -21,9 +21,6 @@ pub enum PackError {
     /// The archive says so.
     #[error(transparent)]
     Zip(#[from] ZipError),
-    /// The log has no such seal.
-    #[error("the log has no seal {0}")]
-    Seal(u64),
     /// It would have more files than its manifest can name.
     #[error("it would have too many sealed files: take a shorter time")]
     Many,
@@ -69,6 +66,7 @@ impl<'p, W: Write> Packer<'p, W> {
             return Err(PackError::Name);
         }
         let manifest = Manifest {
+            version: VERSION,
             log: pedigree.key.verifier().name().to_owned(),
             seals: pedigree.log.entries().len() as u64,
             made,
@@ -77,15 +75,18 @@ impl<'p, W: Write> Packer<'p, W> {
             selection: selection.clone(),
             rows: extracted.rows,
             unsealed: extracted.unsealed,
+            untimed: extracted.untimed,
             locked: 0,
             unreadable: 0,
+            is_whole: false,
+            deleted: extracted.deleted.clone(),
             files: Vec::new(),
         };
         let mut packer = Self { archive: ZipWriter::new(output), pedigree, manifest };
         packer.add(name::CSV, &extracted.text)?;
         packer.add(name::TABLE, &extracted.table)?;
         packer.add(name::KEY, format!("{}\n", pedigree.key.verifier()).as_bytes())?;
-        packer.add_log(&extracted.seals)?;
+        packer.add_log()?;
         Ok(packer)
     }
 
@@ -94,11 +95,12 @@ impl<'p, W: Write> Packer<'p, W> {
         (self.manifest.locked, self.manifest.unreadable) = (locked, unreadable);
     }
 
-    /// Adds a sealed file as it is.
+    /// Adds a sealed file as it is. Whoever adds one adds all: of each of the extract's seals what is not deleted.
     ///
     /// # Errors
     /// [`PackError`].
     pub fn add_sealed(&mut self, file: &str, bytes: &[u8]) -> Result<(), PackError> {
+        self.manifest.is_whole = true;
         self.add(&format!("{}{file}", name::SEALED), bytes)
     }
 
@@ -119,26 +121,16 @@ impl<'p, W: Write> Packer<'p, W> {
         Ok((self.archive.finish()?, self.manifest))
     }
 
-    fn add_log(&mut self, seals: &BTreeSet<u64>) -> Result<(), PackError> {
+    fn add_log(&mut self) -> Result<(), PackError> {
         let Pedigree { log, witnessed, .. } = self.pedigree;
         let Some(last) = log.entries().last() else { return Ok(()) };
         self.add(name::CHECKPOINT, last.note.write().as_bytes())?;
-        let tree = log.tree();
-        for &number in seals {
-            let place = number.checked_sub(1).ok_or(PackError::Seal(number))?;
-            let entry = usize::try_from(place).ok().and_then(|place| log.entries().get(place));
-            let seal = entry.and_then(|entry| entry.leaf.seal()).filter(|seal| seal.number == number);
-            let (Some(seal), Some(proof)) = (seal, tree.prove_leaf(place)) else {
-                return Err(PackError::Seal(number));
-            };
-            let file = format!("{seal}\n{}", write_hashes(&proof));
-            self.add(&seal_name(number), file.as_bytes())?;
-        }
+        self.add(name::LEAVES, Leaves::of(log).write().as_bytes())?;
         // Whoever put it there may have put anything.
         let witnessed = witnessed.filter(|text| text.len() <= NOTE_BYTES_MAX);
         let Some(note) = witnessed.and_then(|text| Note::read(text).ok()) else { return Ok(()) };
         let Ok(checkpoint) = Checkpoint::read(note.text()) else { return Ok(()) };
-        let Some(growth) = tree.prove_growth(checkpoint.size) else { return Ok(()) };
+        let Some(growth) = log.tree().prove_growth(checkpoint.size) else { return Ok(()) };
         self.add(name::WITNESSED, note.write().as_bytes())?;
         self.add(name::GROWTH, write_hashes(&growth).as_bytes())
     }
@@ -153,11 +145,6 @@ impl<'p, W: Write> Packer<'p, W> {
 
 /// Most bytes of a manifest that is read: some thousands of files.
 pub(super) const MANIFEST_BYTES_MAX: usize = 2 << 20;
-
-/// The name of the file of a seal and its proof.
-pub(super) fn seal_name(number: u64) -> String {
-    format!("{}{number:020}", name::SEAL)
-}
 
 fn write_hashes(hashes: &[Hash]) -> String {
     hashes.iter().map(|hash| format!("{hash}\n")).collect()

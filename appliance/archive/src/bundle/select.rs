@@ -1,6 +1,6 @@
 //! The records of an extract.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use journal::{DamageKind, Found, Hit, Query};
@@ -8,8 +8,10 @@ use model::{PersonAct, Scope, Selection, Topic};
 
 use crate::bundle::csv::CsvWriter;
 use crate::log::Log;
+use crate::retention::Field;
 use crate::row::Row;
-use crate::search::{FoundAnywhere, may_have};
+use crate::seal::Seal;
+use crate::search::{FoundAnywhere, seals_that_may_have};
 use crate::table::{TableError, TableWriter};
 use crate::words::Details;
 
@@ -97,11 +99,13 @@ pub struct Extract {
     /// The ranges of all seals.
     ranges: Vec<(u64, (u64, u64))>,
     seals: BTreeSet<u64>,
+    deleted: Vec<(u64, Field)>,
     table: TableWriter,
     text: CsvWriter,
     rows: u64,
     rows_max: u64,
     unsealed: u64,
+    untimed: u64,
 }
 
 /// An extract, made.
@@ -113,8 +117,12 @@ pub struct Extracted {
     pub rows: u64,
     /// How many of them were not sealed yet.
     pub unsealed: u64,
+    /// How many of them were made nobody knows when: they may be of the time that was asked for.
+    pub untimed: u64,
     /// The seals that may have something, and those that something is from.
     pub seals: BTreeSet<u64>,
+    /// Parts of seals that might have something, and that are deleted.
+    pub(crate) deleted: Vec<(u64, Field)>,
 }
 
 impl Extract {
@@ -124,17 +132,19 @@ impl Extract {
     /// [`ExtractError`].
     pub fn new(selection: &Selection, log: &Log, rows_max: u64) -> Result<Self, ExtractError> {
         let query = query(selection);
-        let deleted = log.expiries();
-        let may_have = log.seals().filter(|seal| may_have(seal, &query) && !seal.is_deleted(&deleted));
+        let expiries = log.expiries();
+        let (deleted, left) = partition(seals_that_may_have(log, &query), &expiries);
         Ok(Self {
             selection: selection.clone(),
             ranges: log.seals().map(|seal| (seal.number, seal.sequences)).collect(),
-            seals: may_have.map(|seal| seal.number).collect(),
-            table: TableWriter::new()?,
-            text: CsvWriter::new()?,
+            seals: left,
+            deleted,
+            table: TableWriter::of_extract()?,
+            text: CsvWriter::of_extract()?,
             rows: 0,
             rows_max: rows_max.min(ROWS_MAX),
             unsealed: 0,
+            untimed: 0,
         })
     }
 
@@ -148,6 +158,7 @@ impl Extract {
             return Err(ExtractError::TooMany(self.rows_max));
         }
         self.rows += 1;
+        self.untimed += u64::from(row.is_untimed());
         let record = row.sequence();
         let place = self.ranges.partition_point(|(_, (_, through))| *through < record);
         // Between two seals stands what was deleted before it was sealed.
@@ -166,9 +177,26 @@ impl Extract {
     /// # Errors
     /// [`ExtractError`].
     pub fn finish(self) -> Result<Extracted, ExtractError> {
-        let Self { rows, unsealed, seals, .. } = self;
-        Ok(Extracted { table: self.table.finish()?, text: self.text.finish()?, rows, unsealed, seals })
+        let Self { rows, unsealed, untimed, seals, deleted, .. } = self;
+        let (table, text) = (self.table.finish()?, self.text.finish()?);
+        Ok(Extracted { table, text, rows, unsealed, untimed, seals, deleted })
     }
+}
+
+/// Of some seals the parts that are deleted, and the numbers of those of which something is left.
+pub(super) fn partition<'s, T>(
+    seals: impl Iterator<Item = &'s Seal>,
+    expiries: &BTreeMap<(u64, Field), T>,
+) -> (Vec<(u64, Field)>, BTreeSet<u64>) {
+    let (mut deleted, mut left) = (Vec::new(), BTreeSet::new());
+    for seal in seals {
+        let parts = seal.files().map(|(field, _, _)| (seal.number, field));
+        deleted.extend(parts.filter(|part| expiries.contains_key(part)));
+        if !seal.is_deleted(expiries) {
+            left.insert(seal.number);
+        }
+    }
+    (deleted, left)
 }
 
 /// The row of a record that is selected.

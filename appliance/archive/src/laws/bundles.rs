@@ -7,15 +7,17 @@ use std::ops::ControlFlow;
 use model::{ClockQuality, Host, Purpose, Selection, Verdict};
 use proptest::prelude::*;
 
-use super::fixture::{Box as Appliance, at, box_of_days};
+use super::fixture::{Asked, Box as Appliance, at, box_of_days};
 use crate::bundle::zip::{ZipReader, ZipWriter};
 use crate::{
-    BundleFinding, BundleRemark, BundleReport, BundleTrust, Extract, ExtractError, Form, FoundAnywhere, Hash,
-    Identity, Manifest, Packer, Pedigree, Request, Seal, SealedFile, SigningKey, cosign, encrypt, query,
-    search, verify_bundle,
+    BundleFinding, BundleRemark, BundleReport, BundleTrust, Extract, ExtractError, Fact, Form, FoundAnywhere,
+    Hash, Hold, Identity, Manifest, Packer, Pedigree, Request, Seal, SealedFile, SigningKey, cosign, encrypt,
+    query, search, verify_bundle,
 };
 
-const GOLDEN: &[u8] = include_bytes!("../../testdata/bundle-v1.zip");
+const GOLDEN: &[u8] = include_bytes!("../../testdata/bundle-v2.zip");
+/// One of the first version, which had proofs in the place of leaves.
+const GOLDEN_OF_PROOFS: &[u8] = include_bytes!("../../testdata/bundle-v1.zip");
 
 fn request() -> Request {
     Request {
@@ -112,7 +114,8 @@ fn an_extract_proves_itself_and_says_how_much() {
     assert_eq!((report.rows, report.seals), (40, 3), "{report}");
     let manifest = report.manifest.as_ref().unwrap();
     assert_eq!((&manifest.request, manifest.unsealed), (&request(), 10));
-    assert_eq!(report.remarks, [BundleRemark::Unsealed(10), BundleRemark::Unseen(3)]);
+    let told = [BundleRemark::OpenEnd(30), BundleRemark::Unsealed(10), BundleRemark::Unseen(3)];
+    assert_eq!(report.remarks, told);
     let report = check(&bundle, &BundleTrust::default());
     assert!(report.is_right() && report.remarks.contains(&BundleRemark::OwnKey), "{report}");
 
@@ -120,6 +123,234 @@ fn an_extract_proves_itself_and_says_how_much() {
     let report = check(&whole, &knowing(&it));
     assert!(report.is_right(), "{report}");
     assert!(report.remarks.contains(&BundleRemark::Compared { seals: 3, rows: 30 }), "{report}");
+    assert!(report.remarks.contains(&BundleRemark::Complete), "{report}");
+
+    // A day in the middle, after which the log goes on: nothing is left to the box's word.
+    let selection = Selection { from: Some(at(100)), to: Some(at(200)), ..Selection::default() };
+    let day = Making { selection, is_whole: true, ..Making::default() }.make(&it);
+    let report = check(&day, &knowing(&it));
+    assert!(report.is_right(), "{report}");
+    assert_eq!(report.remarks, [BundleRemark::Compared { seals: 1, rows: 10 }, BundleRemark::Complete]);
+}
+
+/// Takes files out of an extract, changes others, and has the box sign the rest: it is the box that lies.
+fn lie(it: &Appliance, making: &Making<'_>, change: impl FnOnce(&mut Files)) -> BundleReport {
+    let mut files = unpack(&making.make(it));
+    change(&mut files);
+    check(&resign(it, files), &knowing(it))
+}
+
+fn leaves_of(files: &mut Files) -> &mut Vec<u8> {
+    &mut files.iter_mut().find(|(name, _)| name == "journal/leaves").unwrap().1
+}
+
+/// A box that leaves out a whole day is found out by the log that it signed: its first day, its last, or one between.
+#[test]
+fn no_sealed_day_can_be_left_out() {
+    let it = box_of_days();
+    let whole = Making { is_whole: true, ..Making::default() };
+    for seal in it.log.seals() {
+        let name = format!("scelles/{}", seal.file_name());
+        let selection = Selection {
+            from: Some(at(0)),
+            to: Some(at(400)),
+            host: Host::parse("nothing.example").ok(),
+            ..Selection::default()
+        };
+        let making = Making { selection, is_whole: true, ..Making::default() };
+        let report = lie(&it, &making, |files| files.retain(|(other, _)| *other != name));
+        let expected =
+            format!("seal {}: it may have something that was asked for, and {name} is left out", seal.number);
+        assert_eq!(findings(&report), [expected], "{report}");
+
+        // Nor does it help to take the seal out of the log.
+        let leaf = format!("{seal}\n");
+        let report = lie(&it, &whole, |files| {
+            files.retain(|(other, _)| *other != name);
+            let leaves = leaves_of(files);
+            let text = String::from_utf8(leaves.clone()).unwrap();
+            *leaves = text.replace(&leaf, "").into_bytes();
+        });
+        let found = findings(&report);
+        assert!(found.iter().any(|finding| finding.contains("journal/leaves")), "{found:#?}");
+
+        // Or to hide it as what may be hidden.
+        let hidden = format!("PREAU HIDDEN LEAF 1\nsha256 {}\n\n", crate::Leaf::from(seal.clone()).hash());
+        let report = lie(&it, &whole, |files| {
+            let leaves = leaves_of(files);
+            let text = String::from_utf8(leaves.clone()).unwrap();
+            *leaves = text.replace(&leaf, &hidden).into_bytes();
+        });
+        let (found, is_last) = (findings(&report), seal.number == 3);
+        assert_eq!(found.iter().any(|finding| finding.contains("a seal is hidden")), !is_last, "{found:#?}");
+        // What stands at the end of the log may be hidden: then the end is said to be open there.
+        assert!(!is_last || report.remarks.contains(&BundleRemark::OpenEnd(20)), "{report}");
+    }
+}
+
+/// A box that was started twice without the time: once the time came, once it was switched off before.
+fn box_without_the_time() -> Appliance {
+    let unset = |seconds: i64| model::Timestamp::from_unix_ms(seconds * 1_000);
+    let mut it = Appliance::new();
+    it.record(at(10), Asked::dns(3, "first.fr"));
+    it.commit(at(100));
+    it.seal(at(100));
+    it.record_unset(unset(10), Asked::dns(3, "tied.fr"));
+    it.set_clock(at(150), unset(60));
+    it.record(at(151), Asked::dns(3, "known.fr"));
+    it.commit(at(200));
+    it.seal(at(200));
+    it.record_unset(unset(10), Asked::dns(3, "lost.fr"));
+    it.commit(unset(110));
+    it.seal(at(300));
+    it.record(at(400), Asked::dns(3, "last.fr"));
+    it.commit(at(500));
+    it.seal(at(500));
+    it
+}
+
+#[test]
+fn records_without_the_time_are_in_the_extract_of_their_time() {
+    let it = box_without_the_time();
+    let window = |from, to| Selection { from: Some(at(from)), to: Some(at(to)), ..Selection::default() };
+    let whole = |selection| Making { selection, is_whole: true, ..Making::default() };
+    let bundle = whole(window(90, 260)).make(&it);
+    let report = check(&bundle, &knowing(&it));
+    assert!(report.is_right(), "{report}");
+    let told = [
+        BundleRemark::Untimed(1),
+        BundleRemark::Compared { seals: 2, rows: 3 },
+        // What might tie it to the true time would stand in a seal that is not here.
+        BundleRemark::Unsettled(1),
+        BundleRemark::Complete,
+    ];
+    assert_eq!((report.rows, report.remarks.as_slice()), (3, told.as_slice()), "{report}");
+    let files: BTreeMap<String, Vec<u8>> = unpack(&bundle).into_iter().collect();
+    let text = String::from_utf8(files["extrait.csv"].clone()).unwrap();
+    let made: Vec<String> =
+        text.lines().map(|line| line.rsplitn(3, ';').take(2).collect::<Vec<_>>().join(" ")).collect();
+    let expected = [
+        "latest earliest",
+        "2026-11-23T00:01:40.000Z 2026-11-23T00:01:40.000Z",
+        " ",
+        "2026-11-23T00:05:00.000Z 2026-11-23T00:02:31.000Z",
+    ];
+    assert_eq!(made, expected, "{text}");
+    let first = check(&whole(window(0, 90)).make(&it), &knowing(&it));
+    assert!(first.is_right() && first.rows == 1, "not what the clock showed: {first}");
+
+    // Left out by a box that lies, or moved to another time.
+    let lie = |selection| {
+        let honest = whole(window(90, 260));
+        let mut files = unpack(&honest.make(&it));
+        for (name, bytes) in unpack(&whole(selection).make(&it)) {
+            if name.starts_with("extrait.") {
+                files.iter_mut().find(|(other, _)| *other == name).unwrap().1 = bytes;
+            }
+        }
+        findings(&check(&resign(&it, files), &knowing(&it)))
+    };
+    let found = lie(window(101, 260));
+    let omitted = "seal 2: record 2 was sealed, was asked for, and is not in the extract";
+    assert!(found.iter().any(|finding| finding == omitted), "{found:#?}");
+    let found = lie(window(90, 151));
+    assert!(found.iter().any(|finding| finding.contains("nobody knows when they were made")), "{found:#?}");
+}
+
+/// What the manifest says to be asked for, the rows are: a cover on paper can be compared with it.
+#[test]
+fn rows_are_what_the_manifest_says() {
+    let it = box_of_days();
+    let one = Making {
+        selection: Selection { device: Some("cm2-03".parse().unwrap()), ..Making::default().selection },
+        ..Making::default()
+    };
+    let told = |change: &dyn Fn(&mut Manifest)| {
+        let mut files = unpack(&one.make(&it));
+        let (_, note) = files.pop().unwrap();
+        let note = crate::Note::read(std::str::from_utf8(&note).unwrap()).unwrap();
+        let mut manifest: Manifest = note.text().parse().unwrap();
+        change(&mut manifest);
+        let text = manifest.to_string();
+        let note = crate::Note::new(text.clone()).with(it.key.sign(&text, at(0))).write();
+        files.push(("manifeste".to_owned(), note.into_bytes()));
+        check(&pack(&files), &knowing(&it))
+    };
+    let honest = told(&|_| ());
+    assert!(honest.is_right() && honest.to_string().contains("device cm2-03"), "{honest}");
+    let changes: [&dyn Fn(&mut Manifest); 4] = [
+        &|manifest| manifest.selection.device = Some("cm2-04".parse().unwrap()),
+        &|manifest| manifest.selection.from = Some(at(350)),
+        &|manifest| manifest.selection.room = Some("CE1".parse().unwrap()),
+        &|manifest| manifest.selection.host = Host::parse("elsewhere.example").ok(),
+    ];
+    for change in changes {
+        let found = findings(&told(change));
+        assert!(
+            found.iter().any(|finding| finding.contains("is not of what the manifest says")),
+            "{found:#?}"
+        );
+    }
+}
+
+/// A box that has sealed a file which says wrong things of its own rows, so that no search finds some of them.
+#[test]
+fn a_sealed_file_is_read_whatever_it_says_of_itself() {
+    let mut it = box_of_days();
+    let names: Vec<String> = it.log.seals().map(Seal::file_name).collect();
+    let mut log = crate::Log::default();
+    for (seal, name) in it.log.seals().zip(&names) {
+        let table = it.vault.files.get_mut(name).unwrap();
+        // The bits of its only sieve: nothing is in it.
+        let text = String::from_utf8_lossy(table).into_owned();
+        let guide = &text[text.find("preau.groups").unwrap()..];
+        let numbers: Vec<usize> =
+            guide.split([' ', '\n']).filter_map(|word| word.parse().ok()).take(3).collect();
+        let (sieve_at, sieve_bytes) = (numbers[1], numbers[2]);
+        // Blocks of 32 bytes after a short header.
+        table[sieve_at + sieve_bytes % 32..sieve_at + sieve_bytes].fill(0);
+        let file = SealedFile { hash: Hash::of(table), ..seal.file };
+        log.append(Seal { file, tail: None, ..seal.clone() }, &it.key);
+    }
+    it.log = log;
+    let selection = Selection { device: Some("cm2-03".parse().unwrap()), ..Making::default().selection };
+    let bundle = Making { selection, is_whole: true, ..Making::default() }.make(&it);
+    let found = findings(&check(&bundle, &knowing(&it)));
+    assert!(found.iter().any(|finding| finding.contains("was sealed, was asked for")), "{found:#?}");
+}
+
+/// A hold is somebody else's case: an extract shows that there is an entry, and not what it says.
+#[test]
+fn holds_are_in_no_extract() {
+    let mut it = box_of_days();
+    let (author, reason) = ("Mme Martin".parse().unwrap(), "réquisition 26/123".parse().unwrap());
+    let device = Some("CM2-09".parse().unwrap());
+    let hold = Hold { from: None, to: None, device, author, reason };
+    it.log.state((at(400), ClockQuality::Synchronised), Fact::Hold(hold), &it.key);
+    it.commit(at(400));
+    it.seal(at(401));
+    let whole = Making { is_whole: true, ..Making::default() }.make(&it);
+    let report = check(&whole, &knowing(&it));
+    assert!(report.is_right() && report.remarks.contains(&BundleRemark::Complete), "{report}");
+    for secret in ["26/123", "CM2-09"] {
+        assert!(!whole.windows(secret.len()).any(|part| part == secret.as_bytes()), "{secret}");
+    }
+}
+
+/// Extracts of the first version lie with judges and families, too.
+#[test]
+fn an_extract_with_proofs_verifies() {
+    let it = box_of_days();
+    let report = check(GOLDEN_OF_PROOFS, &knowing(&it));
+    assert!(report.is_right(), "{report}");
+    assert_eq!((report.rows, report.seals), (40, 3), "{report}");
+    assert!(report.remarks.contains(&BundleRemark::Listed), "{report}");
+    assert!(!report.remarks.contains(&BundleRemark::Complete), "{report}");
+    for place in (0..GOLDEN_OF_PROOFS.len()).step_by(97) {
+        let mut bundle = GOLDEN_OF_PROOFS.to_vec();
+        bundle[place] ^= 1;
+        assert!(!check(&bundle, &knowing(&it)).is_right(), "byte {place}");
+    }
 }
 
 #[test]
@@ -203,7 +434,7 @@ fn records_that_were_never_sealed_so_are_found() {
     told(Selection { with_people: true, ..honest.selection.clone() }, "is not what was sealed");
 }
 
-/// A record that only deleted segments had belongs to no seal, and a seal that is not there leaves a gap.
+/// A record that only deleted segments had belongs to no seal.
 #[test]
 fn records_between_two_seals_are_told() {
     let mut it = box_of_days();
@@ -216,9 +447,8 @@ fn records_between_two_seals_are_told() {
         let file = it.vault.files[&seals[place].file_name()].clone();
         (crate::file_name(number, Form::Plain), file)
     }));
-    let report = check(&Making::default().make(&it), &knowing(&it));
-    assert!(report.is_right(), "{report}");
-    assert!(report.remarks.contains(&BundleRemark::Gap(11, 20)), "{report}");
+    let found = findings(&check(&Making::default().make(&it), &knowing(&it)));
+    assert!(found.iter().any(|finding| finding.contains("missing before entry 2")), "{found:#?}");
 
     let mut extract = Extract::new(&Making::default().selection, &it.log, 9).unwrap();
     let whole = box_of_days();
@@ -239,15 +469,16 @@ fn records_between_two_seals_are_told() {
     assert_eq!((extracted.rows, extracted.unsealed), (1, 1));
 }
 
-/// Signs changed files as the box would, with the counts that they have.
+/// Signs changed files as the box would, those that are left.
 fn resign(it: &Appliance, mut files: Files) -> Vec<u8> {
     let (_, note) = files.pop().unwrap();
     let note = crate::Note::read(std::str::from_utf8(&note).unwrap()).unwrap();
     let mut manifest: Manifest = note.text().parse().unwrap();
-    for file in &mut manifest.files {
-        let bytes = &files.iter().find(|(name, _)| *name == file.name).unwrap().1;
+    manifest.files.retain_mut(|file| {
+        let Some((_, bytes)) = files.iter().find(|(name, _)| *name == file.name) else { return false };
         (file.bytes, file.hash) = (bytes.len() as u64, Hash::of(bytes));
-    }
+        true
+    });
     let text = manifest.to_string();
     let signature = it.key.sign(&text, at(0));
     files.push(("manifeste".to_owned(), crate::Note::new(text).with(signature).write().into_bytes()));
@@ -347,7 +578,7 @@ fn the_format_is_the_golden_file() {
     let it = box_of_days();
     let bundle = Making { is_whole: true, ..Making::default() }.make(&it);
     if bundle != GOLDEN {
-        let path = std::env::temp_dir().join("bundle-v1.zip");
+        let path = std::env::temp_dir().join("bundle-v2.zip");
         std::fs::write(&path, &bundle).unwrap();
         panic!("the format has changed, or a library writes tables otherwise; see {}", path.display());
     }

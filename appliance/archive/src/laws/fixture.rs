@@ -1,19 +1,23 @@
 //! Records, seals and a vault in memory, for tests.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::sync::{Arc, LazyLock};
 
 use journal::simulation::Disk;
-use journal::{SegmentId, Source, Writer};
+use journal::{Hit, Query, SegmentId, Source, Writer};
 use model::{
     AccessKind, ClockQuality, Device, Fault, Host, Layer, Reason, Ruling, Subject, Timestamp, UnknownDevice,
-    Verdict,
+    Verdict, When,
 };
 use policy::Decided;
 
-use crate::{Form, Hash, Log, Seal, SealedFile, SigningKey, Trust, Vault, write_table};
+use crate::{
+    Form, FoundAnywhere, Hash, Log, Seal, SealedFile, SigningKey, Table, Trust, Vault, search, write_table,
+};
 
 /// 2026-11-23 00:00:00 UTC.
 const DAY_START_S: i64 = 1_795_392_000;
@@ -130,6 +134,9 @@ impl Decided for Asked {
     }
 }
 
+/// Why a table cannot be opened.
+type OpenError = std::boxed::Box<dyn Error + Send + Sync>;
+
 /// A box without files: its disk, its key, its sealed files.
 pub(super) struct Box {
     pub(super) disk: Disk,
@@ -160,9 +167,36 @@ impl Box {
 
     /// Records by a clock that nobody has set.
     pub(super) fn record_unset(&mut self, now: Timestamp, asked: Asked) -> u64 {
-        let recorded = self.journal.record(now, ClockQuality::Unset, asked).unwrap();
+        self.record_by(ClockQuality::Unset, now, asked)
+    }
+
+    /// Records by a clock of this quality.
+    pub(super) fn record_by(&mut self, clock: ClockQuality, now: Timestamp, asked: Asked) -> u64 {
+        let recorded = self.journal.record(now, clock, asked).unwrap();
         self.writer.commit(now).unwrap();
         recorded.sequence().number()
+    }
+
+    /// The numbers of the accesses that a search finds, and when they were made.
+    pub(super) fn find(&self, query: &Query) -> Vec<(u64, When)> {
+        let mut found = Vec::new();
+        let vault = &self.vault;
+        search(
+            &self.log,
+            |seal| vault.open(seal),
+            &self.disk,
+            query,
+            |one| {
+                if let FoundAnywhere::Hit(hit) = one
+                    && let Hit::Access(access) = *hit
+                {
+                    found.push((access.sequence.number(), access.when));
+                }
+                ControlFlow::Continue(())
+            },
+        )
+        .unwrap();
+        found
     }
 
     /// The clock is set; it showed `before`.
@@ -177,6 +211,11 @@ impl Box {
 
     /// Seals all segments but the last, and takes them away.
     pub(super) fn seal(&mut self, now: Timestamp) {
+        self.seal_by(ClockQuality::Synchronised, now);
+    }
+
+    /// The same by a clock of this quality.
+    pub(super) fn seal_by(&mut self, clock: ClockQuality, now: Timestamp) {
         let mut segments = self.disk.list().unwrap();
         segments.pop();
         let after = self.log.through();
@@ -186,7 +225,7 @@ impl Box {
         };
         let file = SealedFile { form: Form::Plain, bytes: table.len() as u64, hash: Hash::of(&table), rows };
         let seal = Seal::new(&tally, after, (first.number(), last.number()), "2026-11-23".to_owned(), file);
-        self.log.append(Seal { sealed: now, sealed_clock: ClockQuality::Synchronised, ..seal }, &self.key);
+        self.log.append(Seal { sealed: now, sealed_clock: clock, ..seal }, &self.key);
         segments.iter().for_each(|segment| self.disk.take_away(*segment));
         self.vault.files.insert(self.log.last().unwrap().file_name(), table);
         self.publish();
@@ -247,6 +286,14 @@ pub(super) struct Memory {
     pub(super) checkpoint: Option<String>,
     pub(super) files: BTreeMap<String, Vec<u8>>,
     pub(super) unnamed: BTreeMap<String, Vec<u8>>,
+}
+
+impl Memory {
+    /// The table of a seal.
+    pub(super) fn open(&self, seal: &Seal) -> Result<Option<Table>, OpenError> {
+        let table = self.files.get(&seal.file_name()).cloned().ok_or("its file is gone")?;
+        Ok(Some(Table::open(table)?))
+    }
 }
 
 impl Vault for Memory {

@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use journal::simulation::Disk;
 use journal::{Ended, Found, FoundPersonAct, Harvested, Hit, Kind, Listed, Query, Sequence, Source, Tally};
 use model::{
-    AccessKind, ClockQuality, Closing, End, Host, PersonAct, PersonDeed, Reason, Timestamp, Verdict,
+    AccessKind, ClockQuality, Closing, End, Host, PersonAct, PersonDeed, Reason, Timestamp, Verdict, When,
 };
 use proptest::prelude::*;
 
@@ -83,6 +83,7 @@ fn access(number: u64, seed: u32) -> Found {
         sequence: Sequence::new(number),
         at: time,
         clock: ClockQuality::Synchronised,
+        when: When::Shown(time),
         device: ["CM2-01", "cm2-02", "Écran", "inconnu-10.77.0.11", "CE1-é"]
             [usize::try_from(device).unwrap()]
         .to_owned(),
@@ -111,7 +112,7 @@ fn access(number: u64, seed: u32) -> Found {
             category: category.parse().unwrap(),
             entry: "a.fr".into(),
         }),
-        ended: (pick(2, 22) == 0).then_some(Ended { at: time, closing }),
+        ended: (pick(2, 22) == 0).then_some(Ended::new(time, closing)),
         count: 1 + pick(3, 23),
         last_at: Timestamp::from_unix_ms(time.unix_ms() + i64::from(pick(3, 25)) * 20_000),
     }
@@ -120,7 +121,8 @@ fn access(number: u64, seed: u32) -> Found {
 /// That somebody signed in.
 fn act(number: u64, at: Timestamp) -> FoundPersonAct {
     let act = PersonAct { author: "Mme Martin".parse().unwrap(), device: None, deed: PersonDeed::SignIn };
-    FoundPersonAct { sequence: Sequence::new(number), at, clock: ClockQuality::Synchronised, act }
+    let (clock, when) = (ClockQuality::Synchronised, When::Shown(at));
+    FoundPersonAct { sequence: Sequence::new(number), at, clock, when, act }
 }
 
 /// What a query says, read naively.
@@ -430,9 +432,9 @@ fn what_is_sealed_during_a_search_is_found_or_told() {
     let (found, unreadable) = look(&before, &it.vault, &listed, || ());
     assert_eq!((found.last(), unreadable), (Some(&before.through()), 1), "sealed after the log was read");
     disk.put(waiting, bytes);
-    assert_eq!(look(&it.log, &it.vault, &disk, || ()), (all, 0));
-    let (found, unreadable) = look(&it.log, &it.vault, &disk, || disk.take_away(waiting));
-    assert_eq!((found.last(), unreadable), (Some(&before.through()), 1), "removed while seals are read");
+    assert_eq!(look(&it.log, &it.vault, &disk, || ()), (all.clone(), 0));
+    let found = look(&it.log, &it.vault, &disk, || disk.take_away(waiting));
+    assert_eq!(found, (all, 0), "removed while seals are read");
 }
 
 #[test]
@@ -446,10 +448,69 @@ fn a_search_reads_plain_seals_where_no_segment_has_their_records() {
     assert!(!reads(&it.disk, Some(at(300))), "the day that waits");
     let segments = Disk::default();
     let mut whole = Appliance::new();
-    for day in 0..4 {
-        whole.record(at(day * 100), Asked::varied(7));
-    }
+    whole.record(at(0), Asked::varied(7));
     let first = whole.disk.list().unwrap()[0];
     segments.put(first, whole.disk.bytes(first));
-    assert!(!reads(&segments, None), "segments that are sealed stay for a while");
+    let day = Query { from: Some(at(0)), to: Some(at(100)), ..Query::default() };
+    assert!(
+        !reads_plain_seals(&it.log, &segments, &day).unwrap(),
+        "segments that are sealed stay for a while"
+    );
+    assert!(reads(&segments, None));
+}
+
+/// A segment that somebody puts back, or makes, takes nothing away and adds nothing: what is sealed is read where it is sealed.
+#[test]
+fn a_segment_of_elsewhere_hides_nothing() {
+    let it = box_of_days();
+    let all = it.find(&Query::default());
+    assert_eq!(all.len(), 40);
+    // One without records, and one with others.
+    let mut strangers = vec![Appliance::new(), Appliance::new()];
+    strangers[1].record(at(5), Asked::dns(3, "forged.example"));
+    for stranger in strangers {
+        let first = stranger.disk.list().unwrap()[0];
+        it.disk.put(first, stranger.disk.bytes(first));
+        assert_eq!(it.find(&Query::default()), all);
+        let report = it.verify();
+        let found: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["seal 1: its segments are still here, and are not what was sealed"], "{report}");
+    }
+    // A number that no seal knows, above all that are sealed, with records that are sealed already.
+    let mut late = Appliance::new();
+    late.record(at(5), Asked::dns(3, "forged.example"));
+    let first = late.disk.list().unwrap()[0];
+    it.disk.take_away(first);
+    it.disk.put(journal::SegmentId::new(99), late.disk.bytes(first));
+    assert_eq!(it.find(&Query::default()), all);
+    assert!(!it.verify().is_right());
+}
+
+/// Where nobody has a key, the segments of the day stand for what is sealed of it; what they lack is told as locked.
+#[test]
+fn segments_stand_for_what_cannot_be_opened() {
+    let mut it = box_of_days();
+    it.commit(at(400));
+    let kept: Vec<_> = it.disk.list().unwrap().into_iter().map(|id| (id, it.disk.bytes(id))).collect();
+    it.seal(at(400));
+    let search = |disk: &Disk| {
+        let mut numbers = Vec::new();
+        let open = |seal: &Seal| if seal.number < 4 { it.vault.open(seal) } else { Ok(None) };
+        let searched = search(&it.log, open, disk, &Query::default(), |found| {
+            let FoundAnywhere::Hit(hit) = found else { panic!("{found:?}") };
+            if let Hit::Access(found) = *hit {
+                numbers.push(found.sequence.number());
+            }
+            ControlFlow::Continue(())
+        });
+        (numbers, searched.unwrap().seals_locked)
+    };
+    assert_eq!(search(&it.disk), ((1..=30).collect(), 1));
+    let (first, bytes) = &kept[0];
+    it.disk.put(*first, bytes.clone());
+    assert_eq!(search(&it.disk), ((1..=40).collect(), 0));
+    // Half of it is told as far as it goes, and the rest as locked.
+    it.disk.put(*first, bytes[..bytes.len() - 40].to_vec());
+    let (numbers, locked) = search(&it.disk);
+    assert!(numbers.len() < 40 && numbers.len() > 30 && locked == 1, "{numbers:?} {locked}");
 }

@@ -196,6 +196,22 @@ fn what_is_held_is_not_to_be_deleted() {
 }
 
 #[test]
+fn what_was_held_stays_told() {
+    let mut it = sealed(&[0, 3]);
+    it.log.state(known(at(4 * DAY_S)), Fact::Hold(hold()), &it.key);
+    it.log.state(known(at(5 * DAY_S)), Fact::Lift(lift(3)), &it.key);
+    it.publish();
+    let told = it.verify().to_string();
+    for expected in [
+        "entry 3: CM2-04",
+        "was held, for Mme Martin",
+        "entry 4: the hold of entry 3 was lifted by Mme Martin",
+    ] {
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+}
+
+#[test]
 fn a_clock_that_stepped_back_makes_nothing_due() {
     let mut it = Appliance::new();
     for day in [0, 3, 30, 60, 90] {

@@ -10,7 +10,7 @@ use journal::{
 use model::{
     AccessKind, Act, ClockQuality, Closing, Deed, End, Host, InternetMode, Layer, LessonEnding, LessonId,
     LessonSettings, OverrideId, PersonAct, PersonDeed, Purpose, ReadingEnd, ReadingId, ReadingTerms, Role,
-    Rule, Scope, Sought, Topic, Verdict,
+    Rule, Scope, Sought, Topic, Verdict, When,
 };
 use proptest::prelude::*;
 
@@ -43,6 +43,7 @@ fn found(sequence: u64) -> Found {
         sequence: Sequence::new(sequence),
         at: at(5),
         clock: ClockQuality::Unsynchronised,
+        when: When::Shown(at(5)),
         device: "CM2-04".to_owned(),
         mac: Some("02:00:00:00:00:04".parse().unwrap()),
         room: Some("Salle É".parse().unwrap()),
@@ -69,7 +70,7 @@ fn ended(end: End) -> Ended {
         end,
     };
     let nothing = Closing { bytes_up: 0, bytes_down: 0, duration_ms: 0, peer: None, end };
-    Ended { at: at(9), closing: if end == End::Cut { nothing } else { closing } }
+    Ended::new(at(9), if end == End::Cut { nothing } else { closing })
 }
 
 #[test]
@@ -162,6 +163,8 @@ fn every_act_comes_back_as_it_was() {
         PersonDeed::Decline { site: "casino.example".parse().unwrap(), room: None },
         open_reading(None, None, false),
         open_reading(Some(at(1)), Some("CM2-04"), true),
+        PersonDeed::PlaceHold { words: Sought::new("hold 7: réquisition") },
+        PersonDeed::LiftHold { words: Sought::new("hold 7: classé") },
         PersonDeed::SearchJournal { reading: ReadingId::new(7), sought: Sought::new("host a.fr") },
         PersonDeed::ExportJournal { reading: ReadingId::new(7), sought: Sought::new("room CM2") },
         PersonDeed::CloseReading { reading: ReadingId::new(7), end: ReadingEnd::Hand },
@@ -178,11 +181,11 @@ fn every_act_comes_back_as_it_was() {
         },
         PersonDeed::EndLesson { lesson: LessonId::new(7), room: room(), ending: LessonEnding::TakeOver },
     ];
-    let (clock, sequence) = (ClockQuality::Synchronised, Sequence::new(1));
-    let acts = acts.map(|act| FoundAct { sequence, at: at(5), clock, act });
+    let (clock, when, sequence) = (ClockQuality::Synchronised, When::Shown(at(5)), Sequence::new(1));
+    let acts = acts.map(|act| FoundAct { sequence, at: at(5), clock, when, act });
     let people = deeds.map(|deed| {
         let device = (deed == PersonDeed::SignIn).then(|| "02:00:00:00:00:11".parse().unwrap());
-        FoundPersonAct { sequence, at: at(5), clock, act: PersonAct { author: name(), device, deed } }
+        FoundPersonAct { sequence, at: at(5), clock, when, act: PersonAct { author: name(), device, deed } }
     });
     let mut harvested: Vec<_> = acts.iter().map(|found| Harvested::Act(Box::new(found.clone()))).collect();
     harvested.extend(people.iter().map(|found| Harvested::Person(Box::new(found.clone()))));

@@ -7,9 +7,11 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, OnceLock};
 use std::thread;
 
-use journal::{Found, Hit, Late};
+use journal::{ClockTie, Found, Hit, Late, Reckoning};
 
+use super::clockwork::Clockwork;
 use crate::filter::Filter;
+use crate::frames::Frames;
 use crate::reading::Sealed;
 use crate::seal::Seal;
 use crate::table::Table;
@@ -25,6 +27,11 @@ const BATCH_ROWS: usize = 256;
 const BATCHES: usize = 4;
 /// In how many seals after an access its end and its repeats are looked for: a week and more.
 pub(super) const LATE_SEALS: usize = 8;
+/// In how many seals after a record without the time its tie is looked for: the clock of a box that runs is set within days,
+/// or not in that run.
+const TIE_SEALS: usize = 8;
+/// Most ties that are kept of one seal: one a start of the box, and one each time that its clock is set.
+const TIES_MAX: usize = 4_096;
 /// Most things said later of accesses that are kept of one seal; of a day there are some hundred.
 const NEWS_MAX: usize = 65_536;
 
@@ -59,10 +66,15 @@ pub(super) struct Readers<'s, O> {
     seals: &'s [&'s Seal],
     open: &'s O,
     filter: &'s Filter,
+    frames: &'s Frames,
     /// The seals that may have something, by their places.
     wanted: Vec<usize>,
     /// What each seal says of accesses of earlier ones, once somebody asked.
     news: Vec<OnceLock<News>>,
+    /// What ties each seal's records, and earlier ones, to the true time, once somebody asked.
+    ties: Vec<OnceLock<Vec<ClockTie>>>,
+    /// The same of what is not sealed.
+    ties_after: Vec<ClockTie>,
 }
 
 /// The rows of a file, or how its reading ended.
@@ -76,11 +88,37 @@ impl<'s, O> Readers<'s, O> {
         seals: &'s [&'s Seal],
         open: &'s O,
         filter: &'s Filter,
+        frames: &'s Frames,
         may_have: impl Fn(&Seal) -> bool,
     ) -> Self {
         let wanted = seals.iter().enumerate().filter(|(_, seal)| may_have(seal)).map(|(place, _)| place);
         let news = seals.iter().map(|_| OnceLock::new()).collect();
-        Self { seals, open, filter, wanted: wanted.collect(), news }
+        let ties = seals.iter().map(|_| OnceLock::new()).collect();
+        Self { seals, open, filter, frames, wanted: wanted.collect(), news, ties, ties_after: Vec::new() }
+    }
+
+    /// Whether a record that is wanted may be tied to the true time by what is not sealed.
+    pub(super) fn may_ask_segments(&self) -> bool {
+        let is_late = |place: &usize| place.saturating_add(TIE_SEALS) >= self.seals.len();
+        let mut late = self.wanted.iter().filter(|place| is_late(place));
+        late.any(|place| self.seals.get(*place).is_some_and(|seal| !seal.is_certain()))
+    }
+
+    /// What is known of the times of a seal that cannot be opened.
+    pub(super) fn known_of(&self, place: usize, seal: &Seal) -> Reckoning {
+        let mut known = self.frames.reckoning(seal);
+        for ties in self.ties.iter().skip(place).take(1 + TIE_SEALS) {
+            known.extend(ties.get().map_or(&[], Vec::as_slice));
+        }
+        known.extend(&self.ties_after);
+        known
+    }
+
+    /// Takes a tie of what is not sealed.
+    pub(super) fn note_tie(&mut self, tie: ClockTie) {
+        if self.ties_after.len() < TIES_MAX {
+            self.ties_after.push(tie);
+        }
     }
 
     /// How many seals there are.
@@ -140,14 +178,25 @@ where
             Err(error) => return End::Unreadable(error),
         };
         let mut batch = Vec::new();
-        let outcome = table.search(self.filter, |sealed| {
+        let each = |sealed| {
             batch.push(sealed);
             if batch.len() >= BATCH_ROWS {
                 self.hand_over(place, &mut batch, sender)
             } else {
                 ControlFlow::Continue(())
             }
-        });
+        };
+        let outcome = if seal.is_certain() {
+            table.search(self.filter, each)
+        } else {
+            self.note_ties(place, &table);
+            let mut places = place..=place.saturating_add(TIE_SEALS);
+            let clockwork = Clockwork::new(self.frames.reckoning(seal), || {
+                places.next().map(|place| self.ties_of(place))
+            });
+            let tell = |sequence, at, clock| clockwork.when(sequence, at, clock);
+            table.search_reckoned(self.filter, &tell, each)
+        };
         // Whether somebody still wants it makes no difference: it is the end.
         let _flow = self.hand_over(place, &mut batch, sender);
         outcome.map_or_else(|error| End::Unreadable(error.into()), |_| End::Read)
@@ -170,6 +219,22 @@ where
         }
     }
 
+    /// What a seal ties to the true time; for places after the last seal, what is not sealed does. What cannot be read ties
+    /// nothing.
+    fn ties_of(&self, place: usize) -> &[ClockTie] {
+        let (Some(seal), Some(ties)) = (self.seals.get(place), self.ties.get(place)) else {
+            return &self.ties_after;
+        };
+        ties.get_or_init(|| (self.open)(seal).ok().flatten().map_or_else(Vec::new, |table| read_ties(&table)))
+    }
+
+    /// The same of a table that is open.
+    fn note_ties(&self, place: usize, table: &Table) {
+        if let Some(ties) = self.ties.get(place) {
+            ties.get_or_init(|| read_ties(table));
+        }
+    }
+
     /// Reads what the seals after this one say of accesses. What cannot be read says nothing: that it cannot is told where it
     /// may have something.
     fn gather_news_after(&self, place: usize) {
@@ -183,4 +248,16 @@ where
             });
         }
     }
+}
+
+fn read_ties(table: &Table) -> Vec<ClockTie> {
+    let mut ties = Vec::new();
+    let read = table.read_clock_ties(|tie| {
+        if ties.len() < TIES_MAX {
+            ties.push(tie);
+        }
+    });
+    // What cannot be read is told by the search itself.
+    read.ok();
+    ties
 }

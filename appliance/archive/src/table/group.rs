@@ -8,33 +8,62 @@ use parquet::file::reader::RowGroupReader;
 use parquet::file::statistics::Statistics;
 
 use super::{RAW_PLACE, TableError, survive};
-use crate::filter::{Filter, Test};
+use crate::filter::{CERTAIN, Filter, Test};
 use crate::row::{NUMBERS, Number, Row, TEXTS, Text};
 
 /// Rows that are read at once. A row takes some 700 bytes in memory.
 pub(super) const BATCH_ROWS: usize = 2_048;
 
-/// A group of rows whose bytes are in memory.
-pub(super) struct Group<'g>(pub(super) &'g dyn RowGroupReader);
+/// Longest text of a cell, in bytes: what people type, and names, are below. A forged file says one long text for each of its
+/// rows in a few bytes.
+const TEXT_BYTES_MAX: usize = 4 << 10;
 
-impl Group<'_> {
+/// A group of rows whose bytes are in memory.
+pub(super) struct Group<'g> {
+    reader: &'g dyn RowGroupReader,
+    /// Whether what the file says of its columns spares reading them. Whoever wrote it may lie.
+    trusts: bool,
+}
+
+impl<'g> Group<'g> {
+    /// One of which only what is asked for is read, by what its file says of it.
+    pub(super) fn new(reader: &'g dyn RowGroupReader) -> Self {
+        Self { reader, trusts: true }
+    }
+
+    /// One of which all is read, whatever its file says of it.
+    pub(super) fn doubted(reader: &'g dyn RowGroupReader) -> Self {
+        Self { reader, trusts: false }
+    }
+
     fn row_count(&self) -> usize {
-        usize::try_from(self.0.metadata().num_rows()).unwrap_or(0)
+        usize::try_from(self.reader.metadata().num_rows()).unwrap_or(0)
     }
 
     /// The least and the greatest value of a column.
     pub(super) fn bounds(&self, column: Number) -> Option<(i64, i64)> {
-        let Statistics::Int64(bounds) = self.0.metadata().column(column as usize).statistics()? else {
+        let Statistics::Int64(bounds) = self.reader.metadata().column(column as usize).statistics()? else {
             return None;
         };
         Some((*bounds.min_opt()?, *bounds.max_opt()?))
     }
 
+    /// Whether the clock was right for all rows that have one.
+    pub(super) fn is_certain(&self) -> bool {
+        let place = NUMBERS.len() + Text::Clock as usize;
+        let Some(Statistics::ByteArray(words)) = self.reader.metadata().column(place).statistics() else {
+            return false;
+        };
+        let is_certain =
+            |word: Option<&ByteArray>| word.is_some_and(|word| word.data() == CERTAIN.as_bytes());
+        is_certain(words.min_opt()) && is_certain(words.max_opt())
+    }
+
     /// Whether no row has a value in the column of this place.
     fn is_empty(&self, place: usize) -> bool {
-        let statistics = self.0.metadata().column(place).statistics();
+        let statistics = self.reader.metadata().column(place).statistics();
         let nulls = statistics.and_then(Statistics::null_count_opt);
-        nulls.is_some() && nulls == u64::try_from(self.row_count()).ok()
+        self.trusts && nulls.is_some() && nulls == u64::try_from(self.row_count()).ok()
     }
 
     /// Whether a row says something of an access of an earlier seal.
@@ -43,9 +72,9 @@ impl Group<'_> {
     }
 
     /// The rows that may match, as far as single columns tell.
-    pub(super) fn screen(&self, filter: &Filter) -> Result<Vec<bool>, TableError> {
+    pub(super) fn screen(&self, filter: &Filter, is_reckoned: bool) -> Result<Vec<bool>, TableError> {
         let mut wanted = vec![true; self.row_count()];
-        for tests in filter.conditions() {
+        for tests in filter.conditions(is_reckoned) {
             let mut passes = vec![false; wanted.len()];
             for test in &tests {
                 survive(|| self.apply(test, &mut passes))?;
@@ -124,18 +153,25 @@ impl Group<'_> {
             }
         }
         columns.push(Column::Raw(self.bytes(RAW_PLACE)?));
+        for place in 0..self.reader.num_columns().saturating_sub(RAW_PLACE + 1) {
+            columns.push(Column::Made(place, self.numbers_at(RAW_PLACE + 1 + place)?));
+        }
         Ok(columns)
     }
 
     fn numbers(&self, column: Number) -> Result<ColumnReaderImpl<Int64Type>, TableError> {
-        let ColumnReader::Int64ColumnReader(reader) = self.0.get_column_reader(column as usize)? else {
+        self.numbers_at(column as usize)
+    }
+
+    fn numbers_at(&self, place: usize) -> Result<ColumnReaderImpl<Int64Type>, TableError> {
+        let ColumnReader::Int64ColumnReader(reader) = self.reader.get_column_reader(place)? else {
             return Err(TableError::Layout("a column of numbers has something else"));
         };
         Ok(reader)
     }
 
     fn bytes(&self, place: usize) -> Result<ColumnReaderImpl<ByteArrayType>, TableError> {
-        let ColumnReader::ByteArrayColumnReader(reader) = self.0.get_column_reader(place)? else {
+        let ColumnReader::ByteArrayColumnReader(reader) = self.reader.get_column_reader(place)? else {
             return Err(TableError::Layout("a column of texts has something else"));
         };
         Ok(reader)
@@ -147,6 +183,8 @@ enum Column {
     Number(Number, ColumnReaderImpl<Int64Type>),
     Text(Text, ColumnReaderImpl<ByteArrayType>),
     Raw(ColumnReaderImpl<ByteArrayType>),
+    /// That of an extract with this place among its own.
+    Made(usize, ColumnReaderImpl<Int64Type>),
 }
 
 /// The wanted ones of the next rows.
@@ -160,8 +198,16 @@ fn read_rows(columns: &mut [Column], wanted: &[bool]) -> Result<Vec<Row>, TableE
             }
             Column::Text(column, reader) => {
                 for (row, cell) in rows.iter_mut().zip(read_column(reader, wanted)?) {
+                    if cell.as_ref().is_some_and(|cell| cell.len() > TEXT_BYTES_MAX) {
+                        return Err(TableError::Layout("a text is too long"));
+                    }
                     let text = cell.as_ref().map(|cell| std::str::from_utf8(cell.data())).transpose();
                     row.put_text(*column, text.map_err(|_| TableError::Layout("a text is none"))?);
+                }
+            }
+            Column::Made(place, reader) => {
+                for (row, cell) in rows.iter_mut().zip(read_column(reader, wanted)?) {
+                    row.made.get_mut(*place).into_iter().for_each(|made| *made = cell);
                 }
             }
             Column::Raw(reader) => {

@@ -14,7 +14,7 @@ use parquet::schema::types::{ColumnPath, Type};
 
 use super::{GROUP_ROWS, PAGE_ROWS, RAW, TableError};
 use crate::hash::Hash;
-use crate::row::{NUMBERS, Number, Row, TEXTS, Text};
+use crate::row::{MADE, NUMBERS, Number, Row, TEXTS, Text};
 use crate::sieve::Sieve;
 use crate::table::guide::{Guide, Landmark};
 
@@ -32,6 +32,8 @@ const CREATED_BY: &str = "preau";
 /// A table that is being written.
 pub(crate) struct TableWriter {
     writer: SerializedFileWriter<Vec<u8>>,
+    /// Columns beside those of a sealed table.
+    more: &'static [&'static str],
     rows: Vec<Row>,
     count: u64,
     groups: Vec<Written>,
@@ -46,10 +48,20 @@ struct Written {
 }
 
 impl TableWriter {
+    /// A sealed table.
     pub(crate) fn new() -> Result<Self, TableError> {
-        let schema = Arc::new(schema()?);
+        Self::with_columns(&[])
+    }
+
+    /// The table of an extract.
+    pub(crate) fn of_extract() -> Result<Self, TableError> {
+        Self::with_columns(&MADE)
+    }
+
+    fn with_columns(more: &'static [&'static str]) -> Result<Self, TableError> {
+        let schema = Arc::new(schema(more)?);
         let writer = SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties()?))?;
-        Ok(Self { writer, rows: Vec::new(), count: 0, groups: Vec::new() })
+        Ok(Self { writer, more, rows: Vec::new(), count: 0, groups: Vec::new() })
     }
 
     /// How many rows there are up to now.
@@ -92,6 +104,9 @@ impl TableWriter {
             write_column::<ByteArrayType>(&mut group, &rows, |row| row.text(*column).map(ByteArray::from))?;
         }
         write_column::<ByteArrayType>(&mut group, &rows, |row| row.raw.clone().map(ByteArray::from))?;
+        for place in 0..self.more.len() {
+            write_column::<Int64Type>(&mut group, &rows, |row| row.made.get(place).copied().flatten())?;
+        }
         group.close()?;
         self.writer.flush().map_err(ParquetError::from)?;
         let written = self.writer.inner().get(at..).unwrap_or_default();
@@ -115,20 +130,23 @@ fn write_column<T: DataType>(
     Ok(())
 }
 
-fn schema() -> Result<Type, ParquetError> {
+fn schema(more: &[&str]) -> Result<Type, ParquetError> {
     let optional = |name: &str, physical: PhysicalType, logical: Option<LogicalType>| {
         let column = Type::primitive_type_builder(name, physical);
         column.with_repetition(Repetition::OPTIONAL).with_logical_type(logical).build().map(Arc::new)
     };
+    let instant = || LogicalType::timestamp(true, TimeUnit::MILLIS);
     let mut columns = Vec::new();
     for (column, name) in NUMBERS {
-        let instant = LogicalType::timestamp(true, TimeUnit::MILLIS);
-        columns.push(optional(name, PhysicalType::INT64, is_time(*column).then_some(instant))?);
+        columns.push(optional(name, PhysicalType::INT64, is_time(*column).then(instant))?);
     }
     for (_, name) in TEXTS {
         columns.push(optional(name, PhysicalType::BYTE_ARRAY, Some(LogicalType::String))?);
     }
     columns.push(optional(RAW, PhysicalType::BYTE_ARRAY, None)?);
+    for name in more {
+        columns.push(optional(name, PhysicalType::INT64, Some(instant()))?);
+    }
     Type::group_type_builder("journal").with_fields(columns).build()
 }
 
@@ -163,7 +181,7 @@ fn properties() -> Result<WriterProperties, ParquetError> {
         }]))
         .set_column_dictionary_enabled(ColumnPath::from(RAW), false)
         .set_column_statistics_enabled(ColumnPath::from(RAW), EnabledStatistics::None);
-    for (_, name) in NUMBERS {
+    for name in NUMBERS.iter().map(|(_, name)| name).chain(&MADE) {
         let column = ColumnPath::from(*name);
         properties = properties
             .set_column_dictionary_enabled(column.clone(), false)

@@ -2,11 +2,11 @@
 
 use model::{
     ClockQuality, Host, MadeCard, Motive, Person, PersonId, Purpose, Reading, ReadingEnd, ReadingId,
-    ReadingTerms, Reason, Role, Selection, Timestamp, Verdict,
+    ReadingTerms, Reason, Role, Selection, Timestamp, Verdict, When,
 };
 use portal::pages::people::{JournalPage, ReadingPage};
-use portal::pages::{CoverFile, ExportCover, SafeSheet};
-use portal::{Findings, FoundLine, Language, ReadingList, RefusedCount, RoutineDay, Summary};
+use portal::pages::{CoverFile, DeletedKind, ExportCover, SafeSheet};
+use portal::{Findings, FoundLine, Held, Language, ReadingList, RefusedCount, RoutineDay, Summary};
 
 use super::{Error, NOW_MS, Write, place};
 
@@ -74,7 +74,7 @@ fn findings() -> Result<Findings, Error> {
         let is_refused = place % 5 == 1;
         let listed = Reason::Listed { category: "gambling".parse()?, entry: "poker.example".into() };
         Ok(FoundLine {
-            at: at(-1_400 + i64::try_from(place)?),
+            when: When::Shown(at(-1_400 + i64::try_from(place)?)),
             device: Some(format!("CM2-{:02}", place % 7 + 1)),
             room: Some("CM2".parse()?),
             host: Some(Host::parse(name)?),
@@ -107,11 +107,22 @@ pub(crate) fn write_journal(language: Language, write: Write<'_>) -> Result<(), 
     let cards = [MadeCard { name: "Mme Durand".parse()?, by: head()?.name, at: at(-4_000) }];
     let routine = vec![RoutineDay { day: at(-1_440), count: 12 }];
     let list = ReadingList { readings: readings.clone(), routine, total: 2, next: None, is_full: false };
+    let hold = Held {
+        number: 412,
+        since: at(-9_000),
+        from: Some(at(-20_000)),
+        to: Some(at(-18_000)),
+        device: Some("CM2-04".to_owned()),
+        author: "Mme Durand".parse()?,
+        reason: "réquisition 26/123".parse()?,
+        lifted: None,
+    };
     let page = JournalPage {
         place: &place,
         person: &person,
         list: &list,
         cards: &cards,
+        holds: &[hold],
         summary: Some(&summary),
         now: Some(at(0)),
         token: "0",
@@ -171,6 +182,7 @@ fn write_sheets(zone: &jiff::tz::TimeZone, write: Write<'_>) -> Result<(), Error
         unsealed: 31,
         locked: 0,
         unreadable: 0,
+        deleted: &[DeletedKind { word: "traffic", seals: "12–31".to_owned() }],
         is_whole: false,
         files: &files,
     };

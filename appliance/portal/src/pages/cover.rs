@@ -24,6 +24,15 @@ pub struct CoverFile {
     pub hash: String,
 }
 
+/// A kind of field that was deleted when its time was over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeletedKind {
+    /// Its word: `access`, `who`, `destination`, `traffic` or `acts`.
+    pub word: &'static str,
+    /// Of which seals, in words of numbers: `3, 5–9`.
+    pub seals: String,
+}
+
 /// The cover of an extract. It stands alone: no script, no other address.
 #[derive(Clone, Debug)]
 pub struct ExportCover<'c> {
@@ -55,6 +64,8 @@ pub struct ExportCover<'c> {
     pub locked: u64,
     /// Sealed files and segments that the disk did not give back.
     pub unreadable: u64,
+    /// What of that time is deleted.
+    pub deleted: &'c [DeletedKind],
     /// Whether sealed files are with it, whole.
     pub is_whole: bool,
     /// Its files, this one and the manifest aside.
@@ -131,7 +142,11 @@ impl ExportCover<'_> {
             counted("cover-locked", self.locked),
             counted("cover-unreadable", self.unreadable),
         ];
-        lines.into_iter().flatten().collect()
+        let deleted = self.deleted.iter().map(|kind| Line {
+            name: Twice::of(|language| language.say_with("cover-deleted", &[("kind", kind.word)])),
+            value: Twice::of(|language| language.say_with("cover-deleted-seals", &[("seals", &kind.seals)])),
+        });
+        lines.into_iter().flatten().chain(deleted).collect()
     }
 
     /// What the extract proves, and what it does not.
@@ -183,6 +198,7 @@ mod tests {
                 unsealed: 0,
                 locked: 0,
                 unreadable: 0,
+                deleted: &[],
                 is_whole: false,
                 files: &[],
             };

@@ -6,13 +6,15 @@ use model::{
     Answer, ClockQuality, Device, Fault, Host, InternetMode, Layer, Lesson, LessonId, MadeCard, Obstacle,
     Override, OverrideId, Person, PersonId, Purpose, Reading, ReadingEnd, ReadingId, ReadingTerms, Reason,
     RequestId, Role, Rule, Ruling, Scope, SiteRequest, Subject, Timestamp, Topic, UnknownDevice, Verdict,
+    When,
 };
 
 use super::Place;
 use crate::{
-    Asked, Authority, Findings, Firewall, FoundLine, Health, Hold, ListOrigin, ListStatus, Listener, Missed,
-    ReadingList, Refused, RefusedCount, RoomNow, RoutineDay, SeenDevice, SelftestOutcome, SelftestStatus,
-    Service, Status, Summary, Trial, TrialKind, UpdateOutcome, UpdateStatus, Upstream, WifiStatus, Wish,
+    Asked, Authority, Findings, Firewall, FoundLine, Health, Held, Hold, ListOrigin, ListStatus, Listener,
+    Missed, ReadingList, Refused, RefusedCount, RoomNow, RoutineDay, SeenDevice, SelftestOutcome,
+    SelftestStatus, Service, Status, Summary, Trial, TrialKind, UpdateOutcome, UpdateStatus, Upstream,
+    WifiStatus, Wish,
 };
 
 pub(crate) fn place() -> Place {
@@ -371,7 +373,7 @@ pub(crate) fn cards() -> Vec<MadeCard> {
 
 pub(crate) fn findings() -> Findings {
     let line = FoundLine {
-        at: at(-60),
+        when: When::Shown(at(-60)),
         device: Some("CM2-04".to_owned()),
         room: Some("CM2".parse().unwrap()),
         host: Some(host("www.musée.example")),
@@ -389,11 +391,13 @@ pub(crate) fn findings() -> Findings {
         ..line.clone()
     };
     let address = FoundLine {
+        when: When::Reckoned(at(-59)),
         host: Some(host("203.0.113.7")),
         device: Some("inconnu-10.77.0.99".to_owned()),
         ..refused.clone()
     };
     let act = FoundLine {
+        when: When::Between(Some(at(-90)), None),
         device: None,
         room: None,
         host: None,
@@ -410,6 +414,22 @@ pub(crate) fn findings() -> Findings {
         unreadable: 1,
         is_cut: true,
     }
+}
+
+/// A hold in force, and one that was lifted.
+pub(crate) fn holds() -> Vec<Held> {
+    let hold = Held {
+        number: 412,
+        since: at(-900),
+        from: Some(at(-2_000)),
+        to: None,
+        device: Some("CM2-<04>".to_owned()),
+        author: "Mme Durand".parse().unwrap(),
+        reason: "réquisition <26/123>".parse().unwrap(),
+        lifted: None,
+    };
+    let lifted = (at(-800), "M. Bernard".parse().unwrap(), "affaire classée".parse().unwrap());
+    vec![hold.clone(), Held { number: 318, from: None, device: None, lifted: Some(lifted), ..hold }]
 }
 
 pub(crate) fn summary() -> Summary {

@@ -8,7 +8,7 @@ use super::page::Page;
 use super::people::{Answer, Content, Signed};
 use super::visit::Jar;
 use crate::pages::people::{JournalPage, ReadingPage, TroublePage};
-use crate::{NewReading, Reader, Trouble};
+use crate::{NewHold, NewReading, Reader, Trouble};
 
 impl Signed<'_> {
     /// Answers on the pages of the journal.
@@ -21,6 +21,15 @@ impl Signed<'_> {
             Page::JournalClose => {
                 let id: ReadingId = self.read("lecture")?;
                 self.portal.office.close_reading(self.visit.client, self.person, id)?;
+                Ok(Answer::see(JournalPage::PATH))
+            }
+            Page::JournalHold => match self.place_hold() {
+                Ok(_) => Ok(Answer::see(JournalPage::PATH)),
+                Err(trouble) => self.show_journal(Some(trouble)),
+            },
+            Page::JournalLift => {
+                let (number, reason) = (self.read("numero")?, self.read("precisions")?);
+                self.portal.office.lift_hold(self.visit.client, self.person, number, &reason)?;
                 Ok(Answer::see(JournalPage::PATH))
             }
             Page::Reading if self.visit.is_post => self.search(),
@@ -72,7 +81,7 @@ impl Signed<'_> {
     fn show_journal(&self, trouble: Option<Trouble>) -> Result<Answer, Trouble> {
         let office = &self.portal.office;
         let before = self.visit.query(JournalPage::BEFORE_QUERY).and_then(|number| number.parse().ok());
-        let (list, summary) = (office.readings(before)?, office.summary()?);
+        let (list, summary, holds) = (office.readings(before)?, office.summary()?, office.holds()?);
         let cards = office.reader_cards()?;
         let place = &self.portal.settings.place;
         let page = JournalPage {
@@ -80,6 +89,7 @@ impl Signed<'_> {
             person: self.person,
             list: &list,
             cards: &cards,
+            holds: &holds,
             summary: summary.as_ref(),
             now: office.now(),
             token: &self.token,
@@ -89,6 +99,14 @@ impl Signed<'_> {
             TroublePage { place, trouble, back: JournalPage::PATH }.status()
         });
         Ok(Answer::page(status, page.render(self.visit.language)))
+    }
+
+    fn place_hold(&self) -> Result<u64, Trouble> {
+        let text = |name: &str| self.visit.field(name).map(str::trim).filter(|text| !text.is_empty());
+        let device = text("appareil").map(str::parse).transpose().map_err(|_| Trouble::Field)?;
+        let (from, to) = (self.read_time("du")?, self.read_time("au")?);
+        let new = NewHold { from, to, device, reason: self.read("precisions")? };
+        self.portal.office.place_hold(self.visit.client, self.person, &new)
     }
 
     fn open_reading(&self) -> Result<ReadingId, Trouble> {

@@ -26,6 +26,8 @@ pub(super) enum Page {
     Journal,
     JournalOpen,
     JournalClose,
+    JournalHold,
+    JournalLift,
     Reading,
     ReadingUnlock,
     ReadingExtract,
@@ -55,6 +57,8 @@ impl Page {
             JournalPage::PATH => Self::Journal,
             JournalPage::OPEN_PATH => Self::JournalOpen,
             JournalPage::CLOSE_PATH => Self::JournalClose,
+            JournalPage::HOLD_PATH => Self::JournalHold,
+            JournalPage::LIFT_PATH => Self::JournalLift,
             ReadingPage::PATH => Self::Reading,
             ReadingPage::UNLOCK_PATH => Self::ReadingUnlock,
             ReadingPage::EXTRACT_PATH => Self::ReadingExtract,
@@ -77,6 +81,8 @@ impl Page {
             | Self::StaffDisable
             | Self::JournalOpen
             | Self::JournalClose
+            | Self::JournalHold
+            | Self::JournalLift
             | Self::ReadingUnlock
             | Self::ReadingExtract => is_post,
         }
@@ -95,6 +101,8 @@ impl Page {
             | Self::Journal
             | Self::JournalOpen
             | Self::JournalClose
+            | Self::JournalHold
+            | Self::JournalLift
             | Self::Reading
             | Self::ReadingUnlock
             | Self::ReadingExtract => true,
@@ -126,6 +134,8 @@ impl Page {
             Self::Journal
             | Self::JournalOpen
             | Self::JournalClose
+            | Self::JournalHold
+            | Self::JournalLift
             | Self::Reading
             | Self::ReadingUnlock
             | Self::ReadingExtract => JournalPage::PATH,

@@ -78,6 +78,8 @@ pub(super) fn answer(portal: &Portal, visit: &Visit, page: Page) -> Answer {
         | Page::Journal
         | Page::JournalOpen
         | Page::JournalClose
+        | Page::JournalHold
+        | Page::JournalLift
         | Page::Reading
         | Page::ReadingUnlock
         | Page::ReadingExtract => answer_signed(portal, visit, page),
@@ -253,6 +255,8 @@ fn answer_signed(portal: &Portal, visit: &Visit, page: Page) -> Result<Answer, T
         Page::Journal
         | Page::JournalOpen
         | Page::JournalClose
+        | Page::JournalHold
+        | Page::JournalLift
         | Page::Reading
         | Page::ReadingUnlock
         | Page::ReadingExtract => signed.journal(page),

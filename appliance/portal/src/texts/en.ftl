@@ -625,11 +625,20 @@ cover-rows = Records
 cover-unsealed = not sealed yet, of these
 cover-locked = Sealed days that were not read, for want of a key
 cover-unreadable = Parts of the log that cannot be read
+cover-deleted =
+    { $kind ->
+        [who] Devices, rooms and persons, deleted when their time was over
+        [destination] Addresses of destination, deleted when their time was over
+        [traffic] Bytes and durations, deleted when their time was over
+        [acts] Acts of adults, deleted when their time was over
+       *[access] Records, deleted when their time was over
+    }
+cover-deleted-seals = seals no. { $seals }
 cover-proves = What this extract proves, and what it does not
 cover-proof-signed = Nothing of it was changed since it was made: each file is signed by the school’s box.
 cover-proof-seals = The sealed days that it comes from are in the register of seals, which the box has signed. A witness’s copy of that register proves that it was not made anew.
 cover-proof-rows = The rows were chosen by the box: a seal is for whole days. That all rows of these days that were asked for are there, and as they were sealed, only an extract with the sealed files proves.
-cover-proof-whole = The sealed files are with it, whole: whoever has their key verifies that the rows are those that were sealed, and that no row of these files is missing. That no other sealed day belongs to the time that was asked for is the box’s word; whoever doubts it asks for the whole register.
+cover-proof-whole = The sealed files are with it, whole: whoever has their key verifies that the rows are those that were sealed, and that none is missing. The whole register of seals is with it: it shows that no other sealed day belongs to the time that was asked for.
 cover-proof-device = The log names a device, a room and a site. It does not say who sat in front of the screen, nor which page was read.
 cover-proof-time = Times in the extract are UTC: add one hour in winter and two in summer for mainland France. The column “clock” says whether the box’s clock was right.
 cover-verify = How to verify it
@@ -688,6 +697,21 @@ journal-fact-looks = pages seen: { $searches }, extracts: { $exports }
 journal-fact-until = ends by itself on { $at }
 journal-fact-closed = ended on { $at }
 journal-fact-lapsed = came to its end on { $at }
+holds-title = Holds
+holds-lead = The log is deleted after a year. For a court, for a complaint: what is held is not deleted until the hold is lifted. Each is entered in the register of seals and in the log.
+hold-number = Hold no. { $number }
+hold-everything = the whole log
+hold-from = from { $at } on
+hold-to = until { $at }
+hold-placed = asked for by { $author } on { $at }
+hold-lifted = lifted by { $author } on { $at }: { $reason }
+hold-lift = Lift this hold
+hold-lift-reason = Why
+hold-lift-go = Lift
+hold-new = Hold something
+hold-reason = Reason: the number of the request, the complaint
+hold-bounds = Without a window, everything is held. The box cannot read encrypted days: for a device, all of the window are kept.
+hold-go = Hold
 journal-back = Back to the log
 journal-locked = The box does not have the key of this reading
 journal-locked-lead = The reading is not over, but the box has no key for it: it keeps it in memory only, for the session that gave it, and forgets it when that ends and when it starts again. Give it again to go on, or leave the field empty for what can be read without it.
@@ -711,6 +735,11 @@ journal-time = Time
 journal-permitted = permitted
 journal-refused = refused
 journal-deed = act of an adult: { $deed }
+journal-when-reckoned = { $time } (reckoned)
+journal-when-between = time unknown, between { $from } and { $to }
+journal-when-after = time unknown, after { $time }
+journal-when-before = time unknown, before { $time }
+journal-when-unknown = time unknown
 journal-next = Next page
 trouble-window = Give a time of 31 days at most, or a device.
 trouble-key = This is no secret key: one begins with AGE-SECRET-KEY-1 and has 74 characters.

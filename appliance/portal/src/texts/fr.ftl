@@ -626,11 +626,20 @@ cover-rows = Enregistrements
 cover-unsealed = dont pas encore scellés
 cover-locked = Journées scellées non lues, faute de clé
 cover-unreadable = Parties du journal illisibles
+cover-deleted =
+    { $kind ->
+        [who] Appareils, salles et personnes, effacés à leur échéance
+        [destination] Adresses de destination, effacées à leur échéance
+        [traffic] Volumes et durées, effacés à leur échéance
+        [acts] Actes des adultes, effacés à leur échéance
+       *[access] Enregistrements, effacés à leur échéance
+    }
+cover-deleted-seals = scellés n° { $seals }
 cover-proves = Ce que cet extrait prouve, et ce qu’il ne prouve pas
 cover-proof-signed = Rien n’y a été modifié depuis qu’il a été établi : chaque fichier est signé par le boîtier de l’école.
 cover-proof-seals = Les journées scellées d’où il vient figurent au registre des scellés, signé par le boîtier. Une copie de ce registre chez un témoin prouve qu’il n’a pas été refait.
 cover-proof-rows = Les lignes ont été choisies par le boîtier : le scellé porte sur des journées entières. Que toutes les lignes demandées de ces journées y sont, et telles qu’elles ont été scellées, seul un extrait avec les fichiers scellés le prouve.
-cover-proof-whole = Les fichiers scellés sont joints en entier : qui en a la clé vérifie que les lignes sont bien celles qui ont été scellées et qu’il ne manque aucune ligne de ces fichiers. Qu’aucune autre journée scellée n’appartient à la période demandée, seul le boîtier l’affirme ; qui en doute demande le registre entier.
+cover-proof-whole = Les fichiers scellés sont joints en entier : qui en a la clé vérifie que les lignes sont bien celles qui ont été scellées et qu’il n’en manque aucune. Le registre entier des scellés est joint : il montre qu’aucune autre journée scellée n’appartient à la période demandée.
 cover-proof-device = Le journal désigne un appareil, une salle et un nom de site. Il ne dit pas qui était devant l’écran, ni quelle page a été lue.
 cover-proof-time = Les heures de l’extrait sont en temps universel (UTC) : ajouter une heure en hiver et deux en été pour la France métropolitaine. La colonne « clock » dit si l’horloge du boîtier était juste.
 cover-verify = Comment le vérifier
@@ -689,6 +698,21 @@ journal-fact-looks = pages vues : { $searches }, extraits : { $exports }
 journal-fact-until = se termine d’elle-même le { $at }
 journal-fact-closed = terminée le { $at }
 journal-fact-lapsed = arrivée à sa fin le { $at }
+holds-title = Suspensions d’effacement
+holds-lead = Le journal s’efface au bout d’un an. Une réquisition, une plainte : ce qui est suspendu n’est pas effacé avant que la suspension soit levée. Chacune est inscrite au registre des scellés et au journal.
+hold-number = Suspension n° { $number }
+hold-everything = tout le journal
+hold-from = à partir du { $at }
+hold-to = jusqu’au { $at }
+hold-placed = demandée par { $author } le { $at }
+hold-lifted = levée par { $author } le { $at } : { $reason }
+hold-lift = Lever cette suspension
+hold-lift-reason = Pourquoi
+hold-lift-go = Lever
+hold-new = Suspendre l’effacement
+hold-reason = Motif : le numéro de la réquisition, la plainte
+hold-bounds = Sans période, tout est suspendu. Le boîtier ne peut pas lire les journées chiffrées : pour un appareil, toutes celles de la période sont gardées.
+hold-go = Suspendre
 journal-back = Retour au journal
 journal-locked = Le boîtier n’a pas la clé de cette lecture
 journal-locked-lead = La lecture n’est pas terminée, mais le boîtier n’en a pas la clé : il ne la garde qu’en mémoire, pour la session qui l’a donnée, et l’oublie à la déconnexion et quand il redémarre. Donnez-la de nouveau pour continuer, ou laissez le champ vide pour ce qui se lit sans elle.
@@ -712,6 +736,11 @@ journal-time = Heure
 journal-permitted = permis
 journal-refused = refusé
 journal-deed = acte d’un adulte : { $deed }
+journal-when-reckoned = { $time } (calculé)
+journal-when-between = heure inconnue, entre { $from } et { $to }
+journal-when-after = heure inconnue, après { $time }
+journal-when-before = heure inconnue, avant { $time }
+journal-when-unknown = heure inconnue
 journal-next = Page suivante
 trouble-window = Donnez une période de 31 jours au plus, ou un appareil.
 trouble-key = Ce n’est pas une clé secrète : elle commence par AGE-SECRET-KEY-1 et compte 74 caractères.

@@ -32,6 +32,9 @@ pub(crate) enum HoldCommand {
     Add(HoldAddArguments),
     /// List the holds that are in force.
     List {
+        /// Also those that were lifted, with when, by whom and why.
+        #[arg(long)]
+        all: bool,
         /// The configuration file that names the school's time zone; without it, Europe/Paris.
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,

@@ -4,11 +4,30 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 
 use archive::Row;
-use journal::{Found, FoundAct, FoundPersonAct, Hit, Reckoning};
-use model::{End, LessonId, PersonDeed, ReadingId, Reason, RoomName, Scope, Target, Timestamp, Topic};
+use journal::{Found, FoundAct, FoundPersonAct, Hit};
+use model::{LessonId, PersonDeed, ReadingId, Reason, RoomName, Scope, Target, Timestamp, Topic, When};
 use serde::Serialize;
 
-use super::{ACT, PERSON, reckon};
+use super::{ACT, PERSON};
+
+/// When a record was made, where its clock did not show that.
+#[derive(Serialize)]
+struct Made {
+    reckoned: Option<String>,
+    earliest: Option<String>,
+    latest: Option<String>,
+}
+
+impl Made {
+    fn of(when: When) -> Self {
+        let (reckoned, earliest, latest) = match when {
+            When::Shown(_) => (None, None, None),
+            When::Reckoned(at) => (Some(at), None, None),
+            When::Between(earliest, latest) => (None, earliest, latest),
+        };
+        Self { reckoned: reckoned.map(utc), earliest: earliest.map(utc), latest: latest.map(utc) }
+    }
+}
 
 /// An access.
 #[derive(Serialize)]
@@ -16,7 +35,8 @@ struct Line<'a> {
     sequence: u64,
     time: String,
     clock: &'static str,
-    reckoned: Option<String>,
+    #[serde(flatten)]
+    made: Made,
     device: &'a str,
     mac: Option<String>,
     room: Option<&'a str>,
@@ -47,7 +67,8 @@ struct ActLine<'a> {
     sequence: u64,
     time: String,
     clock: &'static str,
-    reckoned: Option<String>,
+    #[serde(flatten)]
+    made: Made,
     kind: &'static str,
     deed: &'static str,
     by: Option<&'a str>,
@@ -71,7 +92,8 @@ struct PersonLine<'a> {
     sequence: u64,
     time: String,
     clock: &'static str,
-    reckoned: Option<String>,
+    #[serde(flatten)]
+    made: Made,
     kind: &'static str,
     deed: &'static str,
     author: &'a str,
@@ -84,6 +106,8 @@ struct PersonLine<'a> {
     reading: Option<ReadingLine<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lesson: Option<LessonLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hold: Option<&'a str>,
 }
 
 /// What the beginning, a change or the end of a lesson says besides.
@@ -113,12 +137,11 @@ struct ReadingLine<'a> {
 }
 
 /// Writes one record.
-pub(super) fn write_line(output: &mut impl Write, hit: &Hit, reckoning: &Reckoning) -> io::Result<()> {
-    let reckoned = reckon(hit, reckoning);
+pub(super) fn write_line(output: &mut impl Write, hit: &Hit) -> io::Result<()> {
     match hit {
-        Hit::Access(found) => write_access(output, found, reckoned),
-        Hit::Act(found) => write_act(output, found, reckoned),
-        Hit::Person(found) => write_person_act(output, found, reckoned),
+        Hit::Access(found) => write_access(output, found),
+        Hit::Act(found) => write_act(output, found),
+        Hit::Person(found) => write_person_act(output, found),
         Hit::Damage(_) | Hit::Unreadable { .. } => Ok(()),
     }
 }
@@ -131,7 +154,7 @@ pub(super) fn write_cells(output: &mut impl Write, row: &Row) -> io::Result<()> 
     output.write_all(b"\n")
 }
 
-fn write_act(output: &mut impl Write, found: &FoundAct, reckoned: Option<Timestamp>) -> io::Result<()> {
+fn write_act(output: &mut impl Write, found: &FoundAct) -> io::Result<()> {
     let rule = &found.act.rule;
     let (site, category) = match &rule.topic {
         Topic::Site(site) => (Some(site.as_str()), None),
@@ -141,7 +164,7 @@ fn write_act(output: &mut impl Write, found: &FoundAct, reckoned: Option<Timesta
         sequence: found.sequence.number(),
         time: utc(found.at),
         clock: found.clock.as_str(),
-        reckoned: reckoned.map(utc),
+        made: Made::of(found.when),
         kind: ACT,
         deed: found.act.deed.as_str(),
         by: found.act.deed.by().map(|by| by.as_str()),
@@ -168,17 +191,13 @@ fn write_act(output: &mut impl Write, found: &FoundAct, reckoned: Option<Timesta
     output.write_all(b"\n")
 }
 
-fn write_person_act(
-    output: &mut impl Write,
-    found: &FoundPersonAct,
-    reckoned: Option<Timestamp>,
-) -> io::Result<()> {
+fn write_person_act(output: &mut impl Write, found: &FoundPersonAct) -> io::Result<()> {
     let act = &found.act;
     let mut line = PersonLine {
         sequence: found.sequence.number(),
         time: utc(found.at),
         clock: found.clock.as_str(),
-        reckoned: reckoned.map(utc),
+        made: Made::of(found.when),
         kind: PERSON,
         deed: act.deed.as_str(),
         author: act.author.as_str(),
@@ -189,6 +208,7 @@ fn write_person_act(
         room: None,
         reading: describe_reading(&act.deed),
         lesson: describe_lesson(&act.deed),
+        hold: None,
     };
     match &act.deed {
         PersonDeed::SignIn | PersonDeed::FailSignIn | PersonDeed::SignOut | PersonDeed::ChangeSecret => {}
@@ -197,6 +217,7 @@ fn write_person_act(
         | PersonDeed::SearchJournal { .. }
         | PersonDeed::ExportJournal { .. }
         | PersonDeed::CloseReading { .. } => {}
+        PersonDeed::PlaceHold { words } | PersonDeed::LiftHold { words } => line.hold = Some(words.as_str()),
         PersonDeed::AddPerson { name, role } => {
             (line.person, line.role) = (Some(name.as_str()), Some(role.as_str()));
         }
@@ -254,7 +275,9 @@ fn describe_reading(deed: &PersonDeed) -> Option<ReadingLine<'_>> {
         | PersonDeed::Decline { .. }
         | PersonDeed::StartLesson { .. }
         | PersonDeed::ChangeLesson { .. }
-        | PersonDeed::EndLesson { .. } => None,
+        | PersonDeed::EndLesson { .. }
+        | PersonDeed::PlaceHold { .. }
+        | PersonDeed::LiftHold { .. } => None,
     }
 }
 
@@ -293,14 +316,15 @@ fn describe_lesson(deed: &PersonDeed) -> Option<LessonLine> {
         | PersonDeed::OpenReading { .. }
         | PersonDeed::SearchJournal { .. }
         | PersonDeed::ExportJournal { .. }
-        | PersonDeed::CloseReading { .. } => None,
+        | PersonDeed::CloseReading { .. }
+        | PersonDeed::PlaceHold { .. }
+        | PersonDeed::LiftHold { .. } => None,
     }
 }
 
-fn write_access(output: &mut impl Write, found: &Found, reckoned: Option<Timestamp>) -> io::Result<()> {
+fn write_access(output: &mut impl Write, found: &Found) -> io::Result<()> {
     let closing = found.ended.map(|ended| ended.closing);
-    // Of a cut access nothing is known but that it ended.
-    let known = closing.filter(|closing| closing.end != End::Cut);
+    let known = found.ended.and_then(|ended| ended.measured());
     let (category, entry) = match &found.reason {
         Reason::Listed { category, entry }
         | Reason::WhiteListed { category, entry }
@@ -319,7 +343,7 @@ fn write_access(output: &mut impl Write, found: &Found, reckoned: Option<Timesta
         sequence: found.sequence.number(),
         time: utc(found.at),
         clock: found.clock.as_str(),
-        reckoned: reckoned.map(utc),
+        made: Made::of(found.when),
         device: &found.device,
         mac: found.mac.map(|mac| mac.to_string()),
         room: found.room.as_ref().map(RoomName::as_str),
@@ -364,7 +388,7 @@ mod tests {
     fn every_key_is_always_there() {
         let mut output = Vec::new();
         for hit in sample() {
-            write_line(&mut output, &hit, &Reckoning::default()).unwrap();
+            write_line(&mut output, &hit).unwrap();
         }
         insta::assert_snapshot!(String::from_utf8(output).unwrap());
     }

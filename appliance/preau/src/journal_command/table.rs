@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 
 use jiff::tz::TimeZone;
-use journal::{Found, FoundAct, FoundPersonAct, Hit, Reckoning};
-use model::{Act, End, PersonAct, PersonDeed, RoomName, Scope, Timestamp, Topic, Verdict};
+use journal::{Found, FoundAct, FoundPersonAct, Hit};
+use model::{Act, PersonAct, PersonDeed, RoomName, Scope, Timestamp, Topic, Verdict, When};
 
-use super::{ACT, PERSON, reckon};
+use super::{ACT, PERSON};
 use crate::reasons::describe;
 
 const TITLES: [&str; 12] =
@@ -37,21 +37,14 @@ impl<W: Write> Table<W> {
     }
 
     /// Adds a record.
-    pub(super) fn push(&mut self, hit: &Hit, reckoning: &Reckoning) -> io::Result<()> {
+    pub(super) fn push(&mut self, hit: &Hit) -> io::Result<()> {
         let row = match hit {
             Hit::Access(found) => Some(row(found, &self.time_zone)),
             Hit::Act(found) => Some(act_row(found, &self.time_zone)),
             Hit::Person(found) => Some(person_row(found, &self.time_zone)),
             Hit::Damage(_) | Hit::Unreadable { .. } => None,
         };
-        // The clock did not show it, but it is known by now.
-        let reckoned = reckon(hit, reckoning).map(|at| format!("~{}", local(at, &self.time_zone)));
-        self.rows.extend(row.map(|mut row| {
-            if let (Some(reckoned), [time, ..]) = (reckoned, &mut row) {
-                *time = reckoned;
-            }
-            row
-        }));
+        self.rows.extend(row);
         if self.rows.len() >= ROWS_MEASURED { self.write_rows() } else { Ok(()) }
     }
 
@@ -86,13 +79,24 @@ impl<W: Write> Table<W> {
     }
 }
 
+/// A time; with `~` one that the clock did not show and that is known by now, with `?` one that nobody knows: it was not
+/// before the time that follows, where one does.
+fn tell_when(when: When, zone: &TimeZone) -> String {
+    match when {
+        When::Shown(at) => local(at, zone),
+        When::Reckoned(at) => format!("~{}", local(at, zone)),
+        When::Between(earliest, _) => {
+            format!("?{}", earliest.map_or_else(String::new, |earliest| local(earliest, zone)))
+        }
+    }
+}
+
 fn row(found: &Found, zone: &TimeZone) -> Row {
     let nothing = || NOTHING.to_owned();
     let closing = found.ended.map(|ended| ended.closing);
-    // Of a cut access nothing is known but that it ended.
-    let known = closing.filter(|closing| closing.end != End::Cut);
+    let known = found.ended.and_then(|ended| ended.measured());
     [
-        local(found.at, zone),
+        tell_when(found.when, zone),
         found.device.clone(),
         found.room.as_ref().map_or_else(nothing, RoomName::to_string),
         found.kind.as_str().to_owned(),
@@ -121,7 +125,7 @@ fn act_row(found: &FoundAct, zone: &TimeZone) -> Row {
         Topic::Category(category) => format!("category {category}"),
     };
     let verdict = rule.effect.to_string();
-    fill_row([local(found.at, zone), device, room, ACT.to_owned(), topic, verdict, account(&found.act)])
+    fill_row([tell_when(found.when, zone), device, room, ACT.to_owned(), topic, verdict, account(&found.act)])
 }
 
 fn person_row(found: &FoundPersonAct, zone: &TimeZone) -> Row {
@@ -147,6 +151,9 @@ fn person_row(found: &FoundPersonAct, zone: &TimeZone) -> Row {
         PersonDeed::SearchJournal { reading, sought } | PersonDeed::ExportJournal { reading, sought } => {
             (format!(" {reading} ({}),", sought.as_str()), nothing(), nothing(), nothing())
         }
+        PersonDeed::PlaceHold { words } | PersonDeed::LiftHold { words } => {
+            (format!(" ({}),", words.as_str()), nothing(), nothing(), nothing())
+        }
         PersonDeed::CloseReading { reading, end } => {
             (format!(" {reading} ({}),", end.as_str()), nothing(), nothing(), nothing())
         }
@@ -163,7 +170,7 @@ fn person_row(found: &FoundPersonAct, zone: &TimeZone) -> Row {
     };
     let account = format!("{}{about} by {author}", deed.as_str());
     let device = device.map_or_else(nothing, |mac| mac.to_string());
-    fill_row([local(found.at, zone), device, room, PERSON.to_owned(), site, verdict, account])
+    fill_row([tell_when(found.when, zone), device, room, PERSON.to_owned(), site, verdict, account])
 }
 
 /// A row of these cells; the rest says nothing.
@@ -201,8 +208,8 @@ pub(super) mod tests {
     use journal::simulation::Disk;
     use journal::{Hit, Query};
     use model::{
-        AccessKind, ClockQuality, Deed, Device, Fault, Host, Layer, OverrideId, Reason, Role, Rule, Subject,
-        UnknownDevice,
+        AccessKind, ClockQuality, Deed, Device, End, Fault, Host, Layer, OverrideId, Reason, Role, Rule,
+        Subject, UnknownDevice,
     };
     use policy::Decided;
 
@@ -290,6 +297,7 @@ pub(super) mod tests {
         if let Some(Hit::Access(ended)) = found.first() {
             let mut finished = ended.clone();
             if let Some(ended) = &mut finished.ended {
+                ended.is_measured = true;
                 ended.closing.end = End::Finish;
                 ended.closing.bytes_up = 1_517;
                 ended.closing.bytes_down = 65_536;
@@ -348,7 +356,7 @@ pub(super) mod tests {
     fn columns_are_aligned() {
         let mut output = Vec::new();
         let mut table = Table::new(&mut output, TimeZone::get("Europe/Paris").unwrap());
-        sample().iter().try_for_each(|hit| table.push(hit, &Reckoning::default())).unwrap();
+        sample().iter().try_for_each(|hit| table.push(hit)).unwrap();
         table.finish().unwrap();
         insta::assert_snapshot!(String::from_utf8(output).unwrap());
     }

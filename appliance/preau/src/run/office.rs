@@ -1,6 +1,7 @@
 //! The portal's office: people, sessions and requests, over the store and the policy in force.
 
 mod asking;
+mod holding;
 mod lessons;
 mod notebook;
 mod reading;
@@ -22,8 +23,8 @@ use model::{
     ReadingId, RequestId, RoomName, Selection, Subject, Timestamp,
 };
 use portal::{
-    Asked, Card, Claimed, Findings, LessonStart, LessonTurn, NewReading, Newcomer, Reader, ReadingList,
-    Reply, RoomNow, Summary, Tile, Trouble, WifiLine, Wish,
+    Asked, Card, Claimed, Findings, Held, LessonStart, LessonTurn, NewHold, NewReading, Newcomer, Reader,
+    ReadingList, Reply, RoomNow, Summary, Tile, Trouble, WifiLine, Wish,
 };
 use ring::rand::SystemRandom;
 use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonError, Store, StoreError};
@@ -292,6 +293,24 @@ impl portal::ReadingRoom for Office {
         is_whole: bool,
     ) -> Result<Vec<u8>, Trouble> {
         self.take_extract(client, reader, id, selection, is_whole)
+    }
+
+    fn holds(&self) -> Result<Vec<Held>, Trouble> {
+        self.list_holds()
+    }
+
+    fn place_hold(&self, client: IpAddr, person: &Person, new: &NewHold) -> Result<u64, Trouble> {
+        self.hold_journal(client, person, new)
+    }
+
+    fn lift_hold(
+        &self,
+        client: IpAddr,
+        person: &Person,
+        number: u64,
+        reason: &Motive,
+    ) -> Result<(), Trouble> {
+        self.free_journal(client, person, number, reason)
     }
 
     fn summary(&self) -> Result<Option<Summary>, Trouble> {

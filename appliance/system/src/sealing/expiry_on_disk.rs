@@ -275,7 +275,9 @@ fn a_kind_of_field_goes_at_its_own_time() {
     // What nobody has, as here bytes each way, has no file.
     assert_eq!(names, [format!("{number}.parquet.age"), format!("{number}.who.parquet.age")]);
     let read = |data: &Path| {
-        let table = Folder::new(data).read_table(first, std::slice::from_ref(&head)).unwrap().unwrap();
+        let folder = Folder::new(data);
+        let tables = folder.tables(&folder.read_log().unwrap(), std::slice::from_ref(&head));
+        let table = tables.read(first).unwrap().unwrap();
         let mut devices = Vec::new();
         let flow = Table::open(table).unwrap().search(&archive::Filter::default(), |one| {
             let archive::Sealed::Hit(hit) = one else { panic!("{one:?}") };

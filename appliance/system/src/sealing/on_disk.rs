@@ -76,23 +76,24 @@ pub(super) fn hosts(data: &Path) -> BTreeMap<u64, String> {
 fn hosts_with(data: &Path, identities: &[Identity]) -> (BTreeMap<u64, String>, usize) {
     let (folder, directory) = (Folder::new(data), Directory::new(data));
     let mut hosts = BTreeMap::new();
-    let read = |seal: &Seal| folder.open_table(seal, identities).map_err(Into::into);
-    let searched =
-        archive::search(&folder.read_log().unwrap(), read, &directory, &Query::default(), |found| {
-            match found {
-                FoundAnywhere::Hit(hit) => {
-                    if let Hit::Access(found) = *hit {
-                        let number = found.sequence.number();
-                        assert!(
-                            hosts.insert(number, found.host.unwrap().to_string()).is_none(),
-                            "{number} twice"
-                        );
-                    }
+    let log = folder.read_log().unwrap();
+    let tables = folder.tables(&log, identities);
+    let read = |seal: &Seal| tables.open(seal).map_err(Into::into);
+    let searched = archive::search(&log, read, &directory, &Query::default(), |found| {
+        match found {
+            FoundAnywhere::Hit(hit) => {
+                if let Hit::Access(found) = *hit {
+                    let number = found.sequence.number();
+                    assert!(
+                        hosts.insert(number, found.host.unwrap().to_string()).is_none(),
+                        "{number} twice"
+                    );
                 }
-                other @ (FoundAnywhere::Other(_) | FoundAnywhere::Unreadable { .. }) => panic!("{other:?}"),
             }
-            ControlFlow::Continue(())
-        });
+            other @ (FoundAnywhere::Other(_) | FoundAnywhere::Unreadable { .. }) => panic!("{other:?}"),
+        }
+        ControlFlow::Continue(())
+    });
     (hosts, searched.unwrap().seals_locked)
 }
 

@@ -102,6 +102,78 @@ fn a_kill_loses_no_durable_record() {
     assert!(promised.len() > 5_000, "{}", promised.len());
 }
 
+fn remount(folder: &Path, how: &str) {
+    let options = format!("remount,{how}");
+    assert!(Command::new("mount").args(["-o", &options]).arg(folder).status().unwrap().success(), "{how}");
+}
+
+/// Starts on a disk that is read-only, as the kernel leaves one whose file system is damaged, and goes on once it is not.
+#[test]
+fn child_starts_on_a_read_only_disk() {
+    let Ok(folder) = std::env::var(FOLDER_VARIABLE) else { return };
+    let folder = PathBuf::from(folder);
+    let data = folder.join("data");
+    let mut promised = BTreeMap::new();
+    for life in 0..3 {
+        let (journal, thread) = start(&data);
+        let mut last = None;
+        for number in 0..50 {
+            let name = format!("h{number}.life{life}.fr");
+            let sequence = loop {
+                match ask(&journal, &name) {
+                    Ok(sequence) => break sequence,
+                    Err(_) => std::thread::sleep(Duration::from_millis(1)),
+                }
+            };
+            promised.insert(sequence.number(), name);
+            last = Some(sequence);
+        }
+        while last.is_some_and(|last| !journal.is_durable(last)) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        drop((journal, thread));
+
+        remount(&folder, "ro");
+        let (journal, thread) = start(&data);
+        // What waits in memory is not durable; once the disk has refused it, no access is let through.
+        let mut waiting = Vec::new();
+        while let Ok(sequence) = ask(&journal, &format!("w{}.life{life}.fr", waiting.len())) {
+            waiting.push(sequence);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert!(!journal.is_writable(), "the web is closed");
+        assert!(waiting.iter().all(|sequence| !journal.is_durable(*sequence)));
+        assert_eq!(hosts(&data), promised, "what was durable is read");
+        remount(&folder, "rw");
+        while !journal.is_writable() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let again = loop {
+            match ask(&journal, &format!("again.life{life}.fr")) {
+                Ok(sequence) => break sequence,
+                Err(_) => std::thread::sleep(Duration::from_millis(1)),
+            }
+        };
+        while !journal.is_durable(again) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        drop((journal, thread));
+        let found = hosts(&data);
+        for (number, name) in &promised {
+            assert_eq!(found.get(number), Some(name), "life {life}");
+        }
+        assert!(found.values().any(|name| *name == format!("again.life{life}.fr")), "it opened by itself");
+        promised = found;
+    }
+    println!("lives {}", promised.len());
+}
+
+#[test]
+fn a_read_only_disk_closes_the_web_until_it_is_not() {
+    let said = run_test_on("16m", "segments::on_disk::child_starts_on_a_read_only_disk");
+    assert!(said.contains("lives "), "{said}");
+}
+
 /// Fills a small disk, makes room again, and checks that nothing is lost on the way.
 #[test]
 fn child_fills_the_disk() {

@@ -181,8 +181,10 @@ pub fn decrypt_all(from: &Path, to: &Path, identity: &Identity) -> Result<u64> {
     let key = SigningKey::of_box([7; 32]).map_err(|_| anyhow::anyhow!("no key"))?;
     let mut log = Log::default();
     let mut bytes = 0;
-    for seal in folder.read_log()?.seals() {
-        let table = folder.read_table(seal, std::slice::from_ref(identity))?.context("it is locked")?;
+    let sealed_log = folder.read_log()?;
+    let tables = folder.tables(&sealed_log, std::slice::from_ref(identity));
+    for seal in sealed_log.seals() {
+        let table = tables.read(seal)?.context("it is locked")?;
         let file = SealedFile {
             form: Form::Plain,
             bytes: table.len() as u64,

@@ -2,9 +2,13 @@
 
 use std::fmt;
 
+use model::{Selection, Timestamp};
+
+use crate::bundle::csv::tell_time;
 use crate::bundle::manifest::{Manifest, ManifestError};
 use crate::bundle::zip::Unzipped;
 use crate::key::VerifierKey;
+use crate::retention::Field;
 use crate::table::TableError;
 
 /// What is wrong, and where.
@@ -52,6 +56,20 @@ pub enum BundleFinding {
     /// A seal is not in the log.
     #[error("seal {0}: the log of the checkpoint does not have it")]
     Proof(u64),
+    /// A leaf is none, or of another place.
+    #[error("journal/leaves: entry {0} is damaged, or belongs elsewhere")]
+    Leaf(u64),
+    /// The leaves are not those of the log.
+    #[error(
+        "journal/leaves: it is not the log of the checkpoint: a seal or a statement is missing, added or changed"
+    )]
+    Root,
+    /// The records of the seals do not follow each other.
+    #[error("journal/leaves: records are missing before entry {0}: a seal is hidden, or the log has a gap")]
+    Gap(u64),
+    /// The manifest names other deleted parts than the log.
+    #[error("manifeste: the deleted parts that it names are not those of journal/leaves")]
+    Deleted,
     /// What a witness says.
     #[error("witness: {0}")]
     Witness(&'static str),
@@ -66,6 +84,9 @@ pub enum BundleFinding {
         /// What there is.
         found: u64,
     },
+    /// A record is of another time, device or whatever was asked for.
+    #[error("extrait.parquet: record {0} is not of what the manifest says to be asked for")]
+    Outside(u64),
     /// Records are not in order, or one is there twice.
     #[error("extrait.parquet: record {0} is out of order")]
     Disorder(u64),
@@ -77,12 +98,30 @@ pub enum BundleFinding {
         /// What there is.
         found: u64,
     },
+    /// There are more or fewer records without the time than the manifest says.
+    #[error(
+        "extrait.parquet: of {found} records nobody knows when they were made, the manifest says {expected}"
+    )]
+    Untimed {
+        /// What the manifest says.
+        expected: u64,
+        /// What there is.
+        found: u64,
+    },
     /// The text says something else than the table.
     #[error("extrait.csv: line {0} does not say what extrait.parquet says")]
     Text(usize),
     /// A sealed file is not the one that was sealed.
     #[error("{file} is not what seal {seal} has sealed")]
     Sealed {
+        /// The seal.
+        seal: u64,
+        /// Its file.
+        file: String,
+    },
+    /// A sealed file is not there.
+    #[error("seal {seal}: it may have something that was asked for, and {file} is left out")]
+    LeftOut {
         /// The seal.
         seal: u64,
         /// Its file.
@@ -132,36 +171,68 @@ pub enum BundleRemark {
     /// What the disk did not give back.
     #[error("{0} sealed files or segments of that time could not be read")]
     Unreadable(u64),
-    /// Records between two seals of the extract.
+    /// It lists the seals that it comes from, and not the others.
     #[error(
-        "records {0} to {1} are in none of the seals that are here: that they are of another time, or were deleted when theirs \
-         was over, is the box's word"
+        "the extract is of version 1: that no seal belongs to the time that was asked for but those that it lists is the \
+         box's word"
     )]
-    Gap(u64, u64),
-    /// Records that were made without the time.
+    Listed,
+    /// The log does not go on beyond the time that was asked for.
+    #[error(
+        "no seal here is of after the time that was asked for: what was recorded after number {0} is the box's word"
+    )]
+    OpenEnd(u64),
+    /// Parts that were deleted when their time was over.
+    #[error("seal {seal}: {field} was deleted when its time was over: nothing of it is in the extract")]
+    Deleted {
+        /// The seal.
+        seal: u64,
+        /// What it had.
+        field: Field,
+    },
+    /// Of an extract of the first version: records that were made without the time.
     #[error(
         "{0} records were made before the clock was set: they were chosen by what it showed, and others of the time that was \
          asked for may be missing"
     )]
+    Unset(u64),
+    /// Records that were made nobody knows when.
+    #[error(
+        "when {0} records were made is not known: between the times in the columns earliest and latest, as far as there are \
+         any. They may be of the time that was asked for"
+    )]
     Untimed(u64),
+    /// Records whose true time does not follow from what is here.
+    #[error(
+        "when {0} records were made whose clock did not know the time, and so whether they are of the time that was asked for, \
+         is the box's word: what says it is not here"
+    )]
+    Unsettled(u64),
     /// Records that were compared with what was sealed.
     #[error(
-        "{seals} sealed files are here whole, and the extract is what they have: {rows} records, none left out of them. That \
-         no other file belongs to the time that was asked for is the box's word"
+        "{seals} sealed days are here whole, and were compared row by row with the extract: {rows} records are as they were sealed"
     )]
     Compared {
-        /// How many files.
+        /// How many seals.
         seals: u64,
         /// How many records.
         rows: u64,
     },
+    /// There is nothing else.
+    #[error(
+        "none of these days' records is left out, and by the log no other can have anything of what was asked for"
+    )]
+    Complete,
     /// Seals whose files are not here, or encrypted to others.
     #[error(
-        "{0} sealed files are not here, or encrypted: that the records are all that was asked for, and as they were sealed, \
+        "{0} sealed days are not here, or encrypted: that the records are all that was asked for, and as they were sealed, \
          is the box's word"
     )]
     Unseen(u64),
 }
+
+/// Most findings that are printed: more say no more.
+const FINDINGS_TOLD_MAX: usize = 100;
 
 /// What a verification found.
 #[derive(Debug, Default)]
@@ -194,15 +265,45 @@ impl fmt::Display for BundleReport {
         if let Some(signer) = signer {
             writeln!(f, "key: {signer}")?;
         }
-        if let Some(Manifest { request, .. }) = manifest {
-            writeln!(f, "asked for by {}: {}, {}", request.author, request.purpose, request.detail)?;
+        if let Some(manifest) = manifest {
+            tell_manifest(f, manifest)?;
         }
         remarks.iter().try_for_each(|remark| writeln!(f, "note: {remark}"))?;
-        findings.iter().try_for_each(|finding| writeln!(f, "WRONG: {finding}"))?;
+        findings.iter().take(FINDINGS_TOLD_MAX).try_for_each(|finding| writeln!(f, "WRONG: {finding}"))?;
+        if let Some(more) = findings.len().checked_sub(FINDINGS_TOLD_MAX).filter(|more| *more > 0) {
+            writeln!(f, "WRONG: and {more} things more")?;
+        }
         writeln!(f, "{rows} records, from {seals} seals")?;
         match findings.len() {
+            0 if remarks.contains(&BundleRemark::OwnKey) => {
+                writeln!(f, "consistent in itself. Whose it is, nobody said: give --key")
+            }
             0 => writeln!(f, "verified: nothing was changed, removed or added"),
             number => writeln!(f, "NOT VERIFIED: {number} things are wrong"),
         }
     }
+}
+
+/// What was asked for, by whom, as it is signed: a cover on paper may say something else.
+fn tell_manifest(f: &mut fmt::Formatter<'_>, manifest: &Manifest) -> fmt::Result {
+    let Manifest { request, selection, made, clock, .. } = manifest;
+    let Selection { from, to, device, room, person, host, category, verdict, with_people } = selection;
+    let time = |at: &Option<Timestamp>| at.map(|at| tell_time(at.unix_ms()));
+    let asked = [
+        ("from", time(from)),
+        ("to", time(to)),
+        ("device", device.as_ref().map(ToString::to_string)),
+        ("room", room.as_ref().map(ToString::to_string)),
+        ("person", person.as_ref().map(ToString::to_string)),
+        ("host", host.as_ref().map(ToString::to_string)),
+        ("category", category.as_ref().map(ToString::to_string)),
+        ("verdict", verdict.map(|verdict| verdict.to_string())),
+        ("names of people", Some(if *with_people { "yes" } else { "no" }.to_owned())),
+        ("reading", Some(request.reading.map_or_else(|| "none on record".to_owned(), |id| id.to_string()))),
+    ];
+    let asked: Vec<_> =
+        asked.into_iter().filter_map(|(name, value)| Some(format!("{name} {}", value?))).collect();
+    writeln!(f, "asked for by {}: {}, {}", request.author, request.purpose, request.detail)?;
+    writeln!(f, "asked for: {}", asked.join(", "))?;
+    writeln!(f, "made {} by a clock that was {clock}", tell_time(made.unix_ms()))
 }

@@ -13,10 +13,12 @@ use crate::pages::Place;
 use crate::pages::frame::{Frame, render};
 use crate::pages::journal::{name_purpose, name_second};
 use crate::pages::reason::format_time;
-use crate::{Language, ReadingList, RefusedCount, RoutineDay, Summary, Trouble};
+use crate::{Held, Language, ReadingList, RefusedCount, RoutineDay, Summary, Trouble};
 
 /// How long a reading may be asked to last, in minutes. The longest is a working day.
 const DURATIONS: [u32; 4] = [30, 60, 240, 480];
+/// Holds that are shown: each is the case of some judge or complaint. The log has all.
+const HOLDS_SHOWN_MAX: usize = 100;
 /// Rows of today's counts that are shown: the most frequent.
 const COUNTS_SHOWN_MAX: usize = 20;
 
@@ -31,6 +33,8 @@ pub struct JournalPage<'a> {
     pub list: &'a ReadingList,
     /// The cards that were made lately for those who may read.
     pub cards: &'a [MadeCard],
+    /// What must not be deleted, and what had not to be: the last first.
+    pub holds: &'a [Held],
     /// What was refused today.
     pub summary: Option<&'a Summary>,
     /// The time, where the clock is set.
@@ -54,6 +58,7 @@ struct View<'a> {
     total: Option<String>,
     next: Option<ReadingId>,
     is_full: bool,
+    holds: Vec<HoldRow>,
     purposes: Vec<(&'static str, String)>,
     durations: Vec<(u32, String)>,
     usual: u32,
@@ -74,6 +79,15 @@ pub(super) struct ReadingRow {
     pub(super) is_hers: bool,
 }
 
+/// A hold, as lines of a list.
+struct HoldRow {
+    number: u64,
+    title: String,
+    reason: String,
+    facts: String,
+    is_in_force: bool,
+}
+
 struct CountRow {
     room: String,
     category: String,
@@ -89,6 +103,10 @@ impl JournalPage<'_> {
     pub const OPEN_PATH: &'static str = "/direction/journal/ouvrir";
     /// Where one is ended.
     pub const CLOSE_PATH: &'static str = "/direction/journal/terminer";
+    /// Where a hold is placed.
+    pub const HOLD_PATH: &'static str = "/direction/journal/suspendre";
+    /// Where one is lifted.
+    pub const LIFT_PATH: &'static str = "/direction/journal/lever";
     /// The HTTP status of the page.
     pub const STATUS: u16 = 200;
 
@@ -116,6 +134,12 @@ impl JournalPage<'_> {
             }),
             next: self.list.next,
             is_full: self.list.is_full,
+            holds: self
+                .holds
+                .iter()
+                .take(HOLDS_SHOWN_MAX)
+                .map(|hold| self.describe_hold(language, hold))
+                .collect(),
             purposes: purposes.map(|purpose| (purpose.as_str(), name_purpose(language, purpose))).collect(),
             durations: DURATIONS.map(|minutes| (minutes, name_duration(language, minutes))).into(),
             usual: READING_MINUTES_USUAL,
@@ -135,6 +159,30 @@ impl JournalPage<'_> {
         let today = now.to_zoned(self.place.timezone.clone()).date();
         let tomorrow = today.checked_add(1.day()).ok()?;
         Some([today, tomorrow].map(|day| format!("{day}T00:00")))
+    }
+
+    fn describe_hold(&self, language: Language, hold: &Held) -> HoldRow {
+        let moment = |at: Timestamp| name_moment(language, self.place, at);
+        let told =
+            |key: &str, at: Option<Timestamp>| at.map(|at| language.say_with(key, &[("at", &moment(at))]));
+        let placed = language
+            .say_with("hold-placed", &[("author", hold.author.as_str()), ("at", &moment(hold.since))]);
+        let device =
+            hold.device.as_ref().map(|device| language.say_with("wish-device", &[("device", device)]));
+        let lifted = hold.lifted.as_ref().map(|(at, author, reason)| {
+            let (at, author) = (moment(*at), author.as_str());
+            language.say_with("hold-lifted", &[("author", author), ("at", &at), ("reason", reason.as_str())])
+        });
+        let everything = (hold.from.is_none() && hold.to.is_none()).then(|| language.say("hold-everything"));
+        let window = [everything, told("hold-from", hold.from), told("hold-to", hold.to)];
+        let facts = window.into_iter().chain([device, Some(placed), lifted]);
+        HoldRow {
+            number: hold.number,
+            title: language.say_with("hold-number", &[("number", &hold.number.to_string())]),
+            reason: hold.reason.as_str().to_owned(),
+            facts: facts.flatten().collect::<Vec<_>>().join(" · "),
+            is_in_force: hold.lifted.is_none(),
+        }
     }
 
     fn counts(&self, language: Language) -> Vec<CountRow> {

@@ -1,7 +1,7 @@
 //! The page of an open reading: what is looked for, and what was found.
 
 use askama::Template;
-use model::{Person, Reading, Selection, Timestamp, Verdict};
+use model::{Person, Reading, Selection, Timestamp, Verdict, When};
 
 use super::bar::Bar;
 use super::journal::{JournalPage, ReadingRow, describe_reading};
@@ -183,6 +183,23 @@ impl ReadingPage<'_> {
         }
     }
 
+    /// A time; where the clock did not know it, how far it is known.
+    fn tell_when(&self, language: Language, when: When) -> String {
+        let name = |at: Timestamp| name_second(language, &self.place.timezone, at);
+        match when {
+            When::Shown(at) => name(at),
+            When::Reckoned(at) => language.say_with("journal-when-reckoned", &[("time", &name(at))]),
+            When::Between(Some(from), Some(to)) => {
+                language.say_with("journal-when-between", &[("from", &name(from)), ("to", &name(to))])
+            }
+            When::Between(Some(from), None) => {
+                language.say_with("journal-when-after", &[("time", &name(from))])
+            }
+            When::Between(None, Some(to)) => language.say_with("journal-when-before", &[("time", &name(to))]),
+            When::Between(None, None) => language.say("journal-when-unknown"),
+        }
+    }
+
     fn describe_line(&self, language: Language, line: &FoundLine) -> Line {
         let zone = &self.place.timezone;
         let verdict = match (line.deed, line.verdict) {
@@ -198,7 +215,7 @@ impl ReadingPage<'_> {
             count => format!(" × {}", language.group_digits(count.into())),
         };
         Line {
-            at: name_second(language, zone, line.at),
+            at: self.tell_when(language, line.when),
             device: line.device.clone().unwrap_or_default(),
             room: line.room.as_ref().map(ToString::to_string).unwrap_or_default(),
             site: line.host.as_ref().map(name_host).unwrap_or_default() + &times,

@@ -97,12 +97,13 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
 fn journal(language: Language) -> [(&'static str, String); 5] {
     let (place, person, readings) = (samples::place(), samples::head(), samples::readings());
     let (summary, findings, cards) = (samples::summary(), samples::findings(), samples::cards());
-    let (list, none) = (samples::reading_list(), ReadingList::default());
+    let (list, none, holds) = (samples::reading_list(), ReadingList::default(), samples::holds());
     let page = JournalPage {
         place: &place,
         person: &person,
         list: &list,
         cards: &cards,
+        holds: &holds,
         summary: Some(&summary),
         now: Some(samples::at(20)),
         token: "0",
@@ -111,6 +112,7 @@ fn journal(language: Language) -> [(&'static str, String); 5] {
     let empty = JournalPage {
         list: &none,
         cards: &[],
+        holds: &[],
         summary: None,
         now: None,
         trouble: Some(Trouble::Window),
@@ -179,9 +181,14 @@ fn a_reading_shows_sites_and_no_more_than_was_asked_for() {
         "1\u{202f}205 recherches de maintenance le",
         "103 lectures en tout",
         "href=\"/direction/journal?avant=5#past\"",
+        "réquisition &#60;26/123&#62;",
+        "CM2-&#60;04&#62;",
+        "affaire classée",
+        "name=\"numero\" value=\"412\"",
     ] {
         assert!(journal.contains(expected), "{expected}: {journal}");
     }
+    assert!(!journal.contains("value=\"318\""), "what is lifted is not lifted again");
     let card = "Une carte «\u{a0}direction\u{a0}» a été faite au nom de M. Bernard par";
     assert!(
         journal.contains(card) && journal.contains("carte refaite la veille ou le jour même par Mme Martin"),

@@ -11,8 +11,8 @@ use model::{
 
 use crate::pages::samples;
 use crate::{
-    Asked, Card, Claimed, Findings, LessonRoom, LessonStart, LessonTurn, NewReading, Newcomer, Office,
-    Reader, ReadingList, ReadingRoom, Reply, RoomNow, Summary, Tile, Trouble, WifiLine, Wish,
+    Asked, Card, Claimed, Findings, Held, LessonRoom, LessonStart, LessonTurn, NewHold, NewReading, Newcomer,
+    Office, Reader, ReadingList, ReadingRoom, Reply, RoomNow, Summary, Tile, Trouble, WifiLine, Wish,
 };
 
 /// Its teacher is number 1, its head number 2; both have this secret.
@@ -259,6 +259,19 @@ impl ReadingRoom for Clerk {
 
     fn close_reading(&self, _: IpAddr, person: &Person, id: ReadingId) -> Result<(), Trouble> {
         self.note(format!("{} closes {id}", person.name))
+    }
+
+    fn holds(&self) -> Result<Vec<Held>, Trouble> {
+        Ok(samples::holds())
+    }
+
+    fn place_hold(&self, _: IpAddr, person: &Person, new: &NewHold) -> Result<u64, Trouble> {
+        self.note(format!("{} holds: {}", person.name, new.reason))?;
+        Ok(12)
+    }
+
+    fn lift_hold(&self, _: IpAddr, person: &Person, number: u64, reason: &Motive) -> Result<(), Trouble> {
+        self.note(format!("{} lifts {number}: {reason}", person.name))
     }
 
     fn look(

@@ -29,6 +29,11 @@ fn the_head_opens_looks_takes_and_ends() {
     assert_eq!(next.status, "200");
     let extract = head.fill(&found, "/direction/journal/extrait", "lecture=7&entier=1");
     assert_eq!((extract.status.as_str(), extract.text.as_str()), ("200", "PK"));
+    let hold = "precisions=plainte+12&du=2026-11-24T00:00&appareil=CM2-04";
+    let held = head.fill(&page, "/direction/journal/suspendre", hold);
+    assert_eq!(held.location.as_deref(), Some("/direction/journal"));
+    let lifted = head.fill(&page, "/direction/journal/lever", "numero=412&precisions=class%C3%A9");
+    assert_eq!(lifted.location.as_deref(), Some("/direction/journal"));
     let closed = head.fill(&page, "/direction/journal/terminer", "lecture=7");
     assert_eq!(closed.location.as_deref(), Some("/direction/journal"));
     assert_eq!(
@@ -38,6 +43,8 @@ fn the_head_opens_looks_takes_and_ends() {
             "M. Bernard looks in 7 for `casino.example` after 0",
             "M. Bernard looks in 7 for `casino.example` after 4711",
             "M. Bernard takes 7, whole: true",
+            "M. Bernard holds: plainte 12",
+            "M. Bernard lifts 412: classé",
             "M. Bernard closes 7",
         ]
     );
@@ -60,6 +67,7 @@ fn what_is_not_as_it_should_be_is_said_in_words() {
     check(open_path, "motif=curiosity&precisions=essai&minutes=60", "422", "Un champ est vide");
     check(open_path, &TERMS.replace("essai", ""), "422", "Un champ est vide");
     check(open_path, &TERMS.replace("2026-11-24T00:00", "demain"), "422", "Un champ est vide");
+    check("/direction/journal/suspendre", "precisions=", "422", "Un champ est vide");
     check("/direction/journal/cle", "lecture=8&cle=1234", "422", "Ce n’est pas une clé secrète");
     check("/direction/journal/lecture", "lecture=7&site=a+b", "422", "Un champ est vide");
     check("/direction/journal/lecture", "lecture=9", "409", "Cette lecture est terminée");

@@ -9,12 +9,13 @@ use std::sync::{Arc, PoisonError, TryLockError};
 use std::time::Duration;
 
 use archive::{
-    FoundAnywhere, Identity, Log, Request, Seal, Vault, is_selected, is_unreadable, may_have, query,
+    FoundAnywhere, Identity, Log, Request, Seal, Vault, is_selected, is_unreadable, query,
+    seals_that_may_have,
 };
 use journal::{Found, Hit, Listed};
 use model::{
     Category, MadeCard, Person, PersonAct, PersonName, Purpose, READING_MINUTES_MAX, Reading, ReadingId,
-    Reason, RoomName, Selection, Timestamp, Verdict,
+    Reason, RoomName, Selection, Timestamp, Verdict, When,
 };
 use people::Token;
 use portal::{
@@ -184,6 +185,7 @@ impl Office {
         let (log, damage) = Log::read(&folder.log().ok()?.unwrap_or_default());
         // What comes after it in the log cannot be searched.
         page.findings.unreadable += usize::from(damage.is_some());
+        let tables = folder.tables(&log, keys);
         let (started, is_late, after) = (monotonic(), AtomicBool::new(false), page.after);
         let read = |seal: &Seal| {
             // What is left is not read: the page says so.
@@ -195,7 +197,7 @@ impl Office {
             if seal.sequences.1 <= after {
                 return Ok(None);
             }
-            folder.open_table(seal, keys).map_err(Into::into)
+            tables.open(seal).map_err(Into::into)
         };
         let asked = query(page.selection);
         let searched = archive::search(&log, read, &segments, &asked, |found| {
@@ -257,7 +259,7 @@ impl Office {
     fn sealed_bytes(&self, selection: &Selection) -> Result<u64, Trouble> {
         let log = Folder::new(&self.data).log_so_far().map_err(|_| Trouble::Unavailable)?;
         let asked = query(selection);
-        Ok(bytes_left(&log, log.seals().filter(|seal| may_have(seal, &asked))))
+        Ok(bytes_left(&log, seals_that_may_have(&log, &asked)))
     }
 
     /// What was refused today up to the last full hour, from what is not sealed yet: no key is needed, and no device is told.
@@ -339,7 +341,7 @@ fn describe_hit(hit: &Hit, with_people: bool) -> Option<(u64, FoundLine)> {
     match hit {
         Hit::Access(found) => {
             let line = FoundLine {
-                at: found.at,
+                when: found.when,
                 device: Some(found.device.clone()),
                 room: found.room.clone(),
                 host: found.host.clone(),
@@ -353,11 +355,11 @@ fn describe_hit(hit: &Hit, with_people: bool) -> Option<(u64, FoundLine)> {
         }
         Hit::Act(found) => {
             let by = found.act.deed.by().unwrap_or(&found.act.rule.author);
-            Some((found.sequence.number(), act_line(found.at, by, found.act.deed.as_str())))
+            Some((found.sequence.number(), act_line(found.when, by, found.act.deed.as_str())))
         }
         Hit::Person(found) => {
             let PersonAct { author, deed, .. } = &found.act;
-            let line = act_line(found.at, author, deed.as_str());
+            let line = act_line(found.when, author, deed.as_str());
             let room = deed.room().cloned();
             Some((found.sequence.number(), FoundLine { room, ..line }))
         }
@@ -365,9 +367,9 @@ fn describe_hit(hit: &Hit, with_people: bool) -> Option<(u64, FoundLine)> {
     }
 }
 
-fn act_line(at: Timestamp, person: &PersonName, deed: &'static str) -> FoundLine {
+fn act_line(when: When, person: &PersonName, deed: &'static str) -> FoundLine {
     FoundLine {
-        at,
+        when,
         device: None,
         room: None,
         host: None,
@@ -484,6 +486,7 @@ mod tests {
             sequence: Sequence::new(1),
             at,
             clock: ClockQuality::Synchronised,
+            when: When::Shown(at),
             device: device.to_owned(),
             mac: None,
             room: room.parse().ok(),
