@@ -539,7 +539,7 @@ mod tests {
     fn a_thousand_commands_hide_no_reading() {
         let (_folder, mut store) = open();
         let (head, bob) = (head(), "ligne de commande".parse().unwrap());
-        let mut begin = |store: &mut Store, is_over: bool| {
+        let begin = |store: &mut Store, is_over: bool| {
             let id = store.open_reading(&terms(), (at(0), at(HOUR_MS)), (&head, None)).unwrap().id;
             if is_over {
                 store.close_reading(id, at(1), (&head, None)).unwrap();
