@@ -11,7 +11,6 @@ use std::time::Duration;
 use archive::{
     FoundAnywhere, Identity, Log, Request, Seal, Vault, is_selected, is_unreadable, may_have, query,
 };
-use jiff::tz::TimeZone;
 use journal::{Found, Hit, Listed};
 use model::{
     Category, MadeCard, Person, PersonAct, PersonDeed, PersonName, Purpose, READING_MINUTES_MAX, Reading,
