@@ -8,6 +8,8 @@ use system::operator::process_user;
 pub(crate) const COMMAND_LINE: &str = "ligne de commande";
 /// Longest name of a user that is told, in characters: longer ones leave the name that was given no room.
 const USER_CHARACTERS_MAX: usize = 16;
+/// What stands for the rest of a name. An ellipsis is spelled so in names, too.
+const CUT: &str = "...";
 /// Longest name of a person, in characters.
 const NAME_CHARACTERS_MAX: usize = 64;
 
@@ -27,8 +29,8 @@ fn describe(claimed: &str, user: &str) -> String {
     if claimed.chars().count() <= room {
         return format!("{claimed}{mark}");
     }
-    let start: String = claimed.chars().take(room.saturating_sub(1)).collect();
-    format!("{}…{mark}", start.trim_end())
+    let start: String = claimed.chars().take(room.saturating_sub(CUT.len())).collect();
+    format!("{}{CUT}{mark}", start.trim_end())
 }
 
 /// Who signed in to this machine: of root, whoever became it by sudo.
@@ -51,7 +53,7 @@ mod tests {
         assert!(twice.ends_with("(ligne de commande, eve)"), "{twice}");
         for (claimed, user) in [("é".repeat(64), "x".repeat(99)), ("a b ".repeat(16), "\u{7}".to_owned())] {
             let told = describe(&claimed, &user);
-            assert!(told.contains("… (ligne de commande, "), "{told}");
+            assert!(told.contains("... (ligne de commande, "), "{told}");
             told.parse::<PersonName>().unwrap();
         }
         let hers: PersonName = "Mme Durand".parse().unwrap();
