@@ -201,7 +201,7 @@ impl Drive for HostapdRadio {
     fn look(&mut self, _: Option<&Setup>) -> Result<Reality, DriveError> {
         let is_sending = has_carrier(&self.interface).map_err(unfit)?;
         let Some(running) = &mut self.running else {
-            return Ok(Reality { setup: None, keys: None, is_sending });
+            return Ok(Reality { setup: None, keys: None, is_sending, until: None });
         };
         match running.look() {
             Ok(is_as_given) => {
@@ -210,6 +210,7 @@ impl Drive for HostapdRadio {
                     setup: given.map(|given| given.setup),
                     keys: given.map(|given| given.keys),
                     is_sending,
+                    until: None,
                 })
             }
             // It ends with this: what does not answer is started anew.

@@ -17,6 +17,7 @@ use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use model::Timestamp;
 use serde_json::{Map, Value, json};
 use wifi::{
     Drive, DriveError, Event, Options, Reality, Setup, Stamps, Station, Step, UNTIL_OPTION, Wireless,
@@ -117,17 +118,39 @@ impl OpenWrtRadio {
         options.get("device") == Some(&self.place.radio)
     }
 
-    /// Switches the network of the box, and waits until the radio does so.
-    fn switch(&self, values: &Options, is_on: bool) -> Result<(), DriveError> {
+    /// Switches off all that is configured on the radio, whoever configured it.
+    fn silence(&self) -> Result<(), DriveError> {
         {
             let session = self.log_in()?;
-            set(&session, &section_name(&self.place.radio), values)?;
+            let sections = read_wireless(&session)?;
+            let is_on = |options: &Options| self.is_on_radio(options) && !is_disabled(options);
+            for (name, _) in sections.iter().filter(|(_, options)| is_on(options)) {
+                set(&session, name, &switch("1"))?;
+            }
             apply(&session)?;
         }
+        self.await_sending(false)
+    }
+
+    /// Switches the network of the box on, until the access point's own watchdog switches it off.
+    fn send(&self, until: Timestamp) -> Result<(), DriveError> {
+        {
+            let session = self.log_in()?;
+            let mut values = switch("0");
+            // Rounded up: the box switches off by itself, and the access point after it.
+            let until_s = until.unix_ms().div_euclid(1_000).saturating_add(1);
+            values.insert(UNTIL_OPTION.to_owned(), until_s.to_string());
+            set(&session, &section_name(&self.place.radio), &values)?;
+            apply(&session)?;
+        }
+        self.await_sending(true)
+    }
+
+    fn await_sending(&self, is_expected: bool) -> Result<(), DriveError> {
         let start = monotonic();
-        while self.read()?.1 != is_on {
+        while self.read()?.1 != is_expected {
             if monotonic().duration_since(start) > SWITCH_WITHIN {
-                let does = if is_on { "begin" } else { "stop" };
+                let does = if is_expected { "begin" } else { "stop" };
                 return Err(DriveError::Refused(format!("the radio does not {does} to send")));
             }
             thread::sleep(PAUSE);
@@ -163,28 +186,24 @@ impl Drive for OpenWrtRadio {
         let is_alone = sections
             .iter()
             .filter(|(name, options)| **name != own && self.is_on_radio(options))
-            .all(|(_, options)| options.get("disabled").is_some_and(|value| value == "1"));
+            .all(|(_, options)| is_disabled(options));
         let expected = setup.and_then(|setup| render_openwrt(setup, &self.place.radio)).filter(|_| is_alone);
         let stamps =
             expected.map(|expected| stamp_openwrt(&select(&expected, of(&self.place.radio), of(&own))));
+        let until = of(&own).get(UNTIL_OPTION).and_then(|text| text.parse::<i64>().ok()).unwrap_or_default();
         Ok(Reality {
             setup: stamps.map(|stamps| stamps.setup),
             keys: stamps.map(|stamps| stamps.keys),
             is_sending,
+            until: Some(Timestamp::from_unix_ms(until.saturating_mul(1_000))),
         })
     }
 
     fn apply(&mut self, step: Step, setup: Option<&Setup>) -> Result<(), DriveError> {
         match step {
-            Step::Silence => self.switch(&switch("1"), false),
+            Step::Silence => self.silence(),
             Step::SetUp | Step::LoadKeys => self.set_up(setup.ok_or(DriveError::Unset)?),
-            Step::Send { until } => {
-                let mut values = switch("0");
-                // Rounded up: the box switches off by itself, and the access point after it.
-                let until_s = until.unix_ms().div_euclid(1_000).saturating_add(1);
-                values.insert(UNTIL_OPTION.to_owned(), until_s.to_string());
-                self.switch(&values, true)
-            }
+            Step::Send { until } => self.send(until),
         }
     }
 
@@ -192,12 +211,8 @@ impl Drive for OpenWrtRadio {
     fn stations(&mut self) -> Result<Vec<Station>, DriveError> {
         let session = self.log_in()?;
         let status = session.call("network.wireless", "status", &json!({})).map_err(tell)?;
-        let interfaces =
-            status.pointer(&format!("/{}/interfaces", self.place.radio)).and_then(Value::as_array);
-        let names =
-            interfaces.into_iter().flatten().filter_map(|interface| interface.get("ifname")?.as_str());
         let mut stations = Vec::new();
-        for name in names.take(INTERFACES_MAX) {
+        for name in names(&status, &self.place.radio).take(INTERFACES_MAX) {
             let list = session.call("iwinfo", "assoclist", &json!({ "device": name })).map_err(tell)?;
             let found = list.pointer("/results").and_then(Value::as_array).into_iter().flatten();
             let macs = found.filter_map(|station| station.get("mac")?.as_str()?.to_lowercase().parse().ok());
@@ -215,11 +230,16 @@ impl Drive for OpenWrtRadio {
 const INTERFACES_MAX: usize = 8;
 const STATIONS_MAX: usize = 256;
 
-/// Whether a radio is up with an interface: what is configured and disabled has none.
+/// Whether a radio is up with an interface: what is configured and disabled has no name there.
 fn is_sending(status: &Value, radio: &str) -> bool {
     let is_up = status.pointer(&format!("/{radio}/up")).and_then(Value::as_bool).unwrap_or(false);
+    is_up && names(status, radio).next().is_some()
+}
+
+/// The names of a radio's interfaces.
+fn names<'a>(status: &'a Value, radio: &str) -> impl Iterator<Item = &'a str> {
     let interfaces = status.pointer(&format!("/{radio}/interfaces")).and_then(Value::as_array);
-    is_up && interfaces.is_some_and(|interfaces| !interfaces.is_empty())
+    interfaces.into_iter().flatten().filter_map(|interface| interface.get("ifname")?.as_str())
 }
 
 /// The sections of the configuration of its radios, by their names.
@@ -239,6 +259,10 @@ fn read_wireless(session: &Session<'_>) -> Result<Sections, DriveError> {
 fn set(session: &Session<'_>, section: &str, values: &Options) -> Result<(), DriveError> {
     let arguments = json!({ "config": "wireless", "section": section, "values": values });
     session.call("uci", "set", &arguments).map(drop).map_err(tell)
+}
+
+fn is_disabled(options: &Options) -> bool {
+    options.get("disabled").is_some_and(|value| value == "1")
 }
 
 fn switch(disabled: &str) -> Options {

@@ -4,7 +4,7 @@
 //!   sends, and should not, or is not what it should be --> silence
 //!   is not what it should be -----------------------------> set up     (it is silent from then on)
 //!   has other keys ---------------------------------------> load keys  (devices that have theirs stay)
-//!   should send, and does not ----------------------------> send       (never without an end that lies ahead)
+//!   should send, and does not, or until another time -----> send       (never without an end that lies ahead)
 //! ```
 //! One step at a time: what comes after it depends on what the access point made of it, which is read back.
 
@@ -12,6 +12,9 @@ use model::Timestamp;
 
 use crate::Intent;
 use crate::setup::{Stamp, Stamps};
+
+/// How much later an access point may go silent by itself than it should, in milliseconds: it counts seconds.
+const LATE_MS_MAX: u64 = 1_000;
 
 /// Steps from any state to the intended one: each at most once. An access point that needs more does not do as it is told.
 pub const STEPS_MAX: usize = 4;
@@ -25,6 +28,8 @@ pub struct Reality {
     pub keys: Option<Stamp>,
     /// Whether it sends.
     pub is_sending: bool,
+    /// When it goes silent by itself, where it can.
+    pub until: Option<Timestamp>,
 }
 
 /// What it is told to do.
@@ -67,7 +72,12 @@ pub fn plan(
     if reality.keys != Some(target.keys) {
         return Some(Step::LoadKeys);
     }
-    until.filter(|_| !reality.is_sending).map(|until| Step::Send { until })
+    let is_as_wanted = |until: &Timestamp| {
+        let is_known = |known: Timestamp| known >= *until && known.ms_since(*until) <= LATE_MS_MAX;
+        reality.is_sending && reality.until.is_none_or(is_known)
+    };
+    // A lesson that is extended: an access point that knows an end must know the new one.
+    until.filter(|until| !is_as_wanted(until)).map(|until| Step::Send { until })
 }
 
 #[cfg(test)]
@@ -76,17 +86,19 @@ mod tests {
 
     use super::*;
 
-    /// An access point that does as it is told.
-    fn apply(reality: &mut Reality, step: Step, target: Option<&Stamps>) {
+    /// An access point that does as it is told, and knows ends or does not.
+    fn apply(reality: &mut Reality, step: Step, target: Option<&Stamps>, knows_ends: bool) {
         match step {
             Step::Silence => reality.is_sending = false,
             Step::SetUp => *reality = Reality { setup: target.map(|it| it.setup), ..SILENT },
             Step::LoadKeys => reality.keys = target.map(|it| it.keys),
-            Step::Send { .. } => reality.is_sending = true,
+            Step::Send { until } => {
+                (reality.is_sending, reality.until) = (true, knows_ends.then_some(until));
+            }
         }
     }
 
-    const SILENT: Reality = Reality { setup: None, keys: None, is_sending: false };
+    const SILENT: Reality = Reality { setup: None, keys: None, is_sending: false, until: None };
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_unix_ms(1_795_422_600_000 + seconds * 1_000)
@@ -98,10 +110,9 @@ mod tests {
     }
 
     fn realities() -> impl Strategy<Value = Reality> {
-        (proptest::option::of(stamps()), any::<bool>()).prop_map(|(stamps, is_sending)| Reality {
-            setup: stamps.map(|it| it.setup),
-            keys: stamps.map(|it| it.keys),
-            is_sending,
+        let until = proptest::option::of((0..60i64).prop_map(at));
+        (proptest::option::of(stamps()), any::<bool>(), until).prop_map(|(stamps, is_sending, until)| {
+            Reality { setup: stamps.map(|it| it.setup), keys: stamps.map(|it| it.keys), is_sending, until }
         })
     }
 
@@ -127,7 +138,7 @@ mod tests {
             days in proptest::collection::vec((realities(), intents(), proptest::option::of(stamps()), proptest::option::of(0..60i64)), 1..20),
         ) {
             for (mut reality, intent, target, now) in days {
-                let now = now.map(at);
+                let (now, knows_ends) = (now.map(at), reality.until.is_some());
                 let mut steps = Vec::new();
                 while let Some(step) = plan(intent, target.as_ref(), &reality, now) {
                     prop_assert!(!steps.contains(&step), "{step:?} after {steps:?}");
@@ -136,7 +147,7 @@ mod tests {
                         prop_assert_eq!(reality.setup, target.map(|it| it.setup), "what it sends is what it should");
                         prop_assert_eq!(reality.keys, target.map(|it| it.keys));
                     }
-                    apply(&mut reality, step, target.as_ref());
+                    apply(&mut reality, step, target.as_ref(), knows_ends);
                     steps.push(step);
                     // What must be silent is silent after the first step, whatever becomes of the others.
                     let is_wanted = has_end_ahead(intent, now) && target.is_some();
@@ -144,6 +155,9 @@ mod tests {
                 }
                 prop_assert!(steps.len() <= STEPS_MAX, "{steps:?}");
                 prop_assert_eq!(reality.is_sending, has_end_ahead(intent, now) && target.is_some());
+                if let (true, Intent::Send { until, .. }, Some(known)) = (reality.is_sending, intent, reality.until) {
+                    prop_assert!(known >= until && known.ms_since(until) <= LATE_MS_MAX);
+                }
                 if let Some(target) = target {
                     prop_assert_eq!((reality.setup, reality.keys), (Some(target.setup), Some(target.keys)));
                 }
@@ -154,7 +168,7 @@ mod tests {
     #[test]
     fn a_lesson_is_one_step_and_its_end_another() {
         let target = Stamps { setup: Stamp::of("a"), keys: Stamp::of("b") };
-        let rest = Reality { setup: Some(target.setup), keys: Some(target.keys), is_sending: false };
+        let rest = Reality { setup: Some(target.setup), keys: Some(target.keys), ..SILENT };
         let lesson = Intent::Send { lesson: 7, until: at(60) };
         let next = |intent, is_sending, second| {
             plan(intent, Some(&target), &Reality { is_sending, ..rest }, Some(at(second)))
@@ -164,6 +178,13 @@ mod tests {
         assert_eq!(next(lesson, true, 59), None);
         assert_eq!(next(lesson, true, 60), Some(Step::Silence));
         assert_eq!(next(lesson, false, 60), None);
+        // Extended, where the access point knows the end by itself.
+        let knows = |second| Reality { is_sending: true, until: Some(at(second)), ..rest };
+        assert_eq!(plan(lesson, Some(&target), &knows(60), Some(at(0))), None);
+        for second in [50, 62] {
+            let step = plan(lesson, Some(&target), &knows(second), Some(at(0)));
+            assert_eq!(step, Some(Step::Send { until: at(60) }), "{second}");
+        }
         let revoked = Reality { keys: Some(Stamp::of("c")), is_sending: true, ..rest };
         assert_eq!(
             plan(lesson, Some(&target), &revoked, Some(at(0))),

@@ -3,7 +3,6 @@
 mod access_point;
 mod firmware;
 
-use model::Timestamp;
 use wifi::{Channel, Country, Security};
 
 use super::*;
@@ -66,15 +65,22 @@ fn one_from_the_factory_is_silenced_and_sends_for_a_lesson() {
     let mut lab = Lab::new();
     let found = lab.radio.look(Some(&setup())).unwrap();
     assert_eq!((found.setup, found.is_sending), (None, true), "its open network");
+    lab.radio.apply(Step::Silence, Some(&setup())).unwrap();
+    assert_eq!(lab.sending(), [""; 0]);
     lab.radio.apply(Step::SetUp, Some(&setup())).unwrap();
     assert_eq!(lab.sending(), [""; 0]);
     let stamps = lab.radio.stamps(&setup());
-    let rest = Reality { setup: Some(stamps.setup), keys: Some(stamps.keys), is_sending: false };
+    let until = Some(Timestamp::from_unix_ms(0));
+    let rest = Reality { setup: Some(stamps.setup), keys: Some(stamps.keys), is_sending: false, until };
     assert_eq!(lab.radio.look(Some(&setup())).unwrap(), rest);
     lab.radio.apply(Step::Send { until: UNTIL }, Some(&setup())).unwrap();
     assert_eq!(lab.sending(), [OWN]);
     assert_eq!(lab.state().flash[OWN][UNTIL_OPTION], "1795422601", "its watchdog knows the end");
-    assert_eq!(lab.radio.look(Some(&setup())).unwrap(), Reality { is_sending: true, ..rest });
+    let until = Some(Timestamp::from_unix_ms(UNTIL.unix_ms() + 1_000));
+    assert_eq!(lab.radio.look(Some(&setup())).unwrap(), Reality { is_sending: true, until, ..rest });
+    let later = Timestamp::from_unix_ms(UNTIL.unix_ms() + 600_000);
+    lab.radio.apply(Step::Send { until: later }, Some(&setup())).unwrap();
+    assert_eq!(lab.state().flash[OWN][UNTIL_OPTION], "1795423201", "the lesson is extended");
     let mac = "02:aa:00:00:00:77".parse().unwrap();
     assert_eq!(lab.radio.stations().unwrap(), [Station { mac, key: None }]);
     lab.radio.apply(Step::Silence, None).unwrap();
@@ -162,12 +168,14 @@ fn somebody_elses_change_is_waited_for() {
 
 #[test]
 fn a_radio_that_does_nothing_is_not_said_to_send() {
-    assert!(is_sending(&json!({ "radio0": { "up": true, "interfaces": [{ "section": "a" }] } }), "radio0"));
+    let one = json!([{ "section": "a", "ifname": "phy0-ap0" }]);
+    assert!(is_sending(&json!({ "radio0": { "up": true, "interfaces": one } }), "radio0"));
     for status in [
         json!({}),
+        json!({ "radio0": { "up": true, "interfaces": [{ "section": "a" }] } }),
         json!({ "radio0": { "up": true, "interfaces": [] } }),
-        json!({ "radio0": { "up": false, "interfaces": [{ "section": "a" }] } }),
-        json!({ "radio1": { "up": true, "interfaces": [{ "section": "a" }] } }),
+        json!({ "radio0": { "up": false, "interfaces": one } }),
+        json!({ "radio1": { "up": true, "interfaces": one } }),
         json!({ "radio0": "up" }),
     ] {
         assert!(!is_sending(&status, "radio0"), "{status}");

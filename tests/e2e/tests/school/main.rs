@@ -50,4 +50,6 @@ mod updates;
 #[cfg(test)]
 mod why;
 #[cfg(test)]
+mod wifi;
+#[cfg(test)]
 mod workspace;

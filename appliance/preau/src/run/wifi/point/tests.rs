@@ -79,7 +79,8 @@ impl Drive for ToyDrive {
             Step::Silence => toy.reality.is_sending = false,
             Step::SetUp => {
                 let Stamps { setup, keys } = given(stamps)?;
-                toy.reality = Reality { setup: Some(setup), keys: Some(keys), is_sending: false };
+                toy.reality =
+                    Reality { setup: Some(setup), keys: Some(keys), is_sending: false, until: None };
             }
             Step::LoadKeys => toy.reality.keys = Some(given(stamps)?.keys),
             Step::Send { .. } => toy.reality.is_sending = true,
@@ -135,7 +136,7 @@ impl School {
         let radios = Arc::new(Radios::default());
         let board = WifiBoard::open(folder.path(), Arc::clone(&desk), Arc::clone(&radios)).unwrap();
         let orders = Arc::new(Orders::default());
-        let reality = Reality { setup: None, keys: None, is_sending: false };
+        let reality = Reality { setup: None, keys: None, is_sending: false, until: None };
         let toy = Toy {
             reality,
             told: vec![],
@@ -243,7 +244,7 @@ fn an_access_point_that_comes_back_late_is_told_what_it_lacks() {
     assert_eq!(school.look_at(10), WifiStatus::On { since: at(10) });
     assert_eq!((school.point.pause, &school.point.trouble), (PAUSE_MIN, &None));
     // It was reset meanwhile.
-    school.toy.lock().unwrap().reality = Reality { setup: None, keys: None, is_sending: false };
+    school.toy.lock().unwrap().reality = Reality { setup: None, keys: None, is_sending: false, until: None };
     assert_eq!(school.look_at(12), WifiStatus::On { since: at(12) });
     assert!(school.told().ends_with(&[Step::SetUp, Step::Send { until: at(60) }]));
 }
