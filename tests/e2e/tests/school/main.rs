@@ -17,6 +17,8 @@ mod firewall;
 #[cfg(test)]
 mod leases;
 #[cfg(test)]
+mod lessons;
+#[cfg(test)]
 mod lists;
 #[cfg(test)]
 mod logging;
