@@ -54,7 +54,7 @@ pub(crate) fn list(data: &Path, zone: &TimeZone) -> anyhow::Result<ExitCode> {
 }
 
 /// Lifts a hold.
-pub(crate) fn lift(data: &Path, hold: u64, reason: Motive, author: Author) -> anyhow::Result<ExitCode> {
+pub(crate) fn lift(data: &Path, hold: u64, reason: Motive, author: &Author) -> anyhow::Result<ExitCode> {
     let lift = Lift { hold, author: operator::attribute(Some(&author.author))?, reason };
     sealing::lift_hold(data, SystemClock::new().now(), lift).context("nothing is lifted")?;
     writeln!(io::stdout(), "hold {hold} is lifted")?;
