@@ -127,6 +127,8 @@ pub struct ReadingList {
     pub next: Option<ReadingId>,
     /// Whether older ones may be gone, because there were too many.
     pub is_full: bool,
+    /// Since when records wait to be sealed, where that is before today: they are read without a key.
+    pub unsealed_since: Option<Timestamp>,
 }
 
 /// A day on which the command line looked after the box itself.

@@ -103,7 +103,7 @@ pub(crate) fn list(data: &Path, zone: &TimeZone, all: bool) -> anyhow::Result<Ex
 }
 
 /// Lifts a hold.
-pub(crate) fn lift(data: &Path, hold: u64, reason: Motive, author: Author) -> anyhow::Result<ExitCode> {
+pub(crate) fn lift(data: &Path, hold: u64, reason: Motive, author: &Author) -> anyhow::Result<ExitCode> {
     let author = operator::attribute(Some(&author.author))?;
     let lift = Lift { hold, author: author.clone(), reason };
     let words = describe_lift(&lift);

@@ -216,7 +216,7 @@ fn carry_out_hold(command: HoldCommand) -> anyhow::Result<ExitCode> {
             hold_command::list(&data_folder::find(data.path.as_deref())?, &zone, all)
         }
         HoldCommand::Lift { number, reason, author, data } => {
-            hold_command::lift(&data_folder::find(data.path.as_deref())?, number, reason, author)
+            hold_command::lift(&data_folder::find(data.path.as_deref())?, number, reason, &author)
         }
     }
 }

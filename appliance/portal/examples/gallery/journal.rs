@@ -106,7 +106,7 @@ pub(crate) fn write_journal(language: Language, write: Write<'_>) -> Result<(), 
     let (summary, findings) = (summary()?, findings()?);
     let cards = [MadeCard { name: "Mme Durand".parse()?, by: head()?.name, at: at(-4_000) }];
     let routine = vec![RoutineDay { day: at(-1_440), count: 12 }];
-    let list = ReadingList { readings: readings.clone(), routine, total: 2, next: None, is_full: false };
+    let list = ReadingList { readings: readings.clone(), routine, total: 2, ..ReadingList::default() };
     let hold = Held {
         number: 412,
         since: at(-9_000),

@@ -364,7 +364,14 @@ pub(crate) fn readings() -> Vec<Reading> {
 /// A page of results: an access, a refused one, one of an address, an act.
 pub(crate) fn reading_list() -> ReadingList {
     let routine = vec![RoutineDay { day: at(0), count: 1_205 }];
-    ReadingList { readings: readings(), routine, total: 103, next: Some(ReadingId::new(5)), is_full: true }
+    ReadingList {
+        readings: readings(),
+        routine,
+        total: 103,
+        next: Some(ReadingId::new(5)),
+        is_full: true,
+        unsealed_since: Some(at(-9_999)),
+    }
 }
 
 pub(crate) fn cards() -> Vec<MadeCard> {

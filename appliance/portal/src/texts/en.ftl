@@ -683,6 +683,7 @@ journal-refusals = Refusals
 journal-no-category = no list
 journal-past = Past readings
 journal-past-none = Nobody has opened a reading yet.
+journal-unsealed = What is not sealed yet goes back to { $at }, and is read without a key. Tell the technician: the nightly sealing did not happen.
 journal-total = { $count } readings in all.
 journal-routine = { $count } searches for maintenance on { $day }, in the day under way, by the command line.
 journal-older = Older ones

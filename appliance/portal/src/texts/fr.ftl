@@ -684,6 +684,7 @@ journal-refusals = Refus
 journal-no-category = aucune liste
 journal-past = Lectures passées
 journal-past-none = Personne n’a encore ouvert de lecture.
+journal-unsealed = Ce qui n’est pas encore scellé remonte au { $at } et se lit sans clé. Prévenez le technicien : le scellement de la nuit n’a pas eu lieu.
 journal-total = { $count } lectures en tout.
 journal-routine = { $count } recherches de maintenance le { $day }, dans la journée en cours, par la ligne de commande.
 journal-older = Plus anciennes

@@ -65,6 +65,7 @@ struct View<'a> {
     /// The day that is under way.
     window: Option<[String; 2]>,
     bounds: String,
+    unsealed: Option<String>,
     counts: Vec<CountRow>,
     hidden: Option<String>,
     token: &'a str,
@@ -145,6 +146,9 @@ impl JournalPage<'_> {
             usual: READING_MINUTES_USUAL,
             window: self.today(),
             bounds: language.say_with("journal-bounds", &[("all", &days[0]), ("one", &days[1])]),
+            unsealed: self.list.unsealed_since.map(|at| {
+                language.say_with("journal-unsealed", &[("at", &name_moment(language, place, at))])
+            }),
             counts: self.counts(language),
             hidden: hidden.map(|hidden| {
                 language.say_with("journal-today-hidden", &[("count", &language.group_digits(hidden))])

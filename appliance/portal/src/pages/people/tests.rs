@@ -180,6 +180,7 @@ fn a_reading_shows_sites_and_no_more_than_was_asked_for() {
     for expected in [
         "1\u{202f}205 recherches de maintenance le",
         "103 lectures en tout",
+        "Ce qui n’est pas encore scellé remonte au",
         "href=\"/direction/journal?avant=5#past\"",
         "réquisition &#60;26/123&#62;",
         "CM2-&#60;04&#62;",

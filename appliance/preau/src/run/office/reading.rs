@@ -12,7 +12,7 @@ use archive::{
     FoundAnywhere, Identity, Log, Request, Seal, Vault, is_selected, is_unreadable, query,
     seals_that_may_have,
 };
-use journal::{Found, Hit, Listed};
+use journal::{Found, Hit, Listed, Source as _, inspect};
 use model::{
     Category, MadeCard, Person, PersonAct, PersonName, Purpose, READING_MINUTES_MAX, Reading, ReadingId,
     Reason, RoomName, Selection, Timestamp, Verdict, When,
@@ -66,7 +66,19 @@ impl Office {
                 None => days.push(RoutineDay { day, count: 1 }),
             }
         }
-        Ok(ReadingList { readings, routine: days, total, next, is_full })
+        let unsealed_since = self.find_unsealed();
+        Ok(ReadingList { readings, routine: days, total, next, is_full, unsealed_since })
+    }
+
+    /// Since when records wait to be sealed, where that is before today.
+    fn find_unsealed(&self) -> Option<Timestamp> {
+        let log = Folder::new(&self.data).log_so_far().ok()?;
+        let directory = Directory::new(&self.data);
+        let mut segments = directory.list().ok()?.into_iter();
+        let first = segments.find(|segment| segment.number() > log.through_segment())?;
+        let created = inspect(&directory, first).ok().flatten()?.created;
+        let (today, _) = day_of(self.clock.now().plausible()?, &self.zone);
+        (created < today).then_some(created)
     }
 
     pub(super) fn list_reader_cards(&self) -> Result<Vec<MadeCard>, Trouble> {

@@ -10,7 +10,7 @@ use super::readings::{new, within};
 use super::*;
 
 /// A key, from its end to its beginning: so it stands nowhere in this program.
-const BACKWARDS: &str = "HJP9F0QAUEJJ3D69JU2HT7DAA0M47A3EF52ECMSZ5W9M06X6CH7G2NY2RK1-YEK-TERCES-EGA";
+const BACKWARDS: &str = "JFEJ9KS63UZPQZ30603ZQU5CJHZQ4YKS25GY8VXEQ8W76YCGUM9XK25K841-YEK-TERCES-EGA";
 /// The part of it that is looked for: what no other key has.
 const PART: usize = 20;
 /// Bytes that are looked at at once, and the most of a region: this process has no larger one but what it maps of files.

@@ -193,3 +193,18 @@ fn a_new_card_ends_the_readings_of_the_old_one() {
     intent.keep_readings(&it.office.readings, now);
     assert_eq!(it.office.readings.held(), []);
 }
+
+#[test]
+fn the_head_learns_how_far_back_nothing_is_sealed() {
+    let it = School::new();
+    let unsealed = || it.office.readings(None).unwrap().unsealed_since;
+    assert_eq!(unsealed(), None);
+    let (journal, mut writer) = journal::open(system::segments::Directory::new(it.folder.path()));
+    let now = it.hand.now();
+    writer.commit(now.at).unwrap();
+    journal.record_clock(now.at, now.quality, now.at).unwrap();
+    writer.commit(now.at).unwrap();
+    assert_eq!(unsealed(), None, "of today");
+    it.pass(24 * HOUR_MS);
+    assert_eq!(unsealed(), Some(now.at));
+}
