@@ -24,16 +24,30 @@ const PAUSE: Duration = Duration::from_millis(500);
 const FIRMWARE: [&str; 2] = ["/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"];
 /// A name of the built-in lists.
 const REFUSED: &str = "gambling.preau.test";
-/// What the box says of itself once it has started: unit names are those of the image.
-const REPORT: &str = "[Unit]
+/// What the box says of itself once it has started: how it runs, that systemd keeps its sockets, that an address for good reaches
+/// dnsmasq, and that an order of the self-test is carried out. Its start is no part of the machine's, whose end it waits for.
+const REPORT: &str = r#"[Unit]
 Description=Report to the test
-After=multi-user.target preau.service preau-dhcp.service
+After=preau.service preau-dhcp.service
 
 [Service]
-Type=oneshot
+Type=exec
 StandardOutput=file:/dev/ttyS0
-ExecStart=/bin/sh -c 'echo; echo REPORT state $$(systemctl is-system-running --wait); systemctl --failed --no-legend --plain | sed s/^/REPORT.failed./; systemctl show preau -P User -P StatusText -P WatchdogUSec -P NFileDescriptorStore | sed s/^/REPORT.preau./; echo REPORT caps $$(grep CapEff /proc/$$(systemctl show -P MainPID preau)/status); systemd-analyze | head -1 | sed s/^/REPORT.time./; echo REPORT memory $$(free -m | sed -n 2p); journalctl -b --no-pager -o cat -u preau -u preau-dhcp -u preau-network | sed s/^/REPORT.log./; echo REPORT end'
-";
+ExecStart=/bin/bash -c 'exec > >(sed "s/^/REPORT /"); \
+  echo "machine: $$(systemctl is-system-running --wait), $$(systemd-analyze | head -1)"; \
+  systemctl --failed --no-legend --plain; \
+  box() { runuser -u preau -- preau device "$$@" --config /etc/preau/preau.toml --data /var/lib/preau; }; \
+  kept() { echo "sockets kept: $$(systemctl show -P NFileDescriptorStore preau), restarts: $$(systemctl show -P NRestarts preau)"; }; \
+  grep -E "Uid|CapEff" /proc/$$(systemctl show -P MainPID preau)/status; kept; \
+  systemctl restart preau && kept; \
+  box add 02:00:00:00:00:13 --name Imprimante --profile adulte && box fix 02:00:00:00:00:13 10.77.0.50; \
+  : > /run/preau/selftest-order; sleep 60; \
+  echo "dnsmasq has read its hosts $$(journalctl -b -u preau-dhcp | grep -c "read /run/preau/dhcp-hosts") times, reloads: $$(journalctl -b -u preau-dhcp-reload | grep -c Finished)"; \
+  echo "selftest: $$(systemctl show -P ActiveState -P Result preau-selftest | xargs), order: $$(ls /run/preau | xargs)"; \
+  df -h /var | tail -1; free -m | sed -n 2p; \
+  journalctl -b --no-pager -o short-monotonic -u preau -u preau-dhcp -u preau-network -u preau-selftest | tail -70; \
+  echo end; sleep 2'
+"#;
 /// What a client does with what it is given.
 const CLIENT: &str = "#!/bin/sh
 test \"$1\" = bound || exit 0
