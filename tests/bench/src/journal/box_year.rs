@@ -64,6 +64,9 @@ impl Decided for Refused<'_> {
     fn destination(&self) -> Option<std::net::SocketAddr> {
         None
     }
+    fn lesson(&self) -> Option<model::LessonId> {
+        None
+    }
     fn reason(&self) -> &Reason {
         &self.reason
     }

@@ -15,6 +15,8 @@ mod filtering;
 #[cfg(test)]
 mod firewall;
 #[cfg(test)]
+mod lessons;
+#[cfg(test)]
 mod lists;
 #[cfg(test)]
 mod logging;
