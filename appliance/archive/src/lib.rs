@@ -58,7 +58,7 @@ pub use reading::Sealed;
 pub use retention::{DAYS_MAX, Field, FieldError, Retention, RetentionError};
 pub use row::Row;
 pub use seal::{Form, Seal, SealError, SealedFile, Tail, file_name, part_name};
-pub use search::{FoundAnywhere, Searched, reads_plain_seals, seals_that_may_have, search};
+pub use search::{FoundAnywhere, Searched, reads_plain_seals, seals_that_may_have, search, search_signed};
 pub use statement::{Device, Expiry, Fact, Hold, Lift, Policy, Promptness, State, Statement, Term, Unsealed};
 pub use table::{Table, TableError, write_table};
 pub use term::{Due, after, due, list_due, promptness};

@@ -22,6 +22,7 @@ use crate::filter::Filter;
 use crate::frames::Frames;
 use crate::log::Log;
 use crate::reading::Sealed;
+use crate::retention::Field;
 use crate::row::Row;
 use crate::seal::{Form, Seal};
 use crate::search::readers::{End, LATE_SEALS, News, Readers};
@@ -44,7 +45,7 @@ pub enum FoundAnywhere {
 }
 
 /// What was read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Searched {
     /// In segments.
     pub segments: Summary,
@@ -54,6 +55,10 @@ pub struct Searched {
     pub seals_locked: usize,
     /// Sealed files that cannot be read.
     pub seals_unreadable: usize,
+    /// Sealed days of which who it was is deleted, where somebody or something of that kind is looked for: it is not found there.
+    pub seals_nameless: usize,
+    /// The seals for which segments stood that nobody has signed.
+    pub from_segments: Vec<u64>,
 }
 
 /// Searches seals and segments. `open` gives the table of a seal; `None` where it is encrypted to others. Ends early when
@@ -67,9 +72,44 @@ pub struct Searched {
 /// [`SearchError`]; whatever else cannot be read is told.
 pub fn search<S: Source>(
     log: &Log,
-    open: impl Fn(&Seal) -> Result<Option<Table>, Box<dyn Error + Send + Sync>> + Sync,
+    open: impl Fn(&Seal) -> Result<Option<Table>, OpenError> + Sync,
     source: &S,
     query: &Query,
+    each: impl FnMut(FoundAnywhere) -> ControlFlow<()>,
+) -> Result<Searched, SearchError> {
+    search_by(log, open, source, query, Hearsay::Heard, each)
+}
+
+/// The same for evidence: nothing that is not sealed says anything of what is.
+///
+/// # Errors
+/// As [`search`].
+pub fn search_signed<S: Source>(
+    log: &Log,
+    open: impl Fn(&Seal) -> Result<Option<Table>, OpenError> + Sync,
+    source: &S,
+    query: &Query,
+    each: impl FnMut(FoundAnywhere) -> ControlFlow<()>,
+) -> Result<Searched, SearchError> {
+    search_by(log, open, source, query, Hearsay::Ignored, each)
+}
+
+/// Why a table cannot be opened.
+type OpenError = Box<dyn Error + Send + Sync>;
+
+/// What becomes of what unsealed records say of sealed ones: their ends, repeats and true times.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hearsay {
+    Heard,
+    Ignored,
+}
+
+fn search_by<S: Source>(
+    log: &Log,
+    open: impl Fn(&Seal) -> Result<Option<Table>, OpenError> + Sync,
+    source: &S,
+    query: &Query,
+    hearsay: Hearsay,
     mut each: impl FnMut(FoundAnywhere) -> ControlFlow<()>,
 ) -> Result<Searched, SearchError> {
     // Listed once: a segment that is sealed and removed while seals are read is told as one that cannot be read.
@@ -80,14 +120,15 @@ pub fn search<S: Source>(
     let seals: Vec<&Seal> = readable(log).collect();
     let (filter, frames) = (Filter::from(query), Frames::new(log.leaves()));
     let mut readers = Readers::new(&seals, &open, &filter, &frames, |seal| frames.may_have(seal, query));
-    if readers.may_ask_segments() {
+    if hearsay == Hearsay::Heard && readers.may_ask_segments() {
         read_clock_ties(source, &segments, |tie| readers.note_tie(tie));
     }
     let waiting = OnceCell::new();
     let before = log.through().saturating_add(1);
-    let joiner = Joiner { readers: &readers, source, segments: &segments, before, waiting };
+    let joiner = Joiner { readers: &readers, source, segments: &segments, before, hearsay, waiting };
     let stead = Stead { source, segments: &segments, query, joiner: &joiner };
-    let mut searched = Searched::default();
+    let mut searched =
+        Searched { seals_nameless: count_nameless(log, &seals, &frames, query), ..Searched::default() };
     let flow = readers.run(|place, batch| match (batch, seals.get(place)) {
         (Ok(rows), _) => rows.into_iter().try_for_each(|row| joiner.take(place, row, &mut each)),
         (Err(End::Read), _) | (Err(_), None) => {
@@ -97,6 +138,9 @@ pub fn search<S: Source>(
         (Err(end), Some(seal)) => {
             let known = readers.known_of(place, seal);
             let (flow, is_whole) = stead.search(place, seal, known, &mut each);
+            if stead.has(seal) {
+                searched.from_segments.push(seal.number);
+            }
             match end {
                 _ if is_whole => {}
                 End::Locked | End::Read => searched.seals_locked += 1,
@@ -140,6 +184,18 @@ pub fn seals_that_may_have<'l>(log: &'l Log, query: &Query) -> impl Iterator<Ite
     log.seals().filter(move |seal| frames.may_have(seal, query))
 }
 
+/// Of how many seals that may have something who it was is deleted, where that is what is asked for.
+fn count_nameless(log: &Log, seals: &[&Seal], frames: &Frames, query: &Query) -> usize {
+    let Query { device, room, lesson, person, .. } = query;
+    if device.is_none() && room.is_none() && lesson.is_none() && person.is_none() {
+        return 0;
+    }
+    let deleted = log.expiries();
+    let is_nameless =
+        |seal: &&&Seal| deleted.contains_key(&(seal.number, Field::Who)) && frames.may_have(seal, query);
+    seals.iter().filter(is_nameless).count()
+}
+
 /// The seals that are not deleted: what was, when its time was over, is nowhere to be read.
 fn readable(log: &Log) -> impl Iterator<Item = &Seal> {
     let deleted = log.expiries();
@@ -180,6 +236,10 @@ struct Stead<'s, 'j, S, O> {
 }
 
 impl<S: Source, O> Stead<'_, '_, S, O> {
+    fn has(&self, seal: &Seal) -> bool {
+        segments_of(seal, self.segments).is_some()
+    }
+
     /// Gives out what the segments have of a seal. Returns whether these are all its records.
     fn search(
         &self,
@@ -218,6 +278,7 @@ struct Joiner<'s, S, O> {
     segments: &'s [SegmentId],
     /// What is not below this stands in segments, too.
     before: u64,
+    hearsay: Hearsay,
     /// What segments say of sealed accesses, read once it is asked for.
     waiting: OnceCell<News>,
 }
@@ -254,7 +315,7 @@ impl<S: Source, O> Joiner<'_, S, O> {
 
     fn join(&self, place: usize, mut found: Box<Found>) -> Box<Found> {
         self.readers.news_after(place).for_each(|news| news.join(&mut found));
-        if place + LATE_SEALS >= self.readers.count() {
+        if self.hearsay == Hearsay::Heard && place + LATE_SEALS >= self.readers.count() {
             let gather = || {
                 let mut news = News::default();
                 read_late(self.source, self.segments, self.before, |late| news.note(late));

@@ -42,6 +42,8 @@ const PAGE_ROWS: usize = 4_096;
 /// Most rows of a group that is read, as earlier boxes wrote them: a forged file can promise any number of rows in a few
 /// bytes.
 const GROUP_ROWS_MAX: usize = 32_768;
+/// Most bytes of a column of a group, uncompressed: those of damage, with what it has of them.
+const COLUMN_BYTES_MAX: usize = 256 << 20;
 /// Most groups of a file that is read: what a sealed file of the largest size has, many times over.
 const GROUPS_MAX: usize = 4_096;
 /// The column of bytes, after those of numbers and of texts.
@@ -137,6 +139,13 @@ impl Table {
         };
         if metadata.row_groups().iter().any(is_group_too_large) {
             return Err(TableError::Layout("a group has too many rows"));
+        }
+        let is_column_too_large = |group: &RowGroupMetaData| {
+            let bytes_max = i64::try_from(COLUMN_BYTES_MAX).unwrap_or(i64::MAX);
+            group.columns().iter().any(|column| column.uncompressed_size() > bytes_max)
+        };
+        if metadata.row_groups().iter().any(is_column_too_large) {
+            return Err(TableError::Layout("a column is too long"));
         }
         let columns = metadata.file_metadata().schema_descr().columns();
         let names =

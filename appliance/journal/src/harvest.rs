@@ -8,10 +8,11 @@ use std::collections::HashMap;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 
-use model::{ClockQuality, Closing, Timestamp};
+use model::{AccessKind, ClockQuality, Closing, Timestamp, Verdict};
 
 use crate::clock::ClockTie;
 use crate::entry::{ClosingEntry, Entry, RepeatEntry};
+use crate::fold::FOLD_WINDOW_MS;
 use crate::found::{Ended, join_closing, join_repeat, read_access, read_act};
 use crate::person::read_person_act;
 use crate::reader::{Damage, Piece, ReadError, read_segment};
@@ -87,18 +88,43 @@ pub enum News {
 }
 
 impl Late {
-    /// Notes on an access what is said of it.
+    /// Notes on an access what is said of it, where that can be.
     pub fn join(&self, found: &mut Found) {
         match self.news {
-            News::End(ended) => {
+            News::End(ended) if can_end(found, &ended) => {
                 found.ended.get_or_insert(ended);
             }
-            News::Repeat { count, last_at } => {
+            News::Repeat { count, last_at } if can_repeat(found, last_at) => {
                 found.count = found.count.max(count);
                 found.last_at = found.last_at.max(last_at);
             }
+            News::End(_) | News::Repeat { .. } => {}
         }
     }
+}
+
+/// Most bytes in a millisecond: ten gigabits a second, which no school has.
+const BYTES_PER_MS_MAX: u64 = 1_250_000;
+/// What is short is not measured so well.
+const DURATION_ERROR_MS: u64 = 60_000;
+
+/// Whether an access can have ended so: what was refused has no end, nor has a DNS question.
+fn can_end(found: &Found, ended: &Ended) -> bool {
+    let Closing { bytes_up, bytes_down, duration_ms, .. } = ended.closing;
+    let bytes_max = duration_ms.saturating_add(DURATION_ERROR_MS).saturating_mul(BYTES_PER_MS_MAX);
+    found.verdict == Verdict::Permit
+        && found.kind != AccessKind::Dns
+        && bytes_up.saturating_add(bytes_down) <= bytes_max
+}
+
+/// Whether an access can have been repeated then: what folds does so within its window.
+fn can_repeat(found: &Found, last_at: Timestamp) -> bool {
+    let folds = match found.kind {
+        AccessKind::Dns => true,
+        AccessKind::Tls | AccessKind::Http | AccessKind::Connect => false,
+        AccessKind::Tcp | AccessKind::Udp | AccessKind::Ip => found.verdict == Verdict::Refuse,
+    };
+    folds && last_at.ms_since(found.at) <= FOLD_WINDOW_MS
 }
 
 /// What was harvested, counted.

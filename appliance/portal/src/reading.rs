@@ -194,6 +194,8 @@ pub struct Findings {
     pub next: Option<u64>,
     /// Sealed days that the key does not open.
     pub locked: usize,
+    /// Sealed days of which who it was is deleted, where somebody is looked for.
+    pub nameless: usize,
     /// Places that cannot be read.
     pub unreadable: usize,
     /// Whether the search took too long, and was ended.

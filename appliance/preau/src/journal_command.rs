@@ -196,6 +196,13 @@ pub(crate) fn read_identities(file: Option<&Path>) -> anyhow::Result<Vec<Identit
 
 /// What is left out is not to look as if it were not there.
 pub(crate) fn tell_locked(searched: &Searched, has_no_key: bool) -> io::Result<()> {
+    if searched.seals_nameless > 0 {
+        writeln!(
+            io::stderr(),
+            "of {} days who it was is deleted: devices, rooms, lessons and people are not found there",
+            searched.seals_nameless
+        )?;
+    }
     match (searched.seals_locked, has_no_key) {
         (0, _) => Ok(()),
         (days, true) => {

@@ -2,6 +2,7 @@
 
 mod blocklist_command;
 mod ca_command;
+mod check_command;
 mod cli;
 mod config;
 mod data_folder;
@@ -32,7 +33,7 @@ mod wifi_command;
 mod wifi_key_command;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use addressing::Paths;
@@ -63,7 +64,7 @@ fn main() -> ExitCode {
 fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(options) => run::run(&options),
-        Command::Check { config } => check(&config),
+        Command::Check { config } => check_command::check(&config),
         Command::Blocklist(BlocklistCommand::Build { source, out }) => {
             blocklist_command::build(&source, &out)
         }
@@ -100,12 +101,6 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
             selftest_command::history(&data_folder::find(data.path.as_deref())?, &config)
         }
     }
-}
-
-fn check(path: &Path) -> anyhow::Result<ExitCode> {
-    let config = Config::load(path)?;
-    writeln!(std::io::stdout(), "{}: no mistakes ({})", path.display(), config.school.name)?;
-    Ok(ExitCode::SUCCESS)
 }
 
 fn carry_out_device(command: DeviceCommand) -> anyhow::Result<ExitCode> {

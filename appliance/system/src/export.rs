@@ -117,10 +117,11 @@ pub fn export<W: Write>(
             }
         }
     };
-    let searched: Searched = archive::search(&log, read, &segments, &query(export.selection), found)?;
+    let searched: Searched = archive::search_signed(&log, read, &segments, &query(export.selection), found)?;
     if let Some(error) = failure {
         return Err(error.into());
     }
+    extract.note_segments(&searched);
     let extracted = extract.finish()?;
     let witnessed = folder.read_witnessed().ok().flatten();
     let pedigree = Pedigree { key: &key, log: &log, witnessed: witnessed.as_deref() };

@@ -76,6 +76,8 @@ pub struct Manifest {
     pub is_whole: bool,
     /// Parts of seals of that time that were deleted when theirs was over: nothing of them is in the extract.
     pub deleted: Vec<(u64, Field)>,
+    /// Seals that nobody gave a key for, whose records are those of segments beside them: not sealed ones.
+    pub from_segments: Vec<u64>,
     /// Its files, the manifest aside, in their order.
     pub files: Vec<PackedFile>,
 }
@@ -129,6 +131,7 @@ impl fmt::Display for Manifest {
             writeln!(f, "untimed {}\nwhole {}", self.untimed, yes_no(self.is_whole))?;
         }
         self.deleted.iter().try_for_each(|(seal, field)| writeln!(f, "deleted {seal} {field}"))?;
+        self.from_segments.iter().try_for_each(|seal| writeln!(f, "segments {seal}"))?;
         self.files.iter().try_for_each(|file| writeln!(f, "file {} {} {}", file.hash, file.bytes, file.name))
     }
 }
@@ -162,6 +165,10 @@ impl FromStr for Manifest {
         while version > VERSION_OF_PROOFS && lines.is_next("deleted") {
             deleted.push(lines.read("deleted", read_deleted)?);
         }
+        let mut from_segments = Vec::new();
+        while version > VERSION_OF_PROOFS && lines.is_next("segments") {
+            from_segments.push(lines.value("segments")?);
+        }
         let mut files = Vec::new();
         while !lines.is_at_end() {
             files.push(lines.read("file", read_file)?);
@@ -181,6 +188,7 @@ impl FromStr for Manifest {
             unreadable,
             is_whole,
             deleted,
+            from_segments,
             files,
         })
     }

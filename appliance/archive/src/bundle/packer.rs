@@ -80,6 +80,7 @@ impl<'p, W: Write> Packer<'p, W> {
             unreadable: 0,
             is_whole: false,
             deleted: extracted.deleted.clone(),
+            from_segments: extracted.from_segments.clone(),
             files: Vec::new(),
         };
         let mut packer = Self { archive: ZipWriter::new(output), pedigree, manifest };

@@ -11,7 +11,7 @@ use crate::log::Log;
 use crate::retention::Field;
 use crate::row::Row;
 use crate::seal::Seal;
-use crate::search::{FoundAnywhere, seals_that_may_have};
+use crate::search::{FoundAnywhere, Searched, seals_that_may_have};
 use crate::table::{TableError, TableWriter};
 use crate::words::Details;
 
@@ -104,7 +104,9 @@ pub struct Extract {
     text: CsvWriter,
     rows: u64,
     rows_max: u64,
-    unsealed: u64,
+    /// How many of each seal; those of none under 0.
+    rows_of: BTreeMap<u64, u64>,
+    from_segments: Vec<u64>,
     untimed: u64,
 }
 
@@ -123,6 +125,8 @@ pub struct Extracted {
     pub seals: BTreeSet<u64>,
     /// Parts of seals that might have something, and that are deleted.
     pub(crate) deleted: Vec<(u64, Field)>,
+    /// Seals whose records are those of segments beside them.
+    pub(crate) from_segments: Vec<u64>,
 }
 
 impl Extract {
@@ -143,7 +147,8 @@ impl Extract {
             text: CsvWriter::of_extract()?,
             rows: 0,
             rows_max: rows_max.min(ROWS_MAX),
-            unsealed: 0,
+            rows_of: BTreeMap::new(),
+            from_segments: Vec::new(),
             untimed: 0,
         })
     }
@@ -162,14 +167,16 @@ impl Extract {
         let record = row.sequence();
         let place = self.ranges.partition_point(|(_, (_, through))| *through < record);
         // Between two seals stands what was deleted before it was sealed.
-        match self.ranges.get(place).filter(|(_, (after, _))| *after < record) {
-            Some((seal, _)) => {
-                self.seals.insert(*seal);
-            }
-            None => self.unsealed += 1,
-        }
+        let of = self.ranges.get(place).filter(|(_, (after, _))| *after < record).map(|(seal, _)| *seal);
+        self.seals.extend(of);
+        *self.rows_of.entry(of.unwrap_or(0)).or_default() += 1;
         self.text.push(&row)?;
         Ok(self.table.push(row)?)
+    }
+
+    /// Takes note of the seals for which segments stood: their rows are nobody's but the box's.
+    pub fn note_segments(&mut self, searched: &Searched) {
+        self.from_segments.clone_from(&searched.from_segments);
     }
 
     /// The whole extract.
@@ -177,9 +184,11 @@ impl Extract {
     /// # Errors
     /// [`ExtractError`].
     pub fn finish(self) -> Result<Extracted, ExtractError> {
-        let Self { rows, unsealed, untimed, seals, deleted, .. } = self;
+        let Self { rows, rows_of, mut from_segments, untimed, seals, deleted, .. } = self;
+        from_segments.retain(|seal| rows_of.contains_key(seal));
+        let unsealed = from_segments.iter().chain(&[0]).filter_map(|seal| rows_of.get(seal)).sum();
         let (table, text) = (self.table.finish()?, self.text.finish()?);
-        Ok(Extracted { table, text, rows, unsealed, untimed, seals, deleted })
+        Ok(Extracted { table, text, rows, unsealed, untimed, seals, deleted, from_segments })
     }
 }
 

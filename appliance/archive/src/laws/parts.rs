@@ -301,6 +301,24 @@ fn an_extract_names_what_is_deleted_and_proves_the_rest() {
     }
 }
 
+/// Who it was is deleted: that a device is not found does not mean that it did nothing.
+#[test]
+fn a_device_that_cannot_be_found_any_more_is_told() {
+    let mut it = School::new(Form::Plain);
+    it.expire(2, Field::Who);
+    let device = Selection { device: Some("CM2-01".parse().unwrap()), ..all() };
+    let count = |query: &Query| {
+        search(&it.log, |seal| it.open(seal), &Disk::default(), query, |_| ControlFlow::Continue(()))
+            .unwrap()
+            .seals_nameless
+    };
+    assert_eq!((count(&query(&device)), count(&query(&all()))), (1, 0));
+    let report = it.check(&it.extract(&device, |_| ()));
+    assert!(report.is_right() && report.remarks.contains(&BundleRemark::Nameless(1)), "{report}");
+    assert!(!report.remarks.contains(&BundleRemark::Complete), "{report}");
+    assert!(report.remarks.contains(&BundleRemark::Unrecorded), "{report}");
+}
+
 /// A seal of which nothing is left is nowhere in an extract but among the deleted.
 #[test]
 fn a_seal_that_is_deleted_is_named() {

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use journal::simulation::Disk;
-use journal::{Ended, Found, FoundPersonAct, Harvested, Hit, Kind, Listed, Query, Sequence, Source, Tally};
+use journal::{
+    Ended, Found, FoundPersonAct, Harvested, Hit, Kind, Late, Listed, News, Query, Sequence, Source, Tally,
+};
 use model::{
     AccessKind, ClockQuality, Closing, End, Host, PersonAct, PersonDeed, Reason, Timestamp, Verdict, When,
 };
@@ -19,7 +21,7 @@ use crate::row::Row;
 use crate::table::TableWriter;
 use crate::{
     FileBytes, Filter, Form, FoundAnywhere, Hash, Identity, Log, Seal, Sealed, SealedFile, Searched,
-    SigningKey, Table, TableError, encrypt, reads_plain_seals, search,
+    SigningKey, Table, TableError, encrypt, reads_plain_seals, search, search_signed,
 };
 
 static READER: LazyLock<Identity> = LazyLock::new(Identity::generate);
@@ -513,4 +515,50 @@ fn segments_stand_for_what_cannot_be_opened() {
     it.disk.put(*first, bytes[..bytes.len() - 40].to_vec());
     let (numbers, locked) = search(&it.disk);
     assert!(numbers.len() < 40 && numbers.len() > 30 && locked == 1, "{numbers:?} {locked}");
+}
+
+/// Records that nobody has signed say nothing impossible of sealed ones, and nothing at all in evidence.
+#[test]
+fn what_is_not_sealed_rewrites_no_sealed_record() {
+    let closing = |bytes_down: u64| {
+        let closing = Closing { bytes_up: 1, bytes_down, duration_ms: 5, peer: None, end: End::Finish };
+        News::End(Ended::new(at(9), closing))
+    };
+    let repeat = |second: i64| News::Repeat { count: 987_654, last_at: at(second) };
+    let (permit, refuse) = (Verdict::Permit, Verdict::Refuse);
+    let check = |kind: AccessKind, verdict: Verdict, news: News, expected: bool| {
+        let before = Found { kind, verdict, ended: None, at: at(0), last_at: at(0), ..access(1, 0) };
+        let mut found = before.clone();
+        Late { sequence: Sequence::new(2), of: Sequence::new(1), news }.join(&mut found);
+        assert_eq!(found != before, expected, "{kind:?} {verdict} {news:?}");
+    };
+    check(AccessKind::Dns, permit, repeat(59), true);
+    check(AccessKind::Dns, permit, repeat(61), false);
+    check(AccessKind::Tls, permit, repeat(9), false);
+    check(AccessKind::Udp, refuse, repeat(9), true);
+    check(AccessKind::Tls, permit, closing(1_000), true);
+    check(AccessKind::Tls, permit, closing(99_999_999_999), false);
+    check(AccessKind::Tls, refuse, closing(1_000), false);
+    check(AccessKind::Dns, permit, closing(1_000), false);
+
+    // A clock that is tied by today's segment: the head's page says so, an extract does not.
+    let mut it = Appliance::new();
+    let early = Timestamp::from_unix_ms(10_000);
+    let first = it.record_unset(early, Asked::dns(3, "early.fr"));
+    it.commit(Timestamp::from_unix_ms(110_000));
+    it.seal_by(ClockQuality::Unset, Timestamp::from_unix_ms(110_000));
+    it.set_clock(at(1_000), Timestamp::from_unix_ms(200_000));
+    assert_eq!(it.find(&Query::default()), [(first, When::Reckoned(at(810)))]);
+    let mut signed = Vec::new();
+    let open = |seal: &Seal| it.vault.open(seal);
+    search_signed(&it.log, open, &it.disk, &Query::default(), |found| {
+        if let FoundAnywhere::Hit(hit) = found
+            && let Hit::Access(found) = *hit
+        {
+            signed.push(found.when);
+        }
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert_eq!(signed, [When::Between(None, None)]);
 }

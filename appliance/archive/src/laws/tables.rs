@@ -64,7 +64,7 @@ fn found(sequence: u64) -> Found {
 fn ended(end: End) -> Ended {
     let closing = Closing {
         bytes_up: 517,
-        bytes_down: 1 << 40,
+        bytes_down: 1 << 33,
         duration_ms: 1_250,
         peer: Some("[2001:db8::1]:443".parse().unwrap()),
         end,
@@ -290,10 +290,11 @@ fn a_search_joins_what_a_later_seal_says() {
     let repeat = Late {
         sequence: Sequence::new(4),
         of: Sequence::new(2),
-        news: News::Repeat { count: 9, last_at: at(70) },
+        news: News::Repeat { count: 9, last_at: at(60) },
     };
+    let question = || Found { kind: AccessKind::Dns, ..found(2) };
     let days = [
-        write(&[Harvested::Access(Box::new(found(1))), Harvested::Access(Box::new(found(2)))]),
+        write(&[Harvested::Access(Box::new(found(1))), Harvested::Access(Box::new(question()))]),
         write(&[Harvested::Late(end), Harvested::Late(repeat)]),
     ];
     let mut log = Log::default();
@@ -321,7 +322,7 @@ fn a_search_joins_what_a_later_seal_says() {
     .unwrap();
     let expected = [
         Found { ended: Some(ended(End::Finish)), ..found(1) },
-        Found { count: 9, last_at: at(70), ..found(2) },
+        Found { count: 9, last_at: at(60), ..question() },
     ];
     assert_eq!(numbers(hits), expected);
 }

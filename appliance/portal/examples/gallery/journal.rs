@@ -86,7 +86,7 @@ fn findings() -> Result<Findings, Error> {
         })
     });
     let lines = lines.collect::<Result<Vec<_>, Error>>()?;
-    Ok(Findings { lines, next: Some(4_711), locked: 1, unreadable: 0, is_cut: false })
+    Ok(Findings { lines, next: Some(4_711), locked: 1, nameless: 0, unreadable: 0, is_cut: false })
 }
 
 fn summary() -> Result<Summary, Error> {

@@ -418,6 +418,7 @@ pub(crate) fn findings() -> Findings {
         lines: vec![line, refused, address, act],
         next: Some(4_711),
         locked: 2,
+        nameless: 3,
         unreadable: 1,
         is_cut: true,
     }

@@ -730,6 +730,7 @@ journal-found-none = Nothing was found
 journal-found = Found: { $count }
 journal-found-more = The first { $count }; there are more
 journal-found-locked = Sealed days that this key does not open: { $count }.
+journal-found-nameless = Days of which devices, rooms and persons are deleted already: { $count }. What is looked for is not found there, whatever it did.
 journal-found-unreadable = Parts of the log that cannot be read: { $count }. Tell the technician.
 journal-found-cut = The search was ended: it took too long. Take a shorter time.
 journal-time = Time

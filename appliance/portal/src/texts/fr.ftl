@@ -731,6 +731,7 @@ journal-found-none = Rien n’a été trouvé
 journal-found = Trouvé : { $count }
 journal-found-more = Les { $count } premiers ; il y en a d’autres
 journal-found-locked = Journées scellées que cette clé n’ouvre pas : { $count }.
+journal-found-nameless = Journées dont les appareils, les salles et les personnes sont déjà effacés : { $count }. Ce qui est cherché n’y est pas trouvé, quoi qu’il ait fait.
 journal-found-unreadable = Parties du journal illisibles : { $count }. Prévenez le technicien.
 journal-found-cut = La recherche a été arrêtée : elle durait trop longtemps. Resserrez la période.
 journal-time = Heure

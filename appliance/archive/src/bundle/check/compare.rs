@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{Read, Seek};
 
 use journal::{Hit, Reckoning, Sequence};
-use model::{ClockQuality, Timestamp, When};
+use model::{ClockQuality, Selection, Timestamp, When};
 
 use super::origin::Origin;
 use super::{BundleFinding, BundleRemark, Check};
@@ -33,6 +33,8 @@ pub(super) struct Mark {
     pub(super) number: u64,
     /// Of what was known when it was sealed.
     hash: Hash,
+    /// Of what may be said of it later.
+    late: Hash,
     /// When it was made at the earliest and at the latest, where its clock did not know.
     made: [Option<i64>; MADE.len()],
     /// Of a sealed record: what follows from the files that are here.
@@ -62,9 +64,14 @@ impl Mark {
         if sealed == Certainty::Certain && manifest.selection.from.is_some_and(is_before) {
             return None;
         }
-        let cells = row.cells().filter(|(name, _)| !LATE.contains(name) && !MADE.contains(name));
-        let text: String = cells.map(|(name, value)| format!("{name}\t{value}\n")).collect();
-        Some(Self { number: row.sequence(), hash: Hash::of(text.as_bytes()), made: row.made, sealed })
+        let hash = |is_late: bool| {
+            let cells =
+                row.cells().filter(|(name, _)| LATE.contains(name) == is_late && !MADE.contains(name));
+            let text: String = cells.map(|(name, value)| format!("{name}\t{value}\n")).collect();
+            Hash::of(text.as_bytes())
+        };
+        let (hash, late) = (hash(false), hash(true));
+        Some(Self { number: row.sequence(), hash, late, made: row.made, sealed })
     }
 }
 
@@ -77,7 +84,7 @@ impl<R: Read + Seek> Check<'_, R> {
         origin: &Origin,
         marks: &[Mark],
     ) -> Result<(), Unzipped> {
-        let (mut unseen, mut compared, mut rows, mut unsettled) = (0, 0, 0, 0);
+        let (mut unseen, mut compared, mut rows, mut unsettled, mut later) = (0, 0, 0, 0, 0);
         let (mut ties, mut findings) = (Reckoning::default(), Vec::new());
         let is_of = |seal: &&Seal| {
             origin.wanted.contains(&seal.number) || !marks_within(marks, seal.sequences).is_empty()
@@ -91,6 +98,7 @@ impl<R: Read + Seek> Check<'_, R> {
                         Difference::of(seal.number, &sealed, marks_within(marks, seal.sequences));
                     (compared, rows) = (compared + 1, rows + difference.same);
                     unsettled += difference.unsettled;
+                    later += difference.later;
                     self.report.findings.extend(difference.findings);
                 }
                 None => unseen += 1,
@@ -104,9 +112,16 @@ impl<R: Read + Seek> Check<'_, R> {
         if unsettled > 0 {
             self.report.remarks.push(BundleRemark::Unsettled(unsettled));
         }
+        if later > 0 {
+            self.report.remarks.push(BundleRemark::Later(later));
+        }
+        let nameless = count_nameless(manifest, origin);
+        if nameless > 0 {
+            self.report.remarks.push(BundleRemark::Nameless(nameless));
+        }
         if unseen > 0 {
             self.report.remarks.push(BundleRemark::Unseen(unseen));
-        } else if origin.deleted.is_some() && self.report.is_right() {
+        } else if origin.deleted.is_some() && nameless == 0 && self.report.is_right() {
             self.report.remarks.push(BundleRemark::Complete);
         }
         Ok(())
@@ -184,6 +199,15 @@ impl<R: Read + Seek> Check<'_, R> {
     }
 }
 
+/// Of how many days that may have something who it was is deleted, where that is what was asked for.
+fn count_nameless(manifest: &Manifest, origin: &Origin) -> u64 {
+    let Selection { device, room, person, .. } = &manifest.selection;
+    let is_asked = device.is_some() || room.is_some() || person.is_some();
+    let is_nameless =
+        |seal: &&u64| origin.deleted.as_ref().is_some_and(|deleted| deleted.contains(&(**seal, Field::Who)));
+    if is_asked { origin.wanted.iter().filter(is_nameless).count() as u64 } else { 0 }
+}
+
 /// The records of a sealed table that were asked for. What nothing here ties to the true time may be of any. Every row is
 /// looked at: what the file says of its own rows is the word of whoever sealed it.
 fn marks_of(table: &Table, manifest: &Manifest, reckoning: &Reckoning) -> Result<Vec<Mark>, TableError> {
@@ -250,6 +274,8 @@ struct Difference {
     findings: Vec<BundleFinding>,
     /// Records that are the same.
     same: u64,
+    /// Records of which more is said than the sealed file knows.
+    later: u64,
     /// Records of which only the box knows when they were made: in the extract, or left out.
     unsettled: u64,
 }
@@ -275,6 +301,7 @@ impl Difference {
         }
         for mark in extract {
             let same = find(sealed, mark.number).filter(|sealed| sealed.hash == mark.hash);
+            difference.later += u64::from(same.is_some_and(|sealed| sealed.late != mark.late));
             match same {
                 Some(sealed) if sealed.sealed != Certainty::Certain => {
                     difference.same += 1;

@@ -223,6 +223,22 @@ pub enum BundleRemark {
         "none of these days' records is left out, and by the log no other can have anything of what was asked for"
     )]
     Complete,
+    /// What was said of records after they were sealed.
+    #[error(
+        "what {0} records say of their end, their bytes or their repeats was noted after they were sealed: it stands in other \
+         sealed days, and is the box's word"
+    )]
+    Later(u64),
+    /// Days of which nobody can be found any more.
+    #[error(
+        "of {0} days who it was is deleted: a device, a room or a person that was asked for is not found there, whatever it did"
+    )]
+    Nameless(u64),
+    /// Nobody has noted that it was made.
+    #[error(
+        "no reading of the box's journal has it on record (reading -): it was made on a copy, or past the box"
+    )]
+    Unrecorded,
     /// Seals whose files are not here, or encrypted to others.
     #[error(
         "{0} sealed days are not here, or encrypted: that the records are all that was asked for, and as they were sealed, \

@@ -11,7 +11,7 @@ use super::{BundleFinding, BundleRemark, Check};
 use crate::bundle::csv::CsvWriter;
 use crate::bundle::manifest::{Manifest, VERSION_OF_PROOFS};
 use crate::bundle::name;
-use crate::bundle::select::query;
+use crate::bundle::select::{ROWS_MAX, query};
 use crate::bundle::zip::Unzipped;
 use crate::filter::Filter;
 use crate::row::Text;
@@ -59,6 +59,9 @@ impl<R: Read + Seek> Check<'_, R> {
         ];
         let told = counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, tell)| tell(count));
         self.report.remarks.extend(told);
+        if manifest.request.reading.is_none() {
+            self.report.remarks.push(BundleRemark::Unrecorded);
+        }
         let deleted = manifest.deleted.iter().take(DELETED_TOLD_MAX);
         let deleted = deleted.map(|(seal, field)| BundleRemark::Deleted { seal: *seal, field: *field });
         self.report.remarks.extend(deleted);
@@ -93,7 +96,11 @@ impl Rows {
         let mut text = text.map_err(|_| TableError::Layout("it cannot be written as text"))?;
         let asked = asked_for(&manifest.selection);
         let mut last = 0;
-        Table::open(table)?.each_row(|row| {
+        let table = Table::open(table)?;
+        if table.row_count() > ROWS_MAX {
+            return Err(TableError::Layout("it has more rows than any extract"));
+        }
+        table.each_row(|row| {
             let record = row.sequence();
             if record <= last && rows.disorder.is_none() {
                 rows.disorder = Some(record);
@@ -107,7 +114,8 @@ impl Rows {
             let is_unset = row.text(Text::Clock) == Some(ClockQuality::Unset.as_str());
             rows.unset += u64::from(is_first_version && is_unset);
             rows.untimed += u64::from(!is_first_version && row.is_untimed());
-            rows.unsealed += u64::from(origin.find(record).is_none());
+            let seal = origin.find(record).filter(|seal| !manifest.from_segments.contains(&seal.number));
+            rows.unsealed += u64::from(seal.is_none());
             rows.marks.extend(Mark::of(&row, manifest));
             // Into memory: it cannot fail.
             text.push(&row).ok();

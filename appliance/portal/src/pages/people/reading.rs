@@ -172,6 +172,7 @@ impl ReadingPage<'_> {
         };
         let remarks = [
             counted("journal-found-locked", found.locked),
+            counted("journal-found-nameless", found.nameless),
             counted("journal-found-unreadable", found.unreadable),
             found.is_cut.then(|| language.say("journal-found-cut")),
         ];

@@ -224,6 +224,7 @@ impl Office {
         // Told once, on the first page.
         let is_whole = after == 0 && !is_late.load(Ordering::Relaxed);
         page.findings.locked = if is_whole { searched.seals_locked } else { 0 };
+        page.findings.nameless = if is_whole { searched.seals_nameless } else { 0 };
         Some(())
     }
 
