@@ -170,6 +170,14 @@ pub enum Finding {
         /// What it was.
         found: State,
     },
+    /// A file stays that is said to be deleted.
+    #[error("seal {seal}: {file} is still there, long after its deletion was entered in the log: it is not deleted")]
+    Undeleted {
+        /// The seal.
+        seal: u64,
+        /// Its file.
+        file: String,
+    },
     /// A hold is lifted that there never was.
     #[error("entry {entry}: there is no hold {hold} to lift")]
     NoHold {

@@ -72,6 +72,8 @@ pub enum State {
     Changed,
     /// Gone.
     Missing,
+    /// Nobody knows: the disk does not give it back.
+    Unreadable,
 }
 
 /// Why something is deleted when it is.
@@ -227,7 +229,7 @@ macro_rules! words {
     };
 }
 
-words!(State: Intact = "intact", Changed = "changed", Missing = "missing");
+words!(State: Intact = "intact", Changed = "changed", Missing = "missing", Unreadable = "unreadable");
 words!(Promptness: OnTime = "on-time", Off = "off", Held = "held", Late = "late");
 
 /// The leaf: what is hashed.

@@ -10,7 +10,8 @@ use crate::seal::Seal;
 use crate::statement::{Fact, Hold, Promptness};
 
 /// Later than this is late: a night, and one in which the box was busy.
-const ON_TIME_MS: i64 = 2 * DAY_MS;
+pub(crate) const DELETED_WITHIN_DAYS: u32 = 2;
+const ON_TIME_MS: i64 = DELETED_WITHIN_DAYS as i64 * DAY_MS;
 /// A box that was off says so for this long: meanwhile its clock may have been in doubt.
 const BACK_MS: i64 = 7 * DAY_MS;
 

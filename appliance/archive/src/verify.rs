@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 
 use journal::{DamageKind, Harvested, SegmentId, Source, harvest, inspect};
+use model::{ClockQuality, Timestamp};
 
 use crate::audit::{Audit, audit};
 use crate::checkpoint::Checkpoint;
@@ -15,6 +16,8 @@ use crate::leaf::Leaf;
 use crate::log::{Entry, Log};
 use crate::note::Note;
 use crate::seal::{Seal, SealedFile};
+use crate::statement::{Expiry, Promptness};
+use crate::term::{DELETED_WITHIN_DAYS, after};
 use crate::tree::Tree;
 use crate::witness::Witnessed;
 
@@ -214,8 +217,9 @@ impl Report {
         for (seal, (field, file, name)) in
             log.seals().flat_map(|seal| seal.files().map(move |file| (seal, file)))
         {
-            let checked = if expiries.contains_key(&(seal.number, field)) {
-                self.check_deleted(vault, seal, &name)
+            let checked = if let Some((statement, expiry)) = expiries.get(&(seal.number, field)) {
+                let is_long_ago = is_before(log, statement.at);
+                self.check_deleted(vault, seal, &name, (expiry, is_long_ago))
             } else {
                 self.check_file(vault, log, (seal, file), &name)
             };
@@ -236,12 +240,30 @@ impl Report {
         }
     }
 
-    /// A power cut may come between the entry and the deletion: the next run makes up for it.
-    fn check_deleted(&mut self, vault: &impl Vault, seal: &Seal, name: &str) -> io::Result<()> {
-        if vault.measure(name)?.is_some() {
-            self.remarks.push(Remark::Kept { seal: seal.number, file: name.to_owned() });
+    /// A power cut may come between the entry and the deletion: the next run makes up for it. What no run of two days did is not
+    /// deleted.
+    fn check_deleted(
+        &mut self,
+        vault: &impl Vault,
+        seal: &Seal,
+        name: &str,
+        (expiry, is_long_ago): (&Expiry, bool),
+    ) -> io::Result<()> {
+        // What cannot be read is there all the same.
+        let found = vault.measure(name);
+        if matches!(found, Ok(None)) {
+            return Ok(());
         }
-        Ok(())
+        let (seal, file) = (seal.number, name.to_owned());
+        if is_long_ago {
+            self.findings.push(Finding::Undeleted { seal, file });
+            let (on_time, late) = &mut self.deleted;
+            let counted = if expiry.term.promptness == Promptness::OnTime { on_time } else { late };
+            *counted = counted.saturating_sub(1);
+        } else {
+            self.remarks.push(Remark::Kept { seal, file });
+        }
+        found.map(drop)
     }
 
     fn check_file(
@@ -390,4 +412,10 @@ impl Report {
             *through = expected;
         }
     }
+}
+
+/// Whether the log went on for days after this: by the last clock in it that a time server disciplined.
+fn is_before(log: &Log, at: Timestamp) -> bool {
+    let known = log.leaves().rev().map(Leaf::made).find(|(_, clock)| *clock == ClockQuality::Synchronised);
+    known.is_some_and(|(made, _)| made > after(at, DELETED_WITHIN_DAYS))
 }

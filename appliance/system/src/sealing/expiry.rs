@@ -5,7 +5,8 @@
 //! ```
 //! A power cut between the last two leaves files whose deletion is in the log: the next run erases them first.
 //!
-//! What cannot be read keeps nothing else: files go before segments are looked at, and segments one by one.
+//! What cannot be read or erased keeps nothing else: each file goes by itself, before segments are looked at, and segments one
+//! by one. A deletion does not need the content: what the disk does not give back is stated so, and goes.
 //!
 //! Invariant: nothing goes without its entry, and nothing that is due stays but for a hold or a clock in doubt.
 
@@ -45,6 +46,8 @@ pub struct Expired {
     pub doubt: Option<Doubt>,
     /// How many files are past their time and held.
     pub held: usize,
+    /// What the log says is deleted and is not: files that could not be erased, each with the reason.
+    pub stuck: Vec<(String, io::Error)>,
 }
 
 /// Deletes what is past its time in a data folder, whether a box runs on it or not.
@@ -58,7 +61,7 @@ pub fn expire(
     vouched: Option<&Vouched>,
 ) -> Result<Expired, SealingError> {
     let mut ledger = Ledger::open(data)?;
-    erase_stated(&ledger)?;
+    let mut stuck = erase_stated(&ledger)?;
     ledger.state_policy(now, manner.policy.as_ref())?;
     let retention = ledger.log.retention();
     let doubt = match vouched {
@@ -68,42 +71,47 @@ pub fn expire(
     if let Some(doubt) = doubt {
         note_leap(&mut ledger, now, doubt)?;
         let waiting = list_due(&ledger.log, &retention, now.at).len();
-        return Ok(Expired { waiting, doubt: Some(doubt), ..Expired::default() });
+        return Ok(Expired { waiting, doubt: Some(doubt), stuck, ..Expired::default() });
     }
     let mut run = Run { ledger, retention, now, vouched };
     let mut expired = Expired::default();
-    run.state_files(&mut expired)?;
+    run.state_files(&mut expired);
     if !expired.files.is_empty() {
         run.ledger.write()?;
-        erase_stated(&run.ledger)?;
+        stuck = erase_stated(&run.ledger)?;
     }
     let segments = run.state_segments(manner)?;
     if !segments.is_empty() {
         run.ledger.write()?;
-        erase_stated(&run.ledger)?;
+        stuck = erase_stated(&run.ledger)?;
     }
     expired.segments.extend(segments);
+    expired.stuck = stuck;
     expired.held = count_held(&run.ledger, &retention, now);
     Ok(expired)
 }
 
-/// Erases what the log says is deleted.
-fn erase_stated(ledger: &Ledger) -> io::Result<()> {
+/// Erases what the log says is deleted, and tells what stays all the same.
+fn erase_stated(ledger: &Ledger) -> io::Result<Vec<(String, io::Error)>> {
     let there = ledger.folder.files()?;
     let expiries = ledger.log.expiries();
+    let mut stuck = Vec::new();
     for seal in ledger.log.seals() {
         for (field, _, name) in seal.files() {
             if expiries.contains_key(&(seal.number, field)) && there.contains(&name) {
-                ledger.folder.erase(&name)?;
+                let erased = ledger.folder.erase(&name);
+                stuck.extend(erased.err().map(|error| (name, error)));
             }
         }
     }
     for statement in ledger.log.statements() {
         if let Fact::Unsealed(unsealed) = &statement.fact {
-            erase_segment(&ledger.directory, unsealed)?;
+            let erased = erase_segment(&ledger.directory, unsealed);
+            let name = SegmentId::new(unsealed.segment).to_string();
+            stuck.extend(erased.err().map(|error| (name, error)));
         }
     }
-    Ok(())
+    Ok(stuck)
 }
 
 /// Erases a segment that is what was stated: where numbers began again, another may have its own.
@@ -155,14 +163,15 @@ struct Run<'r> {
 }
 
 impl Run<'_> {
-    fn state_files(&mut self, expired: &mut Expired) -> io::Result<()> {
+    fn state_files(&mut self, expired: &mut Expired) {
         let log = self.ledger.log.clone();
         for Due { seal, field, days, at } in list_due(&log, &self.retention, self.now.at) {
             let Some((_, file, name)) = seal.files().find(|(of, _, _)| *of == field) else { continue };
-            let found = match self.ledger.folder.measure(&name)? {
-                None => State::Missing,
-                Some(found) if found == (file.bytes, file.hash) => State::Intact,
-                Some(_) => State::Changed,
+            let found = match self.ledger.folder.measure(&name) {
+                Ok(None) => State::Missing,
+                Ok(Some(found)) if found == (file.bytes, file.hash) => State::Intact,
+                Ok(Some(_)) => State::Changed,
+                Err(_) => State::Unreadable,
             };
             let bounds = Bounds::of(log.leaves(), seal.number, self.now.at);
             let term = self.term(days, at, &|hold| hold.covers(seal, &bounds));
@@ -170,7 +179,6 @@ impl Run<'_> {
             self.ledger.state(self.now, Fact::Expiry(expiry));
             expired.files.push(name);
         }
-        Ok(())
     }
 
     /// Segments that could not be sealed in all their time, oldest first, up to the first that stays. What cannot be read was made

@@ -82,10 +82,42 @@ fn a_file_that_somebody_deletes_is_missed() {
 }
 
 #[test]
+fn a_file_that_can_be_neither_read_nor_erased_keeps_no_other() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path();
+    live_and_seal(data, months().chain([361, 363]));
+    // No program writes over a folder, or takes its name away as that of a file.
+    let sick = data.join("sealed").join(file(2));
+    fs::remove_file(&sick).unwrap();
+    fs::create_dir(&sick).unwrap();
+    let expired = expire_at(data, 395);
+    let stuck = |expired: &Expired| expired.stuck.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    assert_eq!((stuck(&expired), expired.files), (vec![file(2)], vec![file(1), file(2), file(3)]));
+    let log = Folder::new(data).read_log().unwrap();
+    let found = [1, 2, 3].map(|seal| log.expiries()[&(seal, Field::Access)].1.found);
+    assert_eq!(found, [State::Intact, State::Unreadable, State::Intact]);
+    let is_there = |number| data.join("sealed").join(file(number)).exists();
+    assert_eq!([1, 2, 3, 4].map(is_there), [false, true, false, true]);
+    let report = check(data);
+    assert!(report.to_string().contains("the file of seal 2 was unreadable when its time came"), "{report}");
+    assert_eq!(report.deleted, (1, 2));
+    // Each run tries again, and each deletes what is due meanwhile.
+    live_and_seal(data, [398, 401]);
+    let expired = expire_at(data, 425);
+    assert_eq!((stuck(&expired), expired.files), (vec![file(2)], vec![file(4)]));
+    let report = check(data);
+    assert!(report.to_string().contains("is still there, long after its deletion was entered"), "{report}");
+    assert_eq!(report.deleted, (2, 1), "what is there is not deleted");
+    fs::remove_dir(&sick).unwrap();
+    fs::write(&sick, "again").unwrap();
+    assert!(expire_at(data, 425).stuck.is_empty() && !is_there(2));
+}
+
+#[test]
 fn a_box_that_was_off_deletes_at_its_next_start() {
     let data = tempfile::tempdir().unwrap();
     let data = data.path();
-    live_and_seal(data, months().take_while(|day| *day <= 330));
+    live_and_seal(data, months().take_while(|day| *day <= 330).chain([331, 333]));
     live_and_seal(data, [395]);
     assert_eq!(expire_at(data, 395).files, [file(1), file(2), file(3)]);
     assert_eq!(promptness(data), [Promptness::Off, Promptness::Off, Promptness::OnTime]);
