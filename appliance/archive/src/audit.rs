@@ -5,7 +5,8 @@
 
 use model::{ClockQuality, Timestamp};
 
-use crate::belief::{Belief, Bounds, CONFIRMATION_DAYS};
+use crate::belief::{Belief, CONFIRMATION_DAYS};
+use crate::bounds::Bounds;
 use crate::finding::{Finding, Remark};
 use crate::leaf::Leaf;
 use crate::log::Log;

@@ -5,6 +5,7 @@
 mod apart;
 mod audit;
 mod belief;
+mod bounds;
 mod bundle;
 mod checkpoint;
 mod crypt;
@@ -37,7 +38,8 @@ mod words;
 mod laws;
 
 pub use apart::{Part, join_apart, write_apart};
-pub use belief::{Belief, Bounds, CONFIRMATION_DAYS, Doubt, LEAP_DAYS_MAX};
+pub use belief::{Belief, CONFIRMATION_DAYS, Doubt, LEAP_DAYS_MAX};
+pub use bounds::{Bounds, Chronicle};
 pub use bundle::{
     BundleFinding, BundleRemark, BundleReport, BundleTrust, Extract, ExtractError, Extracted, Manifest,
     ManifestError, PackError, PackedFile, Packer, Pedigree, ROWS_MAX, Request, is_selected, is_unreadable,

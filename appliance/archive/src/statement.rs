@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use model::{ClockQuality, DeviceName, Mac, Motive, PersonName, Timestamp};
 
-use crate::belief::Bounds;
+use crate::bounds::Bounds;
 use crate::hash::Hash;
 use crate::lines::{Lines, Optional, WrongLine};
 use crate::retention::{Field, Retention};
@@ -175,18 +175,23 @@ impl Hold {
     pub fn covers_records(
         &self,
         times: Option<(Timestamp, Timestamp)>,
-        [_, alone, unset]: [u64; 3],
+        clocks: [u64; 3],
         bounds: &Bounds,
     ) -> bool {
         // Of records without the time nobody knows when they were made.
+        let [_, _, unset] = clocks;
         let Some((earliest, latest)) = times.filter(|_| unset == 0) else { return true };
         let meets = |earliest: Option<Timestamp>, latest: Option<Timestamp>| {
             let is_after = |from| latest.is_none_or(|latest| latest >= from);
             let is_before = |to| earliest.is_none_or(|earliest| earliest < to);
             self.from.is_none_or(is_after) && self.to.is_none_or(is_before)
         };
-        // A clock on its own may be wrong: the records may be of any time that the log leaves open.
-        meets(Some(earliest), Some(latest)) || (alone > 0 && meets(bounds.not_before(), bounds.not_after()))
+        // A clock may be wrong, also one that a time server disciplines: the records may be of any time that the log leaves open. The
+        // time by which they are due is one of them, also where the bounds contradict each other.
+        let reckoned = bounds.reckon(Some(latest), clocks);
+        meets(Some(earliest), Some(latest))
+            || meets(bounds.not_before(), bounds.not_after())
+            || (reckoned.is_some() && meets(reckoned, reckoned))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use model::Timestamp;
 
-use crate::belief::Bounds;
+use crate::bounds::{Bounds, Chronicle};
 use crate::leaf::Leaf;
 use crate::log::Log;
 use crate::retention::{DAY_MS, Field, Retention};
@@ -45,12 +45,13 @@ pub fn after(at: Timestamp, days: u32) -> Timestamp {
 #[must_use]
 pub fn list_due<'l>(log: &'l Log, retention: &Retention, now: Timestamp) -> Vec<Due<'l>> {
     let (expiries, holds) = (log.expiries(), log.holds());
+    let chronicle = Chronicle::new(log.leaves(), now);
     let mut files = Vec::new();
     for seal in log.seals() {
         if seal.is_deleted(&expiries) {
             continue;
         }
-        let bounds = Bounds::of(log.leaves(), seal.number, now);
+        let bounds = chronicle.bounds(seal.number);
         if holds.values().any(|(_, hold)| hold.covers(seal, &bounds)) {
             continue;
         }

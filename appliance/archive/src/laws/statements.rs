@@ -223,13 +223,60 @@ fn a_hold_covers_all_that_a_clock_on_its_own_may_mean() {
         assert_eq!(window.covers_records(times, clocks, &bounds), expected, "{shown} {clocks:?}");
     };
     check(11, [3, 0, 0], true);
-    check(20, [3, 0, 0], false);
+    // A time server may be wrong for a day, too.
+    check(20, [3, 0, 0], true);
+    check(900, [3, 0, 0], true);
     check(900, [0, 3, 0], true);
     check(900, [0, 0, 3], true);
     check(11, [0, 3, 0], true);
     let before = Hold { from: None, to: Some(at(2 * DAY_S)), ..hold() };
     let times = Some((at(900 * DAY_S), at(901 * DAY_S)));
-    assert!(!before.covers_records(times, [0, 3, 0], &bounds), "it was made after the second seal");
+    for clocks in [[0, 3, 0], [3, 0, 0]] {
+        assert!(!before.covers_records(times, clocks, &bounds), "it was made after the second seal");
+    }
+}
+
+/// The bounds of a seal, in days, of a box that sealed on these.
+fn bounds_in_days(days: &[i64], number: u64, now: i64) -> [Option<i64>; 2] {
+    let bounds = Bounds::of(sealed(days).log.leaves(), number, at(now * DAY_S));
+    let day = |time: Timestamp| (time.unix_ms() - at(0).unix_ms()).div_euclid(DAY_S * 1_000);
+    [bounds.not_before().map(day), bounds.not_after().map(day)]
+}
+
+#[test]
+fn a_clock_that_is_wrong_for_a_night_moves_no_other_day() {
+    let check = |days: &[i64], number: u64, now: i64, expected: [i64; 2]| {
+        assert_eq!(bounds_in_days(days, number, now), expected.map(Some), "{number} of {days:?}");
+    };
+    let weeks: Vec<i64> = (7..=385).step_by(7).collect();
+    // A year ahead, and the year passes.
+    let ahead = [&[0, 3, 4, 5, 370], weeks.as_slice()].concat();
+    check(&ahead, 5, 400, [5, 7]);
+    check(&ahead, 6, 369, [5, 7]);
+    check(&ahead, 6, 400, [5, 7]);
+    check(&ahead, 58, 400, [364, 371]);
+    // Ahead by so little that it is believed at once.
+    let some = [&[0, 3, 4, 5, 60], weeks.as_slice()].concat();
+    check(&some, 6, 400, [5, 7]);
+    // Behind by as much: what was believed before bounds that night's records.
+    let behind = [weeks.as_slice(), &[20], &[386, 387, 388, 389]].concat();
+    check(&behind, 56, 400, [385, 386]);
+    check(&behind, 55, 400, [378, 385]);
+    // After a long pause, before the clock was believed again; and in the first days of a box.
+    let pause = [0, 3, 4, 85, 86, 8, 87, 88, 89, 90];
+    check(&pause, 4, 400, [4, 85]);
+    check(&pause, 6, 400, [86, 87]);
+    assert_eq!(bounds_in_days(&[0, 1, -77, 2, 4, 5], 1, 400), [None, Some(0)]);
+}
+
+#[test]
+fn what_a_wrong_clock_recorded_is_held_by_the_day_that_it_was() {
+    let it = sealed(&[0, 3, 4, 5, 370, 7, 8, 9, 10]);
+    let hold = Hold { from: Some(at(6 * DAY_S)), to: Some(at(7 * DAY_S)), device: None, ..hold() };
+    let covered = it.log.seals().filter(|seal| {
+        hold.covers(seal, &Bounds::of(it.log.leaves(), seal.number, at(400 * DAY_S)))
+    });
+    assert_eq!(covered.map(|seal| seal.number).collect::<Vec<_>>(), [5, 6]);
 }
 
 #[test]
@@ -279,6 +326,28 @@ fn verify_alone(vault: &Memory) -> Report {
 }
 
 proptest! {
+    /// Whatever the clock showed: what goes a year after a held window is not of it.
+    #[test]
+    fn what_is_due_by_a_time_is_held_by_it(
+        days in prop::collection::vec(-400..400_i64, 3..6),
+        clocks in prop::array::uniform3(0..2_u64),
+        offset in -40..40_i64,
+        length in 1..40_i64,
+        now in 0..900_i64,
+    ) {
+        let it = sealed(&days);
+        for seal in it.log.seals() {
+            let seal = crate::Seal { clocks, ..seal.clone() };
+            let bounds = Bounds::of(it.log.leaves(), seal.number, at(now * DAY_S));
+            let Some(due) = due(&bounds, &seal, 0) else { continue };
+            let from = Timestamp::from_unix_ms(due.unix_ms() + offset * DAY_S * 1_000);
+            let to = Timestamp::from_unix_ms(from.unix_ms() + length * DAY_S * 1_000);
+            let hold = Hold { from: Some(from), to: Some(to), ..hold() };
+            let is_of_window = from <= due && due < to;
+            prop_assert!(!is_of_window || hold.covers(&seal, &bounds), "{:?} {:?}", seal, bounds);
+        }
+    }
+
     /// No bit of a statement can be another.
     #[test]
     fn any_flipped_bit_is_found(place in any::<prop::sample::Index>(), bit in 0..8_u8) {

@@ -15,7 +15,7 @@ use std::path::Path;
 
 use access::Instant;
 use archive::{
-    Belief, Bounds, Doubt, Due, Expiry, Fact, Field, Hash, Hold, Retention, State, Term, Unsealed, Vault,
+    Belief, Bounds, Chronicle, Doubt, Due, Expiry, Fact, Field, Hash, Hold, Retention, State, Term, Unsealed, Vault,
     after, list_due, promptness,
 };
 use journal::{SegmentId, Tally, harvest};
@@ -144,7 +144,8 @@ fn note_leap(ledger: &mut Ledger, now: Instant, doubt: Doubt) -> io::Result<()> 
 fn count_held(ledger: &Ledger, retention: &Retention, now: Instant) -> usize {
     let log = &ledger.log;
     let (holds, expiries) = (log.holds(), log.expiries());
-    let seals = log.seals().map(|seal| (seal, Bounds::of(log.leaves(), seal.number, now.at)));
+    let chronicle = Chronicle::new(log.leaves(), now.at);
+    let seals = log.seals().map(|seal| (seal, chronicle.bounds(seal.number)));
     let held = seals.filter(|(seal, bounds)| holds.values().any(|(_, hold)| hold.covers(seal, bounds)));
     let files = held.flat_map(|(seal, bounds)| seal.files().map(move |(field, _, _)| (seal, field, bounds)));
     let past = files.filter(|(seal, field, bounds)| {
@@ -165,6 +166,7 @@ struct Run<'r> {
 impl Run<'_> {
     fn state_files(&mut self, expired: &mut Expired) {
         let log = self.ledger.log.clone();
+        let chronicle = Chronicle::new(log.leaves(), self.now.at);
         for Due { seal, field, days, at } in list_due(&log, &self.retention, self.now.at) {
             let Some((_, file, name)) = seal.files().find(|(of, _, _)| *of == field) else { continue };
             let found = match self.ledger.folder.measure(&name) {
@@ -173,7 +175,7 @@ impl Run<'_> {
                 Ok(Some(_)) => State::Changed,
                 Err(_) => State::Unreadable,
             };
-            let bounds = Bounds::of(log.leaves(), seal.number, self.now.at);
+            let bounds = chronicle.bounds(seal.number);
             let term = self.term(days, at, &|hold| hold.covers(seal, &bounds));
             let expiry = Expiry { seal: seal.number, field, hash: file.hash, found, term };
             self.ledger.state(self.now, Fact::Expiry(expiry));

@@ -194,7 +194,7 @@ fn what_is_held_stays_until_it_is_lifted() {
     let window = Hold { from: Some(noon(2)), to: Some(noon(4)), ..hold("Tribunal") };
     let first = add_hold(data, instant(noon(360)), window).unwrap();
     let device = Hold { to: Some(noon(1)), device: Some("CM2-04".parse().unwrap()), ..hold("La direction") };
-    let second = add_hold(data, instant(noon(361)), device).unwrap();
+    let second = add_hold(data, instant(noon(363)), device).unwrap();
     assert_eq!((first, second), (15, 16));
     let expired = expire_at(data, 370);
     assert_eq!((expired.files.len(), expired.held), (0, 2));
@@ -255,6 +255,7 @@ fn segments_that_were_never_sealed_go_too() {
         }
     }
     let before = segments(data);
+    assert!(expire_at(data, 393).doubt.is_some(), "months apart, a clock does not go on");
     let expired = expire_at(data, 396);
     assert_eq!((expired.files.len(), expired.segments.len()), (3, 1), "{expired:?}");
     assert_eq!(segments(data), before - 1);
@@ -374,6 +375,7 @@ fn a_segment_that_cannot_be_read_does_not_keep_what_is_due() {
     for month in 1..=13 {
         live(data, month * 30);
         expire_at(data, month * 30);
+        expire_at(data, month * 30 + 3);
     }
     break_segment(data, 4);
     let expired = expire_at(data, 396);
