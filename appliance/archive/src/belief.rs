@@ -37,6 +37,15 @@ pub enum Doubt {
         /// By how much.
         days: i64,
     },
+    /// Somebody vouches for a time that is far from all that the log knows.
+    #[error(
+        "the time that was given is {days} days after the last entry of the log: say --far as well where that is meant, and not \
+         another year"
+    )]
+    Far {
+        /// By how much.
+        days: i64,
+    },
 }
 
 /// What is believed of the clock, entry by entry.
@@ -123,6 +132,24 @@ impl Belief {
     pub(crate) fn days_to(&self, at: Timestamp) -> i64 {
         days(self.known.unwrap_or(Timestamp::from_unix_ms(0)), at)
     }
+}
+
+/// How many days a time is after the last of these leaves that was made by a clock that was set.
+pub(crate) fn days_after_last<'l>(leaves: impl DoubleEndedIterator<Item = &'l Leaf>, at: Timestamp) -> i64 {
+    let last = leaves.rev().map(Leaf::made).find(|(_, clock)| *clock != ClockQuality::Unset);
+    last.map_or(0, |(made, _)| days(made, at))
+}
+
+/// Whether a time for which somebody vouches is near what the log knows: a slip of the pen must not delete a year.
+///
+/// # Errors
+/// [`Doubt::Far`].
+pub fn check_vouched<'l>(
+    leaves: impl DoubleEndedIterator<Item = &'l Leaf>,
+    at: Timestamp,
+) -> Result<(), Doubt> {
+    let days = days_after_last(leaves, at);
+    if days > LEAP_DAYS_MAX { Err(Doubt::Far { days }) } else { Ok(()) }
 }
 
 /// Whole days between two times; below 0 where the second is before the first.

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use model::{ClockQuality, DeviceName, Mac, Motive, PersonName, Timestamp};
 
 use crate::bounds::Bounds;
+use crate::crypt::ReaderKey;
 use crate::hash::Hash;
 use crate::lines::{Lines, Optional, WrongLine};
 use crate::retention::{Field, Retention};
@@ -15,6 +16,8 @@ use crate::words;
 
 /// The first line: what it is, and in which version.
 pub(crate) const FIRST_LINE: &str = "PREAU STATEMENT 1";
+/// Most keys that are read: nobody seals to as many.
+const READERS_MAX: usize = 64;
 
 /// What is stated, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +47,8 @@ pub enum Fact {
     Lift(Lift),
     /// How long what is kept from now on.
     Policy(Policy),
+    /// To whom files are sealed from now on.
+    Readers(Readers),
     /// Nothing but that the clock shows this time: it has jumped, and is believed when it goes on from here.
     Clock,
 }
@@ -163,6 +168,41 @@ pub struct Policy {
     pub signed: Option<PersonName>,
 }
 
+/// To whom files are encrypted; with nobody, they are not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Readers(Vec<ReaderKey>);
+
+impl Readers {
+    /// These.
+    #[must_use]
+    pub fn new(keys: Vec<ReaderKey>) -> Self {
+        Self(keys)
+    }
+
+    /// Whether files are plain.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Readers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&keys.join(" "))
+    }
+}
+
+impl FromStr for Readers {
+    type Err = SealError;
+
+    fn from_str(text: &str) -> Result<Self, SealError> {
+        let keys: Result<Vec<_>, _> = text.split(' ').take(READERS_MAX + 1).map(str::parse).collect();
+        let keys = keys.ok().filter(|keys| keys.len() <= READERS_MAX).ok_or(SealError::Line("readers"))?;
+        Ok(Self(keys))
+    }
+}
+
 impl Hold {
     /// Whether what is sealed here may be what it is about. `bounds` are the seal's.
     #[must_use]
@@ -211,6 +251,21 @@ impl fmt::Display for Device {
         match self {
             Self::Mac(mac) => mac.fmt(f),
             Self::Name(name) => name.fmt(f),
+        }
+    }
+}
+
+impl Statement {
+    /// How long what is kept, where it says that.
+    pub(crate) fn policy(&self) -> Option<&Policy> {
+        match &self.fact {
+            Fact::Policy(policy) => Some(policy),
+            Fact::Expiry(_)
+            | Fact::Unsealed(_)
+            | Fact::Hold(_)
+            | Fact::Lift(_)
+            | Fact::Readers(_)
+            | Fact::Clock => None,
         }
     }
 }
@@ -276,6 +331,10 @@ impl fmt::Display for Fact {
                     .try_for_each(|field| writeln!(f, "{field} {}", retention.days(field)))?;
                 writeln!(f, "signed {}", Optional(signed.as_ref()))
             }
+            Self::Readers(readers) => {
+                let readers = Some(readers).filter(|readers| !readers.is_empty());
+                writeln!(f, "fact readers\nreaders {}", Optional(readers))
+            }
             Self::Clock => writeln!(f, "fact clock"),
         }
     }
@@ -339,6 +398,7 @@ fn read_fact(lines: &mut Lines<'_>) -> Result<Fact, WrongLine> {
             reason: lines.value("reason")?,
         }),
         "policy" => Fact::Policy(read_policy(lines)?),
+        "readers" => Fact::Readers(lines.optional("readers")?.unwrap_or_default()),
         "clock" => Fact::Clock,
         _ => return Err("fact"),
     })

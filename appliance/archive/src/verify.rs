@@ -137,21 +137,23 @@ impl Report {
 
     fn check_log(&mut self, log: &Log, trust: &Trust) {
         let mut tree = Tree::default();
-        let (mut before, mut seal_before) = (None, None);
+        let mut before: Option<&Leaf> = None;
         let mut through = 0;
         for (expected, entry) in (1..).zip(log.entries()) {
             tree.push(&entry.leaf.to_string());
             let found_before = self.findings.len();
             self.check_entry(expected, entry, before, &tree, trust);
             self.check_sequences(expected, &entry.leaf, &mut through);
+            if before.is_some_and(|before| entry.leaf.made().0 < before.made().0) {
+                self.remarks.push(Remark::Back(expected));
+            }
             before = Some(&entry.leaf);
             let Some(seal) = entry.leaf.seal() else { continue };
             if self.findings.len() == found_before {
                 self.seals += 1;
                 self.records += seal.records;
             }
-            self.remark(seal, seal_before);
-            seal_before = Some(seal);
+            self.remark(seal);
         }
         self.through = log.through();
         let Audit { findings, remarks, on_time, late } = audit(log);
@@ -194,13 +196,10 @@ impl Report {
         }
     }
 
-    fn remark(&mut self, seal: &Seal, before: Option<&Seal>) {
+    fn remark(&mut self, seal: &Seal) {
         let number = seal.number;
         if seal.set_back_ms > 0 {
             self.remarks.push(Remark::SetBack { seal: number, by_ms: seal.set_back_ms });
-        }
-        if before.is_some_and(|before| seal.sealed < before.sealed) {
-            self.remarks.push(Remark::Back(number));
         }
         let [_, _, unset] = seal.clocks;
         if unset > 0 {

@@ -25,7 +25,7 @@ pub(crate) fn expire(arguments: &ExpireArguments) -> anyhow::Result<ExitCode> {
     if !data.is_dir() {
         bail!("there is no data folder {}", data.display());
     }
-    let vouched = arguments.vouched.clone().map(|name| Vouched { name });
+    let vouched = arguments.vouched.clone().map(|name| Vouched { name, is_far_meant: arguments.far });
     let mut now = SystemClock::new().now();
     if let Some(text) = &arguments.now {
         let at = times::parse_start(text, &config.school.timezone).context("--now")?;

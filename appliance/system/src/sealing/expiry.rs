@@ -16,7 +16,7 @@ use std::path::Path;
 use access::Instant;
 use archive::{
     Belief, Bounds, Chronicle, Doubt, Due, Expiry, Fact, Field, Hash, Hold, Retention, State, Term, Unsealed, Vault,
-    after, list_due, promptness,
+    after, check_vouched, list_due, promptness, settled,
 };
 use journal::{SegmentId, Tally, harvest};
 use model::{PersonName, Timestamp};
@@ -31,6 +31,8 @@ use crate::vault::measure;
 pub struct Vouched {
     /// Who.
     pub name: PersonName,
+    /// Whether she means a time that is far from all that the log knows.
+    pub is_far_meant: bool,
 }
 
 /// What came of a run.
@@ -63,16 +65,18 @@ pub fn expire(
     let mut ledger = Ledger::open(data)?;
     let mut stuck = erase_stated(&ledger)?;
     ledger.state_policy(now, manner.policy.as_ref())?;
-    let retention = ledger.log.retention();
     let doubt = match vouched {
-        Some(_) => None,
+        Some(vouched) if vouched.is_far_meant => None,
+        Some(_) => check_vouched(ledger.log.leaves(), now.at).err(),
         None => Belief::after(ledger.log.leaves()).check((now.at, now.quality)).err(),
     };
     if let Some(doubt) = doubt {
         note_leap(&mut ledger, now, doubt)?;
-        let waiting = list_due(&ledger.log, &retention, now.at).len();
+        let waiting = list_due(&ledger.log, now.at).len();
         return Ok(Expired { waiting, doubt: Some(doubt), stuck, ..Expired::default() });
     }
+    let chronicle = Chronicle::new(ledger.log.leaves(), now.at);
+    let retention = settled(ledger.log.leaves(), &chronicle, now.at);
     let mut run = Run { ledger, retention, now, vouched };
     let mut expired = Expired::default();
     run.state_files(&mut expired);
@@ -136,7 +140,7 @@ fn note_leap(ledger: &mut Ledger, now: Instant, doubt: Doubt) -> io::Result<()> 
             ledger.state(now, Fact::Clock);
             ledger.write()
         }
-        Doubt::Leap { .. } | Doubt::Unset | Doubt::Alone => Ok(()),
+        Doubt::Leap { .. } | Doubt::Far { .. } | Doubt::Unset | Doubt::Alone => Ok(()),
     }
 }
 
@@ -158,6 +162,7 @@ fn count_held(ledger: &Ledger, retention: &Retention, now: Instant) -> usize {
 
 struct Run<'r> {
     ledger: Ledger,
+    /// Of what is sealed already, or could not be.
     retention: Retention,
     now: Instant,
     vouched: Option<&'r Vouched>,
@@ -167,7 +172,7 @@ impl Run<'_> {
     fn state_files(&mut self, expired: &mut Expired) {
         let log = self.ledger.log.clone();
         let chronicle = Chronicle::new(log.leaves(), self.now.at);
-        for Due { seal, field, days, at } in list_due(&log, &self.retention, self.now.at) {
+        for Due { seal, field, days, at } in list_due(&log, self.now.at) {
             let Some((_, file, name)) = seal.files().find(|(of, _, _)| *of == field) else { continue };
             let found = match self.ledger.folder.measure(&name) {
                 Ok(None) => State::Missing,

@@ -27,7 +27,12 @@ fn promptness(data: &Path) -> Vec<Promptness> {
     let log = Folder::new(data).read_log().unwrap();
     let expiries = log.statements().filter_map(|statement| match &statement.fact {
         Fact::Expiry(expiry) => Some(expiry.term.promptness),
-        Fact::Unsealed(_) | Fact::Hold(_) | Fact::Lift(_) | Fact::Policy(_) | Fact::Clock => None,
+        Fact::Unsealed(_)
+        | Fact::Hold(_)
+        | Fact::Lift(_)
+        | Fact::Policy(_)
+        | Fact::Readers(_)
+        | Fact::Clock => None,
     });
     expiries.collect()
 }
@@ -165,7 +170,7 @@ fn a_clock_that_nobody_knows_deletes_nothing() {
     }
     // Somebody vouches for it.
     let now = Instant { at: noon(366), quality: ClockQuality::Unsynchronised };
-    let vouched = Vouched { name: "M. Durand".parse().unwrap() };
+    let vouched = Vouched { name: "M. Durand".parse().unwrap(), is_far_meant: false };
     assert_eq!(expire(data, &manner(None), now, Some(&vouched)).unwrap().files, [file(1)]);
     let report = check(data);
     assert!(report.is_right() && report.to_string().contains("M. Durand vouched"), "{report}");
@@ -177,7 +182,10 @@ fn what_was_deleted_by_a_clock_that_was_ahead_is_found() {
     let data = data.path();
     live_and_seal(data, [0, 3, 4]);
     let now = Instant { at: noon(500), quality: ClockQuality::Unsynchronised };
-    let vouched = Vouched { name: "quelqu’un".parse().unwrap() };
+    let slip = Vouched { name: "quelqu’un".parse().unwrap(), is_far_meant: false };
+    let expired = expire(data, &manner(None), now, Some(&slip)).unwrap();
+    assert!(matches!(expired.doubt, Some(archive::Doubt::Far { days: 496 })) && expired.files.is_empty());
+    let vouched = Vouched { is_far_meant: true, ..slip };
     assert_eq!(expire(data, &manner(None), now, Some(&vouched)).unwrap().files.len(), 3);
     live_and_seal(data, [5]);
     live_and_seal(data, [9]);
@@ -276,13 +284,18 @@ fn another_number_is_stated_before_anything_goes_by_it() {
     live_and_seal(data, [0, 3, 30, 60]);
     let retention = Retention::new(|_| Some(30)).unwrap();
     let policy = Policy { retention, signed: Some("La DPO".parse().unwrap()) };
-    let shorter = Manner { policy: Some(policy), ..manner(None) };
-    let expired = expire(data, &shorter, instant(noon(60)), None).unwrap();
-    assert_eq!(expired.files, [file(1), file(2), file(3)]);
+    let shorter = Manner { policy: Some(policy.clone()), ..manner(None) };
+    let expire_shorter = |day| expire(data, &shorter, instant(noon(day)), None).unwrap().files;
+    assert!(expire_shorter(60).is_empty() && expire_shorter(66).is_empty(), "a week to see it");
+    assert_eq!(expire_shorter(67), [file(1), file(2), file(3)]);
     let report = check(data);
     assert!(report.is_right() && report.to_string().contains("as La DPO signed"), "{report}");
-    assert_eq!(promptness(data), [Promptness::Late, Promptness::Off, Promptness::OnTime]);
-    assert!(expire_at(data, 60).files.is_empty(), "without a configuration it stays so");
+    assert_eq!(promptness(data), [Promptness::Late, Promptness::Off, Promptness::Late]);
+    assert!(expire_at(data, 67).files.is_empty(), "without a configuration it stays so");
+    // Another who signs for the same is told, too.
+    let policy = Policy { signed: Some("M. le maire".parse().unwrap()), ..policy };
+    expire(data, &Manner { policy: Some(policy), ..manner(None) }, instant(noon(68)), None).unwrap();
+    assert!(check(data).to_string().contains("as M. le maire signed"), "{}", check(data));
 }
 
 #[test]
@@ -304,7 +317,7 @@ fn a_kind_of_field_goes_at_its_own_time() {
     let log = Folder::new(data).read_log().unwrap();
     let first = log.seals().next().unwrap();
     let names: Vec<_> = first.files().map(|(_, _, name)| name).collect();
-    let number = "seal-00000000000000000002";
+    let number = "seal-00000000000000000003";
     // What nobody has, as here bytes each way, has no file.
     assert_eq!(names, [format!("{number}.parquet.age"), format!("{number}.who.parquet.age")]);
     let read = |data: &Path| {
@@ -330,8 +343,8 @@ fn a_kind_of_field_goes_at_its_own_time() {
     assert_eq!(read(data), whole("deleted", "deleted"), "the record stays, without whose it was");
     let report = check(data);
     assert!(report.is_right() && report.deleted == (1, 0), "{report}");
-    fs::remove_file(data.join("sealed/seal-00000000000000000003.who.parquet.age")).unwrap();
-    assert!(check(data).to_string().contains("seal 3: seal-00000000000000000003.who.parquet.age is missing"));
+    fs::remove_file(data.join("sealed/seal-00000000000000000004.who.parquet.age")).unwrap();
+    assert!(check(data).to_string().contains("seal 4: seal-00000000000000000004.who.parquet.age is missing"));
 }
 
 /// Makes a segment one that the disk does not give back: every read of it fails.
