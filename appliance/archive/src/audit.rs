@@ -5,14 +5,15 @@
 
 use model::{ClockQuality, Timestamp};
 
-use crate::belief::{Belief, Bounds, CONFIRMATION_DAYS};
+use crate::belief::{Belief, CONFIRMATION_DAYS, days_after_last};
+use crate::bounds::{Bounds, Chronicle};
 use crate::finding::{Finding, Remark};
 use crate::leaf::Leaf;
 use crate::log::Log;
 use crate::retention::{DAY_MS, Field, Retention};
-use crate::seal::Seal;
-use crate::statement::{Expiry, Fact, Hold, Policy, Promptness, State, Statement, Term, Unsealed};
-use crate::term::{due, promptness};
+use crate::seal::{Form, Seal};
+use crate::statement::{Expiry, Fact, Hold, Policy, Promptness, Readers, State, Statement, Term, Unsealed};
+use crate::term::{DELETED_WITHIN_DAYS, after, due, list_due, promptness, settled};
 
 /// What an audit found.
 #[derive(Debug, Default)]
@@ -27,14 +28,18 @@ pub(crate) struct Audit {
 
 /// Goes over the statements of a log.
 pub(crate) fn audit(log: &Log) -> Audit {
-    let mut auditor = Auditor { log, audit: Audit::default(), retention: Retention::default() };
+    let mut auditor = Auditor { log, audit: Audit::default(), readers: None };
     let mut belief = Belief::default();
+    let mut believed = Vec::new();
     for (place, leaf) in log.leaves().enumerate() {
-        if let Leaf::Statement(statement) = leaf {
-            auditor.check(place, statement, &belief);
+        match leaf {
+            Leaf::Statement(statement) => auditor.check(place, statement, &belief),
+            Leaf::Seal(seal) => auditor.check_form(seal),
         }
+        believed.extend(belief.check(leaf.made()).is_ok().then_some(leaf.made().0));
         belief.note(leaf.made());
     }
+    auditor.check_overdue(&believed);
     let in_force = log.holds();
     for statement in log.statements() {
         let entry = statement.number;
@@ -44,7 +49,7 @@ pub(crate) fn audit(log: &Log) -> Audit {
             }
             Fact::Hold(hold) => Some(Remark::WasHeld { entry, hold: hold.clone() }),
             Fact::Lift(lift) => Some(Remark::Lifted { entry, lift: lift.clone() }),
-            Fact::Expiry(_) | Fact::Unsealed(_) | Fact::Policy(_) | Fact::Clock => None,
+            Fact::Expiry(_) | Fact::Unsealed(_) | Fact::Policy(_) | Fact::Readers(_) | Fact::Clock => None,
         });
     }
     auditor.audit
@@ -53,17 +58,16 @@ pub(crate) fn audit(log: &Log) -> Audit {
 struct Auditor<'l> {
     log: &'l Log,
     audit: Audit,
-    /// What is decided at this place.
-    retention: Retention,
+    /// To whom files are sealed at this place, as far as the log says.
+    readers: Option<&'l Readers>,
 }
 
 impl<'l> Auditor<'l> {
-    fn check(&mut self, place: usize, statement: &Statement, belief: &Belief) {
+    fn check(&mut self, place: usize, statement: &'l Statement, belief: &Belief) {
         match &statement.fact {
             Fact::Expiry(expiry) => self.check_expiry(place, statement, expiry, belief),
             Fact::Unsealed(unsealed) => self.check_unsealed(place, statement, unsealed, belief),
             Fact::Policy(Policy { retention, signed }) => {
-                self.retention = *retention;
                 let (entry, signed) = (statement.number, signed.clone());
                 self.audit.remarks.push(Remark::Policy { entry, retention: *retention, signed });
             }
@@ -76,8 +80,44 @@ impl<'l> Auditor<'l> {
                     self.audit.findings.push(Finding::NoHold { entry: statement.number, hold: lift.hold });
                 }
             }
+            Fact::Readers(readers) => {
+                self.readers = Some(readers);
+                self.audit
+                    .remarks
+                    .push(Remark::Readers { entry: statement.number, readers: readers.clone() });
+            }
             Fact::Hold(_) | Fact::Clock => {}
         }
+    }
+
+    fn check_form(&mut self, seal: &Seal) {
+        let Some(readers) = self.readers else { return };
+        let form = if readers.is_empty() { Form::Plain } else { Form::Encrypted };
+        if seal.files().any(|(_, file, _)| file.form != form) {
+            self.audit.findings.push(Finding::Form(seal.number));
+        }
+    }
+
+    /// What was due when the box was on and knew the time, and is not deleted days later.
+    fn check_overdue(&mut self, believed: &[Timestamp]) {
+        let Some(now) = believed.last() else { return };
+        let is_earlier = |at: &&Timestamp| after(**at, DELETED_WITHIN_DAYS) <= *now;
+        let Some(then) = believed.iter().rev().find(is_earlier) else { return };
+        // What a hold kept until then goes with the next run.
+        let is_lift = |statement: &Statement| matches!(statement.fact, Fact::Lift(_)) && statement.at > *then;
+        if self.log.statements().any(is_lift) {
+            return;
+        }
+        let overdue = list_due(self.log, *then).into_iter().filter_map(|due| {
+            let (_, _, file) = due.seal.files().find(|(field, _, _)| *field == due.field)?;
+            Some(Finding::Overdue { seal: due.seal.number, file, due: due.at })
+        });
+        self.audit.findings.extend(overdue);
+    }
+
+    /// For how long what is sealed is kept at this place.
+    fn settled(&self, place: usize, now: Timestamp) -> Retention {
+        settled(self.before(place), &Chronicle::new(self.before(place), now), now)
     }
 
     fn before(&self, place: usize) -> impl Iterator<Item = &'l Leaf> + Clone + use<'l> {
@@ -98,7 +138,7 @@ impl<'l> Auditor<'l> {
             self.audit.findings.push(Finding::Perished { entry, seal: seal.number, found: expiry.found });
         }
         let bounds = Bounds::of(self.before(place), seal.number, statement.at);
-        let days = self.log.days_kept(seal.number, expiry.field, &self.retention);
+        let days = self.log.days_kept(seal.number, expiry.field, &self.settled(place, statement.at));
         let is_due = due(&bounds, seal, days) == Some(expiry.term.due) && expiry.term.days == days;
         let right = self.promptness(place, statement, &expiry.term, |hold| hold.covers(seal, &bounds));
         self.check_term(place, statement, &expiry.term, is_due, &[right], belief);
@@ -111,7 +151,7 @@ impl<'l> Auditor<'l> {
         let days = unsealed.term.days;
         let made_ms = unsealed.term.due.unix_ms().saturating_sub(i64::from(days) * DAY_MS);
         let is_after = bounds.not_before().is_none_or(|before| made_ms >= before.unix_ms());
-        let is_due = days == self.retention.days(Field::Access) && is_after;
+        let is_due = days == self.settled(place, statement.at).days(Field::Access) && is_after;
         self.audit.remarks.push(Remark::DeletedUnsealed {
             entry: statement.number,
             segment: unsealed.segment,
@@ -153,11 +193,14 @@ impl<'l> Auditor<'l> {
         if !is_due {
             findings.push(Finding::Expiry { entry, what: "its time was another than the entry says" });
         }
-        if statement.at < term.due || self.log.leaves().skip(place + 1).any_time_confirmed_before(term.due) {
+        if statement.at < term.due || was_ahead(self.log, place, term) {
             findings.push(Finding::Early { entry, due: term.due });
         }
         match &term.vouched {
-            Some(name) => self.audit.remarks.push(Remark::Vouched { entry, name: name.clone() }),
+            Some(name) => {
+                let days = days_after_last(self.log.leaves().take(place), statement.at);
+                self.audit.remarks.push(Remark::Vouched { entry, name: name.clone(), days });
+            }
             None => {
                 let doubt = belief.check((statement.at, statement.clock)).err();
                 findings.extend(doubt.map(|doubt| Finding::Doubted { entry, doubt }));
@@ -178,7 +221,12 @@ impl<'l> Auditor<'l> {
         let lifted: Vec<u64> = facts()
             .filter_map(|statement| match &statement.fact {
                 Fact::Lift(lift) => Some(lift.hold),
-                Fact::Hold(_) | Fact::Expiry(_) | Fact::Unsealed(_) | Fact::Policy(_) | Fact::Clock => None,
+                Fact::Hold(_)
+                | Fact::Expiry(_)
+                | Fact::Unsealed(_)
+                | Fact::Policy(_)
+                | Fact::Readers(_)
+                | Fact::Clock => None,
             })
             .collect();
         let held = facts().find(|statement| {
@@ -191,19 +239,20 @@ impl<'l> Auditor<'l> {
     }
 }
 
-/// Later entries that show that an earlier clock was ahead.
-trait Later {
-    /// Whether clocks that are believed went on for days before this time.
-    fn any_time_confirmed_before(self, time: Timestamp) -> bool;
+/// Whether later entries show that the clock was ahead by which something was deleted: they went on for days before that was due.
+/// Where a person vouched for the time, each clock that was set may contradict her, as long as it goes on from where it was.
+fn was_ahead(log: &Log, place: usize, term: &Term) -> bool {
+    let later = || log.leaves().skip(place + 1).map(Leaf::made).filter(|(made, _)| *made < term.due);
+    let known = later().filter(|(_, clock)| *clock == ClockQuality::Synchronised);
+    let before = log.leaves().take(place).rev().filter(|leaf| !leaf.is_vouched()).map(Leaf::made);
+    let reached = before.filter(|(_, clock)| *clock != ClockQuality::Unset).map(|(made, _)| made).next();
+    let set = later().filter(|(made, clock)| *clock != ClockQuality::Unset && reached <= Some(*made));
+    went_on(known) || (term.vouched.is_some() && went_on(set))
 }
 
-impl<'l, I: Iterator<Item = &'l Leaf>> Later for I {
-    fn any_time_confirmed_before(self, time: Timestamp) -> bool {
-        let times = self.map(Leaf::made);
-        let before = times.filter(|(made, clock)| *clock == ClockQuality::Synchronised && *made < time);
-        let (first, last) = before.fold((i64::MAX, i64::MIN), |(first, last), (made, _)| {
-            (first.min(made.unix_ms()), last.max(made.unix_ms()))
-        });
-        last.saturating_sub(first) >= CONFIRMATION_DAYS * DAY_MS
-    }
+fn went_on(times: impl Iterator<Item = (Timestamp, ClockQuality)>) -> bool {
+    let (first, last) = times.fold((i64::MAX, i64::MIN), |(first, last), (made, _)| {
+        (first.min(made.unix_ms()), last.max(made.unix_ms()))
+    });
+    last.saturating_sub(first) >= CONFIRMATION_DAYS * DAY_MS
 }

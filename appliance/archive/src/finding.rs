@@ -9,7 +9,7 @@ use model::{PersonName, Timestamp};
 use crate::belief::Doubt;
 use crate::log::LogError;
 use crate::retention::{Field, Retention};
-use crate::statement::{Hold, Lift, State};
+use crate::statement::{Hold, Lift, Readers, State};
 
 /// What is wrong, and where.
 #[derive(Debug, thiserror::Error)]
@@ -174,6 +174,21 @@ pub enum Finding {
         /// That of the hold.
         hold: u64,
     },
+    /// Something is past its time, and neither deleted nor held.
+    #[error("seal {seal}: {file} is past its time, {}, and no entry says that it is deleted", Written(*due))]
+    Overdue {
+        /// The seal.
+        seal: u64,
+        /// Its file.
+        file: String,
+        /// When its time was.
+        due: Timestamp,
+    },
+    /// A file is plain or encrypted, and the log says otherwise.
+    #[error(
+        "seal {0}: it is not sealed to those whom the log names: plain in place of encrypted, or the other way round"
+    )]
+    Form(u64),
     /// Something was not what was sealed when its time came.
     #[error("entry {entry}: the file of seal {seal} was {found} when its time came")]
     Perished {
@@ -183,6 +198,16 @@ pub enum Finding {
         seal: u64,
         /// What it was.
         found: State,
+    },
+    /// A file stays that is said to be deleted.
+    #[error(
+        "seal {seal}: {file} is still there, long after its deletion was entered in the log: it is not deleted"
+    )]
+    Undeleted {
+        /// The seal.
+        seal: u64,
+        /// Its file.
+        file: String,
     },
     /// A hold is lifted that there never was.
     #[error("entry {entry}: there is no hold {hold} to lift")]
@@ -217,8 +242,8 @@ pub enum Remark {
         /// By how much.
         by_ms: u64,
     },
-    /// A seal is from an earlier time than the one before.
-    #[error("seal {0}: it was sealed, by its clock, before the seal before it")]
+    /// A seal or a statement is from an earlier time than the one before.
+    #[error("entry {0}: it was made, by its clock, before the entry before it")]
     Back(u64),
     /// Records of a box that did not know the time.
     #[error("seal {seal}: {records} records are from a time when the clock was not set")]
@@ -277,12 +302,22 @@ pub enum Remark {
         signed: Option<PersonName>,
     },
     /// The box did not know the time by itself.
-    #[error("entry {entry}: {name} vouched for the time of the deletion")]
+    #[error("entry {entry}: {name} vouched for the time of the deletion, {days} days after the entry before")]
     Vouched {
         /// The entry of the log.
         entry: u64,
         /// Who.
         name: PersonName,
+        /// How far that is from what the log knew.
+        days: i64,
+    },
+    /// From here on files are sealed to others.
+    #[error("entry {entry}: from here on days are sealed {}", to(readers))]
+    Readers {
+        /// The entry of the log.
+        entry: u64,
+        /// To whom.
+        readers: Readers,
     },
     /// A segment was deleted that could not be sealed.
     #[error("entry {entry}: {} was never sealed and was deleted when its time was over, with {records} records", SegmentId::new(*segment))]
@@ -337,6 +372,10 @@ fn held(hold: &Hold) -> String {
 fn numbers(retention: &Retention) -> String {
     let each = Field::ALL.map(|field| format!("{field} {}", retention.days(field)));
     each.join(", ")
+}
+
+fn to(readers: &Readers) -> String {
+    if readers.is_empty() { "to nobody, in clear".to_owned() } else { format!("to {readers}") }
 }
 
 fn signer(signed: Option<&PersonName>) -> &str {

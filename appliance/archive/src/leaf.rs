@@ -63,15 +63,19 @@ impl Leaf {
     pub fn made(&self) -> (Timestamp, ClockQuality) {
         match self {
             Self::Seal(seal) => (seal.sealed, seal.sealed_clock),
-            Self::Statement(Statement { at, clock, fact, .. }) => {
-                let vouched = match fact {
-                    Fact::Expiry(expiry) => expiry.term.vouched.is_some(),
-                    Fact::Unsealed(unsealed) => unsealed.term.vouched.is_some(),
-                    Fact::Hold(_) | Fact::Lift(_) | Fact::Policy(_) | Fact::Clock => false,
-                };
-                (*at, if vouched { ClockQuality::Synchronised } else { *clock })
+            Self::Statement(Statement { at, clock, .. }) => {
+                (*at, if self.is_vouched() { ClockQuality::Synchronised } else { *clock })
             }
         }
+    }
+
+    /// Whether a person vouched for when it was made.
+    pub(crate) fn is_vouched(&self) -> bool {
+        self.statement().is_some_and(|statement| match &statement.fact {
+            Fact::Expiry(expiry) => expiry.term.vouched.is_some(),
+            Fact::Unsealed(unsealed) => unsealed.term.vouched.is_some(),
+            Fact::Hold(_) | Fact::Lift(_) | Fact::Policy(_) | Fact::Readers(_) | Fact::Clock => false,
+        })
     }
 
     /// The numbers of the records that it accounts for: above the first, up to the second.
@@ -80,7 +84,12 @@ impl Leaf {
             Self::Seal(seal) => Some(seal.sequences),
             Self::Statement(statement) => match &statement.fact {
                 Fact::Unsealed(unsealed) => Some((unsealed.after, unsealed.through)),
-                Fact::Expiry(_) | Fact::Hold(_) | Fact::Lift(_) | Fact::Policy(_) | Fact::Clock => None,
+                Fact::Expiry(_)
+                | Fact::Hold(_)
+                | Fact::Lift(_)
+                | Fact::Policy(_)
+                | Fact::Readers(_)
+                | Fact::Clock => None,
             },
         }
     }
@@ -91,7 +100,12 @@ impl Leaf {
             Self::Seal(seal) => Some(seal.segments.1),
             Self::Statement(statement) => match &statement.fact {
                 Fact::Unsealed(unsealed) => Some(unsealed.segment),
-                Fact::Expiry(_) | Fact::Hold(_) | Fact::Lift(_) | Fact::Policy(_) | Fact::Clock => None,
+                Fact::Expiry(_)
+                | Fact::Hold(_)
+                | Fact::Lift(_)
+                | Fact::Policy(_)
+                | Fact::Readers(_)
+                | Fact::Clock => None,
             },
         }
     }

@@ -5,6 +5,7 @@
 mod apart;
 mod audit;
 mod belief;
+mod bounds;
 mod bundle;
 mod checkpoint;
 mod crypt;
@@ -37,7 +38,8 @@ mod words;
 mod laws;
 
 pub use apart::{Part, join_apart, write_apart};
-pub use belief::{Belief, Bounds, CONFIRMATION_DAYS, Doubt, LEAP_DAYS_MAX};
+pub use belief::{Belief, CONFIRMATION_DAYS, Doubt, LEAP_DAYS_MAX, check_vouched};
+pub use bounds::{Bounds, Chronicle};
 pub use bundle::{
     BundleFinding, BundleRemark, BundleReport, BundleTrust, Extract, ExtractError, Extracted, Manifest,
     ManifestError, PackError, PackedFile, Packer, Pedigree, ROWS_MAX, Request, is_selected, is_unreadable,
@@ -59,9 +61,11 @@ pub use retention::{DAYS_MAX, Field, FieldError, Retention, RetentionError};
 pub use row::Row;
 pub use seal::{Form, Seal, SealError, SealedFile, Tail, file_name, part_name};
 pub use search::{FoundAnywhere, Searched, reads_plain_seals, seals_that_may_have, search, search_signed};
-pub use statement::{Device, Expiry, Fact, Hold, Lift, Policy, Promptness, State, Statement, Term, Unsealed};
+pub use statement::{
+    Device, Expiry, Fact, Hold, Lift, Policy, Promptness, Readers, State, Statement, Term, Unsealed,
+};
 pub use table::{Table, TableError, write_table};
-pub use term::{Due, after, due, list_due, promptness};
+pub use term::{Due, SETTLED_DAYS, after, due, list_due, promptness, settled};
 pub use tree::{Tree, has_leaf, is_growth};
 pub use verify::{Report, Trust, Vault, verify};
 pub use witness::{WitnessError, Witnessed, cosign};

@@ -21,7 +21,7 @@ use crate::leaf::Leaf;
 use crate::note::Note;
 use crate::retention::{Field, Retention};
 use crate::seal::{Seal, SealError};
-use crate::statement::{Expiry, Fact, Hold, Statement};
+use crate::statement::{Expiry, Fact, Hold, Policy, Readers, Statement};
 use crate::tree::Tree;
 
 /// Most bytes of a log that is read: ten seals a day for seventeen years.
@@ -179,7 +179,7 @@ impl Log {
                 Fact::Lift(lift) => {
                     holds.remove(&lift.hold);
                 }
-                Fact::Expiry(_) | Fact::Unsealed(_) | Fact::Policy(_) | Fact::Clock => {}
+                Fact::Expiry(_) | Fact::Unsealed(_) | Fact::Policy(_) | Fact::Readers(_) | Fact::Clock => {}
             }
         }
         holds
@@ -188,22 +188,35 @@ impl Log {
     /// How long what is kept, as it was decided last.
     #[must_use]
     pub fn retention(&self) -> Retention {
-        let last = self.statements().rev().find_map(|statement| match &statement.fact {
-            Fact::Policy(policy) => Some(policy.retention),
-            Fact::Expiry(_) | Fact::Unsealed(_) | Fact::Hold(_) | Fact::Lift(_) | Fact::Clock => None,
-        });
-        last.unwrap_or_default()
+        self.policy().map(|policy| policy.retention).unwrap_or_default()
+    }
+
+    /// The same, with who has decided; `None` where nobody has.
+    #[must_use]
+    pub fn policy(&self) -> Option<&Policy> {
+        self.statements().rev().find_map(Statement::policy)
+    }
+
+    /// To whom files are sealed, as it was stated last; `None` where it never was.
+    #[must_use]
+    pub fn readers(&self) -> Option<&Readers> {
+        self.statements().rev().find_map(|statement| match &statement.fact {
+            Fact::Readers(readers) => Some(readers),
+            Fact::Expiry(_)
+            | Fact::Unsealed(_)
+            | Fact::Hold(_)
+            | Fact::Lift(_)
+            | Fact::Policy(_)
+            | Fact::Clock => None,
+        })
     }
 
     /// For how many days a file of a seal is kept where this is decided now: a later number makes none longer.
     #[must_use]
     pub fn days_kept(&self, seal: u64, field: Field, decided: &Retention) -> u32 {
         let before = self.statements().take_while(|statement| statement.number < seal);
-        let at_seal = before.filter_map(|statement| match &statement.fact {
-            Fact::Policy(policy) => Some(policy.retention),
-            Fact::Expiry(_) | Fact::Unsealed(_) | Fact::Hold(_) | Fact::Lift(_) | Fact::Clock => None,
-        });
-        decided.days(field).min(at_seal.last().unwrap_or_default().days(field))
+        let at_seal = before.filter_map(Statement::policy).last().map(|policy| policy.retention);
+        decided.days(field).min(at_seal.unwrap_or_default().days(field))
     }
 
     /// The tree of its leaves.
@@ -244,7 +257,12 @@ pub(crate) fn expiries<'s>(
 ) -> BTreeMap<(u64, Field), (&'s Statement, &'s Expiry)> {
     let expiries = statements.filter_map(|statement| match &statement.fact {
         Fact::Expiry(expiry) => Some(((expiry.seal, expiry.field), (statement, expiry))),
-        Fact::Unsealed(_) | Fact::Hold(_) | Fact::Lift(_) | Fact::Policy(_) | Fact::Clock => None,
+        Fact::Unsealed(_)
+        | Fact::Hold(_)
+        | Fact::Lift(_)
+        | Fact::Policy(_)
+        | Fact::Readers(_)
+        | Fact::Clock => None,
     });
     expiries.collect()
 }

@@ -130,6 +130,14 @@ impl Retention {
         self.days.get(field as usize).copied().unwrap_or(DAYS_MAX)
     }
 
+    /// The longer of the two numbers of each kind.
+    #[must_use]
+    pub(crate) fn longest(&self, other: &Self) -> Self {
+        let mut longest = *self;
+        longest.days.iter_mut().zip(other.days).for_each(|(days, other)| *days = other.max(*days));
+        longest
+    }
+
     /// The kinds of field that have a file of their own: those whose life is another than that of the access record.
     pub fn apart(&self) -> impl Iterator<Item = Field> + use<> {
         let retention = *self;

@@ -4,6 +4,7 @@
 //! that a search for the names under a name asks it too, and devices in small letters.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use parquet::bloom_filter::Sbbf;
 use parquet::errors::ParquetError;
@@ -12,9 +13,12 @@ use crate::row::{Row, Text, record, scope};
 
 /// How often it says wrongly that a group may have a value.
 const FALSE_SHARE: f64 = 0.005;
-/// Most values that it is made for: beyond, it says so more often. Of 32,768 rows, each with a host of its own of four
-/// labels, there are not more.
-const VALUES_MAX: u64 = 1 << 18;
+/// Most values that it is made for: beyond, it says so more often. Of 32,768 rows, each with a host of its own of as many labels
+/// as count, there are not more.
+const VALUES_MAX: usize = 1 << 18;
+/// How many labels of a host count, from the right: a host may have 127, and whoever asks for such names, each with as many names
+/// above it, must not make sealing a day take hours. What is longer is asked for by these.
+const LABELS_MAX: usize = 8;
 
 /// What a value is. The letter stands before it in the sieve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,10 +53,17 @@ impl Sieve {
     /// That of these rows.
     pub(crate) fn of(rows: &[Row]) -> Result<Self, ParquetError> {
         let values: HashSet<(Trait, &str)> = rows.iter().flat_map(values).collect();
-        let keys: HashSet<String> = values.into_iter().flat_map(keys).collect();
-        let count = u64::try_from(keys.len()).unwrap_or(VALUES_MAX).clamp(1, VALUES_MAX);
-        let mut filter = Sbbf::new_with_ndv_fpp(count, FALSE_SHARE)?;
-        keys.iter().for_each(|key| filter.insert(key.as_str()));
+        // Counted by their hashes: millions of names above names would fill the memory.
+        let hash = BuildHasherDefault::<DefaultHasher>::default();
+        let mut hashes = HashSet::new();
+        for key in values.iter().flat_map(keys) {
+            hashes.insert(hash.hash_one(key));
+            if hashes.len() >= VALUES_MAX {
+                break;
+            }
+        }
+        let mut filter = Sbbf::new_with_ndv_fpp(hashes.len().max(1) as u64, FALSE_SHARE)?;
+        values.iter().flat_map(keys).for_each(|key| filter.insert(key.as_str()));
         Ok(Self(filter))
     }
 
@@ -73,6 +84,7 @@ impl Sieve {
 
     /// Whether the group may have this value; a host stands for all names under it, a device is in small letters.
     pub(crate) fn may_have(&self, of: Trait, value: &str) -> bool {
+        let value = if of == Trait::Host { names(value).last().unwrap_or(value) } else { value };
         self.0.check(key(of, value).as_str())
     }
 }
@@ -101,13 +113,45 @@ fn values(row: &Row) -> impl Iterator<Item = (Trait, &str)> {
     columns.into_iter().filter_map(|(of, value)| Some((of, value?)))
 }
 
-fn keys((of, value): (Trait, &str)) -> Vec<String> {
+/// A host and the names above it, from the shortest on, as far as labels count.
+fn names(host: &str) -> impl Iterator<Item = &str> {
+    let above = host.rmatch_indices('.').filter_map(|(dot, _)| host.get(dot + 1..));
+    above.chain([host]).take(LABELS_MAX)
+}
+
+fn keys(&(of, value): &(Trait, &str)) -> Vec<String> {
     match of {
-        Trait::Host => {
-            let above = value.match_indices('.').filter_map(|(dot, _)| value.get(dot + 1..));
-            [value].into_iter().chain(above).map(|name| key(of, name)).collect()
-        }
+        Trait::Host => names(value).map(|name| key(of, name)).collect(),
         Trait::Device => vec![key(of, &value.to_lowercase())],
         Trait::Mac | Trait::Room | Trait::Lesson | Trait::Person | Trait::Category => vec![key(of, value)],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn access_of(host: &str) -> Row {
+        let mut row = Row::default();
+        row.put_text(Text::Record, Some(record::ACCESS));
+        row.put_text(Text::Host, Some(host));
+        row
+    }
+
+    #[test]
+    fn names_of_many_labels_cost_no_more_than_others() {
+        let long = |number: usize| format!("{}h{number}.ecole.fr", "a.".repeat(120));
+        let rows: Vec<Row> = (0..2_000).map(|number| access_of(&long(number))).collect();
+        let sieve = Sieve::of(&rows).unwrap();
+        // Eight names each, six of them of its own, and some ten bits a name.
+        assert!(sieve.write().unwrap().len() < 64 << 10);
+        let may_have = |host: &str| sieve.may_have(Trait::Host, host);
+        for host in
+            [long(7), "fr".to_owned(), "h7.ecole.fr".to_owned(), "a.a.a.a.a.a.a.a.h7.ecole.fr".to_owned()]
+        {
+            assert!(may_have(&host), "{host}");
+        }
+        let others = (2_000..3_000).filter(|number| may_have(&format!("a.a.a.a.a.a.a.a.h{number}.ecole.fr")));
+        assert!(others.count() < 100, "and it tells others apart");
     }
 }

@@ -4,9 +4,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use model::{ClockQuality, DeviceName, Mac, Motive, PersonName, Timestamp};
+use model::{ClockQuality, DeviceName, Mac, Motive, PersonName, Timestamp, When};
 
-use crate::belief::Bounds;
+use crate::bounds::Bounds;
+use crate::crypt::ReaderKey;
 use crate::frames::may_be_within;
 use crate::hash::Hash;
 use crate::lines::{Lines, Optional, WrongLine};
@@ -16,6 +17,8 @@ use crate::words;
 
 /// The first line: what it is, and in which version.
 pub(crate) const FIRST_LINE: &str = "PREAU STATEMENT 1";
+/// Most keys that are read: nobody seals to as many.
+const READERS_MAX: usize = 64;
 
 /// What is stated, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +48,8 @@ pub enum Fact {
     Lift(Lift),
     /// How long what is kept from now on.
     Policy(Policy),
+    /// To whom files are sealed from now on.
+    Readers(Readers),
     /// Nothing but that the clock shows this time: it has jumped, and is believed when it goes on from here.
     Clock,
 }
@@ -73,6 +78,8 @@ pub enum State {
     Changed,
     /// Gone.
     Missing,
+    /// Nobody knows: the disk does not give it back.
+    Unreadable,
 }
 
 /// Why something is deleted when it is.
@@ -162,6 +169,41 @@ pub struct Policy {
     pub signed: Option<PersonName>,
 }
 
+/// To whom files are encrypted; with nobody, they are not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Readers(Vec<ReaderKey>);
+
+impl Readers {
+    /// These.
+    #[must_use]
+    pub fn new(keys: Vec<ReaderKey>) -> Self {
+        Self(keys)
+    }
+
+    /// Whether files are plain.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Readers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&keys.join(" "))
+    }
+}
+
+impl FromStr for Readers {
+    type Err = SealError;
+
+    fn from_str(text: &str) -> Result<Self, SealError> {
+        let keys: Result<Vec<_>, _> = text.split(' ').take(READERS_MAX + 1).map(str::parse).collect();
+        let keys = keys.ok().filter(|keys| keys.len() <= READERS_MAX).ok_or(SealError::Line("readers"))?;
+        Ok(Self(keys))
+    }
+}
+
 impl Hold {
     /// Whether what is sealed here may be what it is about. `bounds` are the seal's.
     #[must_use]
@@ -177,8 +219,13 @@ impl Hold {
         clocks: [u64; 3],
         bounds: &Bounds,
     ) -> bool {
-        // What the clock did not know may be of any time that the log leaves open.
-        may_be_within(times, clocks, (bounds.not_before(), bounds.not_after()), (self.from, self.to))
+        let (frame, window) = ((bounds.not_before(), bounds.not_after()), (self.from, self.to));
+        // A clock may be wrong, also one that a time server disciplines: the records may be of any time that the log leaves open. The
+        // time by which they are due is one of them, also where the bounds contradict each other.
+        let reckoned = times.and_then(|(_, latest)| bounds.reckon(Some(latest), clocks));
+        may_be_within(times, clocks, frame, window)
+            || When::between(frame.0, frame.1).may_be_within(0, window)
+            || reckoned.is_some_and(|at| When::Shown(at).may_be_within(0, window))
     }
 }
 
@@ -202,6 +249,21 @@ impl fmt::Display for Device {
     }
 }
 
+impl Statement {
+    /// How long what is kept, where it says that.
+    pub(crate) fn policy(&self) -> Option<&Policy> {
+        match &self.fact {
+            Fact::Policy(policy) => Some(policy),
+            Fact::Expiry(_)
+            | Fact::Unsealed(_)
+            | Fact::Hold(_)
+            | Fact::Lift(_)
+            | Fact::Readers(_)
+            | Fact::Clock => None,
+        }
+    }
+}
+
 /// Gives an enumeration its words.
 macro_rules! words {
     ($name:ident: $($variant:ident = $word:literal),+) => {
@@ -221,7 +283,7 @@ macro_rules! words {
     };
 }
 
-words!(State: Intact = "intact", Changed = "changed", Missing = "missing");
+words!(State: Intact = "intact", Changed = "changed", Missing = "missing", Unreadable = "unreadable");
 words!(Promptness: OnTime = "on-time", Off = "off", Held = "held", Late = "late");
 
 /// The leaf: what is hashed.
@@ -262,6 +324,10 @@ impl fmt::Display for Fact {
                     .into_iter()
                     .try_for_each(|field| writeln!(f, "{field} {}", retention.days(field)))?;
                 writeln!(f, "signed {}", Optional(signed.as_ref()))
+            }
+            Self::Readers(readers) => {
+                let readers = Some(readers).filter(|readers| !readers.is_empty());
+                writeln!(f, "fact readers\nreaders {}", Optional(readers))
             }
             Self::Clock => writeln!(f, "fact clock"),
         }
@@ -326,6 +392,7 @@ fn read_fact(lines: &mut Lines<'_>) -> Result<Fact, WrongLine> {
             reason: lines.value("reason")?,
         }),
         "policy" => Fact::Policy(read_policy(lines)?),
+        "readers" => Fact::Readers(lines.optional("readers")?.unwrap_or_default()),
         "clock" => Fact::Clock,
         _ => return Err("fact"),
     })

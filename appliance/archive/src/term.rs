@@ -2,7 +2,7 @@
 
 use model::Timestamp;
 
-use crate::belief::Bounds;
+use crate::bounds::{Bounds, Chronicle};
 use crate::leaf::Leaf;
 use crate::log::Log;
 use crate::retention::{DAY_MS, Field, Retention};
@@ -10,7 +10,10 @@ use crate::seal::Seal;
 use crate::statement::{Fact, Hold, Promptness};
 
 /// Later than this is late: a night, and one in which the box was busy.
-const ON_TIME_MS: i64 = 2 * DAY_MS;
+pub(crate) const DELETED_WITHIN_DAYS: u32 = 2;
+const ON_TIME_MS: i64 = DELETED_WITHIN_DAYS as i64 * DAY_MS;
+/// How long a shorter number has to stand before what is sealed already goes by it: a week in which somebody may see it.
+pub const SETTLED_DAYS: u32 = 7;
 /// A box that was off says so for this long: meanwhile its clock may have been in doubt.
 const BACK_MS: i64 = 7 * DAY_MS;
 
@@ -42,19 +45,21 @@ pub fn after(at: Timestamp, days: u32) -> Timestamp {
 
 /// The files whose time is over, that are not deleted and that nobody holds; oldest first.
 #[must_use]
-pub fn list_due<'l>(log: &'l Log, retention: &Retention, now: Timestamp) -> Vec<Due<'l>> {
+pub fn list_due(log: &Log, now: Timestamp) -> Vec<Due<'_>> {
     let (expiries, holds) = (log.expiries(), log.holds());
+    let chronicle = Chronicle::new(log.leaves(), now);
+    let retention = settled(log.leaves(), &chronicle, now);
     let mut files = Vec::new();
     for seal in log.seals() {
         if seal.is_deleted(&expiries) {
             continue;
         }
-        let bounds = Bounds::of(log.leaves(), seal.number, now);
+        let bounds = chronicle.bounds(seal.number);
         if holds.values().any(|(_, hold)| hold.covers(seal, &bounds)) {
             continue;
         }
         for (field, _, _) in seal.files() {
-            let days = log.days_kept(seal.number, field, retention);
+            let days = log.days_kept(seal.number, field, &retention);
             let over = due(&bounds, seal, days).filter(|at| *at <= now);
             if let Some(at) = over.filter(|_| !expiries.contains_key(&(seal.number, field))) {
                 files.push(Due { seal, field, days, at });
@@ -62,6 +67,21 @@ pub fn list_due<'l>(log: &'l Log, retention: &Retention, now: Timestamp) -> Vec<
         }
     }
     files
+}
+
+/// How long what is sealed already is kept: a shorter number is for it only once it has stood for days, a longer one at once. A slip of
+/// the pen must not delete a year in the night after it.
+pub fn settled<'l>(
+    leaves: impl Iterator<Item = &'l Leaf>,
+    chronicle: &Chronicle,
+    now: Timestamp,
+) -> Retention {
+    let policies = leaves.filter_map(Leaf::statement).filter_map(|it| Some((it.number, it.policy()?)));
+    policies.fold(Retention::default(), |settled, (number, policy)| {
+        let entered = chronicle.bounds(number).not_after();
+        let has_stood = entered.is_some_and(|at| after(at, SETTLED_DAYS) <= now);
+        if has_stood { policy.retention } else { settled.longest(&policy.retention) }
+    })
 }
 
 /// How a deletion at `now` stands to the time when it was due, by the leaves before it.
@@ -92,13 +112,19 @@ fn was_held<'l>(
     facts().any(|statement| match &statement.fact {
         Fact::Hold(hold) if covers(hold) => facts().all(|later| match &later.fact {
             Fact::Lift(lift) => lift.hold != statement.number || later.at >= due,
-            Fact::Hold(_) | Fact::Expiry(_) | Fact::Unsealed(_) | Fact::Policy(_) | Fact::Clock => true,
+            Fact::Hold(_)
+            | Fact::Expiry(_)
+            | Fact::Unsealed(_)
+            | Fact::Policy(_)
+            | Fact::Readers(_)
+            | Fact::Clock => true,
         }),
         Fact::Hold(_)
         | Fact::Lift(_)
         | Fact::Expiry(_)
         | Fact::Unsealed(_)
         | Fact::Policy(_)
+        | Fact::Readers(_)
         | Fact::Clock => false,
     })
 }

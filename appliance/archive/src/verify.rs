@@ -17,6 +17,8 @@ use crate::log::{Entry, Log};
 use crate::note::Note;
 use crate::seal::{Seal, SealedFile};
 use crate::search::{is_all, is_gone};
+use crate::statement::{Expiry, Promptness};
+use crate::term::{DELETED_WITHIN_DAYS, after};
 use crate::tree::Tree;
 use crate::witness::Witnessed;
 
@@ -143,13 +145,16 @@ impl Report {
 
     fn check_log(&mut self, log: &Log, trust: &Trust) {
         let mut tree = Tree::default();
-        let (mut before, mut seal_before) = (None, None);
+        let mut before: Option<&Leaf> = None;
         let mut through = 0;
         for (expected, entry) in (1..).zip(log.entries()) {
             tree.push(&entry.leaf.to_string());
             let found_before = self.findings.len();
             self.check_entry(expected, entry, before, &tree, trust);
             self.check_sequences(expected, &entry.leaf, &mut through);
+            if before.is_some_and(|before| entry.leaf.made().0 < before.made().0) {
+                self.remarks.push(Remark::Back(expected));
+            }
             before = Some(&entry.leaf);
             self.last = Some(entry.leaf.made());
             let Some(seal) = entry.leaf.seal() else { continue };
@@ -161,8 +166,7 @@ impl Report {
             }
             let first = self.days.take().map_or_else(|| seal.day.clone(), |(first, _)| first);
             self.days = Some((first, seal.day.clone()));
-            self.remark(seal, seal_before);
-            seal_before = Some(seal);
+            self.remark(seal);
         }
         self.through = log.through();
         let Audit { findings, remarks, on_time, late } = audit(log);
@@ -205,13 +209,10 @@ impl Report {
         }
     }
 
-    fn remark(&mut self, seal: &Seal, before: Option<&Seal>) {
+    fn remark(&mut self, seal: &Seal) {
         let number = seal.number;
         if seal.set_back_ms > 0 {
             self.remarks.push(Remark::SetBack { seal: number, by_ms: seal.set_back_ms });
-        }
-        if before.is_some_and(|before| seal.sealed < before.sealed) {
-            self.remarks.push(Remark::Back(number));
         }
         let [_, _, unset] = seal.clocks;
         if unset > 0 {
@@ -228,8 +229,9 @@ impl Report {
         for (seal, (field, file, name)) in
             log.seals().flat_map(|seal| seal.files().map(move |file| (seal, file)))
         {
-            let checked = if expiries.contains_key(&(seal.number, field)) {
-                self.check_deleted(vault, seal, &name)
+            let checked = if let Some((statement, expiry)) = expiries.get(&(seal.number, field)) {
+                let is_long_ago = is_before(log, statement.at);
+                self.check_deleted(vault, seal, &name, (expiry, is_long_ago))
             } else {
                 self.check_file(vault, log, (seal, file), &name)
             };
@@ -250,12 +252,30 @@ impl Report {
         }
     }
 
-    /// A power cut may come between the entry and the deletion: the next run makes up for it.
-    fn check_deleted(&mut self, vault: &impl Vault, seal: &Seal, name: &str) -> io::Result<()> {
-        if vault.measure(name)?.is_some() {
-            self.remarks.push(Remark::Kept { seal: seal.number, file: name.to_owned() });
+    /// A power cut may come between the entry and the deletion: the next run makes up for it. What no run of two days did is not
+    /// deleted.
+    fn check_deleted(
+        &mut self,
+        vault: &impl Vault,
+        seal: &Seal,
+        name: &str,
+        (expiry, is_long_ago): (&Expiry, bool),
+    ) -> io::Result<()> {
+        // What cannot be read is there all the same.
+        let found = vault.measure(name);
+        if matches!(found, Ok(None)) {
+            return Ok(());
         }
-        Ok(())
+        let (seal, file) = (seal.number, name.to_owned());
+        if is_long_ago {
+            self.findings.push(Finding::Undeleted { seal, file });
+            let (on_time, late) = &mut self.deleted;
+            let counted = if expiry.term.promptness == Promptness::OnTime { on_time } else { late };
+            *counted = counted.saturating_sub(1);
+        } else {
+            self.remarks.push(Remark::Kept { seal, file });
+        }
+        found.map(drop)
     }
 
     fn check_file(
@@ -448,4 +468,10 @@ fn is_sealed_so<S: Source>(source: &S, own: &[SegmentId], seal: &Seal) -> bool {
     let is_whole = own.len() as u64 == last.saturating_sub(first).saturating_add(1) && seal.unreadable == 0;
     let is_within = tally.records <= seal.records && tally.last_sequence <= through;
     own.iter().all(is_headed) && if is_whole { is_all(&tally, seal) } else { is_within }
+}
+
+/// Whether the log went on for days after this: by the last clock in it that a time server disciplined.
+fn is_before(log: &Log, at: Timestamp) -> bool {
+    let known = log.leaves().rev().map(Leaf::made).find(|(_, clock)| *clock == ClockQuality::Synchronised);
+    known.is_some_and(|(made, _)| made > after(at, DELETED_WITHIN_DAYS))
 }

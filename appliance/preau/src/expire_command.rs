@@ -26,7 +26,7 @@ pub(crate) fn expire(arguments: &ExpireArguments) -> anyhow::Result<ExitCode> {
         bail!("there is no data folder {}", data.display());
     }
     let vouched = arguments.vouched.as_ref().map(|name| operator::attribute(Some(name))).transpose()?;
-    let vouched = vouched.map(|name| Vouched { name });
+    let vouched = vouched.map(|name| Vouched { name, is_far_meant: arguments.far });
     let mut now = SystemClock::new().now();
     if let Some(text) = &arguments.now {
         let at = times::parse_start(text, &config.school.timezone).context("--now")?;
@@ -52,7 +52,7 @@ fn check_vouched(at: Timestamp, now: Instant) -> anyhow::Result<()> {
 }
 
 fn tell(expired: &Expired, mut out: impl Write) -> anyhow::Result<ExitCode> {
-    let Expired { files, segments, waiting, doubt, held } = expired;
+    let Expired { files, segments, waiting, doubt, held, stuck } = expired;
     for file in files {
         writeln!(out, "deleted\t{file}")?;
     }
@@ -62,11 +62,15 @@ fn tell(expired: &Expired, mut out: impl Write) -> anyhow::Result<ExitCode> {
     if *held > 0 {
         writeln!(out, "{held} files are past their time and held: preau journal hold list")?;
     }
+    for (file, error) in stuck {
+        writeln!(out, "cannot be erased\t{file}\t{error}")?;
+    }
     match doubt {
         Some(doubt) => {
             writeln!(out, "nothing is deleted: {doubt}. By this clock {waiting} files are past their time")?;
             Ok(ExitCode::FAILURE)
         }
+        None if !stuck.is_empty() => Ok(ExitCode::FAILURE),
         None if files.is_empty() && segments.is_empty() => {
             writeln!(out, "nothing is past its time")?;
             Ok(ExitCode::SUCCESS)
@@ -88,5 +92,11 @@ pub(crate) fn expire_nightly(data: &Path, manner: &Manner, now: Instant) -> anyh
             expired.waiting
         )?;
     }
-    Ok(())
+    // The run has gone on past them, and the next one tries again.
+    match expired.stuck.first() {
+        Some((file, error)) => {
+            bail!("{} files past their time cannot be erased, {file} for one: {error}", expired.stuck.len())
+        }
+        None => Ok(()),
+    }
 }

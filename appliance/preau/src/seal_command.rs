@@ -27,13 +27,13 @@ pub(crate) fn seal(data: &Path, config: Option<&Path>, is_background: bool) -> a
         let _told = writeln!(io::stderr(), "preau: the journal is sealed with a usual priority: {error}");
     }
     let now = SystemClock::new().now();
+    // First what is past its time goes: sealing may take long, may fail, and may be ended where memory is short.
+    let expired = if is_background { expire_nightly(data, &manner, now) } else { Ok(()) };
     let done = match sealing::seal(data, &manner, now) {
         Err(SealingError::Busy) => return Ok(ExitCode::from(BUSY_STATUS)),
         done => done.context("the journal is not sealed"),
     };
     if is_background {
-        // What is past its time goes, though today's cannot be sealed.
-        let expired = expire_nightly(data, &manner, now);
         return done.and(expired).map(|()| ExitCode::SUCCESS);
     }
     let done = done?;

@@ -19,18 +19,16 @@ use nix::fcntl::{FallocateFlags, fallocate};
 const PIECE_BYTES: usize = 64 << 10;
 
 /// Removes a file, and what the disk has of it; whether there was one. Cut off by a power cut, it is done again. Where the
-/// disk does not take a block any more, the rest and the name go all the same.
+/// disk does not take a block any more, or not any, the rest and the name go all the same.
 pub(crate) fn erase(path: &Path) -> io::Result<bool> {
-    let file = match OpenOptions::new().write(true).open(path) {
+    match clear(path) {
+        Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        file => file?,
-    };
-    let length = file.metadata()?.len();
-    if let Err(error) = clear(&file, length) {
-        let error: &dyn Error = &error;
-        tracing::warn!(error, path = %path.display(), "a file goes that could not be written over everywhere");
+        Err(error) => {
+            let error: &dyn Error = &error;
+            tracing::warn!(error, path = %path.display(), "a file goes that could not be written over everywhere");
+        }
     }
-    drop(file);
     fs::remove_file(path)?;
     if let Some(folder) = path.parent() {
         File::open(folder)?.sync_all()?;
@@ -38,9 +36,11 @@ pub(crate) fn erase(path: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-fn clear(file: &File, length: u64) -> io::Result<()> {
-    let written_over = overwrite(file, length).and(file.sync_all());
-    give_back(file, length)?;
+fn clear(path: &Path) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).open(path)?;
+    let length = file.metadata()?.len();
+    let written_over = overwrite(&file, length).and(file.sync_all());
+    give_back(&file, length)?;
     file.sync_all()?;
     written_over
 }

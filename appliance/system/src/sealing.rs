@@ -75,7 +75,10 @@ pub enum SealingError {
     )]
     ShortLog,
     /// Nobody says to whom files are to be encrypted.
-    #[error("sealed files were encrypted up to now, and no configuration says to whom: give --config")]
+    #[error(
+        "sealed files were encrypted up to now, and no configuration says to whom: give --config; where they are to be plain from now \
+         on, it says readers = ['nobody']"
+    )]
     Readers,
     /// A table cannot be encrypted.
     #[error(transparent)]
@@ -193,6 +196,7 @@ pub fn seal(data: &Path, manner: &Manner, now: Instant) -> Result<Done, SealingE
         return Err(SealingError::Readers);
     }
     ledger.state_policy(now, manner.policy.as_ref())?;
+    ledger.state_readers(now, manner.readers.as_deref())?;
     Run { ledger, manner, now }.carry_out()
 }
 

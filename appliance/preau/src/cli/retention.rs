@@ -20,6 +20,9 @@ pub(crate) struct ExpireArguments {
     /// Who vouches for the time. The log keeps the name.
     #[arg(long = "author", value_name = "NAME", requires = "now")]
     pub(crate) vouched: Option<PersonName>,
+    /// The time is meant, though it is more than 70 days after the last entry of the log.
+    #[arg(long, requires = "now")]
+    pub(crate) far: bool,
     /// The configuration file that says how long what is kept; without it, as it was decided last.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

@@ -55,7 +55,7 @@ pub(crate) struct Config {
     /// What holds for every lesson.
     pub(crate) lessons: Lessons,
     /// To whom sealed files of the journal are encrypted; nobody: they are not.
-    pub(crate) journal_readers: Vec<ReaderKey>,
+    pub(crate) journal_readers: Option<Vec<ReaderKey>>,
     /// How long what of the journal is kept, and who has decided so.
     pub(crate) journal_policy: archive::Policy,
     /// What is refused and permitted.
@@ -269,7 +269,7 @@ impl Config {
 
     /// How the journal is sealed. The embedded default says nothing of its readers, nor for how long.
     pub(crate) fn sealing(&self, file: Option<&Path>) -> Manner {
-        let readers = file.map(|_| self.journal_readers.clone());
+        let readers = file.and_then(|_| self.journal_readers.clone());
         let policy = file.map(|_| self.journal_policy.clone());
         Manner { time_zone: self.school.timezone.clone(), readers, policy }
     }

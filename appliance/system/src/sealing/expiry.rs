@@ -5,7 +5,8 @@
 //! ```
 //! A power cut between the last two leaves files whose deletion is in the log: the next run erases them first.
 //!
-//! What cannot be read keeps nothing else: files go before segments are looked at, and segments one by one.
+//! What cannot be read or erased keeps nothing else: each file goes by itself, before segments are looked at, and segments one
+//! by one. A deletion does not need the content: what the disk does not give back is stated so, and goes.
 //!
 //! Invariant: nothing goes without its entry, and nothing that is due stays but for a hold or a clock in doubt.
 
@@ -14,8 +15,8 @@ use std::path::Path;
 
 use access::Instant;
 use archive::{
-    Belief, Bounds, Doubt, Due, Expiry, Fact, Field, Hash, Hold, Retention, State, Term, Unsealed, Vault,
-    after, list_due, promptness,
+    Belief, Bounds, Chronicle, Doubt, Due, Expiry, Fact, Field, Hash, Hold, Retention, State, Term, Unsealed,
+    Vault, after, check_vouched, list_due, promptness, settled,
 };
 use journal::{SegmentId, Tally, harvest};
 use model::{PersonName, Timestamp};
@@ -30,6 +31,8 @@ use crate::vault::measure;
 pub struct Vouched {
     /// Who.
     pub name: PersonName,
+    /// Whether she means a time that is far from all that the log knows.
+    pub is_far_meant: bool,
 }
 
 /// What came of a run.
@@ -45,6 +48,8 @@ pub struct Expired {
     pub doubt: Option<Doubt>,
     /// How many files are past their time and held.
     pub held: usize,
+    /// What the log says is deleted and is not: files that could not be erased, each with the reason.
+    pub stuck: Vec<(String, io::Error)>,
 }
 
 /// Deletes what is past its time in a data folder, whether a box runs on it or not.
@@ -58,52 +63,59 @@ pub fn expire(
     vouched: Option<&Vouched>,
 ) -> Result<Expired, SealingError> {
     let mut ledger = Ledger::open(data)?;
-    erase_stated(&ledger)?;
+    let mut stuck = erase_stated(&ledger)?;
     ledger.state_policy(now, manner.policy.as_ref())?;
-    let retention = ledger.log.retention();
     let doubt = match vouched {
-        Some(_) => None,
+        Some(vouched) if vouched.is_far_meant => None,
+        Some(_) => check_vouched(ledger.log.leaves(), now.at).err(),
         None => Belief::after(ledger.log.leaves()).check((now.at, now.quality)).err(),
     };
     if let Some(doubt) = doubt {
         note_leap(&mut ledger, now, doubt)?;
-        let waiting = list_due(&ledger.log, &retention, now.at).len();
-        return Ok(Expired { waiting, doubt: Some(doubt), ..Expired::default() });
+        let waiting = list_due(&ledger.log, now.at).len();
+        return Ok(Expired { waiting, doubt: Some(doubt), stuck, ..Expired::default() });
     }
+    let chronicle = Chronicle::new(ledger.log.leaves(), now.at);
+    let retention = settled(ledger.log.leaves(), &chronicle, now.at);
     let mut run = Run { ledger, retention, now, vouched };
     let mut expired = Expired::default();
-    run.state_files(&mut expired)?;
+    run.state_files(&mut expired);
     if !expired.files.is_empty() {
         run.ledger.write()?;
-        erase_stated(&run.ledger)?;
+        stuck = erase_stated(&run.ledger)?;
     }
     let segments = run.state_segments(manner)?;
     if !segments.is_empty() {
         run.ledger.write()?;
-        erase_stated(&run.ledger)?;
+        stuck = erase_stated(&run.ledger)?;
     }
     expired.segments.extend(segments);
+    expired.stuck = stuck;
     expired.held = count_held(&run.ledger, &retention, now);
     Ok(expired)
 }
 
-/// Erases what the log says is deleted.
-fn erase_stated(ledger: &Ledger) -> io::Result<()> {
+/// Erases what the log says is deleted, and tells what stays all the same.
+fn erase_stated(ledger: &Ledger) -> io::Result<Vec<(String, io::Error)>> {
     let there = ledger.folder.files()?;
     let expiries = ledger.log.expiries();
+    let mut stuck = Vec::new();
     for seal in ledger.log.seals() {
         for (field, _, name) in seal.files() {
             if expiries.contains_key(&(seal.number, field)) && there.contains(&name) {
-                ledger.folder.erase(&name)?;
+                let erased = ledger.folder.erase(&name);
+                stuck.extend(erased.err().map(|error| (name, error)));
             }
         }
     }
     for statement in ledger.log.statements() {
         if let Fact::Unsealed(unsealed) = &statement.fact {
-            erase_segment(&ledger.directory, unsealed)?;
+            let erased = erase_segment(&ledger.directory, unsealed);
+            let name = SegmentId::new(unsealed.segment).to_string();
+            stuck.extend(erased.err().map(|error| (name, error)));
         }
     }
-    Ok(())
+    Ok(stuck)
 }
 
 /// Erases a segment that is what was stated: where numbers began again, another may have its own.
@@ -128,7 +140,7 @@ fn note_leap(ledger: &mut Ledger, now: Instant, doubt: Doubt) -> io::Result<()> 
             ledger.state(now, Fact::Clock);
             ledger.write()
         }
-        Doubt::Leap { .. } | Doubt::Unset | Doubt::Alone => Ok(()),
+        Doubt::Leap { .. } | Doubt::Far { .. } | Doubt::Unset | Doubt::Alone => Ok(()),
     }
 }
 
@@ -136,7 +148,8 @@ fn note_leap(ledger: &mut Ledger, now: Instant, doubt: Doubt) -> io::Result<()> 
 fn count_held(ledger: &Ledger, retention: &Retention, now: Instant) -> usize {
     let log = &ledger.log;
     let (holds, expiries) = (log.holds(), log.expiries());
-    let seals = log.seals().map(|seal| (seal, Bounds::of(log.leaves(), seal.number, now.at)));
+    let chronicle = Chronicle::new(log.leaves(), now.at);
+    let seals = log.seals().map(|seal| (seal, chronicle.bounds(seal.number)));
     let held = seals.filter(|(seal, bounds)| holds.values().any(|(_, hold)| hold.covers(seal, bounds)));
     let files = held.flat_map(|(seal, bounds)| seal.files().map(move |(field, _, _)| (seal, field, bounds)));
     let past = files.filter(|(seal, field, bounds)| {
@@ -149,28 +162,30 @@ fn count_held(ledger: &Ledger, retention: &Retention, now: Instant) -> usize {
 
 struct Run<'r> {
     ledger: Ledger,
+    /// Of what is sealed already, or could not be.
     retention: Retention,
     now: Instant,
     vouched: Option<&'r Vouched>,
 }
 
 impl Run<'_> {
-    fn state_files(&mut self, expired: &mut Expired) -> io::Result<()> {
+    fn state_files(&mut self, expired: &mut Expired) {
         let log = self.ledger.log.clone();
-        for Due { seal, field, days, at } in list_due(&log, &self.retention, self.now.at) {
+        let chronicle = Chronicle::new(log.leaves(), self.now.at);
+        for Due { seal, field, days, at } in list_due(&log, self.now.at) {
             let Some((_, file, name)) = seal.files().find(|(of, _, _)| *of == field) else { continue };
-            let found = match self.ledger.folder.measure(&name)? {
-                None => State::Missing,
-                Some(found) if found == (file.bytes, file.hash) => State::Intact,
-                Some(_) => State::Changed,
+            let found = match self.ledger.folder.measure(&name) {
+                Ok(None) => State::Missing,
+                Ok(Some(found)) if found == (file.bytes, file.hash) => State::Intact,
+                Ok(Some(_)) => State::Changed,
+                Err(_) => State::Unreadable,
             };
-            let bounds = Bounds::of(log.leaves(), seal.number, self.now.at);
+            let bounds = chronicle.bounds(seal.number);
             let term = self.term(days, at, &|hold| hold.covers(seal, &bounds));
             let expiry = Expiry { seal: seal.number, field, hash: file.hash, found, term };
             self.ledger.state(self.now, Fact::Expiry(expiry));
             expired.files.push(name);
         }
-        Ok(())
     }
 
     /// Segments that could not be sealed in all their time, oldest first, up to the first that stays. What cannot be read was made

@@ -27,7 +27,12 @@ fn promptness(data: &Path) -> Vec<Promptness> {
     let log = Folder::new(data).read_log().unwrap();
     let expiries = log.statements().filter_map(|statement| match &statement.fact {
         Fact::Expiry(expiry) => Some(expiry.term.promptness),
-        Fact::Unsealed(_) | Fact::Hold(_) | Fact::Lift(_) | Fact::Policy(_) | Fact::Clock => None,
+        Fact::Unsealed(_)
+        | Fact::Hold(_)
+        | Fact::Lift(_)
+        | Fact::Policy(_)
+        | Fact::Readers(_)
+        | Fact::Clock => None,
     });
     expiries.collect()
 }
@@ -82,10 +87,42 @@ fn a_file_that_somebody_deletes_is_missed() {
 }
 
 #[test]
+fn a_file_that_can_be_neither_read_nor_erased_keeps_no_other() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path();
+    live_and_seal(data, months().chain([361, 363]));
+    // No program writes over a folder, or takes its name away as that of a file.
+    let sick = data.join("sealed").join(file(2));
+    fs::remove_file(&sick).unwrap();
+    fs::create_dir(&sick).unwrap();
+    let expired = expire_at(data, 395);
+    let stuck = |expired: &Expired| expired.stuck.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    assert_eq!((stuck(&expired), expired.files), (vec![file(2)], vec![file(1), file(2), file(3)]));
+    let log = Folder::new(data).read_log().unwrap();
+    let found = [1, 2, 3].map(|seal| log.expiries()[&(seal, Field::Access)].1.found);
+    assert_eq!(found, [State::Intact, State::Unreadable, State::Intact]);
+    let is_there = |number| data.join("sealed").join(file(number)).exists();
+    assert_eq!([1, 2, 3, 4].map(is_there), [false, true, false, true]);
+    let report = check(data);
+    assert!(report.to_string().contains("the file of seal 2 was unreadable when its time came"), "{report}");
+    assert_eq!(report.deleted, (1, 2));
+    // Each run tries again, and each deletes what is due meanwhile.
+    live_and_seal(data, [398, 401]);
+    let expired = expire_at(data, 425);
+    assert_eq!((stuck(&expired), expired.files), (vec![file(2)], vec![file(4)]));
+    let report = check(data);
+    assert!(report.to_string().contains("is still there, long after its deletion was entered"), "{report}");
+    assert_eq!(report.deleted, (2, 1), "what is there is not deleted");
+    fs::remove_dir(&sick).unwrap();
+    fs::write(&sick, "again").unwrap();
+    assert!(expire_at(data, 425).stuck.is_empty() && !is_there(2));
+}
+
+#[test]
 fn a_box_that_was_off_deletes_at_its_next_start() {
     let data = tempfile::tempdir().unwrap();
     let data = data.path();
-    live_and_seal(data, months().take_while(|day| *day <= 330));
+    live_and_seal(data, months().take_while(|day| *day <= 330).chain([331, 333]));
     live_and_seal(data, [395]);
     assert_eq!(expire_at(data, 395).files, [file(1), file(2), file(3)]);
     assert_eq!(promptness(data), [Promptness::Off, Promptness::Off, Promptness::OnTime]);
@@ -133,7 +170,7 @@ fn a_clock_that_nobody_knows_deletes_nothing() {
     }
     // Somebody vouches for it.
     let now = Instant { at: noon(366), quality: ClockQuality::Unsynchronised };
-    let vouched = Vouched { name: "M. Durand".parse().unwrap() };
+    let vouched = Vouched { name: "M. Durand".parse().unwrap(), is_far_meant: false };
     assert_eq!(expire(data, &manner(None), now, Some(&vouched)).unwrap().files, [file(1)]);
     let report = check(data);
     assert!(report.is_right() && report.to_string().contains("M. Durand vouched"), "{report}");
@@ -145,7 +182,10 @@ fn what_was_deleted_by_a_clock_that_was_ahead_is_found() {
     let data = data.path();
     live_and_seal(data, [0, 3, 4]);
     let now = Instant { at: noon(500), quality: ClockQuality::Unsynchronised };
-    let vouched = Vouched { name: "quelqu’un".parse().unwrap() };
+    let slip = Vouched { name: "quelqu’un".parse().unwrap(), is_far_meant: false };
+    let expired = expire(data, &manner(None), now, Some(&slip)).unwrap();
+    assert!(matches!(expired.doubt, Some(archive::Doubt::Far { days: 496 })) && expired.files.is_empty());
+    let vouched = Vouched { is_far_meant: true, ..slip };
     assert_eq!(expire(data, &manner(None), now, Some(&vouched)).unwrap().files.len(), 3);
     live_and_seal(data, [5]);
     live_and_seal(data, [9]);
@@ -162,7 +202,7 @@ fn what_is_held_stays_until_it_is_lifted() {
     let window = Hold { from: Some(noon(2)), to: Some(noon(4)), ..hold("Tribunal") };
     let first = add_hold(data, instant(noon(360)), window).unwrap();
     let device = Hold { to: Some(noon(1)), device: Some("CM2-04".parse().unwrap()), ..hold("La direction") };
-    let second = add_hold(data, instant(noon(361)), device).unwrap();
+    let second = add_hold(data, instant(noon(363)), device).unwrap();
     assert_eq!((first, second), (15, 16));
     let expired = expire_at(data, 370);
     assert_eq!((expired.files.len(), expired.held), (0, 2));
@@ -223,6 +263,7 @@ fn segments_that_were_never_sealed_go_too() {
         }
     }
     let before = segments(data);
+    assert!(expire_at(data, 393).doubt.is_some(), "months apart, a clock does not go on");
     let expired = expire_at(data, 396);
     assert_eq!((expired.files.len(), expired.segments.len()), (3, 1), "{expired:?}");
     assert_eq!(segments(data), before - 1);
@@ -243,13 +284,18 @@ fn another_number_is_stated_before_anything_goes_by_it() {
     live_and_seal(data, [0, 3, 30, 60]);
     let retention = Retention::new(|_| Some(30)).unwrap();
     let policy = Policy { retention, signed: Some("La DPO".parse().unwrap()) };
-    let shorter = Manner { policy: Some(policy), ..manner(None) };
-    let expired = expire(data, &shorter, instant(noon(60)), None).unwrap();
-    assert_eq!(expired.files, [file(1), file(2), file(3)]);
+    let shorter = Manner { policy: Some(policy.clone()), ..manner(None) };
+    let expire_shorter = |day| expire(data, &shorter, instant(noon(day)), None).unwrap().files;
+    assert!(expire_shorter(60).is_empty() && expire_shorter(66).is_empty(), "a week to see it");
+    assert_eq!(expire_shorter(67), [file(1), file(2), file(3)]);
     let report = check(data);
     assert!(report.is_right() && report.to_string().contains("as La DPO signed"), "{report}");
-    assert_eq!(promptness(data), [Promptness::Late, Promptness::Off, Promptness::OnTime]);
-    assert!(expire_at(data, 60).files.is_empty(), "without a configuration it stays so");
+    assert_eq!(promptness(data), [Promptness::Late, Promptness::Off, Promptness::Late]);
+    assert!(expire_at(data, 67).files.is_empty(), "without a configuration it stays so");
+    // Another who signs for the same is told, too.
+    let policy = Policy { signed: Some("M. le maire".parse().unwrap()), ..policy };
+    expire(data, &Manner { policy: Some(policy), ..manner(None) }, instant(noon(68)), None).unwrap();
+    assert!(check(data).to_string().contains("as M. le maire signed"), "{}", check(data));
 }
 
 #[test]
@@ -271,7 +317,7 @@ fn a_kind_of_field_goes_at_its_own_time() {
     let log = Folder::new(data).read_log().unwrap();
     let first = log.seals().next().unwrap();
     let names: Vec<_> = first.files().map(|(_, _, name)| name).collect();
-    let number = "seal-00000000000000000002";
+    let number = "seal-00000000000000000003";
     // What nobody has, as here bytes each way, has no file.
     assert_eq!(names, [format!("{number}.parquet.age"), format!("{number}.who.parquet.age")]);
     let read = |data: &Path| {
@@ -299,8 +345,8 @@ fn a_kind_of_field_goes_at_its_own_time() {
     assert_eq!(read(data), whole("deleted", "deleted"), "the record stays, without whose it was");
     let report = check(data);
     assert!(report.is_right() && report.deleted == (1, 0), "{report}");
-    fs::remove_file(data.join("sealed/seal-00000000000000000003.who.parquet.age")).unwrap();
-    assert!(check(data).to_string().contains("seal 3: seal-00000000000000000003.who.parquet.age is missing"));
+    fs::remove_file(data.join("sealed/seal-00000000000000000004.who.parquet.age")).unwrap();
+    assert!(check(data).to_string().contains("seal 4: seal-00000000000000000004.who.parquet.age is missing"));
 }
 
 /// Makes a segment one that the disk does not give back: every read of it fails.
@@ -344,6 +390,7 @@ fn a_segment_that_cannot_be_read_does_not_keep_what_is_due() {
     for month in 1..=13 {
         live(data, month * 30);
         expire_at(data, month * 30);
+        expire_at(data, month * 30 + 3);
     }
     break_segment(data, 4);
     let expired = expire_at(data, 396);

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use access::Instant;
-use archive::{Fact, Form, Log, Policy, SigningKey};
+use archive::{Fact, Form, Log, Policy, ReaderKey, Readers, Retention, SigningKey};
 
 use super::{SealingError, open_key};
 use crate::segments::Directory;
@@ -38,8 +38,9 @@ impl Ledger {
             Err(error) => return Err(error.into()),
         };
         let key = open_key(data)?;
-        folder.write_key(key.verifier())?;
         let log = open_log(&folder, &key)?;
+        // Not before the log has shown that the key is its own: another's would make every seal look wrong.
+        folder.write_key(key.verifier())?;
         directory.erase_gone()?;
         let reserve = Reserve::new(data);
         Ok(Self { folder, directory, key, log, is_running, reserve, _lock: lock })
@@ -47,7 +48,8 @@ impl Ledger {
 
     /// Whether what was sealed up to now is encrypted.
     pub(super) fn is_encrypted(&self) -> bool {
-        self.log.last().is_some_and(|last| last.file.form == Form::Encrypted)
+        let stated = self.log.readers().map(|readers| !readers.is_empty());
+        stated.unwrap_or_else(|| self.log.last().is_some_and(|last| last.file.form == Form::Encrypted))
     }
 
     /// Adds a statement. It is on the disk after [`Ledger::write`].
@@ -55,10 +57,29 @@ impl Ledger {
         self.log.state((now.at, now.quality), fact, &self.key);
     }
 
-    /// States how long what is kept, where that is another than before.
+    /// States to whom files are sealed, where that is others than before.
+    pub(super) fn state_readers(&mut self, now: Instant, readers: Option<&[ReaderKey]>) -> io::Result<()> {
+        let Some(readers) = readers.map(|keys| Readers::new(keys.to_vec())) else { return Ok(()) };
+        let is_stated = match self.log.readers() {
+            Some(stated) => *stated == readers,
+            // Nobody, as long as nobody was named.
+            None => readers.is_empty() && !self.is_encrypted(),
+        };
+        if is_stated {
+            return Ok(());
+        }
+        self.state(now, Fact::Readers(readers));
+        self.write()
+    }
+
+    /// States how long what is kept, where that, or who has decided it, is another than before.
     pub(super) fn state_policy(&mut self, now: Instant, policy: Option<&Policy>) -> io::Result<()> {
+        let is_stated = |policy: &Policy| match self.log.policy() {
+            Some(stated) => stated == policy,
+            None => policy.retention == Retention::default(),
+        };
         match policy {
-            Some(policy) if policy.retention != self.log.retention() => {
+            Some(policy) if !is_stated(policy) => {
                 self.state(now, Fact::Policy(policy.clone()));
                 self.write()
             }

@@ -128,6 +128,43 @@ fn only_readers_read_what_is_sealed_to_them() {
     assert_eq!(seal(data, &readers, instant(noon(2))).unwrap().sealed.len(), 1);
 }
 
+#[test]
+fn whoever_files_are_sealed_to_is_told() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path();
+    let (head, other) = (Identity::generate().reader(), Identity::generate().reader());
+    let nights = [vec![], vec![head.clone()], vec![head.clone(), other.clone()], vec![head.clone()], vec![]];
+    for (day, readers) in (0..).zip(nights) {
+        live(data, day);
+        for _ in 0..2 {
+            seal(data, &manner(Some(readers.clone())), instant(noon(day))).unwrap();
+        }
+    }
+    let report = check(data);
+    assert!(report.is_right(), "{report}");
+    let said = report.to_string();
+    let told: Vec<&str> = said
+        .lines()
+        .filter_map(|line| line.split_once("from here on days are sealed "))
+        .map(|it| it.1)
+        .collect();
+    let (alone, both) = (format!("to {head}"), format!("to {head} {other}"));
+    assert_eq!(told, [alone.as_str(), &both, &alone, "to nobody, in clear"]);
+}
+
+#[test]
+fn the_key_of_another_box_seals_nothing_and_shows_itself_to_nobody() {
+    let (data, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for data in [data.path(), other.path()] {
+        live(data, 0);
+        seal_at(data, noon(0)).unwrap();
+    }
+    fs::copy(key_path(other.path()), key_path(data.path())).unwrap();
+    live(data.path(), 1);
+    assert!(matches!(seal_at(data.path(), noon(1)), Err(SealingError::OtherKey)));
+    assert!(check(data.path()).is_right(), "{}", check(data.path()));
+}
+
 pub(super) fn check(data: &Path) -> Report {
     let folder = Folder::new(data);
     let signer = folder.read_key().unwrap().unwrap();

@@ -247,7 +247,7 @@ fn an_extract_is_verified_by_somebody_else() -> Result<()> {
         ensure!(cover.contains(expected), "{expected}: {cover}");
     }
     // Debian's age opens the sealed file in it with the key from the safe.
-    let sealed = format!("{unpacked}/scelles/seal-00000000000000000001.parquet.age");
+    let sealed = format!("{unpacked}/scelles/seal-00000000000000000002.parquet.age");
     let decrypt = ["age", "--decrypt", "--identity", &safe.file, "--output", &path("day"), &sealed];
     lab.pc2.run(&decrypt)?.success()?;
     ensure!(fs::read(path("day"))?.starts_with(b"PAR1"), "a table");

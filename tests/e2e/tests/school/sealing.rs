@@ -190,7 +190,8 @@ fn a_reader_needs_no_box() -> Result<()> {
         assert_eq!(search(&appliance, &["--identity", &path(owner)])?, expected, "{owner}");
     }
 
-    let sealed = appliance.data().join("sealed/seal-00000000000000000001.parquet.age");
+    // The first entry says to whom it is sealed.
+    let sealed = appliance.data().join("sealed/seal-00000000000000000002.parquet.age");
     let (sealed, table) = (sealed.display().to_string(), path("day.parquet"));
     let decrypt = ["age", "--decrypt", "--identity", &path("head"), "--output", &table, &sealed];
     lab.pc1.run(&decrypt)?.success()?;
