@@ -129,7 +129,7 @@ impl Leaf {
 pub(crate) fn is_private(leaf: &Leaf) -> bool {
     leaf.statement().is_some_and(|statement| match statement.fact {
         Fact::Hold(_) | Fact::Lift(_) => true,
-        Fact::Expiry(_) | Fact::Unsealed(_) | Fact::Policy(_) | Fact::Clock => false,
+        Fact::Expiry(_) | Fact::Unsealed(_) | Fact::Policy(_) | Fact::Readers(_) | Fact::Clock => false,
     })
 }
 

@@ -207,6 +207,7 @@ impl Log {
             | Fact::Hold(_)
             | Fact::Lift(_)
             | Fact::Policy(_)
+            | Fact::Readers(_)
             | Fact::Clock => None,
         })
     }

@@ -33,7 +33,7 @@ impl Office {
                     let held = holds.iter_mut().find(|held| held.number == lift.hold);
                     held.into_iter().for_each(|held| held.lifted.clone_from(&lifted));
                 }
-                Fact::Expiry(_) | Fact::Unsealed(_) | Fact::Policy(_) | Fact::Clock => {}
+                Fact::Expiry(_) | Fact::Unsealed(_) | Fact::Policy(_) | Fact::Readers(_) | Fact::Clock => {}
             }
         }
         holds.reverse();
