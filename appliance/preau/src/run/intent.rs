@@ -11,7 +11,7 @@ use access::{Directory, Instant};
 use blocklist::{Index, builtin};
 use journal::Journal;
 use model::{Lesson, Rule, Timestamp};
-use policy::Snapshot;
+use policy::{Moment, Snapshot};
 use portal::ListOrigin;
 use store::{Generation, Store, StoreError};
 use system::lists::{adopt_index, open_index};
@@ -153,6 +153,13 @@ impl Intent {
         if let Some(store) = &mut self.store {
             self.person_acts.keep(store, journal, now);
             self.forgetting.keep(store, now);
+        }
+    }
+
+    /// Begins the planned lessons whose time has come.
+    pub(crate) fn begin_planned(&mut self, now: Instant, moment: impl FnOnce(Timestamp) -> Moment) {
+        if let (Some(store), Some(at)) = (&mut self.store, now.plausible()) {
+            self.lessons.begin_planned(store, now, &moment(at));
         }
     }
 
