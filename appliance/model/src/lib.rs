@@ -13,6 +13,7 @@ mod domain_name;
 mod flow_mark;
 mod host;
 mod lesson;
+mod lesson_plan;
 mod mac;
 mod machine;
 mod number;
@@ -43,6 +44,7 @@ pub use lesson::{
     LessonEnding, LessonId, LessonSettings, ModeError, Narrowing, NewLesson, SiteList, SitesError,
     UnfitLesson,
 };
+pub use lesson_plan::{LessonPlan, PlanId};
 pub use mac::{Mac, MacError, NotAMachine};
 pub use machine::Machine;
 pub use overrides::{Act, Deed, Ended, NewOverride, Override, OverrideId, Unfit};

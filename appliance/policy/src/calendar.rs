@@ -101,6 +101,12 @@ impl TimeOfDay {
         let minutes = u16::from(hour) * 60 + u16::from(minute);
         (minute < 60 && minutes <= DAY_MINUTES).then_some(Self(minutes))
     }
+
+    /// Minutes since midnight.
+    #[must_use]
+    pub fn minutes(self) -> u16 {
+        self.0
+    }
 }
 
 impl std::fmt::Display for TimeOfDay {

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use model::{
-    DomainName, InternetMode, Lesson, LessonEnd, LessonId, Motive, Override, OverrideId, Person, PersonName,
-    RoomName, Timestamp,
+    DomainName, InternetMode, Lesson, LessonEnd, LessonId, LessonPlan, Motive, Override, OverrideId, Person,
+    PersonName, PlanId, RoomName, Timestamp,
 };
 
 use crate::{Hold, Trouble};
@@ -82,6 +82,24 @@ pub trait LessonRoom: Send + Sync {
     /// # Errors
     /// [`Trouble::Unavailable`].
     fn wifi_register(&self) -> Result<Vec<WifiLine>, Trouble>;
+
+    /// The planned lessons of this person, in the order of the week.
+    ///
+    /// # Errors
+    /// [`Trouble::Unavailable`].
+    fn plans(&self, person: &Person) -> Result<Vec<(PlanId, LessonPlan)>, Trouble>;
+
+    /// Plans a lesson of this person, each week.
+    ///
+    /// # Errors
+    /// [`Trouble::Denied`], [`Trouble::Length`], [`Trouble::Full`].
+    fn add_plan(&self, person: &Person, plan: &LessonPlan) -> Result<(), Trouble>;
+
+    /// Gives a planned lesson of this person up.
+    ///
+    /// # Errors
+    /// [`Trouble::Unavailable`].
+    fn remove_plan(&self, person: &Person, id: PlanId) -> Result<(), Trouble>;
 
     /// What changes whenever something that pages of teachers show may have changed. It is asked for often.
     ///

@@ -177,7 +177,7 @@ const STEPS: &[&str] = &[
          internet TEXT NOT NULL CHECK (internet IN ('normal', 'list', 'ent', 'closed')),
          sites TEXT NOT NULL CHECK ((sites = '') = (internet <> 'list')),
          is_wifi_on INTEGER NOT NULL,
-         begun_day TEXT NOT NULL DEFAULT ''
+         begun_ms INTEGER
      ) STRICT;
      CREATE TABLE report (override INTEGER PRIMARY KEY) STRICT;
      ALTER TABLE person ADD COLUMN room_now TEXT;

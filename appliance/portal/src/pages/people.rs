@@ -15,6 +15,7 @@ mod sign_in;
 mod staff;
 mod teacher;
 mod trouble;
+mod week;
 mod wifi_sheet;
 mod wishes;
 
@@ -28,6 +29,7 @@ pub use sign_in::{Choice, SignInPage};
 pub use staff::StaffPage;
 pub use teacher::TeacherPage;
 pub use trouble::TroublePage;
+pub use week::WeekPage;
 pub use wifi_sheet::WifiSheet;
 pub(super) use wishes::tell_answer;
 

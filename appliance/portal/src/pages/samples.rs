@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use model::{
-    Answer, ClockQuality, Device, Fault, Host, InternetMode, Layer, Lesson, LessonId, MadeCard, Obstacle,
-    Override, OverrideId, Person, PersonId, Purpose, Reading, ReadingEnd, ReadingId, ReadingTerms, Reason,
-    RequestId, Role, Rule, Ruling, Scope, SiteRequest, Subject, Timestamp, Topic, UnknownDevice, Verdict,
-    When,
+
+    Answer, ClockQuality, Device, Fault, Host, InternetMode, Layer, Lesson, LessonId, LessonPlan, MadeCard, Obstacle, Override, OverrideId, Person, PersonId, PlanId, Purpose, Reading, ReadingEnd, ReadingId, ReadingTerms, Reason, RequestId, Role, Rule, Ruling, Scope, SiteRequest, Subject, Timestamp, Topic, UnknownDevice, Verdict, When,
 };
 
 use super::Place;
@@ -144,6 +142,20 @@ pub(crate) fn room_now() -> RoomNow {
         ],
         lesson: Some(lesson),
     }
+}
+
+/// A planned lesson of the teacher.
+pub(crate) fn plans() -> Vec<(PlanId, LessonPlan)> {
+    let plan = LessonPlan {
+        teacher: teacher().name,
+        room: "CM2".parse().unwrap(),
+        weekday: 0,
+        from_minute: 540,
+        minutes: 55,
+        internet: InternetMode::WorkspaceOnly,
+        is_wifi_on: true,
+    };
+    vec![(PlanId::new(4), plan)]
 }
 
 /// What a teacher closed for the school.

@@ -1,9 +1,10 @@
 //! The forms of lessons: a touch becomes one call to the office, and leads back to the page it came from.
 
-use model::{DomainName, InternetMode, LessonId, OverrideId, Timestamp};
+use jiff::civil::Time;
+use model::{DomainName, InternetMode, LessonId, LessonPlan, OverrideId, Timestamp};
 
 use super::people::{Answer, Signed};
-use crate::pages::people::{HeadPage, TeacherPage, WifiSheet};
+use crate::pages::people::{HeadPage, TeacherPage, WeekPage, WifiSheet};
 use crate::{LessonStart, LessonTurn, Trouble};
 
 /// The places of lessons.
@@ -17,6 +18,8 @@ pub(super) enum LessonPage {
     Report,
     KeepReport,
     Register,
+    Week,
+    RemovePlan,
 }
 
 impl LessonPage {
@@ -31,13 +34,15 @@ impl LessonPage {
             TeacherPage::REPORT_PATH => Self::Report,
             HeadPage::REPORT_PATH => Self::KeepReport,
             WifiSheet::PATH => Self::Register,
+            WeekPage::PATH => Self::Week,
+            WeekPage::REMOVE_PATH => Self::RemovePlan,
             _ => return None,
         })
     }
 
     /// Whether it can be read, whether forms are sent there.
     pub(super) fn takes(self, is_post: bool) -> bool {
-        is_post != (self == Self::Register)
+        self == Self::Week || is_post != (self == Self::Register)
     }
 
     /// Whether it is for those who decide for the whole school.
@@ -52,6 +57,7 @@ impl LessonPage {
                 TeacherPage::PATH
             }
             Self::KeepReport | Self::Register => HeadPage::PATH,
+            Self::Week | Self::RemovePlan => WeekPage::PATH,
         }
     }
 }
@@ -82,8 +88,40 @@ impl Signed<'_> {
                     WifiSheet { place: &self.portal.settings.place, lines: &lines, now: office.now() };
                 return Ok(Answer::sheet(WifiSheet::STATUS, sheet.render()));
             }
+            LessonPage::Week if self.visit.is_post => office.add_plan(person, &self.read_plan()?)?,
+            LessonPage::Week => return self.show_week(),
+            LessonPage::RemovePlan => office.remove_plan(person, self.read("plan")?)?,
         }
         Ok(Answer::see(page.home()))
+    }
+
+    fn show_week(&self) -> Result<Answer, Trouble> {
+        let office = &self.portal.office;
+        let (plans, room) = (office.plans(self.person)?, office.room_now(self.person)?);
+        let page = WeekPage {
+            place: &self.portal.settings.place,
+            person: self.person,
+            plans: &plans,
+            rooms: &room.rooms,
+            minutes: room.minutes,
+            token: &self.token,
+        };
+        Ok(Answer::page(WeekPage::STATUS, page.render(self.visit.language)))
+    }
+
+    fn read_plan(&self) -> Result<LessonPlan, Trouble> {
+        // As browsers send a time: `09:00`, with seconds where somebody types them.
+        let from: Time = self.read("debut")?;
+        let minute = u16::from(from.hour().unsigned_abs()) * 60 + u16::from(from.minute().unsigned_abs());
+        Ok(LessonPlan {
+            teacher: self.person.name.clone(),
+            room: self.read("salle")?,
+            weekday: self.read("jour")?,
+            from_minute: minute,
+            minutes: self.read("minutes").map_err(|_| Trouble::Length)?,
+            internet: self.read_internet()?,
+            is_wifi_on: self.visit.field("wifi") == Some("1"),
+        })
     }
 
     fn read_start(&self) -> Result<LessonStart, Trouble> {

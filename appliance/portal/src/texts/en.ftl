@@ -847,3 +847,24 @@ register-lesson = Lesson no.
 register-off-by = switched off by
 register-still-on = on
 register-cut = Older lines are not printed.
+
+# A teacher’s week
+nav-week = My week
+week-title = My week
+week-lead = These lessons begin by themselves, each week outside the holidays. Where a colleague has the room, yours waits until it is free.
+week-plans = Planned lessons
+week-none = No lesson is planned.
+week-remove = Give up
+week-add = Plan a lesson
+week-day = Day
+week-from = Beginning
+week-minutes = Length, in minutes
+week-go = Plan
+week-when = { $day }, { $from } to { $to }
+week-monday = Monday
+week-tuesday = Tuesday
+week-wednesday = Wednesday
+week-thursday = Thursday
+week-friday = Friday
+week-saturday = Saturday
+week-sunday = Sunday

@@ -848,3 +848,24 @@ register-lesson = Cours n°
 register-off-by = éteint par
 register-still-on = allumé
 register-cut = Les lignes plus anciennes ne sont pas imprimées.
+
+# La semaine d’une enseignante
+nav-week = Ma semaine
+week-title = Ma semaine
+week-lead = Ces cours commencent d’eux-mêmes, chaque semaine hors vacances. Si une ou un collègue a la salle, le vôtre attend qu’elle se libère.
+week-plans = Cours prévus
+week-none = Aucun cours prévu.
+week-remove = Retirer
+week-add = Prévoir un cours
+week-day = Jour
+week-from = Début
+week-minutes = Durée, en minutes
+week-go = Prévoir
+week-when = { $day }, de { $from } à { $to }
+week-monday = lundi
+week-tuesday = mardi
+week-wednesday = mercredi
+week-thursday = jeudi
+week-friday = vendredi
+week-saturday = samedi
+week-sunday = dimanche

@@ -70,6 +70,7 @@ fn used_keys(folder: &Path) -> BTreeSet<String> {
                 "lesson-",
                 "report-",
                 "register-",
+                "week-",
             ];
             used.extend(
                 source

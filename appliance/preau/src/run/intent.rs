@@ -14,7 +14,7 @@ use blocklist::{Index, builtin};
 use journal::Journal;
 use model::{Lesson, Rule, Timestamp};
 use people::is_alive;
-use policy::Snapshot;
+use policy::{Moment, Snapshot};
 use portal::ListOrigin;
 use store::{Generation, Store, StoreError};
 use system::clock::monotonic;
@@ -193,6 +193,13 @@ impl Intent {
             tracing::warn!(
                 "what was deleted from the state file may be read there for an hour more: {error:#}"
             );
+        }
+    }
+
+    /// Begins the planned lessons whose time has come.
+    pub(crate) fn begin_planned(&mut self, now: Instant, moment: impl FnOnce(Timestamp) -> Moment) {
+        if let (Some(store), Some(at)) = (&mut self.store, now.plausible()) {
+            self.lessons.begin_planned(store, now, &moment(at));
         }
     }
 

@@ -198,6 +198,8 @@ impl State {
             if self.intent.keep_decided(&self.journal, self.clock.now()) {
                 self.in_force.swap_decided(self.intent.rules(), self.intent.lessons());
             }
+            let policy = self.desk.policy();
+            self.intent.begin_planned(self.clock.now(), |at| policy.calendar().moment(at));
             self.intent.keep_readings(&self.readings, self.clock.now());
             self.intent.keep_person_acts(&self.journal, self.clock.now());
             self.intent.settle(false);

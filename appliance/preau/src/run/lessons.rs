@@ -5,7 +5,8 @@
 
 use access::Instant;
 use model::Lesson;
-use store::{Store, StoreError};
+use policy::Moment;
+use store::{LessonError, Store, StoreError};
 
 /// The lessons whose end is not noted yet.
 #[derive(Default)]
@@ -14,6 +15,8 @@ pub(crate) struct Lessons {
     /// Those that the policy had at the last look; `None` before the first one.
     in_force: Option<Vec<Lesson>>,
     is_failure_told: bool,
+    /// The minute of the week at which planned lessons were looked for.
+    looked: Option<(u8, u16)>,
 }
 
 impl Lessons {
@@ -32,7 +35,8 @@ impl Lessons {
     pub(crate) fn keep(&mut self, store: &mut Store, now: Instant) -> bool {
         if let Some(now) = now.plausible() {
             // Those that ended are read with the next look. Until then, and also where this fails, the time ends them.
-            let outcome = store.lapse_lessons(now).map(drop);
+            let outcome: Result<usize, StoreError> = store.lapse_lessons(now);
+            let outcome = outcome.map(drop).map_err(LessonError::from);
             self.tell(outcome);
         }
         if self.in_force.as_ref() == Some(&self.open) {
@@ -42,14 +46,31 @@ impl Lessons {
         true
     }
 
+    /// Begins the planned lessons whose time has come, once a minute, but in the holidays. What begins is read with the next
+    /// look.
+    pub(crate) fn begin_planned(&mut self, store: &mut Store, now: Instant, moment: &Moment) {
+        let Some(at) = now.plausible() else { return };
+        let place = (moment.weekday.to_monday_zero_offset().unsigned_abs(), moment.time.minutes());
+        if moment.is_holiday || self.looked == Some(place) {
+            return;
+        }
+        self.looked = Some(place);
+        let outcome = store.begin_planned(place, at, now.quality);
+        match outcome {
+            Ok(0) => {}
+            Ok(lessons) => tracing::info!(lessons, "planned lessons have begun"),
+            Err(error) => self.tell(Err(error)),
+        }
+    }
+
     /// A failure is told once, until all is well again.
-    fn tell(&mut self, outcome: Result<(), StoreError>) {
+    fn tell(&mut self, outcome: Result<(), LessonError>) {
         let is_told = std::mem::replace(&mut self.is_failure_told, outcome.is_err());
         if let Err(error) = outcome
             && !is_told
         {
             let error = anyhow::Error::from(error);
-            tracing::error!("lessons that are over are not noted as such: {error:#}");
+            tracing::error!("lessons neither begin nor end in the state file: {error:#}");
         }
     }
 }
@@ -66,6 +87,34 @@ mod tests {
 
     fn instant(seconds: i64, quality: ClockQuality) -> Instant {
         Instant { at: at(seconds), quality }
+    }
+
+    #[test]
+    fn a_planned_lesson_begins_in_its_minute_but_in_no_holidays() {
+        use jiff::civil::Weekday;
+        use model::{LessonPlan, Role};
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&folder.path().join("state.sqlite")).unwrap();
+        let (name, by) = ("Mme Martin", "ligne de commande".parse().unwrap());
+        let person = store::NewPerson { name: name.parse().unwrap(), role: Role::Teacher, rooms: vec![] };
+        store.add_person(&person, "$first$", at(0), (&by, None)).unwrap();
+        let plan = LessonPlan {
+            teacher: person.name,
+            room: "CM2".parse().unwrap(),
+            weekday: 1,
+            from_minute: 540,
+            minutes: 55,
+            internet: InternetMode::WorkspaceOnly,
+            is_wifi_on: false,
+        };
+        store.add_plan(&plan).unwrap();
+        let mut lessons = Lessons::default();
+        let mut look = |minute: &str, is_holiday: bool| {
+            let moment = Moment { weekday: Weekday::Tuesday, time: minute.parse().unwrap(), is_holiday };
+            lessons.begin_planned(&mut store, instant(1, ClockQuality::Synchronised), &moment);
+            store.open_lessons().unwrap().len()
+        };
+        assert_eq!([look("08:59", false), look("09:00", true), look("09:00", false)], [0, 0, 1]);
     }
 
     #[test]

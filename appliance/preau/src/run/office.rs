@@ -19,8 +19,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use access::{Clock, Desk};
 use jiff::tz::TimeZone;
 use model::{
-    DomainName, LessonId, Mac, Machine, MadeCard, Motive, Override, OverrideId, Person, PersonId, Reading,
-    ReadingId, RequestId, RoomName, Selection, Subject, Timestamp,
+
+    DomainName, LessonId, LessonPlan, Mac, Machine, MadeCard, Motive, Override, OverrideId, Person, PersonId, PlanId, Reading, ReadingId, RequestId, RoomName, Selection, Subject, Timestamp,
 };
 use portal::{
     Asked, Card, Claimed, Findings, Held, LessonStart, LessonTurn, NewHold, NewReading, Newcomer, Reader,
@@ -369,6 +369,18 @@ impl portal::LessonRoom for Office {
 
     fn wifi_register(&self) -> Result<Vec<WifiLine>, Trouble> {
         self.list_wifi()
+    }
+
+    fn plans(&self, person: &Person) -> Result<Vec<(PlanId, LessonPlan)>, Trouble> {
+        self.list_plans(person)
+    }
+
+    fn add_plan(&self, person: &Person, plan: &LessonPlan) -> Result<(), Trouble> {
+        self.plan_lesson(person, plan)
+    }
+
+    fn remove_plan(&self, person: &Person, id: PlanId) -> Result<(), Trouble> {
+        self.give_plan_up(person, id)
     }
 
     fn pulse(&self, person: &Person) -> Result<u64, Trouble> {

@@ -67,7 +67,7 @@ fn a_lesson_comes_back_as_it_went_in_also_after_a_restart() {
     store.change_lesson(lesson.id, change, at(2), (&lesson.teacher, None)).unwrap();
     drop(store);
     let store = Store::open(&folder.path().join("state.sqlite")).unwrap();
-    assert_eq!(store.open_lessons().unwrap(), [changed.clone()]);
+    assert_eq!(store.open_lessons().unwrap(), std::slice::from_ref(&changed));
     assert_eq!(store.find_lesson(lesson.id).unwrap(), Some(changed.clone()));
     let room = "CM2".parse().unwrap();
     assert_eq!(store.last_lesson(&name("Mme Martin"), &room).unwrap(), Some(changed));

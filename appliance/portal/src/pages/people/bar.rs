@@ -2,7 +2,7 @@
 
 use model::Person;
 
-use super::{HeadPage, JournalPage, StaffPage, TeacherPage};
+use super::{HeadPage, JournalPage, StaffPage, TeacherPage, WeekPage};
 use crate::Language;
 
 /// The line.
@@ -27,11 +27,16 @@ impl<'a> Bar<'a> {
             &[
                 (HeadPage::PATH, "nav-head"),
                 (TeacherPage::PATH, "nav-teacher"),
+                (WeekPage::PATH, "nav-week"),
                 (StaffPage::PATH, "nav-staff"),
                 (super::SecretPage::PATH, "nav-secret"),
             ]
         } else {
-            &[(TeacherPage::PATH, "nav-teacher"), (super::SecretPage::PATH, "nav-secret")]
+            &[
+                (TeacherPage::PATH, "nav-teacher"),
+                (WeekPage::PATH, "nav-week"),
+                (super::SecretPage::PATH, "nav-secret"),
+            ]
         };
         let journal: &[(&str, &str)] =
             if person.role.reads_journal() { &[(JournalPage::PATH, "nav-journal")] } else { &[] };

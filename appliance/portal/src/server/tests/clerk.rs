@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use model::{
-    DomainName, LessonId, MadeCard, Motive, Override, OverrideId, Person, PersonId, Reading, ReadingId,
-    RequestId, Role, RoomName, Selection, Timestamp,
+
+    DomainName, LessonId, LessonPlan, MadeCard, Motive, Override, OverrideId, Person, PersonId, PlanId, Reading, ReadingId, RequestId, Role, RoomName, Selection, Timestamp,
 };
 
 use crate::pages::samples;
@@ -197,6 +197,20 @@ impl LessonRoom for Clerk {
 
     fn wifi_register(&self) -> Result<Vec<WifiLine>, Trouble> {
         Ok(vec![])
+    }
+
+    fn plans(&self, _: &Person) -> Result<Vec<(PlanId, LessonPlan)>, Trouble> {
+        Ok(samples::plans())
+    }
+
+    fn add_plan(&self, person: &Person, plan: &LessonPlan) -> Result<(), Trouble> {
+        let LessonPlan { room, weekday, from_minute, minutes, internet, is_wifi_on, .. } = plan;
+        let (name, mode) = (&person.name, internet.as_str());
+        self.note(format!("{name} plans {room} {weekday} {from_minute} {minutes} {mode} {is_wifi_on}"))
+    }
+
+    fn remove_plan(&self, person: &Person, id: PlanId) -> Result<(), Trouble> {
+        self.note(format!("{} gives {id} up", person.name))
     }
 
     fn pulse(&self, _: &Person) -> Result<u64, Trouble> {

@@ -63,6 +63,25 @@ fn a_lesson_is_begun_changed_and_ended_by_forms() {
 }
 
 #[test]
+fn a_week_is_planned_by_forms() {
+    let open = Open::new();
+    let mut browser = Browser::new(open.address);
+    browser.sign_in("personne=1");
+    let page = browser.get("/enseignant/semaine");
+    assert!(page.text.contains("lundi, de 09:00 à 09:55"), "{}", page.text);
+    let fields = "jour=4&debut=13%3A30&minutes=45&salle=CM2&internet=ent&sites=&wifi=1";
+    let planned = browser.fill(&page, "/enseignant/semaine", fields);
+    assert_eq!(planned.location.as_deref(), Some("/enseignant/semaine"));
+    assert_eq!(browser.fill(&page, "/enseignant/semaine/retirer", "plan=4").status, "303");
+    for wrong in ["jour=x", "debut=25%3A00", "minutes="] {
+        let answer = browser.fill(&page, "/enseignant/semaine", &format!("{wrong}&{fields}"));
+        assert_eq!(answer.status, "422", "{wrong}");
+    }
+    assert_eq!(open.done(), ["Mme Martin plans CM2 4 810 45 ent true", "Mme Martin gives 4 up"]);
+    open.portal.stop().unwrap();
+}
+
+#[test]
 fn the_head_keeps_reports_and_prints_the_register() {
     let open = Open::new();
     let mut browser = Browser::new(open.address);

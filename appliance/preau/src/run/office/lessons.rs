@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use model::{
-    AccessKind, DomainName, Host, Layer, Lesson, LessonEnd, LessonEnding, LessonId, LessonSettings, Mac,
-    Motive, NewLesson, NewOverride, Override, OverrideId, Person, Reason, RoomName, Rule, Scope, SiteList,
-    Subject, Timestamp, Topic, Verdict,
+    AccessKind, DomainName, Host, Layer, Lesson, LessonEnd, LessonEnding, LessonId, LessonPlan,
+    LessonSettings, Mac, Motive, NewLesson, NewOverride, Override, OverrideId, Person, PlanId, Reason,
+    RoomName, Rule, Scope, SiteList, Subject, Timestamp, Topic, Verdict,
 };
 use policy::{Decided, Decision, Question, Target, decide};
 use portal::{Hold, LessonStart, LessonTurn, Missed, RoomNow, SeenDevice, Trouble, WifiLine};
@@ -18,6 +18,8 @@ use super::{Failure, Office};
 const MINUTE_MS: u64 = 60_000;
 /// Most devices of a room that a page shows: a class has fewer.
 const DEVICES_SHOWN_MAX: usize = 60;
+/// Most planned lessons of one teacher: each hour of her week.
+const PLANS_OF_ONE_MAX: usize = 50;
 /// Most lines of the register: a school year of a large school.
 const REGISTER_MAX: u32 = 5_001;
 
@@ -216,6 +218,26 @@ impl Office {
             }
         }
         Ok(hasher.finish())
+    }
+
+    pub(super) fn list_plans(&self, person: &Person) -> Result<Vec<(PlanId, LessonPlan)>, Trouble> {
+        let plans = self.work(|store| store.plans())?;
+        Ok(plans.into_iter().filter(|(_, plan)| plan.teacher == person.name).collect())
+    }
+
+    pub(super) fn plan_lesson(&self, person: &Person, plan: &LessonPlan) -> Result<(), Trouble> {
+        self.check_room(person, &plan.room)?;
+        if !plan.is_fit() {
+            return Err(Trouble::Length);
+        }
+        if self.list_plans(person)?.len() >= PLANS_OF_ONE_MAX {
+            return Err(Trouble::Full);
+        }
+        self.write(|store| store.add_plan(plan)).map(drop)
+    }
+
+    pub(super) fn give_plan_up(&self, person: &Person, id: PlanId) -> Result<(), Trouble> {
+        self.write(|store| store.remove_plan(id, &person.name)).map(drop)
     }
 
     fn device_of(&self, client: IpAddr) -> Option<Mac> {

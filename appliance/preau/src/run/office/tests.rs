@@ -12,10 +12,11 @@ use model::{
     Topic, Verdict,
 };
 use people::draw_first_secret;
-use policy::{Snapshot, Target};
+use policy::{Rulebook, Snapshot, Target};
 use portal::{Claimed, Hold, Newcomer, Office as _, Reply, Trouble};
 use store::NewPerson;
 
+mod lessons;
 mod memory;
 mod readings;
 mod requests;
@@ -152,6 +153,10 @@ impl School {
 
 /// The box's own policy, with some rules more, over lists of a few sites.
 fn policy(rules: &[Rule]) -> Snapshot {
+    freeze(|rulebook| rulebook.rules.extend_from_slice(rules))
+}
+
+fn freeze(change: impl FnOnce(&mut Rulebook)) -> Snapshot {
     let mut ignore = |_: blocklist::Event<'_>| {};
     let mut compiler = blocklist::Compiler::new(&mut ignore);
     for (file, lines) in [
@@ -164,7 +169,7 @@ fn policy(rules: &[Rule]) -> Snapshot {
     }
     let index = blocklist::Index::open(compiler.finish().unwrap().bytes).unwrap();
     let mut rulebook = Config::load_or_default(None).unwrap().rulebook();
-    rulebook.rules.extend_from_slice(rules);
+    change(&mut rulebook);
     Snapshot::new(Arc::new(index), &rulebook)
 }
 
