@@ -13,7 +13,7 @@ pub(super) const STYLE: &str = include_str!("style.css");
 /// What every page may do, as its `Content-Security-Policy`: its own style sheet, by its SHA-256 (a test computes
 /// it), forms to where it is itself, and nothing else. Pages carry it themselves too, so that it holds whoever sends them.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-48REeyTdyFnJ4VInbHGYMrsIilmWaI45Soo+7hkLx+0='; \
+    style-src 'sha256-nUTnsRuI8dq+kf04ohestA0aQplg2wS26/u0uBXEj8I='; \
     base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// What a page shows when it cannot be rendered: no text of an error reaches a pupil.
