@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use model::{
-
-    Answer, ClockQuality, Device, Fault, Host, InternetMode, Layer, Lesson, LessonId, LessonPlan, MadeCard, Obstacle, Override, OverrideId, Person, PersonId, PlanId, Purpose, Reading, ReadingEnd, ReadingId, ReadingTerms, Reason, RequestId, Role, Rule, Ruling, Scope, SiteRequest, Subject, Timestamp, Topic, UnknownDevice, Verdict, When,
+    Answer, ClockQuality, Device, Fault, Host, InternetMode, Layer, Lesson, LessonId, LessonPlan, MadeCard,
+    Obstacle, Override, OverrideId, Person, PersonId, PlanId, Purpose, Reading, ReadingEnd, ReadingId,
+    ReadingTerms, Reason, RequestId, Role, Rule, Ruling, Scope, SiteRequest, Subject, Timestamp, Topic,
+    UnknownDevice, Verdict, When,
 };
 
 use super::Place;

@@ -19,8 +19,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use access::{Clock, Desk};
 use jiff::tz::TimeZone;
 use model::{
-
-    DomainName, LessonId, LessonPlan, Mac, Machine, MadeCard, Motive, Override, OverrideId, Person, PersonId, PlanId, Reading, ReadingId, RequestId, RoomName, Selection, Subject, Timestamp,
+    DomainName, LessonId, LessonPlan, Mac, Machine, MadeCard, Motive, Override, OverrideId, Person, PersonId,
+    PlanId, Reading, ReadingId, RequestId, RoomName, Selection, Subject, Timestamp,
 };
 use portal::{
     Asked, Card, Claimed, Findings, Held, LessonStart, LessonTurn, NewHold, NewReading, Newcomer, Reader,

@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use model::{
-
-    DomainName, LessonId, LessonPlan, MadeCard, Motive, Override, OverrideId, Person, PersonId, PlanId, Reading, ReadingId, RequestId, Role, RoomName, Selection, Timestamp,
+    DomainName, LessonId, LessonPlan, MadeCard, Motive, Override, OverrideId, Person, PersonId, PlanId,
+    Reading, ReadingId, RequestId, Role, RoomName, Selection, Timestamp,
 };
 
 use crate::pages::samples;
