@@ -10,7 +10,8 @@ impl School {
     fn follow(&self) {
         let store = self.store();
         let (lessons, overrides) = (store.open_lessons().unwrap(), store.open_overrides().unwrap());
-        let rules: Vec<Rule> = overrides.into_iter().filter(|it| it.ended.is_none()).map(|it| it.rule).collect();
+        let rules: Vec<Rule> =
+            overrides.into_iter().filter(|it| it.ended.is_none()).map(|it| it.rule).collect();
         self.desk.swap_policy(freeze(|rulebook| {
             rulebook.lessons = lessons;
             rulebook.rules.extend(rules);
