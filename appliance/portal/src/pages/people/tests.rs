@@ -85,9 +85,9 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
     }
     push("why-asked", why(language));
     let (rooms_of, person) = (["CM2".parse().unwrap()], samples::teacher());
-    for (name, rooms, plans) in [("week", &rooms_of[..], samples::plans()), ("week-empty", &[], vec![])] {
+    for (name, rooms, plans) in [("full", &rooms_of[..], samples::plans()), ("empty", &[], vec![])] {
         let page = WeekPage { place: &place, person: &person, plans: &plans, rooms, minutes: 55, token: "0" };
-        push(&format!("page-{name}"), page.render(language));
+        push(&format!("page-week-{name}"), page.render(language));
     }
     for (name, html) in rooms(language) {
         push(&format!("room-{name}"), html);
