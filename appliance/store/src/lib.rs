@@ -104,7 +104,8 @@ impl Store {
     /// Takes the write-ahead log over into the file, and leaves nothing of it: what was deleted stands there still.
     ///
     /// # Errors
-    /// [`StoreError`] when the file cannot be written, or another process is at it.
+    /// [`StoreError`] when the file cannot be written. Where somebody reads it at that moment, something is left until the next
+    /// time.
     pub fn settle(&mut self) -> Result<(), StoreError> {
         Ok(self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()))?)
     }

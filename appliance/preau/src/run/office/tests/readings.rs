@@ -208,3 +208,40 @@ fn the_head_learns_how_far_back_nothing_is_sealed() {
     it.pass(24 * HOUR_MS);
     assert_eq!(unsealed(), Some(now.at));
 }
+
+#[test]
+fn the_day_is_counted_up_to_the_last_full_hour() {
+    let it = School::new();
+    let (journal, mut writer) = journal::open(system::segments::Directory::new(it.folder.path()));
+    writer.commit(it.hand.now().at).unwrap();
+    let devices = [0x11, 0x12, 0x13].map(|last| Device {
+        mac: Mac::new([2, 0, 0, 0, 0, last]),
+        name: format!("CM2-{last}").parse().unwrap(),
+        room: "CM2".parse().ok(),
+        profile: "elementaire".parse().unwrap(),
+    });
+    let clock: Arc<dyn Clock> = Arc::<Hand>::clone(&it.hand);
+    let desk = Desk::new(Arc::new(Class), clock, journal, devices.into_iter().collect(), policy(&[]));
+    let mut refuse = |times: usize| {
+        for client in [PC, OTHER_PC, DESK_PC].repeat(times) {
+            let target = Target::Host(Host::parse("gambling.preau.test").unwrap());
+            let request =
+                Request { client: client.into(), kind: AccessKind::Http, target, destination: None };
+            desk.admit(request).unwrap();
+        }
+        writer.commit(it.hand.now().at).unwrap();
+    };
+    let told = || {
+        let summary = it.office.summary().unwrap().unwrap();
+        (summary.refused.iter().map(|refused| refused.count).collect::<Vec<_>>(), summary.hidden)
+    };
+    refuse(3);
+    assert_eq!(told(), (vec![], 0), "that hour is not over");
+    it.pass(31 * MINUTE_MS);
+    assert_eq!(told(), (vec![5], 0), "nine, in steps of five");
+    refuse(4);
+    it.pass(29 * MINUTE_MS);
+    assert_eq!(told(), (vec![5], 0), "the same until the next hour");
+    it.pass(30 * MINUTE_MS);
+    assert_eq!(told(), (vec![20], 0));
+}
