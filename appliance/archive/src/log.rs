@@ -207,7 +207,6 @@ impl Log {
             | Fact::Hold(_)
             | Fact::Lift(_)
             | Fact::Policy(_)
-            | Fact::Readers(_)
             | Fact::Clock => None,
         })
     }

@@ -144,8 +144,8 @@ mod tests {
             data: crate::cli::DataFolder { path: Some(data.to_owned()) },
         };
         add(arguments, &zone).unwrap();
-        lift(data, 1, "affaire classée".parse().unwrap(), author()).unwrap();
-        assert!(lift(data, 1, "encore".parse().unwrap(), author()).is_err());
+        lift(data, 1, "affaire classée".parse().unwrap(), &author()).unwrap();
+        assert!(lift(data, 1, "encore".parse().unwrap(), &author()).is_err());
         let waiting = Store::open(&data.join(STATE_FILE)).unwrap().waiting_person_acts(9).unwrap();
         let deeds: Vec<_> = waiting.into_iter().map(|it| (it.act.author.to_string(), it.act.deed)).collect();
         let expected = [

@@ -67,9 +67,6 @@ impl Decided for Refused<'_> {
     fn destination(&self) -> Option<std::net::SocketAddr> {
         None
     }
-    fn lesson(&self) -> Option<model::LessonId> {
-        None
-    }
     fn reason(&self) -> &Reason {
         &self.reason
     }
