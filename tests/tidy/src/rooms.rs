@@ -159,6 +159,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "resolver",
             "proxy",
             "portal",
+            "cache",
             "wifi",
         ],
         because: "it wires everything up, so nobody may use it",

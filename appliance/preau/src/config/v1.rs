@@ -4,6 +4,7 @@
 //! as far as they are known. So one reading tells every mistake.
 
 mod dns;
+mod family;
 mod filter;
 mod journal;
 mod line;
