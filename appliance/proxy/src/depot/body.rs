@@ -156,6 +156,20 @@ impl Body {
         self.lock().has_failed
     }
 
+    /// Waits for all of it to be on the disk; false where it never will be. A transfer has an end in any case.
+    pub(crate) async fn await_whole(&self) -> bool {
+        let mut changes = self.changes();
+        loop {
+            changes.mark_unchanged();
+            if self.whole_length().is_some() {
+                return true;
+            }
+            if self.has_failed() || changes.changed().await.is_err() {
+                return false;
+            }
+        }
+    }
+
     pub(super) fn changes(&self) -> watch::Receiver<()> {
         self.changes.subscribe()
     }

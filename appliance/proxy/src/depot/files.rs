@@ -13,9 +13,13 @@ use super::stock::{Arrival, Depot, EntryHandle, OBJECT_BYTES_MIN, is_divisible};
 
 impl Depot {
     /// The file that is kept under a key, or on its way.
-    pub(crate) fn find_file(&self, key: &Key) -> Option<(EntryHandle, Object)> {
+    pub(crate) async fn find_file(&self, key: &Key) -> Option<(EntryHandle, Object)> {
         let entry = self.files.get(&Self::name(key)).filter(|entry| entry.key == *key)?;
-        let object = entry.objects().pop()?;
+        let Some(object) = entry.objects().pop() else {
+            // It was damaged on the disk, or never came: what leads to it leads nowhere from now on.
+            self.discard_file(&entry).await;
+            return None;
+        };
         self.lock_shelf().touch(entry.name);
         Some((EntryHandle(entry), object))
     }
@@ -40,7 +44,7 @@ impl Depot {
 
     /// The file that a session was granted, where it is there still.
     pub(crate) async fn open_granted(&self, grant: &Grant) -> Option<(EntryHandle, Object)> {
-        if let Some((entry, object)) = self.find_file(&grant.key)
+        if let Some((entry, object)) = self.find_file(&grant.key).await
             && entry.name() == grant.file
         {
             return Some((entry, object));
@@ -52,22 +56,27 @@ impl Depot {
             Body::whole_secret(file, grant.file_key.clone(), grant.length, is_divisible(&grant.stored));
         let object = Object { stored: Arc::new(grant.stored.clone()), body };
         let entry = Arc::new(Entry::secret(grant.file, grant.key.clone(), object.clone()));
-        if self.find_file(&grant.key).is_none() {
+        if self.find_file(&grant.key).await.is_none() {
             self.files.insert(Self::name(&grant.key), Arc::clone(&entry));
         }
         Some((EntryHandle(entry), object))
     }
 
     /// A file has come whole, or never will.
-    pub(super) fn finish_file(&self, entry: &Arc<Entry>, object: &Object) {
+    pub(super) async fn finish_file(&self, entry: &Arc<Entry>, object: &Object) {
         if object.body.has_failed() {
-            self.files.retain(|_, known| !Arc::ptr_eq(known, entry));
-            let (disk, name) = (Arc::clone(&self.disk), entry.name);
-            drop(spawn_blocking(move || disk.remove(name)));
+            self.discard_file(entry).await;
         } else {
             let bytes = object.body.file_bytes();
             self.weigh(entry.name, bytes.max(OBJECT_BYTES_MIN));
         }
+    }
+
+    async fn discard_file(&self, entry: &Arc<Entry>) {
+        self.files.retain(|_, known| !Arc::ptr_eq(known, entry));
+        let (disk, name) = (Arc::clone(&self.disk), entry.name);
+        // Whether it is done or not, nobody has the key of it but in memory.
+        let _outcome = spawn_blocking(move || disk.remove(name)).await;
     }
 }
 

@@ -243,7 +243,7 @@ impl Depot {
     /// A body has come whole, or never will.
     pub(crate) async fn finish(&self, EntryHandle(entry): &EntryHandle, object: &Object) {
         if entry.is_secret {
-            return self.finish_file(entry, object);
+            return self.finish_file(entry, object).await;
         }
         if object.body.has_failed() {
             entry.remove(&object.body);

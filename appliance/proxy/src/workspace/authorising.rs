@@ -25,7 +25,7 @@ impl Quest<'_> {
         if self.connection.prober().is_down() {
             return self.serve_granted(file).await;
         }
-        let known = match self.depot.find_file(&file.key) {
+        let known = match self.depot.find_file(&file.key).await {
             Some(known) => known,
             None => self.open_granted(file).await?,
         };
@@ -124,8 +124,13 @@ impl Quest<'_> {
             file_key,
             until: Ledger::end(now, days),
         };
-        let depot = Arc::clone(&self.depot);
-        tokio::spawn(async move { depot.ledgers.grant(&keys, grant, now, days).await });
+        let (depot, body) = (Arc::clone(&self.depot), Arc::clone(&object.body));
+        tokio::spawn(async move {
+            // A power cut in the middle leaves nothing that leads to half a file.
+            if body.await_whole().await {
+                depot.ledgers.grant(&keys, grant, now, days).await;
+            }
+        });
     }
 
     /// A session that ends takes with it what it was granted.

@@ -147,7 +147,9 @@ impl<'c> Quest<'c> {
 
     /// Whether something is here, or coming, that was not there before.
     async fn has_come(&self) -> bool {
-        if self.asked_file().is_some_and(|file| self.depot.find_file(&file.key).is_some()) {
+        if let Some(file) = self.asked_file()
+            && self.depot.find_file(&file.key).await.is_some()
+        {
             return true;
         }
         let entry = self.depot.find(&self.key).await;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cache::Family;
+use tokio::io::AsyncReadExt as _;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
@@ -289,4 +290,29 @@ async fn who_signs_out_leaves_nothing_to_read() {
     class.cut().await;
     assert!(class.get(LINA).await.0.starts_with("http/1.1 503 "));
     assert_eq!(class.get(MALO).await.1, text(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_damaged_on_the_disk_is_fetched_again() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let class = Class::open(folder.path(), &hands, Manner::Compares).await;
+    class.get(LINA).await;
+    await_ledgers(folder.path(), 1).await;
+    let files = all_files(folder.path());
+    let is_secret = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == "secret");
+    let secret = files.iter().find(is_secret).unwrap();
+    let mut bytes = std::fs::read(secret).unwrap();
+    bytes[20_000] ^= 1;
+    std::fs::write(secret, bytes).unwrap();
+    // Half of it was sent when that was found: this transfer breaks off, and never shows a wrong byte.
+    let mut client = class.street.connect().await;
+    ask(&mut client, PATH, LINA).await;
+    let mut heard = Vec::new();
+    let _broken = tokio::time::timeout(PATIENCE, client.read_to_end(&mut heard)).await.unwrap();
+    let heard = String::from_utf8(heard).unwrap();
+    let (_, body) = heard.split_once("\r\n\r\n").unwrap();
+    assert!(body.len() < text(1).len() && text(1).starts_with(body), "{} bytes", body.len());
+    let (head, body) = class.get(LINA).await;
+    assert!(head.contains("stored") && body == text(1), "{head}");
+    assert_eq!(class.count(200), 2);
 }
