@@ -9,13 +9,18 @@
 
 mod directives;
 mod eviction;
+mod family;
 mod fields;
+mod file;
 mod invalidation;
 mod key;
+mod ledger;
+mod line;
 mod lookup;
 mod plan;
 mod range;
 mod record;
+mod sealing;
 mod span;
 mod status;
 mod storability;
@@ -24,14 +29,19 @@ mod terms;
 mod validator;
 
 pub use eviction::Shelf;
+pub use family::{Family, FileName, OFFLINE_DAYS_MAX, PATTERNS_MAX, PathPattern, PatternError};
+pub use file::{is_authorised, judge_file};
 pub use invalidation::{invalidated, is_same_as_head};
 pub use key::{Key, Vary};
+pub use ledger::{GRANTS_MAX, Grant, LEDGER_BYTES_MAX, Ledger, LedgerDamage, SessionKeys};
+pub use line::{Line, PROBE_WAIT, SILENCE};
 pub use lookup::{Cause, Failure, Lookup, look_up, may_serve_stale};
 pub use plan::{NEAR_BYTES, STREAMS_MAX, Situation, Step, Stream};
 pub use range::{ContentRange, Multipart, RangeSet, Resolved, content_length, range_field};
 pub use record::{
     BLOCK_BYTES, Damage, Kept, VARIANTS_MAX, block_place, check_block, read_record, seal_block, write_record,
 };
+pub use sealing::{FileKey, KEY_BYTES, Sealing};
 pub use span::{Span, SpanMap};
 pub use status::CacheStatus;
 pub use storability::{Exchange, Unstorable, is_personal, judge};

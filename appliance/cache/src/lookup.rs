@@ -105,7 +105,12 @@ fn is_for_the_server(request: &HeaderMap) -> bool {
 fn select<'s, S: Borrow<Stored>>(stored: &'s [S], request: &HeaderMap) -> Option<&'s S> {
     let is_personal = is_personal(request);
     let fits = |stored: &Stored| {
-        let is_for_client = stored.audience == Audience::Everyone || !is_personal;
+        let is_for_client = match stored.audience {
+            Audience::Everyone => true,
+            Audience::Anonymous => !is_personal,
+            // Only by asking, which is another way.
+            Audience::Authorised => false,
+        };
         is_for_client && stored.vary.matches(request)
     };
     let date = |stored: &Stored| fields::date(&stored.headers, &header::DATE).unwrap_or(stored.received);

@@ -73,13 +73,14 @@ struct WrittenHead {
     length: u64,
 }
 
-/// Writes the record of a key.
+/// Writes the record of a key. What each has to be authorised for is in none.
 #[must_use]
 pub fn write_record(key: &Key, kept: &[Kept]) -> Vec<u8> {
+    let for_some = kept.iter().filter(|kept| kept.stored.audience != Audience::Authorised);
     let written = WrittenKey {
         host: key.host().to_owned(),
         path_and_query: key.path_and_query().to_owned(),
-        variants: kept.iter().take(VARIANTS_MAX).map(write_head).collect(),
+        variants: for_some.take(VARIANTS_MAX).map(write_head).collect(),
     };
     let mut bytes = RECORD_MAGIC.to_vec();
     bytes.extend_from_slice(&VERSION.to_le_bytes());

@@ -16,6 +16,8 @@ pub enum Audience {
     Everyone,
     /// It answered a request without cookies and credentials, and does not say that those with some get the same.
     Anonymous,
+    /// Whoever the server says may have it, asked each time. It is on the disk under a key of its own, and in no record.
+    Authorised,
 }
 
 /// The head of a stored response. Its body is somebody else's.
@@ -103,7 +105,10 @@ impl Stored {
         headers.remove(header::DATE);
         headers.remove(header::WARNING);
         let newer_headers = keepable(newer.headers);
-        let is_kept = |name: &HeaderName| !BODY_FIELDS.iter().any(|field| *field == name.as_str());
+        let is_kept = |name: &HeaderName| {
+            let is_of_body = BODY_FIELDS.iter().any(|field| *field == name.as_str());
+            !is_of_body && !OWN_FIELDS.iter().any(|field| *field == name.as_str())
+        };
         for name in newer_headers.keys().filter(|name| is_kept(name)) {
             headers.remove(name);
             for value in newer_headers.get_all(name) {
@@ -130,6 +135,9 @@ pub struct Newer<'h> {
 /// Fields about the bytes of a body, which a response without them cannot change.
 const BODY_FIELDS: [&str; 6] =
     ["content-encoding", "content-length", "content-md5", "content-range", "content-digest", "etag"];
+
+/// Fields that are for the one who asked, whatever the response is: workspaces set cookies with any answer.
+const OWN_FIELDS: [&str; 2] = ["set-cookie", "set-cookie2"];
 
 /// Fields that are never kept (RFC 9111 section 3.1): those of one hop, those that `Connection` names, who asks whom for a
 /// proxy's sake; and what announces trailers, which are not kept either.
@@ -278,6 +286,7 @@ pub(crate) mod tests {
             ("content-encoding", "br"),
             ("connection", "x-hop"),
             ("x-hop", "1"),
+            ("set-cookie", "oneSessionId=lina"),
             ("x-changed", "new"),
         ]);
         let newer = Newer { headers: &newer, requested: at(100), received: at(100) };

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::{env, fs, io};
 
 use model::{ClockQuality, Device, Fault, Host, Layer, Reason, Ruling, Subject, Timestamp, UnknownDevice};
-use portal::pages::{Asking, Cause, Certificate, Closed, Home, Notice, Place, Refusal, Unreachable, Why};
+use portal::pages::{
+    Asking, Cause, Certificate, Closed, Delivery, Home, Notice, Outage, Place, Refusal, Typed, Unreachable,
+    Why,
+};
 use portal::{
     Authority, Firewall, Health, Language, ListOrigin, ListStatus, Listener, Refused, Service, Status, Trial,
     TrialKind, UpdateOutcome, UpdateStatus, Upstream,
@@ -100,6 +103,18 @@ fn write_others(language: Language, write: Write<'_>) -> Result<(), Error> {
     for cause in [Cause::NoAddress, Cause::NoAnswer, Cause::NoResolver, Cause::Inward] {
         let page = Unreachable { place: &place, host: &host, cause };
         write(&format!("unreachable-{cause:?}"), page.render(language))?;
+    }
+    let fields = [("titre", "Noël"), ("texte", "Bonjour à tous,\nvoici ma rédaction.")]
+        .map(|(name, value)| (name.into(), value.into()));
+    for (delivery, typed) in [
+        (Delivery::Nothing, None),
+        (Delivery::Unsent, Some(Typed { target: "/forum", fields: &fields })),
+        (Delivery::Unknown, None),
+    ] {
+        let kept =
+            &[("Leçon 1 : les fractions", "/lecon/1"), ("/documents/carte.pdf", "/documents/carte.pdf")];
+        let page = Outage { place: &place, host: &host, delivery, typed, has_files: false, kept };
+        write(&format!("outage-{delivery:?}"), page.render(language))?;
     }
     write("not-found", Notice::NotFound.render(&place, language))?;
     Ok(())

@@ -9,9 +9,12 @@
 //! from a power cut is as good as none. Nothing is scanned before the first request is answered.
 
 mod body;
+mod catalogue;
 mod disk;
 mod entry;
+mod files;
 mod flight;
+mod ledgers;
 mod reader;
 mod stock;
 

@@ -30,7 +30,7 @@ pub use depot::{Depot, DepotSettings};
 pub use destinations::{Destinations, Forbidden};
 pub use front::Callers;
 pub use gate::{Doors, Gate};
-pub use pages::{Page, Pages, Unreachable};
+pub use pages::{Delivery, KeptPage, Outage, Page, Pages, Typed, Unreachable};
 pub use settings::{Portal, Ports, Settings, Timeouts};
 pub use workspace::{Workspace, Workspaces};
 

@@ -1,5 +1,7 @@
 //! What people see in place of a page: a port that the portal fills.
 
+use std::fmt;
+
 use access::Recorded;
 use bytes::Bytes;
 use model::Host;
@@ -23,6 +25,61 @@ pub trait Pages: Send + Sync {
     fn closed(&self, accept_language: Option<&str>) -> Page;
     /// The site cannot be reached.
     fn unreachable(&self, host: &Host, cause: Unreachable, accept_language: Option<&str>) -> Page;
+    /// A workspace that the box serves cannot be reached: what became of what was sent, and what is there all the same.
+    fn outage(&self, outage: &Outage<'_>, accept_language: Option<&str>) -> Page;
+    /// What a page of a workspace says of itself, in French, that is so old and may have changed.
+    fn stale_notice(&self, age_s: u64) -> String;
+}
+
+/// A request that a workspace did not answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Outage<'a> {
+    /// The workspace's name.
+    pub host: &'a Host,
+    /// What became of what was sent.
+    pub delivery: Delivery,
+    /// What was typed, where it can be sent again.
+    pub typed: Option<&'a Typed>,
+    /// Whether files were to be sent: they cannot be shown again.
+    pub has_files: bool,
+    /// Pages of the workspace that are there, the newest first.
+    pub kept: &'a [KeptPage],
+}
+
+/// What became of what was sent to a workspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// There was nothing to send.
+    Nothing,
+    /// Nothing of it was sent.
+    Unsent,
+    /// It may have arrived.
+    Unknown,
+}
+
+/// A form as it was filled in.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Typed {
+    /// Where it was sent to, on the workspace: path and query.
+    pub target: String,
+    /// Its fields in their order: name and value.
+    pub fields: Vec<(String, String)>,
+}
+
+impl fmt::Debug for Typed {
+    /// How much, never what: a developer's log is nobody's diary.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Typed").field("fields", &self.fields.len()).finish_non_exhaustive()
+    }
+}
+
+/// A page or document that the box keeps, and that is for everybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptPage {
+    /// What it calls itself; its path where it does not.
+    pub title: String,
+    /// Where it is on the workspace.
+    pub path: String,
 }
 
 /// Why a permitted site cannot be reached.

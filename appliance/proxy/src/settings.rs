@@ -82,6 +82,8 @@ pub struct Timeouts {
     pub dial: Duration,
     /// For the head of a response, while nothing else of the request moves: long polls take a minute.
     pub response: Duration,
+    /// For how long an exchange with a workspace may be silent before its line is doubted; `None`: it never is.
+    pub silence: Option<Duration>,
     /// For a carried connection on which nothing moves: push services send a heartbeat within half an hour.
     pub idle: Duration,
     /// For an HTTP connection on which nothing moves in the middle of a request.
@@ -98,6 +100,7 @@ impl Default for Timeouts {
             connect: Duration::from_secs(5),
             dial: Duration::from_secs(15),
             response: Duration::from_secs(120),
+            silence: Some(cache::SILENCE),
             idle: Duration::from_secs(3600),
             http_idle: Duration::from_secs(300),
             drain: Duration::from_secs(2),

@@ -7,13 +7,18 @@
 //! Invariant: nothing but the workspace's names is ever decrypted; a request for another name than the connection's is
 //! not forwarded; nothing is asked without a `Recorded<Permit>`.
 
+mod authorising;
+mod banner;
 mod caching;
 mod connection;
+mod cut;
 mod distrust;
 mod errand;
 mod exchange;
+mod lines;
 mod measure;
 mod nursery;
+mod plea;
 mod pool;
 mod server;
 mod serving;

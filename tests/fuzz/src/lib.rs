@@ -22,6 +22,7 @@ pub mod seal_key;
 pub mod seal_log;
 pub mod sealed_table;
 pub mod selftest_run;
+pub mod session_ledger;
 pub mod ut1_lines;
 pub mod wifi_capture;
 
@@ -43,6 +44,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("seal_key", seal_key::run),
     ("seal_log", seal_log::run),
     ("sealed_table", sealed_table::run),
+    ("session_ledger", session_ledger::run),
     ("ut1_lines", ut1_lines::run),
     ("wifi_capture", wifi_capture::run),
 ];

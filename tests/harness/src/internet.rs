@@ -40,6 +40,9 @@ www.google.fr. IN HTTPS 1 . alpn=h2
 forcesafesearch.google.com. IN A 198.51.100.10
 ";
 
+/// Bytes of the film that every site serves as `/film.bin`, and that may be kept.
+const FILM_BYTES: u32 = 8 << 20;
+
 /// How many strings of 200 bytes the long answer has.
 const LONG_STRINGS: usize = 12;
 
@@ -160,6 +163,8 @@ http {{
     ssl_certificate {chain}; ssl_certificate_key {key};
     root {place}/{name};
     location = /big.bin {{ root {place}; }}
+    location /lecon/ {{ add_header Cache-Control \"public, max-age=1\"; }}
+    location = /film.bin {{ root {place}; add_header Cache-Control \"public, max-age=600\"; }}
   }}",
             name = site.name,
             chain = chain.display(),
@@ -175,6 +180,17 @@ fn write_pages(directory: &Path, sites: &[Site]) -> Result<()> {
         std::fs::create_dir_all(directory.join(name))?;
         let page = format!("<!doctype html>\n<title>{name}</title>\n<p>Ici {name}.</p>\n");
         std::fs::write(directory.join(name).join("index.html"), page)?;
+        // A page that is for all, for a second.
+        let lesson = "<!doctype html>\n<title>Leçon 1</title>\n<body>\n<p>La photosynthèse.</p>\n";
+        std::fs::create_dir_all(directory.join(name).join("lecon"))?;
+        std::fs::write(directory.join(name).join("lecon/1.html"), lesson)?;
     }
+    std::fs::write(directory.join("film.bin"), film())?;
     write_big_file(&directory.join("big.bin"))
+}
+
+/// A film that is for all: bytes that repeat themselves only after a long time, so that a lost or doubled piece shows.
+fn film() -> Vec<u8> {
+    let words = (0..FILM_BYTES / 4).map(|number| number.wrapping_mul(2_654_435_761).rotate_left(number % 31));
+    words.flat_map(u32::to_le_bytes).collect()
 }

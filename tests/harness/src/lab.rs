@@ -151,6 +151,12 @@ impl Lab {
         self.internet.directory().join("big.bin")
     }
 
+    /// The file that every site serves as `/film.bin`, which caches may keep.
+    #[must_use]
+    pub fn film(&self) -> PathBuf {
+        self.internet.directory().join("film.bin")
+    }
+
     /// What reached the Internet's web servers: a line for each request, with its scheme, host, client, method,
     /// path, status and size.
     ///

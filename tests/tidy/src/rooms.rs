@@ -167,6 +167,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "resolver",
             "proxy",
             "portal",
+            "cache",
             "wifi",
         ],
         because: "it wires everything up, so nobody may use it",

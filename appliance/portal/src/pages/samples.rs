@@ -26,6 +26,12 @@ pub(crate) fn place() -> Place {
     }
 }
 
+pub(crate) fn typed() -> Vec<(String, String)> {
+    [("titre", "Noël"), ("texte", "Bonjour\r\n<b>à tous</b>"), ("csrf", "7f\""), ("vide", "")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+}
+
 pub(crate) fn authority() -> Authority {
     Authority {
         certificate_der: b"certificate".to_vec(),

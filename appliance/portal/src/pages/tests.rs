@@ -36,6 +36,22 @@ fn all_pages(language: Language) -> Vec<(String, String)> {
         let page = Unreachable { place: &place, host: &poker, cause };
         push(&format!("unreachable-{cause:?}"), page.render(language));
     }
+    for delivery in [Delivery::Nothing, Delivery::Unsent, Delivery::Unknown] {
+        let fields = samples::typed();
+        for (name, typed, has_files, kept) in [
+            ("bare", None, false, &[][..]),
+            (
+                "whole",
+                Some(Typed { target: "/forum?x=1", fields: &fields }),
+                false,
+                &[("Leçon <1>", "/lecon/1")],
+            ),
+            ("files", None, true, &[]),
+        ] {
+            let page = Outage { place: &place, host: &poker, delivery, typed, has_files, kept };
+            push(&format!("outage-{delivery:?}-{name}"), page.render(language));
+        }
+    }
     for notice in NOTICES {
         push(&format!("notice-{notice:?}"), notice.render(&place, language));
     }
@@ -137,6 +153,7 @@ fn every_page_is_whole_and_self_contained() {
                 "refusal-",
                 "closed-",
                 "unreachable-",
+                "outage-",
                 "notice-",
                 "home-",
                 "why-",
@@ -224,6 +241,38 @@ fn the_reason_of_each_refusal_stands_on_the_page() {
 fn the_closed_page_says_why_whom_to_tell_and_that_it_reopens() {
     let page = Closed { place: &samples::place(), host: None };
     insta::assert_snapshot!(visible_text(&page.render(Language::French)));
+}
+
+#[test]
+fn what_was_typed_stands_in_the_page_and_goes_where_it_was_to_go() {
+    let (place, host, fields) = (samples::place(), samples::host("ent.example"), samples::typed());
+    let page = |target| {
+        let typed = Some(Typed { target, fields: &fields });
+        let delivery = Delivery::Unsent;
+        Outage { place: &place, host: &host, delivery, typed, has_files: false, kept: &[] }
+            .render(Language::French)
+    };
+    let html = page("/forum?x=1&y=2");
+    insta::assert_snapshot!(visible_text(&html));
+    assert!(html.contains("<form method=\"post\" action=\"/forum?x=1&#38;y=2\">"), "{html}");
+    assert!(html.contains("name=\"csrf\" value=\"7f&#34;\""), "{html}");
+    assert!(!html.contains("http-equiv=\"refresh\""), "what was typed does not go away by itself");
+    for elsewhere in ["//evil.example/", "https:evil", "/\\evil.example"] {
+        assert!(!page(elsewhere).contains("<form"), "{elsewhere}");
+    }
+}
+
+#[test]
+fn a_stale_page_says_how_old_it_is() {
+    for (age_s, expected) in [
+        (5, "il y a 1 min\u{a0};"),
+        (7_199, "il y a 119 min\u{a0};"),
+        (7_200, "il y a 2 h\u{a0};"),
+        (172_800, "il y a 2 jours\u{a0};"),
+    ] {
+        let notice = stale_notice(age_s);
+        assert!(notice.contains(expected), "{age_s}: {notice}");
+    }
 }
 
 #[test]

@@ -868,3 +868,25 @@ week-thursday = Thursday
 week-friday = Friday
 week-saturday = Saturday
 week-sunday = Sunday
+
+# The workspace that the box serves itself, when the line is down
+outage-badge = Workspace out of reach
+outage-title = The workspace does not answer
+outage-lead = The school’s Internet line is probably cut. Nothing is wrong with your device, and nothing is blocked.
+outage-title-unsent = Nothing was sent
+outage-lead-unsent = The school’s Internet line is probably cut: what you wanted to send has not left, and the box keeps nothing of it.
+outage-title-unknown = This may have arrived
+outage-lead-unknown = The line was cut while it was being sent, and nobody knows whether it has arrived. Once the line is back, look in the workspace before you send it again.
+outage-typed = What you had typed
+outage-typed-hint = This text is in this page and nowhere else: leave it open, or copy the text. Once the line is back, send it again.
+outage-again = Send again
+outage-wait = Wait a little: this page tries again every five seconds, and opens as soon as the line is back.
+outage-files = Files cannot be kept here: go back to the page before, where your browser often keeps the text, and choose them again.
+outage-back = Go back to the page before: your browser often keeps there what you had typed.
+outage-tell = If it lasts, tell the head of the school or the municipality’s IT service.
+outage-kept = What is still available
+outage-cause = Reason
+outage-cause-line = no answer from the workspace
+outage-stale-minutes = The school’s Internet line is cut. This page is { $count } min old; it may have changed since.
+outage-stale-hours = The school’s Internet line is cut. This page is { $count } h old; it may have changed since.
+outage-stale-days = The school’s Internet line is cut. This page is { $count } days old; it may have changed since.

@@ -869,3 +869,25 @@ week-thursday = jeudi
 week-friday = vendredi
 week-saturday = samedi
 week-sunday = dimanche
+
+# L’ENT que le boîtier sert lui-même, quand la ligne est coupée
+outage-badge = ENT injoignable
+outage-title = L’ENT ne répond pas
+outage-lead = La ligne Internet de l’école est sans doute coupée. Votre appareil n’est pas en panne, et rien n’est bloqué.
+outage-title-unsent = Rien n’a été envoyé
+outage-lead-unsent = La ligne Internet de l’école est sans doute coupée : ce que vous vouliez envoyer n’est pas parti, et le boîtier n’en garde rien.
+outage-title-unknown = Cet envoi est peut-être arrivé
+outage-lead-unknown = La ligne a été coupée pendant l’envoi, et personne ne sait s’il est arrivé. Quand elle sera revenue, vérifiez dans l’ENT avant d’envoyer de nouveau.
+outage-typed = Ce que vous aviez saisi
+outage-typed-hint = Ce texte n’est que dans cette page : gardez-la ouverte, ou copiez-le. Quand la ligne sera revenue, envoyez-le de nouveau.
+outage-again = Envoyer de nouveau
+outage-wait = Attendez un peu : cette page essaie de nouveau toutes les cinq secondes, et s’ouvre dès que la ligne revient.
+outage-files = Les fichiers ne peuvent pas être gardés ici : revenez à la page précédente, où votre navigateur garde souvent le texte, et choisissez-les de nouveau.
+outage-back = Revenez à la page précédente : votre navigateur y garde souvent ce que vous aviez saisi.
+outage-tell = Si cela dure, prévenez la direction de l’école ou le service informatique de la commune.
+outage-kept = Ce qui reste disponible
+outage-cause = Motif
+outage-cause-line = aucune réponse de l’ENT
+outage-stale-minutes = La ligne Internet de l’école est coupée. Cette page date d’il y a { $count } min ; elle a peut-être changé depuis.
+outage-stale-hours = La ligne Internet de l’école est coupée. Cette page date d’il y a { $count } h ; elle a peut-être changé depuis.
+outage-stale-days = La ligne Internet de l’école est coupée. Cette page date d’il y a { $count } jours ; elle a peut-être changé depuis.

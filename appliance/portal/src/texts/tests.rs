@@ -47,6 +47,7 @@ fn used_keys(folder: &Path) -> BTreeSet<String> {
                 "refusal-",
                 "closed-",
                 "unreachable-",
+                "outage-",
                 "notice-",
                 "home-",
                 "why-",

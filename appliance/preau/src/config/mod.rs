@@ -15,6 +15,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use archive::ReaderKey;
+use cache::Family;
 use firewall::{FirewallPolicy, Interface};
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
@@ -116,6 +117,8 @@ pub(crate) struct Workspace {
     pub(crate) upstream: Option<SocketAddr>,
     /// The authorities that may have signed its certificate, where it is not a public one.
     pub(crate) authorities: Vec<CertificateDer<'static>>,
+    /// What is what in it.
+    pub(crate) family: Family,
 }
 
 /// The school, as pages and records name it.

@@ -162,6 +162,9 @@ fn tables_that_belong_together() {
     check(&ent("served_to = ['cm2']\n"), "4:1: `served_to` names the profile `cm2`, which there is not");
     check(&ent("served_to = ['inconnu']\n"), "4:1: `served_to` cannot be `inconnu`");
     check(&ent("upstream = '192.0.2.7'\n"), "4:1: `upstream` has a meaning only with `served_to`");
+    check(&ent("family = 'entcore'\n"), "4:1: `family` has a meaning only with `served_to`");
+    check(&ent("served_to = ['elementaire']\nfamily = 'x'\n"), "7:11: `x`: no family that is known");
+    check(&ent("served_to = ['elementaire']\nfamily_file = 'none.toml'\n"), "`none.toml`: ");
     check("[ent_cache]\ngib = 1025\n", "5:7: a number of GiB from 0 to 1024");
     check(&ent("served_to = ['elementaire']\nupstream = 'ent'\n"), "7:13: `ent`: an address");
     check("holidays = ['2027-01-03/2026-12-19']\n", "4:14: `2027-01-03/2026-12-19`: not the first");

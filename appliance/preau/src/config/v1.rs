@@ -5,6 +5,7 @@
 
 mod dhcp;
 mod dns;
+mod family;
 mod filter;
 mod journal;
 mod lesson;

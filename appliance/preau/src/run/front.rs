@@ -68,8 +68,9 @@ pub(crate) fn open_workspaces(
     let Some(identity) = identity.filter(|_| !config.served_workspaces.is_empty()) else { return Ok(None) };
     let tls = identity.server_config(&Workspaces::PROTOCOLS).context("cannot set up TLS for the ENT")?;
     let workspaces = config.served_workspaces.iter().map(|workspace| {
-        let crate::config::Workspace { hosts, profiles, upstream, authorities } = workspace.clone();
-        Workspace::new(hosts, profiles, upstream, &authorities).context("cannot set up TLS towards the ENT")
+        let crate::config::Workspace { hosts, profiles, upstream, authorities, family } = workspace.clone();
+        let workspace = Workspace::new(hosts, profiles, upstream, &authorities);
+        Ok(workspace.context("cannot set up TLS towards the ENT")?.of_family(family))
     });
     let workspaces = workspaces.collect::<anyhow::Result<_>>()?;
     let descriptors_max = usize::try_from(descriptors).unwrap_or(usize::MAX);

@@ -4,7 +4,7 @@ use access::Recorded;
 use model::Host;
 use policy::{Decided, Refusal};
 use portal::{Language, pages};
-use proxy::{Page, Pages, Unreachable};
+use proxy::{Delivery, Outage, Page, Pages, Unreachable};
 
 /// Renders for one place.
 pub(crate) struct PortalPages {
@@ -36,6 +36,24 @@ impl Pages for PortalPages {
             Unreachable::Forbidden => pages::Cause::Inward,
         };
         let view = pages::Unreachable { place: &self.place, host, cause };
+        page(view.render(Language::negotiate(accept_language)))
+    }
+
+    fn stale_notice(&self, age_s: u64) -> String {
+        pages::stale_notice(age_s)
+    }
+
+    fn outage(&self, outage: &Outage<'_>, accept_language: Option<&str>) -> Page {
+        let Outage { host, delivery, typed, has_files, kept } = *outage;
+        let delivery = match delivery {
+            Delivery::Nothing => pages::Delivery::Nothing,
+            Delivery::Unsent => pages::Delivery::Unsent,
+            Delivery::Unknown => pages::Delivery::Unknown,
+        };
+        let typed = typed.map(|typed| pages::Typed { target: &typed.target, fields: &typed.fields });
+        let kept: Vec<(&str, &str)> =
+            kept.iter().map(|page| (page.title.as_str(), page.path.as_str())).collect();
+        let view = pages::Outage { place: &self.place, host, delivery, typed, has_files, kept: &kept };
         page(view.render(Language::negotiate(accept_language)))
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use cache::{BLOCK_BYTES, Situation, Span, SpanMap, Step, block_place, check_block, seal_block};
+use cache::{BLOCK_BYTES, FileKey, Sealing, Situation, Span, SpanMap, Step};
 use tokio::sync::watch;
 
 /// Bytes that a reader takes at a time: eight blocks.
@@ -17,6 +17,7 @@ const READ_BYTES_MAX: u64 = 8 * 16 * 1024;
 pub(crate) struct Body {
     number: u64,
     file: File,
+    sealing: Sealing,
     /// Whether the server can be asked for parts of it, as far as is known.
     is_divisible: AtomicBool,
     state: Mutex<State>,
@@ -85,17 +86,50 @@ impl Body {
     /// A body that is there whole.
     pub(super) fn whole(number: u64, file: File, length: u64, is_divisible: bool) -> Arc<Self> {
         let body = Self::arriving(number, file, Some(length), is_divisible);
-        if let Some(all) = Span::new(0, length) {
-            body.lock().held.insert(all);
-        }
+        body.hold_all(length);
         body
     }
 
     /// A body of which nothing is there.
     pub(super) fn arriving(number: u64, file: File, length: Option<u64>, is_divisible: bool) -> Arc<Self> {
+        Self::new(number, file, Sealing::Checked, length, is_divisible)
+    }
+
+    /// The same for a file that each has to be authorised for: it has a name of its own, and no number.
+    pub(super) fn whole_secret(file: File, key: FileKey, length: u64, is_divisible: bool) -> Arc<Self> {
+        let body = Self::arriving_secret(file, key, length, is_divisible);
+        body.hold_all(length);
+        body
+    }
+
+    /// The same.
+    pub(super) fn arriving_secret(file: File, key: FileKey, length: u64, is_divisible: bool) -> Arc<Self> {
+        Self::new(0, file, Sealing::Secret(key), Some(length), is_divisible)
+    }
+
+    fn new(number: u64, file: File, sealing: Sealing, length: Option<u64>, is_divisible: bool) -> Arc<Self> {
         let state = Mutex::new(State { length, ..State::default() });
         let is_divisible = AtomicBool::new(is_divisible);
-        Arc::new(Self { number, file, is_divisible, state, changes: watch::Sender::default() })
+        Arc::new(Self { number, file, sealing, is_divisible, state, changes: watch::Sender::default() })
+    }
+
+    fn hold_all(&self, length: u64) {
+        if let Some(all) = Span::new(0, length) {
+            self.lock().held.insert(all);
+        }
+    }
+
+    /// What its blocks are encrypted under, where they are.
+    pub(crate) fn file_key(&self) -> Option<&FileKey> {
+        match &self.sealing {
+            Sealing::Checked => None,
+            Sealing::Secret(key) => Some(key),
+        }
+    }
+
+    /// Bytes of its file, once its length is known.
+    pub(super) fn file_bytes(&self) -> u64 {
+        self.length().map_or(0, |length| self.sealing.file_bytes(length))
     }
 
     pub(super) fn number(&self) -> u64 {
@@ -120,6 +154,20 @@ impl Body {
 
     pub(crate) fn has_failed(&self) -> bool {
         self.lock().has_failed
+    }
+
+    /// Waits for all of it to be on the disk; false where it never will be. A transfer has an end in any case.
+    pub(crate) async fn await_whole(&self) -> bool {
+        let mut changes = self.changes();
+        loop {
+            changes.mark_unchanged();
+            if self.whole_length().is_some() {
+                return true;
+            }
+            if self.has_failed() || changes.changed().await.is_err() {
+                return false;
+            }
+        }
     }
 
     pub(super) fn changes(&self) -> watch::Receiver<()> {
@@ -218,7 +266,8 @@ impl Body {
     /// Puts blocks onto the disk. Blocks the thread.
     pub(crate) fn write(&self, run: &Run) -> io::Result<()> {
         for (block, bytes) in (run.first..).zip(run.bytes.chunks(BLOCK_BYTES)) {
-            self.file.write_all_at(&seal_block(block, bytes), block_place(block, None).start)?;
+            let sealed = self.sealing.seal(block, bytes).ok_or(io::ErrorKind::InvalidData)?;
+            self.file.write_all_at(&sealed, self.sealing.place(block, None).start)?;
         }
         Ok(())
     }
@@ -282,11 +331,11 @@ impl Body {
         let (first, last) = (span.start() / block_bytes(), (span.end() - 1) / block_bytes());
         let mut bytes = Vec::with_capacity(usize::try_from(span.len()).unwrap_or_default() + BLOCK_BYTES);
         for block in first..=last {
-            let place = block_place(block, length);
+            let place = self.sealing.place(block, length);
             let mut sealed = vec![0; usize::try_from(place.end - place.start).unwrap_or_default()];
             self.file.read_exact_at(&mut sealed, place.start)?;
-            let Some(read) = check_block(block, &sealed) else { return Err(self.forget(block)) };
-            bytes.extend_from_slice(read);
+            let Some(read) = self.sealing.open(block, sealed) else { return Err(self.forget(block)) };
+            bytes.extend_from_slice(&read);
         }
         let before = usize::try_from(span.start() - first * block_bytes()).unwrap_or_default();
         let count = usize::try_from(span.len()).unwrap_or_default();

@@ -7,12 +7,16 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use cache::{Kept, Key, block_place, read_record, write_record};
+use cache::{Kept, Key, Sealing, read_record, write_record};
 use nix::fcntl::{FallocateFlags, fallocate};
+
+use super::ledgers::KEPT;
 
 /// Only the box reads what is kept.
 const FOLDER_MODE: u32 = 0o700;
-const FILE_MODE: u32 = 0o600;
+pub(super) const FILE_MODE: u32 = 0o600;
+/// The folder of the ledgers, beside those of the first bytes.
+const LEDGERS: &str = "ledgers";
 /// Longest record that is read, as `cache` writes it.
 const RECORD_BYTES_MAX: u64 = 2 << 20;
 
@@ -24,7 +28,11 @@ pub(super) struct Disk {
 /// What a walk through the folder found.
 pub(super) struct Found {
     pub(super) name: u128,
+    /// Where there is a record.
+    pub(super) key: Option<Key>,
     pub(super) kept: Vec<Kept>,
+    /// Bytes of a file that each has to be authorised for.
+    pub(super) secret_bytes: u64,
 }
 
 impl Disk {
@@ -34,7 +42,12 @@ impl Disk {
         for first in 0..=u8::MAX {
             builder.create(folder.join(format!("{first:02x}")))?;
         }
+        builder.create(folder.join(LEDGERS))?;
         Ok(Self { folder: folder.to_owned() })
+    }
+
+    pub(super) fn ledgers(&self) -> PathBuf {
+        self.folder.join(LEDGERS)
     }
 
     /// The record of a name, where there is one that can be read.
@@ -67,15 +80,22 @@ impl Disk {
     pub(super) fn create(&self, name: u128, body: u64, length: Option<u64>) -> io::Result<File> {
         let path = self.body(name, body);
         let file = OpenOptions::new().read(true).write(true).create_new(true).mode(FILE_MODE).open(&path)?;
-        if let Some(length) = length.filter(|length| *length > 0) {
-            let bytes = file_bytes(length);
-            let bytes = i64::try_from(bytes).map_err(io::Error::other)?;
-            if let Err(error) = fallocate(file.as_fd(), FallocateFlags::empty(), 0, bytes) {
-                drop(fs::remove_file(&path));
-                return Err(error.into());
-            }
-        }
+        take_room(&file, length.map_or(0, file_bytes)).inspect_err(|_| drop(fs::remove_file(&path)))?;
         Ok(file)
+    }
+
+    /// A new file of so many bytes that each has to be authorised for.
+    pub(super) fn create_secret(&self, name: u128, bytes: u64) -> io::Result<File> {
+        let path = self.secret(name);
+        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(FILE_MODE).open(&path)?;
+        take_room(&file, bytes).inspect_err(|_| drop(fs::remove_file(&path)))?;
+        Ok(file)
+    }
+
+    /// Such a file, where it is there.
+    pub(super) fn find_secret(&self, name: u128, bytes: u64) -> Option<File> {
+        let file = OpenOptions::new().read(true).write(true).open(self.secret(name)).ok()?;
+        (file.metadata().ok()?.len() >= bytes).then_some(file)
     }
 
     /// The file of a body that is there whole; a damaged piece of it may be written again.
@@ -88,8 +108,9 @@ impl Disk {
         drop(fs::remove_file(self.body(name, body)));
     }
 
-    /// Removes the record and the bodies that it names.
+    /// Removes the record and the bodies that it names, and the file of this name that each has to be authorised for.
     pub(super) fn remove(&self, name: u128) {
+        drop(fs::remove_file(self.secret(name)));
         let kept = self.read(name).map(|(_, kept)| kept).unwrap_or_default();
         drop(fs::remove_file(self.record(name)));
         for Kept { body, .. } in kept {
@@ -98,7 +119,7 @@ impl Disk {
     }
 
     /// Walks through one of the 256 folders: tells what is kept there, and clears away what is not: bodies that no record names,
-    /// older than this start, and drafts.
+    /// older than this start, drafts, and files that were granted so long ago that nobody may read them any more.
     pub(super) fn walk(&self, first: u8, start: SystemTime, mut tell: impl FnMut(Found)) -> io::Result<()> {
         let folder = self.folder.join(format!("{first:02x}"));
         let mut named = std::collections::HashSet::new();
@@ -109,9 +130,19 @@ impl Disk {
             match path.extension().and_then(|extension| extension.to_str()) {
                 Some("record") => {
                     let Ok(name) = u128::from_str_radix(&stem, 16) else { continue };
-                    let Some((_, kept)) = self.read(name) else { continue };
+                    let Some((key, kept)) = self.read(name) else { continue };
                     named.extend(kept.iter().map(|kept| body_stem(name, kept.body)));
-                    tell(Found { name, kept });
+                    tell(Found { name, key: Some(key), kept, secret_bytes: 0 });
+                }
+                Some("secret") => {
+                    let Ok(name) = u128::from_str_radix(&stem, 16) else { continue };
+                    let is_over = start.checked_sub(KEPT).is_some_and(|end| is_older(&path, end));
+                    if is_over {
+                        drop(fs::remove_file(&path));
+                    } else {
+                        let secret_bytes = fs::metadata(&path).map_or(0, |metadata| metadata.len());
+                        tell(Found { name, key: None, kept: vec![], secret_bytes });
+                    }
                 }
                 Some("body") => bodies.push((stem, path)),
                 Some(_) | None if is_older(&path, start) => drop(fs::remove_file(&path)),
@@ -128,6 +159,10 @@ impl Disk {
         self.place(name).join(format!("{name:032x}.record"))
     }
 
+    fn secret(&self, name: u128) -> PathBuf {
+        self.place(name).join(format!("{name:032x}.secret"))
+    }
+
     fn body(&self, name: u128, body: u64) -> PathBuf {
         self.place(name).join(format!("{}.body", body_stem(name, body)))
     }
@@ -142,13 +177,18 @@ fn body_stem(name: u128, body: u64) -> String {
     format!("{name:032x}-{body:016x}")
 }
 
+/// Takes the room of a file now.
+fn take_room(file: &File, bytes: u64) -> io::Result<()> {
+    if bytes > 0 {
+        let bytes = i64::try_from(bytes).map_err(io::Error::other)?;
+        fallocate(file.as_fd(), FallocateFlags::empty(), 0, bytes)?;
+    }
+    Ok(())
+}
+
 /// Bytes of the file of a body of this length: its blocks and their checksums.
 pub(super) fn file_bytes(length: u64) -> u64 {
-    let block = u64::try_from(cache::BLOCK_BYTES).unwrap_or(u64::MAX);
-    match length.checked_sub(1) {
-        None => 0,
-        Some(last) => block_place(last / block, Some(length)).end,
-    }
+    Sealing::Checked.file_bytes(length)
 }
 
 fn is_older(path: &Path, than: SystemTime) -> bool {

@@ -24,12 +24,19 @@ impl Borrow<Stored> for Object {
 pub(super) struct Entry {
     pub(super) name: u128,
     pub(super) key: Key,
+    /// It has a file that each has to be authorised for: no record names it.
+    pub(super) is_secret: bool,
     objects: Mutex<Vec<Object>>,
 }
 
 impl Entry {
     pub(super) fn new(name: u128, key: Key, objects: Vec<Object>) -> Self {
-        Self { name, key, objects: Mutex::new(objects) }
+        Self { name, key, is_secret: false, objects: Mutex::new(objects) }
+    }
+
+    /// A file that each has to be authorised for.
+    pub(super) fn secret(name: u128, key: Key, object: Object) -> Self {
+        Self { name, key, is_secret: true, objects: Mutex::new(vec![object]) }
     }
 
     /// Those that can be used: one whose transfer failed cannot.

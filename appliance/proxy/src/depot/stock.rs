@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use access::Clock;
 use cache::{Kept, Key, Shelf, Stored};
@@ -16,9 +16,12 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep};
 
 use super::body::Body;
-use super::disk::{Disk, file_bytes};
+use super::catalogue::{Catalogue, page_of};
+use super::disk::{Disk, Found, file_bytes};
 use super::entry::{Entry, Object};
 use super::flight::Flights;
+use super::ledgers::Ledgers;
+use crate::pages::KeptPage;
 
 /// Keys that are in memory, with their files open, at most; others are read from the disk when they are asked for. Of the
 /// descriptors that the process has it is a 32nd: the gate leaves an eighth to others.
@@ -31,7 +34,7 @@ const ALONE: usize = 4_096;
 const ALONE_FOR: Duration = Duration::from_secs(60);
 /// Files per key at least are a record and a body: each counts as so many bytes, so that what is small is bounded in number as
 /// well: a share of 10 GiB has 160,000 of them at most.
-const OBJECT_BYTES_MIN: u64 = 64 * 1024;
+pub(super) const OBJECT_BYTES_MIN: u64 = 64 * 1024;
 /// The part of the share that one response may take.
 const OBJECT_PART: u64 = 4;
 /// Bodies on their way at once, at most: each may have a connection to the server, and the line is narrow. No more than half
@@ -39,6 +42,8 @@ const OBJECT_PART: u64 = 4;
 const FILLS_MAX: usize = 64;
 /// Between two folders of the first walk: it is never in the way of a reader.
 const WALK_PAUSE: Duration = Duration::from_millis(20);
+/// Between two looks for what sessions may read no more.
+const SWEEP_PAUSE: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// Where things are kept, and how much.
 #[derive(Clone, Debug)]
@@ -53,7 +58,7 @@ pub struct DepotSettings {
 
 /// What the box keeps of the workspaces.
 pub struct Depot {
-    disk: Arc<Disk>,
+    pub(super) disk: Arc<Disk>,
     clock: Arc<dyn Clock>,
     shelf: Mutex<Shelf>,
     remembered: Cache<u128, Arc<Entry>>,
@@ -61,6 +66,10 @@ pub struct Depot {
     arriving: Mutex<HashMap<u128, Arc<Entry>>>,
     reading: tokio::sync::Mutex<()>,
     pub(crate) flights: Arc<Flights>,
+    /// Files that each has to be authorised for, by the hash of their key.
+    pub(super) files: Cache<u128, Arc<Entry>>,
+    pub(crate) ledgers: Ledgers,
+    catalogue: Arc<Catalogue>,
     alone: Cache<u128, Instant>,
     fills: Arc<Semaphore>,
     bytes_max: u64,
@@ -77,11 +86,16 @@ pub(crate) struct Arrival {
 
 /// What is kept of one key, for others to hold.
 #[derive(Clone)]
-pub(crate) struct EntryHandle(Arc<Entry>);
+pub(crate) struct EntryHandle(pub(super) Arc<Entry>);
 
 impl EntryHandle {
     pub(crate) fn objects(&self) -> Vec<Object> {
         self.0.objects()
+    }
+
+    /// The name of its file.
+    pub(crate) fn name(&self) -> u128 {
+        self.0.name
     }
 }
 
@@ -93,8 +107,12 @@ impl Depot {
     pub fn open(settings: &DepotSettings, clock: Arc<dyn Clock>) -> io::Result<Self> {
         let remembered = (settings.descriptors_max / DESCRIPTOR_PART).clamp(REMEMBERED_MIN, REMEMBERED_MAX);
         let started_ms = u64::try_from(clock.now().at.unix_ms()).unwrap_or_default();
+        let disk = Arc::new(Disk::open(&settings.folder)?);
         Ok(Self {
-            disk: Arc::new(Disk::open(&settings.folder)?),
+            files: Cache::new(remembered),
+            ledgers: Ledgers::open(disk.ledgers()),
+            catalogue: Arc::default(),
+            disk,
             clock,
             shelf: Mutex::new(Shelf::new(settings.bytes_max)),
             remembered: Cache::new(remembered),
@@ -113,14 +131,21 @@ impl Depot {
     /// everything else.
     pub(crate) fn begin_walk(self: &Arc<Self>) -> JoinHandle<()> {
         let depot = Arc::clone(self);
-        let start = u64::try_from(depot.now().unix_ms()).unwrap_or_default();
-        let start = UNIX_EPOCH + Duration::from_millis(start);
+        let start = depot.system_time();
         tokio::spawn(async move {
             for first in 0..=u8::MAX {
-                let disk = Arc::clone(&depot.disk);
+                let (disk, catalogue) = (Arc::clone(&depot.disk), Arc::clone(&depot.catalogue));
                 let walk = move || {
                     let mut found = Vec::new();
-                    disk.walk(first, start, |key| found.push((key.name, weight(&key.kept)))).map(|()| found)
+                    let weigh = |key: &Found| match key.secret_bytes {
+                        0 => weight(&key.kept),
+                        bytes => bytes.max(OBJECT_BYTES_MIN),
+                    };
+                    let tell = |key: Found| {
+                        found.push((key.name, weigh(&key)));
+                        note(&disk, &catalogue, key);
+                    };
+                    disk.walk(first, start, tell).map(|()| found)
                 };
                 match spawn_blocking(walk).await {
                     Ok(Ok(found)) => found.into_iter().for_each(|(name, weight)| depot.weigh(name, weight)),
@@ -129,11 +154,24 @@ impl Depot {
                 }
                 sleep(WALK_PAUSE).await;
             }
+            loop {
+                depot.ledgers.sweep(depot.system_time()).await;
+                sleep(SWEEP_PAUSE).await;
+            }
         })
+    }
+
+    fn system_time(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(u64::try_from(self.now().unix_ms()).unwrap_or_default())
     }
 
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now().at
+    }
+
+    /// Pages and documents of a host that are here for everybody, the newest first.
+    pub(crate) fn list_pages(&self, host: &str) -> Vec<KeptPage> {
+        self.catalogue.list(host)
     }
 
     pub(crate) fn name(key: &Key) -> u128 {
@@ -175,10 +213,7 @@ impl Depot {
     /// Room for a response that is about to come. `None` where there is none: it is then passed on, and not kept.
     pub(crate) async fn receive(&self, key: &Key, stored: Stored, length: Option<u64>) -> Option<Arrival> {
         let name = Self::name(key);
-        if length.is_some_and(|length| length > self.bytes_max / OBJECT_PART) {
-            return None;
-        }
-        let place = Arc::clone(&self.fills).try_acquire_owned().ok()?;
+        let place = self.take_place(length)?;
         let is_divisible = length.is_some() && is_divisible(&stored);
         let (disk, number) = (Arc::clone(&self.disk), self.next_body.fetch_add(1, Ordering::Relaxed));
         let created = spawn_blocking(move || disk.create(name, number, length)).await.ok()?;
@@ -197,8 +232,19 @@ impl Depot {
         Some(Arrival { entry: EntryHandle(entry), object, place })
     }
 
+    /// A place among the bodies on their way, for one of this length; `None` where it is too long, or too many are.
+    pub(super) fn take_place(&self, length: Option<u64>) -> Option<OwnedSemaphorePermit> {
+        if length.is_some_and(|length| length > self.bytes_max / OBJECT_PART) {
+            return None;
+        }
+        Arc::clone(&self.fills).try_acquire_owned().ok()
+    }
+
     /// A body has come whole, or never will.
     pub(crate) async fn finish(&self, EntryHandle(entry): &EntryHandle, object: &Object) {
+        if entry.is_secret {
+            return self.finish_file(entry, object).await;
+        }
         if object.body.has_failed() {
             entry.remove(&object.body);
             self.clear_away(entry.name, std::slice::from_ref(object));
@@ -248,12 +294,19 @@ impl Depot {
         let kept = entry.kept();
         let (disk, written) = (Arc::clone(&self.disk), Arc::clone(entry));
         let weight = weight(&kept);
-        let writing = spawn_blocking(move || match kept.as_slice() {
-            [] => {
-                disk.remove(written.name);
-                Ok(())
+        let catalogue = Arc::clone(&self.catalogue);
+        let writing = spawn_blocking(move || {
+            let whole =
+                written.objects().into_iter().rev().find(|object| object.body.whole_length().is_some());
+            let page = whole.and_then(|object| page_of(&written.key, &object.stored, &object.body));
+            catalogue.note(written.name, &written.key, page);
+            match kept.as_slice() {
+                [] => {
+                    disk.remove(written.name);
+                    Ok(())
+                }
+                kept => disk.write(written.name, &written.key, kept),
             }
-            kept => disk.write(written.name, &written.key, kept),
         });
         match writing.await {
             Ok(Ok(())) if weight > 0 => self.weigh(entry.name, weight),
@@ -265,7 +318,7 @@ impl Depot {
     }
 
     /// Notes what a key weighs, and has others leave where that is too much.
-    fn weigh(&self, name: u128, weight: u64) {
+    pub(super) fn weigh(&self, name: u128, weight: u64) {
         let evicted = self.lock_shelf().insert(name, weight);
         if evicted.is_empty() {
             return;
@@ -273,6 +326,8 @@ impl Depot {
         for name in &evicted {
             self.remembered.remove(name);
         }
+        self.catalogue.forget(&evicted);
+        self.files.retain(|_, entry| !evicted.contains(&entry.name));
         let disk = Arc::clone(&self.disk);
         drop(spawn_blocking(move || evicted.into_iter().for_each(|name| disk.remove(name))));
     }
@@ -284,8 +339,18 @@ impl Depot {
         drop(spawn_blocking(move || numbers.into_iter().for_each(|number| disk.remove_body(name, number))));
     }
 
-    fn lock_shelf(&self) -> std::sync::MutexGuard<'_, Shelf> {
+    pub(super) fn lock_shelf(&self) -> std::sync::MutexGuard<'_, Shelf> {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Notes what was found at the start, as long as there is room: then the box runs again as it did before.
+fn note(disk: &Disk, catalogue: &Catalogue, found: Found) {
+    let Found { name, key: Some(key), mut kept, .. } = found else { return };
+    if !catalogue.is_full()
+        && let Some(object) = kept.pop().and_then(|kept| open(disk, name, kept))
+    {
+        catalogue.note(name, &key, page_of(&key, &object.stored, &object.body));
     }
 }
 
@@ -298,7 +363,7 @@ fn open(disk: &Disk, name: u128, kept: Kept) -> Option<Object> {
 }
 
 /// Whether more of the same bytes can be asked for.
-fn is_divisible(stored: &Stored) -> bool {
+pub(super) fn is_divisible(stored: &Stored) -> bool {
     let speaks_of_none = stored.headers.get("accept-ranges").is_some_and(|ranges| ranges == "none");
     !speaks_of_none && stored.validator().is_some_and(|known| known.is_strong())
 }

@@ -123,6 +123,7 @@ pub(crate) fn check<B>(response: Response<B>, is_offered: bool) -> Result<Respon
 /// RFC 9110 section 15.6: 504 where the box waited in vain, 502 where it got no usable answer.
 pub(crate) fn status_of(error: &SendError) -> StatusCode {
     match error {
+        SendError::LineDown => StatusCode::SERVICE_UNAVAILABLE,
         SendError::TimedOut
         | SendError::Unreached(DialError::TimedOut | DialError::Unresolved(ResolveError::Unreachable)) => {
             StatusCode::GATEWAY_TIMEOUT
@@ -149,6 +150,7 @@ pub(crate) fn cause_of(error: &SendError) -> Unreachable {
         | SendError::Broken(_)
         | SendError::Untrusted(_)
         | SendError::Unasked
+        | SendError::LineDown
         | SendError::TimedOut => Unreachable::NoAnswer,
     }
 }

@@ -68,6 +68,8 @@ pub(crate) enum SendError {
     Untrusted(#[source] std::io::Error),
     #[error("the server does not answer in time")]
     TimedOut,
+    #[error("the line to the server is down")]
+    LineDown,
     #[error("the server switches to a protocol, or uses a coding, that nobody asked for")]
     Unasked,
 }

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::{Destinations, Doors, Gate, Page, Pages, Settings, Unreachable};
+use crate::{Destinations, Doors, Gate, Outage, Page, Pages, Settings, Unreachable};
 
 /// Longer than anything takes that a test waits for, also on a busy machine.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -280,5 +280,16 @@ impl Pages for Plain {
 
     fn unreachable(&self, host: &Host, _: Unreachable, _: Option<&str>) -> Page {
         Self::page(format!("unreachable {host}\n"))
+    }
+
+    fn stale_notice(&self, age_s: u64) -> String {
+        format!("notice {age_s}")
+    }
+
+    fn outage(&self, outage: &Outage<'_>, _: Option<&str>) -> Page {
+        let fields = outage.typed.map_or(vec![], |typed| typed.fields.clone());
+        let kept =
+            outage.kept.iter().map(|kept| format!(" [{}]({})", kept.title, kept.path)).collect::<String>();
+        Self::page(format!("outage {} {:?} {fields:?}{kept}\n", outage.host, outage.delivery))
     }
 }

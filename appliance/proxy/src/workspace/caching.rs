@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use ::http::{HeaderMap, Method, Response, StatusCode, header, request};
 use cache::{
-    CacheStatus, Cause, ContentRange, Exchange, Failure, Key, Lookup, Newer, RangeSet, Resolved, Span,
-    Stored, Unstorable, Validator, content_length, invalidated, is_range_wanted, is_same_as_head, judge,
-    look_up, may_serve_stale,
+    CacheStatus, Cause, Exchange, Failure, Family, FileName, Key, Lookup, Newer, RangeSet, Stored,
+    Unstorable, Validator, invalidated, is_same_as_head, judge, look_up, may_serve_stale,
 };
 use model::Timestamp;
 use tokio::time::timeout;
 
+use super::banner;
 use super::connection::Connection;
 use super::errand::{Errand, Fetcher};
 use super::exchange::{Flow, Journey};
@@ -24,20 +24,23 @@ use crate::http::{SendError, check};
 const ROUNDS_MAX: usize = 4;
 /// For the request of another to be answered: a server that takes longer for the head of something is asked by each.
 const FOLLOW: Duration = Duration::from_secs(10);
-/// For a server to answer, where there is something that may be served in its place.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// For a server to answer, where there is something that may be served in its place: a line that is down is found out before.
+const PATIENCE: Duration = Duration::from_millis(4_500);
 /// Bytes of a block: a range is asked for from the beginning of one.
 const BLOCK_BYTES: u64 = cache::BLOCK_BYTES as u64;
 
 /// A request, and what it takes to bring what it asks for.
 pub(super) struct Quest<'c> {
-    connection: &'c Connection,
-    depot: Arc<Depot>,
+    pub(super) connection: &'c Connection,
+    pub(super) depot: Arc<Depot>,
     pub(super) errand: Arc<Errand>,
-    key: Key,
-    method: &'c Method,
+    pub(super) family: Arc<Family>,
+    pub(super) key: Key,
+    /// Where it is a file that each has to be authorised for.
+    pub(super) file: Option<FileName>,
+    pub(super) method: &'c Method,
     /// As the client sent them.
-    headers: &'c HeaderMap,
+    pub(super) headers: &'c HeaderMap,
     /// It brings a body, or wants another protocol.
     is_more: bool,
 }
@@ -63,6 +66,8 @@ impl<'c> Quest<'c> {
         let depot = connection.workspaces.depot.clone()?;
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
         let key = Key::new(connection.name.as_str(), path)?;
+        let family = Arc::clone(connection.workspaces.find(&connection.name)?.family());
+        let file = family.file(connection.name.as_str(), path);
         let is_more = is_more || wants_events(&head.headers);
         let mut sent = request::Builder::new().body(()).ok()?.into_parts().0;
         (sent.headers, sent.uri) = (head.headers.clone(), head.uri.clone());
@@ -79,12 +84,14 @@ impl<'c> Quest<'c> {
             uri: sent.uri,
             headers: sent.headers,
         });
-        Some(Self { connection, depot, errand, key, method: &head.method, headers: &head.headers, is_more })
+        let (method, headers) = (&head.method, &head.headers);
+        Some(Self { connection, depot, errand, family, key, file, method, headers, is_more })
     }
 
     /// Looks, and asks the server where that is needed.
     pub(super) async fn find(&self, journey: &mut Journey) -> Found {
         let mut is_collapsed = false;
+        self.heed_log_out().await;
         if self.is_more {
             return pass(Cause::Bypass, None);
         }
@@ -92,7 +99,16 @@ impl<'c> Quest<'c> {
             let entry = self.depot.find(&self.key).await;
             let objects = entry.as_ref().map(EntryHandle::objects).unwrap_or_default();
             let now = self.depot.now();
-            let (known, cause) = match look_up(&objects, self.method, self.headers, now) {
+            let lookup = look_up(&objects, self.method, self.headers, now);
+            if matches!(lookup, Lookup::Fetch(_))
+                && let Some(found) = self.find_file(journey).await
+            {
+                return found;
+            }
+            if let Some(found) = self.spare(&lookup, entry.as_ref()).await {
+                return found;
+            }
+            let (known, cause) = match lookup {
                 Lookup::Fresh(object) => return self.serve(entry, object, is_collapsed),
                 Lookup::Revalidate(object) => {
                     self.revalidate_behind(entry.clone(), object);
@@ -112,11 +128,13 @@ impl<'c> Quest<'c> {
             if known.is_none() && RangeSet::of(self.headers).is_some_and(|set| set.first_byte().is_none()) {
                 return pass(cause, Some("range"));
             }
-            let name = Depot::name(&self.key);
+            let name = Depot::name(self.asked_file().map_or(&self.key, |file| &file.key));
             if self.depot.is_alone(name) {
                 return pass(cause, Some("alone"));
             }
             match self.depot.flights.board(name) {
+                // Between the look and the boarding somebody may have landed with it.
+                Boarding::Leader(_) if known.is_none() && self.has_come().await => is_collapsed = true,
                 Boarding::Leader(landing) => return self.fetch(journey, known, cause, landing).await,
                 Boarding::Follower(waiting) => match timeout(FOLLOW, await_landing(waiting)).await {
                     Ok(Outcome::Alone) | Err(_) => return pass(cause, Some("alone")),
@@ -125,6 +143,38 @@ impl<'c> Quest<'c> {
             }
         }
         pass(Cause::Bypass, Some("crowd"))
+    }
+
+    /// Whether something is here, or coming, that was not there before.
+    async fn has_come(&self) -> bool {
+        if let Some(file) = self.asked_file()
+            && self.depot.find_file(&file.key).await.is_some()
+        {
+            return true;
+        }
+        let entry = self.depot.find(&self.key).await;
+        let objects = entry.as_ref().map(EntryHandle::objects).unwrap_or_default();
+        let found = look_up(&objects, self.method, self.headers, self.depot.now());
+        !matches!(found, Lookup::Fetch(_))
+    }
+
+    /// What is here where the line is down: nobody waits to find that out again. `None` while it stands, and for what does not
+    /// need it.
+    async fn spare(&self, lookup: &Lookup<'_, Object>, entry: Option<&EntryHandle>) -> Option<Found> {
+        let needs = !matches!(lookup, Lookup::Fresh(_) | Lookup::Unavailable | Lookup::Pass(_));
+        if !needs || !self.connection.prober().is_down() {
+            return None;
+        }
+        let spared = match lookup {
+            // It may be served in any case.
+            Lookup::Revalidate(object) => Some(self.serve_stale(entry?.clone(), object, Cause::Stale).await),
+            Lookup::Validate(object, cause) => {
+                let known = entry.map(|entry| (entry.clone(), (*object).clone()));
+                self.fall_back(known, Failure::Disconnected, *cause).await
+            }
+            Lookup::Fresh(_) | Lookup::Fetch(_) | Lookup::Unavailable | Lookup::Pass(_) => None,
+        };
+        Some(spared.unwrap_or(Found::Failed(SendError::LineDown)))
     }
 
     fn serve(&self, entry: Option<EntryHandle>, object: &Object, is_collapsed: bool) -> Found {
@@ -136,7 +186,7 @@ impl<'c> Quest<'c> {
         self.serve_as(entry, object, status)
     }
 
-    fn serve_as(&self, entry: Option<EntryHandle>, object: &Object, status: CacheStatus) -> Found {
+    pub(super) fn serve_as(&self, entry: Option<EntryHandle>, object: &Object, status: CacheStatus) -> Found {
         let Some(entry) = entry else { return pass(Cause::UriMiss, None) };
         let asking = Asking { method: self.method, headers: self.headers, now: self.depot.now() };
         let fetcher = Fetcher { errand: Arc::clone(&self.errand), entry, object: object.clone() };
@@ -160,7 +210,7 @@ impl<'c> Quest<'c> {
         }
         let start = if known.is_none() { self.set_range(&mut headers) } else { None };
         let requested = self.depot.now();
-        let asking = self.connection.ask(self.errand.request(headers), &mut journey.passage);
+        let asking = self.connection.ask(self.errand.request(headers), &mut journey.passage, true);
         // With something to serve in its place, nobody waits long for a line that swallows packets.
         let outcome = match known.as_ref().filter(|(_, object)| self.helps_out(object)) {
             Some(_) => timeout(PATIENCE, asking).await.unwrap_or(Err(SendError::TimedOut)),
@@ -170,7 +220,8 @@ impl<'c> Quest<'c> {
         let response = match outcome.and_then(|response| check(response, false)) {
             Ok(response) => response,
             Err(error) => {
-                return self.fall_back(known, Failure::Disconnected, cause).unwrap_or(Found::Failed(error));
+                let spared = self.fall_back(known, Failure::Disconnected, cause).await;
+                return spared.unwrap_or(Found::Failed(error));
             }
         };
         let status = response.status();
@@ -185,12 +236,12 @@ impl<'c> Quest<'c> {
             return Box::pin(self.fetch(journey, None, cause, landing)).await;
         }
         if is_trouble(status)
-            && let Some(found) = self.fall_back(known.clone(), Failure::Status, cause)
+            && let Some(found) = self.fall_back(known.clone(), Failure::Status, cause).await
         {
             return found;
         }
         let asked = Asked { cause, start, requested, received };
-        self.take(response, &asked, landing).await
+        self.take(response, &asked, Some(landing)).await
     }
 
     /// Asks for a part where the client does: from the beginning of a block, so that it can be kept, to the end, because the
@@ -228,7 +279,14 @@ impl<'c> Quest<'c> {
             forwarded_status: Some(StatusCode::NOT_MODIFIED.as_u16()),
             ..CacheStatus::default()
         };
-        Some(self.serve_as(Some(entry.clone()), &object, status))
+        let mut found = self.serve_as(Some(entry.clone()), &object, status);
+        if let Found::Kept(response) = &mut found {
+            // What the server says to this client alone is not kept, and told.
+            for cookie in newer.headers.get_all(header::SET_COOKIE) {
+                response.headers_mut().append(header::SET_COOKIE, cookie.clone());
+            }
+        }
+        Some(found)
     }
 
     fn helps_out(&self, object: &Object) -> bool {
@@ -236,7 +294,7 @@ impl<'c> Quest<'c> {
     }
 
     /// What is stale, where asking failed and it may be served (RFC 9111 section 4.2.4).
-    fn fall_back(
+    async fn fall_back(
         &self,
         known: Option<(EntryHandle, Object)>,
         failure: Failure,
@@ -246,36 +304,66 @@ impl<'c> Quest<'c> {
         if !may_serve_stale(&object.stored, self.headers, failure, self.depot.now()) {
             return None;
         }
+        Some(self.serve_stale(entry, &object, cause).await)
+    }
+
+    /// What is stale; a page that a person opens says so at its top.
+    async fn serve_stale(&self, entry: EntryHandle, object: &Object, cause: Cause) -> Found {
         let status = CacheStatus {
             is_hit: true,
             forwarded: Some(cause),
             detail: Some("stale"),
             ..CacheStatus::default()
         };
-        Some(self.serve_as(Some(entry), &object, status))
+        let length = object.body.length();
+        let fits = self.family.has_banner && banner::fits(self.method, self.headers, &object.stored, length);
+        let room = self.connection.workspaces.banners.try_acquire().ok().filter(|_| fits);
+        let Some(_room) = room else { return self.serve_as(Some(entry), object, status) };
+        // All of it, whatever the browser has of it already: that one says nothing.
+        let now = self.depot.now();
+        let asking = Asking { method: self.method, headers: &HeaderMap::new(), now };
+        let fetcher = Fetcher { errand: Arc::clone(&self.errand), entry, object: object.clone() };
+        let notice = self.connection.gate.pages().stale_notice(object.stored.age_ms(now) / 1_000);
+        match banner::put(asking.answer(object, fetcher, status), &notice).await {
+            Ok(page) => Found::Kept(page),
+            Err(_) => Found::Failed(SendError::LineDown),
+        }
     }
 
     /// Keeps an answer where it may be kept, and serves it from there while it comes; passes it on otherwise.
-    async fn take(&self, response: Response<Answer>, asked: &Asked, landing: Landing) -> Found {
+    pub(super) async fn take(
+        &self,
+        response: Response<Answer>,
+        asked: &Asked,
+        landing: Option<Landing>,
+    ) -> Found {
         let code = response.status();
         let status = CacheStatus {
             forwarded: Some(asked.cause),
             forwarded_status: Some(code.as_u16()),
             ..CacheStatus::default()
         };
-        match self.errand.receive(&self.key, self.headers, &response, asked).await {
+        let tell = |outcome| landing.into_iter().for_each(|landing| landing.tell(outcome));
+        match self.receive(&response, asked).await {
             Ok((Arrival { entry, object, place }, stream)) => {
                 self.depot.note_shared(Depot::name(&self.key));
-                self.errand.bring((entry.clone(), object.clone(), place), stream, response.into_body());
-                landing.tell(Outcome::Again);
-                self.serve_as(Some(entry), &object, CacheStatus { is_stored: true, ..status })
+                let (head, body) = response.into_parts();
+                self.errand.bring((entry.clone(), object.clone(), place), stream, body);
+                tell(Outcome::Again);
+                let status = CacheStatus { is_stored: true, ..status };
+                if object.body.file_key().is_some() {
+                    let (requested, received) = (asked.requested, asked.received);
+                    let own = Newer { headers: &head.headers, requested, received };
+                    return self.serve_authorised(entry, &object, &own, status);
+                }
+                self.serve_as(Some(entry), &object, status)
             }
             Err(why) => {
-                let is_telling = is_telling(code) && why != Unstorable::Partial.as_str();
+                let is_telling = self.is_telling(code) && why != Unstorable::Partial.as_str();
                 if is_telling {
                     self.depot.note_alone(Depot::name(&self.key));
                 }
-                landing.tell(if is_telling { Outcome::Alone } else { Outcome::Again });
+                tell(if is_telling { Outcome::Alone } else { Outcome::Again });
                 Found::Passed(response, CacheStatus { detail: Some(why), ..status })
             }
         }
@@ -304,7 +392,7 @@ impl<'c> Quest<'c> {
                 }
                 return landing.tell(Outcome::Again);
             }
-            let asked = Asked { cause: Cause::Stale, start: None, requested, received };
+            let asked = Asked::new(Cause::Stale, requested, received);
             if let Ok((Arrival { entry, object, place }, stream)) =
                 errand.receive(&key, &client, &response, &asked).await
             {
@@ -342,7 +430,7 @@ impl<'c> Quest<'c> {
             Ok(_) => self.depot.note_shared(name),
             // A part says nothing of the whole.
             Err(Unstorable::Partial) => {}
-            Err(_) if is_telling(status) => self.depot.note_alone(name),
+            Err(_) if self.is_telling(status) => self.depot.note_alone(name),
             Err(_) => {}
         }
     }
@@ -361,6 +449,13 @@ impl<'c> Quest<'c> {
         }
     }
 
+    /// Whether an answer that is not kept says what others would get: one to a client that has it already, and one of a server
+    /// in trouble, does not, nor does one about a file that each has to be authorised for.
+    fn is_telling(&self, status: StatusCode) -> bool {
+        let is_about_client = [StatusCode::NOT_MODIFIED, StatusCode::RANGE_NOT_SATISFIABLE].contains(&status);
+        !is_about_client && !status.is_server_error() && self.file.is_none()
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         self.depot.now()
     }
@@ -375,7 +470,14 @@ pub(super) struct Asked {
     pub(super) received: Timestamp,
 }
 
-fn pass(cause: Cause, detail: Option<&'static str>) -> Found {
+impl Asked {
+    /// For the whole of something.
+    pub(super) fn new(cause: Cause, requested: Timestamp, received: Timestamp) -> Self {
+        Self { cause, start: None, requested, received }
+    }
+}
+
+pub(super) fn pass(cause: Cause, detail: Option<&'static str>) -> Found {
     Found::Pass(Some(CacheStatus { forwarded: Some(cause), detail, ..CacheStatus::default() }))
 }
 
@@ -385,88 +487,7 @@ fn wants_events(headers: &HeaderMap) -> bool {
     accept.is_some_and(|accept| accept.to_ascii_lowercase().contains("text/event-stream"))
 }
 
-/// Whether an answer that is not kept says what others would get: one to a client that has it already, and one of a server in
-/// trouble, does not.
-fn is_telling(status: StatusCode) -> bool {
-    let is_about_client = [StatusCode::NOT_MODIFIED, StatusCode::RANGE_NOT_SATISFIABLE].contains(&status);
-    !is_about_client && !status.is_server_error()
-}
-
 /// RFC 5861 section 4.
 fn is_trouble(status: StatusCode) -> bool {
     matches!(status.as_u16(), 500 | 502 | 503 | 504)
-}
-
-/// What of the server's answer a client gets, whose range the cache made a larger one of.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Cut {
-    /// All of it.
-    Whole,
-    /// This part, so many bytes after the answer's first.
-    Part { skip: u64, part: Span, length: u64 },
-    /// It is not what was asked for.
-    Wrong,
-}
-
-/// The part of an answer that a client asked for.
-pub(super) fn cut(asked: &HeaderMap, status: StatusCode, answered: &HeaderMap) -> Cut {
-    let ranges = RangeSet::of(asked).filter(|_| is_range_wanted(answered, asked));
-    let span = match status {
-        StatusCode::OK => content_length(answered).and_then(|length| Some((Span::new(0, length)?, length))),
-        StatusCode::PARTIAL_CONTENT => match ContentRange::of(answered) {
-            Some(ContentRange::Part { span, length: Some(length) }) => Some((span, length)),
-            Some(ContentRange::Part { .. } | ContentRange::Unsatisfied(_)) | None => return Cut::Wrong,
-        },
-        _ => None,
-    };
-    let is_part = status == StatusCode::PARTIAL_CONTENT;
-    let Some((ranges, (span, length))) = ranges.zip(span) else {
-        return if is_part { Cut::Wrong } else { Cut::Whole };
-    };
-    match ranges.resolve(length) {
-        Resolved::Parts(parts) => match parts.as_slice() {
-            [part] if span.intersect(*part) == Some(*part) => {
-                Cut::Part { skip: part.start() - span.start(), part: *part, length }
-            }
-            _ if is_part => Cut::Wrong,
-            _ => Cut::Whole,
-        },
-        Resolved::Whole | Resolved::Unsatisfiable => {
-            if is_part {
-                Cut::Wrong
-            } else {
-                Cut::Whole
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_client_gets_the_range_that_it_asked_for() {
-        let map = |lines: &[(&'static str, &'static str)]| -> HeaderMap {
-            lines.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
-        };
-        let check =
-            |range: &'static str, status: u16, answered: &[(&'static str, &'static str)], expected: Cut| {
-                let asked = if range.is_empty() { HeaderMap::new() } else { map(&[("range", range)]) };
-                let status = StatusCode::from_u16(status).unwrap();
-                assert_eq!(cut(&asked, status, &map(answered)), expected, "{range} {status} {answered:?}");
-            };
-        let part = |skip, start, end| Cut::Part { skip, part: Span::new(start, end).unwrap(), length: 100 };
-        let whole = ("content-length", "100");
-        check("", 200, &[whole], Cut::Whole);
-        check("bytes=0-1", 200, &[whole], part(0, 0, 2));
-        check("bytes=50-", 200, &[whole], part(50, 50, 100));
-        check("bytes=0-1,5-6", 200, &[whole], Cut::Whole);
-        check("bytes=0-1", 200, &[], Cut::Whole);
-        check("bytes=0-1", 404, &[whole], Cut::Whole);
-        check("bytes=45-49", 206, &[("content-range", "bytes 40-99/100")], part(5, 45, 50));
-        check("bytes=30-49", 206, &[("content-range", "bytes 40-99/100")], Cut::Wrong);
-        check("bytes=45-49", 206, &[("content-range", "bytes 40-99/*")], Cut::Wrong);
-        check("", 206, &[("content-range", "bytes 40-99/100")], Cut::Wrong);
-    }
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use access::Admission;
-use cache::{ContentRange, Exchange, Key, Span, Unstorable, Validator, content_length, judge, range_field};
+use cache::{
+    ContentRange, Exchange, Key, Span, Unstorable, Validator, content_length, judge, judge_file, range_field,
+};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Body as _;
 use model::{AccessKind, DomainName, End, Host};
@@ -15,6 +17,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 use super::caching::Asked;
+use super::lines::Prober;
 use super::pool::{Answer, UpBody};
 use super::server::Server;
 use super::settings::Workspaces;
@@ -228,16 +231,54 @@ impl Errand {
         Ok((arrival, stream))
     }
 
+    /// The same for a file that each has to be authorised for.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive).
+    pub(super) async fn receive_file(
+        &self,
+        key: &Key,
+        client: &HeaderMap,
+        response: &Response<Answer>,
+        asked: &Asked,
+    ) -> Result<(Arrival, StreamNumber), &'static str> {
+        let (status, headers) = (response.status(), response.headers());
+        let exchange = Exchange {
+            method: &Method::GET,
+            request: client,
+            status,
+            response: headers,
+            requested: asked.requested,
+            received: asked.received,
+        };
+        let stored = judge_file(&exchange).map_err(Unstorable::as_str)?;
+        let length = content_length(&stored.headers).filter(|_| !has_two_lengths(headers)).ok_or("length")?;
+        let arrival = self.depot.receive_file(key, stored, length).await.ok_or("no-room")?;
+        let stream = arrival.object.body.begin(0, None).ok_or("no-room")?;
+        arrival.object.body.confirm(stream);
+        Ok((arrival, stream))
+    }
+
     /// Asks the server on the box's own account.
     pub(super) async fn send(&self, headers: HeaderMap) -> Option<Response<Answer>> {
         let mut passage = self.admit()?;
         let (gate, workspaces, name) = (&*self.gate, &*self.workspaces, &self.name);
         let workspace = workspaces.find(name)?;
         let server = Server { gate, workspaces, workspace, name };
-        let sending = server.send(self.request(headers), &mut passage);
+        let prober = self.prober();
+        let sending = prober.attend(server.send(self.request(headers), &mut passage));
         let response = timeout(STALL, sending).await.ok()?.ok()?;
         passage.end = Some(End::Finish);
         Some(response)
+    }
+
+    fn prober(&self) -> Prober {
+        Prober {
+            gate: Arc::clone(&self.gate),
+            workspaces: Arc::clone(&self.workspaces),
+            caller: self.caller.clone(),
+            name: self.name.clone(),
+        }
     }
 
     /// What the box asks on its own is an access of the device for which it does so.

@@ -14,9 +14,11 @@ use model::{AccessKind, End, Fault, Host};
 use policy::Target;
 use wire::http::{Authority, find_authority};
 
-use super::caching::{Cut, Found, Quest, cut};
+use super::caching::{Found, Quest};
 use super::connection::{Connection, Tunnel};
+use super::cut::{Cut, cut};
 use super::measure::Measured;
+use super::plea::{Plea, Upload, drop_upload};
 use super::pool::{Answer, UpBody};
 use super::server::Server;
 use super::serving::add_status;
@@ -114,7 +116,11 @@ impl Connection {
         let upgrade = wants_websocket(request.method(), request.version(), request.headers())
             .then(|| upgrade::on(&mut request));
         let (head, body) = request.into_parts();
-        let language = accept_language(&head).map(str::to_owned);
+        let mut plea = Plea::new(&head);
+        let body = match plea.hold(&head, &self.name, body).await {
+            Ok(body) => body,
+            Err(error) => return self.fail(journey, &error, &plea),
+        };
         let quest = Quest::new(self, &head, upgrade.is_some() || !body.is_end_stream());
         let found = match &quest {
             Some(quest) => self.within_limit(async { Ok(quest.find(&mut journey).await) }).await,
@@ -122,14 +128,20 @@ impl Connection {
         };
         let told = match found.unwrap_or_else(Found::Failed) {
             Found::Kept(response) => return self.give(response, journey),
-            Found::Passed(response, told) => return self.give_part(&head.headers, response, told, journey),
-            Found::Failed(error) => return self.fail(journey, &error, language.as_deref()),
-            Found::Unavailable => return self.fail(journey, &SendError::TimedOut, language.as_deref()),
+            Found::Passed(response, told) => {
+                return self.give_part(&head.headers, response, told, journey, &plea);
+            }
+            Found::Failed(error) => return self.fail(journey, &error, &plea),
+            Found::Unavailable => return self.fail(journey, &SendError::TimedOut, &plea),
             Found::Pass(told) => told,
         };
+        if self.prober().is_down() {
+            drop_upload(body).await;
+            return self.fail(journey, &SendError::LineDown, &plea);
+        }
         let request = self.build(&head, body, upgrade.is_some(), &journey.passage);
         let requested = quest.as_ref().map(Quest::now);
-        let outcome = self.within_limit(self.ask(request, &mut journey.passage)).await;
+        let outcome = self.within_limit(self.ask(request, &mut journey.passage, plea.is_safe)).await;
         match outcome.and_then(|response| check(response, upgrade.is_some())) {
             Ok(mut response) => {
                 if let Some((quest, requested)) = quest.as_ref().zip(requested) {
@@ -140,7 +152,7 @@ impl Connection {
                 }
                 self.respond(response, journey, upgrade)
             }
-            Err(error) => self.fail(journey, &error, language.as_deref()),
+            Err(error) => self.fail(journey, &error, &plea),
         }
     }
 
@@ -158,14 +170,19 @@ impl Connection {
     fn build(
         &self,
         head: &request::Parts,
-        body: Incoming,
+        body: Upload,
         is_websocket: bool,
         passage: &Passage,
     ) -> Request<UpBody> {
         let mut head = head.clone();
         prepare(&mut head, is_websocket);
         let body = Metered::up(Some(body), Arc::clone(passage.traffic()), Arc::clone(&self.caller.seat));
-        Request::from_parts(head, body.map_err(Into::into).boxed_unsync())
+        let line = self.prober().line();
+        let body = body.map_err(Into::into).map_frame(move |frame| {
+            line.hear_sending();
+            frame
+        });
+        Request::from_parts(head, body.boxed_unsync())
     }
 
     /// An answer from what is kept.
@@ -182,10 +199,11 @@ impl Connection {
         response: Response<Answer>,
         told: CacheStatus,
         journey: Journey,
+        plea: &Plea,
     ) -> Reply {
         let (mut head, body) = match check(response, false) {
             Ok(response) => response.into_parts(),
-            Err(error) => return self.fail(journey, &error, None),
+            Err(error) => return self.fail(journey, &error, plea),
         };
         let measured = match cut(asked, head.status, &head.headers) {
             Cut::Whole => Measured::new(body, 0, None),
@@ -195,7 +213,7 @@ impl Connection {
                 head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(part.len()));
                 Measured::new(body, skip, Some(part.len()))
             }
-            Cut::Wrong => return self.fail(journey, &SendError::Unasked, None),
+            Cut::Wrong => return self.fail(journey, &SendError::Unasked, plea),
         };
         prepare_response(&mut head, false);
         add_status(&mut head.headers, told);
@@ -204,15 +222,23 @@ impl Connection {
         Response::from_parts(head, held(Metered::down(measured, traffic, seat, Some(passage)), Some(turn)))
     }
 
+    /// Asks the server. What changes nothing `is_given_up` once the line falls; of what may have arrived the server's answer is
+    /// waited for.
     pub(super) async fn ask(
         &self,
         request: Request<UpBody>,
         passage: &mut Passage,
+        is_given_up: bool,
     ) -> Result<Response<Answer>, SendError> {
         let (gate, workspaces, name) = (&*self.gate, &*self.workspaces, &self.name);
-        match workspaces.find(name) {
-            Some(workspace) => Server { gate, workspaces, workspace, name }.send(request, passage).await,
-            None => Err(SendError::Unreached(DialError::TimedOut)),
+        let Some(workspace) = workspaces.find(name) else {
+            return Err(SendError::Unreached(DialError::TimedOut));
+        };
+        let (prober, server) = (self.prober(), Server { gate, workspaces, workspace, name });
+        let line = prober.line();
+        tokio::select! {
+            outcome = prober.attend(server.send(request, passage)) => outcome,
+            () = line.fall(), if is_given_up => Err(SendError::LineDown),
         }
     }
 
@@ -234,23 +260,37 @@ impl Connection {
     }
 
     /// The page in place of a workspace that does not answer.
-    fn fail(&self, journey: Journey, error: &SendError, accept_language: Option<&str>) -> Reply {
+    fn fail(&self, journey: Journey, error: &SendError, plea: &Plea) -> Reply {
         tracing::debug!(%error, "a workspace does not answer");
         let Journey { mut passage, turn: _turn } = journey;
         passage.end.get_or_insert(End::Abort);
-        let pages = self.gate.pages();
-        let reply =
-            if let SendError::Unreached(DialError::Unresolved(ResolveError::Screened(screened))) = error {
+        let (pages, language) = (self.gate.pages(), plea.accept_language());
+        let reply = match error {
+            SendError::Unreached(DialError::Unresolved(ResolveError::Screened(screened))) => {
                 match &**screened {
                     Screened::Refused(refusal) => {
-                        page_reply(StatusCode::FORBIDDEN, pages.refusal(refusal, accept_language))
+                        page_reply(StatusCode::FORBIDDEN, pages.refusal(refusal, language))
                     }
-                    Screened::Closed(_) => Objection::Closed.reply(pages, accept_language),
+                    Screened::Closed(_) => Objection::Closed.reply(pages, language),
                 }
-            } else {
+            }
+            SendError::Unreached(
+                DialError::Unresolved(ResolveError::NoAddress) | DialError::Forbidden(_),
+            ) => {
                 let host = Host::from(self.name.clone());
-                page_reply(status_of(error), pages.unreachable(&host, cause_of(error), accept_language))
-            };
+                page_reply(status_of(error), pages.unreachable(&host, cause_of(error), language))
+            }
+            SendError::Unreached(_)
+            | SendError::Broken(_)
+            | SendError::Untrusted(_)
+            | SendError::TimedOut
+            | SendError::LineDown
+            | SendError::Unasked => {
+                let depot = self.workspaces.depot.as_ref();
+                let kept = depot.map_or(vec![], |depot| depot.list_pages(self.name.as_str()));
+                return plea.answer(pages, &self.name, error, &kept);
+            }
+        };
         reply.map(BodyExt::boxed_unsync)
     }
 }

@@ -14,6 +14,8 @@ use hyper::client::conn::http1::SendRequest;
 use model::DomainName;
 use tokio::time::Instant;
 
+use super::lines::Watched;
+
 /// For how long a connection waits: a little less than the shortest time that servers keep one open (nginx 75 s, Apache 5 s,
 /// Node 5 s); one that the server closed at that moment is noticed, and another one is made.
 const IDLE: Duration = Duration::from_secs(4);
@@ -50,7 +52,7 @@ impl Pool {
     }
 
     /// Gives a connection back whose response is over.
-    fn give(&self, server: DomainName, line: Line) {
+    pub(super) fn give(&self, server: DomainName, line: Line) {
         let mut waiting = self.lock();
         for lines in waiting.values_mut() {
             lines.retain(|(line, since)| since.elapsed() < IDLE && !line.sender.is_closed());
@@ -73,6 +75,8 @@ impl Pool {
 pub(super) struct Answer {
     inner: Incoming,
     lease: Option<Lease>,
+    /// What comes is a sign of life.
+    watched: Arc<Watched>,
 }
 
 /// A connection in use.
@@ -84,8 +88,8 @@ pub(super) struct Lease {
 
 impl Answer {
     /// `lease` is `None` where nothing may follow on the connection.
-    pub(super) fn new(inner: Incoming, lease: Option<Lease>) -> Self {
-        let mut answer = Self { inner, lease };
+    pub(super) fn new(inner: Incoming, lease: Option<Lease>, watched: Arc<Watched>) -> Self {
+        let mut answer = Self { inner, lease, watched };
         answer.settle();
         answer
     }
@@ -112,6 +116,9 @@ impl Body for Answer {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
+        if let Some(Ok(_)) = &frame {
+            self.watched.hear();
+        }
         match &frame {
             Some(Err(_)) => self.lease = None,
             Some(Ok(frame)) if frame.is_trailers() => self.end(),

@@ -65,10 +65,11 @@ impl Server<'_> {
         let is_reusable = !is_bound && !has_two_lengths(headers) && !response.status().is_informational();
         let pool = Arc::clone(&self.workspaces.pool);
         let lease = is_reusable.then(|| Lease { pool, server: self.name.clone(), line });
-        response.map(|body| Answer::new(body, lease))
+        let watched = self.workspaces.lines.find(self.name);
+        response.map(|body| Answer::new(body, lease, watched))
     }
 
-    async fn open(&self, passage: &mut Passage) -> Result<Line, SendError> {
+    pub(super) async fn open(&self, passage: &mut Passage) -> Result<Line, SendError> {
         let stream = match self.workspace.upstream() {
             Some(place) => self.gate.dial_at(passage, place).await?,
             None => self.gate.dial(passage, self.gate.settings().ports.tls).await?,
@@ -106,7 +107,7 @@ impl Server<'_> {
 }
 
 /// Whether it is the certificate that is wrong, and not the connection.
-fn is_untrusted(error: &std::io::Error) -> bool {
+pub(super) fn is_untrusted(error: &std::io::Error) -> bool {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
     matches!(cause, Some(rustls::Error::InvalidCertificate(_)))
 }

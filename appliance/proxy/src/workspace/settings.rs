@@ -5,12 +5,16 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use cache::Family;
 use model::{DomainName, ProfileName};
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
+use super::banner::PAGES_MAX;
 use super::distrust::Distrust;
+use super::lines::Lines;
 use super::pool::Pool;
 use super::turnstile::Turnstile;
 use crate::depot::Depot;
@@ -26,6 +30,7 @@ pub struct Workspace {
     profiles: BTreeSet<ProfileName>,
     upstream: Option<SocketAddr>,
     client: Arc<ClientConfig>,
+    family: Arc<Family>,
 }
 
 impl Workspace {
@@ -52,7 +57,17 @@ impl Workspace {
         let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
         let mut client = builder.with_root_certificates(roots).with_no_client_auth();
         client.alpn_protocols = vec![PROTOCOL.to_vec()];
-        Ok(Self { hosts, profiles, upstream, client: Arc::new(client) })
+        Ok(Self { hosts, profiles, upstream, client: Arc::new(client), family: Arc::default() })
+    }
+
+    /// The same as one of a family: what is what in it.
+    #[must_use]
+    pub fn of_family(self, family: Family) -> Self {
+        Self { family: Arc::new(family), ..self }
+    }
+
+    pub(super) fn family(&self) -> &Arc<Family> {
+        &self.family
     }
 
     pub(super) fn upstream(&self) -> Option<SocketAddr> {
@@ -73,6 +88,9 @@ pub struct Workspaces {
     list: Vec<Workspace>,
     tls: Arc<ServerConfig>,
     pub(super) distrust: Distrust,
+    pub(super) lines: Lines,
+    /// Pages that are changed at this moment.
+    pub(super) banners: Semaphore,
     pub(super) pool: Arc<Pool>,
     pub(super) turnstile: Arc<Turnstile>,
     /// Where what may be kept is kept; `None`: nothing is.
@@ -94,6 +112,8 @@ impl Workspaces {
             list,
             tls,
             distrust: Distrust::default(),
+            lines: Lines::default(),
+            banners: Semaphore::new(PAGES_MAX),
             pool: Arc::default(),
             turnstile: Arc::new(Turnstile::new(descriptors_max)),
             depot,

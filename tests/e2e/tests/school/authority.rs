@@ -70,6 +70,27 @@ fn a_stolen_authority_is_good_for_the_box_alone() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn with_the_ent_it_is_good_for_the_ent_as_well_and_for_nothing_else() -> Result<()> {
+    let lab = Lab::new()?;
+    let (appliance, _) = crate::workspace::open(&lab)?;
+    let authority = appliance.data().join("authority").display().to_string();
+    for (names, expected) in [
+        ("DNS:encyclopedie.example", "accepts"),
+        ("DNS:www.encyclopedie.example", "accepts"),
+        ("DNS:preau.lan,DNS:encyclopedie.example", "accepts"),
+        ("DNS:mediatheque.example", "refuses"),
+        ("DNS:xencyclopedie.example", "refuses"),
+        ("DNS:example", "refuses"),
+        ("DNS:encyclopedie.example,DNS:www.banque.example", "refuses"),
+        ("DNS:encyclopedie.example,IP:198.51.100.11", "refuses"),
+    ] {
+        let said = lab.pc1.run(&["sh", "-c", VERIFY, "sh", names, &authority])?.success()?;
+        assert_eq!(said, verdicts(expected, &["openssl", "gnutls", "nss"]), "{names}");
+    }
+    Ok(())
+}
+
 /// A server on the PC itself that shows the certificate `shown.pem`, and what a Chromium that trusts the box makes of it.
 const BROWSE: &str = r#"
 set -e

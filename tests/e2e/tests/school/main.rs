@@ -11,6 +11,8 @@ mod crowd;
 #[cfg(test)]
 mod encrypted;
 #[cfg(test)]
+mod ent_disk;
+#[cfg(test)]
 mod filtering;
 #[cfg(test)]
 mod firewall;
@@ -24,6 +26,8 @@ mod lists;
 mod logging;
 #[cfg(test)]
 mod neighbours;
+#[cfg(test)]
+mod outage;
 #[cfg(test)]
 mod overrides;
 #[cfg(test)]

@@ -3,25 +3,37 @@
 use anyhow::Result;
 use harness::{Appliance, Lab, Machine, usual_configuration, wait_until};
 
-const ENT: &str = "encyclopedie.example";
+pub(super) const ENT: &str = "encyclopedie.example";
 
 /// A box that serves the ENT to the classroom PCs, and its certificate.
-fn open(lab: &Lab) -> Result<(Appliance<'_>, String)> {
+pub(super) fn open(lab: &Lab) -> Result<(Appliance<'_>, String)> {
+    let mut appliance = configure(lab)?;
+    appliance.start()?;
+    appliance.wait_until_ready(&lab.pc1)?;
+    let own = export(lab, &appliance)?;
+    Ok((appliance, own))
+}
+
+/// The same, which does not run yet.
+pub(super) fn configure(lab: &Lab) -> Result<Appliance<'_>> {
     let ent = format!(
         "[[ent]]\nhosts = [\"{ENT}\"]\nserved_to = [\"elementaire\"]\nca_file = \"{}\"\n",
         lab.authority().display()
     );
-    let mut appliance = lab.appliance_with(&format!("{}\n{ent}", usual_configuration()))?;
+    let appliance = lab.appliance_with(&format!("{}\n{ent}", usual_configuration()))?;
     appliance.add_usual_devices()?;
     appliance.build_lists(&lab.lists())?;
-    appliance.start()?;
-    appliance.wait_until_ready(&lab.pc1)?;
-    let own = lab.pc1.directory().join("box.pem").display().to_string();
-    appliance.run(&["ca", "export", "--out", &own])?.success()?;
-    Ok((appliance, own))
+    Ok(appliance)
 }
 
-fn curl(client: &Machine, arguments: &[&str]) -> Result<String> {
+/// The box's certificate, on the first PC.
+pub(super) fn export(lab: &Lab, appliance: &Appliance<'_>) -> Result<String> {
+    let own = lab.pc1.directory().join("box.pem").display().to_string();
+    appliance.run(&["ca", "export", "--out", &own])?.success()?;
+    Ok(own)
+}
+
+pub(super) fn curl(client: &Machine, arguments: &[&str]) -> Result<String> {
     client.run(&[&["curl", "--silent", "--show-error", "--max-time", "60"], arguments].concat())?.success()
 }
 

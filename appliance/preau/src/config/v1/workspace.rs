@@ -3,11 +3,13 @@
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
+use cache::Family;
 use model::{DomainName, ProfileName};
 use policy::Profile;
 use rustls::pki_types::CertificateDer;
 use toml_span::{DeserError, Deserialize, Span, Value};
 
+use super::family::read_family;
 use super::filter::Site;
 use crate::config::Workspace;
 use crate::config::files::read_authorities;
@@ -27,15 +29,17 @@ pub(super) struct WorkspaceKeys {
     profiles: Vec<ProfileName>,
     upstream: Option<SocketAddr>,
     authorities: Vec<CertificateDer<'static>>,
+    family: Family,
     span: Span,
 }
 
 impl WorkspaceKeys {
     /// The workspace, where the box serves it to somebody.
     pub(super) fn finish(self) -> Option<Workspace> {
-        let Self { hosts, profiles, upstream, authorities, span: _ } = self;
+        let Self { hosts, profiles, upstream, authorities, family, span: _ } = self;
         let profiles: std::collections::BTreeSet<_> = profiles.into_iter().collect();
-        (!profiles.is_empty()).then_some(Workspace { hosts, profiles, upstream, authorities })
+        let is_served = !profiles.is_empty();
+        is_served.then_some(Workspace { hosts, profiles, upstream, authorities, family })
     }
 }
 
@@ -47,7 +51,7 @@ impl<'de> Deserialize<'de> for WorkspaceKeys {
             table.reject(table.span(), "a workspace needs `hosts`: the names that it is reached by");
         }
         let profiles: Vec<ProfileName> = table.parse_list("served_to");
-        for key in ["upstream", "ca_file"] {
+        for key in ["upstream", "ca_file", "family", "family_file"] {
             if profiles.is_empty() && table.contains(key) && !table.has_mistakes() {
                 table.reject(table.span(), format!("`{key}` has a meaning only with `served_to`"));
             }
@@ -60,9 +64,10 @@ impl<'de> Deserialize<'de> for WorkspaceKeys {
                 vec![]
             }),
         };
+        let family = read_family(&mut table);
         let span = table.span();
         let hosts = hosts.into_iter().map(|Site(name)| name).collect();
-        table.close(Some(Self { hosts, profiles, upstream, authorities, span }))
+        table.close(Some(Self { hosts, profiles, upstream, authorities, family, span }))
     }
 }
 

@@ -8,22 +8,22 @@ use super::street::{Hands, Street};
 use crate::tests::raw::{read_exactly, read_head, read_to_end, read_until, send};
 use crate::tests::school::{PATIENCE, expect_no_dial};
 
-type Client = client::TlsStream<TcpStream>;
-type Server = server::TlsStream<TcpStream>;
+pub(super) type Client = client::TlsStream<TcpStream>;
+pub(super) type Server = server::TlsStream<TcpStream>;
 
-const PUBLIC: &str = "Cache-Control: public, max-age=60\r\nETag: \"a\"\r\n";
+pub(super) const PUBLIC: &str = "Cache-Control: public, max-age=60\r\nETag: \"a\"\r\n";
 
-async fn ask(client: &mut Client, path: &str, fields: &str) {
+pub(super) async fn ask(client: &mut Client, path: &str, fields: &str) {
     send(client, format!("GET {path} HTTP/1.1\r\nHost: ent.test\r\n{fields}\r\n")).await;
 }
 
-async fn tell(server: &mut Server, fields: &str, body: &str) {
+pub(super) async fn tell(server: &mut Server, fields: &str, body: &str) {
     let length = body.len();
     send(server, format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: {length}\r\n\r\n{body}")).await;
 }
 
 /// The next answer: its head in small letters, and its body.
-async fn hear(client: &mut Client) -> (String, String) {
+pub(super) async fn hear(client: &mut Client) -> (String, String) {
     let head = read_head(client).await.to_lowercase();
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap_or("0");
     let body = read_exactly(client, length.parse().unwrap()).await;
@@ -31,7 +31,7 @@ async fn hear(client: &mut Client) -> (String, String) {
 }
 
 /// Asks for `/x` a first time, and has the server answer.
-async fn bring(street: &Street, asked: &str, answered: &str, body: &str) -> (Client, Server) {
+pub(super) async fn bring(street: &Street, asked: &str, answered: &str, body: &str) -> (Client, Server) {
     let mut client = street.connect().await;
     ask(&mut client, "/x", asked).await;
     let mut server = street.accept().await;
@@ -98,7 +98,7 @@ async fn what_answers_one_pupil_is_for_no_other() {
     }
 }
 
-fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+pub(super) fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     let folders = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     folders.flat_map(|folder| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path())).collect()
 }
@@ -196,7 +196,7 @@ async fn what_is_stale_helps_out_where_it_may() {
         "{head}"
     );
     ask(&mut client, "/y", "").await;
-    assert!(read_head(&mut client).await.starts_with("HTTP/1.1 502 "));
+    assert!(read_head(&mut client).await.starts_with("HTTP/1.1 503 "));
     drop((school, own, public, port));
 }
 
@@ -250,7 +250,7 @@ async fn what_was_kept_is_there_after_a_restart_and_a_damaged_piece_is_fetched_a
     assert!(hear(&mut client).await.1 == body);
 }
 
-async fn await_record(folder: &std::path::Path) {
+pub(super) async fn await_record(folder: &std::path::Path) {
     let start = tokio::time::Instant::now();
     while !walk(folder).iter().any(|path| path.extension().is_some_and(|it| it == "record")) {
         assert!(start.elapsed() < PATIENCE, "nothing is kept");

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use access::{Clock, Directory, Instant};
-use model::{ClockQuality, Device, Timestamp};
+use cache::Family;
+use model::{ClockQuality, Device, Mac, Timestamp};
 use pki::{Authority, Identity, Names};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
@@ -14,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
-use crate::tests::raw::connect;
+use crate::tests::raw::{connect, connect_from};
 use crate::tests::school::{PATIENCE, PC, School, accept, site};
 use crate::{Depot, DepotSettings, Settings, Workspace, Workspaces};
 
@@ -91,11 +92,16 @@ impl Street {
 
     /// A school that keeps what may be kept in this folder.
     pub(super) async fn keeping(folder: &Path, hands: &Arc<Hands>) -> Self {
-        let public = Vouched::new(&["ent.test"]);
-        let settings =
-            DepotSettings { folder: folder.to_owned(), bytes_max: SHARE_BYTES, descriptors_max: 1 << 16 };
-        let depot = Arc::new(Depot::open(&settings, Arc::clone(hands) as Arc<dyn Clock>).unwrap());
+        let (public, depot) = (Vouched::new(&["ent.test"]), open_depot(folder, hands));
         Self::of(|_| {}, &public.certificate(), public, Some(depot)).await
+    }
+
+    /// The same for a workspace of a family, whose line is watched.
+    pub(super) async fn keeping_family(folder: &Path, hands: &Arc<Hands>, family: Family) -> Self {
+        let public = Vouched::new(&["ent.test"]);
+        let depot = open_depot(folder, hands);
+        let watch = |settings: &mut Settings| settings.timeouts.silence = Some(cache::SILENCE);
+        Self::of_family(watch, &public.certificate(), public, Some(depot), family).await
     }
 
     /// A school whose box trusts another authority than the server's.
@@ -109,17 +115,32 @@ impl Street {
         public: Vouched,
         depot: Option<Arc<Depot>>,
     ) -> Self {
+        Self::of_family(adjust, trusted, public, depot, Family::default()).await
+    }
+
+    async fn of_family(
+        adjust: impl FnOnce(&mut Settings),
+        trusted: &CertificateDer<'static>,
+        public: Vouched,
+        depot: Option<Arc<Depot>>,
+        family: Family,
+    ) -> Self {
         let (site, port) = site().await;
         let own = Vouched::new(&["preau.lan", "ent.test", REFUSED]);
         let profile: model::ProfileName = "elementaire".parse().unwrap();
         let pc = Device { mac: PC, name: "CM2-01".parse().unwrap(), room: None, profile: profile.clone() };
-        let directory: Directory = [pc].into_iter().collect();
+        let mac = Mac::new([2, 0, 0, 0, 0, 1]);
+        let second = Device { mac, name: "CM2-02".parse().unwrap(), ..pc.clone() };
+        let directory: Directory = [pc, second].into_iter().collect();
         let hosts = vec!["ent.test".parse().unwrap(), REFUSED.parse().unwrap()];
         let authorities = [trusted.clone()];
-        let workspace = Workspace::new(hosts, [profile].into(), None, &authorities).unwrap();
+        let workspace =
+            Workspace::new(hosts, [profile].into(), None, &authorities).unwrap().of_family(family);
         let tls = own.tls(&Workspaces::PROTOCOLS);
         let school = School::of(directory, |settings, _| {
             settings.ports.tls = port;
+            // A test that counts connections does not count on probes.
+            settings.timeouts.silence = None;
             settings.workspaces = Some(Arc::new(Workspaces::new(vec![workspace], tls, depot, 1 << 16)));
             adjust(settings);
         })
@@ -130,6 +151,12 @@ impl Street {
     /// A device's connection to the box, which trusts the box.
     pub(super) async fn connect(&self) -> client::TlsStream<TcpStream> {
         let stream = connect(self.school.tls).await;
+        shake_hands(stream, &self.own.certificate(), "ent.test", b"http/1.1").await.unwrap()
+    }
+
+    /// The same of another device: `127.77.0.1` is the second PC.
+    pub(super) async fn connect_from(&self, from: [u8; 4]) -> client::TlsStream<TcpStream> {
+        let stream = connect_from(from, self.school.tls).await;
         shake_hands(stream, &self.own.certificate(), "ent.test", b"http/1.1").await.unwrap()
     }
 
@@ -146,6 +173,12 @@ impl Street {
     pub(super) fn door(&self) -> SocketAddr {
         self.school.tls
     }
+}
+
+fn open_depot(folder: &Path, hands: &Arc<Hands>) -> Arc<Depot> {
+    let settings =
+        DepotSettings { folder: folder.to_owned(), bytes_max: SHARE_BYTES, descriptors_max: 1 << 16 };
+    Arc::new(Depot::open(&settings, Arc::clone(hands) as Arc<dyn Clock>).unwrap())
 }
 
 /// A TLS handshake that trusts one authority.

@@ -1,0 +1,161 @@
+//! The pages and documents that are here for everybody, for whoever finds the line down.
+
+use std::collections::VecDeque;
+use std::io::Read as _;
+use std::sync::{Mutex, PoisonError};
+
+use ::http::{StatusCode, header};
+use cache::{Audience, Key, Span, Stored};
+use flate2::read::GzDecoder;
+
+use super::body::Body;
+use crate::pages::KeptPage;
+
+/// Pages that are known by their titles: what a class opens in some weeks. The oldest leave first.
+const PAGES_MAX: usize = 256;
+/// Pages that are told at once: a list that is read at one glance.
+const TOLD_MAX: usize = 12;
+/// Of a page, so much is looked through for its title.
+const HEAD_BYTES: u64 = 16 * 1024;
+/// Longest title that is told, in letters.
+const TITLE_CHARS_MAX: usize = 120;
+/// Longest path: a longer one is a program's.
+const PATH_BYTES_MAX: usize = 512;
+/// What people read or watch, beside pages: beginnings of media types.
+const DOCUMENTS: [&str; 7] = [
+    "application/pdf",
+    "application/vnd.oasis.",
+    "application/vnd.openxmlformats-officedocument.",
+    "application/msword",
+    "application/epub+zip",
+    "audio/",
+    "video/",
+];
+
+/// Pages, the newest last.
+#[derive(Default)]
+pub(super) struct Catalogue(Mutex<VecDeque<Listed>>);
+
+struct Listed {
+    name: u128,
+    host: String,
+    page: KeptPage,
+}
+
+impl Catalogue {
+    /// Notes a page of that name, or takes it away.
+    pub(super) fn note(&self, name: u128, key: &Key, page: Option<KeptPage>) {
+        let mut pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        pages.retain(|listed| listed.name != name);
+        if let Some(page) = page {
+            if pages.len() >= PAGES_MAX {
+                pages.pop_front();
+            }
+            pages.push_back(Listed { name, host: key.host().to_owned(), page });
+        }
+    }
+
+    /// These are gone.
+    pub(super) fn forget(&self, names: &[u128]) {
+        let mut pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        pages.retain(|listed| !names.contains(&listed.name));
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len() >= PAGES_MAX
+    }
+
+    /// The newest of a host.
+    pub(super) fn list(&self, host: &str) -> Vec<KeptPage> {
+        let pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = pages.iter().rev().filter(|listed| listed.host == host);
+        own.map(|listed| listed.page.clone()).take(TOLD_MAX).collect()
+    }
+}
+
+/// What is told of a response; `None` for what nobody opens by itself, is not for everybody, or would not be served without
+/// asking. A query may have somebody's secret in it.
+pub(super) fn page_of(key: &Key, stored: &Stored, body: &Body) -> Option<KeptPage> {
+    let path = key.path_and_query();
+    let kind = stored.headers.get(header::CONTENT_TYPE)?.to_str().ok()?.to_ascii_lowercase();
+    let is_page = kind.starts_with("text/html");
+    let is_opened = is_page || DOCUMENTS.iter().any(|document| kind.starts_with(document));
+    let is_for_all = stored.audience == Audience::Everyone && stored.status == StatusCode::OK;
+    let is_served = !(stored.terms.must_revalidate || stored.terms.no_cache || stored.is_invalid);
+    let is_plain = path.len() <= PATH_BYTES_MAX && !path.starts_with("//") && !path.contains(['?', '\\']);
+    if !(is_opened && is_for_all && is_served && is_plain) {
+        return None;
+    }
+    let title = if is_page { read_title(stored, body) } else { None };
+    Some(KeptPage { title: title.unwrap_or_else(|| path.to_owned()), path: path.to_owned() })
+}
+
+/// Blocks the thread.
+fn read_title(stored: &Stored, body: &Body) -> Option<String> {
+    let head = body.read(Span::new(0, body.length()?.min(HEAD_BYTES))?).ok()?;
+    let text = match stored.headers.get(header::CONTENT_ENCODING).map(|coding| coding.as_bytes()) {
+        None => head.to_vec(),
+        Some(b"gzip") => {
+            let mut text = Vec::new();
+            // It is cut short: what was decoded until then counts.
+            let _outcome = GzDecoder::new(&*head).take(HEAD_BYTES).read_to_end(&mut text);
+            text
+        }
+        Some(_) => return None,
+    };
+    find_title(&String::from_utf8_lossy(&text))
+}
+
+fn find_title(html: &str) -> Option<String> {
+    let small = html.to_ascii_lowercase();
+    let tag = small.find("<title")?;
+    let start = tag + small.get(tag..)?.find('>')? + 1;
+    let end = start + small.get(start..)?.find("</title")?;
+    let mut title = html.get(start..end)?.split_whitespace().collect::<Vec<_>>().join(" ");
+    for (entity, letter) in [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")] {
+        title = title.replace(entity, letter);
+    }
+    let title: String = title.chars().filter(|c| !c.is_control()).take(TITLE_CHARS_MAX).collect();
+    (!title.is_empty() && !title.contains(char::REPLACEMENT_CHARACTER)).then_some(title)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(path: &str) -> Option<KeptPage> {
+        Some(KeptPage { title: path.to_owned(), path: path.to_owned() })
+    }
+
+    #[test]
+    fn the_newest_are_told_and_the_list_has_an_end() {
+        let catalogue = Catalogue::default();
+        let key = |host: &str| Key::new(host, "/").unwrap();
+        for number in 0..300_u32 {
+            catalogue.note(number.into(), &key("ent.example"), page(&format!("/{number}")));
+        }
+        catalogue.note(1_000, &key("other.example"), page("/elsewhere"));
+        assert!(catalogue.is_full());
+        let told = catalogue.list("ent.example");
+        assert_eq!((told.len(), told[0].path.as_str()), (TOLD_MAX, "/299"));
+        catalogue.note(298, &key("ent.example"), page("/298"));
+        catalogue.note(299, &key("ent.example"), None);
+        catalogue.forget(&[297]);
+        let told: Vec<_> = catalogue.list("ent.example").into_iter().map(|page| page.path).take(3).collect();
+        assert_eq!(told, ["/298", "/296", "/295"]);
+    }
+
+    #[test]
+    fn a_title_is_what_a_page_calls_itself() {
+        let check = |html: &str, expected: Option<&str>| {
+            assert_eq!(find_title(html).as_deref(), expected, "{html}");
+        };
+        check("<html><TITLE lang=fr>\n Leçon &amp; 1\n</Title>", Some("Leçon & 1"));
+        check("<title>&lt;script&gt;</title>", Some("<script>"));
+        check("<title> </title>", None);
+        check("<title>never ended", None);
+        check("no title", None);
+        check(&format!("<title>{}</title>", "é".repeat(500)), Some("é".repeat(TITLE_CHARS_MAX).as_str()));
+        check("<title>\u{fffd}</title>", None);
+    }
+}

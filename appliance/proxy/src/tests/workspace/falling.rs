@@ -1,0 +1,214 @@
+//! The line is down: nobody waits to find that out again, what was sent is told honestly, and its return is noticed.
+
+use std::time::Duration;
+
+use cache::Family;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::keeping::{Client, PUBLIC, ask, bring, hear, tell};
+use super::street::{Hands, Street};
+use crate::tests::raw::{read_head, send};
+use crate::tests::school::{PATIENCE, accept};
+
+/// Less than it takes to find out that the line is down: who is served within it has not waited for that.
+const AT_ONCE: Duration = Duration::from_millis(900);
+
+/// A server that takes connections and says nothing, as a line that swallows packets does after the first ones.
+async fn swallow(street: &Street) -> Vec<TcpStream> {
+    let mut swallowed = Vec::new();
+    while let Ok(Ok((stream, _))) = timeout(Duration::from_millis(200), street.site.accept()).await {
+        swallowed.push(stream);
+    }
+    swallowed
+}
+
+/// Has something kept go stale, and the line fall.
+async fn fall(street: &Street, hands: &Hands) -> Client {
+    let (mut client, _silent) = bring(street, "", PUBLIC, "hello").await;
+    hands.advance(61);
+    let started = Instant::now();
+    ask(&mut client, "/x", "").await;
+    let swallowing = async {
+        loop {
+            swallow(street).await;
+        }
+    };
+    let (head, body) = tokio::select! {
+        heard = hear(&mut client) => heard,
+        () = swallowing => unreachable!(),
+    };
+    assert!(head.contains("detail=\"stale\"") && body == "hello", "{head}");
+    assert!(started.elapsed() >= cache::SILENCE, "a silence is waited for");
+    client
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn once_the_line_is_known_to_be_down_nobody_waits() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Street::keeping_family(folder.path(), &hands, Family::default()).await;
+    let _first = fall(&street, &hands).await;
+    for number in 0..20 {
+        let mut client = street.connect().await;
+        let started = Instant::now();
+        ask(&mut client, "/x", "").await;
+        let (head, body) = hear(&mut client).await;
+        assert!(
+            head.contains("age: 61\r\n") && head.contains("detail=\"stale\"") && body == "hello",
+            "{head}"
+        );
+        ask(&mut client, &format!("/never-seen-{number}"), "Accept: text/html\r\n").await;
+        let (head, body) = hear(&mut client).await;
+        assert!(head.starts_with("http/1.1 503 ") && head.contains("retry-after: 5\r\n"), "{head}");
+        assert!(body.starts_with("outage ent.test Nothing "), "{body}");
+        assert!(started.elapsed() < AT_ONCE, "{:?}", started.elapsed());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_while_the_line_falls_is_not_left_waiting() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Street::keeping_family(folder.path(), &hands, Family::default()).await;
+    let mut clients = Vec::new();
+    for number in 0..5 {
+        let mut client = street.connect().await;
+        ask(&mut client, &format!("/{number}"), "").await;
+        clients.push(client);
+    }
+    for client in &mut clients {
+        let (head, body) = hear(client).await;
+        assert!(head.starts_with("http/1.1 503 "), "{head}");
+        assert!(head.contains("content-type: application/problem+json\r\n"), "{head}");
+        assert!(body.contains("\"status\":503"), "{body}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_return_of_the_line_is_noticed() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Street::keeping_family(folder.path(), &hands, Family::default()).await;
+    let mut client = fall(&street, &hands).await;
+    // The server is back: it takes the probe, whose connection is the next request's.
+    let server = loop {
+        ask(&mut client, "/x", "").await;
+        assert!(hear(&mut client).await.0.contains("detail=\"stale\""));
+        let stream = accept(&street.site).await;
+        let acceptor = tokio_rustls::TlsAcceptor::from(street.public.tls(&[]));
+        if let Ok(Ok(server)) = timeout(Duration::from_secs(1), acceptor.accept(stream)).await {
+            break server;
+        }
+    };
+    let mut server = server;
+    let started = Instant::now();
+    let head = loop {
+        ask(&mut client, "/x", "").await;
+        if let Ok(head) = timeout(Duration::from_millis(100), read_head(&mut server)).await {
+            break head;
+        }
+        assert!(hear(&mut client).await.0.contains("detail=\"stale\""));
+        assert!(started.elapsed() < PATIENCE, "its return is not noticed");
+    };
+    assert!(head.to_lowercase().contains("if-none-match: \"a\"\r\n"), "{head}");
+    tell(&mut server, PUBLIC, "fresh").await;
+    assert_eq!(hear(&mut client).await.1, "fresh");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_thinks_is_waited_for() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Street::keeping_family(folder.path(), &hands, Family::default()).await;
+    let mut client = street.connect().await;
+    ask(&mut client, "/slow", "").await;
+    let mut server = street.accept().await;
+    read_head(&mut server).await;
+    // The line is probed meanwhile, and stands.
+    let _probe = street.accept().await;
+    sleep(cache::PROBE_WAIT + Duration::from_millis(500)).await;
+    tell(&mut server, "", "thought").await;
+    let (head, body) = hear(&mut client).await;
+    assert!(head.starts_with("http/1.1 200 ") && body == "thought", "{head}");
+}
+
+const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\nAccept: text/html\r\n";
+
+async fn post(client: &mut Client, fields: &str, body: &str) {
+    let length = body.len();
+    let head = format!("POST /forum HTTP/1.1\r\nHost: ent.test\r\n{fields}Content-Length: {length}\r\n\r\n");
+    send(client, head + body).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_sent_is_told_to_be_unsent_and_given_back() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Street::keeping_family(folder.path(), &hands, Family::default()).await;
+    let mut client = fall(&street, &hands).await;
+    let own = format!("{FORM}Sec-Fetch-Site: same-origin\r\n");
+    post(&mut client, &own, "titre=No%C3%ABl&texte=a+b").await;
+    let (head, body) = hear(&mut client).await;
+    assert!(head.starts_with("http/1.1 503 ") && head.contains("cache-control: no-store\r\n"), "{head}");
+    assert_eq!(body, "outage ent.test Unsent [(\"titre\", \"Noël\"), (\"texte\", \"a b\")]\n");
+    // A page of somebody else's gets nothing to send in the workspace's name.
+    let foreign = format!("{FORM}Sec-Fetch-Site: cross-site\r\nOrigin: https://evil.test\r\n");
+    post(&mut client, &foreign, "titre=x").await;
+    assert_eq!(hear(&mut client).await.1, "outage ent.test Unsent []\n");
+    post(&mut client, &own, "login=lina&password=x").await;
+    assert_eq!(hear(&mut client).await.1, "outage ent.test Unsent []\n");
+    // Nothing of it is on the disk.
+    for path in super::keeping::walk(folder.path()) {
+        assert!(!String::from_utf8_lossy(&std::fs::read(&path).unwrap()).contains("titre"), "{path:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_on_its_way_when_the_line_broke_may_have_arrived() {
+    let street = Street::open().await;
+    let mut client = street.connect().await;
+    post(&mut client, &format!("{FORM}Sec-Fetch-Site: same-origin\r\n"), "titre=x").await;
+    let mut server = street.accept().await;
+    let head = read_head(&mut server).await.to_lowercase();
+    assert!(head.contains("content-length: 7\r\n"), "{head}");
+    drop(server);
+    let (head, body) = hear(&mut client).await;
+    assert!(head.starts_with("http/1.1 502 "), "{head}");
+    assert_eq!(body, "outage ent.test Unknown [(\"titre\", \"x\")]\n");
+}
+
+const PAGE: &str = "Cache-Control: public, max-age=60\r\nETag: \"p\"\r\nContent-Type: text/html\r\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_is_stale_says_so_and_is_told_to_those_who_miss_another() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let page = "<title>Le\u{e7}on 1</title><body>Bonjour";
+    {
+        let street = Street::keeping_family(folder.path(), &hands, Family::default()).await;
+        bring(&street, "Accept: text/html\r\n", PAGE, page).await;
+        super::keeping::await_record(folder.path()).await;
+    }
+    // It is known again after a restart.
+    let street = Street::keeping_family(folder.path(), &hands, Family::default()).await;
+    hands.advance(61);
+    let started = Instant::now();
+    let mut client = street.connect().await;
+    loop {
+        ask(&mut client, "/y", "Accept: text/html\r\n").await;
+        let (_, body) = hear(&mut client).await;
+        if body == "outage ent.test Nothing [] [Le\u{e7}on 1](/x)\n" {
+            break;
+        }
+        assert!(started.elapsed() < PATIENCE, "{body}");
+    }
+    // Also for a browser that has it, and for one that goes on with a download.
+    for condition in ["", "If-None-Match: \"p\"\r\n", "Range: bytes=3-\r\n"] {
+        ask(&mut client, "/x", &format!("Sec-Fetch-Dest: document\r\nAccept: text/html\r\n{condition}"))
+            .await;
+        let (head, body) = hear(&mut client).await;
+        assert!(head.starts_with("http/1.1 200 ") && head.contains("age: 61\r\n"), "{head}");
+        assert!(!head.contains("etag") && head.contains("cache-control: no-store\r\n"), "{head}");
+        assert!(body.starts_with("<title>Le\u{e7}on 1</title><body><div role=\"status\""), "{body}");
+        assert!(body.contains("notice 61") && body.ends_with("Bonjour"), "{body}");
+    }
+    // A script that fetches it gets it as it is.
+    ask(&mut client, "/x", "Sec-Fetch-Dest: empty\r\n").await;
+    let (head, body) = hear(&mut client).await;
+    assert!(head.contains("etag: \"p\"\r\n") && body == page, "{head}");
+}

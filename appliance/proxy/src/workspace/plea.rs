@@ -1,0 +1,265 @@
+//! A request, as far as the answer in place of the workspace's depends on it: who asks, for what, and what was typed.
+//!
+//! What was typed goes back to the browser that sent it, in the page that says that it was not sent. Invariant: it is in
+//! memory for as long as its request is, and never on the disk; and it is shown only where the workspace's own page sent it.
+//! A form of a stranger's page that the box offered to send again would be the workspace's own form by then.
+
+use std::time::Duration;
+
+use ::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request};
+use bytes::Bytes;
+use form_urlencoded::parse;
+use http_body_util::{BodyExt, Either, Full};
+use hyper::body::{Body as _, Incoming};
+use model::{DomainName, Host};
+use tokio::time::timeout;
+
+use super::exchange::{Flow, Reply};
+use crate::http::{SendError, accept_language, discard, page_reply, status_of};
+use crate::pages::{Delivery, KeptPage, Outage, Pages, Typed};
+
+/// Longest form that is held until the workspace has answered: a long essay. A longer one passes while it comes, and is not
+/// shown again.
+const FORM_BYTES_MAX: u64 = 64 * 1024;
+/// For such a form to come: a page sends it at once.
+const FORM_WAIT: Duration = Duration::from_secs(10);
+/// Fields of a form that are shown.
+const FIELDS_MAX: usize = 200;
+/// Words in the names of fields that are nobody's to see: a form with one of them is a sign-in, and is not shown.
+const SECRETS: [&str; 5] = ["pass", "mdp", "pwd", "secret", "pin"];
+/// Seconds after which a browser may ask again: about as long as the return of a line takes to be noticed.
+const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("5");
+/// What a program gets in place of the workspace's answer (RFC 9457).
+const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// What comes with a request: as it comes, or a form that has come.
+pub(super) type Upload = Either<Incoming, Full<Bytes>>;
+
+/// What an answer in place of the workspace's depends on.
+pub(super) struct Plea {
+    accept_language: Option<String>,
+    /// Whether a person looks at the answer.
+    wants_page: bool,
+    /// Whether it asks for something, and changes nothing.
+    pub(super) is_safe: bool,
+    has_files: bool,
+    target: String,
+    form: Option<Bytes>,
+}
+
+impl Plea {
+    /// What `head` says.
+    pub(super) fn new(head: &request::Parts) -> Self {
+        Self {
+            accept_language: accept_language(head).map(str::to_owned),
+            wants_page: wants_page(&head.headers),
+            is_safe: [Method::GET, Method::HEAD, Method::OPTIONS].contains(&head.method),
+            has_files: is_type(&head.headers, "multipart/form-data"),
+            target: head.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+            form: None,
+        }
+    }
+
+    /// The body of the request. A form that a page of the workspace sends is waited for, and held.
+    ///
+    /// # Errors
+    /// It does not come.
+    pub(super) async fn hold(
+        &mut self,
+        head: &request::Parts,
+        name: &DomainName,
+        body: Incoming,
+    ) -> Result<Upload, SendError> {
+        let is_form = head.method == Method::POST
+            && is_type(&head.headers, "application/x-www-form-urlencoded")
+            && is_from(&head.headers, name)
+            && body.size_hint().exact().is_some_and(|bytes| bytes <= FORM_BYTES_MAX);
+        if !is_form {
+            return Ok(Either::Left(body));
+        }
+        match timeout(FORM_WAIT, body.collect()).await {
+            Ok(Ok(come)) => {
+                let bytes = come.to_bytes();
+                self.form = Some(bytes.clone());
+                Ok(Either::Right(Full::new(bytes)))
+            }
+            Ok(Err(error)) => Err(SendError::Broken(error)),
+            Err(_) => Err(SendError::TimedOut),
+        }
+    }
+
+    /// The answer in place of the workspace's. `kept` are pages of it that are there.
+    pub(super) fn answer(
+        &self,
+        pages: &dyn Pages,
+        name: &DomainName,
+        error: &SendError,
+        kept: &[KeptPage],
+    ) -> Reply {
+        let delivery = self.delivery(error);
+        let status = outage_status(error);
+        let mut reply = if self.wants_page {
+            let host = Host::from(name.clone());
+            let typed = self.typed();
+            let has_files = self.has_files;
+            let outage = Outage { host: &host, delivery, typed: typed.as_ref(), has_files, kept };
+            page_reply(status, pages.outage(&outage, self.accept_language.as_deref()))
+                .map(BodyExt::boxed_unsync)
+        } else {
+            problem(status, delivery)
+        };
+        reply.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_S);
+        reply
+    }
+
+    pub(super) fn accept_language(&self) -> Option<&str> {
+        self.accept_language.as_deref()
+    }
+
+    fn delivery(&self, error: &SendError) -> Delivery {
+        match error {
+            _ if self.is_safe => Delivery::Nothing,
+            SendError::LineDown | SendError::Unreached(_) | SendError::Untrusted(_) => Delivery::Unsent,
+            SendError::Broken(_) | SendError::TimedOut | SendError::Unasked => Delivery::Unknown,
+        }
+    }
+
+    fn typed(&self) -> Option<Typed> {
+        let form = self.form.as_ref()?;
+        let fields: Vec<(String, String)> = parse(form)
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .take(FIELDS_MAX + 1)
+            .collect();
+        let is_secret = |name: &str| SECRETS.iter().any(|word| name.to_ascii_lowercase().contains(word));
+        // What is no UTF-8 would be sent again as something else.
+        let is_shown = |(name, value): &(String, String)| {
+            !is_secret(name) && ![name, value].iter().any(|text| text.contains(char::REPLACEMENT_CHARACTER))
+        };
+        let is_here = !self.target.starts_with("//") && !self.target.contains('\\');
+        let is_whole =
+            is_here && !fields.is_empty() && fields.len() <= FIELDS_MAX && fields.iter().all(is_shown);
+        is_whole.then(|| Typed { target: self.target.clone(), fields })
+    }
+}
+
+/// Reads what a request brings to its end, within limits: a client that still sends would not hear the answer.
+pub(super) async fn drop_upload(upload: Upload) {
+    if let Either::Left(body) = upload {
+        discard(body).await;
+    }
+}
+
+/// RFC 9110 section 15.6: the box waited in vain, got no usable answer, or has no way to the server for now.
+fn outage_status(error: &SendError) -> StatusCode {
+    match error {
+        SendError::Unreached(_) => StatusCode::SERVICE_UNAVAILABLE,
+        SendError::LineDown
+        | SendError::Broken(_)
+        | SendError::Untrusted(_)
+        | SendError::TimedOut
+        | SendError::Unasked => status_of(error),
+    }
+}
+
+/// Whether a person looks at the answer (Fetch Metadata; browsers that do not send it ask for HTML first). A picture, a script's
+/// request or a style sheet shows no page.
+pub(super) fn wants_page(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    match text("sec-fetch-dest") {
+        Some(dest) => ["document", "iframe", "frame"].contains(&dest),
+        None => text("accept").is_some_and(|accept| accept.trim_start().starts_with("text/html")),
+    }
+}
+
+fn is_type(headers: &HeaderMap, expected: &str) -> bool {
+    let said = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    said.and_then(|said| said.split(';').next())
+        .is_some_and(|said| said.trim().eq_ignore_ascii_case(expected))
+}
+
+/// Whether a page of this very server sends it (Fetch Metadata; `Origin` where a browser does not know that).
+fn is_from(headers: &HeaderMap, name: &DomainName) -> bool {
+    match headers.get("sec-fetch-site") {
+        Some(site) => site == "same-origin",
+        None => headers.get(header::ORIGIN).is_some_and(|origin| *origin == format!("https://{name}")),
+    }
+}
+
+fn problem(status: StatusCode, delivery: Delivery) -> Response<Flow> {
+    let title = match delivery {
+        Delivery::Nothing => "The line to this service is down.",
+        Delivery::Unsent => "The line to this service is down: nothing was sent.",
+        Delivery::Unknown => {
+            "The line to this service broke off: nobody knows whether what was sent has arrived."
+        }
+    };
+    let text = format!("{{\"title\":\"{title}\",\"status\":{}}}\n", status.as_u16());
+    let body = Full::new(Bytes::from(text)).map_err(|never| match never {}).boxed_unsync();
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, PROBLEM);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        lines.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn a_page_is_for_who_looks_at_it() {
+        let check = |lines: &[(&'static str, &'static str)], expected: bool| {
+            assert_eq!(wants_page(&map(lines)), expected, "{lines:?}");
+        };
+        check(&[("sec-fetch-dest", "document"), ("accept", "*/*")], true);
+        check(&[("sec-fetch-dest", "empty"), ("accept", "text/html")], false);
+        check(&[("sec-fetch-dest", "image")], false);
+        check(&[("accept", "text/html,application/xhtml+xml")], true);
+        check(&[("accept", "application/json, text/html")], false);
+        check(&[], false);
+    }
+
+    #[test]
+    fn only_forms_of_the_workspace_itself_are_held() {
+        let name: DomainName = "ent.example".parse().unwrap();
+        let check = |lines: &[(&'static str, &'static str)], expected: bool| {
+            assert_eq!(is_from(&map(lines), &name), expected, "{lines:?}");
+        };
+        check(&[("sec-fetch-site", "same-origin")], true);
+        check(&[("sec-fetch-site", "cross-site"), ("origin", "https://ent.example")], false);
+        check(&[("sec-fetch-site", "same-site")], false);
+        check(&[("origin", "https://ent.example")], true);
+        check(&[("origin", "https://evil.example")], false);
+        check(&[("origin", "null")], false);
+        check(&[], false);
+    }
+
+    #[test]
+    fn what_was_typed_is_shown_unless_it_is_a_secret() {
+        let check = |form: &'static str, expected: Option<&[(&str, &str)]>| {
+            let request = request::Request::post("/message?x=1").body(()).unwrap().into_parts().0;
+            let plea = Plea { form: Some(Bytes::from(form)), ..Plea::new(&request) };
+            let typed = plea.typed();
+            let fields = typed.as_ref().map(|typed| {
+                assert_eq!(typed.target, "/message?x=1");
+                let pairs = typed.fields.iter();
+                pairs.map(|(name, value)| (name.as_str(), value.as_str())).collect::<Vec<_>>()
+            });
+            assert_eq!(fields.as_deref(), expected, "{form}");
+        };
+        check(
+            "titre=No%C3%ABl&texte=un%0D%0Adeux+trois",
+            Some(&[("titre", "Noël"), ("texte", "un\r\ndeux trois")]),
+        );
+        check("login=lina&password=x", None);
+        check("login=lina&mdp=", None);
+        check("latin=%E9", None);
+        check("", None);
+        let many: &'static str = Box::leak("a=1&".repeat(FIELDS_MAX + 1).into_boxed_str());
+        check(many, None);
+    }
+}
