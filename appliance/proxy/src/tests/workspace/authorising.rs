@@ -18,7 +18,7 @@ use crate::tests::school::PATIENCE;
 
 const LINA: &str = "Cookie: oneSessionId=lina-0123456789abcdef\r\n";
 const MALO: &str = "Cookie: oneSessionId=malo-0123456789abcdef\r\n";
-const INES: &str = "Cookie: oneSessionId=ines-0123456789abcdef\r\n";
+const NORA: &str = "Cookie: oneSessionId=nora-0123456789abcdef\r\n";
 const TEXT: &str = "La photosynthese, lecon du matin. ";
 const PATH: &str = "/workspace/document/7f3a-11";
 
@@ -94,7 +94,7 @@ impl Class {
     }
 }
 
-/// A file with a bare identifier as its tag, for Lina and Malo, who are told their names; Ines may not see it.
+/// A file with a bare identifier as its tag, for Lina and Malo, who are told their names; Nora may not see it.
 fn answer(question: &Question, version: usize, manner: Manner) -> (u16, Vec<u8>) {
     let account = question.account().unwrap_or("nobody");
     let is_signed = question.uri.contains("signature=right");
@@ -142,7 +142,7 @@ async fn who_may_not_see_it_gets_no_byte_of_it() {
     let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
     let class = Class::open(folder.path(), &hands, Manner::Compares).await;
     assert_eq!(class.get(LINA).await.1, text(1));
-    for fields in [INES, "", "Cookie: oneSessionId=malo\r\nRange: bytes=0-9\r\nAuthorization: Basic eA==\r\n"]
+    for fields in [NORA, "", "Cookie: oneSessionId=malo\r\nRange: bytes=0-9\r\nAuthorization: Basic eA==\r\n"]
     {
         let (head, body) = class.get(fields).await;
         let is_malo = fields.contains("malo");
@@ -161,7 +161,7 @@ async fn a_server_that_sends_all_again_is_cut_short() {
     let (head, body) = class.get(MALO).await;
     assert!(head.contains("fwd-status=200") && head.contains("detail=\"authorised\""), "{head}");
     assert!(head.contains("x-account: malo\r\n") && body == text(1), "{head}");
-    assert!(class.get(INES).await.0.starts_with("http/1.1 403 "));
+    assert!(class.get(NORA).await.0.starts_with("http/1.1 403 "));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -222,7 +222,7 @@ async fn without_the_line_a_session_reads_what_it_was_granted_and_nobody_else_do
     assert!(head.contains("detail=\"offline\"") && !head.contains("x-account") && body == text(1), "{head}");
     let (head, body) = class.get(&format!("{LINA}Range: bytes=20000-20009\r\n")).await;
     assert!(head.starts_with("http/1.1 206 ") && body == text(1)[20_000..20_010], "{head}");
-    for other in [MALO, INES, "", "Cookie: oneSessionId=lina-0123456789abcdee\r\n"] {
+    for other in [MALO, NORA, "", "Cookie: oneSessionId=lina-0123456789abcdee\r\n"] {
         let (head, body) = class.get(other).await;
         assert!(head.starts_with("http/1.1 503 ") && !body.contains("lecon"), "{other}: {head}");
     }
