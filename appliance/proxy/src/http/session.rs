@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use ::http::{HeaderName, Request, StatusCode, header};
 use access::Admission;
@@ -14,7 +15,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use model::{AccessKind, Fault, Host};
 use policy::Target;
 use tokio::net::TcpStream;
-use tokio::sync::Mutex as AsyncMutex;
+use tokio::sync::{Mutex as AsyncMutex, Notify};
+use tokio::time::sleep;
 use wire::http::{Authority, TargetError, find_authority};
 
 use super::body::discard;
@@ -25,6 +27,9 @@ use super::upstream::{Route, Upstream};
 use crate::gate::{Caller, Door, Gate};
 use crate::passage::Passage;
 
+/// How long a box that stops waits for the first request of a connection that it has accepted: a client that has one is about to
+/// send it, and takes a close for the end of the site. Browsers also open connections in advance, for nothing.
+const FIRST_REQUEST_WITHIN: Duration = Duration::from_millis(500);
 /// Longest head of a request. Cookies make real ones 8 KiB long, single sign-on up to 32.
 pub(crate) const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Most header fields of a head; browsers send about twenty.
@@ -38,6 +43,8 @@ pub(super) struct Session {
     /// Never shared with another client: what a server says on a connection is for the one who asked.
     pub(super) upstream: AsyncMutex<Option<Upstream>>,
     tunnel: Mutex<Option<Tunnel>>,
+    /// Told with each request.
+    asked: Notify,
 }
 
 /// Where a judged request goes.
@@ -56,6 +63,7 @@ pub(crate) async fn serve(gate: &Arc<Gate>, door: Door, client: TcpStream, calle
         door,
         upstream: AsyncMutex::default(),
         tunnel: Mutex::default(),
+        asked: Notify::default(),
     });
     if let Err(error) = session.converse(client).await {
         tracing::debug!(client = %session.caller.address, %error, "an HTTP connection failed");
@@ -93,12 +101,18 @@ impl Session {
             () = self.caller.seat.pulse().stop(timeouts.http_idle) => return Ok(()),
             _ = stop.wait_for(|&is_stopping| is_stopping) => {}
         }
+        tokio::select! {
+            outcome = connection.as_mut() => return outcome,
+            () = self.asked.notified() => {}
+            () = sleep(FIRST_REQUEST_WITHIN) => {}
+        }
         connection.as_mut().graceful_shutdown();
         connection.await
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Reply {
         self.caller.seat.decide();
+        self.asked.notify_one();
         if request.method() == Method::CONNECT {
             return self.connect(request).await;
         }

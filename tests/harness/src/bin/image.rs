@@ -15,7 +15,7 @@ use harness::{Lab, Machine, RESOLVER_IPV4, Service};
 
 /// How long the box may take from power-on to its first answer. A machine without hardware help takes two minutes, a busy one
 /// several times as long.
-const START_WITHIN: Duration = Duration::from_secs(900);
+const START_WITHIN: Duration = Duration::from_secs(1_200);
 /// The disk of the box, in bytes: the image, and room for what the box keeps.
 const DISK_BYTES: u64 = 4 << 30;
 /// Pause between two questions to a box that starts.
@@ -151,12 +151,13 @@ fn lease(client: &Machine) -> Result<String> {
 }
 
 /// The machine that runs.
-struct Booted {
+struct Booted<'lab> {
     qemu: Service,
+    machine: &'lab Machine,
 }
 
-impl Booted {
-    fn start(lab: &Lab, disk: &Path) -> Result<Self> {
+impl<'lab> Booted<'lab> {
+    fn start(lab: &'lab Lab, disk: &Path) -> Result<Self> {
         let folder = lab.appliance.directory();
         fs::copy(FIRMWARE[1], folder.join("firmware.fd")).context("no firmware: Debian's package ovmf")?;
         let credential = |name: &str, text: &str| {
@@ -201,7 +202,7 @@ impl Booted {
         let command: Vec<&str> = command.split_ascii_whitespace().collect();
         let qemu = lab.appliance.start("qemu", &[&command[..], &options].concat())?;
         fs::write(folder.join("console.log"), "")?;
-        Ok(Self { qemu })
+        Ok(Self { qemu, machine: &lab.appliance })
     }
 
     /// Waits for something that the machine brings about.
@@ -209,7 +210,8 @@ impl Booted {
         let began = now();
         while !condition()? {
             if !self.qemu.is_running()? || began.elapsed() > START_WITHIN {
-                bail!("waited in vain for {what}; QEMU: {}", self.qemu.log()?);
+                let console = machine_log(self.machine)?;
+                bail!("waited in vain for {what}; QEMU: {}\n{console}", self.qemu.log()?);
             }
             std::thread::sleep(PAUSE);
         }
