@@ -33,7 +33,7 @@ fn describe_journal(manner: &Manner) -> Vec<String> {
     match manner.readers.as_deref() {
         None | Some([]) => lines.push("log: sealed days are in clear: nobody's key is given".to_owned()),
         Some(readers) => {
-            lines.extend(readers.iter().map(|reader| format!("log: sealed days are read with {reader}")))
+            lines.extend(readers.iter().map(|reader| format!("log: sealed days are read with {reader}")));
         }
     }
     lines

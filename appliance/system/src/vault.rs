@@ -170,8 +170,8 @@ impl Folder {
 
     /// A sealed file; one whose seal was written last may still be without its name.
     fn open_file(&self, name: &str) -> io::Result<File> {
-        match File::open(&self.folder.join(name)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => File::open(&self.part(name)),
+        match File::open(self.folder.join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => File::open(self.part(name)),
             file => file,
         }
     }
@@ -273,7 +273,7 @@ impl FileBytes for SealedOnDisk {
 
 impl Vault for Folder {
     fn log(&self) -> io::Result<Option<Vec<u8>>> {
-        match File::open(&self.folder.join(LOG_FILE)) {
+        match File::open(self.folder.join(LOG_FILE)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             file => read_bounded(file?, LOG_BYTES_MAX as u64).map(Some),
         }

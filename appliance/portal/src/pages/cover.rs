@@ -143,7 +143,7 @@ impl ExportCover<'_> {
             counted("cover-unreadable", self.unreadable),
         ];
         let deleted = self.deleted.iter().map(|kind| Line {
-            name: Twice::of(|language| language.say_with("cover-deleted", &[("kind", kind.word)])),
+            name: say(name_deleted(kind.word)),
             value: Twice::of(|language| language.say_with("cover-deleted-seals", &[("seals", &kind.seals)])),
         });
         lines.into_iter().flatten().chain(deleted).collect()
@@ -171,6 +171,16 @@ fn name_verdict(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Permit => "cover-permit",
         Verdict::Refuse => "cover-refuse",
+    }
+}
+
+fn name_deleted(word: &str) -> &'static str {
+    match word {
+        "who" => "cover-deleted-who",
+        "destination" => "cover-deleted-destination",
+        "traffic" => "cover-deleted-traffic",
+        "acts" => "cover-deleted-acts",
+        _ => "cover-deleted-access",
     }
 }
 

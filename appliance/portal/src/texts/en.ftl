@@ -625,14 +625,11 @@ cover-rows = Records
 cover-unsealed = not sealed yet, of these
 cover-locked = Sealed days that were not read, for want of a key
 cover-unreadable = Parts of the log that cannot be read
-cover-deleted =
-    { $kind ->
-        [who] Devices, rooms and persons, deleted when their time was over
-        [destination] Addresses of destination, deleted when their time was over
-        [traffic] Bytes and durations, deleted when their time was over
-        [acts] Acts of adults, deleted when their time was over
-       *[access] Records, deleted when their time was over
-    }
+cover-deleted-access = Records, deleted when their time was over
+cover-deleted-who = Devices, rooms and persons, deleted when their time was over
+cover-deleted-destination = Addresses of destination, deleted when their time was over
+cover-deleted-traffic = Bytes and durations, deleted when their time was over
+cover-deleted-acts = Acts of adults, deleted when their time was over
 cover-deleted-seals = seals no. { $seals }
 cover-proves = What this extract proves, and what it does not
 cover-proof-signed = Nothing of it was changed since it was made: each file is signed by the school’s box.

@@ -626,14 +626,11 @@ cover-rows = Enregistrements
 cover-unsealed = dont pas encore scellés
 cover-locked = Journées scellées non lues, faute de clé
 cover-unreadable = Parties du journal illisibles
-cover-deleted =
-    { $kind ->
-        [who] Appareils, salles et personnes, effacés à leur échéance
-        [destination] Adresses de destination, effacées à leur échéance
-        [traffic] Volumes et durées, effacés à leur échéance
-        [acts] Actes des adultes, effacés à leur échéance
-       *[access] Enregistrements, effacés à leur échéance
-    }
+cover-deleted-access = Enregistrements, effacés à leur échéance
+cover-deleted-who = Appareils, salles et personnes, effacés à leur échéance
+cover-deleted-destination = Adresses de destination, effacées à leur échéance
+cover-deleted-traffic = Volumes et durées, effacés à leur échéance
+cover-deleted-acts = Actes des adultes, effacés à leur échéance
 cover-deleted-seals = scellés n° { $seals }
 cover-proves = Ce que cet extrait prouve, et ce qu’il ne prouve pas
 cover-proof-signed = Rien n’y a été modifié depuis qu’il a été établi : chaque fichier est signé par le boîtier de l’école.
