@@ -12,9 +12,7 @@ use crate::leaf::Leaf;
 use crate::log::Log;
 use crate::retention::{DAY_MS, Field, Retention};
 use crate::seal::{Form, Seal};
-use crate::statement::{
-    Expiry, Fact, Hold, Policy, Promptness, Readers, State, Statement, Term, Unsealed,
-};
+use crate::statement::{Expiry, Fact, Hold, Policy, Promptness, Readers, State, Statement, Term, Unsealed};
 use crate::term::{DELETED_WITHIN_DAYS, after, due, list_due, promptness, settled};
 
 /// What an audit found.
@@ -75,7 +73,9 @@ impl<'l> Auditor<'l> {
             }
             Fact::Readers(readers) => {
                 self.readers = Some(readers);
-                self.audit.remarks.push(Remark::Readers { entry: statement.number, readers: readers.clone() });
+                self.audit
+                    .remarks
+                    .push(Remark::Readers { entry: statement.number, readers: readers.clone() });
             }
             Fact::Hold(_) | Fact::Clock => {}
         }
@@ -108,6 +108,9 @@ impl<'l> Auditor<'l> {
 
     /// For how long what is sealed is kept at this place.
     fn settled(&self, place: usize, now: Timestamp) -> Retention {
+        if self.before(place).filter_map(Leaf::statement).all(|statement| statement.policy().is_none()) {
+            return Retention::default();
+        }
         settled(self.before(place), &Chronicle::new(self.before(place), now), now)
     }
 

@@ -84,7 +84,12 @@ impl Leaf {
             Self::Seal(seal) => Some(seal.sequences),
             Self::Statement(statement) => match &statement.fact {
                 Fact::Unsealed(unsealed) => Some((unsealed.after, unsealed.through)),
-                Fact::Expiry(_) | Fact::Hold(_) | Fact::Lift(_) | Fact::Policy(_) | Fact::Readers(_) | Fact::Clock => None,
+                Fact::Expiry(_)
+                | Fact::Hold(_)
+                | Fact::Lift(_)
+                | Fact::Policy(_)
+                | Fact::Readers(_)
+                | Fact::Clock => None,
             },
         }
     }
@@ -95,7 +100,12 @@ impl Leaf {
             Self::Seal(seal) => Some(seal.segments.1),
             Self::Statement(statement) => match &statement.fact {
                 Fact::Unsealed(unsealed) => Some(unsealed.segment),
-                Fact::Expiry(_) | Fact::Hold(_) | Fact::Lift(_) | Fact::Policy(_) | Fact::Readers(_) | Fact::Clock => None,
+                Fact::Expiry(_)
+                | Fact::Hold(_)
+                | Fact::Lift(_)
+                | Fact::Policy(_)
+                | Fact::Readers(_)
+                | Fact::Clock => None,
             },
         }
     }

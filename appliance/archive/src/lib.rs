@@ -62,7 +62,9 @@ pub use retention::{DAYS_MAX, Field, FieldError, Retention, RetentionError};
 pub use row::Row;
 pub use seal::{Form, Seal, SealError, SealedFile, Tail, file_name, part_name};
 pub use search::{FoundAnywhere, Searched, may_have, reads_plain_seals, search};
-pub use statement::{Device, Expiry, Fact, Hold, Lift, Policy, Promptness, Readers, State, Statement, Term, Unsealed};
+pub use statement::{
+    Device, Expiry, Fact, Hold, Lift, Policy, Promptness, Readers, State, Statement, Term, Unsealed,
+};
 pub use table::{Table, TableError, write_table};
 pub use term::{Due, SETTLED_DAYS, after, due, list_due, promptness, settled};
 pub use tree::{Tree, has_leaf, is_growth};

@@ -146,7 +146,9 @@ mod tests {
         // Eight names each, six of them of its own, and some ten bits a name.
         assert!(sieve.write().unwrap().len() < 64 << 10);
         let may_have = |host: &str| sieve.may_have(Trait::Host, host);
-        for host in [long(7), "fr".to_owned(), "h7.ecole.fr".to_owned(), "a.a.a.a.a.a.a.a.h7.ecole.fr".to_owned()] {
+        for host in
+            [long(7), "fr".to_owned(), "h7.ecole.fr".to_owned(), "a.a.a.a.a.a.a.a.h7.ecole.fr".to_owned()]
+        {
             assert!(may_have(&host), "{host}");
         }
         let others = (2_000..3_000).filter(|number| may_have(&format!("a.a.a.a.a.a.a.a.h{number}.ecole.fr")));

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 
 use super::fixture::{Asked, Box as Appliance, Memory, at, trust};
 use crate::{
-    Bounds, Entry, Expiry, Fact, Field, Finding, Form, Hash, Hold, Lift, Log, Policy, Promptness, Readers, Report,
-    Retention, State, Statement, Term, Unsealed, due, file_name, list_due, verify,
+    Bounds, Entry, Expiry, Fact, Field, Finding, Form, Hash, Hold, Lift, Log, Policy, Promptness, Readers,
+    Report, Retention, State, Statement, Term, Unsealed, due, file_name, list_due, verify,
 };
 
 const GOLDEN: &str = include_str!("../../testdata/log-v1-statements.txt");
@@ -276,9 +276,10 @@ fn a_clock_that_is_wrong_for_a_night_moves_no_other_day() {
 fn what_a_wrong_clock_recorded_is_held_by_the_day_that_it_was() {
     let it = sealed(&[0, 3, 4, 5, 370, 7, 8, 9, 10]);
     let hold = Hold { from: Some(at(6 * DAY_S)), to: Some(at(7 * DAY_S)), device: None, ..hold() };
-    let covered = it.log.seals().filter(|seal| {
-        hold.covers(seal, &Bounds::of(it.log.leaves(), seal.number, at(400 * DAY_S)))
-    });
+    let covered = it
+        .log
+        .seals()
+        .filter(|seal| hold.covers(seal, &Bounds::of(it.log.leaves(), seal.number, at(400 * DAY_S))));
     assert_eq!(covered.map(|seal| seal.number).collect::<Vec<_>>(), [5, 6]);
 }
 
@@ -394,8 +395,14 @@ fn what_is_not_sealed_to_those_whom_the_log_names_is_found() {
     };
     let report = seal(Readers::new(vec![READER.parse().unwrap()]));
     assert_eq!(findings(&report).len(), 1, "{report}");
-    assert!(report.to_string().contains("WRONG: seal 3: it is not sealed to those whom the log names"), "{report}");
-    assert!(report.to_string().contains(&format!("entry 2: from here on days are sealed to {READER}")), "{report}");
+    assert!(
+        report.to_string().contains("WRONG: seal 3: it is not sealed to those whom the log names"),
+        "{report}"
+    );
+    assert!(
+        report.to_string().contains(&format!("entry 2: from here on days are sealed to {READER}")),
+        "{report}"
+    );
     let report = seal(Readers::default());
     assert!(report.is_right() && report.to_string().contains("sealed to nobody, in clear"), "{report}");
 }

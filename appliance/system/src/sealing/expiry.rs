@@ -15,8 +15,8 @@ use std::path::Path;
 
 use access::Instant;
 use archive::{
-    Belief, Bounds, Chronicle, Doubt, Due, Expiry, Fact, Field, Hash, Hold, Retention, State, Term, Unsealed, Vault,
-    after, check_vouched, list_due, promptness, settled,
+    Belief, Bounds, Chronicle, Doubt, Due, Expiry, Fact, Field, Hash, Hold, Retention, State, Term, Unsealed,
+    Vault, after, check_vouched, list_due, promptness, settled,
 };
 use journal::{SegmentId, Tally, harvest};
 use model::{PersonName, Timestamp};
