@@ -91,7 +91,7 @@ pub enum Finding {
         of: u64,
     },
     /// Something lies among the sealed files that was never sealed.
-    #[error("{0} was never sealed: no seal is for it")]
+    #[error("{} was never sealed: no seal is for it", .0.escape_debug())]
     Unsealed(String),
     /// The latest checkpoint is not one of the log.
     #[error("checkpoint: {0}")]
@@ -171,7 +171,9 @@ pub enum Finding {
         due: Timestamp,
     },
     /// A file is plain or encrypted, and the log says otherwise.
-    #[error("seal {0}: it is not sealed to those whom the log names: plain in place of encrypted, or the other way round")]
+    #[error(
+        "seal {0}: it is not sealed to those whom the log names: plain in place of encrypted, or the other way round"
+    )]
     Form(u64),
     /// Something was not what was sealed when its time came.
     #[error("entry {entry}: the file of seal {seal} was {found} when its time came")]
@@ -184,7 +186,9 @@ pub enum Finding {
         found: State,
     },
     /// A file stays that is said to be deleted.
-    #[error("seal {seal}: {file} is still there, long after its deletion was entered in the log: it is not deleted")]
+    #[error(
+        "seal {seal}: {file} is still there, long after its deletion was entered in the log: it is not deleted"
+    )]
     Undeleted {
         /// The seal.
         seal: u64,

@@ -52,6 +52,7 @@ mod netlink;
 pub mod nft;
 pub mod priority;
 pub mod refusals;
+mod regular;
 pub mod seal_key;
 pub mod sealing;
 pub mod segments;
