@@ -118,8 +118,8 @@ impl FromStr for Pace {
         let boot = words.next().filter(|word| *word == FIRST_WORD).and(words.next()).ok_or(WrongPace)?;
         let numbers: Result<Vec<i64>, _> = words.map(str::parse).collect();
         let (ahead_ms, leap) = match numbers.map_err(|_| WrongPace)?.as_slice() {
-            &[ahead_ms] => (ahead_ms, None),
-            &[ahead_ms, to_ms, since_ms] => (ahead_ms, Some(Leap { ahead_ms: to_ms, since_ms })),
+            [ahead_ms] => (*ahead_ms, None),
+            [ahead_ms, to_ms, since_ms] => (*ahead_ms, Some(Leap { ahead_ms: *to_ms, since_ms: *since_ms })),
             _ => return Err(WrongPace),
         };
         Ok(Self { boot: boot.to_owned(), ahead_ms, leap })
