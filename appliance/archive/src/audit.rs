@@ -117,6 +117,9 @@ impl<'l> Auditor<'l> {
 
     /// For how long what is sealed is kept at this place.
     fn settled(&self, place: usize, now: Timestamp) -> Retention {
+        if self.before(place).filter_map(Leaf::statement).all(|statement| statement.policy().is_none()) {
+            return Retention::default();
+        }
         settled(self.before(place), &Chronicle::new(self.before(place), now), now)
     }
 

@@ -2,6 +2,8 @@
 //!
 //! Invariant: what is said here follows from the log alone: whoever verifies a copy comes to the same.
 
+use std::collections::BTreeSet;
+
 use model::{ClockQuality, Timestamp};
 
 use crate::belief::{Belief, CONFIRMATION_DAYS, LEAP_DAYS_MAX, days};
@@ -35,9 +37,8 @@ impl Chronicle {
     #[must_use]
     pub fn new<'l>(leaves: impl Iterator<Item = &'l Leaf>, now: Timestamp) -> Self {
         let mut times = list_believed(leaves, now);
-        let is_outlived: Vec<bool> = (0..times.len()).map(|place| is_outlived(&times, place)).collect();
-        let mut outlived = is_outlived.into_iter();
-        times.retain(|_| outlived.next() != Some(true));
+        let outlived = list_outlived(&times);
+        times.retain(|time| !outlived.contains(&time.number));
         let mut reached = None;
         for time in &mut times {
             time.is_back = reached.is_some_and(|reached| time.made < reached);
@@ -84,6 +85,20 @@ fn list_believed<'l>(leaves: impl Iterator<Item = &'l Leaf>, now: Timestamp) -> 
     }
     listed.reverse();
     listed
+}
+
+/// The numbers of the entries that are outlived. Most have no earlier time after them, and are not looked at.
+fn list_outlived(times: &[Time]) -> BTreeSet<u64> {
+    let mut outlived = BTreeSet::new();
+    let mut lowest_later: Option<Timestamp> = None;
+    for (place, time) in times.iter().enumerate().rev() {
+        let is_contradicted = lowest_later.is_some_and(|lowest| lowest < time.made);
+        if is_contradicted && is_outlived(times, place) {
+            outlived.insert(time.number);
+        }
+        lowest_later = Some(lowest_later.map_or(time.made, |lowest| lowest.min(time.made)));
+    }
+    outlived
 }
 
 /// Whether entries after one went on for days at times before it, and for longer than those up to it had at times after theirs: then

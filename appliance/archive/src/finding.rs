@@ -99,7 +99,7 @@ pub enum Finding {
         of: u64,
     },
     /// Something lies among the sealed files that was never sealed.
-    #[error("{0} was never sealed: no seal is for it")]
+    #[error("{} was never sealed: no seal is for it", .0.escape_debug())]
     Unsealed(String),
     /// Segments stand beside their seal, and have something else.
     #[error("seal {0}: its segments are still here, and are not what was sealed")]

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use access::{Clock, Instant};
 use anyhow::{Context, bail};
 use model::{ClockQuality, Timestamp};
-use system::clock::SystemClock;
+use system::clock::{SystemClock, keep_pace};
 use system::sealing::{self, BUSY_STATUS, Expired, Manner, SealingError, Vouched};
 use system::space::{self, Reserve};
 
@@ -32,6 +32,9 @@ pub(crate) fn expire(arguments: &ExpireArguments) -> anyhow::Result<ExitCode> {
         let at = times::parse_start(text, &config.school.timezone).context("--now")?;
         check_vouched(at, now)?;
         now.at = at;
+    }
+    if vouched.is_none() {
+        now = keep_pace(&data, now);
     }
     let manner = config.sealing(arguments.config.as_deref());
     match sealing::expire(&data, &manner, now, vouched.as_ref()) {

@@ -6,6 +6,7 @@ mod table;
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -26,6 +27,8 @@ use crate::times;
 const ACT: &str = "act";
 /// JSON lines that are shown as they are found: somebody waits for the first ones. Later ones come some at a time.
 const LINES_AT_ONCE: u32 = 100;
+/// Those whom a secret key is not for, among the bits of a file's mode.
+const OTHERS: u32 = 0o077;
 /// What stands for the kind of what somebody did besides making rules.
 const PERSON: &str = "person";
 
@@ -187,10 +190,17 @@ fn print_hits(query: &Query, options: &SearchOptions, output: impl Write) -> any
     }
 }
 
-/// The keys of a file.
+/// The keys of a file, which is to be its owner's alone.
 pub(crate) fn read_identities(file: Option<&Path>) -> anyhow::Result<Vec<Identity>> {
     let Some(file) = file else { return Ok(Vec::new()) };
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    if fs::metadata(file).is_ok_and(|metadata| metadata.mode() & OTHERS != 0) {
+        let _told = writeln!(
+            io::stderr(),
+            "preau: others on this machine may read the secret key in {}: chmod 600 it",
+            file.display()
+        );
+    }
     Identity::read_all(&text).with_context(|| format!("--identity {}", file.display()))
 }
 

@@ -10,7 +10,7 @@ use access::Clock;
 use anyhow::{Context, bail};
 use archive::Identity;
 use portal::pages::SafeSheet;
-use system::clock::SystemClock;
+use system::clock::{SystemClock, keep_pace};
 use system::priority::yield_to_all;
 use system::sealing::{self, BUSY_STATUS, SealingError};
 
@@ -26,7 +26,7 @@ pub(crate) fn seal(data: &Path, config: Option<&Path>, is_background: bool) -> a
     if is_background && let Err(error) = yield_to_all() {
         let _told = writeln!(io::stderr(), "preau: the journal is sealed with a usual priority: {error}");
     }
-    let now = SystemClock::new().now();
+    let now = keep_pace(data, SystemClock::new().now());
     // First what is past its time goes: sealing may take long, may fail, and may be ended where memory is short.
     let expired = if is_background { expire_nightly(data, &manner, now) } else { Ok(()) };
     let done = match sealing::seal(data, &manner, now) {

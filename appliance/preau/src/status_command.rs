@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use access::Clock;
 use anyhow::bail;
-use archive::{Belief, Field};
+use archive::{Belief, Chronicle, Field, SETTLED_DAYS, settled};
 use system::clock::SystemClock;
 use system::space::{self, Outlook};
 use system::vault::Folder;
@@ -30,6 +30,15 @@ pub(crate) fn status(data: &Path) -> anyhow::Result<ExitCode> {
     let retention = log.retention();
     let days = Field::ALL.map(|field| format!("{field} {}", retention.days(field)));
     writeln!(out, "kept for\t{} days", days.join(", "))?;
+    let settled = settled(log.leaves(), &Chronicle::new(log.leaves(), now.at), now.at);
+    if settled != retention {
+        let days = Field::ALL.map(|field| format!("{field} {}", settled.days(field)));
+        writeln!(
+            out,
+            "until then\twhat is sealed already is kept for {} days, until the shorter numbers have stood for {SETTLED_DAYS} days",
+            days.join(", ")
+        )?;
+    }
     match Belief::after(log.leaves()).check((now.at, now.quality)) {
         Ok(()) => writeln!(out, "clock\tknown: what is past its time is deleted")?,
         Err(doubt) => writeln!(out, "clock\t{doubt}: nothing is deleted")?,

@@ -9,11 +9,13 @@
 use std::error::Error;
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, fallocate};
+
+use crate::regular;
 
 /// How much is written over at once.
 const PIECE_BYTES: usize = 64 << 10;
@@ -36,8 +38,10 @@ pub(crate) fn erase(path: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
+/// Of a link nothing but its name is ours: what it leads to is somebody else's.
 fn clear(path: &Path) -> io::Result<()> {
-    let file = OpenOptions::new().write(true).open(path)?;
+    let file = OpenOptions::new().write(true).custom_flags(regular::FLAGS).open(path)?;
+    regular::check(&file)?;
     let length = file.metadata()?.len();
     let written_over = overwrite(&file, length).and(file.sync_all());
     give_back(&file, length)?;
@@ -97,5 +101,11 @@ mod tests {
         assert!(!erase(&path).unwrap(), "it is gone");
         fs::write(&path, "").unwrap();
         assert!(erase(&path).unwrap());
+        // What a link leads to stays as it is.
+        let other = folder.path().join("of somebody else");
+        fs::write(&other, "text").unwrap();
+        std::os::unix::fs::symlink(&other, &path).unwrap();
+        assert!(erase(&path).unwrap() && fs::symlink_metadata(&path).is_err());
+        assert_eq!(fs::read_to_string(&other).unwrap(), "text");
     }
 }

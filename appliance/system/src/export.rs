@@ -15,6 +15,7 @@ use archive::{
 use journal::{Listed, SearchError};
 use model::Selection;
 
+use crate::erasing;
 use crate::seal_key::{self, SealKeyError};
 use crate::sealing::key_path;
 use crate::segments::Directory;
@@ -156,7 +157,9 @@ pub fn export_file(
     }
     let part = part_of(path);
     let mut options = OpenOptions::new();
-    let file = options.write(true).create(true).truncate(true).mode(FILE_MODE).open(&part).map_err(failed)?;
+    // What a killed process left goes first; a file or a link of somebody else is not written into.
+    erasing::erase(&part).map_err(failed)?;
+    let file = options.write(true).create_new(true).mode(FILE_MODE).open(&part).map_err(failed)?;
     let written = export(what, now, BufWriter::new(file), cover).and_then(|(output, manifest)| {
         let file = output.into_inner().map_err(|error| failed(error.into_error()))?;
         file.sync_all().and_then(|()| fs::rename(&part, path)).map_err(failed)?;
@@ -166,7 +169,7 @@ pub fn export_file(
     });
     if written.is_err() {
         // On a full disk half an extract helps nobody.
-        fs::remove_file(&part).ok();
+        erasing::erase(&part).ok();
     }
     written
 }

@@ -62,6 +62,7 @@ pub mod nft;
 pub mod operator;
 pub mod priority;
 pub mod refusals;
+mod regular;
 pub mod seal_key;
 pub mod sealing;
 pub mod segments;

@@ -5,7 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use blocklist::{
@@ -201,8 +201,19 @@ pub(crate) fn replace(out: &Path, bytes: &[u8]) -> io::Result<()> {
 /// The same for a file that others may read or may not.
 pub(crate) fn replace_with_mode(out: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let mut file = temporary_in(folder_of(out), mode)?;
+    give_to_owner_of(folder_of(out), file.as_file())?;
     file.write_all(bytes)?;
     Ok(publish(file, out)?)
+}
+
+/// Whoever works as root in the folder of a box that runs as a user of its own leaves it files that it can read.
+pub(crate) fn give_to_owner_of(folder: &Path, file: &File) -> io::Result<()> {
+    let (owner, made) = (fs::metadata(folder)?, file.metadata()?);
+    let is_foreign = (owner.uid(), owner.gid()) != (made.uid(), made.gid());
+    if is_foreign && nix::unistd::geteuid().is_root() {
+        std::os::unix::fs::fchown(file, Some(owner.uid()), Some(owner.gid()))?;
+    }
+    Ok(())
 }
 
 fn temporary_beside(out: &Path) -> io::Result<NamedTempFile> {

@@ -5,7 +5,7 @@
 
 use std::error::Error;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +20,8 @@ use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, fallocate};
 
 use crate::erasing;
+use crate::lists::give_to_owner_of;
+use crate::regular;
 use crate::space::Reserve;
 use crate::vault::Folder;
 
@@ -30,6 +32,12 @@ const FAILURES_PER_REPORT: u32 = 120;
 /// Who saw which site is for nobody else on the machine.
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
+/// The highest number of a segment: a file with another is nobody's. A box goes on after the highest, and would come to an end.
+const NUMBER_MAX: u64 = u64::MAX >> 1;
+/// Most bytes of a segment that are read: it ends with the batch that makes it full. Of a file whose length a fault has made terabytes the
+/// rest is no record.
+const READ_BYTES_MAX: u64 = 128 << 20;
+const EXTENSION: &str = "pjs";
 /// The extension of a segment that is being erased.
 const GONE_EXTENSION: &str = "gone";
 
@@ -68,6 +76,9 @@ impl Directory {
         }
         let mut options = OpenOptions::new();
         let lock = options.write(true).create(true).truncate(false).mode(FILE_MODE).open(&self.lock_file)?;
+        if let Some(data) = self.lock_file.parent() {
+            give_to_owner_of(data, &lock)?;
+        }
         lock.try_lock().map_err(|error| match error {
             fs::TryLockError::WouldBlock => io::Error::new(
                 io::ErrorKind::ResourceBusy,
@@ -115,8 +126,11 @@ impl Directory {
         };
         for entry in entries {
             let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == GONE_EXTENSION) {
-                erasing::erase(&path)?;
+            let name = path.file_name().and_then(|name| name.to_str());
+            let is_gone = name.is_some_and(|name| parse(name, GONE_EXTENSION).is_some());
+            // What cannot go keeps nothing else.
+            if is_gone && let Err(error) = erasing::erase(&path) {
+                tracing::warn!(%error, path = %path.display(), "a segment that is deleted cannot be erased");
             }
         }
         Ok(())
@@ -141,13 +155,18 @@ impl Directory {
 
 /// The segment that has this file name.
 fn parse_name(name: &str) -> Option<SegmentId> {
-    let digits = name.strip_prefix("segment-")?.strip_suffix(".pjs")?;
+    parse(name, EXTENSION)
+}
+
+fn parse(name: &str, extension: &str) -> Option<SegmentId> {
+    let digits = name.strip_prefix("segment-")?.strip_suffix(extension)?.strip_suffix('.')?;
     let is_number = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| digits.parse().ok().map(SegmentId::new)).flatten()
+    let number = digits.parse().ok().filter(|number| is_number && *number <= NUMBER_MAX);
+    number.map(SegmentId::new)
 }
 
 impl Source for Directory {
-    type Reader = File;
+    type Reader = io::Take<File>;
 
     fn list(&self) -> io::Result<Vec<SegmentId>> {
         let entries = match fs::read_dir(&self.folder) {
@@ -162,8 +181,8 @@ impl Source for Directory {
         Ok(segments)
     }
 
-    fn open(&self, segment: SegmentId) -> io::Result<File> {
-        File::open(self.path(segment))
+    fn open(&self, segment: SegmentId) -> io::Result<io::Take<File>> {
+        Ok(regular::open(&self.path(segment))?.take(READ_BYTES_MAX))
     }
 }
 
@@ -409,6 +428,8 @@ mod tests {
         };
         check("segment-00000000000000000042.pjs", Some(42));
         check("segment-42.pjs", None);
+        check("segment-09223372036854775807.pjs", Some(u64::MAX >> 1));
+        check("segment-18446744073709551615.pjs", None);
         check("segment-+0000000000000000042.pjs", None);
         check("segment-00000000000000000042.pjs~", None);
         check("lock", None);
@@ -443,14 +464,31 @@ mod tests {
         let mut open = File::open(directory.path(SegmentId::FIRST)).unwrap();
         directory.erase(SegmentId::FIRST).unwrap();
         let mut rest = Vec::new();
-        io::Read::read_to_end(&mut open, &mut rest).unwrap();
+        Read::read_to_end(&mut open, &mut rest).unwrap();
         assert_eq!(rest, [0; 5]);
         directory.erase(SegmentId::FIRST).unwrap();
         let gone = directory.path(SegmentId::FIRST).with_extension(GONE_EXTENSION);
         fs::write(&gone, "half").unwrap();
         assert_eq!(directory.list().unwrap(), []);
+        // Nor is anything else taken for one, or keeps the others.
+        let other = data.path().join("journal/x.gone");
+        fs::write(&other, "of somebody").unwrap();
+        let sick = directory.path(SegmentId::new(2)).with_extension(GONE_EXTENSION);
+        fs::create_dir(&sick).unwrap();
         directory.erase_gone().unwrap();
-        assert!(!gone.exists());
+        assert!(!gone.exists() && other.exists() && sick.exists());
+    }
+
+    #[test]
+    fn of_an_overlong_segment_only_its_beginning_is_read() {
+        let data = tempfile::tempdir().unwrap();
+        let mut directory = Directory::new(data.path());
+        directory.acquire().unwrap();
+        directory.create(SegmentId::FIRST).unwrap().write_at(0, b"plain").unwrap();
+        let file = OpenOptions::new().write(true).open(directory.path(SegmentId::FIRST)).unwrap();
+        file.set_len(1 << 40).unwrap();
+        let read = io::copy(&mut directory.open(SegmentId::FIRST).unwrap(), &mut io::sink()).unwrap();
+        assert_eq!(read, READ_BYTES_MAX);
     }
 
     #[test]

@@ -26,7 +26,8 @@ use archive::{
 
 pub use self::tables::Tables;
 use crate::erasing;
-use crate::lists::{TEMPORARY_PREFIX, replace_with_mode};
+use crate::lists::{TEMPORARY_PREFIX, give_to_owner_of, replace_with_mode};
+use crate::regular;
 
 /// Who saw which site is for nobody else on the machine.
 const FOLDER_MODE: u32 = 0o700;
@@ -90,6 +91,7 @@ impl Folder {
         if !self.folder.is_dir() {
             DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(&self.folder)?;
             if let Some(parent) = self.folder.parent() {
+                give_to_owner_of(parent, &File::open(&self.folder)?)?;
                 File::open(parent)?.sync_all()?;
             }
         }
@@ -100,6 +102,7 @@ impl Folder {
             .truncate(false)
             .mode(FILE_MODE)
             .open(self.folder.join(LOCK_FILE))?;
+        give_to_owner_of(&self.folder, &file)?;
         match file.try_lock() {
             Ok(()) => Ok(Lock { _file: file }),
             Err(TryLockError::WouldBlock) => Err(io::ErrorKind::ResourceBusy.into()),
@@ -170,8 +173,8 @@ impl Folder {
 
     /// A sealed file; one whose seal was written last may still be without its name.
     fn open_file(&self, name: &str) -> io::Result<File> {
-        match File::open(self.folder.join(name)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => File::open(self.part(name)),
+        match regular::open(&self.folder.join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => regular::open(&self.part(name)),
             file => file,
         }
     }
@@ -192,7 +195,9 @@ impl Folder {
     pub(crate) fn write_part(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let path = self.part(name);
         let mut options = OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(FILE_MODE).open(&path)?;
+        let options = options.write(true).create(true).truncate(true).mode(FILE_MODE);
+        let mut file = options.custom_flags(regular::FLAGS).open(&path)?;
+        give_to_owner_of(&self.folder, &file)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         drop(file);
@@ -225,12 +230,14 @@ impl Folder {
         {
             replace_with_mode(&self.folder.join(CHECKPOINT_FILE), note.as_bytes(), FILE_MODE)?;
         }
-        // What a killed process left. Nobody else writes here: the folder is locked.
+        // What a killed process left. Nobody else writes here: the folder is locked. What cannot go keeps nothing else.
         let is_left = |name: &&String| {
             name.starts_with(TEMPORARY_PREFIX) || (name.starts_with('.') && name.ends_with(PART_EXTENSION))
         };
         for name in self.names()?.iter().filter(is_left) {
-            fs::remove_file(self.folder.join(name))?;
+            if let Err(error) = self.erase(name) {
+                tracing::warn!(%error, file = name, "what a process left among the sealed files cannot be removed");
+            }
         }
         Ok(())
     }
@@ -258,7 +265,10 @@ impl Folder {
     }
 
     fn read_text(&self, name: &str) -> io::Result<Option<String>> {
-        read_text(&self.folder.join(name))
+        match regular::open(&self.folder.join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            file => read_text_of(file?).map(Some),
+        }
     }
 }
 
@@ -273,7 +283,7 @@ impl FileBytes for SealedOnDisk {
 
 impl Vault for Folder {
     fn log(&self) -> io::Result<Option<Vec<u8>>> {
-        match File::open(self.folder.join(LOG_FILE)) {
+        match regular::open(&self.folder.join(LOG_FILE)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             file => read_bounded(file?, LOG_BYTES_MAX as u64).map(Some),
         }
@@ -304,11 +314,13 @@ impl Vault for Folder {
 pub(crate) fn read_text(path: &Path) -> io::Result<Option<String>> {
     match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        file => {
-            let bytes = read_bounded(file?, TEXT_BYTES_MAX)?;
-            Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
-        }
+        file => read_text_of(file?).map(Some),
     }
+}
+
+fn read_text_of(file: File) -> io::Result<String> {
+    let bytes = read_bounded(file, TEXT_BYTES_MAX)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn read_bounded(file: File, bytes_max: u64) -> io::Result<Vec<u8>> {
@@ -318,7 +330,7 @@ fn read_bounded(file: File, bytes_max: u64) -> io::Result<Vec<u8>> {
 }
 
 pub(crate) fn measure(path: &Path) -> io::Result<Option<(u64, Hash)>> {
-    let mut file = match File::open(path) {
+    let mut file = match regular::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file?,
     };

@@ -222,6 +222,22 @@ fn what_is_held_stays_until_it_is_lifted() {
 }
 
 #[test]
+fn a_hold_waits_for_a_box_that_seals() {
+    let data = tempfile::tempdir().unwrap();
+    let path = data.path().to_owned();
+    live_and_seal(&path, [0]);
+    let lock = Folder::new(&path).lock().unwrap();
+    let (says, hears) = std::sync::mpsc::channel();
+    let adds = std::thread::spawn(move || {
+        says.send(()).unwrap();
+        add_hold(&path, instant(noon(1)), hold("Tribunal"))
+    });
+    hears.recv().unwrap();
+    drop(lock);
+    assert_eq!(adds.join().unwrap().unwrap(), 2);
+}
+
+#[test]
 fn a_power_cut_in_the_middle_is_made_up_for() {
     let data = tempfile::tempdir().unwrap();
     let data = data.path();

@@ -2,15 +2,23 @@
 //! lifts one unseen.
 
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use access::Instant;
 use archive::{Fact, Hold, Lift};
 
 use super::SealingError;
 use super::ledger::Ledger;
+use crate::clock::monotonic;
 
 /// Most holds that are in force at once: each is the case of some judge or complaint.
 const HOLDS_MAX: usize = 64;
+
+/// How long a hold waits for a box that seals: what is asked for by a judge is not to be tried again and again. A night's sealing is
+/// over by then, but for a box that has much to make up for.
+const PATIENCE: Duration = Duration::from_mins(5);
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Why a hold is not added or lifted.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +50,7 @@ pub fn add_hold(data: &Path, now: Instant, hold: Hold) -> Result<u64, HoldError>
     {
         return Err(HoldError::Window);
     }
-    let mut ledger = Ledger::open(data)?;
+    let mut ledger = open_patiently(data)?;
     if ledger.log.holds().len() >= HOLDS_MAX {
         return Err(HoldError::TooMany);
     }
@@ -57,11 +65,23 @@ pub fn add_hold(data: &Path, now: Instant, hold: Hold) -> Result<u64, HoldError>
 /// # Errors
 /// [`HoldError`].
 pub fn lift_hold(data: &Path, now: Instant, lift: Lift) -> Result<(), HoldError> {
-    let mut ledger = Ledger::open(data)?;
+    let mut ledger = open_patiently(data)?;
     if !ledger.log.holds().contains_key(&lift.hold) {
         return Err(HoldError::None(lift.hold));
     }
     ledger.state(now, Fact::Lift(lift));
     ledger.write()?;
     Ok(())
+}
+
+fn open_patiently(data: &Path) -> Result<Ledger, SealingError> {
+    let since = monotonic();
+    loop {
+        match Ledger::open(data) {
+            Err(SealingError::Busy) if monotonic().saturating_duration_since(since) < PATIENCE => {
+                thread::sleep(PAUSE);
+            }
+            ledger => return ledger,
+        }
+    }
 }

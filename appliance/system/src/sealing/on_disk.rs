@@ -10,6 +10,8 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::ops::ControlFlow;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 
 use archive::{FoundAnywhere, Identity, Report, Trust, Vault, verify};
@@ -126,6 +128,53 @@ fn only_readers_read_what_is_sealed_to_them() {
     live(data, 2);
     assert!(matches!(seal(data, &manner(None), instant(noon(2))), Err(SealingError::Readers)));
     assert_eq!(seal(data, &readers, instant(noon(2))).unwrap().sealed.len(), 1);
+}
+
+#[test]
+fn what_lies_in_the_way_keeps_nothing_else() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path();
+    live(data, 0);
+    seal_at(data, noon(0)).unwrap();
+    let sealed = data.join("sealed");
+    fs::create_dir(sealed.join(".seal-x.part")).unwrap();
+    fs::write(sealed.join(std::ffi::OsStr::from_bytes(b".\xff.part")), "").unwrap();
+    fs::write(sealed.join(".seal-y.part"), "plain").unwrap();
+    let mut left = fs::File::open(sealed.join(".seal-y.part")).unwrap();
+    live(data, 1);
+    assert_eq!(seal_at(data, noon(1)).unwrap().sealed.len(), 1);
+    let mut rest = String::new();
+    io::Read::read_to_string(&mut left, &mut rest).unwrap();
+    assert_eq!((rest.as_str(), sealed.join(".seal-y.part").exists()), ("\0\0\0\0\0", false), "erased");
+    // Whatever a copy has under a name: it is told, in one line, and nobody waits for it.
+    let file = sealed.join(archive::file_name(1, Form::Plain));
+    fs::remove_file(&file).unwrap();
+    nix::unistd::mkfifo(&file, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    fs::write(sealed.join("a\nverified: nothing"), "").unwrap();
+    let report = check(data);
+    assert!(report.to_string().contains("it is no file"), "{report}");
+    assert!(report.to_string().contains("a\\nverified: nothing was never sealed"), "{report}");
+}
+
+/// Where this runs as root, as a technician may.
+#[test]
+fn the_folder_of_another_user_stays_his() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path();
+    let (user, group) = (Some(nix::unistd::getuid().as_raw()), Some(nix::unistd::getgid().as_raw()));
+    let other = if user == Some(0) { (Some(65_534), Some(65_534)) } else { (user, group) };
+    live(data, 0);
+    for path in [data.to_owned(), data.join("journal")] {
+        std::os::unix::fs::chown(path, other.0, other.1).unwrap();
+    }
+    seal_at(data, noon(0)).unwrap();
+    live(data, 1);
+    seal_at(data, noon(1)).unwrap();
+    let owner = |path: &Path| fs::metadata(path).map(|it| (Some(it.uid()), Some(it.gid()))).unwrap();
+    let files = fs::read_dir(data.join("sealed")).unwrap().map(|entry| entry.unwrap().path());
+    for path in files.chain([data.join("sealed"), key_path(data)]) {
+        assert_eq!(owner(&path), other, "{}", path.display());
+    }
 }
 
 #[test]

@@ -61,7 +61,7 @@ impl JournalKeys {
             let recovery = journal.parse::<ReaderKey>("recovery");
             let span = journal.span();
             if is_mixed {
-                journal.reject(span.clone(), "`nobody` among `readers` stands alone".to_owned());
+                journal.reject(span, "`nobody` among `readers` stands alone".to_owned());
             }
             if readers.len() > READERS_MAX {
                 journal.reject(span, format!("more than {READERS_MAX} readers"));
