@@ -41,7 +41,10 @@ impl Pulse {
             if hanging.is_empty() {
                 self.supervisor.tell_alive();
             } else {
-                tracing::error!(parts = hanging.join(", "), "parts of the box hang: it will be started anew");
+                tracing::error!(
+                    parts = hanging.join(", "),
+                    "parts of the box hang: unless they go on, it is started anew"
+                );
             }
         }
     }
