@@ -156,7 +156,8 @@ mod tests {
             },
             PersonDeed::LiftHold { words: Sought::new("hold 1: affaire classée") },
         ];
-        assert_eq!(deeds, expected.map(|deed| ("Mme Durand".to_owned(), deed)));
+        let told = operator::attribute(Some(&author().author)).unwrap().to_string();
+        assert_eq!(deeds, expected.map(|deed| (told.clone(), deed)));
         assert_eq!(list(data, &zone, true).unwrap(), ExitCode::SUCCESS);
     }
 }

@@ -131,6 +131,27 @@ fn open_reading(from: Option<model::Timestamp>, target: Option<&str>, with_peopl
     PersonDeed::OpenReading { reading: ReadingId::new(7), terms: Box::new(terms), until: at(60) }
 }
 
+fn lesson_deeds() -> [PersonDeed; 3] {
+    let room = || "CM2".parse().unwrap();
+    let settings = |mode: &str, is_wifi_on| {
+        let internet = InternetMode::read(mode, "vikidia.org ign.fr").unwrap();
+        Box::new(LessonSettings { until: at(60), internet, is_wifi_on })
+    };
+    [
+        PersonDeed::StartLesson {
+            lesson: LessonId::new(7),
+            room: room(),
+            settings: settings("normal", true),
+        },
+        PersonDeed::ChangeLesson {
+            lesson: LessonId::new(7),
+            room: room(),
+            settings: settings("list", false),
+        },
+        PersonDeed::EndLesson { lesson: LessonId::new(7), room: room(), ending: LessonEnding::TakeOver },
+    ]
+}
+
 #[test]
 fn every_act_comes_back_as_it_was() {
     let taken_back = Deed::TakeBack { by: "M. Petit".parse().unwrap() };
@@ -146,11 +167,6 @@ fn every_act_comes_back_as_it_was() {
         act(|rule| Rule { scope: Scope::Device("02:00:00:00:00:11".parse().unwrap()), ..rule }, Deed::Make),
     ];
     let name = || "M. Petit".parse().unwrap();
-    let room = || "CM2".parse().unwrap();
-    let settings = |mode: &str, is_wifi_on| {
-        let internet = InternetMode::read(mode, "vikidia.org ign.fr").unwrap();
-        Box::new(LessonSettings { until: at(60), internet, is_wifi_on })
-    };
     let deeds = [
         PersonDeed::SignIn,
         PersonDeed::FailSignIn,
@@ -169,24 +185,23 @@ fn every_act_comes_back_as_it_was() {
         PersonDeed::ExportJournal { reading: ReadingId::new(7), sought: Sought::new("room CM2") },
         PersonDeed::CloseReading { reading: ReadingId::new(7), end: ReadingEnd::Hand },
         PersonDeed::CloseReading { reading: ReadingId::new(7), end: ReadingEnd::Time },
-        PersonDeed::StartLesson {
-            lesson: LessonId::new(7),
-            room: room(),
-            settings: settings("normal", true),
-        },
-        PersonDeed::ChangeLesson {
-            lesson: LessonId::new(7),
-            room: room(),
-            settings: settings("list", false),
-        },
-        PersonDeed::EndLesson { lesson: LessonId::new(7), room: room(), ending: LessonEnding::TakeOver },
     ];
+    let deeds: Vec<_> = deeds.into_iter().chain(lesson_deeds()).collect();
     let (clock, when, sequence) = (ClockQuality::Synchronised, When::Shown(at(5)), Sequence::new(1));
     let acts = acts.map(|act| FoundAct { sequence, at: at(5), clock, when, act });
-    let people = deeds.map(|deed| {
-        let device = (deed == PersonDeed::SignIn).then(|| "02:00:00:00:00:11".parse().unwrap());
-        FoundPersonAct { sequence, at: at(5), clock, when, act: PersonAct { author: name(), device, deed } }
-    });
+    let people: Vec<_> = deeds
+        .into_iter()
+        .map(|deed| {
+            let device = (deed == PersonDeed::SignIn).then(|| "02:00:00:00:00:11".parse().unwrap());
+            FoundPersonAct {
+                sequence,
+                at: at(5),
+                clock,
+                when,
+                act: PersonAct { author: name(), device, deed },
+            }
+        })
+        .collect();
     let mut harvested: Vec<_> = acts.iter().map(|found| Harvested::Act(Box::new(found.clone()))).collect();
     harvested.extend(people.iter().map(|found| Harvested::Person(Box::new(found.clone()))));
     let (mut acts_again, mut people_again) = (Vec::new(), Vec::new());

@@ -72,6 +72,8 @@ fn used_keys(folder: &Path) -> BTreeSet<String> {
                 "report-",
                 "register-",
                 "week-",
+                "hold-",
+                "holds-",
             ];
             used.extend(
                 source
