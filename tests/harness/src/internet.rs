@@ -40,7 +40,7 @@ www.google.fr. IN HTTPS 1 . alpn=h2
 forcesafesearch.google.com. IN A 198.51.100.10
 ";
 
-/// Bytes of the film that every site serves as `/film.bin`, and that may be kept.
+/// Bytes of the film that every site serves as `/film.bin`, and at a megabyte a second as `/slow.bin`, and that may be kept.
 const FILM_BYTES: u32 = 8 << 20;
 
 /// How many strings of 200 bytes the long answer has.
@@ -165,6 +165,7 @@ http {{
     location = /big.bin {{ root {place}; }}
     location /lecon/ {{ add_header Cache-Control \"public, max-age=1\"; }}
     location = /film.bin {{ root {place}; add_header Cache-Control \"public, max-age=600\"; }}
+    location = /slow.bin {{ alias {place}/film.bin; limit_rate 1m; add_header Cache-Control \"public, max-age=600\"; }}
   }}",
             name = site.name,
             chain = chain.display(),
