@@ -383,27 +383,18 @@ fn is_match(query: &Query, act: &ActEntry<'_>, when: When) -> bool {
 
 /// Whether what somebody did matches: only an answer is about a host, and has a verdict; answers and lessons are of a room.
 fn is_person_match(query: &Query, act: &PersonEntry<'_>, when: When) -> bool {
-    let lesson = match &act.deed {
-        PersonDeedEntry::StartLesson { lesson, room, .. }
-        | PersonDeedEntry::ChangeLesson { lesson, room, .. }
-        | PersonDeedEntry::EndLesson { lesson, room, .. } => Some((lesson.to_string(), *room)),
-        PersonDeedEntry::SignIn
-        | PersonDeedEntry::FailSignIn
-        | PersonDeedEntry::SignOut
-        | PersonDeedEntry::ChangeSecret
-        | PersonDeedEntry::AddPerson { .. }
-        | PersonDeedEntry::ResetPerson { .. }
-        | PersonDeedEntry::DisablePerson { .. }
-        | PersonDeedEntry::Decline { .. }
-        | PersonDeedEntry::OpenReading { .. }
-        | PersonDeedEntry::SearchJournal { .. }
-        | PersonDeedEntry::ExportJournal { .. }
-        | PersonDeedEntry::CloseReading { .. }
-        | PersonDeedEntry::PlaceHold { .. }
-        | PersonDeedEntry::LiftHold { .. } => None,
-    };
-    let declined = match &act.deed {
-        PersonDeedEntry::Decline { site, room } => Some((HostEntry::Name(site), *room)),
+    let (mut declined, mut lesson) = (None, None);
+    let room = match &act.deed {
+        PersonDeedEntry::Decline { site, room } => {
+            declined = Some(HostEntry::Name(site));
+            *room
+        }
+        PersonDeedEntry::StartLesson { lesson: number, room, .. }
+        | PersonDeedEntry::ChangeLesson { lesson: number, room, .. }
+        | PersonDeedEntry::EndLesson { lesson: number, room, .. } => {
+            lesson = Some(number.to_string());
+            Some(*room)
+        }
         PersonDeedEntry::SignIn
         | PersonDeedEntry::FailSignIn
         | PersonDeedEntry::SignOut
@@ -415,21 +406,17 @@ fn is_person_match(query: &Query, act: &PersonEntry<'_>, when: When) -> bool {
         | PersonDeedEntry::SearchJournal { .. }
         | PersonDeedEntry::ExportJournal { .. }
         | PersonDeedEntry::CloseReading { .. }
-        | PersonDeedEntry::StartLesson { .. }
-        | PersonDeedEntry::ChangeLesson { .. }
-        | PersonDeedEntry::EndLesson { .. }
         | PersonDeedEntry::PlaceHold { .. }
         | PersonDeedEntry::LiftHold { .. } => None,
     };
-    let is_about = |wanted: &Host| declined.as_ref().is_some_and(|(site, _)| is_host(wanted, site));
-    let room = declined.as_ref().and_then(|(_, room)| *room).or(lesson.as_ref().map(|(_, room)| *room));
+    let is_about = |wanted: &Host| declined.as_ref().is_some_and(|site| is_host(wanted, site));
     when.may_be_within(0, (query.from, query.to))
         && query.kind.is_none_or(|wanted| wanted == Kind::Act)
         && query.verdict.is_none_or(|wanted| wanted == Verdict::Refuse && declined.is_some())
         && query.host.as_ref().is_none_or(is_about)
         && query.room.as_ref().is_none_or(|wanted| room == Some(wanted.as_str()))
         && query.person.as_ref().is_none_or(|wanted| act.author == wanted.as_str())
-        && query.lesson.as_ref().is_none_or(|wanted| lesson.as_ref().is_some_and(|(it, _)| it == wanted))
+        && query.lesson.as_ref().is_none_or(|wanted| lesson.as_ref() == Some(wanted))
         && query.device.is_none()
         && query.category.is_none()
 }

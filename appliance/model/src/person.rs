@@ -276,6 +276,31 @@ impl PersonDeed {
         }
     }
 
+    /// The lesson that it is about, and how that goes on; without the latter, it ends.
+    #[must_use]
+    pub fn lesson(&self) -> Option<(LessonId, Option<&LessonSettings>)> {
+        match self {
+            Self::StartLesson { lesson, settings, .. } | Self::ChangeLesson { lesson, settings, .. } => {
+                Some((*lesson, Some(settings)))
+            }
+            Self::EndLesson { lesson, .. } => Some((*lesson, None)),
+            Self::SignIn
+            | Self::FailSignIn
+            | Self::SignOut
+            | Self::ChangeSecret
+            | Self::AddPerson { .. }
+            | Self::ResetPerson { .. }
+            | Self::DisablePerson { .. }
+            | Self::Decline { .. }
+            | Self::OpenReading { .. }
+            | Self::SearchJournal { .. }
+            | Self::ExportJournal { .. }
+            | Self::CloseReading { .. }
+            | Self::PlaceHold { .. }
+            | Self::LiftHold { .. } => None,
+        }
+    }
+
     /// The room that it is about.
     #[must_use]
     pub fn room(&self) -> Option<&RoomName> {

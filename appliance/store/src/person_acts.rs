@@ -146,25 +146,7 @@ fn insert(transaction: &Transaction<'_>, act: &PersonAct) -> rusqlite::Result<()
 
 /// What the act that was inserted last tells of a lesson.
 fn insert_lesson(transaction: &Transaction<'_>, deed: &PersonDeed) -> rusqlite::Result<()> {
-    let (lesson, settings) = match deed {
-        PersonDeed::StartLesson { lesson, settings, .. }
-        | PersonDeed::ChangeLesson { lesson, settings, .. } => (lesson, Some(settings)),
-        PersonDeed::EndLesson { lesson, .. } => (lesson, None),
-        PersonDeed::SignIn
-        | PersonDeed::FailSignIn
-        | PersonDeed::SignOut
-        | PersonDeed::ChangeSecret
-        | PersonDeed::AddPerson { .. }
-        | PersonDeed::ResetPerson { .. }
-        | PersonDeed::DisablePerson { .. }
-        | PersonDeed::Decline { .. }
-        | PersonDeed::OpenReading { .. }
-        | PersonDeed::SearchJournal { .. }
-        | PersonDeed::ExportJournal { .. }
-        | PersonDeed::CloseReading { .. }
-        | PersonDeed::PlaceHold { .. }
-        | PersonDeed::LiftHold { .. } => return Ok(()),
-    };
+    let Some((lesson, settings)) = deed.lesson() else { return Ok(()) };
     transaction.execute(
         "UPDATE person_act SET lesson = ?1, lesson_until_ms = ?2, internet = ?3, sites = ?4, is_wifi_on = ?5
          WHERE id = last_insert_rowid()",

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use archive::Row;
 use journal::{Found, FoundAct, FoundPersonAct, Hit};
-use model::{LessonId, PersonDeed, ReadingId, Reason, RoomName, Scope, Target, Timestamp, Topic, When};
+use model::{PersonDeed, ReadingId, Reason, RoomName, Scope, Target, Timestamp, Topic, When};
 use serde::Serialize;
 
 use super::{ACT, PERSON};
@@ -282,44 +282,17 @@ fn describe_reading(deed: &PersonDeed) -> Option<ReadingLine<'_>> {
 }
 
 fn describe_lesson(deed: &PersonDeed) -> Option<LessonLine> {
-    let of = |lesson: &LessonId| LessonLine {
+    let (lesson, settings) = deed.lesson()?;
+    let sites = settings.map(|settings| settings.internet.sites()).filter(|sites| !sites.is_empty());
+    let ending = if let PersonDeed::EndLesson { ending, .. } = deed { Some(ending.as_str()) } else { None };
+    Some(LessonLine {
         number: lesson.number(),
-        until: None,
-        internet: None,
-        sites: None,
-        wifi: None,
-        end: None,
-    };
-    match deed {
-        PersonDeed::StartLesson { lesson, settings, .. }
-        | PersonDeed::ChangeLesson { lesson, settings, .. } => {
-            let sites = settings.internet.sites().iter().map(ToString::to_string).collect::<Vec<_>>();
-            Some(LessonLine {
-                until: Some(utc(settings.until)),
-                internet: Some(settings.internet.as_str()),
-                sites: (!sites.is_empty()).then_some(sites),
-                wifi: Some(settings.is_wifi_on),
-                ..of(lesson)
-            })
-        }
-        PersonDeed::EndLesson { lesson, ending, .. } => {
-            Some(LessonLine { end: Some(ending.as_str()), ..of(lesson) })
-        }
-        PersonDeed::SignIn
-        | PersonDeed::FailSignIn
-        | PersonDeed::SignOut
-        | PersonDeed::ChangeSecret
-        | PersonDeed::AddPerson { .. }
-        | PersonDeed::ResetPerson { .. }
-        | PersonDeed::DisablePerson { .. }
-        | PersonDeed::Decline { .. }
-        | PersonDeed::OpenReading { .. }
-        | PersonDeed::SearchJournal { .. }
-        | PersonDeed::ExportJournal { .. }
-        | PersonDeed::CloseReading { .. }
-        | PersonDeed::PlaceHold { .. }
-        | PersonDeed::LiftHold { .. } => None,
-    }
+        until: settings.map(|settings| utc(settings.until)),
+        internet: settings.map(|settings| settings.internet.as_str()),
+        sites: sites.map(|sites| sites.iter().map(ToString::to_string).collect()),
+        wifi: settings.map(|settings| settings.is_wifi_on),
+        end: ending,
+    })
 }
 
 fn write_access(output: &mut impl Write, found: &Found) -> io::Result<()> {

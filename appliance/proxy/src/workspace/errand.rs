@@ -207,14 +207,7 @@ impl Errand {
         asked: &Asked,
     ) -> Result<(Arrival, StreamNumber), &'static str> {
         let (status, headers) = (response.status(), response.headers());
-        let exchange = Exchange {
-            method: &Method::GET,
-            request: client,
-            status,
-            response: headers,
-            requested: asked.requested,
-            received: asked.received,
-        };
+        let exchange = exchange(client, response, asked);
         let stored = judge(&exchange, &[]).map_err(Unstorable::as_str)?;
         let start = find_start(status, headers, asked.start).ok_or("partial")?;
         // A body that says in two ways where it ends is for nobody but the one who asked.
@@ -242,15 +235,8 @@ impl Errand {
         response: &Response<Answer>,
         asked: &Asked,
     ) -> Result<(Arrival, StreamNumber), &'static str> {
-        let (status, headers) = (response.status(), response.headers());
-        let exchange = Exchange {
-            method: &Method::GET,
-            request: client,
-            status,
-            response: headers,
-            requested: asked.requested,
-            received: asked.received,
-        };
+        let headers = response.headers();
+        let exchange = exchange(client, response, asked);
         let stored = judge_file(&exchange).map_err(Unstorable::as_str)?;
         let length = content_length(&stored.headers).filter(|_| !has_two_lengths(headers)).ok_or("length")?;
         let arrival = self.depot.receive_file(key, stored, length).await.ok_or("no-room")?;
@@ -297,6 +283,18 @@ impl Errand {
         *request.uri_mut() = self.uri.clone();
         *request.headers_mut() = headers;
         request
+    }
+}
+
+/// What was asked for and answered, on a client's behalf.
+fn exchange<'e>(client: &'e HeaderMap, response: &'e Response<Answer>, asked: &Asked) -> Exchange<'e> {
+    Exchange {
+        method: &Method::GET,
+        request: client,
+        status: response.status(),
+        response: response.headers(),
+        requested: asked.requested,
+        received: asked.received,
     }
 }
 
