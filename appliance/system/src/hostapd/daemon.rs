@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use nix::sys::prctl::set_pdeathsig;
@@ -17,7 +17,7 @@ use crate::clock::monotonic;
 
 /// How much of what it prints is remembered, in bytes: the few lines that say why it ended.
 const WORDS_BYTES_MAX: usize = 600;
-/// How long it takes to throw its devices out and to end once it is asked to.
+/// How long it takes to throw its devices out and to end once it is asked to, and its last words to come.
 const END_WITHIN: Duration = Duration::from_secs(1);
 const LOOK_PAUSE: Duration = Duration::from_millis(10);
 
@@ -25,6 +25,7 @@ const LOOK_PAUSE: Duration = Duration::from_millis(10);
 pub(super) struct Daemon {
     child: Child,
     words: Arc<Mutex<String>>,
+    listener: Option<JoinHandle<()>>,
 }
 
 impl Daemon {
@@ -57,12 +58,12 @@ impl Daemon {
         })?;
         let words = Arc::new(Mutex::new(String::new()));
         let daemon_words = Arc::clone(&words);
-        if let Some(stdout) = child.stdout.take() {
+        let listener = child.stdout.take().map(|stdout| {
             thread::Builder::new()
                 .name("hostapd-words".to_owned())
-                .spawn(move || listen(stdout, &daemon_words))?;
-        }
-        Ok(Self { child, words })
+                .spawn(move || listen(stdout, &daemon_words))
+        });
+        Ok(Self { child, words, listener: listener.transpose()? })
     }
 
     /// Whether it still runs.
@@ -70,8 +71,15 @@ impl Daemon {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// The last of what it printed.
+    /// The last of what it printed, once it has ended.
     pub(super) fn last_words(&self) -> String {
+        // The kernel tells of the end before the last of it is read; a process that it left behind may keep on printing.
+        let start = monotonic();
+        while self.listener.as_ref().is_some_and(|listener| !listener.is_finished())
+            && monotonic().duration_since(start) < END_WITHIN
+        {
+            thread::sleep(LOOK_PAUSE);
+        }
         let words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
         words.lines().collect::<Vec<_>>().join("; ")
     }
