@@ -30,31 +30,24 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use model::{Tester, Transport};
 
+use crate::leases::{DHCP_CLIENT, DHCP_SERVER, DHCP6_CLIENT, DHCP6_SERVER};
 use crate::ruleset::{Base, Chain, Condition, Family, Rule, Ruleset, Verdict, when};
-use crate::{FirewallPolicy, Intent, Interface, notes, passage};
+use crate::{FirewallPolicy, Intent, Interface, leases, notes, passage};
 
 /// Echo requests a second that the box answers: more than any technician's ping, less than a flood.
 const ECHO_PER_SECOND: u32 = 20;
-
-/// Requests for an address that the box takes in a second, of all devices together: a school that opens after the holidays asks
-/// some hundreds of times within a minute, and asks again. More is no school, and keeps nobody from the other doors.
-const LEASES_PER_SECOND: u32 = 100;
 
 /// Well-known ports.
 const DNS: u16 = 53;
 const HTTP: u16 = 80;
 const HTTPS: u16 = 443;
 const DNS_OVER_TLS: u16 = 853;
-const DHCP_SERVER: u16 = 67;
-const DHCP_CLIENT: u16 = 68;
-const DHCP6_SERVER: u16 = 547;
-const DHCP6_CLIENT: u16 = 546;
 
 /// Computes the whole ruleset.
 #[must_use]
 pub fn compile(policy: &FirewallPolicy) -> Ruleset {
     let intent = policy.intent();
-    let mut sets: Vec<_> = notes::sets().collect();
+    let mut sets: Vec<_> = notes::sets().chain(leases::set(policy)).collect();
     let mut chains = vec![spoof(policy), take(intent), past(policy), input(intent), lan(policy), wan()];
     if let Some(passages) = policy.passages() {
         sets.extend(passage::sets());
@@ -63,6 +56,7 @@ pub fn compile(policy: &FirewallPolicy) -> Ruleset {
     }
     chains.extend([forward(policy), refuse()]);
     chains.extend(notes::chains(policy));
+    chains.extend(leases::chain(policy));
     Ruleset::new(sets, chains)
 }
 
@@ -195,9 +189,7 @@ fn lan(policy: &FirewallPolicy) -> Chain {
     let (intent, ports) = (policy.intent(), policy.intent().ports);
     let mut rules =
         vec![neighbour_discovery(&["nd-neighbor-solicit", "nd-neighbor-advert"]), multicast_listener_query()];
-    if policy.gives_addresses() {
-        rules.extend(leases(intent));
-    }
+    rules.extend(leases::rules(policy));
     if intent.box_ipv6.is_none() {
         rules.push(
             when([Condition::Family(Family::Ipv6)])
@@ -227,31 +219,6 @@ fn lan(policy: &FirewallPolicy) -> Chain {
     }
     rules.push(when([]).then(Verdict::Goto("refuse".into()), "no door of the box"));
     Chain { name: "lan".into(), base: None, rules }
-}
-
-/// What devices ask of whoever gives them addresses.
-fn leases(intent: &Intent) -> Vec<Rule> {
-    let asks = |client, server| {
-        [
-            Condition::SourcePort(Transport::Udp, client),
-            Condition::Port(Transport::Udp, vec![server]),
-            Condition::PerSecond(LEASES_PER_SECOND),
-        ]
-    };
-    let from_lan = || Condition::Input(intent.lan.clone());
-    let mut rules = vec![
-        when(std::iter::once(from_lan()).chain(asks(DHCP_CLIENT, DHCP_SERVER)))
-            .then(Verdict::Accept, "asks for an address"),
-    ];
-    if intent.box_ipv6.is_some() {
-        let from_neighbour = Condition::SourceIn(Family::Ipv6, vec![link_local()]);
-        let asks = [from_lan(), from_neighbour].into_iter().chain(asks(DHCP6_CLIENT, DHCP6_SERVER));
-        rules.extend([
-            neighbour_discovery(&["nd-router-solicit"]),
-            when(asks).then(Verdict::Accept, "asks for the resolver"),
-        ]);
-    }
-    rules
 }
 
 /// What the line needs to work; no door.
@@ -307,7 +274,7 @@ fn refuse() -> Chain {
     Chain { name: "refuse".into(), base: None, rules }
 }
 
-fn neighbour_discovery(types: &'static [&'static str]) -> Rule {
+pub(crate) fn neighbour_discovery(types: &'static [&'static str]) -> Rule {
     when([Condition::Icmp(Family::Ipv6, types), Condition::FromThisLink])
         .then(Verdict::Accept, "IPv6 neighbour discovery")
 }
@@ -365,7 +332,7 @@ pub(crate) fn disjoint(networks: &[IpNet]) -> Vec<IpNet> {
     IpNet::aggregate(&networks.to_vec())
 }
 
-fn link_local() -> IpNet {
+pub(crate) fn link_local() -> IpNet {
     IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10))
 }
 
@@ -464,7 +431,10 @@ mod tests {
 
     #[test]
     fn every_chain_and_set_that_a_rule_names_exists() {
-        for text in [text(school()), compile(&with_services()).transaction()] {
+        let devices = BTreeSet::from(["02:00:00:00:00:11".parse().unwrap()]);
+        let registered = with_services().with_devices(devices).with_addresses_given();
+        let policies = [FirewallPolicy::new(school()).unwrap(), with_services(), registered];
+        for text in policies.iter().map(|policy| compile(policy).transaction()) {
             for (word, kind) in [("goto ", "chain "), ("jump ", "chain "), ("@", "set ")] {
                 for target in text.lines().filter_map(|line| line.split(word).nth(1)?.split(' ').next()) {
                     assert!(text.contains(&format!("\t{kind}{target} {{")), "{target}");
@@ -486,6 +456,28 @@ mod tests {
             let rest = text.split(&format!("chain {chain} {{")).nth(1).unwrap();
             assert!(rest.contains(&rule), "{rest}");
         }
+    }
+
+    /// A laptop that asks for addresses without end takes that of no registered device.
+    #[test]
+    fn registered_devices_ask_for_addresses_at_a_pace_of_their_own() {
+        let devices = ["02:00:00:00:00:11", "02:00:00:00:00:12"].map(|mac| mac.parse().unwrap());
+        let policy = FirewallPolicy::new(school()).unwrap().with_devices(BTreeSet::from(devices));
+        assert!(!compile(&policy).transaction().contains("ask-known"), "it gives no addresses");
+        let text = compile(&policy.with_addresses_given()).transaction();
+        let doors = text.split("chain lan {").nth(1).unwrap().split("\t}\n").next().unwrap();
+        for asks in ["udp sport 68 udp dport 67", "udp sport 546 udp dport 547"] {
+            let of_all = doors.find(&format!("{asks} limit rate 100/second")).unwrap();
+            let known = format!(
+                "{asks} ether saddr {{ 02:00:00:00:00:11, 02:00:00:00:00:12 }} goto ask-known comment"
+            );
+            assert!(doors.find(&known).unwrap() < of_all, "{doors}");
+        }
+        let paced =
+            "update @askers-known { ether saddr limit rate 10/second burst 100 packets } accept comment";
+        let chain = text.split("chain ask-known {").nth(1).unwrap().split("\t}\n").next().unwrap();
+        assert!(chain.contains(paced) && chain.contains("goto refuse"), "{chain}");
+        assert!(text.contains("set askers-known {"), "{text}");
     }
 
     fn with_services() -> FirewallPolicy {

@@ -12,12 +12,13 @@
 //! - nothing is ever forwarded but flows of the services that the school names, each device to its destinations only, and
 //!   only while the box runs; so it holds whatever the kernel's forwarding switch says;
 //! - of what is refused, the box is told, within a pace for each device; made-up hardware addresses take nothing of that of a
-//!   registered device.
+//!   registered device, nor of the pace at which it may ask for an address.
 //!
 //! Invariant: pure. The same policy gives the same text, byte for byte.
 
 mod compile;
 mod interface;
+mod leases;
 mod notes;
 mod passage;
 mod policy;

@@ -11,7 +11,7 @@
 //! An access point that was unplugged, reset or late is looked at again and again, and told what it lacks. Nothing is ever sent
 //! that no lesson wants: at the start of the box all is silent, and what the box started dies with it.
 //!
-//! While the journal cannot be written, what sends goes on: nobody reaches anything by it but the page that says why.
+//! While the journal cannot be written, lessons switch radios as ever: nobody reaches anything by them but the page that says why.
 
 mod air;
 mod board;

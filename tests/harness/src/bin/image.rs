@@ -48,6 +48,8 @@ ExecStart=/bin/bash -c 'exec > >(sed "s/^/REPORT /"); \
   journalctl -b --no-pager -o short-monotonic -u preau -u preau-dhcp -u preau-network -u preau-selftest | tail -70; \
   echo end; sleep 2'
 "#;
+/// What each line of the report begins with.
+const REPORT_WORD: &str = "REPORT";
 /// What a client does with what it is given.
 const CLIENT: &str = "#!/bin/sh
 test \"$1\" = bound || exit 0
@@ -91,9 +93,37 @@ fn main() -> Result<()> {
     ensure!(own.ends_with("200"), "{own}");
     println!("the box's pages     403 for a listed site, 200 at home");
     machine.wait("the report", || Ok(machine_log(&lab.appliance)?.contains("REPORT end")))?;
-    for line in machine_log(&lab.appliance)?.lines().filter(|line| line.starts_with("REPORT")) {
+    let log = machine_log(&lab.appliance)?;
+    for line in log.lines().filter(|line| line.starts_with(REPORT_WORD)) {
         println!("{}", line.trim_end());
     }
+    judge(&log)
+}
+
+/// Whether the machine's report, in its log, tells of a box that is well: all units of the machine, its sockets before and after
+/// it started anew, and the self-test that was ordered.
+fn judge(log: &str) -> Result<()> {
+    // What else the machine says on its console may stand before it in the line.
+    let said = |what: &'static str| {
+        let lines = log.lines().filter_map(|line| Some(line.split_once(REPORT_WORD)?.1.trim()));
+        lines.filter_map(move |line| line.strip_prefix(what)).collect::<Vec<_>>()
+    };
+    let machine = said("machine: ");
+    ensure!(machine.len() == 1 && machine.iter().all(|state| state.starts_with("running, ")), "{machine:?}");
+    let kept = said("sockets kept: ");
+    let is_some = |line: &&str| {
+        line.split_once(',').and_then(|(count, _)| count.parse::<u32>().ok()).is_some_and(|count| count > 0)
+    };
+    ensure!(kept.len() == 2 && kept.iter().all(is_some), "sockets kept: {kept:?}");
+    let selftest = said("selftest: ");
+    // Its state and its result, in whatever order systemctl says them. It may go on still, or be over; its order was taken.
+    let is_well = |line: &&str| {
+        line.split_once(", order:").is_some_and(|(state, order)| {
+            let has = |word| state.split(' ').any(|found| found == word);
+            has("success") && (has("inactive") || has("activating")) && !order.contains("selftest-order")
+        })
+    };
+    ensure!(selftest.len() == 1 && selftest.iter().all(is_well), "selftest: {selftest:?}");
     Ok(())
 }
 
@@ -227,4 +257,33 @@ fn machine_log(appliance: &Machine) -> Result<String> {
 fn now() -> Instant {
     #[expect(clippy::disallowed_methods, reason = "it measures how long a machine takes")]
     Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WELL: &str = "[   41.2] a word of the kernel\r\nREPORT machine: running, Startup finished in 9.1s\r\n\
+        REPORT sockets kept: 12, restarts: 0\r\nREPORT sockets kept: 12, restarts: 0\r\n\
+        REPORT selftest: inactive success, order: dhcp-hosts\r\nREPORT end\r\n";
+
+    #[test]
+    fn a_box_that_is_not_well_fails_the_test() {
+        judge(WELL).unwrap();
+        judge(&WELL.replace("inactive success", "success activating")).unwrap();
+        for (well, ill) in [
+            ("machine: running,", "machine: degraded,"),
+            ("REPORT machine", "machine"),
+            ("kept: 12, restarts: 0\r\nREPORT selftest", "kept: 0, restarts: 0\r\nREPORT selftest"),
+            ("kept: 12", "kept: "),
+            ("inactive success", "failed exit-code"),
+            ("inactive success", "inactive timeout"),
+            ("order: dhcp-hosts", "order: dhcp-hosts selftest-order"),
+            ("REPORT selftest", "REPORT"),
+        ] {
+            let log = WELL.replacen(well, ill, 1);
+            assert_ne!(log, WELL, "{well}");
+            assert!(judge(&log).is_err(), "{ill}");
+        }
+    }
 }

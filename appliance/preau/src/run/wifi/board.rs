@@ -1,8 +1,8 @@
 //! What is known of the access points: for pages, for `preau wifi status`, and for the desk.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write as _};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,6 +11,7 @@ use access::Desk;
 use model::{AccessPointName, Mac, RoomName, Timestamp};
 use portal::WifiStatus;
 use serde::{Deserialize, Serialize};
+use system::derived::write_private;
 use wifi::{AccessPoint, Silence, Status};
 
 use crate::config::read_file_up_to;
@@ -139,9 +140,9 @@ impl WifiBoard {
     /// A disk that is full keeps no Wi-Fi from working.
     fn write(&self, state: &mut State) {
         let lines: Vec<&Line> = state.points.values().map(|known| &known.line).collect();
-        let written = serde_json::to_vec(&lines)
+        let written = serde_json::to_string(&lines)
             .map_err(io::Error::other)
-            .and_then(|bytes| replace(&self.folder.join(STATUS_FILE), &bytes));
+            .and_then(|text| write_private(&self.folder.join(STATUS_FILE), &text));
         let is_told = std::mem::replace(&mut state.is_failure_told, written.is_err());
         if let Err(error) = written
             && !is_told
@@ -171,14 +172,6 @@ impl State {
     }
 }
 
-/// Replaces the file in one step. It need not survive a power cut: the box that it tells of does not either.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let new = path.with_extension("new");
-    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(MODE).open(&new)?;
-    file.write_all(bytes)?;
-    fs::rename(new, path)
-}
-
 /// What the running box has written; `None` when none runs.
 pub(crate) fn read_status(folder: &Path) -> anyhow::Result<Option<Vec<Line>>> {
     let lock = match File::open(folder.join(LOCK_FILE)) {
@@ -187,8 +180,8 @@ pub(crate) fn read_status(folder: &Path) -> anyhow::Result<Option<Vec<Line>>> {
     };
     match lock.try_lock_shared() {
         Ok(()) => return Ok(None),
-        Err(fs::TryLockError::WouldBlock) => {}
-        Err(fs::TryLockError::Error(error)) => return Err(error.into()),
+        Err(TryLockError::WouldBlock) => {}
+        Err(TryLockError::Error(error)) => return Err(error.into()),
     }
     let bytes = read_file_up_to(&folder.join(STATUS_FILE), STATUS_MIB_MAX)?;
     Ok(Some(serde_json::from_slice(&bytes)?))

@@ -6,11 +6,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use access::Clock;
+use access::{Clock, Instant};
 use jiff::tz::TimeZone;
-use model::{Device, Mac, RoomName, Timestamp};
+use model::{ClockQuality, Device, Mac, RoomName};
 use ring::rand::SystemRandom;
 use store::{Generation, KeyOwner, Store, WifiKey};
+use system::clock::keep_pace;
 use wifi::{
     Channel, Country, DeviceKey, KeyId, KeyPolicy, Passphrase, RoomNetwork, Setup, Ssid, Wish,
     is_of_an_earlier_year,
@@ -76,6 +77,7 @@ impl Orders {
 
 /// Reads the orders whenever the store has moved.
 pub(crate) struct OrderKeeper {
+    data: PathBuf,
     state_file: PathBuf,
     store: Option<Store>,
     generation: Option<Generation>,
@@ -92,6 +94,7 @@ pub(crate) struct OrderKeeper {
 impl OrderKeeper {
     pub(crate) fn new(data: &Path, config: &Config, clock: Arc<dyn Clock>, orders: Arc<Orders>) -> Self {
         Self {
+            data: data.to_owned(),
             state_file: data.join(STATE_FILE),
             store: None,
             generation: None,
@@ -143,9 +146,8 @@ impl OrderKeeper {
         if self.generation != Some(generation) {
             let wishes = read_wishes(&store)?;
             let devices = store.devices()?;
-            if let Some(now) = self.clock.now().plausible() {
-                keep_keys(&mut store, &self.networks, &devices, &wishes, (now, &self.time_zone))?;
-            }
+            let now = keep_pace(&self.data, self.clock.now());
+            keep_keys(&mut store, &self.networks, &devices, &wishes, (now, &self.time_zone))?;
             let order = self.read(wishes, &devices, &store.wifi_keys()?);
             self.orders.give(order);
             self.generation = Some(generation);
@@ -224,14 +226,17 @@ fn owners(network: &RoomNetwork, devices: &[Device]) -> Vec<KeyOwner> {
 }
 
 /// Draws the keys that are missing, takes away those of devices that have gone, and draws new ones for the new school year: not
-/// during a lesson.
+/// during a lesson, and by a clock only that a time server disciplines. One that is a year ahead would have every tablet of the
+/// school be configured anew.
 pub(super) fn keep_keys(
     store: &mut Store,
     networks: &[RoomNetwork],
     devices: &[Device],
     wishes: &[Wish],
-    (now, time_zone): (Timestamp, &TimeZone),
+    (clock, time_zone): (Instant, &TimeZone),
 ) -> anyhow::Result<()> {
+    let Some(now) = clock.plausible() else { return Ok(()) };
+    let is_year_known = clock.quality == ClockQuality::Synchronised;
     let keys = store.wifi_keys()?;
     for network in networks {
         let owners = owners(network, devices);
@@ -240,7 +245,7 @@ pub(super) fn keep_keys(
             if !owners.contains(&key.owner) {
                 store.revoke_wifi_key(&key.owner)?;
                 tracing::info!(room = %network.room, key = %KeyId::new(key.number), "a key of the Wi-Fi has gone with its device");
-            } else if !is_in_use && is_of_an_earlier_year(key.made, now, time_zone) {
+            } else if is_year_known && !is_in_use && is_of_an_earlier_year(key.made, now, time_zone) {
                 let passphrase = Passphrase::draw(&SystemRandom::new())?;
                 store.replace_wifi_key(&key.owner, passphrase.reveal(), now)?;
                 tracing::warn!(room = %network.room, "a key of the Wi-Fi is of the last school year: it is a new one now");
@@ -266,5 +271,70 @@ impl RoomOrder {
         };
         let keys = numbers.iter().map(key).collect();
         Self { network, passphrase: None, keys, country: Country::FRANCE }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Timestamp;
+    use wifi::Security;
+
+    use super::*;
+
+    /// A clock that stands still.
+    struct Stopped(Instant);
+
+    impl Clock for Stopped {
+        fn now(&self) -> Instant {
+            self.0
+        }
+    }
+
+    /// What the room's key is after a box has looked by this clock.
+    fn look(data: &Path, unix_ms: i64, quality: ClockQuality) -> Vec<u32> {
+        let network = RoomNetwork {
+            room: "CM2".parse().unwrap(),
+            ssid: "tilleul".parse().unwrap(),
+            keys: KeyPolicy::Room,
+            security: Security::Wpa2,
+            isolates_stations: false,
+        };
+        let mut keeper = OrderKeeper {
+            data: data.to_owned(),
+            state_file: data.join(STATE_FILE),
+            store: None,
+            generation: None,
+            networks: vec![network],
+            country: Country::FRANCE,
+            time_zone: TimeZone::get("Europe/Paris").unwrap(),
+            clock: Arc::new(Stopped(Instant { at: Timestamp::from_unix_ms(unix_ms), quality })),
+            orders: Arc::default(),
+            computed: HashMap::new(),
+            is_failure_told: false,
+        };
+        keeper.try_look().unwrap();
+        let store = Store::open(&data.join(STATE_FILE)).unwrap();
+        store.wifi_keys().unwrap().into_iter().map(|key| key.number).collect()
+    }
+
+    #[test]
+    fn a_clock_that_is_a_year_ahead_replaces_no_key() {
+        use ClockQuality::{Synchronised, Unset, Unsynchronised};
+        /// 2026-11-23.
+        const NOW_MS: i64 = 1_795_422_600_000;
+        const YEAR_MS: i64 = 365 * 86_400_000;
+        let data = tempfile::tempdir().unwrap();
+        assert!(look(data.path(), NOW_MS, Unset).is_empty());
+        assert_eq!(look(data.path(), NOW_MS, Unsynchronised), [1], "a missing one is drawn");
+        assert_eq!(look(data.path(), NOW_MS + YEAR_MS, Unsynchronised), [1], "nobody confirms that year");
+        assert_eq!(look(data.path(), NOW_MS, Synchronised), [1]);
+        assert_eq!(look(data.path(), NOW_MS + YEAR_MS, Synchronised), [1], "it leapt");
+    }
+
+    #[test]
+    fn a_clock_that_a_time_server_disciplines_replaces_last_years_key() {
+        let data = tempfile::tempdir().unwrap();
+        assert_eq!(look(data.path(), 1_795_422_600_000, ClockQuality::Unsynchronised), [1]);
+        assert_eq!(look(data.path(), 1_826_958_600_000, ClockQuality::Synchronised), [2]);
     }
 }

@@ -73,9 +73,7 @@ impl Watched {
             ("logger", "#!/bin/sh\necho \"$3\" >> \"$LOG\"\n"),
             ("rm", "#!/bin/sh\nexit 0\n"),
         ] {
-            let path = watched.path(name);
-            fs::write(&path, text).unwrap();
-            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+            put_program(&watched.path(name), text);
         }
         fs::create_dir(watched.path("flash")).unwrap();
         watched.put("wireless.preau_radio0.preau_until", "2000");
@@ -115,6 +113,44 @@ impl Watched {
         assert_eq!(is_off, said.contains("commit"), "{said}");
         said.lines().collect::<Vec<_>>().join("; ")
     }
+}
+
+fn put_program(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// What a factory configures has no names of its own; somebody may have given some.
+#[test]
+fn at_its_first_boot_an_access_point_silences_all_that_the_factory_switched_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for name in ["bin", "etc/init.d"] {
+        fs::create_dir_all(path(name)).unwrap();
+    }
+    let shown = "wireless.radio0=wifi-device\nwireless.radio0.type='mac80211'\nwireless.@wifi-iface[0]=wifi-iface\n\
+        wireless.@wifi-iface[0].device='radio0'\nwireless.@wifi-iface[12]=wifi-iface\n\
+        wireless.default_radio1=wifi-iface\nwireless.default_radio1.disabled='0'\n";
+    fs::write(path("shown"), shown).unwrap();
+    // A file whose name the pattern `@wifi-iface[0]` finds.
+    fs::write(path("@wifi-iface0"), "").unwrap();
+    fs::write(path("etc/preau.hash"), "$6$hash\n").unwrap();
+    put_program(&path("etc/init.d/preau"), "#!/bin/sh\necho \"service $1\" >> log\n");
+    let uci = "#!/bin/sh\n[ \"$2\" = show ] && exec cat shown\nshift\necho \"$*\" >> log\n";
+    put_program(&path("bin/uci"), uci);
+    // Its files are the test's: it says where they are from the root on.
+    let script = fs::read_to_string(file("95-preau")).unwrap().replace("/etc/", "etc/");
+    #[expect(clippy::disallowed_methods, reason = "the access point's own script, as its shell runs it")]
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", &script]).current_dir(folder.path());
+    let output = command.env("PATH", format!("{}:/usr/bin:/bin", path("bin").display())).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let log = fs::read_to_string(path("log")).unwrap();
+    let silenced: Vec<&str> = log.lines().filter(|line| line.starts_with("set wireless.")).collect();
+    let sections = ["@wifi-iface[0]", "@wifi-iface[12]", "default_radio1"];
+    assert_eq!(silenced, sections.map(|section| format!("set wireless.{section}.disabled=1")));
+    assert!(log.contains("set rpcd.preau.password=$6$hash\n"), "{log}");
+    assert!(log.ends_with("commit\nservice enable\n") && !path("etc/preau.hash").exists(), "{log}");
 }
 
 #[test]

@@ -322,7 +322,8 @@ fn keys_are_drawn_once_and_anew_for_each_school_year() {
     let networks = [network(), shared];
     let devices = [device("tab-07", "CM2"), device("tab-08", "CM2"), device("pc-1", "CM1")];
     let keep = |store: &mut store::Store, devices: &[Device], wishes: &[Wish], days: i64| {
-        keep_keys(store, &networks, devices, wishes, (at(days * 86_400), &zone)).unwrap();
+        let now = access::Instant { at: at(days * 86_400), quality: ClockQuality::Synchronised };
+        keep_keys(store, &networks, devices, wishes, (now, &zone)).unwrap();
         let keys = store.wifi_keys().unwrap().into_iter();
         keys.map(|key| (key.number, key.owner.device.map(|it| it.to_string()).unwrap_or_default()))
             .collect::<Vec<_>>()
