@@ -36,7 +36,7 @@ pub(crate) fn audit(log: &Log) -> Audit {
             Leaf::Statement(statement) => auditor.check(place, statement, &belief),
             Leaf::Seal(seal) => auditor.check_form(seal),
         }
-        believed.extend(belief.check(leaf.made()).is_ok().then_some(leaf.made().0));
+        believed.extend(belief.check(leaf.made()).is_ok().then_some((leaf.number(), leaf.made().0)));
         belief.note(leaf.made());
     }
     auditor.check_overdue(&believed);
@@ -98,13 +98,15 @@ impl<'l> Auditor<'l> {
         }
     }
 
-    /// What was due when the box was on and knew the time, and is not deleted days later.
-    fn check_overdue(&mut self, believed: &[Timestamp]) {
-        let Some(now) = believed.last() else { return };
-        let is_earlier = |at: &&Timestamp| after(**at, DELETED_WITHIN_DAYS) <= *now;
-        let Some(then) = believed.iter().rev().find(is_earlier) else { return };
-        // What a hold kept until then goes with the next run.
-        let is_lift = |statement: &Statement| matches!(statement.fact, Fact::Lift(_)) && statement.at > *then;
+    /// What was due when the box was on and knew the time, and is not deleted days later. `believed` are the entries of a clock that
+    /// was believed, by number, and when they were made.
+    fn check_overdue(&mut self, believed: &[(u64, Timestamp)]) {
+        let Some((_, now)) = believed.last() else { return };
+        let is_earlier = |(_, at): &&(u64, Timestamp)| after(*at, DELETED_WITHIN_DAYS) <= *now;
+        let Some((place, then)) = believed.iter().rev().find(is_earlier) else { return };
+        // What a hold kept until then goes with the next run. Whether it was lifted since is told by its place: its clock may be wrong.
+        let is_lift =
+            |statement: &Statement| matches!(statement.fact, Fact::Lift(_)) && statement.number > *place;
         if self.log.statements().any(is_lift) {
             return;
         }

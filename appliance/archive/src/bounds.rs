@@ -69,7 +69,7 @@ fn list_believed<'l>(leaves: impl Iterator<Item = &'l Leaf>, now: Timestamp) -> 
         }
         let is_believed = belief.check((made, clock)).is_ok();
         belief.note((made, clock));
-        let latest = leaf.seal().and_then(latest_certain).map(|latest| latest.min(made));
+        let latest = leaf.seal().and_then(latest_if_certain).map(|latest| latest.min(made));
         times.push((is_believed, Time { number: leaf.number(), made, latest, is_back: false }));
     }
     let mut believed_later = Vec::new();
@@ -171,10 +171,10 @@ impl Bounds {
     }
 }
 
-/// The time of the last record of a seal, where there can be no doubt about it.
-fn latest_certain(seal: &Seal) -> Option<Timestamp> {
-    let [_, alone, unset] = seal.clocks;
-    seal.times.filter(|_| alone == 0 && unset == 0).map(|(_, latest)| latest)
+/// The time of the last record of a seal all of whose records are certain. A search takes it from seals that have records without the
+/// time as well (`Frames`); a deletion goes by this, and cannot be taken back.
+fn latest_if_certain(seal: &Seal) -> Option<Timestamp> {
+    seal.times.filter(|_| seal.is_certain()).map(|(_, latest)| latest)
 }
 
 #[cfg(test)]

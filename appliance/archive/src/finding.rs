@@ -209,6 +209,16 @@ pub enum Finding {
         /// Its file.
         file: String,
     },
+    /// A segment stays that is said to be deleted.
+    #[error(
+        "entry {entry}: {segment} is still there, long after its deletion was entered in the log: it is not deleted"
+    )]
+    UndeletedSegment {
+        /// The entry of the log.
+        entry: u64,
+        /// The segment.
+        segment: SegmentId,
+    },
     /// A hold is lifted that there never was.
     #[error("entry {entry}: there is no hold {hold} to lift")]
     NoHold {
@@ -338,6 +348,16 @@ pub enum Remark {
         seal: u64,
         /// Its file.
         file: String,
+    },
+    /// A segment is still there that is said to be deleted.
+    #[error(
+        "entry {entry}: {segment} is still there, although its deletion is in the log: the next run deletes it"
+    )]
+    KeptSegment {
+        /// The entry of the log.
+        entry: u64,
+        /// The segment.
+        segment: SegmentId,
     },
     /// What a witness has signed.
     #[error("witness: seals and statements 1 to {0} are as witnessed")]

@@ -29,7 +29,7 @@ impl Frames {
         let mut frames = Self::default();
         for seal in leaves.clone().filter_map(Leaf::seal) {
             frames.of.insert(seal.number, (frames.last, None));
-            frames.last = latest_certain(seal).or(frames.last);
+            frames.last = latest_synchronised(seal).or(frames.last);
         }
         let mut next = None;
         for leaf in leaves.rev().filter(|leaf| !is_private(leaf)) {
@@ -84,8 +84,9 @@ pub(crate) fn may_be_within(
     is_shown || (is_doubtful && When::between(not_before, not_after).may_be_within(0, window))
 }
 
-/// The time of the last record that a time server's clock gave: one that was never set shows less.
-fn latest_certain(seal: &Seal) -> Option<Timestamp> {
+/// The time of the last record that a time server's clock gave, also beside records of a clock that was never set: that one shows less. For
+/// what is searched that is enough; what deletions go by asks for more (`Chronicle`).
+fn latest_synchronised(seal: &Seal) -> Option<Timestamp> {
     let [synchronised, alone, _] = seal.clocks;
     seal.times.filter(|_| synchronised > 0 && alone == 0).map(|(_, latest)| latest)
 }

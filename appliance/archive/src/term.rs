@@ -1,6 +1,6 @@
 //! When the time of what is sealed is over, and how its deletion stands to that.
 
-use model::Timestamp;
+use model::{ClockQuality, Timestamp};
 
 use crate::bounds::{Bounds, Chronicle};
 use crate::leaf::Leaf;
@@ -97,9 +97,18 @@ pub fn promptness<'l>(
     if was_held(&leaves, covers, due) {
         return Promptness::Held;
     }
-    let back = leaves.map(|leaf| leaf.made().0).find(|made| *made >= due).unwrap_or(now);
+    let back = back_at(leaves, due, now);
     let was_off = late_by(due, back) > ON_TIME_MS && late_by(back, now) <= BACK_MS;
     if was_off { Promptness::Off } else { Promptness::Late }
+}
+
+/// When the box was on again after something was due: by clocks that a time server disciplined. A clock on its own may be years ahead, and
+/// counts where there is no other: a box that never finds a time server was not off. What shows a time that is still to come is wrong.
+fn back_at<'l>(leaves: impl Iterator<Item = &'l Leaf>, due: Timestamp, now: Timestamp) -> Timestamp {
+    let set = leaves.map(Leaf::made).filter(|(_, clock)| *clock != ClockQuality::Unset);
+    let since = set.filter(|(made, _)| (due..=now).contains(made));
+    let first = since.min_by_key(|(made, clock)| (*clock != ClockQuality::Synchronised, *made));
+    first.map_or(now, |(made, _)| made)
 }
 
 /// Whether a hold was in force when something was due.

@@ -17,7 +17,7 @@ use crate::log::{Entry, Log};
 use crate::note::Note;
 use crate::seal::{Seal, SealedFile};
 use crate::search::{is_all, is_gone};
-use crate::statement::{Expiry, Promptness};
+use crate::statement::{Expiry, Fact, Promptness};
 use crate::term::{DELETED_WITHIN_DAYS, after};
 use crate::tree::Tree;
 use crate::witness::Witnessed;
@@ -269,13 +269,18 @@ impl Report {
         let (seal, file) = (seal.number, name.to_owned());
         if is_long_ago {
             self.findings.push(Finding::Undeleted { seal, file });
-            let (on_time, late) = &mut self.deleted;
-            let counted = if expiry.term.promptness == Promptness::OnTime { on_time } else { late };
-            *counted = counted.saturating_sub(1);
+            self.discount(expiry.term.promptness);
         } else {
             self.remarks.push(Remark::Kept { seal, file });
         }
         found.map(drop)
+    }
+
+    /// What is there is not deleted.
+    fn discount(&mut self, promptness: Promptness) {
+        let (on_time, late) = &mut self.deleted;
+        let counted = if promptness == Promptness::OnTime { on_time } else { late };
+        *counted = counted.saturating_sub(1);
     }
 
     fn check_file(
@@ -388,14 +393,35 @@ impl Report {
                 self.findings.push(Finding::Segments(seal.number));
             }
         }
-        let deleted = log.leaves().filter(|leaf| leaf.seal().is_none()).filter_map(Leaf::last_segment);
-        deleted.for_each(|number| _ = strangers.remove(&SegmentId::new(number)));
+        self.check_deleted_segments(source, &mut strangers, log);
         // One that was begun and never written to is sealed with nobody.
         let is_empty = |segment: SegmentId| {
             harvest(source, &[segment], 0, |_| {}).is_ok_and(|tally| tally == Tally::default())
         };
         strangers.retain(|segment| !is_empty(*segment) && !is_gone(source, *segment));
         self.findings.extend(strangers.into_iter().map(Finding::StrangeSegment));
+    }
+
+    /// Segments that the log says are deleted are no strangers. As with files, what no run of two days did is not deleted.
+    fn check_deleted_segments<S: Source>(
+        &mut self,
+        source: &S,
+        strangers: &mut BTreeSet<SegmentId>,
+        log: &Log,
+    ) {
+        for statement in log.statements() {
+            let Fact::Unsealed(unsealed) = &statement.fact else { continue };
+            let (entry, segment) = (statement.number, SegmentId::new(unsealed.segment));
+            if !strangers.remove(&segment) || is_gone(source, segment) {
+                continue;
+            }
+            if is_before(log, statement.at) {
+                self.findings.push(Finding::UndeletedSegment { entry, segment });
+                self.discount(unsealed.term.promptness);
+            } else {
+                self.remarks.push(Remark::KeptSegment { entry, segment });
+            }
+        }
     }
 
     fn check_segment<S: Source>(

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use model::Timestamp;
+use model::{AccessKind, Timestamp, Verdict};
 
 /// How long repeats fold into a first record, in milliseconds.
 pub const FOLD_WINDOW_MS: u64 = 60_000;
@@ -16,6 +16,15 @@ const SWEEP_INTERVAL_MS: u64 = 10_000;
 /// How far an access may lie before the record that it folds into, in milliseconds: threads read the clock,
 /// then wait for their turn. More means that the clock was set back, which ends a window.
 const DISORDER_MS_MAX: u64 = 500;
+
+/// Whether equal accesses share a record: those that are over once they are judged, and come in numbers.
+pub(crate) fn may_fold(kind: AccessKind, verdict: Verdict) -> bool {
+    match kind {
+        AccessKind::Dns => true,
+        AccessKind::Tls | AccessKind::Http | AccessKind::Connect => false,
+        AccessKind::Tcp | AccessKind::Udp | AccessKind::Ip => verdict == Verdict::Refuse,
+    }
+}
 
 /// The first records whose windows are open, by the body of the record: same subject, name, verdict and reason.
 #[derive(Default)]

@@ -12,7 +12,7 @@ use model::{AccessKind, ClockQuality, Closing, Timestamp, Verdict};
 
 use crate::clock::ClockTie;
 use crate::entry::{ClosingEntry, Entry, RepeatEntry};
-use crate::fold::FOLD_WINDOW_MS;
+use crate::fold::{FOLD_WINDOW_MS, may_fold};
 use crate::found::{Ended, join_closing, join_repeat, read_access, read_act};
 use crate::person::read_person_act;
 use crate::reader::{Damage, Piece, ReadError, read_segment};
@@ -119,12 +119,7 @@ fn can_end(found: &Found, ended: &Ended) -> bool {
 
 /// Whether an access can have been repeated then: what folds does so within its window.
 fn can_repeat(found: &Found, last_at: Timestamp) -> bool {
-    let folds = match found.kind {
-        AccessKind::Dns => true,
-        AccessKind::Tls | AccessKind::Http | AccessKind::Connect => false,
-        AccessKind::Tcp | AccessKind::Udp | AccessKind::Ip => found.verdict == Verdict::Refuse,
-    };
-    folds && last_at.ms_since(found.at) <= FOLD_WINDOW_MS
+    may_fold(found.kind, found.verdict) && last_at.ms_since(found.at) <= FOLD_WINDOW_MS
 }
 
 /// What was harvested, counted.

@@ -4,10 +4,11 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{AccessKind, Act, ClockQuality, Closing, PersonAct, Timestamp, Verdict};
+use model::{AccessKind, Act, ClockQuality, Closing, PersonAct, Timestamp};
 use policy::{Decided, Permit};
 
 use crate::entry::{ActEntry, BODY_BYTES_MAX, Entry, encode_body};
+use crate::fold::may_fold;
 use crate::person::PersonEntry;
 use crate::queue::Shared;
 use crate::{Sequence, Storage, Writer};
@@ -89,9 +90,9 @@ impl Journal {
     ) -> Result<Recorded<D>, Unrecorded> {
         let mut buffer = [0; BODY_BYTES_MAX];
         let body = encode_body(&decision, &mut buffer).map_err(|_| Unrecorded::Unwritable)?;
-        let may_fold = may_fold(&decision);
+        let folds = may_fold(decision.kind(), decision.verdict());
         let uptime = self.shared.uptime();
-        let accepted = self.shared.lock().accept(at, clock, body, may_fold.then_some(times), uptime)?;
+        let accepted = self.shared.lock().accept(at, clock, body, folds.then_some(times), uptime)?;
         if accepted.is_pressing {
             self.shared.wake_writer();
         }
@@ -176,14 +177,5 @@ impl Journal {
     /// forward, at an even pace. Until the first call, which counts, none is noticed.
     pub fn measure_waiting_by(&self, uptime: impl Fn() -> Duration + Send + Sync + 'static) {
         self.shared.set_uptime(Box::new(uptime));
-    }
-}
-
-/// Whether equal accesses share a record: those that are over once they are judged, and come in numbers.
-fn may_fold(decision: &impl Decided) -> bool {
-    match decision.kind() {
-        AccessKind::Dns => true,
-        AccessKind::Tls | AccessKind::Http | AccessKind::Connect => false,
-        AccessKind::Tcp | AccessKind::Udp | AccessKind::Ip => decision.verdict() == Verdict::Refuse,
     }
 }

@@ -15,7 +15,7 @@ use crate::entry::{
     Access, ActEntry, Body, ClosingEntry, Entry, HostEntry, ReasonEntry, RepeatEntry, ScopeEntry,
     SubjectEntry, TopicEntry,
 };
-use crate::fold::FOLD_WINDOW_MS;
+use crate::fold::{FOLD_WINDOW_MS, may_fold};
 use crate::found::{Found, FoundAct, identify, join_closing, join_repeat, read_access, read_act};
 use crate::person::{FoundPersonAct, PersonDeedEntry, PersonEntry, read_person_act};
 use crate::reader::{Damage, DamageKind, Piece, ReadError, read_segment};
@@ -352,7 +352,7 @@ impl<F: FnMut(Hit) -> ControlFlow<()>> Scan<'_, F> {
 fn may_match(query: &Query, access: &Access<'_>, when: When) -> bool {
     let Body { kind, verdict, subject, host, lesson, person, reason, .. } = &access.body;
     let (kind, verdict) = (AccessKind::from(*kind), Verdict::from(*verdict));
-    let reach_ms = if kind == AccessKind::Dns { FOLD_WINDOW_MS } else { 0 };
+    let reach_ms = if may_fold(kind, verdict) { FOLD_WINDOW_MS } else { 0 };
     when.may_be_within(reach_ms, (query.from, query.to))
         && query.kind.is_none_or(|wanted| wanted == Kind::Access(kind))
         && query.verdict.is_none_or(|wanted| wanted == verdict)

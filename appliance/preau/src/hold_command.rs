@@ -10,7 +10,7 @@ use archive::{Fact, Hold, Lift};
 use jiff::tz::TimeZone;
 use model::{Motive, PersonAct, PersonDeed, PersonName, Sought, Timestamp};
 use store::Store;
-use system::clock::SystemClock;
+use system::clock::{SystemClock, keep_pace};
 use system::sealing;
 use system::vault::Folder;
 
@@ -29,8 +29,8 @@ pub(crate) fn add(arguments: HoldAddArguments, zone: &TimeZone) -> anyhow::Resul
     }
     let is_of_device = device.is_some();
     let hold = Hold { from, to, device, author: operator::attribute(Some(&author.author))?, reason };
-    let number =
-        sealing::add_hold(&data, SystemClock::new().now(), hold.clone()).context("nothing is held")?;
+    let now = keep_pace(&data, SystemClock::new().now());
+    let number = sealing::add_hold(&data, now, hold.clone(), sealing::PATIENCE).context("nothing is held")?;
     writeln!(io::stdout(), "hold {number}")?;
     let words = describe_hold(number, &hold, zone);
     note(&data, hold.author, PersonDeed::PlaceHold { words })?;
@@ -108,7 +108,8 @@ pub(crate) fn lift(data: &Path, hold: u64, reason: Motive, author: &Author) -> a
     let author = operator::attribute(Some(&author.author))?;
     let lift = Lift { hold, author: author.clone(), reason };
     let words = describe_lift(&lift);
-    sealing::lift_hold(data, SystemClock::new().now(), lift).context("nothing is lifted")?;
+    let now = keep_pace(data, SystemClock::new().now());
+    sealing::lift_hold(data, now, lift, sealing::PATIENCE).context("nothing is lifted")?;
     writeln!(io::stdout(), "hold {hold} is lifted")?;
     note(data, author, PersonDeed::LiftHold { words })?;
     Ok(ExitCode::SUCCESS)

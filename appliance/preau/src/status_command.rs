@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use access::Clock;
 use anyhow::bail;
 use archive::{Belief, Chronicle, Field, SETTLED_DAYS, settled};
-use system::clock::SystemClock;
+use system::clock::{SystemClock, check_pace};
 use system::space::{self, Outlook};
 use system::vault::Folder;
 
@@ -19,7 +19,7 @@ pub(crate) fn status(data: &Path) -> anyhow::Result<ExitCode> {
     if !data.is_dir() {
         bail!("there is no data folder {}", data.display());
     }
-    let now = SystemClock::new().now();
+    let now = check_pace(data, SystemClock::new().now());
     let log = Folder::new(data).read_log()?;
     let (expiries, holds) = (log.expiries(), log.holds());
     let mut out = io::stdout().lock();

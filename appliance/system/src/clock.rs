@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use model::{ClockQuality, Timestamp};
 
-pub use pace::keep_pace;
+pub use pace::{check_pace, keep_pace};
 pub use watch::{ClockWatch, Step};
 
 /// 2026-11-01T00:00:00Z: no box was built before, so a clock that shows less was never set.

@@ -14,11 +14,15 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, fallocate};
+use nix::unistd::{Whence, lseek};
 
 use crate::regular;
 
 /// How much is written over at once.
 const PIECE_BYTES: usize = 64 << 10;
+/// Most bytes of a file that are written over: no file of ours is longer. A segment has 128 MB at most, a sealed file 256 MB, an extract
+/// what its form can say, 4 GB. Of a file whose length a fault, or somebody, has made terabytes the rest is given back unwritten.
+const WRITTEN_BYTES_MAX: u64 = 4 << 30;
 
 /// Removes a file, and what the disk has of it; whether there was one. Cut off by a power cut, it is done again. Where the
 /// disk does not take a block any more, or not any, the rest and the name go all the same.
@@ -43,24 +47,37 @@ fn clear(path: &Path) -> io::Result<()> {
     let file = OpenOptions::new().write(true).custom_flags(regular::FLAGS).open(path)?;
     regular::check(&file)?;
     let length = file.metadata()?.len();
-    let written_over = overwrite(&file, length).and(file.sync_all());
+    let written_over = overwrite(&file, length.min(WRITTEN_BYTES_MAX)).and(file.sync_all());
     give_back(&file, length)?;
     file.sync_all()?;
     written_over
 }
 
-/// Within the length that it has: that takes no room on a full disk. Goes on after a block that is refused.
+/// Within the length that it has, and where the disk has something of it: that takes no room on a full disk. Goes on after a block that is
+/// refused.
 fn overwrite(file: &File, length: u64) -> io::Result<()> {
     let zeros = [0; PIECE_BYTES];
     let mut outcome = Ok(());
     let mut offset = 0;
-    while offset < length {
+    while let Some(place) = next_data(file, offset).filter(|place| *place < length) {
+        offset = place;
         let left = length.saturating_sub(offset);
         let piece = usize::try_from(left).unwrap_or(PIECE_BYTES).min(PIECE_BYTES);
         outcome = outcome.and(file.write_all_at(zeros.get(..piece).unwrap_or(&zeros), offset));
         offset = offset.saturating_add(piece as u64);
     }
     outcome
+}
+
+/// From where on the disk has something of a file, at this place or behind it; `None` where it has nothing more (lseek(2)). A file system
+/// that does not tell has something everywhere.
+fn next_data(file: &File, offset: u64) -> Option<u64> {
+    let from = libc::off_t::try_from(offset).ok()?;
+    match lseek(file, from, Whence::SeekData) {
+        Ok(place) => u64::try_from(place).ok(),
+        Err(Errno::ENXIO) => None,
+        Err(_) => Some(offset),
+    }
 }
 
 fn give_back(file: &File, length: u64) -> io::Result<()> {
@@ -107,5 +124,29 @@ mod tests {
         std::os::unix::fs::symlink(&other, &path).unwrap();
         assert!(erase(&path).unwrap() && fs::symlink_metadata(&path).is_err());
         assert_eq!(fs::read_to_string(&other).unwrap(), "text");
+    }
+
+    #[test]
+    fn a_file_of_nothing_takes_no_room_when_it_goes() {
+        const LENGTH: u64 = 1 << 40;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sealed");
+        let file = File::options().read(true).write(true).create_new(true).open(&path).unwrap();
+        file.set_len(LENGTH).unwrap();
+        let places = [0, 1 << 30, WRITTEN_BYTES_MAX + (1 << 20), LENGTH - 5];
+        places.iter().for_each(|place| file.write_all_at(b"plain", *place).unwrap());
+        file.sync_all().unwrap();
+        let read = |place: u64| {
+            let mut bytes = [1_u8; 5];
+            file.read_exact_at(&mut bytes, place).unwrap();
+            bytes
+        };
+        overwrite(&file, LENGTH.min(WRITTEN_BYTES_MAX)).unwrap();
+        assert_eq!(places.map(read), [[0; 5], [0; 5], *b"plain", *b"plain"]);
+        file.sync_all().unwrap();
+        let bytes = file.metadata().unwrap().blocks() * 512;
+        assert!(bytes < 1 << 20, "{bytes} bytes for four words");
+        assert!(erase(&path).unwrap() && !path.exists());
+        assert_eq!(places.map(read), [[0; 5]; 4], "what is not written over is given back");
     }
 }

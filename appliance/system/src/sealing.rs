@@ -39,7 +39,7 @@ use crate::segments::Directory;
 use crate::vault::{Folder, LogFileError};
 pub use child::{BUSY_STATUS, Sealer};
 pub use expiry::{Expired, Vouched, expire};
-pub use holds::{HoldError, add_hold, lift_hold};
+pub use holds::{HoldError, PATIENCE, add_hold, lift_hold};
 use ledger::Ledger;
 
 /// The file of the box's key, in the data folder.

@@ -75,7 +75,9 @@ impl Directory {
             return Ok(());
         }
         let mut options = OpenOptions::new();
-        let lock = options.write(true).create(true).truncate(false).mode(FILE_MODE).open(&self.lock_file)?;
+        let options = options.write(true).create(true).truncate(false).mode(FILE_MODE);
+        let lock = options.custom_flags(regular::FLAGS).open(&self.lock_file)?;
+        regular::check(&lock)?;
         if let Some(data) = self.lock_file.parent() {
             give_to_owner_of(data, &lock)?;
         }
@@ -94,7 +96,7 @@ impl Directory {
     #[must_use]
     pub fn is_in_use(&self) -> bool {
         // Without a file of the lock no box was ever here; whose file cannot be opened is another's, who may be the box.
-        match File::open(&self.lock_file) {
+        match regular::open(&self.lock_file) {
             Ok(file) => matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock)),
             Err(error) => error.kind() != io::ErrorKind::NotFound,
         }
@@ -502,6 +504,15 @@ mod tests {
         assert_eq!(second.acquire().unwrap_err().kind(), io::ErrorKind::ResourceBusy);
         drop(first);
         second.acquire().unwrap();
+    }
+
+    #[test]
+    fn a_pipe_in_the_place_of_the_lock_keeps_nobody_waiting() {
+        let data = tempfile::tempdir().unwrap();
+        nix::unistd::mkfifo(&data.path().join("lock"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let mut directory = Directory::new(data.path());
+        assert!(directory.is_in_use(), "it may be anybody's");
+        assert!(directory.lock().is_err());
     }
 
     #[test]

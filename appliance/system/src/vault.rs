@@ -38,7 +38,7 @@ const KEY_FILE: &str = "key";
 const LOCK_FILE: &str = "lock";
 const WITNESSED_FILE: &str = "witnessed";
 const PART_EXTENSION: &str = ".part";
-/// Most bytes of a sealed file that is read: a segment and a half, had nothing been compressed.
+/// Most bytes of a sealed file, or of a segment, that is read: a segment and a half, had nothing been compressed.
 const FILE_BYTES_MAX: u64 = 256 << 20;
 /// Most bytes of the small files.
 const TEXT_BYTES_MAX: u64 = 64 << 10;
@@ -96,12 +96,9 @@ impl Folder {
             }
         }
         let mut options = OpenOptions::new();
-        let file = options
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(FILE_MODE)
-            .open(self.folder.join(LOCK_FILE))?;
+        let options = options.write(true).create(true).truncate(false).mode(FILE_MODE);
+        let file = options.custom_flags(regular::FLAGS).open(self.folder.join(LOCK_FILE))?;
+        regular::check(&file)?;
         give_to_owner_of(&self.folder, &file)?;
         match file.try_lock() {
             Ok(()) => Ok(Lock { _file: file }),
@@ -219,7 +216,12 @@ impl Folder {
     pub(crate) fn finish_last(&self, log: &Log) -> io::Result<()> {
         for (_, file, name) in log.last().iter().flat_map(|seal| seal.files()) {
             let part = self.part(&name);
-            if measure(&part)? == Some((file.bytes, file.hash)) {
+            let found = match measure(&part) {
+                // It was never sealed: it goes with what else was left.
+                Err(error) if error.kind() == io::ErrorKind::FileTooLarge => None,
+                found => found?,
+            };
+            if found == Some((file.bytes, file.hash)) {
                 fs::rename(&part, self.folder.join(&name))?;
                 File::open(&self.folder)?.sync_all()?;
             }
@@ -318,7 +320,8 @@ pub(crate) fn read_text(path: &Path) -> io::Result<Option<String>> {
     }
 }
 
-fn read_text_of(file: File) -> io::Result<String> {
+/// The text of a small file.
+pub(crate) fn read_text_of(file: File) -> io::Result<String> {
     let bytes = read_bounded(file, TEXT_BYTES_MAX)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
@@ -329,11 +332,16 @@ fn read_bounded(file: File, bytes_max: u64) -> io::Result<Vec<u8>> {
     if read as u64 > bytes_max { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
 }
 
+/// How long a file is, and its hash; `None` where there is none. What is longer than anything that was sealed is refused: to read
+/// terabytes of nothing would keep the night's run for hours.
 pub(crate) fn measure(path: &Path) -> io::Result<Option<(u64, Hash)>> {
     let mut file = match regular::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file?,
     };
+    if file.metadata()?.len() > FILE_BYTES_MAX {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
     let (mut hasher, mut length) = (Hasher::new(), 0);
     let mut buffer = vec![0; 64 << 10];
     loop {

@@ -3,13 +3,14 @@
 
 use std::sync::LazyLock;
 
+use journal::Source;
 use model::{ClockQuality, Timestamp};
 use proptest::prelude::*;
 
 use super::fixture::{Asked, Box as Appliance, Memory, at, trust};
 use crate::{
     Bounds, Entry, Expiry, Fact, Field, Finding, Form, Hash, Hold, Lift, Log, Policy, Promptness, Readers,
-    Report, Retention, State, Statement, Term, Unsealed, due, file_name, list_due, verify,
+    Remark, Report, Retention, State, Statement, Term, Unsealed, due, file_name, list_due, verify,
 };
 
 const GOLDEN: &str = include_str!("../../testdata/log-v1-statements.txt");
@@ -377,6 +378,67 @@ fn what_stays_beyond_its_time_is_found() {
         go_on(it, &[363, 366, 369, 372]);
     };
     check("held", held, "");
+    let lifted = |it: &mut Appliance, days: i64| {
+        let by_itself = (at(days * DAY_S), ClockQuality::Unsynchronised);
+        it.log.state(by_itself, Fact::Lift(lift(15)), &it.key);
+    };
+    let ahead = |it: &mut Appliance| {
+        held(it);
+        lifted(it, 2_000);
+        go_on(it, &[375, 378]);
+    };
+    check("lifted days ago by a clock that was ahead", ahead, expected);
+    let behind = |it: &mut Appliance| {
+        held(it);
+        lifted(it, 100);
+        go_on(it, &[373]);
+    };
+    check("lifted just now by a clock that is behind", behind, "");
+}
+
+#[test]
+fn a_box_that_was_on_deletes_late_whatever_another_clock_shows() {
+    let late = |it: &mut Appliance, vouched: Option<&str>| {
+        delete_first(it, at(369 * DAY_S), |expiry| {
+            expiry.term.promptness = Promptness::Late;
+            expiry.term.vouched = vouched.map(|name| name.parse().unwrap());
+        });
+    };
+    let show = |it: &mut Appliance, clock: ClockQuality, days: &[i64]| {
+        days.iter().for_each(|day| it.log.state((at(day * DAY_S), clock), Fact::Clock, &it.key));
+    };
+    let ahead = |it: &mut Appliance| {
+        show(it, ClockQuality::Unsynchronised, &[900, 368]);
+        show(it, ClockQuality::Synchronised, &[363, 366, 368]);
+        late(it, None);
+    };
+    check("a clock that was ahead", ahead, "");
+    let alone = |it: &mut Appliance| {
+        show(it, ClockQuality::Unsynchronised, &[363, 366, 368]);
+        late(it, Some("M. Durand"));
+    };
+    check("no time server at all", alone, "");
+}
+
+#[test]
+fn a_segment_that_is_not_deleted_is_found_days_later() {
+    let verified = |days: &[i64]| {
+        let mut it = sealed(&[0, 3]);
+        let segment = it.disk.list().unwrap().pop().unwrap();
+        let term = Term { days: 365, due: at(369 * DAY_S), promptness: Promptness::OnTime, vouched: None };
+        let (through, hash) = (it.log.through(), Hash::of(b""));
+        let unsealed = Unsealed { segment: segment.number(), after: through, through, bytes: 0, hash, term };
+        it.log.state(known(at(369 * DAY_S)), Fact::Unsealed(unsealed), &it.key);
+        days.iter().for_each(|day| it.log.state(known(at(day * DAY_S)), Fact::Clock, &it.key));
+        it.publish();
+        let report = it.verify();
+        let is_found = findings(&report).contains(&format!(
+            "entry 3: {segment} is still there, long after its deletion was entered in the log: it is not deleted"
+        ));
+        (is_found, report.remarks.contains(&Remark::KeptSegment { entry: 3, segment }), report.deleted)
+    };
+    assert_eq!(verified(&[370]), (false, true, (1, 0)), "the next run deletes it");
+    assert_eq!(verified(&[370, 372]), (true, false, (0, 0)));
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::num::NonZeroU32;
 use model::{AccessKind, Closing, End, Fault, Host, Reason, Verdict};
 
 use super::{CLOCK, all, assert_golden, finished, opened, record};
-use crate::fixture::{Asked, at};
+use crate::Query;
+use crate::fixture::{Asked, at, find};
 use crate::simulation::Disk;
 
 fn service_flow() -> Asked {
@@ -64,6 +65,23 @@ fn what_was_left_out_is_counted_on_one_record() {
     let counts: Vec<(u32, i64)> =
         all(&disk).iter().map(|found| (found.count, found.last_at.unix_ms() - at(0).unix_ms())).collect();
     assert_eq!(counts, [(u32::MAX, 21_000), (1, 70_000)]);
+}
+
+#[test]
+fn a_refused_flood_is_found_by_the_time_of_its_repeats() {
+    let disk = Disk::default();
+    let (journal, mut writer) = opened(&disk, at(0));
+    // From half a minute before ten until some seconds after.
+    let ten = 10 * 3_600;
+    for second in (-30..=20).step_by(10) {
+        record(&journal, at(ten + second), refused(AccessKind::Udp, Fault::Quic, "192.0.2.9:443")).unwrap();
+        writer.commit(at(ten + second)).unwrap();
+    }
+    let found_from = |from| find(&disk, &Query { from: Some(at(from)), ..Query::default() }).0;
+    let found = found_from(ten);
+    let counts: Vec<_> = found.iter().map(|found| (found.count, found.last_at)).collect();
+    assert_eq!(counts, [(6, at(ten + 20))]);
+    assert!(found_from(ten + 21).is_empty());
 }
 
 /// A box that is killed closes what it cannot close any more.

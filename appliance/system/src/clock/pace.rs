@@ -15,7 +15,8 @@ use access::Instant;
 use model::ClockQuality;
 
 use crate::lists::replace_with_mode;
-use crate::vault::read_text;
+use crate::regular;
+use crate::vault::read_text_of;
 
 /// What is remembered of the clock since the machine started, in the data folder.
 const FILE: &str = "pace";
@@ -54,17 +55,31 @@ struct Leap {
 /// folder.
 #[must_use]
 pub fn keep_pace(data: &Path, now: Instant) -> Instant {
-    let uptime = Uptime::read().filter(|_| now.quality == ClockQuality::Synchronised);
-    let Some(uptime) = uptime else { return now };
+    let (now, pace) = look(data, now);
     let path = data.join(FILE);
-    let noted = read_text(&path).ok().flatten().and_then(|text| text.trim_end().parse::<Pace>().ok());
-    let (pace, is_kept) = judge(noted.as_ref(), now.at.unix_ms(), &uptime);
-    if noted.as_ref() != Some(&pace)
+    if let Some(pace) = pace
         && let Err(error) = replace_with_mode(&path, format!("{pace}\n").as_bytes(), FILE_MODE)
     {
         tracing::warn!(%error, path = %path.display(), "what the clock shows cannot be noted");
     }
-    Instant { quality: if is_kept { now.quality } else { ClockQuality::Unsynchronised }, ..now }
+    now
+}
+
+/// The same for whoever only looks: nothing is noted.
+#[must_use]
+pub fn check_pace(data: &Path, now: Instant) -> Instant {
+    look(data, now).0
+}
+
+/// The same moment as it is to be believed, and what is to be noted, where that is another than what is.
+fn look(data: &Path, now: Instant) -> (Instant, Option<Pace>) {
+    let uptime = Uptime::read().filter(|_| now.quality == ClockQuality::Synchronised);
+    let Some(uptime) = uptime else { return (now, None) };
+    let text = regular::open(&data.join(FILE)).and_then(read_text_of).ok();
+    let noted = text.and_then(|text| text.trim_end().parse::<Pace>().ok());
+    let (pace, is_kept) = judge(noted.as_ref(), now.at.unix_ms(), &uptime);
+    let quality = if is_kept { now.quality } else { ClockQuality::Unsynchronised };
+    (Instant { quality, ..now }, Some(pace).filter(|pace| noted.as_ref() != Some(pace)))
 }
 
 /// What is to be noted, and whether the clock is where it was, or has stayed where it went.
@@ -172,5 +187,26 @@ mod tests {
         }
         fs::write(data.path().join(FILE), [0xff; 9]).unwrap();
         assert!(is_known(start + 366 * DAY_MS), "as after a start");
+        // Nor does a pipe in its place keep anybody waiting.
+        fs::remove_file(data.path().join(FILE)).unwrap();
+        nix::unistd::mkfifo(&data.path().join(FILE), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(is_known(start) && !is_known(start + 366 * DAY_MS), "another file took its place");
+    }
+
+    #[test]
+    fn who_only_looks_notes_nothing() {
+        let data = tempfile::tempdir().unwrap();
+        let at = |unix_ms| Instant {
+            at: model::Timestamp::from_unix_ms(unix_ms),
+            quality: ClockQuality::Synchronised,
+        };
+        let start = crate::clock::now().unix_ms();
+        let is_known = |unix_ms| check_pace(data.path(), at(unix_ms)).quality == ClockQuality::Synchronised;
+        assert!(is_known(start + 366 * DAY_MS), "nothing is noted yet");
+        assert!(!data.path().join(FILE).exists());
+        assert_eq!(keep_pace(data.path(), at(start)).quality, ClockQuality::Synchronised);
+        let noted = fs::read(data.path().join(FILE)).unwrap();
+        assert!(!is_known(start + 366 * DAY_MS) && is_known(start));
+        assert_eq!(fs::read(data.path().join(FILE)).unwrap(), noted);
     }
 }

@@ -200,25 +200,25 @@ fn what_is_held_stays_until_it_is_lifted() {
     live_and_seal(data, months());
     // A window over the second file only, and a device of which nobody knows where it is.
     let window = Hold { from: Some(noon(2)), to: Some(noon(4)), ..hold("Tribunal") };
-    let first = add_hold(data, instant(noon(360)), window).unwrap();
+    let first = add_hold(data, instant(noon(360)), window, PATIENCE).unwrap();
     let device = Hold { to: Some(noon(1)), device: Some("CM2-04".parse().unwrap()), ..hold("La direction") };
-    let second = add_hold(data, instant(noon(363)), device).unwrap();
+    let second = add_hold(data, instant(noon(363)), device, PATIENCE).unwrap();
     assert_eq!((first, second), (15, 16));
     let expired = expire_at(data, 370);
     assert_eq!((expired.files.len(), expired.held), (0, 2));
     assert!(check(data).remarks.iter().any(|remark| matches!(remark, Remark::Held { entry: 15, .. })));
     let lift =
         |hold| Lift { hold, author: "La direction".parse().unwrap(), reason: "classé".parse().unwrap() };
-    lift_hold(data, instant(noon(371)), lift(second)).unwrap();
-    assert!(matches!(lift_hold(data, instant(noon(371)), lift(second)), Err(HoldError::None(16))));
+    lift_hold(data, instant(noon(371)), lift(second), PATIENCE).unwrap();
+    assert!(matches!(lift_hold(data, instant(noon(371)), lift(second), PATIENCE), Err(HoldError::None(16))));
     assert_eq!(expire_at(data, 371).files, [file(1)]);
     assert_eq!(promptness(data), [Promptness::Held]);
-    lift_hold(data, instant(noon(372)), lift(first)).unwrap();
+    lift_hold(data, instant(noon(372)), lift(first), PATIENCE).unwrap();
     assert_eq!(expire_at(data, 373).files, [file(2)]);
     let report = check(data);
     assert!(report.is_right() && report.deleted == (0, 2), "{report}");
     let backwards = Hold { from: Some(noon(4)), to: Some(noon(4)), ..hold("Tribunal") };
-    assert!(matches!(add_hold(data, instant(noon(373)), backwards), Err(HoldError::Window)));
+    assert!(matches!(add_hold(data, instant(noon(373)), backwards, PATIENCE), Err(HoldError::Window)));
 }
 
 #[test]
@@ -230,11 +230,28 @@ fn a_hold_waits_for_a_box_that_seals() {
     let (says, hears) = std::sync::mpsc::channel();
     let adds = std::thread::spawn(move || {
         says.send(()).unwrap();
-        add_hold(&path, instant(noon(1)), hold("Tribunal"))
+        add_hold(&path, instant(noon(1)), hold("Tribunal"), PATIENCE)
     });
     hears.recv().unwrap();
     drop(lock);
     assert_eq!(adds.join().unwrap().unwrap(), 2);
+}
+
+#[test]
+fn who_has_no_patience_is_told_at_once_that_the_box_seals() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path();
+    live_and_seal(data, [0]);
+    let add = || add_hold(data, instant(noon(1)), hold("Tribunal"), std::time::Duration::ZERO);
+    let lock = Folder::new(data).lock().unwrap();
+    let since = crate::clock::monotonic();
+    assert!(matches!(add(), Err(HoldError::Sealing(SealingError::Busy))));
+    let lift = Lift { hold: 2, author: "essai".parse().unwrap(), reason: "essai".parse().unwrap() };
+    let lifted = lift_hold(data, instant(noon(1)), lift, std::time::Duration::ZERO);
+    assert!(matches!(lifted, Err(HoldError::Sealing(SealingError::Busy))));
+    assert!(crate::clock::monotonic().saturating_duration_since(since) < PATIENCE / 2);
+    drop(lock);
+    assert_eq!(add().unwrap(), 2);
 }
 
 #[test]
@@ -256,6 +273,28 @@ fn a_power_cut_in_the_middle_is_made_up_for() {
 }
 
 #[test]
+fn a_file_of_terabytes_of_nothing_keeps_nobody() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path();
+    live_and_seal(data, months());
+    let path = |name: &str| data.join("sealed").join(name);
+    // Also one that a killed process seems to have left.
+    let left = format!(".{}.part", file(14));
+    for name in [&file(1), &left] {
+        let mut options = fs::OpenOptions::new();
+        let long = options.write(true).create(true).truncate(false).open(path(name)).unwrap();
+        long.set_len(1 << 40).unwrap();
+    }
+    let report = check(data);
+    assert!(report.to_string().contains("seal-00000000000000000001.parquet cannot be read"), "{report}");
+    let expired = expire_at(data, 365);
+    assert_eq!((expired.files, expired.stuck.len()), (vec![file(1)], 0));
+    let log = Folder::new(data).read_log().unwrap();
+    assert_eq!(log.expiries()[&(1, Field::Access)].1.found, State::Unreadable);
+    assert!(!path(&file(1)).exists() && !path(&left).exists());
+}
+
+#[test]
 fn segments_that_were_never_sealed_go_too() {
     let data = tempfile::tempdir().unwrap();
     let data = data.path();
@@ -270,10 +309,10 @@ fn segments_that_were_never_sealed_go_too() {
         assert!(matches!(seal(data, &sick, instant(noon(month * 30))), Err(SealingError::Readers)));
         // The clock is known meanwhile: somebody looks at the box now and then.
         if month > 1 {
-            let number = add_hold(data, instant(noon(month * 30)), hold("essai")).unwrap();
+            let number = add_hold(data, instant(noon(month * 30)), hold("essai"), PATIENCE).unwrap();
             let lift =
                 Lift { hold: number, author: "essai".parse().unwrap(), reason: "essai".parse().unwrap() };
-            lift_hold(data, instant(noon(month * 30)), lift).unwrap();
+            lift_hold(data, instant(noon(month * 30)), lift, PATIENCE).unwrap();
         } else {
             expire_at(data, 30);
         }

@@ -15,9 +15,9 @@ use crate::clock::monotonic;
 /// Most holds that are in force at once: each is the case of some judge or complaint.
 const HOLDS_MAX: usize = 64;
 
-/// How long a hold waits for a box that seals: what is asked for by a judge is not to be tried again and again. A night's sealing is
-/// over by then, but for a box that has much to make up for.
-const PATIENCE: Duration = Duration::from_mins(5);
+/// How long a hold on the command line waits for a box that seals: what is asked for by a judge is not to be tried again and again. A
+/// night's sealing is over by then, but for a box that has much to make up for. A page does not wait: the threads that answer are few.
+pub const PATIENCE: Duration = Duration::from_mins(5);
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Why a hold is not added or lifted.
@@ -40,17 +40,17 @@ pub enum HoldError {
     None(u64),
 }
 
-/// Adds a hold, in force with the next run that deletes. Returns its number.
+/// Adds a hold, in force with the next run that deletes. Returns its number. Waits so long for somebody else who seals.
 ///
 /// # Errors
-/// [`HoldError`].
-pub fn add_hold(data: &Path, now: Instant, hold: Hold) -> Result<u64, HoldError> {
+/// [`HoldError`]; [`SealingError::Busy`] where its patience is over.
+pub fn add_hold(data: &Path, now: Instant, hold: Hold, patience: Duration) -> Result<u64, HoldError> {
     if let (Some(from), Some(to)) = (hold.from, hold.to)
         && to <= from
     {
         return Err(HoldError::Window);
     }
-    let mut ledger = open_patiently(data)?;
+    let mut ledger = open_patiently(data, patience)?;
     if ledger.log.holds().len() >= HOLDS_MAX {
         return Err(HoldError::TooMany);
     }
@@ -60,12 +60,12 @@ pub fn add_hold(data: &Path, now: Instant, hold: Hold) -> Result<u64, HoldError>
     Ok(number)
 }
 
-/// Lifts a hold: what is past its time goes with the next run.
+/// Lifts a hold: what is past its time goes with the next run. Waits so long for somebody else who seals.
 ///
 /// # Errors
-/// [`HoldError`].
-pub fn lift_hold(data: &Path, now: Instant, lift: Lift) -> Result<(), HoldError> {
-    let mut ledger = open_patiently(data)?;
+/// As [`add_hold`].
+pub fn lift_hold(data: &Path, now: Instant, lift: Lift, patience: Duration) -> Result<(), HoldError> {
+    let mut ledger = open_patiently(data, patience)?;
     if !ledger.log.holds().contains_key(&lift.hold) {
         return Err(HoldError::None(lift.hold));
     }
@@ -74,11 +74,11 @@ pub fn lift_hold(data: &Path, now: Instant, lift: Lift) -> Result<(), HoldError>
     Ok(())
 }
 
-fn open_patiently(data: &Path) -> Result<Ledger, SealingError> {
+fn open_patiently(data: &Path, patience: Duration) -> Result<Ledger, SealingError> {
     let since = monotonic();
     loop {
         match Ledger::open(data) {
-            Err(SealingError::Busy) if monotonic().saturating_duration_since(since) < PATIENCE => {
+            Err(SealingError::Busy) if monotonic().saturating_duration_since(since) < patience => {
                 thread::sleep(PAUSE);
             }
             ledger => return ledger,

@@ -95,11 +95,12 @@ fn child_lives_a_year() {
         if day == HELD_FROM {
             let (from, to) = (Some(noon(HELD.start - 1)), Some(noon(HELD.end - 1)));
             let (author, reason) = (author.clone(), reason.clone());
-            hold = add_hold(data, known(day), Hold { from, to, device: None, author, reason }).unwrap();
+            let asked = Hold { from, to, device: None, author, reason };
+            hold = add_hold(data, known(day), asked, PATIENCE).unwrap();
         }
         if day == HELD_UNTIL {
             let (author, reason) = (author.clone(), reason.clone());
-            lift_hold(data, known(day), Lift { hold, author, reason }).unwrap();
+            lift_hold(data, known(day), Lift { hold, author, reason }, PATIENCE).unwrap();
         }
         witnessed = Some(witness(data, witnessed.as_ref(), &key, noon(day)));
     }

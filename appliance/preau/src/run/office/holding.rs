@@ -1,15 +1,20 @@
 //! Legal holds through the head's page: what must not be deleted, and who says so.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use archive::{Fact, Hold, Lift};
 use model::{Motive, Person, PersonAct, PersonDeed};
 use portal::{Held, NewHold, Trouble};
+use system::clock::keep_pace;
 use system::sealing::{self, HoldError, SealingError};
 use system::vault::Folder;
 
 use super::Office;
 use crate::hold_command::{describe_hold, describe_lift};
+
+/// A page says at once that the box seals: it would keep one of the few threads that answer.
+const PATIENCE: Duration = Duration::ZERO;
 
 impl Office {
     /// All holds that there ever were, the last first.
@@ -53,7 +58,8 @@ impl Office {
         let device = device.transpose().map_err(|_| Trouble::Field)?;
         let (author, reason) = (person.name.clone(), new.reason.clone());
         let hold = Hold { from: new.from, to: new.to, device, author, reason };
-        let number = sealing::add_hold(&self.data, self.clock.now(), hold.clone())
+        let now = keep_pace(&self.data, self.clock.now());
+        let number = sealing::add_hold(&self.data, now, hold.clone(), PATIENCE)
             .map_err(|error| self.name_hold_trouble(error))?;
         let words = describe_hold(number, &hold, &self.zone);
         self.note_hold(client, person, PersonDeed::PlaceHold { words })?;
@@ -72,8 +78,8 @@ impl Office {
         }
         let lift = Lift { hold: number, author: person.name.clone(), reason: reason.clone() };
         let words = describe_lift(&lift);
-        sealing::lift_hold(&self.data, self.clock.now(), lift)
-            .map_err(|error| self.name_hold_trouble(error))?;
+        let now = keep_pace(&self.data, self.clock.now());
+        sealing::lift_hold(&self.data, now, lift, PATIENCE).map_err(|error| self.name_hold_trouble(error))?;
         self.note_hold(client, person, PersonDeed::LiftHold { words })
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, TryLockError};
+use std::sync::{Arc, TryLockError};
 use std::time::Duration;
 
 use archive::{
@@ -280,7 +280,12 @@ impl Office {
     pub(super) fn count_today(&self) -> Result<Option<Summary>, Trouble> {
         let Some(now) = self.clock.now().plausible() else { return Ok(None) };
         let hour = last_hour(now);
-        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever counts may take long: nobody waits for it.
+        let mut counted = match self.counted.try_lock() {
+            Ok(counted) => counted,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Ok(None),
+        };
         if let Some((_, summary)) = counted.as_ref().filter(|(until, _)| *until == hour) {
             return Ok(Some(summary.clone()));
         }

@@ -236,6 +236,9 @@ fn the_day_is_counted_up_to_the_last_full_hour() {
         (summary.refused.iter().map(|refused| refused.count).collect::<Vec<_>>(), summary.hidden)
     };
     refuse(3);
+    let busy = it.office.counted.lock().unwrap();
+    assert_eq!(it.office.summary().unwrap(), None, "somebody counts");
+    drop(busy);
     assert_eq!(told(), (vec![], 0), "that hour is not over");
     it.pass(31 * MINUTE_MS);
     assert_eq!(told(), (vec![5], 0), "nine, in steps of five");
