@@ -137,12 +137,11 @@ impl Ledger {
     /// Notes that a file is granted, for so many days. Another version of it takes the place of the one before. False where
     /// there is nothing new to write: it is granted already, for more than half of that time.
     pub fn grant(&mut self, grant: Grant, now: Timestamp, days: u32) -> bool {
-        let half_ms = u64::from(days).saturating_mul(DAY_MS) / 2;
         let is_known = |known: &Grant| {
             let is_same = known.key == grant.key
                 && known.file == grant.file
                 && known.stored.headers == grant.stored.headers;
-            is_same && known.until.ms_since(now) > half_ms && known.until <= grant.until
+            is_same && Self::lasts(known.until, now, days)
         };
         if self.grants.iter().any(is_known) {
             return false;
@@ -160,6 +159,19 @@ impl Ledger {
     pub fn end(now: Timestamp, days: u32) -> Timestamp {
         let ms = i64::try_from(u64::from(days).saturating_mul(DAY_MS)).unwrap_or(i64::MAX);
         Timestamp::from_unix_ms(now.unix_ms().saturating_add(ms))
+    }
+
+    /// Whether what is granted until then need not be granted anew, for so many days: more than half of them are left.
+    #[must_use]
+    pub fn lasts(until: Timestamp, now: Timestamp, days: u32) -> bool {
+        let half_ms = u64::from(days).saturating_mul(DAY_MS) / 2;
+        until.ms_since(now) > half_ms && until <= Self::end(now, days)
+    }
+
+    /// Until when a file is granted; `None` where it is not, whatever was before.
+    #[must_use]
+    pub fn until(&self, file: u128) -> Option<Timestamp> {
+        self.grants.iter().find(|grant| grant.file == file).map(|grant| grant.until)
     }
 
     /// What was granted of a key, and is not over.

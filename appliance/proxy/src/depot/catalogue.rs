@@ -39,20 +39,32 @@ pub(super) struct Catalogue(Mutex<VecDeque<Listed>>);
 struct Listed {
     name: u128,
     host: String,
+    /// The number of its body.
+    body: u64,
     page: KeptPage,
 }
 
+/// What is told of a response, and the number of its body.
+pub(super) type Told = (u64, KeptPage);
+
 impl Catalogue {
     /// Notes a page of that name, or takes it away.
-    pub(super) fn note(&self, name: u128, key: &Key, page: Option<KeptPage>) {
+    pub(super) fn note(&self, name: u128, key: &Key, page: Option<Told>) {
         let mut pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         pages.retain(|listed| listed.name != name);
-        if let Some(page) = page {
+        if let Some((body, page)) = page {
             if pages.len() >= PAGES_MAX {
                 pages.pop_front();
             }
-            pages.push_back(Listed { name, host: key.host().to_owned(), page });
+            pages.push_back(Listed { name, host: key.host().to_owned(), body, page });
         }
+    }
+
+    /// What a page of that name is called, where its body is still this one.
+    pub(super) fn find_title(&self, name: u128, body: u64) -> Option<String> {
+        let pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let listed = pages.iter().find(|listed| listed.name == name && listed.body == body)?;
+        Some(listed.page.title.clone())
     }
 
     /// These are gone.
@@ -74,8 +86,8 @@ impl Catalogue {
 }
 
 /// What is told of a response; `None` for what nobody opens by itself, is not for everybody, or would not be served without
-/// asking. A query may have somebody's secret in it.
-pub(super) fn page_of(key: &Key, stored: &Stored, body: &Body) -> Option<KeptPage> {
+/// asking. A query may have somebody's secret in it. `title` is what these very bytes are known to be called.
+pub(super) fn page_of(key: &Key, stored: &Stored, body: &Body, title: Option<String>) -> Option<Told> {
     let path = key.path_and_query();
     let kind = stored.headers.get(header::CONTENT_TYPE)?.to_str().ok()?.to_ascii_lowercase();
     let is_page = kind.starts_with("text/html");
@@ -86,8 +98,9 @@ pub(super) fn page_of(key: &Key, stored: &Stored, body: &Body) -> Option<KeptPag
     if !(is_opened && is_for_all && is_served && is_plain) {
         return None;
     }
-    let title = if is_page { read_title(stored, body) } else { None };
-    Some(KeptPage { title: title.unwrap_or_else(|| path.to_owned()), path: path.to_owned() })
+    let title = title.or_else(|| is_page.then(|| read_title(stored, body)).flatten());
+    let title = title.unwrap_or_else(|| path.to_owned());
+    Some((body.number(), KeptPage { title, path: path.to_owned() }))
 }
 
 /// Blocks the thread.
@@ -121,10 +134,13 @@ fn find_title(html: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use ::http::{HeaderMap, Method};
+    use model::Timestamp;
+
     use super::*;
 
-    fn page(path: &str) -> Option<KeptPage> {
-        Some(KeptPage { title: path.to_owned(), path: path.to_owned() })
+    fn page(path: &str) -> Option<Told> {
+        Some((7, KeptPage { title: path.to_owned(), path: path.to_owned() }))
     }
 
     #[test]
@@ -143,6 +159,35 @@ mod tests {
         catalogue.forget(&[297]);
         let told: Vec<_> = catalogue.list("ent.example").into_iter().map(|page| page.path).take(3).collect();
         assert_eq!(told, ["/298", "/296", "/295"]);
+    }
+
+    #[test]
+    fn the_title_of_the_same_bytes_is_not_read_again() {
+        let catalogue = Catalogue::default();
+        let key = Key::new("ent.example", "/lecon").unwrap();
+        let fields = [("content-type", "text/html"), ("cache-control", "public, max-age=60")];
+        let response: HeaderMap =
+            fields.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+        let at = Timestamp::from_unix_ms(0);
+        let exchange = cache::Exchange {
+            method: &Method::GET,
+            request: &HeaderMap::new(),
+            status: StatusCode::OK,
+            response: &response,
+            requested: at,
+            received: at,
+        };
+        let stored = cache::judge(&exchange, &[]).unwrap();
+        // Nothing can be read of it.
+        let body = Body::whole(7, tempfile::tempfile().unwrap(), 5, true);
+        catalogue.note(1, &key, Some((7, KeptPage { title: "Leçon".to_owned(), path: "/lecon".to_owned() })));
+        let title = |number| {
+            let (of, page) = page_of(&key, &stored, &body, catalogue.find_title(1, number)).unwrap();
+            assert_eq!(of, 7);
+            page.title
+        };
+        assert_eq!((title(7).as_str(), title(8).as_str()), ("Leçon", "/lecon"));
+        assert_eq!(catalogue.find_title(2, 7), None);
     }
 
     #[test]

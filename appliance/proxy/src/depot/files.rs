@@ -1,6 +1,7 @@
 //! Files that each has to be authorised for: their bytes are on the disk, encrypted; their names and keys are in memory, and in
 //! the ledgers of the sessions that were granted them.
 
+use std::io;
 use std::sync::Arc;
 
 use cache::{FileKey, Grant, KEY_BYTES, Key, Sealing, Stored};
@@ -62,6 +63,15 @@ impl Depot {
         Some((EntryHandle(entry), object))
     }
 
+    /// A file was granted anew: it is there for as long as that lasts.
+    pub(crate) async fn renew_file(&self, name: u128) {
+        let (disk, now) = (Arc::clone(&self.disk), self.system_time());
+        let renewing = spawn_blocking(move || disk.renew_secret(name, now));
+        if let Err(error) = renewing.await.map_err(io::Error::other).flatten() {
+            tracing::debug!(%error, "a file that is granted anew goes by when it was written");
+        }
+    }
+
     /// A file has come whole, or never will.
     pub(super) async fn finish_file(&self, entry: &Arc<Entry>, object: &Object) {
         if object.body.has_failed() {
@@ -74,6 +84,7 @@ impl Depot {
 
     async fn discard_file(&self, entry: &Arc<Entry>) {
         self.files.retain(|_, known| !Arc::ptr_eq(known, entry));
+        self.lock_shelf().remove(entry.name);
         let (disk, name) = (Arc::clone(&self.disk), entry.name);
         // Whether it is done or not, nobody has the key of it but in memory.
         let _outcome = spawn_blocking(move || disk.remove(name)).await;
@@ -86,4 +97,44 @@ fn chance() -> Option<(u128, FileKey)> {
     let (mut name, mut key) = ([0; 16], [0; KEY_BYTES]);
     random.fill(&mut name).and_then(|()| random.fill(&mut key)).ok()?;
     Some((u128::from_be_bytes(name), FileKey::new(key)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use access::{Clock, Instant};
+    use model::{ClockQuality, Timestamp};
+
+    use super::super::ledgers::tests::stored;
+    use super::*;
+    use crate::depot::DepotSettings;
+
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> Instant {
+            Instant { at: Timestamp::from_unix_ms(1_795_942_800_000), quality: ClockQuality::Synchronised }
+        }
+    }
+
+    fn open(folder: &Path) -> Depot {
+        let settings =
+            DepotSettings { folder: folder.to_owned(), bytes_max: 64 << 20, descriptors_max: 1_024 };
+        Depot::open(&settings, Arc::new(Still)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_given_up_weighs_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let depot = open(folder.path());
+        let key = Key::new("ent.test", "/workspace/document/1").unwrap();
+        let arrival = depot.receive_file(&key, stored(), 5).await.unwrap();
+        // It was whole, until a piece of it was damaged.
+        depot.weigh(arrival.entry.name(), OBJECT_BYTES_MIN);
+        assert_eq!(depot.lock_shelf().weight(), OBJECT_BYTES_MIN);
+        arrival.object.body.fail();
+        assert!(depot.find_file(&key).await.is_none());
+        assert_eq!(depot.lock_shelf().weight(), 0);
+    }
 }

@@ -161,7 +161,7 @@ impl Depot {
         })
     }
 
-    fn system_time(&self) -> SystemTime {
+    pub(super) fn system_time(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_millis(u64::try_from(self.now().unix_ms()).unwrap_or_default())
     }
 
@@ -298,7 +298,10 @@ impl Depot {
         let writing = spawn_blocking(move || {
             let whole =
                 written.objects().into_iter().rev().find(|object| object.body.whole_length().is_some());
-            let page = whole.and_then(|object| page_of(&written.key, &object.stored, &object.body));
+            let page = whole.and_then(|object| {
+                let known = catalogue.find_title(written.name, object.body.number());
+                page_of(&written.key, &object.stored, &object.body, known)
+            });
             catalogue.note(written.name, &written.key, page);
             match kept.as_slice() {
                 [] => {
@@ -350,7 +353,7 @@ fn note(disk: &Disk, catalogue: &Catalogue, found: Found) {
     if !catalogue.is_full()
         && let Some(object) = kept.pop().and_then(|kept| open(disk, name, kept))
     {
-        catalogue.note(name, &key, page_of(&key, &object.stored, &object.body));
+        catalogue.note(name, &key, page_of(&key, &object.stored, &object.body, None));
     }
 }
 

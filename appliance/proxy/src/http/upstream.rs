@@ -1,8 +1,10 @@
 //! The server's side of a session.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, SocketAddrV4};
 
 use ::http::{Method, Request, Response};
+use access::ResolveError;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -72,6 +74,31 @@ pub(crate) enum SendError {
     LineDown,
     #[error("the server switches to a protocol, or uses a coding, that nobody asked for")]
     Unasked,
+}
+
+impl SendError {
+    /// Whether the server is out of reach: it said nothing, and nobody refused to ask it.
+    pub(crate) fn is_out_of_reach(&self) -> bool {
+        match self {
+            Self::LineDown
+            | Self::TimedOut
+            | Self::Broken(_)
+            | Self::Unreached(
+                DialError::Refused(_)
+                | DialError::TimedOut
+                | DialError::Unresolved(ResolveError::Unreachable),
+            ) => true,
+            // The connection broke before the server had shown who it is.
+            Self::Untrusted(error) => {
+                [ErrorKind::UnexpectedEof, ErrorKind::ConnectionReset].contains(&error.kind())
+            }
+            Self::Unasked
+            | Self::Unreached(
+                DialError::Forbidden(_)
+                | DialError::Unresolved(ResolveError::NoAddress | ResolveError::Screened(_)),
+            ) => false,
+        }
+    }
 }
 
 impl Session {

@@ -54,7 +54,10 @@ impl Quest<'_> {
         let asking = self.connection.ask(self.errand.request(headers), &mut journey.passage, true);
         let response = match asking.await.and_then(|response| check(response, false)) {
             Ok(response) => response,
-            Err(error) => return self.serve_granted(file).await.unwrap_or(Found::Failed(error)),
+            Err(error) if error.is_out_of_reach() => {
+                return self.serve_granted(file).await.unwrap_or(Found::Failed(error));
+            }
+            Err(error) => return Found::Failed(error),
         };
         let (status, received) = (response.status(), self.now());
         if is_authorised(&object.stored, status, response.headers()) {
@@ -112,10 +115,14 @@ impl Quest<'_> {
     fn grant(&self, entry: &EntryHandle, object: &Object) {
         let days = self.family.offline_days.min(OFFLINE_DAYS_MAX);
         let (Some(file), Some(keys)) = (&self.file, self.session().filter(|_| days > 0)) else { return };
+        let now = self.now();
+        if self.depot.ledgers.is_granted(&keys, entry.name(), now, days) {
+            return;
+        }
         let Some((file_key, length)) = object.body.file_key().cloned().zip(object.body.length()) else {
             return;
         };
-        let now = self.now();
+        let Some(place) = self.depot.ledgers.take_place() else { return };
         let grant = Grant {
             key: file.key.clone(),
             stored: Stored { requested: now, received: now, ..(*object.stored).clone() },
@@ -125,10 +132,12 @@ impl Quest<'_> {
             until: Ledger::end(now, days),
         };
         let (depot, body) = (Arc::clone(&self.depot), Arc::clone(&object.body));
+        let (client, name) = (self.connection.gate.client_of(&self.connection.caller), entry.name());
         tokio::spawn(async move {
+            let _place = place;
             // A power cut in the middle leaves nothing that leads to half a file.
-            if body.await_whole().await {
-                depot.ledgers.grant(&keys, grant, now, days).await;
+            if body.await_whole().await && depot.ledgers.grant(&keys, grant, client, now, days).await {
+                depot.renew_file(name).await;
             }
         });
     }

@@ -11,9 +11,14 @@ use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, h
 use bytes::Bytes;
 use cache::Stored;
 use flate2::read::GzDecoder;
-use http_body_util::{BodyExt, Full};
+use futures_util::stream;
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Frame;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::spawn_blocking;
 
 use super::exchange::Flow;
+use super::measure::Measured;
 use super::plea::wants_page;
 
 /// Longest page that is touched, as it came. Longer ones are served as they are.
@@ -22,6 +27,8 @@ const PAGE_BYTES_MAX: u64 = 512 * 1024;
 const TEXT_BYTES_MAX: u64 = 2 << 20;
 /// Pages that are in memory for this at once, at most; the others are served as they are.
 pub(super) const PAGES_MAX: usize = 16;
+/// Bytes of a page that are sent at a time: what a slow browser has not read yet is in memory here, and counts.
+const PIECE_BYTES: usize = 16 * 1024;
 
 /// Fields that are not true any more of a page that was changed.
 const CHANGED_FIELDS: [HeaderName; 9] = [
@@ -58,20 +65,25 @@ pub(super) fn fits(method: &Method, request: &HeaderMap, stored: &Stored, length
         && length.is_some_and(|length| (1..=PAGE_BYTES_MAX).contains(&length))
 }
 
-/// Puts a notice at the top of a page; where that is not possible the page is as it was.
+/// Puts a notice at the top of a page; where that is not possible the page is as it was. The page keeps its `room` until it
+/// is sent.
 ///
 /// # Errors
 /// The page cannot be read.
 pub(super) async fn put(
     response: Response<Flow>,
-    notice: &str,
+    notice: String,
+    room: OwnedSemaphorePermit,
 ) -> Result<Response<Flow>, Box<dyn std::error::Error + Send + Sync>> {
     let (mut head, body) = response.into_parts();
     let bytes = body.collect().await?.to_bytes();
     let is_coded = head.headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity");
-    let text = if is_coded { decode(&bytes) } else { Some(bytes.to_vec()) };
-    let changed = text.and_then(|text| insert(&text, notice));
-    let body = match changed {
+    let page = bytes.clone();
+    let changing = spawn_blocking(move || {
+        let text = if is_coded { decode(&page) } else { Some(page.to_vec()) };
+        text.and_then(|text| insert(&text, &notice))
+    });
+    let body = match changing.await.ok().flatten() {
         Some(changed) => {
             CHANGED_FIELDS.iter().for_each(|name| drop(head.headers.remove(name)));
             head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(changed.len()));
@@ -81,7 +93,19 @@ pub(super) async fn put(
         }
         None => bytes,
     };
-    Ok(Response::from_parts(head, Full::new(body).map_err(|never| match never {}).boxed_unsync()))
+    Ok(Response::from_parts(head, send(body, room)))
+}
+
+/// A page in pieces, which has its room until the last one has gone.
+fn send(page: Bytes, room: OwnedSemaphorePermit) -> Flow {
+    let length = u64::try_from(page.len()).ok();
+    let pieces = stream::unfold((page, room), |(mut page, room)| async move {
+        let piece = page.split_to(page.len().min(PIECE_BYTES));
+        (!piece.is_empty())
+            .then(|| (Ok::<_, Box<dyn std::error::Error + Send + Sync>>(Frame::data(piece)), (page, room)))
+    });
+    // Boxed, because the measure has to move it.
+    Measured::new(StreamBody::new(pieces).boxed_unsync(), 0, length).boxed_unsync()
 }
 
 fn decode(bytes: &[u8]) -> Option<Vec<u8>> {
@@ -145,8 +169,11 @@ fn banner(notice: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
+    use std::sync::Arc;
 
+    use http_body_util::Full;
     use model::Timestamp;
+    use tokio::sync::Semaphore;
 
     use super::*;
 
@@ -241,12 +268,34 @@ mod tests {
         response
     }
 
+    fn room() -> OwnedSemaphorePermit {
+        Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_page_has_its_room_until_it_is_sent() {
+        let rooms = Arc::new(Semaphore::new(1));
+        let room = Arc::clone(&rooms).try_acquire_owned().unwrap();
+        let long = [&b"<body>"[..], &vec![b' '; 3 * PIECE_BYTES]].concat();
+        let mut body = put(page(&long, &[PUBLIC]), "x".to_owned(), room).await.unwrap().into_body();
+        let mut sent = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let piece = frame.unwrap().into_data().unwrap();
+            assert!(piece.len() <= PIECE_BYTES, "{} bytes at once", piece.len());
+            assert_eq!(rooms.available_permits(), 0, "after {} bytes", sent.len());
+            sent.extend(piece);
+        }
+        assert!(sent.starts_with(b"<body><div") && sent.len() == long.len() + banner("x").len());
+        drop(body);
+        assert_eq!(rooms.available_permits(), 1);
+    }
+
     #[tokio::test]
     async fn what_is_no_longer_true_is_not_said() {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         encoder.write_all(b"<body>b").unwrap();
         let lines = [PUBLIC, ("content-encoding", "gzip"), ("etag", "\"a\""), ("content-length", "30")];
-        let put = put(page(&encoder.finish().unwrap(), &lines), "x").await.unwrap();
+        let put = put(page(&encoder.finish().unwrap(), &lines), "x".to_owned(), room()).await.unwrap();
         let headers = put.headers().clone();
         let text = put.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(text, format!("<body>{}b", banner("x")));
@@ -265,7 +314,7 @@ mod tests {
             (b"no gzip".to_vec(), vec![("etag", "\"a\""), ("content-encoding", "gzip")]),
             (encoder.finish().unwrap(), vec![("etag", "\"a\""), ("content-encoding", "gzip")]),
         ] {
-            let put = put(page(&body, &lines), "x").await.unwrap();
+            let put = put(page(&body, &lines), "x".to_owned(), room()).await.unwrap();
             assert_eq!(put.headers().len(), lines.len());
             assert!(put.into_body().collect().await.unwrap().to_bytes() == body);
         }

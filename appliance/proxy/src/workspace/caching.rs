@@ -219,10 +219,11 @@ impl<'c> Quest<'c> {
         let received = self.depot.now();
         let response = match outcome.and_then(|response| check(response, false)) {
             Ok(response) => response,
-            Err(error) => {
+            Err(error) if error.is_out_of_reach() => {
                 let spared = self.fall_back(known, Failure::Disconnected, cause).await;
                 return spared.unwrap_or(Found::Failed(error));
             }
+            Err(error) => return Found::Failed(error),
         };
         let status = response.status();
         if let Some((entry, object)) = &known
@@ -317,14 +318,15 @@ impl<'c> Quest<'c> {
         };
         let length = object.body.length();
         let fits = self.family.has_banner && banner::fits(self.method, self.headers, &object.stored, length);
-        let room = self.connection.workspaces.banners.try_acquire().ok().filter(|_| fits);
-        let Some(_room) = room else { return self.serve_as(Some(entry), object, status) };
+        let banners = fits.then(|| Arc::clone(&self.connection.workspaces.banners));
+        let room = banners.and_then(|banners| banners.try_acquire_owned().ok());
+        let Some(room) = room else { return self.serve_as(Some(entry), object, status) };
         // All of it, whatever the browser has of it already: that one says nothing.
         let now = self.depot.now();
         let asking = Asking { method: self.method, headers: &HeaderMap::new(), now };
         let fetcher = Fetcher { errand: Arc::clone(&self.errand), entry, object: object.clone() };
         let notice = self.connection.gate.pages().stale_notice(object.stored.age_ms(now) / 1_000);
-        match banner::put(asking.answer(object, fetcher, status), &notice).await {
+        match banner::put(asking.answer(object, fetcher, status), notice, room).await {
             Ok(page) => Found::Kept(page),
             Err(_) => Found::Failed(SendError::LineDown),
         }

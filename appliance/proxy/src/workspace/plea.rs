@@ -45,6 +45,8 @@ pub(super) struct Plea {
     has_files: bool,
     target: String,
     form: Option<Bytes>,
+    /// Whether the box waited for the form in vain: no byte of it has gone on.
+    has_never_left: bool,
 }
 
 impl Plea {
@@ -57,6 +59,7 @@ impl Plea {
             has_files: is_type(&head.headers, "multipart/form-data"),
             target: head.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
             form: None,
+            has_never_left: false,
         }
     }
 
@@ -77,15 +80,21 @@ impl Plea {
         if !is_form {
             return Ok(Either::Left(body));
         }
-        match timeout(FORM_WAIT, body.collect()).await {
-            Ok(Ok(come)) => {
-                let bytes = come.to_bytes();
-                self.form = Some(bytes.clone());
-                Ok(Either::Right(Full::new(bytes)))
-            }
-            Ok(Err(error)) => Err(SendError::Broken(error)),
+        self.collect(body).await.map(|bytes| Either::Right(Full::new(bytes)))
+    }
+
+    async fn collect(
+        &mut self,
+        body: impl hyper::body::Body<Data = Bytes, Error = hyper::Error>,
+    ) -> Result<Bytes, SendError> {
+        let come = match timeout(FORM_WAIT, body.collect()).await {
+            Ok(come) => come.map_err(SendError::Broken),
             Err(_) => Err(SendError::TimedOut),
-        }
+        };
+        self.has_never_left = come.is_err();
+        let bytes = come?.to_bytes();
+        self.form = Some(bytes.clone());
+        Ok(bytes)
     }
 
     /// The answer in place of the workspace's. `kept` are pages of it that are there.
@@ -119,6 +128,7 @@ impl Plea {
     fn delivery(&self, error: &SendError) -> Delivery {
         match error {
             _ if self.is_safe => Delivery::Nothing,
+            _ if self.has_never_left => Delivery::Unsent,
             SendError::LineDown | SendError::Unreached(_) | SendError::Untrusted(_) => Delivery::Unsent,
             SendError::Broken(_) | SendError::TimedOut | SendError::Unasked => Delivery::Unknown,
         }
@@ -204,6 +214,10 @@ fn problem(status: StatusCode, delivery: Delivery) -> Response<Flow> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::stream;
+    use http_body_util::StreamBody;
+    use hyper::body::Frame;
+
     use super::*;
 
     fn map(lines: &[(&'static str, &'static str)]) -> HeaderMap {
@@ -236,6 +250,17 @@ mod tests {
         check(&[("origin", "https://evil.example")], false);
         check(&[("origin", "null")], false);
         check(&[], false);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_form_that_does_not_come_to_its_end_is_not_sent() {
+        let request = request::Request::post("/message").body(()).unwrap().into_parts().0;
+        let mut plea = Plea::new(&request);
+        assert_eq!(plea.delivery(&SendError::TimedOut), Delivery::Unknown);
+        let slow = stream::pending::<Result<Frame<Bytes>, hyper::Error>>();
+        let error = plea.collect(StreamBody::new(slow)).await.unwrap_err();
+        assert!(matches!(error, SendError::TimedOut), "{error}");
+        assert_eq!(plea.delivery(&error), Delivery::Unsent);
     }
 
     #[test]

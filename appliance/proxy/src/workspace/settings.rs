@@ -90,7 +90,7 @@ pub struct Workspaces {
     pub(super) distrust: Distrust,
     pub(super) lines: Lines,
     /// Pages that are changed at this moment.
-    pub(super) banners: Semaphore,
+    pub(super) banners: Arc<Semaphore>,
     pub(super) pool: Arc<Pool>,
     pub(super) turnstile: Arc<Turnstile>,
     /// Where what may be kept is kept; `None`: nothing is.
@@ -113,7 +113,7 @@ impl Workspaces {
             tls,
             distrust: Distrust::default(),
             lines: Lines::default(),
-            banners: Semaphore::new(PAGES_MAX),
+            banners: Arc::new(Semaphore::new(PAGES_MAX)),
             pool: Arc::default(),
             turnstile: Arc::new(Turnstile::new(descriptors_max)),
             depot,

@@ -44,11 +44,12 @@ fn the_ent_is_there_when_packets_vanish_and_comes_back_in_seconds() -> Result<()
         let is_told = page.contains("L’ENT ne répond pas") && page.contains("http-equiv=\"refresh\"");
         Ok(is_told && page.contains("<a href=\"/lecon/1.html\"><bdi>Leçon 1</bdi></a>"))
     })?;
-    // From then on nobody waits. The machine may be busy at one moment, but not at all of them.
+    // From then on nobody waits. The machine may be busy at one moment, but not at half of them.
     for path in ["/lecon/1.html", "/inconnue"] {
-        let times = (0..10).map(|_| measure(&lab, &own, &url(path))).collect::<Result<Vec<_>>>()?;
-        let best = times.iter().copied().fold(f64::MAX, f64::min);
-        ensure!(best < AT_ONCE_S, "{path}: {times:?}");
+        let mut times = (0..10).map(|_| measure(&lab, &own, &url(path))).collect::<Result<Vec<_>>>()?;
+        times.sort_by(f64::total_cmp);
+        let median = times.get(times.len() / 2).context("no times")?;
+        ensure!(*median < AT_ONCE_S, "{path}: {times:?}");
     }
     let own_form = ["--header", "Sec-Fetch-Site: same-origin", "--data", "titre=No%C3%ABl&texte=Bonjour"];
     let page = browse("/forum", &own_form)?;

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use super::keeping::{Client, ask, hear};
-use super::origin::{Question, open, reply, unchanged};
+use super::origin::{Question, impersonate, open, reply, unchanged};
 use super::street::{Hands, Street};
 use crate::tests::school::PATIENCE;
 
@@ -293,17 +293,57 @@ async fn who_signs_out_leaves_nothing_to_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_false_certificate_is_no_line_that_is_down() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let class = Class::open(folder.path(), &hands, Manner::Compares).await;
+    class.get(LINA).await;
+    await_ledgers(folder.path(), 1).await;
+    // Before it is known that the server is not trusted: those who come then are led past the box.
+    let mut client = class.street.connect().await;
+    class.server.abort();
+    let stranger = impersonate(&class.street);
+    ask(&mut client, PATH, LINA).await;
+    let (head, body) = hear(&mut client).await;
+    assert!(head.starts_with("http/1.1 502 ") && !body.contains("lecon"), "{head}");
+    stranger.abort();
+}
+
+/// The only file of pupils.
+fn find_secret(folder: &Path) -> PathBuf {
+    let is_secret = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "secret");
+    all_files(folder).into_iter().find(is_secret).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_goes_by_when_it_was_granted_last() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let class = Class::open(folder.path(), &hands, Manner::Compares).await;
+    let await_noted = async || {
+        let modified = || std::fs::metadata(find_secret(folder.path())).unwrap().modified().unwrap();
+        let start = Instant::now();
+        while modified() != hands.system_time() {
+            assert!(start.elapsed() < PATIENCE, "the file goes by another time");
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    class.get(LINA).await;
+    await_noted().await;
+    // Another session, a month later.
+    hands.advance(30 * 24 * 60 * 60);
+    class.get(MALO).await;
+    await_noted().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_damaged_on_the_disk_is_fetched_again() {
     let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
     let class = Class::open(folder.path(), &hands, Manner::Compares).await;
     class.get(LINA).await;
     await_ledgers(folder.path(), 1).await;
-    let files = all_files(folder.path());
-    let is_secret = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == "secret");
-    let secret = files.iter().find(is_secret).unwrap();
-    let mut bytes = std::fs::read(secret).unwrap();
+    let secret = find_secret(folder.path());
+    let mut bytes = std::fs::read(&secret).unwrap();
     bytes[20_000] ^= 1;
-    std::fs::write(secret, bytes).unwrap();
+    std::fs::write(&secret, bytes).unwrap();
     // Half of it was sent when that was found: this transfer breaks off, and never shows a wrong byte.
     let mut client = class.street.connect().await;
     ask(&mut client, PATH, LINA).await;

@@ -1,9 +1,12 @@
 //! What is kept, for whom, and for how long.
 
+use std::sync::Arc;
+
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio_rustls::{client, server};
 
+use super::origin::impersonate;
 use super::street::{Hands, Street};
 use crate::tests::raw::{read_exactly, read_head, read_to_end, read_until, send};
 use crate::tests::school::{PATIENCE, expect_no_dial};
@@ -178,6 +181,20 @@ async fn a_change_makes_what_is_kept_invalid() {
     read_head(&mut server).await;
     tell(&mut server, PUBLIC, "newer").await;
     assert_eq!(hear(&mut client).await.1, "newer");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_stale_is_not_served_for_a_false_certificate() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Arc::new(Street::keeping(folder.path(), &hands).await);
+    let (mut client, server) = bring(&street, "", PUBLIC, "hello").await;
+    drop(server);
+    let stranger = impersonate(&street);
+    hands.advance(61);
+    ask(&mut client, "/x", "").await;
+    let (head, body) = hear(&mut client).await;
+    assert!(head.starts_with("http/1.1 502 ") && body != "hello", "{head}");
+    stranger.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]

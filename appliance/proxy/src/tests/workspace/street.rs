@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use access::{Clock, Directory, Instant};
 use cache::Family;
@@ -59,6 +60,11 @@ impl Hands {
 
     pub(super) fn advance(&self, seconds: i64) {
         self.0.fetch_add(seconds * 1_000, Ordering::Relaxed);
+    }
+
+    /// As files have it.
+    pub(super) fn system_time(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(self.0.load(Ordering::Relaxed).try_into().unwrap())
     }
 }
 
