@@ -241,6 +241,11 @@ impl Desk {
         self.misses.recall(lesson)
     }
 
+    /// Forgets what was looked for in vain in all lessons but these, which run.
+    pub fn forget_misses_but_of(&self, running: &[LessonId]) {
+        self.misses.keep_only(running);
+    }
+
     /// When an access of this registered device was recorded last, since the box began.
     #[must_use]
     pub fn last_seen(&self, mac: Mac) -> Option<Timestamp> {
@@ -303,10 +308,10 @@ impl Desk {
     }
 
     /// Whose flow bears this mark: the registered machine that has the address, where the mark may be its own, else the
-    /// registered one that the mark was made of.
+    /// registered one that the mark was made of. On the Wi-Fi, whoever has its key.
     fn identify_marked(&self, client: IpAddr, mark: FlowMark) -> Subject {
         let client = client.to_canonical();
-        self.directory.load().identify(self.find_marked(client, mark), client)
+        self.find(self.find_marked(client, mark), client)
     }
 
     /// The hardware address of the registered machine whose flow from this address bears this mark. Any other machine may
@@ -516,6 +521,8 @@ mod tests {
         // It took the hardware address of another registered device: its key tells.
         desk.swap_stations([(mac(0x11), mac(0x12))].into_iter().collect());
         check("10.77.0.11", "CM2-02");
+        let marked = desk.identify_marked("10.77.0.11".parse().unwrap(), FlowMark::of(3, mac(0x11)));
+        assert_eq!(marked.to_string(), "CM2-02");
         // Whoever sends with its address and has another hardware address is nobody known, as ever.
         let forged = desk.identify_sender("10.77.0.11".parse().unwrap(), Some(SenderMark::of(mac(0x12))));
         assert_eq!(forged.to_string(), "inconnu-10.77.0.11");

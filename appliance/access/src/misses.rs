@@ -63,6 +63,12 @@ impl Misses {
         add(lessons.entry(lesson).or_default(), now, site, reason, refusal.subject());
     }
 
+    /// Forgets all that was missed in other lessons than these.
+    pub(crate) fn keep_only(&self, running: &[LessonId]) {
+        let mut lessons = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lessons.retain(|lesson, _| running.contains(lesson));
+    }
+
     /// What was missed in a lesson, the last first.
     pub(crate) fn recall(&self, lesson: LessonId) -> Vec<Miss> {
         let lessons = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -163,6 +169,16 @@ mod tests {
         }
         assert_eq!(told(&misses, &lesson), ["gambling.preau.test 1", "example.fr 2"]);
         assert_eq!(misses.recall(LessonId::new(8)), []);
+    }
+
+    #[test]
+    fn what_was_missed_goes_with_the_lesson() {
+        let (misses, over, running) = (Misses::default(), lesson(7, "list"), lesson(8, "list"));
+        for lesson in [&over, &running] {
+            misses.note(at(2), &refuse(lesson, 1, "example.fr"));
+        }
+        misses.keep_only(&[running.id]);
+        assert_eq!([told(&misses, &over).len(), told(&misses, &running).len()], [0, 1]);
     }
 
     #[test]

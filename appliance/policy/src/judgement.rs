@@ -83,7 +83,7 @@ impl Case<'_> {
             .or_else(|| self.rule(Layer::School, name, &lines, witness))
             .or_else(|| self.rule(Layer::Lesson, name, &lines, witness))
             .unwrap_or_else(|| self.judge_by_profile(name, &lines, witness));
-        match self.narrow(name, &judged, witness) {
+        match self.narrow(name, &lines, &judged, witness) {
             Some(narrowing) => Judged::refuse(Reason::Narrowed(narrowing)),
             None => judged,
         }
@@ -91,26 +91,23 @@ impl Case<'_> {
 
     /// What the lesson in the subject's room refuses of what is permitted otherwise. It opens nothing, and whoever made a
     /// stronger rule decided whether a site is open to the school, not whether a class looks at it now.
-    fn narrow(&self, name: &DomainName, judged: &Judged, witness: &mut impl Witness) -> Option<Narrowing> {
+    fn narrow(
+        &self,
+        name: &DomainName,
+        lines: &[Line<'_>],
+        judged: &Judged,
+        witness: &mut impl Witness,
+    ) -> Option<Narrowing> {
         if judged.verdict == Verdict::Refuse {
             return None;
         }
         let internet = self.snapshot.internet_of(self.subject, self.now)?;
         let narrowing = internet.narrowing()?;
-        // What was opened for the room, and what is no web, passes unless all is closed.
-        let is_beside = match &judged.reason {
-            Reason::Ruled(ruling) => ruling.layer == Layer::Lesson,
-            Reason::Service(_) => true,
-            Reason::NotListed
-            | Reason::Listed { .. }
-            | Reason::Fault(_)
-            | Reason::WhiteListed { .. }
-            | Reason::Workspace { .. }
-            | Reason::NotWhiteListed
-            | Reason::ClosedHours
-            | Reason::Locked { .. }
-            | Reason::Narrowed(_) => false,
-        };
+        // What was opened for the room, whoever else opened it as well, and what is no web, passes unless all is closed.
+        let is_opened_here = self
+            .rule(Layer::Lesson, name, lines, &mut Silent)
+            .is_some_and(|ruled| ruled.verdict == Verdict::Permit);
+        let is_beside = is_opened_here || matches!(judged.reason, Reason::Service(_));
         let is_shown = match internet {
             InternetMode::Normal => true,
             InternetMode::List(sites) => {

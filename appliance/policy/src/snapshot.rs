@@ -195,10 +195,34 @@ impl Snapshot {
         &self.variants
     }
 
-    /// Whether the name belongs to the school's online workspace.
+    /// Whether the name belongs to the school's online workspace, or has some of it under it.
     #[must_use]
-    pub fn is_workspace(&self, name: &DomainName) -> bool {
-        self.workspace_of(name).is_some()
+    pub fn touches_workspace(&self, name: &DomainName) -> bool {
+        self.workspace.iter().any(|zone| zone.is_under(name) || name.is_under(zone))
+    }
+
+    /// Whether something of this site would stay open, to somebody, were the school to refuse it: the commune permits it, or
+    /// the school does by as long a name or a longer one. What is over counts no more, what is yet to begin does.
+    #[must_use]
+    pub fn is_held_open(&self, site: &DomainName, now: Option<Timestamp>) -> bool {
+        let lines = self.index.match_name(site);
+        let by_line = lines.iter().flat_map(|line| {
+            self.rules_on(line.set).map(move |rule| (line.entry.len() >= site.as_str().len(), rule))
+        });
+        let by_name = self.rules_by_site.values().flatten().filter_map(|rule| match &rule.rule.topic {
+            Topic::Site(name) if name.is_under(site) => Some((true, rule)),
+            Topic::Site(name) if site.is_under(name) => Some((false, rule)),
+            Topic::Site(_) | Topic::Category(_) => None,
+        });
+        by_name.chain(by_line).any(|(is_as_long, rule)| {
+            let is_over = rule.rule.until.zip(now).is_some_and(|(until, now)| now >= until);
+            let wins = match rule.rule.layer {
+                Layer::Commune => true,
+                Layer::School => is_as_long,
+                Layer::Lesson => false,
+            };
+            rule.opens() && wins && !is_over
+        })
     }
 
     /// The name of the workspace that covers this one.

@@ -26,7 +26,8 @@ pub trait LessonRoom: Send + Sync {
     /// Begins a lesson of this person.
     ///
     /// # Errors
-    /// [`Trouble::Denied`], [`Trouble::Occupied`] by a colleague's, [`Trouble::NoClock`], [`Trouble::Length`].
+    /// [`Trouble::Denied`], [`Trouble::Occupied`] by a colleague's, [`Trouble::NoClock`], [`Trouble::Length`],
+    /// [`Trouble::Full`].
     fn start_lesson(&self, client: IpAddr, person: &Person, start: &LessonStart) -> Result<(), Trouble>;
 
     /// Has a lesson go on in another way.
@@ -50,7 +51,7 @@ pub trait LessonRoom: Send + Sync {
     /// Opens a site for the room of a lesson, until the lesson ends.
     ///
     /// # Errors
-    /// [`Trouble::Denied`], [`Trouble::LessonOver`], [`Trouble::Stronger`].
+    /// [`Trouble::Denied`], [`Trouble::LessonOver`], [`Trouble::Stronger`], [`Trouble::Full`].
     fn permit_for_lesson(
         &self,
         person: &Person,
@@ -62,7 +63,8 @@ pub trait LessonRoom: Send + Sync {
     /// Closes a site for the whole school at once, and has the head see it.
     ///
     /// # Errors
-    /// [`Trouble::Field`] for no site, [`Trouble::TooMany`] of one person, [`Trouble::Full`].
+    /// [`Trouble::Sites`] for no site, [`Trouble::Stronger`] for the workspace and for what would stay open,
+    /// [`Trouble::Full`], also of too many of one person.
     fn report_site(&self, person: &Person, site: &str, motive: &Motive) -> Result<(), Trouble>;
 
     /// The sites that teachers closed, and that nobody who directs has looked at yet.

@@ -70,7 +70,7 @@ pub trait Office: ReadingRoom + LessonRoom + Send + Sync {
     /// Answers a request.
     ///
     /// # Errors
-    /// [`Trouble`]: it is answered already, something stronger closes the site, and so on.
+    /// [`Trouble`]: it is answered already, something stronger counts for the site, and so on.
     fn answer(&self, client: IpAddr, person: &Person, id: RequestId, reply: &Reply) -> Result<(), Trouble>;
 
     /// Ends an override before its time.
@@ -257,8 +257,8 @@ pub enum Trouble {
     /// There is no such thing.
     #[error("unknown")]
     Unknown,
-    /// What closes the site is stronger than this person.
-    #[error("something stronger closes the site")]
+    /// What closes the site is stronger than this person, or what opens it.
+    #[error("something stronger counts for the site")]
     Stronger,
     /// It is not for this person.
     #[error("denied")]

@@ -310,7 +310,7 @@ async fn answer(request: &HttpRequest, payload: web::Payload, portal: web::Data<
         TeacherPage::SCRIPT_PATH => live::script(),
         TeacherPage::LIVE_PATH => {
             let visit = Visit::read(request, &[], client, language);
-            live::follow(web::Data::clone(&portal), &visit)
+            live::follow(web::Data::clone(&portal), &visit).await
         }
         _ => match page {
             Some(page) => {

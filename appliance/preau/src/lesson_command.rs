@@ -25,8 +25,7 @@ pub(crate) fn start(arguments: StartArguments) -> anyhow::Result<ExitCode> {
     let StartArguments { room, teacher, settings, take_over, config, data } = arguments;
     let config = Config::load_or_default(config.as_deref())?;
     let zone = &config.school.timezone;
-    let clock = SystemClock::new().now();
-    let now = set(clock)?;
+    let now = set(SystemClock::new().now())?;
     let mut store = open(&data_folder::find(data.path.as_deref())?)?;
     let room = find_room(&store, &room)?;
     let until = read_end(&settings, zone, now)?;
@@ -37,7 +36,7 @@ pub(crate) fn start(arguments: StartArguments) -> anyhow::Result<ExitCode> {
     };
     let other = store.open_lessons()?.into_iter().find(|lesson| take_over && lesson.room == room);
     let new = NewLesson::new(teacher, room, now, settings)?;
-    let lesson = match store.start_lesson(new, other.map(|lesson| lesson.id), None, clock.quality) {
+    let lesson = match store.start_lesson(new, other.map(|lesson| lesson.id), None) {
         Err(LessonError::Occupied(other)) => {
             bail!(
                 "{} has the room {} until {}: --take-over takes it",

@@ -11,6 +11,8 @@ const DAY_MS: i64 = 24 * 3_600_000;
 const DISABLED_MS: i64 = 365 * DAY_MS;
 /// How long failures are kept: as long as the longest of them counts.
 const FAILURES_MS: i64 = DAY_MS;
+/// How long a lesson is kept after its end, with its uses of the Wi-Fi: a year, as long as the records that name it.
+const LESSON_MS: i64 = 365 * DAY_MS;
 /// How long a reading is kept after its end: as long as its records.
 const READING_MS: i64 = 365 * DAY_MS;
 /// 2026-01-01 00:00:00 UTC. Before, there was no box: a clock that shows that was not set.
@@ -20,7 +22,7 @@ const SESSION_MS: i64 = DAY_MS;
 
 impl Store {
     /// Forgets what nobody looks for any more: old requests and who asked, failures, sessions that are over, people who
-    /// may not sign in for a year. `now` must be the true time: by a clock that runs ahead, all of it would be old.
+    /// may not sign in for a year and what they planned, lessons of a year ago. `now` must be the true time: by a clock that runs ahead, all of it would be old.
     ///
     /// # Errors
     /// [`StoreError`] when the file cannot be written.
@@ -33,6 +35,14 @@ impl Store {
             // Whoever was disabled by a clock that showed 1970 was there by then.
             transaction
                 .execute("DELETE FROM person WHERE max(disabled_ms, made_ms) < ?1", [before(DISABLED_MS)])?;
+            // Whoever has her name next planned nothing of that.
+            transaction
+                .execute("DELETE FROM lesson_plan WHERE teacher NOT IN (SELECT name FROM person)", ())?;
+            // What was ended by a clock that showed 1970 had an end of its own.
+            transaction.execute(
+                "DELETE FROM lesson WHERE ended_ms IS NOT NULL AND max(ended_ms, until_ms) < ?1",
+                [before(LESSON_MS)],
+            )?;
             prune_readings(transaction, before(READING_MS))?;
             Ok(())
         })
@@ -60,11 +70,38 @@ fn prune_failures(transaction: &Transaction<'_>, now: Timestamp) -> rusqlite::Re
 
 #[cfg(test)]
 mod tests {
-    use model::{Failures, Machine, Role};
+    use model::{Failures, InternetMode, LessonPlan, Machine, Role};
 
     use super::*;
     use crate::people::tests::{add, at, open};
     use crate::{NameHash, Tally};
+
+    #[test]
+    fn what_somebody_planned_goes_with_her() {
+        let (_folder, mut store) = open();
+        let by = "M. Petit".parse().unwrap();
+        let gone = add(&mut store, "Mme Martin", Role::Teacher, &["CM2"]);
+        add(&mut store, "M. Bernard", Role::Head, &[]);
+        for teacher in ["Mme Martin", "M. Bernard"] {
+            let plan = LessonPlan {
+                teacher: teacher.parse().unwrap(),
+                room: "CM2".parse().unwrap(),
+                weekday: 0,
+                from_minute: 540,
+                minutes: 55,
+                internet: InternetMode::Normal,
+                is_wifi_on: false,
+            };
+            store.add_plan(&plan).unwrap();
+        }
+        store.disable_person(gone.id, at(0), (&by, None)).unwrap();
+        store.forget_old(at(DISABLED_MS)).unwrap();
+        assert_eq!(store.plans().unwrap().len(), 2, "she may come back");
+        store.forget_old(at(DISABLED_MS + 1)).unwrap();
+        let left: Vec<_> =
+            store.plans().unwrap().into_iter().map(|(_, plan)| plan.teacher.to_string()).collect();
+        assert_eq!(left, ["M. Bernard"]);
+    }
 
     #[test]
     fn people_failures_and_sessions_are_forgotten_in_their_time() {

@@ -19,8 +19,6 @@ use crate::{AddOverrideError, Store, StoreError};
 pub const LESSONS_MAX: u32 = 200;
 /// Most lessons that are kept, those that are over included: whoever begins and ends them all day fills no disk.
 const KEPT_MAX: u32 = 50_000;
-/// How long a lesson is kept after its end, in milliseconds: a year, as long as the access log that names it.
-const KEPT_MS: i64 = 365 * 24 * 60 * 60 * 1_000;
 
 const COLUMNS: &str =
     "id, teacher, room, from_ms, until_ms, internet, sites, is_wifi_on, ended_ms, ended_how, ended_by";
@@ -53,8 +51,7 @@ pub struct WifiUse {
 
 impl Store {
     /// Begins a lesson. Its teacher takes over the room from the lesson `takes_over`, if it is still the one that runs there;
-    /// a lesson of her own in this room goes on as it is. With a synchronised `clock`, lessons that ended a year before are
-    /// forgotten.
+    /// a lesson of her own in this room goes on as it is. Of too many that are over, the oldest are forgotten.
     ///
     /// # Errors
     /// [`LessonError::Occupied`] by a colleague's lesson, [`LessonError::TooMany`], [`LessonError::Unrecorded`].
@@ -63,13 +60,10 @@ impl Store {
         new: NewLesson,
         takes_over: Option<LessonId>,
         device: Option<Mac>,
-        clock: ClockQuality,
     ) -> Result<Lesson, LessonError> {
         self.change(|transaction| {
             let now = new.from();
-            if clock == ClockQuality::Synchronised {
-                prune(transaction, now)?;
-            }
+            prune(transaction)?;
             lapse(transaction, now)?;
             if let Some(other) =
                 find_one(transaction, "room = ?1 AND ended_ms IS NULL", [new.room().as_str()])?
@@ -425,12 +419,11 @@ fn switch_off(
     Ok(())
 }
 
-/// Forgets what has been over for a year, and of too many the oldest.
-fn prune(transaction: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<()> {
+/// Forgets the oldest of too many, whatever the clock shows. What is old otherwise goes with all else that is.
+fn prune(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     transaction.execute(
-        "DELETE FROM lesson WHERE ended_ms IS NOT NULL
-         AND (ended_ms < ?1 OR id <= (SELECT max(id) FROM lesson) - ?2)",
-        params![now.unix_ms().saturating_sub(KEPT_MS), KEPT_MAX],
+        "DELETE FROM lesson WHERE ended_ms IS NOT NULL AND id <= (SELECT max(id) FROM lesson) - ?1",
+        [KEPT_MAX],
     )?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The timetable: lessons that begin by themselves each week.
 
-use model::{ClockQuality, LessonPlan, LessonSettings, NewLesson, PersonName, PlanId, Timestamp};
+use model::{LessonPlan, LessonSettings, NewLesson, PersonName, PlanId, Timestamp};
 use rusqlite::{Row, params};
 
 use crate::columns::parse;
@@ -75,7 +75,8 @@ impl Store {
     }
 
     /// Begins the planned lessons that are on at this minute of the week and have not begun today, of teachers who may sign in.
-    /// In a room that a colleague has, one waits until it is free, or its own time is over. Returns how many began.
+    /// In a room that a colleague has, one waits until it is free, or its own time is over; so it does where a lesson of the
+    /// teacher's own goes on in the room and ends before it. Returns how many began.
     ///
     /// # Errors
     /// [`LessonError::Store`], [`LessonError::Unrecorded`].
@@ -83,7 +84,6 @@ impl Store {
         &mut self,
         (weekday, minute): (u8, u16),
         now: Timestamp,
-        clock: ClockQuality,
     ) -> Result<usize, LessonError> {
         let due = self.select_plans(
             "weekday = ?1 AND from_minute <= ?2 AND from_minute + minutes > ?2
@@ -96,14 +96,13 @@ impl Store {
             let Some(on) = plan.minutes_on(weekday, minute) else { continue };
             // Time zones differ by whole minutes.
             let start = now.unix_ms().div_euclid(MINUTE_MS) * MINUTE_MS;
-            let until = start + (i64::from(plan.minutes) - i64::from(on)) * MINUTE_MS;
-            let settings = LessonSettings {
-                until: Timestamp::from_unix_ms(until),
-                internet: plan.internet,
-                is_wifi_on: plan.is_wifi_on,
-            };
+            let ms = start + (i64::from(plan.minutes) - i64::from(on)) * MINUTE_MS;
+            let until = Timestamp::from_unix_ms(ms);
+            let settings = LessonSettings { until, internet: plan.internet, is_wifi_on: plan.is_wifi_on };
             let new = NewLesson::new(plan.teacher, plan.room, now, settings)?;
-            match self.start_lesson(new, None, None, clock) {
+            match self.start_lesson(new, None, None) {
+                // Her lesson before this one was extended: this one is yet to come.
+                Ok(lesson) if lesson.from != now && lesson.until < until => continue,
                 Ok(_) => begun += 1,
                 Err(LessonError::Occupied(_) | LessonError::TooMany) => continue,
                 Err(error) => return Err(error),
@@ -131,7 +130,6 @@ fn read_plan(row: &Row<'_>) -> rusqlite::Result<(PlanId, LessonPlan)> {
 
 #[cfg(test)]
 mod tests {
-    use model::ClockQuality::Synchronised;
     use model::{InternetMode, Role};
 
     use super::*;
@@ -154,7 +152,7 @@ mod tests {
     /// How many begin some minutes after nine o'clock, so many days after a Monday.
     fn begin(store: &mut Store, day: u8, minutes: u16) -> usize {
         let ms = i64::from(day) * 86_400_000 + i64::from(minutes) * MINUTE_MS + 1_234;
-        store.begin_planned((day % 7, NINE + minutes), at(ms), Synchronised).unwrap()
+        store.begin_planned((day % 7, NINE + minutes), at(ms)).unwrap()
     }
 
     #[test]
@@ -179,6 +177,23 @@ mod tests {
     }
 
     #[test]
+    fn an_extended_lesson_puts_the_next_one_off_and_swallows_none() {
+        for (minutes, begun) in [(10, [0, 1, 0]), (60, [1, 0, 0])] {
+            let (_folder, mut store) = open();
+            add(&mut store, "Mme Martin", Role::Teacher, &[]);
+            store.add_plan(&plan("Mme Martin", "CM2")).unwrap();
+            let until = at(minutes * MINUTE_MS);
+            let settings = LessonSettings { until, internet: InternetMode::Closed, is_wifi_on: false };
+            let (teacher, room) = ("Mme Martin".parse().unwrap(), "CM2".parse().unwrap());
+            let before = NewLesson::new(teacher, room, at(0), settings).unwrap();
+            store.start_lesson(before, None, None).unwrap();
+            assert_eq!([3, 10, 11].map(|minute| begin(&mut store, 0, minute)), begun, "{minutes}");
+            let running = store.open_lessons().unwrap().remove(0);
+            assert_eq!(running.until, at(minutes.max(55) * MINUTE_MS));
+        }
+    }
+
+    #[test]
     fn a_plan_takes_no_room_and_needs_its_teacher() {
         let (_folder, mut store) = open();
         let martin = add(&mut store, "Mme Martin", Role::Teacher, &[]);
@@ -187,7 +202,7 @@ mod tests {
             LessonSettings { until: at(9 * MINUTE_MS), internet: InternetMode::Normal, is_wifi_on: false };
         let (petit, room) = ("M. Petit".parse().unwrap(), "CM2".parse().unwrap());
         let other = NewLesson::new(petit, room, at(0), settings).unwrap();
-        store.start_lesson(other, None, None, Synchronised).unwrap();
+        store.start_lesson(other, None, None).unwrap();
         assert_eq!(begin(&mut store, 0, 3), 0);
         assert_eq!(begin(&mut store, 0, 10), 1, "the room is free");
         store.lapse_lessons(at(86_400_000)).unwrap();

@@ -20,6 +20,12 @@ impl Store {
         clock: ClockQuality,
     ) -> Result<Override, AddOverrideError> {
         self.change(|transaction| {
+            // Of what was taken back nobody has to take a look.
+            transaction.execute(
+                "DELETE FROM report WHERE override NOT IN
+                 (SELECT id FROM override WHERE ended_ms IS NULL AND NOT is_end_recorded)",
+                (),
+            )?;
             let waiting: u32 = transaction.query_row(
                 "SELECT count(*) FROM report JOIN override ON id = override
                  WHERE author = ?1 AND ended_ms IS NULL AND NOT is_end_recorded",
@@ -99,6 +105,10 @@ mod tests {
         store.end_override(first.id, &"M. Bernard".parse().unwrap(), at(1)).unwrap();
         assert_eq!(store.reports().unwrap().len(), 1);
         assert_eq!(store.open_overrides().unwrap().len(), 3, "kept closed");
+        store.add_report(report("Mme Martin", "d.fr", at(2)), Synchronised).unwrap();
+        let rows: u32 =
+            store.connection.query_row("SELECT count(*) FROM report", (), |row| row.get(0)).unwrap();
+        assert_eq!(rows, 2, "nothing is left of what was lifted");
     }
 
     #[test]

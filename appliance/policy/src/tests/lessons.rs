@@ -103,6 +103,38 @@ fn each_mode_shows_less() {
     }
 }
 
+/// Whoever opened the site to the school as well: the reason is theirs, and the class sees it.
+#[test]
+fn what_a_teacher_opened_is_shown_also_where_something_stronger_opens_it() {
+    for (layer, word) in [(Layer::School, "school"), (Layer::Commune, "commune")] {
+        let both = [(layer, "permit games.example"), (Layer::Lesson, "permit games.example")];
+        let closed = [(layer, "permit games.example"), (Layer::Lesson, "refuse games.example")];
+        let shown = format!("permit {word} games.example");
+        let shown = shown.as_str();
+        for (rules, mode, expected) in [
+            (&both, "normal", shown),
+            (&both, "list", shown),
+            (&both, "ent", shown),
+            (&both, "closed", "refuse lesson-closed"),
+            (&closed, "list", "refuse lesson-list"),
+        ] {
+            let snapshot = school(vec![lesson(mode, "encyclopedia.example")], rules);
+            let said = say(&snapshot, device("elementaire"), host("www.games.example"));
+            assert_eq!(said, expected, "{mode} {rules:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_above_the_workspace_touches_it() {
+    let snapshot = school(vec![], &[]);
+    for (asked, expected) in
+        [("ent.example", true), ("www.ent.example", true), ("example", true), ("notent.example", false)]
+    {
+        assert_eq!(snapshot.touches_workspace(&asked.parse().unwrap()), expected, "{asked}");
+    }
+}
+
 #[test]
 fn a_lesson_is_for_its_room_and_its_time_and_spares_its_teacher() {
     let snapshot = school(vec![lesson("closed", "")], &[]);
@@ -253,14 +285,16 @@ proptest! {
         }
     }
 
-    /// What a teacher opened for the room is shown in every mode but the one that closes all.
+    /// What a teacher opened for the room is shown in every mode but the one that closes all, whoever else opened it.
     #[test]
-    fn what_was_opened_for_the_room_is_shown(lesson in modes(), asked in sites()) {
+    fn what_was_opened_for_the_room_is_shown(
+        lesson in modes(), asked in sites(), stronger in rules(&LAYERS[..2]),
+    ) {
         let rule = rule(Layer::Lesson, &format!("permit {asked}"));
         let rule = crate::Rule { scope: Scope::Room("CM2".parse().unwrap()), ..rule };
         let book = Rulebook {
             profiles: vec![profile("elementaire", &["adult", "gambling", "games"])],
-            rules: vec![rule],
+            rules: stronger.into_iter().filter(|it| it.effect == Verdict::Permit).chain([rule]).collect(),
             lessons: vec![lesson.clone()],
             ..Rulebook::default()
         };

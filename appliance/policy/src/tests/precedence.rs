@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use model::{Layer, Subject, Verdict};
 use proptest::prelude::*;
 
-use super::school::{at, device, host, name, profile, rule, say, say_at, snapshot, unknown};
+use super::school::{LESSON, at, device, host, name, profile, rule, say, say_at, snapshot, unknown};
 use crate::{Decided, Decision, Mode, Profile, Question, Rule, Rulebook, Scope, decide, explain};
 
 pub(super) const LAYERS: [Layer; 3] = [Layer::Commune, Layer::School, Layer::Lesson];
@@ -166,8 +166,7 @@ fn an_explanation_tells_what_did_not_count_as_well() {
     let mut rulebook = school(&[], &[(Layer::School, "permit category gambling")]);
     rulebook.rules[0].scope = Scope::Room("CM1".parse().unwrap());
     rulebook.rules.push(over);
-    let (steps, decision) =
-        explain(&snapshot(&rulebook), question("www.casino.example"), Some(at(super::school::LESSON)));
+    let (steps, decision) = explain(&snapshot(&rulebook), question("www.casino.example"), Some(at(LESSON)));
     assert!(matches!(decision, Decision::Refusal(_)));
     let steps: Vec<_> = steps.iter().map(|step| format!("{step:?}")).collect();
     let expected = [
@@ -179,6 +178,31 @@ fn an_explanation_tells_what_did_not_count_as_well() {
     assert_eq!(steps.len(), expected.len(), "{steps:#?}");
     for (step, expected) in steps.iter().zip(expected) {
         assert!(step.contains(expected), "{step}: {expected}");
+    }
+}
+
+#[test]
+fn what_is_stronger_than_a_refusal_of_the_school_holds_a_site_open() {
+    use Layer::{Commune, Lesson, School};
+    for (layer, text, asked, expected) in [
+        (School, "permit casino.example", "casino.example", true),
+        // What is under it would stay open.
+        (School, "permit www.casino.example", "casino.example", true),
+        (School, "permit casino.example", "www.casino.example", false),
+        (School, "permit category gambling", "casino.example", true),
+        (School, "permit category gambling", "www.casino.example", false),
+        (School, "refuse casino.example", "casino.example", false),
+        (Commune, "permit casino.example", "www.casino.example", true),
+        (Commune, "permit category gambling", "www.casino.example", true),
+        (Commune, "refuse casino.example", "casino.example", false),
+        (Lesson, "permit casino.example", "casino.example", false),
+        (School, "permit other.example", "casino.example", false),
+    ] {
+        let mut rulebook = school(&[], &[(layer, text)]);
+        let holds = |book: &Rulebook| snapshot(book).is_held_open(&asked.parse().unwrap(), Some(at(LESSON)));
+        assert_eq!(holds(&rulebook), expected, "{layer:?} {text} {asked}");
+        rulebook.rules[0].until = Some(at(LESSON));
+        assert!(!holds(&rulebook), "it is over: {layer:?} {text} {asked}");
     }
 }
 
@@ -258,6 +282,21 @@ proptest! {
         turned.rules.reverse();
         let [one, other] = [&rulebook, &turned].map(|book| verdict(book, device("elementaire"), &asked));
         prop_assert_eq!(one, other);
+    }
+
+    #[test]
+    fn the_school_closes_whatever_nothing_stronger_holds_open(
+        profile in profiles(), mut rules in rules(&LAYERS), asked in sites(),
+    ) {
+        let book = |rules: &[Rule]| Rulebook {
+            profiles: vec![profile.clone()],
+            rules: rules.to_vec(),
+            ..Rulebook::default()
+        };
+        let is_held = snapshot(&book(&rules)).is_held_open(&asked.parse().unwrap(), None);
+        rules.push(rule(Layer::School, &format!("refuse {asked}")));
+        let after = verdict(&book(&rules), device("elementaire"), &asked);
+        prop_assert!(is_held || after == Verdict::Refuse);
     }
 
     #[test]

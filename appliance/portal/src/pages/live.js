@@ -41,11 +41,26 @@
     }
   };
 
-  const source = new EventSource(live.dataset.live);
-  source.addEventListener("change", show);
-  source.addEventListener("end", () => {
-    source.close();
-    location.reload();
-  });
+  let source;
+  let isCut = false;
+  const listen = () => {
+    source = new EventSource(live.dataset.live);
+    source.addEventListener("change", show);
+    source.addEventListener("end", () => {
+      source.close();
+      location.reload();
+    });
+    source.addEventListener("error", () => {
+      isCut = true;
+    });
+    // A stream tells of what changes from its beginning on.
+    source.addEventListener("open", () => {
+      if (isCut) show();
+      isCut = false;
+    });
+  };
+  listen();
   setInterval(() => isLate && show(), 1000);
+  // A browser gives up on a stream that was refused, as where no place is free.
+  setInterval(() => source.readyState === EventSource.CLOSED && listen(), 30000);
 })();

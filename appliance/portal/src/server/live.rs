@@ -15,6 +15,8 @@ use super::visit::{Jar, Visit};
 use crate::Trouble;
 use crate::pages::people::TeacherPage;
 
+/// What a stream is.
+const EVENTS: &str = "text/event-stream; charset=utf-8";
 /// How often a stream looks: what a teacher touched on another PC, or a pupil asked for, shows within a second.
 const LOOK_PERIOD: Duration = Duration::from_secs(1);
 /// Looks between two signs of life, for whatever stands on the way and ends silent connections.
@@ -25,8 +27,10 @@ const LOOKS_MAX: u32 = 600;
 const STREAMS_MAX: usize = 64;
 /// Most streams of one client: a browser with some tabs.
 const OF_A_CLIENT_MAX: usize = 4;
-/// After how many seconds a client that found no place tries again.
+/// After how many seconds a client that found no place tries again; the page's script does so by itself.
 const RETRY_AFTER_S: u32 = 30;
+/// She is signed in no more: the page loads itself anew, and shows where to sign in.
+const END: &[u8] = b"event: end\ndata:\n\n";
 
 /// The places of streams.
 #[derive(Debug, Default)]
@@ -85,19 +89,25 @@ pub(super) fn script() -> HttpResponse {
     HttpResponse::Ok().content_type("text/javascript; charset=utf-8").body(TeacherPage::SCRIPT)
 }
 
-/// The stream, for somebody who is signed in.
-pub(super) fn follow(portal: web::Data<Portal>, visit: &Visit) -> HttpResponse {
+/// The stream, for somebody who is signed in. A made-up cookie holds no place.
+pub(super) async fn follow(portal: web::Data<Portal>, visit: &Visit) -> HttpResponse {
     let token = visit.cookie(Jar::Session).filter(|_| visit.may_sign_in());
     let Some(token) = token.map(str::to_owned) else { return HttpResponse::Forbidden().finish() };
-    let Some(place) = portal.streams.take(visit.client) else {
-        return HttpResponse::ServiceUnavailable()
-            .insert_header((header::RETRY_AFTER, RETRY_AFTER_S))
-            .finish();
-    };
+    let (looking, client, session) = (web::Data::clone(&portal), visit.client, token.clone());
+    match web::block(move || looking.office.enter(client, &session, false)).await {
+        Ok(Ok(Some(_))) => {}
+        Ok(Ok(None)) => return HttpResponse::Ok().content_type(EVENTS).body(END),
+        Ok(Err(_)) | Err(_) => return refuse_place(),
+    }
+    let Some(place) = portal.streams.take(visit.client) else { return refuse_place() };
     let follower =
         Follower { portal, _place: place, client: visit.client, token, looks: 0, seen: None, is_over: false };
     let events = stream::unfold(follower, |follower| async { Box::pin(next(follower)).await });
-    HttpResponse::Ok().content_type("text/event-stream; charset=utf-8").streaming(events)
+    HttpResponse::Ok().content_type(EVENTS).streaming(events)
+}
+
+fn refuse_place() -> HttpResponse {
+    HttpResponse::ServiceUnavailable().insert_header((header::RETRY_AFTER, RETRY_AFTER_S)).finish()
 }
 
 /// Waits for the next thing to say.
@@ -118,7 +128,7 @@ async fn next(mut follower: Follower) -> Option<(Result<web::Bytes, Infallible>,
             }
             Sight::Gone => {
                 follower.is_over = true;
-                Some(b"event: end\ndata:\n\n")
+                Some(END)
             }
             Sight::Same => follower.looks.is_multiple_of(LIFE_EVERY).then_some(b":\n\n"),
         };

@@ -196,7 +196,10 @@ impl State {
                 tracing::info!("devices, overrides or lessons have changed");
             }
             if self.intent.keep_decided(&self.journal, self.clock.now()) {
-                self.in_force.swap_decided(self.intent.rules(), self.intent.lessons());
+                let lessons = self.intent.lessons();
+                let running: Vec<_> = lessons.iter().map(|lesson| lesson.id).collect();
+                self.in_force.swap_decided(self.intent.rules(), lessons);
+                self.desk.forget_misses_but_of(&running);
             }
             let policy = self.desk.policy();
             self.intent.begin_planned(self.clock.now(), |at| policy.calendar().moment(at));

@@ -6,7 +6,7 @@
 use access::Instant;
 use model::Lesson;
 use policy::Moment;
-use store::{LessonError, Store, StoreError};
+use store::{Store, StoreError};
 
 /// The lessons whose end is not noted yet.
 #[derive(Default)]
@@ -14,7 +14,10 @@ pub(crate) struct Lessons {
     open: Vec<Lesson>,
     /// Those that the policy had at the last look; `None` before the first one.
     in_force: Option<Vec<Lesson>>,
+    /// That lessons cannot be ended.
     is_failure_told: bool,
+    /// That planned ones cannot begin: it is tried once a minute, and the other many times meanwhile.
+    is_plan_failure_told: bool,
     /// The minute of the week at which planned lessons were looked for.
     looked: Option<(u8, u16)>,
 }
@@ -36,8 +39,9 @@ impl Lessons {
         if let Some(now) = now.plausible() {
             // Those that ended are read with the next look. Until then, and also where this fails, the time ends them.
             let outcome: Result<usize, StoreError> = store.lapse_lessons(now);
-            let outcome = outcome.map(drop).map_err(LessonError::from);
-            self.tell(outcome);
+            if let Some(error) = first_failure(&mut self.is_failure_told, outcome) {
+                tracing::error!("lessons do not end in the state file: {error:#}");
+            }
         }
         if self.in_force.as_ref() == Some(&self.open) {
             return false;
@@ -55,24 +59,23 @@ impl Lessons {
             return;
         }
         self.looked = Some(place);
-        let outcome = store.begin_planned(place, at, now.quality);
-        match outcome {
-            Ok(0) => {}
-            Ok(lessons) => tracing::info!(lessons, "planned lessons have begun"),
-            Err(error) => self.tell(Err(error)),
+        let outcome = store.begin_planned(place, at);
+        if let Ok(lessons @ 1..) = outcome {
+            tracing::info!(lessons, "planned lessons have begun");
+        }
+        if let Some(error) = first_failure(&mut self.is_plan_failure_told, outcome) {
+            tracing::error!("planned lessons do not begin: {error:#}");
         }
     }
+}
 
-    /// A failure is told once, until all is well again.
-    fn tell(&mut self, outcome: Result<(), LessonError>) {
-        let is_told = std::mem::replace(&mut self.is_failure_told, outcome.is_err());
-        if let Err(error) = outcome
-            && !is_told
-        {
-            let error = anyhow::Error::from(error);
-            tracing::error!("lessons neither begin nor end in the state file: {error:#}");
-        }
-    }
+/// A failure that is to be told: once, until all is well again.
+fn first_failure<T>(
+    is_told: &mut bool,
+    outcome: Result<T, impl Into<anyhow::Error>>,
+) -> Option<anyhow::Error> {
+    let was_told = std::mem::replace(is_told, outcome.is_err());
+    outcome.err().filter(|_| !was_told).map(Into::into)
 }
 
 #[cfg(test)]
@@ -118,6 +121,16 @@ mod tests {
     }
 
     #[test]
+    fn a_failure_is_told_once_until_all_is_well() {
+        let mut is_told = false;
+        let mut tell = |outcome: Result<(), &'static str>| {
+            first_failure(&mut is_told, outcome.map_err(anyhow::Error::msg)).is_some()
+        };
+        let told = [Err("full"), Err("full"), Ok(()), Err("full")].map(&mut tell);
+        assert_eq!(told, [true, false, false, true]);
+    }
+
+    #[test]
     fn a_lesson_ends_by_itself_and_the_policy_follows_each_change_once() {
         use ClockQuality::{Synchronised, Unset};
         let folder = tempfile::tempdir().unwrap();
@@ -131,7 +144,7 @@ mod tests {
         let settings = LessonSettings { until: at(60), internet: InternetMode::Closed, is_wifi_on: true };
         let (teacher, room) = ("Mme Martin".parse().unwrap(), "CM2".parse().unwrap());
         let new = NewLesson::new(teacher, room, at(0), settings).unwrap();
-        store.start_lesson(new, None, None, Synchronised).unwrap();
+        store.start_lesson(new, None, None).unwrap();
         assert_eq!(look(&mut store, instant(1, Synchronised)), (true, 1));
         assert_eq!(look(&mut store, instant(59, Synchronised)), (false, 1));
         // Who knows what time it is.

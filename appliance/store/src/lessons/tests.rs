@@ -1,4 +1,4 @@
-use model::ClockQuality::{Synchronised, Unsynchronised};
+use model::ClockQuality::Synchronised;
 use model::{Deed, Layer, Role, Rule, Scope, Topic, Verdict};
 
 use super::*;
@@ -21,7 +21,7 @@ fn new(teacher: &str, room: &str, minute: i64, minutes: i64) -> NewLesson {
 }
 
 fn start(store: &mut Store, teacher: &str, room: &str, minute: i64) -> Result<Lesson, LessonError> {
-    store.start_lesson(new(teacher, room, minute, 55), None, None, Synchronised)
+    store.start_lesson(new(teacher, room, minute, 55), None, None)
 }
 
 fn deeds(store: &Store) -> Vec<String> {
@@ -84,10 +84,9 @@ fn a_room_has_one_lesson_and_a_colleague_takes_it_over_knowingly() {
     let Err(LessonError::Occupied(other)) = start(&mut store, "M. Petit", "CM2", 2) else { panic!() };
     assert_eq!(*other, first);
     // Somebody else was faster than the one who is asked about.
-    let stale = store.start_lesson(new("M. Petit", "CM2", 2, 55), Some(LessonId::new(9)), None, Synchronised);
+    let stale = store.start_lesson(new("M. Petit", "CM2", 2, 55), Some(LessonId::new(9)), None);
     assert!(matches!(stale, Err(LessonError::Occupied(_))));
-    let taken =
-        store.start_lesson(new("M. Petit", "CM2", 2, 55), Some(first.id), None, Synchronised).unwrap();
+    let taken = store.start_lesson(new("M. Petit", "CM2", 2, 55), Some(first.id), None).unwrap();
     let ended = store.find_lesson(first.id).unwrap().unwrap().ended.unwrap();
     let expected = LessonEnd { at: at(2 * MINUTE_MS), how: LessonEnding::TakeOver, by: name("M. Petit") };
     assert_eq!(ended, expected);
@@ -170,20 +169,47 @@ fn lessons_have_limits() {
     assert!(matches!(start(&mut store, "Mme Martin", "de trop", 0), Err(LessonError::TooMany)));
 }
 
+fn numbers(store: &Store) -> Vec<u32> {
+    store.lessons(9).unwrap().iter().map(|it| it.id.number()).collect()
+}
+
 #[test]
-fn old_lessons_are_forgotten_by_a_clock_that_is_right() {
+fn old_lessons_are_forgotten_with_all_that_is_old_and_by_no_beginning() {
     let (_folder, mut store) = open();
-    let numbers =
-        |store: &Store| store.lessons(9).unwrap().iter().map(|it| it.id.number()).collect::<Vec<_>>();
     start(&mut store, "Mme Martin", "CM2", 0).unwrap();
     store.lapse_lessons(at(DAY_MS)).unwrap();
+    // A time server said so: the school has its lessons still once the clock is right again.
     let year = 365 * DAY_MS / MINUTE_MS;
-    store.start_lesson(new("Mme Martin", "CM2", 9 * year, 55), None, None, Unsynchronised).unwrap();
-    assert_eq!(numbers(&store), [2, 1]);
+    start(&mut store, "Mme Martin", "CM2", 9 * year).unwrap();
     store.lapse_lessons(at(10 * 365 * DAY_MS)).unwrap();
-    start(&mut store, "Mme Martin", "CM2", year + 60).unwrap();
-    assert_eq!(numbers(&store), [3, 2]);
+    start(&mut store, "Mme Martin", "CM2", 60).unwrap();
+    // By a clock that was not set.
+    store.end_lesson(LessonId::new(3), Timestamp::from_unix_ms(0), (&name("Mme Martin"), None)).unwrap();
+    start(&mut store, "Mme Martin", "CM2", 120).unwrap();
+    assert_eq!(numbers(&store), [4, 3, 2, 1]);
+    store.forget_old(at((year + 55) * MINUTE_MS)).unwrap();
+    assert_eq!(numbers(&store), [4, 3, 2, 1]);
+    store.forget_old(at((year + 55) * MINUTE_MS + 1)).unwrap();
+    assert_eq!(numbers(&store), [4, 3, 2]);
+    store.forget_old(at((year + 115) * MINUTE_MS + 1)).unwrap();
+    assert_eq!(numbers(&store), [4, 2], "what is not ended stays");
     assert_eq!(register(&store).len(), 2);
+}
+
+#[test]
+fn of_too_many_lessons_the_oldest_are_forgotten() {
+    let (_folder, mut store) = open();
+    for minute in 0..2 {
+        start(&mut store, "Mme Martin", "CM2", 60 * minute).unwrap();
+    }
+    store
+        .connection
+        .execute("UPDATE sqlite_sequence SET seq = ?1 WHERE name = 'lesson'", [KEPT_MAX])
+        .unwrap();
+    start(&mut store, "Mme Martin", "CM2", 120).unwrap();
+    assert_eq!(numbers(&store), [KEPT_MAX + 1, 2, 1]);
+    start(&mut store, "Mme Martin", "CM2", 180).unwrap();
+    assert_eq!(numbers(&store), [KEPT_MAX + 2, KEPT_MAX + 1, 2]);
 }
 
 #[test]

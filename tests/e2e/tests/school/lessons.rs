@@ -12,7 +12,7 @@ use super::people::{AUTHORITY, Browser, Page, add};
 const CLOSED_WITHIN_MS: i64 = 1_000;
 /// A class waits no longer, on the busiest machine.
 const AT_ONCE: Duration = Duration::from_secs(5);
-/// How often the touch is tried: of one try, a busy machine may take its share.
+/// How often the touch is tried: of one try, a busy machine may take its share. All others have to be in time.
 const TRIES: usize = 4;
 
 const ENT: &str = "encyclopedie.example";
@@ -93,7 +93,7 @@ fn a_touch_closes_the_internet_on_what_runs() -> Result<()> {
     let appliance = open(&lab)?;
     let martin = teacher(&lab, &appliance, "Mme Martin", 1)?;
     let quiet = ["curl", "--silent", "--limit-rate", "1M", "--output", "/dev/null"];
-    let mut best = i64::MAX;
+    let mut times = Vec::new();
     for number in 1..=TRIES {
         let mut download =
             lab.pc1.start("download", &[&quiet[..], &["https://mediatheque.example/big.bin"]].concat())?;
@@ -120,14 +120,16 @@ fn a_touch_closes_the_internet_on_what_runs() -> Result<()> {
         let touched = milliseconds(&acts.first().context("the beginning")?["lesson"]["until"])? - 55 * 60_000;
         let ended = milliseconds(&access["time"])? + access["duration_ms"].as_i64().context("a duration")?;
         println!("closed {} ms after the touch, seen by the client after {seen:?}", ended - touched);
-        best = best.min(ended - touched);
+        times.push(ended - touched);
 
         assert_eq!(status_of(&lab.pc1, OTHER)?, "403");
         assert_eq!(status_of(&lab.tablet, OTHER)?, "200", "it is in no room");
         touch(&martin, "/enseignant/cours/fin", &format!("cours={number}"))?;
         await_status(&lab.pc1, OTHER, "200")?;
     }
-    assert!(best <= CLOSED_WITHIN_MS, "closed {best} ms after the touch, at best");
+    times.sort_unstable();
+    let second_worst = times.iter().rev().nth(1).context("a second try")?;
+    assert!(*second_worst <= CLOSED_WITHIN_MS, "closed {times:?} ms after the touch");
     Ok(())
 }
 
@@ -278,9 +280,7 @@ fn a_report_closes_a_site_for_the_school_and_the_head_sees_it() -> Result<()> {
     assert_eq!(ent.status, "403", "the workspace is not closed by a slip");
     let page = head.get("/direction")?;
     assert!(page.text.contains("Signalé par les enseignants"), "{}", page.text);
-    assert!(
-        page.text.contains("Mme Martin : une image choquante") || page.text.contains("une image choquante")
-    );
+    assert!(page.text.contains("Mme Martin : une image choquante"), "{}", page.text);
     assert_eq!(head.fill(&page, "/direction/signalements", "regle=1")?.location, "/direction");
     let kept = head.get("/direction")?.text;
     assert!(!kept.contains("Signalé par les enseignants") && kept.contains("mediatheque.example"), "{kept}");

@@ -96,6 +96,17 @@ fn the_head_keeps_reports_and_prints_the_register() {
     open.portal.stop().unwrap();
 }
 
+/// Whoever made a session up is told at once that it is over: no stream is there for it.
+#[test]
+fn a_made_up_cookie_holds_no_place() {
+    let open = Open::new();
+    let head = "GET /enseignant/direct HTTP/1.1\r\nHost: preau.lan\r\nX-Forwarded-For: 127.0.0.1";
+    let told = exchange(open.address, &format!("{head}\r\nCookie: preau-session={:064x}", 7));
+    assert!(told.contains("content-type: text/event-stream"), "{told}");
+    assert!(told.ends_with("event: end\ndata:\n\n") && !told.contains("retry"), "{told}");
+    open.portal.stop().unwrap();
+}
+
 /// The page runs one script, the box's own, and hears of what changed; nobody else does.
 #[test]
 fn the_teachers_page_hears_of_changes() {

@@ -78,8 +78,7 @@ impl Office {
         start: &LessonStart,
     ) -> Result<(), Trouble> {
         self.check_room(person, &start.room)?;
-        let clock = self.clock.now();
-        let now = clock.plausible().ok_or(Trouble::NoClock)?;
+        let now = self.clock.now().plausible().ok_or(Trouble::NoClock)?;
         let settings = LessonSettings {
             until: Timestamp::from_unix_ms(
                 now.unix_ms().saturating_add_unsigned(u64::from(start.minutes) * MINUTE_MS),
@@ -91,7 +90,7 @@ impl Office {
             .map_err(|_| Trouble::Length)?;
         let device = self.device_of(client);
         self.write(|store| -> Result<(), LessonError> {
-            store.start_lesson(new, start.takes_over, device, clock.quality)?;
+            store.start_lesson(new, start.takes_over, device)?;
             Ok(store.remember_room(person.id, &start.room)?)
         })
     }
@@ -139,6 +138,9 @@ impl Office {
         let clock = self.clock.now();
         let now = clock.plausible().ok_or(Trouble::NoClock)?;
         let lesson = self.work(|store| find_own(store, person, id))?;
+        if !lesson.is_running(Some(now)) {
+            return Err(Trouble::LessonOver);
+        }
         // Only what the room was refused in this lesson: nothing is typed.
         let missed = self.list_missed(&lesson, Some(now)).into_iter().find(|it| it.site == *site);
         match missed.ok_or(Trouble::Unknown)?.hold {
@@ -167,7 +169,9 @@ impl Office {
         let now = clock.plausible().ok_or(Trouble::NoClock)?;
         let sites = site.parse::<SiteList>().map_err(|_| Trouble::Sites)?;
         let [site] = sites.names() else { return Err(Trouble::Sites) };
-        if self.desk.policy().is_workspace(site) {
+        let policy = self.desk.policy();
+        // The page says that the site is closed: where something of it would stay open, it is not.
+        if policy.touches_workspace(site) || policy.is_held_open(site, Some(now)) {
             return Err(Trouble::Stronger);
         }
         let rule = Rule {
@@ -250,7 +254,8 @@ impl Office {
         let mut devices: Vec<_> = of_room
             .map(|device| SeenDevice { name: device.name.to_string(), last: self.desk.last_seen(device.mac) })
             .collect();
-        devices.sort_by(|one, other| one.name.cmp(&other.name));
+        // Those never seen come last.
+        devices.sort_by(|one, other| other.last.cmp(&one.last).then_with(|| one.name.cmp(&other.name)));
         devices.truncate(DEVICES_SHOWN_MAX);
         devices
     }

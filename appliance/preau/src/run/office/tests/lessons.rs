@@ -97,7 +97,7 @@ fn what_a_class_misses_is_told_without_names_and_opened_until_the_end() {
     ];
     assert_eq!(missed(&room), expected);
     let seen: Vec<_> = room.devices.iter().map(|it| (it.name.as_str(), it.last.is_some())).collect();
-    assert_eq!(seen, [("Bureau-CM2", false), ("CM2-01", true), ("CM2-02", true)]);
+    assert_eq!(seen, [("CM2-01", true), ("CM2-02", true), ("Bureau-CM2", false)], "those seen last first");
 
     let motive = "demandé en classe".parse().unwrap();
     let permit = |site: &str| {
@@ -114,7 +114,7 @@ fn what_a_class_misses_is_told_without_names_and_opened_until_the_end() {
     assert_eq!(missed(&it.room(&martin))[1].2, Hold::Lesson);
     it.office.end_lesson(PC.into(), &martin, LessonId::new(1)).unwrap();
     assert!(it.store().overrides().unwrap()[0].ended.is_some());
-    assert!(permit("reseau.example").is_err(), "the lesson is over");
+    assert_eq!(permit("reseau.example"), Err(Trouble::LessonOver));
 }
 
 #[test]
@@ -149,6 +149,46 @@ fn a_report_is_a_site_and_its_author_takes_it_back_until_somebody_looked() {
     it.office.keep_report(OverrideId::new(1)).unwrap();
     let end = |id: u32| it.office.end(&martin, OverrideId::new(id));
     assert_eq!([end(1), end(2)], [Err(Trouble::Denied), Ok(())]);
+}
+
+/// The page says that the site is closed for the school: it is not kept where it would not be.
+#[test]
+fn a_report_closes_neither_the_ent_nor_what_something_stronger_opens() {
+    let it = School::new();
+    let (martin, _) = it.person("Mme Martin", Role::Teacher, &["CM2"]);
+    let report = |site: &str| it.office.report_site(&martin, site, &"une image".parse().unwrap());
+    let permit = |layer: Layer, site: &str| Rule {
+        layer,
+        effect: Verdict::Permit,
+        topic: Topic::Site(site.parse().unwrap()),
+        scope: Scope::Everyone,
+        author: "M. Bernard".parse().unwrap(),
+        motive: "concours".parse().unwrap(),
+        from: None,
+        until: None,
+    };
+    it.desk.swap_policy(freeze(|rulebook| {
+        rulebook.workspace = vec!["classe.ent.example".parse().unwrap()];
+        rulebook.rules = vec![
+            permit(Layer::School, "ecole.example"),
+            permit(Layer::School, "cartes.ville.example"),
+            permit(Layer::Commune, "mairie.example"),
+        ];
+    }));
+    for site in [
+        "ent.example",
+        "a.classe.ent.example",
+        "ecole.example",
+        "ville.example",
+        "mairie.example",
+        "jeux.mairie.example",
+    ] {
+        assert_eq!(report(site), Err(Trouble::Stronger), "{site}");
+    }
+    assert_eq!(it.office.reports().unwrap(), []);
+    for site in ["autre.ent.example", "blog.ecole.example", "photos.ville.example"] {
+        assert_eq!(report(site), Ok(()), "{site}");
+    }
 }
 
 #[test]
