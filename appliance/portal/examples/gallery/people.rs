@@ -1,12 +1,14 @@
 //! The pages of people who sign in, and what they show.
 
 use model::{
-    Answer, InternetMode, Layer, Lesson, LessonEnd, LessonEnding, LessonId, Obstacle, Override, OverrideId,
-    Person, PersonId, RequestId, Role, RoomName, Rule, Scope, SiteRequest, Timestamp, Topic, Verdict,
+    Answer, InternetMode, Layer, Lesson, LessonEnd, LessonEnding, LessonId, LessonPlan, Obstacle, Override,
+    OverrideId, Person, PersonId, PlanId, RequestId, Role, RoomName, Rule, Scope, SiteRequest, Timestamp,
+    Topic, Verdict,
 };
+use portal::pages::Place;
 use portal::pages::people::{
     CardPage, Choice, GuardedPage, HeadPage, SecretPage, SignInPage, StaffPage, TeacherPage, TroublePage,
-    WifiSheet,
+    WeekPage, WifiSheet,
 };
 use portal::{
     Asked, Card, Hold, Language, Missed, RoomNow, SeenDevice, Tile, Trouble, WifiLine, WifiStatus, Wish,
@@ -188,6 +190,7 @@ pub(super) fn write_people(language: Language, write: Write<'_>) -> Result<(), E
     for (name, room) in rooms()? {
         write(&format!("room-{name}"), TeacherPage { room: &room, ..page }.render(language))?;
     }
+    write_week(&place, &teacher, language, write)?;
     let reports = [rule(6, "image-choquante.example", Layer::School, 9_000)?];
     let page = HeadPage {
         place: &place,
@@ -249,4 +252,21 @@ fn write_sign_in(language: Language, write: Write<'_>) -> Result<(), Error> {
         write(name, GuardedPage { place: &place, authority }.render(language))?;
     }
     Ok(())
+}
+
+/// A teacher's week, with lessons and without.
+fn write_week(place: &Place, person: &Person, language: Language, write: Write<'_>) -> Result<(), Error> {
+    let plan = |weekday, from_minute, internet, is_wifi_on| -> Result<LessonPlan, Error> {
+        let (teacher, room) = (person.name.clone(), "CM2".parse()?);
+        Ok(LessonPlan { teacher, room, weekday, from_minute, minutes: 55, internet, is_wifi_on })
+    };
+    let sites = InternetMode::read("list", "vikidia.org geoportail.gouv.fr")?;
+    let plans = [
+        (PlanId::new(4), plan(0, 540, InternetMode::WorkspaceOnly, true)?),
+        (PlanId::new(5), plan(3, 825, sites, false)?),
+    ];
+    let rooms = ["CM1".parse()?, "CM2".parse()?];
+    let page = WeekPage { place, person, plans: &plans, rooms: &rooms, minutes: 55, token: "0" };
+    write("week", page.render(language))?;
+    Ok(write("week-none", WeekPage { plans: &[], ..page }.render(language))?)
 }
