@@ -344,13 +344,14 @@ async fn a_file_that_is_damaged_on_the_disk_is_fetched_again() {
     let mut bytes = std::fs::read(&secret).unwrap();
     bytes[20_000] ^= 1;
     std::fs::write(&secret, bytes).unwrap();
-    // Half of it was sent when that was found: this transfer breaks off, and never shows a wrong byte.
+    // Half of it was sent when that was found, or was about to be, its head as well: this transfer breaks off, and never shows a
+    // wrong byte.
     let mut client = class.street.connect().await;
     ask(&mut client, PATH, LINA).await;
     let mut heard = Vec::new();
     let _broken = tokio::time::timeout(PATIENCE, client.read_to_end(&mut heard)).await.unwrap();
     let heard = String::from_utf8(heard).unwrap();
-    let (_, body) = heard.split_once("\r\n\r\n").unwrap();
+    let (_, body) = heard.split_once("\r\n\r\n").unwrap_or_default();
     assert!(body.len() < text(1).len() && text(1).starts_with(body), "{} bytes", body.len());
     let (head, body) = class.get(LINA).await;
     assert!(head.contains("stored") && body == text(1), "{head}");
