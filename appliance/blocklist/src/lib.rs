@@ -14,6 +14,7 @@ mod changes;
 mod checksums;
 mod compile;
 mod compiler;
+mod difference;
 mod directory;
 mod format;
 mod index;
@@ -36,6 +37,9 @@ pub use builtin::builtin;
 pub use catalog::{CategoryFacts, Colour, LineCounts};
 pub use checksums::Checksums;
 pub use compiler::{BuildError, Compiled, Compiler};
+pub use difference::{
+    ContentSum, DIFFERENCE_SHEET_BYTES_MAX, DifferenceSheet, SheetError, apply_difference, make_difference,
+};
 pub use format::{OpenError, Verified, verify};
 pub use index::{Index, LineMatch, NameMatch, UrlMatch};
 pub use line::{DomainLine, LINE_BYTES_MAX, LineError, UrlLine};

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use blocklist::{Event, Index, Query, Summary};
 use system::lists;
+use system::publication::publish_archive;
 
 /// What stands in a column that has nothing to say.
 const NOTHING: &str = "-";
@@ -40,6 +41,19 @@ pub(crate) fn lookup(index: &Path, arguments: &[String]) -> anyhow::Result<ExitC
     }
     answers.flush()?;
     Ok(code)
+}
+
+/// Publishes an archive in a mirror's folder, and prints a line for each difference that leads to it: the file and its size in
+/// bytes, between tabs.
+pub(crate) fn publish(archive: &Path, out: &Path) -> anyhow::Result<ExitCode> {
+    let published = publish_archive(archive, out)?;
+    let mut shown = io::stdout().lock();
+    for (file, bytes) in &published.differences {
+        writeln!(shown, "{file}\t{bytes}")?;
+    }
+    let state = if published.is_new { "a new archive" } else { "the archive is published already" };
+    writeln!(io::stderr(), "preau: {state}, {} differences lead to it", published.differences.len())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The categories, joined by commas, and the line.

@@ -222,6 +222,15 @@ pub(crate) enum BlocklistCommand {
         #[command(flatten)]
         place: ListPlace,
     },
+    /// Put an archive of lists into a folder that a web server serves: boxes then fetch only what changed since the archives that
+    /// were published there before.
+    Publish {
+        /// The `blacklists.tar.gz`.
+        archive: PathBuf,
+        /// The folder of the mirror.
+        #[arg(long, value_name = "FOLDER")]
+        out: PathBuf,
+    },
 }
 
 /// Where the lists of a box are.

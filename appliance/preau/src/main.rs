@@ -76,6 +76,9 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Blocklist(BlocklistCommand::Accept { place }) => update_command::accept(&place),
         Command::Blocklist(BlocklistCommand::Status { place }) => update_command::status(&place),
+        Command::Blocklist(BlocklistCommand::Publish { archive, out }) => {
+            blocklist_command::publish(&archive, &out)
+        }
         Command::Device(command) => carry_out_device(command),
         Command::Override(command) => carry_out_override(command),
         Command::Lesson(command) => carry_out_lesson(command),

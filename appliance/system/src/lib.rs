@@ -61,6 +61,7 @@ mod netlink;
 pub mod nft;
 pub mod operator;
 pub mod priority;
+pub mod publication;
 pub mod refusals;
 mod regular;
 pub mod seal_key;

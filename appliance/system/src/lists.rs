@@ -216,7 +216,7 @@ pub(crate) fn give_to_owner_of(folder: &Path, file: &File) -> io::Result<()> {
     Ok(())
 }
 
-fn temporary_beside(out: &Path) -> io::Result<NamedTempFile> {
+pub(crate) fn temporary_beside(out: &Path) -> io::Result<NamedTempFile> {
     temporary_in(folder_of(out), INDEX_MODE)
 }
 
@@ -227,14 +227,14 @@ fn temporary_in(folder: &Path, mode: u32) -> io::Result<NamedTempFile> {
         .tempfile_in(folder)
 }
 
-fn publish(file: NamedTempFile, out: &Path) -> Result<(), PublishError> {
+pub(crate) fn publish(file: NamedTempFile, out: &Path) -> Result<(), PublishError> {
     file.as_file().sync_all()?;
     file.persist(out)?;
     Ok(File::open(folder_of(out))?.sync_all()?)
 }
 
 /// Why a file did not get its name.
-struct PublishError {
+pub(crate) struct PublishError {
     source: io::Error,
     /// The file, where it is still there.
     file: Option<NamedTempFile>,

@@ -7,6 +7,7 @@
 //! Invariant: nothing that a server sends takes unbounded time, memory or room on the disk; a mirror that was
 //! named with https is never left for http.
 
+mod difference;
 #[cfg(test)]
 pub(crate) mod server;
 mod shelf;
@@ -26,12 +27,13 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body, ResponseExt};
 
 use crate::clock::monotonic;
+pub(crate) use difference::{SHEET_EXTENSION, map, unpack};
 pub(crate) use shelf::Shelf;
 use shelf::{Begun, Origin};
 pub use url::{MirrorUrl, MirrorUrlError};
 
 /// The list of checksums that UT1 publishes beside its archives.
-const CHECKSUMS_NAME: &str = "MD5SUM.LST";
+pub(crate) const CHECKSUMS_NAME: &str = "MD5SUM.LST";
 /// Most bytes of it: two hundred times UT1's.
 const CHECKSUMS_BYTES_MAX: u64 = 1 << 20;
 /// The first bytes of gzip (RFC 1952 section 2.3.1).
@@ -152,7 +154,8 @@ impl Mirror {
         Self { agent, url, limits }
     }
 
-    /// Brings the file on the shelf to the mirror's state, verified by the mirror's checksum.
+    /// Brings the file on the shelf to the mirror's state, verified by the mirror's checksum: by the difference to it, where the
+    /// mirror has one, else whole.
     ///
     /// # Errors
     /// [`FetchError`]; what was on the shelf is there still, and what has arrived is gone on with the next time,
@@ -164,21 +167,13 @@ impl Mirror {
     ) -> Result<Fetched, FetchError> {
         let url = self.url.file(shelf.name());
         let kept = shelf.kept(&url);
-        let mut tries = 1;
-        let begun = loop {
-            let before = shelf.begun(&url).map_or(0, |begun| begun.bytes);
-            let error = match self.transfer(&url, shelf, kept.as_ref(), report) {
-                Ok(Some(begun)) => break begun,
-                Ok(None) => return Ok(Fetched::Unchanged),
-                Err(error) => error,
-            };
-            let bytes = shelf.begun(&url).map_or(0, |begun| begun.bytes);
-            if !error.is_passing() || bytes <= before || tries >= self.limits.tries {
-                return Err(error);
-            }
-            tries += 1;
-            report(Step::Resumed { name: shelf.name(), bytes });
-            std::thread::sleep(self.limits.pause);
+        if let Some(kept) = kept.as_ref().filter(|_| shelf.begun(&url).is_none())
+            && let Some(fetched) = self.follow(shelf, kept, report)?
+        {
+            return Ok(fetched);
+        }
+        let Some(begun) = self.bring(&url, shelf, kept.as_ref(), report)? else {
+            return Ok(Fetched::Unchanged);
         };
         match self.verify(shelf, report) {
             Ok(sum) => shelf.keep(begun, sum).map(|()| Fetched::New).map_err(|source| disk(shelf, source)),
@@ -190,6 +185,31 @@ impl Mirror {
                 }
                 Err(error)
             }
+        }
+    }
+
+    /// Asks for the file until all of it has arrived. `None`: the one that is kept is the mirror's still.
+    fn bring(
+        &self,
+        url: &str,
+        shelf: &Shelf,
+        kept: Option<&Origin>,
+        report: &mut dyn FnMut(Step<'_>),
+    ) -> Result<Option<Begun>, FetchError> {
+        let mut tries = 1;
+        loop {
+            let before = shelf.begun(url).map_or(0, |begun| begun.bytes);
+            let error = match self.transfer(url, shelf, kept, report) {
+                Ok(begun) => return Ok(begun),
+                Err(error) => error,
+            };
+            let bytes = shelf.begun(url).map_or(0, |begun| begun.bytes);
+            if !error.is_passing() || bytes <= before || tries >= self.limits.tries {
+                return Err(error);
+            }
+            tries += 1;
+            report(Step::Resumed { name: shelf.name(), bytes });
+            std::thread::sleep(self.limits.pause);
         }
     }
 
@@ -334,17 +354,23 @@ impl Mirror {
 
     /// The mirror's checksums at the moment; `None` where it publishes none.
     fn checksums(&self) -> Result<Option<Checksums>, FetchError> {
-        let response = self.ask(&self.url.file(CHECKSUMS_NAME), None, None)?;
+        let Some(text) = self.read(CHECKSUMS_NAME, CHECKSUMS_BYTES_MAX)? else { return Ok(None) };
+        let sums = Checksums::parse(&String::from_utf8_lossy(&text));
+        if sums.is_empty() { Err(FetchError::NoChecksums) } else { Ok(Some(sums)) }
+    }
+
+    /// The first bytes of a small file of the mirror; `None` where there is none.
+    fn read(&self, name: &str, bytes_max: u64) -> Result<Option<Vec<u8>>, FetchError> {
+        let response = self.ask(&self.url.file(name), None, None)?;
         match response.status() {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(None),
             other => return Err(FetchError::Status(other.as_u16())),
         }
-        let mut text = Vec::new();
-        let mut body = response.into_body().into_reader().take(CHECKSUMS_BYTES_MAX);
-        body.read_to_end(&mut text).map_err(FetchError::Cut)?;
-        let sums = Checksums::parse(&String::from_utf8_lossy(&text));
-        if sums.is_empty() { Err(FetchError::NoChecksums) } else { Ok(Some(sums)) }
+        let mut bytes = Vec::new();
+        let mut body = response.into_body().into_reader().take(bytes_max);
+        body.read_to_end(&mut bytes).map_err(FetchError::Cut)?;
+        Ok(Some(bytes))
     }
 }
 

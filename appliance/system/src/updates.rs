@@ -33,7 +33,7 @@ pub use plan::Plan;
 pub use state::{Failure, Held, Outcome, State};
 
 /// What UT1 calls the archive of all its lists.
-const WHOLE_ARCHIVE: &str = "blacklists.tar.gz";
+pub(crate) const WHOLE_ARCHIVE: &str = "blacklists.tar.gz";
 /// What the archives' names end with.
 const ARCHIVE_EXTENSION: &str = ".tar.gz";
 /// Held by whoever updates or accepts.

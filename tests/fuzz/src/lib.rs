@@ -17,6 +17,7 @@ pub mod extract;
 pub mod http_head;
 pub mod index_open;
 pub mod journal_segment;
+pub mod list_difference;
 pub mod packet;
 pub mod seal_key;
 pub mod seal_log;
@@ -39,6 +40,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("http_head", http_head::run),
     ("index_open", index_open::run),
     ("journal_segment", journal_segment::run),
+    ("list_difference", list_difference::run),
     ("packet", packet::run),
     ("selftest_run", selftest_run::run),
     ("seal_key", seal_key::run),

@@ -265,6 +265,7 @@ const PURE_CRATES: &[&str] = &[
     "tar",
     "thiserror",
     "uuid",
+    "zstd",
 ];
 
 /// Crates that the tests of pure rooms may use besides.

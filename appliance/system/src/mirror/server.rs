@@ -128,6 +128,10 @@ fn answer(mut stream: TcpStream, script: &Mutex<Script>) -> std::io::Result<()> 
     let path = head.split(' ').nth(1).unwrap_or_default().trim_start_matches("/lists/").to_owned();
     let (file, fault) = {
         let mut script = script.lock().unwrap();
+        if path.ends_with(".differences") && !script.files.contains_key(&path) {
+            // A mirror as UT1's, where nothing of this is.
+            return stream.write_all(b"HTTP/1.1 404 X\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+        }
         script.requests.push(head.clone());
         let faults = if path == "MD5SUM.LST" { &mut script.checksum_faults } else { &mut script.faults };
         let fault = (!faults.is_empty()).then(|| faults.remove(0));

@@ -8,6 +8,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
 use ureq::http::{HeaderMap, HeaderName, header};
 
 use crate::lists;
@@ -35,6 +36,9 @@ pub(crate) struct Origin {
     pub(super) length: Option<u64>,
     /// Its MD5 checksum in hexadecimal digits, once it is whole.
     sum: Option<String>,
+    /// That of the mirror's own file, where this one has the same content but was packed here.
+    #[serde(default)]
+    published: Option<String>,
 }
 
 /// A file that has not arrived whole.
@@ -57,7 +61,22 @@ impl Origin {
         let date = header_text(head, &header::DATE);
         let dated =
             last_modified.clone().filter(|_| etag.is_none() && date.is_some() && date != last_modified);
-        Self { url: url.to_owned(), etag, last_modified, if_range: strong.or(dated), length, sum: None }
+        Self {
+            url: url.to_owned(),
+            etag,
+            last_modified,
+            if_range: strong.or(dated),
+            length,
+            sum: None,
+            published: None,
+        }
+    }
+}
+
+impl Origin {
+    /// The MD5 checksum of the mirror's own file, in hexadecimal digits.
+    pub(super) fn published(&self) -> Option<&str> {
+        self.published.as_deref().or(self.sum.as_deref())
     }
 }
 
@@ -184,6 +203,42 @@ impl Shelf {
         let origin = Origin { length: Some(begun.bytes), sum: Some(digits(sum)), ..begun.origin };
         lists::replace(&self.origin_file(), &write_origin(&origin)?)?;
         remove(&self.part_origin_file())
+    }
+}
+
+impl Shelf {
+    /// A shelf for the difference to the next state of the file. It has room for one.
+    pub(super) fn of_difference(&self) -> Self {
+        Self { folder: self.folder.clone(), name: format!("{}.difference", self.name) }
+    }
+
+    /// What has arrived of the file so far, all of it when all of it has.
+    pub(super) fn arrived(&self) -> io::Result<File> {
+        File::open(self.part())
+    }
+
+    /// A file beside this one, gone when nobody holds it.
+    pub(super) fn scratch(&self) -> io::Result<NamedTempFile> {
+        lists::temporary_beside(&self.file())
+    }
+
+    /// Puts a file in the place of the one that is here: it has the content of the one at `url` with the checksum `published`,
+    /// but was packed here.
+    pub(super) fn keep_packed(&self, packed: NamedTempFile, url: &str, published: &str) -> io::Result<()> {
+        packed.as_file().sync_all()?;
+        let (_, sum) = examine(packed.path())?;
+        remove(&self.origin_file())?;
+        lists::publish(packed, &self.file())?;
+        let origin = Origin {
+            url: url.to_owned(),
+            etag: None,
+            last_modified: None,
+            if_range: None,
+            length: None,
+            sum: Some(digits(sum)),
+            published: Some(published.to_owned()),
+        };
+        lists::replace(&self.origin_file(), &write_origin(&origin)?)
     }
 }
 

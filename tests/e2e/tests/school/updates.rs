@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use harness::{APPLIANCE_IPV4, Lab, Machine, sites, usual_configuration, wait_until};
+use harness::{APPLIANCE_IPV4, Lab, Machine, preau_binary, sites, usual_configuration, wait_until};
 
 /// A mirror among the sites of the lab's Internet.
 struct Mirror<'lab> {
@@ -122,5 +122,50 @@ fn a_list_that_lost_too_much_waits_for_a_technician() -> Result<()> {
     appliance.run(&["blocklist", "accept", "--config", &config])?.success()?;
     wait_until("the accepted list", || is_refused(&lab.pc1, "mediatheque.example"))?;
     assert!(!is_refused(&lab.pc1, "casino.example")?);
+    Ok(())
+}
+
+/// The folder of a mirror of one's own, published by the same program.
+#[test]
+fn a_box_fetches_from_a_mirror_of_ones_own_only_what_changed() -> Result<()> {
+    const ARCHIVE: &str = "/lists/blacklists.tar.gz ";
+    let lab = school()?;
+    let folder = lab.internet.directory().join("ut1.example/lists");
+    let preau = preau_binary()?;
+    let publish = |gambling: &str| -> Result<String> {
+        std::fs::write(lab.lists().join("gambling/domains"), gambling)?;
+        let archive = lab.internet.directory().join("new.tar.gz");
+        let pack = format!("tar -C {} -czf {} blacklists", lab.directory().display(), archive.display());
+        lab.internet.shell(&pack)?.success()?;
+        let command =
+            format!("{} blocklist publish {} --out {}", preau.display(), archive.display(), folder.display());
+        lab.internet.shell(&command)?.success()
+    };
+    let many: String =
+        (0..3_000).map(|number| format!("casino-{}.example\n", number * 7_919 % 3_001)).collect();
+    publish(&format!("{many}casino.example\n"))?;
+    let mut appliance = lab.appliance_with(&configuration(&lab))?;
+    appliance.add_usual_devices()?;
+    appliance.start()?;
+    appliance.wait_until_ready(&lab.pc1)?;
+    wait_until("the first list", || is_refused(&lab.pc1, "casino.example"))?;
+    assert_eq!(lab.requests()?.matches(ARCHIVE).count(), 1);
+
+    let published = publish(&format!("{many}mediatheque.example\n"))?;
+    let bytes: u64 = published.trim().rsplit('\t').next().unwrap_or_default().parse()?;
+    assert!(bytes < 1_000, "{published}");
+    let config = lab.appliance.directory().join("preau.toml").display().to_string();
+    wait_until("the new list", || {
+        let output = appliance.run(&["blocklist", "update", "--config", &config])?;
+        Ok(output.stdout.contains("a new list is in force"))
+    })?;
+    wait_until("the new list", || is_refused(&lab.pc1, "mediatheque.example"))?;
+    assert!(!is_refused(&lab.pc1, "casino.example")?);
+    assert!(is_refused(&lab.pc1, "casino-7.example")?);
+    let requests = lab.requests()?;
+    assert_eq!(requests.matches(ARCHIVE).count(), 1, "{requests}");
+    let said = appliance.run(&["blocklist", "update", "--config", &config])?.success()?;
+    assert!(said.contains("nothing new"), "{said}");
+    assert_eq!(lab.requests()?.matches(ARCHIVE).count(), 1);
     Ok(())
 }
