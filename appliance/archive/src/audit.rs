@@ -12,7 +12,9 @@ use crate::leaf::Leaf;
 use crate::log::Log;
 use crate::retention::{DAY_MS, Field, Retention};
 use crate::seal::{Form, Seal};
-use crate::statement::{Expiry, Fact, Hold, Policy, Promptness, Readers, State, Statement, Term, Unsealed};
+use crate::statement::{
+    Approval, Expiry, Fact, Hold, Policy, Promptness, Readers, State, Statement, Term, Unsealed,
+};
 use crate::term::{DELETED_WITHIN_DAYS, after, due, list_due, promptness, settled};
 
 /// What an audit found.
@@ -49,7 +51,12 @@ pub(crate) fn audit(log: &Log) -> Audit {
             }
             Fact::Hold(hold) => Some(Remark::WasHeld { entry, hold: hold.clone() }),
             Fact::Lift(lift) => Some(Remark::Lifted { entry, lift: lift.clone() }),
-            Fact::Expiry(_) | Fact::Unsealed(_) | Fact::Policy(_) | Fact::Readers(_) | Fact::Clock => None,
+            Fact::Expiry(_)
+            | Fact::Unsealed(_)
+            | Fact::Policy(_)
+            | Fact::Approval(_)
+            | Fact::Readers(_)
+            | Fact::Clock => None,
         });
     }
     auditor.audit
@@ -85,6 +92,16 @@ impl<'l> Auditor<'l> {
                 self.audit
                     .remarks
                     .push(Remark::Readers { entry: statement.number, readers: readers.clone() });
+            }
+            Fact::Approval(Approval { policy, author }) => {
+                let (entry, policy, author) = (statement.number, *policy, author.clone());
+                // Of numbers that nobody has stated: those that hold where none are.
+                let last =
+                    self.before(place).filter_map(Leaf::statement).filter(|it| it.policy().is_some()).last();
+                if policy != last.map(|it| it.number) {
+                    self.audit.findings.push(Finding::NoPolicy { entry, policy: policy.unwrap_or(0) });
+                }
+                self.audit.remarks.push(Remark::Approved { entry, policy, author });
             }
             Fact::Hold(_) | Fact::Clock => {}
         }
@@ -230,6 +247,7 @@ impl<'l> Auditor<'l> {
                 | Fact::Expiry(_)
                 | Fact::Unsealed(_)
                 | Fact::Policy(_)
+                | Fact::Approval(_)
                 | Fact::Readers(_)
                 | Fact::Clock => None,
             })

@@ -31,6 +31,7 @@ fn promptness(data: &Path) -> Vec<Promptness> {
         | Fact::Hold(_)
         | Fact::Lift(_)
         | Fact::Policy(_)
+        | Fact::Approval(_)
         | Fact::Readers(_)
         | Fact::Clock => None,
     });

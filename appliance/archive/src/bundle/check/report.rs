@@ -292,7 +292,10 @@ impl fmt::Display for BundleReport {
         writeln!(f, "{rows} records, from {seals} seals")?;
         match findings.len() {
             0 if remarks.contains(&BundleRemark::OwnKey) => {
-                writeln!(f, "consistent in itself. Whose it is, nobody said: give --key")
+                writeln!(
+                    f,
+                    "CONSISTENT, BUT NOT VERIFIED: anybody can make that with a key of her own. Give the box's key with --key"
+                )
             }
             0 => writeln!(f, "verified: nothing was changed, removed or added"),
             number => writeln!(f, "NOT VERIFIED: {number} things are wrong"),
