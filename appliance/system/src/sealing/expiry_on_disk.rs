@@ -489,6 +489,29 @@ fn child_expires_on_a_full_disk() {
     println!("deleted in the reserve");
 }
 
+/// The same on a small disk, where no room is kept for the journal, and a hold for a judge first.
+#[test]
+fn child_holds_and_expires_on_a_small_full_disk() {
+    #[expect(clippy::disallowed_methods, reason = "a child is told by its environment what to do")]
+    let Ok(folder) = std::env::var(FOLDER_VARIABLE) else { return };
+    let data = Path::new(&folder);
+    live_and_seal(data, months());
+    assert_eq!(crate::space::Reserve::new(data).bytes().unwrap(), 0);
+    let mut ballast = fs::File::create(data.join("ballast")).unwrap();
+    while io::Write::write_all(&mut ballast, &[1; 512]).is_ok() {}
+    let hold = Hold { from: Some(noon(60)), to: Some(noon(62)), ..hold("Le juge") };
+    add_hold(data, instant(noon(365)), hold, std::time::Duration::ZERO).unwrap();
+    assert_eq!(expire_at(data, 365).files, [file(1)]);
+    assert!(check(data).is_right(), "{}", check(data));
+    println!("held and deleted in the log's own room");
+}
+
+#[test]
+fn a_small_full_disk_takes_holds_and_deletions() {
+    let said = run_test_on("24m", "sealing::expiry_on_disk::child_holds_and_expires_on_a_small_full_disk");
+    assert!(said.contains("held and deleted in the log's own room"), "{said}");
+}
+
 #[test]
 fn a_full_disk_keeps_nothing_beyond_its_time() {
     let said = run_test_on("24m", "sealing::expiry_on_disk::child_expires_on_a_full_disk");
