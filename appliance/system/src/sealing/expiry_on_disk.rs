@@ -3,7 +3,7 @@
 use archive::{Fact, Hold, Lift, Policy, Promptness, Remark, Retention, State, Term, Unsealed};
 
 use super::expiry::{erase_segment, measure_segment};
-use super::on_disk::{check, hosts, instant, live, manner, noon, seal_at, segments};
+use super::on_disk::{check, hosts, instant, live, look_into, manner, noon, seal_at, segments};
 use super::*;
 use crate::full_disk::{FOLDER_VARIABLE, run_test_on};
 
@@ -396,11 +396,14 @@ fn a_kind_of_field_goes_at_its_own_time() {
     };
     assert_eq!(read(data), whole("inconnu-127.0.0.1", "inconnu"));
     assert!(check(data).is_right());
+    let look = || look_into(data, std::slice::from_ref(&head));
+    assert_eq!(look(), (vec![], 6, 0), "each part is looked into");
     let expired = expire(data, &shorter, instant(noon(30)), None).unwrap();
     assert_eq!(expired.files, [format!("{number}.who.parquet.age")]);
     assert_eq!(read(data), whole("deleted", "deleted"), "the record stays, without whose it was");
     let report = check(data);
     assert!(report.is_right() && report.deleted == (1, 0), "{report}");
+    assert_eq!(look(), (vec![], 5, 0), "and what is left of them");
     fs::remove_file(data.join("sealed/seal-00000000000000000004.who.parquet.age")).unwrap();
     assert!(check(data).to_string().contains("seal 4: seal-00000000000000000004.who.parquet.age is missing"));
 }

@@ -204,7 +204,8 @@ fn child_runs_on_a_disk_that_becomes_read_only() {
     while last.is_some_and(|last| !journal.is_durable(last)) {
         std::thread::sleep(Duration::from_millis(1));
     }
-    let script = "d=$(findmnt -no SOURCE \"$PWD/disk\"); echo 1 > \"/sys/fs/ext4/${d#/dev/}/trigger_fs_error\"";
+    let script =
+        "d=$(findmnt -no SOURCE \"$PWD/disk\"); echo 1 > \"/sys/fs/ext4/${d#/dev/}/trigger_fs_error\"";
     shell(script, &folder);
     let mut waiting = Vec::new();
     while let Ok(sequence) = ask(&journal, &format!("w{}.fr", waiting.len())) {
