@@ -3,6 +3,8 @@
 //!
 //! All of it follows from the log: it stands when the files, the box and the configuration are long gone.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use model::{ClockQuality, Timestamp};
 
 use crate::belief::{Belief, CONFIRMATION_DAYS, days_after_last};
@@ -12,7 +14,9 @@ use crate::leaf::Leaf;
 use crate::log::Log;
 use crate::retention::{DAY_MS, Field, Retention};
 use crate::seal::{Form, Seal};
-use crate::statement::{Expiry, Fact, Hold, Policy, Promptness, Readers, State, Statement, Term, Unsealed};
+use crate::statement::{
+    Approval, Expiry, Fact, Hold, Policy, Promptness, Readers, State, Statement, Term, Unsealed,
+};
 use crate::term::{DELETED_WITHIN_DAYS, after, due, list_due, promptness, settled};
 
 /// What an audit found.
@@ -28,12 +32,22 @@ pub(crate) struct Audit {
 
 /// Goes over the statements of a log.
 pub(crate) fn audit(log: &Log) -> Audit {
-    let mut auditor = Auditor { log, audit: Audit::default(), readers: None };
+    let mut auditor = Auditor {
+        log,
+        audit: Audit::default(),
+        readers: None,
+        holds: BTreeMap::new(),
+        placed: BTreeSet::new(),
+        deleted: BTreeSet::new(),
+    };
     let mut belief = Belief::default();
     let mut believed = Vec::new();
     for (place, leaf) in log.leaves().enumerate() {
         match leaf {
-            Leaf::Statement(statement) => auditor.check(place, statement, &belief),
+            Leaf::Statement(statement) => {
+                auditor.check(place, statement, &belief);
+                auditor.note(statement);
+            }
             Leaf::Seal(seal) => auditor.check_form(seal),
         }
         believed.extend(belief.check(leaf.made()).is_ok().then_some((leaf.number(), leaf.made().0)));
@@ -49,7 +63,12 @@ pub(crate) fn audit(log: &Log) -> Audit {
             }
             Fact::Hold(hold) => Some(Remark::WasHeld { entry, hold: hold.clone() }),
             Fact::Lift(lift) => Some(Remark::Lifted { entry, lift: lift.clone() }),
-            Fact::Expiry(_) | Fact::Unsealed(_) | Fact::Policy(_) | Fact::Readers(_) | Fact::Clock => None,
+            Fact::Expiry(_)
+            | Fact::Unsealed(_)
+            | Fact::Policy(_)
+            | Fact::Approval(_)
+            | Fact::Readers(_)
+            | Fact::Clock => None,
         });
     }
     auditor.audit
@@ -60,6 +79,12 @@ struct Auditor<'l> {
     audit: Audit,
     /// To whom files are sealed at this place, as far as the log says.
     readers: Option<&'l Readers>,
+    /// The holds in force at this place.
+    holds: BTreeMap<u64, &'l Hold>,
+    /// The numbers of all holds before it.
+    placed: BTreeSet<u64>,
+    /// The files that are deleted before it.
+    deleted: BTreeSet<(u64, Field)>,
 }
 
 impl<'l> Auditor<'l> {
@@ -72,11 +97,7 @@ impl<'l> Auditor<'l> {
                 self.audit.remarks.push(Remark::Policy { entry, retention: *retention, signed });
             }
             Fact::Lift(lift) => {
-                let is_there = self
-                    .before(place)
-                    .filter_map(Leaf::statement)
-                    .any(|held| held.number == lift.hold && matches!(held.fact, Fact::Hold(_)));
-                if !is_there {
+                if !self.placed.contains(&lift.hold) {
                     self.audit.findings.push(Finding::NoHold { entry: statement.number, hold: lift.hold });
                 }
             }
@@ -86,7 +107,34 @@ impl<'l> Auditor<'l> {
                     .remarks
                     .push(Remark::Readers { entry: statement.number, readers: readers.clone() });
             }
+            Fact::Approval(Approval { policy, author }) => {
+                let (entry, policy, author) = (statement.number, *policy, author.clone());
+                // Of numbers that nobody has stated: those that hold where none are.
+                let last =
+                    self.before(place).filter_map(Leaf::statement).filter(|it| it.policy().is_some()).last();
+                if policy != last.map(|it| it.number) {
+                    self.audit.findings.push(Finding::NoPolicy { entry, policy: policy.unwrap_or(0) });
+                }
+                self.audit.remarks.push(Remark::Approved { entry, policy, author });
+            }
             Fact::Hold(_) | Fact::Clock => {}
+        }
+    }
+
+    /// Notes what a statement changes for those after it.
+    fn note(&mut self, statement: &'l Statement) {
+        match &statement.fact {
+            Fact::Hold(hold) => {
+                self.holds.insert(statement.number, hold);
+                self.placed.insert(statement.number);
+            }
+            Fact::Lift(lift) => {
+                self.holds.remove(&lift.hold);
+            }
+            Fact::Expiry(expiry) => {
+                self.deleted.insert((expiry.seal, expiry.field));
+            }
+            Fact::Unsealed(_) | Fact::Policy(_) | Fact::Approval(_) | Fact::Readers(_) | Fact::Clock => {}
         }
     }
 
@@ -136,7 +184,7 @@ impl<'l> Auditor<'l> {
         let Some((seal, _)) = sealed.filter(|(_, file)| file.hash == expiry.hash) else {
             return self.audit.findings.push(Finding::Expiry { entry, what: "no such file was sealed" });
         };
-        if self.was_deleted(place, expiry) {
+        if self.deleted.contains(&(expiry.seal, expiry.field)) {
             return self.audit.findings.push(Finding::Expiry { entry, what: "the file was deleted before" });
         }
         if expiry.found != State::Intact {
@@ -147,7 +195,7 @@ impl<'l> Auditor<'l> {
         let is_due = due(&bounds, seal, days) == Some(expiry.term.due) && expiry.term.days == days;
         let right = self.promptness(place, statement, &expiry.term, |hold| hold.covers(seal, &bounds));
         self.check_term(place, statement, &expiry.term, is_due, &[right], belief);
-        self.check_held(place, entry, (seal, &bounds));
+        self.check_held(entry, (seal, &bounds));
     }
 
     fn check_unsealed(&mut self, place: usize, statement: &Statement, unsealed: &Unsealed, belief: &Belief) {
@@ -165,13 +213,6 @@ impl<'l> Auditor<'l> {
         // Nor is it known which holds were about them.
         let right = [false, true].map(|covers| self.promptness(place, statement, &unsealed.term, |_| covers));
         self.check_term(place, statement, &unsealed.term, is_due, &right, belief);
-    }
-
-    fn was_deleted(&self, place: usize, expiry: &Expiry) -> bool {
-        let mut facts = self.before(place).filter_map(Leaf::statement).map(|statement| &statement.fact);
-        facts.any(|fact| {
-            matches!(fact, Fact::Expiry(before) if (before.seal, before.field) == (expiry.seal, expiry.field))
-        })
     }
 
     fn promptness(
@@ -221,25 +262,10 @@ impl<'l> Auditor<'l> {
     }
 
     /// Nothing that was held at that moment.
-    fn check_held(&mut self, place: usize, entry: u64, (seal, bounds): (&Seal, &Bounds)) {
-        let facts = || self.before(place).filter_map(Leaf::statement);
-        let lifted: Vec<u64> = facts()
-            .filter_map(|statement| match &statement.fact {
-                Fact::Lift(lift) => Some(lift.hold),
-                Fact::Hold(_)
-                | Fact::Expiry(_)
-                | Fact::Unsealed(_)
-                | Fact::Policy(_)
-                | Fact::Readers(_)
-                | Fact::Clock => None,
-            })
-            .collect();
-        let held = facts().find(|statement| {
-            matches!(&statement.fact, Fact::Hold(hold) if hold.covers(seal, bounds))
-                && !lifted.contains(&statement.number)
-        });
-        if let Some(hold) = held.map(|statement| statement.number) {
-            self.audit.findings.push(Finding::WasHeld { entry, hold });
+    fn check_held(&mut self, entry: u64, (seal, bounds): (&Seal, &Bounds)) {
+        let held = self.holds.iter().find(|(_, hold)| hold.covers(seal, bounds));
+        if let Some((hold, _)) = held {
+            self.audit.findings.push(Finding::WasHeld { entry, hold: *hold });
         }
     }
 }

@@ -9,6 +9,7 @@ use model::{PersonName, Timestamp};
 use crate::belief::Doubt;
 use crate::log::LogError;
 use crate::retention::{Field, Retention};
+use crate::scrutiny::Flaw;
 use crate::statement::{Hold, Lift, Readers, State};
 
 /// What is wrong, and where.
@@ -227,6 +228,24 @@ pub enum Finding {
         /// What it lifts.
         hold: u64,
     },
+    /// Somebody signs numbers of days that are not those in force.
+    #[error("entry {entry}: it signs the numbers of entry {policy}, and others are in force there")]
+    NoPolicy {
+        /// The entry of the log.
+        entry: u64,
+        /// What it signs.
+        policy: u64,
+    },
+    /// A sealed file does not have what its seal says, or says of itself what is not so.
+    #[error("seal {seal}: {file}: {flaw}")]
+    Content {
+        /// The seal.
+        seal: u64,
+        /// The file.
+        file: String,
+        /// What.
+        flaw: Flaw,
+    },
     /// Something cannot be read.
     #[error("{what} cannot be read: {source}")]
     Unreadable {
@@ -310,6 +329,16 @@ pub enum Remark {
         retention: Retention,
         /// Who.
         signed: Option<PersonName>,
+    },
+    /// Somebody put her name to how long what is kept.
+    #[error("entry {entry}: {author} has signed how long what is kept{}", policy.map_or_else(String::new, |policy| format!(": the numbers of entry {policy}")))]
+    Approved {
+        /// The entry of the log.
+        entry: u64,
+        /// The entry with the numbers.
+        policy: Option<u64>,
+        /// Who.
+        author: PersonName,
     },
     /// The box did not know the time by itself.
     #[error("entry {entry}: {name} vouched for the time of the deletion, {days} days after the entry before")]

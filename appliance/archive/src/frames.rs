@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use journal::{Query, Reckoning};
+use journal::{Query, Reckoning, Sequence};
 use model::{ClockQuality, Timestamp, When};
 
 use crate::leaf::{Leaf, is_private};
@@ -21,6 +21,8 @@ pub(crate) struct Frames {
     of: BTreeMap<u64, Window>,
     /// The time of the last record whose time is certain.
     last: Option<Timestamp>,
+    /// The number of the last record that is sealed.
+    through: u64,
 }
 
 impl Frames {
@@ -30,6 +32,7 @@ impl Frames {
         for seal in leaves.clone().filter_map(Leaf::seal) {
             frames.of.insert(seal.number, (frames.last, None));
             frames.last = latest_synchronised(seal).or(frames.last);
+            frames.through = seal.sequences.1;
         }
         let mut next = None;
         for leaf in leaves.rev().filter(|leaf| !is_private(leaf)) {
@@ -49,7 +52,7 @@ impl Frames {
     /// What is known of the times of a seal's records before anything is read of them.
     pub(crate) fn reckoning(&self, seal: &Seal) -> Reckoning {
         let (not_before, not_after) = self.get(seal);
-        Reckoning::default().within(not_before, not_after)
+        Reckoning::default().within(not_before, not_after).doubting(Sequence::new(self.through))
     }
 
     /// The same of records after all seals.

@@ -6,6 +6,7 @@ mod fixture;
 mod kills;
 mod notes;
 mod parts;
+mod scrutinies;
 mod seals;
 mod searches;
 mod statements;

@@ -74,7 +74,12 @@ impl Leaf {
         self.statement().is_some_and(|statement| match &statement.fact {
             Fact::Expiry(expiry) => expiry.term.vouched.is_some(),
             Fact::Unsealed(unsealed) => unsealed.term.vouched.is_some(),
-            Fact::Hold(_) | Fact::Lift(_) | Fact::Policy(_) | Fact::Readers(_) | Fact::Clock => false,
+            Fact::Hold(_)
+            | Fact::Lift(_)
+            | Fact::Policy(_)
+            | Fact::Approval(_)
+            | Fact::Readers(_)
+            | Fact::Clock => false,
         })
     }
 
@@ -88,6 +93,7 @@ impl Leaf {
                 | Fact::Hold(_)
                 | Fact::Lift(_)
                 | Fact::Policy(_)
+                | Fact::Approval(_)
                 | Fact::Readers(_)
                 | Fact::Clock => None,
             },
@@ -104,6 +110,7 @@ impl Leaf {
                 | Fact::Hold(_)
                 | Fact::Lift(_)
                 | Fact::Policy(_)
+                | Fact::Approval(_)
                 | Fact::Readers(_)
                 | Fact::Clock => None,
             },
@@ -129,7 +136,12 @@ impl Leaf {
 pub(crate) fn is_private(leaf: &Leaf) -> bool {
     leaf.statement().is_some_and(|statement| match statement.fact {
         Fact::Hold(_) | Fact::Lift(_) => true,
-        Fact::Expiry(_) | Fact::Unsealed(_) | Fact::Policy(_) | Fact::Readers(_) | Fact::Clock => false,
+        Fact::Expiry(_)
+        | Fact::Unsealed(_)
+        | Fact::Policy(_)
+        | Fact::Approval(_)
+        | Fact::Readers(_)
+        | Fact::Clock => false,
     })
 }
 

@@ -23,6 +23,7 @@ mod pieces;
 mod reading;
 mod retention;
 mod row;
+mod scrutiny;
 mod seal;
 mod search;
 mod sieve;
@@ -59,12 +60,13 @@ pub use pieces::FileBytes;
 pub use reading::Sealed;
 pub use retention::{DAYS_MAX, Field, FieldError, Retention, RetentionError};
 pub use row::Row;
+pub use scrutiny::{Flaw, Scrutiny, scrutinise};
 pub use seal::{Form, Seal, SealError, SealedFile, Tail, file_name, part_name};
 pub use search::{FoundAnywhere, Searched, reads_plain_seals, seals_that_may_have, search, search_signed};
 pub use statement::{
-    Device, Expiry, Fact, Hold, Lift, Policy, Promptness, Readers, State, Statement, Term, Unsealed,
+    Approval, Device, Expiry, Fact, Hold, Lift, Policy, Promptness, Readers, State, Statement, Term, Unsealed,
 };
-pub use table::{Table, TableError, write_table};
+pub use table::{GroupFlaw, Table, TableError, write_table};
 pub use term::{Due, SETTLED_DAYS, after, due, list_due, promptness, settled};
 pub use tree::{Tree, has_leaf, is_growth};
 pub use verify::{Report, Trust, Vault, verify};

@@ -21,7 +21,7 @@ use crate::leaf::Leaf;
 use crate::note::Note;
 use crate::retention::{Field, Retention};
 use crate::seal::{Seal, SealError};
-use crate::statement::{Expiry, Fact, Hold, Policy, Readers, Statement};
+use crate::statement::{Approval, Expiry, Fact, Hold, Policy, Readers, Statement};
 use crate::tree::Tree;
 
 /// Most bytes of a log that is read: ten seals a day for seventeen years.
@@ -179,7 +179,12 @@ impl Log {
                 Fact::Lift(lift) => {
                     holds.remove(&lift.hold);
                 }
-                Fact::Expiry(_) | Fact::Unsealed(_) | Fact::Policy(_) | Fact::Readers(_) | Fact::Clock => {}
+                Fact::Expiry(_)
+                | Fact::Unsealed(_)
+                | Fact::Policy(_)
+                | Fact::Approval(_)
+                | Fact::Readers(_)
+                | Fact::Clock => {}
             }
         }
         holds
@@ -197,18 +202,47 @@ impl Log {
         self.statements().rev().find_map(Statement::policy)
     }
 
+    /// The entry with the numbers in force; `None` where nobody has decided.
+    #[must_use]
+    pub fn policy_entry(&self) -> Option<&Statement> {
+        self.statements().rev().find(|statement| statement.policy().is_some())
+    }
+
+    /// Who has put her name to the numbers in force, the last first.
+    pub fn approvals(&self) -> impl Iterator<Item = (&Statement, &Approval)> {
+        let policy = self.policy_entry().map(|entry| entry.number);
+        let approvals = self.statements().rev().filter_map(|statement| match &statement.fact {
+            Fact::Approval(approval) => Some((statement, approval)),
+            Fact::Expiry(_)
+            | Fact::Unsealed(_)
+            | Fact::Hold(_)
+            | Fact::Lift(_)
+            | Fact::Policy(_)
+            | Fact::Readers(_)
+            | Fact::Clock => None,
+        });
+        approvals.filter(move |(_, approval)| approval.policy == policy)
+    }
+
     /// To whom files are sealed, as it was stated last; `None` where it never was.
     #[must_use]
     pub fn readers(&self) -> Option<&Readers> {
-        self.statements().rev().find_map(|statement| match &statement.fact {
+        self.readers_entry().and_then(|statement| match &statement.fact {
             Fact::Readers(readers) => Some(readers),
             Fact::Expiry(_)
             | Fact::Unsealed(_)
             | Fact::Hold(_)
             | Fact::Lift(_)
             | Fact::Policy(_)
+            | Fact::Approval(_)
             | Fact::Clock => None,
         })
+    }
+
+    /// The entry that says so.
+    #[must_use]
+    pub fn readers_entry(&self) -> Option<&Statement> {
+        self.statements().rev().find(|statement| matches!(statement.fact, Fact::Readers(_)))
     }
 
     /// For how many days a file of a seal is kept where this is decided now: a later number makes none longer.
@@ -261,6 +295,7 @@ pub(crate) fn expiries<'s>(
         | Fact::Hold(_)
         | Fact::Lift(_)
         | Fact::Policy(_)
+        | Fact::Approval(_)
         | Fact::Readers(_)
         | Fact::Clock => None,
     });

@@ -87,6 +87,16 @@ impl Sieve {
         let value = if of == Trait::Host { names(value).last().unwrap_or(value) } else { value };
         self.0.check(key(of, value).as_str())
     }
+
+    /// Whether all that a row may be searched by is in it. `known` are values that are: rows share most of theirs.
+    pub(crate) fn has_all<'r>(&self, row: &'r Row, known: &mut HashSet<(Trait, &'r str)>) -> bool {
+        values(row).all(|value| {
+            known.contains(&value) || {
+                known.insert(value);
+                keys(&value).iter().all(|key| self.0.check(key.as_str()))
+            }
+        })
+    }
 }
 
 fn key(of: Trait, value: &str) -> String {

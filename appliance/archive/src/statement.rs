@@ -48,6 +48,8 @@ pub enum Fact {
     Lift(Lift),
     /// How long what is kept from now on.
     Policy(Policy),
+    /// Whoever watches over that puts her name to it.
+    Approval(Approval),
     /// To whom files are sealed from now on.
     Readers(Readers),
     /// Nothing but that the clock shows this time: it has jumped, and is believed when it goes on from here.
@@ -169,6 +171,15 @@ pub struct Policy {
     pub signed: Option<PersonName>,
 }
 
+/// A name under how long what is kept: the data protection officer's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approval {
+    /// The entry with the numbers; `None` where there was none yet: the most of all.
+    pub policy: Option<u64>,
+    /// Who.
+    pub author: PersonName,
+}
+
 /// To whom files are encrypted; with nobody, they are not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Readers(Vec<ReaderKey>);
@@ -180,6 +191,12 @@ impl Readers {
         Self(keys)
     }
 
+    /// The keys, as people write them.
+    #[must_use]
+    pub fn keys(&self) -> Vec<String> {
+        self.0.iter().map(ToString::to_string).collect()
+    }
+
     /// Whether files are plain.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -189,8 +206,7 @@ impl Readers {
 
 impl fmt::Display for Readers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keys: Vec<String> = self.0.iter().map(ToString::to_string).collect();
-        f.write_str(&keys.join(" "))
+        f.write_str(&self.keys().join(" "))
     }
 }
 
@@ -258,6 +274,7 @@ impl Statement {
             | Fact::Unsealed(_)
             | Fact::Hold(_)
             | Fact::Lift(_)
+            | Fact::Approval(_)
             | Fact::Readers(_)
             | Fact::Clock => None,
         }
@@ -324,6 +341,9 @@ impl fmt::Display for Fact {
                     .into_iter()
                     .try_for_each(|field| writeln!(f, "{field} {}", retention.days(field)))?;
                 writeln!(f, "signed {}", Optional(signed.as_ref()))
+            }
+            Self::Approval(Approval { policy, author }) => {
+                writeln!(f, "fact approval\npolicy {}\nauthor {author}", Optional(policy.as_ref()))
             }
             Self::Readers(readers) => {
                 let readers = Some(readers).filter(|readers| !readers.is_empty());
@@ -392,6 +412,9 @@ fn read_fact(lines: &mut Lines<'_>) -> Result<Fact, WrongLine> {
             reason: lines.value("reason")?,
         }),
         "policy" => Fact::Policy(read_policy(lines)?),
+        "approval" => {
+            Fact::Approval(Approval { policy: lines.optional("policy")?, author: lines.value("author")? })
+        }
         "readers" => Fact::Readers(lines.optional("readers")?.unwrap_or_default()),
         "clock" => Fact::Clock,
         _ => return Err("fact"),

@@ -8,6 +8,7 @@
 //! A search reads the tail, then the groups that may have something: first the columns that it asks about, then the rest of
 //! the rows that match.
 
+mod doubt;
 mod group;
 mod guide;
 mod writer;
@@ -30,6 +31,7 @@ use crate::reading::{Sealed, clock_tie};
 use crate::row::{MADE, NUMBERS, Number, Row, TEXTS, Tell};
 use crate::seal::{Form, Seal, Tail};
 use crate::sieve::Sieve;
+pub use crate::table::doubt::GroupFlaw;
 use crate::table::group::Group;
 use crate::table::guide::Guide;
 pub(crate) use crate::table::writer::{TableWriter, is_time};

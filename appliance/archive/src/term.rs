@@ -125,6 +125,7 @@ fn was_held<'l>(
             | Fact::Expiry(_)
             | Fact::Unsealed(_)
             | Fact::Policy(_)
+            | Fact::Approval(_)
             | Fact::Readers(_)
             | Fact::Clock => true,
         }),
@@ -133,6 +134,7 @@ fn was_held<'l>(
         | Fact::Expiry(_)
         | Fact::Unsealed(_)
         | Fact::Policy(_)
+        | Fact::Approval(_)
         | Fact::Readers(_)
         | Fact::Clock => false,
     })

@@ -56,6 +56,8 @@ pub struct Reckoning {
     ties: Vec<ClockTie>,
     /// When all of the records were made at the earliest, and at the latest.
     bounds: (Option<Timestamp>, Option<Timestamp>),
+    /// The last record that is sealed, where that makes a difference.
+    sealed: Option<Sequence>,
 }
 
 impl Reckoning {
@@ -64,13 +66,20 @@ impl Reckoning {
     pub fn new(mut ties: Vec<ClockTie>) -> Self {
         ties.sort_unstable_by_key(|tie| tie.sequence);
         ties.dedup_by_key(|tie| tie.sequence);
-        Self { ties, bounds: (None, None) }
+        Self { ties, bounds: (None, None), sealed: None }
     }
 
     /// The same for records that were made between these times.
     #[must_use]
     pub fn within(self, not_before: Option<Timestamp>, not_after: Option<Timestamp>) -> Self {
         Self { bounds: (not_before, not_after), ..self }
+    }
+
+    /// The same where ties above this number are sealed by nobody: anybody can write such a one, and what it says has to be
+    /// possible, by whatever clock.
+    #[must_use]
+    pub fn doubting(self, above: Sequence) -> Self {
+        Self { sealed: Some(above), ..self }
     }
 
     /// What both know.
@@ -99,28 +108,37 @@ impl Reckoning {
             not_before.is_none_or(|before| before <= at) && not_after.is_none_or(|after| at <= after)
         };
         match self.follow(sequence, at, clock) {
-            Some((at, ClockQuality::Synchronised)) => When::Reckoned(at),
-            Some((at, ClockQuality::Unsynchronised)) if is_possible(at) => When::Reckoned(at),
+            Some((at, ClockQuality::Synchronised, tie)) if !self.is_doubted(sequence, tie) => {
+                When::Reckoned(at)
+            }
+            Some((at, ClockQuality::Synchronised | ClockQuality::Unsynchronised, _)) if is_possible(at) => {
+                When::Reckoned(at)
+            }
             None if clock == ClockQuality::Unsynchronised && is_possible(at) => When::Shown(at),
             Some(_) | None => When::between(not_before, not_after),
         }
+    }
+
+    /// Whether a record is sealed, and the tie that says when it was made is not.
+    fn is_doubted(&self, sequence: Sequence, tie: Sequence) -> bool {
+        self.sealed.is_some_and(|sealed| sequence <= sealed && sealed < tie)
     }
 
     /// Whether more ties would make no difference to when a record was made.
     #[must_use]
     pub fn is_settled(&self, sequence: Sequence, at: Timestamp, clock: ClockQuality) -> bool {
         clock == ClockQuality::Synchronised
-            || matches!(self.follow(sequence, at, clock), Some((_, ClockQuality::Synchronised)))
+            || matches!(self.follow(sequence, at, clock), Some((_, ClockQuality::Synchronised, _)))
     }
 
     /// When a record was really made, and how far the clock is to be trusted that says so; `None` where its own time is the
-    /// best there is. A clock that no time server had set was tied, in turn, to a later one.
+    /// best there is. A clock that no time server had set was tied, in turn, to a later one: the last of them is told, too.
     fn follow(
         &self,
         sequence: Sequence,
         at: Timestamp,
         clock: ClockQuality,
-    ) -> Option<(Timestamp, ClockQuality)> {
+    ) -> Option<(Timestamp, ClockQuality, Sequence)> {
         let (mut sequence, mut at_ms, mut clock, mut is_tied) = (sequence, at.unix_ms(), clock, false);
         let from = self.ties.partition_point(|tie| tie.sequence <= sequence);
         for tie in self.ties.get(from..)? {
@@ -130,7 +148,7 @@ impl Reckoning {
             at_ms = at_ms.saturating_add(tie.at.unix_ms().saturating_sub(tie.before.unix_ms()));
             (sequence, clock, is_tied) = (tie.sequence, tie.clock, true);
         }
-        is_tied.then(|| (Timestamp::from_unix_ms(at_ms), clock))
+        is_tied.then(|| (Timestamp::from_unix_ms(at_ms), clock, sequence))
     }
 }
 
@@ -197,6 +215,14 @@ mod tests {
         for (at, clock) in [(999, Unsynchronised), (2_001, Unsynchronised), (1_500, Unset)] {
             assert_eq!(when(at, clock), When::Between(bounds.0, bounds.1), "{at} {clock}");
         }
+        // A tie that nobody has sealed says what it likes of what is sealed; of what is not, it is as good as that.
+        let told = |at| {
+            let tie = tie(1, 9, 100, at, ClockQuality::Synchronised);
+            let known = Reckoning::new(vec![tie]).within(bounds.0, bounds.1).doubting(Sequence::new(5));
+            [2, 7].map(|record| known.when(Sequence::new(record), time(100), Unset))
+        };
+        assert_eq!(told(1_500), [When::Reckoned(time(1_500)); 2]);
+        assert_eq!(told(900_000), [When::Between(bounds.0, bounds.1), When::Reckoned(time(900_000))]);
         // A clock that was set by hand, years off.
         let tied = Reckoning::new(vec![tie(1, 5, 100, 900_000, Unsynchronised)]).within(bounds.0, bounds.1);
         assert_eq!(tied.when(Sequence::new(2), time(50), Unset), When::Between(bounds.0, bounds.1));

@@ -135,6 +135,7 @@ pub(crate) enum RoleCode {
     Teacher,
     Head,
     Technician,
+    Officer,
 }
 
 impl<'a> PersonDeedEntry<'a> {
@@ -268,6 +269,7 @@ fn encode_role(role: Role) -> RoleCode {
         Role::Teacher => RoleCode::Teacher,
         Role::Head => RoleCode::Head,
         Role::Technician => RoleCode::Technician,
+        Role::Officer => RoleCode::Officer,
     }
 }
 
@@ -276,6 +278,7 @@ fn read_role(role: RoleCode) -> Role {
         RoleCode::Teacher => Role::Teacher,
         RoleCode::Head => Role::Head,
         RoleCode::Technician => Role::Technician,
+        RoleCode::Officer => Role::Officer,
     }
 }
 

@@ -23,11 +23,13 @@ pub enum Role {
     Head,
     /// Keeps the box: decides what the head decides, on the school's behalf.
     Technician,
+    /// The data protection officer: watches over what is recorded, and over those who read it. Decides nothing.
+    Officer,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 3] = [Self::Teacher, Self::Head, Self::Technician];
+    pub const ALL: [Self; 4] = [Self::Teacher, Self::Head, Self::Technician, Self::Officer];
 
     /// The word that records and command lines use.
     #[must_use]
@@ -36,6 +38,16 @@ impl Role {
             Self::Teacher => "teacher",
             Self::Head => "head",
             Self::Technician => "technician",
+            Self::Officer => "officer",
+        }
+    }
+
+    /// Whether the role has to do with classes: their lessons, their sites, their Wi-Fi.
+    #[must_use]
+    pub fn teaches(self) -> bool {
+        match self {
+            Self::Teacher | Self::Head | Self::Technician => true,
+            Self::Officer => false,
         }
     }
 
@@ -43,28 +55,47 @@ impl Role {
     #[must_use]
     pub fn directs(self) -> bool {
         match self {
-            Self::Teacher => false,
+            Self::Teacher | Self::Officer => false,
             Self::Head | Self::Technician => true,
         }
     }
 
-    /// Whether the role may open what the journal keeps of others: the head alone answers for it. Whoever keeps the box has no
-    /// business there.
+    /// Whether the role may open what the journal keeps of others: the head answers for it, the officer looks after her.
+    /// Whoever keeps the box has no business there.
     #[must_use]
     pub fn reads_journal(self) -> bool {
         match self {
-            Self::Head => true,
+            Self::Head | Self::Officer => true,
             Self::Teacher | Self::Technician => false,
         }
     }
 
+    /// Whether the role says what must not be deleted for a while: whoever answers a judge. The officer looks on.
+    #[must_use]
+    pub fn holds_journal(self) -> bool {
+        match self {
+            Self::Head => true,
+            Self::Teacher | Self::Technician | Self::Officer => false,
+        }
+    }
+
+    /// Whether the role puts its name to how long what is kept.
+    #[must_use]
+    pub fn signs_retention(self) -> bool {
+        match self {
+            Self::Officer => true,
+            Self::Teacher | Self::Head | Self::Technician => false,
+        }
+    }
+
     /// Whether the role registers and disables people of the other one, and makes them new cards. Whoever may not read the
-    /// journal makes nobody who may, nor a card to sign in as one: the first head is made on the box's own command line.
+    /// journal makes nobody who may, nor a card to sign in as one: the first head is made on the box's own command line. So is
+    /// each officer: a head who made one would look after herself.
     #[must_use]
     pub fn may_change(self, other: Self) -> bool {
         match self {
-            Self::Teacher => false,
-            Self::Head => other != Self::Technician,
+            Self::Teacher | Self::Officer => false,
+            Self::Head => matches!(other, Self::Teacher | Self::Head),
             Self::Technician => !other.reads_journal(),
         }
     }
@@ -86,7 +117,7 @@ impl FromStr for Role {
 
 /// The text is not a role's word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a role: teacher, head or technician")]
+#[error("not a role: teacher, head, technician or officer")]
 pub struct RoleError;
 
 /// Somebody who may sign in.
@@ -112,6 +143,9 @@ impl Person {
     /// Whether she may decide for this room; a device without a room is the head's matter.
     #[must_use]
     pub fn teaches_in(&self, room: Option<&RoomName>) -> bool {
+        if !self.role.teaches() {
+            return false;
+        }
         self.role.directs() || room.is_some_and(|room| self.rooms.is_empty() || self.rooms.contains(room))
     }
 }
@@ -351,5 +385,18 @@ mod tests {
         check(Role::Teacher, &[], None, false);
         check(Role::Head, &["CM1"], Some("CM2"), true);
         check(Role::Technician, &[], None, true);
+        check(Role::Officer, &["CM2"], Some("CM2"), false);
+    }
+
+    #[test]
+    fn nobody_makes_whoever_looks_after_her() {
+        let check = |by: Role, expected: &[Role]| {
+            let changed: Vec<Role> = Role::ALL.into_iter().filter(|other| by.may_change(*other)).collect();
+            assert_eq!(changed, expected, "{by}");
+        };
+        check(Role::Teacher, &[]);
+        check(Role::Head, &[Role::Teacher, Role::Head]);
+        check(Role::Technician, &[Role::Teacher, Role::Technician]);
+        check(Role::Officer, &[]);
     }
 }

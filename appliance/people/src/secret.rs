@@ -83,7 +83,7 @@ impl Secret {
         let least = match role {
             Role::Teacher if is_pin => PIN_DIGITS_MIN,
             Role::Teacher => TEACHER_CHARACTERS_MIN,
-            Role::Head | Role::Technician => DIRECTING_CHARACTERS_MIN,
+            Role::Head | Role::Technician | Role::Officer => DIRECTING_CHARACTERS_MIN,
         };
         if secret.0.chars().count() < least {
             return Err(SecretError::Short);
@@ -175,7 +175,7 @@ pub fn draw_first_secret(role: Role, random: &dyn SecureRandom) -> Result<Secret
     loop {
         let text = match role {
             Role::Teacher => draw_digits(random)?,
-            Role::Head | Role::Technician => draw_groups(random)?,
+            Role::Head | Role::Technician | Role::Officer => draw_groups(random)?,
         };
         if let Ok(secret) = Secret::chosen(&text, role) {
             return Ok(secret);

@@ -68,7 +68,7 @@ pub struct TokenHash(pub [u8; TOKEN_BYTES]);
 pub fn is_alive(role: Role, began: Timestamp, used: Timestamp, now: Timestamp) -> bool {
     let (idle_ms, longest_ms) = match role {
         Role::Teacher => (HOUR_MS, 10 * HOUR_MS),
-        Role::Head | Role::Technician => (HOUR_MS / 2, 8 * HOUR_MS),
+        Role::Head | Role::Technician | Role::Officer => (HOUR_MS / 2, 8 * HOUR_MS),
     };
     // A step of a few seconds is what a time server does now and then.
     let is_set_back = used.ms_since(now) > 60_000;

@@ -22,7 +22,7 @@ mod why;
 
 pub use certificate::Certificate;
 pub use closed::Closed;
-pub use cover::{CoverFile, DeletedKind, ExportCover};
+pub use cover::{CoverFile, CoverPlace, DeletedKind, ExportCover};
 pub use frame::{CONTENT_SECURITY_POLICY, LIVE_SECURITY_POLICY, Place};
 pub use home::Home;
 pub use notice::Notice;

@@ -8,7 +8,7 @@ use model::{
 };
 use zeroize::Zeroizing;
 
-use crate::Trouble;
+use crate::{Custody, Trouble};
 
 /// Who reads, and with which session: a key that one session gave is no other's, though it be of the same name.
 #[derive(Clone, Copy)]
@@ -106,6 +106,18 @@ pub trait ReadingRoom: Send + Sync {
     /// [`Trouble::Denied`], [`Trouble::Unknown`], [`Trouble::Busy`].
     fn lift_hold(&self, client: IpAddr, person: &Person, number: u64, reason: &Motive)
     -> Result<(), Trouble>;
+
+    /// Who can read what is sealed, and how long what is kept.
+    ///
+    /// # Errors
+    /// [`Trouble::Unavailable`].
+    fn custody(&self) -> Result<Custody, Trouble>;
+
+    /// Puts somebody's name to how long what is kept, as the entry of this number says, or 0 where there is none.
+    ///
+    /// # Errors
+    /// [`Trouble::Denied`], [`Trouble::Unknown`] where other numbers are in force by now, [`Trouble::Busy`].
+    fn sign_retention(&self, person: &Person, entry: u64) -> Result<(), Trouble>;
 
     /// What was refused today, by room, of no device in particular. `None` while somebody else has it counted.
     ///

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use archive::{Field, Policy};
+use archive::{Field, Policy, Retention, SETTLED_DAYS};
 use system::sealing::Manner;
 
 use crate::config::Config;
@@ -29,6 +29,12 @@ fn describe_journal(manner: &Manner) -> Vec<String> {
             .as_ref()
             .map_or_else(|| "nobody had to sign".to_owned(), |name| format!("signed by {name}"));
         lines.push(format!("log: kept for so many days: {days} ({signed})"));
+        if *retention != Retention::default() {
+            lines.push(format!(
+                "log: a number that is lower than the one before is for what is sealed already after {SETTLED_DAYS} days; then that is \
+                 gone for good (preau journal status)"
+            ));
+        }
     }
     match manner.readers.as_deref() {
         None | Some([]) => lines.push("log: sealed days are in clear: nobody's key is given".to_owned()),
@@ -41,7 +47,7 @@ fn describe_journal(manner: &Manner) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use archive::{Identity, Retention};
+    use archive::Identity;
     use jiff::tz::TimeZone;
 
     use super::*;
@@ -55,6 +61,7 @@ mod tests {
         let told = describe_journal(&Manner { time_zone: TimeZone::UTC, readers, policy });
         let expected = [
             "log: kept for so many days: access 365, who 365, destination 365, traffic 30, acts 365 (signed by La DPO)".to_owned(),
+            "log: a number that is lower than the one before is for what is sealed already after 7 days; then that is gone for good (preau journal status)".to_owned(),
             format!("log: sealed days are read with {head}"),
             format!("log: sealed days are read with {safe}"),
         ];

@@ -376,7 +376,7 @@ pub(crate) enum PersonCommand {
         /// What colleagues call her, as in "Mme Martin".
         #[arg(long)]
         name: PersonName,
-        /// What she is in the school: `teacher`, `head` or `technician`.
+        /// What she is in the school: `teacher`, `head`, `technician` or `officer`, who is for data protection.
         #[arg(long)]
         role: Role,
         /// A room where she teaches; may be given more than once. Without one: all rooms.

@@ -4,13 +4,19 @@ use std::fs::DirBuilder;
 use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
+use system::clock::monotonic;
 use system::directories::state_directory;
 use system::segments::Directory;
 use system::selftest::Results;
 use system::updates::Places;
 
+/// How long a box that starts waits for a command that seals or deletes by hand: most take a moment.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(100);
 /// The registered devices.
 pub(crate) const STATE_FILE: &str = "state.sqlite";
 /// The box's certificate authority, its key included.
@@ -67,13 +73,29 @@ pub(crate) fn make(folder: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("cannot make the data folder {}", folder.display()))
 }
 
-/// The journal's place, locked. Two boxes on one folder would write one journal: the second one does not start.
+/// The journal's place, locked. Two boxes on one folder would write one journal: the second one does not start. A command that
+/// seals, deletes or holds by hand while no box runs is through in a moment.
 pub(crate) fn claim(folder: &Path) -> anyhow::Result<Directory> {
     let mut journal = Directory::new(folder);
-    match journal.lock() {
+    let since = monotonic();
+    let outcome = loop {
+        match journal.lock() {
+            Err(error)
+                if error.kind() == ErrorKind::ResourceBusy
+                    && monotonic().saturating_duration_since(since) < PATIENCE =>
+            {
+                thread::sleep(PAUSE);
+            }
+            outcome => break outcome,
+        }
+    };
+    match outcome {
         Ok(()) => Ok(journal),
         Err(error) if error.kind() == ErrorKind::ResourceBusy => {
-            bail!("another preau runs on the data folder {}: stop it, or give --data DIR", folder.display())
+            bail!(
+                "another preau runs on the data folder {}, or seals or deletes in it by hand: stop it, or give --data DIR",
+                folder.display()
+            )
         }
         Err(error) => {
             Err(error).with_context(|| format!("cannot write in the data folder {}", folder.display()))

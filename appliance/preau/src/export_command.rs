@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use access::Clock;
 use anyhow::{Context, bail};
-use archive::{BundleTrust, Field, Manifest, ROWS_MAX, Request, verify_bundle};
+use archive::{BundleFinding, BundleReport, BundleTrust, Field, Manifest, ROWS_MAX, Request, verify_bundle};
 use jiff::tz::TimeZone;
 use model::{Host, Purpose, ReadingId, ReadingTerms, Selection};
 use portal::pages::{CoverFile, DeletedKind, ExportCover};
@@ -21,6 +21,9 @@ use crate::data_folder::{self, STATE_FILE};
 use crate::journal_command::read_identities;
 use crate::reading_command::{self, Looking};
 use crate::{operator, times};
+
+/// The exit status where nothing is wrong with an extract, and nobody said whose key is right.
+const UNCONFIRMED_STATUS: u8 = 2;
 
 /// Writes an extract, once the box has noted who takes it.
 pub(crate) fn export(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
@@ -177,9 +180,37 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
         witness: arguments.witness.clone(),
         identities: read_identities(arguments.identity.as_deref())?,
     };
-    let report = verify_bundle(BufReader::new(file), &trust);
+    let mut report = verify_bundle(BufReader::new(file), &trust);
+    match compare_cover(&report) {
+        Some(true) => {}
+        Some(false) => report.findings.push(BundleFinding::Cover),
+        None => writeln!(
+            io::stdout(),
+            "note: couverture.html is of another release, and was not compared: read what stands here, not there"
+        )?,
+    }
     write!(io::stdout(), "{report}")?;
-    Ok(if report.is_right() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(match (report.is_right(), &arguments.key) {
+        (false, _) => ExitCode::FAILURE,
+        // Anybody makes an extract with a key of her own: a script must not take that for the box's.
+        (true, None) => ExitCode::from(UNCONFIRMED_STATUS),
+        (true, Some(_)) => ExitCode::SUCCESS,
+    })
+}
+
+/// Whether the cover says what is signed: it is made again. `None` where this release makes others, or there is nothing to
+/// make it of.
+fn compare_cover(report: &BundleReport) -> Option<bool> {
+    const COVER: &str = "couverture.html";
+    let (Some(signed), Some(key), Some(cover)) = (&report.manifest, &report.signer, &report.cover) else {
+        // What is wrong with it is told already.
+        return Some(true);
+    };
+    let place = ExportCover::read_place(cover)?;
+    let zone = TimeZone::get(&place.time_zone).ok()?;
+    let mut manifest = signed.clone();
+    manifest.files.retain(|file| file.name != COVER);
+    Some(render_cover(&manifest, &key.to_string(), &place.school, &zone) == *cover)
 }
 
 #[cfg(test)]
@@ -194,5 +225,57 @@ mod tests {
         let told = describe_deleted(&deleted);
         let told: Vec<_> = told.iter().map(|kind| (kind.word, kind.seals.as_str())).collect();
         assert_eq!(told, [("access", "6, 9"), ("traffic", "3, 5–7")]);
+    }
+
+    #[test]
+    fn a_cover_says_what_is_signed() {
+        let at = model::Timestamp::from_unix_ms;
+        let request = Request {
+            author: "Mme Durand".parse().unwrap(),
+            purpose: Purpose::Judicial,
+            detail: "réquisition 118".parse().unwrap(),
+            reading: None,
+        };
+        let manifest = Manifest {
+            version: 2,
+            log: "preau/journal/0".to_owned(),
+            seals: 3,
+            made: at(60_000),
+            clock: model::ClockQuality::Synchronised,
+            request,
+            selection: Selection { device: "CM2-05".parse().ok(), ..Selection::default() },
+            rows: 4,
+            unsealed: 0,
+            untimed: 0,
+            locked: 0,
+            unreadable: 0,
+            is_whole: false,
+            deleted: vec![],
+            from_segments: vec![],
+            files: vec![],
+        };
+        let key = archive::SigningKey::of_box([7; 32]).unwrap().verifier().clone();
+        let cover = render_cover(
+            &manifest,
+            &key.to_string(),
+            "École <Jaurès>",
+            &TimeZone::get("Europe/Paris").unwrap(),
+        );
+        let check = |cover: Option<String>, expected: Option<bool>| {
+            let packed = archive::PackedFile {
+                name: "couverture.html".to_owned(),
+                bytes: 1,
+                hash: archive::Hash::of(b""),
+            };
+            let manifest = Some(Manifest { files: vec![packed], ..manifest.clone() });
+            let report =
+                BundleReport { manifest, signer: Some(key.clone()), cover, ..BundleReport::default() };
+            assert_eq!(compare_cover(&report), expected, "{:?}", report.cover);
+        };
+        check(Some(cover.clone()), Some(true));
+        check(Some(cover.replace("CM2-05", "CM2-06")), Some(false));
+        check(Some(cover.replace("Mme Durand", "Mme Dupont")), Some(false));
+        check(Some(cover.replace("preau-cover", "preau-other")), None);
+        check(None, Some(true));
     }
 }

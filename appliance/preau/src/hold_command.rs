@@ -96,6 +96,7 @@ pub(crate) fn list(data: &Path, zone: &TimeZone, all: bool) -> anyhow::Result<Ex
             | Fact::Expiry(_)
             | Fact::Unsealed(_)
             | Fact::Policy(_)
+            | Fact::Approval(_)
             | Fact::Readers(_)
             | Fact::Clock => {}
         }

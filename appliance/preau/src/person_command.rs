@@ -77,7 +77,7 @@ fn find(store: &Store, name: &PersonName) -> anyhow::Result<Person> {
 fn print_card(person: &Person, secret: &Secret) -> anyhow::Result<ExitCode> {
     let kind = match person.role {
         Role::Teacher => "PIN",
-        Role::Head | Role::Technician => "password",
+        Role::Head | Role::Technician | Role::Officer => "password",
     };
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}, {}", person.name, person.role)?;

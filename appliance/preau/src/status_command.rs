@@ -66,3 +66,25 @@ pub(crate) fn describe(outlook: &Outlook) -> String {
         reserved_bytes / MEGABYTE
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_will_be_too_small_is_told_in_days() {
+        let outlook = Outlook {
+            bytes_a_day: 1_200_000,
+            free_bytes: 48_000_000,
+            reserved_bytes: 8_000_000,
+            days_left: Some(40),
+        };
+        assert!(outlook.is_tight());
+        assert_eq!(
+            describe(&outlook),
+            "lasts 40 days: 1200 kB a day, 48 MB free, 8 MB of them kept for the journal"
+        );
+        let enough = Outlook { days_left: None, ..outlook };
+        assert!(!enough.is_tight() && describe(&enough).starts_with("lasts: "));
+    }
+}

@@ -1,13 +1,13 @@
 //! `preau journal verify` and `preau journal witness`.
 
 use std::fs::{self, DirBuilder};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use archive::{Report, SigningKey, Trust, Vault, VerifierKey, Witnessed, cosign};
+use archive::{Report, Scrutiny, SigningKey, Trust, Vault, VerifierKey, Witnessed, cosign, scrutinise};
 use jiff::tz::TimeZone;
 use model::Timestamp;
 use system::clock::now;
@@ -16,6 +16,7 @@ use system::segments::Directory;
 use system::vault::Folder;
 
 use crate::cli::VerifyArguments;
+use crate::journal_command::read_identities;
 use crate::{data_folder, times};
 
 /// How often a box is verified that changes meanwhile: it seals and deletes within a minute, once a night.
@@ -55,10 +56,48 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
         tell_witness(&mut out, arguments, witnessed.signed_at(witness))?;
     }
     let trust = Trust { signer, witnessed };
-    let report = verify_unmoved(&folder, || archive::verify(&folder, &Directory::new(&data), &trust));
+    let mut report = verify_unmoved(&folder, || archive::verify(&folder, &Directory::new(&data), &trust));
     tell_end(&mut out, &report, now())?;
+    let scrutiny = match &arguments.identity {
+        Some(identity) => look_into(&folder, identity)?,
+        None => Scrutiny::default(),
+    };
+    let Scrutiny { files, rows, locked, findings } = scrutiny;
+    report.findings.extend(findings);
+    if arguments.identity.is_some() {
+        writeln!(out, "note: {files} sealed files were opened, and their {rows} rows compared")?;
+    }
     write!(out, "{report}")?;
-    Ok(if report.is_right() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if locked > 0 {
+        // She asked for all of it.
+        writeln!(
+            out,
+            "NOT COMPLETE: {locked} sealed files are encrypted to others, and nobody has looked into them"
+        )?;
+    }
+    Ok(if report.is_right() && locked == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Opens each sealed file with a reader's keys. Somebody may wait for it in front of a terminal.
+fn look_into(folder: &Folder, identity: &Path) -> anyhow::Result<Scrutiny> {
+    let identities = read_identities(Some(identity))?;
+    let log = folder.log_so_far()?;
+    let (tables, total) = (folder.tables(&log, &identities), log.seals().count());
+    let mut shown = Some(io::stderr()).filter(IsTerminal::is_terminal);
+    let scrutiny = scrutinise(
+        &log,
+        |seal, field| tables.open_file(seal, field),
+        |done| {
+            if let Some(shown) = &mut shown {
+                // Whoever closes the terminal does not want to see it.
+                let _shown = write!(shown, "\r{done} of {total} seals");
+            }
+        },
+    );
+    if let Some(shown) = &mut shown {
+        let _shown = writeln!(shown, "\r{total} of {total} seals");
+    }
+    Ok(scrutiny)
 }
 
 /// When the witness signed, and whether it was asked itself.

@@ -199,6 +199,12 @@ const STEPS: &[&str] = &[
     "ALTER TABLE person ADD COLUMN card_by TEXT;
      ALTER TABLE person ADD COLUMN card_ms INTEGER;
      ALTER TABLE reading ADD COLUMN card_by TEXT;",
+    // Another role. A column's check goes with the column: the table, and what refers to it, stays as it is.
+    "ALTER TABLE person ADD COLUMN role_now TEXT NOT NULL DEFAULT 'teacher'
+         CHECK (role_now IN ('teacher', 'head', 'technician', 'officer'));
+     UPDATE person SET role_now = role;
+     ALTER TABLE person DROP COLUMN role;
+     ALTER TABLE person RENAME COLUMN role_now TO role;",
 ];
 
 /// Brings the schema up to date: every missing step, or none.
@@ -235,6 +241,32 @@ pub enum MigrateError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// People, their rooms and sessions stay as they are when there is a role more.
+    #[test]
+    fn a_new_role_changes_nobody() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.pragma_update(None, "foreign_keys", true).unwrap();
+        let before = STEPS.iter().position(|step| step.contains("role_now")).unwrap();
+        STEPS[..before].iter().for_each(|step| connection.execute_batch(step).unwrap());
+        connection.pragma_update(None, "user_version", u32::try_from(before).unwrap()).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO person (name, name_key, role, secret, has_first_secret, made_ms)
+                     VALUES ('Mme Durand', 'mme durand', 'head', 'x', 0, 1), ('Mme Martin', 'mme martin', 'teacher', 'x', 0, 1);
+                 INSERT INTO person_room VALUES (2, 'CM2');
+                 DELETE FROM person WHERE id = 1;
+                 INSERT INTO person (name, name_key, role, secret, has_first_secret, made_ms)
+                     VALUES ('Mme Durand', 'mme durand', 'head', 'x', 0, 1);",
+            )
+            .unwrap();
+        migrate(&mut connection).unwrap();
+        let text = |query: &str| -> String { connection.query_row(query, (), |row| row.get(0)).unwrap() };
+        assert_eq!(text("SELECT group_concat(id || role, ' ') FROM person"), "2teacher 3head");
+        assert_eq!(text("SELECT room FROM person_room WHERE person = 2"), "CM2");
+        let role = |role: &str| connection.execute("UPDATE person SET role = ?1 WHERE id = 3", [role]);
+        assert!(role("officer").is_ok() && role("mayor").is_err());
+    }
 
     /// The schema of each released version, with what it held, is brought up to date and keeps it.
     #[test]

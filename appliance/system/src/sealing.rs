@@ -8,6 +8,7 @@
 //!
 //! Invariant: a segment goes only when all its records are in a sealed file that is durable and was read again.
 
+mod approval;
 mod child;
 #[cfg(test)]
 mod every_write;
@@ -37,6 +38,7 @@ use model::{ClockQuality, Timestamp};
 use crate::seal_key::{self, SealKeyError};
 use crate::segments::Directory;
 use crate::vault::{Folder, LogFileError};
+pub use approval::{ApprovalError, approve};
 pub use child::{BUSY_STATUS, Sealer};
 pub use expiry::{Expired, Vouched, expire};
 pub use holds::{HoldError, PATIENCE, add_hold, lift_hold};

@@ -2,6 +2,9 @@
 //!
 //! `DATA/reserve` is a file of nothing that takes room. When the disk is full, whoever writes the journal removes it and goes
 //! on: a cache, a list or somebody's copy that fills the disk does not close the web, and there are weeks to make room.
+//!
+//! `DATA/reserve-of-log` is the same for the log of seals, which is replaced as a whole: without room for another one nothing
+//! could be deleted that is past its time, nor held for a judge.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -19,6 +22,7 @@ use crate::vault::{Folder, LogFileError};
 
 /// The file, in the data folder.
 const RESERVE_FILE: &str = "reserve";
+const LOG_RESERVE_FILE: &str = "reserve-of-log";
 const FILE_MODE: u32 = 0o600;
 /// How many days of use are kept free.
 const RESERVE_DAYS: u64 = 28;
@@ -26,6 +30,8 @@ const RESERVE_DAYS: u64 = 28;
 const RESERVE_BYTES_MIN: u64 = 128 << 20;
 /// And at most: two months of the largest school, unsealed.
 const RESERVE_BYTES_MAX: u64 = 1 << 30;
+/// What is kept free for the log of seals at least, also on a small disk: two years of it.
+const LOG_BYTES_MIN: u64 = 1 << 20;
 /// Nothing is kept free on a disk that has not so many times as much: there it would close the web.
 const FREE_TIMES_MIN: u64 = 4;
 /// Over how many days the use is measured: holidays are in it, and so is a month of school.
@@ -129,6 +135,18 @@ impl Reserve {
         Self { path: data.join(RESERVE_FILE) }
     }
 
+    /// That of the log of seals alone.
+    #[must_use]
+    pub(crate) fn of_log(data: &Path) -> Self {
+        Self { path: data.join(LOG_RESERVE_FILE) }
+    }
+
+    /// Keeps room for a log that is replaced by one as long, and some entries more.
+    pub(crate) fn keep_for(&self, log_bytes: u64) -> io::Result<()> {
+        let wanted = log_bytes.saturating_mul(2).max(LOG_BYTES_MIN);
+        if self.bytes()? < wanted { self.take(wanted) } else { Ok(()) }
+    }
+
     /// How much it takes.
     ///
     /// # Errors
@@ -180,6 +198,7 @@ mod tests {
     use journal::Tally;
 
     use super::*;
+    use crate::full_disk::{FOLDER_VARIABLE, run_test_on};
 
     const START_MS: i64 = 1_795_392_000_000;
 
@@ -220,6 +239,29 @@ mod tests {
         assert!(Outlook { days_left: Some(WARNING_DAYS - 1), ..Outlook::default() }.is_tight());
         assert!(!Outlook { days_left: Some(WARNING_DAYS), ..Outlook::default() }.is_tight());
         assert!(!Outlook::default().is_tight());
+    }
+
+    /// A school whose disk will be too small, looked at as the box and `preau journal status` do it.
+    #[test]
+    fn child_looks_at_a_small_disk() {
+        #[expect(clippy::disallowed_methods, reason = "a child is told by its environment what to do")]
+        let Ok(folder) = std::env::var(FOLDER_VARIABLE) else { return };
+        let data = Path::new(&folder);
+        let folder = Folder::new(data);
+        let _lock = folder.lock().unwrap();
+        folder.write_log(&log_of(10, 1_000_000)).unwrap();
+        let looked = look(data, at(9)).unwrap();
+        assert!(looked.is_tight() && looked.days_left < Some(WARNING_DAYS), "{looked:?}");
+        folder.write_log(&log_of(10, 10_000)).unwrap();
+        let looked = look(data, at(9)).unwrap();
+        assert!(!looked.is_tight() && looked.days_left.is_none(), "{looked:?}");
+        println!("looked weeks ahead");
+    }
+
+    #[test]
+    fn a_disk_that_will_be_too_small_is_known_weeks_ahead() {
+        let said = run_test_on("32m", "space::tests::child_looks_at_a_small_disk");
+        assert!(said.contains("looked weeks ahead"), "{said}");
     }
 
     #[test]

@@ -62,6 +62,7 @@ impl<R: Read + Seek> Check<'_, R> {
         let origin = self.find_origin(&manifest, checkpoint.as_ref())?;
         self.check_witness(checkpoint.as_ref())?;
         self.check_rows(&manifest, &origin)?;
+        self.report.cover = self.read_text(name::COVER)?;
         self.report.signer = Some(signer);
         self.report.manifest = Some(manifest);
         Ok(())

@@ -9,8 +9,8 @@ use proptest::prelude::*;
 
 use super::fixture::{Asked, Box as Appliance, Memory, at, trust};
 use crate::{
-    Bounds, Entry, Expiry, Fact, Field, Finding, Form, Hash, Hold, Lift, Log, Policy, Promptness, Readers,
-    Remark, Report, Retention, State, Statement, Term, Unsealed, due, file_name, list_due, verify,
+    Approval, Bounds, Entry, Expiry, Fact, Field, Finding, Form, Hash, Hold, Lift, Log, Policy, Promptness,
+    Readers, Remark, Report, Retention, State, Statement, Term, Unsealed, due, file_name, list_due, verify,
 };
 
 const GOLDEN: &str = include_str!("../../testdata/log-v1-statements.txt");
@@ -96,6 +96,8 @@ fn every_statement() -> Appliance {
         Fact::Clock,
         Fact::Readers(Readers::new(vec![READER.parse().unwrap()])),
         Fact::Readers(Readers::default()),
+        Fact::Approval(Approval { policy: Some(10), author: "La DPO".parse().unwrap() }),
+        Fact::Approval(Approval { policy: None, author: "La DPO".parse().unwrap() }),
     ];
     for fact in facts {
         it.log.state((at(5), ClockQuality::Unsynchronised), fact, &it.key);
@@ -110,7 +112,7 @@ fn findings(report: &Report) -> Vec<String> {
 #[test]
 fn the_golden_log_is_read_and_written_back() {
     let (log, error) = Log::read(GOLDEN.as_bytes());
-    assert_eq!((error, log.entries().len()), (None, 13));
+    assert_eq!((error, log.entries().len()), (None, 15));
     assert_eq!(log.to_string(), GOLDEN);
     assert_eq!(every_statement().log.to_string(), GOLDEN);
 }

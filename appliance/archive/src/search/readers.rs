@@ -71,6 +71,9 @@ pub(super) struct Readers<'s, O> {
     wanted: Vec<usize>,
     /// What each seal says of accesses of earlier ones, once somebody asked.
     news: Vec<OnceLock<News>>,
+    /// Tables that were opened for their news and whose turn is still to come: to open one takes as long as to look through a
+    /// group of its rows. As many as news are read ahead, and each is its end and a group.
+    opened: Vec<Mutex<Option<Table>>>,
     /// What ties each seal's records, and earlier ones, to the true time, once somebody asked.
     ties: Vec<OnceLock<Vec<ClockTie>>>,
     /// The same of what is not sealed.
@@ -94,7 +97,9 @@ impl<'s, O> Readers<'s, O> {
         let wanted = seals.iter().enumerate().filter(|(_, seal)| may_have(seal)).map(|(place, _)| place);
         let news = seals.iter().map(|_| OnceLock::new()).collect();
         let ties = seals.iter().map(|_| OnceLock::new()).collect();
-        Self { seals, open, filter, frames, wanted: wanted.collect(), news, ties, ties_after: Vec::new() }
+        let opened = seals.iter().map(|_| Mutex::new(None)).collect();
+        let (wanted, ties_after) = (wanted.collect(), Vec::new());
+        Self { seals, open, filter, frames, wanted, news, opened, ties, ties_after }
     }
 
     /// Whether a record that is wanted may be tied to the true time by what is not sealed.
@@ -172,7 +177,7 @@ where
 
     fn read(&self, place: usize, sender: &SyncSender<Message>) -> End {
         let Some(seal) = self.seals.get(place) else { return End::Read };
-        let table = match (self.open)(seal) {
+        let table = match self.take_opened(place).map_or_else(|| (self.open)(seal), |table| Ok(Some(table))) {
             Ok(Some(table)) => table,
             Ok(None) => return End::Locked,
             Err(error) => return End::Unreadable(error),
@@ -238,15 +243,29 @@ where
     /// Reads what the seals after this one say of accesses. What cannot be read says nothing: that it cannot is told where it
     /// may have something.
     fn gather_news_after(&self, place: usize) {
-        for (seal, news) in self.seals.iter().zip(&self.news).skip(place + 1).take(LATE_SEALS) {
+        let later = self.seals.iter().zip(&self.news).enumerate().skip(place + 1).take(LATE_SEALS);
+        for (later, (seal, news)) in later {
             news.get_or_init(|| {
                 let mut news = News::default();
                 if let Ok(Some(table)) = (self.open)(seal) {
                     table.read_late(|late| news.note(late)).ok();
+                    self.keep_opened(later, table);
                 }
                 news
             });
         }
+    }
+
+    /// Keeps a table for whoever reads it next, where somebody will.
+    fn keep_opened(&self, place: usize, table: Table) {
+        let is_wanted = self.wanted.binary_search(&place).is_ok();
+        if let Some(Ok(mut kept)) = self.opened.get(place).filter(|_| is_wanted).map(Mutex::lock) {
+            *kept = Some(table);
+        }
+    }
+
+    fn take_opened(&self, place: usize) -> Option<Table> {
+        self.opened.get(place)?.lock().ok()?.take()
     }
 }
 

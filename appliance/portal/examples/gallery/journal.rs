@@ -6,7 +6,9 @@ use model::{
 };
 use portal::pages::people::{JournalPage, ReadingPage};
 use portal::pages::{CoverFile, DeletedKind, ExportCover, SafeSheet};
-use portal::{Findings, FoundLine, Held, Language, ReadingList, RefusedCount, RoutineDay, Summary};
+use portal::{
+    Custody, Findings, FoundLine, Held, KeptField, Language, ReadingList, RefusedCount, RoutineDay, Summary,
+};
 
 use super::{Error, NOW_MS, Write, place};
 
@@ -23,6 +25,24 @@ fn head() -> Result<Person, Error> {
         made: at(0),
         disabled: None,
         has_first_secret: false,
+    })
+}
+
+fn custody() -> Result<Custody, Error> {
+    let kept = [("access", 365), ("who", 365), ("destination", 30), ("traffic", 30), ("acts", 180)];
+    let readers = [
+        "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
+        "age1lggyhqrw2nlhcxprm67z43rta597azn8gknawjehu9d9dl0jq3yqqvfafg",
+    ];
+    Ok(Custody {
+        readers: readers.map(str::to_owned).to_vec(),
+        readers_since: Some(at(-90_000)),
+        kept: kept.map(|(word, days)| KeptField { word, days, settled_days: days }).to_vec(),
+        entry: Some(12),
+        kept_since: Some(at(-80_000)),
+        signed: Some("La commune".parse()?),
+        approvals: vec![("Mme Lefort".parse()?, at(-70_000))],
+        settles: None,
     })
 }
 
@@ -123,6 +143,7 @@ pub(crate) fn write_journal(language: Language, write: Write<'_>) -> Result<(), 
         list: &list,
         cards: &cards,
         holds: &[hold],
+        custody: &custody()?,
         summary: Some(&summary),
         now: Some(at(0)),
         token: "0",

@@ -13,6 +13,19 @@ const FILES_SHOWN_MAX: usize = 24;
 /// What the extract is called in the command.
 const FILE: &str = "extrait.zip";
 
+/// Which cover this is. It counts up with each change of its words or its look: whoever verifies an extract makes the cover
+/// again, and can only compare it with one of the same.
+const VERSION: u32 = 1;
+
+/// What a cover says that the manifest of its extract does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CoverPlace {
+    /// The school's name.
+    pub school: String,
+    /// The name of its time zone.
+    pub time_zone: String,
+}
+
 /// A file of an extract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CoverFile {
@@ -80,6 +93,8 @@ struct View<'c> {
     proofs: Vec<Twice>,
     more: Option<Twice>,
     file: &'static str,
+    version: u32,
+    time_zone: &'c str,
 }
 
 /// What the template takes of the cover as it is.
@@ -108,7 +123,21 @@ impl ExportCover<'_> {
             more: (hidden > 0)
                 .then(|| Twice::of(|language| language.say_with("cover-more", &[("count", &count)]))),
             file: FILE,
+            version: VERSION,
+            time_zone: self.time_zone.iana_name().unwrap_or_default(),
         })
+    }
+
+    /// Where a cover says that it was made; `None` for one of another version, which cannot be made again.
+    #[must_use]
+    pub fn read_place(html: &str) -> Option<CoverPlace> {
+        let read = |name: &str| {
+            let (_, rest) = html.split_once(&format!("<meta name=\"preau-{name}\" content=\""))?;
+            rest.split_once('"').map(|(value, _)| unescape(value))
+        };
+        let version: u32 = read("cover")?.parse().ok()?;
+        let (school, time_zone) = (read("school")?, read("time-zone")?);
+        (version == VERSION).then_some(CoverPlace { school, time_zone })
     }
 
     fn lines(&self) -> Vec<Line> {
@@ -184,35 +213,80 @@ fn name_deleted(word: &str) -> &'static str {
     }
 }
 
+/// What a value was before it stood in a page.
+fn unescape(text: &str) -> String {
+    let marks = [("&#34;", "\""), ("&#39;", "'"), ("&#60;", "<"), ("&#62;", ">"), ("&#38;", "&")];
+    marks.iter().fold(text.to_owned(), |text, (escaped, mark)| text.replace(escaped, mark))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// A cover with everything that one can say, by a clock of this quality.
+    fn cover(clock: ClockQuality) -> String {
+        let (author, detail) = ("Mme Durand".parse().unwrap(), "réquisition 118".parse().unwrap());
+        let at = Timestamp::from_unix_ms;
+        let selection = Selection {
+            from: Some(at(0)),
+            to: Some(at(1)),
+            device: "CM2-04".parse().ok(),
+            room: "CM2".parse().ok(),
+            person: "Mme Martin".parse().ok(),
+            host: model::Host::parse("casino.example").ok(),
+            category: "games".parse().ok(),
+            verdict: Some(Verdict::Refuse),
+            with_people: true,
+        };
+        let file = |name: &str| CoverFile { name: name.to_owned(), bytes: 7, hash: "00".to_owned() };
+        let kinds = ["access", "who", "destination", "traffic", "acts"];
+        let cover = ExportCover {
+            school: "École « d’à côté » <&\"'>",
+            time_zone: &TimeZone::get("Europe/Paris").unwrap(),
+            key: "key",
+            made: at(60_000),
+            clock,
+            author: &author,
+            purpose: Purpose::Judicial,
+            detail: &detail,
+            reading: Some(ReadingId::new(7)),
+            selection: &selection,
+            rows: 4,
+            unsealed: 3,
+            locked: 2,
+            unreadable: 1,
+            deleted: &kinds.map(|word| DeletedKind { word, seals: "3".to_owned() }),
+            is_whole: true,
+            files: &(0..30).map(|it| file(&format!("f{it}"))).collect::<Vec<_>>(),
+        };
+        cover.render()
+    }
+
+    #[test]
+    fn a_cover_says_where_it_was_made() {
+        let html = cover(ClockQuality::Synchronised);
+        let school = "École « d’à côté » <&\"'>".to_owned();
+        let place = CoverPlace { school, time_zone: "Europe/Paris".to_owned() };
+        assert_eq!(ExportCover::read_place(&html), Some(place));
+        let other = format!("name=\"preau-cover\" content=\"{}\"", VERSION + 1);
+        let html = html.replace(&format!("name=\"preau-cover\" content=\"{VERSION}\""), &other);
+        assert_eq!(ExportCover::read_place(&html), None);
+        assert_eq!(ExportCover::read_place(""), None);
+    }
+
+    /// Whoever changes the cover, its words included, raises `VERSION`: covers of before cannot be made again.
+    #[test]
+    fn the_cover_of_this_version_is_this_one() {
+        let html = cover(ClockQuality::Synchronised);
+        let hash = ring::digest::digest(&ring::digest::SHA256, html.as_bytes());
+        let hash: String = hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!((VERSION, hash.as_str()), (1, "eca5eb972b0ac851"));
+    }
+
     #[test]
     fn a_cover_says_that_its_time_is_in_doubt() {
-        let (author, detail) = ("Mme Durand".parse().unwrap(), "réquisition 118".parse().unwrap());
-        let (zone, selection) = (TimeZone::UTC, Selection::default());
         let check = |clock, expected: Option<&str>| {
-            let cover = ExportCover {
-                school: "École",
-                time_zone: &zone,
-                key: "key",
-                made: Timestamp::from_unix_ms(60_000),
-                clock,
-                author: &author,
-                purpose: Purpose::Judicial,
-                detail: &detail,
-                reading: None,
-                selection: &selection,
-                rows: 0,
-                unsealed: 0,
-                locked: 0,
-                unreadable: 0,
-                deleted: &[],
-                is_whole: false,
-                files: &[],
-            };
-            let html = cover.render();
+            let html = cover(clock);
             let told = ["n’était pas réglée", "aucun serveur de temps"]
                 .into_iter()
                 .find(|words| html.contains(words));

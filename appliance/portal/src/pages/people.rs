@@ -5,6 +5,7 @@
 
 mod bar;
 mod card;
+mod custody;
 mod guarded;
 mod head;
 mod journal;

@@ -11,10 +11,10 @@ use model::{
 
 use super::Place;
 use crate::{
-    Asked, Authority, Findings, Firewall, FoundLine, Health, Held, Hold, ListOrigin, ListStatus, Listener,
-    Missed, ReadingList, Refused, RefusedCount, RoomNow, RoutineDay, SeenDevice, SelftestOutcome,
-    SelftestStatus, Service, Status, Summary, Trial, TrialKind, UpdateOutcome, UpdateStatus, Upstream,
-    WifiStatus, Wish,
+    Asked, Authority, Custody, Findings, Firewall, FoundLine, Health, Held, Hold, KeptField, ListOrigin,
+    ListStatus, Listener, Missed, ReadingList, Refused, RefusedCount, RoomNow, RoutineDay, SeenDevice,
+    SelftestOutcome, SelftestStatus, Service, Status, Summary, Trial, TrialKind, UpdateOutcome, UpdateStatus,
+    Upstream, WifiStatus, Wish,
 };
 
 pub(crate) fn place() -> Place {
@@ -97,6 +97,10 @@ pub(crate) fn teacher() -> Person {
 
 pub(crate) fn head() -> Person {
     person(2, "M. Bernard", Role::Head, &[])
+}
+
+pub(crate) fn officer() -> Person {
+    person(3, "Mme Lefort", Role::Officer, &[])
 }
 
 /// Somebody who has not used her card.
@@ -441,6 +445,21 @@ pub(crate) fn findings() -> Findings {
         nameless: 3,
         unreadable: 1,
         is_cut: true,
+    }
+}
+
+/// Two readers, a shorter number that is not yet for what is sealed, and an officer who has signed.
+pub(crate) fn custody() -> Custody {
+    let kept = [("access", 365), ("who", 90), ("destination", 365), ("traffic", 365), ("acts", 365)];
+    Custody {
+        readers: ["age1head", "age1<dpo>"].map(str::to_owned).to_vec(),
+        readers_since: Some(at(-9_000)),
+        kept: kept.map(|(word, days)| KeptField { word, days, settled_days: 365 }).to_vec(),
+        entry: Some(12),
+        kept_since: Some(at(-600)),
+        signed: "La commune".parse().ok(),
+        approvals: vec![("Mme <DPO>".parse().unwrap(), at(-300))],
+        settles: Some(at(6_000)),
     }
 }
 

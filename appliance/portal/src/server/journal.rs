@@ -1,4 +1,4 @@
-//! The head's pages of the journal: readings are opened, looked into and ended.
+//! The pages of the journal, the head's and the officer's: readings are opened, looked into and ended.
 
 use jiff::civil::DateTime;
 use model::{Host, ReadingId, ReadingTerms, Selection, Timestamp};
@@ -30,6 +30,10 @@ impl Signed<'_> {
             Page::JournalLift => {
                 let (number, reason) = (self.read("numero")?, self.read("precisions")?);
                 self.portal.office.lift_hold(self.visit.client, self.person, number, &reason)?;
+                Ok(Answer::see(JournalPage::PATH))
+            }
+            Page::JournalSign => {
+                self.portal.office.sign_retention(self.person, self.read("numeros")?)?;
                 Ok(Answer::see(JournalPage::PATH))
             }
             Page::Reading if self.visit.is_post => self.search(),
@@ -82,7 +86,7 @@ impl Signed<'_> {
         let office = &self.portal.office;
         let before = self.visit.query(JournalPage::BEFORE_QUERY).and_then(|number| number.parse().ok());
         let (list, summary, holds) = (office.readings(before)?, office.summary()?, office.holds()?);
-        let cards = office.reader_cards()?;
+        let (cards, custody) = (office.reader_cards()?, office.custody()?);
         let place = &self.portal.settings.place;
         let page = JournalPage {
             place,
@@ -90,6 +94,7 @@ impl Signed<'_> {
             list: &list,
             cards: &cards,
             holds: &holds,
+            custody: &custody,
             summary: summary.as_ref(),
             now: office.now(),
             token: &self.token,

@@ -1,5 +1,7 @@
 //! Where the pages with forms are, and what may be done there.
 
+use model::Role;
+
 use super::lesson::LessonPage;
 use crate::pages::Why;
 use crate::pages::people::{
@@ -28,6 +30,7 @@ pub(super) enum Page {
     JournalClose,
     JournalHold,
     JournalLift,
+    JournalSign,
     Reading,
     ReadingUnlock,
     ReadingExtract,
@@ -59,6 +62,7 @@ impl Page {
             JournalPage::CLOSE_PATH => Self::JournalClose,
             JournalPage::HOLD_PATH => Self::JournalHold,
             JournalPage::LIFT_PATH => Self::JournalLift,
+            JournalPage::SIGN_PATH => Self::JournalSign,
             ReadingPage::PATH => Self::Reading,
             ReadingPage::UNLOCK_PATH => Self::ReadingUnlock,
             ReadingPage::EXTRACT_PATH => Self::ReadingExtract,
@@ -83,42 +87,33 @@ impl Page {
             | Self::JournalClose
             | Self::JournalHold
             | Self::JournalLift
+            | Self::JournalSign
             | Self::ReadingUnlock
             | Self::ReadingExtract => is_post,
         }
     }
 
-    /// Whether it is for those who decide for the whole school.
-    pub(super) fn directs(self) -> bool {
+    /// Whether somebody of this role may read it, and send forms there.
+    pub(super) fn is_for(self, role: Role) -> bool {
         match self {
-            Self::Lesson(page) => page.directs(),
+            Self::Lesson(page) => role.teaches() && (role.directs() || !page.directs()),
+            Self::Teacher | Self::TeacherAnswer | Self::TeacherEnd => role.teaches(),
             Self::Head
             | Self::HeadAnswer
             | Self::HeadEnd
             | Self::Staff
             | Self::StaffReset
-            | Self::StaffDisable
-            | Self::Journal
+            | Self::StaffDisable => role.directs(),
+            Self::JournalHold | Self::JournalLift => role.holds_journal(),
+            Self::JournalSign => role.signs_retention(),
+            Self::Journal
             | Self::JournalOpen
             | Self::JournalClose
-            | Self::JournalHold
-            | Self::JournalLift
             | Self::Reading
             | Self::ReadingUnlock
-            | Self::ReadingExtract => true,
-            Self::Why
-            | Self::SignIn
-            | Self::SignOut
-            | Self::Secret
-            | Self::Teacher
-            | Self::TeacherAnswer
-            | Self::TeacherEnd => false,
+            | Self::ReadingExtract => role.reads_journal(),
+            Self::Why | Self::SignIn | Self::SignOut | Self::Secret => true,
         }
-    }
-
-    /// Whether it is for those who may look into the journal.
-    pub(super) fn reads_journal(self) -> bool {
-        self.home() == JournalPage::PATH
     }
 
     /// The page that a person reads before and after what she does here.
@@ -136,6 +131,7 @@ impl Page {
             | Self::JournalClose
             | Self::JournalHold
             | Self::JournalLift
+            | Self::JournalSign
             | Self::Reading
             | Self::ReadingUnlock
             | Self::ReadingExtract => JournalPage::PATH,

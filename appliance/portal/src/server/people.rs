@@ -1,12 +1,13 @@
 //! The pages with forms: a request becomes one call to the office, and a page or a redirection.
 
-use model::{DomainName, OverrideId, Person, PersonId, RequestId};
+use model::{DomainName, OverrideId, Person, PersonId, RequestId, Role};
 
 use super::page::Page;
 use super::visit::{Jar, Visit, draw_visitor, token_of};
 use super::{Portal, why};
 use crate::pages::people::{
-    CardPage, Choice, GuardedPage, HeadPage, SecretPage, SignInPage, StaffPage, TeacherPage, TroublePage,
+    CardPage, Choice, GuardedPage, HeadPage, JournalPage, SecretPage, SignInPage, StaffPage, TeacherPage,
+    TroublePage,
 };
 use crate::pages::{Asking, Notice, Why};
 use crate::{Claimed, Newcomer, Reply, Trouble};
@@ -80,6 +81,7 @@ pub(super) fn answer(portal: &Portal, visit: &Visit, page: Page) -> Answer {
         | Page::JournalClose
         | Page::JournalHold
         | Page::JournalLift
+        | Page::JournalSign
         | Page::Reading
         | Page::ReadingUnlock
         | Page::ReadingExtract => answer_signed(portal, visit, page),
@@ -187,10 +189,11 @@ fn sign_in(
 }
 
 fn home_of(person: &Person) -> &'static str {
-    match (person.has_first_secret, person.role.directs()) {
-        (true, _) => SecretPage::PATH,
-        (false, true) => HeadPage::PATH,
-        (false, false) => TeacherPage::PATH,
+    match person.role {
+        _ if person.has_first_secret => SecretPage::PATH,
+        Role::Teacher => TeacherPage::PATH,
+        Role::Head | Role::Technician => HeadPage::PATH,
+        Role::Officer => JournalPage::PATH,
     }
 }
 
@@ -231,7 +234,7 @@ fn answer_signed(portal: &Portal, visit: &Visit, page: Page) -> Result<Answer, T
     if person.has_first_secret && page != Page::Secret {
         return Ok(Answer::see(SecretPage::PATH));
     }
-    if page.directs() && !person.role.directs() || page.reads_journal() && !person.role.reads_journal() {
+    if !page.is_for(person.role) {
         return Err(Trouble::Denied);
     }
     let signed = Signed {
@@ -257,6 +260,7 @@ fn answer_signed(portal: &Portal, visit: &Visit, page: Page) -> Result<Answer, T
         | Page::JournalClose
         | Page::JournalHold
         | Page::JournalLift
+        | Page::JournalSign
         | Page::Reading
         | Page::ReadingUnlock
         | Page::ReadingExtract => signed.journal(page),

@@ -67,6 +67,7 @@ fn used_keys(folder: &Path) -> BTreeSet<String> {
                 "reading-",
                 "cover-",
                 "journal-",
+                "kept-",
                 "safe-",
                 "lesson-",
                 "report-",

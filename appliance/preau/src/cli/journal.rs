@@ -48,7 +48,8 @@ pub(crate) enum JournalCommand {
         config: Option<PathBuf>,
     },
     /// Tell whether anything sealed was changed, removed or added; exit status 1 if so. Reads a copy as well, needs no box,
-    /// no line and no key to read the records. With a file, tells the same of an extract.
+    /// no line and no key to read the records. With a file, tells the same of an extract; exit status 2 where nothing is wrong
+    /// and nobody said with --key whose it is.
     Verify(VerifyArguments),
     /// Tell how the log stands: what is sealed, deleted and held, until when the disk lasts; exit status 1 where somebody has to see
     /// to it.
@@ -107,8 +108,9 @@ pub(crate) struct VerifyArguments {
     pub(crate) extract: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) data: DataFolder,
-    /// The file with the secret key of a reader: the records of an extract are compared with the encrypted days in it, too.
-    #[arg(long, value_name = "FILE", requires = "extract")]
+    /// The file with the secret key of a reader: each sealed file is opened, its rows are compared with its seal, and with what
+    /// it says of them itself, by which searches go. Those of an extract are compared with the encrypted days in it.
+    #[arg(long, value_name = "FILE")]
     pub(crate) identity: Option<PathBuf>,
     /// The box's key, as `DATA/sealed/key` had it when the box was new; without it, as that file has it now.
     #[arg(long, value_name = "KEY")]

@@ -1,6 +1,7 @@
 //! The portal's office: people, sessions and requests, over the store and the policy in force.
 
 mod asking;
+mod custody;
 mod holding;
 mod lessons;
 mod notebook;
@@ -23,8 +24,8 @@ use model::{
     PlanId, Reading, ReadingId, RequestId, RoomName, Selection, Subject, Timestamp,
 };
 use portal::{
-    Asked, Card, Claimed, Findings, Held, LessonStart, LessonTurn, NewHold, NewReading, Newcomer, Reader,
-    ReadingList, Reply, RoomNow, Summary, Tile, Trouble, WifiLine, Wish,
+    Asked, Card, Claimed, Custody, Findings, Held, LessonStart, LessonTurn, NewHold, NewReading, Newcomer,
+    Reader, ReadingList, Reply, RoomNow, Summary, Tile, Trouble, WifiLine, Wish,
 };
 use ring::rand::SystemRandom;
 use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonError, Store, StoreError};
@@ -250,6 +251,14 @@ impl portal::ReadingRoom for Office {
 
     fn reader_cards(&self) -> Result<Vec<MadeCard>, Trouble> {
         self.list_reader_cards()
+    }
+
+    fn custody(&self) -> Result<Custody, Trouble> {
+        self.describe_custody()
+    }
+
+    fn sign_retention(&self, person: &Person, entry: u64) -> Result<(), Trouble> {
+        self.approve_retention(person, entry)
     }
 
     fn reading(&self, reader: Reader<'_>, id: ReadingId) -> Result<(Reading, bool), Trouble> {

@@ -91,6 +91,8 @@ pub fn expire(
     }
     expired.segments.extend(segments);
     expired.stuck = stuck;
+    // What is gone has made room.
+    run.ledger.keep_room();
     expired.held = count_held(&run.ledger, &retention, now);
     Ok(expired)
 }

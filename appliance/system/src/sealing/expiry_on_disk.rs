@@ -3,7 +3,7 @@
 use archive::{Fact, Hold, Lift, Policy, Promptness, Remark, Retention, State, Term, Unsealed};
 
 use super::expiry::{erase_segment, measure_segment};
-use super::on_disk::{check, hosts, instant, live, manner, noon, seal_at, segments};
+use super::on_disk::{check, hosts, instant, live, look_into, manner, noon, seal_at, segments};
 use super::*;
 use crate::full_disk::{FOLDER_VARIABLE, run_test_on};
 
@@ -31,6 +31,7 @@ fn promptness(data: &Path) -> Vec<Promptness> {
         | Fact::Hold(_)
         | Fact::Lift(_)
         | Fact::Policy(_)
+        | Fact::Approval(_)
         | Fact::Readers(_)
         | Fact::Clock => None,
     });
@@ -395,11 +396,14 @@ fn a_kind_of_field_goes_at_its_own_time() {
     };
     assert_eq!(read(data), whole("inconnu-127.0.0.1", "inconnu"));
     assert!(check(data).is_right());
+    let look = || look_into(data, std::slice::from_ref(&head));
+    assert_eq!(look(), (vec![], 6, 0), "each part is looked into");
     let expired = expire(data, &shorter, instant(noon(30)), None).unwrap();
     assert_eq!(expired.files, [format!("{number}.who.parquet.age")]);
     assert_eq!(read(data), whole("deleted", "deleted"), "the record stays, without whose it was");
     let report = check(data);
     assert!(report.is_right() && report.deleted == (1, 0), "{report}");
+    assert_eq!(look(), (vec![], 5, 0), "and what is left of them");
     fs::remove_file(data.join("sealed/seal-00000000000000000004.who.parquet.age")).unwrap();
     assert!(check(data).to_string().contains("seal 4: seal-00000000000000000004.who.parquet.age is missing"));
 }
@@ -486,6 +490,29 @@ fn child_expires_on_a_full_disk() {
     assert_eq!(expire_at(data, 365).files, [file(1)]);
     assert!(check(data).is_right());
     println!("deleted in the reserve");
+}
+
+/// The same on a small disk, where no room is kept for the journal, and a hold for a judge first.
+#[test]
+fn child_holds_and_expires_on_a_small_full_disk() {
+    #[expect(clippy::disallowed_methods, reason = "a child is told by its environment what to do")]
+    let Ok(folder) = std::env::var(FOLDER_VARIABLE) else { return };
+    let data = Path::new(&folder);
+    live_and_seal(data, months());
+    assert_eq!(crate::space::Reserve::new(data).bytes().unwrap(), 0);
+    let mut ballast = fs::File::create(data.join("ballast")).unwrap();
+    while io::Write::write_all(&mut ballast, &[1; 512]).is_ok() {}
+    let hold = Hold { from: Some(noon(60)), to: Some(noon(62)), ..hold("Le juge") };
+    add_hold(data, instant(noon(365)), hold, std::time::Duration::ZERO).unwrap();
+    assert_eq!(expire_at(data, 365).files, [file(1)]);
+    assert!(check(data).is_right(), "{}", check(data));
+    println!("held and deleted in the log's own room");
+}
+
+#[test]
+fn a_small_full_disk_takes_holds_and_deletions() {
+    let said = run_test_on("24m", "sealing::expiry_on_disk::child_holds_and_expires_on_a_small_full_disk");
+    assert!(said.contains("held and deleted in the log's own room"), "{said}");
 }
 
 #[test]

@@ -74,7 +74,8 @@ pub fn lift_hold(data: &Path, now: Instant, lift: Lift, patience: Duration) -> R
     Ok(())
 }
 
-fn open_patiently(data: &Path, patience: Duration) -> Result<Ledger, SealingError> {
+/// The log, once whoever seals is through; [`SealingError::Busy`] where it takes longer than that.
+pub(super) fn open_patiently(data: &Path, patience: Duration) -> Result<Ledger, SealingError> {
     let since = monotonic();
     loop {
         match Ledger::open(data) {

@@ -19,7 +19,8 @@ pub(super) struct Ledger {
     pub(super) log: Log,
     /// Whether a box runs on the folder. Without one every segment is finished, and none starts meanwhile.
     pub(super) is_running: bool,
-    reserve: Reserve,
+    /// The room that is kept for the log alone, then that of the journal.
+    reserves: [Reserve; 2],
     _lock: Lock,
 }
 
@@ -42,8 +43,10 @@ impl Ledger {
         // Not before the log has shown that the key is its own: another's would make every seal look wrong.
         folder.write_key(key.verifier())?;
         directory.erase_gone()?;
-        let reserve = Reserve::new(data);
-        Ok(Self { folder, directory, key, log, is_running, reserve, _lock: lock })
+        let reserves = [Reserve::of_log(data), Reserve::new(data)];
+        let ledger = Self { folder, directory, key, log, is_running, reserves, _lock: lock };
+        ledger.keep_room();
+        Ok(ledger)
     }
 
     /// Whether what was sealed up to now is encrypted.
@@ -88,13 +91,25 @@ impl Ledger {
     }
 
     /// Puts the log in the place of the one before, and shows its checkpoint. On a full disk that takes of the room that is kept for
-    /// the journal: what is past its time could not go otherwise.
+    /// it, then of the journal's: what is past its time could not go otherwise.
     pub(super) fn write(&self) -> io::Result<()> {
-        match self.write_once() {
-            Err(error) if error.kind() == io::ErrorKind::StorageFull && self.reserve.give_up()? => {
-                self.write_once()
+        let mut outcome = self.write_once();
+        for reserve in &self.reserves {
+            match outcome {
+                Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                    outcome = if reserve.give_up()? { self.write_once() } else { Err(error) };
+                }
+                outcome => return outcome,
             }
-            outcome => outcome,
+        }
+        outcome
+    }
+
+    /// Keeps room for the next log. A disk that has none left has none: that is no reason to do nothing.
+    pub(super) fn keep_room(&self) {
+        let [own, _] = &self.reserves;
+        if let Err(error) = own.keep_for(self.log.to_string().len() as u64) {
+            tracing::debug!(%error, "no room is kept for the log of seals");
         }
     }
 

@@ -14,7 +14,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 
-use archive::{FoundAnywhere, Identity, Report, Trust, Vault, verify};
+use archive::{FoundAnywhere, Identity, Report, Trust, Vault, scrutinise, verify};
 use journal::{Hit, Journal, Query, Sequence, Writer};
 use model::AccessKind;
 
@@ -115,7 +115,10 @@ fn only_readers_read_what_is_sealed_to_them() {
         (vec![4, 5, 6], 1),
         "today without a key"
     );
+    assert_eq!(look_into(data, &[]), (vec![], 0, 2));
+    assert_eq!(look_into(data, &[Identity::generate()]), (vec![], 0, 2));
     for identity in [head, recovery] {
+        assert_eq!(look_into(data, std::slice::from_ref(&identity)), (vec![], 2, 0));
         let (found, locked) = hosts_with(data, &[identity]);
         assert_eq!((found.len(), locked), (6, 0));
     }
@@ -218,6 +221,15 @@ pub(super) fn check(data: &Path) -> Report {
     let folder = Folder::new(data);
     let signer = folder.read_key().unwrap().unwrap();
     verify(&folder, &Directory::new(data), &Trust { signer, witnessed: None })
+}
+
+/// What a reader's keys find wrong in sealed files, and how many were opened and were not.
+pub(super) fn look_into(data: &Path, identities: &[Identity]) -> (Vec<String>, u64, u64) {
+    let folder = Folder::new(data);
+    let log = folder.read_log().unwrap();
+    let tables = folder.tables(&log, identities);
+    let looked = scrutinise(&log, |seal, field| tables.open_file(seal, field), |_| {});
+    (looked.findings.iter().map(ToString::to_string).collect(), looked.files, looked.locked)
 }
 
 pub(super) fn segments(data: &Path) -> usize {

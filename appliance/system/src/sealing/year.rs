@@ -4,7 +4,7 @@
 
 use archive::{Hold, Lift, SigningKey, Trust, Witnessed, cosign, verify};
 
-use super::on_disk::{DAY_MS, ask_at, manner, noon, open};
+use super::on_disk::{DAY_MS, ask_at, look_into, manner, noon, open};
 use super::*;
 use crate::full_disk::{FOLDER_VARIABLE, run_test_on};
 
@@ -115,6 +115,7 @@ fn child_lives_a_year() {
     // one without the time the log knows that it was before.
     assert_eq!((report.seals, report.deleted), (days, (28, 7)), "{report}");
     assert_eq!(archive::Vault::files(&folder).unwrap().len() as u64, days - 35);
+    assert_eq!(look_into(data, &[]), (vec![], days - 35, 0), "and what is in them is what was sealed");
     let bytes = fs::metadata(data.join("sealed/log")).unwrap().len();
     assert!(bytes < 1 << 20, "the log of a year has {bytes} bytes");
     println!("a year is over");

@@ -17,7 +17,7 @@ use std::time::Duration;
 use super::{Directory, WriterThread, spawn_writer};
 use crate::asked::Asked;
 use crate::clock;
-use crate::full_disk::{FOLDER_VARIABLE, run_test_on};
+use crate::full_disk::{FOLDER_VARIABLE, run_test_as_root, run_test_on};
 use crate::space::Reserve;
 use journal::{Hit, Journal, Query, Sequence, Unrecorded};
 use model::{AccessKind, ClockQuality};
@@ -172,6 +172,82 @@ fn child_starts_on_a_read_only_disk() {
 fn a_read_only_disk_closes_the_web_until_it_is_not() {
     let said = run_test_on("16m", "segments::on_disk::child_starts_on_a_read_only_disk");
     assert!(said.contains("lives "), "{said}");
+}
+
+fn shell(script: &str, folder: &Path) {
+    let status = Command::new("sh").args(["-ec", script]).current_dir(folder).status().unwrap();
+    assert!(status.success(), "{script}");
+}
+
+/// The kernel makes the disk of a journal that runs read-only, because its file system is damaged. Nobody else could: the
+/// journal has files open. Once it is repaired and mounted again, the next start goes on.
+#[test]
+fn child_runs_on_a_disk_that_becomes_read_only() {
+    let Ok(folder) = std::env::var(FOLDER_VARIABLE) else { return };
+    let folder = PathBuf::from(folder);
+    let disk = folder.join("disk");
+    shell("truncate -s 64M image; mkfs.ext4 -q -F image; mkdir disk", &folder);
+    shell("mount -o loop,errors=remount-ro image disk", &folder);
+    let (journal, thread) = start(&disk);
+    let mut promised = BTreeMap::new();
+    let mut last = None;
+    while promised.len() < 200 {
+        let name = format!("h{}.fr", promised.len());
+        match ask(&journal, &name) {
+            Ok(sequence) => {
+                promised.insert(sequence.number(), name);
+                last = Some(sequence);
+            }
+            Err(_) => std::thread::sleep(Duration::from_millis(1)),
+        }
+    }
+    while last.is_some_and(|last| !journal.is_durable(last)) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let script =
+        "d=$(findmnt -no SOURCE \"$PWD/disk\"); echo 1 > \"/sys/fs/ext4/${d#/dev/}/trigger_fs_error\"";
+    shell(script, &folder);
+    let mut waiting = Vec::new();
+    while let Ok(sequence) = ask(&journal, &format!("w{}.fr", waiting.len())) {
+        waiting.push(sequence);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(!journal.is_writable(), "the web is closed");
+    assert_eq!(ask(&journal, "closed.fr"), Err(Unrecorded::Unwritable));
+    assert!(waiting.iter().all(|sequence| !journal.is_durable(*sequence)));
+    // That the end cannot be written is what this is about.
+    thread.stop().ok();
+    drop(journal);
+    // It says with 1 that it has mended something.
+    shell("umount disk; e2fsck -p image || [ $? -eq 1 ]; mount -o loop image disk", &folder);
+    let (journal, thread) = start(&disk);
+    let again = loop {
+        match ask(&journal, "again.fr") {
+            Ok(again) => break again,
+            Err(_) => std::thread::sleep(Duration::from_millis(1)),
+        }
+    };
+    while !journal.is_durable(again) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    thread.stop().unwrap();
+    drop(journal);
+    let found = hosts(&disk);
+    assert!(promised.iter().all(|(number, name)| found.get(number) == Some(name)), "{}", found.len());
+    assert!(found.values().any(|name| name == "again.fr") && !found.values().any(|name| name == "closed.fr"));
+    shell("umount disk", &folder);
+    println!("went on after {}", promised.len());
+}
+
+/// Only root may mount a disk of a file: for others the disks that are full, that are read-only from the start, and the faults of
+/// the journal's own tests stand for it.
+#[test]
+fn a_disk_that_becomes_read_only_under_the_journal_closes_the_web() {
+    let may_mount = nix::unistd::geteuid().is_root() && Path::new("/dev/loop-control").exists();
+    if may_mount {
+        let said = run_test_as_root("segments::on_disk::child_runs_on_a_disk_that_becomes_read_only");
+        assert!(said.contains("went on after"), "{said}");
+    }
 }
 
 /// Fills a small disk, makes room again, and checks that nothing is lost on the way.

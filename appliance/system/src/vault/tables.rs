@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use archive::{Field, Form, Identity, Log, Seal, Table, TableError, decrypt, join_apart};
+use archive::{Field, Form, Identity, Log, Seal, SealedFile, Table, TableError, decrypt, join_apart};
 
 use super::{Folder, SealedOnDisk};
 
@@ -33,6 +33,19 @@ impl<'f> Tables<'f> {
         self.read(seal)?.map(Table::open).transpose()
     }
 
+    /// The table of one of a seal's files, as it was sealed; `None` where it is encrypted to others than the owners of the keys.
+    ///
+    /// # Errors
+    /// It is not what was sealed, or cannot be read.
+    pub fn open_file(&self, seal: &Seal, field: Field) -> Result<Option<Table>, TableError> {
+        if seal.parts.is_empty() {
+            return self.open(seal);
+        }
+        let file = seal.files().find(|(of, _, _)| *of == field);
+        let (_, file, name) = file.ok_or(TableError::Changed)?;
+        self.decrypt(file, &name)?.map(Table::open).transpose()
+    }
+
     /// The whole table of a seal, put together of the files that are not deleted; `None` where it is encrypted to others than
     /// the owners of the keys.
     ///
@@ -44,18 +57,22 @@ impl<'f> Tables<'f> {
             if self.deleted.contains(&(seal.number, field)) {
                 continue;
             }
-            let table = match file.form {
-                Form::Plain => Some(self.folder.read_file(&name, file)?),
-                // Without keys there is no need to read it.
-                Form::Encrypted if self.identities.is_empty() => None,
-                Form::Encrypted => decrypt(&self.folder.read_file(&name, file)?, self.identities)
-                    .map_err(io::Error::other)?,
-            };
-            let Some(table) = table else { return Ok(None) };
+            let Some(table) = self.decrypt(file, &name)? else { return Ok(None) };
             tables.push(table);
         }
         let is_who_apart = seal.file(Field::Who).is_some();
         join_apart(tables, is_who_apart).map(Some).map_err(io::Error::other)
+    }
+
+    fn decrypt(&self, file: &SealedFile, name: &str) -> io::Result<Option<Vec<u8>>> {
+        match file.form {
+            Form::Plain => self.folder.read_file(name, file).map(Some),
+            // Without keys there is no need to read it.
+            Form::Encrypted if self.identities.is_empty() => Ok(None),
+            Form::Encrypted => {
+                decrypt(&self.folder.read_file(name, file)?, self.identities).map_err(io::Error::other)
+            }
+        }
     }
 
     /// The files of a seal that are not deleted, as they were sealed, with their names.

@@ -288,6 +288,45 @@ fn the_head_takes_an_extract_on_her_page() -> Result<()> {
     await_deed(&appliance, &format!("export-journal Mme Durand {id}"))?;
     let binary = preau_binary()?.display().to_string();
     let verified = lab.pc2.run(&[&binary, "journal", "verify", &out])?;
-    ensure!(verified.is_success() && verified.stdout.contains("complaint"), "{verified:#?}");
+    let is_doubted = verified.status == Some(2) && verified.stdout.contains("NOT VERIFIED: anybody");
+    ensure!(is_doubted && verified.stdout.contains("complaint"), "{verified:#?}");
+    Ok(())
+}
+
+/// The data protection officer signs in, looks on, signs how long what is kept, and verifies with a key what no other can.
+#[test]
+fn the_officer_looks_after_the_log() -> Result<()> {
+    let lab = Lab::new()?;
+    let folder = tempfile::tempdir()?;
+    let (head_key, safe) = (make_key(&lab, folder.path(), "head")?, make_safe_key(&lab, folder.path())?);
+    let appliance = box_of_readers(&lab, &head_key, &safe)?;
+    let card = add(&appliance, "Mme Lefort", "officer", &[])?;
+    let officer = Browser::new(&lab, &lab.pc2, "officer");
+    officer.begin("nom=Mme+Lefort", &card, SECRET)?;
+    let page = officer.get("/direction/journal")?;
+    let shows = |text: &str| page.text.contains(text);
+    ensure!(page.status == "200" && shows(&head_key.public) && shows(&safe.public), "{}", page.text);
+    ensure!(!shows("/direction/journal/suspendre") && officer.get("/direction")?.status == "403");
+    let opened = officer.fill(
+        &page,
+        "/direction/journal/ouvrir",
+        &open_form(&head_key.secret).replace("complaint", "oversight"),
+    )?;
+    ensure!(opened.location.starts_with("/direction/journal/lecture"), "{}", opened.text);
+    await_deed(&appliance, "open-reading Mme Lefort")?;
+    // The box may seal at this moment.
+    wait_until("the officer's name in the log", || {
+        officer.fill(&page, "/direction/journal/signer", "numeros=0")?;
+        let told = appliance.run(&["journal", "verify"])?;
+        Ok(told.is_success() && told.stdout.contains("Mme Lefort has signed how long what is kept"))
+    })?;
+    let looked = appliance.run(&["journal", "verify", "--identity", &safe.file])?;
+    ensure!(looked.is_success() && looked.stdout.contains("sealed files were opened"), "{looked:#?}");
+    let stranger = make_key(&lab, folder.path(), "stranger")?;
+    let locked = appliance.run(&["journal", "verify", "--identity", &stranger.file])?;
+    ensure!(locked.status == Some(1) && locked.stdout.contains("NOT COMPLETE"), "{locked:#?}");
+    // By hand, without the configuration that names the readers, nothing is sealed in clear.
+    let by_hand = appliance.run(&["journal", "seal"])?;
+    ensure!(!by_hand.is_success() && by_hand.stderr.contains("give --config"), "{by_hand:#?}");
     Ok(())
 }

@@ -44,6 +44,9 @@ pub enum BundleFinding {
     /// A file is there that the manifest does not name.
     #[error("{0} was added: the manifest does not name it")]
     Added(String),
+    /// The page for people does not say what is signed.
+    #[error("couverture.html does not say what the manifest says: only what stands here is signed")]
+    Cover,
     /// The files are not in their order.
     #[error("the files are not those of the manifest in their order")]
     Order,
@@ -261,6 +264,8 @@ pub struct BundleReport {
     pub rows: u64,
     /// How many seals are in the log that it shows.
     pub seals: u64,
+    /// The page for people, to be compared with what is signed; `None` where it cannot be read.
+    pub cover: Option<String>,
     /// What is wrong. None: nothing was changed.
     pub findings: Vec<BundleFinding>,
     /// What is worth knowing.
@@ -277,7 +282,7 @@ impl BundleReport {
 
 impl fmt::Display for BundleReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { manifest, signer, rows, seals, findings, remarks } = self;
+        let Self { manifest, signer, rows, seals, cover: _, findings, remarks } = self;
         if let Some(signer) = signer {
             writeln!(f, "key: {signer}")?;
         }
@@ -292,7 +297,10 @@ impl fmt::Display for BundleReport {
         writeln!(f, "{rows} records, from {seals} seals")?;
         match findings.len() {
             0 if remarks.contains(&BundleRemark::OwnKey) => {
-                writeln!(f, "consistent in itself. Whose it is, nobody said: give --key")
+                writeln!(
+                    f,
+                    "CONSISTENT, BUT NOT VERIFIED: anybody can make that with a key of her own. Give the box's key with --key"
+                )
             }
             0 => writeln!(f, "verified: nothing was changed, removed or added"),
             number => writeln!(f, "NOT VERIFIED: {number} things are wrong"),

@@ -1,6 +1,6 @@
 //! The line above the pages of somebody who is signed in: who she is, where she may go, the way out.
 
-use model::Person;
+use model::{Person, Role};
 
 use super::{HeadPage, JournalPage, StaffPage, TeacherPage, WeekPage};
 use crate::Language;
@@ -23,20 +23,20 @@ pub(super) struct Link {
 impl<'a> Bar<'a> {
     /// The line of `person` on the page of this path.
     pub(super) fn new(language: Language, person: &'a Person, token: &'a str, path: &str) -> Self {
-        let pages: &[(&str, &str)] = if person.role.directs() {
-            &[
+        let pages: &[(&str, &str)] = match person.role {
+            Role::Head | Role::Technician => &[
                 (HeadPage::PATH, "nav-head"),
                 (TeacherPage::PATH, "nav-teacher"),
                 (WeekPage::PATH, "nav-week"),
                 (StaffPage::PATH, "nav-staff"),
                 (super::SecretPage::PATH, "nav-secret"),
-            ]
-        } else {
-            &[
+            ],
+            Role::Teacher => &[
                 (TeacherPage::PATH, "nav-teacher"),
                 (WeekPage::PATH, "nav-week"),
                 (super::SecretPage::PATH, "nav-secret"),
-            ]
+            ],
+            Role::Officer => &[(super::SecretPage::PATH, "nav-secret")],
         };
         let journal: &[(&str, &str)] =
             if person.role.reads_journal() { &[(JournalPage::PATH, "nav-journal")] } else { &[] };

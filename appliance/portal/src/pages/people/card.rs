@@ -44,7 +44,7 @@ impl CardPage<'_> {
         let home = self.place.portal_url.as_deref().unwrap_or("http://preau.lan/");
         let who = match self.card.person.role {
             Role::Teacher => "card-tile",
-            Role::Head | Role::Technician => "card-name",
+            Role::Head | Role::Technician | Role::Officer => "card-name",
         };
         render(&View {
             frame: Frame::new(self.place, language),

@@ -1,4 +1,4 @@
-//! The head's page of the journal: who looks into it and why, and what was refused today, of nobody in particular.
+//! The page of the journal, for head and data protection officer: who looks into it and why, and what was refused today, of nobody in particular.
 
 use askama::Template;
 use jiff::ToSpan as _;
@@ -8,12 +8,13 @@ use model::{
 };
 
 use super::bar::Bar;
+use super::custody::CustodyView;
 use super::trouble::tell;
 use crate::pages::Place;
 use crate::pages::frame::{Frame, render};
 use crate::pages::journal::{name_purpose, name_second};
 use crate::pages::reason::format_time;
-use crate::{Held, Language, ReadingList, RefusedCount, RoutineDay, Summary, Trouble};
+use crate::{Custody, Held, Language, ReadingList, RefusedCount, RoutineDay, Summary, Trouble};
 
 /// How long a reading may be asked to last, in minutes. The longest is a working day.
 const DURATIONS: [u32; 4] = [30, 60, 240, 480];
@@ -35,6 +36,8 @@ pub struct JournalPage<'a> {
     pub cards: &'a [MadeCard],
     /// What must not be deleted, and what had not to be: the last first.
     pub holds: &'a [Held],
+    /// Who can read what is sealed, and how long what is kept.
+    pub custody: &'a Custody,
     /// What was refused today.
     pub summary: Option<&'a Summary>,
     /// The time, where the clock is set.
@@ -59,6 +62,8 @@ struct View<'a> {
     next: Option<ReadingId>,
     is_full: bool,
     holds: Vec<HoldRow>,
+    may_hold: bool,
+    custody: CustodyView,
     purposes: Vec<(&'static str, String)>,
     durations: Vec<(u32, String)>,
     usual: u32,
@@ -86,7 +91,8 @@ struct HoldRow {
     title: String,
     reason: String,
     facts: String,
-    is_in_force: bool,
+    /// Whether it is in force, and hers to lift.
+    is_liftable: bool,
 }
 
 struct CountRow {
@@ -108,6 +114,8 @@ impl JournalPage<'_> {
     pub const HOLD_PATH: &'static str = "/direction/journal/suspendre";
     /// Where one is lifted.
     pub const LIFT_PATH: &'static str = "/direction/journal/lever";
+    /// Where somebody puts her name to how long what is kept.
+    pub const SIGN_PATH: &'static str = "/direction/journal/signer";
     /// The HTTP status of the page.
     pub const STATUS: u16 = 200;
 
@@ -141,6 +149,8 @@ impl JournalPage<'_> {
                 .take(HOLDS_SHOWN_MAX)
                 .map(|hold| self.describe_hold(language, hold))
                 .collect(),
+            may_hold: self.person.role.holds_journal(),
+            custody: CustodyView::new(language, place, self.person, self.custody),
             purposes: purposes.map(|purpose| (purpose.as_str(), name_purpose(language, purpose))).collect(),
             durations: DURATIONS.map(|minutes| (minutes, name_duration(language, minutes))).into(),
             usual: READING_MINUTES_USUAL,
@@ -185,7 +195,7 @@ impl JournalPage<'_> {
             title: language.say_with("hold-number", &[("number", &hold.number.to_string())]),
             reason: hold.reason.as_str().to_owned(),
             facts: facts.flatten().collect::<Vec<_>>().join(" · "),
-            is_in_force: hold.lifted.is_none(),
+            is_liftable: hold.lifted.is_none() && self.person.role.holds_journal(),
         }
     }
 
@@ -278,7 +288,7 @@ pub(super) fn describe_reading(
     }
 }
 
-fn name_moment(language: Language, place: &Place, at: Timestamp) -> String {
+pub(super) fn name_moment(language: Language, place: &Place, at: Timestamp) -> String {
     let format = match language {
         Language::French => "%d/%m/%Y\u{a0}%H:%M",
         Language::English => "%Y-%m-%d\u{a0}%H:%M",

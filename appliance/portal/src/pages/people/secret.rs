@@ -55,7 +55,7 @@ impl SecretPage<'_> {
         };
         let rule = match self.person.role {
             Role::Teacher => "secret-rule-teacher",
-            Role::Head | Role::Technician => "secret-rule-directing",
+            Role::Head | Role::Technician | Role::Officer => "secret-rule-directing",
         };
         render(&View {
             frame: Frame::new(self.place, language),

@@ -101,5 +101,6 @@ pub(super) fn name_role(role: Role) -> &'static str {
         Role::Teacher => "staff-teacher",
         Role::Head => "staff-head",
         Role::Technician => "staff-technician",
+        Role::Officer => "staff-officer",
     }
 }

@@ -4,7 +4,7 @@ use model::{Person, Role, Selection};
 
 use super::*;
 use crate::pages::{Asking, Why, samples};
-use crate::{Card, Findings, Language, ReadingList, RoomNow, Tile, Trouble, WifiStatus};
+use crate::{Card, Custody, Findings, Language, ReadingList, RoomNow, Tile, Trouble, WifiStatus};
 
 const TROUBLES: [Trouble; 30] = [
     Trouble::Occupied,
@@ -64,7 +64,9 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
         let page = SignInPage { teachers: &[], ..page };
         push(&format!("sign-in-{name}-alone"), page.render(language));
     }
-    for person in [samples::teacher(), samples::head(), samples::newcomer(Role::Technician)] {
+    for person in
+        [samples::teacher(), samples::head(), samples::newcomer(Role::Technician), samples::officer()]
+    {
         let page =
             SecretPage { place: &place, person: &person, token: "0", trouble: Some(Trouble::SecretShort) };
         push(&format!("secret-of-{}", person.role), page.render(language));
@@ -99,16 +101,18 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
 }
 
 /// The pages of the journal: with readings and without, of a reading before and after a search, and after a restart.
-fn journal(language: Language) -> [(&'static str, String); 5] {
+fn journal(language: Language) -> [(&'static str, String); 6] {
     let (place, person, readings) = (samples::place(), samples::head(), samples::readings());
     let (summary, findings, cards) = (samples::summary(), samples::findings(), samples::cards());
     let (list, none, holds) = (samples::reading_list(), ReadingList::default(), samples::holds());
+    let (custody, unknown) = (samples::custody(), Custody::default());
     let page = JournalPage {
         place: &place,
         person: &person,
         list: &list,
         cards: &cards,
         holds: &holds,
+        custody: &custody,
         summary: Some(&summary),
         now: Some(samples::at(20)),
         token: "0",
@@ -118,11 +122,14 @@ fn journal(language: Language) -> [(&'static str, String); 5] {
         list: &none,
         cards: &[],
         holds: &[],
+        custody: &unknown,
         summary: None,
         now: None,
         trouble: Some(Trouble::Window),
         ..page
     };
+    let officer = samples::officer();
+    let watched = JournalPage { person: &officer, trouble: None, ..page };
     let selection = Selection {
         host: model::Host::parse("example").ok(),
         verdict: Some(model::Verdict::Refuse),
@@ -145,10 +152,32 @@ fn journal(language: Language) -> [(&'static str, String); 5] {
     [
         ("journal", page.render(language)),
         ("page-journal-empty", empty.render(language)),
+        ("page-journal-of-officer", watched.render(language)),
         ("page-reading-found", reading.render(language)),
         ("page-reading-of-device", of_device.render(language)),
         ("page-reading-locked", locked.render(language)),
     ]
+}
+
+#[test]
+fn the_journal_tells_who_can_read_it_and_how_long_it_is_kept() {
+    let pages = journal(Language::French);
+    let html = |name: &str| &pages.iter().find(|(known, _)| *known == name).unwrap().1;
+    for expected in [
+        "age1&#60;dpo&#62;",
+        "Qui\u{a0}: appareil, salle, personne",
+        "90 jours (ce qui est déjà scellé\u{a0}: 365 jours pour le moment)",
+        "Des durées ont été raccourcies. À partir du",
+        "Décidé par La commune",
+        "Signé par Mme &#60;DPO&#62; le",
+    ] {
+        assert!(html("journal").contains(expected), "{expected}: {}", html("journal"));
+    }
+    for expected in ["scellées en clair", "un an.", "Aucun DPO n’a encore signé"] {
+        assert!(html("page-journal-empty").contains(expected), "{expected}");
+    }
+    let signs = |name: &str| html(name).contains("name=\"numeros\" value=\"12\"");
+    assert!(signs("page-journal-of-officer") && !signs("journal"));
 }
 
 #[test]
@@ -195,7 +224,7 @@ fn a_reading_shows_sites_and_no_more_than_was_asked_for() {
         assert!(journal.contains(expected), "{expected}: {journal}");
     }
     assert!(!journal.contains("value=\"318\""), "what is lifted is not lifted again");
-    let card = "Une carte «\u{a0}direction\u{a0}» a été faite au nom de M. Bernard par";
+    let card = "Une carte qui permet de lire le journal a été faite au nom de M. Bernard par";
     assert!(
         journal.contains(card) && journal.contains("carte refaite la veille ou le jour même par Mme Martin"),
         "{journal}"
@@ -383,13 +412,14 @@ fn a_teacher_opens_what_a_lesson_may_open() {
 #[test]
 fn nobody_changes_herself_a_head_no_technician_and_a_technician_no_head() {
     let place = samples::place();
-    let people = [samples::teacher(), samples::head(), samples::newcomer(Role::Technician)];
+    let people = [samples::teacher(), samples::head(), samples::officer()];
     let offered = |person: &Person| {
         let page = StaffPage { place: &place, person, people: &people, rooms: &[], token: "0" };
         let html = page.render(Language::French);
         let numbers = [1, 2, 3].map(|id| html.contains(&format!("name=\"personne\" value=\"{id}\"")));
-        (numbers, html.contains("value=\"technician\""))
+        (numbers, ["technician", "officer"].map(|role| html.contains(&format!("value=\"{role}\""))))
     };
-    assert_eq!(offered(&samples::head()), ([true, false, false], false));
-    assert_eq!(offered(&samples::newcomer(Role::Technician)), ([true, false, false], true));
+    // Nobody on the pages makes an officer, or a card for her.
+    assert_eq!(offered(&samples::head()), ([true, false, false], [false, false]));
+    assert_eq!(offered(&samples::newcomer(Role::Technician)), ([true, false, false], [true, false]));
 }

@@ -11,11 +11,12 @@ use model::{
 
 use crate::pages::samples;
 use crate::{
-    Asked, Card, Claimed, Findings, Held, LessonRoom, LessonStart, LessonTurn, NewHold, NewReading, Newcomer,
-    Office, Reader, ReadingList, ReadingRoom, Reply, RoomNow, Summary, Tile, Trouble, WifiLine, Wish,
+    Asked, Card, Claimed, Custody, Findings, Held, LessonRoom, LessonStart, LessonTurn, NewHold, NewReading,
+    Newcomer, Office, Reader, ReadingList, ReadingRoom, Reply, RoomNow, Summary, Tile, Trouble, WifiLine,
+    Wish,
 };
 
-/// Its teacher is number 1, its head number 2; both have this secret.
+/// Its teacher is number 1, its head number 2, its officer number 3; all have this secret.
 pub(super) const SECRET: &str = "402817";
 
 #[derive(Default)]
@@ -46,6 +47,7 @@ fn find(id: u32) -> Option<Person> {
     match id {
         1 => Some(samples::teacher()),
         2 => Some(samples::head()),
+        3 => Some(samples::officer()),
         _ => None,
     }
 }
@@ -58,6 +60,7 @@ impl Office for Clerk {
     fn sign_in(&self, _: IpAddr, who: &Claimed, secret: &str) -> Result<String, Trouble> {
         let id = match who {
             Claimed::Tile(id) => id.number(),
+            Claimed::Named(name) if *name == samples::officer().name => 3,
             Claimed::Named(name) => 1 + u32::from(*name == samples::head().name),
         };
         if secret == SECRET { Ok(self.begin(id)) } else { Err(Trouble::Wrong) }
@@ -273,6 +276,14 @@ impl ReadingRoom for Clerk {
 
     fn close_reading(&self, _: IpAddr, person: &Person, id: ReadingId) -> Result<(), Trouble> {
         self.note(format!("{} closes {id}", person.name))
+    }
+
+    fn custody(&self) -> Result<Custody, Trouble> {
+        Ok(samples::custody())
+    }
+
+    fn sign_retention(&self, person: &Person, entry: u64) -> Result<(), Trouble> {
+        self.note(format!("{} signs {entry}", person.name))
     }
 
     fn holds(&self) -> Result<Vec<Held>, Trouble> {

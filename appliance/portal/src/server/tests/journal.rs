@@ -51,6 +51,54 @@ fn the_head_opens_looks_takes_and_ends() {
     open.portal.stop().unwrap();
 }
 
+/// She looks on, reads with her own key, and signs; what the school decides is not hers.
+#[test]
+fn the_officer_reads_and_signs_and_decides_nothing() {
+    let open = Open::new();
+    let mut officer = Browser::new(open.address);
+    let home = officer.sign_in("nom=Mme+Lefort");
+    let page = officer.get("/direction/journal");
+    assert!(page.status == "200" && home.text.contains("/direction/journal"), "{} {}", home.text, page.text);
+    for expected in ["réquisition", "age1head", "90 jours", "Signer ces durées", "N° 7 "] {
+        assert!(page.text.replace('\u{a0}', " ").contains(expected), "{expected}: {}", page.text);
+    }
+    for never in ["/direction/journal/suspendre", "/direction/journal/lever", "/enseignant", "\"/direction\""]
+    {
+        assert!(!page.text.contains(never), "{never}: {}", page.text);
+    }
+    let opened = officer.fill(&page, "/direction/journal/ouvrir", &TERMS.replace("incident", "oversight"));
+    assert_eq!(opened.location.as_deref(), Some("/direction/journal/lecture?n=7"));
+    officer.fill(&page, "/direction/journal/terminer", "lecture=7");
+    officer.fill(&page, "/direction/journal/signer", "numeros=12");
+    for path in
+        ["/direction", "/enseignant", "/enseignant/semaine", "/direction/personnes", "/direction/wifi"]
+    {
+        let answer = officer.get(path);
+        assert!(["403", "404"].contains(&answer.status.as_str()), "{path}: {}", answer.text);
+    }
+    for (path, form) in [
+        ("/direction/journal/suspendre", "precisions=plainte"),
+        ("/direction/journal/lever", "numero=412&precisions=x"),
+        ("/direction/demande", "demande=7&jusqu=2026-12-24&motif=x"),
+        ("/enseignant/demande", "demande=7&minutes=30"),
+        ("/enseignant/cours", "salle=CM2&minutes=55&internet=normal"),
+        ("/direction/personnes", "nom=M.+Faux&role=head"),
+    ] {
+        let answer = officer.fill(&page, path, form);
+        assert!(["403", "404", "405"].contains(&answer.status.as_str()), "{path}: {}", answer.text);
+    }
+    let done =
+        ["Mme Lefort opens: oversight, essai, 60 min, 0", "Mme Lefort closes 7", "Mme Lefort signs 12"];
+    assert_eq!(open.done(), done);
+    // The head reads the same, and signs nothing.
+    let mut head = Browser::new(open.address);
+    head.sign_in("nom=M.+Bernard");
+    let page = head.get("/direction/journal");
+    assert!(page.text.contains("age1head") && !page.text.contains("/direction/journal/signer"));
+    assert_eq!(head.fill(&page, "/direction/journal/signer", "numeros=12").status, "403");
+    open.portal.stop().unwrap();
+}
+
 #[test]
 fn what_is_not_as_it_should_be_is_said_in_words() {
     let open = Open::new();
@@ -84,7 +132,7 @@ fn what_is_not_as_it_should_be_is_said_in_words() {
 #[test]
 fn nobody_else_gets_near_the_journal() {
     let open = Open::new();
-    let paths = ["", "/ouvrir", "/terminer", "/lecture", "/cle", "/extrait"];
+    let paths = ["", "/ouvrir", "/terminer", "/lecture", "/cle", "/extrait", "/signer"];
     let mut pupil = Browser::new(open.address);
     pupil.client = "10.77.0.11";
     let mut outsider = Browser::new(open.address);

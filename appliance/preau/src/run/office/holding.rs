@@ -14,7 +14,7 @@ use super::Office;
 use crate::hold_command::{describe_hold, describe_lift};
 
 /// A page says at once that the box seals: it would keep one of the few threads that answer.
-const PATIENCE: Duration = Duration::ZERO;
+pub(super) const PATIENCE: Duration = Duration::ZERO;
 
 impl Office {
     /// All holds that there ever were, the last first.
@@ -38,7 +38,12 @@ impl Office {
                     let held = holds.iter_mut().find(|held| held.number == lift.hold);
                     held.into_iter().for_each(|held| held.lifted.clone_from(&lifted));
                 }
-                Fact::Expiry(_) | Fact::Unsealed(_) | Fact::Policy(_) | Fact::Readers(_) | Fact::Clock => {}
+                Fact::Expiry(_)
+                | Fact::Unsealed(_)
+                | Fact::Policy(_)
+                | Fact::Approval(_)
+                | Fact::Readers(_)
+                | Fact::Clock => {}
             }
         }
         holds.reverse();
@@ -51,7 +56,7 @@ impl Office {
         person: &Person,
         new: &NewHold,
     ) -> Result<u64, Trouble> {
-        if !person.role.reads_journal() {
+        if !person.role.holds_journal() {
             return Err(Trouble::Denied);
         }
         let device = new.device.as_ref().map(|device| device.as_str().parse());
@@ -73,7 +78,7 @@ impl Office {
         number: u64,
         reason: &Motive,
     ) -> Result<(), Trouble> {
-        if !person.role.reads_journal() {
+        if !person.role.holds_journal() {
             return Err(Trouble::Denied);
         }
         let lift = Lift { hold: number, author: person.name.clone(), reason: reason.clone() };

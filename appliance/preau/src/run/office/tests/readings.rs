@@ -1,7 +1,7 @@
 //! Readings of the journal: by whom, until when, and what is left of them after a restart.
 
 use model::{Purpose, ReadingTerms, Selection};
-use portal::{NewReading, Reader, ReadingRoom as _};
+use portal::{NewHold, NewReading, Reader, ReadingRoom as _};
 use zeroize::Zeroizing;
 
 use super::*;
@@ -120,6 +120,31 @@ fn nobody_else_opens_one_and_nobody_opens_too_much() {
     check(&|_| {}, Trouble::ReadingsFull);
     it.pass(-HOUR_MS);
     check(&|_| {}, Trouble::NoClock);
+}
+
+/// The officer reads with her own key; the numbers that she signs are those in force, and each once.
+#[test]
+fn an_officer_reads_and_puts_her_name_to_the_numbers() {
+    let it = School::new();
+    let (head, _) = it.person("M. Bernard", Role::Head, &[]);
+    let (officer, _) = it.person("Mme Lefort", Role::Officer, &[]);
+    let id = it.office.open_reading(DESK_PC.into(), by(&officer), &new(60)).unwrap();
+    look(&it, &officer, id).unwrap();
+    assert_eq!(look(&it, &head, id), Err(Trouble::Denied), "nobody reads in another's");
+    let hold = NewHold { from: None, to: None, device: None, reason: "plainte".parse().unwrap() };
+    assert_eq!(it.office.place_hold(DESK_PC.into(), &officer, &hold), Err(Trouble::Denied));
+    assert_eq!(it.office.lift_hold(DESK_PC.into(), &officer, 1, &hold.reason), Err(Trouble::Denied));
+    assert!(it.office.wishes(&officer).unwrap().is_empty());
+    assert!(it.office.describe_room(&officer).unwrap().rooms.is_empty());
+
+    let custody = || it.office.custody().unwrap();
+    assert_eq!((custody().entry, custody().approvals.len(), custody().kept[0].days), (None, 0, 365));
+    assert_eq!(it.office.sign_retention(&head, 0), Err(Trouble::Denied));
+    assert_eq!(it.office.sign_retention(&officer, 7), Err(Trouble::Unknown), "these are not in force");
+    it.office.sign_retention(&officer, 0).unwrap();
+    it.office.sign_retention(&officer, 0).unwrap();
+    let signed: Vec<_> = custody().approvals.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(signed, [officer.name]);
 }
 
 #[test]

@@ -1,0 +1,173 @@
+//! What must hold for a verification with a reader's key: nothing that was really sealed is wrong, and whatever a file or its
+//! seal says wrongly of the rows is found, though it be signed.
+
+use model::Timestamp;
+use proptest::prelude::*;
+
+use super::fixture::{Asked, Box as Appliance, at, box_of_days};
+use crate::{Finding, Hash, Log, Scrutiny, Seal, SealedFile, Table, scrutinise};
+
+fn look(it: &Appliance) -> Scrutiny {
+    let open = |seal: &Seal, _| {
+        let table = it.vault.files.get(&seal.file_name()).cloned();
+        table.map(Table::open).transpose()
+    };
+    scrutinise(&it.log, open, |_| {})
+}
+
+fn findings(it: &Appliance) -> Vec<String> {
+    look(it).findings.iter().map(Finding::to_string).collect()
+}
+
+/// Seals anew what the box's key can sign: files and seals as somebody has changed them.
+fn reseal(it: &mut Appliance, change: impl Fn(&mut Seal, &mut Vec<u8>)) {
+    let mut log = Log::default();
+    for seal in it.log.clone().seals() {
+        let table = it.vault.files.get_mut(&seal.file_name()).unwrap();
+        let mut seal = seal.clone();
+        change(&mut seal, table);
+        let file = SealedFile { hash: Hash::of(table), bytes: table.len() as u64, ..seal.file };
+        log.append(Seal { file, tail: None, ..seal }, &it.key);
+    }
+    it.log = log;
+    it.publish();
+}
+
+/// The numbers of the guide's first line: where the group is, its bytes; where its sieve is, its bytes.
+fn guide(table: &[u8]) -> [usize; 4] {
+    let text = String::from_utf8_lossy(table).into_owned();
+    let line = text[text.find("preau.groups").unwrap()..].lines().next().unwrap().to_owned();
+    let numbers: Vec<usize> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
+    // The first number follows the name of the guide and a byte or two of its length.
+    let digits = line.split(' ').next().unwrap().chars().rev().take_while(char::is_ascii_digit);
+    let at: String = digits.collect::<Vec<_>>().into_iter().rev().collect();
+    let [.., sieve_at, sieve_bytes] = numbers[..] else { panic!("{line}") };
+    let bytes = numbers[numbers.len() - 3];
+    [at.parse().unwrap(), bytes, sieve_at, sieve_bytes]
+}
+
+/// Writes other bytes in the place of the last ones that are these.
+fn replace_last(table: &mut [u8], old: &[u8], new: &[u8]) {
+    let place = table.windows(old.len()).rposition(|part| part == old).unwrap();
+    table[place..place + new.len()].copy_from_slice(new);
+}
+
+#[test]
+fn what_was_sealed_is_right() {
+    let it = box_of_days();
+    let scrutiny = look(&it);
+    assert!(scrutiny.findings.is_empty(), "{:#?}", scrutiny.findings);
+    assert_eq!((scrutiny.files, scrutiny.rows, scrutiny.locked), (3, 30, 0));
+}
+
+#[test]
+fn what_a_signed_file_says_wrongly_is_found() {
+    let check = |what: &str, change: &dyn Fn(&mut Seal, &mut Vec<u8>), expected: &str| {
+        let mut it = box_of_days();
+        reseal(&mut it, change);
+        assert!(it.verify().is_right(), "{what}: without a reader's key nobody can tell");
+        let found = findings(&it);
+        assert!(found.iter().any(|finding| finding.contains(expected)), "{what}: {expected}: {found:#?}");
+    };
+    check(
+        "a sieve with nothing in it",
+        &|_, table| {
+            let [_, _, at, bytes] = guide(table);
+            // Blocks of 32 bytes after a short header.
+            table[at + bytes % 32..at + bytes].fill(0);
+        },
+        "seal 2: seal-00000000000000000002.parquet: group 1 of its rows: the sieve denies what record 11 has",
+    );
+    check(
+        "a filter of Parquet's with nothing in it",
+        &|_, table| {
+            // After the columns of the group stand its filters: the last of them, a block of 32 bytes.
+            let [at, bytes, ..] = guide(table);
+            table[at + bytes - 32..at + bytes].fill(0);
+        },
+        "what it says of the column site is not so: its bloom filter denies a value",
+    );
+    check(
+        "bounds that leave the day out",
+        &|seal, table| {
+            let (earliest, _) = seal.times.unwrap();
+            let later = Timestamp::from_unix_ms(earliest.unix_ms() + 5_000);
+            let bytes = |at: Timestamp| at.unix_ms().to_le_bytes();
+            replace_last(table, &bytes(earliest), &bytes(later));
+        },
+        "its bounds deny a value",
+    );
+    check("rows that are not there", &|seal, _| seal.file.rows = 9, "it has 10 rows, its seal says 9");
+    check(
+        "fewer records",
+        &|seal, _| (seal.records, seal.clocks) = (9, [9, 0, 0]),
+        "another number of records than its rows",
+    );
+    check("another clock", &|seal, _| seal.clocks = [9, 1, 0], "other clocks than its rows");
+    check(
+        "a later time",
+        &|seal, _| {
+            let (earliest, latest) = seal.times.unwrap();
+            seal.times = Some((earliest, Timestamp::from_unix_ms(latest.unix_ms() + 86_400_000)));
+        },
+        "other times than its rows",
+    );
+}
+
+#[test]
+fn files_that_change_places_are_found() {
+    let mut it = box_of_days();
+    let tables: Vec<Vec<u8>> = it.vault.files.values().cloned().collect();
+    reseal(&mut it, |seal, table| {
+        let other = if seal.number == 1 { 1 } else { 0 };
+        if seal.number < 3 {
+            table.clone_from(&tables[other]);
+        }
+    });
+    let found = findings(&it);
+    assert!(
+        found.iter().any(|finding| finding.contains("seal 1: ") && finding.contains("record 11 is not of"))
+    );
+    assert!(
+        found.iter().any(|finding| finding.contains("seal 2: ") && finding.contains("record 1 is not of"))
+    );
+}
+
+#[test]
+fn what_nobody_can_open_is_counted_and_told() {
+    let it = box_of_days();
+    let locked = scrutinise(&it.log, |_, _| Ok(None), |_| {});
+    assert_eq!((locked.files, locked.locked, locked.findings.len()), (0, 3, 0));
+    let mut seen = Vec::new();
+    scrutinise(&it.log, |_, _| Ok(None), |done| seen.push(done));
+    assert_eq!(seen, [0, 1, 2]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Ends, repeats, clocks that are set and steps of the clock: what a box seals is right.
+    #[test]
+    fn no_day_that_a_box_sealed_is_wrong(
+        seeds in prop::collection::vec((any::<u32>(), -30..60_i64, 0..4_u8), 1..60),
+    ) {
+        let mut it = Appliance::new();
+        let mut second = 10;
+        for (seed, step, what) in seeds {
+            second = (second + step).max(1);
+            match what {
+                0 => it.set_clock(at(second), at(second - 20)),
+                1 => drop(it.record_unset(at(second), Asked::varied(seed))),
+                // One that folds with itself.
+                _ => drop(it.record(at(second), Asked::dns(3, "fr.vikidia.org"))),
+            }
+        }
+        it.commit(at(second + 200));
+        it.record(at(second + 200), Asked::varied(7));
+        it.commit(at(second + 500));
+        it.record(at(second + 500), Asked::varied(8));
+        it.seal(at(second + 500));
+        let found = findings(&it);
+        prop_assert!(found.is_empty(), "{:#?}\n{}", found, it.log);
+    }
+}

@@ -1,0 +1,158 @@
+//! A table that nobody trusts: whether what a file says of its own rows is so. A search goes by that, and so do other
+//! programs: rows that a sieve, a bound or a count denies are in the file, and found by nobody.
+
+use std::collections::HashSet;
+
+use parquet::bloom_filter::Sbbf;
+use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::reader::FileReader as _;
+use parquet::file::statistics::Statistics;
+
+use super::{RAW, Table, TableError, survive};
+use crate::hash::Hash;
+use crate::row::{MADE, NUMBERS, Row, TEXTS};
+use crate::sieve::Sieve;
+
+/// What a file says of a group of its rows that is not so. Groups count from 1.
+#[derive(Debug, thiserror::Error)]
+pub enum GroupFlaw {
+    /// It says that a group is elsewhere, or other bytes.
+    #[error("group {0} of its rows is not where the guide says, or not what it says")]
+    Guide(usize),
+    /// The sieve denies a value that a row has.
+    #[error("group {group} of its rows: the sieve denies what record {record} has")]
+    Sieve {
+        /// The group.
+        group: usize,
+        /// The record.
+        record: u64,
+    },
+    /// The bounds of a column deny a value that a row has, or the count of its empty cells is another.
+    #[error("group {group} of its rows: what it says of the column {column} is not so: {what}")]
+    Column {
+        /// The group.
+        group: usize,
+        /// The column.
+        column: &'static str,
+        /// What is not so.
+        what: &'static str,
+    },
+}
+
+/// A cell, as the library compares them.
+enum Cell<'r> {
+    Number(i64),
+    Bytes(&'r [u8]),
+}
+
+impl Table {
+    /// Reads all rows, whatever the file says of them, and tells what it says wrongly. A group of rows is in memory at once.
+    ///
+    /// # Errors
+    /// [`TableError`].
+    pub(crate) fn doubt(
+        &self,
+        mut find: impl FnMut(GroupFlaw),
+        mut each: impl FnMut(&Row),
+    ) -> Result<(), TableError> {
+        let mut place = 0;
+        while let Some(rows) = self.read_rows(place)? {
+            self.doubt_group(place, &rows, &mut find)?;
+            rows.iter().for_each(&mut each);
+            place += 1;
+        }
+        Ok(())
+    }
+
+    fn doubt_group(
+        &self,
+        place: usize,
+        rows: &[Row],
+        find: &mut impl FnMut(GroupFlaw),
+    ) -> Result<(), TableError> {
+        let group = place + 1;
+        if let Some(landmark) = self.guide.group(place) {
+            // What is not in memory as a whole was compared when it was read.
+            let bytes = self.pieces.tail(landmark.at, landmark.bytes).filter(|_| self.pieces.is_whole());
+            if bytes.is_some_and(|bytes| Hash::of(&bytes) != landmark.hash) {
+                find(GroupFlaw::Guide(group));
+            }
+            match self.pieces.tail(landmark.sieve_at, landmark.sieve_bytes) {
+                None => find(GroupFlaw::Guide(group)),
+                Some(bytes) => {
+                    let sieve = survive(|| Ok(Sieve::read(&bytes)?))?;
+                    let denied = sieve.denied(rows).map(Row::sequence);
+                    denied.into_iter().for_each(|record| find(GroupFlaw::Sieve { group, record }));
+                }
+            }
+        }
+        let metadata = self.reader.metadata().row_groups().get(place);
+        let columns = metadata.into_iter().flat_map(|group| group.columns());
+        for ((name, cells), column) in columns_of(rows).zip(columns) {
+            let is_denied = survive(|| self.denies(column, &cells))?;
+            let what =
+                doubt_column(column, &cells).or(is_denied.then_some("its bloom filter denies a value"));
+            what.into_iter().for_each(|what| find(GroupFlaw::Column { group, column: name, what }));
+        }
+        Ok(())
+    }
+
+    /// Whether Parquet's own filter of a column denies a value that a row has.
+    fn denies(&self, column: &ColumnChunkMetaData, cells: &[Option<Cell<'_>>]) -> Result<bool, TableError> {
+        let Some(filter) = Sbbf::read_from_column_chunk(column, &self.pieces)? else { return Ok(false) };
+        let has = |cell: &Cell<'_>| match cell {
+            Cell::Number(number) => filter.check(number),
+            Cell::Bytes(bytes) => filter.check(*bytes),
+        };
+        Ok(!cells.iter().flatten().all(has))
+    }
+}
+
+/// The columns of rows, in the order of the table, with their names.
+fn columns_of(rows: &[Row]) -> impl Iterator<Item = (&'static str, Vec<Option<Cell<'_>>>)> {
+    let numbers = NUMBERS.iter().map(move |(column, name)| {
+        (*name, rows.iter().map(|row| row.number(*column).map(Cell::Number)).collect())
+    });
+    let texts = TEXTS.iter().map(move |(column, name)| {
+        let cells = rows.iter().map(|row| row.text(*column).map(|text| Cell::Bytes(text.as_bytes())));
+        (*name, cells.collect())
+    });
+    let raw = rows.iter().map(|row| row.raw.as_deref().map(Cell::Bytes)).collect();
+    let made = MADE.iter().enumerate().map(move |(place, name)| {
+        (*name, rows.iter().map(|row| row.made.get(place).copied().flatten().map(Cell::Number)).collect())
+    });
+    numbers.chain(texts).chain([(RAW, raw)]).chain(made)
+}
+
+/// What is not so of what a file says of a column. It may say nothing: then nobody goes by it.
+fn doubt_column(column: &ColumnChunkMetaData, cells: &[Option<Cell<'_>>]) -> Option<&'static str> {
+    if column.column_index_offset().is_some() {
+        return Some("it has an index of pages, and no box writes one");
+    }
+    let statistics = column.statistics()?;
+    let empty = cells.iter().filter(|cell| cell.is_none()).count() as u64;
+    if statistics.null_count_opt().is_some_and(|count| count != empty) {
+        return Some("it counts other empty cells than there are");
+    }
+    let is_within = |cell: &Cell<'_>| match (statistics, cell) {
+        (Statistics::Int64(bounds), Cell::Number(number)) => {
+            bounds.min_opt().is_none_or(|min| min <= number)
+                && bounds.max_opt().is_none_or(|max| number <= max)
+        }
+        (_, Cell::Bytes(bytes)) => {
+            statistics.min_bytes_opt().is_none_or(|min| min <= *bytes)
+                && statistics.max_bytes_opt().is_none_or(|max| *bytes <= max)
+        }
+        // Bounds of another kind than the column's.
+        (_, Cell::Number(_)) => false,
+    };
+    (!cells.iter().flatten().all(is_within)).then_some("its bounds deny a value")
+}
+
+impl Sieve {
+    /// The first row with a value that the sieve denies.
+    fn denied<'r>(&self, rows: &'r [Row]) -> Option<&'r Row> {
+        let mut known = HashSet::new();
+        rows.iter().find(|row| !self.has_all(row, &mut known))
+    }
+}

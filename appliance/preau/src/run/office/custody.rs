@@ -1,0 +1,51 @@
+//! Who can read what is sealed, and how long what is kept: by the log's own entries, which nobody changes unseen.
+
+use archive::{Chronicle, Field, Readers, Retention, SETTLED_DAYS, after, settled};
+use model::Person;
+use portal::{Custody, KeptField, Trouble};
+use system::clock::keep_pace;
+use system::sealing::{self, ApprovalError, SealingError};
+use system::vault::Folder;
+
+use super::Office;
+use super::holding::PATIENCE;
+
+impl Office {
+    pub(super) fn describe_custody(&self) -> Result<Custody, Trouble> {
+        let log = Folder::new(&self.data).log_so_far().map_err(|_| Trouble::Unavailable)?;
+        let now = self.clock.now().at;
+        let (readers, entry) = (log.readers_entry(), log.policy_entry());
+        let policy = log.policy();
+        let retention = policy.map_or_else(Retention::default, |policy| policy.retention);
+        let settled = settled(log.leaves(), &Chronicle::new(log.leaves(), now), now);
+        let kept = Field::ALL.map(|field| KeptField {
+            word: field.as_str(),
+            days: retention.days(field),
+            settled_days: settled.days(field),
+        });
+        Ok(Custody {
+            readers: log.readers().map(Readers::keys).unwrap_or_default(),
+            readers_since: readers.map(|entry| entry.at),
+            kept: kept.to_vec(),
+            entry: entry.map(|entry| entry.number),
+            kept_since: entry.map(|entry| entry.at),
+            signed: policy.and_then(|policy| policy.signed.clone()),
+            approvals: log.approvals().map(|(entry, approval)| (approval.author.clone(), entry.at)).collect(),
+            settles: entry.filter(|_| settled != retention).map(|entry| after(entry.at, SETTLED_DAYS)),
+        })
+    }
+
+    pub(super) fn approve_retention(&self, person: &Person, entry: u64) -> Result<(), Trouble> {
+        if !person.role.signs_retention() {
+            return Err(Trouble::Denied);
+        }
+        let entry = Some(entry).filter(|entry| *entry > 0);
+        let now = keep_pace(&self.data, self.clock.now());
+        sealing::approve(&self.data, now, entry, &person.name, PATIENCE).map_err(|error| match error {
+            // The night's sealing is under way.
+            ApprovalError::Sealing(SealingError::Busy) => Trouble::Busy,
+            ApprovalError::Other => Trouble::Unknown,
+            error @ (ApprovalError::Sealing(_) | ApprovalError::Io(_)) => self.tell(error),
+        })
+    }
+}
