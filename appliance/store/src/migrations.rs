@@ -199,6 +199,9 @@ const STEPS: &[&str] = &[
     "ALTER TABLE person ADD COLUMN card_by TEXT;
      ALTER TABLE person ADD COLUMN card_ms INTEGER;
      ALTER TABLE reading ADD COLUMN card_by TEXT;",
+    // What the commune's hub has brought: rules of the whole school that nobody there takes back, and their document's number.
+    "ALTER TABLE override ADD COLUMN is_commune INTEGER NOT NULL DEFAULT FALSE;
+     CREATE TABLE commune_policy (id INTEGER PRIMARY KEY CHECK (id = 1), serial INTEGER NOT NULL) STRICT;",
 ];
 
 /// Brings the schema up to date: every missing step, or none.
