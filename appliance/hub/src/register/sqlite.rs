@@ -181,7 +181,7 @@ impl Register for SqliteRegister {
     fn spend_try(&self, number: &CodeNumber) -> Result<u32, RegisterError> {
         self.write(|transaction| {
             let sql = "UPDATE code SET tries_left = max(tries_left - 1, 0),
-                         code = iif(tries_left > 1, code, NULL)
+                         code = CASE WHEN tries_left > 1 THEN code END
                        WHERE number = ?1 RETURNING tries_left";
             let left = transaction.query_row(sql, [number.as_str()], |row| row.get(0)).optional()?;
             Ok(left.unwrap_or(0))

@@ -81,8 +81,15 @@ async fn append(
     else {
         return refuse(Refusal::Malformed);
     };
-    let (piece, is_cut) = read_piece(payload).await;
     let shown = caller::shown(&request);
+    // Nobody but a box of the commune's has a megabyte read into memory.
+    let of = web::Data::clone(&hub);
+    match web::block(move || caller::find(&of, shown)).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(refusal)) => return refuse(refusal),
+        Err(_) => return refuse(Refusal::Broken),
+    }
+    let (piece, is_cut) = read_piece(payload).await;
     let piece = Piece { shown, hash, offset, total, bytes: piece, about: about.into_inner() };
     match web::block(move || piece.keep(&hub)).await {
         // Nobody is left to hear it.
@@ -138,13 +145,18 @@ impl Piece {
                 AppendError::Engine(error) => broken(error),
             })?;
         if let Arrived::Whole(bytes) = arrived {
-            let until = until_ms.min((hub.clock)().unix_ms().saturating_add(KEPT_MS));
-            let until = Timestamp::from_unix_ms(until);
+            let until = keep_until(until_ms, (hub.clock)());
             let file = StoredFile { hash: self.hash, name, bytes, until };
             hub.register.add_file(of.id, &file).map_err(tell)?;
         }
         Ok(arrived)
     }
+}
+
+/// When a file has to be gone: as the box says, but a year at most. A box whose clock was never set says a time that has passed.
+fn keep_until(said_ms: i64, now: Timestamp) -> Timestamp {
+    let latest = now.unix_ms().saturating_add(KEPT_MS);
+    Timestamp::from_unix_ms(if said_ms <= now.unix_ms() { latest } else { said_ms.min(latest) })
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "errors are mapped by value")]
@@ -170,5 +182,23 @@ fn find_number(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
     match (values.next(), values.next()) {
         (Some(value), None) => value.to_str().ok()?.parse().ok(),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_kept_for_a_year_at_most() {
+        let now = 1_795_392_000_000;
+        let check = |said: i64, expected: i64| {
+            assert_eq!(keep_until(said, Timestamp::from_unix_ms(now)).unix_ms(), expected, "{said}");
+        };
+        check(now + 1, now + 1);
+        check(now + KEPT_MS + 1, now + KEPT_MS);
+        check(i64::MAX, now + KEPT_MS);
+        check(365 * 86_400_000, now + KEPT_MS);
+        check(i64::MIN, now + KEPT_MS);
     }
 }

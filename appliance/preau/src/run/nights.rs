@@ -12,8 +12,8 @@ use system::clock::SystemClock;
 
 use crate::hub_night;
 
-/// How often it is looked whether the night is due; somebody may have enrolled the box meanwhile.
-const PERIOD: Duration = Duration::from_secs(30);
+/// How often it is looked whether the night is due: whoever enrols the box sees it at the hub before she has left.
+const PERIOD: Duration = Duration::from_secs(10);
 /// What a night takes of the line: a megabit a second. A school's day is some megabytes, and lessons may have begun.
 const LIMITS: Limits = Limits { bytes_per_second: 125_000 };
 

@@ -14,8 +14,7 @@ use super::{Step, Watch, disk};
 use crate::client::{Arrived, Client};
 use crate::error::SyncError;
 
-/// How long the hub keeps a copy: as long as what is logged is kept at most.
-const KEPT_MS: i64 = 365 * 86_400_000;
+const DAY_MS: i64 = 86_400_000;
 /// How often a piece is sent again where the hub says that another length is there: a piece that was cut counts as far as it went.
 const RETRIES_MAX: u32 = 3;
 
@@ -63,16 +62,22 @@ pub(super) fn send(
     damaged.map_or(Ok((files, bytes)), Err)
 }
 
-/// The files of the log that are there still, and that only readers of the school can read.
+/// The files of the log that are there still, and that only readers of the school can read. The hub keeps each as long as the school.
 fn list(log: &Log) -> impl Iterator<Item = Outgoing> {
-    let gone = log.expiries();
+    let (gone, retention) = (log.expiries(), log.retention());
     log.seals().flat_map(move |seal| {
         let is_there = |field| !gone.contains_key(&(seal.number, field));
         let files = seal.files().filter(|(field, file, _)| file.form == Form::Encrypted && is_there(*field));
-        let until_ms = seal.sealed.unix_ms().saturating_add(KEPT_MS);
+        let until_ms = |field| {
+            let days = i64::from(log.days_kept(seal.number, field, &retention));
+            seal.sealed.unix_ms().saturating_add(days.saturating_mul(DAY_MS))
+        };
         files
             .filter(|(_, file, _)| file.bytes <= FILE_BYTES_MAX)
-            .map(|(_, file, name)| Outgoing { name, hash: file.hash, bytes: file.bytes, until_ms })
+            .map(|(field, file, name)| {
+                let until_ms = until_ms(field);
+                Outgoing { name, hash: file.hash, bytes: file.bytes, until_ms }
+            })
             .collect::<Vec<_>>()
     })
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread;
 
 use anyhow::{Context, Result, ensure};
-use harness::{Appliance, Lab, Output, preau_binary, usual_configuration, wait_until};
+use harness::{Appliance, Lab, Output, RESOLVER_IPV4, preau_binary, usual_configuration, wait_until};
 
 use crate::sealing::visit;
 
@@ -375,7 +375,6 @@ fn a_night_that_is_cut_anywhere_goes_on_the_next_time() -> Result<()> {
 
     // Days without a hub lose nothing; a box that is put back from an old copy is refused.
     let old = fs::read(appliance.data().join("sealed/log"))?;
-    drop(line);
     for host in ["encyclopedie.example", "mediatheque.example"] {
         run_day(&lab, &mut appliance, host)?;
     }
@@ -433,6 +432,27 @@ fn what_the_commune_closes_is_closed_and_an_old_policy_opens_nothing() -> Result
     let back = sync()?;
     ensure!(back.status == Some(1) && back.stderr.contains("an old one is not taken"), "{back:#?}");
     ensure!(status()? == "403", "it is closed still");
+    Ok(())
+}
+
+#[test]
+fn a_box_that_was_enrolled_goes_to_its_hub_by_itself_across_its_line() -> Result<()> {
+    let lab = Lab::new()?;
+    let appliance = lab.start_appliance()?;
+    let folder = tempfile::tempdir()?;
+    let (program, data) = (text(&preau_binary()?)?, text(folder.path())?);
+    let listen = format!("{RESOLVER_IPV4}:8443");
+    let hub = lab.internet.start("hub", &[&program, "hub", "--data", &data, "--listen", &listen])?;
+    wait_until("the hub to listen", || Ok(hub.log()?.contains("listening on")))?;
+    let command = |arguments: &[&str]| preau(&[&["hub"], arguments, &["--data", &data]].concat());
+    command(&["school", "add", "0750655E", "École Jules-Ferry"])?.success()?;
+    let code = command(&["code", "0750655E"])?.success()?;
+    let url = format!("https://{listen}");
+    appliance.run(&["enrol", code.trim(), "--hub", &url])?.success()?;
+    wait_until("the box to be heard of", || Ok(command(&["box", "list"])?.success()?.contains("seen 2")))?;
+    wait_until("its own word of it", || Ok(appliance.log()?.contains("the hub has what it should have")))?;
+    let status = appliance.run(&["sync", "status"])?.success()?;
+    ensure!(!status.contains("never") && !status.contains("failures"), "{status}");
     Ok(())
 }
 
