@@ -175,7 +175,8 @@ impl SigningKey {
     }
 
     /// Signs a text. The time counts for a witness.
-    pub(crate) fn sign(&self, text: &str, at: Timestamp) -> Signature {
+    #[must_use]
+    pub fn sign(&self, text: &str, at: Timestamp) -> Signature {
         let bytes = match self.verifier.r#use {
             Use::Note => self.pair.sign(text.as_bytes()).as_ref().to_vec(),
             Use::Cosignature => {

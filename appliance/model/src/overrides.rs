@@ -43,6 +43,18 @@ impl NewOverride {
         Ok(Self { rule: Rule { from, ..rule }, made: now })
     }
 
+    /// A rule that the commune's hub has brought, for the whole school.
+    ///
+    /// # Errors
+    /// [`Unfit`] when it is none of the commune's, or for less than the school.
+    pub fn of_commune(rule: Rule, now: Timestamp) -> Result<Self, Unfit> {
+        if rule.layer != Layer::Commune || rule.scope != Scope::Everyone {
+            return Err(Unfit::Commune);
+        }
+        let made = Self::new(Rule { layer: Layer::School, ..rule }, now)?;
+        Ok(Self { rule: Rule { layer: Layer::Commune, ..made.rule }, ..made })
+    }
+
     /// What it says.
     #[must_use]
     pub fn rule(&self) -> &Rule {
@@ -78,8 +90,8 @@ fn check_lesson(rule: &Rule, now: Timestamp) -> Result<(), Unfit> {
 /// Why a rule cannot be an override.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
-    /// The commune's rules stand in the configuration.
-    #[error("the commune's rules stand in the configuration file")]
+    /// The commune's rules stand in the configuration, or come from its hub.
+    #[error("the commune's rules stand in the configuration file, or come from its hub")]
     Commune,
     /// Names of all the world lie right under it.
     #[error("a public suffix (fr, gouv.fr) is nobody's site: name one under it")]
@@ -265,6 +277,13 @@ mod tests {
         check(Rule { until: after(-1), ..school() }, Err(Unfit::Over));
         check(Rule { topic: top(), ..school() }, Err(Unfit::PublicSuffix));
         check(Rule { layer: Layer::Commune, ..school() }, Err(Unfit::Commune));
+        let by_hub = |rule: Rule| NewOverride::of_commune(rule, NOW).map(|new| new.rule().layer);
+        assert_eq!(by_hub(Rule { layer: Layer::Commune, ..school() }), Ok(Layer::Commune));
+        assert_eq!(by_hub(school()), Err(Unfit::Commune));
+        assert_eq!(
+            by_hub(Rule { layer: Layer::Commune, topic: top(), ..school() }),
+            Err(Unfit::PublicSuffix)
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ use model::{ClockQuality, DomainName, Timestamp};
 use rustls::ServerConfig;
 use rustls::crypto::ring::{default_provider, sign::any_ecdsa_type};
 use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
@@ -30,6 +31,7 @@ pub struct Identity {
     /// The box itself.
     own: Names,
     clock: Box<dyn Fn() -> Reading + Send + Sync>,
+    is_authority_shown: bool,
     /// By the name that it is for; `None`: the box itself.
     shown: Mutex<BTreeMap<Option<DomainName>, Shown>>,
 }
@@ -55,7 +57,14 @@ impl Identity {
         own: Names,
         clock: impl Fn() -> Reading + Send + Sync + 'static,
     ) -> Self {
-        Self { authority, own, clock: Box::new(clock), shown: Mutex::default() }
+        let (clock, shown) = (Box::new(clock), Mutex::default());
+        Self { authority, own, clock, is_authority_shown: false, shown }
+    }
+
+    /// Shows the authority's certificate beside its own: whoever does not know the authority yet learns which it is.
+    #[must_use]
+    pub fn with_authority_shown(self) -> Self {
+        Self { is_authority_shown: true, ..self }
     }
 
     /// Who vouches for the box.
@@ -79,6 +88,19 @@ impl Identity {
         Ok(config)
     }
 
+    /// The same where clients may show certificates of their own, which `verifier` judges.
+    ///
+    /// # Errors
+    /// As [`Identity::server_config`].
+    pub fn server_config_for_members(
+        self: &Arc<Self>,
+        verifier: Arc<dyn ClientCertVerifier>,
+    ) -> Result<ServerConfig, rustls::Error> {
+        let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()));
+        let config = builder.with_safe_default_protocol_versions()?.with_client_cert_verifier(verifier);
+        Ok(config.with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>))
+    }
+
     fn show(&self, expected: Option<&str>) -> Result<Arc<CertifiedKey>, ShowError> {
         let (now, quality) = (self.clock)();
         let single = expected.and_then(|name| self.find_single(name));
@@ -92,7 +114,9 @@ impl Identity {
         let leaf = leaf.map_err(ShowError::Issue)?;
         let key = PrivatePkcs8KeyDer::from(leaf.key_pkcs8.clone()).into();
         let key = any_ecdsa_type(&key).map_err(ShowError::Key)?;
-        let certified = Arc::new(CertifiedKey::new(vec![leaf.certificate.clone()], key));
+        let authority = self.is_authority_shown.then(|| self.authority.certificate_der().into());
+        let chain = [leaf.certificate.clone()].into_iter().chain(authority).collect();
+        let certified = Arc::new(CertifiedKey::new(chain, key));
         if shown.len() > SINGLE_MAX {
             shown.retain(|name, _| name.is_none());
         }

@@ -11,10 +11,12 @@ mod authority;
 mod file;
 mod identity;
 mod leaf;
+mod members;
 mod names;
 
 pub use authority::{Authority, PkiError};
 pub use file::{BYTES_MAX, Damage};
 pub use identity::{Identity, Reading};
 pub use leaf::Leaf;
+pub use members::{CertifyError, MemberAuthority, MemberKey, Membership};
 pub use names::Names;

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod hub;
 mod journal;
 mod lesson;
 mod retention;
@@ -18,6 +19,10 @@ use model::{
 use portal::Language;
 use wifi::{Channel, Country, Radio, Ssid};
 
+pub(crate) use hub::{
+    EnrolArguments, HubArguments, HubBoxCommand, HubCommand, HubRuleArguments, HubRuleCommand,
+    HubSchoolCommand, ServeArguments, SyncCommand,
+};
 pub(crate) use journal::{
     Asking, ExportArguments, JournalCommand, SearchArguments, SummaryArguments, VerifyArguments, Window,
 };
@@ -80,6 +85,13 @@ pub(crate) enum Command {
     /// What the programs beside the box have to know of its configuration.
     #[command(subcommand)]
     Network(NetworkCommand),
+    /// Make this box one of the commune's, by a code that its hub has made.
+    Enrol(EnrolArguments),
+    /// What goes to the commune's hub, and comes from it.
+    #[command(subcommand)]
+    Sync(SyncCommand),
+    /// Run the commune's hub, or carry out one of its commands.
+    Hub(HubArguments),
 }
 
 /// Subcommands of `preau network`.

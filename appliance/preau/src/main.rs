@@ -8,10 +8,14 @@ mod config;
 mod data_folder;
 mod default_profiles;
 mod device_command;
+mod enrol_command;
 mod expire_command;
 mod export_command;
 mod firewall_command;
 mod hold_command;
+mod hub_command;
+mod hub_night;
+mod hub_rule_command;
 mod journal_command;
 mod lesson_command;
 mod network_command;
@@ -26,6 +30,7 @@ mod seal_command;
 mod selftest_command;
 mod status_command;
 mod summary_command;
+mod sync_command;
 mod times;
 mod update_command;
 mod verify_command;
@@ -99,6 +104,9 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
             let paths = Paths { hosts: &dhcp_hosts, leases: &dhcp_leases };
             network_command::write(&Config::load(&config)?, &out, paths)
         }
+        Command::Enrol(arguments) => enrol_command::enrol(&arguments),
+        Command::Sync(command) => sync_command::carry_out(command),
+        Command::Hub(arguments) => hub_command::carry_out(arguments),
         Command::Selftest(SelftestCommand::History { config, data }) => {
             let config = Config::load_or_default(config.as_deref())?;
             selftest_command::history(&data_folder::find(data.path.as_deref())?, &config)

@@ -6,6 +6,7 @@
 //! Invariant: the only room with SQL for the box's state.
 
 mod columns;
+mod commune;
 mod devices;
 mod failures;
 mod fixed_addresses;
@@ -32,6 +33,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use migrations::migrate;
 
+pub use commune::CommuneError;
 pub use devices::{AddDeviceError, Added};
 pub use failures::{NameHash, Tally};
 pub use fixed_addresses::FixAddressError;

@@ -205,6 +205,9 @@ const STEPS: &[&str] = &[
      UPDATE person SET role_now = role;
      ALTER TABLE person DROP COLUMN role;
      ALTER TABLE person RENAME COLUMN role_now TO role;",
+    // What the commune's hub has brought: rules of the whole school that nobody there takes back, and their document's number.
+    "ALTER TABLE override ADD COLUMN is_commune INTEGER NOT NULL DEFAULT FALSE;
+     CREATE TABLE commune_policy (id INTEGER PRIMARY KEY CHECK (id = 1), serial INTEGER NOT NULL) STRICT;",
 ];
 
 /// Brings the schema up to date: every missing step, or none.

@@ -4,7 +4,7 @@ use model::{
     ClockQuality, Deed, Ended, Layer, NewOverride, Override, OverrideId, PersonName, Rule, Scope, Timestamp,
     Topic, Verdict,
 };
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use crate::columns::{parse, unknown};
 use crate::{Store, StoreError};
@@ -15,7 +15,7 @@ pub const OVERRIDES_MAX: u32 = 500;
 const KEPT_MS: i64 = 365 * 24 * 60 * 60 * 1_000;
 
 const COLUMNS: &str = "id, layer, effect, topic_kind, topic, scope_kind, scope, author, motive, from_ms, until_ms, \
-                       made_ms, ended_ms, ended_by, is_start_recorded, is_end_recorded";
+                       made_ms, ended_ms, ended_by, is_start_recorded, is_end_recorded, is_commune";
 
 impl Store {
     /// Every override that is kept, the oldest first: those in force, those that are over for less than a year.
@@ -35,10 +35,7 @@ impl Store {
     }
 
     fn select_overrides(&self, condition: &str) -> Result<Vec<Override>, StoreError> {
-        let query = format!("SELECT {COLUMNS} FROM override WHERE {condition} ORDER BY id");
-        let mut query = self.connection.prepare_cached(&query)?;
-        let overrides = query.query_map((), read_override)?.collect::<Result<_, _>>()?;
-        Ok(overrides)
+        Ok(select_overrides(&self.connection, condition)?)
     }
 
     /// Keeps an override. With a synchronised `clock`, it forgets those that ended more than a year before this one
@@ -73,6 +70,9 @@ impl Store {
                 )
                 .optional()?;
             let mut found = found.ok_or(EndOverrideError::Unknown(id))?;
+            if found.rule.layer == Layer::Commune {
+                return Err(EndOverrideError::Commune(id));
+            }
             if found.is_over(Some(now)) {
                 return Err(EndOverrideError::Over(id));
             }
@@ -102,6 +102,13 @@ impl Store {
     }
 }
 
+/// The overrides that a condition holds for, the oldest first.
+pub(crate) fn select_overrides(connection: &Connection, condition: &str) -> rusqlite::Result<Vec<Override>> {
+    let query = format!("SELECT {COLUMNS} FROM override WHERE {condition} ORDER BY id");
+    let mut query = connection.prepare_cached(&query)?;
+    query.query_map((), read_override)?.collect()
+}
+
 /// [`Store::add_override`], as a part of a transaction.
 pub(crate) fn keep_override(
     transaction: &Transaction<'_>,
@@ -114,7 +121,7 @@ pub(crate) fn keep_override(
     }
     let standing: u32 = transaction.query_row(
         "SELECT count(*) FROM override
-         WHERE ended_ms IS NULL AND (until_ms IS NULL OR until_ms > ?1) AND NOT is_end_recorded",
+         WHERE ended_ms IS NULL AND (until_ms IS NULL OR until_ms > ?1) AND NOT is_end_recorded AND NOT is_commune",
         [now.unix_ms()],
         |row| row.get(0),
     )?;
@@ -126,7 +133,7 @@ pub(crate) fn keep_override(
 }
 
 /// Forgets what has been over for a year.
-fn prune(transaction: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<()> {
+pub(crate) fn prune(transaction: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<()> {
     let horizon = now.unix_ms().saturating_sub(KEPT_MS);
     transaction.execute(
         "DELETE FROM override WHERE is_end_recorded AND coalesce(ended_ms, until_ms) < ?1",
@@ -135,7 +142,7 @@ fn prune(transaction: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<()> 
     Ok(())
 }
 
-fn insert(transaction: &Transaction<'_>, new: &NewOverride) -> rusqlite::Result<OverrideId> {
+pub(crate) fn insert(transaction: &Transaction<'_>, new: &NewOverride) -> rusqlite::Result<OverrideId> {
     let rule = new.rule();
     let topic_kind = match &rule.topic {
         Topic::Site(_) => "site",
@@ -149,11 +156,11 @@ fn insert(transaction: &Transaction<'_>, new: &NewOverride) -> rusqlite::Result<
     };
     transaction.query_row(
         "INSERT INTO override (layer, effect, topic_kind, topic, scope_kind, scope, author, motive,
-                               from_ms, until_ms, made_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+                               from_ms, until_ms, made_ms, is_commune)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
          RETURNING id",
         params![
-            rule.layer.as_str(),
+            stored_layer(rule.layer).as_str(),
             rule.effect.as_str(),
             topic_kind,
             rule.topic.as_str(),
@@ -164,9 +171,15 @@ fn insert(transaction: &Transaction<'_>, new: &NewOverride) -> rusqlite::Result<
             rule.from.map(Timestamp::unix_ms),
             rule.until.map(Timestamp::unix_ms),
             new.made().unix_ms(),
+            rule.layer == Layer::Commune,
         ],
         |row| row.get(0).map(OverrideId::new),
     )
+}
+
+/// The commune's rules stand among those of the school, with a mark: the column's words are older than them.
+fn stored_layer(layer: Layer) -> Layer {
+    if layer == Layer::Commune { Layer::School } else { layer }
 }
 
 fn read_override(row: &Row<'_>) -> rusqlite::Result<Override> {
@@ -176,7 +189,10 @@ fn read_override(row: &Row<'_>) -> rusqlite::Result<Override> {
     Ok(Override {
         id: OverrideId::new(row.get(0)?),
         rule: Rule {
-            layer: one_of(1, &text(1)?, [Layer::School, Layer::Lesson], Layer::as_str)?,
+            layer: match row.get(16)? {
+                true => Layer::Commune,
+                false => one_of(1, &text(1)?, [Layer::School, Layer::Lesson], Layer::as_str)?,
+            },
             effect: one_of(2, &text(2)?, [Verdict::Permit, Verdict::Refuse], Verdict::as_str)?,
             topic: read_topic(&text(3)?, &text(4)?)?,
             scope: read_scope(&text(5)?, &row.get::<_, Option<String>>(6)?.unwrap_or_default())?,
@@ -240,6 +256,9 @@ pub enum EndOverrideError {
     /// Its time was up, or somebody took it back before.
     #[error("the override {0} is over already")]
     Over(OverrideId),
+    /// The commune made it.
+    #[error("the override {0} is the commune's: its hub takes it back")]
+    Commune(OverrideId),
     /// The state file could not be written.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -14,6 +14,7 @@
 //! | [`export`] | extracts of the journal, as files | |
 //! | [`forwarding`] | the kernel's switches of forwarding | |
 //! | [`hostapd`] | radios of the box, by the program hostapd | `wifi::Drive` |
+//! | [`inventory`] | how the machine is | |
 //! | [`limits`] | the process's resource limits | |
 //! | [`lists`] | list sources and index files | |
 //! | [`mirror`] | a mirror of the lists, by HTTP(S) | |
@@ -22,6 +23,7 @@
 //! | [`nft`] | table `inet preau`, by the program nft | |
 //! | [`operator`] | the user of the process | |
 //! | [`priority`] | how little this process matters | |
+//! | [`private`] | small files that only their owner reads | |
 //! | [`refusals`] | the kernel's limits on errors that it sends | |
 //! | [`seal_key`] | the files of keys that sign | |
 //! | [`sealing`] | the journal's sealing, and the child processes that do it | |
@@ -52,6 +54,7 @@ pub mod forwarding;
 #[cfg(test)]
 mod full_disk;
 pub mod hostapd;
+pub mod inventory;
 pub mod limits;
 pub mod lists;
 pub mod mirror;
@@ -61,6 +64,7 @@ mod netlink;
 pub mod nft;
 pub mod operator;
 pub mod priority;
+pub mod private;
 pub mod publication;
 pub mod refusals;
 mod regular;

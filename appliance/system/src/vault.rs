@@ -145,6 +145,22 @@ impl Folder {
         self.read_text(WITNESSED_FILE)
     }
 
+    /// Keeps a copy of what a witness has signed, in the place of the one before.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_witnessed(&self, note: &str) -> io::Result<()> {
+        replace_with_mode(&self.folder.join(WITNESSED_FILE), note.as_bytes(), FILE_MODE)
+    }
+
+    /// Opens a sealed file, for whoever carries its bytes away.
+    ///
+    /// # Errors
+    /// It cannot be read, or is gone.
+    pub fn open_sealed(&self, name: &str) -> io::Result<File> {
+        self.open_file(name)
+    }
+
     /// Leaves the key for those who verify.
     pub(crate) fn write_key(&self, key: &VerifierKey) -> io::Result<()> {
         let text = format!("{key}\n");

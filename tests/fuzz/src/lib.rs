@@ -15,6 +15,7 @@ pub mod client_hello;
 pub mod dns_query;
 pub mod extract;
 pub mod http_head;
+pub mod hub_message;
 pub mod index_open;
 pub mod journal_segment;
 pub mod list_difference;
@@ -38,6 +39,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("dns_query", dns_query::run),
     ("extract", extract::run),
     ("http_head", http_head::run),
+    ("hub_message", hub_message::run),
     ("index_open", index_open::run),
     ("journal_segment", journal_segment::run),
     ("list_difference", list_difference::run),

@@ -14,6 +14,7 @@ mod intent;
 mod keeper;
 mod lessons;
 mod listeners;
+mod nights;
 mod office;
 mod overrides;
 mod pages;
@@ -64,6 +65,7 @@ use in_force::InForce;
 use intent::{Intent, List, ListFile};
 use keeper::Keeper;
 use listeners::Listeners;
+use nights::Nights;
 use office::Office;
 use pulse::{Pulse, Vital};
 use radios::Radios;
@@ -122,6 +124,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let state = keeper::State { intent, journal, clock, watch, desk: judge, in_force: rules, readings };
     let fences = open_fences(&config, firewall, &services, &resolver, &board, dns.handle());
     let addresses = FixedAddressKeeper::new(&config, &data, options.dhcp_hosts.as_deref());
+    let nights = Nights::new(&data, config.school.timezone.clone());
     let rest = keeper::Rest {
         nightly: selftests::plan(&config, options, &data),
         updater: updates::plan(&config, options.config.as_deref(), &data),
@@ -139,7 +142,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         forgeries_told: 0,
     };
     let mut keeper = Keeper::start(state, rest, fences, wifi).context("cannot start the keeper")?;
-    keep_besides(&mut keeper, addresses, &supervisor, vitals(&writer, &runtime, &dns))?;
+    keep_besides(&mut keeper, addresses, nights, &supervisor, vitals(&writer, &runtime, &dns))?;
     let outcome = runtime.block_on(doors.wait(&keeper));
     supervisor.tell_stopping();
 
@@ -164,12 +167,14 @@ fn vitals(writer: &WriterThread, runtime: &Runtime, dns: &Runtime) -> Vec<Vital>
 fn keep_besides(
     keeper: &mut Keeper,
     addresses: Option<FixedAddressKeeper>,
+    nights: Nights,
     supervisor: &Arc<Supervisor>,
     vitals: Vec<Vital>,
 ) -> anyhow::Result<()> {
     if let Some(addresses) = addresses {
         keeper.add("addresses", move |stopped| addresses.keep(&stopped))?;
     }
+    keeper.add("nights", move |stopped| nights.keep(&stopped))?;
     if let Some(pulse) = Pulse::new(supervisor, vitals) {
         keeper.add("pulse", move |stopped| pulse.keep(&stopped))?;
     }
@@ -267,7 +272,7 @@ fn prepare_process() -> anyhow::Result<(Arc<Supervisor>, u64)> {
     Ok((supervisor, descriptors))
 }
 
-fn start_diagnostics() {
+pub(crate) fn start_diagnostics() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DIAGNOSTICS));
     let is_terminal = std::io::stderr().is_terminal();
     tracing_subscriber::fmt()

@@ -466,6 +466,7 @@ impl From<EndOverrideError> for Failure {
     fn from(error: EndOverrideError) -> Self {
         match error {
             EndOverrideError::Unknown(_) | EndOverrideError::Over(_) => Self::Trouble(Trouble::Unknown),
+            EndOverrideError::Commune(_) => Self::Trouble(Trouble::Denied),
             EndOverrideError::Store(error) => Self::Store(error),
         }
     }

@@ -17,6 +17,8 @@ mod filtering;
 #[cfg(test)]
 mod firewall;
 #[cfg(test)]
+mod hub;
+#[cfg(test)]
 mod leases;
 #[cfg(test)]
 mod lessons;

@@ -279,8 +279,10 @@ fn find_granted(overrides: &[Override], request: &SiteRequest) -> Option<Overrid
     overrides.iter().find(|it| it.id == id).cloned()
 }
 
-/// Whose rule it is: a teacher's own, for a lesson, or one of these that wait for a look of the head. The head ends any.
+/// Whose rule it is: a teacher's own, for a lesson, or one of these that wait for a look of the head. The head ends any but the
+/// commune's, which its hub takes back.
 fn may_end(person: &Person, it: &Override, reports: &[Override]) -> bool {
     let is_teachers = it.rule.layer == Layer::Lesson || reports.iter().any(|report| report.id == it.id);
-    person.role.directs() || is_teachers && it.rule.author == person.name
+    let is_ours = it.rule.layer != Layer::Commune;
+    is_ours && (person.role.directs() || is_teachers && it.rule.author == person.name)
 }

@@ -1,0 +1,167 @@
+//! Files in a folder: `ROOT/BOX/HASH`, and `ROOT/BOX/HASH.part` while one is on its way.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use archive::{Hash, Hasher};
+
+use super::{AppendError, Arrived, Blobs, Place};
+use crate::register::BoxId;
+
+/// What schools have sent is for nobody else on the machine.
+const FOLDER_MODE: u32 = 0o700;
+const FILE_MODE: u32 = 0o600;
+/// Files of one box that are under way: it sends one after the other; others were left by cut nights.
+const PARTS_MAX: usize = 16;
+const PART_EXTENSION: &str = ".part";
+/// How much of a file is read at a time.
+const BUFFER_BYTES: usize = 64 << 10;
+
+/// A folder of files.
+#[derive(Clone, Debug)]
+pub struct BlobFolder(PathBuf);
+
+impl BlobFolder {
+    /// The files in `root`. Touches nothing yet.
+    #[must_use]
+    pub fn new(root: &Path) -> Self {
+        Self(root.to_owned())
+    }
+
+    fn folder(&self, of: BoxId) -> PathBuf {
+        self.0.join(of.0.to_string())
+    }
+
+    fn whole(&self, place: Place) -> PathBuf {
+        self.folder(place.of).join(place.hash.to_string())
+    }
+
+    fn part(&self, place: Place) -> PathBuf {
+        self.folder(place.of).join(format!("{}{PART_EXTENSION}", place.hash))
+    }
+
+    /// The file that is on its way, locked: two requests for one file would mix their bytes.
+    fn open_part(&self, place: Place) -> Result<File, AppendError> {
+        let folder = self.folder(place.of);
+        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(&folder)?;
+        let path = self.part(place);
+        if !path.exists() && count_parts(&folder)? >= PARTS_MAX {
+            return Err(AppendError::TooMuch);
+        }
+        let file = OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(&path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(AppendError::Offset(file.metadata()?.len())),
+            Err(TryLockError::Error(error)) => Err(error.into()),
+        }
+    }
+
+    /// Gives a file its name, where it is what it should be.
+    fn finish(&self, place: Place, file: &File) -> Result<(), AppendError> {
+        file.sync_all()?;
+        let part = self.part(place);
+        if hash_of(&part)? != place.hash {
+            fs::remove_file(&part)?;
+            return Err(AppendError::Hash);
+        }
+        fs::rename(&part, self.whole(place))?;
+        Ok(File::open(self.folder(place.of))?.sync_all()?)
+    }
+}
+
+impl Blobs for BlobFolder {
+    fn arrived(&self, place: Place) -> io::Result<Arrived> {
+        if let Some(bytes) = length(&self.whole(place))? {
+            return Ok(Arrived::Whole(bytes));
+        }
+        Ok(Arrived::Part(length(&self.part(place))?.unwrap_or(0)))
+    }
+
+    fn append(&self, place: Place, offset: u64, total: u64, bytes: &[u8]) -> Result<Arrived, AppendError> {
+        if let Some(whole) = length(&self.whole(place))? {
+            return Ok(Arrived::Whole(whole));
+        }
+        let end = offset.saturating_add(bytes.len() as u64);
+        if end > total {
+            return Err(AppendError::TooMuch);
+        }
+        let mut file = self.open_part(place)?;
+        let found = file.metadata()?.len();
+        if found != offset {
+            return Err(AppendError::Offset(found));
+        }
+        if let Err(error) = file.write_all(bytes) {
+            // A full disk may have taken some of them: they are bytes of the file, or they go.
+            file.set_len(offset)?;
+            return Err(error.into());
+        }
+        if end < total {
+            return Ok(Arrived::Part(end));
+        }
+        self.finish(place, &file)?;
+        Ok(Arrived::Whole(total))
+    }
+
+    fn remove(&self, place: Place) -> io::Result<()> {
+        for path in [self.whole(place), self.part(place)] {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn count_parts(folder: &Path) -> io::Result<usize> {
+    let mut count = 0;
+    for entry in fs::read_dir(folder)? {
+        count += usize::from(entry?.file_name().as_encoded_bytes().ends_with(PART_EXTENSION.as_bytes()));
+    }
+    Ok(count)
+}
+
+fn length(path: &Path) -> io::Result<Option<u64>> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(Some(metadata.len())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn hash_of(path: &Path) -> io::Result<Hash> {
+    let (mut file, mut hasher, mut buffer) = (File::open(path)?, Hasher::new(), vec![0; BUFFER_BYTES]);
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(hasher.finish());
+        }
+        hasher.update(buffer.get(..read).unwrap_or_default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blobs::suite;
+
+    #[test]
+    fn a_folder_keeps_what_blobs_keep() {
+        let folder = tempfile::tempdir().unwrap();
+        suite::check(|| Box::new(BlobFolder::new(&folder.path().join("blobs"))));
+    }
+
+    #[test]
+    fn a_box_that_only_begins_files_fills_no_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = BlobFolder::new(folder.path());
+        let place = |mark: u8| Place { of: BoxId(1), hash: Hash::of(&[mark]) };
+        for mark in 0..16 {
+            assert!(blobs.append(place(mark), 0, 9, b"x").is_ok(), "{mark}");
+        }
+        assert!(matches!(blobs.append(place(16), 0, 9, b"x"), Err(AppendError::TooMuch)));
+        assert!(blobs.append(place(3), 1, 9, b"y").is_ok(), "what was begun goes on");
+    }
+}

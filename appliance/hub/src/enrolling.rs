@@ -1,0 +1,213 @@
+//! How a box enrols. `replication` has the exchange; here are its sessions, its limits, and what comes of it.
+
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use model::Timestamp;
+use pki::{CertifyError, MemberAuthority, Membership};
+use replication::{
+    AuthorityHash, Begin, Begun, CodeNumber, Encoded, Enrolled, EnrolmentRequest, HubExchange, Keys, Proof,
+    Proved, Refusal, School, read_json,
+};
+use ring::rand::{SecureRandom as _, SystemRandom};
+
+use crate::pace::Pace;
+use crate::register::{CodeState, Fingerprint, NewBox, Register, RegisterError};
+
+/// Exchanges under way: each takes a second or two. With more, the oldest gives way.
+const EXCHANGES_MAX: usize = 64;
+/// How long one may take: a box proves at once, and asks again where the answer did not arrive.
+const EXCHANGE_MS: u64 = 120_000;
+/// Bytes of a session's name: nobody guesses another's.
+const SESSION_BYTES: usize = 16;
+/// Longest version that a box may say it has.
+pub(crate) const VERSION_LENGTH_MAX: usize = 64;
+
+/// Who enrols boxes.
+#[derive(Debug)]
+pub struct Enroller {
+    /// Who certifies them.
+    pub members: MemberAuthority,
+    /// The authority behind the hub's own certificate.
+    pub authority: AuthorityHash,
+    /// By which the hub signs how far logs have grown.
+    pub witness_key: String,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    exchanges: Vec<Exchange>,
+    pace: Pace,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State").field("exchanges", &self.exchanges.len()).finish_non_exhaustive()
+    }
+}
+
+struct Exchange {
+    session: Vec<u8>,
+    number: CodeNumber,
+    keys: Keys,
+    begun: Timestamp,
+    /// What was answered: a box that did not hear it asks again.
+    answered: Option<(Proof, Proved)>,
+}
+
+impl Enroller {
+    /// With these keys.
+    #[must_use]
+    pub fn new(members: MemberAuthority, authority: AuthorityHash, witness_key: String) -> Self {
+        Self { members, authority, witness_key, state: Mutex::default() }
+    }
+
+    /// A box begins.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn begin(
+        &self,
+        register: &dyn Register,
+        from: IpAddr,
+        begin: &Begin,
+        now: Timestamp,
+    ) -> Result<Begun, Refusal> {
+        if !self.lock().pace.admit(from, now) {
+            return Err(Refusal::TooOften);
+        }
+        let number: CodeNumber = begin.number.parse().map_err(|_| Refusal::WrongCode)?;
+        let found = register.find_code(&number).map_err(tell)?.ok_or(Refusal::WrongCode)?;
+        check(&found, now)?;
+        let code = found.code.as_ref().ok_or(Refusal::UsedCode)?;
+        let (exchange, message) = HubExchange::start(code, self.authority);
+        let keys = exchange.finish(&begin.message.0).map_err(|_| Refusal::Malformed)?;
+        let mut session = vec![0; SESSION_BYTES];
+        SystemRandom::new().fill(&mut session).map_err(|_| Refusal::Broken)?;
+        let mut state = self.lock();
+        state.exchanges.retain(|exchange| now.unix_ms().abs_diff(exchange.begun.unix_ms()) < EXCHANGE_MS);
+        if state.exchanges.len() >= EXCHANGES_MAX {
+            state.exchanges.remove(0);
+        }
+        let begun = Begun { session: Encoded(session.clone()), message: Encoded(message) };
+        state.exchanges.push(Exchange { session, number, keys, begun: now, answered: None });
+        Ok(begun)
+    }
+
+    /// A box proves that it has the code, and is one of the commune's from then on.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn prove(&self, register: &dyn Register, proof: &Proof, now: Timestamp) -> Result<Proved, Refusal> {
+        // Taken out: two proofs of one session are never judged at the same time.
+        let mut exchange = self.take(&proof.session.0).ok_or(Refusal::WrongCode)?;
+        if let Some((asked, answer)) = &exchange.answered {
+            let again = (asked == proof).then(|| answer.clone());
+            self.lock().exchanges.push(exchange);
+            return again.ok_or(Refusal::UsedCode);
+        }
+        let found = register.find_code(&exchange.number).map_err(tell)?.ok_or(Refusal::WrongCode)?;
+        check(&found, now)?;
+        if !exchange.keys.is_of_box(proof.request.as_bytes(), &proof.proof.0) {
+            let left = register.spend_try(&exchange.number).map_err(tell)?;
+            tracing::warn!(code = %exchange.number, left, "somebody tried a code with a wrong secret");
+            return Err(if left == 0 { Refusal::BurntCode } else { Refusal::WrongCode });
+        }
+        let enrolled = self.enrol(register, &exchange.number, &found, &proof.request, now)?;
+        let reply = serde_json::to_string(&enrolled).map_err(|_| Refusal::Broken)?;
+        let of_hub = exchange.keys.prove_as_hub(reply.as_bytes());
+        let proved = Proved { reply, proof: Encoded(of_hub) };
+        exchange.answered = Some((proof.clone(), proved.clone()));
+        self.lock().exchanges.push(exchange);
+        Ok(proved)
+    }
+
+    fn enrol(
+        &self,
+        register: &dyn Register,
+        number: &CodeNumber,
+        code: &CodeState,
+        request: &str,
+        now: Timestamp,
+    ) -> Result<Enrolled, Refusal> {
+        let request: EnrolmentRequest = read_json(request.as_bytes()).ok_or(Refusal::Malformed)?;
+        if request.version.len() > VERSION_LENGTH_MAX || !is_log_key(&request.log_key) {
+            return Err(Refusal::Malformed);
+        }
+        let membership = self.certify(&request.public_key.0, &code.uai, now)?;
+        let school = find_school(register, &code.uai)?;
+        let new = NewBox {
+            log_key: request.log_key,
+            version: request.version,
+            certificate: Fingerprint::of(&membership.certificate_der),
+            certificate_until: membership.until,
+        };
+        let id = match register.enrol(number, &new, now) {
+            Err(RegisterError::Spent) => return Err(Refusal::UsedCode),
+            enrolled => enrolled.map_err(tell)?,
+        };
+        tracing::info!(school = code.uai, id = id.0, "a box has enrolled");
+        Ok(Enrolled {
+            box_id: id.0,
+            certificate: Encoded(membership.certificate_der),
+            valid_ms: (membership.from.unix_ms(), membership.until.unix_ms()),
+            school,
+            witness_key: self.witness_key.clone(),
+        })
+    }
+
+    /// A certificate for a box of this school.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn certify(&self, public_key: &[u8], uai: &str, now: Timestamp) -> Result<Membership, Refusal> {
+        self.members.certify(public_key, uai, now).map_err(|error| match error {
+            CertifyError::Key => Refusal::Malformed,
+            CertifyError::Pki(error) => {
+                tracing::error!(%error, "no certificate can be made");
+                Refusal::Broken
+            }
+        })
+    }
+
+    fn take(&self, session: &[u8]) -> Option<Exchange> {
+        let mut state = self.lock();
+        let place = state.exchanges.iter().position(|exchange| exchange.session == session)?;
+        Some(state.exchanges.remove(place))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a code is worth.
+fn check(code: &CodeState, now: Timestamp) -> Result<(), Refusal> {
+    match code {
+        CodeState { tries_left: 0, .. } => Err(Refusal::BurntCode),
+        CodeState { code: None, .. } => Err(Refusal::UsedCode),
+        CodeState { until, .. } if *until <= now => Err(Refusal::ExpiredCode),
+        CodeState { .. } => Ok(()),
+    }
+}
+
+fn is_log_key(text: &str) -> bool {
+    text.parse::<archive::VerifierKey>().is_ok()
+}
+
+fn find_school(register: &dyn Register, uai: &str) -> Result<School, Refusal> {
+    let schools = register.schools().map_err(tell)?;
+    schools.into_iter().find(|school| school.uai == uai).ok_or(Refusal::Broken)
+}
+
+/// What the register's failures are to a box. The hub's own log has the reason.
+#[expect(clippy::needless_pass_by_value, reason = "errors are mapped by value")]
+pub(crate) fn tell(error: RegisterError) -> Refusal {
+    let error: &dyn std::error::Error = &error;
+    tracing::error!(error, "the register fails");
+    Refusal::Broken
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,195 @@
+//! What the hub knows: schools, codes, boxes, what they have sent. A port: SQLite fills it, and another database can.
+
+pub mod sqlite;
+#[cfg(test)]
+mod suite;
+
+use archive::Hash;
+use model::{Timestamp, Uai};
+use replication::{CodeNumber, EnrolmentCode, School};
+use ring::digest::{SHA256, digest};
+
+/// Wrong tries that burn a code: with three, somebody guesses one of nine thousand million right.
+pub const TRIES_MAX: u32 = 3;
+
+/// Certificates of one box that count at a time: it renews its own once in eight months.
+pub const CERTIFICATES_MAX: u32 = 8;
+/// Signed checkpoints that are kept of one box: ten years of nights. Later ones prove earlier ones.
+pub const SIGNED_MAX: u32 = 4_096;
+
+/// A box, by the number that the hub gave it. A replacement is another box.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BoxId(pub u64);
+
+/// A box's certificate, by the SHA-256 of its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fingerprint(pub(crate) [u8; 32]);
+
+impl Fingerprint {
+    /// Of a certificate in DER.
+    #[must_use]
+    pub fn of(certificate: &[u8]) -> Self {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest(&SHA256, certificate).as_ref());
+        Self(bytes)
+    }
+}
+
+/// A code that was made.
+#[derive(Clone, Debug)]
+pub struct NewCode {
+    /// The code.
+    pub code: EnrolmentCode,
+    /// For a box of this school.
+    pub uai: Uai,
+    /// Whether the box takes the place of the one that the school has.
+    pub is_replacement: bool,
+    /// Until when it is good.
+    pub until: Timestamp,
+}
+
+/// What became of a code.
+#[derive(Clone, Debug)]
+pub struct CodeState {
+    /// The code; `None` where a box enrolled by it, or where it was burnt: then nobody needs it any more.
+    pub code: Option<EnrolmentCode>,
+    /// Its school.
+    pub uai: String,
+    /// Until when it is good.
+    pub until: Timestamp,
+    /// How many wrong tries are left.
+    pub tries_left: u32,
+}
+
+/// A box that enrols.
+#[derive(Clone, Debug)]
+pub struct NewBox {
+    /// The key of its log of seals.
+    pub log_key: String,
+    /// The version of its program.
+    pub version: String,
+    /// Its certificate.
+    pub certificate: Fingerprint,
+    /// Until when that is good.
+    pub certificate_until: Timestamp,
+}
+
+/// A box.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoxState {
+    /// Its number.
+    pub id: BoxId,
+    /// Its school.
+    pub uai: String,
+    /// The key of its log of seals.
+    pub log_key: String,
+    /// The version of its program, when it was heard of last.
+    pub version: String,
+    /// When it enrolled.
+    pub enrolled: Timestamp,
+    /// Since when it is none of the commune's any more.
+    pub revoked: Option<Timestamp>,
+    /// When it was heard of last.
+    pub seen: Option<Timestamp>,
+    /// How it was then, as it said itself: a `replication::Health` in JSON.
+    pub health: Option<String>,
+    /// How many entries its log had when the hub signed it last.
+    pub log_size: u64,
+}
+
+/// A file of a box.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredFile {
+    /// The hash of all its bytes.
+    pub hash: Hash,
+    /// What the box calls it.
+    pub name: String,
+    /// How long it is.
+    pub bytes: u64,
+    /// When it has to be gone.
+    pub until: Timestamp,
+}
+
+/// What the register does not do.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// The commune has no such school.
+    #[error("there is no school {0}: preau hub school add")]
+    NoSchool(String),
+    /// It has a box.
+    #[error("the school {0} has a box: make the code with --replacement, or revoke the box first")]
+    HasBox(String),
+    /// There is a code with this number.
+    #[error("there is a code with this number already")]
+    Taken,
+    /// The code is used, burnt or too old by now.
+    #[error("the code is worth nothing any more")]
+    Spent,
+    /// The database fails.
+    #[error("the register cannot be read or written")]
+    Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// The register. Each call is one transaction; any number of hubs may work on one register.
+pub trait Register: Send + Sync {
+    /// Adds a school, or changes its name and rooms.
+    ///
+    /// # Errors
+    /// [`RegisterError`]; so with all that follow.
+    fn put_school(&self, school: &School) -> Result<(), RegisterError>;
+    /// The schools, by their identifiers.
+    fn schools(&self) -> Result<Vec<School>, RegisterError>;
+    /// Keeps a code. A school that has a box gets one for a replacement only.
+    fn add_code(&self, code: &NewCode) -> Result<(), RegisterError>;
+    /// Finds a code.
+    fn find_code(&self, number: &CodeNumber) -> Result<Option<CodeState>, RegisterError>;
+    /// Takes one of a code's tries, and says how many are left. With the last one its secret is gone.
+    fn spend_try(&self, number: &CodeNumber) -> Result<u32, RegisterError>;
+    /// Makes a box of the code's school, once: the code is used. For a replacement, the boxes before are revoked.
+    fn enrol(&self, number: &CodeNumber, new: &NewBox, now: Timestamp) -> Result<BoxId, RegisterError>;
+    /// Adds a certificate of a box. Those before are good to their end, but for the oldest beyond [`CERTIFICATES_MAX`].
+    fn add_certificate(
+        &self,
+        of: BoxId,
+        certificate: Fingerprint,
+        until: Timestamp,
+    ) -> Result<(), RegisterError>;
+    /// Whose certificate this is, revoked or not.
+    fn find_box(&self, certificate: Fingerprint) -> Result<Option<BoxState>, RegisterError>;
+    /// All boxes, revoked ones too, by school and number.
+    fn boxes(&self) -> Result<Vec<BoxState>, RegisterError>;
+    /// Revokes a box; whether it was one until now.
+    fn revoke(&self, of: BoxId, now: Timestamp) -> Result<bool, RegisterError>;
+    /// Notes that a box was heard of, and how it is.
+    fn note_health(
+        &self,
+        of: BoxId,
+        version: &str,
+        health: &str,
+        now: Timestamp,
+    ) -> Result<(), RegisterError>;
+    /// The last checkpoint of a box's log that the hub has signed.
+    fn signed(&self, of: BoxId) -> Result<Option<String>, RegisterError>;
+    /// Keeps what the hub signs, where it still has signed `before` entries; whether it does. What was signed earlier
+    /// stays, but for the oldest beyond [`SIGNED_MAX`].
+    fn keep_signed(
+        &self,
+        of: BoxId,
+        before: u64,
+        size: u64,
+        note: &str,
+        now: Timestamp,
+    ) -> Result<bool, RegisterError>;
+    /// The commune's policy that was signed last, by its number.
+    fn policy(&self) -> Result<Option<(u64, String)>, RegisterError>;
+    /// Keeps a newer one, where `before` is still the last (0: none); whether it does.
+    fn keep_policy(&self, before: u64, serial: u64, note: &str) -> Result<bool, RegisterError>;
+    /// Notes a file that is whole.
+    fn add_file(&self, of: BoxId, file: &StoredFile) -> Result<(), RegisterError>;
+    /// A box's files.
+    fn files(&self, of: BoxId) -> Result<Vec<StoredFile>, RegisterError>;
+    /// Files that have to be gone by now, at most `count`.
+    fn due_files(&self, now: Timestamp, count: u32) -> Result<Vec<(BoxId, Hash)>, RegisterError>;
+    /// Forgets a file that is gone.
+    fn forget_file(&self, of: BoxId, hash: Hash) -> Result<(), RegisterError>;
+}

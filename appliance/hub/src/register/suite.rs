@@ -1,0 +1,118 @@
+//! What each engine of the register has to do.
+
+use archive::Hash;
+use model::Timestamp;
+use replication::{EnrolmentCode, School};
+
+use super::{BoxId, Fingerprint, NewBox, NewCode, Register, RegisterError, StoredFile};
+
+const NOW: Timestamp = Timestamp::from_unix_ms(1_795_392_000_000);
+const LATER: Timestamp = Timestamp::from_unix_ms(1_795_392_000_000 + 3_600_000);
+
+fn code(seed: u8, uai: &str, is_replacement: bool) -> NewCode {
+    let code = EnrolmentCode::from_chance(&[seed; 64]).unwrap();
+    NewCode { code, uai: uai.parse().unwrap(), is_replacement, until: LATER }
+}
+
+fn new_box(mark: u8) -> NewBox {
+    let certificate = Fingerprint([mark; 32]);
+    NewBox {
+        log_key: format!("key {mark}"),
+        version: "0.1".to_owned(),
+        certificate,
+        certificate_until: LATER,
+    }
+}
+
+/// Checks an engine; each call of `open` gives a hub of its own on one register.
+pub(crate) fn check(open: impl Fn() -> Box<dyn Register>) {
+    let (one, other) = (open(), open());
+    check_codes(&*one, &*other);
+    check_replacement(&*one, &*other);
+    check_boxes(&*one, &*other);
+}
+
+fn check_codes(one: &dyn Register, other: &dyn Register) {
+    let uai = "0750655E";
+    assert!(matches!(one.add_code(&code(1, uai, false)), Err(RegisterError::NoSchool(_))));
+    let school = School { uai: uai.to_owned(), name: "École".to_owned(), rooms: vec![] };
+    one.put_school(&school).unwrap();
+    let school = School { rooms: vec!["CM2".to_owned()], ..school };
+    other.put_school(&school).unwrap();
+    assert_eq!(one.schools().unwrap(), [school]);
+
+    let made = code(1, uai, false);
+    one.add_code(&made).unwrap();
+    assert!(matches!(one.add_code(&made), Err(RegisterError::Taken)));
+    let number = made.code.number();
+    let found = other.find_code(&number).unwrap().unwrap();
+    assert_eq!((found.code.as_ref(), found.tries_left), (Some(&made.code), 3));
+    // Three wrong tries, whichever hub hears of them.
+    assert_eq!([one, other, one].map(|hub| hub.spend_try(&number).unwrap()), [2, 1, 0]);
+    assert_eq!(one.spend_try(&number).unwrap(), 0);
+    assert_eq!(one.find_code(&number).unwrap().unwrap().code, None, "the secret of a burnt code is gone");
+    assert!(matches!(one.enrol(&number, &new_box(1), NOW), Err(RegisterError::Spent)));
+
+    let late = code(2, uai, false);
+    one.add_code(&late).unwrap();
+    assert!(matches!(one.enrol(&late.code.number(), &new_box(1), LATER), Err(RegisterError::Spent)));
+    let first = one.enrol(&late.code.number(), &new_box(1), NOW).unwrap();
+    assert!(matches!(other.enrol(&late.code.number(), &new_box(2), NOW), Err(RegisterError::Spent)));
+    assert_eq!(one.find_code(&late.code.number()).unwrap().unwrap().code, None);
+    assert_eq!(other.find_box(Fingerprint([1; 32])).unwrap().unwrap().id, first);
+}
+
+fn check_replacement(one: &dyn Register, other: &dyn Register) {
+    let uai = "0750655E";
+    assert!(matches!(one.add_code(&code(3, uai, false)), Err(RegisterError::HasBox(_))));
+    let made = code(3, uai, true);
+    one.add_code(&made).unwrap();
+    let before = one.find_box(Fingerprint([1; 32])).unwrap().unwrap();
+    assert_eq!(before.revoked, None, "until the other one is there");
+    other.enrol(&made.code.number(), &new_box(3), NOW).unwrap();
+    assert_eq!(one.find_box(Fingerprint([1; 32])).unwrap().unwrap().revoked, Some(NOW));
+    assert_eq!(one.find_box(Fingerprint([3; 32])).unwrap().unwrap().revoked, None);
+    assert_eq!(one.find_box(Fingerprint([9; 32])).unwrap(), None);
+}
+
+fn check_boxes(one: &dyn Register, other: &dyn Register) {
+    let of = one.find_box(Fingerprint([3; 32])).unwrap().unwrap().id;
+    one.add_certificate(of, Fingerprint([4; 32]), LATER).unwrap();
+    one.note_health(of, "0.2", "{}", LATER).unwrap();
+    for mark in 100..106 {
+        one.add_certificate(of, Fingerprint([mark; 32]), LATER).unwrap();
+    }
+    assert!(one.find_box(Fingerprint([3; 32])).unwrap().is_some(), "eight count");
+    one.add_certificate(of, Fingerprint([106; 32]), LATER).unwrap();
+    assert!(one.find_box(Fingerprint([3; 32])).unwrap().is_none(), "the ninth takes the place of the oldest");
+    let found = other.find_box(Fingerprint([4; 32])).unwrap().unwrap();
+    assert_eq!((found.id, found.version.as_str(), found.seen), (of, "0.2", Some(LATER)));
+    assert_eq!(one.boxes().unwrap().len(), 2);
+
+    assert_eq!(one.signed(of).unwrap(), None);
+    assert!(one.keep_signed(of, 0, 3, "three", NOW).unwrap());
+    assert!(!other.keep_signed(of, 0, 4, "four", NOW).unwrap(), "another hub was first");
+    assert!(other.keep_signed(of, 3, 3, "three again", NOW).unwrap());
+    assert!(other.keep_signed(of, 3, 5, "five", NOW).unwrap());
+    assert_eq!(one.signed(of).unwrap().as_deref(), Some("five"));
+    assert_eq!(one.find_box(Fingerprint([4; 32])).unwrap().unwrap().log_size, 5);
+
+    assert_eq!(one.policy().unwrap(), None);
+    assert!(one.keep_policy(0, 1, "one").unwrap() && !other.keep_policy(0, 1, "another").unwrap());
+    assert!(!other.keep_policy(1, 1, "one again").unwrap() && other.keep_policy(1, 2, "two").unwrap());
+    assert_eq!(one.policy().unwrap(), Some((2, "two".to_owned())));
+
+    let file = StoredFile { hash: Hash::of(b"a"), name: "a".to_owned(), bytes: 1, until: LATER };
+    one.add_file(of, &file).unwrap();
+    other.add_file(of, &file).unwrap();
+    assert_eq!(one.files(of).unwrap(), [file]);
+    assert_eq!(one.files(BoxId(99)).unwrap(), []);
+    assert_eq!(one.due_files(NOW, 9).unwrap(), []);
+    assert_eq!(one.due_files(LATER, 9).unwrap(), [(of, Hash::of(b"a"))]);
+    other.forget_file(of, Hash::of(b"a")).unwrap();
+    assert_eq!(one.files(of).unwrap(), []);
+
+    assert!(one.revoke(of, NOW).unwrap() && !other.revoke(of, NOW).unwrap());
+    assert!(!one.revoke(BoxId(99), NOW).unwrap());
+    assert_eq!(other.find_box(Fingerprint([4; 32])).unwrap().unwrap().revoked, Some(NOW));
+}

@@ -1,0 +1,116 @@
+//! The hub on the network: JSON and files by HTTPS, under `/api/v1/`.
+
+mod api;
+mod caller;
+mod files;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::http::header;
+use actix_web::middleware::DefaultHeaders;
+use actix_web::{App, HttpResponse, HttpServer, web};
+use rustls::ServerConfig;
+
+use crate::Hub;
+
+/// Most connections at once: a thousand schools in the same minute, and room for whoever comes by a browser.
+const CONNECTIONS_MAX: usize = 2_048;
+/// Longest wait for a request's head: boxes send it at once.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an idle connection is kept: a box's next request follows at once.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// Longest wait for requests under way at a stop, in seconds. What is cut is gone on with.
+const STOP_TIMEOUT_S: u64 = 5;
+/// Threads that wait for the register and the disk.
+const BLOCKING_THREADS: usize = 8;
+
+/// A running hub.
+#[derive(Debug)]
+pub struct Listening {
+    address: SocketAddr,
+    server: ServerHandle,
+    thread: JoinHandle<io::Result<()>>,
+}
+
+impl Listening {
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whether it still serves.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        !self.thread.is_finished()
+    }
+
+    /// Stops accepting, lets requests under way finish for some seconds, and waits for the end. Blocks.
+    ///
+    /// # Errors
+    /// What ended the server, when it was not this call.
+    pub fn stop(self) -> io::Result<()> {
+        // The order is given by the call; its future only tells when it is carried out, which the join does too.
+        drop(self.server.stop(true));
+        self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the hub's thread panicked")))
+    }
+}
+
+/// Serves a hub, on a thread of its own. `tls` asks boxes for their certificates, and lets in those who have none: they can
+/// do nothing but enrol.
+///
+/// # Errors
+/// The listener cannot be used, or the system gives no thread.
+pub fn serve(hub: Arc<Hub>, listener: TcpListener, tls: ServerConfig) -> io::Result<Listening> {
+    let address = listener.local_addr()?;
+    let (started, handle) = mpsc::channel();
+    let thread = std::thread::Builder::new().name("hub".to_owned()).spawn(move || {
+        actix_web::rt::System::new().block_on(async move {
+            let server = build(hub, listener, tls)?;
+            // A starter that is gone has nobody left to serve for.
+            match started.send(server.handle()) {
+                Ok(()) => server.await,
+                Err(_) => Ok(()),
+            }
+        })
+    })?;
+    match handle.recv() {
+        Ok(server) => Ok(Listening { address, server, thread }),
+        Err(_) => Err(match thread.join() {
+            Ok(Err(error)) => error,
+            Ok(Ok(())) | Err(_) => io::Error::other("the hub's thread ended at once"),
+        }),
+    }
+}
+
+fn build(hub: Arc<Hub>, listener: TcpListener, tls: ServerConfig) -> io::Result<Server> {
+    let hub = web::Data::from(hub);
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(hub.clone())
+            .wrap(
+                DefaultHeaders::new()
+                    .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+                    .add((header::CACHE_CONTROL, "no-store")),
+            )
+            .configure(api::configure)
+            .configure(files::configure)
+            .default_service(web::to(async || HttpResponse::NotFound().finish()))
+    });
+    let server = server
+        .workers(1)
+        .worker_max_blocking_threads(BLOCKING_THREADS)
+        .on_connect(caller::note)
+        .max_connections(CONNECTIONS_MAX)
+        .max_connection_rate(CONNECTIONS_MAX)
+        .client_request_timeout(REQUEST_TIMEOUT)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(STOP_TIMEOUT_S)
+        .disable_signals();
+    Ok(server.listen_rustls_0_23(listener, tls)?.run())
+}

@@ -1,0 +1,204 @@
+//! Files, piece by piece, after draft-ietf-httpbis-resumable-upload: `HEAD` tells how much is there, `PATCH` appends.
+//!
+//! What arrives of a piece before the line is cut counts: a file goes on at the byte where it was cut.
+
+use std::time::Duration;
+
+use actix_web::http::Method;
+use actix_web::http::header::{HeaderMap, HeaderName};
+use actix_web::{HttpRequest, HttpResponse, web};
+use archive::Hash;
+use futures_util::StreamExt as _;
+use model::Timestamp;
+use replication::limits::{FILE_BYTES_MAX, FILES_MAX, NAME_LENGTH_MAX, PIECE_BYTES_MAX};
+use replication::{Kept, Refusal};
+use serde::Deserialize;
+
+use super::api::{block, refuse};
+use super::caller::{self, Shown};
+use crate::Hub;
+use crate::blobs::{AppendError, Arrived, Place};
+use crate::enrolling::tell;
+use crate::register::StoredFile;
+
+const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
+const COMPLETE: HeaderName = HeaderName::from_static("upload-complete");
+const LENGTH: HeaderName = HeaderName::from_static("upload-length");
+/// Longest wait for the next bytes of a piece.
+const SILENCE: Duration = Duration::from_secs(30);
+/// Longest time that a hub keeps a file, whatever a box says: what is logged is kept for a year.
+const KEPT_MS: i64 = 366 * 86_400_000;
+/// Most bytes that a hub keeps of one box: twenty times a large school's year.
+const BOX_BYTES_MAX: u64 = 64 << 30;
+
+pub(super) fn configure(app: &mut web::ServiceConfig) {
+    app.route("/api/v1/files", web::get().to(list))
+        .route("/api/v1/files/{hash}", web::head().to(tell_arrived))
+        .route("/api/v1/files/{hash}", web::method(Method::PATCH).to(append));
+}
+
+/// What is said of a file beside its bytes.
+#[derive(Clone, Debug, Deserialize)]
+struct About {
+    /// What the box calls it.
+    name: String,
+    /// When it has to be gone, in milliseconds since 1970.
+    until_ms: i64,
+}
+
+async fn list(request: HttpRequest, hub: web::Data<Hub>) -> HttpResponse {
+    let shown = caller::shown(&request);
+    block(move || {
+        let of = caller::find(&hub, shown)?;
+        let files = hub.register.files(of.id).map_err(tell)?;
+        Ok(Kept { files: files.iter().map(|file| file.hash.to_string()).collect() })
+    })
+    .await
+}
+
+async fn tell_arrived(request: HttpRequest, hash: web::Path<String>, hub: web::Data<Hub>) -> HttpResponse {
+    let (shown, hash) = (caller::shown(&request), hash.into_inner());
+    let arrived = web::block(move || {
+        let (of, hash) = (caller::find(&hub, shown)?, hash.parse().map_err(|_| Refusal::Malformed)?);
+        hub.blobs.arrived(Place { of: of.id, hash }).map_err(broken)
+    });
+    match arrived.await {
+        Ok(Ok(arrived)) => say(arrived),
+        Ok(Err(refusal)) => refuse(refusal),
+        Err(_) => refuse(Refusal::Broken),
+    }
+}
+
+async fn append(
+    request: HttpRequest,
+    payload: web::Payload,
+    hash: web::Path<String>,
+    about: web::Query<About>,
+    hub: web::Data<Hub>,
+) -> HttpResponse {
+    let number = |name| find_number(request.headers(), name);
+    let (Ok(hash), Some(offset), Some(total)) = (hash.parse::<Hash>(), number(&OFFSET), number(&LENGTH))
+    else {
+        return refuse(Refusal::Malformed);
+    };
+    let shown = caller::shown(&request);
+    // Nobody but a box of the commune's has a megabyte read into memory.
+    let of = web::Data::clone(&hub);
+    match web::block(move || caller::find(&of, shown)).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(refusal)) => return refuse(refusal),
+        Err(_) => return refuse(Refusal::Broken),
+    }
+    let (piece, is_cut) = read_piece(payload).await;
+    let piece = Piece { shown, hash, offset, total, bytes: piece, about: about.into_inner() };
+    match web::block(move || piece.keep(&hub)).await {
+        // Nobody is left to hear it.
+        Ok(Ok(_)) if is_cut => refuse(Refusal::Malformed),
+        Ok(Ok(arrived)) => say(arrived),
+        Ok(Err(refusal)) => refuse(refusal),
+        Err(_) => refuse(Refusal::Broken),
+    }
+}
+
+/// What arrives of a piece, and whether it was cut.
+async fn read_piece(mut payload: web::Payload) -> (Vec<u8>, bool) {
+    let mut bytes = Vec::new();
+    loop {
+        match actix_web::rt::time::timeout(SILENCE, payload.next()).await {
+            Ok(None) => return (bytes, false),
+            Ok(Some(Ok(more))) if (bytes.len() + more.len()) as u64 <= PIECE_BYTES_MAX => bytes.extend(more),
+            Ok(Some(_)) | Err(_) => return (bytes, true),
+        }
+    }
+}
+
+/// A piece of a file, and whose it is.
+struct Piece {
+    shown: Option<Shown>,
+    hash: Hash,
+    offset: u64,
+    total: u64,
+    bytes: Vec<u8>,
+    about: About,
+}
+
+impl Piece {
+    fn keep(self, hub: &Hub) -> Result<Arrived, Refusal> {
+        let of = caller::find(hub, self.shown)?;
+        let About { name, until_ms } = self.about;
+        if self.total > FILE_BYTES_MAX || name.chars().count() > NAME_LENGTH_MAX {
+            return Err(Refusal::TooMuch);
+        }
+        let place = Place { of: of.id, hash: self.hash };
+        if self.offset == 0 {
+            let files = hub.register.files(of.id).map_err(tell)?;
+            let bytes: u64 = files.iter().map(|file| file.bytes).sum();
+            if files.len() >= FILES_MAX || bytes.saturating_add(self.total) > BOX_BYTES_MAX {
+                return Err(Refusal::TooMuch);
+            }
+        }
+        let arrived =
+            hub.blobs.append(place, self.offset, self.total, &self.bytes).map_err(|error| match error {
+                AppendError::Offset(_) => Refusal::WrongOffset,
+                AppendError::Hash => Refusal::WrongHash,
+                AppendError::TooMuch => Refusal::TooMuch,
+                AppendError::Engine(error) => broken(error),
+            })?;
+        if let Arrived::Whole(bytes) = arrived {
+            let until = keep_until(until_ms, (hub.clock)());
+            let file = StoredFile { hash: self.hash, name, bytes, until };
+            hub.register.add_file(of.id, &file).map_err(tell)?;
+        }
+        Ok(arrived)
+    }
+}
+
+/// When a file has to be gone: as the box says, but a year at most. A box whose clock was never set says a time that has passed.
+fn keep_until(said_ms: i64, now: Timestamp) -> Timestamp {
+    let latest = now.unix_ms().saturating_add(KEPT_MS);
+    Timestamp::from_unix_ms(if said_ms <= now.unix_ms() { latest } else { said_ms.min(latest) })
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "errors are mapped by value")]
+fn broken(error: std::io::Error) -> Refusal {
+    tracing::error!(%error, "the files of boxes cannot be read or written");
+    Refusal::Broken
+}
+
+fn say(arrived: Arrived) -> HttpResponse {
+    let (bytes, is_whole) = match arrived {
+        Arrived::Part(bytes) => (bytes, "?0"),
+        Arrived::Whole(bytes) => (bytes, "?1"),
+    };
+    HttpResponse::NoContent()
+        .insert_header((OFFSET, bytes.to_string()))
+        .insert_header((COMPLETE, is_whole))
+        .finish()
+}
+
+/// The number in a field; `None` where there is none, or more than one.
+fn find_number(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
+    let mut values = headers.get_all(name);
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok()?.parse().ok(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_kept_for_a_year_at_most() {
+        let now = 1_795_392_000_000;
+        let check = |said: i64, expected: i64| {
+            assert_eq!(keep_until(said, Timestamp::from_unix_ms(now)).unix_ms(), expected, "{said}");
+        };
+        check(now + 1, now + 1);
+        check(now + KEPT_MS + 1, now + KEPT_MS);
+        check(i64::MAX, now + KEPT_MS);
+        check(365 * 86_400_000, now + KEPT_MS);
+        check(i64::MIN, now + KEPT_MS);
+    }
+}

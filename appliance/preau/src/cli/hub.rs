@@ -1,0 +1,192 @@
+//! Options of `preau hub`, `preau enrol` and `preau sync`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use model::{DomainName, Host, Motive, PersonName, Uai};
+use replication::EnrolmentCode;
+use sync::HubUrl;
+
+use super::DataFolder;
+
+/// Options of `preau hub`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct HubArguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<HubCommand>,
+    #[command(flatten)]
+    pub(crate) serve: ServeArguments,
+}
+
+/// Options of a hub that runs.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    /// The folder of the hub, not that of a box.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Where it listens.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "[::]:8443")]
+    pub(crate) listen: SocketAddr,
+    /// The name or address by which boxes reach it, once for each. Needed the first time; kept for the next ones.
+    #[arg(long = "name", value_name = "HOST", value_parser = parse_host)]
+    pub(crate) names: Vec<Host>,
+}
+
+/// The folder of a hub.
+#[derive(Debug, Args)]
+pub(crate) struct HubData {
+    /// The folder of the hub. It may run meanwhile.
+    #[arg(long = "data", value_name = "DIR")]
+    pub(crate) path: PathBuf,
+}
+
+/// Subcommands of `preau hub`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum HubCommand {
+    /// The commune's schools.
+    #[command(subcommand)]
+    School(HubSchoolCommand),
+    /// Make a code by which a box of a school enrols, once.
+    Code {
+        /// The school's national identifier.
+        uai: Uai,
+        /// The box takes the place of the one that the school has, which is revoked when it enrols.
+        #[arg(long)]
+        replacement: bool,
+        /// For how many hours the code is good.
+        #[arg(long, value_name = "HOURS", default_value = "24", value_parser = clap::value_parser!(u32).range(1..=720))]
+        hours: u32,
+        #[command(flatten)]
+        data: HubData,
+    },
+    /// The boxes.
+    #[command(subcommand)]
+    Box(HubBoxCommand),
+    /// What the commune opens or closes for all its schools; boxes fetch it each night.
+    #[command(subcommand)]
+    Rule(HubRuleCommand),
+}
+
+/// Subcommands of `preau hub rule`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum HubRuleCommand {
+    /// Open a site for every school, whatever the lists say.
+    Permit(HubRuleArguments),
+    /// Close a site to every school.
+    Refuse(HubRuleArguments),
+    /// List the rules: number of the policy, verdict, site, author, reason, end.
+    List {
+        #[command(flatten)]
+        data: HubData,
+    },
+    /// Take a rule back.
+    Remove {
+        /// The site that it is about.
+        site: DomainName,
+        #[command(flatten)]
+        data: HubData,
+    },
+}
+
+/// A rule of the commune.
+#[derive(Debug, Args)]
+pub(crate) struct HubRuleArguments {
+    /// The site, and all names under it.
+    pub(crate) site: DomainName,
+    /// Who decides.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) author: PersonName,
+    /// Why.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Motive,
+    /// For how many days; without it, until somebody takes it back.
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3_650))]
+    pub(crate) days: Option<u32>,
+    #[command(flatten)]
+    pub(crate) data: HubData,
+}
+
+/// Subcommands of `preau hub school`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum HubSchoolCommand {
+    /// Add a school, or change its name and rooms.
+    Add {
+        /// Its national identifier.
+        uai: Uai,
+        /// What people call it.
+        name: String,
+        /// A room, once for each.
+        #[arg(long = "room", value_name = "NAME")]
+        rooms: Vec<String>,
+        #[command(flatten)]
+        data: HubData,
+    },
+    /// List the schools.
+    List {
+        #[command(flatten)]
+        data: HubData,
+    },
+}
+
+/// Subcommands of `preau hub box`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum HubBoxCommand {
+    /// List the boxes, revoked ones too: number, school, state, when it was heard of, entries of its log, files.
+    List {
+        #[command(flatten)]
+        data: HubData,
+    },
+    /// Refuse a box from its next request on: it was stolen, or is to be replaced.
+    Revoke {
+        /// Its number, as `list` tells it.
+        id: u64,
+        #[command(flatten)]
+        data: HubData,
+    },
+    /// Print the last checkpoint of a box's log that this hub has signed, for `preau journal verify --checkpoint`.
+    Checkpoint {
+        /// Its number, as `list` tells it.
+        id: u64,
+        #[command(flatten)]
+        data: HubData,
+    },
+}
+
+/// Options of `preau enrol`.
+#[derive(Debug, Args)]
+pub(crate) struct EnrolArguments {
+    /// The code that the commune has read out, as in K7QM-4XRT-9WPE.
+    pub(crate) code: EnrolmentCode,
+    /// Where the hub is, as in https://hub.commune.example:8443.
+    #[arg(long, value_name = "URL")]
+    pub(crate) hub: HubUrl,
+    /// The box is enrolled, and shall be anew.
+    #[arg(long)]
+    pub(crate) again: bool,
+    #[command(flatten)]
+    pub(crate) data: DataFolder,
+}
+
+/// Subcommands of `preau sync`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SyncCommand {
+    /// Do now what the box does each night.
+    Now {
+        /// Most kilobits a second that go over the line.
+        #[arg(long, value_name = "NUMBER", default_value = "8000", value_parser = clap::value_parser!(u32).range(8..))]
+        kbit: u32,
+        #[command(flatten)]
+        data: DataFolder,
+    },
+    /// Tell what the box is at its hub, and what became of the last nights.
+    Status {
+        #[command(flatten)]
+        data: DataFolder,
+    },
+}
+
+fn parse_host(text: &str) -> Result<Host, String> {
+    Host::parse(text).map_err(|error| format!("`{text}` is no name and no address: {error}"))
+}

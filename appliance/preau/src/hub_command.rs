@@ -1,0 +1,237 @@
+//! `preau hub`: the commune's hub, and what its people do on its command line.
+
+use std::io::{self, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use archive::SigningKey;
+use hub::blobs::folder::BlobFolder;
+use hub::register::sqlite::SqliteRegister;
+use hub::register::{BoxId, BoxState, Register};
+use hub::{Enroller, Hub, Listening};
+use jiff::tz::TimeZone;
+use model::{ClockQuality, Host, Timestamp, Uai};
+use pki::{Identity, MemberAuthority, Names};
+use replication::{AuthorityHash, School};
+use rustls::RootCertStore;
+use rustls::crypto::ring::default_provider;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use system::clock::now;
+use system::private::PrivateFolder;
+use system::{authority, seal_key};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::{HubArguments, HubBoxCommand, HubCommand, HubSchoolCommand, ServeArguments};
+use crate::{hub_rule_command, run, times};
+
+const REGISTER_FILE: &str = "register.sqlite";
+const BLOBS_FOLDER: &str = "files";
+/// Who vouches for the hub itself.
+const AUTHORITY_FILE: &str = "authority";
+/// Who vouches for boxes.
+const MEMBERS_FILE: &str = "members";
+/// By which the hub signs: how far logs have grown, and what the commune decides.
+pub(crate) const WITNESS_FILE: &str = "witness";
+/// How often files whose time is over are looked for.
+const FORGET_PERIOD: Duration = Duration::from_secs(3_600);
+/// How often it is looked whether the hub still serves.
+const LOOK_PERIOD: Duration = Duration::from_secs(1);
+const HOUR_MS: i64 = 3_600_000;
+
+/// Carries out a command of the hub, or runs it.
+pub(crate) fn carry_out(arguments: HubArguments) -> anyhow::Result<ExitCode> {
+    match arguments.command {
+        None => serve(&arguments.serve),
+        Some(HubCommand::School(HubSchoolCommand::Add { uai, name, rooms, data })) => {
+            add_school(&open_register(&data.path)?, &School { uai: uai.to_string(), name, rooms })
+        }
+        Some(HubCommand::School(HubSchoolCommand::List { data })) => {
+            list_schools(&open_register(&data.path)?)
+        }
+        Some(HubCommand::Code { uai, replacement, hours, data }) => {
+            make_code(&open_register(&data.path)?, &uai, replacement, hours)
+        }
+        Some(HubCommand::Rule(command)) => hub_rule_command::carry_out(command),
+        Some(HubCommand::Box(HubBoxCommand::List { data })) => list_boxes(&open_register(&data.path)?),
+        Some(HubCommand::Box(HubBoxCommand::Revoke { id, data })) => {
+            revoke(&open_register(&data.path)?, BoxId(id))
+        }
+        Some(HubCommand::Box(HubBoxCommand::Checkpoint { id, data })) => {
+            let note = open_register(&data.path)?.signed(BoxId(id))?;
+            let note = note.with_context(|| format!("this hub has signed nothing of a box {id}"))?;
+            io::stdout().write_all(note.as_bytes())?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+pub(crate) fn open_register(data: &Path) -> anyhow::Result<SqliteRegister> {
+    PrivateFolder::new(data).make().with_context(|| format!("cannot make the folder {}", data.display()))?;
+    let path = data.join(REGISTER_FILE);
+    SqliteRegister::open(&path).with_context(|| format!("cannot open {}", path.display()))
+}
+
+fn add_school(register: &SqliteRegister, school: &School) -> anyhow::Result<ExitCode> {
+    if school.check().is_none() {
+        bail!("a school and its rooms have names of 1 to 200 letters, and 200 rooms at most")
+    }
+    register.put_school(school)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list_schools(register: &SqliteRegister) -> anyhow::Result<ExitCode> {
+    let mut out = io::stdout().lock();
+    for School { uai, name, rooms } in register.schools()? {
+        writeln!(out, "{uai}\t{name}\t{}", rooms.join(", "))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn make_code(
+    register: &dyn Register,
+    uai: &Uai,
+    is_replacement: bool,
+    hours: u32,
+) -> anyhow::Result<ExitCode> {
+    let until = now().unix_ms().saturating_add(i64::from(hours).saturating_mul(HOUR_MS));
+    let until = Timestamp::from_unix_ms(until);
+    let code = hub::make_code(register, uai, is_replacement, until)?;
+    writeln!(io::stdout(), "{code}")?;
+    let until = times::write(until, &TimeZone::system());
+    writeln!(io::stderr(), "good once, until {until}; three wrong tries burn it")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list_boxes(register: &dyn Register) -> anyhow::Result<ExitCode> {
+    let mut out = io::stdout().lock();
+    let zone = TimeZone::system();
+    for state in register.boxes()? {
+        let files = register.files(state.id)?.len();
+        let BoxState { id, uai, version, revoked, seen, log_size, .. } = state;
+        let standing = revoked
+            .map_or_else(|| "enrolled".to_owned(), |at| format!("revoked {}", times::write(at, &zone)));
+        let seen = seen.map_or_else(|| "never".to_owned(), |at| times::write(at, &zone));
+        writeln!(out, "{}\t{uai}\t{standing}\tseen {seen}\t{version}\tlog {log_size}\tfiles {files}", id.0)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn revoke(register: &dyn Register, id: BoxId) -> anyhow::Result<ExitCode> {
+    if !register.revoke(id, now())? {
+        bail!("there is no box {} that is enrolled: preau hub box list", id.0)
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs the hub until it is told to stop.
+fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
+    let data = arguments.data.as_deref().context("give the folder of the hub: --data DIR")?;
+    run::start_diagnostics();
+    // Every TLS connection uses ring. It can only be installed already.
+    let _installed = default_provider().install_default();
+    let folder = PrivateFolder::new(data);
+    let _lock = folder.lock().with_context(|| format!("the folder {} cannot be used", data.display()))?;
+    let register = Arc::new(open_register(data)?);
+    let names = find_names(arguments, data)?;
+    let (authority, opened) = authority::open(&data.join(AUTHORITY_FILE), names.clone())?;
+    if opened == authority::Opened::Renamed {
+        tracing::warn!("the hub has other names now: boxes that enrolled before have to be enrolled again");
+    }
+    let witness = seal_key::open(&data.join(WITNESS_FILE), SigningKey::of_witness)?;
+    let members = open_members(&folder)?;
+    let verifier = verify_members(&members)?;
+    let hash = AuthorityHash::of(&authority.certificate_der());
+    let identity = Arc::new(Identity::new(authority, names, read_clock).with_authority_shown());
+    let tls = identity.server_config_for_members(verifier)?;
+    let enroller = Enroller::new(members, hash, witness.verifier().to_string());
+    let blobs = Arc::new(BlobFolder::new(&data.join(BLOBS_FOLDER)));
+    let listener = TcpListener::bind(arguments.listen)
+        .with_context(|| format!("cannot listen at {}", arguments.listen))?;
+    let witness_key = witness.verifier().to_string();
+    let hub = Arc::new(Hub { register, blobs, enroller, witness, clock: now });
+    let listening = hub::serve(Arc::clone(&hub), listener, tls).context("the hub cannot be served")?;
+    writeln!(io::stdout(), "listening on {}", listening.address())?;
+    writeln!(io::stdout(), "witness {witness_key}")?;
+    wait(&hub, &listening)?;
+    listening.stop()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The names of the hub: those that are given, those that it had, or the address at which it listens.
+fn find_names(arguments: &ServeArguments, data: &Path) -> anyhow::Result<Names> {
+    let mut names = arguments.names.clone();
+    if names.is_empty() {
+        if let Some(authority) = authority::find(&data.join(AUTHORITY_FILE))? {
+            return Ok(authority.names().clone());
+        }
+        if arguments.listen.ip().is_unspecified() {
+            bail!("give the name by which boxes reach the hub, as in --name hub.commune.example");
+        }
+        names.push(Host::Address(arguments.listen.ip()));
+    }
+    let domains = names.iter().filter_map(|host| match host {
+        Host::Name(name) => Some(name.clone()),
+        Host::Address(_) => None,
+    });
+    let addresses = names.iter().filter_map(|host| match host {
+        Host::Address(address) => Some(*address),
+        Host::Name(_) => None,
+    });
+    Ok(Names::new(domains, addresses))
+}
+
+/// Who vouches for boxes, made where there is none.
+fn open_members(folder: &PrivateFolder) -> anyhow::Result<MemberAuthority> {
+    let named = || format!("the authority over boxes {}", folder.path(MEMBERS_FILE).display());
+    if let Some(text) = folder.read(MEMBERS_FILE).with_context(named)? {
+        return MemberAuthority::read(&text).with_context(named);
+    }
+    let members = MemberAuthority::generate().with_context(named)?;
+    folder.replace(MEMBERS_FILE, &members.write()).with_context(named)?;
+    Ok(members)
+}
+
+/// Boxes show their certificates; whoever enrols has none yet.
+fn verify_members(members: &MemberAuthority) -> anyhow::Result<Arc<dyn ClientCertVerifier>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(members.certificate_der().into()).context("the authority over boxes")?;
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::new(default_provider()));
+    builder.allow_unauthenticated().build().context("the authority over boxes")
+}
+
+/// A hub runs in a machine room: its clock is right, or nothing is.
+fn read_clock() -> (Timestamp, ClockQuality) {
+    (now(), ClockQuality::Synchronised)
+}
+
+/// Waits until somebody wants the hub to stop, or it has stopped by itself. Meanwhile it forgets what is over.
+fn wait(hub: &Arc<Hub>, listening: &Listening) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let (mut forget, mut look) =
+            (tokio::time::interval(FORGET_PERIOD), tokio::time::interval(LOOK_PERIOD));
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return Ok(()),
+                _ = interrupt.recv() => return Ok(()),
+                _ = look.tick() => {
+                    if !listening.is_running() {
+                        bail!("the hub stopped by itself")
+                    }
+                }
+                _ = forget.tick() => {
+                    let hub = Arc::clone(hub);
+                    // What failed is in the log, and is tried again in an hour.
+                    let _outcome = tokio::task::spawn_blocking(move || hub.forget_due()).await;
+                }
+            }
+        }
+    })
+}

@@ -1,0 +1,103 @@
+//! One night of the box, by hand or by its own clock: what is told of its health, and what became of it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use access::Clock as _;
+use model::NewOverride;
+use replication::{CommunePolicy, Health};
+use store::{CommuneError, Store};
+use sync::{HubFolder, Intake, Limits, Night, NightReport, NightState, SyncError, Watch};
+use system::clock::{SystemClock, now};
+use system::inventory::{self, Inventory};
+
+use crate::data_folder;
+
+/// Who takes back what the commune has taken back.
+const HUB: &str = "hub de la commune";
+
+/// Syncs, and notes what became of it. Whoever syncs already is left alone.
+pub(crate) fn sync(data: &Path, limits: Limits, watch: &mut dyn Watch) -> Result<NightReport, SyncError> {
+    let folder = HubFolder::new(data);
+    if !folder.is_enrolled() {
+        return Err(SyncError::NotEnrolled);
+    }
+    let _lock = folder.lock()?;
+    let started = now();
+    let night = Night { data, folder: &folder, health: health(data), limits, now: started };
+    let outcome = night.run(&mut State { file: data.join(data_folder::STATE_FILE) }, watch);
+    let before = folder.night();
+    let state = match &outcome {
+        Ok(_) => NightState { succeeded_ms: Some(started.unix_ms()), ..NightState::default() },
+        Err(error) => NightState {
+            failures: before.failures.saturating_add(1),
+            error: Some(error.to_string()),
+            ..before
+        },
+    };
+    folder.keep_night(&NightState { tried_ms: Some(started.unix_ms()), ..state })?;
+    outcome
+}
+
+/// The box's state file.
+struct State {
+    file: PathBuf,
+}
+
+impl State {
+    fn open(&self) -> Result<Store, SyncError> {
+        Store::open(&self.file).map_err(|error| disk(error.into()))
+    }
+}
+
+impl Intake for State {
+    fn policy_serial(&mut self) -> Result<Option<u64>, SyncError> {
+        self.open()?.commune_serial().map_err(|error| disk(error.into()))
+    }
+
+    /// The rules come into force with the next look of the keeper, each once its record is durable.
+    fn take_policy(&mut self, policy: &CommunePolicy) -> Result<(), SyncError> {
+        let clock = SystemClock::new().now();
+        let rules = policy.rules().ok_or(SyncError::Policy)?;
+        // What is over by now is no rule any more; everything else was checked when it was read.
+        let rules: Vec<NewOverride> =
+            rules.into_iter().filter_map(|rule| NewOverride::of_commune(rule, clock.at).ok()).collect();
+        let hub = HUB.parse().map_err(|_| SyncError::Policy)?;
+        let replaced =
+            self.open()?.replace_commune_rules(policy.serial, &rules, &hub, clock.at, clock.quality);
+        replaced.map_err(|error| match error {
+            CommuneError::Old { found, given } => SyncError::OldPolicy { found, given },
+            CommuneError::Store(error) => disk(error.into()),
+        })
+    }
+}
+
+fn disk(error: Box<dyn std::error::Error + Send + Sync>) -> SyncError {
+    SyncError::Disk { what: data_folder::STATE_FILE.to_owned(), source: std::io::Error::other(error) }
+}
+
+fn health(data: &Path) -> Health {
+    let clock = SystemClock::new().now();
+    let Inventory { up_s, disk_free_bytes, disk_bytes, memory_free_bytes, memory_bytes } =
+        inventory::look(data);
+    Health {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        now_ms: clock.at.unix_ms(),
+        clock: clock.quality.as_str().to_owned(),
+        up_s,
+        disk_free_bytes,
+        disk_bytes,
+        memory_free_bytes,
+        memory_bytes,
+        list_ms: list_ms(data),
+        ..Health::default()
+    }
+}
+
+/// When the list that the box works with was put in force.
+fn list_ms(data: &Path) -> Option<i64> {
+    let changed =
+        fs::metadata(data.join(data_folder::KEPT_LIST_FILE)).and_then(|file| file.modified()).ok()?;
+    i64::try_from(changed.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()
+}

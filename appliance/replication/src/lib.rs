@@ -1,0 +1,24 @@
+//! What box and hub say to each other.
+//!
+//! A technician reads a code aloud; the box and the hub prove to each other that both have it, without either telling it
+//! ([`exchange`]); then come messages of JSON ([`message`]), once a night ([`night`]). docs/decisions/0024 tells why.
+//!
+//! Invariant: no file, no clock, no socket. Whatever comes from the other side is bounded before it is believed.
+
+mod code;
+mod encoded;
+mod exchange;
+pub mod limits;
+mod message;
+mod night;
+mod policy;
+
+pub use code::{CodeError, CodeNumber, EnrolmentCode};
+pub use encoded::Encoded;
+pub use exchange::{AuthorityHash, BoxExchange, ExchangeError, HubExchange, Keys, SessionName};
+pub use message::{
+    Begin, Begun, Enrolled, EnrolmentRequest, Growth, Health, Kept, LogState, Proof, Proved, Refusal, School,
+    Signed, read_json,
+};
+pub use night::{Night, WINDOW_MINUTES};
+pub use policy::{CommunePolicy, CommuneRule, RULES_MAX, SignedPolicy};

@@ -1,0 +1,18 @@
+//! What either side takes of the other: whoever breaks in on one side cannot fill the memory or the disk of the other.
+
+/// Most bytes of a message: the longest has a proof of 64 hashes, or the names of a school's rooms.
+pub const MESSAGE_BYTES_MAX: usize = 64 << 10;
+/// Most bytes of an answer that lists what the hub keeps of a box: [`FILES_MAX`] hashes.
+pub const LIST_BYTES_MAX: usize = 1 << 20;
+/// Most bytes that go in one request: what a cut line costs at most, and what the hub holds in memory for a box.
+pub const PIECE_BYTES_MAX: u64 = 1 << 20;
+/// Most bytes of a file: what the box itself takes for a sealed one.
+pub const FILE_BYTES_MAX: u64 = 256 << 20;
+/// Most files that a hub keeps of a box: a year has 365 days, and a day some parts.
+pub const FILES_MAX: usize = 4_096;
+/// Most hashes of a proof that the log grew: twice the height of a tree of 2^63 leaves.
+pub const PROOF_HASHES_MAX: usize = 128;
+/// Most letters of a name of a school or a room.
+pub const NAME_LENGTH_MAX: usize = 200;
+/// Most rooms of a school.
+pub const ROOMS_MAX: usize = 200;

@@ -1,0 +1,295 @@
+//! What is said, as JSON. `docs/formats.md` describes each.
+//!
+//! A box and a hub of different ages talk to each other: fields that are not known are passed over, new ones may be missing.
+
+use model::Uai;
+use serde::{Deserialize, Serialize};
+
+use crate::encoded::Encoded;
+use crate::limits::{NAME_LENGTH_MAX, PROOF_HASHES_MAX, ROOMS_MAX};
+
+/// A box begins to enrol.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Begin {
+    /// The part of the code that is no secret.
+    pub number: String,
+    /// The box's message of the exchange.
+    pub message: Encoded,
+}
+
+/// The hub takes part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Begun {
+    /// The exchange that this is.
+    pub session: Encoded,
+    /// The hub's message of the exchange.
+    pub message: Encoded,
+}
+
+/// The box proves that it has the code, and says what it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// The exchange.
+    pub session: Encoded,
+    /// An [`EnrolmentRequest`], as the text that the proof is for.
+    pub request: String,
+    /// The proof.
+    pub proof: Encoded,
+}
+
+/// What a box says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnrolmentRequest {
+    /// Its public key: a point of P-256, uncompressed (SEC 1 section 2.3.3).
+    pub public_key: Encoded,
+    /// The key by which its log of seals is signed, as a verifier key.
+    pub log_key: String,
+    /// The version of its program.
+    pub version: String,
+}
+
+/// The hub proves that it made the code, and says what the box is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proved {
+    /// An [`Enrolled`], as the text that the proof is for.
+    pub reply: String,
+    /// The proof.
+    pub proof: Encoded,
+}
+
+/// What a box is from now on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enrolled {
+    /// The box's number at the hub.
+    pub box_id: u64,
+    /// Its certificate, in DER.
+    pub certificate: Encoded,
+    /// From when to when it is good, in milliseconds since 1970.
+    pub valid_ms: (i64, i64),
+    /// Its school.
+    pub school: School,
+    /// The key by which the hub signs how far the box's log has grown, as a verifier key.
+    pub witness_key: String,
+}
+
+/// A school, as the commune knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct School {
+    /// Its national identifier.
+    pub uai: String,
+    /// What people call it.
+    pub name: String,
+    /// Its rooms, as far as the commune knows them.
+    #[serde(default)]
+    pub rooms: Vec<String>,
+}
+
+impl School {
+    /// The identifier, where all of it is what it should be.
+    #[must_use]
+    pub fn check(&self) -> Option<Uai> {
+        let is_name = |name: &String| {
+            !name.trim().is_empty()
+                && name.chars().count() <= NAME_LENGTH_MAX
+                && !name.chars().any(char::is_control)
+        };
+        let is_right = is_name(&self.name) && self.rooms.len() <= ROOMS_MAX && self.rooms.iter().all(is_name);
+        self.uai.parse().ok().filter(|_| is_right)
+    }
+}
+
+/// How far the hub has signed a box's log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogState {
+    /// How many entries it had; 0 where nothing was signed yet.
+    pub size: u64,
+}
+
+/// What the log has grown into.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Growth {
+    /// The last checkpoint, signed by the box.
+    pub note: String,
+    /// The proof that it grew from what the hub has signed: hashes, in hexadecimal digits.
+    pub proof: Vec<String>,
+}
+
+impl Growth {
+    /// Whether it may be read at all.
+    #[must_use]
+    pub fn is_bounded(&self) -> bool {
+        self.proof.len() <= PROOF_HASHES_MAX
+    }
+}
+
+/// The same with the hub's signature.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signed {
+    /// The checkpoint.
+    pub note: String,
+}
+
+/// The files that the hub keeps of a box, by the hashes of all their bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// In hexadecimal digits.
+    pub files: Vec<String>,
+}
+
+/// How a box is. What it cannot tell is missing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// The version of its program.
+    pub version: String,
+    /// What its clock shows, in milliseconds since 1970.
+    pub now_ms: i64,
+    /// How far it trusts its clock.
+    pub clock: String,
+    /// Since when its machine is on, in seconds.
+    pub up_s: Option<u64>,
+    /// Room on its disk, and all of the disk, in bytes.
+    pub disk_free_bytes: Option<u64>,
+    /// All of the disk.
+    pub disk_bytes: Option<u64>,
+    /// Memory that is free, in bytes.
+    pub memory_free_bytes: Option<u64>,
+    /// All of the memory.
+    pub memory_bytes: Option<u64>,
+    /// When its list of sites was put in force.
+    pub list_ms: Option<i64>,
+    /// Entries of its log of seals.
+    pub log_size: Option<u64>,
+    /// When the last of them was made.
+    pub sealed_ms: Option<i64>,
+    /// Sealed files that anybody could read, because no reader's key is configured: these never leave the box.
+    pub plain_files: Option<u64>,
+    /// Until when its certificate of the hub's is good.
+    pub certificate_until_ms: Option<i64>,
+}
+
+/// What a hub does not do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case", tag = "refusal")]
+pub enum Refusal {
+    /// No such code, or its secret is another one.
+    #[error(
+        "the code is wrong, or somebody stands between the box and the hub. Have it read out again; after three wrong tries it \
+         is worth nothing any more"
+    )]
+    WrongCode,
+    /// It was made too long ago.
+    #[error("the code is too old: ask the commune for a new one")]
+    ExpiredCode,
+    /// A box enrolled by it.
+    #[error("the code was used already: ask the commune for a new one")]
+    UsedCode,
+    /// It was tried too often.
+    #[error(
+        "the code was tried three times, and wrong: it is worth nothing any more. Ask the commune for a new one"
+    )]
+    BurntCode,
+    /// Too many tries from one address, or too many at a time.
+    #[error("too many tries: wait for a minute")]
+    TooOften,
+    /// The box is not known by its certificate.
+    #[error("the hub does not know this box: enrol it (preau enrol)")]
+    UnknownBox,
+    /// Somebody has said that the box is none any more.
+    #[error("the hub has revoked this box: it was replaced, or somebody has reported it stolen")]
+    RevokedBox,
+    /// What was sent is nothing that the hub understands.
+    #[error("the hub does not understand the box: one of them may be much older than the other")]
+    Malformed,
+    /// The log did not grow from what it was.
+    #[error("the hub does not sign the log of seals: it is not what it was. Somebody has to look at the box")]
+    Fork,
+    /// What has arrived of a file is of another length.
+    #[error("what has arrived of the file is of another length")]
+    WrongOffset,
+    /// All of a file has arrived, and it is not that file.
+    #[error("the file did not arrive as it was sent")]
+    WrongHash,
+    /// It is too long, or there are too many.
+    #[error("the hub keeps no more of this box")]
+    TooMuch,
+    /// The hub's disk or its register fails.
+    #[error("the hub cannot do it now: its disk may be full")]
+    Broken,
+}
+
+/// Reads a message; `None` where it is none.
+#[must_use]
+pub fn read_json<'t, T: Deserialize<'t>>(bytes: &'t [u8]) -> Option<T> {
+    serde_json::from_slice(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_kept<T: Serialize + for<'t> Deserialize<'t>>(line: &str) -> bool {
+        read_json::<T>(line.as_bytes()).is_some_and(|read| serde_json::to_string(&read).unwrap() == line)
+    }
+
+    #[test]
+    fn the_golden_file_is_read_and_written_back() {
+        let golden = include_str!("../testdata/messages-v1.jsonl");
+        let kept: [fn(&str) -> bool; 12] = [
+            is_kept::<Begin>,
+            is_kept::<Begun>,
+            is_kept::<Proof>,
+            is_kept::<EnrolmentRequest>,
+            is_kept::<Proved>,
+            is_kept::<Enrolled>,
+            is_kept::<LogState>,
+            is_kept::<Growth>,
+            is_kept::<Signed>,
+            is_kept::<Kept>,
+            is_kept::<Health>,
+            is_kept::<Refusal>,
+        ];
+        assert_eq!(golden.lines().count(), kept.len());
+        for (line, is_kept) in golden.lines().zip(kept) {
+            assert!(is_kept(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn refusals_have_names_that_stay() {
+        let check = |refusal: Refusal, expected: &str| {
+            let text = serde_json::to_string(&refusal).unwrap();
+            assert_eq!(text, format!("{{\"refusal\":\"{expected}\"}}"));
+            assert_eq!(read_json::<Refusal>(text.as_bytes()), Some(refusal));
+        };
+        check(Refusal::WrongCode, "wrong-code");
+        check(Refusal::RevokedBox, "revoked-box");
+        check(Refusal::TooMuch, "too-much");
+    }
+
+    #[test]
+    fn a_school_is_what_it_should_be() {
+        let school = |uai: &str, name: &str, rooms: &[&str]| School {
+            uai: uai.to_owned(),
+            name: name.to_owned(),
+            rooms: rooms.iter().map(|room| (*room).to_owned()).collect(),
+        };
+        assert!(school("0750655E", "École Jules-Ferry", &["CM2", "CP"]).check().is_some());
+        assert!(school("0750655F", "École Jules-Ferry", &[]).check().is_none());
+        assert!(school("0750655E", "  ", &[]).check().is_none());
+        assert!(school("0750655E", "École\nJules-Ferry", &[]).check().is_none());
+        assert!(school("0750655E", "École", &[""; 1]).check().is_none());
+        assert!(school("0750655E", "École", &["a"; ROOMS_MAX + 1]).check().is_none());
+    }
+
+    #[test]
+    fn a_newer_side_may_say_more() {
+        let state: LogState = read_json(b"{\"size\":3,\"colour\":\"green\"}").unwrap();
+        assert_eq!(state.size, 3);
+        assert_eq!(
+            read_json::<Health>(b"{\"version\":\"9\",\"now_ms\":0,\"clock\":\"unset\"}").unwrap().list_ms,
+            None
+        );
+        assert_eq!(read_json::<LogState>(b"{\"size\":-1}"), None);
+        assert_eq!(read_json::<Begin>(b"{\"number\":\"ABCD\",\"message\":\"***\"}"), None);
+    }
+}

@@ -1,0 +1,145 @@
+//! What the commune decides for all its schools: a document that the hub signs, of which each has a higher number than the one before.
+//!
+//! ```text
+//! PREAU POLICY 1
+//! {"serial":3,"made_ms":1795392000000,"rules":[...]}
+//!
+//! — signature of the hub, as under a checkpoint
+//! ```
+//!
+//! The whole of it stands in each: a box that has missed some is right with the last.
+
+use model::{DomainName, Layer, Motive, PersonName, Rule, Scope, Timestamp, Topic, Verdict};
+use serde::{Deserialize, Serialize};
+
+/// The first line: what it is, and in which version. No log has such a name, so that a policy is no checkpoint.
+const FIRST_LINE: &str = "PREAU POLICY 1";
+/// Most rules of a commune: what is more is a list's matter.
+pub const RULES_MAX: usize = 100;
+/// Highest number of a document: what every database keeps.
+const SERIAL_MAX: u64 = i64::MAX.unsigned_abs();
+
+/// What the commune decides.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommunePolicy {
+    /// Its number. A box takes none that is not higher than the one it has.
+    pub serial: u64,
+    /// When it was made, in milliseconds since 1970.
+    pub made_ms: i64,
+    /// All rules.
+    pub rules: Vec<CommuneRule>,
+}
+
+/// A site that the commune opens or closes for every school.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommuneRule {
+    /// `permit` or `refuse`.
+    pub verdict: String,
+    /// The site, and all names under it.
+    pub site: String,
+    /// Who decided.
+    pub author: String,
+    /// Why.
+    pub reason: String,
+    /// Up to when, in milliseconds since 1970; for good where it is missing.
+    pub until_ms: Option<i64>,
+}
+
+/// The document, with the signature; none was ever made where it is missing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedPolicy {
+    /// A signed note.
+    pub note: Option<String>,
+}
+
+impl CommunePolicy {
+    /// The text that is signed.
+    #[must_use]
+    pub fn write(&self) -> String {
+        format!("{FIRST_LINE}\n{}\n", serde_json::to_string(self).unwrap_or_default())
+    }
+
+    /// Reads a text whose signature is right; `None` where it is no policy, or has a rule that cannot be one.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let json = text.strip_prefix(FIRST_LINE)?.strip_prefix('\n')?.strip_suffix('\n')?;
+        let policy: Self = serde_json::from_str(json).ok()?;
+        let is_bounded = policy.rules.len() <= RULES_MAX && policy.serial <= SERIAL_MAX;
+        policy.rules().filter(|_| is_bounded)?;
+        Some(policy)
+    }
+
+    /// The rules as the filter takes them; `None` where one is none.
+    #[must_use]
+    pub fn rules(&self) -> Option<Vec<Rule>> {
+        self.rules.iter().map(CommuneRule::read).collect()
+    }
+}
+
+impl CommuneRule {
+    fn read(&self) -> Option<Rule> {
+        let verdicts = [Verdict::Permit, Verdict::Refuse];
+        let site: DomainName = self.site.parse().ok()?;
+        if site.is_public_suffix() {
+            return None;
+        }
+        Some(Rule {
+            layer: Layer::Commune,
+            effect: verdicts.into_iter().find(|verdict| verdict.as_str() == self.verdict)?,
+            topic: Topic::Site(site),
+            scope: Scope::Everyone,
+            author: self.author.parse::<PersonName>().ok()?,
+            motive: self.reason.parse::<Motive>().ok()?,
+            from: None,
+            until: self.until_ms.map(Timestamp::from_unix_ms),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(verdict: &str, site: &str) -> CommuneRule {
+        CommuneRule {
+            verdict: verdict.to_owned(),
+            site: site.to_owned(),
+            author: "M. Blanc".to_owned(),
+            reason: "faux concours".to_owned(),
+            until_ms: None,
+        }
+    }
+
+    fn policy(rules: Vec<CommuneRule>) -> CommunePolicy {
+        CommunePolicy { serial: 3, made_ms: 1_795_392_000_000, rules }
+    }
+
+    #[test]
+    fn a_policy_is_read_as_it_was_written() {
+        let made = policy(vec![rule("refuse", "concours.example"), rule("permit", "musee.example")]);
+        assert_eq!(CommunePolicy::read(&made.write()).as_ref(), Some(&made));
+        let rules = made.rules().unwrap();
+        assert_eq!(
+            (rules[0].layer, rules[0].effect, &rules[0].scope),
+            (Layer::Commune, Verdict::Refuse, &Scope::Everyone)
+        );
+        let golden = include_str!("../testdata/policy-v1.txt");
+        let read = CommunePolicy::read(golden).unwrap();
+        assert_eq!((read.write().as_str(), read.rules.len()), (golden, 2));
+    }
+
+    #[test]
+    fn what_is_no_policy_is_not_taken() {
+        let check = |made: &CommunePolicy| assert_eq!(CommunePolicy::read(&made.write()), None, "{made:?}");
+        check(&policy(vec![rule("open", "musee.example")]));
+        check(&policy(vec![rule("permit", "fr")]));
+        check(&policy(vec![rule("permit", "not a name")]));
+        check(&policy(vec![CommuneRule { reason: String::new(), ..rule("permit", "musee.example") }]));
+        check(&policy(vec![rule("permit", "musee.example"); RULES_MAX + 1]));
+        check(&CommunePolicy { serial: u64::MAX, ..policy(vec![]) });
+        let text = policy(vec![]).write();
+        for text in [&text[1..], text.trim_end(), &text.replace("POLICY 1", "POLICY 2"), ""] {
+            assert_eq!(CommunePolicy::read(text), None, "{text}");
+        }
+    }
+}

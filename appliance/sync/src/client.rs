@@ -1,0 +1,174 @@
+//! What the box asks, and what the hub answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use replication::limits::{LIST_BYTES_MAX, MESSAGE_BYTES_MAX};
+use replication::{Refusal, read_json};
+use rustls::crypto::ring::default_provider;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use ureq::http::{HeaderMap, Response, StatusCode};
+use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
+use ureq::{Agent, Body};
+use zeroize::Zeroizing;
+
+use crate::error::SyncError;
+use crate::identity::Identity;
+use crate::url::HubUrl;
+
+/// Longest silence: a line that is slow still says something.
+const SILENCE: Duration = Duration::from_secs(30);
+/// Longest time for a whole answer: the longest is a megabyte.
+const ANSWER: Duration = Duration::from_secs(120);
+/// Most bytes of an answer's head.
+const HEAD_BYTES_MAX: usize = 16 << 10;
+const OFFSET: &str = "upload-offset";
+const COMPLETE: &str = "upload-complete";
+const LENGTH: &str = "upload-length";
+
+/// A client of one hub.
+pub(crate) struct Client {
+    agent: Agent,
+    url: HubUrl,
+}
+
+/// How much of a file is at the hub.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Arrived {
+    pub(crate) bytes: u64,
+    pub(crate) is_whole: bool,
+}
+
+impl Client {
+    /// Believes who shows a certificate of this authority, and shows none.
+    pub(crate) fn new(url: &HubUrl, authority: &[u8]) -> Self {
+        Self::build(url, authority, None)
+    }
+
+    /// Shows the box's own certificate.
+    pub(crate) fn of_box(identity: &Identity) -> Result<Self, SyncError> {
+        let certificate = Certificate::from_der(&identity.enrolled.certificate.0).to_owned();
+        let key = PrivateKey::from_pem(Zeroizing::new(identity.key.write()).as_bytes());
+        let key = key.map_err(|_| SyncError::Damaged("the box's key".to_owned()))?;
+        let shown = ClientCert::new_with_certs(&[certificate], key);
+        Ok(Self::build(&identity.url, &identity.authority, Some(shown)))
+    }
+
+    fn build(url: &HubUrl, authority: &[u8], shown: Option<ClientCert>) -> Self {
+        let roots: RootCerts = [Certificate::from_der(authority).to_owned()].into_iter().into();
+        let tls = TlsConfig::builder()
+            .root_certs(roots)
+            .client_cert(shown)
+            .unversioned_rustls_crypto_provider(Arc::new(default_provider()))
+            .build();
+        let agent = Agent::config_builder()
+            .tls_config(tls)
+            .proxy(None)
+            .https_only(true)
+            // A hub leads nowhere else.
+            .max_redirects(0)
+            .http_status_as_error(false)
+            .max_response_header_size(HEAD_BYTES_MAX)
+            .user_agent(concat!("preau/", env!("CARGO_PKG_VERSION")))
+            .accept_encoding("identity")
+            .timeout_resolve(Some(SILENCE))
+            .timeout_connect(Some(SILENCE))
+            .timeout_send_request(Some(SILENCE))
+            .timeout_send_body(Some(ANSWER))
+            .timeout_recv_response(Some(SILENCE))
+            .timeout_recv_body(Some(ANSWER))
+            .build()
+            .into();
+        Self { agent, url: url.clone() }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.url.to_string()
+    }
+
+    /// Sends a message, and reads the answer.
+    pub(crate) fn post<A: DeserializeOwned>(
+        &self,
+        path: &str,
+        message: &impl Serialize,
+    ) -> Result<A, SyncError> {
+        let body = serde_json::to_string(message).map_err(|_| self.no_hub())?;
+        let request = self.agent.post(self.url.join(path)).content_type("application/json");
+        self.read(request.send(body), MESSAGE_BYTES_MAX)
+    }
+
+    /// Asks for something.
+    pub(crate) fn get<A: DeserializeOwned>(&self, path: &str) -> Result<A, SyncError> {
+        self.read(self.agent.get(self.url.join(path)).call(), LIST_BYTES_MAX)
+    }
+
+    /// How much of a file is there.
+    pub(crate) fn arrived(&self, hash: &str) -> Result<Arrived, SyncError> {
+        let answer = self.agent.head(self.url.join(&file_path(hash))).call();
+        self.read_arrived(answer)
+    }
+
+    /// Sends the bytes of a file that follow on the first `offset` ones.
+    pub(crate) fn append(
+        &self,
+        hash: &str,
+        about: (&str, i64),
+        (offset, total): (u64, u64),
+        bytes: &[u8],
+    ) -> Result<Arrived, SyncError> {
+        let request = self.agent.patch(self.url.join(&file_path(hash)));
+        let request = request.query("name", about.0).query("until_ms", about.1.to_string());
+        let request = request.header(OFFSET, offset.to_string()).header(LENGTH, total.to_string());
+        self.read_arrived(request.content_type("application/octet-stream").send(bytes))
+    }
+
+    fn read<A: DeserializeOwned>(
+        &self,
+        answer: Result<Response<Body>, ureq::Error>,
+        bytes_max: usize,
+    ) -> Result<A, SyncError> {
+        let mut answer = answer.map_err(|error| SyncError::from_client(error, &self.url()))?;
+        let body = answer.body_mut().with_config().limit(bytes_max as u64).read_to_vec();
+        let body = body.map_err(|error| SyncError::from_client(error, &self.url()))?;
+        if answer.status() == StatusCode::OK {
+            return read_json_owned(&body).ok_or_else(|| self.no_hub());
+        }
+        Err(read_json::<Refusal>(&body).map_or_else(|| self.no_hub(), SyncError::Refused))
+    }
+
+    fn read_arrived(&self, answer: Result<Response<Body>, ureq::Error>) -> Result<Arrived, SyncError> {
+        let mut answer = answer.map_err(|error| SyncError::from_client(error, &self.url()))?;
+        if answer.status() == StatusCode::NO_CONTENT {
+            let field = |name: &str| find_text(answer.headers(), name);
+            let bytes = field(OFFSET).and_then(|bytes| bytes.parse().ok()).ok_or_else(|| self.no_hub())?;
+            return Ok(Arrived { bytes, is_whole: field(COMPLETE) == Some("?1") });
+        }
+        let body = answer.body_mut().with_config().limit(MESSAGE_BYTES_MAX as u64).read_to_vec();
+        let refusal = body.ok().and_then(|body| read_json::<Refusal>(&body));
+        Err(match (refusal, answer.status()) {
+            (Some(refusal), _) => SyncError::Refused(refusal),
+            // An answer to `HEAD` has no body: the status alone says it.
+            (None, StatusCode::FORBIDDEN) => SyncError::Refused(Refusal::RevokedBox),
+            (None, StatusCode::UNAUTHORIZED) => SyncError::Refused(Refusal::UnknownBox),
+            (None, StatusCode::SERVICE_UNAVAILABLE) => SyncError::Refused(Refusal::Broken),
+            (None, _) => self.no_hub(),
+        })
+    }
+
+    fn no_hub(&self) -> SyncError {
+        SyncError::NoHub(self.url())
+    }
+}
+
+fn read_json_owned<A: DeserializeOwned>(body: &[u8]) -> Option<A> {
+    serde_json::from_slice(body).ok()
+}
+
+fn find_text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn file_path(hash: &str) -> String {
+    format!("/api/v1/files/{hash}")
+}

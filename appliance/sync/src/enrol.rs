@@ -1,0 +1,68 @@
+//! How a box enrols.
+
+use pki::MemberKey;
+use replication::{
+    AuthorityHash, Begin, Begun, BoxExchange, Encoded, Enrolled, EnrolmentCode, EnrolmentRequest, Proof,
+    Proved, read_json,
+};
+
+use crate::authority;
+use crate::client::Client;
+use crate::error::SyncError;
+use crate::identity::Identity;
+use crate::url::HubUrl;
+
+/// How often the proof is sent where no answer arrives: the hub remembers what it answered, and makes no second box.
+const PROOFS_MAX: u32 = 3;
+
+/// A box that wants to enrol.
+#[derive(Clone, Debug)]
+pub struct Applicant {
+    /// The key of its log of seals, as a verifier key.
+    pub log_key: String,
+    /// The version of its program.
+    pub version: String,
+}
+
+/// Enrols at the hub that made the code. Nothing is kept yet; and nothing that the other side says is believed before it has
+/// proven that it made the code, and that nobody stands between.
+///
+/// # Errors
+/// [`SyncError`].
+pub fn enrol(url: &HubUrl, code: &EnrolmentCode, applicant: &Applicant) -> Result<Identity, SyncError> {
+    let authority = authority::see(url)?;
+    // From here on, whoever answers has the key of what this authority certified.
+    let client = Client::new(url, &authority);
+    let key = MemberKey::generate()
+        .map_err(|_| SyncError::disk("random bytes")(std::io::ErrorKind::Other.into()))?;
+    let (exchange, message) = BoxExchange::start(code, AuthorityHash::of(&authority));
+    let begin = Begin { number: code.number().to_string(), message: Encoded(message) };
+    let begun: Begun = client.post("/api/v1/enrolment", &begin)?;
+    let keys = exchange.finish(&begun.message.0).map_err(|_| SyncError::NoHub(url.to_string()))?;
+
+    let request = EnrolmentRequest {
+        public_key: Encoded(key.public_key().to_vec()),
+        log_key: applicant.log_key.clone(),
+        version: applicant.version.clone(),
+    };
+    let request = serde_json::to_string(&request).unwrap_or_default();
+    let proof = Encoded(keys.prove_as_box(request.as_bytes()));
+    let proved = prove(&client, &Proof { session: begun.session, request, proof })?;
+    if !keys.is_of_hub(proved.reply.as_bytes(), &proved.proof.0) {
+        return Err(SyncError::FalseHub(url.to_string()));
+    }
+    let enrolled: Option<Enrolled> = read_json(proved.reply.as_bytes());
+    let enrolled = enrolled.filter(|enrolled| enrolled.school.check().is_some());
+    let enrolled = enrolled.ok_or_else(|| SyncError::NoHub(url.to_string()))?;
+    Ok(Identity { url: url.clone(), authority, enrolled, key })
+}
+
+fn prove(client: &Client, proof: &Proof) -> Result<Proved, SyncError> {
+    let mut tries = 1;
+    loop {
+        match client.post("/api/v1/enrolment/proof", proof) {
+            Err(SyncError::NoAnswer { .. }) if tries < PROOFS_MAX => tries += 1,
+            outcome => return outcome,
+        }
+    }
+}

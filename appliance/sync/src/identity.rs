@@ -1,0 +1,226 @@
+//! What a box is at its hub, on the disk: `DATA/hub`.
+//!
+//! | file | |
+//! |---|---|
+//! | `identity` | the hub, its authority, the box's key, certificate and school, as JSON: one file, so that a power cut leaves one whole identity |
+//! | `night` | what became of the last nights, as JSON |
+//! | `lock` | held by whoever enrols or syncs |
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use pki::MemberKey;
+use replication::{Encoded, Enrolled};
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use serde::{Deserialize, Serialize};
+use system::private::{PrivateFolder, PrivateLock};
+use zeroize::Zeroizing;
+
+use crate::error::SyncError;
+use crate::url::HubUrl;
+
+const FOLDER: &str = "hub";
+const IDENTITY_FILE: &str = "identity";
+const NIGHT_FILE: &str = "night";
+/// The version of both files of JSON.
+const VERSION: u32 = 1;
+
+/// The folder of what a box is at its hub.
+#[derive(Clone, Debug)]
+pub struct HubFolder(PrivateFolder);
+
+/// What a box is at its hub.
+#[derive(Debug)]
+pub struct Identity {
+    /// Where the hub is.
+    pub url: HubUrl,
+    /// The certificate of its authority, in DER.
+    pub authority: Vec<u8>,
+    /// What the hub said that the box is.
+    pub enrolled: Enrolled,
+    /// The box's own key.
+    pub key: MemberKey,
+}
+
+/// What became of the last nights.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NightState {
+    /// When one succeeded last, in milliseconds since 1970.
+    pub succeeded_ms: Option<i64>,
+    /// When one was tried last.
+    pub tried_ms: Option<i64>,
+    /// How many failed since.
+    pub failures: u32,
+    /// Why the last one did.
+    pub error: Option<String>,
+}
+
+/// The file `identity`.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    version: u32,
+    hub: String,
+    authority: Encoded,
+    key: String,
+    enrolled: Enrolled,
+}
+
+impl HubFolder {
+    /// In a data folder. Touches nothing yet.
+    #[must_use]
+    pub fn new(data: &Path) -> Self {
+        Self(PrivateFolder::new(&data.join(FOLDER)))
+    }
+
+    /// Keeps others from enrolling or syncing at the same time.
+    ///
+    /// # Errors
+    /// [`SyncError::Busy`], or the disk's.
+    pub fn lock(&self) -> Result<PrivateLock, SyncError> {
+        self.0.lock().map_err(|error| {
+            if error.kind() == io::ErrorKind::ResourceBusy {
+                return SyncError::Busy;
+            }
+            SyncError::Disk { what: self.name(FOLDER), source: error }
+        })
+    }
+
+    /// Whether the box was enrolled once.
+    #[must_use]
+    pub fn is_enrolled(&self) -> bool {
+        self.0.path(IDENTITY_FILE).exists()
+    }
+
+    /// What the box is; `None` where it was never enrolled.
+    ///
+    /// # Errors
+    /// [`SyncError::Damaged`], or the disk's.
+    pub fn read(&self) -> Result<Option<Identity>, SyncError> {
+        let Some(text) = self.text(IDENTITY_FILE)? else { return Ok(None) };
+        let identity = parse(&Zeroizing::new(text));
+        identity.map(Some).ok_or_else(|| SyncError::Damaged(self.name(IDENTITY_FILE)))
+    }
+
+    /// Keeps what the box is.
+    ///
+    /// # Errors
+    /// The disk's; the box is then what it was.
+    pub fn keep(&self, identity: &Identity) -> Result<(), SyncError> {
+        if !identity.is_whole() {
+            return Err(SyncError::NoHub(identity.url.to_string()));
+        }
+        let stored = Stored {
+            version: VERSION,
+            hub: identity.url.to_string(),
+            authority: Encoded(identity.authority.clone()),
+            key: identity.key.write(),
+            enrolled: identity.enrolled.clone(),
+        };
+        let text = Zeroizing::new(serde_json::to_string_pretty(&stored).unwrap_or_default());
+        self.replace(IDENTITY_FILE, &text)
+    }
+
+    /// What became of the last nights. What cannot be read was none: the next night is early then, and no harm is done.
+    #[must_use]
+    pub fn night(&self) -> NightState {
+        let text = self.text(NIGHT_FILE).ok().flatten();
+        text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+    }
+
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn keep_night(&self, state: &NightState) -> Result<(), SyncError> {
+        self.replace(NIGHT_FILE, &serde_json::to_string_pretty(state).unwrap_or_default())
+    }
+
+    fn text(&self, name: &str) -> Result<Option<String>, SyncError> {
+        self.0.read(name).map_err(SyncError::disk(self.name(name)))
+    }
+
+    fn replace(&self, name: &str, text: &str) -> Result<(), SyncError> {
+        self.0.replace(name, text).map_err(SyncError::disk(self.name(name)))
+    }
+
+    fn name(&self, name: &str) -> String {
+        self.0.path(name).display().to_string()
+    }
+}
+
+fn parse(text: &str) -> Option<Identity> {
+    let stored: Stored = serde_json::from_str(text).ok()?;
+    let key = Zeroizing::new(stored.key);
+    let (url, key) = (stored.hub.parse().ok()?, MemberKey::read(&key).ok()?);
+    let identity = Identity { url, authority: stored.authority.0, enrolled: stored.enrolled, key };
+    (stored.version == VERSION && identity.is_whole()).then_some(identity)
+}
+
+impl Identity {
+    /// Whether certificate and key belong together: no connection can be made with others.
+    fn is_whole(&self) -> bool {
+        let chain = vec![CertificateDer::from(self.enrolled.certificate.0.clone())];
+        let key = PrivateKeyDer::Pkcs8(self.key.pkcs8());
+        CertifiedKey::from_der(chain, key, &Arc::new(default_provider())).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Timestamp;
+    use pki::MemberAuthority;
+    use replication::School;
+
+    use super::*;
+
+    fn identity() -> Identity {
+        let (authority, key) = (MemberAuthority::generate().unwrap(), MemberKey::generate().unwrap());
+        let now = Timestamp::from_unix_ms(1_795_392_000_000);
+        let membership = authority.certify(key.public_key(), "0750655E", now).unwrap();
+        let school = School { uai: "0750655E".to_owned(), name: "École".to_owned(), rooms: vec![] };
+        let enrolled = Enrolled {
+            box_id: 7,
+            certificate: Encoded(membership.certificate_der),
+            valid_ms: (membership.from.unix_ms(), membership.until.unix_ms()),
+            school,
+            witness_key: "w".to_owned(),
+        };
+        let url = "https://hub.example:8443".parse().unwrap();
+        Identity { url, authority: authority.certificate_der(), enrolled, key }
+    }
+
+    #[test]
+    fn an_identity_comes_back_as_it_was() {
+        let data = tempfile::tempdir().unwrap();
+        let folder = HubFolder::new(data.path());
+        assert!(folder.read().unwrap().is_none() && !folder.is_enrolled());
+        let _lock = folder.lock().unwrap();
+        assert!(matches!(folder.lock(), Err(SyncError::Busy)));
+        let kept = identity();
+        folder.keep(&kept).unwrap();
+        let read = folder.read().unwrap().unwrap();
+        assert_eq!((&read.url, &read.enrolled), (&kept.url, &kept.enrolled));
+        assert_eq!(read.key.public_key(), kept.key.public_key());
+        let state = NightState { failures: 3, error: Some("x".to_owned()), ..NightState::default() };
+        folder.keep_night(&state).unwrap();
+        assert_eq!(folder.night(), state);
+    }
+
+    #[test]
+    fn what_does_not_belong_together_is_no_identity() {
+        let data = tempfile::tempdir().unwrap();
+        let folder = HubFolder::new(data.path());
+        let _lock = folder.lock().unwrap();
+        let wrong = Identity { key: MemberKey::generate().unwrap(), ..identity() };
+        assert!(folder.keep(&wrong).is_err() && !folder.is_enrolled());
+        folder.keep(&identity()).unwrap();
+        let text = folder.text(IDENTITY_FILE).unwrap().unwrap();
+        folder.replace(IDENTITY_FILE, &text.replace("\"version\": 1", "\"version\": 2")).unwrap();
+        assert!(matches!(folder.read(), Err(SyncError::Damaged(_))));
+        folder.replace(IDENTITY_FILE, &text[..text.len() / 2]).unwrap();
+        assert!(matches!(folder.read(), Err(SyncError::Damaged(_))));
+    }
+}

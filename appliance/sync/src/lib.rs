@@ -1,0 +1,20 @@
+//! The box's way to the hub.
+//!
+//! It enrols once ([`enrol()`]), and then goes there each night ([`run_night`]). All of it blocks, and belongs on a thread of its own.
+//!
+//! Invariant: the private key never leaves its file; nothing is sent before the hub has shown a certificate of the authority that
+//! it enrolled the box under; sealed files that anybody could read stay on the box.
+
+mod authority;
+mod client;
+mod enrol;
+mod error;
+mod identity;
+mod night;
+mod url;
+
+pub use enrol::{Applicant, enrol};
+pub use error::SyncError;
+pub use identity::{HubFolder, Identity, NightState};
+pub use night::{Intake, Limits, Night, NightReport, Step, Watch};
+pub use url::{HubUrl, HubUrlError};

@@ -1,0 +1,244 @@
+//! What goes to the hub each night, and what comes back.
+//!
+//! ```text
+//! health   how the box is: first, so that the hub knows of a box whose night is cut
+//! renewal  another certificate, once two thirds of its time are over
+//! log      the last checkpoint, with a proof that the log only grew; the hub's signature comes back
+//! policy   what the commune decides, where it is newer than what is here
+//! files    each sealed file that the hub does not have, from the byte on where the line was cut
+//! ```
+//!
+//! Each step can be done again. Leaves of the log do not go: who is held, and why, stands in them.
+
+mod files;
+
+use std::path::Path;
+use std::time::Duration;
+
+use archive::{Form, Log, Note, VerifierKey, Witnessed};
+use model::Timestamp;
+use replication::{
+    CommunePolicy, Encoded, Enrolled, EnrolmentRequest, Growth, Health, LogState, Signed, SignedPolicy,
+};
+use serde::de::IgnoredAny;
+use system::vault::Folder;
+
+use crate::client::Client;
+use crate::error::SyncError;
+use crate::identity::{HubFolder, Identity};
+
+pub use files::Limits;
+
+/// What is done right now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// The hub has heard how the box is.
+    Health,
+    /// The box has another certificate.
+    Renewed,
+    /// The hub has signed the log with so many entries.
+    Log(u64),
+    /// The commune's policy of this number is here.
+    Policy(u64),
+    /// So much of a file is there.
+    File {
+        /// Its name.
+        name: &'a str,
+        /// What is there of it, in bytes.
+        sent: u64,
+        /// All of it.
+        total: u64,
+    },
+}
+
+/// What a night brought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NightReport {
+    /// Entries of the log that the hub has signed.
+    pub log_size: u64,
+    /// Files that went whole.
+    pub files: u32,
+    /// Their bytes, as far as they went this time.
+    pub bytes: u64,
+    /// Sealed files that stay, because anybody could read them.
+    pub plain_files: u64,
+}
+
+/// Where what comes from the hub goes.
+pub trait Intake {
+    /// The number of the commune's policy that is here; `None` where none ever was.
+    ///
+    /// # Errors
+    /// [`SyncError::Disk`].
+    fn policy_serial(&mut self) -> Result<Option<u64>, SyncError>;
+    /// Puts a newer one in its place, all or nothing of it.
+    ///
+    /// # Errors
+    /// [`SyncError::Disk`], [`SyncError::OldPolicy`].
+    fn take_policy(&mut self, policy: &CommunePolicy) -> Result<(), SyncError>;
+}
+
+/// Whoever watches a night.
+pub trait Watch {
+    /// Something was done.
+    fn report(&mut self, step: Step<'_>);
+    /// Waits; whether the night goes on.
+    fn pause(&mut self, time: Duration) -> bool;
+}
+
+/// A night of a box.
+pub struct Night<'n> {
+    /// The data of the box.
+    pub data: &'n Path,
+    /// What it is at its hub. Whoever runs a night has locked it.
+    pub folder: &'n HubFolder,
+    /// How the machine is.
+    pub health: Health,
+    /// What it may take of the line.
+    pub limits: Limits,
+    /// The time.
+    pub now: Timestamp,
+}
+
+impl Night<'_> {
+    /// Does what a night does.
+    ///
+    /// # Errors
+    /// [`SyncError`]; what went is there, and the next night goes on.
+    pub fn run(self, intake: &mut dyn Intake, watch: &mut dyn Watch) -> Result<NightReport, SyncError> {
+        let Self { data, folder, health, limits, now } = self;
+        let mut identity = folder.read()?.ok_or(SyncError::NotEnrolled)?;
+        let vault = Folder::new(data);
+        let log = vault.read_log().map_err(|error| disk("the log of seals", error))?;
+        let mut client = Client::of_box(&identity)?;
+        let health = describe(health, &log, &identity);
+        let _: IgnoredAny = client.post("/api/v1/health", &health)?;
+        watch.report(Step::Health);
+        if renew(&client, &mut identity, now)? {
+            folder.keep(&identity)?;
+            client = Client::of_box(&identity)?;
+            watch.report(Step::Renewed);
+        }
+        let log_size = sign(&client, &vault, &log, &identity, watch)?;
+        fetch_policy(&client, &identity, intake, watch)?;
+        let (files, bytes) = files::send(&client, &vault, &log, limits, watch)?;
+        Ok(NightReport { log_size, files, bytes, plain_files: health.plain_files.unwrap_or(0) })
+    }
+}
+
+/// What the log and the identity tell beside what the machine tells.
+fn describe(health: Health, log: &Log, identity: &Identity) -> Health {
+    let gone = log.expiries();
+    let kept =
+        log.seals().flat_map(|seal| seal.files().map(|(field, file, _)| (seal.number, field, file.form)));
+    let plain =
+        kept.filter(|(number, field, form)| *form == Form::Plain && !gone.contains_key(&(*number, *field)));
+    Health {
+        log_size: Some(log.entries().len() as u64),
+        sealed_ms: log.last().map(|seal| seal.sealed.unix_ms()),
+        plain_files: Some(plain.count() as u64),
+        certificate_until_ms: Some(identity.enrolled.valid_ms.1),
+        ..health
+    }
+}
+
+/// Asks for another certificate of the same key, once two thirds of the present one's time are over; whether it got one.
+fn renew(client: &Client, identity: &mut Identity, now: Timestamp) -> Result<bool, SyncError> {
+    if !is_old(identity.enrolled.valid_ms, now) {
+        return Ok(false);
+    }
+    let request = EnrolmentRequest {
+        public_key: Encoded(identity.key.public_key().to_vec()),
+        log_key: String::new(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let enrolled: Enrolled = client.post("/api/v1/certificate", &request)?;
+    if enrolled.school.check().is_none() || enrolled.box_id != identity.enrolled.box_id {
+        return Err(SyncError::NoHub(client.url()));
+    }
+    // By whom logs are witnessed was said once, under the code; it is not changed in passing.
+    let witness_key = identity.enrolled.witness_key.clone();
+    identity.enrolled = Enrolled { witness_key, ..enrolled };
+    Ok(true)
+}
+
+fn is_old((from, until): (i64, i64), now: Timestamp) -> bool {
+    let life = until.saturating_sub(from);
+    now.unix_ms().saturating_sub(from) >= life / 3 * 2
+}
+
+/// Has the hub sign what the log has grown into, and keeps its signature where `verify --witness` looks for it.
+fn sign(
+    client: &Client,
+    vault: &Folder,
+    log: &Log,
+    identity: &Identity,
+    watch: &mut dyn Watch,
+) -> Result<u64, SyncError> {
+    let Some(last) = log.entries().last() else { return Ok(0) };
+    let known: LogState = client.get("/api/v1/log")?;
+    // Where there is no proof, the hub says why it signs nothing.
+    let proof = match known.size {
+        0 => vec![],
+        size => log.tree().prove_growth(size).unwrap_or_default(),
+    };
+    let proof = proof.iter().map(ToString::to_string).collect();
+    let signed: Signed = client.post("/api/v1/log", &Growth { note: last.note.write(), proof })?;
+    let damaged = || SyncError::NoHub(client.url());
+    let witness: VerifierKey = identity.enrolled.witness_key.parse().map_err(|_| damaged())?;
+    let witnessed = Witnessed::read(&signed.note, &witness).map_err(SyncError::Signature)?;
+    if witnessed.note().text() != last.note.text() {
+        return Err(damaged());
+    }
+    vault.write_witnessed(&signed.note).map_err(|error| disk("sealed/witnessed", error))?;
+    let size = witnessed.checkpoint().size;
+    watch.report(Step::Log(size));
+    Ok(size)
+}
+
+/// Takes what the commune decides, where the hub has signed it and it is newer than what is here. An old one is refused, though it is
+/// signed: whoever plays it again would open what was closed.
+fn fetch_policy(
+    client: &Client,
+    identity: &Identity,
+    intake: &mut dyn Intake,
+    watch: &mut dyn Watch,
+) -> Result<(), SyncError> {
+    let offered: SignedPolicy = client.get("/api/v1/policy")?;
+    let Some(text) = offered.note else { return Ok(()) };
+    let witness: VerifierKey = identity.enrolled.witness_key.parse().map_err(|_| SyncError::Policy)?;
+    let note = Note::read(&text).ok().filter(|note| note.is_signed_by(&witness));
+    let policy = note.and_then(|note| CommunePolicy::read(note.text())).ok_or(SyncError::Policy)?;
+    match intake.policy_serial()? {
+        Some(found) if found == policy.serial => return Ok(()),
+        Some(found) if found > policy.serial => {
+            return Err(SyncError::OldPolicy { found, given: policy.serial });
+        }
+        Some(_) | None => {}
+    }
+    intake.take_policy(&policy)?;
+    watch.report(Step::Policy(policy.serial));
+    Ok(())
+}
+
+fn disk(what: &str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> SyncError {
+    SyncError::Disk { what: what.to_owned(), source: std::io::Error::other(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_renewed_at_two_thirds_of_its_time() {
+        let day = 86_400_000;
+        let check = |now: i64, expected: bool| {
+            assert_eq!(is_old((0, 300 * day), Timestamp::from_unix_ms(now)), expected, "{now}");
+        };
+        check(0, false);
+        check(200 * day - 1, false);
+        check(200 * day, true);
+        check(400 * day, true);
+        check(-day, false);
+    }
+}
