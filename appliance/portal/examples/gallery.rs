@@ -21,6 +21,8 @@ mod journal;
 mod people;
 #[path = "gallery/selftest.rs"]
 mod selftest;
+#[path = "gallery/technician.rs"]
+mod technician;
 
 type Error = Box<dyn std::error::Error>;
 
@@ -39,6 +41,7 @@ fn main() -> Result<(), Error> {
         people::write_people(language, &write)?;
         journal::write_journal(language, &write)?;
         selftest::write_selftests(&write)?;
+        technician::write_technicians(language, &write)?;
     }
     Ok(())
 }

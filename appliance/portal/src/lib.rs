@@ -8,6 +8,7 @@
 //! host names come from whoever sits at the keyboard.
 
 mod client;
+mod diagnosis;
 mod front;
 mod language;
 mod lesson;
@@ -19,6 +20,7 @@ mod server;
 mod status;
 mod texts;
 
+pub use diagnosis::{AccessPoint, Certificates, Diagnosis, Disk, Line, Machine};
 pub use front::{AnswerNames, Answering, Authority, Callers, Front, NameAnswer, Unanswered};
 pub use language::Language;
 pub use lesson::{LessonRoom, LessonStart, LessonTurn, Missed, RoomNow, SeenDevice, WifiLine, WifiStatus};

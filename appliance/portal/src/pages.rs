@@ -4,8 +4,10 @@
 //! language, and nothing else of HTTP.
 
 mod certificate;
+mod checks;
 mod closed;
 mod cover;
+mod diagnosis;
 mod frame;
 mod home;
 mod journal;
@@ -23,6 +25,7 @@ mod why;
 pub use certificate::Certificate;
 pub use closed::Closed;
 pub use cover::{CoverFile, DeletedKind, ExportCover};
+pub use diagnosis::{Finding, diagnose};
 pub use frame::{CONTENT_SECURITY_POLICY, LIVE_SECURITY_POLICY, Place};
 pub use home::Home;
 pub use notice::Notice;

@@ -6,6 +6,7 @@ mod live;
 mod names;
 mod page;
 mod people;
+mod technician;
 mod visit;
 
 use std::cell::OnceCell;
@@ -366,6 +367,10 @@ async fn answer_form(portal: web::Data<Portal>, visit: Visit, page: Page) -> Htt
             .content_type("application/zip")
             .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
             .body(bytes),
+        Content::Text(name, text) => HttpResponse::Ok()
+            .content_type("text/plain; charset=utf-8")
+            .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
+            .body(text),
     };
     for field in cookies.iter().filter_map(|(jar, value)| jar.set(value.as_deref(), is_encrypted)) {
         response.headers_mut().append(header::SET_COOKIE, field);

@@ -6,6 +6,7 @@
 //! Invariant: the only room with SQL for the box's state.
 
 mod columns;
+mod counts;
 mod devices;
 mod failures;
 mod fixed_addresses;

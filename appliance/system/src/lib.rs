@@ -16,6 +16,7 @@
 //! | [`hostapd`] | radios of the box, by the program hostapd | `wifi::Drive` |
 //! | [`limits`] | the process's resource limits | |
 //! | [`lists`] | list sources and index files | |
+//! | [`machine`] | memory, sensors, cables | |
 //! | [`mirror`] | a mirror of the lists, by HTTP(S) | |
 //! | [`neighbours`] | the kernel's neighbour table, by netlink | `access::Neighbours` |
 //! | [`netfilter`] | flows of services and refused packets, by netlink | |
@@ -54,6 +55,7 @@ mod full_disk;
 pub mod hostapd;
 pub mod limits;
 pub mod lists;
+pub mod machine;
 pub mod mirror;
 pub mod neighbours;
 pub mod netfilter;

@@ -3,7 +3,7 @@
 use super::lesson::LessonPage;
 use crate::pages::Why;
 use crate::pages::people::{
-    HeadPage, JournalPage, ReadingPage, SecretPage, SignInPage, StaffPage, TeacherPage,
+    HeadPage, JournalPage, ReadingPage, SecretPage, SignInPage, StaffPage, TeacherPage, TechnicianPage,
 };
 
 /// The pages with forms, and the places that forms are sent to.
@@ -31,6 +31,8 @@ pub(super) enum Page {
     Reading,
     ReadingUnlock,
     ReadingExtract,
+    Technician,
+    Support,
 }
 
 /// Where a session is ended.
@@ -62,6 +64,8 @@ impl Page {
             ReadingPage::PATH => Self::Reading,
             ReadingPage::UNLOCK_PATH => Self::ReadingUnlock,
             ReadingPage::EXTRACT_PATH => Self::ReadingExtract,
+            TechnicianPage::PATH => Self::Technician,
+            TechnicianPage::SUPPORT_PATH => Self::Support,
             path => return LessonPage::find(path).map(Self::Lesson),
         })
     }
@@ -70,7 +74,7 @@ impl Page {
     pub(super) fn takes(self, is_post: bool) -> bool {
         match self {
             Self::Why | Self::SignIn | Self::Secret | Self::Staff | Self::Reading => true,
-            Self::Teacher | Self::Head | Self::Journal => !is_post,
+            Self::Teacher | Self::Head | Self::Journal | Self::Technician => !is_post,
             Self::Lesson(page) => page.takes(is_post),
             Self::SignOut
             | Self::TeacherAnswer
@@ -84,7 +88,8 @@ impl Page {
             | Self::JournalHold
             | Self::JournalLift
             | Self::ReadingUnlock
-            | Self::ReadingExtract => is_post,
+            | Self::ReadingExtract
+            | Self::Support => is_post,
         }
     }
 
@@ -105,7 +110,9 @@ impl Page {
             | Self::JournalLift
             | Self::Reading
             | Self::ReadingUnlock
-            | Self::ReadingExtract => true,
+            | Self::ReadingExtract
+            | Self::Technician
+            | Self::Support => true,
             Self::Why
             | Self::SignIn
             | Self::SignOut
@@ -131,6 +138,7 @@ impl Page {
             Self::Teacher | Self::TeacherAnswer | Self::TeacherEnd => TeacherPage::PATH,
             Self::Head | Self::HeadAnswer | Self::HeadEnd => HeadPage::PATH,
             Self::Staff | Self::StaffReset | Self::StaffDisable => StaffPage::PATH,
+            Self::Technician | Self::Support => TechnicianPage::PATH,
             Self::Journal
             | Self::JournalOpen
             | Self::JournalClose

@@ -30,6 +30,14 @@ impl StatusSource for Sample {
     fn recall_refusals(&self, client: IpAddr) -> Vec<Refused> {
         if client.to_string() == "10.77.0.11" { samples::refusals() } else { vec![] }
     }
+
+    fn diagnosis(&self) -> crate::Diagnosis {
+        samples::diagnosis()
+    }
+
+    fn support(&self) -> Option<String> {
+        self.is_open.then(|| "What is said of the box.\n".to_owned())
+    }
 }
 
 fn start() -> (PortalHandle, SocketAddr) {
