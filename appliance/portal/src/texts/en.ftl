@@ -3,6 +3,8 @@
 # Every page
 frame-product = Préau
 frame-footer = In this school, access to the web is filtered and logged, as the law asks: the name of the site is noted, never the pages read.
+frame-charter = The charter
+frame-legal = What is noted, and your rights
 frame-about = The state of the school’s box
 frame-actions = What to do
 frame-details = Details to pass on
@@ -946,3 +948,37 @@ diagnosis-do-disk = Have a larger disk put in, or keep less of the ENT ([ent_cac
 diagnosis-do-memory = Restart the box in the evening. If it comes back, send the support file.
 diagnosis-do-temperature = Clear the vents, remove the dust, move the box away from a radiator or out of a closed cupboard.
 diagnosis-do-access-point = Check its power and its cable. If it was replaced, adopt it again (preau wifi adopt).
+
+# The charter and the legal notice
+charter-title = The school’s charter for the Internet
+charter-lead = At school the Internet is for learning. This is what everyone promises.
+charter-rule-1 = I use the Internet when a grown-up is there and has said yes.
+charter-rule-2 = I give neither my name, nor my address, nor a picture of me or of others.
+charter-rule-3 = If a page frightens me, troubles me or asks me for something, I call a grown-up. Nobody will be cross with me.
+charter-rule-4 = I talk to others on the screen as I would face to face.
+charter-rule-5 = Not all that is written on the Internet is true: I compare, and I ask.
+charter-rule-6 = What others have made is theirs: I say where my pictures and texts come from.
+charter-rule-7 = My password is mine: I give it to nobody, and do not take that of others.
+charter-rule-8 = I take care of the machines, and do not try to get around the filter.
+charter-adults = What the school promises
+charter-adults-lead = A filter closes what is not for children. The school notes the names of sites, never the pages read nor what is written. Nobody reads these notes without a reason, and each reading is noted in turn. If a useful site is closed, ask for it: a grown-up answers.
+legal-title = What the school notes, and your rights
+legal-lead = Each access to the Internet from the school’s network is noted. This is what the law asks to be told of it (GDPR, article 13).
+legal-controller = Controller
+legal-controller-ask = The head of the school will tell you.
+legal-officer = Data protection officer
+legal-officer-ask = The head of the school will tell you how to reach them.
+legal-purpose = What for
+legal-purpose-text = To protect pupils, to check that the filter does its work, and to be able to explain an incident or to answer to justice.
+legal-basis = On which ground
+legal-basis-text = A task in the public interest (GDPR, article 6(1)(e)); circulaire n° 2004-035 of 18 February 2004.
+legal-data = What
+legal-data-text = The date, the device and its room, the name of the site, whether the access was permitted and why, the amount of data. Never the pages, nor what is typed.
+legal-readers = Who reads it
+legal-readers-text = The head, with a written reason and for a limited time; each reading is noted. Justice, on requisition. Nothing leaves the European Union.
+legal-days = For how long
+legal-days-text = { $days } days, then it is deleted by itself. An inquiry may suspend that.
+legal-rights = Your rights
+legal-rights-text = To see what is about you, to have it corrected or deleted, to limit its use, to object: write to the controller or to the officer. For a child, the parents do.
+legal-complaint = A complaint
+legal-complaint-text = To the CNIL: www.cnil.fr, or 3 place de Fontenoy, TSA 80715, 75334 Paris Cedex 07.

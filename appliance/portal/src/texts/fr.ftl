@@ -4,6 +4,8 @@
 # Toutes les pages
 frame-product = Préau
 frame-footer = Dans cette école, les accès au web sont filtrés et journalisés, comme la loi le demande : le nom du site est noté, jamais les pages lues.
+frame-charter = La charte
+frame-legal = Ce qui est noté, et vos droits
 frame-about = L’état du boîtier de l’école
 frame-actions = Que faire ?
 frame-details = Détails à transmettre
@@ -947,3 +949,37 @@ diagnosis-do-disk = Faites poser un disque plus grand, ou réduisez la place gar
 diagnosis-do-memory = Redémarrez le boîtier un soir. Si cela revient, envoyez le fichier d’assistance.
 diagnosis-do-temperature = Dégagez les aérations, dépoussiérez, éloignez le boîtier d’un radiateur ou d’une armoire fermée.
 diagnosis-do-access-point = Vérifiez son alimentation et son câble. Si elle a été remplacée, adoptez-la de nouveau (preau wifi adopt).
+
+# La charte et les mentions légales
+charter-title = La charte d’Internet à l’école
+charter-lead = Internet, à l’école, sert à apprendre. Voici ce que chacune et chacun promet.
+charter-rule-1 = Je vais sur Internet quand un adulte est là et me l’a permis.
+charter-rule-2 = Je ne donne ni mon nom, ni mon adresse, ni une photo de moi ou des autres.
+charter-rule-3 = Si une page me fait peur, me gêne ou me demande quelque chose, j’appelle un adulte. Je ne serai pas grondé.
+charter-rule-4 = Je parle aux autres sur l’écran comme je leur parlerais en face.
+charter-rule-5 = Tout ce qui est écrit sur Internet n’est pas vrai : je compare et je demande.
+charter-rule-6 = Ce que d’autres ont fait est à eux : je dis d’où viennent mes images et mes textes.
+charter-rule-7 = Mon mot de passe est à moi : je ne le donne à personne, et je ne prends pas celui des autres.
+charter-rule-8 = Je prends soin du matériel, et je n’essaie pas de contourner le filtre.
+charter-adults = Ce que l’école promet
+charter-adults-lead = Un filtre ferme ce qui n’est pas pour les enfants. L’école note le nom des sites, jamais les pages lues ni ce qui est écrit. Personne ne lit ces notes sans raison, et chaque lecture est notée à son tour. Si un site utile est fermé, demande-le : un adulte répond.
+legal-title = Ce que l’école note, et vos droits
+legal-lead = Chaque accès à Internet depuis le réseau de l’école est noté. Voici ce que la loi demande d’en dire (RGPD, article 13).
+legal-controller = Responsable
+legal-controller-ask = La direction de l’école vous le dira.
+legal-officer = Délégué à la protection des données
+legal-officer-ask = La direction de l’école vous dira comment le joindre.
+legal-purpose = Pourquoi
+legal-purpose-text = Protéger les élèves, vérifier que le filtre fait son travail, et pouvoir expliquer un incident ou répondre à la justice.
+legal-basis = À quel titre
+legal-basis-text = Mission d’intérêt public (RGPD, article 6.1.e) ; circulaire n° 2004-035 du 18 février 2004.
+legal-data = Quoi
+legal-data-text = La date, l’appareil et sa salle, le nom du site, si l’accès a été permis et pourquoi, la quantité de données. Jamais les pages, ni ce qui est tapé.
+legal-readers = Qui le lit
+legal-readers-text = La direction, avec une raison écrite et pour un temps limité ; chaque lecture est notée. La justice, sur réquisition. Rien ne part hors de l’Union européenne.
+legal-days = Combien de temps
+legal-days-text = { $days } jours, puis l’effacement est automatique. Une enquête peut le suspendre.
+legal-rights = Vos droits
+legal-rights-text = Accéder à ce qui vous concerne, le faire rectifier ou effacer, en limiter l’usage, vous opposer : écrivez au responsable ou au délégué. Pour un enfant, ses parents le font.
+legal-complaint = Une réclamation
+legal-complaint-text = Auprès de la CNIL : www.cnil.fr, ou 3 place de Fontenoy, TSA 80715, 75334 Paris Cedex 07.

@@ -108,6 +108,8 @@ fn pupils_see_why_and_ask() -> Result<()> {
     for (path, name) in [
         ("/", "home"),
         ("/certificat", "certificate"),
+        ("/charte", "charter"),
+        ("/mentions", "legal"),
         ("/connexion", "sign-in-by-http"),
         ("/nulle-part", "not-found"),
     ] {

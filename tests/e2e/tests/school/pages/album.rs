@@ -15,12 +15,16 @@ const WIDTHS: [u32; 3] = [390, 1024, 1920];
 const SCHEMES: [&str; 2] = ["light", "dark"];
 
 /// All rules that axe has for people: those of the WCAG at the levels that the law asks for (RGAA), and its own good practice.
+/// Nothing comes back from a page that has no axe yet.
 const ASK_AXE: &str = "
     const done = arguments[arguments.length - 1];
+    if (typeof axe === 'undefined') { done(null); return; }
+    const root = document.documentElement;
+    const size = { width: root.scrollWidth, height: root.scrollHeight, wider: root.scrollWidth - root.clientWidth };
     axe.run(document, { resultTypes: ['violations'] }).then(
-        found => done(found.violations.map(it => it.id + ' (' + it.help + '): '
-            + it.nodes.map(node => node.target + ' ' + node.html.slice(0, 160) + ' ' + node.failureSummary).join(' | '))),
-        error => done(['axe: ' + error]));";
+        found => done({ size, faults: found.violations.map(it => it.id + ' (' + it.help + '): '
+            + it.nodes.map(node => node.target + ' ' + node.html.slice(0, 160) + ' ' + node.failureSummary).join(' | ')) }),
+        error => done({ size, faults: ['axe: ' + error] }));";
 
 /// What is so on purpose: the page, axe's rule, why.
 const ACCEPTED: [(&str, &str, &str); 1] = [(
@@ -68,27 +72,29 @@ impl Album {
         chrome.resize(width)?;
         chrome.prefer(scheme)?;
         let place = format!("{name}-{width}-{scheme}");
-        self.judge(chrome, &place)?;
-        Ok(fs::write(self.folder.join(format!("{place}.png")), chrome.picture()?)?)
+        let size = self.judge(chrome, &place)?;
+        Ok(fs::write(self.folder.join(format!("{place}.png")), chrome.picture(&size)?)?)
     }
 
-    fn judge(&self, chrome: &Chrome<'_>, place: &str) -> Result<()> {
-        if chrome.run("return typeof axe", &json!([]))? == json!("undefined") {
+    /// Notes what is wrong with the page; returns its size.
+    fn judge(&self, chrome: &Chrome<'_>, place: &str) -> Result<Value> {
+        let mut found = chrome.run_later(ASK_AXE)?;
+        if found.is_null() {
             chrome.run(&self.axe, &json!([]))?;
+            found = chrome.run_later(ASK_AXE)?;
         }
-        let found = chrome.run_later(ASK_AXE)?;
-        let found = found.as_array().context("what axe found")?.iter().filter_map(Value::as_str);
-        let found = found.filter(|fault| {
-            !ACCEPTED.iter().any(|(page, rule, _)| place.starts_with(page) && fault.starts_with(rule))
-        });
+        let told = found["faults"].as_array().context("what axe found")?.iter().filter_map(Value::as_str);
+        let is_accepted = |fault: &str| {
+            ACCEPTED.iter().any(|(page, rule, _)| place.starts_with(page) && fault.starts_with(rule))
+        };
+        let told = told.filter(|fault| !is_accepted(fault));
         let mut faults = self.faults.borrow_mut();
-        faults.extend(found.map(|fault| format!("{place}: {fault}")));
-        let overflow = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
-        let overflow = chrome.run(overflow, &json!([]))?;
-        if overflow != json!(0) {
-            faults.push(format!("{place}: {overflow} pixels wider than the screen"));
+        faults.extend(told.map(|fault| format!("{place}: {fault}")));
+        let size = found["size"].clone();
+        if size["wider"] != json!(0) {
+            faults.push(format!("{place}: {} pixels wider than the screen", size["wider"]));
         }
-        Ok(())
+        Ok(size)
     }
 
     /// Nothing was wrong with any of the pages.

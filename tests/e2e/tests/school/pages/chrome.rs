@@ -156,9 +156,8 @@ impl<'lab> Chrome<'lab> {
         self.order("Emulation.setEmulatedMedia", &json!({ "features": features })).map(drop)
     }
 
-    /// A picture of the whole page, in PNG.
-    pub(super) fn picture(&self) -> Result<Vec<u8>> {
-        let size = self.order("Page.getLayoutMetrics", &json!({}))?["cssContentSize"].clone();
+    /// A picture of the whole page, which has this `width` and `height`, in PNG.
+    pub(super) fn picture(&self, size: &Value) -> Result<Vec<u8>> {
         let clip = json!({ "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1 });
         let order = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
         let taken = self.order("Page.captureScreenshot", &order)?;
