@@ -63,7 +63,7 @@ impl CharterText {
             match (line.trim_start_matches('#'), item, parts.last_mut()) {
                 ("", ..) => {}
                 (heading, ..) if line.starts_with('#') => {
-                    parts.push(Part::Heading(heading.trim().to_owned()))
+                    parts.push(Part::Heading(heading.trim().to_owned()));
                 }
                 (_, Some(item), Some(Part::List(items))) if is_open => items.push(item.trim().to_owned()),
                 (_, Some(item), _) => parts.push(Part::List(vec![item.trim().to_owned()])),

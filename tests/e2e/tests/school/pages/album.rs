@@ -13,6 +13,10 @@ use super::chrome::Chrome;
 /// A telephone, a PC of a classroom, a projector.
 const WIDTHS: [u32; 3] = [390, 1024, 1920];
 const SCHEMES: [&str; 2] = ["light", "dark"];
+/// The screens of which pictures are taken: a picture takes much longer than what axe looks at.
+const PICTURED: [(u32, &str); 3] = [(390, "light"), (1_024, "dark"), (1_920, "light")];
+/// Two screens that have little in common; a picture is taken of the second.
+const GLANCES: [(u32, &str); 2] = [(390, "dark"), (1_920, "light")];
 
 /// All rules that axe has for people: those of the WCAG at the levels that the law asks for (RGAA), and its own good practice.
 /// Nothing comes back from a page that has no axe yet.
@@ -65,7 +69,7 @@ impl Album {
 
     /// Looks at it on two screens that have little in common.
     pub(super) fn glance(&self, chrome: &Chrome<'_>, name: &str) -> Result<()> {
-        [(390, "dark"), (1_024, "light")].into_iter().try_for_each(|screen| self.show(chrome, name, screen))
+        GLANCES.into_iter().try_for_each(|screen| self.show(chrome, name, screen))
     }
 
     fn show(&self, chrome: &Chrome<'_>, name: &str, (width, scheme): (u32, &str)) -> Result<()> {
@@ -73,7 +77,10 @@ impl Album {
         chrome.prefer(scheme)?;
         let place = format!("{name}-{width}-{scheme}");
         let size = self.judge(chrome, &place)?;
-        Ok(fs::write(self.folder.join(format!("{place}.png")), chrome.picture(&size)?)?)
+        if PICTURED.contains(&(width, scheme)) {
+            fs::write(self.folder.join(format!("{place}.png")), chrome.picture(&size)?)?;
+        }
+        Ok(())
     }
 
     /// Notes what is wrong with the page; returns its size.
