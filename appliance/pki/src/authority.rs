@@ -10,7 +10,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use crate::file::{self, Damage, Parts};
-use crate::leaf::{Leaf, Validity};
+use crate::leaf::{LAST, Leaf, Validity};
 use crate::names::Names;
 
 /// Bytes of a serial number: RFC 5280 section 4.1.2.2 allows 20, and 16 of a hash never meet again.
@@ -73,6 +73,12 @@ impl Authority {
     #[must_use]
     pub fn write(&self) -> String {
         file::write(&self.names, &self.issuer.key().serialize_pem(), &self.certificate_pem)
+    }
+
+    /// The last moment at which its certificate is good.
+    #[must_use]
+    pub fn end(&self) -> Timestamp {
+        LAST
     }
 
     /// What it may vouch for.

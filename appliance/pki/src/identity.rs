@@ -73,6 +73,13 @@ impl Identity {
         &self.authority
     }
 
+    /// Until when the box's own certificate is good; `None` where nobody has asked for it yet.
+    #[must_use]
+    pub fn shown_until(&self) -> Option<Timestamp> {
+        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.get(&None).map(|shown| shown.leaf.end())
+    }
+
     /// What a TLS server needs to show it: TLS 1.3 and 1.2, ring. `protocols` are those that the server speaks, the preferred
     /// ones first (ALPN, RFC 7301); with none, the client's are not looked at.
     ///

@@ -19,6 +19,8 @@ const SET_BACK_MS: i64 = DAY_MS;
 /// dates are written in another form (RFC 5280 section 4.1.2.5), which old readers do not know.
 const FIRST_MS: i64 = 1_767_225_600_000;
 const LAST_MS: i64 = 2_524_607_999_000;
+/// The latter, as a moment.
+pub(crate) const LAST: Timestamp = Timestamp::from_unix_ms(LAST_MS);
 
 /// A certificate and its key. It lives in memory only.
 pub struct Leaf {
@@ -32,6 +34,15 @@ impl Leaf {
     #[must_use]
     pub fn is_fresh(&self, now: Timestamp, quality: ClockQuality) -> bool {
         self.validity.is_fresh(now, quality)
+    }
+
+    /// The last moment at which it is good.
+    #[must_use]
+    pub fn end(&self) -> Timestamp {
+        match self.validity {
+            Validity::Whole => LAST,
+            Validity::Around(made) => Timestamp::from_unix_ms(made.saturating_add(AHEAD_MS)),
+        }
     }
 
     /// The certificate in DER.

@@ -7,12 +7,12 @@ use std::{env, fs, io};
 
 use model::{ClockQuality, Device, Fault, Host, Layer, Reason, Ruling, Subject, Timestamp, UnknownDevice};
 use portal::pages::{
-    Asking, Cause, Certificate, Closed, Delivery, Home, Notice, Outage, Place, Refusal, Typed, Unreachable,
-    Why,
+    Asking, Cause, Certificate, Charter, Closed, Delivery, Home, Legal, Notice, Outage, Place, Refusal,
+    Typed, Unreachable, Why,
 };
 use portal::{
-    Authority, Firewall, Health, Language, ListOrigin, ListStatus, Listener, Refused, Service, Status, Trial,
-    TrialKind, UpdateOutcome, UpdateStatus, Upstream,
+    Authority, Firewall, Health, Language, ListOrigin, ListStatus, Listener, Notices, Refused, Service,
+    Status, Trial, TrialKind, UpdateOutcome, UpdateStatus, Upstream,
 };
 
 #[path = "gallery/journal.rs"]
@@ -21,6 +21,8 @@ mod journal;
 mod people;
 #[path = "gallery/selftest.rs"]
 mod selftest;
+#[path = "gallery/technician.rs"]
+mod technician;
 
 type Error = Box<dyn std::error::Error>;
 
@@ -39,6 +41,7 @@ fn main() -> Result<(), Error> {
         people::write_people(language, &write)?;
         journal::write_journal(language, &write)?;
         selftest::write_selftests(&write)?;
+        technician::write_technicians(language, &write)?;
     }
     Ok(())
 }
@@ -116,6 +119,9 @@ fn write_others(language: Language, write: Write<'_>) -> Result<(), Error> {
         let page = Outage { place: &place, host: &host, delivery, typed, has_files: false, kept };
         write(&format!("outage-{delivery:?}"), page.render(language))?;
     }
+    let notices = Notices::default();
+    write("charter", Charter { place: &place, notices: &notices }.render(language))?;
+    write("legal", Legal { place: &place, notices: &notices }.render(language))?;
     write("not-found", Notice::NotFound.render(&place, language))?;
     Ok(())
 }

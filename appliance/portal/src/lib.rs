@@ -9,9 +9,11 @@
 
 mod client;
 mod custody;
+mod diagnosis;
 mod front;
 mod language;
 mod lesson;
+mod notices;
 mod office;
 pub mod pages;
 mod reading;
@@ -21,9 +23,11 @@ mod status;
 mod texts;
 
 pub use custody::{Custody, KeptField};
+pub use diagnosis::{AccessPoint, Certificates, Diagnosis, Disk, Line, Machine};
 pub use front::{AnswerNames, Answering, Authority, Callers, Front, NameAnswer, Unanswered};
 pub use language::Language;
 pub use lesson::{LessonRoom, LessonStart, LessonTurn, Missed, RoomNow, SeenDevice, WifiLine, WifiStatus};
+pub use notices::{CharterError, CharterText, Notices};
 pub use office::{Asked, Card, Claimed, Hold, Newcomer, Office, Reply, Tile, Trouble, Wish};
 pub use reading::{
     Findings, FoundLine, Held, NewHold, NewReading, Reader, ReadingList, ReadingRoom, RefusedCount,

@@ -4,11 +4,15 @@
 //! language, and nothing else of HTTP.
 
 mod certificate;
+mod charter;
+mod checks;
 mod closed;
 mod cover;
+mod diagnosis;
 mod frame;
 mod home;
 mod journal;
+mod legal;
 mod notice;
 mod outage;
 pub mod people;
@@ -21,10 +25,13 @@ mod unreachable;
 mod why;
 
 pub use certificate::Certificate;
+pub use charter::Charter;
 pub use closed::Closed;
 pub use cover::{CoverFile, CoverPlace, DeletedKind, ExportCover};
+pub use diagnosis::{Finding, diagnose};
 pub use frame::{CONTENT_SECURITY_POLICY, LIVE_SECURITY_POLICY, Place};
 pub use home::Home;
+pub use legal::Legal;
 pub use notice::Notice;
 pub use outage::{Delivery, Outage, Typed, stale_notice};
 pub use refusal::Refusal;

@@ -6,6 +6,7 @@ mod live;
 mod names;
 mod page;
 mod people;
+mod technician;
 mod visit;
 
 use std::cell::OnceCell;
@@ -28,9 +29,10 @@ use zeroize::{Zeroize as _, Zeroizing};
 use crate::client::{find_client, is_own_authority};
 use crate::pages::people::{TeacherPage, WifiSheet};
 use crate::pages::{
-    Asking, CONTENT_SECURITY_POLICY, Certificate, Closed, Home, LIVE_SECURITY_POLICY, Notice, Place, Why,
+    Asking, CONTENT_SECURITY_POLICY, Certificate, Charter, Closed, Home, LIVE_SECURITY_POLICY, Legal, Notice,
+    Place, Why,
 };
-use crate::{AnswerNames, Authority, Callers, Front, Language, Office, StatusSource};
+use crate::{AnswerNames, Authority, Callers, Front, Language, Notices, Office, StatusSource};
 use page::Page;
 use people::{Answer, Content};
 use visit::Visit;
@@ -62,6 +64,8 @@ pub struct Settings {
     /// The box's own names and addresses: requests for other hosts are turned away. Loopback addresses and
     /// `localhost` are always the box's own.
     pub own_hosts: Vec<Host>,
+    /// What the school says of its network.
+    pub notices: Notices,
 }
 
 /// What the pages are filled from.
@@ -306,6 +310,14 @@ async fn answer(request: &HttpRequest, payload: web::Payload, portal: web::Data<
     match request.path() {
         "/" => home(&portal, client, language),
         path if is_page(path, Certificate::PATH) => certificate(&portal, language),
+        path if is_page(path, Charter::PATH) => {
+            let page = Charter { place, notices: &portal.settings.notices };
+            respond(Charter::STATUS, page.render(language), language)
+        }
+        path if is_page(path, Legal::PATH) => {
+            let page = Legal { place, notices: &portal.settings.notices };
+            respond(Legal::STATUS, page.render(language), language)
+        }
         Certificate::FILE_PATH => certificate_file(&portal, language),
         TeacherPage::SCRIPT_PATH => live::script(),
         TeacherPage::LIVE_PATH => {
@@ -366,6 +378,10 @@ async fn answer_form(portal: web::Data<Portal>, visit: Visit, page: Page) -> Htt
             .content_type("application/zip")
             .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
             .body(bytes),
+        Content::Text(name, text) => HttpResponse::Ok()
+            .content_type("text/plain; charset=utf-8")
+            .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
+            .body(text),
     };
     for field in cookies.iter().filter_map(|(jar, value)| jar.set(value.as_deref(), is_encrypted)) {
         response.headers_mut().append(header::SET_COOKIE, field);

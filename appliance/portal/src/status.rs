@@ -5,11 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 use jiff::tz::TimeZone;
 use model::{Category, ClockQuality, Host, Reason, Subject, Timestamp};
 
+use crate::diagnosis::Diagnosis;
 use crate::selftest::SelftestStatus;
 
 /// Where the portal learns how the box is. The binary fills it from the other rooms.
 ///
-/// All functions are called on the portal's own thread, once a page; they answer from memory.
+/// All functions but [`StatusSource::support`] are called on the portal's own thread, once a page; they answer from memory.
 pub trait StatusSource: Send + Sync + 'static {
     /// How the box is now.
     fn status(&self) -> Status;
@@ -17,6 +18,11 @@ pub trait StatusSource: Send + Sync + 'static {
     fn identify(&self, client: IpAddr) -> Subject;
     /// What was just refused to whoever uses this address, the last first; never what was refused to others.
     fn recall_refusals(&self, client: IpAddr) -> Vec<Refused>;
+    /// How the box's machine, its line and its access points are.
+    fn diagnosis(&self) -> Diagnosis;
+    /// A text for whoever helps from afar, without a word about anybody; `None` where it cannot be put together. Blocks: for
+    /// files.
+    fn support(&self) -> Option<String>;
 }
 
 /// A refusal that a device met, once or again and again.
@@ -61,6 +67,18 @@ pub struct Status {
     pub trials: Vec<Trial>,
     /// The version of this program.
     pub version: String,
+}
+
+impl Status {
+    /// The same without what people have named.
+    #[must_use]
+    pub fn without_names(&self) -> Self {
+        let numbered = self.upstreams.iter().zip(1_u32..);
+        let upstreams =
+            numbered.map(|(upstream, number)| Upstream { server: number.to_string(), ..upstream.clone() });
+        let list = ListStatus { missing: Vec::new(), ..self.list.clone() };
+        Self { upstreams: upstreams.collect(), list, ..self.clone() }
+    }
 }
 
 /// The list that decisions follow.

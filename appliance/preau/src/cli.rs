@@ -49,6 +49,26 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Tell how the running box is, thing by thing, and what to do; exit status 1 if something is broken, or no box runs.
+    Status {
+        /// In English; without it, in French.
+        #[arg(long)]
+        english: bool,
+        #[command(flatten)]
+        data: DataFolder,
+    },
+    /// Write a text for whoever helps from afar: versions, state, counters, settings. It names no person, device or site, and no
+    /// address.
+    Support {
+        /// The configuration file of the box; without it, the embedded default.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// The file to write; without it, the text is printed.
+        #[arg(long, short, value_name = "FILE")]
+        out: Option<PathBuf>,
+        #[command(flatten)]
+        data: DataFolder,
+    },
     /// Compile and query the lists of sites.
     #[command(subcommand)]
     Blocklist(BlocklistCommand),

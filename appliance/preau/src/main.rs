@@ -4,6 +4,8 @@ mod blocklist_command;
 mod ca_command;
 mod check_command;
 mod cli;
+mod condition;
+mod condition_command;
 mod config;
 mod data_folder;
 mod default_profiles;
@@ -30,6 +32,7 @@ mod seal_command;
 mod selftest_command;
 mod status_command;
 mod summary_command;
+mod support;
 mod sync_command;
 mod times;
 mod update_command;
@@ -70,6 +73,13 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(options) => run::run(&options),
         Command::Check { config } => check_command::check(&config),
+        Command::Status { english, data } => {
+            condition_command::status(&data_folder::find(data.path.as_deref())?, english)
+        }
+        Command::Support { config, out, data } => {
+            let data = data_folder::find(data.path.as_deref())?;
+            support::support(&support::Place { config, data }, out.as_deref())
+        }
         Command::Blocklist(BlocklistCommand::Build { source, out }) => {
             blocklist_command::build(&source, &out)
         }

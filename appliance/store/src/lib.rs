@@ -7,6 +7,7 @@
 
 mod columns;
 mod commune;
+mod counts;
 mod devices;
 mod failures;
 mod fixed_addresses;

@@ -17,6 +17,7 @@
 //! | [`inventory`] | how the machine is | |
 //! | [`limits`] | the process's resource limits | |
 //! | [`lists`] | list sources and index files | |
+//! | [`machine`] | memory, sensors, cables | |
 //! | [`mirror`] | a mirror of the lists, by HTTP(S) | |
 //! | [`neighbours`] | the kernel's neighbour table, by netlink | `access::Neighbours` |
 //! | [`netfilter`] | flows of services and refused packets, by netlink | |
@@ -57,6 +58,7 @@ pub mod hostapd;
 pub mod inventory;
 pub mod limits;
 pub mod lists;
+pub mod machine;
 pub mod mirror;
 pub mod neighbours;
 pub mod netfilter;

@@ -256,6 +256,38 @@ pub(crate) fn host(text: &str) -> Host {
     Host::parse(text).unwrap()
 }
 
+/// A machine that is well, with two access points of which one is gone.
+pub(crate) fn diagnosis() -> crate::Diagnosis {
+    let point = |name: &str, status| crate::AccessPoint {
+        name: name.to_owned(),
+        status,
+        wrong_keys: 0,
+        is_troubled: false,
+    };
+    crate::Diagnosis {
+        at: Some(at(0)),
+        line: Some(crate::Line::Up),
+        disk: Some(crate::Disk {
+            free_bytes: 180_000_000_000,
+            reserved_bytes: 134_000_000,
+            bytes_a_day: 3_000_000,
+            days_left: None,
+            is_tight: false,
+        }),
+        machine: crate::Machine {
+            memory_bytes: 8_000_000_000,
+            memory_free_bytes: 6_100_000_000,
+            temperature_c: Some(51),
+            up_s: 40 * 86_400,
+        },
+        certificates: Some(crate::Certificates { authority: at(9_000), shown: Some(at(9_000)) }),
+        access_points: vec![
+            point("borne-cm2", WifiStatus::Unreachable { since: at(1) }),
+            point("borne-cp", WifiStatus::Off),
+        ],
+    }
+}
+
 pub(crate) fn status() -> Status {
     let listener = |service, address: &str| Listener { service, address: address.parse().unwrap() };
     let trial = |kind, command: &str| Trial { kind, command: command.to_owned() };

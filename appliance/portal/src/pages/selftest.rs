@@ -2,8 +2,8 @@
 
 use askama::Template;
 
+use super::checks::format_moment;
 use super::frame::render;
-use super::home::format_moment;
 use super::twice::{Twice, say};
 use crate::selftest::{SelftestLine, SelftestRun, selftest_word};
 

@@ -513,3 +513,40 @@ fn the_home_page_tells_in_words_what_became_of_the_self_test() {
     check(Some(SelftestOutcome::Cut), ["a été interrompu", "was cut off"]);
     check(Some(SelftestOutcome::Running), ["Un test est en cours", "A test has been running"]);
 }
+
+/// A charter is the school's: whoever writes it writes no code into the page.
+#[test]
+fn a_school_shows_its_own_charter_and_who_is_responsible() {
+    let place = samples::place();
+    let notices = crate::Notices {
+        charter: Some(crate::CharterText::parse("# Nos règles\n\n- un <script>\n- deux").unwrap()),
+        controller: Some("Commune de <b>Saint-Martin</b>".to_owned()),
+        officer: Some("dpo@commune.example".to_owned()),
+        days: 180,
+    };
+    let page = Charter { place: &place, notices: &notices }.render(Language::French);
+    assert!(
+        page.contains("<h2><bdi>Nos règles</bdi></h2>") && page.contains("un &#60;script&#62;"),
+        "{page}"
+    );
+    assert!(!page.contains("Je vais sur Internet"), "{page}");
+    let page = Legal { place: &place, notices: &notices }.render(Language::French);
+    for text in
+        ["Commune de &#60;b&#62;Saint-Martin", "dpo@commune.example", "180 jours", "CNIL", "article 13"]
+    {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+}
+
+#[test]
+fn a_box_brings_a_charter_and_says_whom_to_ask() {
+    let (place, notices) = (samples::place(), crate::Notices::default());
+    for language in LANGUAGES {
+        let page = visible_text(&Charter { place: &place, notices: &notices }.render(language));
+        assert_eq!(page.matches("charter-").count(), 0, "{page}");
+        let page = visible_text(&Legal { place: &place, notices: &notices }.render(language));
+        assert_eq!(page.matches("legal-").count(), 0, "{page}");
+    }
+    let page = Legal { place: &place, notices: &notices }.render(Language::French);
+    assert!(page.contains("La direction de l’école vous le dira"), "{page}");
+}

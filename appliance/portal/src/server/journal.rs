@@ -51,6 +51,8 @@ impl Signed<'_> {
             }
             Page::ReadingExtract => self.extract(),
             Page::Journal
+            | Page::Technician
+            | Page::Support
             | Page::Why
             | Page::SignIn
             | Page::SignOut

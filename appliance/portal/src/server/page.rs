@@ -5,7 +5,7 @@ use model::Role;
 use super::lesson::LessonPage;
 use crate::pages::Why;
 use crate::pages::people::{
-    HeadPage, JournalPage, ReadingPage, SecretPage, SignInPage, StaffPage, TeacherPage,
+    HeadPage, JournalPage, ReadingPage, SecretPage, SignInPage, StaffPage, TeacherPage, TechnicianPage,
 };
 
 /// The pages with forms, and the places that forms are sent to.
@@ -34,6 +34,8 @@ pub(super) enum Page {
     Reading,
     ReadingUnlock,
     ReadingExtract,
+    Technician,
+    Support,
 }
 
 /// Where a session is ended.
@@ -66,6 +68,8 @@ impl Page {
             ReadingPage::PATH => Self::Reading,
             ReadingPage::UNLOCK_PATH => Self::ReadingUnlock,
             ReadingPage::EXTRACT_PATH => Self::ReadingExtract,
+            TechnicianPage::PATH => Self::Technician,
+            TechnicianPage::SUPPORT_PATH => Self::Support,
             path => return LessonPage::find(path).map(Self::Lesson),
         })
     }
@@ -74,7 +78,7 @@ impl Page {
     pub(super) fn takes(self, is_post: bool) -> bool {
         match self {
             Self::Why | Self::SignIn | Self::Secret | Self::Staff | Self::Reading => true,
-            Self::Teacher | Self::Head | Self::Journal => !is_post,
+            Self::Teacher | Self::Head | Self::Journal | Self::Technician => !is_post,
             Self::Lesson(page) => page.takes(is_post),
             Self::SignOut
             | Self::TeacherAnswer
@@ -89,7 +93,8 @@ impl Page {
             | Self::JournalLift
             | Self::JournalSign
             | Self::ReadingUnlock
-            | Self::ReadingExtract => is_post,
+            | Self::ReadingExtract
+            | Self::Support => is_post,
         }
     }
 
@@ -112,6 +117,7 @@ impl Page {
             | Self::Reading
             | Self::ReadingUnlock
             | Self::ReadingExtract => role.reads_journal(),
+            Self::Technician | Self::Support => role.directs(),
             Self::Why | Self::SignIn | Self::SignOut | Self::Secret => true,
         }
     }
@@ -126,6 +132,7 @@ impl Page {
             Self::Teacher | Self::TeacherAnswer | Self::TeacherEnd => TeacherPage::PATH,
             Self::Head | Self::HeadAnswer | Self::HeadEnd => HeadPage::PATH,
             Self::Staff | Self::StaffReset | Self::StaffDisable => StaffPage::PATH,
+            Self::Technician | Self::Support => TechnicianPage::PATH,
             Self::Journal
             | Self::JournalOpen
             | Self::JournalClose

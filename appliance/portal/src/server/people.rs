@@ -34,6 +34,8 @@ pub(super) enum Content {
     SeeAt(String),
     /// A file to be taken away, by its name.
     File(String, Vec<u8>),
+    /// The same of a text.
+    Text(&'static str, String),
 }
 
 impl Answer {
@@ -84,7 +86,9 @@ pub(super) fn answer(portal: &Portal, visit: &Visit, page: Page) -> Answer {
         | Page::JournalSign
         | Page::Reading
         | Page::ReadingUnlock
-        | Page::ReadingExtract => answer_signed(portal, visit, page),
+        | Page::ReadingExtract
+        | Page::Technician
+        | Page::Support => answer_signed(portal, visit, page),
     };
     outcome.unwrap_or_else(|trouble| tell(portal, visit, trouble, page.home()))
 }
@@ -264,6 +268,8 @@ fn answer_signed(portal: &Portal, visit: &Visit, page: Page) -> Result<Answer, T
         | Page::Reading
         | Page::ReadingUnlock
         | Page::ReadingExtract => signed.journal(page),
+        Page::Technician => Ok(signed.technician()),
+        Page::Support => signed.support(),
         Page::Why | Page::SignIn | Page::SignOut => Err(Trouble::Unknown),
     }
 }

@@ -30,6 +30,14 @@ impl StatusSource for Sample {
     fn recall_refusals(&self, client: IpAddr) -> Vec<Refused> {
         if client.to_string() == "10.77.0.11" { samples::refusals() } else { vec![] }
     }
+
+    fn diagnosis(&self) -> crate::Diagnosis {
+        samples::diagnosis()
+    }
+
+    fn support(&self) -> Option<String> {
+        self.is_open.then(|| "What is said of the box.\n".to_owned())
+    }
 }
 
 fn start() -> (PortalHandle, SocketAddr) {
@@ -44,7 +52,7 @@ fn start_office(sample: Sample, office: Arc<clerk::Clerk>) -> (PortalHandle, Soc
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let own_hosts = vec![samples::host("preau.lan")];
-    let settings = Settings { place: samples::place(), own_hosts };
+    let settings = Settings { place: samples::place(), own_hosts, notices: Notices::default() };
     let sources = Sources { status: Arc::new(sample), office };
     (spawn(settings, listener, sources, None).unwrap(), address)
 }
@@ -90,6 +98,8 @@ fn requests_are_answered_by_host_method_and_path() {
     check("GET /certificat HTTP/1.1\r\nHost: preau.lan", "503", "pas disponible");
     check("GET /certificat/preau.crt HTTP/1.1\r\nHost: preau.lan", "503", "pas disponible");
     check("GET /dns-query?dns=AAAA HTTP/1.1\r\nHost: preau.lan", "403", "que par HTTPS");
+    check("GET /charte HTTP/1.1\r\nHost: preau.lan", "200", "Je vais sur Internet quand un adulte");
+    check("GET /Mentions/ HTTP/1.1\r\nHost: preau.lan", "200", "365 jours");
     check("GET /nothing HTTP/1.1\r\nHost: preau.lan", "404", "Cette page n’existe pas");
     check("GET /../../etc/passwd HTTP/1.1\r\nHost: preau.lan", "404", "Cette page n’existe pas");
     check("POST / HTTP/1.1\r\nHost: preau.lan\r\nContent-Length: 0", "405", "allow: GET, HEAD");

@@ -73,6 +73,9 @@ fn used_keys(folder: &Path) -> BTreeSet<String> {
                 "report-",
                 "register-",
                 "week-",
+                "diagnosis-",
+                "charter-",
+                "legal-",
                 "hold-",
                 "holds-",
             ];
@@ -142,5 +145,29 @@ fn french_texts_are_well_set() {
         for wrong in [" :", " ;", " ?", " !", " »", "« ", "'", "..."] {
             assert!(!text.contains(wrong), "{key}: {wrong:?} in {text:?}");
         }
+    }
+}
+
+/// What the printed guide has teachers touch is what stands on their pages.
+#[test]
+fn the_teachers_guide_names_buttons_as_they_are() {
+    const GUIDE: &str = include_str!("../../../../docs/enseignant.md");
+    /// Beginnings of paragraphs, and other words in bold.
+    const OTHERS: [&str; 3] = ["Ce que la classe cherche en vain", "En partant", "votre salle"];
+    let plain = |text: &str| text.replace('’', "'").replace('\u{a0}', " ");
+    let texts: Vec<String> = FRENCH_SOURCE
+        .lines()
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(_, text)| plain(text).replace("{ $minutes }", "15"))
+        .collect();
+    let bold = GUIDE.split("**").skip(1).step_by(2);
+    let bold = bold.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+    let labels: Vec<String> = bold
+        .filter(|text| !text.ends_with(['.', ':', '?']) && !OTHERS.contains(&text.as_str()))
+        .map(|text| plain(&text).replace("5 min", "15 min").replace("115", "15"))
+        .collect();
+    assert!(labels.len() > 12, "{labels:?}");
+    for label in labels {
+        assert!(texts.iter().any(|text| text.starts_with(&label)), "no page has {label:?}");
     }
 }

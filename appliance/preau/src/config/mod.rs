@@ -197,6 +197,12 @@ pub(crate) struct Portal {
     pub(crate) port: u16,
     /// The port on 127.0.0.1 for TLS.
     pub(crate) tls_port: u16,
+    /// The school's own charter.
+    pub(crate) charter: Option<portal::CharterText>,
+    /// Who is responsible for the log.
+    pub(crate) controller: Option<String>,
+    /// How to reach the data protection officer.
+    pub(crate) officer: Option<String>,
 }
 
 /// How the box attacks itself.

@@ -1,6 +1,7 @@
 //! The configuration file, mistake by mistake.
 
 mod access_points;
+mod notices;
 
 use std::net::Ipv4Addr;
 

@@ -11,6 +11,7 @@ mod journal;
 mod lesson;
 mod line;
 mod lists;
+mod portal;
 mod profiles;
 mod selftest;
 mod services;
@@ -22,7 +23,7 @@ use std::str::FromStr;
 
 use firewall::Ports;
 use ipnet::IpNet;
-use model::{DomainName, DomainNameError, Uai};
+use model::Uai;
 use policy::{Calendar, Holidays};
 use toml_span::{DeserError, Deserialize, Spanned, Value};
 
@@ -33,6 +34,7 @@ use self::journal::JournalKeys;
 use self::lesson::LessonKeys;
 use self::line::Line;
 use self::lists::ListsKeys;
+use self::portal::PortalKeys;
 use self::profiles::Profiles;
 use self::selftest::SelftestKeys;
 use self::services::ServicesKeys;
@@ -40,7 +42,7 @@ use self::wifi::WifiKeys;
 use self::workspace::{WorkspaceKeys, check_profiles, read_cache};
 use super::report::{Problem, problems};
 use super::section::{Port, Section};
-use super::{Config, Contact, Filter, Gate, Portal, School};
+use super::{Config, Contact, Filter, Gate, School};
 
 /// The only version so far.
 const VERSION: u32 = 1;
@@ -63,7 +65,7 @@ impl<'de> Deserialize<'de> for File {
         let dhcp = DhcpKeys::read(&mut table);
         let dns = DnsKeys::read(&mut table, line.is_some());
         let gate = GateKeys::read(&mut table);
-        let PortalKeys { name, port, tls_port } = PortalKeys::read(&mut table);
+        let portal = PortalKeys::read(&mut table);
         let ListsKeys { index, source } = table.optional("lists").unwrap_or_default();
         let JournalKeys { readers, policy } = JournalKeys::read(&mut table);
         let Profiles(profiles) = table.optional("profile").unwrap_or_default();
@@ -75,9 +77,11 @@ impl<'de> Deserialize<'de> for File {
         let cache_bytes_max = read_cache(&mut table);
         let wifi = WifiKeys::read(&mut table);
         check_profiles(&mut table, &workspaces, &profiles);
-        check_ports(&mut table, [dns.port, dns.tls_port, gate.tls, gate.http, gate.explicit, port, tls_port]);
+        let (pages, pages_tls) = (portal.port, portal.tls_port);
+        let ports = [dns.port, dns.tls_port, gate.tls, gate.http, gate.explicit, pages, pages_tls];
+        check_ports(&mut table, ports);
         dns.check_upstreams(&mut table, line.as_ref());
-        services.check(&mut table, &profiles, name.as_ref(), line.as_ref());
+        services.check(&mut table, &profiles, portal.name.as_ref(), line.as_ref());
         selftest.check(&mut table, &profiles);
         lesson.check(&mut table, &profiles);
         wifi.check(&mut table, school.as_ref());
@@ -96,7 +100,7 @@ impl<'de> Deserialize<'de> for File {
                 network: network?,
                 dns: dns.finish()?,
                 gate: gate.finish()?,
-                portal: Portal { name: name?, port: port?.number, tls_port: tls_port?.number },
+                portal: portal.finish()?,
                 list_index: index,
                 list_source: source,
                 selftest: selftest.finish(),
@@ -275,56 +279,6 @@ impl FromStr for PrivateNetwork {
             Ok(Self(network))
         } else {
             Err(format!("not a private network: inside one of {}", PRIVATE_NETWORKS.join(", ")))
-        }
-    }
-}
-
-struct PortalKeys {
-    name: Option<DomainName>,
-    port: Option<Port>,
-    tls_port: Option<Port>,
-}
-
-impl PortalKeys {
-    /// The ports on 127.0.0.1 where the file names none.
-    const PORT: u16 = 8000;
-    const TLS_PORT: u16 = 8444;
-
-    fn read(table: &mut Section<'_>) -> Self {
-        let read = table.table("portal", |portal| {
-            let name = match portal.contains("name") {
-                true => portal.parse::<PortalName>("name").map(|PortalName(name)| name),
-                false => Self::default_name(),
-            };
-            Self {
-                name,
-                port: portal.port("port", Self::PORT),
-                tls_port: portal.port("tls_port", Self::TLS_PORT),
-            }
-        });
-        let port = |number| Some(Port { number, span: None });
-        let default =
-            || Self { name: Self::default_name(), port: port(Self::PORT), tls_port: port(Self::TLS_PORT) };
-        read.map_or_else(default, |keys| keys.value)
-    }
-
-    fn default_name() -> Option<DomainName> {
-        "preau.lan".parse().ok()
-    }
-}
-
-/// A name that the box's certificate authority may vouch for, with all names under it: never a whole top-level domain.
-struct PortalName(DomainName);
-
-impl FromStr for PortalName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let name: DomainName = text.parse().map_err(|error: DomainNameError| error.to_string())?;
-        match name.as_str().contains('.') {
-            true => Ok(Self(name)),
-            false => Err("a name of two parts at least, as preau.lan: the box's certificate is good for all names under it"
-                .to_owned()),
         }
     }
 }

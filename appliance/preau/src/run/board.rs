@@ -1,12 +1,12 @@
 //! What the portal tells of the box: the last known state of each part.
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use access::{Clock, Desk};
 use model::Subject;
 use portal::{
-    Firewall, Health, ListOrigin, ListStatus, Listener, Refused, SelftestStatus, Service, Status,
+    Diagnosis, Firewall, Health, ListOrigin, ListStatus, Listener, Refused, SelftestStatus, Service, Status,
     StatusSource, Trial, UpdateStatus, Upstream,
 };
 use resolver::{Resolver, Statistics};
@@ -14,6 +14,7 @@ use resolver::{Resolver, Statistics};
 use super::intent::List;
 use super::listeners::Listeners;
 use crate::config::Config;
+use crate::support;
 
 /// The state of the box, part by part; each part is written by whoever keeps it.
 pub(crate) struct Board {
@@ -29,6 +30,8 @@ pub(crate) struct Board {
     firewall: Mutex<Firewall>,
     journal_days: Mutex<Option<u64>>,
     line: Mutex<LineState>,
+    diagnosis: Mutex<Diagnosis>,
+    support: OnceLock<support::Place>,
 }
 
 /// Whether the upstream resolvers answer, as far as the school's own questions show.
@@ -65,6 +68,8 @@ impl Board {
             firewall: Mutex::new(firewall),
             journal_days: Mutex::new(None),
             line: Mutex::new(LineState { counted: Statistics::default(), health: Health::Unknown }),
+            diagnosis: Mutex::default(),
+            support: OnceLock::new(),
         }
     }
 
@@ -108,6 +113,35 @@ impl Board {
         *lock(&self.journal_days) = days;
     }
 
+    /// The machine was looked at.
+    pub(crate) fn show_diagnosis(&self, diagnosis: Diagnosis) {
+        *lock(&self.diagnosis) = diagnosis;
+    }
+
+    /// Where the text for whoever helps from afar is put together from. Told once.
+    pub(crate) fn set_support(&self, place: support::Place) {
+        self.support.get_or_init(|| place);
+    }
+
+    /// What was counted since the start.
+    pub(crate) fn counters(&self) -> Vec<(String, u64)> {
+        let counted = self.resolver.statistics();
+        let counters = [
+            ("answered", counted.answered),
+            ("blocked", counted.blocked),
+            ("closed", counted.closed),
+            ("cached", counted.cached),
+            ("stale", counted.stale),
+            ("forwarded", counted.forwarded),
+            ("failed", counted.failed),
+            ("malformed", counted.malformed),
+            ("dropped", counted.dropped),
+            ("limited", counted.limited),
+            ("unsent", counted.unsent),
+        ];
+        counters.map(|(name, count)| (format!("dns {name}"), count)).into()
+    }
+
     /// Judges the upstreams by what became of the questions since the last look.
     fn line_health(&self) -> Health {
         let now = self.resolver.statistics();
@@ -145,6 +179,14 @@ impl StatusSource for Board {
 
     fn identify(&self, client: IpAddr) -> Subject {
         self.desk.identify(client)
+    }
+
+    fn diagnosis(&self) -> Diagnosis {
+        lock(&self.diagnosis).clone()
+    }
+
+    fn support(&self) -> Option<String> {
+        self.support.get().map(support::write)
     }
 
     fn recall_refusals(&self, client: IpAddr) -> Vec<Refused> {

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use access::Desk;
 use anyhow::{Context, bail};
+use archive::Field;
 use model::Host;
 use pki::Identity;
-use portal::PortalHandle;
 use portal::pages::Place;
+use portal::{Notices, PortalHandle};
 use proxy::{Gate, Workspaces};
 use resolver::{Explanation, Resolver, Sockets};
 use tokio::net::TcpListener;
@@ -79,6 +80,16 @@ fn place(config: &Config) -> Place {
     }
 }
 
+/// What the school says of its network.
+fn notices(config: &Config) -> Notices {
+    Notices {
+        charter: config.portal.charter.clone(),
+        controller: config.portal.controller.clone(),
+        officer: config.portal.officer.clone(),
+        days: config.journal_policy.retention.days(Field::Access),
+    }
+}
+
 /// Whom refusals name, for programs that show them.
 pub(crate) fn explanation(config: &Config) -> Explanation {
     Explanation {
@@ -113,7 +124,7 @@ impl Doors {
         let own_addresses = listeners.addresses.iter().map(|&address| Host::Address(address));
         let own_hosts =
             std::iter::once(Host::Name(config.portal.name.clone())).chain(own_addresses).collect();
-        let portal_settings = portal::Settings { place: place(config), own_hosts };
+        let portal_settings = portal::Settings { place: place(config), own_hosts, notices: notices(config) };
         let behind_tls = identity.as_ref().zip(listeners.portal_tls);
         let front = behind_tls.map(|(identity, listener)| {
             front::build(config, identity, listener, Arc::clone(gate.callers()), resolver.clone())

@@ -5,6 +5,8 @@
 
 mod announcement;
 mod board;
+mod complaints;
+mod condition;
 mod doors;
 mod fixed_addresses;
 mod forgetting;
@@ -53,12 +55,16 @@ use system::segments::{self, WriterThread, spawn_writer};
 use system::supervisor::Supervisor;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::cli::RunOptions;
 use crate::config::Config;
 use crate::data_folder;
 
 use board::Board;
+use complaints::Complaints;
+use condition::ConditionKeeper;
 use doors::{Doors, Rooms};
 use fixed_addresses::FixedAddressKeeper;
 use in_force::InForce;
@@ -83,7 +89,7 @@ const DIAGNOSTICS: &str = "info,hickory_resolver=warn,hickory_net=warn,hickory_p
 pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let config = Config::load_or_default(options.config.as_deref())?;
     let (data, segments) = claim_data(options)?;
-    let (supervisor, descriptors) = prepare_process()?;
+    let (supervisor, descriptors, complaints) = prepare_process()?;
 
     let mut firewall = close_network(&config)?;
     let (clock, watch) = open_clock();
@@ -116,6 +122,8 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         office: open_office(&config, &data, &desk, &clock, &readings, &radios),
         identity: identity.clone(),
     };
+    let (file, identity) = (options.config.as_deref(), identity.as_ref());
+    let condition = ConditionKeeper::new((&config, file), &data, &board, (&clock, identity), complaints);
     let wifi = wifi::open(&config, &data, &desk, &clock, &radios)?;
     let mut doors = Doors::open(&config, listeners, rooms, &runtime, &dns)?;
     announcement::tell(&config, &board.list(), &data, &trials, identity.is_some());
@@ -142,6 +150,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         forgeries_told: 0,
     };
     let mut keeper = Keeper::start(state, rest, fences, wifi).context("cannot start the keeper")?;
+    keeper.add("condition", move |stopped| condition.keep(&stopped))?;
     keep_besides(&mut keeper, addresses, nights, &supervisor, vitals(&writer, &runtime, &dns))?;
     let outcome = runtime.block_on(doors.wait(&keeper));
     supervisor.tell_stopping();
@@ -261,25 +270,24 @@ fn claim_data(options: &RunOptions) -> anyhow::Result<(PathBuf, segments::Direct
     Ok((data, segments))
 }
 
-/// What there is once per process: who supervises it, and how many files it may have open.
-fn prepare_process() -> anyhow::Result<(Arc<Supervisor>, u64)> {
-    start_diagnostics();
+/// What there is once per process: who supervises it, how many files it may have open, what it complains of.
+fn prepare_process() -> anyhow::Result<(Arc<Supervisor>, u64, Complaints)> {
+    let complaints = start_diagnostics();
     guard_memory().context("cannot keep this process's memory to itself")?;
     let supervisor = Arc::new(Supervisor::find());
     // Every TLS connection of the box uses ring. It can only be installed already.
     let _installed = rustls::crypto::ring::default_provider().install_default();
     let descriptors = raise_open_files().context("cannot raise the limit of open files")?;
-    Ok((supervisor, descriptors))
+    Ok((supervisor, descriptors, complaints))
 }
 
-pub(crate) fn start_diagnostics() {
+pub(crate) fn start_diagnostics() -> Complaints {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DIAGNOSTICS));
     let is_terminal = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(is_terminal)
-        .with_writer(std::io::stderr)
-        .init();
+    let complaints = Complaints::default();
+    let shown = tracing_subscriber::fmt::layer().with_ansi(is_terminal).with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(filter).with(shown).with(complaints.clone()).init();
+    complaints
 }
 
 /// Puts the firewall in place before anything is opened. On loopback there is none.

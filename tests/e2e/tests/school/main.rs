@@ -33,6 +33,8 @@ mod outage;
 #[cfg(test)]
 mod overrides;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod probe;
@@ -51,6 +53,8 @@ mod sealing;
 mod selftest;
 #[cfg(test)]
 mod services;
+#[cfg(test)]
+mod support;
 #[cfg(test)]
 mod units;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use model::{Person, Role};
 
-use super::{HeadPage, JournalPage, StaffPage, TeacherPage, WeekPage};
+use super::{HeadPage, JournalPage, StaffPage, TeacherPage, TechnicianPage, WeekPage};
 use crate::Language;
 
 /// The line.
@@ -29,6 +29,7 @@ impl<'a> Bar<'a> {
                 (TeacherPage::PATH, "nav-teacher"),
                 (WeekPage::PATH, "nav-week"),
                 (StaffPage::PATH, "nav-staff"),
+                (TechnicianPage::PATH, "nav-technician"),
                 (super::SecretPage::PATH, "nav-secret"),
             ],
             Role::Teacher => &[

@@ -10,6 +10,8 @@ use crate::{Hold, Language, Missed, RoomNow, SeenDevice, WifiStatus};
 const MINUTE_MS: u64 = 60_000;
 /// How long a device that was seen counts as being there.
 const THERE_MS: u64 = 5 * MINUTE_MS;
+/// Most absent devices that are named in one line: of a class set that is not charged, the list below says the rest.
+const ABSENT_MAX: usize = 6;
 /// The steps by which a lesson is extended, in minutes.
 const STEPS: [i64; 2] = [5, 15];
 /// The lengths that a lesson may begin with besides the usual one, in minutes.
@@ -28,6 +30,8 @@ pub(super) struct RoomView {
     pub(super) has_wifi: bool,
     pub(super) devices: Vec<DeviceLine>,
     pub(super) there: Option<String>,
+    /// Who is not there.
+    pub(super) absent: Option<String>,
     pub(super) missed: Vec<MissedLine>,
 }
 
@@ -121,6 +125,7 @@ pub(super) fn describe_room(
         start: language.say_with("lesson-start", &[("minutes", &now.minutes.to_string())]),
         sites: now.sites.replace(' ', "\n"),
         has_wifi: now.wifi != WifiStatus::None,
+        absent: tell_absent(language, &devices),
         there: (!devices.is_empty()).then(|| language.say_with("lesson-there", &count)),
         devices,
         missed: now.missed.iter().map(|it| describe_missed(language, it)).collect(),
@@ -192,7 +197,8 @@ fn describe_step(language: Language, lesson: &Lesson, minutes: i64) -> Step {
     }
 }
 
-fn tell_internet(language: Language, internet: &InternetMode) -> String {
+/// What the class may open, in words.
+pub(super) fn tell_internet(language: Language, internet: &InternetMode) -> String {
     match internet {
         InternetMode::Normal => language.say("lesson-internet-normal"),
         InternetMode::List(sites) => {
@@ -233,6 +239,18 @@ fn describe_device(
         None => language.say("lesson-seen-never"),
     };
     DeviceLine { name: device.name.clone(), seen, is_there }
+}
+
+/// The devices that are not there, by name; `None` where all are, or none is: then nobody looks for one of them.
+fn tell_absent(language: Language, devices: &[DeviceLine]) -> Option<String> {
+    let absent = devices.iter().filter(|line| !line.is_there).map(|line| line.name.as_str());
+    let names: Vec<_> = absent.take(ABSENT_MAX + 1).collect();
+    if names.is_empty() || devices.iter().all(|line| !line.is_there) {
+        return None;
+    }
+    let shown = names.get(..ABSENT_MAX).unwrap_or(&names).join(", ");
+    let key = if names.len() > ABSENT_MAX { "lesson-absent-many" } else { "lesson-absent" };
+    Some(language.say_with(key, &[("names", &shown)]))
 }
 
 fn describe_missed(language: Language, missed: &Missed) -> MissedLine {

@@ -52,6 +52,11 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
         let page = GuardedPage { place: &place, authority };
         push(&format!("guarded-{}", authority.is_some()), page.render(language));
     }
+    for (name, diagnosis) in [("known", samples::diagnosis()), ("nothing", crate::Diagnosis::default())] {
+        let (person, status) = (&samples::head(), &samples::status());
+        let page = TechnicianPage { place: &place, person, status, diagnosis: &diagnosis, token: "t" };
+        push(&format!("technician-{name}"), page.render(language));
+    }
     let teachers = [Tile { id: samples::teacher().id, name: samples::teacher().name }];
     for (name, choice, trouble) in [
         ("nobody", Choice::Nobody, None),
@@ -422,4 +427,61 @@ fn nobody_changes_herself_a_head_no_technician_and_a_technician_no_head() {
     // Nobody on the pages makes an officer, or a card for her.
     assert_eq!(offered(&samples::head()), ([true, false, false], [false, false]));
     assert_eq!(offered(&samples::newcomer(Role::Technician)), ([true, false, false], [true, false]));
+}
+
+/// Worst first, each with what to do; what is well asks for nothing.
+#[test]
+fn a_technician_learns_what_is_wrong_and_what_to_do() {
+    let (place, status, mut diagnosis) = (samples::place(), samples::status(), samples::diagnosis());
+    let read = |diagnosis: &crate::Diagnosis| {
+        let page = TechnicianPage {
+            place: &place,
+            person: &samples::head(),
+            status: &status,
+            diagnosis,
+            token: "t",
+        };
+        page.render(Language::French)
+    };
+    let page = read(&diagnosis);
+    let (gone, there) = (page.find("borne-cm2").unwrap(), page.find("borne-cp").unwrap());
+    assert!(gone < there && page.contains("Vérifiez son alimentation et son câble"), "{page}");
+    assert!(page.contains("Aucun serveur de la commune") && page.contains("180 Go libres"), "{page}");
+    diagnosis.access_points.clear();
+    let page = read(&diagnosis);
+    assert!(!page.contains("Vérifiez son alimentation"), "{page}");
+    let check = |diagnosis: &crate::Diagnosis, topic: &str, level: &str| {
+        let findings = crate::pages::diagnose(Language::English, &status, diagnosis);
+        let found = findings.iter().find(|finding| finding.topic == topic).unwrap();
+        assert_eq!(
+            (found.level, found.remedy.is_some()),
+            (level, level == "bad" || level == "warning"),
+            "{found:?}"
+        );
+    };
+    check(&diagnosis, "line", "good");
+    for (machine, topic, level) in [
+        (crate::Machine { temperature_c: Some(80), ..diagnosis.machine.clone() }, "temperature", "warning"),
+        (crate::Machine { temperature_c: Some(92), ..diagnosis.machine.clone() }, "temperature", "bad"),
+        (crate::Machine { temperature_c: None, ..diagnosis.machine.clone() }, "temperature", "neutral"),
+        (crate::Machine { memory_free_bytes: 700_000_000, ..diagnosis.machine.clone() }, "memory", "warning"),
+        (crate::Machine { memory_free_bytes: 0, ..diagnosis.machine.clone() }, "memory", "bad"),
+        (crate::Machine::default(), "memory", "neutral"),
+    ] {
+        check(&crate::Diagnosis { machine, ..diagnosis.clone() }, topic, level);
+    }
+    check(&crate::Diagnosis { line: Some(crate::Line::Down), ..diagnosis.clone() }, "line", "bad");
+    let old = status.clone();
+    let crate::ListOrigin::Built(Some(built)) = old.list.origin else { panic!("{old:?}") };
+    let at = |days: i64| Some(model::Timestamp::from_unix_ms(built.unix_ms() + days * 86_400_000));
+    check(&crate::Diagnosis { at: at(14), ..diagnosis.clone() }, "list", "good");
+    check(&crate::Diagnosis { at: at(15), ..diagnosis.clone() }, "list", "warning");
+}
+
+#[test]
+fn what_goes_to_support_names_no_access_point() {
+    let findings =
+        crate::pages::diagnose(Language::English, &samples::status(), &samples::diagnosis().without_names());
+    let text = format!("{findings:?}");
+    assert!(!text.contains("borne") && text.contains("1: does not answer any more"), "{text}");
 }

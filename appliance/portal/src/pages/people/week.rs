@@ -4,6 +4,7 @@ use askama::Template;
 use model::{LessonPlan, Person, PlanId, RoomName};
 
 use super::bar::Bar;
+use super::room::tell_internet;
 use crate::Language;
 use crate::pages::Place;
 use crate::pages::frame::{Frame, render};
@@ -82,12 +83,7 @@ fn describe(language: Language, id: PlanId, plan: &LessonPlan) -> Line {
     let from = u32::from(plan.from_minute);
     let day = DAYS.get(usize::from(plan.weekday)).map(|key| language.say(key)).unwrap_or_default();
     let (from, to) = (clock(from), clock(from + plan.minutes));
-    let internet = language.say(match plan.internet.narrowing() {
-        None => "lesson-internet-normal",
-        Some(model::Narrowing::List) => "lesson-mode-list",
-        Some(model::Narrowing::Workspace) => "lesson-internet-ent",
-        Some(model::Narrowing::Closed) => "lesson-internet-closed",
-    });
+    let internet = tell_internet(language, &plan.internet);
     let wifi = plan.is_wifi_on.then(|| language.say("lesson-wifi"));
     let room = language.say_with("wish-room", &[("room", plan.room.as_str())]);
     let facts = [room, format!("{}\u{a0}: {internet}", language.say("lesson-internet"))];

@@ -69,7 +69,11 @@ impl Fixture {
             resolver: Arc::new(Echo),
             authority: samples::authority(),
         };
-        let settings = Settings { place: samples::place(), own_hosts: vec![samples::host("preau.lan")] };
+        let settings = Settings {
+            place: samples::place(),
+            own_hosts: vec![samples::host("preau.lan")],
+            notices: Notices::default(),
+        };
         let sources =
             Sources { status: Arc::new(Sample { is_open: true }), office: Arc::<clerk::Clerk>::default() };
         let portal = spawn(settings, plain, sources, Some(front)).unwrap();

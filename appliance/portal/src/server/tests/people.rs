@@ -312,3 +312,21 @@ fn pages_are_in_no_frame_and_in_no_cache() {
     }
     open.portal.stop().unwrap();
 }
+
+#[test]
+fn a_technician_looks_after_the_box_and_takes_a_file_away() {
+    let Open { portal, address, .. } = Open::new();
+    let mut browser = Browser::new(address);
+    assert_eq!(browser.get("/technique").location.as_deref(), Some("/connexion"));
+    let page = browser.sign_in("nom=M.+Bernard");
+    let shown = browser.get("/technique");
+    assert!(shown.status == "200" && shown.text.contains("borne-cm2"), "{}", shown.text);
+    let file = browser.fill(&page, "/technique/assistance", "");
+    assert_eq!((file.status.as_str(), file.text.as_str()), ("200", "What is said of the box.\n"));
+    assert_eq!(browser.get("/technique/assistance").status, "404");
+    let mut teacher = Browser::new(address);
+    let page = teacher.sign_in("personne=1");
+    assert_eq!(teacher.get("/technique").status, "403");
+    assert_eq!(teacher.fill(&page, "/technique/assistance", "").status, "403");
+    portal.stop().unwrap();
+}

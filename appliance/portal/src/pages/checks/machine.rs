@@ -1,0 +1,168 @@
+//! The machine, its line, its certificates, the access points.
+
+use model::Timestamp;
+
+use super::{Check, Level, Topic, check_all, format_date};
+use crate::diagnosis::{AccessPoint, Certificates, Diagnosis, Disk, Line, Machine};
+use crate::{Language, ListOrigin, ListStatus, Status, WifiStatus};
+
+const GIGABYTE: u64 = 1_000_000_000;
+const MEGABYTE: u64 = 1_000_000;
+const DAY_MS: u64 = 86_400_000;
+const DAY_S: u64 = 86_400;
+/// A list that is older is a list of yesterday's Internet: the mirror has a new one each night, and a line is mended in a week.
+const LIST_DAYS_MAX: u64 = 14;
+/// Below so many hundredths of its memory a machine is about to slow down, or to end programs.
+const MEMORY_PERCENT_WARNING: u64 = 10;
+const MEMORY_PERCENT_BAD: u64 = 4;
+/// Where small machines begin to slow down by themselves, and where they switch themselves off soon.
+const WARM_C: i32 = 80;
+const HOT_C: i32 = 92;
+/// A certificate with so few days left is not made anew as it should be.
+const CERTIFICATE_DAYS_MIN: u64 = 3;
+
+/// How the box and its machine are, thing by thing.
+pub(in crate::pages) fn check_machine(
+    language: Language,
+    status: &Status,
+    diagnosis: &Diagnosis,
+) -> Vec<Check> {
+    let mut checks = check_all(language, status);
+    for check in &mut checks {
+        if check.topic == Topic::List {
+            age_list(language, check, &status.list, diagnosis.at);
+        } else if check.topic == Topic::Certificate {
+            date_certificates(language, check, diagnosis.certificates, diagnosis.at);
+        }
+    }
+    let check = |topic, found| Check::new(language, topic, found);
+    let mut first = Vec::new();
+    first.extend(diagnosis.line.map(|line| check(Topic::Line, check_line(language, line))));
+    first.extend(checks);
+    first.push(check(Topic::Hub, (Level::Neutral, vec![language.say("diagnosis-hub-none")])));
+    first.extend(diagnosis.disk.map(|disk| check(Topic::Disk, check_disk(language, disk))));
+    first.extend([
+        check(Topic::Memory, check_memory(language, &diagnosis.machine)),
+        check(Topic::Temperature, check_temperature(language, &diagnosis.machine)),
+    ]);
+    match diagnosis.access_points.as_slice() {
+        [] => {
+            let none = vec![language.say("diagnosis-access-point-none")];
+            first.push(check(Topic::AccessPoint, (Level::Neutral, none)));
+        }
+        points => {
+            first.extend(points.iter().map(|it| check(Topic::AccessPoint, check_access_point(language, it))));
+        }
+    }
+    first
+}
+
+/// How old the list is.
+fn age_list(language: Language, check: &mut Check, list: &ListStatus, now: Option<Timestamp>) {
+    let ListOrigin::Built(Some(built)) = list.origin else { return };
+    let Some(days) = now.map(|now| now.ms_since(built) / DAY_MS) else { return };
+    let count = language.group_digits(days);
+    check.lines.push(language.say_with("diagnosis-list-age", &[("days", &count)]));
+    if days > LIST_DAYS_MAX && check.level < Level::Warning {
+        *check = Check::new(language, check.topic, (Level::Warning, std::mem::take(&mut check.lines)));
+    }
+}
+
+/// Until when the certificates are good.
+fn date_certificates(
+    language: Language,
+    check: &mut Check,
+    certificates: Option<Certificates>,
+    now: Option<Timestamp>,
+) {
+    let Some(Certificates { authority, shown }) = certificates else { return };
+    let mut tell = |key: &str, at: Timestamp| {
+        check.lines.push(language.say_with(key, &[("date", &format_date(language, at).unwrap_or_default())]));
+    };
+    tell("diagnosis-certificate-authority", authority);
+    let Some(shown) = shown else { return };
+    tell("diagnosis-certificate-shown", shown);
+    let is_late = now.is_some_and(|now| shown.ms_since(now) / DAY_MS < CERTIFICATE_DAYS_MIN);
+    if is_late && check.level < Level::Warning {
+        *check = Check::new(language, check.topic, (Level::Warning, std::mem::take(&mut check.lines)));
+    }
+}
+
+fn check_line(language: Language, line: Line) -> (Level, Vec<String>) {
+    let (level, key) = match line {
+        Line::Up => (Level::Good, "diagnosis-line-up"),
+        Line::Down => (Level::Bad, "diagnosis-line-down"),
+        Line::Unknown => (Level::Neutral, "diagnosis-line-unknown"),
+    };
+    (level, vec![language.say(key)])
+}
+
+fn check_disk(language: Language, disk: Disk) -> (Level, Vec<String>) {
+    let gigabytes = |bytes: u64| language.group_digits(bytes / GIGABYTE);
+    let megabytes = |bytes: u64| language.group_digits(bytes / MEGABYTE);
+    let (free, reserved, daily) =
+        (gigabytes(disk.free_bytes), megabytes(disk.reserved_bytes), megabytes(disk.bytes_a_day));
+    let mut lines = vec![
+        language.say_with("diagnosis-disk-free", &[("free", &free), ("daily", &daily)]),
+        match disk.reserved_bytes {
+            0 => language.say("diagnosis-disk-unreserved"),
+            _ => language.say_with("diagnosis-disk-reserved", &[("reserved", &reserved)]),
+        },
+    ];
+    if let Some(days) = disk.days_left {
+        let days = language.group_digits(days);
+        lines.push(language.say_with("diagnosis-disk-days", &[("days", &days)]));
+    }
+    (if disk.is_tight || disk.reserved_bytes == 0 { Level::Warning } else { Level::Good }, lines)
+}
+
+fn check_memory(language: Language, machine: &Machine) -> (Level, Vec<String>) {
+    let Some(percent) = machine.memory_free_bytes.saturating_mul(100).checked_div(machine.memory_bytes)
+    else {
+        return (Level::Neutral, vec![language.say("diagnosis-unknown")]);
+    };
+    let megabytes = |bytes: u64| language.group_digits(bytes / MEGABYTE);
+    let (free, all) = (megabytes(machine.memory_free_bytes), megabytes(machine.memory_bytes));
+    let days = language.group_digits(machine.up_s / DAY_S);
+    let level = match percent {
+        0..MEMORY_PERCENT_BAD => Level::Bad,
+        MEMORY_PERCENT_BAD..MEMORY_PERCENT_WARNING => Level::Warning,
+        _ => Level::Good,
+    };
+    let lines = [
+        language.say_with("diagnosis-memory-free", &[("free", &free), ("all", &all)]),
+        language.say_with("diagnosis-up", &[("days", &days)]),
+    ];
+    (level, lines.into())
+}
+
+fn check_temperature(language: Language, machine: &Machine) -> (Level, Vec<String>) {
+    let Some(degrees) = machine.temperature_c else {
+        return (Level::Neutral, vec![language.say("diagnosis-temperature-none")]);
+    };
+    let level = match degrees {
+        HOT_C.. => Level::Bad,
+        WARM_C.. => Level::Warning,
+        _ => Level::Good,
+    };
+    (level, vec![language.say_with("diagnosis-temperature-is", &[("degrees", &degrees.to_string())])])
+}
+
+fn check_access_point(language: Language, point: &AccessPoint) -> (Level, Vec<String>) {
+    let (level, key) = match point.status {
+        WifiStatus::None | WifiStatus::Starting => (Level::Neutral, "diagnosis-access-point-starting"),
+        WifiStatus::Off => (Level::Good, "diagnosis-access-point-off"),
+        WifiStatus::OffUnverified => (Level::Good, "diagnosis-access-point-unverified"),
+        WifiStatus::On { .. } => (Level::Good, "diagnosis-access-point-on"),
+        WifiStatus::Unreachable { .. } => (Level::Bad, "diagnosis-access-point-unreachable"),
+    };
+    let mut lines = vec![language.say_with(key, &[("name", &point.name)])];
+    if point.is_troubled {
+        lines.push(language.say("diagnosis-access-point-trouble"));
+    }
+    if point.wrong_keys > 0 {
+        let count = language.group_digits(point.wrong_keys);
+        lines.push(language.say_with("diagnosis-access-point-keys", &[("count", &count)]));
+    }
+    (if point.is_troubled { level.max(Level::Warning) } else { level }, lines)
+}

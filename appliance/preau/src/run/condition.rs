@@ -1,0 +1,143 @@
+//! Looks at the machine, the line and the access points now and then, shows it on the technician's page, and writes it down for
+//! `preau status` and `preau support`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use access::Clock;
+use pki::Identity;
+use portal::pages::diagnose;
+use portal::{
+    AccessPoint, Certificates, Diagnosis, Disk, Language, Line, Machine, Status, StatusSource as _,
+    WifiStatus,
+};
+use system::{machine, space};
+
+use super::board::Board;
+use super::complaints::Complaints;
+use super::wifi;
+use crate::condition::{Condition, Found};
+use crate::config::Config;
+use crate::data_folder::WIFI_FOLDER;
+use crate::support;
+
+/// How often it is looked at. A cable that was pulled is seen by whoever loads the page anew.
+const PERIOD: Duration = Duration::from_secs(15);
+
+/// Whoever looks.
+pub(crate) struct ConditionKeeper {
+    data: PathBuf,
+    /// The interface of the line, where there is one.
+    line: Option<String>,
+    board: Arc<Board>,
+    clock: Arc<dyn Clock>,
+    identity: Option<Arc<Identity>>,
+    complaints: Complaints,
+    is_failure_told: bool,
+}
+
+impl ConditionKeeper {
+    /// One for the box of this configuration, read from `file`.
+    pub(crate) fn new(
+        (config, file): (&Config, Option<&Path>),
+        data: &Path,
+        board: &Arc<Board>,
+        (clock, identity): (&Arc<dyn Clock>, Option<&Arc<Identity>>),
+        complaints: Complaints,
+    ) -> Self {
+        board.set_support(support::Place { config: file.map(Path::to_owned), data: data.to_owned() });
+        Self {
+            data: data.to_owned(),
+            line: config.network.as_ref().map(|network| network.firewall.intent().wan.to_string()),
+            board: Arc::clone(board),
+            clock: Arc::clone(clock),
+            identity: identity.cloned(),
+            complaints,
+            is_failure_told: false,
+        }
+    }
+
+    /// Looks until it is told to stop.
+    pub(crate) fn keep(mut self, stopped: &Receiver<()>) {
+        self.look();
+        while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
+            self.look();
+        }
+    }
+
+    fn look(&mut self) {
+        let diagnosis = self.diagnose();
+        self.board.show_diagnosis(diagnosis.clone());
+        let written = self.describe(&self.board.status(), &diagnosis).write(&self.data);
+        let is_told = std::mem::replace(&mut self.is_failure_told, written.is_err());
+        if let Err(error) = written
+            && !is_told
+        {
+            tracing::warn!(%error, "how the box is cannot be written for `preau status`");
+        }
+    }
+
+    fn diagnose(&self) -> Diagnosis {
+        let now = self.clock.now();
+        let machine::Condition { memory_bytes, memory_free_bytes, temperature_c, up_s } = machine::look();
+        let line = self.line.as_deref().map(|interface| match machine::has_carrier(interface) {
+            Some(true) => Line::Up,
+            Some(false) => Line::Down,
+            None => Line::Unknown,
+        });
+        let disk = space::look(&self.data, now.at).ok().map(|outlook| Disk {
+            free_bytes: outlook.free_bytes,
+            reserved_bytes: outlook.reserved_bytes,
+            bytes_a_day: outlook.bytes_a_day,
+            days_left: outlook.days_left,
+            is_tight: outlook.is_tight(),
+        });
+        let certificates = self.identity.as_ref().map(|identity| Certificates {
+            authority: identity.authority().end(),
+            shown: identity.shown_until(),
+        });
+        // Where the file cannot be read, nothing is known of them; whoever writes it says so.
+        let points = wifi::read_status(&self.data.join(WIFI_FOLDER)).ok().flatten().unwrap_or_default();
+        Diagnosis {
+            at: now.plausible(),
+            line,
+            disk,
+            machine: Machine { memory_bytes, memory_free_bytes, temperature_c, up_s },
+            certificates,
+            access_points: points.into_iter().map(describe_point).collect(),
+        }
+    }
+
+    fn describe(&self, status: &Status, diagnosis: &Diagnosis) -> Condition {
+        let list = |language, status: &Status, diagnosis: &Diagnosis| -> Vec<Found> {
+            diagnose(language, status, diagnosis).into_iter().map(Found::from).collect()
+        };
+        Condition {
+            at_ms: system::clock::now().unix_ms(),
+            version: status.version.clone(),
+            french: list(Language::French, status, diagnosis),
+            english: list(Language::English, status, diagnosis),
+            nameless: list(Language::English, &status.without_names(), &diagnosis.without_names()),
+            counters: self.board.counters(),
+            complaints: self.complaints.list(),
+        }
+    }
+}
+
+fn describe_point(line: wifi::Line) -> AccessPoint {
+    let since = line.since_ms.map(model::Timestamp::from_unix_ms);
+    AccessPoint {
+        name: line.access_point,
+        status: match (line.status.as_str(), since) {
+            ("on", Some(since)) => WifiStatus::On { since },
+            ("unreachable", Some(since)) => WifiStatus::Unreachable { since },
+            ("off", _) => WifiStatus::Off,
+            ("off-not-verified", _) => WifiStatus::OffUnverified,
+            _ => WifiStatus::Starting,
+        },
+        wrong_keys: line.wrong_keys as u64,
+        is_troubled: line.trouble.is_some(),
+    }
+}

@@ -1,0 +1,293 @@
+//! The pages as people have them: in Chromium, on the screens of a telephone, a PC and a projector, by day and by night, with
+//! the keyboard alone, and without a script. Pictures of all of them are kept in `target/screenshots`, to be looked at.
+
+mod album;
+mod chrome;
+
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
+use harness::{Appliance, Lab, Machine, preau_binary, usual_configuration, wait_until};
+
+use super::people::{AUTHORITY, HOME, add};
+use album::Album;
+use chrome::{Chrome, ENTER, Scripts};
+
+const ENT: &str = "encyclopedie.example";
+const TEACHER_PIN: &str = "402817";
+const HEAD_SECRET: &str = "trois chats gris";
+/// Shows what stands behind "more".
+const UNFOLD: &str = "document.querySelectorAll('details').forEach(it => { it.open = true; })";
+
+/// A school: a box, its certificate, and a teacher of the room in which both PCs stand.
+struct School<'lab> {
+    lab: &'lab Lab,
+    appliance: Appliance<'lab>,
+    card: String,
+}
+
+impl<'lab> School<'lab> {
+    fn open(lab: &'lab Lab) -> Result<Self> {
+        let ent = format!("[[ent]]\nhosts = [\"{ENT}\"]\n");
+        let mut appliance = lab.appliance_with(&format!("{}\n{ent}", usual_configuration()))?;
+        appliance.add_usual_devices()?;
+        appliance.build_lists(&lab.lists())?;
+        appliance.start()?;
+        appliance.wait_until_ready(&lab.pc1)?;
+        let file = lab.directory().join(AUTHORITY).display().to_string();
+        appliance.run(&["ca", "export", "--out", &file])?.success()?;
+        let card = add(&appliance, "Mme Martin", "teacher", &["CM2"])?;
+        Ok(Self { lab, appliance, card })
+    }
+
+    fn chrome(&self, machine: &'lab Machine, scripts: Scripts) -> Result<Chrome<'lab>> {
+        Chrome::start(machine, &self.authority(), scripts)
+    }
+
+    fn authority(&self) -> PathBuf {
+        self.lab.directory().join(AUTHORITY)
+    }
+}
+
+fn page(path: &str) -> String {
+    format!("{HOME}{path}")
+}
+
+/// What a machine gets that asks for a page.
+fn visit(machine: &Machine, url: &str) -> Result<String> {
+    let quiet =
+        ["curl", "--silent", "--output", "/dev/null", "--max-time", "5", "--write-out", "%{http_code}"];
+    Ok(machine.run(&[&quiet[..], &[url]].concat())?.stdout)
+}
+
+/// A first secret becomes one of her own.
+fn choose_secret(chrome: &Chrome<'_>, card: &str, own: &str) -> Result<()> {
+    chrome.await_path("/secret")?;
+    chrome.fill("#old", card)?;
+    chrome.fill("#new", own)?;
+    chrome.fill("#again", own)?;
+    chrome.touch("form[action='/secret'] button")
+}
+
+fn sign_in_by_tile(chrome: &Chrome<'_>, pin: &str) -> Result<()> {
+    chrome.go(&page("/connexion"))?;
+    chrome.touch("a[href='/connexion?personne=1']")?;
+    chrome.fill("#secret", pin)?;
+    chrome.touch("form[action='/connexion'] button")
+}
+
+fn sign_in_by_name(chrome: &Chrome<'_>, name: &str, secret: &str) -> Result<()> {
+    chrome.go(&page("/connexion"))?;
+    chrome.touch("a.button.plain")?;
+    chrome.fill("#name", name)?;
+    chrome.fill("#secret", secret)?;
+    chrome.touch("form[action='/connexion'] button")
+}
+
+#[test]
+fn pupils_see_why_and_ask() -> Result<()> {
+    let (lab, album) = (Lab::new()?, Album::new("pupil")?);
+    let school = School::open(&lab)?;
+    let chrome = school.chrome(&lab.pc1, Scripts::Run)?;
+    chrome.go("http://casino.example/")?;
+    chrome.await_text("casino.example")?;
+    album.look(&chrome, "refusal")?;
+    chrome.go("http://preau.lan/pourquoi")?;
+    chrome.run(UNFOLD, &serde_json::json!([]))?;
+    album.look(&chrome, "why")?;
+    chrome.touch("button[name='site']")?;
+    chrome.await_text("l’enseignante ou l’enseignant le voit")?;
+    album.look(&chrome, "why-asked")?;
+
+    let lesson = ["lesson", "start", "CM2", "--teacher", "Mme Martin", "--internet", "closed"];
+    school.appliance.run(&lesson)?.success()?;
+    wait_until("the closed lesson", || Ok(visit(&lab.pc1, "http://mediatheque.example/")? == "403"))?;
+    chrome.go("http://mediatheque.example/")?;
+    chrome.await_text("mediatheque.example")?;
+    album.look(&chrome, "refusal-lesson")?;
+    for (path, name) in [
+        ("/", "home"),
+        ("/certificat", "certificate"),
+        ("/charte", "charter"),
+        ("/mentions", "legal"),
+        ("/connexion", "sign-in-by-http"),
+        ("/nulle-part", "not-found"),
+    ] {
+        chrome.go(&format!("http://preau.lan{path}"))?;
+        chrome.run(UNFOLD, &serde_json::json!([]))?;
+        album.look(&chrome, name)?;
+    }
+    album.close()
+}
+
+#[test]
+fn teachers_lead_a_lesson() -> Result<()> {
+    let (lab, album) = (Lab::new()?, Album::new("teacher")?);
+    let school = School::open(&lab)?;
+    let chrome = school.chrome(&lab.pc2, Scripts::Run)?;
+    chrome.go(&page("/connexion"))?;
+    album.look(&chrome, "tiles")?;
+    sign_in_by_tile(&chrome, "000000")?;
+    chrome.await_text("Mme Martin")?;
+    album.look(&chrome, "wrong-pin")?;
+    sign_in_by_tile(&chrome, &school.card)?;
+    chrome.await_path("/secret")?;
+    album.look(&chrome, "secret")?;
+    choose_secret(&chrome, &school.card, TEACHER_PIN)?;
+    chrome.await_path("/enseignant")?;
+    chrome.run(UNFOLD, &serde_json::json!([]))?;
+    album.look(&chrome, "room-free")?;
+
+    chrome.touch("form[action='/enseignant/cours'] button.big")?;
+    chrome.await_text("Fermer Internet")?;
+    ensure!(visit(&lab.pc1, "http://casino.example/")? == "403", "it is on the lists");
+    // The page hears of it by itself.
+    chrome.await_text("casino.example")?;
+    chrome.touch("#internet-close")?;
+    chrome.await_text("Rouvrir Internet")?;
+    wait_until("a closed Internet", || Ok(visit(&lab.pc1, "http://mediatheque.example/")? == "403"))?;
+    chrome.run(UNFOLD, &serde_json::json!([]))?;
+    album.look(&chrome, "room-closed")?;
+
+    chrome.go(&page("/enseignant/semaine"))?;
+    chrome.fill("#from", "0930AM")?;
+    chrome.touch(
+        "form[action='/enseignant/semaine'] .fields button, form[action='/enseignant/semaine'] button",
+    )?;
+    chrome.await_text("lundi")?;
+    album.look(&chrome, "week")?;
+
+    chrome.go(&page("/enseignant"))?;
+    chrome.touch("#signaler summary")?;
+    chrome.fill("#site", "https://notcasino.example/jeu")?;
+    chrome.fill("#motif", "un jeu d’argent")?;
+    chrome.touch("form[action='/enseignant/signaler'] button")?;
+    chrome.await_text("notcasino.example")?;
+    album.look(&chrome, "reported")?;
+    chrome.touch("form[action='/enseignant/cours/fin'] button")?;
+    wait_until("an open Internet", || Ok(visit(&lab.pc1, "http://mediatheque.example/")? == "200"))?;
+    chrome.touch("form[action='/deconnexion'] button")?;
+    chrome.await_path("/connexion")?;
+    album.close()
+}
+
+#[test]
+fn heads_and_technicians_look_after_the_school() -> Result<()> {
+    let (lab, album) = (Lab::new()?, Album::new("head")?);
+    let school = School::open(&lab)?;
+    let head_card = add(&school.appliance, "M. Bernard", "head", &[])?;
+    let technician_card = add(&school.appliance, "Mme Petit", "technician", &[])?;
+    let pupil = school.chrome(&lab.pc1, Scripts::Run)?;
+    pupil.go("http://casino.example/")?;
+    pupil.go("http://preau.lan/pourquoi")?;
+    pupil.touch("button[name='site']")?;
+
+    let chrome = school.chrome(&lab.pc2, Scripts::Run)?;
+    sign_in_by_name(&chrome, "M. Bernard", &head_card)?;
+    choose_secret(&chrome, &head_card, HEAD_SECRET)?;
+    chrome.await_path("/direction")?;
+    chrome.await_text("casino.example")?;
+    album.look(&chrome, "requests")?;
+    chrome.fill("input[name='motif']", "concours")?;
+    chrome.touch("form[action='/direction/demandes'] button")?;
+    chrome.await_text("concours")?;
+    album.look(&chrome, "rules")?;
+
+    chrome.go(&page("/direction/personnes"))?;
+    album.look(&chrome, "people")?;
+    chrome.fill("#name", "M. Dubois")?;
+    chrome.touch("form[action='/direction/personnes'] button")?;
+    chrome.await_text("M. Dubois")?;
+    album.look(&chrome, "card")?;
+    chrome.go(&page("/direction/wifi"))?;
+    album.look(&chrome, "wifi-register")?;
+
+    chrome.go(&page("/direction/journal"))?;
+    album.look(&chrome, "journal")?;
+    chrome.fill("#detail", "panne de la salle CM2")?;
+    chrome.touch("form[action='/direction/journal/ouvrir'] .actions button")?;
+    chrome.await_text("panne de la salle CM2")?;
+    album.look(&chrome, "reading")?;
+    chrome.go(&page("/secret"))?;
+    album.look(&chrome, "secret")?;
+    chrome.touch("form[action='/deconnexion'] button")?;
+
+    chrome.await_path("/connexion")?;
+    sign_in_by_name(&chrome, "Mme Petit", &technician_card)?;
+    choose_secret(&chrome, &technician_card, HEAD_SECRET)?;
+    chrome.await_path("/direction")?;
+    chrome.go(&page("/technique"))?;
+    chrome.await_text("Fichier d’assistance")?;
+    album.look(&chrome, "technician")?;
+    album.close()
+}
+
+/// Every page in every state that the gallery has: of access points that do not answer, of a line that is down.
+#[test]
+fn each_page_of_the_gallery_is_for_everybody() -> Result<()> {
+    let (lab, album) = (Lab::new()?, Album::new("gallery")?);
+    let school = School::open(&lab)?;
+    let folder = lab.pc1.directory().join("gallery");
+    let gallery = preau_binary()?.with_file_name("examples").join("gallery");
+    let (gallery, shown) = (gallery.display().to_string(), folder.display().to_string());
+    lab.pc1.run(&[&gallery, &shown])?.success()?;
+    let chrome = school.chrome(&lab.pc1, Scripts::Run)?;
+    let mut files = std::fs::read_dir(&folder)?.collect::<Result<Vec<_>, _>>()?;
+    files.sort_by_key(std::fs::DirEntry::file_name);
+    for file in files {
+        let name = file.file_name().to_string_lossy().into_owned();
+        if let Some(name) = name.strip_suffix(".fr.html") {
+            chrome.go(&format!("file://{}", file.path().display()))?;
+            chrome.run(UNFOLD, &serde_json::json!([]))?;
+            album.glance(&chrome, name)?;
+        }
+    }
+    album.close()
+}
+
+/// No mouse: a lesson from its beginning to its end.
+#[test]
+fn a_keyboard_leads_a_lesson() -> Result<()> {
+    let lab = Lab::new()?;
+    let school = School::open(&lab)?;
+    let chrome = school.chrome(&lab.pc2, Scripts::Run)?;
+    chrome.go(&page("/connexion"))?;
+    let press = |selector: &str| -> Result<()> {
+        chrome.tab_to(selector)?;
+        chrome.press(ENTER)
+    };
+    press("a[href='/connexion?personne=1']")?;
+    chrome.fill("#secret", &school.card)?;
+    chrome.press(ENTER)?;
+    choose_secret(&chrome, &school.card, TEACHER_PIN)?;
+    chrome.await_path("/enseignant")?;
+    press("form[action='/enseignant/cours'] button.big")?;
+    chrome.await_text("Fermer Internet")?;
+    press("#internet-close")?;
+    chrome.await_text("Rouvrir Internet")?;
+    wait_until("a closed Internet", || Ok(visit(&lab.pc1, "http://mediatheque.example/")? == "403"))?;
+    press("form[action='/enseignant/cours/fin'] button")?;
+    wait_until("an open Internet", || Ok(visit(&lab.pc1, "http://mediatheque.example/")? == "200"))
+}
+
+/// A browser that runs no script: nothing but the freshness is missing.
+#[test]
+fn a_lesson_needs_no_script() -> Result<()> {
+    let lab = Lab::new()?;
+    let school = School::open(&lab)?;
+    let chrome = school.chrome(&lab.pc2, Scripts::Blocked)?;
+    sign_in_by_tile(&chrome, &school.card)?;
+    choose_secret(&chrome, &school.card, TEACHER_PIN)?;
+    chrome.await_path("/enseignant")?;
+    ensure!(
+        chrome.text()?.contains("Actualiser toutes"),
+        "the page offers to load itself anew: {}",
+        chrome.text()?
+    );
+    chrome.touch("form[action='/enseignant/cours'] button.big")?;
+    chrome.touch("#internet-close")?;
+    chrome.await_text("Rouvrir Internet")?;
+    ensure!(visit(&lab.pc1, "http://mediatheque.example/")? == "403", "closed");
+    chrome.touch("form[action='/enseignant/cours/fin'] button")?;
+    wait_until("an open Internet", || Ok(visit(&lab.pc1, "http://mediatheque.example/")? == "200"))
+}
