@@ -13,6 +13,7 @@ mod language;
 mod lesson;
 mod office;
 pub mod pages;
+mod preparation;
 mod reading;
 mod selftest;
 mod server;
@@ -23,6 +24,7 @@ pub use front::{AnswerNames, Answering, Authority, Callers, Front, NameAnswer, U
 pub use language::Language;
 pub use lesson::{LessonRoom, LessonStart, LessonTurn, Missed, RoomNow, SeenDevice, WifiLine, WifiStatus};
 pub use office::{Asked, Card, Claimed, Hold, Newcomer, Office, Reply, Tile, Trouble, Wish};
+pub use preparation::{PreparationLine, PreparationRoom, WantedThing};
 pub use reading::{
     Findings, FoundLine, Held, NewHold, NewReading, Reader, ReadingList, ReadingRoom, RefusedCount,
     RoutineDay, Summary,

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use jiff::tz::TimeZone;
-use model::{Category, ClockQuality, Host, Reason, Subject, Timestamp};
+use model::{Category, ClockQuality, Host, NewPreparation, Reason, Subject, Timestamp};
 
 use crate::selftest::SelftestStatus;
 
@@ -17,6 +17,11 @@ pub trait StatusSource: Send + Sync + 'static {
     fn identify(&self, client: IpAddr) -> Subject;
     /// What was just refused to whoever uses this address, the last first; never what was refused to others.
     fn recall_refusals(&self, client: IpAddr) -> Vec<Refused>;
+    /// What is prepared for whoever uses this address, for today's lessons.
+    fn prepared(&self, client: IpAddr) -> Vec<NewPreparation> {
+        let _nobody = client;
+        vec![]
+    }
 }
 
 /// A refusal that a device met, once or again and again.

@@ -18,8 +18,10 @@ mod exchange;
 mod lines;
 mod measure;
 mod nursery;
+mod pace;
 mod plea;
 mod pool;
+mod preparing;
 mod server;
 mod serving;
 mod settings;
@@ -27,4 +29,6 @@ mod stream;
 mod turnstile;
 
 pub(crate) use connection::serve;
+pub use pace::Pace;
+pub use preparing::{Preparation, Progress, Wanted};
 pub use settings::{Workspace, Workspaces};

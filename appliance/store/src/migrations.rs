@@ -199,6 +199,20 @@ const STEPS: &[&str] = &[
     "ALTER TABLE person ADD COLUMN card_by TEXT;
      ALTER TABLE person ADD COLUMN card_ms INTEGER;
      ALTER TABLE reading ADD COLUMN card_by TEXT;",
+    // What of the online workspace shall be here on a day; an empty room is all rooms.
+    "CREATE TABLE preparation (
+         id INTEGER PRIMARY KEY AUTOINCREMENT,
+         host TEXT NOT NULL,
+         path TEXT NOT NULL,
+         title TEXT NOT NULL,
+         room TEXT,
+         by TEXT NOT NULL,
+         device TEXT NOT NULL,
+         made_ms INTEGER NOT NULL,
+         until_ms INTEGER NOT NULL,
+         stage TEXT NOT NULL,
+         tried_ms INTEGER
+     ) STRICT;",
 ];
 
 /// Brings the schema up to date: every missing step, or none.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use askama::Template;
 use jiff::tz::TimeZone;
-use model::{ClockQuality, Subject, Timestamp};
+use model::{ClockQuality, NewPreparation, Subject, Timestamp};
 
 use super::frame::{Detail, Frame, describe_subject, render};
 use super::{Certificate, Place, Why};
@@ -24,6 +24,8 @@ pub struct Home<'a> {
     pub visitor: &'a Subject,
     /// From which address.
     pub client: IpAddr,
+    /// What is prepared for lessons.
+    pub prepared: &'a [NewPreparation],
 }
 
 #[derive(Template)]
@@ -36,6 +38,7 @@ struct View<'a> {
     is_known: bool,
     register: Option<String>,
     visitor: Vec<Detail>,
+    prepared: Vec<(String, &'a str)>,
     why_path: &'static str,
     certificate_path: &'static str,
     checks: Vec<Check>,
@@ -110,6 +113,7 @@ impl Home<'_> {
             is_known: matches!(self.visitor, Subject::Device(_)),
             register: self.register_command(),
             visitor: self.describe_visitor(language),
+            prepared: self.prepared.iter().map(|it| (it.place.to_string(), it.title.as_str())).collect(),
             why_path: Why::PATH,
             certificate_path: Certificate::PATH,
             checks,

@@ -72,6 +72,7 @@ fn used_keys(folder: &Path) -> BTreeSet<String> {
                 "report-",
                 "register-",
                 "week-",
+                "prepare-",
                 "hold-",
                 "holds-",
             ];

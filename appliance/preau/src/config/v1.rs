@@ -72,7 +72,7 @@ impl<'de> Deserialize<'de> for File {
         let workspaces = table.optional::<Vec<WorkspaceKeys>>("ent").unwrap_or_default();
         let selftest = table.optional::<SelftestKeys>("selftest").unwrap_or_default();
         let lesson = table.optional::<LessonKeys>("lesson").unwrap_or_default();
-        let cache_bytes_max = read_cache(&mut table);
+        let (cache_bytes_max, prepare_bytes_per_second) = read_cache(&mut table);
         let wifi = WifiKeys::read(&mut table);
         check_profiles(&mut table, &workspaces, &profiles);
         check_ports(&mut table, [dns.port, dns.tls_port, gate.tls, gate.http, gate.explicit, port, tls_port]);
@@ -112,6 +112,7 @@ impl<'de> Deserialize<'de> for File {
                 },
                 wifi: wifi.finish()?,
                 cache_bytes_max,
+                prepare_bytes_per_second,
                 served_workspaces: workspaces.into_iter().filter_map(WorkspaceKeys::finish).collect(),
             })
         };

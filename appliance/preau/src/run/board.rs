@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use access::{Clock, Desk};
-use model::Subject;
+use model::{NewPreparation, Subject};
 use portal::{
     Firewall, Health, ListOrigin, ListStatus, Listener, Refused, SelftestStatus, Service, Status,
     StatusSource, Trial, UpdateStatus, Upstream,
@@ -13,6 +13,7 @@ use resolver::{Resolver, Statistics};
 
 use super::intent::List;
 use super::listeners::Listeners;
+use super::preparing::Prepared;
 use crate::config::Config;
 
 /// The state of the box, part by part; each part is written by whoever keeps it.
@@ -29,6 +30,7 @@ pub(crate) struct Board {
     firewall: Mutex<Firewall>,
     journal_days: Mutex<Option<u64>>,
     line: Mutex<LineState>,
+    prepared: Arc<Prepared>,
 }
 
 /// Whether the upstream resolvers answer, as far as the school's own questions show.
@@ -44,12 +46,13 @@ pub(crate) struct Parts {
     pub(crate) resolver: Resolver,
     pub(crate) upstreams: Vec<String>,
     pub(crate) trials: Vec<Trial>,
+    pub(crate) prepared: Arc<Prepared>,
 }
 
 impl Board {
     /// A board over these parts.
     pub(crate) fn new(parts: Parts, config: &Config, listeners: &Listeners, list: &List) -> Self {
-        let Parts { desk, clock, resolver, upstreams, trials } = parts;
+        let Parts { desk, clock, resolver, upstreams, trials, prepared } = parts;
         let firewall = if config.network.is_some() { Firewall::Applied } else { Firewall::Absent };
         let list = describe_list(&desk, list);
         Self {
@@ -65,6 +68,7 @@ impl Board {
             firewall: Mutex::new(firewall),
             journal_days: Mutex::new(None),
             line: Mutex::new(LineState { counted: Statistics::default(), health: Health::Unknown }),
+            prepared,
         }
     }
 
@@ -149,6 +153,14 @@ impl StatusSource for Board {
 
     fn recall_refusals(&self, client: IpAddr) -> Vec<Refused> {
         self.desk.recall_refusals(client).into_iter().map(describe_refused).collect()
+    }
+
+    fn prepared(&self, client: IpAddr) -> Vec<NewPreparation> {
+        // Whoever is no device of the school sees nothing of its lessons.
+        match self.desk.identify(client) {
+            Subject::Device(device) => self.prepared.ready_for(device.room.as_ref()),
+            Subject::Unknown(_) => vec![],
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod office;
 mod overrides;
 mod pages;
 mod person_acts;
+mod preparing;
 mod pulse;
 mod radios;
 mod readings;
@@ -64,7 +65,8 @@ use in_force::InForce;
 use intent::{Intent, List, ListFile};
 use keeper::Keeper;
 use listeners::Listeners;
-use office::Office;
+use office::{Larder, Office};
+use preparing::Preparer;
 use pulse::{Pulse, Vital};
 use radios::Radios;
 use readings::Readings;
@@ -99,9 +101,11 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     keep_closed(&mut firewall, &config, services.registered())?;
     let resolver = open_resolver(&config, &listeners, &upstreams, Arc::clone(&destinations), &services)?;
     let workspaces = front::open_workspaces(&config, &data, &clock, identity.as_ref(), descriptors)?;
-    let gate = doors::build_gate(&config, descriptors, &desk, &resolver, identity.is_some(), workspaces);
+    let larder = open_larder(&config, workspaces.is_some());
+    let shown = (workspaces, &larder.prepared);
+    let gate = doors::build_gate(&config, descriptors, &desk, &resolver, identity.is_some(), shown);
     let trials = announcement::trials(&config, &desk.policy(), &data);
-    let parts = board_parts(&desk, &clock, &resolver, &upstreams, &trials);
+    let parts = board_parts(&desk, &clock, &resolver, &upstreams, &trials, &larder);
     let board = open_board(parts, &config, &listeners, &list, is_list_refused);
 
     let runtime = start_runtime("gate", GATE_WORKERS)?;
@@ -111,7 +115,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         resolver: resolver.clone(),
         gate: Arc::clone(&gate),
         board: Arc::clone(&board),
-        office: open_office(&config, &data, &desk, &clock, &readings, &radios),
+        office: open_office(&config, &data, &desk, &clock, &readings, &radios, &larder),
         identity: identity.clone(),
     };
     let wifi = wifi::open(&config, &data, &desk, &clock, &radios)?;
@@ -119,6 +123,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     announcement::tell(&config, &board.list(), &data, &trials, identity.is_some());
     let (manner, stop_clock) = (config.sealing(options.config.as_deref()), Arc::clone(&clock));
     let (judge, rules) = (Arc::clone(&desk), Arc::clone(&in_force));
+    let preparer = open_preparer(&config, &data, &gate, &clock, &larder, &runtime, &desk);
     let state = keeper::State { intent, journal, clock, watch, desk: judge, in_force: rules, readings };
     let fences = open_fences(&config, firewall, &services, &resolver, &board, dns.handle());
     let addresses = FixedAddressKeeper::new(&config, &data, options.dhcp_hosts.as_deref());
@@ -139,7 +144,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         forgeries_told: 0,
     };
     let mut keeper = Keeper::start(state, rest, fences, wifi).context("cannot start the keeper")?;
-    keep_besides(&mut keeper, addresses, &supervisor, vitals(&writer, &runtime, &dns))?;
+    keep_besides(&mut keeper, (addresses, preparer), &supervisor, vitals(&writer, &runtime, &dns))?;
     let outcome = runtime.block_on(doors.wait(&keeper));
     supervisor.tell_stopping();
 
@@ -160,15 +165,18 @@ fn vitals(writer: &WriterThread, runtime: &Runtime, dns: &Runtime) -> Vec<Vital>
     ]
 }
 
-/// Keeps what others wait for: dnsmasq for addresses, the supervisor for signs of life. From now on the box serves.
+/// Keeps what others wait for: dnsmasq for addresses, teachers for what they prepare, the supervisor for signs of life. From now on the box serves.
 fn keep_besides(
     keeper: &mut Keeper,
-    addresses: Option<FixedAddressKeeper>,
+    (addresses, preparer): (Option<FixedAddressKeeper>, Option<Preparer>),
     supervisor: &Arc<Supervisor>,
     vitals: Vec<Vital>,
 ) -> anyhow::Result<()> {
     if let Some(addresses) = addresses {
         keeper.add("addresses", move |stopped| addresses.keep(&stopped))?;
+    }
+    if let Some(preparer) = preparer {
+        keeper.add("preparer", move |stopped| preparer.keep(&stopped))?;
     }
     if let Some(pulse) = Pulse::new(supervisor, vitals) {
         keeper.add("pulse", move |stopped| pulse.keep(&stopped))?;
@@ -190,6 +198,7 @@ fn board_parts(
     resolver: &Resolver,
     upstreams: &[resolver::Upstream],
     trials: &[portal::Trial],
+    larder: &Larder,
 ) -> board::Parts {
     board::Parts {
         desk: Arc::clone(desk),
@@ -197,6 +206,7 @@ fn board_parts(
         resolver: resolver.clone(),
         upstreams: upstreams.iter().map(ToString::to_string).collect(),
         trials: trials.to_vec(),
+        prepared: Arc::clone(&larder.prepared),
     }
 }
 
@@ -335,10 +345,41 @@ fn open_office(
     clock: &Arc<dyn Clock>,
     readings: &Arc<Readings>,
     radios: &Arc<Radios>,
+    larder: &Larder,
 ) -> Arc<Office> {
     let office = Office::new(data, Arc::clone(desk), Arc::clone(clock), config.school.timezone.clone());
     let office = office.of_school(config.school.name.clone(), Arc::clone(readings));
-    Arc::new(office.with_lessons(config.lessons.minutes, Arc::clone(radios)))
+    let office = office.with_lessons(config.lessons.minutes, Arc::clone(radios));
+    Arc::new(office.with_larder(larder.clone()))
+}
+
+/// What can be prepared of the workspaces that the box serves.
+fn open_larder(config: &Config, is_served: bool) -> Larder {
+    let served = config.served_workspaces.iter().filter(|_| is_served && config.cache_bytes_max > 0);
+    let served = served.map(|workspace| (workspace.hosts.clone(), workspace.profiles.clone()));
+    Larder { served: served.collect(), ..Larder::default() }
+}
+
+/// Whoever prepares lessons, where there is something to prepare.
+fn open_preparer(
+    config: &Config,
+    data: &Path,
+    gate: &Arc<proxy::Gate>,
+    clock: &Arc<dyn Clock>,
+    larder: &Larder,
+    runtime: &Runtime,
+    desk: &Arc<Desk>,
+) -> Option<Preparer> {
+    let parts = preparing::Parts {
+        gate: Arc::clone(gate),
+        desk: Arc::clone(desk),
+        clock: Arc::clone(clock),
+        zone: config.school.timezone.clone(),
+        bytes_per_second: config.prepare_bytes_per_second,
+        prepared: Arc::clone(&larder.prepared),
+        runtime: runtime.handle().clone(),
+    };
+    (!larder.served.is_empty()).then(|| Preparer::new(data, parts))
 }
 
 fn open_resolver(

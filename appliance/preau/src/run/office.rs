@@ -4,6 +4,7 @@ mod asking;
 mod holding;
 mod lessons;
 mod notebook;
+mod preparing;
 mod reading;
 mod signing;
 mod staff;
@@ -20,11 +21,12 @@ use access::{Clock, Desk};
 use jiff::tz::TimeZone;
 use model::{
     DomainName, LessonId, LessonPlan, Mac, Machine, MadeCard, Motive, Override, OverrideId, Person, PersonId,
-    PlanId, Reading, ReadingId, RequestId, RoomName, Selection, Subject, Timestamp,
+    PlanId, PreparationId, Reading, ReadingId, RequestId, RoomName, Selection, Subject, Timestamp,
 };
 use portal::{
-    Asked, Card, Claimed, Findings, Held, LessonStart, LessonTurn, NewHold, NewReading, Newcomer, Reader,
-    ReadingList, Reply, RoomNow, Summary, Tile, Trouble, WifiLine, Wish,
+    Asked, Card, Claimed, Findings, Held, LessonStart, LessonTurn, NewHold, NewReading, Newcomer,
+    PreparationLine, Reader, ReadingList, Reply, RoomNow, Summary, Tile, Trouble, WantedThing, WifiLine,
+    Wish,
 };
 use ring::rand::SystemRandom;
 use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonError, Store, StoreError};
@@ -33,6 +35,7 @@ use super::radios::Radios;
 use super::readings::Readings;
 use crate::data_folder::STATE_FILE;
 use notebook::Notebook;
+pub(crate) use preparing::Larder;
 
 /// What the office works with.
 pub(crate) struct Office {
@@ -64,6 +67,8 @@ pub(crate) struct Office {
     lesson_minutes: u32,
     /// The Wi-Fi of the rooms.
     radios: Arc<Radios>,
+    /// What is prepared of the workspaces.
+    larder: Larder,
     /// What was counted of the day under way, and up to which hour.
     counted: Mutex<Option<(Timestamp, Summary)>>,
 }
@@ -105,6 +110,7 @@ impl Office {
             looking: Mutex::new(()),
             lesson_minutes: model::LESSON_MINUTES_USUAL,
             radios: Arc::default(),
+            larder: Larder::default(),
             counted: Mutex::default(),
         }
     }
@@ -240,6 +246,24 @@ impl portal::Office for Office {
 
     fn now(&self) -> Option<Timestamp> {
         self.clock.now().plausible()
+    }
+}
+
+impl portal::PreparationRoom for Office {
+    fn preparations(&self, person: &Person) -> Result<Vec<PreparationLine>, Trouble> {
+        self.list_preparations(person)
+    }
+
+    fn prepare(&self, client: IpAddr, person: &Person, wanted: &WantedThing) -> Result<(), Trouble> {
+        self.prepare_place(client, person, wanted)
+    }
+
+    fn unprepare(&self, person: &Person, id: PreparationId) -> Result<(), Trouble> {
+        self.give_up_preparation(person, id)
+    }
+
+    fn tomorrow(&self) -> Option<jiff::civil::Date> {
+        self.find_tomorrow()
     }
 }
 

@@ -83,6 +83,7 @@ impl<'c> Quest<'c> {
             name: connection.name.clone(),
             uri: sent.uri,
             headers: sent.headers,
+            pace: None,
         });
         let (method, headers) = (&head.method, &head.headers);
         Some(Self { connection, depot, errand, family, key, file, method, headers, is_more })

@@ -33,6 +33,8 @@ mod overrides;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod preparing;
+#[cfg(test)]
 mod probe;
 #[cfg(test)]
 mod readings;

@@ -74,13 +74,12 @@ fn mixed_herd(ground: &Ground<'_>) -> Result<()> {
 fn late_joiner(ground: &Ground<'_>) -> Result<()> {
     let object = Object::new(LENGTH, 1).at(SLOW);
     ground.offer(&object);
-    let mut first = ground.client.begin("GET", &ground.path, &[])?;
-    let mut start = first.read_some(LENGTH / 3)?;
-    let late = ground.client.begin("GET", &ground.path, &[])?;
-    let waited = late.head_after;
-    expect_whole(&late.finish()?, &object)?;
-    first.read_to_end(&mut start)?;
-    expect_bytes(&start, &object.bytes)?;
+    let waited = while_one_reads(ground, &object, LENGTH / 3, || {
+        let late = ground.client.begin("GET", &ground.path, &[])?;
+        let waited = late.head_after;
+        expect_whole(&late.finish()?, &object)?;
+        Ok(waited)
+    })?;
     // The rest of it takes two seconds.
     ensure!(waited < Duration::from_secs(1), "it waited for {waited:?}");
     expect_once(ground)
@@ -89,24 +88,23 @@ fn late_joiner(ground: &Ground<'_>) -> Result<()> {
 fn range_joins(ground: &Ground<'_>) -> Result<()> {
     let object = Object::new(LENGTH, 1).at(SLOW);
     ground.offer(&object);
-    let mut first = ground.client.begin("GET", &ground.path, &[])?;
-    let mut whole = first.read_some(1)?;
-    for (start, end) in [(500_000, 500_100), (1, 5), (6_000_000, 6_100_000)] {
-        expect_part(&ground.range(&format!("bytes={start}-{}", end - 1))?, &object, start, end)?;
-    }
-    first.read_to_end(&mut whole)?;
-    expect_bytes(&whole, &object.bytes)
+    while_one_reads(ground, &object, 1, || {
+        for (start, end) in [(500_000, 500_100), (1, 5), (6_000_000, 6_100_000)] {
+            expect_part(&ground.range(&format!("bytes={start}-{}", end - 1))?, &object, start, end)?;
+        }
+        Ok(())
+    })
 }
 
 fn jump(ground: &Ground<'_>) -> Result<()> {
     // All of it takes twelve seconds.
     let object = Object::new(LENGTH, 1).at(1e6);
     ground.offer(&object);
-    let mut first = ground.client.begin("GET", &ground.path, &[])?;
-    first.read_some(1)?;
-    let answer = ground.range("bytes=-1000")?;
-    let waited = answer.first_byte_after;
-    expect_part(&answer, &object, LENGTH - 1_000, LENGTH)?;
+    let waited = while_one_reads(ground, &object, 1, || {
+        let answer = ground.range("bytes=-1000")?;
+        expect_part(&answer, &object, LENGTH - 1_000, LENGTH)?;
+        Ok(answer.first_byte_after)
+    })?;
     ensure!(waited < Duration::from_secs(2), "it waited for {waited:?}");
     Ok(())
 }
@@ -134,6 +132,24 @@ fn leader_leaves(ground: &Ground<'_>) -> Result<()> {
     second.read_to_end(&mut whole).context("the second one broke off")?;
     expect_bytes(&whole, &object.bytes)?;
     expect_once(ground)
+}
+
+/// Does something once a first client has so many bytes; it reads on meanwhile, and has to get all of it.
+fn while_one_reads<T>(
+    ground: &Ground<'_>,
+    object: &Object,
+    bytes: usize,
+    work: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    let mut first = ground.client.begin("GET", &ground.path, &[])?;
+    let mut whole = first.read_some(bytes)?;
+    thread::scope(|scope| {
+        let reading = scope.spawn(move || first.read_to_end(&mut whole).map(|_| whole));
+        let outcome = work();
+        let whole = reading.join().map_err(|_| anyhow::anyhow!("a thread panicked"))?;
+        expect_bytes(&whole.context("the first one broke off")?, &object.bytes)?;
+        outcome
+    })
 }
 
 fn at_once(count: usize, ask: impl Fn(usize) -> Result<Answer> + Sync) -> Result<Vec<Answer>> {
