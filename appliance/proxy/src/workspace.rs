@@ -15,6 +15,7 @@ mod cut;
 mod distrust;
 mod errand;
 mod exchange;
+mod favourites;
 mod lines;
 mod measure;
 mod nursery;

@@ -3,20 +3,22 @@
 //! The thread takes no orders: it reads the whole list, does what is due, and notes what came of it. What comes is shown while
 //! it comes; after a restart, what is not here yet is due again.
 
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use access::{Clock, Desk};
 use arc_swap::ArcSwap;
+use jiff::Zoned;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use model::{DomainName, NewPreparation, Preparation, PreparationId, PreparationStage, RoomName, Timestamp};
 use proxy::{Gate, Pace, Progress, Wanted};
 use store::{Store, StoreError};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::data_folder::STATE_FILE;
 
@@ -26,6 +28,7 @@ const PERIOD: Duration = Duration::from_secs(1);
 const NIGHT: (i8, i8) = (21, 7);
 /// From this hour on what is here is looked at once more before the school opens.
 const DAWN: i8 = 5;
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 /// Before something that failed is tried again, in milliseconds.
 const AGAIN_MS: u64 = 10 * 60 * 1_000;
 /// The same where only somebody else can change it.
@@ -68,15 +71,17 @@ impl Prepared {
 
 /// Who prepares.
 pub(crate) struct Preparer {
-    pub(crate) state_file: PathBuf,
-    pub(crate) gate: Arc<Gate>,
-    pub(crate) desk: Arc<Desk>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) zone: TimeZone,
-    pub(crate) pace: Arc<Pace>,
-    pub(crate) prepared: Arc<Prepared>,
-    pub(crate) runtime: Handle,
+    state_file: PathBuf,
+    gate: Arc<Gate>,
+    desk: Arc<Desk>,
+    clock: Arc<dyn Clock>,
+    zone: TimeZone,
+    pace: Arc<Pace>,
+    prepared: Arc<Prepared>,
+    runtime: Handle,
     store: Option<Store>,
+    /// On which day what is used most was looked at.
+    refreshed: Option<Date>,
     /// A failure of the state file is told once.
     is_failure_told: bool,
 }
@@ -107,6 +112,7 @@ impl Preparer {
             prepared,
             runtime,
             store: None,
+            refreshed: None,
             is_failure_told: false,
         }
     }
@@ -114,8 +120,11 @@ impl Preparer {
     /// Prepares until it is told to stop.
     pub(crate) fn keep(mut self, stopped: &Receiver<()>) {
         while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
-            let Some(due) = self.look() else { continue };
-            if !self.prepare(&due, stopped) {
+            let goes_on = match self.look() {
+                Some(due) => self.prepare(&due, stopped),
+                None => self.refresh_used(stopped),
+            };
+            if !goes_on {
                 return;
             }
         }
@@ -125,10 +134,14 @@ impl Preparer {
     fn look(&mut self) -> Option<Preparation> {
         let now = self.clock.now().plausible();
         let list = self.work(|store| {
-            if let Some(now) = now {
-                store.lapse_preparations(now)?;
+            let list = store.preparations()?;
+            match now.filter(|now| list.iter().any(|it| it.wanted.until <= *now)) {
+                Some(now) => {
+                    store.lapse_preparations(now)?;
+                    store.preparations()
+                }
+                None => Ok(list),
             }
-            store.preparations()
         })?;
         if **self.prepared.list.load() != list {
             let places = list.iter().map(|it| (it.wanted.place.host.clone(), it.wanted.place.path.clone()));
@@ -143,7 +156,7 @@ impl Preparer {
         let directory = self.desk.directory();
         let device = directory.devices().find(|device| device.mac == due.wanted.device).cloned();
         let Some(device) = device else {
-            self.note(due.id, proxy::Preparation::Elsewhere);
+            self.note(due, proxy::Preparation::Elsewhere);
             return true;
         };
         let place = due.wanted.place.clone();
@@ -153,21 +166,41 @@ impl Preparer {
         self.prepared.show_coming(Some((due.id, Arc::clone(&progress))));
         let (gate, pace) = (Arc::clone(&self.gate), Arc::clone(&self.pace));
         let task = self.runtime.spawn(gate.prepare(wanted, pace, progress, stopping));
-        while !task.is_finished() {
-            if stopped.recv_timeout(PERIOD / 10) != Err(RecvTimeoutError::Timeout) {
-                stop.send_replace(true);
-                self.prepared.show_coming(None);
-                return false;
-            }
-        }
+        let is_over = await_task(&task, &stop, stopped);
         self.prepared.show_coming(None);
+        if !is_over {
+            return false;
+        }
         let outcome = self.runtime.block_on(task).unwrap_or(proxy::Preparation::Later);
-        self.note(due.id, outcome);
+        self.note(due, outcome);
         true
     }
 
-    fn note(&mut self, id: PreparationId, outcome: proxy::Preparation) {
-        let stage = stage_of(outcome);
+    /// Looks once each morning at what was used most; false once it is told to stop.
+    fn refresh_used(&mut self, stopped: &Receiver<()>) -> bool {
+        let Some(clock) = self.clock.now().plausible().and_then(|now| read_clock(now, &self.zone)) else {
+            return true;
+        };
+        if !is_dawn(&clock) || self.refreshed == Some(clock.date()) {
+            return true;
+        }
+        self.refreshed = Some(clock.date());
+        let (stop, stopping) = watch::channel(false);
+        let task = self.runtime.spawn(Arc::clone(&self.gate).refresh_used(Arc::clone(&self.pace), stopping));
+        if !await_task(&task, &stop, stopped) {
+            return false;
+        }
+        if let Ok(objects @ 1..) = self.runtime.block_on(task) {
+            tracing::info!(objects, "what is used most of the ENT was looked at for this day");
+        }
+        true
+    }
+
+    fn note(&mut self, Preparation { id, stage: before, .. }: &Preparation, outcome: proxy::Preparation) {
+        let (id, stage) = (*id, stage_of(outcome));
+        // What is here is here whether the workspace answers or not.
+        let is_kept = *before == PreparationStage::Here && stage == PreparationStage::Waiting;
+        let stage = if is_kept { *before } else { stage };
         let tried = self.clock.now().at;
         // Where it cannot be noted, it is due again with the next look.
         let noted = self.work(|store| store.note_preparation(id, stage, tried));
@@ -199,6 +232,26 @@ impl Preparer {
     }
 }
 
+/// Waits for a task; false where it was told to stop meanwhile, and is to be given up.
+fn await_task<T>(task: &JoinHandle<T>, stop: &watch::Sender<bool>, stopped: &Receiver<()>) -> bool {
+    while !task.is_finished() {
+        if stopped.recv_timeout(PERIOD / 10) != Err(RecvTimeoutError::Timeout) {
+            stop.send_replace(true);
+            return false;
+        }
+    }
+    true
+}
+
+fn read_clock(at: Timestamp, zone: &TimeZone) -> Option<Zoned> {
+    Some(jiff::Timestamp::from_millisecond(at.unix_ms()).ok()?.to_zoned(zone.clone()))
+}
+
+/// The last hours before the school opens.
+fn is_dawn(clock: &Zoned) -> bool {
+    (DAWN..NIGHT.1).contains(&clock.hour())
+}
+
 fn stage_of(outcome: proxy::Preparation) -> PreparationStage {
     match outcome {
         proxy::Preparation::Here => PreparationStage::Here,
@@ -214,24 +267,17 @@ fn stage_of(outcome: proxy::Preparation) -> PreparationStage {
 
 /// What is to be fetched or looked at now: at night, or where its day has come and it is not here.
 fn find_due<'l>(list: &'l [Preparation], now: Timestamp, zone: &TimeZone) -> Option<&'l Preparation> {
-    let at = |at: Timestamp| {
-        jiff::Timestamp::from_millisecond(at.unix_ms()).ok().map(|at| at.to_zoned(zone.clone()))
-    };
-    let clock = at(now)?;
+    let clock = read_clock(now, zone)?;
     let is_night = clock.hour() >= NIGHT.0 || clock.hour() < NIGHT.1;
     let is_due = |it: &&Preparation| {
         let rested_ms = it.tried.map_or(u64::MAX, |tried| now.ms_since(tried));
         // It ends with its day.
-        let is_its_day = at(it.wanted.until).and_then(|end| end.date().yesterday().ok())
-            == Some(clock.date())
-            || it.wanted.until.ms_since(now) < 24 * 60 * 60 * 1_000;
+        let is_its_day = it.wanted.until.ms_since(now) <= DAY_MS;
         match it.stage {
             PreparationStage::Here => {
-                let was_seen = it
-                    .tried
-                    .and_then(at)
-                    .is_some_and(|tried| tried.date() == clock.date() && tried.hour() >= DAWN);
-                is_night && (DAWN..NIGHT.1).contains(&clock.hour()) && !was_seen
+                let tried = it.tried.and_then(|tried| read_clock(tried, zone));
+                let was_seen = tried.is_some_and(|tried| tried.date() == clock.date() && is_dawn(&tried));
+                is_dawn(&clock) && !was_seen
             }
             PreparationStage::Waiting => (is_night || is_its_day) && rested_ms >= AGAIN_MS,
             PreparationStage::Refused
@@ -250,7 +296,7 @@ mod tests {
     use super::*;
 
     fn at(text: &str) -> Timestamp {
-        let zoned: jiff::Zoned = format!("{text}[Europe/Paris]").parse().unwrap();
+        let zoned: Zoned = format!("{text}[Europe/Paris]").parse().unwrap();
         Timestamp::from_unix_ms(zoned.timestamp().as_millisecond())
     }
 

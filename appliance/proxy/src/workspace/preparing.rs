@@ -121,6 +121,22 @@ impl Gate {
         }
     }
 
+    /// Looks at what was used most since the last time, so that it is right when the school opens. Returns how much of it is here.
+    pub async fn refresh_used(self: Arc<Self>, pace: Arc<Pace>, stop: watch::Receiver<bool>) -> usize {
+        let used =
+            self.settings().workspaces.as_ref().map_or(vec![], |workspaces| workspaces.favourites.take());
+        let mut here = 0;
+        for (key, device) in used {
+            let Ok(host) = key.host().parse() else { continue };
+            let path = key.path_and_query().to_owned();
+            let wanted = Wanted { host, path, tag: None, digest: None, device };
+            let (gate, pace) = (Arc::clone(&self), Arc::clone(&pace));
+            let outcome = gate.prepare(wanted, pace, Arc::default(), stop.clone()).await;
+            here += usize::from(outcome == Preparation::Here);
+        }
+        here
+    }
+
     /// Has these stay, and nothing else, whatever comes: the first ones where they are too much.
     pub fn pin(&self, wanted: &[(DomainName, String)]) {
         let depot = self.settings().workspaces.as_ref().and_then(|workspaces| workspaces.depot.as_ref());

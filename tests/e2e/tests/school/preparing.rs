@@ -68,6 +68,8 @@ fn what_a_teacher_prepares_is_here_before_the_class_asks() -> Result<()> {
     appliance.kill9()?;
     start(&lab, &mut appliance)?;
     wait_until("the list again", || Ok(curl(&lab.pc1, &["http://preau.lan/"])?.contains("Le volcan")))?;
+    // The name is known again before nobody can be asked for it.
+    ensure!(read("head")?.contains("preau;hit"), "it outlives a power cut");
     lab.internet
         .shell("nft 'table inet cut { chain in { type filter hook input priority -10; policy drop; }; }'")?
         .success()?;

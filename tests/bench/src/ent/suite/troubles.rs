@@ -116,7 +116,10 @@ fn changed_mid_way(ground: &Ground<'_>) -> Result<()> {
         first.send(wire, 0, HALF)?;
         Ok(Then::Cut)
     });
-    expect_one_of(&ground.get(&[])?, &[&old, &new])?;
+    // No answer at all is honest, too.
+    if let Ok(answer) = ground.get(&[]) {
+        expect_one_of(&answer, &[&old, &new])?;
+    }
     expect_whole(&ground.get(&[])?, &new)
 }
 
@@ -145,7 +148,10 @@ fn changed_same_length(ground: &Ground<'_>) -> Result<()> {
         }
         Ok(Then::GoOn)
     });
-    expect_one_of(&ground.get(&[])?, &[&old, &new])?;
+    // No answer at all is honest, too.
+    if let Ok(answer) = ground.get(&[]) {
+        expect_one_of(&answer, &[&old, &new])?;
+    }
     expect_whole(&ground.get(&[])?, &new)
 }
 
