@@ -89,6 +89,7 @@ fn compare_hits(
             Rounds::ratios(&own, &each(hits, &cost)).to_string(),
             rounds(&|hits| hits.p99_ms),
             short(hits.iter().map(|hits| hits.failures).sum()),
+            short(hits.iter().map(|hits| hits.asked).sum()),
         ]
     };
     let columns = [
@@ -100,6 +101,7 @@ fn compare_hits(
         "preau's are",
         "p99 ms",
         "failed",
+        "asked of the server",
     ];
     let rows: Vec<_> = contenders.iter().zip(&seen).map(row).collect();
     Ok(print_table(&format!("{size}, kept"), &columns, &rows)?)

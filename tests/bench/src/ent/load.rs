@@ -26,6 +26,8 @@ pub struct Hits {
     pub p99_ms: f64,
     /// Time of processors that the cache's programs took, in seconds.
     pub processor_s: f64,
+    /// Requests to the server all the same: some caches lose what they have on a busy disk.
+    pub asked: f64,
     /// Answers that were none: connections that failed, and other status codes.
     pub failures: f64,
 }
@@ -33,7 +35,7 @@ pub struct Hits {
 /// Has a cache keep an object of this size, and asks for it for so long.
 ///
 /// # Errors
-/// wrk is missing, or the cache does not answer, or asks the server again.
+/// wrk is missing, or the cache does not answer, or does not keep it.
 pub fn ask(contender: &Contender, bytes: usize, duration: Duration) -> Result<Hits> {
     let path = format!("/hits/{bytes}");
     warm(contender, &path, bytes)?;
@@ -45,9 +47,10 @@ pub fn ask(contender: &Contender, bytes: usize, duration: Duration) -> Result<Hi
     let said = contender.at_the_pc(|| output(wrk))?;
     let processor_s = contender.processor_s()? - before;
     let asked = contender.origin.tally(&path).requests - asked;
-    ensure!(asked == 0, "{} asked the server {asked} times for what it keeps", contender.peer.name());
     let hits = read(&said).with_context(|| format!("wrk says:\n{said}"))?;
-    Ok(Hits { processor_s, ..hits })
+    let asked = f64::from(u32::try_from(asked)?);
+    ensure!(asked * 100.0 < hits.requests.max(1.0), "{} does not keep it: {asked}", contender.peer.name());
+    Ok(Hits { processor_s, asked, ..hits })
 }
 
 fn warm(contender: &Contender, path: &str, bytes: usize) -> Result<()> {
@@ -79,6 +82,7 @@ fn read(said: &str) -> Result<Hits> {
         requests_a_second: count(word("Requests/sec:", 0)).context("no requests a second")?,
         p99_ms: word("99%", 0).and_then(milliseconds).context("no 99th percentile")?,
         processor_s: 0.0,
+        asked: 0.0,
         failures: sockets + count(word("Non-2xx or 3xx responses:", 0)).unwrap_or_default(),
     })
 }
@@ -116,6 +120,7 @@ Transfer/sec:    274.00MB
             requests_a_second: 27_948.17,
             p99_ms: 5.7,
             processor_s: 0.0,
+            asked: 0.0,
             failures: 15.0,
         };
         assert_eq!(hits, expected);

@@ -2,6 +2,9 @@
 
 use std::io;
 
+use jiff::Zoned;
+use jiff::tz::TimeZone;
+
 use super::origin::{Question, Wire};
 
 /// A film, or a document.
@@ -100,8 +103,10 @@ impl Object {
     #[must_use]
     pub fn fields(&self) -> String {
         let tag = self.tag.as_ref().map(|tag| format!("\r\nETag: {tag}")).unwrap_or_default();
+        let date = date();
         format!(
-            "Content-Type: application/octet-stream\r\nAccept-Ranges: bytes\r\nCache-Control: public, max-age=600{tag}"
+            "Date: {date}\r\nContent-Type: application/octet-stream\r\nAccept-Ranges: bytes\r\n\
+             Cache-Control: public, max-age=600{tag}"
         )
     }
 
@@ -120,4 +125,10 @@ impl Object {
         };
         Some(if start < end { Ok((start, end)) } else { Err(()) })
     }
+}
+
+/// The date of an answer (RFC 9110 section 5.6.7).
+#[expect(clippy::disallowed_methods, reason = "a server tells the real time")]
+fn date() -> String {
+    Zoned::now().with_time_zone(TimeZone::UTC).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
