@@ -127,6 +127,15 @@ impl Desk {
         self.judge(subject, request)
     }
 
+    /// The same for an access that the box makes for the sake of a registered device, which may be switched off.
+    ///
+    /// # Errors
+    /// As [`Desk::admit`].
+    pub fn admit_for(&self, device: &Arc<Device>, request: Request) -> Result<Admission, Closed> {
+        // It is not seen: nobody sits before it.
+        self.decide(Subject::Device(Arc::clone(device)), request, self.clock.now())
+    }
+
     /// The same for an access that came as a datagram, whose source address proves nothing: attributed as by
     /// [`Desk::identify_sender`].
     ///
@@ -183,9 +192,13 @@ impl Desk {
     }
 
     fn judge(&self, subject: Subject, request: Request) -> Result<Admission, Closed> {
-        let Request { client: _, kind, target, destination } = request;
         let now = self.clock.now();
         self.sightings.note(now.at, &subject);
+        self.decide(subject, request, now)
+    }
+
+    fn decide(&self, subject: Subject, request: Request, now: Instant) -> Result<Admission, Closed> {
+        let Request { client: _, kind, target, destination } = request;
         let question = Question { subject, kind, target, destination };
         match decide(&self.policy.load(), question, now.plausible()) {
             Decision::Permit(permit) => {

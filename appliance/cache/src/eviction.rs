@@ -10,11 +10,14 @@
 //! ```
 //!
 //! What is used once, as all of one big download, passes through the small queue, and takes nothing from what the class uses.
+//! What is pinned stays whether it is used or not, as long as it is no more than its part of the whole.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
 /// The small queue's part of the whole weight: the tenth of the paper.
 const SMALL_PART: u64 = 10;
+/// The part of the whole weight that may be pinned: the rest is for what the class uses. What is beyond it is not pinned.
+const PINNED_PART: u64 = 2;
 /// Uses that are remembered of one object: two bits in the paper, and more makes no difference.
 const USES_MAX: u8 = 3;
 
@@ -30,6 +33,8 @@ pub struct Shelf {
     /// Names of what left the small queue, the oldest first; as many as there are items, at most.
     ghosts: VecDeque<u128>,
     haunting: HashSet<u128>,
+    /// What is pinned first counts first.
+    pinned: Vec<u128>,
 }
 
 #[derive(Debug)]
@@ -52,7 +57,32 @@ impl Shelf {
             main: VecDeque::new(),
             ghosts: VecDeque::new(),
             haunting: HashSet::new(),
+            pinned: Vec::new(),
         }
+    }
+
+    /// Pins these, which need not be there yet, and nothing else. Where they are too much, the first ones count.
+    pub fn pin(&mut self, names: Vec<u128>) {
+        self.pinned = names;
+    }
+
+    /// Whether something of this weight can be pinned beside what is, or is pinned already.
+    #[must_use]
+    pub fn has_room_to_pin(&self, name: u128, weight: u64) -> bool {
+        let others = self.pinned.iter().filter(|other| **other != name);
+        let pinned: u64 = others.filter_map(|other| self.items.get(other)).map(|item| item.weight).sum();
+        pinned.saturating_add(weight) <= self.weight_max / PINNED_PART
+    }
+
+    /// What must not leave.
+    fn staying(&self) -> HashSet<u128> {
+        let mut left = self.weight_max / PINNED_PART;
+        let mut stays = |name: &&u128| {
+            let rest = self.items.get(name).and_then(|item| left.checked_sub(item.weight));
+            left = rest.unwrap_or(left);
+            rest.is_some()
+        };
+        self.pinned.iter().filter(|name| stays(name)).copied().collect()
     }
 
     /// The weight of all that is there.
@@ -72,8 +102,9 @@ impl Shelf {
             None => self.add(name, weight),
         }
         let mut evicted = Vec::new();
+        let staying = if self.weight() > self.weight_max { self.staying() } else { HashSet::new() };
         while self.weight() > self.weight_max
-            && let Some(name) = self.evict()
+            && let Some(name) = self.evict(&staying)
         {
             evicted.push(name);
         }
@@ -113,11 +144,12 @@ impl Shelf {
         self.items.insert(name, Item { weight, uses: 0, is_main });
     }
 
-    fn evict(&mut self) -> Option<u128> {
+    fn evict(&mut self, staying: &HashSet<u128>) -> Option<u128> {
         loop {
             let is_small_full = self.weight_small > self.weight_max / SMALL_PART;
             let has_main = !self.main.is_empty();
-            let outcome = if is_small_full || !has_main { self.pass_small()? } else { self.pass_main()? };
+            let outcome =
+                if is_small_full || !has_main { self.pass_small(staying)? } else { self.pass_main(staying)? };
             if outcome.is_some() {
                 return outcome;
             }
@@ -125,13 +157,14 @@ impl Shelf {
     }
 
     /// The first of the small queue goes on to the main queue or leaves. `None`: the queue is empty.
-    fn pass_small(&mut self) -> Option<Option<u128>> {
+    fn pass_small(&mut self, staying: &HashSet<u128>) -> Option<Option<u128>> {
         let Some(name) = self.small.pop_front() else {
-            return if self.main.is_empty() { None } else { self.pass_main() };
+            return if self.main.is_empty() { None } else { self.pass_main(staying) };
         };
+        let is_pinned = staying.contains(&name);
         let Some(item) = self.items.get_mut(&name).filter(|item| !item.is_main) else { return Some(None) };
         self.weight_small = self.weight_small.saturating_sub(item.weight);
-        if item.uses > 0 {
+        if item.uses > 0 || is_pinned {
             (item.uses, item.is_main) = (0, true);
             self.weight_main = self.weight_main.saturating_add(item.weight);
             self.main.push_back(name);
@@ -142,11 +175,12 @@ impl Shelf {
         Some(Some(name))
     }
 
-    fn pass_main(&mut self) -> Option<Option<u128>> {
+    fn pass_main(&mut self, staying: &HashSet<u128>) -> Option<Option<u128>> {
         let name = self.main.pop_front()?;
+        let is_pinned = staying.contains(&name);
         let Some(item) = self.items.get_mut(&name).filter(|item| item.is_main) else { return Some(None) };
-        if item.uses > 0 {
-            item.uses -= 1;
+        if item.uses > 0 || is_pinned {
+            item.uses = item.uses.saturating_sub(1);
             self.main.push_back(name);
             return Some(None);
         }
@@ -211,13 +245,38 @@ mod tests {
         assert_eq!(shelf.weight(), 0);
     }
 
+    #[test]
+    fn what_is_pinned_stays_within_its_part() {
+        let mut shelf = Shelf::new(1_000);
+        // Not there yet.
+        shelf.pin(vec![1, 2, 3]);
+        for name in [1, 2] {
+            assert!(shelf.has_room_to_pin(name, 200));
+            assert_eq!(shelf.insert(name, 200), [0; 0]);
+        }
+        let pass = |shelf: &mut Shelf, first: u128| -> Vec<u128> {
+            (first..first + 500).flat_map(|name| shelf.insert(name, 10)).collect()
+        };
+        let gone = pass(&mut shelf, 100);
+        assert!(!gone.contains(&1) && !gone.contains(&2), "nobody used them, and they stay");
+        // More than half of the room: the last one is not pinned.
+        assert!(!shelf.has_room_to_pin(3, 200) && shelf.has_room_to_pin(2, 300));
+        let gone: Vec<_> = shelf.insert(3, 200).into_iter().chain(pass(&mut shelf, 1_000)).collect();
+        assert!(gone.contains(&3) && !gone.contains(&1) && !gone.contains(&2));
+        shelf.pin(vec![2]);
+        let gone = pass(&mut shelf, 2_000);
+        assert!(gone.contains(&1) && !gone.contains(&2), "the day of the first one is over");
+    }
+
     proptest! {
         #[test]
         fn nothing_is_lost_and_nothing_is_too_much(
+            pinned in prop::collection::vec(0_u128..40, 0..20),
             moves in prop::collection::vec((0_u8..4, 0_u128..40, 1_u64..60), 0..400),
         ) {
             const MAX: u64 = 300;
             let (mut shelf, mut there) = (Shelf::new(MAX), BTreeMap::new());
+            shelf.pin(pinned);
             for (kind, name, weight) in moves {
                 match kind {
                     0 => {

@@ -19,6 +19,7 @@ mod machine;
 mod number;
 mod overrides;
 mod person;
+mod preparation;
 mod reading;
 mod request;
 mod rule;
@@ -49,6 +50,9 @@ pub use mac::{Mac, MacError, NotAMachine};
 pub use machine::Machine;
 pub use overrides::{Act, Deed, Ended, NewOverride, Override, OverrideId, Unfit};
 pub use person::{Failures, MadeCard, Person, PersonAct, PersonDeed, PersonId, Role, RoleError};
+pub use preparation::{
+    NewPreparation, NotAPlace, Preparation, PreparationId, PreparationStage, PreparationTitle, WorkspacePlace,
+};
 pub use reading::{
     DEVICE_WINDOW_DAYS_MAX, Purpose, PurposeError, READING_MINUTES_MAX, READING_MINUTES_USUAL, Reading,
     ReadingEnd, ReadingId, ReadingTerms, Sought, Target, TargetError, Unbounded, WINDOW_DAYS_MAX,

@@ -186,7 +186,7 @@ fn write_homes(language: Language, write: Write<'_>) -> Result<(), Error> {
         [("home", good, &device), ("home-first", first, &unknown), ("home-closed", closed, &device)]
     {
         let client = "10.77.0.11".parse()?;
-        let page = Home { place: &place, status: &status, visitor, client };
+        let page = Home { place: &place, status: &status, visitor, client, prepared: &[] };
         write(name, page.render(language))?;
     }
     Ok(())

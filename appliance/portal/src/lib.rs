@@ -16,6 +16,7 @@ mod lesson;
 mod notices;
 mod office;
 pub mod pages;
+mod preparation;
 mod reading;
 mod selftest;
 mod server;
@@ -29,6 +30,7 @@ pub use language::Language;
 pub use lesson::{LessonRoom, LessonStart, LessonTurn, Missed, RoomNow, SeenDevice, WifiLine, WifiStatus};
 pub use notices::{CharterError, CharterText, Notices};
 pub use office::{Asked, Card, Claimed, Hold, Newcomer, Office, Reply, Tile, Trouble, Wish};
+pub use preparation::{PreparationLine, PreparationRoom, WantedThing};
 pub use reading::{
     Findings, FoundLine, Held, NewHold, NewReading, Reader, ReadingList, ReadingRoom, RefusedCount,
     RoutineDay, Summary,

@@ -7,11 +7,11 @@ use model::{
     RoomName, SiteRequest, Timestamp,
 };
 
-use crate::{LessonRoom, ReadingRoom};
+use crate::{LessonRoom, PreparationRoom, ReadingRoom};
 
 /// The part of the box that keeps people, sessions and requests. Its calls block: for files, and for a secret that is
 /// hashed.
-pub trait Office: ReadingRoom + LessonRoom + Send + Sync {
+pub trait Office: ReadingRoom + LessonRoom + PreparationRoom + Send + Sync {
     /// The teachers who may sign in, by name: the tiles of the sign-in page.
     ///
     /// # Errors
@@ -275,6 +275,15 @@ pub enum Trouble {
     /// What was typed is no list of sites.
     #[error("no list of sites")]
     Sites,
+    /// What was typed is no address of a workspace that the box serves.
+    #[error("no address of a workspace that the box serves")]
+    NotWorkspace,
+    /// The device is not one that the box serves workspaces to: there is none by whose rules something could be fetched.
+    #[error("the device is not served the workspace")]
+    Unregistered,
+    /// A day that is over, or too far away.
+    #[error("the day is over or too far away")]
+    Day,
     /// The clock is not set: nothing can have an end.
     #[error("the clock is not set")]
     NoClock,

@@ -392,7 +392,8 @@ async fn answer_form(portal: web::Data<Portal>, visit: Visit, page: Page) -> Htt
 fn home(portal: &Portal, client: IpAddr, language: Language) -> HttpResponse {
     let place = &portal.settings.place;
     let (status, visitor) = (portal.source.status(), portal.source.identify(client));
-    let page = Home { place, status: &status, visitor: &visitor, client };
+    let prepared = portal.source.prepared(client);
+    let page = Home { place, status: &status, visitor: &visitor, client, prepared: &prepared };
     respond(Home::STATUS, page.render(language), language)
 }
 

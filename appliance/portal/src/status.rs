@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use jiff::tz::TimeZone;
-use model::{Category, ClockQuality, Host, Reason, Subject, Timestamp};
+use model::{Category, ClockQuality, Host, NewPreparation, Reason, Subject, Timestamp};
 
 use crate::diagnosis::Diagnosis;
 use crate::selftest::SelftestStatus;
@@ -23,6 +23,11 @@ pub trait StatusSource: Send + Sync + 'static {
     /// A text for whoever helps from afar, without a word about anybody; `None` where it cannot be put together. Blocks: for
     /// files.
     fn support(&self) -> Option<String>;
+    /// What is prepared for whoever uses this address, for today's lessons.
+    fn prepared(&self, client: IpAddr) -> Vec<NewPreparation> {
+        let _nobody = client;
+        vec![]
+    }
 }
 
 /// A refusal that a device met, once or again and again.

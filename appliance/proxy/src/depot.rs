@@ -15,6 +15,7 @@ mod entry;
 mod files;
 mod flight;
 mod ledgers;
+mod pins;
 mod reader;
 mod stock;
 

@@ -1,13 +1,13 @@
 //! The gate itself: its doors, and what they share.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use access::{Admission, Closed, Desk, Recorded, Request, Resolve};
 use arc_swap::ArcSwap;
-use model::{AccessKind, Device, Subject};
+use model::{AccessKind, Device, DomainName, Host, Subject};
 use policy::{Permit, Target};
 use seats::{Eviction, Seats, Share, Throttle};
 use socket2::SockRef;
@@ -85,6 +85,8 @@ pub(crate) struct Caller {
     pub(crate) seat: Arc<Seat>,
     /// Turns true once the box stops.
     pub(crate) stop: watch::Receiver<bool>,
+    /// The registered device for whose sake the box asks, while it may be switched off: then there is no connection.
+    pub(crate) sake: Option<Arc<Device>>,
 }
 
 impl Gate {
@@ -189,8 +191,25 @@ impl Gate {
         };
         let destination =
             self.settings.is_redirected.then(|| original_destination(stream, address)).flatten();
-        let caller = Caller { address, destination, seat: Arc::new(seat), stop: stop.clone() };
+        let caller = Caller { address, destination, seat: Arc::new(seat), stop: stop.clone(), sake: None };
         Some((caller, eviction))
+    }
+
+    /// The box itself, which asks for the sake of a registered device; `None` where the gate is full. Whoever holds it gives up
+    /// when it is told to, as a connection has to.
+    pub(crate) fn stand_in(
+        &self,
+        device: Arc<Device>,
+        stop: watch::Receiver<bool>,
+    ) -> Option<(Caller, Eviction)> {
+        let (seat, eviction) = Seat::take(&self.seats, Client::Device(device.mac), self.limits)?;
+        // It has decided what it is for: it is not given up before connections that have not.
+        seat.decide();
+        let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        Some((
+            Caller { address, destination: None, seat: Arc::new(seat), stop, sake: Some(device) },
+            eviction,
+        ))
     }
 
     fn complain_of_crowd(&self, address: SocketAddr) {
@@ -237,11 +256,20 @@ impl Gate {
         target: Target,
     ) -> Result<Admission, Closed> {
         let request = Request { client: caller.address.ip(), kind, target, destination: caller.destination };
-        self.desk.admit(request).inspect_err(|closed| {
+        let outcome = match &caller.sake {
+            Some(device) => self.desk.admit_for(device, request),
+            None => self.desk.admit(request),
+        };
+        outcome.inspect_err(|closed| {
             if let Some(kept_back) = self.complaints.closed.pass() {
                 tracing::warn!(%closed, kept_back, "an access is refused");
             }
         })
+    }
+
+    /// Whether the filter lets this device have something of a host, as things are.
+    pub(crate) fn would_permit(&self, device: &Arc<Device>, host: &DomainName) -> bool {
+        self.desk.would_permit(device, AccessKind::Http, Target::Host(Host::from(host.clone())))
     }
 
     /// Puts a permit to use.
@@ -270,6 +298,9 @@ impl Gate {
 
     /// The device behind a connection, if it is a registered one.
     pub(crate) fn device_of(&self, caller: &Caller) -> Option<Arc<Device>> {
+        if let Some(device) = &caller.sake {
+            return Some(Arc::clone(device));
+        }
         match self.desk.identify(caller.address.ip()) {
             Subject::Device(device) => Some(device),
             Subject::Unknown(_) => None,
@@ -283,7 +314,8 @@ impl Gate {
 
     /// Whose limits a caller counts towards.
     pub(crate) fn client_of(&self, caller: &Caller) -> Client {
-        self.identify(caller.address.ip())
+        let sake = caller.sake.as_ref().map(|device| Client::Device(device.mac));
+        sake.unwrap_or_else(|| self.identify(caller.address.ip()))
     }
 
     /// Whose share of the box's own pages a caller takes of.

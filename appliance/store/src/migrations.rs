@@ -208,6 +208,20 @@ const STEPS: &[&str] = &[
     // What the commune's hub has brought: rules of the whole school that nobody there takes back, and their document's number.
     "ALTER TABLE override ADD COLUMN is_commune INTEGER NOT NULL DEFAULT FALSE;
      CREATE TABLE commune_policy (id INTEGER PRIMARY KEY CHECK (id = 1), serial INTEGER NOT NULL) STRICT;",
+    // What of the online workspace shall be here on a day; an empty room is all rooms.
+    "CREATE TABLE preparation (
+         id INTEGER PRIMARY KEY AUTOINCREMENT,
+         host TEXT NOT NULL,
+         path TEXT NOT NULL,
+         title TEXT NOT NULL,
+         room TEXT,
+         by TEXT NOT NULL,
+         device TEXT NOT NULL,
+         made_ms INTEGER NOT NULL,
+         until_ms INTEGER NOT NULL,
+         stage TEXT NOT NULL,
+         tried_ms INTEGER
+     ) STRICT;",
 ];
 
 /// Brings the schema up to date: every missing step, or none.

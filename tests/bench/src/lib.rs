@@ -1,6 +1,7 @@
 //! Benchmarks beside the peers.
 
 pub mod dns;
+pub mod ent;
 pub mod figures;
 pub mod gate;
 pub mod journal;

@@ -49,17 +49,26 @@ impl Program {
     /// # Errors
     /// It ends instead, or takes too long.
     pub fn wait_until(&mut self, seconds_max: u32, mut is_ready: impl FnMut() -> bool) -> Result<()> {
-        const LOOKS_A_SECOND: u32 = 20;
-        for _ in 0..seconds_max * LOOKS_A_SECOND {
-            if is_ready() {
-                return Ok(());
-            }
-            if self.child.try_wait()?.is_some() {
-                break;
-            }
-            thread::sleep(Duration::from_secs(1) / LOOKS_A_SECOND);
-        }
-        bail!("{} does not answer:\n{}", self.name, fs::read_to_string(&self.log).unwrap_or_default())
+        let outcome = wait_until(seconds_max, || {
+            let is_ready = is_ready();
+            ensure!(is_ready || self.is_running()?, "it ended");
+            Ok(is_ready)
+        });
+        outcome.with_context(|| format!("{} does not answer:\n{}", self.name, self.log()))
+    }
+
+    /// Whether it runs.
+    ///
+    /// # Errors
+    /// The kernel's error.
+    pub fn is_running(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_none())
+    }
+
+    /// What it said so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     /// Time of processors that it has used so far, all threads, in seconds (proc_pid_stat(5)).
@@ -67,14 +76,53 @@ impl Program {
     /// # Errors
     /// It has ended.
     pub fn processor_s(&self) -> Result<f64> {
-        /// The kernel counts in hundredths towards programs, on every machine (USER_HZ).
-        const TICKS_A_SECOND: f64 = 100.0;
-        let stat = self.read("stat")?;
-        // The second field is a name in brackets that may hold anything; user and system time are 14 and 15.
-        let (_, fields) = stat.rsplit_once(')').context("stat")?;
-        let ticks = fields.split_whitespace().skip(11).take(2);
-        let ticks = ticks.map(str::parse::<u32>).sum::<Result<u32, _>>()?;
-        Ok(f64::from(ticks) / TICKS_A_SECOND)
+        read_stat(self.child.id()).map(|(_, processor_s)| processor_s)
+    }
+
+    /// The same with the processes that it has started and that run now.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn family_processor_s(&self) -> Result<f64> {
+        let family = self.family()?;
+        Ok(family
+            .iter()
+            .filter_map(|process| read_stat(*process).ok())
+            .map(|(_, processor_s)| processor_s)
+            .sum())
+    }
+
+    /// Its memory and that of the processes that it has started, in bytes; a page that several share counts once for all of
+    /// them (Pss, proc_pid_smaps(5)).
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn family_memory(&self) -> Result<u64> {
+        let share = |process: &u32| {
+            let text = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok()?;
+            let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+            line.trim_matches([' ', 'k', 'B']).parse::<u64>().ok()
+        };
+        Ok(self.family()?.iter().filter_map(share).sum::<u64>() * 1_024)
+    }
+
+    /// It, and all that it has started, or that these have.
+    fn family(&self) -> Result<Vec<u32>> {
+        let mut parents = Vec::new();
+        for entry in fs::read_dir("/proc")? {
+            let Some(process) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            // One that ends meanwhile is none.
+            parents.extend(read_stat(process).ok().map(|(parent, _)| (process, parent)));
+        }
+        let mut family = vec![self.child.id()];
+        let mut seen = 0;
+        while let Some(parent) = family.get(seen).copied() {
+            family.extend(parents.iter().filter(|(_, its)| *its == parent).map(|(process, _)| *process));
+            seen += 1;
+        }
+        Ok(family)
     }
 
     /// Its memory now.
@@ -128,6 +176,34 @@ impl Drop for Program {
     }
 }
 
+/// The parent of a process, and the time of processors that it has used, in seconds (proc_pid_stat(5)).
+fn read_stat(process: u32) -> Result<(u32, f64)> {
+    /// The kernel counts in hundredths towards programs, on every machine (USER_HZ).
+    const TICKS_A_SECOND: f64 = 100.0;
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The second field is a name in brackets that may hold anything; the parent is 4, user and system time are 14 and 15.
+    let (_, fields) = stat.rsplit_once(')').context("stat")?;
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let field = |number: usize| fields.get(number - 3).context("stat");
+    let ticks: u32 = field(14)?.parse::<u32>()? + field(15)?.parse::<u32>()?;
+    Ok((field(4)?.parse()?, f64::from(ticks) / TICKS_A_SECOND))
+}
+
+/// Waits until `is_ready`.
+///
+/// # Errors
+/// Those of `is_ready`; or it takes too long.
+pub fn wait_until(seconds_max: u32, mut is_ready: impl FnMut() -> Result<bool>) -> Result<()> {
+    const LOOKS_A_SECOND: u32 = 20;
+    for _ in 0..seconds_max * LOOKS_A_SECOND {
+        if is_ready()? {
+            return Ok(());
+        }
+        thread::sleep(Duration::from_secs(1) / LOOKS_A_SECOND);
+    }
+    bail!("it takes more than {seconds_max} s")
+}
+
 /// A program of this machine, administration programs among them.
 #[must_use]
 pub fn command(program: &str) -> Command {
@@ -141,10 +217,18 @@ pub fn command(program: &str) -> Command {
 ///
 /// # Errors
 /// It cannot be started, or fails.
-pub fn run(mut command: Command) -> Result<()> {
+pub fn run(command: Command) -> Result<()> {
+    output(command).map(drop)
+}
+
+/// The same, for what it prints.
+///
+/// # Errors
+/// It cannot be started, or fails.
+pub fn output(mut command: Command) -> Result<String> {
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("{command:?}"))?;
     ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(())
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 #[cfg(test)]

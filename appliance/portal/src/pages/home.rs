@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use askama::Template;
-use model::Subject;
+use jiff::tz::TimeZone;
+use model::{ClockQuality, NewPreparation, Subject, Timestamp};
 
 use super::checks::{Check, check_all};
 use super::frame::{Detail, Frame, describe_subject, render};
@@ -21,6 +22,8 @@ pub struct Home<'a> {
     pub visitor: &'a Subject,
     /// From which address.
     pub client: IpAddr,
+    /// What is prepared for lessons.
+    pub prepared: &'a [NewPreparation],
 }
 
 #[derive(Template)]
@@ -33,6 +36,7 @@ struct View<'a> {
     is_known: bool,
     register: Option<String>,
     visitor: Vec<Detail>,
+    prepared: Vec<(String, &'a str)>,
     why_path: &'static str,
     certificate_path: &'static str,
     checks: Vec<Check>,
@@ -67,6 +71,7 @@ impl Home<'_> {
             is_known: matches!(self.visitor, Subject::Device(_)),
             register: self.register_command(),
             visitor: self.describe_visitor(language),
+            prepared: self.prepared.iter().map(|it| (it.place.to_string(), it.title.as_str())).collect(),
             why_path: Why::PATH,
             certificate_path: Certificate::PATH,
             checks,

@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use model::{
     Answer, ClockQuality, Device, Fault, Host, InternetMode, Layer, Lesson, LessonId, LessonPlan, MadeCard,
-    Obstacle, Override, OverrideId, Person, PersonId, PlanId, Purpose, Reading, ReadingEnd, ReadingId,
-    ReadingTerms, Reason, RequestId, Role, Rule, Ruling, Scope, SiteRequest, Subject, Timestamp, Topic,
-    UnknownDevice, Verdict, When,
+    NewPreparation, Obstacle, Override, OverrideId, Person, PersonId, PlanId, Preparation, PreparationId,
+    PreparationStage, Purpose, Reading, ReadingEnd, ReadingId, ReadingTerms, Reason, RequestId, Role, Rule,
+    Ruling, Scope, SiteRequest, Subject, Timestamp, Topic, UnknownDevice, Verdict, When,
 };
 
 use super::Place;
 use crate::{
     Asked, Authority, Custody, Findings, Firewall, FoundLine, Health, Held, Hold, KeptField, ListOrigin,
-    ListStatus, Listener, Missed, ReadingList, Refused, RefusedCount, RoomNow, RoutineDay, SeenDevice,
-    SelftestOutcome, SelftestStatus, Service, Status, Summary, Trial, TrialKind, UpdateOutcome, UpdateStatus,
-    Upstream, WifiStatus, Wish,
+    ListStatus, Listener, Missed, PreparationLine, ReadingList, Refused, RefusedCount, RoomNow, RoutineDay,
+    SeenDevice, SelftestOutcome, SelftestStatus, Service, Status, Summary, Trial, TrialKind, UpdateOutcome,
+    UpdateStatus, Upstream, WifiStatus, Wish,
 };
 
 pub(crate) fn place() -> Place {
@@ -168,6 +168,37 @@ pub(crate) fn plans() -> Vec<(PlanId, LessonPlan)> {
         is_wifi_on: true,
     };
     vec![(PlanId::new(4), plan)]
+}
+
+/// What the teacher has the box prepare, at each stage.
+pub(crate) fn preparations() -> Vec<PreparationLine> {
+    let wanted = |number: u32| NewPreparation {
+        place: format!("https://ent.example/document/{number}").parse().unwrap(),
+        title: format!("Le volcan <{number}>").parse().unwrap(),
+        room: number.is_multiple_of(2).then(|| "CM2".parse().unwrap()),
+        by: teacher().name,
+        device: "02:00:00:00:00:11".parse().unwrap(),
+        made: at(0),
+        until: at(60 * 24),
+    };
+    let line = |number: u32, stage: PreparationStage, progress: Option<(u64, u64)>| {
+        let id = PreparationId::new(number);
+        PreparationLine {
+            preparation: Preparation { id, wanted: wanted(number), stage, tried: None },
+            progress,
+        }
+    };
+    vec![
+        line(1, PreparationStage::Here, None),
+        line(2, PreparationStage::Waiting, Some((12_300_000, 40_000_000))),
+        line(3, PreparationStage::Waiting, Some((12_300_000, 0))),
+        line(4, PreparationStage::Waiting, None),
+        line(5, PreparationStage::Refused, None),
+        line(6, PreparationStage::NotShared, None),
+        line(7, PreparationStage::Missing, None),
+        line(8, PreparationStage::Full, None),
+        line(9, PreparationStage::Elsewhere, None),
+    ]
 }
 
 /// What a teacher closed for the school.

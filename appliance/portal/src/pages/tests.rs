@@ -72,7 +72,7 @@ fn all_pages(language: Language) -> Vec<(String, String)> {
     for (name, status) in statuses() {
         for (who, visitor) in [("known", &device), ("unknown", &unknown)] {
             let client = "10.77.0.11".parse().unwrap();
-            let page = Home { place: &place, status: &status, visitor, client };
+            let page = Home { place: &place, status: &status, visitor, client, prepared: &[] };
             push(&format!("home-{name}-{who}"), page.render(language));
         }
     }
@@ -279,13 +279,13 @@ fn a_stale_page_says_how_old_it_is() {
 fn an_unknown_visitor_learns_how_to_be_registered() {
     let (place, status) = (samples::place(), samples::status());
     let client = "10.77.0.99".parse().unwrap();
-    let home = Home { place: &place, status: &status, visitor: &samples::unknown(), client };
+    let home = Home { place: &place, status: &status, visitor: &samples::unknown(), client, prepared: &[] };
     insta::assert_snapshot!(visible_text(&home.render(Language::French)));
 
     // A program on the box itself has no hardware address that could be registered.
     let mac = "00:00:00:00:00:00".parse().ok();
     let own = Subject::Unknown(UnknownDevice { mac, address: "127.0.0.1".parse().unwrap() });
-    let home = Home { place: &place, status: &status, visitor: &own, client };
+    let home = Home { place: &place, status: &status, visitor: &own, client, prepared: &[] };
     assert!(!visible_text(&home.render(Language::French)).contains("preau device add"));
 }
 
@@ -296,7 +296,7 @@ fn the_headline_follows_the_worst_of_the_state() {
     let expected =
         ["Le web est ouvert ", "Le web est ouvert, 2 points", "Le web est fermé", "3 points", "un point"];
     for ((name, status), expected) in statuses().into_iter().zip(expected) {
-        let page = Home { place: &place, status: &status, visitor: &visitor, client };
+        let page = Home { place: &place, status: &status, visitor: &visitor, client, prepared: &[] };
         let text = visible_text(&page.render(Language::French));
         assert!(text.contains(expected), "{name}: {text}");
     }
@@ -308,7 +308,10 @@ fn a_disk_that_will_be_too_small_is_told_weeks_ahead() {
     let client = "10.77.0.11".parse().unwrap();
     let mut status = samples::status();
     let read = |status: &crate::Status| {
-        visible_text(&Home { place: &place, status, visitor: &visitor, client }.render(Language::English))
+        visible_text(
+            &Home { place: &place, status, visitor: &visitor, client, prepared: &[] }
+                .render(Language::English),
+        )
     };
     assert!(!read(&status).contains("more days"));
     status.journal_days = Some(41);
@@ -320,7 +323,7 @@ fn a_list_held_back_says_what_it_lost_and_what_to_do() {
     let (place, visitor) = (samples::place(), samples::device());
     let (_, status) = statuses().pop().unwrap();
     let client = "10.77.0.11".parse().unwrap();
-    let page = Home { place: &place, status: &status, visitor: &visitor, client };
+    let page = Home { place: &place, status: &status, visitor: &visitor, client, prepared: &[] };
     let text = visible_text(&page.render(Language::English));
     for expected in
         ["4,600,000 lines in force, 12 in the list held back", "preau blocklist accept", "Next attempt"]
@@ -346,8 +349,13 @@ fn every_outcome_of_an_update_has_its_words() {
             update.last = update.last.map(|(at, _)| (at, outcome));
         }
         let visitor = samples::device();
-        let page =
-            Home { place: &place, status: &status, visitor: &visitor, client: "10.77.0.1".parse().unwrap() };
+        let page = Home {
+            place: &place,
+            status: &status,
+            visitor: &visitor,
+            client: "10.77.0.1".parse().unwrap(),
+            prepared: &[],
+        };
         let text = visible_text(&page.render(Language::French));
         assert!(
             text.contains("le 17/08/2026 00:00") || outcome == UpdateOutcome::Held,
@@ -496,7 +504,7 @@ fn the_home_page_tells_in_words_what_became_of_the_self_test() {
         }
         let (place, visitor) = (samples::place(), samples::device());
         let client = [10, 77, 0, 11].into();
-        let home = Home { place: &place, status: &status, visitor: &visitor, client };
+        let home = Home { place: &place, status: &status, visitor: &visitor, client, prepared: &[] };
         for (language, expected) in LANGUAGES.into_iter().zip(expected) {
             let page = home.render(language);
             assert!(page.contains(expected), "{expected}: {page}");

@@ -4,8 +4,8 @@ use jiff::civil::Time;
 use model::{DomainName, InternetMode, LessonId, LessonPlan, OverrideId, Timestamp};
 
 use super::people::{Answer, Signed};
-use crate::pages::people::{HeadPage, TeacherPage, WeekPage, WifiSheet};
-use crate::{LessonStart, LessonTurn, Trouble};
+use crate::pages::people::{HeadPage, PreparePage, TeacherPage, WeekPage, WifiSheet};
+use crate::{LessonStart, LessonTurn, Trouble, WantedThing};
 
 /// The places of lessons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub(super) enum LessonPage {
     Register,
     Week,
     RemovePlan,
+    Prepare,
+    Unprepare,
 }
 
 impl LessonPage {
@@ -36,13 +38,15 @@ impl LessonPage {
             WifiSheet::PATH => Self::Register,
             WeekPage::PATH => Self::Week,
             WeekPage::REMOVE_PATH => Self::RemovePlan,
+            PreparePage::PATH => Self::Prepare,
+            PreparePage::REMOVE_PATH => Self::Unprepare,
             _ => return None,
         })
     }
 
     /// Whether it can be read, whether forms are sent there.
     pub(super) fn takes(self, is_post: bool) -> bool {
-        self == Self::Week || is_post != (self == Self::Register)
+        [Self::Week, Self::Prepare].contains(&self) || is_post != (self == Self::Register)
     }
 
     /// Whether it is for those who decide for the whole school.
@@ -58,6 +62,7 @@ impl LessonPage {
             }
             Self::KeepReport | Self::Register => HeadPage::PATH,
             Self::Week | Self::RemovePlan => WeekPage::PATH,
+            Self::Prepare | Self::Unprepare => PreparePage::PATH,
         }
     }
 }
@@ -91,6 +96,11 @@ impl Signed<'_> {
             LessonPage::Week if self.visit.is_post => office.add_plan(person, &self.read_plan()?)?,
             LessonPage::Week => return self.show_week(),
             LessonPage::RemovePlan => office.remove_plan(person, self.read("plan")?)?,
+            LessonPage::Prepare if self.visit.is_post => {
+                office.prepare(client, person, &self.read_wanted()?)?;
+            }
+            LessonPage::Prepare => return self.show_prepared(),
+            LessonPage::Unprepare => office.unprepare(person, self.read("preparation")?)?,
         }
         Ok(Answer::see(page.home()))
     }
@@ -107,6 +117,30 @@ impl Signed<'_> {
             token: &self.token,
         };
         Ok(Answer::page(WeekPage::STATUS, page.render(self.visit.language)))
+    }
+
+    fn show_prepared(&self) -> Result<Answer, Trouble> {
+        let office = &self.portal.office;
+        let (lines, room) = (office.preparations(self.person)?, office.room_now(self.person)?);
+        let page = PreparePage {
+            place: &self.portal.settings.place,
+            person: self.person,
+            lines: &lines,
+            rooms: &room.rooms,
+            tomorrow: office.tomorrow(),
+            token: &self.token,
+        };
+        Ok(Answer::page(PreparePage::STATUS, page.render(self.visit.language)))
+    }
+
+    fn read_wanted(&self) -> Result<WantedThing, Trouble> {
+        let room = self.visit.field("salle").filter(|room| !room.is_empty());
+        Ok(WantedThing {
+            url: self.visit.field("adresse").unwrap_or_default().to_owned(),
+            title: self.read("titre")?,
+            room: room.map(|_| self.read("salle")).transpose()?,
+            day: self.read("jour").map_err(|_| Trouble::Day)?,
+        })
     }
 
     fn read_plan(&self) -> Result<LessonPlan, Trouble> {

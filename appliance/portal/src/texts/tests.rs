@@ -76,6 +76,7 @@ fn used_keys(folder: &Path) -> BTreeSet<String> {
                 "diagnosis-",
                 "charter-",
                 "legal-",
+                "prepare-",
                 "hold-",
                 "holds-",
             ];

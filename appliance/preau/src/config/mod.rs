@@ -65,6 +65,8 @@ pub(crate) struct Config {
     pub(crate) served_workspaces: Vec<Workspace>,
     /// How much of them it keeps on its disk, in bytes; 0: nothing.
     pub(crate) cache_bytes_max: u64,
+    /// Bytes a second, at most, that what is prepared for a lesson takes of the line.
+    pub(crate) prepare_bytes_per_second: u64,
     /// The school's Wi-Fi.
     pub(crate) wifi: Wifi,
 }

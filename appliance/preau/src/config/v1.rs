@@ -74,7 +74,7 @@ impl<'de> Deserialize<'de> for File {
         let workspaces = table.optional::<Vec<WorkspaceKeys>>("ent").unwrap_or_default();
         let selftest = table.optional::<SelftestKeys>("selftest").unwrap_or_default();
         let lesson = table.optional::<LessonKeys>("lesson").unwrap_or_default();
-        let cache_bytes_max = read_cache(&mut table);
+        let (cache_bytes_max, prepare_bytes_per_second) = read_cache(&mut table);
         let wifi = WifiKeys::read(&mut table);
         check_profiles(&mut table, &workspaces, &profiles);
         let (pages, pages_tls) = (portal.port, portal.tls_port);
@@ -116,6 +116,7 @@ impl<'de> Deserialize<'de> for File {
                 },
                 wifi: wifi.finish()?,
                 cache_bytes_max,
+                prepare_bytes_per_second,
                 served_workspaces: workspaces.into_iter().filter_map(WorkspaceKeys::finish).collect(),
             })
         };

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use access::{Clock, Desk};
-use model::Subject;
+use model::{NewPreparation, Subject};
 use portal::{
     Diagnosis, Firewall, Health, ListOrigin, ListStatus, Listener, Refused, SelftestStatus, Service, Status,
     StatusSource, Trial, UpdateStatus, Upstream,
@@ -13,6 +13,7 @@ use resolver::{Resolver, Statistics};
 
 use super::intent::List;
 use super::listeners::Listeners;
+use super::preparing::Prepared;
 use crate::config::Config;
 use crate::support;
 
@@ -32,6 +33,7 @@ pub(crate) struct Board {
     line: Mutex<LineState>,
     diagnosis: Mutex<Diagnosis>,
     support: OnceLock<support::Place>,
+    prepared: Arc<Prepared>,
 }
 
 /// Whether the upstream resolvers answer, as far as the school's own questions show.
@@ -47,12 +49,13 @@ pub(crate) struct Parts {
     pub(crate) resolver: Resolver,
     pub(crate) upstreams: Vec<String>,
     pub(crate) trials: Vec<Trial>,
+    pub(crate) prepared: Arc<Prepared>,
 }
 
 impl Board {
     /// A board over these parts.
     pub(crate) fn new(parts: Parts, config: &Config, listeners: &Listeners, list: &List) -> Self {
-        let Parts { desk, clock, resolver, upstreams, trials } = parts;
+        let Parts { desk, clock, resolver, upstreams, trials, prepared } = parts;
         let firewall = if config.network.is_some() { Firewall::Applied } else { Firewall::Absent };
         let list = describe_list(&desk, list);
         Self {
@@ -70,6 +73,7 @@ impl Board {
             line: Mutex::new(LineState { counted: Statistics::default(), health: Health::Unknown }),
             diagnosis: Mutex::default(),
             support: OnceLock::new(),
+            prepared,
         }
     }
 
@@ -191,6 +195,14 @@ impl StatusSource for Board {
 
     fn recall_refusals(&self, client: IpAddr) -> Vec<Refused> {
         self.desk.recall_refusals(client).into_iter().map(describe_refused).collect()
+    }
+
+    fn prepared(&self, client: IpAddr) -> Vec<NewPreparation> {
+        // Whoever is no device of the school sees nothing of its lessons.
+        match self.desk.identify(client) {
+            Subject::Device(device) => self.prepared.ready_for(device.room.as_ref()),
+            Subject::Unknown(_) => vec![],
+        }
     }
 }
 

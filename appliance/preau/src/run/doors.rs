@@ -25,6 +25,7 @@ use super::keeper::{Keeper, destinations};
 use super::listeners::Listeners;
 use super::office::Office;
 use super::pages::PortalPages;
+use super::preparing::Prepared;
 use crate::config::Config;
 
 /// How often threads without a handle to wait for are looked at.
@@ -47,7 +48,7 @@ pub(crate) fn build_gate(
     desk: &Arc<Desk>,
     resolver: &Resolver,
     has_certificate: bool,
-    workspaces: Option<Arc<Workspaces>>,
+    (workspaces, prepared): (Option<Arc<Workspaces>>, &Arc<Prepared>),
 ) -> Arc<Gate> {
     let settings = proxy::Settings {
         is_redirected: config.network.is_some(),
@@ -61,7 +62,7 @@ pub(crate) fn build_gate(
         workspaces,
         ..proxy::Settings::default()
     };
-    let pages = Arc::new(PortalPages { place: place(config) });
+    let pages = Arc::new(PortalPages { place: place(config), prepared: Arc::clone(prepared) });
     let (desk, resolver) = (Arc::clone(desk), Arc::new(resolver.clone()));
     Arc::new(Gate::new(settings, destinations(config), desk, resolver, pages))
 }

@@ -21,6 +21,7 @@ mod office;
 mod overrides;
 mod pages;
 mod person_acts;
+mod preparing;
 mod pulse;
 mod radios;
 mod readings;
@@ -72,7 +73,8 @@ use intent::{Intent, List, ListFile};
 use keeper::Keeper;
 use listeners::Listeners;
 use nights::Nights;
-use office::Office;
+use office::{Larder, Office};
+use preparing::Preparer;
 use pulse::{Pulse, Vital};
 use radios::Radios;
 use readings::Readings;
@@ -107,9 +109,11 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     keep_closed(&mut firewall, &config, services.registered())?;
     let resolver = open_resolver(&config, &listeners, &upstreams, Arc::clone(&destinations), &services)?;
     let workspaces = front::open_workspaces(&config, &data, &clock, identity.as_ref(), descriptors)?;
-    let gate = doors::build_gate(&config, descriptors, &desk, &resolver, identity.is_some(), workspaces);
+    let larder = open_larder(&config, workspaces.is_some());
+    let shown = (workspaces, &larder.prepared);
+    let gate = doors::build_gate(&config, descriptors, &desk, &resolver, identity.is_some(), shown);
     let trials = announcement::trials(&config, &desk.policy(), &data);
-    let parts = board_parts(&desk, &clock, &resolver, &upstreams, &trials);
+    let parts = board_parts(&desk, &clock, &resolver, &upstreams, &trials, &larder);
     let board = open_board(parts, &config, &listeners, &list, is_list_refused);
 
     let runtime = start_runtime("gate", GATE_WORKERS)?;
@@ -119,7 +123,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         resolver: resolver.clone(),
         gate: Arc::clone(&gate),
         board: Arc::clone(&board),
-        office: open_office(&config, &data, &desk, &clock, &readings, &radios),
+        office: open_office(&config, &data, &desk, &clock, &readings, &radios, &larder),
         identity: identity.clone(),
     };
     let (file, identity) = (options.config.as_deref(), identity.as_ref());
@@ -129,6 +133,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     announcement::tell(&config, &board.list(), &data, &trials, identity.is_some());
     let (manner, stop_clock) = (config.sealing(options.config.as_deref()), Arc::clone(&clock));
     let (judge, rules) = (Arc::clone(&desk), Arc::clone(&in_force));
+    let preparer = open_preparer(&config, &data, &gate, &clock, &larder, &runtime, &desk);
     let state = keeper::State { intent, journal, clock, watch, desk: judge, in_force: rules, readings };
     let fences = open_fences(&config, firewall, &services, &resolver, &board, dns.handle());
     let addresses = FixedAddressKeeper::new(&config, &data, options.dhcp_hosts.as_deref());
@@ -151,7 +156,8 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     };
     let mut keeper = Keeper::start(state, rest, fences, wifi).context("cannot start the keeper")?;
     keeper.add("condition", move |stopped| condition.keep(&stopped))?;
-    keep_besides(&mut keeper, addresses, nights, &supervisor, vitals(&writer, &runtime, &dns))?;
+    let besides = Besides { addresses, nights, preparer };
+    keep_besides(&mut keeper, besides, &supervisor, vitals(&writer, &runtime, &dns))?;
     let outcome = runtime.block_on(doors.wait(&keeper));
     supervisor.tell_stopping();
 
@@ -172,18 +178,29 @@ fn vitals(writer: &WriterThread, runtime: &Runtime, dns: &Runtime) -> Vec<Vital>
     ]
 }
 
-/// Keeps what others wait for: dnsmasq for addresses, the supervisor for signs of life. From now on the box serves.
-fn keep_besides(
-    keeper: &mut Keeper,
+/// What is kept beside the classroom.
+struct Besides {
     addresses: Option<FixedAddressKeeper>,
     nights: Nights,
+    preparer: Option<Preparer>,
+}
+
+/// Keeps what others wait for: dnsmasq for addresses, the hub for the night, teachers for what they prepare, the supervisor for
+/// signs of life. From now on the box serves.
+fn keep_besides(
+    keeper: &mut Keeper,
+    besides: Besides,
     supervisor: &Arc<Supervisor>,
     vitals: Vec<Vital>,
 ) -> anyhow::Result<()> {
+    let Besides { addresses, nights, preparer } = besides;
     if let Some(addresses) = addresses {
         keeper.add("addresses", move |stopped| addresses.keep(&stopped))?;
     }
     keeper.add("nights", move |stopped| nights.keep(&stopped))?;
+    if let Some(preparer) = preparer {
+        keeper.add("preparer", move |stopped| preparer.keep(&stopped))?;
+    }
     if let Some(pulse) = Pulse::new(supervisor, vitals) {
         keeper.add("pulse", move |stopped| pulse.keep(&stopped))?;
     }
@@ -204,6 +221,7 @@ fn board_parts(
     resolver: &Resolver,
     upstreams: &[resolver::Upstream],
     trials: &[portal::Trial],
+    larder: &Larder,
 ) -> board::Parts {
     board::Parts {
         desk: Arc::clone(desk),
@@ -211,6 +229,7 @@ fn board_parts(
         resolver: resolver.clone(),
         upstreams: upstreams.iter().map(ToString::to_string).collect(),
         trials: trials.to_vec(),
+        prepared: Arc::clone(&larder.prepared),
     }
 }
 
@@ -348,10 +367,41 @@ fn open_office(
     clock: &Arc<dyn Clock>,
     readings: &Arc<Readings>,
     radios: &Arc<Radios>,
+    larder: &Larder,
 ) -> Arc<Office> {
     let office = Office::new(data, Arc::clone(desk), Arc::clone(clock), config.school.timezone.clone());
     let office = office.of_school(config.school.name.clone(), Arc::clone(readings));
-    Arc::new(office.with_lessons(config.lessons.minutes, Arc::clone(radios)))
+    let office = office.with_lessons(config.lessons.minutes, Arc::clone(radios));
+    Arc::new(office.with_larder(larder.clone()))
+}
+
+/// What can be prepared of the workspaces that the box serves.
+fn open_larder(config: &Config, is_served: bool) -> Larder {
+    let served = config.served_workspaces.iter().filter(|_| is_served && config.cache_bytes_max > 0);
+    let served = served.map(|workspace| (workspace.hosts.clone(), workspace.profiles.clone()));
+    Larder { served: served.collect(), ..Larder::default() }
+}
+
+/// Whoever prepares lessons, where there is something to prepare.
+fn open_preparer(
+    config: &Config,
+    data: &Path,
+    gate: &Arc<proxy::Gate>,
+    clock: &Arc<dyn Clock>,
+    larder: &Larder,
+    runtime: &Runtime,
+    desk: &Arc<Desk>,
+) -> Option<Preparer> {
+    let parts = preparing::Parts {
+        gate: Arc::clone(gate),
+        desk: Arc::clone(desk),
+        clock: Arc::clone(clock),
+        zone: config.school.timezone.clone(),
+        bytes_per_second: config.prepare_bytes_per_second,
+        prepared: Arc::clone(&larder.prepared),
+        runtime: runtime.handle().clone(),
+    };
+    (!larder.served.is_empty()).then(|| Preparer::new(data, parts))
 }
 
 fn open_resolver(

@@ -5,6 +5,7 @@ mod custody;
 mod holding;
 mod lessons;
 mod notebook;
+mod preparing;
 mod reading;
 mod signing;
 mod staff;
@@ -21,11 +22,12 @@ use access::{Clock, Desk};
 use jiff::tz::TimeZone;
 use model::{
     DomainName, LessonId, LessonPlan, Mac, Machine, MadeCard, Motive, Override, OverrideId, Person, PersonId,
-    PlanId, Reading, ReadingId, RequestId, RoomName, Selection, Subject, Timestamp,
+    PlanId, PreparationId, Reading, ReadingId, RequestId, RoomName, Selection, Subject, Timestamp,
 };
 use portal::{
     Asked, Card, Claimed, Custody, Findings, Held, LessonStart, LessonTurn, NewHold, NewReading, Newcomer,
-    Reader, ReadingList, Reply, RoomNow, Summary, Tile, Trouble, WifiLine, Wish,
+    PreparationLine, Reader, ReadingList, Reply, RoomNow, Summary, Tile, Trouble, WantedThing, WifiLine,
+    Wish,
 };
 use ring::rand::SystemRandom;
 use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonError, Store, StoreError};
@@ -34,6 +36,7 @@ use super::radios::Radios;
 use super::readings::Readings;
 use crate::data_folder::STATE_FILE;
 use notebook::Notebook;
+pub(crate) use preparing::Larder;
 
 /// What the office works with.
 pub(crate) struct Office {
@@ -65,6 +68,8 @@ pub(crate) struct Office {
     lesson_minutes: u32,
     /// The Wi-Fi of the rooms.
     radios: Arc<Radios>,
+    /// What is prepared of the workspaces.
+    larder: Larder,
     /// What was counted of the day under way, and up to which hour.
     counted: Mutex<Option<(Timestamp, Summary)>>,
 }
@@ -106,6 +111,7 @@ impl Office {
             looking: Mutex::new(()),
             lesson_minutes: model::LESSON_MINUTES_USUAL,
             radios: Arc::default(),
+            larder: Larder::default(),
             counted: Mutex::default(),
         }
     }
@@ -241,6 +247,24 @@ impl portal::Office for Office {
 
     fn now(&self) -> Option<Timestamp> {
         self.clock.now().plausible()
+    }
+}
+
+impl portal::PreparationRoom for Office {
+    fn preparations(&self, person: &Person) -> Result<Vec<PreparationLine>, Trouble> {
+        self.list_preparations(person)
+    }
+
+    fn prepare(&self, client: IpAddr, person: &Person, wanted: &WantedThing) -> Result<(), Trouble> {
+        self.prepare_place(client, person, wanted)
+    }
+
+    fn unprepare(&self, person: &Person, id: PreparationId) -> Result<(), Trouble> {
+        self.give_up_preparation(person, id)
+    }
+
+    fn tomorrow(&self) -> Option<jiff::civil::Date> {
+        self.find_tomorrow()
     }
 }
 

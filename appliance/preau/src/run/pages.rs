@@ -1,14 +1,20 @@
 //! The portal's pages, as the gate shows them.
 
+use std::sync::Arc;
+
 use access::Recorded;
 use model::Host;
 use policy::{Decided, Refusal};
 use portal::{Language, pages};
 use proxy::{Delivery, Outage, Page, Pages, Unreachable};
 
+use super::preparing::Prepared;
+
 /// Renders for one place.
 pub(crate) struct PortalPages {
     pub(crate) place: pages::Place,
+    /// What is prepared of the workspaces.
+    pub(crate) prepared: Arc<Prepared>,
 }
 
 impl Pages for PortalPages {
@@ -51,8 +57,13 @@ impl Pages for PortalPages {
             Delivery::Unknown => pages::Delivery::Unknown,
         };
         let typed = typed.map(|typed| pages::Typed { target: &typed.target, fields: &typed.fields });
+        // What a teacher chose comes first, under the name that she gave it.
+        let ready = host.name().map(|host| self.prepared.ready_of(host)).unwrap_or_default();
+        let chosen = ready.iter().map(|it| (it.title.as_str(), it.place.path.as_str()));
+        let is_chosen = |path: &str| ready.iter().any(|it| it.place.path == path);
+        let others = kept.iter().filter(|page| !is_chosen(&page.path));
         let kept: Vec<(&str, &str)> =
-            kept.iter().map(|page| (page.title.as_str(), page.path.as_str())).collect();
+            chosen.chain(others.map(|page| (page.title.as_str(), page.path.as_str()))).collect();
         let view = pages::Outage { place: &self.place, host, delivery, typed, has_files, kept: &kept };
         page(view.render(Language::negotiate(accept_language)))
     }

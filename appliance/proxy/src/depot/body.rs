@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use cache::{BLOCK_BYTES, FileKey, Sealing, Situation, Span, SpanMap, Step};
+use ring::digest;
 use tokio::sync::watch;
 
 /// Bytes that a reader takes at a time: eight blocks.
@@ -158,9 +159,19 @@ impl Body {
 
     /// Waits for all of it to be on the disk; false where it never will be. A transfer has an end in any case.
     pub(crate) async fn await_whole(&self) -> bool {
+        self.watch_whole(|_, _| {}).await
+    }
+
+    /// The same; tells meanwhile how many bytes of it are there, and how many there will be.
+    pub(crate) async fn watch_whole(&self, mut tell: impl FnMut(u64, Option<u64>) + Send) -> bool {
         let mut changes = self.changes();
         loop {
             changes.mark_unchanged();
+            let (held, length) = {
+                let state = self.lock();
+                (state.held.held_bytes(), state.length)
+            };
+            tell(held, length);
             if self.whole_length().is_some() {
                 return true;
             }
@@ -342,6 +353,17 @@ impl Body {
         let bytes = Bytes::from(bytes);
         let end = before.saturating_add(count);
         if end <= bytes.len() { Ok(bytes.slice(before..end)) } else { Err(self.forget(last)) }
+    }
+
+    /// What is on the disk, compared with a digest (SHA-256, FIPS 180-4). Blocks the thread.
+    pub(super) fn has_digest(&self, expected: &[u8; 32]) -> io::Result<bool> {
+        let mut context = digest::Context::new(&digest::SHA256);
+        let (mut at, length) = (0, self.length().unwrap_or_default());
+        while let Some(span) = Span::new(at, length.min(at.saturating_add(READ_BYTES_MAX))) {
+            context.update(&self.read(span)?);
+            at = span.end();
+        }
+        Ok(context.finish().as_ref() == expected)
     }
 
     fn forget(&self, block: u64) -> io::Error {

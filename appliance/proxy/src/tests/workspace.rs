@@ -9,5 +9,6 @@ mod falling;
 mod keeping;
 mod leaking;
 mod passing;
+mod preparing;
 mod transferring;
 mod trusting;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ::http::{HeaderMap, Method, Response, StatusCode, header, request};
 use cache::{
-    CacheStatus, Cause, Exchange, Failure, Family, FileName, Key, Lookup, Newer, RangeSet, Stored,
+    Audience, CacheStatus, Cause, Exchange, Failure, Family, FileName, Key, Lookup, Newer, RangeSet, Stored,
     Unstorable, Validator, invalidated, is_same_as_head, judge, look_up, may_serve_stale,
 };
 use model::Timestamp;
@@ -83,6 +83,7 @@ impl<'c> Quest<'c> {
             name: connection.name.clone(),
             uri: sent.uri,
             headers: sent.headers,
+            pace: None,
         });
         let (method, headers) = (&head.method, &head.headers);
         Some(Self { connection, depot, errand, family, key, file, method, headers, is_more })
@@ -188,6 +189,10 @@ impl<'c> Quest<'c> {
 
     pub(super) fn serve_as(&self, entry: Option<EntryHandle>, object: &Object, status: CacheStatus) -> Found {
         let Some(entry) = entry else { return pass(Cause::UriMiss, None) };
+        if object.body.file_key().is_none() && object.stored.audience == Audience::Everyone {
+            let device = self.connection.gate.device_of(&self.connection.caller);
+            self.connection.workspaces.favourites.note(&self.key, device);
+        }
         let asking = Asking { method: self.method, headers: self.headers, now: self.depot.now() };
         let fetcher = Fetcher { errand: Arc::clone(&self.errand), entry, object: object.clone() };
         Found::Kept(asking.answer(object, fetcher, status))

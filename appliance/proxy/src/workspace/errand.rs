@@ -18,6 +18,7 @@ use tokio::time::{sleep, timeout};
 
 use super::caching::Asked;
 use super::lines::Prober;
+use super::pace::Pace;
 use super::pool::{Answer, UpBody};
 use super::server::Server;
 use super::settings::Workspaces;
@@ -45,6 +46,8 @@ pub(super) struct Errand {
     pub(super) uri: Uri,
     /// The request's fields as they go to the server, conditions and ranges left out.
     pub(super) headers: HeaderMap,
+    /// How fast it comes, where nobody waits for it.
+    pub(super) pace: Option<Arc<Pace>>,
 }
 
 /// A body on its way.
@@ -150,6 +153,9 @@ impl Errand {
             };
             let Some(bytes) = frame.data_ref().filter(|bytes| !bytes.is_empty()) else { continue };
             has_moved = true;
+            if let Some(pace) = &self.pace {
+                pace.keep(bytes.len()).await;
+            }
             let progress = body.push(stream, bytes);
             if let Some(run) = progress.run
                 && let Poured::Spilt = self.store(body, stream, run).await

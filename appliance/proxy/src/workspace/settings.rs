@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::banner::PAGES_MAX;
 use super::distrust::Distrust;
+use super::favourites::Favourites;
 use super::lines::Lines;
 use super::pool::Pool;
 use super::turnstile::Turnstile;
@@ -88,6 +89,7 @@ pub struct Workspaces {
     list: Vec<Workspace>,
     tls: Arc<ServerConfig>,
     pub(super) distrust: Distrust,
+    pub(super) favourites: Favourites,
     pub(super) lines: Lines,
     /// Pages that are changed at this moment.
     pub(super) banners: Arc<Semaphore>,
@@ -112,6 +114,7 @@ impl Workspaces {
             list,
             tls,
             distrust: Distrust::default(),
+            favourites: Favourites::default(),
             lines: Lines::default(),
             banners: Arc::new(Semaphore::new(PAGES_MAX)),
             pool: Arc::default(),

@@ -37,6 +37,8 @@ mod pages;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod preparing;
+#[cfg(test)]
 mod probe;
 #[cfg(test)]
 mod readings;

@@ -2,7 +2,7 @@
 
 use model::{Person, Role};
 
-use super::{HeadPage, JournalPage, StaffPage, TeacherPage, TechnicianPage, WeekPage};
+use super::{HeadPage, JournalPage, PreparePage, StaffPage, TeacherPage, TechnicianPage, WeekPage};
 use crate::Language;
 
 /// The line.
@@ -28,6 +28,7 @@ impl<'a> Bar<'a> {
                 (HeadPage::PATH, "nav-head"),
                 (TeacherPage::PATH, "nav-teacher"),
                 (WeekPage::PATH, "nav-week"),
+                (PreparePage::PATH, "nav-prepare"),
                 (StaffPage::PATH, "nav-staff"),
                 (TechnicianPage::PATH, "nav-technician"),
                 (super::SecretPage::PATH, "nav-secret"),
@@ -35,6 +36,7 @@ impl<'a> Bar<'a> {
             Role::Teacher => &[
                 (TeacherPage::PATH, "nav-teacher"),
                 (WeekPage::PATH, "nav-week"),
+                (PreparePage::PATH, "nav-prepare"),
                 (super::SecretPage::PATH, "nav-secret"),
             ],
             Role::Officer => &[(super::SecretPage::PATH, "nav-secret")],

@@ -6,7 +6,10 @@ use super::*;
 use crate::pages::{Asking, Why, samples};
 use crate::{Card, Custody, Findings, Language, ReadingList, RoomNow, Tile, Trouble, WifiStatus};
 
-const TROUBLES: [Trouble; 30] = [
+const TROUBLES: [Trouble; 33] = [
+    Trouble::NotWorkspace,
+    Trouble::Unregistered,
+    Trouble::Day,
     Trouble::Occupied,
     Trouble::LessonOver,
     Trouble::Length,
@@ -95,6 +98,11 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
     for (name, rooms, plans) in [("full", &rooms_of[..], samples::plans()), ("empty", &[], vec![])] {
         let page = WeekPage { place: &place, person: &person, plans: &plans, rooms, minutes: 55, token: "0" };
         push(&format!("page-week-{name}"), page.render(language));
+    }
+    for (name, rooms, lines) in [("full", &rooms_of[..], samples::preparations()), ("empty", &[], vec![])] {
+        let tomorrow = "2026-11-30".parse().ok();
+        let page = PreparePage { place: &place, person: &person, lines: &lines, rooms, tomorrow, token: "0" };
+        push(&format!("page-prepare-{name}"), page.render(language));
     }
     for (name, html) in rooms(language) {
         push(&format!("room-{name}"), html);

@@ -32,7 +32,7 @@ impl TroublePage<'_> {
         match self.trouble {
             Trouble::Wait(_) | Trouble::TooMany => 429,
             Trouble::Busy | Trouble::Unavailable | Trouble::NoClock | Trouble::Full => 503,
-            Trouble::Wrong | Trouble::Denied | Trouble::Stronger => 403,
+            Trouble::Wrong | Trouble::Denied | Trouble::Stronger | Trouble::Unregistered => 403,
             Trouble::Unknown => 404,
             Trouble::Answered
             | Trouble::Declined
@@ -52,7 +52,9 @@ impl TroublePage<'_> {
             | Trouble::Outside
             | Trouble::TooMuch
             | Trouble::Length
-            | Trouble::Sites => 422,
+            | Trouble::Sites
+            | Trouble::NotWorkspace
+            | Trouble::Day => 422,
         }
     }
 
@@ -87,6 +89,9 @@ pub(super) fn tell(language: Language, trouble: Trouble) -> String {
         Trouble::LessonOver => "trouble-lesson-over",
         Trouble::Length => "trouble-length",
         Trouble::Sites => "trouble-sites",
+        Trouble::NotWorkspace => "trouble-not-workspace",
+        Trouble::Unregistered => "trouble-unregistered",
+        Trouble::Day => "trouble-day",
         Trouble::NoClock => "trouble-no-clock",
         Trouble::Window => "trouble-window",
         Trouble::Key => "trouble-key",

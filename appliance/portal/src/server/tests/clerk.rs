@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use model::{
     DomainName, LessonId, LessonPlan, MadeCard, Motive, Override, OverrideId, Person, PersonId, PlanId,
-    Reading, ReadingId, RequestId, Role, RoomName, Selection, Timestamp,
+    PreparationId, Reading, ReadingId, RequestId, Role, RoomName, Selection, Timestamp,
 };
 
 use crate::pages::samples;
 use crate::{
     Asked, Card, Claimed, Custody, Findings, Held, LessonRoom, LessonStart, LessonTurn, NewHold, NewReading,
-    Newcomer, Office, Reader, ReadingList, ReadingRoom, Reply, RoomNow, Summary, Tile, Trouble, WifiLine,
-    Wish,
+    Newcomer, Office, PreparationLine, PreparationRoom, Reader, ReadingList, ReadingRoom, Reply, RoomNow,
+    Summary, Tile, Trouble, WantedThing, WifiLine, Wish,
 };
 
 /// Its teacher is number 1, its head number 2, its officer number 3; all have this secret.
@@ -218,6 +218,29 @@ impl LessonRoom for Clerk {
 
     fn pulse(&self, _: &Person) -> Result<u64, Trouble> {
         Ok(u64::try_from(self.done.lock().unwrap().len()).unwrap())
+    }
+}
+
+impl PreparationRoom for Clerk {
+    fn preparations(&self, _: &Person) -> Result<Vec<PreparationLine>, Trouble> {
+        Ok(samples::preparations())
+    }
+
+    fn prepare(&self, _: IpAddr, person: &Person, wanted: &WantedThing) -> Result<(), Trouble> {
+        if !wanted.url.starts_with("https://ent.example/") {
+            return Err(Trouble::NotWorkspace);
+        }
+        let WantedThing { url, title, room, day } = wanted;
+        let room = room.as_ref().map_or("all rooms".to_owned(), ToString::to_string);
+        self.note(format!("{} prepares {url} as {title} in {room} for {day}", person.name))
+    }
+
+    fn unprepare(&self, person: &Person, id: PreparationId) -> Result<(), Trouble> {
+        self.note(format!("{} gives preparation {id} up", person.name))
+    }
+
+    fn tomorrow(&self) -> Option<jiff::civil::Date> {
+        "2026-11-30".parse().ok()
     }
 }
 

@@ -82,6 +82,33 @@ fn a_week_is_planned_by_forms() {
 }
 
 #[test]
+fn a_lesson_is_prepared_by_forms() {
+    let open = Open::new();
+    let mut browser = Browser::new(open.address);
+    browser.sign_in("personne=1");
+    let page = browser.get("/enseignant/preparation");
+    assert!(page.text.contains("1 prêts sur 9") && page.text.contains("13 Mo sur 40"), "{}", page.text);
+    let fields = "adresse=https%3A%2F%2Fent.example%2Ffilm&titre=Le+volcan&jour=2026-11-30&salle=";
+    let asked = browser.fill(&page, "/enseignant/preparation", fields);
+    assert_eq!(asked.location.as_deref(), Some("/enseignant/preparation"));
+    assert_eq!(browser.fill(&page, "/enseignant/preparation", &format!("{fields}CM2")).status, "303");
+    assert_eq!(browser.fill(&page, "/enseignant/preparation/retirer", "preparation=2").status, "303");
+    for wrong in ["titre=", "jour=demain", "adresse=https%3A%2F%2Fother.example%2F"] {
+        let answer = browser.fill(&page, "/enseignant/preparation", &format!("{wrong}&{fields}"));
+        assert_eq!(answer.status, "422", "{wrong}");
+    }
+    assert_eq!(
+        open.done(),
+        [
+            "Mme Martin prepares https://ent.example/film as Le volcan in all rooms for 2026-11-30",
+            "Mme Martin prepares https://ent.example/film as Le volcan in CM2 for 2026-11-30",
+            "Mme Martin gives preparation 2 up",
+        ]
+    );
+    open.portal.stop().unwrap();
+}
+
+#[test]
 fn the_head_keeps_reports_and_prints_the_register() {
     let open = Open::new();
     let mut browser = Browser::new(open.address);

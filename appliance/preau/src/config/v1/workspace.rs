@@ -19,6 +19,11 @@ use crate::config::section::Section;
 const CACHE_GIB: u64 = 10;
 /// Kept at most: a terabyte, which is more than the disk of a box.
 const CACHE_GIB_MAX: u64 = 1024;
+/// What prepared lessons take of the line where the file does not say how much: the half of a poor one, so that whoever works
+/// late notices nothing.
+const PREPARE_MBIT: u64 = 4;
+/// More than any line of a school.
+const PREPARE_MBIT_MAX: u64 = 10_000;
 /// The port of HTTPS.
 const PORT: u16 = 443;
 
@@ -86,16 +91,28 @@ pub(super) fn check_profiles(table: &mut Section<'_>, workspaces: &[WorkspaceKey
     }
 }
 
-/// `[ent_cache]`: how many bytes of the workspaces are kept.
-pub(super) fn read_cache(table: &mut Section<'_>) -> u64 {
+/// `[ent_cache]`: how many bytes of the workspaces are kept, and how many a second come for lessons that are prepared.
+pub(super) fn read_cache(table: &mut Section<'_>) -> (u64, u64) {
     let read = table.table("ent_cache", |cache| {
-        let gib = cache.optional_spanned::<u64>("gib");
-        if let Some(found) = gib.as_ref().filter(|found| found.value > CACHE_GIB_MAX) {
-            cache.reject(found.span, format!("a number of GiB from 0 to {CACHE_GIB_MAX}"));
-        }
-        gib.map_or(CACHE_GIB, |found| found.value.min(CACHE_GIB_MAX))
+        let gib = read_up_to(cache, "gib", (CACHE_GIB, 0), CACHE_GIB_MAX, "GiB");
+        (gib, read_up_to(cache, "prepare_mbit", (PREPARE_MBIT, 1), PREPARE_MBIT_MAX, "Mbit/s"))
     });
-    read.map_or(CACHE_GIB, |keys| keys.value) << 30
+    let (gib, mbit) = read.map_or((CACHE_GIB, PREPARE_MBIT), |keys| keys.value);
+    (gib << 30, mbit * 1_000_000 / 8)
+}
+
+fn read_up_to(
+    cache: &mut Section<'_>,
+    key: &'static str,
+    (usual, least): (u64, u64),
+    most: u64,
+    unit: &str,
+) -> u64 {
+    let read = cache.optional_spanned::<u64>(key);
+    if let Some(found) = read.as_ref().filter(|found| !(least..=most).contains(&found.value)) {
+        cache.reject(found.span, format!("a number of {unit} from {least} to {most}"));
+    }
+    read.map_or(usual, |found| found.value.clamp(least, most))
 }
 
 /// An address, with or without a port.

@@ -216,7 +216,7 @@ impl Office {
     }
 
     /// The end of a day by the school's clock.
-    fn end_of(&self, day: Date) -> Result<Timestamp, Trouble> {
+    pub(super) fn end_of(&self, day: Date) -> Result<Timestamp, Trouble> {
         let next = day.checked_add(1.day()).map_err(|_| Trouble::Field)?;
         let end = next.to_zoned(self.zone.clone()).map_err(|_| Trouble::Field)?;
         Ok(Timestamp::from_unix_ms(end.timestamp().as_millisecond()))

@@ -59,7 +59,7 @@ impl Office {
         Ok(rooms.into_iter().filter(|room| person.teaches_in(Some(room))).collect())
     }
 
-    fn check_room(&self, person: &Person, room: &RoomName) -> Result<(), Trouble> {
+    pub(super) fn check_room(&self, person: &Person, room: &RoomName) -> Result<(), Trouble> {
         if !self.list_rooms()?.contains(room) {
             return Err(Trouble::Unknown);
         }

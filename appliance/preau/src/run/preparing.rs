@@ -1,0 +1,351 @@
+//! What shall be here before a lesson: it is fetched at night, one thing after the other, and pinned until its day is over.
+//!
+//! The thread takes no orders: it reads the whole list, does what is due, and notes what came of it. What comes is shown while
+//! it comes; after a restart, what is not here yet is due again.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use access::{Clock, Desk};
+use arc_swap::ArcSwap;
+use jiff::Zoned;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use model::{DomainName, NewPreparation, Preparation, PreparationId, PreparationStage, RoomName, Timestamp};
+use proxy::{Gate, Pace, Progress, Wanted};
+use store::{Store, StoreError};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::data_folder::STATE_FILE;
+
+/// Between two looks at the list: a teacher watches the page.
+const PERIOD: Duration = Duration::from_secs(1);
+/// The night, in hours of the school's clock: nobody teaches, and nobody who works late is left by its end.
+const NIGHT: (i8, i8) = (21, 7);
+/// From this hour on what is here is looked at once more before the school opens.
+const DAWN: i8 = 5;
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+/// Before something that failed is tried again, in milliseconds.
+const AGAIN_MS: u64 = 10 * 60 * 1_000;
+/// The same where only somebody else can change it.
+const MUCH_LATER_MS: u64 = 3 * 60 * 60 * 1_000;
+
+/// What is prepared, as pages show it.
+#[derive(Default)]
+pub(crate) struct Prepared {
+    list: ArcSwap<Vec<Preparation>>,
+    coming: Mutex<Option<(PreparationId, Arc<Progress>)>>,
+}
+
+impl Prepared {
+    /// What is here for this room, or for all.
+    pub(crate) fn ready_for(&self, room: Option<&RoomName>) -> Vec<NewPreparation> {
+        let list = self.list.load();
+        let is_for_room = |it: &&Preparation| it.wanted.room.is_none() || it.wanted.room.as_ref() == room;
+        let ready = list.iter().filter(|it| it.stage == PreparationStage::Here).filter(is_for_room);
+        ready.map(|it| it.wanted.clone()).collect()
+    }
+
+    /// What is here of this host, for whatever room.
+    pub(crate) fn ready_of(&self, host: &DomainName) -> Vec<NewPreparation> {
+        let list = self.list.load();
+        let ready =
+            list.iter().filter(|it| it.stage == PreparationStage::Here && it.wanted.place.host == *host);
+        ready.map(|it| it.wanted.clone()).collect()
+    }
+
+    /// Bytes that are here of what comes at this moment, and bytes of the whole.
+    pub(crate) fn progress(&self, id: PreparationId) -> Option<(u64, u64)> {
+        let coming = self.coming.lock().unwrap_or_else(PoisonError::into_inner);
+        coming.as_ref().filter(|(coming, _)| *coming == id).map(|(_, progress)| progress.read())
+    }
+
+    fn show_coming(&self, coming: Option<(PreparationId, Arc<Progress>)>) {
+        *self.coming.lock().unwrap_or_else(PoisonError::into_inner) = coming;
+    }
+}
+
+/// Who prepares.
+pub(crate) struct Preparer {
+    state_file: PathBuf,
+    gate: Arc<Gate>,
+    desk: Arc<Desk>,
+    clock: Arc<dyn Clock>,
+    zone: TimeZone,
+    pace: Arc<Pace>,
+    prepared: Arc<Prepared>,
+    runtime: Handle,
+    store: Option<Store>,
+    /// On which day what is used most was looked at.
+    refreshed: Option<Date>,
+    /// A failure of the state file is told once.
+    is_failure_told: bool,
+}
+
+/// What a preparer works with.
+pub(crate) struct Parts {
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) zone: TimeZone,
+    pub(crate) bytes_per_second: u64,
+    pub(crate) prepared: Arc<Prepared>,
+    pub(crate) runtime: Handle,
+}
+
+impl Preparer {
+    pub(crate) fn new(data: &Path, parts: Parts) -> Self {
+        let Parts { gate, desk, clock, zone, bytes_per_second, prepared, runtime } = parts;
+        let pace = Arc::new(Pace::new(bytes_per_second));
+        let state_file = data.join(STATE_FILE);
+        Self {
+            state_file,
+            gate,
+            desk,
+            clock,
+            zone,
+            pace,
+            prepared,
+            runtime,
+            store: None,
+            refreshed: None,
+            is_failure_told: false,
+        }
+    }
+
+    /// Prepares until it is told to stop.
+    pub(crate) fn keep(mut self, stopped: &Receiver<()>) {
+        while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
+            let goes_on = match self.look() {
+                Some(due) => self.prepare(&due, stopped),
+                None => self.refresh_used(stopped),
+            };
+            if !goes_on {
+                return;
+            }
+        }
+    }
+
+    /// Reads the list, pins what is on it, and finds what is due.
+    fn look(&mut self) -> Option<Preparation> {
+        let now = self.clock.now().plausible();
+        let list = self.work(|store| {
+            let list = store.preparations()?;
+            match now.filter(|now| list.iter().any(|it| it.wanted.until <= *now)) {
+                Some(now) => {
+                    store.lapse_preparations(now)?;
+                    store.preparations()
+                }
+                None => Ok(list),
+            }
+        })?;
+        if **self.prepared.list.load() != list {
+            let places = list.iter().map(|it| (it.wanted.place.host.clone(), it.wanted.place.path.clone()));
+            self.gate.pin(&places.collect::<Vec<_>>());
+            self.prepared.list.store(Arc::new(list.clone()));
+        }
+        find_due(&list, now?, &self.zone).cloned()
+    }
+
+    /// Fetches one thing; false once it is told to stop.
+    fn prepare(&mut self, due: &Preparation, stopped: &Receiver<()>) -> bool {
+        let directory = self.desk.directory();
+        let device = directory.devices().find(|device| device.mac == due.wanted.device).cloned();
+        let Some(device) = device else {
+            self.note(due, proxy::Preparation::Elsewhere);
+            return true;
+        };
+        let place = due.wanted.place.clone();
+        let wanted = Wanted { host: place.host, path: place.path, tag: None, digest: None, device };
+        let progress = Arc::new(Progress::default());
+        let (stop, stopping) = watch::channel(false);
+        self.prepared.show_coming(Some((due.id, Arc::clone(&progress))));
+        let (gate, pace) = (Arc::clone(&self.gate), Arc::clone(&self.pace));
+        let task = self.runtime.spawn(gate.prepare(wanted, pace, progress, stopping));
+        let is_over = await_task(&task, &stop, stopped);
+        self.prepared.show_coming(None);
+        if !is_over {
+            return false;
+        }
+        let outcome = self.runtime.block_on(task).unwrap_or(proxy::Preparation::Later);
+        self.note(due, outcome);
+        true
+    }
+
+    /// Looks once each morning at what was used most; false once it is told to stop.
+    fn refresh_used(&mut self, stopped: &Receiver<()>) -> bool {
+        let Some(clock) = self.clock.now().plausible().and_then(|now| read_clock(now, &self.zone)) else {
+            return true;
+        };
+        if !is_dawn(&clock) || self.refreshed == Some(clock.date()) {
+            return true;
+        }
+        self.refreshed = Some(clock.date());
+        let (stop, stopping) = watch::channel(false);
+        let task = self.runtime.spawn(Arc::clone(&self.gate).refresh_used(Arc::clone(&self.pace), stopping));
+        if !await_task(&task, &stop, stopped) {
+            return false;
+        }
+        if let Ok(objects @ 1..) = self.runtime.block_on(task) {
+            tracing::info!(objects, "what is used most of the ENT was looked at for this day");
+        }
+        true
+    }
+
+    fn note(&mut self, Preparation { id, stage: before, .. }: &Preparation, outcome: proxy::Preparation) {
+        let (id, stage) = (*id, stage_of(outcome));
+        // What is here is here whether the workspace answers or not.
+        let is_kept = *before == PreparationStage::Here && stage == PreparationStage::Waiting;
+        let stage = if is_kept { *before } else { stage };
+        let tried = self.clock.now().at;
+        // Where it cannot be noted, it is due again with the next look.
+        let noted = self.work(|store| store.note_preparation(id, stage, tried));
+        if noted.is_some() {
+            tracing::info!(
+                number = id.number(),
+                stage = stage.as_str(),
+                "something of the ENT was prepared for a lesson"
+            );
+        }
+    }
+
+    fn work<T>(&mut self, work: impl FnOnce(&mut Store) -> Result<T, StoreError>) -> Option<T> {
+        let outcome: anyhow::Result<T> = match &mut self.store {
+            Some(store) => work(store).map_err(Into::into),
+            absent => match Store::open(&self.state_file) {
+                Ok(store) => work(absent.insert(store)).map_err(Into::into),
+                Err(error) => Err(error.into()),
+            },
+        };
+        if let Err(error) = &outcome {
+            self.store = None;
+            if !self.is_failure_told {
+                tracing::error!("nothing is prepared for lessons: {error:#}");
+            }
+        }
+        self.is_failure_told = outcome.is_err();
+        outcome.ok()
+    }
+}
+
+/// Waits for a task; false where it was told to stop meanwhile, and is to be given up.
+fn await_task<T>(task: &JoinHandle<T>, stop: &watch::Sender<bool>, stopped: &Receiver<()>) -> bool {
+    while !task.is_finished() {
+        if stopped.recv_timeout(PERIOD / 10) != Err(RecvTimeoutError::Timeout) {
+            stop.send_replace(true);
+            return false;
+        }
+    }
+    true
+}
+
+fn read_clock(at: Timestamp, zone: &TimeZone) -> Option<Zoned> {
+    Some(jiff::Timestamp::from_millisecond(at.unix_ms()).ok()?.to_zoned(zone.clone()))
+}
+
+/// The last hours before the school opens.
+fn is_dawn(clock: &Zoned) -> bool {
+    (DAWN..NIGHT.1).contains(&clock.hour())
+}
+
+fn stage_of(outcome: proxy::Preparation) -> PreparationStage {
+    match outcome {
+        proxy::Preparation::Here => PreparationStage::Here,
+        proxy::Preparation::Later => PreparationStage::Waiting,
+        proxy::Preparation::Refused => PreparationStage::Refused,
+        proxy::Preparation::NotShared => PreparationStage::NotShared,
+        // Only a manifest says what it must be.
+        proxy::Preparation::Missing | proxy::Preparation::Different => PreparationStage::Missing,
+        proxy::Preparation::Full => PreparationStage::Full,
+        proxy::Preparation::Elsewhere => PreparationStage::Elsewhere,
+    }
+}
+
+/// What is to be fetched or looked at now: at night, or where its day has come and it is not here.
+fn find_due<'l>(list: &'l [Preparation], now: Timestamp, zone: &TimeZone) -> Option<&'l Preparation> {
+    let clock = read_clock(now, zone)?;
+    let is_night = clock.hour() >= NIGHT.0 || clock.hour() < NIGHT.1;
+    let is_due = |it: &&Preparation| {
+        let rested_ms = it.tried.map_or(u64::MAX, |tried| now.ms_since(tried));
+        // It ends with its day.
+        let is_its_day = it.wanted.until.ms_since(now) <= DAY_MS;
+        match it.stage {
+            PreparationStage::Here => {
+                let tried = it.tried.and_then(|tried| read_clock(tried, zone));
+                let was_seen = tried.is_some_and(|tried| tried.date() == clock.date() && is_dawn(&tried));
+                is_dawn(&clock) && !was_seen
+            }
+            PreparationStage::Waiting => (is_night || is_its_day) && rested_ms >= AGAIN_MS,
+            PreparationStage::Refused
+            | PreparationStage::NotShared
+            | PreparationStage::Missing
+            | PreparationStage::Full
+            | PreparationStage::Elsewhere => (is_night || is_its_day) && rested_ms >= MUCH_LATER_MS,
+        }
+    };
+    // What was not tried for the longest time comes first, what was never tried before all.
+    list.iter().filter(is_due).min_by_key(|it| (it.tried, it.id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        let zoned: Zoned = format!("{text}[Europe/Paris]").parse().unwrap();
+        Timestamp::from_unix_ms(zoned.timestamp().as_millisecond())
+    }
+
+    fn preparation(number: u32, stage: PreparationStage, tried: Option<&str>) -> Preparation {
+        let wanted = NewPreparation {
+            place: format!("https://ent.example/{number}").parse().unwrap(),
+            title: "Le volcan".parse().unwrap(),
+            room: None,
+            by: "Mme Martin".parse().unwrap(),
+            device: "02:00:00:00:00:11".parse().unwrap(),
+            made: at("2026-11-26T15:00"),
+            // For the thirtieth.
+            until: at("2026-12-01T00:00"),
+        };
+        Preparation { id: PreparationId::new(number), wanted, stage, tried: tried.map(at) }
+    }
+
+    #[test]
+    fn it_is_fetched_at_night_and_on_its_day() {
+        let zone = TimeZone::get("Europe/Paris").unwrap();
+        let check = |stage: PreparationStage, tried: Option<&str>, now: &str, expected: bool| {
+            let list = [preparation(1, stage, tried)];
+            assert_eq!(find_due(&list, at(now), &zone).is_some(), expected, "{stage:?} {tried:?} {now}");
+        };
+        use PreparationStage::{Here, NotShared, Waiting};
+        check(Waiting, None, "2026-11-26T15:01", false);
+        check(Waiting, None, "2026-11-26T21:00", true);
+        check(Waiting, Some("2026-11-26T21:00"), "2026-11-26T21:05", false);
+        check(Waiting, Some("2026-11-26T21:00"), "2026-11-26T21:10", true);
+        check(Waiting, Some("2026-11-30T07:55"), "2026-11-30T08:30", true);
+        check(NotShared, Some("2026-11-26T21:00"), "2026-11-26T23:00", false);
+        check(NotShared, Some("2026-11-26T21:00"), "2026-11-27T01:00", true);
+        check(Here, Some("2026-11-26T21:10"), "2026-11-27T04:59", false);
+        check(Here, Some("2026-11-26T21:10"), "2026-11-27T05:00", true);
+        check(Here, Some("2026-11-27T05:00"), "2026-11-27T06:59", false);
+        check(Here, Some("2026-11-27T05:00"), "2026-11-27T10:00", false);
+    }
+
+    #[test]
+    fn each_has_its_turn() {
+        let zone = TimeZone::get("Europe/Paris").unwrap();
+        let list = [
+            preparation(1, PreparationStage::Waiting, Some("2026-11-26T21:00")),
+            preparation(2, PreparationStage::Waiting, Some("2026-11-26T20:00")),
+            preparation(3, PreparationStage::Waiting, None),
+        ];
+        let first =
+            |list: &[Preparation]| find_due(list, at("2026-11-26T22:00"), &zone).map(|it| it.id.number());
+        assert_eq!([first(&list), first(&list[..2]), first(&list[..1])], [Some(3), Some(2), Some(1)]);
+        assert_eq!(first(&[]), None);
+    }
+}

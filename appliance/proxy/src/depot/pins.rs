@@ -1,0 +1,29 @@
+//! What must be here on a day: it is pinned, and compared with what it should be.
+
+use std::sync::Arc;
+
+use cache::{Key, Sealing};
+use tokio::task::spawn_blocking;
+
+use super::entry::Object;
+use super::stock::{Depot, OBJECT_BYTES_MIN};
+
+impl Depot {
+    /// Has these stay, and nothing else: the first ones where they are too much.
+    pub(crate) fn pin<'k>(&self, keys: impl Iterator<Item = &'k Key>) {
+        self.lock_shelf().pin(keys.map(Self::name).collect());
+    }
+
+    /// Whether something of this length can be pinned beside the rest.
+    pub(crate) fn has_room_to_pin(&self, key: &Key, length: u64) -> bool {
+        let weight = Sealing::Checked.file_bytes(length).max(OBJECT_BYTES_MIN);
+        self.lock_shelf().has_room_to_pin(Self::name(key), weight)
+    }
+
+    /// Whether what is kept has this digest (SHA-256), byte by byte as it is on the disk.
+    pub(crate) async fn has_digest(&self, object: &Object, expected: [u8; 32]) -> bool {
+        let body = Arc::clone(&object.body);
+        let compared = spawn_blocking(move || body.has_digest(&expected)).await;
+        compared.is_ok_and(|outcome| outcome.unwrap_or_default())
+    }
+}

@@ -1,0 +1,126 @@
+//! What shall be here before anybody asks.
+
+use std::sync::Arc;
+
+use model::{Device, ProfileName};
+use ring::digest;
+use tokio::sync::watch;
+
+use super::origin::{self, Question, reply, unchanged};
+use super::street::{Hands, SHARE_BYTES, Street};
+use crate::tests::raw::{pattern, read_until, send};
+use crate::tests::school::PC;
+use crate::{Pace, Preparation, Progress, Wanted};
+
+const PUBLIC: &str = "Cache-Control: public, max-age=60\r\nETag: \"a\"\r\n";
+
+fn device(profile: &str) -> Arc<Device> {
+    let profile: ProfileName = profile.parse().unwrap();
+    Arc::new(Device { mac: PC, name: "CM2-01".parse().unwrap(), room: None, profile })
+}
+
+fn wanted(path: &str) -> Wanted {
+    let (host, device) = ("ent.test".parse().unwrap(), device("elementaire"));
+    Wanted { host, path: path.to_owned(), tag: None, digest: None, device }
+}
+
+async fn prepare(street: &Street, wanted: Wanted) -> (Preparation, (u64, u64)) {
+    let progress = Arc::new(Progress::default());
+    let (_stop, stopping) = watch::channel(false);
+    let (gate, pace) = (Arc::clone(&street.school.gate), Arc::new(Pace::new(1 << 30)));
+    let outcome = gate.prepare(wanted, pace, Arc::clone(&progress), stopping).await;
+    (outcome, progress.read())
+}
+
+/// A film for all, a page for who is signed in, a page that sets a cookie, something very long, and a film that needs no pupil.
+fn answer(question: &Question) -> Vec<u8> {
+    match question.uri.as_str() {
+        "/film" if question.field("if-none-match").is_some() => unchanged(PUBLIC),
+        "/film" => reply(question, "200 OK", PUBLIC, &pattern(100_000)),
+        "/mine" => reply(question, "302 Found", "Location: /login\r\n", b""),
+        "/greeting" => reply(question, "200 OK", &format!("{PUBLIC}Set-Cookie: a=1\r\n"), b"hello"),
+        "/anonymous" => reply(question, "200 OK", "Cache-Control: max-age=60\r\n", b"hello"),
+        "/long" => {
+            let length = SHARE_BYTES / 2 + 1;
+            format!("HTTP/1.1 200 OK\r\n{PUBLIC}Content-Length: {length}\r\n\r\n").into_bytes()
+        }
+        "/trouble" => reply(question, "503 Service Unavailable", "", b""),
+        _ => reply(question, "404 Not Found", "", b""),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_prepared_is_here_when_the_class_asks() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Arc::new(Street::keeping(folder.path(), &hands).await);
+    let serving = origin::open(&street, answer);
+    assert_eq!(prepare(&street, wanted("/film")).await, (Preparation::Here, (100_000, 100_000)));
+    // It is an access of the device, as any other.
+    street.school.expect_log(&["http ent.test permit finish 0/0"]).await;
+    // The next night it is asked for again, and has not changed.
+    hands.advance(3_600);
+    assert_eq!(prepare(&street, wanted("/film")).await.0, Preparation::Here);
+    serving.abort();
+    let mut pupil = street.connect().await;
+    send(&mut pupil, "GET /film HTTP/1.1\r\nHost: ent.test\r\nCookie: s=1\r\n\r\n").await;
+    let head = read_until(&mut pupil, "\r\n\r\n").await;
+    assert!(head.contains("preau;hit;ttl=60"), "{head}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_prepared_says_why() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Arc::new(Street::keeping(folder.path(), &hands).await);
+    let _serving = origin::open(&street, answer);
+    for (path, expected) in [
+        ("/mine", Preparation::NotShared),
+        ("/greeting", Preparation::NotShared),
+        ("/anonymous", Preparation::NotShared),
+        ("/long", Preparation::Full),
+        ("/trouble", Preparation::Later),
+        ("/nothing", Preparation::Missing),
+    ] {
+        assert_eq!(prepare(&street, wanted(path)).await.0, expected, "{path}");
+    }
+    let elsewhere = Wanted { host: "other.test".parse().unwrap(), ..wanted("/film") };
+    assert_eq!(prepare(&street, elsewhere).await.0, Preparation::Elsewhere);
+    let refused = Wanted { host: super::street::REFUSED.parse().unwrap(), ..wanted("/film") };
+    assert_eq!(prepare(&street, refused).await.0, Preparation::Refused);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_says_what_it_must_be() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Arc::new(Street::keeping(folder.path(), &hands).await);
+    let _serving = origin::open(&street, answer);
+    let hash = |bytes: &[u8]| digest::digest(&digest::SHA256, bytes).as_ref().try_into().ok();
+    let right = Wanted { digest: hash(&pattern(100_000)), tag: Some("\"a\"".to_owned()), ..wanted("/film") };
+    assert_eq!(prepare(&street, right.clone()).await.0, Preparation::Here);
+    let other = Wanted { tag: Some("\"b\"".to_owned()), ..right.clone() };
+    assert_eq!(prepare(&street, other).await.0, Preparation::Different);
+    let other = Wanted { digest: hash(b"another film"), ..right.clone() };
+    assert_eq!(prepare(&street, other).await.0, Preparation::Different);
+    assert_eq!(prepare(&street, right).await.0, Preparation::Here, "the workspace says that it is right");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_pinned_stays_whatever_comes() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Arc::new(Street::keeping(folder.path(), &hands).await);
+    let _serving = origin::open(&street, |question| match question.uri.as_str() {
+        "/film" => answer(question),
+        _ => reply(question, "200 OK", PUBLIC, &pattern(8 << 20)),
+    });
+    street.school.gate.pin(&[("ent.test".parse().unwrap(), "/film".to_owned())]);
+    assert_eq!(prepare(&street, wanted("/film")).await.0, Preparation::Here);
+    for number in 0..20 {
+        // Twice: what is used again is worth more than what nobody has used yet.
+        for _ in 0..2 {
+            assert_eq!(prepare(&street, wanted(&format!("/{number}"))).await.0, Preparation::Here);
+        }
+    }
+    let mut pupil = street.connect().await;
+    send(&mut pupil, "GET /film HTTP/1.1\r\nHost: ent.test\r\nCookie: s=1\r\n\r\n").await;
+    let head = read_until(&mut pupil, "\r\n\r\n").await;
+    assert!(head.contains("preau;hit"), "{head}");
+}

@@ -1,0 +1,88 @@
+//! What of the workspaces is used most: it is looked at once more before the school opens.
+//!
+//! Invariant: it knows what is for all, never who used it; of the devices, only the last one, by whose rules it is asked for.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use cache::Key;
+use model::Device;
+
+/// What is counted at once: more than a school opens in a day.
+const COUNTED_MAX: usize = 4_096;
+/// What is looked at once more: some minutes of a night.
+const TOLD_MAX: usize = 200;
+/// Fewer uses are nobody's habit.
+const USES_MIN: u32 = 2;
+
+/// Uses since they were last taken.
+#[derive(Default)]
+pub(super) struct Favourites(Mutex<HashMap<Key, Uses>>);
+
+struct Uses {
+    count: u32,
+    device: Arc<Device>,
+}
+
+impl Favourites {
+    /// Something that is for all is used by this device. A query may have somebody's secret in it.
+    pub(super) fn note(&self, key: &Key, device: Option<Arc<Device>>) {
+        let Some(device) = device.filter(|_| !key.path_and_query().contains('?')) else { return };
+        let mut counted = self.lock();
+        if let Some(uses) = counted.get_mut(key) {
+            uses.count = uses.count.saturating_add(1);
+            uses.device = device;
+            return;
+        }
+        if counted.len() >= COUNTED_MAX {
+            counted.retain(|_, uses| uses.count >= USES_MIN);
+        }
+        if counted.len() < COUNTED_MAX {
+            counted.insert(key.clone(), Uses { count: 1, device });
+        }
+    }
+
+    /// The most used, the first one first; counting begins anew.
+    pub(super) fn take(&self) -> Vec<(Key, Arc<Device>)> {
+        let mut used: Vec<_> = self.lock().drain().filter(|(_, uses)| uses.count >= USES_MIN).collect();
+        used.sort_by(|(key, uses), (other, others)| {
+            others.count.cmp(&uses.count).then_with(|| key.cmp(other))
+        });
+        used.into_iter().take(TOLD_MAX).map(|(key, uses)| (key, uses.device)).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Uses>> {
+        // Each count is whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_used_come_first_and_the_list_has_an_end() {
+        let (mac, name) = ("02:00:00:00:00:11".parse().unwrap(), "CM2-01".parse().unwrap());
+        let device = Arc::new(Device { mac, name, room: None, profile: "elementaire".parse().unwrap() });
+        let key = |path: &str| Key::new("ent.example", path).unwrap();
+        let favourites = Favourites::default();
+        let note = |path: &str, times: usize| {
+            (0..times).for_each(|_| favourites.note(&key(path), Some(Arc::clone(&device))));
+        };
+        for number in 0..2 * COUNTED_MAX {
+            note(&format!("/once/{number}"), 1);
+        }
+        note("/twice", 2);
+        note("/often", 5);
+        note("/secret?token=1", 9);
+        favourites.note(&key("/stranger"), None);
+        let taken: Vec<_> = favourites.take().into_iter().map(|(key, _)| key).collect();
+        assert_eq!(taken, [key("/often"), key("/twice")]);
+        assert!(favourites.take().is_empty());
+        for number in 0..TOLD_MAX + 5 {
+            note(&format!("/{number}"), 2);
+        }
+        assert_eq!(favourites.take().len(), TOLD_MAX);
+    }
+}

@@ -1,0 +1,264 @@
+//! What shall be here before anybody asks: a teacher wants it for tomorrow's lesson, or the hub sends it to all schools.
+//!
+//! It comes as if somebody asked who is signed in nowhere: what the workspace shows to such a one, and says is for all, is kept as
+//! ever. Whatever needs a pupil's rights is nobody's before that pupil asks.
+//!
+//! Invariant: each request is an access of the device for whose sake it is made, judged and recorded as any other.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, header};
+use cache::{Audience, Cause, Key, Lookup, Newer, Validator, content_length, look_up};
+use model::{Device, DomainName};
+use tokio::sync::watch;
+
+use super::caching::Asked;
+use super::errand::Errand;
+use super::pace::Pace;
+use super::pool::Answer;
+use crate::depot::{Arrival, Boarding, Depot, EntryHandle, Landing, Object, Outcome};
+use crate::gate::Gate;
+
+/// The codings that browsers take: what is kept for one is kept for all that say the same.
+const CODINGS: HeaderValue = HeaderValue::from_static("gzip, deflate, br, zstd");
+
+/// Something that shall be here.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The workspace's name that it is under.
+    pub host: DomainName,
+    /// Its path and query.
+    pub path: String,
+    /// The tag that it has, where whoever wants it knows.
+    pub tag: Option<String>,
+    /// Its SHA-256, likewise.
+    pub digest: Option<[u8; 32]>,
+    /// For whose sake it is fetched: by the rules of this device.
+    pub device: Arc<Device>,
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preparation {
+    /// It is here, whole and right.
+    Here,
+    /// Not now: the workspace does not answer, the line broke off, or too much is on its way.
+    Later,
+    /// The filter does not permit it.
+    Refused,
+    /// The workspace does not say that it is for all.
+    NotShared,
+    /// The workspace has nothing there.
+    Missing,
+    /// It is more than may be pinned.
+    Full,
+    /// It is something else than was wanted.
+    Different,
+    /// It is of no workspace that the box keeps.
+    Elsewhere,
+}
+
+/// How much of it is here, for whoever looks on.
+#[derive(Debug, Default)]
+pub struct Progress {
+    done: AtomicU64,
+    all: AtomicU64,
+}
+
+impl Progress {
+    /// Bytes that are here, and bytes of the whole; 0 where that is not known.
+    #[must_use]
+    pub fn read(&self) -> (u64, u64) {
+        (self.done.load(Ordering::Relaxed), self.all.load(Ordering::Relaxed))
+    }
+
+    fn show(&self, done: u64, all: Option<u64>) {
+        self.done.store(done, Ordering::Relaxed);
+        self.all.store(all.unwrap_or_default(), Ordering::Relaxed);
+    }
+}
+
+impl Gate {
+    /// Has something be here, at this pace, until `stop` turns true. What is here already is asked for again only where it is
+    /// stale; a transfer that was cut goes on where it stopped.
+    pub async fn prepare(
+        self: Arc<Self>,
+        wanted: Wanted,
+        pace: Arc<Pace>,
+        progress: Arc<Progress>,
+        stop: watch::Receiver<bool>,
+    ) -> Preparation {
+        let Some(workspaces) = self.settings().workspaces.clone() else { return Preparation::Elsewhere };
+        let Some(depot) = workspaces.depot.clone() else { return Preparation::Elsewhere };
+        let key =
+            Key::new(wanted.host.as_str(), &wanted.path).filter(|_| workspaces.find(&wanted.host).is_some());
+        let Some((key, uri)) = key.zip(wanted.path.parse::<Uri>().ok()) else {
+            return Preparation::Elsewhere;
+        };
+        if !self.would_permit(&wanted.device, &wanted.host) {
+            return Preparation::Refused;
+        }
+        let Some((caller, eviction)) = self.stand_in(Arc::clone(&wanted.device), stop.clone()) else {
+            return Preparation::Later;
+        };
+        let errand = Errand {
+            gate: Arc::clone(&self),
+            workspaces,
+            depot: Arc::clone(&depot),
+            caller,
+            name: wanted.host.clone(),
+            uri,
+            headers: fields(&wanted.host),
+            pace: Some(pace),
+        };
+        let mut stop = stop;
+        let work = Preparing { errand: Arc::new(errand), depot, key, wanted, progress };
+        tokio::select! {
+            outcome = work.run() => outcome,
+            Ok(()) = eviction => Preparation::Later,
+            _ = stop.wait_for(|&is_stopping| is_stopping) => Preparation::Later,
+        }
+    }
+
+    /// Looks at what was used most since the last time, so that it is right when the school opens. Returns how much of it is here.
+    pub async fn refresh_used(self: Arc<Self>, pace: Arc<Pace>, stop: watch::Receiver<bool>) -> usize {
+        let used =
+            self.settings().workspaces.as_ref().map_or(vec![], |workspaces| workspaces.favourites.take());
+        let mut here = 0;
+        for (key, device) in used {
+            let Ok(host) = key.host().parse() else { continue };
+            let path = key.path_and_query().to_owned();
+            let wanted = Wanted { host, path, tag: None, digest: None, device };
+            let (gate, pace) = (Arc::clone(&self), Arc::clone(&pace));
+            let outcome = gate.prepare(wanted, pace, Arc::default(), stop.clone()).await;
+            here += usize::from(outcome == Preparation::Here);
+        }
+        here
+    }
+
+    /// Has these stay, and nothing else, whatever comes: the first ones where they are too much.
+    pub fn pin(&self, wanted: &[(DomainName, String)]) {
+        let depot = self.settings().workspaces.as_ref().and_then(|workspaces| workspaces.depot.as_ref());
+        if let Some(depot) = depot {
+            let keys: Vec<Key> =
+                wanted.iter().filter_map(|(host, path)| Key::new(host.as_str(), path)).collect();
+            depot.pin(keys.iter());
+        }
+    }
+}
+
+/// The request of somebody who is signed in nowhere.
+fn fields(host: &DomainName) -> HeaderMap {
+    let mut fields = HeaderMap::new();
+    if let Ok(host) = HeaderValue::from_str(host.as_str()) {
+        fields.insert(header::HOST, host);
+    }
+    fields.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+    fields.insert(header::ACCEPT_ENCODING, CODINGS);
+    fields
+}
+
+/// One thing on its way.
+struct Preparing {
+    errand: Arc<Errand>,
+    depot: Arc<Depot>,
+    key: Key,
+    wanted: Wanted,
+    progress: Arc<Progress>,
+}
+
+impl Preparing {
+    async fn run(&self) -> Preparation {
+        let entry = self.depot.find(&self.key).await;
+        let objects = entry.as_ref().map(EntryHandle::objects).unwrap_or_default();
+        let method = ::http::Method::GET;
+        let known = match look_up(&objects, &method, &self.errand.headers, self.depot.now()) {
+            Lookup::Fresh(object) => return self.await_whole(object).await,
+            Lookup::Revalidate(object) | Lookup::Validate(object, _) => {
+                entry.clone().map(|entry| (entry, object.clone()))
+            }
+            Lookup::Fetch(_) | Lookup::Unavailable | Lookup::Pass(_) => None,
+        };
+        match self.depot.flights.board(Depot::name(&self.key)) {
+            Boarding::Leader(landing) => self.fetch(known, landing).await,
+            // Somebody asks for it at this very moment: it is looked at again later.
+            Boarding::Follower(_) => Preparation::Later,
+        }
+    }
+
+    async fn fetch(&self, known: Option<(EntryHandle, Object)>, landing: Landing) -> Preparation {
+        let mut headers = self.errand.headers.clone();
+        if let Some((_, object)) = &known {
+            Validator::condition(&object.stored.headers, &mut headers);
+        }
+        let requested = self.depot.now();
+        let Some(response) = self.errand.send(headers).await else { return Preparation::Later };
+        let received = self.depot.now();
+        let status = response.status();
+        if let Some((entry, object)) = known
+            && status == StatusCode::NOT_MODIFIED
+        {
+            let newer = Newer { headers: response.headers(), requested, received };
+            if !object.stored.validator().is_some_and(|known| known.is_confirmed_by(newer.headers)) {
+                return Preparation::Later;
+            }
+            let updated = object.stored.update(&newer, &[]);
+            return match self.depot.refresh(&entry, &object, updated).await {
+                Some(object) => self.await_whole(&object).await,
+                None => Preparation::Later,
+            };
+        }
+        let asked = Asked::new(Cause::UriMiss, requested, received);
+        self.receive(response, &asked, landing).await
+    }
+
+    async fn receive(&self, response: Response<Answer>, asked: &Asked, landing: Landing) -> Preparation {
+        let status = response.status();
+        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+            return Preparation::Later;
+        }
+        if status != StatusCode::OK {
+            // A page to sign in at is where most of a workspace leads to.
+            let needs_session = status.is_redirection() || status == StatusCode::UNAUTHORIZED;
+            let is_closed = needs_session || status == StatusCode::FORBIDDEN;
+            return if is_closed { Preparation::NotShared } else { Preparation::Missing };
+        }
+        if content_length(response.headers())
+            .is_some_and(|length| !self.depot.has_room_to_pin(&self.key, length))
+        {
+            return Preparation::Full;
+        }
+        let received = self.errand.receive(&self.key, &self.errand.headers, &response, asked).await;
+        let (Arrival { entry, object, place }, stream) = match received {
+            Ok(arrived) => arrived,
+            Err("no-room") => return Preparation::Full,
+            Err(_) => return Preparation::NotShared,
+        };
+        self.errand.bring((entry, object.clone(), place), stream, response.into_body());
+        landing.tell(Outcome::Again);
+        self.await_whole(&object).await
+    }
+
+    /// Waits for all of it, and looks whether it is what was wanted.
+    async fn await_whole(&self, object: &Object) -> Preparation {
+        if object.stored.audience != Audience::Everyone {
+            return Preparation::NotShared;
+        }
+        if !object.body.watch_whole(|done, all| self.progress.show(done, all)).await {
+            return Preparation::Later;
+        }
+        let tag = object.stored.headers.get(header::ETAG).map(HeaderValue::as_bytes);
+        if self.wanted.tag.as_ref().is_some_and(|wanted| tag != Some(wanted.as_bytes())) {
+            return Preparation::Different;
+        }
+        if let Some(digest) = self.wanted.digest
+            && !self.depot.has_digest(object, digest).await
+        {
+            // Nobody gets it before the workspace has said again that it is right.
+            self.depot.invalidate(&self.key).await;
+            return Preparation::Different;
+        }
+        Preparation::Here
+    }
+}

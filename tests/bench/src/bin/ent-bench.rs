@@ -1,0 +1,176 @@
+//! Measures the box's ENT cache beside nginx, Varnish with hitch, and squid, all by TLS, before the same server and with the
+//! same visitors: what is kept, by wrk; a class that opens a film; and ranges and herds, byte by byte.
+//!
+//! `ent-bench FOLDER [ROUNDS [SECONDS]]` measures, `ent-bench FOLDER suite [CACHE...]` only plays the cases and fails where
+//! the box does. Processor time and memory are those of all processes of a cache, and of nobody else.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use bench::ent::contender::{Contender, name_the_door};
+use bench::ent::herd::{self, Opening};
+use bench::ent::load::{self, Hits};
+use bench::ent::peers::Peer;
+use bench::ent::suite;
+use bench::figures::{Rounds, print_table, short};
+use bench::{machine, sandbox};
+
+/// Rounds unless told otherwise.
+const ROUNDS: usize = 5;
+/// How long each cache is asked in a round, for each size.
+const ROUND_SECONDS: u64 = 10;
+/// A document, and a picture or a piece of a film.
+const SIZES: [(&str, usize); 2] = [("10 kB", 10_000), ("1 MB", 1_000_000)];
+
+fn main() -> Result<ExitCode> {
+    sandbox::run(|arguments| {
+        let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        match words.as_slice() {
+            [_, "suite", names @ ..] => play(&chosen(names)?),
+            [folder] => measure(Path::new(folder), ROUNDS, ROUND_SECONDS),
+            [folder, rounds] => measure(Path::new(folder), rounds.parse()?, ROUND_SECONDS),
+            [folder, rounds, seconds] => measure(Path::new(folder), rounds.parse()?, seconds.parse()?),
+            _ => anyhow::bail!(
+                "usage: ent-bench FOLDER [ROUNDS [SECONDS]] | ent-bench FOLDER suite [CACHE...]"
+            ),
+        }
+    })
+}
+
+fn chosen(names: &[&str]) -> Result<Vec<Peer>> {
+    if names.is_empty() {
+        return Ok(Peer::ALL.to_vec());
+    }
+    let find = |name: &&str| Peer::ALL.into_iter().find(|peer| peer.name() == *name).context("no such cache");
+    names.iter().map(find).collect()
+}
+
+fn measure(folder: &Path, rounds: usize, seconds: u64) -> Result<()> {
+    machine::print()?;
+    name_the_door(folder)?;
+    let contenders = Peer::ALL.into_iter().map(Contender::start).collect::<Result<Vec<_>>>()?;
+    for (size, bytes) in SIZES {
+        compare_hits(&contenders, (size, bytes), rounds, Duration::from_secs(seconds))?;
+    }
+    show_memory(&contenders)?;
+    compare_openings(&contenders, rounds)?;
+    drop(contenders);
+    play(&Peer::ALL)?;
+    Ok(machine::print()?)
+}
+
+fn compare_hits(
+    contenders: &[Contender],
+    (size, bytes): (&str, usize),
+    rounds: usize,
+    duration: Duration,
+) -> Result<()> {
+    let mut seen: Vec<Vec<Hits>> = contenders.iter().map(|_| vec![]).collect();
+    for _ in 0..rounds {
+        for (contender, seen) in contenders.iter().zip(&mut seen) {
+            seen.push(load::ask(contender, bytes, duration)?);
+        }
+    }
+    let megabytes = f64::from(u32::try_from(bytes)?) / 1e6;
+    let each = |hits: &[Hits], figure: &dyn Fn(&Hits) -> f64| hits.iter().map(figure).collect::<Vec<f64>>();
+    let cost = |hits: &Hits| hits.requests / hits.processor_s.max(0.01);
+    let own = seen.first().map(|own| each(own, &cost)).unwrap_or_default();
+    let row = |(contender, hits): (&Contender, &Vec<Hits>)| {
+        let rounds =
+            |figure: &dyn Fn(&Hits) -> f64| each(hits, figure).into_iter().collect::<Rounds>().to_string();
+        vec![
+            contender.peer.name().to_owned(),
+            rounds(&|hits| hits.requests_a_second),
+            rounds(&|hits| hits.requests_a_second * megabytes),
+            rounds(&cost),
+            rounds(&|hits| cost(hits) * megabytes),
+            Rounds::ratios(&own, &each(hits, &cost)).to_string(),
+            rounds(&|hits| hits.p99_ms),
+            short(hits.iter().map(|hits| hits.failures).sum()),
+            short(hits.iter().map(|hits| hits.asked).sum()),
+        ]
+    };
+    let columns = [
+        "",
+        "requests a second",
+        "MB a second",
+        "requests a second of processor",
+        "MB a second of processor",
+        "preau's are",
+        "p99 ms",
+        "failed",
+        "asked of the server",
+    ];
+    let rows: Vec<_> = contenders.iter().zip(&seen).map(row).collect();
+    Ok(print_table(&format!("{size}, kept"), &columns, &rows)?)
+}
+
+fn show_memory(contenders: &[Contender]) -> Result<()> {
+    let mut rows = Vec::new();
+    for contender in contenders {
+        let megabytes = f64::from(u32::try_from(contender.memory()? / 1_000)?) / 1e3;
+        rows.push(vec![contender.peer.name().to_owned(), short(megabytes)]);
+    }
+    Ok(print_table("Memory after that (PSS of all processes)", &["", "MB"], &rows)?)
+}
+
+fn compare_openings(contenders: &[Contender], rounds: usize) -> Result<()> {
+    let mut rows = Vec::new();
+    for contender in contenders {
+        let seen = (0..rounds).map(|round| herd::open(contender, round)).collect::<Result<Vec<Opening>>>()?;
+        let each = |figure: &dyn Fn(&Opening) -> f64| seen.iter().map(figure).collect::<Rounds>().to_string();
+        rows.push(vec![
+            contender.peer.name().to_owned(),
+            each(&|opening| opening.transfers),
+            seen.iter().map(|opening| opening.requests).max().unwrap_or_default().to_string(),
+            each(&|opening| opening.first_ms),
+            each(&|opening| opening.last_ms),
+            each(&|opening| opening.all_s),
+            each(&|opening| opening.jump_ms),
+            seen.iter().map(|opening| opening.failures).sum::<usize>().to_string(),
+        ]);
+    }
+    let columns = [
+        "",
+        "transfers",
+        "requests to the server",
+        "first byte of the first, ms",
+        "of the last, ms",
+        "all have all, s",
+        "first byte after a jump to the end, ms",
+        "failed",
+    ];
+    let title = format!(
+        "{} open {} MB that nobody has opened, at 100 Mbit/s",
+        herd::HERD,
+        herd::FILM_BYTES / 1_000_000
+    );
+    Ok(print_table(&title, &columns, &rows)?)
+}
+
+/// Plays all cases with these caches. What the box does not hold is an error; what its peers do not is a figure.
+fn play(peers: &[Peer]) -> Result<()> {
+    let cases = suite::cases();
+    let mut rows: Vec<Vec<String>> =
+        cases.iter().map(|case| vec![case.name.to_owned(), case.what.to_owned()]).collect();
+    let mut faults = Vec::new();
+    for peer in peers {
+        let contender = Contender::start(*peer)?;
+        for (case, row) in cases.iter().zip(&mut rows) {
+            let outcome = case.play(&contender);
+            row.push(outcome.as_ref().map_or_else(|_| "**no**".to_owned(), |()| "yes".to_owned()));
+            faults.extend(outcome.err().map(|error| (*peer, case.name, format!("{error:#}"))));
+        }
+    }
+    let names: Vec<&str> = peers.iter().map(|peer| peer.name()).collect();
+    print_table("Ranges and herds", &[&["case", "what must hold"], names.as_slice()].concat(), &rows)?;
+    let row = |(peer, case, fault): &(Peer, &str, String)| {
+        vec![peer.name().to_owned(), (*case).to_owned(), fault.replace('\n', " ")]
+    };
+    print_table("What did not hold", &["", "case", "why"], &faults.iter().map(row).collect::<Vec<_>>())?;
+    let own = faults.iter().filter(|(peer, ..)| *peer == Peer::Preau).count();
+    ensure!(own == 0, "the box fails in {own} cases");
+    Ok(())
+}

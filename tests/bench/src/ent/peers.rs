@@ -1,0 +1,184 @@
+//! The caches that are measured: the box, and what Debian has. Each has the processors of the machine, keeps what comes on the
+//! disk or in memory as its makers have it, and speaks TLS to devices.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+
+use anyhow::Result;
+
+use super::vouching::Vouching;
+use super::{DOOR, NAME, ORIGIN};
+use crate::gate::RESOLVER;
+use crate::gate::street::BOX;
+use crate::process::{Program, command, run};
+
+/// The hardware address of the PC: the box serves the ENT to devices that it knows.
+pub const PC: &str = "02:00:00:00:00:11";
+
+const NGINX: &str = include_str!("../../peers/nginx.conf");
+const VARNISH: &str = include_str!("../../peers/varnish.vcl");
+const HITCH: &str = include_str!("../../peers/hitch.conf");
+const SQUID: &str = include_str!("../../peers/squid.conf");
+
+/// What Varnish keeps in memory.
+const VARNISH_STORE: &str = "malloc,512M";
+/// What nginx asks for and keeps piece by piece, with its slices.
+const SLICE: &str = "      slice 1m;
+      proxy_cache_key $scheme$host$uri$is_args$args$slice_range;
+      proxy_set_header Range $slice_range;
+";
+
+/// A cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// The box.
+    Preau,
+    /// Debian's nginx: `proxy_cache` with its lock.
+    Nginx,
+    /// The same with `slice`.
+    NginxSlice,
+    /// Debian's Varnish, with hitch before it.
+    Varnish,
+    /// Debian's squid.
+    Squid,
+}
+
+impl Peer {
+    /// All of them, the box first.
+    pub const ALL: [Self; 5] = [Self::Preau, Self::Nginx, Self::NginxSlice, Self::Varnish, Self::Squid];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Preau => "preau",
+            Self::Nginx => "nginx",
+            Self::NginxSlice => "nginx, slices",
+            Self::Varnish => "Varnish, hitch",
+            Self::Squid => "squid",
+        }
+    }
+
+    /// Starts its programs on the calling thread's machine. Their files are in `folder`.
+    ///
+    /// # Errors
+    /// They are not there, or refuse their configuration.
+    pub fn start(self, vouching: &Vouching, folder: &Path) -> Result<Vec<Program>> {
+        let fill = |template: &str| fill(template, vouching, folder);
+        match self {
+            Self::Preau => preau(vouching, folder),
+            Self::Nginx | Self::NginxSlice => {
+                let (slice, offset) = if self == Self::Nginx { ("", "0") } else { (SLICE, "1g") };
+                let text = fill(NGINX).replace("{slice}", slice).replace("{range_offset}", offset);
+                let mut nginx = command("nginx");
+                nginx.args(["-e", "stderr", "-c"]).arg(write(folder, "nginx.conf", &text)?);
+                Ok(vec![Program::start("nginx", nginx, folder)?])
+            }
+            Self::Varnish => {
+                let mut varnish = command("varnishd");
+                varnish.args(["-F", "-j", "none", "-a", "127.0.0.1:6081,PROXY", "-s", VARNISH_STORE, "-f"]);
+                varnish
+                    .arg(write(folder, "varnish.vcl", &fill(VARNISH))?)
+                    .arg("-n")
+                    .arg(folder.join("varnish"));
+                let mut hitch = command("hitch");
+                hitch.arg(format!("--config={}", write(folder, "hitch.conf", &fill(HITCH))?));
+                Ok(vec![
+                    Program::start("varnishd", varnish, folder)?,
+                    Program::start("hitch", hitch, folder)?,
+                ])
+            }
+            Self::Squid => {
+                let path = write(folder, "squid.conf", &fill(SQUID))?;
+                // Debian's squid gives up root for this user, who then has to write here.
+                run(arguments("chown", &["-R", "proxy", &folder.to_string_lossy()]))?;
+                run(arguments("squid", &["-N", "-z", "-f", &path]))?;
+                Ok(vec![Program::start("squid", arguments("squid", &["-N", "-f", &path]), folder)?])
+            }
+        }
+    }
+}
+
+fn fill(template: &str, vouching: &Vouching, folder: &Path) -> String {
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    [
+        ("{workers}", workers.to_string()),
+        ("{folder}", folder.display().to_string()),
+        ("{name}", NAME.to_owned()),
+        ("{door}", DOOR.to_string()),
+        ("{origin}", ORIGIN.to_string()),
+        ("{authority}", vouching.authority.display().to_string()),
+        ("{chain}", vouching.chain.display().to_string()),
+        ("{key}", vouching.key.display().to_string()),
+        ("{both}", vouching.both.display().to_string()),
+    ]
+    .iter()
+    .fold(template.to_owned(), |text, (place, value)| text.replace(place, value))
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> Result<String> {
+    let path = folder.join(name);
+    fs::write(&path, text)?;
+    Ok(path.display().to_string())
+}
+
+/// The box, with the PC among its devices. Its limit of new connections is raised: one PC stands for a school here.
+fn preau(vouching: &Vouching, folder: &Path) -> Result<Vec<Program>> {
+    let configuration = format!(
+        "version = 1
+[school]
+name = \"École du banc d'essai\"
+[lan]
+interface = \"lan0\"
+ipv4_network = \"10.77.0.0/24\"
+ipv4_address = \"{BOX}\"
+[wan]
+interface = \"wan0\"
+ipv6 = false
+[[dns.upstream]]
+address = \"{RESOLVER}\"
+[gate]
+connections_per_second = 1000000
+[ent_cache]
+gib = 4
+[[ent]]
+hosts = [\"{NAME}\"]
+served_to = [\"elementaire\"]
+upstream = \"{ORIGIN}\"
+ca_file = {:?}
+",
+        vouching.authority
+    );
+    let path = write(folder, "preau.toml", &configuration)?;
+    let data = folder.join("data").display().to_string();
+    let binary = harness::preau_binary()?.display().to_string();
+    let own = |words: &[&str]| {
+        let mut own = command(&binary);
+        own.args(words).args(["--data", &data]);
+        own
+    };
+    run(own(&["device", "add", PC, "--name", "CM2-01", "--profile", "elementaire", "--config", &path]))?;
+    Ok(vec![Program::start("preau", own(&["run", "--config", &path]), folder)?])
+}
+
+/// Who vouches for the box to devices, as `preau ca export` has it; for the peers it is whoever vouches for the ENT.
+///
+/// # Errors
+/// The box has no authority yet.
+pub fn export_authority(folder: &Path) -> Result<String> {
+    let own = folder.join("box.pem").display().to_string();
+    let data = folder.join("data").display().to_string();
+    run(arguments(
+        &harness::preau_binary()?.display().to_string(),
+        &["ca", "export", "--out", &own, "--data", &data],
+    ))?;
+    Ok(own)
+}
+
+fn arguments(program: &str, arguments: &[&str]) -> Command {
+    let mut command = command(program);
+    command.args(arguments);
+    command
+}
