@@ -109,11 +109,11 @@ async fn what_is_pinned_stays_whatever_comes() {
     let street = Arc::new(Street::keeping(folder.path(), &hands).await);
     let _serving = origin::open(&street, |question| match question.uri.as_str() {
         "/film" => answer(question),
-        _ => reply(question, "200 OK", PUBLIC, &pattern(8 << 20)),
+        _ => reply(question, "200 OK", PUBLIC, &pattern(12 << 20)),
     });
     street.school.gate.pin(&[("ent.test".parse().unwrap(), "/film".to_owned())]);
     assert_eq!(prepare(&street, wanted("/film")).await.0, Preparation::Here);
-    for number in 0..20 {
+    for number in 0..7 {
         // Twice: what is used again is worth more than what nobody has used yet.
         for _ in 0..2 {
             assert_eq!(prepare(&street, wanted(&format!("/{number}"))).await.0, Preparation::Here);
