@@ -119,7 +119,7 @@ fn files_that_change_places_are_found() {
     let mut it = box_of_days();
     let tables: Vec<Vec<u8>> = it.vault.files.values().cloned().collect();
     reseal(&mut it, |seal, table| {
-        let other = if seal.number == 1 { 1 } else { 0 };
+        let other = usize::from(seal.number == 1);
         if seal.number < 3 {
             table.clone_from(&tables[other]);
         }
