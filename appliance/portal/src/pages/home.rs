@@ -3,8 +3,7 @@
 use std::net::IpAddr;
 
 use askama::Template;
-use jiff::tz::TimeZone;
-use model::{ClockQuality, NewPreparation, Subject, Timestamp};
+use model::{NewPreparation, Subject};
 
 use super::checks::{Check, check_all};
 use super::frame::{Detail, Frame, describe_subject, render};

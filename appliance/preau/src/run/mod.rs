@@ -116,8 +116,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let parts = board_parts(&desk, &clock, &resolver, &upstreams, &trials, &larder);
     let board = open_board(parts, &config, &listeners, &list, is_list_refused);
 
-    let runtime = start_runtime("gate", GATE_WORKERS)?;
-    let dns = start_runtime("dns", DNS_WORKERS)?;
+    let (runtime, dns) = (start_runtime("gate", GATE_WORKERS)?, start_runtime("dns", DNS_WORKERS)?);
     let (readings, radios) = (Arc::new(Readings::default()), Arc::new(Radios::default()));
     let rooms = Rooms {
         resolver: resolver.clone(),
@@ -132,12 +131,11 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let mut doors = Doors::open(&config, listeners, rooms, &runtime, &dns)?;
     announcement::tell(&config, &board.list(), &data, &trials, identity.is_some());
     let (manner, stop_clock) = (config.sealing(options.config.as_deref()), Arc::clone(&clock));
-    let (judge, rules) = (Arc::clone(&desk), Arc::clone(&in_force));
     let preparer = open_preparer(&config, &data, &gate, &clock, &larder, &runtime, &desk);
+    let (judge, rules) = (Arc::clone(&desk), Arc::clone(&in_force));
     let state = keeper::State { intent, journal, clock, watch, desk: judge, in_force: rules, readings };
     let fences = open_fences(&config, firewall, &services, &resolver, &board, dns.handle());
-    let addresses = FixedAddressKeeper::new(&config, &data, options.dhcp_hosts.as_deref());
-    let nights = Nights::new(&data, config.school.timezone.clone());
+    let besides = Besides::new(&config, options, &data, condition, preparer);
     let rest = keeper::Rest {
         nightly: selftests::plan(&config, options, &data),
         updater: updates::plan(&config, options.config.as_deref(), &data),
@@ -155,18 +153,22 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         forgeries_told: 0,
     };
     let mut keeper = Keeper::start(state, rest, fences, wifi).context("cannot start the keeper")?;
-    keeper.add("condition", move |stopped| condition.keep(&stopped))?;
-    let besides = Besides { addresses, nights, preparer };
     keep_besides(&mut keeper, besides, &supervisor, vitals(&writer, &runtime, &dns))?;
     let outcome = runtime.block_on(doors.wait(&keeper));
     supervisor.tell_stopping();
 
-    let mut firewall = close(keeper, doors, &runtime, writer)?;
+    let firewall = close(keeper, doors, &runtime, writer)?;
     seal_the_rest(&data, &manner, stop_clock.now());
-    if options.remove_firewall_on_stop {
+    leave(firewall, options.remove_firewall_on_stop)?;
+    outcome.map(|()| ExitCode::SUCCESS)
+}
+
+/// The network stays closed after the box, unless it is told otherwise.
+fn leave(mut firewall: FirewallKeeper, is_opened: bool) -> anyhow::Result<()> {
+    if is_opened {
         firewall.remove()?;
     }
-    outcome.map(|()| ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// What has to make progress for the box to be alive.
@@ -180,9 +182,24 @@ fn vitals(writer: &WriterThread, runtime: &Runtime, dns: &Runtime) -> Vec<Vital>
 
 /// What is kept beside the classroom.
 struct Besides {
+    condition: ConditionKeeper,
     addresses: Option<FixedAddressKeeper>,
     nights: Nights,
     preparer: Option<Preparer>,
+}
+
+impl Besides {
+    fn new(
+        config: &Config,
+        options: &RunOptions,
+        data: &Path,
+        condition: ConditionKeeper,
+        preparer: Option<Preparer>,
+    ) -> Self {
+        let addresses = FixedAddressKeeper::new(config, data, options.dhcp_hosts.as_deref());
+        let nights = Nights::new(data, config.school.timezone.clone());
+        Self { condition, addresses, nights, preparer }
+    }
 }
 
 /// Keeps what others wait for: dnsmasq for addresses, the hub for the night, teachers for what they prepare, the supervisor for
@@ -193,7 +210,8 @@ fn keep_besides(
     supervisor: &Arc<Supervisor>,
     vitals: Vec<Vital>,
 ) -> anyhow::Result<()> {
-    let Besides { addresses, nights, preparer } = besides;
+    let Besides { condition, addresses, nights, preparer } = besides;
+    keeper.add("condition", move |stopped| condition.keep(&stopped))?;
     if let Some(addresses) = addresses {
         keeper.add("addresses", move |stopped| addresses.keep(&stopped))?;
     }
