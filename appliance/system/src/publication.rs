@@ -406,6 +406,54 @@ mod tests {
     }
 
     #[test]
+    fn a_difference_of_which_nothing_more_comes_is_not_waited_for() {
+        let bench = Bench::new();
+        bench.publish(0..5_000);
+        bench.fetch().unwrap();
+        bench.publish(2..5_000);
+        // The same byte each night: the disk of the mirror, say.
+        bench.server.fail([Fault::Cut(usize::MAX), Fault::Cut(10), Fault::Cut(0)]);
+        assert!(matches!(bench.fetch(), Err(FetchError::Cut(_))));
+        bench.server.fail([Fault::Cut(usize::MAX), Fault::Cut(0)]);
+        bench.asked();
+        assert_eq!(bench.fetch().unwrap(), Fetched::New);
+        assert!(bench.has(2..5_000) && bench.asked().contains(&WHOLE_ARCHIVE.to_owned()));
+    }
+
+    #[test]
+    fn a_sheet_that_was_left_behind_freezes_no_list() {
+        let bench = Bench::new();
+        bench.publish(0..3_000);
+        bench.fetch().unwrap();
+        // Somebody copies another archive over it, as from UT1.
+        let other = archive(5..3_000);
+        let sums = format!("{:x}  {WHOLE_ARCHIVE}\n", md5::compute(&other));
+        fs::write(bench.mirror().join(WHOLE_ARCHIVE), other).unwrap();
+        fs::write(bench.mirror().join(CHECKSUMS_NAME), sums).unwrap();
+        bench.serve();
+        assert_eq!(bench.fetch().unwrap(), Fetched::New);
+        assert!(bench.has(5..3_000));
+    }
+
+    #[test]
+    fn what_is_only_packed_anew_is_not_fetched() {
+        let bench = Bench::new();
+        bench.publish(0..3_000);
+        bench.fetch().unwrap();
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        io::Write::write_all(&mut packed, &content(&archive(0..3_000))).unwrap();
+        let path = bench.folder.path().join("packed.tar.gz");
+        fs::write(&path, packed.finish().unwrap()).unwrap();
+        assert!(!publish_archive(&path, &bench.mirror()).unwrap().is_new);
+        bench.serve();
+        bench.asked();
+        for _ in 0..2 {
+            assert_eq!(bench.fetch().unwrap(), Fetched::Unchanged);
+            assert_eq!(bench.asked(), ["blacklists.tar.gz.differences"]);
+        }
+    }
+
+    #[test]
     fn publishing_the_same_again_changes_nothing() {
         let bench = Bench::new();
         bench.publish(0..3_000);

@@ -12,6 +12,7 @@ use flate2::write::GzEncoder;
 use memmap2::Mmap;
 use tempfile::NamedTempFile;
 
+use super::shelf::digits;
 use super::{BUFFER_BYTES, FetchError, Fetched, Mirror, Origin, Shelf, Step};
 
 /// What the sheet of an archive is called, after the archive.
@@ -24,6 +25,10 @@ enum Detour {
     None,
     #[error("the difference does not lead to the mirror's list")]
     Elsewhere,
+    #[error("nothing more comes of the difference")]
+    Stuck,
+    #[error("the sheet of differences is of another archive than the mirror's")]
+    Other,
     #[error(transparent)]
     Sheet(#[from] SheetError),
     #[error(transparent)]
@@ -65,17 +70,42 @@ impl Mirror {
     ) -> Result<Fetched, Detour> {
         let sheet = self.read(&format!("{}{SHEET_EXTENSION}", shelf.name()), DIFFERENCE_SHEET_BYTES_MAX)?;
         let sheet = DifferenceSheet::parse(&sheet.ok_or(Detour::None)?)?;
+        // A sheet that was left behind, when somebody put another archive in its place by hand.
+        let published = self.checksums()?.and_then(|sums| sums.of(shelf.name()));
+        if published.is_none_or(|sum| digits(sum) != sheet.md5()) {
+            return Err(Detour::Other);
+        }
         if kept.published() == Some(sheet.md5()) {
             return Ok(Fetched::Unchanged);
         }
         let mut old = shelf.scratch()?;
         let content = unpack(&File::open(shelf.file())?, self.limits.unpacked_bytes_max, old.as_file_mut())?;
+        if sheet.is_of(content) {
+            // The mirror has packed it anew.
+            shelf.note_published(sheet.md5())?;
+            return Ok(Fetched::Unchanged);
+        }
         let file = sheet.file_from(content).ok_or(Detour::None)?;
-        self.bring(&self.url.file(file), difference, None, report)?;
+        self.bring_difference(&self.url.file(file), difference, report)?;
         let new = self.apply(shelf, &old, &difference.arrived()?, &sheet)?;
         shelf.keep_packed(new, &self.url.file(shelf.name()), sheet.md5())?;
         difference.abandon();
         Ok(Fetched::New)
+    }
+
+    /// One that a line cuts goes on the next time; one of which nothing more came is not waited for.
+    fn bring_difference(
+        &self,
+        url: &str,
+        difference: &Shelf,
+        report: &mut dyn FnMut(Step<'_>),
+    ) -> Result<(), Detour> {
+        let arrived = || difference.begun(url).map_or(0, |begun| begun.bytes);
+        let before = arrived();
+        match self.bring(url, difference, None, report) {
+            Err(error) if error.is_passing() && before > 0 && arrived() <= before => Err(Detour::Stuck),
+            outcome => Ok(outcome.map(drop)?),
+        }
     }
 
     /// The mirror's archive, packed here.

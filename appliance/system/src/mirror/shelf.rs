@@ -222,6 +222,13 @@ impl Shelf {
         lists::temporary_beside(&self.file())
     }
 
+    /// Notes that the file here has the content of the mirror's file with the checksum `published`.
+    pub(super) fn note_published(&self, published: &str) -> io::Result<()> {
+        let origin = read_origin(&self.origin_file()).ok_or(io::ErrorKind::NotFound)?;
+        let origin = Origin { published: Some(published.to_owned()), ..origin };
+        lists::replace(&self.origin_file(), &write_origin(&origin)?)
+    }
+
     /// Puts a file in the place of the one that is here: it has the content of the one at `url` with the checksum `published`,
     /// but was packed here.
     pub(super) fn keep_packed(&self, packed: NamedTempFile, url: &str, published: &str) -> io::Result<()> {
@@ -257,7 +264,7 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-fn digits(sum: [u8; 16]) -> String {
+pub(super) fn digits(sum: [u8; 16]) -> String {
     sum.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
