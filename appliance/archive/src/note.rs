@@ -57,7 +57,10 @@ impl Note {
     }
 
     /// Reads a note that may be longer than a checkpoint.
-    pub(crate) fn read_up_to(text: &str, bytes_max: usize) -> Result<Self, NoteError> {
+    ///
+    /// # Errors
+    /// [`NoteError`].
+    pub fn read_up_to(text: &str, bytes_max: usize) -> Result<Self, NoteError> {
         let is_control = |c: char| c < ' ' && c != '\n';
         if text.len() > bytes_max || text.contains(is_control) {
             return Err(NoteError);

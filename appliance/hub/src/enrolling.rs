@@ -21,7 +21,7 @@ const EXCHANGE_MS: u64 = 120_000;
 /// Bytes of a session's name: nobody guesses another's.
 const SESSION_BYTES: usize = 16;
 /// Longest version that a box may say it has.
-pub(crate) const VERSION_LENGTH_MAX: usize = 64;
+const VERSION_LENGTH_MAX: usize = 64;
 
 /// Who enrols boxes.
 #[derive(Debug)]
@@ -132,7 +132,7 @@ impl Enroller {
         now: Timestamp,
     ) -> Result<Enrolled, Refusal> {
         let request: EnrolmentRequest = read_json(request.as_bytes()).ok_or(Refusal::Malformed)?;
-        if request.version.len() > VERSION_LENGTH_MAX || !is_log_key(&request.log_key) {
+        if !is_version(&request.version) || !is_log_key(&request.log_key) {
             return Err(Refusal::Malformed);
         }
         let membership = self.certify(&request.public_key.0, &code.uai, now)?;
@@ -190,6 +190,12 @@ fn check(code: &CodeState, now: Timestamp) -> Result<(), Refusal> {
         CodeState { until, .. } if *until <= now => Err(Refusal::ExpiredCode),
         CodeState { .. } => Ok(()),
     }
+}
+
+/// Whether it is what a version looks like: it is shown to people, in lists and in terminals.
+pub(crate) fn is_version(text: &str) -> bool {
+    let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+');
+    text.len() <= VERSION_LENGTH_MAX && text.bytes().all(is_fit)
 }
 
 fn is_log_key(text: &str) -> bool {

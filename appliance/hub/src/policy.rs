@@ -2,7 +2,7 @@
 
 use archive::{Note, SigningKey};
 use model::Timestamp;
-use replication::limits::MESSAGE_BYTES_MAX;
+use replication::limits::POLICY_BYTES_MAX;
 use replication::{CommunePolicy, CommuneRule, RULES_MAX};
 
 use crate::register::{Register, RegisterError};
@@ -40,7 +40,7 @@ pub enum PolicyError {
 /// [`PolicyError`].
 pub fn read_policy(register: &dyn Register) -> Result<CommunePolicy, PolicyError> {
     let Some((_, text)) = register.policy()? else { return Ok(CommunePolicy::default()) };
-    let note = Note::read(&text).map_err(|_| PolicyError::Damaged)?;
+    let note = Note::read_up_to(&text, POLICY_BYTES_MAX).map_err(|_| PolicyError::Damaged)?;
     CommunePolicy::read(note.text()).ok_or(PolicyError::Damaged)
 }
 
@@ -92,15 +92,20 @@ fn publish(
 ) -> Result<CommunePolicy, PolicyError> {
     // What is over is no rule any more.
     rules.retain(|rule| rule.until_ms.is_none_or(|until| until > now.unix_ms()));
-    let policy = CommunePolicy { serial: before.serial.saturating_add(1), made_ms: now.unix_ms(), rules };
+    let policy = CommunePolicy { serial: next_serial(before, now), made_ms: now.unix_ms(), rules };
     let text = policy.write();
     CommunePolicy::read(&text).ok_or(PolicyError::Rule)?;
     let note = Note::new(text.clone()).with(key.sign(&text, now)).write();
-    if note.len() > MESSAGE_BYTES_MAX {
-        return Err(PolicyError::TooMany);
-    }
+    // What boxes could not read would close nothing, and could not be taken back.
+    Note::read_up_to(&note, POLICY_BYTES_MAX).map_err(|_| PolicyError::TooMany)?;
     let is_kept = register.keep_policy(before.serial, policy.serial, &note)?;
     if is_kept { Ok(policy) } else { Err(PolicyError::Race) }
+}
+
+/// By the clock, in seconds: a hub that is put back to an old state gives no number twice.
+fn next_serial(before: &CommunePolicy, now: Timestamp) -> u64 {
+    let seconds = u64::try_from(now.unix_ms() / 1_000).unwrap_or(0);
+    before.serial.saturating_add(1).max(seconds)
 }
 
 #[cfg(test)]
@@ -130,11 +135,31 @@ mod tests {
         add_rule(&register, &key, rule("b.example", None), NOW).unwrap();
         let later = Timestamp::from_unix_ms(NOW.unix_ms() + 1);
         let policy = add_rule(&register, &key, rule("b.example", None), later).unwrap();
-        assert_eq!((policy.serial, policy.rules.len()), (3, 1), "one is over, the other was said twice");
+        let serial = u64::try_from(NOW.unix_ms()).unwrap() / 1_000 + 2;
+        assert_eq!((policy.serial, policy.rules.len()), (serial, 1), "one is over, the other was said twice");
         let (_, note) = register.policy().unwrap().unwrap();
         assert!(Note::read(&note).unwrap().is_signed_by(key.verifier()));
         assert!(matches!(add_rule(&register, &key, rule("fr", None), NOW), Err(PolicyError::Rule)));
         assert!(matches!(remove_rule(&register, &key, "c.example", NOW), Err(PolicyError::Unknown(_))));
         assert_eq!(remove_rule(&register, &key, "b.example", NOW).unwrap().rules, []);
+    }
+
+    #[test]
+    fn what_boxes_could_not_read_is_not_published() {
+        let folder = tempfile::tempdir().unwrap();
+        let register = SqliteRegister::open(&folder.path().join("register")).unwrap();
+        let key = SigningKey::of_witness([7; 32]).unwrap();
+        let mut added = 0;
+        for number in 0..RULES_MAX {
+            let long =
+                CommuneRule { reason: "\u{4e00}".repeat(200), ..rule(&format!("{number}.example"), None) };
+            match add_rule(&register, &key, long, NOW) {
+                Ok(_) => added += 1,
+                Err(error) => assert!(matches!(error, PolicyError::TooMany), "{error}"),
+            }
+            assert_eq!(read_policy(&register).unwrap().rules.len(), added);
+        }
+        assert!((50..RULES_MAX).contains(&added), "{added} rules");
+        assert_eq!(remove_rule(&register, &key, "0.example", NOW).unwrap().rules.len(), added - 1);
     }
 }

@@ -61,6 +61,21 @@ pub struct CodeState {
     pub tries_left: u32,
 }
 
+/// A code by which a box can enrol still, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenCode {
+    /// The part of it that is no secret.
+    pub number: CodeNumber,
+    /// Its school.
+    pub uai: String,
+    /// Whether the box takes the place of the one that the school has.
+    pub is_replacement: bool,
+    /// Until when it is good.
+    pub until: Timestamp,
+    /// How many wrong tries are left.
+    pub tries_left: u32,
+}
+
 /// A box that enrols.
 #[derive(Clone, Debug)]
 pub struct NewBox {
@@ -143,6 +158,10 @@ pub trait Register: Send + Sync {
     fn add_code(&self, code: &NewCode) -> Result<(), RegisterError>;
     /// Finds a code.
     fn find_code(&self, number: &CodeNumber) -> Result<Option<CodeState>, RegisterError>;
+    /// The codes that are neither used nor burnt nor too old, by their schools.
+    fn open_codes(&self, now: Timestamp) -> Result<Vec<OpenCode>, RegisterError>;
+    /// Makes a code worth nothing: its secret is gone. Whether it had one until now.
+    fn cancel_code(&self, number: &CodeNumber) -> Result<bool, RegisterError>;
     /// Takes one of a code's tries, and says how many are left. With the last one its secret is gone.
     fn spend_try(&self, number: &CodeNumber) -> Result<u32, RegisterError>;
     /// Makes a box of the code's school, once: the code is used. For a replacement, the boxes before are revoked.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use replication::School;
-use sync::{Applicant, HubFolder};
+use sync::{Applicant, HubFolder, NightState};
 use system::sealing;
 
 use crate::cli::EnrolArguments;
@@ -24,6 +24,8 @@ pub(crate) fn enrol(arguments: &EnrolArguments) -> anyhow::Result<ExitCode> {
     let applicant = Applicant { log_key, version: env!("CARGO_PKG_VERSION").to_owned() };
     let identity = sync::enrol(&arguments.hub, &arguments.code, &applicant)?;
     folder.keep(&identity)?;
+    // What became of another hub's nights, or of another box's, keeps this one from none.
+    folder.keep_night(&NightState::default())?;
     let School { uai, name, rooms } = &identity.enrolled.school;
     let mut out = io::stdout().lock();
     writeln!(out, "this box is number {} at {}", identity.enrolled.box_id, identity.url)?;

@@ -11,12 +11,12 @@ use anyhow::{Context, bail};
 use archive::SigningKey;
 use hub::blobs::folder::BlobFolder;
 use hub::register::sqlite::SqliteRegister;
-use hub::register::{BoxId, BoxState, Register};
+use hub::register::{BoxId, BoxState, OpenCode, Register};
 use hub::{Enroller, Hub, Listening};
 use jiff::tz::TimeZone;
 use model::{ClockQuality, Host, Timestamp, Uai};
 use pki::{Identity, MemberAuthority, Names};
-use replication::{AuthorityHash, School};
+use replication::{AuthorityHash, CodeNumber, School};
 use rustls::RootCertStore;
 use rustls::crypto::ring::default_provider;
 use rustls::server::WebPkiClientVerifier;
@@ -26,7 +26,10 @@ use system::private::PrivateFolder;
 use system::{authority, seal_key};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::{HubArguments, HubBoxCommand, HubCommand, HubSchoolCommand, ServeArguments};
+use crate::cli::{
+    HubArguments, HubBoxCommand, HubCodeArguments, HubCodeCommand, HubCommand, HubSchoolCommand,
+    ServeArguments,
+};
 use crate::{hub_rule_command, run, times};
 
 const REGISTER_FILE: &str = "register.sqlite";
@@ -53,9 +56,7 @@ pub(crate) fn carry_out(arguments: HubArguments) -> anyhow::Result<ExitCode> {
         Some(HubCommand::School(HubSchoolCommand::List { data })) => {
             list_schools(&open_register(&data.path)?)
         }
-        Some(HubCommand::Code { uai, replacement, hours, data }) => {
-            make_code(&open_register(&data.path)?, &uai, replacement, hours)
-        }
+        Some(HubCommand::Code(arguments)) => carry_out_code(arguments),
         Some(HubCommand::Rule(command)) => hub_rule_command::carry_out(command),
         Some(HubCommand::Box(HubBoxCommand::List { data })) => list_boxes(&open_register(&data.path)?),
         Some(HubCommand::Box(HubBoxCommand::Revoke { id, data })) => {
@@ -88,6 +89,36 @@ fn list_schools(register: &SqliteRegister) -> anyhow::Result<ExitCode> {
     let mut out = io::stdout().lock();
     for School { uai, name, rooms } in register.schools()? {
         writeln!(out, "{uai}\t{name}\t{}", rooms.join(", "))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn carry_out_code(arguments: HubCodeArguments) -> anyhow::Result<ExitCode> {
+    let HubCodeArguments { command, uai, replacement, hours, data } = arguments;
+    match command {
+        Some(HubCodeCommand::List { data }) => list_codes(&open_register(&data.path)?),
+        Some(HubCodeCommand::Cancel { number, data }) => cancel_code(&open_register(&data.path)?, &number),
+        None => {
+            let (uai, data) =
+                uai.zip(data).context("give the school and the folder of the hub: UAI --data DIR")?;
+            make_code(&open_register(&data)?, &uai, replacement, hours)
+        }
+    }
+}
+
+fn list_codes(register: &dyn Register) -> anyhow::Result<ExitCode> {
+    let (mut out, zone) = (io::stdout().lock(), TimeZone::system());
+    for OpenCode { number, uai, is_replacement, until, tries_left } in register.open_codes(now())? {
+        let until = times::write(until, &zone);
+        let kind = if is_replacement { "\treplacement" } else { "" };
+        writeln!(out, "{number}\t{uai}\tuntil {until}\ttries {tries_left}{kind}")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn cancel_code(register: &dyn Register, number: &CodeNumber) -> anyhow::Result<ExitCode> {
+    if !register.cancel_code(number)? {
+        bail!("there is no code {number} by which a box could enrol: preau hub code list")
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -33,11 +33,13 @@ pub(crate) fn sync(data: &Path, limits: Limits, watch: &mut dyn Watch) -> Result
         Err(error) => NightState {
             failures: before.failures.saturating_add(1),
             error: Some(error.to_string()),
+            is_refused: error.is_refusal(),
             ..before
         },
     };
-    folder.keep_night(&NightState { tried_ms: Some(started.unix_ms()), ..state })?;
-    outcome
+    let kept = folder.keep_night(&NightState { tried_ms: Some(started.unix_ms()), ..state });
+    let report = outcome?;
+    kept.map(|()| report)
 }
 
 /// The box's state file.

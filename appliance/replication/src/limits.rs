@@ -2,6 +2,8 @@
 
 /// Most bytes of a message: the longest has a proof of 64 hashes, or the names of a school's rooms.
 pub const MESSAGE_BYTES_MAX: usize = 64 << 10;
+/// Most bytes of the commune's policy with its signature: a hundred rules with long reasons. As JSON in a message it grows a little.
+pub const POLICY_BYTES_MAX: usize = 56 << 10;
 /// Most bytes of an answer that lists what the hub keeps of a box: [`FILES_MAX`] hashes.
 pub const LIST_BYTES_MAX: usize = 1 << 20;
 /// Most bytes that go in one request: what a cut line costs at most, and what the hub holds in memory for a box.

@@ -181,7 +181,7 @@ pub enum Refusal {
     #[error("the code is too old: ask the commune for a new one")]
     ExpiredCode,
     /// A box enrolled by it.
-    #[error("the code was used already: ask the commune for a new one")]
+    #[error("the code was used already, or another one was made since: ask the commune for a new one")]
     UsedCode,
     /// It was tried too often.
     #[error(

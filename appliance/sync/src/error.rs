@@ -4,7 +4,7 @@ use std::io;
 
 use archive::WitnessError;
 use replication::Refusal;
-use rustls::CertificateError;
+use rustls::{AlertDescription, CertificateError};
 
 /// Why a box did not enrol, or a night was cut. What was sent is there, and is gone on with.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +31,11 @@ pub enum SyncError {
     /// The certificate is somebody else's.
     #[error("what answers at {0} is not the hub that this box enrolled at: somebody may stand between")]
     Stranger(String),
+    /// The hub ends the handshake over what the box shows: it is too old, or of another authority over boxes.
+    #[error(
+        "the hub {0} does not take this box's certificate: enrol the box again (preau enrol CODE --hub URL --again)"
+    )]
+    Untaken(String),
     /// It has not proven that it made the code.
     #[error(
         "what answers at {0} did not make this code: it is another hub, or somebody stands between. Nothing of it was believed"
@@ -78,6 +83,35 @@ pub enum SyncError {
 }
 
 impl SyncError {
+    /// Whether nothing else can be done in a night after it: nobody answers whom the box believes, or who answers does not take the box.
+    pub(crate) fn ends_night(&self) -> bool {
+        match self {
+            Self::NoAnswer { .. }
+            | Self::Clock
+            | Self::Name(_)
+            | Self::Stranger(_)
+            | Self::Untaken(_)
+            | Self::FalseHub(_)
+            | Self::NotEnrolled
+            | Self::Busy
+            | Self::Stopped
+            | Self::Refused(Refusal::UnknownBox | Refusal::RevokedBox) => true,
+            Self::Refused(_)
+            | Self::NoHub(_)
+            | Self::Disk { .. }
+            | Self::Damaged(_)
+            | Self::Signature(_)
+            | Self::OldPolicy { .. }
+            | Self::Policy => false,
+        }
+    }
+
+    /// Whether the hub does not take the box: no later night succeeds until somebody enrols it again.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Untaken(_) | Self::Refused(Refusal::UnknownBox | Refusal::RevokedBox))
+    }
+
     /// What the client's error means for the hub at `url`.
     pub(crate) fn from_client(error: ureq::Error, url: &str) -> Self {
         match find_tls(&error) {
@@ -89,6 +123,11 @@ impl SyncError {
     /// What an error of the handshake means.
     pub(crate) fn from_tls(error: &rustls::Error, url: &str) -> Self {
         let url = url.to_owned();
+        if let rustls::Error::AlertReceived(alert) = error
+            && is_about_certificate(*alert)
+        {
+            return Self::Untaken(url);
+        }
         let rustls::Error::InvalidCertificate(error) = error else {
             return Self::NoAnswer { url, source: Box::new(error.clone()) };
         };
@@ -115,6 +154,20 @@ fn find_tls(error: &ureq::Error) -> Option<&rustls::Error> {
     }
     let ureq::Error::Io(error) = error else { return None };
     error.get_ref()?.downcast_ref()
+}
+
+/// Whether who answers ends the handshake over the certificate that it was shown (RFC 8446, section 6.2).
+fn is_about_certificate(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::CertificateRequired
+            | AlertDescription::UnknownCA
+    )
 }
 
 fn is_of_another_time(error: &CertificateError) -> bool {
@@ -146,6 +199,17 @@ mod tests {
         check(CertificateError::NotValidYet, "set the box's clock");
         check(CertificateError::NotValidForName, "a hub of another name");
         check(CertificateError::UnknownIssuer, "somebody may stand between");
+        let told = |alert: AlertDescription| {
+            let error = io::Error::other(rustls::Error::AlertReceived(alert));
+            SyncError::from_client(ureq::Error::Io(error), "https://hub.example:443")
+        };
+        let old = told(AlertDescription::CertificateExpired);
+        assert!(
+            old.to_string().contains("enrol the box again") && old.is_refusal() && old.ends_night(),
+            "{old}"
+        );
+        assert!(told(AlertDescription::UnknownCA).is_refusal());
+        assert!(matches!(told(AlertDescription::HandshakeFailure), SyncError::NoAnswer { .. }));
         let silent = SyncError::from_client(ureq::Error::ConnectionFailed, "https://hub.example:443");
         assert!(silent.to_string().contains("does not answer"), "{silent}");
     }

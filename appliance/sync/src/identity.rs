@@ -56,6 +56,9 @@ pub struct NightState {
     pub failures: u32,
     /// Why the last one did.
     pub error: Option<String>,
+    /// Whether it did because the hub does not take the box.
+    #[serde(default)]
+    pub is_refused: bool,
 }
 
 /// The file `identity`.
@@ -207,6 +210,11 @@ mod tests {
         let state = NightState { failures: 3, error: Some("x".to_owned()), ..NightState::default() };
         folder.keep_night(&state).unwrap();
         assert_eq!(folder.night(), state);
+        // A file that was written before refusals were told apart.
+        folder
+            .replace(NIGHT_FILE, "{\"succeeded_ms\": 1, \"tried_ms\": 2, \"failures\": 3, \"error\": null}")
+            .unwrap();
+        assert_eq!((folder.night().failures, folder.night().is_refused), (3, false));
     }
 
     #[test]

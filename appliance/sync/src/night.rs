@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use archive::{Form, Log, Note, VerifierKey, Witnessed};
 use model::Timestamp;
+use replication::limits::POLICY_BYTES_MAX;
 use replication::{
     CommunePolicy, Encoded, Enrolled, EnrolmentRequest, Growth, Health, LogState, Signed, SignedPolicy,
 };
@@ -114,15 +115,33 @@ impl Night<'_> {
         let health = describe(health, &log, &identity);
         let _: IgnoredAny = client.post("/api/v1/health", &health)?;
         watch.report(Step::Health);
-        if renew(&client, &mut identity, now)? {
+        let mut trouble = None;
+        if go_on(renew(&client, &mut identity, now), &mut trouble)?.unwrap_or(false) {
             folder.keep(&identity)?;
             client = Client::of_box(&identity)?;
             watch.report(Step::Renewed);
         }
-        let log_size = sign(&client, &vault, &log, &identity, watch)?;
-        fetch_policy(&client, &identity, intake, watch)?;
-        let (files, bytes) = files::send(&client, &vault, &log, limits, watch)?;
+        let log_size = go_on(sign(&client, &vault, &log, &identity, watch), &mut trouble)?;
+        go_on(fetch_policy(&client, &identity, intake, watch), &mut trouble)?;
+        let sent = go_on(files::send(&client, &vault, &log, (limits, now), watch), &mut trouble)?;
+        if let Some(error) = trouble {
+            return Err(error);
+        }
+        let (log_size, (files, bytes)) = (log_size.unwrap_or(0), sent.unwrap_or_default());
         Ok(NightReport { log_size, files, bytes, plain_files: health.plain_files.unwrap_or(0) })
+    }
+}
+
+/// A step that fails keeps no other from being done: a log that the hub does not sign is no reason to leave open what the commune has
+/// closed. The first failure is told. Where nobody answers, or somebody ends the night, there is no next step.
+fn go_on<T>(outcome: Result<T, SyncError>, trouble: &mut Option<SyncError>) -> Result<Option<T>, SyncError> {
+    match outcome {
+        Ok(done) => Ok(Some(done)),
+        Err(error) if error.ends_night() => Err(trouble.take().unwrap_or(error)),
+        Err(error) => {
+            trouble.get_or_insert(error);
+            Ok(None)
+        }
     }
 }
 
@@ -207,7 +226,7 @@ fn fetch_policy(
     let offered: SignedPolicy = client.get("/api/v1/policy")?;
     let Some(text) = offered.note else { return Ok(()) };
     let witness: VerifierKey = identity.enrolled.witness_key.parse().map_err(|_| SyncError::Policy)?;
-    let note = Note::read(&text).ok().filter(|note| note.is_signed_by(&witness));
+    let note = Note::read_up_to(&text, POLICY_BYTES_MAX).ok().filter(|note| note.is_signed_by(&witness));
     let policy = note.and_then(|note| CommunePolicy::read(note.text())).ok_or(SyncError::Policy)?;
     match intake.policy_serial()? {
         Some(found) if found == policy.serial => return Ok(()),

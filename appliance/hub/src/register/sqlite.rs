@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use archive::Hash;
 use model::Timestamp;
-use replication::{CodeNumber, School};
+use replication::{CodeError, CodeNumber, School};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
 
 use super::{
-    BoxId, BoxState, CERTIFICATES_MAX, CodeState, Fingerprint, NewBox, NewCode, Register, RegisterError,
-    SIGNED_MAX, StoredFile, TRIES_MAX,
+    BoxId, BoxState, CERTIFICATES_MAX, CodeState, Fingerprint, NewBox, NewCode, OpenCode, Register,
+    RegisterError, SIGNED_MAX, StoredFile, TRIES_MAX,
 };
 
 /// Whoever reads the file can enrol by a code that is not used yet.
@@ -149,6 +149,8 @@ impl Register for SqliteRegister {
             if !code.is_replacement && has(has_box)? {
                 return Err(RegisterError::HasBox(uai.to_owned()));
             }
+            // One that went astray is worth nothing once there is another.
+            transaction.execute("UPDATE code SET code = NULL WHERE uai = ?1", [uai])?;
             let added = transaction.execute(
                 "INSERT OR IGNORE INTO code VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 params![
@@ -176,6 +178,25 @@ impl Register for SqliteRegister {
             })
         });
         Ok(found.optional()?)
+    }
+
+    fn open_codes(&self, now: Timestamp) -> Result<Vec<OpenCode>, RegisterError> {
+        let sql = "SELECT number, uai, is_replacement, until_ms, tries_left FROM code
+                   WHERE code IS NOT NULL AND tries_left > 0 AND until_ms > ?1 ORDER BY uai, number";
+        self.list(sql, [now.unix_ms()], |row| {
+            Ok(OpenCode {
+                number: read_number(row, 0)?,
+                uai: row.get(1)?,
+                is_replacement: row.get(2)?,
+                until: Timestamp::from_unix_ms(row.get(3)?),
+                tries_left: row.get(4)?,
+            })
+        })
+    }
+
+    fn cancel_code(&self, number: &CodeNumber) -> Result<bool, RegisterError> {
+        let sql = "UPDATE code SET code = NULL WHERE number = ?1 AND code IS NOT NULL";
+        self.write(|transaction| Ok(transaction.execute(sql, [number.as_str()])? == 1))
     }
 
     fn spend_try(&self, number: &CodeNumber) -> Result<u32, RegisterError> {
@@ -348,6 +369,13 @@ impl BoxId {
 /// A number as SQLite has it: none comes near its end.
 fn stored(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn read_number(row: &Row<'_>, column: usize) -> rusqlite::Result<CodeNumber> {
+    let text: String = row.get(column)?;
+    text.parse().map_err(|error: CodeError| {
+        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
+    })
 }
 
 fn read_hash(row: &Row<'_>, column: usize) -> rusqlite::Result<Hash> {

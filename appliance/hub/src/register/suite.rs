@@ -4,7 +4,7 @@ use archive::Hash;
 use model::Timestamp;
 use replication::{EnrolmentCode, School};
 
-use super::{BoxId, Fingerprint, NewBox, NewCode, Register, RegisterError, StoredFile};
+use super::{BoxId, Fingerprint, NewBox, NewCode, OpenCode, Register, RegisterError, StoredFile};
 
 const NOW: Timestamp = Timestamp::from_unix_ms(1_795_392_000_000);
 const LATER: Timestamp = Timestamp::from_unix_ms(1_795_392_000_000 + 3_600_000);
@@ -28,6 +28,7 @@ fn new_box(mark: u8) -> NewBox {
 pub(crate) fn check(open: impl Fn() -> Box<dyn Register>) {
     let (one, other) = (open(), open());
     check_codes(&*one, &*other);
+    check_open_codes(&*one, &*other);
     check_replacement(&*one, &*other);
     check_boxes(&*one, &*other);
 }
@@ -60,6 +61,29 @@ fn check_codes(one: &dyn Register, other: &dyn Register) {
     assert!(matches!(other.enrol(&late.code.number(), &new_box(2), NOW), Err(RegisterError::Spent)));
     assert_eq!(one.find_code(&late.code.number()).unwrap().unwrap().code, None);
     assert_eq!(other.find_box(Fingerprint([1; 32])).unwrap().unwrap().id, first);
+}
+
+fn check_open_codes(one: &dyn Register, other: &dyn Register) {
+    assert_eq!(one.open_codes(NOW).unwrap(), [], "one is burnt, a box enrolled by the other");
+    let uai = "0750655E";
+    let (astray, made) = (code(5, uai, true), code(6, uai, true));
+    one.add_code(&astray).unwrap();
+    one.add_code(&made).unwrap();
+    let number = made.code.number();
+    assert_eq!(one.spend_try(&number).unwrap(), 2);
+    let expected = OpenCode {
+        number: number.clone(),
+        uai: uai.to_owned(),
+        is_replacement: true,
+        until: LATER,
+        tries_left: 2,
+    };
+    assert_eq!(other.open_codes(NOW).unwrap(), [expected], "the one before is worth nothing any more");
+    assert_eq!(other.open_codes(LATER).unwrap(), [], "it is too old");
+    assert!(one.cancel_code(&number).unwrap() && !other.cancel_code(&number).unwrap());
+    assert!(!one.cancel_code(&code(7, uai, true).code.number()).unwrap(), "there is none");
+    assert_eq!(other.open_codes(NOW).unwrap(), []);
+    assert!(matches!(other.enrol(&number, &new_box(5), NOW), Err(RegisterError::Spent)));
 }
 
 fn check_replacement(one: &dyn Register, other: &dyn Register) {

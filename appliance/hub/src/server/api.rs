@@ -11,7 +11,7 @@ use replication::{
 use serde::{Deserialize, Serialize};
 
 use super::caller;
-use crate::enrolling::{VERSION_LENGTH_MAX, tell};
+use crate::enrolling::{is_version, tell};
 use crate::register::{BoxState, Fingerprint};
 use crate::{Hub, signing};
 
@@ -88,7 +88,7 @@ async fn note_health(request: HttpRequest, payload: web::Payload, hub: web::Data
     answer(payload, move |health: Health| {
         let of: BoxState = caller::find(&hub, shown)?;
         let text = serde_json::to_string(&health).map_err(|_| Refusal::Malformed)?;
-        if health.version.len() > VERSION_LENGTH_MAX {
+        if !is_version(&health.version) {
             return Err(Refusal::Malformed);
         }
         hub.register.note_health(of.id, &health.version, &text, (hub.clock)()).map_err(tell)

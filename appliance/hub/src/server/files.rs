@@ -129,6 +129,7 @@ impl Piece {
         if self.total > FILE_BYTES_MAX || name.chars().count() > NAME_LENGTH_MAX {
             return Err(Refusal::TooMuch);
         }
+        let until = keep_until(until_ms, (hub.clock)()).ok_or(Refusal::TooMuch)?;
         let place = Place { of: of.id, hash: self.hash };
         if self.offset == 0 {
             let files = hub.register.files(of.id).map_err(tell)?;
@@ -145,7 +146,6 @@ impl Piece {
                 AppendError::Engine(error) => broken(error),
             })?;
         if let Arrived::Whole(bytes) = arrived {
-            let until = keep_until(until_ms, (hub.clock)());
             let file = StoredFile { hash: self.hash, name, bytes, until };
             hub.register.add_file(of.id, &file).map_err(tell)?;
         }
@@ -153,10 +153,10 @@ impl Piece {
     }
 }
 
-/// When a file has to be gone: as the box says, but a year at most. A box whose clock was never set says a time that has passed.
-fn keep_until(said_ms: i64, now: Timestamp) -> Timestamp {
+/// When a file has to be gone: as the box says, but a year at most. `None`: its time is over, and it is not taken.
+fn keep_until(said_ms: i64, now: Timestamp) -> Option<Timestamp> {
     let latest = now.unix_ms().saturating_add(KEPT_MS);
-    Timestamp::from_unix_ms(if said_ms <= now.unix_ms() { latest } else { said_ms.min(latest) })
+    (said_ms > now.unix_ms()).then(|| Timestamp::from_unix_ms(said_ms.min(latest)))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "errors are mapped by value")]
@@ -192,13 +192,15 @@ mod tests {
     #[test]
     fn a_file_is_kept_for_a_year_at_most() {
         let now = 1_795_392_000_000;
-        let check = |said: i64, expected: i64| {
-            assert_eq!(keep_until(said, Timestamp::from_unix_ms(now)).unix_ms(), expected, "{said}");
+        let check = |said: i64, expected: Option<i64>| {
+            let until = keep_until(said, Timestamp::from_unix_ms(now)).map(Timestamp::unix_ms);
+            assert_eq!(until, expected, "{said}");
         };
-        check(now + 1, now + 1);
-        check(now + KEPT_MS + 1, now + KEPT_MS);
-        check(i64::MAX, now + KEPT_MS);
-        check(365 * 86_400_000, now + KEPT_MS);
-        check(i64::MIN, now + KEPT_MS);
+        check(now + 1, Some(now + 1));
+        check(now + KEPT_MS + 1, Some(now + KEPT_MS));
+        check(i64::MAX, Some(now + KEPT_MS));
+        check(now, None);
+        check(365 * 86_400_000, None);
+        check(i64::MIN, None);
     }
 }

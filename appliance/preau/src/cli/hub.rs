@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use model::{DomainName, Host, Motive, PersonName, Uai};
-use replication::EnrolmentCode;
+use replication::{CodeNumber, EnrolmentCode};
 use sync::HubUrl;
 
 use super::DataFolder;
@@ -48,25 +48,51 @@ pub(crate) enum HubCommand {
     /// The commune's schools.
     #[command(subcommand)]
     School(HubSchoolCommand),
-    /// Make a code by which a box of a school enrols, once.
-    Code {
-        /// The school's national identifier.
-        uai: Uai,
-        /// The box takes the place of the one that the school has, which is revoked when it enrols.
-        #[arg(long)]
-        replacement: bool,
-        /// For how many hours the code is good.
-        #[arg(long, value_name = "HOURS", default_value = "24", value_parser = clap::value_parser!(u32).range(1..=720))]
-        hours: u32,
-        #[command(flatten)]
-        data: HubData,
-    },
+    /// Make a code by which a box of a school enrols, once; or list and cancel codes.
+    Code(HubCodeArguments),
     /// The boxes.
     #[command(subcommand)]
     Box(HubBoxCommand),
     /// What the commune opens or closes for all its schools; boxes fetch it each night.
     #[command(subcommand)]
     Rule(HubRuleCommand),
+}
+
+/// Options of `preau hub code`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct HubCodeArguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<HubCodeCommand>,
+    /// The school's national identifier.
+    #[arg(required = true)]
+    pub(crate) uai: Option<Uai>,
+    /// The box takes the place of the one that the school has, which is revoked when it enrols.
+    #[arg(long)]
+    pub(crate) replacement: bool,
+    /// For how many hours the code is good.
+    #[arg(long, value_name = "HOURS", default_value = "24", value_parser = clap::value_parser!(u32).range(1..=720))]
+    pub(crate) hours: u32,
+    /// The folder of the hub. It may run meanwhile.
+    #[arg(long, value_name = "DIR", required = true)]
+    pub(crate) data: Option<PathBuf>,
+}
+
+/// Subcommands of `preau hub code`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum HubCodeCommand {
+    /// List the codes by which boxes can enrol still: number, school, until when, tries that are left. Never their secrets.
+    List {
+        #[command(flatten)]
+        data: HubData,
+    },
+    /// Make a code worth nothing: it went astray, or nobody needs it.
+    Cancel {
+        /// Its number, as `list` tells it: its first letters.
+        number: CodeNumber,
+        #[command(flatten)]
+        data: HubData,
+    },
 }
 
 /// Subcommands of `preau hub rule`.

@@ -1,5 +1,6 @@
 //! The box's nights at its hub, where it is enrolled at one: each at its own minute, made up for when it was missed.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use jiff::tz::TimeZone;
 use model::{ClockQuality, Timestamp};
 use replication::Night;
 use sync::{HubFolder, Limits, NightReport, Step, SyncError, Watch};
-use system::clock::SystemClock;
+use system::clock::{SystemClock, now};
 
 use crate::hub_night;
 
@@ -16,6 +17,13 @@ use crate::hub_night;
 const PERIOD: Duration = Duration::from_secs(10);
 /// What a night takes of the line: a megabit a second. A school's day is some megabytes, and lessons may have begun.
 const LIMITS: Limits = Limits { bytes_per_second: 125_000 };
+/// What one that is made up for takes by day: a quarter, beside lessons.
+const LIMITS_BY_DAY: Limits = Limits { bytes_per_second: 31_250 };
+/// The hours of the day, by the school's clocks.
+const DAY_HOURS: Range<i64> = 7..19;
+const HOUR_MS: i64 = 3_600_000;
+/// Shortest time between two tries, whatever the disk says: a full one keeps nothing of the last.
+const PAUSE_MS: u64 = 300_000;
 
 /// Keeps the box's nights.
 pub(crate) struct Nights {
@@ -24,6 +32,8 @@ pub(crate) struct Nights {
     time_zone: TimeZone,
     /// What was told last, so that a hub that is away for a month is one line in the log.
     told: Option<String>,
+    /// When the last try ended, as far as this process knows.
+    tried: Option<Timestamp>,
 }
 
 /// Whoever ends the box ends a night with the next piece.
@@ -40,7 +50,7 @@ impl Watch for Stopping<'_> {
 impl Nights {
     /// Of the box with this data.
     pub(crate) fn new(data: &Path, time_zone: TimeZone) -> Self {
-        Self { data: data.to_owned(), folder: HubFolder::new(data), time_zone, told: None }
+        Self { data: data.to_owned(), folder: HubFolder::new(data), time_zone, told: None, tried: None }
     }
 
     /// Keeps them until it is told to stop.
@@ -50,9 +60,14 @@ impl Nights {
                 return;
             }
             if self.is_due() {
-                let outcome = hub_night::sync(&self.data, LIMITS, &mut Stopping(stopped));
+                let limits = limits_at(local_ms(now().unix_ms(), &self.time_zone));
+                let outcome = hub_night::sync(&self.data, limits, &mut Stopping(stopped));
                 if matches!(outcome, Err(SyncError::Stopped)) {
                     return;
+                }
+                // Where somebody does it by hand, nothing was tried.
+                if !matches!(outcome, Err(SyncError::Busy)) {
+                    self.tried = Some(now());
                 }
                 self.tell(outcome);
             }
@@ -62,7 +77,7 @@ impl Nights {
     fn is_due(&mut self) -> bool {
         let clock = access::Clock::now(&SystemClock::new());
         // Without the time, no certificate can be judged.
-        if clock.quality == ClockQuality::Unset || !self.folder.is_enrolled() {
+        if clock.quality == ClockQuality::Unset || !self.folder.is_enrolled() || self.rests(clock.at) {
             return false;
         }
         let identity = match self.folder.read() {
@@ -77,6 +92,11 @@ impl Nights {
         let local = |unix_ms: i64| local_ms(unix_ms, &self.time_zone);
         let (succeeded, tried) = (state.succeeded_ms.map(local), state.tried_ms.map(local));
         night.is_due(local(clock.at.unix_ms()), succeeded, state.failures, tried)
+    }
+
+    /// Whether the last try ended a moment ago. A clock that was set has no say in it.
+    fn rests(&self, at: Timestamp) -> bool {
+        self.tried.is_some_and(|tried| tried <= at && at.ms_since(tried) < PAUSE_MS)
     }
 
     fn tell(&mut self, outcome: Result<NightReport, SyncError>) {
@@ -97,6 +117,12 @@ impl Nights {
     }
 }
 
+/// What a night takes of the line that begins when the school's clocks show this.
+fn limits_at(local_ms: i64) -> Limits {
+    let hour = local_ms.div_euclid(HOUR_MS).rem_euclid(24);
+    if DAY_HOURS.contains(&hour) { LIMITS_BY_DAY } else { LIMITS }
+}
+
 /// What the school's clocks show, in milliseconds.
 fn local_ms(unix_ms: i64, zone: &TimeZone) -> i64 {
     let at = Timestamp::from_unix_ms(unix_ms).unix_ms();
@@ -113,6 +139,31 @@ mod tests {
         let zone = TimeZone::get("Indian/Reunion").unwrap();
         assert_eq!(local_ms(0, &zone), 4 * 3_600_000);
         assert_eq!(local_ms(i64::MAX, &zone), i64::MAX);
+    }
+
+    #[test]
+    fn lessons_keep_most_of_the_line() {
+        let check = |hour: i64, minute: i64, expected: Limits| {
+            let at = 20_000 * 24 * HOUR_MS + hour * HOUR_MS + minute * 60_000;
+            assert_eq!(limits_at(at), expected, "{hour}:{minute}");
+        };
+        check(3, 0, LIMITS);
+        check(6, 59, LIMITS);
+        check(7, 0, LIMITS_BY_DAY);
+        check(18, 59, LIMITS_BY_DAY);
+        check(19, 0, LIMITS);
+        assert_eq!(limits_at(-HOUR_MS), LIMITS);
+    }
+
+    #[test]
+    fn a_try_is_not_made_again_at_once_though_the_disk_knows_nothing_of_it() {
+        let data = tempfile::tempdir().unwrap();
+        let mut nights = Nights::new(data.path(), TimeZone::UTC);
+        let at = Timestamp::from_unix_ms;
+        assert!(!nights.rests(at(0)));
+        nights.tried = Some(at(1_000));
+        assert!(nights.rests(at(1_000)) && nights.rests(at(300_999)));
+        assert!(!nights.rests(at(301_000)) && !nights.rests(at(0)));
     }
 
     #[test]

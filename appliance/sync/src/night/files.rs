@@ -5,7 +5,8 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::time::Duration;
 
-use archive::{Form, Hash, Log};
+use archive::{Chronicle, Form, Hash, Log, after, due, settled};
+use model::Timestamp;
 use replication::limits::{FILE_BYTES_MAX, PIECE_BYTES_MAX};
 use replication::{Kept, Refusal};
 use system::vault::Folder;
@@ -14,7 +15,6 @@ use super::{Step, Watch, disk};
 use crate::client::{Arrived, Client};
 use crate::error::SyncError;
 
-const DAY_MS: i64 = 86_400_000;
 /// How often a piece is sent again where the hub says that another length is there: a piece that was cut counts as far as it went.
 const RETRIES_MAX: u32 = 3;
 
@@ -38,13 +38,13 @@ pub(super) fn send(
     client: &Client,
     vault: &Folder,
     log: &Log,
-    limits: Limits,
+    (limits, now): (Limits, Timestamp),
     watch: &mut dyn Watch,
 ) -> Result<(u32, u64), SyncError> {
     let kept: Kept = client.get("/api/v1/files")?;
     let kept: BTreeSet<String> = kept.files.into_iter().collect();
     let (mut files, mut bytes, mut damaged) = (0, 0, None);
-    for file in list(log).filter(|file| !kept.contains(&file.hash.to_string())) {
+    for file in list(log, now).into_iter().filter(|file| !kept.contains(&file.hash.to_string())) {
         match send_one(client, vault, &file, limits, watch) {
             Ok(Some(sent)) => {
                 files += 1;
@@ -62,24 +62,26 @@ pub(super) fn send(
     damaged.map_or(Ok((files, bytes)), Err)
 }
 
-/// The files of the log that are there still, and that only readers of the school can read. The hub keeps each as long as the school.
-fn list(log: &Log) -> impl Iterator<Item = Outgoing> {
-    let (gone, retention) = (log.expiries(), log.retention());
-    log.seals().flat_map(move |seal| {
-        let is_there = |field| !gone.contains_key(&(seal.number, field));
-        let files = seal.files().filter(|(field, file, _)| file.form == Form::Encrypted && is_there(*field));
-        let until_ms = |field| {
-            let days = i64::from(log.days_kept(seal.number, field, &retention));
-            seal.sealed.unix_ms().saturating_add(days.saturating_mul(DAY_MS))
-        };
-        files
-            .filter(|(_, file, _)| file.bytes <= FILE_BYTES_MAX)
-            .map(|(field, file, name)| {
-                let until_ms = until_ms(field);
-                Outgoing { name, hash: file.hash, bytes: file.bytes, until_ms }
-            })
-            .collect::<Vec<_>>()
-    })
+/// The files of the log that are there still, whose time is not over, and that only readers of the school can read. The hub keeps each as long as
+/// the school; what is held after its time is held in the school alone.
+fn list(log: &Log, now: Timestamp) -> Vec<Outgoing> {
+    let gone = log.expiries();
+    let chronicle = Chronicle::new(log.leaves(), now);
+    let retention = settled(log.leaves(), &chronicle, now);
+    let mut list = Vec::new();
+    for seal in log.seals() {
+        let bounds = chronicle.bounds(seal.number);
+        for (field, file, name) in seal.files() {
+            let days = log.days_kept(seal.number, field, &retention);
+            // Nobody knows yet when its records were made: no earlier than now.
+            let until = due(&bounds, seal, days).unwrap_or_else(|| after(now, days));
+            let is_there = !gone.contains_key(&(seal.number, field)) && until > now;
+            if is_there && file.form == Form::Encrypted && file.bytes <= FILE_BYTES_MAX {
+                list.push(Outgoing { name, hash: file.hash, bytes: file.bytes, until_ms: until.unix_ms() });
+            }
+        }
+    }
+    list
 }
 
 /// Sends a file from the byte on where it was cut; how many bytes went. `None`: it is not here any more.
@@ -116,6 +118,10 @@ fn send_one(
                 check(outcome?, offset + length, client)?
             }
         };
+        if length == 0 && !arrived.is_whole {
+            // All of it is there, and it is not taken for whole: it would be asked for ever.
+            return Err(SyncError::NoHub(client.url()));
+        }
         watch.report(Step::File { name: &file.name, sent: arrived.bytes, total: file.bytes });
         if !watch.pause(pause(length, limits)) {
             return Err(SyncError::Stopped);
