@@ -61,9 +61,11 @@ impl Shelf {
         }
     }
 
-    /// Pins these, which need not be there yet, and nothing else. Where they are too much, the first ones count.
+    /// Pins these, which need not be there yet, and nothing else. Where they are too much, the first ones count; what is named
+    /// more than once, for several rooms, counts once.
     pub fn pin(&mut self, names: Vec<u128>) {
-        self.pinned = names;
+        let mut seen = HashSet::new();
+        self.pinned = names.into_iter().filter(|name| seen.insert(*name)).collect();
     }
 
     /// Whether something of this weight can be pinned beside what is, or is pinned already.
@@ -271,6 +273,16 @@ mod tests {
             shelf.touch(name);
         }
         assert!(gone.contains(&1) && !gone.contains(&2), "the day of the first one is over");
+    }
+
+    #[test]
+    fn what_is_pinned_for_several_rooms_counts_once() {
+        let mut shelf = Shelf::new(1_000);
+        shelf.pin(vec![1, 1, 1, 2]);
+        assert_eq!([shelf.insert(1, 200), shelf.insert(2, 200)], [[0; 0]; 2]);
+        assert!(shelf.has_room_to_pin(3, 100) && !shelf.has_room_to_pin(3, 101));
+        let gone: Vec<_> = (100..600).flat_map(|name| shelf.insert(name, 10)).collect();
+        assert!(!gone.contains(&1) && !gone.contains(&2), "both are half of it at most");
     }
 
     proptest! {

@@ -20,7 +20,7 @@ mod reader;
 mod stock;
 
 pub(crate) use body::{Body, Run, StreamNumber};
-pub(crate) use entry::Object;
+pub(crate) use entry::{Object, Succession};
 pub(crate) use flight::{Boarding, Landing, Outcome, await_landing};
 pub(crate) use reader::{Fetch, Reader};
 pub(crate) use stock::{Arrival, EntryHandle};

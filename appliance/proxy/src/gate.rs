@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use access::{Admission, Closed, Desk, Recorded, Request, Resolve};
 use arc_swap::ArcSwap;
-use model::{AccessKind, Device, DomainName, Host, Subject};
+use model::{AccessKind, Device, DomainName, Host, Mac, Subject};
 use policy::{Permit, Target};
 use seats::{Eviction, Seats, Share, Throttle};
 use socket2::SockRef;
@@ -265,6 +265,12 @@ impl Gate {
                 tracing::warn!(%closed, kept_back, "an access is refused");
             }
         })
+    }
+
+    /// The device with this hardware address, where it is registered.
+    pub(crate) fn find_device(&self, mac: Mac) -> Option<Arc<Device>> {
+        let directory = self.desk.directory();
+        directory.devices().find(|device| device.mac == mac).cloned()
     }
 
     /// Whether the filter lets this device have something of a host, as things are.

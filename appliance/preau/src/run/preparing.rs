@@ -3,6 +3,7 @@
 //! The thread takes no orders: it reads the whole list, does what is due, and notes what came of it. What comes is shown while
 //! it comes; after a restart, what is not here yet is due again.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +14,10 @@ use arc_swap::ArcSwap;
 use jiff::Zoned;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use model::{DomainName, NewPreparation, Preparation, PreparationId, PreparationStage, RoomName, Timestamp};
+use model::{
+    ClockQuality, DomainName, NewPreparation, Preparation, PreparationId, PreparationStage, RoomName,
+    Timestamp,
+};
 use proxy::{Gate, Pace, Progress, Wanted};
 use store::{Store, StoreError};
 use tokio::runtime::Handle;
@@ -24,6 +28,8 @@ use crate::data_folder::STATE_FILE;
 
 /// Between two looks at the list: a teacher watches the page.
 const PERIOD: Duration = Duration::from_secs(1);
+/// How often in a period it is looked whether what is on its way is here.
+const LOOKS: u32 = 10;
 /// The night, in hours of the school's clock: nobody teaches, and nobody who works late is left by its end.
 const NIGHT: (i8, i8) = (21, 7);
 /// From this hour on what is here is looked at once more before the school opens.
@@ -33,6 +39,8 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 const AGAIN_MS: u64 = 10 * 60 * 1_000;
 /// The same where only somebody else can change it.
 const MUCH_LATER_MS: u64 = 3 * 60 * 60 * 1_000;
+/// For how long it has to be served unasked, at most: from dawn, when it was looked at, to the end of the day.
+const UNASKED_MS: i64 = 19 * 60 * 60 * 1_000;
 
 /// What is prepared, as pages show it.
 #[derive(Default)]
@@ -82,6 +90,8 @@ pub(crate) struct Preparer {
     store: Option<Store>,
     /// On which day what is used most was looked at.
     refreshed: Option<Date>,
+    /// When what is on the list was tried last: a disk that takes no note makes nobody ask each second.
+    tried: BTreeMap<PreparationId, Timestamp>,
     /// A failure of the state file is told once.
     is_failure_told: bool,
 }
@@ -113,6 +123,7 @@ impl Preparer {
             runtime,
             store: None,
             refreshed: None,
+            tried: BTreeMap::new(),
             is_failure_told: false,
         }
     }
@@ -132,10 +143,12 @@ impl Preparer {
 
     /// Reads the list, pins what is on it, and finds what is due.
     fn look(&mut self) -> Option<Preparation> {
-        let now = self.clock.now().plausible();
-        let list = self.work(|store| {
+        let clock = self.clock.now();
+        // A clock that nobody confirms takes nothing away.
+        let confirmed = (clock.quality == ClockQuality::Synchronised).then_some(clock.at);
+        let mut list = self.work(|store| {
             let list = store.preparations()?;
-            match now.filter(|now| list.iter().any(|it| it.wanted.until <= *now)) {
+            match confirmed.filter(|now| list.iter().any(|it| it.wanted.until <= *now)) {
                 Some(now) => {
                     store.lapse_preparations(now)?;
                     store.preparations()
@@ -148,7 +161,24 @@ impl Preparer {
             self.gate.pin(&places.collect::<Vec<_>>());
             self.prepared.list.store(Arc::new(list.clone()));
         }
-        find_due(&list, now?, &self.zone).cloned()
+        self.tried.retain(|id, _| list.iter().any(|it| it.id == *id));
+        for it in &mut list {
+            it.tried = self.tried.get(&it.id).copied().or(it.tried);
+        }
+        find_due(&list, clock.plausible()?, &self.zone).cloned()
+    }
+
+    /// Whether something that is on its way is still on the list, and may still come at this hour.
+    fn may_go_on(&mut self, due: &Preparation) -> bool {
+        let list = self.work(|store| store.preparations());
+        let is_listed = list.is_none_or(|list| list.iter().any(|it| it.id == due.id));
+        is_listed && self.clock.now().plausible().is_none_or(|now| is_its_time(&due.wanted, now, &self.zone))
+    }
+
+    /// Whether it is dawn by the school's clock.
+    fn is_dawn(&self) -> bool {
+        let clock = self.clock.now().plausible().and_then(|now| read_clock(now, &self.zone));
+        clock.is_some_and(|clock| is_dawn(&clock))
     }
 
     /// Fetches one thing; false once it is told to stop.
@@ -160,20 +190,25 @@ impl Preparer {
             return true;
         };
         let place = due.wanted.place.clone();
-        let wanted = Wanted { host: place.host, path: place.path, tag: None, digest: None, device };
+        let until = Some(find_end(&due.wanted, self.clock.now().at));
+        let wanted = Wanted { host: place.host, path: place.path, tag: None, digest: None, device, until };
         let progress = Arc::new(Progress::default());
         let (stop, stopping) = watch::channel(false);
         self.prepared.show_coming(Some((due.id, Arc::clone(&progress))));
         let (gate, pace) = (Arc::clone(&self.gate), Arc::clone(&self.pace));
         let task = self.runtime.spawn(gate.prepare(wanted, pace, progress, stopping));
-        let is_over = await_task(&task, &stop, stopped);
+        let awaited = await_task(&task, &stop, stopped, || self.may_go_on(due));
         self.prepared.show_coming(None);
-        if !is_over {
-            return false;
+        match awaited {
+            Awaited::Over => {
+                let outcome = self.runtime.block_on(task).unwrap_or(proxy::Preparation::Later);
+                self.note(due, outcome);
+                true
+            }
+            // It is due again at its time, where it is on the list.
+            Awaited::GivenUp => true,
+            Awaited::Stopped => false,
         }
-        let outcome = self.runtime.block_on(task).unwrap_or(proxy::Preparation::Later);
-        self.note(due, outcome);
-        true
     }
 
     /// Looks once each morning at what was used most; false once it is told to stop.
@@ -187,22 +222,23 @@ impl Preparer {
         self.refreshed = Some(clock.date());
         let (stop, stopping) = watch::channel(false);
         let task = self.runtime.spawn(Arc::clone(&self.gate).refresh_used(Arc::clone(&self.pace), stopping));
-        if !await_task(&task, &stop, stopped) {
+        if await_task(&task, &stop, stopped, || self.is_dawn()) == Awaited::Stopped {
             return false;
         }
+        // What was given up ends with the request that it is at.
         if let Ok(objects @ 1..) = self.runtime.block_on(task) {
             tracing::info!(objects, "what is used most of the ENT was looked at for this day");
         }
         true
     }
 
-    fn note(&mut self, Preparation { id, stage: before, .. }: &Preparation, outcome: proxy::Preparation) {
-        let (id, stage) = (*id, stage_of(outcome));
+    fn note(&mut self, due: &Preparation, outcome: proxy::Preparation) {
+        let (id, stage, tried) = (due.id, stage_of(outcome), self.clock.now().at);
         // What is here is here whether the workspace answers or not.
-        let is_kept = *before == PreparationStage::Here && stage == PreparationStage::Waiting;
-        let stage = if is_kept { *before } else { stage };
-        let tried = self.clock.now().at;
-        // Where it cannot be noted, it is due again with the next look.
+        let is_unanswered = due.stage == PreparationStage::Here && stage == PreparationStage::Waiting;
+        let stage = if is_unanswered && self.is_here(due, tried) { due.stage } else { stage };
+        self.tried.insert(id, tried);
+        // Where it cannot be noted, it is tried again as after a failure.
         let noted = self.work(|store| store.note_preparation(id, stage, tried));
         if noted.is_some() {
             tracing::info!(
@@ -211,6 +247,13 @@ impl Preparer {
                 "something of the ENT was prepared for a lesson"
             );
         }
+    }
+
+    /// Whether something that was fetched is still here.
+    fn is_here(&self, due: &Preparation, now: Timestamp) -> bool {
+        let place = &due.wanted.place;
+        let until = find_end(&due.wanted, now);
+        self.runtime.block_on(self.gate.has_ready(&place.host, &place.path, until))
     }
 
     fn work<T>(&mut self, work: impl FnOnce(&mut Store) -> Result<T, StoreError>) -> Option<T> {
@@ -232,15 +275,37 @@ impl Preparer {
     }
 }
 
-/// Waits for a task; false where it was told to stop meanwhile, and is to be given up.
-fn await_task<T>(task: &JoinHandle<T>, stop: &watch::Sender<bool>, stopped: &Receiver<()>) -> bool {
+/// What became of waiting for a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaited {
+    /// It is over.
+    Over,
+    /// It may not go on, and was told to stop.
+    GivenUp,
+    /// So was whoever waited.
+    Stopped,
+}
+
+/// Waits for a task, for as long as it may go on.
+fn await_task<T>(
+    task: &JoinHandle<T>,
+    stop: &watch::Sender<bool>,
+    stopped: &Receiver<()>,
+    mut may_go_on: impl FnMut() -> bool,
+) -> Awaited {
+    let mut looks = 0;
     while !task.is_finished() {
-        if stopped.recv_timeout(PERIOD / 10) != Err(RecvTimeoutError::Timeout) {
+        if stopped.recv_timeout(PERIOD / LOOKS) != Err(RecvTimeoutError::Timeout) {
             stop.send_replace(true);
-            return false;
+            return Awaited::Stopped;
+        }
+        looks = (looks + 1) % LOOKS;
+        if looks == 0 && !may_go_on() {
+            stop.send_replace(true);
+            return Awaited::GivenUp;
         }
     }
-    true
+    Awaited::Over
 }
 
 fn read_clock(at: Timestamp, zone: &TimeZone) -> Option<Zoned> {
@@ -265,30 +330,44 @@ fn stage_of(outcome: proxy::Preparation) -> PreparationStage {
     }
 }
 
+/// Until when it has to be served unasked, as far as can be told now: what is looked at tomorrow has to last for today.
+fn find_end(wanted: &NewPreparation, now: Timestamp) -> Timestamp {
+    wanted.until.min(Timestamp::from_unix_ms(now.unix_ms().saturating_add(UNASKED_MS)))
+}
+
+/// Whether something may come now: at night, or where its day has come, and never after it.
+fn is_its_time(wanted: &NewPreparation, now: Timestamp, zone: &TimeZone) -> bool {
+    let hour = read_clock(now, zone).map(|clock| clock.hour());
+    let is_night = hour.is_some_and(|hour| !(NIGHT.1..NIGHT.0).contains(&hour));
+    // It ends with its day.
+    now < wanted.until && (is_night || wanted.until.ms_since(now) <= DAY_MS)
+}
+
 /// What is to be fetched or looked at now: at night, or where its day has come and it is not here.
 fn find_due<'l>(list: &'l [Preparation], now: Timestamp, zone: &TimeZone) -> Option<&'l Preparation> {
     let clock = read_clock(now, zone)?;
-    let is_night = clock.hour() >= NIGHT.0 || clock.hour() < NIGHT.1;
+    // What is to come was noted by a clock that was wrong.
+    let find_tried = |it: &Preparation| it.tried.filter(|tried| *tried <= now);
     let is_due = |it: &&Preparation| {
-        let rested_ms = it.tried.map_or(u64::MAX, |tried| now.ms_since(tried));
-        // It ends with its day.
-        let is_its_day = it.wanted.until.ms_since(now) <= DAY_MS;
-        match it.stage {
+        let tried = find_tried(it);
+        let rested_ms = tried.map_or(u64::MAX, |tried| now.ms_since(tried));
+        let has_rested = match it.stage {
             PreparationStage::Here => {
-                let tried = it.tried.and_then(|tried| read_clock(tried, zone));
+                let tried = tried.and_then(|tried| read_clock(tried, zone));
                 let was_seen = tried.is_some_and(|tried| tried.date() == clock.date() && is_dawn(&tried));
                 is_dawn(&clock) && !was_seen
             }
-            PreparationStage::Waiting => (is_night || is_its_day) && rested_ms >= AGAIN_MS,
+            PreparationStage::Waiting => rested_ms >= AGAIN_MS,
             PreparationStage::Refused
             | PreparationStage::NotShared
             | PreparationStage::Missing
             | PreparationStage::Full
-            | PreparationStage::Elsewhere => (is_night || is_its_day) && rested_ms >= MUCH_LATER_MS,
-        }
+            | PreparationStage::Elsewhere => rested_ms >= MUCH_LATER_MS,
+        };
+        has_rested && is_its_time(&it.wanted, now, zone)
     };
     // What was not tried for the longest time comes first, what was never tried before all.
-    list.iter().filter(is_due).min_by_key(|it| (it.tried, it.id))
+    list.iter().filter(is_due).min_by_key(|it| (find_tried(it), it.id))
 }
 
 #[cfg(test)]
@@ -333,6 +412,39 @@ mod tests {
         check(Here, Some("2026-11-26T21:10"), "2026-11-27T05:00", true);
         check(Here, Some("2026-11-27T05:00"), "2026-11-27T06:59", false);
         check(Here, Some("2026-11-27T05:00"), "2026-11-27T10:00", false);
+        // By a clock that was set back since.
+        check(Waiting, Some("2027-01-01T00:00"), "2026-11-26T21:00", true);
+        check(Here, Some("2026-11-27T06:30"), "2026-11-27T05:00", true);
+        // Its day is over, and nobody has taken it from the list.
+        check(Waiting, None, "2026-12-01T00:00", false);
+        check(Here, None, "2026-12-01T05:00", false);
+    }
+
+    #[test]
+    fn it_comes_at_its_time_and_has_to_last_for_its_day() {
+        let zone = TimeZone::get("Europe/Paris").unwrap();
+        let wanted = preparation(1, PreparationStage::Waiting, None).wanted;
+        let check = |now: &str, is_time: bool, end: &str| {
+            assert_eq!(is_its_time(&wanted, at(now), &zone), is_time, "{now}");
+            assert_eq!(find_end(&wanted, at(now)), at(end), "{now}");
+        };
+        check("2026-11-26T20:59", false, "2026-11-27T15:59");
+        check("2026-11-26T21:00", true, "2026-11-27T16:00");
+        check("2026-11-27T06:59", true, "2026-11-28T01:59");
+        check("2026-11-27T07:00", false, "2026-11-28T02:00");
+        check("2026-11-30T05:00", true, "2026-12-01T00:00");
+        check("2026-11-30T10:00", true, "2026-12-01T00:00");
+        check("2026-12-01T00:00", false, "2026-12-01T00:00");
+    }
+
+    #[test]
+    fn a_task_that_may_not_go_on_is_told_to_stop() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let (stop, mut stopping) = watch::channel(false);
+        let task = runtime.spawn(async move { stopping.wait_for(|&is_stopping| is_stopping).await.is_ok() });
+        let (_keep, stopped) = std::sync::mpsc::channel();
+        assert_eq!(await_task(&task, &stop, &stopped, || false), Awaited::GivenUp);
+        assert!(runtime.block_on(task).unwrap());
     }
 
     #[test]

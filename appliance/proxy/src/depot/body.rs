@@ -147,7 +147,7 @@ impl Body {
     }
 
     /// Its length, once all of it is on the disk.
-    pub(super) fn whole_length(&self) -> Option<u64> {
+    pub(crate) fn whole_length(&self) -> Option<u64> {
         let state = self.lock();
         let length = state.length?;
         Span::new(0, length).is_none_or(|all| state.held.holds(all)).then_some(length)
@@ -167,15 +167,15 @@ impl Body {
         let mut changes = self.changes();
         loop {
             changes.mark_unchanged();
-            let (held, length) = {
+            let (held, length, has_failed) = {
                 let state = self.lock();
-                (state.held.held_bytes(), state.length)
+                (state.held.held_bytes(), state.length, state.has_failed)
             };
             tell(held, length);
             if self.whole_length().is_some() {
                 return true;
             }
-            if self.has_failed() || changes.changed().await.is_err() {
+            if has_failed || changes.changed().await.is_err() {
                 return false;
             }
         }
@@ -183,6 +183,11 @@ impl Body {
 
     pub(super) fn changes(&self) -> watch::Receiver<()> {
         self.changes.subscribe()
+    }
+
+    /// How many wait for what comes, or read it.
+    pub(crate) fn watchers(&self) -> usize {
+        self.changes.receiver_count()
     }
 
     /// What there is at `at` for a reader who wants bytes up to `end`.

@@ -20,6 +20,15 @@ impl Borrow<Stored> for Object {
     }
 }
 
+/// When a response takes the place of what is there for the same requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Succession {
+    /// As it begins to come.
+    AtOnce,
+    /// When it has come whole: until then, and where it never does, what is there stays.
+    OnceWhole,
+}
+
 /// The responses of one key.
 pub(super) struct Entry {
     pub(super) name: u128,
@@ -46,16 +55,35 @@ impl Entry {
         objects.clone()
     }
 
-    /// Adds a response in place of those for the same requests. What it takes the place of is given back.
-    pub(super) fn add(&self, object: Object) -> Vec<Object> {
+    /// Adds a response, in place of those for the same requests or beside them. What has to leave for it is given back.
+    pub(super) fn add(&self, object: Object, succession: Succession) -> Vec<Object> {
         let mut objects = self.lock();
-        let is_replaced = |other: &Object| other.stored.vary == object.stored.vary || other.body.has_failed();
+        let is_alike = |other: &Object| other.stored.vary == object.stored.vary;
+        let is_replaced =
+            |other: &Object| other.body.has_failed() || (succession == Succession::AtOnce && is_alike(other));
         let (mut replaced, kept): (Vec<_>, Vec<_>) = objects.drain(..).partition(is_replaced);
         *objects = kept;
         if objects.len() >= VARIANTS_MAX {
-            replaced.push(objects.remove(0));
+            // The oldest, but not what this one may not take the place of yet.
+            let place = objects.iter().position(|other| !is_alike(other)).unwrap_or(0);
+            replaced.push(objects.remove(place));
         }
         objects.push(object);
+        replaced
+    }
+
+    /// A response has come whole: those before it for the same requests are taken away, and given back.
+    pub(super) fn settle(&self, body: &Arc<Body>) -> Vec<Object> {
+        let mut objects = self.lock();
+        let Some(place) = objects.iter().position(|object| Arc::ptr_eq(&object.body, body)) else {
+            return vec![];
+        };
+        let rest = objects.split_off(place);
+        let is_replaced =
+            |other: &Object| rest.first().is_some_and(|object| object.stored.vary == other.stored.vary);
+        let (replaced, kept): (Vec<_>, Vec<_>) = objects.drain(..).partition(is_replaced);
+        *objects = kept;
+        objects.extend(rest);
         replaced
     }
 

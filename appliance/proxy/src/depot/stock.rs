@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep};
 use super::body::Body;
 use super::catalogue::{Catalogue, page_of};
 use super::disk::{Disk, Found, file_bytes};
-use super::entry::{Entry, Object};
+use super::entry::{Entry, Object, Succession};
 use super::flight::Flights;
 use super::ledgers::Ledgers;
 use crate::pages::KeptPage;
@@ -211,7 +211,13 @@ impl Depot {
     }
 
     /// Room for a response that is about to come. `None` where there is none: it is then passed on, and not kept.
-    pub(crate) async fn receive(&self, key: &Key, stored: Stored, length: Option<u64>) -> Option<Arrival> {
+    pub(crate) async fn receive(
+        &self,
+        key: &Key,
+        stored: Stored,
+        length: Option<u64>,
+        succession: Succession,
+    ) -> Option<Arrival> {
         let name = Self::name(key);
         let place = self.take_place(length)?;
         let is_divisible = length.is_some() && is_divisible(&stored);
@@ -226,7 +232,7 @@ impl Depot {
             Some(EntryHandle(entry)) => entry,
             None => Arc::new(Entry::new(name, key.clone(), vec![])),
         };
-        let replaced = entry.add(object.clone());
+        let replaced = entry.add(object.clone(), succession);
         self.arriving.lock().unwrap_or_else(PoisonError::into_inner).insert(name, Arc::clone(&entry));
         self.clear_away(name, &replaced);
         Some(Arrival { entry: EntryHandle(entry), object, place })
@@ -234,10 +240,15 @@ impl Depot {
 
     /// A place among the bodies on their way, for one of this length; `None` where it is too long, or too many are.
     pub(super) fn take_place(&self, length: Option<u64>) -> Option<OwnedSemaphorePermit> {
-        if length.is_some_and(|length| length > self.bytes_max / OBJECT_PART) {
+        if length.is_some_and(|length| length > self.body_bytes_max()) {
             return None;
         }
         Arc::clone(&self.fills).try_acquire_owned().ok()
+    }
+
+    /// Bytes of one body, at most.
+    pub(crate) fn body_bytes_max(&self) -> u64 {
+        self.bytes_max / OBJECT_PART
     }
 
     /// A body has come whole, or never will.
@@ -249,7 +260,11 @@ impl Depot {
             entry.remove(&object.body);
             self.clear_away(entry.name, std::slice::from_ref(object));
         }
+        let is_whole = object.body.whole_length().is_some();
+        let replaced = if is_whole { entry.settle(&object.body) } else { vec![] };
         self.write(entry).await;
+        // The record names them no more.
+        self.clear_away(entry.name, &replaced);
         let mut arriving = self.arriving.lock().unwrap_or_else(PoisonError::into_inner);
         if !entry.is_arriving() {
             arriving.remove(&entry.name);

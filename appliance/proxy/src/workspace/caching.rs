@@ -191,7 +191,7 @@ impl<'c> Quest<'c> {
         let Some(entry) = entry else { return pass(Cause::UriMiss, None) };
         if object.body.file_key().is_none() && object.stored.audience == Audience::Everyone {
             let device = self.connection.gate.device_of(&self.connection.caller);
-            self.connection.workspaces.favourites.note(&self.key, device);
+            self.connection.workspaces.favourites.note(&self.key, device.map(|device| device.mac));
         }
         let asking = Asking { method: self.method, headers: self.headers, now: self.depot.now() };
         let fetcher = Fetcher { errand: Arc::clone(&self.errand), entry, object: object.clone() };

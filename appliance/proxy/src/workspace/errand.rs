@@ -22,7 +22,7 @@ use super::pace::Pace;
 use super::pool::{Answer, UpBody};
 use super::server::Server;
 use super::settings::Workspaces;
-use crate::depot::{Arrival, Body, Depot, EntryHandle, Fetch, Object, StreamNumber};
+use crate::depot::{Arrival, Body, Depot, EntryHandle, Fetch, Object, StreamNumber, Succession};
 use crate::gate::{Caller, Gate};
 use crate::http::has_two_lengths;
 use crate::passage::Passage;
@@ -64,7 +64,7 @@ enum Poured {
     Over,
     /// It broke off; whether bytes came.
     Cut(bool),
-    /// The disk does not take it.
+    /// The disk does not take it, or it has no end.
     Spilt,
 }
 
@@ -153,13 +153,21 @@ impl Errand {
             };
             let Some(bytes) = frame.data_ref().filter(|bytes| !bytes.is_empty()) else { continue };
             has_moved = true;
-            if let Some(pace) = &self.pace {
+            // Whoever opens it meanwhile does not wait for what nobody waits for.
+            if let Some(pace) = self.pace.as_ref().filter(|_| body.watchers() <= 1) {
                 pace.keep(bytes.len()).await;
             }
             let progress = body.push(stream, bytes);
             if let Some(run) = progress.run
                 && let Poured::Spilt = self.store(body, stream, run).await
             {
+                return Poured::Spilt;
+            }
+            // What says how long it is was judged by that before it came. Where somebody waits, it is hers to say when it is enough.
+            let at = body.position(stream).map_or(0, |(next, _)| next);
+            let is_waited_for = self.pace.is_none() || body.watchers() > 1;
+            if !is_waited_for && body.length().is_none() && at > self.depot.body_bytes_max() {
+                tracing::debug!("an answer without a length is longer than what is kept");
                 return Poured::Spilt;
             }
             if progress.is_over {
@@ -224,7 +232,9 @@ impl Errand {
             None if response.body().is_end_stream() => Some(0),
             length => length,
         };
-        let arrival = self.depot.receive(key, stored, length).await.ok_or("no-room")?;
+        // What nobody waits for takes nothing away before it is here.
+        let succession = if self.pace.is_some() { Succession::OnceWhole } else { Succession::AtOnce };
+        let arrival = self.depot.receive(key, stored, length, succession).await.ok_or("no-room")?;
         let stream = arrival.object.body.begin(start, None).ok_or("no-room")?;
         arrival.object.body.confirm(stream);
         Ok((arrival, stream))
@@ -293,7 +303,11 @@ impl Errand {
 }
 
 /// What was asked for and answered, on a client's behalf.
-fn exchange<'e>(client: &'e HeaderMap, response: &'e Response<Answer>, asked: &Asked) -> Exchange<'e> {
+pub(super) fn exchange<'e>(
+    client: &'e HeaderMap,
+    response: &'e Response<Answer>,
+    asked: &Asked,
+) -> Exchange<'e> {
     Exchange {
         method: &Method::GET,
         request: client,

@@ -1,12 +1,13 @@
 //! What of the workspaces is used most: it is looked at once more before the school opens.
 //!
-//! Invariant: it knows what is for all, never who used it; of the devices, only the last one, by whose rules it is asked for.
+//! Invariant: it knows what is for all, never who used it; of the devices, only the address of the last one, by whose rules, as
+//! they are then, it is asked for.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cache::Key;
-use model::Device;
+use model::Mac;
 
 /// What is counted at once: more than a school opens in a day.
 const COUNTED_MAX: usize = 4_096;
@@ -21,12 +22,12 @@ pub(super) struct Favourites(Mutex<HashMap<Key, Uses>>);
 
 struct Uses {
     count: u32,
-    device: Arc<Device>,
+    device: Mac,
 }
 
 impl Favourites {
     /// Something that is for all is used by this device. A query may have somebody's secret in it.
-    pub(super) fn note(&self, key: &Key, device: Option<Arc<Device>>) {
+    pub(super) fn note(&self, key: &Key, device: Option<Mac>) {
         let Some(device) = device.filter(|_| !key.path_and_query().contains('?')) else { return };
         let mut counted = self.lock();
         if let Some(uses) = counted.get_mut(key) {
@@ -43,7 +44,7 @@ impl Favourites {
     }
 
     /// The most used, the first one first; counting begins anew.
-    pub(super) fn take(&self) -> Vec<(Key, Arc<Device>)> {
+    pub(super) fn take(&self) -> Vec<(Key, Mac)> {
         let mut used: Vec<_> = self.lock().drain().filter(|(_, uses)| uses.count >= USES_MIN).collect();
         used.sort_by(|(key, uses), (other, others)| {
             others.count.cmp(&uses.count).then_with(|| key.cmp(other))
@@ -63,12 +64,11 @@ mod tests {
 
     #[test]
     fn the_most_used_come_first_and_the_list_has_an_end() {
-        let (mac, name) = ("02:00:00:00:00:11".parse().unwrap(), "CM2-01".parse().unwrap());
-        let device = Arc::new(Device { mac, name, room: None, profile: "elementaire".parse().unwrap() });
+        let device: Mac = "02:00:00:00:00:11".parse().unwrap();
         let key = |path: &str| Key::new("ent.example", path).unwrap();
         let favourites = Favourites::default();
         let note = |path: &str, times: usize| {
-            (0..times).for_each(|_| favourites.note(&key(path), Some(Arc::clone(&device))));
+            (0..times).for_each(|_| favourites.note(&key(path), Some(device)));
         };
         for number in 0..2 * COUNTED_MAX {
             note(&format!("/once/{number}"), 1);

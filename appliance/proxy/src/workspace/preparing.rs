@@ -9,15 +9,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, header};
-use cache::{Audience, Cause, Key, Lookup, Newer, Validator, content_length, look_up};
-use model::{Device, DomainName};
+use cache::{
+    Audience, BLOCK_BYTES, Cause, Failure, Key, Lookup, Newer, Stored, Validator, content_length, judge,
+    look_up, may_serve_stale,
+};
+use model::{Device, DomainName, Timestamp};
 use tokio::sync::watch;
 
 use super::caching::Asked;
-use super::errand::Errand;
+use super::errand::{Errand, exchange};
 use super::pace::Pace;
 use super::pool::Answer;
-use crate::depot::{Arrival, Boarding, Depot, EntryHandle, Landing, Object, Outcome};
+use crate::depot::{Arrival, Boarding, Body, Depot, EntryHandle, Landing, Object, Outcome};
 use crate::gate::Gate;
 
 /// The codings that browsers take: what is kept for one is kept for all that say the same.
@@ -36,6 +39,8 @@ pub struct Wanted {
     pub digest: Option<[u8; 32]>,
     /// For whose sake it is fetched: by the rules of this device.
     pub device: Arc<Device>,
+    /// Until when it shall be served though nobody can be asked, where that is wanted.
+    pub until: Option<Timestamp>,
 }
 
 /// What became of it.
@@ -47,7 +52,7 @@ pub enum Preparation {
     Later,
     /// The filter does not permit it.
     Refused,
-    /// The workspace does not say that it is for all.
+    /// The workspace does not say that it is for all, or does not let it be served unasked for as long as it is wanted.
     NotShared,
     /// The workspace has nothing there.
     Missing,
@@ -123,18 +128,34 @@ impl Gate {
 
     /// Looks at what was used most since the last time, so that it is right when the school opens. Returns how much of it is here.
     pub async fn refresh_used(self: Arc<Self>, pace: Arc<Pace>, stop: watch::Receiver<bool>) -> usize {
-        let used =
-            self.settings().workspaces.as_ref().map_or(vec![], |workspaces| workspaces.favourites.take());
+        let Some(workspaces) = self.settings().workspaces.clone() else { return 0 };
         let mut here = 0;
-        for (key, device) in used {
-            let Ok(host) = key.host().parse() else { continue };
+        for (key, mac) in workspaces.favourites.take() {
+            if *stop.borrow() {
+                break;
+            }
+            let Ok(host) = key.host().parse::<DomainName>() else { continue };
+            let device = self.find_device(mac).filter(|device| workspaces.are_for(&host, device));
+            // It is gone since, or has another profile.
+            let Some(device) = device else { continue };
             let path = key.path_and_query().to_owned();
-            let wanted = Wanted { host, path, tag: None, digest: None, device };
+            let wanted = Wanted { host, path, tag: None, digest: None, device, until: None };
             let (gate, pace) = (Arc::clone(&self), Arc::clone(&pace));
             let outcome = gate.prepare(wanted, pace, Arc::default(), stop.clone()).await;
             here += usize::from(outcome == Preparation::Here);
         }
         here
+    }
+
+    /// Whether something is here whole, and a class gets it until then though the line is down.
+    pub async fn has_ready(&self, host: &DomainName, path: &str, until: Timestamp) -> bool {
+        let depot = self.settings().workspaces.as_ref().and_then(|workspaces| workspaces.depot.clone());
+        let Some((depot, key)) = depot.zip(Key::new(host.as_str(), path)) else { return false };
+        let Some(entry) = depot.find(&key).await else { return false };
+        let is_ready = |object: &Object| {
+            object.body.whole_length().is_some() && is_for_class(&object.stored, &fields(host), Some(until))
+        };
+        entry.objects().iter().any(is_ready)
     }
 
     /// Has these stay, and nothing else, whatever comes: the first ones where they are too much.
@@ -157,6 +178,34 @@ fn fields(host: &DomainName) -> HeaderMap {
     fields.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
     fields.insert(header::ACCEPT_ENCODING, CODINGS);
     fields
+}
+
+/// Whether a class gets it, whoever is signed in and in whatever language, and though nobody can be asked until then.
+fn is_for_class(stored: &Stored, request: &HeaderMap, until: Option<Timestamp>) -> bool {
+    let is_for_any = stored.vary.fields.iter().all(|(name, _)| name.as_str() == "accept-encoding");
+    let is_served = |until: Timestamp| {
+        let is_fresh = !stored.terms.no_cache && stored.is_fresh(until);
+        is_fresh || may_serve_stale(stored, request, Failure::Disconnected, until)
+    };
+    stored.audience == Audience::Everyone && is_for_any && until.is_none_or(is_served)
+}
+
+/// A stream of events has no end.
+fn is_endless(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).map(|kind| kind.as_bytes().to_ascii_lowercase());
+    kind.is_some_and(|kind| kind.starts_with(b"text/event-stream"))
+}
+
+/// A transfer that nobody but the preparer waits for ends with the preparation.
+struct Tie(Arc<Body>);
+
+impl Drop for Tie {
+    fn drop(&mut self) {
+        // Who prepares does not look any more.
+        if self.0.whole_length().is_none() && self.0.watchers() == 0 {
+            self.0.fail();
+        }
+    }
 }
 
 /// One thing on its way.
@@ -224,6 +273,11 @@ impl Preparing {
             let is_closed = needs_session || status == StatusCode::FORBIDDEN;
             return if is_closed { Preparation::NotShared } else { Preparation::Missing };
         }
+        // What is not for all is not even fetched.
+        let judged = judge(&exchange(&self.errand.headers, &response, asked), &[]);
+        if is_endless(response.headers()) || !judged.is_ok_and(|stored| self.is_for_class(&stored)) {
+            return Preparation::NotShared;
+        }
         if content_length(response.headers())
             .is_some_and(|length| !self.depot.has_room_to_pin(&self.key, length))
         {
@@ -235,6 +289,7 @@ impl Preparing {
             Err("no-room") => return Preparation::Full,
             Err(_) => return Preparation::NotShared,
         };
+        let _tie = Tie(Arc::clone(&object.body));
         self.errand.bring((entry, object.clone(), place), stream, response.into_body());
         landing.tell(Outcome::Again);
         self.await_whole(&object).await
@@ -242,11 +297,11 @@ impl Preparing {
 
     /// Waits for all of it, and looks whether it is what was wanted.
     async fn await_whole(&self, object: &Object) -> Preparation {
-        if object.stored.audience != Audience::Everyone {
+        if !self.is_for_class(&object.stored) {
             return Preparation::NotShared;
         }
         if !object.body.watch_whole(|done, all| self.progress.show(done, all)).await {
-            return Preparation::Later;
+            return if self.is_too_long(&object.body) { Preparation::Full } else { Preparation::Later };
         }
         let tag = object.stored.headers.get(header::ETAG).map(HeaderValue::as_bytes);
         if self.wanted.tag.as_ref().is_some_and(|wanted| tag != Some(wanted.as_bytes())) {
@@ -260,5 +315,16 @@ impl Preparing {
             return Preparation::Different;
         }
         Preparation::Here
+    }
+
+    fn is_for_class(&self, stored: &Stored) -> bool {
+        is_for_class(stored, &self.errand.headers, self.wanted.until)
+    }
+
+    /// Whether something that did not say how long it is was given up because it is too long: all whole blocks of it came.
+    fn is_too_long(&self, body: &Body) -> bool {
+        let block = u64::try_from(BLOCK_BYTES).unwrap_or_default();
+        let (done, _) = self.progress.read();
+        body.length().is_none() && done.saturating_add(block) > self.depot.body_bytes_max()
     }
 }

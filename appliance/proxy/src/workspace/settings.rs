@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use cache::Family;
-use model::{DomainName, ProfileName};
+use model::{Device, DomainName, ProfileName};
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio::sync::Semaphore;
@@ -137,6 +137,11 @@ impl Workspaces {
 
     pub(super) fn find(&self, name: &DomainName) -> Option<&Workspace> {
         self.list.iter().find(|workspace| workspace.has(name))
+    }
+
+    /// Whether a name is one that devices like this one get from the box itself.
+    pub(super) fn are_for(&self, name: &DomainName, device: &Device) -> bool {
+        self.find(name).is_some_and(|workspace| workspace.profiles.contains(&device.profile))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Device, ProfileName};
+use model::{Device, ProfileName, Timestamp};
 use ring::digest;
 use tokio::sync::watch;
 
@@ -21,7 +21,7 @@ fn device(profile: &str) -> Arc<Device> {
 
 fn wanted(path: &str) -> Wanted {
     let (host, device) = ("ent.test".parse().unwrap(), device("elementaire"));
-    Wanted { host, path: path.to_owned(), tag: None, digest: None, device }
+    Wanted { host, path: path.to_owned(), tag: None, digest: None, device, until: None }
 }
 
 async fn prepare(street: &Street, wanted: Wanted) -> (Preparation, (u64, u64)) {
@@ -86,6 +86,85 @@ async fn what_cannot_be_prepared_says_why() {
     assert_eq!(prepare(&street, elsewhere).await.0, Preparation::Elsewhere);
     let refused = Wanted { host: super::street::REFUSED.parse().unwrap(), ..wanted("/film") };
     assert_eq!(prepare(&street, refused).await.0, Preparation::Refused);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_here_stays_until_the_new_one_is_whole() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Arc::new(Street::keeping(folder.path(), &hands).await);
+    let _serving = origin::open(&street, |question| {
+        let is_asked_again = question.field("if-none-match").is_some();
+        match question.uri.as_str() {
+            // The line is cut.
+            "/film" if is_asked_again => {
+                let fields = "Cache-Control: public, max-age=60\r\nTransfer-Encoding: chunked\r\n";
+                format!("HTTP/1.1 200 OK\r\n{fields}\r\n5\r\nhello\r\nno chunk\r\n").into_bytes()
+            }
+            // The workspace is being mended.
+            "/page" if is_asked_again => reply(question, "200 OK", "Cache-Control: max-age=60\r\n", b"soon"),
+            "/news" if is_asked_again => {
+                reply(question, "200 OK", "Cache-Control: public, max-age=60\r\nETag: \"b\"\r\n", b"new")
+            }
+            _ => reply(question, "200 OK", PUBLIC, &pattern(100_000)),
+        }
+    });
+    for path in ["/film", "/page", "/news"] {
+        assert_eq!(prepare(&street, wanted(path)).await.0, Preparation::Here, "{path}");
+    }
+    hands.advance(3_600);
+    let until = Timestamp::from_unix_ms(access::Clock::now(&*hands).at.unix_ms() + 3_600_000);
+    let host = "ent.test".parse().unwrap();
+    for (path, expected) in [("/film", Preparation::Later), ("/page", Preparation::NotShared)] {
+        assert_eq!(prepare(&street, wanted(path)).await.0, expected, "{path}");
+        assert!(street.school.gate.has_ready(&host, path, until).await, "{path}");
+    }
+    assert_eq!(prepare(&street, wanted("/news")).await, (Preparation::Here, (3, 3)));
+    assert!(!street.school.gate.has_ready(&host, "/nothing", until).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_class_would_not_get_is_not_here() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Arc::new(Street::keeping(folder.path(), &hands).await);
+    let _serving = origin::open(&street, |question| {
+        let fields = match question.uri.as_str() {
+            "/strict" => "Cache-Control: public, max-age=60, must-revalidate\r\n",
+            "/asked" => "Cache-Control: public, max-age=86400, no-cache\r\nETag: \"a\"\r\n",
+            "/long" => "Cache-Control: public, max-age=86400, must-revalidate\r\n",
+            "/tongues" => "Cache-Control: public, max-age=60\r\nVary: Accept-Language\r\n",
+            "/codings" => "Cache-Control: public, max-age=60\r\nVary: Accept-Encoding\r\n",
+            "/events" => "Cache-Control: public, max-age=60\r\nContent-Type: text/event-stream\r\n",
+            _ => "Cache-Control: public, max-age=60\r\n",
+        };
+        reply(question, "200 OK", fields, b"hello")
+    });
+    let until = Some(Timestamp::from_unix_ms(access::Clock::now(&*hands).at.unix_ms() + 3_600_000));
+    for (path, expected) in [
+        ("/strict", Preparation::NotShared),
+        ("/asked", Preparation::NotShared),
+        ("/long", Preparation::Here),
+        ("/tongues", Preparation::NotShared),
+        ("/codings", Preparation::Here),
+        ("/events", Preparation::NotShared),
+        ("/film", Preparation::Here),
+    ] {
+        assert_eq!(prepare(&street, Wanted { until, ..wanted(path) }).await.0, expected, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_says_no_length_has_an_end_all_the_same() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Arc::new(Street::keeping(folder.path(), &hands).await);
+    let _serving = origin::open(&street, |question| {
+        let bytes = if question.uri == "/long" { SHARE_BYTES / 4 + (1 << 20) } else { 100_000 };
+        let bytes = pattern(usize::try_from(bytes).unwrap());
+        let fields = format!("{PUBLIC}Transfer-Encoding: chunked\r\n");
+        let head = format!("HTTP/1.1 200 OK\r\n{fields}\r\n{:x}\r\n", bytes.len());
+        [head.as_bytes(), bytes.as_slice(), &b"\r\n0\r\n\r\n"[..]].concat()
+    });
+    assert_eq!(prepare(&street, wanted("/long")).await.0, Preparation::Full);
+    assert_eq!(prepare(&street, wanted("/short")).await.0, Preparation::Here);
 }
 
 #[tokio::test(flavor = "multi_thread")]
