@@ -153,16 +153,46 @@ impl<'l> Auditor<'l> {
         let is_earlier = |(_, at): &&(u64, Timestamp)| after(*at, DELETED_WITHIN_DAYS) <= *now;
         let Some((place, then)) = believed.iter().rev().find(is_earlier) else { return };
         // What a hold kept until then goes with the next run. Whether it was lifted since is told by its place: its clock may be wrong.
-        let is_lift =
-            |statement: &Statement| matches!(statement.fact, Fact::Lift(_)) && statement.number > *place;
-        if self.log.statements().any(is_lift) {
-            return;
-        }
-        let overdue = list_due(self.log, *then).into_iter().filter_map(|due| {
+        let freed = self.list_freed(*place);
+        let chronicle = Chronicle::new(self.log.leaves(), *then);
+        let as_of_then = usize::try_from(*place).unwrap_or(usize::MAX);
+        // By what is known now of its time, or was known then: a hold may have covered more.
+        let was_freed = |seal: &Seal| {
+            let of_now = chronicle.bounds(seal.number);
+            let of_then = Bounds::of(self.before(as_of_then), seal.number, *then);
+            freed.iter().any(|hold| hold.covers(seal, &of_now) || hold.covers(seal, &of_then))
+        };
+        let due = list_due(self.log, *then).into_iter();
+        let due = due.filter(|due| freed.is_empty() || !was_freed(due.seal));
+        let overdue = due.filter_map(|due| {
             let (_, _, file) = due.seal.files().find(|(field, _, _)| *field == due.field)?;
             Some(Finding::Overdue { seal: due.seal.number, file, due: due.at })
         });
+        let overdue: Vec<Finding> = overdue.collect();
         self.audit.findings.extend(overdue);
+    }
+
+    /// The holds that were lifted after the entry of this number.
+    fn list_freed(&self, place: u64) -> Vec<&'l Hold> {
+        let mut placed = BTreeMap::new();
+        let mut freed: Vec<&'l Hold> = Vec::new();
+        for statement in self.log.statements() {
+            match &statement.fact {
+                Fact::Hold(hold) => {
+                    placed.insert(statement.number, hold);
+                }
+                Fact::Lift(lift) => {
+                    freed.extend(placed.remove(&lift.hold).filter(|_| statement.number > place));
+                }
+                Fact::Expiry(_)
+                | Fact::Unsealed(_)
+                | Fact::Policy(_)
+                | Fact::Approval(_)
+                | Fact::Readers(_)
+                | Fact::Clock => {}
+            }
+        }
+        freed
     }
 
     /// For how long what is sealed is kept at this place.

@@ -69,5 +69,5 @@ pub use statement::{
 pub use table::{GroupFlaw, Table, TableError, write_table};
 pub use term::{Due, SETTLED_DAYS, after, due, list_due, promptness, settled};
 pub use tree::{Tree, has_leaf, is_growth};
-pub use verify::{Report, Trust, Vault, verify};
+pub use verify::{Report, Trust, Vault, check_tails, verify};
 pub use witness::{WitnessError, Witnessed, cosign};

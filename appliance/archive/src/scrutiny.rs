@@ -66,7 +66,8 @@ pub struct Scrutiny {
 /// `open` opens the file of a kind of field, `None` where it is encrypted to others; `each` is told before each seal how many
 /// were looked at.
 ///
-/// That a file is missing, or is another one, is for [`verify`](crate::verify()) to say.
+/// That a file is missing is for [`verify`](crate::verify()) to say. That it is not what was sealed is told here, too: a search
+/// goes by more than the hash of all its bytes, and whatever keeps a file from being opened hides its rows.
 pub fn scrutinise(
     log: &Log,
     mut open: impl FnMut(&Seal, Field) -> Result<Option<Table>, TableError>,
@@ -106,14 +107,16 @@ pub fn scrutinise(
     scrutiny
 }
 
-/// Whether the verification of the files tells it.
+/// Whether the verification of the files tells it in any case. A file that cannot be opened for another reason may be, byte by
+/// byte, the one that was sealed.
 fn is_told(error: &TableError) -> bool {
     match error {
-        TableError::Changed => true,
-        TableError::Io(error) => matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData),
-        TableError::Parquet(_) | TableError::Harvest(_) | TableError::Layout(_) | TableError::Crypt(_) => {
-            false
-        }
+        TableError::Io(error) => error.kind() == io::ErrorKind::NotFound,
+        TableError::Changed
+        | TableError::Parquet(_)
+        | TableError::Harvest(_)
+        | TableError::Layout(_)
+        | TableError::Crypt(_) => false,
     }
 }
 

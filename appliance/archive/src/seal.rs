@@ -63,6 +63,21 @@ pub struct Tail {
     pub hash: Hash,
 }
 
+impl Tail {
+    /// What it says that cannot be of a file.
+    fn flaw(&self, file: &SealedFile) -> Option<&'static str> {
+        if self.bytes > file.bytes {
+            return Some("its tail is longer than its file");
+        }
+        let is_end = match file.form {
+            Form::Plain => self.at.checked_add(self.bytes) == Some(file.bytes),
+            // Where its table ends, only a key tells.
+            Form::Encrypted => true,
+        };
+        (!is_end).then_some("its tail is not the end of its file")
+    }
+}
+
 /// A sealed file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SealedFile {
@@ -132,7 +147,7 @@ impl Seal {
         } else if self.segments.0 > self.segments.1 {
             Some("its last segment is before its first")
         } else {
-            None
+            self.tail.and_then(|tail| tail.flaw(&self.file))
         }
     }
 

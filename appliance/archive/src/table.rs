@@ -11,6 +11,7 @@
 mod doubt;
 mod group;
 mod guide;
+mod pages;
 mod writer;
 
 use std::io;
@@ -172,21 +173,38 @@ impl Table {
         groups.map(|group| u64::try_from(group.num_rows()).unwrap_or(0)).sum()
     }
 
+    fn group_count(&self) -> usize {
+        self.reader.metadata().num_row_groups()
+    }
+
     /// All rows of a group, by its place, whatever the file says of them; `None` after the last one.
     pub(crate) fn read_rows(&self, place: usize) -> Result<Option<Vec<Row>>, TableError> {
-        if place >= self.reader.metadata().num_row_groups() {
+        if place >= self.group_count() {
             return Ok(None);
         }
+        let mut rows = Vec::new();
+        self.read_batches(place, |batch| {
+            rows.extend(batch);
+            Ok(())
+        })?;
+        Ok(Some(rows))
+    }
+
+    /// The same, of which only some are in memory at once.
+    fn read_batches(
+        &self,
+        place: usize,
+        mut each: impl FnMut(Vec<Row>) -> Result<(), TableError>,
+    ) -> Result<(), TableError> {
         let reader = self.group(place)?;
         self.load(place)?;
         let group = Group::doubted(&*reader);
-        let mut rows = Vec::new();
-        let flow: ControlFlow<()> = group.read(&group.all(), |row| {
-            rows.push(row);
-            ControlFlow::Continue(())
+        let flow: ControlFlow<()> = group.read_batches(&group.all(), |rows| {
+            each(rows)?;
+            Ok(ControlFlow::Continue(()))
         })?;
         debug_assert!(flow.is_continue());
-        Ok(Some(rows))
+        Ok(())
     }
 
     /// What a seal says of the end of the file that this table, as a whole, became.
@@ -261,10 +279,11 @@ impl Table {
     /// # Errors
     /// [`TableError`].
     pub(crate) fn each_row(&self, mut each: impl FnMut(Row)) -> Result<(), TableError> {
-        let mut place = 0;
-        while let Some(rows) = self.read_rows(place)? {
-            rows.into_iter().for_each(&mut each);
-            place += 1;
+        for place in 0..self.group_count() {
+            self.read_batches(place, |rows| {
+                rows.into_iter().for_each(&mut each);
+                Ok(())
+            })?;
         }
         Ok(())
     }

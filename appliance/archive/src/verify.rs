@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 
 use journal::{DamageKind, Harvested, SegmentId, Source, Tally, harvest, inspect};
 use model::{ClockQuality, Timestamp};
@@ -10,12 +10,12 @@ use model::{ClockQuality, Timestamp};
 use crate::audit::{Audit, audit};
 use crate::checkpoint::Checkpoint;
 use crate::finding::{Finding, Remark};
-use crate::hash::Hash;
+use crate::hash::{Hash, Hasher};
 use crate::key::VerifierKey;
 use crate::leaf::Leaf;
 use crate::log::{Entry, Log};
 use crate::note::Note;
-use crate::seal::{Seal, SealedFile};
+use crate::seal::{Seal, SealedFile, Tail};
 use crate::search::{is_all, is_gone};
 use crate::statement::{Expiry, Fact, Promptness};
 use crate::term::{DELETED_WITHIN_DAYS, after};
@@ -135,6 +135,46 @@ pub fn verify<S: Source>(vault: &impl Vault, segments: &S, trust: &Trust) -> Rep
     report.check_witness(&log, trust);
     report.check_segments(segments, &log);
     report
+}
+
+/// Whether the end of each sealed file is the one that its seal names: a search goes by the hash of that alone, and a file with
+/// another one has rows that nobody finds. `open` opens a file by its name.
+///
+/// That a file is missing, cannot be read, or is another one, is for [`verify`] to say.
+pub fn check_tails<R: Read + Seek>(log: &Log, mut open: impl FnMut(&str) -> io::Result<R>) -> Vec<Finding> {
+    let deleted = log.expiries();
+    let mut findings = Vec::new();
+    for seal in log.seals() {
+        let Some(tail) = seal.tail else { continue };
+        if seal.files().next().is_none_or(|(field, _, _)| deleted.contains_key(&(seal.number, field))) {
+            continue;
+        }
+        let hashed = open(&seal.file_name()).and_then(|file| hash_end(file, seal.file.bytes, &tail));
+        if hashed.is_ok_and(|hash| hash.is_some_and(|hash| hash != tail.hash)) {
+            let what = "its tail is not what it says: no search opens its file";
+            findings.push(Finding::Impossible { seal: seal.number, what });
+        }
+    }
+    findings
+}
+
+/// The hash of a file's last bytes; `None` where it is not as long as it was, or has not so many.
+fn hash_end(mut file: impl Read + Seek, length: u64, tail: &Tail) -> io::Result<Option<Hash>> {
+    let Some(start) = length.checked_sub(tail.bytes) else { return Ok(None) };
+    if file.seek(SeekFrom::End(0))? != length {
+        return Ok(None);
+    }
+    file.seek(SeekFrom::Start(start))?;
+    // Nothing that grows meanwhile is read on.
+    let mut end = file.take(tail.bytes);
+    let (mut hasher, mut buffer) = (Hasher::new(), vec![0; 64 << 10]);
+    loop {
+        let read = end.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(Some(hasher.finish()));
+        }
+        hasher.update(buffer.get(..read).unwrap_or_default());
+    }
 }
 
 impl Report {

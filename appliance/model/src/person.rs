@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use crate::number::number;
 use crate::{
-    DomainName, LessonEnding, LessonId, LessonSettings, Mac, PersonName, ReadingEnd, ReadingId, ReadingTerms,
-    RoomName, Sought, Timestamp,
+    DomainName, LessonEnding, LessonId, LessonSettings, Mac, PersonName, Purpose, ReadingEnd, ReadingId,
+    ReadingTerms, RoomName, Sought, Timestamp,
 };
 
 number! {
@@ -68,6 +68,18 @@ impl Role {
             Self::Head | Self::Officer => true,
             Self::Teacher | Self::Technician => false,
         }
+    }
+
+    /// Whether the role opens readings for this reason on the pages: nobody oversees in the officer's place, and looking after the
+    /// box is for its command line.
+    #[must_use]
+    pub fn may_ask_for(self, purpose: Purpose) -> bool {
+        let is_hers = match purpose {
+            Purpose::Incident | Purpose::Complaint | Purpose::Judicial | Purpose::Access => true,
+            Purpose::Oversight => self == Self::Officer,
+            Purpose::Maintenance => false,
+        };
+        is_hers && self.reads_journal()
     }
 
     /// Whether the role says what must not be deleted for a while: whoever answers a judge. The officer looks on.
@@ -386,6 +398,19 @@ mod tests {
         check(Role::Head, &["CM1"], Some("CM2"), true);
         check(Role::Technician, &[], None, true);
         check(Role::Officer, &["CM2"], Some("CM2"), false);
+    }
+
+    #[test]
+    fn nobody_oversees_in_the_officers_place() {
+        use Purpose::{Access, Complaint, Incident, Judicial, Oversight};
+        let check = |by: Role, expected: &[Purpose]| {
+            let asked: Vec<Purpose> = Purpose::ALL.into_iter().filter(|it| by.may_ask_for(*it)).collect();
+            assert_eq!(asked, expected, "{by}");
+        };
+        check(Role::Teacher, &[]);
+        check(Role::Head, &[Incident, Complaint, Judicial, Access]);
+        check(Role::Technician, &[]);
+        check(Role::Officer, &[Incident, Complaint, Judicial, Oversight, Access]);
     }
 
     #[test]

@@ -7,10 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use archive::{Report, Scrutiny, SigningKey, Trust, Vault, VerifierKey, Witnessed, cosign, scrutinise};
+use archive::{
+    Identity, Report, Scrutiny, SigningKey, Trust, Vault, VerifierKey, Witnessed, check_tails, cosign,
+    scrutinise,
+};
 use jiff::tz::TimeZone;
 use model::Timestamp;
 use system::clock::now;
+use system::limits::limit_memory;
 use system::seal_key;
 use system::segments::Directory;
 use system::vault::Folder;
@@ -24,6 +28,11 @@ const RUNS_MAX: u32 = 3;
 /// A box that is on seals each night; school is closed for two days.
 const UNSEALED_DAYS_MAX: i64 = 3;
 const DAY_MS: i64 = 86_400_000;
+/// Most memory that a verification takes: some times what the largest sealed file needs. It reads what anybody may have made, and
+/// a forged file of some kilobytes must end the command, not the machine.
+pub(crate) const MEMORY_BYTES_MAX: u64 = 2 << 30;
+/// The exit status where nothing is wrong, and some of what was asked for was not looked at.
+pub(crate) const INCOMPLETE_STATUS: u8 = 2;
 /// The witness's key, in its folder.
 const WITNESS_KEY_FILE: &str = "key";
 /// What a witness's folder is for nobody else: its key is in it.
@@ -31,8 +40,12 @@ const FOLDER_MODE: u32 = 0o700;
 
 /// Prints what is wrong, and what is worth knowing.
 pub(crate) fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
+    limit_memory(MEMORY_BYTES_MAX).context("cannot bound the memory of a verification")?;
     let data = find_data(arguments.data.path.as_deref())?;
     let folder = Folder::new(&data);
+    // Before a year is hashed: it takes minutes, and she may have mistyped the name.
+    let identity = arguments.identity.as_deref();
+    let identities = identity.map(|identity| read_identities(Some(identity))).transpose()?;
     let own = folder.read_key().context("the box's key in sealed/key cannot be read")?;
     let Some(signer) = arguments.key.clone().or(own) else {
         bail!(
@@ -56,15 +69,14 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
         tell_witness(&mut out, arguments, witnessed.signed_at(witness))?;
     }
     let trust = Trust { signer, witnessed };
-    let mut report = verify_unmoved(&folder, || archive::verify(&folder, &Directory::new(&data), &trust));
+    let mut report = verify_unmoved(&folder, || verify_once(&folder, &data, &trust));
     tell_end(&mut out, &report, now())?;
-    let scrutiny = match &arguments.identity {
-        Some(identity) => look_into(&folder, identity)?,
-        None => Scrutiny::default(),
-    };
-    let Scrutiny { files, rows, locked, findings } = scrutiny;
-    report.findings.extend(findings);
-    if arguments.identity.is_some() {
+    let mut locked = 0;
+    if let Some(identities) = &identities {
+        let scrutiny = look_into(&folder, identities)?;
+        let Scrutiny { files, rows, .. } = scrutiny;
+        locked = scrutiny.locked;
+        report.findings.extend(scrutiny.findings);
         writeln!(out, "note: {files} sealed files were opened, and their {rows} rows compared")?;
     }
     write!(out, "{report}")?;
@@ -75,14 +87,36 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
             "NOT COMPLETE: {locked} sealed files are encrypted to others, and nobody has looked into them"
         )?;
     }
-    Ok(if report.is_right() && locked == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(match status(report.is_right(), locked) {
+        0 => ExitCode::SUCCESS,
+        status => ExitCode::from(status),
+    })
+}
+
+/// How the command ends: what is wrong comes before what nobody has looked at.
+fn status(is_right: bool, locked: u64) -> u8 {
+    const WRONG_STATUS: u8 = 1;
+    match (is_right, locked) {
+        (false, _) => WRONG_STATUS,
+        (true, 0) => 0,
+        (true, _) => INCOMPLETE_STATUS,
+    }
+}
+
+/// All that can be verified without a reader's key.
+fn verify_once(folder: &Folder, data: &Path, trust: &Trust) -> Report {
+    let mut report = archive::verify(folder, &Directory::new(data), trust);
+    // A log that cannot be read is told by the report.
+    if let Ok(log) = folder.log_so_far() {
+        report.findings.extend(check_tails(&log, |name| folder.open_sealed(name)));
+    }
+    report
 }
 
 /// Opens each sealed file with a reader's keys. Somebody may wait for it in front of a terminal.
-fn look_into(folder: &Folder, identity: &Path) -> anyhow::Result<Scrutiny> {
-    let identities = read_identities(Some(identity))?;
+fn look_into(folder: &Folder, identities: &[Identity]) -> anyhow::Result<Scrutiny> {
     let log = folder.log_so_far()?;
-    let (tables, total) = (folder.tables(&log, &identities), log.seals().count());
+    let (tables, total) = (folder.tables(&log, identities), log.seals().count());
     let mut shown = Some(io::stderr()).filter(IsTerminal::is_terminal);
     let scrutiny = scrutinise(
         &log,
@@ -241,6 +275,13 @@ mod tests {
     use archive::Finding;
 
     use super::*;
+
+    #[test]
+    fn what_nobody_looked_at_is_neither_right_nor_wrong() {
+        for (is_right, locked, expected) in [(true, 0, 0), (true, 3, 2), (false, 0, 1), (false, 3, 1)] {
+            assert_eq!(status(is_right, locked), expected, "{is_right}, {locked}");
+        }
+    }
 
     #[test]
     fn what_moved_meanwhile_is_verified_again() {

@@ -29,6 +29,17 @@ pub fn guard_memory() -> io::Result<()> {
     Ok(set_dumpable(false)?)
 }
 
+/// Bounds the memory of this process: whoever needs more gets none, and ends. For a command that reads what anybody may have
+/// made.
+///
+/// # Errors
+/// The kernel's error.
+pub fn limit_memory(bytes_max: u64) -> io::Result<()> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_AS)?;
+    let bytes = bytes_max.min(hard);
+    Ok(setrlimit(Resource::RLIMIT_AS, bytes, bytes)?)
+}
+
 #[cfg(test)]
 mod tests {
     use nix::sys::prctl::get_dumpable;
@@ -40,6 +51,17 @@ mod tests {
         guard_memory().unwrap();
         assert_eq!(getrlimit(Resource::RLIMIT_CORE).unwrap(), (0, 0));
         assert!(!get_dumpable().unwrap());
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        // More than other tests of this process ever take.
+        let bytes_max = 1 << 46;
+        limit_memory(bytes_max).unwrap();
+        let (soft, hard) = getrlimit(Resource::RLIMIT_AS).unwrap();
+        assert!(soft == hard && soft <= bytes_max, "{soft} {hard}");
+        limit_memory(u64::MAX).unwrap();
+        assert_eq!(getrlimit(Resource::RLIMIT_AS).unwrap(), (soft, hard), "it is never raised");
     }
 
     #[test]

@@ -32,6 +32,9 @@ const RESERVE_BYTES_MIN: u64 = 128 << 20;
 const RESERVE_BYTES_MAX: u64 = 1 << 30;
 /// What is kept free for the log of seals at least, also on a small disk: two years of it.
 const LOG_BYTES_MIN: u64 = 1 << 20;
+/// It is not taken of a disk that has less than this left beside it: the journal writes there, too. Before the first seal nothing is
+/// written yet, and there is no other moment on a small disk.
+const LOG_FREE_BYTES_MIN: u64 = 8 << 20;
 /// Nothing is kept free on a disk that has not so many times as much: there it would close the web.
 const FREE_TIMES_MIN: u64 = 4;
 /// Over how many days the use is measured: holidays are in it, and so is a month of school.
@@ -79,9 +82,7 @@ pub fn look(data: &Path, now: Timestamp) -> Result<Outlook, SpaceError> {
         }
     }
     let reserved_bytes = Reserve::new(data).bytes()?;
-    let state = nix::sys::statvfs::statvfs(data).map_err(io::Error::from)?;
-    let free_bytes =
-        state.blocks_available().saturating_mul(state.fragment_size()).saturating_add(reserved_bytes);
+    let free_bytes = free_bytes(data)?.saturating_add(reserved_bytes);
     Ok(Outlook { reserved_bytes, ..reckon(&log, unsealed, free_bytes, now) })
 }
 
@@ -94,6 +95,11 @@ pub enum SpaceError {
     /// The disk cannot be asked.
     #[error("the journal's disk cannot be asked for its room")]
     Io(#[from] io::Error),
+}
+
+fn free_bytes(folder: &Path) -> io::Result<u64> {
+    let state = nix::sys::statvfs::statvfs(folder)?;
+    Ok(state.blocks_available().saturating_mul(state.fragment_size()))
 }
 
 fn blocks(path: &Path) -> io::Result<u64> {
@@ -141,10 +147,14 @@ impl Reserve {
         Self { path: data.join(LOG_RESERVE_FILE) }
     }
 
-    /// Keeps room for a log that is replaced by one as long, and some entries more.
+    /// Keeps room for a log that is replaced by one as long, and some entries more, where there is enough beside it. No bytes: there
+    /// is no log yet.
     pub(crate) fn keep_for(&self, log_bytes: u64) -> io::Result<()> {
         let wanted = log_bytes.saturating_mul(2).max(LOG_BYTES_MIN);
-        if self.bytes()? < wanted { self.take(wanted) } else { Ok(()) }
+        let missing = wanted.saturating_sub(self.bytes()?);
+        let folder = self.path.parent().unwrap_or(&self.path);
+        let has_room = log_bytes == 0 || free_bytes(folder)? >= missing.saturating_add(LOG_FREE_BYTES_MIN);
+        if missing > 0 && has_room { self.take(wanted) } else { Ok(()) }
     }
 
     /// How much it takes.
@@ -169,13 +179,17 @@ impl Reserve {
         self.take(wanted)
     }
 
+    /// Takes room for so many bytes in all; where there is not so much, none more than before.
     pub(crate) fn take(&self, bytes: u64) -> io::Result<()> {
         let mut options = OpenOptions::new();
         let file = options.write(true).create(true).truncate(false).mode(FILE_MODE).open(&self.path)?;
         let length = libc::off_t::try_from(bytes).map_err(io::Error::other)?;
+        let before = file.metadata()?.len();
         match fallocate(&file, FallocateFlags::empty(), 0, length) {
             // Where a file system cannot, there is no reserve.
-            Ok(()) | Err(Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EINTR | Errno::ENOSPC) => Ok(()),
+            Ok(()) | Err(Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EINTR) => Ok(()),
+            // A file system may have taken all that there was.
+            Err(Errno::ENOSPC) => file.set_len(before),
             Err(error) => Err(error.into()),
         }
     }
@@ -262,6 +276,29 @@ mod tests {
     fn a_disk_that_will_be_too_small_is_known_weeks_ahead() {
         let said = run_test_on("32m", "space::tests::child_looks_at_a_small_disk");
         assert!(said.contains("looked weeks ahead"), "{said}");
+    }
+
+    #[test]
+    fn child_keeps_room_on_a_disk_that_is_nearly_full() {
+        #[expect(clippy::disallowed_methods, reason = "a child is told by its environment what to do")]
+        let Ok(folder) = std::env::var(FOLDER_VARIABLE) else { return };
+        let data = Path::new(&folder);
+        fs::write(data.join("ballast"), vec![1; 10 << 20]).unwrap();
+        let reserve = Reserve::of_log(data);
+        reserve.keep_for(1_000).unwrap();
+        assert_eq!(reserve.bytes().unwrap(), 0, "the journal needs what is left");
+        reserve.keep_for(0).unwrap();
+        let kept = reserve.bytes().unwrap();
+        assert!(kept >= LOG_BYTES_MIN, "{kept}: before the first seal");
+        reserve.take(64 << 20).unwrap();
+        assert_eq!(reserve.bytes().unwrap(), kept, "there is not so much");
+        println!("took no more than there is");
+    }
+
+    #[test]
+    fn a_disk_that_is_nearly_full_is_not_filled() {
+        let said = run_test_on("16m", "space::tests::child_keeps_room_on_a_disk_that_is_nearly_full");
+        assert!(said.contains("took no more than there is"), "{said}");
     }
 
     #[test]

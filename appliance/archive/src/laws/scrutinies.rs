@@ -1,11 +1,13 @@
 //! What must hold for a verification with a reader's key: nothing that was really sealed is wrong, and whatever a file or its
 //! seal says wrongly of the rows is found, though it be signed.
 
+use std::io::{self, Cursor};
+
 use model::Timestamp;
 use proptest::prelude::*;
 
 use super::fixture::{Asked, Box as Appliance, at, box_of_days};
-use crate::{Finding, Hash, Log, Scrutiny, Seal, SealedFile, Table, scrutinise};
+use crate::{Finding, Form, Hash, Log, Scrutiny, Seal, SealedFile, Table, Tail, check_tails, scrutinise};
 
 fn look(it: &Appliance) -> Scrutiny {
     let open = |seal: &Seal, _| {
@@ -31,6 +33,40 @@ fn reseal(it: &mut Appliance, change: impl Fn(&mut Seal, &mut Vec<u8>)) {
     }
     it.log = log;
     it.publish();
+}
+
+/// Seals anew with tails, as boxes do, that somebody has changed.
+fn reseal_with_tails(it: &mut Appliance, change: impl Fn(&mut Tail)) {
+    let mut log = Log::default();
+    for seal in it.log.clone().seals() {
+        let file = &it.vault.files[&seal.file_name()];
+        let mut tail = Table::open(file.clone()).unwrap().tail(Form::Plain, file).unwrap();
+        if seal.number == 2 {
+            change(&mut tail);
+        }
+        log.append(Seal { tail: Some(tail), ..seal.clone() }, &it.key);
+    }
+    it.log = log;
+    it.publish();
+}
+
+/// What is found by the way that a search goes: the end of each file first.
+fn look_by_tails(it: &Appliance) -> Scrutiny {
+    let open = |seal: &Seal, _| {
+        let file = it.vault.files[&seal.file_name()].clone();
+        Table::open_sealed(seal, file, &[])
+    };
+    scrutinise(&it.log, open, |_| {})
+}
+
+/// What is found without a key: in the log, and at the end of each file.
+fn verify_with_tails(it: &Appliance) -> Vec<String> {
+    let open = |name: &str| {
+        let file = it.vault.files.get(name).cloned().map(Cursor::new);
+        file.ok_or(io::Error::from(io::ErrorKind::NotFound))
+    };
+    let ends = check_tails(&it.log, open);
+    it.verify().findings.iter().chain(&ends).map(Finding::to_string).collect()
 }
 
 /// The numbers of the guide's first line: where the group is, its bytes; where its sieve is, its bytes.
@@ -112,6 +148,28 @@ fn what_a_signed_file_says_wrongly_is_found() {
         },
         "other times than its rows",
     );
+}
+
+/// A file that no search can open, for its seal says of its end what is not so, though each of its bytes is what was sealed.
+#[test]
+fn a_tail_that_hides_a_file_is_found() {
+    let mut it = box_of_days();
+    reseal_with_tails(&mut it, |_| {});
+    let (scrutiny, verified) = (look_by_tails(&it), verify_with_tails(&it));
+    assert!(scrutiny.findings.is_empty() && verified.is_empty(), "{:#?} {verified:#?}", scrutiny.findings);
+    assert_eq!((scrutiny.files, scrutiny.rows), (3, 30));
+
+    let check = |what: &str, change: &dyn Fn(&mut Tail), expected: &str| {
+        let mut it = box_of_days();
+        reseal_with_tails(&mut it, change);
+        let verified = verify_with_tails(&it);
+        assert!(verified.iter().any(|finding| finding.contains(expected)), "{what}: {verified:#?}");
+        let found: Vec<String> = look_by_tails(&it).findings.iter().map(Finding::to_string).collect();
+        assert!(found.iter().any(|finding| finding.starts_with("seal 2: ")), "{what}: {found:#?}");
+    };
+    check("another hash", &|tail| tail.hash = Hash::of(b"another"), "seal 2: its tail is not what it says");
+    check("a long one", &|tail| tail.bytes = 1 << 27, "seal 2: its tail is longer than its file");
+    check("a short one", &|tail| tail.bytes -= 1, "seal 2: its tail is not the end of its file");
 }
 
 #[test]

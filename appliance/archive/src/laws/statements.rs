@@ -396,6 +396,14 @@ fn what_stays_beyond_its_time_is_found() {
         go_on(it, &[373]);
     };
     check("lifted just now by a clock that is behind", behind, "");
+    let of_another = |it: &mut Appliance| {
+        let hold = Hold { from: Some(at(300 * DAY_S)), ..hold() };
+        it.log.state(known(at(361 * DAY_S)), Fact::Hold(hold), &it.key);
+        go_on(it, &[363, 366, 369]);
+        lifted(it, 369);
+        go_on(it, &[370]);
+    };
+    check("beside a hold of other days that was lifted just now", of_another, expected);
 }
 
 #[test]

@@ -285,6 +285,28 @@ fn words_of_a_newer_program_are_kept() {
 }
 
 #[test]
+fn what_no_box_writes_is_not_read() {
+    let check = |bytes: usize, expected: bool| {
+        let table = write(&[Harvested::Unknown { sequence: 9, payload: vec![7; bytes] }]);
+        let mut rows = 0;
+        let read = Table::open(table).unwrap().each_row(|_| rows += 1);
+        assert_eq!((read.is_ok(), rows == 1), (expected, expected), "{bytes}: {read:?}");
+    };
+    check(64 << 10, true);
+    check((64 << 10) + 1, false);
+}
+
+/// More rows than are in memory at once.
+#[test]
+fn what_a_file_says_of_many_rows_is_so() {
+    let harvested: Vec<_> = (1..=5_000).map(|number| Harvested::Access(Box::new(found(number)))).collect();
+    let (mut flaws, mut rows) = (Vec::new(), 0);
+    let table = Table::open(write(&harvested)).unwrap();
+    table.doubt(|flaw| flaws.push(flaw.to_string()), |_| rows += 1).unwrap();
+    assert!(flaws.is_empty() && rows == 5_000, "{rows} rows: {flaws:#?}");
+}
+
+#[test]
 fn late_news_are_found_beside_others() {
     let late =
         Late { sequence: Sequence::new(40), of: Sequence::new(2), news: News::End(ended(End::Finish)) };

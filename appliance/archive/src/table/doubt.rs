@@ -46,7 +46,7 @@ enum Cell<'r> {
 }
 
 impl Table {
-    /// Reads all rows, whatever the file says of them, and tells what it says wrongly. A group of rows is in memory at once.
+    /// Reads all rows, whatever the file says of them, and tells what it says wrongly. Some rows of a group are in memory at once.
     ///
     /// # Errors
     /// [`TableError`].
@@ -55,46 +55,51 @@ impl Table {
         mut find: impl FnMut(GroupFlaw),
         mut each: impl FnMut(&Row),
     ) -> Result<(), TableError> {
-        let mut place = 0;
-        while let Some(rows) = self.read_rows(place)? {
-            self.doubt_group(place, &rows, &mut find)?;
-            rows.iter().for_each(&mut each);
-            place += 1;
+        for place in 0..self.group_count() {
+            let group = place + 1;
+            let mut sieve = self.doubt_guide(place, &mut find)?;
+            let metadata = self.reader.metadata().row_groups().get(place);
+            let columns = metadata.into_iter().flat_map(|group| group.columns());
+            let mut columns: Vec<ColumnDoubt<'_>> = columns.map(ColumnDoubt::new).collect();
+            self.read_batches(place, |rows| {
+                let denied = sieve.as_ref().and_then(|sieve| sieve.denied(&rows)).map(Row::sequence);
+                if let Some(record) = denied {
+                    find(GroupFlaw::Sieve { group, record });
+                    // One row of a group is enough.
+                    sieve = None;
+                }
+                for ((name, cells), column) in columns_of(&rows).zip(&mut columns) {
+                    column.name = name;
+                    column.take(self, &cells)?;
+                }
+                rows.iter().for_each(&mut each);
+                Ok(())
+            })?;
+            for column in &columns {
+                let flaw = |what| GroupFlaw::Column { group, column: column.name, what };
+                column.flaw().map(flaw).into_iter().for_each(&mut find);
+            }
         }
         Ok(())
     }
 
-    fn doubt_group(
+    /// Compares what the guide says of a group's bytes, and reads its sieve, where there is one.
+    fn doubt_guide(
         &self,
         place: usize,
-        rows: &[Row],
         find: &mut impl FnMut(GroupFlaw),
-    ) -> Result<(), TableError> {
-        let group = place + 1;
-        if let Some(landmark) = self.guide.group(place) {
-            // What is not in memory as a whole was compared when it was read.
-            let bytes = self.pieces.tail(landmark.at, landmark.bytes).filter(|_| self.pieces.is_whole());
-            if bytes.is_some_and(|bytes| Hash::of(&bytes) != landmark.hash) {
-                find(GroupFlaw::Guide(group));
-            }
-            match self.pieces.tail(landmark.sieve_at, landmark.sieve_bytes) {
-                None => find(GroupFlaw::Guide(group)),
-                Some(bytes) => {
-                    let sieve = survive(|| Ok(Sieve::read(&bytes)?))?;
-                    let denied = sieve.denied(rows).map(Row::sequence);
-                    denied.into_iter().for_each(|record| find(GroupFlaw::Sieve { group, record }));
-                }
-            }
+    ) -> Result<Option<Sieve>, TableError> {
+        let Some(landmark) = self.guide.group(place) else { return Ok(None) };
+        // What is not in memory as a whole is compared when it is read.
+        let bytes = self.pieces.tail(landmark.at, landmark.bytes).filter(|_| self.pieces.is_whole());
+        if bytes.is_some_and(|bytes| Hash::of(&bytes) != landmark.hash) {
+            find(GroupFlaw::Guide(place + 1));
         }
-        let metadata = self.reader.metadata().row_groups().get(place);
-        let columns = metadata.into_iter().flat_map(|group| group.columns());
-        for ((name, cells), column) in columns_of(rows).zip(columns) {
-            let is_denied = survive(|| self.denies(column, &cells))?;
-            let what =
-                doubt_column(column, &cells).or(is_denied.then_some("its bloom filter denies a value"));
-            what.into_iter().for_each(|what| find(GroupFlaw::Column { group, column: name, what }));
-        }
-        Ok(())
+        let Some(bytes) = self.pieces.tail(landmark.sieve_at, landmark.sieve_bytes) else {
+            find(GroupFlaw::Guide(place + 1));
+            return Ok(None);
+        };
+        survive(|| Ok(Sieve::read(&bytes)?)).map(Some)
     }
 
     /// Whether Parquet's own filter of a column denies a value that a row has.
@@ -124,16 +129,45 @@ fn columns_of(rows: &[Row]) -> impl Iterator<Item = (&'static str, Vec<Option<Ce
     numbers.chain(texts).chain([(RAW, raw)]).chain(made)
 }
 
-/// What is not so of what a file says of a column. It may say nothing: then nobody goes by it.
-fn doubt_column(column: &ColumnChunkMetaData, cells: &[Option<Cell<'_>>]) -> Option<&'static str> {
-    if column.column_index_offset().is_some() {
-        return Some("it has an index of pages, and no box writes one");
+/// What the rows of a group, as far as they are read, tell of what its file says of a column. It may say nothing: then nobody
+/// goes by it.
+struct ColumnDoubt<'t> {
+    column: &'t ColumnChunkMetaData,
+    name: &'static str,
+    empty: u64,
+    is_outside: bool,
+    is_denied: bool,
+}
+
+impl<'t> ColumnDoubt<'t> {
+    fn new(column: &'t ColumnChunkMetaData) -> Self {
+        Self { column, name: "", empty: 0, is_outside: false, is_denied: false }
     }
-    let statistics = column.statistics()?;
-    let empty = cells.iter().filter(|cell| cell.is_none()).count() as u64;
-    if statistics.null_count_opt().is_some_and(|count| count != empty) {
-        return Some("it counts other empty cells than there are");
+
+    fn take(&mut self, table: &Table, cells: &[Option<Cell<'_>>]) -> Result<(), TableError> {
+        self.empty += cells.iter().filter(|cell| cell.is_none()).count() as u64;
+        let statistics = self.column.statistics();
+        self.is_outside = self.is_outside || statistics.is_some_and(|bounds| !is_within(bounds, cells));
+        self.is_denied = self.is_denied || survive(|| table.denies(self.column, cells))?;
+        Ok(())
     }
+
+    fn flaw(&self) -> Option<&'static str> {
+        let count = self.column.statistics().and_then(Statistics::null_count_opt);
+        if self.column.column_index_offset().is_some() {
+            Some("it has an index of pages, and no box writes one")
+        } else if count.is_some_and(|count| count != self.empty) {
+            Some("it counts other empty cells than there are")
+        } else if self.is_outside {
+            Some("its bounds deny a value")
+        } else {
+            self.is_denied.then_some("its bloom filter denies a value")
+        }
+    }
+}
+
+/// Whether all cells are within the bounds of their column.
+fn is_within(statistics: &Statistics, cells: &[Option<Cell<'_>>]) -> bool {
     let is_within = |cell: &Cell<'_>| match (statistics, cell) {
         (Statistics::Int64(bounds), Cell::Number(number)) => {
             bounds.min_opt().is_none_or(|min| min <= number)
@@ -146,7 +180,7 @@ fn doubt_column(column: &ColumnChunkMetaData, cells: &[Option<Cell<'_>>]) -> Opt
         // Bounds of another kind than the column's.
         (_, Cell::Number(_)) => false,
     };
-    (!cells.iter().flatten().all(is_within)).then_some("its bounds deny a value")
+    cells.iter().flatten().all(is_within)
 }
 
 impl Sieve {

@@ -2,11 +2,12 @@
 
 use std::ops::ControlFlow;
 
-use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, Int64Type};
 use parquet::file::reader::RowGroupReader;
 use parquet::file::statistics::Statistics;
 
+use super::pages::Pages;
 use super::{RAW_PLACE, TableError, survive};
 use crate::filter::{CERTAIN, Filter, Test};
 use crate::row::{NUMBERS, Number, Row, TEXTS, Text};
@@ -17,6 +18,10 @@ pub(super) const BATCH_ROWS: usize = 2_048;
 /// Longest text of a cell, in bytes: what people type, and names, are below. A forged file says one long text for each of its
 /// rows in a few bytes.
 const TEXT_BYTES_MAX: usize = 4 << 10;
+/// Longest cell of bytes: pieces of damage are no longer, and records are shorter.
+const RAW_BYTES_MAX: usize = 64 << 10;
+/// Most bytes of rows that are read at once: pieces of damage, all of the longest, and what is said of them.
+const BATCH_BYTES_MAX: usize = 160 << 20;
 
 /// A group of rows whose bytes are in memory.
 pub(super) struct Group<'g> {
@@ -126,15 +131,23 @@ impl<'g> Group<'g> {
         wanted: &[bool],
         mut each: impl FnMut(Row) -> ControlFlow<B>,
     ) -> Result<ControlFlow<B>, TableError> {
+        self.read_batches(wanted, |rows| Ok(rows.into_iter().try_for_each(&mut each)))
+    }
+
+    /// The same, with all rows of a batch together.
+    pub(super) fn read_batches<B>(
+        &self,
+        wanted: &[bool],
+        mut each: impl FnMut(Vec<Row>) -> Result<ControlFlow<B>, TableError>,
+    ) -> Result<ControlFlow<B>, TableError> {
         // What stands after the last one that is wanted needs not even be skipped.
         let count = wanted.iter().rposition(|wanted| *wanted).map_or(0, |last| last + 1);
         let wanted = wanted.get(..count).unwrap_or(wanted);
         let mut columns = survive(|| self.open_columns())?;
         for wanted in wanted.chunks(BATCH_ROWS) {
-            for row in survive(|| read_rows(&mut columns, wanted))? {
-                if let ControlFlow::Break(broken) = each(row) {
-                    return Ok(ControlFlow::Break(broken));
-                }
+            let rows = survive(|| read_rows(&mut columns, wanted))?;
+            if let ControlFlow::Break(broken) = each(rows)? {
+                return Ok(ControlFlow::Break(broken));
             }
         }
         Ok(ControlFlow::Continue(()))
@@ -164,17 +177,22 @@ impl<'g> Group<'g> {
     }
 
     fn numbers_at(&self, place: usize) -> Result<ColumnReaderImpl<Int64Type>, TableError> {
-        let ColumnReader::Int64ColumnReader(reader) = self.reader.get_column_reader(place)? else {
+        let ColumnReader::Int64ColumnReader(reader) = self.column(place)? else {
             return Err(TableError::Layout("a column of numbers has something else"));
         };
         Ok(reader)
     }
 
     fn bytes(&self, place: usize) -> Result<ColumnReaderImpl<ByteArrayType>, TableError> {
-        let ColumnReader::ByteArrayColumnReader(reader) = self.reader.get_column_reader(place)? else {
+        let ColumnReader::ByteArrayColumnReader(reader) = self.column(place)? else {
             return Err(TableError::Layout("a column of texts has something else"));
         };
         Ok(reader)
+    }
+
+    fn column(&self, place: usize) -> Result<ColumnReader, TableError> {
+        let pages = Pages::new(self.reader.get_column_page_reader(place)?);
+        Ok(get_column_reader(self.reader.metadata().schema_descr().column(place), Box::new(pages)))
     }
 }
 
@@ -190,6 +208,7 @@ enum Column {
 /// The wanted ones of the next rows.
 fn read_rows(columns: &mut [Column], wanted: &[bool]) -> Result<Vec<Row>, TableError> {
     let mut rows = vec![Row::default(); wanted.iter().filter(|wanted| **wanted).count()];
+    let mut room = BATCH_BYTES_MAX;
     for column in columns {
         match column {
             Column::Number(column, reader) => {
@@ -198,9 +217,7 @@ fn read_rows(columns: &mut [Column], wanted: &[bool]) -> Result<Vec<Row>, TableE
             }
             Column::Text(column, reader) => {
                 for (row, cell) in rows.iter_mut().zip(read_column(reader, wanted)?) {
-                    if cell.as_ref().is_some_and(|cell| cell.len() > TEXT_BYTES_MAX) {
-                        return Err(TableError::Layout("a text is too long"));
-                    }
+                    spend(&mut room, cell.as_ref(), TEXT_BYTES_MAX)?;
                     let text = cell.as_ref().map(|cell| std::str::from_utf8(cell.data())).transpose();
                     row.put_text(*column, text.map_err(|_| TableError::Layout("a text is none"))?);
                 }
@@ -212,12 +229,23 @@ fn read_rows(columns: &mut [Column], wanted: &[bool]) -> Result<Vec<Row>, TableE
             }
             Column::Raw(reader) => {
                 for (row, cell) in rows.iter_mut().zip(read_column(reader, wanted)?) {
+                    spend(&mut room, cell.as_ref(), RAW_BYTES_MAX)?;
                     row.raw = cell.map(|cell| cell.data().to_vec());
                 }
             }
         }
     }
     Ok(rows)
+}
+
+/// Takes the room that a cell needs.
+fn spend(room: &mut usize, cell: Option<&ByteArray>, bytes_max: usize) -> Result<(), TableError> {
+    let bytes = cell.map_or(0, ByteArray::len);
+    if bytes > bytes_max {
+        return Err(TableError::Layout("a text is too long"));
+    }
+    *room = room.checked_sub(bytes).ok_or(TableError::Layout("its rows are too long"))?;
+    Ok(())
 }
 
 /// The cells of the wanted rows of a column.

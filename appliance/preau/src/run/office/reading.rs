@@ -14,8 +14,8 @@ use archive::{
 };
 use journal::{Found, Hit, Listed, Source as _, inspect};
 use model::{
-    Category, MadeCard, Person, PersonAct, PersonName, Purpose, READING_MINUTES_MAX, Reading, ReadingId,
-    Reason, RoomName, Selection, Timestamp, Verdict, When,
+    Category, MadeCard, Person, PersonAct, PersonName, READING_MINUTES_MAX, Reading, ReadingId, Reason,
+    RoomName, Selection, Timestamp, Verdict, When,
 };
 use people::Token;
 use portal::{
@@ -111,7 +111,8 @@ impl Office {
         if !person.role.reads_journal() {
             return Err(Trouble::Denied);
         }
-        if new.terms.purpose == Purpose::Maintenance || !(1..=READING_MINUTES_MAX).contains(&new.minutes) {
+        let is_hers = person.role.may_ask_for(new.terms.purpose);
+        if !is_hers || !(1..=READING_MINUTES_MAX).contains(&new.minutes) {
             return Err(Trouble::Field);
         }
         let identities = read_key(&new.key)?;

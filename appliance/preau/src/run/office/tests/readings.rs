@@ -113,6 +113,7 @@ fn nobody_else_opens_one_and_nobody_opens_too_much() {
     check(&|new| new.minutes = 0, Trouble::Field);
     check(&|new| new.minutes = 481, Trouble::Field);
     check(&|new| new.terms.purpose = Purpose::Maintenance, Trouble::Field);
+    check(&|new| new.terms.purpose = Purpose::Oversight, Trouble::Field);
     check(&|new| new.key = Zeroizing::new("age1abc".to_owned()), Trouble::Key);
     while it.store().readings(99).unwrap().len() < 8 {
         it.office.open_reading(DESK_PC.into(), by(&head), &new(60)).unwrap();
