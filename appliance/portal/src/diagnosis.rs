@@ -18,6 +18,8 @@ pub struct Diagnosis {
     pub machine: Machine,
     /// Until when certificates are good, where the box has some.
     pub certificates: Option<Certificates>,
+    /// How the box's nights at the commune's hub are; `None` where it is enrolled at none.
+    pub hub: Option<Hub>,
     /// The access points, in the order of the configuration.
     pub access_points: Vec<AccessPoint>,
 }
@@ -55,7 +57,7 @@ pub struct Machine {
     pub memory_bytes: u64,
     /// What of it can be had at once.
     pub memory_free_bytes: u64,
-    /// The warmest of its sensors, in degrees Celsius.
+    /// Its processor at the warmest, in degrees Celsius.
     pub temperature_c: Option<i32>,
     /// For how long it has been on, in seconds.
     pub up_s: u64,
@@ -68,6 +70,17 @@ pub struct Certificates {
     pub authority: Timestamp,
     /// What the box shows now; `None` where nobody has asked for it yet.
     pub shown: Option<Timestamp>,
+}
+
+/// The nights at the commune's hub.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hub {
+    /// When one succeeded last.
+    pub succeeded: Option<Timestamp>,
+    /// How many tries have failed since.
+    pub failures: u32,
+    /// Whether the hub does not take this box: somebody has to enrol it again.
+    pub is_refused: bool,
 }
 
 /// An access point.

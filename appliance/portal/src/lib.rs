@@ -24,7 +24,7 @@ mod status;
 mod texts;
 
 pub use custody::{Custody, KeptField};
-pub use diagnosis::{AccessPoint, Certificates, Diagnosis, Disk, Line, Machine};
+pub use diagnosis::{AccessPoint, Certificates, Diagnosis, Disk, Hub, Line, Machine};
 pub use front::{AnswerNames, Answering, Authority, Callers, Front, NameAnswer, Unanswered};
 pub use language::Language;
 pub use lesson::{LessonRoom, LessonStart, LessonTurn, Missed, RoomNow, SeenDevice, WifiLine, WifiStatus};

@@ -82,7 +82,8 @@ impl Status {
         let upstreams =
             numbered.map(|(upstream, number)| Upstream { server: number.to_string(), ..upstream.clone() });
         let list = ListStatus { missing: Vec::new(), ..self.list.clone() };
-        Self { upstreams: upstreams.collect(), list, ..self.clone() }
+        let update = self.update.clone().map(|update| UpdateStatus { held: Vec::new(), ..update });
+        Self { upstreams: upstreams.collect(), list, update, ..self.clone() }
     }
 }
 

@@ -16,7 +16,8 @@ pub(crate) fn status(data: &Path, is_english: bool) -> anyhow::Result<ExitCode> 
     let condition = Condition::read(data)
         .context("how the box is cannot be read")?
         .with_context(|| format!("no box has run on the data folder {}", data.display()))?;
-    let age_ms = system::clock::now().ms_since(condition.at());
+    let (now, at) = (system::clock::now(), condition.at());
+    let (age_ms, ahead_ms) = (now.ms_since(at), at.ms_since(now));
     let findings = if is_english { &condition.english } else { &condition.french };
     let mut out = io::stdout().lock();
     for Found { topic, level, lines, remedy, .. } in findings {
@@ -28,6 +29,15 @@ pub(crate) fn status(data: &Path, is_english: bool) -> anyhow::Result<ExitCode> 
     if age_ms > FRESH_MS {
         let seconds = age_ms / 1_000;
         writeln!(out, "bad\tprogram\tthe box does not run, or hangs: this is {seconds} seconds old")?;
+        return Ok(ExitCode::FAILURE);
+    }
+    // Whoever runs writes anew within seconds of a clock that was set back.
+    if ahead_ms > FRESH_MS {
+        let seconds = ahead_ms / 1_000;
+        writeln!(
+            out,
+            "bad\tprogram\tthe box does not run, or hangs: this was written {seconds} seconds from now, and the clock set back since"
+        )?;
         return Ok(ExitCode::FAILURE);
     }
     let is_broken = findings.iter().any(|found| found.level == "bad");
@@ -67,5 +77,7 @@ mod tests {
         check("warning", 0, ExitCode::SUCCESS);
         check("bad", 0, ExitCode::FAILURE);
         check("good", 61_000, ExitCode::FAILURE);
+        check("good", -50_000, ExitCode::SUCCESS);
+        check("good", -90_000, ExitCode::FAILURE);
     }
 }

@@ -1,11 +1,28 @@
 //! The machine itself: memory, temperature, kernel, and whether something is at the other end of a cable.
 
+use std::ops::Range;
+
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 use sysinfo::{Components, MemoryRefreshKind, RefreshKind, System};
 
-/// Warmer, or colder, is no temperature but a broken sensor.
-const CELSIUS: std::ops::RangeInclusive<f32> = -40.0..=150.0;
+/// Warmer, or colder, is no temperature but a sensor that is broken or not connected: processors switch themselves off before.
+const CELSIUS: Range<f32> = -40.0..115.0;
+/// How the labels of processors' sensors begin, by the kernel's drivers. Other chips (Super-I/O) show inputs that lead nowhere.
+const PROCESSOR: &[&str] = &[
+    "coretemp",
+    "k8temp",
+    "k10temp",
+    "zenpower",
+    "x86_pkg_temp",
+    "cpu",
+    "package_thermal",
+    "package-thermal",
+    "soc_thermal",
+    "soc-thermal",
+];
+/// The board's own, where no processor tells.
+const BOARD: &[&str] = &["acpitz"];
 
 /// How the machine is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,7 +31,7 @@ pub struct Condition {
     pub memory_bytes: u64,
     /// What of it can be had at once.
     pub memory_free_bytes: u64,
-    /// The warmest of its sensors, in degrees Celsius.
+    /// Its processor at the warmest, in degrees Celsius.
     pub temperature_c: Option<i32>,
     /// For how long it has been on, in seconds.
     pub up_s: u64,
@@ -28,17 +45,26 @@ pub fn look() -> Condition {
     Condition {
         memory_bytes: system.as_ref().map_or(0, System::total_memory),
         memory_free_bytes: system.as_ref().map_or(0, System::available_memory),
-        temperature_c: warmest(),
+        temperature_c: measure(),
         up_s: System::uptime().unwrap_or(0),
     }
 }
 
-fn warmest() -> Option<i32> {
+fn measure() -> Option<i32> {
     let sensors = Components::new_with_refreshed_list().ok()?;
-    let degrees = sensors.iter().filter_map(|sensor| sensor.temperature());
-    let warmest = degrees.filter(|degrees| CELSIUS.contains(degrees)).max_by(f32::total_cmp)?;
+    let read = sensors.iter().filter_map(|sensor| Some((sensor.label(), sensor.temperature()?)));
+    warmest(&read.collect::<Vec<_>>())
+}
+
+/// The warmest of these sensors, each with its label.
+fn warmest(sensors: &[(&str, f32)]) -> Option<i32> {
+    let of = |kinds: &[&str]| {
+        let read = sensors.iter().filter(|(label, _)| kinds.iter().any(|kind| label.starts_with(*kind)));
+        read.map(|(_, degrees)| *degrees).filter(|degrees| CELSIUS.contains(degrees)).max_by(f32::total_cmp)
+    };
+    let degrees = of(PROCESSOR).or_else(|| of(BOARD))?;
     #[expect(clippy::cast_possible_truncation, reason = "it lies between the limits above")]
-    Some(warmest.round() as i32)
+    Some(degrees.round() as i32)
 }
 
 /// What runs on it: the system, its kernel, the kind of processor.
@@ -67,6 +93,20 @@ mod tests {
         assert!(found.memory_bytes > 0 && found.memory_free_bytes <= found.memory_bytes, "{found:?}");
         assert!(found.up_s > 0, "{found:?}");
         assert!(!describe().is_empty());
+    }
+
+    #[test]
+    fn inputs_that_lead_nowhere_are_no_temperature() {
+        let check = |sensors: &[(&str, f32)], expected: Option<i32>| {
+            assert_eq!(warmest(sensors), expected, "{sensors:?}");
+        };
+        let (core, board) = (("coretemp Package id 0", 51.6), ("acpitz temp1", 60.0));
+        let loose = [("nct6775 AUXTIN2", 127.0), ("nct6775 SYSTIN", 99.0), ("nvme Composite", 80.0)];
+        check(&[core, ("coretemp Core 1", 49.0), board, loose[0], loose[1], loose[2]], Some(52));
+        check(&[("k10temp Tctl", 127.0), board], Some(60));
+        check(&[("cpu_thermal temp1", 44.0)], Some(44));
+        check(&loose, None);
+        check(&[], None);
     }
 
     #[test]

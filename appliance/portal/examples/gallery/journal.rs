@@ -127,7 +127,7 @@ pub(crate) fn write_journal(language: Language, write: Write<'_>) -> Result<(), 
     let cards = [MadeCard { name: "Mme Durand".parse()?, by: head()?.name, at: at(-4_000) }];
     let routine = vec![RoutineDay { day: at(-1_440), count: 12 }];
     let list = ReadingList { readings: readings.clone(), routine, total: 2, ..ReadingList::default() };
-    let hold = Held {
+    let holds = [Held {
         number: 412,
         since: at(-9_000),
         from: Some(at(-20_000)),
@@ -136,14 +136,15 @@ pub(crate) fn write_journal(language: Language, write: Write<'_>) -> Result<(), 
         author: "Mme Durand".parse()?,
         reason: "réquisition 26/123".parse()?,
         lifted: None,
-    };
+    }];
+    let custody = custody()?;
     let page = JournalPage {
         place: &place,
         person: &person,
         list: &list,
         cards: &cards,
-        holds: &[hold],
-        custody: &custody()?,
+        holds: Some(&holds),
+        custody: Some(&custody),
         summary: Some(&summary),
         now: Some(at(0)),
         token: "0",

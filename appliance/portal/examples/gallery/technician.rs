@@ -60,6 +60,7 @@ fn diagnosis() -> Diagnosis {
             authority: Timestamp::from_unix_ms(2_524_607_999_000),
             shown: None,
         }),
+        hub: None,
         access_points: vec![],
     }
 }

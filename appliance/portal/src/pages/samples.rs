@@ -312,6 +312,7 @@ pub(crate) fn diagnosis() -> crate::Diagnosis {
             up_s: 40 * 86_400,
         },
         certificates: Some(crate::Certificates { authority: at(9_000), shown: Some(at(9_000)) }),
+        hub: None,
         access_points: vec![
             point("borne-cm2", WifiStatus::Unreachable { since: at(1) }),
             point("borne-cp", WifiStatus::Off),

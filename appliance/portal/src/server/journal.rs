@@ -87,16 +87,17 @@ impl Signed<'_> {
     fn show_journal(&self, trouble: Option<Trouble>) -> Result<Answer, Trouble> {
         let office = &self.portal.office;
         let before = self.visit.query(JournalPage::BEFORE_QUERY).and_then(|number| number.parse().ok());
-        let (list, summary, holds) = (office.readings(before)?, office.summary()?, office.holds()?);
-        let (cards, custody) = (office.reader_cards()?, office.custody()?);
+        let (list, summary, cards) = (office.readings(before)?, office.summary()?, office.reader_cards()?);
+        // A register that cannot be read hides no reading, nor keeps one from being ended.
+        let (holds, custody) = (office.holds().ok(), office.custody().ok());
         let place = &self.portal.settings.place;
         let page = JournalPage {
             place,
             person: self.person,
             list: &list,
             cards: &cards,
-            holds: &holds,
-            custody: &custody,
+            holds: holds.as_deref(),
+            custody: custody.as_ref(),
             summary: summary.as_ref(),
             now: office.now(),
             token: &self.token,

@@ -10,9 +10,10 @@ use access::Clock;
 use pki::Identity;
 use portal::pages::diagnose;
 use portal::{
-    AccessPoint, Certificates, Diagnosis, Disk, Language, Line, Machine, Status, StatusSource as _,
+    AccessPoint, Certificates, Diagnosis, Disk, Hub, Language, Line, Machine, Status, StatusSource as _,
     WifiStatus,
 };
+use sync::{HubFolder, NightState};
 use system::{machine, space};
 
 use super::board::Board;
@@ -100,12 +101,14 @@ impl ConditionKeeper {
         });
         // Where the file cannot be read, nothing is known of them; whoever writes it says so.
         let points = wifi::read_status(&self.data.join(WIFI_FOLDER)).ok().flatten().unwrap_or_default();
+        let hub = HubFolder::new(&self.data);
         Diagnosis {
             at: now.plausible(),
             line,
             disk,
             machine: Machine { memory_bytes, memory_free_bytes, temperature_c, up_s },
             certificates,
+            hub: hub.is_enrolled().then(|| describe_hub(&hub.night())),
             access_points: points.into_iter().map(describe_point).collect(),
         }
     }
@@ -123,6 +126,14 @@ impl ConditionKeeper {
             counters: self.board.counters(),
             complaints: self.complaints.list(),
         }
+    }
+}
+
+fn describe_hub(night: &NightState) -> Hub {
+    Hub {
+        succeeded: night.succeeded_ms.map(model::Timestamp::from_unix_ms),
+        failures: night.failures,
+        is_refused: night.is_refused,
     }
 }
 

@@ -259,7 +259,14 @@ fn a_keyboard_leads_a_lesson() -> Result<()> {
     press("a[href='/connexion?personne=1']")?;
     chrome.fill("#secret", &school.card)?;
     chrome.press(ENTER)?;
-    choose_secret(&chrome, &school.card, TEACHER_PIN)?;
+    chrome.await_path("/secret")?;
+    // The first field has the focus already.
+    chrome.fill("#old", &school.card)?;
+    for field in ["#new", "#again"] {
+        chrome.tab_to(field)?;
+        chrome.fill(field, TEACHER_PIN)?;
+    }
+    chrome.press(ENTER)?;
     chrome.await_path("/enseignant")?;
     press("form[action='/enseignant/cours'] button.big")?;
     chrome.await_text("Fermer Internet")?;
@@ -287,7 +294,7 @@ fn a_lesson_needs_no_script() -> Result<()> {
     chrome.touch("form[action='/enseignant/cours'] button.big")?;
     chrome.touch("#internet-close")?;
     chrome.await_text("Rouvrir Internet")?;
-    ensure!(visit(&lab.pc1, "http://mediatheque.example/")? == "403", "closed");
+    wait_until("a closed Internet", || Ok(visit(&lab.pc1, "http://mediatheque.example/")? == "403"))?;
     chrome.touch("form[action='/enseignant/cours/fin'] button")?;
     wait_until("an open Internet", || Ok(visit(&lab.pc1, "http://mediatheque.example/")? == "200"))
 }

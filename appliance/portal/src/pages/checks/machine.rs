@@ -1,9 +1,9 @@
-//! The machine, its line, its certificates, the access points.
+//! The machine, its line, its certificates, its hub, the access points.
 
 use model::Timestamp;
 
 use super::{Check, Level, Topic, check_all, format_date};
-use crate::diagnosis::{AccessPoint, Certificates, Diagnosis, Disk, Line, Machine};
+use crate::diagnosis::{AccessPoint, Certificates, Diagnosis, Disk, Hub, Line, Machine};
 use crate::{Language, ListOrigin, ListStatus, Status, WifiStatus};
 
 const GIGABYTE: u64 = 1_000_000_000;
@@ -20,6 +20,8 @@ const WARM_C: i32 = 80;
 const HOT_C: i32 = 92;
 /// A certificate with so few days left is not made anew as it should be.
 const CERTIFICATE_DAYS_MIN: u64 = 3;
+/// For so many days nothing is lost by a hub that is away: a line is down over a weekend now and then.
+const HUB_DAYS_MAX: u64 = 3;
 
 /// How the box and its machine are, thing by thing.
 pub(in crate::pages) fn check_machine(
@@ -39,7 +41,7 @@ pub(in crate::pages) fn check_machine(
     let mut first = Vec::new();
     first.extend(diagnosis.line.map(|line| check(Topic::Line, check_line(language, line))));
     first.extend(checks);
-    first.push(check(Topic::Hub, (Level::Neutral, vec![language.say("diagnosis-hub-none")])));
+    first.push(check(Topic::Hub, check_hub(language, diagnosis.hub, diagnosis.at)));
     first.extend(diagnosis.disk.map(|disk| check(Topic::Disk, check_disk(language, disk))));
     first.extend([
         check(Topic::Memory, check_memory(language, &diagnosis.machine)),
@@ -95,6 +97,33 @@ fn check_line(language: Language, line: Line) -> (Level, Vec<String>) {
         Line::Unknown => (Level::Neutral, "diagnosis-line-unknown"),
     };
     (level, vec![language.say(key)])
+}
+
+/// How long the last good night is ago, and whether the hub takes the box at all.
+fn check_hub(language: Language, hub: Option<Hub>, now: Option<Timestamp>) -> (Level, Vec<String>) {
+    let Some(Hub { succeeded, failures, is_refused }) = hub else {
+        return (Level::Neutral, vec![language.say("diagnosis-hub-none")]);
+    };
+    let last = match succeeded.and_then(|at| format_date(language, at)) {
+        Some(date) => language.say_with("diagnosis-hub-last", &[("date", &date)]),
+        None => language.say("diagnosis-hub-never"),
+    };
+    if is_refused {
+        return (Level::Bad, vec![language.say("diagnosis-hub-refused"), last]);
+    }
+    let mut lines = vec![last];
+    if failures > 0 {
+        let count = language.group_digits(u64::from(failures));
+        lines.push(language.say_with("diagnosis-hub-failures", &[("count", &count)]));
+    }
+    let is_late =
+        |succeeded: Timestamp| now.is_some_and(|now| now.ms_since(succeeded) > HUB_DAYS_MAX * DAY_MS);
+    let level = match succeeded {
+        None if failures == 0 => Level::Neutral,
+        Some(succeeded) if !is_late(succeeded) => Level::Good,
+        None | Some(_) => Level::Warning,
+    };
+    (level, lines)
 }
 
 fn check_disk(language: Language, disk: Disk) -> (Level, Vec<String>) {

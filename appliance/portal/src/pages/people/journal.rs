@@ -35,9 +35,10 @@ pub struct JournalPage<'a> {
     /// The cards that were made lately for those who may read.
     pub cards: &'a [MadeCard],
     /// What must not be deleted, and what had not to be: the last first.
-    pub holds: &'a [Held],
-    /// Who can read what is sealed, and how long what is kept.
-    pub custody: &'a Custody,
+    /// `None` where the register of seals cannot be read.
+    pub holds: Option<&'a [Held]>,
+    /// Who can read what is sealed, and how long what is kept; `None` where the register cannot be read.
+    pub custody: Option<&'a Custody>,
     /// What was refused today.
     pub summary: Option<&'a Summary>,
     /// The time, where the clock is set.
@@ -63,7 +64,9 @@ struct View<'a> {
     is_full: bool,
     holds: Vec<HoldRow>,
     may_hold: bool,
-    custody: CustodyView,
+    custody: Option<CustodyView>,
+    /// That the register of seals cannot be read.
+    lost: Option<String>,
     purposes: Vec<(&'static str, String)>,
     durations: Vec<(u32, String)>,
     usual: u32,
@@ -126,7 +129,8 @@ impl JournalPage<'_> {
         let is_open = |reading: &&Reading| self.now.is_some_and(|now| reading.is_open(now));
         let (open, past): (Vec<_>, Vec<_>) = self.list.readings.iter().partition(is_open);
         let describe = |reading: &Reading| describe_reading(language, place, self.person, reading);
-        let purposes = Purpose::ALL.into_iter().filter(|purpose| *purpose != Purpose::Maintenance);
+        let purposes = Purpose::ALL.into_iter().filter(|purpose| self.person.role.may_ask_for(*purpose));
+        let is_lost = self.holds.is_none() || self.custody.is_none();
         let days = [WINDOW_DAYS_MAX, DEVICE_WINDOW_DAYS_MAX].map(|days| days.to_string());
         let hidden = self.summary.map(|summary| summary.hidden).filter(|hidden| *hidden > 0);
         render(&View {
@@ -145,12 +149,14 @@ impl JournalPage<'_> {
             is_full: self.list.is_full,
             holds: self
                 .holds
+                .unwrap_or_default()
                 .iter()
                 .take(HOLDS_SHOWN_MAX)
                 .map(|hold| self.describe_hold(language, hold))
                 .collect(),
             may_hold: self.person.role.holds_journal(),
-            custody: CustodyView::new(language, place, self.person, self.custody),
+            custody: self.custody.map(|custody| CustodyView::new(language, place, self.person, custody)),
+            lost: is_lost.then(|| language.say("journal-register-lost")),
             purposes: purposes.map(|purpose| (purpose.as_str(), name_purpose(language, purpose))).collect(),
             durations: DURATIONS.map(|minutes| (minutes, name_duration(language, minutes))).into(),
             usual: READING_MINUTES_USUAL,

@@ -114,7 +114,7 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
 }
 
 /// The pages of the journal: with readings and without, of a reading before and after a search, and after a restart.
-fn journal(language: Language) -> [(&'static str, String); 6] {
+fn journal(language: Language) -> [(&'static str, String); 7] {
     let (place, person, readings) = (samples::place(), samples::head(), samples::readings());
     let (summary, findings, cards) = (samples::summary(), samples::findings(), samples::cards());
     let (list, none, holds) = (samples::reading_list(), ReadingList::default(), samples::holds());
@@ -124,8 +124,8 @@ fn journal(language: Language) -> [(&'static str, String); 6] {
         person: &person,
         list: &list,
         cards: &cards,
-        holds: &holds,
-        custody: &custody,
+        holds: Some(&holds),
+        custody: Some(&custody),
         summary: Some(&summary),
         now: Some(samples::at(20)),
         token: "0",
@@ -134,8 +134,8 @@ fn journal(language: Language) -> [(&'static str, String); 6] {
     let empty = JournalPage {
         list: &none,
         cards: &[],
-        holds: &[],
-        custody: &unknown,
+        holds: Some(&[]),
+        custody: Some(&unknown),
         summary: None,
         now: None,
         trouble: Some(Trouble::Window),
@@ -143,6 +143,7 @@ fn journal(language: Language) -> [(&'static str, String); 6] {
     };
     let officer = samples::officer();
     let watched = JournalPage { person: &officer, trouble: None, ..page };
+    let lost = JournalPage { holds: None, custody: None, ..page };
     let selection = Selection {
         host: model::Host::parse("example").ok(),
         verdict: Some(model::Verdict::Refuse),
@@ -166,6 +167,7 @@ fn journal(language: Language) -> [(&'static str, String); 6] {
         ("journal", page.render(language)),
         ("page-journal-empty", empty.render(language)),
         ("page-journal-of-officer", watched.render(language)),
+        ("page-journal-without-register", lost.render(language)),
         ("page-reading-found", reading.render(language)),
         ("page-reading-of-device", of_device.render(language)),
         ("page-reading-locked", locked.render(language)),
@@ -191,6 +193,17 @@ fn the_journal_tells_who_can_read_it_and_how_long_it_is_kept() {
     }
     let signs = |name: &str| html(name).contains("name=\"numeros\" value=\"12\"");
     assert!(signs("page-journal-of-officer") && !signs("journal"));
+}
+
+#[test]
+fn readings_are_shown_and_ended_without_the_register_of_seals() {
+    let pages = journal(Language::French);
+    let html = |name: &str| &pages.iter().find(|(known, _)| *known == name).unwrap().1;
+    let is_told = |name: &str| html(name).contains("Le registre des scellés ne peut pas être lu");
+    let lost = html("page-journal-without-register");
+    assert!(is_told("page-journal-without-register") && !is_told("journal"), "{lost}");
+    assert!(lost.contains("name=\"lecture\" value=\"7\"") && lost.contains("id=\"past\""), "{lost}");
+    assert!(!lost.contains("id=\"kept\"") && !lost.contains("scellées en clair"), "nobody knows: {lost}");
 }
 
 #[test]
@@ -224,6 +237,8 @@ fn a_reading_shows_sites_and_no_more_than_was_asked_for() {
     );
     assert!(journal.contains("name=\"lecture\" value=\"7\"") && journal.contains("Mme Durand"), "{journal}");
     assert!(!journal.contains("value=\"maintenance\""), "{journal}");
+    let is_overseen = |name: &str| html(name).contains("value=\"oversight\"");
+    assert!(is_overseen("page-journal-of-officer") && !is_overseen("journal"), "{journal}");
     for expected in [
         "1\u{202f}205 recherches de maintenance le",
         "103 lectures en tout",
@@ -479,6 +494,19 @@ fn a_technician_learns_what_is_wrong_and_what_to_do() {
         check(&crate::Diagnosis { machine, ..diagnosis.clone() }, topic, level);
     }
     check(&crate::Diagnosis { line: Some(crate::Line::Down), ..diagnosis.clone() }, "line", "bad");
+    let now = diagnosis.at.unwrap().unix_ms();
+    let ago = |days: i64| Some(model::Timestamp::from_unix_ms(now - days * 86_400_000));
+    let hub = crate::Hub::default();
+    for (hub, level) in [
+        (None, "neutral"),
+        (Some(hub), "neutral"),
+        (Some(crate::Hub { failures: 1, ..hub }), "warning"),
+        (Some(crate::Hub { succeeded: ago(3), failures: 30, ..hub }), "good"),
+        (Some(crate::Hub { succeeded: ago(4), failures: 40, ..hub }), "warning"),
+        (Some(crate::Hub { succeeded: ago(0), failures: 1, is_refused: true }), "bad"),
+    ] {
+        check(&crate::Diagnosis { hub, ..diagnosis.clone() }, "hub", level);
+    }
     let old = status.clone();
     let crate::ListOrigin::Built(Some(built)) = old.list.origin else { panic!("{old:?}") };
     let at = |days: i64| Some(model::Timestamp::from_unix_ms(built.unix_ms() + days * 86_400_000));
@@ -492,4 +520,17 @@ fn what_goes_to_support_names_no_access_point() {
         crate::pages::diagnose(Language::English, &samples::status(), &samples::diagnosis().without_names());
     let text = format!("{findings:?}");
     assert!(!text.contains("borne") && text.contains("1: does not answer any more"), "{text}");
+}
+
+#[test]
+fn what_goes_to_support_names_no_category() {
+    let held = vec![crate::Shrunk { category: "commune_noire".parse().unwrap(), before: 9, after: 1 }];
+    let time_zone = jiff::tz::TimeZone::UTC;
+    let update = crate::UpdateStatus { last: None, next: None, held, time_zone };
+    let status = crate::Status { update: Some(update), ..samples::status() };
+    let tell = |status: &crate::Status| {
+        format!("{:?}", crate::pages::diagnose(Language::English, status, &samples::diagnosis()))
+    };
+    assert!(tell(&status).contains("commune_noire"));
+    assert!(!tell(&status.without_names()).contains("commune_noire"));
 }

@@ -30,6 +30,11 @@ const ASK_AXE: &str = "
             + it.nodes.map(node => node.target + ' ' + node.html.slice(0, 160) + ' ' + node.failureSummary).join(' | ')) }),
         error => done({ size, faults: ['axe: ' + error] }));";
 
+/// How often axe is asked about a page: one that loads itself anew does so every few seconds, and axe takes less.
+const TRIES_MAX: u32 = 3;
+/// What the driver says of a question whose page has gone.
+const LOST: [&str; 3] = ["document unloaded", "aborted by navigation", "execution context"];
+
 /// What is so on purpose: the page, axe's rule, why.
 const ACCEPTED: [(&str, &str, &str); 1] = [(
     "outage-Nothing-",
@@ -85,11 +90,7 @@ impl Album {
 
     /// Notes what is wrong with the page; returns its size.
     fn judge(&self, chrome: &Chrome<'_>, place: &str) -> Result<Value> {
-        let mut found = chrome.run_later(ASK_AXE)?;
-        if found.is_null() {
-            chrome.run(&self.axe, &json!([]))?;
-            found = chrome.run_later(ASK_AXE)?;
-        }
+        let found = self.ask(chrome)?;
         let told = found["faults"].as_array().context("what axe found")?.iter().filter_map(Value::as_str);
         let is_accepted = |fault: &str| {
             ACCEPTED.iter().any(|(page, rule, _)| place.starts_with(page) && fault.starts_with(rule))
@@ -102,6 +103,30 @@ impl Album {
             faults.push(format!("{place}: {} pixels wider than the screen", size["wider"]));
         }
         Ok(size)
+    }
+
+    /// What axe finds on the page. One that loads itself anew takes axe away, or the whole question: then it is asked again.
+    fn ask(&self, chrome: &Chrome<'_>) -> Result<Value> {
+        let ask = || -> Result<Value> {
+            let found = chrome.run_later(ASK_AXE)?;
+            if !found.is_null() {
+                return Ok(found);
+            }
+            chrome.run(&self.axe, &json!([]))?;
+            chrome.run_later(ASK_AXE)
+        };
+        let is_lost = |found: &Result<Value>| match found {
+            Ok(found) => found.is_null(),
+            Err(error) => LOST.iter().any(|words| error.to_string().contains(*words)),
+        };
+        let mut found = ask();
+        for _ in 1..TRIES_MAX {
+            if !is_lost(&found) {
+                break;
+            }
+            found = ask();
+        }
+        found
     }
 
     /// Nothing was wrong with any of the pages.

@@ -132,7 +132,8 @@ impl<'lab> Chrome<'lab> {
         for _ in 0..TABS_MAX {
             self.press(TAB)?;
             let script = "const on = document.activeElement;
-                return [on.matches(arguments[0]), getComputedStyle(on).outlineStyle !== 'none'];";
+                const { outlineStyle, outlineWidth } = getComputedStyle(on);
+                return [on.matches(arguments[0]), outlineStyle !== 'none' && parseFloat(outlineWidth) > 0];";
             let [is_there, is_seen] =
                 [0, 1].map(|at| self.run(script, &json!([selector])).map(|it| it[at].clone()));
             if is_there? == json!(true) {
