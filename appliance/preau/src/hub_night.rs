@@ -7,10 +7,10 @@ use std::time::UNIX_EPOCH;
 use access::Clock as _;
 use model::NewOverride;
 use replication::{CommunePolicy, Health};
-use store::{CommuneError, Store};
-use sync::{HubFolder, Intake, Limits, Night, NightReport, NightState, SyncError, Watch};
+use store::{CommuneDocument, CommuneError, Store};
+use sync::{HubFolder, Intake, Limits, Night, NightReport, NightState, Standing, SyncError, Watch};
 use system::clock::{SystemClock, now};
-use system::inventory::{self, Inventory};
+use system::machine;
 
 use crate::data_folder;
 
@@ -54,20 +54,21 @@ impl State {
 }
 
 impl Intake for State {
-    fn policy_serial(&mut self) -> Result<Option<u64>, SyncError> {
-        self.open()?.commune_serial().map_err(|error| disk(error.into()))
+    fn standing(&mut self) -> Result<Option<Standing>, SyncError> {
+        let document = self.open()?.commune_document().map_err(|error| disk(error.into()))?;
+        Ok(document.map(|CommuneDocument { serial, signer }| Standing { serial, signer }))
     }
 
     /// The rules come into force with the next look of the keeper, each once its record is durable.
-    fn take_policy(&mut self, policy: &CommunePolicy) -> Result<(), SyncError> {
+    fn take_policy(&mut self, policy: &CommunePolicy, signer: &str) -> Result<(), SyncError> {
         let clock = SystemClock::new().now();
         let rules = policy.rules().ok_or(SyncError::Policy)?;
         // What is over by now is no rule any more; everything else was checked when it was read.
         let rules: Vec<NewOverride> =
             rules.into_iter().filter_map(|rule| NewOverride::of_commune(rule, clock.at).ok()).collect();
         let hub = HUB.parse().map_err(|_| SyncError::Policy)?;
-        let replaced =
-            self.open()?.replace_commune_rules(policy.serial, &rules, &hub, clock.at, clock.quality);
+        let document = CommuneDocument { serial: policy.serial, signer: signer.to_owned() };
+        let replaced = self.open()?.replace_commune_rules(&document, &rules, &hub, (clock.at, clock.quality));
         replaced.map_err(|error| match error {
             CommuneError::Old { found, given } => SyncError::OldPolicy { found, given },
             CommuneError::Store(error) => disk(error.into()),
@@ -81,17 +82,19 @@ fn disk(error: Box<dyn std::error::Error + Send + Sync>) -> SyncError {
 
 fn health(data: &Path) -> Health {
     let clock = SystemClock::new().now();
-    let Inventory { up_s, disk_free_bytes, disk_bytes, memory_free_bytes, memory_bytes } =
-        inventory::look(data);
+    let machine::Condition { memory_bytes, memory_free_bytes, temperature_c, up_s } = machine::look();
+    let disk = machine::measure_disk(data);
+    let said = |number: u64| Some(number).filter(|number| *number > 0);
     Health {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         now_ms: clock.at.unix_ms(),
         clock: clock.quality.as_str().to_owned(),
-        up_s,
-        disk_free_bytes,
-        disk_bytes,
-        memory_free_bytes,
-        memory_bytes,
+        up_s: said(up_s),
+        disk_free_bytes: disk.map(|(free, _)| free),
+        disk_bytes: disk.map(|(_, all)| all),
+        memory_free_bytes: said(memory_bytes).map(|_| memory_free_bytes),
+        memory_bytes: said(memory_bytes),
+        temperature_c,
         list_ms: list_ms(data),
         ..Health::default()
     }

@@ -155,6 +155,9 @@ pub struct Health {
     pub memory_free_bytes: Option<u64>,
     /// All of the memory.
     pub memory_bytes: Option<u64>,
+    /// Its processor at the warmest, in degrees Celsius.
+    #[serde(default)]
+    pub temperature_c: Option<i32>,
     /// When its list of sites was put in force.
     pub list_ms: Option<i64>,
     /// Entries of its log of seals.

@@ -6,6 +6,15 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 use crate::overrides::{insert, prune, select_overrides};
 use crate::{Store, StoreError};
 
+/// Which of the commune's documents is here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommuneDocument {
+    /// Its number.
+    pub serial: u64,
+    /// The key that it was signed by: another hub counts from another number on.
+    pub signer: String,
+}
+
 /// Why the commune's rules were not replaced.
 #[derive(Debug, thiserror::Error)]
 pub enum CommuneError {
@@ -29,34 +38,40 @@ impl From<rusqlite::Error> for CommuneError {
 }
 
 impl Store {
-    /// The number of the commune's policy that is here; `None` where none ever was.
+    /// The commune's policy that is here; `None` where none ever was.
     ///
     /// # Errors
     /// [`StoreError`] when the file cannot be read.
-    pub fn commune_serial(&self) -> Result<Option<u64>, StoreError> {
-        read_serial(&self.connection).map_err(StoreError::from)
+    pub fn commune_document(&self) -> Result<Option<CommuneDocument>, StoreError> {
+        read_document(&self.connection).map_err(StoreError::from)
     }
 
-    /// Puts the commune's rules in the place of those before, all or none of them. Rules that stay are left as they are, and
+    /// Puts the commune's rules in the place of those before, all or none of them: a higher number of the same signer, or another
+    /// signer's, whose box this is now. Rules that stay are left as they are, and
     /// have no second record; those that are gone are taken back `by` the hub.
     ///
     /// # Errors
     /// [`CommuneError`]; nothing has changed then.
     pub fn replace_commune_rules(
         &mut self,
-        serial: u64,
+        document: &CommuneDocument,
         rules: &[NewOverride],
         by: &PersonName,
-        now: Timestamp,
-        clock: ClockQuality,
+        (now, clock): (Timestamp, ClockQuality),
     ) -> Result<(), CommuneError> {
         self.change(|transaction| {
-            match read_serial(transaction)? {
-                Some(found) if found >= serial => return Err(CommuneError::Old { found, given: serial }),
-                Some(_) | None => {}
+            let CommuneDocument { serial, signer } = document;
+            let before = read_document(transaction)?.filter(|found| found.signer == *signer);
+            if let Some(CommuneDocument { serial: found, .. }) =
+                before.filter(|found| found.serial >= *serial)
+            {
+                return Err(CommuneError::Old { found, given: *serial });
             }
-            let stored = i64::try_from(serial).unwrap_or(i64::MAX);
-            transaction.execute("INSERT OR REPLACE INTO commune_policy VALUES (1, ?1)", [stored])?;
+            let stored = i64::try_from(*serial).unwrap_or(i64::MAX);
+            transaction.execute(
+                "INSERT OR REPLACE INTO commune_policy VALUES (1, ?1, ?2)",
+                params![stored, signer],
+            )?;
             if clock == ClockQuality::Synchronised {
                 prune(transaction, now)?;
             }
@@ -88,9 +103,11 @@ fn replace(
     Ok(())
 }
 
-fn read_serial(connection: &rusqlite::Connection) -> rusqlite::Result<Option<u64>> {
-    let serial = connection.query_row("SELECT serial FROM commune_policy", (), |row| row.get::<_, i64>(0));
-    Ok(serial.optional()?.map(i64::unsigned_abs))
+fn read_document(connection: &rusqlite::Connection) -> rusqlite::Result<Option<CommuneDocument>> {
+    let document = connection.query_row("SELECT serial, signer FROM commune_policy", (), |row| {
+        Ok(CommuneDocument { serial: row.get::<_, i64>(0)?.unsigned_abs(), signer: row.get(1)? })
+    });
+    document.optional()
 }
 
 #[cfg(test)]
@@ -121,15 +138,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut store = Store::open(&folder.path().join("state")).unwrap();
         let hub: PersonName = "hub de la commune".parse().unwrap();
-        let put = |store: &mut Store, serial: u64, rules: &[NewOverride]| {
-            store.replace_commune_rules(serial, rules, &hub, NOW, ClockQuality::Synchronised)
+        let put_by = |store: &mut Store, signer: &str, serial: u64, rules: &[NewOverride]| {
+            let document = CommuneDocument { serial, signer: signer.to_owned() };
+            store.replace_commune_rules(&document, rules, &hub, (NOW, ClockQuality::Synchronised))
         };
+        let put = |store: &mut Store, serial, rules: &[NewOverride]| put_by(store, "hub", serial, rules);
+        let serial = |store: &Store| store.commune_document().unwrap().map(|document| document.serial);
         let standing = |store: &Store| -> Vec<(String, Layer)> {
             let open = store.open_overrides().unwrap();
             let open = open.into_iter().filter(|it| it.ended.is_none());
             open.map(|it| (it.rule.topic.as_str().to_owned(), it.rule.layer)).collect()
         };
-        assert_eq!(store.commune_serial().unwrap(), None);
+        assert_eq!(serial(&store), None);
         put(&mut store, 3, &[rule("a.example"), rule("b.example")]).unwrap();
         let first = store.open_overrides().unwrap();
         put(&mut store, 5, &[rule("b.example"), rule("c.example")]).unwrap();
@@ -143,9 +163,14 @@ mod tests {
             assert!(matches!(old, Err(CommuneError::Old { found: 5, .. })), "{old:?}");
             assert_eq!(store.generation().unwrap(), generation);
         }
-        assert_eq!((standing(&store).len(), store.commune_serial().unwrap()), (2, Some(5)));
+        assert_eq!((standing(&store).len(), serial(&store)), (2, Some(5)));
         put(&mut store, 6, &[]).unwrap();
         assert_eq!(standing(&store), []);
+        // The box of another hub: what the one before has closed is not closed for ever, and numbers begin anew.
+        put(&mut store, 7, &[rule("a.example")]).unwrap();
+        put_by(&mut store, "another", 1, &[rule("d.example")]).unwrap();
+        assert_eq!(standing(&store), [("d.example".to_owned(), Layer::Commune)]);
+        assert!(put_by(&mut store, "another", 1, &[]).is_err());
     }
 
     #[test]
@@ -153,7 +178,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut store = Store::open(&folder.path().join("state")).unwrap();
         let name: PersonName = "M. Petit".parse().unwrap();
-        store.replace_commune_rules(1, &[rule("a.example")], &name, NOW, ClockQuality::Unset).unwrap();
+        let document = CommuneDocument { serial: 1, signer: "hub".to_owned() };
+        let at = (NOW, ClockQuality::Unset);
+        store.replace_commune_rules(&document, &[rule("a.example")], &name, at).unwrap();
         let id = store.open_overrides().unwrap()[0].id;
         let refused = store.end_override(id, &name, NOW);
         assert!(matches!(refused, Err(EndOverrideError::Commune(_))), "{refused:?}");

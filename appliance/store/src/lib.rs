@@ -35,7 +35,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use migrations::migrate;
 
-pub use commune::CommuneError;
+pub use commune::{CommuneDocument, CommuneError};
 pub use devices::{AddDeviceError, Added};
 pub use failures::{NameHash, Tally};
 pub use fixed_addresses::FixAddressError;

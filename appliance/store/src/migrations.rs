@@ -205,9 +205,9 @@ const STEPS: &[&str] = &[
      UPDATE person SET role_now = role;
      ALTER TABLE person DROP COLUMN role;
      ALTER TABLE person RENAME COLUMN role_now TO role;",
-    // What the commune's hub has brought: rules of the whole school that nobody there takes back, and their document's number.
+    // What the commune's hub has brought: rules of the whole school that nobody there takes back, their document's number, and by whose key it was signed.
     "ALTER TABLE override ADD COLUMN is_commune INTEGER NOT NULL DEFAULT FALSE;
-     CREATE TABLE commune_policy (id INTEGER PRIMARY KEY CHECK (id = 1), serial INTEGER NOT NULL) STRICT;",
+     CREATE TABLE commune_policy (id INTEGER PRIMARY KEY CHECK (id = 1), serial INTEGER NOT NULL, signer TEXT NOT NULL) STRICT;",
     // What of the online workspace shall be here on a day; an empty room is all rooms.
     "CREATE TABLE preparation (
          id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -122,7 +122,10 @@ impl HubFolder {
             key: identity.key.write(),
             enrolled: identity.enrolled.clone(),
         };
-        let text = Zeroizing::new(serde_json::to_string_pretty(&stored).unwrap_or_default());
+        let name = self.name(IDENTITY_FILE);
+        let text =
+            serde_json::to_string_pretty(&stored).map_err(|error| SyncError::disk(name)(error.into()))?;
+        let text = Zeroizing::new(text);
         self.replace(IDENTITY_FILE, &text)
     }
 

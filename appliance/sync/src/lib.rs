@@ -16,5 +16,5 @@ mod url;
 pub use enrol::{Applicant, enrol};
 pub use error::SyncError;
 pub use identity::{HubFolder, Identity, NightState};
-pub use night::{Intake, Limits, Night, NightReport, Step, Watch};
+pub use night::{Intake, Limits, Night, NightReport, Standing, Step, Watch};
 pub use url::{HubUrl, HubUrlError};

@@ -65,18 +65,27 @@ pub struct NightReport {
     pub plain_files: u64,
 }
 
+/// Which of the commune's policies a box has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Its number.
+    pub serial: u64,
+    /// The key of the hub that signed it.
+    pub signer: String,
+}
+
 /// Where what comes from the hub goes.
 pub trait Intake {
-    /// The number of the commune's policy that is here; `None` where none ever was.
+    /// The commune's policy that is here; `None` where none ever was.
     ///
     /// # Errors
     /// [`SyncError::Disk`].
-    fn policy_serial(&mut self) -> Result<Option<u64>, SyncError>;
-    /// Puts a newer one in its place, all or nothing of it.
+    fn standing(&mut self) -> Result<Option<Standing>, SyncError>;
+    /// Puts one that `signer` has signed in its place, all or nothing of it.
     ///
     /// # Errors
     /// [`SyncError::Disk`], [`SyncError::OldPolicy`].
-    fn take_policy(&mut self, policy: &CommunePolicy) -> Result<(), SyncError>;
+    fn take_policy(&mut self, policy: &CommunePolicy, signer: &str) -> Result<(), SyncError>;
 }
 
 /// Whoever watches a night.
@@ -215,8 +224,7 @@ fn sign(
     Ok(size)
 }
 
-/// Takes what the commune decides, where the hub has signed it and it is newer than what is here. An old one is refused, though it is
-/// signed: whoever plays it again would open what was closed.
+/// Takes what the commune decides, where the hub has signed it.
 fn fetch_policy(
     client: &Client,
     identity: &Identity,
@@ -224,20 +232,40 @@ fn fetch_policy(
     watch: &mut dyn Watch,
 ) -> Result<(), SyncError> {
     let offered: SignedPolicy = client.get("/api/v1/policy")?;
-    let Some(text) = offered.note else { return Ok(()) };
-    let witness: VerifierKey = identity.enrolled.witness_key.parse().map_err(|_| SyncError::Policy)?;
-    let note = Note::read_up_to(&text, POLICY_BYTES_MAX).ok().filter(|note| note.is_signed_by(&witness));
-    let policy = note.and_then(|note| CommunePolicy::read(note.text())).ok_or(SyncError::Policy)?;
-    match intake.policy_serial()? {
-        Some(found) if found == policy.serial => return Ok(()),
-        Some(found) if found > policy.serial => {
-            return Err(SyncError::OldPolicy { found, given: policy.serial });
-        }
-        Some(_) | None => {}
+    let signer = identity.enrolled.witness_key.as_str();
+    let offered = offered.note.map(|text| read_policy(&text, signer).ok_or(SyncError::Policy)).transpose()?;
+    if let Some(policy) = choose(intake.standing()?, offered, signer)? {
+        intake.take_policy(&policy, signer)?;
+        watch.report(Step::Policy(policy.serial));
     }
-    intake.take_policy(&policy)?;
-    watch.report(Step::Policy(policy.serial));
     Ok(())
+}
+
+fn read_policy(text: &str, signer: &str) -> Option<CommunePolicy> {
+    let key: VerifierKey = signer.parse().ok()?;
+    let note = Note::read_up_to(text, POLICY_BYTES_MAX).ok().filter(|note| note.is_signed_by(&key))?;
+    CommunePolicy::read(note.text())
+}
+
+/// What is to be put in the place of the policy that is here; `None`: it stays. An old one is refused, though it is signed: whoever plays
+/// it again would open what was closed. What another hub has decided is over, also where this one has decided nothing yet: nobody
+/// else could take it back.
+fn choose(
+    standing: Option<Standing>,
+    offered: Option<CommunePolicy>,
+    signer: &str,
+) -> Result<Option<CommunePolicy>, SyncError> {
+    let Some(found) = standing else { return Ok(offered) };
+    if found.signer != signer {
+        return Ok(Some(offered.unwrap_or_default()));
+    }
+    match offered {
+        Some(offered) if offered.serial < found.serial => {
+            Err(SyncError::OldPolicy { found: found.serial, given: offered.serial })
+        }
+        Some(offered) if offered.serial > found.serial => Ok(Some(offered)),
+        Some(_) | None => Ok(None),
+    }
 }
 
 fn disk(what: &str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> SyncError {
@@ -247,6 +275,25 @@ fn disk(what: &str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_policy_is_taken_where_it_is_newer_or_of_another_hub() {
+        let standing = |serial, signer: &str| Some(Standing { serial, signer: signer.to_owned() });
+        let policy = |serial| Some(CommunePolicy { serial, ..CommunePolicy::default() });
+        let check = |found: Option<Standing>, offered, expected: Option<u64>| {
+            let chosen = choose(found, offered, "own").unwrap();
+            assert_eq!(chosen.map(|policy| policy.serial), expected);
+        };
+        check(None, None, None);
+        check(None, policy(1), Some(1));
+        check(standing(1, "own"), policy(2), Some(2));
+        check(standing(2, "own"), policy(2), None);
+        check(standing(2, "own"), None, None);
+        check(standing(9, "another"), policy(2), Some(2));
+        check(standing(9, "another"), None, Some(0));
+        let old = choose(standing(3, "own"), policy(2), "own");
+        assert!(matches!(old, Err(SyncError::OldPolicy { found: 3, given: 2 })), "{old:?}");
+    }
 
     #[test]
     fn a_certificate_is_renewed_at_two_thirds_of_its_time() {

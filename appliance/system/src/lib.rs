@@ -14,10 +14,9 @@
 //! | [`export`] | extracts of the journal, as files | |
 //! | [`forwarding`] | the kernel's switches of forwarding | |
 //! | [`hostapd`] | radios of the box, by the program hostapd | `wifi::Drive` |
-//! | [`inventory`] | how the machine is | |
 //! | [`limits`] | the process's resource limits | |
 //! | [`lists`] | list sources and index files | |
-//! | [`machine`] | memory, sensors, cables | |
+//! | [`machine`] | memory, disk, sensors, cables | |
 //! | [`mirror`] | a mirror of the lists, by HTTP(S) | |
 //! | [`neighbours`] | the kernel's neighbour table, by netlink | `access::Neighbours` |
 //! | [`netfilter`] | flows of services and refused packets, by netlink | |
@@ -25,11 +24,13 @@
 //! | [`operator`] | the user of the process | |
 //! | [`priority`] | how little this process matters | |
 //! | [`private`] | small files that only their owner reads | |
+//! | [`publication`] | the web folder of a mirror of the lists | |
 //! | [`refusals`] | the kernel's limits on errors that it sends | |
 //! | [`seal_key`] | the files of keys that sign | |
 //! | [`sealing`] | the journal's sealing, and the child processes that do it | |
 //! | [`segments`] | the journal's segment files, and the thread that writes them | `journal::Storage` |
 //! | [`selftest`] | what the self-test sends, from a network namespace of its own, by the program ip; its results | |
+//! | [`shown`] | the certificates that a server shows | |
 //! | [`sockets`] | listening sockets | |
 //! | [`space`] | the room that the journal has on its disk | |
 //! | [`supervisor`] | systemd, which starts the box and watches over it | |
@@ -55,7 +56,6 @@ pub mod forwarding;
 #[cfg(test)]
 mod full_disk;
 pub mod hostapd;
-pub mod inventory;
 pub mod limits;
 pub mod lists;
 pub mod machine;
@@ -74,6 +74,7 @@ pub mod seal_key;
 pub mod sealing;
 pub mod segments;
 pub mod selftest;
+pub mod shown;
 pub mod sockets;
 pub mod space;
 pub mod supervisor;

@@ -1,9 +1,11 @@
 //! The machine itself: memory, temperature, kernel, and whether something is at the other end of a cable.
 
 use std::ops::Range;
+use std::path::Path;
 
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
+use nix::sys::statvfs::statvfs;
 use sysinfo::{Components, MemoryRefreshKind, RefreshKind, System};
 
 /// Warmer, or colder, is no temperature but a sensor that is broken or not connected: processors switch themselves off before.
@@ -50,6 +52,14 @@ pub fn look() -> Condition {
     }
 }
 
+/// The disk on which a folder is: what is free of it for programs, and all of it, in bytes.
+#[must_use]
+pub fn measure_disk(folder: &Path) -> Option<(u64, u64)> {
+    let disk = statvfs(folder).ok()?;
+    let bytes = |blocks: u64| blocks.saturating_mul(disk.fragment_size());
+    Some((bytes(disk.blocks_available()), bytes(disk.blocks())))
+}
+
 fn measure() -> Option<i32> {
     let sensors = Components::new_with_refreshed_list().ok()?;
     let read = sensors.iter().filter_map(|sensor| Some((sensor.label(), sensor.temperature()?)));
@@ -92,6 +102,9 @@ mod tests {
         let found = look();
         assert!(found.memory_bytes > 0 && found.memory_free_bytes <= found.memory_bytes, "{found:?}");
         assert!(found.up_s > 0, "{found:?}");
+        let (free, all) = measure_disk(Path::new("/")).unwrap();
+        assert!(free <= all && all > 0);
+        assert_eq!(measure_disk(Path::new("/no-such-folder")), None);
         assert!(!describe().is_empty());
     }
 

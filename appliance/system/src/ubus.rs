@@ -13,7 +13,6 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -25,6 +24,7 @@ use wifi::{
 };
 
 use crate::clock::monotonic;
+use crate::shown::see_certificates;
 pub use pinned::Fingerprint;
 use session::{CallError, Client, NO_DATA, PERMISSION_DENIED, Session};
 
@@ -316,22 +316,10 @@ fn read_password(path: &std::path::Path) -> io::Result<String> {
 /// # Errors
 /// The system's; nobody answers, or not by TLS.
 pub fn see_certificate(address: SocketAddr) -> io::Result<Fingerprint> {
-    let seen = Arc::new(pinned::Seen::default());
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = Arc::clone(&seen) as Arc<dyn rustls::client::danger::ServerCertVerifier>;
-    let config = pinned::configure(provider, verifier).map_err(io::Error::other)?;
     let name = rustls::pki_types::ServerName::from(address.ip());
-    let mut connection = rustls::ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
-    let mut socket = std::net::TcpStream::connect_timeout(&address, SEE_WITHIN)?;
-    socket.set_read_timeout(Some(SEE_WITHIN))?;
-    socket.set_write_timeout(Some(SEE_WITHIN))?;
-    let outcome = connection.complete_io(&mut socket);
-    let fingerprint = *seen.0.lock().unwrap_or_else(PoisonError::into_inner);
-    match (fingerprint, outcome) {
-        (Some(fingerprint), _) => Ok(fingerprint),
-        (None, Err(error)) => Err(error),
-        (None, Ok(_)) => Err(io::Error::other("it shows no certificate")),
-    }
+    let shown = see_certificates(&[address], name, SEE_WITHIN)?;
+    let own = shown.first().ok_or_else(|| io::Error::other("it shows no certificate"))?;
+    Ok(pinned::fingerprint(own))
 }
 
 /// How long a machine may take to show its certificate.
