@@ -134,10 +134,8 @@ fn find_title(html: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use ::http::{HeaderMap, Method};
-    use model::Timestamp;
-
     use super::*;
+    use crate::tests::stored;
 
     fn page(path: &str) -> Option<Told> {
         Some((7, KeptPage { title: path.to_owned(), path: path.to_owned() }))
@@ -165,19 +163,7 @@ mod tests {
     fn the_title_of_the_same_bytes_is_not_read_again() {
         let catalogue = Catalogue::default();
         let key = Key::new("ent.example", "/lecon").unwrap();
-        let fields = [("content-type", "text/html"), ("cache-control", "public, max-age=60")];
-        let response: HeaderMap =
-            fields.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-        let at = Timestamp::from_unix_ms(0);
-        let exchange = cache::Exchange {
-            method: &Method::GET,
-            request: &HeaderMap::new(),
-            status: StatusCode::OK,
-            response: &response,
-            requested: at,
-            received: at,
-        };
-        let stored = cache::judge(&exchange, &[]).unwrap();
+        let stored = stored(&[("content-type", "text/html"), ("cache-control", "public, max-age=60")]);
         // Nothing can be read of it.
         let body = Body::whole(7, tempfile::tempfile().unwrap(), 5, true);
         catalogue.note(1, &key, Some((7, KeptPage { title: "Leçon".to_owned(), path: "/lecon".to_owned() })));

@@ -172,25 +172,10 @@ mod tests {
     use std::sync::Arc;
 
     use http_body_util::Full;
-    use model::Timestamp;
     use tokio::sync::Semaphore;
 
     use super::*;
-
-    fn stored(lines: &[(&'static str, &'static str)]) -> Stored {
-        let response: HeaderMap =
-            lines.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-        let at = Timestamp::from_unix_ms(0);
-        let exchange = cache::Exchange {
-            method: &Method::GET,
-            request: &HeaderMap::new(),
-            status: StatusCode::OK,
-            response: &response,
-            requested: at,
-            received: at,
-        };
-        cache::judge(&exchange, &[]).unwrap()
-    }
+    use crate::tests::stored;
 
     const PUBLIC: (&str, &str) = ("cache-control", "public, max-age=60");
 

@@ -10,8 +10,7 @@ use anyhow::Result;
 
 use super::vouching::Vouching;
 use super::{DOOR, NAME, ORIGIN};
-use crate::gate::RESOLVER;
-use crate::gate::street::BOX;
+use crate::gate::street;
 use crate::process::{Program, command, run};
 
 /// The hardware address of the PC: the box serves the ENT to devices that it knows.
@@ -124,24 +123,10 @@ fn write(folder: &Path, name: &str, text: &str) -> Result<String> {
     Ok(path.display().to_string())
 }
 
-/// The box, with the PC among its devices. Its limit of new connections is raised: one PC stands for a school here.
+/// The box, with the PC among its devices.
 fn preau(vouching: &Vouching, folder: &Path) -> Result<Vec<Program>> {
-    let configuration = format!(
-        "version = 1
-[school]
-name = \"École du banc d'essai\"
-[lan]
-interface = \"lan0\"
-ipv4_network = \"10.77.0.0/24\"
-ipv4_address = \"{BOX}\"
-[wan]
-interface = \"wan0\"
-ipv6 = false
-[[dns.upstream]]
-address = \"{RESOLVER}\"
-[gate]
-connections_per_second = 1000000
-[ent_cache]
+    let ent = format!(
+        "[ent_cache]
 gib = 4
 [[ent]]
 hosts = [\"{NAME}\"]
@@ -151,7 +136,7 @@ ca_file = {:?}
 ",
         vouching.authority
     );
-    let path = write(folder, "preau.toml", &configuration)?;
+    let path = write(folder, "preau.toml", &(street::configuration() + &ent))?;
     let data = folder.join("data").display().to_string();
     let binary = harness::preau_binary()?.display().to_string();
     let own = |words: &[&str]| {

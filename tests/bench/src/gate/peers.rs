@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::street::{BOX, Street};
+use super::street::{BOX, Street, configuration};
 use super::{PROXY_PORT, RESOLVER};
 use crate::listed::Listed;
 use crate::process::{Program, command, run};
@@ -67,22 +67,8 @@ impl Peer {
 
 fn preau(listed: &Listed, folder: &Path) -> Result<Command> {
     let refused: Vec<String> = listed.categories.iter().map(|category| format!("{category:?}")).collect();
-    let configuration = format!(
-        "version = 1
-[school]
-name = \"École du banc d'essai\"
-[lan]
-interface = \"lan0\"
-ipv4_network = \"10.77.0.0/24\"
-ipv4_address = \"{BOX}\"
-[wan]
-interface = \"wan0\"
-ipv6 = false
-[[dns.upstream]]
-address = \"{RESOLVER}\"
-[gate]
-proxy_port = {PROXY_PORT}
-connections_per_second = 1000000
+    let more = format!(
+        "proxy_port = {PROXY_PORT}
 [lists]
 index = {index:?}
 [[profile]]
@@ -93,7 +79,7 @@ refused = [{refused}]
         refused = refused.join(", "),
     );
     let path = folder.join("preau.toml");
-    fs::write(&path, configuration)?;
+    fs::write(&path, configuration() + &more)?;
     let mut preau = command(&harness::preau_binary()?.to_string_lossy());
     preau.arg("run").arg("--config").arg(path).arg("--data").arg(folder.join("data"));
     Ok(preau)

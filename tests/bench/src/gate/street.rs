@@ -85,3 +85,25 @@ fn ip(arguments: &str) -> Result<()> {
     ip.args(arguments.split(' '));
     run(ip)
 }
+
+/// What a box on a street is configured with, whatever is measured; the section `[gate]` is open at its end. Its limit of new connections is
+/// raised: one PC stands for a school here.
+pub(crate) fn configuration() -> String {
+    format!(
+        "version = 1
+[school]
+name = \"École du banc d'essai\"
+[lan]
+interface = \"lan0\"
+ipv4_network = \"10.77.0.0/24\"
+ipv4_address = \"{BOX}\"
+[wan]
+interface = \"wan0\"
+ipv6 = false
+[[dns.upstream]]
+address = \"{RESOLVER}\"
+[gate]
+connections_per_second = 1000000
+"
+    )
+}

@@ -70,17 +70,22 @@ fn cut_until(ground: &Ground<'_>, times: usize) -> Result<()> {
     expect_whole(&ground.get(&[])?, &object)
 }
 
-fn cut_with_joiners(ground: &Ground<'_>) -> Result<()> {
-    let object = Object::new(LENGTH, 1).at(2e6);
-    let served = object.clone();
+/// The first transfer breaks off half-way; whoever asks again is given `then`.
+fn break_off(ground: &Ground<'_>, first: &Object, then: &Object, how: Then) {
+    let (first, then) = (first.clone(), then.clone());
     ground.origin.script(&ground.path, move |question, wire| {
         if question.number > 0 {
-            return served.answer(question, wire).map(|()| Then::GoOn);
+            return then.answer(question, wire).map(|()| Then::GoOn);
         }
-        served.begin(wire)?;
-        served.send(wire, 0, HALF)?;
-        Ok(Then::Cut)
+        first.begin(wire)?;
+        first.send(wire, 0, HALF)?;
+        Ok(how)
     });
+}
+
+fn cut_with_joiners(ground: &Ground<'_>) -> Result<()> {
+    let object = Object::new(LENGTH, 1).at(2e6);
+    break_off(ground, &object, &object, Then::Cut);
     let mut readers = Vec::new();
     for _ in 0..5 {
         readers.push(ground.client.begin("GET", &ground.path, &[])?);
@@ -93,29 +98,13 @@ fn cut_with_joiners(ground: &Ground<'_>) -> Result<()> {
 
 fn black_hole(ground: &Ground<'_>) -> Result<()> {
     let object = Object::new(LENGTH, 1);
-    let served = object.clone();
-    ground.origin.script(&ground.path, move |question, wire| {
-        if question.number > 0 {
-            return served.answer(question, wire).map(|()| Then::GoOn);
-        }
-        served.begin(wire)?;
-        served.send(wire, 0, HALF)?;
-        Ok(Then::Vanish)
-    });
+    break_off(ground, &object, &object, Then::Vanish);
     expect_whole(&ground.get(&[])?, &object)
 }
 
 fn changed_mid_way(ground: &Ground<'_>) -> Result<()> {
     let (old, new) = (Object::new(LENGTH, 1), Object::new(LENGTH + 10, 2));
-    let (first, then) = (old.clone(), new.clone());
-    ground.origin.script(&ground.path, move |question, wire| {
-        if question.number > 0 {
-            return then.answer(question, wire).map(|()| Then::GoOn);
-        }
-        first.begin(wire)?;
-        first.send(wire, 0, HALF)?;
-        Ok(Then::Cut)
-    });
+    break_off(ground, &old, &new, Then::Cut);
     // No answer at all is honest, too.
     if let Ok(answer) = ground.get(&[]) {
         expect_one_of(&answer, &[&old, &new])?;
