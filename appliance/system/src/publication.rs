@@ -18,6 +18,8 @@ use crate::updates::WHOLE_ARCHIVE;
 const STATES_MAX: usize = 14;
 /// The folder of earlier states, within the mirror's. Web servers show no hidden files.
 const STATES_FOLDER: &str = ".states";
+/// Held by whoever publishes, so that two programs do it one after the other.
+const LOCK_FILE: &str = ".lock";
 /// Bytes read at a time.
 const BUFFER_BYTES: usize = 64 * 1024;
 
@@ -39,6 +41,8 @@ pub fn publish_archive(archive: &Path, folder: &Path) -> Result<Published, Publi
     let read = |source| PublicationError::Read { path: archive.to_owned(), source };
     let write = |source| PublicationError::Write { path: folder.to_owned(), source };
     fs::create_dir_all(folder.join(STATES_FOLDER)).map_err(write)?;
+    let lock = File::options().create(true).append(true).open(folder.join(LOCK_FILE));
+    let _lock = lock.and_then(|file| file.lock().map(|()| file)).map_err(write)?;
     let folder = Folder { path: folder.to_owned() };
     folder.clear().map_err(write)?;
     let new = State::open(archive, &folder).map_err(read)?;
@@ -467,6 +471,24 @@ mod tests {
             oldest.into_iter().find(|entry| entry.file_name().to_string_lossy().starts_with("0-")).unwrap();
         fs::write(oldest.path(), archive(7..9)).unwrap();
         assert_eq!(bench.publish(1..3_000).differences, []);
+    }
+
+    #[test]
+    fn two_publish_one_after_the_other() {
+        let bench = Bench::new();
+        bench.publish(0..2_000);
+        let publish = |step: usize| {
+            let path = bench.folder.path().join(format!("{step}.tar.gz"));
+            fs::write(&path, archive(step..2_000)).unwrap();
+            publish_archive(&path, &bench.mirror()).unwrap().differences.len()
+        };
+        let publish = &publish;
+        let mut published: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (1..4).map(|step| scope.spawn(move || publish(step))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        published.sort_unstable();
+        assert_eq!(published, [1, 2, 3], "each has differences from all before it");
     }
 
     #[test]
