@@ -42,10 +42,11 @@ impl fmt::Display for Rounds {
     }
 }
 
-/// Three digits that count, as people read them.
+/// Three digits that count, as people read them; what never came is no number.
 #[must_use]
 pub fn short(figure: f64) -> String {
     match figure.abs() {
+        f64::INFINITY => "never".to_owned(),
         size if size >= 100.0 => format!("{figure:.0}"),
         size if size >= 10.0 => format!("{figure:.1}"),
         size if size >= 0.1 => format!("{figure:.2}"),
@@ -81,8 +82,13 @@ mod tests {
 
     #[test]
     fn three_digits_count() {
-        for (figure, expected) in [(12_345.6, "12346"), (12.345, "12.3"), (0.456, "0.46"), (0.0456, "0.046")]
-        {
+        for (figure, expected) in [
+            (12_345.6, "12346"),
+            (12.345, "12.3"),
+            (0.456, "0.46"),
+            (0.0456, "0.046"),
+            (f64::INFINITY, "never"),
+        ] {
             assert_eq!(short(figure), expected);
         }
     }

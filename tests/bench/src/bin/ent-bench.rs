@@ -1,8 +1,8 @@
 //! Measures the box's ENT cache beside nginx, Varnish with hitch, and squid, all by TLS, before the same server and with the
 //! same visitors: what is kept, by wrk; a class that opens a film; and ranges and herds, byte by byte.
 //!
-//! `ent-bench FOLDER [ROUNDS [SECONDS]]` measures, `ent-bench FOLDER suite [CACHE...]` only plays the cases and fails where
-//! the box does. Processor time and memory are those of all processes of a cache, and of nobody else.
+//! `ent-bench FOLDER [ROUNDS [SECONDS]]` measures, `ent-bench FOLDER hits [CACHE...]` only what is kept, shortly, and
+//! `ent-bench FOLDER suite [CACHE...]` only plays the cases and fails where the box does. Processor time and memory are those of all processes of a cache, and of nobody else.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -21,6 +21,8 @@ use bench::{machine, sandbox};
 const ROUNDS: usize = 5;
 /// How long each cache is asked in a round, for each size.
 const ROUND_SECONDS: u64 = 10;
+/// The same where somebody only wants to see what a change has brought.
+const HITS_SECONDS: u64 = 4;
 /// A document, and a picture or a piece of a film.
 const SIZES: [(&str, usize); 2] = [("10 kB", 10_000), ("1 MB", 1_000_000)];
 
@@ -29,11 +31,12 @@ fn main() -> Result<ExitCode> {
         let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
         match words.as_slice() {
             [_, "suite", names @ ..] => play(&chosen(names)?),
+            [folder, "hits", names @ ..] => measure_hits(Path::new(folder), &chosen(names)?),
             [folder] => measure(Path::new(folder), ROUNDS, ROUND_SECONDS),
             [folder, rounds] => measure(Path::new(folder), rounds.parse()?, ROUND_SECONDS),
             [folder, rounds, seconds] => measure(Path::new(folder), rounds.parse()?, seconds.parse()?),
             _ => anyhow::bail!(
-                "usage: ent-bench FOLDER [ROUNDS [SECONDS]] | ent-bench FOLDER suite [CACHE...]"
+                "usage: ent-bench FOLDER [ROUNDS [SECONDS]] | ent-bench FOLDER hits|suite [CACHE...]"
             ),
         }
     })
@@ -59,6 +62,15 @@ fn measure(folder: &Path, rounds: usize, seconds: u64) -> Result<()> {
     drop(contenders);
     play(&Peer::ALL)?;
     Ok(machine::print()?)
+}
+
+fn measure_hits(folder: &Path, peers: &[Peer]) -> Result<()> {
+    name_the_door(folder)?;
+    let contenders = peers.iter().copied().map(Contender::start).collect::<Result<Vec<_>>>()?;
+    for (size, bytes) in SIZES {
+        compare_hits(&contenders, (size, bytes), ROUNDS, Duration::from_secs(HITS_SECONDS))?;
+    }
+    show_memory(&contenders)
 }
 
 fn compare_hits(
