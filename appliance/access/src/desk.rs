@@ -368,6 +368,12 @@ impl Desk {
         self.directory.load().find_sender(mark).cloned()
     }
 
+    /// Whether the journal has more to write than it takes in a while: a door that can wait a moment should.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.journal.is_crowded()
+    }
+
     /// Whether accesses can be recorded at the moment.
     #[must_use]
     pub fn is_open(&self) -> bool {

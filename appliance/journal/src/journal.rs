@@ -150,7 +150,10 @@ impl Journal {
 
     pub(crate) fn close_kind(&self, at: Timestamp, kind: AccessKind, access: Sequence, closing: Closing) {
         if kind != AccessKind::Dns {
-            self.shared.lock().accept_closing(at, access.number(), closing);
+            let is_pressing = self.shared.lock().accept_closing(at, access.number(), closing);
+            if is_pressing {
+                self.shared.wake_writer();
+            }
         }
     }
 
@@ -159,6 +162,14 @@ impl Journal {
     pub fn is_writable(&self) -> bool {
         let uptime = self.shared.uptime();
         self.shared.lock().is_writable(uptime)
+    }
+
+    /// Whether more waits for the disk than it takes in a while: who can wait a moment before the next record should. Never where
+    /// nothing can be written.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        let uptime = self.shared.uptime();
+        self.shared.lock().is_crowded(uptime)
     }
 
     /// Whether this record, and every one before it, survives a power cut.

@@ -292,7 +292,9 @@ fn a_full_queue_refuses_accesses_and_takes_closings() {
         counter.fetch_add(1, Ordering::Relaxed);
     });
     let first = record(&journal, at(1), Asked::tls("A", "a.fr")).unwrap();
+    assert!(!journal.is_crowded());
     while record(&journal, at(1), Asked::tls("A", "a.fr")).is_ok() {}
+    assert!(journal.is_crowded());
     assert_eq!(record(&journal, at(1), Asked::tls("A", "a.fr")), Err(Unrecorded::QueueFull));
     assert_eq!(woken.load(Ordering::Relaxed), 1);
     journal.close_kind(at(2), AccessKind::Tls, first, finished(1));
@@ -301,6 +303,22 @@ fn a_full_queue_refuses_accesses_and_takes_closings() {
     assert_eq!(found[0].sequence, first);
     assert_eq!(found[0].ended.unwrap().closing, finished(1), "far behind its access");
     assert!(found.len() > 4_000 && found[1].ended.is_none());
+    assert!(!journal.is_crowded());
+}
+
+#[test]
+fn closings_alone_have_the_writer_hurry() {
+    let (journal, _writer) = opened(&Disk::default(), at(0));
+    let woken = Arc::new(AtomicU32::new(0));
+    let counter = Arc::clone(&woken);
+    journal.wake_writer_by(move || {
+        counter.fetch_add(1, Ordering::Relaxed);
+    });
+    let access = record(&journal, at(1), Asked::tls("A", "a.fr")).unwrap();
+    while !journal.is_crowded() {
+        journal.close_kind(at(2), AccessKind::Tls, access, finished(1));
+    }
+    assert_eq!(woken.load(Ordering::Relaxed), 1);
 }
 
 #[test]

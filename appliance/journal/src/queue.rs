@@ -16,6 +16,8 @@ use crate::journal::Unrecorded;
 /// Most bytes that wait for the writer: some 6,000 records, which a whole school makes in a minute. The writer
 /// is woken at half of it, so only a stuck disk fills it. There are two such buffers.
 pub(crate) const QUEUE_BYTES_MAX: usize = 512 << 10;
+/// From here on whoever can wait for the writer does, so that nobody is refused: the last quarter is for those who cannot.
+const CROWDED_BYTES: usize = QUEUE_BYTES_MAX / 4 * 3;
 /// Room beyond [`QUEUE_BYTES_MAX`] for closings alone, which nobody can refuse: about 3,000 of them.
 pub(crate) const CLOSINGS_BYTES_MAX: usize = 128 << 10;
 /// Longest time that an accepted record may wait for the disk: a disk that hangs for longer must not go on
@@ -99,6 +101,8 @@ struct Pending {
     waiting_since: Option<Duration>,
     /// Something else than DNS is among them.
     has_connections: bool,
+    /// The writer was told that it should not wait.
+    is_pressing: bool,
 }
 
 /// An access that the queue accepted.
@@ -114,6 +118,11 @@ impl Queue {
         self.door == Door::Open && !self.pending.is_stalled(uptime)
     }
 
+    /// Whether what waits for the writer leaves little room. Of no concern where nothing is written: waiting does not help then.
+    pub(crate) fn is_crowded(&self, uptime: Duration) -> bool {
+        self.pending.frames.len() >= CROWDED_BYTES && self.is_writable(uptime)
+    }
+
     /// Accepts an access, given by its encoded body; one that may be folded stands for so many.
     pub(crate) fn accept(
         &mut self,
@@ -126,7 +135,6 @@ impl Queue {
         if !self.is_writable(uptime) {
             return Err(Unrecorded::Unwritable);
         }
-        let bytes_before = self.pending.frames.len();
         let sequence = if let Some(times) = foldable {
             self.fold(at, clock, body, times)?
         } else {
@@ -134,8 +142,7 @@ impl Queue {
             self.pending.push_access(at, clock, body)?
         };
         self.pending.waiting_since.get_or_insert(uptime);
-        let half = QUEUE_BYTES_MAX / 2;
-        Ok(Accepted { sequence, is_pressing: bytes_before < half && self.pending.frames.len() >= half })
+        Ok(Accepted { sequence, is_pressing: self.pending.begins_to_press() })
     }
 
     /// Counts accesses on the record that they repeat, or makes a record that later ones can repeat.
@@ -193,10 +200,10 @@ impl Queue {
     }
 
     /// Accepts the end of an access. It may be lost where the closings' own room is full: the access is then
-    /// closed as cut at the next start.
-    pub(crate) fn accept_closing(&mut self, at: Timestamp, of: u64, closing: Closing) {
+    /// closed as cut at the next start. True when the queue has become half full by it.
+    pub(crate) fn accept_closing(&mut self, at: Timestamp, of: u64, closing: Closing) -> bool {
         if self.door == Door::Gone {
-            return;
+            return false;
         }
         let entry = Entry::Closing(ClosingEntry {
             sequence: self.pending.next_sequence,
@@ -213,6 +220,7 @@ impl Queue {
         if let Ok(payload) = postcard::to_slice(&entry, &mut buffer) {
             self.pending.push(QUEUE_BYTES_MAX + CLOSINGS_BYTES_MAX, payload, &[]).ok();
         }
+        self.pending.begins_to_press()
     }
 
     /// Closes an access whose end nobody saw.
@@ -227,6 +235,7 @@ impl Queue {
         batch.next_sequence = self.pending.next_sequence;
         self.pending.batch = self.pending.batch.wrapping_add(1);
         self.pending.waiting_since = None;
+        self.pending.is_pressing = false;
         batch.has_connections = std::mem::take(&mut self.pending.has_connections);
         self.folds.sweep(now);
     }
@@ -303,6 +312,12 @@ impl Pending {
             let target = doubled.max(length + bytes);
             self.frames.reserve_exact(target - length);
         }
+    }
+
+    /// Whether half of the queue is taken, for the first time since the writer took what was in it.
+    fn begins_to_press(&mut self) -> bool {
+        let is_pressing = self.frames.len() >= QUEUE_BYTES_MAX / 2;
+        is_pressing && !std::mem::replace(&mut self.is_pressing, is_pressing)
     }
 
     fn is_stalled(&self, uptime: Duration) -> bool {

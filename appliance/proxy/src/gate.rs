@@ -14,7 +14,7 @@ use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::destinations::{Destinations, Forbidden};
 use crate::dial::tune;
@@ -31,6 +31,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How often each connection is held against the policy in force: what becomes forbidden ends within this time. With the time
 /// that a touch on a page takes to get into force, a class that is to look up has no Internet within a second.
 const REVIEW_PERIOD: Duration = Duration::from_millis(500);
+
+/// How long a client waits for the journal to catch up, at most: half of what a disk may take before the web is closed.
+const CROWD_PATIENCE: Duration = Duration::from_millis(2_500);
+/// Between two looks whether it has: a fraction of what a disk takes to write.
+const CROWD_PAUSE: Duration = Duration::from_millis(2);
 
 /// The listening sockets. Several for one door: one for each address family.
 #[derive(Debug, Default)]
@@ -245,6 +250,14 @@ impl Gate {
             if seat.review(|claim| self.desk.still_permits(claim)) {
                 return;
             }
+        }
+    }
+
+    /// Waits where more is asked than the disk can record: whoever asks that much is slowed by it, and nobody is refused.
+    pub(crate) async fn await_room(&self) {
+        let deadline = Instant::now() + CROWD_PATIENCE;
+        while self.desk.is_crowded() && Instant::now() < deadline {
+            sleep(CROWD_PAUSE).await;
         }
     }
 

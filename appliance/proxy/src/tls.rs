@@ -96,6 +96,7 @@ async fn await_opening(gate: &Gate, client: &TcpStream, read: Vec<u8>, caller: &
     let opening = read_opening(client, read, limit, caller.stop.clone()).await;
     unfinished.finish();
     caller.seat.decide();
+    gate.await_room().await;
     opening
 }
 

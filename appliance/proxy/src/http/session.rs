@@ -113,6 +113,7 @@ impl Session {
     async fn answer(&self, request: Request<Incoming>) -> Reply {
         self.caller.seat.decide();
         self.asked.notify_one();
+        self.gate.await_room().await;
         if request.method() == Method::CONNECT {
             return self.connect(request).await;
         }

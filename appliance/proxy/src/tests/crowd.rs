@@ -1,14 +1,18 @@
 //! Many at once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use access::Request;
+use model::{AccessKind, Host};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use policy::Target;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::raw::{connect, connect_from, hello, read_exactly, send};
+use super::raw::{ask_once, connect, connect_from, hello, read_exactly, send};
 use super::school::{PATIENCE, School, accept, site};
 
 /// Each connection of a test needs up to four descriptors, two of them the test's own.
@@ -179,4 +183,29 @@ async fn more_slow_readers_than_pipes() {
         assert!(read_exactly(client, BYTES).await == sent, "other bytes");
     }
     writing.join_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_faster_than_the_disk_writes_has_all_wait_and_nobody_refused() {
+    let (_site, port) = site().await;
+    let school = School::before(port).await;
+    school.stop_committing();
+    let host: Host = "class.test".parse::<model::DomainName>().unwrap().into();
+    let ask = || Request {
+        client: [127, 77, 0, 9].into(),
+        kind: AccessKind::Tls,
+        target: Target::Host(host.clone()),
+        destination: None,
+    };
+    while school.desk.admit(ask()).is_ok() {}
+
+    let door = school.http;
+    let asking = async move {
+        ask_once(door, "GET / HTTP/1.1\r\nHost: adult.preau.test\r\nConnection: close\r\n\r\n").await
+    };
+    let mut asking = tokio::spawn(asking);
+    assert!(timeout(Duration::from_millis(100), &mut asking).await.is_err(), "it does not wait");
+    school.commit();
+    let answer = timeout(PATIENCE, asking).await.expect("it waits for ever").unwrap();
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
 }

@@ -105,6 +105,15 @@ impl School {
         timeout(PATIENCE, &mut self.running).await.unwrap().unwrap();
     }
 
+    /// From now on nothing is written until the test commits.
+    pub(super) fn stop_committing(&self) {
+        self.committing.abort();
+    }
+
+    pub(super) fn commit(&self) {
+        self.writer.lock().unwrap().commit(NOW).unwrap();
+    }
+
     /// Makes the disk fail, or work again.
     pub(super) fn set_faults(&self, faults: Faults) {
         self.disk.set_faults(faults);

@@ -47,6 +47,7 @@ pub(super) struct Journey {
 impl Connection {
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Reply {
         self.caller.seat.decide();
+        self.gate.await_room().await;
         let passage = match self.judge(&request) {
             Ok(passage) => passage,
             Err(objection) => return self.object(request, &objection).await,
@@ -161,7 +162,9 @@ impl Connection {
         &self,
         work: impl Future<Output = Result<T, SendError>>,
     ) -> Result<T, SendError> {
+        // The work first: most of it is done at once, and needs no timer.
         tokio::select! {
+            biased;
             outcome = work => outcome,
             () = self.caller.seat.pulse().stop(self.gate.settings().timeouts.response) => Err(SendError::TimedOut),
         }
