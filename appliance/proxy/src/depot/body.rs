@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::RangeInclusive;
 use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use cache::{BLOCK_BYTES, FileKey, Sealing, Situation, Span, SpanMap, Step};
 use ring::digest;
+use rustix::io::{ReadWriteFlags, preadv2};
 use tokio::sync::watch;
 
 /// Bytes that a reader takes at a time: eight blocks.
@@ -80,6 +82,16 @@ pub(crate) struct Progress {
 /// Blocks that follow each other.
 pub(crate) struct Run {
     first: u64,
+    bytes: Vec<u8>,
+}
+
+/// Blocks as they are on the disk.
+struct Sealed {
+    blocks: RangeInclusive<u64>,
+    /// Of the body, where it is known.
+    length: Option<u64>,
+    /// Where they begin in the file.
+    start: u64,
     bytes: Vec<u8>,
 }
 
@@ -343,21 +355,50 @@ impl Body {
     /// Bytes from the disk, of whole blocks as they were written. A block that is not what was written is not there any more,
     /// and has to be asked for again. Blocks the thread.
     pub(super) fn read(&self, span: Span) -> io::Result<Bytes> {
+        let mut sealed = self.sealed(span);
+        self.file.read_exact_at(&mut sealed.bytes, sealed.start)?;
+        self.open(span, sealed)
+    }
+
+    /// The same, where the kernel has all of it in memory: then nobody waits. `None` where the disk has to be asked, or the file
+    /// system cannot tell (preadv2(2), `RWF_NOWAIT`).
+    pub(super) fn read_at_once(&self, span: Span) -> Option<io::Result<Bytes>> {
+        let mut sealed = self.sealed(span);
+        let mut room = [io::IoSliceMut::new(&mut sealed.bytes)];
+        let count = preadv2(&self.file, &mut room, sealed.start, ReadWriteFlags::NOWAIT).ok()?;
+        (count == sealed.bytes.len()).then(|| self.open(span, sealed))
+    }
+
+    /// Room for the blocks of a span.
+    fn sealed(&self, span: Span) -> Sealed {
         let length = self.length();
-        let (first, last) = (span.start() / block_bytes(), (span.end() - 1) / block_bytes());
-        let mut bytes = Vec::with_capacity(usize::try_from(span.len()).unwrap_or_default() + BLOCK_BYTES);
-        for block in first..=last {
+        let blocks = span.start() / block_bytes()..=(span.end() - 1) / block_bytes();
+        let start = self.sealing.place(*blocks.start(), length).start;
+        let end = self.sealing.place(*blocks.end(), length).end;
+        let bytes = vec![0; usize::try_from(end - start).unwrap_or_default()];
+        Sealed { blocks, length, start, bytes }
+    }
+
+    fn open(&self, span: Span, sealed: Sealed) -> io::Result<Bytes> {
+        let Sealed { blocks, length, start, mut bytes } = sealed;
+        let (first, last) = (*blocks.start(), *blocks.end());
+        let mut opened = 0;
+        for block in blocks {
             let place = self.sealing.place(block, length);
-            let mut sealed = vec![0; usize::try_from(place.end - place.start).unwrap_or_default()];
-            self.file.read_exact_at(&mut sealed, place.start)?;
-            let Some(read) = self.sealing.open(block, sealed) else { return Err(self.forget(block)) };
-            bytes.extend_from_slice(&read);
+            let [from, to] =
+                [place.start - start, place.end - start].map(|at| usize::try_from(at).unwrap_or(usize::MAX));
+            let count = bytes.get_mut(from..to).and_then(|sealed| self.sealing.open(block, sealed));
+            let Some(count) = count else { return Err(self.forget(block)) };
+            // Blocks move together, over what was added to each.
+            if from > opened {
+                bytes.copy_within(from..from + count, opened);
+            }
+            opened += count;
         }
+        bytes.truncate(opened);
         let before = usize::try_from(span.start() - first * block_bytes()).unwrap_or_default();
-        let count = usize::try_from(span.len()).unwrap_or_default();
-        let bytes = Bytes::from(bytes);
-        let end = before.saturating_add(count);
-        if end <= bytes.len() { Ok(bytes.slice(before..end)) } else { Err(self.forget(last)) }
+        let end = before.saturating_add(usize::try_from(span.len()).unwrap_or_default());
+        if end <= bytes.len() { Ok(Bytes::from(bytes).slice(before..end)) } else { Err(self.forget(last)) }
     }
 
     /// What is on the disk, compared with a digest (SHA-256, FIPS 180-4). Blocks the thread.
