@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use crate::destinations::{Destinations, Forbidden};
 use crate::dial::tune;
@@ -34,8 +35,10 @@ const REVIEW_PERIOD: Duration = Duration::from_millis(500);
 
 /// How long a client waits for the journal to catch up, at most: half of what a disk may take before the web is closed.
 const CROWD_PATIENCE: Duration = Duration::from_millis(2_500);
-/// Between two looks whether it has: a fraction of what a disk takes to write.
+/// Between two looks whether it has, where few wait: a fraction of what a disk takes to write.
 const CROWD_PAUSE: Duration = Duration::from_millis(2);
+/// With each so many who wait, all look less often: some ten thousand looks a second, however many there are.
+const CROWD_STEP: u32 = 64;
 
 /// The listening sockets. Several for one door: one for each address family.
 #[derive(Debug, Default)]
@@ -69,6 +72,33 @@ pub struct Gate {
     front: Arc<Front>,
     pipes: Pipes,
     complaints: Complaints,
+    crowd: Crowd,
+}
+
+/// How many wait for the journal.
+#[derive(Debug, Default)]
+struct Crowd(AtomicU32);
+
+/// One of those who wait.
+struct Waiting<'c>(&'c Crowd);
+
+impl Crowd {
+    fn enter(&self) -> Waiting<'_> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Waiting(self)
+    }
+}
+
+impl Waiting<'_> {
+    fn count(&self) -> u32 {
+        self.0.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// What is written into the log now and then, each kind by itself: one must not keep another back.
@@ -116,6 +146,7 @@ impl Gate {
             front: Arc::default(),
             pipes: Pipes::new(limits.pipes),
             complaints: Complaints::default(),
+            crowd: Crowd::default(),
         }
     }
 
@@ -254,10 +285,21 @@ impl Gate {
     }
 
     /// Waits where more is asked than the disk can record: whoever asks that much is slowed by it, and nobody is refused.
-    pub(crate) async fn await_room(&self) {
-        let deadline = Instant::now() + CROWD_PATIENCE;
-        while self.desk.is_crowded() && Instant::now() < deadline {
-            sleep(CROWD_PAUSE).await;
+    pub(crate) async fn await_room(&self, caller: &Caller) {
+        if !self.desk.is_crowded() {
+            return;
+        }
+        let waiting = self.crowd.enter();
+        let mut stop = caller.stop.clone();
+        let room = async {
+            while self.desk.is_crowded() {
+                sleep(CROWD_PAUSE * (1 + waiting.count() / CROWD_STEP)).await;
+            }
+        };
+        tokio::select! {
+            () = room => {}
+            () = sleep(CROWD_PATIENCE) => {}
+            _ = stop.wait_for(|&is_stopping| is_stopping) => {}
         }
     }
 

@@ -95,8 +95,9 @@ async fn await_opening(gate: &Gate, client: &TcpStream, read: Vec<u8>, caller: &
     let unfinished = Unfinished(client);
     let opening = read_opening(client, read, limit, caller.stop.clone()).await;
     unfinished.finish();
+    // Who waits has not decided: it leaves before those who have.
+    gate.await_room(caller).await;
     caller.seat.decide();
-    gate.await_room().await;
     opening
 }
 

@@ -111,9 +111,9 @@ impl Session {
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Reply {
-        self.caller.seat.decide();
         self.asked.notify_one();
-        self.gate.await_room().await;
+        self.gate.await_room(&self.caller).await;
+        self.caller.seat.decide();
         if request.method() == Method::CONNECT {
             return self.connect(request).await;
         }

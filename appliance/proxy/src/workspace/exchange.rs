@@ -46,8 +46,8 @@ pub(super) struct Journey {
 
 impl Connection {
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Reply {
+        self.gate.await_room(&self.caller).await;
         self.caller.seat.decide();
-        self.gate.await_room().await;
         let passage = match self.judge(&request) {
             Ok(passage) => passage,
             Err(objection) => return self.object(request, &objection).await,
