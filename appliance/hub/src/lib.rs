@@ -6,6 +6,7 @@
 //! Invariant: a request counts only with a certificate that the register knows and nobody has revoked. Nothing that a box sends can be
 //! read here but what the box says of itself: sealed files are encrypted to readers of the school.
 
+pub mod adoption;
 pub mod blobs;
 mod enrolling;
 mod pace;
@@ -16,7 +17,7 @@ mod signing;
 
 use std::sync::Arc;
 
-use archive::SigningKey;
+use archive::{Identity, SigningKey};
 use model::Timestamp;
 use replication::{EnrolmentCode, Refusal};
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -44,6 +45,8 @@ pub struct Hub {
     pub enroller: Enroller,
     /// By which it signs how far logs have grown.
     pub witness: SigningKey,
+    /// By which states of boxes are read: they are encrypted to it.
+    pub snapshot_key: Identity,
     /// What the time is.
     pub clock: fn() -> Timestamp,
 }
@@ -58,7 +61,7 @@ impl Hub {
         let mut removed = 0;
         for (of, hash) in &due {
             // One that stays keeps no other.
-            if let Err(error) = self.blobs.remove(Place { of: *of, hash: *hash }) {
+            if let Err(error) = self.blobs.remove(Place::sealed(*of, *hash)) {
                 tracing::error!(%error, id = of.0, %hash, "a file whose time is over cannot be removed");
                 continue;
             }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use archive::SigningKey;
+use hub::blobs::Blobs;
 use hub::blobs::folder::BlobFolder;
 use hub::register::sqlite::SqliteRegister;
 use hub::register::{BoxId, BoxState, OpenCode, Register};
@@ -30,7 +31,7 @@ use crate::cli::{
     HubArguments, HubBoxCommand, HubCodeArguments, HubCodeCommand, HubCommand, HubSchoolCommand,
     ServeArguments,
 };
-use crate::{hub_rule_command, run, times};
+use crate::{hub_adopt_command, hub_rule_command, run, times};
 
 const REGISTER_FILE: &str = "register.sqlite";
 const BLOBS_FOLDER: &str = "files";
@@ -40,6 +41,8 @@ const AUTHORITY_FILE: &str = "authority";
 const MEMBERS_FILE: &str = "members";
 /// By which the hub signs: how far logs have grown, and what the commune decides.
 pub(crate) const WITNESS_FILE: &str = "witness";
+/// By which states of boxes are read.
+const SNAPSHOT_KEY_FILE: &str = "snapshot-key";
 /// How often files whose time is over are looked for.
 const FORGET_PERIOD: Duration = Duration::from_secs(3_600);
 /// How often it is looked whether the hub still serves.
@@ -51,16 +54,17 @@ pub(crate) fn carry_out(arguments: HubArguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
         None => serve(&arguments.serve),
         Some(HubCommand::School(HubSchoolCommand::Add { uai, name, rooms, data })) => {
-            add_school(&open_register(&data.path)?, &School { uai: uai.to_string(), name, rooms })
+            add_school(&*open_register(&data.path)?, &School { uai: uai.to_string(), name, rooms })
         }
         Some(HubCommand::School(HubSchoolCommand::List { data })) => {
-            list_schools(&open_register(&data.path)?)
+            list_schools(&*open_register(&data.path)?)
         }
         Some(HubCommand::Code(arguments)) => carry_out_code(arguments),
+        Some(HubCommand::Adopt { disk, data }) => hub_adopt_command::adopt(&disk, &data.path),
         Some(HubCommand::Rule(command)) => hub_rule_command::carry_out(command),
-        Some(HubCommand::Box(HubBoxCommand::List { data })) => list_boxes(&open_register(&data.path)?),
+        Some(HubCommand::Box(HubBoxCommand::List { data })) => list_boxes(&*open_register(&data.path)?),
         Some(HubCommand::Box(HubBoxCommand::Revoke { id, data })) => {
-            revoke(&open_register(&data.path)?, BoxId(id))
+            revoke(&*open_register(&data.path)?, BoxId(id))
         }
         Some(HubCommand::Box(HubBoxCommand::Checkpoint { id, data })) => {
             let note = open_register(&data.path)?.signed(BoxId(id))?;
@@ -71,13 +75,18 @@ pub(crate) fn carry_out(arguments: HubArguments) -> anyhow::Result<ExitCode> {
     }
 }
 
-pub(crate) fn open_register(data: &Path) -> anyhow::Result<SqliteRegister> {
+pub(crate) fn open_register(data: &Path) -> anyhow::Result<Arc<dyn Register>> {
     PrivateFolder::new(data).make().with_context(|| format!("cannot make the folder {}", data.display()))?;
     let path = data.join(REGISTER_FILE);
-    SqliteRegister::open(&path).with_context(|| format!("cannot open {}", path.display()))
+    let register = SqliteRegister::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
+    Ok(Arc::new(register))
 }
 
-fn add_school(register: &SqliteRegister, school: &School) -> anyhow::Result<ExitCode> {
+pub(crate) fn open_blobs(data: &Path) -> anyhow::Result<Arc<dyn Blobs>> {
+    Ok(Arc::new(BlobFolder::new(&data.join(BLOBS_FOLDER))))
+}
+
+fn add_school(register: &dyn Register, school: &School) -> anyhow::Result<ExitCode> {
     if school.check().is_none() {
         bail!("a school and its rooms have names of 1 to 200 letters, and 200 rooms at most")
     }
@@ -85,7 +94,7 @@ fn add_school(register: &SqliteRegister, school: &School) -> anyhow::Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-fn list_schools(register: &SqliteRegister) -> anyhow::Result<ExitCode> {
+fn list_schools(register: &dyn Register) -> anyhow::Result<ExitCode> {
     let mut out = io::stdout().lock();
     for School { uai, name, rooms } in register.schools()? {
         writeln!(out, "{uai}\t{name}\t{}", rooms.join(", "))?;
@@ -96,12 +105,12 @@ fn list_schools(register: &SqliteRegister) -> anyhow::Result<ExitCode> {
 fn carry_out_code(arguments: HubCodeArguments) -> anyhow::Result<ExitCode> {
     let HubCodeArguments { command, uai, replacement, hours, data } = arguments;
     match command {
-        Some(HubCodeCommand::List { data }) => list_codes(&open_register(&data.path)?),
-        Some(HubCodeCommand::Cancel { number, data }) => cancel_code(&open_register(&data.path)?, &number),
+        Some(HubCodeCommand::List { data }) => list_codes(&*open_register(&data.path)?),
+        Some(HubCodeCommand::Cancel { number, data }) => cancel_code(&*open_register(&data.path)?, &number),
         None => {
             let (uai, data) =
                 uai.zip(data).context("give the school and the folder of the hub: UAI --data DIR")?;
-            make_code(&open_register(&data)?, &uai, replacement, hours)
+            make_code(&*open_register(&data)?, &uai, replacement, hours)
         }
     }
 }
@@ -167,7 +176,7 @@ fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let _installed = default_provider().install_default();
     let folder = PrivateFolder::new(data);
     let _lock = folder.lock().with_context(|| format!("the folder {} cannot be used", data.display()))?;
-    let register = Arc::new(open_register(data)?);
+    let register = open_register(data)?;
     let names = find_names(arguments, data)?;
     let (authority, opened) = authority::open(&data.join(AUTHORITY_FILE), names.clone())?;
     if opened == authority::Opened::Renamed {
@@ -175,16 +184,17 @@ fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     }
     let witness = seal_key::open(&data.join(WITNESS_FILE), SigningKey::of_witness)?;
     let members = open_members(&folder)?;
+    let snapshot_key = open_snapshot_key(&folder)?;
     let verifier = verify_members(&members)?;
     let hash = AuthorityHash::of(&authority.certificate_der());
     let identity = Arc::new(Identity::new(authority, names, read_clock).with_authority_shown());
     let tls = identity.server_config_for_members(verifier)?;
     let enroller = Enroller::new(members, hash, witness.verifier().to_string());
-    let blobs = Arc::new(BlobFolder::new(&data.join(BLOBS_FOLDER)));
+    let blobs = open_blobs(data)?;
     let listener = TcpListener::bind(arguments.listen)
         .with_context(|| format!("cannot listen at {}", arguments.listen))?;
     let witness_key = witness.verifier().to_string();
-    let hub = Arc::new(Hub { register, blobs, enroller, witness, clock: now });
+    let hub = Arc::new(Hub { register, blobs, enroller, witness, snapshot_key, clock: now });
     let listening = hub::serve(Arc::clone(&hub), listener, tls).context("the hub cannot be served")?;
     writeln!(io::stdout(), "listening on {}", listening.address())?;
     writeln!(io::stdout(), "witness {witness_key}")?;
@@ -225,6 +235,18 @@ fn open_members(folder: &PrivateFolder) -> anyhow::Result<MemberAuthority> {
     let members = MemberAuthority::generate().with_context(named)?;
     folder.replace(MEMBERS_FILE, &members.write()).with_context(named)?;
     Ok(members)
+}
+
+/// By which states of boxes are read, made where there is none. Neither the register nor the files alone are enough to read one.
+fn open_snapshot_key(folder: &PrivateFolder) -> anyhow::Result<archive::Identity> {
+    let named = || format!("the key of the boxes' states {}", folder.path(SNAPSHOT_KEY_FILE).display());
+    if let Some(text) = folder.read(SNAPSHOT_KEY_FILE).with_context(named)? {
+        let keys = archive::Identity::read_all(&text).with_context(named)?;
+        return keys.into_iter().next().with_context(named);
+    }
+    let key = archive::Identity::generate();
+    folder.replace(SNAPSHOT_KEY_FILE, &key.write()).with_context(named)?;
+    Ok(key)
 }
 
 /// Boxes show their certificates; whoever enrols has none yet.

@@ -1,4 +1,4 @@
-//! Files in a folder: `ROOT/BOX/HASH`, and `ROOT/BOX/HASH.part` while one is on its way.
+//! Files in a folder: `ROOT/BOX/HASH`, states of boxes `ROOT/BOX/HASH.state`, with `.part` behind it while one is on its way.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
@@ -35,11 +35,11 @@ impl BlobFolder {
     }
 
     fn whole(&self, place: Place) -> PathBuf {
-        self.folder(place.of).join(place.hash.to_string())
+        self.folder(place.of).join(place.name())
     }
 
     fn part(&self, place: Place) -> PathBuf {
-        self.folder(place.of).join(format!("{}{PART_EXTENSION}", place.hash))
+        self.folder(place.of).join(format!("{}{PART_EXTENSION}", place.name()))
     }
 
     /// The file that is on its way, locked: two requests for one file would mix their bytes.
@@ -104,6 +104,16 @@ impl Blobs for BlobFolder {
         Ok(Arrived::Whole(total))
     }
 
+    fn read(&self, place: Place, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
+        let file = match File::open(self.whole(place)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        let mut bytes = Vec::new();
+        let read = file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
+        if read as u64 > bytes_max { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(Some(bytes)) }
+    }
+
     fn remove(&self, place: Place) -> io::Result<()> {
         for path in [self.whole(place), self.part(place)] {
             match fs::remove_file(&path) {
@@ -157,7 +167,7 @@ mod tests {
     fn a_box_that_only_begins_files_fills_no_disk() {
         let folder = tempfile::tempdir().unwrap();
         let blobs = BlobFolder::new(folder.path());
-        let place = |mark: u8| Place { of: BoxId(1), hash: Hash::of(&[mark]) };
+        let place = |mark: u8| Place::sealed(BoxId(1), Hash::of(&[mark]));
         for mark in 0..16 {
             assert!(blobs.append(place(mark), 0, 9, b"x").is_ok(), "{mark}");
         }

@@ -53,6 +53,14 @@ pub(crate) enum HubCommand {
     /// The boxes.
     #[command(subcommand)]
     Box(HubBoxCommand),
+    /// Take what a lost box had sealed and not sent, from its disk: where its log is what the box has signed, and has grown from what this hub has
+    /// signed of it.
+    Adopt {
+        /// The data folder of the lost box, or a copy of it.
+        disk: PathBuf,
+        #[command(flatten)]
+        data: HubData,
+    },
     /// What the commune opens or closes for all its schools; boxes fetch it each night.
     #[command(subcommand)]
     Rule(HubRuleCommand),
@@ -68,7 +76,7 @@ pub(crate) struct HubCodeArguments {
     #[arg(required = true)]
     pub(crate) uai: Option<Uai>,
     /// The box takes the place of the one that the school has, which is revoked when it enrols.
-    #[arg(long)]
+    #[arg(long, visible_alias = "replace")]
     pub(crate) replacement: bool,
     /// For how many hours the code is good.
     #[arg(long, value_name = "HOURS", default_value = "24", value_parser = clap::value_parser!(u32).range(1..=720))]
@@ -191,6 +199,12 @@ pub(crate) struct EnrolArguments {
     /// The box is enrolled, and shall be anew.
     #[arg(long)]
     pub(crate) again: bool,
+    /// Devices, people and rules that somebody has entered here go, where the box takes another one's place.
+    #[arg(long)]
+    pub(crate) discard_state: bool,
+    /// Where the box reads its configuration: the one of the box whose place it takes is put there. Without it, it is put into the data folder.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) data: DataFolder,
 }

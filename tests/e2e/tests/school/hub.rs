@@ -15,11 +15,11 @@ use harness::{Appliance, Lab, Output, RESOLVER_IPV4, preau_binary, usual_configu
 use crate::sealing::visit;
 
 /// A hub on loopback. It ends with its value.
-struct Hub {
-    folder: tempfile::TempDir,
+pub(crate) struct Hub {
+    pub(crate) folder: tempfile::TempDir,
     process: Child,
     address: SocketAddr,
-    witness: String,
+    pub(crate) witness: String,
 }
 
 impl Drop for Hub {
@@ -29,11 +29,11 @@ impl Drop for Hub {
     }
 }
 
-fn text(path: &Path) -> Result<String> {
+pub(crate) fn text(path: &Path) -> Result<String> {
     Ok(path.to_str().context("a path that is text")?.to_owned())
 }
 
-fn preau(arguments: &[&str]) -> Result<Output> {
+pub(crate) fn preau(arguments: &[&str]) -> Result<Output> {
     #[expect(clippy::disallowed_methods, reason = "a whole-box test runs the program")]
     let output = Command::new(preau_binary()?).args(arguments).output()?;
     Ok(Output {
@@ -45,7 +45,7 @@ fn preau(arguments: &[&str]) -> Result<Output> {
 }
 
 impl Hub {
-    fn start() -> Result<Self> {
+    pub(crate) fn start() -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let (process, address, witness) = Self::run(folder.path(), "127.0.0.1:0")?;
         let hub = Self { folder, process, address, witness };
@@ -101,28 +101,28 @@ impl Hub {
         self.restart()
     }
 
-    fn command(&self, arguments: &[&str]) -> Result<Output> {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Result<Output> {
         preau(&[&["hub"], arguments, &["--data", &text(self.folder.path())?]].concat())
     }
 
-    fn code(&self, more: &[&str]) -> Result<String> {
+    pub(crate) fn code(&self, more: &[&str]) -> Result<String> {
         Ok(self.command(&[&["code", "0750655E"], more].concat())?.success()?.trim().to_owned())
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("https://{}", self.address)
     }
 }
 
 /// A box's data folder.
-struct School(tempfile::TempDir);
+pub(crate) struct School(pub(crate) tempfile::TempDir);
 
 impl School {
-    fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         Ok(Self(tempfile::tempdir()?))
     }
 
-    fn run(&self, arguments: &[&str]) -> Result<Output> {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Result<Output> {
         preau(&[arguments, &["--data", &text(self.0.path())?]].concat())
     }
 
@@ -130,7 +130,7 @@ impl School {
         self.run(&["enrol", code, "--hub", url])
     }
 
-    fn refused(&self, arguments: &[&str], expected: &str) -> Result<()> {
+    pub(crate) fn refused(&self, arguments: &[&str], expected: &str) -> Result<()> {
         let outcome = self.run(arguments)?;
         ensure!(outcome.status == Some(1) && outcome.stderr.contains(expected), "{expected}: {outcome:#?}");
         Ok(())
@@ -298,7 +298,7 @@ fn whoever_stands_between_learns_nothing_and_a_cut_enrolment_is_made_up_for() ->
 }
 
 /// A configuration of the lab whose sealed days only readers read.
-fn configuration() -> Result<String> {
+pub(crate) fn configuration() -> Result<String> {
     let key = || -> Result<String> {
         let pair = preau(&["journal", "keys"])?.success()?;
         let public = pair.split_whitespace().find(|word| word.starts_with("age1"));
@@ -316,7 +316,7 @@ fn run_day(lab: &Lab, appliance: &mut Appliance<'_>, host: &str) -> Result<()> {
 }
 
 /// What the hub has of the one box: files under their hashes, whole ones alone.
-fn files_at(hub: &Hub) -> Result<Vec<Vec<u8>>> {
+pub(crate) fn files_at(hub: &Hub) -> Result<Vec<Vec<u8>>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(hub.folder.path().join("files/1"))? {
         let path = entry?.path();
@@ -480,6 +480,6 @@ fn what_anybody_could_read_stays_on_the_box() -> Result<()> {
     preau(&["enrol", &hub.code(&[])?, "--hub", &hub.url(), "--data", &data])?.success()?;
     let night = preau(&["sync", "now", "--data", &data])?.success()?;
     ensure!(night.contains("1 sealed files stay here") && night.contains("0 files went"), "{night}");
-    ensure!(!hub.folder.path().join("files").exists(), "no byte of it left the box");
+    ensure!(files_at(&hub)?.is_empty(), "no byte of it left the box");
     Ok(())
 }

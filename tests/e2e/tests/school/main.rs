@@ -43,6 +43,8 @@ mod probe;
 #[cfg(test)]
 mod readings;
 #[cfg(test)]
+mod replacement;
+#[cfg(test)]
 mod resilience;
 #[cfg(test)]
 mod resolving;
