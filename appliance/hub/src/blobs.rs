@@ -8,6 +8,7 @@ mod suite;
 use std::io;
 
 use archive::Hash;
+use model::Timestamp;
 
 use crate::register::BoxId;
 
@@ -44,6 +45,13 @@ impl Place {
         Self { of, kind: Kind::State, hash }
     }
 
+    /// The file that is called so.
+    pub(crate) fn read(of: BoxId, name: &str) -> Option<Self> {
+        let (hash, kind) =
+            name.strip_suffix(".state").map_or((name, Kind::Sealed), |hash| (hash, Kind::State));
+        Some(Self { of, kind, hash: hash.parse().ok()? })
+    }
+
     /// What a file is called among those of its box.
     pub(crate) fn name(self) -> String {
         match self.kind {
@@ -51,6 +59,17 @@ impl Place {
             Kind::State => format!("{}.state", self.hash),
         }
     }
+}
+
+/// A file, or a part of one, as it lies there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lying {
+    /// Which.
+    pub place: Place,
+    /// Whether it is on its way still.
+    pub is_part: bool,
+    /// When something arrived of it last.
+    pub changed: Timestamp,
 }
 
 /// How much of a file is there.
@@ -97,6 +116,16 @@ pub trait Blobs: Send + Sync {
     /// # Errors
     /// It cannot be read, or is longer.
     fn read(&self, place: Place, bytes_max: u64) -> io::Result<Option<Vec<u8>>>;
+    /// What lies there of a box, whole and in parts, whether anybody knows of it or not.
+    ///
+    /// # Errors
+    /// It cannot be listed.
+    fn lying(&self, of: BoxId) -> io::Result<Vec<Lying>>;
+    /// Removes what has arrived of a file that is not whole. There may be none.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    fn remove_part(&self, place: Place) -> io::Result<()>;
     /// Removes a file, or what has arrived of it. There may be none.
     ///
     /// # Errors

@@ -236,7 +236,7 @@ pub trait Register: Send + Sync {
     fn policy(&self) -> Result<Option<(u64, String)>, RegisterError>;
     /// Keeps a newer one, where `before` is still the last (0: none); whether it does.
     fn keep_policy(&self, before: u64, serial: u64, note: &str) -> Result<bool, RegisterError>;
-    /// Notes a file that is whole.
+    /// Notes a file that is whole. One that is noted already keeps its name, and the earlier of both ends.
     fn add_file(&self, of: BoxId, file: &StoredFile) -> Result<(), RegisterError>;
     /// A box's files.
     fn files(&self, of: BoxId) -> Result<Vec<StoredFile>, RegisterError>;
@@ -252,6 +252,8 @@ pub trait Register: Send + Sync {
     fn surplus_snapshots(&self, of: BoxId, kept: u32) -> Result<Vec<(BoxId, Hash)>, RegisterError>;
     /// Forgets one that is gone.
     fn forget_snapshot(&self, of: BoxId, hash: Hash) -> Result<(), RegisterError>;
+    /// Whether a state is noted.
+    fn has_snapshot(&self, of: BoxId, hash: Hash) -> Result<bool, RegisterError>;
     /// The state that a box may take over: the last one of its school's boxes before, where it enrolled to take the place of one, and has
     /// sent no state of its own yet.
     fn inheritance(&self, of: BoxId) -> Result<Option<(BoxId, Hash)>, RegisterError>;

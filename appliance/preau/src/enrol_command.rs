@@ -31,9 +31,15 @@ pub(crate) fn enrol(arguments: &EnrolArguments) -> anyhow::Result<ExitCode> {
     }
     let log_key = sealing::open_key(&data)?.verifier().to_string();
     let has_state = has_state(arguments, &data)?;
-    let applicant = Applicant { log_key, version: env!("CARGO_PKG_VERSION").to_owned(), has_state };
-    let identity = sync::enrol(&arguments.hub, &arguments.code, &applicant)?;
-    if identity.enrolled.replaces {
+    // A box that was enrolled before goes on with what it has, whatever the code is for: its certificate was over.
+    let has_state_to_lose = has_state && !arguments.again;
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let identity = sync::enrol(
+        &arguments.hub,
+        &arguments.code,
+        &Applicant { log_key, version, has_state: has_state_to_lose },
+    )?;
+    if identity.enrolled.replaces && !has_state {
         folder.keep_heir(&identity)?;
         return inherit(arguments, (&data, &folder, &lock), &identity);
     }

@@ -17,7 +17,8 @@ use system::seal_key;
 use system::segments::Directory;
 use system::vault::Folder;
 
-use crate::hub_command::{WITNESS_FILE, open_blobs, open_register};
+use crate::hub_command::WITNESS_FILE;
+use crate::hub_engines::{open_blobs, open_register};
 use crate::verify_command::MEMORY_BYTES_MAX;
 
 /// Takes the sealed files of a found disk, whose data folder is `disk`, and signs the end of its log.

@@ -9,9 +9,6 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use archive::SigningKey;
-use hub::blobs::Blobs;
-use hub::blobs::folder::BlobFolder;
-use hub::register::sqlite::SqliteRegister;
 use hub::register::{BoxId, BoxState, OpenCode, Register};
 use hub::{Enroller, Hub, Listening};
 use jiff::tz::TimeZone;
@@ -31,10 +28,9 @@ use crate::cli::{
     HubArguments, HubBoxCommand, HubCodeArguments, HubCodeCommand, HubCommand, HubSchoolCommand,
     ServeArguments,
 };
-use crate::{hub_adopt_command, hub_rule_command, run, times};
+use crate::hub_engines::{open_blobs, open_register};
+use crate::{hub_adopt_command, hub_engines, hub_marks, hub_rule_command, run, times};
 
-const REGISTER_FILE: &str = "register.sqlite";
-const BLOBS_FOLDER: &str = "files";
 /// Who vouches for the hub itself.
 const AUTHORITY_FILE: &str = "authority";
 /// Who vouches for boxes.
@@ -63,9 +59,7 @@ pub(crate) fn carry_out(arguments: HubArguments) -> anyhow::Result<ExitCode> {
         Some(HubCommand::Adopt { disk, data }) => hub_adopt_command::adopt(&disk, &data.path),
         Some(HubCommand::Rule(command)) => hub_rule_command::carry_out(command),
         Some(HubCommand::Box(HubBoxCommand::List { data })) => list_boxes(&*open_register(&data.path)?),
-        Some(HubCommand::Box(HubBoxCommand::Revoke { id, data })) => {
-            revoke(&*open_register(&data.path)?, BoxId(id))
-        }
+        Some(HubCommand::Box(HubBoxCommand::Revoke { id, data })) => revoke(&data.path, BoxId(id)),
         Some(HubCommand::Box(HubBoxCommand::Checkpoint { id, data })) => {
             let note = open_register(&data.path)?.signed(BoxId(id))?;
             let note = note.with_context(|| format!("this hub has signed nothing of a box {id}"))?;
@@ -73,17 +67,6 @@ pub(crate) fn carry_out(arguments: HubArguments) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
-}
-
-pub(crate) fn open_register(data: &Path) -> anyhow::Result<Arc<dyn Register>> {
-    PrivateFolder::new(data).make().with_context(|| format!("cannot make the folder {}", data.display()))?;
-    let path = data.join(REGISTER_FILE);
-    let register = SqliteRegister::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
-    Ok(Arc::new(register))
-}
-
-pub(crate) fn open_blobs(data: &Path) -> anyhow::Result<Arc<dyn Blobs>> {
-    Ok(Arc::new(BlobFolder::new(&data.join(BLOBS_FOLDER))))
 }
 
 fn add_school(register: &dyn Register, school: &School) -> anyhow::Result<ExitCode> {
@@ -161,10 +144,13 @@ fn list_boxes(register: &dyn Register) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn revoke(register: &dyn Register, id: BoxId) -> anyhow::Result<ExitCode> {
+fn revoke(data: &Path, id: BoxId) -> anyhow::Result<ExitCode> {
+    let register = open_register(data)?;
     if !register.revoke(id, now())? {
         bail!("there is no box {} that is enrolled: preau hub box list", id.0)
     }
+    // Whatever becomes of the register, it stays revoked.
+    hub_marks::compare(data, &*register, now())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -176,7 +162,9 @@ fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let _installed = default_provider().install_default();
     let folder = PrivateFolder::new(data);
     let _lock = folder.lock().with_context(|| format!("the folder {} cannot be used", data.display()))?;
+    hub_engines::keep(data, &arguments.engines)?;
     let register = open_register(data)?;
+    hub_marks::tell(hub_marks::compare(data, &*register, now())?);
     let names = find_names(arguments, data)?;
     let (authority, opened) = authority::open(&data.join(AUTHORITY_FILE), names.clone())?;
     if opened == authority::Opened::Renamed {
@@ -198,7 +186,7 @@ fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let listening = hub::serve(Arc::clone(&hub), listener, tls).context("the hub cannot be served")?;
     writeln!(io::stdout(), "listening on {}", listening.address())?;
     writeln!(io::stdout(), "witness {witness_key}")?;
-    wait(&hub, &listening)?;
+    wait(&hub, data, &listening)?;
     listening.stop()?;
     Ok(ExitCode::SUCCESS)
 }
@@ -262,8 +250,18 @@ fn read_clock() -> (Timestamp, ClockQuality) {
     (now(), ClockQuality::Synchronised)
 }
 
+/// What has to be done now and then: what is over goes, and what nobody knows of; the register is as it was.
+fn keep_house(hub: &Hub, data: &Path) {
+    // Both tell in the log what fails.
+    let _either = (hub.forget_due().is_ok(), hub.sweep().is_ok());
+    match hub_marks::compare(data, &*hub.register, now()) {
+        Ok(put_back) => hub_marks::tell(put_back),
+        Err(error) => tracing::error!("the marks of the register cannot be compared: {error:#}"),
+    }
+}
+
 /// Waits until somebody wants the hub to stop, or it has stopped by itself. Meanwhile it forgets what is over.
-fn wait(hub: &Arc<Hub>, listening: &Listening) -> anyhow::Result<()> {
+fn wait(hub: &Arc<Hub>, data: &Path, listening: &Listening) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
@@ -280,9 +278,9 @@ fn wait(hub: &Arc<Hub>, listening: &Listening) -> anyhow::Result<()> {
                     }
                 }
                 _ = forget.tick() => {
-                    let hub = Arc::clone(hub);
+                    let (hub, data) = (Arc::clone(hub), data.to_owned());
                     // What failed is in the log, and is tried again in an hour.
-                    let _outcome = tokio::task::spawn_blocking(move || hub.forget_due()).await;
+                    let _outcome = tokio::task::spawn_blocking(move || keep_house(&hub, &data)).await;
                 }
             }
         }

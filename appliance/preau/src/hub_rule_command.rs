@@ -14,7 +14,8 @@ use system::clock::now;
 use system::seal_key;
 
 use crate::cli::{HubRuleArguments, HubRuleCommand};
-use crate::hub_command::{WITNESS_FILE, open_register};
+use crate::hub_command::WITNESS_FILE;
+use crate::hub_engines::open_register;
 use crate::times;
 
 const DAY_MS: i64 = 86_400_000;

@@ -17,6 +17,8 @@ mod firewall_command;
 mod hold_command;
 mod hub_adopt_command;
 mod hub_command;
+mod hub_engines;
+mod hub_marks;
 mod hub_night;
 mod hub_rule_command;
 mod journal_command;

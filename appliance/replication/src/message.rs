@@ -141,6 +141,9 @@ pub struct Signed {
 pub struct Kept {
     /// In hexadecimal digits.
     pub files: Vec<String>,
+    /// When each of them has to be gone, in milliseconds since 1970, in the same order.
+    #[serde(default)]
+    pub until_ms: Vec<i64>,
 }
 
 /// What the hub has of a box's state.

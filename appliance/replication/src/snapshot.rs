@@ -303,15 +303,6 @@ mod tests {
     }
 
     #[test]
-    fn zz_make() {
-        std::fs::write(
-            concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/snapshot-v1.bin"),
-            sample().write().unwrap(),
-        )
-        .unwrap();
-    }
-
-    #[test]
     fn the_time_is_no_part_of_the_content() {
         let later = Snapshot { about: About { made_ms: 1, ..sample().about }, ..sample() };
         assert_eq!(sample().content(), later.content());

@@ -2,8 +2,8 @@
 
 use replication::{
     AuthorityHash, Begin, Begun, BoxExchange, CodeNumber, CommunePolicy, Encoded, Enrolled, EnrolmentCode,
-    Growth, Health, HubExchange, Kept, LogState, Proof, Proved, Refusal, School, Signed, Snapshot, SnapshotState,
-    read_json,
+    Growth, Health, HubExchange, Kept, LogState, Proof, Proved, Refusal, School, Signed, Snapshot,
+    SnapshotState, read_json,
 };
 use serde::{Deserialize, Serialize};
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use archive::Hasher;
+use model::Timestamp;
 use rustls::crypto::ring::default_provider;
 use rusty_s3::actions::{CompleteMultipartUpload, CreateMultipartUpload, ListObjectsV2, S3Action as _};
 use rusty_s3::{Bucket, Credentials, UrlStyle};
@@ -17,7 +18,7 @@ use ureq::http::{Response, StatusCode};
 use ureq::tls::TlsConfig;
 use ureq::{Agent, Body};
 
-use super::{AppendError, Arrived, Blobs, Place};
+use super::{AppendError, Arrived, Blobs, Lying, Place};
 use crate::register::BoxId;
 
 /// How long a signed address is good: a request is made at once.
@@ -59,6 +60,13 @@ pub struct S3Place {
     pub prefix: String,
     /// The region, which is part of each signature.
     pub region: String,
+}
+
+/// An object of a list.
+struct Object {
+    key: String,
+    bytes: u64,
+    changed: Timestamp,
 }
 
 /// A piece of a file under way.
@@ -151,7 +159,7 @@ impl S3Blobs {
     }
 
     /// The objects whose names begin so, each with its length.
-    fn list(&self, prefix: &str) -> io::Result<Vec<(String, u64)>> {
+    fn list(&self, prefix: &str) -> io::Result<Vec<Object>> {
         let (mut found, mut more) = (Vec::new(), None::<String>);
         for _ in 0..PAGES_MAX {
             let mut action = self.bucket.list_objects_v2(Some(&self.credentials));
@@ -165,7 +173,11 @@ impl S3Blobs {
             }
             let text = String::from_utf8_lossy(&read(answer, PAGE_BYTES_MAX)?).into_owned();
             let page = ListObjectsV2::parse_response(&text).map_err(io::Error::other)?;
-            found.extend(page.contents.into_iter().map(|it| (it.key, it.size.unwrap_or(0))));
+            found.extend(page.contents.into_iter().map(|it| Object {
+                key: it.key,
+                bytes: it.size.unwrap_or(0),
+                changed: read_time(it.last_modified.as_deref()),
+            }));
             more = page.next_continuation_token;
             if more.is_none() {
                 return Ok(found);
@@ -180,7 +192,7 @@ impl S3Blobs {
         let mut pieces: Vec<Piece> = self
             .list(&prefix)?
             .into_iter()
-            .filter_map(|(key, bytes)| {
+            .filter_map(|Object { key, bytes, .. }| {
                 let offset = key.strip_prefix(&prefix)?.parse().ok()?;
                 Some(Piece { key, offset, bytes })
             })
@@ -247,8 +259,8 @@ impl S3Blobs {
     }
 
     fn remove_pieces(&self, place: Place) -> io::Result<()> {
-        for (key, _) in self.list(&self.parts(place))? {
-            self.delete(&key)?;
+        for object in self.list(&self.parts(place))? {
+            self.delete(&object.key)?;
         }
         Ok(())
     }
@@ -258,7 +270,7 @@ impl S3Blobs {
         let prefix = self.parts_of_box(place.of);
         let names = self.list(&prefix)?;
         let name = |key: &str| Some(key.strip_prefix(&prefix)?.split('/').next()?.to_owned());
-        let begun: BTreeSet<String> = names.iter().filter_map(|(key, _)| name(key)).collect();
+        let begun: BTreeSet<String> = names.iter().filter_map(|object| name(&object.key)).collect();
         Ok(begun.len() >= PARTS_MAX)
     }
 }
@@ -375,6 +387,26 @@ impl Blobs for S3Blobs {
         self.get(&self.whole(place), bytes_max)
     }
 
+    fn lying(&self, of: BoxId) -> io::Result<Vec<Lying>> {
+        let (whole, parts) = (format!("{}{}/", self.prefix, of.0), self.parts_of_box(of));
+        let mut lying: Vec<Lying> = Vec::new();
+        for (prefix, is_part) in [(whole, false), (parts, true)] {
+            for it in self.list(&prefix)? {
+                let name = it.key.strip_prefix(&prefix).and_then(|name| name.split('/').next());
+                let Some(place) = name.and_then(|name| Place::read(of, name)) else { continue };
+                match lying.iter_mut().find(|other| other.place == place && other.is_part == is_part) {
+                    Some(other) => other.changed = other.changed.max(it.changed),
+                    None => lying.push(Lying { place, is_part, changed: it.changed }),
+                }
+            }
+        }
+        Ok(lying)
+    }
+
+    fn remove_part(&self, place: Place) -> io::Result<()> {
+        self.remove_pieces(place)
+    }
+
     fn remove(&self, place: Place) -> io::Result<()> {
         self.delete(&self.whole(place))?;
         self.remove_pieces(place)
@@ -383,6 +415,12 @@ impl Blobs for S3Blobs {
 
 fn end_of(pieces: &[Piece]) -> u64 {
     pieces.last().map_or(0, |last| last.offset + last.bytes)
+}
+
+/// A time that cannot be read is the latest: what may be new is left alone.
+fn read_time(text: Option<&str>) -> Timestamp {
+    let read = text.and_then(|text| text.parse::<jiff::Timestamp>().ok());
+    Timestamp::from_unix_ms(read.map_or(i64::MAX, jiff::Timestamp::as_millisecond))
 }
 
 fn read(answer: Response<Body>, bytes_max: u64) -> io::Result<Vec<u8>> {
@@ -400,5 +438,71 @@ fn failed(error: ureq::Error) -> io::Error {
     match error {
         ureq::Error::Io(error) => error,
         error => io::Error::other(format!("the object store cannot be asked: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use archive::Hash;
+    use harness::ObjectStore;
+
+    use super::*;
+    use crate::blobs::suite;
+
+    fn open(store: &ObjectStore) -> S3Blobs {
+        let place = S3Place {
+            endpoint: store.endpoint(),
+            bucket: store.bucket().to_owned(),
+            prefix: "a hub".to_owned(),
+            region: "test".to_owned(),
+        };
+        let (key, secret) = store.credentials();
+        S3Blobs::new(&place, key, secret).unwrap()
+    }
+
+    #[test]
+    fn an_object_store_keeps_what_blobs_keep() {
+        let store = ObjectStore::start().unwrap();
+        suite::check(|| Box::new(open(&store)));
+    }
+
+    #[test]
+    fn a_large_file_of_small_pieces_is_joined_and_leaves_none() {
+        let store = ObjectStore::start().unwrap();
+        let (one, other) = (open(&store), open(&store));
+        let bytes: Vec<u8> = (0..5_000_000_u32).flat_map(u32::to_le_bytes).collect();
+        let (place, total) = (Place::sealed(BoxId(1), Hash::of(&bytes)), bytes.len() as u64);
+        let (mut offset, mut turn) = (0, 0);
+        while offset < bytes.len() {
+            let end = bytes.len().min(offset + 300_000);
+            let hub = if turn % 2 == 0 { &one } else { &other };
+            hub.append(place, offset as u64, total, &bytes[offset..end]).unwrap();
+            assert!(one.list(&one.parts(place)).unwrap().len() <= 1 + offset / 1_000_000, "small ones grow");
+            (offset, turn) = (end, turn + 1);
+        }
+        assert_eq!(other.arrived(place).unwrap(), Arrived::Whole(total));
+        assert!(other.read(place, total).unwrap().unwrap() == bytes);
+        assert!(one.list(&one.parts(place)).unwrap().is_empty());
+        let wrong = Place::sealed(BoxId(1), Hash::of(b"another"));
+        one.append(wrong, 0, total, &bytes[..9_000_000]).unwrap();
+        assert!(matches!(one.append(wrong, 9_000_000, total, &bytes[9_000_000..]), Err(AppendError::Hash)));
+        assert_eq!(one.arrived(wrong).unwrap(), Arrived::Part(0));
+    }
+
+    #[test]
+    fn whoever_has_another_key_is_told_nothing() {
+        let store = ObjectStore::start().unwrap();
+        let place = S3Place {
+            endpoint: store.endpoint(),
+            bucket: store.bucket().to_owned(),
+            prefix: String::new(),
+            region: "test".to_owned(),
+        };
+        let stranger = S3Blobs::new(&place, store.credentials().0, "another").unwrap();
+        let error = stranger.arrived(Place::sealed(BoxId(1), Hash::of(b"x"))).unwrap_err().to_string();
+        assert!(error.contains("answers 403") && !error.contains("X-Amz"), "{error}");
+        let gone = S3Place { endpoint: "http://127.0.0.1:1".to_owned(), ..place };
+        let gone = S3Blobs::new(&gone, "key", "secret").unwrap();
+        assert!(gone.arrived(Place::sealed(BoxId(1), Hash::of(b"x"))).is_err());
     }
 }

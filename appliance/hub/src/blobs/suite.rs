@@ -43,6 +43,15 @@ pub(crate) fn check(open: impl Fn() -> Box<dyn Blobs>) {
     assert!(matches!(one.append(other_box, 0, 3, b"abcd"), Err(AppendError::TooMuch)));
     assert!(matches!(one.append(other_box, u64::MAX, 3, b"abcd"), Err(AppendError::TooMuch)));
 
+    // What lies there is found, also what nobody knows of.
+    one.append(other_box, 0, total, &TEXT[..3]).unwrap();
+    let lying = other.lying(BoxId(99)).unwrap();
+    assert_eq!(lying.iter().map(|it| (it.place, it.is_part)).collect::<Vec<_>>(), [(other_box, true)]);
+    assert!(lying[0].changed.unix_ms() > 1_700_000_000_000, "{lying:?}");
+    other.remove_part(other_box).unwrap();
+    assert!(one.lying(BoxId(99)).unwrap().is_empty() && one.lying(BoxId(98)).unwrap().is_empty());
+    assert_eq!(one.lying(BoxId(0)).unwrap().iter().map(|it| it.is_part).collect::<Vec<_>>(), [false]);
+
     let first = Place::sealed(BoxId(0), Hash::of(TEXT));
     assert_eq!(other.read(first, total).unwrap().as_deref(), Some(TEXT));
     assert!(other.read(first, total - 1).is_err(), "it is longer than it may be");

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use postgres::config::{Host, SslMode};
 use postgres::error::SqlState;
 use postgres::types::{ToSql, Type};
 use postgres::{Client, Config, IsolationLevel, Transaction};
@@ -82,6 +83,11 @@ impl PostgresRegister {
         let mut config: Config = address.parse()?;
         if let Some(password) = password {
             config.password(password);
+        }
+        if config.get_ssl_mode() == SslMode::Prefer {
+            // Whoever stands between would only have to say that there is no encryption.
+            let is_here = config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)));
+            config.ssl_mode(if is_here { SslMode::Disable } else { SslMode::Require });
         }
         config.application_name("preau hub").options(STATEMENT_TIMEOUT).connect_timeout(CONNECT_TIMEOUT);
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -237,4 +243,69 @@ fn read_row(row: &postgres::Row) -> Result<Row, RegisterError> {
         });
     }
     Ok(Row(values))
+}
+
+#[cfg(test)]
+mod tests {
+    use harness::Postgres;
+
+    use super::*;
+    use crate::register::suite;
+
+    fn open(server: &Postgres) -> PostgresRegister {
+        PostgresRegister::open(&server.address(), None, RootCertStore::empty()).unwrap()
+    }
+
+    #[test]
+    fn postgresql_keeps_what_a_register_keeps() {
+        let server = Postgres::start().unwrap();
+        suite::check(|| Box::new(open(&server)));
+    }
+
+    #[test]
+    fn a_newer_schema_is_left_alone_and_hubs_that_start_together_make_one() {
+        let server = Postgres::start().unwrap();
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| open(&server));
+            }
+        });
+        let register = open(&server);
+        let rows = register.look("SELECT version FROM preau_schema", &[]).unwrap();
+        assert_eq!(rows.len(), 1);
+        run_raw(&register, "UPDATE preau_schema SET version = 99");
+        assert!(PostgresRegister::open(&server.address(), None, RootCertStore::empty()).is_err());
+    }
+
+    fn run_raw(register: &PostgresRegister, sql: &str) {
+        register.with(|client| Ok(client.batch_execute(sql)?)).unwrap();
+    }
+
+    #[test]
+    fn what_many_do_at_once_is_done_as_if_one_came_after_the_other() {
+        let server = Postgres::start().unwrap();
+        let register = open(&server);
+        run_raw(
+            &register,
+            "CREATE TABLE tally (id BIGINT PRIMARY KEY, count BIGINT NOT NULL); INSERT INTO tally VALUES (1, 0)",
+        );
+        let add = |open: &mut dyn Sql| {
+            let found = open.row("SELECT count FROM tally", &[])?.map_or(Ok(0), |row| row.int(0))?;
+            open.run("UPDATE tally SET count = ?1", &[Value::from(found + 1)]).map(drop)
+        };
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..10).for_each(|_| register.change(&mut { add }).unwrap()));
+            }
+        });
+        assert_eq!(register.look("SELECT count FROM tally", &[]).unwrap()[0].int(0).unwrap(), 40);
+        // A connection that the server ends while it lies idle is replaced.
+        run_raw(
+            &register,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND application_name = 'preau hub'",
+        );
+        for _ in 0..4 {
+            assert_eq!(register.look("SELECT count FROM tally", &[]).unwrap().len(), 1);
+        }
+    }
 }

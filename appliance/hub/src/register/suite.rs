@@ -134,7 +134,13 @@ fn check_boxes(one: &dyn Register, other: &dyn Register) {
     let file = StoredFile { hash: Hash::of(b"a"), name: "a".to_owned(), bytes: 1, until: LATER };
     one.add_file(of, &file).unwrap();
     other.add_file(of, &file).unwrap();
-    assert_eq!(one.files(of).unwrap(), [file]);
+    assert_eq!(one.files(of).unwrap(), [file.clone()]);
+    let ends = |until: Timestamp| {
+        other.add_file(of, &StoredFile { until, ..file.clone() }).unwrap();
+        one.files(of).unwrap()[0].until
+    };
+    assert_eq!(ends(Timestamp::from_unix_ms(LATER.unix_ms() + 1)), LATER, "no later");
+    assert_eq!(ends(Timestamp::from_unix_ms(LATER.unix_ms() - 1)).unix_ms(), LATER.unix_ms() - 1);
     assert_eq!(one.files(BoxId(99)).unwrap(), []);
     assert_eq!(one.due_files(NOW, 9).unwrap(), []);
     assert_eq!(one.due_files(LATER, 9).unwrap(), [(of, Hash::of(b"a"))]);
@@ -177,7 +183,9 @@ fn check_snapshots(one: &dyn Register, other: &dyn Register) {
     let mut surplus = other.surplus_snapshots(first, 2).unwrap();
     surplus.sort_by_key(|(_, hash)| *hash != Hash::of(&[1]));
     assert_eq!(surplus, [(first, Hash::of(&[1])), (first, Hash::of(&[2]))], "of the school, not of the box");
+    assert!(other.has_snapshot(first, Hash::of(&[1])).unwrap());
     one.forget_snapshot(first, Hash::of(&[1])).unwrap();
+    assert!(!other.has_snapshot(first, Hash::of(&[1])).unwrap());
     assert_eq!(one.surplus_snapshots(second, 2).unwrap(), [(first, Hash::of(&[2]))]);
     // Whoever enrols as the first one gets nobody's.
     one.revoke(second, NOW).unwrap();

@@ -215,7 +215,8 @@ impl<D: Database> Register for D {
 
     fn add_file(&self, of: BoxId, file: &StoredFile) -> Result<(), RegisterError> {
         let StoredFile { hash, name, bytes, until } = file;
-        let sql = "INSERT INTO file VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
+        let sql = "INSERT INTO file VALUES (?1, ?2, ?3, ?4, ?5)
+                   ON CONFLICT (box, hash) DO UPDATE SET until_ms = excluded.until_ms WHERE file.until_ms > excluded.until_ms";
         let row = values![of.key(), hash.to_string(), &**name, stored(*bytes), until.unix_ms()];
         run(self, sql, row).map(drop)
     }
@@ -273,6 +274,11 @@ impl<D: Database> Register for D {
     fn forget_snapshot(&self, of: BoxId, hash: Hash) -> Result<(), RegisterError> {
         let sql = "DELETE FROM snapshot WHERE box = ?1 AND hash = ?2";
         run(self, sql, values![of.key(), hash.to_string()]).map(drop)
+    }
+
+    fn has_snapshot(&self, of: BoxId, hash: Hash) -> Result<bool, RegisterError> {
+        let sql = "SELECT count(*) FROM snapshot WHERE box = ?1 AND hash = ?2";
+        self.look(sql, values![of.key(), hash.to_string()])?.first().map_or(Ok(false), |row| row.is(0))
     }
 
     fn inheritance(&self, of: BoxId) -> Result<Option<(BoxId, Hash)>, RegisterError> {

@@ -1,6 +1,6 @@
 //! Sealed files, piece by piece.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::time::Duration;
@@ -17,6 +17,11 @@ use crate::error::SyncError;
 
 /// How often a piece is sent again where the hub says that another length is there: a piece that was cut counts as far as it went.
 const RETRIES_MAX: u32 = 3;
+
+/// What has no time left goes as soon as the hub lets it: so much later, by its clock, that it is not over on the way.
+const SOON_MS: i64 = 3_600_000;
+/// What the hub keeps a file for at least once its time was shortened, and a day: what it keeps no longer than that is not told again.
+const PATIENCE_MS: i64 = 8 * 86_400_000;
 
 /// What a night may take of the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +58,9 @@ pub(super) fn send(
     watch: &mut dyn Watch,
 ) -> Result<(u32, u64), SyncError> {
     let kept: Kept = client.get("/api/v1/files")?;
+    let later: BTreeMap<String, i64> = kept.files.iter().cloned().zip(kept.until_ms).collect();
     let kept: BTreeSet<String> = kept.files.into_iter().collect();
+    shorten(client, log, &later, now)?;
     let (mut files, mut bytes, mut damaged) = (0, 0, None);
     let is_missing = |it: &StandingFile| it.is_fit() && !kept.contains(&it.file.hash.to_string());
     for file in standing_files(log, now).into_iter().filter(is_missing) {
@@ -72,6 +79,30 @@ pub(super) fn send(
         }
     }
     damaged.map_or(Ok((files, bytes)), Err)
+}
+
+/// Tells the hub of files whose time has become shorter, or that are gone already: it keeps none for longer than the school but for a week.
+fn shorten(
+    client: &Client,
+    log: &Log,
+    at_hub: &BTreeMap<String, i64>,
+    now: Timestamp,
+) -> Result<(), SyncError> {
+    let standing: BTreeMap<String, i64> =
+        standing_files(log, now).into_iter().map(|it| (it.file.hash.to_string(), it.until_ms)).collect();
+    for (_, file, name) in log.seals().flat_map(|seal| seal.files()) {
+        let hash = file.hash.to_string();
+        let Some(at_hub) = at_hub.get(&hash) else { continue };
+        // What is over has no time left; a hub takes no time that is over.
+        let until = standing.get(&hash).copied().unwrap_or(now.unix_ms().saturating_add(SOON_MS));
+        if *at_hub <= until.max(now.unix_ms().saturating_add(PATIENCE_MS)) {
+            continue;
+        }
+        let about = vec![("name", name), ("until_ms", until.to_string())];
+        let parcel = Parcel { path: format!("/api/v1/files/{hash}"), about };
+        client.append(&parcel, (file.bytes, file.bytes), &[])?;
+    }
+    Ok(())
 }
 
 /// The files of the log that are there still, and whose time is not over. The hub keeps each as long as the school; what is held after its time is

@@ -11,6 +11,8 @@ mod crowd;
 #[cfg(test)]
 mod encrypted;
 #[cfg(test)]
+mod engines;
+#[cfg(test)]
 mod ent_disk;
 #[cfg(test)]
 mod filtering;
