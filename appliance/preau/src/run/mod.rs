@@ -34,7 +34,7 @@ pub(crate) mod wifi;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -89,9 +89,14 @@ const DIAGNOSTICS: &str = "info,hickory_resolver=warn,hickory_net=warn,hickory_p
 
 /// Runs a box until it is told to stop: SIGTERM, SIGINT (^C), or SIGHUP, which a terminal sends when it is closed.
 pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
+    // What was to be put in place is in place, the configuration among it, before anything is read.
+    let data = data_folder::find(options.data.path.as_deref())?;
     let config = Config::load_or_default(options.config.as_deref())?;
-    let (data, segments) = claim_data(options)?;
+    let segments = claim_data(&data)?;
     let (supervisor, descriptors, complaints) = prepare_process()?;
+    if let Some(file) = &options.config {
+        data_folder::keep_configuration(&data, file);
+    }
 
     let mut firewall = close_network(&config)?;
     let (clock, watch) = open_clock();
@@ -299,12 +304,10 @@ fn seal_the_rest(data: &Path, manner: &Manner, now: access::Instant) {
     }
 }
 
-/// The data folder, for this box alone, and its folder of segments.
-fn claim_data(options: &RunOptions) -> anyhow::Result<(PathBuf, segments::Directory)> {
-    let data = data_folder::find(options.data.path.as_deref())?;
-    data_folder::make(&data)?;
-    let segments = data_folder::claim(&data)?;
-    Ok((data, segments))
+/// The data folder for this box alone; its folder of segments.
+fn claim_data(data: &Path) -> anyhow::Result<segments::Directory> {
+    data_folder::make(data)?;
+    data_folder::claim(data)
 }
 
 /// What there is once per process: who supervises it, how many files it may have open, what it complains of.

@@ -11,6 +11,8 @@ mod crowd;
 #[cfg(test)]
 mod encrypted;
 #[cfg(test)]
+mod engines;
+#[cfg(test)]
 mod ent_disk;
 #[cfg(test)]
 mod filtering;
@@ -42,6 +44,8 @@ mod preparing;
 mod probe;
 #[cfg(test)]
 mod readings;
+#[cfg(test)]
+mod replacement;
 #[cfg(test)]
 mod resilience;
 #[cfg(test)]
