@@ -13,6 +13,8 @@ mod encrypted;
 #[cfg(test)]
 mod ent_disk;
 #[cfg(test)]
+mod ent_restart;
+#[cfg(test)]
 mod filtering;
 #[cfg(test)]
 mod firewall;
