@@ -112,8 +112,9 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let destinations = Arc::new(ArcSwap::from_pointee(keeper::destinations(&config)));
     let services = Arc::new(Services::new(Arc::clone(&desk), ServiceAddresses::default()));
     keep_closed(&mut firewall, &config, services.registered())?;
-    let resolver = open_resolver(&config, &listeners, &upstreams, Arc::clone(&destinations), &services)?;
     let workspaces = front::open_workspaces(&config, &data, &clock, identity.as_ref(), descriptors)?;
+    let inside = Arc::clone(&destinations);
+    let resolver = open_resolver(&config, &listeners, &upstreams, inside, &services, workspaces.as_ref())?;
     let larder = open_larder(&config, workspaces.is_some());
     let shown = (workspaces, &larder.prepared);
     let gate = doors::build_gate(&config, descriptors, &desk, &resolver, identity.is_some(), shown);
@@ -431,10 +432,12 @@ fn open_resolver(
     upstreams: &[resolver::Upstream],
     destinations: Arc<ArcSwap<Destinations>>,
     services: &Services,
+    workspaces: Option<&Arc<proxy::Workspaces>>,
 ) -> anyhow::Result<Resolver> {
     let networks: Vec<IpNet> =
         config.filter.services.iter().flat_map(|service| service.networks.clone()).collect();
     let zone = Zone::new(listeners.addresses.clone());
+    let workspaces = workspaces.cloned();
     let settings = resolver::Settings {
         own_zone: Arc::new(move |name, kind| zone.answer(name, kind)),
         addresses: listeners.addresses.clone(),
@@ -451,6 +454,9 @@ fn open_resolver(
             destinations.load().check(address).is_err() && !is_of_service()
         }),
         service_addresses: Arc::clone(&services.told),
+        last_addresses: Arc::new(move |name| {
+            workspaces.as_ref().map_or(vec![], |workspaces| workspaces.last_addresses(name))
+        }),
         ..resolver::Settings::default()
     };
     Resolver::new(settings, Arc::clone(&services.desk)).context("cannot set up the resolver")

@@ -15,6 +15,8 @@ mod engines;
 #[cfg(test)]
 mod ent_disk;
 #[cfg(test)]
+mod ent_restart;
+#[cfg(test)]
 mod filtering;
 #[cfg(test)]
 mod firewall;
