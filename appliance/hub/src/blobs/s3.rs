@@ -435,10 +435,10 @@ fn refused(what: &str, status: StatusCode) -> io::Error {
 
 /// The client's error has the signed address in it: what the hub's log does not need is left out.
 fn failed(error: ureq::Error) -> io::Error {
-    match error {
-        ureq::Error::Io(error) => error,
-        error => io::Error::other(format!("the object store cannot be asked: {error}")),
+    if let ureq::Error::Io(error) = error {
+        return error;
     }
+    io::Error::other(format!("the object store cannot be asked: {error}"))
 }
 
 #[cfg(test)]
