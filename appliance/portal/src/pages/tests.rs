@@ -274,8 +274,8 @@ fn what_was_typed_stands_in_the_page_and_goes_where_it_was_to_go() {
     let files = [("piece", "volcan.pdf")];
     let typed = Some(Typed { target: "/forum", fields: &fields, files: &files, is_multipart: true });
     let delivery = Delivery::Unsent;
-    let page = Outage { place: &place, host: &host, delivery, typed, has_files: true, kept: &[] };
-    let html = page.render(Language::French);
+    let upload = Outage { place: &place, host: &host, delivery, typed, has_files: true, kept: &[] };
+    let html = upload.render(Language::French);
     assert!(html.contains("enctype=\"multipart/form-data\"") && html.contains("volcan.pdf"), "{html}");
     assert!(html.contains("<input type=\"file\" name=\"piece\" required>"), "{html}");
     for elsewhere in ["//evil.example/", "https:evil", "/\\evil.example"] {

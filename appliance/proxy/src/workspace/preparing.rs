@@ -139,6 +139,8 @@ impl Gate {
             let (pace, progress, caller) = (Arc::clone(&pace), Arc::clone(&progress), caller.clone());
             let work = match self.plan(wanted.clone(), pace, progress, caller, is_led) {
                 Ok(work) => work,
+                // It leads out of the ENT.
+                Err(Preparation::Elsewhere) if place.is_some() => return Preparation::NotShared.into(),
                 Err(preparation) => return preparation.into(),
             };
             match work.run().await {

@@ -177,13 +177,13 @@ fn teachers_lead_a_lesson() -> Result<()> {
     album.close()
 }
 
-/// Prepares a film and what is not there, and sees how far that is.
+/// Prepares a film and what is not there, and sees what became of it.
 fn prepare(lab: &Lab, chrome: &Chrome<'_>, album: &Album) -> Result<()> {
     const PLACE: &str = "/enseignant/preparation";
     let day = lab.pc1.shell("TZ=Europe/Paris date +%F")?.success()?.trim().to_owned();
     chrome.go(&page(PLACE))?;
     album.look(chrome, "prepare-nothing")?;
-    for (path, title) in [("/slow.bin", "Le volcan en film"), ("/nulle-part", "Une page qui n’est plus là")]
+    for (path, title) in [("/film.bin", "Le volcan en film"), ("/nulle-part", "Une page qui n’est plus là")]
     {
         chrome.fill("#adresse", &format!("https://{ENT}{path}"))?;
         chrome.fill("#titre", title)?;
@@ -198,8 +198,6 @@ fn prepare(lab: &Lab, chrome: &Chrome<'_>, album: &Album) -> Result<()> {
             Ok(chrome.text()?.contains(words))
         })
     };
-    look("Mo sur")?;
-    album.look(chrome, "prepare-coming")?;
     look("1 prêts sur 2")?;
     look("ne trouve rien à cette adresse")?;
     album.look(chrome, "prepare-here")

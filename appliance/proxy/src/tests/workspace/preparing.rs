@@ -123,7 +123,7 @@ async fn what_cannot_be_prepared_says_why() {
         ("/greeting", Preparation::Personal),
         ("/anonymous", Preparation::Personal),
         ("/signed", Preparation::Personal),
-        ("/abroad", Preparation::Personal),
+        ("/abroad", Preparation::NotShared),
         ("/circle", Preparation::Personal),
         ("/long", Preparation::Full),
         ("/trouble", Preparation::Later),

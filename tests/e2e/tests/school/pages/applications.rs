@@ -8,7 +8,7 @@ use harness::{Appliance, Lab, Machine, Service, Site, sites, usual_configuration
 use serde_json::{Value, json};
 
 use super::album::{Album, target};
-use super::chrome::{Chrome, Scripts};
+use super::chrome::{Chrome, ENTER, Scripts};
 use crate::ent_restart::{CUT, MEND};
 use crate::people::AUTHORITY;
 
@@ -153,9 +153,9 @@ const SHEET: &str = "78c0407fc09c54ffb4ae52622e704a61";
 fn sign_in_to_kolibri(chrome: &Chrome<'_>, name: &str) -> Result<()> {
     chrome.go(&url("/"))?;
     chrome.fill("input[autocomplete='username']", name)?;
-    chrome.touch("button.login-btn")?;
+    chrome.press(ENTER)?;
     chrome.fill("input[type='password']", &format!("{name}-402"))?;
-    chrome.touch("button.login-btn")?;
+    chrome.press(ENTER)?;
     chrome.await_text("Explorez les chaînes")?;
     // A welcome that lies over the page.
     let script =
@@ -258,7 +258,7 @@ fn find_film() -> Result<PathBuf> {
 const WAGTAIL: &str = "version = 1
 session_cookies = [\"sessionid\"]
 files = [\"/documents/*/*\"]
-log_out = [\"/admin/logout/\"]
+log_out = [\"/admin/logout/**\"]
 offline_days = 7
 ";
 
