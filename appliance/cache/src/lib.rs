@@ -21,6 +21,7 @@ mod plan;
 mod range;
 mod record;
 mod sealing;
+mod servers;
 mod span;
 mod status;
 mod storability;
@@ -42,6 +43,7 @@ pub use record::{
     BLOCK_BYTES, Damage, Kept, VARIANTS_MAX, block_place, check_block, read_record, seal_block, write_record,
 };
 pub use sealing::{FileKey, KEY_BYTES, Sealing};
+pub use servers::{ADDRESSES_MAX, Reached, SERVERS_BYTES_MAX, SERVERS_MAX, Servers, ServersDamage};
 pub use span::{Span, SpanMap};
 pub use status::CacheStatus;
 pub use storability::{Exchange, Unstorable, is_personal, judge};

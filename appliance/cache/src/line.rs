@@ -95,6 +95,17 @@ impl Line {
         begins
     }
 
+    /// Whether the server is there is looked at, though nobody wants anything of it. True where a probe has to begin now: none is
+    /// on its way.
+    pub fn look(&mut self, now: Duration) -> bool {
+        match self.state {
+            State::Up => self.begin(State::Doubted, now),
+            State::Down => self.begin(State::HalfOpen, now),
+            State::Doubted | State::HalfOpen => return false,
+        }
+        true
+    }
+
     /// The probe that began then had no answer. How long to wait before [`Line::retry`] begins another one; `None` where the
     /// server said something meanwhile.
     pub fn miss(&mut self, began: Duration) -> Option<Duration> {
@@ -227,6 +238,16 @@ mod tests {
     }
 
     #[test]
+    fn a_look_finds_the_line_down_before_anybody_asks() {
+        let mut line = Line::default();
+        assert!(line.look(s(0)) && !line.look(s(1)), "one probe at a time");
+        assert!(!line.is_down() && line.miss(s(0)).is_some() && line.is_down());
+        assert!(line.look(s(60)) && line.is_down());
+        line.hear(s(61));
+        assert!(!line.is_down());
+    }
+
+    #[test]
     fn a_probe_that_is_not_made_tells_nothing() {
         let mut line = Line::default();
         assert!(line.doubt(s(0), s(1)));
@@ -239,7 +260,7 @@ mod tests {
         /// However signs follow each other: one probe at a time that counts, the line falls by a missed one only, and a sign of
         /// life ends the outage at once.
         #[test]
-        fn only_a_missed_probe_makes_it_fall(steps in prop::collection::vec((0_u8..6, 0_u64..3_000), 0..200)) {
+        fn only_a_missed_probe_makes_it_fall(steps in prop::collection::vec((0_u8..7, 0_u64..3_000), 0..200)) {
             let mut line = Line::default();
             let (mut now, mut probe) = (Duration::ZERO, None);
             for (step, ms) in steps {
@@ -249,6 +270,7 @@ mod tests {
                     1 => line.doubt(now.saturating_sub(SILENCE), now),
                     2 => line.want(now),
                     3 => line.retry(now),
+                    6 => line.look(now),
                     _ => false,
                 };
                 prop_assert!(!begins || probe.is_none(), "two probes at a time");

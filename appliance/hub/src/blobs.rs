@@ -1,22 +1,75 @@
 //! The files that boxes send. A port: a folder fills it, and an object store can.
 
 pub mod folder;
+pub mod s3;
 #[cfg(test)]
 mod suite;
 
 use std::io;
 
 use archive::Hash;
+use model::Timestamp;
 
 use crate::register::BoxId;
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A sealed file of a log.
+    Sealed,
+    /// The state of a box.
+    State,
+}
 
 /// Where a file is: each box has its own, also where two sent the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Whose it is.
     pub of: BoxId,
+    /// What it is.
+    pub kind: Kind,
     /// The hash of all its bytes.
     pub hash: Hash,
+}
+
+impl Place {
+    /// Of a sealed file.
+    #[must_use]
+    pub fn sealed(of: BoxId, hash: Hash) -> Self {
+        Self { of, kind: Kind::Sealed, hash }
+    }
+
+    /// Of a box's state.
+    #[must_use]
+    pub fn state(of: BoxId, hash: Hash) -> Self {
+        Self { of, kind: Kind::State, hash }
+    }
+
+    /// The file that is called so.
+    pub(crate) fn read(of: BoxId, name: &str) -> Option<Self> {
+        let (hash, kind) =
+            name.strip_suffix(".state").map_or((name, Kind::Sealed), |hash| (hash, Kind::State));
+        Some(Self { of, kind, hash: hash.parse().ok()? })
+    }
+
+    /// What a file is called among those of its box.
+    pub(crate) fn name(self) -> String {
+        match self.kind {
+            Kind::Sealed => self.hash.to_string(),
+            Kind::State => format!("{}.state", self.hash),
+        }
+    }
+}
+
+/// A file, or a part of one, as it lies there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lying {
+    /// Which.
+    pub place: Place,
+    /// Whether it is on its way still.
+    pub is_part: bool,
+    /// When something arrived of it last.
+    pub changed: Timestamp,
 }
 
 /// How much of a file is there.
@@ -58,6 +111,21 @@ pub trait Blobs: Send + Sync {
     /// # Errors
     /// [`AppendError`].
     fn append(&self, place: Place, offset: u64, total: u64, bytes: &[u8]) -> Result<Arrived, AppendError>;
+    /// The bytes of a file that is whole, so many at most; `None` where there is none.
+    ///
+    /// # Errors
+    /// It cannot be read, or is longer.
+    fn read(&self, place: Place, bytes_max: u64) -> io::Result<Option<Vec<u8>>>;
+    /// What lies there of a box, whole and in parts, whether anybody knows of it or not.
+    ///
+    /// # Errors
+    /// It cannot be listed.
+    fn lying(&self, of: BoxId) -> io::Result<Vec<Lying>>;
+    /// Removes what has arrived of a file that is not whole. There may be none.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    fn remove_part(&self, place: Place) -> io::Result<()>;
     /// Removes a file, or what has arrived of it. There may be none.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! How a box enrols. `replication` has the exchange; here are its sessions, its limits, and what comes of it.
 
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use model::Timestamp;
 use pki::{CertifyError, MemberAuthority, Membership};
@@ -12,18 +12,16 @@ use replication::{
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 use crate::pace::Pace;
-use crate::register::{CodeState, Fingerprint, NewBox, Register, RegisterError};
+use crate::register::{CodeState, Exchange, Fingerprint, NewBox, Register, RegisterError};
 
-/// Exchanges under way: each takes a second or two. With more, the oldest gives way.
-const EXCHANGES_MAX: usize = 64;
 /// How long one may take: a box proves at once, and asks again where the answer did not arrive.
-const EXCHANGE_MS: u64 = 120_000;
+const EXCHANGE_MS: i64 = 120_000;
 /// Bytes of a session's name: nobody guesses another's.
 const SESSION_BYTES: usize = 16;
 /// Longest version that a box may say it has.
 const VERSION_LENGTH_MAX: usize = 64;
 
-/// Who enrols boxes.
+/// Who enrols boxes. What is under way is in the register: whichever hub is asked goes on with it.
 #[derive(Debug)]
 pub struct Enroller {
     /// Who certifies them.
@@ -32,35 +30,15 @@ pub struct Enroller {
     pub authority: AuthorityHash,
     /// By which the hub signs how far logs have grown.
     pub witness_key: String,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    exchanges: Vec<Exchange>,
-    pace: Pace,
-}
-
-impl std::fmt::Debug for State {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("State").field("exchanges", &self.exchanges.len()).finish_non_exhaustive()
-    }
-}
-
-struct Exchange {
-    session: Vec<u8>,
-    number: CodeNumber,
-    keys: Keys,
-    begun: Timestamp,
-    /// What was answered: a box that did not hear it asks again.
-    answered: Option<(Proof, Proved)>,
+    /// The tries of the last minute, at this hub.
+    pace: Mutex<Pace>,
 }
 
 impl Enroller {
     /// With these keys.
     #[must_use]
     pub fn new(members: MemberAuthority, authority: AuthorityHash, witness_key: String) -> Self {
-        Self { members, authority, witness_key, state: Mutex::default() }
+        Self { members, authority, witness_key, pace: Mutex::default() }
     }
 
     /// A box begins.
@@ -74,7 +52,7 @@ impl Enroller {
         begin: &Begin,
         now: Timestamp,
     ) -> Result<Begun, Refusal> {
-        if !self.lock().pace.admit(from, now) {
+        if !self.pace.lock().unwrap_or_else(PoisonError::into_inner).admit(from, now) {
             return Err(Refusal::TooOften);
         }
         let number: CodeNumber = begin.number.parse().map_err(|_| Refusal::WrongCode)?;
@@ -85,14 +63,16 @@ impl Enroller {
         let keys = exchange.finish(&begin.message.0).map_err(|_| Refusal::Malformed)?;
         let mut session = vec![0; SESSION_BYTES];
         SystemRandom::new().fill(&mut session).map_err(|_| Refusal::Broken)?;
-        let mut state = self.lock();
-        state.exchanges.retain(|exchange| now.unix_ms().abs_diff(exchange.begun.unix_ms()) < EXCHANGE_MS);
-        if state.exchanges.len() >= EXCHANGES_MAX {
-            state.exchanges.remove(0);
-        }
-        let begun = Begun { session: Encoded(session.clone()), message: Encoded(message) };
-        state.exchanges.push(Exchange { session, number, keys, begun: now, answered: None });
-        Ok(begun)
+        let exchange = Exchange {
+            number,
+            keys: keys.write().to_vec(),
+            begun: now,
+            asked: String::new(),
+            answer: String::new(),
+        };
+        register.put_exchange(&session, &exchange, stale(now)).map_err(tell)?;
+        let replaces = found.is_replacement;
+        Ok(Begun { session: Encoded(session), message: Encoded(message), replaces })
     }
 
     /// A box proves that it has the code, and is one of the commune's from then on.
@@ -101,25 +81,29 @@ impl Enroller {
     /// [`Refusal`].
     pub fn prove(&self, register: &dyn Register, proof: &Proof, now: Timestamp) -> Result<Proved, Refusal> {
         // Taken out: two proofs of one session are never judged at the same time.
-        let mut exchange = self.take(&proof.session.0).ok_or(Refusal::WrongCode)?;
-        if let Some((asked, answer)) = &exchange.answered {
-            let again = (asked == proof).then(|| answer.clone());
-            self.lock().exchanges.push(exchange);
+        let taken = register.take_exchange(&proof.session.0).map_err(tell)?;
+        let mut exchange = taken.filter(|it| it.begun > stale(now)).ok_or(Refusal::WrongCode)?;
+        let asked = serde_json::to_string(proof).map_err(|_| Refusal::Malformed)?;
+        if !exchange.answer.is_empty() {
+            let again = (exchange.asked == asked).then(|| read_json(exchange.answer.as_bytes())).flatten();
+            register.put_exchange(&proof.session.0, &exchange, stale(now)).map_err(tell)?;
             return again.ok_or(Refusal::UsedCode);
         }
         let found = register.find_code(&exchange.number).map_err(tell)?.ok_or(Refusal::WrongCode)?;
         check(&found, now)?;
-        if !exchange.keys.is_of_box(proof.request.as_bytes(), &proof.proof.0) {
+        let keys = Keys::read(&exchange.keys).ok_or(Refusal::Broken)?;
+        if !keys.is_of_box(proof.request.as_bytes(), &proof.proof.0) {
             let left = register.spend_try(&exchange.number).map_err(tell)?;
             tracing::warn!(code = %exchange.number, left, "somebody tried a code with a wrong secret");
             return Err(if left == 0 { Refusal::BurntCode } else { Refusal::WrongCode });
         }
         let enrolled = self.enrol(register, &exchange.number, &found, &proof.request, now)?;
         let reply = serde_json::to_string(&enrolled).map_err(|_| Refusal::Broken)?;
-        let of_hub = exchange.keys.prove_as_hub(reply.as_bytes());
+        let of_hub = keys.prove_as_hub(reply.as_bytes());
         let proved = Proved { reply, proof: Encoded(of_hub) };
-        exchange.answered = Some((proof.clone(), proved.clone()));
-        self.lock().exchanges.push(exchange);
+        exchange.answer = serde_json::to_string(&proved).map_err(|_| Refusal::Broken)?;
+        exchange.asked = asked;
+        register.put_exchange(&proof.session.0, &exchange, stale(now)).map_err(tell)?;
         Ok(proved)
     }
 
@@ -154,6 +138,7 @@ impl Enroller {
             valid_ms: (membership.from.unix_ms(), membership.until.unix_ms()),
             school,
             witness_key: self.witness_key.clone(),
+            replaces: code.is_replacement,
         })
     }
 
@@ -170,16 +155,11 @@ impl Enroller {
             }
         })
     }
+}
 
-    fn take(&self, session: &[u8]) -> Option<Exchange> {
-        let mut state = self.lock();
-        let place = state.exchanges.iter().position(|exchange| exchange.session == session)?;
-        Some(state.exchanges.remove(place))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// What began until then is not under way any more.
+fn stale(now: Timestamp) -> Timestamp {
+    Timestamp::from_unix_ms(now.unix_ms().saturating_sub(EXCHANGE_MS))
 }
 
 /// What a code is worth.

@@ -6,6 +6,7 @@
 //! Invariant: a request counts only with a certificate that the register knows and nobody has revoked. Nothing that a box sends can be
 //! read here but what the box says of itself: sealed files are encrypted to readers of the school.
 
+pub mod adoption;
 pub mod blobs;
 mod enrolling;
 mod pace;
@@ -16,7 +17,7 @@ mod signing;
 
 use std::sync::Arc;
 
-use archive::SigningKey;
+use archive::{Identity, SigningKey};
 use model::Timestamp;
 use replication::{EnrolmentCode, Refusal};
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -24,11 +25,15 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 pub use enrolling::Enroller;
 pub use server::{Listening, serve};
 
-use blobs::{Blobs, Place};
+use blobs::{Blobs, Kind, Place};
 use register::{NewCode, Register, RegisterError};
 
 /// How often a new code may meet an old one's number before something else is wrong.
 const CODE_TRIES_MAX: u32 = 20;
+/// How long what was begun of a file lies before it goes: a box may be off for the holidays of two weeks, and goes on then.
+const PART_PATIENCE_MS: u64 = 16 * 86_400_000;
+/// How long a whole file lies that nobody has noted: a box asks once more in the next nights, and it is noted then.
+const WHOLE_PATIENCE_MS: u64 = 16 * 86_400_000;
 /// Random bytes for a code: twelve fair ones are always among them.
 const CHANCE_BYTES: usize = 64;
 /// Files that go in one round, so that a hub that was off for a month does other things between.
@@ -44,6 +49,8 @@ pub struct Hub {
     pub enroller: Enroller,
     /// By which it signs how far logs have grown.
     pub witness: SigningKey,
+    /// By which states of boxes are read: they are encrypted to it.
+    pub snapshot_key: Identity,
     /// What the time is.
     pub clock: fn() -> Timestamp,
 }
@@ -58,7 +65,7 @@ impl Hub {
         let mut removed = 0;
         for (of, hash) in &due {
             // One that stays keeps no other.
-            if let Err(error) = self.blobs.remove(Place { of: *of, hash: *hash }) {
+            if let Err(error) = self.blobs.remove(Place::sealed(*of, *hash)) {
                 tracing::error!(%error, id = of.0, %hash, "a file whose time is over cannot be removed");
                 continue;
             }
@@ -66,6 +73,51 @@ impl Hub {
             removed += 1;
         }
         if removed == 0 && !due.is_empty() { Err(Refusal::Broken) } else { Ok(removed) }
+    }
+}
+
+impl Hub {
+    /// Removes what lies among the files and nobody knows of: what was begun and never went on, and what was whole when a hub was killed before it
+    /// had noted it; how many.
+    ///
+    /// # Errors
+    /// [`Refusal::Broken`]; the log has the reason. It is tried again.
+    pub fn sweep(&self) -> Result<usize, Refusal> {
+        let now = (self.clock)();
+        let mut removed = 0;
+        for state in self.register.boxes().map_err(enrolling::tell)? {
+            let lying = self.blobs.lying(state.id).map_err(|error| {
+                tracing::error!(%error, id = state.id.0, "the files of a box cannot be listed");
+                Refusal::Broken
+            })?;
+            let files = self.register.files(state.id).map_err(enrolling::tell)?;
+            for it in lying {
+                let is_old = |patience_ms: u64| it.changed <= now && now.ms_since(it.changed) > patience_ms;
+                let is_stray = match (it.is_part, it.place.kind) {
+                    (true, _) => is_old(PART_PATIENCE_MS),
+                    (false, Kind::Sealed) => {
+                        is_old(WHOLE_PATIENCE_MS) && !files.iter().any(|file| file.hash == it.place.hash)
+                    }
+                    (false, Kind::State) => {
+                        let known = self.register.has_snapshot(state.id, it.place.hash);
+                        is_old(WHOLE_PATIENCE_MS) && !known.map_err(enrolling::tell)?
+                    }
+                };
+                if !is_stray {
+                    continue;
+                }
+                let gone =
+                    if it.is_part { self.blobs.remove_part(it.place) } else { self.blobs.remove(it.place) };
+                match gone {
+                    Ok(()) => removed += 1,
+                    Err(error) => tracing::error!(%error, id = state.id.0, "a stray file cannot be removed"),
+                }
+            }
+        }
+        if removed > 0 {
+            tracing::info!(removed, "files that nobody knew of were removed");
+        }
+        Ok(removed)
     }
 }
 
@@ -92,4 +144,67 @@ pub fn make_code(
         }
     }
     Err(RegisterError::Taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use archive::Hash;
+
+    use super::*;
+    use crate::blobs::Arrived;
+    use crate::blobs::folder::BlobFolder;
+    use crate::register::sqlite::SqliteRegister;
+    use crate::register::{BoxId, Fingerprint, NewBox, StoredFile, StoredSnapshot};
+
+    /// Before anything lies anywhere, and long after.
+    const EARLY: Timestamp = Timestamp::from_unix_ms(1_700_000_000_000);
+    const LATE: Timestamp = Timestamp::from_unix_ms(4_000_000_000_000);
+
+    fn enrol(register: &SqliteRegister) -> BoxId {
+        let school =
+            replication::School { uai: "0750655E".to_owned(), name: "École".to_owned(), rooms: vec![] };
+        register.put_school(&school).unwrap();
+        let code = make_code(register, &"0750655E".parse().unwrap(), false, LATE).unwrap();
+        let new = NewBox {
+            log_key: "key".to_owned(),
+            version: "0.1".to_owned(),
+            certificate: Fingerprint::of(b"x"),
+            certificate_until: LATE,
+        };
+        register.enrol(&code.number(), &new, EARLY).unwrap()
+    }
+
+    #[test]
+    fn what_nobody_knows_of_is_swept_once_it_is_old() {
+        let folder = tempfile::tempdir().unwrap();
+        let register = SqliteRegister::open(&folder.path().join("register")).unwrap();
+        let of = enrol(&register);
+        let members = pki::MemberAuthority::generate().unwrap();
+        let mut hub = Hub {
+            register: Arc::new(register),
+            blobs: Arc::new(BlobFolder::new(&folder.path().join("files"))),
+            enroller: Enroller::new(members, replication::AuthorityHash::of(b"a"), "w".to_owned()),
+            witness: SigningKey::of_witness([7; 32]).unwrap(),
+            snapshot_key: Identity::generate(),
+            clock: || EARLY,
+        };
+        let put = |place: Place, text: &[u8], total: u64| hub.blobs.append(place, 0, total, text).unwrap();
+        let (known, stray) = (Hash::of(b"known"), Hash::of(b"stray"));
+        for place in [Place::sealed, Place::state] {
+            put(place(of, known), b"known", 5);
+            put(place(of, stray), b"stray", 5);
+            put(place(of, Hash::of(b"begun")), b"be", 5);
+        }
+        let file = StoredFile { hash: known, name: "a".to_owned(), bytes: 5, until: LATE };
+        hub.register.add_file(of, &file).unwrap();
+        hub.register.add_snapshot(of, &StoredSnapshot { hash: known, bytes: 5, at: EARLY }).unwrap();
+        assert_eq!(hub.sweep().unwrap(), 0, "what has just arrived may be noted in a moment");
+        hub.clock = || LATE;
+        assert_eq!(hub.sweep().unwrap(), 4);
+        assert_eq!(hub.sweep().unwrap(), 0);
+        for place in [Place::sealed, Place::state] {
+            assert_eq!(hub.blobs.arrived(place(of, known)).unwrap(), Arrived::Whole(5));
+            assert_eq!(hub.blobs.arrived(place(of, stray)).unwrap(), Arrived::Part(0));
+        }
+    }
 }

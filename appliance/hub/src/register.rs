@@ -1,8 +1,11 @@
 //! What the hub knows: schools, codes, boxes, what they have sent. A port: SQLite fills it, and another database can.
 
+pub mod postgres;
+mod sql;
 pub mod sqlite;
 #[cfg(test)]
 mod suite;
+mod tables;
 
 use archive::Hash;
 use model::{Timestamp, Uai};
@@ -14,6 +17,8 @@ pub const TRIES_MAX: u32 = 3;
 
 /// Certificates of one box that count at a time: it renews its own once in eight months.
 pub const CERTIFICATES_MAX: u32 = 8;
+/// Exchanges under way: each takes a second or two. With more, the oldest gives way.
+pub const EXCHANGES_MAX: u32 = 64;
 /// Signed checkpoints that are kept of one box: ten years of nights. Later ones prove earlier ones.
 pub const SIGNED_MAX: u32 = 4_096;
 
@@ -59,6 +64,8 @@ pub struct CodeState {
     pub until: Timestamp,
     /// How many wrong tries are left.
     pub tries_left: u32,
+    /// Whether the box takes the place of the one that the school has.
+    pub is_replacement: bool,
 }
 
 /// A code by which a box can enrol still, without its secret.
@@ -123,6 +130,32 @@ pub struct StoredFile {
     pub bytes: u64,
     /// When it has to be gone.
     pub until: Timestamp,
+}
+
+/// The state of a box that it has sent, encrypted to the hub.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredSnapshot {
+    /// The hash of its bytes.
+    pub hash: Hash,
+    /// How long it is.
+    pub bytes: u64,
+    /// When it arrived.
+    pub at: Timestamp,
+}
+
+/// An enrolment under way: whichever hub is asked goes on with it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Exchange {
+    /// The code's number.
+    pub number: CodeNumber,
+    /// What both sides have: `replication::Keys`.
+    pub keys: Vec<u8>,
+    /// When it began.
+    pub begun: Timestamp,
+    /// The proof that was taken, in JSON; empty where none was yet.
+    pub asked: String,
+    /// What was answered: a box that did not hear it asks again.
+    pub answer: String,
 }
 
 /// What the register does not do.
@@ -203,7 +236,7 @@ pub trait Register: Send + Sync {
     fn policy(&self) -> Result<Option<(u64, String)>, RegisterError>;
     /// Keeps a newer one, where `before` is still the last (0: none); whether it does.
     fn keep_policy(&self, before: u64, serial: u64, note: &str) -> Result<bool, RegisterError>;
-    /// Notes a file that is whole.
+    /// Notes a file that is whole. One that is noted already keeps its name, and the earlier of both ends.
     fn add_file(&self, of: BoxId, file: &StoredFile) -> Result<(), RegisterError>;
     /// A box's files.
     fn files(&self, of: BoxId) -> Result<Vec<StoredFile>, RegisterError>;
@@ -211,4 +244,26 @@ pub trait Register: Send + Sync {
     fn due_files(&self, now: Timestamp, count: u32) -> Result<Vec<(BoxId, Hash)>, RegisterError>;
     /// Forgets a file that is gone.
     fn forget_file(&self, of: BoxId, hash: Hash) -> Result<(), RegisterError>;
+    /// Notes a box's state that has arrived whole.
+    fn add_snapshot(&self, of: BoxId, snapshot: &StoredSnapshot) -> Result<(), RegisterError>;
+    /// The last state that a box has sent.
+    fn last_snapshot(&self, of: BoxId) -> Result<Option<StoredSnapshot>, RegisterError>;
+    /// States of a box's school beyond the last `kept` ones, whichever of its boxes has sent them.
+    fn surplus_snapshots(&self, of: BoxId, kept: u32) -> Result<Vec<(BoxId, Hash)>, RegisterError>;
+    /// Forgets one that is gone.
+    fn forget_snapshot(&self, of: BoxId, hash: Hash) -> Result<(), RegisterError>;
+    /// Whether a state is noted.
+    fn has_snapshot(&self, of: BoxId, hash: Hash) -> Result<bool, RegisterError>;
+    /// The state that a box may take over: the last one of its school's boxes before, where it enrolled to take the place of one, and has
+    /// sent no state of its own yet.
+    fn inheritance(&self, of: BoxId) -> Result<Option<(BoxId, Hash)>, RegisterError>;
+    /// Keeps an enrolment under way; those that began until `stale` go, and the oldest beyond [`EXCHANGES_MAX`].
+    fn put_exchange(
+        &self,
+        session: &[u8],
+        exchange: &Exchange,
+        stale: Timestamp,
+    ) -> Result<(), RegisterError>;
+    /// Takes it out: two proofs of one session are never judged at the same time.
+    fn take_exchange(&self, session: &[u8]) -> Result<Option<Exchange>, RegisterError>;
 }

@@ -3,6 +3,7 @@
 mod api;
 mod caller;
 mod files;
+mod snapshots;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -100,6 +101,7 @@ fn build(hub: Arc<Hub>, listener: TcpListener, tls: ServerConfig) -> io::Result<
             )
             .configure(api::configure)
             .configure(files::configure)
+            .configure(snapshots::configure)
             .default_service(web::to(async || HttpResponse::NotFound().finish()))
     });
     let server = server

@@ -99,7 +99,9 @@ pub enum PreparationStage {
     Here,
     /// The filter does not permit it to the device.
     Refused,
-    /// The workspace does not say that it is for all.
+    /// The workspace shows it to those alone who are signed in.
+    Personal,
+    /// The workspace does not let it be kept for all.
     NotShared,
     /// The workspace has nothing there.
     Missing,
@@ -110,10 +112,11 @@ pub enum PreparationStage {
 }
 
 impl PreparationStage {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Waiting,
         Self::Here,
         Self::Refused,
+        Self::Personal,
         Self::NotShared,
         Self::Missing,
         Self::Full,
@@ -127,6 +130,7 @@ impl PreparationStage {
             Self::Waiting => "waiting",
             Self::Here => "here",
             Self::Refused => "refused",
+            Self::Personal => "personal",
             Self::NotShared => "not-shared",
             Self::Missing => "missing",
             Self::Full => "full",

@@ -109,9 +109,10 @@ fn write_others(language: Language, write: Write<'_>) -> Result<(), Error> {
     }
     let fields = [("titre", "Noël"), ("texte", "Bonjour à tous,\nvoici ma rédaction.")]
         .map(|(name, value)| (name.into(), value.into()));
+    let files = &[("fichier", "volcan.pdf")][..];
     for (delivery, typed) in [
         (Delivery::Nothing, None),
-        (Delivery::Unsent, Some(Typed { target: "/forum", fields: &fields })),
+        (Delivery::Unsent, Some(Typed { target: "/forum", fields: &fields, files, is_multipart: true })),
         (Delivery::Unknown, None),
     ] {
         let kept =

@@ -20,8 +20,8 @@ use portal::Language;
 use wifi::{Channel, Country, Radio, Ssid};
 
 pub(crate) use hub::{
-    EnrolArguments, HubArguments, HubBoxCommand, HubCodeArguments, HubCodeCommand, HubCommand,
-    HubRuleArguments, HubRuleCommand, HubSchoolCommand, ServeArguments, SyncCommand,
+    EngineArguments, EnrolArguments, HubArguments, HubBoxCommand, HubCodeArguments, HubCodeCommand,
+    HubCommand, HubRuleArguments, HubRuleCommand, HubSchoolCommand, ServeArguments, SyncCommand,
 };
 pub(crate) use journal::{
     Asking, ExportArguments, JournalCommand, SearchArguments, SummaryArguments, VerifyArguments, Window,

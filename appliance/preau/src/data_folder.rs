@@ -1,18 +1,23 @@
 //! Where the box keeps its state.
 
 use std::fs::DirBuilder;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use sync::HubFolder;
 use system::clock::monotonic;
 use system::directories::state_directory;
+use system::private::PrivateFolder;
 use system::segments::Directory;
 use system::selftest::Results;
+use system::succession::Succession;
 use system::updates::Places;
+
+use crate::config::read_file_up_to;
 
 /// How long a box that starts waits for a command that seals or deletes by hand: most take a moment.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -21,6 +26,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(crate) const STATE_FILE: &str = "state.sqlite";
 /// The box's certificate authority, its key included.
 pub(crate) const AUTHORITY_FILE: &str = "authority";
+/// The configuration that the box runs with, or ran with last: what goes to the hub for a box that takes this one's place.
+pub(crate) const CONFIGURATION_FILE: &str = "configuration.toml";
 /// What is kept of the ENT.
 pub(crate) const DEPOT_FOLDER: &str = "ent";
 /// The compiled list, unless the configuration names another place.
@@ -35,11 +42,26 @@ const ARCHIVES_FOLDER: &str = "lists";
 const SELFTEST_FOLDER: &str = "selftest";
 /// What the school's Wi-Fi needs while the box runs.
 pub(crate) const WIFI_FOLDER: &str = "wifi";
+/// Most bytes of the copy of the configuration.
+const CONFIGURATION_BYTES_MAX: u64 = 1 << 20;
 /// Who saw which site is for nobody else on the machine.
 const FOLDER_MODE: u32 = 0o700;
 
-/// The folder given on the command line, or `preau` in the user's state folder.
+/// The folder given on the command line, or `preau` in the user's state folder. Where another box's state was being put into it when the power
+/// was cut, that is done first: nobody works with half of it.
 pub(crate) fn find(given: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let folder = choose(given)?;
+    let succession = Succession::new(&folder);
+    if succession.is_pending() {
+        let hub = HubFolder::new(&folder);
+        let lock = hub.lock()?;
+        succession.finish(&lock).context("another box's state cannot be put in place")?;
+        hub.forget_heir()?;
+    }
+    Ok(folder)
+}
+
+fn choose(given: Option<&Path>) -> anyhow::Result<PathBuf> {
     if let Some(given) = given {
         return Ok(given.to_owned());
     }
@@ -71,6 +93,21 @@ pub(crate) fn make(folder: &Path) -> anyhow::Result<()> {
         .mode(FOLDER_MODE)
         .create(folder)
         .with_context(|| format!("cannot make the data folder {}", folder.display()))
+}
+
+/// Keeps a copy of the configuration that the box runs with. One that cannot be kept is told, and stops nothing.
+pub(crate) fn keep_configuration(folder: &Path, file: &Path) {
+    let files = PrivateFolder::new(folder);
+    let keep = || -> io::Result<()> {
+        let bytes = read_file_up_to(file, 1)?;
+        if files.read_bytes(CONFIGURATION_FILE, CONFIGURATION_BYTES_MAX)?.as_ref() == Some(&bytes) {
+            return Ok(());
+        }
+        files.replace_bytes(CONFIGURATION_FILE, &bytes)
+    };
+    if let Err(error) = keep() {
+        tracing::warn!(%error, "the copy of the configuration for a box that takes this one's place cannot be kept");
+    }
 }
 
 /// The journal's place, locked. Two boxes on one folder would write one journal: the second one does not start. A command that

@@ -9,8 +9,6 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use archive::SigningKey;
-use hub::blobs::folder::BlobFolder;
-use hub::register::sqlite::SqliteRegister;
 use hub::register::{BoxId, BoxState, OpenCode, Register};
 use hub::{Enroller, Hub, Listening};
 use jiff::tz::TimeZone;
@@ -30,16 +28,17 @@ use crate::cli::{
     HubArguments, HubBoxCommand, HubCodeArguments, HubCodeCommand, HubCommand, HubSchoolCommand,
     ServeArguments,
 };
-use crate::{hub_rule_command, run, times};
+use crate::hub_engines::{open_blobs, open_register};
+use crate::{hub_adopt_command, hub_engines, hub_marks, hub_rule_command, run, times};
 
-const REGISTER_FILE: &str = "register.sqlite";
-const BLOBS_FOLDER: &str = "files";
 /// Who vouches for the hub itself.
 const AUTHORITY_FILE: &str = "authority";
 /// Who vouches for boxes.
 const MEMBERS_FILE: &str = "members";
 /// By which the hub signs: how far logs have grown, and what the commune decides.
 pub(crate) const WITNESS_FILE: &str = "witness";
+/// By which states of boxes are read.
+const SNAPSHOT_KEY_FILE: &str = "snapshot-key";
 /// How often files whose time is over are looked for.
 const FORGET_PERIOD: Duration = Duration::from_secs(3_600);
 /// How often it is looked whether the hub still serves.
@@ -51,17 +50,16 @@ pub(crate) fn carry_out(arguments: HubArguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
         None => serve(&arguments.serve),
         Some(HubCommand::School(HubSchoolCommand::Add { uai, name, rooms, data })) => {
-            add_school(&open_register(&data.path)?, &School { uai: uai.to_string(), name, rooms })
+            add_school(&*open_register(&data.path)?, &School { uai: uai.to_string(), name, rooms })
         }
         Some(HubCommand::School(HubSchoolCommand::List { data })) => {
-            list_schools(&open_register(&data.path)?)
+            list_schools(&*open_register(&data.path)?)
         }
         Some(HubCommand::Code(arguments)) => carry_out_code(arguments),
+        Some(HubCommand::Adopt { disk, data }) => hub_adopt_command::adopt(&disk, &data.path),
         Some(HubCommand::Rule(command)) => hub_rule_command::carry_out(command),
-        Some(HubCommand::Box(HubBoxCommand::List { data })) => list_boxes(&open_register(&data.path)?),
-        Some(HubCommand::Box(HubBoxCommand::Revoke { id, data })) => {
-            revoke(&open_register(&data.path)?, BoxId(id))
-        }
+        Some(HubCommand::Box(HubBoxCommand::List { data })) => list_boxes(&*open_register(&data.path)?),
+        Some(HubCommand::Box(HubBoxCommand::Revoke { id, data })) => revoke(&data.path, BoxId(id)),
         Some(HubCommand::Box(HubBoxCommand::Checkpoint { id, data })) => {
             let note = open_register(&data.path)?.signed(BoxId(id))?;
             let note = note.with_context(|| format!("this hub has signed nothing of a box {id}"))?;
@@ -71,13 +69,7 @@ pub(crate) fn carry_out(arguments: HubArguments) -> anyhow::Result<ExitCode> {
     }
 }
 
-pub(crate) fn open_register(data: &Path) -> anyhow::Result<SqliteRegister> {
-    PrivateFolder::new(data).make().with_context(|| format!("cannot make the folder {}", data.display()))?;
-    let path = data.join(REGISTER_FILE);
-    SqliteRegister::open(&path).with_context(|| format!("cannot open {}", path.display()))
-}
-
-fn add_school(register: &SqliteRegister, school: &School) -> anyhow::Result<ExitCode> {
+fn add_school(register: &dyn Register, school: &School) -> anyhow::Result<ExitCode> {
     if school.check().is_none() {
         bail!("a school and its rooms have names of 1 to 200 letters, and 200 rooms at most")
     }
@@ -85,7 +77,7 @@ fn add_school(register: &SqliteRegister, school: &School) -> anyhow::Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-fn list_schools(register: &SqliteRegister) -> anyhow::Result<ExitCode> {
+fn list_schools(register: &dyn Register) -> anyhow::Result<ExitCode> {
     let mut out = io::stdout().lock();
     for School { uai, name, rooms } in register.schools()? {
         writeln!(out, "{uai}\t{name}\t{}", rooms.join(", "))?;
@@ -96,12 +88,12 @@ fn list_schools(register: &SqliteRegister) -> anyhow::Result<ExitCode> {
 fn carry_out_code(arguments: HubCodeArguments) -> anyhow::Result<ExitCode> {
     let HubCodeArguments { command, uai, replacement, hours, data } = arguments;
     match command {
-        Some(HubCodeCommand::List { data }) => list_codes(&open_register(&data.path)?),
-        Some(HubCodeCommand::Cancel { number, data }) => cancel_code(&open_register(&data.path)?, &number),
+        Some(HubCodeCommand::List { data }) => list_codes(&*open_register(&data.path)?),
+        Some(HubCodeCommand::Cancel { number, data }) => cancel_code(&*open_register(&data.path)?, &number),
         None => {
             let (uai, data) =
                 uai.zip(data).context("give the school and the folder of the hub: UAI --data DIR")?;
-            make_code(&open_register(&data)?, &uai, replacement, hours)
+            make_code(&*open_register(&data)?, &uai, replacement, hours)
         }
     }
 }
@@ -152,10 +144,13 @@ fn list_boxes(register: &dyn Register) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn revoke(register: &dyn Register, id: BoxId) -> anyhow::Result<ExitCode> {
+fn revoke(data: &Path, id: BoxId) -> anyhow::Result<ExitCode> {
+    let register = open_register(data)?;
     if !register.revoke(id, now())? {
         bail!("there is no box {} that is enrolled: preau hub box list", id.0)
     }
+    // Whatever becomes of the register, it stays revoked.
+    hub_marks::compare(data, &*register, now())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -167,7 +162,9 @@ fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let _installed = default_provider().install_default();
     let folder = PrivateFolder::new(data);
     let _lock = folder.lock().with_context(|| format!("the folder {} cannot be used", data.display()))?;
-    let register = Arc::new(open_register(data)?);
+    hub_engines::keep(data, &arguments.engines)?;
+    let register = open_register(data)?;
+    hub_marks::tell(hub_marks::compare(data, &*register, now())?);
     let names = find_names(arguments, data)?;
     let (authority, opened) = authority::open(&data.join(AUTHORITY_FILE), names.clone())?;
     if opened == authority::Opened::Renamed {
@@ -175,20 +172,21 @@ fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     }
     let witness = seal_key::open(&data.join(WITNESS_FILE), SigningKey::of_witness)?;
     let members = open_members(&folder)?;
+    let snapshot_key = open_snapshot_key(&folder)?;
     let verifier = verify_members(&members)?;
     let hash = AuthorityHash::of(&authority.certificate_der());
     let identity = Arc::new(Identity::new(authority, names, read_clock).with_authority_shown());
     let tls = identity.server_config_for_members(verifier)?;
     let enroller = Enroller::new(members, hash, witness.verifier().to_string());
-    let blobs = Arc::new(BlobFolder::new(&data.join(BLOBS_FOLDER)));
+    let blobs = open_blobs(data)?;
     let listener = TcpListener::bind(arguments.listen)
         .with_context(|| format!("cannot listen at {}", arguments.listen))?;
     let witness_key = witness.verifier().to_string();
-    let hub = Arc::new(Hub { register, blobs, enroller, witness, clock: now });
+    let hub = Arc::new(Hub { register, blobs, enroller, witness, snapshot_key, clock: now });
     let listening = hub::serve(Arc::clone(&hub), listener, tls).context("the hub cannot be served")?;
     writeln!(io::stdout(), "listening on {}", listening.address())?;
     writeln!(io::stdout(), "witness {witness_key}")?;
-    wait(&hub, &listening)?;
+    wait(&hub, data, &listening)?;
     listening.stop()?;
     Ok(ExitCode::SUCCESS)
 }
@@ -227,6 +225,18 @@ fn open_members(folder: &PrivateFolder) -> anyhow::Result<MemberAuthority> {
     Ok(members)
 }
 
+/// By which states of boxes are read, made where there is none. Neither the register nor the files alone are enough to read one.
+fn open_snapshot_key(folder: &PrivateFolder) -> anyhow::Result<archive::Identity> {
+    let named = || format!("the key of the boxes' states {}", folder.path(SNAPSHOT_KEY_FILE).display());
+    if let Some(text) = folder.read(SNAPSHOT_KEY_FILE).with_context(named)? {
+        let keys = archive::Identity::read_all(&text).with_context(named)?;
+        return keys.into_iter().next().with_context(named);
+    }
+    let key = archive::Identity::generate();
+    folder.replace(SNAPSHOT_KEY_FILE, &key.write()).with_context(named)?;
+    Ok(key)
+}
+
 /// Boxes show their certificates; whoever enrols has none yet.
 fn verify_members(members: &MemberAuthority) -> anyhow::Result<Arc<dyn ClientCertVerifier>> {
     let mut roots = RootCertStore::empty();
@@ -240,8 +250,18 @@ fn read_clock() -> (Timestamp, ClockQuality) {
     (now(), ClockQuality::Synchronised)
 }
 
+/// What has to be done now and then: what is over goes, and what nobody knows of; the register is as it was.
+fn keep_house(hub: &Hub, data: &Path) {
+    // Both tell in the log what fails.
+    let _either = (hub.forget_due().is_ok(), hub.sweep().is_ok());
+    match hub_marks::compare(data, &*hub.register, now()) {
+        Ok(put_back) => hub_marks::tell(put_back),
+        Err(error) => tracing::error!("the marks of the register cannot be compared: {error:#}"),
+    }
+}
+
 /// Waits until somebody wants the hub to stop, or it has stopped by itself. Meanwhile it forgets what is over.
-fn wait(hub: &Arc<Hub>, listening: &Listening) -> anyhow::Result<()> {
+fn wait(hub: &Arc<Hub>, data: &Path, listening: &Listening) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
@@ -258,9 +278,9 @@ fn wait(hub: &Arc<Hub>, listening: &Listening) -> anyhow::Result<()> {
                     }
                 }
                 _ = forget.tick() => {
-                    let hub = Arc::clone(hub);
+                    let (hub, data) = (Arc::clone(hub), data.to_owned());
                     // What failed is in the log, and is tried again in an hour.
-                    let _outcome = tokio::task::spawn_blocking(move || hub.forget_due()).await;
+                    let _outcome = tokio::task::spawn_blocking(move || keep_house(&hub, &data)).await;
                 }
             }
         }

@@ -5,15 +5,24 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use access::Clock as _;
+use anyhow::Context as _;
 use model::NewOverride;
-use replication::{CommunePolicy, Health};
+use replication::{About, Catalogue, CommunePolicy, Health, Snapshot};
 use store::{CommuneDocument, CommuneError, Store};
 use sync::{HubFolder, Intake, Limits, Night, NightReport, NightState, Standing, SyncError, Watch};
 use system::clock::{SystemClock, now};
 use system::machine;
+use system::private::PrivateFolder;
 
 use crate::data_folder;
 
+/// Where the copy of the state is made, and what it is called. It is removed at once.
+const HUB_FOLDER: &str = "hub";
+const COPY_FILE: &str = "state.copy";
+/// Most bytes of the copy: more is nothing that another box takes.
+const COPY_BYTES_MAX: u64 = 96 << 20;
+/// Most bytes of the configuration and of the authority.
+const FILE_BYTES_MAX: u64 = 1 << 20;
 /// Who takes back what the commune has taken back.
 const HUB: &str = "hub de la commune";
 
@@ -26,7 +35,7 @@ pub(crate) fn sync(data: &Path, limits: Limits, watch: &mut dyn Watch) -> Result
     let _lock = folder.lock()?;
     let started = now();
     let night = Night { data, folder: &folder, health: health(data), limits, now: started };
-    let outcome = night.run(&mut State { file: data.join(data_folder::STATE_FILE) }, watch);
+    let outcome = night.run(&mut State { data: data.to_owned() }, watch);
     let before = folder.night();
     let state = match &outcome {
         Ok(_) => NightState { succeeded_ms: Some(started.unix_ms()), ..NightState::default() },
@@ -42,14 +51,20 @@ pub(crate) fn sync(data: &Path, limits: Limits, watch: &mut dyn Watch) -> Result
     kept.map(|()| report)
 }
 
-/// The box's state file.
+/// The box's state.
 struct State {
-    file: PathBuf,
+    data: PathBuf,
 }
 
 impl State {
     fn open(&self) -> Result<Store, SyncError> {
-        Store::open(&self.file).map_err(|error| disk(error.into()))
+        Store::open(&self.data.join(data_folder::STATE_FILE)).map_err(|error| disk(error.into()))
+    }
+
+    /// A small file of the box's; `None` where there is none.
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, SyncError> {
+        let bytes = PrivateFolder::new(&self.data).read_bytes(name, FILE_BYTES_MAX);
+        bytes.map_err(|source| SyncError::Disk { what: name.to_owned(), source })
     }
 }
 
@@ -74,6 +89,24 @@ impl Intake for State {
             CommuneError::Store(error) => disk(error.into()),
         })
     }
+
+    fn snapshot(&mut self, about: About, catalogue: Catalogue) -> Result<Snapshot, SyncError> {
+        let folder = PrivateFolder::new(&self.data.join(HUB_FOLDER));
+        let state = copy_state(&self.open()?, &folder).map_err(|error| disk(error.into()))?;
+        let configuration = self.read(data_folder::CONFIGURATION_FILE)?;
+        let authority = self.read(data_folder::AUTHORITY_FILE)?;
+        Ok(Snapshot { about, state, configuration, authority, catalogue })
+    }
+}
+
+/// Where the copy of the state is made.
+fn copy_state(store: &Store, folder: &PrivateFolder) -> anyhow::Result<Vec<u8>> {
+    folder.make()?;
+    folder.remove(COPY_FILE)?;
+    store.write_for_successor(&folder.path(COPY_FILE))?;
+    let bytes = folder.read_bytes(COPY_FILE, COPY_BYTES_MAX)?;
+    folder.remove(COPY_FILE)?;
+    bytes.context("the copy of the state is gone")
 }
 
 fn disk(error: Box<dyn std::error::Error + Send + Sync>) -> SyncError {

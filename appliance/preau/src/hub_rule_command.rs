@@ -14,7 +14,8 @@ use system::clock::now;
 use system::seal_key;
 
 use crate::cli::{HubRuleArguments, HubRuleCommand};
-use crate::hub_command::{WITNESS_FILE, open_register};
+use crate::hub_command::WITNESS_FILE;
+use crate::hub_engines::open_register;
 use crate::times;
 
 const DAY_MS: i64 = 86_400_000;
@@ -23,10 +24,10 @@ pub(crate) fn carry_out(command: HubRuleCommand) -> anyhow::Result<ExitCode> {
     match command {
         HubRuleCommand::Permit(arguments) => add(Verdict::Permit, arguments),
         HubRuleCommand::Refuse(arguments) => add(Verdict::Refuse, arguments),
-        HubRuleCommand::List { data } => tell(&read_policy(&open_register(&data.path)?)?),
+        HubRuleCommand::List { data } => tell(&read_policy(&*open_register(&data.path)?)?),
         HubRuleCommand::Remove { site, data } => {
             let register = open_register(&data.path)?;
-            tell(&remove_rule(&register, &find_key(&data.path)?, site.as_str(), now())?)
+            tell(&remove_rule(&*register, &find_key(&data.path)?, site.as_str(), now())?)
         }
     }
 }
@@ -42,7 +43,7 @@ fn add(verdict: Verdict, arguments: HubRuleArguments) -> anyhow::Result<ExitCode
         reason: reason.as_str().to_owned(),
         until_ms,
     };
-    tell(&add_rule(&open_register(&data.path)?, &find_key(&data.path)?, rule, now)?)
+    tell(&add_rule(&*open_register(&data.path)?, &find_key(&data.path)?, rule, now)?)
 }
 
 fn find_key(data: &Path) -> anyhow::Result<SigningKey> {

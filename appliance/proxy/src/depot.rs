@@ -15,8 +15,10 @@ mod entry;
 mod files;
 mod flight;
 mod ledgers;
+mod parts;
 mod pins;
 mod reader;
+mod servers;
 mod stock;
 
 pub(crate) use body::{Body, Run, StreamNumber};

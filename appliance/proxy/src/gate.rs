@@ -167,11 +167,13 @@ impl Gate {
         let addresses = all.iter().filter_map(|(_, listener)| listener.local_addr().ok()).collect();
         self.listeners.get_or_init(|| addresses);
         let walk = self.settings.workspaces.as_ref().and_then(|workspaces| workspaces.begin_walk());
+        let look = tokio::spawn(Arc::clone(&self).look_for_servers(stop.clone()));
         let mut serving = JoinSet::new();
         for (door, listener) in all {
             serving.spawn(Arc::clone(&self).serve_door(door, listener, stop.clone()));
         }
         while serving.join_next().await.is_some() {}
+        look.abort();
         if let Some(walk) = walk {
             walk.abort();
         }

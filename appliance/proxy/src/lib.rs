@@ -32,7 +32,7 @@ pub use front::Callers;
 pub use gate::{Doors, Gate};
 pub use pages::{Delivery, KeptPage, Outage, Page, Pages, Typed, Unreachable};
 pub use settings::{Portal, Ports, Settings, Timeouts};
-pub use workspace::{Pace, Preparation, Progress, Wanted, Workspace, Workspaces};
+pub use workspace::{Pace, Preparation, Progress, Settled, Wanted, Workspace, Workspaces};
 
 #[cfg(test)]
 mod tests;

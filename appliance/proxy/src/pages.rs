@@ -64,6 +64,19 @@ pub struct Typed {
     pub target: String,
     /// Its fields in their order: name and value.
     pub fields: Vec<(String, String)>,
+    /// Files that were chosen: they are not kept.
+    pub files: Vec<TypedFile>,
+    /// Whether it goes as `multipart/form-data`.
+    pub is_multipart: bool,
+}
+
+/// A file of a form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TypedFile {
+    /// The field that it was chosen for.
+    pub field: String,
+    /// Its name on the device.
+    pub name: String,
 }
 
 impl fmt::Debug for Typed {

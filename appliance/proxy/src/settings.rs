@@ -84,6 +84,8 @@ pub struct Timeouts {
     pub response: Duration,
     /// For how long an exchange with a workspace may be silent before its line is doubted; `None`: it never is.
     pub silence: Option<Duration>,
+    /// Before a transfer that was cut is gone on with once more; each further pause is twice as long.
+    pub again: Duration,
     /// For a carried connection on which nothing moves: push services send a heartbeat within half an hour.
     pub idle: Duration,
     /// For an HTTP connection on which nothing moves in the middle of a request.
@@ -101,6 +103,7 @@ impl Default for Timeouts {
             dial: Duration::from_secs(15),
             response: Duration::from_secs(120),
             silence: Some(cache::SILENCE),
+            again: Duration::from_millis(100),
             idle: Duration::from_secs(3600),
             http_idle: Duration::from_secs(300),
             drain: Duration::from_secs(2),

@@ -26,10 +26,12 @@ mod preparing;
 mod server;
 mod serving;
 mod settings;
+mod start;
 mod stream;
 mod turnstile;
+mod typed;
 
 pub(crate) use connection::serve;
 pub use pace::Pace;
-pub use preparing::{Preparation, Progress, Wanted};
+pub use preparing::{Preparation, Progress, Settled, Wanted};
 pub use settings::{Workspace, Workspaces};

@@ -28,6 +28,8 @@ use crate::code::{CodeNumber, EnrolmentCode};
 const CONTEXT: &[u8] = b"preau enrolment 1";
 const BOX_LABEL: &[u8] = b"box";
 const HUB_LABEL: &[u8] = b"hub";
+/// Bytes of a key: what SHA-256 gives.
+const KEY_BYTES: usize = SHA256_OUTPUT_LEN;
 /// Bytes of a session's name: nobody guesses another's.
 const SESSION_BYTES: usize = 16;
 
@@ -107,44 +109,72 @@ fn names(number: &CodeNumber, authority: AuthorityHash) -> (Identity, Identity) 
 
 /// What both have where the code was the same, and nobody stood between.
 pub struct Keys {
-    of_box: hmac::Key,
-    of_hub: hmac::Key,
+    of_box: Zeroizing<[u8; KEY_BYTES]>,
+    of_hub: Zeroizing<[u8; KEY_BYTES]>,
+}
+
+/// As long as what HMAC-SHA-256 makes of it.
+struct KeyLength;
+
+impl hkdf::KeyType for KeyLength {
+    fn len(&self) -> usize {
+        KEY_BYTES
+    }
 }
 
 impl Keys {
     fn derive(shared: &[u8]) -> Result<Self, ExchangeError> {
         let secret = hkdf::Salt::new(hkdf::HKDF_SHA256, CONTEXT).extract(shared);
         let key = |label: &[u8]| {
-            let info = [label];
-            let output = secret.expand(&info, hmac::HMAC_SHA256).map_err(|_| ExchangeError)?;
-            Ok(hmac::Key::from(output))
+            let (info, mut key) = ([label], Zeroizing::new([0; KEY_BYTES]));
+            let output = secret.expand(&info, KeyLength).map_err(|_| ExchangeError)?;
+            output.fill(&mut *key).map_err(|_| ExchangeError)?;
+            Ok(key)
         };
         Ok(Self { of_box: key(BOX_LABEL)?, of_hub: key(HUB_LABEL)? })
+    }
+
+    /// For a hub that goes on with an exchange that another one began.
+    #[must_use]
+    pub fn write(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new([*self.of_box, *self.of_hub].concat())
+    }
+
+    /// What [`Self::write`] wrote; `None` where it is anything else.
+    #[must_use]
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let (of_box, of_hub) = bytes.split_at_checked(KEY_BYTES)?;
+        let key = |bytes: &[u8]| bytes.try_into().ok().map(Zeroizing::new);
+        Some(Self { of_box: key(of_box)?, of_hub: key(of_hub)? })
     }
 
     /// The box's proof, for what it asks.
     #[must_use]
     pub fn prove_as_box(&self, request: &[u8]) -> Vec<u8> {
-        hmac::sign(&self.of_box, request).as_ref().to_vec()
+        hmac::sign(&key(&self.of_box), request).as_ref().to_vec()
     }
 
     /// Whether a box with the same code asked for this.
     #[must_use]
     pub fn is_of_box(&self, request: &[u8], proof: &[u8]) -> bool {
-        hmac::verify(&self.of_box, request, proof).is_ok()
+        hmac::verify(&key(&self.of_box), request, proof).is_ok()
     }
 
     /// The hub's proof, for what it answers.
     #[must_use]
     pub fn prove_as_hub(&self, reply: &[u8]) -> Vec<u8> {
-        hmac::sign(&self.of_hub, reply).as_ref().to_vec()
+        hmac::sign(&key(&self.of_hub), reply).as_ref().to_vec()
     }
 
     /// Whether the hub that made the code answered this.
     #[must_use]
     pub fn is_of_hub(&self, reply: &[u8], proof: &[u8]) -> bool {
-        hmac::verify(&self.of_hub, reply, proof).is_ok()
+        hmac::verify(&key(&self.of_hub), reply, proof).is_ok()
     }
+}
+
+fn key(bytes: &[u8; KEY_BYTES]) -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, bytes)
 }
 
 #[cfg(test)]
@@ -185,6 +215,16 @@ mod tests {
         assert!(!of_hub.is_of_box(b"ask", &[]));
         let (again, _) = exchange(&code(3), b"a", &code(3), b"a");
         assert_ne!(again.prove_as_box(b"ask"), proof, "no two exchanges have the same keys");
+    }
+
+    #[test]
+    fn another_hub_goes_on_with_an_exchange() {
+        let (of_box, of_hub) = exchange(&code(3), b"a", &code(3), b"a");
+        let written = of_hub.write();
+        let other = Keys::read(&written).unwrap();
+        assert!(other.is_of_box(b"ask", &of_box.prove_as_box(b"ask")));
+        assert!(of_box.is_of_hub(b"answer", &other.prove_as_hub(b"answer")));
+        assert!(Keys::read(&written[1..]).is_none() && Keys::read(&[&written[..], b"x"].concat()).is_none());
     }
 
     #[test]

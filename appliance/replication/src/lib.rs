@@ -12,13 +12,15 @@ pub mod limits;
 mod message;
 mod night;
 mod policy;
+mod snapshot;
 
 pub use code::{CodeError, CodeNumber, EnrolmentCode};
 pub use encoded::Encoded;
 pub use exchange::{AuthorityHash, BoxExchange, ExchangeError, HubExchange, Keys, SessionName};
 pub use message::{
     Begin, Begun, Enrolled, EnrolmentRequest, Growth, Health, Kept, LogState, Proof, Proved, Refusal, School,
-    Signed, read_json,
+    Signed, SnapshotState, read_json,
 };
 pub use night::{Night, WINDOW_MINUTES};
 pub use policy::{CommunePolicy, CommuneRule, RULES_MAX, SignedPolicy};
+pub use snapshot::{About, Catalogue, Catalogued, Snapshot, SnapshotError};

@@ -18,3 +18,5 @@ pub const PROOF_HASHES_MAX: usize = 128;
 pub const NAME_LENGTH_MAX: usize = 200;
 /// Most rooms of a school.
 pub const ROOMS_MAX: usize = 200;
+/// Most bytes of a snapshot of a box's state, packed and encrypted: a large school's has a few hundred kilobytes.
+pub const SNAPSHOT_BYTES_MAX: u64 = 32 << 20;

@@ -24,6 +24,10 @@ pub struct Begun {
     pub session: Encoded,
     /// The hub's message of the exchange.
     pub message: Encoded,
+    /// Whether the code is for a box that takes another one's place. Nobody has proven anything yet: it spares the code of a box that cannot,
+    /// and nothing else is believed of it.
+    #[serde(default)]
+    pub replaces: bool,
 }
 
 /// The box proves that it has the code, and says what it is.
@@ -70,6 +74,9 @@ pub struct Enrolled {
     pub school: School,
     /// The key by which the hub signs how far the box's log has grown, as a verifier key.
     pub witness_key: String,
+    /// Whether it takes the place of the box that the school had.
+    #[serde(default)]
+    pub replaces: bool,
 }
 
 /// A school, as the commune knows it.
@@ -134,6 +141,18 @@ pub struct Signed {
 pub struct Kept {
     /// In hexadecimal digits.
     pub files: Vec<String>,
+    /// When each of them has to be gone, in milliseconds since 1970, in the same order.
+    #[serde(default)]
+    pub until_ms: Vec<i64>,
+}
+
+/// What the hub has of a box's state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotState {
+    /// The key of age that a snapshot is encrypted to, `age1...`: the hub's.
+    pub reader: String,
+    /// The hash of the last one that the box has sent, encrypted as it is; `None` where there is none.
+    pub last: Option<String>,
 }
 
 /// How a box is. What it cannot tell is missing.
@@ -212,6 +231,9 @@ pub enum Refusal {
     /// All of a file has arrived, and it is not that file.
     #[error("the file did not arrive as it was sent")]
     WrongHash,
+    /// There is no state that the box could take over, or it is not the one that may.
+    #[error("the hub has no state of this school that this box may take over")]
+    NoState,
     /// It is too long, or there are too many.
     #[error("the hub keeps no more of this box")]
     TooMuch,
@@ -237,7 +259,7 @@ mod tests {
     #[test]
     fn the_golden_file_is_read_and_written_back() {
         let golden = include_str!("../testdata/messages-v1.jsonl");
-        let kept: [fn(&str) -> bool; 12] = [
+        let kept: [fn(&str) -> bool; 13] = [
             is_kept::<Begin>,
             is_kept::<Begun>,
             is_kept::<Proof>,
@@ -250,6 +272,7 @@ mod tests {
             is_kept::<Kept>,
             is_kept::<Health>,
             is_kept::<Refusal>,
+            is_kept::<SnapshotState>,
         ];
         assert_eq!(golden.lines().count(), kept.len());
         for (line, is_kept) in golden.lines().zip(kept) {

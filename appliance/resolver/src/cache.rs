@@ -11,6 +11,7 @@ use triomphe::ThinArc;
 use wire::dns::{Query, RecordType, Records, ResponseCode};
 
 use crate::clock::Seconds;
+use crate::recollection::Recollection;
 use crate::sift::Leads;
 
 /// How long an answer past its time may still help out, in seconds: RFC 8767 section 5 suggests one to three days.
@@ -216,6 +217,7 @@ impl Hasher for AsItIs {
 pub(crate) struct Cache {
     entries: QuickCache<Fingerprint, Entry, Bytes, BuildHasherDefault<AsItIs>>,
     key: RandomState,
+    recollection: Recollection,
 }
 
 impl Cache {
@@ -228,10 +230,27 @@ impl Cache {
             BuildHasherDefault::default(),
             DefaultLifecycle::default(),
         );
-        Self { entries, key: RandomState::new() }
+        Self { entries, key: RandomState::new(), recollection: Recollection::default() }
     }
 
+    /// The same, which knows where some hosts were last reached.
+    pub(crate) fn with(self, recollection: Recollection) -> Self {
+        Self { recollection, ..self }
+    }
+
+    /// What there is on a question. What is known from before the start is past its time from the beginning.
     pub(crate) fn find(&self, name: &DomainName, asked: Asked, now_s: Seconds) -> Found {
+        let found = self.look_up(name, asked, now_s);
+        if !matches!(found, Found::Nothing) {
+            return found;
+        }
+        let Some(entry) = self.recollection.recall(name, asked, now_s) else { return Found::Nothing };
+        // So that it is known for a while that asking has failed.
+        self.keep(entry.clone());
+        Found::Stale(entry)
+    }
+
+    fn look_up(&self, name: &DomainName, asked: Asked, now_s: Seconds) -> Found {
         let found = self.entries.get(&self.fingerprint(name.as_str(), asked));
         let Some(entry) = found.filter(|entry| entry.is_for(name, asked)) else {
             return Found::Nothing;

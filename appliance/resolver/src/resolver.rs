@@ -20,6 +20,7 @@ use crate::core::Core;
 use crate::forward::Forwarder;
 use crate::local::LocalNames;
 use crate::rate::Rates;
+use crate::recollection::Recollection;
 use crate::responder::Responder;
 use crate::settings::{Settings, Upstream};
 use crate::statistics::{Counters, Statistics};
@@ -91,8 +92,10 @@ impl Resolver {
             explanation,
             service_addresses,
             own_zone,
+            last_addresses,
         } = settings;
-        let cache = Arc::new(Cache::new(cache_bytes_max));
+        let recollection = Recollection::new(last_addresses, Arc::clone(&is_inward));
+        let cache = Arc::new(Cache::new(cache_bytes_max).with(recollection));
         let clock = Arc::new(Clock::start());
         let counters = Arc::new(Counters::default());
         let own_ends = Arc::new(OwnEnds::default());

@@ -22,6 +22,11 @@ pub type IsInward = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
 /// The addresses of services' hosts that the firewall lets through at the moment. Whoever may use a service is told these
 /// and no others.
 pub type ServiceAddresses = Arc<ArcSwap<HashMap<DomainName, Vec<IpAddr>>>>;
+
+/// Where a host was when the box last reached it, for those few that have something kept here to read: what clients are told
+/// while nobody answers for the name.
+pub type LastAddresses = Arc<dyn Fn(&DomainName) -> Vec<IpAddr> + Send + Sync>;
+
 /// A zone that the box answers for as if it were an upstream: the whole message, as bytes, that a name of it gets for
 /// a type; `None` for all other names. What it says is sifted and screened like what comes from outside.
 pub type OwnZone = Arc<dyn Fn(&DomainName, u16) -> Option<Vec<u8>> + Send + Sync>;
@@ -56,6 +61,8 @@ pub struct Settings {
     pub service_addresses: ServiceAddresses,
     /// The zone by which the box attacks itself.
     pub own_zone: OwnZone,
+    /// Where hosts are while nobody can be asked.
+    pub last_addresses: LastAddresses,
 }
 
 impl Default for Settings {
@@ -74,6 +81,7 @@ impl Default for Settings {
             explanation: Explanation::default(),
             service_addresses: ServiceAddresses::default(),
             own_zone: Arc::new(|_, _| None),
+            last_addresses: Arc::new(|_| Vec::new()),
         }
     }
 }

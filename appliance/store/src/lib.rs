@@ -23,6 +23,7 @@ mod readings;
 mod reports;
 mod requests;
 mod sessions;
+mod succession;
 mod wifi_keys;
 
 use std::fs::{self, OpenOptions, Permissions};

@@ -106,6 +106,16 @@ impl Store {
         Ok(())
     }
 
+    /// Notes that a preparation is in another place: the workspace has led there.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be written.
+    pub fn move_preparation(&mut self, id: PreparationId, place: &WorkspacePlace) -> Result<(), StoreError> {
+        let update = "UPDATE preparation SET host = ?2, path = ?3 WHERE id = ?1";
+        self.connection.execute(update, params![id.number(), place.host.as_str(), place.path])?;
+        Ok(())
+    }
+
     /// Forgets the preparations whose day is over. Returns how many there were.
     ///
     /// # Errors

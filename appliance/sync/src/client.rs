@@ -33,6 +33,13 @@ pub(crate) struct Client {
     url: HubUrl,
 }
 
+/// A file on its way: where it goes, and what is said of it beside its bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Parcel {
+    pub(crate) path: String,
+    pub(crate) about: Vec<(&'static str, String)>,
+}
+
 /// How much of a file is at the hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Arrived {
@@ -103,22 +110,33 @@ impl Client {
         self.read(self.agent.get(self.url.join(path)).call(), LIST_BYTES_MAX)
     }
 
+    /// Fetches bytes, so many at most.
+    pub(crate) fn fetch(&self, path: &str, bytes_max: u64) -> Result<Vec<u8>, SyncError> {
+        let answer = self.agent.get(self.url.join(path)).call();
+        let mut answer = answer.map_err(|error| SyncError::from_client(error, &self.url()))?;
+        let body = answer.body_mut().with_config().limit(bytes_max).read_to_vec();
+        let body = body.map_err(|error| SyncError::from_client(error, &self.url()))?;
+        if answer.status() == StatusCode::OK {
+            return Ok(body);
+        }
+        Err(read_json::<Refusal>(&body).map_or_else(|| self.no_hub(), SyncError::Refused))
+    }
+
     /// How much of a file is there.
-    pub(crate) fn arrived(&self, hash: &str) -> Result<Arrived, SyncError> {
-        let answer = self.agent.head(self.url.join(&file_path(hash))).call();
+    pub(crate) fn arrived(&self, parcel: &Parcel) -> Result<Arrived, SyncError> {
+        let answer = self.agent.head(self.url.join(&parcel.path)).call();
         self.read_arrived(answer)
     }
 
     /// Sends the bytes of a file that follow on the first `offset` ones.
     pub(crate) fn append(
         &self,
-        hash: &str,
-        about: (&str, i64),
+        parcel: &Parcel,
         (offset, total): (u64, u64),
         bytes: &[u8],
     ) -> Result<Arrived, SyncError> {
-        let request = self.agent.patch(self.url.join(&file_path(hash)));
-        let request = request.query("name", about.0).query("until_ms", about.1.to_string());
+        let request = self.agent.patch(self.url.join(&parcel.path));
+        let request = parcel.about.iter().fold(request, |request, (name, value)| request.query(name, value));
         let request = request.header(OFFSET, offset.to_string()).header(LENGTH, total.to_string());
         self.read_arrived(request.content_type("application/octet-stream").send(bytes))
     }
@@ -167,8 +185,4 @@ fn read_json_owned<A: DeserializeOwned>(body: &[u8]) -> Option<A> {
 
 fn find_text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
-}
-
-fn file_path(hash: &str) -> String {
-    format!("/api/v1/files/{hash}")
 }

@@ -1,9 +1,10 @@
 //! How a box enrols.
 
 use pki::MemberKey;
+use replication::limits::SNAPSHOT_BYTES_MAX;
 use replication::{
     AuthorityHash, Begin, Begun, BoxExchange, Encoded, Enrolled, EnrolmentCode, EnrolmentRequest, Proof,
-    Proved, read_json,
+    Proved, Refusal, Snapshot, read_json,
 };
 
 use crate::authority;
@@ -22,6 +23,8 @@ pub struct Applicant {
     pub log_key: String,
     /// The version of its program.
     pub version: String,
+    /// Whether it has a state of its own, which no other one may take the place of.
+    pub has_state: bool,
 }
 
 /// Enrols at the hub that made the code. Nothing is kept yet; and nothing that the other side says is believed before it has
@@ -38,6 +41,10 @@ pub fn enrol(url: &HubUrl, code: &EnrolmentCode, applicant: &Applicant) -> Resul
     let (exchange, message) = BoxExchange::start(code, AuthorityHash::of(&authority));
     let begin = Begin { number: code.number().to_string(), message: Encoded(message) };
     let begun: Begun = client.post("/api/v1/enrolment", &begin)?;
+    // The code is worth as much as before.
+    if begun.replaces && applicant.has_state {
+        return Err(SyncError::HasState);
+    }
     let keys = exchange.finish(&begun.message.0).map_err(|_| SyncError::NoHub(url.to_string()))?;
 
     let request = EnrolmentRequest {
@@ -55,6 +62,25 @@ pub fn enrol(url: &HubUrl, code: &EnrolmentCode, applicant: &Applicant) -> Resul
     let enrolled = enrolled.filter(|enrolled| enrolled.school.check().is_some());
     let enrolled = enrolled.ok_or_else(|| SyncError::NoHub(url.to_string()))?;
     Ok(Identity { url: url.clone(), authority, enrolled, key })
+}
+
+/// Fetches the state of the box whose place this one takes; `None` where the hub has none.
+///
+/// # Errors
+/// [`SyncError`]; it can be fetched again.
+pub fn inherit(identity: &Identity) -> Result<Option<Snapshot>, SyncError> {
+    let client = Client::of_box(identity)?;
+    let mut tries = 1;
+    let bytes = loop {
+        match client.fetch("/api/v1/inheritance", SNAPSHOT_BYTES_MAX) {
+            Err(SyncError::NoAnswer { .. }) if tries < PROOFS_MAX => tries += 1,
+            Err(SyncError::Refused(Refusal::NoState)) => return Ok(None),
+            outcome => break outcome?,
+        }
+    };
+    let snapshot = Snapshot::read(&bytes).map_err(SyncError::Snapshot)?;
+    let is_own = snapshot.about.uai == identity.enrolled.school.uai;
+    if is_own { Ok(Some(snapshot)) } else { Err(SyncError::NoHub(identity.url.to_string())) }
 }
 
 fn prove(client: &Client, proof: &Proof) -> Result<Proved, SyncError> {

@@ -3,7 +3,7 @@
 use std::io;
 
 use archive::WitnessError;
-use replication::Refusal;
+use replication::{Refusal, SnapshotError};
 use rustls::{AlertDescription, CertificateError};
 
 /// Why a box did not enrol, or a night was cut. What was sent is there, and is gone on with.
@@ -71,6 +71,15 @@ pub enum SyncError {
     /// It is not signed by the hub, or is none.
     #[error("the commune's policy that the hub brings is not signed by it, or is none: it is not taken")]
     Policy,
+    /// It would lose what somebody has entered.
+    #[error(
+        "the code is for a box that takes another one's place, and this one has devices, people or rules of its own: it is as good as before. \
+         With --discard-state, this box's own state goes, and it takes over the school's"
+    )]
+    HasState,
+    /// What the hub gave for the state of another box is none.
+    #[error("what the hub gave is no state of a box")]
+    Snapshot(#[source] SnapshotError),
     /// The box was never enrolled.
     #[error("this box is not enrolled: preau enrol CODE --hub URL")]
     NotEnrolled,
@@ -102,7 +111,9 @@ impl SyncError {
             | Self::Damaged(_)
             | Self::Signature(_)
             | Self::OldPolicy { .. }
-            | Self::Policy => false,
+            | Self::Policy
+            | Self::HasState
+            | Self::Snapshot(_) => false,
         }
     }
 

@@ -3,14 +3,20 @@
 //! | file | |
 //! |---|---|
 //! | `identity` | the hub, its authority, the box's key, certificate and school, as JSON: one file, so that a power cut leaves one whole identity |
+//! | `heir` | the same of a box that is about to take another one's place: it counts once that one's state is here, too |
 //! | `night` | what became of the last nights, as JSON |
+//! | `snapshot` | which state of the box went to the hub last, or is on its way, as JSON |
+//! | `snapshot.age` | what is on its way, encrypted to the hub |
+//! | `predecessor` | what the box before had sealed, as JSON |
 //! | `lock` | held by whoever enrols or syncs |
 
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use archive::Hash;
 use pki::MemberKey;
+use replication::limits::SNAPSHOT_BYTES_MAX;
 use replication::{Encoded, Enrolled};
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -24,7 +30,10 @@ use crate::url::HubUrl;
 
 const FOLDER: &str = "hub";
 const IDENTITY_FILE: &str = "identity";
+const HEIR_FILE: &str = "heir";
 const NIGHT_FILE: &str = "night";
+const SNAPSHOT_FILE: &str = "snapshot";
+const SNAPSHOT_BYTES_FILE: &str = "snapshot.age";
 /// The version of both files of JSON.
 const VERSION: u32 = 1;
 
@@ -59,6 +68,17 @@ pub struct NightState {
     /// Whether it did because the hub does not take the box.
     #[serde(default)]
     pub is_refused: bool,
+}
+
+/// Which state of the box went to the hub last, or is on its way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SnapshotOnItsWay {
+    /// What tells it from another state.
+    pub(crate) content: String,
+    /// To whom it is encrypted.
+    pub(crate) reader: String,
+    /// The hash of what is sent.
+    pub(crate) hash: String,
 }
 
 /// The file `identity`.
@@ -112,6 +132,40 @@ impl HubFolder {
     /// # Errors
     /// The disk's; the box is then what it was.
     pub fn keep(&self, identity: &Identity) -> Result<(), SyncError> {
+        self.replace(IDENTITY_FILE, &self.write(identity)?)
+    }
+
+    /// What a box is that is about to take another one's place; `None` where it is not.
+    ///
+    /// # Errors
+    /// [`SyncError::Damaged`], or the disk's.
+    pub fn read_heir(&self) -> Result<Option<Identity>, SyncError> {
+        let Some(text) = self.text(HEIR_FILE)? else { return Ok(None) };
+        let identity = parse(&Zeroizing::new(text));
+        identity.map(Some).ok_or_else(|| SyncError::Damaged(self.name(HEIR_FILE)))
+    }
+
+    /// Keeps what a box is going to be once it has the other one's state. Until then it is nothing at the hub.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn keep_heir(&self, identity: &Identity) -> Result<(), SyncError> {
+        self.replace(HEIR_FILE, &self.write(identity)?)
+    }
+
+    /// Forgets it: it is what it was to be, or never will.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn forget_heir(&self) -> Result<(), SyncError> {
+        self.0.remove(HEIR_FILE).map_err(SyncError::disk(self.name(HEIR_FILE)))
+    }
+
+    /// The text of the file `identity`, for whoever puts it in place together with other files.
+    ///
+    /// # Errors
+    /// [`SyncError::NoHub`] where it is no whole identity.
+    pub fn write(&self, identity: &Identity) -> Result<Zeroizing<String>, SyncError> {
         if !identity.is_whole() {
             return Err(SyncError::NoHub(identity.url.to_string()));
         }
@@ -125,8 +179,31 @@ impl HubFolder {
         let name = self.name(IDENTITY_FILE);
         let text =
             serde_json::to_string_pretty(&stored).map_err(|error| SyncError::disk(name)(error.into()))?;
-        let text = Zeroizing::new(text);
-        self.replace(IDENTITY_FILE, &text)
+        Ok(Zeroizing::new(text))
+    }
+
+    /// Which state of the box went last, or is on its way. What cannot be read was none: it goes again.
+    pub(crate) fn snapshot(&self) -> Option<SnapshotOnItsWay> {
+        let text = self.text(SNAPSHOT_FILE).ok().flatten()?;
+        serde_json::from_str(&text).ok()
+    }
+
+    /// The bytes of the one on its way; `None` where they are not here any more.
+    pub(crate) fn snapshot_bytes(&self, of: &SnapshotOnItsWay) -> Option<Vec<u8>> {
+        let bytes = self.0.read_bytes(SNAPSHOT_BYTES_FILE, SNAPSHOT_BYTES_MAX).ok().flatten()?;
+        (Hash::of(&bytes).to_string() == of.hash).then_some(bytes)
+    }
+
+    /// Keeps one that is on its way. The bytes come first: a power cut between leaves none.
+    pub(crate) fn keep_snapshot(&self, of: &SnapshotOnItsWay, bytes: &[u8]) -> Result<(), SyncError> {
+        let kept = self.0.replace_bytes(SNAPSHOT_BYTES_FILE, bytes);
+        kept.map_err(SyncError::disk(self.name(SNAPSHOT_BYTES_FILE)))?;
+        self.replace(SNAPSHOT_FILE, &serde_json::to_string_pretty(of).unwrap_or_default())
+    }
+
+    /// What has arrived at the hub is not needed here.
+    pub(crate) fn drop_snapshot_bytes(&self) -> Result<(), SyncError> {
+        self.0.remove(SNAPSHOT_BYTES_FILE).map_err(SyncError::disk(self.name(SNAPSHOT_BYTES_FILE)))
     }
 
     /// What became of the last nights. What cannot be read was none: the next night is early then, and no harm is done.
@@ -193,6 +270,7 @@ mod tests {
             valid_ms: (membership.from.unix_ms(), membership.until.unix_ms()),
             school,
             witness_key: "w".to_owned(),
+            replaces: false,
         };
         let url = "https://hub.example:8443".parse().unwrap();
         Identity { url, authority: authority.certificate_der(), enrolled, key }

@@ -13,8 +13,8 @@ mod identity;
 mod night;
 mod url;
 
-pub use enrol::{Applicant, enrol};
+pub use enrol::{Applicant, enrol, inherit};
 pub use error::SyncError;
 pub use identity::{HubFolder, Identity, NightState};
-pub use night::{Intake, Limits, Night, NightReport, Standing, Step, Watch};
+pub use night::{Intake, Limits, Night, NightReport, Standing, StandingFile, Step, Watch, standing_files};
 pub use url::{HubUrl, HubUrlError};

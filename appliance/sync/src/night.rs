@@ -5,12 +5,14 @@
 //! renewal  another certificate, once two thirds of its time are over
 //! log      the last checkpoint, with a proof that the log only grew; the hub's signature comes back
 //! policy   what the commune decides, where it is newer than what is here
+//! state    the box's state, where it has changed, for the box that takes this one's place some day
 //! files    each sealed file that the hub does not have, from the byte on where the line was cut
 //! ```
 //!
 //! Each step can be done again. Leaves of the log do not go: who is held, and why, stands in them.
 
 mod files;
+mod snapshot;
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,7 +21,8 @@ use archive::{Form, Log, Note, VerifierKey, Witnessed};
 use model::Timestamp;
 use replication::limits::POLICY_BYTES_MAX;
 use replication::{
-    CommunePolicy, Encoded, Enrolled, EnrolmentRequest, Growth, Health, LogState, Signed, SignedPolicy,
+    About, Catalogue, CommunePolicy, Encoded, Enrolled, EnrolmentRequest, Growth, Health, LogState, Signed,
+    SignedPolicy, Snapshot,
 };
 use serde::de::IgnoredAny;
 use system::vault::Folder;
@@ -28,7 +31,7 @@ use crate::client::Client;
 use crate::error::SyncError;
 use crate::identity::{HubFolder, Identity};
 
-pub use files::Limits;
+pub use files::{Limits, StandingFile, standing_files};
 
 /// What is done right now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +44,8 @@ pub enum Step<'a> {
     Log(u64),
     /// The commune's policy of this number is here.
     Policy(u64),
+    /// The hub has the box's state as it is.
+    Snapshot,
     /// So much of a file is there.
     File {
         /// Its name.
@@ -86,6 +91,11 @@ pub trait Intake {
     /// # Errors
     /// [`SyncError::Disk`], [`SyncError::OldPolicy`].
     fn take_policy(&mut self, policy: &CommunePolicy, signer: &str) -> Result<(), SyncError>;
+    /// The box's state, for one that takes its place.
+    ///
+    /// # Errors
+    /// [`SyncError::Disk`].
+    fn snapshot(&mut self, about: About, catalogue: Catalogue) -> Result<Snapshot, SyncError>;
 }
 
 /// Whoever watches a night.
@@ -132,7 +142,9 @@ impl Night<'_> {
         }
         let log_size = go_on(sign(&client, &vault, &log, &identity, watch), &mut trouble)?;
         go_on(fetch_policy(&client, &identity, intake, watch), &mut trouble)?;
-        let sent = go_on(files::send(&client, &vault, &log, (limits, now), watch), &mut trouble)?;
+        let (of, pace) = ((folder, &identity), (limits, now));
+        go_on(snapshot::send(&client, of, (&vault, &log), intake, (pace, watch)), &mut trouble)?;
+        let sent = go_on(files::send(&client, &vault, &log, pace, watch), &mut trouble)?;
         if let Some(error) = trouble {
             return Err(error);
         }
@@ -185,8 +197,8 @@ fn renew(client: &Client, identity: &mut Identity, now: Timestamp) -> Result<boo
         return Err(SyncError::NoHub(client.url()));
     }
     // By whom logs are witnessed was said once, under the code; it is not changed in passing.
-    let witness_key = identity.enrolled.witness_key.clone();
-    identity.enrolled = Enrolled { witness_key, ..enrolled };
+    let Enrolled { witness_key, replaces, .. } = identity.enrolled.clone();
+    identity.enrolled = Enrolled { witness_key, replaces, ..enrolled };
     Ok(true)
 }
 

@@ -33,6 +33,7 @@
 //! | [`shown`] | the certificates that a server shows | |
 //! | [`sockets`] | listening sockets | |
 //! | [`space`] | the room that the journal has on its disk | |
+//! | [`succession`] | another box's state, put in place in one step | |
 //! | [`supervisor`] | systemd, which starts the box and watches over it | |
 //! | [`ubus`] | access points with OpenWrt, by HTTPS | `wifi::Drive` |
 //! | [`updates`] | the lists' updates, and the child processes that make them | |
@@ -77,6 +78,7 @@ pub mod selftest;
 pub mod shown;
 pub mod sockets;
 pub mod space;
+pub mod succession;
 pub mod supervisor;
 pub mod ubus;
 pub mod updates;

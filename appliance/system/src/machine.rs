@@ -84,6 +84,19 @@ pub fn describe() -> String {
     parts.into_iter().filter_map(Result::ok).collect::<Vec<_>>().join(", ")
 }
 
+/// The names of its interfaces, loopback aside, in their order.
+#[must_use]
+pub fn interfaces() -> Vec<String> {
+    let found = getifaddrs().into_iter().flatten();
+    let mut names: Vec<String> = found
+        .filter(|found| !found.flags.contains(InterfaceFlags::IFF_LOOPBACK))
+        .map(|found| found.interface_name)
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 /// Whether an interface is switched on, and there is something at the other end of its cable; `None` where there is no such
 /// interface.
 #[must_use]

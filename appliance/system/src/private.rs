@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::lists::{give_to_owner_of, replace_with_mode};
 use crate::regular;
-use crate::vault::read_text_of;
+use crate::vault::{read_bounded, read_text_of};
 
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
@@ -77,6 +77,36 @@ impl PrivateFolder {
         match regular::open(&self.path(name)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             file => read_text_of(file?).map(Some),
+        }
+    }
+
+    /// The bytes of a file, so many at most; `None` where there is none.
+    ///
+    /// # Errors
+    /// It cannot be read, or is longer.
+    pub fn read_bytes(&self, name: &str, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
+        match regular::open(&self.path(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            file => read_bounded(file?, bytes_max).map(Some),
+        }
+    }
+
+    /// The same as [`Self::replace`] with bytes.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub fn replace_bytes(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        replace_with_mode(&self.path(name), bytes, FILE_MODE)
+    }
+
+    /// Removes a file. There may be none.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub fn remove(&self, name: &str) -> io::Result<()> {
+        match std::fs::remove_file(self.path(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => File::open(&self.0)?.sync_all(),
         }
     }
 

@@ -1,8 +1,9 @@
-//! What box and hub read of each other, and the code that people type.
+//! What box and hub read of each other, the state of a box among it, and the code that people type.
 
 use replication::{
     AuthorityHash, Begin, Begun, BoxExchange, CodeNumber, CommunePolicy, Encoded, Enrolled, EnrolmentCode,
-    Growth, Health, HubExchange, Kept, LogState, Proof, Proved, Refusal, School, Signed, read_json,
+    Growth, Health, HubExchange, Kept, LogState, Proof, Proved, Refusal, School, Signed, Snapshot,
+    SnapshotState, read_json,
 };
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,7 @@ pub fn run(data: &[u8]) {
         check::<Kept>(line);
         check::<Health>(line);
         check::<Refusal>(line);
+        check::<SnapshotState>(line);
     }
     if let Ok(text) = std::str::from_utf8(data) {
         if let Ok(code) = text.parse::<EnrolmentCode>() {
@@ -39,6 +41,10 @@ pub fn run(data: &[u8]) {
         if let Some(bytes) = Encoded::parse(text) {
             assert_eq!(bytes.to_string(), text);
         }
+    }
+    if let Ok(snapshot) = Snapshot::read(data) {
+        let written = snapshot.write().unwrap_or_default();
+        assert!(Snapshot::read(&written).is_ok_and(|read| read == snapshot));
     }
     let Some(code) = EnrolmentCode::from_chance(&[7; 64]) else { return };
     let authority = AuthorityHash::of(b"authority");

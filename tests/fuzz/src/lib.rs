@@ -13,6 +13,7 @@ pub mod authority;
 pub mod cache_record;
 pub mod client_hello;
 pub mod dns_query;
+pub mod ent_servers;
 pub mod extract;
 pub mod http_head;
 pub mod hub_message;
@@ -37,6 +38,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("cache_record", cache_record::run),
     ("client_hello", client_hello::run),
     ("dns_query", dns_query::run),
+    ("ent_servers", ent_servers::run),
     ("extract", extract::run),
     ("http_head", http_head::run),
     ("hub_message", hub_message::run),

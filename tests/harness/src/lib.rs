@@ -30,14 +30,18 @@ mod internet;
 mod lab;
 mod machine;
 mod namespaces;
+mod object_store;
 mod patience;
+mod postgres;
 mod school;
 mod site;
 
 pub use appliance::{Appliance, preau_binary, usual_configuration};
 pub use lab::Lab;
 pub use machine::{Machine, Output, Service};
+pub use object_store::ObjectStore;
 pub use patience::wait_until;
+pub use postgres::Postgres;
 pub use school::{
     APPLIANCE_IPV4, APPLIANCE_IPV6, FOREIGN_RESOLVER_IPV4, FOREIGN_RESOLVER_IPV6, PC1_MAC, PC2_MAC,
     RESOLVER_IPV4, RESOLVER_IPV6, TABLET_MAC, WAN_IPV4, WAN_IPV6,

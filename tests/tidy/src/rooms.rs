@@ -231,8 +231,13 @@ const OWNERSHIPS: &[Ownership] = &[
     },
     Ownership {
         crates: &["ureq", "md5"],
-        owners: &["system", "sync"],
-        because: "the lists' mirror is asked in one place, by a process of its own, and the hub in another",
+        owners: &["system", "sync", "hub"],
+        because: "the lists' mirror is asked in one place, by a process of its own, the hub in another; the hub asks its object store",
+    },
+    Ownership {
+        crates: &["postgres", "tokio-postgres*", "rusty-s3"],
+        owners: &["hub"],
+        because: "a hub's engines stand behind its ports",
     },
     Ownership {
         crates: &["parquet", "ct-merkle", "sha2", "age"],
@@ -290,6 +295,7 @@ const PURE_CRATES: &[&str] = &[
     "spake2",
     "tar",
     "thiserror",
+    "twox-hash",
     "uuid",
     "zeroize",
     "zstd",

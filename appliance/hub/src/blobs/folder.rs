@@ -1,13 +1,15 @@
-//! Files in a folder: `ROOT/BOX/HASH`, and `ROOT/BOX/HASH.part` while one is on its way.
+//! Files in a folder: `ROOT/BOX/HASH`, states of boxes `ROOT/BOX/HASH.state`, with `.part` behind it while one is on its way.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use archive::{Hash, Hasher};
+use model::Timestamp;
 
-use super::{AppendError, Arrived, Blobs, Place};
+use super::{AppendError, Arrived, Blobs, Lying, Place};
 use crate::register::BoxId;
 
 /// What schools have sent is for nobody else on the machine.
@@ -21,25 +23,44 @@ const BUFFER_BYTES: usize = 64 << 10;
 
 /// A folder of files.
 #[derive(Clone, Debug)]
-pub struct BlobFolder(PathBuf);
+pub struct BlobFolder {
+    root: PathBuf,
+    /// What is left free of the disk, in bytes, and who measures that.
+    reserve: Option<(u64, Measure)>,
+}
+
+/// How many bytes are free on the disk of a folder.
+type Measure = fn(&Path) -> Option<u64>;
 
 impl BlobFolder {
     /// The files in `root`. Touches nothing yet.
     #[must_use]
     pub fn new(root: &Path) -> Self {
-        Self(root.to_owned())
+        Self { root: root.to_owned(), reserve: None }
+    }
+
+    /// The same, which takes nothing more where less than `bytes` are free: the rest of the hub has to go on.
+    #[must_use]
+    pub fn with_reserve(self, bytes: u64, free: fn(&Path) -> Option<u64>) -> Self {
+        Self { reserve: Some((bytes, free)), ..self }
+    }
+
+    fn has_room(&self) -> bool {
+        let Some((bytes, free)) = self.reserve else { return true };
+        // What cannot be measured is found out by writing.
+        free(&self.root).is_none_or(|free| free >= bytes)
     }
 
     fn folder(&self, of: BoxId) -> PathBuf {
-        self.0.join(of.0.to_string())
+        self.root.join(of.0.to_string())
     }
 
     fn whole(&self, place: Place) -> PathBuf {
-        self.folder(place.of).join(place.hash.to_string())
+        self.folder(place.of).join(place.name())
     }
 
     fn part(&self, place: Place) -> PathBuf {
-        self.folder(place.of).join(format!("{}{PART_EXTENSION}", place.hash))
+        self.folder(place.of).join(format!("{}{PART_EXTENSION}", place.name()))
     }
 
     /// The file that is on its way, locked: two requests for one file would mix their bytes.
@@ -87,6 +108,9 @@ impl Blobs for BlobFolder {
         if end > total {
             return Err(AppendError::TooMuch);
         }
+        if !bytes.is_empty() && !self.has_room() {
+            return Err(AppendError::Engine(io::ErrorKind::StorageFull.into()));
+        }
         let mut file = self.open_part(place)?;
         let found = file.metadata()?.len();
         if found != offset {
@@ -104,14 +128,51 @@ impl Blobs for BlobFolder {
         Ok(Arrived::Whole(total))
     }
 
-    fn remove(&self, place: Place) -> io::Result<()> {
-        for path in [self.whole(place), self.part(place)] {
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
+    fn read(&self, place: Place, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
+        let file = match File::open(self.whole(place)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        let mut bytes = Vec::new();
+        let read = file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
+        if read as u64 > bytes_max { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(Some(bytes)) }
+    }
+
+    fn lying(&self, of: BoxId) -> io::Result<Vec<Lying>> {
+        let entries = match fs::read_dir(self.folder(of)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut lying = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let (name, is_part) =
+                name.strip_suffix(PART_EXTENSION).map_or((&*name, false), |name| (name, true));
+            let Some(place) = Place::read(of, name) else { continue };
+            let changed = entry.metadata()?.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+            let changed = i64::try_from(changed.as_millis()).unwrap_or(i64::MAX);
+            lying.push(Lying { place, is_part, changed: Timestamp::from_unix_ms(changed) });
         }
-        Ok(())
+        Ok(lying)
+    }
+
+    fn remove_part(&self, place: Place) -> io::Result<()> {
+        remove_file(&self.part(place))
+    }
+
+    fn remove(&self, place: Place) -> io::Result<()> {
+        remove_file(&self.whole(place))?;
+        remove_file(&self.part(place))
+    }
+}
+
+/// There may be none.
+fn remove_file(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 
@@ -154,10 +215,24 @@ mod tests {
     }
 
     #[test]
+    fn a_disk_that_is_nearly_full_takes_nothing_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::sealed(BoxId(1), Hash::of(b"abc"));
+        let nearly_full = BlobFolder::new(folder.path()).with_reserve(100, |_| Some(99));
+        let full = nearly_full.append(place, 0, 3, b"a");
+        assert!(
+            matches!(full, Err(AppendError::Engine(error)) if error.kind() == io::ErrorKind::StorageFull)
+        );
+        let roomy = BlobFolder::new(folder.path()).with_reserve(100, |_| Some(100));
+        roomy.append(place, 0, 3, b"ab").unwrap();
+        assert_eq!(nearly_full.arrived(place).unwrap(), Arrived::Part(2), "what is there stays");
+    }
+
+    #[test]
     fn a_box_that_only_begins_files_fills_no_disk() {
         let folder = tempfile::tempdir().unwrap();
         let blobs = BlobFolder::new(folder.path());
-        let place = |mark: u8| Place { of: BoxId(1), hash: Hash::of(&[mark]) };
+        let place = |mark: u8| Place::sealed(BoxId(1), Hash::of(&[mark]));
         for mark in 0..16 {
             assert!(blobs.append(place(mark), 0, 9, b"x").is_ok(), "{mark}");
         }

@@ -137,5 +137,24 @@ fn a_crowd_of_beginners_is_bounded() {
     assert_eq!(last, Err(Refusal::TooOften));
     let later = Timestamp::from_unix_ms(NOW.unix_ms() + 60_000);
     assert!(commune.begin(&code, ROOT, later).is_ok());
-    assert!(commune.enroller.lock().exchanges.len() <= EXCHANGES_MAX);
+}
+
+#[test]
+fn whichever_hub_is_asked_goes_on_and_not_for_ever() {
+    let commune = Commune::new();
+    let code = commune.make_code(3);
+    let (keys, begun) = commune.begin(&code, ROOT, NOW).unwrap();
+    let members = MemberAuthority::read(&commune.enroller.members.write()).unwrap();
+    let other = Enroller::new(members, AuthorityHash::of(ROOT), "witness".to_owned());
+    let proof = commune.proof(&keys, &begun);
+    let proved = other.prove(&commune.register, &proof, NOW).unwrap();
+    assert!(keys.is_of_hub(proved.reply.as_bytes(), &proved.proof.0));
+    assert_eq!(
+        commune.enroller.prove(&commune.register, &proof, NOW),
+        Ok(proved),
+        "and the answer is told again"
+    );
+
+    let late = Timestamp::from_unix_ms(NOW.unix_ms() + EXCHANGE_MS);
+    assert_eq!(commune.enroller.prove(&commune.register, &proof, late), Err(Refusal::WrongCode));
 }

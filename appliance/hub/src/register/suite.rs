@@ -4,7 +4,10 @@ use archive::Hash;
 use model::Timestamp;
 use replication::{EnrolmentCode, School};
 
-use super::{BoxId, Fingerprint, NewBox, NewCode, OpenCode, Register, RegisterError, StoredFile};
+use super::{
+    BoxId, EXCHANGES_MAX, Exchange, Fingerprint, NewBox, NewCode, OpenCode, Register, RegisterError,
+    StoredFile, StoredSnapshot,
+};
 
 const NOW: Timestamp = Timestamp::from_unix_ms(1_795_392_000_000);
 const LATER: Timestamp = Timestamp::from_unix_ms(1_795_392_000_000 + 3_600_000);
@@ -31,6 +34,8 @@ pub(crate) fn check(open: impl Fn() -> Box<dyn Register>) {
     check_open_codes(&*one, &*other);
     check_replacement(&*one, &*other);
     check_boxes(&*one, &*other);
+    check_snapshots(&*one, &*other);
+    check_exchanges(&*one, &*other);
 }
 
 fn check_codes(one: &dyn Register, other: &dyn Register) {
@@ -129,7 +134,13 @@ fn check_boxes(one: &dyn Register, other: &dyn Register) {
     let file = StoredFile { hash: Hash::of(b"a"), name: "a".to_owned(), bytes: 1, until: LATER };
     one.add_file(of, &file).unwrap();
     other.add_file(of, &file).unwrap();
-    assert_eq!(one.files(of).unwrap(), [file]);
+    assert_eq!(one.files(of).unwrap(), [file.clone()]);
+    let ends = |until: Timestamp| {
+        other.add_file(of, &StoredFile { until, ..file.clone() }).unwrap();
+        one.files(of).unwrap()[0].until
+    };
+    assert_eq!(ends(Timestamp::from_unix_ms(LATER.unix_ms() + 1)), LATER, "no later");
+    assert_eq!(ends(Timestamp::from_unix_ms(LATER.unix_ms() - 1)).unix_ms(), LATER.unix_ms() - 1);
     assert_eq!(one.files(BoxId(99)).unwrap(), []);
     assert_eq!(one.due_files(NOW, 9).unwrap(), []);
     assert_eq!(one.due_files(LATER, 9).unwrap(), [(of, Hash::of(b"a"))]);
@@ -139,4 +150,70 @@ fn check_boxes(one: &dyn Register, other: &dyn Register) {
     assert!(one.revoke(of, NOW).unwrap() && !other.revoke(of, NOW).unwrap());
     assert!(!one.revoke(BoxId(99), NOW).unwrap());
     assert_eq!(other.find_box(Fingerprint([4; 32])).unwrap().unwrap().revoked, Some(NOW));
+}
+
+fn check_snapshots(one: &dyn Register, other: &dyn Register) {
+    let uai = "0911234X";
+    one.put_school(&School { uai: uai.to_owned(), name: "École".to_owned(), rooms: vec![] }).unwrap();
+    let enrol = |seed: u8, is_replacement: bool| {
+        let made = code(seed, uai, is_replacement);
+        one.add_code(&made).unwrap();
+        assert_eq!(other.find_code(&made.code.number()).unwrap().unwrap().is_replacement, is_replacement);
+        other.enrol(&made.code.number(), &new_box(seed), NOW).unwrap()
+    };
+    let snapshot = |mark: u8, at: i64| StoredSnapshot {
+        hash: Hash::of(&[mark]),
+        bytes: u64::from(mark),
+        at: Timestamp::from_unix_ms(NOW.unix_ms() + at),
+    };
+    let first = enrol(20, false);
+    assert_eq!((one.last_snapshot(first).unwrap(), one.inheritance(first).unwrap()), (None, None));
+    for (mark, at) in [(1, 1), (3, 3), (2, 2)] {
+        one.add_snapshot(first, &snapshot(mark, at)).unwrap();
+        other.add_snapshot(first, &snapshot(mark, at)).unwrap();
+    }
+    assert_eq!(other.last_snapshot(first).unwrap(), Some(snapshot(3, 3)));
+    assert_eq!(one.inheritance(first).unwrap(), None, "nobody inherits from herself");
+    let second = enrol(21, true);
+    assert_eq!(one.inheritance(second).unwrap(), Some((first, Hash::of(&[3]))));
+    assert_eq!(other.inheritance(first).unwrap(), None);
+    one.add_snapshot(second, &snapshot(4, 4)).unwrap();
+    assert_eq!(one.inheritance(second).unwrap(), None, "it has a state of its own");
+    assert_eq!(one.surplus_snapshots(second, 4).unwrap(), []);
+    let mut surplus = other.surplus_snapshots(first, 2).unwrap();
+    surplus.sort_by_key(|(_, hash)| *hash != Hash::of(&[1]));
+    assert_eq!(surplus, [(first, Hash::of(&[1])), (first, Hash::of(&[2]))], "of the school, not of the box");
+    assert!(other.has_snapshot(first, Hash::of(&[1])).unwrap());
+    one.forget_snapshot(first, Hash::of(&[1])).unwrap();
+    assert!(!other.has_snapshot(first, Hash::of(&[1])).unwrap());
+    assert_eq!(one.surplus_snapshots(second, 2).unwrap(), [(first, Hash::of(&[2]))]);
+    // Whoever enrols as the first one gets nobody's.
+    one.revoke(second, NOW).unwrap();
+    let third = enrol(22, false);
+    assert_eq!(one.inheritance(third).unwrap(), None);
+}
+
+fn check_exchanges(one: &dyn Register, other: &dyn Register) {
+    let at = |ms: i64| Timestamp::from_unix_ms(NOW.unix_ms() + ms);
+    let exchange = |begun: Timestamp| Exchange {
+        number: code(3, "0750655E", false).code.number(),
+        keys: vec![7; 64],
+        begun,
+        asked: String::new(),
+        answer: String::new(),
+    };
+    one.put_exchange(b"first", &exchange(NOW), at(-1)).unwrap();
+    let mut taken = other.take_exchange(b"first").unwrap().unwrap();
+    assert!(taken == exchange(NOW) && one.take_exchange(b"first").unwrap().is_none(), "it is taken once");
+    taken.answer = "answer".to_owned();
+    other.put_exchange(b"first", &taken, at(-1)).unwrap();
+    assert_eq!(one.take_exchange(b"first").unwrap().unwrap().answer, "answer");
+    one.put_exchange(b"old", &exchange(NOW), at(-1)).unwrap();
+    other.put_exchange(b"new", &exchange(at(9)), NOW).unwrap();
+    assert!(one.take_exchange(b"old").unwrap().is_none(), "it is stale");
+    for number in 0..EXCHANGES_MAX {
+        one.put_exchange(&number.to_be_bytes(), &exchange(at(9)), NOW).unwrap();
+    }
+    assert!(other.take_exchange(b"new").unwrap().is_none(), "the oldest gives way");
+    assert!(other.take_exchange(&0_u32.to_be_bytes()).unwrap().is_some());
 }

@@ -54,6 +54,7 @@ async fn renew(request: HttpRequest, payload: web::Payload, hub: web::Data<Hub>)
             valid_ms: (membership.from.unix_ms(), membership.until.unix_ms()),
             school,
             witness_key: hub.enroller.witness_key.clone(),
+            replaces: false,
         })
     })
     .await
@@ -136,6 +137,7 @@ pub(super) fn refuse(refusal: Refusal) -> HttpResponse {
         Refusal::WrongCode | Refusal::RevokedBox => StatusCode::FORBIDDEN,
         Refusal::UsedCode | Refusal::Fork | Refusal::WrongOffset => StatusCode::CONFLICT,
         Refusal::ExpiredCode | Refusal::BurntCode => StatusCode::GONE,
+        Refusal::NoState => StatusCode::NOT_FOUND,
         Refusal::TooMuch => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::WrongHash => StatusCode::UNPROCESSABLE_ENTITY,
         Refusal::TooOften => StatusCode::TOO_MANY_REQUESTS,

@@ -15,9 +15,9 @@ use replication::{Kept, Refusal};
 use serde::Deserialize;
 
 use super::api::{block, refuse};
-use super::caller::{self, Shown};
+use super::caller;
 use crate::Hub;
-use crate::blobs::{AppendError, Arrived, Place};
+use crate::blobs::{AppendError, Arrived, Kind, Place};
 use crate::enrolling::tell;
 use crate::register::StoredFile;
 
@@ -28,6 +28,8 @@ const LENGTH: HeaderName = HeaderName::from_static("upload-length");
 const SILENCE: Duration = Duration::from_secs(30);
 /// Longest time that a hub keeps a file, whatever a box says: what is logged is kept for a year.
 const KEPT_MS: i64 = 366 * 86_400_000;
+/// How long a file stays at least whose time a box has shortened.
+const SHORTENED_MS: i64 = 7 * 86_400_000;
 /// Most bytes that a hub keeps of one box: twenty times a large school's year.
 const BOX_BYTES_MAX: u64 = 64 << 30;
 
@@ -51,16 +53,28 @@ async fn list(request: HttpRequest, hub: web::Data<Hub>) -> HttpResponse {
     block(move || {
         let of = caller::find(&hub, shown)?;
         let files = hub.register.files(of.id).map_err(tell)?;
-        Ok(Kept { files: files.iter().map(|file| file.hash.to_string()).collect() })
+        Ok(Kept {
+            files: files.iter().map(|file| file.hash.to_string()).collect(),
+            until_ms: files.iter().map(|file| file.until.unix_ms()).collect(),
+        })
     })
     .await
 }
 
 async fn tell_arrived(request: HttpRequest, hash: web::Path<String>, hub: web::Data<Hub>) -> HttpResponse {
-    let (shown, hash) = (caller::shown(&request), hash.into_inner());
+    look(&request, (Kind::Sealed, hash.into_inner()), hub).await
+}
+
+/// Says how much of a file is there.
+pub(super) async fn look(
+    request: &HttpRequest,
+    (kind, hash): (Kind, String),
+    hub: web::Data<Hub>,
+) -> HttpResponse {
+    let shown = caller::shown(request);
     let arrived = web::block(move || {
         let (of, hash) = (caller::find(&hub, shown)?, hash.parse().map_err(|_| Refusal::Malformed)?);
-        hub.blobs.arrived(Place { of: of.id, hash }).map_err(broken)
+        hub.blobs.arrived(Place { of: of.id, kind, hash }).map_err(broken)
     });
     match arrived.await {
         Ok(Ok(arrived)) => say(arrived),
@@ -76,12 +90,25 @@ async fn append(
     about: web::Query<About>,
     hub: web::Data<Hub>,
 ) -> HttpResponse {
+    let about = about.into_inner();
+    let keep = move |piece: &Piece, hub: &Hub| keep(piece, about, hub);
+    receive(&request, payload, (Kind::Sealed, &hash), hub, keep).await
+}
+
+/// Receives a piece, and answers what came of it on a thread that may wait.
+pub(super) async fn receive(
+    request: &HttpRequest,
+    payload: web::Payload,
+    (kind, hash): (Kind, &str),
+    hub: web::Data<Hub>,
+    keep: impl FnOnce(&Piece, &Hub) -> Result<Arrived, Refusal> + Send + 'static,
+) -> HttpResponse {
     let number = |name| find_number(request.headers(), name);
     let (Ok(hash), Some(offset), Some(total)) = (hash.parse::<Hash>(), number(&OFFSET), number(&LENGTH))
     else {
         return refuse(Refusal::Malformed);
     };
-    let shown = caller::shown(&request);
+    let shown = caller::shown(request);
     // Nobody but a box of the commune's has a megabyte read into memory.
     let of = web::Data::clone(&hub);
     match web::block(move || caller::find(&of, shown)).await {
@@ -89,9 +116,13 @@ async fn append(
         Ok(Err(refusal)) => return refuse(refusal),
         Err(_) => return refuse(Refusal::Broken),
     }
-    let (piece, is_cut) = read_piece(payload).await;
-    let piece = Piece { shown, hash, offset, total, bytes: piece, about: about.into_inner() };
-    match web::block(move || piece.keep(&hub)).await {
+    let (bytes, is_cut) = read_piece(payload).await;
+    // Whoever was revoked meanwhile adds nothing.
+    let kept = web::block(move || {
+        let of = caller::find(&hub, shown)?;
+        keep(&Piece { place: Place { of: of.id, kind, hash }, offset, total, bytes }, &hub)
+    });
+    match kept.await {
         // Nobody is left to hear it.
         Ok(Ok(_)) if is_cut => refuse(Refusal::Malformed),
         Ok(Ok(arrived)) => say(arrived),
@@ -113,44 +144,55 @@ async fn read_piece(mut payload: web::Payload) -> (Vec<u8>, bool) {
 }
 
 /// A piece of a file, and whose it is.
-struct Piece {
-    shown: Option<Shown>,
-    hash: Hash,
-    offset: u64,
-    total: u64,
+pub(super) struct Piece {
+    pub(super) place: Place,
+    pub(super) offset: u64,
+    pub(super) total: u64,
     bytes: Vec<u8>,
-    about: About,
 }
 
 impl Piece {
-    fn keep(self, hub: &Hub) -> Result<Arrived, Refusal> {
-        let of = caller::find(hub, self.shown)?;
-        let About { name, until_ms } = self.about;
-        if self.total > FILE_BYTES_MAX || name.chars().count() > NAME_LENGTH_MAX {
+    /// Whether nothing is sent: the file is there, and something is said of it.
+    fn is_asked_again(&self) -> bool {
+        self.bytes.is_empty() && self.offset > 0 && self.offset == self.total
+    }
+
+    /// Puts it behind what has arrived.
+    pub(super) fn append(&self, hub: &Hub) -> Result<Arrived, Refusal> {
+        let Self { place, offset, total, bytes } = self;
+        hub.blobs.append(*place, *offset, *total, bytes).map_err(|error| match error {
+            AppendError::Offset(_) => Refusal::WrongOffset,
+            AppendError::Hash => Refusal::WrongHash,
+            AppendError::TooMuch => Refusal::TooMuch,
+            AppendError::Engine(error) => broken(error),
+        })
+    }
+}
+
+fn keep(piece: &Piece, About { name, until_ms }: About, hub: &Hub) -> Result<Arrived, Refusal> {
+    let of = piece.place.of;
+    if piece.total > FILE_BYTES_MAX || name.chars().count() > NAME_LENGTH_MAX {
+        return Err(Refusal::TooMuch);
+    }
+    let now = (hub.clock)();
+    let mut until = keep_until(until_ms, now).ok_or(Refusal::TooMuch)?;
+    if piece.is_asked_again() {
+        // The school keeps it for a shorter time now. Somebody has a week to find out why: it may be a thief's word.
+        until = until.max(Timestamp::from_unix_ms(now.unix_ms().saturating_add(SHORTENED_MS)));
+    }
+    if piece.offset == 0 {
+        let files = hub.register.files(of).map_err(tell)?;
+        let bytes: u64 = files.iter().map(|file| file.bytes).sum();
+        if files.len() >= FILES_MAX || bytes.saturating_add(piece.total) > BOX_BYTES_MAX {
             return Err(Refusal::TooMuch);
         }
-        let until = keep_until(until_ms, (hub.clock)()).ok_or(Refusal::TooMuch)?;
-        let place = Place { of: of.id, hash: self.hash };
-        if self.offset == 0 {
-            let files = hub.register.files(of.id).map_err(tell)?;
-            let bytes: u64 = files.iter().map(|file| file.bytes).sum();
-            if files.len() >= FILES_MAX || bytes.saturating_add(self.total) > BOX_BYTES_MAX {
-                return Err(Refusal::TooMuch);
-            }
-        }
-        let arrived =
-            hub.blobs.append(place, self.offset, self.total, &self.bytes).map_err(|error| match error {
-                AppendError::Offset(_) => Refusal::WrongOffset,
-                AppendError::Hash => Refusal::WrongHash,
-                AppendError::TooMuch => Refusal::TooMuch,
-                AppendError::Engine(error) => broken(error),
-            })?;
-        if let Arrived::Whole(bytes) = arrived {
-            let file = StoredFile { hash: self.hash, name, bytes, until };
-            hub.register.add_file(of.id, &file).map_err(tell)?;
-        }
-        Ok(arrived)
     }
+    let arrived = piece.append(hub)?;
+    if let Arrived::Whole(bytes) = arrived {
+        let file = StoredFile { hash: piece.place.hash, name, bytes, until };
+        hub.register.add_file(of, &file).map_err(tell)?;
+    }
+    Ok(arrived)
 }
 
 /// When a file has to be gone: as the box says, but a year at most. `None`: its time is over, and it is not taken.
@@ -160,7 +202,7 @@ fn keep_until(said_ms: i64, now: Timestamp) -> Option<Timestamp> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "errors are mapped by value")]
-fn broken(error: std::io::Error) -> Refusal {
+pub(super) fn broken(error: std::io::Error) -> Refusal {
     tracing::error!(%error, "the files of boxes cannot be read or written");
     Refusal::Broken
 }

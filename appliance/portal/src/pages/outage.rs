@@ -42,6 +42,10 @@ pub struct Typed<'a> {
     pub target: &'a str,
     /// Names and values.
     pub fields: &'a [(String, String)],
+    /// Files that were chosen, by the names of their fields and their own: they have to be chosen again.
+    pub files: &'a [(&'a str, &'a str)],
+    /// Whether it goes as `multipart/form-data`.
+    pub is_multipart: bool,
 }
 
 impl std::fmt::Debug for Typed<'_> {
@@ -60,6 +64,8 @@ struct View<'a> {
     retries: bool,
     typed: Option<Typed<'a>>,
     shown: Vec<Shown<'a>>,
+    /// Names of fields, and what is said of them.
+    files: Vec<(&'a str, String)>,
     actions: Vec<String>,
     kept: &'a [(&'a str, &'a str)],
     details: Vec<Detail>,
@@ -106,6 +112,10 @@ impl Outage<'_> {
             lead: language.say(lead),
             retries: self.delivery == Delivery::Nothing,
             shown: typed.map_or(vec![], |typed| shown(typed.fields)),
+            files: typed.map_or(vec![], |typed| {
+                let say = |name: &str| language.say_with("outage-file", &[("name", name)]);
+                typed.files.iter().map(|(field, name)| (*field, say(name))).collect()
+            }),
             actions: self.actions(typed.is_some()).iter().map(|key| language.say(key)).collect(),
             typed,
             kept: self.kept,
@@ -121,7 +131,7 @@ impl Outage<'_> {
         let mut actions = Vec::new();
         if self.delivery == Delivery::Nothing {
             actions.push("outage-wait");
-        } else if self.has_files {
+        } else if self.has_files && !is_shown {
             actions.push("outage-files");
         } else if !is_shown {
             actions.push("outage-back");

@@ -198,6 +198,7 @@ pub(crate) fn preparations() -> Vec<PreparationLine> {
         line(7, PreparationStage::Missing, None),
         line(8, PreparationStage::Full, None),
         line(9, PreparationStage::Elsewhere, None),
+        line(10, PreparationStage::Personal, None),
     ]
 }
 

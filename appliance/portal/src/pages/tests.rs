@@ -42,11 +42,22 @@ fn all_pages(language: Language) -> Vec<(String, String)> {
             ("bare", None, false, &[][..]),
             (
                 "whole",
-                Some(Typed { target: "/forum?x=1", fields: &fields }),
+                Some(Typed { target: "/forum?x=1", fields: &fields, files: &[], is_multipart: false }),
                 false,
                 &[("Leçon <1>", "/lecon/1")],
             ),
             ("files", None, true, &[]),
+            (
+                "chosen",
+                Some(Typed {
+                    target: "/forum",
+                    fields: &fields,
+                    files: &[("f", "volcan <1>.pdf")],
+                    is_multipart: true,
+                }),
+                true,
+                &[],
+            ),
         ] {
             let page = Outage { place: &place, host: &poker, delivery, typed, has_files, kept };
             push(&format!("outage-{delivery:?}-{name}"), page.render(language));
@@ -250,7 +261,7 @@ fn the_closed_page_says_why_whom_to_tell_and_that_it_reopens() {
 fn what_was_typed_stands_in_the_page_and_goes_where_it_was_to_go() {
     let (place, host, fields) = (samples::place(), samples::host("ent.example"), samples::typed());
     let page = |target| {
-        let typed = Some(Typed { target, fields: &fields });
+        let typed = Some(Typed { target, fields: &fields, files: &[], is_multipart: false });
         let delivery = Delivery::Unsent;
         Outage { place: &place, host: &host, delivery, typed, has_files: false, kept: &[] }
             .render(Language::French)
@@ -260,6 +271,13 @@ fn what_was_typed_stands_in_the_page_and_goes_where_it_was_to_go() {
     assert!(html.contains("<form method=\"post\" action=\"/forum?x=1&#38;y=2\">"), "{html}");
     assert!(html.contains("name=\"csrf\" value=\"7f&#34;\""), "{html}");
     assert!(!html.contains("http-equiv=\"refresh\""), "what was typed does not go away by itself");
+    let files = [("piece", "volcan.pdf")];
+    let typed = Some(Typed { target: "/forum", fields: &fields, files: &files, is_multipart: true });
+    let delivery = Delivery::Unsent;
+    let upload = Outage { place: &place, host: &host, delivery, typed, has_files: true, kept: &[] };
+    let html = upload.render(Language::French);
+    assert!(html.contains("enctype=\"multipart/form-data\"") && html.contains("volcan.pdf"), "{html}");
+    assert!(html.contains("<input type=\"file\" name=\"piece\" required>"), "{html}");
     for elsewhere in ["//evil.example/", "https:evil", "/\\evil.example"] {
         assert!(!page(elsewhere).contains("<form"), "{elsewhere}");
     }

@@ -32,6 +32,25 @@ pub(crate) struct ServeArguments {
     /// The name or address by which boxes reach it, once for each. Needed the first time; kept for the next ones.
     #[arg(long = "name", value_name = "HOST", value_parser = parse_host)]
     pub(crate) names: Vec<Host>,
+    #[command(flatten)]
+    pub(crate) engines: EngineArguments,
+}
+
+/// What fills the hub's ports. What is said once is kept in its folder, for all commands.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct EngineArguments {
+    /// Where the register is: `sqlite`, or a PostgreSQL, as in postgres://preau@db.commune.example/hub. Its password stands in the file `credentials`.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) register: Option<String>,
+    /// Where the files of boxes are: `folder`, or an object store, as in s3://BUCKET/PREFIX. Its key stands in the file `credentials`.
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) blobs: Option<String>,
+    /// The object store's server, as in https://s3.commune.example.
+    #[arg(long, value_name = "URL")]
+    pub(crate) s3_endpoint: Option<String>,
+    /// The object store's region; without it, `garage`.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) s3_region: Option<String>,
 }
 
 /// The folder of a hub.
@@ -53,6 +72,14 @@ pub(crate) enum HubCommand {
     /// The boxes.
     #[command(subcommand)]
     Box(HubBoxCommand),
+    /// Take what a lost box had sealed and not sent, from its disk: where its log is what the box has signed, and has grown from what this hub has
+    /// signed of it.
+    Adopt {
+        /// The data folder of the lost box, or a copy of it.
+        disk: PathBuf,
+        #[command(flatten)]
+        data: HubData,
+    },
     /// What the commune opens or closes for all its schools; boxes fetch it each night.
     #[command(subcommand)]
     Rule(HubRuleCommand),
@@ -68,7 +95,7 @@ pub(crate) struct HubCodeArguments {
     #[arg(required = true)]
     pub(crate) uai: Option<Uai>,
     /// The box takes the place of the one that the school has, which is revoked when it enrols.
-    #[arg(long)]
+    #[arg(long, visible_alias = "replace")]
     pub(crate) replacement: bool,
     /// For how many hours the code is good.
     #[arg(long, value_name = "HOURS", default_value = "24", value_parser = clap::value_parser!(u32).range(1..=720))]
@@ -188,9 +215,15 @@ pub(crate) struct EnrolArguments {
     /// Where the hub is, as in https://hub.commune.example:8443.
     #[arg(long, value_name = "URL")]
     pub(crate) hub: HubUrl,
-    /// The box is enrolled, and shall be anew.
+    /// The box is enrolled, and shall be anew. What it has of its own, it keeps.
     #[arg(long)]
     pub(crate) again: bool,
+    /// Devices, people and rules that somebody has entered here go, where the box takes another one's place.
+    #[arg(long)]
+    pub(crate) discard_state: bool,
+    /// Where the box reads its configuration: the one of the box whose place it takes is put there. Without it, it is put into the data folder.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) data: DataFolder,
 }

@@ -34,7 +34,7 @@ pub(crate) mod wifi;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -89,9 +89,14 @@ const DIAGNOSTICS: &str = "info,hickory_resolver=warn,hickory_net=warn,hickory_p
 
 /// Runs a box until it is told to stop: SIGTERM, SIGINT (^C), or SIGHUP, which a terminal sends when it is closed.
 pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
+    // What was to be put in place is in place, the configuration among it, before anything is read.
+    let data = data_folder::find(options.data.path.as_deref())?;
     let config = Config::load_or_default(options.config.as_deref())?;
-    let (data, segments) = claim_data(options)?;
+    let segments = claim_data(&data)?;
     let (supervisor, descriptors, complaints) = prepare_process()?;
+    if let Some(file) = &options.config {
+        data_folder::keep_configuration(&data, file);
+    }
 
     let mut firewall = close_network(&config)?;
     let (clock, watch) = open_clock();
@@ -107,8 +112,9 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let destinations = Arc::new(ArcSwap::from_pointee(keeper::destinations(&config)));
     let services = Arc::new(Services::new(Arc::clone(&desk), ServiceAddresses::default()));
     keep_closed(&mut firewall, &config, services.registered())?;
-    let resolver = open_resolver(&config, &listeners, &upstreams, Arc::clone(&destinations), &services)?;
     let workspaces = front::open_workspaces(&config, &data, &clock, identity.as_ref(), descriptors)?;
+    let inside = Arc::clone(&destinations);
+    let resolver = open_resolver(&config, &listeners, &upstreams, inside, &services, workspaces.as_ref())?;
     let larder = open_larder(&config, workspaces.is_some());
     let shown = (workspaces, &larder.prepared);
     let gate = doors::build_gate(&config, descriptors, &desk, &resolver, identity.is_some(), shown);
@@ -299,12 +305,10 @@ fn seal_the_rest(data: &Path, manner: &Manner, now: access::Instant) {
     }
 }
 
-/// The data folder, for this box alone, and its folder of segments.
-fn claim_data(options: &RunOptions) -> anyhow::Result<(PathBuf, segments::Directory)> {
-    let data = data_folder::find(options.data.path.as_deref())?;
-    data_folder::make(&data)?;
-    let segments = data_folder::claim(&data)?;
-    Ok((data, segments))
+/// The data folder for this box alone; its folder of segments.
+fn claim_data(data: &Path) -> anyhow::Result<segments::Directory> {
+    data_folder::make(data)?;
+    data_folder::claim(data)
 }
 
 /// What there is once per process: who supervises it, how many files it may have open, what it complains of.
@@ -428,10 +432,12 @@ fn open_resolver(
     upstreams: &[resolver::Upstream],
     destinations: Arc<ArcSwap<Destinations>>,
     services: &Services,
+    workspaces: Option<&Arc<proxy::Workspaces>>,
 ) -> anyhow::Result<Resolver> {
     let networks: Vec<IpNet> =
         config.filter.services.iter().flat_map(|service| service.networks.clone()).collect();
     let zone = Zone::new(listeners.addresses.clone());
+    let workspaces = workspaces.cloned();
     let settings = resolver::Settings {
         own_zone: Arc::new(move |name, kind| zone.answer(name, kind)),
         addresses: listeners.addresses.clone(),
@@ -448,6 +454,9 @@ fn open_resolver(
             destinations.load().check(address).is_err() && !is_of_service()
         }),
         service_addresses: Arc::clone(&services.told),
+        last_addresses: Arc::new(move |name| {
+            workspaces.as_ref().map_or(vec![], |workspaces| workspaces.last_addresses(name))
+        }),
         ..resolver::Settings::default()
     };
     Resolver::new(settings, Arc::clone(&services.desk)).context("cannot set up the resolver")

@@ -56,7 +56,15 @@ impl Pages for PortalPages {
             Delivery::Unsent => pages::Delivery::Unsent,
             Delivery::Unknown => pages::Delivery::Unknown,
         };
-        let typed = typed.map(|typed| pages::Typed { target: &typed.target, fields: &typed.fields });
+        let chosen: Vec<(&str, &str)> = typed.map_or(vec![], |typed| {
+            typed.files.iter().map(|file| (file.field.as_str(), file.name.as_str())).collect()
+        });
+        let typed = typed.map(|typed| pages::Typed {
+            target: &typed.target,
+            fields: &typed.fields,
+            files: &chosen,
+            is_multipart: typed.is_multipart,
+        });
         // What a teacher chose comes first, under the name that she gave it.
         let ready = host.name().map(|host| self.prepared.ready_of(host)).unwrap_or_default();
         let chosen = ready.iter().map(|it| (it.title.as_str(), it.place.path.as_str()));

@@ -16,7 +16,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use model::{
     ClockQuality, DomainName, NewPreparation, Preparation, PreparationId, PreparationStage, RoomName,
-    Timestamp,
+    Timestamp, WorkspacePlace,
 };
 use proxy::{Gate, Pace, Progress, Wanted};
 use store::{Store, StoreError};
@@ -201,8 +201,12 @@ impl Preparer {
         self.prepared.show_coming(None);
         match awaited {
             Awaited::Over => {
-                let outcome = self.runtime.block_on(task).unwrap_or(proxy::Preparation::Later);
-                self.note(due, outcome);
+                let settled = self.runtime.block_on(task);
+                let settled = settled.unwrap_or_else(|_| proxy::Preparation::Later.into());
+                if let Some((host, path)) = settled.place.filter(|_| is_kept(settled.preparation)) {
+                    self.work(|store| store.move_preparation(due.id, &WorkspacePlace { host, path }));
+                }
+                self.note(due, settled.preparation);
                 true
             }
             // It is due again at its time, where it is on the list.
@@ -216,7 +220,7 @@ impl Preparer {
         let Some(clock) = self.clock.now().plausible().and_then(|now| read_clock(now, &self.zone)) else {
             return true;
         };
-        if !is_dawn(&clock) || self.refreshed == Some(clock.date()) {
+        if !is_refresh_due(&clock, self.refreshed) {
             return true;
         }
         self.refreshed = Some(clock.date());
@@ -317,11 +321,22 @@ fn is_dawn(clock: &Zoned) -> bool {
     (DAWN..NIGHT.1).contains(&clock.hour())
 }
 
+/// Whether it is here, and is to be found where it is.
+fn is_kept(outcome: proxy::Preparation) -> bool {
+    outcome == proxy::Preparation::Here
+}
+
+/// Whether what was used most is to be looked at now: once each morning, before the school opens.
+fn is_refresh_due(clock: &Zoned, refreshed: Option<Date>) -> bool {
+    is_dawn(clock) && refreshed != Some(clock.date())
+}
+
 fn stage_of(outcome: proxy::Preparation) -> PreparationStage {
     match outcome {
         proxy::Preparation::Here => PreparationStage::Here,
         proxy::Preparation::Later => PreparationStage::Waiting,
         proxy::Preparation::Refused => PreparationStage::Refused,
+        proxy::Preparation::Personal => PreparationStage::Personal,
         proxy::Preparation::NotShared => PreparationStage::NotShared,
         // Only a manifest says what it must be.
         proxy::Preparation::Missing | proxy::Preparation::Different => PreparationStage::Missing,
@@ -359,6 +374,7 @@ fn find_due<'l>(list: &'l [Preparation], now: Timestamp, zone: &TimeZone) -> Opt
             }
             PreparationStage::Waiting => rested_ms >= AGAIN_MS,
             PreparationStage::Refused
+            | PreparationStage::Personal
             | PreparationStage::NotShared
             | PreparationStage::Missing
             | PreparationStage::Full
@@ -418,6 +434,23 @@ mod tests {
         // Its day is over, and nobody has taken it from the list.
         check(Waiting, None, "2026-12-01T00:00", false);
         check(Here, None, "2026-12-01T05:00", false);
+    }
+
+    #[test]
+    fn what_was_used_most_is_looked_at_once_each_morning() {
+        let zone = TimeZone::get("Europe/Paris").unwrap();
+        let mut refreshed = None;
+        let mut looks = Vec::new();
+        // Two days, each quarter of an hour, over the change of the clocks.
+        for quarter in 0..2 * 24 * 4 {
+            let now = Timestamp::from_unix_ms(at("2026-10-24T12:00").unix_ms() + quarter * 15 * 60 * 1_000);
+            let clock = read_clock(now, &zone).unwrap();
+            if is_refresh_due(&clock, refreshed) {
+                refreshed = Some(clock.date());
+                looks.push((clock.day(), clock.hour(), clock.minute()));
+            }
+        }
+        assert_eq!(looks, [(25, 5, 0), (26, 5, 0)]);
     }
 
     #[test]

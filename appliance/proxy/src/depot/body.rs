@@ -23,6 +23,10 @@ pub(crate) struct Body {
     sealing: Sealing,
     /// Whether the server can be asked for parts of it, as far as is known.
     is_divisible: AtomicBool,
+    /// Whether what came of it stays where the rest does not come for now.
+    keeps_parts: AtomicBool,
+    /// Whether it is known what of it is on the disk.
+    is_stock_taken: AtomicBool,
     state: Mutex<State>,
     changes: watch::Sender<()>,
 }
@@ -35,6 +39,8 @@ struct State {
     streams: Vec<Live>,
     next: u64,
     has_failed: bool,
+    /// How often it was left for later.
+    pauses: u64,
 }
 
 /// A transfer from the server.
@@ -108,6 +114,15 @@ impl Body {
         Self::new(number, file, Sealing::Checked, length, is_divisible)
     }
 
+    /// A body of which a part is on the disk from before the start: which one is not known before stock is taken.
+    pub(super) fn part(number: u64, file: File, length: u64, is_divisible: bool) -> Arc<Self> {
+        let body = Self::arriving(number, file, Some(length), is_divisible);
+        body.keep_parts();
+        body.is_stock_taken.store(false, Ordering::Relaxed);
+        body.pause();
+        body
+    }
+
     /// The same for a file that each has to be authorised for: it has a name of its own, and no number.
     pub(super) fn whole_secret(file: File, key: FileKey, length: u64, is_divisible: bool) -> Arc<Self> {
         let body = Self::arriving_secret(file, key, length, is_divisible);
@@ -122,8 +137,9 @@ impl Body {
 
     fn new(number: u64, file: File, sealing: Sealing, length: Option<u64>, is_divisible: bool) -> Arc<Self> {
         let state = Mutex::new(State { length, ..State::default() });
-        let is_divisible = AtomicBool::new(is_divisible);
-        Arc::new(Self { number, file, sealing, is_divisible, state, changes: watch::Sender::default() })
+        let [is_divisible, keeps_parts, is_stock_taken] = [is_divisible, false, true].map(AtomicBool::new);
+        let changes = watch::Sender::default();
+        Arc::new(Self { number, file, sealing, is_divisible, keeps_parts, is_stock_taken, state, changes })
     }
 
     fn hold_all(&self, length: u64) {
@@ -177,6 +193,7 @@ impl Body {
     /// The same; tells meanwhile how many bytes of it are there, and how many there will be.
     pub(crate) async fn watch_whole(&self, mut tell: impl FnMut(u64, Option<u64>) + Send) -> bool {
         let mut changes = self.changes();
+        let pauses = self.pauses();
         loop {
             changes.mark_unchanged();
             let (held, length, has_failed) = {
@@ -187,7 +204,7 @@ impl Body {
             if self.whole_length().is_some() {
                 return true;
             }
-            if has_failed || changes.changed().await.is_err() {
+            if has_failed || self.pauses() != pauses || changes.changed().await.is_err() {
                 return false;
             }
         }
@@ -341,6 +358,67 @@ impl Body {
         } else {
             self.fail();
         }
+    }
+
+    /// What comes of it stays from now on where the rest does not come for now: it is gone on with later.
+    pub(super) fn keep_parts(&self) {
+        self.keeps_parts.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn keeps_parts(&self) -> bool {
+        self.keeps_parts.load(Ordering::Relaxed)
+    }
+
+    /// Whether a part of it is here, and nothing of the rest is on its way.
+    pub(crate) fn is_resting(&self) -> bool {
+        let is_left = self.keeps_parts() && self.whole_length().is_none();
+        let state = self.lock();
+        is_left && state.pauses > 0 && state.streams.is_empty() && !state.has_failed
+    }
+
+    /// How often it was left for later: whoever waited for it before waits in vain.
+    pub(crate) fn pauses(&self) -> u64 {
+        self.lock().pauses
+    }
+
+    /// It is left for later: transfers end, readers break off where it ends, and what is here stays.
+    pub(crate) fn pause(&self) {
+        let mut state = self.lock();
+        state.streams.clear();
+        state.pauses += 1;
+        drop(state);
+        self.changes.send_replace(());
+    }
+
+    /// A transfer cannot be had for now. With the last one, the body is left for later.
+    pub(crate) fn leave(&self, number: StreamNumber) {
+        let mut state = self.lock();
+        state.streams.retain(|live| live.number != number);
+        let is_last = state.streams.is_empty();
+        drop(state);
+        if is_last {
+            self.pause();
+        } else {
+            self.changes.send_replace(());
+        }
+    }
+
+    /// Finds out what of it is on the disk, by the checksums. Blocks the thread.
+    pub(super) fn take_stock(&self) {
+        let Some(length) = self.length().filter(|_| !self.is_stock_taken.load(Ordering::Relaxed)) else {
+            return;
+        };
+        for block in 0..length.div_ceil(block_bytes()) {
+            let place = self.sealing.place(block, Some(length));
+            let mut sealed = vec![0; usize::try_from(place.end - place.start).unwrap_or_default()];
+            let is_read = self.file.read_exact_at(&mut sealed, place.start).is_ok();
+            let start = block.saturating_mul(block_bytes());
+            let span = Span::new(start, start.saturating_add(block_bytes()).min(length));
+            if let Some(span) = span.filter(|_| is_read && self.sealing.open(block, sealed).is_some()) {
+                self.lock().held.insert(span);
+            }
+        }
+        self.is_stock_taken.store(true, Ordering::Relaxed);
     }
 
     /// The rest never comes: readers break off, so that nobody takes a part for the whole.

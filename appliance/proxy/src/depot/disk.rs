@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use cache::{Kept, Key, Sealing, read_record, write_record};
 use nix::fcntl::{FallocateFlags, fallocate};
@@ -17,6 +17,8 @@ const FOLDER_MODE: u32 = 0o700;
 pub(super) const FILE_MODE: u32 = 0o600;
 /// The folder of the ledgers, beside those of the first bytes.
 const LEDGERS: &str = "ledgers";
+/// How long a part waits for somebody to go on with it: a lesson is prepared for the next days.
+const PARTS_KEPT: Duration = Duration::from_secs(8 * 24 * 60 * 60);
 /// Longest record that is read, as `cache` writes it.
 const RECORD_BYTES_MAX: u64 = 2 << 20;
 
@@ -31,6 +33,8 @@ pub(super) struct Found {
     /// Where there is a record.
     pub(super) key: Option<Key>,
     pub(super) kept: Vec<Kept>,
+    /// What is not there whole.
+    pub(super) parts: Vec<Kept>,
     /// Bytes of a file that each has to be authorised for.
     pub(super) secret_bytes: u64,
 }
@@ -52,14 +56,22 @@ impl Disk {
 
     /// The record of a name, where there is one that can be read.
     pub(super) fn read(&self, name: u128) -> Option<(Key, Vec<Kept>)> {
-        let path = self.record(name);
-        let length = fs::metadata(&path).ok()?.len();
-        let bytes = if length <= RECORD_BYTES_MAX { fs::read(&path).ok()? } else { vec![] };
+        Self::read_file(&self.record(name))
+    }
+
+    /// The same of what is not there whole.
+    pub(super) fn read_parts(&self, name: u128) -> Option<(Key, Vec<Kept>)> {
+        Self::read_file(&self.parts(name))
+    }
+
+    fn read_file(path: &Path) -> Option<(Key, Vec<Kept>)> {
+        let length = fs::metadata(path).ok()?.len();
+        let bytes = if length <= RECORD_BYTES_MAX { fs::read(path).ok()? } else { vec![] };
         match read_record(&bytes, &[]) {
             Ok(read) => Some(read),
             Err(damage) => {
                 tracing::info!(%damage, "something that was kept of a workspace is thrown away");
-                drop(fs::remove_file(&path));
+                drop(fs::remove_file(path));
                 None
             }
         }
@@ -67,12 +79,25 @@ impl Disk {
 
     /// Replaces the record of a name in one step. Nothing waits for the disk: after a power cut the checksum tells.
     pub(super) fn write(&self, name: u128, key: &Key, kept: &[Kept]) -> io::Result<()> {
-        let path = self.record(name);
+        Self::write_file(&self.record(name), key, kept)
+    }
+
+    /// Replaces the record of what is not there whole; none of nothing.
+    pub(super) fn write_parts(&self, name: u128, key: &Key, parts: &[Kept]) -> io::Result<()> {
+        let path = self.parts(name);
+        match parts {
+            [] => drop(fs::remove_file(&path)),
+            parts => Self::write_file(&path, key, parts)?,
+        }
+        Ok(())
+    }
+
+    fn write_file(path: &Path, key: &Key, kept: &[Kept]) -> io::Result<()> {
         let draft = path.with_extension("draft");
         drop(fs::remove_file(&draft));
         let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&draft)?;
         file.write_all(&write_record(key, kept))?;
-        fs::rename(&draft, &path)
+        fs::rename(&draft, path)
     }
 
     /// A new file for a body. Where its length is known its room is taken now: a disk that is full says so before anybody waits
@@ -116,15 +141,22 @@ impl Disk {
     /// Removes the record and the bodies that it names, and the file of this name that each has to be authorised for.
     pub(super) fn remove(&self, name: u128) {
         drop(fs::remove_file(self.secret(name)));
-        let kept = self.read(name).map(|(_, kept)| kept).unwrap_or_default();
-        drop(fs::remove_file(self.record(name)));
-        for Kept { body, .. } in kept {
+        let [kept, parts] = [self.read(name), self.read_parts(name)]
+            .map(|read| read.map(|(_, kept)| kept).unwrap_or_default());
+        self.remove_record(name);
+        drop(fs::remove_file(self.parts(name)));
+        for Kept { body, .. } in kept.into_iter().chain(parts) {
             self.remove_body(name, body);
         }
     }
 
+    /// Removes the record alone.
+    pub(super) fn remove_record(&self, name: u128) {
+        drop(fs::remove_file(self.record(name)));
+    }
+
     /// Walks through one of the 256 folders: tells what is kept there, and clears away what is not: bodies that no record names,
-    /// older than this start, drafts, and files that were granted so long ago that nobody may read them any more.
+    /// older than this start, parts that nobody has gone on with for long, drafts, and files that were granted so long ago that nobody may read them any more.
     pub(super) fn walk(&self, first: u8, start: SystemTime, mut tell: impl FnMut(Found)) -> io::Result<()> {
         let folder = self.folder.join(format!("{first:02x}"));
         let mut named = std::collections::HashSet::new();
@@ -137,7 +169,21 @@ impl Disk {
                     let Ok(name) = u128::from_str_radix(&stem, 16) else { continue };
                     let Some((key, kept)) = self.read(name) else { continue };
                     named.extend(kept.iter().map(|kept| body_stem(name, kept.body)));
-                    tell(Found { name, key: Some(key), kept, secret_bytes: 0 });
+                    let parts = self.read_parts(name).map(|(_, parts)| parts).unwrap_or_default();
+                    tell(Found { name, key: Some(key), kept, parts, secret_bytes: 0 });
+                }
+                Some("parts") => {
+                    let Ok(name) = u128::from_str_radix(&stem, 16) else { continue };
+                    if start.checked_sub(PARTS_KEPT).is_some_and(|end| is_older(&path, end)) {
+                        drop(fs::remove_file(&path));
+                        continue;
+                    }
+                    let Some((key, parts)) = self.read_parts(name) else { continue };
+                    named.extend(parts.iter().map(|part| body_stem(name, part.body)));
+                    // Otherwise it is told with the record.
+                    if !self.record(name).exists() {
+                        tell(Found { name, key: Some(key), kept: vec![], parts, secret_bytes: 0 });
+                    }
                 }
                 Some("secret") => {
                     let Ok(name) = u128::from_str_radix(&stem, 16) else { continue };
@@ -146,7 +192,7 @@ impl Disk {
                         drop(fs::remove_file(&path));
                     } else {
                         let secret_bytes = fs::metadata(&path).map_or(0, |metadata| metadata.len());
-                        tell(Found { name, key: None, kept: vec![], secret_bytes });
+                        tell(Found { name, key: None, kept: vec![], parts: vec![], secret_bytes });
                     }
                 }
                 Some("body") => bodies.push((stem, path)),
@@ -162,6 +208,10 @@ impl Disk {
 
     fn record(&self, name: u128) -> PathBuf {
         self.place(name).join(format!("{name:032x}.record"))
+    }
+
+    fn parts(&self, name: u128) -> PathBuf {
+        self.place(name).join(format!("{name:032x}.parts"))
     }
 
     fn secret(&self, name: u128) -> PathBuf {

@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use ::http::HeaderMap;
 use cache::{Kept, Key, Stored, VARIANTS_MAX};
 
 use super::body::Body;
@@ -52,15 +53,30 @@ impl Entry {
     pub(super) fn objects(&self) -> Vec<Object> {
         let mut objects = self.lock();
         objects.retain(|object| !object.body.has_failed());
-        objects.clone()
+        // A part is nothing beside something whole.
+        let is_outdone = |part: &Object| {
+            let is_better =
+                |other: &Object| other.body.whole_length().is_some() && other.stored.vary == part.stored.vary;
+            part.body.is_resting() && objects.iter().any(is_better)
+        };
+        objects.iter().filter(|object| !is_outdone(object)).cloned().collect()
+    }
+
+    /// What was left for later of what such a request asks for.
+    pub(super) fn part(&self, request: &HeaderMap) -> Option<Object> {
+        let objects = self.lock();
+        let is_part = |object: &&Object| object.body.is_resting() && object.stored.vary.matches(request);
+        objects.iter().rev().find(is_part).cloned()
     }
 
     /// Adds a response, in place of those for the same requests or beside them. What has to leave for it is given back.
     pub(super) fn add(&self, object: Object, succession: Succession) -> Vec<Object> {
         let mut objects = self.lock();
         let is_alike = |other: &Object| other.stored.vary == object.stored.vary;
-        let is_replaced =
-            |other: &Object| other.body.has_failed() || (succession == Succession::AtOnce && is_alike(other));
+        let is_replaced = |other: &Object| {
+            let gives_way = succession == Succession::AtOnce || other.body.is_resting();
+            other.body.has_failed() || (gives_way && is_alike(other))
+        };
         let (mut replaced, kept): (Vec<_>, Vec<_>) = objects.drain(..).partition(is_replaced);
         *objects = kept;
         if objects.len() >= VARIANTS_MAX {
@@ -117,9 +133,27 @@ impl Entry {
         kept.collect()
     }
 
+    /// What of it is not there whole, and is gone on with.
+    pub(super) fn parts(&self) -> Vec<Kept> {
+        let objects = self.lock();
+        let parts = objects.iter().filter(|object| {
+            let is_whole = object.body.whole_length().is_some();
+            object.body.keeps_parts() && !is_whole && !object.body.has_failed()
+        });
+        let note = |object: &Object| {
+            let length = object.body.length()?;
+            Some(Kept { stored: (*object.stored).clone(), body: object.body.number(), length })
+        };
+        parts.filter_map(note).collect()
+    }
+
     /// Whether something of it is on its way still.
     pub(super) fn is_arriving(&self) -> bool {
-        self.lock().iter().any(|object| object.body.whole_length().is_none() && !object.body.has_failed())
+        let is_coming = |object: &Object| {
+            let is_whole = object.body.whole_length().is_some();
+            !is_whole && !object.body.has_failed() && !object.body.is_resting()
+        };
+        self.lock().iter().any(is_coming)
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Object>> {

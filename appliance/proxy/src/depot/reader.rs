@@ -26,22 +26,30 @@ pub(crate) struct Reader {
     body: Arc<Body>,
     at: u64,
     end: u64,
+    /// How often the body was left for later before.
+    pauses: u64,
     changes: watch::Receiver<()>,
     fetch: Arc<dyn Fetch>,
 }
 
 impl Reader {
     pub(crate) fn new(body: Arc<Body>, at: u64, end: u64, fetch: Arc<dyn Fetch>) -> Self {
-        let changes = body.changes();
-        Self { body, at, end, changes, fetch }
+        let (changes, pauses) = (body.changes(), body.pauses());
+        Self { body, at, end, pauses, changes, fetch }
     }
 
     /// The next bytes; `None` at the end.
     pub(crate) async fn next(&mut self) -> Option<io::Result<Bytes>> {
         loop {
             self.changes.mark_unchanged();
-            match self.body.glance(self.at, self.end) {
+            let glance = self.body.glance(self.at, self.end);
+            let is_left = self.body.pauses() != self.pauses;
+            match glance {
                 Glance::End => return None,
+                // It was left for later meanwhile: whoever asks anew has it asked for.
+                Glance::Fetch(_) | Glance::Wait if is_left => {
+                    return Some(Err(io::ErrorKind::UnexpectedEof.into()));
+                }
                 Glance::Failed => return Some(Err(io::ErrorKind::UnexpectedEof.into())),
                 Glance::Bytes(bytes) => return Some(Ok(self.take(bytes))),
                 Glance::Held(span) => match self.read(span).await {

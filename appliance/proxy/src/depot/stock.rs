@@ -21,6 +21,7 @@ use super::disk::{Disk, Found, file_bytes};
 use super::entry::{Entry, Object, Succession};
 use super::flight::Flights;
 use super::ledgers::Ledgers;
+use super::servers::KnownServers;
 use crate::pages::KeptPage;
 
 /// Keys that are in memory, with their files open, at most; others are read from the disk when they are asked for. Of the
@@ -63,12 +64,14 @@ pub struct Depot {
     shelf: Mutex<Shelf>,
     remembered: Cache<u128, Arc<Entry>>,
     /// Those of which something is on its way: they are in memory whatever else is.
-    arriving: Mutex<HashMap<u128, Arc<Entry>>>,
+    pub(super) arriving: Mutex<HashMap<u128, Arc<Entry>>>,
     reading: tokio::sync::Mutex<()>,
     pub(crate) flights: Arc<Flights>,
     /// Files that each has to be authorised for, by the hash of their key.
     pub(super) files: Cache<u128, Arc<Entry>>,
     pub(crate) ledgers: Ledgers,
+    /// Where the servers were last reached.
+    pub(crate) servers: KnownServers,
     catalogue: Arc<Catalogue>,
     alone: Cache<u128, Instant>,
     fills: Arc<Semaphore>,
@@ -111,6 +114,7 @@ impl Depot {
         Ok(Self {
             files: Cache::new(remembered),
             ledgers: Ledgers::open(disk.ledgers()),
+            servers: KnownServers::open(&settings.folder),
             catalogue: Arc::default(),
             disk,
             clock,
@@ -138,7 +142,7 @@ impl Depot {
                 let walk = move || {
                     let mut found = Vec::new();
                     let weigh = |key: &Found| match key.secret_bytes {
-                        0 => weight(&key.kept),
+                        0 => weight(&key.kept).saturating_add(weight(&key.parts)),
                         bytes => bytes.max(OBJECT_BYTES_MIN),
                     };
                     let tell = |key: Found| {
@@ -193,9 +197,12 @@ impl Depot {
         }
         let disk = Arc::clone(&self.disk);
         let (read, kept) = spawn_blocking(move || {
-            let (key, kept) = disk.read(name)?;
-            let objects: Vec<Object> = kept.into_iter().filter_map(|kept| open(&disk, name, kept)).collect();
-            Some((key, objects))
+            let (whole, parts) = (disk.read(name), disk.read_parts(name));
+            let key = whole.as_ref().or(parts.as_ref()).map(|(key, _)| key.clone())?;
+            let [whole, parts] = [whole, parts].map(|read| read.map(|(_, kept)| kept).unwrap_or_default());
+            let whole = whole.into_iter().filter_map(|kept| open(&disk, name, kept));
+            let parts = parts.into_iter().filter_map(|kept| open_part(&disk, name, kept));
+            Some((key, whole.chain(parts).collect()))
         })
         .await
         .ok()??;
@@ -239,7 +246,7 @@ impl Depot {
     }
 
     /// A place among the bodies on their way, for one of this length; `None` where it is too long, or too many are.
-    pub(super) fn take_place(&self, length: Option<u64>) -> Option<OwnedSemaphorePermit> {
+    pub(crate) fn take_place(&self, length: Option<u64>) -> Option<OwnedSemaphorePermit> {
         if length.is_some_and(|length| length > self.body_bytes_max()) {
             return None;
         }
@@ -305,10 +312,10 @@ impl Depot {
         self.alone.remove(&name);
     }
 
-    async fn write(&self, entry: &Arc<Entry>) {
-        let kept = entry.kept();
+    pub(super) async fn write(&self, entry: &Arc<Entry>) {
+        let (kept, parts) = (entry.kept(), entry.parts());
         let (disk, written) = (Arc::clone(&self.disk), Arc::clone(entry));
-        let weight = weight(&kept);
+        let weight = weight(&kept).saturating_add(weight(&parts));
         let catalogue = Arc::clone(&self.catalogue);
         let writing = spawn_blocking(move || {
             let whole =
@@ -319,12 +326,11 @@ impl Depot {
             });
             catalogue.note(written.name, &written.key, page);
             match kept.as_slice() {
-                [] => {
-                    disk.remove(written.name);
-                    Ok(())
-                }
-                kept => disk.write(written.name, &written.key, kept),
+                [] if parts.is_empty() => disk.remove(written.name),
+                [] => disk.remove_record(written.name),
+                kept => disk.write(written.name, &written.key, kept)?,
             }
+            disk.write_parts(written.name, &written.key, &parts)
         });
         match writing.await {
             Ok(Ok(())) if weight > 0 => self.weigh(entry.name, weight),
@@ -378,6 +384,14 @@ fn open(disk: &Disk, name: u128, kept: Kept) -> Option<Object> {
     let file = disk.find(name, body, length)?;
     let is_divisible = is_divisible(&stored);
     Some(Object { stored: Arc::new(stored), body: Body::whole(body, file, length, is_divisible) })
+}
+
+/// The same of a response of which a part is there.
+fn open_part(disk: &Disk, name: u128, part: Kept) -> Option<Object> {
+    let Kept { stored, body, length } = part;
+    let file = disk.find(name, body, length)?;
+    let is_divisible = is_divisible(&stored);
+    Some(Object { stored: Arc::new(stored), body: Body::part(body, file, length, is_divisible) })
 }
 
 /// Whether more of the same bytes can be asked for.

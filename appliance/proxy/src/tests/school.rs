@@ -297,8 +297,10 @@ impl Pages for Plain {
 
     fn outage(&self, outage: &Outage<'_>, _: Option<&str>) -> Page {
         let fields = outage.typed.map_or(vec![], |typed| typed.fields.clone());
+        let files = outage.typed.map_or(vec![], |typed| typed.files.clone());
+        let files: String = files.iter().map(|file| format!(" {}={}", file.field, file.name)).collect();
         let kept =
             outage.kept.iter().map(|kept| format!(" [{}]({})", kept.title, kept.path)).collect::<String>();
-        Self::page(format!("outage {} {:?} {fields:?}{kept}\n", outage.host, outage.delivery))
+        Self::page(format!("outage {} {:?} {fields:?}{files}{kept}\n", outage.host, outage.delivery))
     }
 }

@@ -10,5 +10,6 @@ mod keeping;
 mod leaking;
 mod passing;
 mod preparing;
+mod resuming;
 mod transferring;
 mod trusting;

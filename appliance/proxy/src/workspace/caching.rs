@@ -162,11 +162,14 @@ impl<'c> Quest<'c> {
     /// What is here where the line is down: nobody waits to find that out again. `None` while it stands, and for what does not
     /// need it.
     async fn spare(&self, lookup: &Lookup<'_, Object>, entry: Option<&EntryHandle>) -> Option<Found> {
-        let needs = !matches!(lookup, Lookup::Fresh(_) | Lookup::Unavailable | Lookup::Pass(_));
+        let is_part = matches!(lookup, Lookup::Fresh(object) if object.body.is_resting());
+        let needs = is_part || !matches!(lookup, Lookup::Fresh(_) | Lookup::Unavailable | Lookup::Pass(_));
         if !needs || !self.connection.prober().is_down() {
             return None;
         }
         let spared = match lookup {
+            // A part would break off.
+            Lookup::Revalidate(object) | Lookup::Validate(object, _) if object.body.is_resting() => None,
             // It may be served in any case.
             Lookup::Revalidate(object) => Some(self.serve_stale(entry?.clone(), object, Cause::Stale).await),
             Lookup::Validate(object, cause) => {

@@ -31,10 +31,8 @@ use crate::passage::Passage;
 const STALL: Duration = Duration::from_secs(15);
 /// Attempts in a row to go on with a transfer that bring nothing: with the pauses between them half a minute.
 const ATTEMPTS_MAX: u32 = 8;
-/// Before the second attempt; each further pause is twice as long.
-const PAUSE: Duration = Duration::from_millis(100);
-/// Longest pause.
-const PAUSE_MAX: Duration = Duration::from_secs(8);
+/// The longest pause between two attempts is so many times the first one: eight seconds.
+const PAUSE_GROWTH_MAX: u32 = 80;
 
 /// What a request was, as far as it takes to ask the server for more of the same.
 pub(super) struct Errand {
@@ -68,6 +66,16 @@ enum Poured {
     Spilt,
 }
 
+/// How far a stream came.
+enum Brought {
+    /// All that it stands for is there.
+    All,
+    /// The rest does not come for now.
+    Part,
+    /// It never comes: the server has another version, or the disk takes no more.
+    Nothing,
+}
+
 /// Why a transfer cannot be gone on with.
 enum Refused {
     /// Not now.
@@ -91,11 +99,20 @@ impl Errand {
 
     async fn fill(self: Arc<Self>, cargo: Cargo, stream: StreamNumber, answer: Option<Answer>) {
         let body = Arc::clone(&cargo.object.body);
+        let pauses = body.pauses();
         let mut next = Some((stream, answer));
         while let Some((stream, answer)) = next.take() {
-            if !self.bring_stream(&cargo, stream, answer).await {
-                body.give_up(stream);
-                break;
+            match self.bring_stream(&cargo, stream, answer).await {
+                Brought::All if body.pauses() == pauses => {}
+                Brought::All => break,
+                Brought::Part if body.keeps_parts() => {
+                    body.leave(stream);
+                    break;
+                }
+                Brought::Part | Brought::Nothing => {
+                    body.give_up(stream);
+                    break;
+                }
             }
             // What readers jumped over, behind them.
             next = body.rest().and_then(|rest| Some((body.begin(rest.start(), Some(rest.end()))?, None)));
@@ -103,8 +120,19 @@ impl Errand {
         self.depot.finish(&cargo.entry, &cargo.object).await;
     }
 
-    /// Brings what a stream stands for; false when it cannot be had.
-    async fn bring_stream(&self, cargo: &Cargo, stream: StreamNumber, mut answer: Option<Answer>) -> bool {
+    /// Goes on with a body that was left for later. False where nothing of it is missing, or too much is on its way.
+    pub(super) fn go_on(self: &Arc<Self>, entry: EntryHandle, object: Object) -> bool {
+        let Some(place) = self.depot.take_place(object.body.length()) else { return false };
+        let Some(rest) = object.body.rest() else { return false };
+        let Some(stream) = object.body.begin(rest.start(), Some(rest.end())) else { return false };
+        let errand = Arc::clone(self);
+        let cargo = Cargo { entry, object, _place: Some(place) };
+        tokio::spawn(async move { errand.fill(cargo, stream, None).await });
+        true
+    }
+
+    /// Brings what a stream stands for.
+    async fn bring_stream(&self, cargo: &Cargo, stream: StreamNumber, mut answer: Option<Answer>) -> Brought {
         let body = &cargo.object.body;
         let mut attempts = 0;
         loop {
@@ -114,23 +142,24 @@ impl Errand {
                     Ok(None) => Poured::Over,
                     Ok(Some(answer)) => self.pour(body, stream, answer).await,
                     Err(Refused::Unreached) => Poured::Cut(false),
-                    Err(Refused::Changed) => return false,
+                    Err(Refused::Changed) => return Brought::Nothing,
                 },
             };
             match poured {
                 Poured::Over => {
                     body.end(stream);
-                    return true;
+                    return Brought::All;
                 }
                 Poured::Cut(has_moved) if body.is_divisible() => {
                     attempts = if has_moved { 0 } else { attempts + 1 };
                 }
-                Poured::Cut(_) | Poured::Spilt => return false,
+                Poured::Cut(_) | Poured::Spilt => return Brought::Nothing,
             }
             if attempts >= ATTEMPTS_MAX {
-                return false;
+                return Brought::Part;
             }
-            sleep(PAUSE.saturating_mul(1 << attempts.min(16)).min(PAUSE_MAX)).await;
+            let growth = PAUSE_GROWTH_MAX.min(1 << attempts.min(16));
+            sleep(self.gate.settings().timeouts.again.saturating_mul(growth)).await;
         }
     }
 
@@ -237,6 +266,9 @@ impl Errand {
         let arrival = self.depot.receive(key, stored, length, succession).await.ok_or("no-room")?;
         let stream = arrival.object.body.begin(start, None).ok_or("no-room")?;
         arrival.object.body.confirm(stream);
+        if self.pace.is_some() {
+            self.depot.keep_parts(&arrival.entry, &arrival.object).await;
+        }
         Ok((arrival, stream))
     }
 

@@ -18,7 +18,7 @@ use super::caching::{Found, Quest};
 use super::connection::{Connection, Tunnel};
 use super::cut::{Cut, cut};
 use super::measure::Measured;
-use super::plea::{Plea, Upload, drop_upload};
+use super::plea::{Plea, Upload};
 use super::pool::{Answer, UpBody};
 use super::server::Server;
 use super::serving::add_status;
@@ -137,7 +137,7 @@ impl Connection {
             Found::Pass(told) => told,
         };
         if self.prober().is_down() {
-            drop_upload(body).await;
+            plea.let_go(body).await;
             return self.fail(journey, &SendError::LineDown, &plea);
         }
         let request = self.build(&head, body, upgrade.is_some(), &journey.passage);

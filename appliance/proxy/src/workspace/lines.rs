@@ -147,6 +147,23 @@ impl Prober {
         line.is_down()
     }
 
+    /// Looks whether the server is there, though nobody wants anything of it. `None` where that cannot be told.
+    pub(super) async fn look(&self) -> Option<bool> {
+        let line = self.line();
+        let Some(began) = line.change(|line, now| line.look(now).then_some(now)) else {
+            return Some(!line.is_down());
+        };
+        match timeout(PROBE_WAIT, self.knock()).await.unwrap_or(Sign::Fault) {
+            Sign::Life => line.hear(),
+            Sign::None => {
+                line.change(|line, _| line.withdraw(began));
+                return None;
+            }
+            Sign::Fault => drop(line.change(|line, _| line.miss(began))),
+        }
+        Some(!line.is_down())
+    }
+
     /// Awaits an exchange. While it is silent, and where it fails, the line is doubted.
     pub(super) async fn attend<T>(
         &self,

@@ -8,25 +8,21 @@ use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request};
 use bytes::Bytes;
-use form_urlencoded::parse;
 use http_body_util::{BodyExt, Either, Full};
 use hyper::body::{Body as _, Incoming};
 use model::{DomainName, Host};
 use tokio::time::timeout;
 
 use super::exchange::{Flow, Reply};
+use super::typed::{Form, boundary_of};
 use crate::http::{SendError, accept_language, discard, page_reply, status_of};
-use crate::pages::{Delivery, KeptPage, Outage, Pages, Typed};
+use crate::pages::{Delivery, KeptPage, Outage, Pages};
 
 /// Longest form that is held until the workspace has answered: a long essay. A longer one passes while it comes, and is not
 /// shown again.
-const FORM_BYTES_MAX: u64 = 64 * 1024;
+pub(super) const FORM_BYTES_MAX: u64 = 64 * 1024;
 /// For such a form to come: a page sends it at once.
 const FORM_WAIT: Duration = Duration::from_secs(10);
-/// Fields of a form that are shown.
-const FIELDS_MAX: usize = 200;
-/// Words in the names of fields that are nobody's to see: a form with one of them is a sign-in, and is not shown.
-const SECRETS: [&str; 5] = ["pass", "mdp", "pwd", "secret", "pin"];
 /// Seconds after which a browser may ask again: about as long as the return of a line takes to be noticed.
 const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("5");
 /// What a program gets in place of the workspace's answer (RFC 9457).
@@ -44,7 +40,9 @@ pub(super) struct Plea {
     pub(super) is_safe: bool,
     has_files: bool,
     target: String,
-    form: Option<Bytes>,
+    form: Option<Form>,
+    /// Of an upload that is not held.
+    boundary: Option<String>,
     /// Whether the box waited for the form in vain: no byte of it has gone on.
     has_never_left: bool,
 }
@@ -59,6 +57,7 @@ impl Plea {
             has_files: is_type(&head.headers, "multipart/form-data"),
             target: head.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
             form: None,
+            boundary: None,
             has_never_left: false,
         }
     }
@@ -73,14 +72,36 @@ impl Plea {
         name: &DomainName,
         body: Incoming,
     ) -> Result<Upload, SendError> {
-        let is_form = head.method == Method::POST
-            && is_type(&head.headers, "application/x-www-form-urlencoded")
-            && is_from(&head.headers, name)
-            && body.size_hint().exact().is_some_and(|bytes| bytes <= FORM_BYTES_MAX);
-        if !is_form {
+        let is_own = head.method == Method::POST && is_from(&head.headers, name);
+        let is_short = body.size_hint().exact().is_some_and(|bytes| bytes <= FORM_BYTES_MAX);
+        let parts = parts_of(&head.headers);
+        let is_form = is_type(&head.headers, "application/x-www-form-urlencoded") || parts.is_some();
+        if !(is_own && is_form) {
             return Ok(Either::Left(body));
         }
-        self.collect(body).await.map(|bytes| Either::Right(Full::new(bytes)))
+        if !is_short {
+            // Its files pass while they come; what was typed beside them is read where they go nowhere.
+            self.boundary = parts;
+            return Ok(Either::Left(body));
+        }
+        let bytes = self.collect(body).await?;
+        self.form = Some(match parts {
+            Some(boundary) => Form::Parts(boundary, bytes.clone()),
+            None => Form::Plain(bytes.clone()),
+        });
+        Ok(Either::Right(Full::new(bytes)))
+    }
+
+    /// Reads what the request brings to its end, within limits, where it goes nowhere: a client that still sends would not hear
+    /// the answer.
+    pub(super) async fn let_go(&mut self, upload: Upload) {
+        match (upload, self.boundary.take()) {
+            (Either::Left(body), Some(boundary)) => {
+                self.form = Some(Form::read_upload(&boundary, body).await);
+            }
+            (Either::Left(body), None) => discard(body).await,
+            (Either::Right(_), _) => {}
+        }
     }
 
     async fn collect(
@@ -92,9 +113,7 @@ impl Plea {
             Err(_) => Err(SendError::TimedOut),
         };
         self.has_never_left = come.is_err();
-        let bytes = come?.to_bytes();
-        self.form = Some(bytes.clone());
-        Ok(bytes)
+        Ok(come?.to_bytes())
     }
 
     /// The answer in place of the workspace's. `kept` are pages of it that are there.
@@ -109,7 +128,7 @@ impl Plea {
         let status = outage_status(error);
         let mut reply = if self.wants_page {
             let host = Host::from(name.clone());
-            let typed = self.typed();
+            let typed = self.form.as_ref().and_then(|form| form.typed(&self.target));
             let has_files = self.has_files;
             let outage = Outage { host: &host, delivery, typed: typed.as_ref(), has_files, kept };
             page_reply(status, pages.outage(&outage, self.accept_language.as_deref()))
@@ -132,30 +151,6 @@ impl Plea {
             SendError::LineDown | SendError::Unreached(_) | SendError::Untrusted(_) => Delivery::Unsent,
             SendError::Broken(_) | SendError::TimedOut | SendError::Unasked => Delivery::Unknown,
         }
-    }
-
-    fn typed(&self) -> Option<Typed> {
-        let form = self.form.as_ref()?;
-        let fields: Vec<(String, String)> = parse(form)
-            .map(|(name, value)| (name.into_owned(), value.into_owned()))
-            .take(FIELDS_MAX + 1)
-            .collect();
-        let is_secret = |name: &str| SECRETS.iter().any(|word| name.to_ascii_lowercase().contains(word));
-        // What is no UTF-8 would be sent again as something else.
-        let is_shown = |(name, value): &(String, String)| {
-            !is_secret(name) && ![name, value].iter().any(|text| text.contains(char::REPLACEMENT_CHARACTER))
-        };
-        let is_here = !self.target.starts_with("//") && !self.target.contains('\\');
-        let is_whole =
-            is_here && !fields.is_empty() && fields.len() <= FIELDS_MAX && fields.iter().all(is_shown);
-        is_whole.then(|| Typed { target: self.target.clone(), fields })
-    }
-}
-
-/// Reads what a request brings to its end, within limits: a client that still sends would not hear the answer.
-pub(super) async fn drop_upload(upload: Upload) {
-    if let Either::Left(body) = upload {
-        discard(body).await;
     }
 }
 
@@ -185,6 +180,11 @@ fn is_type(headers: &HeaderMap, expected: &str) -> bool {
     let said = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     said.and_then(|said| said.split(';').next())
         .is_some_and(|said| said.trim().eq_ignore_ascii_case(expected))
+}
+
+/// What parts an upload of files and what was typed beside them.
+fn parts_of(headers: &HeaderMap) -> Option<String> {
+    boundary_of(headers.get(header::CONTENT_TYPE)?.to_str().ok()?)
 }
 
 /// Whether a page of this very server sends it (Fetch Metadata; `Origin` where a browser does not know that).
@@ -261,30 +261,5 @@ mod tests {
         let error = plea.collect(StreamBody::new(slow)).await.unwrap_err();
         assert!(matches!(error, SendError::TimedOut), "{error}");
         assert_eq!(plea.delivery(&error), Delivery::Unsent);
-    }
-
-    #[test]
-    fn what_was_typed_is_shown_unless_it_is_a_secret() {
-        let check = |form: &'static str, expected: Option<&[(&str, &str)]>| {
-            let request = request::Request::post("/message?x=1").body(()).unwrap().into_parts().0;
-            let plea = Plea { form: Some(Bytes::from(form)), ..Plea::new(&request) };
-            let typed = plea.typed();
-            let fields = typed.as_ref().map(|typed| {
-                assert_eq!(typed.target, "/message?x=1");
-                let pairs = typed.fields.iter();
-                pairs.map(|(name, value)| (name.as_str(), value.as_str())).collect::<Vec<_>>()
-            });
-            assert_eq!(fields.as_deref(), expected, "{form}");
-        };
-        check(
-            "titre=No%C3%ABl&texte=un%0D%0Adeux+trois",
-            Some(&[("titre", "Noël"), ("texte", "un\r\ndeux trois")]),
-        );
-        check("login=lina&password=x", None);
-        check("login=lina&mdp=", None);
-        check("latin=%E9", None);
-        check("", None);
-        let many: &'static str = Box::leak("a=1&".repeat(FIELDS_MAX + 1).into_boxed_str());
-        check(many, None);
     }
 }

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, header};
 use cache::{
-    Audience, BLOCK_BYTES, Cause, Failure, Key, Lookup, Newer, Stored, Validator, content_length, judge,
-    look_up, may_serve_stale,
+    Audience, BLOCK_BYTES, Cause, Failure, Key, Lookup, Newer, Stored, Unstorable, Validator, content_length,
+    judge, look_up, may_serve_stale,
 };
 use model::{Device, DomainName, Timestamp};
 use tokio::sync::watch;
@@ -21,10 +21,13 @@ use super::errand::{Errand, exchange};
 use super::pace::Pace;
 use super::pool::Answer;
 use crate::depot::{Arrival, Boarding, Body, Depot, EntryHandle, Landing, Object, Outcome};
-use crate::gate::Gate;
+use crate::gate::{Caller, Gate};
 
 /// The codings that browsers take: what is kept for one is kept for all that say the same.
 const CODINGS: HeaderValue = HeaderValue::from_static("gzip, deflate, br, zstd");
+
+/// Redirections that are followed: from an old address to a new one, and on to where the file is. More of them lead in a circle.
+const HOPS_MAX: usize = 4;
 
 /// Something that shall be here.
 #[derive(Clone, Debug)]
@@ -52,7 +55,9 @@ pub enum Preparation {
     Later,
     /// The filter does not permit it.
     Refused,
-    /// The workspace does not say that it is for all, or does not let it be served unasked for as long as it is wanted.
+    /// The workspace shows it to those alone who are signed in, or each gets one of his own.
+    Personal,
+    /// The workspace does not let it be served to all unasked for as long as it is wanted.
     NotShared,
     /// The workspace has nothing there.
     Missing,
@@ -62,6 +67,21 @@ pub enum Preparation {
     Different,
     /// It is of no workspace that the box keeps.
     Elsewhere,
+}
+
+/// What became of it, and where it is: the workspace may lead elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// What became of it.
+    pub preparation: Preparation,
+    /// Host, path and query, where they are not those that were wanted.
+    pub place: Option<(DomainName, String)>,
+}
+
+impl From<Preparation> for Settled {
+    fn from(preparation: Preparation) -> Self {
+        Self { preparation, place: None }
+    }
 }
 
 /// How much of it is here, for whoever looks on.
@@ -86,29 +106,73 @@ impl Progress {
 
 impl Gate {
     /// Has something be here, at this pace, until `stop` turns true. What is here already is asked for again only where it is
-    /// stale; a transfer that was cut goes on where it stopped.
+    /// stale; a transfer that was cut goes on where it stopped. Where the workspace leads to another place of its own, it is
+    /// followed.
     pub async fn prepare(
         self: Arc<Self>,
         wanted: Wanted,
         pace: Arc<Pace>,
         progress: Arc<Progress>,
-        stop: watch::Receiver<bool>,
-    ) -> Preparation {
-        let Some(workspaces) = self.settings().workspaces.clone() else { return Preparation::Elsewhere };
-        let Some(depot) = workspaces.depot.clone() else { return Preparation::Elsewhere };
+        mut stop: watch::Receiver<bool>,
+    ) -> Settled {
+        let Some((caller, eviction)) = self.stand_in(Arc::clone(&wanted.device), stop.clone()) else {
+            return Preparation::Later.into();
+        };
+        tokio::select! {
+            settled = self.follow(wanted, pace, progress, caller) => settled,
+            Ok(()) = eviction => Preparation::Later.into(),
+            _ = stop.wait_for(|&is_stopping| is_stopping) => Preparation::Later.into(),
+        }
+    }
+
+    /// Prepares something wherever the workspace leads to for it.
+    async fn follow(
+        self: &Arc<Self>,
+        mut wanted: Wanted,
+        pace: Arc<Pace>,
+        progress: Arc<Progress>,
+        caller: Caller,
+    ) -> Settled {
+        let mut place = None;
+        let mut is_led = false;
+        for _ in 0..=HOPS_MAX {
+            let (pace, progress, caller) = (Arc::clone(&pace), Arc::clone(&progress), caller.clone());
+            let work = match self.plan(wanted.clone(), pace, progress, caller, is_led) {
+                Ok(work) => work,
+                // It leads out of the ENT.
+                Err(Preparation::Elsewhere) if place.is_some() => return Preparation::NotShared.into(),
+                Err(preparation) => return preparation.into(),
+            };
+            match work.run().await {
+                Step::Over(preparation) => return Settled { preparation, place },
+                Step::Led(redirection) => {
+                    is_led |= !redirection.is_permanent;
+                    (wanted.host, wanted.path) = (redirection.host, redirection.path);
+                    place = Some((wanted.host.clone(), wanted.path.clone()));
+                }
+            }
+        }
+        Preparation::Personal.into()
+    }
+
+    fn plan(
+        self: &Arc<Self>,
+        wanted: Wanted,
+        pace: Arc<Pace>,
+        progress: Arc<Progress>,
+        caller: Caller,
+        is_led: bool,
+    ) -> Result<Preparing, Preparation> {
+        let workspaces = self.settings().workspaces.clone().ok_or(Preparation::Elsewhere)?;
+        let depot = workspaces.depot.clone().ok_or(Preparation::Elsewhere)?;
         let key =
             Key::new(wanted.host.as_str(), &wanted.path).filter(|_| workspaces.find(&wanted.host).is_some());
-        let Some((key, uri)) = key.zip(wanted.path.parse::<Uri>().ok()) else {
-            return Preparation::Elsewhere;
-        };
+        let (key, uri) = key.zip(wanted.path.parse::<Uri>().ok()).ok_or(Preparation::Elsewhere)?;
         if !self.would_permit(&wanted.device, &wanted.host) {
-            return Preparation::Refused;
+            return Err(Preparation::Refused);
         }
-        let Some((caller, eviction)) = self.stand_in(Arc::clone(&wanted.device), stop.clone()) else {
-            return Preparation::Later;
-        };
         let errand = Errand {
-            gate: Arc::clone(&self),
+            gate: Arc::clone(self),
             workspaces,
             depot: Arc::clone(&depot),
             caller,
@@ -117,13 +181,7 @@ impl Gate {
             headers: fields(&wanted.host),
             pace: Some(pace),
         };
-        let mut stop = stop;
-        let work = Preparing { errand: Arc::new(errand), depot, key, wanted, progress };
-        tokio::select! {
-            outcome = work.run() => outcome,
-            Ok(()) = eviction => Preparation::Later,
-            _ = stop.wait_for(|&is_stopping| is_stopping) => Preparation::Later,
-        }
+        Ok(Preparing { errand: Arc::new(errand), depot, key, wanted, progress, is_led })
     }
 
     /// Looks at what was used most since the last time, so that it is right when the school opens. Returns how much of it is here.
@@ -142,7 +200,7 @@ impl Gate {
             let wanted = Wanted { host, path, tag: None, digest: None, device, until: None };
             let (gate, pace) = (Arc::clone(&self), Arc::clone(&pace));
             let outcome = gate.prepare(wanted, pace, Arc::default(), stop.clone()).await;
-            here += usize::from(outcome == Preparation::Here);
+            here += usize::from(outcome.preparation == Preparation::Here);
         }
         here
     }
@@ -190,10 +248,48 @@ fn is_for_class(stored: &Stored, request: &HeaderMap, until: Option<Timestamp>) 
     stored.audience == Audience::Everyone && is_for_any && until.is_none_or(is_served)
 }
 
-/// A stream of events has no end.
-fn is_endless(headers: &HeaderMap) -> bool {
+/// Whether an answer is of a type: a stream of events has no end, and a page may be one to sign in at.
+fn is_of_type(headers: &HeaderMap, expected: &[u8]) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).map(|kind| kind.as_bytes().to_ascii_lowercase());
-    kind.is_some_and(|kind| kind.starts_with(b"text/event-stream"))
+    kind.is_some_and(|kind| kind.starts_with(expected))
+}
+
+/// What becomes of one look.
+enum Step {
+    Over(Preparation),
+    /// The workspace leads to another place of its own.
+    Led(Redirection),
+}
+
+/// Where an answer leads (RFC 9110 section 15.4).
+#[derive(Debug, PartialEq, Eq)]
+struct Redirection {
+    host: DomainName,
+    path: String,
+    is_permanent: bool,
+}
+
+impl Redirection {
+    /// Where an answer of `host` leads, as far as that can be kept for others: without a query where it is for now alone, because
+    /// then the right to it is in there.
+    fn read(host: &DomainName, status: StatusCode, headers: &HeaderMap) -> Option<Self> {
+        let is_permanent = match status {
+            StatusCode::MOVED_PERMANENTLY | StatusCode::PERMANENT_REDIRECT => true,
+            StatusCode::FOUND | StatusCode::SEE_OTHER | StatusCode::TEMPORARY_REDIRECT => false,
+            _ => return None,
+        };
+        let location = headers.get(header::LOCATION)?.to_str().ok()?;
+        let uri: Uri = location.split('#').next().unwrap_or_default().parse().ok()?;
+        let host = match (uri.scheme_str(), uri.authority()) {
+            (None, None) => host.clone(),
+            (Some("https"), Some(authority)) if authority.port_u16().is_none_or(|port| port == 443) => {
+                DomainName::parse(authority.host()).ok()?
+            }
+            _ => return None,
+        };
+        let path = uri.path_and_query()?.as_str().to_owned();
+        (is_permanent || uri.query().is_none()).then_some(Self { host, path, is_permanent })
+    }
 }
 
 /// A transfer that nobody but the preparer waits for ends with the preparation.
@@ -202,8 +298,11 @@ struct Tie(Arc<Body>);
 impl Drop for Tie {
     fn drop(&mut self) {
         // Who prepares does not look any more.
-        if self.0.whole_length().is_none() && self.0.watchers() == 0 {
-            self.0.fail();
+        match self.0.whole_length().is_none() && self.0.watchers() == 0 {
+            // What came of it is gone on with another time.
+            true if self.0.keeps_parts() => self.0.pause(),
+            true => self.0.fail(),
+            false => {}
         }
     }
 }
@@ -215,15 +314,22 @@ struct Preparing {
     key: Key,
     wanted: Wanted,
     progress: Arc<Progress>,
+    /// Whether a redirection that holds for now alone has led here: a page is then where one signs in.
+    is_led: bool,
 }
 
 impl Preparing {
-    async fn run(&self) -> Preparation {
+    async fn run(&self) -> Step {
         let entry = self.depot.find(&self.key).await;
-        let objects = entry.as_ref().map(EntryHandle::objects).unwrap_or_default();
+        // What was cut is gone on with, whatever older version of it is here.
+        let part = entry.as_ref().and_then(|entry| entry.part(&self.errand.headers));
+        let objects = match part {
+            Some(part) => vec![part],
+            None => entry.as_ref().map(EntryHandle::objects).unwrap_or_default(),
+        };
         let method = ::http::Method::GET;
         let known = match look_up(&objects, &method, &self.errand.headers, self.depot.now()) {
-            Lookup::Fresh(object) => return self.await_whole(object).await,
+            Lookup::Fresh(object) => return Step::Over(self.complete(entry.as_ref(), object).await),
             Lookup::Revalidate(object) | Lookup::Validate(object, _) => {
                 entry.clone().map(|entry| (entry, object.clone()))
             }
@@ -232,17 +338,17 @@ impl Preparing {
         match self.depot.flights.board(Depot::name(&self.key)) {
             Boarding::Leader(landing) => self.fetch(known, landing).await,
             // Somebody asks for it at this very moment: it is looked at again later.
-            Boarding::Follower(_) => Preparation::Later,
+            Boarding::Follower(_) => Step::Over(Preparation::Later),
         }
     }
 
-    async fn fetch(&self, known: Option<(EntryHandle, Object)>, landing: Landing) -> Preparation {
+    async fn fetch(&self, known: Option<(EntryHandle, Object)>, landing: Landing) -> Step {
         let mut headers = self.errand.headers.clone();
         if let Some((_, object)) = &known {
             Validator::condition(&object.stored.headers, &mut headers);
         }
         let requested = self.depot.now();
-        let Some(response) = self.errand.send(headers).await else { return Preparation::Later };
+        let Some(response) = self.errand.send(headers).await else { return Step::Over(Preparation::Later) };
         let received = self.depot.now();
         let status = response.status();
         if let Some((entry, object)) = known
@@ -250,16 +356,19 @@ impl Preparing {
         {
             let newer = Newer { headers: response.headers(), requested, received };
             if !object.stored.validator().is_some_and(|known| known.is_confirmed_by(newer.headers)) {
-                return Preparation::Later;
+                return Step::Over(Preparation::Later);
             }
             let updated = object.stored.update(&newer, &[]);
-            return match self.depot.refresh(&entry, &object, updated).await {
-                Some(object) => self.await_whole(&object).await,
+            return Step::Over(match self.depot.refresh(&entry, &object, updated).await {
+                Some(object) => self.complete(Some(&entry), &object).await,
                 None => Preparation::Later,
-            };
+            });
+        }
+        if let Some(redirection) = Redirection::read(&self.wanted.host, status, response.headers()) {
+            return Step::Led(redirection);
         }
         let asked = Asked::new(Cause::UriMiss, requested, received);
-        self.receive(response, &asked, landing).await
+        Step::Over(self.receive(response, &asked, landing).await)
     }
 
     async fn receive(&self, response: Response<Answer>, asked: &Asked, landing: Landing) -> Preparation {
@@ -269,14 +378,13 @@ impl Preparing {
         }
         if status != StatusCode::OK {
             // A page to sign in at is where most of a workspace leads to.
-            let needs_session = status.is_redirection() || status == StatusCode::UNAUTHORIZED;
+            let needs_session = self.is_led || status.is_redirection() || status == StatusCode::UNAUTHORIZED;
             let is_closed = needs_session || status == StatusCode::FORBIDDEN;
-            return if is_closed { Preparation::NotShared } else { Preparation::Missing };
+            return if is_closed { Preparation::Personal } else { Preparation::Missing };
         }
         // What is not for all is not even fetched.
-        let judged = judge(&exchange(&self.errand.headers, &response, asked), &[]);
-        if is_endless(response.headers()) || !judged.is_ok_and(|stored| self.is_for_class(&stored)) {
-            return Preparation::NotShared;
+        if let Err(why) = self.judge(&response, asked) {
+            return why;
         }
         if content_length(response.headers())
             .is_some_and(|length| !self.depot.has_room_to_pin(&self.key, length))
@@ -293,6 +401,46 @@ impl Preparing {
         self.errand.bring((entry, object.clone(), place), stream, response.into_body());
         landing.tell(Outcome::Again);
         self.await_whole(&object).await
+    }
+
+    /// Whether an answer is one that a class gets.
+    fn judge(&self, response: &Response<Answer>, asked: &Asked) -> Result<(), Preparation> {
+        let headers = response.headers();
+        let is_page = is_of_type(headers, b"text/html");
+        if headers.contains_key(header::SET_COOKIE) || (self.is_led && is_page) {
+            return Err(Preparation::Personal);
+        }
+        if is_of_type(headers, b"text/event-stream") {
+            return Err(Preparation::NotShared);
+        }
+        let stored = judge(&exchange(&self.errand.headers, response, asked), &[]);
+        match stored {
+            // It does not say that it is for all.
+            Err(Unstorable::Private | Unstorable::Unmarked) => Err(Preparation::Personal),
+            Ok(stored) if stored.audience != Audience::Everyone => Err(Preparation::Personal),
+            Ok(stored) if self.is_for_class(&stored) => Ok(()),
+            Ok(_) | Err(_) => Err(Preparation::NotShared),
+        }
+    }
+
+    /// Goes on with what was left for later, and waits for all of it.
+    async fn complete(&self, entry: Option<&EntryHandle>, object: &Object) -> Preparation {
+        let Some(entry) = entry.filter(|_| object.body.is_resting()) else {
+            return self.await_whole(object).await;
+        };
+        if !self.is_for_class(&object.stored) {
+            return Preparation::NotShared;
+        }
+        self.depot.take_up(entry, object).await;
+        let _tie = Tie(Arc::clone(&object.body));
+        if !self.errand.go_on(entry.clone(), object.clone()) {
+            // All of it was here, or it is not its turn.
+            self.depot.finish(entry, object).await;
+            if object.body.whole_length().is_none() {
+                return Preparation::Later;
+            }
+        }
+        self.await_whole(object).await
     }
 
     /// Waits for all of it, and looks whether it is what was wanted.

@@ -1,13 +1,16 @@
 //! The workspace's side: reaching it, and asking it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ::http::{HeaderMap, Method, Request, Response, header};
+use cache::Reached;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::Builder;
 use hyper_util::rt::TokioIo;
-use model::DomainName;
+use model::{DomainName, Subject};
+use policy::Decided as _;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -76,6 +79,7 @@ impl Server<'_> {
         };
         let peer = stream.peer_addr().ok();
         let stream = self.prove(stream).await?;
+        self.remember(passage).await;
         let (sender, connection) = Builder::new()
             .preserve_header_case(true)
             .max_headers(FIELDS_MAX)
@@ -89,6 +93,27 @@ impl Server<'_> {
             }
         });
         Ok(Line { sender, peer })
+    }
+
+    /// Notes where the server is, which has shown its certificate: a start without a line has nobody to ask. Its addresses were
+    /// found a moment ago, and are at hand.
+    async fn remember(&self, passage: &Passage) {
+        let depot = self.workspaces.depot.as_ref().filter(|_| self.workspace.upstream().is_none());
+        let Some((depot, permit)) = depot.zip(passage.permit()) else { return };
+        let Subject::Device(device) = permit.decision().subject() else { return };
+        if !depot.servers.is_due(self.name, depot.now()) {
+            return;
+        }
+        let Ok(mut addresses) = self.gate.resolver().resolve(permit).await else { return };
+        let port = self.gate.settings().ports.tls;
+        addresses.retain(|address| self.gate.check_destination(SocketAddr::new(*address, port)).is_ok());
+        if addresses.is_empty() {
+            return;
+        }
+        let reached = Reached { name: self.name.clone(), addresses, device: device.mac, at: depot.now() };
+        let (depot, workspace) = (Arc::clone(depot), self.workspace.clone());
+        // Nobody waits for the disk.
+        tokio::spawn(async move { depot.servers.note(reached, |name| workspace.names(name)).await });
     }
 
     async fn prove(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, SendError> {

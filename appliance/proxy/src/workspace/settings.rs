@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use cache::Family;
@@ -82,6 +82,11 @@ impl Workspace {
     fn has(&self, name: &DomainName) -> bool {
         self.hosts.iter().any(|host| name.is_under(host))
     }
+
+    /// Whether the configuration names this very one.
+    pub(super) fn names(&self, name: &DomainName) -> bool {
+        self.hosts.contains(name)
+    }
 }
 
 /// The workspaces that the box serves, and what serving them takes.
@@ -125,6 +130,13 @@ impl Workspaces {
 
     /// The protocols that the box speaks to devices, for the certificates' configuration (RFC 7301).
     pub const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+    /// Where a workspace's server was when it was last reached, for whoever cannot ask anybody.
+    #[must_use]
+    pub fn last_addresses(&self, name: &DomainName) -> Vec<IpAddr> {
+        let depot = self.depot.as_ref().filter(|_| self.find(name).is_some());
+        depot.map_or(vec![], |depot| depot.servers.addresses(name, depot.now()))
+    }
 
     /// Finds out what is kept, beside everything else.
     pub(crate) fn begin_walk(&self) -> Option<JoinHandle<()>> {

@@ -30,6 +30,42 @@ async fn a_stale_answer_helps_out_and_is_renewed() {
     school.close().await;
 }
 
+/// A box that starts without a line has something to read for those who find it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_was_reached_before_the_start_is_where_it_was_while_nobody_answers() {
+    let upstream = Upstream::start();
+    upstream.set_mood(Mood::Silent);
+    let last_addresses: resolver::LastAddresses = std::sync::Arc::new(|name| match name.as_str() {
+        "site.example.fr" => vec!["198.51.100.11".parse().unwrap()],
+        _ => vec![],
+    });
+    let upstreams = vec![resolver::Upstream::Plain(upstream.address)];
+    let school = School::open_with(resolver::Settings { upstreams, last_addresses, ..settings() }).await;
+    let site = with_edns(question("site.example.fr.", RecordType::A), 1232);
+    let reply = school.ask(&site).await;
+    assert_eq!((data(&reply), extended_error(&reply).unwrap().0), (vec!["198.51.100.11".to_owned()], 3));
+    assert_eq!(reply.answers[0].ttl, 30);
+    let reply = school.ask(&question("site.example.fr.", RecordType::AAAA)).await;
+    assert_eq!((reply.metadata.response_code, reply.answers.len()), (ResponseCode::NoError, 0));
+    let permit = school.admit("site.example.fr").unwrap();
+    let addresses = school.resolver.resolve(&permit).await.unwrap();
+    assert_eq!(addresses, ["198.51.100.11".parse::<std::net::IpAddr>().unwrap()]);
+    // What the policy refuses is refused; what is not known stays unknown; who answers outweighs what was.
+    assert_eq!(data(&school.ask(&question("bet365.com.", RecordType::A)).await), [HOME_V4]);
+    upstream.set_mood(Mood::Failing);
+    let reply = school.ask(&question("other.example.fr.", RecordType::A)).await;
+    assert_eq!(reply.metadata.response_code, ResponseCode::ServFail);
+    upstream.set_mood(Mood::Well);
+    loop {
+        let reply = school.ask(&site).await;
+        if extended_error(&reply).is_none() {
+            assert_eq!(data(&reply), ["192.0.2.10"]);
+            break;
+        }
+    }
+    school.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_any_answer_it_fails_and_says_why() {
     let upstream = Upstream::start();

@@ -1,22 +1,27 @@
 //! Sealed files, piece by piece.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::time::Duration;
 
-use archive::{Chronicle, Form, Hash, Log, after, due, settled};
+use archive::{Chronicle, Form, Log, SealedFile, after, due, settled};
 use model::Timestamp;
 use replication::limits::{FILE_BYTES_MAX, PIECE_BYTES_MAX};
 use replication::{Kept, Refusal};
 use system::vault::Folder;
 
 use super::{Step, Watch, disk};
-use crate::client::{Arrived, Client};
+use crate::client::{Arrived, Client, Parcel};
 use crate::error::SyncError;
 
 /// How often a piece is sent again where the hub says that another length is there: a piece that was cut counts as far as it went.
 const RETRIES_MAX: u32 = 3;
+
+/// What has no time left goes as soon as the hub lets it: so much later, by its clock, that it is not over on the way.
+const SOON_MS: i64 = 3_600_000;
+/// What the hub keeps a file for at least once its time was shortened, and a day: what it keeps no longer than that is not told again.
+const PATIENCE_MS: i64 = 8 * 86_400_000;
 
 /// What a night may take of the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,12 +30,23 @@ pub struct Limits {
     pub bytes_per_second: u64,
 }
 
-/// A file that is to go.
-struct Outgoing {
-    name: String,
-    hash: Hash,
-    bytes: u64,
-    until_ms: i64,
+/// A sealed file that is there, and whose time is not over.
+#[derive(Clone, Debug)]
+pub struct StandingFile {
+    /// What the box calls it.
+    pub name: String,
+    /// What was sealed.
+    pub file: SealedFile,
+    /// When it has to be gone, in milliseconds since 1970.
+    pub until_ms: i64,
+}
+
+impl StandingFile {
+    /// Whether it may go: only readers of the school can read it, and the hub takes so much.
+    #[must_use]
+    pub fn is_fit(&self) -> bool {
+        self.file.form == Form::Encrypted && self.file.bytes <= FILE_BYTES_MAX
+    }
 }
 
 /// Sends what the hub does not have; how many files, and how many bytes.
@@ -42,9 +58,12 @@ pub(super) fn send(
     watch: &mut dyn Watch,
 ) -> Result<(u32, u64), SyncError> {
     let kept: Kept = client.get("/api/v1/files")?;
+    let later: BTreeMap<String, i64> = kept.files.iter().cloned().zip(kept.until_ms).collect();
     let kept: BTreeSet<String> = kept.files.into_iter().collect();
+    shorten(client, log, &later, now)?;
     let (mut files, mut bytes, mut damaged) = (0, 0, None);
-    for file in list(log, now).into_iter().filter(|file| !kept.contains(&file.hash.to_string())) {
+    let is_missing = |it: &StandingFile| it.is_fit() && !kept.contains(&it.file.hash.to_string());
+    for file in standing_files(log, now).into_iter().filter(is_missing) {
         match send_one(client, vault, &file, limits, watch) {
             Ok(Some(sent)) => {
                 files += 1;
@@ -62,9 +81,34 @@ pub(super) fn send(
     damaged.map_or(Ok((files, bytes)), Err)
 }
 
-/// The files of the log that are there still, whose time is not over, and that only readers of the school can read. The hub keeps each as long as
-/// the school; what is held after its time is held in the school alone.
-fn list(log: &Log, now: Timestamp) -> Vec<Outgoing> {
+/// Tells the hub of files whose time has become shorter, or that are gone already: it keeps none for longer than the school but for a week.
+fn shorten(
+    client: &Client,
+    log: &Log,
+    at_hub: &BTreeMap<String, i64>,
+    now: Timestamp,
+) -> Result<(), SyncError> {
+    let standing: BTreeMap<String, i64> =
+        standing_files(log, now).into_iter().map(|it| (it.file.hash.to_string(), it.until_ms)).collect();
+    for (_, file, name) in log.seals().flat_map(|seal| seal.files()) {
+        let hash = file.hash.to_string();
+        let Some(at_hub) = at_hub.get(&hash) else { continue };
+        // What is over has no time left; a hub takes no time that is over.
+        let until = standing.get(&hash).copied().unwrap_or(now.unix_ms().saturating_add(SOON_MS));
+        if *at_hub <= until.max(now.unix_ms().saturating_add(PATIENCE_MS)) {
+            continue;
+        }
+        let about = vec![("name", name), ("until_ms", until.to_string())];
+        let parcel = Parcel { path: format!("/api/v1/files/{hash}"), about };
+        client.append(&parcel, (file.bytes, file.bytes), &[])?;
+    }
+    Ok(())
+}
+
+/// The files of the log that are there still, and whose time is not over. The hub keeps each as long as the school; what is held after its time is
+/// held in the school alone.
+#[must_use]
+pub fn standing_files(log: &Log, now: Timestamp) -> Vec<StandingFile> {
     let gone = log.expiries();
     let chronicle = Chronicle::new(log.leaves(), now);
     let retention = settled(log.leaves(), &chronicle, now);
@@ -75,9 +119,8 @@ fn list(log: &Log, now: Timestamp) -> Vec<Outgoing> {
             let days = log.days_kept(seal.number, field, &retention);
             // Nobody knows yet when its records were made: no earlier than now.
             let until = due(&bounds, seal, days).unwrap_or_else(|| after(now, days));
-            let is_there = !gone.contains_key(&(seal.number, field)) && until > now;
-            if is_there && file.form == Form::Encrypted && file.bytes <= FILE_BYTES_MAX {
-                list.push(Outgoing { name, hash: file.hash, bytes: file.bytes, until_ms: until.unix_ms() });
+            if !gone.contains_key(&(seal.number, field)) && until > now {
+                list.push(StandingFile { name, file: file.clone(), until_ms: until.unix_ms() });
             }
         }
     }
@@ -88,30 +131,44 @@ fn list(log: &Log, now: Timestamp) -> Vec<Outgoing> {
 fn send_one(
     client: &Client,
     vault: &Folder,
-    file: &Outgoing,
+    StandingFile { name, file, until_ms }: &StandingFile,
     limits: Limits,
     watch: &mut dyn Watch,
 ) -> Result<Option<u64>, SyncError> {
-    let source = match vault.open_sealed(&file.name) {
+    let source = match vault.open_sealed(name) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        opened => opened.map_err(|error| disk(&file.name, error))?,
+        opened => opened.map_err(|error| disk(name, error))?,
     };
-    let hash = file.hash.to_string();
-    let mut arrived = client.arrived(&hash)?;
+    let about = vec![("name", name.clone()), ("until_ms", until_ms.to_string())];
+    let parcel = Parcel { path: format!("/api/v1/files/{}", file.hash), about };
+    let mut read = |piece: &mut [u8], offset: u64| {
+        source.read_exact_at(piece, offset).map_err(|error| disk(name, error))
+    };
+    send_bytes(client, &parcel, (name, file.bytes), &mut read, (limits, watch)).map(Some)
+}
+
+/// Sends bytes from the one on where they were cut; how many went.
+pub(super) fn send_bytes(
+    client: &Client,
+    parcel: &Parcel,
+    (name, total): (&str, u64),
+    read: &mut dyn FnMut(&mut [u8], u64) -> Result<(), SyncError>,
+    (limits, watch): (Limits, &mut dyn Watch),
+) -> Result<u64, SyncError> {
+    let mut arrived = client.arrived(parcel)?;
     let (mut sent, mut retries) = (0, 0);
     let mut is_asked = false;
     // A file that is whole without being listed is asked for once more: the hub then notes it.
     while !arrived.is_whole || !is_asked {
         is_asked = true;
-        let offset = if arrived.is_whole { file.bytes } else { arrived.bytes };
-        let length = file.bytes.saturating_sub(offset).min(piece_bytes(limits));
+        let offset = if arrived.is_whole { total } else { arrived.bytes };
+        let length = total.saturating_sub(offset).min(piece_bytes(limits));
         let mut piece = vec![0; usize::try_from(length).unwrap_or(0)];
-        source.read_exact_at(&mut piece, offset).map_err(|error| disk(&file.name, error))?;
-        let about = (file.name.as_str(), file.until_ms);
-        arrived = match client.append(&hash, about, (offset, file.bytes), &piece) {
+        read(&mut piece, offset)?;
+        arrived = match client.append(parcel, (offset, total), &piece) {
             Err(SyncError::Refused(Refusal::WrongOffset)) if retries < RETRIES_MAX => {
                 retries += 1;
-                client.arrived(&hash)?
+                client.arrived(parcel)?
             }
             outcome => {
                 sent += length;
@@ -122,12 +179,12 @@ fn send_one(
             // All of it is there, and it is not taken for whole: it would be asked for ever.
             return Err(SyncError::NoHub(client.url()));
         }
-        watch.report(Step::File { name: &file.name, sent: arrived.bytes, total: file.bytes });
+        watch.report(Step::File { name, sent: arrived.bytes, total });
         if !watch.pause(pause(length, limits)) {
             return Err(SyncError::Stopped);
         }
     }
-    Ok(Some(sent))
+    Ok(sent)
 }
 
 /// A hub that has less than what it was sent would be sent it for ever.

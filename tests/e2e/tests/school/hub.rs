@@ -15,11 +15,11 @@ use harness::{Appliance, Lab, Output, RESOLVER_IPV4, preau_binary, usual_configu
 use crate::sealing::visit;
 
 /// A hub on loopback. It ends with its value.
-struct Hub {
-    folder: tempfile::TempDir,
+pub(crate) struct Hub {
+    pub(crate) folder: tempfile::TempDir,
     process: Child,
     address: SocketAddr,
-    witness: String,
+    pub(crate) witness: String,
 }
 
 impl Drop for Hub {
@@ -29,11 +29,11 @@ impl Drop for Hub {
     }
 }
 
-fn text(path: &Path) -> Result<String> {
+pub(crate) fn text(path: &Path) -> Result<String> {
     Ok(path.to_str().context("a path that is text")?.to_owned())
 }
 
-fn preau(arguments: &[&str]) -> Result<Output> {
+pub(crate) fn preau(arguments: &[&str]) -> Result<Output> {
     #[expect(clippy::disallowed_methods, reason = "a whole-box test runs the program")]
     let output = Command::new(preau_binary()?).args(arguments).output()?;
     Ok(Output {
@@ -45,9 +45,17 @@ fn preau(arguments: &[&str]) -> Result<Output> {
 }
 
 impl Hub {
-    fn start() -> Result<Self> {
+    pub(crate) fn start() -> Result<Self> {
+        Self::start_with(&[], "")
+    }
+
+    /// With other engines, and the secrets that they need.
+    pub(crate) fn start_with(engines: &[&str], credentials: &str) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let (process, address, witness) = Self::run(folder.path(), "127.0.0.1:0")?;
+        if !credentials.is_empty() {
+            fs::write(folder.path().join("credentials"), credentials)?;
+        }
+        let (process, address, witness) = Self::run(folder.path(), "127.0.0.1:0", engines)?;
         let hub = Self { folder, process, address, witness };
         hub.command(&["school", "add", "0750655E", "École Jules-Ferry", "--room", "CM2", "--room", "CP"])?
             .success()?;
@@ -55,10 +63,11 @@ impl Hub {
         Ok(hub)
     }
 
-    fn run(folder: &Path, listen: &str) -> Result<(Child, SocketAddr, String)> {
+    pub(crate) fn run(folder: &Path, listen: &str, more: &[&str]) -> Result<(Child, SocketAddr, String)> {
         #[expect(clippy::disallowed_methods, reason = "a whole-box test runs the program")]
         let mut process = Command::new(preau_binary()?)
             .args(["hub", "--data", &text(folder)?, "--listen", listen])
+            .args(more)
             .stdout(Stdio::piped())
             .stderr(fs::File::options().create(true).append(true).open(folder.join("diagnostics"))?)
             .spawn()?;
@@ -71,12 +80,23 @@ impl Hub {
         Ok((process, address, witness))
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends it as a power cut would.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        self.process.kill()?;
+        self.process.wait().map(drop).map_err(Into::into)
+    }
+
     /// Ends it as a power cut would, and starts it again at its address.
     fn restart(&mut self) -> Result<()> {
         self.process.kill()?;
         self.process.wait()?;
         (self.process, self.address, self.witness) =
-            Self::run(self.folder.path(), &self.address.to_string())?;
+            Self::run(self.folder.path(), &self.address.to_string(), &[])?;
         Ok(())
     }
 
@@ -101,28 +121,28 @@ impl Hub {
         self.restart()
     }
 
-    fn command(&self, arguments: &[&str]) -> Result<Output> {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Result<Output> {
         preau(&[&["hub"], arguments, &["--data", &text(self.folder.path())?]].concat())
     }
 
-    fn code(&self, more: &[&str]) -> Result<String> {
+    pub(crate) fn code(&self, more: &[&str]) -> Result<String> {
         Ok(self.command(&[&["code", "0750655E"], more].concat())?.success()?.trim().to_owned())
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("https://{}", self.address)
     }
 }
 
 /// A box's data folder.
-struct School(tempfile::TempDir);
+pub(crate) struct School(pub(crate) tempfile::TempDir);
 
 impl School {
-    fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         Ok(Self(tempfile::tempdir()?))
     }
 
-    fn run(&self, arguments: &[&str]) -> Result<Output> {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Result<Output> {
         preau(&[arguments, &["--data", &text(self.0.path())?]].concat())
     }
 
@@ -130,7 +150,7 @@ impl School {
         self.run(&["enrol", code, "--hub", url])
     }
 
-    fn refused(&self, arguments: &[&str], expected: &str) -> Result<()> {
+    pub(crate) fn refused(&self, arguments: &[&str], expected: &str) -> Result<()> {
         let outcome = self.run(arguments)?;
         ensure!(outcome.status == Some(1) && outcome.stderr.contains(expected), "{expected}: {outcome:#?}");
         Ok(())
@@ -232,13 +252,13 @@ fn a_revoked_box_is_refused_and_a_replacement_takes_over() -> Result<()> {
 }
 
 /// Passes bytes on, until so many went to the hub; then it cuts the line.
-struct Line {
+pub(crate) struct Line {
     address: SocketAddr,
     left: Arc<AtomicI64>,
 }
 
 impl Line {
-    fn to(hub: SocketAddr) -> Result<Self> {
+    pub(crate) fn to(hub: SocketAddr) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
         let left = Arc::new(AtomicI64::new(i64::MAX));
@@ -251,6 +271,15 @@ impl Line {
             }
         });
         Ok(Self { address, left })
+    }
+
+    /// So many bytes go to the hub from now on.
+    pub(crate) fn allow(&self, bytes: i64) {
+        self.left.store(bytes, Ordering::SeqCst);
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("https://{}", self.address)
     }
 }
 
@@ -298,7 +327,7 @@ fn whoever_stands_between_learns_nothing_and_a_cut_enrolment_is_made_up_for() ->
 }
 
 /// A configuration of the lab whose sealed days only readers read.
-fn configuration() -> Result<String> {
+pub(crate) fn configuration() -> Result<String> {
     let key = || -> Result<String> {
         let pair = preau(&["journal", "keys"])?.success()?;
         let public = pair.split_whitespace().find(|word| word.starts_with("age1"));
@@ -308,7 +337,7 @@ fn configuration() -> Result<String> {
     Ok(format!("{}\n[journal]\nreaders = ['{head}']\nrecovery = '{safe}'\n", usual_configuration()))
 }
 
-fn run_day(lab: &Lab, appliance: &mut Appliance<'_>, host: &str) -> Result<()> {
+pub(crate) fn run_day(lab: &Lab, appliance: &mut Appliance<'_>, host: &str) -> Result<()> {
     appliance.start()?;
     appliance.wait_until_ready(&lab.pc1)?;
     visit(lab, appliance, host)?;
@@ -316,7 +345,7 @@ fn run_day(lab: &Lab, appliance: &mut Appliance<'_>, host: &str) -> Result<()> {
 }
 
 /// What the hub has of the one box: files under their hashes, whole ones alone.
-fn files_at(hub: &Hub) -> Result<Vec<Vec<u8>>> {
+pub(crate) fn files_at(hub: &Hub) -> Result<Vec<Vec<u8>>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(hub.folder.path().join("files/1"))? {
         let path = entry?.path();
@@ -328,7 +357,7 @@ fn files_at(hub: &Hub) -> Result<Vec<Vec<u8>>> {
     Ok(files)
 }
 
-fn sealed_at(appliance: &Appliance<'_>) -> Result<Vec<Vec<u8>>> {
+pub(crate) fn sealed_at(appliance: &Appliance<'_>) -> Result<Vec<Vec<u8>>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(appliance.data().join("sealed"))? {
         let path = entry?.path();
@@ -480,6 +509,35 @@ fn what_anybody_could_read_stays_on_the_box() -> Result<()> {
     preau(&["enrol", &hub.code(&[])?, "--hub", &hub.url(), "--data", &data])?.success()?;
     let night = preau(&["sync", "now", "--data", &data])?.success()?;
     ensure!(night.contains("1 sealed files stay here") && night.contains("0 files went"), "{night}");
-    ensure!(!hub.folder.path().join("files").exists(), "no byte of it left the box");
+    ensure!(files_at(&hub)?.is_empty(), "no byte of it left the box");
     Ok(())
+}
+
+#[test]
+fn a_box_renews_its_certificate_by_itself() -> Result<()> {
+    let hub = Hub::start()?;
+    let school = School::new()?;
+    school.enrol(&hub.code(&[])?, &hub.url())?.success()?;
+    let path = school.0.path().join("hub/identity");
+    let read = || -> Result<serde_json::Value> { Ok(serde_json::from_str(&fs::read_to_string(&path)?)?) };
+    let mut identity = read()?;
+    let first = identity["enrolled"]["certificate"].clone();
+    // As it is when two thirds of its time are over.
+    let day = 86_400_000;
+    let until = identity["enrolled"]["valid_ms"][1].as_i64().context("its end")?;
+    identity["enrolled"]["valid_ms"] = serde_json::json!([until - 1_200 * day, until]);
+    fs::write(&path, identity.to_string())?;
+    let night = school.run(&["sync", "now"])?;
+    ensure!(night.is_success() && night.stderr.contains("the box has another certificate"), "{night:#?}");
+    let renewed = read()?;
+    ensure!(
+        renewed["enrolled"]["certificate"] != first && renewed["key"] == identity["key"],
+        "the key stays"
+    );
+    let again = school.run(&["sync", "now"])?;
+    ensure!(again.is_success() && !again.stderr.contains("certificate"), "once is enough: {again:#?}");
+    // The one before is good to its end: a box that did not hear the answer goes on with it.
+    identity["enrolled"]["valid_ms"] = renewed["enrolled"]["valid_ms"].clone();
+    fs::write(&path, identity.to_string())?;
+    school.run(&["sync", "now"])?.success().map(drop)
 }

@@ -11,7 +11,11 @@ mod crowd;
 #[cfg(test)]
 mod encrypted;
 #[cfg(test)]
+mod engines;
+#[cfg(test)]
 mod ent_disk;
+#[cfg(test)]
+mod ent_restart;
 #[cfg(test)]
 mod filtering;
 #[cfg(test)]
@@ -42,6 +46,8 @@ mod preparing;
 mod probe;
 #[cfg(test)]
 mod readings;
+#[cfg(test)]
+mod replacement;
 #[cfg(test)]
 mod resilience;
 #[cfg(test)]

@@ -2,12 +2,14 @@
 //! the keyboard alone, and without a script. Pictures of all of them are kept in `target/screenshots`, to be looked at.
 
 mod album;
+mod applications;
 mod chrome;
 
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use harness::{Appliance, Lab, Machine, preau_binary, usual_configuration, wait_until};
+use serde_json::json;
 
 use super::people::{AUTHORITY, HOME, add};
 use album::Album;
@@ -28,7 +30,9 @@ struct School<'lab> {
 
 impl<'lab> School<'lab> {
     fn open(lab: &'lab Lab) -> Result<Self> {
-        let ent = format!("[[ent]]\nhosts = [\"{ENT}\"]\n");
+        let ca = lab.authority().display().to_string();
+        let ent =
+            format!("[[ent]]\nhosts = [\"{ENT}\"]\nserved_to = [\"elementaire\"]\nca_file = \"{ca}\"\n");
         let mut appliance = lab.appliance_with(&format!("{}\n{ent}", usual_configuration()))?;
         appliance.add_usual_devices()?;
         appliance.build_lists(&lab.lists())?;
@@ -157,6 +161,8 @@ fn teachers_lead_a_lesson() -> Result<()> {
     chrome.await_text("lundi")?;
     album.look(&chrome, "week")?;
 
+    prepare(&lab, &chrome, &album)?;
+
     chrome.go(&page("/enseignant"))?;
     chrome.touch("#signaler summary")?;
     chrome.fill("#site", "https://notcasino.example/jeu")?;
@@ -169,6 +175,32 @@ fn teachers_lead_a_lesson() -> Result<()> {
     chrome.touch("form[action='/deconnexion'] button")?;
     chrome.await_path("/connexion")?;
     album.close()
+}
+
+/// Prepares a film and what is not there, and sees what became of it.
+fn prepare(lab: &Lab, chrome: &Chrome<'_>, album: &Album) -> Result<()> {
+    const PLACE: &str = "/enseignant/preparation";
+    let day = lab.pc1.shell("TZ=Europe/Paris date +%F")?.success()?.trim().to_owned();
+    chrome.go(&page(PLACE))?;
+    album.look(chrome, "prepare-nothing")?;
+    for (path, title) in [("/film.bin", "Le volcan en film"), ("/nulle-part", "Une page qui n’est plus là")]
+    {
+        chrome.fill("#adresse", &format!("https://{ENT}{path}"))?;
+        chrome.fill("#titre", title)?;
+        // Today: nothing waits for the night.
+        chrome.run("const day = document.querySelector('#jour'); day.value = arguments[0]", &json!([day]))?;
+        chrome.touch("form.fields button")?;
+        chrome.await_text(title)?;
+    }
+    let look = |words: &str| {
+        wait_until(words, || {
+            chrome.go(&page(PLACE))?;
+            Ok(chrome.text()?.contains(words))
+        })
+    };
+    look("1 prêts sur 2")?;
+    look("ne trouve rien à cette adresse")?;
+    album.look(chrome, "prepare-here")
 }
 
 #[test]

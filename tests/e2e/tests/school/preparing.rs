@@ -95,11 +95,23 @@ fn a_preparation_is_fetched_by_the_rules_of_the_device_and_recorded() -> Result<
     let form = format!("adresse=https%3A%2F%2F{ENT}%2Fslow.bin&titre=Lent&jour={}&salle=", today(&lab)?);
     ensure!(martin.fill(&page, PAGE, &form)?.status == "303");
     wait_until("how far it is", || Ok(martin.get(PAGE)?.text.contains("Mo sur 9")))?;
-    // A power cut while it comes: it is fetched anew, and is here in the end.
+    // A power cut while it comes: it is gone on with, and is here in the end.
+    wait_until("a part of it", || {
+        let text = martin.get(PAGE)?.text;
+        Ok(["3", "4", "5", "6"].iter().any(|done| text.contains(&format!("{done} Mo sur 9"))))
+    })?;
     appliance.kill9()?;
     start(&lab, &mut appliance)?;
     let martin = Browser::new(&lab, &lab.pc2, "martin");
     wait_until("it is ready", || Ok(martin.get(PAGE)?.text.contains("1 prêts sur 1")))?;
+    let asked = lab.requests()?;
+    let bytes = asked
+        .lines()
+        .filter(|line| line.contains("/slow.bin"))
+        .filter_map(|line| line.split_whitespace().last().and_then(|bytes| bytes.parse::<u64>().ok()));
+    // What was on its way when the power went is sent twice, and no more.
+    let (came, film) = (bytes.sum::<u64>(), lab.film().metadata()?.len());
+    ensure!(came < film + film / 3, "{came} of {film} bytes");
     let of_device = ["journal", "search", "--json", "--device", "CM2-02", "--host", ENT];
     let records = appliance.run(&of_device)?.success()?;
     ensure!(records.contains("\"kind\":\"http\"") && !records.contains("slow"), "{records}");

@@ -119,6 +119,7 @@ fn tell_stage(language: Language, line: &PreparationLine) -> (String, &'static s
         PreparationStage::Waiting => ("prepare-waiting", "neutral"),
         PreparationStage::Here => ("prepare-here", "good"),
         PreparationStage::Refused => ("prepare-refused", "bad"),
+        PreparationStage::Personal => ("prepare-personal", "bad"),
         PreparationStage::NotShared => ("prepare-not-shared", "bad"),
         PreparationStage::Missing => ("prepare-missing", "bad"),
         PreparationStage::Full => ("prepare-full", "bad"),

@@ -160,6 +160,51 @@ async fn what_cannot_be_sent_is_told_to_be_unsent_and_given_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_an_upload_that_cannot_be_sent_the_text_is_given_back() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Street::keeping_family(folder.path(), &hands, Family::default()).await;
+    let mut client = fall(&street, &hands).await;
+    // One that is held, and one that is read while it comes.
+    for bytes in [10, 300_000] {
+        let file = "x".repeat(bytes);
+        let body = format!(
+            "--b\r\nContent-Disposition: form-data; name=\"titre\"\r\n\r\nNoël\r\n--b\r\nContent-Disposition: form-data; \
+             name=\"piece\"; filename=\"volcan.pdf\"\r\n\r\n{file}\r\n--b\r\nContent-Disposition: form-data; \
+             name=\"suite\"\r\n\r\n2\r\n--b--\r\n"
+        );
+        let fields = "Content-Type: multipart/form-data; boundary=b\r\nAccept: text/html\r\nSec-Fetch-Site: same-origin\r\n";
+        post(&mut client, fields, &body).await;
+        let (head, body) = hear(&mut client).await;
+        assert!(head.starts_with("http/1.1 503 "), "{head}");
+        let typed = "[(\"titre\", \"Noël\"), (\"suite\", \"2\")] piece=volcan.pdf";
+        assert_eq!(body, format!("outage ent.test Unsent {typed}\n"), "{bytes}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_of_a_page_gets_no_page() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Street::keeping_family(folder.path(), &hands, Family::default()).await;
+    let mut client = fall(&street, &hands).await;
+    for asks in [
+        "Sec-Fetch-Dest: empty\r\nAccept: text/html, */*\r\n",
+        "Accept: application/json\r\n",
+        "Accept: */*\r\n",
+    ] {
+        let fields = format!("Content-Type: application/json\r\nSec-Fetch-Site: same-origin\r\n{asks}");
+        post(&mut client, &fields, "{\"texte\":\"bonjour\"}").await;
+        let (head, body) = hear(&mut client).await;
+        assert!(head.starts_with("http/1.1 503 ") && head.contains("retry-after: 5\r\n"), "{head}");
+        assert!(head.contains("content-type: application/problem+json\r\n"), "{head}");
+        assert!(body.contains("nothing was sent") && body.contains("\"status\":503"), "{body}");
+        ask(&mut client, "/api/me", asks).await;
+        let (head, body) = hear(&mut client).await;
+        assert!(head.contains("content-type: application/problem+json\r\n"), "{head}");
+        assert!(body.contains("is down") && !body.contains("sent"), "{body}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_on_its_way_when_the_line_broke_may_have_arrived() {
     let street = Street::open().await;
     let mut client = street.connect().await;

@@ -27,10 +27,16 @@ pub(super) async fn tell(server: &mut Server, fields: &str, body: &str) {
 
 /// The next answer: its head in small letters, and its body.
 pub(super) async fn hear(client: &mut Client) -> (String, String) {
+    let (head, body) = hear_bytes(client).await;
+    (head, String::from_utf8(body).unwrap())
+}
+
+/// The same where the body is no text.
+pub(super) async fn hear_bytes(client: &mut Client) -> (String, Vec<u8>) {
     let head = read_head(client).await.to_lowercase();
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap_or("0");
     let body = read_exactly(client, length.parse().unwrap()).await;
-    (head, String::from_utf8(body).unwrap())
+    (head, body)
 }
 
 /// Asks for `/x` a first time, and has the server answer.
@@ -102,7 +108,8 @@ async fn what_answers_one_pupil_is_for_no_other() {
 }
 
 pub(super) fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
-    let folders = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let folders =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
     folders.flat_map(|folder| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path())).collect()
 }
 

@@ -1,16 +1,17 @@
 //! What shall be here before anybody asks.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use model::{Device, ProfileName, Timestamp};
 use ring::digest;
 use tokio::sync::watch;
 
+use super::keeping::{ask, hear_bytes};
 use super::origin::{self, Question, reply, unchanged};
 use super::street::{Hands, SHARE_BYTES, Street};
 use crate::tests::raw::{pattern, read_until, send};
 use crate::tests::school::PC;
-use crate::{Pace, Preparation, Progress, Wanted};
+use crate::{Pace, Preparation, Progress, Settled, Wanted};
 
 const PUBLIC: &str = "Cache-Control: public, max-age=60\r\nETag: \"a\"\r\n";
 
@@ -19,7 +20,7 @@ fn device(profile: &str) -> Arc<Device> {
     Arc::new(Device { mac: PC, name: "CM2-01".parse().unwrap(), room: None, profile })
 }
 
-fn wanted(path: &str) -> Wanted {
+pub(super) fn wanted(path: &str) -> Wanted {
     let (host, device) = ("ent.test".parse().unwrap(), device("elementaire"));
     Wanted { host, path: path.to_owned(), tag: None, digest: None, device, until: None }
 }
@@ -29,7 +30,7 @@ async fn prepare(street: &Street, wanted: Wanted) -> (Preparation, (u64, u64)) {
     let (_stop, stopping) = watch::channel(false);
     let (gate, pace) = (Arc::clone(&street.school.gate), Arc::new(Pace::new(1 << 30)));
     let outcome = gate.prepare(wanted, pace, Arc::clone(&progress), stopping).await;
-    (outcome, progress.read())
+    (outcome.preparation, progress.read())
 }
 
 /// A film for all, a page for who is signed in, a page that sets a cookie, something very long, and a film that needs no pupil.
@@ -38,6 +39,12 @@ fn answer(question: &Question) -> Vec<u8> {
         "/film" if question.field("if-none-match").is_some() => unchanged(PUBLIC),
         "/film" => reply(question, "200 OK", PUBLIC, &pattern(100_000)),
         "/mine" => reply(question, "302 Found", "Location: /login\r\n", b""),
+        "/login" => reply(question, "200 OK", &format!("{PUBLIC}Content-Type: text/html\r\n"), b"who?"),
+        "/old" => reply(question, "301 Moved Permanently", "Location: https://ent.test/newer\r\n", b""),
+        "/newer" => reply(question, "302 Found", "Location: /film#1\r\n", b""),
+        "/signed" => reply(question, "302 Found", "Location: /film?until=1\r\n", b""),
+        "/abroad" => reply(question, "302 Found", "Location: https://other.test/film\r\n", b""),
+        "/circle" => reply(question, "301 Moved Permanently", "Location: /circle\r\n", b""),
         "/greeting" => reply(question, "200 OK", &format!("{PUBLIC}Set-Cookie: a=1\r\n"), b"hello"),
         "/anonymous" => reply(question, "200 OK", "Cache-Control: max-age=60\r\n", b"hello"),
         "/long" => {
@@ -67,15 +74,57 @@ async fn what_is_prepared_is_here_when_the_class_asks() {
     assert!(head.contains("preau;hit;ttl=60"), "{head}");
 }
 
+/// Yesterday's most used things are right when the school opens, and asked for by what is known of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_used_most_is_looked_at_before_the_school_opens() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Arc::new(Street::keeping(folder.path(), &hands).await);
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&asked);
+    let serving = origin::open(&street, move |question: &Question| {
+        let known = question.field("if-none-match").map(str::to_owned);
+        noted.lock().unwrap().push((question.uri.clone(), known));
+        answer(question)
+    });
+    let mut pupil = street.connect().await;
+    for path in ["/film", "/film", "/film?who=lina", "/film?who=lina", "/trouble", "/trouble"] {
+        ask(&mut pupil, path, "Cookie: s=1\r\n").await;
+        hear_bytes(&mut pupil).await;
+    }
+    asked.lock().unwrap().clear();
+    // The next morning, at five.
+    hands.advance(20 * 3_600);
+    let look = || {
+        let (gate, pace) = (Arc::clone(&street.school.gate), Arc::new(Pace::new(1 << 30)));
+        let (stop, stopping) = watch::channel(false);
+        async move {
+            let here = gate.refresh_used(pace, stopping).await;
+            drop(stop);
+            here
+        }
+    };
+    assert_eq!(look().await, 1, "what is for all, and has nobody's query");
+    assert_eq!(*asked.lock().unwrap(), [("/film".to_owned(), Some("\"a\"".to_owned()))]);
+    assert_eq!(look().await, 0, "counting began anew");
+    // The school opens, and the line is down.
+    serving.abort();
+    ask(&mut pupil, "/film", "Cookie: s=1\r\n").await;
+    let (head, film) = hear_bytes(&mut pupil).await;
+    assert!(head.contains("preau;hit;ttl=60") && film == pattern(100_000), "{head}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_prepared_says_why() {
     let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
     let street = Arc::new(Street::keeping(folder.path(), &hands).await);
     let _serving = origin::open(&street, answer);
     for (path, expected) in [
-        ("/mine", Preparation::NotShared),
-        ("/greeting", Preparation::NotShared),
-        ("/anonymous", Preparation::NotShared),
+        ("/mine", Preparation::Personal),
+        ("/greeting", Preparation::Personal),
+        ("/anonymous", Preparation::Personal),
+        ("/signed", Preparation::Personal),
+        ("/abroad", Preparation::NotShared),
+        ("/circle", Preparation::Personal),
         ("/long", Preparation::Full),
         ("/trouble", Preparation::Later),
         ("/nothing", Preparation::Missing),
@@ -86,6 +135,19 @@ async fn what_cannot_be_prepared_says_why() {
     assert_eq!(prepare(&street, elsewhere).await.0, Preparation::Elsewhere);
     let refused = Wanted { host: super::street::REFUSED.parse().unwrap(), ..wanted("/film") };
     assert_eq!(prepare(&street, refused).await.0, Preparation::Refused);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_workspace_leads_to_a_place_of_its_own_it_is_followed() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Arc::new(Street::keeping(folder.path(), &hands).await);
+    let _serving = origin::open(&street, answer);
+    let (_stop, stopping) = watch::channel(false);
+    let (gate, pace) = (Arc::clone(&street.school.gate), Arc::new(Pace::new(1 << 30)));
+    let settled = gate.prepare(wanted("/old"), pace, Arc::default(), stopping).await;
+    let place = Some(("ent.test".parse().unwrap(), "/film".to_owned()));
+    assert_eq!(settled, Settled { preparation: Preparation::Here, place });
+    street.school.expect_log(&["http ent.test permit finish 0/0"; 3]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,7 +176,7 @@ async fn what_is_here_stays_until_the_new_one_is_whole() {
     hands.advance(3_600);
     let until = Timestamp::from_unix_ms(access::Clock::now(&*hands).at.unix_ms() + 3_600_000);
     let host = "ent.test".parse().unwrap();
-    for (path, expected) in [("/film", Preparation::Later), ("/page", Preparation::NotShared)] {
+    for (path, expected) in [("/film", Preparation::Later), ("/page", Preparation::Personal)] {
         assert_eq!(prepare(&street, wanted(path)).await.0, expected, "{path}");
         assert!(street.school.gate.has_ready(&host, path, until).await, "{path}");
     }

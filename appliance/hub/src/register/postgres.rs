@@ -1,0 +1,311 @@
+//! The register in PostgreSQL: any number of hubs on one.
+//!
+//! Each change is a transaction of the strictest kind (serializable): where two of them would have to know of each other, one is done again, as if it had
+//! come later. The password comes with the address, the environment or a file of libpq's kind, never with the command line's words.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use postgres::config::{Host, SslMode};
+use postgres::error::SqlState;
+use postgres::types::{ToSql, Type};
+use postgres::{Client, Config, IsolationLevel, Transaction};
+use rustls::{ClientConfig, RootCertStore};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::RegisterError;
+use super::sql::{Database, Row, Sql, Value};
+
+/// Connections that are kept for the next request: as many as threads that ask.
+const IDLE_MAX: usize = 8;
+/// Longest wait for a connection: a box asks again later.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest wait for a sign of life of a connection that lay idle.
+const ALIVE_WITHIN: Duration = Duration::from_secs(5);
+/// Longest time of one question: the largest answer is some thousand rows.
+const STATEMENT_TIMEOUT: &str =
+    "-c statement_timeout=20000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=20000";
+/// How often a change is tried where others changed the same at the same moment.
+const TRIES_MAX: u32 = 20;
+/// Longest pause between two tries, times the number of the try.
+const PAUSE: Duration = Duration::from_millis(5);
+/// Who makes the schema keeps others from it meanwhile: any number that nobody else takes.
+const SCHEMA_LOCK: &str = "SELECT pg_advisory_xact_lock(7310579004182)";
+/// What makes the schema, step by step; never changed, only added to. It is SQLite's with other words: texts are compared by their bytes.
+const STEPS: &[&str] = &[r#"
+     CREATE TABLE school (uai TEXT COLLATE "C" PRIMARY KEY, name TEXT NOT NULL, rooms TEXT NOT NULL);
+     CREATE TABLE code (
+       number TEXT COLLATE "C" PRIMARY KEY, code TEXT, uai TEXT COLLATE "C" NOT NULL REFERENCES school,
+       is_replacement BIGINT NOT NULL, until_ms BIGINT NOT NULL, tries_left BIGINT NOT NULL);
+     CREATE TABLE box (
+       id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, uai TEXT COLLATE "C" NOT NULL REFERENCES school,
+       log_key TEXT NOT NULL, version TEXT NOT NULL, enrolled_ms BIGINT NOT NULL, revoked_ms BIGINT, seen_ms BIGINT, health TEXT,
+       is_replacement BIGINT NOT NULL DEFAULT 0);
+     CREATE TABLE certificate (
+       fingerprint BYTEA PRIMARY KEY, box BIGINT NOT NULL REFERENCES box, until_ms BIGINT NOT NULL, turn BIGINT NOT NULL);
+     CREATE INDEX certificate_of_box ON certificate (box);
+     CREATE TABLE signed (
+       box BIGINT NOT NULL REFERENCES box, size BIGINT NOT NULL, note TEXT NOT NULL, at_ms BIGINT NOT NULL,
+       PRIMARY KEY (box, size));
+     CREATE TABLE file (
+       box BIGINT NOT NULL REFERENCES box, hash TEXT COLLATE "C" NOT NULL, name TEXT COLLATE "C" NOT NULL, bytes BIGINT NOT NULL,
+       until_ms BIGINT NOT NULL, PRIMARY KEY (box, hash));
+     CREATE TABLE policy (id BIGINT PRIMARY KEY CHECK (id = 1), serial BIGINT NOT NULL, note TEXT NOT NULL);
+     CREATE TABLE snapshot (
+       turn BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, box BIGINT NOT NULL REFERENCES box,
+       hash TEXT COLLATE "C" NOT NULL, bytes BIGINT NOT NULL, at_ms BIGINT NOT NULL, UNIQUE (box, hash));
+     CREATE TABLE exchange (
+       turn BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, session BYTEA NOT NULL UNIQUE, number TEXT NOT NULL,
+       keys BYTEA NOT NULL, begun_ms BIGINT NOT NULL, asked TEXT NOT NULL, answer TEXT NOT NULL);
+"#];
+
+/// A register in PostgreSQL.
+pub struct PostgresRegister {
+    config: Config,
+    tls: MakeRustlsConnect,
+    idle: Mutex<Vec<Client>>,
+}
+
+impl From<postgres::Error> for RegisterError {
+    fn from(error: postgres::Error) -> Self {
+        Self::Engine(Box::new(error))
+    }
+}
+
+impl PostgresRegister {
+    /// Connects to `address` (`postgres://user@host/database`, or libpq's words), and brings the schema up to date. `roots` are who may vouch for the
+    /// server; what is not to be encrypted says so in its address (`sslmode=disable`).
+    ///
+    /// # Errors
+    /// [`RegisterError`]; also where a newer program has written the schema.
+    pub fn open(address: &str, password: Option<&str>, roots: RootCertStore) -> Result<Self, RegisterError> {
+        let mut config: Config = address.parse()?;
+        if let Some(password) = password {
+            config.password(password);
+        }
+        if config.get_ssl_mode() == SslMode::Prefer {
+            // Whoever stands between would only have to say that there is no encryption.
+            let is_here = config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)));
+            config.ssl_mode(if is_here { SslMode::Disable } else { SslMode::Require });
+        }
+        config.application_name("preau hub").options(STATEMENT_TIMEOUT).connect_timeout(CONNECT_TIMEOUT);
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let tls = tls.map_err(|error| RegisterError::Engine(Box::new(error)))?;
+        let tls = MakeRustlsConnect::new(tls.with_root_certificates(roots).with_no_client_auth());
+        let register = Self { config, tls, idle: Mutex::default() };
+        register.migrate()?;
+        Ok(register)
+    }
+
+    fn migrate(&self) -> Result<(), RegisterError> {
+        let mut client = self.connect()?;
+        let mut transaction = client.transaction()?;
+        transaction.batch_execute(SCHEMA_LOCK)?;
+        transaction.batch_execute("CREATE TABLE IF NOT EXISTS preau_schema (version BIGINT NOT NULL)")?;
+        let seen = transaction.query_opt("SELECT version FROM preau_schema", &[])?;
+        let seen: i64 = seen.map_or(Ok(0), |row| row.try_get(0))?;
+        let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+        if seen > known {
+            let message = "a newer preau has written the register: install that one";
+            return Err(RegisterError::Engine(message.into()));
+        }
+        for step in STEPS.iter().skip(usize::try_from(seen).unwrap_or(usize::MAX)) {
+            transaction.batch_execute(step)?;
+        }
+        if seen < known {
+            transaction.batch_execute("DELETE FROM preau_schema")?;
+            transaction.execute("INSERT INTO preau_schema VALUES ($1)", &[&known])?;
+        }
+        transaction.commit()?;
+        self.put_back(client);
+        Ok(())
+    }
+
+    fn connect(&self) -> Result<Client, RegisterError> {
+        Ok(self.config.connect(self.tls.clone())?)
+    }
+
+    /// A connection that answers: the server may have ended one that lay idle.
+    fn take(&self) -> Result<Client, RegisterError> {
+        loop {
+            let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let Some(mut client) = idle else { return self.connect() };
+            if client.is_valid(ALIVE_WITHIN).is_ok() {
+                return Ok(client);
+            }
+        }
+    }
+
+    /// One that failed is not kept.
+    fn put_back(&self, client: Client) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if !client.is_closed() && idle.len() < IDLE_MAX {
+            idle.push(client);
+        }
+    }
+
+    fn with<T>(
+        &self,
+        work: impl FnOnce(&mut Client) -> Result<T, RegisterError>,
+    ) -> Result<T, RegisterError> {
+        let mut client = self.take()?;
+        let outcome = work(&mut client);
+        self.put_back(client);
+        outcome
+    }
+}
+
+impl Database for PostgresRegister {
+    fn look(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>, RegisterError> {
+        let sql = in_dollars(sql);
+        self.with(|client| read(&client.query_typed(&sql, &typed(values))?))
+    }
+
+    fn change(
+        &self,
+        work: &mut dyn FnMut(&mut dyn Sql) -> Result<(), RegisterError>,
+    ) -> Result<(), RegisterError> {
+        let mut tries = 1;
+        loop {
+            let outcome = self.with(|client| {
+                let builder = client.build_transaction().isolation_level(IsolationLevel::Serializable);
+                let mut transaction = builder.start()?;
+                work(&mut transaction)?;
+                Ok(transaction.commit()?)
+            });
+            match outcome {
+                Err(error) if tries < TRIES_MAX && was_first(&error) => {
+                    thread::sleep(PAUSE * tries);
+                    tries += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+}
+
+impl Sql for Transaction<'_> {
+    fn run(&mut self, sql: &str, values: &[Value]) -> Result<u64, RegisterError> {
+        Ok(self.execute_typed(&in_dollars(sql), &typed(values))?)
+    }
+
+    fn rows(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, RegisterError> {
+        read(&self.query_typed(&in_dollars(sql), &typed(values))?)
+    }
+}
+
+/// Whether somebody else was first: nothing of the change is there, and it can be done again.
+fn was_first(error: &RegisterError) -> bool {
+    let RegisterError::Engine(error) = error else { return false };
+    let code = error.downcast_ref::<postgres::Error>().and_then(postgres::Error::code);
+    let race =
+        [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::UNIQUE_VIOLATION];
+    code.is_some_and(|code| race.contains(code))
+}
+
+/// PostgreSQL writes `$1` where SQLite writes `?1`. No question has either in a text.
+fn in_dollars(sql: &str) -> String {
+    sql.replace('?', "$")
+}
+
+fn typed(values: &[Value]) -> Vec<(&(dyn ToSql + Sync), Type)> {
+    values.iter().map(type_of).collect()
+}
+
+fn type_of(value: &Value) -> (&(dyn ToSql + Sync), Type) {
+    match value {
+        Value::Null => (&None::<i64>, Type::INT8),
+        Value::Int(number) => (number, Type::INT8),
+        Value::Text(text) => (text, Type::TEXT),
+        Value::Blob(bytes) => (bytes, Type::BYTEA),
+    }
+}
+
+fn read(rows: &[postgres::Row]) -> Result<Vec<Row>, RegisterError> {
+    rows.iter().map(read_row).collect()
+}
+
+fn read_row(row: &postgres::Row) -> Result<Row, RegisterError> {
+    let mut values = Vec::with_capacity(row.len());
+    for (place, column) in row.columns().iter().enumerate() {
+        values.push(match *column.type_() {
+            Type::INT8 => row.try_get::<_, Option<i64>>(place)?.map_or(Value::Null, Value::Int),
+            Type::INT4 => {
+                row.try_get::<_, Option<i32>>(place)?.map_or(Value::Null, |it| Value::Int(i64::from(it)))
+            }
+            Type::TEXT => row.try_get::<_, Option<String>>(place)?.map_or(Value::Null, Value::Text),
+            Type::BYTEA => row.try_get::<_, Option<Vec<u8>>>(place)?.map_or(Value::Null, Value::Blob),
+            _ => {
+                return Err(RegisterError::Engine(format!("a column of the type {}", column.type_()).into()));
+            }
+        });
+    }
+    Ok(Row(values))
+}
+
+#[cfg(test)]
+mod tests {
+    use harness::Postgres;
+
+    use super::*;
+    use crate::register::suite;
+
+    fn open(server: &Postgres) -> PostgresRegister {
+        PostgresRegister::open(&server.address(), None, RootCertStore::empty()).unwrap()
+    }
+
+    #[test]
+    fn postgresql_keeps_what_a_register_keeps() {
+        let server = Postgres::start().unwrap();
+        suite::check(|| Box::new(open(&server)));
+    }
+
+    #[test]
+    fn a_newer_schema_is_left_alone_and_hubs_that_start_together_make_one() {
+        let server = Postgres::start().unwrap();
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| open(&server));
+            }
+        });
+        let register = open(&server);
+        let rows = register.look("SELECT version FROM preau_schema", &[]).unwrap();
+        assert_eq!(rows.len(), 1);
+        run_raw(&register, "UPDATE preau_schema SET version = 99");
+        assert!(PostgresRegister::open(&server.address(), None, RootCertStore::empty()).is_err());
+    }
+
+    fn run_raw(register: &PostgresRegister, sql: &str) {
+        register.with(|client| Ok(client.batch_execute(sql)?)).unwrap();
+    }
+
+    #[test]
+    fn what_many_do_at_once_is_done_as_if_one_came_after_the_other() {
+        let server = Postgres::start().unwrap();
+        let register = open(&server);
+        run_raw(
+            &register,
+            "CREATE TABLE tally (id BIGINT PRIMARY KEY, count BIGINT NOT NULL); INSERT INTO tally VALUES (1, 0)",
+        );
+        let add = |open: &mut dyn Sql| {
+            let found = open.row("SELECT count FROM tally", &[])?.map_or(Ok(0), |row| row.int(0))?;
+            open.run("UPDATE tally SET count = ?1", &[Value::from(found + 1)]).map(drop)
+        };
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..10).for_each(|_| register.change(&mut { add }).unwrap()));
+            }
+        });
+        assert_eq!(register.look("SELECT count FROM tally", &[]).unwrap()[0].int(0).unwrap(), 40);
+        // A connection that the server ends while it lies idle is replaced.
+        run_raw(
+            &register,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND application_name = 'preau hub'",
+        );
+        for _ in 0..4 {
+            assert_eq!(register.look("SELECT count FROM tally", &[]).unwrap().len(), 1);
+        }
+    }
+}

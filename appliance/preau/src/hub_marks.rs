@@ -1,0 +1,171 @@
+//! What a register that was put back from a copy has forgotten: which boxes were revoked, and how far it had come.
+//!
+//! It lies beside the register, in a file of its own, and grows only: whoever puts back the register alone revives nobody, and is told.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::Context;
+use hub::register::{BoxState, Register};
+use model::Timestamp;
+use serde::{Deserialize, Serialize};
+use system::private::PrivateFolder;
+
+const MARKS_FILE: &str = "marks";
+const VERSION: u32 = 1;
+/// Revoked boxes that are kept in mind, the latest: beyond them, the file would be none that is read whole. Certificates of a year ago are over.
+const REVOKED_MAX: usize = 400;
+
+/// The file of marks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Marks {
+    version: u32,
+    /// The highest number of a box.
+    box_max: u64,
+    /// Entries of logs that were signed, all boxes' together.
+    signed: u64,
+    /// The number of the commune's policy.
+    policy: u64,
+    /// The logs of boxes that were revoked, by their keys: a number is given anew after a register was put back, a key is not.
+    revoked: Vec<String>,
+}
+
+/// What was done about a register that had been put back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PutBack {
+    /// Whether it was.
+    pub(crate) is_old: bool,
+    /// Boxes that were revoked again.
+    pub(crate) revoked: u32,
+    /// Codes that are worth nothing any more: some may have been used.
+    pub(crate) cancelled: u32,
+}
+
+/// Compares the register with what was noted last, sets right what can be, and notes how it is now.
+pub(crate) fn compare(data: &Path, register: &dyn Register, now: Timestamp) -> anyhow::Result<PutBack> {
+    let folder = PrivateFolder::new(data);
+    let named = || folder.path(MARKS_FILE).display().to_string();
+    let text = folder.read(MARKS_FILE).with_context(named)?;
+    // What cannot be read was none: it is written anew.
+    let before: Marks = text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let boxes = register.boxes()?;
+    let found = look(register, &boxes)?;
+    let mut put_back = PutBack {
+        is_old: found.box_max < before.box_max
+            || found.signed < before.signed
+            || found.policy < before.policy,
+        ..PutBack::default()
+    };
+    let gone: BTreeSet<&String> = before.revoked.iter().collect();
+    for state in boxes.iter().filter(|state| state.revoked.is_none() && gone.contains(&state.log_key)) {
+        put_back.revoked += u32::from(register.revoke(state.id, now)?);
+    }
+    if put_back.is_old {
+        for code in register.open_codes(now)? {
+            put_back.cancelled += u32::from(register.cancel_code(&code.number)?);
+        }
+    }
+    let mut marks = found;
+    let known: BTreeSet<String> = marks.revoked.iter().cloned().collect();
+    // Those that the register has forgotten stay in mind, before the others.
+    let mut revoked: Vec<String> =
+        before.revoked.iter().filter(|key| !known.contains(*key)).cloned().collect();
+    revoked.append(&mut marks.revoked);
+    revoked.drain(..revoked.len().saturating_sub(REVOKED_MAX));
+    marks.revoked = revoked;
+    if marks != before {
+        folder.replace(MARKS_FILE, &serde_json::to_string_pretty(&marks)?).with_context(named)?;
+    }
+    Ok(put_back)
+}
+
+fn look(register: &dyn Register, boxes: &[BoxState]) -> anyhow::Result<Marks> {
+    let mut revoked: Vec<&BoxState> = boxes.iter().filter(|state| state.revoked.is_some()).collect();
+    revoked.sort_by_key(|state| (state.revoked, state.id));
+    Ok(Marks {
+        version: VERSION,
+        box_max: boxes.iter().map(|state| state.id.0).max().unwrap_or(0),
+        signed: boxes.iter().map(|state| state.log_size).sum(),
+        policy: register.policy()?.map_or(0, |(serial, _)| serial),
+        revoked: revoked.into_iter().map(|state| state.log_key.clone()).collect(),
+    })
+}
+
+/// Tells what was found, where there is something to tell.
+pub(crate) fn tell(put_back: PutBack) {
+    let PutBack { is_old, revoked, cancelled } = put_back;
+    if is_old {
+        tracing::error!(
+            revoked,
+            cancelled,
+            "the register was put back to an older state: boxes that enrolled since are unknown and have to enrol again, all codes \
+             are cancelled, and what was signed since of logs is not known"
+        );
+    } else if revoked > 0 {
+        tracing::error!(revoked, "boxes that had been revoked were not any more: they are again");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hub::make_code;
+    use hub::register::sqlite::SqliteRegister;
+    use hub::register::{Fingerprint, NewBox};
+    use replication::School;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_unix_ms(1_795_392_000_000);
+    const LATER: Timestamp = Timestamp::from_unix_ms(1_795_392_000_000 + 3_600_000);
+
+    fn enrol(register: &dyn Register, mark: u8, is_replacement: bool) -> hub::register::BoxId {
+        let uai = "0750655E".parse().unwrap();
+        let code = make_code(register, &uai, is_replacement, LATER).unwrap();
+        let new = NewBox {
+            log_key: format!("key {mark}"),
+            version: "0.1".to_owned(),
+            certificate: Fingerprint::of(&[mark]),
+            certificate_until: LATER,
+        };
+        register.enrol(&code.number(), &new, NOW).unwrap()
+    }
+
+    #[test]
+    fn a_register_that_was_put_back_revives_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, copy) = (folder.path().join("hub"), folder.path().join("copy"));
+        PrivateFolder::new(&data).make().unwrap();
+        let path = data.join("register.sqlite");
+        let register = SqliteRegister::open(&path).unwrap();
+        let school = School { uai: "0750655E".to_owned(), name: "École".to_owned(), rooms: vec![] };
+        register.put_school(&school).unwrap();
+        let first = enrol(&register, 1, false);
+        let uai = "0750655E".parse().unwrap();
+        make_code(&register, &uai, true, LATER).unwrap();
+        assert_eq!(compare(&data, &register, NOW).unwrap(), PutBack::default());
+        drop(register);
+        std::fs::copy(&path, &copy).unwrap();
+
+        // After the copy: the first box is stolen, another one enrols.
+        let register = SqliteRegister::open(&path).unwrap();
+        register.revoke(first, NOW).unwrap();
+        enrol(&register, 2, true);
+        assert_eq!(compare(&data, &register, NOW).unwrap(), PutBack::default());
+        drop(register);
+        std::fs::copy(&copy, &path).unwrap();
+
+        let register = SqliteRegister::open(&path).unwrap();
+        assert_eq!(register.boxes().unwrap()[0].revoked, None, "it has forgotten");
+        let put_back = compare(&data, &register, NOW).unwrap();
+        assert_eq!(put_back, PutBack { is_old: true, revoked: 1, cancelled: 1 });
+        assert!(
+            register.boxes().unwrap()[0].revoked.is_some() && register.open_codes(NOW).unwrap().is_empty()
+        );
+        assert_eq!(compare(&data, &register, NOW).unwrap(), PutBack::default(), "it is told once");
+        // A number is given anew, and the box that gets it is nobody who was revoked.
+        let third = enrol(&register, 3, true);
+        assert_eq!(third.0, 2);
+        assert_eq!(compare(&data, &register, NOW).unwrap(), PutBack::default());
+        assert!(register.boxes().unwrap().iter().any(|state| state.id == third && state.revoked.is_none()));
+    }
+}

@@ -1,0 +1,130 @@
+//! The state as another box gets it, which takes this one's place.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use crate::{BUSY_TIMEOUT, Store, StoreError, make};
+
+/// What another box has no use for. Sessions are with this one, as are tries that failed; what people did waits for this one's journal, and who read
+/// it has read this one's. Rules stand in no journal of the other's yet: it records them before they open anything.
+const LEAVE: &str = "DELETE FROM session;
+     DELETE FROM failure;
+     DELETE FROM person_act;
+     DELETE FROM reading;
+     UPDATE override SET is_start_recorded = FALSE WHERE ended_ms IS NULL;";
+
+/// What somebody has entered: where none of it is, the state is nobody's.
+const ENTERED: &str = "SELECT EXISTS (SELECT 1 FROM device) OR EXISTS (SELECT 1 FROM override) OR EXISTS (SELECT 1 FROM person)
+     OR EXISTS (SELECT 1 FROM lesson) OR EXISTS (SELECT 1 FROM lesson_plan) OR EXISTS (SELECT 1 FROM wifi_key)
+     OR EXISTS (SELECT 1 FROM fixed_address) OR EXISTS (SELECT 1 FROM preparation) OR EXISTS (SELECT 1 FROM commune_policy)";
+
+impl Store {
+    /// Writes the state to `path`, where no file is, as the box needs it that takes this one's place. It is one moment's, while others write.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be written. What is at `path` then is nothing.
+    pub fn write_for_successor(&self, path: &Path) -> Result<(), StoreError> {
+        let text = path.to_str().ok_or_else(|| rusqlite::Error::InvalidPath(path.to_owned()))?;
+        // Whatever SQLite would make of it: it has hashes of secrets.
+        make(path).map_err(|_| rusqlite::Error::InvalidPath(path.to_owned()))?;
+        self.connection.execute("VACUUM INTO ?1", [text])?;
+        let copy = Connection::open(path)?;
+        copy.busy_timeout(BUSY_TIMEOUT)?;
+        copy.pragma_update(None, "journal_mode", "DELETE")?;
+        copy.pragma_update(None, "foreign_keys", true)?;
+        copy.pragma_update(None, "secure_delete", true)?;
+        copy.execute_batch(LEAVE)?;
+        Ok(copy.execute_batch("VACUUM")?)
+    }
+
+    /// Whether nobody has entered anything yet.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read.
+    pub fn is_blank(&self) -> Result<bool, StoreError> {
+        let entered: bool = self.connection.query_row(ENTERED, (), |row| row.get(0))?;
+        Ok(!entered)
+    }
+
+    /// Whether all of the file is as SQLite wrote it.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read.
+    pub fn is_whole(&self) -> Result<bool, StoreError> {
+        let said: String = self.connection.query_row("PRAGMA quick_check(1)", (), |row| row.get(0))?;
+        Ok(said == "ok")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn count(path: &Path, table: &str) -> u32 {
+        let connection = Connection::open(path).unwrap();
+        connection.query_row(&format!("SELECT count(*) FROM {table}"), (), |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn what_a_successor_needs_goes_and_nothing_of_what_was_with_this_box() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, copy) = (folder.path().join("state.sqlite"), folder.path().join("copy"));
+        let store = Store::open(&path).unwrap();
+        assert!(store.is_blank().unwrap() && store.is_whole().unwrap());
+        store
+            .connection
+            .execute_batch(
+                "INSERT INTO device VALUES ('02:00:00:00:00:11', 'CM2-01', 'CM2', 'elementaire');
+                 INSERT INTO person (name, name_key, role, secret, has_first_secret, made_ms)
+                     VALUES ('Mme Durand', 'mme durand', 'head', 'x', 0, 1);
+                 INSERT INTO wifi_key (room, passphrase, made_ms) VALUES ('CM2', 'canari-tilleul', 1);
+                 INSERT INTO session VALUES (zeroblob(32), 1, 'MACHINE-OF-HERS', 1, 1);
+                 INSERT INTO failure VALUES (0, 'DEVICE-THAT-FAILED', 3, 1);
+                 INSERT INTO person_act (author, deed) VALUES ('Mme Durand', 'WAITING-DEED');
+                 INSERT INTO reading (author, purpose, detail, with_people, opened_ms, until_ms)
+                     VALUES ('Mme Durand', 'x', 'WHOM-SHE-SOUGHT', 0, 1, 2);",
+            )
+            .unwrap();
+        let rule = "INSERT INTO override (layer, effect, topic_kind, topic, scope_kind, author, motive, made_ms, ended_ms,
+                        ended_by, is_start_recorded)
+                    VALUES ('school', 'permit', 'site', ?1, 'everyone', 'Mme Durand', 'x', 1, ?2, ?3, TRUE)";
+        store.connection.execute(rule, ("a.example", None::<i64>, None::<&str>)).unwrap();
+        store.connection.execute(rule, ("b.example", 5, "Mme Durand")).unwrap();
+        assert!(!store.is_blank().unwrap());
+
+        store.write_for_successor(&copy).unwrap();
+        for (table, expected) in
+            [("device", 1), ("person", 1), ("wifi_key", 1), ("override", 2), ("session", 0), ("failure", 0)]
+        {
+            assert_eq!(count(&copy, table), expected, "{table}");
+        }
+        assert_eq!((count(&copy, "person_act"), count(&copy, "reading")), (0, 0));
+        let recorded = "SELECT is_start_recorded FROM override ORDER BY id";
+        let connection = Connection::open(&copy).unwrap();
+        let recorded: Vec<bool> = connection
+            .prepare(recorded)
+            .unwrap()
+            .query_map((), |row| row.get(0))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        assert_eq!(
+            recorded,
+            [false, true],
+            "what is in force is recorded anew; what has ended stays recorded"
+        );
+        let bytes = fs::read(&copy).unwrap();
+        for gone in ["MACHINE-OF-HERS", "DEVICE-THAT-FAILED", "WAITING-DEED", "WHOM-SHE-SOUGHT"] {
+            assert!(!bytes.windows(gone.len()).any(|part| part == gone.as_bytes()), "{gone}");
+        }
+        assert!(Store::open(&copy).unwrap().is_whole().unwrap());
+        assert_eq!(count(&path, "session"), 1, "this box goes on");
+        // Nothing new, the same copy.
+        let again = folder.path().join("again");
+        store.write_for_successor(&again).unwrap();
+        assert_eq!(fs::read(&again).unwrap(), bytes);
+    }
+}
