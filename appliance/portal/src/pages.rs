@@ -27,7 +27,7 @@ mod why;
 pub use certificate::Certificate;
 pub use charter::Charter;
 pub use closed::Closed;
-pub use cover::{CoverFile, CoverPlace, DeletedKind, ExportCover};
+pub use cover::{CoverFile, CoverPlace, CoverVersion, DeletedKind, ExportCover};
 pub use diagnosis::{Finding, diagnose};
 pub use frame::{CONTENT_SECURITY_POLICY, LIVE_SECURITY_POLICY, Place};
 pub use home::Home;

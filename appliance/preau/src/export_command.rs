@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use archive::{BundleFinding, BundleReport, BundleTrust, Field, Manifest, ROWS_MAX, Request, verify_bundle};
 use jiff::tz::TimeZone;
 use model::{Host, Purpose, ReadingId, ReadingTerms, Selection};
-use portal::pages::{CoverFile, DeletedKind, ExportCover};
+use portal::pages::{CoverFile, CoverVersion, DeletedKind, ExportCover};
 use store::Look;
 use system::clock::SystemClock;
 use system::export::{Export, export_file};
@@ -121,6 +121,17 @@ fn note(
 
 /// The cover of an extract, as portal and command line print it.
 pub(crate) fn render_cover(manifest: &Manifest, key: &str, school: &str, zone: &TimeZone) -> String {
+    render_version(CoverVersion::LATEST, manifest, key, school, zone)
+}
+
+/// The same as an earlier release printed it.
+fn render_version(
+    version: CoverVersion,
+    manifest: &Manifest,
+    key: &str,
+    school: &str,
+    zone: &TimeZone,
+) -> String {
     let file = |file: &archive::PackedFile| CoverFile {
         name: file.name.clone(),
         bytes: file.bytes,
@@ -129,6 +140,7 @@ pub(crate) fn render_cover(manifest: &Manifest, key: &str, school: &str, zone: &
     let files: Vec<CoverFile> = manifest.files.iter().map(file).collect();
     let deleted = describe_deleted(&manifest.deleted);
     let cover = ExportCover {
+        version,
         school,
         time_zone: zone,
         key,
@@ -213,7 +225,7 @@ fn compare_cover(report: &BundleReport) -> Option<bool> {
     let zone = TimeZone::get(&place.time_zone).ok()?;
     let mut manifest = signed.clone();
     manifest.files.retain(|file| file.name != COVER);
-    Some(render_cover(&manifest, &key.to_string(), &place.school, &zone) == *cover)
+    Some(render_version(place.version, &manifest, &key.to_string(), &place.school, &zone) == *cover)
 }
 
 #[cfg(test)]
@@ -258,12 +270,9 @@ mod tests {
             files: vec![],
         };
         let key = archive::SigningKey::of_box([7; 32]).unwrap().verifier().clone();
-        let cover = render_cover(
-            &manifest,
-            &key.to_string(),
-            "École <Jaurès>",
-            &TimeZone::get("Europe/Paris").unwrap(),
-        );
+        let zone = TimeZone::get("Europe/Paris").unwrap();
+        let print = |version| render_version(version, &manifest, &key.to_string(), "École <Jaurès>", &zone);
+        let (cover, earlier) = (print(CoverVersion::LATEST), print(CoverVersion::First));
         let check = |cover: Option<String>, expected: Option<bool>| {
             let packed = archive::PackedFile {
                 name: "couverture.html".to_owned(),
@@ -277,6 +286,9 @@ mod tests {
         };
         check(Some(cover.clone()), Some(true));
         check(Some(cover.replace("CM2-05", "CM2-06")), Some(false));
+        check(Some(earlier.clone()), Some(true));
+        check(Some(earlier.replace("CM2-05", "CM2-06")), Some(false));
+        check(Some(earlier.replace("content=\"1\"", "content=\"2\"")), Some(false));
         check(Some(cover.replace("Mme Durand", "Mme Dupont")), Some(false));
         check(Some(cover.replace("preau-cover", "preau-other")), None);
         check(None, Some(true));

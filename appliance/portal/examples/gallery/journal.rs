@@ -5,7 +5,7 @@ use model::{
     ReadingTerms, Reason, Role, Selection, Timestamp, Verdict, When,
 };
 use portal::pages::people::{JournalPage, ReadingPage};
-use portal::pages::{CoverFile, DeletedKind, ExportCover, SafeSheet};
+use portal::pages::{CoverFile, CoverVersion, DeletedKind, ExportCover, SafeSheet};
 use portal::{
     Custody, Findings, FoundLine, Held, KeptField, Language, ReadingList, RefusedCount, RoutineDay, Summary,
 };
@@ -190,6 +190,7 @@ fn write_sheets(zone: &jiff::tz::TimeZone, write: Write<'_>) -> Result<(), Error
         ..Selection::default()
     };
     let cover = ExportCover {
+        version: CoverVersion::LATEST,
         school: "École élémentaire Jean-Jaurès",
         time_zone: zone,
         key: "preau/journal/fe812c12f3ab4ce6+6162fe63+AdpT1yzp9Bzr/SGRCIy+yg81wc6BRo7aPGXdhjVDmBsb",

@@ -6,20 +6,47 @@ use model::{ClockQuality, Motive, PersonName, Purpose, ReadingId, Selection, Tim
 
 use super::frame::render;
 use super::journal::{name_purpose, name_second};
+use super::reason::format_time;
 use super::twice::{Twice, say};
+use crate::Language;
 
 /// Files that the cover names: more would be a book. All are in the manifest.
 const FILES_SHOWN_MAX: usize = 24;
 /// What the extract is called in the command.
 const FILE: &str = "extrait.zip";
 
-/// Which cover this is. It counts up with each change of its words or its look: whoever verifies an extract makes the cover
-/// again, and can only compare it with one of the same.
-const VERSION: u32 = 1;
+/// Which cover this is. A change of its words or its look makes another: whoever verifies an extract makes the cover again, and
+/// can only compare it with one of the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CoverVersion {
+    /// It tells times without their offset, so that one hour of autumn stands there twice.
+    First,
+    /// It tells them with it.
+    Second,
+}
+
+impl CoverVersion {
+    /// That of covers that are made now.
+    pub const LATEST: Self = Self::Second;
+
+    fn number(self) -> u32 {
+        match self {
+            Self::First => 1,
+            Self::Second => 2,
+        }
+    }
+
+    fn read(number: &str) -> Option<Self> {
+        let number: u32 = number.parse().ok()?;
+        [Self::First, Self::Second].into_iter().find(|version| version.number() == number)
+    }
+}
 
 /// What a cover says that the manifest of its extract does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CoverPlace {
+    /// Which cover it is.
+    pub version: CoverVersion,
     /// The school's name.
     pub school: String,
     /// The name of its time zone.
@@ -49,6 +76,8 @@ pub struct DeletedKind {
 /// The cover of an extract. It stands alone: no script, no other address.
 #[derive(Clone, Debug)]
 pub struct ExportCover<'c> {
+    /// Which one.
+    pub version: CoverVersion,
     /// The school's name.
     pub school: &'c str,
     /// By which clock it lives.
@@ -123,27 +152,26 @@ impl ExportCover<'_> {
             more: (hidden > 0)
                 .then(|| Twice::of(|language| language.say_with("cover-more", &[("count", &count)]))),
             file: FILE,
-            version: VERSION,
+            version: self.version.number(),
             time_zone: self.time_zone.iana_name().unwrap_or_default(),
         })
     }
 
-    /// Where a cover says that it was made; `None` for one of another version, which cannot be made again.
+    /// Where a cover says that it was made; `None` for one of a newer version, which cannot be made again.
     #[must_use]
     pub fn read_place(html: &str) -> Option<CoverPlace> {
         let read = |name: &str| {
             let (_, rest) = html.split_once(&format!("<meta name=\"preau-{name}\" content=\""))?;
             rest.split_once('"').map(|(value, _)| unescape(value))
         };
-        let version: u32 = read("cover")?.parse().ok()?;
-        let (school, time_zone) = (read("school")?, read("time-zone")?);
-        (version == VERSION).then_some(CoverPlace { school, time_zone })
+        let version = CoverVersion::read(&read("cover")?)?;
+        Some(CoverPlace { version, school: read("school")?, time_zone: read("time-zone")? })
     }
 
     fn lines(&self) -> Vec<Line> {
         let Selection { from, to, device, room, person, host, category, verdict, with_people } =
             self.selection;
-        let time = |at: Timestamp| Twice::of(|language| name_second(language, self.time_zone, at));
+        let time = |at: Timestamp| Twice::of(|language| self.name_time(language, at));
         let line = |key: &str, value: Twice| Some(Line { name: say(key), value });
         let text = |key: &str, value: Option<String>| value.and_then(|value| line(key, Twice::same(value)));
         let count = |key: &str, value: u64| line(key, Twice::of(|language| language.group_digits(value)));
@@ -176,6 +204,14 @@ impl ExportCover<'_> {
             value: Twice::of(|language| language.say_with("cover-deleted-seals", &[("seals", &kind.seals)])),
         });
         lines.into_iter().flatten().chain(deleted).collect()
+    }
+
+    fn name_time(&self, language: Language, at: Timestamp) -> String {
+        let time = name_second(language, self.time_zone, at);
+        match (self.version, format_time(self.time_zone, at, "\u{a0}%:z")) {
+            (CoverVersion::Second, Some(offset)) => time + &offset,
+            (CoverVersion::First, _) | (CoverVersion::Second, None) => time,
+        }
     }
 
     /// What the extract proves, and what it does not.
@@ -223,8 +259,12 @@ fn unescape(text: &str) -> String {
 mod tests {
     use super::*;
 
-    /// A cover with everything that one can say, by a clock of this quality.
     fn cover(clock: ClockQuality) -> String {
+        cover_of(CoverVersion::LATEST, clock)
+    }
+
+    /// A cover with everything that one can say, by a clock of this quality.
+    fn cover_of(version: CoverVersion, clock: ClockQuality) -> String {
         let (author, detail) = ("Mme Durand".parse().unwrap(), "réquisition 118".parse().unwrap());
         let at = Timestamp::from_unix_ms;
         let selection = Selection {
@@ -241,6 +281,7 @@ mod tests {
         let file = |name: &str| CoverFile { name: name.to_owned(), bytes: 7, hash: "00".to_owned() };
         let kinds = ["access", "who", "destination", "traffic", "acts"];
         let cover = ExportCover {
+            version,
             school: "École « d’à côté » <&\"'>",
             time_zone: &TimeZone::get("Europe/Paris").unwrap(),
             key: "key",
@@ -264,23 +305,39 @@ mod tests {
 
     #[test]
     fn a_cover_says_where_it_was_made() {
+        for version in [CoverVersion::First, CoverVersion::Second] {
+            let html = cover_of(version, ClockQuality::Synchronised);
+            let school = "École « d’à côté » <&\"'>".to_owned();
+            let place = CoverPlace { version, school, time_zone: "Europe/Paris".to_owned() };
+            assert_eq!(ExportCover::read_place(&html), Some(place));
+        }
         let html = cover(ClockQuality::Synchronised);
-        let school = "École « d’à côté » <&\"'>".to_owned();
-        let place = CoverPlace { school, time_zone: "Europe/Paris".to_owned() };
-        assert_eq!(ExportCover::read_place(&html), Some(place));
-        let other = format!("name=\"preau-cover\" content=\"{}\"", VERSION + 1);
-        let html = html.replace(&format!("name=\"preau-cover\" content=\"{VERSION}\""), &other);
-        assert_eq!(ExportCover::read_place(&html), None);
+        let of = |number: u32| format!("name=\"preau-cover\" content=\"{number}\"");
+        let latest = CoverVersion::LATEST.number();
+        assert_eq!(ExportCover::read_place(&html.replace(&of(latest), &of(latest + 1))), None);
         assert_eq!(ExportCover::read_place(""), None);
     }
 
-    /// Whoever changes the cover, its words included, raises `VERSION`: covers of before cannot be made again.
+    /// Whoever changes the cover, its words included, makes another version of it: those of before have to stay as they were.
     #[test]
-    fn the_cover_of_this_version_is_this_one() {
-        let html = cover(ClockQuality::Synchronised);
-        let hash = ring::digest::digest(&ring::digest::SHA256, html.as_bytes());
+    fn the_cover_of_each_version_is_this_one() {
+        let first = cover_of(CoverVersion::First, ClockQuality::Synchronised);
+        let hash = ring::digest::digest(&ring::digest::SHA256, first.as_bytes());
         let hash: String = hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!((VERSION, hash.as_str()), (1, "2149613c96e67f78"));
+        assert_eq!(hash, "2149613c96e67f78");
+        // The second is the first but for the offsets.
+        let second = cover_of(CoverVersion::Second, ClockQuality::Synchronised);
+        let numbered = |number: u32| format!("name=\"preau-cover\" content=\"{number}\"");
+        assert_ne!(second, first);
+        assert_eq!(second.replace("\u{a0}+01:00", "").replace(&numbered(2), &numbered(1)), first);
+    }
+
+    #[test]
+    fn a_cover_tells_its_times_with_their_offset() {
+        let html = cover(ClockQuality::Synchronised);
+        assert!(html.contains("01/01/1970\u{a0}01:01:00\u{a0}+01:00"), "{html}");
+        let html = cover_of(CoverVersion::First, ClockQuality::Synchronised);
+        assert!(html.contains("01/01/1970\u{a0}01:01:00<"), "{html}");
     }
 
     #[test]
