@@ -190,6 +190,7 @@ fn person(row: &Row) -> Option<FoundPersonAct> {
         "open-reading" => open_reading(row)?,
         "place-hold" => PersonDeed::PlaceHold { words: sought()? },
         "lift-hold" => PersonDeed::LiftHold { words: sought()? },
+        "sign-retention" => PersonDeed::SignRetention { words: sought()? },
         "search-journal" => PersonDeed::SearchJournal { reading: reading()?, sought: sought()? },
         "export-journal" => PersonDeed::ExportJournal { reading: reading()?, sought: sought()? },
         "close-reading" => {

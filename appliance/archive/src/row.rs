@@ -420,7 +420,9 @@ impl Row {
                 row.set(Text::Name, &reading.to_string());
                 row.set(Text::Motive, sought.as_str());
             }
-            PersonDeed::PlaceHold { words } | PersonDeed::LiftHold { words } => {
+            PersonDeed::PlaceHold { words }
+            | PersonDeed::LiftHold { words }
+            | PersonDeed::SignRetention { words } => {
                 row.set(Text::Motive, words.as_str());
             }
             PersonDeed::CloseReading { reading, end } => {

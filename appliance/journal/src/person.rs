@@ -85,6 +85,9 @@ pub(crate) enum PersonDeedEntry<'a> {
     LiftHold {
         words: &'a str,
     },
+    SignRetention {
+        words: &'a str,
+    },
 }
 
 /// How a lesson goes on.
@@ -165,6 +168,7 @@ impl<'a> PersonDeedEntry<'a> {
             },
             PersonDeed::PlaceHold { words } => Self::PlaceHold { words: words.as_str() },
             PersonDeed::LiftHold { words } => Self::LiftHold { words: words.as_str() },
+            PersonDeed::SignRetention { words } => Self::SignRetention { words: words.as_str() },
             PersonDeed::SearchJournal { reading, sought } => {
                 Self::SearchJournal { reading: reading.number(), sought: sought.as_str() }
             }
@@ -236,6 +240,7 @@ impl<'a> PersonDeedEntry<'a> {
             }
             Self::PlaceHold { words } => PersonDeed::PlaceHold { words: Sought::new(words) },
             Self::LiftHold { words } => PersonDeed::LiftHold { words: Sought::new(words) },
+            Self::SignRetention { words } => PersonDeed::SignRetention { words: Sought::new(words) },
             Self::SearchJournal { reading, sought } => {
                 PersonDeed::SearchJournal { reading: ReadingId::new(reading), sought: Sought::new(sought) }
             }

@@ -407,7 +407,8 @@ fn is_person_match(query: &Query, act: &PersonEntry<'_>, when: When) -> bool {
         | PersonDeedEntry::ExportJournal { .. }
         | PersonDeedEntry::CloseReading { .. }
         | PersonDeedEntry::PlaceHold { .. }
-        | PersonDeedEntry::LiftHold { .. } => None,
+        | PersonDeedEntry::LiftHold { .. }
+        | PersonDeedEntry::SignRetention { .. } => None,
     };
     let is_about = |wanted: &Host| declined.as_ref().is_some_and(|site| is_host(wanted, site));
     when.may_be_within(0, (query.from, query.to))

@@ -247,6 +247,11 @@ pub enum PersonDeed {
         /// Which, why.
         words: Sought,
     },
+    /// The name under how long what is kept: a statement of the log of seals, and a record.
+    SignRetention {
+        /// Which numbers.
+        words: Sought,
+    },
     /// Somebody looks for something within a reading.
     SearchJournal {
         /// The reading.
@@ -314,6 +319,7 @@ impl PersonDeed {
             Self::SearchJournal { .. } => "search-journal",
             Self::PlaceHold { .. } => "place-hold",
             Self::LiftHold { .. } => "lift-hold",
+            Self::SignRetention { .. } => "sign-retention",
             Self::ExportJournal { .. } => "export-journal",
             Self::CloseReading { .. } => "close-reading",
             Self::StartLesson { .. } => "start-lesson",
@@ -343,7 +349,8 @@ impl PersonDeed {
             | Self::ExportJournal { .. }
             | Self::CloseReading { .. }
             | Self::PlaceHold { .. }
-            | Self::LiftHold { .. } => None,
+            | Self::LiftHold { .. }
+            | Self::SignRetention { .. } => None,
         }
     }
 
@@ -367,7 +374,8 @@ impl PersonDeed {
             | Self::ExportJournal { .. }
             | Self::CloseReading { .. }
             | Self::PlaceHold { .. }
-            | Self::LiftHold { .. } => None,
+            | Self::LiftHold { .. }
+            | Self::SignRetention { .. } => None,
         }
     }
 }

@@ -117,7 +117,7 @@ pub trait ReadingRoom: Send + Sync {
     ///
     /// # Errors
     /// [`Trouble::Denied`], [`Trouble::Unknown`] where other numbers are in force by now, [`Trouble::Busy`].
-    fn sign_retention(&self, person: &Person, entry: u64) -> Result<(), Trouble>;
+    fn sign_retention(&self, client: IpAddr, person: &Person, entry: u64) -> Result<(), Trouble>;
 
     /// What was refused today, by room, of no device in particular. `None` while somebody else has it counted.
     ///

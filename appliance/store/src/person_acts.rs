@@ -114,7 +114,9 @@ fn insert(transaction: &Transaction<'_>, act: &PersonAct) -> rusqlite::Result<()
         | PersonDeed::ExportJournal { reading: id, sought: what } => {
             (reading, sought) = (Some(id.number()), Some(what.as_str()));
         }
-        PersonDeed::PlaceHold { words } | PersonDeed::LiftHold { words } => sought = Some(words.as_str()),
+        PersonDeed::PlaceHold { words }
+        | PersonDeed::LiftHold { words }
+        | PersonDeed::SignRetention { words } => sought = Some(words.as_str()),
         PersonDeed::CloseReading { reading: id, end } => {
             (reading, sought) = (Some(id.number()), Some(end.as_str()));
         }
@@ -187,6 +189,7 @@ fn read_act(row: &Row<'_>) -> rusqlite::Result<WaitingAct> {
         },
         "place-hold" => PersonDeed::PlaceHold { words: Sought::new(&text(9)?) },
         "lift-hold" => PersonDeed::LiftHold { words: Sought::new(&text(9)?) },
+        "sign-retention" => PersonDeed::SignRetention { words: Sought::new(&text(9)?) },
         "search-journal" => PersonDeed::SearchJournal { reading: reading()?, sought: Sought::new(&text(9)?) },
         "export-journal" => PersonDeed::ExportJournal { reading: reading()?, sought: Sought::new(&text(9)?) },
         "close-reading" => {

@@ -33,7 +33,8 @@ impl Signed<'_> {
                 Ok(Answer::see(JournalPage::PATH))
             }
             Page::JournalSign => {
-                self.portal.office.sign_retention(self.person, self.read("numeros")?)?;
+                let entry = self.read("numeros")?;
+                self.portal.office.sign_retention(self.visit.client, self.person, entry)?;
                 Ok(Answer::see(JournalPage::PATH))
             }
             Page::Reading if self.visit.is_post => self.search(),

@@ -108,6 +108,8 @@ struct PersonLine<'a> {
     lesson: Option<LessonLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hold: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retention: Option<&'a str>,
 }
 
 /// What the beginning, a change or the end of a lesson says besides.
@@ -209,6 +211,7 @@ fn write_person_act(output: &mut impl Write, found: &FoundPersonAct) -> io::Resu
         reading: describe_reading(&act.deed),
         lesson: describe_lesson(&act.deed),
         hold: None,
+        retention: None,
     };
     match &act.deed {
         PersonDeed::SignIn | PersonDeed::FailSignIn | PersonDeed::SignOut | PersonDeed::ChangeSecret => {}
@@ -218,6 +221,7 @@ fn write_person_act(output: &mut impl Write, found: &FoundPersonAct) -> io::Resu
         | PersonDeed::ExportJournal { .. }
         | PersonDeed::CloseReading { .. } => {}
         PersonDeed::PlaceHold { words } | PersonDeed::LiftHold { words } => line.hold = Some(words.as_str()),
+        PersonDeed::SignRetention { words } => line.retention = Some(words.as_str()),
         PersonDeed::AddPerson { name, role } => {
             (line.person, line.role) = (Some(name.as_str()), Some(role.as_str()));
         }
@@ -277,7 +281,8 @@ fn describe_reading(deed: &PersonDeed) -> Option<ReadingLine<'_>> {
         | PersonDeed::ChangeLesson { .. }
         | PersonDeed::EndLesson { .. }
         | PersonDeed::PlaceHold { .. }
-        | PersonDeed::LiftHold { .. } => None,
+        | PersonDeed::LiftHold { .. }
+        | PersonDeed::SignRetention { .. } => None,
     }
 }
 

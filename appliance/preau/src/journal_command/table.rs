@@ -151,7 +151,9 @@ fn person_row(found: &FoundPersonAct, zone: &TimeZone) -> Row {
         PersonDeed::SearchJournal { reading, sought } | PersonDeed::ExportJournal { reading, sought } => {
             (format!(" {reading} ({}),", sought.as_str()), nothing(), nothing(), nothing())
         }
-        PersonDeed::PlaceHold { words } | PersonDeed::LiftHold { words } => {
+        PersonDeed::PlaceHold { words }
+        | PersonDeed::LiftHold { words }
+        | PersonDeed::SignRetention { words } => {
             (format!(" ({}),", words.as_str()), nothing(), nothing(), nothing())
         }
         PersonDeed::CloseReading { reading, end } => {

@@ -281,8 +281,8 @@ impl portal::ReadingRoom for Office {
         self.describe_custody()
     }
 
-    fn sign_retention(&self, person: &Person, entry: u64) -> Result<(), Trouble> {
-        self.approve_retention(person, entry)
+    fn sign_retention(&self, client: IpAddr, person: &Person, entry: u64) -> Result<(), Trouble> {
+        self.approve_retention(client, person, entry)
     }
 
     fn reading(&self, reader: Reader<'_>, id: ReadingId) -> Result<(Reading, bool), Trouble> {

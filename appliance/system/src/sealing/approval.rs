@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use access::Instant;
-use archive::{Approval, Fact};
+use archive::{Approval, Fact, Retention};
 use model::PersonName;
 
 use super::SealingError;
@@ -25,7 +25,8 @@ pub enum ApprovalError {
 }
 
 /// Puts a name under the numbers of this entry, which have to be those in force; `None` where nobody has stated any. Whoever has
-/// signed them already signs nothing more. Waits so long for somebody else who seals.
+/// signed them already signs nothing more. Waits so long for somebody else who seals. Returns the numbers that are signed, for her
+/// record.
 ///
 /// # Errors
 /// [`ApprovalError`]; [`SealingError::Busy`] where its patience is over.
@@ -35,15 +36,16 @@ pub fn approve(
     policy: Option<u64>,
     author: &PersonName,
     patience: Duration,
-) -> Result<(), ApprovalError> {
+) -> Result<Option<Retention>, ApprovalError> {
     let mut ledger = open_patiently(data, patience)?;
     if ledger.log.policy_entry().map(|entry| entry.number) != policy {
         return Err(ApprovalError::Other);
     }
     if ledger.log.approvals().any(|(_, approval)| approval.author == *author) {
-        return Ok(());
+        return Ok(None);
     }
+    let retention = ledger.log.retention();
     ledger.state(now, Fact::Approval(Approval { policy, author: author.clone() }));
     ledger.write()?;
-    Ok(())
+    Ok(Some(retention))
 }

@@ -305,7 +305,7 @@ impl ReadingRoom for Clerk {
         Ok(samples::custody())
     }
 
-    fn sign_retention(&self, person: &Person, entry: u64) -> Result<(), Trouble> {
+    fn sign_retention(&self, _: IpAddr, person: &Person, entry: u64) -> Result<(), Trouble> {
         self.note(format!("{} signs {entry}", person.name))
     }
 

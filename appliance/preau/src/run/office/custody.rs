@@ -1,7 +1,9 @@
 //! Who can read what is sealed, and how long what is kept: by the log's own entries, which nobody changes unseen.
 
+use std::net::IpAddr;
+
 use archive::{Chronicle, Field, Readers, Retention, SETTLED_DAYS, after, settled};
-use model::Person;
+use model::{Person, PersonDeed, Sought};
 use portal::{Custody, KeptField, Trouble};
 use system::clock::keep_pace;
 use system::sealing::{self, ApprovalError, SealingError};
@@ -35,17 +37,33 @@ impl Office {
         })
     }
 
-    pub(super) fn approve_retention(&self, person: &Person, entry: u64) -> Result<(), Trouble> {
+    pub(super) fn approve_retention(
+        &self,
+        client: IpAddr,
+        person: &Person,
+        entry: u64,
+    ) -> Result<(), Trouble> {
         if !person.role.signs_retention() {
             return Err(Trouble::Denied);
         }
         let entry = Some(entry).filter(|entry| *entry > 0);
         let now = keep_pace(&self.data, self.clock.now());
-        sealing::approve(&self.data, now, entry, &person.name, PATIENCE).map_err(|error| match error {
+        let signed = sealing::approve(&self.data, now, entry, &person.name, PATIENCE);
+        let signed = signed.map_err(|error| match error {
             // The night's sealing is under way.
             ApprovalError::Sealing(SealingError::Busy) => Trouble::Busy,
             ApprovalError::Other => Trouble::Unknown,
             error @ (ApprovalError::Sealing(_) | ApprovalError::Io(_)) => self.tell(error),
-        })
+        })?;
+        let Some(retention) = signed else { return Ok(()) };
+        let words = Sought::new(&describe_retention(&retention, entry));
+        self.note_sealed(client, person, PersonDeed::SignRetention { words })
     }
+}
+
+/// The numbers that are signed, in one line.
+fn describe_retention(retention: &Retention, entry: Option<u64>) -> String {
+    let days = Field::ALL.map(|field| format!("{} {}", field.as_str(), retention.days(field)));
+    let entry = entry.map_or_else(String::new, |entry| format!(" (entry {entry})"));
+    format!("{}{entry}", days.join(", "))
 }

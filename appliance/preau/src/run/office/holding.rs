@@ -67,7 +67,7 @@ impl Office {
         let number = sealing::add_hold(&self.data, now, hold.clone(), PATIENCE)
             .map_err(|error| self.name_hold_trouble(error))?;
         let words = describe_hold(number, &hold, &self.zone);
-        self.note_hold(client, person, PersonDeed::PlaceHold { words })?;
+        self.note_sealed(client, person, PersonDeed::PlaceHold { words })?;
         Ok(number)
     }
 
@@ -85,11 +85,16 @@ impl Office {
         let words = describe_lift(&lift);
         let now = keep_pace(&self.data, self.clock.now());
         sealing::lift_hold(&self.data, now, lift, PATIENCE).map_err(|error| self.name_hold_trouble(error))?;
-        self.note_hold(client, person, PersonDeed::LiftHold { words })
+        self.note_sealed(client, person, PersonDeed::LiftHold { words })
     }
 
     /// For the journal. The log of seals has it already.
-    fn note_hold(&self, client: IpAddr, person: &Person, deed: PersonDeed) -> Result<(), Trouble> {
+    pub(super) fn note_sealed(
+        &self,
+        client: IpAddr,
+        person: &Person,
+        deed: PersonDeed,
+    ) -> Result<(), Trouble> {
         let device = self.identify(client).machine.mac();
         let act = PersonAct { author: person.name.clone(), device, deed };
         self.write(|store| store.keep_done_act(&act))

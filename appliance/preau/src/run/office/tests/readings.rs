@@ -1,6 +1,6 @@
 //! Readings of the journal: by whom, until when, and what is left of them after a restart.
 
-use model::{Purpose, ReadingTerms, Selection};
+use model::{PersonDeed, Purpose, ReadingTerms, Selection, Sought};
 use portal::{NewHold, NewReading, Reader, ReadingRoom as _};
 use zeroize::Zeroizing;
 
@@ -140,12 +140,24 @@ fn an_officer_reads_and_puts_her_name_to_the_numbers() {
 
     let custody = || it.office.custody().unwrap();
     assert_eq!((custody().entry, custody().approvals.len(), custody().kept[0].days), (None, 0, 365));
-    assert_eq!(it.office.sign_retention(&head, 0), Err(Trouble::Denied));
-    assert_eq!(it.office.sign_retention(&officer, 7), Err(Trouble::Unknown), "these are not in force");
-    it.office.sign_retention(&officer, 0).unwrap();
-    it.office.sign_retention(&officer, 0).unwrap();
+    assert_eq!(it.office.sign_retention(DESK_PC.into(), &head, 0), Err(Trouble::Denied));
+    assert_eq!(
+        it.office.sign_retention(DESK_PC.into(), &officer, 7),
+        Err(Trouble::Unknown),
+        "these are not in force"
+    );
+    it.office.sign_retention(DESK_PC.into(), &officer, 0).unwrap();
+    it.office.sign_retention(DESK_PC.into(), &officer, 0).unwrap();
     let signed: Vec<_> = custody().approvals.into_iter().map(|(name, _)| name).collect();
-    assert_eq!(signed, [officer.name]);
+    assert_eq!(signed, [officer.name.clone()]);
+    // It is a record of the journal, too, once.
+    let recorded = it.store().waiting_person_acts(99).unwrap().into_iter().map(|waiting| waiting.act);
+    let recorded: Vec<_> = recorded
+        .filter(|act| matches!(act.deed, PersonDeed::SignRetention { .. }))
+        .map(|act| (act.author, act.deed))
+        .collect();
+    let words = Sought::new("access 365, who 365, destination 365, traffic 365, acts 365");
+    assert_eq!(recorded, [(officer.name, PersonDeed::SignRetention { words })]);
 }
 
 #[test]
