@@ -1,9 +1,9 @@
 //! A sealed file in pieces: the library sees no byte of it that was not compared with what is signed.
 
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use bytes::{Buf as _, Bytes, buf};
+use bytes::{Bytes, buf};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
@@ -35,14 +35,20 @@ impl FileBytes for Vec<u8> {
     }
 }
 
-/// A table of which some pieces are in memory: its end, and one group of rows.
-#[derive(Clone)]
-pub(crate) struct Pieces(Arc<Inner>);
+/// How many bytes of a file one hash of its chart is for: less than age decrypts at once, so that no byte more than is needed
+/// is compared.
+pub(crate) const BLOCK_BYTES: u64 = 16 << 10;
 
-struct Inner {
-    tail_at: u64,
-    tail: Bytes,
-    group: Mutex<Option<(u64, Bytes)>>,
+/// A part of a table that is in memory, and was compared.
+#[derive(Clone, Debug)]
+pub(crate) struct Stretch {
+    at: u64,
+    bytes: Bytes,
+}
+
+/// A table of which the end is in memory, and the way to the rest.
+pub(crate) struct Pieces {
+    tail: Stretch,
     /// Where the rest is; nowhere for a table that is in memory as a whole.
     plain: Option<Mutex<Box<dyn Plain>>>,
 }
@@ -90,50 +96,100 @@ impl Pieces {
         }
     }
 
-    fn new(tail_at: u64, tail: Bytes, plain: Option<Box<dyn Plain>>) -> Self {
-        Self(Arc::new(Inner { tail_at, tail, group: Mutex::new(None), plain: plain.map(Mutex::new) }))
+    fn new(at: u64, bytes: Bytes, plain: Option<Box<dyn Plain>>) -> Self {
+        Self { tail: Stretch { at, bytes }, plain: plain.map(Mutex::new) }
     }
 
     /// Whether all of it is in memory.
     pub(crate) fn is_whole(&self) -> bool {
-        self.0.tail_at == 0
+        self.tail.at == 0
     }
 
     /// How long the table is.
     pub(crate) fn length(&self) -> u64 {
-        self.0.tail_at.saturating_add(self.0.tail.len() as u64)
+        self.tail.len()
     }
 
-    /// Bytes of the table's end.
-    pub(crate) fn tail(&self, at: u64, length: u64) -> Option<Bytes> {
-        slice(self.0.tail_at, &self.0.tail, at, length)
+    /// The table's end.
+    pub(crate) fn tail(&self) -> &Stretch {
+        &self.tail
     }
 
-    /// Reads a group of rows, in the place of the one before.
-    pub(crate) fn load(&self, at: u64, length: u64, hash: Hash) -> Result<(), TableError> {
-        let Some(plain) = &self.0.plain else { return Ok(()) };
+    /// Some bytes that have this hash.
+    pub(crate) fn read(&self, at: u64, length: u64, hash: Hash) -> Result<Stretch, TableError> {
+        if let Some(part) = self.tail.part(at, length) {
+            return Ok(part);
+        }
+        let stretch = self.read_uncompared(at, length)?;
+        if Hash::of(&stretch.bytes) == hash { Ok(stretch) } else { Err(TableError::Changed) }
+    }
+
+    /// Some bytes, of which each whole block is compared. The last block is as long as what all the hashes are for, `end` bytes.
+    pub(crate) fn read_blocks(
+        &self,
+        at: u64,
+        length: u64,
+        (hashes, end): (&[Hash], u64),
+    ) -> Result<Stretch, TableError> {
+        if let Some(part) = self.tail.part(at, length) {
+            return Ok(part);
+        }
+        let beyond = || TableError::Layout("something reaches beyond what is compared");
+        let first = at / BLOCK_BYTES;
+        let until = at.checked_add(length).filter(|until| *until <= end).ok_or_else(beyond)?;
+        let start = first.saturating_mul(BLOCK_BYTES);
+        let stop = until.div_ceil(BLOCK_BYTES).saturating_mul(BLOCK_BYTES).min(end);
+        let blocks = self.read_uncompared(start, stop.saturating_sub(start))?;
+        let hashes = usize::try_from(first).ok().and_then(|first| hashes.get(first..)).ok_or_else(beyond)?;
+        let pieces = blocks.bytes.chunks(usize::try_from(BLOCK_BYTES).unwrap_or(usize::MAX));
+        let mut hashes = hashes.iter();
+        for piece in pieces {
+            let hash = hashes.next().ok_or_else(beyond)?;
+            if Hash::of(piece) != *hash {
+                return Err(TableError::Changed);
+            }
+        }
+        blocks.part(at, length).ok_or_else(beyond)
+    }
+
+    /// Some bytes that nobody compares here: for whoever compares the whole file.
+    pub(crate) fn read_uncompared(&self, at: u64, length: u64) -> Result<Stretch, TableError> {
+        if let Some(part) = self.tail.part(at, length) {
+            return Ok(part);
+        }
+        let plain = self.plain.as_ref().ok_or(TableError::Layout("something points beyond its end"))?;
         let mut bytes = vec![0; bounded(length)?];
-        {
-            let mut plain = plain.lock().unwrap_or_else(PoisonError::into_inner);
-            plain.seek(SeekFrom::Start(at)).map_err(decrypt_error)?;
-            plain.read_exact(&mut bytes).map_err(decrypt_error)?;
-        }
-        if Hash::of(&bytes) != hash {
-            return Err(TableError::Changed);
-        }
-        *self.0.group.lock().unwrap_or_else(PoisonError::into_inner) = Some((at, Bytes::from(bytes)));
-        Ok(())
+        let mut plain = plain.lock().unwrap_or_else(PoisonError::into_inner);
+        plain.seek(SeekFrom::Start(at)).map_err(decrypt_error)?;
+        plain.read_exact(&mut bytes).map_err(decrypt_error)?;
+        Ok(Stretch { at, bytes: Bytes::from(bytes) })
+    }
+}
+
+impl Stretch {
+    /// Where it begins in the table.
+    pub(crate) fn at(&self) -> u64 {
+        self.at
     }
 
-    /// The bytes in memory from this place on.
-    fn from(&self, at: u64) -> Result<Bytes, ParquetError> {
-        let Inner { tail_at, tail, group, .. } = &*self.0;
-        if let Some(bytes) = from(*tail_at, tail, at) {
-            return Ok(bytes);
+    /// Its bytes.
+    pub(crate) fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The part of it from this place of the table on, so long.
+    pub(crate) fn part(&self, at: u64, length: u64) -> Option<Self> {
+        let rest = from(self.at, &self.bytes, at)?;
+        let length = usize::try_from(length).ok()?;
+        (length <= rest.len()).then(|| Self { at, bytes: rest.slice(..length) })
+    }
+
+    /// This, and what follows it.
+    pub(crate) fn and(self, next: &Self) -> Result<Self, TableError> {
+        if self.len() != next.at {
+            return Err(TableError::Layout("its end is elsewhere"));
         }
-        let group = group.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = group.as_ref().and_then(|(group_at, bytes)| from(*group_at, bytes, at));
-        found.ok_or_else(|| ParquetError::EOF("something points to where nothing was read".to_owned()))
+        Ok(Self { at: self.at, bytes: Bytes::from([&*self.bytes, &*next.bytes].concat()) })
     }
 }
 
@@ -141,12 +197,6 @@ impl Pieces {
 fn from(piece_at: u64, piece: &Bytes, at: u64) -> Option<Bytes> {
     let start = usize::try_from(at.checked_sub(piece_at)?).ok()?;
     (start <= piece.len()).then(|| piece.slice(start..))
-}
-
-fn slice(piece_at: u64, piece: &Bytes, at: u64, length: u64) -> Option<Bytes> {
-    let rest = from(piece_at, piece, at)?;
-    let length = usize::try_from(length).ok()?;
-    (length <= rest.len()).then(|| rest.slice(..length))
 }
 
 fn bounded(length: u64) -> Result<usize, TableError> {
@@ -175,26 +225,25 @@ fn decrypt_error(error: io::Error) -> TableError {
     }
 }
 
-impl Length for Pieces {
+/// As long as the table up to its end: places are those of the table.
+impl Length for Stretch {
     fn len(&self) -> u64 {
-        self.length()
+        self.at.saturating_add(self.bytes.len() as u64)
     }
 }
 
-impl ChunkReader for Pieces {
+impl ChunkReader for Stretch {
     type T = buf::Reader<Bytes>;
 
     fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
-        self.from(start).map(bytes::Buf::reader)
+        let bytes = from(self.at, &self.bytes, start);
+        let missing = || ParquetError::EOF("something points to where nothing was read".to_owned());
+        bytes.map(bytes::Buf::reader).ok_or_else(missing)
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
-        let mut bytes = self.from(start)?;
-        if bytes.remaining() < length {
-            return Err(ParquetError::EOF("something reaches beyond what was read".to_owned()));
-        }
-        bytes.truncate(length);
-        Ok(bytes)
+        let missing = || ParquetError::EOF("something reaches beyond what was read".to_owned());
+        self.part(start, length as u64).map(|part| part.bytes).ok_or_else(missing)
     }
 }
 

@@ -2,46 +2,50 @@
 //!
 //! ```text
 //! group of rows, group of rows, ...   each: columns, Parquet's own bloom filters
-//! sieve, sieve, ...                   one for each group                                \ the tail, which a search
-//! footer                              schema, bounds of columns, the guide to all this  / reads first
+//! sieves                              of all groups, side by side
+//! footer                              schema, bounds of columns; last the chart of all this, which a search reads first
 //! ```
-//! A search reads the tail, then the groups that may have something: first the columns that it asks about, then the rest of
-//! the rows that match.
+//! A search reads the chart, then the blocks of the sieves that tell of what it looks for, then the groups that may have
+//! something: first the columns that it asks about, then the rest of the rows that match. Parquet's footer is for other
+//! programs, and for whoever verifies.
 
+mod chart;
 mod doubt;
 mod group;
 mod guide;
+mod outline;
 mod pages;
+mod probe;
 mod writer;
 
 use std::io;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock};
 
 use journal::{ClockTie, HarvestError, Late, SegmentId, Source, Tally, harvest};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::RowGroupMetaData;
-use parquet::file::reader::{FileReader, RowGroupReader};
-use parquet::file::serialized_reader::{ReadOptionsBuilder, SerializedFileReader};
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor};
 
 use crate::crypt::{CryptError, Identity, sealed_tail_bytes};
 use crate::filter::Filter;
 use crate::hash::Hash;
-use crate::pieces::{FileBytes, Pieces};
+use crate::pieces::{FileBytes, Pieces, Stretch};
 use crate::reading::{Sealed, clock_tie};
 use crate::row::{MADE, NUMBERS, Number, Row, TEXTS, Tell};
 use crate::seal::{Form, Seal, Tail};
-use crate::sieve::Sieve;
+use crate::table::chart::Chart;
 pub use crate::table::doubt::GroupFlaw;
 use crate::table::group::Group;
 use crate::table::guide::Guide;
+use crate::table::outline::Outline;
+use crate::table::probe::Probe;
 pub(crate) use crate::table::writer::{TableWriter, is_time};
 
-/// Rows of a group that is written: what a search decodes for a single one. Smaller groups make each search read more of
-/// every file's end.
-const GROUP_ROWS: usize = 16_384;
-/// Rows of a page, which a search skips whole where none of them is wanted.
-const PAGE_ROWS: usize = 4_096;
+/// Rows of a group that is written: what a search reads, compares, decrypts and decodes for a single one. Smaller groups make
+/// files larger: each has dictionaries of its own.
+const GROUP_ROWS: usize = 4_096;
 /// Most rows of a group that is read, as earlier boxes wrote them: a forged file can promise any number of rows in a few
 /// bytes.
 const GROUP_ROWS_MAX: usize = 32_768;
@@ -52,6 +56,8 @@ const GROUPS_MAX: usize = 4_096;
 /// The column of bytes, after those of numbers and of texts.
 const RAW: &str = "raw";
 const RAW_PLACE: usize = NUMBERS.len() + TEXTS.len();
+/// How many columns a sealed table has; that of an extract has some more.
+const COLUMNS_MIN: usize = RAW_PLACE + 1;
 
 /// A table that cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -102,9 +108,13 @@ pub fn write_table<S: Source>(
 /// A table that is read.
 pub struct Table {
     pieces: Pieces,
-    reader: SerializedFileReader<Pieces>,
-    /// Nothing in tables of before there were sieves.
+    schema: SchemaDescPtr,
+    groups: Vec<Outline>,
+    chart: Option<Chart>,
+    /// Nothing but in tables of before there were charts.
     guide: Guide,
+    /// Where what a search reads first begins.
+    tail_at: Option<u64>,
 }
 
 impl Table {
@@ -113,7 +123,7 @@ impl Table {
     /// # Errors
     /// [`TableError`] where it is no sealed table.
     pub fn open(table: Vec<u8>) -> Result<Self, TableError> {
-        survive(|| Self::open_pieces(Pieces::whole(table)))
+        survive(|| Self::open_by_footer(Pieces::whole(table)))
     }
 
     /// Opens a sealed file, of which it reads the end, and later what is asked for; `None` where it is encrypted to others.
@@ -127,63 +137,60 @@ impl Table {
         identities: &[Identity],
     ) -> Result<Option<Self>, TableError> {
         let Some(pieces) = Pieces::open(seal, file, identities)? else { return Ok(None) };
-        survive(|| Self::open_pieces(pieces)).map(Some)
+        let tail = pieces.tail();
+        match Chart::read(tail.bytes(), tail.at()) {
+            Some(chart) => Self::open_by_chart(pieces, chart).map(Some),
+            None => survive(|| Self::open_by_footer(pieces)).map(Some),
+        }
     }
 
-    fn open_pieces(pieces: Pieces) -> Result<Self, TableError> {
-        let options = ReadOptionsBuilder::new().build();
-        let reader = SerializedFileReader::new_with_options(pieces.clone(), options)?;
-        let metadata = reader.metadata();
-        if metadata.num_row_groups() > GROUPS_MAX {
-            return Err(TableError::Layout("it has too many groups of rows"));
-        }
-        let is_group_too_large = |group: &RowGroupMetaData| {
-            usize::try_from(group.num_rows()).map_or(true, |rows| rows > GROUP_ROWS_MAX)
-        };
-        if metadata.row_groups().iter().any(is_group_too_large) {
-            return Err(TableError::Layout("a group has too many rows"));
-        }
-        let is_column_too_large = |group: &RowGroupMetaData| {
-            let bytes_max = i64::try_from(COLUMN_BYTES_MAX).unwrap_or(i64::MAX);
-            group.columns().iter().any(|column| column.uncompressed_size() > bytes_max)
-        };
-        if metadata.row_groups().iter().any(is_column_too_large) {
-            return Err(TableError::Layout("a column is too long"));
-        }
-        let columns = metadata.file_metadata().schema_descr().columns();
-        let names =
-            NUMBERS.iter().map(|(_, name)| name).chain(TEXTS.iter().map(|(_, name)| name)).chain([&RAW]);
-        let made = MADE.iter().take(columns.len().saturating_sub(RAW_PLACE + 1));
-        if !columns.iter().map(|column| column.name()).eq(names.chain(made).copied()) {
+    fn open_by_chart(pieces: Pieces, chart: Chart) -> Result<Self, TableError> {
+        let columns = chart.groups.first().map_or(COLUMNS_MIN, |group| group.columns.len());
+        if chart.groups.iter().any(|group| group.columns.len() != columns) {
             return Err(TableError::Layout("its columns are others"));
         }
+        let (schema, tail_at) = (schema_of(columns - COLUMNS_MIN)?, Some(pieces.tail().at()));
+        let groups = chart.groups.clone();
+        Ok(Self { pieces, schema, groups, chart: Some(chart), guide: Guide::default(), tail_at })
+    }
+
+    fn open_by_footer(pieces: Pieces) -> Result<Self, TableError> {
+        let metadata = read_footer(pieces.tail())?;
+        let groups = outline(&metadata)?;
         let said = metadata.file_metadata().key_value_metadata().into_iter().flatten();
-        let text = said.filter(|said| said.key == Guide::KEY).find_map(|said| said.value.as_deref());
-        let guide = Guide::read(text.unwrap_or_default()).unwrap_or_default();
-        if guide.len() != metadata.num_row_groups() && !(guide.len() == 0 && pieces.is_whole()) {
+        let said =
+            |key: &str| said.clone().find(|said| said.key == key).and_then(|said| said.value.as_deref());
+        let guide = Guide::read(said(Guide::KEY).unwrap_or_default()).unwrap_or_default();
+        let is_guided = guide.len() == groups.len() || (guide.len() == 0 && pieces.is_whole());
+        let text = said(Chart::KEY);
+        if !is_guided || (text.is_some() && !pieces.is_whole()) {
             return Err(TableError::Layout("its guide is to other groups"));
         }
-        Ok(Self { pieces, reader, guide })
+        let (mut chart, mut tail_at) = (None, guide.tail_at());
+        if let Some(text) = text {
+            let at = find_last(pieces.tail().bytes(), text.as_bytes());
+            let at = at.and_then(|at| u64::try_from(at).ok());
+            chart = at.and_then(|at| Chart::read(text.as_bytes(), at));
+            tail_at = at;
+            if chart.as_ref().is_none_or(|chart| chart.groups.len() != groups.len()) {
+                return Err(TableError::Layout("its chart is of other groups"));
+            }
+        }
+        let schema = metadata.file_metadata().schema_descr_ptr();
+        Ok(Self { pieces, schema, groups, chart, guide, tail_at })
     }
 
     /// How many rows there are.
     #[must_use]
     pub fn row_count(&self) -> u64 {
-        let groups = self.reader.metadata().row_groups().iter();
-        groups.map(|group| u64::try_from(group.num_rows()).unwrap_or(0)).sum()
-    }
-
-    fn group_count(&self) -> usize {
-        self.reader.metadata().num_row_groups()
+        self.groups.iter().map(|group| u64::try_from(group.rows).unwrap_or(0)).sum()
     }
 
     /// All rows of a group, by its place, whatever the file says of them; `None` after the last one.
     pub(crate) fn read_rows(&self, place: usize) -> Result<Option<Vec<Row>>, TableError> {
-        if place >= self.group_count() {
-            return Ok(None);
-        }
+        let Some(outline) = self.groups.get(place) else { return Ok(None) };
         let mut rows = Vec::new();
-        self.read_batches(place, |batch| {
+        self.read_batches(place, outline, |batch| {
             rows.extend(batch);
             Ok(())
         })?;
@@ -194,11 +201,10 @@ impl Table {
     fn read_batches(
         &self,
         place: usize,
+        outline: &Outline,
         mut each: impl FnMut(Vec<Row>) -> Result<(), TableError>,
     ) -> Result<(), TableError> {
-        let reader = self.group(place)?;
-        self.load(place)?;
-        let group = Group::doubted(&*reader);
+        let group = Group::doubted(outline, &self.schema, self.load(place, outline)?);
         let flow: ControlFlow<()> = group.read_batches(&group.all(), |rows| {
             each(rows)?;
             Ok(ControlFlow::Continue(()))
@@ -210,7 +216,7 @@ impl Table {
     /// What a seal says of the end of the file that this table, as a whole, became.
     #[must_use]
     pub fn tail(&self, form: Form, file: &[u8]) -> Option<Tail> {
-        let at = self.guide.tail_at()?;
+        let at = self.tail_at?;
         let length = self.pieces.length();
         let bytes = match form {
             Form::Plain => length.checked_sub(at)?,
@@ -248,14 +254,18 @@ impl Table {
         tell: Option<&Tell<'_>>,
         mut each: impl FnMut(Sealed) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, TableError> {
-        for place in 0..self.reader.metadata().num_row_groups() {
-            let reader = self.group(place)?;
-            let group = Group::new(&*reader);
-            let tell = tell.filter(|_| !group.is_certain());
-            if !self.may_match(place, &group, filter, tell.is_some())? {
+        let probe = Probe::new(&self.pieces, self.chart.as_ref(), &self.guide);
+        for (place, outline) in self.groups.iter().enumerate() {
+            let tell = tell.filter(|_| !outline.is_certain);
+            // What clocks showed that were not right bounds nothing.
+            let is_within = || {
+                let bounds = [Number::Time, Number::LastTime].map(|column| outline.bounds(column));
+                filter.may_be_within(bounds[0], bounds[1])
+            };
+            if (tell.is_none() && !is_within()) || !probe.may_match(place, filter)? {
                 continue;
             }
-            self.load(place)?;
+            let group = Group::new(outline, &self.schema, self.load(place, outline)?);
             let wanted = group.screen(filter, tell.is_some())?;
             if !wanted.contains(&true) {
                 continue;
@@ -279,13 +289,26 @@ impl Table {
     /// # Errors
     /// [`TableError`].
     pub(crate) fn each_row(&self, mut each: impl FnMut(Row)) -> Result<(), TableError> {
-        for place in 0..self.group_count() {
-            self.read_batches(place, |rows| {
+        for (place, outline) in self.groups.iter().enumerate() {
+            self.read_batches(place, outline, |rows| {
                 rows.into_iter().for_each(&mut each);
                 Ok(())
             })?;
         }
         Ok(())
+    }
+
+    /// Between which numbers the accesses of earlier seals are of which something is said here.
+    pub(crate) fn told_of(&self) -> Vec<(u64, u64)> {
+        let told = self.groups.iter().filter(|group| !group.is_empty(Number::Of as usize));
+        let bounds = told.map(|group| group.bounds(Number::Of));
+        bounds
+            .map(|bounds| {
+                bounds.map_or((0, u64::MAX), |(least, greatest)| {
+                    (least.cast_unsigned(), greatest.cast_unsigned())
+                })
+            })
+            .collect()
     }
 
     /// Gives out what is said of accesses of earlier seals.
@@ -310,13 +333,11 @@ impl Table {
 
     /// Gives out the rows that say something of earlier ones.
     fn read_referring(&self, mut each: impl FnMut(Row)) -> Result<(), TableError> {
-        for place in 0..self.reader.metadata().num_row_groups() {
-            let reader = self.group(place)?;
-            let group = Group::new(&*reader);
-            if !group.has_late() {
+        for (place, outline) in self.groups.iter().enumerate() {
+            if outline.is_empty(Number::Of as usize) {
                 continue;
             }
-            self.load(place)?;
+            let group = Group::new(outline, &self.schema, self.load(place, outline)?);
             let flow: ControlFlow<()> = group.read(&group.late()?, |row| {
                 each(row);
                 ControlFlow::Continue(())
@@ -326,39 +347,58 @@ impl Table {
         Ok(())
     }
 
-    fn group(&self, place: usize) -> Result<Box<dyn RowGroupReader + '_>, TableError> {
-        survive(|| Ok(self.reader.get_row_group(place)?))
+    /// The columns of a group.
+    fn load(&self, place: usize, outline: &Outline) -> Result<Stretch, TableError> {
+        let (at, bytes) = outline.extent();
+        match (&self.chart, self.guide.group(place)) {
+            _ if self.pieces.is_whole() => Ok(self.pieces.tail().clone()),
+            (Some(chart), _) => self.pieces.read_blocks(at, bytes, chart.compared()?),
+            (None, Some(landmark)) => self.pieces.read(landmark.at, landmark.bytes, landmark.hash),
+            (None, None) => Err(TableError::Layout("nothing tells where a group is")),
+        }
     }
+}
 
-    /// Brings the bytes of a group into memory.
-    fn load(&self, place: usize) -> Result<(), TableError> {
-        match self.guide.group(place) {
-            Some(landmark) => self.pieces.load(landmark.at, landmark.bytes, landmark.hash),
-            None => Ok(()),
-        }
+/// What the footer says in which a table's end ends.
+fn read_footer(end: &Stretch) -> Result<ParquetMetaData, TableError> {
+    let metadata = ParquetMetaDataReader::new().parse_and_finish(end)?;
+    if metadata.num_row_groups() > GROUPS_MAX {
+        return Err(TableError::Layout("it has too many groups of rows"));
     }
+    let columns = metadata.file_metadata().schema_descr().columns();
+    let names = NUMBERS.iter().map(|(_, name)| name).chain(TEXTS.iter().map(|(_, name)| name)).chain([&RAW]);
+    let made = MADE.iter().take(columns.len().saturating_sub(COLUMNS_MIN));
+    if !columns.iter().map(|column| column.name()).eq(names.chain(made).copied()) {
+        return Err(TableError::Layout("its columns are others"));
+    }
+    Ok(metadata)
+}
 
-    /// Whether bounds and the sieve leave it open that a group has matching rows. What clocks showed that were not right
-    /// bounds nothing.
-    fn may_match(
-        &self,
-        place: usize,
-        group: &Group<'_>,
-        filter: &Filter,
-        is_reckoned: bool,
-    ) -> Result<bool, TableError> {
-        if !is_reckoned && !filter.may_be_within(group.bounds(Number::Time), group.bounds(Number::LastTime)) {
-            return Ok(false);
-        }
-        if !filter.asks_sieve() {
-            return Ok(true);
-        }
-        let Some(landmark) = self.guide.group(place) else { return Ok(true) };
-        let bytes = self.pieces.tail(landmark.sieve_at, landmark.sieve_bytes);
-        let bytes = bytes.ok_or(TableError::Layout("a sieve is not where the guide says"))?;
-        let sieve = survive(|| Ok(Sieve::read(&bytes)?))?;
-        Ok(filter.may_match(|of, value| sieve.may_have(of, value)))
+fn outline(metadata: &ParquetMetaData) -> Result<Vec<Outline>, TableError> {
+    metadata.row_groups().iter().map(Outline::of).collect()
+}
+
+/// The columns of a table, with so many of an extract's own.
+fn schema_of(made: usize) -> Result<SchemaDescPtr, TableError> {
+    static SEALED: OnceLock<SchemaDescPtr> = OnceLock::new();
+    if let Some(schema) = SEALED.get().filter(|_| made == 0) {
+        return Ok(Arc::clone(schema));
     }
+    let more = MADE.get(..made).ok_or(TableError::Layout("its columns are others"))?;
+    let schema = Arc::new(SchemaDescriptor::new(Arc::new(writer::schema(more)?)));
+    if made == 0 {
+        SEALED.set(Arc::clone(&schema)).ok();
+    }
+    Ok(schema)
+}
+
+/// Where bytes stand for the last time.
+fn find_last(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    let first = wanted.first()?;
+    let last = bytes.len().checked_sub(wanted.len())?;
+    (0..=last).rev().find(|at| {
+        bytes.get(*at) == Some(first) && bytes.get(*at..).is_some_and(|rest| rest.starts_with(wanted))
+    })
 }
 
 /// The library panics over some damaged bytes. None that the box sealed are such, but whoever searches a copy may be given

@@ -122,6 +122,18 @@ fn can_repeat(found: &Found, last_at: Timestamp) -> bool {
     may_fold(found.kind, found.verdict) && last_at.ms_since(found.at) <= FOLD_WINDOW_MS
 }
 
+/// Whether something may still be said of how an access ended: one that has no end, and of a kind that has.
+#[must_use]
+pub fn may_end(found: &Found) -> bool {
+    found.ended.is_none() && found.verdict == Verdict::Permit && found.kind != AccessKind::Dns
+}
+
+/// Whether an access may have been repeated from this time on.
+#[must_use]
+pub fn may_repeat_since(found: &Found, first: Timestamp) -> bool {
+    can_repeat(found, first)
+}
+
 /// What was harvested, counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {

@@ -290,6 +290,7 @@ const PURE_CRATES: &[&str] = &[
     "spake2",
     "tar",
     "thiserror",
+    "twox-hash",
     "uuid",
     "zeroize",
     "zstd",

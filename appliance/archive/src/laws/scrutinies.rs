@@ -2,6 +2,7 @@
 //! seal says wrongly of the rows is found, though it be signed.
 
 use std::io::{self, Cursor};
+use std::ops::Range;
 
 use model::Timestamp;
 use proptest::prelude::*;
@@ -69,17 +70,30 @@ fn verify_with_tails(it: &Appliance) -> Vec<String> {
     it.verify().findings.iter().chain(&ends).map(Finding::to_string).collect()
 }
 
-/// The numbers of the guide's first line: where the group is, its bytes; where its sieve is, its bytes.
-fn guide(table: &[u8]) -> [usize; 4] {
-    let text = String::from_utf8_lossy(table).into_owned();
-    let line = text[text.find("preau.groups").unwrap()..].lines().next().unwrap().to_owned();
-    let numbers: Vec<usize> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
-    // The first number follows the name of the guide and a byte or two of its length.
-    let digits = line.split(' ').next().unwrap().chars().rev().take_while(char::is_ascii_digit);
-    let at: String = digits.collect::<Vec<_>>().into_iter().rev().collect();
-    let [.., sieve_at, sieve_bytes] = numbers[..] else { panic!("{line}") };
-    let bytes = numbers[numbers.len() - 3];
-    [at.parse().unwrap(), bytes, sieve_at, sieve_bytes]
+/// Where the sieves of a table of one group are.
+pub(super) fn sieves(table: &[u8]) -> Range<usize> {
+    let text = String::from_utf8_lossy(&table[place_of_chart(table)..]).into_owned();
+    let words: Vec<&str> = text.lines().nth(1).unwrap().split(' ').collect();
+    let [at, blocks] = [words[1], words[2]].map(|word| word.parse::<usize>().unwrap());
+    at..at + 32 * blocks
+}
+
+fn place_of_chart(table: &[u8]) -> usize {
+    let wanted = b"PREAU CHART 1\n";
+    table.windows(wanted.len()).rposition(|part| part == wanted).unwrap()
+}
+
+/// Changes a word of the first group's line of the chart: 0 is its name.
+fn change_chart(table: &mut [u8], word: usize, change: impl Fn(&str) -> String) {
+    let start = place_of_chart(table);
+    let text = String::from_utf8_lossy(&table[start..]).into_owned();
+    let line = text.lines().nth(2).unwrap();
+    let before: usize = line.split(' ').take(word).map(|word| word.len() + 1).sum();
+    let place = start + text.find(line).unwrap() + before;
+    let old = line.split(' ').nth(word).unwrap();
+    let new = change(old);
+    assert_eq!(old.len(), new.len(), "{line}");
+    table[place..place + new.len()].copy_from_slice(new.as_bytes());
 }
 
 /// Writes other bytes in the place of the last ones that are these.
@@ -108,9 +122,8 @@ fn what_a_signed_file_says_wrongly_is_found() {
     check(
         "a sieve with nothing in it",
         &|_, table| {
-            let [_, _, at, bytes] = guide(table);
-            // Blocks of 32 bytes after a short header.
-            table[at + bytes % 32..at + bytes].fill(0);
+            let place = sieves(table);
+            table[place].fill(0);
         },
         "seal 2: seal-00000000000000000002.parquet: group 1 of its rows: the sieve denies what record 11 has",
     );
@@ -118,8 +131,8 @@ fn what_a_signed_file_says_wrongly_is_found() {
         "a filter of Parquet's with nothing in it",
         &|_, table| {
             // After the columns of the group stand its filters: the last of them, a block of 32 bytes.
-            let [at, bytes, ..] = guide(table);
-            table[at + bytes - 32..at + bytes].fill(0);
+            let end = sieves(table).start;
+            table[end - 32..end].fill(0);
         },
         "what it says of the column site is not so: its bloom filter denies a value",
     );
@@ -132,6 +145,28 @@ fn what_a_signed_file_says_wrongly_is_found() {
             replace_last(table, &bytes(earliest), &bytes(later));
         },
         "its bounds deny a value",
+    );
+    let chart = "group 1 of its rows is not where the guide says, or not what it says";
+    check(
+        "a chart whose bounds leave the day out",
+        &|_, table| change_chart(table, 4, |time| format!("{}", time.parse::<i64>().unwrap() + 5_000)),
+        chart,
+    );
+    check(
+        "a chart that says that hosts are empty",
+        // The host is the 24th column, after the name, six bounds and three numbers: its length loses a digit for the sign.
+        &|_, table| change_chart(table, 10 + 23, |length| format!("-{}", &length[1..])),
+        chart,
+    );
+    check(
+        "a block that is other bytes",
+        &|_, table| {
+            let start = place_of_chart(table);
+            let text = String::from_utf8_lossy(&table[start..]).into_owned();
+            let hash = start + text.find("\nblock ").unwrap() + 7;
+            table[hash] = if table[hash] == b'0' { b'1' } else { b'0' };
+        },
+        "block 1 of the file is not what the chart says",
     );
     check("rows that are not there", &|seal, _| seal.file.rows = 9, "it has 10 rows, its seal says 9");
     check(

@@ -181,6 +181,7 @@ fn every_act_comes_back_as_it_was() {
         open_reading(Some(at(1)), Some("CM2-04"), true),
         PersonDeed::PlaceHold { words: Sought::new("hold 7: réquisition") },
         PersonDeed::LiftHold { words: Sought::new("hold 7: classé") },
+        PersonDeed::SignRetention { words: Sought::new("access 365") },
         PersonDeed::SearchJournal { reading: ReadingId::new(7), sought: Sought::new("host a.fr") },
         PersonDeed::ExportJournal { reading: ReadingId::new(7), sought: Sought::new("room CM2") },
         PersonDeed::CloseReading { reading: ReadingId::new(7), end: ReadingEnd::Hand },
@@ -448,17 +449,39 @@ proptest! {
     }
 }
 
-const GOLDEN: &[u8] = include_bytes!("../../testdata/table-v1.parquet");
+/// The first: neither guide nor chart; the next with a guide, as boxes sealed it for a day; with a chart.
+const GOLDEN: [&[u8]; 3] = [
+    include_bytes!("../../testdata/table-v1.parquet"),
+    include_bytes!("../../testdata/table-v1-guide.parquet"),
+    include_bytes!("../../testdata/table-v2.parquet"),
+];
+/// The log that sealed the second.
+const GOLDEN_LOG: &[u8] = include_bytes!("../../testdata/table-v1-guide.txt");
+
+fn read_accesses(table: &Table, query: &Query) -> Vec<Found> {
+    let mut hits = Vec::new();
+    let flow = table.search(&Filter::from(query), |sealed| {
+        match sealed {
+            Sealed::Hit(hit) => hits.push(*hit),
+            other @ Sealed::Late(_) | other @ Sealed::Other(_) => panic!("{other:?}"),
+        }
+        ControlFlow::Continue(())
+    });
+    assert!(flow.unwrap().is_continue());
+    numbers(hits)
+}
 
 /// What was sealed is read for a year, by later programs, too.
 #[test]
-fn the_golden_table_is_read() {
-    let hits = read(GOLDEN.to_vec(), &Query::default()).into_iter().map(|sealed| match sealed {
-        Sealed::Hit(hit) => *hit,
-        other @ Sealed::Late(_) | other @ Sealed::Other(_) => panic!("{other:?}"),
+fn the_golden_tables_are_read() {
+    let [first, guided, charted] = GOLDEN.map(|table| {
+        let table = Table::open(table.to_vec()).unwrap();
+        let mut flaws = Vec::new();
+        table.doubt(|flaw| flaws.push(flaw.to_string()), |_| {}).unwrap();
+        assert!(flaws.is_empty(), "{flaws:#?}");
+        read_accesses(&table, &Query::default())
     });
-    let accesses = numbers(hits.collect());
-    let [access] = &accesses[..] else { panic!("{accesses:?}") };
+    let [access] = &first[..] else { panic!("{first:?}") };
     assert_eq!(
         (access.sequence, access.at, access.clock),
         (Sequence::new(1), at(43_200), ClockQuality::Synchronised)
@@ -469,4 +492,40 @@ fn the_golden_table_is_read() {
     );
     assert_eq!(access.host.as_ref().unwrap().to_string(), "d0.p3465.fr");
     assert_eq!((access.verdict, &access.reason), (Verdict::Permit, &model::Reason::NotListed));
+    let hosts = |found: &[Found]| -> Vec<String> {
+        found.iter().map(|found| found.host.as_ref().unwrap().to_string()).collect()
+    };
+    assert_eq!(
+        hosts(&guided),
+        ["d0.p3465.fr", "gambling.preau.test", "fr.vikidia.org", "a.b.c.d.example.org"]
+    );
+    assert_eq!(charted, [found(1), found(2)]);
+}
+
+/// As a search reads what a box sealed before there were charts: its end, the sieves in it, the group that may match.
+#[test]
+fn a_sealed_table_with_a_guide_is_read() {
+    let (log, error) = Log::read(GOLDEN_LOG);
+    assert!(error.is_none());
+    let seal = log.last().unwrap();
+    let [_, guided, _] = GOLDEN;
+    let find = |file: Vec<u8>, host: &str| {
+        let table = Table::open_sealed(seal, file, &[])?.unwrap();
+        let query = Query { host: Host::parse(host).ok(), ..Query::default() };
+        let mut count = 0;
+        let flow = table.search(&Filter::from(&query), |_| {
+            count += 1;
+            ControlFlow::Continue(())
+        })?;
+        assert!(flow.is_continue());
+        Ok::<_, crate::TableError>(count)
+    };
+    assert_eq!(find(guided.to_vec(), "vikidia.org").unwrap(), 1);
+    assert_eq!(find(guided.to_vec(), "vikidia.com").unwrap(), 0);
+    // Its group, then its end.
+    for place in [1_000, guided.len() - 1_000] {
+        let mut changed = guided.to_vec();
+        changed[place] ^= 1;
+        assert!(find(changed, "vikidia.org").is_err(), "{place}");
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, OnceLock};
 use std::thread;
 
-use journal::{ClockTie, Found, Hit, Late, Reckoning};
+use journal::{ClockTie, Found, Hit, Late, Reckoning, may_end, may_repeat_since};
 
 use super::clockwork::Clockwork;
 use crate::filter::Filter;
@@ -61,6 +61,26 @@ impl News {
     }
 }
 
+/// What is known of what a file says of earlier accesses.
+#[derive(Default)]
+struct Gathered {
+    /// Between which numbers these accesses are, once the file was opened for that.
+    told_of: OnceLock<Vec<(u64, u64)>>,
+    /// What it says, once it was read.
+    news: OnceLock<News>,
+}
+
+impl Gathered {
+    /// Whether something of these accesses may be said, and was not read yet.
+    fn may_add(&self, accesses: &[u64]) -> bool {
+        let is_told_of = |access: &u64, ranges: &Vec<(u64, u64)>| {
+            ranges.iter().any(|(least, greatest)| (least..=greatest).contains(&access))
+        };
+        let may_be = |ranges: &Vec<(u64, u64)>| accesses.iter().any(|access| is_told_of(access, ranges));
+        self.news.get().is_none() && self.told_of.get().is_none_or(may_be)
+    }
+}
+
 /// Those who read, and what they read.
 pub(super) struct Readers<'s, O> {
     seals: &'s [&'s Seal],
@@ -70,7 +90,7 @@ pub(super) struct Readers<'s, O> {
     /// The seals that may have something, by their places.
     wanted: Vec<usize>,
     /// What each seal says of accesses of earlier ones, once somebody asked.
-    news: Vec<OnceLock<News>>,
+    news: Vec<Gathered>,
     /// Tables that were opened for their news and whose turn is still to come: to open one takes as long as to look through a
     /// group of its rows. As many as news are read ahead, and each is its end and a group.
     opened: Vec<Mutex<Option<Table>>>,
@@ -95,7 +115,7 @@ impl<'s, O> Readers<'s, O> {
         may_have: impl Fn(&Seal) -> bool,
     ) -> Self {
         let wanted = seals.iter().enumerate().filter(|(_, seal)| may_have(seal)).map(|(place, _)| place);
-        let news = seals.iter().map(|_| OnceLock::new()).collect();
+        let news = seals.iter().map(|_| Gathered::default()).collect();
         let ties = seals.iter().map(|_| OnceLock::new()).collect();
         let opened = seals.iter().map(|_| Mutex::new(None)).collect();
         let (wanted, ties_after) = (wanted.collect(), Vec::new());
@@ -133,7 +153,7 @@ impl<'s, O> Readers<'s, O> {
 
     /// What the seals after this one say, as far as somebody asked.
     pub(super) fn news_after(&self, place: usize) -> impl Iterator<Item = &News> {
-        self.news.iter().skip(place + 1).take(LATE_SEALS).filter_map(OnceLock::get)
+        self.news.iter().skip(place + 1).take(LATE_SEALS).filter_map(|gathered| gathered.news.get())
     }
 }
 
@@ -213,11 +233,7 @@ where
         batch: &mut Vec<Sealed>,
         sender: &SyncSender<Message>,
     ) -> ControlFlow<()> {
-        let is_access =
-            |sealed: &Sealed| matches!(sealed, Sealed::Hit(hit) if matches!(**hit, Hit::Access(_)));
-        if batch.iter().any(is_access) {
-            self.gather_news_after(place);
-        }
+        self.gather_news_of(place, batch);
         match sender.send(Ok(std::mem::take(batch))) {
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),
@@ -240,20 +256,39 @@ where
         }
     }
 
-    /// Reads what the seals after this one say of accesses. What cannot be read says nothing: that it cannot is told where it
-    /// may have something.
-    fn gather_news_after(&self, place: usize) {
+    /// Reads what the seals after this one say of these accesses, where they can say anything. What cannot be read says nothing:
+    /// that it cannot is told where it may have something.
+    fn gather_news_of(&self, place: usize, batch: &[Sealed]) {
+        let accesses: Vec<&Found> = batch.iter().filter_map(access_of).collect();
         let later = self.seals.iter().zip(&self.news).enumerate().skip(place + 1).take(LATE_SEALS);
         for (later, (seal, news)) in later {
-            news.get_or_init(|| {
+            let awaiting: Vec<u64> = accesses
+                .iter()
+                .filter(|found| may_be_told_of(found, seal))
+                .map(|found| found.sequence.number())
+                .collect();
+            if !awaiting.is_empty() && news.may_add(&awaiting) {
+                self.read_news(later, seal, news, &awaiting);
+            }
+        }
+    }
+
+    /// Opens a file, and reads what it says of earlier accesses where it says something of these.
+    fn read_news(&self, place: usize, seal: &Seal, gathered: &Gathered, awaiting: &[u64]) {
+        let table = self.take_opened(place).map_or_else(|| (self.open)(seal), |table| Ok(Some(table)));
+        let Ok(Some(table)) = table else {
+            gathered.told_of.get_or_init(Vec::new);
+            return;
+        };
+        gathered.told_of.get_or_init(|| table.told_of());
+        if gathered.may_add(awaiting) {
+            gathered.news.get_or_init(|| {
                 let mut news = News::default();
-                if let Ok(Some(table)) = (self.open)(seal) {
-                    table.read_late(|late| news.note(late)).ok();
-                    self.keep_opened(later, table);
-                }
+                table.read_late(|late| news.note(late)).ok();
                 news
             });
         }
+        self.keep_opened(place, table);
     }
 
     /// Keeps a table for whoever reads it next, where somebody will.
@@ -267,6 +302,22 @@ where
     fn take_opened(&self, place: usize) -> Option<Table> {
         self.opened.get(place)?.lock().ok()?.take()
     }
+}
+
+fn access_of(sealed: &Sealed) -> Option<&Found> {
+    match sealed {
+        Sealed::Hit(hit) => match &**hit {
+            Hit::Access(found) => Some(found),
+            Hit::Act(_) | Hit::Person(_) | Hit::Damage(_) | Hit::Unreadable { .. } => None,
+        },
+        Sealed::Late(_) | Sealed::Other(_) => None,
+    }
+}
+
+/// Whether a later seal may have something to say of an access: its end, where it may still have one, or repeats, which have
+/// their times among those of the seal.
+fn may_be_told_of(found: &Found, seal: &Seal) -> bool {
+    may_end(found) || seal.times.is_some_and(|(first, _)| may_repeat_since(found, first))
 }
 
 fn read_ties(table: &Table) -> Vec<ClockTie> {

@@ -2,23 +2,30 @@
 //! programs: rows that a sieve, a bound or a count denies are in the file, and found by nobody.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 
 use parquet::bloom_filter::Sbbf;
-use parquet::file::metadata::ColumnChunkMetaData;
-use parquet::file::reader::FileReader as _;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::statistics::Statistics;
 
-use super::{RAW, Table, TableError, survive};
+use super::chart::Chart;
+use super::group::Group;
+use super::outline::Outline;
+use super::{RAW, Table, TableError, outline, read_footer, survive};
 use crate::hash::Hash;
+use crate::pieces::{BLOCK_BYTES, Stretch};
 use crate::row::{MADE, NUMBERS, Row, TEXTS};
-use crate::sieve::Sieve;
+use crate::sieve::{self, Sieve, Sieves};
 
 /// What a file says of a group of its rows that is not so. Groups count from 1.
 #[derive(Debug, thiserror::Error)]
 pub enum GroupFlaw {
-    /// It says that a group is elsewhere, or other bytes.
+    /// It says that a group is elsewhere, or other bytes, or has other bounds.
     #[error("group {0} of its rows is not where the guide says, or not what it says")]
     Guide(usize),
+    /// It says that a part of the file is other bytes.
+    #[error("block {0} of the file is not what the chart says")]
+    Block(usize),
     /// The sieve denies a value that a row has.
     #[error("group {group} of its rows: the sieve denies what record {record} has")]
     Sieve {
@@ -55,13 +62,22 @@ impl Table {
         mut find: impl FnMut(GroupFlaw),
         mut each: impl FnMut(&Row),
     ) -> Result<(), TableError> {
-        for place in 0..self.group_count() {
+        let footer = self.footer()?;
+        let outlines = survive(|| outline(&footer))?;
+        if outlines.len() != self.groups.len() {
+            find(GroupFlaw::Guide(outlines.len().min(self.groups.len()) + 1));
+            return Ok(());
+        }
+        let sieves = self.doubt_chart(&outlines, &mut find)?;
+        for (place, outline) in outlines.iter().enumerate() {
             let group = place + 1;
-            let mut sieve = self.doubt_guide(place, &mut find)?;
-            let metadata = self.reader.metadata().row_groups().get(place);
+            let bytes = self.doubt_group(place, outline, &mut find)?;
+            let mut sieve = self.sieve_of(place, sieves.as_ref(), &mut find)?;
+            let metadata = footer.row_groups().get(place);
             let columns = metadata.into_iter().flat_map(|group| group.columns());
             let mut columns: Vec<ColumnDoubt<'_>> = columns.map(ColumnDoubt::new).collect();
-            self.read_batches(place, |rows| {
+            let doubted = Group::doubted(outline, &self.schema, bytes.clone());
+            let flow: ControlFlow<()> = doubted.read_batches(&doubted.all(), |rows| {
                 let denied = sieve.as_ref().and_then(|sieve| sieve.denied(&rows)).map(Row::sequence);
                 if let Some(record) = denied {
                     find(GroupFlaw::Sieve { group, record });
@@ -70,11 +86,12 @@ impl Table {
                 }
                 for ((name, cells), column) in columns_of(&rows).zip(&mut columns) {
                     column.name = name;
-                    column.take(self, &cells)?;
+                    column.take(&bytes, &cells)?;
                 }
                 rows.iter().for_each(&mut each);
-                Ok(())
+                Ok(ControlFlow::Continue(()))
             })?;
+            debug_assert!(flow.is_continue());
             for column in &columns {
                 let flaw = |what| GroupFlaw::Column { group, column: column.name, what };
                 column.flaw().map(flaw).into_iter().for_each(&mut find);
@@ -83,34 +100,124 @@ impl Table {
         Ok(())
     }
 
-    /// Compares what the guide says of a group's bytes, and reads its sieve, where there is one.
-    fn doubt_guide(
+    /// The footer, which nobody needs who has a chart.
+    fn footer(&self) -> Result<ParquetMetaData, TableError> {
+        let tail = self.pieces.tail();
+        let end = match self.chart.as_ref().and_then(Chart::end).filter(|_| !self.pieces.is_whole()) {
+            Some(end) => {
+                let bytes = tail.at().checked_sub(end).ok_or(TableError::Changed)?;
+                self.pieces.read_uncompared(end, bytes)?.and(tail)?
+            }
+            None => tail.clone(),
+        };
+        survive(|| read_footer(&end))
+    }
+
+    /// Compares what the chart says with the footer and with the file, and reads the sieves.
+    fn doubt_chart(
         &self,
-        place: usize,
+        outlines: &[Outline],
         find: &mut impl FnMut(GroupFlaw),
-    ) -> Result<Option<Sieve>, TableError> {
-        let Some(landmark) = self.guide.group(place) else { return Ok(None) };
-        // What is not in memory as a whole is compared when it is read.
-        let bytes = self.pieces.tail(landmark.at, landmark.bytes).filter(|_| self.pieces.is_whole());
-        if bytes.is_some_and(|bytes| Hash::of(&bytes) != landmark.hash) {
+    ) -> Result<Option<(Sieves, Stretch)>, TableError> {
+        let Some(chart) = &self.chart else { return Ok(None) };
+        let others = chart.groups.iter().zip(outlines).enumerate();
+        for (place, _) in others.filter(|(_, (charted, outline))| charted != outline) {
             find(GroupFlaw::Guide(place + 1));
         }
-        let Some(bytes) = self.pieces.tail(landmark.sieve_at, landmark.sieve_bytes) else {
+        let length = chart.sieves.length().ok_or(TableError::Layout("its sieves are too long"))?;
+        let compared = chart.compared()?;
+        let sieves = self.pieces.read_blocks(chart.sieves_at, length, compared)?;
+        if self.pieces.is_whole() {
+            // What is not in memory as a whole is compared when it is read.
+            let blocks = self.pieces.read_uncompared(0, compared.1)?;
+            let wrong = blocks.bytes().chunks(usize::try_from(BLOCK_BYTES).unwrap_or(usize::MAX));
+            let wrong = wrong.zip(compared.0).position(|(block, hash)| Hash::of(block) != *hash);
+            wrong.map(|place| GroupFlaw::Block(place + 1)).into_iter().for_each(&mut *find);
+        }
+        Ok(Some((chart.sieves, sieves)))
+    }
+
+    /// The sieve of a group, where there is one.
+    fn sieve_of(
+        &self,
+        place: usize,
+        sieves: Option<&(Sieves, Stretch)>,
+        find: &mut impl FnMut(GroupFlaw),
+    ) -> Result<Option<AnySieve>, TableError> {
+        if let Some((sieves, bytes)) = sieves {
+            return Ok(Some(AnySieve::Among(*sieves, bytes.clone(), place)));
+        }
+        let Some(landmark) = self.guide.group(place) else { return Ok(None) };
+        let Some(bytes) = self.pieces.tail().part(landmark.sieve_at, landmark.sieve_bytes) else {
             find(GroupFlaw::Guide(place + 1));
             return Ok(None);
         };
-        survive(|| Ok(Sieve::read(&bytes)?)).map(Some)
+        survive(|| Ok(Sieve::read(bytes.bytes())?)).map(|sieve| Some(AnySieve::Own(sieve)))
     }
 
-    /// Whether Parquet's own filter of a column denies a value that a row has.
-    fn denies(&self, column: &ColumnChunkMetaData, cells: &[Option<Cell<'_>>]) -> Result<bool, TableError> {
-        let Some(filter) = Sbbf::read_from_column_chunk(column, &self.pieces)? else { return Ok(false) };
-        let has = |cell: &Cell<'_>| match cell {
-            Cell::Number(number) => filter.check(number),
-            Cell::Bytes(bytes) => filter.check(*bytes),
-        };
-        Ok(!cells.iter().flatten().all(has))
+    /// All bytes of a group, Parquet's filters with them, compared with what the guide says of them, or with their blocks.
+    fn doubt_group(
+        &self,
+        place: usize,
+        outline: &Outline,
+        find: &mut impl FnMut(GroupFlaw),
+    ) -> Result<Stretch, TableError> {
+        if let Some(chart) = &self.chart {
+            let (at, _) = outline.extent();
+            let next = self.groups.get(place + 1).map_or(chart.sieves_at, |next| next.extent().0);
+            let bytes = next.checked_sub(at).ok_or(TableError::Layout("its groups are in disorder"))?;
+            return self.pieces.read_blocks(at, bytes, chart.compared()?);
+        }
+        let Some(landmark) = self.guide.group(place) else { return Ok(self.pieces.tail().clone()) };
+        // What is not in memory as a whole is compared when it is read.
+        let bytes = self.pieces.tail().part(landmark.at, landmark.bytes).filter(|_| self.pieces.is_whole());
+        if bytes.is_some_and(|bytes| Hash::of(bytes.bytes()) != landmark.hash) {
+            find(GroupFlaw::Guide(place + 1));
+        }
+        self.load(place, outline)
     }
+}
+
+/// The sieve of a group.
+enum AnySieve {
+    /// As earlier boxes wrote it.
+    Own(Sieve),
+    /// Among those of all groups.
+    Among(Sieves, Stretch, usize),
+}
+
+impl AnySieve {
+    /// The first row with a value that the sieve denies.
+    fn denied<'r>(&self, rows: &'r [Row]) -> Option<&'r Row> {
+        match self {
+            Self::Own(sieve) => {
+                let mut known = HashSet::new();
+                rows.iter().find(|row| !sieve.has_all(row, &mut known))
+            }
+            Self::Among(sieves, bytes, group) => {
+                let may_have = |hash: u64| {
+                    let (offset, length) = sieves.blocks_of(hash);
+                    let blocks = bytes.part(bytes.at().saturating_add(offset), length);
+                    blocks.is_some_and(|blocks| sieve::may_have(blocks.bytes(), *group, hash))
+                };
+                rows.iter().find(|row| !sieve::hashes_of(row).all(may_have))
+            }
+        }
+    }
+}
+
+/// Whether Parquet's own filter of a column denies a value that a row has.
+fn denies(
+    bytes: &Stretch,
+    column: &ColumnChunkMetaData,
+    cells: &[Option<Cell<'_>>],
+) -> Result<bool, TableError> {
+    let Some(filter) = Sbbf::read_from_column_chunk(column, bytes)? else { return Ok(false) };
+    let has = |cell: &Cell<'_>| match cell {
+        Cell::Number(number) => filter.check(number),
+        Cell::Bytes(bytes) => filter.check(*bytes),
+    };
+    Ok(!cells.iter().flatten().all(has))
 }
 
 /// The columns of rows, in the order of the table, with their names.
@@ -144,11 +251,11 @@ impl<'t> ColumnDoubt<'t> {
         Self { column, name: "", empty: 0, is_outside: false, is_denied: false }
     }
 
-    fn take(&mut self, table: &Table, cells: &[Option<Cell<'_>>]) -> Result<(), TableError> {
+    fn take(&mut self, bytes: &Stretch, cells: &[Option<Cell<'_>>]) -> Result<(), TableError> {
         self.empty += cells.iter().filter(|cell| cell.is_none()).count() as u64;
         let statistics = self.column.statistics();
         self.is_outside = self.is_outside || statistics.is_some_and(|bounds| !is_within(bounds, cells));
-        self.is_denied = self.is_denied || survive(|| table.denies(self.column, cells))?;
+        self.is_denied = self.is_denied || survive(|| denies(bytes, self.column, cells))?;
         Ok(())
     }
 
@@ -181,12 +288,4 @@ fn is_within(statistics: &Statistics, cells: &[Option<Cell<'_>>]) -> bool {
         (_, Cell::Number(_)) => false,
     };
     cells.iter().flatten().all(is_within)
-}
-
-impl Sieve {
-    /// The first row with a value that the sieve denies.
-    fn denied<'r>(&self, rows: &'r [Row]) -> Option<&'r Row> {
-        let mut known = HashSet::new();
-        rows.iter().find(|row| !self.has_all(row, &mut known))
-    }
 }

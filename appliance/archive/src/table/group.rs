@@ -1,15 +1,19 @@
 //! The rows of a group: which of them match, and what they say.
 
 use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex};
 
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, Int64Type};
-use parquet::file::reader::RowGroupReader;
-use parquet::file::statistics::Statistics;
+use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::serialized_reader::SerializedPageReader;
+use parquet::schema::types::SchemaDescPtr;
 
-use super::pages::Pages;
-use super::{RAW_PLACE, TableError, survive};
-use crate::filter::{CERTAIN, Filter, Test};
+use super::outline::Outline;
+use super::pages::{Pages, Unpacker};
+use super::{COLUMN_BYTES_MAX, COLUMNS_MIN, RAW_PLACE, TableError, survive};
+use crate::filter::{Filter, Test};
+use crate::pieces::Stretch;
 use crate::row::{NUMBERS, Number, Row, TEXTS, Text};
 
 /// Rows that are read at once. A row takes some 700 bytes in memory.
@@ -20,60 +24,44 @@ pub(super) const BATCH_ROWS: usize = 2_048;
 const TEXT_BYTES_MAX: usize = 4 << 10;
 /// Longest cell of bytes: pieces of damage are no longer, and records are shorter.
 const RAW_BYTES_MAX: usize = 64 << 10;
+/// Longest number, with what a page has of numbers beside them.
+const NUMBER_BYTES_MAX: usize = 8;
+/// What a page has beside a cell: its length, or the number of its word; whether it is there.
+const CELL_BYTES: usize = 8;
+/// What a page has at least.
+const PAGE_BYTES: usize = 1 << 10;
 /// Most bytes of rows that are read at once: pieces of damage, all of the longest, and what is said of them.
 const BATCH_BYTES_MAX: usize = 160 << 20;
 
+type Unpacking = Arc<Mutex<Unpacker>>;
+
 /// A group of rows whose bytes are in memory.
 pub(super) struct Group<'g> {
-    reader: &'g dyn RowGroupReader,
+    outline: &'g Outline,
+    schema: SchemaDescPtr,
+    bytes: Arc<Stretch>,
     /// Whether what the file says of its columns spares reading them. Whoever wrote it may lie.
     trusts: bool,
 }
 
 impl<'g> Group<'g> {
     /// One of which only what is asked for is read, by what its file says of it.
-    pub(super) fn new(reader: &'g dyn RowGroupReader) -> Self {
-        Self { reader, trusts: true }
+    pub(super) fn new(outline: &'g Outline, schema: &SchemaDescPtr, bytes: Stretch) -> Self {
+        Self { outline, schema: Arc::clone(schema), bytes: Arc::new(bytes), trusts: true }
     }
 
     /// One of which all is read, whatever its file says of it.
-    pub(super) fn doubted(reader: &'g dyn RowGroupReader) -> Self {
-        Self { reader, trusts: false }
+    pub(super) fn doubted(outline: &'g Outline, schema: &SchemaDescPtr, bytes: Stretch) -> Self {
+        Self { trusts: false, ..Self::new(outline, schema, bytes) }
     }
 
     fn row_count(&self) -> usize {
-        usize::try_from(self.reader.metadata().num_rows()).unwrap_or(0)
-    }
-
-    /// The least and the greatest value of a column.
-    pub(super) fn bounds(&self, column: Number) -> Option<(i64, i64)> {
-        let Statistics::Int64(bounds) = self.reader.metadata().column(column as usize).statistics()? else {
-            return None;
-        };
-        Some((*bounds.min_opt()?, *bounds.max_opt()?))
-    }
-
-    /// Whether the clock was right for all rows that have one.
-    pub(super) fn is_certain(&self) -> bool {
-        let place = NUMBERS.len() + Text::Clock as usize;
-        let Some(Statistics::ByteArray(words)) = self.reader.metadata().column(place).statistics() else {
-            return false;
-        };
-        let is_certain =
-            |word: Option<&ByteArray>| word.is_some_and(|word| word.data() == CERTAIN.as_bytes());
-        is_certain(words.min_opt()) && is_certain(words.max_opt())
+        self.outline.rows
     }
 
     /// Whether no row has a value in the column of this place.
     fn is_empty(&self, place: usize) -> bool {
-        let statistics = self.reader.metadata().column(place).statistics();
-        let nulls = statistics.and_then(Statistics::null_count_opt);
-        self.trusts && nulls.is_some() && nulls == u64::try_from(self.row_count()).ok()
-    }
-
-    /// Whether a row says something of an access of an earlier seal.
-    pub(super) fn has_late(&self) -> bool {
-        !self.is_empty(Number::Of as usize)
+        self.trusts && self.outline.is_empty(place)
     }
 
     /// The rows that may match, as far as single columns tell.
@@ -96,7 +84,7 @@ impl<'g> Group<'g> {
     fn apply(&self, test: &Test<'_>, passes: &mut [bool]) -> Result<(), TableError> {
         match test {
             Test::Number(column, test) => {
-                let mut reader = self.numbers(*column)?;
+                let mut reader = self.numbers(*column as usize, &Unpacker::new()?)?;
                 each_cell(&mut reader, passes, |passes, cell| *passes |= test(cell.copied()))
             }
             Test::Text(column, test) => {
@@ -106,7 +94,7 @@ impl<'g> Group<'g> {
                     passes.iter_mut().for_each(|passes| *passes |= passes_empty);
                     return Ok(());
                 }
-                let mut reader = self.bytes(place)?;
+                let mut reader = self.texts(place, &Unpacker::new()?)?;
                 each_cell(&mut reader, passes, |passes, cell| {
                     *passes = *passes || test(cell.map(ByteArray::data));
                 })
@@ -121,7 +109,9 @@ impl<'g> Group<'g> {
 
     /// The rows that tell of accesses of earlier seals.
     pub(super) fn late(&self) -> Result<Vec<bool>, TableError> {
-        let cells = survive(|| read_cells(&mut self.numbers(Number::Of)?, self.row_count()))?;
+        let read =
+            || read_cells(&mut self.numbers(Number::Of as usize, &Unpacker::new()?)?, self.row_count());
+        let cells = survive(read)?;
         Ok(cells.iter().map(Option::is_some).collect())
     }
 
@@ -155,44 +145,74 @@ impl<'g> Group<'g> {
 
     /// The columns in which a row has a value.
     fn open_columns(&self) -> Result<Vec<Column>, TableError> {
+        let unpacker = Unpacker::new()?;
         let mut columns = Vec::new();
         for (column, _) in NUMBERS.iter().filter(|(column, _)| !self.is_empty(*column as usize)) {
-            columns.push(Column::Number(*column, self.numbers(*column)?));
+            columns.push(Column::Number(*column, self.numbers(*column as usize, &unpacker)?));
         }
         for (column, _) in TEXTS {
             let place = NUMBERS.len() + *column as usize;
             if !self.is_empty(place) {
-                columns.push(Column::Text(*column, self.bytes(place)?));
+                columns.push(Column::Text(*column, self.texts(place, &unpacker)?));
             }
         }
-        columns.push(Column::Raw(self.bytes(RAW_PLACE)?));
-        for place in 0..self.reader.num_columns().saturating_sub(RAW_PLACE + 1) {
-            columns.push(Column::Made(place, self.numbers_at(RAW_PLACE + 1 + place)?));
+        if !self.is_empty(RAW_PLACE) {
+            columns.push(Column::Raw(self.bytes(RAW_PLACE, RAW_BYTES_MAX, &unpacker)?));
+        }
+        for place in 0..self.outline.columns.len().saturating_sub(COLUMNS_MIN) {
+            columns.push(Column::Made(place, self.numbers(COLUMNS_MIN + place, &unpacker)?));
         }
         Ok(columns)
     }
 
-    fn numbers(&self, column: Number) -> Result<ColumnReaderImpl<Int64Type>, TableError> {
-        self.numbers_at(column as usize)
-    }
-
-    fn numbers_at(&self, place: usize) -> Result<ColumnReaderImpl<Int64Type>, TableError> {
-        let ColumnReader::Int64ColumnReader(reader) = self.column(place)? else {
+    fn numbers(&self, place: usize, unpacker: &Unpacking) -> Result<ColumnReaderImpl<Int64Type>, TableError> {
+        let ColumnReader::Int64ColumnReader(reader) = self.column(place, NUMBER_BYTES_MAX, unpacker)? else {
             return Err(TableError::Layout("a column of numbers has something else"));
         };
         Ok(reader)
     }
 
-    fn bytes(&self, place: usize) -> Result<ColumnReaderImpl<ByteArrayType>, TableError> {
-        let ColumnReader::ByteArrayColumnReader(reader) = self.column(place)? else {
+    fn texts(
+        &self,
+        place: usize,
+        unpacker: &Unpacking,
+    ) -> Result<ColumnReaderImpl<ByteArrayType>, TableError> {
+        self.bytes(place, TEXT_BYTES_MAX, unpacker)
+    }
+
+    fn bytes(
+        &self,
+        place: usize,
+        bytes_max: usize,
+        unpacker: &Unpacking,
+    ) -> Result<ColumnReaderImpl<ByteArrayType>, TableError> {
+        let ColumnReader::ByteArrayColumnReader(reader) = self.column(place, bytes_max, unpacker)? else {
             return Err(TableError::Layout("a column of texts has something else"));
         };
         Ok(reader)
     }
 
-    fn column(&self, place: usize) -> Result<ColumnReader, TableError> {
-        let pages = Pages::new(self.reader.get_column_page_reader(place)?);
-        Ok(get_column_reader(self.reader.metadata().schema_descr().column(place), Box::new(pages)))
+    /// The column of this place, of which no cell is longer.
+    fn column(
+        &self,
+        place: usize,
+        bytes_max: usize,
+        unpacker: &Unpacking,
+    ) -> Result<ColumnReader, TableError> {
+        let missing = || TableError::Layout("its columns are others");
+        let extent = self.outline.columns.get(place).ok_or_else(missing)?;
+        let descriptor = self.schema.columns().get(place).ok_or_else(missing)?;
+        let number = |value: u64| i64::try_from(value).map_err(|_| missing());
+        // Not compressed, as far as the library knows: `Pages` does that.
+        let chunk = ColumnChunkMetaData::builder(Arc::clone(descriptor))
+            .set_data_page_offset(number(extent.at)?)
+            .set_total_compressed_size(number(extent.bytes)?)
+            .build()?;
+        let pages = SerializedPageReader::new(Arc::clone(&self.bytes), &chunk, self.row_count(), None)?;
+        let page_bytes_max =
+            self.row_count().saturating_mul(bytes_max + CELL_BYTES).saturating_add(PAGE_BYTES);
+        let pages = Pages::new(Box::new(pages), Arc::clone(unpacker), page_bytes_max.min(COLUMN_BYTES_MAX));
+        Ok(get_column_reader(Arc::clone(descriptor), Box::new(pages)))
     }
 }
 

@@ -1,7 +1,7 @@
-//! The guide of a table: where its groups of rows and their sieves are, and what each group's bytes hash to. It stands in
-//! the file's end, so that whoever has compared that can compare each group by itself.
+//! The guide of a table, as earlier boxes wrote it in the place of a chart: where its groups of rows and their sieves are, and
+//! what each group's bytes hash to. It stands in the file's end, so that whoever has compared that can compare each group by
+//! itself.
 
-use std::fmt;
 use std::str::FromStr;
 
 use super::GROUPS_MAX;
@@ -27,13 +27,10 @@ impl Guide {
     /// Its name among what a Parquet file says of itself.
     pub(crate) const KEY: &str = "preau.groups";
 
-    pub(crate) fn new(landmarks: Vec<Landmark>) -> Self {
-        Self { landmarks }
-    }
-
     pub(crate) fn read(text: &str) -> Option<Self> {
         let lines = text.lines().take(GROUPS_MAX + 1);
-        lines.map(|line| line.parse().ok()).collect::<Option<Vec<_>>>().map(Self::new)
+        let landmarks = lines.map(|line| line.parse().ok()).collect::<Option<Vec<_>>>()?;
+        Some(Self { landmarks })
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -47,15 +44,6 @@ impl Guide {
     /// Where the table's end begins, which a search reads first.
     pub(crate) fn tail_at(&self) -> Option<u64> {
         self.landmarks.first().map(|first| first.sieve_at)
-    }
-}
-
-impl fmt::Display for Guide {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.landmarks.iter().try_for_each(|landmark| {
-            let Landmark { at, bytes, hash, sieve_at, sieve_bytes } = landmark;
-            writeln!(f, "{at} {bytes} {hash} {sieve_at} {sieve_bytes}")
-        })
     }
 }
 

@@ -1,20 +1,136 @@
 //! The pages of a column: none makes the library take more room than the rows of a group may need.
 //!
-//! A forged page says in its header how many values its dictionary has, and the library makes room for all of them before it
-//! reads the first.
+//! A forged page says in its header how many values it has, and how long it is once it is decompressed; the library makes room
+//! for all of that before it reads the first byte. So it is given pages as if nothing were compressed, and they are
+//! decompressed here, within limits, by one decompressor for all columns of a group.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use parquet::basic::Encoding;
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
+use zstd::bulk::Decompressor;
+use zstd::zstd_safe::get_frame_content_size;
 
-use super::GROUP_ROWS_MAX;
+use super::{COLUMN_BYTES_MAX, GROUP_ROWS_MAX};
+
+/// Most bytes of all pages of a group that are decompressed at once: a column of damage, all of the longest, and what is said of it.
+const GROUP_BYTES_MAX: usize = COLUMN_BYTES_MAX + (64 << 20);
+/// Most values of a block of numbers, and most parts of it: the box's have 256 and 4, and a decoder makes room for each part.
+const BLOCK_VALUES_MAX: u64 = 1 << 16;
+const BLOCK_PARTS_MAX: u64 = 512;
+
+/// Decompresses the pages of a group.
+pub(super) struct Unpacker {
+    decompressor: Decompressor<'static>,
+    /// Bytes that may still come.
+    left: usize,
+}
+
+impl Unpacker {
+    pub(super) fn new() -> Result<Arc<Mutex<Self>>> {
+        Ok(Arc::new(Mutex::new(Self { decompressor: Decompressor::new()?, left: GROUP_BYTES_MAX })))
+    }
+
+    /// What was compressed in these bytes, at most so long.
+    fn unpack(&mut self, bytes: &[u8], bytes_max: usize) -> Result<Bytes> {
+        let length = get_frame_content_size(bytes).ok().flatten();
+        let length = length.and_then(|length| usize::try_from(length).ok());
+        let length = length.filter(|length| *length <= bytes_max.min(self.left));
+        let length = length.ok_or_else(|| wrong("a page is longer than its rows can be"))?;
+        let unpacked = self.decompressor.decompress(bytes, length)?;
+        if unpacked.len() != length {
+            return Err(wrong("a page is shorter than it says"));
+        }
+        self.left -= length;
+        Ok(Bytes::from(unpacked))
+    }
+}
+
+fn wrong(what: &str) -> ParquetError {
+    ParquetError::General(what.to_owned())
+}
 
 /// The pages of a column, as they come.
-pub(super) struct Pages(Box<dyn PageReader>);
+pub(super) struct Pages {
+    pages: Box<dyn PageReader>,
+    unpacker: Arc<Mutex<Unpacker>>,
+    /// How long one can be.
+    bytes_max: usize,
+}
 
 impl Pages {
-    pub(super) fn new(pages: Box<dyn PageReader>) -> Self {
-        Self(pages)
+    /// Takes pages as they are in the file.
+    pub(super) fn new(pages: Box<dyn PageReader>, unpacker: Arc<Mutex<Unpacker>>, bytes_max: usize) -> Self {
+        Self { pages, unpacker, bytes_max }
     }
+
+    /// Decompresses a page, and looks at what it says of itself. No page has more values than a group has rows.
+    fn check(&self, page: Option<Page>) -> Result<Option<Page>> {
+        let Some(page) = page else { return Ok(None) };
+        if usize::try_from(page.num_values()).map_or(true, |values| values > GROUP_ROWS_MAX) {
+            return Err(wrong("a page has more values than there are rows"));
+        }
+        let mut unpacker = self.unpacker.lock().unwrap_or_else(PoisonError::into_inner);
+        match page {
+            Page::DictionaryPage { buf, num_values, encoding, is_sorted } => {
+                let buf = unpacker.unpack(&buf, self.bytes_max)?;
+                Ok(Some(Page::DictionaryPage { buf, num_values, encoding, is_sorted }))
+            }
+            Page::DataPage {
+                buf,
+                num_values,
+                encoding,
+                def_level_encoding,
+                rep_level_encoding,
+                statistics,
+            } => {
+                let buf = unpacker.unpack(&buf, self.bytes_max)?;
+                if encoding == Encoding::DELTA_BINARY_PACKED {
+                    check_numbers(&buf).ok_or_else(|| wrong("a page of numbers is none of the box's"))?;
+                }
+                Ok(Some(Page::DataPage {
+                    buf,
+                    num_values,
+                    encoding,
+                    def_level_encoding,
+                    rep_level_encoding,
+                    statistics,
+                }))
+            }
+            Page::DataPageV2 { .. } => Err(wrong("a page is laid out as no box does it")),
+        }
+    }
+}
+
+/// Looks at the beginning of a page of numbers: after the levels, which have their length before them, stand three numbers.
+fn check_numbers(page: &[u8]) -> Option<()> {
+    let (length, rest) = page.split_first_chunk::<4>()?;
+    let mut rest = rest.get(usize::try_from(u32::from_le_bytes(*length)).ok()?..)?;
+    if rest.is_empty() {
+        // Of no value at all.
+        return Some(());
+    }
+    let (values, parts, count) = (varint(&mut rest)?, varint(&mut rest)?, varint(&mut rest)?);
+    let is_right = values <= BLOCK_VALUES_MAX
+        && parts <= BLOCK_PARTS_MAX
+        && usize::try_from(count).ok()? <= GROUP_ROWS_MAX;
+    is_right.then_some(())
+}
+
+/// A number in groups of seven bits, the lowest first.
+fn varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..64).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
 }
 
 impl Iterator for Pages {
@@ -27,45 +143,34 @@ impl Iterator for Pages {
 
 impl PageReader for Pages {
     fn get_next_page(&mut self) -> Result<Option<Page>> {
-        check(self.0.get_next_page()?)
+        let page = self.pages.get_next_page()?;
+        self.check(page)
     }
 
     fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
-        self.0.peek_next_page()
+        self.pages.peek_next_page()
     }
 
     fn skip_next_page(&mut self) -> Result<()> {
-        self.0.skip_next_page()
+        self.pages.skip_next_page()
     }
 
     fn supports_deferred_dictionary(&self) -> bool {
-        self.0.supports_deferred_dictionary()
+        self.pages.supports_deferred_dictionary()
     }
 
     fn take_deferred_dictionary(&mut self) -> Result<Option<Page>> {
-        check(self.0.take_deferred_dictionary()?)
+        let page = self.pages.take_deferred_dictionary()?;
+        self.check(page)
     }
 
     fn at_record_boundary(&mut self) -> Result<bool> {
-        self.0.at_record_boundary()
+        self.pages.at_record_boundary()
     }
-}
-
-/// No dictionary has more values than a group has rows.
-fn check(page: Option<Page>) -> Result<Option<Page>> {
-    if let Some(Page::DictionaryPage { num_values, .. }) = &page
-        && usize::try_from(*num_values).map_or(true, |values| values > GROUP_ROWS_MAX)
-    {
-        return Err(ParquetError::General("a dictionary has more values than there are rows".to_owned()));
-    }
-    Ok(page)
 }
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-    use parquet::basic::Encoding;
-
     use super::*;
 
     /// A column of one page, which comes first or after it was skipped.
@@ -101,14 +206,34 @@ mod tests {
         }
     }
 
+    fn pages(page: Page, bytes_max: usize) -> Pages {
+        Pages::new(Box::new(One(Some(page))), Unpacker::new().unwrap(), bytes_max)
+    }
+
+    fn pack(bytes: &[u8]) -> Bytes {
+        Bytes::from(zstd::bulk::compress(bytes, 3).unwrap())
+    }
+
+    fn dictionary(num_values: u32, buf: Bytes) -> Page {
+        Page::DictionaryPage { buf, num_values, encoding: Encoding::PLAIN, is_sorted: false }
+    }
+
+    fn data(encoding: Encoding, buf: Bytes) -> Page {
+        let levels = Encoding::RLE;
+        Page::DataPage {
+            buf,
+            num_values: 7,
+            encoding,
+            def_level_encoding: levels,
+            rep_level_encoding: levels,
+            statistics: None,
+        }
+    }
+
     #[test]
     fn a_dictionary_is_no_longer_than_a_group() {
         let check = |num_values: u32, expected: bool| {
-            let page = || {
-                let (buf, encoding) = (Bytes::new(), Encoding::PLAIN);
-                let page = Page::DictionaryPage { buf, num_values, encoding, is_sorted: false };
-                Pages::new(Box::new(One(Some(page))))
-            };
+            let page = || pages(dictionary(num_values, pack(b"words")), 5);
             assert_eq!(page().get_next_page().is_ok(), expected, "{num_values}");
             assert_eq!(page().take_deferred_dictionary().is_ok(), expected, "{num_values}, skipped");
             assert!(page().supports_deferred_dictionary());
@@ -117,5 +242,51 @@ mod tests {
         check(most, true);
         check(most + 1, false);
         check(u32::MAX, false);
+    }
+
+    #[test]
+    fn a_page_is_no_longer_than_its_rows_can_be() {
+        let check = |what: &str, buf: Bytes, expected: Option<&[u8]>| {
+            let page = pages(data(Encoding::PLAIN, buf), 1_000).get_next_page();
+            let found = page.ok().flatten().map(|page| page.buffer().clone());
+            assert_eq!(found.as_deref(), expected, "{what}");
+        };
+        check("as it should be", pack(&[7; 1_000]), Some(&[7; 1_000]));
+        check("nothing", pack(b""), Some(b""));
+        check("too long", pack(&[7; 1_001]), None);
+        check("a bomb", pack(&vec![0; 64 << 20]), None);
+        check("two in one", [pack(&[7; 600]), pack(&[7; 600])].concat().into(), None);
+        check("not compressed", Bytes::from_static(b"words"), None);
+        let mut long = pack(&[7; 1_000]).to_vec();
+        long.truncate(long.len() - 1);
+        check("cut", long.into(), None);
+    }
+
+    #[test]
+    fn all_pages_of_a_group_have_a_limit_together() {
+        let unpacker = Unpacker::new().unwrap();
+        unpacker.lock().unwrap().left = 1_500;
+        let take = || {
+            let page = One(Some(data(Encoding::PLAIN, pack(&[7; 1_000]))));
+            Pages::new(Box::new(page), Arc::clone(&unpacker), 1_000).get_next_page().is_ok()
+        };
+        assert_eq!([take(), take()], [true, false]);
+    }
+
+    #[test]
+    fn numbers_are_as_the_box_writes_them() {
+        let check = |what: &str, numbers: &[u8], expected: bool| {
+            // Levels of two bytes.
+            let page = [&[2, 0, 0, 0, 3, 3], numbers].concat();
+            let page = pages(data(Encoding::DELTA_BINARY_PACKED, pack(&page)), 1_000).get_next_page();
+            assert_eq!(page.is_ok(), expected, "{what}");
+        };
+        check("no value", &[], true);
+        check("a block of 256 in 4 parts, 7 values", &[0x80, 2, 4, 7, 0], true);
+        check("a block of billions", &[0x80, 0x80, 0x80, 0x80, 0x80, 1, 4, 7], false);
+        check("as many parts", &[0x80, 2, 0x80, 0x80, 0x80, 0x80, 1, 7], false);
+        check("as many values", &[0x80, 2, 4, 0x80, 0x80, 0x80, 0x80, 1], false);
+        check("cut", &[0x80], false);
+        check("endless", &[0xff; 20], false);
     }
 }

@@ -12,11 +12,13 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{ColumnPath, Type};
 
-use super::{GROUP_ROWS, PAGE_ROWS, RAW, TableError};
+use super::chart::Chart;
+use super::outline::Outline;
+use super::{GROUP_ROWS, RAW, TableError};
 use crate::hash::Hash;
+use crate::pieces::BLOCK_BYTES;
 use crate::row::{MADE, NUMBERS, Number, Row, TEXTS, Text};
-use crate::sieve::Sieve;
-use crate::table::guide::{Guide, Landmark};
+use crate::sieve::SievesWriter;
 
 /// Most distinct values that a bloom filter is made for; fewer make it smaller.
 const BLOOM_VALUES_MAX: u64 = GROUP_ROWS as u64;
@@ -36,15 +38,8 @@ pub(crate) struct TableWriter {
     more: &'static [&'static str],
     rows: Vec<Row>,
     count: u64,
-    groups: Vec<Written>,
-}
-
-/// A group of rows that is written.
-struct Written {
-    at: u64,
-    bytes: u64,
-    hash: Hash,
-    sieve: Sieve,
+    groups: Vec<Outline>,
+    sieves: SievesWriter,
 }
 
 impl TableWriter {
@@ -61,7 +56,8 @@ impl TableWriter {
     fn with_columns(more: &'static [&'static str]) -> Result<Self, TableError> {
         let schema = Arc::new(schema(more)?);
         let writer = SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties()?))?;
-        Ok(Self { writer, more, rows: Vec::new(), count: 0, groups: Vec::new() })
+        let (rows, groups, sieves) = (Vec::new(), Vec::new(), SievesWriter::default());
+        Ok(Self { writer, more, rows, count: 0, groups, sieves })
     }
 
     /// How many rows there are up to now.
@@ -78,15 +74,18 @@ impl TableWriter {
     /// The whole file.
     pub(crate) fn finish(mut self) -> Result<Vec<u8>, TableError> {
         self.write_group()?;
-        let mut landmarks = Vec::new();
-        for Written { at, bytes, hash, sieve } in std::mem::take(&mut self.groups) {
-            let sieve = sieve.write()?;
-            let sieve_at = self.writer.bytes_written() as u64;
-            self.writer.write_all(&sieve).map_err(ParquetError::from)?;
-            landmarks.push(Landmark { at, bytes, hash, sieve_at, sieve_bytes: sieve.len() as u64 });
+        let sieves_at = self.writer.bytes_written() as u64;
+        let (sieves, bytes) = self.sieves.write();
+        self.writer.write_all(&bytes).and_then(|()| self.writer.flush()).map_err(ParquetError::from)?;
+        let blocks = self.writer.inner().chunks(usize::try_from(BLOCK_BYTES).unwrap_or(usize::MAX));
+        let blocks = blocks.map(Hash::of).collect();
+        let chart = Chart { groups: std::mem::take(&mut self.groups), sieves_at, sieves, blocks };
+        let text = chart.to_string();
+        // A chart that says something else than was written would hide rows.
+        if Chart::read(text.as_bytes(), u64::MAX).as_ref() != Some(&chart) {
+            return Err(TableError::Layout("its chart is not read as it was written"));
         }
-        let guide = Guide::new(landmarks);
-        self.writer.append_key_value_metadata(KeyValue::new(Guide::KEY.to_owned(), guide.to_string()));
+        self.writer.append_key_value_metadata(KeyValue::new(Chart::KEY.to_owned(), text));
         Ok(self.writer.into_inner()?)
     }
 
@@ -95,7 +94,6 @@ impl TableWriter {
             return Ok(());
         }
         let rows = std::mem::take(&mut self.rows);
-        let at = self.writer.bytes_written();
         let mut group = self.writer.next_row_group()?;
         for (column, _) in NUMBERS {
             write_column::<Int64Type>(&mut group, &rows, |row| row.number(*column))?;
@@ -107,11 +105,8 @@ impl TableWriter {
         for place in 0..self.more.len() {
             write_column::<Int64Type>(&mut group, &rows, |row| row.made.get(place).copied().flatten())?;
         }
-        group.close()?;
-        self.writer.flush().map_err(ParquetError::from)?;
-        let written = self.writer.inner().get(at..).unwrap_or_default();
-        let (bytes, hash) = (written.len() as u64, Hash::of(written));
-        self.groups.push(Written { at: at as u64, bytes, hash, sieve: Sieve::of(&rows)? });
+        self.groups.push(Outline::of(&*group.close()?)?);
+        self.sieves.push(&rows);
         Ok(())
     }
 }
@@ -130,7 +125,7 @@ fn write_column<T: DataType>(
     Ok(())
 }
 
-fn schema(more: &[&str]) -> Result<Type, ParquetError> {
+pub(super) fn schema(more: &[&str]) -> Result<Type, ParquetError> {
     let optional = |name: &str, physical: PhysicalType, logical: Option<LogicalType>| {
         let column = Type::primitive_type_builder(name, physical);
         column.with_repetition(Repetition::OPTIONAL).with_logical_type(logical).build().map(Arc::new)
@@ -170,8 +165,8 @@ fn properties() -> Result<WriterProperties, ParquetError> {
         .set_created_by(CREATED_BY.to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
         .set_max_row_group_row_count(Some(GROUP_ROWS))
-        .set_data_page_row_count_limit(PAGE_ROWS)
-        .set_write_batch_size(PAGE_ROWS)
+        .set_data_page_row_count_limit(GROUP_ROWS)
+        .set_write_batch_size(GROUP_ROWS)
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true)
         .set_sorting_columns(Some(vec![SortingColumn {
