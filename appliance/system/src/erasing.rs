@@ -4,7 +4,7 @@
 //! is left. A flash disk writes elsewhere what is written over, and keeps the old cells until it needs them: it is told
 //! which blocks are free where the file system passes that on (`discard`, or `fstrim` each week). What may be left
 //! until then of a sealed file is encrypted, its key in the same blocks, and wrapped for its readers only; of a segment it is
-//! plain.
+//! encrypted, too, and its key is in one block of its own, which is written over.
 
 use std::error::Error;
 use std::fs::{self, File, OpenOptions};
@@ -42,8 +42,20 @@ pub(crate) fn erase(path: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Of a link nothing but its name is ours: what it leads to is somebody else's.
-fn clear(path: &Path) -> io::Result<()> {
+/// Removes a file of which nothing can be read any more, and gives its blocks back.
+pub(crate) fn give_up(path: &Path) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).custom_flags(regular::FLAGS).open(path)?;
+    regular::check(&file)?;
+    give_back(&file, file.metadata()?.len())?;
+    fs::remove_file(path)?;
+    match path.parent() {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+/// Writes over a file, whose name stays. Of a link nothing but its name is ours: what it leads to is somebody else's.
+pub(crate) fn clear(path: &Path) -> io::Result<()> {
     let file = OpenOptions::new().write(true).custom_flags(regular::FLAGS).open(path)?;
     regular::check(&file)?;
     let length = file.metadata()?.len();

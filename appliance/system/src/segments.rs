@@ -1,11 +1,13 @@
 //! The journal's segments as files, and the thread that writes them.
 //!
-//! `DATA/journal/segment-00000000000000000042.pjs`, readable by the box alone; `DATA/lock` keeps a second box off. The
-//! format is in `docs/formats.md`.
+//! `DATA/journal/segment-00000000000000000042.pjs`, readable by the box alone, and `.key` beside it; `DATA/lock` keeps a second
+//! box off. The format is in `docs/formats.md`.
+
+mod veil;
 
 use std::error::Error;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,6 +21,8 @@ use model::Timestamp;
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, fallocate};
 
+pub use self::veil::SegmentReader;
+use self::veil::{MARK, Veil};
 use crate::erasing;
 use crate::lists::give_to_owner_of;
 use crate::regular;
@@ -40,6 +44,8 @@ const READ_BYTES_MAX: u64 = 128 << 20;
 const EXTENSION: &str = "pjs";
 /// The extension of a segment that is being erased.
 const GONE_EXTENSION: &str = "gone";
+/// The extension of a segment's key.
+const KEY_EXTENSION: &str = "key";
 
 /// A folder of segments.
 #[derive(Debug)]
@@ -117,7 +123,31 @@ impl Directory {
             outcome => outcome?,
         }
         self.sync()?;
-        erasing::erase(&gone).map(drop)
+        self.erase_nameless(&gone)
+    }
+
+    /// Whoever writes over the key of a veiled segment has written over all of it. Where there is none, or it cannot be written
+    /// over, the segment is.
+    fn erase_nameless(&self, gone: &Path) -> io::Result<()> {
+        let is_veiled = match erasing::clear(&gone.with_extension(KEY_EXTENSION)) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => veil::is_veiled(gone)?,
+            Err(_) => false,
+        };
+        if is_veiled {
+            erasing::give_up(gone)?
+        } else {
+            erasing::erase(gone).map(drop)?
+        }
+        self.remove_key(gone)
+    }
+
+    fn remove_key(&self, segment: &Path) -> io::Result<()> {
+        match fs::remove_file(segment.with_extension(KEY_EXTENSION)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Ok(()) => self.sync(),
+            Err(error) => Err(error),
+        }
     }
 
     /// Ends what a power cut has ended too early.
@@ -131,11 +161,34 @@ impl Directory {
             let name = path.file_name().and_then(|name| name.to_str());
             let is_gone = name.is_some_and(|name| parse(name, GONE_EXTENSION).is_some());
             // What cannot go keeps nothing else.
-            if is_gone && let Err(error) = erasing::erase(&path) {
+            if is_gone && let Err(error) = self.erase_nameless(&path) {
                 tracing::warn!(%error, path = %path.display(), "a segment that is deleted cannot be erased");
             }
+            self.remove_key_of_nothing(&path);
         }
         Ok(())
+    }
+
+    /// Removes a key whose segment is gone. A segment is there before its key is, and while it is erased.
+    fn remove_key_of_nothing(&self, path: &Path) {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let segment = name.and_then(|name| parse(name, KEY_EXTENSION)).map(|segment| self.path(segment));
+        let is_there = |path: &Path| path.try_exists().unwrap_or(true);
+        if segment
+            .is_some_and(|segment| !is_there(&segment) && !is_there(&segment.with_extension(GONE_EXTENSION)))
+            && let Err(error) = erasing::erase(path)
+        {
+            tracing::warn!(%error, path = %path.display(), "the key of a segment that is gone cannot be erased");
+        }
+    }
+
+    /// Makes an empty segment, then its key.
+    fn make_segment(&self, path: &Path) -> io::Result<(File, Veil)> {
+        let file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path)?;
+        let veil =
+            Veil::create(&path.with_extension(KEY_EXTENSION)).inspect_err(|_| drop(fs::remove_file(path)))?;
+        file.write_all_at(&MARK, 0)?;
+        Ok((file, veil))
     }
 
     /// Makes the folder, also when somebody took it away under a running box.
@@ -168,7 +221,7 @@ fn parse(name: &str, extension: &str) -> Option<SegmentId> {
 }
 
 impl Source for Directory {
-    type Reader = io::Take<File>;
+    type Reader = SegmentReader;
 
     fn list(&self) -> io::Result<Vec<SegmentId>> {
         let entries = match fs::read_dir(&self.folder) {
@@ -183,8 +236,9 @@ impl Source for Directory {
         Ok(segments)
     }
 
-    fn open(&self, segment: SegmentId) -> io::Result<io::Take<File>> {
-        Ok(regular::open(&self.path(segment))?.take(READ_BYTES_MAX))
+    fn open(&self, segment: SegmentId) -> io::Result<SegmentReader> {
+        let path = self.path(segment);
+        SegmentReader::open(&path, &path.with_extension(KEY_EXTENSION), READ_BYTES_MAX)
     }
 }
 
@@ -206,13 +260,15 @@ impl Storage for Directory {
     fn create(&mut self, segment: SegmentId) -> io::Result<SegmentFile> {
         let path = self.path(segment);
         self.make_folder()?;
-        let make = || OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&path);
-        let file = match make() {
-            Err(error) if error.kind() == io::ErrorKind::StorageFull && self.reserve.give_up()? => make()?,
-            file => file?,
+        let made = match self.make_segment(&path) {
+            Err(error) if error.kind() == io::ErrorKind::StorageFull && self.reserve.give_up()? => {
+                self.make_segment(&path)
+            }
+            made => made,
         };
+        let (file, veil) = made?;
         self.sync()?;
-        Ok(SegmentFile { file, path, reserve: self.reserve.clone() })
+        Ok(SegmentFile { file, path, reserve: self.reserve.clone(), veil, written_bytes: 0 })
     }
 
     fn end(&mut self, segment: SegmentId) -> io::Result<()> {
@@ -223,7 +279,9 @@ impl Storage for Directory {
     }
 
     fn remove(&mut self, segment: SegmentId) -> io::Result<()> {
-        fs::remove_file(self.path(segment))
+        let path = self.path(segment);
+        fs::remove_file(&path)?;
+        self.remove_key(&path)
     }
 }
 
@@ -233,6 +291,9 @@ pub struct SegmentFile {
     file: File,
     path: PathBuf,
     reserve: Reserve,
+    veil: Veil,
+    /// Up to where something was written, or tried.
+    written_bytes: u64,
 }
 
 impl SegmentFile {
@@ -254,7 +315,7 @@ impl SegmentFile {
 
 impl Active for SegmentFile {
     fn reserve(&mut self, offset: u64, bytes: u64) -> io::Result<()> {
-        let start = libc::off_t::try_from(offset).map_err(io::Error::other)?;
+        let start = libc::off_t::try_from(in_file(offset)).map_err(io::Error::other)?;
         let length = libc::off_t::try_from(bytes).map_err(io::Error::other)?;
         match self.allocate(start, length, bytes) {
             // The room that is kept for this is used before the web closes.
@@ -273,7 +334,7 @@ impl Active for SegmentFile {
         if (found.dev(), found.ino()) != (held.dev(), held.ino()) {
             return Err(io::Error::new(io::ErrorKind::NotFound, "another file has its name"));
         }
-        if found.len() < bytes { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+        if found.len() < in_file(bytes) { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
     }
 
     fn free_bytes(&self) -> io::Result<u64> {
@@ -284,12 +345,24 @@ impl Active for SegmentFile {
     }
 
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all_at(bytes, offset)
+        // Two texts under one part of a key's stream would tell each other: what a failed try has left is not written over.
+        if offset < self.written_bytes {
+            return Err(io::Error::other("a place of a segment is written once"));
+        }
+        self.written_bytes = offset.saturating_add(bytes.len() as u64);
+        let mut bytes = bytes.to_vec();
+        self.veil.cover(offset, &mut bytes)?;
+        self.file.write_all_at(&bytes, in_file(offset))
     }
 
     fn sync(&mut self) -> io::Result<()> {
         self.file.sync_data()
     }
+}
+
+/// Where in its file a place of a segment is: after the mark.
+fn in_file(offset: u64) -> u64 {
+    offset.saturating_add(MARK.len() as u64)
 }
 
 /// The thread that commits. Dropping it commits for the last time.
@@ -421,6 +494,7 @@ mod on_disk;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read;
     use std::os::unix::fs::MetadataExt;
 
     #[test]
@@ -447,7 +521,7 @@ mod tests {
         file.write_at(0, b"abc").unwrap();
         file.sync().unwrap();
         let metadata = || fs::metadata(directory.path(SegmentId::FIRST)).unwrap();
-        assert_eq!((metadata().len(), metadata().mode() & 0o777), (3, FILE_MODE));
+        assert_eq!((metadata().len(), metadata().mode() & 0o777), (in_file(3), FILE_MODE));
         let reserved = metadata().blocks();
         drop(file);
         let mut directory = Directory::new(data.path());
@@ -463,15 +537,25 @@ mod tests {
         let mut directory = Directory::new(data.path());
         directory.acquire().unwrap();
         directory.create(SegmentId::FIRST).unwrap().write_at(0, b"plain").unwrap();
-        let mut open = File::open(directory.path(SegmentId::FIRST)).unwrap();
+        let key = directory.path(SegmentId::FIRST).with_extension(KEY_EXTENSION);
+        let mut open = File::open(&key).unwrap();
         directory.erase(SegmentId::FIRST).unwrap();
         let mut rest = Vec::new();
         Read::read_to_end(&mut open, &mut rest).unwrap();
-        assert_eq!(rest, [0; 5]);
+        assert!(rest.len() > 64 && rest.iter().all(|byte| *byte == 0), "of the key nothing is left");
+        assert!(!key.exists());
         directory.erase(SegmentId::FIRST).unwrap();
         let gone = directory.path(SegmentId::FIRST).with_extension(GONE_EXTENSION);
         fs::write(&gone, "half").unwrap();
         assert_eq!(directory.list().unwrap(), []);
+        // One of an earlier box is written over itself.
+        let plain = directory.path(SegmentId::new(3));
+        fs::write(&plain, "PREAUJNL and words in the clear").unwrap();
+        let mut open = File::open(&plain).unwrap();
+        directory.erase(SegmentId::new(3)).unwrap();
+        let mut rest = Vec::new();
+        Read::read_to_end(&mut open, &mut rest).unwrap();
+        assert_eq!(rest, [0; 31]);
         // Nor is anything else taken for one, or keeps the others.
         let other = data.path().join("journal/x.gone");
         fs::write(&other, "of somebody").unwrap();
@@ -479,6 +563,72 @@ mod tests {
         fs::create_dir(&sick).unwrap();
         directory.erase_gone().unwrap();
         assert!(!gone.exists() && other.exists() && sick.exists());
+    }
+
+    /// What is written is read, also by whoever has a copy of both files; neither of them tells anything alone.
+    #[test]
+    fn a_segment_is_veiled() {
+        let data = tempfile::tempdir().unwrap();
+        let mut directory = Directory::new(data.path());
+        directory.acquire().unwrap();
+        let mut file = directory.create(SegmentId::FIRST).unwrap();
+        let words = b"who saw what".repeat(100);
+        file.write_at(0, &words).unwrap();
+        file.write_at(words.len() as u64, b" and more").unwrap();
+        let read = |directory: &Directory| {
+            let mut bytes = Vec::new();
+            directory.open(SegmentId::FIRST)?.read_to_end(&mut bytes).map(|_| bytes)
+        };
+        assert_eq!(read(&directory).unwrap(), [&words[..], b" and more"].concat());
+        let path = directory.path(SegmentId::FIRST);
+        let raw = fs::read(&path).unwrap();
+        assert!(raw.starts_with(&MARK) && !raw.windows(3).any(|part| part == b"saw"));
+        // No two segments have a key in common.
+        let other = SegmentId::new(2);
+        directory.create(other).unwrap().write_at(0, &words).unwrap();
+        let other = fs::read(directory.path(other)).unwrap();
+        assert_ne!(raw[MARK.len()..][..words.len()], other[MARK.len()..]);
+        let key = path.with_extension(KEY_EXTENSION);
+        assert_eq!(fs::metadata(&key).unwrap().mode() & 0o777, FILE_MODE);
+        let text = fs::read_to_string(&key).unwrap();
+        fs::write(&key, text.replace('1', "2")).unwrap();
+        assert_eq!(read(&directory).unwrap_err().kind(), io::ErrorKind::InvalidData, "a damaged key");
+        fs::remove_file(&key).unwrap();
+        assert_eq!(read(&directory).unwrap_err().kind(), io::ErrorKind::InvalidData, "no key");
+        fs::remove_file(&path).unwrap();
+        assert_eq!(read(&directory).unwrap_err().kind(), io::ErrorKind::NotFound, "no segment");
+    }
+
+    /// Two texts under one part of a key's stream would tell each other.
+    #[test]
+    fn no_place_of_a_segment_is_written_twice() {
+        let data = tempfile::tempdir().unwrap();
+        let mut directory = Directory::new(data.path());
+        directory.acquire().unwrap();
+        let mut file = directory.create(SegmentId::FIRST).unwrap();
+        file.write_at(0, b"header").unwrap();
+        file.write_at(6, b"batch").unwrap();
+        let before = fs::read(directory.path(SegmentId::FIRST)).unwrap();
+        for place in [0, 6, 10] {
+            assert!(file.write_at(place, b"other").is_err(), "{place}");
+        }
+        assert_eq!(fs::read(directory.path(SegmentId::FIRST)).unwrap(), before);
+        file.write_at(11, b"next").unwrap();
+    }
+
+    #[test]
+    fn a_key_of_nothing_goes() {
+        let data = tempfile::tempdir().unwrap();
+        let mut directory = Directory::new(data.path());
+        directory.acquire().unwrap();
+        directory.create(SegmentId::FIRST).unwrap();
+        let key = |number: u64| directory.path(SegmentId::new(number)).with_extension(KEY_EXTENSION);
+        fs::copy(key(1), key(2)).unwrap();
+        directory.erase_gone().unwrap();
+        assert!(key(1).exists() && !key(2).exists());
+        let mut directory = Directory::new(data.path());
+        directory.remove(SegmentId::FIRST).unwrap();
+        assert_eq!(fs::read_dir(data.path().join("journal")).unwrap().count(), 0);
     }
 
     #[test]
