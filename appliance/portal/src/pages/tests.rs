@@ -36,32 +36,8 @@ fn all_pages(language: Language) -> Vec<(String, String)> {
         let page = Unreachable { place: &place, host: &poker, cause };
         push(&format!("unreachable-{cause:?}"), page.render(language));
     }
-    for delivery in [Delivery::Nothing, Delivery::Unsent, Delivery::Unknown] {
-        let fields = samples::typed();
-        for (name, typed, has_files, kept) in [
-            ("bare", None, false, &[][..]),
-            (
-                "whole",
-                Some(Typed { target: "/forum?x=1", fields: &fields, files: &[], is_multipart: false }),
-                false,
-                &[("Leçon <1>", "/lecon/1")],
-            ),
-            ("files", None, true, &[]),
-            (
-                "chosen",
-                Some(Typed {
-                    target: "/forum",
-                    fields: &fields,
-                    files: &[("f", "volcan <1>.pdf")],
-                    is_multipart: true,
-                }),
-                true,
-                &[],
-            ),
-        ] {
-            let page = Outage { place: &place, host: &poker, delivery, typed, has_files, kept };
-            push(&format!("outage-{delivery:?}-{name}"), page.render(language));
-        }
+    for (name, page) in outages(language) {
+        push(&name, page);
     }
     for notice in NOTICES {
         push(&format!("notice-{notice:?}"), notice.render(&place, language));
@@ -88,6 +64,28 @@ fn all_pages(language: Language) -> Vec<(String, String)> {
         }
     }
     pages.extend(people::tests::all(language));
+    pages
+}
+
+/// The page in place of an online workspace, in each case.
+fn outages(language: Language) -> Vec<(String, String)> {
+    let (place, poker) = (samples::place(), samples::host("www.poker.example"));
+    let fields = samples::typed();
+    let whole = Typed { target: "/forum?x=1", fields: &fields, files: &[], is_multipart: false };
+    let files = &[("f", "volcan <1>.pdf")];
+    let chosen = Typed { target: "/forum", fields: &fields, files, is_multipart: true };
+    let mut pages = Vec::new();
+    for delivery in [Delivery::Nothing, Delivery::Unsent, Delivery::Unknown] {
+        for (name, typed, has_files, kept) in [
+            ("bare", None, false, &[][..]),
+            ("whole", Some(whole), false, &[("Leçon <1>", "/lecon/1")]),
+            ("files", None, true, &[]),
+            ("chosen", Some(chosen), true, &[]),
+        ] {
+            let page = Outage { place: &place, host: &poker, delivery, typed, has_files, kept };
+            pages.push((format!("outage-{delivery:?}-{name}"), page.render(language)));
+        }
+    }
     pages
 }
 
