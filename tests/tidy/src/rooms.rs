@@ -160,8 +160,9 @@ pub(crate) const ROOMS: &[Room] = &[
     Room {
         name: "hub",
         is_pure: false,
-        may_use: &["model", "archive", "pki", "replication"],
-        because: "a hub knows boxes by what they send; it shares no state, no file and no page with one",
+        may_use: &["model", "archive", "people", "pki", "portal", "replication"],
+        because: "a hub knows boxes by what they send; it shares no state, no file and no page with one, but how pages look and \
+                  how their forms are known",
     },
     Room {
         name: "preau",
@@ -231,8 +232,14 @@ const OWNERSHIPS: &[Ownership] = &[
     },
     Ownership {
         crates: &["ureq", "md5"],
-        owners: &["system", "sync"],
-        because: "the lists' mirror is asked in one place, by a process of its own, and the hub in another",
+        owners: &["system", "sync", "hub"],
+        because: "the lists' mirror is asked in one place, by a process of its own, and the hub in another; the hub calls whoever \
+                  is to hear of a school",
+    },
+    Ownership {
+        crates: &["lettre", "prometheus-client"],
+        owners: &["hub"],
+        because: "a box writes to nobody",
     },
     Ownership {
         crates: &["parquet", "ct-merkle", "sha2", "age"],
@@ -240,7 +247,7 @@ const OWNERSHIPS: &[Ownership] = &[
         because: "what a journal becomes when it is sealed is made, and read, in one place",
     },
     Ownership {
-        crates: &["argon2"],
+        crates: &["argon2", "totp-rs"],
         owners: &["people"],
         because: "what is kept of a secret is made, and compared, in one place",
     },
@@ -290,6 +297,7 @@ const PURE_CRATES: &[&str] = &[
     "spake2",
     "tar",
     "thiserror",
+    "totp-rs",
     "uuid",
     "zeroize",
     "zstd",
