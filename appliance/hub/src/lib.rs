@@ -6,13 +6,20 @@
 //! Invariant: a request counts only with a certificate that the register knows and nobody has revoked. Nothing that a box sends can be
 //! read here but what the box says of itself: sealed files are encrypted to readers of the school.
 
+pub mod alerts;
 pub mod blobs;
 mod enrolling;
+pub mod fleet;
+mod metrics;
+mod office;
 mod pace;
+mod pages;
 pub mod policy;
 pub mod register;
 mod server;
 mod signing;
+mod survey;
+mod texts;
 
 use std::sync::Arc;
 
@@ -22,7 +29,9 @@ use replication::{EnrolmentCode, Refusal};
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 pub use enrolling::Enroller;
+pub use office::{Office, Settings};
 pub use server::{Listening, serve};
+pub use survey::{survey, write_test};
 
 use blobs::{Blobs, Place};
 use register::{NewCode, Register, RegisterError};
@@ -46,6 +55,8 @@ pub struct Hub {
     pub witness: SigningKey,
     /// What the time is.
     pub clock: fn() -> Timestamp,
+    /// Who works at its pages; without it, it has none.
+    pub office: Option<Office>,
 }
 
 impl Hub {

@@ -1,5 +1,7 @@
 //! What the hub knows: schools, codes, boxes, what they have sent. A port: SQLite fills it, and another database can.
 
+pub mod history;
+pub mod people;
 pub mod sqlite;
 #[cfg(test)]
 mod suite;

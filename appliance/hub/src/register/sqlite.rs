@@ -1,5 +1,8 @@
 //! The register in one SQLite file: nothing to install, and enough for a commune.
 
+mod history;
+mod people;
+
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -37,7 +40,7 @@ const STEPS: &[&str] = &["CREATE TABLE school (uai TEXT PRIMARY KEY, name TEXT N
      CREATE TABLE file (
        box INTEGER NOT NULL REFERENCES box, hash TEXT NOT NULL, name TEXT NOT NULL, bytes INTEGER NOT NULL,
        until_ms INTEGER NOT NULL, PRIMARY KEY (box, hash)) STRICT;
-     CREATE TABLE policy (id INTEGER PRIMARY KEY CHECK (id = 1), serial INTEGER NOT NULL, note TEXT NOT NULL) STRICT;"];
+     CREATE TABLE policy (id INTEGER PRIMARY KEY CHECK (id = 1), serial INTEGER NOT NULL, note TEXT NOT NULL) STRICT;", people::STEP, history::STEP];
 /// What is read of a box.
 const BOX_COLUMNS: &str = "SELECT box.id, uai, log_key, version, enrolled_ms, revoked_ms, seen_ms, health,
      (SELECT coalesce(max(size), 0) FROM signed WHERE signed.box = box.id) FROM box";
@@ -412,6 +415,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("register.sqlite");
         suite::check(|| Box::new(SqliteRegister::open(&path).unwrap()));
+    }
+
+    #[test]
+    fn sqlite_keeps_people_and_history() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("register.sqlite");
+        let open = || SqliteRegister::open(&path).unwrap();
+        crate::register::people::suite::check(&open(), &open());
+        let (one, other) = (open(), open());
+        crate::register::history::suite::check(&one, &one, &other);
     }
 
     #[test]
