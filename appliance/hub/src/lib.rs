@@ -7,13 +7,20 @@
 //! read here but what the box says of itself: sealed files are encrypted to readers of the school.
 
 pub mod adoption;
+pub mod alerts;
 pub mod blobs;
 mod enrolling;
+pub mod fleet;
+mod metrics;
+mod office;
 mod pace;
+mod pages;
 pub mod policy;
 pub mod register;
 mod server;
 mod signing;
+mod survey;
+mod texts;
 
 use std::sync::Arc;
 
@@ -23,7 +30,9 @@ use replication::{EnrolmentCode, Refusal};
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 pub use enrolling::Enroller;
+pub use office::{Office, Settings};
 pub use server::{Listening, serve};
+pub use survey::{survey, write_test};
 
 use blobs::{Blobs, Kind, Place};
 use register::{NewCode, Register, RegisterError};
@@ -53,6 +62,8 @@ pub struct Hub {
     pub snapshot_key: Identity,
     /// What the time is.
     pub clock: fn() -> Timestamp,
+    /// Who works at its pages; without it, it has none.
+    pub office: Option<Office>,
 }
 
 impl Hub {

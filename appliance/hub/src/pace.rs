@@ -37,7 +37,7 @@ impl Pace {
 }
 
 /// Whom an address stands for: a customer of an IPv6 network has 2^64 of them.
-fn network_of(address: IpAddr) -> IpAddr {
+pub(crate) fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
         canonical @ IpAddr::V4(_) => canonical,

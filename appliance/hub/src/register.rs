@@ -1,5 +1,7 @@
 //! What the hub knows: schools, codes, boxes, what they have sent. A port: SQLite fills it, and another database can.
 
+pub mod history;
+pub mod people;
 pub mod postgres;
 mod sql;
 pub mod sqlite;
@@ -21,6 +23,11 @@ pub const CERTIFICATES_MAX: u32 = 8;
 pub const EXCHANGES_MAX: u32 = 64;
 /// Signed checkpoints that are kept of one box: ten years of nights. Later ones prove earlier ones.
 pub const SIGNED_MAX: u32 = 4_096;
+
+/// All that a hub knows, in one place: its register, its people, its history.
+pub trait Records: Register + people::Staff + history::History {}
+
+impl<R: Register + people::Staff + history::History> Records for R {}
 
 /// A box, by the number that the hub gave it. A replacement is another box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,6 +3,7 @@
 mod api;
 mod caller;
 mod files;
+mod pages;
 mod snapshots;
 
 use std::io;
@@ -14,7 +15,7 @@ use std::time::Duration;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::http::header;
 use actix_web::middleware::DefaultHeaders;
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::{App, HttpServer, web};
 use rustls::ServerConfig;
 
 use crate::Hub;
@@ -102,7 +103,7 @@ fn build(hub: Arc<Hub>, listener: TcpListener, tls: ServerConfig) -> io::Result<
             .configure(api::configure)
             .configure(files::configure)
             .configure(snapshots::configure)
-            .default_service(web::to(async || HttpResponse::NotFound().finish()))
+            .default_service(web::to(pages::serve))
     });
     let server = server
         .workers(1)

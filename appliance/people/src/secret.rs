@@ -197,7 +197,7 @@ fn draw_digits(random: &dyn SecureRandom) -> Result<String, HashError> {
     Ok(digits)
 }
 
-fn draw_groups(random: &dyn SecureRandom) -> Result<String, HashError> {
+pub(crate) fn draw_groups(random: &dyn SecureRandom) -> Result<String, HashError> {
     let mut groups = Vec::new();
     for _ in 0..FIRST_GROUPS {
         let mut group = String::new();

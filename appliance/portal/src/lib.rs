@@ -20,6 +20,7 @@ mod preparation;
 mod reading;
 mod selftest;
 mod server;
+pub mod shared;
 mod status;
 mod texts;
 

@@ -9,7 +9,7 @@ mod checks;
 mod closed;
 mod cover;
 mod diagnosis;
-mod frame;
+pub(crate) mod frame;
 mod home;
 mod journal;
 mod legal;

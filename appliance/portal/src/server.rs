@@ -7,7 +7,7 @@ mod names;
 mod page;
 mod people;
 mod technician;
-mod visit;
+pub(crate) mod visit;
 
 use std::cell::OnceCell;
 use std::io;
@@ -459,7 +459,7 @@ fn respond_under(policy: &'static str, status: u16, page: String, language: Lang
 
 /// The host that a request names: in an absolute target, which counts first (RFC 9112 section 3.2.2), or in
 /// `Host`.
-fn find_authority(request: &HttpRequest) -> &str {
+pub(crate) fn find_authority(request: &HttpRequest) -> &str {
     match request.uri().authority() {
         Some(authority) => authority.as_str(),
         None => find_field(request, &header::HOST).unwrap_or_default(),
@@ -467,7 +467,7 @@ fn find_authority(request: &HttpRequest) -> &str {
 }
 
 /// The text of a field, where it stands once and is text.
-fn find_field<'r>(request: &'r HttpRequest, name: &HeaderName) -> Option<&'r str> {
+pub(crate) fn find_field<'r>(request: &'r HttpRequest, name: &HeaderName) -> Option<&'r str> {
     let mut values = request.headers().get_all(name);
     match (values.next(), values.next()) {
         (Some(value), None) => value.to_str().ok(),

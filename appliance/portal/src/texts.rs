@@ -14,8 +14,46 @@ type Bundle = FluentBundle<FluentResource>;
 const FRENCH_SOURCE: &str = include_str!("texts/fr.ftl");
 const ENGLISH_SOURCE: &str = include_str!("texts/en.ftl");
 
-static FRENCH: LazyLock<Bundle> = LazyLock::new(|| read_bundle(Language::French, FRENCH_SOURCE));
-static ENGLISH: LazyLock<Bundle> = LazyLock::new(|| read_bundle(Language::English, ENGLISH_SOURCE));
+static TEXTS: LazyLock<Texts> = LazyLock::new(|| Texts::read(FRENCH_SOURCE, ENGLISH_SOURCE));
+
+/// What a program's pages say, in each language.
+pub struct Texts {
+    french: Bundle,
+    english: Bundle,
+}
+
+impl Texts {
+    /// Reads the embedded files.
+    #[must_use]
+    pub fn read(french: &str, english: &str) -> Self {
+        Self {
+            french: read_bundle(Language::French, french),
+            english: read_bundle(Language::English, english),
+        }
+    }
+
+    /// The text of a message with its variables filled in; its key where there is none.
+    #[must_use]
+    pub fn say(&self, language: Language, key: &str, variables: &[(&'static str, &str)]) -> String {
+        let mut arguments = FluentArgs::with_capacity(variables.len());
+        for &(name, value) in variables {
+            arguments.set(name, value);
+        }
+        let arguments = Some(&arguments).filter(|_| !variables.is_empty());
+        self.find(language, key, arguments).unwrap_or_else(|| key.to_owned())
+    }
+
+    fn find(&self, language: Language, key: &str, arguments: Option<&FluentArgs<'_>>) -> Option<String> {
+        let bundle = match language {
+            Language::French => &self.french,
+            Language::English => &self.english,
+        };
+        let pattern = bundle.get_message(key)?.value()?;
+        // A variable that is missing shows as its name; a test fills in every message that pages use.
+        let mut errors = Vec::new();
+        Some(bundle.format_pattern(pattern, arguments, &mut errors).into_owned())
+    }
+}
 
 /// Reads an embedded file. What a broken file still holds is kept: a page with a hole is better than none,
 /// and a test reads both files strictly.
@@ -32,44 +70,25 @@ fn read_bundle(language: Language, source: &str) -> Bundle {
 }
 
 impl Language {
-    fn bundle(self) -> &'static Bundle {
-        match self {
-            Self::French => &FRENCH,
-            Self::English => &ENGLISH,
-        }
-    }
-
     /// The text of a message; its key where there is none.
     pub(crate) fn say(self, key: &str) -> String {
-        self.find(key, None).unwrap_or_else(|| key.to_owned())
+        TEXTS.say(self, key, &[])
     }
 
     /// The text of a message with its variables filled in; its key where there is none.
     pub(crate) fn say_with(self, key: &str, variables: &[(&'static str, &str)]) -> String {
-        let mut arguments = FluentArgs::with_capacity(variables.len());
-        for &(name, value) in variables {
-            arguments.set(name, value);
-        }
-        self.find(key, Some(&arguments)).unwrap_or_else(|| key.to_owned())
+        TEXTS.say(self, key, variables)
     }
 
     /// What a category is called, beside the name that technicians know: `jeux d’argent (gambling)`. A
     /// category of a local list has no other name than its own.
     pub(crate) fn name_category(self, category: &Category) -> String {
         let name = category.as_str();
-        match self.find(&format!("category-{name}"), None) {
+        match TEXTS.find(self, &format!("category-{name}"), None) {
             Some(label) if label == name => label,
             Some(label) => format!("{label} ({name})"),
             None => name.to_owned(),
         }
-    }
-
-    fn find(self, key: &str, arguments: Option<&FluentArgs<'_>>) -> Option<String> {
-        let bundle = self.bundle();
-        let pattern = bundle.get_message(key)?.value()?;
-        // A variable that is missing shows as its name; a test fills in every message that pages use.
-        let mut errors = Vec::new();
-        Some(bundle.format_pattern(pattern, arguments, &mut errors).into_owned())
     }
 }
 

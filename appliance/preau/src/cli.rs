@@ -1,6 +1,7 @@
 //! The command line.
 
 mod hub;
+mod hub_people;
 mod journal;
 mod lesson;
 mod retention;
@@ -23,6 +24,7 @@ pub(crate) use hub::{
     EngineArguments, EnrolArguments, HubArguments, HubBoxCommand, HubCodeArguments, HubCodeCommand,
     HubCommand, HubRuleArguments, HubRuleCommand, HubSchoolCommand, ServeArguments, SyncCommand,
 };
+pub(crate) use hub_people::{HubAlertArguments, HubAlertCommand, HubPersonCommand};
 pub(crate) use journal::{
     Asking, ExportArguments, JournalCommand, SearchArguments, SummaryArguments, VerifyArguments, Window,
 };

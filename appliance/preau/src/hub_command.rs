@@ -5,12 +5,16 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use archive::SigningKey;
-use hub::register::{BoxId, BoxState, OpenCode, Register};
-use hub::{Enroller, Hub, Listening};
+use hub::alerts::Ways;
+use hub::register::people::{Act, Staff};
+use hub::register::history::History;
+use hub::register::{BoxId, BoxState, OpenCode, Records, Register};
+use hub::{Enroller, Hub, Listening, Office, Settings, survey};
 use jiff::tz::TimeZone;
 use model::{ClockQuality, Host, Timestamp, Uai};
 use pki::{Identity, MemberAuthority, Names};
@@ -28,8 +32,11 @@ use crate::cli::{
     HubArguments, HubBoxCommand, HubCodeArguments, HubCodeCommand, HubCommand, HubSchoolCommand,
     ServeArguments,
 };
+use crate::config::HubConfig;
 use crate::hub_engines::{open_blobs, open_register};
-use crate::{hub_adopt_command, hub_engines, hub_marks, hub_rule_command, run, times};
+use crate::{
+    hub_adopt_command, hub_alert_command, hub_engines, hub_marks, hub_person_command, hub_rule_command, operator, run, times,
+};
 
 /// Who vouches for the hub itself.
 const AUTHORITY_FILE: &str = "authority";
@@ -41,6 +48,8 @@ pub(crate) const WITNESS_FILE: &str = "witness";
 const SNAPSHOT_KEY_FILE: &str = "snapshot-key";
 /// How often files whose time is over are looked for.
 const FORGET_PERIOD: Duration = Duration::from_secs(3_600);
+/// How often schools are looked at, and people told of them.
+const WATCH_PERIOD: Duration = Duration::from_secs(60);
 /// How often it is looked whether the hub still serves.
 const LOOK_PERIOD: Duration = Duration::from_secs(1);
 const HOUR_MS: i64 = 3_600_000;
@@ -58,6 +67,8 @@ pub(crate) fn carry_out(arguments: HubArguments) -> anyhow::Result<ExitCode> {
         Some(HubCommand::Code(arguments)) => carry_out_code(arguments),
         Some(HubCommand::Adopt { disk, data }) => hub_adopt_command::adopt(&disk, &data.path),
         Some(HubCommand::Rule(command)) => hub_rule_command::carry_out(command),
+        Some(HubCommand::Person(command)) => hub_person_command::carry_out(command),
+        Some(HubCommand::Alert(command)) => hub_alert_command::carry_out(&command),
         Some(HubCommand::Box(HubBoxCommand::List { data })) => list_boxes(&*open_register(&data.path)?),
         Some(HubCommand::Box(HubBoxCommand::Revoke { id, data })) => revoke(&data.path, BoxId(id)),
         Some(HubCommand::Box(HubBoxCommand::Checkpoint { id, data })) => {
@@ -69,10 +80,11 @@ pub(crate) fn carry_out(arguments: HubArguments) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn add_school(register: &dyn Register, school: &School) -> anyhow::Result<ExitCode> {
+fn add_school(register: &dyn Records, school: &School) -> anyhow::Result<ExitCode> {
     if school.check().is_none() {
         bail!("a school and its rooms have names of 1 to 200 letters, and 200 rooms at most")
     }
+    note_act(register, "school-added", &format!("{} {}", school.uai, school.name))?;
     register.put_school(school)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -108,7 +120,8 @@ fn list_codes(register: &dyn Register) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn cancel_code(register: &dyn Register, number: &CodeNumber) -> anyhow::Result<ExitCode> {
+fn cancel_code(register: &dyn Records, number: &CodeNumber) -> anyhow::Result<ExitCode> {
+    note_act(register, "code-cancelled", number.as_str())?;
     if !register.cancel_code(number)? {
         bail!("there is no code {number} by which a box could enrol: preau hub code list")
     }
@@ -116,13 +129,15 @@ fn cancel_code(register: &dyn Register, number: &CodeNumber) -> anyhow::Result<E
 }
 
 fn make_code(
-    register: &dyn Register,
+    register: &dyn Records,
     uai: &Uai,
     is_replacement: bool,
     hours: u32,
 ) -> anyhow::Result<ExitCode> {
     let until = now().unix_ms().saturating_add(i64::from(hours).saturating_mul(HOUR_MS));
     let until = Timestamp::from_unix_ms(until);
+    let deed = if is_replacement { "code-made-replacement" } else { "code-made" };
+    note_act(register, deed, uai.as_str())?;
     let code = hub::make_code(register, uai, is_replacement, until)?;
     writeln!(io::stdout(), "{code}")?;
     let until = times::write(until, &TimeZone::system());
@@ -146,6 +161,7 @@ fn list_boxes(register: &dyn Register) -> anyhow::Result<ExitCode> {
 
 fn revoke(data: &Path, id: BoxId) -> anyhow::Result<ExitCode> {
     let register = open_register(data)?;
+    note_act(&*register, "box-revoked", &id.0.to_string())?;
     if !register.revoke(id, now())? {
         bail!("there is no box {} that is enrolled: preau hub box list", id.0)
     }
@@ -154,9 +170,23 @@ fn revoke(data: &Path, id: BoxId) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Writes down what a command does, before it is done: whoever gives it on the hub's own machine.
+pub(crate) fn note_act(register: &dyn Staff, deed: &str, about: &str) -> anyhow::Result<()> {
+    let act = Act {
+        at: now(),
+        author: operator::attribute(None)?.as_str().to_owned(),
+        network: String::new(),
+        deed: deed.to_owned(),
+        about: about.to_owned(),
+    };
+    Ok(register.note_act(&act)?)
+}
+
 /// Runs the hub until it is told to stop.
 fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let data = arguments.data.as_deref().context("give the folder of the hub: --data DIR")?;
+    let HubConfig { commune, timezone, url, nights, metrics, ways } =
+        HubConfig::load(arguments.config.as_deref())?;
     run::start_diagnostics();
     // Every TLS connection uses ring. It can only be installed already.
     let _installed = default_provider().install_default();
@@ -174,7 +204,8 @@ fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let members = open_members(&folder)?;
     let snapshot_key = open_snapshot_key(&folder)?;
     let verifier = verify_members(&members)?;
-    let hash = AuthorityHash::of(&authority.certificate_der());
+    let authority_der = authority.certificate_der();
+    let hash = AuthorityHash::of(&authority_der);
     let identity = Arc::new(Identity::new(authority, names, read_clock).with_authority_shown());
     let tls = identity.server_config_for_members(verifier)?;
     let enroller = Enroller::new(members, hash, witness.verifier().to_string());
@@ -182,10 +213,15 @@ fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let listener = TcpListener::bind(arguments.listen)
         .with_context(|| format!("cannot listen at {}", arguments.listen))?;
     let witness_key = witness.verifier().to_string();
-    let hub = Arc::new(Hub { register, blobs, enroller, witness, snapshot_key, clock: now });
+    let settings =
+        Settings { commune, timezone, url, nights, metrics, channels: ways.channels(), authority_der };
+    let (staff, history): (Arc<dyn Staff>, Arc<dyn History>) = (Arc::clone(&register) as _, Arc::clone(&register) as _);
+    let office = Some(Office::new(staff, history, settings));
+    let hub = Arc::new(Hub { register, blobs, enroller, witness, snapshot_key, clock: now, office });
     let listening = hub::serve(Arc::clone(&hub), listener, tls).context("the hub cannot be served")?;
     writeln!(io::stdout(), "listening on {}", listening.address())?;
     writeln!(io::stdout(), "witness {witness_key}")?;
+    let _watching = watch_schools(&hub, ways)?;
     wait(&hub, data, &listening)?;
     listening.stop()?;
     Ok(ExitCode::SUCCESS)
@@ -285,4 +321,28 @@ fn wait(hub: &Arc<Hub>, data: &Path, listening: &Listening) -> anyhow::Result<()
             }
         }
     })
+}
+
+/// Looks at the schools each minute, on a thread of its own that ends with the value: whoever is written to may take his time. At the
+/// hub's end nobody waits for it, because what is not sent is in the register.
+fn watch_schools(hub: &Arc<Hub>, ways: Ways) -> anyhow::Result<Sender<()>> {
+    let (hub, (watching, ended)) = (Arc::clone(hub), mpsc::channel());
+    std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
+        loop {
+            look_at_schools(&hub, &ways);
+            if ended.recv_timeout(WATCH_PERIOD) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
+        }
+    })?;
+    Ok(watching)
+}
+
+/// What failed is in the log, and is tried again in a minute.
+fn look_at_schools(hub: &Hub, ways: &Ways) {
+    let Some(office) = &hub.office else { return };
+    let looked = survey(hub).and_then(|_| ways.send_due(&*office.history, hub.clock));
+    if let Err(error) = looked {
+        tracing::error!(error = &error as &dyn std::error::Error, "the schools cannot be looked at");
+    }
 }

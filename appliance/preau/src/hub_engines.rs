@@ -7,7 +7,7 @@ use anyhow::{Context, bail, ensure};
 use hub::blobs::Blobs;
 use hub::blobs::folder::BlobFolder;
 use hub::blobs::s3::{S3Blobs, S3Place};
-use hub::register::Register;
+use hub::register::Records;
 use hub::register::postgres::PostgresRegister;
 use hub::register::sqlite::SqliteRegister;
 use rustls::RootCertStore;
@@ -82,7 +82,7 @@ pub(crate) fn keep(data: &Path, arguments: &EngineArguments) -> anyhow::Result<(
 }
 
 /// The hub's register.
-pub(crate) fn open_register(data: &Path) -> anyhow::Result<Arc<dyn Register>> {
+pub(crate) fn open_register(data: &Path) -> anyhow::Result<Arc<dyn Records>> {
     let folder = PrivateFolder::new(data);
     folder.make().with_context(|| format!("cannot make the folder {}", data.display()))?;
     let Some(address) = read(&folder)?.register else {

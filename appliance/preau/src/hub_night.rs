@@ -129,8 +129,15 @@ fn health(data: &Path) -> Health {
         memory_bytes: said(memory_bytes),
         temperature_c,
         list_ms: list_ms(data),
+        policy_serial: policy_serial(data),
         ..Health::default()
     }
+}
+
+/// The number of the commune's policy by which the box works; 0 where it has none.
+fn policy_serial(data: &Path) -> Option<u64> {
+    let document = Store::open(&data.join(data_folder::STATE_FILE)).ok()?.commune_document().ok()?;
+    Some(document.map_or(0, |document| document.serial))
 }
 
 /// When the list that the box works with was put in force.

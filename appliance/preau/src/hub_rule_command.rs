@@ -14,7 +14,7 @@ use system::clock::now;
 use system::seal_key;
 
 use crate::cli::{HubRuleArguments, HubRuleCommand};
-use crate::hub_command::WITNESS_FILE;
+use crate::hub_command::{WITNESS_FILE, note_act};
 use crate::hub_engines::open_register;
 use crate::times;
 
@@ -27,6 +27,7 @@ pub(crate) fn carry_out(command: HubRuleCommand) -> anyhow::Result<ExitCode> {
         HubRuleCommand::List { data } => tell(&read_policy(&*open_register(&data.path)?)?),
         HubRuleCommand::Remove { site, data } => {
             let register = open_register(&data.path)?;
+            note_act(&*register, "rule-removed", site.as_str())?;
             tell(&remove_rule(&*register, &find_key(&data.path)?, site.as_str(), now())?)
         }
     }
@@ -43,7 +44,9 @@ fn add(verdict: Verdict, arguments: HubRuleArguments) -> anyhow::Result<ExitCode
         reason: reason.as_str().to_owned(),
         until_ms,
     };
-    tell(&add_rule(&*open_register(&data.path)?, &find_key(&data.path)?, rule, now)?)
+    let (register, key) = (open_register(&data.path)?, find_key(&data.path)?);
+    note_act(&*register, "rule-added", &format!("{} {} ({})", rule.verdict, rule.site, rule.reason))?;
+    tell(&add_rule(&*register, &key, rule, now)?)
 }
 
 fn find_key(data: &Path) -> anyhow::Result<SigningKey> {

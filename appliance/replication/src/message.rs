@@ -187,6 +187,9 @@ pub struct Health {
     pub plain_files: Option<u64>,
     /// Until when its certificate of the hub's is good.
     pub certificate_until_ms: Option<i64>,
+    /// The number of the commune's policy by which it works; 0 where it has none.
+    #[serde(default)]
+    pub policy_serial: Option<u64>,
 }
 
 /// What a hub does not do.

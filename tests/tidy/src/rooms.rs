@@ -160,8 +160,9 @@ pub(crate) const ROOMS: &[Room] = &[
     Room {
         name: "hub",
         is_pure: false,
-        may_use: &["model", "archive", "pki", "replication"],
-        because: "a hub knows boxes by what they send; it shares no state, no file and no page with one",
+        may_use: &["model", "archive", "people", "pki", "portal", "replication"],
+        because: "a hub knows boxes by what they send; it shares no state, no file and no page with one, but how pages look and \
+                  how their forms are known",
     },
     Room {
         name: "preau",
@@ -232,7 +233,8 @@ const OWNERSHIPS: &[Ownership] = &[
     Ownership {
         crates: &["ureq", "md5"],
         owners: &["system", "sync", "hub"],
-        because: "the lists' mirror is asked in one place, by a process of its own, the hub in another; the hub asks its object store",
+        because: "the lists' mirror is asked in one place, by a process of its own, the hub in another; the hub asks its object store, and \
+                  calls whoever is to hear of a school",
     },
     Ownership {
         crates: &["postgres", "tokio-postgres*", "rusty-s3"],
@@ -240,12 +242,17 @@ const OWNERSHIPS: &[Ownership] = &[
         because: "a hub's engines stand behind its ports",
     },
     Ownership {
+        crates: &["lettre", "prometheus-client"],
+        owners: &["hub"],
+        because: "a box writes to nobody",
+    },
+    Ownership {
         crates: &["parquet", "ct-merkle", "sha2", "age"],
         owners: &["archive"],
         because: "what a journal becomes when it is sealed is made, and read, in one place",
     },
     Ownership {
-        crates: &["argon2"],
+        crates: &["argon2", "totp-rs"],
         owners: &["people"],
         because: "what is kept of a secret is made, and compared, in one place",
     },
@@ -295,6 +302,7 @@ const PURE_CRATES: &[&str] = &[
     "spake2",
     "tar",
     "thiserror",
+    "totp-rs",
     "twox-hash",
     "uuid",
     "zeroize",

@@ -114,7 +114,6 @@ fn the_golden_log_is_read_and_written_back() {
     let (log, error) = Log::read(GOLDEN.as_bytes());
     assert_eq!((error, log.entries().len()), (None, 15));
     assert_eq!(log.to_string(), GOLDEN);
-    std::fs::write("/tmp/j5-log-statements.txt", every_statement().log.to_string()).unwrap();
     assert_eq!(every_statement().log.to_string(), GOLDEN);
 }
 

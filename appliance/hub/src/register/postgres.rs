@@ -58,6 +58,39 @@ const STEPS: &[&str] = &[r#"
      CREATE TABLE exchange (
        turn BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, session BYTEA NOT NULL UNIQUE, number TEXT NOT NULL,
        keys BYTEA NOT NULL, begun_ms BIGINT NOT NULL, asked TEXT NOT NULL, answer TEXT NOT NULL);
+"#,
+    r#"
+     CREATE TABLE member (
+       id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name TEXT NOT NULL, name_key TEXT COLLATE "C" NOT NULL UNIQUE,
+       duties TEXT NOT NULL, secret TEXT NOT NULL, has_first_secret BIGINT NOT NULL, code_key TEXT, step BIGINT NOT NULL,
+       disabled_ms BIGINT);
+     CREATE TABLE paper (member BIGINT NOT NULL REFERENCES member, hash BYTEA NOT NULL, PRIMARY KEY (member, hash));
+     CREATE TABLE session (
+       token BYTEA PRIMARY KEY, member BIGINT NOT NULL REFERENCES member, network TEXT NOT NULL,
+       began_ms BIGINT NOT NULL, used_ms BIGINT NOT NULL);
+     CREATE TABLE known (
+       name_key TEXT COLLATE "C" NOT NULL, network TEXT COLLATE "C" NOT NULL, at_ms BIGINT NOT NULL,
+       PRIMARY KEY (name_key, network));
+     CREATE TABLE failure (name TEXT COLLATE "C" PRIMARY KEY, count BIGINT NOT NULL, last_ms BIGINT NOT NULL);
+     CREATE TABLE act (
+       id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, at_ms BIGINT NOT NULL, author TEXT NOT NULL, network TEXT NOT NULL,
+       deed TEXT NOT NULL, about TEXT NOT NULL);
+     CREATE FUNCTION keep_acts() RETURNS trigger LANGUAGE plpgsql AS
+       'BEGIN RAISE EXCEPTION USING MESSAGE = ''acts are neither changed nor removed''; END';
+     CREATE TRIGGER act_stays BEFORE UPDATE OR DELETE ON act FOR EACH ROW EXECUTE FUNCTION keep_acts();
+"#,
+    r#"
+     CREATE TABLE report (
+       box BIGINT NOT NULL REFERENCES box, day BIGINT NOT NULL, at_ms BIGINT NOT NULL, health TEXT NOT NULL,
+       PRIMARY KEY (box, day));
+     CREATE TABLE standing (
+       uai TEXT COLLATE "C" PRIMARY KEY REFERENCES school, level TEXT NOT NULL, since_ms BIGINT NOT NULL,
+       is_told BIGINT NOT NULL);
+     CREATE TABLE alert (
+       id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, channel TEXT NOT NULL, uai TEXT NOT NULL, subject TEXT NOT NULL,
+       body TEXT NOT NULL, made_ms BIGINT NOT NULL, next_ms BIGINT NOT NULL, tries BIGINT NOT NULL,
+       ended_ms BIGINT, is_sent BIGINT NOT NULL);
+     CREATE INDEX alert_due ON alert (ended_ms, next_ms);
 "#];
 
 /// A register in PostgreSQL.
@@ -260,6 +293,27 @@ mod tests {
     fn postgresql_keeps_what_a_register_keeps() {
         let server = Postgres::start().unwrap();
         suite::check(|| Box::new(open(&server)));
+    }
+
+    #[test]
+    fn postgresql_keeps_people_and_history() {
+        let server = Postgres::start().unwrap();
+        let (one, other) = (open(&server), open(&server));
+        crate::register::people::suite::check(&one, &other);
+        crate::register::history::suite::check(&one, &one, &other);
+    }
+
+    #[test]
+    fn acts_are_neither_changed_nor_removed() {
+        let server = Postgres::start().unwrap();
+        let register = open(&server);
+        run_raw(
+            &register,
+            "INSERT INTO act (at_ms, author, network, deed, about) VALUES (1, 'a', '', 'd', 'e')",
+        );
+        for sql in ["UPDATE act SET author = 'b'", "DELETE FROM act"] {
+            assert!(register.change(&mut |open| open.run(sql, &[]).map(drop)).is_err(), "{sql}");
+        }
     }
 
     #[test]

@@ -46,7 +46,37 @@ const STEPS: &[&str] = &[
      CREATE TABLE exchange (
        turn INTEGER PRIMARY KEY AUTOINCREMENT, session BLOB NOT NULL UNIQUE, number TEXT NOT NULL, keys BLOB NOT NULL,
        begun_ms INTEGER NOT NULL, asked TEXT NOT NULL, answer TEXT NOT NULL) STRICT;",
+    "CREATE TABLE member (
+       id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, name_key TEXT NOT NULL UNIQUE, duties TEXT NOT NULL,
+       secret TEXT NOT NULL, has_first_secret INTEGER NOT NULL, code_key TEXT, step INTEGER NOT NULL,
+       disabled_ms INTEGER) STRICT;
+     CREATE TABLE paper (member INTEGER NOT NULL REFERENCES member, hash BLOB NOT NULL, PRIMARY KEY (member, hash)) STRICT;
+     CREATE TABLE session (
+       token BLOB PRIMARY KEY, member INTEGER NOT NULL REFERENCES member, network TEXT NOT NULL,
+       began_ms INTEGER NOT NULL, used_ms INTEGER NOT NULL) STRICT;
+     CREATE TABLE known (
+       name_key TEXT NOT NULL, network TEXT NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (name_key, network)) STRICT;
+     CREATE TABLE failure (name TEXT PRIMARY KEY, count INTEGER NOT NULL, last_ms INTEGER NOT NULL) STRICT;
+     CREATE TABLE act (
+       id INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, author TEXT NOT NULL, network TEXT NOT NULL,
+       deed TEXT NOT NULL, about TEXT NOT NULL) STRICT;
+     CREATE TRIGGER act_is_not_changed BEFORE UPDATE ON act
+       BEGIN SELECT raise(ABORT, 'acts are not changed'); END;
+     CREATE TRIGGER act_is_not_removed BEFORE DELETE ON act
+       BEGIN SELECT raise(ABORT, 'acts are not removed'); END;",
+    "CREATE TABLE report (
+       box INTEGER NOT NULL REFERENCES box, day INTEGER NOT NULL, at_ms INTEGER NOT NULL, health TEXT NOT NULL,
+       PRIMARY KEY (box, day)) STRICT;
+     CREATE TABLE standing (
+       uai TEXT PRIMARY KEY REFERENCES school, level TEXT NOT NULL, since_ms INTEGER NOT NULL,
+       is_told INTEGER NOT NULL) STRICT;
+     CREATE TABLE alert (
+       id INTEGER PRIMARY KEY AUTOINCREMENT, channel TEXT NOT NULL, uai TEXT NOT NULL, subject TEXT NOT NULL,
+       body TEXT NOT NULL, made_ms INTEGER NOT NULL, next_ms INTEGER NOT NULL, tries INTEGER NOT NULL,
+       ended_ms INTEGER, is_sent INTEGER NOT NULL) STRICT;
+     CREATE INDEX alert_due ON alert (ended_ms, next_ms);",
 ];
+
 /// A register in a file.
 #[derive(Debug)]
 pub struct SqliteRegister(Mutex<Connection>);
@@ -167,6 +197,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("register.sqlite");
         suite::check(|| Box::new(SqliteRegister::open(&path).unwrap()));
+    }
+
+    #[test]
+    fn sqlite_keeps_people_and_history() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("register.sqlite");
+        let open = || SqliteRegister::open(&path).unwrap();
+        crate::register::people::suite::check(&open(), &open());
+        let (one, other) = (open(), open());
+        crate::register::history::suite::check(&one, &one, &other);
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! The register in tables, whichever engine keeps them: each question is asked here, once for all.
 
+mod history;
+mod people;
+
 use archive::Hash;
 use model::Timestamp;
 use replication::{CodeNumber, School};

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::caller;
 use crate::enrolling::{is_version, tell};
+use crate::register::history::Report;
 use crate::register::{BoxState, Fingerprint};
 use crate::{Hub, signing};
 
@@ -92,7 +93,10 @@ async fn note_health(request: HttpRequest, payload: web::Payload, hub: web::Data
         if !is_version(&health.version) {
             return Err(Refusal::Malformed);
         }
-        hub.register.note_health(of.id, &health.version, &text, (hub.clock)()).map_err(tell)
+        hub.register.note_health(of.id, &health.version, &text, (hub.clock)()).map_err(tell)?;
+        let Some(office) = &hub.office else { return Ok(()) };
+        let report = Report { at: (hub.clock)(), health: text };
+        office.history.keep_report(of.id, &report).map_err(tell)
     })
     .await
 }

@@ -8,7 +8,7 @@ use super::Why;
 use crate::Language;
 
 /// The one style sheet, inside every page: a page asks nothing of any other address.
-pub(super) const STYLE: &str = include_str!("style.css");
+pub const STYLE: &str = include_str!("style.css");
 
 /// What every page may do, as its `Content-Security-Policy`: its own style sheet, by its SHA-256 (a test computes
 /// it), forms to where it is itself, and nothing else. Pages carry it themselves too, so that it holds whoever sends them.

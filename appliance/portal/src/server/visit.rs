@@ -24,7 +24,7 @@ const TOKEN_CONTEXT: &[u8] = b"preau form token 1";
 
 /// The cookies of the box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Jar {
+pub enum Jar {
     /// The token of a session.
     Session,
     /// Chance.
@@ -32,11 +32,15 @@ pub(super) enum Jar {
 }
 
 /// A request.
-pub(super) struct Visit {
-    pub(super) client: IpAddr,
-    pub(super) language: Language,
-    pub(super) is_encrypted: bool,
-    pub(super) is_post: bool,
+pub struct Visit {
+    /// Who asks.
+    pub client: IpAddr,
+    /// The language that suits her.
+    pub language: Language,
+    /// Whether it came by TLS.
+    pub is_encrypted: bool,
+    /// Whether it sends a form.
+    pub is_post: bool,
     query: String,
     /// Its values are wiped: one may be a secret.
     form: Vec<(String, Zeroizing<String>)>,
@@ -48,7 +52,7 @@ pub(super) struct Visit {
 
 impl Visit {
     /// Reads a request, whose form is `body`.
-    pub(super) fn read(request: &HttpRequest, body: &[u8], client: IpAddr, language: Language) -> Self {
+    pub fn read(request: &HttpRequest, body: &[u8], client: IpAddr, language: Language) -> Self {
         let is_encrypted = request.app_config().secure();
         let cookie = |jar: Jar| find_cookie(request, jar.name(is_encrypted));
         Self {
@@ -69,12 +73,12 @@ impl Visit {
 
     /// Whether secrets may be typed over this connection: by TLS, or on the box itself. What crosses a school's network in
     /// clear is read by whoever answers ARP faster.
-    pub(super) fn may_sign_in(&self) -> bool {
+    pub fn may_sign_in(&self) -> bool {
         self.is_encrypted || self.client.is_loopback()
     }
 
     /// The cookie in this jar.
-    pub(super) fn cookie(&self, jar: Jar) -> Option<&str> {
+    pub fn cookie(&self, jar: Jar) -> Option<&str> {
         match jar {
             Jar::Session => self.session.as_deref(),
             Jar::Visitor => self.visitor.as_deref(),
@@ -82,7 +86,7 @@ impl Visit {
     }
 
     /// Whether the form was filled in on a page of the box, in the browser that has this jar's cookie.
-    pub(super) fn is_own_form(&self, jar: Jar) -> bool {
+    pub fn is_own_form(&self, jar: Jar) -> bool {
         let Some(cookie) = self.cookie(jar) else { return false };
         let given = self.field(TOKEN_FIELD).and_then(parse_hex).unwrap_or_default();
         let is_right = hmac::verify(&token_key(cookie), TOKEN_CONTEXT, &given).is_ok();
@@ -90,17 +94,17 @@ impl Visit {
     }
 
     /// The first field of this name in the form.
-    pub(super) fn field(&self, name: &str) -> Option<&str> {
+    pub fn field(&self, name: &str) -> Option<&str> {
         self.form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// Every field of this name in the form.
-    pub(super) fn fields<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+    pub fn fields<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.form.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// The value of this name in the query; empty where it has none.
-    pub(super) fn query(&self, name: &str) -> Option<String> {
+    pub fn query(&self, name: &str) -> Option<String> {
         form_urlencoded::parse(self.query.as_bytes())
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.into_owned())
@@ -119,7 +123,7 @@ impl Jar {
     }
 
     /// The field that has a browser keep the cookie until it is closed; with `None`, forget it.
-    pub(super) fn set(self, value: Option<&str>, is_encrypted: bool) -> Option<HeaderValue> {
+    pub fn set(self, value: Option<&str>, is_encrypted: bool) -> Option<HeaderValue> {
         let name = self.name(is_encrypted);
         let site = match self {
             Self::Session => "Strict",
@@ -134,14 +138,14 @@ impl Jar {
 }
 
 /// A new visitor's cookie; `None` when the system gives no chance.
-pub(super) fn draw_visitor() -> Option<String> {
+pub fn draw_visitor() -> Option<String> {
     let mut bytes = [0; VISITOR_BYTES];
     SystemRandom::new().fill(&mut bytes).ok()?;
     Some(hex(&bytes))
 }
 
 /// The token of the forms of the browser that has this cookie: whoever cannot read the cookie cannot make it.
-pub(super) fn token_of(cookie: &str) -> String {
+pub fn token_of(cookie: &str) -> String {
     hex(hmac::sign(&token_key(cookie), TOKEN_CONTEXT).as_ref())
 }
 

@@ -9,6 +9,7 @@ use replication::{CodeNumber, EnrolmentCode};
 use sync::HubUrl;
 
 use super::DataFolder;
+use super::hub_people::{HubAlertCommand, HubPersonCommand};
 
 /// Options of `preau hub`.
 #[derive(Debug, Args)]
@@ -32,6 +33,9 @@ pub(crate) struct ServeArguments {
     /// The name or address by which boxes reach it, once for each. Needed the first time; kept for the next ones.
     #[arg(long = "name", value_name = "HOST", value_parser = parse_host)]
     pub(crate) names: Vec<Host>,
+    /// The configuration file of the hub: whose it is, who is told of a school, who reads the metrics.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) engines: EngineArguments,
 }
@@ -83,6 +87,12 @@ pub(crate) enum HubCommand {
     /// What the commune opens or closes for all its schools; boxes fetch it each night.
     #[command(subcommand)]
     Rule(HubRuleCommand),
+    /// Who may sign in at the hub's pages.
+    #[command(subcommand)]
+    Person(HubPersonCommand),
+    /// Those who are told of a school.
+    #[command(subcommand)]
+    Alert(HubAlertCommand),
 }
 
 /// Options of `preau hub code`.

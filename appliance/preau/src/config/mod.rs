@@ -5,6 +5,7 @@
 
 mod contact;
 mod files;
+mod hub;
 mod report;
 mod section;
 mod v1;
@@ -30,6 +31,7 @@ use wifi::{AccessPoint, Country, RoomNetwork};
 
 pub(crate) use contact::Contact;
 pub(crate) use files::read_file_up_to;
+pub(crate) use hub::HubConfig;
 pub(crate) use report::{ConfigError, Problem};
 
 const EMBEDDED: &str = include_str!("default.toml");

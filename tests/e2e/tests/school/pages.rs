@@ -4,6 +4,7 @@
 mod album;
 mod applications;
 mod chrome;
+mod hub;
 
 use std::path::PathBuf;
 

@@ -1,0 +1,173 @@
+use std::collections::BTreeSet;
+
+use people::CodeStep;
+
+use super::*;
+use crate::register::people::Duty;
+use crate::register::sqlite::SqliteRegister;
+
+const NOW: Timestamp = Timestamp::from_unix_ms(1_795_392_000_000);
+const FIRST: &str = "first-secret-drawn";
+const OWN: &str = "trois chats gris";
+
+fn later(seconds: i64) -> Timestamp {
+    Timestamp::from_unix_ms(NOW.unix_ms() + seconds * 1_000)
+}
+
+fn desk() -> IpAddr {
+    "192.0.2.7".parse().unwrap()
+}
+
+fn office(folder: &tempfile::TempDir) -> Office {
+    let register = Arc::new(SqliteRegister::open(&folder.path().join("register.sqlite")).unwrap());
+    let settings = Settings {
+        commune: "Saint-Exemple".to_owned(),
+        timezone: TimeZone::UTC,
+        url: None,
+        nights: 3,
+        metrics: Some(digest(&SHA256, b"a long token").as_ref().try_into().unwrap()),
+        channels: vec![],
+        authority_der: vec![],
+    };
+    let stored = Secret::typed(FIRST).unwrap().hash(&SystemRandom::new()).unwrap();
+    register.add_member(&"Mme Petit".parse().unwrap(), &BTreeSet::from([Duty::Technician]), &stored).unwrap();
+    Office::new(Arc::clone(&register) as Arc<dyn Staff>, register, settings)
+}
+
+fn typed<'t>(secret: &'t str, code: &'t str) -> Typed<'t> {
+    Typed { name: "mme petit", secret, code }
+}
+
+/// Somebody with a secret of her own and a telephone: its key, and her codes on paper.
+fn settled(office: &Office) -> (CodeKey, Vec<PaperCode>) {
+    let token = office.sign_in(desk(), &typed(FIRST, ""), NOW).unwrap();
+    let signed = office.enter(desk(), &token, NOW).unwrap().unwrap();
+    assert!(signed.member.has_first_secret && !signed.member.has_key);
+    let token = office.change_secret(&signed, FIRST, [OWN, OWN], NOW).unwrap();
+    let signed = office.enter(desk(), &token, NOW).unwrap().unwrap();
+    let key = CodeKey::draw(&SystemRandom::new()).unwrap();
+    assert_eq!(office.take_key(&signed, &key.reveal(), "000", NOW).unwrap_err(), Trouble::Code);
+    let code = key.show(NOW).unwrap();
+    let papers = office.take_key(&signed, &key.reveal(), &code, NOW).unwrap();
+    assert_eq!(office.take_key(&signed, &key.reveal(), &code, NOW).unwrap_err(), Trouble::Race);
+    (key, papers)
+}
+
+fn deeds(office: &Office) -> Vec<String> {
+    office.staff.acts(100).unwrap().into_iter().map(|act| act.deed).collect()
+}
+
+#[test]
+fn a_stolen_secret_is_worth_nothing_without_the_telephone() {
+    let folder = tempfile::tempdir().unwrap();
+    let office = office(&folder);
+    let (key, papers) = settled(&office);
+    let code = key.show(later(60)).unwrap();
+    assert_eq!(office.sign_in(desk(), &typed(OWN, ""), later(60)).unwrap_err(), Trouble::Wrong);
+    assert_eq!(office.sign_in(desk(), &typed(FIRST, &code), later(60)).unwrap_err(), Trouble::Wrong);
+    let used = key.show(NOW).unwrap();
+    assert_eq!(
+        office.sign_in(desk(), &typed(OWN, &used), NOW).unwrap_err(),
+        Trouble::Wrong,
+        "it was shown before"
+    );
+    assert!(office.sign_in(desk(), &typed(OWN, &code), later(60)).is_ok());
+    assert_eq!(office.sign_in(desk(), &typed(OWN, &code), later(61)).unwrap_err(), Trouble::Wrong, "once");
+
+    let paper = papers[0].reveal().to_uppercase();
+    assert!(office.sign_in(desk(), &typed(OWN, &paper), later(90)).is_ok());
+    assert_eq!(office.sign_in(desk(), &typed(OWN, &paper), later(91)).unwrap_err(), Trouble::Wrong, "once");
+    let deeds = deeds(&office);
+    assert_eq!(deeds[..3], ["sign-in-failed", "sign-in-by-paper", "sign-in-failed"]);
+    assert_eq!(deeds[deeds.len() - 3..], ["telephone-added", "secret-changed", "sign-in"]);
+}
+
+#[test]
+fn whoever_guesses_waits_and_nobody_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let office = office(&folder);
+    let (key, _) = settled(&office);
+    let elsewhere: IpAddr = "198.51.100.9".parse().unwrap();
+    let guess = |now| office.sign_in(elsewhere, &typed("another guess", "000000"), now);
+    for _ in 0..5 {
+        assert_eq!(guess(NOW).unwrap_err(), Trouble::Wrong);
+    }
+    assert_eq!(guess(NOW).unwrap_err(), Trouble::Wait(15));
+    let code = key.show(later(5)).unwrap();
+    // Even with the right ones: whoever waits learns nothing.
+    assert_eq!(office.sign_in(elsewhere, &typed(OWN, &code), later(5)).unwrap_err(), Trouble::Wait(10));
+    assert!(
+        office.sign_in(desk(), &typed(OWN, &key.show(later(40)).unwrap()), later(40)).is_ok(),
+        "her own desk"
+    );
+    // A name that nobody bears waits as long: it is not said who there is.
+    for _ in 0..5 {
+        let unknown = Typed { name: "M. Personne", secret: "x", code: "" };
+        assert_eq!(office.sign_in(elsewhere, &unknown, later(100)).unwrap_err(), Trouble::Wrong);
+    }
+    let unknown = Typed { name: "M. Personne", secret: "x", code: "" };
+    assert_eq!(office.sign_in(elsewhere, &unknown, later(100)).unwrap_err(), Trouble::Wait(15));
+}
+
+#[test]
+fn a_session_counts_where_it_began_and_for_its_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let office = office(&folder);
+    let (key, _) = settled(&office);
+    let token = office.sign_in(desk(), &typed(OWN, &key.show(later(60)).unwrap()), later(60)).unwrap();
+    let enter = |from: &str, now| office.enter(from.parse().unwrap(), &token, now).unwrap().is_some();
+    assert!(enter("192.0.2.7", later(61)) && !enter("192.0.2.8", later(61)));
+    assert!(office.enter(desk(), "00", later(61)).unwrap().is_none());
+    assert!(enter("192.0.2.7", later(60 + 29 * 60)), "used half an hour ago at most");
+    assert!(enter("192.0.2.7", later(60 + 58 * 60)));
+    assert!(!enter("192.0.2.7", later(60 + 88 * 60)));
+    let token = office.sign_in(desk(), &typed(OWN, &key.show(later(9_000)).unwrap()), later(9_000)).unwrap();
+    let signed = office.enter(desk(), &token, later(9_001)).unwrap().unwrap();
+    office.sign_out(&signed, later(9_002)).unwrap();
+    assert!(office.enter(desk(), &token, later(9_003)).unwrap().is_none());
+}
+
+#[test]
+fn a_secret_of_her_own_is_a_good_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let office = office(&folder);
+    let token = office.sign_in(desk(), &typed(FIRST, ""), NOW).unwrap();
+    let signed = office.enter(desk(), &token, NOW).unwrap().unwrap();
+    let check = |old: &str, new: [&str; 2], expected: Trouble| {
+        assert_eq!(office.change_secret(&signed, old, new, NOW).unwrap_err(), expected, "{new:?}");
+    };
+    check("something else", [OWN, OWN], Trouble::Wrong);
+    check(FIRST, ["court", "court"], Trouble::Short);
+    check(FIRST, ["aaaaaaaaaaaaaa", "aaaaaaaaaaaaaa"], Trouble::Simple);
+    check(FIRST, [OWN, "trois chats noirs"], Trouble::Same);
+    check(FIRST, [FIRST, FIRST], Trouble::Same);
+    assert!(office.change_secret(&signed, FIRST, [OWN, OWN], NOW).is_ok());
+    assert!(office.enter(desk(), &token, NOW).unwrap().is_none(), "the sessions before have ended");
+}
+
+#[test]
+fn whoever_may_not_sign_in_any_more_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let office = office(&folder);
+    let (key, _) = settled(&office);
+    let id = office.staff.members().unwrap()[0].id;
+    office.staff.disable_member(id, NOW).unwrap();
+    let code = key.show(later(60)).unwrap();
+    assert_eq!(office.sign_in(desk(), &typed(OWN, &code), later(60)).unwrap_err(), Trouble::Wrong);
+    assert_eq!(
+        office.staff.find_member(&"Mme Petit".parse().unwrap()).unwrap().unwrap().step,
+        CodeStep(1_795_392_000 / 30)
+    );
+}
+
+#[test]
+fn metrics_are_for_whoever_has_the_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut office = office(&folder);
+    assert!(office.may_measure(Some("Bearer a long token")));
+    for shown in [None, Some("Bearer a long toke"), Some("a long token"), Some("Bearer "), Some("")] {
+        assert!(!office.may_measure(shown), "{shown:?}");
+    }
+    office.settings.metrics = None;
+    assert!(!office.may_measure(Some("Bearer a long token")) && !office.may_measure(None));
+}

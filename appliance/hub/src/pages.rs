@@ -1,0 +1,20 @@
+//! The hub's pages: a plain view over what the register has, and a template beside it. They render to text without HTTP.
+//!
+//! Invariant: a page asks nothing of any other host, runs no script, and shows nothing unescaped.
+
+pub(crate) mod account;
+mod bar;
+pub(crate) mod desk;
+pub(crate) mod fleet;
+pub(crate) mod frame;
+mod plot;
+pub(crate) mod school;
+mod spelling;
+mod words;
+
+pub(crate) use bar::Bar;
+pub(crate) use frame::{Place, SECURITY_POLICY};
+pub(crate) use words::tell;
+
+#[cfg(test)]
+mod tests;

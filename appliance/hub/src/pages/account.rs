@@ -1,0 +1,147 @@
+//! The pages by which somebody shows who she is: sign-in, a secret of her own, her telephone, her codes on paper; and the page that says
+//! why something was not done.
+
+use askama::Template;
+use people::{CodeKey, PaperCode};
+use qrcode::render::svg;
+use qrcode::{EcLevel, QrCode};
+
+use super::bar::Bar;
+use super::frame::{Frame, Place, render};
+use crate::office::Trouble;
+
+/// Smallest side of a picture, in pixels.
+const SIDE_PIXELS_MIN: u32 = 240;
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignIn<'a> {
+    frame: Frame<'a>,
+    token: &'a str,
+    typed: &'a str,
+    trouble: Option<String>,
+}
+
+/// Asks for name, secret and code.
+pub(crate) fn sign_in(place: Place<'_>, token: &str, typed: &str, trouble: Option<Trouble>) -> String {
+    let trouble = trouble.map(|trouble| say_trouble(place, trouble));
+    render(&SignIn { frame: Frame::new(place, None), token, typed, trouble })
+}
+
+#[derive(Template)]
+#[template(path = "secret.html")]
+struct SecretView<'a> {
+    frame: Frame<'a>,
+    name: String,
+    is_first: bool,
+    trouble: Option<String>,
+}
+
+/// Asks for a secret of her own.
+pub(crate) fn secret(place: Place<'_>, bar: Bar, is_first: bool, trouble: Option<Trouble>) -> String {
+    let trouble = trouble.map(|trouble| say_trouble(place, trouble));
+    render(&SecretView { name: bar.name.clone(), frame: Frame::new(place, Some(bar)), is_first, trouble })
+}
+
+#[derive(Template)]
+#[template(path = "phone.html")]
+struct Phone<'a> {
+    frame: Frame<'a>,
+    key: String,
+    groups: String,
+    picture: String,
+    trouble: Option<String>,
+}
+
+/// Shows a key to her telephone, and asks for its code.
+pub(crate) fn phone(place: Place<'_>, bar: Bar, key: &CodeKey, trouble: Option<Trouble>) -> String {
+    let letters: Vec<char> = key.reveal().chars().collect();
+    let groups: Vec<String> = letters.chunks(4).map(|group| group.iter().collect()).collect();
+    let address = key.address(&format!("Préau {}", place.commune), &bar.name);
+    render(&Phone {
+        key: key.reveal(),
+        groups: groups.join(" "),
+        picture: draw(&address).unwrap_or_default(),
+        trouble: trouble.map(|trouble| say_trouble(place, trouble)),
+        frame: Frame::new(place, Some(bar)),
+    })
+}
+
+/// The picture of an address, which a telephone reads; none where the text is too long for one.
+fn draw(address: &str) -> Option<String> {
+    let code = QrCode::with_error_correction_level(address, EcLevel::M).ok()?;
+    let picture = code.render::<svg::Color<'_>>().min_dimensions(SIDE_PIXELS_MIN, SIDE_PIXELS_MIN).build();
+    // Inside a page there is no declaration of XML.
+    picture.find("<svg").and_then(|place| picture.get(place..)).map(str::to_owned)
+}
+
+#[derive(Template)]
+#[template(path = "papers.html")]
+struct Papers<'a> {
+    frame: Frame<'a>,
+    name: String,
+    codes: Vec<&'a str>,
+}
+
+/// Shows her codes on paper, once.
+pub(crate) fn papers(place: Place<'_>, bar: Bar, codes: &[PaperCode]) -> String {
+    let codes = codes.iter().map(PaperCode::reveal).collect();
+    render(&Papers { name: bar.name.clone(), frame: Frame::new(place, Some(bar)), codes })
+}
+
+#[derive(Template)]
+#[template(path = "trouble.html")]
+struct TroubleView<'a> {
+    frame: Frame<'a>,
+    trouble: String,
+    back: &'a str,
+}
+
+/// Says why something was not done.
+pub(crate) fn trouble(place: Place<'_>, bar: Option<Bar>, trouble: Trouble, back: &str) -> String {
+    let trouble = say_trouble(place, trouble);
+    render(&TroubleView { frame: Frame::new(place, bar), trouble, back })
+}
+
+fn say_trouble(place: Place<'_>, trouble: Trouble) -> String {
+    match trouble {
+        Trouble::Wait(seconds) if seconds > 90 => {
+            place.say_with("trouble-wait-minutes", &[("minutes", &seconds.div_ceil(60).to_string())])
+        }
+        Trouble::Wait(seconds) => place.say_with("trouble-wait", &[("seconds", &seconds.to_string())]),
+        Trouble::Wrong => place.say("trouble-wrong"),
+        Trouble::Busy => place.say("trouble-busy"),
+        Trouble::Field => place.say("trouble-field"),
+        Trouble::Denied => place.say("trouble-denied"),
+        Trouble::Unknown => place.say("trouble-unknown"),
+        Trouble::Short => place.say("trouble-short"),
+        Trouble::Long => place.say("trouble-long"),
+        Trouble::Simple => place.say("trouble-simple"),
+        Trouble::Same => place.say("trouble-same"),
+        Trouble::Code => place.say("trouble-code"),
+        Trouble::HasBox => place.say("trouble-has-box"),
+        Trouble::Rule => place.say("trouble-rule"),
+        Trouble::TooMany => place.say("trouble-too-many"),
+        Trouble::Race => place.say("trouble-race"),
+        Trouble::Unavailable => place.say("trouble-unavailable"),
+    }
+}
+
+/// The HTTP status of what was not done.
+pub(crate) fn status_of(trouble: Trouble) -> u16 {
+    match trouble {
+        Trouble::Wait(_) => 429,
+        Trouble::Busy | Trouble::Unavailable => 503,
+        Trouble::Denied | Trouble::Wrong => 403,
+        Trouble::Unknown => 404,
+        Trouble::HasBox | Trouble::Race => 409,
+        Trouble::Field
+        | Trouble::Short
+        | Trouble::Long
+        | Trouble::Simple
+        | Trouble::Same
+        | Trouble::Code
+        | Trouble::Rule
+        | Trouble::TooMany => 422,
+    }
+}

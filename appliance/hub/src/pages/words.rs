@@ -1,0 +1,65 @@
+//! What there is to say of a school, in the words of people.
+
+use super::frame::Place;
+use crate::fleet::Finding;
+use crate::register::history::Level;
+
+/// A finding: what is so, and what to do.
+pub(crate) struct Told {
+    pub(crate) level: Level,
+    pub(crate) text: String,
+    pub(crate) remedy: String,
+}
+
+/// Says it.
+pub(crate) fn tell(place: Place<'_>, finding: Finding) -> Told {
+    let number = finding.number().map(|number| number.to_string()).unwrap_or_default();
+    let when = match finding {
+        Finding::Revoked(at) | Finding::NeverCame(at) | Finding::Absent { since: at, .. } => place.moment(at),
+        Finding::NoBox
+        | Finding::Unreadable
+        | Finding::Disk(_)
+        | Finding::Memory(_)
+        | Finding::NoList
+        | Finding::List(_)
+        | Finding::Certificate(_)
+        | Finding::Unsigned(_)
+        | Finding::Sealed(_)
+        | Finding::Plain(_)
+        | Finding::NoClock
+        | Finding::Clock(_)
+        | Finding::Warm(_)
+        | Finding::Policy(_) => String::new(),
+    };
+    let variables = [("number", number.as_str()), ("when", when.as_str())];
+    Told {
+        level: finding.level(),
+        text: place.say_with(&format!("finding-{}", finding.name()), &variables),
+        remedy: place.say(&format!("remedy-{}", finding.name())),
+    }
+}
+
+/// A level, as a word beside its colour.
+pub(crate) fn name_level(place: Place<'_>, level: Level) -> String {
+    place.say(&format!("level-{level}"))
+}
+
+/// The class that gives a level its colour.
+pub(crate) fn tone(level: Level) -> &'static str {
+    match level {
+        Level::Idle => "neutral",
+        Level::Green => "good",
+        Level::Amber => "warning",
+        Level::Red => "bad",
+    }
+}
+
+/// The sign that says the same as the colour, for those who do not see it: the path of a picture of 24 by 24.
+pub(crate) fn sign(level: Level) -> &'static str {
+    match level {
+        Level::Idle => "M5 12h14",
+        Level::Green => "m5 13 4 4 10-10",
+        Level::Amber => "M12 4v10M12 19v.5",
+        Level::Red => "M6 6l12 12M18 6 6 18",
+    }
+}
