@@ -21,7 +21,8 @@ use wifi::{Channel, Country, Radio, Ssid};
 
 pub(crate) use hub::{
     EngineArguments, EnrolArguments, HubArguments, HubBoxCommand, HubCodeArguments, HubCodeCommand,
-    HubCommand, HubRuleArguments, HubRuleCommand, HubSchoolCommand, ServeArguments, SyncCommand,
+    HubCommand, HubRuleArguments, HubRuleCommand, HubSchoolCommand, HubStateCommand, ServeArguments,
+    SyncCommand,
 };
 pub(crate) use journal::{
     Asking, ExportArguments, JournalCommand, SearchArguments, SummaryArguments, VerifyArguments, Window,

@@ -46,6 +46,12 @@ const STEPS: &[&str] = &[
      CREATE TABLE exchange (
        turn INTEGER PRIMARY KEY AUTOINCREMENT, session BLOB NOT NULL UNIQUE, number TEXT NOT NULL, keys BLOB NOT NULL,
        begun_ms INTEGER NOT NULL, asked TEXT NOT NULL, answer TEXT NOT NULL) STRICT;",
+    // The end that was said first of a file stays beside the one that counts.
+    "ALTER TABLE file ADD COLUMN first_ms INTEGER NOT NULL DEFAULT 0;
+     UPDATE file SET first_ms = until_ms;",
+    // Which state a box that enrols takes over, by its hash; an empty text is the newest.
+    "ALTER TABLE code ADD COLUMN state TEXT NOT NULL DEFAULT '';
+     ALTER TABLE box ADD COLUMN state TEXT NOT NULL DEFAULT '';",
 ];
 /// A register in a file.
 #[derive(Debug)]
