@@ -68,6 +68,13 @@ impl Shelf {
         self.pinned = names.into_iter().filter(|name| seen.insert(*name)).collect();
     }
 
+    /// Pins this one as well.
+    pub fn pin_also(&mut self, name: u128) {
+        if !self.pinned.contains(&name) {
+            self.pinned.push(name);
+        }
+    }
+
     /// Whether something of this weight can be pinned beside what is, or is pinned already.
     #[must_use]
     pub fn has_room_to_pin(&self, name: u128, weight: u64) -> bool {
@@ -95,6 +102,11 @@ impl Shelf {
 
     /// Puts something there, or gives it another weight. What has to leave for it is given back, and is not there any more.
     pub fn insert(&mut self, name: u128, weight: u64) -> Vec<u128> {
+        self.insert_beside(name, weight, &[])
+    }
+
+    /// The same; what is in `busy` does not leave, though it be too much for now.
+    pub fn insert_beside(&mut self, name: u128, weight: u64, busy: &[u128]) -> Vec<u128> {
         match self.items.get_mut(&name) {
             Some(item) => {
                 let sum = if item.is_main { &mut self.weight_main } else { &mut self.weight_small };
@@ -104,7 +116,8 @@ impl Shelf {
             None => self.add(name, weight),
         }
         let mut evicted = Vec::new();
-        let staying = if self.weight() > self.weight_max { self.staying() } else { HashSet::new() };
+        let mut staying = if self.weight() > self.weight_max { self.staying() } else { HashSet::new() };
+        staying.extend(busy);
         while self.weight() > self.weight_max
             && let Some(name) = self.evict(&staying)
         {
@@ -147,7 +160,9 @@ impl Shelf {
     }
 
     fn evict(&mut self, staying: &HashSet<u128>) -> Option<u128> {
-        loop {
+        // Each of them comes to its last use within so many steps; then all that is left stays.
+        let steps = (self.small.len() + self.main.len()).saturating_mul(usize::from(USES_MAX) + 2);
+        for _ in 0..steps {
             let is_small_full = self.weight_small > self.weight_max / SMALL_PART;
             let has_main = !self.main.is_empty();
             let outcome =
@@ -156,6 +171,7 @@ impl Shelf {
                 return outcome;
             }
         }
+        None
     }
 
     /// The first of the small queue goes on to the main queue or leaves. `None`: the queue is empty.
@@ -245,6 +261,25 @@ mod tests {
         let mut shelf = Shelf::new(100);
         assert_eq!(shelf.insert(1, 101), [1]);
         assert_eq!(shelf.weight(), 0);
+    }
+
+    #[test]
+    fn what_is_on_its_way_does_not_leave() {
+        let mut shelf = Shelf::new(1_000);
+        for name in 0..100 {
+            assert_eq!(shelf.insert(name, 10), [0; 0]);
+            shelf.touch(name);
+        }
+        // More than the small queue holds, where nothing else is in it: it would be the first to leave.
+        let gone = shelf.insert_beside(200, 250, &[200]);
+        assert_eq!(gone.len(), 25);
+        assert!(!gone.contains(&200));
+        // All of it is busy: it ends all the same.
+        let busy: Vec<u128> = (0..300).collect();
+        assert_eq!(shelf.insert_beside(201, 10, &busy), [0; 0]);
+        assert_eq!(shelf.weight(), 1_010);
+        assert!(!shelf.insert(202, 10).is_empty());
+        assert!(shelf.weight() <= 1_000);
     }
 
     #[test]

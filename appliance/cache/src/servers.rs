@@ -22,6 +22,8 @@ pub const SERVERS_MAX: usize = 64;
 pub const ADDRESSES_MAX: usize = 6;
 /// Longest file: names of 253 bytes, and addresses of 17.
 pub const SERVERS_BYTES_MAX: usize = SERVERS_MAX * 512;
+/// Names beside those of the configuration that are noted in an hour, at most: somebody may make them up.
+const UNNAMED_MAX: usize = 16;
 /// How long an address is good for when nobody can be asked: as long as a session reads offline at most.
 const GOOD_MS: u64 = 31 * 24 * 60 * 60 * 1_000;
 /// How old what is known of a server may be before it is noted anew: servers move in days, and a disk shall rest.
@@ -79,8 +81,13 @@ impl Servers {
     }
 
     /// Notes a server. Where there are too many the oldest one leaves, but first of all one that is not `named`: somebody may
-    /// make names up under a workspace's own.
-    pub fn note(&mut self, mut reached: Reached, is_named: impl Fn(&DomainName) -> bool) {
+    /// make names up under a workspace's own. False where too many of these came within the hour.
+    pub fn note(&mut self, mut reached: Reached, is_named: impl Fn(&DomainName) -> bool) -> bool {
+        let is_recent = |other: &&Reached| reached.at.ms_since(other.at) < DUE_MS && !is_named(&other.name);
+        let is_new = self.find(&reached.name).is_none() && !is_named(&reached.name);
+        if is_new && self.0.iter().filter(is_recent).count() >= UNNAMED_MAX {
+            return false;
+        }
         reached.addresses.truncate(ADDRESSES_MAX);
         self.0.retain(|other| other.name != reached.name);
         if self.0.len() >= SERVERS_MAX {
@@ -88,6 +95,7 @@ impl Servers {
             self.0.remove(place);
         }
         self.0.push(reached);
+        true
     }
 
     fn find(&self, name: &DomainName) -> Option<&Reached> {
@@ -164,8 +172,8 @@ mod tests {
 
     fn sample() -> Servers {
         let mut servers = Servers::default();
-        servers.note(reached("ent.example", 0), |_| true);
-        servers.note(reached("media.ent.example", 5), |_| true);
+        assert!(servers.note(reached("ent.example", 0), |_| true));
+        assert!(servers.note(reached("media.ent.example", 5), |_| true));
         servers
     }
 
@@ -220,10 +228,10 @@ mod tests {
         let mut servers = Servers::default();
         let own: DomainName = "ent.example".parse().unwrap();
         let is_named = |name: &DomainName| *name == own;
-        servers.note(reached("ent.example", 0), is_named);
+        assert!(servers.note(reached("ent.example", 0), is_named));
         for number in 0..3 * SERVERS_MAX {
             let number = i64::try_from(number).unwrap();
-            servers.note(reached(&format!("n{number}.ent.example"), number), is_named);
+            assert!(servers.note(reached(&format!("n{number}.ent.example"), 3_600 * number), is_named));
         }
         assert_eq!(servers.iter().count(), SERVERS_MAX);
         assert!(!servers.addresses(&own, at(0)).is_empty());
@@ -231,6 +239,17 @@ mod tests {
         let many =
             Servers(vec![Reached { addresses: vec!["2001:db8::1".parse().unwrap(); 6], ..longest }; 64]);
         assert!(many.write().len() <= SERVERS_BYTES_MAX, "{}", many.write().len());
+    }
+
+    #[test]
+    fn so_many_made_up_names_are_noted_in_an_hour() {
+        let mut servers = Servers::default();
+        let is_named = |name: &DomainName| name.as_str() == "ent.example";
+        let noted = (0..100).filter(|n| servers.note(reached(&format!("n{n}.ent.example"), *n), is_named));
+        assert_eq!(noted.count(), UNNAMED_MAX);
+        assert!(servers.note(reached("ent.example", 100), is_named));
+        assert!(servers.note(reached("n0.ent.example", 100), is_named), "it is known");
+        assert!(servers.note(reached("late.ent.example", 3_700), is_named));
     }
 
     fn long_name() -> DomainName {

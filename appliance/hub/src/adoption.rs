@@ -41,12 +41,14 @@ pub enum AdoptError {
     Register(#[from] RegisterError),
 }
 
-/// The box whose log is signed by a key, revoked or not.
+/// The box whose log is signed by a key, revoked or not. One that enrolled again goes on with its log: of its numbers, the one counts whose log
+/// was signed furthest, and of several the latest.
 ///
 /// # Errors
 /// [`AdoptError::Stranger`].
 pub fn find_signer(register: &dyn Register, key: &str) -> Result<BoxState, AdoptError> {
-    let found = register.boxes()?.into_iter().find(|state| state.log_key == key);
+    let found = register.boxes()?.into_iter().filter(|state| state.log_key == key);
+    let found = found.max_by_key(|state| (state.log_size, state.id));
     found.ok_or_else(|| AdoptError::Stranger(key.to_owned()))
 }
 
@@ -124,7 +126,7 @@ pub fn take_file(
         let mut piece = Vec::new();
         source.take(PIECE_BYTES).read_to_end(&mut piece)?;
         match blobs.append(place, offset, file.bytes, &piece) {
-            Ok(Arrived::Whole(_)) => return Ok(register.add_file(of, file)?),
+            Ok(Arrived::Whole(_)) => return Ok(register.add_file(of, file, file.until).map(drop)?),
             Ok(Arrived::Part(bytes)) if bytes > offset => offset = bytes,
             // It is shorter than it was, longer, or something else.
             Ok(Arrived::Part(_)) | Err(AppendError::Hash | AppendError::TooMuch) => {
@@ -153,6 +155,19 @@ mod tests {
     use crate::register::{Fingerprint, NewBox};
 
     const NOW: Timestamp = Timestamp::from_unix_ms(1_795_392_000_000);
+
+    #[test]
+    fn of_a_box_that_enrolled_again_the_log_counts_that_was_signed_furthest() {
+        let folder = tempfile::tempdir().unwrap();
+        let (hub, first) = crate::fixture::open(folder.path());
+        let again = crate::fixture::enrol(&*hub.register, b"again", true);
+        let of = || find_signer(&*hub.register, crate::fixture::LOG_KEY).unwrap().id;
+        assert_eq!(of(), again);
+        assert!(hub.register.keep_signed(first, 0, 3, "three", NOW).unwrap());
+        assert_eq!(of(), first);
+        assert!(hub.register.keep_signed(again, 0, 4, "four", NOW).unwrap());
+        assert_eq!(of(), again);
+    }
 
     #[test]
     fn a_file_is_taken_whole_or_not_at_all() {

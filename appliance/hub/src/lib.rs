@@ -10,6 +10,8 @@ pub mod adoption;
 pub mod alerts;
 pub mod blobs;
 mod enrolling;
+#[cfg(test)]
+mod fixture;
 pub mod fleet;
 mod metrics;
 mod office;
@@ -47,6 +49,9 @@ const WHOLE_PATIENCE_MS: u64 = 16 * 86_400_000;
 const CHANCE_BYTES: usize = 64;
 /// Files that go in one round, so that a hub that was off for a month does other things between.
 const DUE_MAX: u32 = 1_000;
+const HOUR_MS: u64 = 3_600_000;
+/// Failures in a row that end a round: a store that hangs takes its time for each file, and the next round comes.
+const FAILURES_MAX: u32 = 3;
 
 /// A hub.
 pub struct Hub {
@@ -72,16 +77,22 @@ impl Hub {
     /// # Errors
     /// [`Refusal::Broken`]; the log has the reason. It is tried again.
     pub fn forget_due(&self) -> Result<usize, Refusal> {
-        let due = self.register.due_files((self.clock)(), DUE_MAX).map_err(enrolling::tell)?;
-        let mut removed = 0;
+        let now = (self.clock)();
+        let mut due = self.register.due_files(now, DUE_MAX).map_err(enrolling::tell)?;
+        begin_elsewhere(&mut due, now);
+        let (mut removed, mut failed) = (0, 0);
         for (of, hash) in &due {
             // One that stays keeps no other.
             if let Err(error) = self.blobs.remove(Place::sealed(*of, *hash)) {
                 tracing::error!(%error, id = of.0, %hash, "a file whose time is over cannot be removed");
+                failed += 1;
+                if failed == FAILURES_MAX {
+                    break;
+                }
                 continue;
             }
             self.register.forget_file(*of, *hash).map_err(enrolling::tell)?;
-            removed += 1;
+            (removed, failed) = (removed + 1, 0);
         }
         if removed == 0 && !due.is_empty() { Err(Refusal::Broken) } else { Ok(removed) }
     }
@@ -95,8 +106,10 @@ impl Hub {
     /// [`Refusal::Broken`]; the log has the reason. It is tried again.
     pub fn sweep(&self) -> Result<usize, Refusal> {
         let now = (self.clock)();
-        let mut removed = 0;
-        for state in self.register.boxes().map_err(enrolling::tell)? {
+        let (mut removed, mut failed) = (0, 0);
+        let mut boxes = self.register.boxes().map_err(enrolling::tell)?;
+        begin_elsewhere(&mut boxes, now);
+        for state in boxes {
             let lying = self.blobs.lying(state.id).map_err(|error| {
                 tracing::error!(%error, id = state.id.0, "the files of a box cannot be listed");
                 Refusal::Broken
@@ -120,8 +133,14 @@ impl Hub {
                 let gone =
                     if it.is_part { self.blobs.remove_part(it.place) } else { self.blobs.remove(it.place) };
                 match gone {
-                    Ok(()) => removed += 1,
-                    Err(error) => tracing::error!(%error, id = state.id.0, "a stray file cannot be removed"),
+                    Ok(()) => (removed, failed) = (removed + 1, 0),
+                    Err(error) => {
+                        tracing::error!(%error, id = state.id.0, "a stray file cannot be removed");
+                        failed += 1;
+                    }
+                }
+                if failed == FAILURES_MAX {
+                    return Err(Refusal::Broken);
                 }
             }
         }
@@ -130,6 +149,13 @@ impl Hub {
         }
         Ok(removed)
     }
+}
+
+/// Each hour's round begins with another one: what can never be removed keeps nothing else from going.
+fn begin_elsewhere<T>(list: &mut [T], now: Timestamp) {
+    let hour = now.unix_ms().unsigned_abs() / HOUR_MS;
+    let first = hour.checked_rem(list.len() as u64).unwrap_or(0);
+    list.rotate_left(usize::try_from(first).unwrap_or(0));
 }
 
 /// Makes a code for a box of a school, good until a time.
@@ -162,43 +188,14 @@ mod tests {
     use archive::Hash;
 
     use super::*;
-    use crate::blobs::Arrived;
-    use crate::blobs::folder::BlobFolder;
-    use crate::register::sqlite::SqliteRegister;
-    use crate::register::{BoxId, Fingerprint, NewBox, StoredFile, StoredSnapshot};
-
-    /// Before anything lies anywhere, and long after.
-    const EARLY: Timestamp = Timestamp::from_unix_ms(1_700_000_000_000);
-    const LATE: Timestamp = Timestamp::from_unix_ms(4_000_000_000_000);
-
-    fn enrol(register: &SqliteRegister) -> BoxId {
-        let school =
-            replication::School { uai: "0750655E".to_owned(), name: "École".to_owned(), rooms: vec![] };
-        register.put_school(&school).unwrap();
-        let code = make_code(register, &"0750655E".parse().unwrap(), false, LATE).unwrap();
-        let new = NewBox {
-            log_key: "key".to_owned(),
-            version: "0.1".to_owned(),
-            certificate: Fingerprint::of(b"x"),
-            certificate_until: LATE,
-        };
-        register.enrol(&code.number(), &new, EARLY).unwrap()
-    }
+    use crate::blobs::{AppendError, Arrived, Lying};
+    use crate::fixture::{EARLY, LATE};
+    use crate::register::{BoxId, StoredFile, StoredSnapshot};
 
     #[test]
     fn what_nobody_knows_of_is_swept_once_it_is_old() {
         let folder = tempfile::tempdir().unwrap();
-        let register = SqliteRegister::open(&folder.path().join("register")).unwrap();
-        let of = enrol(&register);
-        let members = pki::MemberAuthority::generate().unwrap();
-        let mut hub = Hub {
-            register: Arc::new(register),
-            blobs: Arc::new(BlobFolder::new(&folder.path().join("files"))),
-            enroller: Enroller::new(members, replication::AuthorityHash::of(b"a"), "w".to_owned()),
-            witness: SigningKey::of_witness([7; 32]).unwrap(),
-            snapshot_key: Identity::generate(),
-            clock: || EARLY,
-        };
+        let (mut hub, of) = fixture::open(folder.path());
         let put = |place: Place, text: &[u8], total: u64| hub.blobs.append(place, 0, total, text).unwrap();
         let (known, stray) = (Hash::of(b"known"), Hash::of(b"stray"));
         for place in [Place::sealed, Place::state] {
@@ -207,7 +204,7 @@ mod tests {
             put(place(of, Hash::of(b"begun")), b"be", 5);
         }
         let file = StoredFile { hash: known, name: "a".to_owned(), bytes: 5, until: LATE };
-        hub.register.add_file(of, &file).unwrap();
+        hub.register.add_file(of, &file, EARLY).unwrap();
         hub.register.add_snapshot(of, &StoredSnapshot { hash: known, bytes: 5, at: EARLY }).unwrap();
         assert_eq!(hub.sweep().unwrap(), 0, "what has just arrived may be noted in a moment");
         hub.clock = || LATE;
@@ -217,5 +214,65 @@ mod tests {
             assert_eq!(hub.blobs.arrived(place(of, known)).unwrap(), Arrived::Whole(5));
             assert_eq!(hub.blobs.arrived(place(of, stray)).unwrap(), Arrived::Part(0));
         }
+    }
+
+    /// A store that removes nothing, and counts how often it was asked.
+    #[derive(Default)]
+    struct Stuck(std::sync::atomic::AtomicU32);
+
+    impl Blobs for Stuck {
+        fn arrived(&self, _: Place) -> std::io::Result<Arrived> {
+            Ok(Arrived::Part(0))
+        }
+        fn append(&self, _: Place, _: u64, _: u64, _: &[u8]) -> Result<Arrived, AppendError> {
+            Ok(Arrived::Part(0))
+        }
+        fn read(&self, _: Place, _: u64) -> std::io::Result<Option<Vec<u8>>> {
+            Ok(None)
+        }
+        fn lying(&self, of: BoxId) -> std::io::Result<Vec<Lying>> {
+            let lie = |mark: u8| Lying {
+                place: Place::sealed(of, Hash::of(&[mark])),
+                is_part: false,
+                changed: EARLY,
+            };
+            Ok((0..9).map(lie).collect())
+        }
+        fn remove_part(&self, place: Place) -> std::io::Result<()> {
+            self.remove(place)
+        }
+        fn remove(&self, _: Place) -> std::io::Result<()> {
+            let _before = self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            Err(std::io::ErrorKind::TimedOut.into())
+        }
+    }
+
+    #[test]
+    fn a_store_that_hangs_ends_the_round_after_three_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut hub, of) = fixture::open(folder.path());
+        let stuck = Arc::new(Stuck::default());
+        hub.blobs = Arc::<Stuck>::clone(&stuck);
+        let asked = || stuck.0.swap(0, std::sync::atomic::Ordering::SeqCst);
+        for mark in 20..29_u8 {
+            let file = StoredFile { hash: Hash::of(&[mark]), name: "a".to_owned(), bytes: 5, until: EARLY };
+            hub.register.add_file(of, &file, EARLY).unwrap();
+        }
+        assert!(hub.forget_due().is_err());
+        assert_eq!(asked(), FAILURES_MAX);
+        hub.clock = || LATE;
+        assert!(hub.sweep().is_err());
+        assert_eq!(asked(), FAILURES_MAX);
+    }
+
+    #[test]
+    fn each_hour_begins_with_another_one() {
+        let at = |hours: i64| {
+            let mut list = [0, 1, 2, 3];
+            begin_elsewhere(&mut list, Timestamp::from_unix_ms(hours * 3_600_000 + 1));
+            list
+        };
+        assert_eq!((at(4), at(5), at(7)), ([0, 1, 2, 3], [1, 2, 3, 0], [3, 0, 1, 2]));
+        begin_elsewhere(&mut [(); 0], EARLY);
     }
 }

@@ -202,6 +202,8 @@ pub trait Register: Send + Sync {
     fn open_codes(&self, now: Timestamp) -> Result<Vec<OpenCode>, RegisterError>;
     /// Makes a code worth nothing: its secret is gone. Whether it had one until now.
     fn cancel_code(&self, number: &CodeNumber) -> Result<bool, RegisterError>;
+    /// Has the box that enrols by a code for a replacement take over this state of its school, and not the newest; whether there are both.
+    fn choose_state(&self, number: &CodeNumber, state: Hash) -> Result<bool, RegisterError>;
     /// Takes one of a code's tries, and says how many are left. With the last one its secret is gone.
     fn spend_try(&self, number: &CodeNumber) -> Result<u32, RegisterError>;
     /// Makes a box of the code's school, once: the code is used. For a replacement, the boxes before are revoked.
@@ -243,11 +245,17 @@ pub trait Register: Send + Sync {
     fn policy(&self) -> Result<Option<(u64, String)>, RegisterError>;
     /// Keeps a newer one, where `before` is still the last (0: none); whether it does.
     fn keep_policy(&self, before: u64, serial: u64, note: &str) -> Result<bool, RegisterError>;
-    /// Notes a file that is whole. One that is noted already keeps its name, and the earlier of both ends.
-    fn add_file(&self, of: BoxId, file: &StoredFile) -> Result<(), RegisterError>;
+    /// Notes a file that is whole. One that is noted already keeps its name, and the earlier of both ends, but none before `soonest`. Where its end
+    /// comes nearer by that: how many files of the box end before the time that was said of them first.
+    fn add_file(
+        &self,
+        of: BoxId,
+        file: &StoredFile,
+        soonest: Timestamp,
+    ) -> Result<Option<u64>, RegisterError>;
     /// A box's files.
     fn files(&self, of: BoxId) -> Result<Vec<StoredFile>, RegisterError>;
-    /// Files that have to be gone by now, at most `count`.
+    /// Files that have to be gone by now, at most `count`. Of a revoked box, what it said first counts: what came later may be a thief's word.
     fn due_files(&self, now: Timestamp, count: u32) -> Result<Vec<(BoxId, Hash)>, RegisterError>;
     /// Forgets a file that is gone.
     fn forget_file(&self, of: BoxId, hash: Hash) -> Result<(), RegisterError>;
@@ -255,13 +263,16 @@ pub trait Register: Send + Sync {
     fn add_snapshot(&self, of: BoxId, snapshot: &StoredSnapshot) -> Result<(), RegisterError>;
     /// The last state that a box has sent.
     fn last_snapshot(&self, of: BoxId) -> Result<Option<StoredSnapshot>, RegisterError>;
-    /// States of a box's school beyond the last `kept` ones, whichever of its boxes has sent them.
+    /// The states of a school's boxes, the newest first.
+    fn snapshots(&self, uai: &str) -> Result<Vec<(BoxId, StoredSnapshot)>, RegisterError>;
+    /// States of a box's school beyond its newest one and the first of each of the last `kept` days that have one, whichever of its boxes has sent
+    /// them: however many come in a day, those of the days before stay. So does one that was chosen for a box.
     fn surplus_snapshots(&self, of: BoxId, kept: u32) -> Result<Vec<(BoxId, Hash)>, RegisterError>;
     /// Forgets one that is gone.
     fn forget_snapshot(&self, of: BoxId, hash: Hash) -> Result<(), RegisterError>;
     /// Whether a state is noted.
     fn has_snapshot(&self, of: BoxId, hash: Hash) -> Result<bool, RegisterError>;
-    /// The state that a box may take over: the last one of its school's boxes before, where it enrolled to take the place of one, and has
+    /// The state that a box may take over: the last one of its school's boxes before, or the one that was chosen with its code, where it enrolled to take the place of one, and has
     /// sent no state of its own yet.
     fn inheritance(&self, of: BoxId) -> Result<Option<(BoxId, Hash)>, RegisterError>;
     /// Keeps an enrolment under way; those that began until `stale` go, and the oldest beyond [`EXCHANGES_MAX`].

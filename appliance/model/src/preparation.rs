@@ -84,10 +84,20 @@ pub struct Preparation {
     pub id: PreparationId,
     /// What was asked for.
     pub wanted: NewPreparation,
+    /// Where it is, where the workspace leads elsewhere for it.
+    pub kept: Option<WorkspacePlace>,
     /// How far it is.
     pub stage: PreparationStage,
     /// When it was last tried.
     pub tried: Option<Timestamp>,
+}
+
+impl Preparation {
+    /// Where it is, as far as is known.
+    #[must_use]
+    pub fn place(&self) -> &WorkspacePlace {
+        self.kept.as_ref().unwrap_or(&self.wanted.place)
+    }
 }
 
 /// How far a preparation is.

@@ -22,7 +22,8 @@ use wifi::{Channel, Country, Radio, Ssid};
 
 pub(crate) use hub::{
     EngineArguments, EnrolArguments, HubArguments, HubBoxCommand, HubCodeArguments, HubCodeCommand,
-    HubCommand, HubRuleArguments, HubRuleCommand, HubSchoolCommand, ServeArguments, SyncCommand,
+    HubCommand, HubRuleArguments, HubRuleCommand, HubSchoolCommand, HubStateCommand, ServeArguments,
+    SyncCommand,
 };
 pub(crate) use hub_people::{HubAlertArguments, HubAlertCommand, HubPersonCommand};
 pub(crate) use journal::{

@@ -1,7 +1,7 @@
 //! Where the box keeps its state.
 
 use std::fs::DirBuilder;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -14,7 +14,7 @@ use system::directories::state_directory;
 use system::private::PrivateFolder;
 use system::segments::Directory;
 use system::selftest::Results;
-use system::succession::Succession;
+use system::succession::{Succession, Unplaced};
 use system::updates::Places;
 
 use crate::config::read_file_up_to;
@@ -55,10 +55,23 @@ pub(crate) fn find(given: Option<&Path>) -> anyhow::Result<PathBuf> {
     if succession.is_pending() {
         let hub = HubFolder::new(&folder);
         let lock = hub.lock()?;
-        succession.finish(&lock).context("another box's state cannot be put in place")?;
+        let unplaced = succession.finish(&lock).context("another box's state cannot be put in place")?;
+        if let Some(unplaced) = unplaced {
+            // Whoever cannot hear it is no reason to stop.
+            let _told = writeln!(io::stderr(), "{}", tell_unplaced(&unplaced));
+        }
         hub.forget_heir()?;
     }
     Ok(folder)
+}
+
+/// What people have to do with a configuration that is not where it should be.
+pub(crate) fn tell_unplaced(Unplaced { place, kept, error }: &Unplaced) -> String {
+    format!(
+        "the configuration of the box before cannot be put at {} ({error}): it is in {}; put it where this box reads its own",
+        place.display(),
+        kept.display()
+    )
 }
 
 fn choose(given: Option<&Path>) -> anyhow::Result<PathBuf> {

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-use archive::SigningKey;
+use anyhow::{Context, bail, ensure};
+use archive::{Hash, SigningKey};
 use hub::alerts::Ways;
-use hub::register::people::{Act, Staff};
 use hub::register::history::History;
-use hub::register::{BoxId, BoxState, OpenCode, Records, Register};
+use hub::register::people::{Act, Staff};
+use hub::register::{BoxId, BoxState, OpenCode, Records, Register, StoredSnapshot};
 use hub::{Enroller, Hub, Listening, Office, Settings, survey};
 use jiff::tz::TimeZone;
 use model::{ClockQuality, Host, Timestamp, Uai};
@@ -27,15 +27,17 @@ use system::clock::now;
 use system::private::PrivateFolder;
 use system::{authority, seal_key};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 
 use crate::cli::{
     HubArguments, HubBoxCommand, HubCodeArguments, HubCodeCommand, HubCommand, HubSchoolCommand,
-    ServeArguments,
+    HubStateCommand, ServeArguments,
 };
 use crate::config::HubConfig;
 use crate::hub_engines::{open_blobs, open_register};
 use crate::{
-    hub_adopt_command, hub_alert_command, hub_engines, hub_marks, hub_person_command, hub_rule_command, operator, run, times,
+    hub_adopt_command, hub_alert_command, hub_engines, hub_marks, hub_person_command, hub_rule_command,
+    operator, run, times,
 };
 
 /// Who vouches for the hub itself.
@@ -66,6 +68,9 @@ pub(crate) fn carry_out(arguments: HubArguments) -> anyhow::Result<ExitCode> {
         }
         Some(HubCommand::Code(arguments)) => carry_out_code(arguments),
         Some(HubCommand::Adopt { disk, data }) => hub_adopt_command::adopt(&disk, &data.path),
+        Some(HubCommand::State(HubStateCommand::List { uai, data })) => {
+            list_states(&*open_register(&data.path)?, &uai)
+        }
         Some(HubCommand::Rule(command)) => hub_rule_command::carry_out(command),
         Some(HubCommand::Person(command)) => hub_person_command::carry_out(command),
         Some(HubCommand::Alert(command)) => hub_alert_command::carry_out(&command),
@@ -98,14 +103,14 @@ fn list_schools(register: &dyn Register) -> anyhow::Result<ExitCode> {
 }
 
 fn carry_out_code(arguments: HubCodeArguments) -> anyhow::Result<ExitCode> {
-    let HubCodeArguments { command, uai, replacement, hours, data } = arguments;
+    let HubCodeArguments { command, uai, replacement, state, hours, data } = arguments;
     match command {
         Some(HubCodeCommand::List { data }) => list_codes(&*open_register(&data.path)?),
         Some(HubCodeCommand::Cancel { number, data }) => cancel_code(&*open_register(&data.path)?, &number),
         None => {
             let (uai, data) =
                 uai.zip(data).context("give the school and the folder of the hub: UAI --data DIR")?;
-            make_code(&*open_register(&data)?, &uai, replacement, hours)
+            make_code(&*open_register(&data)?, &uai, (replacement, state), hours)
         }
     }
 }
@@ -131,7 +136,7 @@ fn cancel_code(register: &dyn Records, number: &CodeNumber) -> anyhow::Result<Ex
 fn make_code(
     register: &dyn Records,
     uai: &Uai,
-    is_replacement: bool,
+    (is_replacement, state): (bool, Option<Hash>),
     hours: u32,
 ) -> anyhow::Result<ExitCode> {
     let until = now().unix_ms().saturating_add(i64::from(hours).saturating_mul(HOUR_MS));
@@ -139,6 +144,12 @@ fn make_code(
     let deed = if is_replacement { "code-made-replacement" } else { "code-made" };
     note_act(register, deed, uai.as_str())?;
     let code = hub::make_code(register, uai, is_replacement, until)?;
+    if let Some(state) = state
+        && !register.choose_state(&code.number(), state)?
+    {
+        register.cancel_code(&code.number())?;
+        bail!("there is no state {state} of the school {uai}: preau hub state list")
+    }
     writeln!(io::stdout(), "{code}")?;
     let until = times::write(until, &TimeZone::system());
     writeln!(io::stderr(), "good once, until {until}; three wrong tries burn it")?;
@@ -155,6 +166,14 @@ fn list_boxes(register: &dyn Register) -> anyhow::Result<ExitCode> {
             .map_or_else(|| "enrolled".to_owned(), |at| format!("revoked {}", times::write(at, &zone)));
         let seen = seen.map_or_else(|| "never".to_owned(), |at| times::write(at, &zone));
         writeln!(out, "{}\t{uai}\t{standing}\tseen {seen}\t{version}\tlog {log_size}\tfiles {files}", id.0)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list_states(register: &dyn Register, uai: &Uai) -> anyhow::Result<ExitCode> {
+    let (mut out, zone) = (io::stdout().lock(), TimeZone::system());
+    for (of, StoredSnapshot { hash, bytes, at }) in register.snapshots(uai.as_str())? {
+        writeln!(out, "{hash}\tbox {}\t{}\t{bytes} bytes", of.0, times::write(at, &zone))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -195,6 +214,9 @@ fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     hub_engines::keep(data, &arguments.engines)?;
     let register = open_register(data)?;
     hub_marks::tell(hub_marks::compare(data, &*register, now())?);
+    if !arguments.new_keys {
+        check_keys(&folder, &*register)?;
+    }
     let names = find_names(arguments, data)?;
     let (authority, opened) = authority::open(&data.join(AUTHORITY_FILE), names.clone())?;
     if opened == authority::Opened::Renamed {
@@ -215,7 +237,8 @@ fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let witness_key = witness.verifier().to_string();
     let settings =
         Settings { commune, timezone, url, nights, metrics, channels: ways.channels(), authority_der };
-    let (staff, history): (Arc<dyn Staff>, Arc<dyn History>) = (Arc::clone(&register) as _, Arc::clone(&register) as _);
+    let (staff, history): (Arc<dyn Staff>, Arc<dyn History>) =
+        (Arc::clone(&register) as _, Arc::clone(&register) as _);
     let office = Some(Office::new(staff, history, settings));
     let hub = Arc::new(Hub { register, blobs, enroller, witness, snapshot_key, clock: now, office });
     let listening = hub::serve(Arc::clone(&hub), listener, tls).context("the hub cannot be served")?;
@@ -225,6 +248,34 @@ fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     wait(&hub, data, &listening)?;
     listening.stop()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where boxes have enrolled, their hub's keys are there: with others, it would be nobody to them.
+fn check_keys(folder: &PrivateFolder, register: &dyn Register) -> anyhow::Result<()> {
+    let boxes = register.boxes()?;
+    if boxes.is_empty() {
+        return Ok(());
+    }
+    let is_missing = |name: &&str| !folder.path(name).exists();
+    let mut missing: Vec<&str> =
+        [AUTHORITY_FILE, MEMBERS_FILE, WITNESS_FILE].into_iter().filter(is_missing).collect();
+    // A hub that has no state yet has nothing that another key would not read.
+    if is_missing(&SNAPSHOT_KEY_FILE) {
+        for state in &boxes {
+            if register.last_snapshot(state.id)?.is_some() {
+                missing.push(SNAPSHOT_KEY_FILE);
+                break;
+            }
+        }
+    }
+    let paths: Vec<String> = missing.iter().map(|name| folder.path(name).display().to_string()).collect();
+    ensure!(
+        paths.is_empty(),
+        "boxes have enrolled at this hub, and a key of it is not here: {}. Copy it from the hub's other machine, or from the back-up. Is it lost, \
+         then --new-keys makes another one: boxes may have to enrol anew, and states that are there are not read",
+        paths.join(", ")
+    );
+    Ok(())
 }
 
 /// The names of the hub: those that are given, those that it had, or the address at which it listens.
@@ -288,18 +339,20 @@ fn read_clock() -> (Timestamp, ClockQuality) {
 
 /// What has to be done now and then: what is over goes, and what nobody knows of; the register is as it was.
 fn keep_house(hub: &Hub, data: &Path) {
-    // Both tell in the log what fails.
-    let _either = (hub.forget_due().is_ok(), hub.sweep().is_ok());
+    // Whom a register that was put back has revived is refused first: what follows may take long.
     match hub_marks::compare(data, &*hub.register, now()) {
         Ok(put_back) => hub_marks::tell(put_back),
         Err(error) => tracing::error!("the marks of the register cannot be compared: {error:#}"),
     }
+    // Both tell in the log what fails.
+    let _either = (hub.forget_due().is_ok(), hub.sweep().is_ok());
 }
 
-/// Waits until somebody wants the hub to stop, or it has stopped by itself. Meanwhile it forgets what is over.
+/// Waits until somebody wants the hub to stop, or it has stopped by itself. Meanwhile it forgets what is over: a store that hangs keeps it from no end.
 fn wait(hub: &Arc<Hub>, data: &Path, listening: &Listening) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let outcome: anyhow::Result<()> = runtime.block_on(async {
+        let mut house: Option<JoinHandle<()>> = None;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let (mut forget, mut look) =
@@ -314,13 +367,60 @@ fn wait(hub: &Arc<Hub>, data: &Path, listening: &Listening) -> anyhow::Result<()
                     }
                 }
                 _ = forget.tick() => {
-                    let (hub, data) = (Arc::clone(hub), data.to_owned());
                     // What failed is in the log, and is tried again in an hour.
-                    let _outcome = tokio::task::spawn_blocking(move || keep_house(&hub, &data)).await;
+                    if house.as_ref().is_none_or(JoinHandle::is_finished) {
+                        let (hub, data) = (Arc::clone(hub), data.to_owned());
+                        house = Some(tokio::task::spawn_blocking(move || keep_house(&hub, &data)));
+                    }
                 }
             }
         }
-    })
+    });
+    runtime.shutdown_background();
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use hub::register::sqlite::SqliteRegister;
+    use hub::register::{Fingerprint, NewBox};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_unix_ms(1_795_392_000_000);
+    const LATER: Timestamp = Timestamp::from_unix_ms(1_795_392_000_000 + 3_600_000);
+
+    #[test]
+    fn a_hub_that_boxes_know_makes_no_keys_unasked() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = PrivateFolder::new(place.path());
+        let register = SqliteRegister::open(&folder.path("register.sqlite")).unwrap();
+        let missing = || check_keys(&folder, &register).map_err(|error| error.to_string());
+        assert_eq!(missing(), Ok(()), "nobody knows it yet");
+
+        let school = School { uai: "0750655E".to_owned(), name: "École".to_owned(), rooms: vec![] };
+        register.put_school(&school).unwrap();
+        let code = hub::make_code(&register, &"0750655E".parse().unwrap(), false, LATER).unwrap();
+        let new = NewBox {
+            log_key: "key".to_owned(),
+            version: "0.1".to_owned(),
+            certificate: Fingerprint::of(b"x"),
+            certificate_until: LATER,
+        };
+        let of = register.enrol(&code.number(), &new, NOW).unwrap();
+        for name in [AUTHORITY_FILE, MEMBERS_FILE, WITNESS_FILE] {
+            let said = missing().unwrap_err();
+            assert!(said.contains(&folder.path(name).display().to_string()), "{said}");
+            assert!(!said.contains(SNAPSHOT_KEY_FILE) && said.contains("--new-keys"), "{said}");
+            folder.replace(name, "a key").unwrap();
+        }
+        assert_eq!(missing(), Ok(()), "it has no state that another key would not read");
+        let state = StoredSnapshot { hash: Hash::of(b"x"), bytes: 1, at: NOW };
+        register.add_snapshot(of, &state).unwrap();
+        assert!(missing().unwrap_err().contains(SNAPSHOT_KEY_FILE));
+        folder.replace(SNAPSHOT_KEY_FILE, "a key").unwrap();
+        assert_eq!(missing(), Ok(()));
+    }
 }
 
 /// Looks at the schools each minute, on a thread of its own that ends with the value: whoever is written to may take his time. At the

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use system::private::PrivateFolder;
 
 const MARKS_FILE: &str = "marks";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Revoked boxes that are kept in mind, the latest: beyond them, the file would be none that is read whole. Certificates of a year ago are over.
 const REVOKED_MAX: usize = 400;
 
@@ -26,8 +26,14 @@ struct Marks {
     signed: u64,
     /// The number of the commune's policy.
     policy: u64,
-    /// The logs of boxes that were revoked, by their keys: a number is given anew after a register was put back, a key is not.
+    /// The boxes that were revoked, as [`name`] says.
     revoked: Vec<String>,
+}
+
+/// An enrolment: a number is given anew after a register was put back, and a box that enrols again goes on with the key of its log. Number, moment
+/// and key together are nobody else's.
+fn name(state: &BoxState) -> String {
+    format!("{} {} {}", state.id.0, state.enrolled.unix_ms(), state.log_key)
 }
 
 /// What was done about a register that had been put back.
@@ -57,7 +63,7 @@ pub(crate) fn compare(data: &Path, register: &dyn Register, now: Timestamp) -> a
         ..PutBack::default()
     };
     let gone: BTreeSet<&String> = before.revoked.iter().collect();
-    for state in boxes.iter().filter(|state| state.revoked.is_none() && gone.contains(&state.log_key)) {
+    for state in boxes.iter().filter(|state| state.revoked.is_none() && gone.contains(&name(state))) {
         put_back.revoked += u32::from(register.revoke(state.id, now)?);
     }
     if put_back.is_old {
@@ -69,7 +75,7 @@ pub(crate) fn compare(data: &Path, register: &dyn Register, now: Timestamp) -> a
     let known: BTreeSet<String> = marks.revoked.iter().cloned().collect();
     // Those that the register has forgotten stay in mind, before the others.
     let mut revoked: Vec<String> =
-        before.revoked.iter().filter(|key| !known.contains(*key)).cloned().collect();
+        before.revoked.iter().filter(|name| !known.contains(*name)).cloned().collect();
     revoked.append(&mut marks.revoked);
     revoked.drain(..revoked.len().saturating_sub(REVOKED_MAX));
     marks.revoked = revoked;
@@ -87,7 +93,7 @@ fn look(register: &dyn Register, boxes: &[BoxState]) -> anyhow::Result<Marks> {
         box_max: boxes.iter().map(|state| state.id.0).max().unwrap_or(0),
         signed: boxes.iter().map(|state| state.log_size).sum(),
         policy: register.policy()?.map_or(0, |(serial, _)| serial),
-        revoked: revoked.into_iter().map(|state| state.log_key.clone()).collect(),
+        revoked: revoked.into_iter().map(name).collect(),
     })
 }
 
@@ -119,15 +125,39 @@ mod tests {
     const LATER: Timestamp = Timestamp::from_unix_ms(1_795_392_000_000 + 3_600_000);
 
     fn enrol(register: &dyn Register, mark: u8, is_replacement: bool) -> hub::register::BoxId {
+        enrol_by(register, (mark, mark), is_replacement)
+    }
+
+    /// By a key, and a certificate.
+    fn enrol_by(
+        register: &dyn Register,
+        (key, certificate): (u8, u8),
+        is_replacement: bool,
+    ) -> hub::register::BoxId {
         let uai = "0750655E".parse().unwrap();
         let code = make_code(register, &uai, is_replacement, LATER).unwrap();
         let new = NewBox {
-            log_key: format!("key {mark}"),
+            log_key: format!("key {key}"),
             version: "0.1".to_owned(),
-            certificate: Fingerprint::of(&[mark]),
+            certificate: Fingerprint::of(&[certificate]),
             certificate_until: LATER,
         };
         register.enrol(&code.number(), &new, NOW).unwrap()
+    }
+
+    #[test]
+    fn a_box_that_enrols_again_stays_enrolled() {
+        let folder = tempfile::tempdir().unwrap();
+        let register = SqliteRegister::open(&folder.path().join("register.sqlite")).unwrap();
+        let school = School { uai: "0750655E".to_owned(), name: "École".to_owned(), rooms: vec![] };
+        register.put_school(&school).unwrap();
+        enrol_by(&register, (1, 1), false);
+        let again = enrol_by(&register, (1, 2), true);
+        for _ in 0..2 {
+            assert_eq!(compare(folder.path(), &register, NOW).unwrap(), PutBack::default());
+            let boxes = register.boxes().unwrap();
+            assert!(boxes.iter().all(|state| state.revoked.is_none() == (state.id == again)), "{boxes:?}");
+        }
     }
 
     #[test]

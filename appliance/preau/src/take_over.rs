@@ -9,7 +9,7 @@ use replication::Snapshot;
 use store::Store;
 use system::machine;
 use system::private::PrivateLock;
-use system::succession::{Heirloom, Succession};
+use system::succession::{Heirloom, Succession, Unplaced};
 
 use crate::cli::EnrolArguments;
 use crate::config::Config;
@@ -31,10 +31,13 @@ pub(crate) fn put_in_place(
     heirlooms.extend(snapshot.authority.as_deref().map(|bytes| (Heirloom::Authority, bytes)));
     heirlooms.extend(snapshot.configuration.as_deref().map(|bytes| (Heirloom::Configuration, bytes)));
     let succession = Succession::new(data);
-    let place = "the state of the box before cannot be put in place";
-    succession.stage(&heirlooms, arguments.config.as_deref(), lock).context(place)?;
-    let counts = look_at(&succession.staged_state())?;
-    succession.commit(lock).context(place)?;
+    let place = arguments.config.as_deref();
+    let outcome = put(&succession, &heirlooms, place, lock);
+    if outcome.is_err() {
+        // Somebody's people and keys lie there. What cannot be removed goes with the next try.
+        let _gone = succession.abandon(lock);
+    }
+    let (counts, unplaced) = outcome?;
 
     let made = times::write(Timestamp::from_unix_ms(snapshot.about.made_ms), &TimeZone::system());
     let mut told = vec![format!("the state of box {} of {made} is here: {counts}", snapshot.about.box_id)];
@@ -42,8 +45,25 @@ pub(crate) fn put_in_place(
         "sealed files of the box before: {} (DATA/hub/predecessor)",
         snapshot.catalogue.files.len()
     ));
-    told.extend(check_configuration(snapshot, data, arguments.config.as_deref()));
+    match unplaced {
+        None => told.extend(check_configuration(snapshot, data, place)),
+        Some(unplaced) => told.push(data_folder::tell_unplaced(&unplaced)),
+    }
     Ok(told)
+}
+
+/// Writes it, looks at it, and puts it in place: what is in the state, and a configuration that is not where it should be.
+fn put(
+    succession: &Succession,
+    heirlooms: &[(Heirloom, &[u8])],
+    place: Option<&Path>,
+    lock: &PrivateLock,
+) -> anyhow::Result<(String, Option<Unplaced>)> {
+    let told = "the state of the box before cannot be put in place";
+    succession.stage(heirlooms, place, lock).context(told)?;
+    let counts = look_at(&succession.staged_state())?;
+    let unplaced = succession.commit(lock).context(told)?;
+    Ok((counts, unplaced))
 }
 
 /// What is in a state, where this program can work with it. It is brought up to date on the way.
@@ -51,6 +71,11 @@ fn look_at(state: &Path) -> anyhow::Result<String> {
     let store = Store::open(state).context("this program cannot work with the state of the box before")?;
     if !store.is_whole()? {
         bail!("the state of the box before is damaged: ask the commune for another one")
+    }
+    if !store.has_own_schema()? {
+        bail!(
+            "the state of the box before has something in it that no preau has put there: nothing is taken over"
+        )
     }
     let (devices, people) = (store.devices()?.len(), store.people()?.len());
     Ok(format!("{devices} devices, {people} people"))

@@ -63,11 +63,17 @@ impl Gate {
                 .unwrap_or(Err(DialError::TimedOut)),
             None => Err(DialError::TimedOut),
         };
-        match &outcome {
-            Ok((_, peer)) => passage.peer = Some(*peer),
-            Err(error) => passage.end = Some(error.end()),
+        match outcome {
+            Ok(((stream, peer), choice)) => {
+                passage.peer = Some(peer);
+                passage.choice = choice;
+                Ok(stream)
+            }
+            Err(error) => {
+                passage.end = Some(error.end());
+                Err(error)
+            }
         }
-        outcome.map(|(stream, _)| stream)
     }
 
     /// Connects to `place`, where the configuration says that the host of a passage is; the passage knows the outcome.
@@ -88,14 +94,15 @@ impl Gate {
         outcome.map(|(stream, _)| stream)
     }
 
+    /// The connection, where it leads, and where else it might have led.
     async fn reach(
         &self,
         permit: &Recorded<Permit>,
         port: u16,
-    ) -> Result<(TcpStream, SocketAddr), DialError> {
+    ) -> Result<((TcpStream, SocketAddr), Vec<SocketAddr>), DialError> {
         let addresses = self.resolver().resolve(permit).await.map_err(DialError::Unresolved)?;
         let allowed = self.choose(&addresses, port)?;
-        self.race(&allowed).await
+        Ok((self.race(&allowed).await?, allowed))
     }
 
     /// The addresses that may be dialled, in their order.

@@ -26,6 +26,8 @@ pub(crate) struct Passage {
     grant: Grant,
     /// Where the box connected to.
     pub(crate) peer: Option<SocketAddr>,
+    /// Where it might have, by the host's name: there as well, in the order in which they are tried.
+    pub(crate) choice: Vec<SocketAddr>,
     /// How it ended, once that is known.
     pub(crate) end: Option<End>,
 }
@@ -42,6 +44,7 @@ impl Passage {
             seat: Arc::clone(&caller.seat),
             grant,
             peer: None,
+            choice: Vec::new(),
             end: None,
         }
     }

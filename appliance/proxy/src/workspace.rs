@@ -23,6 +23,7 @@ mod pace;
 mod plea;
 mod pool;
 mod preparing;
+mod redirection;
 mod server;
 mod serving;
 mod settings;

@@ -222,6 +222,9 @@ const STEPS: &[&str] = &[
          stage TEXT NOT NULL,
          tried_ms INTEGER
      ) STRICT;",
+    // Where it is, where the workspace leads elsewhere for it.
+    "ALTER TABLE preparation ADD COLUMN kept_host TEXT;
+     ALTER TABLE preparation ADD COLUMN kept_path TEXT;",
 ];
 
 /// Brings the schema up to date: every missing step, or none.

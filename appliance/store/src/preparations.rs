@@ -13,7 +13,8 @@ pub const PREPARATIONS_MAX: u32 = 400;
 /// Most of one teacher.
 pub const PREPARATIONS_OF_ONE_MAX: u32 = 60;
 
-const COLUMNS: &str = "id, host, path, title, room, by, device, made_ms, until_ms, stage, tried_ms";
+const COLUMNS: &str = "id, host, path, title, room, by, device, made_ms, until_ms, stage, tried_ms, kept_host, \
+                       kept_path";
 
 impl Store {
     /// Keeps what is to be prepared. The same place for the same room, by the same teacher, is the same preparation with another
@@ -91,7 +92,8 @@ impl Store {
         Ok(preparations)
     }
 
-    /// Notes how far a preparation is. One that was given up meanwhile stays so.
+    /// Notes how far a preparation is, and where it is kept, where the workspace leads elsewhere for it. One that was given up
+    /// meanwhile stays so.
     ///
     /// # Errors
     /// [`StoreError`] when the file cannot be written.
@@ -99,20 +101,14 @@ impl Store {
         &mut self,
         id: PreparationId,
         stage: PreparationStage,
+        kept: Option<&WorkspacePlace>,
         tried: Timestamp,
     ) -> Result<(), StoreError> {
-        let update = "UPDATE preparation SET stage = ?2, tried_ms = ?3 WHERE id = ?1";
-        self.connection.execute(update, params![id.number(), stage.as_str(), tried.unix_ms()])?;
-        Ok(())
-    }
-
-    /// Notes that a preparation is in another place: the workspace has led there.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the file cannot be written.
-    pub fn move_preparation(&mut self, id: PreparationId, place: &WorkspacePlace) -> Result<(), StoreError> {
-        let update = "UPDATE preparation SET host = ?2, path = ?3 WHERE id = ?1";
-        self.connection.execute(update, params![id.number(), place.host.as_str(), place.path])?;
+        let (host, path) = (kept.map(|kept| kept.host.as_str()), kept.map(|kept| kept.path.as_str()));
+        self.connection.execute(
+            "UPDATE preparation SET stage = ?2, tried_ms = ?3, kept_host = ?4, kept_path = ?5 WHERE id = ?1",
+            params![id.number(), stage.as_str(), tried.unix_ms(), host, path],
+        )?;
         Ok(())
     }
 
@@ -142,7 +138,11 @@ fn read_preparation(row: &Row<'_>) -> rusqlite::Result<Preparation> {
     // A word of a later version: it is looked at anew.
     let stage = PreparationStage::find(&text(9)?).unwrap_or(PreparationStage::Waiting);
     let tried = row.get::<_, Option<i64>>(10)?.map(Timestamp::from_unix_ms);
-    Ok(Preparation { id: PreparationId::new(row.get(0)?), wanted, stage, tried })
+    let kept = match (row.get::<_, Option<String>>(11)?, row.get::<_, Option<String>>(12)?) {
+        (Some(host), Some(path)) => Some(WorkspacePlace { host: parse(11, &host)?, path }),
+        (Some(_) | None, _) => None,
+    };
+    Ok(Preparation { id: PreparationId::new(row.get(0)?), wanted, kept, stage, tried })
 }
 
 /// Why something is not prepared.
@@ -186,17 +186,19 @@ mod tests {
         let mut expected = Preparation {
             id,
             wanted: new("/film", "Mme Martin"),
+            kept: None,
             stage: PreparationStage::Waiting,
             tried: None,
         };
         assert_eq!(store.preparations().unwrap(), [expected.clone()]);
-        store.note_preparation(id, PreparationStage::Here, at(5)).unwrap();
+        expected.kept = Some("https://media.ent.example/film".parse().unwrap());
+        store.note_preparation(id, PreparationStage::Here, expected.kept.as_ref(), at(5)).unwrap();
         (expected.stage, expected.tried) = (PreparationStage::Here, Some(at(5)));
-        assert_eq!(store.preparations().unwrap(), [expected]);
+        assert_eq!(store.preparations().unwrap(), [expected], "what was typed stays beside it");
         assert_eq!(store.lapse_preparations(at(999)).unwrap(), 0);
         assert_eq!(store.lapse_preparations(at(1_000)).unwrap(), 1);
         // What was given up while it came is not there again.
-        store.note_preparation(id, PreparationStage::Here, at(6)).unwrap();
+        store.note_preparation(id, PreparationStage::Here, None, at(6)).unwrap();
         assert_eq!(store.preparations().unwrap(), []);
     }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
+use crate::migrations::{MigrateError, migrate};
 use crate::{BUSY_TIMEOUT, Store, StoreError, make};
 
 /// What another box has no use for. Sessions are with this one, as are tries that failed; what people did waits for this one's journal, and who read
@@ -18,6 +19,9 @@ const LEAVE: &str = "DELETE FROM session;
 const ENTERED: &str = "SELECT EXISTS (SELECT 1 FROM device) OR EXISTS (SELECT 1 FROM override) OR EXISTS (SELECT 1 FROM person)
      OR EXISTS (SELECT 1 FROM lesson) OR EXISTS (SELECT 1 FROM lesson_plan) OR EXISTS (SELECT 1 FROM wifi_key)
      OR EXISTS (SELECT 1 FROM fixed_address) OR EXISTS (SELECT 1 FROM preparation) OR EXISTS (SELECT 1 FROM commune_policy)";
+
+/// What SQLite has of tables, indices, triggers and views.
+const SCHEMA: &str = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name";
 
 impl Store {
     /// Writes the state to `path`, where no file is, as the box needs it that takes this one's place. It is one moment's, while others write.
@@ -47,6 +51,21 @@ impl Store {
         Ok(!entered)
     }
 
+    /// Whether the file has the tables and indices that this program makes, and nothing besides: a trigger or a view in a state that comes from
+    /// elsewhere would do on this box what somebody else has thought of.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read.
+    pub fn has_own_schema(&self) -> Result<bool, StoreError> {
+        let mut own = Connection::open_in_memory()?;
+        migrate(&mut own).map_err(|error| match error {
+            MigrateError::Sqlite(error) => error,
+            // It knows its own steps.
+            MigrateError::Newer { .. } => rusqlite::Error::InvalidQuery,
+        })?;
+        Ok(read_schema(&self.connection)? == read_schema(&own)?)
+    }
+
     /// Whether all of the file is as SQLite wrote it.
     ///
     /// # Errors
@@ -55,6 +74,13 @@ impl Store {
         let said: String = self.connection.query_row("PRAGMA quick_check(1)", (), |row| row.get(0))?;
         Ok(said == "ok")
     }
+}
+
+/// All that a file has beside rows, in one order.
+fn read_schema(connection: &Connection) -> rusqlite::Result<Vec<[Option<String>; 4]>> {
+    let mut statement = connection.prepare(SCHEMA)?;
+    let rows = statement.query_map((), |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?]))?;
+    rows.collect()
 }
 
 #[cfg(test)]
@@ -66,6 +92,24 @@ mod tests {
     fn count(path: &Path, table: &str) -> u32 {
         let connection = Connection::open(path).unwrap();
         connection.query_row(&format!("SELECT count(*) FROM {table}"), (), |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn what_no_preau_has_put_into_a_state_is_found() {
+        for foreign in [
+            "CREATE TRIGGER later AFTER INSERT ON device BEGIN DELETE FROM override; END",
+            "CREATE VIEW people AS SELECT * FROM person",
+            "CREATE TABLE more (x)",
+            "DROP INDEX wifi_key_owner",
+            "ALTER TABLE device ADD COLUMN more TEXT",
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("state.sqlite");
+            let store = Store::open(&path).unwrap();
+            assert!(store.has_own_schema().unwrap());
+            store.connection.execute_batch(foreign).unwrap();
+            assert!(!Store::open(&path).unwrap().has_own_schema().unwrap(), "{foreign}");
+        }
     }
 
     #[test]
@@ -120,7 +164,9 @@ mod tests {
         for gone in ["MACHINE-OF-HERS", "DEVICE-THAT-FAILED", "WAITING-DEED", "WHOM-SHE-SOUGHT"] {
             assert!(!bytes.windows(gone.len()).any(|part| part == gone.as_bytes()), "{gone}");
         }
-        assert!(Store::open(&copy).unwrap().is_whole().unwrap());
+        let opened = Store::open(&copy).unwrap();
+        assert!(opened.is_whole().unwrap() && opened.has_own_schema().unwrap());
+        drop(opened);
         assert_eq!(count(&path, "session"), 1, "this box goes on");
         // Nothing new, the same copy.
         let again = folder.path().join("again");

@@ -12,6 +12,8 @@ use crate::patience::wait_until;
 const KEY: &str = "test-key";
 const SECRET: &str = "test-secret";
 const BUCKET: &str = "hub";
+/// Ports that are tried: another test may take one in the moment in which it is free.
+const PORTS_MAX: u32 = 3;
 
 /// A server. It ends with its value, and leaves nothing.
 #[derive(Debug)]
@@ -27,9 +29,18 @@ impl ObjectStore {
     /// # Errors
     /// It is not installed, or does not start.
     pub fn start() -> Result<Self> {
+        let mut tried = 1;
+        loop {
+            match Self::start_once() {
+                Err(_) if tried < PORTS_MAX => tried += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn start_once() -> Result<Self> {
         let folder = tempfile::tempdir()?;
         std::fs::create_dir(folder.path().join(BUCKET))?;
-        // Nobody else takes it in the moment between.
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let root = folder.path().to_str().context("a path that is text")?;
         let port = address.port().to_string();

@@ -21,6 +21,10 @@ use super::sql::{Database, Row, Sql, Value};
 const IDLE_MAX: usize = 8;
 /// Longest wait for a connection: a box asks again later.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long what was sent may stay without an answer of the other machine: one that is gone sends none, and nobody would wait for ever.
+const SILENCE_MAX: Duration = Duration::from_secs(20);
+/// After so long of silence, the other machine is asked whether it is there.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 /// Longest wait for a sign of life of a connection that lay idle.
 const ALIVE_WITHIN: Duration = Duration::from_secs(5);
 /// Longest time of one question: the largest answer is some thousand rows.
@@ -33,7 +37,8 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// Who makes the schema keeps others from it meanwhile: any number that nobody else takes.
 const SCHEMA_LOCK: &str = "SELECT pg_advisory_xact_lock(7310579004182)";
 /// What makes the schema, step by step; never changed, only added to. It is SQLite's with other words: texts are compared by their bytes.
-const STEPS: &[&str] = &[r#"
+const STEPS: &[&str] = &[
+    r#"
      CREATE TABLE school (uai TEXT COLLATE "C" PRIMARY KEY, name TEXT NOT NULL, rooms TEXT NOT NULL);
      CREATE TABLE code (
        number TEXT COLLATE "C" PRIMARY KEY, code TEXT, uai TEXT COLLATE "C" NOT NULL REFERENCES school,
@@ -91,7 +96,14 @@ const STEPS: &[&str] = &[r#"
        body TEXT NOT NULL, made_ms BIGINT NOT NULL, next_ms BIGINT NOT NULL, tries BIGINT NOT NULL,
        ended_ms BIGINT, is_sent BIGINT NOT NULL);
      CREATE INDEX alert_due ON alert (ended_ms, next_ms);
-"#];
+"#,
+    // The end that was said first of a file stays beside the one that counts.
+    "ALTER TABLE file ADD COLUMN first_ms BIGINT NOT NULL DEFAULT 0;
+     UPDATE file SET first_ms = until_ms;",
+    // Which state a box that enrols takes over, by its hash; an empty text is the newest.
+    "ALTER TABLE code ADD COLUMN state TEXT NOT NULL DEFAULT '';
+     ALTER TABLE box ADD COLUMN state TEXT NOT NULL DEFAULT '';",
+];
 
 /// A register in PostgreSQL.
 pub struct PostgresRegister {
@@ -123,6 +135,7 @@ impl PostgresRegister {
             config.ssl_mode(if is_here { SslMode::Disable } else { SslMode::Require });
         }
         config.application_name("preau hub").options(STATEMENT_TIMEOUT).connect_timeout(CONNECT_TIMEOUT);
+        config.tcp_user_timeout(SILENCE_MAX).keepalives_idle(KEEPALIVE_IDLE);
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         let tls = tls.map_err(|error| RegisterError::Engine(Box::new(error)))?;

@@ -75,6 +75,12 @@ const STEPS: &[&str] = &[
        body TEXT NOT NULL, made_ms INTEGER NOT NULL, next_ms INTEGER NOT NULL, tries INTEGER NOT NULL,
        ended_ms INTEGER, is_sent INTEGER NOT NULL) STRICT;
      CREATE INDEX alert_due ON alert (ended_ms, next_ms);",
+    // The end that was said first of a file stays beside the one that counts.
+    "ALTER TABLE file ADD COLUMN first_ms INTEGER NOT NULL DEFAULT 0;
+     UPDATE file SET first_ms = until_ms;",
+    // Which state a box that enrols takes over, by its hash; an empty text is the newest.
+    "ALTER TABLE code ADD COLUMN state TEXT NOT NULL DEFAULT '';
+     ALTER TABLE box ADD COLUMN state TEXT NOT NULL DEFAULT '';",
 ];
 
 /// A register in a file.

@@ -131,25 +131,49 @@ fn check_boxes(one: &dyn Register, other: &dyn Register) {
     assert!(!other.keep_policy(1, 1, "one again").unwrap() && other.keep_policy(1, 2, "two").unwrap());
     assert_eq!(one.policy().unwrap(), Some((2, "two".to_owned())));
 
-    let file = StoredFile { hash: Hash::of(b"a"), name: "a".to_owned(), bytes: 1, until: LATER };
-    one.add_file(of, &file).unwrap();
-    other.add_file(of, &file).unwrap();
-    assert_eq!(one.files(of).unwrap(), [file.clone()]);
-    let ends = |until: Timestamp| {
-        other.add_file(of, &StoredFile { until, ..file.clone() }).unwrap();
-        one.files(of).unwrap()[0].until
-    };
-    assert_eq!(ends(Timestamp::from_unix_ms(LATER.unix_ms() + 1)), LATER, "no later");
-    assert_eq!(ends(Timestamp::from_unix_ms(LATER.unix_ms() - 1)).unix_ms(), LATER.unix_ms() - 1);
-    assert_eq!(one.files(BoxId(99)).unwrap(), []);
-    assert_eq!(one.due_files(NOW, 9).unwrap(), []);
-    assert_eq!(one.due_files(LATER, 9).unwrap(), [(of, Hash::of(b"a"))]);
-    other.forget_file(of, Hash::of(b"a")).unwrap();
-    assert_eq!(one.files(of).unwrap(), []);
+    check_files(one, other, of);
 
-    assert!(one.revoke(of, NOW).unwrap() && !other.revoke(of, NOW).unwrap());
+    check_files_of_a_revoked(one, other, of);
     assert!(!one.revoke(BoxId(99), NOW).unwrap());
     assert_eq!(other.find_box(Fingerprint([4; 32])).unwrap().unwrap().revoked, Some(NOW));
+}
+
+fn check_files(one: &dyn Register, other: &dyn Register, of: BoxId) {
+    let hash = Hash::of(b"a");
+    let file = StoredFile { hash, name: "a".to_owned(), bytes: 1, until: LATER };
+    assert_eq!(one.add_file(of, &file, NOW).unwrap(), None);
+    assert_eq!(other.add_file(of, &file, NOW).unwrap(), None, "the same again");
+    assert_eq!(one.files(of).unwrap(), [file.clone()]);
+    let before_later = |ms: i64| Timestamp::from_unix_ms(LATER.unix_ms() - ms);
+    let ends = |until: Timestamp, soonest: Timestamp| {
+        let nearer = other.add_file(of, &StoredFile { until, ..file.clone() }, soonest).unwrap();
+        (one.files(of).unwrap()[0].until, nearer)
+    };
+    assert_eq!(ends(before_later(-1), NOW), (LATER, None), "no later");
+    assert_eq!(ends(NOW, LATER), (LATER, None), "not before what is given");
+    assert_eq!(ends(NOW, before_later(9)), (before_later(9), Some(1)));
+    assert_eq!(ends(before_later(5), NOW), (before_later(9), None), "the earlier one stays");
+    assert_eq!(ends(before_later(10), NOW), (before_later(10), Some(1)));
+    let second = StoredFile { hash: Hash::of(b"b"), ..file.clone() };
+    assert_eq!(one.add_file(of, &second, NOW).unwrap(), None);
+    assert_eq!(one.add_file(of, &StoredFile { until: NOW, ..second }, NOW).unwrap(), Some(2));
+    one.forget_file(of, Hash::of(b"b")).unwrap();
+    assert_eq!(one.files(BoxId(99)).unwrap(), []);
+    assert_eq!(one.due_files(NOW, 9).unwrap(), []);
+    assert_eq!(one.due_files(before_later(10), 9).unwrap(), [(of, hash)]);
+    other.forget_file(of, hash).unwrap();
+    assert_eq!(one.files(of).unwrap(), []);
+}
+
+fn check_files_of_a_revoked(one: &dyn Register, other: &dyn Register, of: BoxId) {
+    let file = StoredFile { hash: Hash::of(b"c"), name: "c".to_owned(), bytes: 1, until: LATER };
+    one.add_file(of, &file, NOW).unwrap();
+    one.add_file(of, &StoredFile { until: NOW, ..file }, NOW).unwrap();
+    assert_eq!(other.due_files(NOW, 9).unwrap(), [(of, Hash::of(b"c"))]);
+    assert!(one.revoke(of, NOW).unwrap() && !other.revoke(of, NOW).unwrap());
+    assert_eq!(other.due_files(NOW, 9).unwrap(), [], "what it said first counts");
+    assert_eq!(other.due_files(LATER, 9).unwrap(), [(of, Hash::of(b"c"))]);
+    one.forget_file(of, Hash::of(b"c")).unwrap();
 }
 
 fn check_snapshots(one: &dyn Register, other: &dyn Register) {
@@ -166,18 +190,19 @@ fn check_snapshots(one: &dyn Register, other: &dyn Register) {
         bytes: u64::from(mark),
         at: Timestamp::from_unix_ms(NOW.unix_ms() + at),
     };
+    let day = 86_400_000;
     let first = enrol(20, false);
     assert_eq!((one.last_snapshot(first).unwrap(), one.inheritance(first).unwrap()), (None, None));
-    for (mark, at) in [(1, 1), (3, 3), (2, 2)] {
+    for (mark, at) in [(1, day), (3, 3 * day), (2, 2 * day)] {
         one.add_snapshot(first, &snapshot(mark, at)).unwrap();
         other.add_snapshot(first, &snapshot(mark, at)).unwrap();
     }
-    assert_eq!(other.last_snapshot(first).unwrap(), Some(snapshot(3, 3)));
+    assert_eq!(other.last_snapshot(first).unwrap(), Some(snapshot(3, 3 * day)));
     assert_eq!(one.inheritance(first).unwrap(), None, "nobody inherits from herself");
     let second = enrol(21, true);
     assert_eq!(one.inheritance(second).unwrap(), Some((first, Hash::of(&[3]))));
     assert_eq!(other.inheritance(first).unwrap(), None);
-    one.add_snapshot(second, &snapshot(4, 4)).unwrap();
+    one.add_snapshot(second, &snapshot(4, 4 * day)).unwrap();
     assert_eq!(one.inheritance(second).unwrap(), None, "it has a state of its own");
     assert_eq!(one.surplus_snapshots(second, 4).unwrap(), []);
     let mut surplus = other.surplus_snapshots(first, 2).unwrap();
@@ -187,6 +212,27 @@ fn check_snapshots(one: &dyn Register, other: &dyn Register) {
     one.forget_snapshot(first, Hash::of(&[1])).unwrap();
     assert!(!other.has_snapshot(first, Hash::of(&[1])).unwrap());
     assert_eq!(one.surplus_snapshots(second, 2).unwrap(), [(first, Hash::of(&[2]))]);
+    // However many come in a day, the days before stay: the newest one and the first of its day count.
+    for (mark, at) in [(5, 1), (6, 2), (7, 3)] {
+        one.add_snapshot(second, &snapshot(mark, 4 * day + at)).unwrap();
+    }
+    let mut surplus = one.surplus_snapshots(second, 3).unwrap();
+    surplus.sort_by_key(|(_, hash)| *hash != Hash::of(&[5]));
+    assert_eq!(surplus, [(second, Hash::of(&[5])), (second, Hash::of(&[6]))]);
+    let listed: Vec<_> = one.snapshots(uai).unwrap().into_iter().map(|(of, it)| (of, it.bytes)).collect();
+    assert_eq!(listed, [(second, 7), (second, 6), (second, 5), (second, 4), (first, 3), (first, 2)]);
+    assert_eq!(one.snapshots("0750655E").unwrap(), []);
+    // A state of before is chosen, of this school's, by a code for a replacement.
+    let chosen = code(23, uai, true);
+    one.add_code(&chosen).unwrap();
+    let number = chosen.code.number();
+    assert!(!one.choose_state(&number, Hash::of(&[1])).unwrap(), "it is gone");
+    assert!(other.choose_state(&number, Hash::of(&[3])).unwrap());
+    assert!(!one.choose_state(&code(24, uai, true).code.number(), Hash::of(&[3])).unwrap(), "no such code");
+    let heir = one.enrol(&number, &new_box(23), NOW).unwrap();
+    assert_eq!(other.inheritance(heir).unwrap(), Some((first, Hash::of(&[3]))));
+    assert!(!other.surplus_snapshots(heir, 1).unwrap().contains(&(first, Hash::of(&[3]))), "it is chosen");
+    let second = heir;
     // Whoever enrols as the first one gets nobody's.
     one.revoke(second, NOW).unwrap();
     let third = enrol(22, false);

@@ -13,6 +13,7 @@ use super::{
     OpenCode, Register, RegisterError, SIGNED_MAX, StoredFile, StoredSnapshot, TRIES_MAX,
 };
 
+const DAY_MS: i64 = 86_400_000;
 /// What is read of a box.
 const BOX_COLUMNS: &str =
     "SELECT box.id, box.uai, log_key, version, enrolled_ms, revoked_ms, seen_ms, health,
@@ -48,7 +49,8 @@ impl<D: Database> Register for D {
             // One that went astray is worth nothing once there is another.
             open.run("UPDATE code SET code = NULL WHERE uai = ?1", values![uai])?;
             let added = open.run(
-                "INSERT INTO code VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+                "INSERT INTO code (number, code, uai, is_replacement, until_ms, tries_left)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
                 values![
                     code.code.number().as_str(),
                     code.code.to_string(),
@@ -97,6 +99,13 @@ impl<D: Database> Register for D {
         Ok(run(self, sql, values![number.as_str()])? == 1)
     }
 
+    fn choose_state(&self, number: &CodeNumber, state: Hash) -> Result<bool, RegisterError> {
+        let sql = "UPDATE code SET state = ?2
+                   WHERE number = ?1 AND code IS NOT NULL AND is_replacement = 1 AND EXISTS
+                     (SELECT 1 FROM snapshot JOIN box ON box.id = snapshot.box WHERE hash = ?2 AND box.uai = code.uai)";
+        Ok(run(self, sql, values![number.as_str(), state.to_string()])? == 1)
+    }
+
     fn spend_try(&self, number: &CodeNumber) -> Result<u32, RegisterError> {
         let sql = "UPDATE code SET tries_left = CASE WHEN tries_left > 1 THEN tries_left - 1 ELSE 0 END,
                      code = CASE WHEN tries_left > 1 THEN code END
@@ -109,19 +118,19 @@ impl<D: Database> Register for D {
             let used = open.row(
                 "UPDATE code SET code = NULL
                  WHERE number = ?1 AND code IS NOT NULL AND tries_left > 0 AND until_ms > ?2
-                 RETURNING uai, is_replacement",
+                 RETURNING uai, is_replacement, state",
                 values![number.as_str(), now.unix_ms()],
             )?;
             let used = used.ok_or(RegisterError::Spent)?;
-            let (uai, is_replacement) = (used.text(0)?, used.is(1)?);
+            let (uai, is_replacement, state) = (used.text(0)?, used.is(1)?, used.text(2)?);
             if is_replacement {
                 let sql = "UPDATE box SET revoked_ms = ?2 WHERE uai = ?1 AND revoked_ms IS NULL";
                 open.run(sql, values![&*uai, now.unix_ms()])?;
             }
             let made = open.row(
-                "INSERT INTO box (uai, log_key, version, enrolled_ms, is_replacement)
-                 VALUES (?1, ?2, ?3, ?4, ?5) RETURNING id",
-                values![&*uai, &*new.log_key, &*new.version, now.unix_ms(), is_replacement],
+                "INSERT INTO box (uai, log_key, version, enrolled_ms, is_replacement, state)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id",
+                values![&*uai, &*new.log_key, &*new.version, now.unix_ms(), is_replacement, state],
             )?;
             let of = BoxId(made.ok_or(RegisterError::Spent)?.count(0)?);
             insert_certificate(open, of, new.certificate, new.certificate_until)?;
@@ -216,12 +225,29 @@ impl<D: Database> Register for D {
         })
     }
 
-    fn add_file(&self, of: BoxId, file: &StoredFile) -> Result<(), RegisterError> {
+    fn add_file(
+        &self,
+        of: BoxId,
+        file: &StoredFile,
+        soonest: Timestamp,
+    ) -> Result<Option<u64>, RegisterError> {
         let StoredFile { hash, name, bytes, until } = file;
-        let sql = "INSERT INTO file VALUES (?1, ?2, ?3, ?4, ?5)
-                   ON CONFLICT (box, hash) DO UPDATE SET until_ms = excluded.until_ms WHERE file.until_ms > excluded.until_ms";
-        let row = values![of.key(), hash.to_string(), &**name, stored(*bytes), until.unix_ms()];
-        run(self, sql, row).map(drop)
+        let hash = hash.to_string();
+        change(self, |open| {
+            let known = "SELECT until_ms FROM file WHERE box = ?1 AND hash = ?2";
+            if open.row(known, values![of.key(), &*hash])?.is_none() {
+                let sql = "INSERT INTO file (box, hash, name, bytes, until_ms, first_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?5)";
+                let row = values![of.key(), &*hash, &**name, stored(*bytes), until.unix_ms()];
+                return open.run(sql, row).map(|_| None);
+            }
+            let sql = "UPDATE file SET until_ms = ?3 WHERE box = ?1 AND hash = ?2 AND until_ms > ?3";
+            let until = (*until).max(soonest).unix_ms();
+            if open.run(sql, values![of.key(), &*hash, until])? == 0 {
+                return Ok(None);
+            }
+            let sql = "SELECT count(*) FROM file WHERE box = ?1 AND until_ms < first_ms";
+            open.row(sql, values![of.key()])?.map(|row| row.count(0)).transpose()
+        })
     }
 
     fn files(&self, of: BoxId) -> Result<Vec<StoredFile>, RegisterError> {
@@ -238,7 +264,8 @@ impl<D: Database> Register for D {
     }
 
     fn due_files(&self, now: Timestamp, count: u32) -> Result<Vec<(BoxId, Hash)>, RegisterError> {
-        let sql = "SELECT box, hash FROM file WHERE until_ms <= ?1 LIMIT ?2";
+        let sql = "SELECT file.box, hash FROM file JOIN box ON box.id = file.box
+                   WHERE CASE WHEN revoked_ms IS NULL THEN until_ms ELSE first_ms END <= ?1 LIMIT ?2";
         self.look(sql, values![now.unix_ms(), count])?.iter().map(read_place).collect()
     }
 
@@ -264,14 +291,27 @@ impl<D: Database> Register for D {
         self.look(sql, values![of.key()])?.first().map(read).transpose()
     }
 
+    fn snapshots(&self, uai: &str) -> Result<Vec<(BoxId, StoredSnapshot)>, RegisterError> {
+        let sql = "SELECT snapshot.box, hash, bytes, at_ms FROM snapshot JOIN box ON box.id = snapshot.box
+                   WHERE box.uai = ?1 ORDER BY at_ms DESC, turn DESC";
+        let read = |row: &Row| {
+            let (of, hash) = read_place(row)?;
+            Ok((of, StoredSnapshot { hash, bytes: row.count(2)?, at: Timestamp::from_unix_ms(row.int(3)?) }))
+        };
+        self.look(sql, values![uai])?.iter().map(read).collect()
+    }
+
     fn surplus_snapshots(&self, of: BoxId, kept: u32) -> Result<Vec<(BoxId, Hash)>, RegisterError> {
         let school = "FROM snapshot JOIN box ON box.id = snapshot.box
                       WHERE box.uai = (SELECT uai FROM box WHERE id = ?1)";
         let sql = format!(
-            "SELECT snapshot.box, hash {school} AND turn NOT IN
-             (SELECT turn {school} ORDER BY at_ms DESC, turn DESC LIMIT ?2)"
+            "SELECT snapshot.box, hash {school}
+             AND turn NOT IN (SELECT turn {school} ORDER BY at_ms DESC, turn DESC LIMIT 1)
+             AND turn NOT IN (SELECT min(turn) {school} GROUP BY at_ms / ?3 ORDER BY max(at_ms) DESC LIMIT ?2)
+             AND hash NOT IN (SELECT state FROM code WHERE code IS NOT NULL)
+             AND hash NOT IN (SELECT state FROM box WHERE revoked_ms IS NULL)"
         );
-        self.look(&sql, values![of.key(), kept])?.iter().map(read_place).collect()
+        self.look(&sql, values![of.key(), kept, DAY_MS])?.iter().map(read_place).collect()
     }
 
     fn forget_snapshot(&self, of: BoxId, hash: Hash) -> Result<(), RegisterError> {
@@ -287,7 +327,7 @@ impl<D: Database> Register for D {
     fn inheritance(&self, of: BoxId) -> Result<Option<(BoxId, Hash)>, RegisterError> {
         let sql = "SELECT snapshot.box, hash FROM snapshot JOIN box ON box.id = snapshot.box
                    JOIN box heir ON heir.uai = box.uai AND heir.id > box.id
-                   WHERE heir.id = ?1 AND heir.is_replacement = 1
+                   WHERE heir.id = ?1 AND heir.is_replacement = 1 AND heir.state IN ('', hash)
                      AND (SELECT count(*) FROM snapshot own WHERE own.box = ?1) = 0
                    ORDER BY at_ms DESC, turn DESC LIMIT 1";
         self.look(sql, values![of.key()])?.first().map(read_place).transpose()

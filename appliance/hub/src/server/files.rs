@@ -28,7 +28,7 @@ const LENGTH: HeaderName = HeaderName::from_static("upload-length");
 const SILENCE: Duration = Duration::from_secs(30);
 /// Longest time that a hub keeps a file, whatever a box says: what is logged is kept for a year.
 const KEPT_MS: i64 = 366 * 86_400_000;
-/// How long a file stays at least whose time a box has shortened.
+/// How long a file stays at least whose time a box has shortened: somebody has a week to find out why. It may be a thief's word.
 const SHORTENED_MS: i64 = 7 * 86_400_000;
 /// Most bytes that a hub keeps of one box: twenty times a large school's year.
 const BOX_BYTES_MAX: u64 = 64 << 30;
@@ -120,7 +120,8 @@ pub(super) async fn receive(
     // Whoever was revoked meanwhile adds nothing.
     let kept = web::block(move || {
         let of = caller::find(&hub, shown)?;
-        keep(&Piece { place: Place { of: of.id, kind, hash }, offset, total, bytes }, &hub)
+        let place = Place { of: of.id, kind, hash };
+        keep(&Piece { place, school: of.uai, offset, total, bytes }, &hub)
     });
     match kept.await {
         // Nobody is left to hear it.
@@ -146,20 +147,16 @@ async fn read_piece(mut payload: web::Payload) -> (Vec<u8>, bool) {
 /// A piece of a file, and whose it is.
 pub(super) struct Piece {
     pub(super) place: Place,
+    pub(super) school: String,
     pub(super) offset: u64,
     pub(super) total: u64,
-    bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
 }
 
 impl Piece {
-    /// Whether nothing is sent: the file is there, and something is said of it.
-    fn is_asked_again(&self) -> bool {
-        self.bytes.is_empty() && self.offset > 0 && self.offset == self.total
-    }
-
     /// Puts it behind what has arrived.
     pub(super) fn append(&self, hub: &Hub) -> Result<Arrived, Refusal> {
-        let Self { place, offset, total, bytes } = self;
+        let Self { place, offset, total, bytes, .. } = self;
         hub.blobs.append(*place, *offset, *total, bytes).map_err(|error| match error {
             AppendError::Offset(_) => Refusal::WrongOffset,
             AppendError::Hash => Refusal::WrongHash,
@@ -175,11 +172,7 @@ fn keep(piece: &Piece, About { name, until_ms }: About, hub: &Hub) -> Result<Arr
         return Err(Refusal::TooMuch);
     }
     let now = (hub.clock)();
-    let mut until = keep_until(until_ms, now).ok_or(Refusal::TooMuch)?;
-    if piece.is_asked_again() {
-        // The school keeps it for a shorter time now. Somebody has a week to find out why: it may be a thief's word.
-        until = until.max(Timestamp::from_unix_ms(now.unix_ms().saturating_add(SHORTENED_MS)));
-    }
+    let until = keep_until(until_ms, now).ok_or(Refusal::TooMuch)?;
     if piece.offset == 0 {
         let files = hub.register.files(of).map_err(tell)?;
         let bytes: u64 = files.iter().map(|file| file.bytes).sum();
@@ -190,7 +183,18 @@ fn keep(piece: &Piece, About { name, until_ms }: About, hub: &Hub) -> Result<Arr
     let arrived = piece.append(hub)?;
     if let Arrived::Whole(bytes) = arrived {
         let file = StoredFile { hash: piece.place.hash, name, bytes, until };
-        hub.register.add_file(of, &file).map_err(tell)?;
+        // However it is said: of a file that was known before, the school keeps it for a shorter time now, or somebody wants it gone.
+        let soonest = Timestamp::from_unix_ms(now.unix_ms().saturating_add(SHORTENED_MS));
+        let shortened = hub.register.add_file(of, &file, soonest).map_err(tell)?;
+        // Few lines, however many files it is.
+        if let Some(files) = shortened.filter(|files| files.is_power_of_two()) {
+            tracing::warn!(
+                school = piece.school,
+                id = of.0,
+                files,
+                "a box has shortened the time of files: they go in a week at the soonest. Did nobody in the school want it, revoke the box"
+            );
+        }
     }
     Ok(arrived)
 }
@@ -230,6 +234,35 @@ fn find_number(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture;
+
+    #[test]
+    fn a_file_that_is_there_stays_for_a_week_however_a_box_says_otherwise() {
+        let folder = tempfile::tempdir().unwrap();
+        let (hub, of) = fixture::open(folder.path());
+        let now = fixture::EARLY.unix_ms();
+        let day = 86_400_000;
+        let text: &[u8] = b"what was sealed";
+        let total = text.len() as u64;
+        let say = |(offset, total, bytes): (u64, u64, &[u8]), until_ms: i64| {
+            let place = Place::sealed(of, Hash::of(text));
+            let school = fixture::UAI.to_owned();
+            let piece = Piece { place, school, offset, total, bytes: bytes.to_vec() };
+            keep(&piece, About { name: "x".to_owned(), until_ms }, &hub).unwrap();
+            hub.register.files(of).unwrap()[0].until.unix_ms() - now
+        };
+        assert_eq!(say((0, total, text), now + 300 * day), 300 * day);
+        let less = say((total, total, &b""[..]), now + 200 * day);
+        assert_eq!(less, 200 * day, "the school keeps it for less time");
+        // As the box asks, from the beginning with a byte, and with all of it.
+        for piece in [(total, total, &b""[..]), (0, 9, &b"x"[..]), (0, total, text)] {
+            assert_eq!(say(piece, now + 60_000), SHORTENED_MS, "{piece:?}");
+        }
+        let at = |ms: i64| hub.register.due_files(Timestamp::from_unix_ms(now + ms), 9).unwrap().len();
+        assert_eq!((at(SHORTENED_MS - 1), at(SHORTENED_MS)), (0, 1));
+        assert!(hub.register.revoke(of, fixture::EARLY).unwrap());
+        assert_eq!((at(SHORTENED_MS), at(300 * day)), (0, 1), "it is as it was before the thief");
+    }
 
     #[test]
     fn a_file_is_kept_for_a_year_at_most() {

@@ -184,7 +184,7 @@ pub(crate) fn preparations() -> Vec<PreparationLine> {
     let line = |number: u32, stage: PreparationStage, progress: Option<(u64, u64)>| {
         let id = PreparationId::new(number);
         PreparationLine {
-            preparation: Preparation { id, wanted: wanted(number), stage, tried: None },
+            preparation: Preparation { id, wanted: wanted(number), kept: None, stage, tried: None },
             progress,
         }
     };

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use archive::Hash;
 use clap::{Args, Subcommand};
 use model::{DomainName, Host, Motive, PersonName, Uai};
 use replication::{CodeNumber, EnrolmentCode};
@@ -36,6 +37,9 @@ pub(crate) struct ServeArguments {
     /// The configuration file of the hub: whose it is, who is told of a school, who reads the metrics.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Boxes have enrolled, and a key of the hub's is lost: make another one. Without it, the hub does not start then.
+    #[arg(long)]
+    pub(crate) new_keys: bool,
     #[command(flatten)]
     pub(crate) engines: EngineArguments,
 }
@@ -76,6 +80,9 @@ pub(crate) enum HubCommand {
     /// The boxes.
     #[command(subcommand)]
     Box(HubBoxCommand),
+    /// The states that boxes have sent, for those that take their places.
+    #[command(subcommand)]
+    State(HubStateCommand),
     /// Take what a lost box had sealed and not sent, from its disk: where its log is what the box has signed, and has grown from what this hub has
     /// signed of it.
     Adopt {
@@ -107,6 +114,9 @@ pub(crate) struct HubCodeArguments {
     /// The box takes the place of the one that the school has, which is revoked when it enrols.
     #[arg(long, visible_alias = "replace")]
     pub(crate) replacement: bool,
+    /// The state that it takes over, as `preau hub state list` tells it; without it, the newest.
+    #[arg(long, value_name = "HASH", requires = "replacement")]
+    pub(crate) state: Option<Hash>,
     /// For how many hours the code is good.
     #[arg(long, value_name = "HOURS", default_value = "24", value_parser = clap::value_parser!(u32).range(1..=720))]
     pub(crate) hours: u32,
@@ -212,6 +222,18 @@ pub(crate) enum HubBoxCommand {
     Checkpoint {
         /// Its number, as `list` tells it.
         id: u64,
+        #[command(flatten)]
+        data: HubData,
+    },
+}
+
+/// Subcommands of `preau hub state`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum HubStateCommand {
+    /// List the states of a school, the newest first: hash, box, when it came, bytes.
+    List {
+        /// The school's national identifier.
+        uai: Uai,
         #[command(flatten)]
         data: HubData,
     },

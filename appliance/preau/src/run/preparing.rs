@@ -18,7 +18,7 @@ use model::{
     ClockQuality, DomainName, NewPreparation, Preparation, PreparationId, PreparationStage, RoomName,
     Timestamp, WorkspacePlace,
 };
-use proxy::{Gate, Pace, Progress, Wanted};
+use proxy::{Gate, Pace, Progress, Settled, Wanted};
 use store::{Store, StoreError};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -55,15 +55,14 @@ impl Prepared {
         let list = self.list.load();
         let is_for_room = |it: &&Preparation| it.wanted.room.is_none() || it.wanted.room.as_ref() == room;
         let ready = list.iter().filter(|it| it.stage == PreparationStage::Here).filter(is_for_room);
-        ready.map(|it| it.wanted.clone()).collect()
+        ready.map(show).collect()
     }
 
     /// What is here of this host, for whatever room.
     pub(crate) fn ready_of(&self, host: &DomainName) -> Vec<NewPreparation> {
         let list = self.list.load();
-        let ready =
-            list.iter().filter(|it| it.stage == PreparationStage::Here && it.wanted.place.host == *host);
-        ready.map(|it| it.wanted.clone()).collect()
+        let ready = list.iter().filter(|it| it.stage == PreparationStage::Here && it.place().host == *host);
+        ready.map(show).collect()
     }
 
     /// Bytes that are here of what comes at this moment, and bytes of the whole.
@@ -75,6 +74,11 @@ impl Prepared {
     fn show_coming(&self, coming: Option<(PreparationId, Arc<Progress>)>) {
         *self.coming.lock().unwrap_or_else(PoisonError::into_inner) = coming;
     }
+}
+
+/// Something that is here, as pupils open it: where it is, though the line be down.
+fn show(it: &Preparation) -> NewPreparation {
+    NewPreparation { place: it.place().clone(), ..it.wanted.clone() }
 }
 
 /// Who prepares.
@@ -157,7 +161,7 @@ impl Preparer {
             }
         })?;
         if **self.prepared.list.load() != list {
-            let places = list.iter().map(|it| (it.wanted.place.host.clone(), it.wanted.place.path.clone()));
+            let places = list.iter().map(|it| (it.place().host.clone(), it.place().path.clone()));
             self.gate.pin(&places.collect::<Vec<_>>());
             self.prepared.list.store(Arc::new(list.clone()));
         }
@@ -186,9 +190,10 @@ impl Preparer {
         let directory = self.desk.directory();
         let device = directory.devices().find(|device| device.mac == due.wanted.device).cloned();
         let Some(device) = device else {
-            self.note(due, proxy::Preparation::Elsewhere);
+            self.note(due, proxy::Preparation::Elsewhere.into());
             return true;
         };
+        // From where it was asked for: the workspace may lead elsewhere today.
         let place = due.wanted.place.clone();
         let until = Some(find_end(&due.wanted, self.clock.now().at));
         let wanted = Wanted { host: place.host, path: place.path, tag: None, digest: None, device, until };
@@ -203,10 +208,7 @@ impl Preparer {
             Awaited::Over => {
                 let settled = self.runtime.block_on(task);
                 let settled = settled.unwrap_or_else(|_| proxy::Preparation::Later.into());
-                if let Some((host, path)) = settled.place.filter(|_| is_kept(settled.preparation)) {
-                    self.work(|store| store.move_preparation(due.id, &WorkspacePlace { host, path }));
-                }
-                self.note(due, settled.preparation);
+                self.note(due, settled);
                 true
             }
             // It is due again at its time, where it is on the list.
@@ -236,14 +238,15 @@ impl Preparer {
         true
     }
 
-    fn note(&mut self, due: &Preparation, outcome: proxy::Preparation) {
-        let (id, stage, tried) = (due.id, stage_of(outcome), self.clock.now().at);
+    fn note(&mut self, due: &Preparation, settled: Settled) {
+        let (id, stage, tried) = (due.id, stage_of(settled.preparation), self.clock.now().at);
+        let kept = find_kept(due, stage, settled.place);
         // What is here is here whether the workspace answers or not.
         let is_unanswered = due.stage == PreparationStage::Here && stage == PreparationStage::Waiting;
         let stage = if is_unanswered && self.is_here(due, tried) { due.stage } else { stage };
         self.tried.insert(id, tried);
         // Where it cannot be noted, it is tried again as after a failure.
-        let noted = self.work(|store| store.note_preparation(id, stage, tried));
+        let noted = self.work(|store| store.note_preparation(id, stage, kept.as_ref(), tried));
         if noted.is_some() {
             tracing::info!(
                 number = id.number(),
@@ -255,7 +258,7 @@ impl Preparer {
 
     /// Whether something that was fetched is still here.
     fn is_here(&self, due: &Preparation, now: Timestamp) -> bool {
-        let place = &due.wanted.place;
+        let place = due.place();
         let until = find_end(&due.wanted, now);
         self.runtime.block_on(self.gate.has_ready(&place.host, &place.path, until))
     }
@@ -321,9 +324,19 @@ fn is_dawn(clock: &Zoned) -> bool {
     (DAWN..NIGHT.1).contains(&clock.hour())
 }
 
-/// Whether it is here, and is to be found where it is.
-fn is_kept(outcome: proxy::Preparation) -> bool {
-    outcome == proxy::Preparation::Here
+/// Where it is kept after a look that came to this stage, and was led to `led`. Of what is here it is where it is.
+fn find_kept(
+    due: &Preparation,
+    stage: PreparationStage,
+    led: Option<WorkspacePlace>,
+) -> Option<WorkspacePlace> {
+    if stage == PreparationStage::Here {
+        led
+    } else if due.stage == PreparationStage::Here {
+        due.kept.clone()
+    } else {
+        led.or_else(|| due.kept.clone())
+    }
 }
 
 /// Whether what was used most is to be looked at now: once each morning, before the school opens.
@@ -406,7 +419,7 @@ mod tests {
             // For the thirtieth.
             until: at("2026-12-01T00:00"),
         };
-        Preparation { id: PreparationId::new(number), wanted, stage, tried: tried.map(at) }
+        Preparation { id: PreparationId::new(number), wanted, kept: None, stage, tried: tried.map(at) }
     }
 
     #[test]
@@ -468,6 +481,26 @@ mod tests {
         check("2026-11-30T05:00", true, "2026-12-01T00:00");
         check("2026-11-30T10:00", true, "2026-12-01T00:00");
         check("2026-12-01T00:00", false, "2026-12-01T00:00");
+    }
+
+    #[test]
+    fn where_it_is_kept_is_where_it_came_from_last() {
+        use PreparationStage::{Here, Missing, Waiting};
+        let place = |path: &str| -> WorkspacePlace { format!("https://ent.example{path}").parse().unwrap() };
+        let (old, new) = (Some(place("/old")), Some(place("/new")));
+        let check = |before, stage, led: &Option<WorkspacePlace>, expected: &Option<WorkspacePlace>| {
+            let due = Preparation { kept: old.clone(), ..preparation(1, before, None) };
+            assert_eq!(find_kept(&due, stage, led.clone()), *expected, "{before:?} {stage:?} {led:?}");
+        };
+        check(Here, Here, &new, &new);
+        // The workspace does not lead elsewhere any more.
+        check(Here, Here, &None, &None);
+        // What is here is served on, whatever did not come.
+        check(Here, Waiting, &new, &old);
+        check(Here, Missing, &None, &old);
+        // What was begun there is gone on with there.
+        check(Waiting, Waiting, &new, &new);
+        check(Waiting, Waiting, &None, &old);
     }
 
     #[test]

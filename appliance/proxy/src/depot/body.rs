@@ -408,14 +408,16 @@ impl Body {
         let Some(length) = self.length().filter(|_| !self.is_stock_taken.load(Ordering::Relaxed)) else {
             return;
         };
-        let mut sealed = Vec::new();
+        let mut room = Vec::new();
         for block in 0..length.div_ceil(block_bytes()) {
             let place = self.sealing.place(block, Some(length));
-            sealed.resize(usize::try_from(place.end - place.start).unwrap_or_default(), 0);
-            let is_read = self.file.read_exact_at(&mut sealed, place.start).is_ok();
+            room.clear();
+            room.resize(usize::try_from(place.end - place.start).unwrap_or_default(), 0);
+            let is_read = self.file.read_exact_at(&mut room, place.start).is_ok();
+            let is_right = is_read && self.sealing.open(block, &mut room).is_some();
             let start = block.saturating_mul(block_bytes());
             let span = Span::new(start, start.saturating_add(block_bytes()).min(length));
-            if let Some(span) = span.filter(|_| is_read && self.sealing.open(block, &mut sealed).is_some()) {
+            if let Some(span) = span.filter(|_| is_right) {
                 self.lock().held.insert(span);
             }
         }

@@ -123,6 +123,11 @@ impl Entry {
         self.lock().retain(|object| !Arc::ptr_eq(&object.body, body));
     }
 
+    /// Whether the body of this number is one of its responses'.
+    pub(super) fn has(&self, number: u64) -> bool {
+        self.lock().iter().any(|object| object.body.number() == number)
+    }
+
     /// What a record of it says: those that are there whole.
     pub(super) fn kept(&self) -> Vec<Kept> {
         let objects = self.lock();

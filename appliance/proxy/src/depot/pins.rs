@@ -14,6 +14,11 @@ impl Depot {
         self.lock_shelf().pin(keys.map(Self::name).collect());
     }
 
+    /// Has this stay as well, until it is said anew what stays.
+    pub(crate) fn pin_also(&self, key: &Key) {
+        self.lock_shelf().pin_also(Self::name(key));
+    }
+
     /// Whether something of this length can be pinned beside the rest.
     pub(crate) fn has_room_to_pin(&self, key: &Key, length: u64) -> bool {
         let weight = Sealing::Checked.file_bytes(length).max(OBJECT_BYTES_MIN);

@@ -46,9 +46,14 @@ impl KnownServers {
         self.lock().iter().cloned().collect()
     }
 
-    /// Notes a server; names that are `named` stay before others.
-    pub(crate) async fn note(&self, reached: Reached, is_named: impl Fn(&DomainName) -> bool + Send) {
-        self.lock().note(reached, is_named);
+    /// Notes a server, which is not due any more then; names that are `named` stay before others. False where it is not noted,
+    /// and there is nothing to save.
+    pub(crate) fn note(&self, reached: Reached, is_named: impl Fn(&DomainName) -> bool) -> bool {
+        self.lock().note(reached, is_named)
+    }
+
+    /// Has the disk have what the memory has.
+    pub(crate) async fn save(&self) {
         let _writing = self.writing.lock().await;
         let bytes = self.lock().write();
         let path = Arc::clone(&self.path);
@@ -102,8 +107,9 @@ mod tests {
         let (name, now) = ("ent.test".parse().unwrap(), Timestamp::from_unix_ms(5));
         let known = KnownServers::open(folder.path());
         assert!(known.is_due(&name, now) && known.addresses(&name, now).is_empty());
-        known.note(reached(5), |_| true).await;
-        assert!(!known.is_due(&name, now));
+        assert!(known.note(reached(5), |_| true));
+        assert!(!known.is_due(&name, now), "at once, whatever the disk does");
+        known.save().await;
         let again = KnownServers::open(folder.path());
         assert_eq!(again.list(), [reached(5)]);
         assert_eq!(again.addresses(&name, now), reached(5).addresses);

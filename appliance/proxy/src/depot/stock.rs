@@ -200,6 +200,9 @@ impl Depot {
             let (whole, parts) = (disk.read(name), disk.read_parts(name));
             let key = whole.as_ref().or(parts.as_ref()).map(|(key, _)| key.clone())?;
             let [whole, parts] = [whole, parts].map(|read| read.map(|(_, kept)| kept).unwrap_or_default());
+            // After a power cut what is whole may be told to be a part as well.
+            let is_whole = |part: &Kept| whole.iter().any(|kept: &Kept| kept.body == part.body);
+            let parts: Vec<Kept> = parts.into_iter().filter(|part| !is_whole(part)).collect();
             let whole = whole.into_iter().filter_map(|kept| open(&disk, name, kept));
             let parts = parts.into_iter().filter_map(|kept| open_part(&disk, name, kept));
             Some((key, whole.chain(parts).collect()))
@@ -241,7 +244,7 @@ impl Depot {
         };
         let replaced = entry.add(object.clone(), succession);
         self.arriving.lock().unwrap_or_else(PoisonError::into_inner).insert(name, Arc::clone(&entry));
-        self.clear_away(name, &replaced);
+        self.clear_away(&entry, &replaced);
         Some(Arrival { entry: EntryHandle(entry), object, place })
     }
 
@@ -265,13 +268,13 @@ impl Depot {
         }
         if object.body.has_failed() {
             entry.remove(&object.body);
-            self.clear_away(entry.name, std::slice::from_ref(object));
+            self.clear_away(entry, std::slice::from_ref(object));
         }
         let is_whole = object.body.whole_length().is_some();
         let replaced = if is_whole { entry.settle(&object.body) } else { vec![] };
         self.write(entry).await;
         // The record names them no more.
-        self.clear_away(entry.name, &replaced);
+        self.clear_away(entry, &replaced);
         let mut arriving = self.arriving.lock().unwrap_or_else(PoisonError::into_inner);
         if !entry.is_arriving() {
             arriving.remove(&entry.name);
@@ -343,7 +346,13 @@ impl Depot {
 
     /// Notes what a key weighs, and has others leave where that is too much.
     pub(super) fn weigh(&self, name: u128, weight: u64) {
-        let evicted = self.lock_shelf().insert(name, weight);
+        // What comes is not taken from under whoever brings it, nor what is noted at this moment.
+        let mut busy: Vec<u128> =
+            self.arriving.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
+        if weight <= self.bytes_max {
+            busy.push(name);
+        }
+        let evicted = self.lock_shelf().insert_beside(name, weight, &busy);
         if evicted.is_empty() {
             return;
         }
@@ -356,10 +365,11 @@ impl Depot {
         drop(spawn_blocking(move || evicted.into_iter().for_each(|name| disk.remove(name))));
     }
 
-    /// Removes the files of responses. Who reads one reads it to its end.
-    fn clear_away(&self, name: u128, objects: &[Object]) {
-        let disk = Arc::clone(&self.disk);
-        let numbers: Vec<u64> = objects.iter().map(|object| object.body.number()).collect();
+    /// Removes the files of responses that are no more of an entry. Who reads one reads it to its end.
+    fn clear_away(&self, entry: &Entry, objects: &[Object]) {
+        let (disk, name) = (Arc::clone(&self.disk), entry.name);
+        let numbers = objects.iter().map(|object| object.body.number());
+        let numbers: Vec<u64> = numbers.filter(|number| !entry.has(*number)).collect();
         drop(spawn_blocking(move || numbers.into_iter().for_each(|number| disk.remove_body(name, number))));
     }
 

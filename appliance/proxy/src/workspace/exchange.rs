@@ -137,7 +137,7 @@ impl Connection {
             Found::Pass(told) => told,
         };
         if self.prober().is_down() {
-            plea.let_go(body).await;
+            plea.let_go(body, &self.workspaces.uploads).await;
             return self.fail(journey, &SendError::LineDown, &plea);
         }
         let request = self.build(&head, body, upgrade.is_some(), &journey.passage);

@@ -119,7 +119,34 @@ enum Sign {
     Life,
     /// It may be down.
     Fault,
+    /// Nobody asked it: the access cannot be recorded.
+    Closed,
     None,
+}
+
+/// What a look for a server finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// It is there.
+    There,
+    /// The line is down.
+    Silent,
+    /// It cannot be told, and will not be.
+    Untold,
+    /// Nobody looked: the access cannot be recorded yet.
+    Closed,
+}
+
+/// A look on its way: where it is given up, it was not made. Once it has told something, there is nothing to withdraw.
+struct Looking {
+    line: Arc<Watched>,
+    began: Duration,
+}
+
+impl Drop for Looking {
+    fn drop(&mut self) {
+        self.line.change(|line, _| line.withdraw(self.began));
+    }
 }
 
 impl Connection {
@@ -147,21 +174,19 @@ impl Prober {
         line.is_down()
     }
 
-    /// Looks whether the server is there, though nobody wants anything of it. `None` where that cannot be told.
-    pub(super) async fn look(&self) -> Option<bool> {
+    /// Looks whether the server is there, though nobody wants anything of it.
+    pub(super) async fn look(&self) -> Look {
         let line = self.line();
-        let Some(began) = line.change(|line, now| line.look(now).then_some(now)) else {
-            return Some(!line.is_down());
-        };
-        match timeout(PROBE_WAIT, self.knock()).await.unwrap_or(Sign::Fault) {
-            Sign::Life => line.hear(),
-            Sign::None => {
-                line.change(|line, _| line.withdraw(began));
-                return None;
+        if let Some(began) = line.change(|line, now| line.look(now).then_some(now)) {
+            let looking = Looking { line: Arc::clone(&line), began };
+            match timeout(PROBE_WAIT, self.knock()).await.unwrap_or(Sign::Fault) {
+                Sign::Life => line.hear(),
+                Sign::Fault => drop(line.change(|line, _| line.miss(looking.began))),
+                Sign::Closed => return Look::Closed,
+                Sign::None => return Look::Untold,
             }
-            Sign::Fault => drop(line.change(|line, _| line.miss(began))),
         }
-        Some(!line.is_down())
+        if line.is_down() { Look::Silent } else { Look::There }
     }
 
     /// Awaits an exchange. While it is silent, and where it fails, the line is doubted.
@@ -179,7 +204,7 @@ impl Prober {
                     match outcome.as_ref().map_or_else(sign_of, |_| Sign::Life) {
                         Sign::Life => line.hear(),
                         Sign::Fault => self.begin(&line, |line, now| line.doubt(now, now)),
-                        Sign::None => {}
+                        Sign::Closed | Sign::None => {}
                     }
                     return outcome;
                 }
@@ -210,7 +235,7 @@ impl Prober {
             let sign = timeout(PROBE_WAIT, self.knock()).await.unwrap_or(Sign::Fault);
             let pause = match sign {
                 Sign::Life => return line.hear(),
-                Sign::None => return line.change(|line, _| line.withdraw(began)),
+                Sign::Closed | Sign::None => return line.change(|line, _| line.withdraw(began)),
                 Sign::Fault => line.change(|line, _| line.miss(began)),
             };
             let Some(pause) = pause else { return };
@@ -228,7 +253,8 @@ impl Prober {
         let target = Target::Host(Host::from(name.clone()));
         let permit = match gate.admit(&self.caller, AccessKind::Http, target) {
             Ok(Admission::Permit(permit)) => permit,
-            Ok(Admission::Refusal(_)) | Err(_) => return Sign::None,
+            Ok(Admission::Refusal(_)) => return Sign::None,
+            Err(_) => return Sign::Closed,
         };
         let Some(workspace) = workspaces.find(name) else { return Sign::None };
         let mut passage = gate.begin(permit, &self.caller);
@@ -301,6 +327,21 @@ mod tests {
         assert!(line.is_down(), "what the kernel takes is no answer");
         line.hear();
         assert!(!line.is_down());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_that_is_given_up_was_not_made() {
+        let line = Lines::default().find(&name("ent.example"));
+        let look = || line.change(|line, now| line.look(now).then_some(now));
+        let began = look().unwrap();
+        assert_eq!(look(), None, "one at a time");
+        drop(Looking { line: Arc::clone(&line), began });
+        assert!(!line.is_down());
+        let began = look().unwrap();
+        let looking = Looking { line: Arc::clone(&line), began };
+        assert!(line.change(|line, _| line.miss(began)).is_some());
+        drop(looking);
+        assert!(line.is_down(), "it had no answer");
     }
 
     #[tokio::test(start_paused = true)]

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Either, Full};
 use hyper::body::{Body as _, Incoming};
 use model::{DomainName, Host};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::exchange::{Flow, Reply};
@@ -93,11 +94,11 @@ impl Plea {
     }
 
     /// Reads what the request brings to its end, within limits, where it goes nowhere: a client that still sends would not hear
-    /// the answer.
-    pub(super) async fn let_go(&mut self, upload: Upload) {
+    /// the answer. An upload takes one of the `readers`, for what was typed beside its files.
+    pub(super) async fn let_go(&mut self, upload: Upload, readers: &Semaphore) {
         match (upload, self.boundary.take()) {
             (Either::Left(body), Some(boundary)) => {
-                self.form = Some(Form::read_upload(&boundary, body).await);
+                self.form = Some(Form::read_upload(&boundary, body, readers).await);
             }
             (Either::Left(body), None) => discard(body).await,
             (Either::Right(_), _) => {}

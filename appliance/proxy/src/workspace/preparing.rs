@@ -13,13 +13,14 @@ use cache::{
     Audience, BLOCK_BYTES, Cause, Failure, Key, Lookup, Newer, Stored, Unstorable, Validator, content_length,
     judge, look_up, may_serve_stale,
 };
-use model::{Device, DomainName, Timestamp};
+use model::{Device, DomainName, Timestamp, WorkspacePlace};
 use tokio::sync::watch;
 
 use super::caching::Asked;
 use super::errand::{Errand, exchange};
 use super::pace::Pace;
 use super::pool::Answer;
+use super::redirection::Redirection;
 use crate::depot::{Arrival, Boarding, Body, Depot, EntryHandle, Landing, Object, Outcome};
 use crate::gate::{Caller, Gate};
 
@@ -74,8 +75,8 @@ pub enum Preparation {
 pub struct Settled {
     /// What became of it.
     pub preparation: Preparation,
-    /// Host, path and query, where they are not those that were wanted.
-    pub place: Option<(DomainName, String)>,
+    /// Where it is not where it was wanted.
+    pub place: Option<WorkspacePlace>,
 }
 
 impl From<Preparation> for Settled {
@@ -107,7 +108,7 @@ impl Progress {
 impl Gate {
     /// Has something be here, at this pace, until `stop` turns true. What is here already is asked for again only where it is
     /// stale; a transfer that was cut goes on where it stopped. Where the workspace leads to another place of its own, it is
-    /// followed.
+    /// followed, and what is there stays, until [`pin`](Self::pin) says anew what does.
     pub async fn prepare(
         self: Arc<Self>,
         wanted: Wanted,
@@ -139,16 +140,22 @@ impl Gate {
             let (pace, progress, caller) = (Arc::clone(&pace), Arc::clone(&progress), caller.clone());
             let work = match self.plan(wanted.clone(), pace, progress, caller, is_led) {
                 Ok(work) => work,
-                // It leads out of the ENT.
-                Err(Preparation::Elsewhere) if place.is_some() => return Preparation::NotShared.into(),
                 Err(preparation) => return preparation.into(),
             };
+            if place.is_some() && wanted.until.is_some() {
+                work.depot.pin_also(&work.key);
+            }
             match work.run().await {
                 Step::Over(preparation) => return Settled { preparation, place },
-                Step::Led(redirection) => {
-                    is_led |= !redirection.is_permanent;
-                    (wanted.host, wanted.path) = (redirection.host, redirection.path);
-                    place = Some((wanted.host.clone(), wanted.path.clone()));
+                Step::Led(Redirection { place: led, is_permanent }) => {
+                    let workspaces = &work.errand.workspaces;
+                    let is_own = workspaces.are_of_one(&wanted.host, &led.host);
+                    if !is_own || !workspaces.are_for(&led.host, &wanted.device) {
+                        return Preparation::NotShared.into();
+                    }
+                    is_led |= !is_permanent;
+                    (wanted.host, wanted.path) = (led.host.clone(), led.path.clone());
+                    place = Some(led);
                 }
             }
         }
@@ -261,37 +268,6 @@ enum Step {
     Led(Redirection),
 }
 
-/// Where an answer leads (RFC 9110 section 15.4).
-#[derive(Debug, PartialEq, Eq)]
-struct Redirection {
-    host: DomainName,
-    path: String,
-    is_permanent: bool,
-}
-
-impl Redirection {
-    /// Where an answer of `host` leads, as far as that can be kept for others: without a query where it is for now alone, because
-    /// then the right to it is in there.
-    fn read(host: &DomainName, status: StatusCode, headers: &HeaderMap) -> Option<Self> {
-        let is_permanent = match status {
-            StatusCode::MOVED_PERMANENTLY | StatusCode::PERMANENT_REDIRECT => true,
-            StatusCode::FOUND | StatusCode::SEE_OTHER | StatusCode::TEMPORARY_REDIRECT => false,
-            _ => return None,
-        };
-        let location = headers.get(header::LOCATION)?.to_str().ok()?;
-        let uri: Uri = location.split('#').next().unwrap_or_default().parse().ok()?;
-        let host = match (uri.scheme_str(), uri.authority()) {
-            (None, None) => host.clone(),
-            (Some("https"), Some(authority)) if authority.port_u16().is_none_or(|port| port == 443) => {
-                DomainName::parse(authority.host()).ok()?
-            }
-            _ => return None,
-        };
-        let path = uri.path_and_query()?.as_str().to_owned();
-        (is_permanent || uri.query().is_none()).then_some(Self { host, path, is_permanent })
-    }
-}
-
 /// A transfer that nobody but the preparer waits for ends with the preparation.
 struct Tie(Arc<Body>);
 
@@ -359,12 +335,16 @@ impl Preparing {
                 return Step::Over(Preparation::Later);
             }
             let updated = object.stored.update(&newer, &[]);
-            return Step::Over(match self.depot.refresh(&entry, &object, updated).await {
+            let refreshed = self.depot.refresh(&entry, &object, updated).await;
+            // Whoever opens it meanwhile has what is here of it, and waits for the rest alone.
+            landing.tell(Outcome::Again);
+            return Step::Over(match refreshed {
                 Some(object) => self.complete(Some(&entry), &object).await,
                 None => Preparation::Later,
             });
         }
-        if let Some(redirection) = Redirection::read(&self.wanted.host, status, response.headers()) {
+        let from = WorkspacePlace { host: self.wanted.host.clone(), path: self.wanted.path.clone() };
+        if let Some(redirection) = Redirection::read(&from, status, response.headers()) {
             return Step::Led(redirection);
         }
         let asked = Asked::new(Cause::UriMiss, requested, received);

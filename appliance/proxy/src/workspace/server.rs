@@ -79,7 +79,7 @@ impl Server<'_> {
         };
         let peer = stream.peer_addr().ok();
         let stream = self.prove(stream).await?;
-        self.remember(passage).await;
+        self.remember(passage);
         let (sender, connection) = Builder::new()
             .preserve_header_case(true)
             .max_headers(FIELDS_MAX)
@@ -95,25 +95,23 @@ impl Server<'_> {
         Ok(Line { sender, peer })
     }
 
-    /// Notes where the server is, which has shown its certificate: a start without a line has nobody to ask. Its addresses were
-    /// found a moment ago, and are at hand.
-    async fn remember(&self, passage: &Passage) {
+    /// Notes where the server is, which has shown its certificate: a start without a line has nobody to ask. What answered comes
+    /// first.
+    fn remember(&self, passage: &Passage) {
         let depot = self.workspaces.depot.as_ref().filter(|_| self.workspace.upstream().is_none());
         let Some((depot, permit)) = depot.zip(passage.permit()) else { return };
         let Subject::Device(device) = permit.decision().subject() else { return };
-        if !depot.servers.is_due(self.name, depot.now()) {
+        let Some(peer) = passage.peer.filter(|_| depot.servers.is_due(self.name, depot.now())) else {
             return;
-        }
-        let Ok(mut addresses) = self.gate.resolver().resolve(permit).await else { return };
-        let port = self.gate.settings().ports.tls;
-        addresses.retain(|address| self.gate.check_destination(SocketAddr::new(*address, port)).is_ok());
-        if addresses.is_empty() {
-            return;
-        }
+        };
+        let others = passage.choice.iter().map(SocketAddr::ip).filter(|address| *address != peer.ip());
+        let addresses = std::iter::once(peer.ip()).chain(others).collect();
         let reached = Reached { name: self.name.clone(), addresses, device: device.mac, at: depot.now() };
-        let (depot, workspace) = (Arc::clone(depot), self.workspace.clone());
-        // Nobody waits for the disk.
-        tokio::spawn(async move { depot.servers.note(reached, |name| workspace.names(name)).await });
+        if depot.servers.note(reached, |name| self.workspace.names(name)) {
+            let depot = Arc::clone(depot);
+            // Nobody waits for the disk.
+            tokio::spawn(async move { depot.servers.save().await });
+        }
     }
 
     async fn prove(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, SendError> {

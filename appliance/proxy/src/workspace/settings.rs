@@ -18,6 +18,7 @@ use super::favourites::Favourites;
 use super::lines::Lines;
 use super::pool::Pool;
 use super::turnstile::Turnstile;
+use super::typed::UPLOADS_MAX;
 use crate::depot::Depot;
 use crate::gate::{Caller, Gate};
 
@@ -98,6 +99,8 @@ pub struct Workspaces {
     pub(super) lines: Lines,
     /// Pages that are changed at this moment.
     pub(super) banners: Arc<Semaphore>,
+    /// Uploads that go nowhere, and are read for what was typed.
+    pub(super) uploads: Semaphore,
     pub(super) pool: Arc<Pool>,
     pub(super) turnstile: Arc<Turnstile>,
     /// Where what may be kept is kept; `None`: nothing is.
@@ -122,6 +125,7 @@ impl Workspaces {
             favourites: Favourites::default(),
             lines: Lines::default(),
             banners: Arc::new(Semaphore::new(PAGES_MAX)),
+            uploads: Semaphore::new(UPLOADS_MAX),
             pool: Arc::default(),
             turnstile: Arc::new(Turnstile::new(descriptors_max)),
             depot,
@@ -149,6 +153,11 @@ impl Workspaces {
 
     pub(super) fn find(&self, name: &DomainName) -> Option<&Workspace> {
         self.list.iter().find(|workspace| workspace.has(name))
+    }
+
+    /// Whether two names are of the same workspace.
+    pub(super) fn are_of_one(&self, one: &DomainName, other: &DomainName) -> bool {
+        self.find(one).zip(self.find(other)).is_some_and(|(one, other)| std::ptr::eq(one, other))
     }
 
     /// Whether a name is one that devices like this one get from the box itself.

@@ -6,11 +6,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cache::Reached;
 use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::lines::Prober;
+use super::lines::{Look, Prober};
 use super::settings::Workspaces;
 use crate::gate::Gate;
 
@@ -32,44 +33,65 @@ impl Gate {
         if self.settings().timeouts.silence.is_none() {
             return;
         }
+        let (mut due, mut silent) = (known(&workspaces), Vec::new());
         let (mut looks, mut closed) = (0, 0);
         while looks < LOOKS_MAX && closed < CLOSED_LOOKS_MAX {
-            let looked = self.look_once(&workspaces, &stop).await;
-            let pause = if looked.contains(&None) {
+            let mut unrecorded = Vec::new();
+            for (server, look) in self.look_once(&workspaces, &stop, due).await {
+                match look {
+                    Look::Closed => unrecorded.push(server),
+                    Look::Silent => silent.push(server),
+                    Look::There | Look::Untold => {}
+                }
+            }
+            if !unrecorded.is_empty() {
                 closed += 1;
-                CLOSED_PAUSE
+                due = unrecorded;
+                sleep(CLOSED_PAUSE).await;
+            } else if silent.is_empty() {
+                return;
             } else {
                 looks += 1;
-                PAUSE
-            };
-            if looked.iter().all(|is_there| *is_there == Some(true)) {
-                return;
+                due = std::mem::take(&mut silent);
+                sleep(PAUSE).await;
             }
-            sleep(pause).await;
         }
     }
 
-    /// Whether each is there; `None` where that cannot be told.
+    /// Looks for each of these at the same time.
     async fn look_once(
         self: &Arc<Self>,
         workspaces: &Arc<Workspaces>,
         stop: &watch::Receiver<bool>,
-    ) -> Vec<Option<bool>> {
-        let known = workspaces.depot.as_ref().map_or(vec![], |depot| depot.servers.list());
-        let looks = known.into_iter().take(LOOKED_MAX).filter_map(|reached| {
-            // A device that is gone since, or has another profile, asks for nothing.
-            let device = self.find_device(reached.device);
-            let device = device.filter(|device| workspaces.are_for(&reached.name, device))?;
+        servers: Vec<Reached>,
+    ) -> Vec<(Reached, Look)> {
+        let looks = servers.into_iter().filter_map(|server| {
+            // A device that is gone since, has another profile, or may not go there at this hour, asks for nothing.
+            let device = self.find_device(server.device);
+            let device = device.filter(|device| {
+                workspaces.are_for(&server.name, device) && self.would_permit(device, &server.name)
+            })?;
             let (caller, eviction) = self.stand_in(device, stop.clone())?;
-            let (gate, workspaces) = (Arc::clone(self), Arc::clone(workspaces));
-            let prober = Prober { gate, workspaces, caller, name: reached.name };
+            let (gate, workspaces, name) = (Arc::clone(self), Arc::clone(workspaces), server.name.clone());
+            let prober = Prober { gate, workspaces, caller, name };
             Some(async move {
-                tokio::select! {
-                    is_there = prober.look() => is_there,
-                    Ok(()) = eviction => None,
-                }
+                let look = tokio::select! {
+                    look = prober.look() => look,
+                    Ok(()) = eviction => Look::Untold,
+                };
+                (server, look)
             })
         });
         join_all(looks).await
     }
+}
+
+/// The servers that were used last, as long as it is worth something where they were.
+fn known(workspaces: &Workspaces) -> Vec<Reached> {
+    let Some(depot) = &workspaces.depot else { return vec![] };
+    let now = depot.now();
+    let mut known = depot.servers.list();
+    known.retain(|server| !depot.servers.addresses(&server.name, now).is_empty());
+    known.truncate(LOOKED_MAX);
+    known
 }

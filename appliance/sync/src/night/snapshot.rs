@@ -5,7 +5,7 @@
 use archive::{Hash, Log, ReaderKey, encrypt};
 use model::Timestamp;
 use replication::limits::FILES_MAX;
-use replication::{About, Catalogue, Catalogued, SnapshotState};
+use replication::{About, Catalogue, Catalogued, Refusal, SnapshotState};
 use system::vault::Folder;
 
 use super::files::{Limits, send_bytes, standing_files};
@@ -59,7 +59,14 @@ pub(super) fn send(
         piece.copy_from_slice(part.ok_or_else(|| SyncError::NoHub(client.url()))?);
         Ok(())
     };
-    let sent = send_bytes(client, &parcel, (NAME, bytes.len() as u64), &mut read, (limits, watch))?;
+    let sent = match send_bytes(client, &parcel, (NAME, bytes.len() as u64), &mut read, (limits, watch)) {
+        // It was made for another number of this box's, or is damaged: the next night makes another one.
+        Err(error @ SyncError::Refused(Refusal::Malformed)) => {
+            folder.drop_snapshot_bytes()?;
+            return Err(error);
+        }
+        sent => sent?,
+    };
     folder.drop_snapshot_bytes()?;
     watch.report(Step::Snapshot);
     Ok(sent)

@@ -91,7 +91,13 @@ fn a_replacement_serves_the_school_as_the_lost_box_did() -> Result<()> {
     // Somebody has begun to enter things into a spare: it takes nothing over unasked, and the code is as good as before.
     let begun = School::new()?;
     begun.run(&["device", "add", PC1_MAC, "--name", "essai", "--profile", "elementaire"])?.success()?;
-    let code = hub.code(&["--replace"])?;
+    let states = hub.command(&["state", "list", "0750655E"])?.success()?;
+    ensure!(states.lines().count() == 1 && states.contains("\tbox 1\t"), "{states}");
+    let wrong = hub.command(&["code", "0750655E", "--replacement", "--state", &"0".repeat(64)])?;
+    refused(&wrong, "preau hub state list")?;
+    ensure!(hub.command(&["code", "list"])?.success()?.is_empty(), "the code of it is worth nothing");
+    let state = states.split('\t').next().context("its hash")?;
+    let code = hub.code(&["--replace", "--state", state])?;
     begun.refused(&["enrol", &code, "--hub", &hub.url()], "--discard-state")?;
     ensure!(hub.command(&["code", "list"])?.success()?.contains("tries 3"));
 

@@ -27,8 +27,7 @@ impl<D: Database> History for D {
     fn reports(&self, of: BoxId, since: Timestamp) -> Result<Vec<Report>, RegisterError> {
         let sql = "SELECT at_ms, health FROM report WHERE box = ?1 AND at_ms >= ?2 ORDER BY at_ms";
         let rows = self.look(sql, values![of.key(), since.unix_ms()])?;
-        let read =
-            |row: &Row| Ok(Report { at: Timestamp::from_unix_ms(row.int(0)?), health: row.text(1)? });
+        let read = |row: &Row| Ok(Report { at: Timestamp::from_unix_ms(row.int(0)?), health: row.text(1)? });
         rows.iter().map(read).collect()
     }
 
@@ -142,9 +141,5 @@ fn read_alert(row: &Row) -> Result<Alert, RegisterError> {
 }
 
 fn read_signed(row: &Row) -> Result<SignedState, RegisterError> {
-    Ok(SignedState {
-        size: row.count(0)?,
-        at: Timestamp::from_unix_ms(row.int(1)?),
-        note: row.text(2)?,
-    })
+    Ok(SignedState { size: row.count(0)?, at: Timestamp::from_unix_ms(row.int(1)?), note: row.text(2)? })
 }

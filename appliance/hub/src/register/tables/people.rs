@@ -30,8 +30,7 @@ impl<D: Database> Staff for D {
             let count = open.row("SELECT count(*) FROM member", &[])?.map_or(Ok(0), |row| row.small(0))?;
             let sql = "INSERT INTO member (name, name_key, duties, secret, has_first_secret, step)
                        VALUES (?1, ?2, ?3, ?4, 1, 0) ON CONFLICT DO NOTHING RETURNING id";
-            let added =
-                open.row(sql, values![name.as_str(), key(name), duties.as_str(), secret.as_phc()])?;
+            let added = open.row(sql, values![name.as_str(), key(name), duties.as_str(), secret.as_phc()])?;
             let added = added.filter(|_| count < MEMBERS_MAX).ok_or(RegisterError::Taken)?;
             Ok(MemberId(added.count(0)?))
         })
@@ -122,7 +121,8 @@ impl<D: Database> Staff for D {
         now: Timestamp,
     ) -> Result<(), RegisterError> {
         change(self, |open| {
-            let sql = "INSERT INTO session (token, member, network, began_ms, used_ms) VALUES (?1, ?2, ?3, ?4, ?4)";
+            let sql =
+                "INSERT INTO session (token, member, network, began_ms, used_ms) VALUES (?1, ?2, ?3, ?4, ?4)";
             open.run(sql, values![&token.0[..], stored(of.0), network, now.unix_ms()])?;
             let sql = "DELETE FROM session WHERE member = ?1 AND token NOT IN
                        (SELECT token FROM session WHERE member = ?1 ORDER BY used_ms DESC, began_ms DESC LIMIT ?2)";

@@ -44,6 +44,9 @@ fn answer(question: &Question) -> Vec<u8> {
         "/newer" => reply(question, "302 Found", "Location: /film#1\r\n", b""),
         "/signed" => reply(question, "302 Found", "Location: /film?until=1\r\n", b""),
         "/abroad" => reply(question, "302 Found", "Location: https://other.test/film\r\n", b""),
+        // Another workspace of the box's, as far as it knows one.
+        "/beside" => reply(question, "302 Found", "Location: //media.ent.example/film\r\n", b""),
+        "/course/1" => reply(question, "302 Found", "Location: ../film\r\n", b""),
         "/circle" => reply(question, "301 Moved Permanently", "Location: /circle\r\n", b""),
         "/greeting" => reply(question, "200 OK", &format!("{PUBLIC}Set-Cookie: a=1\r\n"), b"hello"),
         "/anonymous" => reply(question, "200 OK", "Cache-Control: max-age=60\r\n", b"hello"),
@@ -124,6 +127,8 @@ async fn what_cannot_be_prepared_says_why() {
         ("/anonymous", Preparation::Personal),
         ("/signed", Preparation::Personal),
         ("/abroad", Preparation::NotShared),
+        ("/beside", Preparation::NotShared),
+        ("/course/1", Preparation::Here),
         ("/circle", Preparation::Personal),
         ("/long", Preparation::Full),
         ("/trouble", Preparation::Later),
@@ -145,7 +150,7 @@ async fn where_the_workspace_leads_to_a_place_of_its_own_it_is_followed() {
     let (_stop, stopping) = watch::channel(false);
     let (gate, pace) = (Arc::clone(&street.school.gate), Arc::new(Pace::new(1 << 30)));
     let settled = gate.prepare(wanted("/old"), pace, Arc::default(), stopping).await;
-    let place = Some(("ent.test".parse().unwrap(), "/film".to_owned()));
+    let place = Some("https://ent.test/film".parse().unwrap());
     assert_eq!(settled, Settled { preparation: Preparation::Here, place });
     street.school.expect_log(&["http ent.test permit finish 0/0"; 3]).await;
 }

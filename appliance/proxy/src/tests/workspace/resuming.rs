@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::keeping::{ask, hear_bytes};
-use super::origin::{self, Question, reply};
+use super::origin::{self, Question, reply, unchanged};
 use super::preparing::wanted;
 use super::street::{Hands, Street};
 use crate::tests::raw::pattern;
@@ -54,16 +54,16 @@ async fn begin(street: &Street) {
     assert_eq!(preparing.await.unwrap().preparation, Preparation::Later);
 }
 
-async fn go_on(street: &Street) -> Preparation {
+async fn go_on(street: &Street, bytes_per_second: u64) -> Preparation {
     let (_stop, stopping) = watch::channel(false);
-    let (gate, pace) = (Arc::clone(&street.school.gate), Arc::new(Pace::new(1 << 30)));
+    let (gate, pace) = (Arc::clone(&street.school.gate), Arc::new(Pace::new(bytes_per_second)));
     gate.prepare(wanted("/film"), pace, Arc::default(), stopping).await.preparation
 }
 
 /// The same again until it is here: a transfer that was told to end takes a moment.
 async fn go_on_to_the_end(street: &Street) {
     let going = async {
-        while go_on(street).await != Preparation::Here {
+        while go_on(street, 1 << 30).await != Preparation::Here {
             sleep(Duration::from_millis(20)).await;
         }
     };
@@ -137,6 +137,44 @@ async fn what_was_cut_by_a_power_cut_is_gone_on_with_after_it() {
     assert_eq!(left.count(), 0, "it is whole");
 }
 
+/// The box writes two files, one after the other: a power cut may come between them.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_whole_stays_though_it_is_told_to_be_a_part_as_well() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let files = |kind: &str| -> Vec<_> {
+        let all = super::keeping::walk(folder.path()).into_iter();
+        all.filter(|path| path.extension().is_some_and(|it| it == kind)).collect()
+    };
+    let (path, parts) = {
+        let street = Arc::new(Street::keeping(folder.path(), &hands).await);
+        let serving = origin::open(&street, |question: &Question| answer(question, "a"));
+        begin(&street).await;
+        let path = files("parts").pop().unwrap();
+        let parts = std::fs::read(&path).unwrap();
+        go_on_to_the_end(&street).await;
+        let noting = async {
+            while files("record").is_empty() || !files("parts").is_empty() {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(PATIENCE, noting).await.unwrap();
+        serving.abort();
+        (path, parts)
+    };
+    std::fs::write(&path, parts).unwrap();
+    {
+        let street = Arc::new(Street::keeping(folder.path(), &hands).await);
+        assert_eq!(go_on(&street, 1 << 30).await, Preparation::Here);
+        assert_eq!(files("body").len(), 1);
+    }
+    // Nobody answers, and nobody has to.
+    let street = Arc::new(Street::keeping(folder.path(), &hands).await);
+    let mut client = street.connect().await;
+    ask(&mut client, "/film", "").await;
+    let (head, film) = hear_bytes(&mut client).await;
+    assert!(head.contains("preau;hit") && film == pattern(BYTES), "{head}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn another_version_begins_anew() {
     let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
@@ -155,4 +193,41 @@ async fn another_version_begins_anew() {
     // Also where it is asked for again before anything is gone on with.
     hands.advance(3_600);
     go_on_to_the_end(&street).await;
+}
+
+/// At the pace of the night it would take a minute, and whoever opens it would ask for all of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_opens_what_is_gone_on_with_gets_it_as_it_comes() {
+    let (folder, hands, asked) = (tempfile::tempdir().unwrap(), Hands::new(), Arc::new(Asked::default()));
+    let street = Arc::new(Street::keeping(folder.path(), &hands).await);
+    let noted = Arc::clone(&asked);
+    let _serving = origin::open(&street, move |question: &Question| {
+        if question.field("if-none-match").is_some() {
+            return unchanged(&format!("{PUBLIC}ETag: \"a\"\r\n"));
+        }
+        noted.note(question);
+        answer(question, "a")
+    });
+    begin(&street).await;
+    hands.advance(3_600);
+    let preparing = tokio::spawn({
+        let street = Arc::clone(&street);
+        async move {
+            while go_on(&street, 10_000).await != Preparation::Here {
+                sleep(Duration::from_millis(20)).await;
+            }
+        }
+    });
+    let going = async {
+        while asked.read().1 == 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, going).await.unwrap();
+    let mut client = street.connect().await;
+    ask(&mut client, "/film", "").await;
+    let (head, film) = hear_bytes(&mut client).await;
+    assert!(film == pattern(BYTES), "{head}");
+    assert_eq!(asked.read().0, 1);
+    timeout(PATIENCE, preparing).await.unwrap().unwrap();
 }

@@ -1,0 +1,50 @@
+//! A hub of a test's own, with one box.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use archive::{Identity, SigningKey};
+use model::Timestamp;
+
+use crate::blobs::folder::BlobFolder;
+use crate::register::sqlite::SqliteRegister;
+use crate::register::{BoxId, Fingerprint, NewBox, Register};
+use crate::{Enroller, Hub, make_code};
+
+/// Before anything lies anywhere, and long after.
+pub(crate) const EARLY: Timestamp = Timestamp::from_unix_ms(1_700_000_000_000);
+pub(crate) const LATE: Timestamp = Timestamp::from_unix_ms(4_000_000_000_000);
+/// The school.
+pub(crate) const UAI: &str = "0750655E";
+/// The key of its boxes' log.
+pub(crate) const LOG_KEY: &str = "key";
+
+/// A hub in `folder`, where it is early, and its box.
+pub(crate) fn open(folder: &Path) -> (Hub, BoxId) {
+    let register = SqliteRegister::open(&folder.join("register")).unwrap();
+    let school = replication::School { uai: UAI.to_owned(), name: "École".to_owned(), rooms: vec![] };
+    register.put_school(&school).unwrap();
+    let of = enrol(&register, b"x", false);
+    let members = pki::MemberAuthority::generate().unwrap();
+    let hub = Hub {
+        register: Arc::new(register),
+        blobs: Arc::new(BlobFolder::new(&folder.join("files"))),
+        enroller: Enroller::new(members, replication::AuthorityHash::of(b"a"), "w".to_owned()),
+        witness: SigningKey::of_witness([7; 32]).unwrap(),
+        snapshot_key: Identity::generate(),
+        clock: || EARLY,
+    };
+    (hub, of)
+}
+
+/// One more of its boxes, by another certificate and the same key.
+pub(crate) fn enrol(register: &dyn Register, certificate: &[u8], is_replacement: bool) -> BoxId {
+    let code = make_code(register, &UAI.parse().unwrap(), is_replacement, LATE).unwrap();
+    let new = NewBox {
+        log_key: LOG_KEY.to_owned(),
+        version: "0.1".to_owned(),
+        certificate: Fingerprint::of(certificate),
+        certificate_until: LATE,
+    };
+    register.enrol(&code.number(), &new, EARLY).unwrap()
+}
