@@ -46,7 +46,10 @@ def serve(port):
     from django.core.wsgi import get_wsgi_application
     import waitress
 
-    waitress.serve(get_wsgi_application(), listen=f"127.0.0.1:{port}", threads=8, ident=None)
+    waitress.serve(
+        get_wsgi_application(), listen=f"127.0.0.1:{port}", threads=8, ident=None,
+        trusted_proxy="127.0.0.1", trusted_proxy_headers={"x-forwarded-proto"},
+    )
 
 
 def main():

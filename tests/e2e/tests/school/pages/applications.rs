@@ -207,7 +207,7 @@ fn pupils_learn_with_kolibri() -> Result<()> {
     let came = stage.bytes_of(".webm")?;
     ensure!(came <= size + size / 20, "{came} bytes came of a film of {size}:\n{}", lab.requests()?);
     for (chrome, name) in [(&lina, "lina"), (&tom, "tom")] {
-        let own = fetch(chrome, "/api/auth/session/current/", &json!({}))?;
+        let own = fetch(chrome, "/api/auth/facilityuser/", &json!({}))?;
         ensure!(
             own["text"].as_str().is_some_and(|text| text.contains(&format!("\"username\":\"{name}\""))),
             "{own}"
