@@ -18,6 +18,7 @@ mod filtering;
 mod firewall;
 #[cfg(test)]
 mod hub;
+mod hub_alerts;
 #[cfg(test)]
 mod leases;
 #[cfg(test)]

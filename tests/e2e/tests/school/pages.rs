@@ -3,6 +3,7 @@
 
 mod album;
 mod chrome;
+mod hub;
 
 use std::path::PathBuf;
 
