@@ -171,6 +171,23 @@ fn settle(chrome: &Chrome<'_>, album: Option<&Album>, name: &str, card: &str) ->
     Ok(paper.as_str().context("a code on paper")?.to_owned())
 }
 
+/// A rule is looked at first, and made then.
+fn make_rule(chrome: &Chrome<'_>, album: &Album, hub: &Hub<'_>) -> Result<()> {
+    chrome.go(&format!("{HOME}/regles"))?;
+    chrome.fill("#site", "concours.example")?;
+    chrome.fill("#motif", "faux concours")?;
+    chrome.fill("#jours", "30")?;
+    chrome.touch("form.sheet button")?;
+    chrome.await_text("Appliquer cette règle")?;
+    album.look(chrome, "rule-asked")?;
+    ensure!(!hub.command(&["rule", "list"])?.contains("concours.example"), "it was only looked at");
+    chrome.touch("input[name='oui'] ~ .actions button")?;
+    chrome.await_text("Retirer")?;
+    album.look(chrome, "rules")?;
+    ensure!(hub.command(&["rule", "list"])?.contains("refuse\tconcours.example\tMme Petit\tfaux concours"));
+    Ok(())
+}
+
 #[test]
 fn the_commune_looks_after_its_schools() -> Result<()> {
     let (lab, album) = (Lab::new()?, Album::new("hub")?);
@@ -202,19 +219,7 @@ fn the_commune_looks_after_its_schools() -> Result<()> {
     chrome.await_text("Vérifier sans le hub")?;
     album.look(&chrome, "archive")?;
 
-    chrome.go(&format!("{HOME}/regles"))?;
-    chrome.fill("#site", "concours.example")?;
-    chrome.fill("#motif", "faux concours")?;
-    chrome.fill("#jours", "30")?;
-    chrome.touch("form.sheet button")?;
-    chrome.await_text("Appliquer cette règle")?;
-    album.look(&chrome, "rule-asked")?;
-    ensure!(!hub.command(&["rule", "list"])?.contains("concours.example"), "it was only looked at");
-    chrome.touch("input[name='oui'] ~ .actions button")?;
-    chrome.await_text("Retirer")?;
-    album.look(&chrome, "rules")?;
-    ensure!(hub.command(&["rule", "list"])?.contains("refuse\tconcours.example\tMme Petit\tfaux concours"));
-
+    make_rule(&chrome, &album, &hub)?;
     chrome.go(&format!("{HOME}/ecole/0911234X"))?;
     chrome.touch("details summary")?;
     chrome.touch("button.danger")?;
