@@ -146,7 +146,7 @@ impl School {
         preau(&[arguments, &["--data", &text(self.0.path())?]].concat())
     }
 
-    fn enrol(&self, code: &str, url: &str) -> Result<Output> {
+    pub(crate) fn enrol(&self, code: &str, url: &str) -> Result<Output> {
         self.run(&["enrol", code, "--hub", url])
     }
 

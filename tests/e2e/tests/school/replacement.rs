@@ -10,7 +10,18 @@ use crate::hub::{Hub, School, configuration, files_at, preau, text};
 use crate::people::{AUTHORITY, Browser, add};
 use crate::sealing::visit;
 
-const WIFI: &str = "\n[[wifi.network]]\nroom = \"CM2\"\nssid = \"tilleul\"\n";
+const WIFI: &str = r#"
+[[wifi.network]]
+room = "CM2"
+ssid = "tilleul"
+
+[[access_point]]
+name = "borne-cm2"
+room = "CM2"
+kind = "hostapd"
+interface = "wlan-absent"
+channel = 36
+"#;
 const SITE: &str = "http://mediatheque.example/";
 const SECRET: &str = "402817";
 
