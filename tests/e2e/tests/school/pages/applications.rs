@@ -267,7 +267,7 @@ fn sign_in_to_wagtail(chrome: &Chrome<'_>, name: &str) -> Result<()> {
     chrome.fill("#id_username", name)?;
     chrome.fill("#id_password", &format!("{name}-402"))?;
     chrome.touch("form button[type='submit']")?;
-    chrome.await_text("Documents")
+    await_script(chrome, "her own page", "return location.pathname === '/admin/'")
 }
 
 fn fill_in(chrome: &Chrome<'_>, title: &str, file: &str) -> Result<()> {
