@@ -231,11 +231,11 @@ const OWNERSHIPS: &[Ownership] = &[
     },
     Ownership {
         crates: &["ureq", "md5"],
-        owners: &["system", "sync", "hub"],
-        because: "the lists' mirror is asked in one place, by a process of its own, the hub in another; the hub asks its object store",
+        owners: &["system", "sync"],
+        because: "the lists' mirror is asked in one place, by a process of its own, and the hub in another",
     },
     Ownership {
-        crates: &["postgres", "tokio-postgres*", "rusty-s3"],
+        crates: &["postgres", "tokio-postgres*"],
         owners: &["hub"],
         because: "a hub's engines stand behind its ports",
     },
