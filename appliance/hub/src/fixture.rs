@@ -33,6 +33,7 @@ pub(crate) fn open(folder: &Path) -> (Hub, BoxId) {
         witness: SigningKey::of_witness([7; 32]).unwrap(),
         snapshot_key: Identity::generate(),
         clock: || EARLY,
+        office: None,
     };
     (hub, of)
 }
