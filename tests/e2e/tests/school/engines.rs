@@ -119,6 +119,7 @@ fn one_of_two_hubs_is_killed_in_the_middle_of_a_night_and_nothing_is_lost() -> R
     let code = command(&["code", "0750655E", "--replacement"])?.success()?;
     let said = spare.enrol(code.trim(), &balancer.url())?.success()?;
     ensure!(said.contains("2 devices, 0 people"), "{said}");
+    line.allow(i64::MAX);
     let said = box_says(&["sync", "now"])?;
     ensure!(said.stderr.contains("revoked this box"), "{said:#?}");
     Ok(())
