@@ -75,10 +75,10 @@ impl Filter {
     /// Whether rows with times within these bounds may match.
     pub(crate) fn may_be_within(&self, times: Option<(i64, i64)>, last_times: Option<(i64, i64)>) -> bool {
         // Damage has no time: it is told in every search that is not about something.
-        // Only repeats have a last time: of an act, and of most accesses, the time is the latest.
+        // Only repeats have a last time: of an act, and of most accesses, the time is the latest. So what bounds the one alone bounds nothing.
         let latest = [times, last_times].into_iter().flatten().map(|(_, latest)| latest).max();
         let (from, to) = self.window_ms();
-        let is_late_enough = from.is_none_or(|from| latest.is_none_or(|latest| latest >= from));
+        let is_late_enough = from.is_none_or(|from| times.is_none() || latest >= Some(from));
         let is_early_enough = to.is_none_or(|to| times.is_none_or(|(earliest, _)| earliest < to));
         is_late_enough && is_early_enough
     }
@@ -164,7 +164,7 @@ impl Filter {
     }
 
     /// Whether what nobody can read is of interest.
-    fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         !self.is_about_something() && self.host.is_none() && self.verdict.is_none() && self.kind.is_none()
     }
 
@@ -249,5 +249,28 @@ impl Wanted {
             return host == wanted;
         }
         host.strip_suffix(wanted).is_some_and(|child| child.is_empty() || child.ends_with(b"."))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_bounded_may_be_within() {
+        let check = |from: i64, to: i64, times, last_times, expected: bool| {
+            let (from, to) = (Timestamp::from_unix_ms(from), Timestamp::from_unix_ms(to));
+            let filter = Filter::from(&Query { from: Some(from), to: Some(to), ..Query::default() });
+            assert_eq!(filter.may_be_within(times, last_times), expected, "{times:?} {last_times:?}");
+        };
+        check(10, 20, None, None, true);
+        check(10, 20, Some((0, 10)), None, true);
+        check(10, 20, Some((0, 9)), None, false);
+        check(10, 20, Some((20, 30)), None, false);
+        check(10, 20, Some((0, 9)), Some((5, 10)), true);
+        check(10, 20, Some((0, 9)), Some((5, 9)), false);
+        // Accesses that were not repeated have no last time.
+        check(10, 20, None, Some((5, 9)), true);
+        check(10, 20, None, Some((30, 40)), true);
     }
 }

@@ -168,7 +168,10 @@ impl Table {
         }
         let (mut chart, mut tail_at) = (None, guide.tail_at());
         if let Some(text) = text {
-            let at = find_last(pieces.tail().bytes(), text.as_bytes());
+            // Nothing but a chart, word for word, is looked for: what repeats itself would be found slowly.
+            let is_chart =
+                Chart::read(text.as_bytes(), u64::MAX).is_some_and(|chart| chart.to_string() == text);
+            let at = is_chart.then(|| find_last(pieces.tail().bytes(), text.as_bytes())).flatten();
             let at = at.and_then(|at| u64::try_from(at).ok());
             chart = at.and_then(|at| Chart::read(text.as_bytes(), at));
             tail_at = at;
@@ -260,7 +263,9 @@ impl Table {
             // What clocks showed that were not right bounds nothing.
             let is_within = || {
                 let bounds = [Number::Time, Number::LastTime].map(|column| outline.bounds(column));
-                filter.may_be_within(bounds[0], bounds[1])
+                // Damage has no time.
+                let has_damage = !outline.is_empty(Number::Offset as usize);
+                filter.may_be_within(bounds[0], bounds[1]) || (has_damage && filter.is_open())
             };
             if (tell.is_none() && !is_within()) || !probe.may_match(place, filter)? {
                 continue;

@@ -63,8 +63,8 @@ impl<A: Active> Segment<A> {
         if self.file.free_bytes()? < FREE_BYTES_MIN { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 
-    /// Writes a batch after the last durable block, over what a failed try may have left there. Returns the
-    /// length to [`Self::commit`].
+    /// Writes a batch after the last durable block. Returns the length to [`Self::commit`]. After a failure the segment has to be
+    /// given up: what may be there is not written over.
     pub(crate) fn append(&mut self, batch: &Batch, first_sequence: u64) -> io::Result<u64> {
         let mut end = self.durable_bytes;
         let mut block = BlockBuilder::new(first_sequence);

@@ -125,7 +125,7 @@ impl Storage for Disk {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         state.files.insert(segment, File::default());
-        Ok(ActiveFile { disk: self.clone(), segment })
+        Ok(ActiveFile { disk: self.clone(), segment, written_bytes: 0 })
     }
 
     fn end(&mut self, segment: SegmentId) -> io::Result<()> {
@@ -152,6 +152,8 @@ impl Storage for Disk {
 pub struct ActiveFile {
     disk: Disk,
     segment: SegmentId,
+    /// Up to where something was written, or tried.
+    written_bytes: u64,
 }
 
 impl Active for ActiveFile {
@@ -176,6 +178,10 @@ impl Active for ActiveFile {
     }
 
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        if offset < self.written_bytes {
+            return Err(io::Error::other("a place of a segment is written once"));
+        }
+        self.written_bytes = offset.saturating_add(bytes.len() as u64);
         let mut state = self.disk.lock();
         let State { files, faults, .. } = &mut *state;
         let file = files.get_mut(&self.segment).ok_or(io::ErrorKind::NotFound)?;

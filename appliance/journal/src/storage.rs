@@ -165,10 +165,11 @@ pub trait Active {
     /// The disk fails.
     fn free_bytes(&self) -> io::Result<u64>;
 
-    /// Writes all of `bytes` from `offset` on. After a failure, any part of them may have been written.
+    /// Writes all of `bytes` from `offset` on. After a failure, any part of them may have been written, and the segment is not
+    /// written any more.
     ///
     /// # Errors
-    /// The disk is full or fails.
+    /// The disk is full or fails, or something was written there, or tried, before.
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
 
     /// Returns when all that was written survives a power cut.

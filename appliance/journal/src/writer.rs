@@ -195,12 +195,9 @@ impl<S: Storage> Writer<S> {
         self.is_batch_written = true;
         let end = match segment.append(&self.batch, first_sequence) {
             Ok(end) => end,
+            // What it left is not written over, also where the disk was only full: the batch goes into a new segment.
             Err(source) => {
-                if is_out_of_space(&source) {
-                    self.segment = Some(segment);
-                } else {
-                    self.retire(segment);
-                }
+                self.retire(segment);
                 return Err(CommitError::Append { segment: id, source });
             }
         };
@@ -305,9 +302,4 @@ fn for_each_connection(batch: &Batch, mut each: impl FnMut(&Entry<'_>)) {
             each(&entry);
         }
     }
-}
-
-/// Whether a failure says only that the disk is full, and nothing against the file.
-fn is_out_of_space(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }

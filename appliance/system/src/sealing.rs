@@ -38,7 +38,7 @@ use model::{ClockQuality, Timestamp};
 use crate::seal_key::{self, SealKeyError};
 use crate::segments::Directory;
 use crate::vault::{Folder, LogFileError};
-pub use approval::{ApprovalError, approve};
+pub use approval::{ApprovalError, Signed, approve};
 pub use child::{BUSY_STATUS, Sealer};
 pub use expiry::{Expired, Vouched, expire};
 pub use holds::{HoldError, PATIENCE, add_hold, lift_hold};
@@ -53,6 +53,8 @@ const SEGMENTS_BYTES_MAX: u64 = 64 << 20;
 const FREE_BYTES_MIN: u64 = 16 << 20;
 /// How long the disk gets to give back a segment that it does not: then what can be read of it is sealed.
 const UNREADABLE_MS: u64 = 7 * 86_400_000;
+/// How long a segment stays whose key cannot be read: as long as its records would at most. Somebody may have a copy of the key.
+const KEYLESS_MS: u64 = 365 * 86_400_000;
 /// The day of what no calendar has.
 const NO_DAY: &str = "unknown";
 
@@ -275,7 +277,8 @@ impl Run<'_> {
     }
 
     /// Erases segments of days that are over, oldest first, whose records are all sealed, as far as the disk gave them back. The
-    /// newest with a header stays: it tells the next start which accesses were open.
+    /// newest with a header stays: it tells the next start which accesses were open. So does one whose key cannot be read, for as long
+    /// as that may come back; verification tells of it.
     fn remove_sealed(&self, finished: &[Finished], done: &mut Done) -> Result<(), SealingError> {
         let Ledger { directory, log, .. } = &self.ledger;
         let newest = newest_with_header(directory)?;
@@ -287,7 +290,7 @@ impl Run<'_> {
         let sealed_through = log.through_segment();
         for one in finished {
             let is_sealed = one.id.number() <= sealed_through;
-            if !is_sealed || one.day == today || Some(one.id) >= newest {
+            if !is_sealed || one.day == today || Some(one.id) >= newest || self.waits_for_key(one) {
                 continue;
             }
             // What came after it was sealed stays. What cannot be read could not be sealed either, whatever was waited for it.
@@ -300,6 +303,12 @@ impl Run<'_> {
             done.removed.push(one.id);
         }
         Ok(())
+    }
+
+    fn waits_for_key(&self, one: &Finished) -> bool {
+        let opened = self.ledger.directory.open(one.id);
+        opened.is_err_and(|error| error.kind() == io::ErrorKind::InvalidData)
+            && self.now.at.ms_since(one.begun.unwrap_or(self.now.at)) < KEYLESS_MS
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod veil;
 
+use std::cell::Cell;
 use std::error::Error;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
@@ -22,7 +23,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, fallocate};
 
 pub use self::veil::SegmentReader;
-use self::veil::{MARK, Veil};
+use self::veil::{MARK, PART_EXTENSION, Veil};
 use crate::erasing;
 use crate::lists::give_to_owner_of;
 use crate::regular;
@@ -131,13 +132,12 @@ impl Directory {
     fn erase_nameless(&self, gone: &Path) -> io::Result<()> {
         let is_veiled = match erasing::clear(&gone.with_extension(KEY_EXTENSION)) {
             Ok(()) => true,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => veil::is_veiled(gone)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => veil::is_veiled(gone).unwrap_or(false),
             Err(_) => false,
         };
-        if is_veiled {
-            erasing::give_up(gone)?
-        } else {
-            erasing::erase(gone).map(drop)?
+        // What cannot be given back as it should be goes all the same.
+        if !is_veiled || erasing::give_up(gone).is_err() {
+            erasing::erase(gone)?;
         }
         self.remove_key(gone)
     }
@@ -156,6 +156,7 @@ impl Directory {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             entries => entries?,
         };
+        let newest = self.list()?.last().copied();
         for entry in entries {
             let path = entry?.path();
             let name = path.file_name().and_then(|name| name.to_str());
@@ -164,31 +165,41 @@ impl Directory {
             if is_gone && let Err(error) = self.erase_nameless(&path) {
                 tracing::warn!(%error, path = %path.display(), "a segment that is deleted cannot be erased");
             }
-            self.remove_key_of_nothing(&path);
+            self.remove_key_of_nothing(&path, newest);
         }
         Ok(())
     }
 
-    /// Removes a key whose segment is gone. A segment is there before its key is, and while it is erased.
-    fn remove_key_of_nothing(&self, path: &Path) {
-        let name = path.file_name().and_then(|name| name.to_str());
-        let segment = name.and_then(|name| parse(name, KEY_EXTENSION)).map(|segment| self.path(segment));
+    /// Removes a key whose segment is gone, and what a power cut has left of the making of one. A segment is there before its key is,
+    /// and while it is erased. From the newest on, a box may be making them.
+    fn remove_key_of_nothing(&self, path: &Path, newest: Option<SegmentId>) {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let (whole, part) = (parse(name, KEY_EXTENSION), parse(name, PART_EXTENSION));
         let is_there = |path: &Path| path.try_exists().unwrap_or(true);
-        if segment
-            .is_some_and(|segment| !is_there(&segment) && !is_there(&segment.with_extension(GONE_EXTENSION)))
+        let is_needed = whole
+            .map(|segment| self.path(segment))
+            .is_some_and(|segment| is_there(&segment) || is_there(&segment.with_extension(GONE_EXTENSION)));
+        if whole.or(part).is_some_and(|segment| Some(segment) < newest)
+            && !is_needed
             && let Err(error) = erasing::erase(path)
         {
             tracing::warn!(%error, path = %path.display(), "the key of a segment that is gone cannot be erased");
         }
     }
 
-    /// Makes an empty segment, then its key.
-    fn make_segment(&self, path: &Path) -> io::Result<(File, Veil)> {
+    /// Makes an empty segment and its key, both durable. Of what fails nothing stays.
+    fn make_segment(&self, path: &Path) -> io::Result<SegmentFile> {
         let file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path)?;
-        let veil =
-            Veil::create(&path.with_extension(KEY_EXTENSION)).inspect_err(|_| drop(fs::remove_file(path)))?;
-        file.write_all_at(&MARK, 0)?;
-        Ok((file, veil))
+        let key = path.with_extension(KEY_EXTENSION);
+        let veil = Veil::create(&key).inspect_err(|_| drop(fs::remove_file(path)))?;
+        // The mark says that there is a key: it comes when a power cut does not take that away.
+        let marked = self.sync().and_then(|()| file.write_all_at(&MARK, 0));
+        let key_stamp = marked.and_then(|()| stamp(&key)).map(Cell::new).inspect_err(|_| {
+            drop(fs::remove_file(path));
+            drop(fs::remove_file(&key));
+        })?;
+        let (path, reserve) = (path.to_owned(), self.reserve.clone());
+        Ok(SegmentFile { file, path, reserve, veil, key_stamp, written_bytes: 0 })
     }
 
     /// Makes the folder, also when somebody took it away under a running box.
@@ -260,15 +271,12 @@ impl Storage for Directory {
     fn create(&mut self, segment: SegmentId) -> io::Result<SegmentFile> {
         let path = self.path(segment);
         self.make_folder()?;
-        let made = match self.make_segment(&path) {
+        match self.make_segment(&path) {
             Err(error) if error.kind() == io::ErrorKind::StorageFull && self.reserve.give_up()? => {
                 self.make_segment(&path)
             }
             made => made,
-        };
-        let (file, veil) = made?;
-        self.sync()?;
-        Ok(SegmentFile { file, path, reserve: self.reserve.clone(), veil, written_bytes: 0 })
+        }
     }
 
     fn end(&mut self, segment: SegmentId) -> io::Result<()> {
@@ -292,8 +300,17 @@ pub struct SegmentFile {
     path: PathBuf,
     reserve: Reserve,
     veil: Veil,
+    key_stamp: Cell<Stamp>,
     /// Up to where something was written, or tried.
     written_bytes: u64,
+}
+
+/// By what a file is known that nobody has replaced or written: its device, inode, length and time of change, in s and ns.
+type Stamp = (u64, u64, u64, i64, i64);
+
+fn stamp(path: &Path) -> io::Result<Stamp> {
+    let found = fs::symlink_metadata(path)?;
+    Ok((found.dev(), found.ino(), found.len(), found.mtime(), found.mtime_nsec()))
 }
 
 impl SegmentFile {
@@ -310,6 +327,21 @@ impl SegmentFile {
                 Err(error) => Err(error.into()),
             };
         }
+    }
+
+    /// Without its key nobody would read what is durable: where somebody removed or changed it, it is written anew from memory.
+    fn keep_key(&self) -> io::Result<()> {
+        let key = self.path.with_extension(KEY_EXTENSION);
+        if stamp(&key).is_ok_and(|found| found == self.key_stamp.get()) {
+            return Ok(());
+        }
+        tracing::error!(path = %key.display(), "the key of the segment that is written was removed or changed: it is written anew");
+        self.veil.put(&key)?;
+        if let Some(folder) = key.parent() {
+            File::open(folder)?.sync_all()?;
+        }
+        self.key_stamp.set(stamp(&key)?);
+        Ok(())
     }
 }
 
@@ -334,7 +366,7 @@ impl Active for SegmentFile {
         if (found.dev(), found.ino()) != (held.dev(), held.ino()) {
             return Err(io::Error::new(io::ErrorKind::NotFound, "another file has its name"));
         }
-        if found.len() < in_file(bytes) { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+        if found.len() < in_file(bytes) { Err(io::ErrorKind::UnexpectedEof.into()) } else { self.keep_key() }
     }
 
     fn free_bytes(&self) -> io::Result<u64> {
@@ -591,7 +623,19 @@ mod tests {
         let key = path.with_extension(KEY_EXTENSION);
         assert_eq!(fs::metadata(&key).unwrap().mode() & 0o777, FILE_MODE);
         let text = fs::read_to_string(&key).unwrap();
-        fs::write(&key, text.replace('1', "2")).unwrap();
+        let damage = |places: &[usize]| {
+            let change =
+                |line: &str| format!("{}{}", if line.starts_with('0') { '1' } else { '0' }, &line[1..]);
+            let lines = text.lines().enumerate().map(|(place, line)| {
+                if places.contains(&place) { change(line) + "\n" } else { format!("{line}\n") }
+            });
+            fs::write(&key, lines.collect::<String>()).unwrap();
+        };
+        for places in [&[0][..], &[1], &[2], &[1, 2], &[3], &[4]] {
+            damage(places);
+            assert!(read(&directory).unwrap().starts_with(&words), "one copy of two: {places:?}");
+        }
+        damage(&[1, 3]);
         assert_eq!(read(&directory).unwrap_err().kind(), io::ErrorKind::InvalidData, "a damaged key");
         fs::remove_file(&key).unwrap();
         assert_eq!(read(&directory).unwrap_err().kind(), io::ErrorKind::InvalidData, "no key");
@@ -621,14 +665,93 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let mut directory = Directory::new(data.path());
         directory.acquire().unwrap();
-        directory.create(SegmentId::FIRST).unwrap();
-        let key = |number: u64| directory.path(SegmentId::new(number)).with_extension(KEY_EXTENSION);
-        fs::copy(key(1), key(2)).unwrap();
+        directory.create(SegmentId::new(2)).unwrap();
+        let of =
+            |number: u64, extension: &str| directory.path(SegmentId::new(number)).with_extension(extension);
+        let key = |number: u64| of(number, KEY_EXTENSION);
+        fs::copy(key(2), key(1)).unwrap();
+        fs::copy(key(2), key(3)).unwrap();
+        fs::copy(key(2), of(1, PART_EXTENSION)).unwrap();
+        fs::copy(key(2), of(2, PART_EXTENSION)).unwrap();
         directory.erase_gone().unwrap();
-        assert!(key(1).exists() && !key(2).exists());
+        assert!(!key(1).exists() && !of(1, PART_EXTENSION).exists());
+        // A box may be making these.
+        assert!(key(2).exists() && key(3).exists() && of(2, PART_EXTENSION).exists());
+        fs::remove_file(key(3)).unwrap();
+        fs::remove_file(of(2, PART_EXTENSION)).unwrap();
         let mut directory = Directory::new(data.path());
-        directory.remove(SegmentId::FIRST).unwrap();
+        directory.remove(SegmentId::new(2)).unwrap();
         assert_eq!(fs::read_dir(data.path().join("journal")).unwrap().count(), 0);
+    }
+
+    /// A power cut takes what is not durable, of the key first.
+    #[test]
+    fn a_segment_whose_key_was_being_made_is_empty() {
+        let data = tempfile::tempdir().unwrap();
+        let mut directory = Directory::new(data.path());
+        directory.acquire().unwrap();
+        let path = directory.path(SegmentId::FIRST);
+        let key = path.with_extension(KEY_EXTENSION);
+        for (bytes, has_key) in [(&b""[..], true), (&b""[..], false), (&MARK[..9], true)] {
+            fs::write(&path, bytes).unwrap();
+            drop(fs::remove_file(&key));
+            if has_key {
+                fs::write(&key, "").unwrap();
+            }
+            let mut read = Vec::new();
+            directory.open(SegmentId::FIRST).unwrap().read_to_end(&mut read).unwrap();
+            assert_eq!(read, bytes);
+        }
+        fs::write(&path, MARK).unwrap();
+        let error = directory.open(SegmentId::FIRST).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData, "it has a mark, and a key of nothing");
+    }
+
+    /// Nobody would read what is durable.
+    #[test]
+    fn a_key_that_somebody_takes_away_is_written_anew() {
+        let data = tempfile::tempdir().unwrap();
+        let mut directory = Directory::new(data.path());
+        directory.acquire().unwrap();
+        let mut file = directory.create(SegmentId::FIRST).unwrap();
+        file.write_at(0, b"who saw what").unwrap();
+        let key = directory.path(SegmentId::FIRST).with_extension(KEY_EXTENSION);
+        let text = fs::read(&key).unwrap();
+        let check = |what: &str| {
+            file.check_in_place(12).unwrap();
+            assert_eq!(fs::read(&key).unwrap(), text, "{what}");
+            let mut read = Vec::new();
+            directory.open(SegmentId::FIRST).unwrap().read_to_end(&mut read).unwrap();
+            assert_eq!(read, b"who saw what", "{what}");
+        };
+        check("it is there");
+        fs::remove_file(&key).unwrap();
+        check("removed");
+        fs::write(&key, "").unwrap();
+        check("cut");
+        fs::remove_file(&key).unwrap();
+        std::os::unix::fs::symlink("elsewhere", &key).unwrap();
+        check("a link");
+        assert!(!key.with_extension(PART_EXTENSION).exists());
+    }
+
+    /// A program of before there were veils leaves what it cannot read.
+    #[test]
+    fn the_mark_is_the_header_of_a_newer_version() {
+        struct Bare;
+        impl Source for Bare {
+            type Reader = &'static [u8];
+
+            fn list(&self) -> io::Result<Vec<SegmentId>> {
+                Ok(vec![SegmentId::FIRST])
+            }
+
+            fn open(&self, _: SegmentId) -> io::Result<&'static [u8]> {
+                Ok(&MARK)
+            }
+        }
+        let error = journal::inspect(&Bare, SegmentId::FIRST).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::Unsupported, "{error}");
     }
 
     #[test]

@@ -26,6 +26,18 @@ use crate::{
 
 static READER: LazyLock<Identity> = LazyLock::new(Identity::generate);
 
+/// Accesses of several groups and blocks, of which some are to the [`RARE`] host, and their files: plain and encrypted.
+static MANY: LazyLock<(Vec<Found>, [(Seal, Vec<u8>); 2])> = LazyLock::new(|| {
+    let access = |number: u32| access(number.into(), number.wrapping_mul(2_654_435_761));
+    let mut accesses: Vec<_> = (1..=9_000_u32).map(access).collect();
+    for place in [7, 5_000, 8_990] {
+        accesses[place].host = Host::parse(RARE).ok();
+    }
+    let files = [Form::Plain, Form::Encrypted].map(|form| seal(&accesses, form));
+    (accesses, files)
+});
+const RARE: &str = "www.rare.example";
+
 /// Accesses, sealed as a file.
 fn seal(accesses: &[Found], form: Form) -> (Seal, Vec<u8>) {
     let mut writer = TableWriter::new().unwrap();
@@ -256,6 +268,28 @@ proptest! {
         if let Ok(Some(found)) = found {
             prop_assert!(form == Form::Plain && (place < 4 || footer.contains(&place)), "byte {}", place);
             prop_assert_eq!(found, accesses);
+        }
+    }
+
+    /// The same of a search that reads some groups and blocks of many.
+    #[test]
+    fn no_changed_byte_hides_a_host(
+        place in any::<prop::sample::Index>(),
+        bit in 0..8_u8,
+        is_encrypted in any::<bool>(),
+    ) {
+        let (accesses, files) = &*MANY;
+        let (seal, file) = &files[usize::from(is_encrypted)];
+        let mut file = file.clone();
+        let place = place.index(file.len());
+        file[place] ^= 1 << bit;
+        let query = Query { host: Host::parse(RARE).ok(), ..Query::default() };
+        let opened = Table::open_sealed(seal, file, std::slice::from_ref(&*READER));
+        let found = opened.and_then(|table| table.map(|table| find(&table, &query)).transpose());
+        if let Ok(Some(found)) = found {
+            let expected: Vec<_> = accesses.iter().filter(|access| access.host == query.host).cloned().collect();
+            prop_assert_eq!(expected.len(), 3);
+            prop_assert_eq!(found, expected, "byte {}", place);
         }
     }
 }

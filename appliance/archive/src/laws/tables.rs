@@ -307,6 +307,53 @@ fn what_a_file_says_of_many_rows_is_so() {
     assert!(flaws.is_empty() && rows == 5_000, "{rows} rows: {flaws:#?}");
 }
 
+/// A forged file may leave out what a search goes by: nothing is hidden by that, and it is told.
+#[test]
+fn a_column_without_bounds_hides_nothing_and_is_told() {
+    // An act has no last time.
+    let act = FoundPersonAct {
+        sequence: Sequence::new(2),
+        at: at(60),
+        clock: ClockQuality::Synchronised,
+        when: When::Shown(at(60)),
+        act: PersonAct { author: "M. Petit".parse().unwrap(), device: None, deed: PersonDeed::SignOut },
+    };
+    let harvested = [Harvested::Access(Box::new(found(1))), Harvested::Person(Box::new(act))];
+    let mut writer = TableWriter::without_bounds("time").unwrap();
+    harvested.iter().flat_map(Row::of).for_each(|row| writer.push(row).unwrap());
+    let table = writer.finish().unwrap();
+    let query = Query { from: Some(at(50)), ..Query::default() };
+    assert_eq!(read(table.clone(), &query).len(), 1);
+    let mut flaws = Vec::new();
+    Table::open(table).unwrap().doubt(|flaw| flaws.push(flaw.to_string()), |_| {}).unwrap();
+    let expected =
+        "group 1 of its rows: what it says of the column time is not so: it has values and no bounds";
+    assert_eq!(flaws, [expected]);
+}
+
+/// Damage has no time: it is told in every search that is not about something.
+#[test]
+fn damage_is_told_whatever_time_is_asked_for() {
+    let damage = Damage { segment: SegmentId::new(3), offset: 70, bytes: 3, kind: DamageKind::Block };
+    let harvested =
+        [Harvested::Access(Box::new(found(1))), Harvested::Damaged { damage, bytes: vec![1, 2, 3] }];
+    let table = write(&harvested);
+    let count = |query: &Query| read(table.clone(), query).len();
+    assert_eq!(count(&Query { from: Some(at(50)), ..Query::default() }), 1);
+    let host = Host::parse("www.example.com").ok();
+    assert_eq!(count(&Query { from: Some(at(50)), host, ..Query::default() }), 0);
+}
+
+/// A chart that no box writes so is not looked for: a text that repeats itself would be found slowly in a file that does.
+#[test]
+fn a_chart_in_other_words_is_none() {
+    let mut table = write(&[Harvested::Access(Box::new(found(1)))]);
+    assert!(Table::open(table.clone()).is_ok());
+    let place = table.windows(10).rposition(|words| words == b"group 1 0 ").unwrap();
+    table[place + 8] = b'2';
+    assert!(Table::open(table).is_err());
+}
+
 #[test]
 fn late_news_are_found_beside_others() {
     let late =

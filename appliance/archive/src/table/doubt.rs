@@ -10,7 +10,7 @@ use parquet::file::statistics::Statistics;
 
 use super::chart::Chart;
 use super::group::Group;
-use super::outline::Outline;
+use super::outline::{BOUNDED, Outline, bounds_of};
 use super::{RAW, Table, TableError, outline, read_footer, survive};
 use crate::hash::Hash;
 use crate::pieces::{BLOCK_BYTES, Stretch};
@@ -75,7 +75,12 @@ impl Table {
             let mut sieve = self.sieve_of(place, sieves.as_ref(), &mut find)?;
             let metadata = footer.row_groups().get(place);
             let columns = metadata.into_iter().flat_map(|group| group.columns());
-            let mut columns: Vec<ColumnDoubt<'_>> = columns.map(ColumnDoubt::new).collect();
+            let has_chart = self.chart.is_some();
+            let columns = columns.enumerate().map(|(place, column)| {
+                let is_bounded = has_chart && BOUNDED.iter().any(|bounded| *bounded as usize == place);
+                ColumnDoubt::new(column, is_bounded)
+            });
+            let mut columns: Vec<ColumnDoubt<'_>> = columns.collect();
             let doubted = Group::doubted(outline, &self.schema, bytes.clone());
             let flow: ControlFlow<()> = doubted.read_batches(&doubted.all(), |rows| {
                 let denied = sieve.as_ref().and_then(|sieve| sieve.denied(&rows)).map(Row::sequence);
@@ -237,21 +242,24 @@ fn columns_of(rows: &[Row]) -> impl Iterator<Item = (&'static str, Vec<Option<Ce
 }
 
 /// What the rows of a group, as far as they are read, tell of what its file says of a column. It may say nothing: then nobody
-/// goes by it.
+/// goes by it, but for the columns that each file with a chart bounds.
 struct ColumnDoubt<'t> {
     column: &'t ColumnChunkMetaData,
     name: &'static str,
+    is_bounded: bool,
+    values: u64,
     empty: u64,
     is_outside: bool,
     is_denied: bool,
 }
 
 impl<'t> ColumnDoubt<'t> {
-    fn new(column: &'t ColumnChunkMetaData) -> Self {
-        Self { column, name: "", empty: 0, is_outside: false, is_denied: false }
+    fn new(column: &'t ColumnChunkMetaData, is_bounded: bool) -> Self {
+        Self { column, name: "", is_bounded, values: 0, empty: 0, is_outside: false, is_denied: false }
     }
 
     fn take(&mut self, bytes: &Stretch, cells: &[Option<Cell<'_>>]) -> Result<(), TableError> {
+        self.values += cells.iter().flatten().count() as u64;
         self.empty += cells.iter().filter(|cell| cell.is_none()).count() as u64;
         let statistics = self.column.statistics();
         self.is_outside = self.is_outside || statistics.is_some_and(|bounds| !is_within(bounds, cells));
@@ -267,6 +275,8 @@ impl<'t> ColumnDoubt<'t> {
             Some("it counts other empty cells than there are")
         } else if self.is_outside {
             Some("its bounds deny a value")
+        } else if self.is_bounded && self.values > 0 && bounds_of(self.column.statistics()).is_none() {
+            Some("it has values and no bounds")
         } else {
             self.is_denied.then_some("its bloom filter denies a value")
         }

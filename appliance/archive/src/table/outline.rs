@@ -81,7 +81,7 @@ impl Extent {
     }
 }
 
-fn bounds_of(statistics: Option<&Statistics>) -> Option<(i64, i64)> {
+pub(super) fn bounds_of(statistics: Option<&Statistics>) -> Option<(i64, i64)> {
     let Statistics::Int64(bounds) = statistics? else { return None };
     Some((*bounds.min_opt()?, *bounds.max_opt()?))
 }

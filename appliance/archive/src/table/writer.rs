@@ -8,7 +8,7 @@ use parquet::basic::{
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{KeyValue, SortingColumn};
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{ColumnPath, Type};
 
@@ -45,17 +45,30 @@ pub(crate) struct TableWriter {
 impl TableWriter {
     /// A sealed table.
     pub(crate) fn new() -> Result<Self, TableError> {
-        Self::with_columns(&[])
+        Self::with_columns(&[], properties()?)
+    }
+
+    /// One that does not tell the bounds of a column, as somebody may forge it.
+    #[cfg(test)]
+    pub(crate) fn without_bounds(column: &str) -> Result<Self, TableError> {
+        let nothing = EnabledStatistics::None;
+        Self::with_columns(
+            &[],
+            properties()?.set_column_statistics_enabled(ColumnPath::from(column), nothing),
+        )
     }
 
     /// The table of an extract.
     pub(crate) fn of_extract() -> Result<Self, TableError> {
-        Self::with_columns(&MADE)
+        Self::with_columns(&MADE, properties()?)
     }
 
-    fn with_columns(more: &'static [&'static str]) -> Result<Self, TableError> {
+    fn with_columns(
+        more: &'static [&'static str],
+        properties: WriterPropertiesBuilder,
+    ) -> Result<Self, TableError> {
         let schema = Arc::new(schema(more)?);
-        let writer = SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties()?))?;
+        let writer = SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties.build()))?;
         let (rows, groups, sieves) = (Vec::new(), Vec::new(), SievesWriter::default());
         Ok(Self { writer, more, rows, count: 0, groups, sieves })
     }
@@ -160,7 +173,7 @@ pub(crate) fn is_time(column: Number) -> bool {
     }
 }
 
-fn properties() -> Result<WriterProperties, ParquetError> {
+fn properties() -> Result<WriterPropertiesBuilder, ParquetError> {
     let mut properties = WriterProperties::builder()
         .set_created_by(CREATED_BY.to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
@@ -188,5 +201,5 @@ fn properties() -> Result<WriterProperties, ParquetError> {
             .set_column_bloom_filter_max_ndv(column.clone(), BLOOM_VALUES_MAX)
             .set_column_bloom_filter_fpp(column, BLOOM_FALSE);
     }
-    Ok(properties.build())
+    Ok(properties)
 }

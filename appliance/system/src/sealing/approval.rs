@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use access::Instant;
 use archive::{Approval, Fact, Retention};
-use model::PersonName;
+use model::{PersonName, Timestamp};
 
 use super::SealingError;
 use super::holds::open_patiently;
@@ -24,9 +24,17 @@ pub enum ApprovalError {
     Other,
 }
 
+/// The numbers that somebody has signed.
+#[derive(Debug)]
+pub struct Signed {
+    /// The numbers.
+    pub retention: Retention,
+    /// When she had signed them already; `None` where she has now.
+    pub before: Option<Timestamp>,
+}
+
 /// Puts a name under the numbers of this entry, which have to be those in force; `None` where nobody has stated any. Whoever has
-/// signed them already signs nothing more. Waits so long for somebody else who seals. Returns the numbers that are signed, for her
-/// record.
+/// signed them already signs nothing more. Waits so long for somebody else who seals. Returns what is signed, for her record.
 ///
 /// # Errors
 /// [`ApprovalError`]; [`SealingError::Busy`] where its patience is over.
@@ -36,16 +44,17 @@ pub fn approve(
     policy: Option<u64>,
     author: &PersonName,
     patience: Duration,
-) -> Result<Option<Retention>, ApprovalError> {
+) -> Result<Signed, ApprovalError> {
     let mut ledger = open_patiently(data, patience)?;
     if ledger.log.policy_entry().map(|entry| entry.number) != policy {
         return Err(ApprovalError::Other);
     }
-    if ledger.log.approvals().any(|(_, approval)| approval.author == *author) {
-        return Ok(None);
-    }
     let retention = ledger.log.retention();
-    ledger.state(now, Fact::Approval(Approval { policy, author: author.clone() }));
-    ledger.write()?;
-    Ok(Some(retention))
+    let own = ledger.log.approvals().find(|(_, approval)| approval.author == *author);
+    let before = own.map(|(entry, _)| entry.at);
+    if before.is_none() {
+        ledger.state(now, Fact::Approval(Approval { policy, author: author.clone() }));
+        ledger.write()?;
+    }
+    Ok(Signed { retention, before })
 }

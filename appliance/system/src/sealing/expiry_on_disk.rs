@@ -433,7 +433,8 @@ fn a_segment_that_cannot_be_read_keeps_no_other() {
     live(data, 10);
     seal_at(data, noon(10)).unwrap();
     assert_eq!(list(), [5]);
-    assert_eq!(fs::read_dir(data.join("journal")).unwrap().count(), 1, "nothing is half erased");
+    let left = fs::read_dir(data.join("journal")).unwrap().count();
+    assert_eq!(left, 2, "with its key; nothing is half erased");
     assert_eq!(hosts(data).len(), 12);
 }
 

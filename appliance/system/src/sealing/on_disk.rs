@@ -282,6 +282,24 @@ fn a_box_that_runs_keeps_what_it_writes() {
     assert!(report.is_right(), "{report}");
 }
 
+/// Somebody may have a copy of it.
+#[test]
+fn a_sealed_segment_without_its_key_stays_for_a_year() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path();
+    live(data, 0);
+    live(data, 1);
+    assert_eq!(seal_at(data, noon(0)).unwrap().sealed.len(), 2);
+    let first = Directory::new(data).path(SegmentId::FIRST);
+    fs::write(first.with_extension("key"), "damaged").unwrap();
+    // By the segment after it, it was made on the second day at the latest.
+    for day in [1, 2, 365] {
+        assert_eq!(seal_at(data, noon(day)).unwrap().removed, [], "day {day}");
+    }
+    assert_eq!(seal_at(data, noon(366)).unwrap().removed, [SegmentId::FIRST]);
+    assert!(!first.exists() && !first.with_extension("key").exists());
+}
+
 #[test]
 fn numbers_go_on_though_somebody_takes_the_segments_away() {
     let data = tempfile::tempdir().unwrap();

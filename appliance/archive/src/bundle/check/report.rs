@@ -9,7 +9,7 @@ use crate::bundle::manifest::{Manifest, ManifestError};
 use crate::bundle::zip::Unzipped;
 use crate::key::VerifierKey;
 use crate::retention::Field;
-use crate::table::TableError;
+use crate::table::{GroupFlaw, TableError};
 
 /// What is wrong, and where.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +79,9 @@ pub enum BundleFinding {
     /// The table cannot be read.
     #[error("extrait.parquet: {0}")]
     Table(#[from] TableError),
+    /// The table says of its own rows what is not so: other programs go by that.
+    #[error("extrait.parquet: {0}")]
+    Flaw(#[from] GroupFlaw),
     /// There are more or fewer records than the manifest says.
     #[error("extrait.parquet: it has {found} records, the manifest says {expected}")]
     Rows {

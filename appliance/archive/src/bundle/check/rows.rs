@@ -15,7 +15,7 @@ use crate::bundle::select::{ROWS_MAX, query};
 use crate::bundle::zip::Unzipped;
 use crate::filter::Filter;
 use crate::row::Text;
-use crate::table::{Table, TableError};
+use crate::table::{GroupFlaw, Table, TableError};
 
 /// Most deleted parts that are told one by one: those of a year in which everything is apart.
 const DELETED_TOLD_MAX: usize = 2_000;
@@ -24,7 +24,7 @@ impl<R: Read + Seek> Check<'_, R> {
     pub(super) fn check_rows(&mut self, manifest: &Manifest, origin: &Origin) -> Result<(), Unzipped> {
         let table = self.archive.read(name::TABLE)?.unwrap_or_default().0;
         let text = self.archive.read(name::CSV)?.unwrap_or_default().0;
-        let rows = match Rows::read(table, manifest, origin) {
+        let mut rows = match Rows::read(table, manifest, origin) {
             Ok(rows) => rows,
             Err(error) => {
                 self.find(BundleFinding::Table(error));
@@ -35,6 +35,8 @@ impl<R: Read + Seek> Check<'_, R> {
         if rows.count != manifest.rows {
             self.find(BundleFinding::Rows { expected: manifest.rows, found: rows.count });
         }
+        // The first is enough: a wrong sieve may deny each row.
+        self.report.findings.extend(rows.flaw.take().map(BundleFinding::Flaw));
         if let Some(record) = rows.outside {
             self.find(BundleFinding::Outside(record));
         }
@@ -82,6 +84,8 @@ struct Rows {
     outside: Option<u64>,
     /// The first record that does not come after the one before.
     disorder: Option<u64>,
+    /// What the table first says wrongly of them.
+    flaw: Option<GroupFlaw>,
     /// What the text should be.
     text: Vec<u8>,
     /// In the order of their numbers.
@@ -100,7 +104,9 @@ impl Rows {
         if table.row_count() > ROWS_MAX {
             return Err(TableError::Layout("it has more rows than any extract"));
         }
-        table.each_row(|row| {
+        let mut first = None;
+        let find = |flaw| _ = first.get_or_insert(flaw);
+        table.doubt(find, |row| {
             let record = row.sequence();
             if record <= last && rows.disorder.is_none() {
                 rows.disorder = Some(record);
@@ -108,7 +114,7 @@ impl Rows {
             last = record;
             rows.count += 1;
             let when = (!is_first_version).then(|| row.when_told()).flatten();
-            if !asked.matches(&row, when) && rows.outside.is_none() {
+            if !asked.matches(row, when) && rows.outside.is_none() {
                 rows.outside = Some(record);
             }
             let is_unset = row.text(Text::Clock) == Some(ClockQuality::Unset.as_str());
@@ -116,10 +122,11 @@ impl Rows {
             rows.untimed += u64::from(!is_first_version && row.is_untimed());
             let seal = origin.find(record).filter(|seal| !manifest.from_segments.contains(&seal.number));
             rows.unsealed += u64::from(seal.is_none());
-            rows.marks.extend(Mark::of(&row, manifest));
+            rows.marks.extend(Mark::of(row, manifest));
             // Into memory: it cannot fail.
-            text.push(&row).ok();
+            text.push(row).ok();
         })?;
+        rows.flaw = first;
         rows.text = text.finish().map_err(|_| TableError::Layout("it cannot be written as text"))?;
         rows.marks.sort_unstable_by_key(|mark| mark.number);
         Ok(rows)

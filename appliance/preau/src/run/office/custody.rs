@@ -1,12 +1,15 @@
 //! Who can read what is sealed, and how long what is kept: by the log's own entries, which nobody changes unseen.
 
 use std::net::IpAddr;
+use std::ops::ControlFlow;
 
 use archive::{Chronicle, Field, Readers, Retention, SETTLED_DAYS, after, settled};
-use model::{Person, PersonDeed, Sought};
+use journal::{Hit, Kind, Query};
+use model::{Person, PersonAct, PersonDeed, Sought, Timestamp};
 use portal::{Custody, KeptField, Trouble};
 use system::clock::keep_pace;
 use system::sealing::{self, ApprovalError, SealingError};
+use system::segments::Directory;
 use system::vault::Folder;
 
 use super::Office;
@@ -55,9 +58,34 @@ impl Office {
             ApprovalError::Other => Trouble::Unknown,
             error @ (ApprovalError::Sealing(_) | ApprovalError::Io(_)) => self.tell(error),
         })?;
-        let Some(retention) = signed else { return Ok(()) };
-        let words = Sought::new(&describe_retention(&retention, entry));
-        self.note_sealed(client, person, PersonDeed::SignRetention { words })
+        let deed =
+            PersonDeed::SignRetention { words: Sought::new(&describe_retention(&signed.retention, entry)) };
+        match signed.before {
+            // Her name may be in the log, and the record of it have failed.
+            Some(at) if self.is_noted(person, &deed, at)? => Ok(()),
+            Some(_) | None => self.note_sealed(client, person, deed),
+        }
+    }
+
+    /// Whether what somebody did at this time is a record, or waits to be one. Of an earlier day nobody can tell without a key: its
+    /// segments may be gone.
+    fn is_noted(&self, person: &Person, deed: &PersonDeed, at: Timestamp) -> Result<bool, Trouble> {
+        if sealing::day(at, &self.zone) != sealing::day(self.clock.now().at, &self.zone) {
+            return Ok(true);
+        }
+        let is_same = |act: &PersonAct| act.author == person.name && act.deed == *deed;
+        let waiting = self.write(|store| store.waiting_person_acts(u32::MAX))?;
+        let mut is_noted = waiting.iter().any(|waiting| is_same(&waiting.act));
+        if is_noted {
+            return Ok(true);
+        }
+        let query = Query { kind: Some(Kind::Act), ..Query::default() };
+        let searched = journal::search(&Directory::new(&self.data), &query, |hit| {
+            is_noted = is_noted || matches!(&hit, Hit::Person(found) if is_same(&found.act));
+            if is_noted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        searched.map_err(|_| Trouble::Unavailable)?;
+        Ok(is_noted)
     }
 }
 
