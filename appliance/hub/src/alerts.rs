@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 pub use lettre::message::Mailbox;
+use lettre::message::SinglePart;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{Message, SmtpTransport, Transport as _};
@@ -99,6 +100,9 @@ pub enum SendError {
     /// Who is called does not take it.
     #[error("the address does not take it")]
     Call(#[source] Box<ureq::Error>),
+    /// Who is called answers something else: what it leads to is not followed.
+    #[error("the address answers with the status {0}")]
+    Status(u16),
 }
 
 impl Ways {
@@ -112,14 +116,15 @@ impl Ways {
         Channel::ALL.into_iter().filter(is_there).collect()
     }
 
-    /// Sends what is due; how much was sent. Blocks.
+    /// Sends what is due by these ways; how much was sent. Blocks.
     ///
     /// # Errors
     /// [`RegisterError`]. What could not be sent is tried again later, and the log says why.
     pub fn send_due(&self, history: &dyn History, clock: fn() -> Timestamp) -> Result<usize, RegisterError> {
         let after = |ms: i64| Timestamp::from_unix_ms(clock().unix_ms().saturating_add(ms));
         let mut sent = 0;
-        for Alert { id, new, tries, .. } in history.take_alerts(clock(), after(TAKEN_MS), TAKEN_MAX)? {
+        let taken = history.take_alerts(&self.channels(), clock(), after(TAKEN_MS), TAKEN_MAX)?;
+        for Alert { id, new, tries, .. } in taken {
             match self.send(&new, clock()) {
                 Ok(()) => {
                     history.end_alert(id, true, clock())?;
@@ -166,7 +171,8 @@ impl Mail {
         for reader in &self.to {
             letter = letter.to(reader.clone());
         }
-        let letter = letter.body(alert.body.clone()).map_err(SendError::Letter)?;
+        // With its kind and its alphabet (RFC 2045): without them, a reader's program guesses what is no ASCII.
+        let letter = letter.singlepart(SinglePart::plain(alert.body.clone())).map_err(SendError::Letter)?;
         let tls = || TlsParameters::new(self.server.clone()).map_err(SendError::Mail);
         let tls = match self.tls {
             MailTls::StartTls => Tls::Required(tls()?),
@@ -196,7 +202,8 @@ impl Webhook {
                 request.header(TIME_FIELD, time).header(SIGNATURE_FIELD, signature)
             }
         };
-        request.send(&alert.body).map(drop).map_err(|error| SendError::Call(Box::new(error)))
+        let answer = request.send(&alert.body).map_err(|error| SendError::Call(Box::new(error)))?;
+        if answer.status().is_success() { Ok(()) } else { Err(SendError::Status(answer.status().as_u16())) }
     }
 }
 

@@ -237,8 +237,8 @@ impl Office {
 
     /// Ends a session.
     pub(crate) fn sign_out(&self, signed: &Signed, now: Timestamp) -> Result<(), Trouble> {
-        self.staff.end_session(signed.token)?;
-        self.act(signed, "sign-out", "", now)
+        self.act(signed, "sign-out", "", now)?;
+        Ok(self.staff.end_session(signed.token)?)
     }
 
     /// A secret of her own in place of the one before. All her sessions end; the token of the one that begins.
@@ -272,14 +272,15 @@ impl Office {
         self.open(member, &signed.network, now)
     }
 
-    /// Makes a telephone known whose code somebody typed; her codes on paper.
+    /// Makes a telephone known whose code somebody typed; her codes on paper. All her sessions end, those that somebody began by her
+    /// secret alone among them; the token of the one that begins.
     pub(crate) fn take_key(
         &self,
         signed: &Signed,
         key: &str,
         code: &str,
         now: Timestamp,
-    ) -> Result<Vec<PaperCode>, Trouble> {
+    ) -> Result<(Vec<PaperCode>, String), Trouble> {
         let key = CodeKey::parse(key).ok_or(Trouble::Field)?;
         let step = key.check(code, people::CodeStep(0), now).ok_or(Trouble::Code)?;
         let papers = PaperCode::draw(&SystemRandom::new()).map_err(|_| Trouble::Unavailable)?;
@@ -288,7 +289,7 @@ impl Office {
         if !self.staff.keep_key(signed.member.id, &key, step, &hashes)? {
             return Err(Trouble::Race);
         }
-        Ok(papers)
+        Ok((papers, self.open(&signed.member, &signed.network, now)?))
     }
 
     /// Writes down what somebody who is signed in does, before it is done.

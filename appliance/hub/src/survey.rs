@@ -54,7 +54,8 @@ pub fn survey(hub: &Hub) -> Result<usize, RegisterError> {
     Ok(changed)
 }
 
-/// What is to be noted of a school, and told; `None` where nothing has changed.
+/// What is to be noted of a school, and told; `None` where nothing has changed. Where there is no way to tell people, nothing counts as told: they
+/// are once there is one.
 fn compare(
     sight: &Sight,
     before: Option<&Kept>,
@@ -62,22 +63,23 @@ fn compare(
     now: Timestamp,
 ) -> Option<(Kept, Vec<NewAlert>)> {
     let level = sight.level();
-    if before.is_some_and(|before| before.level == level) {
+    let (is_red, was_told) = (level == Level::Red, before.is_some_and(|before| before.is_told));
+    let is_told = if settings.channels.is_empty() { was_told } else { is_red };
+    let same = before.filter(|before| before.level == level);
+    if same.is_some() && is_told == was_told {
         return None;
     }
-    let was_told = before.is_some_and(|before| before.is_told);
-    let is_red = level == Level::Red;
-    let alerts = match (is_red, was_told) {
-        (true, false) | (false, true) => {
-            settings.channels.iter().map(|channel| write(sight, *channel, settings, now)).collect()
-        }
-        (true, true) | (false, false) => Vec::new(),
+    let since = same.map_or(now, |before| before.since);
+    let alerts = if is_told == was_told {
+        Vec::new()
+    } else {
+        settings.channels.iter().map(|channel| write(sight, *channel, settings, since)).collect()
     };
-    let kept = Kept { uai: sight.school.uai.clone(), level, since: now, is_told: is_red };
+    let kept = Kept { uai: sight.school.uai.clone(), level, since, is_told };
     Some((kept, alerts))
 }
 
-fn write(sight: &Sight, channel: Channel, settings: &Settings, now: Timestamp) -> NewAlert {
+fn write(sight: &Sight, channel: Channel, settings: &Settings, since: Timestamp) -> NewAlert {
     let place =
         Place { commune: &settings.commune, timezone: &settings.timezone, language: Language::French };
     let key = if sight.level() == Level::Red { "letter-red" } else { "letter-over" };
@@ -86,7 +88,7 @@ fn write(sight: &Sight, channel: Channel, settings: &Settings, now: Timestamp) -
         settings.url.as_ref().map(|url| format!("{}/ecole/{}", url.trim_end_matches('/'), sight.school.uai));
     let body = match channel {
         Channel::Mail => write_letter(place, sight, url.as_deref()),
-        Channel::Webhook => write_call(place, sight, url.as_deref(), now),
+        Channel::Webhook => write_call(place, sight, url.as_deref(), since),
     };
     NewAlert { channel, uai: sight.school.uai.clone(), subject, body }
 }
@@ -108,7 +110,7 @@ fn write_letter(place: Place<'_>, sight: &Sight, url: Option<&str>) -> String {
 }
 
 /// The JSON of a call: `docs/formats.md` describes it.
-fn write_call(place: Place<'_>, sight: &Sight, url: Option<&str>, now: Timestamp) -> String {
+fn write_call(place: Place<'_>, sight: &Sight, url: Option<&str>, since: Timestamp) -> String {
     let named = sight.findings.iter().take(NAMED_MAX).map(|finding| {
         let told = tell(place, *finding);
         json!({ "name": finding.name(), "level": told.level.as_str(), "text": told.text, "remedy": told.remedy })
@@ -120,7 +122,7 @@ fn write_call(place: Place<'_>, sight: &Sight, url: Option<&str>, now: Timestamp
         "uai": sight.school.uai,
         "school": sight.school.name,
         "level": sight.level().as_str(),
-        "since_ms": now.unix_ms(),
+        "since_ms": since.unix_ms(),
         "findings": named,
         "url": url,
     })

@@ -244,7 +244,7 @@ fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let listening = hub::serve(Arc::clone(&hub), listener, tls).context("the hub cannot be served")?;
     writeln!(io::stdout(), "listening on {}", listening.address())?;
     writeln!(io::stdout(), "witness {witness_key}")?;
-    let _watching = watch_schools(&hub, ways)?;
+    let _watching = watch_schools(&hub, data, ways)?;
     wait(&hub, data, &listening)?;
     listening.stop()?;
     Ok(ExitCode::SUCCESS)
@@ -340,12 +340,17 @@ fn read_clock() -> (Timestamp, ClockQuality) {
 /// What has to be done now and then: what is over goes, and what nobody knows of; the register is as it was.
 fn keep_house(hub: &Hub, data: &Path) {
     // Whom a register that was put back has revived is refused first: what follows may take long.
+    keep_marks(hub, data);
+    // Both tell in the log what fails.
+    let _either = (hub.forget_due().is_ok(), hub.sweep().is_ok());
+}
+
+/// A box that somebody revokes on a page is marked in a minute, whatever becomes of the register then; one that was revived is refused as soon.
+fn keep_marks(hub: &Hub, data: &Path) {
     match hub_marks::compare(data, &*hub.register, now()) {
         Ok(put_back) => hub_marks::tell(put_back),
         Err(error) => tracing::error!("the marks of the register cannot be compared: {error:#}"),
     }
-    // Both tell in the log what fails.
-    let _either = (hub.forget_due().is_ok(), hub.sweep().is_ok());
 }
 
 /// Waits until somebody wants the hub to stop, or it has stopped by itself. Meanwhile it forgets what is over: a store that hangs keeps it from no end.
@@ -378,6 +383,31 @@ fn wait(hub: &Arc<Hub>, data: &Path, listening: &Listening) -> anyhow::Result<()
     });
     runtime.shutdown_background();
     outcome
+}
+
+/// Looks at the schools each minute, on a thread of its own that ends with the value: whoever is written to may take his time. At the
+/// hub's end nobody waits for it, because what is not sent is in the register.
+fn watch_schools(hub: &Arc<Hub>, data: &Path, ways: Ways) -> anyhow::Result<Sender<()>> {
+    let (hub, data, (watching, ended)) = (Arc::clone(hub), data.to_owned(), mpsc::channel());
+    std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
+        loop {
+            look_at_schools(&hub, &data, &ways);
+            if ended.recv_timeout(WATCH_PERIOD) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
+        }
+    })?;
+    Ok(watching)
+}
+
+/// What failed is in the log, and is tried again in a minute.
+fn look_at_schools(hub: &Hub, data: &Path, ways: &Ways) {
+    keep_marks(hub, data);
+    let Some(office) = &hub.office else { return };
+    let looked = survey(hub).and_then(|_| ways.send_due(&*office.history, hub.clock));
+    if let Err(error) = looked {
+        tracing::error!(error = &error as &dyn std::error::Error, "the schools cannot be looked at");
+    }
 }
 
 #[cfg(test)]
@@ -420,29 +450,5 @@ mod tests {
         assert!(missing().unwrap_err().contains(SNAPSHOT_KEY_FILE));
         folder.replace(SNAPSHOT_KEY_FILE, "a key").unwrap();
         assert_eq!(missing(), Ok(()));
-    }
-}
-
-/// Looks at the schools each minute, on a thread of its own that ends with the value: whoever is written to may take his time. At the
-/// hub's end nobody waits for it, because what is not sent is in the register.
-fn watch_schools(hub: &Arc<Hub>, ways: Ways) -> anyhow::Result<Sender<()>> {
-    let (hub, (watching, ended)) = (Arc::clone(hub), mpsc::channel());
-    std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
-        loop {
-            look_at_schools(&hub, &ways);
-            if ended.recv_timeout(WATCH_PERIOD) != Err(RecvTimeoutError::Timeout) {
-                return;
-            }
-        }
-    })?;
-    Ok(watching)
-}
-
-/// What failed is in the log, and is tried again in a minute.
-fn look_at_schools(hub: &Hub, ways: &Ways) {
-    let Some(office) = &hub.office else { return };
-    let looked = survey(hub).and_then(|_| ways.send_due(&*office.history, hub.clock));
-    if let Err(error) = looked {
-        tracing::error!(error = &error as &dyn std::error::Error, "the schools cannot be looked at");
     }
 }

@@ -1,6 +1,7 @@
 //! What a register that was put back from a copy has forgotten: which boxes were revoked, and how far it had come.
 //!
-//! It lies beside the register, in a file of its own, and grows only: whoever puts back the register alone revives nobody, and is told.
+//! It lies beside the register, in a file of its own, and grows only: whoever puts back the register alone revives no box, and is told. People
+//! that it revives are told of, no more: a copy is as it was.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -105,7 +106,8 @@ pub(crate) fn tell(put_back: PutBack) {
             revoked,
             cancelled,
             "the register was put back to an older state: boxes that enrolled since are unknown and have to enrol again, all codes \
-             are cancelled, and what was signed since of logs is not known"
+             are cancelled, and what was signed since of logs is not known. People are as they were then, those who have left among \
+             them, with the secrets and telephones of then: check `preau hub person list`, disable who has left, and reset everybody else"
         );
     } else if revoked > 0 {
         tracing::error!(revoked, "boxes that had been revoked were not any more: they are again");

@@ -13,7 +13,7 @@ fn alert(channel: Channel) -> NewAlert {
         channel,
         uai: "0750655E".to_owned(),
         subject: "École : rouge".to_owned(),
-        body: "{\"level\":\"red\"}".to_owned(),
+        body: "{\"level\":\"red\",\"text\":\"boîtier\"}".to_owned(),
     }
 }
 
@@ -118,7 +118,26 @@ fn a_letter_arrives_as_it_was_written() {
     {
         assert!(said.contains(words), "{words}: {said}");
     }
-    assert!(said.contains("{\"level\":\"red\"}") && said.contains("Subject: "), "{said}");
+    assert!(said.contains("{\"level\":\"red\",") && said.contains("Subject: "), "{said}");
+    for words in ["MIME-Version: 1.0", "charset=utf-8", "bo=C3=AEtier"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+}
+
+#[test]
+fn whoever_leads_elsewhere_has_not_taken_it() {
+    let (port, served) = serve(|stream| answer_call(stream, "302 Found\r\nLocation: http://127.0.0.1:1/"));
+    let sent = webhook(port, CallProof::Bearer("token".to_owned())).send(&alert(Channel::Webhook), NOW);
+    served.join().unwrap();
+    assert!(matches!(sent, Err(SendError::Status(302))), "{sent:?}");
+}
+
+/// A port where nobody answers, which stays ours: whatever connects is let go.
+fn refuse() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || listener.incoming().for_each(drop));
+    port
 }
 
 #[test]
@@ -131,9 +150,7 @@ fn what_is_not_taken_is_tried_again_and_given_up_at_last() {
     let register = SqliteRegister::open(&folder.path().join("register.sqlite")).unwrap();
     register.add_alert(&alert(Channel::Webhook), clock()).unwrap();
     register.add_alert(&alert(Channel::Mail), clock()).unwrap();
-    // Nobody listens there.
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let ways = webhook(closed, CallProof::Bearer("token".to_owned()));
+    let ways = webhook(refuse(), CallProof::Bearer("token".to_owned()));
     assert_eq!(ways.send_due(&register, clock).unwrap(), 0);
     assert_eq!(ways.send_due(&register, clock).unwrap(), 0, "not again at once");
     assert_eq!(register.alerts(9).unwrap()[1].tries, 1);
@@ -147,10 +164,10 @@ fn what_is_not_taken_is_tried_again_and_given_up_at_last() {
         *CLOCK.lock().unwrap() += PAUSE_MAX_MS;
         assert_eq!(ways.send_due(&register, clock).unwrap(), 0);
     }
-    for alert in register.alerts(9).unwrap() {
-        assert_eq!((alert.tries, alert.is_sent), (TRIES_MAX, false), "{alert:?}");
-        assert!(alert.ended.is_some());
-    }
+    let alerts = register.alerts(9).unwrap();
+    assert_eq!((alerts[1].tries, alerts[1].is_sent), (TRIES_MAX, false), "{alerts:?}");
+    assert!(alerts[1].ended.is_some());
+    assert_eq!((alerts[0].tries, alerts[0].ended), (0, None), "it waits for a hub that writes letters");
     *CLOCK.lock().unwrap() += PAUSE_MAX_MS;
     assert_eq!(ways.send_due(&register, clock).unwrap(), 0, "it is over");
 }

@@ -48,13 +48,15 @@ fn settled(office: &Office) -> (CodeKey, Vec<PaperCode>) {
     let key = CodeKey::draw(&SystemRandom::new()).unwrap();
     assert_eq!(office.take_key(&signed, &key.reveal(), "000", NOW).unwrap_err(), Trouble::Code);
     let code = key.show(NOW).unwrap();
-    let papers = office.take_key(&signed, &key.reveal(), &code, NOW).unwrap();
+    let (papers, token) = office.take_key(&signed, &key.reveal(), &code, NOW).unwrap();
+    let again = office.enter(desk(), &token, NOW).unwrap().unwrap();
+    assert!(again.member.has_key, "she goes on");
     assert_eq!(office.take_key(&signed, &key.reveal(), &code, NOW).unwrap_err(), Trouble::Race);
     (key, papers)
 }
 
 fn deeds(office: &Office) -> Vec<String> {
-    office.staff.acts(100).unwrap().into_iter().map(|act| act.deed).collect()
+    office.staff.acts(None, 100).unwrap().into_iter().map(|(_, act)| act.deed).collect()
 }
 
 #[test]
@@ -80,6 +82,21 @@ fn a_stolen_secret_is_worth_nothing_without_the_telephone() {
     let deeds = deeds(&office);
     assert_eq!(deeds[..3], ["sign-in-failed", "sign-in-by-paper", "sign-in-failed"]);
     assert_eq!(deeds[deeds.len() - 3..], ["telephone-added", "secret-changed", "sign-in"]);
+}
+
+#[test]
+fn a_session_that_began_by_the_secret_alone_ends_with_the_telephone() {
+    let folder = tempfile::tempdir().unwrap();
+    let office = office(&folder);
+    let enter = |token: &str| office.enter(desk(), token, NOW).unwrap();
+    let thiefs = office.sign_in(desk(), &typed(FIRST, ""), NOW).unwrap();
+    let hers = office.sign_in(desk(), &typed(FIRST, ""), NOW).unwrap();
+    let (signed, key) = (enter(&hers).unwrap(), CodeKey::draw(&SystemRandom::new()).unwrap());
+    assert!(enter(&thiefs).is_some());
+    let code = key.show(NOW).unwrap();
+    let (_, new) = office.take_key(&signed, &key.reveal(), &code, NOW).unwrap();
+    assert!(enter(&thiefs).is_none() && enter(&hers).is_none());
+    assert!(enter(&new).unwrap().member.has_key);
 }
 
 #[test]

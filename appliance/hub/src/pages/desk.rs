@@ -185,6 +185,7 @@ pub(crate) fn alerts(place: Place<'_>, bar: Bar, channels: &[&str], alerts: &[Al
 struct ActsView<'a> {
     frame: Frame<'a>,
     lines: Vec<ActLine>,
+    older: Option<u64>,
 }
 
 struct ActLine {
@@ -195,14 +196,14 @@ struct ActLine {
     about: String,
 }
 
-/// What was done, by whom.
-pub(crate) fn acts(place: Place<'_>, bar: Bar, acts: &[Act]) -> String {
-    let line = |act: &Act| ActLine {
+/// What was done, by whom; before which number there is more.
+pub(crate) fn acts(place: Place<'_>, bar: Bar, acts: &[(u64, Act)], older: Option<u64>) -> String {
+    let line = |(_, act): &(u64, Act)| ActLine {
         when: place.moment(act.at),
         author: act.author.clone(),
         network: act.network.clone(),
         deed: place.say(&format!("deed-{}", act.deed)),
         about: act.about.clone(),
     };
-    render(&ActsView { frame: Frame::new(place, Some(bar)), lines: acts.iter().map(line).collect() })
+    render(&ActsView { frame: Frame::new(place, Some(bar)), lines: acts.iter().map(line).collect(), older })
 }

@@ -181,7 +181,7 @@ fn all(language: Language, duties: &[Duty]) -> Vec<(&'static str, String)> {
             rules(place, bar("/regles"), &policy, &sights, true, Some(&Wanted { rule: &wanted, days: "3" })),
         ),
         ("alerts", alerts(place, bar("/alertes"), &["mail"], &[alert])),
-        ("acts", acts(place, bar("/actes"), &[act])),
+        ("acts", acts(place, bar("/actes"), &[(7, act)], Some(7))),
     ]
 }
 
@@ -252,7 +252,7 @@ fn pages_say_what_there_is() {
     check("rules", &["concours.example", "Fermer", "inconnu"]);
     check("asked", &["Une règle plus large existe", "concours.example", "name=\"oui\" value=\"1\""]);
     check("alerts", &["courriel", "en attente (essais\u{a0}: 2)"]);
-    check("acts", &["code fait", "192.0.2.1"]);
+    check("acts", &["code fait", "192.0.2.1", "href=\"/actes?avant=7\"", "Plus anciens"]);
     check("phone", &["<svg", "name=\"cle\" value=\""]);
     check("sign-in", &["réessayez dans 4 minutes", "autocomplete=\"one-time-code\""]);
 }

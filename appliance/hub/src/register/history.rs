@@ -151,7 +151,8 @@ pub struct SignedState {
 
 /// The history. Each call is one transaction; any number of hubs may work on one register.
 pub trait History: Send + Sync {
-    /// Keeps what a box said, in the place of what it said earlier on the same day. What is older than [`REPORT_DAYS_MAX`] goes.
+    /// Keeps what a box said, in the place of what it said earlier on the same day. What is older than [`REPORT_DAYS_MAX`] goes, of
+    /// every box: one that is revoked says nothing more.
     ///
     /// # Errors
     /// [`RegisterError`]; so with all that follow.
@@ -170,8 +171,15 @@ pub trait History: Send + Sync {
     ) -> Result<bool, RegisterError>;
     /// Keeps what people are to be told.
     fn add_alert(&self, alert: &NewAlert, now: Timestamp) -> Result<(), RegisterError>;
-    /// Takes alerts that are due, at most `count`: nobody else gets them before `until`.
-    fn take_alerts(&self, now: Timestamp, until: Timestamp, count: u32) -> Result<Vec<Alert>, RegisterError>;
+    /// Takes alerts that are due and go by one of these ways, at most `count`, in the order in which they were kept: nobody else gets them
+    /// before `until`. Those of other ways wait for whoever has these.
+    fn take_alerts(
+        &self,
+        by: &[Channel],
+        now: Timestamp,
+        until: Timestamp,
+        count: u32,
+    ) -> Result<Vec<Alert>, RegisterError>;
     /// Puts one back that could not be sent.
     fn postpone_alert(&self, id: u64, until: Timestamp) -> Result<(), RegisterError>;
     /// Ends one: it was sent, or given up. The oldest beyond [`ALERTS_MAX`] that are over go.

@@ -168,7 +168,7 @@ pub trait Staff: Send + Sync {
     /// Keeps a secret of her own. Her sessions end.
     fn keep_secret(&self, of: MemberId, secret: &StoredSecret) -> Result<(), RegisterError>;
     /// Keeps her telephone's key, whose code of this step was shown, and her codes on paper in the place of all before; whether
-    /// it does: a telephone that is known is not replaced.
+    /// it does: a telephone that is known is not replaced. Her sessions end: one began by her secret alone.
     fn keep_key(
         &self,
         of: MemberId,
@@ -204,6 +204,6 @@ pub trait Staff: Send + Sync {
     fn forget_failures(&self, of: &[&str]) -> Result<(), RegisterError>;
     /// Writes down what somebody does. Nothing of it is ever changed or removed.
     fn note_act(&self, act: &Act) -> Result<(), RegisterError>;
-    /// What was done last, at most `count`; the latest first.
-    fn acts(&self, count: u32) -> Result<Vec<Act>, RegisterError>;
+    /// What was done last, at most `count`, each with its number; the latest first. With a number, what was done before that.
+    fn acts(&self, before: Option<u64>, count: u32) -> Result<Vec<(u64, Act)>, RegisterError>;
 }

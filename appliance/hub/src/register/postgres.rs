@@ -83,6 +83,7 @@ const STEPS: &[&str] = &[
      CREATE FUNCTION keep_acts() RETURNS trigger LANGUAGE plpgsql AS
        'BEGIN RAISE EXCEPTION USING MESSAGE = ''acts are neither changed nor removed''; END';
      CREATE TRIGGER act_stays BEFORE UPDATE OR DELETE ON act FOR EACH ROW EXECUTE FUNCTION keep_acts();
+     CREATE TRIGGER act_table_stays BEFORE TRUNCATE ON act FOR EACH STATEMENT EXECUTE FUNCTION keep_acts();
 "#,
     r#"
      CREATE TABLE report (
@@ -324,7 +325,7 @@ mod tests {
             &register,
             "INSERT INTO act (at_ms, author, network, deed, about) VALUES (1, 'a', '', 'd', 'e')",
         );
-        for sql in ["UPDATE act SET author = 'b'", "DELETE FROM act"] {
+        for sql in ["UPDATE act SET author = 'b'", "DELETE FROM act", "TRUNCATE act"] {
             assert!(register.change(&mut |open| open.run(sql, &[]).map(drop)).is_err(), "{sql}");
         }
     }

@@ -212,10 +212,7 @@ impl<'a> Desk<'a> {
                     self.office.settings.channels.iter().map(|channel| channel.as_str()).collect();
                 Ok(Answer::page(desk::alerts(self.place, self.bar(signed, path), &channels, &alerts)))
             }
-            ("/actes", false) => {
-                let acts = self.office.staff.acts(SHOWN_MAX)?;
-                Ok(Answer::page(desk::acts(self.place, self.bar(signed, path), &acts)))
-            }
+            ("/actes", false) => self.acts(signed),
             (path, is_post) => {
                 let parts: Vec<&str> = path.split('/').skip(1).collect();
                 match (parts.as_slice(), is_post) {
@@ -229,6 +226,16 @@ impl<'a> Desk<'a> {
                 }
             }
         }
+    }
+
+    /// The acts, or those before the one whose number stands in the address.
+    fn acts(self, signed: &Signed) -> Result<Answer, Trouble> {
+        let before =
+            self.visit.query("avant").map(|number| number.parse::<u64>().map_err(|_| Trouble::Unknown));
+        let acts = self.office.staff.acts(before.transpose()?, SHOWN_MAX)?;
+        let is_full = u32::try_from(acts.len()).is_ok_and(|count| count == SHOWN_MAX);
+        let older = acts.last().filter(|_| is_full).map(|(number, _)| *number);
+        Ok(Answer::page(desk::acts(self.place, self.bar(signed, "/actes"), &acts, older)))
     }
 
     /// Says why something was not done.

@@ -49,6 +49,26 @@ fn people_are_told_once_of_each_change_to_red_and_back() {
 }
 
 #[test]
+fn what_nobody_could_be_told_is_told_once_somebody_can() {
+    let silent = Settings { channels: vec![], ..settings() };
+    let (red, well) = (sight(&[Finding::NoClock]), sight(&[]));
+    let (kept_red, alerts) = compare(&red, Some(&kept(Level::Green, false)), &silent, NOW).unwrap();
+    assert_eq!((kept_red.level, kept_red.is_told, alerts.len()), (Level::Red, false, 0));
+    assert!(compare(&red, Some(&kept_red), &silent, NOW).is_none(), "it is noted once");
+    // There is a way now: the school is as red as it was, and since when it was.
+    let later = Timestamp::from_unix_ms(NOW.unix_ms() + 60_000);
+    let (told, alerts) = compare(&red, Some(&kept_red), &settings(), later).unwrap();
+    assert_eq!((told.level, told.since, told.is_told, alerts.len()), (Level::Red, NOW, true, 2));
+    assert!(alerts.iter().any(|alert| alert.body.contains(&format!("\"since_ms\":{}", NOW.unix_ms()))));
+    assert!(compare(&red, Some(&told), &settings(), later).is_none());
+    // The same of its end.
+    let (over, alerts) = compare(&well, Some(&told), &silent, later).unwrap();
+    assert_eq!((over.level, over.is_told, alerts.len()), (Level::Green, true, 0));
+    let (over, alerts) = compare(&well, Some(&over), &settings(), later).unwrap();
+    assert_eq!((over.is_told, alerts.len()), (false, 2));
+}
+
+#[test]
 fn an_alert_says_what_there_is_to_do() {
     let sight = sight(&[Finding::NoClock, Finding::Disk(4)]);
     let letter = write(&sight, Channel::Mail, &settings(), NOW);

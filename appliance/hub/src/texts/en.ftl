@@ -239,6 +239,7 @@ acts-what = Act
 acts-about = About
 acts-who = By whom
 acts-when = At
+acts-older = Older acts
 deed-sign-in = sign-in
 deed-sign-in-by-paper = sign-in with a recovery code
 deed-sign-in-failed = failed sign-in

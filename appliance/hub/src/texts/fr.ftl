@@ -240,6 +240,7 @@ acts-what = Acte
 acts-about = Sur quoi
 acts-who = Par qui
 acts-when = Le
+acts-older = Plus anciens
 deed-sign-in = connexion
 deed-sign-in-by-paper = connexion avec un code de secours
 deed-sign-in-failed = connexion refusée

@@ -208,7 +208,14 @@ fn read_webhook(webhook: &mut Section<'_>) -> Option<Webhook> {
             None
         }
     };
-    Some(Webhook { url: url?, proof: proof? })
+    let (url, proof) = (url?, proof?);
+    if matches!(proof, CallProof::Bearer(_)) && url.starts_with("http://") {
+        webhook.reject(
+            span,
+            "a token does not go in clear: `url` begins with https://, or the call is signed, by `hmac_file`",
+        );
+    }
+    Some(Webhook { url, proof })
 }
 
 /// The only line of a file, which is a secret: a configuration is shown around.
@@ -312,5 +319,18 @@ mod tests {
         );
         let told = mistakes("version = 1\n[alerts.webhook]\nurl = 'https://a.example/'\n").join("\n");
         assert!(told.contains("by `hmac_file` or by `bearer_file`"), "{told}");
+
+        let token = folder.path().join("token");
+        fs::write(&token, "0123456789abcdef").unwrap();
+        let call = |url: &str, key: &str| {
+            let file = token.display();
+            HubConfig::parse(&format!("version = 1\n[alerts.webhook]\nurl = '{url}'\n{key} = '{file}'\n"))
+        };
+        let told = call("http://a.example/", "bearer_file").unwrap_err();
+        assert!(told[0].to_string().contains("a token does not go in clear"), "{told:?}");
+        assert!(
+            call("http://a.example/", "hmac_file").is_ok()
+                && call("https://a.example/", "bearer_file").is_ok()
+        );
     }
 }

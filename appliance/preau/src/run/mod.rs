@@ -4,10 +4,12 @@
 //! opens, then the doors. The order of the stop is its reverse, and the firewall stays.
 
 mod announcement;
+mod beginning;
 mod board;
 mod complaints;
 mod condition;
 mod doors;
+mod ending;
 mod fixed_addresses;
 mod forgetting;
 mod front;
@@ -33,7 +35,6 @@ pub(crate) mod wifi;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -48,25 +49,22 @@ use proxy::Destinations;
 use resolver::{Resolver, ServiceAddresses};
 use selftest::Zone;
 use system::clock::{ClockWatch, SystemClock, monotonic};
-use system::limits::{guard_memory, raise_open_files};
 use system::neighbours::NeighbourTable;
 use system::nft::{FirewallKeeper, Nft};
-use system::sealing::{self, Manner, Sealer, SealingError};
+use system::sealing::{self, Sealer};
 use system::segments::{self, WriterThread, spawn_writer};
 use system::supervisor::Supervisor;
 use tokio::runtime::{Builder, Handle, Runtime};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::cli::RunOptions;
 use crate::config::Config;
-use crate::data_folder;
 
+pub(crate) use beginning::start_diagnostics;
+use beginning::{Begun, begin};
 use board::Board;
-use complaints::Complaints;
 use condition::ConditionKeeper;
 use doors::{Doors, Rooms};
+use ending::Ending;
 use fixed_addresses::FixedAddressKeeper;
 use in_force::InForce;
 use intent::{Intent, List, ListFile};
@@ -84,20 +82,10 @@ use services::{Fence, FlowKeeper, NameKeeper, RefusalKeeper, Services};
 const GATE_WORKERS: usize = 2;
 /// Threads that ask upstream resolvers: apart, so that a crowd at the gate holds up no name.
 const DNS_WORKERS: usize = 1;
-/// What is told on standard error, unless `RUST_LOG` says otherwise.
-const DIAGNOSTICS: &str = "info,hickory_resolver=warn,hickory_net=warn,hickory_proto=warn,actix_server=warn";
 
 /// Runs a box until it is told to stop: SIGTERM, SIGINT (^C), or SIGHUP, which a terminal sends when it is closed.
 pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
-    // What was to be put in place is in place, the configuration among it, before anything is read.
-    let data = data_folder::find(options.data.path.as_deref())?;
-    let config = Config::load_or_default(options.config.as_deref())?;
-    let segments = claim_data(&data)?;
-    let (supervisor, descriptors, complaints) = prepare_process()?;
-    if let Some(file) = &options.config {
-        data_folder::keep_configuration(&data, file);
-    }
-
+    let Begun { data, config, segments, supervisor, descriptors, complaints } = begin(options)?;
     let mut firewall = close_network(&config)?;
     let (clock, watch) = open_clock();
     let (journal, writer) = open_journal(segments, &config)?;
@@ -136,7 +124,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let wifi = wifi::open(&config, &data, &desk, &clock, &radios)?;
     let mut doors = Doors::open(&config, listeners, rooms, &runtime, &dns)?;
     announcement::tell(&config, &board.list(), &data, &trials, identity.is_some());
-    let (manner, stop_clock) = (config.sealing(options.config.as_deref()), Arc::clone(&clock));
+    let ending = Ending::new(&config, options, &data, &clock);
     let preparer = open_preparer(&config, &data, &gate, &clock, &larder, &runtime, &desk);
     let (judge, rules) = (Arc::clone(&desk), Arc::clone(&in_force));
     let state = keeper::State { intent, journal, clock, watch, desk: judge, in_force: rules, readings };
@@ -155,7 +143,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         upstreams,
         destinations,
         board,
-        data: data.clone(),
+        data,
         forgeries_told: 0,
     };
     let mut keeper = Keeper::start(state, rest, fences, wifi).context("cannot start the keeper")?;
@@ -163,18 +151,8 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let outcome = runtime.block_on(doors.wait(&keeper));
     supervisor.tell_stopping();
 
-    let firewall = close(keeper, doors, &runtime, writer)?;
-    seal_the_rest(&data, &manner, stop_clock.now());
-    leave(firewall, options.remove_firewall_on_stop)?;
+    ending.carry_out(keeper, doors, &runtime, writer)?;
     outcome.map(|()| ExitCode::SUCCESS)
-}
-
-/// The network stays closed after the box, unless it is told otherwise.
-fn leave(mut firewall: FirewallKeeper, is_opened: bool) -> anyhow::Result<()> {
-    if is_opened {
-        firewall.remove()?;
-    }
-    Ok(())
 }
 
 /// What has to make progress for the box to be alive.
@@ -271,22 +249,6 @@ fn open_board(
     board
 }
 
-/// Stops all that runs, the journal last. The firewall stays as it stands, and nothing is forwarded any more.
-fn close(
-    keeper: Keeper,
-    doors: Doors,
-    runtime: &Runtime,
-    writer: WriterThread,
-) -> anyhow::Result<FirewallKeeper> {
-    let mut firewall = keeper.stop()?;
-    if let Err(error) = firewall.stop_forwarding() {
-        tracing::error!(%error, "the kernel's switches of forwarding cannot be set: the firewall alone closes the network");
-    }
-    runtime.block_on(doors.close());
-    writer.stop().context("the last records of the journal could not be written")?;
-    Ok(firewall)
-}
-
 /// Seals in the background what is finished while the box runs.
 fn plan_sealing(config: &Config, file: Option<&Path>, data: &Path) -> Sealer {
     let mut arguments: Vec<OsString> = ["journal", "seal", "--background", "--data"].map(Into::into).into();
@@ -295,40 +257,6 @@ fn plan_sealing(config: &Config, file: Option<&Path>, data: &Path) -> Sealer {
         arguments.extend(["--config".into(), file.into()]);
     }
     Sealer::new(arguments, data, config.school.timezone.clone())
-}
-
-/// Seals what this run has written. What cannot be sealed now waits for the next start.
-fn seal_the_rest(data: &Path, manner: &Manner, now: access::Instant) {
-    match sealing::seal(data, manner, now) {
-        Ok(_) | Err(SealingError::Busy) => {}
-        Err(error) => tracing::warn!("the journal is not sealed yet: {:#}", anyhow::Error::from(error)),
-    }
-}
-
-/// The data folder for this box alone; its folder of segments.
-fn claim_data(data: &Path) -> anyhow::Result<segments::Directory> {
-    data_folder::make(data)?;
-    data_folder::claim(data)
-}
-
-/// What there is once per process: who supervises it, how many files it may have open, what it complains of.
-fn prepare_process() -> anyhow::Result<(Arc<Supervisor>, u64, Complaints)> {
-    let complaints = start_diagnostics();
-    guard_memory().context("cannot keep this process's memory to itself")?;
-    let supervisor = Arc::new(Supervisor::find());
-    // Every TLS connection of the box uses ring. It can only be installed already.
-    let _installed = rustls::crypto::ring::default_provider().install_default();
-    let descriptors = raise_open_files().context("cannot raise the limit of open files")?;
-    Ok((supervisor, descriptors, complaints))
-}
-
-pub(crate) fn start_diagnostics() -> Complaints {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DIAGNOSTICS));
-    let is_terminal = std::io::stderr().is_terminal();
-    let complaints = Complaints::default();
-    let shown = tracing_subscriber::fmt::layer().with_ansi(is_terminal).with_writer(std::io::stderr);
-    tracing_subscriber::registry().with(filter).with(shown).with(complaints.clone()).init();
-    complaints
 }
 
 /// Puts the firewall in place before anything is opened. On loopback there is none.

@@ -16,24 +16,27 @@ fn later(ms: i64) -> Timestamp {
 
 /// Checks an engine; the two are hubs on one register.
 pub(crate) fn check(register: &dyn Register, one: &dyn History, other: &dyn History) {
-    let of = enrol(register);
+    let of = enrol(register, 77);
     check_reports(one, other, of);
+    check_old_reports(one, of, enrol(register, 78));
     check_standings(one, other);
     check_alerts(one, other);
+    check_channels(one, other);
     check_signed(register, one, of);
 }
 
-fn enrol(register: &dyn Register) -> BoxId {
+/// A box, in the place of the one before.
+fn enrol(register: &dyn Register, mark: u8) -> BoxId {
     let school = School { uai: UAI.to_owned(), name: "École".to_owned(), rooms: vec![] };
     register.put_school(&school).unwrap();
-    let code = EnrolmentCode::from_chance(&[77; 64]).unwrap();
+    let code = EnrolmentCode::from_chance(&[mark; 64]).unwrap();
     let number = code.number();
-    let new = NewCode { code, uai: UAI.parse().unwrap(), is_replacement: false, until: later(DAY_MS) };
+    let new = NewCode { code, uai: UAI.parse().unwrap(), is_replacement: true, until: later(DAY_MS) };
     register.add_code(&new).unwrap();
     let new = NewBox {
         log_key: "key".to_owned(),
         version: "0.1".to_owned(),
-        certificate: Fingerprint([77; 32]),
+        certificate: Fingerprint([mark; 32]),
         certificate_until: later(DAY_MS),
     };
     register.enrol(&number, &new, NOW).unwrap()
@@ -52,6 +55,14 @@ fn check_reports(one: &dyn History, other: &dyn History, of: BoxId) {
     one.keep_report(of, &report(REPORT_DAYS_MAX * DAY_MS, "late")).unwrap();
     let kept: Vec<_> = other.reports(of, later(0)).unwrap().into_iter().map(|report| report.health).collect();
     assert_eq!(kept, ["two", "late"], "what is older goes");
+}
+
+/// A box that was replaced says nothing more: what it said goes with the other's.
+fn check_old_reports(one: &dyn History, before: BoxId, of: BoxId) {
+    let at = later((2 * REPORT_DAYS_MAX + 2) * DAY_MS);
+    one.keep_report(of, &Report { at, health: "new".to_owned() }).unwrap();
+    assert_eq!(one.reports(before, later(0)).unwrap(), []);
+    assert_eq!(one.reports(of, later(0)).unwrap().len(), 1);
 }
 
 fn alert(subject: &str) -> NewAlert {
@@ -82,26 +93,46 @@ fn check_standings(one: &dyn History, other: &dyn History) {
 
 fn check_alerts(one: &dyn History, other: &dyn History) {
     one.add_alert(&alert("second"), later(10)).unwrap();
-    let taken = one.take_alerts(later(10), later(100), 1).unwrap();
+    let taken = one.take_alerts(&Channel::ALL, later(10), later(100), 1).unwrap();
     assert_eq!(
         taken.iter().map(|alert| (alert.new.subject.as_str(), alert.tries)).collect::<Vec<_>>(),
         [("red", 1)]
     );
-    let second = other.take_alerts(later(10), later(100), 9).unwrap();
+    let second = other.take_alerts(&Channel::ALL, later(10), later(100), 9).unwrap();
     assert_eq!(second.len(), 1, "the first is somebody's");
-    assert_eq!(other.take_alerts(later(99), later(100), 9).unwrap(), []);
+    assert_eq!(other.take_alerts(&Channel::ALL, later(99), later(100), 9).unwrap(), []);
     // Whoever had it is gone: it is tried again.
     let (first, second) = (taken[0].id, second[0].id);
     one.end_alert(second, true, later(20)).unwrap();
-    let again = other.take_alerts(later(100), later(200), 9).unwrap();
+    let again = other.take_alerts(&Channel::ALL, later(100), later(200), 9).unwrap();
     assert_eq!(again.iter().map(|alert| (alert.id, alert.tries)).collect::<Vec<_>>(), [(first, 2)]);
     other.postpone_alert(first, later(500)).unwrap();
-    assert_eq!(one.take_alerts(later(499), later(600), 9).unwrap(), []);
-    assert_eq!(one.take_alerts(later(500), later(600), 9).unwrap().len(), 1);
+    assert_eq!(one.take_alerts(&Channel::ALL, later(499), later(600), 9).unwrap(), []);
+    assert_eq!(one.take_alerts(&Channel::ALL, later(500), later(600), 9).unwrap().len(), 1);
     one.end_alert(first, false, later(700)).unwrap();
-    assert_eq!(other.take_alerts(later(9_000), later(9_001), 9).unwrap(), []);
+    assert_eq!(other.take_alerts(&Channel::ALL, later(9_000), later(9_001), 9).unwrap(), []);
     let ends: Vec<_> = other.alerts(9).unwrap().into_iter().map(|it| (it.id, it.ended, it.is_sent)).collect();
     assert_eq!(ends, [(second, Some(later(20)), true), (first, Some(later(700)), false)]);
+}
+
+/// A hub takes what it can send.
+fn check_channels(one: &dyn History, other: &dyn History) {
+    let at = later(20_000);
+    one.add_alert(&NewAlert { channel: Channel::Mail, ..alert("letter") }, at).unwrap();
+    one.add_alert(&alert("call"), at).unwrap();
+    let subjects = |history: &dyn History, by: &[Channel]| -> Vec<String> {
+        let taken = history.take_alerts(by, at, later(21_000), 9).unwrap();
+        taken.into_iter().map(|alert| alert.new.subject).collect()
+    };
+    assert!(subjects(one, &[]).is_empty());
+    assert_eq!(subjects(one, &[Channel::Webhook]), ["call"]);
+    assert_eq!(subjects(other, &Channel::ALL), ["letter"]);
+    let due = later(30_000);
+    let taken = other.take_alerts(&Channel::ALL, due, due, 9).unwrap();
+    assert!(taken.is_sorted_by_key(|alert| alert.id) && taken.len() == 2, "{taken:?}");
+    for alert in taken {
+        one.end_alert(alert.id, true, due).unwrap();
+    }
 }
 
 fn check_signed(register: &dyn Register, one: &dyn History, of: BoxId) {

@@ -55,7 +55,10 @@ fn check_members(one: &dyn Staff, other: &dyn Staff) -> MemberId {
 fn check_second(one: &dyn Staff, other: &dyn Staff, id: MemberId) {
     let key = CodeKey::parse("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").unwrap();
     let papers = [PaperHash([1; 32]), PaperHash([2; 32])];
+    let token = TokenHash([200; 32]);
+    other.open_session(id, token, "192.0.2.1", NOW).unwrap();
     assert!(one.keep_key(id, &key, CodeStep(5), &papers).unwrap());
+    assert!(other.find_session(token).unwrap().is_none(), "it began without the telephone");
     assert!(!other.keep_key(id, &key, CodeStep(9), &[]).unwrap(), "she has one");
     let found = other.find_member(&name("Mme Petit")).unwrap().unwrap();
     assert_eq!((found.key, found.step, found.member.has_key), (Some(key.clone()), CodeStep(5), true));
@@ -130,9 +133,13 @@ fn check_acts(one: &dyn Staff, other: &dyn Staff) {
         deed: "code-made".to_owned(),
         about: about.to_owned(),
     };
-    assert_eq!(one.acts(9).unwrap(), []);
+    assert!(one.acts(None, 9).unwrap().is_empty());
     one.note_act(&act("first")).unwrap();
     other.note_act(&act("second")).unwrap();
-    assert_eq!(one.acts(9).unwrap(), [act("second"), act("first")]);
-    assert_eq!(other.acts(1).unwrap(), [act("second")]);
+    let kept = one.acts(None, 9).unwrap();
+    let acts: Vec<_> = kept.iter().map(|(_, act)| act.clone()).collect();
+    assert_eq!(acts, [act("second"), act("first")]);
+    assert_eq!(other.acts(None, 1).unwrap(), kept[..1]);
+    assert_eq!(other.acts(Some(kept[0].0), 9).unwrap(), kept[1..], "what is older");
+    assert!(one.acts(Some(kept[1].0), 9).unwrap().is_empty());
 }

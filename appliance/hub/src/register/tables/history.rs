@@ -20,7 +20,7 @@ impl<D: Database> History for D {
                        ON CONFLICT (box, day) DO UPDATE SET at_ms = ?3, health = ?4";
             open.run(sql, values![of.key(), day, report.at.unix_ms(), report.health.as_str()])?;
             let last = day.saturating_sub(REPORT_DAYS_MAX);
-            open.run("DELETE FROM report WHERE box = ?1 AND day <= ?2", values![of.key(), last]).map(drop)
+            open.run("DELETE FROM report WHERE day <= ?1", values![last]).map(drop)
         })
     }
 
@@ -77,16 +77,32 @@ impl<D: Database> History for D {
         change(self, |open| insert(open, alert, now))
     }
 
-    fn take_alerts(&self, now: Timestamp, until: Timestamp, count: u32) -> Result<Vec<Alert>, RegisterError> {
+    fn take_alerts(
+        &self,
+        by: &[Channel],
+        now: Timestamp,
+        until: Timestamp,
+        count: u32,
+    ) -> Result<Vec<Alert>, RegisterError> {
+        if by.is_empty() {
+            return Ok(Vec::new());
+        }
+        // The program's own words: nothing in them has to be quoted.
+        let words: Vec<String> = by.iter().map(|channel| format!("'{}'", channel.as_str())).collect();
         let sql = format!(
             "UPDATE alert SET next_ms = ?2, tries = tries + 1 WHERE id IN
-               (SELECT id FROM alert WHERE ended_ms IS NULL AND next_ms <= ?1 ORDER BY id LIMIT ?3)
-             RETURNING {ALERT_COLUMNS}"
+               (SELECT id FROM alert WHERE ended_ms IS NULL AND next_ms <= ?1 AND channel IN ({})
+                ORDER BY id LIMIT ?3)
+             RETURNING {ALERT_COLUMNS}",
+            words.join(", ")
         );
-        change(self, |open| {
+        let mut taken = change(self, |open| {
             let rows = open.rows(&sql, values![now.unix_ms(), until.unix_ms(), count])?;
-            rows.iter().map(read_alert).collect()
-        })
+            rows.iter().map(read_alert).collect::<Result<Vec<Alert>, RegisterError>>()
+        })?;
+        // What a change returns has no order.
+        taken.sort_by_key(|alert| alert.id);
+        Ok(taken)
     }
 
     fn postpone_alert(&self, id: u64, until: Timestamp) -> Result<(), RegisterError> {

@@ -99,6 +99,7 @@ impl<D: Database> Staff for D {
                     values![stored(of.0), &paper.0[..]],
                 )?;
             }
+            end_sessions(open, of)?;
             Ok(true)
         })
     }
@@ -205,17 +206,19 @@ impl<D: Database> Staff for D {
         run(self, sql, values![at.unix_ms(), &**author, &**network, &**deed, &**about]).map(drop)
     }
 
-    fn acts(&self, count: u32) -> Result<Vec<Act>, RegisterError> {
-        let sql = "SELECT at_ms, author, network, deed, about FROM act ORDER BY id DESC LIMIT ?1";
-        let rows = self.look(sql, values![count])?;
+    fn acts(&self, before: Option<u64>, count: u32) -> Result<Vec<(u64, Act)>, RegisterError> {
+        let sql =
+            "SELECT id, at_ms, author, network, deed, about FROM act WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
+        let rows = self.look(sql, values![before.map_or(i64::MAX, stored), count])?;
         let read = |row: &Row| {
-            Ok(Act {
-                at: Timestamp::from_unix_ms(row.int(0)?),
-                author: row.text(1)?,
-                network: row.text(2)?,
-                deed: row.text(3)?,
-                about: row.text(4)?,
-            })
+            let act = Act {
+                at: Timestamp::from_unix_ms(row.int(1)?),
+                author: row.text(2)?,
+                network: row.text(3)?,
+                deed: row.text(4)?,
+                about: row.text(5)?,
+            };
+            Ok((row.count(0)?, act))
         };
         rows.iter().map(read).collect()
     }

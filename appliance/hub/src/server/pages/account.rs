@@ -4,6 +4,7 @@ use portal::shared::{Jar, token_of};
 
 use super::{Answer, Content, Desk};
 use crate::office::{Signed, Trouble, Typed};
+use crate::pages::Bar;
 use crate::pages::account::{papers, phone, secret, sign_in, status_of};
 
 impl Desk<'_> {
@@ -54,20 +55,25 @@ impl Desk<'_> {
         if signed.member.has_key {
             return Ok(Answer::see("/"));
         }
-        let bar = || self.bar(signed, "/telephone");
         let field = |name: &str| self.visit.field(name).unwrap_or_default();
         let (mut trouble, mut key) = (None, people::CodeKey::parse(field("cle")));
         if self.visit.is_post {
             match self.office.take_key(signed, field("cle"), field("code"), self.now) {
-                // What is shown once is in no address that could be called up again: it is the answer to the form itself.
-                Ok(codes) => return Ok(Answer::page(papers(self.place, bar(), &codes))),
+                // What is shown once is in no address that could be called up again: it is the answer to the form itself. Its own forms
+                // belong to the session that begins with it.
+                Ok((codes, token)) => {
+                    let bar = Bar::new(self.place, &signed.member, &token_of(&token), "/telephone");
+                    let html = papers(self.place, bar, &codes);
+                    return Ok(Answer::page(html).with(Jar::Session, Some(token)));
+                }
                 Err(error) => trouble = Some(error),
             }
         }
         if key.is_none() {
             key = people::CodeKey::draw(&ring::rand::SystemRandom::new()).ok();
         }
-        let html = phone(self.place, bar(), &key.ok_or(Trouble::Unavailable)?, trouble);
+        let bar = self.bar(signed, "/telephone");
+        let html = phone(self.place, bar, &key.ok_or(Trouble::Unavailable)?, trouble);
         Ok(Answer::of(Content::Page(trouble.map_or(200, status_of), html)))
     }
 }

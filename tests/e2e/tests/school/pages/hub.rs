@@ -188,6 +188,23 @@ fn make_rule(chrome: &Chrome<'_>, album: &Album, hub: &Hub<'_>) -> Result<()> {
     Ok(())
 }
 
+/// What there is of a school: how it is, a code for it, what is kept of its log.
+fn look_at_school(chrome: &Chrome<'_>, album: &Album) -> Result<()> {
+    chrome.go(&format!("{HOME}/ecole/0911234X"))?;
+    chrome.await_text("Appelez l’école")?;
+    chrome.run(UNFOLD, &json!([]))?;
+    album.look(chrome, "school")?;
+    chrome.touch("#replacement")?;
+    chrome.touch("form[action='/ecole/0911234X/code'] button")?;
+    chrome.await_text("Ce code ne s’affiche qu’une fois")?;
+    album.look(chrome, "code")?;
+    chrome.touch("a.button.plain")?;
+    chrome.await_text("Annuler")?;
+    chrome.go(&format!("{HOME}/ecole/0911234X/archive/2"))?;
+    chrome.await_text("Vérifier sans le hub")?;
+    album.look(chrome, "archive")
+}
+
 #[test]
 fn the_commune_looks_after_its_schools() -> Result<()> {
     let (lab, album) = (Lab::new()?, Album::new("hub")?);
@@ -205,20 +222,7 @@ fn the_commune_looks_after_its_schools() -> Result<()> {
 
     chrome.await_text("Nuits sans nouvelles du boîtier")?;
     album.look(&chrome, "fleet")?;
-    chrome.go(&format!("{HOME}/ecole/0911234X"))?;
-    chrome.await_text("Appelez l’école")?;
-    chrome.run(UNFOLD, &json!([]))?;
-    album.look(&chrome, "school")?;
-    chrome.touch("#replacement")?;
-    chrome.touch("form[action='/ecole/0911234X/code'] button")?;
-    chrome.await_text("Ce code ne s’affiche qu’une fois")?;
-    album.look(&chrome, "code")?;
-    chrome.touch("a.button.plain")?;
-    chrome.await_text("Annuler")?;
-    chrome.go(&format!("{HOME}/ecole/0911234X/archive/2"))?;
-    chrome.await_text("Vérifier sans le hub")?;
-    album.look(&chrome, "archive")?;
-
+    look_at_school(&chrome, &album)?;
     make_rule(&chrome, &album, &hub)?;
     chrome.go(&format!("{HOME}/ecole/0911234X"))?;
     chrome.touch("details summary")?;
