@@ -48,7 +48,8 @@ impl Hub {
     fn start(data: &str, configuration: &str) -> Result<Self> {
         #[expect(clippy::disallowed_methods, reason = "a whole-box test runs the program")]
         let mut process = Command::new(preau_binary()?)
-            .args(["hub", "--data", data, "--listen", "127.0.0.1:0", "--config", configuration])
+            // The test has entered boxes before there was a hub.
+            .args(["hub", "--data", data, "--listen", "127.0.0.1:0", "--config", configuration, "--new-keys"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()?;

@@ -161,8 +161,6 @@ fn teachers_lead_a_lesson() -> Result<()> {
     chrome.await_text("lundi")?;
     album.look(&chrome, "week")?;
 
-    prepare(&lab, &chrome, &album)?;
-
     chrome.go(&page("/enseignant"))?;
     chrome.touch("#signaler summary")?;
     chrome.fill("#site", "https://notcasino.example/jeu")?;
@@ -172,6 +170,8 @@ fn teachers_lead_a_lesson() -> Result<()> {
     album.look(&chrome, "reported")?;
     chrome.touch("form[action='/enseignant/cours/fin'] button")?;
     wait_until("an open Internet", || Ok(visit(&lab.pc1, "http://mediatheque.example/")? == "200"))?;
+    // While a lesson closes the Internet, nothing is fetched for its devices.
+    prepare(&lab, &chrome, &album)?;
     chrome.touch("form[action='/deconnexion'] button")?;
     chrome.await_path("/connexion")?;
     album.close()

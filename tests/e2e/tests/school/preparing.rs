@@ -98,7 +98,7 @@ fn a_preparation_is_fetched_by_the_rules_of_the_device_and_recorded() -> Result<
     // A power cut while it comes: it is gone on with, and is here in the end.
     wait_until("a part of it", || {
         let text = martin.get(PAGE)?.text;
-        Ok(["3", "4", "5", "6"].iter().any(|done| text.contains(&format!("{done} Mo sur 9"))))
+        Ok(["5", "6", "7"].iter().any(|done| text.contains(&format!("{done} Mo sur 9"))))
     })?;
     appliance.kill9()?;
     start(&lab, &mut appliance)?;
@@ -109,9 +109,9 @@ fn a_preparation_is_fetched_by_the_rules_of_the_device_and_recorded() -> Result<
         .lines()
         .filter(|line| line.contains("/slow.bin"))
         .filter_map(|line| line.split_whitespace().last().and_then(|bytes| bytes.parse::<u64>().ok()));
-    // What was on its way when the power went is sent twice, and no more.
+    // What was on its way when the power went is sent twice, and no more: anew would be all of it and five megabytes.
     let (came, film) = (bytes.sum::<u64>(), lab.film().metadata()?.len());
-    ensure!(came < film + film / 3, "{came} of {film} bytes");
+    ensure!(came < film + film / 2, "{came} of {film} bytes");
     let of_device = ["journal", "search", "--json", "--device", "CM2-02", "--host", ENT];
     let records = appliance.run(&of_device)?.success()?;
     ensure!(records.contains("\"kind\":\"http\"") && !records.contains("slow"), "{records}");

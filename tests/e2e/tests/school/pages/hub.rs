@@ -104,7 +104,8 @@ impl<'lab> Hub<'lab> {
         )?;
         let [program, data, file] =
             [preau_binary()?, folder.clone(), configuration].map(|path| path.display().to_string());
-        let options = ["hub", "--data", &data, "--listen", "127.0.0.1:8443", "--config", &file];
+        // The test has entered boxes before there was a hub.
+        let options = ["hub", "--data", &data, "--listen", "127.0.0.1:8443", "--config", &file, "--new-keys"];
         let process = machine.start("hub", &[&[program.as_str()][..], &options].concat())?;
         let hub = Self { machine, folder, _process: process };
         wait_until("the hub", || Ok(hub.certificate()?.is_some()))?;
