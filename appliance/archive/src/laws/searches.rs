@@ -26,8 +26,11 @@ use crate::{
 
 static READER: LazyLock<Identity> = LazyLock::new(Identity::generate);
 
+/// A file and its seal, plain and encrypted.
+type Files = [(Seal, Vec<u8>); 2];
+
 /// Accesses of several groups and blocks, of which some are to the [`RARE`] host, and their files: plain and encrypted.
-static MANY: LazyLock<(Vec<Found>, [(Seal, Vec<u8>); 2])> = LazyLock::new(|| {
+static MANY: LazyLock<(Vec<Found>, Files)> = LazyLock::new(|| {
     let access = |number: u32| access(number.into(), number.wrapping_mul(2_654_435_761));
     let mut accesses: Vec<_> = (1..=9_000_u32).map(access).collect();
     for place in [7, 5_000, 8_990] {

@@ -143,7 +143,7 @@ fn check_files(one: &dyn Register, other: &dyn Register, of: BoxId) {
     let file = StoredFile { hash, name: "a".to_owned(), bytes: 1, until: LATER };
     assert_eq!(one.add_file(of, &file, NOW).unwrap(), None);
     assert_eq!(other.add_file(of, &file, NOW).unwrap(), None, "the same again");
-    assert_eq!(one.files(of).unwrap(), [file.clone()]);
+    assert_eq!(one.files(of).unwrap(), std::slice::from_ref(&file));
     let before_later = |ms: i64| Timestamp::from_unix_ms(LATER.unix_ms() - ms);
     let ends = |until: Timestamp, soonest: Timestamp| {
         let nearer = other.add_file(of, &StoredFile { until, ..file.clone() }, soonest).unwrap();

@@ -120,7 +120,7 @@ pub fn standing_files(log: &Log, now: Timestamp) -> Vec<StandingFile> {
             // Nobody knows yet when its records were made: no earlier than now.
             let until = due(&bounds, seal, days).unwrap_or_else(|| after(now, days));
             if !gone.contains_key(&(seal.number, field)) && until > now {
-                list.push(StandingFile { name, file: file.clone(), until_ms: until.unix_ms() });
+                list.push(StandingFile { name, file: *file, until_ms: until.unix_ms() });
             }
         }
     }
@@ -147,12 +147,15 @@ fn send_one(
     send_bytes(client, &parcel, (name, file.bytes), &mut read, (limits, watch)).map(Some)
 }
 
+/// Reads a piece from a byte on.
+pub(super) type ReadAt<'r> = dyn FnMut(&mut [u8], u64) -> Result<(), SyncError> + 'r;
+
 /// Sends bytes from the one on where they were cut; how many went.
 pub(super) fn send_bytes(
     client: &Client,
     parcel: &Parcel,
     (name, total): (&str, u64),
-    read: &mut dyn FnMut(&mut [u8], u64) -> Result<(), SyncError>,
+    read: &mut ReadAt<'_>,
     (limits, watch): (Limits, &mut dyn Watch),
 ) -> Result<u64, SyncError> {
     let mut arrived = client.arrived(parcel)?;

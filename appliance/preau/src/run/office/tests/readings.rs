@@ -149,7 +149,7 @@ fn an_officer_reads_and_puts_her_name_to_the_numbers() {
     it.office.sign_retention(DESK_PC.into(), &officer, 0).unwrap();
     it.office.sign_retention(DESK_PC.into(), &officer, 0).unwrap();
     let signed: Vec<_> = custody().approvals.into_iter().map(|(name, _)| name).collect();
-    assert_eq!(signed, [officer.name.clone()]);
+    assert_eq!(signed, std::slice::from_ref(&officer.name));
     // It is a record of the journal, too, once.
     let recorded = it.store().waiting_person_acts(99).unwrap().into_iter().map(|waiting| waiting.act);
     let recorded: Vec<_> = recorded
