@@ -201,7 +201,7 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
     if is_compared.is_none() {
         writeln!(
             io::stdout(),
-            "NOT COMPLETE: couverture.html is of another release, and was not compared: read what stands here, not there"
+            "NOT COMPLETE: couverture.html is of a newer release, and was not compared: read what stands here, not there"
         )?;
     }
     Ok(match (report.is_right(), &arguments.key, is_compared) {

@@ -49,7 +49,7 @@ pub(crate) enum JournalCommand {
     },
     /// Tell whether anything sealed was changed, removed or added; exit status 1 if so. Reads a copy as well, needs no box,
     /// no line and no key to read the records. With a file, tells the same of an extract. Exit status 2 where nothing is wrong and
-    /// not all was verified: nobody said with --key whose an extract is, its cover is of another release, or --identity does not
+    /// not all was verified: nobody said with --key whose an extract is, its cover is of a newer release, or --identity does not
     /// open each sealed file.
     Verify(VerifyArguments),
     /// Tell how the log stands: what is sealed, deleted and held, until when the disk lasts; exit status 1 where somebody has to see
