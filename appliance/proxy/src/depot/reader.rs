@@ -73,7 +73,7 @@ impl Reader {
     }
 
     async fn read(&self, span: Span) -> io::Result<Bytes> {
-        // A thread that waits for the disk costs more than all the rest of an answer.
+        // To wake a thread for the disk costs nearly as much as all the rest of an answer.
         if let Some(read) = self.body.read_at_once(span) {
             return read;
         }
