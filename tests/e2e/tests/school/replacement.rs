@@ -9,19 +9,8 @@ use harness::{Appliance, Lab, Output, PC1_MAC, usual_configuration, wait_until};
 use crate::hub::{Hub, School, configuration, files_at, preau, text};
 use crate::people::{AUTHORITY, Browser, add};
 use crate::sealing::visit;
+use crate::wifi::WIFI;
 
-const WIFI: &str = r#"
-[[wifi.network]]
-room = "CM2"
-ssid = "tilleul"
-
-[[access_point]]
-name = "borne-cm2"
-room = "CM2"
-kind = "hostapd"
-interface = "wlan-absent"
-channel = 36
-"#;
 const SITE: &str = "http://mediatheque.example/";
 const SECRET: &str = "402817";
 

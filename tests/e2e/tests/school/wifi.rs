@@ -4,7 +4,8 @@
 use anyhow::Result;
 use harness::{Lab, usual_configuration, wait_until};
 
-const WIFI: &str = r#"
+/// A network and an access point whose radio is not there.
+pub(crate) const WIFI: &str = r#"
 [[wifi.network]]
 room = "CM2"
 ssid = "tilleul"
