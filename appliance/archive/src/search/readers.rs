@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::error::Error;
+use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, OnceLock};
@@ -16,9 +17,11 @@ use crate::reading::Sealed;
 use crate::seal::Seal;
 use crate::table::Table;
 
-/// Files that are read at once: a box has two processors at least, and each reader holds the tail and a group of rows of its
-/// file, some ten megabytes.
-const READERS: usize = 2;
+/// Files that are read at once: one for each processor, of which a box has two at least. Each reader holds the tail and a group of
+/// rows of its file, some megabytes.
+const READERS_MIN: usize = 2;
+/// More would leave less of the machine to the classroom, and take more memory, than a search is worth.
+const READERS_MAX: usize = 4;
 /// Files that are read ahead of the one whose rows are given out, as far as their rows fit the queue.
 const AHEAD: usize = 8;
 /// Rows that are handed over at once, ...
@@ -166,7 +169,8 @@ where
         let (taken, files) = sync_channel(AHEAD);
         let next = Mutex::new(0);
         thread::scope(|scope| {
-            for _ in 0..READERS.min(self.wanted.len()) {
+            let processors = thread::available_parallelism().map_or(READERS_MIN, NonZeroUsize::get);
+            for _ in 0..processors.clamp(READERS_MIN, READERS_MAX).min(self.wanted.len()) {
                 let (taken, next) = (taken.clone(), &next);
                 scope.spawn(move || while self.take_turn(next, &taken).is_some() {});
             }

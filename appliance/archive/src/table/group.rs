@@ -84,7 +84,7 @@ impl<'g> Group<'g> {
     fn apply(&self, test: &Test<'_>, passes: &mut [bool]) -> Result<(), TableError> {
         match test {
             Test::Number(column, test) => {
-                let mut reader = self.numbers(*column as usize, &Unpacker::new()?)?;
+                let mut reader = self.numbers(*column as usize, &Unpacker::new())?;
                 each_cell(&mut reader, passes, |passes, cell| *passes |= test(cell.copied()))
             }
             Test::Text(column, test) => {
@@ -94,7 +94,7 @@ impl<'g> Group<'g> {
                     passes.iter_mut().for_each(|passes| *passes |= passes_empty);
                     return Ok(());
                 }
-                let mut reader = self.texts(place, &Unpacker::new()?)?;
+                let mut reader = self.texts(place, &Unpacker::new())?;
                 each_cell(&mut reader, passes, |passes, cell| {
                     *passes = *passes || test(cell.map(ByteArray::data));
                 })
@@ -109,8 +109,7 @@ impl<'g> Group<'g> {
 
     /// The rows that tell of accesses of earlier seals.
     pub(super) fn late(&self) -> Result<Vec<bool>, TableError> {
-        let read =
-            || read_cells(&mut self.numbers(Number::Of as usize, &Unpacker::new()?)?, self.row_count());
+        let read = || read_cells(&mut self.numbers(Number::Of as usize, &Unpacker::new())?, self.row_count());
         let cells = survive(read)?;
         Ok(cells.iter().map(Option::is_some).collect())
     }
@@ -145,7 +144,7 @@ impl<'g> Group<'g> {
 
     /// The columns in which a row has a value.
     fn open_columns(&self) -> Result<Vec<Column>, TableError> {
-        let unpacker = Unpacker::new()?;
+        let unpacker = Unpacker::new();
         let mut columns = Vec::new();
         for (column, _) in NUMBERS.iter().filter(|(column, _)| !self.is_empty(*column as usize)) {
             columns.push(Column::Number(*column, self.numbers(*column as usize, &unpacker)?));

@@ -2,8 +2,9 @@
 //!
 //! A forged page says in its header how many values it has, and how long it is once it is decompressed; the library makes room
 //! for all of that before it reads the first byte. So it is given pages as if nothing were compressed, and they are
-//! decompressed here, within limits, by one decompressor for all columns of a group.
+//! decompressed here, within limits.
 
+use std::cell::RefCell;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -21,16 +22,20 @@ const GROUP_BYTES_MAX: usize = COLUMN_BYTES_MAX + (64 << 20);
 const BLOCK_VALUES_MAX: u64 = 1 << 16;
 const BLOCK_PARTS_MAX: u64 = 512;
 
+thread_local! {
+    /// One for all groups that a thread reads: to make one takes as long as to decompress some columns of a group.
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
 /// Decompresses the pages of a group.
 pub(super) struct Unpacker {
-    decompressor: Decompressor<'static>,
     /// Bytes that may still come.
     left: usize,
 }
 
 impl Unpacker {
-    pub(super) fn new() -> Result<Arc<Mutex<Self>>> {
-        Ok(Arc::new(Mutex::new(Self { decompressor: Decompressor::new()?, left: GROUP_BYTES_MAX })))
+    pub(super) fn new() -> Arc<Mutex<Self>> {
+        Arc::new(Mutex::new(Self { left: GROUP_BYTES_MAX }))
     }
 
     /// What was compressed in these bytes, at most so long.
@@ -39,7 +44,13 @@ impl Unpacker {
         let length = length.and_then(|length| usize::try_from(length).ok());
         let length = length.filter(|length| *length <= bytes_max.min(self.left));
         let length = length.ok_or_else(|| wrong("a page is longer than its rows can be"))?;
-        let unpacked = self.decompressor.decompress(bytes, length)?;
+        let unpacked = DECOMPRESSOR.with_borrow_mut(|kept| -> Result<Vec<u8>> {
+            let decompressor = match kept {
+                Some(decompressor) => decompressor,
+                None => kept.insert(Decompressor::new()?),
+            };
+            Ok(decompressor.decompress(bytes, length)?)
+        })?;
         if unpacked.len() != length {
             return Err(wrong("a page is shorter than it says"));
         }
@@ -207,7 +218,7 @@ mod tests {
     }
 
     fn pages(page: Page, bytes_max: usize) -> Pages {
-        Pages::new(Box::new(One(Some(page))), Unpacker::new().unwrap(), bytes_max)
+        Pages::new(Box::new(One(Some(page))), Unpacker::new(), bytes_max)
     }
 
     fn pack(bytes: &[u8]) -> Bytes {
@@ -264,7 +275,7 @@ mod tests {
 
     #[test]
     fn all_pages_of_a_group_have_a_limit_together() {
-        let unpacker = Unpacker::new().unwrap();
+        let unpacker = Unpacker::new();
         unpacker.lock().unwrap().left = 1_500;
         let take = || {
             let page = One(Some(data(Encoding::PLAIN, pack(&[7; 1_000]))));
