@@ -1,52 +1,66 @@
 //! How fast records are taken in: by one thread that judges and records, and one that makes them durable.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::Duration;
+use std::thread::{self, ScopedJoinHandle};
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use journal::Journal;
 use model::Timestamp;
 use system::segments::Directory;
 
 use super::box_year::Recorder;
-use super::school::{School, day_times};
+use super::school::{School, Visit, day_times};
 use super::stopwatch::{processor_s, time, written_bytes};
 
-/// Pauses of the recording thread, which a full queue makes wait.
+/// Pauses of a recording thread while the queue leaves little room, as doors make them.
 const PAUSE: Duration = Duration::from_micros(200);
 /// Attempts at one record: ten seconds of a full queue.
 const ATTEMPTS_MAX: u32 = 50_000;
+/// Visits that the classroom repeats.
+const CLASSROOM_VISITS: usize = 20_000;
+/// Between two accesses of the classroom beside it: a thousand a second, which is a school that opens its browsers.
+const CLASSROOM_PACE: Duration = Duration::from_millis(1);
 
 /// What was measured.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Ingest {
     /// Visits that were judged, recorded and made durable. Most have an end besides, which is a record, too.
     pub visits: u64,
-    /// Processor time of both threads.
+    /// Processor time of all threads.
     pub processor_s: f64,
     /// Wall time.
     pub wall_s: f64,
+    /// How long each access of the classroom waited until it was judged and recorded, from the shortest. None without a classroom.
+    pub waits: Vec<Duration>,
 }
 
-/// Records visits as fast as it goes.
+impl Ingest {
+    /// The wait, in milliseconds, that this share of accesses did not exceed.
+    #[must_use]
+    pub fn wait_ms(&self, thousandths: usize) -> f64 {
+        let place = (self.waits.len() * thousandths / 1_000).min(self.waits.len().saturating_sub(1));
+        self.waits.get(place).map_or(0.0, |wait| wait.as_secs_f64() * 1e3)
+    }
+}
+
+/// Records visits as fast as it goes, and beside them, where a classroom is served, what it visits at its own pace, through the
+/// same journal.
 ///
 /// # Errors
 /// The journal cannot be written.
-pub fn measure(school: &School, visits: usize, data: &Path) -> Result<Ingest> {
+pub fn measure(school: &School, visits: usize, has_classroom: bool, data: &Path) -> Result<Ingest> {
     let visits = school.day(0, visits);
     let (journal, mut writer) = journal::open(Directory::new(data));
     let now = Timestamp::from_unix_ms(day_times(0).0);
     writer.commit(now)?;
-    let recorder = Recorder::new(school, journal.clone());
-    let is_over = Arc::new(AtomicBool::new(false));
+    let (is_taken_in, is_over) = (AtomicBool::new(false), AtomicBool::new(false));
     let before = processor_s()?;
     let (outcome, wall_s) = time(|| {
-        thread::scope(|scope| -> Result<()> {
-            let over = Arc::clone(&is_over);
-            let committing = scope.spawn(move || -> Result<()> {
-                while !over.load(Ordering::Acquire) {
+        thread::scope(|scope| -> Result<Vec<Duration>> {
+            let committing = scope.spawn(|| -> Result<()> {
+                while !is_over.load(Ordering::Acquire) {
                     writer.commit(now)?;
                     thread::park_timeout(Duration::from_millis(500));
                 }
@@ -54,22 +68,59 @@ pub fn measure(school: &School, visits: usize, data: &Path) -> Result<Ingest> {
             });
             let writer_thread = committing.thread().clone();
             journal.wake_writer_by(move || writer_thread.unpark());
-            for visit in &visits {
-                let mut attempts = 0;
-                while let Err(error) = recorder.record(visit) {
-                    attempts += 1;
-                    ensure!(attempts < ATTEMPTS_MAX, "{error:#}");
-                    committing.thread().unpark();
-                    thread::park_timeout(PAUSE);
-                }
-            }
+            let classroom = has_classroom.then(|| {
+                let journal = journal.clone();
+                scope.spawn(|| serve_classroom(school, journal, &is_taken_in))
+            });
+            let recorder = Recorder::new(school, journal.clone());
+            let recorded = visits.iter().try_for_each(|visit| record(&recorder, &journal, visit));
+            is_taken_in.store(true, Ordering::Release);
+            let waits = classroom.map_or_else(|| Ok(Vec::new()), joined);
             is_over.store(true, Ordering::Release);
             committing.thread().unpark();
-            committing.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the writer broke down")))
+            joined(committing)?;
+            recorded?;
+            waits
         })
     });
-    outcome?;
-    Ok(Ingest { visits: visits.len() as u64, processor_s: processor_s()? - before, wall_s })
+    let mut waits = outcome?;
+    waits.sort_unstable();
+    Ok(Ingest { visits: visits.len() as u64, processor_s: processor_s()? - before, wall_s, waits })
+}
+
+/// Records the visits of another day, one at a time, until the others are taken in. Returns how long each one waited.
+fn serve_classroom(school: &School, journal: Journal, is_over: &AtomicBool) -> Result<Vec<Duration>> {
+    let visits = school.day(1, CLASSROOM_VISITS);
+    let recorder = Recorder::new(school, journal.clone());
+    let (mut waits, mut due) = (Vec::new(), Instant::now());
+    for visit in visits.iter().cycle() {
+        if is_over.load(Ordering::Acquire) {
+            break;
+        }
+        // Counted from when it was due: what comes late because the one before it waited has waited, too.
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        record(&recorder, &journal, visit)?;
+        waits.push(due.elapsed());
+        due += CLASSROOM_PACE;
+    }
+    Ok(waits)
+}
+
+/// Records a visit once there is room, as doors do.
+fn record(recorder: &Recorder<'_>, journal: &Journal, visit: &Visit) -> Result<()> {
+    let mut attempts = 0;
+    loop {
+        if !journal.is_crowded() && recorder.record(visit).is_ok() {
+            return Ok(());
+        }
+        attempts += 1;
+        ensure!(attempts < ATTEMPTS_MAX, "the journal takes no record");
+        thread::park_timeout(PAUSE);
+    }
+}
+
+fn joined<T>(thread: ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
+    thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a thread broke down")))
 }
 
 /// Bytes that are written to the disk for each visit at the box's own rhythm, whatever little there is: an hour of a school
