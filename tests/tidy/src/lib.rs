@@ -1,5 +1,5 @@
 //! Checks of the house itself: which room may use which, what pure rooms must not touch, how long a file may
-//! be, and that every format on the disk has a golden file and a fuzz target.
+//! be, that every format on the disk has a golden file and a fuzz target, and how texts for people are set.
 //!
 //! A rule that fails names the place and the sentence behind it. To change a rule, change its table here, in
 //! the same commit, with a reason.
@@ -14,3 +14,5 @@ mod purity;
 mod rooms;
 #[cfg(test)]
 mod shape;
+#[cfg(test)]
+mod texts;

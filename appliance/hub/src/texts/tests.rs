@@ -96,17 +96,6 @@ fn no_page_names_a_key_that_is_missing() {
     }
 }
 
-/// French typography: no plain space beside the double punctuation, no typewriter apostrophe.
-#[test]
-fn french_texts_are_well_set() {
-    for line in FRENCH_SOURCE.lines().filter(|line| !line.starts_with('#')) {
-        let Some((key, text)) = line.split_once(" = ") else { continue };
-        for wrong in [" :", " ;", " ?", " !", " »", "« ", "'", "..."] {
-            assert!(!text.contains(wrong), "{key}: {wrong:?} in {text:?}");
-        }
-    }
-}
-
 #[test]
 fn variables_are_filled_in() {
     let text = TEXTS.say(Language::French, "trouble-wait", &[("seconds", "15")]);

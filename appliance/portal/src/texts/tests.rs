@@ -138,17 +138,6 @@ fn categories_are_named_in_words() {
     check(Language::French, "commune_noire", "commune_noire");
 }
 
-/// French typography: no plain space beside the double punctuation, no typewriter apostrophe.
-#[test]
-fn french_texts_are_well_set() {
-    for line in FRENCH_SOURCE.lines().filter(|line| !line.starts_with('#')) {
-        let Some((key, text)) = line.split_once(" = ") else { continue };
-        for wrong in [" :", " ;", " ?", " !", " »", "« ", "'", "..."] {
-            assert!(!text.contains(wrong), "{key}: {wrong:?} in {text:?}");
-        }
-    }
-}
-
 /// What the printed guide has teachers touch is what stands on their pages.
 #[test]
 fn the_teachers_guide_names_buttons_as_they_are() {
