@@ -402,12 +402,19 @@ impl Row {
         row.set(Text::Author, act.author.as_str());
         row.put_text(Text::Machine, act.device.map(|mac| mac.to_string()).as_deref());
         match &act.deed {
-            PersonDeed::SignIn | PersonDeed::FailSignIn | PersonDeed::SignOut | PersonDeed::ChangeSecret => {}
+            PersonDeed::SignIn
+            | PersonDeed::FailSignIn
+            | PersonDeed::SignOut
+            | PersonDeed::ChangeSecret
+            | PersonDeed::SignInByPaper
+            | PersonDeed::AddTelephone => {}
             PersonDeed::AddPerson { name, role } => {
                 row.set(Text::Name, name.as_str());
                 row.set(Text::Role, role.as_str());
             }
-            PersonDeed::ResetPerson { name } | PersonDeed::DisablePerson { name } => {
+            PersonDeed::ResetPerson { name }
+            | PersonDeed::DisablePerson { name }
+            | PersonDeed::RemoveTelephone { name } => {
                 row.set(Text::Name, name.as_str());
             }
             PersonDeed::Decline { site: name, room } => {

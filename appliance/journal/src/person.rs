@@ -88,6 +88,11 @@ pub(crate) enum PersonDeedEntry<'a> {
     SignRetention {
         words: &'a str,
     },
+    SignInByPaper,
+    AddTelephone,
+    RemoveTelephone {
+        name: &'a str,
+    },
 }
 
 /// How a lesson goes on.
@@ -148,6 +153,9 @@ impl<'a> PersonDeedEntry<'a> {
             PersonDeed::FailSignIn => Self::FailSignIn,
             PersonDeed::SignOut => Self::SignOut,
             PersonDeed::ChangeSecret => Self::ChangeSecret,
+            PersonDeed::SignInByPaper => Self::SignInByPaper,
+            PersonDeed::AddTelephone => Self::AddTelephone,
+            PersonDeed::RemoveTelephone { name } => Self::RemoveTelephone { name: name.as_str() },
             PersonDeed::AddPerson { name, role } => {
                 Self::AddPerson { name: name.as_str(), role: encode_role(*role) }
             }
@@ -215,6 +223,9 @@ impl<'a> PersonDeedEntry<'a> {
             Self::FailSignIn => PersonDeed::FailSignIn,
             Self::SignOut => PersonDeed::SignOut,
             Self::ChangeSecret => PersonDeed::ChangeSecret,
+            Self::SignInByPaper => PersonDeed::SignInByPaper,
+            Self::AddTelephone => PersonDeed::AddTelephone,
+            Self::RemoveTelephone { name } => PersonDeed::RemoveTelephone { name: name.parse().ok()? },
             Self::AddPerson { name, role } => {
                 PersonDeed::AddPerson { name: name.parse().ok()?, role: read_role(role) }
             }

@@ -399,6 +399,9 @@ fn is_person_match(query: &Query, act: &PersonEntry<'_>, when: When) -> bool {
         | PersonDeedEntry::FailSignIn
         | PersonDeedEntry::SignOut
         | PersonDeedEntry::ChangeSecret
+        | PersonDeedEntry::SignInByPaper
+        | PersonDeedEntry::AddTelephone
+        | PersonDeedEntry::RemoveTelephone { .. }
         | PersonDeedEntry::AddPerson { .. }
         | PersonDeedEntry::ResetPerson { .. }
         | PersonDeedEntry::DisablePerson { .. }

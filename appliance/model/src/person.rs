@@ -100,6 +100,16 @@ impl Role {
         }
     }
 
+    /// Whether the role may show a code of a telephone beside its secret. A teacher signs in in front of her class, on its PCs, many times a
+    /// day: what she may do ends with the lesson.
+    #[must_use]
+    pub fn shows_codes(self) -> bool {
+        match self {
+            Self::Teacher => false,
+            Self::Head | Self::Technician | Self::Officer => true,
+        }
+    }
+
     /// Whether the role registers and disables people of the other one, and makes them new cards. Whoever may not read the
     /// journal makes nobody who may, nor a card to sign in as one: the first head is made on the box's own command line. So is
     /// each officer: a head who made one would look after herself.
@@ -149,6 +159,8 @@ pub struct Person {
     pub disabled: Option<Timestamp>,
     /// Whether her secret is still the one of the printed card, to be replaced at the first sign-in.
     pub has_first_secret: bool,
+    /// Whether she shows a code of her telephone, or one on paper, beside her secret.
+    pub has_telephone: bool,
 }
 
 impl Person {
@@ -204,6 +216,15 @@ pub enum PersonDeed {
     SignOut,
     /// A secret of her own in place of the one before.
     ChangeSecret,
+    /// A sign-in whose second part was a code on paper.
+    SignInByPaper,
+    /// A telephone that shows codes is made known, or takes the place of another one; new codes on paper go with it.
+    AddTelephone,
+    /// Somebody's telephone and her codes on paper count no more.
+    RemoveTelephone {
+        /// Whose.
+        name: PersonName,
+    },
     /// Somebody new.
     AddPerson {
         /// Who.
@@ -311,6 +332,9 @@ impl PersonDeed {
             Self::FailSignIn => "fail-sign-in",
             Self::SignOut => "sign-out",
             Self::ChangeSecret => "change-secret",
+            Self::SignInByPaper => "sign-in-by-paper",
+            Self::AddTelephone => "add-telephone",
+            Self::RemoveTelephone { .. } => "remove-telephone",
             Self::AddPerson { .. } => "add-person",
             Self::ResetPerson { .. } => "reset-person",
             Self::DisablePerson { .. } => "disable-person",
@@ -340,6 +364,9 @@ impl PersonDeed {
             | Self::FailSignIn
             | Self::SignOut
             | Self::ChangeSecret
+            | Self::SignInByPaper
+            | Self::AddTelephone
+            | Self::RemoveTelephone { .. }
             | Self::AddPerson { .. }
             | Self::ResetPerson { .. }
             | Self::DisablePerson { .. }
@@ -366,6 +393,9 @@ impl PersonDeed {
             | Self::FailSignIn
             | Self::SignOut
             | Self::ChangeSecret
+            | Self::SignInByPaper
+            | Self::AddTelephone
+            | Self::RemoveTelephone { .. }
             | Self::AddPerson { .. }
             | Self::ResetPerson { .. }
             | Self::DisablePerson { .. }
@@ -394,6 +424,7 @@ mod tests {
             made: Timestamp::from_unix_ms(0),
             disabled: None,
             has_first_secret: false,
+            has_telephone: false,
         };
         let check = |role: Role, rooms: &[&str], room: Option<&str>, expected: bool| {
             let room: Option<RoomName> = room.map(|room| room.parse().unwrap());

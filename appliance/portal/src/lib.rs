@@ -22,6 +22,7 @@ mod selftest;
 mod server;
 pub mod shared;
 mod status;
+mod telephone;
 mod texts;
 
 pub use custody::{Custody, KeptField};
@@ -42,3 +43,4 @@ pub use status::{
     Firewall, Health, ListOrigin, ListStatus, Listener, Refused, Service, Shrunk, Status, StatusSource,
     Trial, TrialKind, UpdateOutcome, UpdateStatus, Upstream,
 };
+pub use telephone::{NewCodes, ShownKey, TelephoneRoom, TelephoneState, TypedTelephone};

@@ -7,22 +7,22 @@ use model::{
     RoomName, SiteRequest, Timestamp,
 };
 
-use crate::{LessonRoom, PreparationRoom, ReadingRoom};
+use crate::{LessonRoom, PreparationRoom, ReadingRoom, TelephoneRoom};
 
 /// The part of the box that keeps people, sessions and requests. Its calls block: for files, and for a secret that is
 /// hashed.
-pub trait Office: ReadingRoom + LessonRoom + PreparationRoom + Send + Sync {
+pub trait Office: ReadingRoom + LessonRoom + PreparationRoom + TelephoneRoom + Send + Sync {
     /// The teachers who may sign in, by name: the tiles of the sign-in page.
     ///
     /// # Errors
     /// [`Trouble::Unavailable`].
     fn teachers(&self) -> Result<Vec<Tile>, Trouble>;
 
-    /// Signs somebody in on this client. Returns the token of the session.
+    /// Signs somebody in on this client, who shows a code beside her secret where she has a telephone. Returns the token of the session.
     ///
     /// # Errors
     /// [`Trouble::Wrong`], [`Trouble::Wait`], [`Trouble::Busy`] and others.
-    fn sign_in(&self, client: IpAddr, who: &Claimed, secret: &str) -> Result<String, Trouble>;
+    fn sign_in(&self, client: IpAddr, who: &Claimed, secret: &str, code: &str) -> Result<String, Trouble>;
 
     /// Who shows this token on this client, if it counts. With `is_use`, the session's idle time begins anew.
     ///
@@ -224,6 +224,9 @@ pub enum Trouble {
     /// Others sign in at this moment.
     #[error("busy")]
     Busy,
+    /// The code of the telephone that is to be made known is wrong.
+    #[error("wrong code")]
+    Code,
     /// The new secret is too short.
     #[error("the secret is too short")]
     SecretShort,

@@ -12,6 +12,7 @@ mod diagnosis;
 pub(crate) mod frame;
 mod home;
 mod journal;
+pub(crate) mod key_picture;
 mod legal;
 mod notice;
 mod outage;

@@ -7,6 +7,7 @@ mod names;
 mod page;
 mod people;
 mod technician;
+mod telephone;
 pub(crate) mod visit;
 
 use std::cell::OnceCell;

@@ -436,6 +436,15 @@ pub(crate) enum PersonCommand {
         #[command(flatten)]
         data: DataFolder,
     },
+    /// Forget somebody's telephone and her codes on paper: she signs in by her secret alone, and makes another telephone known.
+    ForgetTelephone {
+        /// Her name.
+        name: PersonName,
+        #[command(flatten)]
+        author: Author,
+        #[command(flatten)]
+        data: DataFolder,
+    },
     /// Let somebody sign in no more, and end her sessions at once. `reset` takes it back.
     Disable {
         /// Her name.

@@ -189,6 +189,9 @@ fn carry_out_person(command: PersonCommand) -> anyhow::Result<ExitCode> {
         PersonCommand::Reset { name, author, data } => {
             person_command::reset(&data_folder::find(data.path.as_deref())?, &name, &author)
         }
+        PersonCommand::ForgetTelephone { name, author, data } => {
+            person_command::forget_telephone(&data_folder::find(data.path.as_deref())?, &name, &author)
+        }
         PersonCommand::Disable { name, author, data } => {
             person_command::disable(&data_folder::find(data.path.as_deref())?, &name, &author)
         }

@@ -54,6 +54,19 @@ pub(crate) fn reset(data: &Path, name: &PersonName, author: &Author) -> anyhow::
     print_card(&person, &secret)
 }
 
+/// Forgets somebody's telephone.
+pub(crate) fn forget_telephone(data: &Path, name: &PersonName, author: &Author) -> anyhow::Result<ExitCode> {
+    let mut store = open(data)?;
+    let person = find(&store, name)?;
+    if !person.has_telephone {
+        anyhow::bail!("{} has no telephone", person.name);
+    }
+    let author = operator::attribute(Some(&author.author))?;
+    store.remove_telephone(person.id, (&author, None))?;
+    writeln!(std::io::stdout(), "{} shows no code until she makes another telephone known", person.name)?;
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Lets somebody sign in no more.
 pub(crate) fn disable(data: &Path, name: &PersonName, author: &Author) -> anyhow::Result<ExitCode> {
     let mut store = open(data)?;

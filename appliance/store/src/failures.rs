@@ -187,6 +187,7 @@ mod tests {
     use model::{Machine, Role};
 
     use super::*;
+    use crate::Second;
     use crate::people::tests::{add, at, open};
 
     fn mac(last: u8) -> Mac {
@@ -212,7 +213,7 @@ mod tests {
             store.keep_failures(&counts, None).unwrap();
         }
         let place = (Machine::Mac(mac(0x11)), here);
-        store.begin_session(&[1; 32], (&person, "$first$"), place, at(10)).unwrap();
+        store.begin_session(&[1; 32], (&person, "$first$", &Second::Nothing), place, at(10)).unwrap();
         let count = |tally| store.failures(tally).unwrap().count;
         assert_eq!(count(Tally::Pair(name, here)), 0);
         assert_eq!((count(Tally::Device(here)), count(Tally::Pair(name, elsewhere))), (5, 3));
@@ -229,7 +230,7 @@ mod tests {
         for (token, last) in [0x11, 0x12, 0x13, 0x14, 0x11, 0x15, 0x16].into_iter().enumerate() {
             let place = (Machine::Mac(mac(last)), Some(mac(last)));
             let token = [u8::try_from(token).unwrap(); 32];
-            store.begin_session(&token, (&person, "$first$"), place, at(0)).unwrap();
+            store.begin_session(&token, (&person, "$first$", &Second::Nothing), place, at(0)).unwrap();
         }
         let familiar = (0x11..0x18).filter(|last| store.is_familiar(person.id, Some(mac(*last))).unwrap());
         assert_eq!(familiar.collect::<Vec<_>>(), [0x11, 0x13, 0x14, 0x15, 0x16]);

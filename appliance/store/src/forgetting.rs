@@ -73,6 +73,7 @@ mod tests {
     use model::{Failures, InternetMode, LessonPlan, Machine, Role};
 
     use super::*;
+    use crate::Second;
     use crate::people::tests::{add, at, open};
     use crate::{NameHash, Tally};
 
@@ -111,7 +112,7 @@ mod tests {
         let here = add(&mut store, "M. Bernard", Role::Head, &[]);
         store.disable_person(gone.id, at(0), (&by, None)).unwrap();
         let place = || (Machine::Mac("02:00:00:00:00:11".parse().unwrap()), None);
-        store.begin_session(&[1; 32], (&here, "$first$"), place(), at(0)).unwrap();
+        store.begin_session(&[1; 32], (&here, "$first$", &Second::Nothing), place(), at(0)).unwrap();
         let (old, ahead) = (Tally::Device(None), Tally::Pair(NameHash::of(&here.name), None));
         let failures = |ms| Failures { count: 7, last: Some(at(ms)) };
         store.keep_failures(&[(old, failures(0)), (ahead, failures(900 * DAY_MS))], None).unwrap();

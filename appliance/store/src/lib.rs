@@ -24,6 +24,7 @@ mod reports;
 mod requests;
 mod sessions;
 mod succession;
+mod telephones;
 mod wifi_keys;
 
 use std::fs::{self, OpenOptions, Permissions};
@@ -51,6 +52,7 @@ pub use readings::{Look, OPEN_READINGS_MAX, PageOfReadings, READINGS_MAX, Reader
 pub use reports::REPORTS_OF_ONE_MAX;
 pub use requests::{AnswerError, AskError, NewRequest};
 pub use sessions::Session;
+pub use telephones::{NewTelephone, Second, Telephone};
 pub use wifi_keys::{KeyOwner, WIFI_KEYS_MAX, WifiKey, WifiKeyError};
 
 /// How long a writer waits for another process's transaction: a command line and the box share the file.

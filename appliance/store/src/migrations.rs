@@ -225,6 +225,14 @@ const STEPS: &[&str] = &[
     // Where it is, where the workspace leads elsewhere for it.
     "ALTER TABLE preparation ADD COLUMN kept_host TEXT;
      ALTER TABLE preparation ADD COLUMN kept_path TEXT;",
+    // Telephones that show codes, the half minute of the last code that counted, and codes on paper by their hashes.
+    "ALTER TABLE person ADD COLUMN code_key TEXT;
+     ALTER TABLE person ADD COLUMN code_step INTEGER NOT NULL DEFAULT 0;
+     CREATE TABLE paper_code (
+         person INTEGER NOT NULL REFERENCES person (id) ON DELETE CASCADE,
+         hash BLOB NOT NULL CHECK (length(hash) = 32),
+         PRIMARY KEY (person, hash)
+     ) STRICT, WITHOUT ROWID;",
 ];
 
 /// Brings the schema up to date: every missing step, or none.

@@ -14,7 +14,7 @@ use crate::{Store, StoreError};
 pub const PEOPLE_MAX: u32 = 500;
 
 pub(crate) const COLUMNS: &str = "id, name, role, made_ms, disabled_ms, has_first_secret, \
-    (SELECT group_concat(room, char(10) ORDER BY room) FROM person_room WHERE person = id)";
+    (SELECT group_concat(room, char(10) ORDER BY room) FROM person_room WHERE person = id), code_key IS NOT NULL";
 
 /// Somebody who is to be registered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Store {
     /// [`StoreError`] when the file cannot be read.
     pub fn find_credential(&self, id: PersonId) -> Result<Option<(Person, String)>, StoreError> {
         let query = format!("SELECT {COLUMNS}, secret FROM person WHERE id = ?1");
-        let read = |row: &Row<'_>| Ok((read_person(row)?, row.get(7)?));
+        let read = |row: &Row<'_>| Ok((read_person(row)?, row.get(8)?));
         Ok(self.connection.query_row(&query, [id.number()], read).optional()?)
     }
 
@@ -230,7 +230,7 @@ pub(crate) fn check_credential(
     if counts { Ok(()) } else { Err(PersonError::Replaced) }
 }
 
-fn find(transaction: &Transaction<'_>, id: PersonId) -> Result<Person, PersonError> {
+pub(crate) fn find(transaction: &Transaction<'_>, id: PersonId) -> Result<Person, PersonError> {
     let query = format!("SELECT {COLUMNS} FROM person WHERE id = ?1");
     let found = transaction.query_row(&query, [id.number()], read_person).optional()?;
     found.ok_or(PersonError::Unknown)
@@ -247,6 +247,7 @@ pub(crate) fn read_person(row: &Row<'_>) -> rusqlite::Result<Person> {
         made: Timestamp::from_unix_ms(row.get(3)?),
         disabled: row.get::<_, Option<i64>>(4)?.map(Timestamp::from_unix_ms),
         has_first_secret: row.get(5)?,
+        has_telephone: row.get(7)?,
     })
 }
 

@@ -102,9 +102,16 @@ fn insert(transaction: &Transaction<'_>, act: &PersonAct) -> rusqlite::Result<()
     let (mut named, mut given, mut asked, mut place) = (None, None, None, None);
     let (mut reading, mut sought) = (None, None);
     match &act.deed {
-        PersonDeed::SignIn | PersonDeed::FailSignIn | PersonDeed::SignOut | PersonDeed::ChangeSecret => {}
+        PersonDeed::SignIn
+        | PersonDeed::FailSignIn
+        | PersonDeed::SignOut
+        | PersonDeed::ChangeSecret
+        | PersonDeed::SignInByPaper
+        | PersonDeed::AddTelephone => {}
         PersonDeed::AddPerson { name, role } => (named, given) = (Some(name.as_str()), Some(role.as_str())),
-        PersonDeed::ResetPerson { name } | PersonDeed::DisablePerson { name } => named = Some(name.as_str()),
+        PersonDeed::ResetPerson { name }
+        | PersonDeed::DisablePerson { name }
+        | PersonDeed::RemoveTelephone { name } => named = Some(name.as_str()),
         PersonDeed::Decline { site, room } => {
             (asked, place) = (Some(site.as_str()), room.as_ref().map(model::RoomName::as_str));
         }
@@ -174,6 +181,9 @@ fn read_act(row: &Row<'_>) -> rusqlite::Result<WaitingAct> {
         "fail-sign-in" => PersonDeed::FailSignIn,
         "sign-out" => PersonDeed::SignOut,
         "change-secret" => PersonDeed::ChangeSecret,
+        "sign-in-by-paper" => PersonDeed::SignInByPaper,
+        "add-telephone" => PersonDeed::AddTelephone,
+        "remove-telephone" => PersonDeed::RemoveTelephone { name: name()? },
         "add-person" => PersonDeed::AddPerson { name: name()?, role: parse(5, &text(5)?)? },
         "reset-person" => PersonDeed::ResetPerson { name: name()? },
         "disable-person" => PersonDeed::DisablePerson { name: name()? },
@@ -227,6 +237,7 @@ mod tests {
     use model::{InternetMode, Role};
 
     use super::*;
+    use crate::Second;
     use crate::people::tests::{add, at, open};
 
     #[test]
@@ -245,6 +256,9 @@ mod tests {
             PersonDeed::FailSignIn,
             PersonDeed::SignOut,
             PersonDeed::ChangeSecret,
+            PersonDeed::SignInByPaper,
+            PersonDeed::AddTelephone,
+            PersonDeed::RemoveTelephone { name: name() },
             PersonDeed::AddPerson { name: name(), role: Role::Head },
             PersonDeed::ResetPerson { name: name() },
             PersonDeed::DisablePerson { name: name() },
@@ -339,7 +353,9 @@ mod tests {
         );
         let place = || (model::Machine::Mac("02:00:00:00:00:11".parse().unwrap()), None);
         for token in 1..=2 {
-            store.begin_session(&[token; 32], (&teacher, "$first$"), place(), at(0)).unwrap();
+            store
+                .begin_session(&[token; 32], (&teacher, "$first$", &Second::Nothing), place(), at(0))
+                .unwrap();
         }
         let act = |deed| PersonAct { author: teacher.name.clone(), device: None, deed };
         let fill = |store: &mut Store, limit: u32| {
@@ -349,7 +365,7 @@ mod tests {
         };
         fill(&mut store, PERSON_ACTS_MAX);
         assert!(matches!(
-            store.begin_session(&[3; 32], (&teacher, "$first$"), place(), at(0)),
+            store.begin_session(&[3; 32], (&teacher, "$first$", &Second::Nothing), place(), at(0)),
             Err(PersonError::Unrecorded)
         ));
         store.end_session(&[1; 32], Some(&act(PersonDeed::SignOut))).unwrap();

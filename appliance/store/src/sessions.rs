@@ -7,6 +7,7 @@ use crate::columns::parse;
 use crate::failures::{NameHash, Tally, forget_count, note_familiar};
 use crate::people::{COLUMNS, PersonError, check_credential, read_person};
 use crate::person_acts::{keep_act, keep_closing_act};
+use crate::telephones::{Second, spend};
 use crate::{Store, StoreError};
 
 /// Most sessions of one person: her PC, the projector's, her phone, and some that she forgot. The oldest goes first.
@@ -29,19 +30,20 @@ pub struct Session {
 
 impl Store {
     /// Begins a session, known by the hash of its token, and forgets the failures of this person on this device.
-    /// `secret` is the PHC string that hers was compared with.
+    /// `secret` is the PHC string that hers was compared with; `second` was shown beside it, and counts no more.
     ///
     /// # Errors
     /// [`PersonError::Replaced`], [`PersonError::Unrecorded`].
     pub fn begin_session(
         &mut self,
         token_hash: &[u8; 32],
-        (person, secret): (&Person, &str),
+        (person, secret, second): (&Person, &str, &Second),
         (machine, device): (Machine, Option<Mac>),
         now: Timestamp,
     ) -> Result<(), PersonError> {
         self.write(|transaction| {
             check_credential(transaction, person.id, secret)?;
+            spend(transaction, person.id, second)?;
             make_room(transaction, person.id, now)?;
             transaction.execute(
                 "INSERT INTO session (token_hash, person, machine, began_ms, used_ms)
@@ -51,7 +53,11 @@ impl Store {
             note_familiar(transaction, person.id, device)?;
             forget_count(transaction, Tally::Pair(NameHash::of(&person.name), device))?;
             let author = person.name.clone();
-            keep_act(transaction, &PersonAct { author, device: machine.mac(), deed: PersonDeed::SignIn })
+            let deed = match second {
+                Second::Paper(_) => PersonDeed::SignInByPaper,
+                Second::Nothing | Second::Step { .. } | Second::Session => PersonDeed::SignIn,
+            };
+            keep_act(transaction, &PersonAct { author, device: machine.mac(), deed })
         })
     }
 
@@ -110,9 +116,9 @@ fn make_room(transaction: &Transaction<'_>, person: PersonId, now: Timestamp) ->
 fn read_session(row: &Row<'_>) -> rusqlite::Result<Session> {
     Ok(Session {
         person: read_person(row)?,
-        machine: parse(7, &row.get::<_, String>(7)?)?,
-        began: Timestamp::from_unix_ms(row.get(8)?),
-        used: Timestamp::from_unix_ms(row.get(9)?),
+        machine: parse(8, &row.get::<_, String>(8)?)?,
+        began: Timestamp::from_unix_ms(row.get(9)?),
+        used: Timestamp::from_unix_ms(row.get(10)?),
     })
 }
 
@@ -129,7 +135,7 @@ mod tests {
 
     fn begin(store: &mut Store, token: u8, person: &Person, ms: i64) {
         let place = (Machine::Mac(mac(0x11)), Some(mac(0x11)));
-        store.begin_session(&[token; 32], (person, "$first$"), place, at(ms)).unwrap();
+        store.begin_session(&[token; 32], (person, "$first$", &Second::Nothing), place, at(ms)).unwrap();
     }
 
     #[test]
@@ -183,7 +189,7 @@ mod tests {
             let person = add(&mut store, "Mme Martin", Role::Teacher, &[]);
             change(&mut store, &person, &by);
             let place = (Machine::Mac(mac(0x11)), Some(mac(0x11)));
-            let late = store.begin_session(&[1; 32], (&person, "$first$"), place, at(2));
+            let late = store.begin_session(&[1; 32], (&person, "$first$", &Second::Nothing), place, at(2));
             assert!(matches!(late, Err(PersonError::Replaced)));
             assert_eq!(store.waiting_person_acts(9).unwrap().len(), 2, "nobody signed in");
         }

@@ -3,15 +3,11 @@
 
 use askama::Template;
 use people::{CodeKey, PaperCode};
-use qrcode::render::svg;
-use qrcode::{EcLevel, QrCode};
+use portal::shared::KeyPicture;
 
 use super::bar::Bar;
 use super::frame::{Frame, Place, render};
 use crate::office::Trouble;
-
-/// Smallest side of a picture, in pixels.
-const SIDE_PIXELS_MIN: u32 = 240;
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
@@ -19,13 +15,15 @@ struct SignIn<'a> {
     frame: Frame<'a>,
     token: &'a str,
     typed: &'a str,
+    password: String,
     trouble: Option<String>,
 }
 
 /// Asks for name, secret and code.
 pub(crate) fn sign_in(place: Place<'_>, token: &str, typed: &str, trouble: Option<Trouble>) -> String {
     let trouble = trouble.map(|trouble| say_trouble(place, trouble));
-    render(&SignIn { frame: Frame::new(place, None), token, typed, trouble })
+    let password = place.say("signin-secret");
+    render(&SignIn { frame: Frame::new(place, None), token, typed, password, trouble })
 }
 
 #[derive(Template)]
@@ -47,32 +45,18 @@ pub(crate) fn secret(place: Place<'_>, bar: Bar, is_first: bool, trouble: Option
 #[template(path = "phone.html")]
 struct Phone<'a> {
     frame: Frame<'a>,
-    key: String,
-    groups: String,
-    picture: String,
+    key: KeyPicture,
     trouble: Option<String>,
 }
 
 /// Shows a key to her telephone, and asks for its code.
 pub(crate) fn phone(place: Place<'_>, bar: Bar, key: &CodeKey, trouble: Option<Trouble>) -> String {
-    let letters: Vec<char> = key.reveal().chars().collect();
-    let groups: Vec<String> = letters.chunks(4).map(|group| group.iter().collect()).collect();
     let address = key.address(&format!("Préau {}", place.commune), &bar.name);
     render(&Phone {
-        key: key.reveal(),
-        groups: groups.join(" "),
-        picture: draw(&address).unwrap_or_default(),
+        key: KeyPicture::new(&key.reveal(), &address),
         trouble: trouble.map(|trouble| say_trouble(place, trouble)),
         frame: Frame::new(place, Some(bar)),
     })
-}
-
-/// The picture of an address, which a telephone reads; none where the text is too long for one.
-fn draw(address: &str) -> Option<String> {
-    let code = QrCode::with_error_correction_level(address, EcLevel::M).ok()?;
-    let picture = code.render::<svg::Color<'_>>().min_dimensions(SIDE_PIXELS_MIN, SIDE_PIXELS_MIN).build();
-    // Inside a page there is no declaration of XML.
-    picture.find("<svg").and_then(|place| picture.get(place..)).map(str::to_owned)
 }
 
 #[derive(Template)]

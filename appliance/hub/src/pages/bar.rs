@@ -15,7 +15,7 @@ const PAGES: [(&str, &str); 5] = [
 /// The line.
 pub(crate) struct Bar {
     pub(crate) name: String,
-    pub(crate) duties: String,
+    pub(crate) role: String,
     pub(crate) links: Vec<Link>,
     pub(crate) token: String,
 }
@@ -40,7 +40,7 @@ impl Bar {
             member.duties.iter().map(|duty| place.say(&format!("duty-{duty}"))).collect();
         Self {
             name: member.name.as_str().to_owned(),
-            duties: duties.join(", "),
+            role: duties.join(", "),
             links: PAGES.iter().filter(|_| is_whole).map(link).collect(),
             token: token.to_owned(),
         }

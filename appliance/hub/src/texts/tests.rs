@@ -8,6 +8,9 @@ use super::*;
 use crate::register::history::Level;
 use crate::register::people::Duty;
 
+/// What the hub's pages have from those of boxes.
+const SHARED: &str = "../portal/src/pages/shared";
+
 /// Each message of a file with the variables that it needs.
 fn signatures(source: &str) -> BTreeSet<String> {
     let entries = source.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
@@ -76,7 +79,9 @@ fn both_languages_say_the_same_messages() {
 fn every_key_is_in_use_and_every_composed_one_exists() {
     let (known, composed) = (keys(), composed());
     assert_eq!(composed.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new(), "missing");
-    let mut used = named(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &known);
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut used = named(&here.join("src"), &known);
+    used.append(&mut named(&here.join(SHARED), &known));
     used.extend(composed);
     assert_eq!(known.difference(&used).collect::<Vec<_>>(), Vec::<&String>::new(), "never used");
 }
@@ -86,7 +91,9 @@ fn every_key_is_in_use_and_every_composed_one_exists() {
 fn no_page_names_a_key_that_is_missing() {
     let known = keys();
     let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/pages");
-    for path in fs::read_dir(pages).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file())
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join(SHARED);
+    let folders = [pages, shared].map(|folder| fs::read_dir(folder).unwrap());
+    for path in folders.into_iter().flatten().map(|entry| entry.unwrap().path()).filter(|path| path.is_file())
     {
         let source = fs::read_to_string(&path).unwrap();
         for call in source.split("say(\"").skip(1) {

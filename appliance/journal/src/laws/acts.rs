@@ -149,6 +149,9 @@ fn person_acts() -> Vec<PersonAct> {
         PersonDeed::ResetPerson { name: name() },
         PersonDeed::DisablePerson { name: name() },
         PersonDeed::Decline { site: "casino.example".parse().unwrap(), room: None },
+        PersonDeed::SignInByPaper,
+        PersonDeed::AddTelephone,
+        PersonDeed::RemoveTelephone { name: name() },
         PersonDeed::Decline {
             site: ("a.".repeat(126) + "b").parse().unwrap(),
             room: Some(long.parse().unwrap()),
@@ -324,8 +327,8 @@ fn everything_that_somebody_does_comes_back() {
     let any = Query::default;
     let host = |name: &str| Query { host: Some(model::Host::parse(name).unwrap()), ..any() };
     for (query, expected) in [
-        (any(), 11),
-        (Query { kind: Some(Kind::Act), ..any() }, 11),
+        (any(), 14),
+        (Query { kind: Some(Kind::Act), ..any() }, 14),
         (Query { kind: Some(Kind::Access(model::AccessKind::Tls)), ..any() }, 0),
         (host("casino.example"), 1),
         (host("other.example"), 0),

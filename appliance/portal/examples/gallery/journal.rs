@@ -25,6 +25,7 @@ fn head() -> Result<Person, Error> {
         made: at(0),
         disabled: None,
         has_first_secret: false,
+        has_telephone: false,
     })
 }
 

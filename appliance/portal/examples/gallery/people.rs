@@ -39,6 +39,7 @@ fn person(number: u32, name: &str, role: Role, rooms: &[&str]) -> Result<Person,
         made: at(-10_000),
         disabled: None,
         has_first_secret: false,
+        has_telephone: false,
     })
 }
 
@@ -245,7 +246,14 @@ fn write_sign_in(language: Language, write: Write<'_>) -> Result<(), Error> {
         ("sign-in-tile", Choice::Tile(PersonId::new(1)), Some(Trouble::Wait(240))),
         ("sign-in-named", Choice::Named(""), None),
     ] {
-        let page = SignInPage { place: &place, teachers: &teachers, choice, token: "0", trouble };
+        let page = SignInPage {
+            place: &place,
+            teachers: &teachers,
+            choice,
+            token: "0",
+            is_clock_set: true,
+            trouble,
+        };
         write(name, page.render(language))?;
     }
     for (name, authority) in [("guarded", Some(&authority())), ("guarded-none", None)] {

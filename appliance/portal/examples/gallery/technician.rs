@@ -18,6 +18,7 @@ pub(crate) fn write_technicians(language: Language, write: Write<'_>) -> Result<
         made: Timestamp::from_unix_ms(NOW_MS),
         disabled: None,
         has_first_secret: false,
+        has_telephone: false,
     };
     let show = |status: &Status, diagnosis: &Diagnosis| {
         TechnicianPage { place: &place, person: &person, status, diagnosis, token: "jeton" }.render(language)

@@ -88,6 +88,7 @@ fn person(number: u32, name: &str, role: Role, rooms: &[&str]) -> Person {
         made: at(0),
         disabled: None,
         has_first_secret: false,
+        has_telephone: false,
     }
 }
 

@@ -58,6 +58,7 @@ impl Signed<'_> {
             | Page::SignIn
             | Page::SignOut
             | Page::Secret
+            | Page::Telephone
             | Page::Teacher
             | Page::TeacherAnswer
             | Page::TeacherEnd
@@ -67,6 +68,7 @@ impl Signed<'_> {
             | Page::HeadEnd
             | Page::Staff
             | Page::StaffReset
+            | Page::StaffTelephone
             | Page::StaffDisable => self.show_journal(None),
         }
     }

@@ -6,6 +6,7 @@ use super::lesson::LessonPage;
 use crate::pages::Why;
 use crate::pages::people::{
     HeadPage, JournalPage, ReadingPage, SecretPage, SignInPage, StaffPage, TeacherPage, TechnicianPage,
+    TelephonePage,
 };
 
 /// The pages with forms, and the places that forms are sent to.
@@ -15,6 +16,7 @@ pub(super) enum Page {
     SignIn,
     SignOut,
     Secret,
+    Telephone,
     Teacher,
     TeacherAnswer,
     TeacherEnd,
@@ -24,6 +26,7 @@ pub(super) enum Page {
     HeadEnd,
     Staff,
     StaffReset,
+    StaffTelephone,
     StaffDisable,
     Journal,
     JournalOpen,
@@ -50,6 +53,7 @@ impl Page {
             SignInPage::PATH => Self::SignIn,
             SIGN_OUT_PATH => Self::SignOut,
             SecretPage::PATH => Self::Secret,
+            TelephonePage::PATH => Self::Telephone,
             TeacherPage::PATH => Self::Teacher,
             TeacherPage::ANSWER_PATH => Self::TeacherAnswer,
             TeacherPage::END_PATH => Self::TeacherEnd,
@@ -58,6 +62,7 @@ impl Page {
             HeadPage::END_PATH => Self::HeadEnd,
             StaffPage::PATH => Self::Staff,
             StaffPage::RESET_PATH => Self::StaffReset,
+            StaffPage::TELEPHONE_PATH => Self::StaffTelephone,
             StaffPage::DISABLE_PATH => Self::StaffDisable,
             JournalPage::PATH => Self::Journal,
             JournalPage::OPEN_PATH => Self::JournalOpen,
@@ -77,7 +82,7 @@ impl Page {
     /// Whether the page can be read, whether forms are sent there.
     pub(super) fn takes(self, is_post: bool) -> bool {
         match self {
-            Self::Why | Self::SignIn | Self::Secret | Self::Staff | Self::Reading => true,
+            Self::Why | Self::SignIn | Self::Secret | Self::Telephone | Self::Staff | Self::Reading => true,
             Self::Teacher | Self::Head | Self::Journal | Self::Technician => !is_post,
             Self::Lesson(page) => page.takes(is_post),
             Self::SignOut
@@ -86,6 +91,7 @@ impl Page {
             | Self::HeadAnswer
             | Self::HeadEnd
             | Self::StaffReset
+            | Self::StaffTelephone
             | Self::StaffDisable
             | Self::JournalOpen
             | Self::JournalClose
@@ -108,6 +114,7 @@ impl Page {
             | Self::HeadEnd
             | Self::Staff
             | Self::StaffReset
+            | Self::StaffTelephone
             | Self::StaffDisable => role.directs(),
             Self::JournalHold | Self::JournalLift => role.holds_journal(),
             Self::JournalSign => role.signs_retention(),
@@ -118,6 +125,7 @@ impl Page {
             | Self::ReadingUnlock
             | Self::ReadingExtract => role.reads_journal(),
             Self::Technician | Self::Support => role.directs(),
+            Self::Telephone => role.shows_codes(),
             Self::Why | Self::SignIn | Self::SignOut | Self::Secret => true,
         }
     }
@@ -129,9 +137,10 @@ impl Page {
             Self::Why => Why::PATH,
             Self::SignIn | Self::SignOut => SignInPage::PATH,
             Self::Secret => SecretPage::PATH,
+            Self::Telephone => TelephonePage::PATH,
             Self::Teacher | Self::TeacherAnswer | Self::TeacherEnd => TeacherPage::PATH,
             Self::Head | Self::HeadAnswer | Self::HeadEnd => HeadPage::PATH,
-            Self::Staff | Self::StaffReset | Self::StaffDisable => StaffPage::PATH,
+            Self::Staff | Self::StaffReset | Self::StaffTelephone | Self::StaffDisable => StaffPage::PATH,
             Self::Technician | Self::Support => TechnicianPage::PATH,
             Self::Journal
             | Self::JournalOpen

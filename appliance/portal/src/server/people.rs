@@ -7,7 +7,7 @@ use super::visit::{Jar, Visit, draw_visitor, token_of};
 use super::{Portal, why};
 use crate::pages::people::{
     CardPage, Choice, GuardedPage, HeadPage, JournalPage, SecretPage, SignInPage, StaffPage, TeacherPage,
-    TroublePage,
+    TelephonePage, TroublePage,
 };
 use crate::pages::{Asking, Notice, Why};
 use crate::{Claimed, Newcomer, Reply, Trouble};
@@ -55,7 +55,7 @@ impl Answer {
         Self { content: Content::See(path), cookies: Vec::new() }
     }
 
-    fn with(mut self, jar: Jar, value: Option<String>) -> Self {
+    pub(super) fn with(mut self, jar: Jar, value: Option<String>) -> Self {
         self.cookies.push((jar, value));
         self
     }
@@ -68,6 +68,7 @@ pub(super) fn answer(portal: &Portal, visit: &Visit, page: Page) -> Answer {
         Page::SignIn => answer_sign_in(portal, visit),
         Page::SignOut => sign_out(portal, visit),
         Page::Secret
+        | Page::Telephone
         | Page::Teacher
         | Page::TeacherAnswer
         | Page::TeacherEnd
@@ -77,6 +78,7 @@ pub(super) fn answer(portal: &Portal, visit: &Visit, page: Page) -> Answer {
         | Page::HeadEnd
         | Page::Staff
         | Page::StaffReset
+        | Page::StaffTelephone
         | Page::StaffDisable
         | Page::Journal
         | Page::JournalOpen
@@ -166,7 +168,8 @@ fn answer_sign_in(portal: &Portal, visit: &Visit) -> Result<Answer, Trouble> {
         (None, Some(name)) => Choice::Named(name),
         (None, None) => Choice::Nobody,
     };
-    let page = SignInPage { place, teachers: &teachers, choice, token: &token_of(&cookie), trouble };
+    let (token, is_clock_set) = (&token_of(&cookie), portal.office.now().is_some());
+    let page = SignInPage { place, teachers: &teachers, choice, token, is_clock_set, trouble };
     let status = trouble.map_or(SignInPage::STATUS, |trouble| {
         TroublePage { place, trouble, back: SignInPage::PATH }.status()
     });
@@ -186,8 +189,9 @@ fn sign_in(
         (None, Some(Ok(name))) => Claimed::Named(name),
         (None, Some(Err(_)) | None) => return Err(Trouble::Field),
     };
-    let secret = visit.field(SignInPage::SECRET_FIELD).unwrap_or_default();
-    let token = portal.office.sign_in(visit.client, &claimed, secret)?;
+    let field = |name: &str| visit.field(name).unwrap_or_default();
+    let (secret, code) = (field(SignInPage::SECRET_FIELD), field(SignInPage::CODE_FIELD));
+    let token = portal.office.sign_in(visit.client, &claimed, secret, code)?;
     let person = portal.office.enter(visit.client, &token, true)?.ok_or(Trouble::Unavailable)?;
     Ok(Answer::see(home_of(&person)).with(Jar::Session, Some(token)))
 }
@@ -238,6 +242,9 @@ fn answer_signed(portal: &Portal, visit: &Visit, page: Page) -> Result<Answer, T
     if person.has_first_secret && page != Page::Secret {
         return Ok(Answer::see(SecretPage::PATH));
     }
+    if portal.office.lacks_telephone(&person) && !matches!(page, Page::Secret | Page::Telephone) {
+        return Ok(Answer::see(TelephonePage::PATH));
+    }
     if !page.is_for(person.role) {
         return Err(Trouble::Denied);
     }
@@ -249,6 +256,7 @@ fn answer_signed(portal: &Portal, visit: &Visit, page: Page) -> Result<Answer, T
     };
     match page {
         Page::Secret => signed.secret(),
+        Page::Telephone => signed.telephone(),
         Page::Teacher => signed.teacher(is_following),
         Page::Head => signed.head(),
         Page::TeacherAnswer => signed.answer(page, &signed.read_lesson()?),
@@ -258,6 +266,7 @@ fn answer_signed(portal: &Portal, visit: &Visit, page: Page) -> Result<Answer, T
         Page::Staff if visit.is_post => signed.add_person(),
         Page::Staff => signed.staff(),
         Page::StaffReset => signed.reset_person(),
+        Page::StaffTelephone => signed.remove_telephone(),
         Page::StaffDisable => signed.disable_person(),
         Page::Journal
         | Page::JournalOpen

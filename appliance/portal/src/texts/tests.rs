@@ -79,6 +79,9 @@ fn used_keys(folder: &Path) -> BTreeSet<String> {
                 "prepare-",
                 "hold-",
                 "holds-",
+                "telephone-",
+                "phone-",
+                "paper-",
             ];
             used.extend(
                 source

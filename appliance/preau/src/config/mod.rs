@@ -207,6 +207,8 @@ pub(crate) struct Portal {
     pub(crate) controller: Option<String>,
     /// How to reach the data protection officer.
     pub(crate) officer: Option<String>,
+    /// Whose people show a code of their telephone beside their secret.
+    pub(crate) telephones: Vec<model::Role>,
 }
 
 /// How the box attacks itself.

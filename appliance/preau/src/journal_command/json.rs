@@ -214,7 +214,12 @@ fn write_person_act(output: &mut impl Write, found: &FoundPersonAct) -> io::Resu
         retention: None,
     };
     match &act.deed {
-        PersonDeed::SignIn | PersonDeed::FailSignIn | PersonDeed::SignOut | PersonDeed::ChangeSecret => {}
+        PersonDeed::SignIn
+        | PersonDeed::FailSignIn
+        | PersonDeed::SignOut
+        | PersonDeed::ChangeSecret
+        | PersonDeed::SignInByPaper
+        | PersonDeed::AddTelephone => {}
         // Told apart, below.
         PersonDeed::OpenReading { .. }
         | PersonDeed::SearchJournal { .. }
@@ -225,7 +230,9 @@ fn write_person_act(output: &mut impl Write, found: &FoundPersonAct) -> io::Resu
         PersonDeed::AddPerson { name, role } => {
             (line.person, line.role) = (Some(name.as_str()), Some(role.as_str()));
         }
-        PersonDeed::ResetPerson { name } | PersonDeed::DisablePerson { name } => {
+        PersonDeed::ResetPerson { name }
+        | PersonDeed::DisablePerson { name }
+        | PersonDeed::RemoveTelephone { name } => {
             line.person = Some(name.as_str());
         }
         PersonDeed::Decline { site, room } => {
@@ -273,6 +280,9 @@ fn describe_reading(deed: &PersonDeed) -> Option<ReadingLine<'_>> {
         | PersonDeed::FailSignIn
         | PersonDeed::SignOut
         | PersonDeed::ChangeSecret
+        | PersonDeed::SignInByPaper
+        | PersonDeed::AddTelephone
+        | PersonDeed::RemoveTelephone { .. }
         | PersonDeed::AddPerson { .. }
         | PersonDeed::ResetPerson { .. }
         | PersonDeed::DisablePerson { .. }

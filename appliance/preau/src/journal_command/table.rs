@@ -132,15 +132,18 @@ fn person_row(found: &FoundPersonAct, zone: &TimeZone) -> Row {
     let nothing = || NOTHING.to_owned();
     let PersonAct { author, device, deed } = &found.act;
     let (about, room, site, verdict) = match deed {
-        PersonDeed::SignIn | PersonDeed::FailSignIn | PersonDeed::SignOut | PersonDeed::ChangeSecret => {
-            (String::new(), nothing(), nothing(), nothing())
-        }
+        PersonDeed::SignIn
+        | PersonDeed::FailSignIn
+        | PersonDeed::SignOut
+        | PersonDeed::ChangeSecret
+        | PersonDeed::SignInByPaper
+        | PersonDeed::AddTelephone => (String::new(), nothing(), nothing(), nothing()),
         PersonDeed::AddPerson { name, role } => {
             (format!(" {name}, {role},"), nothing(), nothing(), nothing())
         }
-        PersonDeed::ResetPerson { name } | PersonDeed::DisablePerson { name } => {
-            (format!(" {name}"), nothing(), nothing(), nothing())
-        }
+        PersonDeed::ResetPerson { name }
+        | PersonDeed::DisablePerson { name }
+        | PersonDeed::RemoveTelephone { name } => (format!(" {name}"), nothing(), nothing(), nothing()),
         PersonDeed::Decline { site, room } => {
             let room = room.as_ref().map_or_else(nothing, RoomName::to_string);
             (String::new(), room, site.to_string(), Verdict::Refuse.to_string())

@@ -321,6 +321,7 @@ fn open_office(
 ) -> Arc<Office> {
     let office = Office::new(data, Arc::clone(desk), Arc::clone(clock), config.school.timezone.clone());
     let office = office.of_school(config.school.name.clone(), Arc::clone(readings));
+    let office = office.with_telephones(&config.portal.telephones);
     let office = office.with_lessons(config.lessons.minutes, Arc::clone(radios));
     Arc::new(office.with_larder(larder.clone()))
 }

@@ -9,6 +9,7 @@ mod preparing;
 mod reading;
 mod signing;
 mod staff;
+mod telephone;
 #[cfg(test)]
 mod tests;
 
@@ -22,12 +23,12 @@ use access::{Clock, Desk};
 use jiff::tz::TimeZone;
 use model::{
     DomainName, LessonId, LessonPlan, Mac, Machine, MadeCard, Motive, Override, OverrideId, Person, PersonId,
-    PlanId, PreparationId, Reading, ReadingId, RequestId, RoomName, Selection, Subject, Timestamp,
+    PlanId, PreparationId, Reading, ReadingId, RequestId, Role, RoomName, Selection, Subject, Timestamp,
 };
 use portal::{
-    Asked, Card, Claimed, Custody, Findings, Held, LessonStart, LessonTurn, NewHold, NewReading, Newcomer,
-    PreparationLine, Reader, ReadingList, Reply, RoomNow, Summary, Tile, Trouble, WantedThing, WifiLine,
-    Wish,
+    Asked, Card, Claimed, Custody, Findings, Held, LessonStart, LessonTurn, NewCodes, NewHold, NewReading,
+    Newcomer, PreparationLine, Reader, ReadingList, Reply, RoomNow, ShownKey, Summary, TelephoneState, Tile,
+    Trouble, TypedTelephone, WantedThing, WifiLine, Wish,
 };
 use ring::rand::SystemRandom;
 use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonError, Store, StoreError};
@@ -70,6 +71,8 @@ pub(crate) struct Office {
     radios: Arc<Radios>,
     /// What is prepared of the workspaces.
     larder: Larder,
+    /// The roles whose people have to have a telephone.
+    telephones: Vec<Role>,
     /// What was counted of the day under way, and up to which hour.
     counted: Mutex<Option<(Timestamp, Summary)>>,
 }
@@ -112,6 +115,7 @@ impl Office {
             lesson_minutes: model::LESSON_MINUTES_USUAL,
             radios: Arc::default(),
             larder: Larder::default(),
+            telephones: Vec::new(),
             counted: Mutex::default(),
         }
     }
@@ -175,8 +179,8 @@ impl portal::Office for Office {
         self.list_teachers()
     }
 
-    fn sign_in(&self, client: IpAddr, who: &Claimed, secret: &str) -> Result<String, Trouble> {
-        self.begin(client, who, secret)
+    fn sign_in(&self, client: IpAddr, who: &Claimed, secret: &str, code: &str) -> Result<String, Trouble> {
+        self.begin(client, who, secret, code)
     }
 
     fn enter(&self, client: IpAddr, token: &str, is_use: bool) -> Result<Option<Person>, Trouble> {
@@ -265,6 +269,33 @@ impl portal::PreparationRoom for Office {
 
     fn tomorrow(&self) -> Option<jiff::civil::Date> {
         self.find_tomorrow()
+    }
+}
+
+impl portal::TelephoneRoom for Office {
+    fn lacks_telephone(&self, person: &Person) -> bool {
+        self.lacks_telephone(person)
+    }
+
+    fn telephone(&self, person: &Person) -> Result<TelephoneState, Trouble> {
+        self.describe_telephone(person)
+    }
+
+    fn show_key(&self, person: &Person, letters: Option<&str>) -> Result<ShownKey, Trouble> {
+        self.show_telephone_key(person, letters)
+    }
+
+    fn take_telephone(
+        &self,
+        client: IpAddr,
+        person: &Person,
+        typed: &TypedTelephone<'_>,
+    ) -> Result<(NewCodes, String), Trouble> {
+        self.add_telephone(client, person, typed)
+    }
+
+    fn remove_telephone(&self, client: IpAddr, by: &Person, id: PersonId) -> Result<(), Trouble> {
+        self.forget_telephone(client, by, id)
     }
 }
 

@@ -7,9 +7,11 @@ mod hub;
 
 use std::path::PathBuf;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use harness::{Appliance, Lab, Machine, preau_binary, usual_configuration, wait_until};
+use people::CodeKey;
 use serde_json::json;
+use system::clock::now;
 
 use super::people::{AUTHORITY, HOME, add};
 use album::Album;
@@ -247,11 +249,34 @@ fn heads_and_technicians_look_after_the_school() -> Result<()> {
     chrome.await_path("/connexion")?;
     sign_in_by_name(&chrome, "Mme Petit", &technician_card)?;
     choose_secret(&chrome, &technician_card, HEAD_SECRET)?;
-    chrome.await_path("/direction")?;
+    let paper = make_telephone_known(&chrome, &album)?;
     chrome.go(&page("/technique"))?;
     chrome.await_text("Fichier d’assistance")?;
     album.look(&chrome, "technician")?;
+    chrome.touch("form[action='/deconnexion'] button")?;
+    chrome.await_path("/connexion")?;
+    sign_in_by_name(&chrome, "Mme Petit", HEAD_SECRET)?;
+    chrome.await_text("le mot de passe ou le code ne convient pas")?;
+    album.look(&chrome, "sign-in-code")?;
+    chrome.fill("#secret", HEAD_SECRET)?;
+    chrome.fill("#code", &paper)?;
+    chrome.touch("form[action='/connexion'] button")?;
+    chrome.await_path("/direction")?;
     album.close()
+}
+
+/// A telephone is made known before anything else; a code on paper.
+fn make_telephone_known(chrome: &Chrome<'_>, album: &Album) -> Result<String> {
+    chrome.await_path("/telephone")?;
+    album.look(chrome, "telephone")?;
+    let key = chrome.run("return document.querySelector('input[name=cle]').value", &json!([]))?;
+    let key = key.as_str().and_then(CodeKey::parse).context("a key")?;
+    chrome.fill("#code", &key.show(now()).context("a code")?)?;
+    chrome.touch("form[action='/telephone'] button")?;
+    chrome.await_text("Vos codes de secours")?;
+    album.look(chrome, "telephone-papers")?;
+    let paper = chrome.run("return document.querySelector('.papers .code').textContent", &json!([]))?;
+    paper.as_str().map(str::to_owned).context("a code on paper")
 }
 
 /// Every page in every state that the gallery has: of access points that do not answer, of a line that is down.

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use harness::{Appliance, Lab, Machine, wait_until};
+use people::CodeKey;
 use serde_json::Value;
+use system::clock::now;
 
 /// A class waits no longer.
 const AT_ONCE: Duration = Duration::from_secs(3);
@@ -94,6 +96,19 @@ impl<'a> Browser<'a> {
         let changed = self.fill(&page, "/secret", &form)?;
         ensure!(changed.status == "303", "{}: {}", changed.status, changed.text);
         Ok(())
+    }
+
+    /// Whoever keeps the box shows a telephone before anything else. The key, and a code on paper.
+    pub(crate) fn make_telephone_known(&self) -> Result<(CodeKey, String)> {
+        let page = self.get("/telephone")?;
+        let (_, rest) = page.text.split_once("name=\"cle\" value=\"").context("a key")?;
+        let letters = rest.split('"').next().context("its letters")?;
+        let key = CodeKey::parse(letters).context("a key of codes")?;
+        let code = key.show(now()).context("a code")?;
+        let shown = self.fill(&page, "/telephone", &format!("cle={letters}&code={code}"))?;
+        let (_, rest) = shown.text.split_once("class=\"papers\"").context("codes on paper")?;
+        let (_, rest) = rest.split_once("class=\"code\">").context("one of them")?;
+        Ok((key, rest.split('<').next().context("its letters")?.to_owned()))
     }
 
     /// The page of refusals, once the site was refused.

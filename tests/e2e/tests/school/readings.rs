@@ -168,6 +168,10 @@ fn a_teacher_a_technician_and_a_pupil_get_nothing() -> Result<()> {
         let card = add(&appliance, name, role, &[])?;
         let browser = Browser::new(&lab, &lab.pc2, role);
         browser.begin(who, &card, SECRET)?;
+        if role == "technician" {
+            ensure!(browser.get("/enseignant")?.location == "/telephone", "a telephone comes first");
+            browser.make_telephone_known()?;
+        }
         let page = browser.get("/enseignant")?;
         ensure!(!page.text.contains("/direction/journal"), "{}", page.text);
         let answer = browser.fill(&page, "/direction/journal/ouvrir", &open_form(&head_key.secret))?;

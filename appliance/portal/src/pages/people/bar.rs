@@ -32,6 +32,7 @@ impl<'a> Bar<'a> {
                 (StaffPage::PATH, "nav-staff"),
                 (TechnicianPage::PATH, "nav-technician"),
                 (super::SecretPage::PATH, "nav-secret"),
+                (super::TelephonePage::PATH, "nav-telephone"),
             ],
             Role::Teacher => &[
                 (TeacherPage::PATH, "nav-teacher"),
@@ -39,7 +40,9 @@ impl<'a> Bar<'a> {
                 (PreparePage::PATH, "nav-prepare"),
                 (super::SecretPage::PATH, "nav-secret"),
             ],
-            Role::Officer => &[(super::SecretPage::PATH, "nav-secret")],
+            Role::Officer => {
+                &[(super::SecretPage::PATH, "nav-secret"), (super::TelephonePage::PATH, "nav-telephone")]
+            }
         };
         let journal: &[(&str, &str)] =
             if person.role.reads_journal() { &[(JournalPage::PATH, "nav-journal")] } else { &[] };

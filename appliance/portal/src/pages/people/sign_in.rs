@@ -19,6 +19,8 @@ pub struct SignInPage<'a> {
     pub choice: Choice<'a>,
     /// The token of the form.
     pub token: &'a str,
+    /// Whether the box knows the time: without it no code of a telephone can be judged.
+    pub is_clock_set: bool,
     /// Why the last try failed.
     pub trouble: Option<Trouble>,
 }
@@ -42,6 +44,8 @@ struct View<'a> {
     chosen: Option<&'a Tile>,
     typed: Option<&'a str>,
     token: &'a str,
+    password: String,
+    is_clock_set: bool,
     trouble: Option<String>,
     named_path: String,
 }
@@ -57,6 +61,8 @@ impl SignInPage<'_> {
     pub const NAME_FIELD: &'static str = "nom";
     /// The field of the form that has the secret.
     pub const SECRET_FIELD: &'static str = "secret";
+    /// The field of the form that has a code of a telephone's, or one on paper.
+    pub const CODE_FIELD: &'static str = "code";
 
     /// The whole page.
     #[must_use]
@@ -72,8 +78,18 @@ impl SignInPage<'_> {
             chosen,
             typed,
             token: self.token,
-            trouble: self.trouble.map(|trouble| tell(language, trouble)),
+            password: language.say("signin-password"),
+            is_clock_set: self.is_clock_set,
+            trouble: self.trouble.map(|trouble| self.tell(language, trouble)),
             named_path: format!("{}?{}=", Self::PATH, Self::NAME_FIELD),
         })
+    }
+
+    /// Who types a name types a code, too; it is not said which of them is wrong.
+    fn tell(&self, language: Language, trouble: Trouble) -> String {
+        match (trouble, self.choice) {
+            (Trouble::Wrong, Choice::Named(_)) => language.say("signin-wrong"),
+            _ => tell(language, trouble),
+        }
     }
 }

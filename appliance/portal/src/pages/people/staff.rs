@@ -40,6 +40,7 @@ struct Row {
     facts: String,
     state: Option<String>,
     is_disabled: bool,
+    has_telephone: bool,
     /// Nobody locks herself out; only technicians change technicians, and none whoever may read the journal.
     is_hers: bool,
 }
@@ -51,6 +52,8 @@ impl StaffPage<'_> {
     pub const PATH: &'static str = "/direction/personnes";
     /// Where a new card is made.
     pub const RESET_PATH: &'static str = "/direction/personnes/carte";
+    /// Where somebody's telephone is removed.
+    pub const TELEPHONE_PATH: &'static str = "/direction/personnes/telephone";
     /// Where somebody is disabled.
     pub const DISABLE_PATH: &'static str = "/direction/personnes/fermer";
 
@@ -71,6 +74,7 @@ impl StaffPage<'_> {
                 facts: std::iter::once(role.as_str()).chain(rooms).collect::<Vec<_>>().join(" · "),
                 state: state.map(|key| language.say(key)),
                 is_disabled: it.disabled.is_some(),
+                has_telephone: it.has_telephone,
                 is_hers: it.id != self.person.id && self.may_change(it.role),
             }
         };

@@ -4,9 +4,13 @@ use model::{Person, Role, Selection};
 
 use super::*;
 use crate::pages::{Asking, Why, samples};
-use crate::{Card, Custody, Findings, Language, ReadingList, RoomNow, Tile, Trouble, WifiStatus};
+use crate::{
+    Card, Custody, Findings, Language, NewCodes, ReadingList, RoomNow, ShownKey, TelephoneState, Tile,
+    Trouble, WifiStatus,
+};
 
-const TROUBLES: [Trouble; 33] = [
+const TROUBLES: [Trouble; 34] = [
+    Trouble::Code,
     Trouble::NotWorkspace,
     Trouble::Unregistered,
     Trouble::Day,
@@ -67,7 +71,8 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
         ("absent", Choice::Tile(samples::head().id), None),
         ("named", Choice::Named("M. Bernard"), None),
     ] {
-        let page = SignInPage { place: &place, teachers: &teachers, choice, token: "0", trouble };
+        let (token, is_clock_set) = ("0", trouble.is_none());
+        let page = SignInPage { place: &place, teachers: &teachers, choice, token, is_clock_set, trouble };
         push(&format!("sign-in-{name}"), page.render(language));
         let page = SignInPage { teachers: &[], ..page };
         push(&format!("sign-in-{name}-alone"), page.render(language));
@@ -83,7 +88,11 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
         let people = [
             samples::teacher(),
             samples::newcomer(Role::Technician),
-            Person { disabled: Some(samples::at(0)), ..samples::newcomer(Role::Teacher) },
+            Person {
+                disabled: Some(samples::at(0)),
+                has_telephone: true,
+                ..samples::newcomer(Role::Teacher)
+            },
         ];
         for rooms in [&["CM2".parse().unwrap()][..], &[]] {
             let page = StaffPage { place: &place, person: &person, people: &people, rooms, token: "0" };
@@ -92,6 +101,9 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
         let card = Card { person: person.clone(), secret: "40281793".to_owned() };
         let page = CardPage { place: &place, person: &person, card: &card, token: "0" };
         push(&format!("card-of-{}", person.role), page.render(language));
+    }
+    for (name, html) in telephones(language) {
+        push(name, html);
     }
     push("why-asked", why(language));
     let (rooms_of, person) = (["CM2".parse().unwrap()], samples::teacher());
@@ -111,6 +123,35 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
         push(name, html);
     }
     pages
+}
+
+/// The pages of somebody's telephone: before it is known, after, without a clock; and codes on paper.
+fn telephones(language: Language) -> [(&'static str, String); 5] {
+    let (place, person) = (samples::place(), samples::head());
+    let key =
+        ShownKey { letters: "GEZDGNBV".to_owned(), address: "otpauth://totp/a?secret=GEZDGNBV".to_owned() };
+    let show = |papers: Option<u32>, is_asked: bool, is_clock_set: bool, trouble: Option<Trouble>| {
+        let state = TelephoneState { papers, is_asked };
+        let page = TelephonePage {
+            place: &place,
+            person: &person,
+            state,
+            key: &key,
+            is_clock_set,
+            token: "0",
+            trouble,
+        };
+        page.render(language)
+    };
+    let codes = NewCodes(vec!["abcd-efgh-jkmn-pqrs".to_owned()]);
+    let papers = PapersPage { place: &place, person: &person, codes: &codes, token: "0" };
+    [
+        ("page-telephone-asked", show(None, true, true, None)),
+        ("page-telephone-none", show(None, false, true, Some(Trouble::Code))),
+        ("page-telephone-known", show(Some(7), true, true, None)),
+        ("page-telephone-clock", show(None, false, false, None)),
+        ("papers", papers.render(language)),
+    ]
 }
 
 /// The pages of the journal: with readings and without, of a reading before and after a search, and after a restart.

@@ -42,7 +42,8 @@ impl TroublePage<'_> {
             | Trouble::ReadingsFull
             | Trouble::Occupied
             | Trouble::LessonOver => 409,
-            Trouble::SecretShort
+            Trouble::Code
+            | Trouble::SecretShort
             | Trouble::SecretLong
             | Trouble::SecretSimple
             | Trouble::SecretSame
@@ -72,6 +73,7 @@ pub(super) fn tell(language: Language, trouble: Trouble) -> String {
         Trouble::Wait(seconds) => return tell_pause(language, seconds),
         Trouble::Wrong => "trouble-wrong",
         Trouble::Busy => "trouble-busy",
+        Trouble::Code => "trouble-code",
         Trouble::SecretShort => "trouble-secret-short",
         Trouble::SecretLong => "trouble-secret-long",
         Trouble::SecretSimple => "trouble-secret-simple",

@@ -11,13 +11,16 @@ use model::{
 
 use crate::pages::samples;
 use crate::{
-    Asked, Card, Claimed, Custody, Findings, Held, LessonRoom, LessonStart, LessonTurn, NewHold, NewReading,
-    Newcomer, Office, PreparationLine, PreparationRoom, Reader, ReadingList, ReadingRoom, Reply, RoomNow,
-    Summary, Tile, Trouble, WantedThing, WifiLine, Wish,
+    Asked, Card, Claimed, Custody, Findings, Held, LessonRoom, LessonStart, LessonTurn, NewCodes, NewHold,
+    NewReading, Newcomer, Office, PreparationLine, PreparationRoom, Reader, ReadingList, ReadingRoom, Reply,
+    RoomNow, ShownKey, Summary, TelephoneRoom, TelephoneState, Tile, Trouble, TypedTelephone, WantedThing,
+    WifiLine, Wish,
 };
 
 /// Its teacher is number 1, its head number 2, its officer number 3; all have this secret.
 pub(super) const SECRET: &str = "402817";
+/// What each telephone shows.
+pub(super) const CODE: &str = "081804";
 
 #[derive(Default)]
 pub(super) struct Clerk {
@@ -25,6 +28,10 @@ pub(super) struct Clerk {
     pub(super) sessions: Mutex<Vec<(String, u32)>>,
     /// What it was asked to do.
     pub(super) done: Mutex<Vec<String>>,
+    /// Who has a telephone.
+    pub(super) telephones: Mutex<Vec<u32>>,
+    /// Who has to have one.
+    pub(super) asked_for_telephones: Mutex<Vec<u32>>,
     /// Whether it can write nothing.
     pub(super) is_stuck: AtomicBool,
 }
@@ -52,18 +59,55 @@ fn find(id: u32) -> Option<Person> {
     }
 }
 
+impl TelephoneRoom for Clerk {
+    fn lacks_telephone(&self, person: &Person) -> bool {
+        let id = person.id.number();
+        self.asked_for_telephones.lock().unwrap().contains(&id)
+            && !self.telephones.lock().unwrap().contains(&id)
+    }
+
+    fn telephone(&self, person: &Person) -> Result<TelephoneState, Trouble> {
+        let has = self.telephones.lock().unwrap().contains(&person.id.number());
+        Ok(TelephoneState { papers: has.then_some(8), is_asked: self.lacks_telephone(person) })
+    }
+
+    fn show_key(&self, _: &Person, letters: Option<&str>) -> Result<ShownKey, Trouble> {
+        let letters = letters.unwrap_or("GEZDGNBV").to_owned();
+        Ok(ShownKey { address: format!("otpauth://totp/a?secret={letters}"), letters })
+    }
+
+    fn take_telephone(
+        &self,
+        _: IpAddr,
+        person: &Person,
+        typed: &TypedTelephone<'_>,
+    ) -> Result<(NewCodes, String), Trouble> {
+        if (typed.key, typed.code) != ("GEZDGNBV", CODE) {
+            return Err(Trouble::Code);
+        }
+        self.telephones.lock().unwrap().push(person.id.number());
+        Ok((NewCodes(vec!["abcd-efgh-jkmn-pqrs".to_owned()]), self.begin(person.id.number())))
+    }
+
+    fn remove_telephone(&self, _: IpAddr, by: &Person, id: PersonId) -> Result<(), Trouble> {
+        self.note(format!("{} removes the telephone of {id}", by.name))
+    }
+}
+
 impl Office for Clerk {
     fn teachers(&self) -> Result<Vec<Tile>, Trouble> {
         Ok(vec![Tile { id: PersonId::new(1), name: samples::teacher().name }])
     }
 
-    fn sign_in(&self, _: IpAddr, who: &Claimed, secret: &str) -> Result<String, Trouble> {
+    fn sign_in(&self, _: IpAddr, who: &Claimed, secret: &str, code: &str) -> Result<String, Trouble> {
         let id = match who {
             Claimed::Tile(id) => id.number(),
             Claimed::Named(name) if *name == samples::officer().name => 3,
             Claimed::Named(name) => 1 + u32::from(*name == samples::head().name),
         };
-        if secret == SECRET { Ok(self.begin(id)) } else { Err(Trouble::Wrong) }
+        let has_telephone = self.telephones.lock().unwrap().contains(&id);
+        let is_right = secret == SECRET && (!has_telephone || code == CODE);
+        if is_right { Ok(self.begin(id)) } else { Err(Trouble::Wrong) }
     }
 
     fn enter(&self, _: IpAddr, token: &str, _: bool) -> Result<Option<Person>, Trouble> {

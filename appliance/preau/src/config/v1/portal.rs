@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::str::FromStr;
 
-use model::{DomainName, DomainNameError};
+use model::{DomainName, DomainNameError, Role};
 use portal::CharterText;
+use toml_span::Spanned;
 
 use super::super::Portal;
 use super::super::files::read_file;
@@ -13,6 +14,12 @@ use super::super::section::{Port, Section};
 /// Longest name of who is responsible, and longest way to an officer, in bytes: a line on a page.
 const LINE_BYTES_MAX: usize = 300;
 
+/// Whoever keeps the box may do more than anybody else, and comes from outside the school.
+const TELEPHONES: [Role; 1] = [Role::Technician];
+/// Which roles can be named.
+const SHOW_CODES: &str =
+    "those who may have to show a code of their telephone are `head`, `technician` and `officer`";
+
 pub(super) struct PortalKeys {
     pub(super) name: Option<DomainName>,
     pub(super) port: Option<Port>,
@@ -20,6 +27,7 @@ pub(super) struct PortalKeys {
     charter: Option<CharterText>,
     controller: Option<String>,
     officer: Option<String>,
+    telephones: Option<Vec<Role>>,
 }
 
 impl PortalKeys {
@@ -40,6 +48,7 @@ impl PortalKeys {
                 charter: read_charter(portal),
                 controller: read_line(portal, "controller"),
                 officer: read_line(portal, "dpo"),
+                telephones: read_telephones(portal),
             }
         });
         let port = |number| Some(Port { number, span: None });
@@ -50,12 +59,13 @@ impl PortalKeys {
             charter: None,
             controller: None,
             officer: None,
+            telephones: Some(TELEPHONES.to_vec()),
         };
         read.map_or_else(default, |keys| keys.value)
     }
 
     pub(super) fn finish(self) -> Option<Portal> {
-        let Self { name, port, tls_port, charter, controller, officer } = self;
+        let Self { name, port, tls_port, charter, controller, officer, telephones } = self;
         Some(Portal {
             name: name?,
             port: port?.number,
@@ -63,8 +73,25 @@ impl PortalKeys {
             charter,
             controller,
             officer,
+            telephones: telephones?,
         })
     }
+}
+
+/// The roles whose people have to have a telephone.
+fn read_telephones(portal: &mut Section<'_>) -> Option<Vec<Role>> {
+    if !portal.contains("telephones") {
+        return Some(TELEPHONES.to_vec());
+    }
+    let roles = portal.optional::<Vec<Spanned<String>>>("telephones")?;
+    let read = |role: &Spanned<String>| match role.value.parse() {
+        Ok(found) if Role::shows_codes(found) => Some(found),
+        Ok(_) | Err(_) => {
+            portal.reject(role.span, format!("`{}`: {SHOW_CODES}", role.value));
+            None
+        }
+    };
+    Some(roles.iter().filter_map(read).collect())
 }
 
 fn default_name() -> Option<DomainName> {

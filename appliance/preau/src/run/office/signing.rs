@@ -8,7 +8,7 @@ use std::sync::{MutexGuard, PoisonError};
 use model::{Failures, Person, PersonAct, PersonDeed, PersonId, Role, Timestamp};
 use people::{Secret, SecretError, StoredSecret, Token, Watch, is_alive};
 use portal::{Claimed, Tile, Trouble};
-use store::{NameHash, Store, StoreError, Tally};
+use store::{NameHash, Second, Store, StoreError, Tally};
 
 use super::{Asker, Office};
 
@@ -69,12 +69,18 @@ impl Office {
         Ok(teachers.map(|it| Tile { id: it.id, name: it.name }).collect())
     }
 
-    pub(super) fn begin(&self, client: IpAddr, who: &Claimed, secret: &str) -> Result<String, Trouble> {
+    pub(super) fn begin(
+        &self,
+        client: IpAddr,
+        who: &Claimed,
+        secret: &str,
+        code: &str,
+    ) -> Result<String, Trouble> {
         let asker = self.identify(client);
         let claimant = self.find_claimant(who)?;
         let secret = Secret::typed(secret).map_err(|_| Trouble::Wrong)?;
-        let (person, stored) = self.check_secret(&asker, claimant, &secret)?;
-        self.start_session(&asker, &person, &stored)
+        let (person, stored, second) = self.check_secret(&asker, claimant, &secret, Some(code))?;
+        self.start_session(&asker, &person, &stored, &second)
     }
 
     /// Tiles are the teachers': by a number that is no teacher's, nobody signs in, and nobody learns whose it is.
@@ -92,29 +98,31 @@ impl Office {
         })
     }
 
-    fn start_session(
+    pub(super) fn start_session(
         &self,
         asker: &Asker,
         person: &Person,
         stored: &StoredSecret,
+        second: &Second,
     ) -> Result<String, Trouble> {
         let token = Token::draw(&self.random).ok_or(Trouble::Unavailable)?;
         let (hash, now) = (token.hash(), self.clock.now().at);
         let place = (asker.machine, asker.registered());
-        self.write(|store| store.begin_session(&hash.0, (person, stored.as_phc()), place, now))?;
+        self.write(|store| store.begin_session(&hash.0, (person, stored.as_phc(), second), place, now))?;
         let over = Tally::Pair(NameHash::of(&person.name), asker.registered());
         self.notebook.forget(|tally| tally == over);
         Ok(token.reveal())
     }
 
-    /// Whose secret this is, if it is this person's, and what it was compared with. A wrong one is counted, and makes
-    /// this device wait.
+    /// Whose secret this is, if it is this person's, what it was compared with, and the code beside it; without `code`, somebody is signed
+    /// in. A wrong secret or code is counted, and makes this device wait: it is not said which was wrong.
     fn check_secret(
         &self,
         asker: &Asker,
         claimant: Claimant,
         secret: &Secret,
-    ) -> Result<(Person, StoredSecret), Trouble> {
+        code: Option<&str>,
+    ) -> Result<(Person, StoredSecret, Second), Trouble> {
         // Whoever has to wait takes no turn from others.
         self.check_pause(asker, claimant)?;
         let _turn = Turn::take(&self.hashers)?;
@@ -129,13 +137,30 @@ impl Office {
         let (person, stored) = credential.unzip();
         let stored = stored.map(StoredSecret::from_phc);
         let is_right = secret.matches(stored.as_ref()).map_err(|_| Trouble::Unavailable)?;
-        match person.zip(stored) {
-            Some(right) if is_right => Ok(right),
-            wrong => {
-                self.note_failure(asker, claimant, wrong.as_ref().map(|(person, _)| person))?;
+        let second = match (&person, code) {
+            (Some(person), Some(code)) if is_right => self.judge_second(person, code)?,
+            (_, None) if is_right => Some(Second::Session),
+            _ => None,
+        };
+        match (person, stored, second) {
+            (Some(person), Some(stored), Some(second)) => Ok((person, stored, second)),
+            (wrong, ..) => {
+                self.note_failure(asker, claimant, wrong.as_ref())?;
                 Err(Trouble::Wrong)
             }
         }
+    }
+
+    /// What somebody who is signed in shows of her telephone so far. A wrong code is counted, and makes this device wait.
+    pub(super) fn check_second(&self, asker: &Asker, person: &Person, code: &str) -> Result<Second, Trouble> {
+        let claimant = Claimant::of(person);
+        let _alone = self.hashing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.check_pause(asker, claimant)?;
+        if let Some(second) = self.judge_second(person, code)? {
+            return Ok(second);
+        }
+        self.note_failure(asker, claimant, Some(person))?;
+        Err(Trouble::Wrong)
     }
 
     fn check_pause(&self, asker: &Asker, claimant: Claimant) -> Result<(), Trouble> {
@@ -236,13 +261,13 @@ impl Office {
         if old == new {
             return Err(Trouble::SecretSame);
         }
-        let (person, before) = self.check_secret(&asker, Claimant::of(person), &old)?;
+        let (person, before, second) = self.check_secret(&asker, Claimant::of(person), &old, None)?;
         let stored = self.hash(&new)?;
         let (secrets, device) = ((before.as_phc(), stored.as_phc()), asker.machine.mac());
         let person = self.write(|store| store.change_secret(person.id, secrets, device))?;
         // All her sessions are over, and so are the keys that they gave.
         self.readings.wipe_keys_of(&person.name);
-        self.start_session(&asker, &person, &stored)
+        self.start_session(&asker, &person, &stored, &second)
     }
 
     /// Hashes a secret, when it is its turn.

@@ -58,13 +58,13 @@ impl Office {
     }
 
     /// The role of somebody else whom `by` may change: nobody locks herself out.
-    fn check_change(&self, by: &Person, id: PersonId) -> Result<Role, Trouble> {
+    pub(super) fn check_change(&self, by: &Person, id: PersonId) -> Result<Role, Trouble> {
         let (other, _) = self.work(|store| store.find_credential(id))?.ok_or(Trouble::Unknown)?;
         let may = other.id != by.id && by.role.may_change(other.role);
         may.then_some(other.role).ok_or(Trouble::Denied)
     }
 
-    fn author<'a>(&self, client: IpAddr, by: &'a Person) -> (&'a PersonName, Option<Mac>) {
+    pub(super) fn author<'a>(&self, client: IpAddr, by: &'a Person) -> (&'a PersonName, Option<Mac>) {
         (&by.name, self.identify(client).machine.mac())
     }
 

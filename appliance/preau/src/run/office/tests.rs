@@ -20,6 +20,7 @@ mod lessons;
 mod memory;
 mod readings;
 mod requests;
+mod telephones;
 
 use super::signing::{HASHERS_MAX, Turn};
 use super::*;
@@ -121,7 +122,7 @@ impl School {
     }
 
     fn sign_in(&self, client: [u8; 4], person: &Person, secret: &str) -> Result<String, Trouble> {
-        self.office.sign_in(client.into(), &Claimed::Tile(person.id), secret)
+        self.office.sign_in(client.into(), &Claimed::Tile(person.id), secret, "")
     }
 
     fn is_in(&self, client: [u8; 4], token: &str) -> bool {
@@ -205,7 +206,7 @@ fn a_device_that_guesses_waits_and_the_teachers_own_does_not() {
     // The plug is pulled: nothing is forgotten.
     let again = open(it.folder.path(), &it.desk, &it.hand);
     let claimed = Claimed::Tile(teacher.id);
-    assert_eq!(again.sign_in(PC.into(), &claimed, &secret), Err(Trouble::Wait(30)));
+    assert_eq!(again.sign_in(PC.into(), &claimed, &secret, ""), Err(Trouble::Wait(30)));
     it.pass(30_000);
     it.sign_in(PC, &teacher, &secret).unwrap();
     assert_eq!(it.sign_in(PC, &teacher, "000001"), Err(Trouble::Wrong), "the count began anew");
@@ -218,7 +219,7 @@ fn names_are_told_apart_by_no_pause() {
     let number = Claimed::Tile(head.id);
     for who in [named("M. Bernard"), named("Mme Personne"), number, Claimed::Tile(PersonId::new(99))] {
         it.pass(25 * HOUR_MS);
-        let guess = || it.office.sign_in(TELEPHONE.into(), &who, "000001");
+        let guess = || it.office.sign_in(TELEPHONE.into(), &who, "000001", "");
         for _ in 0..5 {
             assert_eq!(guess(), Err(Trouble::Wrong), "{who:?}");
         }
@@ -275,7 +276,7 @@ fn a_tile_is_a_teachers() {
     let it = School::new();
     let (head, secret) = it.person("M. Bernard", Role::Head, &[]);
     assert_eq!(it.sign_in(PC, &head, &secret), Err(Trouble::Wrong));
-    it.office.sign_in(PC.into(), &named("m. bernard"), &secret).unwrap();
+    it.office.sign_in(PC.into(), &named("m. bernard"), &secret, "").unwrap();
 }
 
 #[test]
@@ -283,12 +284,12 @@ fn all_names_on_a_device_count_together() {
     let it = School::new();
     for name in 0..13 {
         let nobody = named(&format!("Mme Personne {name}"));
-        assert_eq!(it.office.sign_in(TELEPHONE.into(), &nobody, "000001"), Err(Trouble::Wrong));
+        assert_eq!(it.office.sign_in(TELEPHONE.into(), &nobody, "000001", ""), Err(Trouble::Wrong));
     }
     // Another telephone is no other device: nobody registered it.
     let (other, nobody) = ([10, 77, 0, 0x98].into(), named("Mme Personne"));
-    assert_eq!(it.office.sign_in(other, &nobody, "000001"), Err(Trouble::Wait(15)));
-    assert_eq!(it.office.sign_in(PC.into(), &nobody, "000001"), Err(Trouble::Wrong));
+    assert_eq!(it.office.sign_in(other, &nobody, "000001", ""), Err(Trouble::Wait(15)));
+    assert_eq!(it.office.sign_in(PC.into(), &nobody, "000001", ""), Err(Trouble::Wrong));
 }
 
 #[test]

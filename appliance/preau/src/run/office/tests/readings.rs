@@ -192,7 +192,7 @@ fn keys_are_of_the_session_that_gave_them() {
 fn whoever_signs_out_leaves_no_key() {
     let it = School::new();
     let (head, secret) = it.person("M. Bernard", Role::Head, &[]);
-    let sign_in = |secret: &str| it.office.sign_in(PC.into(), &named("M. Bernard"), secret).unwrap();
+    let sign_in = |secret: &str| it.office.sign_in(PC.into(), &named("M. Bernard"), secret, "").unwrap();
     let token = sign_in(&secret);
     let hers = Reader { person: &head, session: &token };
     let id = it.office.open_reading(PC.into(), hers, &new(60)).unwrap();
