@@ -1,6 +1,7 @@
 //! The files that boxes send. A port: a folder fills it, and an object store can.
 
 pub mod folder;
+pub mod s3;
 #[cfg(test)]
 mod suite;
 

@@ -1,11 +1,12 @@
-//! What fills the hub's ports, as its folder tells: SQLite or PostgreSQL, and a folder.
+//! What fills the hub's ports, as its folder tells: SQLite and a folder, or PostgreSQL and an object store.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use hub::blobs::Blobs;
 use hub::blobs::folder::BlobFolder;
+use hub::blobs::s3::{S3Blobs, S3Place};
 use hub::register::Records;
 use hub::register::postgres::PostgresRegister;
 use hub::register::sqlite::SqliteRegister;
@@ -22,10 +23,12 @@ const REGISTER_FILE: &str = "register.sqlite";
 const BLOBS_FOLDER: &str = "files";
 /// Which engines, as JSON.
 const ENGINES_FILE: &str = "engines";
-/// Their secrets: `postgres PASSWORD`, one a line.
+/// Their secrets: `postgres PASSWORD`, `s3 KEY SECRET`, one a line.
 const CREDENTIALS_FILE: &str = "credentials";
 /// Who may vouch for the database's server, in PEM; where there is none, the public authorities.
 const POSTGRES_AUTHORITY_FILE: &str = "postgres-authority";
+/// The same for the object store's.
+const S3_AUTHORITY_FILE: &str = "s3-authority";
 const VERSION: u32 = 1;
 /// What is left free of the hub's disk: its register has to be written still.
 const RESERVE_BYTES: u64 = 1 << 30;
@@ -38,23 +41,38 @@ struct Engines {
     /// The address of a PostgreSQL; without it, SQLite.
     #[serde(default)]
     register: Option<String>,
+    /// The address of an object store; without it, a folder.
+    #[serde(default)]
+    blobs: Option<String>,
+    /// The object store's server, and its region.
+    #[serde(default)]
+    endpoint: Option<String>,
+    #[serde(default)]
+    region: Option<String>,
 }
 
 /// Keeps what the hub is told of its engines, for itself and for every command; what it is not told stays.
 pub(crate) fn keep(data: &Path, arguments: &EngineArguments) -> anyhow::Result<()> {
     let folder = PrivateFolder::new(data);
     let before = read(&folder)?;
-    let EngineArguments { register } = arguments.clone();
-    let is_local = |text: &String| text == "sqlite";
+    let EngineArguments { register, blobs, s3_endpoint, s3_region } = arguments.clone();
+    let is_local = |text: &String| text == "sqlite" || text == "folder";
     let choose = |said: Option<String>, kept: Option<String>| match said {
         Some(said) if is_local(&said) => None,
         Some(said) => Some(said),
         None => kept,
     };
-    let engines = Engines { version: VERSION, register: choose(register, before.register.clone()) };
+    let engines = Engines {
+        version: VERSION,
+        register: choose(register, before.register.clone()),
+        blobs: choose(blobs, before.blobs.clone()),
+        endpoint: s3_endpoint.or_else(|| before.endpoint.clone()),
+        region: s3_region.or_else(|| before.region.clone()),
+    };
     if let Some(address) = &engines.register {
         check_register(address)?;
     }
+    find_place(&engines)?;
     if engines != before && engines != Engines::local() {
         folder
             .replace(ENGINES_FILE, &serde_json::to_string_pretty(&engines)?)
@@ -83,8 +101,18 @@ pub(crate) fn open_register(data: &Path) -> anyhow::Result<Arc<dyn Records>> {
 
 /// The files of boxes.
 pub(crate) fn open_blobs(data: &Path) -> anyhow::Result<Arc<dyn Blobs>> {
-    let free = |folder: &Path| machine::measure_disk(folder).map(|(free, _)| free);
-    Ok(Arc::new(BlobFolder::new(&data.join(BLOBS_FOLDER)).with_reserve(RESERVE_BYTES, free)))
+    let folder = PrivateFolder::new(data);
+    let Some(place) = find_place(&read(&folder)?)? else {
+        let free = |folder: &Path| machine::measure_disk(folder).map(|(free, _)| free);
+        let blobs = BlobFolder::new(&data.join(BLOBS_FOLDER)).with_reserve(RESERVE_BYTES, free);
+        return Ok(Arc::new(blobs));
+    };
+    let secrets = find_secrets(&folder, "s3")?;
+    let [key, secret] = secrets.as_slice() else {
+        bail!("the object store needs a line `s3 KEY SECRET` in {}", folder.path(CREDENTIALS_FILE).display())
+    };
+    let roots = read_authorities(&folder, S3_AUTHORITY_FILE)?;
+    Ok(Arc::new(S3Blobs::new(&place, key, secret, roots)?))
 }
 
 impl Engines {
@@ -122,6 +150,23 @@ fn check_register(address: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Where the object store is; `None`: a folder.
+fn find_place(engines: &Engines) -> anyhow::Result<Option<S3Place>> {
+    let Some(address) = &engines.blobs else { return Ok(None) };
+    let rest =
+        address.strip_prefix("s3://").context("the files are in a `folder`, or at s3://BUCKET/PREFIX")?;
+    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    ensure!(!bucket.is_empty(), "the files are in a `folder`, or at s3://BUCKET/PREFIX");
+    let endpoint =
+        engines.endpoint.clone().context("give the server of the object store: --s3-endpoint URL")?;
+    ensure!(
+        endpoint.starts_with("https://") || endpoint.starts_with("http://"),
+        "--s3-endpoint is an address"
+    );
+    let region = engines.region.clone().unwrap_or_else(|| "garage".to_owned());
+    Ok(Some(S3Place { endpoint, bucket: bucket.to_owned(), prefix: prefix.to_owned(), region }))
+}
+
 /// What stands behind a word in the file of secrets.
 fn find_secrets(folder: &PrivateFolder, word: &str) -> anyhow::Result<Vec<String>> {
     let text =
@@ -133,38 +178,61 @@ fn find_secrets(folder: &PrivateFolder, word: &str) -> anyhow::Result<Vec<String
 }
 
 fn read_roots(folder: &PrivateFolder) -> anyhow::Result<RootCertStore> {
-    let named = || folder.path(POSTGRES_AUTHORITY_FILE).display().to_string();
     let mut roots = RootCertStore::empty();
-    match folder.read(POSTGRES_AUTHORITY_FILE).with_context(named)? {
+    match read_authorities(folder, POSTGRES_AUTHORITY_FILE)? {
         None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-        Some(text) => {
-            for certificate in CertificateDer::pem_slice_iter(text.as_bytes()) {
-                roots.add(certificate.with_context(named)?).with_context(named)?;
+        Some(authorities) => {
+            for authority in authorities {
+                roots.add(authority).context(POSTGRES_AUTHORITY_FILE)?;
             }
-            ensure!(!roots.is_empty(), "{} has no certificate", named());
         }
     }
     Ok(roots)
+}
+
+/// The authorities in a file; `None` where there is no file.
+fn read_authorities(
+    folder: &PrivateFolder,
+    name: &str,
+) -> anyhow::Result<Option<Vec<CertificateDer<'static>>>> {
+    let named = || folder.path(name).display().to_string();
+    let Some(text) = folder.read(name).with_context(named)? else { return Ok(None) };
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
+    let authorities = read.with_context(named)?;
+    ensure!(!authorities.is_empty(), "{} has no certificate", named());
+    Ok(Some(authorities))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn say(register: &str) -> EngineArguments {
-        EngineArguments { register: (!register.is_empty()).then(|| register.to_owned()) }
+    fn say(register: &str, blobs: &str, endpoint: Option<&str>) -> EngineArguments {
+        let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        EngineArguments {
+            register: said(register),
+            blobs: said(blobs),
+            s3_endpoint: endpoint.map(str::to_owned),
+            s3_region: None,
+        }
     }
 
     #[test]
     fn what_was_said_once_stays_until_something_else_is_said() {
         let data = tempfile::tempdir().unwrap();
         let folder = PrivateFolder::new(data.path());
-        keep(data.path(), &say("")).unwrap();
+        keep(data.path(), &say("", "", None)).unwrap();
         assert_eq!(read(&folder).unwrap(), Engines::local());
-        keep(data.path(), &say("postgres://preau@db.example/hub")).unwrap();
-        keep(data.path(), &say("")).unwrap();
-        assert_eq!(read(&folder).unwrap().register.as_deref(), Some("postgres://preau@db.example/hub"));
-        keep(data.path(), &say("sqlite")).unwrap();
+        keep(data.path(), &say("postgres://preau@db.example/hub", "", None)).unwrap();
+        keep(data.path(), &say("", "s3://files/hub", Some("https://s3.example"))).unwrap();
+        let engines = read(&folder).unwrap();
+        assert_eq!(engines.register.as_deref(), Some("postgres://preau@db.example/hub"));
+        let place = find_place(&engines).unwrap().unwrap();
+        assert_eq!(
+            (place.bucket.as_str(), place.prefix.as_str(), place.region.as_str()),
+            ("files", "hub", "garage")
+        );
+        keep(data.path(), &say("sqlite", "folder", None)).unwrap();
         assert_eq!(read(&folder).unwrap().register, None);
     }
 
@@ -176,11 +244,14 @@ mod tests {
             "postgres://db.example/hub?password=secret",
             "mysql://x",
         ] {
-            assert!(keep(data.path(), &say(wrong)).is_err(), "{wrong}");
+            assert!(keep(data.path(), &say(wrong, "", None)).is_err(), "{wrong}");
         }
+        assert!(keep(data.path(), &say("", "s3://files", None)).is_err(), "no server");
+        assert!(keep(data.path(), &say("", "ftp://files", Some("https://s3.example"))).is_err());
         let folder = PrivateFolder::new(data.path());
-        folder.replace(CREDENTIALS_FILE, "postgres hidden\n").unwrap();
+        folder.replace(CREDENTIALS_FILE, "postgres hidden\ns3 key secret\n").unwrap();
         assert_eq!(find_secrets(&folder, "postgres").unwrap(), ["hidden"]);
+        assert_eq!(find_secrets(&folder, "s3").unwrap(), ["key", "secret"]);
         assert!(find_secrets(&folder, "other").unwrap().is_empty());
     }
 }

@@ -30,6 +30,7 @@ mod internet;
 mod lab;
 mod machine;
 mod namespaces;
+mod object_store;
 mod patience;
 mod postgres;
 mod school;
@@ -38,6 +39,7 @@ mod site;
 pub use appliance::{Appliance, preau_binary, usual_configuration};
 pub use lab::Lab;
 pub use machine::{Machine, Output, Service};
+pub use object_store::ObjectStore;
 pub use patience::wait_until;
 pub use postgres::Postgres;
 pub use school::{

@@ -233,10 +233,10 @@ const OWNERSHIPS: &[Ownership] = &[
     Ownership {
         crates: &["ureq", "md5"],
         owners: &["system", "sync", "hub"],
-        because: "the lists' mirror is asked in one place, by a process of its own, the hub in another; the hub calls whoever is to hear of a school",
+        because: "the lists' mirror is asked in one place, by a process of its own, the hub in another; the hub calls whoever is to hear of a school, and asks its object store",
     },
     Ownership {
-        crates: &["postgres", "tokio-postgres*"],
+        crates: &["postgres", "tokio-postgres*", "rusty-s3"],
         owners: &["hub"],
         because: "a hub's engines stand behind its ports",
     },

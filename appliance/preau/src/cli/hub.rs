@@ -50,6 +50,15 @@ pub(crate) struct EngineArguments {
     /// Where the register is: `sqlite`, or a PostgreSQL, as in postgres://preau@db.commune.example/hub. Its password stands in the file `credentials`.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) register: Option<String>,
+    /// Where the files of boxes are: `folder`, or an object store, as in s3://BUCKET/PREFIX. Its key stands in the file `credentials`.
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) blobs: Option<String>,
+    /// The object store's server, as in https://s3.commune.example.
+    #[arg(long, value_name = "URL")]
+    pub(crate) s3_endpoint: Option<String>,
+    /// The object store's region; without it, `garage`.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) s3_region: Option<String>,
 }
 
 /// The folder of a hub.
