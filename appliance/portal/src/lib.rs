@@ -8,6 +8,7 @@
 //! host names come from whoever sits at the keyboard.
 
 mod client;
+mod commune;
 mod custody;
 mod diagnosis;
 mod front;
@@ -24,6 +25,7 @@ pub mod shared;
 mod status;
 mod texts;
 
+pub use commune::{CommuneDesk, CommuneRoom, CommuneWish};
 pub use custody::{Custody, KeptField};
 pub use diagnosis::{AccessPoint, Certificates, Diagnosis, Disk, Hub, Line, Machine};
 pub use front::{AnswerNames, Answering, Authority, Callers, Front, NameAnswer, Unanswered};

@@ -1,6 +1,7 @@
 //! The portal's office: people, sessions and requests, over the store and the policy in force.
 
 mod asking;
+mod commune;
 mod custody;
 mod holding;
 mod lessons;
@@ -25,9 +26,9 @@ use model::{
     PlanId, PreparationId, Reading, ReadingId, RequestId, RoomName, Selection, Subject, Timestamp,
 };
 use portal::{
-    Asked, Card, Claimed, Custody, Findings, Held, LessonStart, LessonTurn, NewHold, NewReading, Newcomer,
-    PreparationLine, Reader, ReadingList, Reply, RoomNow, Summary, Tile, Trouble, WantedThing, WifiLine,
-    Wish,
+    Asked, Card, Claimed, CommuneDesk, CommuneWish, Custody, Findings, Held, LessonStart, LessonTurn,
+    NewHold, NewReading, Newcomer, PreparationLine, Reader, ReadingList, Reply, RoomNow, Summary, Tile,
+    Trouble, WantedThing, WifiLine, Wish,
 };
 use ring::rand::SystemRandom;
 use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonError, Store, StoreError};
@@ -265,6 +266,16 @@ impl portal::PreparationRoom for Office {
 
     fn tomorrow(&self) -> Option<jiff::civil::Date> {
         self.find_tomorrow()
+    }
+}
+
+impl portal::CommuneRoom for Office {
+    fn commune(&self, person: &Person) -> Result<CommuneDesk, Trouble> {
+        self.describe_commune(person)
+    }
+
+    fn ask_commune(&self, person: &Person, wish: &CommuneWish) -> Result<(), Trouble> {
+        self.write_to_commune(person, wish)
     }
 }
 

@@ -11,9 +11,9 @@ use model::{
 
 use crate::pages::samples;
 use crate::{
-    Asked, Card, Claimed, Custody, Findings, Held, LessonRoom, LessonStart, LessonTurn, NewHold, NewReading,
-    Newcomer, Office, PreparationLine, PreparationRoom, Reader, ReadingList, ReadingRoom, Reply, RoomNow,
-    Summary, Tile, Trouble, WantedThing, WifiLine, Wish,
+    Asked, Card, Claimed, CommuneDesk, CommuneRoom, CommuneWish, Custody, Findings, Held, LessonRoom,
+    LessonStart, LessonTurn, NewHold, NewReading, Newcomer, Office, PreparationLine, PreparationRoom, Reader,
+    ReadingList, ReadingRoom, Reply, RoomNow, Summary, Tile, Trouble, WantedThing, WifiLine, Wish,
 };
 
 /// Its teacher is number 1, its head number 2, its officer number 3; all have this secret.
@@ -241,6 +241,17 @@ impl PreparationRoom for Clerk {
 
     fn tomorrow(&self) -> Option<jiff::civil::Date> {
         "2026-11-30".parse().ok()
+    }
+}
+
+impl CommuneRoom for Clerk {
+    fn commune(&self, _: &Person) -> Result<CommuneDesk, Trouble> {
+        Ok(samples::commune_desk())
+    }
+
+    fn ask_commune(&self, person: &Person, wish: &CommuneWish) -> Result<(), Trouble> {
+        let CommuneWish { site, wants, motive, is_urgent } = wish;
+        self.note(format!("{} asks the commune: {wants} {site} ({motive}) {is_urgent}", person.name))
     }
 }
 
