@@ -20,9 +20,12 @@ mod pages;
 pub mod policy;
 pub mod register;
 mod server;
+mod sheets;
 mod signing;
 mod survey;
 mod texts;
+mod tides;
+pub mod wishes;
 
 use std::sync::Arc;
 

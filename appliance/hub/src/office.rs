@@ -85,6 +85,8 @@ pub(crate) enum Trouble {
     HasBox,
     /// A rule cannot be one.
     Rule,
+    /// A rule of all schools says the contrary.
+    Contrary,
     /// There are too many.
     TooMany,
     /// Somebody else was quicker.

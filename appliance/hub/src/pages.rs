@@ -4,12 +4,14 @@
 
 pub(crate) mod account;
 mod bar;
+pub(crate) mod content;
 pub(crate) mod desk;
 pub(crate) mod fleet;
 pub(crate) mod frame;
 mod plot;
 pub(crate) mod school;
 mod spelling;
+pub(crate) mod wishes;
 mod words;
 
 pub(crate) use bar::Bar;

@@ -5,6 +5,7 @@ mod caller;
 mod files;
 mod pages;
 mod snapshots;
+mod urgent;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -19,9 +20,11 @@ use actix_web::{App, HttpServer, web};
 use rustls::ServerConfig;
 
 use crate::Hub;
+use crate::tides::Tides;
 
-/// Most connections at once: a thousand schools in the same minute, and room for whoever comes by a browser.
-const CONNECTIONS_MAX: usize = 2_048;
+/// Most connections at once: three thousand boxes that wait for what is urgent, a thousand of them in the same minute of their nights, and room for
+/// whoever comes by a browser.
+const CONNECTIONS_MAX: usize = 8_192;
 /// Longest wait for a request's head: boxes send it at once.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an idle connection is kept: a box's next request follows at once.
@@ -32,10 +35,10 @@ const STOP_TIMEOUT_S: u64 = 5;
 const BLOCKING_THREADS: usize = 8;
 
 /// A running hub.
-#[derive(Debug)]
 pub struct Listening {
     address: SocketAddr,
     server: ServerHandle,
+    tides: web::Data<Tides>,
     thread: JoinHandle<io::Result<()>>,
 }
 
@@ -57,6 +60,8 @@ impl Listening {
     /// # Errors
     /// What ended the server, when it was not this call.
     pub fn stop(self) -> io::Result<()> {
+        // Boxes that wait for what is urgent are let go: they ask whoever serves next.
+        self.tides.end();
         // The order is given by the call; its future only tells when it is carried out, which the join does too.
         drop(self.server.stop(true));
         self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the hub's thread panicked")))
@@ -71,9 +76,13 @@ impl Listening {
 pub fn serve(hub: Arc<Hub>, listener: TcpListener, tls: ServerConfig) -> io::Result<Listening> {
     let address = listener.local_addr()?;
     let (started, handle) = mpsc::channel();
+    let tides = web::Data::new(Tides::default());
+    let of_thread = tides.clone();
     let thread = std::thread::Builder::new().name("hub".to_owned()).spawn(move || {
         actix_web::rt::System::new().block_on(async move {
-            let server = build(hub, listener, tls)?;
+            let (hub, tides) = (web::Data::from(hub), of_thread);
+            let server = build(hub.clone(), tides.clone(), listener, tls)?;
+            drop(actix_web::rt::spawn(Tides::keep(tides, hub)));
             // A starter that is gone has nobody left to serve for.
             match started.send(server.handle()) {
                 Ok(()) => server.await,
@@ -82,7 +91,7 @@ pub fn serve(hub: Arc<Hub>, listener: TcpListener, tls: ServerConfig) -> io::Res
         })
     })?;
     match handle.recv() {
-        Ok(server) => Ok(Listening { address, server, thread }),
+        Ok(server) => Ok(Listening { address, server, tides, thread }),
         Err(_) => Err(match thread.join() {
             Ok(Err(error)) => error,
             Ok(Ok(())) | Err(_) => io::Error::other("the hub's thread ended at once"),
@@ -90,11 +99,16 @@ pub fn serve(hub: Arc<Hub>, listener: TcpListener, tls: ServerConfig) -> io::Res
     }
 }
 
-fn build(hub: Arc<Hub>, listener: TcpListener, tls: ServerConfig) -> io::Result<Server> {
-    let hub = web::Data::from(hub);
+fn build(
+    hub: web::Data<Hub>,
+    tides: web::Data<Tides>,
+    listener: TcpListener,
+    tls: ServerConfig,
+) -> io::Result<Server> {
     let server = HttpServer::new(move || {
         App::new()
             .app_data(hub.clone())
+            .app_data(tides.clone())
             .wrap(
                 DefaultHeaders::new()
                     .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
@@ -103,6 +117,7 @@ fn build(hub: Arc<Hub>, listener: TcpListener, tls: ServerConfig) -> io::Result<
             .configure(api::configure)
             .configure(files::configure)
             .configure(snapshots::configure)
+            .configure(urgent::configure)
             .default_service(web::to(pages::serve))
     });
     let server = server

@@ -8,6 +8,7 @@
 mod access;
 mod access_point;
 mod category;
+mod commune_request;
 mod device;
 mod domain_name;
 mod flow_mark;
@@ -36,6 +37,10 @@ mod verdict;
 pub use access::{AccessKind, Closing, End};
 pub use access_point::AccessPointName;
 pub use category::{Category, CategoryError};
+pub use commune_request::{
+    Answered, CommuneAnswer, CommuneNotice, CommuneOrder, CommuneOrderKind, CommuneRequest, CommuneRequestId,
+    CommuneSheet, NewCommuneRequest,
+};
 pub use device::{Device, DeviceName, PersonName, ProfileName, RoomName};
 pub use domain_name::{DomainName, DomainNameError, LABEL_BYTES_MAX, NAME_BYTES_MAX};
 pub use flow_mark::FlowMark;

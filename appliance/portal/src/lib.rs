@@ -8,6 +8,7 @@
 //! host names come from whoever sits at the keyboard.
 
 mod client;
+mod commune;
 mod custody;
 mod diagnosis;
 mod front;
@@ -25,6 +26,7 @@ mod status;
 mod telephone;
 mod texts;
 
+pub use commune::{CommuneDesk, CommuneRoom, CommuneWish};
 pub use custody::{Custody, KeptField};
 pub use diagnosis::{AccessPoint, Certificates, Diagnosis, Disk, Hub, Line, Machine};
 pub use front::{AnswerNames, Answering, Authority, Callers, Front, NameAnswer, Unanswered};

@@ -7,11 +7,13 @@ use model::{
     RoomName, SiteRequest, Timestamp,
 };
 
-use crate::{LessonRoom, PreparationRoom, ReadingRoom, TelephoneRoom};
+use crate::{CommuneRoom, LessonRoom, PreparationRoom, ReadingRoom, TelephoneRoom};
 
 /// The part of the box that keeps people, sessions and requests. Its calls block: for files, and for a secret that is
 /// hashed.
-pub trait Office: ReadingRoom + LessonRoom + PreparationRoom + TelephoneRoom + Send + Sync {
+pub trait Office:
+    ReadingRoom + LessonRoom + PreparationRoom + TelephoneRoom + CommuneRoom + Send + Sync
+{
     /// The teachers who may sign in, by name: the tiles of the sign-in page.
     ///
     /// # Errors

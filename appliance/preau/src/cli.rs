@@ -1,6 +1,7 @@
 //! The command line.
 
 mod hub;
+mod hub_desk;
 mod hub_people;
 mod journal;
 mod lesson;
@@ -25,6 +26,7 @@ pub(crate) use hub::{
     HubCommand, HubRuleArguments, HubRuleCommand, HubSchoolCommand, HubStateCommand, ServeArguments,
     SyncCommand,
 };
+pub(crate) use hub_desk::{HubContentCommand, HubNoticeCommand, HubRequestCommand};
 pub(crate) use hub_people::{HubAlertArguments, HubAlertCommand, HubPersonCommand};
 pub(crate) use journal::{
     Asking, ExportArguments, JournalCommand, SearchArguments, SummaryArguments, VerifyArguments, Window,

@@ -25,7 +25,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use system::clock::now;
 use system::private::PrivateFolder;
-use system::{authority, seal_key};
+use system::{authority, limits, seal_key};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
@@ -36,8 +36,8 @@ use crate::cli::{
 use crate::config::HubConfig;
 use crate::hub_engines::{open_blobs, open_register};
 use crate::{
-    hub_adopt_command, hub_alert_command, hub_engines, hub_marks, hub_person_command, hub_rule_command,
-    operator, run, times,
+    hub_adopt_command, hub_alert_command, hub_desk_command, hub_engines, hub_marks, hub_person_command,
+    hub_rule_command, operator, run, times,
 };
 
 /// Who vouches for the hub itself.
@@ -72,6 +72,9 @@ pub(crate) fn carry_out(arguments: HubArguments) -> anyhow::Result<ExitCode> {
             list_states(&*open_register(&data.path)?, &uai)
         }
         Some(HubCommand::Rule(command)) => hub_rule_command::carry_out(command),
+        Some(HubCommand::Request(command)) => hub_desk_command::carry_out_request(command),
+        Some(HubCommand::Content(command)) => hub_desk_command::carry_out_content(command),
+        Some(HubCommand::Notice(command)) => hub_desk_command::carry_out_notice(command),
         Some(HubCommand::Person(command)) => hub_person_command::carry_out(command),
         Some(HubCommand::Alert(command)) => hub_alert_command::carry_out(&command),
         Some(HubCommand::Box(HubBoxCommand::List { data })) => list_boxes(&*open_register(&data.path)?),
@@ -232,6 +235,8 @@ fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let tls = identity.server_config_for_members(verifier)?;
     let enroller = Enroller::new(members, hash, witness.verifier().to_string());
     let blobs = open_blobs(data)?;
+    // Each box that waits for what is urgent holds a connection.
+    limits::raise_open_files().context("the limit of open files cannot be raised")?;
     let listener = TcpListener::bind(arguments.listen)
         .with_context(|| format!("cannot listen at {}", arguments.listen))?;
     let witness_key = witness.verifier().to_string();

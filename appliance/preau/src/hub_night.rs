@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use model::NewOverride;
 use replication::{About, Catalogue, CommunePolicy, Health, Snapshot};
 use store::{CommuneDocument, CommuneError, Store};
-use sync::{HubFolder, Intake, Limits, Night, NightReport, NightState, Standing, SyncError, Watch};
+use sync::{HubFolder, Intake, Letters, Limits, Night, NightReport, NightState, Standing, SyncError, Watch};
 use system::clock::{SystemClock, now};
 use system::machine;
 use system::private::PrivateFolder;
@@ -24,7 +24,7 @@ const COPY_BYTES_MAX: u64 = 96 << 20;
 /// Most bytes of the configuration and of the authority.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 /// Who takes back what the commune has taken back.
-const HUB: &str = "hub de la commune";
+pub(crate) const HUB: &str = "hub de la commune";
 
 /// Syncs, and notes what became of it. Whoever syncs already is left alone.
 pub(crate) fn sync(data: &Path, limits: Limits, watch: &mut dyn Watch) -> Result<NightReport, SyncError> {
@@ -52,12 +52,12 @@ pub(crate) fn sync(data: &Path, limits: Limits, watch: &mut dyn Watch) -> Result
 }
 
 /// The box's state.
-struct State {
-    data: PathBuf,
+pub(crate) struct State {
+    pub(crate) data: PathBuf,
 }
 
 impl State {
-    fn open(&self) -> Result<Store, SyncError> {
+    pub(crate) fn open(&self) -> Result<Store, SyncError> {
         Store::open(&self.data.join(data_folder::STATE_FILE)).map_err(|error| disk(error.into()))
     }
 
@@ -97,6 +97,10 @@ impl Intake for State {
         let authority = self.read(data_folder::AUTHORITY_FILE)?;
         Ok(Snapshot { about, state, configuration, authority, catalogue })
     }
+
+    fn letters(&mut self) -> Option<&mut dyn Letters> {
+        Some(self)
+    }
 }
 
 /// Where the copy of the state is made.
@@ -109,7 +113,7 @@ fn copy_state(store: &Store, folder: &PrivateFolder) -> anyhow::Result<Vec<u8>> 
     bytes.context("the copy of the state is gone")
 }
 
-fn disk(error: Box<dyn std::error::Error + Send + Sync>) -> SyncError {
+pub(crate) fn disk(error: Box<dyn std::error::Error + Send + Sync>) -> SyncError {
     SyncError::Disk { what: data_folder::STATE_FILE.to_owned(), source: std::io::Error::other(error) }
 }
 
@@ -130,6 +134,7 @@ fn health(data: &Path) -> Health {
         temperature_c,
         list_ms: list_ms(data),
         policy_serial: policy_serial(data),
+        content: content(data),
         ..Health::default()
     }
 }
@@ -138,6 +143,11 @@ fn health(data: &Path) -> Health {
 fn policy_serial(data: &Path) -> Option<u64> {
     let document = Store::open(&data.join(data_folder::STATE_FILE)).ok()?.commune_document().ok()?;
     Some(document.map_or(0, |document| document.serial))
+}
+
+/// How much of what the commune wants to be here is here, and all of it.
+fn content(data: &Path) -> Option<(u32, u32)> {
+    Store::open(&data.join(data_folder::STATE_FILE)).ok()?.commune_content().ok()?
 }
 
 /// When the list that the box works with was put in force.

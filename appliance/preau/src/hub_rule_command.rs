@@ -49,7 +49,7 @@ fn add(verdict: Verdict, arguments: HubRuleArguments) -> anyhow::Result<ExitCode
     tell(&add_rule(&*register, &key, rule, now)?)
 }
 
-fn find_key(data: &Path) -> anyhow::Result<SigningKey> {
+pub(crate) fn find_key(data: &Path) -> anyhow::Result<SigningKey> {
     let key = seal_key::find(&data.join(WITNESS_FILE))?;
     key.context("the hub has no key to sign with yet: start it once")
 }

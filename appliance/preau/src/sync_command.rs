@@ -75,6 +75,10 @@ impl<W: Write> Shown<W> {
             Step::Renewed => writeln!(self.out, "the box has another certificate")?,
             Step::Log(size) => writeln!(self.out, "the hub has signed {size} entries of the log")?,
             Step::Policy(serial) => writeln!(self.out, "the commune's policy {serial} is here")?,
+            Step::Requests(count) => writeln!(self.out, "the commune has been told of {count} requests")?,
+            Step::Sheet(serial) => {
+                writeln!(self.out, "what the commune says to the school ({serial}) is here")?
+            }
             Step::Snapshot => writeln!(self.out, "the hub has the box's state")?,
             Step::File { name, sent, total } if self.is_terminal => {
                 let end = if sent == total { "\n" } else { "" };

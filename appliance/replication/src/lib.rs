@@ -12,6 +12,7 @@ pub mod limits;
 mod message;
 mod night;
 mod policy;
+mod sheet;
 mod snapshot;
 
 pub use code::{CodeError, CodeNumber, EnrolmentCode};
@@ -23,4 +24,8 @@ pub use message::{
 };
 pub use night::{Night, WINDOW_MINUTES};
 pub use policy::{CommunePolicy, CommuneRule, RULES_MAX, SignedPolicy};
+pub use sheet::{
+    ANSWERS_MAX, CONTENT_MAX, NOTICE_LENGTH_MAX, NOTICES_MAX, SchoolRequest, SchoolRequests, SchoolSheet,
+    SheetAnswer, SheetContent, SheetNotice, SignedSheet, Tide,
+};
 pub use snapshot::{About, Catalogue, Catalogued, Snapshot, SnapshotError};

@@ -20,3 +20,9 @@ pub const NAME_LENGTH_MAX: usize = 200;
 pub const ROOMS_MAX: usize = 200;
 /// Most bytes of a snapshot of a box's state, packed and encrypted: a large school's has a few hundred kilobytes.
 pub const SNAPSHOT_BYTES_MAX: u64 = 32 << 20;
+/// Most bytes of what the commune says to a school, with its signature: a hundred rules and answers, two hundred places.
+pub const SHEET_BYTES_MAX: usize = 256 << 10;
+/// Most requests of a school that the commune has not answered: whoever has more to say telephones.
+pub const REQUESTS_MAX: usize = 50;
+/// How long a hub lets a box wait for something new, in milliseconds: below the patience of most that stands between them.
+pub const WAIT_MS: u64 = 50_000;

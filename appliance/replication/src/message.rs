@@ -190,6 +190,9 @@ pub struct Health {
     /// The number of the commune's policy by which it works; 0 where it has none.
     #[serde(default)]
     pub policy_serial: Option<u64>,
+    /// How much of what the commune wants to be there of the workspace is there, and all of it; nothing where it wants nothing.
+    #[serde(default)]
+    pub content: Option<(u32, u32)>,
 }
 
 /// What a hub does not do.
@@ -262,7 +265,7 @@ mod tests {
     #[test]
     fn the_golden_file_is_read_and_written_back() {
         let golden = include_str!("../testdata/messages-v1.jsonl");
-        let kept: [fn(&str) -> bool; 13] = [
+        let kept: [fn(&str) -> bool; 15] = [
             is_kept::<Begin>,
             is_kept::<Begun>,
             is_kept::<Proof>,
@@ -276,6 +279,8 @@ mod tests {
             is_kept::<Health>,
             is_kept::<Refusal>,
             is_kept::<SnapshotState>,
+            is_kept::<crate::SchoolRequests>,
+            is_kept::<crate::Tide>,
         ];
         assert_eq!(golden.lines().count(), kept.len());
         for (line, is_kept) in golden.lines().zip(kept) {

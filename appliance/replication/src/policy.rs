@@ -17,7 +17,7 @@ const FIRST_LINE: &str = "PREAU POLICY 1";
 /// Most rules of a commune: what is more is a list's matter.
 pub const RULES_MAX: usize = 100;
 /// Highest number of a document: what every database keeps.
-const SERIAL_MAX: u64 = i64::MAX.unsigned_abs();
+pub(crate) const SERIAL_MAX: u64 = i64::MAX.unsigned_abs();
 
 /// What the commune decides.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +77,7 @@ impl CommunePolicy {
 }
 
 impl CommuneRule {
-    fn read(&self) -> Option<Rule> {
+    pub(crate) fn read(&self) -> Option<Rule> {
         let verdicts = [Verdict::Permit, Verdict::Refuse];
         let site: DomainName = self.site.parse().ok()?;
         if site.is_public_suffix() {

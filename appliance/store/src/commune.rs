@@ -1,8 +1,9 @@
 //! The rules that the commune's hub has brought: overrides like others, which nobody in the school takes back.
 
-use model::{ClockQuality, NewOverride, Override, PersonName, Rule, Timestamp};
+use model::{ClockQuality, CommuneOrderKind, NewOverride, Override, PersonName, Rule, Timestamp, Verdict};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
+use crate::letters::keep_order;
 use crate::overrides::{insert, prune, select_overrides};
 use crate::{Store, StoreError};
 
@@ -75,19 +76,22 @@ impl Store {
             if clock == ClockQuality::Synchronised {
                 prune(transaction, now)?;
             }
-            replace(transaction, rules, by, now)?;
+            replace(transaction, rules, false, by, now)?;
             Ok(())
         })
     }
 }
 
-fn replace(
+/// Puts rules in the place of those that the commune's policy, or what it says to the school alone, has brought before.
+pub(crate) fn replace(
     transaction: &Transaction<'_>,
     rules: &[NewOverride],
+    is_of_sheet: bool,
     by: &PersonName,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    let standing = select_overrides(transaction, "is_commune AND NOT is_end_recorded")?;
+    let of = if is_of_sheet { "is_of_sheet" } else { "NOT is_of_sheet" };
+    let standing = select_overrides(transaction, &format!("is_commune AND {of} AND NOT is_end_recorded"))?;
     let standing: Vec<Override> = standing.into_iter().filter(|it| !it.is_over(Some(now))).collect();
     let is_same =
         |one: &Rule, other: &Rule| Rule { from: None, ..one.clone() } == Rule { from: None, ..other.clone() };
@@ -96,9 +100,20 @@ fn replace(
             "UPDATE override SET ended_ms = ?2, ended_by = ?3 WHERE id = ?1",
             params![gone.id.number(), now.unix_ms(), by.as_str()],
         )?;
+        keep_order(transaction, now, CommuneOrderKind::TakeBack, gone.rule.topic.as_str())?;
     }
     for new in rules.iter().filter(|new| !standing.iter().any(|it| is_same(new.rule(), &it.rule))) {
-        insert(transaction, new)?;
+        let id = insert(transaction, new)?;
+        transaction.execute(
+            "UPDATE override SET is_of_sheet = ?2 WHERE id = ?1",
+            params![id.number(), is_of_sheet],
+        )?;
+        let kind = match new.rule().effect {
+            Verdict::Permit => CommuneOrderKind::Permit,
+            Verdict::Refuse => CommuneOrderKind::Refuse,
+        };
+        let about = format!("{} ({}, {})", new.rule().topic.as_str(), new.rule().motive, new.rule().author);
+        keep_order(transaction, now, kind, &about)?;
     }
     Ok(())
 }
@@ -112,7 +127,7 @@ fn read_document(connection: &rusqlite::Connection) -> rusqlite::Result<Option<C
 
 #[cfg(test)]
 mod tests {
-    use model::{Layer, Scope, Topic, Verdict};
+    use model::{Layer, Scope, Topic};
 
     use super::*;
     use crate::EndOverrideError;

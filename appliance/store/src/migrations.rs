@@ -233,6 +233,37 @@ const STEPS: &[&str] = &[
          hash BLOB NOT NULL CHECK (length(hash) = 32),
          PRIMARY KEY (person, hash)
      ) STRICT, WITHOUT ROWID;",
+    // What the school asks of the commune; what that says to the school alone, and by which number; and all that its hub had the box do.
+    "ALTER TABLE override ADD COLUMN is_of_sheet INTEGER NOT NULL DEFAULT FALSE;
+     ALTER TABLE preparation ADD COLUMN is_commune INTEGER NOT NULL DEFAULT FALSE;
+     CREATE TABLE commune_sheet (id INTEGER PRIMARY KEY CHECK (id = 1), serial INTEGER NOT NULL, signer TEXT NOT NULL) STRICT;
+     CREATE TABLE commune_request (
+         id INTEGER PRIMARY KEY AUTOINCREMENT,
+         site TEXT NOT NULL,
+         wants TEXT NOT NULL CHECK (wants IN ('permit', 'refuse')),
+         author TEXT NOT NULL,
+         motive TEXT NOT NULL,
+         is_urgent INTEGER NOT NULL,
+         asked_ms INTEGER NOT NULL,
+         sent_ms INTEGER,
+         answer TEXT CHECK (answer IN ('all', 'school', 'no')),
+         answer_author TEXT CHECK ((answer_author IS NULL) = (answer IS NULL)),
+         answer_motive TEXT CHECK ((answer_motive IS NULL) = (answer IS NULL)),
+         answered_ms INTEGER CHECK ((answered_ms IS NULL) = (answer IS NULL)),
+         UNIQUE (site, asked_ms)
+     ) STRICT;
+     CREATE TABLE commune_notice (
+         id INTEGER PRIMARY KEY AUTOINCREMENT,
+         made_ms INTEGER NOT NULL,
+         author TEXT NOT NULL,
+         text TEXT NOT NULL
+     ) STRICT;
+     CREATE TABLE commune_order (
+         id INTEGER PRIMARY KEY AUTOINCREMENT,
+         at_ms INTEGER NOT NULL,
+         kind TEXT NOT NULL,
+         about TEXT NOT NULL
+     ) STRICT;",
 ];
 
 /// Brings the schema up to date: every missing step, or none.

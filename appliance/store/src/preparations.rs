@@ -28,7 +28,7 @@ impl Store {
             let place = params![new.place.host.as_str(), new.place.path, new.by.as_str(), room];
             let known: Option<u32> = transaction
                 .query_row(
-                    "SELECT id FROM preparation WHERE host = ?1 AND path = ?2 AND by = ?3 AND room IS ?4",
+                    "SELECT id FROM preparation WHERE host = ?1 AND path = ?2 AND by = ?3 AND room IS ?4 AND NOT is_commune",
                     place,
                     |row| row.get(0),
                 )
@@ -40,7 +40,7 @@ impl Store {
                 return Ok(PreparationId::new(id));
             }
             let (all, own): (u32, u32) = transaction.query_row(
-                "SELECT count(*), count(*) FILTER (WHERE by = ?1) FROM preparation",
+                "SELECT count(*), count(*) FILTER (WHERE by = ?1) FROM preparation WHERE NOT is_commune",
                 [new.by.as_str()],
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )?;
@@ -67,7 +67,7 @@ impl Store {
         })
     }
 
-    /// Gives a preparation of this teacher up; `None` gives up anybody's. Returns whether there was one.
+    /// Gives a preparation of this teacher up; `None` gives up anybody's, but for the commune's. Returns whether there was one.
     ///
     /// # Errors
     /// [`StoreError`] when the file cannot be written.
@@ -76,7 +76,7 @@ impl Store {
         id: PreparationId,
         by: Option<&PersonName>,
     ) -> Result<bool, StoreError> {
-        let delete = "DELETE FROM preparation WHERE id = ?1 AND by = coalesce(?2, by)";
+        let delete = "DELETE FROM preparation WHERE id = ?1 AND by = coalesce(?2, by) AND NOT is_commune";
         let by = by.map(PersonName::as_str);
         Ok(self.connection.execute(delete, params![id.number(), by])? > 0)
     }

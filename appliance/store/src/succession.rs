@@ -18,7 +18,8 @@ const LEAVE: &str = "DELETE FROM session;
 /// What somebody has entered: where none of it is, the state is nobody's.
 const ENTERED: &str = "SELECT EXISTS (SELECT 1 FROM device) OR EXISTS (SELECT 1 FROM override) OR EXISTS (SELECT 1 FROM person)
      OR EXISTS (SELECT 1 FROM lesson) OR EXISTS (SELECT 1 FROM lesson_plan) OR EXISTS (SELECT 1 FROM wifi_key)
-     OR EXISTS (SELECT 1 FROM fixed_address) OR EXISTS (SELECT 1 FROM preparation) OR EXISTS (SELECT 1 FROM commune_policy)";
+     OR EXISTS (SELECT 1 FROM fixed_address) OR EXISTS (SELECT 1 FROM preparation) OR EXISTS (SELECT 1 FROM commune_policy)
+     OR EXISTS (SELECT 1 FROM commune_request)";
 
 /// What SQLite has of tables, indices, triggers and views.
 const SCHEMA: &str = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name";

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use replication::limits::{LIST_BYTES_MAX, MESSAGE_BYTES_MAX};
+use replication::limits::{LIST_BYTES_MAX, MESSAGE_BYTES_MAX, WAIT_MS};
 use replication::{Refusal, read_json};
 use rustls::crypto::ring::default_provider;
 use serde::Serialize;
@@ -19,6 +19,8 @@ use crate::url::HubUrl;
 
 /// Longest silence: a line that is slow still says something.
 const SILENCE: Duration = Duration::from_secs(30);
+/// How long a hub may let a box wait for what is new.
+const WAIT: Duration = Duration::from_millis(WAIT_MS);
 /// Longest time for a whole answer: the longest is a megabyte.
 const ANSWER: Duration = Duration::from_secs(120);
 /// Most bytes of an answer's head.
@@ -50,19 +52,20 @@ pub(crate) struct Arrived {
 impl Client {
     /// Believes who shows a certificate of this authority, and shows none.
     pub(crate) fn new(url: &HubUrl, authority: &[u8]) -> Self {
-        Self::build(url, authority, None)
+        Self::build(url, authority, None, SILENCE)
     }
 
     /// Shows the box's own certificate.
     pub(crate) fn of_box(identity: &Identity) -> Result<Self, SyncError> {
-        let certificate = Certificate::from_der(&identity.enrolled.certificate.0).to_owned();
-        let key = PrivateKey::from_pem(Zeroizing::new(identity.key.write()).as_bytes());
-        let key = key.map_err(|_| SyncError::Damaged("the box's key".to_owned()))?;
-        let shown = ClientCert::new_with_certs(&[certificate], key);
-        Ok(Self::build(&identity.url, &identity.authority, Some(shown)))
+        Ok(Self::build(&identity.url, &identity.authority, Some(shown_by(identity)?), SILENCE))
     }
 
-    fn build(url: &HubUrl, authority: &[u8], shown: Option<ClientCert>) -> Self {
+    /// The same, for a box that waits until the hub has something to say.
+    pub(crate) fn of_waiting_box(identity: &Identity) -> Result<Self, SyncError> {
+        Ok(Self::build(&identity.url, &identity.authority, Some(shown_by(identity)?), SILENCE + WAIT))
+    }
+
+    fn build(url: &HubUrl, authority: &[u8], shown: Option<ClientCert>, silence: Duration) -> Self {
         let roots: RootCerts = [Certificate::from_der(authority).to_owned()].into_iter().into();
         let tls = TlsConfig::builder()
             .root_certs(roots)
@@ -83,7 +86,7 @@ impl Client {
             .timeout_connect(Some(SILENCE))
             .timeout_send_request(Some(SILENCE))
             .timeout_send_body(Some(ANSWER))
-            .timeout_recv_response(Some(SILENCE))
+            .timeout_recv_response(Some(silence))
             .timeout_recv_body(Some(ANSWER))
             .build()
             .into();
@@ -108,6 +111,15 @@ impl Client {
     /// Asks for something.
     pub(crate) fn get<A: DeserializeOwned>(&self, path: &str) -> Result<A, SyncError> {
         self.read(self.agent.get(self.url.join(path)).call(), LIST_BYTES_MAX)
+    }
+
+    /// The same of something that an older hub does not know: `None` then.
+    pub(crate) fn find<A: DeserializeOwned>(&self, path: &str) -> Result<Option<A>, SyncError> {
+        let answer = self.agent.get(self.url.join(path)).call();
+        if answer.as_ref().is_ok_and(|answer| answer.status() == StatusCode::NOT_FOUND) {
+            return Ok(None);
+        }
+        self.read(answer, LIST_BYTES_MAX).map(Some)
     }
 
     /// Fetches bytes, so many at most.
@@ -177,6 +189,14 @@ impl Client {
     fn no_hub(&self) -> SyncError {
         SyncError::NoHub(self.url())
     }
+}
+
+/// The certificate and the key that a box shows.
+fn shown_by(identity: &Identity) -> Result<ClientCert, SyncError> {
+    let certificate = Certificate::from_der(&identity.enrolled.certificate.0).to_owned();
+    let key = PrivateKey::from_pem(Zeroizing::new(identity.key.write()).as_bytes());
+    let key = key.map_err(|_| SyncError::Damaged("the box's key".to_owned()))?;
+    Ok(ClientCert::new_with_certs(&[certificate], key))
 }
 
 fn read_json_owned<A: DeserializeOwned>(body: &[u8]) -> Option<A> {

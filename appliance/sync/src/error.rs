@@ -71,6 +71,19 @@ pub enum SyncError {
     /// It is not signed by the hub, or is none.
     #[error("the commune's policy that the hub brings is not signed by it, or is none: it is not taken")]
     Policy,
+    /// What the commune says to the school is older than what is here: somebody plays it again, or the hub was put back to an old state.
+    #[error(
+        "the hub brings what was said to this school under the number {given}, and {found} is here already: an old one is not taken"
+    )]
+    OldSheet {
+        /// The number of the one that is here.
+        found: u64,
+        /// The number of the one that came.
+        given: u64,
+    },
+    /// It is not signed by the hub, is none, or is another school's.
+    #[error("what the hub says to this school is not signed by it, or is for another one: it is not taken")]
+    Sheet,
     /// It would lose what somebody has entered.
     #[error(
         "the code is for a box that takes another one's place, and this one has devices, people or rules of its own: it is as good as before. \
@@ -112,6 +125,8 @@ impl SyncError {
             | Self::Signature(_)
             | Self::OldPolicy { .. }
             | Self::Policy
+            | Self::OldSheet { .. }
+            | Self::Sheet
             | Self::HasState
             | Self::Snapshot(_) => false,
         }

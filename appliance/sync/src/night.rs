@@ -5,6 +5,7 @@
 //! renewal  another certificate, once two thirds of its time are over
 //! log      the last checkpoint, with a proof that the log only grew; the hub's signature comes back
 //! policy   what the commune decides, where it is newer than what is here
+//! letters  what the school asks for, and what the commune says to it alone
 //! state    the box's state, where it has changed, for the box that takes this one's place some day
 //! files    each sealed file that the hub does not have, from the byte on where the line was cut
 //! ```
@@ -30,6 +31,7 @@ use system::vault::Folder;
 use crate::client::Client;
 use crate::error::SyncError;
 use crate::identity::{HubFolder, Identity};
+use crate::letters::{self, Letters};
 
 pub use files::{Limits, StandingFile, standing_files};
 
@@ -44,6 +46,10 @@ pub enum Step<'a> {
     Log(u64),
     /// The commune's policy of this number is here.
     Policy(u64),
+    /// The commune has been told of so many requests.
+    Requests(u32),
+    /// What the commune says to the school under this number is here.
+    Sheet(u64),
     /// The hub has the box's state as it is.
     Snapshot,
     /// So much of a file is there.
@@ -70,7 +76,7 @@ pub struct NightReport {
     pub plain_files: u64,
 }
 
-/// Which of the commune's policies a box has.
+/// Which of the commune's documents a box has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// Its number.
@@ -96,6 +102,10 @@ pub trait Intake {
     /// # Errors
     /// [`SyncError::Disk`].
     fn snapshot(&mut self, about: About, catalogue: Catalogue) -> Result<Snapshot, SyncError>;
+    /// What the school asks of the commune, and is told; `None` where nobody is there who asks.
+    fn letters(&mut self) -> Option<&mut dyn Letters> {
+        None
+    }
 }
 
 /// Whoever watches a night.
@@ -142,6 +152,7 @@ impl Night<'_> {
         }
         let log_size = go_on(sign(&client, &vault, &log, &identity, watch), &mut trouble)?;
         go_on(fetch_policy(&client, &identity, intake, watch), &mut trouble)?;
+        go_on(letters::exchange(&client, &identity, intake, watch), &mut trouble)?;
         let (of, pace) = ((folder, &identity), (limits, now));
         go_on(snapshot::send(&client, of, (&vault, &log), intake, (pace, watch)), &mut trouble)?;
         let sent = go_on(files::send(&client, &vault, &log, pace, watch), &mut trouble)?;
@@ -237,7 +248,7 @@ fn sign(
 }
 
 /// Takes what the commune decides, where the hub has signed it.
-fn fetch_policy(
+pub(crate) fn fetch_policy(
     client: &Client,
     identity: &Identity,
     intake: &mut dyn Intake,

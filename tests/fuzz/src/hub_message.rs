@@ -2,8 +2,8 @@
 
 use replication::{
     AuthorityHash, Begin, Begun, BoxExchange, CodeNumber, CommunePolicy, Encoded, Enrolled, EnrolmentCode,
-    Growth, Health, HubExchange, Kept, LogState, Proof, Proved, Refusal, School, Signed, Snapshot,
-    SnapshotState, read_json,
+    Growth, Health, HubExchange, Kept, LogState, Proof, Proved, Refusal, School, SchoolRequests, SchoolSheet,
+    Signed, Snapshot, SnapshotState, Tide, read_json,
 };
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,8 @@ pub fn run(data: &[u8]) {
         check::<Health>(line);
         check::<Refusal>(line);
         check::<SnapshotState>(line);
+        check::<SchoolRequests>(line);
+        check::<Tide>(line);
     }
     if let Ok(text) = std::str::from_utf8(data) {
         if let Ok(code) = text.parse::<EnrolmentCode>() {
@@ -34,6 +36,9 @@ pub fn run(data: &[u8]) {
         }
         if let Some(policy) = CommunePolicy::read(text) {
             assert_eq!(CommunePolicy::read(&policy.write()), Some(policy));
+        }
+        if let Some(sheet) = SchoolSheet::read(text) {
+            assert_eq!(SchoolSheet::read(&sheet.write()), Some(sheet));
         }
         if let Ok(number) = text.parse::<CodeNumber>() {
             assert_eq!(number.as_str().parse().as_ref(), Ok(&number));

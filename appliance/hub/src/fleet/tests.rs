@@ -29,6 +29,7 @@ fn well() -> Health {
         plain_files: Some(0),
         certificate_until_ms: Some(ago(-200 * DAY_MS).unix_ms()),
         policy_serial: Some(7),
+        ..Health::default()
     }
 }
 

@@ -105,6 +105,7 @@ fn say_trouble(place: Place<'_>, trouble: Trouble) -> String {
         Trouble::Code => place.say("trouble-code"),
         Trouble::HasBox => place.say("trouble-has-box"),
         Trouble::Rule => place.say("trouble-rule"),
+        Trouble::Contrary => place.say("trouble-contrary"),
         Trouble::TooMany => place.say("trouble-too-many"),
         Trouble::Race => place.say("trouble-race"),
         Trouble::Unavailable => place.say("trouble-unavailable"),
@@ -118,7 +119,7 @@ pub(crate) fn status_of(trouble: Trouble) -> u16 {
         Trouble::Busy | Trouble::Unavailable => 503,
         Trouble::Denied | Trouble::Wrong => 403,
         Trouble::Unknown => 404,
-        Trouble::HasBox | Trouble::Race => 409,
+        Trouble::HasBox | Trouble::Race | Trouble::Contrary => 409,
         Trouble::Field
         | Trouble::Short
         | Trouble::Long

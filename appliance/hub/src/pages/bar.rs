@@ -4,9 +4,11 @@ use super::frame::Place;
 use crate::register::people::Member;
 
 /// The pages of everybody, by their paths.
-const PAGES: [(&str, &str); 5] = [
+const PAGES: [(&str, &str); 7] = [
     ("/", "nav-schools"),
     ("/regles", "nav-rules"),
+    ("/demandes", "nav-wishes"),
+    ("/contenus", "nav-content"),
     ("/alertes", "nav-alerts"),
     ("/actes", "nav-acts"),
     ("/secret", "nav-secret"),

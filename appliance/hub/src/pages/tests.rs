@@ -1,20 +1,23 @@
 use jiff::tz::TimeZone;
-use model::Timestamp;
+use model::{Answered, Timestamp};
 use people::{CodeKey, PaperCode};
 use portal::Language;
-use replication::{CommunePolicy, CommuneRule, Health, School};
+use replication::{CommunePolicy, CommuneRule, Health, School, SchoolRequest, SheetContent, SheetNotice};
 use ring::rand::SystemRandom;
 
 use super::account::{papers, phone, secret, sign_in, trouble};
+use super::content::content;
 use super::desk::{Wanted, acts, alerts, rules};
 use super::fleet::fleet;
 use super::frame::Place;
 use super::school::{SchoolPage, archive, code};
+use super::wishes::wishes;
 use super::{Bar, tell};
 use crate::fleet::{Finding, Measure, Sight, judge};
 use crate::office::Trouble;
 use crate::register::history::{Alert, Channel, Kept, Level, NewAlert, Report, SignedState};
 use crate::register::people::{Act, Duty, Member, MemberId};
+use crate::register::wishes::{Content, Notice, SchoolRule, Wish, WishAnswer};
 use crate::register::{BoxId, BoxState, OpenCode, StoredFile};
 
 const NOW: Timestamp = Timestamp::from_unix_ms(1_795_392_000_000);
@@ -48,6 +51,7 @@ fn health(day: i64) -> Health {
         temperature_c: Some(51),
         list_ms: Some(NOW.unix_ms() - day * DAY_MS),
         log_size: Some(6),
+        content: Some((2, 3)),
         ..Health::default()
     }
 }
@@ -104,6 +108,44 @@ fn policy() -> CommunePolicy {
     }
 }
 
+fn asked_for() -> [Wish; 2] {
+    let wish = |id: u64, wants: &str, is_urgent: bool, answer: Option<WishAnswer>| Wish {
+        id,
+        uai: "0750655E".to_owned(),
+        request: SchoolRequest {
+            site: "concours.example".to_owned(),
+            wants: wants.to_owned(),
+            author: HOSTILE.to_owned(),
+            reason: HOSTILE.to_owned(),
+            is_urgent,
+            asked_ms: 5,
+        },
+        came: NOW,
+        answer,
+    };
+    let (author, reason) = (HOSTILE.to_owned(), HOSTILE.to_owned());
+    let answer = WishAnswer { answered: Answered::No, author, reason, at: NOW };
+    [wish(1, "permit", true, None), wish(2, "refuse", false, Some(answer))]
+}
+
+fn own_rules() -> [SchoolRule; 1] {
+    [SchoolRule { uai: "0750655E".to_owned(), rule: rule("permit", "musee.example") }]
+}
+
+fn contents() -> [Content; 1] {
+    let place = SheetContent {
+        url: "https://ent.example/film".to_owned(),
+        title: HOSTILE.to_owned(),
+        until_ms: NOW.unix_ms() + 1,
+    };
+    [Content { id: 1, uai: None, place, author: HOSTILE.to_owned() }]
+}
+
+fn notices() -> [Notice; 1] {
+    let notice = SheetNotice { made_ms: NOW.unix_ms(), author: HOSTILE.to_owned(), text: HOSTILE.to_owned() };
+    [Notice { id: 1, notice }]
+}
+
 fn alert() -> Alert {
     Alert {
         id: 1,
@@ -136,6 +178,7 @@ fn all(language: Language, duties: &[Duty]) -> Vec<(&'static str, String)> {
     let bar = |path: &str| Bar::new(place, &member, "token", path);
     let (sights, key) = ([sight()], CodeKey::draw(&SystemRandom::new()).unwrap());
     let (reports, policy, alert, act) = (reports(), policy(), alert(), act());
+    let schools = [sights[0].school.clone()];
     let wanted = rule("permit", "a.concours.example");
     let number = replication::EnrolmentCode::from_chance(&[5; 64]).unwrap().number();
     let codes =
@@ -180,6 +223,14 @@ fn all(language: Language, duties: &[Duty]) -> Vec<(&'static str, String)> {
             "asked",
             rules(place, bar("/regles"), &policy, &sights, true, Some(&Wanted { rule: &wanted, days: "3" })),
         ),
+        (
+            "wishes",
+            wishes(place, bar("/demandes"), &schools, &asked_for(), &own_rules(), member.may(Duty::Policy)),
+        ),
+        (
+            "content",
+            content(place, bar("/contenus"), (&contents(), &notices()), &sights, member.may(Duty::Policy)),
+        ),
         ("alerts", alerts(place, bar("/alertes"), &["mail"], &[alert])),
         ("acts", acts(place, bar("/actes"), &[(7, act)], Some(7))),
     ]
@@ -220,7 +271,7 @@ fn whoever_only_looks_has_nothing_to_send() {
         let forms = html.matches("<form").count();
         let own = html.matches("action=\"/deconnexion\"").count();
         match name {
-            "fleet" | "empty" | "school" | "archive" | "rules" | "alerts" | "acts" => {
+            "fleet" | "empty" | "school" | "archive" | "rules" | "wishes" | "content" | "alerts" | "acts" => {
                 assert_eq!(forms, own, "{name}");
             }
             _ => {}
@@ -251,6 +302,17 @@ fn pages_say_what_there_is() {
     check("archive", &["preau journal verify", "href=\"/ecole/0750655E/archive/4/3\"", "5120\u{a0}Ko"]);
     check("rules", &["concours.example", "Fermer", "inconnu"]);
     check("asked", &["Une règle plus large existe", "concours.example", "name=\"oui\" value=\"1\""]);
+    check(
+        "wishes",
+        &[
+            "urgent",
+            "concours.example",
+            "Ouvrir pour toutes les écoles",
+            "Fermer\u{a0}: refusé",
+            "value=\"no\"",
+        ],
+    );
+    check("content", &["https://ent.example/film", "2 sur 3", "toutes les écoles", "23/11/2026"]);
     check("alerts", &["courriel", "en attente (essais\u{a0}: 2)"]);
     check("acts", &["code fait", "192.0.2.1", "href=\"/actes?avant=7\"", "Plus anciens"]);
     check("phone", &["<svg", "name=\"cle\" value=\""]);
@@ -263,7 +325,7 @@ fn whoever_has_not_shown_everything_goes_nowhere_else() {
     let bar = |member: Member| Bar::new(place, &member, "token", "/").links.len();
     assert_eq!(bar(Member { has_key: false, ..member(&[]) }), 0);
     assert_eq!(bar(Member { has_first_secret: true, ..member(&[]) }), 0);
-    assert_eq!(bar(member(&[])), 5);
+    assert_eq!(bar(member(&[])), 7);
 }
 
 #[test]

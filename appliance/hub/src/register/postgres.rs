@@ -104,6 +104,24 @@ const STEPS: &[&str] = &[
     // Which state a box that enrols takes over, by its hash; an empty text is the newest.
     "ALTER TABLE code ADD COLUMN state TEXT NOT NULL DEFAULT '';
      ALTER TABLE box ADD COLUMN state TEXT NOT NULL DEFAULT '';",
+    // What schools ask of the commune, and what it says to each: whoever has changed that gives it another number. An empty answer is none yet, an end of 0
+    // none at all; an empty school is all of them.
+    r#"
+     CREATE TABLE sheet (uai TEXT COLLATE "C" PRIMARY KEY, serial BIGINT NOT NULL);
+     CREATE TABLE wish (
+       id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, uai TEXT COLLATE "C" NOT NULL REFERENCES school,
+       site TEXT COLLATE "C" NOT NULL, wants TEXT NOT NULL, author TEXT NOT NULL, reason TEXT NOT NULL, is_urgent BIGINT NOT NULL,
+       asked_ms BIGINT NOT NULL, came_ms BIGINT NOT NULL, answer TEXT NOT NULL, answer_author TEXT NOT NULL,
+       answer_reason TEXT NOT NULL, answered_ms BIGINT NOT NULL, UNIQUE (uai, site, asked_ms));
+     CREATE TABLE school_rule (
+       uai TEXT COLLATE "C" NOT NULL REFERENCES school, site TEXT COLLATE "C" NOT NULL, verdict TEXT NOT NULL, author TEXT NOT NULL,
+       reason TEXT NOT NULL, until_ms BIGINT NOT NULL, made_ms BIGINT NOT NULL, PRIMARY KEY (uai, site));
+     CREATE TABLE content (
+       id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, uai TEXT COLLATE "C" NOT NULL, url TEXT COLLATE "C" NOT NULL,
+       title TEXT NOT NULL, until_ms BIGINT NOT NULL, author TEXT NOT NULL, UNIQUE (uai, url));
+     CREATE TABLE notice (
+       id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, made_ms BIGINT NOT NULL, author TEXT NOT NULL, text TEXT NOT NULL);
+"#,
 ];
 
 /// A register in PostgreSQL.
@@ -315,6 +333,13 @@ mod tests {
         let (one, other) = (open(&server), open(&server));
         crate::register::people::suite::check(&one, &other);
         crate::register::history::suite::check(&one, &one, &other);
+    }
+
+    #[test]
+    fn postgresql_keeps_what_schools_ask_and_are_told() {
+        let server = Postgres::start().unwrap();
+        let (one, other) = (open(&server), open(&server));
+        crate::register::wishes::suite::check(&one, &other);
     }
 
     #[test]

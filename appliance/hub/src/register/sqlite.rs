@@ -81,6 +81,22 @@ const STEPS: &[&str] = &[
     // Which state a box that enrols takes over, by its hash; an empty text is the newest.
     "ALTER TABLE code ADD COLUMN state TEXT NOT NULL DEFAULT '';
      ALTER TABLE box ADD COLUMN state TEXT NOT NULL DEFAULT '';",
+    // What schools ask of the commune, and what it says to each: whoever has changed that gives it another number. An empty answer is none yet, an end of 0
+    // none at all; an empty school is all of them.
+    "CREATE TABLE sheet (uai TEXT PRIMARY KEY, serial INTEGER NOT NULL) STRICT;
+     CREATE TABLE wish (
+       id INTEGER PRIMARY KEY AUTOINCREMENT, uai TEXT NOT NULL REFERENCES school, site TEXT NOT NULL, wants TEXT NOT NULL,
+       author TEXT NOT NULL, reason TEXT NOT NULL, is_urgent INTEGER NOT NULL, asked_ms INTEGER NOT NULL, came_ms INTEGER NOT NULL,
+       answer TEXT NOT NULL, answer_author TEXT NOT NULL, answer_reason TEXT NOT NULL, answered_ms INTEGER NOT NULL,
+       UNIQUE (uai, site, asked_ms)) STRICT;
+     CREATE TABLE school_rule (
+       uai TEXT NOT NULL REFERENCES school, site TEXT NOT NULL, verdict TEXT NOT NULL, author TEXT NOT NULL, reason TEXT NOT NULL,
+       until_ms INTEGER NOT NULL, made_ms INTEGER NOT NULL, PRIMARY KEY (uai, site)) STRICT;
+     CREATE TABLE content (
+       id INTEGER PRIMARY KEY AUTOINCREMENT, uai TEXT NOT NULL, url TEXT NOT NULL, title TEXT NOT NULL, until_ms INTEGER NOT NULL,
+       author TEXT NOT NULL, UNIQUE (uai, url)) STRICT;
+     CREATE TABLE notice (
+       id INTEGER PRIMARY KEY AUTOINCREMENT, made_ms INTEGER NOT NULL, author TEXT NOT NULL, text TEXT NOT NULL) STRICT;",
 ];
 
 /// A register in a file.
@@ -213,6 +229,13 @@ mod tests {
         crate::register::people::suite::check(&open(), &open());
         let (one, other) = (open(), open());
         crate::register::history::suite::check(&one, &one, &other);
+    }
+
+    #[test]
+    fn sqlite_keeps_what_schools_ask_and_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || SqliteRegister::open(&folder.path().join("register.sqlite")).unwrap();
+        crate::register::wishes::suite::check(&open(), &open());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod history;
 mod people;
+mod wishes;
 
 use archive::Hash;
 use model::Timestamp;

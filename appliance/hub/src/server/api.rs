@@ -102,7 +102,7 @@ async fn note_health(request: HttpRequest, payload: web::Payload, hub: web::Data
 }
 
 /// Reads a message, and answers it on a thread that may wait for the register.
-async fn answer<M, A>(
+pub(super) async fn answer<M, A>(
     payload: web::Payload,
     work: impl FnOnce(M) -> Result<A, Refusal> + Send + 'static,
 ) -> HttpResponse

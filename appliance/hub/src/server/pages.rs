@@ -3,6 +3,7 @@
 mod account;
 mod rules;
 mod school;
+mod wishes;
 
 use std::time::Duration;
 
@@ -206,6 +207,14 @@ impl<'a> Desk<'a> {
             ("/regles", false) => self.rules(signed, None),
             ("/regles", true) => self.add_rule(signed),
             ("/regles/retirer", true) => self.remove_rule(signed),
+            ("/demandes", false) => self.wishes(signed),
+            ("/demandes", true) => self.answer_wish(signed),
+            ("/demandes/retirer", true) => self.remove_school_rule(signed),
+            ("/contenus", false) => self.contents(signed),
+            ("/contenus", true) => self.add_content(signed),
+            ("/contenus/retirer", true) => self.remove_content(signed),
+            ("/annonces", true) => self.add_notice(signed),
+            ("/annonces/retirer", true) => self.remove_notice(signed),
             ("/alertes", false) => {
                 let alerts = self.office.history.alerts(SHOWN_MAX)?;
                 let channels: Vec<&str> =
@@ -307,6 +316,8 @@ fn back_of(path: &str) -> &str {
     match (path, school) {
         (_, Some(uai)) => path.get(.."/ecole/".len() + uai.len()).unwrap_or("/"),
         ("/regles" | "/regles/retirer", _) => "/regles",
+        ("/demandes" | "/demandes/retirer", _) => "/demandes",
+        ("/contenus" | "/contenus/retirer" | "/annonces" | "/annonces/retirer", _) => "/contenus",
         ("/secret", _) => "/secret",
         _ => "/",
     }

@@ -59,11 +59,12 @@ fn composed() -> BTreeSet<String> {
     add("fleet", &mut Level::ALL.iter().map(|level| level.as_str()));
     add("plot", &mut "disk list temperature log".split_whitespace());
     add("rules", &mut ["permit", "refuse"].into_iter());
+    add("wishes", &mut ["all", "school", "no"].into_iter());
     add("alerts", &mut ["mail", "webhook"].into_iter());
     add(
         "deed",
         &mut "sign-in sign-in-by-paper sign-in-failed sign-out secret-changed telephone-added school-added code-made \
-              code-made-replacement code-cancelled box-revoked rule-added rule-removed person-added person-reset \
+              code-made-replacement code-cancelled box-revoked rule-added rule-removed request-answered content-added content-removed notice-added notice-removed person-added person-reset \
               person-disabled"
             .split_whitespace(),
     );

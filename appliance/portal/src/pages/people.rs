@@ -5,6 +5,7 @@
 
 mod bar;
 mod card;
+mod commune;
 mod custody;
 mod guarded;
 mod head;
@@ -24,6 +25,7 @@ mod wifi_sheet;
 mod wishes;
 
 pub use card::CardPage;
+pub use commune::CommunePage;
 pub use guarded::GuardedPage;
 pub use head::HeadPage;
 pub use journal::JournalPage;

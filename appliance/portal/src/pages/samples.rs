@@ -3,18 +3,20 @@
 use std::sync::Arc;
 
 use model::{
-    Answer, ClockQuality, Device, Fault, Host, InternetMode, Layer, Lesson, LessonId, LessonPlan, MadeCard,
-    NewPreparation, Obstacle, Override, OverrideId, Person, PersonId, PlanId, Preparation, PreparationId,
-    PreparationStage, Purpose, Reading, ReadingEnd, ReadingId, ReadingTerms, Reason, RequestId, Role, Rule,
-    Ruling, Scope, SiteRequest, Subject, Timestamp, Topic, UnknownDevice, Verdict, When,
+    Answer, Answered, ClockQuality, CommuneAnswer, CommuneNotice, CommuneOrder, CommuneOrderKind,
+    CommuneRequest, CommuneRequestId, Device, Fault, Host, InternetMode, Layer, Lesson, LessonId, LessonPlan,
+    MadeCard, NewCommuneRequest, NewPreparation, Obstacle, Override, OverrideId, Person, PersonId, PlanId,
+    Preparation, PreparationId, PreparationStage, Purpose, Reading, ReadingEnd, ReadingId, ReadingTerms,
+    Reason, RequestId, Role, Rule, Ruling, Scope, SiteRequest, Subject, Timestamp, Topic, UnknownDevice,
+    Verdict, When,
 };
 
 use super::Place;
 use crate::{
-    Asked, Authority, Custody, Findings, Firewall, FoundLine, Health, Held, Hold, KeptField, ListOrigin,
-    ListStatus, Listener, Missed, PreparationLine, ReadingList, Refused, RefusedCount, RoomNow, RoutineDay,
-    SeenDevice, SelftestOutcome, SelftestStatus, Service, Status, Summary, Trial, TrialKind, UpdateOutcome,
-    UpdateStatus, Upstream, WifiStatus, Wish,
+    Asked, Authority, CommuneDesk, Custody, Findings, Firewall, FoundLine, Health, Held, Hold, KeptField,
+    ListOrigin, ListStatus, Listener, Missed, PreparationLine, ReadingList, Refused, RefusedCount, RoomNow,
+    RoutineDay, SeenDevice, SelftestOutcome, SelftestStatus, Service, Status, Summary, Trial, TrialKind,
+    UpdateOutcome, UpdateStatus, Upstream, WifiStatus, Wish,
 };
 
 pub(crate) fn place() -> Place {
@@ -169,6 +171,43 @@ pub(crate) fn plans() -> Vec<(PlanId, LessonPlan)> {
         is_wifi_on: true,
     };
     vec![(PlanId::new(4), plan)]
+}
+
+/// What the school asked of the commune, and was told.
+pub(crate) fn commune_desk() -> CommuneDesk {
+    let request =
+        |number: u32, sent: Option<i64>, is_urgent: bool, answered: Option<Answered>| CommuneRequest {
+            id: CommuneRequestId::new(number),
+            wanted: NewCommuneRequest {
+                site: format!("site{number}.example").parse().unwrap(),
+                wants: if number.is_multiple_of(2) { Verdict::Permit } else { Verdict::Refuse },
+                author: teacher().name,
+                motive: "sortie <du 12>".parse().unwrap(),
+                is_urgent,
+            },
+            asked: at(0),
+            sent: sent.map(at),
+            answer: answered.map(|answered| CommuneAnswer {
+                answered,
+                author: "M. <Blanc>".parse().unwrap(),
+                motive: "oui <et non>".parse().unwrap(),
+                at: at(5),
+            }),
+        };
+    let order = |kind: CommuneOrderKind| CommuneOrder { at: at(9), kind, about: "a <b>".to_owned() };
+    CommuneDesk {
+        is_enrolled: true,
+        requests: vec![
+            request(1, None, false, None),
+            request(2, None, true, None),
+            request(3, Some(1), true, None),
+            request(4, Some(1), false, Some(Answered::All)),
+            request(5, Some(1), false, Some(Answered::School)),
+            request(6, Some(1), false, Some(Answered::No)),
+        ],
+        notices: vec![CommuneNotice { made: at(0), author: teacher().name, text: "Jeudi <6 h>".to_owned() }],
+        orders: CommuneOrderKind::ALL.into_iter().map(order).collect(),
+    }
 }
 
 /// What the teacher has the box prepare, at each stage.

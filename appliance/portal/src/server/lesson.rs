@@ -1,11 +1,11 @@
 //! The forms of lessons: a touch becomes one call to the office, and leads back to the page it came from.
 
 use jiff::civil::Time;
-use model::{DomainName, InternetMode, LessonId, LessonPlan, OverrideId, Timestamp};
+use model::{DomainName, InternetMode, LessonId, LessonPlan, OverrideId, Timestamp, Verdict};
 
 use super::people::{Answer, Signed};
-use crate::pages::people::{HeadPage, PreparePage, TeacherPage, WeekPage, WifiSheet};
-use crate::{LessonStart, LessonTurn, Trouble, WantedThing};
+use crate::pages::people::{CommunePage, HeadPage, PreparePage, TeacherPage, WeekPage, WifiSheet};
+use crate::{CommuneWish, LessonStart, LessonTurn, Trouble, WantedThing};
 
 /// The places of lessons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,7 @@ pub(super) enum LessonPage {
     RemovePlan,
     Prepare,
     Unprepare,
+    Commune,
 }
 
 impl LessonPage {
@@ -40,13 +41,14 @@ impl LessonPage {
             WeekPage::REMOVE_PATH => Self::RemovePlan,
             PreparePage::PATH => Self::Prepare,
             PreparePage::REMOVE_PATH => Self::Unprepare,
+            CommunePage::PATH => Self::Commune,
             _ => return None,
         })
     }
 
     /// Whether it can be read, whether forms are sent there.
     pub(super) fn takes(self, is_post: bool) -> bool {
-        [Self::Week, Self::Prepare].contains(&self) || is_post != (self == Self::Register)
+        [Self::Week, Self::Prepare, Self::Commune].contains(&self) || is_post != (self == Self::Register)
     }
 
     /// Whether it is for those who decide for the whole school.
@@ -63,6 +65,7 @@ impl LessonPage {
             Self::KeepReport | Self::Register => HeadPage::PATH,
             Self::Week | Self::RemovePlan => WeekPage::PATH,
             Self::Prepare | Self::Unprepare => PreparePage::PATH,
+            Self::Commune => CommunePage::PATH,
         }
     }
 }
@@ -101,6 +104,10 @@ impl Signed<'_> {
             }
             LessonPage::Prepare => return self.show_prepared(),
             LessonPage::Unprepare => office.unprepare(person, self.read("preparation")?)?,
+            LessonPage::Commune if self.visit.is_post => {
+                office.ask_commune(person, &self.read_commune_wish()?)?
+            }
+            LessonPage::Commune => return self.show_commune(),
         }
         Ok(Answer::see(page.home()))
     }
@@ -131,6 +138,29 @@ impl Signed<'_> {
             token: &self.token,
         };
         Ok(Answer::page(PreparePage::STATUS, page.render(self.visit.language)))
+    }
+
+    fn show_commune(&self) -> Result<Answer, Trouble> {
+        let site = self.visit.query(CommunePage::SITE_QUERY).unwrap_or_default();
+        let page = CommunePage {
+            place: &self.portal.settings.place,
+            person: self.person,
+            desk: &self.portal.office.commune(self.person)?,
+            site: &site,
+            token: &self.token,
+        };
+        Ok(Answer::page(CommunePage::STATUS, page.render(self.visit.language)))
+    }
+
+    fn read_commune_wish(&self) -> Result<CommuneWish, Trouble> {
+        let verdicts = [Verdict::Permit, Verdict::Refuse];
+        let wants = verdicts.into_iter().find(|it| Some(it.as_str()) == self.visit.field("effet"));
+        Ok(CommuneWish {
+            site: self.visit.field("site").unwrap_or_default().to_owned(),
+            wants: wants.ok_or(Trouble::Field)?,
+            motive: self.read("motif")?,
+            is_urgent: self.visit.field("urgent") == Some("1"),
+        })
     }
 
     fn read_wanted(&self) -> Result<WantedThing, Trouble> {

@@ -77,6 +77,7 @@ fn used_keys(folder: &Path) -> BTreeSet<String> {
                 "charter-",
                 "legal-",
                 "prepare-",
+                "commune-",
                 "hold-",
                 "holds-",
                 "telephone-",

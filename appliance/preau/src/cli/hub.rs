@@ -10,6 +10,7 @@ use replication::{CodeNumber, EnrolmentCode};
 use sync::HubUrl;
 
 use super::DataFolder;
+use super::hub_desk::{HubContentCommand, HubNoticeCommand, HubRequestCommand};
 use super::hub_people::{HubAlertCommand, HubPersonCommand};
 
 /// Options of `preau hub`.
@@ -94,6 +95,15 @@ pub(crate) enum HubCommand {
     /// What the commune opens or closes for all its schools; boxes fetch it each night.
     #[command(subcommand)]
     Rule(HubRuleCommand),
+    /// What schools ask for: list and answer.
+    #[command(subcommand)]
+    Request(HubRequestCommand),
+    /// What schools shall have of their workspaces (ENT).
+    #[command(subcommand)]
+    Content(HubContentCommand),
+    /// What people of all schools are to read.
+    #[command(subcommand)]
+    Notice(HubNoticeCommand),
     /// Who may sign in at the hub's pages.
     #[command(subcommand)]
     Person(HubPersonCommand),

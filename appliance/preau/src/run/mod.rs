@@ -31,11 +31,12 @@ mod selftests;
 mod services;
 mod updates;
 mod upstreams;
+mod urgent;
 pub(crate) mod wifi;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -169,6 +170,8 @@ struct Besides {
     condition: ConditionKeeper,
     addresses: Option<FixedAddressKeeper>,
     nights: Nights,
+    /// Where the state is, for what does not wait for the night.
+    data: PathBuf,
     preparer: Option<Preparer>,
 }
 
@@ -182,7 +185,7 @@ impl Besides {
     ) -> Self {
         let addresses = FixedAddressKeeper::new(config, data, options.dhcp_hosts.as_deref());
         let nights = Nights::new(data, config.school.timezone.clone());
-        Self { condition, addresses, nights, preparer }
+        Self { condition, addresses, nights, data: data.to_owned(), preparer }
     }
 }
 
@@ -194,12 +197,19 @@ fn keep_besides(
     supervisor: &Arc<Supervisor>,
     vitals: Vec<Vital>,
 ) -> anyhow::Result<()> {
-    let Besides { condition, addresses, nights, preparer } = besides;
+    let Besides { condition, addresses, nights, data, preparer } = besides;
     keeper.add("condition", move |stopped| condition.keep(&stopped))?;
     if let Some(addresses) = addresses {
         keeper.add("addresses", move |stopped| addresses.keep(&stopped))?;
     }
     keeper.add("nights", move |stopped| nights.keep(&stopped))?;
+    let of_speaker = data.clone();
+    keeper.add("speaker", move |stopped| urgent::speak(&of_speaker, &stopped))?;
+    keeper.add("listener", move |stopped| {
+        if let Err(error) = urgent::listen(&data, &stopped) {
+            tracing::error!(%error, "nothing is heard of the commune before the night");
+        }
+    })?;
     if let Some(preparer) = preparer {
         keeper.add("preparer", move |stopped| preparer.keep(&stopped))?;
     }
@@ -351,6 +361,7 @@ fn open_preparer(
         bytes_per_second: config.prepare_bytes_per_second,
         prepared: Arc::clone(&larder.prepared),
         runtime: runtime.handle().clone(),
+        served: larder.served.clone(),
     };
     (!larder.served.is_empty()).then(|| Preparer::new(data, parts))
 }

@@ -1,6 +1,7 @@
 //! The portal's office: people, sessions and requests, over the store and the policy in force.
 
 mod asking;
+mod commune;
 mod custody;
 mod holding;
 mod lessons;
@@ -26,9 +27,9 @@ use model::{
     PlanId, PreparationId, Reading, ReadingId, RequestId, Role, RoomName, Selection, Subject, Timestamp,
 };
 use portal::{
-    Asked, Card, Claimed, Custody, Findings, Held, LessonStart, LessonTurn, NewCodes, NewHold, NewReading,
-    Newcomer, PreparationLine, Reader, ReadingList, Reply, RoomNow, ShownKey, Summary, TelephoneState, Tile,
-    Trouble, TypedTelephone, WantedThing, WifiLine, Wish,
+    Asked, Card, Claimed, CommuneDesk, CommuneWish, Custody, Findings, Held, LessonStart, LessonTurn,
+    NewCodes, NewHold, NewReading, Newcomer, PreparationLine, Reader, ReadingList, Reply, RoomNow, ShownKey,
+    Summary, TelephoneState, Tile, Trouble, TypedTelephone, WantedThing, WifiLine, Wish,
 };
 use ring::rand::SystemRandom;
 use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonError, Store, StoreError};
@@ -296,6 +297,16 @@ impl portal::TelephoneRoom for Office {
 
     fn remove_telephone(&self, client: IpAddr, by: &Person, id: PersonId) -> Result<(), Trouble> {
         self.forget_telephone(client, by, id)
+    }
+}
+
+impl portal::CommuneRoom for Office {
+    fn commune(&self, person: &Person) -> Result<CommuneDesk, Trouble> {
+        self.describe_commune(person)
+    }
+
+    fn ask_commune(&self, person: &Person, wish: &CommuneWish) -> Result<(), Trouble> {
+        self.write_to_commune(person, wish)
     }
 }
 

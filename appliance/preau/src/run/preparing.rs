@@ -3,7 +3,7 @@
 //! The thread takes no orders: it reads the whole list, does what is due, and notes what came of it. What comes is shown while
 //! it comes; after a restart, what is not here yet is due again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,8 +15,8 @@ use jiff::Zoned;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use model::{
-    ClockQuality, DomainName, NewPreparation, Preparation, PreparationId, PreparationStage, RoomName,
-    Timestamp, WorkspacePlace,
+    ClockQuality, Device, DomainName, NewPreparation, Preparation, PreparationId, PreparationStage,
+    ProfileName, RoomName, Timestamp, WorkspacePlace,
 };
 use proxy::{Gate, Pace, Progress, Settled, Wanted};
 use store::{Store, StoreError};
@@ -25,6 +25,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::data_folder::STATE_FILE;
+use crate::hub_letters::NO_DEVICE;
 
 /// Between two looks at the list: a teacher watches the page.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -91,6 +92,7 @@ pub(crate) struct Preparer {
     pace: Arc<Pace>,
     prepared: Arc<Prepared>,
     runtime: Handle,
+    served: Vec<(Vec<DomainName>, BTreeSet<ProfileName>)>,
     store: Option<Store>,
     /// On which day what is used most was looked at.
     refreshed: Option<Date>,
@@ -109,11 +111,13 @@ pub(crate) struct Parts {
     pub(crate) bytes_per_second: u64,
     pub(crate) prepared: Arc<Prepared>,
     pub(crate) runtime: Handle,
+    /// Names of workspaces that the box serves, each with the profiles that it serves them to.
+    pub(crate) served: Vec<(Vec<DomainName>, BTreeSet<ProfileName>)>,
 }
 
 impl Preparer {
     pub(crate) fn new(data: &Path, parts: Parts) -> Self {
-        let Parts { gate, desk, clock, zone, bytes_per_second, prepared, runtime } = parts;
+        let Parts { gate, desk, clock, zone, bytes_per_second, prepared, runtime, served } = parts;
         let pace = Arc::new(Pace::new(bytes_per_second));
         let state_file = data.join(STATE_FILE);
         Self {
@@ -125,6 +129,7 @@ impl Preparer {
             pace,
             prepared,
             runtime,
+            served,
             store: None,
             refreshed: None,
             tried: BTreeMap::new(),
@@ -187,9 +192,7 @@ impl Preparer {
 
     /// Fetches one thing; false once it is told to stop.
     fn prepare(&mut self, due: &Preparation, stopped: &Receiver<()>) -> bool {
-        let directory = self.desk.directory();
-        let device = directory.devices().find(|device| device.mac == due.wanted.device).cloned();
-        let Some(device) = device else {
+        let Some(device) = self.find_device(due) else {
             self.note(due, proxy::Preparation::Elsewhere.into());
             return true;
         };
@@ -215,6 +218,19 @@ impl Preparer {
             Awaited::GivenUp => true,
             Awaited::Stopped => false,
         }
+    }
+
+    /// By whose rules it is fetched: those of the device from which it was asked for. What the commune wants was asked for from none: by those of any that the
+    /// workspace is served to.
+    fn find_device(&self, due: &Preparation) -> Option<Arc<Device>> {
+        let directory = self.desk.directory();
+        let (mac, host) = (due.wanted.device, &due.wanted.place.host);
+        if mac != NO_DEVICE {
+            return directory.devices().find(|device| device.mac == mac).cloned();
+        }
+        let served = self.served.iter().find(|(hosts, _)| hosts.iter().any(|of| host.is_under(of)));
+        let (_, profiles) = served?;
+        directory.devices().find(|device| profiles.contains(&device.profile)).cloned()
     }
 
     /// Looks once each morning at what was used most; false once it is told to stop.

@@ -120,19 +120,19 @@ impl<'a> Browser<'a> {
     }
 
     /// The browser that the site was refused to asks for it.
-    fn ask(&self) -> Result<Page> {
+    pub(crate) fn ask(&self) -> Result<Page> {
         self.fill(&self.meet_refusal()?, "/pourquoi", "site=casino.example")
     }
 }
 
-fn status_of(machine: &Machine) -> Result<String> {
+pub(crate) fn status_of(machine: &Machine) -> Result<String> {
     let quiet =
         ["curl", "--silent", "--output", "/dev/null", "--max-time", "5", "--write-out", "%{http_code}"];
     Ok(machine.run(&[&quiet[..], &[SITE]].concat())?.stdout)
 }
 
 /// A box whose certificate the browsers trust.
-fn open(lab: &Lab) -> Result<Appliance<'_>> {
+pub(crate) fn open(lab: &Lab) -> Result<Appliance<'_>> {
     let appliance = lab.start_appliance()?;
     let file = lab.directory().join(AUTHORITY).display().to_string();
     appliance.run(&["ca", "export", "--out", &file])?.success()?;

@@ -40,7 +40,7 @@ impl Desk<'_> {
         Ok(Answer::page(page.render()))
     }
 
-    fn find_school(self, uai: &str) -> Result<(School, Vec<BoxState>), Trouble> {
+    pub(super) fn find_school(self, uai: &str) -> Result<(School, Vec<BoxState>), Trouble> {
         let schools = self.hub.register.schools()?;
         let school = schools.into_iter().find(|school| school.uai == uai).ok_or(Trouble::Unknown)?;
         let mut boxes = self.hub.register.boxes()?;

@@ -2,7 +2,9 @@
 
 use model::{Person, Role};
 
-use super::{HeadPage, JournalPage, PreparePage, StaffPage, TeacherPage, TechnicianPage, WeekPage};
+use super::{
+    CommunePage, HeadPage, JournalPage, PreparePage, StaffPage, TeacherPage, TechnicianPage, WeekPage,
+};
 use crate::Language;
 
 /// The line.
@@ -29,6 +31,7 @@ impl<'a> Bar<'a> {
                 (TeacherPage::PATH, "nav-teacher"),
                 (WeekPage::PATH, "nav-week"),
                 (PreparePage::PATH, "nav-prepare"),
+                (CommunePage::PATH, "nav-commune"),
                 (StaffPage::PATH, "nav-staff"),
                 (TechnicianPage::PATH, "nav-technician"),
                 (super::SecretPage::PATH, "nav-secret"),
@@ -38,6 +41,7 @@ impl<'a> Bar<'a> {
                 (TeacherPage::PATH, "nav-teacher"),
                 (WeekPage::PATH, "nav-week"),
                 (PreparePage::PATH, "nav-prepare"),
+                (CommunePage::PATH, "nav-commune"),
                 (super::SecretPage::PATH, "nav-secret"),
             ],
             Role::Officer => {

@@ -116,6 +116,13 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
         let page = PreparePage { place: &place, person: &person, lines: &lines, rooms, tomorrow, token: "0" };
         push(&format!("page-prepare-{name}"), page.render(language));
     }
+    let head = samples::head();
+    for (name, person, desk) in
+        [("full", &head, samples::commune_desk()), ("empty", &person, crate::CommuneDesk::default())]
+    {
+        let page = CommunePage { place: &place, person, desk: &desk, site: "a<b>", token: "0" };
+        push(&format!("page-commune-{name}"), page.render(language));
+    }
     for (name, html) in rooms(language) {
         push(&format!("room-{name}"), html);
     }

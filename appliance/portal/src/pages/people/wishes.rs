@@ -2,6 +2,7 @@
 
 use model::{Layer, Override, Scope, SiteRequest, Timestamp, Topic, Verdict};
 
+use super::CommunePage;
 use crate::pages::Place;
 use crate::pages::frame::name_host;
 use crate::pages::reason::{format_time, name_minute};
@@ -19,6 +20,8 @@ pub(super) struct OpenWish {
     pub(super) can_open: bool,
     /// The lesson for which she may.
     pub(super) lesson: Option<u32>,
+    /// Where she asks the commune, which alone can open it.
+    pub(super) commune: Option<String>,
 }
 
 /// A request that was answered.
@@ -46,6 +49,8 @@ pub(super) fn describe_open(language: Language, place: &Place, wish: &Wish, laye
         obstacle: tell_obstacle(language, wish, layer),
         can_open: matches!(wish.hold, Hold::By(lifter) if lifter >= layer),
         lesson: None,
+        commune: matches!(wish.hold, Hold::By(Layer::Commune))
+            .then(|| format!("{}?{}={site}", CommunePage::PATH, CommunePage::SITE_QUERY)),
     }
 }
 

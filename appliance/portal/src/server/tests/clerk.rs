@@ -11,10 +11,10 @@ use model::{
 
 use crate::pages::samples;
 use crate::{
-    Asked, Card, Claimed, Custody, Findings, Held, LessonRoom, LessonStart, LessonTurn, NewCodes, NewHold,
-    NewReading, Newcomer, Office, PreparationLine, PreparationRoom, Reader, ReadingList, ReadingRoom, Reply,
-    RoomNow, ShownKey, Summary, TelephoneRoom, TelephoneState, Tile, Trouble, TypedTelephone, WantedThing,
-    WifiLine, Wish,
+    Asked, Card, Claimed, CommuneDesk, CommuneRoom, CommuneWish, Custody, Findings, Held, LessonRoom,
+    LessonStart, LessonTurn, NewCodes, NewHold, NewReading, Newcomer, Office, PreparationLine,
+    PreparationRoom, Reader, ReadingList, ReadingRoom, Reply, RoomNow, ShownKey, Summary, TelephoneRoom,
+    TelephoneState, Tile, Trouble, TypedTelephone, WantedThing, WifiLine, Wish,
 };
 
 /// Its teacher is number 1, its head number 2, its officer number 3; all have this secret.
@@ -285,6 +285,17 @@ impl PreparationRoom for Clerk {
 
     fn tomorrow(&self) -> Option<jiff::civil::Date> {
         "2026-11-30".parse().ok()
+    }
+}
+
+impl CommuneRoom for Clerk {
+    fn commune(&self, _: &Person) -> Result<CommuneDesk, Trouble> {
+        Ok(samples::commune_desk())
+    }
+
+    fn ask_commune(&self, person: &Person, wish: &CommuneWish) -> Result<(), Trouble> {
+        let CommuneWish { site, wants, motive, is_urgent } = wish;
+        self.note(format!("{} asks the commune: {wants} {site} ({motive}) {is_urgent}", person.name))
     }
 }
 

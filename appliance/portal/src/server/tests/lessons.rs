@@ -109,6 +109,37 @@ fn a_lesson_is_prepared_by_forms() {
 }
 
 #[test]
+fn the_commune_is_asked_by_a_form() {
+    let open = Open::new();
+    let mut browser = Browser::new(open.address);
+    browser.sign_in("personne=1");
+    let page = browser.get("/enseignant/commune?site=musee.example");
+    assert!(page.text.contains("value=\"musee.example\""), "{}", page.text);
+    for said in ["Part à l’instant", "La commune l’a reçue", "Refusé par", "Jeudi &#60;6 h&#62;"] {
+        assert!(page.text.contains(said), "{said}: {}", page.text);
+    }
+    let fields = "site=musee.example&effet=permit&motif=sortie";
+    let asked = browser.fill(&page, "/enseignant/commune", fields);
+    assert_eq!(asked.location.as_deref(), Some("/enseignant/commune"));
+    assert_eq!(browser.fill(&page, "/enseignant/commune", &format!("{fields}&urgent=1")).status, "303");
+    for wrong in ["effet=perhaps", "motif="] {
+        assert_eq!(
+            browser.fill(&page, "/enseignant/commune", &format!("{wrong}&{fields}")).status,
+            "422",
+            "{wrong}"
+        );
+    }
+    assert_eq!(
+        open.done(),
+        [
+            "Mme Martin asks the commune: permit musee.example (sortie) false",
+            "Mme Martin asks the commune: permit musee.example (sortie) true",
+        ]
+    );
+    open.portal.stop().unwrap();
+}
+
+#[test]
 fn the_head_keeps_reports_and_prints_the_register() {
     let open = Open::new();
     let mut browser = Browser::new(open.address);

@@ -77,6 +77,7 @@ fn bring(register: &SqliteRegister, uai: &str, mark: u8, absent: i64) -> Result<
             plain_files: Some(0),
             certificate_until_ms: ms(-300),
             policy_serial: Some(0),
+            ..Health::default()
         };
         let health = serde_json::to_string(&health)?;
         register.keep_report(of, &Report { at: seen, health: health.clone() })?;

@@ -1,0 +1,150 @@
+//! What schools ask of the commune, and what it says to each of them: a port beside the register.
+
+use model::{Answered, Timestamp, Uai};
+use replication::{CommuneRule, SchoolRequest, SheetAnswer, SheetContent, SheetNotice, Tide};
+
+use super::RegisterError;
+
+#[cfg(test)]
+pub(crate) mod suite;
+
+/// Places of workspaces that a commune keeps for its schools: each school has two hundred at most.
+pub const CONTENTS_MAX: u32 = 2_000;
+/// Urgent requests of one school in a day of which people are told at once: whoever has more telephones, and a stolen box makes no storm.
+pub const URGENT_MAX: u32 = 6;
+
+/// A request of a school.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// Its number.
+    pub id: u64,
+    /// The school.
+    pub uai: String,
+    /// What it asks for.
+    pub request: SchoolRequest,
+    /// When it arrived.
+    pub came: Timestamp,
+    /// What was answered.
+    pub answer: Option<WishAnswer>,
+}
+
+/// What was answered to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WishAnswer {
+    /// How.
+    pub answered: Answered,
+    /// By whom.
+    pub author: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A rule of one school.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchoolRule {
+    /// The school.
+    pub uai: String,
+    /// The rule.
+    pub rule: CommuneRule,
+}
+
+/// A place of a workspace that schools shall have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// Its number.
+    pub id: u64,
+    /// The school; `None`: all.
+    pub uai: Option<String>,
+    /// What it is.
+    pub place: SheetContent,
+    /// Who wants it.
+    pub author: String,
+}
+
+/// Something that people of all schools are to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Its number.
+    pub id: u64,
+    /// What.
+    pub notice: SheetNotice,
+}
+
+/// What the commune says to one school, at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SheetParts {
+    /// The number that it has by then; 0 where nothing was ever said.
+    pub serial: u64,
+    /// Its own rules.
+    pub rules: Vec<CommuneRule>,
+    /// The answers to its requests, the last ones first.
+    pub answers: Vec<SheetAnswer>,
+    /// What it shall have of its workspace.
+    pub content: Vec<SheetContent>,
+    /// What its people are to read.
+    pub notices: Vec<SheetNotice>,
+}
+
+/// What became of a request that arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Came {
+    /// It is new, or has become urgent; people are to be told of it at once, or not.
+    New {
+        /// Whether they are.
+        is_told: bool,
+    },
+    /// It was there already.
+    Known,
+    /// The school has too many that wait.
+    TooMany,
+}
+
+/// The port. Each call is one transaction; any number of hubs may work on one register.
+pub trait Wishes: Send + Sync {
+    /// The numbers of the commune's policy and of the sheet that was changed last, of whatever school: where neither has grown, nothing is new.
+    ///
+    /// # Errors
+    /// [`RegisterError`]; so with all that follow.
+    fn high_water(&self) -> Result<Tide, RegisterError>;
+    /// The number of each school's sheet by its identifier, under an empty text that of what is said to all; a sheet has the higher of the two.
+    fn sheet_serials(&self) -> Result<Vec<(String, u64)>, RegisterError>;
+    /// What is said to a school now.
+    fn sheet(&self, uai: &str, now: Timestamp) -> Result<SheetParts, RegisterError>;
+    /// Keeps a request. Site and moment tell it from another one of its school.
+    fn add_wish(&self, uai: &str, request: &SchoolRequest, now: Timestamp) -> Result<Came, RegisterError>;
+    /// Requests, those without an answer first, of these the urgent ones; at most `count`.
+    fn wishes(&self, count: u32) -> Result<Vec<Wish>, RegisterError>;
+    /// A request.
+    fn find_wish(&self, id: u64) -> Result<Option<Wish>, RegisterError>;
+    /// Answers a request that has no answer, with the rule of its school that goes with it; whether it had none.
+    fn answer_wish(
+        &self,
+        id: u64,
+        answer: &WishAnswer,
+        rule: Option<&CommuneRule>,
+    ) -> Result<bool, RegisterError>;
+    /// The rules of single schools that are not over, by their schools.
+    fn school_rules(&self, now: Timestamp) -> Result<Vec<SchoolRule>, RegisterError>;
+    /// Takes a rule of a school back; whether there was one.
+    fn remove_school_rule(&self, uai: &str, site: &str, now: Timestamp) -> Result<bool, RegisterError>;
+    /// What schools shall have, and is wanted still; by school and address.
+    fn contents(&self, now: Timestamp) -> Result<Vec<Content>, RegisterError>;
+    /// Has a school, or all, have a place; whether there is room for it. The same place again changes its name and end.
+    fn add_content(
+        &self,
+        uai: Option<&Uai>,
+        place: &SheetContent,
+        author: &str,
+        now: Timestamp,
+    ) -> Result<bool, RegisterError>;
+    /// Takes it back; whether it was there.
+    fn remove_content(&self, id: u64, now: Timestamp) -> Result<bool, RegisterError>;
+    /// What people of all schools are to read.
+    fn notices(&self) -> Result<Vec<Notice>, RegisterError>;
+    /// Says something to all schools; whether there is room for it.
+    fn add_notice(&self, notice: &SheetNotice, now: Timestamp) -> Result<bool, RegisterError>;
+    /// Takes it back; whether it was there.
+    fn remove_notice(&self, id: u64, now: Timestamp) -> Result<bool, RegisterError>;
+}

@@ -1,0 +1,56 @@
+//! What people of the school ask of the commune.
+
+use model::{NewCommuneRequest, Person, SiteList};
+use portal::{CommuneDesk, CommuneWish, Trouble};
+use store::{CommuneAskError, StoreError};
+use sync::HubFolder;
+
+use super::{Failure, Office};
+
+/// Lines of what the hub had the box do that are shown: some weeks of a busy commune.
+const ORDERS_SHOWN_MAX: u32 = 200;
+
+impl Office {
+    /// What all of the school asked: what the commune answers, it answers to the school.
+    pub(super) fn describe_commune(&self, person: &Person) -> Result<CommuneDesk, Trouble> {
+        let count = if person.role.directs() { ORDERS_SHOWN_MAX } else { 0 };
+        let (requests, notices, orders) = self.work(|store| {
+            let orders = store.commune_orders(count)?;
+            Ok::<_, StoreError>((store.commune_requests()?, store.commune_notices()?, orders))
+        })?;
+        Ok(CommuneDesk { is_enrolled: self.has_hub(), requests, notices, orders })
+    }
+
+    pub(super) fn write_to_commune(&self, person: &Person, wish: &CommuneWish) -> Result<(), Trouble> {
+        if !self.has_hub() {
+            return Err(Trouble::Unknown);
+        }
+        let now = self.clock.now().plausible().ok_or(Trouble::NoClock)?;
+        let sites = wish.site.parse::<SiteList>().map_err(|_| Trouble::Sites)?;
+        let [site] = sites.names() else { return Err(Trouble::Sites) };
+        if site.is_public_suffix() {
+            return Err(Trouble::Sites);
+        }
+        let new = NewCommuneRequest {
+            site: site.clone(),
+            wants: wish.wants,
+            author: person.name.clone(),
+            motive: wish.motive.clone(),
+            is_urgent: wish.is_urgent,
+        };
+        self.write(|store| store.ask_commune(&new, now)).map(drop)
+    }
+
+    fn has_hub(&self) -> bool {
+        HubFolder::new(&self.data).is_enrolled()
+    }
+}
+
+impl From<CommuneAskError> for Failure {
+    fn from(error: CommuneAskError) -> Self {
+        match error {
+            CommuneAskError::TooMany => Self::Trouble(Trouble::Full),
+            CommuneAskError::Store(error) => Self::Store(error),
+        }
+    }
+}

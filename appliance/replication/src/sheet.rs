@@ -1,0 +1,287 @@
+//! What the commune says to one school: a document that the hub signs, of which each has a higher number than the one before.
+//!
+//! ```text
+//! PREAU SCHOOL 1
+//! {"serial":1795392000,"school":"0750655E","rules":[...],"answers":[...],"content":[...],"notices":[...]}
+//!
+//! — signature of the hub, as under the commune's policy
+//! ```
+//!
+//! The whole of it stands in each, as in the policy; but no school reads what another one is told.
+
+use model::{
+    Answered, DomainName, Motive, PersonName, PreparationTitle, Rule, Timestamp, Uai, Verdict, WorkspacePlace,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::policy::{CommuneRule, RULES_MAX, SERIAL_MAX};
+
+/// The first line: what it is, and in which version.
+const FIRST_LINE: &str = "PREAU SCHOOL 1";
+/// Most answers of a sheet: the last ones of a month.
+pub const ANSWERS_MAX: usize = 100;
+/// Most places of a workspace that a school is to have: as many as a week of lessons of a large one.
+pub const CONTENT_MAX: usize = 200;
+/// Most notices: what nobody reads any more is taken back.
+pub const NOTICES_MAX: usize = 10;
+/// Most letters of a notice.
+pub const NOTICE_LENGTH_MAX: usize = 500;
+
+/// What the commune says to one school.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchoolSheet {
+    /// Its number. A box takes none that is not higher than the one it has.
+    pub serial: u64,
+    /// The school's national identifier: a box takes no other school's.
+    pub school: String,
+    /// Rules for this school alone.
+    pub rules: Vec<CommuneRule>,
+    /// What was answered to its requests.
+    #[serde(default)]
+    pub answers: Vec<SheetAnswer>,
+    /// What it is to have of its workspace (ENT).
+    #[serde(default)]
+    pub content: Vec<SheetContent>,
+    /// What its people are to read: of the program, of a night without a hub.
+    #[serde(default)]
+    pub notices: Vec<SheetNotice>,
+}
+
+/// What became of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SheetAnswer {
+    /// The site.
+    pub site: String,
+    /// When it was asked for, by the box's own clock: site and moment tell one request from another.
+    pub asked_ms: i64,
+    /// `all`: a rule of all schools does it; `school`: one of this school; `no`: it stays as it is.
+    pub answer: String,
+    /// Who answered.
+    pub author: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub answered_ms: i64,
+}
+
+/// Something of the workspace that shall be here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SheetContent {
+    /// Its address.
+    pub url: String,
+    /// What people call it.
+    pub title: String,
+    /// Up to when, in milliseconds since 1970.
+    pub until_ms: i64,
+}
+
+/// Something that people of a school are to read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SheetNotice {
+    /// Since when, in milliseconds since 1970.
+    pub made_ms: i64,
+    /// Who says so.
+    pub author: String,
+    /// What.
+    pub text: String,
+}
+
+/// The document, with the signature.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedSheet {
+    /// A signed note; `None` where the commune has never said anything to this school.
+    pub note: Option<String>,
+}
+
+impl SchoolSheet {
+    /// The text that is signed.
+    #[must_use]
+    pub fn write(&self) -> String {
+        format!("{FIRST_LINE}\n{}\n", serde_json::to_string(self).unwrap_or_default())
+    }
+
+    /// Reads a text whose signature is right; `None` where it is no sheet, or has something that cannot be.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let json = text.strip_prefix(FIRST_LINE)?.strip_prefix('\n')?.strip_suffix('\n')?;
+        let sheet: Self = serde_json::from_str(json).ok()?;
+        sheet.is_right().then_some(sheet)
+    }
+
+    fn is_right(&self) -> bool {
+        self.serial <= SERIAL_MAX
+            && self.rules.len() <= RULES_MAX
+            && self.answers.len() <= ANSWERS_MAX
+            && self.content.len() <= CONTENT_MAX
+            && self.notices.len() <= NOTICES_MAX
+            && self.school.parse::<Uai>().is_ok()
+            && self.rules().is_some()
+            && self.answers.iter().all(|answer| answer.read().is_some())
+            && self.content.iter().all(|content| content.read().is_some())
+            && self.notices.iter().all(SheetNotice::is_right)
+    }
+
+    /// The rules as the filter takes them; `None` where one is none.
+    #[must_use]
+    pub fn rules(&self) -> Option<Vec<Rule>> {
+        self.rules.iter().map(CommuneRule::read).collect()
+    }
+}
+
+impl SheetAnswer {
+    /// The site, the answer, who answered and why; `None` where one is none.
+    #[must_use]
+    pub fn read(&self) -> Option<(DomainName, Answered, PersonName, Motive)> {
+        let (site, author, reason) =
+            (self.site.parse().ok()?, self.author.parse().ok()?, self.reason.parse().ok()?);
+        Some((site, Answered::find(&self.answer)?, author, reason))
+    }
+}
+
+impl SheetContent {
+    /// Where it is, what it is called, up to when it is wanted; `None` where one is none.
+    #[must_use]
+    pub fn read(&self) -> Option<(WorkspacePlace, PreparationTitle, Timestamp)> {
+        Some((self.url.parse().ok()?, self.title.parse().ok()?, Timestamp::from_unix_ms(self.until_ms)))
+    }
+}
+
+impl SheetNotice {
+    /// Whether people can read it.
+    #[must_use]
+    pub fn is_right(&self) -> bool {
+        let is_text = |text: &str| !text.trim().is_empty() && !text.chars().any(char::is_control);
+        is_text(&self.text)
+            && self.text.chars().count() <= NOTICE_LENGTH_MAX
+            && self.author.parse::<PersonName>().is_ok()
+    }
+}
+
+/// What a school would like the commune to do about a site.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchoolRequest {
+    /// The site.
+    pub site: String,
+    /// `permit`: open it; `refuse`: close it.
+    pub wants: String,
+    /// Who asks: somebody who teaches or directs.
+    pub author: String,
+    /// Why.
+    pub reason: String,
+    /// Whether it did not wait for the night.
+    #[serde(default)]
+    pub is_urgent: bool,
+    /// When, by the box's own clock.
+    pub asked_ms: i64,
+}
+
+impl SchoolRequest {
+    /// The site and what is wanted; `None` where one of its words is none.
+    #[must_use]
+    pub fn read(&self) -> Option<(DomainName, Verdict)> {
+        let verdicts = [Verdict::Permit, Verdict::Refuse];
+        let site: DomainName = self.site.parse().ok()?;
+        let wants = verdicts.into_iter().find(|verdict| verdict.as_str() == self.wants)?;
+        let is_right = !site.is_public_suffix()
+            && self.author.parse::<PersonName>().is_ok()
+            && self.reason.parse::<Motive>().is_ok();
+        is_right.then_some((site, wants))
+    }
+}
+
+/// What a school sends of its requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchoolRequests {
+    /// All that the commune has not been told.
+    pub requests: Vec<SchoolRequest>,
+}
+
+/// How far the commune has come: the numbers of the documents that a box of this school may fetch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tide {
+    /// Of the commune's policy.
+    pub policy: u64,
+    /// Of the school's sheet.
+    pub sheet: u64,
+}
+
+impl Tide {
+    /// Whether there is something that `seen` has not.
+    #[must_use]
+    pub fn is_beyond(self, seen: Self) -> bool {
+        self.policy > seen.policy || self.sheet > seen.sheet
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sheet() -> SchoolSheet {
+        let golden = include_str!("../testdata/sheet-v1.txt");
+        SchoolSheet::read(golden).unwrap()
+    }
+
+    #[test]
+    fn a_sheet_is_read_as_it_was_written() {
+        let golden = include_str!("../testdata/sheet-v1.txt");
+        let read = sheet();
+        assert_eq!(read.write(), golden);
+        assert_eq!(
+            (read.rules.len(), read.answers.len(), read.content.len(), read.notices.len()),
+            (1, 2, 1, 1)
+        );
+        let (site, answered, author, _) = read.answers[0].read().unwrap();
+        assert_eq!(
+            (site.as_str(), answered, author.as_str()),
+            ("musee.example", Answered::School, "Mme Noire")
+        );
+    }
+
+    #[test]
+    fn what_is_no_sheet_is_not_taken() {
+        let check = |change: fn(&mut SchoolSheet)| {
+            let mut sheet = sheet();
+            change(&mut sheet);
+            assert_eq!(SchoolSheet::read(&sheet.write()), None, "{sheet:?}");
+        };
+        check(|sheet| sheet.school = "0750655F".to_owned());
+        check(|sheet| sheet.serial = u64::MAX);
+        check(|sheet| sheet.rules[0].site = "fr".to_owned());
+        check(|sheet| sheet.rules = vec![sheet.rules[0].clone(); RULES_MAX + 1]);
+        check(|sheet| sheet.answers[0].answer = "perhaps".to_owned());
+        check(|sheet| sheet.answers = vec![sheet.answers[0].clone(); ANSWERS_MAX + 1]);
+        check(|sheet| sheet.content[0].url = "https://no name/".to_owned());
+        check(|sheet| sheet.content = vec![sheet.content[0].clone(); CONTENT_MAX + 1]);
+        check(|sheet| sheet.notices[0].text = "a\nb".to_owned());
+        check(|sheet| sheet.notices[0].text = "a".repeat(NOTICE_LENGTH_MAX + 1));
+        check(|sheet| sheet.notices = vec![sheet.notices[0].clone(); NOTICES_MAX + 1]);
+        assert_eq!(SchoolSheet::read(&sheet().write().replace("SCHOOL 1", "SCHOOL 2")), None);
+        // What signs is the same key: neither is taken for the other.
+        assert_eq!(crate::CommunePolicy::read(&sheet().write()), None);
+    }
+
+    #[test]
+    fn a_request_has_a_site_and_says_what_for() {
+        let request = |site: &str, wants: &str, reason: &str| SchoolRequest {
+            site: site.to_owned(),
+            wants: wants.to_owned(),
+            author: "Mme Martin".to_owned(),
+            reason: reason.to_owned(),
+            is_urgent: true,
+            asked_ms: 5,
+        };
+        assert!(request("musee.example", "permit", "sortie").read().is_some());
+        assert!(request("musee.example", "refuse", "sortie").read().is_some());
+        assert!(request("musee.example", "open", "sortie").read().is_none());
+        assert!(request("fr", "permit", "sortie").read().is_none());
+        assert!(request("musee.example", "permit", "").read().is_none());
+    }
+
+    #[test]
+    fn what_is_lower_is_nothing_new() {
+        let tide = |policy, sheet| Tide { policy, sheet };
+        assert!(tide(2, 0).is_beyond(tide(1, 5)) && tide(0, 6).is_beyond(tide(1, 5)));
+        assert!(!tide(1, 5).is_beyond(tide(1, 5)) && !tide(0, 0).is_beyond(tide(1, 5)));
+    }
+}
