@@ -81,6 +81,10 @@ const STEPS: &[&str] = &[
     // Which state a box that enrols takes over, by its hash; an empty text is the newest.
     "ALTER TABLE code ADD COLUMN state TEXT NOT NULL DEFAULT '';
      ALTER TABLE box ADD COLUMN state TEXT NOT NULL DEFAULT '';",
+    // The secret of a code that was used, and by which box with which key: it may not have heard the answer.
+    "ALTER TABLE code ADD COLUMN spent TEXT NOT NULL DEFAULT '';
+     ALTER TABLE code ADD COLUMN box INTEGER NOT NULL DEFAULT 0;
+     ALTER TABLE code ADD COLUMN public_key TEXT NOT NULL DEFAULT '';",
 ];
 
 /// A register in a file.

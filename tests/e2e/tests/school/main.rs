@@ -24,6 +24,8 @@ mod firewall;
 mod hub;
 mod hub_alerts;
 #[cfg(test)]
+mod hub_answers;
+#[cfg(test)]
 mod leases;
 #[cfg(test)]
 mod lessons;
