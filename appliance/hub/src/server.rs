@@ -2,6 +2,7 @@
 
 mod api;
 mod caller;
+mod description;
 mod files;
 mod pages;
 mod snapshots;
@@ -103,6 +104,7 @@ fn build(hub: Arc<Hub>, listener: TcpListener, tls: ServerConfig) -> io::Result<
             .configure(api::configure)
             .configure(files::configure)
             .configure(snapshots::configure)
+            .configure(description::configure)
             .default_service(web::to(pages::serve))
     });
     let server = server

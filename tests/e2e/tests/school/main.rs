@@ -26,6 +26,8 @@ mod hub_alerts;
 #[cfg(test)]
 mod hub_answers;
 #[cfg(test)]
+mod hub_api;
+#[cfg(test)]
 mod leases;
 #[cfg(test)]
 mod lessons;
