@@ -9,6 +9,7 @@ mod snapshots;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -29,6 +30,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// Longest wait for requests under way at a stop, in seconds. What is cut is gone on with.
 const STOP_TIMEOUT_S: u64 = 5;
+/// How often whoever answers says that it does.
+const BEAT: Duration = Duration::from_secs(1);
 /// Threads that wait for the register and the disk.
 const BLOCKING_THREADS: usize = 8;
 
@@ -36,6 +39,7 @@ const BLOCKING_THREADS: usize = 8;
 #[derive(Debug)]
 pub struct Listening {
     address: SocketAddr,
+    beats: Arc<AtomicU64>,
     server: ServerHandle,
     thread: JoinHandle<io::Result<()>>,
 }
@@ -51,6 +55,12 @@ impl Listening {
     #[must_use]
     pub fn is_running(&self) -> bool {
         !self.thread.is_finished()
+    }
+
+    /// How often whoever answers has said that it does: each second, unless it hangs.
+    #[must_use]
+    pub fn beats(&self) -> u64 {
+        self.beats.load(Ordering::Relaxed)
     }
 
     /// Stops accepting, lets requests under way finish for some seconds, and waits for the end. Blocks.
@@ -72,9 +82,11 @@ impl Listening {
 pub fn serve(hub: Arc<Hub>, listener: TcpListener, tls: ServerConfig) -> io::Result<Listening> {
     let address = listener.local_addr()?;
     let (started, handle) = mpsc::channel();
+    let beats = Arc::<AtomicU64>::default();
+    let beating = Arc::clone(&beats);
     let thread = std::thread::Builder::new().name("hub".to_owned()).spawn(move || {
         actix_web::rt::System::new().block_on(async move {
-            let server = build(hub, listener, tls)?;
+            let server = build(hub, listener, tls, beating)?;
             // A starter that is gone has nobody left to serve for.
             match started.send(server.handle()) {
                 Ok(()) => server.await,
@@ -83,7 +95,7 @@ pub fn serve(hub: Arc<Hub>, listener: TcpListener, tls: ServerConfig) -> io::Res
         })
     })?;
     match handle.recv() {
-        Ok(server) => Ok(Listening { address, server, thread }),
+        Ok(server) => Ok(Listening { address, beats, server, thread }),
         Err(_) => Err(match thread.join() {
             Ok(Err(error)) => error,
             Ok(Ok(())) | Err(_) => io::Error::other("the hub's thread ended at once"),
@@ -91,9 +103,22 @@ pub fn serve(hub: Arc<Hub>, listener: TcpListener, tls: ServerConfig) -> io::Res
     }
 }
 
-fn build(hub: Arc<Hub>, listener: TcpListener, tls: ServerConfig) -> io::Result<Server> {
+fn build(
+    hub: Arc<Hub>,
+    listener: TcpListener,
+    tls: ServerConfig,
+    beats: Arc<AtomicU64>,
+) -> io::Result<Server> {
     let hub = web::Data::from(hub);
     let server = HttpServer::new(move || {
+        // This runs on the thread that will answer: what is spawned here stops where that hangs, and ends with it.
+        let beats = Arc::clone(&beats);
+        drop(actix_web::rt::spawn(async move {
+            loop {
+                actix_web::rt::time::sleep(BEAT).await;
+                beats.fetch_add(1, Ordering::Relaxed);
+            }
+        }));
         App::new()
             .app_data(hub.clone())
             .wrap(

@@ -28,6 +28,10 @@ mod hub_answers;
 #[cfg(test)]
 mod hub_api;
 #[cfg(test)]
+mod hub_export;
+#[cfg(test)]
+mod hub_service;
+#[cfg(test)]
 mod leases;
 #[cfg(test)]
 mod lessons;
