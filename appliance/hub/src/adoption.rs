@@ -183,6 +183,7 @@ mod tests {
         let new = NewBox {
             log_key: "key".to_owned(),
             version: "0.1".to_owned(),
+            public_key: b"x".to_vec(),
             certificate: Fingerprint::of(b"x"),
             certificate_until: until,
         };

@@ -3,21 +3,24 @@
 //! Invariant: what is to be sent is in the register before, and stays there until it was sent or given up. A program that is called can
 //! tell that the hub called it: by a signature over the time and the body, or by a token.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use lettre::message::Mailbox;
 use lettre::message::SinglePart;
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{Message, SmtpTransport, Transport as _};
 use model::Timestamp;
 use ring::hmac;
+use rustls::crypto::ring::default_provider;
+use ureq::tls::{RootCerts, TlsConfig};
 
 use crate::register::RegisterError;
 use crate::register::history::{Alert, Channel, History, NewAlert};
 
-/// Alerts that are taken at a time.
-const TAKEN_MAX: u32 = 8;
+/// Alerts that are taken at a time: a mail server that answers each of its words at the last moment has them sent before anybody else takes them.
+const TAKEN_MAX: u32 = 4;
 /// How long whoever took some has for them: then somebody else may.
 const TAKEN_MS: i64 = 10 * 60_000;
 /// Longest wait for a server.
@@ -50,6 +53,8 @@ pub struct Mail {
     pub port: u16,
     /// How it is spoken to.
     pub tls: MailTls,
+    /// Who vouches for it beside the public authorities, in DER: the commune's own.
+    pub authorities: Vec<Vec<u8>>,
     /// Name and password, where it asks for them.
     pub login: Option<(String, String)>,
     /// Who writes.
@@ -72,6 +77,8 @@ pub enum CallProof {
 pub struct Webhook {
     /// The address.
     pub url: String,
+    /// Who vouches for it instead of the public authorities, in DER.
+    pub authorities: Vec<Vec<u8>>,
     /// How it says that it is the hub's.
     pub proof: CallProof,
 }
@@ -173,7 +180,7 @@ impl Mail {
         }
         // With its kind and its alphabet (RFC 2045): without them, a reader's program guesses what is no ASCII.
         let letter = letter.singlepart(SinglePart::plain(alert.body.clone())).map_err(SendError::Letter)?;
-        let tls = || TlsParameters::new(self.server.clone()).map_err(SendError::Mail);
+        let tls = || self.tls().map_err(SendError::Mail);
         let tls = match self.tls {
             MailTls::StartTls => Tls::Required(tls()?),
             MailTls::Tls => Tls::Wrapper(tls()?),
@@ -188,11 +195,27 @@ impl Mail {
         }
         transport.build().send(&letter).map(drop).map_err(SendError::Mail)
     }
+
+    fn tls(&self) -> Result<TlsParameters, lettre::transport::smtp::Error> {
+        let mut tls = TlsParameters::builder(self.server.clone());
+        for authority in &self.authorities {
+            tls = tls.add_root_certificate(Certificate::from_der(authority.clone())?);
+        }
+        tls.build()
+    }
 }
 
 impl Webhook {
     fn send(&self, alert: &NewAlert, now: Timestamp) -> Result<(), SendError> {
-        let agent = ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).max_redirects(0).build();
+        let authorities = self.authorities.iter().map(|der| ureq::tls::Certificate::from_der(der).to_owned());
+        let roots = match self.authorities.as_slice() {
+            [] => RootCerts::WebPki,
+            _ => RootCerts::Specific(Arc::new(authorities.collect())),
+        };
+        let provider = Arc::new(default_provider());
+        let tls = TlsConfig::builder().unversioned_rustls_crypto_provider(provider).root_certs(roots).build();
+        let agent = ureq::Agent::config_builder().tls_config(tls).proxy(None);
+        let agent = agent.timeout_global(Some(TIMEOUT)).max_redirects(0).build();
         let request = ureq::Agent::from(agent).post(&self.url).header("Content-Type", "application/json");
         let request = match &self.proof {
             CallProof::Bearer(token) => request.header("Authorization", format!("Bearer {token}")),
@@ -215,5 +238,7 @@ fn sign(key: &[u8], time: &str, body: &str) -> String {
     format!("sha256={digits}")
 }
 
+#[cfg(test)]
+mod encrypted;
 #[cfg(test)]
 mod tests;

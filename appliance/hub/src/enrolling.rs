@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
+use archive::Hash;
 use model::Timestamp;
 use pki::{CertifyError, MemberAuthority, Membership};
 use replication::{
@@ -12,7 +13,7 @@ use replication::{
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 use crate::pace::Pace;
-use crate::register::{CodeState, Exchange, Fingerprint, NewBox, Register, RegisterError};
+use crate::register::{BoxId, CodeState, Exchange, Fingerprint, NewBox, Register, RegisterError, Unheard};
 
 /// How long one may take: a box proves at once, and asks again where the answer did not arrive.
 const EXCHANGE_MS: i64 = 120_000;
@@ -58,7 +59,8 @@ impl Enroller {
         let number: CodeNumber = begin.number.parse().map_err(|_| Refusal::WrongCode)?;
         let found = register.find_code(&number).map_err(tell)?.ok_or(Refusal::WrongCode)?;
         check(&found, now)?;
-        let code = found.code.as_ref().ok_or(Refusal::UsedCode)?;
+        let spent = found.unheard.as_ref().map(|unheard| &unheard.code);
+        let code = found.code.as_ref().or(spent).ok_or(Refusal::UsedCode)?;
         let (exchange, message) = HubExchange::start(code, self.authority);
         let keys = exchange.finish(&begin.message.0).map_err(|_| Refusal::Malformed)?;
         let mut session = vec![0; SESSION_BYTES];
@@ -97,7 +99,13 @@ impl Enroller {
             tracing::warn!(code = %exchange.number, left, "somebody tried a code with a wrong secret");
             return Err(if left == 0 { Refusal::BurntCode } else { Refusal::WrongCode });
         }
-        let enrolled = self.enrol(register, &exchange.number, &found, &proof.request, now)?;
+        let request: EnrolmentRequest = read_json(proof.request.as_bytes()).ok_or(Refusal::Malformed)?;
+        let enrolled = match &found {
+            CodeState { code: None, unheard, .. } => {
+                self.enrol_again(register, unheard.as_ref(), &found, &request, now)?
+            }
+            CodeState { .. } => self.enrol(register, &exchange.number, &found, request, now)?,
+        };
         let reply = serde_json::to_string(&enrolled).map_err(|_| Refusal::Broken)?;
         let of_hub = keys.prove_as_hub(reply.as_bytes());
         let proved = Proved { reply, proof: Encoded(of_hub) };
@@ -112,18 +120,17 @@ impl Enroller {
         register: &dyn Register,
         number: &CodeNumber,
         code: &CodeState,
-        request: &str,
+        request: EnrolmentRequest,
         now: Timestamp,
     ) -> Result<Enrolled, Refusal> {
-        let request: EnrolmentRequest = read_json(request.as_bytes()).ok_or(Refusal::Malformed)?;
         if !is_version(&request.version) || !is_log_key(&request.log_key) {
             return Err(Refusal::Malformed);
         }
         let membership = self.certify(&request.public_key.0, &code.uai, now)?;
-        let school = find_school(register, &code.uai)?;
         let new = NewBox {
             log_key: request.log_key,
             version: request.version,
+            public_key: request.public_key.0,
             certificate: Fingerprint::of(&membership.certificate_der),
             certificate_until: membership.until,
         };
@@ -132,11 +139,40 @@ impl Enroller {
             enrolled => enrolled.map_err(tell)?,
         };
         tracing::info!(school = code.uai, id = id.0, "a box has enrolled");
+        self.answer(register, id, membership, code)
+    }
+
+    /// The box that has enrolled by this code, where it did not hear the answer: whoever has its key as well as the code, and nobody else.
+    fn enrol_again(
+        &self,
+        register: &dyn Register,
+        unheard: Option<&Unheard>,
+        code: &CodeState,
+        request: &EnrolmentRequest,
+        now: Timestamp,
+    ) -> Result<Enrolled, Refusal> {
+        let is_same =
+            |it: &&Unheard| it.public_key == Hash::of(&request.public_key.0) && it.log_key == request.log_key;
+        let id = unheard.filter(is_same).ok_or(Refusal::UsedCode)?.id;
+        let membership = self.certify(&request.public_key.0, &code.uai, now)?;
+        let fingerprint = Fingerprint::of(&membership.certificate_der);
+        register.add_certificate(id, fingerprint, membership.until).map_err(tell)?;
+        tracing::info!(school = code.uai, id = id.0, "a box that has enrolled asks for the answer again");
+        self.answer(register, id, membership, code)
+    }
+
+    fn answer(
+        &self,
+        register: &dyn Register,
+        id: BoxId,
+        membership: Membership,
+        code: &CodeState,
+    ) -> Result<Enrolled, Refusal> {
         Ok(Enrolled {
             box_id: id.0,
             certificate: Encoded(membership.certificate_der),
             valid_ms: (membership.from.unix_ms(), membership.until.unix_ms()),
-            school,
+            school: find_school(register, &code.uai)?,
             witness_key: self.witness_key.clone(),
             replaces: code.is_replacement,
         })
@@ -166,7 +202,8 @@ fn stale(now: Timestamp) -> Timestamp {
 fn check(code: &CodeState, now: Timestamp) -> Result<(), Refusal> {
     match code {
         CodeState { tries_left: 0, .. } => Err(Refusal::BurntCode),
-        CodeState { code: None, .. } => Err(Refusal::UsedCode),
+        CodeState { code: None, unheard: None, .. } => Err(Refusal::UsedCode),
+        CodeState { code: None, until, .. } if *until <= now => Err(Refusal::UsedCode),
         CodeState { until, .. } if *until <= now => Err(Refusal::ExpiredCode),
         CodeState { .. } => Ok(()),
     }

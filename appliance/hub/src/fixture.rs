@@ -44,6 +44,7 @@ pub(crate) fn enrol(register: &dyn Register, certificate: &[u8], is_replacement:
     let new = NewBox {
         log_key: LOG_KEY.to_owned(),
         version: "0.1".to_owned(),
+        public_key: certificate.to_vec(),
         certificate: Fingerprint::of(certificate),
         certificate_until: LATE,
     };

@@ -74,6 +74,21 @@ pub struct CodeState {
     pub tries_left: u32,
     /// Whether the box takes the place of the one that the school has.
     pub is_replacement: bool,
+    /// Who enrolled by it, and was not heard of since: the answer may have been lost.
+    pub unheard: Option<Unheard>,
+}
+
+/// A box that enrolled by a code and was never heard of since.
+#[derive(Clone, Debug)]
+pub struct Unheard {
+    /// The code.
+    pub code: EnrolmentCode,
+    /// The box.
+    pub id: BoxId,
+    /// The hash of the key that it enrolled with.
+    pub public_key: Hash,
+    /// The key of its log of seals.
+    pub log_key: String,
 }
 
 /// A code by which a box can enrol still, without its secret.
@@ -98,6 +113,8 @@ pub struct NewBox {
     pub log_key: String,
     /// The version of its program.
     pub version: String,
+    /// The key that it asked with.
+    pub public_key: Vec<u8>,
     /// Its certificate.
     pub certificate: Fingerprint,
     /// Until when that is good.
@@ -276,7 +293,8 @@ pub trait Register: wishes::Wishes + Send + Sync {
     /// The state that a box may take over: the last one of its school's boxes before, or the one that was chosen with its code, where it enrolled to take the place of one, and has
     /// sent no state of its own yet.
     fn inheritance(&self, of: BoxId) -> Result<Option<(BoxId, Hash)>, RegisterError>;
-    /// Keeps an enrolment under way; those that began until `stale` go, and the oldest beyond [`EXCHANGES_MAX`].
+    /// Keeps an enrolment under way; those that began until `stale` go, and the oldest beyond [`EXCHANGES_MAX`]. So do secrets of codes that were used, once
+    /// nobody asks again by them.
     fn put_exchange(
         &self,
         session: &[u8],

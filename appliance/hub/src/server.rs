@@ -2,6 +2,7 @@
 
 mod api;
 mod caller;
+mod description;
 mod files;
 mod pages;
 mod snapshots;
@@ -9,6 +10,7 @@ mod urgent;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -31,12 +33,15 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// Longest wait for requests under way at a stop, in seconds. What is cut is gone on with.
 const STOP_TIMEOUT_S: u64 = 5;
+/// How often whoever answers says that it does.
+const BEAT: Duration = Duration::from_secs(1);
 /// Threads that wait for the register and the disk.
 const BLOCKING_THREADS: usize = 8;
 
 /// A running hub.
 pub struct Listening {
     address: SocketAddr,
+    beats: Arc<AtomicU64>,
     server: ServerHandle,
     tides: web::Data<Tides>,
     thread: JoinHandle<io::Result<()>>,
@@ -53,6 +58,12 @@ impl Listening {
     #[must_use]
     pub fn is_running(&self) -> bool {
         !self.thread.is_finished()
+    }
+
+    /// How often whoever answers has said that it does: each second, unless it hangs.
+    #[must_use]
+    pub fn beats(&self) -> u64 {
+        self.beats.load(Ordering::Relaxed)
     }
 
     /// Stops accepting, lets requests under way finish for some seconds, and waits for the end. Blocks.
@@ -78,10 +89,12 @@ pub fn serve(hub: Arc<Hub>, listener: TcpListener, tls: ServerConfig) -> io::Res
     let (started, handle) = mpsc::channel();
     let tides = web::Data::new(Tides::default());
     let of_thread = tides.clone();
+    let beats = Arc::<AtomicU64>::default();
+    let beating = Arc::clone(&beats);
     let thread = std::thread::Builder::new().name("hub".to_owned()).spawn(move || {
         actix_web::rt::System::new().block_on(async move {
             let (hub, tides) = (web::Data::from(hub), of_thread);
-            let server = build(hub.clone(), tides.clone(), listener, tls)?;
+            let server = build(hub.clone(), tides.clone(), listener, tls, beating)?;
             drop(actix_web::rt::spawn(Tides::keep(tides, hub)));
             // A starter that is gone has nobody left to serve for.
             match started.send(server.handle()) {
@@ -91,7 +104,7 @@ pub fn serve(hub: Arc<Hub>, listener: TcpListener, tls: ServerConfig) -> io::Res
         })
     })?;
     match handle.recv() {
-        Ok(server) => Ok(Listening { address, server, tides, thread }),
+        Ok(server) => Ok(Listening { address, beats, server, tides, thread }),
         Err(_) => Err(match thread.join() {
             Ok(Err(error)) => error,
             Ok(Ok(())) | Err(_) => io::Error::other("the hub's thread ended at once"),
@@ -104,8 +117,17 @@ fn build(
     tides: web::Data<Tides>,
     listener: TcpListener,
     tls: ServerConfig,
+    beats: Arc<AtomicU64>,
 ) -> io::Result<Server> {
     let server = HttpServer::new(move || {
+        // This runs on the thread that will answer: what is spawned here stops where that hangs, and ends with it.
+        let beats = Arc::clone(&beats);
+        drop(actix_web::rt::spawn(async move {
+            loop {
+                actix_web::rt::time::sleep(BEAT).await;
+                beats.fetch_add(1, Ordering::Relaxed);
+            }
+        }));
         App::new()
             .app_data(hub.clone())
             .app_data(tides.clone())
@@ -118,6 +140,7 @@ fn build(
             .configure(files::configure)
             .configure(snapshots::configure)
             .configure(urgent::configure)
+            .configure(description::configure)
             .default_service(web::to(pages::serve))
     });
     let server = server

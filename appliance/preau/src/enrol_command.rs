@@ -38,13 +38,16 @@ pub(crate) fn enrol(arguments: &EnrolArguments) -> anyhow::Result<ExitCode> {
         &arguments.hub,
         &arguments.code,
         &Applicant { log_key, version, has_state: has_state_to_lose },
+        folder.open_applicant(&arguments.code.number())?,
     )?;
     if identity.enrolled.replaces && !has_state {
         folder.keep_heir(&identity)?;
+        folder.forget_applicant()?;
         return inherit(arguments, (&data, &folder, &lock), &identity);
     }
     folder.keep(&identity)?;
     folder.forget_heir()?;
+    folder.forget_applicant()?;
     finish(&folder, &identity)
 }
 

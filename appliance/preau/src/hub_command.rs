@@ -25,6 +25,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use system::clock::now;
 use system::private::PrivateFolder;
+use system::supervisor::Supervisor;
 use system::{authority, limits, seal_key};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
@@ -36,8 +37,8 @@ use crate::cli::{
 use crate::config::HubConfig;
 use crate::hub_engines::{open_blobs, open_register};
 use crate::{
-    hub_adopt_command, hub_alert_command, hub_desk_command, hub_engines, hub_marks, hub_person_command,
-    hub_rule_command, operator, run, times,
+    hub_acts_command, hub_adopt_command, hub_alert_command, hub_desk_command, hub_engines,
+    hub_export_command, hub_marks, hub_person_command, hub_rule_command, operator, run, times,
 };
 
 /// Who vouches for the hub itself.
@@ -52,6 +53,8 @@ const SNAPSHOT_KEY_FILE: &str = "snapshot-key";
 const FORGET_PERIOD: Duration = Duration::from_secs(3_600);
 /// How often schools are looked at, and people told of them.
 const WATCH_PERIOD: Duration = Duration::from_secs(60);
+/// How often a sign of life is given where nobody says how often it is wanted.
+const SIGN_PERIOD: Duration = Duration::from_secs(15);
 /// How often it is looked whether the hub still serves.
 const LOOK_PERIOD: Duration = Duration::from_secs(1);
 const HOUR_MS: i64 = 3_600_000;
@@ -77,6 +80,10 @@ pub(crate) fn carry_out(arguments: HubArguments) -> anyhow::Result<ExitCode> {
         Some(HubCommand::Notice(command)) => hub_desk_command::carry_out_notice(command),
         Some(HubCommand::Person(command)) => hub_person_command::carry_out(command),
         Some(HubCommand::Alert(command)) => hub_alert_command::carry_out(&command),
+        Some(HubCommand::Acts { before, count, data }) => {
+            hub_acts_command::list(&*open_register(&data.path)?, before, count)
+        }
+        Some(HubCommand::Export { out, data }) => hub_export_command::export(&out, &data.path),
         Some(HubCommand::Box(HubBoxCommand::List { data })) => list_boxes(&*open_register(&data.path)?),
         Some(HubCommand::Box(HubBoxCommand::Revoke { id, data })) => revoke(&data.path, BoxId(id)),
         Some(HubCommand::Box(HubBoxCommand::Checkpoint { id, data })) => {
@@ -210,6 +217,7 @@ fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let HubConfig { commune, timezone, url, nights, metrics, ways } =
         HubConfig::load(arguments.config.as_deref())?;
     run::start_diagnostics();
+    let supervisor = Supervisor::find();
     // Every TLS connection uses ring. It can only be installed already.
     let _installed = default_provider().install_default();
     let folder = PrivateFolder::new(data);
@@ -250,7 +258,9 @@ fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     writeln!(io::stdout(), "listening on {}", listening.address())?;
     writeln!(io::stdout(), "witness {witness_key}")?;
     let _watching = watch_schools(&hub, data, ways)?;
-    wait(&hub, data, &listening)?;
+    supervisor.tell_ready();
+    wait(&hub, data, &listening, &supervisor)?;
+    supervisor.tell_stopping();
     listening.stop()?;
     Ok(ExitCode::SUCCESS)
 }
@@ -359,7 +369,7 @@ fn keep_marks(hub: &Hub, data: &Path) {
 }
 
 /// Waits until somebody wants the hub to stop, or it has stopped by itself. Meanwhile it forgets what is over: a store that hangs keeps it from no end.
-fn wait(hub: &Arc<Hub>, data: &Path, listening: &Listening) -> anyhow::Result<()> {
+fn wait(hub: &Arc<Hub>, data: &Path, listening: &Listening, supervisor: &Supervisor) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome: anyhow::Result<()> = runtime.block_on(async {
         let mut house: Option<JoinHandle<()>> = None;
@@ -367,6 +377,8 @@ fn wait(hub: &Arc<Hub>, data: &Path, listening: &Listening) -> anyhow::Result<()
         let mut interrupt = signal(SignalKind::interrupt())?;
         let (mut forget, mut look) =
             (tokio::time::interval(FORGET_PERIOD), tokio::time::interval(LOOK_PERIOD));
+        let mut signs = tokio::time::interval(supervisor.watch_period().unwrap_or(SIGN_PERIOD));
+        let mut beats = 0;
         loop {
             tokio::select! {
                 _ = terminate.recv() => return Ok(()),
@@ -374,6 +386,13 @@ fn wait(hub: &Arc<Hub>, data: &Path, listening: &Listening) -> anyhow::Result<()
                 _ = look.tick() => {
                     if !listening.is_running() {
                         bail!("the hub stopped by itself")
+                    }
+                }
+                _ = signs.tick() => {
+                    // No sign is given for a hub that answers nobody: whoever watches over it starts it anew.
+                    let seen = std::mem::replace(&mut beats, listening.beats());
+                    if beats != seen {
+                        supervisor.tell_alive();
                     }
                 }
                 _ = forget.tick() => {
@@ -439,6 +458,7 @@ mod tests {
         let new = NewBox {
             log_key: "key".to_owned(),
             version: "0.1".to_owned(),
+            public_key: b"x".to_vec(),
             certificate: Fingerprint::of(b"x"),
             certificate_until: LATER,
         };

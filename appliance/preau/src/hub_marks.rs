@@ -141,6 +141,7 @@ mod tests {
         let new = NewBox {
             log_key: format!("key {key}"),
             version: "0.1".to_owned(),
+            public_key: vec![certificate],
             certificate: Fingerprint::of(&[certificate]),
             certificate_until: LATER,
         };

@@ -90,6 +90,9 @@ pub enum SyncError {
          With --discard-state, this box's own state goes, and it takes over the school's"
     )]
     HasState,
+    /// The hub heard the proof, and knows nothing of it any more.
+    #[error("the hub has lost what this box began: type the same code again, on this box")]
+    LostExchange,
     /// What the hub gave for the state of another box is none.
     #[error("what the hub gave is no state of a box")]
     Snapshot(#[source] SnapshotError),
@@ -128,6 +131,7 @@ impl SyncError {
             | Self::OldSheet { .. }
             | Self::Sheet
             | Self::HasState
+            | Self::LostExchange
             | Self::Snapshot(_) => false,
         }
     }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `identity` | the hub, its authority, the box's key, certificate and school, as JSON: one file, so that a power cut leaves one whole identity |
 //! | `heir` | the same of a box that is about to take another one's place: it counts once that one's state is here, too |
+//! | `applicant` | the key that the box enrols with, and the number of the code: where the answer is lost, it asks again with the same key |
 //! | `night` | what became of the last nights, as JSON |
 //! | `snapshot` | which state of the box went to the hub last, or is on its way, as JSON |
 //! | `snapshot.age` | what is on its way, encrypted to the hub |
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use archive::Hash;
 use pki::MemberKey;
 use replication::limits::SNAPSHOT_BYTES_MAX;
-use replication::{Encoded, Enrolled};
+use replication::{CodeNumber, Encoded, Enrolled};
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
@@ -31,6 +32,7 @@ use crate::url::HubUrl;
 const FOLDER: &str = "hub";
 const IDENTITY_FILE: &str = "identity";
 const HEIR_FILE: &str = "heir";
+const APPLICANT_FILE: &str = "applicant";
 const NIGHT_FILE: &str = "night";
 const SNAPSHOT_FILE: &str = "snapshot";
 const SNAPSHOT_BYTES_FILE: &str = "snapshot.age";
@@ -89,6 +91,14 @@ struct Stored {
     authority: Encoded,
     key: String,
     enrolled: Enrolled,
+}
+
+/// The file `applicant`.
+#[derive(Serialize, Deserialize)]
+struct StoredApplicant {
+    version: u32,
+    number: String,
+    key: String,
 }
 
 impl HubFolder {
@@ -159,6 +169,31 @@ impl HubFolder {
     /// The disk's.
     pub fn forget_heir(&self) -> Result<(), SyncError> {
         self.0.remove(HEIR_FILE).map_err(SyncError::disk(self.name(HEIR_FILE)))
+    }
+
+    /// The key to enrol with by a code: the one of the try before, where there was one by this code. It is on the disk before anybody hears of it.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn open_applicant(&self, number: &CodeNumber) -> Result<MemberKey, SyncError> {
+        let kept = self.text(APPLICANT_FILE)?.map(Zeroizing::new);
+        if let Some(key) = kept.and_then(|text| parse_applicant(&text, number)) {
+            return Ok(key);
+        }
+        let key = MemberKey::generate()
+            .map_err(|_| SyncError::disk("random bytes")(io::ErrorKind::Other.into()))?;
+        let stored = StoredApplicant { version: VERSION, number: number.to_string(), key: key.write() };
+        let text = Zeroizing::new(serde_json::to_string_pretty(&stored).unwrap_or_default());
+        self.replace(APPLICANT_FILE, &text)?;
+        Ok(key)
+    }
+
+    /// Forgets it: the box is what it wanted to be.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn forget_applicant(&self) -> Result<(), SyncError> {
+        self.0.remove(APPLICANT_FILE).map_err(SyncError::disk(self.name(APPLICANT_FILE)))
     }
 
     /// The text of the file `identity`, for whoever puts it in place together with other files.
@@ -242,6 +277,14 @@ fn parse(text: &str) -> Option<Identity> {
     (stored.version == VERSION && identity.is_whole()).then_some(identity)
 }
 
+/// What cannot be read was none: the box asks with another key.
+fn parse_applicant(text: &str, number: &CodeNumber) -> Option<MemberKey> {
+    let stored: StoredApplicant = serde_json::from_str(text).ok()?;
+    let key = Zeroizing::new(stored.key);
+    let is_same = stored.version == VERSION && stored.number == number.as_str();
+    is_same.then(|| MemberKey::read(&key).ok()).flatten()
+}
+
 impl Identity {
     /// Whether certificate and key belong together: no connection can be made with others.
     fn is_whole(&self) -> bool {
@@ -296,6 +339,24 @@ mod tests {
             .replace(NIGHT_FILE, "{\"succeeded_ms\": 1, \"tried_ms\": 2, \"failures\": 3, \"error\": null}")
             .unwrap();
         assert_eq!((folder.night().failures, folder.night().is_refused), (3, false));
+    }
+
+    #[test]
+    fn a_box_asks_again_with_the_same_key_by_the_same_code() {
+        let data = tempfile::tempdir().unwrap();
+        let folder = HubFolder::new(data.path());
+        let _lock = folder.lock().unwrap();
+        let number = |seed: u8| replication::EnrolmentCode::from_chance(&[seed; 64]).unwrap().number();
+        let key = |seed: u8| folder.open_applicant(&number(seed)).unwrap().public_key().to_vec();
+        let first = key(3);
+        assert_eq!(key(3), first);
+        assert_ne!(key(4), first, "another code");
+        assert_ne!(key(3), first, "the one before is gone");
+        let kept = key(3);
+        folder.replace(APPLICANT_FILE, "{}").unwrap();
+        assert_ne!(key(3), kept, "what cannot be read was none");
+        folder.forget_applicant().unwrap();
+        assert!(folder.text(APPLICANT_FILE).unwrap().is_none());
     }
 
     #[test]

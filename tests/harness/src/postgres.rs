@@ -1,6 +1,7 @@
 //! A PostgreSQL of a test's own: Debian's, in a temporary folder, reached by a socket in it.
 
 use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,18 +10,25 @@ use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::authority::Authority;
 use crate::patience::wait_until;
 
 /// Where Debian keeps the programs, a folder for each version.
 const PROGRAMS: &str = "/usr/lib/postgresql";
+/// Its usual port, which names its socket.
+const PORT: u16 = 5_432;
 /// PostgreSQL refuses to be root: then it is nobody.
 const NOBODY: u32 = 65_534;
+
+/// Ports that are tried: somebody else may take one in the moment between.
+const PORTS_MAX: u32 = 3;
 
 /// A server. It ends with its value, and leaves nothing.
 #[derive(Debug)]
 pub struct Postgres {
     folder: tempfile::TempDir,
-    process: Child,
+    process: Option<Child>,
+    port: u16,
 }
 
 impl Postgres {
@@ -29,30 +37,87 @@ impl Postgres {
     /// # Errors
     /// It is not installed, or does not start.
     pub fn start() -> Result<Self> {
+        let mut server = Self::make("")?;
+        server.run(&["listen_addresses=", "fsync=off"])?;
+        Ok(server)
+    }
+
+    /// The same, which waits for its disk as one in service does: for benchmarks.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_durable() -> Result<Self> {
+        let mut server = Self::make("")?;
+        server.run(&["listen_addresses="])?;
+        Ok(server)
+    }
+
+    /// The same, which is reached over the network, by TLS alone and with a password; and who vouches for it, in PEM.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_encrypted(password: &str) -> Result<(Self, String)> {
+        let mut server = Self::make(password)?;
+        fs::write(server.data().join("pg_hba.conf"), "hostssl all all 127.0.0.1/32 scram-sha-256\n")?;
+        let authority = Authority::new(server.folder.path())?;
+        let (chain, key) = authority.issue(&["localhost"], &[])?;
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600))?;
+        give(&key)?;
+        let chain = format!("ssl_cert_file={}", chain.display());
+        let key = format!("ssl_key_file={}", key.display());
+        let mut outcome = Ok(());
+        for _ in 0..PORTS_MAX {
+            server.port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+            let port = format!("port={}", server.port);
+            outcome = server.run(&["listen_addresses=127.0.0.1", &port, "ssl=on", &chain, &key, "fsync=off"]);
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        outcome?;
+        let authority = fs::read_to_string(authority.certificate())?;
+        Ok((server, authority))
+    }
+
+    /// A database without a server.
+    fn make(password: &str) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
-        let data = folder.path().join("data");
-        fs::create_dir(&data)?;
-        if is_root() {
-            chown(folder.path(), Some(NOBODY), Some(NOBODY))?;
-            chown(&data, Some(NOBODY), Some(NOBODY))?;
-        }
+        give(folder.path())?;
+        let server = Self { folder, process: None, port: PORT };
+        fs::create_dir(server.data())?;
+        give(&server.data())?;
+        let (data, secret) = (server.data(), server.folder.path().join("password"));
         let place = data.to_str().context("a path that is text")?;
-        let made =
-            command("initdb", &["--pgdata", place, "--username", "preau", "--auth", "trust", "--no-sync"])?
-                .output()?;
+        let mut words = vec!["--pgdata", place, "--username", "preau", "--auth", "trust", "--no-sync"];
+        if !password.is_empty() {
+            fs::write(&secret, password)?;
+            words.extend(["--pwfile", secret.to_str().context("a path that is text")?]);
+        }
+        let made = command("initdb", &words)?.output()?;
         ensure!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
-        let sockets = folder.path().to_str().context("a path that is text")?.to_owned();
-        let arguments = ["-D", place, "-k", &sockets, "-c", "listen_addresses=", "-c", "fsync=off"];
-        let log = fs::File::create(folder.path().join("log"))?;
-        let process = command("postgres", &arguments)?.stdout(Stdio::null()).stderr(log).spawn()?;
-        let mut server = Self { folder, process };
-        let is_ready = ["--host", &sockets, "--username", "preau", "--dbname", "postgres"];
-        wait_until("PostgreSQL to answer", || {
-            ensure!(server.process.try_wait()?.is_none(), "PostgreSQL ended: {}", server.log());
-            Ok(command("pg_isready", &is_ready)?.output()?.status.success())
-        })?;
         Ok(server)
+    }
+
+    fn run(&mut self, settings: &[&str]) -> Result<()> {
+        let (data, port) = (self.data(), self.port.to_string());
+        let sockets = self.folder.path().to_str().context("a path that is text")?.to_owned();
+        let mut words = vec!["-D", data.to_str().context("a path that is text")?, "-k", &sockets];
+        words.extend(settings.iter().flat_map(|setting| ["-c", setting]));
+        let log = fs::File::create(self.folder.path().join("log"))?;
+        let process = command("postgres", &words)?.stdout(Stdio::null()).stderr(log).spawn()?;
+        let process = self.process.insert(process);
+        let log = self.folder.path().join("log");
+        let is_ready = ["--host", &sockets, "--port", &port, "--username", "preau", "--dbname", "postgres"];
+        wait_until("PostgreSQL to answer", || {
+            let said = || fs::read_to_string(&log).unwrap_or_default();
+            ensure!(process.try_wait()?.is_none(), "PostgreSQL ended: {}", said());
+            Ok(command("pg_isready", &is_ready)?.output()?.status.success())
+        })
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
     }
 
     /// Its address, as a hub is given it.
@@ -61,19 +126,30 @@ impl Postgres {
         format!("postgres://preau@/postgres?host={}", self.folder.path().display())
     }
 
-    fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    /// Its address in the network, where it is reached so.
+    #[must_use]
+    pub fn network_address(&self) -> String {
+        format!("postgres://preau@localhost:{}/postgres", self.port)
     }
 }
 
 impl Drop for Postgres {
     fn drop(&mut self) {
+        let Some(process) = &mut self.process else { return };
         // At once, with all that it has started.
-        if let Ok(process) = i32::try_from(self.process.id()) {
+        if let Ok(process) = i32::try_from(process.id()) {
             let _ended = kill(Pid::from_raw(process), Signal::SIGQUIT);
         }
-        drop(self.process.wait());
+        drop(process.wait());
     }
+}
+
+/// Gives a path to the user that the server is.
+fn give(path: &Path) -> Result<()> {
+    if is_root() {
+        chown(path, Some(NOBODY), Some(NOBODY))?;
+    }
+    Ok(())
 }
 
 fn is_root() -> bool {

@@ -6,9 +6,9 @@ use std::thread::{self, JoinHandle};
 use super::*;
 use crate::register::sqlite::SqliteRegister;
 
-const NOW: Timestamp = Timestamp::from_unix_ms(1_795_392_000_000);
+pub(super) const NOW: Timestamp = Timestamp::from_unix_ms(1_795_392_000_000);
 
-fn alert(channel: Channel) -> NewAlert {
+pub(super) fn alert(channel: Channel) -> NewAlert {
     NewAlert {
         channel,
         uai: "0750655E".to_owned(),
@@ -73,7 +73,10 @@ fn answer_mail(mut stream: TcpStream) -> String {
 }
 
 fn webhook(port: u16, proof: CallProof) -> Ways {
-    Ways { webhook: Some(Webhook { url: format!("http://127.0.0.1:{port}/alert"), proof }), mail: None }
+    Ways {
+        webhook: Some(Webhook { url: format!("http://127.0.0.1:{port}/alert"), authorities: vec![], proof }),
+        mail: None,
+    }
 }
 
 #[test]
@@ -105,6 +108,7 @@ fn a_letter_arrives_as_it_was_written() {
         server: "127.0.0.1".to_owned(),
         port,
         tls: MailTls::None,
+        authorities: vec![],
         login: None,
         from: "Préau <preau@commune.example>".parse().unwrap(),
         to: vec!["si@commune.example".parse().unwrap(), "dgs@commune.example".parse().unwrap()],

@@ -254,7 +254,10 @@ impl S3Blobs {
     fn join_pieces(&self, place: Place, pieces: &[Piece], joint: &mut Joint<'_>) -> Result<(), AppendError> {
         let (mut hasher, mut part) = (Hasher::new(), Vec::new());
         for piece in pieces {
-            let bytes = self.get(&piece.key, PIECE_BYTES_MAX)?.unwrap_or_default();
+            // Where it is gone, another process has joined them meanwhile: who asks again hears what is there.
+            let Some(bytes) = self.get(&piece.key, PIECE_BYTES_MAX)? else {
+                return Err(AppendError::Offset(end_of(pieces)));
+            };
             hasher.update(&bytes);
             part.extend_from_slice(&bytes);
             if part.len() >= PART_BYTES {
@@ -505,6 +508,21 @@ mod tests {
         assert!(matches!(send(wrong), Err(AppendError::Hash)));
         assert_eq!(one.arrived(wrong).unwrap(), Arrived::Part(0));
         assert!(one.list(&one.parts(wrong)).unwrap().is_empty());
+    }
+
+    #[test]
+    fn two_hubs_that_join_one_file_at_the_same_time_leave_it_whole() {
+        let store = ObjectStore::start().unwrap();
+        let (one, other) = (open(&store), open(&store));
+        let place = Place::sealed(BoxId(1), Hash::of(b"abcdef"));
+        one.append(place, 0, 6, b"abc").unwrap();
+        // The other one has seen the pieces, and is slow.
+        let mut pieces = other.pieces(place).unwrap();
+        other.add(place, &mut pieces, 3, b"def").unwrap();
+        assert_eq!(one.append(place, 6, 6, b"").unwrap(), Arrived::Whole(6));
+        assert!(matches!(other.join(place, &pieces), Err(AppendError::Offset(6))));
+        assert_eq!(other.read(place, 6).unwrap().as_deref(), Some(&b"abcdef"[..]));
+        assert_eq!(other.append(place, 6, 6, b"").unwrap(), Arrived::Whole(6));
     }
 
     #[test]

@@ -89,8 +89,48 @@ fn a_box_enrols_once_and_hears_the_answer_again() {
     assert_eq!(commune.enroller.prove(&commune.register, &proof, NOW), Ok(proved));
     let changed = Proof { request: proof.request.replace("0.1.0", "0.2.0"), ..proof };
     assert_eq!(commune.enroller.prove(&commune.register, &changed, NOW), Err(Refusal::UsedCode));
-    assert_eq!(commune.enrol(&code, ROOT), Err(Refusal::UsedCode));
     assert_eq!(commune.register.boxes().unwrap().len(), 1);
+}
+
+#[test]
+fn a_box_whose_answer_was_lost_asks_again_by_its_key_and_nobody_else_does() {
+    let mut commune = Commune::new();
+    let code = commune.make_code(3);
+    // The hub dies after it has enrolled the box, and before it has noted the answer.
+    let (keys, begun) = commune.begin(&code, ROOT, NOW).unwrap();
+    let proof = commune.proof(&keys, &begun);
+    let _lost = commune.enroller.prove(&commune.register, &proof, NOW).unwrap();
+    let taken = commune.register.take_exchange(&proof.session.0).unwrap();
+    assert!(taken.is_some());
+    assert_eq!(commune.enroller.prove(&commune.register, &proof, NOW), Err(Refusal::WrongCode));
+
+    let stranger = Commune { key: pki::MemberKey::generate().unwrap(), ..Commune::new() };
+    let own = std::mem::replace(&mut commune.key, stranger.key);
+    assert_eq!(commune.enrol(&code, ROOT), Err(Refusal::UsedCode), "another key");
+    commune.key = own;
+    let wrong = with_another_secret(&code);
+    assert_eq!(commune.enrol(&wrong, ROOT), Err(Refusal::WrongCode), "the key without the code");
+
+    let again = commune.enrol(&code, ROOT).unwrap();
+    let enrolled: Enrolled = read_json(again.reply.as_bytes()).unwrap();
+    let boxes = commune.register.boxes().unwrap();
+    assert_eq!(boxes.iter().map(|it| it.id.0).collect::<Vec<_>>(), [enrolled.box_id], "it is one box");
+    let found = commune.register.find_box(Fingerprint::of(&enrolled.certificate.0)).unwrap().unwrap();
+    assert_eq!(found.id.0, enrolled.box_id);
+    commune.register.note_health(found.id, "0.1.0", "{}", NOW).unwrap();
+    assert_eq!(commune.enrol(&code, ROOT), Err(Refusal::UsedCode), "it has heard the answer");
+}
+
+#[test]
+fn a_code_that_is_over_answers_nobody_again() {
+    let commune = Commune::new();
+    let code = commune.make_code(3);
+    commune.enrol(&code, ROOT).unwrap();
+    let late = Timestamp::from_unix_ms(NOW.unix_ms() + 3_600_000);
+    assert_eq!(commune.begin(&code, ROOT, late).err(), Some(Refusal::UsedCode));
+    let id = commune.register.boxes().unwrap()[0].id;
+    commune.register.revoke(id, NOW).unwrap();
+    assert_eq!(commune.begin(&code, ROOT, NOW).err(), Some(Refusal::UsedCode));
 }
 
 #[test]

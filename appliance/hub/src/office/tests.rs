@@ -3,7 +3,9 @@ use std::collections::BTreeSet;
 use people::CodeStep;
 
 use super::*;
+use crate::register::Records;
 use crate::register::people::Duty;
+use crate::register::postgres::PostgresRegister;
 use crate::register::sqlite::SqliteRegister;
 
 const NOW: Timestamp = Timestamp::from_unix_ms(1_795_392_000_000);
@@ -20,6 +22,12 @@ fn desk() -> IpAddr {
 
 fn office(folder: &tempfile::TempDir) -> Office {
     let register = Arc::new(SqliteRegister::open(&folder.path().join("register.sqlite")).unwrap());
+    let stored = Secret::typed(FIRST).unwrap().hash(&SystemRandom::new()).unwrap();
+    register.add_member(&"Mme Petit".parse().unwrap(), &BTreeSet::from([Duty::Technician]), &stored).unwrap();
+    office_on(register)
+}
+
+fn office_on(register: Arc<impl Records + 'static>) -> Office {
     let settings = Settings {
         commune: "Saint-Exemple".to_owned(),
         timezone: TimeZone::UTC,
@@ -29,8 +37,6 @@ fn office(folder: &tempfile::TempDir) -> Office {
         channels: vec![],
         authority_der: vec![],
     };
-    let stored = Secret::typed(FIRST).unwrap().hash(&SystemRandom::new()).unwrap();
-    register.add_member(&"Mme Petit".parse().unwrap(), &BTreeSet::from([Duty::Technician]), &stored).unwrap();
     Office::new(Arc::clone(&register) as Arc<dyn Staff>, register, settings)
 }
 
@@ -82,6 +88,28 @@ fn a_stolen_secret_is_worth_nothing_without_the_telephone() {
     let deeds = deeds(&office);
     assert_eq!(deeds[..3], ["sign-in-failed", "sign-in-by-paper", "sign-in-failed"]);
     assert_eq!(deeds[deeds.len() - 3..], ["telephone-added", "secret-changed", "sign-in"]);
+}
+
+#[test]
+fn whoever_signed_in_at_one_hub_is_signed_in_at_the_other_and_a_code_counts_once_at_both() {
+    let server = harness::Postgres::start().unwrap();
+    let open = || {
+        let roots = rustls::RootCertStore::empty();
+        Arc::new(PostgresRegister::open(&server.address(), None, roots).unwrap())
+    };
+    let stored = Secret::typed(FIRST).unwrap().hash(&SystemRandom::new()).unwrap();
+    let duties = BTreeSet::from([Duty::Technician]);
+    open().add_member(&"Mme Petit".parse().unwrap(), &duties, &stored).unwrap();
+    let (one, other) = (office_on(open()), office_on(open()));
+    let (key, _) = settled(&one);
+    let code = key.show(later(60)).unwrap();
+    let token = one.sign_in(desk(), &typed(OWN, &code), later(60)).unwrap();
+    let signed = other.enter(desk(), &token, later(61)).unwrap().unwrap();
+    assert!(signed.member.has_key && signed.member.may(Duty::Technician));
+    assert_eq!(other.sign_in(desk(), &typed(OWN, &code), later(61)).unwrap_err(), Trouble::Wrong, "once");
+    other.sign_out(&signed, later(62)).unwrap();
+    assert!(one.enter(desk(), &token, later(63)).unwrap().is_none(), "and out at both");
+    assert_eq!(deeds(&one), deeds(&other));
 }
 
 #[test]

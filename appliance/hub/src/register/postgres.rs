@@ -122,6 +122,10 @@ const STEPS: &[&str] = &[
      CREATE TABLE notice (
        id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, made_ms BIGINT NOT NULL, author TEXT NOT NULL, text TEXT NOT NULL);
 "#,
+    // The secret of a code that was used, and by which box with which key: it may not have heard the answer.
+    "ALTER TABLE code ADD COLUMN spent TEXT NOT NULL DEFAULT '';
+     ALTER TABLE code ADD COLUMN box BIGINT NOT NULL DEFAULT 0;
+     ALTER TABLE code ADD COLUMN public_key TEXT NOT NULL DEFAULT '';",
 ];
 
 /// A register in PostgreSQL.
@@ -313,6 +317,8 @@ fn read_row(row: &postgres::Row) -> Result<Row, RegisterError> {
 #[cfg(test)]
 mod tests {
     use harness::Postgres;
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject as _;
 
     use super::*;
     use crate::register::suite;
@@ -340,6 +346,31 @@ mod tests {
         let server = Postgres::start().unwrap();
         let (one, other) = (open(&server), open(&server));
         crate::register::wishes::suite::check(&one, &other);
+    }
+
+    #[test]
+    fn over_the_network_it_is_reached_by_tls_and_with_the_password_alone() {
+        let (server, authority) = Postgres::start_encrypted("a password").unwrap();
+        let roots = |pem: &str| {
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(
+                CertificateDer::pem_slice_iter(pem.as_bytes()).map(Result::unwrap),
+            );
+            roots
+        };
+        let address = server.network_address();
+        let register = PostgresRegister::open(&address, Some("a password"), roots(&authority)).unwrap();
+        let encrypted = "SELECT CAST(ssl AS BIGINT) FROM (SELECT CASE WHEN ssl THEN 1 ELSE 0 END AS ssl
+                         FROM pg_stat_ssl WHERE pid = pg_backend_pid()) AS it";
+        assert_eq!(register.look(encrypted, &[]).unwrap()[0].int(0).unwrap(), 1);
+
+        let (_, stranger) = Postgres::start_encrypted("a password").unwrap();
+        let open = |password, roots| PostgresRegister::open(&address, password, roots);
+        assert!(open(Some("a password"), roots(&stranger)).is_err(), "somebody stands between");
+        assert!(open(Some("another"), roots(&authority)).is_err());
+        assert!(open(None, roots(&authority)).is_err());
+        let clear = format!("{address}?sslmode=disable");
+        assert!(PostgresRegister::open(&clear, Some("a password"), roots(&authority)).is_err());
     }
 
     #[test]

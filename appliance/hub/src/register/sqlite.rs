@@ -97,6 +97,10 @@ const STEPS: &[&str] = &[
        author TEXT NOT NULL, UNIQUE (uai, url)) STRICT;
      CREATE TABLE notice (
        id INTEGER PRIMARY KEY AUTOINCREMENT, made_ms INTEGER NOT NULL, author TEXT NOT NULL, text TEXT NOT NULL) STRICT;",
+    // The secret of a code that was used, and by which box with which key: it may not have heard the answer.
+    "ALTER TABLE code ADD COLUMN spent TEXT NOT NULL DEFAULT '';
+     ALTER TABLE code ADD COLUMN box INTEGER NOT NULL DEFAULT 0;
+     ALTER TABLE code ADD COLUMN public_key TEXT NOT NULL DEFAULT '';",
 ];
 
 /// A register in a file.

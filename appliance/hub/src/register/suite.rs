@@ -22,6 +22,7 @@ fn new_box(mark: u8) -> NewBox {
     NewBox {
         log_key: format!("key {mark}"),
         version: "0.1".to_owned(),
+        public_key: vec![mark],
         certificate,
         certificate_until: LATER,
     }
@@ -64,8 +65,15 @@ fn check_codes(one: &dyn Register, other: &dyn Register) {
     assert!(matches!(one.enrol(&late.code.number(), &new_box(1), LATER), Err(RegisterError::Spent)));
     let first = one.enrol(&late.code.number(), &new_box(1), NOW).unwrap();
     assert!(matches!(other.enrol(&late.code.number(), &new_box(2), NOW), Err(RegisterError::Spent)));
-    assert_eq!(one.find_code(&late.code.number()).unwrap().unwrap().code, None);
+    let found = one.find_code(&late.code.number()).unwrap().unwrap();
+    assert_eq!(found.code, None);
     assert_eq!(other.find_box(Fingerprint([1; 32])).unwrap().unwrap().id, first);
+    // The box may not have heard the answer: it can ask again, until it was heard of.
+    let unheard = found.unheard.unwrap();
+    assert_eq!((unheard.code, unheard.id), (late.code.clone(), first));
+    assert_eq!((unheard.public_key, &*unheard.log_key), (Hash::of(&[1]), "key 1"));
+    other.note_health(first, "0.1", "{}", NOW).unwrap();
+    assert!(one.find_code(&late.code.number()).unwrap().unwrap().unheard.is_none());
 }
 
 fn check_open_codes(one: &dyn Register, other: &dyn Register) {
@@ -99,6 +107,9 @@ fn check_replacement(one: &dyn Register, other: &dyn Register) {
     let before = one.find_box(Fingerprint([1; 32])).unwrap().unwrap();
     assert_eq!(before.revoked, None, "until the other one is there");
     other.enrol(&made.code.number(), &new_box(3), NOW).unwrap();
+    assert!(one.find_code(&made.code.number()).unwrap().unwrap().unheard.is_some());
+    assert_eq!([one, other, one].map(|hub| hub.spend_try(&made.code.number()).unwrap()), [2, 1, 0]);
+    assert!(one.find_code(&made.code.number()).unwrap().unwrap().unheard.is_none(), "it is burnt");
     assert_eq!(one.find_box(Fingerprint([1; 32])).unwrap().unwrap().revoked, Some(NOW));
     assert_eq!(one.find_box(Fingerprint([3; 32])).unwrap().unwrap().revoked, None);
     assert_eq!(one.find_box(Fingerprint([9; 32])).unwrap(), None);

@@ -11,7 +11,7 @@ use replication::{CodeNumber, School};
 use super::sql::{Database, Row, Sql, change, run, values};
 use super::{
     BoxId, BoxState, CERTIFICATES_MAX, CodeState, EXCHANGES_MAX, Exchange, Fingerprint, NewBox, NewCode,
-    OpenCode, Register, RegisterError, SIGNED_MAX, StoredFile, StoredSnapshot, TRIES_MAX,
+    OpenCode, Register, RegisterError, SIGNED_MAX, StoredFile, StoredSnapshot, TRIES_MAX, Unheard,
 };
 
 const DAY_MS: i64 = 86_400_000;
@@ -48,7 +48,7 @@ impl<D: Database> Register for D {
                 return Err(RegisterError::HasBox(uai.to_owned()));
             }
             // One that went astray is worth nothing once there is another.
-            open.run("UPDATE code SET code = NULL WHERE uai = ?1", values![uai])?;
+            open.run("UPDATE code SET code = NULL, spent = '' WHERE uai = ?1", values![uai])?;
             let added = open.run(
                 "INSERT INTO code (number, code, uai, is_replacement, until_ms, tries_left)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
@@ -66,7 +66,8 @@ impl<D: Database> Register for D {
     }
 
     fn find_code(&self, number: &CodeNumber) -> Result<Option<CodeState>, RegisterError> {
-        let sql = "SELECT code, uai, until_ms, tries_left, is_replacement FROM code WHERE number = ?1";
+        let sql = "SELECT code, code.uai, until_ms, tries_left, code.is_replacement, spent, box.id, public_key, log_key
+                   FROM code LEFT JOIN box ON box.id = code.box AND revoked_ms IS NULL AND seen_ms IS NULL WHERE number = ?1";
         let rows = self.look(sql, values![number.as_str()])?;
         let read = |row: &Row| {
             Ok(CodeState {
@@ -75,6 +76,7 @@ impl<D: Database> Register for D {
                 until: Timestamp::from_unix_ms(row.int(2)?),
                 tries_left: row.small(3)?,
                 is_replacement: row.is(4)?,
+                unheard: read_unheard(row)?,
             })
         };
         rows.first().map(read).transpose()
@@ -96,7 +98,7 @@ impl<D: Database> Register for D {
     }
 
     fn cancel_code(&self, number: &CodeNumber) -> Result<bool, RegisterError> {
-        let sql = "UPDATE code SET code = NULL WHERE number = ?1 AND code IS NOT NULL";
+        let sql = "UPDATE code SET code = NULL, spent = '' WHERE number = ?1 AND code IS NOT NULL";
         Ok(run(self, sql, values![number.as_str()])? == 1)
     }
 
@@ -109,7 +111,8 @@ impl<D: Database> Register for D {
 
     fn spend_try(&self, number: &CodeNumber) -> Result<u32, RegisterError> {
         let sql = "UPDATE code SET tries_left = CASE WHEN tries_left > 1 THEN tries_left - 1 ELSE 0 END,
-                     code = CASE WHEN tries_left > 1 THEN code END
+                     code = CASE WHEN tries_left > 1 THEN code END,
+                     spent = CASE WHEN tries_left > 1 THEN spent ELSE '' END
                    WHERE number = ?1 RETURNING tries_left";
         change(self, |open| open.row(sql, values![number.as_str()])?.map_or(Ok(0), |row| row.small(0)))
     }
@@ -117,7 +120,7 @@ impl<D: Database> Register for D {
     fn enrol(&self, number: &CodeNumber, new: &NewBox, now: Timestamp) -> Result<BoxId, RegisterError> {
         change(self, |open| {
             let used = open.row(
-                "UPDATE code SET code = NULL
+                "UPDATE code SET code = NULL, spent = code
                  WHERE number = ?1 AND code IS NOT NULL AND tries_left > 0 AND until_ms > ?2
                  RETURNING uai, is_replacement, state",
                 values![number.as_str(), now.unix_ms()],
@@ -135,6 +138,8 @@ impl<D: Database> Register for D {
             )?;
             let of = BoxId(made.ok_or(RegisterError::Spent)?.count(0)?);
             insert_certificate(open, of, new.certificate, new.certificate_until)?;
+            let sql = "UPDATE code SET box = ?2, public_key = ?3 WHERE number = ?1";
+            open.run(sql, values![number.as_str(), of.key(), Hash::of(&new.public_key).to_string()])?;
             Ok(of)
         })
     }
@@ -342,6 +347,10 @@ impl<D: Database> Register for D {
     ) -> Result<(), RegisterError> {
         change(self, |open| {
             open.run("DELETE FROM exchange WHERE begun_ms <= ?1", values![stale.unix_ms()])?;
+            // Nobody asks again by a code whose time is over, or whose box has spoken since.
+            let sql = "UPDATE code SET spent = '' WHERE spent <> '' AND (until_ms <= ?1 OR box IN
+                         (SELECT id FROM box WHERE seen_ms IS NOT NULL OR revoked_ms IS NOT NULL))";
+            open.run(sql, values![exchange.begun.unix_ms()])?;
             let Exchange { number, keys, begun, asked, answer } = exchange;
             let sql = "INSERT INTO exchange (session, number, keys, begun_ms, asked, answer) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                        ON CONFLICT DO NOTHING";
@@ -389,6 +398,13 @@ fn insert_certificate(
     let sql = "INSERT INTO certificate (fingerprint, box, until_ms, turn)
                SELECT ?1, ?2, ?3, coalesce(max(turn), 0) + 1 FROM certificate WHERE box = ?2";
     open.run(sql, values![&certificate.0[..], of.key(), until.unix_ms()]).map(drop)
+}
+
+/// The columns that tell of one are behind those of the code.
+fn read_unheard(row: &Row) -> Result<Option<Unheard>, RegisterError> {
+    let (Ok(code), Some(id)) = (row.text(5)?.parse(), row.find_int(6)?) else { return Ok(None) };
+    let id = BoxId(u64::try_from(id).unwrap_or_default());
+    Ok(Some(Unheard { code, id, public_key: row.parse(7)?, log_key: row.text(8)? }))
 }
 
 fn read_place(row: &Row) -> Result<(BoxId, Hash), RegisterError> {

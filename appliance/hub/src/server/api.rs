@@ -90,7 +90,8 @@ async fn note_health(request: HttpRequest, payload: web::Payload, hub: web::Data
     answer(payload, move |health: Health| {
         let of: BoxState = caller::find(&hub, shown)?;
         let text = serde_json::to_string(&health).map_err(|_| Refusal::Malformed)?;
-        if !is_version(&health.version) {
+        // Both are shown to people.
+        if !is_version(&health.version) || !is_version(&health.clock) {
             return Err(Refusal::Malformed);
         }
         hub.register.note_health(of.id, &health.version, &text, (hub.clock)()).map_err(tell)?;

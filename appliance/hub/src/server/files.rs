@@ -87,10 +87,10 @@ async fn append(
     request: HttpRequest,
     payload: web::Payload,
     hash: web::Path<String>,
-    about: web::Query<About>,
+    about: Result<web::Query<About>, actix_web::Error>,
     hub: web::Data<Hub>,
 ) -> HttpResponse {
-    let about = about.into_inner();
+    let Ok(about) = about.map(web::Query::into_inner) else { return refuse(Refusal::Malformed) };
     let keep = move |piece: &Piece, hub: &Hub| keep(piece, about, hub);
     receive(&request, payload, (Kind::Sealed, &hash), hub, keep).await
 }

@@ -15,6 +15,7 @@ use portal::Language;
 use portal::shared::{Jar, Visit, draw_visitor, token_of};
 use zeroize::{Zeroize as _, Zeroizing};
 
+use super::description;
 use crate::fleet::{Measure, Sight, judge_all};
 use crate::metrics;
 use crate::office::{Office, Signed, Trouble};
@@ -49,6 +50,8 @@ enum Content {
     File(String, &'static str, Vec<u8>),
     /// What a program reads.
     Text(String),
+    /// Nothing, for a program that shows no token, or another one.
+    Locked,
 }
 
 impl Answer {
@@ -82,6 +85,9 @@ pub(super) struct Desk<'a> {
 
 /// Answers whatever the API does not.
 pub(super) async fn serve(request: HttpRequest, payload: web::Payload, hub: web::Data<Hub>) -> HttpResponse {
+    if let Some(refused) = description::refuse_method(&request) {
+        return refused;
+    }
     let (Some(_), Some(from), false) =
         (&hub.office, request.peer_addr(), request.path().starts_with("/api/"))
     else {
@@ -140,6 +146,9 @@ fn respond(answer: Answer, language: Language, is_encrypted: bool) -> HttpRespon
             .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
             .body(bytes),
         Content::Text(text) => HttpResponse::Ok().content_type(metrics::KIND).body(text),
+        Content::Locked => {
+            HttpResponse::Unauthorized().insert_header((header::WWW_AUTHENTICATE, "Bearer")).finish()
+        }
     };
     let headers = response.headers_mut();
     if let Ok(policy) = HeaderValue::from_str(&SECURITY_POLICY) {
@@ -166,6 +175,9 @@ impl<'a> Desk<'a> {
         match (path, self.visit.is_post) {
             ("/metrics", false) if self.office.may_measure(bearer) => {
                 return Some(self.or_tell(self.metrics(), None));
+            }
+            ("/metrics", false) if self.office.settings.metrics.is_some() => {
+                return Some(Answer::of(Content::Locked));
             }
             ("/metrics", false) => return None,
             ("/certificat.crt", false) => return Some(self.certificate()),

@@ -110,6 +110,24 @@ pub(crate) enum HubCommand {
     /// Those who are told of a school.
     #[command(subcommand)]
     Alert(HubAlertCommand),
+    /// Tell who did what at the hub, the latest first: number, time, person, network, act, what it was about.
+    Acts {
+        /// Those before the one of this number.
+        #[arg(long, value_name = "NUMBER")]
+        before: Option<u64>,
+        /// So many at most.
+        #[arg(long, value_name = "NUMBER", default_value = "100", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        count: u32,
+        #[command(flatten)]
+        data: HubData,
+    },
+    /// Write all that the hub has into a folder, in files that any program reads: the end of a contract. No secret is among them.
+    Export {
+        /// The folder: empty, or not there yet.
+        out: PathBuf,
+        #[command(flatten)]
+        data: HubData,
+    },
 }
 
 /// Options of `preau hub code`.

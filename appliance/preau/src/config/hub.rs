@@ -7,6 +7,8 @@ use std::path::Path;
 use hub::alerts::{CallProof, Mail, MailTls, Mailbox, Ways, Webhook};
 use jiff::tz::TimeZone;
 use ring::digest::{SHA256, digest};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::{self, PemObject as _};
 use toml_span::{DeserError, Deserialize, Spanned, Value};
 
 use super::files::read_file;
@@ -171,7 +173,8 @@ fn read_mail(mail: &mut Section<'_>) -> Option<Mail> {
     if login.is_some() && tls == MailTls::None {
         mail.reject(span, "a password does not go in clear: `tls` is \"starttls\" or \"tls\"");
     }
-    Some(Mail { server: server?, port: port?.number, tls, login, from: from?, to: readers })
+    let authorities = read_authorities(mail);
+    Some(Mail { server: server?, port: port?.number, tls, authorities, login, from: from?, to: readers })
 }
 
 /// How the server is spoken to, and at which port where the file names none.
@@ -208,6 +211,7 @@ fn read_webhook(webhook: &mut Section<'_>) -> Option<Webhook> {
             None
         }
     };
+    let authorities = read_authorities(webhook);
     let (url, proof) = (url?, proof?);
     if matches!(proof, CallProof::Bearer(_)) && url.starts_with("http://") {
         webhook.reject(
@@ -215,7 +219,28 @@ fn read_webhook(webhook: &mut Section<'_>) -> Option<Webhook> {
             "a token does not go in clear: `url` begins with https://, or the call is signed, by `hmac_file`",
         );
     }
-    Some(Webhook { url, proof })
+    Some(Webhook { url, authorities, proof })
+}
+
+/// Who vouches for a server: the certificates in a file, in PEM.
+fn read_authorities(table: &mut Section<'_>) -> Vec<Vec<u8>> {
+    let Some(path) = table.path("authority_file") else { return Vec::new() };
+    let read = read_file(&path.value).map_err(|error| error.to_string()).and_then(|bytes| {
+        let certificates =
+            CertificateDer::pem_slice_iter(&bytes).map(|certificate| Ok(certificate?.to_vec()));
+        certificates.collect::<Result<Vec<_>, pem::Error>>().map_err(|error| error.to_string())
+    });
+    match read {
+        Ok(certificates) if !certificates.is_empty() => certificates,
+        Ok(_) => {
+            table.reject(path.span, format!("{} has no certificate in PEM", path.value.display()));
+            Vec::new()
+        }
+        Err(error) => {
+            table.reject(path.span, format!("{} cannot be read: {error}", path.value.display()));
+            Vec::new()
+        }
+    }
 }
 
 /// The only line of a file, which is a secret: a configuration is shown around.
@@ -253,6 +278,45 @@ mod tests {
         let config = HubConfig::load(None).unwrap();
         assert_eq!((config.commune.as_str(), config.nights, config.metrics), (COMMUNE, NIGHTS, None));
         assert!(config.ways.channels().is_empty() && config.url.is_none());
+    }
+
+    #[test]
+    fn the_example_has_nothing_that_is_unknown() {
+        let folder = tempfile::tempdir().unwrap();
+        let secret = folder.path().join("secret");
+        fs::write(&secret, "0123456789abcdef\n").unwrap();
+        let example = include_str!("../../../../docs/hub.example.toml");
+        let mut text = example.to_owned();
+        for name in ["smtp-password", "webhook-key", "metrics-token"] {
+            assert!(text.contains(&format!("\"/etc/preau/{name}\"")), "{name}");
+            text = text.replace(&format!("/etc/preau/{name}"), &secret.display().to_string());
+        }
+        let config = HubConfig::parse(&text).unwrap();
+        assert_eq!((config.commune.as_str(), config.nights), ("Ville de Saint-Exemple", NIGHTS));
+        assert_eq!(config.ways.channels().len(), 2);
+    }
+
+    #[test]
+    fn who_vouches_for_a_server_is_read_from_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            path.display().to_string()
+        };
+        let key = file("key", "0123456789abcdef\n");
+        let hook = |authority: &str| {
+            format!(
+                "version = 1\n[alerts.webhook]\nurl = 'https://chat.commune.example/hook'\nhmac_file = '{key}'\nauthority_file = '{authority}'\n"
+            )
+        };
+        let pem = pki::Authority::generate(pki::Names::new(["a.example".parse().unwrap()], [])).unwrap();
+        let config = HubConfig::parse(&hook(&file("authority.pem", pem.certificate_pem()))).unwrap();
+        assert_eq!(config.ways.webhook.unwrap().authorities, [pem.certificate_der()]);
+        let none = mistakes(&hook(&file("none.pem", "nothing")));
+        assert!(none.len() == 1 && none[0].contains("has no certificate"), "{none:?}");
+        let gone = mistakes(&hook("/nowhere/authority.pem"));
+        assert!(gone.len() == 1 && gone[0].contains("cannot be read"), "{gone:?}");
     }
 
     #[test]

@@ -91,6 +91,12 @@ impl Hub {
         self.process.wait().map(drop).map_err(Into::into)
     }
 
+    /// The same hub at the same address, after its end.
+    pub(crate) fn started_again(mut self) -> Result<Self> {
+        self.restart()?;
+        Ok(self)
+    }
+
     /// Ends it as a power cut would, and starts it again at its address.
     fn restart(&mut self) -> Result<()> {
         self.process.kill()?;

@@ -114,6 +114,7 @@ fn lose_box(register: &SqliteRegister, uai: &str, name: &str, mark: u8) -> Resul
     let new = NewBox {
         log_key: "key".to_owned(),
         version: "0.1.0".to_owned(),
+        public_key: vec![mark],
         certificate: Fingerprint::of(&[mark]),
         certificate_until: at(-300),
     };

@@ -24,6 +24,14 @@ mod firewall;
 mod hub;
 mod hub_alerts;
 #[cfg(test)]
+mod hub_answers;
+#[cfg(test)]
+mod hub_api;
+#[cfg(test)]
+mod hub_export;
+#[cfg(test)]
+mod hub_service;
+#[cfg(test)]
 mod hub_urgent;
 #[cfg(test)]
 mod leases;

@@ -36,6 +36,7 @@ fn enrol(register: &dyn Register, mark: u8) -> BoxId {
     let new = NewBox {
         log_key: "key".to_owned(),
         version: "0.1".to_owned(),
+        public_key: vec![mark],
         certificate: Fingerprint([mark; 32]),
         certificate_until: later(DAY_MS),
     };

@@ -54,6 +54,7 @@ fn bring(register: &SqliteRegister, uai: &str, mark: u8, absent: i64) -> Result<
     let new = NewBox {
         log_key: "preau/ecole+0a1b2c3d+AbCdEf".to_owned(),
         version: "0.1.0".to_owned(),
+        public_key: vec![mark],
         certificate: Fingerprint::of(&[mark]),
         certificate_until: at(-300),
     };

@@ -1,0 +1,90 @@
+//! The end of a contract: all that a hub has, in files that any program reads, and no secret among them.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use harness::Lab;
+use serde_json::Value;
+
+use crate::hub::{Hub, configuration, preau, run_day, sealed_at, text};
+
+fn lines(folder: &Path, name: &str) -> Result<Vec<Value>> {
+    let text = fs::read_to_string(folder.join(name)).with_context(|| name.to_owned())?;
+    text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
+}
+
+/// What all files of a folder hold, one behind the other.
+fn everything(folder: &Path) -> Result<String> {
+    let mut all = String::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            all.push_str(&everything(&path)?);
+        } else {
+            all.push_str(&String::from_utf8_lossy(&fs::read(path)?));
+        }
+    }
+    Ok(all)
+}
+
+#[test]
+fn all_that_a_hub_has_is_written_out_and_no_secret() -> Result<()> {
+    let lab = Lab::new()?;
+    let mut appliance = lab.appliance_with(&configuration()?)?;
+    appliance.add_usual_devices()?;
+    run_day(&lab, &mut appliance, "mediatheque.example")?;
+    let hub = Hub::start()?;
+    let data = text(appliance.data())?;
+    preau(&["enrol", &hub.code(&[])?, "--hub", &hub.url(), "--data", &data])?.success()?;
+    preau(&["sync", "now", "--data", &data])?.success()?;
+    let rule = ["rule", "refuse", "concours.example", "--author", "M. Blanc", "--reason", "faux concours"];
+    hub.command(&rule)?.success()?;
+    let card =
+        hub.command(&["person", "add", "--name", "Mme Petit", "--role", "policy", "--author", "M. Blanc"])?;
+    let card = card.success()?;
+    let secret = card.lines().find_map(|line| line.strip_prefix("secret\t")).context("her secret")?;
+    let open_code = hub.command(&["code", "0911234X"])?.success()?;
+
+    let acts = hub.command(&["acts"])?.success()?;
+    let deeds: Vec<&str> = acts.lines().filter_map(|line| line.split('\t').nth(4)).collect();
+    ensure!(deeds.starts_with(&["code-made", "person-added", "rule-added"]), "{acts}");
+    let first = acts.lines().next().and_then(|line| line.split('\t').next()).context("its number")?;
+    let before = hub.command(&["acts", "--before", first, "--count", "1"])?.success()?;
+    ensure!(before.lines().count() == 1 && before.contains("person-added"), "{before}");
+
+    let place = tempfile::tempdir()?;
+    let out = place.path().join("export");
+    let said = hub.command(&["export", &text(&out)?])?.success()?;
+    ensure!(said.contains("sha256sum --check"), "{said}");
+    let twice = hub.command(&["export", &text(&out)?])?;
+    ensure!(twice.status == Some(1) && twice.stderr.contains("is not empty"), "{twice:#?}");
+    #[expect(clippy::disallowed_methods, reason = "a whole-box test runs a program that everybody has")]
+    let checked =
+        Command::new("sha256sum").args(["--check", "--quiet", "SHA256SUMS"]).current_dir(&out).output()?;
+    ensure!(checked.status.success(), "{checked:?}");
+
+    let sealed = sealed_at(&appliance)?;
+    let files = lines(&out, "files.jsonl")?;
+    ensure!(!sealed.is_empty() && files.len() == sealed.len(), "{files:?}");
+    for file in &files {
+        let bytes = fs::read(out.join(file["path"].as_str().context("a path")?))?;
+        ensure!(sealed.contains(&bytes), "{file}");
+    }
+    ensure!(lines(&out, "schools.jsonl")?.len() == 2 && lines(&out, "people.jsonl")?.len() == 1);
+    let boxes = lines(&out, "boxes.jsonl")?;
+    ensure!(boxes.len() == 1 && boxes[0]["uai"] == "0750655E", "{boxes:?}");
+    ensure!(lines(&out, "acts.jsonl")?.len() >= 5 && lines(&out, "reports/1.jsonl")?.len() == 1);
+    ensure!(
+        fs::read_dir(out.join("states/1"))?.count() == 1
+            && fs::read_dir(out.join("checkpoints/1"))?.count() == 1
+    );
+    ensure!(fs::read_to_string(out.join("policy.note"))?.contains("concours.example"));
+
+    let all = everything(&out)?;
+    for hidden in [secret, open_code.trim(), "PRIVATE KEY", "AGE-SECRET-KEY", "argon2"] {
+        ensure!(!all.contains(hidden), "{hidden} is in the export");
+    }
+    Ok(())
+}
