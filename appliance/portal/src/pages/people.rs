@@ -5,6 +5,7 @@
 
 mod bar;
 mod card;
+mod classes;
 mod custody;
 mod guarded;
 mod head;
@@ -23,6 +24,7 @@ mod wifi_sheet;
 mod wishes;
 
 pub use card::CardPage;
+pub use classes::ClassesPage;
 pub use guarded::GuardedPage;
 pub use head::HeadPage;
 pub use journal::JournalPage;

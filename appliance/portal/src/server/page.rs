@@ -5,7 +5,8 @@ use model::Role;
 use super::lesson::LessonPage;
 use crate::pages::Why;
 use crate::pages::people::{
-    HeadPage, JournalPage, ReadingPage, SecretPage, SignInPage, StaffPage, TeacherPage, TechnicianPage,
+    ClassesPage, HeadPage, JournalPage, ReadingPage, SecretPage, SignInPage, StaffPage, TeacherPage,
+    TechnicianPage,
 };
 
 /// The pages with forms, and the places that forms are sent to.
@@ -33,6 +34,7 @@ pub(super) enum Page {
     JournalSign,
     Reading,
     ReadingUnlock,
+    ReadingClasses,
     ReadingExtract,
     Technician,
     Support,
@@ -67,6 +69,7 @@ impl Page {
             JournalPage::SIGN_PATH => Self::JournalSign,
             ReadingPage::PATH => Self::Reading,
             ReadingPage::UNLOCK_PATH => Self::ReadingUnlock,
+            ClassesPage::PATH => Self::ReadingClasses,
             ReadingPage::EXTRACT_PATH => Self::ReadingExtract,
             TechnicianPage::PATH => Self::Technician,
             TechnicianPage::SUPPORT_PATH => Self::Support,
@@ -93,6 +96,7 @@ impl Page {
             | Self::JournalLift
             | Self::JournalSign
             | Self::ReadingUnlock
+            | Self::ReadingClasses
             | Self::ReadingExtract
             | Self::Support => is_post,
         }
@@ -116,6 +120,7 @@ impl Page {
             | Self::JournalClose
             | Self::Reading
             | Self::ReadingUnlock
+            | Self::ReadingClasses
             | Self::ReadingExtract => role.reads_journal(),
             Self::Technician | Self::Support => role.directs(),
             Self::Why | Self::SignIn | Self::SignOut | Self::Secret => true,
@@ -141,6 +146,7 @@ impl Page {
             | Self::JournalSign
             | Self::Reading
             | Self::ReadingUnlock
+            | Self::ReadingClasses
             | Self::ReadingExtract => JournalPage::PATH,
         }
     }

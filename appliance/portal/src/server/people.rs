@@ -86,6 +86,7 @@ pub(super) fn answer(portal: &Portal, visit: &Visit, page: Page) -> Answer {
         | Page::JournalSign
         | Page::Reading
         | Page::ReadingUnlock
+        | Page::ReadingClasses
         | Page::ReadingExtract
         | Page::Technician
         | Page::Support => answer_signed(portal, visit, page),
@@ -267,6 +268,7 @@ fn answer_signed(portal: &Portal, visit: &Visit, page: Page) -> Result<Answer, T
         | Page::JournalSign
         | Page::Reading
         | Page::ReadingUnlock
+        | Page::ReadingClasses
         | Page::ReadingExtract => signed.journal(page),
         Page::Technician => Ok(signed.technician()),
         Page::Support => signed.support(),

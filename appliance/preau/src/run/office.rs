@@ -5,6 +5,7 @@ mod custody;
 mod holding;
 mod lessons;
 mod notebook;
+mod overview;
 mod preparing;
 mod reading;
 mod signing;
@@ -25,9 +26,9 @@ use model::{
     PlanId, PreparationId, Reading, ReadingId, RequestId, RoomName, Selection, Subject, Timestamp,
 };
 use portal::{
-    Asked, Card, Claimed, Custody, Findings, Held, LessonStart, LessonTurn, NewHold, NewReading, Newcomer,
-    PreparationLine, Reader, ReadingList, Reply, RoomNow, Summary, Tile, Trouble, WantedThing, WifiLine,
-    Wish,
+    Asked, Card, Claimed, Classes, Custody, Findings, Held, LessonStart, LessonTurn, NewHold, NewReading,
+    Newcomer, PreparationLine, Reader, ReadingList, Reply, RoomNow, Summary, Tile, Trouble, WantedThing,
+    WifiLine, Wish,
 };
 use ring::rand::SystemRandom;
 use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonError, Store, StoreError};
@@ -315,6 +316,10 @@ impl portal::ReadingRoom for Office {
         after: u64,
     ) -> Result<Findings, Trouble> {
         self.search(client, reader, id, selection, after)
+    }
+
+    fn classes(&self, client: IpAddr, reader: Reader<'_>, id: ReadingId) -> Result<Classes, Trouble> {
+        self.count_classes(client, reader, id)
     }
 
     fn extract(

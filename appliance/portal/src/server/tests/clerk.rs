@@ -11,9 +11,9 @@ use model::{
 
 use crate::pages::samples;
 use crate::{
-    Asked, Card, Claimed, Custody, Findings, Held, LessonRoom, LessonStart, LessonTurn, NewHold, NewReading,
-    Newcomer, Office, PreparationLine, PreparationRoom, Reader, ReadingList, ReadingRoom, Reply, RoomNow,
-    Summary, Tile, Trouble, WantedThing, WifiLine, Wish,
+    Asked, Card, Claimed, Classes, Custody, Findings, Held, LessonRoom, LessonStart, LessonTurn, NewHold,
+    NewReading, Newcomer, Office, PreparationLine, PreparationRoom, Reader, ReadingList, ReadingRoom, Reply,
+    RoomNow, Summary, Tile, Trouble, WantedThing, WifiLine, Wish,
 };
 
 /// Its teacher is number 1, its head number 2, its officer number 3; all have this secret.
@@ -335,6 +335,16 @@ impl ReadingRoom for Clerk {
         let host = selection.host.as_ref().map(ToString::to_string).unwrap_or_default();
         self.note(format!("{} looks in {id} for `{host}` after {after}", person.name))?;
         Ok(samples::findings())
+    }
+
+    fn classes(&self, _: IpAddr, reader: Reader<'_>, id: ReadingId) -> Result<Classes, Trouble> {
+        let person = reader.person;
+        let (_, is_unlocked) = self.reading(reader, id)?;
+        if !is_unlocked {
+            return Err(Trouble::Locked);
+        }
+        self.note(format!("{} looks at the classes in {id}", person.name))?;
+        Ok(samples::classes())
     }
 
     fn extract(
