@@ -28,7 +28,7 @@ mod texts;
 
 pub use commune::{CommuneDesk, CommuneRoom, CommuneWish};
 pub use custody::{Custody, KeptField};
-pub use diagnosis::{AccessPoint, Certificates, Diagnosis, Disk, Hub, Line, Machine};
+pub use diagnosis::{AccessPoint, Certificates, Diagnosis, Disk, Hub, Line, Machine, Sealing};
 pub use front::{AnswerNames, Answering, Authority, Callers, Front, NameAnswer, Unanswered};
 pub use language::Language;
 pub use lesson::{LessonRoom, LessonStart, LessonTurn, Missed, RoomNow, SeenDevice, WifiLine, WifiStatus};
@@ -36,8 +36,8 @@ pub use notices::{CharterError, CharterText, Notices};
 pub use office::{Asked, Card, Claimed, Hold, Newcomer, Office, Reply, Tile, Trouble, Wish};
 pub use preparation::{PreparationLine, PreparationRoom, WantedThing};
 pub use reading::{
-    Findings, FoundLine, Held, NewHold, NewReading, Reader, ReadingList, ReadingRoom, RefusedCount,
-    RoutineDay, Summary,
+    ClassDay, Classes, Findings, FoundLine, Held, NewHold, NewReading, Reader, ReadingList, ReadingRoom,
+    RefusedCount, RoutineDay, Summary,
 };
 pub use selftest::{SelftestLine, SelftestOutcome, SelftestRun, SelftestStatus, selftest_word};
 pub use server::{PortalHandle, Settings, Sources, SpawnError, spawn};

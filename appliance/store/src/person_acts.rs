@@ -63,12 +63,16 @@ impl Store {
         Ok(work(&mut acts)?)
     }
 
-    /// Keeps an act that is done already: it has the room of those that close something.
+    /// Keeps an act that is done already: it has the room of those that close something. Where that is full, too, whoever did it
+    /// hears so, and tries again.
     ///
     /// # Errors
-    /// [`StoreError`] when the file cannot be written.
-    pub fn keep_done_act(&mut self, act: &PersonAct) -> Result<(), StoreError> {
-        self.write(|transaction| keep_closing_act(transaction, act)).map_err(StoreError)
+    /// [`PersonError::Unrecorded`]; [`PersonError::Store`] when the file cannot be written.
+    pub fn keep_done_act(&mut self, act: &PersonAct) -> Result<(), PersonError> {
+        self.write(|transaction| {
+            let is_full = count(transaction)? >= PERSON_ACTS_MAX + CLOSING_ACTS_MAX;
+            if is_full { Err(PersonError::Unrecorded) } else { Ok(insert(transaction, act)?) }
+        })
     }
 
     /// Forgets an act: the journal has it.
@@ -376,5 +380,15 @@ mod tests {
         assert_eq!([1, 2].map(|token| store.find_session(&[token; 32]).unwrap()), [None, None]);
         store.disable_person(other.id, at(1), (&teacher.name, None)).unwrap();
         assert!(store.find_credential(other.id).unwrap().unwrap().0.disabled.is_some());
+        // What stands elsewhere already is not dropped in silence.
+        let words = Sought::new("hold 7: plainte");
+        let held = act(PersonDeed::PlaceHold { words });
+        assert!(matches!(store.keep_done_act(&held), Err(PersonError::Unrecorded)));
+        store
+            .connection
+            .execute("DELETE FROM person_act WHERE id = (SELECT min(id) FROM person_act)", ())
+            .unwrap();
+        store.keep_done_act(&held).unwrap();
+        assert_eq!(store.waiting_person_acts(9_999).unwrap().pop().unwrap().act, held);
     }
 }

@@ -3,7 +3,7 @@
 use model::{Person, PersonId, Role, Timestamp};
 use portal::pages::people::TechnicianPage;
 use portal::{
-    AccessPoint, Certificates, Diagnosis, Disk, Health, Language, Line, Machine, Status, WifiStatus,
+    AccessPoint, Certificates, Diagnosis, Disk, Health, Language, Line, Machine, Sealing, Status, WifiStatus,
 };
 
 use super::{Error, NOW_MS, Write, place, status};
@@ -35,7 +35,9 @@ pub(crate) fn write_technicians(language: Language, write: Write<'_>) -> Result<
         is_troubled: wrong_keys > 0,
     });
     let machine = Machine { temperature_c: Some(84), memory_free_bytes: 200_000_000, ..good.machine.clone() };
-    let bad = Diagnosis { line: Some(Line::Down), machine, access_points: points.into(), ..good };
+    let sealing = Some(Sealing { has_readers: false, waits_since: None });
+    let line = Some(Line::Down);
+    let bad = Diagnosis { line, machine, sealing, access_points: points.into(), ..good };
     Ok(write("technician-broken", show(&broken, &bad))?)
 }
 
@@ -62,6 +64,7 @@ fn diagnosis() -> Diagnosis {
             shown: None,
         }),
         hub: None,
+        sealing: Some(Sealing { has_readers: true, waits_since: None }),
         access_points: vec![],
     }
 }

@@ -5,6 +5,7 @@
 
 mod bar;
 mod card;
+mod classes;
 mod commune;
 mod custody;
 mod guarded;
@@ -25,6 +26,7 @@ mod wifi_sheet;
 mod wishes;
 
 pub use card::CardPage;
+pub use classes::ClassesPage;
 pub use commune::CommunePage;
 pub use guarded::GuardedPage;
 pub use head::HeadPage;

@@ -13,10 +13,10 @@ use model::{
 
 use super::Place;
 use crate::{
-    Asked, Authority, CommuneDesk, Custody, Findings, Firewall, FoundLine, Health, Held, Hold, KeptField,
-    ListOrigin, ListStatus, Listener, Missed, PreparationLine, ReadingList, Refused, RefusedCount, RoomNow,
-    RoutineDay, SeenDevice, SelftestOutcome, SelftestStatus, Service, Status, Summary, Trial, TrialKind,
-    UpdateOutcome, UpdateStatus, Upstream, WifiStatus, Wish,
+    Asked, Authority, ClassDay, Classes, CommuneDesk, Custody, Findings, Firewall, FoundLine, Health, Held,
+    Hold, KeptField, ListOrigin, ListStatus, Listener, Missed, PreparationLine, ReadingList, Refused,
+    RefusedCount, RoomNow, RoutineDay, SeenDevice, SelftestOutcome, SelftestStatus, Service, Status, Summary,
+    Trial, TrialKind, UpdateOutcome, UpdateStatus, Upstream, WifiStatus, Wish,
 };
 
 pub(crate) fn place() -> Place {
@@ -354,6 +354,7 @@ pub(crate) fn diagnosis() -> crate::Diagnosis {
         },
         certificates: Some(crate::Certificates { authority: at(9_000), shown: Some(at(9_000)) }),
         hub: None,
+        sealing: Some(crate::Sealing { has_readers: true, waits_since: Some(at(-300)) }),
         access_points: vec![
             point("borne-cm2", WifiStatus::Unreachable { since: at(1) }),
             point("borne-cp", WifiStatus::Off),
@@ -582,6 +583,24 @@ pub(crate) fn holds() -> Vec<Held> {
     };
     let lifted = (at(-800), "M. Bernard".parse().unwrap(), "affaire classée".parse().unwrap());
     vec![hold.clone(), Held { number: 318, from: None, device: None, lifted: Some(lifted), ..hold }]
+}
+
+/// Two classes, and what is of rooms too small to be told alone.
+pub(crate) fn classes() -> Classes {
+    let day = |room: Option<&str>, accesses, refused: &[(&str, u64)]| ClassDay {
+        day: "2026-11-24".parse().unwrap(),
+        room: room.map(|room| room.parse().unwrap()),
+        accesses,
+        refused: refused.iter().map(|(word, count)| ((*word).to_owned(), *count)).collect(),
+    };
+    let faults = Fault::ALL.map(|fault| (fault.as_str(), 5));
+    let reasons: Vec<_> = decided().iter().map(|reason| (reason.as_str(), 7)).collect();
+    let days = vec![
+        day(Some("CM2"), 1_204, &[("games", 12), ("commune_noire", 9)]),
+        day(Some("CP"), 60, &faults),
+        day(None, 44, &reasons),
+    ];
+    Classes { days, locked: 2, unreadable: 0, uncounted: 3, is_cut: false }
 }
 
 pub(crate) fn summary() -> Summary {

@@ -5,8 +5,8 @@ use model::Role;
 use super::lesson::LessonPage;
 use crate::pages::Why;
 use crate::pages::people::{
-    HeadPage, JournalPage, ReadingPage, SecretPage, SignInPage, StaffPage, TeacherPage, TechnicianPage,
-    TelephonePage,
+    ClassesPage, HeadPage, JournalPage, ReadingPage, SecretPage, SignInPage, StaffPage, TeacherPage,
+    TechnicianPage, TelephonePage,
 };
 
 /// The pages with forms, and the places that forms are sent to.
@@ -36,6 +36,7 @@ pub(super) enum Page {
     JournalSign,
     Reading,
     ReadingUnlock,
+    ReadingClasses,
     ReadingExtract,
     Technician,
     Support,
@@ -72,6 +73,7 @@ impl Page {
             JournalPage::SIGN_PATH => Self::JournalSign,
             ReadingPage::PATH => Self::Reading,
             ReadingPage::UNLOCK_PATH => Self::ReadingUnlock,
+            ClassesPage::PATH => Self::ReadingClasses,
             ReadingPage::EXTRACT_PATH => Self::ReadingExtract,
             TechnicianPage::PATH => Self::Technician,
             TechnicianPage::SUPPORT_PATH => Self::Support,
@@ -99,6 +101,7 @@ impl Page {
             | Self::JournalLift
             | Self::JournalSign
             | Self::ReadingUnlock
+            | Self::ReadingClasses
             | Self::ReadingExtract
             | Self::Support => is_post,
         }
@@ -123,6 +126,7 @@ impl Page {
             | Self::JournalClose
             | Self::Reading
             | Self::ReadingUnlock
+            | Self::ReadingClasses
             | Self::ReadingExtract => role.reads_journal(),
             Self::Technician | Self::Support => role.directs(),
             Self::Telephone => role.shows_codes(),
@@ -150,6 +154,7 @@ impl Page {
             | Self::JournalSign
             | Self::Reading
             | Self::ReadingUnlock
+            | Self::ReadingClasses
             | Self::ReadingExtract => JournalPage::PATH,
         }
     }

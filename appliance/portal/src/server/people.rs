@@ -88,6 +88,7 @@ pub(super) fn answer(portal: &Portal, visit: &Visit, page: Page) -> Answer {
         | Page::JournalSign
         | Page::Reading
         | Page::ReadingUnlock
+        | Page::ReadingClasses
         | Page::ReadingExtract
         | Page::Technician
         | Page::Support => answer_signed(portal, visit, page),
@@ -276,6 +277,7 @@ fn answer_signed(portal: &Portal, visit: &Visit, page: Page) -> Result<Answer, T
         | Page::JournalSign
         | Page::Reading
         | Page::ReadingUnlock
+        | Page::ReadingClasses
         | Page::ReadingExtract => signed.journal(page),
         Page::Technician => Ok(signed.technician()),
         Page::Support => signed.support(),

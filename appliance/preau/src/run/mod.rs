@@ -29,6 +29,7 @@ mod radios;
 mod readings;
 mod selftests;
 mod services;
+mod unsealed;
 mod updates;
 mod upstreams;
 mod urgent;

@@ -6,6 +6,7 @@ mod custody;
 mod holding;
 mod lessons;
 mod notebook;
+mod overview;
 mod preparing;
 mod reading;
 mod signing;
@@ -27,9 +28,9 @@ use model::{
     PlanId, PreparationId, Reading, ReadingId, RequestId, Role, RoomName, Selection, Subject, Timestamp,
 };
 use portal::{
-    Asked, Card, Claimed, CommuneDesk, CommuneWish, Custody, Findings, Held, LessonStart, LessonTurn,
-    NewCodes, NewHold, NewReading, Newcomer, PreparationLine, Reader, ReadingList, Reply, RoomNow, ShownKey,
-    Summary, TelephoneState, Tile, Trouble, TypedTelephone, WantedThing, WifiLine, Wish,
+    Asked, Card, Claimed, Classes, CommuneDesk, CommuneWish, Custody, Findings, Held, LessonStart,
+    LessonTurn, NewCodes, NewHold, NewReading, Newcomer, PreparationLine, Reader, ReadingList, Reply,
+    RoomNow, ShownKey, Summary, TelephoneState, Tile, Trouble, TypedTelephone, WantedThing, WifiLine, Wish,
 };
 use ring::rand::SystemRandom;
 use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonError, Store, StoreError};
@@ -357,6 +358,10 @@ impl portal::ReadingRoom for Office {
         after: u64,
     ) -> Result<Findings, Trouble> {
         self.search(client, reader, id, selection, after)
+    }
+
+    fn classes(&self, client: IpAddr, reader: Reader<'_>, id: ReadingId) -> Result<Classes, Trouble> {
+        self.count_classes(client, reader, id)
     }
 
     fn extract(

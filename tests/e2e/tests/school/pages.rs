@@ -200,7 +200,7 @@ fn prepare(lab: &Lab, chrome: &Chrome<'_>, album: &Album) -> Result<()> {
             Ok(chrome.text()?.contains(words))
         })
     };
-    look("1 prêts sur 2")?;
+    look("1 prêt sur 2")?;
     look("ne trouve rien à cette adresse")?;
     album.look(chrome, "prepare-here")
 }

@@ -103,7 +103,7 @@ fn a_preparation_is_fetched_by_the_rules_of_the_device_and_recorded() -> Result<
     appliance.kill9()?;
     start(&lab, &mut appliance)?;
     let martin = Browser::new(&lab, &lab.pc2, "martin");
-    wait_until("it is ready", || Ok(martin.get(PAGE)?.text.contains("1 prêts sur 1")))?;
+    wait_until("it is ready", || Ok(martin.get(PAGE)?.text.contains("1 prêt sur 1")))?;
     let asked = lab.requests()?;
     let bytes = asked
         .lines()

@@ -11,8 +11,8 @@ use model::{
 
 use crate::pages::samples;
 use crate::{
-    Asked, Card, Claimed, CommuneDesk, CommuneRoom, CommuneWish, Custody, Findings, Held, LessonRoom,
-    LessonStart, LessonTurn, NewCodes, NewHold, NewReading, Newcomer, Office, PreparationLine,
+    Asked, Card, Claimed, Classes, CommuneDesk, CommuneRoom, CommuneWish, Custody, Findings, Held,
+    LessonRoom, LessonStart, LessonTurn, NewCodes, NewHold, NewReading, Newcomer, Office, PreparationLine,
     PreparationRoom, Reader, ReadingList, ReadingRoom, Reply, RoomNow, ShownKey, Summary, TelephoneRoom,
     TelephoneState, Tile, Trouble, TypedTelephone, WantedThing, WifiLine, Wish,
 };
@@ -390,6 +390,16 @@ impl ReadingRoom for Clerk {
         let host = selection.host.as_ref().map(ToString::to_string).unwrap_or_default();
         self.note(format!("{} looks in {id} for `{host}` after {after}", person.name))?;
         Ok(samples::findings())
+    }
+
+    fn classes(&self, _: IpAddr, reader: Reader<'_>, id: ReadingId) -> Result<Classes, Trouble> {
+        let person = reader.person;
+        let (_, is_unlocked) = self.reading(reader, id)?;
+        if !is_unlocked {
+            return Err(Trouble::Locked);
+        }
+        self.note(format!("{} looks at the classes in {id}", person.name))?;
+        Ok(samples::classes())
     }
 
     fn extract(
