@@ -239,6 +239,7 @@ pub(crate) fn preparations() -> Vec<PreparationLine> {
         line(8, PreparationStage::Full, None),
         line(9, PreparationStage::Elsewhere, None),
         line(10, PreparationStage::Personal, None),
+        line(11, PreparationStage::Closed, None),
     ]
 }
 

@@ -2,6 +2,7 @@
 //! the keyboard alone, and without a script. Pictures of all of them are kept in `target/screenshots`, to be looked at.
 
 mod album;
+mod applications;
 mod chrome;
 mod hub;
 

@@ -118,6 +118,7 @@ fn tell_stage(language: Language, line: &PreparationLine) -> (String, &'static s
     let (key, tone) = match line.preparation.stage {
         PreparationStage::Waiting => ("prepare-waiting", "neutral"),
         PreparationStage::Here => ("prepare-here", "good"),
+        PreparationStage::Closed => ("prepare-closed", "neutral"),
         PreparationStage::Refused => ("prepare-refused", "bad"),
         PreparationStage::Personal => ("prepare-personal", "bad"),
         PreparationStage::NotShared => ("prepare-not-shared", "bad"),

@@ -72,6 +72,12 @@ impl Album {
         chrome.resize(1_024)
     }
 
+    /// Keeps a picture of a page that is somebody else's: nothing is judged.
+    pub(super) fn picture(&self, chrome: &Chrome<'_>, name: &str) -> Result<()> {
+        let size = json!({ "width": 1_024, "height": 900 });
+        Ok(fs::write(self.folder.join(format!("{name}.png")), chrome.picture(&size)?)?)
+    }
+
     /// Looks at it on two screens that have little in common.
     pub(super) fn glance(&self, chrome: &Chrome<'_>, name: &str) -> Result<()> {
         GLANCES.into_iter().try_for_each(|screen| self.show(chrome, name, screen))
@@ -138,7 +144,7 @@ impl Album {
 }
 
 /// The folder of all that is built.
-fn target() -> Result<PathBuf> {
+pub(super) fn target() -> Result<PathBuf> {
     let program = std::env::current_exe()?;
     let target = program.ancestors().find(|folder| folder.ends_with("debug") || folder.ends_with("release"));
     Ok(target.and_then(|profile| profile.parent()).context("a target folder")?.to_owned())
