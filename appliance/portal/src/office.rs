@@ -7,11 +7,13 @@ use model::{
     RoomName, SiteRequest, Timestamp,
 };
 
-use crate::{LessonRoom, PreparationRoom, ReadingRoom, TelephoneRoom};
+use crate::{AdoptionRoom, DeviceRoom, LessonRoom, PreparationRoom, ReadingRoom, TelephoneRoom};
 
 /// The part of the box that keeps people, sessions and requests. Its calls block: for files, and for a secret that is
 /// hashed.
-pub trait Office: ReadingRoom + LessonRoom + PreparationRoom + TelephoneRoom + Send + Sync {
+pub trait Office:
+    ReadingRoom + LessonRoom + PreparationRoom + TelephoneRoom + AdoptionRoom + DeviceRoom + Send + Sync
+{
     /// The teachers who may sign in, by name: the tiles of the sign-in page.
     ///
     /// # Errors
@@ -227,6 +229,9 @@ pub enum Trouble {
     /// The code of the telephone that is to be made known is wrong.
     #[error("wrong code")]
     Code,
+    /// The access point does not answer with the certificate that it said.
+    #[error("the access point does not answer as it said")]
+    PointSilent,
     /// The new secret is too short.
     #[error("the secret is too short")]
     SecretShort,

@@ -6,9 +6,12 @@
 mod bar;
 mod card;
 mod custody;
+mod devices;
 mod guarded;
 mod head;
+mod join;
 mod journal;
+mod points;
 mod prepare;
 mod reading;
 mod room;
@@ -24,9 +27,12 @@ mod wifi_sheet;
 mod wishes;
 
 pub use card::CardPage;
+pub use devices::DevicesPage;
 pub use guarded::GuardedPage;
 pub use head::HeadPage;
+pub use join::JoinPage;
 pub use journal::JournalPage;
+pub use points::PointsPage;
 pub use prepare::PreparePage;
 pub use reading::ReadingPage;
 pub use secret::SecretPage;

@@ -82,6 +82,9 @@ fn used_keys(folder: &Path) -> BTreeSet<String> {
                 "telephone-",
                 "phone-",
                 "paper-",
+                "points-",
+                "join-",
+                "devices-",
             ];
             used.extend(
                 source
