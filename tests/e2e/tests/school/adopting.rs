@@ -26,7 +26,7 @@ const FETCH: &str = r#"#!/bin/sh
 for word in "$@"; do
   case $word in --post-data=*) form=${word#--post-data=} ;; http*) url=$word ;; esac
 done
-exec curl --silent --fail --output /dev/null --data "$form" "$url"
+exec curl --ipv4 --silent --fail --output /dev/null --data "$form" "$url"
 "#;
 
 /// A machine with the files of an access point, under a key.
