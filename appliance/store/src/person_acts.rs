@@ -127,7 +127,9 @@ fn insert(transaction: &Transaction<'_>, act: &PersonAct) -> rusqlite::Result<()
         }
         PersonDeed::PlaceHold { words }
         | PersonDeed::LiftHold { words }
-        | PersonDeed::SignRetention { words } => sought = Some(words.as_str()),
+        | PersonDeed::SignRetention { words }
+        | PersonDeed::AdoptPoint { words }
+        | PersonDeed::ReleasePoint { words } => sought = Some(words.as_str()),
         PersonDeed::CloseReading { reading: id, end } => {
             (reading, sought) = (Some(id.number()), Some(end.as_str()));
         }
@@ -188,6 +190,8 @@ fn read_act(row: &Row<'_>) -> rusqlite::Result<WaitingAct> {
         "sign-in-by-paper" => PersonDeed::SignInByPaper,
         "add-telephone" => PersonDeed::AddTelephone,
         "remove-telephone" => PersonDeed::RemoveTelephone { name: name()? },
+        "adopt-point" => PersonDeed::AdoptPoint { words: Sought::new(&text(9)?) },
+        "release-point" => PersonDeed::ReleasePoint { words: Sought::new(&text(9)?) },
         "add-person" => PersonDeed::AddPerson { name: name()?, role: parse(5, &text(5)?)? },
         "reset-person" => PersonDeed::ResetPerson { name: name()? },
         "disable-person" => PersonDeed::DisablePerson { name: name()? },
@@ -263,6 +267,8 @@ mod tests {
             PersonDeed::SignInByPaper,
             PersonDeed::AddTelephone,
             PersonDeed::RemoveTelephone { name: name() },
+            PersonDeed::AdoptPoint { words: Sought::new("borne-7: CM2") },
+            PersonDeed::ReleasePoint { words: Sought::new("borne-7") },
             PersonDeed::AddPerson { name: name(), role: Role::Head },
             PersonDeed::ResetPerson { name: name() },
             PersonDeed::DisablePerson { name: name() },

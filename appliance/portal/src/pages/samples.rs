@@ -145,6 +145,8 @@ pub(crate) fn room_now() -> RoomNow {
         taken: None,
         sites: "vikidia.org ign.fr".to_owned(),
         minutes: 55,
+        old_keys: vec!["tab-07".to_owned()],
+        strange_keys: 2,
         wifi: WifiStatus::On { since: at(1) },
         devices: vec![device("CM2-01", Some(19)), device("CM2-<02>", Some(3)), device("CM2-03", None)],
         missed: vec![
@@ -612,4 +614,55 @@ pub(crate) fn summary() -> Summary {
     };
     let refused = vec![count(Some("CM2"), Some("games"), 1_204), count(None, None, 12)];
     Summary { refused, hidden: 7 }
+}
+
+/// Access points: one that was heard, one that somebody has reset, one that was adopted.
+pub(crate) fn points() -> crate::Points {
+    let mac = |last: u8| model::Mac::new([2, 0xaa, 0, 0, 0, last]);
+    let name: model::AccessPointName = "borne-02aa00000002".parse().unwrap();
+    let heard = [(1, None), (2, Some(name.clone()))].map(|(last, former)| crate::HeardPoint {
+        mac: mac(last),
+        address: [10, 77, 0, 20 + last].into(),
+        certificate: [last; 32],
+        former,
+    });
+    let adopted = crate::AdoptedPointLine {
+        name,
+        mac: mac(2),
+        room: "CM2".parse().unwrap(),
+        by: head().name,
+        at: at(0),
+    };
+    crate::Points {
+        has_key: true,
+        heard: heard.into(),
+        adopted: vec![adopted],
+        rooms: vec!["CM2".parse().unwrap(), "Salle <des> maîtres".parse().unwrap()],
+    }
+}
+
+/// What a class set joins by.
+pub(crate) fn join_code() -> crate::JoinCode {
+    let state = crate::JoinState::Shown { ssid: "<tilleul>".to_owned(), picture: "<svg></svg>".to_owned() };
+    crate::JoinCode { room: Some("CM2".parse().unwrap()), state }
+}
+
+/// Devices of a room, and one that moves.
+pub(crate) fn device_list() -> crate::DeviceList {
+    let device = |last: u8, name: &str, room: Option<&str>| Device {
+        mac: model::Mac::new([2, 0, 0, 0, 0, last]),
+        name: name.parse().unwrap(),
+        room: room.map(|room| room.parse().unwrap()),
+        profile: "elementaire".parse().unwrap(),
+    };
+    crate::DeviceList {
+        devices: vec![
+            (device(3, "Chariot-<1>", None), None),
+            (device(1, "CM2-01", Some("CM2")), Some(at(1))),
+            (device(2, "CM2-02", Some("CM2")), None),
+        ],
+        rooms: vec!["CM2".parse().unwrap()],
+        profiles: vec!["elementaire".parse().unwrap(), "adulte".parse().unwrap()],
+        asker: Some(model::Mac::new([2, 0, 0, 0, 0, 9])),
+    }
 }

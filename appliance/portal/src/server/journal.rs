@@ -55,6 +55,11 @@ impl Signed<'_> {
             Page::Journal
             | Page::Technician
             | Page::Support
+            | Page::Points
+            | Page::PointsRelease
+            | Page::PointsSay
+            | Page::Devices
+            | Page::DevicesRemove
             | Page::Why
             | Page::SignIn
             | Page::SignOut

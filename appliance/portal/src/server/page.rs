@@ -5,8 +5,8 @@ use model::Role;
 use super::lesson::LessonPage;
 use crate::pages::Why;
 use crate::pages::people::{
-    ClassesPage, HeadPage, JournalPage, ReadingPage, SecretPage, SignInPage, StaffPage, TeacherPage,
-    TechnicianPage, TelephonePage,
+    ClassesPage, DevicesPage, HeadPage, JournalPage, PointsPage, ReadingPage, SecretPage, SignInPage,
+    StaffPage, TeacherPage, TechnicianPage, TelephonePage,
 };
 
 /// The pages with forms, and the places that forms are sent to.
@@ -40,6 +40,11 @@ pub(super) enum Page {
     ReadingExtract,
     Technician,
     Support,
+    Points,
+    PointsRelease,
+    PointsSay,
+    Devices,
+    DevicesRemove,
 }
 
 /// Where a session is ended.
@@ -77,6 +82,11 @@ impl Page {
             ReadingPage::EXTRACT_PATH => Self::ReadingExtract,
             TechnicianPage::PATH => Self::Technician,
             TechnicianPage::SUPPORT_PATH => Self::Support,
+            PointsPage::PATH => Self::Points,
+            DevicesPage::PATH => Self::Devices,
+            DevicesPage::REMOVE_PATH => Self::DevicesRemove,
+            PointsPage::RELEASE_PATH => Self::PointsRelease,
+            PointsPage::SAY_PATH => Self::PointsSay,
             path => return LessonPage::find(path).map(Self::Lesson),
         })
     }
@@ -84,7 +94,14 @@ impl Page {
     /// Whether the page can be read, whether forms are sent there.
     pub(super) fn takes(self, is_post: bool) -> bool {
         match self {
-            Self::Why | Self::SignIn | Self::Secret | Self::Telephone | Self::Staff | Self::Reading => true,
+            Self::Why
+            | Self::SignIn
+            | Self::Secret
+            | Self::Telephone
+            | Self::Staff
+            | Self::Reading
+            | Self::Points
+            | Self::Devices => true,
             Self::Teacher | Self::Head | Self::Journal | Self::Technician => !is_post,
             Self::Lesson(page) => page.takes(is_post),
             Self::SignOut
@@ -103,6 +120,9 @@ impl Page {
             | Self::ReadingUnlock
             | Self::ReadingClasses
             | Self::ReadingExtract
+            | Self::PointsRelease
+            | Self::DevicesRemove
+            | Self::PointsSay
             | Self::Support => is_post,
         }
     }
@@ -128,9 +148,14 @@ impl Page {
             | Self::ReadingUnlock
             | Self::ReadingClasses
             | Self::ReadingExtract => role.reads_journal(),
-            Self::Technician | Self::Support => role.directs(),
+            Self::Technician
+            | Self::Support
+            | Self::Points
+            | Self::PointsRelease
+            | Self::Devices
+            | Self::DevicesRemove => role.directs(),
             Self::Telephone => role.shows_codes(),
-            Self::Why | Self::SignIn | Self::SignOut | Self::Secret => true,
+            Self::Why | Self::SignIn | Self::SignOut | Self::Secret | Self::PointsSay => true,
         }
     }
 
@@ -145,7 +170,9 @@ impl Page {
             Self::Teacher | Self::TeacherAnswer | Self::TeacherEnd => TeacherPage::PATH,
             Self::Head | Self::HeadAnswer | Self::HeadEnd => HeadPage::PATH,
             Self::Staff | Self::StaffReset | Self::StaffTelephone | Self::StaffDisable => StaffPage::PATH,
-            Self::Technician | Self::Support => TechnicianPage::PATH,
+            Self::Technician | Self::Support | Self::PointsSay => TechnicianPage::PATH,
+            Self::Points | Self::PointsRelease => PointsPage::PATH,
+            Self::Devices | Self::DevicesRemove => DevicesPage::PATH,
             Self::Journal
             | Self::JournalOpen
             | Self::JournalClose

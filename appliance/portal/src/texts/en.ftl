@@ -842,6 +842,8 @@ lesson-permit = Allow for this lesson
 lesson-devices = Devices of the room
 lesson-devices-none = No device is registered in this room.
 lesson-there = { $there } of { $all } online
+lesson-old-key = An old Wi-Fi key: { $names }.
+lesson-strange-key = Tries with a wrong Wi-Fi key, by unknown devices: { $count }.
 lesson-absent = Missing: { $names }.
 lesson-absent-many = Missing, among others: { $names }.
 lesson-seen-now = online
@@ -1105,6 +1107,7 @@ paper-title = Your recovery codes
 paper-lead = For the day when the telephone is lost: each of these codes stands once for the six digits. Print this page, and keep it far from the telephone.
 paper-once = This page is shown once.
 paper-go = Done, go on
+
 # The commune
 nav-commune = Commune
 wish-ask-commune = Ask the commune
@@ -1135,3 +1138,47 @@ commune-order-answer = Answer a request:
 commune-order-prepare = Prepare
 commune-order-unprepare = Prepare no more
 commune-order-notice = Show
+
+# Access points that are plugged in
+points-title = Wi-Fi access points
+points-plugged = Access points that are plugged in and that nobody has adopted: { $count }.
+points-look = Look at them
+points-no-key = This box does not have the commune’s adoption key, and believes no access point that comes. See adoption_key_file in its configuration.
+points-none = No new access point. Plug it into the school’s network, wait for two minutes, then look again.
+points-new = A new access point is plugged in
+points-former = It was called { $name }: somebody has reset it.
+points-label = On its label:
+points-address = Its address:
+points-certificate = The fingerprint of its certificate
+points-room = Room
+points-no-room = No room has a Wi-Fi network with one key for all in the box’s configuration.
+points-adopt = Adopt this access point
+points-again = Look again
+points-adopted = Adopted access points
+points-facts = adopted by { $by } on { $day }
+points-release = Forget
+trouble-point-silent = The access point does not answer with the certificate that it said. Wait for a minute, and try again; if nothing changes, unplug it.
+
+# Letting tablets join
+join-title = Let the tablets join
+join-link = Let the tablets join
+join-lead = Point the tablet’s camera at this picture. Network:
+join-picture = Picture for the camera of a tablet
+join-off = Begin the lesson and switch the Wi-Fi on: the picture will be here, for the projector.
+join-own = In this room each device has a key of its own: the technician installs it once, and there is nothing to show.
+join-back = Back to my room
+
+# Devices and rooms
+devices-title = Devices and rooms
+devices-all = The school’s devices
+devices-none = No device is registered. An unknown device has the strictest profile.
+devices-nowhere = Without a room
+devices-remove = Forget
+devices-new = Register a device, or move it to another room
+devices-mac = Hardware address (MAC), on its label or in its settings
+devices-asker = It is that of the device that you are using.
+devices-name = Name, as on its sticker
+devices-room = Room
+devices-room-hint = Empty: a device that moves from room to room.
+devices-profile = Profile
+devices-go = Register

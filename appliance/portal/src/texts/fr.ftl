@@ -843,6 +843,8 @@ lesson-permit = Permettre pour ce cours
 lesson-devices = Appareils de la salle
 lesson-devices-none = Aucun appareil n’est enregistré dans cette salle.
 lesson-there = { $there } sur { $all } en ligne
+lesson-old-key = Clé Wi-Fi périmée : { $names }.
+lesson-strange-key = Essais avec une mauvaise clé Wi-Fi, appareils inconnus : { $count }.
 lesson-absent = Il manque : { $names }.
 lesson-absent-many = Il manque entre autres : { $names }.
 lesson-seen-now = en ligne
@@ -1106,6 +1108,7 @@ paper-title = Vos codes de secours
 paper-lead = Pour le jour où le téléphone est perdu : chacun de ces codes remplace une fois les six chiffres. Imprimez cette page, et rangez-la loin du téléphone.
 paper-once = Cette page ne s’affiche qu’une fois.
 paper-go = C’est fait, continuer
+
 # La commune
 nav-commune = Commune
 wish-ask-commune = Demander à la commune
@@ -1136,3 +1139,47 @@ commune-order-answer = Répondre à une demande :
 commune-order-prepare = Préparer
 commune-order-unprepare = Ne plus préparer
 commune-order-notice = Afficher
+
+# Les bornes que l’on branche
+points-title = Bornes Wi-Fi
+points-plugged = Bornes branchées que personne n’a adoptées : { $count }.
+points-look = Les voir
+points-no-key = Ce boîtier n’a pas la clé d’adoption de la commune : il ne croit aucune borne qui se présente. Voyez adoption_key_file dans sa configuration.
+points-none = Aucune nouvelle borne. Branchez-la sur le réseau de l’école, attendez deux minutes, puis actualisez.
+points-new = Une nouvelle borne est branchée
+points-former = Elle s’appelait { $name } : quelqu’un l’a remise à zéro.
+points-label = Sur son étiquette :
+points-address = Son adresse :
+points-certificate = L’empreinte de son certificat
+points-room = Salle
+points-no-room = Aucune salle n’a de réseau Wi-Fi à clé commune dans la configuration du boîtier.
+points-adopt = Adopter cette borne
+points-again = Actualiser
+points-adopted = Bornes adoptées
+points-facts = adoptée par { $by } le { $day }
+points-release = Oublier
+trouble-point-silent = La borne ne répond pas avec le certificat qu’elle a annoncé. Attendez une minute, puis recommencez ; si rien ne change, débranchez-la.
+
+# Faire entrer les tablettes
+join-title = Faire entrer les tablettes
+join-link = Faire entrer les tablettes
+join-lead = Avec l’appareil photo de la tablette, visez cette image. Réseau :
+join-picture = Image à viser avec l’appareil photo de la tablette
+join-off = Démarrez le cours et allumez le Wi-Fi : l’image s’affichera ici, à projeter.
+join-own = Dans cette salle, chaque appareil a sa propre clé : le technicien l’installe une fois, et il n’y a rien à projeter.
+join-back = Revenir à ma salle
+
+# Les appareils et les salles
+devices-title = Appareils et salles
+devices-all = Les appareils de l’école
+devices-none = Aucun appareil n’est enregistré. Un appareil inconnu a le profil le plus strict.
+devices-nowhere = Sans salle
+devices-remove = Oublier
+devices-new = Enregistrer un appareil, ou le changer de salle
+devices-mac = Adresse matérielle (MAC), sur son étiquette ou dans ses réglages
+devices-asker = C’est celle de l’appareil devant lequel vous êtes.
+devices-name = Nom, comme sur son autocollant
+devices-room = Salle
+devices-room-hint = Vide : un appareil qui change de salle.
+devices-profile = Profil
+devices-go = Enregistrer

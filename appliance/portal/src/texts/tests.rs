@@ -91,6 +91,9 @@ fn used_keys(folder: &Path) -> BTreeSet<String> {
                 "telephone-",
                 "phone-",
                 "paper-",
+                "points-",
+                "join-",
+                "devices-",
             ];
             used.extend(
                 source

@@ -9,8 +9,9 @@ use crate::{
     Tile, Trouble, WifiStatus,
 };
 
-const TROUBLES: [Trouble; 34] = [
+const TROUBLES: [Trouble; 35] = [
     Trouble::Code,
+    Trouble::PointSilent,
     Trouble::NotWorkspace,
     Trouble::Unregistered,
     Trouble::Day,
@@ -61,7 +62,14 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
     }
     for (name, diagnosis) in [("known", samples::diagnosis()), ("nothing", crate::Diagnosis::default())] {
         let (person, status) = (&samples::head(), &samples::status());
-        let page = TechnicianPage { place: &place, person, status, diagnosis: &diagnosis, token: "t" };
+        let page = TechnicianPage {
+            place: &place,
+            person,
+            status,
+            diagnosis: &diagnosis,
+            token: "t",
+            new_points: usize::from(name == "known"),
+        };
         push(&format!("technician-{name}"), page.render(language));
     }
     let teachers = [Tile { id: samples::teacher().id, name: samples::teacher().name }];
@@ -104,6 +112,22 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
     }
     for (name, html) in telephones(language) {
         push(name, html);
+    }
+    for (name, points) in [("heard", samples::points()), ("none", crate::Points::default())] {
+        let page = PointsPage { place: &place, person: &samples::head(), points: &points, token: "0" };
+        push(&format!("points-{name}"), page.render(language));
+    }
+    for (name, state) in [("off", crate::JoinState::Off), ("own", crate::JoinState::OwnKeys)] {
+        let code = crate::JoinCode { room: None, state };
+        let page = JoinPage { place: &place, person: &samples::teacher(), code: &code, token: "0" };
+        push(&format!("tablets-{name}"), page.render(language));
+    }
+    let code = samples::join_code();
+    let page = JoinPage { place: &place, person: &samples::teacher(), code: &code, token: "0" };
+    push("tablets", page.render(language));
+    for (name, list) in [("full", samples::device_list()), ("empty", crate::DeviceList::default())] {
+        let page = DevicesPage { place: &place, person: &samples::head(), list: &list, token: "0" };
+        push(&format!("page-devices-{name}"), page.render(language));
     }
     push("why-asked", why(language));
     let (rooms_of, person) = (["CM2".parse().unwrap()], samples::teacher());
@@ -555,6 +579,7 @@ fn a_technician_learns_what_is_wrong_and_what_to_do() {
             person: &samples::head(),
             status: &status,
             diagnosis,
+            new_points: 0,
             token: "t",
         };
         page.render(Language::French)
