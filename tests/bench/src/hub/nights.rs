@@ -165,6 +165,8 @@ impl Watch for Stopwatch {
             Step::Renewed => "renewed",
             Step::Log(_) => "log",
             Step::Policy(_) => "policy",
+            Step::Sheet(_) => "sheet",
+            Step::Requests(_) => "requests",
             Step::File { name: STATE, .. } => "state",
             // Its pieces were counted.
             Step::Snapshot => return,
