@@ -29,7 +29,7 @@ const START_MS: i64 = 1_795_392_000_000;
 /// How often a box is killed while it seals, ...
 const KILLS_VARIABLE: &str = "PREAU_TEST_KILLS";
 /// ... where nobody says so.
-const KILLS: u32 = 40;
+const KILLS: u32 = 500;
 /// After so many a new data folder is begun: all that is in one is verified after each kill.
 const KILLS_A_FOLDER: u32 = 25;
 /// By what the moments of the kills are drawn; else by the time.
