@@ -113,6 +113,8 @@ mod tests {
     fn a_path_is_found_by_its_parts() {
         assert_eq!(find("/api/v1/log"), Some(&vec![Method::GET, Method::POST]));
         assert_eq!(find("/api/v1/files/abc"), Some(&vec![Method::HEAD, Method::PATCH]));
+        assert_eq!(find("/api/v1/urgent"), Some(&vec![Method::GET]));
+        assert_eq!(find("/api/v1/requests"), Some(&vec![Method::POST]));
         for none in ["/api/v1/files/", "/api/v1/files/a/b", "/api/v1", "/", ""] {
             assert_eq!(find(none), None, "{none}");
         }
@@ -167,7 +169,10 @@ mod tests {
             "Health",
             "Refusal",
             "SnapshotState",
+            "SchoolRequests",
+            "Tide",
         ];
+        assert_eq!(golden.lines().count(), names.len(), "each message is described");
         for (line, name) in golden.lines().zip(names) {
             let message: Value = serde_json::from_str(line).unwrap();
             assert!(is_message(name, &message), "{name}: {line}");
