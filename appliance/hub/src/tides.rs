@@ -2,7 +2,7 @@
 //!
 //! Hubs that share a register see each other's changes by that look; none has to know of another.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -32,8 +32,10 @@ pub(crate) struct Tides {
 #[derive(Clone, Debug, Default)]
 struct Level {
     policy: u64,
-    /// The sheets' numbers, by their schools.
-    sheets: Arc<Vec<(String, u64)>>,
+    /// The highest number of a sheet.
+    sheet: u64,
+    /// The sheets' numbers, by their schools: each change has all who wait look their own up.
+    sheets: Arc<HashMap<String, u64>>,
     /// The hub stops: nobody waits any longer.
     is_over: bool,
 }
@@ -104,13 +106,16 @@ impl Tides {
         let high = hub.register.high_water()?;
         let (policy, sheet) = {
             let level = self.level.borrow();
-            (level.policy, level.sheets.iter().map(|(_, serial)| *serial).max().unwrap_or(0))
+            (level.policy, level.sheet)
         };
         if (policy, sheet) == (high.policy, high.sheet) {
             return Ok(());
         }
-        let sheets = Arc::new(hub.register.sheet_serials()?);
-        self.level.send_modify(|level| (level.policy, level.sheets) = (high.policy, sheets));
+        let sheets: HashMap<String, u64> = hub.register.sheet_serials()?.into_iter().collect();
+        let sheet = sheets.values().copied().max().unwrap_or(0);
+        self.level.send_modify(|level| {
+            (level.policy, level.sheet, level.sheets) = (high.policy, sheet, Arc::new(sheets));
+        });
         Ok(())
     }
 

@@ -257,9 +257,9 @@ fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let listening = hub::serve(Arc::clone(&hub), listener, tls).context("the hub cannot be served")?;
     writeln!(io::stdout(), "listening on {}", listening.address())?;
     writeln!(io::stdout(), "witness {witness_key}")?;
-    let _watching = watch_schools(&hub, data, ways)?;
+    let watching = watch_schools(&hub, data, ways)?;
     supervisor.tell_ready();
-    wait(&hub, data, &listening, &supervisor)?;
+    wait(&hub, data, (&listening, &watching), &supervisor)?;
     supervisor.tell_stopping();
     listening.stop()?;
     Ok(ExitCode::SUCCESS)
@@ -369,7 +369,12 @@ fn keep_marks(hub: &Hub, data: &Path) {
 }
 
 /// Waits until somebody wants the hub to stop, or it has stopped by itself. Meanwhile it forgets what is over: a store that hangs keeps it from no end.
-fn wait(hub: &Arc<Hub>, data: &Path, listening: &Listening, supervisor: &Supervisor) -> anyhow::Result<()> {
+fn wait(
+    hub: &Arc<Hub>,
+    data: &Path,
+    (listening, watching): (&Listening, &Watching),
+    supervisor: &Supervisor,
+) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome: anyhow::Result<()> = runtime.block_on(async {
         let mut house: Option<JoinHandle<()>> = None;
@@ -386,6 +391,9 @@ fn wait(hub: &Arc<Hub>, data: &Path, listening: &Listening, supervisor: &Supervi
                 _ = look.tick() => {
                     if !listening.is_running() {
                         bail!("the hub stopped by itself")
+                    }
+                    if watching.thread.is_finished() {
+                        bail!("nobody looks at the schools any more: the thread that did has failed")
                     }
                 }
                 _ = signs.tick() => {
@@ -409,11 +417,17 @@ fn wait(hub: &Arc<Hub>, data: &Path, listening: &Listening, supervisor: &Supervi
     outcome
 }
 
+/// Who looks at the schools, up to the end of the value.
+struct Watching {
+    thread: std::thread::JoinHandle<()>,
+    _end: Sender<()>,
+}
+
 /// Looks at the schools each minute, on a thread of its own that ends with the value: whoever is written to may take his time. At the
 /// hub's end nobody waits for it, because what is not sent is in the register.
-fn watch_schools(hub: &Arc<Hub>, data: &Path, ways: Ways) -> anyhow::Result<Sender<()>> {
-    let (hub, data, (watching, ended)) = (Arc::clone(hub), data.to_owned(), mpsc::channel());
-    std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
+fn watch_schools(hub: &Arc<Hub>, data: &Path, ways: Ways) -> anyhow::Result<Watching> {
+    let (hub, data, (end, ended)) = (Arc::clone(hub), data.to_owned(), mpsc::channel());
+    let thread = std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
         loop {
             look_at_schools(&hub, &data, &ways);
             if ended.recv_timeout(WATCH_PERIOD) != Err(RecvTimeoutError::Timeout) {
@@ -421,7 +435,7 @@ fn watch_schools(hub: &Arc<Hub>, data: &Path, ways: Ways) -> anyhow::Result<Send
             }
         }
     })?;
-    Ok(watching)
+    Ok(Watching { thread, _end: end })
 }
 
 /// What failed is in the log, and is tried again in a minute.

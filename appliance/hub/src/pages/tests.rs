@@ -15,6 +15,7 @@ use super::wishes::wishes;
 use super::{Bar, tell};
 use crate::fleet::{Finding, Measure, Sight, judge};
 use crate::office::Trouble;
+use crate::policy::Contrary;
 use crate::register::history::{Alert, Channel, Kept, Level, NewAlert, Report, SignedState};
 use crate::register::people::{Act, Duty, Member, MemberId};
 use crate::register::wishes::{Content, Notice, SchoolRule, Wish, WishAnswer};
@@ -132,6 +133,11 @@ fn own_rules() -> [SchoolRule; 1] {
     [SchoolRule { uai: "0750655E".to_owned(), rule: rule("permit", "musee.example") }]
 }
 
+fn contrary() -> Contrary {
+    let own = |site: &str| SchoolRule { uai: "0750655E".to_owned(), rule: rule("refuse", site) };
+    Contrary { same: vec![own("a.concours.example")], below: vec![own("jeu.a.concours.example")] }
+}
+
 fn contents() -> [Content; 1] {
     let place = SheetContent {
         url: "https://ent.example/film".to_owned(),
@@ -221,7 +227,14 @@ fn all(language: Language, duties: &[Duty]) -> Vec<(&'static str, String)> {
         ("rules", rules(place, bar("/regles"), &policy, &sights, member.may(Duty::Policy), None)),
         (
             "asked",
-            rules(place, bar("/regles"), &policy, &sights, true, Some(&Wanted { rule: &wanted, days: "3" })),
+            rules(
+                place,
+                bar("/regles"),
+                &policy,
+                &sights,
+                true,
+                Some(&Wanted { rule: &wanted, days: "3", contrary: &contrary() }),
+            ),
         ),
         (
             "wishes",
@@ -302,6 +315,7 @@ fn pages_say_what_there_is() {
     check("archive", &["preau journal verify", "href=\"/ecole/0750655E/archive/4/3\"", "5120\u{a0}Ko"]);
     check("rules", &["concours.example", "Fermer", "inconnu"]);
     check("asked", &["Une règle plus large existe", "concours.example", "name=\"oui\" value=\"1\""]);
+    check("asked", &["sur a.concours.example (Fermer) sera retirée", "sur jeu.a.concours.example (Fermer)"]);
     check(
         "wishes",
         &[

@@ -154,8 +154,7 @@ impl PostgresRegister {
         }
         if config.get_ssl_mode() == SslMode::Prefer {
             // Whoever stands between would only have to say that there is no encryption.
-            let is_here = config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)));
-            config.ssl_mode(if is_here { SslMode::Disable } else { SslMode::Require });
+            config.ssl_mode(if is_here(&config) { SslMode::Disable } else { SslMode::Require });
         }
         config.application_name("preau hub").options(STATEMENT_TIMEOUT).connect_timeout(CONNECT_TIMEOUT);
         config.tcp_user_timeout(SILENCE_MAX).keepalives_idle(KEEPALIVE_IDLE);
@@ -253,6 +252,18 @@ impl Database for PostgresRegister {
             }
         }
     }
+
+    fn read(
+        &self,
+        work: &mut dyn FnMut(&mut dyn Sql) -> Result<(), RegisterError>,
+    ) -> Result<(), RegisterError> {
+        self.with(|client| {
+            let builder = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead);
+            let mut transaction = builder.read_only(true).start()?;
+            work(&mut transaction)?;
+            Ok(transaction.commit()?)
+        })
+    }
 }
 
 impl Sql for Transaction<'_> {
@@ -263,6 +274,13 @@ impl Sql for Transaction<'_> {
     fn rows(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, RegisterError> {
         read(&self.query_typed(&in_dollars(sql), &typed(values))?)
     }
+}
+
+/// Whether an address leads to sockets of this machine, and nowhere else: libpq's `hostaddr` counts before what the host is called.
+fn is_here(config: &Config) -> bool {
+    let hosts = config.get_hosts();
+    let are_sockets = hosts.iter().all(|host| matches!(host, Host::Unix(_)));
+    !hosts.is_empty() && are_sockets && config.get_hostaddrs().is_empty()
 }
 
 /// Whether somebody else was first: nothing of the change is there, and it can be done again.
@@ -371,6 +389,19 @@ mod tests {
         assert!(open(None, roots(&authority)).is_err());
         let clear = format!("{address}?sslmode=disable");
         assert!(PostgresRegister::open(&clear, Some("a password"), roots(&authority)).is_err());
+    }
+
+    #[test]
+    fn only_a_socket_of_this_machine_is_here() {
+        let check = |address: &str, expected: bool| {
+            assert_eq!(is_here(&address.parse().unwrap()), expected, "{address}");
+        };
+        check("host=/run/postgresql dbname=hub", true);
+        check("postgres://preau@%2Frun%2Fpostgresql/hub", true);
+        check("host=/run/postgresql hostaddr=192.0.2.1", false);
+        check("host=/run/postgresql,db.example", false);
+        check("postgres://preau@db.example/hub", false);
+        check("user=preau dbname=hub", false);
     }
 
     #[test]

@@ -171,6 +171,17 @@ impl Database for SqliteRegister {
         work(&mut transaction)?;
         Ok(transaction.commit()?)
     }
+
+    fn read(
+        &self,
+        work: &mut dyn FnMut(&mut dyn Sql) -> Result<(), RegisterError>,
+    ) -> Result<(), RegisterError> {
+        let mut connection = self.connection();
+        // It takes no lock of those who write: another process may, meanwhile.
+        let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
+        work(&mut transaction)?;
+        Ok(transaction.commit()?)
+    }
 }
 
 impl Sql for Transaction<'_> {
