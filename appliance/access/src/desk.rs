@@ -7,7 +7,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use journal::{Journal, Recorded, Unrecorded};
 use model::{
-    AccessKind, Closing, Device, Fault, FlowMark, LessonId, Mac, SenderMark, Subject, Tester, Timestamp,
+    AccessKind, Closing, Device, Fault, FlowMark, LessonId, Mac, Reason, SenderMark, Subject, Tester,
+    Timestamp,
 };
 use policy::{
     Claim, Decided as _, Decision, Finding, Permit, Question, Refusal, Snapshot, Target, decide, screen,
@@ -189,6 +190,18 @@ impl Desk {
         let question = Question { subject, kind, target, destination: None };
         let now = self.clock.now().plausible();
         matches!(decide(&self.policy.load(), question, now), Decision::Permit(_))
+    }
+
+    /// Whether this device would be permitted to do this, were it not for the lesson in its room. Records nothing either.
+    #[must_use]
+    pub fn is_closed_by_lesson(&self, device: &Arc<Device>, kind: AccessKind, target: Target) -> bool {
+        let subject = Subject::Device(Arc::clone(device));
+        let question = Question { subject, kind, target, destination: None };
+        let now = self.clock.now().plausible();
+        match decide(&self.policy.load(), question, now) {
+            Decision::Refusal(refusal) => matches!(refusal.reason(), Reason::Narrowed(_)),
+            Decision::Permit(_) => false,
+        }
     }
 
     fn judge(&self, subject: Subject, request: Request) -> Result<Admission, Closed> {

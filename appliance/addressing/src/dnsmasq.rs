@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::{Leases, School};
+use crate::{Leases, Pool, School};
 
 /// That the network has no captive portal (RFC 8910 section 2): what is refused is refused for good, and no sign-in opens it. A
 /// system that knows this asks no website whether it is online.
@@ -56,7 +56,7 @@ pub fn render_dnsmasq(school: &School, paths: Paths<'_>) -> Option<String> {
         pool.first(),
         pool.last(),
         network.netmask(),
-        pool.count().saturating_add(FIXED_MAX),
+        leases_max(school, pool),
         paths.leases.display(),
         paths.hosts.display(),
     );
@@ -74,13 +74,36 @@ pub fn render_dnsmasq(school: &School, paths: Paths<'_>) -> Option<String> {
             network.prefix_len(),
         );
     }
+    for apart in &school.apart {
+        let Some(pool) = apart.pool else { continue };
+        let (network, address) = apart.ipv4;
+        // An option's tag is the interface by which somebody asks.
+        let interface = &apart.interface;
+        let _written = write!(
+            text,
+            "# A network apart.\n\
+             interface={interface}\n\
+             dhcp-range=set:{interface},{},{},{},{minutes}m\n\
+             dhcp-option=tag:{interface},option:router,{address}\n\
+             dhcp-option=tag:{interface},option:dns-server,{address}\n",
+            pool.first(),
+            pool.last(),
+            network.netmask(),
+        );
+    }
     Some(text)
+}
+
+/// Leases of all networks at a time.
+fn leases_max(school: &School, pool: Pool) -> u32 {
+    let apart = school.apart.iter().filter_map(|apart| apart.pool).map(|pool| pool.count());
+    apart.fold(pool.count().saturating_add(FIXED_MAX), u32::saturating_add)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::school::tests::school;
+    use crate::school::tests::{school, school_apart};
 
     fn paths() -> Paths<'static> {
         Paths { hosts: Path::new("/run/preau/dhcp-hosts"), leases: Path::new("/var/lib/preau-dhcp/leases") }
@@ -89,6 +112,24 @@ mod tests {
     #[test]
     fn school_with_both_families() {
         insta::assert_snapshot!(render_dnsmasq(&school(), paths()).unwrap());
+    }
+
+    #[test]
+    fn a_network_apart_has_a_pool_and_a_router_of_its_own() {
+        let (with, without) = (render_dnsmasq(&school_apart(), paths()), render_dnsmasq(&school(), paths()));
+        let (with, without) = (with.unwrap(), without.unwrap());
+        let (_, apart) = with.split_once("# A network apart.\n").unwrap();
+        assert_eq!(
+            apart,
+            "interface=br-staff\n\
+             dhcp-range=set:br-staff,10.77.8.100,10.77.8.199,255.255.255.0,240m\n\
+             dhcp-option=tag:br-staff,option:router,10.77.8.1\n\
+             dhcp-option=tag:br-staff,option:dns-server,10.77.8.1\n"
+        );
+        assert!(
+            with.contains("dhcp-lease-max=1224\n") && without.contains("dhcp-lease-max=1124\n"),
+            "{with}"
+        );
     }
 
     #[test]

@@ -13,6 +13,6 @@ mod school;
 
 pub use dnsmasq::{Paths, render_dnsmasq};
 pub use fixed::{Fixed, Unusable, plan_fixed};
-pub use networkd::render_networkd;
+pub use networkd::{render_networkd, render_networkd_apart};
 pub use pool::{Pool, PoolError};
-pub use school::{Leases, School};
+pub use school::{ApartSchool, Leases, School};

@@ -18,6 +18,19 @@ pub struct School {
     pub ipv6: Option<(Ipv6Net, Ipv6Addr)>,
     /// What devices are given; `None`: somebody else gives addresses, or they have them by hand.
     pub leases: Option<Leases>,
+    /// Networks apart from that one.
+    pub apart: Vec<ApartSchool>,
+}
+
+/// A network of the school apart from its first one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApartSchool {
+    /// The bridge towards it.
+    pub interface: Interface,
+    /// Its network, and the box's address there.
+    pub ipv4: (Ipv4Net, Ipv4Addr),
+    /// Addresses for its devices; `None`: they have them by hand.
+    pub pool: Option<Pool>,
 }
 
 /// What devices are given.
@@ -50,7 +63,18 @@ pub(crate) mod tests {
             ipv4: (network, "10.77.0.1".parse().unwrap()),
             ipv6: Some(("fd77::/64".parse().unwrap(), "fd77::1".parse().unwrap())),
             leases: Some(Leases { pool: "10.77.0.100-10.77.0.199".parse().unwrap(), minutes: 240 }),
+            apart: vec![],
         }
+    }
+
+    /// The same with a network for those who teach.
+    pub(crate) fn school_apart() -> School {
+        let apart = ApartSchool {
+            interface: "br-staff".parse().unwrap(),
+            ipv4: ("10.77.8.0/24".parse().unwrap(), "10.77.8.1".parse().unwrap()),
+            pool: Some("10.77.8.100-10.77.8.199".parse().unwrap()),
+        };
+        School { apart: vec![apart], ..school() }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::{ClockQuality, Timestamp};
 
 use crate::belief::{Belief, CONFIRMATION_DAYS, days_after_last};
-use crate::bounds::{Bounds, Chronicle};
+use crate::bounds::{Bounds, Chronicle, number_about};
 use crate::finding::{Finding, Remark};
 use crate::leaf::Leaf;
 use crate::log::Log;
@@ -18,6 +18,10 @@ use crate::statement::{
     Approval, Expiry, Fact, Hold, Policy, Promptness, Readers, State, Statement, Term, Unsealed,
 };
 use crate::term::{DELETED_WITHIN_DAYS, after, due, list_due, promptness, settled};
+
+/// How many leaves an audit goes over to reckon times, those twice that it goes over twice. A box of twenty years makes it go over half
+/// as many: each night in which something is deleted, over all before it. A log that somebody wrote to keep an audit busy ends it.
+const LEAVES_MAX: u64 = 1 << 32;
 
 /// What an audit found.
 #[derive(Debug, Default)]
@@ -32,9 +36,16 @@ pub(crate) struct Audit {
 
 /// Goes over the statements of a log.
 pub(crate) fn audit(log: &Log) -> Audit {
+    audit_within(log, LEAVES_MAX)
+}
+
+/// The same, going over so many leaves at most to reckon times.
+pub(crate) fn audit_within(log: &Log, leaves_max: u64) -> Audit {
     let mut auditor = Auditor {
         log,
         audit: Audit::default(),
+        told: None,
+        leaves_left: Some(leaves_max),
         readers: None,
         holds: BTreeMap::new(),
         placed: BTreeSet::new(),
@@ -54,6 +65,10 @@ pub(crate) fn audit(log: &Log) -> Audit {
         belief.note(leaf.made());
     }
     auditor.check_overdue(&believed);
+    if auditor.leaves_left.is_none() {
+        let what = "its times change so often that it was given up";
+        auditor.audit.findings.push(Finding::Unaudited(what));
+    }
     let in_force = log.holds();
     for statement in log.statements() {
         let entry = statement.number;
@@ -77,6 +92,10 @@ pub(crate) fn audit(log: &Log) -> Audit {
 struct Auditor<'l> {
     log: &'l Log,
     audit: Audit,
+    /// What was asked for last.
+    told: Option<Told>,
+    /// How many leaves may still be gone over to reckon times; `None` once that was too few.
+    leaves_left: Option<u64>,
     /// To whom files are sealed at this place, as far as the log says.
     readers: Option<&'l Readers>,
     /// The holds in force at this place.
@@ -85,6 +104,29 @@ struct Auditor<'l> {
     placed: BTreeSet<u64>,
     /// The files that are deleted before it.
     deleted: BTreeSet<(u64, Field)>,
+}
+
+/// What the leaves before a place tell of times at a moment.
+struct Told {
+    place: usize,
+    now: Timestamp,
+    chronicle: Chronicle,
+    /// For how long what is sealed is kept then.
+    settled: Retention,
+}
+
+impl Told {
+    /// Whether the leaves before a later place tell the same. A night that deletes much asks for it again and again, and what it
+    /// enters at this moment bounds nothing.
+    fn is_so(&self, log: &Log, place: usize, now: Timestamp) -> bool {
+        let count = place.checked_sub(self.place).filter(|_| self.now == now);
+        let changes = |leaf: &Leaf| {
+            let (made, clock) = leaf.made();
+            let bounds = clock == ClockQuality::Synchronised && made < now;
+            bounds || leaf.statement().is_some_and(|statement| statement.policy().is_some())
+        };
+        count.is_some_and(|count| !log.leaves().skip(self.place).take(count).any(changes))
+    }
 }
 
 impl<'l> Auditor<'l> {
@@ -156,10 +198,11 @@ impl<'l> Auditor<'l> {
         let freed = self.list_freed(*place);
         let chronicle = Chronicle::new(self.log.leaves(), *then);
         let as_of_then = usize::try_from(*place).unwrap_or(usize::MAX);
+        let known_then = Chronicle::new(self.before(as_of_then), *then);
         // By what is known now of its time, or was known then: a hold may have covered more.
         let was_freed = |seal: &Seal| {
             let of_now = chronicle.bounds(seal.number);
-            let of_then = Bounds::of(self.before(as_of_then), seal.number, *then);
+            let of_then = known_then.bounds(seal.number);
             freed.iter().any(|hold| hold.covers(seal, &of_now) || hold.covers(seal, &of_then))
         };
         let due = list_due(self.log, *then).into_iter();
@@ -195,12 +238,23 @@ impl<'l> Auditor<'l> {
         freed
     }
 
-    /// For how long what is sealed is kept at this place.
-    fn settled(&self, place: usize, now: Timestamp) -> Retention {
-        if self.before(place).filter_map(Leaf::statement).all(|statement| statement.policy().is_none()) {
-            return Retention::default();
+    /// The bounds of a seal by the leaves before a place, and for how long what is sealed is kept there; `None` where too many leaves
+    /// were gone over for such things.
+    fn reckon(&mut self, place: usize, now: Timestamp, number: u64) -> Option<(Bounds, Retention)> {
+        let is_so = self.told.as_ref().is_some_and(|told| told.is_so(self.log, place, now));
+        if !is_so {
+            // Each policy is set beside all times.
+            let policies = self.before(place).filter_map(Leaf::statement).filter(|it| it.policy().is_some());
+            let leaves = (place as u64).saturating_mul(policies.count() as u64 + 1);
+            self.leaves_left = self.leaves_left.and_then(|left| left.checked_sub(leaves));
+            self.leaves_left?;
+            let chronicle = Chronicle::new(self.before(place), now);
+            let settled = settled(self.before(place), &chronicle, now);
+            self.told = Some(Told { place, now, chronicle, settled });
         }
-        settled(self.before(place), &Chronicle::new(self.before(place), now), now)
+        let told = self.told.as_mut()?;
+        told.place = place;
+        Some((told.chronicle.bounds(number), told.settled))
     }
 
     fn before(&self, place: usize) -> impl Iterator<Item = &'l Leaf> + Clone + use<'l> {
@@ -220,8 +274,8 @@ impl<'l> Auditor<'l> {
         if expiry.found != State::Intact {
             self.audit.findings.push(Finding::Perished { entry, seal: seal.number, found: expiry.found });
         }
-        let bounds = Bounds::of(self.before(place), seal.number, statement.at);
-        let days = self.log.days_kept(seal.number, expiry.field, &self.settled(place, statement.at));
+        let Some((bounds, settled)) = self.reckon(place, statement.at, seal.number) else { return };
+        let days = self.log.days_kept(seal.number, expiry.field, &settled);
         let is_due = due(&bounds, seal, days) == Some(expiry.term.due) && expiry.term.days == days;
         let right = self.promptness(place, statement, &expiry.term, |hold| hold.covers(seal, &bounds));
         self.check_term(place, statement, &expiry.term, is_due, &[right], belief);
@@ -230,11 +284,12 @@ impl<'l> Auditor<'l> {
 
     fn check_unsealed(&mut self, place: usize, statement: &Statement, unsealed: &Unsealed, belief: &Belief) {
         // When its records were made is known from the segment alone, which is gone; only that it was not later than said.
-        let bounds = Bounds::after_all(self.before(place), statement.at);
+        let number = number_about(self.before(place), unsealed.segment);
+        let Some((bounds, settled)) = self.reckon(place, statement.at, number) else { return };
         let days = unsealed.term.days;
         let made_ms = unsealed.term.due.unix_ms().saturating_sub(i64::from(days) * DAY_MS);
         let is_after = bounds.not_before().is_none_or(|before| made_ms >= before.unix_ms());
-        let is_due = days == self.settled(place, statement.at).days(Field::Access) && is_after;
+        let is_due = days == settled.days(Field::Access) && is_after;
         self.audit.remarks.push(Remark::DeletedUnsealed {
             entry: statement.number,
             segment: unsealed.segment,

@@ -8,6 +8,7 @@ use model::{ClockQuality, Timestamp};
 
 use crate::belief::{Belief, CONFIRMATION_DAYS, LEAP_DAYS_MAX, days};
 use crate::leaf::Leaf;
+use crate::retention::DAY_MS;
 use crate::seal::Seal;
 
 /// The times of a log, as far as they bound others.
@@ -72,14 +73,13 @@ fn list_believed<'l>(leaves: impl Iterator<Item = &'l Leaf>, now: Timestamp) -> 
         let latest = leaf.seal().and_then(latest_if_certain).map(|latest| latest.min(made));
         times.push((is_believed, Time { number: leaf.number(), made, latest, is_back: false }));
     }
-    let mut believed_later = Vec::new();
+    let mut believed_later = BTreeSet::new();
     let mut listed = Vec::new();
     for (is_believed, time) in times.into_iter().rev() {
-        let is_near = |later: &Timestamp| (0..=LEAP_DAYS_MAX).contains(&days(time.made, *later));
         if is_believed {
-            believed_later.push(time.made);
-            listed.push(time);
-        } else if believed_later.iter().any(is_near) {
+            believed_later.insert(time.made);
+        }
+        if is_believed || has_near(&believed_later, time.made) {
             listed.push(time);
         }
     }
@@ -87,38 +87,60 @@ fn list_believed<'l>(leaves: impl Iterator<Item = &'l Leaf>, now: Timestamp) -> 
     listed
 }
 
-/// The numbers of the entries that are outlived. Most have no earlier time after them, and are not looked at.
+/// Whether one of these times is after another by no more than a clock is believed to leap.
+fn has_near(times: &BTreeSet<Timestamp>, at: Timestamp) -> bool {
+    // Days are counted as whole ones: less than one before it is none.
+    let since = Timestamp::from_unix_ms(at.unix_ms().saturating_sub(DAY_MS - 1));
+    times.range(since..).next().is_some_and(|next| days(at, *next) <= LEAP_DAYS_MAX)
+}
+
+/// The numbers of the entries that are outlived. In most logs no entry has an earlier time than one before it.
+///
+/// Times are looked up, not gone over for each entry: a log whose times all contradict each other takes no longer than another.
 fn list_outlived(times: &[Time]) -> BTreeSet<u64> {
-    let mut outlived = BTreeSet::new();
-    let mut lowest_later: Option<Timestamp> = None;
-    for (place, time) in times.iter().enumerate().rev() {
-        let is_contradicted = lowest_later.is_some_and(|lowest| lowest < time.made);
-        if is_contradicted && is_outlived(times, place) {
+    if times.is_sorted_by_key(|time| time.made) {
+        return BTreeSet::new();
+    }
+    let mut up_to: BTreeSet<(Timestamp, usize)> =
+        times.iter().enumerate().map(|(place, time)| (time.made, place)).collect();
+    let highest_up_to: Vec<Timestamp> = times
+        .iter()
+        .scan(None, |highest, time| {
+            *highest = (*highest).max(Some(time.made));
+            *highest
+        })
+        .collect();
+    let (mut later, mut outlived) = (BTreeSet::new(), BTreeSet::new());
+    for ((place, time), highest) in times.iter().enumerate().zip(highest_up_to).rev() {
+        if is_outlived(time.made, (&up_to, highest), &later) {
             outlived.insert(time.number);
         }
-        lowest_later = Some(lowest_later.map_or(time.made, |lowest| lowest.min(time.made)));
+        up_to.remove(&(time.made, place));
+        later.insert(time.made);
     }
     outlived
 }
 
 /// Whether entries after one went on for days at times before it, and for longer than those up to it had at times after theirs: then
-/// its clock was ahead, and not theirs behind.
-fn is_outlived(times: &[Time], place: usize) -> bool {
-    let Some((up_to, later)) = times.split_at_checked(place.saturating_add(1)) else { return false };
-    let Some(time) = up_to.last() else { return false };
-    let before = later.iter().map(|later| later.made).filter(|made| *made < time.made);
-    let Some((lowest, highest)) = ends(before) else { return false };
-    let went_on = days(lowest, highest);
-    let above = up_to.iter().map(|time| time.made).filter(|made| *made > lowest);
-    let had_gone_on = ends(above).map_or(0, |(lowest, highest)| days(lowest, highest));
+/// its clock was ahead, and not theirs behind. Those up to it come with the places of their entries, and with the last of them.
+fn is_outlived(
+    made: Timestamp,
+    (up_to, highest_up_to): (&BTreeSet<(Timestamp, usize)>, Timestamp),
+    later: &BTreeSet<Timestamp>,
+) -> bool {
+    let mut before = later.range(..made);
+    let Some(lowest) = before.next() else { return false };
+    let went_on = days(*lowest, *before.next_back().unwrap_or(lowest));
+    let above = up_to.range((*lowest, usize::MAX)..).next();
+    let had_gone_on = above.map_or(0, |(above, _)| days(*above, highest_up_to));
     went_on >= CONFIRMATION_DAYS && went_on > had_gone_on
 }
 
-fn ends(times: impl Iterator<Item = Timestamp>) -> Option<(Timestamp, Timestamp)> {
-    times.fold(None, |ends, time| match ends {
-        None => Some((time, time)),
-        Some((lowest, highest)) => Some((time.min(lowest), time.max(highest))),
-    })
+/// The number of the first seal that has this segment, or later ones: what bounds that bounds the segment. One beyond all where there
+/// is none.
+pub(crate) fn number_about<'l>(mut leaves: impl Iterator<Item = &'l Leaf>, segment: u64) -> u64 {
+    let about = leaves.find_map(|leaf| leaf.seal().filter(|seal| seal.segments.1 >= segment));
+    about.map_or(u64::MAX, |seal| seal.number)
 }
 
 /// Bounds of the true time, from what the log knows.
@@ -142,6 +164,17 @@ impl Bounds {
     #[must_use]
     pub fn after_all<'l>(leaves: impl Iterator<Item = &'l Leaf>, now: Timestamp) -> Self {
         Self::of(leaves, u64::MAX, now)
+    }
+
+    /// The bounds of a segment that is in no seal, or in one that has not all of it: it was made before what is sealed of later ones.
+    #[must_use]
+    pub fn of_segment<'l>(
+        leaves: impl Iterator<Item = &'l Leaf> + Clone,
+        segment: u64,
+        now: Timestamp,
+    ) -> Self {
+        let number = number_about(leaves.clone(), segment);
+        Self::of(leaves, number, now)
     }
 
     /// The time of the last record before it that is certain.
@@ -179,8 +212,9 @@ fn latest_if_certain(seal: &Seal) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
-    use crate::retention::DAY_MS;
 
     fn day(day: i64) -> Timestamp {
         // 2026-11-23 00:00:00 UTC.
@@ -207,5 +241,52 @@ mod tests {
         check([Some(4), Some(6)], Some(-20_000), [0, 0, 3], Some(6));
         check([None, Some(6)], None, [0, 0, 0], Some(6));
         check([Some(8), Some(6)], Some(7), [3, 0, 0], Some(8));
+    }
+
+    /// As it is said: by going over all entries for each.
+    fn list_outlived_one_by_one(times: &[Timestamp]) -> Vec<usize> {
+        let is_outlived = |place: usize| {
+            let (up_to, later) = times.split_at(place + 1);
+            let before: Vec<_> = later.iter().filter(|made| **made < times[place]).collect();
+            let Some(lowest) = before.iter().min() else { return false };
+            let went_on = days(**lowest, **before.iter().max().unwrap());
+            let above: Vec<_> = up_to.iter().filter(|made| made > lowest).collect();
+            let had_gone_on = days(**above.iter().min().unwrap(), **above.iter().max().unwrap());
+            went_on >= CONFIRMATION_DAYS && went_on > had_gone_on
+        };
+        (0..times.len()).filter(|place| is_outlived(*place)).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_looked_up_is_what_is_said(hours in prop::collection::vec(0..400_i64, 0..40), at in -30..430_i64) {
+            let hour = |hour: i64| Timestamp::from_unix_ms(day(0).unix_ms() + hour * DAY_MS / 24);
+            let times: Vec<Timestamp> = hours.iter().map(|it| hour(*it)).collect();
+            let entries: Vec<Time> = (0..)
+                .zip(&times)
+                .map(|(number, made)| Time { number, made: *made, latest: None, is_back: false })
+                .collect();
+            let outlived: Vec<u64> = list_outlived(&entries).into_iter().collect();
+            let expected: Vec<u64> = list_outlived_one_by_one(&times).into_iter().map(|it| it as u64).collect();
+            prop_assert_eq!(outlived, expected);
+            // Hours by the dozen: leaps of seventy days are among them.
+            let far: BTreeSet<Timestamp> = hours.iter().map(|it| hour(it * 12)).collect();
+            let is_near = |later: &Timestamp| (0..=LEAP_DAYS_MAX).contains(&days(hour(at * 12), *later));
+            prop_assert_eq!(has_near(&far, hour(at * 12)), far.iter().any(is_near));
+        }
+    }
+
+    /// A log of which each entry contradicts all that follow: gone over one by one, it would take hours.
+    #[test]
+    fn times_that_all_contradict_each_other_are_soon_looked_at() {
+        let times: Vec<Time> = (0..200_000_i64)
+            .map(|number| Time {
+                number: number.cast_unsigned(),
+                made: day(-number),
+                latest: None,
+                is_back: false,
+            })
+            .collect();
+        assert_eq!(list_outlived(&times).len(), 100_000 - 1);
     }
 }

@@ -254,6 +254,9 @@ pub enum Finding {
         /// Why.
         source: io::Error,
     },
+    /// What the log says of deletions was not gone over.
+    #[error("log: whether what it says of deletions is so was not looked at: {0}")]
+    Unaudited(&'static str),
 }
 
 fn cut(found: u64, expected: u64) -> &'static str {
@@ -266,6 +269,14 @@ pub enum Remark {
     /// The clock was set back.
     #[error("seal {seal}: the clock was set back by up to {by_ms} ms")]
     SetBack {
+        /// The seal.
+        seal: u64,
+        /// By how much.
+        by_ms: u64,
+    },
+    /// The clock stepped forward: it showed times that were not there yet.
+    #[error("seal {seal}: the clock was ahead of what came after by up to {by_ms} ms")]
+    Ahead {
         /// The seal.
         seal: u64,
         /// By how much.
@@ -296,6 +307,16 @@ pub enum Remark {
     /// The end of a segment is an append that was cut.
     #[error("{0}: its end is an append that was cut off, or is under way")]
     Torn(SegmentId),
+    /// A segment whose number is among the sealed ones, and of which records are in no sealed file.
+    #[error(
+        "{0} could not be read when what came after it was sealed: what it has is not sealed, and goes when its time is over"
+    )]
+    PassedOver(SegmentId),
+    /// A segment whose number is among the sealed ones, and that cannot be compared with what was sealed.
+    #[error(
+        "{0} cannot be read: where its key is gone, a copy that is put back opens it; it goes when its time is over"
+    )]
+    Unread(SegmentId),
     /// A hold is in force.
     #[error("entry {entry}: {} is held, for {}: {}", held(hold), hold.author, hold.reason)]
     Held {
@@ -393,12 +414,16 @@ pub enum Remark {
     Witnessed(u64),
 }
 
-/// A time as people read it in a list of findings: the program that prints it has no calendar of its own.
+/// A time as people read it in a list of findings: RFC 3339 in UTC, to the second; of one that no calendar has, the number.
 struct Written(Timestamp);
 
 impl fmt::Display for Written {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ms after 1970", self.0.unix_ms())
+        let unix_ms = self.0.unix_ms();
+        match jiff::Timestamp::from_millisecond(unix_ms) {
+            Ok(time) => write!(f, "{time:.0}"),
+            Err(_) => write!(f, "{unix_ms} ms after 1970"),
+        }
     }
 }
 
@@ -429,4 +454,22 @@ fn to(readers: &Readers) -> String {
 
 fn signer(signed: Option<&PersonName>) -> &str {
     signed.map_or("nobody", PersonName::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_dates() {
+        let check = |unix_ms: i64, expected: &str| {
+            assert_eq!(Written(Timestamp::from_unix_ms(unix_ms)).to_string(), expected);
+        };
+        check(1_795_975_387_999, "2026-11-29T18:03:07Z");
+        check(0, "1970-01-01T00:00:00Z");
+        check(i64::MAX, "9223372036854775807 ms after 1970");
+        let due = Timestamp::from_unix_ms(1_795_392_000_000);
+        let early = Finding::Early { entry: 3, due };
+        assert_eq!(early.to_string(), "entry 3: it was deleted before its time, 2026-11-23T00:00:00Z");
+    }
 }

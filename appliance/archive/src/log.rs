@@ -152,7 +152,41 @@ impl Log {
     /// The last segment that is sealed, or was deleted unsealed; 0 where none is.
     #[must_use]
     pub fn through_segment(&self) -> u64 {
-        self.leaves().rev().find_map(Leaf::last_segment).unwrap_or(0)
+        // One that was passed over is deleted long after others were sealed.
+        self.leaves().filter_map(Leaf::last_segment).max().unwrap_or(0)
+    }
+
+    /// The seal that has all that there was of a segment: none of those that the disk did not give back to their end.
+    #[must_use]
+    pub fn seal_of(&self, segment: u64) -> Option<&Seal> {
+        let has =
+            |seal: &&Seal| seal.unreadable == 0 && (seal.segments.0..=seal.segments.1).contains(&segment);
+        self.seals().rev().find(has)
+    }
+
+    /// Whether a segment is sealed with all that it had, or was deleted unsealed. What came later may be sealed without it: then it
+    /// could not be read, and was passed over.
+    #[must_use]
+    pub fn accounts_for(&self, segment: u64) -> bool {
+        let is_it = |statement: &Statement| match &statement.fact {
+            Fact::Unsealed(unsealed) => unsealed.segment == segment,
+            Fact::Expiry(_)
+            | Fact::Hold(_)
+            | Fact::Lift(_)
+            | Fact::Policy(_)
+            | Fact::Approval(_)
+            | Fact::Readers(_)
+            | Fact::Clock => false,
+        };
+        self.seal_of(segment).is_some() || self.statements().any(is_it)
+    }
+
+    /// Whether a record with a number from `first` to `last` may be in no sealed file: it comes after all, or there were fewer records
+    /// than numbers when those about it were sealed.
+    #[must_use]
+    pub fn may_lack(&self, first: u64, last: u64) -> bool {
+        let is_about = |seal: &Seal| seal.sequences.0 < last && first <= seal.sequences.1;
+        last > self.through() || self.seals().any(|seal| is_about(seal) && seal.missing() > 0)
     }
 
     /// The number of the next entry.

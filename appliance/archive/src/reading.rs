@@ -183,6 +183,8 @@ fn person(row: &Row) -> Option<FoundPersonAct> {
         "sign-in-by-paper" => PersonDeed::SignInByPaper,
         "add-telephone" => PersonDeed::AddTelephone,
         "remove-telephone" => PersonDeed::RemoveTelephone { name: name()? },
+        "adopt-point" => PersonDeed::AdoptPoint { words: sought()? },
+        "release-point" => PersonDeed::ReleasePoint { words: sought()? },
         "add-person" => PersonDeed::AddPerson { name: name()?, role: row.text(Text::Role)?.parse().ok()? },
         "reset-person" => PersonDeed::ResetPerson { name: name()? },
         "disable-person" => PersonDeed::DisablePerson { name: name()? },

@@ -429,7 +429,9 @@ impl Row {
             }
             PersonDeed::PlaceHold { words }
             | PersonDeed::LiftHold { words }
-            | PersonDeed::SignRetention { words } => {
+            | PersonDeed::SignRetention { words }
+            | PersonDeed::AdoptPoint { words }
+            | PersonDeed::ReleasePoint { words } => {
                 row.set(Text::Motive, words.as_str());
             }
             PersonDeed::CloseReading { reading, end } => {

@@ -6,6 +6,7 @@
 //! What is found is given out while later files are still read; nothing more is read once nobody wants it.
 
 mod clockwork;
+mod passed;
 mod readers;
 
 use std::cell::OnceCell;
@@ -25,6 +26,7 @@ use crate::reading::Sealed;
 use crate::retention::Field;
 use crate::row::Row;
 use crate::seal::{Form, Seal};
+use crate::search::passed::Passed;
 use crate::search::readers::{End, LATE_SEALS, News, Readers};
 use crate::table::Table;
 
@@ -66,7 +68,8 @@ pub struct Searched {
 /// is in one of them at least.
 ///
 /// What is sealed is read where it was sealed: a segment is anybody's who can write a file. Only where a seal cannot be
-/// opened, segments that it was made of and that are still there stand for it.
+/// opened, segments that it was made of and that are still there stand for it. A segment that could not be read when what came after it
+/// was sealed is read in its place, as what is not sealed yet.
 ///
 /// # Errors
 /// [`SearchError`]; whatever else cannot be read is told.
@@ -80,7 +83,8 @@ pub fn search<S: Source>(
     search_by(log, open, source, query, Hearsay::Heard, each)
 }
 
-/// The same for evidence: nothing that is not sealed says anything of what is.
+/// The same for evidence: nothing that is not sealed says anything of what is, and a segment that was passed over is told as one that
+/// cannot be read.
 ///
 /// # Errors
 /// As [`search`].
@@ -129,42 +133,58 @@ fn search_by<S: Source>(
     let stead = Stead { source, segments: &segments, query, joiner: &joiner };
     let mut searched =
         Searched { seals_nameless: count_nameless(log, &seals, &frames, query), ..Searched::default() };
-    let flow = readers.run(|place, batch| match (batch, seals.get(place)) {
-        (Ok(rows), _) => rows.into_iter().try_for_each(|row| joiner.take(place, row, &mut each)),
-        (Err(End::Read), _) | (Err(_), None) => {
-            searched.seals_read += 1;
-            ControlFlow::Continue(())
-        }
-        (Err(end), Some(seal)) => {
-            let known = readers.known_of(place, seal);
-            let (flow, is_whole) = stead.search(place, seal, known, &mut each);
-            if stead.has(seal) {
-                searched.from_segments.push(seal.number);
+    let mut passed = Passed::new(log, source, query, hearsay, (segments.as_slice(), seals.as_slice()));
+    let flow = readers.run(|place, batch| {
+        let known = || seals.get(place).map_or_else(Reckoning::default, |seal| readers.known_of(place, seal));
+        passed.give_up_to(place, known, &mut each)?;
+        match (batch, seals.get(place)) {
+            (Ok(rows), _) => rows.into_iter().try_for_each(|row| joiner.take(place, row, &mut each)),
+            (Err(End::Read), _) | (Err(_), None) => {
+                searched.seals_read += 1;
+                ControlFlow::Continue(())
             }
-            match end {
-                _ if is_whole => {}
-                End::Locked | End::Read => searched.seals_locked += 1,
-                End::Unreadable(error) => {
-                    searched.seals_unreadable += 1;
-                    if flow.is_continue() {
-                        return each(FoundAnywhere::Unreadable { seal: seal.number, error });
+            (Err(end), Some(seal)) => {
+                let known = readers.known_of(place, seal);
+                let (flow, is_whole) = stead.search(place, seal, known, &mut each);
+                if stead.has(seal) {
+                    searched.from_segments.push(seal.number);
+                }
+                match end {
+                    _ if is_whole => {}
+                    End::Locked | End::Read => searched.seals_locked += 1,
+                    End::Unreadable(error) => {
+                        searched.seals_unreadable += 1;
+                        if flow.is_continue() {
+                            return each(FoundAnywhere::Unreadable { seal: seal.number, error });
+                        }
                     }
                 }
+                flow
             }
-            flow
         }
     });
-    if flow.is_continue() {
-        let rest = segments.into_iter().filter(|segment| segment.number() > through).collect();
-        let source = &Listed::of(source, rest);
-        let each = |hit: Hit| match number_of(&hit) {
-            // A segment that pretends to be new.
-            Some(number) if number < before => ControlFlow::Continue(()),
-            Some(_) | None => each(FoundAnywhere::Hit(Box::new(hit))),
-        };
-        searched.segments = search_reckoned(source, query, frames.reckoning_after_all(), each)?;
+    let known = || frames.reckoning_after_all();
+    if flow.is_continue() && passed.give_up_to(usize::MAX, known, &mut each).is_continue() {
+        let rest = segments.iter().copied().filter(|segment| segment.number() > through).collect();
+        searched.segments = search_waiting(&Listed::of(source, rest), query, known(), before, &mut each)?;
     }
+    passed.count(&mut searched.segments);
     Ok(searched)
+}
+
+/// Searches segments that are not sealed yet.
+fn search_waiting<S: Source>(
+    source: &S,
+    query: &Query,
+    known: Reckoning,
+    before: u64,
+    each: &mut impl FnMut(FoundAnywhere) -> ControlFlow<()>,
+) -> Result<Summary, SearchError> {
+    search_reckoned(source, query, known, |hit| match number_of(&hit) {
+        // A segment that pretends to be new.
+        Some(number) if number < before => ControlFlow::Continue(()),
+        Some(_) | None => each(FoundAnywhere::Hit(Box::new(hit))),
+    })
 }
 
 /// Whether a search would read what anybody can read of sealed days: their plain sealed files, and not the segments beside them.

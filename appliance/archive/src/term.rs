@@ -1,5 +1,7 @@
 //! When the time of what is sealed is over, and how its deletion stands to that.
 
+use std::collections::BTreeSet;
+
 use model::{ClockQuality, Timestamp};
 
 use crate::bounds::{Bounds, Chronicle};
@@ -118,19 +120,21 @@ fn was_held<'l>(
     due: Timestamp,
 ) -> bool {
     let facts = || leaves.clone().filter_map(Leaf::statement);
-    facts().any(|statement| match &statement.fact {
-        Fact::Hold(hold) if covers(hold) => facts().all(|later| match &later.fact {
-            Fact::Lift(lift) => lift.hold != statement.number || later.at >= due,
+    let lifted: BTreeSet<u64> = facts()
+        .filter_map(|statement| match &statement.fact {
+            Fact::Lift(lift) => Some(lift.hold).filter(|_| statement.at < due),
             Fact::Hold(_)
             | Fact::Expiry(_)
             | Fact::Unsealed(_)
             | Fact::Policy(_)
             | Fact::Approval(_)
             | Fact::Readers(_)
-            | Fact::Clock => true,
-        }),
-        Fact::Hold(_)
-        | Fact::Lift(_)
+            | Fact::Clock => None,
+        })
+        .collect();
+    facts().any(|statement| match &statement.fact {
+        Fact::Hold(hold) => !lifted.contains(&statement.number) && covers(hold),
+        Fact::Lift(_)
         | Fact::Expiry(_)
         | Fact::Unsealed(_)
         | Fact::Policy(_)

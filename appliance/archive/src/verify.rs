@@ -22,6 +22,13 @@ use crate::term::{DELETED_WITHIN_DAYS, after};
 use crate::tree::Tree;
 use crate::witness::Witnessed;
 
+/// From how far ahead on a clock is told to have been so, in milliseconds: clocks that are right differ by less, a repeat bears the
+/// time of up to a minute before, and a day of the journal ends a moment after midnight.
+const AHEAD_MS_MIN: u64 = 600_000;
+/// 2026-11-01 00:00:00 UTC: no box was built before. A clock that shows less was never set, and tells nothing of another; what closes
+/// an access does not say so of itself.
+const EARLIEST_PLAUSIBLE: Timestamp = Timestamp::from_unix_ms(1_793_491_200_000);
+
 /// The sealed part of a journal, as files.
 pub trait Vault {
     /// The log; `None` where there is none.
@@ -208,7 +215,12 @@ impl Report {
             self.days = Some((first, seal.day.clone()));
             self.remark(seal);
         }
+        self.remark_ahead(log);
         self.through = log.through();
+        if self.findings.iter().any(is_of_entries) {
+            // Anybody writes such a log, as long and as strange as she likes.
+            return self.findings.push(Finding::Unaudited("an entry is not as the box has signed it"));
+        }
         let Audit { findings, remarks, on_time, late } = audit(log);
         self.findings.extend(findings);
         self.remarks.extend(remarks);
@@ -261,6 +273,15 @@ impl Report {
         if seal.missing() > 0 {
             self.remarks.push(Remark::Lost { seal: number, records: seal.missing() });
         }
+    }
+
+    /// A step forward looks like time that has passed: what came after shows that it had not.
+    fn remark_ahead(&mut self, log: &Log) {
+        let next = log.seals().skip(1).map(Some).chain([None]);
+        self.remarks.extend(log.seals().zip(next).filter_map(|(seal, next)| {
+            let by_ms = ahead_ms(seal, next)?;
+            Some(Remark::Ahead { seal: seal.number, by_ms })
+        }));
     }
 
     fn check_files(&mut self, vault: &impl Vault, log: &Log, has_log: bool) {
@@ -405,8 +426,8 @@ impl Report {
             }
         };
         self.check_sealed_segments(source, &segments, log);
-        let mut through = log.through();
-        let is_waiting = |(_, segment): &(usize, &SegmentId)| segment.number() > log.through_segment();
+        let (mut through, sealed_through) = (log.through(), log.through_segment());
+        let is_waiting = |(_, segment): &(usize, &SegmentId)| segment.number() > sealed_through;
         for (place, &segment) in segments.iter().enumerate().filter(is_waiting) {
             let is_last = place + 1 == segments.len();
             if let Err(error) = self.check_segment(source, segment, is_last, &mut through) {
@@ -417,29 +438,44 @@ impl Report {
     }
 
     /// Segments of a day that is under way stay beside their seals; a power cut may leave others. None of them is anything
-    /// but what was sealed.
+    /// but what was sealed. What cannot be read waits for that.
     fn check_sealed_segments<S: Source>(&mut self, source: &S, segments: &[SegmentId], log: &Log) {
-        let is_sealed = |segment: &SegmentId| segment.number() <= log.through_segment();
-        let mut strangers: BTreeSet<SegmentId> = segments.iter().copied().filter(is_sealed).collect();
+        let sealed_through = log.through_segment();
+        let is_sealed = |segment: &SegmentId| segment.number() <= sealed_through;
+        let (unread, mut strangers): (BTreeSet<SegmentId>, BTreeSet<SegmentId>) =
+            segments.iter().copied().filter(is_sealed).partition(|segment| is_unread(source, *segment));
         for seal in log.seals() {
             let (first, last) = seal.segments;
             let is_own = |segment: &SegmentId| (first..=last).contains(&segment.number());
             let own: Vec<SegmentId> = strangers.iter().copied().filter(is_own).collect();
+            let is_right = own.is_empty() || is_sealed_so(source, &own, seal);
+            // What the disk gives back later than that has more than was sealed: it is looked at by itself.
+            if !is_right && seal.unreadable > 0 {
+                continue;
+            }
             own.iter().for_each(|segment| _ = strangers.remove(segment));
-            if !own.is_empty()
-                && !is_sealed_so(source, &own, seal)
-                && !own.iter().any(|it| is_gone(source, *it))
-            {
+            if !is_right && !own.iter().any(|it| is_gone(source, *it)) {
                 self.findings.push(Finding::Segments(seal.number));
             }
         }
+        strangers.extend(unread);
         self.check_deleted_segments(source, &mut strangers, log);
-        // One that was begun and never written to is sealed with nobody.
-        let is_empty = |segment: SegmentId| {
-            harvest(source, &[segment], 0, |_| {}).is_ok_and(|tally| tally == Tally::default())
-        };
-        strangers.retain(|segment| !is_empty(*segment) && !is_gone(source, *segment));
-        self.findings.extend(strangers.into_iter().map(Finding::StrangeSegment));
+        strangers.into_iter().for_each(|segment| self.check_stranger(source, segment, log));
+    }
+
+    /// A segment with a number that is sealed, and of which no seal has all: it could not be read then, or somebody put it there.
+    fn check_stranger<S: Source>(&mut self, source: &S, segment: SegmentId, log: &Log) {
+        let first = inspect(source, segment).ok().flatten().map_or(0, |info| info.next_sequence);
+        match harvest(source, &[segment], 0, |_| {}) {
+            _ if is_gone(source, segment) => {}
+            // One that was begun and never written to is sealed with nobody.
+            Ok(tally) if tally == Tally::default() => {}
+            Ok(tally) if !tally.unreadable.is_empty() => self.remarks.push(Remark::Unread(segment)),
+            Ok(tally) if tally.records > 0 && log.may_lack(first, tally.last_sequence) => {
+                self.remarks.push(Remark::PassedOver(segment));
+            }
+            Ok(_) | Err(_) => self.findings.push(Finding::StrangeSegment(segment)),
+        }
     }
 
     /// Segments that the log says are deleted are no strangers. As with files, what no run of two days did is not deleted.
@@ -521,6 +557,14 @@ impl Report {
     }
 }
 
+/// Whether somebody else than the box may have written the log.
+fn is_of_entries(finding: &Finding) -> bool {
+    matches!(
+        finding,
+        Finding::Number { .. } | Finding::Chain(_) | Finding::Signature { .. } | Finding::Root(_)
+    )
+}
+
 /// Whether segments have what was sealed of them; of a part of a seal's segments, and where the disk did not give back all,
 /// whether they have no more.
 fn is_sealed_so<S: Source>(source: &S, own: &[SegmentId], seal: &Seal) -> bool {
@@ -534,6 +578,24 @@ fn is_sealed_so<S: Source>(source: &S, own: &[SegmentId], seal: &Seal) -> bool {
     let is_whole = own.len() as u64 == last.saturating_sub(first).saturating_add(1) && seal.unreadable == 0;
     let is_within = tally.records <= seal.records && tally.last_sequence <= through;
     own.iter().all(is_headed) && if is_whole { is_all(&tally, seal) } else { is_within }
+}
+
+/// How far the last record of a seal is beyond the moment when it was sealed, or beyond the first record of the next, as far as their
+/// clocks can tell; `None` where that is nothing to speak of.
+fn ahead_ms(seal: &Seal, next: Option<&Seal>) -> Option<u64> {
+    let (_, latest) = seal.times?;
+    let sealed = (seal.sealed_clock == ClockQuality::Synchronised).then_some(seal.sealed);
+    let earliest =
+        next.filter(|next| next.is_certain()).and_then(|next| next.times).map(|(earliest, _)| earliest);
+    let earliest = earliest.filter(|earliest| *earliest >= EARLIEST_PLAUSIBLE);
+    let reached = sealed.into_iter().chain(earliest).min()?;
+    Some(latest.ms_since(reached)).filter(|by_ms| *by_ms >= AHEAD_MS_MIN)
+}
+
+/// Whether a segment is there and cannot be read to its end.
+fn is_unread<S: Source>(source: &S, segment: SegmentId) -> bool {
+    let tally = harvest(source, &[segment], 0, |_| {});
+    tally.is_ok_and(|tally| !tally.unreadable.is_empty()) && !is_gone(source, segment)
 }
 
 /// Whether the log went on for days after this: by the last clock in it that a time server disciplined.

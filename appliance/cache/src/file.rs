@@ -62,7 +62,7 @@ pub fn judge_file(exchange: &Exchange<'_>) -> Result<Stored, Unstorable> {
     if Vary::of(response, request).is_none() {
         return Err(Unstorable::Vary);
     }
-    if status != StatusCode::OK || response.contains_key(header::CONTENT_ENCODING) {
+    if status != StatusCode::OK || is_coded(response) {
         return Err(Unstorable::Status);
     }
     let is_file = file_tag(response).is_some() && content_length(response).is_some_and(|length| length > 0);
@@ -93,11 +93,18 @@ pub fn is_authorised(kept: &Stored, status: StatusCode, response: &HeaderMap) ->
         }
         StatusCode::OK => {
             let length = content_length(&kept.headers);
-            let is_plain = !response.contains_key(header::CONTENT_ENCODING);
-            is_same_tag && is_plain && length.is_some() && content_length(response) == length
+            is_same_tag && !is_coded(response) && length.is_some() && content_length(response) == length
         }
         _ => false,
     }
+}
+
+/// Whether the bytes are a coding of the file (RFC 9110 section 8.4). Wagtail says `None` where there is none: that is a coding to
+/// nobody, and the bytes are shown as they are.
+fn is_coded(response: &HeaderMap) -> bool {
+    const PLAIN: [&[u8]; 2] = [b"identity", b"none"];
+    let mut codings = response.get_all(header::CONTENT_ENCODING).iter();
+    codings.any(|coding| !PLAIN.iter().any(|plain| coding.as_bytes().eq_ignore_ascii_case(plain)))
 }
 
 impl Stored {
@@ -169,6 +176,11 @@ mod tests {
         let kept = judged(&cookie, 200, &answer).unwrap();
         assert_eq!(kept.headers, map(&[LENGTH, PDF, TAG]));
         assert_eq!(kept.audience, Audience::Authorised);
+        // What is coded in no way, whatever is said of that.
+        for none in ["None", "identity"] {
+            let told = judged(&cookie, 200, &[PDF, TAG, LENGTH, ("content-encoding", none)]).unwrap();
+            assert_eq!(told.headers, map(&[LENGTH, PDF, TAG]));
+        }
     }
 
     #[test]
@@ -183,6 +195,7 @@ mod tests {
         check(&[], 200, &[PDF, TAG, LENGTH, ("set-cookie", "a=b")], Unstorable::Cookie);
         check(&[], 200, &[PDF, TAG, LENGTH, ("vary", "*")], Unstorable::Vary);
         check(&[], 200, &[PDF, TAG, LENGTH, ("content-encoding", "gzip")], Unstorable::Status);
+        check(&[], 200, &[PDF, TAG, LENGTH, ("content-encoding", "identity, gzip")], Unstorable::Status);
         check(&[], 206, &[PDF, TAG, LENGTH], Unstorable::Status);
         check(&[], 403, &[PDF, TAG, LENGTH], Unstorable::Status);
         check(&[], 200, &[PDF, LENGTH], Unstorable::Useless);
@@ -207,6 +220,7 @@ mod tests {
         check(304, &[("etag", "7f3a-12")], false);
         check(304, &[TAG, TAG], false);
         check(200, &[TAG, LENGTH], true);
+        check(200, &[TAG, LENGTH, ("content-encoding", "None")], true);
         check(200, &[TAG, ("content-length", "6")], false);
         check(200, &[TAG], false);
         check(200, &[("etag", "7f3a-12"), LENGTH], false);

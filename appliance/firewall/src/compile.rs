@@ -63,12 +63,10 @@ pub fn compile(policy: &FirewallPolicy) -> Ruleset {
 /// No rule may trust a source address before this chain has seen the packet (BCP 38).
 fn spoof(policy: &FirewallPolicy) -> Chain {
     let intent = policy.intent();
-    let from_lan = || Condition::Input(intent.lan.clone());
+    let from_lan = || from_lans(intent);
     let from_wan = || Condition::Input(intent.wan.clone());
     let ipv4 = networks(intent, Family::Ipv4);
     let ipv6 = networks(intent, Family::Ipv6);
-    // Link-local, and the unspecified source of duplicate address detection (RFC 4862 section 5.4.2).
-    let ipv6_sources = disjoint(&[ipv6.as_slice(), &[link_local(), unspecified()]].concat());
     // Whoever asks for an address has none yet (RFC 2131 section 4.1).
     let mut rules: Vec<Rule> = policy
         .gives_addresses()
@@ -83,13 +81,17 @@ fn spoof(policy: &FirewallPolicy) -> Chain {
         })
         .into_iter()
         .collect();
-    rules.extend([
-        when([from_lan(), Condition::SourceNotIn(Family::Ipv4, ipv4.clone())])
-            .then(Verdict::Drop, "not an address of the school"),
-        when([from_lan(), Condition::SourceNotIn(Family::Ipv6, ipv6_sources)])
-            .then(Verdict::Drop, "not an address of the school"),
-        when([from_lan(), Condition::SourceOwn]).then(Verdict::Drop, "an address of the box"),
-    ]);
+    for (interface, own) in lans(intent) {
+        let sources = [
+            (Family::Ipv4, own_sources(&own, Family::Ipv4)),
+            (Family::Ipv6, own_sources(&own, Family::Ipv6)),
+        ];
+        rules.extend(sources.map(|(family, networks)| {
+            when([Condition::Input(interface.clone()), Condition::SourceNotIn(family, networks)])
+                .then(Verdict::Drop, "not an address of the school")
+        }));
+    }
+    rules.push(when([from_lan(), Condition::SourceOwn]).then(Verdict::Drop, "an address of the box"));
     rules.extend(testers().map(|(family, networks)| {
         let sources = match family {
             Family::Ipv4 => networks,
@@ -290,7 +292,7 @@ fn multicast_listener_query() -> Rule {
 
 /// By the school's network, or as if by it.
 fn from_school(intent: &Intent) -> Condition {
-    Condition::InputAny(vec![intent.lan.clone(), Interface::of_testers()])
+    Condition::InputAny(intent.lans().into_iter().chain([Interface::of_testers()]).collect())
 }
 
 /// The addresses of the devices by which the box attacks itself.
@@ -310,10 +312,49 @@ fn box_addresses(intent: &Intent) -> impl Iterator<Item = IpAddr> {
     [Some(IpAddr::V4(intent.box_ipv4)), intent.box_ipv6.map(IpAddr::V6)].into_iter().flatten()
 }
 
+/// The addresses of all of the school's networks.
 fn networks(intent: &Intent, family: Family) -> Vec<IpNet> {
-    let networks = intent.networks.iter().map(IpNet::trunc);
+    let all: Vec<_> = lans(intent).flat_map(|(_, networks)| networks).collect();
+    of_family(&all, family)
+}
+
+/// Each of the school's networks by its interface.
+fn lans(intent: &Intent) -> impl Iterator<Item = (Interface, Vec<IpNet>)> {
+    let apart = intent.apart.iter();
+    let apart = apart.map(|apart| (apart.interface.clone(), vec![IpNet::V4(apart.network)]));
+    std::iter::once((intent.lan.clone(), intent.networks.clone())).chain(apart)
+}
+
+/// What clients of a network may have for a source. Of IPv6 also link-local addresses, and the unspecified one of duplicate address
+/// detection (RFC 4862 section 5.4.2).
+fn own_sources(networks: &[IpNet], family: Family) -> Vec<IpNet> {
+    let own = of_family(networks, family);
+    match family {
+        Family::Ipv4 => own,
+        Family::Ipv6 => disjoint(&[own.as_slice(), &[link_local(), unspecified()]].concat()),
+    }
+}
+
+fn of_family(networks: &[IpNet], family: Family) -> Vec<IpNet> {
+    let networks = networks.iter().map(IpNet::trunc);
     let networks: Vec<_> = networks.filter(|network| Family::of(network.network()) == family).collect();
     disjoint(&networks)
+}
+
+/// By one of the school's networks.
+pub(crate) fn from_lans(intent: &Intent) -> Condition {
+    match intent.apart.is_empty() {
+        true => Condition::Input(intent.lan.clone()),
+        false => Condition::InputAny(intent.lans()),
+    }
+}
+
+/// Into one of the school's networks.
+pub(crate) fn to_lans(intent: &Intent) -> Condition {
+    match intent.apart.is_empty() {
+        true => Condition::Output(intent.lan.clone()),
+        false => Condition::OutputAny(intent.lans()),
+    }
 }
 
 /// The addresses of a network that no machine has: the one that all its machines listen to, and the one that names
@@ -360,6 +401,20 @@ mod tests {
     #[test]
     fn school_with_both_families() {
         insta::assert_snapshot!(text(school()));
+    }
+
+    /// The differences of a school with a network apart: what comes from each is of that one alone, and nothing goes from one to the other.
+    #[test]
+    fn school_with_a_network_apart() {
+        let policy = |intent: Intent| {
+            let passages = with_services().passages().unwrap().to_vec();
+            compile(&FirewallPolicy::new(intent).unwrap().with_passages(passages).with_addresses_given())
+                .transaction()
+        };
+        let (without, with) = (policy(school()), policy(crate::policy::tests::school_apart()));
+        let before: Vec<_> = without.lines().collect();
+        let other = with.lines().filter(|line| !before.contains(line) && !line.contains("mark"));
+        insta::assert_snapshot!(other.map(|line| format!("{}\n", line.trim())).collect::<String>());
     }
 
     #[test]

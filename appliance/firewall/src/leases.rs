@@ -6,7 +6,7 @@
 use model::{Mac, Transport};
 
 use crate::FirewallPolicy;
-use crate::compile::{link_local, neighbour_discovery};
+use crate::compile::{from_lans, link_local, neighbour_discovery};
 use crate::ruleset::{Chain, Condition, Elements, Family, Rule, Set, Verdict, when};
 
 /// Requests for an address that the box takes in a second, of all devices together that are not registered: a school that opens
@@ -63,7 +63,7 @@ pub(crate) fn rules(policy: &FirewallPolicy) -> Vec<Rule> {
         return vec![];
     }
     let intent = policy.intent();
-    let from_lan = || Condition::Input(intent.lan.clone());
+    let from_lan = || from_lans(intent);
     let asks = |client, server| {
         [Condition::SourcePort(Transport::Udp, client), Condition::Port(Transport::Udp, vec![server])]
     };

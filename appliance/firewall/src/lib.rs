@@ -28,5 +28,5 @@ pub use compile::{compile, testers_networks};
 pub use interface::{Interface, InterfaceError};
 pub use notes::{HASTY_SETS, UNNOTED_SETS};
 pub use passage::{FLOWS_OF_DEVICE_MAX, Passage};
-pub use policy::{CONNECTIONS_PER_SECOND, FirewallPolicy, Intent, PolicyError, Ports, check_networks};
+pub use policy::{Apart, CONNECTIONS_PER_SECOND, FirewallPolicy, Intent, PolicyError, Ports, check_networks};
 pub use ruleset::{NOTES_GROUP, OPEN_PROTOCOLS, OPEN_SET, ROUTED_MARK, Ruleset, TABLE};

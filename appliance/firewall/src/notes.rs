@@ -16,6 +16,7 @@
 
 use model::Mac;
 
+use crate::compile::from_lans;
 use crate::ruleset::{Chain, Condition, Elements, Rule, Set, Verdict, when};
 use crate::{FirewallPolicy, Intent, Interface};
 
@@ -84,8 +85,7 @@ pub(crate) fn sets() -> impl Iterator<Item = Set> {
 
 /// Sends connections that begin to the chain that paces them.
 pub(crate) fn pace(intent: &Intent) -> Rule {
-    when([Condition::Input(intent.lan.clone()), Condition::Syn])
-        .then(Verdict::Goto("arrive".into()), "opens a connection")
+    when([from_lans(intent), Condition::Syn]).then(Verdict::Goto("arrive".into()), "opens a connection")
 }
 
 /// Tells a refused packet, and comes back.

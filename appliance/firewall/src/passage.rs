@@ -25,7 +25,7 @@ use ipnet::IpNet;
 use model::{FlowMark, Mac, PortRange, ServiceName, Transport};
 
 use crate::Intent;
-use crate::compile::disjoint;
+use crate::compile::{disjoint, from_lans, to_lans};
 use crate::ruleset::{Base, Chain, Condition, Elements, Family, OPEN_SET, Rule, Set, Verdict, when};
 
 /// Flows of services that one device may begin in a second, and at once: a mail program opens a dozen, a conference a few.
@@ -73,7 +73,7 @@ pub(crate) fn sets() -> [Set; 3] {
 
 /// What goes before the refusal of all that is for other machines.
 pub(crate) fn exceptions(intent: &Intent, passages: &[Passage]) -> Vec<Rule> {
-    let from_lan = || Condition::Input(intent.lan.clone());
+    let from_lan = || from_lans(intent);
     // A datagram that nobody has answered yet is `new` still, and was let begin.
     let owners = owners(passages);
     let own = (!owners.is_empty()).then(|| {
@@ -132,17 +132,16 @@ pub(crate) fn chains(passages: &[Passage]) -> Vec<Chain> {
 
 /// What goes before the refusal of all that is forwarded.
 pub(crate) fn forwarded(intent: &Intent) -> Vec<Rule> {
-    let lan = || intent.lan.clone();
     let wan = || intent.wan.clone();
     vec![
         when([Condition::Closed]).then(Verdict::Drop, "the box does not record, so nothing passes"),
         when([Condition::Handshake, Condition::ServiceFlow])
             .then(Verdict::FitSegments, "a line with a smaller frame than the school's network"),
-        when([Condition::Input(lan()), Condition::Output(wan()), Condition::ServiceFlow])
+        when([from_lans(intent), Condition::Output(wan()), Condition::ServiceFlow])
             .then(Verdict::Accept, "a flow of a service"),
         when([
             Condition::Input(wan()),
-            Condition::Output(lan()),
+            to_lans(intent),
             Condition::State(&["established", "related"]),
             Condition::ServiceFlow,
         ])

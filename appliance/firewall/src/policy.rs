@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use model::Mac;
 
 use crate::{Interface, Passage};
@@ -21,11 +21,33 @@ pub struct Intent {
     pub box_ipv6: Option<Ipv6Addr>,
     /// The networks that clients of the school's network have their addresses in.
     pub networks: Vec<IpNet>,
+    /// Networks of the school apart from that one: the box serves them as well, and lets nothing pass between any two.
+    pub apart: Vec<Apart>,
     /// Where the box listens.
     pub ports: Ports,
     /// Connections that one device may open in a second, to the box and beyond; [`CONNECTIONS_PER_SECOND`] unless somebody
     /// needs others. Five times as many at once.
     pub connections_per_second: u32,
+}
+
+/// A network of the school apart from its first one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Apart {
+    /// Its interface.
+    pub interface: Interface,
+    /// What its clients have their addresses in. It has no IPv6.
+    pub network: Ipv4Net,
+    /// The box's address there.
+    pub address: Ipv4Addr,
+}
+
+impl Intent {
+    /// The interfaces of all of the school's networks.
+    #[must_use]
+    pub fn lans(&self) -> Vec<Interface> {
+        let apart = self.apart.iter().map(|apart| apart.interface.clone());
+        std::iter::once(self.lan.clone()).chain(apart).collect()
+    }
 }
 
 /// A browser has 256 connections at most; a class behind one access point that hides its tablets has thirty browsers. The
@@ -122,6 +144,9 @@ pub enum PolicyError {
     /// One interface cannot be both.
     #[error("the school's network and the Internet line have the same interface")]
     SameInterface,
+    /// One bridge cannot be two.
+    #[error("two networks of the school have the same interface")]
+    SharedInterface,
     /// The box has to be a neighbour of its clients.
     #[error("the box's address {0} is in none of the school's networks")]
     OutsideNetworks(IpAddr),
@@ -131,6 +156,9 @@ pub enum PolicyError {
     /// Such a network holds loopback, link-local or multicast addresses, or is the whole Internet.
     #[error("{0} is not a network of clients")]
     NotClients(IpNet),
+    /// Of an address in both nobody knows where it is.
+    #[error("the networks {0} and {1} overlap")]
+    Overlap(IpNet, IpNet),
     /// One port serves two purposes.
     #[error("port {0} has two uses")]
     PortTaken(u16),
@@ -156,10 +184,37 @@ pub fn check_networks(networks: &[IpNet], box_addresses: &[IpAddr]) -> Vec<Polic
 }
 
 fn contradictions(intent: &Intent) -> impl Iterator<Item = PolicyError> {
-    let interfaces = (intent.lan == intent.wan).then_some(PolicyError::SameInterface);
+    let lans = intent.lans();
+    let with_line = lans.contains(&intent.wan).then_some(PolicyError::SameInterface);
+    let is_twice = |(place, lan): (usize, &Interface)| lans.iter().skip(place + 1).any(|other| other == lan);
+    let shared = lans.iter().enumerate().any(is_twice).then_some(PolicyError::SharedInterface);
+    let interfaces = with_line.into_iter().chain(shared).collect::<Vec<_>>();
     let addresses = std::iter::once(IpAddr::V4(intent.box_ipv4)).chain(intent.box_ipv6.map(IpAddr::V6));
     let networks = check_networks(&intent.networks, &addresses.collect::<Vec<_>>());
-    interfaces.into_iter().chain(networks).chain(port_errors(intent.ports))
+    let apart = intent
+        .apart
+        .iter()
+        .flat_map(|apart| check_networks(&[IpNet::V4(apart.network)], &[IpAddr::V4(apart.address)]));
+    let apart: Vec<_> = apart.collect();
+    interfaces
+        .into_iter()
+        .chain(networks)
+        .chain(apart)
+        .chain(overlaps(intent))
+        .chain(port_errors(intent.ports))
+}
+
+/// Networks of two interfaces that have addresses in common.
+fn overlaps(intent: &Intent) -> Vec<PolicyError> {
+    let mut seen = intent.networks.clone();
+    let mut errors = Vec::new();
+    for apart in &intent.apart {
+        let own = IpNet::V4(apart.network);
+        let other = seen.iter().find(|other| other.contains(&own) || own.contains(*other));
+        errors.extend(other.map(|other| PolicyError::Overlap(*other, own)));
+        seen.push(own);
+    }
+    errors
 }
 
 fn port_errors(ports: Ports) -> Vec<PolicyError> {
@@ -201,9 +256,49 @@ pub(crate) mod tests {
             box_ipv4: Ipv4Addr::new(10, 77, 0, 1),
             box_ipv6: Some("fd77::1".parse().unwrap()),
             networks: vec!["10.77.0.0/24".parse().unwrap(), "fd77::/64".parse().unwrap()],
+            apart: vec![],
             ports: Ports { dns: 53, dns_tls: 853, gate_http: 8080, gate_tls: 8443, explicit_proxy: 3128 },
             connections_per_second: CONNECTIONS_PER_SECOND,
         }
+    }
+
+    /// The same with a network for those who teach.
+    pub(crate) fn school_apart() -> Intent {
+        let apart = Apart {
+            interface: "staff0".parse().unwrap(),
+            network: "10.77.8.0/24".parse().unwrap(),
+            address: Ipv4Addr::new(10, 77, 8, 1),
+        };
+        Intent { apart: vec![apart], ..school() }
+    }
+
+    #[test]
+    fn networks_apart_have_nothing_in_common() {
+        let check = |change: &dyn Fn(&mut Intent), expected: &[PolicyError]| {
+            let mut intent = school_apart();
+            change(&mut intent);
+            assert_eq!(FirewallPolicy::new(intent).err().unwrap_or_default(), expected);
+        };
+        let of = |text: &str| text.parse::<Ipv4Net>().unwrap();
+        check(&|_| (), &[]);
+        check(&|intent| intent.apart[0].interface = intent.lan.clone(), &[PolicyError::SharedInterface]);
+        check(&|intent| intent.apart[0].interface = intent.wan.clone(), &[PolicyError::SameInterface]);
+        check(
+            &|intent| intent.apart.push(intent.apart[0].clone()),
+            &[
+                PolicyError::SharedInterface,
+                PolicyError::Overlap(IpNet::V4(of("10.77.8.0/24")), IpNet::V4(of("10.77.8.0/24"))),
+            ],
+        );
+        check(
+            &|intent| intent.apart[0].network = of("10.77.0.0/16"),
+            &[PolicyError::Overlap(IpNet::V4(of("10.77.0.0/24")), IpNet::V4(of("10.77.0.0/16")))],
+        );
+        let outside = Ipv4Addr::new(10, 77, 9, 1);
+        check(
+            &|intent| intent.apart[0].address = outside,
+            &[PolicyError::OutsideNetworks(IpAddr::V4(outside))],
+        );
     }
 
     fn check(change: impl FnOnce(&mut Intent), expected: &[PolicyError]) {

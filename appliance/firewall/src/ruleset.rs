@@ -198,6 +198,8 @@ pub(crate) enum Condition {
     Input(Interface),
     /// It goes out by this interface.
     Output(Interface),
+    /// It goes out by one of these interfaces.
+    OutputAny(Vec<Interface>),
     /// It came in by one of these interfaces.
     InputAny(Vec<Interface>),
     /// It came in by the loopback interface.
@@ -273,10 +275,8 @@ impl fmt::Display for Condition {
         match self {
             Self::Input(interface) => write!(f, "iifname \"{interface}\""),
             Self::Output(interface) => write!(f, "oifname \"{interface}\""),
-            Self::InputAny(interfaces) => {
-                let names: Vec<_> = interfaces.iter().map(|interface| format!("\"{interface}\"")).collect();
-                write!(f, "iifname {}", one_of(&names))
-            }
+            Self::InputAny(interfaces) => write!(f, "iifname {}", one_of(&quote(interfaces))),
+            Self::OutputAny(interfaces) => write!(f, "oifname {}", one_of(&quote(interfaces))),
             Self::Loopback => f.write_str("iifname \"lo\""),
             Self::Family(family) => write!(f, "meta nfproto {}", family.nfproto()),
             Self::SourceIn(family, networks) => write!(f, "{} saddr {}", family.header(), one_of(networks)),
@@ -322,6 +322,10 @@ impl fmt::Display for Condition {
             Self::PerSecond(rate) => write!(f, "limit rate {rate}/second burst {rate} packets"),
         }
     }
+}
+
+fn quote(interfaces: &[Interface]) -> Vec<String> {
+    interfaces.iter().map(|interface| format!("\"{interface}\"")).collect()
 }
 
 /// A set as nft writes it; one element needs no set.

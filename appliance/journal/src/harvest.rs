@@ -194,6 +194,24 @@ pub fn inspect<S: Source>(source: &S, segment: SegmentId) -> io::Result<Option<S
     }
 }
 
+/// Whether bytes have anything of a segment: its header, a block or a record, also of a newer program. Reads up to the first of them.
+///
+/// # Errors
+/// They cannot be read.
+pub fn is_segment(bytes: impl Read) -> io::Result<bool> {
+    let outcome = read_segment(SegmentId::FIRST, bytes, |piece| match piece {
+        Piece::Damage(_) => ControlFlow::Continue(()),
+        Piece::Header(_) | Piece::Block(_) | Piece::Entry(..) | Piece::Unknown { .. } => {
+            ControlFlow::Break(())
+        }
+    });
+    match outcome {
+        Ok(flow) => Ok(flow.is_break()),
+        Err(ReadError::Version(_)) => Ok(true),
+        Err(ReadError::Io(error)) => Err(error),
+    }
+}
+
 /// Reads everything with a sequence above `after` from segments, which follow each other. Reads them twice.
 ///
 /// # Errors

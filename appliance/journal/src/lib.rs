@@ -38,8 +38,8 @@ pub use clock::{ClockTie, Reckoning};
 pub use fold::FOLD_WINDOW_MS;
 pub use found::{Ended, Found, FoundAct};
 pub use harvest::{
-    HarvestError, Harvested, Late, News, SegmentInfo, Tally, harvest, inspect, may_end, may_repeat_since,
-    read_clock_ties, read_late,
+    HarvestError, Harvested, Late, News, SegmentInfo, Tally, harvest, inspect, is_segment, may_end,
+    may_repeat_since, read_clock_ties, read_late,
 };
 pub use journal::{Journal, Recorded, Unrecorded, open};
 pub use person::FoundPersonAct;

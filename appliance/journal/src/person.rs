@@ -93,6 +93,12 @@ pub(crate) enum PersonDeedEntry<'a> {
     RemoveTelephone {
         name: &'a str,
     },
+    AdoptPoint {
+        words: &'a str,
+    },
+    ReleasePoint {
+        words: &'a str,
+    },
 }
 
 /// How a lesson goes on.
@@ -156,6 +162,8 @@ impl<'a> PersonDeedEntry<'a> {
             PersonDeed::SignInByPaper => Self::SignInByPaper,
             PersonDeed::AddTelephone => Self::AddTelephone,
             PersonDeed::RemoveTelephone { name } => Self::RemoveTelephone { name: name.as_str() },
+            PersonDeed::AdoptPoint { words } => Self::AdoptPoint { words: words.as_str() },
+            PersonDeed::ReleasePoint { words } => Self::ReleasePoint { words: words.as_str() },
             PersonDeed::AddPerson { name, role } => {
                 Self::AddPerson { name: name.as_str(), role: encode_role(*role) }
             }
@@ -226,6 +234,8 @@ impl<'a> PersonDeedEntry<'a> {
             Self::SignInByPaper => PersonDeed::SignInByPaper,
             Self::AddTelephone => PersonDeed::AddTelephone,
             Self::RemoveTelephone { name } => PersonDeed::RemoveTelephone { name: name.parse().ok()? },
+            Self::AdoptPoint { words } => PersonDeed::AdoptPoint { words: Sought::new(words) },
+            Self::ReleasePoint { words } => PersonDeed::ReleasePoint { words: Sought::new(words) },
             Self::AddPerson { name, role } => {
                 PersonDeed::AddPerson { name: name.parse().ok()?, role: read_role(role) }
             }

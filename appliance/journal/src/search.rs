@@ -402,6 +402,8 @@ fn is_person_match(query: &Query, act: &PersonEntry<'_>, when: When) -> bool {
         | PersonDeedEntry::SignInByPaper
         | PersonDeedEntry::AddTelephone
         | PersonDeedEntry::RemoveTelephone { .. }
+        | PersonDeedEntry::AdoptPoint { .. }
+        | PersonDeedEntry::ReleasePoint { .. }
         | PersonDeedEntry::AddPerson { .. }
         | PersonDeedEntry::ResetPerson { .. }
         | PersonDeedEntry::DisablePerson { .. }

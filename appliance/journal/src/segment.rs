@@ -53,6 +53,11 @@ impl<A: Active> Segment<A> {
         self.file.check_in_place(self.durable_bytes)
     }
 
+    /// Puts back what readers need beside it, where somebody took it away.
+    pub(crate) fn keep_readable(&self) -> io::Result<()> {
+        self.file.keep_readable()
+    }
+
     /// Reserves space for all that the queue may accept until the next time. Fails on a full disk, too, though
     /// the space be reserved.
     pub(crate) fn reserve(&mut self) -> io::Result<()> {

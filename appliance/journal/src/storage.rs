@@ -159,6 +159,14 @@ pub trait Active {
     /// It is not: the segment has to be given up.
     fn check_in_place(&self, bytes: u64) -> io::Result<()>;
 
+    /// Puts back what readers need beside the segment, its key for instance, where somebody took it away.
+    ///
+    /// # Errors
+    /// It cannot be put back: the segment stays as it is, and nothing else has what is needed. It is tried again.
+    fn keep_readable(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Disk space that is neither used nor reserved by anybody.
     ///
     /// # Errors

@@ -73,6 +73,15 @@ pub enum CommitError {
         #[source]
         source: io::Error,
     },
+    /// What readers need beside the active segment is gone.
+    #[error("what is needed to read {segment} was taken away, and cannot be put back")]
+    Keep {
+        /// The segment, which is kept: it is tried again.
+        segment: SegmentId,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// Records cannot be written.
     #[error("{segment} cannot be written")]
     Append {
@@ -133,13 +142,9 @@ impl<S: Storage> Writer<S> {
         self.advance(now)?;
         self.close_open_accesses(now);
         self.write_waiting(now)?;
-        match self.segment.take() {
-            Some(segment) => {
-                self.retire(segment);
-                Ok(())
-            }
-            None => Ok(()),
-        }
+        let Some(segment) = self.segment.take() else { return Ok(()) };
+        let id = segment.id;
+        self.retire(segment).map_err(|source| CommitError::Keep { segment: id, source })
     }
 
     /// What was found at the start; `None` before the first commit got so far.
@@ -154,6 +159,7 @@ impl<S: Storage> Writer<S> {
         self.write_batch(now)?;
         self.write_waiting(now)?;
         self.give_up_lost_segment()?;
+        self.keep_readable()?;
         self.rotate(now);
         let segment = self.active(now)?;
         let id = segment.id;
@@ -197,14 +203,14 @@ impl<S: Storage> Writer<S> {
             Ok(end) => end,
             // What it left is not written over, also where the disk was only full: the batch goes into a new segment.
             Err(source) => {
-                self.retire(segment);
+                self.retire(segment).ok();
                 return Err(CommitError::Append { segment: id, source });
             }
         };
         // After a failure the kernel may forget what it could not write and report success the next time, so
         // that only a new file can be trusted with the batch.
         if let Err(source) = segment.commit(end) {
-            self.retire(segment);
+            self.retire(segment).ok();
             return Err(CommitError::Sync { segment: id, source });
         }
         self.segment = Some(segment);
@@ -262,6 +268,12 @@ impl<S: Storage> Writer<S> {
         }
     }
 
+    /// Only what is active has what readers need: it is not given up before that is there again.
+    fn keep_readable(&self) -> Result<(), CommitError> {
+        let Some(segment) = &self.segment else { return Ok(()) };
+        segment.keep_readable().map_err(|source| CommitError::Keep { segment: segment.id, source })
+    }
+
     /// Follows a segment that is over by a new one. Where that fails, the old one goes on as long as it can.
     fn rotate(&mut self, now: Timestamp) {
         let is_over = self.segment.as_ref().is_some_and(|segment| segment.is_over((self.day)(now)));
@@ -269,19 +281,26 @@ impl<S: Storage> Writer<S> {
             && let Ok(next) = self.start_segment(now)
             && let Some(old) = self.segment.replace(next)
         {
-            self.retire(old);
+            self.retire(old).ok();
         }
     }
 
     /// Ends a segment. Where tidying up fails, the next start finds the same things to tidy.
-    fn retire(&mut self, segment: Segment<S::Active>) {
+    ///
+    /// # Errors
+    /// What readers need beside it is gone, and cannot be put back.
+    fn retire(&mut self, segment: Segment<S::Active>) -> io::Result<()> {
         let (id, is_empty) = (segment.id, segment.is_empty());
-        drop(segment);
         if is_empty {
-            self.storage.remove(id).ok()
-        } else {
-            self.storage.end(id).ok()
-        };
+            drop(segment);
+            self.storage.remove(id).ok();
+            return Ok(());
+        }
+        // The last look: afterwards nobody has what is needed.
+        let kept = segment.keep_readable();
+        drop(segment);
+        self.storage.end(id).ok();
+        kept
     }
 }
 

@@ -225,6 +225,16 @@ pub enum PersonDeed {
         /// Whose.
         name: PersonName,
     },
+    /// An access point that was plugged in is the box's from now on.
+    AdoptPoint {
+        /// Which, for which room.
+        words: Sought,
+    },
+    /// An access point is the box's no more.
+    ReleasePoint {
+        /// Which.
+        words: Sought,
+    },
     /// Somebody new.
     AddPerson {
         /// Who.
@@ -335,6 +345,8 @@ impl PersonDeed {
             Self::SignInByPaper => "sign-in-by-paper",
             Self::AddTelephone => "add-telephone",
             Self::RemoveTelephone { .. } => "remove-telephone",
+            Self::AdoptPoint { .. } => "adopt-point",
+            Self::ReleasePoint { .. } => "release-point",
             Self::AddPerson { .. } => "add-person",
             Self::ResetPerson { .. } => "reset-person",
             Self::DisablePerson { .. } => "disable-person",
@@ -367,6 +379,8 @@ impl PersonDeed {
             | Self::SignInByPaper
             | Self::AddTelephone
             | Self::RemoveTelephone { .. }
+            | Self::AdoptPoint { .. }
+            | Self::ReleasePoint { .. }
             | Self::AddPerson { .. }
             | Self::ResetPerson { .. }
             | Self::DisablePerson { .. }
@@ -396,6 +410,8 @@ impl PersonDeed {
             | Self::SignInByPaper
             | Self::AddTelephone
             | Self::RemoveTelephone { .. }
+            | Self::AdoptPoint { .. }
+            | Self::ReleasePoint { .. }
             | Self::AddPerson { .. }
             | Self::ResetPerson { .. }
             | Self::DisablePerson { .. }

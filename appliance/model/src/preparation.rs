@@ -107,6 +107,8 @@ pub enum PreparationStage {
     Waiting,
     /// It is here, whole.
     Here,
+    /// A lesson closes the Internet to the device: it comes after that.
+    Closed,
     /// The filter does not permit it to the device.
     Refused,
     /// The workspace shows it to those alone who are signed in.
@@ -122,9 +124,10 @@ pub enum PreparationStage {
 }
 
 impl PreparationStage {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Waiting,
         Self::Here,
+        Self::Closed,
         Self::Refused,
         Self::Personal,
         Self::NotShared,
@@ -139,6 +142,7 @@ impl PreparationStage {
         match self {
             Self::Waiting => "waiting",
             Self::Here => "here",
+            Self::Closed => "closed",
             Self::Refused => "refused",
             Self::Personal => "personal",
             Self::NotShared => "not-shared",

@@ -113,6 +113,7 @@ fn write_others(language: Language, write: Write<'_>) -> Result<(), Error> {
     for (delivery, typed) in [
         (Delivery::Nothing, None),
         (Delivery::Unsent, Some(Typed { target: "/forum", fields: &fields, files, is_multipart: true })),
+        (Delivery::Half, Some(Typed { target: "/forum", fields: &fields, files, is_multipart: true })),
         (Delivery::Unknown, None),
     ] {
         let kept =

@@ -20,6 +20,8 @@ pub struct Diagnosis {
     pub certificates: Option<Certificates>,
     /// How the box's nights at the commune's hub are; `None` where it is enrolled at none.
     pub hub: Option<Hub>,
+    /// How the journal is sealed; `None` where nobody can tell.
+    pub sealing: Option<Sealing>,
     /// The access points, in the order of the configuration.
     pub access_points: Vec<AccessPoint>,
 }
@@ -81,6 +83,15 @@ pub struct Hub {
     pub failures: u32,
     /// Whether the hub does not take this box: somebody has to enrol it again.
     pub is_refused: bool,
+}
+
+/// How the journal is sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sealing {
+    /// Whether sealed days are encrypted to somebody: without anybody's key they are in the clear.
+    pub has_readers: bool,
+    /// Since when records wait to be sealed: on a box that is well since some time of today.
+    pub waits_since: Option<Timestamp>,
 }
 
 /// An access point.

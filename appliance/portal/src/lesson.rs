@@ -103,6 +103,12 @@ pub trait LessonRoom: Send + Sync {
     /// [`Trouble::Unavailable`].
     fn remove_plan(&self, person: &Person, id: PlanId) -> Result<(), Trouble>;
 
+    /// By what tablets join the Wi-Fi of the room in which this person teaches now.
+    ///
+    /// # Errors
+    /// [`Trouble::Unavailable`].
+    fn join_code(&self, person: &Person) -> Result<JoinCode, Trouble>;
+
     /// What changes whenever something that pages of teachers show may have changed. It is asked for often.
     ///
     /// # Errors
@@ -131,6 +137,10 @@ pub struct RoomNow {
     pub wifi: WifiStatus,
     /// The devices of the room, those seen last first.
     pub devices: Vec<SeenDevice>,
+    /// The devices of the school that tried its Wi-Fi with an old key in the last minutes.
+    pub old_keys: Vec<String>,
+    /// How many others tried with a wrong one.
+    pub strange_keys: usize,
     /// What the room looked for in vain during the lesson.
     pub missed: Vec<Missed>,
 }
@@ -156,6 +166,31 @@ pub enum WifiStatus {
     Unreachable {
         /// Since when.
         since: Timestamp,
+    },
+}
+
+/// By what tablets join the Wi-Fi of a room. Whoever sees the picture has the room's key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct JoinCode {
+    /// The room; `None` where she has none.
+    pub room: Option<RoomName>,
+    /// What can be shown.
+    pub state: JoinState,
+}
+
+/// What can be shown of a room's Wi-Fi.
+#[derive(Clone, PartialEq, Eq)]
+pub enum JoinState {
+    /// Nothing: no lesson of hers has the Wi-Fi there.
+    Off,
+    /// Nothing: each device has a key of its own.
+    OwnKeys,
+    /// A picture for the projector, and the name of the network.
+    Shown {
+        /// The name.
+        ssid: String,
+        /// The picture, as SVG inside a page.
+        picture: String,
     },
 }
 

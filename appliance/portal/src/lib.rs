@@ -7,9 +7,11 @@
 //! Invariant: a page asks nothing of any other host, runs no script but the teacher's the box's own, and shows nothing unescaped:
 //! host names come from whoever sits at the keyboard.
 
+mod adoption;
 mod client;
 mod commune;
 mod custody;
+mod devices;
 mod diagnosis;
 mod front;
 mod language;
@@ -26,18 +28,23 @@ mod status;
 mod telephone;
 mod texts;
 
+pub use adoption::{AdoptedPointLine, AdoptionRoom, HeardPoint, Points, SaidOfPoint};
 pub use commune::{CommuneDesk, CommuneRoom, CommuneWish};
 pub use custody::{Custody, KeptField};
-pub use diagnosis::{AccessPoint, Certificates, Diagnosis, Disk, Hub, Line, Machine};
+pub use devices::{DeviceList, DeviceRoom};
+pub use diagnosis::{AccessPoint, Certificates, Diagnosis, Disk, Hub, Line, Machine, Sealing};
 pub use front::{AnswerNames, Answering, Authority, Callers, Front, NameAnswer, Unanswered};
 pub use language::Language;
-pub use lesson::{LessonRoom, LessonStart, LessonTurn, Missed, RoomNow, SeenDevice, WifiLine, WifiStatus};
+pub use lesson::{
+    JoinCode, JoinState, LessonRoom, LessonStart, LessonTurn, Missed, RoomNow, SeenDevice, WifiLine,
+    WifiStatus,
+};
 pub use notices::{CharterError, CharterText, Notices};
 pub use office::{Asked, Card, Claimed, Hold, Newcomer, Office, Reply, Tile, Trouble, Wish};
 pub use preparation::{PreparationLine, PreparationRoom, WantedThing};
 pub use reading::{
-    Findings, FoundLine, Held, NewHold, NewReading, Reader, ReadingList, ReadingRoom, RefusedCount,
-    RoutineDay, Summary,
+    ClassDay, Classes, Findings, FoundLine, Held, NewHold, NewReading, Reader, ReadingList, ReadingRoom,
+    RefusedCount, RoutineDay, Summary,
 };
 pub use selftest::{SelftestLine, SelftestOutcome, SelftestRun, SelftestStatus, selftest_word};
 pub use server::{PortalHandle, Settings, Sources, SpawnError, spawn};

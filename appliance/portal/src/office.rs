@@ -7,12 +7,20 @@ use model::{
     RoomName, SiteRequest, Timestamp,
 };
 
-use crate::{CommuneRoom, LessonRoom, PreparationRoom, ReadingRoom, TelephoneRoom};
+use crate::{AdoptionRoom, CommuneRoom, DeviceRoom, LessonRoom, PreparationRoom, ReadingRoom, TelephoneRoom};
 
 /// The part of the box that keeps people, sessions and requests. Its calls block: for files, and for a secret that is
 /// hashed.
 pub trait Office:
-    ReadingRoom + LessonRoom + PreparationRoom + TelephoneRoom + CommuneRoom + Send + Sync
+    ReadingRoom
+    + LessonRoom
+    + PreparationRoom
+    + TelephoneRoom
+    + CommuneRoom
+    + AdoptionRoom
+    + DeviceRoom
+    + Send
+    + Sync
 {
     /// The teachers who may sign in, by name: the tiles of the sign-in page.
     ///
@@ -229,6 +237,9 @@ pub enum Trouble {
     /// The code of the telephone that is to be made known is wrong.
     #[error("wrong code")]
     Code,
+    /// The access point does not answer with the certificate that it said.
+    #[error("the access point does not answer as it said")]
+    PointSilent,
     /// The new secret is too short.
     #[error("the secret is too short")]
     SecretShort,

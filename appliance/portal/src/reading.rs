@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use jiff::civil::Date;
 use model::{
     Category, Host, MadeCard, Motive, Person, PersonName, Reading, ReadingId, ReadingTerms, Reason, RoomName,
     Selection, Target, Timestamp, Verdict, When,
@@ -74,6 +75,12 @@ pub trait ReadingRoom: Send + Sync {
         selection: &Selection,
         after: u64,
     ) -> Result<Findings, Trouble>;
+
+    /// What classes did on the whole days of an open reading, of no device in particular. That somebody looks is recorded first.
+    ///
+    /// # Errors
+    /// As [`ReadingRoom::look`]; [`Trouble::Outside`] for a reading of one device.
+    fn classes(&self, client: IpAddr, reader: Reader<'_>, id: ReadingId) -> Result<Classes, Trouble>;
 
     /// What an open reading shows, as one signed file to be taken away. That is recorded first.
     ///
@@ -235,6 +242,36 @@ pub struct FoundLine {
     pub person: Option<String>,
     /// What somebody did, by the word of the record.
     pub deed: Option<&'static str>,
+}
+
+/// What classes did on the days of a reading.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Classes {
+    /// By day and room. No number is of fewer devices than the box tells of.
+    pub days: Vec<ClassDay>,
+    /// Sealed days that the key does not open.
+    pub locked: usize,
+    /// Places that cannot be read.
+    pub unreadable: usize,
+    /// Accesses that were too many to be counted.
+    pub uncounted: u64,
+    /// Whether it took too long, and was ended: then no number is told, for two that differ in a moment would show what one
+    /// device did in it.
+    pub is_cut: bool,
+}
+
+/// What a class did on a day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClassDay {
+    /// The day of the school.
+    pub day: Date,
+    /// The room; `None` for those together that are too small to be told alone.
+    pub room: Option<RoomName>,
+    /// How often something was asked for.
+    pub accesses: u64,
+    /// What was refused, by the words of records: categories, or reasons where it was none of a list; and how often, the most
+    /// frequent first.
+    pub refused: Vec<(String, u64)>,
 }
 
 /// What was refused today.

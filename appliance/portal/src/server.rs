@@ -1,11 +1,13 @@
 //! The portal's own HTTP server, on its own thread.
 
+mod devices;
 mod journal;
 mod lesson;
 mod live;
 mod names;
 mod page;
 mod people;
+mod points;
 mod technician;
 mod telephone;
 pub(crate) mod visit;

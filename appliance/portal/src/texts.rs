@@ -35,12 +35,22 @@ impl Texts {
     /// The text of a message with its variables filled in; its key where there is none.
     #[must_use]
     pub fn say(&self, language: Language, key: &str, variables: &[(&'static str, &str)]) -> String {
-        let mut arguments = FluentArgs::with_capacity(variables.len());
-        for &(name, value) in variables {
-            arguments.set(name, value);
-        }
+        let arguments = collect(variables);
         let arguments = Some(&arguments).filter(|_| !variables.is_empty());
         self.find(language, key, arguments).unwrap_or_else(|| key.to_owned())
+    }
+
+    /// The same of a message that says one thing otherwise than several: it chooses by the number `$count`.
+    fn say_counted(
+        &self,
+        language: Language,
+        key: &str,
+        count: u64,
+        variables: &[(&'static str, &str)],
+    ) -> String {
+        let mut arguments = collect(variables);
+        arguments.set("count", count);
+        self.find(language, key, Some(&arguments)).unwrap_or_else(|| key.to_owned())
     }
 
     fn find(&self, language: Language, key: &str, arguments: Option<&FluentArgs<'_>>) -> Option<String> {
@@ -53,6 +63,15 @@ impl Texts {
         let mut errors = Vec::new();
         Some(bundle.format_pattern(pattern, arguments, &mut errors).into_owned())
     }
+}
+
+/// Variables are texts: a room of the name 007 is no seven.
+fn collect<'v>(variables: &[(&'static str, &'v str)]) -> FluentArgs<'v> {
+    let mut arguments = FluentArgs::with_capacity(variables.len());
+    for &(name, value) in variables {
+        arguments.set(name, value);
+    }
+    arguments
 }
 
 /// Reads an embedded file. What a broken file still holds is kept: a page with a hole is better than none,
@@ -78,6 +97,11 @@ impl Language {
     /// The text of a message with its variables filled in; its key where there is none.
     pub(crate) fn say_with(self, key: &str, variables: &[(&'static str, &str)]) -> String {
         TEXTS.say(self, key, variables)
+    }
+
+    /// The text of a message that is said otherwise of one thing than of several, with its variables filled in.
+    pub(crate) fn say_counted(self, key: &str, count: u64, variables: &[(&'static str, &str)]) -> String {
+        TEXTS.say_counted(self, key, count, variables)
     }
 
     /// What a category is called, beside the name that technicians know: `jeux d’argent (gambling)`. A

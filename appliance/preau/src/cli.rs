@@ -693,6 +693,7 @@ impl RadioArguments {
             country,
             isolates_stations: isolate,
             control_folder,
+            vlans_file: None,
         })
     }
 }

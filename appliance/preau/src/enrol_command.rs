@@ -10,9 +10,16 @@ use store::Store;
 use sync::{Applicant, HubFolder, Identity, NightState, SyncError};
 use system::private::PrivateLock;
 use system::sealing;
+use system::vault::Folder;
 
 use crate::cli::EnrolArguments;
+use crate::config::Config;
 use crate::{data_folder, take_over};
+
+/// What is still to be done where sealed days are in the clear.
+const NO_READERS: &str = "to do\tnobody's key is set, and days are sealed in the clear: the head and the data protection officer make a \
+     key each with `preau journal keys`, the commune makes one for its safe with `preau journal keys --sheet safe.html`; their age1 \
+     lines go into the configuration, under [journal] as `readers` and `recovery`";
 
 /// Makes this box one of the commune's. One that takes another one's place is its heir until it has that one's state, and goes on where the
 /// power was cut.
@@ -48,7 +55,7 @@ pub(crate) fn enrol(arguments: &EnrolArguments) -> anyhow::Result<ExitCode> {
     folder.keep(&identity)?;
     folder.forget_heir()?;
     folder.forget_applicant()?;
-    finish(&folder, &identity)
+    finish(arguments, (&data, &folder), &identity)
 }
 
 /// Whether somebody has entered something into this box that has to stay.
@@ -89,10 +96,14 @@ fn inherit(
     }
     folder.forget_heir()?;
     drop(out);
-    finish(folder, heir)
+    finish(arguments, (data, folder), heir)
 }
 
-fn finish(folder: &HubFolder, identity: &Identity) -> anyhow::Result<ExitCode> {
+fn finish(
+    arguments: &EnrolArguments,
+    (data, folder): (&Path, &HubFolder),
+    identity: &Identity,
+) -> anyhow::Result<ExitCode> {
     // What became of another hub's nights, or of another box's, keeps this one from none.
     folder.keep_night(&NightState::default())?;
     let School { uai, name, rooms } = &identity.enrolled.school;
@@ -103,5 +114,21 @@ fn finish(folder: &HubFolder, identity: &Identity) -> anyhow::Result<ExitCode> {
         writeln!(out, "room\t{room}")?;
     }
     writeln!(out, "witness\t{}", identity.enrolled.witness_key)?;
+    if !has_readers(data, arguments.config.as_deref()) {
+        writeln!(out, "{NO_READERS}")?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether days are sealed to somebody: by the configuration that is given, or that the box ran with last, and where that does not
+/// say, by the log of seals.
+fn has_readers(data: &Path, config: Option<&Path>) -> bool {
+    let kept = data.join(data_folder::CONFIGURATION_FILE);
+    let config = Config::load(config.unwrap_or(&kept)).ok();
+    match config.and_then(|config| config.journal_readers) {
+        Some(readers) => !readers.is_empty(),
+        None => Folder::new(data)
+            .log_so_far()
+            .is_ok_and(|log| log.readers().is_some_and(|readers| !readers.is_empty())),
+    }
 }

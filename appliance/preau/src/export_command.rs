@@ -7,7 +7,10 @@ use std::process::ExitCode;
 
 use access::Clock;
 use anyhow::{Context, bail};
-use archive::{BundleFinding, BundleReport, BundleTrust, Field, Manifest, ROWS_MAX, Request, verify_bundle};
+use archive::{
+    BundleFinding, BundleReport, BundleTrust, Field, Log, Manifest, ROWS_MAX, Request, Seal, query,
+    seals_that_may_have, verify_bundle,
+};
 use jiff::tz::TimeZone;
 use model::{Host, Purpose, ReadingId, ReadingTerms, Selection};
 use portal::pages::{CoverFile, CoverVersion, DeletedKind, ExportCover};
@@ -15,6 +18,7 @@ use store::Look;
 use system::clock::SystemClock;
 use system::export::{Export, export_file};
 use system::limits::limit_memory;
+use system::vault::Folder;
 
 use crate::cli::{ExportArguments, VerifyArguments};
 use crate::config::Config;
@@ -26,12 +30,16 @@ use crate::{operator, times};
 
 /// Writes an extract, once the box has noted who takes it.
 pub(crate) fn export(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
+    limit_memory(MEMORY_BYTES_MAX).context("cannot bound the memory of an extract")?;
     let config = Config::load_or_default(arguments.config.as_deref())?;
     let zone = &config.school.timezone;
     let mut selection = build_selection(arguments, zone)?;
     if arguments.reason == Purpose::Maintenance {
         let (window, now) = ((selection.from, selection.to), SystemClock::new().now().at);
         (selection.from, selection.to) = reading_command::today(window, now, zone);
+    }
+    if arguments.whole {
+        check_whole(&selection)?;
     }
     let data = data_folder::find(arguments.data.path.as_deref())?;
     if !data.is_dir() {
@@ -41,7 +49,7 @@ pub(crate) fn export(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
         bail!("{} is there already", arguments.out.display());
     }
     let identities = read_identities(arguments.identity.as_deref())?;
-    if reading_command::reaches_sealed(&data, !identities.is_empty(), &archive::query(&selection))? {
+    if reading_command::reaches_sealed(&data, !identities.is_empty(), &query(&selection))? {
         reading_command::check_purpose(arguments.reason)?;
     }
     let reading = note(arguments, &data, &selection, zone)?;
@@ -103,6 +111,25 @@ fn build_selection(arguments: &ExportArguments, zone: &TimeZone) -> anyhow::Resu
     Ok(selection)
 }
 
+/// Refuses the sealed files of the year that may be asked for of one device: they are everybody's.
+fn check_whole(selection: &Selection) -> anyhow::Result<()> {
+    let checked = ReadingTerms::check_window(selection.from, selection.to, false);
+    checked.context("--whole takes along what everybody did: give --from and --to")
+}
+
+/// What goes along with an extract as it was sealed: how many files, of which days.
+pub(crate) fn describe_sealed(log: &Log, selection: &Selection) -> String {
+    let (deleted, asked) = (log.expiries(), query(selection));
+    let left = seals_that_may_have(log, &asked).filter(|seal| !seal.is_deleted(&deleted));
+    let left: Vec<&Seal> = left.collect();
+    let files = left.iter().flat_map(|seal| seal.files().map(move |(field, _, _)| (seal.number, field)));
+    let count = files.filter(|file| !deleted.contains_key(file)).count();
+    match (left.first(), left.last()) {
+        (Some(first), Some(last)) => format!("with {count} sealed files, {} to {}", first.day, last.day),
+        (None, _) | (_, None) => format!("with {count} sealed files"),
+    }
+}
+
 /// Notes the extract in the box's own folder, also while the box is off: it records that when it starts. A copy without
 /// state has no box to note it.
 fn note(
@@ -114,8 +141,15 @@ fn note(
     if !data.join(STATE_FILE).is_file() {
         return Ok(None);
     }
-    let looking =
-        Looking { purpose: arguments.reason, detail: Some(&arguments.detail), selection, more: None };
+    let sealed = match arguments.whole {
+        true => {
+            let log = Folder::new(data).log_so_far().context("the log of seals cannot be read")?;
+            Some(describe_sealed(&log, selection))
+        }
+        false => None,
+    };
+    let (detail, more) = (Some(&arguments.detail), sealed.as_deref());
+    let looking = Looking { purpose: arguments.reason, detail, selection, more };
     reading_command::note(data, &looking, Some(&arguments.author), Look::Export, zone).map(Some)
 }
 
@@ -240,6 +274,22 @@ mod tests {
         let told = describe_deleted(&deleted);
         let told: Vec<_> = told.iter().map(|kind| (kind.word, kind.seals.as_str())).collect();
         assert_eq!(told, [("access", "6, 9"), ("traffic", "3, 5–7")]);
+    }
+
+    #[test]
+    fn whole_days_are_taken_within_a_window_only() {
+        let days = |count: i64| Selection {
+            from: Some(model::Timestamp::from_unix_ms(0)),
+            to: Some(model::Timestamp::from_unix_ms(count * 86_400_000)),
+            device: "CM2-05".parse().ok(),
+            ..Selection::default()
+        };
+        assert!(check_whole(&days(31)).is_ok());
+        for selection in [days(32), Selection { to: None, ..days(1) }, Selection::default()] {
+            let error = format!("{:#}", check_whole(&selection).unwrap_err());
+            assert!(error.contains("--from and --to"), "{error}");
+        }
+        assert_eq!(describe_sealed(&Log::default(), &days(31)), "with 0 sealed files");
     }
 
     #[test]

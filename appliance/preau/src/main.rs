@@ -55,9 +55,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use addressing::Paths;
+use anyhow::Context as _;
 use clap::Parser;
 use model::{Device, Verdict};
 use store::NewPerson;
+use system::limits::limit_memory;
 
 use cli::{
     BlocklistCommand, CaCommand, Cli, Command, DataFolder, DeviceCommand, FirewallCommand, HoldCommand,
@@ -66,6 +68,7 @@ use cli::{
     Window,
 };
 use config::Config;
+use verify_command::MEMORY_BYTES_MAX;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -305,6 +308,7 @@ fn carry_out_wifi(command: WifiCommand) -> anyhow::Result<ExitCode> {
 }
 
 fn summarise(arguments: SummaryArguments) -> anyhow::Result<ExitCode> {
+    limit_memory(MEMORY_BYTES_MAX).context("cannot bound the memory of a summary")?;
     let SummaryArguments { data, from, to, json, identity, asking, config } = arguments;
     let (data, time_zone) = (data_folder::find(data.path.as_deref())?, time_zone(config)?);
     let options = summary_command::SummaryOptions { data, from, to, json, identity, asking, time_zone };
@@ -320,6 +324,7 @@ fn time_zone(config: Option<PathBuf>) -> anyhow::Result<jiff::tz::TimeZone> {
 }
 
 fn search(arguments: SearchArguments) -> anyhow::Result<ExitCode> {
+    limit_memory(MEMORY_BYTES_MAX).context("cannot bound the memory of a search")?;
     let SearchArguments { data, window: Window { from, to }, device, room, lesson, person, host, .. } =
         arguments;
     let SearchArguments { category, verdict, acts, json, identity, asking, config, .. } = arguments;

@@ -145,7 +145,8 @@ pub(crate) fn note(
     noted.context("the reading cannot be noted, and nothing is shown")
 }
 
-fn append(sought: &Sought, more: &str) -> Sought {
+/// The same line, and what else is looked for.
+pub(crate) fn append(sought: &Sought, more: &str) -> Sought {
     let parts = [sought.as_str(), more];
     Sought::new(&parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", "))
 }

@@ -26,7 +26,7 @@ use crate::times::{self, TimeError};
 /// What stands for rooms that are too small to be told alone.
 const OTHERS: &str = "-";
 /// What a summary is recorded as.
-const SUMMARY: &str = "summary by day and room";
+pub(crate) const SUMMARY: &str = "summary by day and room";
 
 /// What `preau journal summary` is asked for.
 #[derive(Clone, Debug)]

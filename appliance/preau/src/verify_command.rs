@@ -28,8 +28,8 @@ const RUNS_MAX: u32 = 3;
 /// A box that is on seals each night; school is closed for two days.
 const UNSEALED_DAYS_MAX: i64 = 3;
 const DAY_MS: i64 = 86_400_000;
-/// Most memory that a verification takes: some times what the largest sealed file needs. It reads what anybody may have made, and
-/// a forged file of some kilobytes must end the command, not the machine.
+/// Most memory that a verification takes, or a command that searches: some times what the largest sealed file needs. It reads what
+/// anybody may have made, and a forged file of some kilobytes must end the command, not the machine.
 pub(crate) const MEMORY_BYTES_MAX: u64 = 2 << 30;
 /// The exit status where nothing is wrong, and some of what was asked for was not looked at.
 pub(crate) const INCOMPLETE_STATUS: u8 = 2;

@@ -27,3 +27,6 @@ pub(crate) use flight::{Boarding, Landing, Outcome, await_landing};
 pub(crate) use reader::{Fetch, Reader};
 pub(crate) use stock::{Arrival, EntryHandle};
 pub use stock::{Depot, DepotSettings};
+
+#[cfg(test)]
+mod tests;

@@ -335,6 +335,11 @@ impl Gate {
         self.desk.would_permit(device, AccessKind::Http, Target::Host(Host::from(host.clone())))
     }
 
+    /// Whether it is the lesson in the device's room alone that keeps it from something of a host.
+    pub(crate) fn is_closed_by_lesson(&self, device: &Arc<Device>, host: &DomainName) -> bool {
+        self.desk.is_closed_by_lesson(device, AccessKind::Http, Target::Host(Host::from(host.clone())))
+    }
+
     /// Puts a permit to use.
     pub(crate) fn begin(&self, permit: Recorded<Permit>, caller: &Caller) -> Passage {
         Passage::new(Arc::clone(&self.desk), permit, caller)

@@ -53,6 +53,8 @@ pub enum Delivery {
     Nothing,
     /// Nothing of it was sent.
     Unsent,
+    /// It broke off before all was sent: it has not arrived.
+    Half,
     /// It may have arrived.
     Unknown,
 }

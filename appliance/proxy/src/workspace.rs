@@ -31,6 +31,7 @@ mod start;
 mod stream;
 mod turnstile;
 mod typed;
+mod upload;
 
 pub(crate) use connection::serve;
 pub use pace::Pace;

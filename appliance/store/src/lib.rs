@@ -5,6 +5,7 @@
 //!
 //! Invariant: the only room with SQL for the box's state.
 
+mod adopted_points;
 mod columns;
 mod commune;
 mod counts;
@@ -38,6 +39,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use migrations::migrate;
 
+pub use adopted_points::{ADOPTED_POINTS_MAX, AdoptedPoint};
 pub use commune::{CommuneDocument, CommuneError};
 pub use devices::{AddDeviceError, Added};
 pub use failures::{NameHash, Tally};

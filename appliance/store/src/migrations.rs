@@ -264,6 +264,18 @@ const STEPS: &[&str] = &[
          kind TEXT NOT NULL,
          about TEXT NOT NULL
      ) STRICT;",
+    // Access points that somebody adopted on the pages.
+    "CREATE TABLE adopted_point (
+         name TEXT PRIMARY KEY,
+         mac TEXT NOT NULL UNIQUE,
+         room TEXT NOT NULL,
+         radio TEXT NOT NULL,
+         channel INTEGER NOT NULL,
+         address TEXT NOT NULL,
+         certificate BLOB NOT NULL CHECK (length(certificate) = 32),
+         by TEXT NOT NULL,
+         adopted_ms INTEGER NOT NULL
+     ) STRICT;",
 ];
 
 /// Brings the schema up to date: every missing step, or none.

@@ -63,12 +63,16 @@ impl Store {
         Ok(work(&mut acts)?)
     }
 
-    /// Keeps an act that is done already: it has the room of those that close something.
+    /// Keeps an act that is done already: it has the room of those that close something. Where that is full, too, whoever did it
+    /// hears so, and tries again.
     ///
     /// # Errors
-    /// [`StoreError`] when the file cannot be written.
-    pub fn keep_done_act(&mut self, act: &PersonAct) -> Result<(), StoreError> {
-        self.write(|transaction| keep_closing_act(transaction, act)).map_err(StoreError)
+    /// [`PersonError::Unrecorded`]; [`PersonError::Store`] when the file cannot be written.
+    pub fn keep_done_act(&mut self, act: &PersonAct) -> Result<(), PersonError> {
+        self.write(|transaction| {
+            let is_full = count(transaction)? >= PERSON_ACTS_MAX + CLOSING_ACTS_MAX;
+            if is_full { Err(PersonError::Unrecorded) } else { Ok(insert(transaction, act)?) }
+        })
     }
 
     /// Forgets an act: the journal has it.
@@ -123,7 +127,9 @@ fn insert(transaction: &Transaction<'_>, act: &PersonAct) -> rusqlite::Result<()
         }
         PersonDeed::PlaceHold { words }
         | PersonDeed::LiftHold { words }
-        | PersonDeed::SignRetention { words } => sought = Some(words.as_str()),
+        | PersonDeed::SignRetention { words }
+        | PersonDeed::AdoptPoint { words }
+        | PersonDeed::ReleasePoint { words } => sought = Some(words.as_str()),
         PersonDeed::CloseReading { reading: id, end } => {
             (reading, sought) = (Some(id.number()), Some(end.as_str()));
         }
@@ -184,6 +190,8 @@ fn read_act(row: &Row<'_>) -> rusqlite::Result<WaitingAct> {
         "sign-in-by-paper" => PersonDeed::SignInByPaper,
         "add-telephone" => PersonDeed::AddTelephone,
         "remove-telephone" => PersonDeed::RemoveTelephone { name: name()? },
+        "adopt-point" => PersonDeed::AdoptPoint { words: Sought::new(&text(9)?) },
+        "release-point" => PersonDeed::ReleasePoint { words: Sought::new(&text(9)?) },
         "add-person" => PersonDeed::AddPerson { name: name()?, role: parse(5, &text(5)?)? },
         "reset-person" => PersonDeed::ResetPerson { name: name()? },
         "disable-person" => PersonDeed::DisablePerson { name: name()? },
@@ -259,6 +267,8 @@ mod tests {
             PersonDeed::SignInByPaper,
             PersonDeed::AddTelephone,
             PersonDeed::RemoveTelephone { name: name() },
+            PersonDeed::AdoptPoint { words: Sought::new("borne-7: CM2") },
+            PersonDeed::ReleasePoint { words: Sought::new("borne-7") },
             PersonDeed::AddPerson { name: name(), role: Role::Head },
             PersonDeed::ResetPerson { name: name() },
             PersonDeed::DisablePerson { name: name() },
@@ -376,5 +386,15 @@ mod tests {
         assert_eq!([1, 2].map(|token| store.find_session(&[token; 32]).unwrap()), [None, None]);
         store.disable_person(other.id, at(1), (&teacher.name, None)).unwrap();
         assert!(store.find_credential(other.id).unwrap().unwrap().0.disabled.is_some());
+        // What stands elsewhere already is not dropped in silence.
+        let words = Sought::new("hold 7: plainte");
+        let held = act(PersonDeed::PlaceHold { words });
+        assert!(matches!(store.keep_done_act(&held), Err(PersonError::Unrecorded)));
+        store
+            .connection
+            .execute("DELETE FROM person_act WHERE id = (SELECT min(id) FROM person_act)", ())
+            .unwrap();
+        store.keep_done_act(&held).unwrap();
+        assert_eq!(store.waiting_person_acts(9_999).unwrap().pop().unwrap().act, held);
     }
 }

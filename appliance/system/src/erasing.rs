@@ -4,7 +4,7 @@
 //! is left. A flash disk writes elsewhere what is written over, and keeps the old cells until it needs them: it is told
 //! which blocks are free where the file system passes that on (`discard`, or `fstrim` each week). What may be left
 //! until then of a sealed file is encrypted, its key in the same blocks, and wrapped for its readers only; of a segment it is
-//! encrypted, too, and its key is in one block of its own, which is written over.
+//! encrypted, too, and its key is in blocks of its own, which are written over.
 
 use std::error::Error;
 use std::fs::{self, File, OpenOptions};

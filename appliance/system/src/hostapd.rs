@@ -20,7 +20,7 @@ use std::time::Duration;
 use firewall::Interface;
 use wifi::{
     Drive, DriveError, Event, Radio, Reality, Setup, Stamp, Stamps, Station, Step, read_station,
-    render_hostapd, render_keys,
+    render_hostapd, render_keys, render_vlans,
 };
 
 use crate::clock::monotonic;
@@ -53,6 +53,13 @@ pub struct HostapdRadio {
     running: Option<Running>,
 }
 
+/// What hostapd reads.
+struct Files {
+    configuration: String,
+    keys: String,
+    vlans: String,
+}
+
 struct Running {
     daemon: Daemon,
     control: Control,
@@ -79,7 +86,12 @@ impl HostapdRadio {
         self.folder.join("hostapd.keys")
     }
 
-    fn render(&self, setup: &Setup) -> (String, String) {
+    fn vlans_file(&self) -> PathBuf {
+        self.folder.join("hostapd.vlans")
+    }
+
+    fn render(&self, setup: &Setup) -> Files {
+        let vlans_file = (!setup.bridges.is_empty()).then(|| self.vlans_file().display().to_string());
         let radio = Radio {
             interface: self.interface.to_string(),
             bridge: self.bridge.as_ref().map(ToString::to_string),
@@ -87,9 +99,14 @@ impl HostapdRadio {
             country: setup.country,
             isolates_stations: setup.isolates_stations,
             control_folder: self.control_folder().display().to_string(),
+            vlans_file,
         };
         let keys_file = self.keys_file().display().to_string();
-        (render_hostapd(&setup.served(), &radio, &keys_file), render_keys(&setup.keys))
+        Files {
+            configuration: render_hostapd(&setup.served(), &radio, &keys_file),
+            keys: render_keys(&setup.keys),
+            vlans: render_vlans(self.interface.as_str(), &setup.bridges),
+        }
     }
 
     /// Starts hostapd anew with this setup: silent.
@@ -97,11 +114,12 @@ impl HostapdRadio {
         // The one before goes first: both would want the interface.
         self.running = None;
         let given = self.stamps(setup);
-        let (configuration, keys) = self.render(setup);
+        let Files { configuration, keys, vlans } = self.render(setup);
         let file = self.folder.join("hostapd.conf");
         self.prepare().map_err(unfit)?;
         write(&file, &configuration).map_err(unfit)?;
         write(&self.keys_file(), &keys).map_err(unfit)?;
+        write(&self.vlans_file(), &vlans).map_err(unfit)?;
         let mut daemon = Daemon::start(&self.program, &file).map_err(unfit)?;
         let control = self.await_start(&mut daemon)?;
         let shown_ssid = control::show(setup.ssid.as_str().as_bytes());
@@ -151,7 +169,7 @@ impl HostapdRadio {
 
     fn load_keys(&mut self, setup: &Setup) -> Result<(), DriveError> {
         let Stamps { keys: stamp, .. } = self.stamps(setup);
-        let (_, keys) = self.render(setup);
+        let Files { keys, .. } = self.render(setup);
         write(&self.keys_file(), &keys).map_err(unfit)?;
         let running = self.running.as_mut().ok_or(DriveError::Unset)?;
         running.control.order("RELOAD_WPA_PSK").map_err(failed)?;
@@ -194,8 +212,8 @@ impl HostapdRadio {
 
 impl Drive for HostapdRadio {
     fn stamps(&self, setup: &Setup) -> Stamps {
-        let (configuration, keys) = self.render(setup);
-        Stamps { setup: Stamp::of(&configuration), keys: Stamp::of(&keys) }
+        let Files { configuration, keys, vlans } = self.render(setup);
+        Stamps { setup: Stamp::of(&(configuration + &vlans)), keys: Stamp::of(&keys) }
     }
 
     fn look(&mut self, _: Option<&Setup>) -> Result<Reality, DriveError> {

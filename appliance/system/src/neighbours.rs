@@ -66,9 +66,8 @@ struct Shared {
 /// Which interfaces count.
 #[derive(Debug)]
 struct Scope {
-    only: Option<Interface>,
-    /// The index of `only`, 0 while there is no such interface. It changes when the interface is made anew.
-    index: AtomicU32,
+    /// These, each with its index, 0 while there is no such interface. It changes when the interface is made anew. None: all.
+    only: Vec<(Interface, AtomicU32)>,
 }
 
 /// The right to ask the kernel, so many times a second.
@@ -104,8 +103,8 @@ impl NeighbourTable {
     ///
     /// # Errors
     /// The kernel's error: netlink is not available.
-    pub fn open(only: Option<Interface>) -> io::Result<Self> {
-        let scope = Scope { only, index: AtomicU32::new(0) };
+    pub fn open(only: &[Interface]) -> io::Result<Self> {
+        let scope = Scope { only: only.iter().map(|it| (it.clone(), AtomicU32::new(0))).collect() };
         let shared = Arc::new(Shared { table: Table::default(), scope });
         let news = News::open()?;
         let mut kernel = Kernel::open()?;
@@ -182,23 +181,24 @@ impl Scope {
     /// The interfaces to ask about, as they are now.
     fn interfaces(&self) -> Vec<u32> {
         self.refresh();
-        match self.index.load(Ordering::Relaxed) {
-            0 if self.only.is_some() => Vec::new(),
-            0 => if_nameindex()
+        if self.only.is_empty() {
+            return if_nameindex()
                 .map(|interfaces| interfaces.iter().map(|interface| interface.index()).collect())
-                .unwrap_or_default(),
-            index => vec![index],
+                .unwrap_or_default();
         }
+        let known = self.only.iter().map(|(_, index)| index.load(Ordering::Relaxed));
+        known.filter(|&index| index != 0).collect()
     }
 
     fn refresh(&self) {
-        if let Some(name) = &self.only {
-            self.index.store(if_nametoindex(name.as_str()).unwrap_or(0), Ordering::Relaxed);
+        for (name, index) in &self.only {
+            index.store(if_nametoindex(name.as_str()).unwrap_or(0), Ordering::Relaxed);
         }
     }
 
     fn includes(&self, interface: u32) -> bool {
-        self.only.is_none() || self.index.load(Ordering::Relaxed) == interface
+        let is_this = |(_, index): &(Interface, AtomicU32)| index.load(Ordering::Relaxed) == interface;
+        self.only.is_empty() || self.only.iter().any(is_this)
     }
 }
 
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn the_box_itself_has_the_loopback_address() {
-        let table = NeighbourTable::open(None).unwrap();
+        let table = NeighbourTable::open(&[]).unwrap();
         for address in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
             assert_eq!(table.find_mac(address.parse().unwrap()), Some(Mac::new(LOOPBACK)), "{address}");
         }
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn strangers_are_nobody_and_a_flood_of_them_is_cheap() {
-        let table = NeighbourTable::open(Some("nowhere0".parse().unwrap())).unwrap();
+        let table = NeighbourTable::open(&["nowhere0".parse().unwrap()]).unwrap();
         for host in 0..QUESTIONS_PER_SECOND * 3 {
             let address = std::net::Ipv4Addr::from(0xcb00_7100 + host);
             assert_eq!(table.find_mac(address.into()), None);

@@ -6,7 +6,9 @@
 //! ```
 //! Segments of today stay when they are sealed: with them the box can be searched without anybody's key.
 //!
-//! Invariant: a segment goes only when all its records are in a sealed file that is durable and was read again.
+//! Invariant: a segment goes when all its records are in a sealed file that is durable, and it was read again; or when an entry of the log
+//! says so. One that cannot be read, for whatever reason, waits: somebody may have a copy of its key, and a disk may give back tomorrow
+//! what it does not today.
 
 mod approval;
 mod child;
@@ -16,6 +18,8 @@ mod expiry;
 #[cfg(test)]
 mod expiry_on_disk;
 mod holds;
+#[cfg(test)]
+mod keyless;
 mod ledger;
 #[cfg(test)]
 mod on_disk;
@@ -28,11 +32,11 @@ use std::path::{Path, PathBuf};
 
 use access::Instant;
 use archive::{
-    CryptError, Field, Form, Hash, Part, Policy, ReaderKey, Seal, SealedFile, SigningKey, Table, TableError,
-    Tail, encrypt, part_name, write_apart,
+    Belief, Bounds, CryptError, Field, Form, Hash, Part, Policy, ReaderKey, Seal, SealedFile, SigningKey,
+    Table, TableError, Tail, encrypt, part_name, write_apart,
 };
 use jiff::tz::TimeZone;
-use journal::{HarvestError, SegmentId, SegmentInfo, Source, harvest, inspect};
+use journal::{HarvestError, Harvested, SegmentId, SegmentInfo, Source, Tally, harvest, inspect};
 use model::{ClockQuality, Timestamp};
 
 use crate::seal_key::{self, SealKeyError};
@@ -51,10 +55,8 @@ const KEY_FILE: &str = "seal-key";
 const SEGMENTS_BYTES_MAX: u64 = 64 << 20;
 /// Room that must be left on the disk beside a sealed file: the journal comes first.
 const FREE_BYTES_MIN: u64 = 16 << 20;
-/// How long the disk gets to give back a segment that it does not: then what can be read of it is sealed.
+/// How long the disk gets to give back a segment that it does not: then what can be read of it is sealed, and what came after it.
 const UNREADABLE_MS: u64 = 7 * 86_400_000;
-/// How long a segment stays whose key cannot be read: as long as its records would at most. Somebody may have a copy of the key.
-const KEYLESS_MS: u64 = 365 * 86_400_000;
 /// The day of what no calendar has.
 const NO_DAY: &str = "unknown";
 
@@ -234,31 +236,44 @@ impl Run<'_> {
         let finished = list_finished(&self.ledger, &self.manner.time_zone)?;
         let sealed_through = self.ledger.log.through_segment();
         let waiting: Vec<_> = finished.iter().filter(|one| one.id.number() > sealed_through).collect();
-        let outcome = groups(&waiting).into_iter().try_for_each(|group| {
-            done.sealed.extend(self.seal_group(group)?);
-            Ok(())
-        });
+        let outcome =
+            groups(&waiting).into_iter().try_for_each(|group| self.seal_group(group, &mut done.sealed));
         // What is sealed does not stay because something else cannot be.
         let removed = self.remove_sealed(&finished, &mut done);
         outcome.and(removed).map(|()| done)
     }
 
-    fn seal_group(&mut self, group: &[&Finished]) -> Result<Option<Seal>, SealingError> {
-        let Ledger { folder, directory, key, log, .. } = &mut self.ledger;
-        let (Some(first), Some(last)) = (group.first(), group.last()) else { return Ok(None) };
+    /// Seals segments together, or each by itself where the disk does not give all of them back: a seal has either all of its segments, or
+    /// not all of one.
+    fn seal_group(&mut self, group: &[&Finished], sealed: &mut Vec<Seal>) -> Result<(), SealingError> {
+        let Ledger { directory, log, .. } = &self.ledger;
         let segments: Vec<SegmentId> = group.iter().map(|one| one.id).collect();
-        let after = log.through();
-        let (parts, tally) = write_apart(directory, &segments, after, &log.retention())?;
-        check_patience(self.now, &tally.unreadable, group)?;
-        if tally.records == 0 && parts.iter().all(|part| part.rows == 0) {
-            return Ok(None);
+        let (parts, tally) = write_apart(directory, &segments, log.through(), &log.retention())?;
+        self.check_patience(&tally.unreadable, group)?;
+        if !tally.unreadable.is_empty() && group.len() > 1 {
+            return group.chunks(1).try_for_each(|one| self.seal_group(one, sealed));
         }
+        if tally.records > 0 || parts.iter().any(|part| part.rows > 0) {
+            sealed.extend(self.seal_parts(group, parts, &tally)?);
+        }
+        Ok(())
+    }
+
+    fn seal_parts(
+        &mut self,
+        group: &[&Finished],
+        parts: Vec<Part>,
+        tally: &Tally,
+    ) -> Result<Option<Seal>, SealingError> {
+        let Ledger { folder, key, log, .. } = &mut self.ledger;
+        let (Some(first), Some(last)) = (group.first(), group.last()) else { return Ok(None) };
+        let after = log.through();
         let made: Result<Vec<Made>, _> = parts.into_iter().map(|part| self.manner.make_file(part)).collect();
         let mut made = made?.into_iter();
         let Some(first_made) = made.next() else { return Ok(None) };
         let apart: Vec<Made> = made.filter(|made| made.file.rows > 0).collect();
         let range = (first.id.number(), last.id.number());
-        let seal = Seal::new(&tally, after, range, first.day.clone(), first_made.file);
+        let seal = Seal::new(tally, after, range, first.day.clone(), first_made.file);
         let parts: Vec<_> = apart.iter().map(|made| (made.field, made.file)).collect();
         // What is put together of parts is read as a whole.
         let tail = first_made.tail.filter(|_| parts.is_empty());
@@ -271,14 +286,34 @@ impl Run<'_> {
         for Made { field, bytes, file, .. } in all() {
             folder.write_part(&part_name(log.next_number(), *field, file.form), bytes)?;
         }
+        let before = log.clone();
         log.append(seal, key);
-        self.ledger.write()?;
+        if let Err(error) = self.ledger.write() {
+            // What is not in the log on the disk is not sealed: its segments stay.
+            self.ledger.log = before;
+            return Err(error.into());
+        }
         Ok(self.ledger.log.last().cloned())
     }
 
-    /// Erases segments of days that are over, oldest first, whose records are all sealed, as far as the disk gave them back. The
-    /// newest with a header stays: it tells the next start which accesses were open. So does one whose key cannot be read, for as long
-    /// as that may come back; verification tells of it.
+    /// A disk may give back later what it does not give back now, and a key may be put back. Only time of a clock that is believed counts,
+    /// after what is sealed for certain.
+    fn check_patience(&self, unreadable: &[SegmentId], group: &[&Finished]) -> Result<(), SealingError> {
+        if unreadable.is_empty() {
+            return Ok(());
+        }
+        let (now, leaves) = (self.now, self.ledger.log.leaves());
+        let is_believed = Belief::after(leaves.clone()).check((now.at, now.quality)).is_ok();
+        let not_before = Bounds::after_all(leaves, now.at).not_before();
+        let is_young = |one: &&&Finished| {
+            let begun = one.begun.max(not_before).unwrap_or(now.at);
+            unreadable.contains(&one.id) && (!is_believed || now.at.ms_since(begun) < UNREADABLE_MS)
+        };
+        group.iter().find(is_young).map_or(Ok(()), |one| Err(SealingError::Segment(one.id)))
+    }
+
+    /// Erases segments of days that are over, oldest first, whose records are all sealed. The newest with a header stays: it tells the
+    /// next start which accesses were open.
     fn remove_sealed(&self, finished: &[Finished], done: &mut Done) -> Result<(), SealingError> {
         let Ledger { directory, log, .. } = &self.ledger;
         let newest = newest_with_header(directory)?;
@@ -289,26 +324,41 @@ impl Run<'_> {
         }
         let sealed_through = log.through_segment();
         for one in finished {
-            let is_sealed = one.id.number() <= sealed_through;
-            if !is_sealed || one.day == today || Some(one.id) >= newest || self.waits_for_key(one) {
+            let is_passed = one.id.number() <= sealed_through;
+            if !is_passed || one.day == today || Some(one.id) >= newest {
                 continue;
             }
-            // What came after it was sealed stays. What cannot be read could not be sealed either, whatever was waited for it.
-            match harvest(directory, &[one.id], log.through(), |_| {}) {
-                Ok(rest) if rest.records > 0 => continue,
-                Ok(_) | Err(HarvestError::Read { .. }) => {}
-                Err(HarvestError::Version { .. }) => continue,
+            if self.may_go(one) {
+                directory.erase(one.id)?;
+                done.removed.push(one.id);
+            } else if !log.accounts_for(one.id.number()) {
+                let segment = one.id;
+                tracing::error!(%segment, "a segment could not be read when what came after it was sealed: it is kept until its time is over");
             }
-            directory.erase(one.id)?;
-            done.removed.push(one.id);
         }
         Ok(())
     }
 
-    fn waits_for_key(&self, one: &Finished) -> bool {
-        let opened = self.ledger.directory.open(one.id);
-        opened.is_err_and(|error| error.kind() == io::ErrorKind::InvalidData)
-            && self.now.at.ms_since(one.begun.unwrap_or(self.now.at)) < KEYLESS_MS
+    /// Whether nothing of a segment is left that is in no sealed file: it is read again for that. One that cannot be read goes when the seal
+    /// that has all of it is deleted; where there is no such seal, [`expire`] alone has it go, by an entry of its own.
+    fn may_go(&self, one: &Finished) -> bool {
+        let Ledger { directory, log, .. } = &self.ledger;
+        let seal = log.seal_of(one.id.number());
+        let mut is_damaged = false;
+        let tally = harvest(directory, &[one.id], 0, |piece| {
+            is_damaged |= matches!(piece, Harvested::Damaged { .. });
+        });
+        match (tally.ok().filter(|tally| tally.unreadable.is_empty()), seal) {
+            // What came after it was sealed stays.
+            (Some(tally), Some(_)) => tally.last_sequence <= log.through(),
+            // Begun and never written to; or with records that were written twice.
+            (Some(tally), None) => {
+                let first = one.info.map_or(0, |info| info.next_sequence);
+                !is_damaged && !log.may_lack(first, tally.last_sequence)
+            }
+            (None, Some(seal)) => seal.is_deleted(&log.expiries()),
+            (None, None) => false,
+        }
     }
 }
 
@@ -334,15 +384,6 @@ fn list_finished(ledger: &Ledger, time_zone: &TimeZone) -> Result<Vec<Finished>,
         finished.truncate(active.unwrap_or(0));
     }
     Ok(finished)
-}
-
-/// A disk may give back later what it does not give back now.
-fn check_patience(now: Instant, unreadable: &[SegmentId], group: &[&Finished]) -> Result<(), SealingError> {
-    let is_young = |one: &&&Finished| {
-        let begun = one.begun.unwrap_or(now.at);
-        unreadable.contains(&one.id) && now.at.ms_since(begun) < UNREADABLE_MS
-    };
-    group.iter().find(is_young).map_or(Ok(()), |one| Err(SealingError::Segment(one.id)))
 }
 
 fn newest_with_header(directory: &Directory) -> io::Result<Option<SegmentId>> {

@@ -77,7 +77,7 @@ pub fn look(data: &Path, now: Timestamp) -> Result<Outlook, SpaceError> {
     let directory = Directory::new(data);
     let mut unsealed = 0;
     for segment in directory.list()? {
-        if segment.number() > log.through_segment() {
+        if !log.accounts_for(segment.number()) {
             unsealed += blocks(&directory.path(segment))?;
         }
     }

@@ -12,15 +12,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read as _};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
 use model::Timestamp;
 use serde_json::{Map, Value, json};
 use wifi::{
-    Drive, DriveError, Event, Options, Reality, Setup, Stamps, Station, Step, UNTIL_OPTION, Wireless,
-    render_openwrt, section_name, select, stamp_openwrt,
+    Drive, DriveError, Event, Options, PointPassword, Reality, Setup, Stamps, Station, Step, UNTIL_OPTION,
+    Wireless, render_openwrt, section_name, select, stamp_openwrt,
 };
 
 use crate::clock::monotonic;
@@ -54,8 +53,8 @@ pub struct OpenWrtPlace {
     pub radio: String,
     /// Who the box is to it.
     pub user: String,
-    /// The file of the password.
-    pub password_file: PathBuf,
+    /// The password.
+    pub password: PointPassword,
 }
 
 /// One radio of an access point with OpenWrt.
@@ -75,8 +74,12 @@ impl OpenWrtRadio {
     }
 
     fn log_in(&self) -> Result<Session<'_>, DriveError> {
-        let password =
-            read_password(&self.place.password_file).map_err(|error| DriveError::Unfit(error.into()))?;
+        let password = match &self.place.password {
+            PointPassword::File(path) => {
+                read_password(path).map_err(|error| DriveError::Unfit(error.into()))?
+            }
+            PointPassword::Made(password) => password.clone(),
+        };
         self.client.log_in(&self.place.user, &password).map_err(|error| {
             if error.status() == Some(PERMISSION_DENIED) {
                 let message = format!("the password of `{}` is another one there", self.place.user);

@@ -1,10 +1,12 @@
 //! The access points of a school, and the networks of its rooms, as the configuration has them.
 
+use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use model::{AccessPointName, RoomName};
 
-use crate::{Channel, Security, Ssid};
+use crate::{Apart, Channel, Security, Ssid};
 
 /// An access point.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,9 +41,27 @@ pub enum Kind {
         radio: String,
         /// Who the box is to it.
         user: String,
-        /// The file of the password that goes with it.
-        password_file: std::path::PathBuf,
+        /// The password that goes with it.
+        password: PointPassword,
     },
+}
+
+/// By which word the box is known to an access point. Not in any log.
+#[derive(Clone, PartialEq, Eq)]
+pub enum PointPassword {
+    /// What this file has.
+    File(PathBuf),
+    /// Made of the commune's key ([`crate::AdoptionKey`]).
+    Made(String),
+}
+
+impl fmt::Debug for PointPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Made(_) => f.write_str("Made(…)"),
+        }
+    }
 }
 
 /// The network of a room.
@@ -57,6 +77,8 @@ pub struct RoomNetwork {
     pub security: Security,
     /// Whether devices reach each other: on a guest network they do not.
     pub isolates_stations: bool,
+    /// Bridges apart for the devices of some profiles.
+    pub apart: Vec<Apart>,
 }
 
 /// Who has which key.

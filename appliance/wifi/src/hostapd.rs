@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::{Country, Passphrase, Pmk, Served, Ssid};
+use crate::{Country, Passphrase, Pmk, Served, Ssid, Vlan};
 
 /// A network that hostapd serves on a radio of the box.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Radio {
     pub isolates_stations: bool,
     /// Where hostapd listens for what it is told.
     pub control_folder: String,
+    /// The file of bridges apart; without one, all stations are in the same bridge.
+    pub vlans_file: Option<String>,
 }
 
 /// Devices that a radio takes at a time: two classes, with their teachers. One more could flood the list of stations, or starve the
@@ -49,6 +51,12 @@ impl Channel {
         if is_quick { Ok(Self(number)) } else { Err(ChannelError) }
     }
 
+    /// The number.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self.0
+    }
+
     /// hostapd's word for the band.
     fn mode(self) -> &'static str {
         if Self::TWO_GHZ.contains(&self.0) { "g" } else { "a" }
@@ -76,6 +84,8 @@ pub struct DeviceKey {
     pub name: String,
     /// The key.
     pub pmk: Pmk,
+    /// The bridge apart that its devices are put into.
+    pub vlan: Option<Vlan>,
 }
 
 /// `hostapd.conf`. The radio is silent until it is told to send (`start_disabled`), also after each start. WPA2's keys are
@@ -118,6 +128,11 @@ pub fn render_hostapd(served: &Served, radio: &Radio, keys_file: &str) -> String
         }
     }
     line("wpa_psk_file", keys_file);
+    if let Some(vlans_file) = &radio.vlans_file {
+        // Whoever's key has no number is put into the usual bridge.
+        line("dynamic_vlan", "1");
+        line("vlan_file", vlans_file);
+    }
     line("wps_state", "0");
     line("ignore_broadcast_ssid", "0");
     line("max_num_sta", &STATIONS_MAX.to_string());
@@ -129,16 +144,18 @@ pub fn render_hostapd(served: &Served, radio: &Radio, keys_file: &str) -> String
 /// The file of keys: one a line, for any hardware address, because tablets make theirs up.
 #[must_use]
 pub fn render_keys(keys: &[DeviceKey]) -> String {
-    keys.iter()
-        .map(|key| format!("keyid={} 00:00:00:00:00:00 {}\n", key.name, key.pmk.reveal_hex()))
-        .collect()
+    let line = |key: &DeviceKey| {
+        let vlan = key.vlan.map(|vlan| format!("vlanid={} ", vlan.number())).unwrap_or_default();
+        format!("keyid={} {vlan}00:00:00:00:00:00 {}\n", key.name, key.pmk.reveal_hex())
+    };
+    keys.iter().map(line).collect()
 }
 
 impl DeviceKey {
     /// The key of a device from its passphrase.
     #[must_use]
     pub fn new(name: &str, passphrase: &Passphrase, ssid: &Ssid) -> Self {
-        Self { name: name.to_owned(), pmk: passphrase.pmk(ssid) }
+        Self { name: name.to_owned(), pmk: passphrase.pmk(ssid), vlan: None }
     }
 }
 
@@ -166,6 +183,7 @@ mod tests {
             country: Country::FRANCE,
             isolates_stations: false,
             control_folder: "/run/hostapd".to_owned(),
+            vlans_file: None,
         }
     }
 
@@ -179,6 +197,18 @@ mod tests {
         assert_eq!(render(&Network { security: Security::Transition, ..usual() }), TRANSITION);
         let key = DeviceKey::new("k7", &usual().passphrase, &usual().ssid);
         assert_eq!(render_keys(&[key.clone(), DeviceKey { name: "k8".to_owned(), ..key }]), KEYS);
+    }
+
+    #[test]
+    fn a_room_with_a_bridge_apart() {
+        let radio = Radio { vlans_file: Some("/run/preau/vlans".to_owned()), ..radio() };
+        let text = render_hostapd(&usual().served(), &radio, "/run/preau/keys");
+        assert_eq!(text, include_str!("../../../firmware-config/hostapd/apart.conf"));
+        assert_eq!(check(&text, &Place::default()), Ok(vec![]), "{text}");
+        let key = DeviceKey::new("k7", &usual().passphrase, &usual().ssid);
+        let apart = DeviceKey { name: "k8".to_owned(), vlan: Vlan::at(0), ..key.clone() };
+        let keys = include_str!("../../../firmware-config/hostapd/apart.keys");
+        assert_eq!(render_keys(&[key, apart]), keys);
     }
 
     #[test]

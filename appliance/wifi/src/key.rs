@@ -24,11 +24,11 @@ const PMK_BYTES: usize = 32;
 /// Draws of a byte for each character: a byte is of no use once in 32 times. Chance that fails so often is none.
 const DRAWS_MAX: usize = 4096;
 
-/// What people type, or their devices are given: 8 to 63 printable ASCII characters. Not in any log.
+/// What people type, or their devices are given: 8 to 63 printable ASCII characters (IEEE 802.11-2020 annex J.4.1). Not in any log.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Passphrase(Box<str>);
 
-/// The pairwise master key that a passphrase makes with the name of one network. Not in any log.
+/// The pairwise master key (IEEE 802.11-2020 section 12.7.1.3) that a passphrase makes with the name of one network (annex J.4.1). Not in any log.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pmk([u8; PMK_BYTES]);
 

@@ -9,6 +9,7 @@
 //! Invariant: no access point is told to send without an end that lies ahead.
 
 mod access_point;
+mod adoption;
 mod country;
 mod drive;
 mod hostapd;
@@ -24,8 +25,10 @@ mod setup;
 mod ssid;
 mod station;
 mod status;
+mod vlan;
 
-pub use access_point::{AccessPoint, KeyPolicy, Kind, RoomNetwork};
+pub use access_point::{AccessPoint, KeyPolicy, Kind, PointPassword, RoomNetwork};
+pub use adoption::{AdoptionKey, AdoptionKeyError, AnnouncedRadio, Announcement};
 pub use country::{Country, CountryError};
 pub use drive::{Drive, DriveError};
 pub use hostapd::{Channel, ChannelError, DeviceKey, Radio, render_hostapd, render_keys};
@@ -39,3 +42,4 @@ pub use setup::{Served, Setup, Stamp, Stamps};
 pub use ssid::{Ssid, SsidError};
 pub use station::{Event, KeyId, Station, read_event, read_station};
 pub use status::{Sight, Silence, Status};
+pub use vlan::{Apart, Vlan, render_vlans};

@@ -99,6 +99,7 @@ mod tests {
             channel: Channel::new(36).unwrap(),
             country: Country::FRANCE,
             isolates_stations: false,
+            bridges: vec![],
         }
     }
 

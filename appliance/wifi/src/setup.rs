@@ -21,6 +21,8 @@ pub struct Setup {
     pub country: Country,
     /// Whether stations reach each other: on a guest network they do not.
     pub isolates_stations: bool,
+    /// Bridges apart that keys put their devices into, in the order of their numbers.
+    pub bridges: Vec<String>,
 }
 
 /// What hostapd serves to devices: the name, and where it offers WPA3, the key that all have.

@@ -1,12 +1,15 @@
 //! The ENT through a cache, between a classroom and the ENT's server: what is measured, and what must hold.
 
 pub mod client;
+pub mod conformance;
 pub mod contender;
+pub mod fall;
 pub mod herd;
 pub mod load;
 pub mod origin;
 pub mod peers;
 pub mod stage;
+pub mod start;
 pub mod suite;
 pub mod vouching;
 

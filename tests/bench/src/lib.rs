@@ -4,6 +4,7 @@ pub mod dns;
 pub mod ent;
 pub mod figures;
 pub mod gate;
+pub mod hub;
 pub mod journal;
 pub mod listed;
 pub mod lists;

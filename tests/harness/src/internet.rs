@@ -155,6 +155,10 @@ http {{
     for site in sites {
         let www = format!("www.{}", site.name);
         let (chain, key) = authority.issue(&[&site.name, &www], &[])?;
+        if let Some(port) = site.application {
+            text.push_str(&application(&site.name, port, &chain, &key));
+            continue;
+        }
         writeln!(
             text,
             "  server {{
@@ -174,6 +178,25 @@ http {{
     }
     text.push_str("}\n");
     Ok(text)
+}
+
+/// What stands before an application: it ends TLS, and says so.
+fn application(name: &str, port: u16, chain: &Path, key: &Path) -> String {
+    format!(
+        "  server {{
+    listen 443 ssl http2; listen [::]:443 ssl http2;
+    server_name {name} www.{name};
+    ssl_certificate {chain}; ssl_certificate_key {key};
+    client_max_body_size 64m;
+    location / {{
+      proxy_pass http://127.0.0.1:{port}; proxy_http_version 1.1;
+      proxy_set_header Host $host; proxy_set_header X-Forwarded-Proto https;
+    }}
+  }}
+",
+        chain = chain.display(),
+        key = key.display(),
+    )
 }
 
 fn write_pages(directory: &Path, sites: &[Site]) -> Result<()> {

@@ -24,6 +24,8 @@ pub struct Site {
     pub ipv4: Ipv4Addr,
     /// Where it is.
     pub ipv6: Ipv6Addr,
+    /// Where an application listens on the Internet's loopback that answers for it; `None`: it has files.
+    pub application: Option<u16>,
 }
 
 /// Sites of these names and lists, each with addresses of its own.
@@ -39,6 +41,7 @@ pub fn sites(names: &[(&str, Option<&str>)]) -> Result<Vec<Site>> {
             category: category.map(str::to_owned),
             ipv4: Ipv4Addr::new(198, 51, 100, number),
             ipv6: Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, number.into()),
+            application: None,
         })
     };
     names.iter().enumerate().map(site).collect()

@@ -9,7 +9,11 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use harness::preau_binary;
+use model::{Device, Mac, RoomName};
+use ring::rand::SystemRandom;
+use store::{KeyOwner, Store};
 use vm::Guest;
+use wifi::{Passphrase, Ssid};
 
 /// Two rooms: one key for all, with WPA3 beside WPA2; and a key for each tablet.
 const CONFIGURATION: &str = r#"version = 1
@@ -21,6 +25,11 @@ name = "École Jules-Ferry"
 interface = "br0"
 ipv4_network = "10.77.0.0/24"
 ipv4_address = "10.77.0.1"
+
+[[lan.apart]]
+interface = "br-staff"
+ipv4_network = "10.77.8.0/24"
+ipv4_address = "10.77.8.1"
 
 [wan]
 interface = "wan0"
@@ -38,6 +47,10 @@ ssid = "tilleul"
 room = "CM1"
 ssid = "hetre"
 keys = "device"
+
+[[wifi.network.apart]]
+bridge = "br-staff"
+profiles = ["adulte"]
 
 [[access_point]]
 name = "borne-cm2"
@@ -74,6 +87,11 @@ const FIREWALL_MODULES: [&str; 14] = [
     "nf_log_syslog",
 ];
 
+/// Tablets of the other room: two whose traffic is looked at, the teacher's, and the rest of a class set.
+const LOOKED_AT: [&str; 2] = ["tab-02", "tab-03"];
+const TEACHERS: &str = "prof-01";
+const REST: std::ops::RangeInclusive<u8> = 4..=30;
+
 /// What the school, the tablets and the listener do. Every step says what it found.
 const SCRIPT: &str = include_str!("wifi.sh");
 
@@ -92,6 +110,7 @@ fn the_box_switches_its_radios_for_lessons_and_never_without() -> Result<()> {
     for module in RADIO_MODULES.iter().chain(&FIREWALL_MODULES) {
         guest = guest.module(module)?;
     }
+    guest = register(guest, folder.path())?;
     let report = guest.run(SCRIPT)?;
     println!("{}", report.log);
     ensure!(report.status == 0, "{}", report.log);
@@ -101,6 +120,36 @@ fn the_box_switches_its_radios_for_lessons_and_never_without() -> Result<()> {
     let capture = folder.path().join("air.pcap");
     fs::write(&capture, report.files.get("air.pcap").context("a capture of the air")?)?;
     check(&capture)
+}
+
+/// The school's devices and their keys, and what the class set joins with: made here, where it takes a moment.
+fn register(mut guest: Guest, folder: &Path) -> Result<Guest> {
+    let file = folder.join("state.sqlite");
+    let mut store = Store::open(&file)?;
+    let rest = REST.map(|number| format!("tab-{number:02}"));
+    let class = LOOKED_AT.iter().map(|name| (*name).to_owned()).chain(rest).map(|name| (name, "elementaire"));
+    let (room, ssid): (RoomName, Ssid) = ("CM1".parse()?, "hetre".parse()?);
+    let device = |number: u8, name: &str, room: &RoomName, profile: &str| -> Result<Device> {
+        let mac = Mac::new([2, 0, 0, 0, 1, number]);
+        Ok(Device { mac, name: name.parse()?, room: Some(room.clone()), profile: profile.parse()? })
+    };
+    store.add_device(&device(1, "pc-01", &"CM2".parse()?, "elementaire")?)?;
+    for (number, (name, profile)) in (2..).zip(class.chain([(TEACHERS.to_owned(), "adulte")])) {
+        store.add_device(&device(number, &name, &room, profile)?)?;
+        let key = Passphrase::draw(&SystemRandom::new())?;
+        let owner = KeyOwner { room: room.clone(), device: Some(name.parse()?) };
+        store.add_wifi_key(&owner, key.reveal(), system::clock::now())?;
+        let Some(own) = name.strip_prefix("tab-").filter(|_| !LOOKED_AT.contains(&name.as_str())) else {
+            continue;
+        };
+        let words = format!(
+            "ctrl_interface=/run/class\nnetwork={{\nssid=\"{ssid}\"\nscan_freq=5200\nfreq_list=5200\nkey_mgmt=WPA-PSK\npsk={}\n}}\n",
+            key.pmk(&ssid).reveal_hex()
+        );
+        guest = guest.file(&format!("/etc/class/tab{own}.conf"), words.as_bytes())?;
+    }
+    drop(store);
+    guest.file("/etc/data/state.sqlite", &fs::read(file)?)
 }
 
 /// The beacons say what the configuration claims.

@@ -1,8 +1,9 @@
-modprobe mac80211_hwsim radios=4 || exit 1
-await 5 ip link show wlan3
+modprobe mac80211_hwsim radios=6 || exit 1
+await 5 ip link show wlan5
 ip link set lo up
 ip link set hwsim0 up
 ip link add br0 type bridge && ip address add 10.77.0.1/24 dev br0 && ip link set br0 up || exit 1
+ip link add br-staff type bridge && ip address add 10.77.8.1/24 dev br-staff && ip link set br-staff up || exit 1
 ip link add wan0 type dummy && ip link set wan0 up || exit 1
 
 PREAU="--config /etc/school.toml --data /tmp/data"
@@ -34,10 +35,7 @@ begin_lesson() {
 }
 end_lesson() { preau lesson end "$lesson" --author 'Mme Martin' --data /tmp/data >/dev/null || fail "it does not end"; }
 
-preau device add 02:00:00:00:01:01 --name pc-01 --room CM2 --profile elementaire $PREAU || fail "no device"
-for number in 2 3; do
-    preau device add 02:00:00:00:01:0$number --name tab-0$number --room CM1 --profile elementaire $PREAU || fail "no device"
-done
+mkdir -m 700 /tmp/data && cp /etc/data/state.sqlite /tmp/data/ || exit 1
 run_box
 await 60 preau wifi status $PREAU || fail "the box does not run"
 # Nobody has heard it yet: it may be on a channel that nobody listens to.
@@ -96,6 +94,15 @@ leave new 3
 
 # --- a key for each tablet
 begin_lesson CM1
+# A class set on one radio: each with an interface and a hardware address of its own, which nobody registered.
+class=()
+for file in /etc/class/*.conf; do
+    tablet=${file##*/} tablet=${tablet%.conf}
+    iw phy phy4 interface add "$tablet" type managed addr 02:00:00:00:05:"${tablet#tab}" || fail "no interface"
+    class+=(${class:+-N} -D nl80211 -i "$tablet" -c "$file")
+done
+started=$(now)
+wpa_supplicant -B -f /tmp/class.log "${class[@]}" || exit 1
 for number in 2 3; do
     key=$(preau wifi key show --room CM1 --device tab-0$number --data /tmp/data) || fail "no key"
     join tab$number phy$number hetre 5200 "key_mgmt=WPA-PSK
@@ -103,16 +110,45 @@ psk=\"$key\""
     await 20 joined tab$number || { cat /tmp/tab$number.log; fail "tab-0$number does not join"; }
 done
 echo "tablets join with keys of their own"
+join prof phy5 hetre 5200 "key_mgmt=WPA-PSK
+psk=\"$(preau wifi key show --room CM1 --device prof-01 --data /tmp/data)\""
+await 20 joined prof || { cat /tmp/prof.log; fail "the teacher's tablet does not join"; }
+devices() { state borne-cm1 | grep -q "$1 devices"; }
+await 120 devices 30 || { tail -n 40 /tmp/class.log; fail "30 tablets with 30 keys do not join"; }
+echo "30 tablets with 30 keys: the last $(($(now) - started)) ms after the first began"
+
+# --- those who teach, on a bridge apart
+ip -n prof address add 10.77.8.101/24 dev wlan5
+ip -n prof route add default via 10.77.8.1
 ip -n tab3 address add 10.77.0.103/24 dev wlan3
 ip netns exec tab3 nslookup gambling.preau.test 10.77.0.1 | grep -q 10.77.0.1 || fail "the tablet asks in vain"
 preau journal search --data /tmp/data --reason maintenance --device tab-03 >/tmp/found
 grep gambling.preau.test /tmp/found || { preau journal search --data /tmp/data --reason maintenance; fail "it is not known by its key"; }
 echo "filtered, and logged under the tablet whose key it is"
+reaches() { ip netns exec "$1" ping -c 1 -W 2 "$2" >/dev/null 2>&1; }
+await 5 reaches tab3 10.77.0.1 || fail "the tablet does not reach the box"
+await 5 reaches prof 10.77.8.1 || { ip link; fail "the teacher's tablet does not reach the box"; }
+reaches prof 10.77.0.103 && fail "from one bridge to the other"
+# Also with an address of the pupils: it is another wire.
+ip -n prof address add 10.77.0.222/24 dev wlan5
+reaches prof 10.77.0.103 && fail "an address leads to the other bridge"
+reaches tab3 10.77.0.222 && fail "from the other bridge"
+ip -n prof address del 10.77.0.222/24 dev wlan5
+ip netns exec prof nslookup gambling.preau.test 10.77.8.1 >/dev/null
+preau journal search --data /tmp/data --reason maintenance --device prof-01 >/tmp/found
+grep -q gambling.preau.test /tmp/found || { cat /tmp/found; fail "the teacher's tablet is not known by its key"; }
+echo "two bridges under one name, apart"
+# One that joined at the second try was disconnected once.
+disconnected() { grep -c CTRL-EVENT-DISCONNECTED /tmp/class.log; }
+before=$(disconnected)
 preau wifi key renew --room CM1 --device tab-02 --data /tmp/data
 await 10 gone tab2 || fail "a key that was taken back still opens"
 await 10 grep -q WRONG_KEY /tmp/tab2.log || fail "it still opens"
 joined tab3 || fail "the other tablet was thrown out as well"
-echo "one key is taken back, and the other tablet stays"
+await 5 devices 29 || fail "not all others are there"
+(($(disconnected) == before)) || fail "others were thrown out as well"
+state borne-cm1 | grep -q "1 devices with a wrong key" || fail "nobody is told of the tablet with an old key"
+echo "one key is taken back, and the 29 other tablets stay"
 
 # --- the box is killed
 heard hetre || fail "it does not send"

@@ -2,7 +2,7 @@
 //! which files were sealed, what times they have, and which are deleted.
 //!
 //! A hold, and its end, is somebody else's case: the extract has their hashes alone. No seal hides behind one, because its
-//! records would be missing between the seals around it.
+//! records would be missing between the seals around it; where none follows, it might, and a verification says so.
 
 use crate::hash::Hash;
 use crate::leaf::{Leaf, is_private};
@@ -21,6 +21,12 @@ const BREAK: &str = "\n\n";
 enum Shown {
     Leaf(Box<Leaf>),
     Hidden(Hash),
+}
+
+impl Shown {
+    fn is_seal(&self) -> bool {
+        matches!(self, Self::Leaf(leaf) if leaf.seal().is_some())
+    }
 }
 
 /// All leaves of a log, oldest first.
@@ -82,6 +88,12 @@ impl Leaves {
     /// The seals.
     pub(crate) fn seals(&self) -> impl Iterator<Item = &Seal> {
         self.shown().filter_map(Leaf::seal)
+    }
+
+    /// How many leaves are hidden after the last seal that is shown.
+    pub(crate) fn count_hidden_at_end(&self) -> u64 {
+        let end = self.0.iter().rev().take_while(|shown| !shown.is_seal());
+        end.filter(|shown| matches!(shown, Shown::Hidden(_))).count() as u64
     }
 
     /// The first leaf whose records do not follow those of the leaves before: something is left out, or hidden.

@@ -125,7 +125,8 @@ fn an_extract_proves_itself_and_says_how_much() {
     let report = check(&whole, &knowing(&it));
     assert!(report.is_right(), "{report}");
     assert!(report.remarks.contains(&BundleRemark::Compared { seals: 3, rows: 30 }), "{report}");
-    assert!(report.remarks.contains(&BundleRemark::Complete), "{report}");
+    assert!(report.remarks.contains(&BundleRemark::OpenEnd(30)), "{report}");
+    assert!(!report.remarks.contains(&BundleRemark::Complete), "{report}");
 
     // A day in the middle, after which the log goes on: nothing is left to the box's word.
     let selection = Selection { from: Some(at(100)), to: Some(at(200)), ..Selection::default() };
@@ -185,9 +186,31 @@ fn no_sealed_day_can_be_left_out() {
         });
         let (found, is_last) = (findings(&report), seal.number == 3);
         assert_eq!(found.iter().any(|finding| finding.contains("a seal is hidden")), !is_last, "{found:#?}");
-        // What stands at the end of the log may be hidden: then the end is said to be open there.
+        // What stands at the end of the log may be hidden: then that is said, and the end is open there.
+        assert_eq!(report.remarks.contains(&BundleRemark::HiddenEnd(1)), is_last, "{report}");
         assert!(!is_last || report.remarks.contains(&BundleRemark::OpenEnd(20)), "{report}");
     }
+}
+
+/// A last seal by a clock that was set back may have records of any time: that one before it is of after the window ends nothing.
+#[test]
+fn what_is_hidden_at_the_end_may_be_a_seal() {
+    let mut it = box_of_days();
+    it.commit(at(400));
+    it.seal(at(400));
+    let selection = Selection { from: Some(at(100)), to: Some(at(200)), ..Selection::default() };
+    let making = Making { selection, is_whole: true, ..Making::default() };
+    let told = [BundleRemark::Compared { seals: 1, rows: 10 }, BundleRemark::Complete];
+    assert_eq!(check(&making.make(&it), &knowing(&it)).remarks, told);
+    let last = it.log.last().unwrap();
+    let hidden = format!("PREAU HIDDEN LEAF 1\nsha256 {}\n\n", crate::Leaf::from(last.clone()).hash());
+    let report = lie(&it, &making, |files| {
+        let leaves = leaves_of(files);
+        let text = String::from_utf8(leaves.clone()).unwrap();
+        *leaves = text.replace(&format!("{last}\n"), &hidden).into_bytes();
+    });
+    let told = [BundleRemark::HiddenEnd(1), BundleRemark::Compared { seals: 1, rows: 10 }];
+    assert_eq!(report.remarks, told, "{report}");
 }
 
 /// A box that was started twice without the time: once the time came, once it was switched off before.
@@ -326,7 +349,8 @@ fn holds_are_in_no_extract() {
     it.log.state((at(400), ClockQuality::Synchronised), Fact::Hold(hold), &it.key);
     it.commit(at(400));
     it.seal(at(401));
-    let whole = Making { is_whole: true, ..Making::default() }.make(&it);
+    let selection = Selection { from: Some(at(0)), to: Some(at(300)), ..Selection::default() };
+    let whole = Making { selection, is_whole: true, ..Making::default() }.make(&it);
     let report = check(&whole, &knowing(&it));
     assert!(report.is_right() && report.remarks.contains(&BundleRemark::Complete), "{report}");
     for secret in ["26/123", "CM2-09"] {

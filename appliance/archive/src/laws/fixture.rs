@@ -16,7 +16,8 @@ use model::{
 use policy::Decided;
 
 use crate::{
-    Form, FoundAnywhere, Hash, Log, Seal, SealedFile, SigningKey, Table, Trust, Vault, search, write_table,
+    Form, FoundAnywhere, Hash, Identity, Log, Seal, SealedFile, SigningKey, Table, Trust, Vault, encrypt,
+    search, write_table,
 };
 
 /// 2026-11-23 00:00:00 UTC.
@@ -231,6 +232,24 @@ impl Box {
         self.publish();
     }
 
+    /// Seals all again, with the file of this seal encrypted.
+    fn encrypt(&mut self, number: u64) {
+        let mut log = Log::default();
+        for seal in self.log.seals() {
+            let mut seal = seal.clone();
+            if seal.number == number {
+                let table = self.vault.files.remove(&seal.file_name()).unwrap();
+                let bytes = encrypt(&table, &[Identity::generate().reader()]).unwrap();
+                let (form, hash) = (Form::Encrypted, Hash::of(&bytes));
+                seal.file = SealedFile { form, bytes: bytes.len() as u64, hash, rows: seal.file.rows };
+                self.vault.files.insert(seal.file_name(), bytes);
+            }
+            log.append(seal, &self.key);
+        }
+        self.log = log;
+        self.publish();
+    }
+
     /// Writes the log as it is.
     pub(super) fn publish(&mut self) {
         self.vault.log = Some(self.log.to_string().into_bytes());
@@ -262,11 +281,12 @@ pub(super) fn box_of_days() -> Box {
     it
 }
 
-/// The files of such a box, made once: its vault, and its segments.
+/// The files of such a box, made once: its vault, of which the second file is encrypted, and its segments.
 pub(super) fn files_of_days() -> (Memory, Disk) {
     type Segments = Vec<(SegmentId, Vec<u8>)>;
     static FILES: LazyLock<(Memory, Segments)> = LazyLock::new(|| {
-        let it = box_of_days();
+        let mut it = box_of_days();
+        it.encrypt(2);
         let segments = it.disk.list().unwrap();
         (it.vault, segments.into_iter().map(|segment| (segment, it.disk.bytes(segment))).collect())
     });

@@ -287,7 +287,10 @@ fn an_extract_names_what_is_deleted_and_proves_the_rest() {
             assert!(report.remarks.contains(&BundleRemark::Deleted { seal, field }), "{report}");
         }
         assert!(report.remarks.contains(&BundleRemark::Compared { seals: 3, rows: 11 }), "{report}");
-        assert!(report.remarks.contains(&BundleRemark::Complete), "{report}");
+        assert!(!report.remarks.contains(&BundleRemark::Complete), "nothing is of after it: {report}");
+        let earlier = Selection { to: Some(at(200)), ..all() };
+        let report = it.check(&it.extract(&earlier, |_| ()));
+        assert!(report.is_right() && report.remarks.contains(&BundleRemark::Complete), "{report}");
 
         // A part that is not deleted is not left out.
         let name = part_name(3, Field::Acts, form);

@@ -4,7 +4,7 @@
 //! old with a newer key, and passing off a file that was never sealed.
 
 use journal::Source;
-use model::Timestamp;
+use model::{ClockQuality, Timestamp};
 use proptest::prelude::*;
 
 use super::fixture::{Asked, Box as Appliance, at, box_of_days, files_of_days, segment, trust};
@@ -363,10 +363,46 @@ fn a_clock_that_steps_is_told_and_breaks_nothing() {
     it.record(at(700), Asked::dns(3, "new.fr"));
     it.commit(at(800));
     it.seal(at(50));
+    // Ahead by an hour, also when it is sealed; and right again.
+    it.record(at(4_000), Asked::dns(3, "ahead.fr"));
+    it.commit(at(4_100));
+    it.seal(at(4_100));
+    it.record(at(500), Asked::dns(3, "right.fr"));
+    it.commit(at(600));
+    it.seal(at(600));
     let report = it.verify();
     assert!(report.is_right(), "{report}");
     assert!(report.remarks.contains(&Remark::SetBack { seal: 1, by_ms: 70_000 }), "{report}");
     assert!(report.remarks.contains(&Remark::Back(2)), "{report}");
+    let ahead = [Remark::Ahead { seal: 2, by_ms: 650_000 }, Remark::Ahead { seal: 3, by_ms: 3_500_000 }];
+    assert_eq!(list_ahead(&report), ahead.iter().collect::<Vec<_>>(), "{report}");
+}
+
+fn list_ahead(report: &Report) -> Vec<&Remark> {
+    report.remarks.iter().filter(|remark| matches!(remark, Remark::Ahead { .. })).collect()
+}
+
+#[test]
+fn clocks_that_differ_a_little_are_not_told() {
+    let report = box_of_days().verify();
+    assert_eq!(list_ahead(&report), Vec::<&Remark>::new(), "{report}");
+    let mut it = Appliance::new();
+    // Sealed some minutes before its last record, and followed by an earlier one.
+    it.record(at(590), Asked::dns(3, "evening.fr"));
+    it.commit(at(600));
+    it.seal(at(50));
+    it.record(at(20), Asked::dns(3, "midnight.fr"));
+    it.commit(at(700));
+    it.seal(at(700));
+    // A start without the time, and a seal by a clock on its own.
+    it.record_unset(Timestamp::from_unix_ms(1_000), Asked::dns(3, "lost.fr"));
+    it.commit(at(9_000));
+    it.seal(at(9_000));
+    it.record(at(9_100), Asked::dns(3, "known.fr"));
+    it.commit(at(9_200));
+    it.seal_by(ClockQuality::Unsynchronised, at(10));
+    let report = it.verify();
+    assert_eq!(list_ahead(&report), Vec::<&Remark>::new(), "{report}");
 }
 
 #[test]
@@ -422,7 +458,12 @@ fn what_is_wrong_with_a_log_is_told_with_its_place() {
 proptest! {
     /// No bit of what is kept can be another: not of the log, of the checkpoint, of a sealed file, of a segment.
     #[test]
-    fn any_flipped_bit_is_found(place in any::<prop::sample::Index>(), bit in 0..8_u8, part in 0..4_usize) {
+    fn any_flipped_bit_is_found(
+        place in any::<prop::sample::Index>(),
+        bit in 0..8_u8,
+        part in 0..4_usize,
+        file in 0..3_usize,
+    ) {
         let (mut vault, disk) = files_of_days();
         let flip = |bytes: &mut Vec<u8>| {
             let place = place.index(bytes.len());
@@ -436,7 +477,7 @@ proptest! {
                 // What is no text is no checkpoint.
                 vault.checkpoint = Some(String::from_utf8_lossy(&bytes).into_owned());
             }
-            2 => flip(vault.files.get_mut(&name(2)).unwrap()),
+            2 => flip(vault.files.values_mut().nth(file).unwrap()),
             _ => {
                 let last = *disk.list().unwrap().last().unwrap();
                 let mut bytes = disk.bytes(last);

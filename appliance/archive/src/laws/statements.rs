@@ -8,9 +8,11 @@ use model::{ClockQuality, Timestamp};
 use proptest::prelude::*;
 
 use super::fixture::{Asked, Box as Appliance, Memory, at, trust};
+use crate::audit::audit_within;
 use crate::{
     Approval, Bounds, Entry, Expiry, Fact, Field, Finding, Form, Hash, Hold, Lift, Log, Policy, Promptness,
-    Readers, Remark, Report, Retention, State, Statement, Term, Unsealed, due, file_name, list_due, verify,
+    Readers, Remark, Report, Retention, SigningKey, State, Statement, Term, Trust, Unsealed, due, file_name,
+    list_due, verify,
 };
 
 const GOLDEN: &str = include_str!("../../testdata/log-v1-statements.txt");
@@ -107,6 +109,38 @@ fn every_statement() -> Appliance {
 
 fn findings(report: &Report) -> Vec<String> {
     report.findings.iter().map(Finding::to_string).collect()
+}
+
+/// Whoever has no key of the box's writes a log that takes long to go over: nobody goes over it.
+#[test]
+fn a_log_that_the_box_did_not_sign_is_not_audited() {
+    let mut it = sealed(&[0, 3, 30]);
+    it.log.state(known(at(31 * DAY_S)), Fact::Lift(lift(9)), &it.key);
+    it.publish();
+    let told = |report: &Report| {
+        let found = findings(report);
+        ["there is no hold 9", "was not looked at"].map(|part| found.iter().any(|it| it.contains(part)))
+    };
+    let report = it.verify();
+    assert_eq!(told(&report), [true, false], "{report}");
+    let stranger = SigningKey::of_box([8; 32]).unwrap();
+    let theirs = Trust { signer: stranger.verifier().clone(), witnessed: None };
+    let report = verify(&it.vault, &it.disk, &theirs);
+    assert_eq!(told(&report), [false, true], "{report}");
+}
+
+/// What a night deletes is gone over once, and an audit that would not end is given up.
+#[test]
+fn an_audit_ends() {
+    let mut it = sealed(&[0, 3, 30, 60]);
+    expire(&mut it, at(500 * DAY_S));
+    assert!(it.log.expiries().len() > 2);
+    let before = it.log.statements().next().unwrap().number - 1;
+    let is_given_up = |leaves_max: u64| {
+        let found = audit_within(&it.log, leaves_max).findings;
+        found.iter().any(|finding| matches!(finding, Finding::Unaudited(_)))
+    };
+    assert!(!is_given_up(before) && is_given_up(before - 1));
 }
 
 #[test]

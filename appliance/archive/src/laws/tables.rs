@@ -175,6 +175,8 @@ fn every_act_comes_back_as_it_was() {
         PersonDeed::SignInByPaper,
         PersonDeed::AddTelephone,
         PersonDeed::RemoveTelephone { name: name() },
+        PersonDeed::AdoptPoint { words: Sought::new("borne-7: CM2") },
+        PersonDeed::ReleasePoint { words: Sought::new("borne-7") },
         PersonDeed::AddPerson { name: name(), role: Role::Technician },
         PersonDeed::ResetPerson { name: name() },
         PersonDeed::DisablePerson { name: name() },

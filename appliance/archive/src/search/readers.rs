@@ -50,17 +50,22 @@ pub(super) enum End {
 
 /// What a file says of accesses of earlier ones, by their numbers.
 #[derive(Default)]
-pub(super) struct News(HashMap<u64, Vec<Late>>);
+pub(super) struct News {
+    of: HashMap<u64, Vec<Late>>,
+    /// Of all accesses together: a forged file says any number of things of a single one.
+    count: usize,
+}
 
 impl News {
     pub(super) fn note(&mut self, late: Late) {
-        if self.0.len() < NEWS_MAX {
-            self.0.entry(late.of.number()).or_default().push(late);
+        if self.count < NEWS_MAX {
+            self.count += 1;
+            self.of.entry(late.of.number()).or_default().push(late);
         }
     }
 
     pub(super) fn join(&self, found: &mut Found) {
-        self.0.get(&found.sequence.number()).into_iter().flatten().for_each(|late| late.join(found));
+        self.of.get(&found.sequence.number()).into_iter().flatten().for_each(|late| late.join(found));
     }
 }
 
@@ -334,4 +339,25 @@ fn read_ties(table: &Table) -> Vec<ClockTie> {
     // What cannot be read is told by the search itself.
     read.ok();
     ties
+}
+
+#[cfg(test)]
+mod tests {
+    use journal::Sequence;
+    use model::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn what_is_said_later_has_a_limit_whatever_it_is_of() {
+        let repeat = journal::News::Repeat { count: 2, last_at: Timestamp::from_unix_ms(0) };
+        for accesses in [1, 1_000, u64::MAX] {
+            let mut news = News::default();
+            for number in (1..).take(NEWS_MAX + 100) {
+                let of = Sequence::new(number % accesses);
+                news.note(Late { sequence: Sequence::new(number), of, news: repeat });
+            }
+            assert_eq!(news.of.values().map(Vec::len).sum::<usize>(), NEWS_MAX, "of {accesses} accesses");
+        }
+    }
 }

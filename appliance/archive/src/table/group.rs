@@ -10,7 +10,7 @@ use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::schema::types::SchemaDescPtr;
 
 use super::outline::Outline;
-use super::pages::{Pages, Unpacker};
+use super::pages::{Cells, Pages, Unpacker};
 use super::{COLUMN_BYTES_MAX, COLUMNS_MIN, RAW_PLACE, TableError, survive};
 use crate::filter::{Filter, Test};
 use crate::pieces::Stretch;
@@ -165,7 +165,8 @@ impl<'g> Group<'g> {
     }
 
     fn numbers(&self, place: usize, unpacker: &Unpacking) -> Result<ColumnReaderImpl<Int64Type>, TableError> {
-        let ColumnReader::Int64ColumnReader(reader) = self.column(place, NUMBER_BYTES_MAX, unpacker)? else {
+        let column = self.column(place, Cells::Numbers, NUMBER_BYTES_MAX, unpacker)?;
+        let ColumnReader::Int64ColumnReader(reader) = column else {
             return Err(TableError::Layout("a column of numbers has something else"));
         };
         Ok(reader)
@@ -185,7 +186,8 @@ impl<'g> Group<'g> {
         bytes_max: usize,
         unpacker: &Unpacking,
     ) -> Result<ColumnReaderImpl<ByteArrayType>, TableError> {
-        let ColumnReader::ByteArrayColumnReader(reader) = self.column(place, bytes_max, unpacker)? else {
+        let column = self.column(place, Cells::Texts, bytes_max, unpacker)?;
+        let ColumnReader::ByteArrayColumnReader(reader) = column else {
             return Err(TableError::Layout("a column of texts has something else"));
         };
         Ok(reader)
@@ -195,6 +197,7 @@ impl<'g> Group<'g> {
     fn column(
         &self,
         place: usize,
+        cells: Cells,
         bytes_max: usize,
         unpacker: &Unpacking,
     ) -> Result<ColumnReader, TableError> {
@@ -210,7 +213,8 @@ impl<'g> Group<'g> {
         let pages = SerializedPageReader::new(Arc::clone(&self.bytes), &chunk, self.row_count(), None)?;
         let page_bytes_max =
             self.row_count().saturating_mul(bytes_max + CELL_BYTES).saturating_add(PAGE_BYTES);
-        let pages = Pages::new(Box::new(pages), Arc::clone(unpacker), page_bytes_max.min(COLUMN_BYTES_MAX));
+        let page_bytes_max = page_bytes_max.min(COLUMN_BYTES_MAX);
+        let pages = Pages::new(Box::new(pages), Arc::clone(unpacker), cells, page_bytes_max);
         Ok(get_column_reader(Arc::clone(descriptor), Box::new(pages)))
     }
 }

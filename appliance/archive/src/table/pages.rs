@@ -27,6 +27,25 @@ thread_local! {
     static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
+/// What the cells of a column are, which says how its pages are encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cells {
+    Numbers,
+    /// Texts, or bytes: with a dictionary as long as that is shorter.
+    Texts,
+}
+
+impl Cells {
+    /// Whether a box encodes such cells so, this one or any before it. With other encodings a page may have numbers in it by which
+    /// the library makes room.
+    fn may_be(self, encoding: Encoding) -> bool {
+        match self {
+            Self::Numbers => encoding == Encoding::DELTA_BINARY_PACKED,
+            Self::Texts => matches!(encoding, Encoding::PLAIN | Encoding::RLE_DICTIONARY),
+        }
+    }
+}
+
 /// Decompresses the pages of a group.
 pub(super) struct Unpacker {
     /// Bytes that may still come.
@@ -67,14 +86,20 @@ fn wrong(what: &str) -> ParquetError {
 pub(super) struct Pages {
     pages: Box<dyn PageReader>,
     unpacker: Arc<Mutex<Unpacker>>,
+    cells: Cells,
     /// How long one can be.
     bytes_max: usize,
 }
 
 impl Pages {
     /// Takes pages as they are in the file.
-    pub(super) fn new(pages: Box<dyn PageReader>, unpacker: Arc<Mutex<Unpacker>>, bytes_max: usize) -> Self {
-        Self { pages, unpacker, bytes_max }
+    pub(super) fn new(
+        pages: Box<dyn PageReader>,
+        unpacker: Arc<Mutex<Unpacker>>,
+        cells: Cells,
+        bytes_max: usize,
+    ) -> Self {
+        Self { pages, unpacker, cells, bytes_max }
     }
 
     /// Decompresses a page, and looks at what it says of itself. No page has more values than a group has rows.
@@ -86,6 +111,9 @@ impl Pages {
         let mut unpacker = self.unpacker.lock().unwrap_or_else(PoisonError::into_inner);
         match page {
             Page::DictionaryPage { buf, num_values, encoding, is_sorted } => {
+                if encoding != Encoding::PLAIN {
+                    return Err(wrong("a dictionary is encoded as no box does it"));
+                }
                 let buf = unpacker.unpack(&buf, self.bytes_max)?;
                 Ok(Some(Page::DictionaryPage { buf, num_values, encoding, is_sorted }))
             }
@@ -97,6 +125,10 @@ impl Pages {
                 rep_level_encoding,
                 statistics,
             } => {
+                let levels = [def_level_encoding, rep_level_encoding];
+                if !self.cells.may_be(encoding) || levels != [Encoding::RLE; 2] {
+                    return Err(wrong("a page is encoded as no box does it"));
+                }
                 let buf = unpacker.unpack(&buf, self.bytes_max)?;
                 if encoding == Encoding::DELTA_BINARY_PACKED {
                     check_numbers(&buf).ok_or_else(|| wrong("a page of numbers is none of the box's"))?;
@@ -217,8 +249,8 @@ mod tests {
         }
     }
 
-    fn pages(page: Page, bytes_max: usize) -> Pages {
-        Pages::new(Box::new(One(Some(page))), Unpacker::new(), bytes_max)
+    fn pages(cells: Cells, page: Page, bytes_max: usize) -> Pages {
+        Pages::new(Box::new(One(Some(page))), Unpacker::new(), cells, bytes_max)
     }
 
     fn pack(bytes: &[u8]) -> Bytes {
@@ -244,7 +276,7 @@ mod tests {
     #[test]
     fn a_dictionary_is_no_longer_than_a_group() {
         let check = |num_values: u32, expected: bool| {
-            let page = || pages(dictionary(num_values, pack(b"words")), 5);
+            let page = || pages(Cells::Texts, dictionary(num_values, pack(b"words")), 5);
             assert_eq!(page().get_next_page().is_ok(), expected, "{num_values}");
             assert_eq!(page().take_deferred_dictionary().is_ok(), expected, "{num_values}, skipped");
             assert!(page().supports_deferred_dictionary());
@@ -258,7 +290,7 @@ mod tests {
     #[test]
     fn a_page_is_no_longer_than_its_rows_can_be() {
         let check = |what: &str, buf: Bytes, expected: Option<&[u8]>| {
-            let page = pages(data(Encoding::PLAIN, buf), 1_000).get_next_page();
+            let page = pages(Cells::Texts, data(Encoding::PLAIN, buf), 1_000).get_next_page();
             let found = page.ok().flatten().map(|page| page.buffer().clone());
             assert_eq!(found.as_deref(), expected, "{what}");
         };
@@ -279,7 +311,7 @@ mod tests {
         unpacker.lock().unwrap().left = 1_500;
         let take = || {
             let page = One(Some(data(Encoding::PLAIN, pack(&[7; 1_000]))));
-            Pages::new(Box::new(page), Arc::clone(&unpacker), 1_000).get_next_page().is_ok()
+            Pages::new(Box::new(page), Arc::clone(&unpacker), Cells::Texts, 1_000).get_next_page().is_ok()
         };
         assert_eq!([take(), take()], [true, false]);
     }
@@ -289,8 +321,8 @@ mod tests {
         let check = |what: &str, numbers: &[u8], expected: bool| {
             // Levels of two bytes.
             let page = [&[2, 0, 0, 0, 3, 3], numbers].concat();
-            let page = pages(data(Encoding::DELTA_BINARY_PACKED, pack(&page)), 1_000).get_next_page();
-            assert_eq!(page.is_ok(), expected, "{what}");
+            let page = data(Encoding::DELTA_BINARY_PACKED, pack(&page));
+            assert_eq!(pages(Cells::Numbers, page, 1_000).get_next_page().is_ok(), expected, "{what}");
         };
         check("no value", &[], true);
         check("a block of 256 in 4 parts, 7 values", &[0x80, 2, 4, 7, 0], true);
@@ -299,5 +331,40 @@ mod tests {
         check("as many values", &[0x80, 2, 4, 0x80, 0x80, 0x80, 0x80, 1], false);
         check("cut", &[0x80], false);
         check("endless", &[0xff; 20], false);
+    }
+
+    /// What other encodings say of lengths, the library makes room for: here 2^33 of them, in a few bytes.
+    #[test]
+    fn pages_are_encoded_as_boxes_do_it() {
+        let lengths = [2, 0, 0, 0, 3, 3, 0x80, 2, 4, 0x80, 0x80, 0x80, 0x80, 0x20, 0];
+        let check = |cells: Cells, encoding: Encoding, expected: bool| {
+            let page = pages(cells, data(encoding, pack(&lengths)), 1_000).get_next_page();
+            assert_eq!(page.is_ok(), expected, "{cells:?} as {encoding:?}");
+        };
+        check(Cells::Texts, Encoding::PLAIN, true);
+        check(Cells::Texts, Encoding::RLE_DICTIONARY, true);
+        for encoding in [
+            Encoding::DELTA_LENGTH_BYTE_ARRAY,
+            Encoding::DELTA_BYTE_ARRAY,
+            Encoding::DELTA_BINARY_PACKED,
+            Encoding::BYTE_STREAM_SPLIT,
+            Encoding::RLE,
+        ] {
+            check(Cells::Texts, encoding, false);
+            check(Cells::Numbers, encoding, false);
+        }
+        check(Cells::Numbers, Encoding::PLAIN, false);
+        check(Cells::Numbers, Encoding::RLE_DICTIONARY, false);
+        for (definition, repetition) in [(Encoding::PLAIN, Encoding::RLE), (Encoding::RLE, Encoding::PLAIN)] {
+            let page = Page::DataPage {
+                buf: pack(b"words"),
+                num_values: 7,
+                encoding: Encoding::PLAIN,
+                def_level_encoding: definition,
+                rep_level_encoding: repetition,
+                statistics: None,
+            };
+            assert!(pages(Cells::Texts, page, 1_000).get_next_page().is_err(), "levels");
+        }
     }
 }

@@ -152,6 +152,8 @@ fn person_acts() -> Vec<PersonAct> {
         PersonDeed::SignInByPaper,
         PersonDeed::AddTelephone,
         PersonDeed::RemoveTelephone { name: name() },
+        PersonDeed::AdoptPoint { words: Sought::new("borne-7: CM2") },
+        PersonDeed::ReleasePoint { words: Sought::new("borne-7") },
         PersonDeed::Decline {
             site: ("a.".repeat(126) + "b").parse().unwrap(),
             room: Some(long.parse().unwrap()),
@@ -327,8 +329,8 @@ fn everything_that_somebody_does_comes_back() {
     let any = Query::default;
     let host = |name: &str| Query { host: Some(model::Host::parse(name).unwrap()), ..any() };
     for (query, expected) in [
-        (any(), 14),
-        (Query { kind: Some(Kind::Act), ..any() }, 14),
+        (any(), 16),
+        (Query { kind: Some(Kind::Act), ..any() }, 16),
         (Query { kind: Some(Kind::Access(model::AccessKind::Tls)), ..any() }, 0),
         (host("casino.example"), 1),
         (host("other.example"), 0),

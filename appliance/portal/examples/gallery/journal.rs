@@ -4,10 +4,11 @@ use model::{
     ClockQuality, Host, MadeCard, Motive, Person, PersonId, Purpose, Reading, ReadingEnd, ReadingId,
     ReadingTerms, Reason, Role, Selection, Timestamp, Verdict, When,
 };
-use portal::pages::people::{JournalPage, ReadingPage};
+use portal::pages::people::{ClassesPage, JournalPage, ReadingPage};
 use portal::pages::{CoverFile, CoverVersion, DeletedKind, ExportCover, SafeSheet};
 use portal::{
-    Custody, Findings, FoundLine, Held, KeptField, Language, ReadingList, RefusedCount, RoutineDay, Summary,
+    ClassDay, Classes, Custody, Findings, FoundLine, Held, KeptField, Language, ReadingList, RefusedCount,
+    RoutineDay, Summary,
 };
 
 use super::{Error, NOW_MS, Write, place};
@@ -122,6 +123,19 @@ fn summary() -> Result<Summary, Error> {
     Ok(Summary { refused, hidden: 9 })
 }
 
+fn classes() -> Result<Classes, Error> {
+    let day = |day: &str, room: &str, accesses, refused: &[(&str, u64)]| -> Result<ClassDay, Error> {
+        let refused = refused.iter().map(|(word, count)| ((*word).to_owned(), *count)).collect();
+        Ok(ClassDay { day: day.parse()?, room: Some(room.parse()?), accesses, refused })
+    };
+    let days = vec![
+        day("2026-11-23", "CM1", 8_412, &[("publicite", 1_204), ("games", 61)])?,
+        day("2026-11-23", "CM2", 9_730, &[("games", 412), ("quic", 96), ("social_networks", 23)])?,
+        day("2026-11-24", "CM2", 7_015, &[])?,
+    ];
+    Ok(Classes { days, ..Classes::default() })
+}
+
 pub(crate) fn write_journal(language: Language, write: Write<'_>) -> Result<(), Error> {
     let (place, person, readings) = (place()?, head()?, readings()?);
     let (summary, findings) = (summary()?, findings()?);
@@ -165,6 +179,9 @@ pub(crate) fn write_journal(language: Language, write: Write<'_>) -> Result<(), 
         trouble: None,
     };
     write("journal-reading", reading.render(language))?;
+    let (classes, id) = (classes()?, open.id);
+    let classes = ClassesPage { place: &place, person: &person, id, classes: &classes, token: "0" };
+    write("journal-classes", classes.render(language))?;
     write("journal-locked", ReadingPage { is_unlocked: false, found: None, ..reading }.render(language))?;
     if language == Language::French {
         write_sheets(&place.timezone, write)?;

@@ -130,6 +130,8 @@ fn room(mode: &str) -> Result<RoomNow, Error> {
         taken: None,
         sites: "vikidia.org geoportail.gouv.fr".to_owned(),
         minutes: 55,
+        old_keys: vec!["tab-07".to_owned()],
+        strange_keys: 2,
         wifi: WifiStatus::On { since: at(-19) },
         devices: devices.collect(),
         missed: vec![

@@ -1,9 +1,10 @@
 //! The technician's page, of a box that is well and of one that is not.
 
-use model::{Person, PersonId, Role, Timestamp};
-use portal::pages::people::TechnicianPage;
+use model::{Device, Mac, Person, PersonId, Role, Timestamp};
+use portal::pages::Place;
+use portal::pages::people::{DevicesPage, PapersPage, PointsPage, TechnicianPage, TelephonePage};
 use portal::{
-    AccessPoint, Certificates, Diagnosis, Disk, Health, Language, Line, Machine, Status, WifiStatus,
+    AccessPoint, AdoptedPointLine, Certificates, DeviceList, Diagnosis, Disk, Health, HeardPoint, Language, Line, Machine, NewCodes, Points, Sealing, ShownKey, Status, TelephoneState, Trouble, WifiStatus,
 };
 
 use super::{Error, NOW_MS, Write, place, status};
@@ -21,7 +22,9 @@ pub(crate) fn write_technicians(language: Language, write: Write<'_>) -> Result<
         has_telephone: false,
     };
     let show = |status: &Status, diagnosis: &Diagnosis| {
-        TechnicianPage { place: &place, person: &person, status, diagnosis, token: "jeton" }.render(language)
+        let token = "jeton";
+        TechnicianPage { place: &place, person: &person, status, diagnosis, token, new_points: 1 }
+            .render(language)
     };
     write("technician", show(&status, &good))?;
     let mut broken = status.clone();
@@ -35,8 +38,90 @@ pub(crate) fn write_technicians(language: Language, write: Write<'_>) -> Result<
         is_troubled: wrong_keys > 0,
     });
     let machine = Machine { temperature_c: Some(84), memory_free_bytes: 200_000_000, ..good.machine.clone() };
-    let bad = Diagnosis { line: Some(Line::Down), machine, access_points: points.into(), ..good };
-    Ok(write("technician-broken", show(&broken, &bad))?)
+    let sealing = Some(Sealing { has_readers: false, waits_since: None });
+    let line = Some(Line::Down);
+    let bad = Diagnosis { line, machine, sealing, access_points: points.into(), ..good };
+    write("technician-broken", show(&broken, &bad))?;
+    write_telephones(language, &place, &person, write)?;
+    write_devices(language, &place, &person, write)?;
+    write_points(language, &place, &person, write)
+}
+
+/// The devices of some rooms, and of a school that has none yet.
+fn write_devices(language: Language, place: &Place, person: &Person, write: Write<'_>) -> Result<(), Error> {
+    let seen = Some(Timestamp::from_unix_ms(NOW_MS));
+    let device = |last: u8, name: &str, room: Option<&str>| -> Result<(Device, Option<Timestamp>), Error> {
+        let room = room.map(str::parse).transpose()?;
+        let mac = Mac::new([0x02, 0, 0, 0, 0, last]);
+        Ok((
+            Device { mac, name: name.parse()?, room, profile: "elementaire".parse()? },
+            seen.filter(|_| last > 1),
+        ))
+    };
+    let list = DeviceList {
+        devices: vec![device(1, "Tablette volante", None)?, device(2, "CM2-01", Some("CM2"))?],
+        rooms: vec!["CM2".parse()?, "Bibliothèque".parse()?],
+        profiles: vec!["elementaire".parse()?, "adulte".parse()?],
+        asker: Some(Mac::new([0x02, 0, 0, 0, 0, 9])),
+    };
+    for (name, list) in [("devices", list), ("devices-none", DeviceList::default())] {
+        write(name, DevicesPage { place, person, list: &list, token: "0" }.render(language))?;
+    }
+    Ok(())
+}
+
+/// The page of a telephone before it is known, after, and on a box without the time; codes on paper.
+fn write_telephones(
+    language: Language,
+    place: &Place,
+    person: &Person,
+    write: Write<'_>,
+) -> Result<(), Error> {
+    let key = ShownKey {
+        letters: "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ".to_owned(),
+        address: "otpauth://totp/Pr%C3%A9au:Mme%20Petit?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ".to_owned(),
+    };
+    for (name, papers, is_clock_set, trouble) in [
+        ("telephone", None, true, None),
+        ("telephone-known", Some(7), true, Some(Trouble::Code)),
+        ("telephone-clock", None, false, None),
+    ] {
+        let state = TelephoneState { papers, is_asked: true };
+        let page = TelephonePage { place, person, state, key: &key, is_clock_set, token: "0", trouble };
+        write(name, page.render(language))?;
+    }
+    let codes = NewCodes((0..8).map(|number| format!("k7pm-x2hd-9tqv-ej{number}w")).collect());
+    Ok(write("telephone-papers", PapersPage { place, person, codes: &codes, token: "0" }.render(language))?)
+}
+
+/// Access points that were plugged in, one of them for the second time; none; and a box that believes none.
+fn write_points(language: Language, place: &Place, person: &Person, write: Write<'_>) -> Result<(), Error> {
+    let heard = |last: u8, former: Option<&str>| -> Result<HeardPoint, Error> {
+        Ok(HeardPoint {
+            mac: Mac::new([0x02, 0xaa, 0x5c, 0x10, 0x33, last]),
+            address: [10, 77, 0, last].into(),
+            certificate: [last; 32],
+            former: former.map(str::parse).transpose()?,
+        })
+    };
+    let adopted = AdoptedPointLine {
+        name: "borne-02aa5c103315".parse()?,
+        mac: Mac::new([0x02, 0xaa, 0x5c, 0x10, 0x33, 0x15]),
+        room: "CM2".parse()?,
+        by: person.name.clone(),
+        at: Timestamp::from_unix_ms(NOW_MS),
+    };
+    let points = Points {
+        has_key: true,
+        heard: vec![heard(21, Some("borne-02aa5c103315"))?, heard(22, None)?],
+        adopted: vec![adopted],
+        rooms: vec!["CM2".parse()?, "Bibliothèque".parse()?],
+    };
+    let none = Points { has_key: true, ..Points::default() };
+    for (name, points) in [("points", points), ("points-none", none), ("points-no-key", Points::default())] {
+        write(name, PointsPage { place, person, points: &points, token: "0" }.render(language))?;
+    }
+    Ok(())
 }
 
 fn diagnosis() -> Diagnosis {
@@ -62,6 +147,7 @@ fn diagnosis() -> Diagnosis {
             shown: None,
         }),
         hub: None,
+        sealing: Some(Sealing { has_readers: true, waits_since: None }),
         access_points: vec![],
     }
 }

@@ -36,6 +36,8 @@ impl Check {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Topic {
     Journal,
+    Keys,
+    Sealing,
     List,
     Update,
     Selftest,
@@ -56,6 +58,8 @@ impl Topic {
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Journal => "journal",
+            Self::Keys => "keys",
+            Self::Sealing => "sealing",
             Self::List => "list",
             Self::Update => "update",
             Self::Selftest => "selftest",
@@ -75,6 +79,8 @@ impl Topic {
     fn name_key(self) -> &'static str {
         match self {
             Self::Journal => "home-journal",
+            Self::Keys => "diagnosis-keys",
+            Self::Sealing => "diagnosis-sealing",
             Self::List => "home-list",
             Self::Update => "home-update",
             Self::Selftest => "home-selftest",
@@ -94,6 +100,8 @@ impl Topic {
     fn remedy_key(self) -> &'static str {
         match self {
             Self::Journal => "diagnosis-do-journal",
+            Self::Keys => "diagnosis-do-keys",
+            Self::Sealing => "diagnosis-do-sealing",
             Self::List => "diagnosis-do-list",
             Self::Update => "diagnosis-do-update",
             Self::Selftest => "diagnosis-do-selftest",

@@ -31,6 +31,8 @@ pub enum Delivery {
     Nothing,
     /// Nothing of it was sent.
     Unsent,
+    /// It broke off before all was sent: it has not arrived.
+    Half,
     /// It may have arrived.
     Unknown,
 }
@@ -102,6 +104,7 @@ impl Outage<'_> {
         let (title, lead) = match self.delivery {
             Delivery::Nothing => ("outage-title", "outage-lead"),
             Delivery::Unsent => ("outage-title-unsent", "outage-lead-unsent"),
+            Delivery::Half => ("outage-title-half", "outage-lead-half"),
             Delivery::Unknown => ("outage-title-unknown", "outage-lead-unknown"),
         };
         let host = name_host(self.host);

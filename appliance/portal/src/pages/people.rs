@@ -5,11 +5,15 @@
 
 mod bar;
 mod card;
+mod classes;
 mod commune;
 mod custody;
+mod devices;
 mod guarded;
 mod head;
+mod join;
 mod journal;
+mod points;
 mod prepare;
 mod reading;
 mod room;
@@ -25,10 +29,14 @@ mod wifi_sheet;
 mod wishes;
 
 pub use card::CardPage;
+pub use classes::ClassesPage;
 pub use commune::CommunePage;
+pub use devices::DevicesPage;
 pub use guarded::GuardedPage;
 pub use head::HeadPage;
+pub use join::JoinPage;
 pub use journal::JournalPage;
+pub use points::PointsPage;
 pub use prepare::PreparePage;
 pub use reading::ReadingPage;
 pub use secret::SecretPage;

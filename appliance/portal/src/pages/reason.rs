@@ -126,7 +126,8 @@ pub(super) fn describe_reason(language: Language, zone: &TimeZone, reason: &Reas
     }
 }
 
-fn name_fault(fault: Fault) -> &'static str {
+/// The text that names a fault.
+pub(super) fn name_fault(fault: Fault) -> &'static str {
     match fault {
         Fault::Unnamed => "refusal-cause-unnamed",
         Fault::AddressLiteral => "refusal-cause-address-literal",

@@ -13,10 +13,10 @@ use model::{
 
 use super::Place;
 use crate::{
-    Asked, Authority, CommuneDesk, Custody, Findings, Firewall, FoundLine, Health, Held, Hold, KeptField,
-    ListOrigin, ListStatus, Listener, Missed, PreparationLine, ReadingList, Refused, RefusedCount, RoomNow,
-    RoutineDay, SeenDevice, SelftestOutcome, SelftestStatus, Service, Status, Summary, Trial, TrialKind,
-    UpdateOutcome, UpdateStatus, Upstream, WifiStatus, Wish,
+    Asked, Authority, ClassDay, Classes, CommuneDesk, Custody, Findings, Firewall, FoundLine, Health, Held,
+    Hold, KeptField, ListOrigin, ListStatus, Listener, Missed, PreparationLine, ReadingList, Refused,
+    RefusedCount, RoomNow, RoutineDay, SeenDevice, SelftestOutcome, SelftestStatus, Service, Status, Summary,
+    Trial, TrialKind, UpdateOutcome, UpdateStatus, Upstream, WifiStatus, Wish,
 };
 
 pub(crate) fn place() -> Place {
@@ -145,6 +145,8 @@ pub(crate) fn room_now() -> RoomNow {
         taken: None,
         sites: "vikidia.org ign.fr".to_owned(),
         minutes: 55,
+        old_keys: vec!["tab-07".to_owned()],
+        strange_keys: 2,
         wifi: WifiStatus::On { since: at(1) },
         devices: vec![device("CM2-01", Some(19)), device("CM2-<02>", Some(3)), device("CM2-03", None)],
         missed: vec![
@@ -239,6 +241,7 @@ pub(crate) fn preparations() -> Vec<PreparationLine> {
         line(8, PreparationStage::Full, None),
         line(9, PreparationStage::Elsewhere, None),
         line(10, PreparationStage::Personal, None),
+        line(11, PreparationStage::Closed, None),
     ]
 }
 
@@ -354,6 +357,7 @@ pub(crate) fn diagnosis() -> crate::Diagnosis {
         },
         certificates: Some(crate::Certificates { authority: at(9_000), shown: Some(at(9_000)) }),
         hub: None,
+        sealing: Some(crate::Sealing { has_readers: true, waits_since: Some(at(-300)) }),
         access_points: vec![
             point("borne-cm2", WifiStatus::Unreachable { since: at(1) }),
             point("borne-cp", WifiStatus::Off),
@@ -584,6 +588,24 @@ pub(crate) fn holds() -> Vec<Held> {
     vec![hold.clone(), Held { number: 318, from: None, device: None, lifted: Some(lifted), ..hold }]
 }
 
+/// Two classes, and what is of rooms too small to be told alone.
+pub(crate) fn classes() -> Classes {
+    let day = |room: Option<&str>, accesses, refused: &[(&str, u64)]| ClassDay {
+        day: "2026-11-24".parse().unwrap(),
+        room: room.map(|room| room.parse().unwrap()),
+        accesses,
+        refused: refused.iter().map(|(word, count)| ((*word).to_owned(), *count)).collect(),
+    };
+    let faults = Fault::ALL.map(|fault| (fault.as_str(), 5));
+    let reasons: Vec<_> = decided().iter().map(|reason| (reason.as_str(), 7)).collect();
+    let days = vec![
+        day(Some("CM2"), 1_204, &[("games", 12), ("commune_noire", 9)]),
+        day(Some("CP"), 60, &faults),
+        day(None, 44, &reasons),
+    ];
+    Classes { days, locked: 2, unreadable: 0, uncounted: 3, is_cut: false }
+}
+
 pub(crate) fn summary() -> Summary {
     let count = |room: Option<&str>, category: Option<&str>, count| RefusedCount {
         room: room.map(|room| room.parse().unwrap()),
@@ -592,4 +614,55 @@ pub(crate) fn summary() -> Summary {
     };
     let refused = vec![count(Some("CM2"), Some("games"), 1_204), count(None, None, 12)];
     Summary { refused, hidden: 7 }
+}
+
+/// Access points: one that was heard, one that somebody has reset, one that was adopted.
+pub(crate) fn points() -> crate::Points {
+    let mac = |last: u8| model::Mac::new([2, 0xaa, 0, 0, 0, last]);
+    let name: model::AccessPointName = "borne-02aa00000002".parse().unwrap();
+    let heard = [(1, None), (2, Some(name.clone()))].map(|(last, former)| crate::HeardPoint {
+        mac: mac(last),
+        address: [10, 77, 0, 20 + last].into(),
+        certificate: [last; 32],
+        former,
+    });
+    let adopted = crate::AdoptedPointLine {
+        name,
+        mac: mac(2),
+        room: "CM2".parse().unwrap(),
+        by: head().name,
+        at: at(0),
+    };
+    crate::Points {
+        has_key: true,
+        heard: heard.into(),
+        adopted: vec![adopted],
+        rooms: vec!["CM2".parse().unwrap(), "Salle <des> maîtres".parse().unwrap()],
+    }
+}
+
+/// What a class set joins by.
+pub(crate) fn join_code() -> crate::JoinCode {
+    let state = crate::JoinState::Shown { ssid: "<tilleul>".to_owned(), picture: "<svg></svg>".to_owned() };
+    crate::JoinCode { room: Some("CM2".parse().unwrap()), state }
+}
+
+/// Devices of a room, and one that moves.
+pub(crate) fn device_list() -> crate::DeviceList {
+    let device = |last: u8, name: &str, room: Option<&str>| Device {
+        mac: model::Mac::new([2, 0, 0, 0, 0, last]),
+        name: name.parse().unwrap(),
+        room: room.map(|room| room.parse().unwrap()),
+        profile: "elementaire".parse().unwrap(),
+    };
+    crate::DeviceList {
+        devices: vec![
+            (device(3, "Chariot-<1>", None), None),
+            (device(1, "CM2-01", Some("CM2")), Some(at(1))),
+            (device(2, "CM2-02", Some("CM2")), None),
+        ],
+        rooms: vec!["CM2".parse().unwrap()],
+        profiles: vec!["elementaire".parse().unwrap(), "adulte".parse().unwrap()],
+        asker: Some(model::Mac::new([2, 0, 0, 0, 0, 9])),
+    }
 }

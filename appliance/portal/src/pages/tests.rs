@@ -75,7 +75,7 @@ fn outages(language: Language) -> Vec<(String, String)> {
     let files = &[("f", "volcan <1>.pdf")];
     let chosen = Typed { target: "/forum", fields: &fields, files, is_multipart: true };
     let mut pages = Vec::new();
-    for delivery in [Delivery::Nothing, Delivery::Unsent, Delivery::Unknown] {
+    for delivery in [Delivery::Nothing, Delivery::Unsent, Delivery::Half, Delivery::Unknown] {
         for (name, typed, has_files, kept) in [
             ("bare", None, false, &[][..]),
             ("whole", Some(whole), false, &[("Leçon <1>", "/lecon/1")]),

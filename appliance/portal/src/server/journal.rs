@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::page::Page;
 use super::people::{Answer, Content, Signed};
 use super::visit::Jar;
-use crate::pages::people::{JournalPage, ReadingPage, TroublePage};
+use crate::pages::people::{ClassesPage, JournalPage, ReadingPage, TroublePage};
 use crate::{NewHold, NewReading, Reader, Trouble};
 
 impl Signed<'_> {
@@ -50,10 +50,16 @@ impl Signed<'_> {
                     Err(trouble) => Err(trouble),
                 }
             }
+            Page::ReadingClasses => self.show_classes(),
             Page::ReadingExtract => self.extract(),
             Page::Journal
             | Page::Technician
             | Page::Support
+            | Page::Points
+            | Page::PointsRelease
+            | Page::PointsSay
+            | Page::Devices
+            | Page::DevicesRemove
             | Page::Why
             | Page::SignIn
             | Page::SignOut
@@ -154,6 +160,21 @@ impl Signed<'_> {
             Ok(found) => self.render_reading(id, &selection, Ok(Some(found))),
             Err(trouble @ (Trouble::Outside | Trouble::Busy | Trouble::Locked)) => {
                 self.render_reading(id, &selection, Err(trouble))
+            }
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    fn show_classes(&self) -> Result<Answer, Trouble> {
+        let id: ReadingId = self.read("lecture")?;
+        match self.portal.office.classes(self.visit.client, self.reader(), id) {
+            Ok(classes) => {
+                let (place, person) = (&self.portal.settings.place, self.person);
+                let page = ClassesPage { place, person, id, classes: &classes, token: &self.token };
+                Ok(Answer::page(ClassesPage::STATUS, page.render(self.visit.language)))
+            }
+            Err(trouble @ (Trouble::Outside | Trouble::Busy | Trouble::Locked)) => {
+                self.render_reading(id, &Selection::default(), Err(trouble))
             }
             Err(trouble) => Err(trouble),
         }

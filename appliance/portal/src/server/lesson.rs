@@ -4,7 +4,7 @@ use jiff::civil::Time;
 use model::{DomainName, InternetMode, LessonId, LessonPlan, OverrideId, Timestamp, Verdict};
 
 use super::people::{Answer, Signed};
-use crate::pages::people::{CommunePage, HeadPage, PreparePage, TeacherPage, WeekPage, WifiSheet};
+use crate::pages::people::{CommunePage, HeadPage, JoinPage, PreparePage, TeacherPage, WeekPage, WifiSheet};
 use crate::{CommuneWish, LessonStart, LessonTurn, Trouble, WantedThing};
 
 /// The places of lessons.
@@ -18,6 +18,7 @@ pub(super) enum LessonPage {
     Report,
     KeepReport,
     Register,
+    Join,
     Week,
     RemovePlan,
     Prepare,
@@ -37,6 +38,7 @@ impl LessonPage {
             TeacherPage::REPORT_PATH => Self::Report,
             HeadPage::REPORT_PATH => Self::KeepReport,
             WifiSheet::PATH => Self::Register,
+            JoinPage::PATH => Self::Join,
             WeekPage::PATH => Self::Week,
             WeekPage::REMOVE_PATH => Self::RemovePlan,
             PreparePage::PATH => Self::Prepare,
@@ -48,7 +50,8 @@ impl LessonPage {
 
     /// Whether it can be read, whether forms are sent there.
     pub(super) fn takes(self, is_post: bool) -> bool {
-        [Self::Week, Self::Prepare, Self::Commune].contains(&self) || is_post != (self == Self::Register)
+        [Self::Week, Self::Prepare, Self::Commune].contains(&self)
+            || is_post != [Self::Register, Self::Join].contains(&self)
     }
 
     /// Whether it is for those who decide for the whole school.
@@ -59,9 +62,13 @@ impl LessonPage {
     /// The page that a person reads before and after what she does here.
     pub(super) fn home(self) -> &'static str {
         match self {
-            Self::Room | Self::Start | Self::Change | Self::Finish | Self::Site | Self::Report => {
-                TeacherPage::PATH
-            }
+            Self::Room
+            | Self::Start
+            | Self::Change
+            | Self::Finish
+            | Self::Site
+            | Self::Report
+            | Self::Join => TeacherPage::PATH,
             Self::KeepReport | Self::Register => HeadPage::PATH,
             Self::Week | Self::RemovePlan => WeekPage::PATH,
             Self::Prepare | Self::Unprepare => PreparePage::PATH,
@@ -90,6 +97,7 @@ impl Signed<'_> {
                 office.report_site(person, site, &self.read("motif")?)?;
             }
             LessonPage::KeepReport => office.keep_report(self.read::<OverrideId>("regle")?)?,
+            LessonPage::Join => return self.join(),
             LessonPage::Register => {
                 let lines = office.wifi_register()?;
                 let sheet =
@@ -214,5 +222,12 @@ impl Signed<'_> {
         let sites = self.visit.field("sites").unwrap_or_default();
         let word = self.visit.field("internet").ok_or(Trouble::Field)?;
         InternetMode::read(word, sites).map_err(|_| Trouble::Sites)
+    }
+
+    fn join(&self) -> Result<Answer, Trouble> {
+        let code = self.portal.office.join_code(self.person)?;
+        let place = &self.portal.settings.place;
+        let page = JoinPage { place, person: self.person, code: &code, token: &self.token };
+        Ok(Answer::page(JoinPage::STATUS, page.render(self.visit.language)))
     }
 }

@@ -5,8 +5,8 @@ use model::Role;
 use super::lesson::LessonPage;
 use crate::pages::Why;
 use crate::pages::people::{
-    HeadPage, JournalPage, ReadingPage, SecretPage, SignInPage, StaffPage, TeacherPage, TechnicianPage,
-    TelephonePage,
+    ClassesPage, DevicesPage, HeadPage, JournalPage, PointsPage, ReadingPage, SecretPage, SignInPage,
+    StaffPage, TeacherPage, TechnicianPage, TelephonePage,
 };
 
 /// The pages with forms, and the places that forms are sent to.
@@ -36,9 +36,15 @@ pub(super) enum Page {
     JournalSign,
     Reading,
     ReadingUnlock,
+    ReadingClasses,
     ReadingExtract,
     Technician,
     Support,
+    Points,
+    PointsRelease,
+    PointsSay,
+    Devices,
+    DevicesRemove,
 }
 
 /// Where a session is ended.
@@ -72,9 +78,15 @@ impl Page {
             JournalPage::SIGN_PATH => Self::JournalSign,
             ReadingPage::PATH => Self::Reading,
             ReadingPage::UNLOCK_PATH => Self::ReadingUnlock,
+            ClassesPage::PATH => Self::ReadingClasses,
             ReadingPage::EXTRACT_PATH => Self::ReadingExtract,
             TechnicianPage::PATH => Self::Technician,
             TechnicianPage::SUPPORT_PATH => Self::Support,
+            PointsPage::PATH => Self::Points,
+            DevicesPage::PATH => Self::Devices,
+            DevicesPage::REMOVE_PATH => Self::DevicesRemove,
+            PointsPage::RELEASE_PATH => Self::PointsRelease,
+            PointsPage::SAY_PATH => Self::PointsSay,
             path => return LessonPage::find(path).map(Self::Lesson),
         })
     }
@@ -82,7 +94,14 @@ impl Page {
     /// Whether the page can be read, whether forms are sent there.
     pub(super) fn takes(self, is_post: bool) -> bool {
         match self {
-            Self::Why | Self::SignIn | Self::Secret | Self::Telephone | Self::Staff | Self::Reading => true,
+            Self::Why
+            | Self::SignIn
+            | Self::Secret
+            | Self::Telephone
+            | Self::Staff
+            | Self::Reading
+            | Self::Points
+            | Self::Devices => true,
             Self::Teacher | Self::Head | Self::Journal | Self::Technician => !is_post,
             Self::Lesson(page) => page.takes(is_post),
             Self::SignOut
@@ -99,7 +118,11 @@ impl Page {
             | Self::JournalLift
             | Self::JournalSign
             | Self::ReadingUnlock
+            | Self::ReadingClasses
             | Self::ReadingExtract
+            | Self::PointsRelease
+            | Self::DevicesRemove
+            | Self::PointsSay
             | Self::Support => is_post,
         }
     }
@@ -123,10 +146,16 @@ impl Page {
             | Self::JournalClose
             | Self::Reading
             | Self::ReadingUnlock
+            | Self::ReadingClasses
             | Self::ReadingExtract => role.reads_journal(),
-            Self::Technician | Self::Support => role.directs(),
+            Self::Technician
+            | Self::Support
+            | Self::Points
+            | Self::PointsRelease
+            | Self::Devices
+            | Self::DevicesRemove => role.directs(),
             Self::Telephone => role.shows_codes(),
-            Self::Why | Self::SignIn | Self::SignOut | Self::Secret => true,
+            Self::Why | Self::SignIn | Self::SignOut | Self::Secret | Self::PointsSay => true,
         }
     }
 
@@ -141,7 +170,9 @@ impl Page {
             Self::Teacher | Self::TeacherAnswer | Self::TeacherEnd => TeacherPage::PATH,
             Self::Head | Self::HeadAnswer | Self::HeadEnd => HeadPage::PATH,
             Self::Staff | Self::StaffReset | Self::StaffTelephone | Self::StaffDisable => StaffPage::PATH,
-            Self::Technician | Self::Support => TechnicianPage::PATH,
+            Self::Technician | Self::Support | Self::PointsSay => TechnicianPage::PATH,
+            Self::Points | Self::PointsRelease => PointsPage::PATH,
+            Self::Devices | Self::DevicesRemove => DevicesPage::PATH,
             Self::Journal
             | Self::JournalOpen
             | Self::JournalClose
@@ -150,6 +181,7 @@ impl Page {
             | Self::JournalSign
             | Self::Reading
             | Self::ReadingUnlock
+            | Self::ReadingClasses
             | Self::ReadingExtract => JournalPage::PATH,
         }
     }

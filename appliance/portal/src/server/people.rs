@@ -67,6 +67,7 @@ pub(super) fn answer(portal: &Portal, visit: &Visit, page: Page) -> Answer {
         Page::Why => answer_why(portal, visit),
         Page::SignIn => answer_sign_in(portal, visit),
         Page::SignOut => sign_out(portal, visit),
+        Page::PointsSay => super::points::hear(portal, visit),
         Page::Secret
         | Page::Telephone
         | Page::Teacher
@@ -88,8 +89,13 @@ pub(super) fn answer(portal: &Portal, visit: &Visit, page: Page) -> Answer {
         | Page::JournalSign
         | Page::Reading
         | Page::ReadingUnlock
+        | Page::ReadingClasses
         | Page::ReadingExtract
         | Page::Technician
+        | Page::Points
+        | Page::PointsRelease
+        | Page::Devices
+        | Page::DevicesRemove
         | Page::Support => answer_signed(portal, visit, page),
     };
     outcome.unwrap_or_else(|trouble| tell(portal, visit, trouble, page.home()))
@@ -276,10 +282,17 @@ fn answer_signed(portal: &Portal, visit: &Visit, page: Page) -> Result<Answer, T
         | Page::JournalSign
         | Page::Reading
         | Page::ReadingUnlock
+        | Page::ReadingClasses
         | Page::ReadingExtract => signed.journal(page),
         Page::Technician => Ok(signed.technician()),
         Page::Support => signed.support(),
-        Page::Why | Page::SignIn | Page::SignOut => Err(Trouble::Unknown),
+        Page::Points if visit.is_post => signed.adopt_point(),
+        Page::Points => signed.points(),
+        Page::PointsRelease => signed.release_point(),
+        Page::Devices if visit.is_post => signed.add_device(),
+        Page::Devices => signed.devices(),
+        Page::DevicesRemove => signed.remove_device(),
+        Page::Why | Page::SignIn | Page::SignOut | Page::PointsSay => Err(Trouble::Unknown),
     }
 }
 

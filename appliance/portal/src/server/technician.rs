@@ -16,6 +16,7 @@ impl Signed<'_> {
             status: &status,
             diagnosis: &diagnosis,
             token: &self.token,
+            new_points: self.portal.office.count_heard(),
         };
         Answer::page(TechnicianPage::STATUS, page.render(self.visit.language))
     }

@@ -12,6 +12,7 @@ mod front;
 mod journal;
 mod lessons;
 mod people;
+mod points;
 mod telephones;
 
 /// A box that is well unless it is closed; it knows the device of 10.77.0.11, and refused something to it.

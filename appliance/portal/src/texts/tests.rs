@@ -16,12 +16,20 @@ const UT1_CATEGORIES: &str = "adult agressif ai arjel associations_religieuses a
 
 /// Each message of a file with the variables that it needs: `refusal-listed $category`.
 fn signatures(source: &str) -> BTreeSet<String> {
-    let entries = source.lines().filter(|line| !line.starts_with('#'));
+    let lines = source.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+    let mut entries: Vec<String> = Vec::new();
+    for line in lines {
+        // Of a message that chooses by a number, further lines are indented, and a brace ends it.
+        match entries.last_mut().filter(|_| line.starts_with([' ', '}'])) {
+            Some(entry) => entry.push_str(line),
+            None => entries.push(line.to_owned()),
+        }
+    }
     let mut signatures = BTreeSet::new();
-    for entry in entries.filter(|line| !line.trim().is_empty()) {
-        let (key, text) = entry.split_once(" = ").unwrap_or_else(|| panic!("one message a line: {entry:?}"));
+    for entry in &entries {
+        let (key, text) = entry.split_once(" = ").unwrap_or_else(|| panic!("no message: {entry:?}"));
         let variables: BTreeSet<&str> =
-            text.split('{').skip(1).filter_map(|rest| rest.split('}').next()).map(str::trim).collect();
+            text.split('{').skip(1).filter_map(|rest| rest.split_whitespace().next()).collect();
         let variables = Vec::from_iter(variables).join(" ");
         let is_new = signatures.insert(format!("{key} {variables}").trim_end().to_owned());
         assert!(is_new, "{key} stands twice");
@@ -83,6 +91,9 @@ fn used_keys(folder: &Path) -> BTreeSet<String> {
                 "telephone-",
                 "phone-",
                 "paper-",
+                "points-",
+                "join-",
+                "devices-",
             ];
             used.extend(
                 source
@@ -140,6 +151,21 @@ fn categories_are_named_in_words() {
     check(Language::English, "gambling", "gambling");
     check(Language::English, "drogue", "drugs (drogue)");
     check(Language::French, "commune_noire", "commune_noire");
+}
+
+#[test]
+fn one_thing_is_said_otherwise_than_several() {
+    let check = |language: Language, count: u64, expected: &str| {
+        let ready = language.group_digits(count);
+        let said = language.say_counted("prepare-ready", count, &[("ready", &ready), ("all", "9")]);
+        assert_eq!(said, expected);
+    };
+    check(Language::French, 0, "0 prêt sur 9");
+    check(Language::French, 1, "1 prêt sur 9");
+    check(Language::French, 2, "2 prêts sur 9");
+    check(Language::English, 0, "0 of 9 are ready");
+    check(Language::English, 1, "1 of 9 is ready");
+    check(Language::English, 2, "2 of 9 are ready");
 }
 
 /// What the printed guide has teachers touch is what stands on their pages.

@@ -80,6 +80,8 @@ pub(crate) struct Wifi {
     pub(crate) country: Country,
     /// A radio of the box in monitor mode, which hears whether the others send.
     pub(crate) listener: Option<Interface>,
+    /// The commune's key, by which the box believes access points that are plugged in.
+    pub(crate) adoption_key: Option<::wifi::AdoptionKey>,
     /// The networks of the rooms; of each room one.
     pub(crate) networks: Vec<RoomNetwork>,
     /// The access points, each of a room that has a network.

@@ -84,7 +84,8 @@ impl<'de> Deserialize<'de> for File {
         services.check(&mut table, &profiles, portal.name.as_ref(), line.as_ref());
         selftest.check(&mut table, &profiles);
         lesson.check(&mut table, &profiles);
-        wifi.check(&mut table, school.as_ref());
+        let bridges = line.as_ref().map(Line::bridges).unwrap_or_default();
+        wifi.check(&mut table, school.as_ref(), &profiles, &bridges);
         let ports = gate.ports(dns.port, dns.tls_port);
         let leases = dhcp.and_then(|dhcp| dhcp.check(&mut table, line.as_ref()));
         let network = match line {

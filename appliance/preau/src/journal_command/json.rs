@@ -110,6 +110,8 @@ struct PersonLine<'a> {
     hold: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retention: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_point: Option<&'a str>,
 }
 
 /// What the beginning, a change or the end of a lesson says besides.
@@ -212,6 +214,7 @@ fn write_person_act(output: &mut impl Write, found: &FoundPersonAct) -> io::Resu
         lesson: describe_lesson(&act.deed),
         hold: None,
         retention: None,
+        access_point: None,
     };
     match &act.deed {
         PersonDeed::SignIn
@@ -227,6 +230,9 @@ fn write_person_act(output: &mut impl Write, found: &FoundPersonAct) -> io::Resu
         | PersonDeed::CloseReading { .. } => {}
         PersonDeed::PlaceHold { words } | PersonDeed::LiftHold { words } => line.hold = Some(words.as_str()),
         PersonDeed::SignRetention { words } => line.retention = Some(words.as_str()),
+        PersonDeed::AdoptPoint { words } | PersonDeed::ReleasePoint { words } => {
+            line.access_point = Some(words.as_str());
+        }
         PersonDeed::AddPerson { name, role } => {
             (line.person, line.role) = (Some(name.as_str()), Some(role.as_str()));
         }
@@ -283,6 +289,8 @@ fn describe_reading(deed: &PersonDeed) -> Option<ReadingLine<'_>> {
         | PersonDeed::SignInByPaper
         | PersonDeed::AddTelephone
         | PersonDeed::RemoveTelephone { .. }
+        | PersonDeed::AdoptPoint { .. }
+        | PersonDeed::ReleasePoint { .. }
         | PersonDeed::AddPerson { .. }
         | PersonDeed::ResetPerson { .. }
         | PersonDeed::DisablePerson { .. }

@@ -156,7 +156,9 @@ fn person_row(found: &FoundPersonAct, zone: &TimeZone) -> Row {
         }
         PersonDeed::PlaceHold { words }
         | PersonDeed::LiftHold { words }
-        | PersonDeed::SignRetention { words } => {
+        | PersonDeed::SignRetention { words }
+        | PersonDeed::AdoptPoint { words }
+        | PersonDeed::ReleasePoint { words } => {
             (format!(" ({}),", words.as_str()), nothing(), nothing(), nothing())
         }
         PersonDeed::CloseReading { reading, end } => {

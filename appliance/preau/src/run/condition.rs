@@ -7,18 +7,21 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use access::Clock;
+use model::Timestamp;
 use pki::Identity;
 use portal::pages::diagnose;
 use portal::{
-    AccessPoint, Certificates, Diagnosis, Disk, Hub, Language, Line, Machine, Status, StatusSource as _,
-    WifiStatus,
+    AccessPoint, Certificates, Diagnosis, Disk, Hub, Language, Line, Machine, Sealing, Status,
+    StatusSource as _, WifiStatus,
 };
 use sync::{HubFolder, NightState};
+use system::segments::Directory;
+use system::vault::Folder;
 use system::{machine, space};
 
 use super::board::Board;
 use super::complaints::Complaints;
-use super::wifi;
+use super::{unsealed, wifi};
 use crate::condition::{Condition, Found};
 use crate::config::Config;
 use crate::data_folder::WIFI_FOLDER;
@@ -26,6 +29,8 @@ use crate::support;
 
 /// How often it is looked at. A cable that was pulled is seen by whoever loads the page anew.
 const PERIOD: Duration = Duration::from_secs(15);
+/// What is said to have waited for longer was begun before the clock was set: ten years, in milliseconds.
+const WAIT_MS_MAX: u64 = 10 * 366 * 24 * 3_600_000;
 
 /// Whoever looks.
 pub(crate) struct ConditionKeeper {
@@ -35,6 +40,8 @@ pub(crate) struct ConditionKeeper {
     board: Arc<Board>,
     clock: Arc<dyn Clock>,
     identity: Option<Arc<Identity>>,
+    /// Whether the configuration names readers; `None` where it says nothing of them, and the log of seals has the last word.
+    names_readers: Option<bool>,
     complaints: Complaints,
     is_failure_told: bool,
 }
@@ -55,6 +62,7 @@ impl ConditionKeeper {
             board: Arc::clone(board),
             clock: Arc::clone(clock),
             identity: identity.cloned(),
+            names_readers: config.sealing(file).readers.map(|readers| !readers.is_empty()),
             complaints,
             is_failure_told: false,
         }
@@ -109,8 +117,22 @@ impl ConditionKeeper {
             machine: Machine { memory_bytes, memory_free_bytes, temperature_c, up_s },
             certificates,
             hub: hub.is_enrolled().then(|| describe_hub(&hub.night())),
+            sealing: self.look_at_sealing(now.at),
             access_points: points.into_iter().map(describe_point).collect(),
         }
+    }
+
+    /// How the journal is sealed; `None` where its log cannot be read.
+    fn look_at_sealing(&self, now: Timestamp) -> Option<Sealing> {
+        let log = Folder::new(&self.data).log_so_far().ok()?;
+        let has_last_readers = || log.readers().is_some_and(|readers| !readers.is_empty());
+        // What was begun by a clock that was not set has waited since the last seal at most.
+        let begun = unsealed::find(&log, &Directory::new(&self.data));
+        let waits_since = begun.map(|begun| log.last().map_or(begun, |last| begun.max(last.sealed)));
+        Some(Sealing {
+            has_readers: self.names_readers.unwrap_or_else(has_last_readers),
+            waits_since: waits_since.filter(|since| now.ms_since(*since) < WAIT_MS_MAX),
+        })
     }
 
     fn describe(&self, status: &Status, diagnosis: &Diagnosis) -> Condition {
@@ -131,14 +153,14 @@ impl ConditionKeeper {
 
 fn describe_hub(night: &NightState) -> Hub {
     Hub {
-        succeeded: night.succeeded_ms.map(model::Timestamp::from_unix_ms),
+        succeeded: night.succeeded_ms.map(Timestamp::from_unix_ms),
         failures: night.failures,
         is_refused: night.is_refused,
     }
 }
 
 fn describe_point(line: wifi::Line) -> AccessPoint {
-    let since = line.since_ms.map(model::Timestamp::from_unix_ms);
+    let since = line.since_ms.map(Timestamp::from_unix_ms);
     AccessPoint {
         name: line.access_point,
         status: match (line.status.as_str(), since) {

@@ -117,7 +117,7 @@ impl Keeper {
         ] {
             others.extend(worker.transpose()?);
         }
-        if let Some(WifiKeepers { orders, air, points }) = wifi {
+        if let Some(WifiKeepers { orders, air, points, adopted }) = wifi {
             others.push(Worker::start("wifi", move |stopped| orders.keep(&stopped))?);
             if let Some(air) = air {
                 others.push(Worker::start("wifi-air", move |stopped| air.keep(&stopped))?);
@@ -127,6 +127,7 @@ impl Keeper {
                 let name = format!("wifi-{}", point.name());
                 others.push(Worker::start(&name, move |stopped| point.keep(&stopped))?);
             }
+            others.push(Worker::start("wifi-adopted", move |stopped| adopted.keep(&stopped))?);
         }
         Ok(Self { fence, others })
     }

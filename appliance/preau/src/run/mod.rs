@@ -29,6 +29,7 @@ mod radios;
 mod readings;
 mod selftests;
 mod services;
+mod unsealed;
 mod updates;
 mod upstreams;
 mod urgent;
@@ -72,12 +73,13 @@ use intent::{Intent, List, ListFile};
 use keeper::Keeper;
 use listeners::Listeners;
 use nights::Nights;
-use office::{Larder, Office};
+use office::{Larder, Office, PointPlan};
 use preparing::Preparer;
 use pulse::{Pulse, Vital};
 use radios::Radios;
 use readings::Readings;
 use services::{Fence, FlowKeeper, NameKeeper, RefusalKeeper, Services};
+use wifi::HeardPoints;
 
 /// Threads that serve connections: a box has two to four cores, and the gate mostly waits.
 const GATE_WORKERS: usize = 2;
@@ -113,16 +115,17 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
 
     let (runtime, dns) = (start_runtime("gate", GATE_WORKERS)?, start_runtime("dns", DNS_WORKERS)?);
     let (readings, radios) = (Arc::new(Readings::default()), Arc::new(Radios::default()));
+    let heard = Arc::new(HeardPoints::new(config.wifi.adoption_key.clone()));
     let rooms = Rooms {
         resolver: resolver.clone(),
         gate: Arc::clone(&gate),
         board: Arc::clone(&board),
-        office: open_office(&config, &data, &desk, &clock, &readings, &radios, &larder),
+        office: open_office(&config, &data, &desk, &clock, &readings, (&radios, &heard), &larder),
         identity: identity.clone(),
     };
     let (file, identity) = (options.config.as_deref(), identity.as_ref());
     let condition = ConditionKeeper::new((&config, file), &data, &board, (&clock, identity), complaints);
-    let wifi = wifi::open(&config, &data, &desk, &clock, &radios)?;
+    let wifi = wifi::open(&config, &data, &desk, &clock, (&radios, &heard))?;
     let mut doors = Doors::open(&config, listeners, rooms, &runtime, &dns)?;
     announcement::tell(&config, &board.list(), &data, &trials, identity.is_some());
     let ending = Ending::new(&config, options, &data, &clock);
@@ -303,8 +306,8 @@ fn open_desk(
     journal: Journal,
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<(Arc<Desk>, Arc<InForce>)> {
-    let lan = config.network.as_ref().map(|network| network.firewall.intent().lan.clone());
-    let neighbours = NeighbourTable::open(lan).context("cannot read the kernel's neighbour table")?;
+    let lans = config.network.as_ref().map(|network| network.firewall.intent().lans()).unwrap_or_default();
+    let neighbours = NeighbourTable::open(&lans).context("cannot read the kernel's neighbour table")?;
     let directory = intent.read_state().unwrap_or_default();
     let (index, rulebook) = (Arc::clone(&list.index), config.rulebook());
     let parts = in_force::Parts { index, rulebook, overrides: intent.rules(), lessons: intent.lessons() };
@@ -326,11 +329,14 @@ fn open_office(
     desk: &Arc<Desk>,
     clock: &Arc<dyn Clock>,
     readings: &Arc<Readings>,
-    radios: &Arc<Radios>,
+    (radios, heard): (&Arc<Radios>, &Arc<HeardPoints>),
     larder: &Larder,
 ) -> Arc<Office> {
     let office = Office::new(data, Arc::clone(desk), Arc::clone(clock), config.school.timezone.clone());
     let office = office.of_school(config.school.name.clone(), Arc::clone(readings));
+    let office = office.with_points(PointPlan::new(Arc::clone(heard), &config.wifi));
+    let profiles = config.filter.profiles.iter().map(|profile| profile.name.clone());
+    let office = office.with_profiles(profiles.collect());
     let office = office.with_telephones(&config.portal.telephones);
     let office = office.with_lessons(config.lessons.minutes, Arc::clone(radios));
     Arc::new(office.with_larder(larder.clone()))

@@ -3,9 +3,13 @@
 mod asking;
 mod commune;
 mod custody;
+mod devices;
 mod holding;
+mod joining;
 mod lessons;
 mod notebook;
+mod overview;
+mod points;
 mod preparing;
 mod reading;
 mod signing;
@@ -23,21 +27,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 use access::{Clock, Desk};
 use jiff::tz::TimeZone;
 use model::{
-    DomainName, LessonId, LessonPlan, Mac, Machine, MadeCard, Motive, Override, OverrideId, Person, PersonId,
-    PlanId, PreparationId, Reading, ReadingId, RequestId, Role, RoomName, Selection, Subject, Timestamp,
+    AccessPointName, Device, DomainName, LessonId, LessonPlan, Mac, Machine, MadeCard, Motive, Override,
+    OverrideId, Person, PersonId, PlanId, PreparationId, ProfileName, Reading, ReadingId, RequestId, Role,
+    RoomName, Selection, Subject, Timestamp,
 };
 use portal::{
-    Asked, Card, Claimed, CommuneDesk, CommuneWish, Custody, Findings, Held, LessonStart, LessonTurn,
-    NewCodes, NewHold, NewReading, Newcomer, PreparationLine, Reader, ReadingList, Reply, RoomNow, ShownKey,
-    Summary, TelephoneState, Tile, Trouble, TypedTelephone, WantedThing, WifiLine, Wish,
+    Asked, Card, Claimed, Classes, CommuneDesk, CommuneWish, Custody, DeviceList, Findings, Held, JoinCode,
+    LessonStart, LessonTurn, NewCodes, NewHold, NewReading, Newcomer, Points, PreparationLine, Reader,
+    ReadingList, Reply, RoomNow, SaidOfPoint, ShownKey, Summary, TelephoneState, Tile, Trouble,
+    TypedTelephone, WantedThing, WifiLine, Wish,
 };
 use ring::rand::SystemRandom;
 use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonError, Store, StoreError};
+
+use system::clock::monotonic;
 
 use super::radios::Radios;
 use super::readings::Readings;
 use crate::data_folder::STATE_FILE;
 use notebook::Notebook;
+pub(crate) use points::PointPlan;
 pub(crate) use preparing::Larder;
 
 /// What the office works with.
@@ -74,6 +83,10 @@ pub(crate) struct Office {
     larder: Larder,
     /// The roles whose people have to have a telephone.
     telephones: Vec<Role>,
+    /// Access points that are plugged in.
+    points: PointPlan,
+    /// The profiles that devices may have.
+    profiles: Vec<ProfileName>,
     /// What was counted of the day under way, and up to which hour.
     counted: Mutex<Option<(Timestamp, Summary)>>,
 }
@@ -117,6 +130,8 @@ impl Office {
             radios: Arc::default(),
             larder: Larder::default(),
             telephones: Vec::new(),
+            points: PointPlan::default(),
+            profiles: Vec::new(),
             counted: Mutex::default(),
         }
     }
@@ -273,6 +288,42 @@ impl portal::PreparationRoom for Office {
     }
 }
 
+impl portal::DeviceRoom for Office {
+    fn devices(&self, client: IpAddr) -> Result<DeviceList, Trouble> {
+        self.list_all_devices(client)
+    }
+
+    fn add_device(&self, device: &Device) -> Result<(), Trouble> {
+        self.register_device(device)
+    }
+
+    fn remove_device(&self, mac: Mac) -> Result<(), Trouble> {
+        self.forget_device(mac)
+    }
+}
+
+impl portal::AdoptionRoom for Office {
+    fn hear_point(&self, client: IpAddr, said: &SaidOfPoint<'_>) -> Result<bool, Trouble> {
+        self.hear(client, said)
+    }
+
+    fn count_heard(&self) -> usize {
+        self.points.heard.list(monotonic()).len()
+    }
+
+    fn points(&self) -> Result<Points, Trouble> {
+        self.list_points()
+    }
+
+    fn adopt_point(&self, client: IpAddr, person: &Person, mac: Mac, room: &RoomName) -> Result<(), Trouble> {
+        self.adopt(client, person, mac, room)
+    }
+
+    fn release_point(&self, client: IpAddr, person: &Person, name: &AccessPointName) -> Result<(), Trouble> {
+        self.release(client, person, name)
+    }
+}
+
 impl portal::TelephoneRoom for Office {
     fn lacks_telephone(&self, person: &Person) -> bool {
         self.lacks_telephone(person)
@@ -357,6 +408,10 @@ impl portal::ReadingRoom for Office {
         after: u64,
     ) -> Result<Findings, Trouble> {
         self.search(client, reader, id, selection, after)
+    }
+
+    fn classes(&self, client: IpAddr, reader: Reader<'_>, id: ReadingId) -> Result<Classes, Trouble> {
+        self.count_classes(client, reader, id)
     }
 
     fn extract(
@@ -456,6 +511,10 @@ impl portal::LessonRoom for Office {
 
     fn remove_plan(&self, person: &Person, id: PlanId) -> Result<(), Trouble> {
         self.give_plan_up(person, id)
+    }
+
+    fn join_code(&self, person: &Person) -> Result<JoinCode, Trouble> {
+        self.show_join(person)
     }
 
     fn pulse(&self, person: &Person) -> Result<u64, Trouble> {

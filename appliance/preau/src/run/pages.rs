@@ -54,6 +54,7 @@ impl Pages for PortalPages {
         let delivery = match delivery {
             Delivery::Nothing => pages::Delivery::Nothing,
             Delivery::Unsent => pages::Delivery::Unsent,
+            Delivery::Half => pages::Delivery::Half,
             Delivery::Unknown => pages::Delivery::Unknown,
         };
         let chosen: Vec<(&str, &str)> = typed.map_or(vec![], |typed| {

@@ -38,6 +38,8 @@ const DAWN: i8 = 5;
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 /// Before something that failed is tried again, in milliseconds.
 const AGAIN_MS: u64 = 10 * 60 * 1_000;
+/// The same where a lesson closes the Internet: it may end at any moment.
+const LESSON_MS: u64 = 5 * 1_000;
 /// The same where only somebody else can change it.
 const MUCH_LATER_MS: u64 = 3 * 60 * 60 * 1_000;
 /// For how long it has to be served unasked, at most: from dawn, when it was looked at, to the end of the day.
@@ -261,6 +263,10 @@ impl Preparer {
         let is_unanswered = due.stage == PreparationStage::Here && stage == PreparationStage::Waiting;
         let stage = if is_unanswered && self.is_here(due, tried) { due.stage } else { stage };
         self.tried.insert(id, tried);
+        // It is looked at several times a minute: the disk has that already.
+        if stage == PreparationStage::Closed && due.stage == stage && kept == due.kept {
+            return;
+        }
         // Where it cannot be noted, it is tried again as after a failure.
         let noted = self.work(|store| store.note_preparation(id, stage, kept.as_ref(), tried));
         if noted.is_some() {
@@ -364,6 +370,7 @@ fn stage_of(outcome: proxy::Preparation) -> PreparationStage {
     match outcome {
         proxy::Preparation::Here => PreparationStage::Here,
         proxy::Preparation::Later => PreparationStage::Waiting,
+        proxy::Preparation::Closed => PreparationStage::Closed,
         proxy::Preparation::Refused => PreparationStage::Refused,
         proxy::Preparation::Personal => PreparationStage::Personal,
         proxy::Preparation::NotShared => PreparationStage::NotShared,
@@ -402,6 +409,7 @@ fn find_due<'l>(list: &'l [Preparation], now: Timestamp, zone: &TimeZone) -> Opt
                 is_dawn(&clock) && !was_seen
             }
             PreparationStage::Waiting => rested_ms >= AGAIN_MS,
+            PreparationStage::Closed => rested_ms >= LESSON_MS,
             PreparationStage::Refused
             | PreparationStage::Personal
             | PreparationStage::NotShared
@@ -445,7 +453,11 @@ mod tests {
             let list = [preparation(1, stage, tried)];
             assert_eq!(find_due(&list, at(now), &zone).is_some(), expected, "{stage:?} {tried:?} {now}");
         };
-        use PreparationStage::{Here, NotShared, Waiting};
+        use PreparationStage::{Closed, Here, NotShared, Waiting};
+        // A lesson closes the Internet: a moment after its end.
+        check(Closed, Some("2026-11-30T09:00"), "2026-11-30T09:01", true);
+        check(Closed, Some("2026-11-30T09:00"), "2026-11-30T09:00", false);
+        check(Closed, Some("2026-11-26T09:00"), "2026-11-26T10:00", false);
         check(Waiting, None, "2026-11-26T15:01", false);
         check(Waiting, None, "2026-11-26T21:00", true);
         check(Waiting, Some("2026-11-26T21:00"), "2026-11-26T21:05", false);

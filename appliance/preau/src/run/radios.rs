@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use model::RoomName;
+use model::{Mac, RoomName};
 use portal::WifiStatus;
 
 /// The rooms with access points of the box's. There are none until somebody tells of one.
 #[derive(Debug, Default)]
 pub(crate) struct Radios {
     rooms: Mutex<HashMap<RoomName, WifiStatus>>,
+    /// The devices that tried with a wrong key in the last minutes, by their registered hardware addresses where these are known.
+    wrong_keys: Mutex<HashMap<RoomName, Vec<Mac>>>,
     /// How often something was told that was new.
     news: AtomicU64,
 }
@@ -21,6 +23,21 @@ impl Radios {
         if self.lock().insert(room.clone(), status) != Some(status) {
             self.news.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Which devices tried with a wrong key in a room.
+    pub(crate) fn show_wrong_keys(&self, room: &RoomName, devices: Vec<Mac>) {
+        let mut rooms = self.wrong_keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if rooms.get(room).map_or(!devices.is_empty(), |before| *before != devices) {
+            rooms.insert(room.clone(), devices);
+            self.news.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The devices that tried with a wrong key in a room.
+    pub(crate) fn wrong_keys(&self, room: &RoomName) -> Vec<Mac> {
+        let rooms = self.wrong_keys.lock().unwrap_or_else(PoisonError::into_inner);
+        rooms.get(room).cloned().unwrap_or_default()
     }
 
     /// The Wi-Fi of a room.
@@ -52,5 +69,11 @@ mod tests {
         radios.show(&room, WifiStatus::Starting);
         assert_eq!((radios.status(&room), radios.pulse()), (WifiStatus::Starting, before + 1));
         assert_eq!(radios.status(&"CM1".parse().unwrap()), WifiStatus::None);
+        let (before, tablet) = (radios.pulse(), Mac::new([2, 0, 0, 0, 0, 7]));
+        radios.show_wrong_keys(&room, vec![]);
+        assert_eq!(radios.pulse(), before, "nothing new");
+        radios.show_wrong_keys(&room, vec![tablet]);
+        radios.show_wrong_keys(&room, vec![tablet]);
+        assert_eq!((radios.wrong_keys(&room), radios.pulse()), (vec![tablet], before + 1));
     }
 }

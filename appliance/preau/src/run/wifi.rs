@@ -13,8 +13,10 @@
 //!
 //! While the journal cannot be written, lessons switch radios as ever: nobody reaches anything by them but the page that says why.
 
+mod adopted;
 mod air;
 mod board;
+mod heard;
 mod orders;
 mod point;
 
@@ -24,16 +26,18 @@ use std::sync::Arc;
 use access::{Clock, Desk};
 use anyhow::Context as _;
 use system::hostapd::HostapdRadio;
-use system::ubus::{OpenWrtPlace, OpenWrtRadio};
+use system::ubus::OpenWrtRadio;
 use wifi::{AccessPoint, Drive, Kind};
 
 use super::radios::Radios;
 use crate::config::{self, Config};
-use crate::data_folder::{self, WIFI_FOLDER};
+use crate::data_folder::{self, STATE_FILE, WIFI_FOLDER};
 
+pub(crate) use adopted::{AdoptedKeeper, HTTPS_PORT};
 use air::Air;
 pub(crate) use air::AirKeeper;
 pub(crate) use board::{Line, WifiBoard, read_status};
+pub(crate) use heard::HeardPoints;
 pub(crate) use orders::{OrderKeeper, Orders};
 pub(crate) use point::Point;
 use point::Shared;
@@ -44,18 +48,20 @@ pub(crate) struct WifiKeepers {
     /// Where a radio listens.
     pub(crate) air: Option<AirKeeper>,
     pub(crate) points: Vec<Point>,
+    /// Those that people adopted.
+    pub(crate) adopted: AdoptedKeeper,
 }
 
-/// Whoever keeps the school's Wi-Fi; `None` without access points.
+/// Whoever keeps the school's Wi-Fi; `None` without access points, and without a key by which some may come.
 pub(crate) fn open(
     config: &Config,
     data: &Path,
     desk: &Arc<Desk>,
     clock: &Arc<dyn Clock>,
-    radios: &Arc<Radios>,
+    (radios, heard): (&Arc<Radios>, &Arc<HeardPoints>),
 ) -> anyhow::Result<Option<WifiKeepers>> {
     let config::Wifi { access_points, networks, listener, .. } = &config.wifi;
-    if access_points.is_empty() {
+    if access_points.is_empty() && heard.key().is_none() {
         return Ok(None);
     }
     let folder = data.join(WIFI_FOLDER);
@@ -65,20 +71,15 @@ pub(crate) fn open(
     let (board, orders) = (Arc::new(board), Arc::new(Orders::default()));
     let keeper = OrderKeeper::new(data, config, Arc::clone(clock), Arc::clone(&orders));
     let air = Arc::new(Air::default());
-    let points = access_points.iter().map(|access_point| {
-        let drive = open_drive(access_point, &folder)?;
-        let shared = Shared {
-            orders: Arc::clone(&orders),
-            board: Arc::clone(&board),
-            air: Arc::clone(&air),
-            clock: Arc::clone(clock),
-        };
-        Ok(Point::new(access_point, drive, shared))
-    });
+    let shared = Shared { orders, board, air: Arc::clone(&air), clock: Arc::clone(clock) };
+    let points = access_points
+        .iter()
+        .map(|access_point| Ok(Point::new(access_point, open_drive(access_point, &folder)?, shared.clone())));
     let points = points.collect::<anyhow::Result<_>>()?;
     let names = networks.iter().map(|network| network.ssid.clone());
     let air = listener.clone().map(|interface| AirKeeper::new(interface, names, Arc::clone(&air)));
-    Ok(Some(WifiKeepers { orders: keeper, air, points }))
+    let adopted = AdoptedKeeper::new(data.join(STATE_FILE), Arc::clone(heard), shared);
+    Ok(Some(WifiKeepers { orders: keeper, air, points, adopted }))
 }
 
 fn open_drive(access_point: &AccessPoint, folder: &Path) -> anyhow::Result<Box<dyn Drive>> {
@@ -87,15 +88,6 @@ fn open_drive(access_point: &AccessPoint, folder: &Path) -> anyhow::Result<Box<d
             let bridge = bridge.as_deref().map(str::parse).transpose()?;
             Ok(Box::new(HostapdRadio::new(folder, interface.parse()?, bridge)))
         }
-        Kind::OpenWrt { address, certificate, radio, user, password_file } => {
-            let place = OpenWrtPlace {
-                address: *address,
-                certificate: *certificate,
-                radio: radio.clone(),
-                user: user.clone(),
-                password_file: password_file.clone(),
-            };
-            Ok(Box::new(OpenWrtRadio::new(place)?))
-        }
+        Kind::OpenWrt { .. } => Ok(Box::new(OpenWrtRadio::new(adopted::place(&access_point.kind)?)?)),
     }
 }

@@ -51,7 +51,7 @@ impl Quest<'_> {
             headers.insert(header::IF_NONE_MATCH, tag.clone());
         }
         let requested = self.now();
-        let asking = self.connection.ask(self.errand.request(headers), &mut journey.passage, true);
+        let asking = self.connection.ask(self.errand.request(headers), &mut journey.passage, || true);
         let response = match asking.await.and_then(|response| check(response, false)) {
             Ok(response) => response,
             Err(error) if error.is_out_of_reach() => {

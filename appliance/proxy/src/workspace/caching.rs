@@ -218,7 +218,7 @@ impl<'c> Quest<'c> {
         }
         let start = if known.is_none() { self.set_range(&mut headers) } else { None };
         let requested = self.depot.now();
-        let asking = self.connection.ask(self.errand.request(headers), &mut journey.passage, true);
+        let asking = self.connection.ask(self.errand.request(headers), &mut journey.passage, || true);
         // With something to serve in its place, nobody waits long for a line that swallows packets.
         let outcome = match known.as_ref().filter(|(_, object)| self.helps_out(object)) {
             Some(_) => timeout(PATIENCE, asking).await.unwrap_or(Err(SendError::TimedOut)),

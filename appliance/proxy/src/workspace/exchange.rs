@@ -1,5 +1,6 @@
 //! One request to a workspace, and its answer.
 
+use std::future::pending;
 use std::sync::Arc;
 
 use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request};
@@ -18,11 +19,12 @@ use super::caching::{Found, Quest};
 use super::connection::{Connection, Tunnel};
 use super::cut::{Cut, cut};
 use super::measure::Measured;
-use super::plea::{Plea, Upload};
+use super::plea::Plea;
 use super::pool::{Answer, UpBody};
 use super::server::Server;
 use super::serving::add_status;
 use super::turnstile::Turn;
+use super::upload::Upload;
 use crate::dial::DialError;
 use crate::http::{
     Metered, Objection, SendError, accept_language, cause_of, check, discard, host_fields, is_plainly_coded,
@@ -118,7 +120,7 @@ impl Connection {
             .then(|| upgrade::on(&mut request));
         let (head, body) = request.into_parts();
         let mut plea = Plea::new(&head);
-        let body = match plea.hold(&head, &self.name, body).await {
+        let body = match plea.hold(&head, &self.name, body, &self.workspaces.uploads).await {
             Ok(body) => body,
             Err(error) => return self.fail(journey, &error, &plea),
         };
@@ -137,12 +139,14 @@ impl Connection {
             Found::Pass(told) => told,
         };
         if self.prober().is_down() {
-            plea.let_go(body, &self.workspaces.uploads).await;
+            plea.let_go().await;
             return self.fail(journey, &SendError::LineDown, &plea);
         }
         let request = self.build(&head, body, upgrade.is_some(), &journey.passage);
         let requested = quest.as_ref().map(Quest::now);
-        let outcome = self.within_limit(self.ask(request, &mut journey.passage, plea.is_safe)).await;
+        // Of what may have arrived the server's answer is waited for.
+        let is_given_up = || plea.is_safe || plea.is_half_sent();
+        let outcome = self.within_limit(self.ask(request, &mut journey.passage, is_given_up)).await;
         match outcome.and_then(|response| check(response, upgrade.is_some())) {
             Ok(mut response) => {
                 if let Some((quest, requested)) = quest.as_ref().zip(requested) {
@@ -153,7 +157,10 @@ impl Connection {
                 }
                 self.respond(response, journey, upgrade)
             }
-            Err(error) => self.fail(journey, &error, &plea),
+            Err(error) => {
+                plea.let_go().await;
+                self.fail(journey, &error, &plea)
+            }
         }
     }
 
@@ -225,13 +232,12 @@ impl Connection {
         Response::from_parts(head, held(Metered::down(measured, traffic, seat, Some(passage)), Some(turn)))
     }
 
-    /// Asks the server. What changes nothing `is_given_up` once the line falls; of what may have arrived the server's answer is
-    /// waited for.
+    /// Asks the server. Where the line falls meanwhile, it `is_given_up` then, or goes on.
     pub(super) async fn ask(
         &self,
         request: Request<UpBody>,
         passage: &mut Passage,
-        is_given_up: bool,
+        is_given_up: impl Fn() -> bool,
     ) -> Result<Response<Answer>, SendError> {
         let (gate, workspaces, name) = (&*self.gate, &*self.workspaces, &self.name);
         let Some(workspace) = workspaces.find(name) else {
@@ -239,9 +245,15 @@ impl Connection {
         };
         let (prober, server) = (self.prober(), Server { gate, workspaces, workspace, name });
         let line = prober.line();
+        let fall = async {
+            line.fall().await;
+            if !is_given_up() {
+                pending::<()>().await;
+            }
+        };
         tokio::select! {
             outcome = prober.attend(server.send(request, passage)) => outcome,
-            () = line.fall(), if is_given_up => Err(SendError::LineDown),
+            () = fall => Err(SendError::LineDown),
         }
     }
 

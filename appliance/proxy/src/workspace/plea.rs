@@ -4,6 +4,7 @@
 //! memory for as long as its request is, and never on the disk; and it is shown only where the workspace's own page sent it.
 //! A form of a stranger's page that the box offered to send again would be the workspace's own form by then.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request};
@@ -16,7 +17,8 @@ use tokio::time::timeout;
 
 use super::exchange::{Flow, Reply};
 use super::typed::{Form, boundary_of};
-use crate::http::{SendError, accept_language, discard, page_reply, status_of};
+use super::upload::{Hold, Reading, Upload, Way, pass};
+use crate::http::{SendError, accept_language, page_reply, status_of};
 use crate::pages::{Delivery, KeptPage, Outage, Pages};
 
 /// Longest form that is held until the workspace has answered: a long essay. A longer one passes while it comes, and is not
@@ -29,9 +31,6 @@ const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("5");
 /// What a program gets in place of the workspace's answer (RFC 9457).
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
 
-/// What comes with a request: as it comes, or a form that has come.
-pub(super) type Upload = Either<Incoming, Full<Bytes>>;
-
 /// What an answer in place of the workspace's depends on.
 pub(super) struct Plea {
     accept_language: Option<String>,
@@ -42,8 +41,8 @@ pub(super) struct Plea {
     has_files: bool,
     target: String,
     form: Option<Form>,
-    /// Of an upload that is not held.
-    boundary: Option<String>,
+    /// What comes with it and is not held.
+    hold: Option<Hold>,
     /// Whether the box waited for the form in vain: no byte of it has gone on.
     has_never_left: bool,
 }
@@ -58,12 +57,13 @@ impl Plea {
             has_files: is_type(&head.headers, "multipart/form-data"),
             target: head.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
             form: None,
-            boundary: None,
+            hold: None,
             has_never_left: false,
         }
     }
 
-    /// The body of the request. A form that a page of the workspace sends is waited for, and held.
+    /// The body of the request. A form that a page of the workspace sends is waited for, and held; one with files passes, and takes one
+    /// of the `readers` for what was typed beside them.
     ///
     /// # Errors
     /// It does not come.
@@ -72,17 +72,17 @@ impl Plea {
         head: &request::Parts,
         name: &DomainName,
         body: Incoming,
+        readers: &Arc<Semaphore>,
     ) -> Result<Upload, SendError> {
         let is_own = head.method == Method::POST && is_from(&head.headers, name);
         let is_short = body.size_hint().exact().is_some_and(|bytes| bytes <= FORM_BYTES_MAX);
         let parts = parts_of(&head.headers);
         let is_form = is_type(&head.headers, "application/x-www-form-urlencoded") || parts.is_some();
-        if !(is_own && is_form) {
-            return Ok(Either::Left(body));
-        }
-        if !is_short {
-            // Its files pass while they come; what was typed beside them is read where they go nowhere.
-            self.boundary = parts;
+        if !(is_own && is_form && is_short) {
+            let boundary = parts.filter(|_| is_own);
+            let reading = boundary.zip(Arc::clone(readers).try_acquire_owned().ok());
+            let (body, hold) = pass(body, reading.map(|(boundary, place)| Reading::new(boundary, place)));
+            self.hold = Some(hold);
             return Ok(Either::Left(body));
         }
         let bytes = self.collect(body).await?;
@@ -93,15 +93,17 @@ impl Plea {
         Ok(Either::Right(Full::new(bytes)))
     }
 
-    /// Reads what the request brings to its end, within limits, where it goes nowhere: a client that still sends would not hear
-    /// the answer. An upload takes one of the `readers`, for what was typed beside its files.
-    pub(super) async fn let_go(&mut self, upload: Upload, readers: &Semaphore) {
-        match (upload, self.boundary.take()) {
-            (Either::Left(body), Some(boundary)) => {
-                self.form = Some(Form::read_upload(&boundary, body, readers).await);
-            }
-            (Either::Left(body), None) => discard(body).await,
-            (Either::Right(_), _) => {}
+    /// Whether a part of it alone has gone: where the line falls now, nobody ever has all of it.
+    pub(super) fn is_half_sent(&self) -> bool {
+        self.hold.as_ref().is_some_and(|hold| hold.way() != Way::Over)
+    }
+
+    /// Takes back what goes nowhere any more, and reads it to its end, within limits.
+    pub(super) async fn let_go(&mut self) {
+        if let Some(hold) = &self.hold
+            && let Some(fields) = hold.take_back().await
+        {
+            self.form = Some(Form::Read(fields));
         }
     }
 
@@ -146,9 +148,12 @@ impl Plea {
     }
 
     fn delivery(&self, error: &SendError) -> Delivery {
+        let way = self.hold.as_ref().map_or(Way::Over, Hold::way);
         match error {
             _ if self.is_safe => Delivery::Nothing,
             _ if self.has_never_left => Delivery::Unsent,
+            _ if way == Way::Unbegun => Delivery::Unsent,
+            _ if way == Way::Half => Delivery::Half,
             SendError::LineDown | SendError::Unreached(_) | SendError::Untrusted(_) => Delivery::Unsent,
             SendError::Broken(_) | SendError::TimedOut | SendError::Unasked => Delivery::Unknown,
         }
@@ -200,6 +205,7 @@ fn problem(status: StatusCode, delivery: Delivery) -> Response<Flow> {
     let title = match delivery {
         Delivery::Nothing => "The line to this service is down.",
         Delivery::Unsent => "The line to this service is down: nothing was sent.",
+        Delivery::Half => "The line to this service broke off before all was sent: it has not arrived.",
         Delivery::Unknown => {
             "The line to this service broke off: nobody knows whether what was sent has arrived."
         }

@@ -54,6 +54,8 @@ pub enum Preparation {
     Here,
     /// Not now: the workspace does not answer, the line broke off, or too much is on its way.
     Later,
+    /// A lesson closes the Internet to the device: not before its end.
+    Closed,
     /// The filter does not permit it.
     Refused,
     /// The workspace shows it to those alone who are signed in, or each gets one of his own.
@@ -119,16 +121,21 @@ impl Gate {
         let Some((caller, eviction)) = self.stand_in(Arc::clone(&wanted.device), stop.clone()) else {
             return Preparation::Later.into();
         };
+        let (device, host) = (Arc::clone(&wanted.device), wanted.host.clone());
         tokio::select! {
-            settled = self.follow(wanted, pace, progress, caller) => settled,
-            Ok(()) = eviction => Preparation::Later.into(),
+            settled = Arc::clone(&self).follow(wanted, pace, progress, caller) => settled,
+            // What it did is not permitted any more, or the box stops.
+            Ok(()) = eviction => match self.would_permit(&device, &host) {
+                true => Preparation::Later.into(),
+                false => self.why_refused(&device, &host).into(),
+            },
             _ = stop.wait_for(|&is_stopping| is_stopping) => Preparation::Later.into(),
         }
     }
 
     /// Prepares something wherever the workspace leads to for it.
     async fn follow(
-        self: &Arc<Self>,
+        self: Arc<Self>,
         mut wanted: Wanted,
         pace: Arc<Pace>,
         progress: Arc<Progress>,
@@ -162,6 +169,13 @@ impl Gate {
         Preparation::Personal.into()
     }
 
+    fn why_refused(&self, device: &Arc<Device>, host: &DomainName) -> Preparation {
+        match self.is_closed_by_lesson(device, host) {
+            true => Preparation::Closed,
+            false => Preparation::Refused,
+        }
+    }
+
     fn plan(
         self: &Arc<Self>,
         wanted: Wanted,
@@ -176,7 +190,7 @@ impl Gate {
             Key::new(wanted.host.as_str(), &wanted.path).filter(|_| workspaces.find(&wanted.host).is_some());
         let (key, uri) = key.zip(wanted.path.parse::<Uri>().ok()).ok_or(Preparation::Elsewhere)?;
         if !self.would_permit(&wanted.device, &wanted.host) {
-            return Err(Preparation::Refused);
+            return Err(self.why_refused(&wanted.device, &wanted.host));
         }
         let errand = Errand {
             gate: Arc::clone(self),

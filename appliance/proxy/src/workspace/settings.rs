@@ -18,7 +18,7 @@ use super::favourites::Favourites;
 use super::lines::Lines;
 use super::pool::Pool;
 use super::turnstile::Turnstile;
-use super::typed::UPLOADS_MAX;
+use super::upload::UPLOADS_MAX;
 use crate::depot::Depot;
 use crate::gate::{Caller, Gate};
 
@@ -100,7 +100,7 @@ pub struct Workspaces {
     /// Pages that are changed at this moment.
     pub(super) banners: Arc<Semaphore>,
     /// Uploads that go nowhere, and are read for what was typed.
-    pub(super) uploads: Semaphore,
+    pub(super) uploads: Arc<Semaphore>,
     pub(super) pool: Arc<Pool>,
     pub(super) turnstile: Arc<Turnstile>,
     /// Where what may be kept is kept; `None`: nothing is.
@@ -125,7 +125,7 @@ impl Workspaces {
             favourites: Favourites::default(),
             lines: Lines::default(),
             banners: Arc::new(Semaphore::new(PAGES_MAX)),
-            uploads: Semaphore::new(UPLOADS_MAX),
+            uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
             pool: Arc::default(),
             turnstile: Arc::new(Turnstile::new(descriptors_max)),
             depot,

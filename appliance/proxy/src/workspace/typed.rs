@@ -2,21 +2,14 @@
 //!
 //! Invariant: a form with a field for a secret is not read at all, and of files nothing but their names.
 
-use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use form_urlencoded::parse;
 use futures_util::{FutureExt as _, Stream, stream};
-use hyper::body::{Body, Incoming};
 use multer::{Constraints, Multipart, SizeLimit};
-use tokio::sync::Semaphore;
-use tokio::time::timeout;
 
 use super::plea::FORM_BYTES_MAX;
-use crate::http::discard;
 use crate::pages::{Typed, TypedFile};
 
 /// Fields of a form that are shown.
@@ -26,16 +19,6 @@ const SECRETS: [&str; 5] = ["pass", "mdp", "pwd", "secret", "pin"];
 /// Longest upload that is read for what was typed beside its files: an essay with its pictures, or a film of a minute. What is longer is
 /// not read to its end.
 const UPLOAD_BYTES_MAX: u64 = 64 << 20;
-/// For such an upload to come, over the school's own network.
-const UPLOAD_WAIT: Duration = Duration::from_secs(20);
-
-/// Uploads that are read so at once, at most. What was typed in others is not shown again.
-pub(super) const UPLOADS_MAX: usize = 4;
-/// Bytes of an upload that bring neither a field nor a piece of one, at most: all of them are in memory, and are searched anew with
-/// each frame.
-const GAP_BYTES_MAX: usize = 128 * 1024;
-/// A frame counts as so many of them at least: a browser fills its frames.
-const FRAME_BYTES_MIN: usize = 1024;
 
 /// Why an upload cannot be read.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -46,14 +29,14 @@ pub(super) enum Form {
     Plain(Bytes),
     /// `multipart/form-data` under this boundary.
     Parts(String, Bytes),
-    /// It is read already; the files in it were let go.
-    Read(Option<Fields>),
+    /// It was read while it passed.
+    Read(Fields),
 }
 
 /// What is in a form: names and values, and files by the names of their fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Fields {
-    typed: Vec<(String, String)>,
+    pub(super) typed: Vec<(String, String)>,
     files: Vec<TypedFile>,
     is_multipart: bool,
 }
@@ -68,7 +51,7 @@ impl Form {
                 let all = stream::iter([Ok::<_, std::io::Error>(bytes.clone())]);
                 read_parts(all, boundary, &AtomicUsize::default()).now_or_never()??
             }
-            Self::Read(fields) => fields.clone()?,
+            Self::Read(fields) => fields.clone(),
         };
         let is_here = !target.starts_with("//") && !target.contains('\\');
         (is_here && fields.are_shown()).then(|| Typed {
@@ -77,52 +60,6 @@ impl Form {
             files: fields.files,
             is_multipart: fields.is_multipart,
         })
-    }
-
-    /// Reads an upload that goes nowhere, within limits. What nobody can read, or `readers` are too many for, is let go unread:
-    /// a client that still sends would not hear the answer.
-    pub(super) async fn read_upload(boundary: &str, mut body: Incoming, readers: &Semaphore) -> Self {
-        let fields = match readers.try_acquire() {
-            Ok(_reader) => timeout(UPLOAD_WAIT, read_body(&mut body, boundary)).await.ok().flatten(),
-            Err(_) => None,
-        };
-        discard(body).await;
-        Self::Read(fields)
-    }
-}
-
-/// A body as it is read for its fields: one frame at a time, so that what came is looked at before more of it does.
-struct Gauged<'g, B> {
-    body: B,
-    /// What came since the last field, or piece of one.
-    gap: &'g AtomicUsize,
-    has_given: bool,
-}
-
-impl<B> Stream for Gauged<'_, B>
-where
-    B: Body<Data = Bytes, Error: Into<Failure>> + Unpin,
-{
-    type Item = Result<Bytes, Failure>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if std::mem::take(&mut self.has_given) {
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        if self.gap.load(Ordering::Relaxed) > GAP_BYTES_MAX {
-            return Poll::Ready(Some(Err("an upload without a field".into())));
-        }
-        let frame = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
-            Some(Ok(frame)) => frame,
-            Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
-            None => return Poll::Ready(None),
-        };
-        // Trailers are the end of it.
-        let Ok(bytes) = frame.into_data() else { return Poll::Ready(None) };
-        self.gap.fetch_add(bytes.len().max(FRAME_BYTES_MIN), Ordering::Relaxed);
-        self.has_given = true;
-        Poll::Ready(Some(Ok(bytes)))
     }
 }
 
@@ -144,17 +81,8 @@ fn read_plain(bytes: &[u8]) -> Fields {
     Fields { typed: typed.take(FIELDS_MAX + 1).collect(), ..Fields::default() }
 }
 
-/// As [`read_parts`], while it comes.
-async fn read_body<B>(body: &mut B, boundary: &str) -> Option<Fields>
-where
-    B: Body<Data = Bytes, Error: Into<Failure>> + Send + Unpin,
-{
-    let gap = AtomicUsize::default();
-    read_parts(Gauged { body, gap: &gap, has_given: false }, boundary, &gap).await
-}
-
 /// `None` for what is no form, or more than is shown. `gap` is 0 again with each field, and each piece of one.
-async fn read_parts<E>(
+pub(super) async fn read_parts<E>(
     body: impl Stream<Item = Result<Bytes, E>> + Send,
     boundary: &str,
     gap: &AtomicUsize,
@@ -202,10 +130,7 @@ pub(super) fn boundary_of(content_type: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use http_body_util::{BodyExt as _, StreamBody};
-    use hyper::body::Frame;
-
+pub(super) mod tests {
     use super::*;
 
     #[test]
@@ -232,7 +157,7 @@ mod tests {
         assert_eq!(Form::Plain(Bytes::from("a=1")).typed("//evil.example/"), None);
     }
 
-    fn part(head: &str, body: &[u8]) -> Vec<u8> {
+    pub(in super::super) fn part(head: &str, body: &[u8]) -> Vec<u8> {
         [b"--b\r\nContent-Disposition: form-data; ", head.as_bytes(), b"\r\n\r\n", body, b"\r\n"].concat()
     }
 
@@ -260,26 +185,5 @@ mod tests {
         assert_eq!(read(&[title.clone(), part("name=\"a\"", &long)]), None);
         assert_eq!(read(&vec![part("name=\"a\"", b"1"); FIELDS_MAX + 1]), None);
         assert!(read(&[title, part("name=\"f\"; filename=\"a\"", &vec![0; 1 << 20])]).is_some());
-    }
-
-    /// A body that comes in frames.
-    fn come(bytes: &[u8]) -> impl Body<Data = Bytes, Error = Failure> + Send + Unpin + use<> {
-        let frame = |bytes: &[u8]| Ok::<_, Failure>(Frame::data(Bytes::copy_from_slice(bytes)));
-        let frames: Vec<_> = bytes.chunks(10_000).map(frame).collect();
-        StreamBody::new(stream::iter(frames))
-    }
-
-    #[tokio::test]
-    async fn an_upload_is_read_as_long_as_it_brings_fields() {
-        let file = part("name=\"fichier\"; filename=\"volcan.mp4\"", &vec![0; 1 << 20]);
-        let upload = [file, part("name=\"titre\"", b"Le volcan"), b"--b--\r\n".to_vec()].concat();
-        let fields = read_body(&mut come(&upload), "b").await.unwrap();
-        assert_eq!(fields.typed, [("titre".to_owned(), "Le volcan".to_owned())]);
-        assert_eq!(fields.files.len(), 1);
-        // Nothing parts it: most of it is left to whoever lets it go.
-        let mut body = come(&vec![b'a'; 1 << 20]);
-        assert_eq!(read_body(&mut body, "b").await, None);
-        let rest = body.collect().await.unwrap().to_bytes().len();
-        assert!(rest > (1 << 20) - 2 * GAP_BYTES_MAX, "{rest}");
     }
 }

@@ -80,6 +80,7 @@ fn setup(ssid: &str) -> Setup {
         channel: Channel::new(36).unwrap(),
         country: Country::FRANCE,
         isolates_stations: false,
+        bridges: vec![],
     }
 }
 

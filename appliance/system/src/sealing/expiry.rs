@@ -190,14 +190,41 @@ impl Run<'_> {
         }
     }
 
-    /// Segments that could not be sealed in all their time, oldest first, up to the first that stays. What cannot be read was made
-    /// before what comes after it, and goes with that.
+    /// Segments that could not be sealed in all their time.
     fn state_segments(&mut self, manner: &Manner) -> Result<Vec<u64>, SealingError> {
         let newest = newest_with_header(&self.ledger.directory)?;
-        let finished = list_finished(&self.ledger, &manner.time_zone)?;
-        let sealed_through = self.ledger.log.through_segment();
+        let mut finished = list_finished(&self.ledger, &manner.time_zone)?;
         // The newest tells the next start which accesses were open.
-        let is_waiting = |one: &&Finished| one.id.number() > sealed_through && Some(one.id) < newest;
+        finished.retain(|one| Some(one.id) < newest);
+        let mut stated = self.state_passed(&finished);
+        stated.extend(self.state_waiting(&finished));
+        Ok(stated)
+    }
+
+    /// Those that what came after them was sealed without, each by itself: nothing waits for them.
+    fn state_passed(&mut self, finished: &[Finished]) -> Vec<u64> {
+        let log = &self.ledger.log;
+        let sealed_through = log.through_segment();
+        let numbers = finished.iter().map(|one| one.id.number());
+        let passed = numbers.filter(|number| *number <= sealed_through && !log.accounts_for(*number));
+        let passed: Vec<SegmentId> = passed.map(SegmentId::new).collect();
+        let mut stated = Vec::new();
+        for id in passed {
+            let due = self.made(id).map(|made| after(made, self.retention.days(Field::Access)));
+            if let Some(due) = due.filter(|due| *due <= self.now.at)
+                && self.state_segment(id, due)
+            {
+                stated.push(id.number());
+            }
+        }
+        stated
+    }
+
+    /// Those after all that is sealed, oldest first, up to the first that stays. What cannot be read was made before what comes after
+    /// it, and goes with that.
+    fn state_waiting(&mut self, finished: &[Finished]) -> Vec<u64> {
+        let sealed_through = self.ledger.log.through_segment();
+        let is_waiting = |one: &&Finished| one.id.number() > sealed_through;
         let (mut unknown, mut stated) = (Vec::new(), Vec::new());
         for one in finished.iter().filter(is_waiting) {
             unknown.push(one.id);
@@ -208,25 +235,29 @@ impl Run<'_> {
             }
             for id in unknown.drain(..) {
                 if !self.state_segment(id, due) {
-                    return Ok(stated);
+                    return stated;
                 }
                 stated.push(id.number());
             }
         }
-        Ok(stated)
+        stated
     }
 
-    /// When the last record of a segment was made, where that can be known.
+    /// When the last record of a segment was made, where that can be known: of one that cannot be read to its end the log alone tells.
     fn made(&self, id: SegmentId) -> Option<Timestamp> {
-        let log = &self.ledger.log;
         let tally = self.harvest(id);
-        let latest = tally.times.map(|(_, latest)| latest);
-        Bounds::after_all(log.leaves(), self.now.at).reckon(latest, tally.clocks)
+        let latest = tally.times.filter(|_| tally.unreadable.is_empty()).map(|(_, latest)| latest);
+        self.bounds(id).reckon(latest, tally.clocks)
     }
 
-    /// What can be read of a segment after what is sealed.
+    fn bounds(&self, id: SegmentId) -> Bounds {
+        Bounds::of_segment(self.ledger.log.leaves(), id.number(), self.now.at)
+    }
+
+    /// What can be read of a segment after what is sealed; of one that was passed over, all.
     fn harvest(&self, id: SegmentId) -> Tally {
-        let after = self.ledger.log.through();
+        let log = &self.ledger.log;
+        let after = if id.number() <= log.through_segment() { 0 } else { log.through() };
         let harvested = harvest(&self.ledger.directory, &[id], after, |_| {});
         harvested.unwrap_or_else(|_| Tally { last_sequence: after, ..Tally::default() })
     }
@@ -234,15 +265,18 @@ impl Run<'_> {
     /// States that a segment is deleted; whether that may be.
     fn state_segment(&mut self, id: SegmentId, due: Timestamp) -> bool {
         let log = &self.ledger.log;
-        let tally = self.harvest(id);
-        let bounds = Bounds::after_all(log.leaves(), self.now.at);
-        let covers = |hold: &Hold| hold.covers_records(tally.times, tally.clocks, &bounds);
+        let (tally, bounds) = (self.harvest(id), self.bounds(id));
+        // What cannot be read to its end may be of any time.
+        let times = tally.times.filter(|_| tally.unreadable.is_empty());
+        let covers = |hold: &Hold| hold.covers_records(times, tally.clocks, &bounds);
         if log.holds().values().any(|(_, hold)| covers(hold)) {
             return false;
         }
         let (bytes, hash) = measure_segment(&self.ledger.directory, id);
         let term = self.term(self.retention.days(Field::Access), due, &covers);
-        let (after, through) = (log.through(), tally.last_sequence);
+        // Of one that was passed over the numbers were counted when what came after it was sealed.
+        let after = log.through();
+        let through = tally.last_sequence.max(after);
         let unsealed = Unsealed { segment: id.number(), after, through, bytes, hash, term };
         self.ledger.state(self.now, Fact::Unsealed(unsealed));
         true

@@ -26,8 +26,18 @@ pub(super) const DAY_MS: i64 = 86_400_000;
 /// 2026-11-23 00:00:00 UTC.
 const START_MS: i64 = 1_795_392_000_000;
 
-/// How often a box is killed while it seals.
+/// How often a box is killed while it seals, ...
 const KILLS_VARIABLE: &str = "PREAU_TEST_KILLS";
+/// ... where nobody says so.
+const KILLS: u32 = 40;
+/// After so many a new data folder is begun: all that is in one is verified after each kill.
+const KILLS_A_FOLDER: u32 = 25;
+/// By what the moments of the kills are drawn; else by the time.
+const SEED_VARIABLE: &str = "PREAU_TEST_SEED";
+/// A kill comes so much later than a durable record at most. A day takes some milliseconds: it may be any moment of one.
+const DELAY_US_MAX: u64 = 31_000;
+/// To whom children seal.
+pub(super) const READER_VARIABLE: &str = "PREAU_TEST_READER";
 
 fn ask(journal: &Journal, at: Timestamp, name: &str) -> Sequence {
     ask_at(journal, instant(at), name)
@@ -75,7 +85,7 @@ pub(super) fn hosts(data: &Path) -> BTreeMap<u64, String> {
 }
 
 /// What these keys can read, and how many sealed files they cannot.
-fn hosts_with(data: &Path, identities: &[Identity]) -> (BTreeMap<u64, String>, usize) {
+pub(super) fn hosts_with(data: &Path, identities: &[Identity]) -> (BTreeMap<u64, String>, usize) {
     let (folder, directory) = (Folder::new(data), Directory::new(data));
     let mut hosts = BTreeMap::new();
     let log = folder.read_log().unwrap();
@@ -291,13 +301,19 @@ fn a_sealed_segment_without_its_key_stays_for_a_year() {
     live(data, 1);
     assert_eq!(seal_at(data, noon(0)).unwrap().sealed.len(), 2);
     let first = Directory::new(data).path(SegmentId::FIRST);
-    fs::write(first.with_extension("key"), "damaged").unwrap();
-    // By the segment after it, it was made on the second day at the latest.
+    let key = first.with_extension("key");
+    let copy = fs::read(&key).unwrap();
+    fs::write(&key, "damaged").unwrap();
     for day in [1, 2, 365] {
         assert_eq!(seal_at(data, noon(day)).unwrap().removed, [], "day {day}");
+        let report = check(data);
+        assert!(report.is_right() && report.to_string().contains("segment 1 cannot be read"), "{report}");
     }
+    // It is put back: all is read again, and is what was sealed.
+    fs::write(&key, copy).unwrap();
     assert_eq!(seal_at(data, noon(366)).unwrap().removed, [SegmentId::FIRST]);
-    assert!(!first.exists() && !first.with_extension("key").exists());
+    assert!(!first.exists() && !key.exists());
+    assert_eq!(hosts(data).len(), 6);
 }
 
 #[test]
@@ -377,11 +393,17 @@ fn days_are_the_schools() {
     assert_eq!(day(Timestamp::from_unix_ms(i64::MAX), &TimeZone::UTC), NO_DAY);
 }
 
+/// How children seal: to the reader that they are told.
+pub(super) fn manner_of_child() -> Manner {
+    let reader = std::env::var(READER_VARIABLE).unwrap();
+    manner(Some(vec![reader.parse().unwrap()]))
+}
+
 /// Records and seals a day after the other, as fast as it can, and says what is durable, until it is killed.
 #[test]
 fn child_seals() {
     let Ok(folder) = std::env::var(FOLDER_VARIABLE) else { return };
-    let data = Path::new(&folder);
+    let (data, manner) = (Path::new(&folder), manner_of_child());
     let mut output = io::stdout();
     let first = i64::try_from(Folder::new(data).read_log().unwrap().entries().len()).unwrap();
     let (journal, mut writer) = open(data, noon(first));
@@ -391,7 +413,7 @@ fn child_seals() {
         let sequence = ask(&journal, noon(day), &name);
         writer.commit(noon(day)).unwrap();
         writeln!(output, "durable {sequence} {name}").unwrap();
-        seal_at(data, noon(day)).unwrap();
+        seal(data, &manner, instant(noon(day))).unwrap();
     }
 }
 
@@ -399,13 +421,27 @@ fn child_seals() {
 #[test]
 fn a_kill_at_any_moment_loses_nothing_and_verifies() {
     // As many as somebody has the time for: 500 take some minutes.
-    let kills = std::env::var(KILLS_VARIABLE).map_or(40, |kills| kills.parse::<u32>().unwrap());
-    let data = tempfile::tempdir().unwrap();
+    let mut left = std::env::var(KILLS_VARIABLE).map_or(KILLS, |kills| kills.parse().unwrap());
+    let by_time = || u64::try_from(crate::clock::now().unix_ms()).unwrap();
+    let seed = std::env::var(SEED_VARIABLE).map_or_else(|_| by_time(), |seed| seed.parse().unwrap());
+    println!("{SEED_VARIABLE}={seed}");
+    let mut random = Random(seed);
+    while left > 0 {
+        let kills = left.min(KILLS_A_FOLDER);
+        kill_in_a_folder(kills, &mut random);
+        left -= kills;
+    }
+}
+
+fn kill_in_a_folder(kills: u32, random: &mut Random) {
+    let (data, identity) = (tempfile::tempdir().unwrap(), Identity::generate());
     let mut promised = BTreeMap::new();
     for kill in 0..kills {
+        let delay_us = random.below(DELAY_US_MAX);
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "sealing::on_disk::child_seals", "--nocapture"])
             .env(FOLDER_VARIABLE, data.path())
+            .env(READER_VARIABLE, identity.reader().to_string())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -418,25 +454,37 @@ fn a_kill_at_any_moment_loses_nothing_and_verifies() {
         for (count, (number, name)) in durable.enumerate() {
             assert_eq!(promised.insert(number, name), None::<String>, "number {number} was given twice");
             if count == 2 {
-                // A day takes some milliseconds: another of its moments each time.
-                busy_wait(kill % 100 * 311);
+                busy_wait(delay_us);
                 child.kill().unwrap();
             }
         }
         child.wait().unwrap();
         let report = check(data.path());
-        assert!(report.is_right(), "kill {kill}: {report}");
+        assert!(report.is_right(), "kill {kill}, {delay_us} us later: {report}");
     }
-    let found = hosts(data.path());
+    let (found, locked) = hosts_with(data.path(), std::slice::from_ref(&identity));
+    assert_eq!(locked, 0);
     for (number, name) in &promised {
         assert_eq!(found.get(number), Some(name));
     }
-    assert!(
-        Folder::new(data.path()).read_log().unwrap().entries().len() > 2 * usize::try_from(kills).unwrap()
-    );
+    assert_eq!(look_into(data.path(), &[identity]).0, Vec::<String>::new());
+    let entries = Folder::new(data.path()).read_log().unwrap().entries().len();
+    assert!(entries > 2 * usize::try_from(kills).unwrap(), "{entries}");
 }
 
-fn busy_wait(microseconds: u32) {
+/// SplitMix64 (Steele, Lea, Flood 2014): the same seed, the same numbers.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % end
+    }
+}
+
+fn busy_wait(microseconds: u64) {
     let start = crate::clock::monotonic();
     while start.elapsed().as_micros() < u128::from(microseconds) {
         std::hint::spin_loop();

@@ -1,8 +1,8 @@
-//! More than a year of a school, by a clock that the test sets: sealed each night, countersigned by a witness, deleted a year
-//! later, held in between, verified at the end. With summer holidays, a clock that is lost, one that is ahead, and a time server that
-//! is.
+//! More than a year of a school, by a clock that the test sets: sealed each night to one reader, countersigned by a witness, deleted a
+//! year later, held in between, verified at the end. With summer holidays, a clock that is lost, one that is ahead, and a time server
+//! that is.
 
-use archive::{Hold, Lift, SigningKey, Trust, Witnessed, cosign, verify};
+use archive::{Hold, Identity, Lift, Remark, SigningKey, Trust, Witnessed, cosign, verify};
 
 use super::on_disk::{DAY_MS, ask_at, look_into, manner, noon, open};
 use super::*;
@@ -10,7 +10,9 @@ use crate::full_disk::{FOLDER_VARIABLE, run_test_on};
 
 const DAYS: i64 = 400;
 /// The box is off in the holidays.
-const HOLIDAYS: std::ops::Range<i64> = 225..282;
+const HOLIDAYS: std::ops::Range<i64> = 225..260;
+/// How many days are sealed: those that it is on.
+const DAYS_SEALED: u64 = 365;
 /// Its clock begins in 1970 in the morning of this day, ...
 const LOST: i64 = 10;
 /// ... and is two years ahead on this one; a time server puts both right at noon.
@@ -53,11 +55,10 @@ fn live(data: &Path, day: i64) {
 }
 
 /// The night's process, by the clock of the morning and by that of noon.
-fn night(data: &Path, day: i64) -> Vec<String> {
-    let manner = manner(Some(vec![]));
-    let mut files = expire(data, &manner, morning(day), None).unwrap().files;
-    seal(data, &manner, known(day)).unwrap();
-    files.extend(expire(data, &manner, known(day), None).unwrap().files);
+fn night(data: &Path, day: i64, manner: &Manner) -> Vec<String> {
+    let mut files = expire(data, manner, morning(day), None).unwrap().files;
+    seal(data, manner, known(day)).unwrap();
+    files.extend(expire(data, manner, known(day), None).unwrap().files);
     files
 }
 
@@ -81,13 +82,14 @@ fn child_lives_a_year() {
     #[expect(clippy::disallowed_methods, reason = "a child is told by its environment what to do")]
     let Ok(folder) = std::env::var(FOLDER_VARIABLE) else { return };
     let data = Path::new(&folder);
-    let key = SigningKey::of_witness([9; 32]).unwrap();
+    let (key, reader) = (SigningKey::of_witness([9; 32]).unwrap(), Identity::generate());
+    let manner = manner(Some(vec![reader.reader()]));
     let (mut witnessed, mut deleted, mut hold) = (None, 0, 0);
     let author: model::PersonName = "Tribunal judiciaire".parse().unwrap();
     let reason: model::Motive = "réquisition 26/123".parse().unwrap();
     for day in (0..DAYS).filter(|day| !HOLIDAYS.contains(day)) {
         live(data, day);
-        let files = night(data, day).len();
+        let files = night(data, day, &manner).len();
         // What was recorded on the day of the wrong time server was made before the next one's seal.
         let is_usual = day < HELD_UNTIL && day != ASTRAY + 366;
         assert!(files <= 1 || !is_usual, "day {day}: one a night");
@@ -110,12 +112,16 @@ fn child_lives_a_year() {
     let trust = Trust { signer: folder.read_key().unwrap().unwrap(), witnessed };
     let report = verify(&folder, &Directory::new(data), &trust);
     assert!(report.is_right(), "{report}");
-    let days = u64::try_from(DAYS - (HOLIDAYS.end - HOLIDAYS.start)).unwrap();
     // The hold is for all that may be of its window: six seals, and the one whose clock was two years ahead for a morning. Of the
     // one without the time the log knows that it was before.
-    assert_eq!((report.seals, report.deleted), (days, (28, 7)), "{report}");
-    assert_eq!(archive::Vault::files(&folder).unwrap().len() as u64, days - 35);
-    assert_eq!(look_into(data, &[]), (vec![], days - 35, 0), "and what is in them is what was sealed");
+    assert_eq!((report.seals, report.deleted), (DAYS_SEALED, (28, 7)), "{report}");
+    let ahead = report.remarks.iter().filter(|remark| matches!(remark, Remark::Ahead { .. }));
+    assert_eq!(ahead.count(), 2, "the box's own clock, and the time server's: {report}");
+    let left = DAYS_SEALED - 35;
+    assert_eq!(archive::Vault::files(&folder).unwrap().len() as u64, left);
+    let looked = look_into(data, std::slice::from_ref(&reader));
+    assert_eq!(looked, (vec![], left, 0), "and what is in them is what was sealed");
+    assert_eq!(look_into(data, &[]), (vec![], 0, left), "for its reader alone");
     let bytes = fs::metadata(data.join("sealed/log")).unwrap().len();
     assert!(bytes < 1 << 20, "the log of a year has {bytes} bytes");
     println!("a year is over");

@@ -20,8 +20,13 @@ const ANSWER_BYTES_MAX: u64 = 1 << 20;
 const SESSION_SECONDS: u32 = 60;
 /// The session of whoever has none.
 const NOBODY: &str = "00000000000000000000000000000000";
-/// JSON-RPC's error of rpcd for a session that is over, and for what the access control list does not permit.
+/// Errors of uhttpd-mod-ubus (`ubus.c`): a session that is over, and what the access control list does not permit, ...
 const ACCESS_DENIED: i64 = -32002;
+const NO_SESSION: i64 = -32001;
+/// ... an object that is not there, while the radio restarts, or because a package is missing, ...
+const NO_OBJECT: i64 = -32000;
+/// ... and one that does not answer in time.
+const TIMED_OUT: i64 = -32003;
 
 /// What came of a call.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +68,7 @@ impl CallError {
 pub(super) const NOT_FOUND: i64 = 4;
 pub(super) const NO_DATA: i64 = 5;
 pub(super) const PERMISSION_DENIED: i64 = 6;
+const TIMEOUT: i64 = 7;
 
 fn describe(status: i64) -> String {
     match status {
@@ -71,7 +77,7 @@ fn describe(status: i64) -> String {
         NOT_FOUND => "not found".to_owned(),
         NO_DATA => "no data".to_owned(),
         PERMISSION_DENIED => "permission denied".to_owned(),
-        7 => "timed out".to_owned(),
+        TIMEOUT => "timed out".to_owned(),
         other => format!("status {other}"),
     }
 }
@@ -126,9 +132,11 @@ impl Client {
         let answer = self.post(&request.to_string()).map_err(|error| CallError::Silent(error.into()))?;
         if let Some(code) = answer.pointer("/error/code").and_then(Value::as_i64) {
             return Err(match code {
-                ACCESS_DENIED => CallError::Denied { object, method },
-                // The object is not there: the radio is restarting, or a package is missing.
-                _ => CallError::Status { object, method, status: NOT_FOUND },
+                ACCESS_DENIED | NO_SESSION => CallError::Denied { object, method },
+                NO_OBJECT => CallError::Status { object, method, status: NOT_FOUND },
+                TIMED_OUT => CallError::Status { object, method, status: TIMEOUT },
+                // What the box asked is no question there.
+                code => CallError::Silent(format!("error {code} of JSON-RPC").into()),
             });
         }
         match answer.pointer("/result/0").and_then(Value::as_i64) {

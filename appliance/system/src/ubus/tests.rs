@@ -24,7 +24,7 @@ impl Lab {
             certificate: access_point.certificate,
             radio: "radio0".to_owned(),
             user: "preau".to_owned(),
-            password_file: folder.path().join("password"),
+            password: PointPassword::File(folder.path().join("password")),
         });
         Self { access_point, radio: radio.unwrap(), folder }
     }
@@ -54,6 +54,7 @@ fn setup() -> Setup {
         channel: Channel::new(36).unwrap(),
         country: Country::FRANCE,
         isolates_stations: false,
+        bridges: vec![],
     }
 }
 
@@ -164,6 +165,60 @@ fn somebody_elses_change_is_waited_for() {
     lab.state().denied.clear();
     lab.state().pending = None;
     lab.radio.apply(Step::SetUp, Some(&setup())).unwrap();
+}
+
+/// A change of LuCI's waits to be confirmed: the box's own is not mixed with it.
+#[test]
+fn what_somebody_else_applied_is_not_confirmed_for_him() {
+    let mut lab = Lab::new();
+    let before = lab.state().flash.clone();
+    lab.state().pending = Some(("luci".to_owned(), before));
+    assert!(lab.refusal(Step::SetUp).contains("another change is waiting"));
+    assert!(lab.state().pending.is_some(), "it still waits");
+    lab.state().pending = None;
+    lab.radio.apply(Step::SetUp, Some(&setup())).unwrap();
+    assert_eq!(lab.sending(), [""; 0]);
+}
+
+/// `uci apply` without a change answers 5, which is no failure.
+#[test]
+fn nothing_to_change_is_no_failure() {
+    let mut lab = Lab::new();
+    for _ in 0..2 {
+        lab.radio.apply(Step::Silence, Some(&setup())).unwrap();
+    }
+    assert_eq!(lab.sending(), [""; 0]);
+}
+
+#[test]
+fn each_error_of_uhttpd_and_of_ubus_is_told_for_what_it_is() {
+    let mut lab = Lab::new();
+    let garble = |lab: &mut Lab, call: &'static str, field: &'static str, value: Value| {
+        lab.state().garbled = Some((call, field, value));
+        let told = lab.refusal(Step::SetUp);
+        assert_eq!(lab.state().garbled, None, "{call} was never called: {told}");
+        told
+    };
+    let error = |code: i64| json!({ "code": code, "message": "as it may be" });
+    for (call, field, value, expected) in [
+        ("uci get", "error", error(-32_002), "access denied to uci get"),
+        ("uci get", "error", error(-32_001), "access denied to uci get"),
+        ("uci set", "error", error(-32_000), "uci set: not found"),
+        ("uci apply", "error", error(-32_003), "uci apply: timed out"),
+        ("uci get", "error", error(-32_700), "error -32700 of JSON-RPC"),
+        ("uci get", "result", json!([]), "none of JSON-RPC"),
+        ("uci get", "result", json!({ "values": {} }), "none of JSON-RPC"),
+        ("uci get", "result", json!([3]), "uci get: no such method"),
+        ("uci get", "result", json!([9]), "uci get: status 9"),
+        ("uci set", "result", json!([4]), "uci set: not found"),
+        ("session login", "result", json!([6]), "the password of `preau` is another one"),
+        ("session login", "result", json!([0, {}]), "a session without a number"),
+        ("uci confirm", "result", json!([5]), "took the change back"),
+    ] {
+        let told = garble(&mut lab, call, field, value.clone());
+        assert!(told.contains(expected), "{call} {value}: {told}");
+        lab.state().pending = None;
+    }
 }
 
 #[test]

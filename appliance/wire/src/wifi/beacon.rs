@@ -5,44 +5,44 @@ use model::Mac;
 use super::Rsn;
 use super::elements::Elements;
 
-/// First byte of the frame control: management frames of these kinds, version 0.
+/// First byte of the frame control: management frames of these kinds, version 0 (IEEE 802.11-2020 section 9.2.4.1).
 const BEACON: u8 = 0x80;
 const PROBE_RESPONSE: u8 = 0x50;
-/// Frame control, duration, three addresses, sequence; then time, interval, capabilities.
+/// Frame control, duration, three addresses, sequence (section 9.3.3.1); then time, interval, capabilities (section 9.3.3.2).
 const HEADER_BYTES: usize = 24;
 const FIXED_BYTES: usize = 12;
 /// The bit of the frame control's second byte that says that four bytes of HT control follow.
 const HAS_HT_CONTROL: u8 = 0x80;
 const HT_CONTROL_BYTES: usize = 4;
-/// The bit of the capabilities that says that frames are encrypted.
+/// The bit of the capabilities that says that frames are encrypted (section 9.4.1.4).
 const PRIVACY: u16 = 1 << 4;
 
-/// Numbers of elements.
+/// Numbers of elements (section 9.4.2.1).
 const SSID: u8 = 0;
 const DS_PARAMETERS: u8 = 3;
 const RSN: u8 = 48;
 const HT_OPERATION: u8 = 61;
 const VENDOR: u8 = 221;
-/// Microsoft's elements: WPA, and Wi-Fi Protected Setup.
+/// Microsoft's elements (section 9.4.2.25 has their frame): WPA, and Wi-Fi Protected Setup.
 const WPA: [u8; 4] = [0x00, 0x50, 0xf2, 1];
 const WPS: [u8; 4] = [0x00, 0x50, 0xf2, 4];
 
-/// What an access point says of one of its networks.
+/// What an access point says of one of its networks: a beacon or a probe response (IEEE 802.11-2020 sections 9.3.3.2 and 9.3.3.10).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Beacon {
     /// The hardware address of the network on this access point.
     pub bssid: Mac,
-    /// The network's name; empty where it is left out. What is no UTF-8 is replaced.
+    /// The network's name (section 9.4.2.2); empty where it is left out. What is no UTF-8 is replaced.
     pub ssid: String,
     /// Whether frames are encrypted at all. Without the two below, it is WEP.
     pub is_encrypted: bool,
-    /// WPA2 and later.
+    /// WPA2 and later (section 9.4.2.24).
     pub rsn: Option<Rsn>,
     /// WPA of the first version.
     pub wpa: Option<Rsn>,
     /// Whether Wi-Fi Protected Setup is there.
     pub has_wps: bool,
-    /// The channel, of 2.4 or 5 GHz.
+    /// The channel, of 2.4 or 5 GHz (sections 9.4.2.4 and 9.4.2.56).
     pub channel: Option<u8>,
 }
 

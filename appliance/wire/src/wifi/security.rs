@@ -2,10 +2,10 @@
 
 use super::elements::Fields;
 
-/// The standard's own selectors, and those of WPA, by their first three bytes.
+/// The standard's own selectors (IEEE 802.11-2020 section 9.4.2.24), and those of WPA, by their first three bytes.
 const OUI_IEEE: [u8; 3] = [0x00, 0x0f, 0xac];
 const OUI_WPA: [u8; 3] = [0x00, 0x50, 0xf2];
-/// Bits of the capabilities: management frames may be protected, and must be.
+/// Bits of the capabilities (section 9.4.2.24.4): management frames may be protected, and must be.
 const MFP_REQUIRED: u16 = 1 << 6;
 const MFP_CAPABLE: u16 = 1 << 7;
 
@@ -24,7 +24,7 @@ pub struct Rsn {
     pub must_protect_management: bool,
 }
 
-/// With what frames are encrypted.
+/// With what frames are encrypted (IEEE 802.11-2020 section 9.4.2.24.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CipherSuite {
     /// With what the group is.
@@ -39,7 +39,7 @@ pub enum CipherSuite {
     Other,
 }
 
-/// How stations prove that they have the key.
+/// How stations prove that they have the key (IEEE 802.11-2020 section 9.4.2.24.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Akm {
     /// 802.1X.

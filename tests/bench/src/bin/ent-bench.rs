@@ -1,8 +1,9 @@
 //! Measures the box's ENT cache beside nginx, Varnish with hitch, and squid, all by TLS, before the same server and with the
-//! same visitors: what is kept, by wrk; a class that opens a film; and ranges and herds, byte by byte.
+//! same visitors: what is kept, by wrk; a class that opens a film; a line that falls; and ranges and herds, byte by byte. Of the box
+//! alone, how soon it answers after its start with 200 GB in its cache.
 //!
-//! `ent-bench FOLDER [ROUNDS [SECONDS]]` measures, `ent-bench FOLDER hits [CACHE...]` only what is kept, shortly, and
-//! `ent-bench FOLDER suite [CACHE...]` only plays the cases and fails where the box does. Processor time and memory are those of all processes of a cache, and of nobody else.
+//! `ent-bench FOLDER [ROUNDS [SECONDS]]` measures, `ent-bench FOLDER hits|fall [CACHE...]` only what is kept, shortly, or the line,
+//! `ent-bench FOLDER start` only the start, and `ent-bench FOLDER suite [CACHE...]` only plays the cases and fails where the box does. Processor time and memory are those of all processes of a cache, and of nobody else.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -10,10 +11,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use bench::ent::contender::{Contender, name_the_door};
+use bench::ent::fall::{self, Fall};
 use bench::ent::herd::{self, Opening};
 use bench::ent::load::{self, Hits};
 use bench::ent::peers::Peer;
-use bench::ent::suite;
+use bench::ent::{start, suite};
 use bench::figures::{Rounds, print_table, short};
 use bench::{machine, sandbox};
 
@@ -23,6 +25,10 @@ const ROUNDS: usize = 5;
 const ROUND_SECONDS: u64 = 10;
 /// The same where somebody only wants to see what a change has brought.
 const HITS_SECONDS: u64 = 4;
+/// Starts of the box.
+const STARTS: usize = 5;
+/// Falls of the line: with some caches each takes minutes.
+const FALLS: usize = 2;
 /// A document, and a picture or a piece of a film.
 const SIZES: [(&str, usize); 2] = [("10 kB", 10_000), ("1 MB", 1_000_000)];
 
@@ -32,11 +38,13 @@ fn main() -> Result<ExitCode> {
         match words.as_slice() {
             [_, "suite", names @ ..] => play(&chosen(names)?),
             [folder, "hits", names @ ..] => measure_hits(Path::new(folder), &chosen(names)?),
+            [_, "fall", names @ ..] => compare_falls(&chosen(names)?),
+            [_, "start"] => show_starts(),
             [folder] => measure(Path::new(folder), ROUNDS, ROUND_SECONDS),
             [folder, rounds] => measure(Path::new(folder), rounds.parse()?, ROUND_SECONDS),
             [folder, rounds, seconds] => measure(Path::new(folder), rounds.parse()?, seconds.parse()?),
             _ => anyhow::bail!(
-                "usage: ent-bench FOLDER [ROUNDS [SECONDS]] | ent-bench FOLDER hits|suite [CACHE...]"
+                "usage: ent-bench FOLDER [ROUNDS [SECONDS]] | ent-bench FOLDER hits|fall|suite [CACHE...] | ent-bench FOLDER start"
             ),
         }
     })
@@ -60,6 +68,8 @@ fn measure(folder: &Path, rounds: usize, seconds: u64) -> Result<()> {
     show_memory(&contenders)?;
     compare_openings(&contenders, rounds)?;
     drop(contenders);
+    show_starts()?;
+    compare_falls(&Peer::ALL)?;
     play(&Peer::ALL)?;
     Ok(machine::print()?)
 }
@@ -160,6 +170,43 @@ fn compare_openings(contenders: &[Contender], rounds: usize) -> Result<()> {
         herd::FILM_BYTES / 1_000_000
     );
     Ok(print_table(&title, &columns, &rows)?)
+}
+
+fn compare_falls(peers: &[Peer]) -> Result<()> {
+    let mut rows = Vec::new();
+    for peer in peers {
+        let contender = Contender::start(*peer)?;
+        let seen = (0..FALLS).map(|round| fall::fall(&contender, round)).collect::<Result<Vec<Fall>>>()?;
+        let each = |figure: &dyn Fn(&Fall) -> f64| seen.iter().map(figure).collect::<Rounds>().to_string();
+        rows.push(vec![
+            peer.name().to_owned(),
+            each(&|fall| fall.first_ms),
+            each(&|fall| fall.class_ms),
+            each(&|fall| fall.last_ms),
+            each(&|fall| fall.back_s),
+        ]);
+    }
+    let columns = [
+        "",
+        "first one who asks, ms",
+        "a class after that, ms",
+        "the last of it, ms",
+        "asked again after, s",
+    ];
+    let title = format!(
+        "Packets vanish: pages that are kept and stale, until the first byte (never: not within {} s)",
+        fall::PATIENCE.as_secs()
+    );
+    Ok(print_table(&title, &columns, &rows)?)
+}
+
+/// How soon the box answers after its start.
+fn show_starts() -> Result<()> {
+    let (empty, full, stock) = start::compare(STARTS)?;
+    let row = |name: String, times: Vec<f64>| vec![name, times.into_iter().collect::<Rounds>().to_string()];
+    let name = format!("{} things, {} GB", stock.objects, stock.bytes / 1_000_000_000);
+    let rows = [row("one page".to_owned(), empty), row(name, full)];
+    Ok(print_table("From the box's start to the first answer from its cache", &["in it", "ms"], &rows)?)
 }
 
 /// Plays all cases with these caches. What the box does not hold is an error; what its peers do not is a figure.

@@ -23,6 +23,7 @@ const HEAD_LINES_MAX: usize = 100;
 pub struct Client {
     tls: Arc<ClientConfig>,
     door: Ipv4Addr,
+    patience: Duration,
 }
 
 /// An answer, of which the head is there.
@@ -68,7 +69,13 @@ impl Client {
     /// One that speaks TLS so.
     #[must_use]
     pub fn new(tls: Arc<ClientConfig>) -> Self {
-        Self { tls, door: DOOR }
+        Self { tls, door: DOOR, patience: PATIENCE }
+    }
+
+    /// The same, which waits for so long.
+    #[must_use]
+    pub fn patient(&self, patience: Duration) -> Self {
+        Self { patience, ..self.clone() }
     }
 
     /// Asks, and reads the answer to its end.
@@ -84,8 +91,8 @@ impl Client {
     /// # Errors
     /// There is no answer.
     pub fn begin(&self, method: &str, path: &str, fields: &[(&str, &str)]) -> Result<Reading> {
-        let stream = TcpStream::connect_timeout(&(self.door, TLS_PORT).into(), PATIENCE)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        let stream = TcpStream::connect_timeout(&(self.door, TLS_PORT).into(), self.patience)?;
+        stream.set_read_timeout(Some(self.patience))?;
         stream.set_nodelay(true)?;
         let connection = ClientConnection::new(Arc::clone(&self.tls), ServerName::try_from(NAME)?)?;
         let mut stream = BufReader::new(StreamOwned::new(connection, stream));

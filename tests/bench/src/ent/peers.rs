@@ -20,6 +20,10 @@ const NGINX: &str = include_str!("../../peers/nginx.conf");
 const VARNISH: &str = include_str!("../../peers/varnish.vcl");
 const HITCH: &str = include_str!("../../peers/hitch.conf");
 const SQUID: &str = include_str!("../../peers/squid.conf");
+const APACHE: &str = include_str!("../../peers/apache.conf");
+const TRAFFIC_SERVER: &str = include_str!("../../peers/trafficserver.config");
+/// Where Debian has what Traffic Server is told.
+const TRAFFIC_SERVER_DEFAULTS: &str = "/etc/trafficserver";
 
 /// What Varnish keeps in memory.
 const VARNISH_STORE: &str = "malloc,512M";
@@ -42,11 +46,18 @@ pub enum Peer {
     Varnish,
     /// Debian's squid.
     Squid,
+    /// Debian's Apache: `mod_cache_disk`.
+    Apache,
+    /// Debian's Traffic Server.
+    TrafficServer,
 }
 
 impl Peer {
-    /// All of them, the box first.
+    /// Those that are measured, the box first.
     pub const ALL: [Self; 5] = [Self::Preau, Self::Nginx, Self::NginxSlice, Self::Varnish, Self::Squid];
+    /// Those that the independent suite is played with, the box first.
+    pub const JUDGED: [Self; 6] =
+        [Self::Preau, Self::Nginx, Self::Varnish, Self::Squid, Self::Apache, Self::TrafficServer];
 
     /// Its name.
     #[must_use]
@@ -57,7 +68,15 @@ impl Peer {
             Self::NginxSlice => "nginx, slices",
             Self::Varnish => "Varnish, hitch",
             Self::Squid => "squid",
+            Self::Apache => "Apache",
+            Self::TrafficServer => "Traffic Server",
         }
+    }
+
+    /// Whether it asks the ENT's server in clear.
+    #[must_use]
+    pub fn asks_plainly(self) -> bool {
+        self == Self::Varnish
     }
 
     /// Starts its programs on the calling thread's machine. Their files are in `folder`.
@@ -96,8 +115,49 @@ impl Peer {
                 run(arguments("squid", &["-N", "-z", "-f", &path]))?;
                 Ok(vec![Program::start("squid", arguments("squid", &["-N", "-f", &path]), folder)?])
             }
+            Self::Apache => {
+                let path = write(folder, "apache.conf", &fill(APACHE))?;
+                fs::create_dir(folder.join("apache-cache"))?;
+                run(arguments("chown", &["-R", "www-data", &folder.to_string_lossy()]))?;
+                let apache = arguments("apache2", &["-D", "FOREGROUND", "-f", &path]);
+                Ok(vec![Program::start("apache", apache, folder)?])
+            }
+            Self::TrafficServer => traffic_server(&fill(TRAFFIC_SERVER), folder),
         }
     }
+}
+
+/// Traffic Server, with a place of its own for all that it writes.
+fn traffic_server(own: &str, folder: &Path) -> Result<Vec<Program>> {
+    let (place, root) = (folder.join("ats"), folder.display());
+    fs::create_dir(&place)?;
+    let defaults = place.join("etc").display().to_string();
+    run(arguments("cp", &["--recursive", TRAFFIC_SERVER_DEFAULTS, &defaults]))?;
+    let records = fs::read_to_string(place.join("etc/records.config"))?;
+    for (name, text) in [
+        ("records.config", records + own),
+        ("remap.config", format!("map https://{NAME}/ https://{ORIGIN}/\n")),
+        ("storage.config", format!("{root}/ats/cache 256M\n")),
+        ("ssl_multicert.config", "dest_ip=* ssl_cert_name=server.pem ssl_key_name=server.key\n".to_owned()),
+        (
+            "ip_allow.yaml",
+            "ip_allow:\n- {apply: in, ip_addrs: 0/0, action: allow, methods: ALL}\n".to_owned(),
+        ),
+    ] {
+        write(&place, &format!("etc/{name}"), &text)?;
+    }
+    for name in ["cache", "run", "log"] {
+        fs::create_dir(place.join(name))?;
+    }
+    let layout = format!(
+        "prefix: {root}/ats\nexec_prefix: {root}/ats\nbindir: /usr/bin\nsbindir: /usr/bin\nsysconfdir: {root}/ats/etc\n\
+         datadir: {root}/ats/cache\nlocalstatedir: {root}/ats/run\nruntimedir: {root}/ats/run\nlogdir: {root}/ats/log\n\
+         cachedir: {root}/ats/cache\nincludedir: /usr/include\nlibdir: /usr/lib/trafficserver\n\
+         libexecdir: /usr/lib/trafficserver/modules\nmandir: /usr/share/man\ninfodir: /usr/share/info\n"
+    );
+    let layout = write(&place, "runroot.yaml", &layout)?;
+    let server = arguments("traffic_server", &[&format!("--run-root={layout}")]);
+    Ok(vec![Program::start("trafficserver", server, folder)?])
 }
 
 fn fill(template: &str, vouching: &Vouching, folder: &Path) -> String {
@@ -127,7 +187,7 @@ fn write(folder: &Path, name: &str, text: &str) -> Result<String> {
 fn preau(vouching: &Vouching, folder: &Path) -> Result<Vec<Program>> {
     let ent = format!(
         "[ent_cache]
-gib = 4
+gib = 256
 [[ent]]
 hosts = [\"{NAME}\"]
 served_to = [\"elementaire\"]
@@ -137,15 +197,24 @@ ca_file = {:?}
         vouching.authority
     );
     let path = write(folder, "preau.toml", &(street::configuration() + &ent))?;
-    let data = folder.join("data").display().to_string();
-    let binary = harness::preau_binary()?.display().to_string();
-    let own = |words: &[&str]| {
-        let mut own = command(&binary);
-        own.args(words).args(["--data", &data]);
-        own
-    };
-    run(own(&["device", "add", PC, "--name", "CM2-01", "--profile", "elementaire", "--config", &path]))?;
-    Ok(vec![Program::start("preau", own(&["run", "--config", &path]), folder)?])
+    let device = ["device", "add", PC, "--name", "CM2-01", "--profile", "elementaire", "--config", &path];
+    run(own_command(folder, &device)?)?;
+    Ok(vec![run_preau(folder)?])
+}
+
+/// Starts the box that was configured in this folder.
+///
+/// # Errors
+/// It is not built.
+pub fn run_preau(folder: &Path) -> Result<Program> {
+    let path = folder.join("preau.toml").display().to_string();
+    Program::start("preau", own_command(folder, &["run", "--config", &path])?, folder)
+}
+
+fn own_command(folder: &Path, words: &[&str]) -> Result<Command> {
+    let mut own = command(&harness::preau_binary()?.display().to_string());
+    own.args(words).arg("--data").arg(folder.join("data"));
+    Ok(own)
 }
 
 /// Who vouches for the box to devices, as `preau ca export` has it; for the peers it is whoever vouches for the ENT.

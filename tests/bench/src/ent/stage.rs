@@ -14,6 +14,7 @@ pub struct Object {
     pub bytes: Vec<u8>,
     tag: Option<String>,
     pace: Option<f64>,
+    fresh_seconds: u32,
 }
 
 impl Object {
@@ -23,7 +24,13 @@ impl Object {
         let words =
             (0_u32..).map(|word| word.wrapping_mul(2_654_435_761).rotate_left(u32::from(version) * 5));
         let bytes = words.flat_map(|word| (word ^ u32::from(version)).to_le_bytes()).take(length).collect();
-        Self { bytes, tag: Some(format!("\"v{version}\"")), pace: None }
+        Self { bytes, tag: Some(format!("\"v{version}\"")), pace: None, fresh_seconds: 600 }
+    }
+
+    /// The same, fresh for so long.
+    #[must_use]
+    pub fn fresh_for(self, seconds: u32) -> Self {
+        Self { fresh_seconds: seconds, ..self }
     }
 
     /// The same without a tag: nothing tells a version from another.
@@ -103,10 +110,10 @@ impl Object {
     #[must_use]
     pub fn fields(&self) -> String {
         let tag = self.tag.as_ref().map(|tag| format!("\r\nETag: {tag}")).unwrap_or_default();
-        let date = date();
+        let (date, seconds) = (date(), self.fresh_seconds);
         format!(
             "Date: {date}\r\nContent-Type: application/octet-stream\r\nAccept-Ranges: bytes\r\n\
-             Cache-Control: public, max-age=600{tag}"
+             Cache-Control: public, max-age={seconds}{tag}"
         )
     }
 

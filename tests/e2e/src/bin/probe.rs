@@ -277,6 +277,7 @@ fn policy(box_ipv6: Option<Ipv6Addr>) -> Result<FirewallPolicy> {
         box_ipv4: Ipv4Addr::new(10, 77, 0, 1),
         box_ipv6,
         networks: networks.iter().map(|network| network.parse()).collect::<Result<_, _>>()?,
+        apart: vec![],
         ports: Ports { dns: 53, dns_tls: 853, gate_http: 8080, gate_tls: 8443, explicit_proxy: 3128 },
         connections_per_second: firewall::CONNECTIONS_PER_SECOND,
     })
@@ -285,7 +286,7 @@ fn policy(box_ipv6: Option<Ipv6Addr>) -> Result<FirewallPolicy> {
 
 /// Finds hardware addresses: one address a line, one answer a line.
 fn find_neighbours(interface: &str) -> Result<()> {
-    let table = NeighbourTable::open(Some(interface.parse()?))?;
+    let table = NeighbourTable::open(&[interface.parse()?])?;
     for address in io::stdin().lock().lines() {
         let address: IpAddr = address?.parse()?;
         match table.find_mac(address) {

@@ -6,9 +6,10 @@ use harness::{Lab, Machine, wait_until};
 use crate::workspace::{ENT, curl, open};
 
 /// Swallows all packets of the line, as a line does that is cut behind the modem.
-const CUT: &str = "nft 'table inet cut { chain in { type filter hook input priority -10; policy drop; }; }'";
+pub(crate) const CUT: &str =
+    "nft 'table inet cut { chain in { type filter hook input priority -10; policy drop; }; }'";
 /// The line is back.
-const MEND: &str = "nft delete table inet cut";
+pub(crate) const MEND: &str = "nft delete table inet cut";
 /// Who is served within it has waited neither for a resolver (1.8 s) nor for the line (4 s), however busy the machine is. In seconds.
 const AT_ONCE_S: f64 = 1.7;
 

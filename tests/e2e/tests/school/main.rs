@@ -1,6 +1,8 @@
 //! A whole school, with the real programs and real clients: one module for each promise.
 
 #[cfg(test)]
+mod adopting;
+#[cfg(test)]
 mod authority;
 #[cfg(test)]
 mod browsers;

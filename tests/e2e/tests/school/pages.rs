@@ -2,6 +2,7 @@
 //! the keyboard alone, and without a script. Pictures of all of them are kept in `target/screenshots`, to be looked at.
 
 mod album;
+mod applications;
 mod chrome;
 mod hub;
 
@@ -200,7 +201,7 @@ fn prepare(lab: &Lab, chrome: &Chrome<'_>, album: &Album) -> Result<()> {
             Ok(chrome.text()?.contains(words))
         })
     };
-    look("1 prêts sur 2")?;
+    look("1 prêt sur 2")?;
     look("ne trouve rien à cette adresse")?;
     album.look(chrome, "prepare-here")
 }

@@ -93,7 +93,19 @@ fn a_preparation_is_fetched_by_the_rules_of_the_device_and_recorded() -> Result<
     martin.begin("personne=1", &card, "402811")?;
     let page = martin.get(PAGE)?;
     let form = format!("adresse=https%3A%2F%2F{ENT}%2Fslow.bin&titre=Lent&jour={}&salle=", today(&lab)?);
+    // While a lesson closes the Internet nothing is fetched for its devices, and the page says why.
+    let lesson = ["lesson", "start", "CM2", "--teacher", "Mme Martin", "--internet", "closed"];
+    appliance.run(&lesson)?.success()?;
+    wait_until("a closed Internet", || {
+        let shown = lab.pc1.run(&["curl", "--silent", "http://mediatheque.example/"])?.stdout;
+        Ok(shown.contains("mediatheque.example") && !shown.contains("Ici mediatheque.example."))
+    })?;
     ensure!(martin.fill(&page, PAGE, &form)?.status == "303");
+    wait_until("that a lesson closes it", || {
+        Ok(martin.get(PAGE)?.text.contains("Un cours ferme Internet en ce moment"))
+    })?;
+    ensure!(fetched(&lab, "/slow.bin")? == 0, "{}", lab.requests()?);
+    appliance.run(&["lesson", "end", "1", "--author", "Mme Martin"])?.success()?;
     wait_until("how far it is", || Ok(martin.get(PAGE)?.text.contains("Mo sur 9")))?;
     // A power cut while it comes: it is gone on with, and is here in the end.
     wait_until("a part of it", || {
@@ -103,7 +115,7 @@ fn a_preparation_is_fetched_by_the_rules_of_the_device_and_recorded() -> Result<
     appliance.kill9()?;
     start(&lab, &mut appliance)?;
     let martin = Browser::new(&lab, &lab.pc2, "martin");
-    wait_until("it is ready", || Ok(martin.get(PAGE)?.text.contains("1 prêts sur 1")))?;
+    wait_until("it is ready", || Ok(martin.get(PAGE)?.text.contains("1 prêt sur 1")))?;
     let asked = lab.requests()?;
     let bytes = asked
         .lines()

@@ -226,9 +226,20 @@ fn an_extract_is_verified_by_somebody_else() -> Result<()> {
     let out = path("extrait.zip");
     let who = ["--author", "Mme Durand", "--reason", "judicial", "--detail", "réquisition 118"];
     let what = ["--device", "CM2-01", "--identity", &head_key.file, "--whole", "--out", &out];
+    // The sealed files are everybody's: not those of a year.
     let printed = appliance.run(&[&["journal", "export"], &who[..], &what].concat())?;
+    ensure!(!printed.is_success() && printed.stderr.contains("--from and --to"), "{printed:#?}");
+    let moment = |shift: &str| -> Result<String> {
+        let shown = lab.pc2.run(&["date", "--utc", &format!("--date={shift}"), "+%Y-%m-%dT%H:%M:%SZ"])?;
+        Ok(shown.success()?.trim().to_owned())
+    };
+    let (from, to) = (moment("-2 days")?, moment("1 hour")?);
+    let window = ["--from", &from, "--to", &to];
+    let printed = appliance.run(&[&["journal", "export"], &who[..], &what, &window].concat())?;
     ensure!(printed.is_success(), "{printed:#?}");
     await_deed(&appliance, "export-journal Mme Durand")?;
+    let taken = deeds(&appliance)?;
+    ensure!(taken.iter().any(|deed| deed.contains("sealed files, ")), "{taken:?}");
 
     // Elsewhere, without the box: with its public key, and with the head's.
     let key = fs::read_to_string(appliance.data().join("sealed/key"))?.trim().to_owned();
@@ -236,7 +247,7 @@ fn an_extract_is_verified_by_somebody_else() -> Result<()> {
     let verified = verify(&["--key", &key])?;
     ensure!(verified.is_success() && verified.stdout.contains("réquisition 118"), "{verified:#?}");
     let compared = verify(&["--key", &key, "--identity", &safe.file])?;
-    ensure!(compared.is_success() && compared.stdout.contains("none of these days"), "{compared:#?}");
+    ensure!(compared.is_success() && compared.stdout.contains("compared row by row"), "{compared:#?}");
     let strange =
         verify(&["--key", "preau/journal/0+00000000+AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="])?;
     ensure!(!strange.is_success(), "{strange:#?}");

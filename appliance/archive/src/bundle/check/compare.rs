@@ -121,10 +121,17 @@ impl<R: Read + Seek> Check<'_, R> {
         }
         if unseen > 0 {
             self.report.remarks.push(BundleRemark::Unseen(unseen));
-        } else if origin.deleted.is_some() && nameless == 0 && self.report.is_right() {
+        } else if origin.deleted.is_some() && nameless == 0 && !self.is_end_open() && self.report.is_right() {
             self.report.remarks.push(BundleRemark::Complete);
         }
         Ok(())
+    }
+
+    /// Whether seals may be missing at the end of the log.
+    fn is_end_open(&self) -> bool {
+        let is_open =
+            |remark: &BundleRemark| matches!(remark, BundleRemark::OpenEnd(_) | BundleRemark::HiddenEnd(_));
+        self.report.remarks.iter().any(is_open)
     }
 
     /// What the files of a seal have of what was asked for; `None` where one of them that is not deleted is not here, or is

@@ -89,7 +89,8 @@ impl<R: Read + Seek> Check<'_, R> {
         Ok(Origin { seals, wanted, deleted: Some(expiries.into_keys().collect()), frames })
     }
 
-    /// What was recorded after the last leaf is the box's word, where the time that was asked for reaches so far.
+    /// What was recorded after the last leaf is the box's word, where the time that was asked for reaches so far. Where leaves are
+    /// hidden there, so is whatever they stand for: a seal by a clock that was set back may have records of any time.
     fn tell_end(&mut self, leaves: &Leaves, manifest: &Manifest) {
         let is_beyond = |seal: &Seal| {
             let latest = seal.times.filter(|_| seal.is_certain()).map(|(_, latest)| latest);
@@ -98,6 +99,10 @@ impl<R: Read + Seek> Check<'_, R> {
         if !leaves.seals().any(is_beyond) {
             let last = leaves.seals().last().map_or(0, |seal| seal.sequences.1);
             self.report.remarks.push(BundleRemark::OpenEnd(last));
+        }
+        let hidden = leaves.count_hidden_at_end();
+        if hidden > 0 {
+            self.report.remarks.push(BundleRemark::HiddenEnd(hidden));
         }
     }
 

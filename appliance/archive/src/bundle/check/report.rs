@@ -251,6 +251,12 @@ pub enum BundleRemark {
          is the box's word"
     )]
     Unseen(u64),
+    /// Entries of the log that are not shown, and that no seal follows.
+    #[error(
+        "{0} entries at the end of the log are hidden, as holds are: that none of them is a seal with something of what was asked \
+         for is the box's word"
+    )]
+    HiddenEnd(u64),
 }
 
 /// Most findings that are printed: more say no more.

@@ -3,7 +3,7 @@
 use model::Timestamp;
 
 use super::{Check, Level, Topic, check_all, format_date};
-use crate::diagnosis::{AccessPoint, Certificates, Diagnosis, Disk, Hub, Line, Machine};
+use crate::diagnosis::{AccessPoint, Certificates, Diagnosis, Disk, Hub, Line, Machine, Sealing};
 use crate::{Language, ListOrigin, ListStatus, Status, WifiStatus};
 
 const GIGABYTE: u64 = 1_000_000_000;
@@ -22,6 +22,8 @@ const HOT_C: i32 = 92;
 const CERTIFICATE_DAYS_MIN: u64 = 3;
 /// For so many days nothing is lost by a hub that is away: a line is down over a weekend now and then.
 const HUB_DAYS_MAX: u64 = 3;
+/// What waits to be sealed for so many days is not sealed for some reason: a box that was off seals when it starts.
+const UNSEALED_DAYS: u64 = 3;
 
 /// How the box and its machine are, thing by thing.
 pub(in crate::pages) fn check_machine(
@@ -41,6 +43,10 @@ pub(in crate::pages) fn check_machine(
     let mut first = Vec::new();
     first.extend(diagnosis.line.map(|line| check(Topic::Line, check_line(language, line))));
     first.extend(checks);
+    if let Some(Sealing { has_readers, waits_since }) = diagnosis.sealing {
+        first.push(check(Topic::Keys, check_keys(language, has_readers)));
+        first.push(check(Topic::Sealing, check_sealing(language, waits_since, diagnosis.at)));
+    }
     first.push(check(Topic::Hub, check_hub(language, diagnosis.hub, diagnosis.at)));
     first.extend(diagnosis.disk.map(|disk| check(Topic::Disk, check_disk(language, disk))));
     first.extend([
@@ -124,6 +130,33 @@ fn check_hub(language: Language, hub: Option<Hub>, now: Option<Timestamp>) -> (L
         None | Some(_) => Level::Warning,
     };
     (level, lines)
+}
+
+/// Whether anybody's key is needed to read what is sealed.
+fn check_keys(language: Language, has_readers: bool) -> (Level, Vec<String>) {
+    let (level, key) = match has_readers {
+        true => (Level::Good, "diagnosis-keys-set"),
+        false => (Level::Warning, "diagnosis-keys-none"),
+    };
+    (level, vec![language.say(key)])
+}
+
+/// Whether days are sealed, or wait and pile up.
+fn check_sealing(
+    language: Language,
+    waits_since: Option<Timestamp>,
+    now: Option<Timestamp>,
+) -> (Level, Vec<String>) {
+    let Some(now) = now else {
+        return (Level::Neutral, vec![language.say("diagnosis-sealing-unknown")]);
+    };
+    match waits_since.map(|since| now.ms_since(since) / DAY_MS) {
+        Some(days) if days >= UNSEALED_DAYS => {
+            let days = language.group_digits(days);
+            (Level::Warning, vec![language.say_with("diagnosis-sealing-late", &[("days", &days)])])
+        }
+        Some(_) | None => (Level::Good, vec![language.say("diagnosis-sealing-good")]),
+    }
 }
 
 fn check_disk(language: Language, disk: Disk) -> (Level, Vec<String>) {

@@ -63,13 +63,13 @@ impl PreparePage<'_> {
     #[must_use]
     pub fn render(&self, language: Language) -> String {
         let ready = self.lines.iter().filter(|it| it.preparation.stage == PreparationStage::Here).count();
-        let count = |count: usize| language.group_digits(u64::try_from(count).unwrap_or(u64::MAX));
-        let (ready, all) = (count(ready), count(self.lines.len()));
+        let [count, all] = [ready, self.lines.len()].map(|count| u64::try_from(count).unwrap_or(u64::MAX));
+        let [ready, all] = [count, all].map(|count| language.group_digits(count));
         render(&View {
             frame: Frame::new(self.place, language),
             bar: Bar::new(language, self.person, self.token, Self::PATH),
             lines: self.lines.iter().map(|line| describe(language, &self.place.timezone, line)).collect(),
-            ready: language.say_with("prepare-ready", &[("ready", &ready), ("all", &all)]),
+            ready: language.say_counted("prepare-ready", count, &[("ready", &ready), ("all", &all)]),
             is_coming: self.lines.iter().any(|line| line.progress.is_some()),
             rooms: self.rooms,
             tomorrow: self.tomorrow.map(|day| day.to_string()).unwrap_or_default(),
@@ -118,6 +118,7 @@ fn tell_stage(language: Language, line: &PreparationLine) -> (String, &'static s
     let (key, tone) = match line.preparation.stage {
         PreparationStage::Waiting => ("prepare-waiting", "neutral"),
         PreparationStage::Here => ("prepare-here", "good"),
+        PreparationStage::Closed => ("prepare-closed", "neutral"),
         PreparationStage::Refused => ("prepare-refused", "bad"),
         PreparationStage::Personal => ("prepare-personal", "bad"),
         PreparationStage::NotShared => ("prepare-not-shared", "bad"),

@@ -47,6 +47,8 @@ struct View<'a> {
     verdict: &'static str,
     with_people: bool,
     shows_people: bool,
+    /// What one device did is no class's.
+    has_classes: bool,
     found: Option<Found>,
     token: &'a str,
 }
@@ -114,6 +116,7 @@ impl ReadingPage<'_> {
             verdict: selection.verdict.map_or("", Verdict::as_str),
             with_people: reading.terms.with_people,
             shows_people: selection.with_people && reading.terms.with_people,
+            has_classes: reading.terms.target.is_none(),
             found: self.found.map(|found| self.describe(language, found)),
             token: self.token,
         })

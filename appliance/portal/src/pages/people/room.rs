@@ -32,6 +32,8 @@ pub(super) struct RoomView {
     pub(super) there: Option<String>,
     /// Who is not there.
     pub(super) absent: Option<String>,
+    /// Who tried with a wrong key.
+    pub(super) wrong_keys: Vec<String>,
     pub(super) missed: Vec<MissedLine>,
 }
 
@@ -126,6 +128,7 @@ pub(super) fn describe_room(
         sites: now.sites.replace(' ', "\n"),
         has_wifi: now.wifi != WifiStatus::None,
         absent: tell_absent(language, &devices),
+        wrong_keys: tell_wrong_keys(language, now),
         there: (!devices.is_empty()).then(|| language.say_with("lesson-there", &count)),
         devices,
         missed: now.missed.iter().map(|it| describe_missed(language, it)).collect(),
@@ -251,6 +254,15 @@ fn tell_absent(language: Language, devices: &[DeviceLine]) -> Option<String> {
     let shown = names.get(..ABSENT_MAX).unwrap_or(&names).join(", ");
     let key = if names.len() > ABSENT_MAX { "lesson-absent-many" } else { "lesson-absent" };
     Some(language.say_with(key, &[("names", &shown)]))
+}
+
+/// Who tried the Wi-Fi with a wrong key: the school's devices by name.
+fn tell_wrong_keys(language: Language, now: &RoomNow) -> Vec<String> {
+    let names = now.old_keys.get(..ABSENT_MAX).unwrap_or(&now.old_keys).join(", ");
+    let known = (!names.is_empty()).then(|| language.say_with("lesson-old-key", &[("names", &names)]));
+    let strange = (now.strange_keys > 0)
+        .then(|| language.say_with("lesson-strange-key", &[("count", &group(language, now.strange_keys))]));
+    known.into_iter().chain(strange).collect()
 }
 
 fn describe_missed(language: Language, missed: &Missed) -> MissedLine {

@@ -23,6 +23,8 @@ pub struct TechnicianPage<'a> {
     pub diagnosis: &'a Diagnosis,
     /// What goes with her forms.
     pub token: &'a str,
+    /// How many access points were plugged in that nobody has adopted.
+    pub new_points: usize,
 }
 
 #[derive(Template)]
@@ -34,6 +36,8 @@ struct View<'a> {
     headline: String,
     checks: Vec<Shown>,
     token: &'a str,
+    new_points: Option<String>,
+    points_path: &'static str,
     version: &'a str,
 }
 
@@ -71,6 +75,9 @@ impl TechnicianPage<'_> {
             headline: language.say_with(headline, &[("count", &count.to_string())]),
             checks: checks.collect(),
             token: self.token,
+            new_points: (self.new_points > 0)
+                .then(|| language.say_with("points-plugged", &[("count", &self.new_points.to_string())])),
+            points_path: super::PointsPage::PATH,
             version: &self.status.version,
         })
     }

@@ -1,16 +1,17 @@
 //! The pages of people, in every state that changes their words.
 
-use model::{Person, Role, Selection};
+use model::{Person, ReadingId, Role, Selection, Timestamp};
 
 use super::*;
 use crate::pages::{Asking, Why, samples};
 use crate::{
-    Card, Custody, Findings, Language, NewCodes, ReadingList, RoomNow, ShownKey, TelephoneState, Tile,
-    Trouble, WifiStatus,
+    Card, Classes, Custody, Findings, Language, NewCodes, ReadingList, RoomNow, ShownKey, TelephoneState,
+    Tile, Trouble, WifiStatus,
 };
 
-const TROUBLES: [Trouble; 34] = [
+const TROUBLES: [Trouble; 35] = [
     Trouble::Code,
+    Trouble::PointSilent,
     Trouble::NotWorkspace,
     Trouble::Unregistered,
     Trouble::Day,
@@ -61,7 +62,14 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
     }
     for (name, diagnosis) in [("known", samples::diagnosis()), ("nothing", crate::Diagnosis::default())] {
         let (person, status) = (&samples::head(), &samples::status());
-        let page = TechnicianPage { place: &place, person, status, diagnosis: &diagnosis, token: "t" };
+        let page = TechnicianPage {
+            place: &place,
+            person,
+            status,
+            diagnosis: &diagnosis,
+            token: "t",
+            new_points: usize::from(name == "known"),
+        };
         push(&format!("technician-{name}"), page.render(language));
     }
     let teachers = [Tile { id: samples::teacher().id, name: samples::teacher().name }];
@@ -104,6 +112,22 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
     }
     for (name, html) in telephones(language) {
         push(name, html);
+    }
+    for (name, points) in [("heard", samples::points()), ("none", crate::Points::default())] {
+        let page = PointsPage { place: &place, person: &samples::head(), points: &points, token: "0" };
+        push(&format!("points-{name}"), page.render(language));
+    }
+    for (name, state) in [("off", crate::JoinState::Off), ("own", crate::JoinState::OwnKeys)] {
+        let code = crate::JoinCode { room: None, state };
+        let page = JoinPage { place: &place, person: &samples::teacher(), code: &code, token: "0" };
+        push(&format!("tablets-{name}"), page.render(language));
+    }
+    let code = samples::join_code();
+    let page = JoinPage { place: &place, person: &samples::teacher(), code: &code, token: "0" };
+    push("tablets", page.render(language));
+    for (name, list) in [("full", samples::device_list()), ("empty", crate::DeviceList::default())] {
+        let page = DevicesPage { place: &place, person: &samples::head(), list: &list, token: "0" };
+        push(&format!("page-devices-{name}"), page.render(language));
     }
     push("why-asked", why(language));
     let (rooms_of, person) = (["CM2".parse().unwrap()], samples::teacher());
@@ -162,7 +186,7 @@ fn telephones(language: Language) -> [(&'static str, String); 5] {
 }
 
 /// The pages of the journal: with readings and without, of a reading before and after a search, and after a restart.
-fn journal(language: Language) -> [(&'static str, String); 7] {
+fn journal(language: Language) -> [(&'static str, String); 9] {
     let (place, person, readings) = (samples::place(), samples::head(), samples::readings());
     let (summary, findings, cards) = (samples::summary(), samples::findings(), samples::cards());
     let (list, none, holds) = (samples::reading_list(), ReadingList::default(), samples::holds());
@@ -219,7 +243,52 @@ fn journal(language: Language) -> [(&'static str, String); 7] {
         ("page-reading-found", reading.render(language)),
         ("page-reading-of-device", of_device.render(language)),
         ("page-reading-locked", locked.render(language)),
+        ("page-classes", classes(&samples::classes(), language)),
+        ("page-classes-cut", classes(&Classes { is_cut: true, ..Classes::default() }, language)),
     ]
+}
+
+fn classes(classes: &Classes, language: Language) -> String {
+    let (place, person) = (&samples::place(), &samples::head());
+    ClassesPage { place, person, id: ReadingId::new(7), classes, token: "0" }.render(language)
+}
+
+/// The numbers come from the office as they may be told; the page adds nobody to them, and names each reason in words.
+#[test]
+fn an_overview_of_classes_names_no_device_and_nobody() {
+    let pages = journal(Language::French);
+    let html = |name: &str| &pages.iter().find(|(known, _)| *known == name).unwrap().1;
+    let page = html("page-classes");
+    for expected in [
+        "24/11/2026",
+        "<td class=\"n\">1\u{202f}204</td>",
+        " × 12, commune_noire × 9",
+        "connexion QUIC × 5",
+        "horaires de fermeture × 7",
+        "règle de la commune × 7",
+        "moins de cinq appareils",
+        "Journées scellées que cette clé n’ouvre pas\u{a0}: 2.",
+        "href=\"/direction/journal/lecture?n=7\"",
+    ] {
+        assert!(page.contains(expected), "{expected}: {page}");
+    }
+    for never in ["CM2-04", "Mme Martin", "02:00:00", "musée"] {
+        assert!(!page.contains(never), "{never}: {page}");
+    }
+    let cut = html("page-classes-cut");
+    assert!(cut.contains("elle durait trop longtemps") && !cut.contains("<table"), "{cut}");
+    let is_offered = |name: &str| html(name).contains("action=\"/direction/journal/classes\"");
+    assert!(is_offered("page-reading-found"));
+    assert!(!is_offered("page-reading-of-device") && !is_offered("page-reading-locked"));
+}
+
+#[test]
+fn an_overview_of_classes_ends_where_a_page_does() {
+    let day = samples::classes().days.remove(0);
+    let many = Classes { days: vec![day; 1_003], ..Classes::default() };
+    let page = classes(&many, Language::English);
+    assert_eq!(page.matches("<tr><td").count(), 1_000);
+    assert!(page.contains("3 more lines"), "{page}");
 }
 
 #[test]
@@ -510,6 +579,7 @@ fn a_technician_learns_what_is_wrong_and_what_to_do() {
             person: &samples::head(),
             status: &status,
             diagnosis,
+            new_points: 0,
             token: "t",
         };
         page.render(Language::French)
@@ -543,7 +613,7 @@ fn a_technician_learns_what_is_wrong_and_what_to_do() {
     }
     check(&crate::Diagnosis { line: Some(crate::Line::Down), ..diagnosis.clone() }, "line", "bad");
     let now = diagnosis.at.unwrap().unix_ms();
-    let ago = |days: i64| Some(model::Timestamp::from_unix_ms(now - days * 86_400_000));
+    let ago = |days: i64| Some(Timestamp::from_unix_ms(now - days * 86_400_000));
     let hub = crate::Hub::default();
     for (hub, level) in [
         (None, "neutral"),
@@ -557,9 +627,36 @@ fn a_technician_learns_what_is_wrong_and_what_to_do() {
     }
     let old = status.clone();
     let crate::ListOrigin::Built(Some(built)) = old.list.origin else { panic!("{old:?}") };
-    let at = |days: i64| Some(model::Timestamp::from_unix_ms(built.unix_ms() + days * 86_400_000));
+    let at = |days: i64| Some(Timestamp::from_unix_ms(built.unix_ms() + days * 86_400_000));
     check(&crate::Diagnosis { at: at(14), ..diagnosis.clone() }, "list", "good");
     check(&crate::Diagnosis { at: at(15), ..diagnosis.clone() }, "list", "warning");
+}
+
+/// Days in the clear, and days that nobody seals, are somebody's to see to.
+#[test]
+fn a_technician_learns_who_can_read_the_journal_and_whether_it_is_sealed() {
+    let (status, now) = (samples::status(), samples::at(0));
+    let tell = |at: Option<Timestamp>, has_readers: bool, days: i64| {
+        let waits_since = Some(Timestamp::from_unix_ms(now.unix_ms() - days * 86_400_000));
+        let sealing = Some(crate::Sealing { has_readers, waits_since });
+        let diagnosis = crate::Diagnosis { at, sealing, ..samples::diagnosis() };
+        let findings = crate::pages::diagnose(Language::French, &status, &diagnosis);
+        ["keys", "sealing"].map(|topic| findings.iter().find(|it| it.topic == topic).unwrap().clone())
+    };
+    for (at, has_readers, days, expected) in [
+        (Some(now), true, 0, ["good", "good"]),
+        (Some(now), true, 2, ["good", "good"]),
+        (Some(now), true, 3, ["good", "warning"]),
+        (Some(now), false, 0, ["warning", "good"]),
+        (None, true, 9, ["good", "neutral"]),
+    ] {
+        let found = tell(at, has_readers, days);
+        assert_eq!(found.each_ref().map(|it| it.level), expected, "{found:?}");
+        assert_eq!(found.each_ref().map(|it| it.remedy.is_some()), expected.map(|it| it == "warning"));
+    }
+    let [keys, sealing] = tell(Some(now), false, 5);
+    assert!(keys.remedy.unwrap().contains("preau journal keys --sheet"));
+    assert!(sealing.lines[0].contains("depuis 5 jours"), "{sealing:?}");
 }
 
 #[test]

@@ -41,6 +41,7 @@ impl TroublePage<'_> {
             | Trouble::Locked
             | Trouble::ReadingsFull
             | Trouble::Occupied
+            | Trouble::PointSilent
             | Trouble::LessonOver => 409,
             Trouble::Code
             | Trouble::SecretShort
@@ -74,6 +75,7 @@ pub(super) fn tell(language: Language, trouble: Trouble) -> String {
         Trouble::Wrong => "trouble-wrong",
         Trouble::Busy => "trouble-busy",
         Trouble::Code => "trouble-code",
+        Trouble::PointSilent => "trouble-point-silent",
         Trouble::SecretShort => "trouble-secret-short",
         Trouble::SecretLong => "trouble-secret-long",
         Trouble::SecretSimple => "trouble-secret-simple",

@@ -11,10 +11,11 @@ use model::{
 
 use crate::pages::samples;
 use crate::{
-    Asked, Card, Claimed, CommuneDesk, CommuneRoom, CommuneWish, Custody, Findings, Held, LessonRoom,
-    LessonStart, LessonTurn, NewCodes, NewHold, NewReading, Newcomer, Office, PreparationLine,
-    PreparationRoom, Reader, ReadingList, ReadingRoom, Reply, RoomNow, ShownKey, Summary, TelephoneRoom,
-    TelephoneState, Tile, Trouble, TypedTelephone, WantedThing, WifiLine, Wish,
+    AdoptionRoom, Asked, Card, Claimed, Classes, CommuneDesk, CommuneRoom, CommuneWish, Custody, DeviceList,
+    DeviceRoom, Findings, Held, JoinCode, LessonRoom, LessonStart, LessonTurn, NewCodes, NewHold, NewReading,
+    Newcomer, Office, Points, PreparationLine, PreparationRoom, Reader, ReadingList, ReadingRoom, Reply,
+    RoomNow, SaidOfPoint, ShownKey, Summary, TelephoneRoom, TelephoneState, Tile, Trouble, TypedTelephone,
+    WantedThing, WifiLine, Wish,
 };
 
 /// Its teacher is number 1, its head number 2, its officer number 3; all have this secret.
@@ -56,6 +57,44 @@ fn find(id: u32) -> Option<Person> {
         2 => Some(samples::head()),
         3 => Some(samples::officer()),
         _ => None,
+    }
+}
+
+impl DeviceRoom for Clerk {
+    fn devices(&self, _: IpAddr) -> Result<DeviceList, Trouble> {
+        Ok(samples::device_list())
+    }
+
+    fn add_device(&self, device: &model::Device) -> Result<(), Trouble> {
+        let room = device.room.as_ref().map_or("-", RoomName::as_str);
+        self.note(format!("adds {} {} {room} {}", device.mac, device.name, device.profile))
+    }
+
+    fn remove_device(&self, mac: model::Mac) -> Result<(), Trouble> {
+        self.note(format!("forgets {mac}"))
+    }
+}
+
+impl AdoptionRoom for Clerk {
+    fn hear_point(&self, client: IpAddr, said: &SaidOfPoint<'_>) -> Result<bool, Trouble> {
+        self.note(format!("{client} says {} {} {}", said.mac, said.certificate, said.radios))?;
+        Ok(said.proof == CODE)
+    }
+
+    fn count_heard(&self) -> usize {
+        2
+    }
+
+    fn points(&self) -> Result<Points, Trouble> {
+        Ok(samples::points())
+    }
+
+    fn adopt_point(&self, _: IpAddr, by: &Person, mac: model::Mac, room: &RoomName) -> Result<(), Trouble> {
+        self.note(format!("{} adopts {mac} for {room}", by.name))
+    }
+
+    fn release_point(&self, _: IpAddr, by: &Person, name: &model::AccessPointName) -> Result<(), Trouble> {
+        self.note(format!("{} releases {name}", by.name))
     }
 }
 
@@ -190,6 +229,10 @@ impl Office for Clerk {
 
 /// Its lesson is number 7, and the teacher's.
 impl LessonRoom for Clerk {
+    fn join_code(&self, _: &Person) -> Result<JoinCode, Trouble> {
+        Ok(samples::join_code())
+    }
+
     fn room_now(&self, _: &Person) -> Result<RoomNow, Trouble> {
         Ok(samples::room_now())
     }
@@ -394,6 +437,16 @@ impl ReadingRoom for Clerk {
         let host = selection.host.as_ref().map(ToString::to_string).unwrap_or_default();
         self.note(format!("{} looks in {id} for `{host}` after {after}", person.name))?;
         Ok(samples::findings())
+    }
+
+    fn classes(&self, _: IpAddr, reader: Reader<'_>, id: ReadingId) -> Result<Classes, Trouble> {
+        let person = reader.person;
+        let (_, is_unlocked) = self.reading(reader, id)?;
+        if !is_unlocked {
+            return Err(Trouble::Locked);
+        }
+        self.note(format!("{} looks at the classes in {id}", person.name))?;
+        Ok(samples::classes())
     }
 
     fn extract(

@@ -27,6 +27,8 @@ fn the_head_opens_looks_takes_and_ends() {
     assert!(!found.text.contains("AGE-SECRET-KEY-1"), "a key is never shown again");
     let next = head.fill(&found, "/direction/journal/lecture", "lecture=7&site=casino.example&apres=4711");
     assert_eq!(next.status, "200");
+    let classes = head.fill(&reading, "/direction/journal/classes", "lecture=7");
+    assert!(classes.status == "200" && classes.text.contains("moins de cinq appareils"), "{}", classes.text);
     let extract = head.fill(&found, "/direction/journal/extrait", "lecture=7&entier=1");
     assert_eq!((extract.status.as_str(), extract.text.as_str()), ("200", "PK"));
     let hold = "precisions=plainte+12&du=2026-11-24T00:00&appareil=CM2-04";
@@ -42,6 +44,7 @@ fn the_head_opens_looks_takes_and_ends() {
             "M. Bernard opens: incident, essai, 60 min, 10",
             "M. Bernard looks in 7 for `casino.example` after 0",
             "M. Bernard looks in 7 for `casino.example` after 4711",
+            "M. Bernard looks at the classes in 7",
             "M. Bernard takes 7, whole: true",
             "M. Bernard holds: plainte 12",
             "M. Bernard lifts 412: classé",
@@ -119,6 +122,8 @@ fn what_is_not_as_it_should_be_is_said_in_words() {
     check("/direction/journal/cle", "lecture=8&cle=1234", "422", "Ce n’est pas une clé secrète");
     check("/direction/journal/lecture", "lecture=7&site=a+b", "422", "Un champ est vide");
     check("/direction/journal/lecture", "lecture=9", "409", "Cette lecture est terminée");
+    check("/direction/journal/classes", "lecture=9", "409", "Cette lecture est terminée");
+    check("/direction/journal/classes", "lecture=8", "409", "Le boîtier n’a pas");
     let locked = head.get("/direction/journal/lecture?n=8");
     assert!(locked.status == "200" && locked.text.contains("Le boîtier n’a pas la clé"), "{}", locked.text);
     for (path, status) in [("n=9", "409"), ("n=99", "404"), ("n=x", "404"), ("", "404")] {
@@ -132,7 +137,7 @@ fn what_is_not_as_it_should_be_is_said_in_words() {
 #[test]
 fn nobody_else_gets_near_the_journal() {
     let open = Open::new();
-    let paths = ["", "/ouvrir", "/terminer", "/lecture", "/cle", "/extrait", "/signer"];
+    let paths = ["", "/ouvrir", "/terminer", "/lecture", "/cle", "/classes", "/extrait", "/signer"];
     let mut pupil = Browser::new(open.address);
     pupil.client = "10.77.0.11";
     let mut outsider = Browser::new(open.address);

@@ -72,3 +72,62 @@ fn weak_or_contradictory_wifi_is_refused_with_the_reason() {
     let many: String = (0..33).map(|number| POINT.replace("wlan0", &format!("wlan{number}"))).collect();
     check(&format!("{NETWORK}{many}"), "more than 32 access points");
 }
+
+const LINE: &str = "[lan]\ninterface = 'lan0'\nipv4_network = '10.77.0.0/24'\nipv4_address = '10.77.0.1'\n\
+    [wan]\ninterface = 'wan0'\n";
+const APART: &str =
+    "[[lan.apart]]\ninterface = 'br-adultes'\nipv4_network = '10.77.8.0/24'\nipv4_address = '10.77.8.1'\n";
+
+#[test]
+fn two_networks_under_one_name() {
+    let text = format!(
+        "{SCHOOL}{LINE}{APART}pool = '10.77.8.100-10.77.8.199'\n{NETWORK}keys = 'device'\n\
+         [[wifi.network.apart]]\nbridge = 'br-adultes'\nprofiles = ['adulte']\n{POINT}"
+    );
+    let config = Config::parse(&text).unwrap();
+    let network = config.network.unwrap();
+    let lans: Vec<_> = network.firewall.intent().lans().iter().map(ToString::to_string).collect();
+    assert_eq!(lans, ["lan0", "br-adultes"]);
+    assert_eq!(network.school.apart[0].pool.unwrap().to_string(), "10.77.8.100-10.77.8.199");
+    let apart = &config.wifi.networks[0].apart;
+    assert_eq!((apart.len(), apart[0].bridge.as_str()), (1, "br-adultes"));
+}
+
+#[test]
+fn what_cannot_be_apart_is_refused_with_the_reason() {
+    let check = |text: &str, expected: &str| {
+        let problems = problems_of(&format!("{SCHOOL}{text}"));
+        assert!(problems.contains(expected), "{expected}: {problems}");
+    };
+    let lan = |from: &str, to: &str| format!("{LINE}{}", APART.replace(from, to));
+    check(&lan("br-adultes", "lan0"), "two networks of the school have the same interface");
+    check(&lan("10.77.8.0/24", "10.77.0.0/16"), "overlap");
+    check(&lan("10.77.8.1'", "10.77.9.1'"), "outside the network");
+    check(&lan("interface = 'br-adultes'\n", ""), "interface");
+    check(&format!("{LINE}{APART}pool = '10.77.8.1-10.77.8.9'\n"), "not all of devices");
+    check(&format!("{LINE}{}", APART.repeat(5)), "more than 4 networks apart");
+    let wifi = |keys: &str, bridge: &str, profiles: &str| {
+        format!(
+            "{LINE}{APART}{NETWORK}keys = '{keys}'\n[[wifi.network.apart]]\nbridge = '{bridge}'\nprofiles = {profiles}\n{POINT}"
+        )
+    };
+    check(&wifi("room", "br-adultes", "['adulte']"), "needs `keys = \"device\"`");
+    check(&wifi("device", "br-invites", "['adulte']"), "the interface of no [[lan.apart]]");
+    check(&wifi("device", "br-adultes", "['nobody']"), "there is no profile `nobody`");
+    check(&wifi("device", "br-adultes", "['adulte', 'adulte']"), "put apart twice");
+    check(&wifi("device", "br-adultes", "[]"), "`profiles` names those");
+    let long = wifi("device", "br-adultes", "['adulte']").replace("wlan0", "wlp0s20f3000aa");
+    check(&long, "too long for a network apart");
+}
+
+#[test]
+fn the_communes_key_is_read_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    let text = format!("{SCHOOL}[wifi]\nadoption_key_file = '{}'\n{NETWORK}", path.display());
+    assert!(problems_of(&text).contains("No such file"));
+    std::fs::write(&path, "secret\n").unwrap();
+    assert!(problems_of(&text).contains("64 hexadecimal digits"));
+    std::fs::write(&path, format!("{}\n", "a1".repeat(32))).unwrap();
+    assert!(Config::parse(&text).unwrap().wifi.adoption_key.is_some());
+}

@@ -36,3 +36,16 @@ fn what_cannot_be_shown_is_a_mistake() {
         assert!(problems.contains(expected), "{problems}");
     }
 }
+
+#[test]
+fn some_roles_have_to_have_a_telephone() {
+    use model::Role::{Head, Officer, Technician};
+    let of = |line: &str| Config::parse(&format!("{SCHOOL}{line}")).map(|config| config.portal.telephones);
+    assert_eq!(of("").unwrap(), [Technician]);
+    assert_eq!(of("[portal]\nport = 8001\n").unwrap(), [Technician]);
+    assert_eq!(of("[portal]\ntelephones = []\n").unwrap(), []);
+    assert_eq!(of("[portal]\ntelephones = ['head', 'officer']\n").unwrap(), [Head, Officer]);
+    for wrong in ["'teacher'", "'pupil'", "7"] {
+        assert!(of(&format!("[portal]\ntelephones = [{wrong}]\n")).is_err(), "{wrong}");
+    }
+}

@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use addressing::{Leases, School};
-use firewall::{FirewallPolicy, Intent, Interface, PolicyError, Ports, check_networks};
+use addressing::{ApartSchool, Leases, Pool, School};
+use firewall::{Apart, FirewallPolicy, Intent, Interface, PolicyError, Ports, check_networks};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use toml_span::{Span, Spanned};
 
@@ -20,7 +20,11 @@ struct LanKeys {
     interface: Option<Interface>,
     ipv4: Option<Side<Ipv4Net, Ipv4Addr>>,
     ipv6: Option<Side<Ipv6Net, Ipv6Addr>>,
+    apart: Vec<Option<ApartSchool>>,
 }
+
+/// Most networks apart: those who teach, guests, what hangs on a wall.
+const APART_MAX: usize = 4;
 
 struct WanKeys {
     interface: Option<Spanned<Interface>>,
@@ -47,6 +51,12 @@ impl Line {
     /// The school's networks.
     pub(super) fn networks(&self) -> Vec<IpNet> {
         self.lan.as_ref().map_or_else(Vec::new, |lan| lan.value.networks())
+    }
+
+    /// The bridges of the networks apart.
+    pub(super) fn bridges(&self) -> Vec<Interface> {
+        let apart = self.lan.iter().flat_map(|lan| lan.value.apart.iter().flatten());
+        apart.map(|apart| apart.interface.clone()).collect()
     }
 
     /// The box's addresses on the school's network.
@@ -91,11 +101,18 @@ impl Line {
         {
             table.reject(wan.span, PolicyError::SameInterface.to_string());
         }
+        let apart: Vec<ApartSchool> = lan.apart.clone().into_iter().collect::<Option<_>>()?;
+        let intended = apart.iter().map(|apart| {
+            let (network, address) = apart.ipv4;
+            Apart { interface: apart.interface.clone(), network, address }
+        });
+        let intended = intended.collect();
         let school = School {
             lan: lan.interface.clone()?,
             ipv4: lan.ipv4.map(|side| (side.network, side.address))?,
             ipv6: lan.ipv6.map(|side| (side.network, side.address)),
             leases,
+            apart,
         };
         let intent = Intent {
             networks: lan.networks(),
@@ -103,6 +120,7 @@ impl Line {
             wan: wan.interface?.value,
             box_ipv4: lan.ipv4?.address,
             box_ipv6: lan.ipv6.map(|side| side.address),
+            apart: intended,
             ports: ports?,
             connections_per_second,
         };
@@ -134,7 +152,11 @@ impl LanKeys {
         if !has_ipv4 {
             lan.reject(lan.span(), "[lan] needs `ipv4_network` and `ipv4_address`");
         }
-        Self { interface, ipv4, ipv6 }
+        let apart = lan.tables("apart", read_apart);
+        if let Some(apart) = apart.as_ref().filter(|apart| apart.value.len() > APART_MAX) {
+            lan.reject(apart.span, format!("more than {APART_MAX} networks apart"));
+        }
+        Self { interface, ipv4, ipv6, apart: apart.map(|apart| apart.value).unwrap_or_default() }
     }
 
     fn networks(&self) -> Vec<IpNet> {
@@ -146,6 +168,30 @@ impl LanKeys {
         let ipv4 = self.ipv4.map(|side| IpAddr::V4(side.address));
         ipv4.into_iter().chain(self.ipv6.map(|side| IpAddr::V6(side.address))).collect()
     }
+}
+
+/// A network apart from the first one, of IPv4 alone.
+fn read_apart(table: &mut Section<'_>) -> Option<ApartSchool> {
+    let interface = table.required_parse::<Interface>("interface");
+    let side = table.side::<Ipv4Net, Ipv4Addr>("ipv4_network", "ipv4_address");
+    if side.is_none() {
+        table.reject(table.span(), "[[lan.apart]] needs `ipv4_network` and `ipv4_address`");
+    }
+    let side = side?;
+    let pool = table.parse::<Pool>("pool");
+    let (network, own) = (side.network, side.address);
+    let is_usable = |pool: &Pool| {
+        let nobodys = [network.network(), network.broadcast(), own];
+        [pool.first(), pool.last()].iter().all(|address| network.contains(address))
+            && !nobodys.into_iter().any(|address| pool.contains(address))
+    };
+    if let Some(pool) = pool.filter(|pool| !is_usable(pool)) {
+        table.reject(
+            table.span(),
+            format!("the addresses {pool} are not all of devices in the network {network}"),
+        );
+    }
+    Some(ApartSchool { interface: interface?, ipv4: (network, own), pool })
 }
 
 impl WanKeys {

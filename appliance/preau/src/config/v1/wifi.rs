@@ -4,17 +4,25 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use firewall::Interface;
-use model::{AccessPointName, RoomName};
+use model::{AccessPointName, ProfileName, RoomName};
+use policy::Profile;
 use toml_span::{Span, Spanned};
 use wifi::lint::{Severity, check_name};
-use wifi::{AccessPoint, Channel, Country, KeyPolicy, Kind, RoomNetwork, Security, Ssid};
+use wifi::{
+    AccessPoint, AdoptionKey, AdoptionKeyError, Apart, Channel, Country, KeyPolicy, Kind, PointPassword,
+    RoomNetwork, Security, Ssid,
+};
 
 use crate::cli::Address;
+use crate::config::files::read_file;
 use crate::config::section::Section;
 use crate::config::{School, Wifi};
 
 /// Most access points: each has a thread of the box's, and a school has about as many rooms.
 const ACCESS_POINTS_MAX: usize = 32;
+/// Longest name of an interface of the kernel's (`IFNAMSIZ`, without its final zero), and what hostapd appends to that of a radio.
+const VLAN_INTERFACE_BYTES_MAX: usize = 15;
+const VLAN_SUFFIX_BYTES: usize = 2;
 /// Who the box is to an OpenWrt access point, where the file says nothing else: whom `firmware-config/openwrt` makes.
 const OPENWRT_USER: &str = "preau";
 /// The radio of an OpenWrt access point, where the file says nothing else.
@@ -24,6 +32,7 @@ const OPENWRT_RADIO: &str = "radio0";
 pub(super) struct WifiKeys {
     country: Country,
     listener: Option<Interface>,
+    adoption_key: Option<AdoptionKey>,
     networks: Vec<Spanned<Option<RoomNetwork>>>,
     access_points: Vec<Spanned<Option<AccessPoint>>>,
 }
@@ -33,11 +42,12 @@ impl WifiKeys {
         let read = table.table("wifi", |wifi| {
             let country = wifi.parse::<Country>("country").unwrap_or_default();
             let listener = wifi.parse::<Interface>("listener");
+            let adoption_key = read_adoption_key(wifi);
             let networks =
                 wifi.tables("network", |network| Spanned::with_span(read_network(network), network.span()));
-            (country, listener, networks.map(|found| found.value).unwrap_or_default())
+            (country, listener, adoption_key, networks.map(|found| found.value).unwrap_or_default())
         });
-        let (country, listener, networks) = read.map(|read| read.value).unwrap_or_default();
+        let (country, listener, adoption_key, networks) = read.map(|read| read.value).unwrap_or_default();
         let points =
             table.tables("access_point", |point| Spanned::with_span(read_point(point), point.span()));
         let access_points = points.as_ref().map_or(0, |points| points.value.len());
@@ -45,12 +55,19 @@ impl WifiKeys {
             table.reject(points.span, format!("more than {ACCESS_POINTS_MAX} access points"));
         }
         let access_points = points.map(|points| points.value).unwrap_or_default();
-        Self { country, listener, networks, access_points }
+        Self { country, listener, adoption_key, networks, access_points }
     }
 
     /// Compares with what else the file says.
-    pub(super) fn check(&self, table: &mut Section<'_>, school: Option<&School>) {
+    pub(super) fn check(
+        &self,
+        table: &mut Section<'_>,
+        school: Option<&School>,
+        profiles: &[Profile],
+        bridges: &[Interface],
+    ) {
         self.check_networks(table, school);
+        self.check_apart(table, profiles, bridges);
         let mut seen: Vec<&AccessPoint> = Vec::new();
         for (span, point) in present(&self.access_points) {
             if seen.iter().any(|other| other.name == point.name) {
@@ -95,11 +112,33 @@ impl WifiKeys {
         }
     }
 
+    /// A bridge apart is one of the school's networks: of what comes from any other, the firewall lets nothing in.
+    fn check_apart(&self, table: &mut Section<'_>, profiles: &[Profile], bridges: &[Interface]) {
+        for (span, network) in present(&self.networks) {
+            let mut seen: Vec<&ProfileName> = Vec::new();
+            for apart in &network.apart {
+                if !bridges.iter().any(|bridge| bridge.as_str() == apart.bridge) {
+                    let message = format!("`{}` is the interface of no [[lan.apart]]", apart.bridge);
+                    table.reject(span, message);
+                }
+                for name in &apart.profiles {
+                    if !profiles.iter().any(|profile| profile.name == *name) {
+                        table.reject(span, format!("there is no profile `{name}`"));
+                    } else if seen.contains(&name) {
+                        table.reject(span, format!("the profile `{name}` is put apart twice"));
+                    }
+                    seen.push(name);
+                }
+            }
+        }
+    }
+
     pub(super) fn finish(self) -> Option<Wifi> {
-        let Self { country, listener, networks, access_points } = self;
+        let Self { country, listener, adoption_key, networks, access_points } = self;
         Some(Wifi {
             country,
             listener,
+            adoption_key,
             networks: networks.into_iter().map(|network| network.value).collect::<Option<_>>()?,
             access_points: access_points.into_iter().map(|point| point.value).collect::<Option<_>>()?,
         })
@@ -124,6 +163,15 @@ fn is_same_radio(one: &Kind, other: &Kind) -> bool {
 
 fn check_kind(table: &mut Section<'_>, span: Span, point: &AccessPoint, network: &RoomNetwork) {
     let is_openwrt = matches!(point.kind, Kind::OpenWrt { .. });
+    let longest = VLAN_INTERFACE_BYTES_MAX - VLAN_SUFFIX_BYTES;
+    if let Kind::Hostapd { interface, .. } = &point.kind
+        && !network.apart.is_empty()
+        && interface.len() > longest
+    {
+        let message =
+            format!("the name `{interface}` is too long for a network apart: {longest} letters at most");
+        table.reject(span, message);
+    }
     if is_openwrt && network.keys == KeyPolicy::Device {
         let message = format!(
             "the room `{}` has a key for each device, which only radios of the box (`hostapd`) keep apart",
@@ -133,6 +181,17 @@ fn check_kind(table: &mut Section<'_>, span: Span, point: &AccessPoint, network:
     }
 }
 
+/// The commune's key, read at once: a box does not begin with one that is not there.
+fn read_adoption_key(table: &mut Section<'_>) -> Option<AdoptionKey> {
+    let path = table.path("adoption_key_file")?;
+    let place = path.value.display();
+    let read = read_file(&path.value).map_err(|error| format!("`{place}`: {error}")).and_then(|bytes| {
+        let text = String::from_utf8_lossy(&bytes);
+        text.parse().map_err(|error: AdoptionKeyError| format!("`{place}`: {error}"))
+    });
+    read.map_err(|message| table.reject(path.span, message)).ok()
+}
+
 fn read_network(table: &mut Section<'_>) -> Option<RoomNetwork> {
     let room = table.required_parse::<RoomName>("room");
     let ssid = table.required_parse::<Ssid>("ssid");
@@ -140,7 +199,25 @@ fn read_network(table: &mut Section<'_>) -> Option<RoomNetwork> {
     let has_wpa3 = table.optional::<bool>("wpa3").unwrap_or(keys == KeyPolicy::Room);
     let isolates_stations = table.optional::<bool>("isolate").unwrap_or(false);
     let security = if has_wpa3 { Security::Transition } else { Security::Wpa2 };
-    Some(RoomNetwork { room: room?, ssid: ssid?, keys, security, isolates_stations })
+    let apart = table.tables("apart", read_apart).map(|found| found.value).unwrap_or_default();
+    let apart = apart.into_iter().collect::<Option<Vec<_>>>()?;
+    if !apart.is_empty() && keys == KeyPolicy::Room {
+        table.reject(
+            table.span(),
+            "[[wifi.network.apart]] needs `keys = \"device\"`: the key tells whose device it is",
+        );
+    }
+    Some(RoomNetwork { room: room?, ssid: ssid?, keys, security, isolates_stations, apart })
+}
+
+/// Devices of some profiles, on a bridge of their own.
+fn read_apart(table: &mut Section<'_>) -> Option<Apart> {
+    let bridge = table.required_parse::<Interface>("bridge");
+    let profiles: Vec<ProfileName> = table.parse_list("profiles");
+    if profiles.is_empty() {
+        table.reject(table.span(), "`profiles` names those whose devices are put apart");
+    }
+    Some(Apart { profiles, bridge: bridge?.to_string() })
 }
 
 fn read_point(table: &mut Section<'_>) -> Option<AccessPoint> {
@@ -198,7 +275,7 @@ fn read_openwrt(table: &mut Section<'_>) -> Option<Kind> {
         certificate: certificate?,
         radio,
         user,
-        password_file: password_file?,
+        password: PointPassword::File(password_file?),
     })
 }
 

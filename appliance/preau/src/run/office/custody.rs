@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use archive::{Chronicle, Field, Readers, Retention, SETTLED_DAYS, after, settled};
 use journal::{Hit, Kind, Query};
-use model::{Person, PersonAct, PersonDeed, Sought, Timestamp};
+use model::{Person, PersonAct, PersonDeed, Sought};
 use portal::{Custody, KeptField, Trouble};
 use system::clock::keep_pace;
 use system::sealing::{self, ApprovalError, SealingError};
@@ -60,19 +60,16 @@ impl Office {
         })?;
         let deed =
             PersonDeed::SignRetention { words: Sought::new(&describe_retention(&signed.retention, entry)) };
-        match signed.before {
-            // Her name may be in the log, and the record of it have failed.
-            Some(at) if self.is_noted(person, &deed, at)? => Ok(()),
-            Some(_) | None => self.note_sealed(client, person, deed),
+        // Her name may be in the log, and the record of it have failed.
+        if signed.before.is_some() && self.is_noted(person, &deed)? {
+            return Ok(());
         }
+        self.note_sealed(client, person, deed)
     }
 
-    /// Whether what somebody did at this time is a record, or waits to be one. Of an earlier day nobody can tell without a key: its
-    /// segments may be gone.
-    fn is_noted(&self, person: &Person, deed: &PersonDeed, at: Timestamp) -> Result<bool, Trouble> {
-        if sealing::day(at, &self.zone) != sealing::day(self.clock.now().at, &self.zone) {
-            return Ok(true);
-        }
+    /// Whether it can be shown that what somebody did is a record, or waits to be one. Of days that are sealed it cannot, without a key:
+    /// then it is noted again. It may stand there twice; it must not stand nowhere.
+    pub(super) fn is_noted(&self, person: &Person, deed: &PersonDeed) -> Result<bool, Trouble> {
         let is_same = |act: &PersonAct| act.author == person.name && act.deed == *deed;
         let waiting = self.write(|store| store.waiting_person_acts(u32::MAX))?;
         let mut is_noted = waiting.iter().any(|waiting| is_same(&waiting.act));

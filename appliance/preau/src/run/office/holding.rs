@@ -63,6 +63,9 @@ impl Office {
         let device = device.transpose().map_err(|_| Trouble::Field)?;
         let (author, reason) = (person.name.clone(), new.reason.clone());
         let hold = Hold { from: new.from, to: new.to, device, author, reason };
+        if let Some((number, deed)) = self.find_unnoted_hold(person, &hold)? {
+            return self.note_sealed(client, person, deed).map(|()| number);
+        }
         let now = keep_pace(&self.data, self.clock.now());
         let number = sealing::add_hold(&self.data, now, hold.clone(), PATIENCE)
             .map_err(|error| self.name_hold_trouble(error))?;
@@ -82,10 +85,33 @@ impl Office {
             return Err(Trouble::Denied);
         }
         let lift = Lift { hold: number, author: person.name.clone(), reason: reason.clone() };
-        let words = describe_lift(&lift);
+        let deed = PersonDeed::LiftHold { words: describe_lift(&lift) };
         let now = keep_pace(&self.data, self.clock.now());
-        sealing::lift_hold(&self.data, now, lift, PATIENCE).map_err(|error| self.name_hold_trouble(error))?;
-        self.note_sealed(client, person, PersonDeed::LiftHold { words })
+        match sealing::lift_hold(&self.data, now, lift.clone(), PATIENCE) {
+            // It may be in the log, and the record of it have failed.
+            Err(HoldError::None(_)) if self.is_lifted(&lift)? && !self.is_noted(person, &deed)? => {}
+            lifted => lifted.map_err(|error| self.name_hold_trouble(error))?,
+        }
+        self.note_sealed(client, person, deed)
+    }
+
+    /// The same hold, in force, with its record, where it cannot be shown that there is one: whoever tries again places no second.
+    fn find_unnoted_hold(&self, person: &Person, hold: &Hold) -> Result<Option<(u64, PersonDeed)>, Trouble> {
+        let log = Folder::new(&self.data).log_so_far().map_err(|_| Trouble::Unavailable)?;
+        for (number, _) in log.holds().into_iter().filter(|(_, (_, held))| *held == hold) {
+            let deed = PersonDeed::PlaceHold { words: describe_hold(number, hold, &self.zone) };
+            if !self.is_noted(person, &deed)? {
+                return Ok(Some((number, deed)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the log has this end of a hold.
+    fn is_lifted(&self, lift: &Lift) -> Result<bool, Trouble> {
+        let log = Folder::new(&self.data).log_so_far().map_err(|_| Trouble::Unavailable)?;
+        let is_it = |fact: &Fact| matches!(fact, Fact::Lift(other) if other == lift);
+        Ok(log.statements().any(|statement| is_it(&statement.fact)))
     }
 
     /// For the journal. The log of seals has it already.

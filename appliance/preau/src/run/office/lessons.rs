@@ -39,7 +39,10 @@ impl Office {
         let is_hers = lesson.as_ref().is_some_and(|it| may_change(person, it));
         let sites = last.as_ref().map(|it| it.internet.sites()).unwrap_or_default();
         let sites = sites.iter().map(DomainName::as_str).collect::<Vec<_>>().join(" ");
+        let (old_keys, strange_keys) = self.list_wrong_keys(&room)?;
         Ok(RoomNow {
+            old_keys,
+            strange_keys,
             wifi: self.radios.status(&room),
             devices: self.list_devices(&room),
             missed: lesson.as_ref().filter(|_| is_hers).map_or(Vec::new(), |it| self.list_missed(it, now)),
@@ -51,6 +54,19 @@ impl Office {
             lesson,
             is_hers,
         })
+    }
+
+    /// The school's devices that tried the room's Wi-Fi with an old key, and how many others did with a wrong one.
+    fn list_wrong_keys(&self, room: &RoomName) -> Result<(Vec<String>, usize), Trouble> {
+        let tried = self.radios.wrong_keys(room);
+        if tried.is_empty() {
+            return Ok((vec![], 0));
+        }
+        let devices = self.work(|store| store.devices())?;
+        let of_school = devices.iter().filter(|device| tried.contains(&device.mac));
+        let known: Vec<_> = of_school.map(|device| device.name.to_string()).collect();
+        let strange = tried.len().saturating_sub(known.len());
+        Ok((known, strange))
     }
 
     /// The rooms with devices where somebody teaches.

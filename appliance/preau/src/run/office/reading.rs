@@ -9,13 +9,13 @@ use std::sync::{Arc, TryLockError};
 use std::time::Duration;
 
 use archive::{
-    FoundAnywhere, Identity, Log, Request, Seal, Vault, is_selected, is_unreadable, query,
+    FoundAnywhere, Identity, Log, Request, Seal, Searched, Vault, is_selected, is_unreadable, query,
     seals_that_may_have,
 };
-use journal::{Found, Hit, Listed, Source as _, inspect};
+use journal::{Found, Hit, Listed, Query};
 use model::{
-    Category, MadeCard, Person, PersonAct, PersonName, READING_MINUTES_MAX, Reading, ReadingId, Reason,
-    RoomName, Selection, Timestamp, Verdict, When,
+    Category, MadeCard, Person, PersonAct, PersonName, READING_MINUTES_MAX, Reading, ReadingId, ReadingTerms,
+    Reason, RoomName, Selection, Sought, Timestamp, Verdict, When,
 };
 use people::Token;
 use portal::{
@@ -29,9 +29,10 @@ use system::vault::Folder;
 use zeroize::Zeroizing;
 
 use super::{Failure, Office};
-use crate::export_command::render_cover;
-use crate::reading_command::describe;
+use crate::export_command::{describe_sealed, render_cover};
+use crate::reading_command::{append, describe};
 use crate::run::readings::SessionHash;
+use crate::run::unsealed;
 use crate::times::{day_of, last_hour};
 
 /// Records of a page of results.
@@ -73,10 +74,7 @@ impl Office {
     /// Since when records wait to be sealed, where that is before today.
     fn find_unsealed(&self) -> Option<Timestamp> {
         let log = Folder::new(&self.data).log_so_far().ok()?;
-        let directory = Directory::new(&self.data);
-        let mut segments = directory.list().ok()?.into_iter();
-        let first = segments.find(|segment| segment.number() > log.through_segment())?;
-        let created = inspect(&directory, first).ok().flatten()?.created;
+        let created = unsealed::find(&log, &Directory::new(&self.data))?;
         let (today, _) = day_of(self.clock.now().plausible()?, &self.zone);
         (created < today).then_some(created)
     }
@@ -167,18 +165,28 @@ impl Office {
         asked: &Selection,
         after: u64,
     ) -> Result<Findings, Trouble> {
-        let person = reader.person;
         let (keys, selection) = self.prepare(reader, id, asked)?;
         let _alone = self.looking.try_lock().map_err(|error| name_busy(&error))?;
-        let (machine, sought) = (self.identify(client).machine.mac(), describe(&selection, &self.zone));
-        self.write(|store| store.note_search(id, &sought, (&person.name, machine)).map_err(Refused))?;
+        self.note_search(client, reader.person, id, &describe(&selection, &self.zone))?;
         let mut page = Page { selection: &selection, after, findings: Findings::default(), last: 0 };
         self.read_journal(&keys, &mut page).ok_or(Trouble::Unavailable)?;
         Ok(page.findings)
     }
 
+    /// Notes what somebody looks for, before she sees anything.
+    pub(super) fn note_search(
+        &self,
+        client: IpAddr,
+        person: &Person,
+        id: ReadingId,
+        sought: &Sought,
+    ) -> Result<(), Trouble> {
+        let machine = self.identify(client).machine.mac();
+        self.write(|store| store.note_search(id, sought, (&person.name, machine)).map_err(Refused))
+    }
+
     /// The keys of an open reading, and what of a selection it may see.
-    fn prepare(
+    pub(super) fn prepare(
         &self,
         reader: Reader<'_>,
         id: ReadingId,
@@ -192,14 +200,32 @@ impl Office {
 
     /// `None` where the journal cannot be searched at all.
     fn read_journal(&self, keys: &[Identity], page: &mut Page<'_>) -> Option<()> {
+        let (asked, after) = (query(page.selection), page.after);
+        let Scanned { searched, is_late, is_damaged } =
+            self.scan(keys, &asked, after, |found| page.take(found))?;
+        page.findings.unreadable += usize::from(is_damaged);
+        page.findings.is_cut = is_late;
+        // Told once, on the first page.
+        let is_whole = after == 0 && !is_late;
+        page.findings.locked = if is_whole { searched.seals_locked } else { 0 };
+        page.findings.nameless = if is_whole { searched.seals_nameless } else { 0 };
+        Some(())
+    }
+
+    /// Goes through what comes after a record, for as long as somebody waits. `None` where the journal cannot be searched at all.
+    pub(super) fn scan(
+        &self,
+        keys: &[Identity],
+        asked: &Query,
+        after: u64,
+        mut each: impl FnMut(FoundAnywhere) -> ControlFlow<()>,
+    ) -> Option<Scanned> {
         let (folder, directory) = (Folder::new(&self.data), Directory::new(&self.data));
         // The segments first: the child that seals may move some of them into the log meanwhile.
         let segments = Listed::new(&directory).ok()?;
         let (log, damage) = Log::read(&folder.log().ok()?.unwrap_or_default());
-        // What comes after it in the log cannot be searched.
-        page.findings.unreadable += usize::from(damage.is_some());
         let tables = folder.tables(&log, keys);
-        let (started, is_late, after) = (monotonic(), AtomicBool::new(false), page.after);
+        let (started, is_late) = (monotonic(), AtomicBool::new(false));
         let read = |seal: &Seal| {
             // What is left is not read: the page says so.
             if started.elapsed() > SEARCH_MAX {
@@ -212,21 +238,15 @@ impl Office {
             }
             tables.open(seal).map_err(Into::into)
         };
-        let asked = query(page.selection);
-        let searched = archive::search(&log, read, &segments, &asked, |found| {
+        let searched = archive::search(&log, read, &segments, asked, |found| {
             if started.elapsed() > SEARCH_MAX {
                 is_late.store(true, Ordering::Relaxed);
                 return ControlFlow::Break(());
             }
-            page.take(found)
+            each(found)
         });
-        let searched = searched.ok()?;
-        page.findings.is_cut = is_late.load(Ordering::Relaxed);
-        // Told once, on the first page.
-        let is_whole = after == 0 && !is_late.load(Ordering::Relaxed);
-        page.findings.locked = if is_whole { searched.seals_locked } else { 0 };
-        page.findings.nameless = if is_whole { searched.seals_nameless } else { 0 };
-        Some(())
+        let (searched, is_late) = (searched.ok()?, is_late.load(Ordering::Relaxed));
+        Some(Scanned { searched, is_late, is_damaged: damage.is_some() })
     }
 
     pub(super) fn take_extract(
@@ -241,10 +261,11 @@ impl Office {
         let (keys, selection) = self.prepare(reader, id, asked)?;
         let _alone = self.looking.try_lock().map_err(|error| name_busy(&error))?;
         let (reading, _) = self.find_open(reader, id)?;
-        if is_whole && self.sealed_bytes(&selection)? > WHOLE_BYTES_MAX {
-            return Err(Trouble::TooMuch);
-        }
         let (machine, sought) = (self.identify(client).machine.mac(), describe(&selection, &self.zone));
+        let sought = match is_whole {
+            true => self.append_sealed(&reading.terms, &selection, &sought)?,
+            false => sought,
+        };
         self.write(|store| store.note_export(id, &sought, (&person.name, machine)).map_err(Refused))?;
         let request = Request {
             author: person.name.clone(),
@@ -269,11 +290,21 @@ impl Office {
         }
     }
 
-    /// How long the sealed files of a selection's time are that are not deleted, all parts of each.
-    fn sealed_bytes(&self, selection: &Selection) -> Result<u64, Trouble> {
+    /// What is sought where the sealed files of its time go along, all parts of each. They are everybody's: whoever reads of one device,
+    /// and of a year of it, does not take them.
+    fn append_sealed(
+        &self,
+        terms: &ReadingTerms,
+        selection: &Selection,
+        sought: &Sought,
+    ) -> Result<Sought, Trouble> {
+        ReadingTerms::check_window(terms.from, terms.to, false).map_err(|_| Trouble::Outside)?;
         let log = Folder::new(&self.data).log_so_far().map_err(|_| Trouble::Unavailable)?;
         let asked = query(selection);
-        Ok(bytes_left(&log, seals_that_may_have(&log, &asked)))
+        if bytes_left(&log, seals_that_may_have(&log, &asked)) > WHOLE_BYTES_MAX {
+            return Err(Trouble::TooMuch);
+        }
+        Ok(append(sought, &describe_sealed(&log, selection)))
     }
 
     /// What was refused today up to the last full hour, from what is not sealed yet: no key is needed, and no device is told.
@@ -323,6 +354,15 @@ fn bytes_left<'l>(log: &Log, seals: impl Iterator<Item = &'l Seal>) -> u64 {
     let files =
         seals.flat_map(|seal| seal.files().map(|(field, file, _)| ((seal.number, field), file.bytes)));
     files.filter(|(file, _)| !deleted.contains_key(file)).map(|(_, bytes)| bytes).sum()
+}
+
+/// What came of going through the journal.
+pub(super) struct Scanned {
+    pub(super) searched: Searched,
+    /// Whether it took too long, and was ended.
+    pub(super) is_late: bool,
+    /// Whether the log of seals is damaged: what comes after that in it cannot be searched.
+    pub(super) is_damaged: bool,
 }
 
 /// A page of results that is being filled.
@@ -466,7 +506,8 @@ fn read_key(text: &str) -> Result<Vec<Identity>, Trouble> {
     Identity::read_all(key).map_err(|_| Trouble::Key)
 }
 
-fn name_busy<T>(error: &TryLockError<T>) -> Trouble {
+/// Whoever looks looks alone.
+pub(super) fn name_busy<T>(error: &TryLockError<T>) -> Trouble {
     match error {
         TryLockError::WouldBlock => Trouble::Busy,
         TryLockError::Poisoned(_) => Trouble::Unavailable,

@@ -16,8 +16,10 @@ use policy::{Rulebook, Snapshot, Target};
 use portal::{Claimed, Hold, Newcomer, Office as _, Reply, Trouble};
 use store::NewPerson;
 
+mod devices;
 mod lessons;
 mod memory;
+mod points;
 mod readings;
 mod requests;
 mod telephones;

@@ -1,6 +1,6 @@
 //! What is known of the access points: for pages, for `preau wifi status`, and for the desk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -66,6 +66,8 @@ struct Known {
     line: Line,
     /// The registered devices that have joined, each by both its hardware addresses.
     devices: Vec<(Mac, Mac)>,
+    /// Devices that tried with a wrong key, by their registered hardware addresses where these are known.
+    wrong_keys: Vec<Mac>,
 }
 
 impl WifiBoard {
@@ -89,7 +91,7 @@ impl WifiBoard {
         point: &AccessPoint,
         status: Status,
         lesson: Option<u32>,
-        wrong_keys: usize,
+        wrong_keys: Vec<Mac>,
         trouble: Option<String>,
     ) {
         let mut state = self.lock();
@@ -103,13 +105,14 @@ impl WifiBoard {
             since_ms: status.since().map(Timestamp::unix_ms),
             lesson,
             stations,
-            wrong_keys,
+            wrong_keys: wrong_keys.len(),
             trouble,
         };
         let is_news = before.is_none_or(|before| before.line != line);
-        let known = Known { room: point.room.clone(), status, line, devices };
+        let known = Known { room: point.room.clone(), status, line, devices, wrong_keys };
         state.points.insert(point.name.clone(), known);
         self.radios.show(&point.room, state.describe(&point.room));
+        self.radios.show_wrong_keys(&point.room, state.wrong_keys(&point.room));
         if is_news {
             self.write(&mut state);
         }
@@ -134,6 +137,7 @@ impl WifiBoard {
         let mut state = self.lock();
         state.points.remove(&point.name);
         self.radios.show(&point.room, state.describe(&point.room));
+        self.radios.show_wrong_keys(&point.room, state.wrong_keys(&point.room));
         self.write(&mut state);
     }
 
@@ -158,6 +162,13 @@ impl WifiBoard {
 }
 
 impl State {
+    /// The devices that tried with a wrong key in a room.
+    fn wrong_keys(&self, room: &RoomName) -> Vec<Mac> {
+        let of_room = self.points.values().filter(|known| known.room == *room);
+        let devices: BTreeSet<Mac> = of_room.flat_map(|known| known.wrong_keys.iter().copied()).collect();
+        devices.into_iter().collect()
+    }
+
     /// What pages say of a room.
     fn describe(&self, room: &RoomName) -> WifiStatus {
         let of_room = self.points.values().filter(|known| known.room == *room);

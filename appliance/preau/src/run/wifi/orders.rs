@@ -13,7 +13,7 @@ use ring::rand::SystemRandom;
 use store::{Generation, KeyOwner, Store, WifiKey};
 use system::clock::keep_pace;
 use wifi::{
-    Channel, Country, DeviceKey, KeyId, KeyPolicy, Passphrase, RoomNetwork, Setup, Ssid, Wish,
+    Channel, Country, DeviceKey, KeyId, KeyPolicy, Passphrase, RoomNetwork, Setup, Ssid, Vlan, Wish,
     is_of_an_earlier_year,
 };
 
@@ -57,6 +57,7 @@ impl RoomOrder {
             channel,
             country,
             isolates_stations: network.isolates_stations,
+            bridges: network.apart.into_iter().map(|apart| apart.bridge).collect(),
         }
     }
 }
@@ -161,9 +162,10 @@ impl OrderKeeper {
         let networks = std::mem::take(&mut self.networks);
         for network in &networks {
             let own: Vec<_> = keys.iter().filter(|key| is_key_of(key, network)).collect();
+            let device_of =
+                |key: &WifiKey| devices.iter().find(|device| key.owner.device.as_ref() == Some(&device.name));
             for key in &own {
-                let device = devices.iter().find(|device| key.owner.device.as_ref() == Some(&device.name));
-                owners.extend(device.map(|device| (KeyId::new(key.number), device.mac)));
+                owners.extend(device_of(key).map(|device| (KeyId::new(key.number), device.mac)));
             }
             let passphrases: Vec<_> = own
                 .iter()
@@ -172,9 +174,10 @@ impl OrderKeeper {
             if passphrases.is_empty() {
                 continue;
             }
-            let computed = passphrases
-                .iter()
-                .map(|(key, passphrase)| self.compute(key.number, passphrase, &network.ssid));
+            let computed = passphrases.iter().map(|(key, passphrase)| {
+                let vlan = device_of(key).and_then(|device| Vlan::of(&device.profile, &network.apart));
+                DeviceKey { vlan, ..self.compute(key.number, passphrase, &network.ssid) }
+            });
             let computed: Vec<_> = computed.collect();
             let passphrase = match network.keys {
                 KeyPolicy::Room => passphrases.into_iter().next().map(|(_, passphrase)| passphrase),
@@ -298,6 +301,7 @@ mod tests {
             keys: KeyPolicy::Room,
             security: Security::Wpa2,
             isolates_stations: false,
+            apart: vec![],
         };
         let mut keeper = OrderKeeper {
             data: data.to_owned(),

@@ -30,8 +30,11 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 const WRONG_KEY_MS: u64 = 10 * 60 * 1_000;
 /// Devices with wrong keys that are told apart: a class set with last year's.
 const WRONG_KEYS_MAX: usize = 64;
+/// Addresses that are remembered of registered devices: some class sets.
+const JOINED_AS_MAX: usize = 256;
 
 /// What all access points share.
+#[derive(Clone)]
 pub(crate) struct Shared {
     pub(super) orders: Arc<Orders>,
     pub(super) board: Arc<WifiBoard>,
@@ -52,6 +55,9 @@ pub(crate) struct Point {
     next_look: Instant,
     pause: Duration,
     wrong_keys: BTreeMap<Mac, Timestamp>,
+    /// As what registered devices have joined: a tablet makes up one address for each network, and keeps to it. So one that comes with an
+    /// old key is known, too.
+    joined_as: BTreeMap<Mac, Mac>,
 }
 
 impl Point {
@@ -66,6 +72,7 @@ impl Point {
             next_look: monotonic(),
             pause: PAUSE_MIN,
             wrong_keys: BTreeMap::new(),
+            joined_as: BTreeMap::new(),
         }
     }
 
@@ -121,11 +128,11 @@ impl Point {
                 }
                 self.trouble = trouble;
                 self.status = Some(Status::after(self.status, sight, at));
-                self.shared.board.show_stations(
-                    &self.point.name,
-                    self.identify(order, &stations),
-                    stations.len(),
-                );
+                let devices = self.identify(order, &stations);
+                if self.joined_as.len() < JOINED_AS_MAX {
+                    self.joined_as.extend(devices.iter().copied());
+                }
+                self.shared.board.show_stations(&self.point.name, devices, stations.len());
             }
             Err(error) => self.fail(error, at),
         }
@@ -226,7 +233,8 @@ impl Point {
             Intent::Send { lesson, .. } => Some(lesson),
             Intent::Silent => None,
         };
-        let (wrong_keys, trouble) = (self.wrong_keys.len(), self.trouble.clone());
+        let wrong_keys = self.wrong_keys.keys().map(|mac| *self.joined_as.get(mac).unwrap_or(mac)).collect();
+        let trouble = self.trouble.clone();
         self.shared.board.show(&self.point, status, lesson, wrong_keys, trouble);
     }
 

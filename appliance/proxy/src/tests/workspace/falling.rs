@@ -181,6 +181,42 @@ async fn of_an_upload_that_cannot_be_sent_the_text_is_given_back() {
     }
 }
 
+/// More than what buffers on the way to a server hold that does not read.
+const LARGE_BYTES: usize = 24 << 20;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_is_cut_half_way_has_not_arrived_and_gives_its_text_back() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Street::keeping_family(folder.path(), &hands, Family::default()).await;
+    let mut client = street.connect().await;
+    let file = "x".repeat(LARGE_BYTES);
+    let body = format!(
+        "--b\r\nContent-Disposition: form-data; name=\"titre\"\r\n\r\nNoël\r\n--b\r\nContent-Disposition: form-data; \
+         name=\"piece\"; filename=\"volcan.mp4\"\r\n\r\n{file}\r\n--b\r\nContent-Disposition: form-data; \
+         name=\"suite\"\r\n\r\n2\r\n--b--\r\n"
+    );
+    let fields = "Content-Type: multipart/form-data; boundary=b\r\nAccept: text/html\r\nSec-Fetch-Site: same-origin\r\n";
+    let sending = async {
+        post(&mut client, fields, &body).await;
+        hear(&mut client).await
+    };
+    let falling = async {
+        let mut server = street.accept().await;
+        read_head(&mut server).await;
+        // From here on packets vanish: nothing is read, and nobody answers.
+        loop {
+            swallow(&street).await;
+        }
+    };
+    let (head, body) = tokio::select! {
+        heard = sending => heard,
+        () = falling => unreachable!(),
+    };
+    assert!(head.starts_with("http/1.1 503 "), "{head}");
+    let typed = "[(\"titre\", \"Noël\"), (\"suite\", \"2\")] piece=volcan.mp4";
+    assert_eq!(body, format!("outage ent.test Half {typed}\n"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_program_of_a_page_gets_no_page() {
     let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());

@@ -1,5 +1,5 @@
 //! An access point for tests: what uhttpd and rpcd of OpenWrt do with `uci`, `network.wireless` and sessions, by their
-//! documentation and by what was seen on real ones.
+//! documentation and by what was seen on real ones. The whole-box tests run it, too.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -13,7 +13,7 @@ use rustls::{ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 use wifi::Options;
 
-use super::super::pinned::{Fingerprint, fingerprint};
+use crate::ubus::pinned::{Fingerprint, fingerprint};
 
 type Sections = BTreeMap<String, Options>;
 
@@ -22,6 +22,8 @@ pub(super) const PASSWORD: &str = "k3wd-p9xq";
 /// What it is, changed by the test while it runs.
 #[derive(Default)]
 pub(super) struct AccessPoint {
+    /// By which word the box is known.
+    pub(super) password: String,
     pub(super) flash: Sections,
     /// Changes of each session that are not applied, or were applied by it.
     sessions: BTreeMap<String, Sections>,
@@ -36,6 +38,8 @@ pub(super) struct AccessPoint {
     pub(super) takes_back: bool,
     /// Whether it loses its power at the next call.
     pub(super) loses_power: bool,
+    /// What it answers to a call in place of what it would: the call, and `error` or `result`.
+    pub(super) garbled: Option<(&'static str, &'static str, Value)>,
     /// Whether its radio does nothing.
     pub(super) is_radio_dead: bool,
     pub(super) calls: Vec<String>,
@@ -51,7 +55,7 @@ impl AccessPoint {
         let open =
             options(&[("device", "radio0"), ("mode", "ap"), ("ssid", "OpenWrt"), ("encryption", "none")]);
         let flash = [("radio0".to_owned(), radio), ("default_radio0".to_owned(), open)].into();
-        Self { flash, ..Self::default() }
+        Self { password: PASSWORD.to_owned(), flash, ..Self::default() }
     }
 
     /// The networks that it sends.
@@ -80,6 +84,9 @@ impl AccessPoint {
         }
         let error =
             json!({ "jsonrpc": "2.0", "id": 1, "error": { "code": -32002, "message": "Access denied" } });
+        if let Some((_, field, value)) = self.garbled.take_if(|(garbled, ..)| *garbled == call) {
+            return Some(json!({ "jsonrpc": "2.0", "id": 1, field: value }));
+        }
         let is_known = call == "session login" || self.sessions.contains_key(&session);
         if !is_known || self.denied.contains(&call.as_str()) {
             return Some(error);
@@ -147,7 +154,7 @@ impl AccessPoint {
     }
 
     fn log_in(&mut self, arguments: &Value) -> Value {
-        if arguments["username"] != "preau" || arguments["password"] != PASSWORD {
+        if arguments["username"] != "preau" || arguments["password"] != self.password.as_str() {
             return json!([6]);
         }
         // While a change waits, everybody gets the session that made it.
@@ -191,12 +198,16 @@ pub(super) struct Running {
 }
 
 pub(super) fn start(access_point: AccessPoint) -> Running {
+    start_at(TcpListener::bind("127.0.0.1:0").unwrap(), access_point)
+}
+
+/// The same where somebody else chose the place.
+pub(super) fn start_at(listener: TcpListener, access_point: AccessPoint) -> Running {
     let names = Names::new(["openwrt.lan".parse().unwrap()], []);
     let authority = Authority::generate(names.clone()).unwrap();
     let (now, quality) = (crate::clock::now(), ClockQuality::Synchronised);
     let identity = Arc::new(Identity::new(authority, names, move || (now, quality)));
     let config = Arc::new(identity.server_config(&[]).unwrap());
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let state = Arc::new(Mutex::new(access_point));
     let shared = Arc::clone(&state);
@@ -208,7 +219,7 @@ pub(super) fn start(access_point: AccessPoint) -> Running {
             let _gone = serve(&mut stream, &shared);
         }
     });
-    let certificate = super::super::see_certificate(address).unwrap();
+    let certificate = crate::ubus::see_certificate(address).unwrap();
     assert_ne!(certificate, fingerprint(b""));
     Running { address, certificate, state }
 }
@@ -227,9 +238,9 @@ fn serve(
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
-    let Some(answer) = state.lock().unwrap().answer(&serde_json::from_slice(&body).unwrap()) else {
-        return Ok(());
-    };
+    // Whoever looks at the certificate alone asks nothing.
+    let Ok(request) = serde_json::from_slice(&body) else { return Ok(()) };
+    let Some(answer) = state.lock().unwrap().answer(&request) else { return Ok(()) };
     let answer = answer.to_string();
     let stream = reader.into_inner();
     write!(

@@ -135,8 +135,13 @@ fn at_its_first_boot_an_access_point_silences_all_that_the_factory_switched_on()
     // A file whose name the pattern `@wifi-iface[0]` finds.
     fs::write(path("@wifi-iface0"), "").unwrap();
     fs::write(path("etc/preau.hash"), "$6$hash\n").unwrap();
-    put_program(&path("etc/init.d/preau"), "#!/bin/sh\necho \"service $1\" >> log\n");
-    let uci = "#!/bin/sh\n[ \"$2\" = show ] && exec cat shown\nshift\necho \"$*\" >> log\n";
+    fs::write(path("etc/shadow"), "root::0:0:99999:7:::\ndaemon:*:0:0:99999:7:::\n").unwrap();
+    fs::write(path("logins"), "").unwrap();
+    for service in ["preau", "dropbear"] {
+        put_program(&path("etc/init.d").join(service), &format!("#!/bin/sh\necho \"{service} $1\" >> log\n"));
+    }
+    let uci = "#!/bin/sh\n[ \"$2\" = show ] && exec cat shown\n[ \"$2\" = get ] && { [ -e logins ]; exit; }\n\
+        shift\n[ \"$*\" = 'delete rpcd.@login[0]' ] && rm logins\necho \"$*\" >> log\n";
     put_program(&path("bin/uci"), uci);
     // Its files are the test's: it says where they are from the root on.
     let script = fs::read_to_string(file("95-preau")).unwrap().replace("/etc/", "etc/");
@@ -150,7 +155,69 @@ fn at_its_first_boot_an_access_point_silences_all_that_the_factory_switched_on()
     let sections = ["@wifi-iface[0]", "@wifi-iface[12]", "default_radio1"];
     assert_eq!(silenced, sections.map(|section| format!("set wireless.{section}.disabled=1")));
     assert!(log.contains("set rpcd.preau.password=$6$hash\n"), "{log}");
-    assert!(log.ends_with("commit\nservice enable\n") && !path("etc/preau.hash").exists(), "{log}");
+    assert!(log.ends_with("commit\npreau enable\n") && !path("etc/preau.hash").exists(), "{log}");
+    assert!(log.contains("delete rpcd.@login[0]\n") && log.contains("dropbear disable\n"), "{log}");
+    let shadow = fs::read_to_string(path("etc/shadow")).unwrap();
+    assert!(shadow.starts_with("root:*:0"), "root has no password, and nobody is root: {shadow}");
+    // rpcd takes any password where the hash is empty.
+    for wrong in ["", "\n", "secret\n"] {
+        fs::write(path("etc/preau.hash"), wrong).unwrap();
+        fs::write(path("log"), "").unwrap();
+        #[expect(clippy::disallowed_methods, reason = "the access point's own script, as its shell runs it")]
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &script]).current_dir(folder.path());
+        command.env("PATH", format!("{}:/usr/bin:/bin", path("bin").display()));
+        assert_eq!(command.output().unwrap().status.code(), Some(1), "{wrong:?}");
+        assert_eq!(fs::read_to_string(path("log")).unwrap(), "", "{wrong:?}");
+    }
+}
+
+/// The announcement of the script is one that the box believes, and its password is the one that the box makes.
+#[test]
+fn an_access_point_proves_that_it_has_the_communes_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for name in ["bin", "etc", "tmp", "sys/class/net/br-lan"] {
+        fs::create_dir_all(path(name)).unwrap();
+    }
+    let key = "0123456789abcdef".repeat(4);
+    fs::write(path("etc/preau.key"), format!("{key}\n")).unwrap();
+    fs::write(path("etc/uhttpd.crt"), b"\x30\x82\x00\x00certificate").unwrap();
+    fs::write(path("sys/class/net/br-lan/address"), "02:aa:00:00:00:01\n").unwrap();
+    let uci = "#!/bin/sh\ncase \"$2 $3\" in\n'show wireless') printf 'wireless.radio0=wifi-device\\nwireless.a=wifi-iface\\nwireless.radio1=wifi-device\\n' ;;\n\
+        'get wireless.radio0.band') echo 2g ;;\n'get wireless.radio1.band') echo 5g ;;\nesac\n";
+    put_program(&path("bin/uci"), uci);
+    put_program(
+        &path("bin/uclient-fetch"),
+        &format!("#!/bin/sh\necho \"$*\" >> '{}'\n", path("said").display()),
+    );
+    let run = |word: &str| -> String {
+        #[expect(clippy::disallowed_methods, reason = "the access point's own script, as its shell runs it")]
+        let mut command = Command::new("/bin/sh");
+        command.arg(file("preau-announce")).arg(word).env("PREAU_ROOT", folder.path());
+        let output =
+            command.env("PATH", format!("{}:/usr/bin:/bin", path("bin").display())).output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let key: wifi::AdoptionKey = key.parse().unwrap();
+    assert_eq!(run("password"), key.password("02:aa:00:00:00:01".parse().unwrap()));
+    run("say");
+    let said = fs::read_to_string(path("said")).unwrap();
+    assert!(said.trim_end().ends_with("http://preau.lan/borne"), "{said}");
+    let (_, form) = said.split_once("--post-data=").unwrap();
+    let form = form.split(' ').next().unwrap().replace("%3A", ":").replace('+', " ");
+    let field = |name: &str| {
+        let found = form.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name);
+        found.unwrap().1.to_owned()
+    };
+    let read = wifi::Announcement::read(&field("mac"), &field("certificate"), &field("radios")).unwrap();
+    assert!(key.proves(&read, &field("proof")), "{said}");
+    assert_eq!(read.choose(&[]).unwrap().0, "radio1");
+    // Once the box is heard, there is nothing to say.
+    fs::write(path("tmp/preau.heard"), "heard\n").unwrap();
+    run("say");
+    assert_eq!(fs::read_to_string(path("said")).unwrap(), said);
 }
 
 #[test]

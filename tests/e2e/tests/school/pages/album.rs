@@ -10,11 +10,9 @@ use serde_json::{Value, json};
 
 use super::chrome::Chrome;
 
-/// A telephone, a PC of a classroom, a projector.
-const WIDTHS: [u32; 3] = [390, 1024, 1920];
-const SCHEMES: [&str; 2] = ["light", "dark"];
-/// The screens of which pictures are taken: a picture takes much longer than what axe looks at.
-const PICTURED: [(u32, &str); 3] = [(390, "light"), (1_024, "dark"), (1_920, "light")];
+/// A telephone, a PC of a classroom, a projector, by day and by night. What a page is wide and what its colours are have nothing to do with each
+/// other: axe looks at each width and each scheme once, which takes half as long as all of them with one another.
+const SCREENS: [(u32, &str); 3] = [(390, "light"), (1_024, "dark"), (1_920, "light")];
 /// Two screens that have little in common; a picture is taken of the second.
 const GLANCES: [(u32, &str); 2] = [(390, "dark"), (1_920, "light")];
 
@@ -66,10 +64,15 @@ impl Album {
 
     /// Looks at the page that the browser shows, on all screens, by day and by night.
     pub(super) fn look(&self, chrome: &Chrome<'_>, name: &str) -> Result<()> {
-        let screens = WIDTHS.into_iter().flat_map(|width| SCHEMES.map(|scheme| (width, scheme)));
-        screens.into_iter().try_for_each(|screen| self.show(chrome, name, screen))?;
+        SCREENS.into_iter().try_for_each(|screen| self.show(chrome, name, screen))?;
         chrome.prefer("light")?;
         chrome.resize(1_024)
+    }
+
+    /// Keeps a picture of a page that is somebody else's: nothing is judged.
+    pub(super) fn picture(&self, chrome: &Chrome<'_>, name: &str) -> Result<()> {
+        let size = json!({ "width": 1_024, "height": 900 });
+        Ok(fs::write(self.folder.join(format!("{name}.png")), chrome.picture(&size)?)?)
     }
 
     /// Looks at it on two screens that have little in common.
@@ -82,7 +85,7 @@ impl Album {
         chrome.prefer(scheme)?;
         let place = format!("{name}-{width}-{scheme}");
         let size = self.judge(chrome, &place)?;
-        if PICTURED.contains(&(width, scheme)) {
+        if SCREENS.contains(&(width, scheme)) {
             fs::write(self.folder.join(format!("{place}.png")), chrome.picture(&size)?)?;
         }
         Ok(())
@@ -138,7 +141,7 @@ impl Album {
 }
 
 /// The folder of all that is built.
-fn target() -> Result<PathBuf> {
+pub(super) fn target() -> Result<PathBuf> {
     let program = std::env::current_exe()?;
     let target = program.ancestors().find(|folder| folder.ends_with("debug") || folder.ends_with("release"));
     Ok(target.and_then(|profile| profile.parent()).context("a target folder")?.to_owned())

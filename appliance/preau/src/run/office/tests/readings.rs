@@ -168,6 +168,71 @@ fn an_officer_reads_and_puts_her_name_to_the_numbers() {
     let signings =
         waiting.iter().filter(|waiting| matches!(waiting.act.deed, PersonDeed::SignRetention { .. }));
     assert_eq!(signings.count(), 1);
+    // Or a full disk, and she tries again the day after.
+    forget_acts(&it);
+    it.pass(24 * HOUR_MS);
+    it.office.sign_retention(DESK_PC.into(), &officer, 0).unwrap();
+    assert_eq!(waiting_deeds(&it), ["sign-retention"]);
+    assert_eq!(custody().approvals.len(), 1);
+}
+
+fn forget_acts(it: &School) {
+    let mut store = it.store();
+    for waiting in store.waiting_person_acts(99).unwrap() {
+        store.forget_person_act(waiting.number).unwrap();
+    }
+}
+
+fn waiting_deeds(it: &School) -> Vec<&'static str> {
+    let waiting = it.store().waiting_person_acts(99).unwrap();
+    waiting.iter().map(|waiting| waiting.act.deed.as_str()).collect()
+}
+
+/// The log of seals has a hold, and the disk was full when it was to be a record: it is made up for.
+#[test]
+fn a_hold_without_its_record_is_not_placed_twice() {
+    let it = School::new();
+    let (head, _) = it.person("M. Bernard", Role::Head, &[]);
+    let hold = NewHold { from: None, to: None, device: None, reason: "plainte".parse().unwrap() };
+    let place = || it.office.place_hold(DESK_PC.into(), &head, &hold).unwrap();
+    let lift = |number| it.office.lift_hold(DESK_PC.into(), &head, number, &hold.reason);
+    let number = place();
+    forget_acts(&it);
+    assert_eq!((place(), it.office.holds().unwrap().len()), (number, 1));
+    assert_eq!(waiting_deeds(&it), ["place-hold"]);
+    assert_ne!(place(), number, "it is on record: this is another one");
+    forget_acts(&it);
+    lift(number).unwrap();
+    forget_acts(&it);
+    lift(number).unwrap();
+    assert_eq!(waiting_deeds(&it), ["lift-hold"]);
+    assert_eq!(lift(number), Err(Trouble::Unknown), "it is on record, and there is nothing to lift");
+}
+
+/// The sealed files are everybody's: whoever reads of one device does not take them along, and the record says who does.
+#[test]
+fn whole_days_are_taken_within_a_window_and_on_record() {
+    let it = School::new();
+    let (head, _) = it.person("M. Bernard", Role::Head, &[]);
+    let take = |new: &NewReading| {
+        let id = it.office.open_reading(DESK_PC.into(), by(&head), new).unwrap();
+        it.office.extract(DESK_PC.into(), by(&head), id, &Selection::default(), true)
+    };
+    assert_eq!(take(&new(60)), Err(Trouble::Outside));
+    let now = it.hand.now().at;
+    let from = Timestamp::from_unix_ms(now.unix_ms() - 24 * HOUR_MS);
+    let terms = ReadingTerms { from: Some(from), to: Some(now), target: None, ..new(60).terms };
+    // This school has never sealed anything: there is no key to sign it with.
+    assert_eq!(take(&NewReading { terms, ..new(60) }), Err(Trouble::Unavailable));
+    let waiting = it.store().waiting_person_acts(99).unwrap();
+    let sought: Vec<_> = waiting
+        .iter()
+        .filter_map(|waiting| {
+            let PersonDeed::ExportJournal { sought, .. } = &waiting.act.deed else { return None };
+            Some(sought.as_str())
+        })
+        .collect();
+    assert!(sought.len() == 1 && sought[0].ends_with(", with 0 sealed files"), "{sought:?}");
 }
 
 #[test]
@@ -255,6 +320,46 @@ fn the_head_learns_how_far_back_nothing_is_sealed() {
     assert_eq!(unsealed(), None, "of today");
     it.pass(24 * HOUR_MS);
     assert_eq!(unsealed(), Some(now.at));
+}
+
+/// Five devices of a class are told together, four are not; one device is no class. That somebody looks is noted.
+#[test]
+fn classes_are_told_of_a_day_and_no_device_in_them() {
+    let it = School::new();
+    let (head, _) = it.person("M. Bernard", Role::Head, &[]);
+    let (journal, mut writer) = journal::open(system::segments::Directory::new(it.folder.path()));
+    writer.commit(it.hand.now().at).unwrap();
+    let device = |(room, last): (&str, u8)| Device {
+        mac: Mac::new([2, 0, 0, 0, 0, last]),
+        name: format!("{room}-{last}").parse().unwrap(),
+        room: room.parse().ok(),
+        profile: "elementaire".parse().unwrap(),
+    };
+    let places: Vec<_> =
+        (0x21..0x26).map(|last| ("CM2", last)).chain((0x31..0x35).map(|last| ("CM1", last))).collect();
+    let clock: Arc<dyn Clock> = Arc::<Hand>::clone(&it.hand);
+    let directory = places.iter().copied().map(device).collect();
+    let desk = Desk::new(Arc::new(Class), clock, journal, directory, policy(&[]));
+    for (_, last) in places {
+        let target = Target::Host(Host::parse("gambling.preau.test").unwrap());
+        let client = [10, 77, 0, last].into();
+        desk.admit(Request { client, kind: AccessKind::Http, target, destination: None }).unwrap();
+    }
+    writer.commit(it.hand.now().at).unwrap();
+    it.pass(31 * MINUTE_MS);
+    // The 23rd of November, by the clock of Paris.
+    let [from, to] = [0, 24].map(|hour| Some(Timestamp::from_unix_ms(1_795_388_400_000 + hour * HOUR_MS)));
+    let of_day = NewReading { terms: ReadingTerms { from, to, target: None, ..new(60).terms }, ..new(60) };
+    let id = it.office.open_reading(DESK_PC.into(), by(&head), &of_day).unwrap();
+    let told = it.office.classes(DESK_PC.into(), by(&head), id).unwrap();
+    let days: Vec<_> = told.days.iter().map(|it| (it.room.as_ref(), it.accesses, &it.refused[..])).collect();
+    let room: RoomName = "CM2".parse().unwrap();
+    assert_eq!(days, [(Some(&room), 5, &[("gambling".to_owned(), 5)][..])]);
+    assert_eq!(it.store().find_reading(id).unwrap().unwrap().searches, 1);
+    let of_device = it.office.open_reading(DESK_PC.into(), by(&head), &new(60)).unwrap();
+    let outside = it.office.classes(DESK_PC.into(), by(&head), of_device);
+    assert_eq!(outside.unwrap_err(), Trouble::Outside);
+    assert_eq!(it.store().find_reading(of_device).unwrap().unwrap().searches, 0);
 }
 
 #[test]

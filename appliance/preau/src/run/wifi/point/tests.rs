@@ -183,6 +183,7 @@ fn network() -> RoomNetwork {
         keys: KeyPolicy::Device,
         security: Security::Wpa2,
         isolates_stations: false,
+        apart: vec![],
     }
 }
 
@@ -275,6 +276,7 @@ fn a_tablet_is_known_by_its_key() {
     school.look_at(1);
     assert_eq!(name(&school), "tab-07");
     assert_eq!(school.point.wrong_keys.len(), 2);
+    assert_eq!(school.radios.wrong_keys(&room()), [TABLET], "also by the address that it made up");
     // A key that is none of a device's says nothing, and what has gone is no longer known.
     for key in [Some(KeyId::new(9)), None] {
         school.toy.lock().unwrap().stations = vec![Station { mac: MADE_UP, key }];

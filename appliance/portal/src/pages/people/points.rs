@@ -1,0 +1,102 @@
+//! The access points that were plugged in: a touch adopts one.
+
+use askama::Template;
+use model::{Person, RoomName};
+
+use super::bar::Bar;
+use crate::pages::Place;
+use crate::pages::frame::{Frame, render};
+use crate::pages::reason::format_time;
+use crate::{HeardPoint, Language, Points};
+
+/// Shows what was heard of access points, and what was adopted.
+#[derive(Clone, Copy, Debug)]
+pub struct PointsPage<'a> {
+    /// Where the page is shown.
+    pub place: &'a Place,
+    /// Who looks at it.
+    pub person: &'a Person,
+    /// The access points.
+    pub points: &'a Points,
+    /// What goes with her forms.
+    pub token: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "people/points.html")]
+struct View<'a> {
+    frame: Frame<'a>,
+    bar: Bar<'a>,
+    has_key: bool,
+    heard: Vec<Heard>,
+    adopted: Vec<Adopted>,
+    rooms: &'a [RoomName],
+    token: &'a str,
+}
+
+struct Heard {
+    number: usize,
+    mac: String,
+    address: String,
+    certificate: String,
+    former: Option<String>,
+}
+
+struct Adopted {
+    name: String,
+    room: String,
+    facts: String,
+}
+
+impl PointsPage<'_> {
+    /// The HTTP status of the page.
+    pub const STATUS: u16 = 200;
+    /// Where the page is, and where one is adopted.
+    pub const PATH: &'static str = "/technique/bornes";
+    /// Where one is released.
+    pub const RELEASE_PATH: &'static str = "/technique/bornes/oublier";
+    /// Where access points say what they are. Nobody signs in for it.
+    pub const SAY_PATH: &'static str = "/borne";
+    /// The fields of what they say: hardware address, certificate, radios, proof.
+    pub const SAY_FIELDS: [&'static str; 4] = ["mac", "certificate", "radios", "proof"];
+
+    /// The whole page.
+    #[must_use]
+    pub fn render(&self, language: Language) -> String {
+        let heard = self.points.heard.iter().enumerate();
+        let heard = heard.map(|(number, point)| describe(language, number, point)).collect();
+        let adopted = self.points.adopted.iter().map(|point| {
+            let day = format_time(&self.place.timezone, point.at, "%d/%m/%Y").unwrap_or_default();
+            let facts = [("by", point.by.as_str()), ("day", day.as_str())];
+            let facts = language.say_with("points-facts", &facts);
+            Adopted {
+                name: point.name.to_string(),
+                room: point.room.to_string(),
+                facts: format!("{} · {facts}", point.mac),
+            }
+        });
+        render(&View {
+            frame: Frame::new(self.place, language),
+            bar: Bar::new(language, self.person, self.token, super::TechnicianPage::PATH),
+            has_key: self.points.has_key,
+            heard,
+            adopted: adopted.collect(),
+            rooms: &self.points.rooms,
+            token: self.token,
+        })
+    }
+}
+
+fn describe(language: Language, number: usize, point: &HeardPoint) -> Heard {
+    let pairs: Vec<String> = point.certificate.iter().map(|byte| format!("{byte:02x}")).collect();
+    Heard {
+        number,
+        mac: point.mac.to_string(),
+        address: point.address.to_string(),
+        certificate: pairs.chunks(2).map(|group| group.concat()).collect::<Vec<_>>().join(" "),
+        former: point
+            .former
+            .as_ref()
+            .map(|name| language.say_with("points-former", &[("name", name.as_str())])),
+    }
+}

@@ -1,0 +1,67 @@
+//! Access points that say what they are, and the page where one is adopted.
+
+use super::clerk::CODE;
+use super::people::{Browser, Open};
+
+#[test]
+fn an_access_point_says_what_it_is_without_a_cookie() {
+    let open = Open::new();
+    let mut machine = Browser::new(open.address);
+    machine.client = "10.77.0.21";
+    let said = "mac=02%3Aaa%3A00%3A00%3A00%3A01&certificate=00ff&radios=radio0%3A5g+radio1%3A2g&proof=";
+    assert_eq!(machine.post("/borne", &format!("{said}{CODE}")).status, "200");
+    assert_eq!(machine.post("/borne", &format!("{said}0")).status, "403");
+    assert_eq!(machine.get("/borne").status, "405");
+    let expected = "10.77.0.21 says 02:aa:00:00:00:01 00ff radio0:5g radio1:2g";
+    assert_eq!(open.done(), [expected, expected]);
+    assert!(machine.shown_cookies().is_empty());
+    open.portal.stop().unwrap();
+}
+
+#[test]
+fn one_is_adopted_and_released_by_those_who_direct() {
+    let open = Open::new();
+    let mut browser = Browser::new(open.address);
+    let page = browser.sign_in("personne=1");
+    let adopt = "borne=02:aa:00:00:00:01&salle=CM2";
+    assert_eq!(browser.get("/technique/bornes").status, "403", "a teacher");
+    assert_eq!(browser.fill(&page, "/technique/bornes", adopt).status, "403");
+    let mut browser = Browser::new(open.address);
+    browser.sign_in("nom=M.+Bernard");
+    let page = browser.get("/technique");
+    assert!(page.text.contains("/technique/bornes"), "{}", page.text);
+    let page = browser.get("/technique/bornes");
+    assert!(page.text.contains("02:aa:00:00:00:01") && page.text.contains("0101 0101"), "{}", page.text);
+    let adopted = browser.fill(&page, "/technique/bornes", adopt);
+    assert_eq!(adopted.location.as_deref(), Some("/technique/bornes"));
+    let released = browser.fill(&page, "/technique/bornes/oublier", "borne=borne-02aa00000002");
+    assert_eq!(released.location.as_deref(), Some("/technique/bornes"));
+    assert_eq!(browser.post("/technique/bornes", adopt).status, "403", "forged");
+    assert_eq!(
+        open.done(),
+        ["M. Bernard adopts 02:aa:00:00:00:01 for CM2", "M. Bernard releases borne-02aa00000002"]
+    );
+    open.portal.stop().unwrap();
+}
+
+#[test]
+fn devices_are_kept_by_those_who_direct() {
+    let open = Open::new();
+    let mut browser = Browser::new(open.address);
+    browser.sign_in("personne=1");
+    assert_eq!(browser.get("/technique/appareils").status, "403", "a teacher");
+    let mut browser = Browser::new(open.address);
+    browser.sign_in("nom=M.+Bernard");
+    let page = browser.get("/technique/appareils");
+    assert!(page.text.contains("CM2-01") && page.text.contains("Chariot-&#60;1&#62;"), "{}", page.text);
+    assert!(page.text.contains("value=\"02:00:00:00:00:09\""), "the device that asks: {}", page.text);
+    let form = "mac=02-00-00-00-00-AB&nom=CM2-03&salle=CM2&profil=elementaire";
+    let added = browser.fill(&page, "/technique/appareils", form);
+    assert_eq!(added.location.as_deref(), Some("/technique/appareils"));
+    for wrong in ["mac=x&nom=a&salle=CM2&profil=elementaire", "mac=02:00:00:00:00:01&nom=&salle=&profil=a"] {
+        assert_eq!(browser.fill(&page, "/technique/appareils", wrong).status, "422", "{wrong}");
+    }
+    browser.fill(&page, "/technique/appareils/oublier", "mac=02:00:00:00:00:01");
+    assert_eq!(open.done(), ["adds 02:00:00:00:00:ab CM2-03 CM2 elementaire", "forgets 02:00:00:00:00:01"]);
+    open.portal.stop().unwrap();
+}

@@ -1,0 +1,161 @@
+//! Access points that were plugged in: heard, adopted, released.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use model::{AccessPointName, Mac, Person, RoomName};
+use portal::{AdoptedPointLine, HeardPoint, Points, SaidOfPoint, Trouble};
+use store::AdoptedPoint;
+use system::clock::monotonic;
+use system::ubus::see_certificate;
+use wifi::{Announcement, Channel, KeyPolicy, RoomNetwork};
+
+use super::Office;
+use crate::config;
+use crate::run::wifi::{HTTPS_PORT, HeardPoints};
+
+/// What the office knows of the Wi-Fi's configuration.
+#[derive(Clone)]
+pub(crate) struct PointPlan {
+    /// Those that were heard.
+    pub(crate) heard: Arc<HeardPoints>,
+    /// The rooms that an access point of OpenWrt's can serve: all devices there have one key.
+    rooms: Vec<RoomName>,
+    /// The networks of the rooms.
+    pub(super) networks: Vec<RoomNetwork>,
+    /// The channels of the access points that the configuration has.
+    channels: Vec<Channel>,
+    /// Where access points answer by HTTPS.
+    pub(super) port: u16,
+}
+
+impl Default for PointPlan {
+    fn default() -> Self {
+        Self { heard: Arc::default(), rooms: vec![], networks: vec![], channels: vec![], port: HTTPS_PORT }
+    }
+}
+
+impl PointPlan {
+    pub(crate) fn new(heard: Arc<HeardPoints>, wifi: &config::Wifi) -> Self {
+        let rooms = wifi.networks.iter().filter(|network| network.keys == KeyPolicy::Room);
+        Self {
+            heard,
+            rooms: rooms.map(|network| network.room.clone()).collect(),
+            networks: wifi.networks.clone(),
+            channels: wifi.access_points.iter().map(|point| point.channel).collect(),
+            port: HTTPS_PORT,
+        }
+    }
+}
+
+impl Office {
+    /// One that is adopted is looked for where it says that it is now, and nowhere else where it does not show its certificate there; any
+    /// other is remembered for a while.
+    pub(super) fn hear(&self, client: IpAddr, said: &SaidOfPoint<'_>) -> Result<bool, Trouble> {
+        let read = Announcement::read(said.mac, said.certificate, said.radios);
+        let Some(announcement) = read.filter(|it| self.points.heard.believes(it, said.proof)) else {
+            return Ok(false);
+        };
+        let known = self.work(|store| store.adopted_points())?;
+        let is_known = |point: &&AdoptedPoint| {
+            point.mac == announcement.mac && point.certificate == announcement.certificate
+        };
+        match known.iter().find(is_known) {
+            None => self.points.heard.remember(announcement, client, monotonic()),
+            // What is replayed from elsewhere moves nothing.
+            Some(point) if point.address != client && self.shows(client, &announcement.certificate) => {
+                let Announcement { mac, certificate, .. } = announcement;
+                self.write(|store| store.move_point(mac, &certificate, client))?;
+            }
+            Some(_) => {}
+        }
+        Ok(true)
+    }
+
+    pub(super) fn list_points(&self) -> Result<Points, Trouble> {
+        let adopted = self.work(|store| store.adopted_points())?;
+        let heard = self.points.heard.list(monotonic()).into_iter().map(|heard| HeardPoint {
+            mac: heard.announcement.mac,
+            address: heard.address,
+            certificate: heard.announcement.certificate,
+            former: adopted
+                .iter()
+                .find(|point| point.mac == heard.announcement.mac)
+                .map(|point| point.name.clone()),
+        });
+        let heard = heard.collect();
+        let adopted = adopted.into_iter().map(|point| AdoptedPointLine {
+            name: point.name,
+            mac: point.mac,
+            room: point.room,
+            by: point.by,
+            at: point.at,
+        });
+        Ok(Points {
+            has_key: self.points.heard.key().is_some(),
+            heard,
+            adopted: adopted.collect(),
+            rooms: self.points.rooms.clone(),
+        })
+    }
+
+    /// Nothing goes to a machine that does not show the certificate of which it proved to know.
+    pub(super) fn adopt(
+        &self,
+        client: IpAddr,
+        person: &Person,
+        mac: Mac,
+        room: &RoomName,
+    ) -> Result<(), Trouble> {
+        let mut heard = self.points.heard.list(monotonic()).into_iter();
+        let heard = heard.find(|heard| heard.announcement.mac == mac).ok_or(Trouble::Unknown)?;
+        if !self.points.rooms.contains(room) {
+            return Err(Trouble::Field);
+        }
+        if !self.shows(heard.address, &heard.announcement.certificate) {
+            return Err(Trouble::PointSilent);
+        }
+        let others = self.work(|store| store.adopted_points())?;
+        let others = others.iter().filter(|other| other.mac != mac);
+        let theirs = others.filter_map(|other| Channel::new(other.channel).ok());
+        let taken: Vec<_> = self.points.channels.iter().copied().chain(theirs).collect();
+        let (radio, channel) = heard.announcement.choose(&taken).ok_or(Trouble::Field)?;
+        let digits: String = mac.to_string().chars().filter(|character| *character != ':').collect();
+        let point = AdoptedPoint {
+            name: format!("borne-{digits}").parse().map_err(|_| Trouble::Field)?,
+            mac,
+            room: room.clone(),
+            radio: radio.to_owned(),
+            channel: channel.number(),
+            address: heard.address,
+            certificate: heard.announcement.certificate,
+            by: person.name.clone(),
+            at: self.clock.now().at,
+        };
+        let device = self.identify(client).machine.mac();
+        self.write(|store| store.adopt_point(&point, device))?;
+        self.points.heard.forget(mac);
+        Ok(())
+    }
+
+    pub(super) fn release(
+        &self,
+        client: IpAddr,
+        person: &Person,
+        name: &AccessPointName,
+    ) -> Result<(), Trouble> {
+        let author = self.author(client, person);
+        self.write(|store| store.release_point(name, author))
+    }
+
+    /// Whether a machine shows this certificate.
+    fn shows(&self, address: IpAddr, certificate: &[u8; 32]) -> bool {
+        let place = SocketAddr::new(address, self.points.port);
+        see_certificate(place).is_ok_and(|shown| shown == *certificate)
+    }
+
+    /// The same office for access points that are plugged in.
+    pub(crate) fn with_points(self, points: PointPlan) -> Self {
+        Self { points, ..self }
+    }
+}

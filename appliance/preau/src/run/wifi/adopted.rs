@@ -1,0 +1,161 @@
+//! The access points that people adopted on the pages: each is kept by a thread of its own, begun and ended as they come and go.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use store::{AdoptedPoint, Generation, Store};
+use system::ubus::{OpenWrtPlace, OpenWrtRadio};
+use wifi::{AccessPoint, AdoptionKey, Channel, Kind, PointPassword};
+
+use super::HeardPoints;
+use super::point::{Point, Shared};
+
+/// Where an access point answers by HTTPS.
+pub(crate) const HTTPS_PORT: u16 = 443;
+/// Who the box is to it (`firmware-config/openwrt/95-preau`).
+const USER: &str = "preau";
+/// How often the store is looked at: somebody stands before the page.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// Whoever keeps them.
+pub(crate) struct AdoptedKeeper {
+    state_file: PathBuf,
+    heard: Arc<HeardPoints>,
+    shared: Shared,
+    store: Option<Store>,
+    generation: Option<Generation>,
+    kept: Vec<Kept>,
+    is_failure_told: bool,
+}
+
+struct Kept {
+    point: AdoptedPoint,
+    stop: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl AdoptedKeeper {
+    pub(super) fn new(state_file: PathBuf, heard: Arc<HeardPoints>, shared: Shared) -> Self {
+        Self {
+            state_file,
+            heard,
+            shared,
+            store: None,
+            generation: None,
+            kept: vec![],
+            is_failure_told: false,
+        }
+    }
+
+    /// Keeps them until it is told to stop; then all are silent. It ends unasked where one of its threads did: that is a fault of this
+    /// program, which ends the box.
+    pub(crate) fn keep(mut self, stopped: &Receiver<()>) {
+        loop {
+            self.look();
+            let is_stopped = stopped.recv_timeout(PERIOD) != Err(RecvTimeoutError::Timeout);
+            if is_stopped || self.kept.iter().any(|kept| kept.thread.is_finished()) {
+                break;
+            }
+        }
+        end(std::mem::take(&mut self.kept));
+    }
+
+    /// A store that cannot be read leaves all as it was: each lesson has an end.
+    fn look(&mut self) {
+        let outcome = self.try_look();
+        let is_told = std::mem::replace(&mut self.is_failure_told, outcome.is_err());
+        if let Err(error) = outcome {
+            (self.store, self.generation) = (None, None);
+            if !is_told {
+                tracing::error!("which access points were adopted cannot be read: {error:#}");
+            }
+        }
+    }
+
+    fn try_look(&mut self) -> anyhow::Result<()> {
+        let store = match self.store.take() {
+            Some(store) => store,
+            None => Store::open(&self.state_file)?,
+        };
+        let generation = store.generation()?;
+        if self.generation != Some(generation) {
+            // Without the commune's key nobody knows their passwords.
+            let wanted = match self.heard.key() {
+                Some(_) => store.adopted_points()?,
+                None => vec![],
+            };
+            let (kept, gone): (Vec<Kept>, Vec<Kept>) =
+                std::mem::take(&mut self.kept).into_iter().partition(|kept| wanted.contains(&kept.point));
+            self.kept = kept;
+            end(gone);
+            for point in wanted {
+                if !self.kept.iter().any(|kept| kept.point == point) {
+                    self.begin(point)?;
+                }
+            }
+            self.generation = Some(generation);
+        }
+        self.store = Some(store);
+        Ok(())
+    }
+
+    fn begin(&mut self, adopted: AdoptedPoint) -> anyhow::Result<()> {
+        let Some(key) = self.heard.key() else { return Ok(()) };
+        let point = describe(&adopted, key)?;
+        let drive = OpenWrtRadio::new(place(&point.kind)?)?;
+        let point = Point::new(&point, Box::new(drive), self.shared.clone());
+        let (stop, stopped) = channel();
+        let name = format!("wifi-{}", point.name());
+        let thread = thread::Builder::new().name(name).spawn(move || point.keep(&stopped))?;
+        self.kept.push(Kept { point: adopted, stop, thread });
+        Ok(())
+    }
+}
+
+fn describe(adopted: &AdoptedPoint, key: &AdoptionKey) -> anyhow::Result<AccessPoint> {
+    Ok(AccessPoint {
+        name: adopted.name.clone(),
+        room: adopted.room.clone(),
+        channel: Channel::new(adopted.channel)?,
+        kind: Kind::OpenWrt {
+            address: SocketAddr::new(adopted.address, HTTPS_PORT),
+            certificate: adopted.certificate,
+            radio: adopted.radio.clone(),
+            user: USER.to_owned(),
+            password: PointPassword::Made(key.password(adopted.mac)),
+        },
+    })
+}
+
+/// Where an access point with OpenWrt is, and who the box is to it.
+pub(super) fn place(kind: &Kind) -> anyhow::Result<OpenWrtPlace> {
+    match kind {
+        Kind::OpenWrt { address, certificate, radio, user, password } => Ok(OpenWrtPlace {
+            address: *address,
+            certificate: *certificate,
+            radio: radio.clone(),
+            user: user.clone(),
+            password: password.clone(),
+        }),
+        Kind::Hostapd { .. } => None.context("a radio of the box is no other machine"),
+    }
+}
+
+/// Has all of them end, and waits: each is silent by then, or does not answer.
+fn end(gone: Vec<Kept>) {
+    let threads: Vec<_> = gone.into_iter().map(|Kept { stop, thread, .. }| (stop, thread)).collect();
+    for (stop, _) in &threads {
+        // One that has ended hears nothing.
+        let _heard = stop.send(());
+    }
+    for (_, thread) in threads {
+        if thread.join().is_err() {
+            tracing::error!("whoever kept an access point has broken down");
+        }
+    }
+}

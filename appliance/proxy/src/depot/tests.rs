@@ -1,0 +1,83 @@
+//! What a start costs, by the files that are opened for it: not more with much in the folder than with little.
+
+use std::mem::MaybeUninit;
+use std::path::Path;
+use std::sync::Arc;
+
+use access::{Clock, Instant};
+use cache::{Exchange, Kept, Key, judge};
+use http::{HeaderMap, Method, StatusCode};
+use model::{ClockQuality, Timestamp};
+use rustix::fs::inotify::{self, CreateFlags, Reader, WatchFlags};
+
+use super::disk::Disk;
+use super::*;
+
+/// When all of it takes place.
+const NOW: Timestamp = Timestamp::from_unix_ms(1_795_942_800_000);
+
+struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Instant {
+        Instant { at: NOW, quality: ClockQuality::Synchronised }
+    }
+}
+
+fn key(number: usize) -> Key {
+    Key::new("ent.test", &format!("/document/{number}")).unwrap()
+}
+
+/// Keeps so many documents in the folder, as an earlier run has.
+fn fill(folder: &Path, count: usize) {
+    let disk = Disk::open(folder).unwrap();
+    let mut response = HeaderMap::new();
+    response.insert("cache-control", "public, max-age=600".parse().unwrap());
+    let (method, request) = (Method::GET, HeaderMap::new());
+    let exchange = Exchange {
+        method: &method,
+        request: &request,
+        status: StatusCode::OK,
+        response: &response,
+        requested: NOW,
+        received: NOW,
+    };
+    let stored = judge(&exchange, &[]).unwrap();
+    for number in 0..count {
+        let (key, body) = (key(number), 1);
+        let name = Depot::name(&key);
+        disk.create(name, body, Some(5)).unwrap();
+        disk.write(name, &key, &[Kept { stored: stored.clone(), body, length: 5 }]).unwrap();
+    }
+}
+
+/// Files and folders that are opened below `folder` until the first thing is found there, as the kernel tells it (inotify(7)).
+async fn count_opens(folder: &Path) -> usize {
+    let watching = inotify::init(CreateFlags::NONBLOCK).unwrap();
+    let folders = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    for place in folders.filter(|path| path.is_dir()).chain([folder.to_owned()]) {
+        inotify::add_watch(&watching, &place, WatchFlags::OPEN).unwrap();
+    }
+    let settings = DepotSettings { folder: folder.to_owned(), bytes_max: 256 << 30, descriptors_max: 1_024 };
+    let depot = Arc::new(Depot::open(&settings, Arc::new(Still)).unwrap());
+    let entry = depot.find(&key(0)).await.unwrap();
+    assert_eq!(entry.objects().len(), 1);
+    let mut room = [MaybeUninit::uninit(); 1 << 16];
+    let mut events = Reader::new(&watching, &mut room);
+    let mut opens = 0;
+    while events.next().is_ok() {
+        opens += 1;
+    }
+    opens
+}
+
+#[tokio::test]
+async fn the_first_answer_costs_the_same_whatever_there_is_beside_it() {
+    let (few, many) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    fill(few.path(), 1);
+    fill(many.path(), 5_000);
+    let (few, many) = (count_opens(few.path()).await, count_opens(many.path()).await);
+    assert_eq!(few, many);
+    // The folder of the ledgers twice (as the kernel counts it), the record and the body.
+    assert!((2..10).contains(&many), "{many}");
+}
