@@ -3,9 +3,11 @@
 mod api;
 mod caller;
 mod files;
+mod lists;
 mod pages;
 mod snapshots;
 mod urgent;
+mod web_names;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -118,6 +120,8 @@ fn build(
             .configure(files::configure)
             .configure(snapshots::configure)
             .configure(urgent::configure)
+            .configure(web_names::configure)
+            .configure(lists::configure)
             .default_service(web::to(pages::serve))
     });
     let server = server

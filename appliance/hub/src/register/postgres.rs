@@ -122,6 +122,13 @@ const STEPS: &[&str] = &[
      CREATE TABLE notice (
        id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, made_ms BIGINT NOT NULL, author TEXT NOT NULL, text TEXT NOT NULL);
 "#,
+    // Names that the commune owns, and what boxes have had certified for them. An empty chain is none yet.
+    r#"
+     CREATE TABLE web_name (name TEXT COLLATE "C" PRIMARY KEY, uai TEXT COLLATE "C" NOT NULL REFERENCES school);
+     CREATE TABLE web_order (
+       uai TEXT COLLATE "C" PRIMARY KEY REFERENCES school, public_key BYTEA NOT NULL, request BYTEA NOT NULL, asked_ms BIGINT NOT NULL,
+       chain TEXT NOT NULL, until_ms BIGINT NOT NULL);
+"#,
 ];
 
 /// A register in PostgreSQL.
@@ -340,6 +347,7 @@ mod tests {
         let server = Postgres::start().unwrap();
         let (one, other) = (open(&server), open(&server));
         crate::register::wishes::suite::check(&one, &other);
+        crate::register::web::suite::check(&one, &other);
     }
 
     #[test]

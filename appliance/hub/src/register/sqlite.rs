@@ -97,6 +97,11 @@ const STEPS: &[&str] = &[
        author TEXT NOT NULL, UNIQUE (uai, url)) STRICT;
      CREATE TABLE notice (
        id INTEGER PRIMARY KEY AUTOINCREMENT, made_ms INTEGER NOT NULL, author TEXT NOT NULL, text TEXT NOT NULL) STRICT;",
+    // Names that the commune owns, and what boxes have had certified for them. An empty chain is none yet.
+    "CREATE TABLE web_name (name TEXT PRIMARY KEY, uai TEXT NOT NULL REFERENCES school) STRICT;
+     CREATE TABLE web_order (
+       uai TEXT PRIMARY KEY REFERENCES school, public_key BLOB NOT NULL, request BLOB NOT NULL, asked_ms INTEGER NOT NULL,
+       chain TEXT NOT NULL, until_ms INTEGER NOT NULL) STRICT;",
 ];
 
 /// A register in a file.
@@ -236,6 +241,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let open = || SqliteRegister::open(&folder.path().join("register.sqlite")).unwrap();
         crate::register::wishes::suite::check(&open(), &open());
+    }
+
+    #[test]
+    fn sqlite_keeps_names_and_what_is_certified() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || SqliteRegister::open(&folder.path().join("register.sqlite")).unwrap();
+        crate::register::web::suite::check(&open(), &open());
     }
 
     #[test]

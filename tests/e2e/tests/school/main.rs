@@ -24,6 +24,10 @@ mod firewall;
 mod hub;
 mod hub_alerts;
 #[cfg(test)]
+mod hub_lists;
+#[cfg(test)]
+mod hub_names;
+#[cfg(test)]
 mod hub_urgent;
 #[cfg(test)]
 mod leases;
