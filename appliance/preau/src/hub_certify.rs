@@ -60,7 +60,7 @@ impl Certifier {
             match carry_out(&*self.register, &self.program, &order) {
                 Ok(()) => tracing::info!(school = order.uai, "the names of a school are certified"),
                 Err(error) => {
-                    tracing::error!(school = order.uai, "the names of a school are not certified: {error:#}")
+                    tracing::error!(school = order.uai, "the names of a school are not certified: {error:#}");
                 }
             }
         }

@@ -77,7 +77,7 @@ impl<W: Write> Shown<W> {
             Step::Policy(serial) => writeln!(self.out, "the commune's policy {serial} is here")?,
             Step::Requests(count) => writeln!(self.out, "the commune has been told of {count} requests")?,
             Step::Sheet(serial) => {
-                writeln!(self.out, "what the commune says to the school ({serial}) is here")?
+                writeln!(self.out, "what the commune says to the school ({serial}) is here")?;
             }
             Step::Web(until) => {
                 let until = times::write(until, &TimeZone::system());

@@ -29,7 +29,10 @@ pub(crate) fn keep(identity: &Arc<Identity>, folder: &HubFolder, stopped: &Recei
                 }
                 // What was shown before is shown on.
                 Err(error) => {
-                    tracing::warn!("the certificate of the commune's names: {:#}", anyhow::Error::from(error))
+                    tracing::warn!(
+                        "the certificate of the commune's names: {:#}",
+                        anyhow::Error::from(error)
+                    );
                 }
             }
             shown = stamp;
