@@ -8,6 +8,7 @@ pub mod sqlite;
 #[cfg(test)]
 mod suite;
 mod tables;
+pub mod web;
 pub mod wishes;
 
 use archive::Hash;
@@ -219,7 +220,7 @@ pub enum RegisterError {
 }
 
 /// The register. Each call is one transaction; any number of hubs may work on one register.
-pub trait Register: wishes::Wishes + Send + Sync {
+pub trait Register: wishes::Wishes + web::Web + Send + Sync {
     /// Adds a school, or changes its name and rooms.
     ///
     /// # Errors

@@ -4,10 +4,12 @@ mod api;
 mod caller;
 mod description;
 mod files;
+mod lists;
 mod pages;
 mod snapshots;
 mod turns;
 mod urgent;
+mod web_names;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -148,6 +150,8 @@ fn build(
             .configure(snapshots::configure)
             .configure(urgent::configure)
             .configure(description::configure)
+            .configure(web_names::configure)
+            .configure(lists::configure)
             .default_service(web::to(pages::serve))
     });
     let server = server

@@ -37,8 +37,7 @@ use crate::cli::{
 use crate::config::HubConfig;
 use crate::hub_engines::{open_blobs, open_register};
 use crate::{
-    hub_acts_command, hub_adopt_command, hub_alert_command, hub_desk_command, hub_engines,
-    hub_export_command, hub_marks, hub_person_command, hub_rule_command, operator, run, times,
+    hub_acts_command, hub_adopt_command, hub_alert_command, hub_certify, hub_desk_command, hub_engines, hub_export_command, hub_lists_command, hub_marks, hub_person_command, hub_rule_command, hub_web_command, operator, run, times,
 };
 
 /// Who vouches for the hub itself.
@@ -78,6 +77,9 @@ pub(crate) fn carry_out(arguments: HubArguments) -> anyhow::Result<ExitCode> {
         Some(HubCommand::Request(command)) => hub_desk_command::carry_out_request(command),
         Some(HubCommand::Content(command)) => hub_desk_command::carry_out_content(command),
         Some(HubCommand::Notice(command)) => hub_desk_command::carry_out_notice(command),
+        Some(HubCommand::Lists(command)) => hub_lists_command::carry_out(&command),
+        Some(HubCommand::Name(command)) => hub_web_command::carry_out_name(command),
+        Some(HubCommand::Certificate(command)) => hub_web_command::carry_out_certificate(command),
         Some(HubCommand::Person(command)) => hub_person_command::carry_out(command),
         Some(HubCommand::Alert(command)) => hub_alert_command::carry_out(&command),
         Some(HubCommand::Acts { before, count, data }) => {
@@ -214,8 +216,7 @@ pub(crate) fn note_act(register: &dyn Staff, deed: &str, about: &str) -> anyhow:
 /// Runs the hub until it is told to stop.
 fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let data = arguments.data.as_deref().context("give the folder of the hub: --data DIR")?;
-    let HubConfig { commune, timezone, url, nights, metrics, ways } =
-        HubConfig::load(arguments.config.as_deref())?;
+    let config = HubConfig::load(arguments.config.as_deref())?;
     run::start_diagnostics();
     let supervisor = Supervisor::find();
     // Every TLS connection uses ring. It can only be installed already.
@@ -245,6 +246,11 @@ fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let blobs = open_blobs(data)?;
     // Each box that waits for what is urgent holds a connection.
     limits::raise_open_files().context("the limit of open files cannot be raised")?;
+    let _lists = hub_lists_command::keep(&config, arguments.config.as_deref(), data)?;
+    let certifying: Arc<dyn Register> = Arc::clone(&register) as _;
+    let _certificates =
+        config.certifier.clone().map(|program| hub_certify::keep(&certifying, program)).transpose()?;
+    let HubConfig { commune, timezone, url, nights, metrics, ways, .. } = config;
     let listener = TcpListener::bind(arguments.listen)
         .with_context(|| format!("cannot listen at {}", arguments.listen))?;
     let witness_key = witness.verifier().to_string();
@@ -252,8 +258,9 @@ fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
         Settings { commune, timezone, url, nights, metrics, channels: ways.channels(), authority_der };
     let (staff, history): (Arc<dyn Staff>, Arc<dyn History>) =
         (Arc::clone(&register) as _, Arc::clone(&register) as _);
+    let lists = Some(hub_lists_command::shelf(data));
     let office = Some(Office::new(staff, history, settings));
-    let hub = Arc::new(Hub { register, blobs, enroller, witness, snapshot_key, clock: now, office });
+    let hub = Arc::new(Hub { register, blobs, enroller, witness, snapshot_key, clock: now, office, lists });
     let listening = hub::serve(Arc::clone(&hub), listener, tls).context("the hub cannot be served")?;
     writeln!(io::stdout(), "listening on {}", listening.address())?;
     writeln!(io::stdout(), "witness {witness_key}")?;

@@ -9,14 +9,17 @@
 //! | `snapshot` | which state of the box went to the hub last, or is on its way, as JSON |
 //! | `snapshot.age` | what is on its way, encrypted to the hub |
 //! | `predecessor` | what the box before had sealed, as JSON |
+//! | `web-key.pem` | the key of a certificate for the commune's names that is being made |
+//! | `web.pem` | such a certificate with its key and chain, as it is shown |
 //! | `lock` | held by whoever enrols or syncs |
 
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use archive::Hash;
-use pki::MemberKey;
+use pki::{MemberKey, WebCertificate};
 use replication::limits::SNAPSHOT_BYTES_MAX;
 use replication::{CodeNumber, Encoded, Enrolled};
 use rustls::crypto::ring::default_provider;
@@ -34,6 +37,8 @@ const IDENTITY_FILE: &str = "identity";
 const HEIR_FILE: &str = "heir";
 const APPLICANT_FILE: &str = "applicant";
 const NIGHT_FILE: &str = "night";
+const WEB_KEY_FILE: &str = "web-key.pem";
+const WEB_FILE: &str = "web.pem";
 const SNAPSHOT_FILE: &str = "snapshot";
 const SNAPSHOT_BYTES_FILE: &str = "snapshot.age";
 /// The version of both files of JSON.
@@ -278,6 +283,36 @@ impl HubFolder {
     /// The disk's.
     pub fn keep_night(&self, state: &NightState) -> Result<(), SyncError> {
         self.replace(NIGHT_FILE, &serde_json::to_string_pretty(state).unwrap_or_default())
+    }
+
+    /// The key of a certificate for the commune's names that is being made.
+    pub(crate) fn web_key(&self) -> Result<Option<Zeroizing<String>>, SyncError> {
+        Ok(self.text(WEB_KEY_FILE)?.map(Zeroizing::new))
+    }
+
+    pub(crate) fn keep_web_key(&self, pem: &str) -> Result<(), SyncError> {
+        self.replace(WEB_KEY_FILE, pem)
+    }
+
+    /// The certificate for the commune's names; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`SyncError::Damaged`], or the disk's.
+    pub fn web(&self) -> Result<Option<WebCertificate>, SyncError> {
+        let Some(text) = self.text(WEB_FILE)?.map(Zeroizing::new) else { return Ok(None) };
+        WebCertificate::read(&text).map(Some).ok_or_else(|| SyncError::Damaged(self.name(WEB_FILE)))
+    }
+
+    /// Keeps one, with its key: in one file, so that a power cut leaves no other key's. The next one is made with another key.
+    pub(crate) fn keep_web(&self, pem: &str) -> Result<(), SyncError> {
+        self.replace(WEB_FILE, pem)?;
+        self.0.remove(WEB_KEY_FILE).map_err(SyncError::disk(self.name(WEB_KEY_FILE)))
+    }
+
+    /// What tells one from the next: when it was kept.
+    #[must_use]
+    pub fn web_stamp(&self) -> Option<SystemTime> {
+        self.0.path(WEB_FILE).metadata().and_then(|file| file.modified()).ok()
     }
 
     fn text(&self, name: &str) -> Result<Option<String>, SyncError> {

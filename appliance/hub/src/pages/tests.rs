@@ -10,10 +10,12 @@ use super::content::content;
 use super::desk::{Wanted, acts, alerts, rules};
 use super::fleet::fleet;
 use super::frame::Place;
+use super::lists::lists;
 use super::school::{SchoolPage, archive, code};
 use super::wishes::wishes;
 use super::{Bar, tell};
 use crate::fleet::{Finding, Measure, Sight, judge};
+use crate::lists::ListState;
 use crate::office::Trouble;
 use crate::policy::Contrary;
 use crate::register::history::{Alert, Channel, Kept, Level, NewAlert, Report, SignedState};
@@ -152,6 +154,18 @@ fn notices() -> [Notice; 1] {
     [Notice { id: 1, notice }]
 }
 
+fn list_state() -> ListState {
+    ListState {
+        tried_ms: Some(NOW.unix_ms()),
+        mirror: HOSTILE.to_owned(),
+        bytes: 40_000_000,
+        differences: vec![("a.diff".to_owned(), 78_600)],
+        losses: vec![("adult".to_owned(), 100, 5)],
+        failure: Some(HOSTILE.to_owned()),
+        ..ListState::default()
+    }
+}
+
 fn alert() -> Alert {
     Alert {
         id: 1,
@@ -244,6 +258,8 @@ fn all(language: Language, duties: &[Duty]) -> Vec<(&'static str, String)> {
             "content",
             content(place, bar("/contenus"), (&contents(), &notices()), &sights, member.may(Duty::Policy)),
         ),
+        ("lists", lists(place, bar("/listes"), Some(&list_state()), &sights)),
+        ("no-lists", lists(place, bar("/listes"), None, &[])),
         ("alerts", alerts(place, bar("/alertes"), &["mail"], &[alert])),
         ("acts", acts(place, bar("/actes"), &[(7, act)], Some(7))),
     ]
@@ -284,7 +300,8 @@ fn whoever_only_looks_has_nothing_to_send() {
         let forms = html.matches("<form").count();
         let own = html.matches("action=\"/deconnexion\"").count();
         match name {
-            "fleet" | "empty" | "school" | "archive" | "rules" | "wishes" | "content" | "alerts" | "acts" => {
+            "fleet" | "empty" | "school" | "archive" | "rules" | "wishes" | "content" | "lists"
+            | "alerts" | "acts" => {
                 assert_eq!(forms, own, "{name}");
             }
             _ => {}
@@ -327,6 +344,8 @@ fn pages_say_what_there_is() {
         ],
     );
     check("content", &["https://ent.example/film", "2 sur 3", "toutes les écoles", "23/11/2026"]);
+    check("lists", &["adult\u{a0}: 100 lignes, puis 5", "79\u{a0}ko", "preau hub lists accept", "Ferry"]);
+    check("no-lists", &["Ce hub ne sert pas de listes"]);
     check("alerts", &["courriel", "en attente (essais\u{a0}: 2)"]);
     check("acts", &["code fait", "192.0.2.1", "href=\"/actes?avant=7\"", "Plus anciens"]);
     check("phone", &["<svg", "name=\"cle\" value=\""]);
@@ -339,7 +358,7 @@ fn whoever_has_not_shown_everything_goes_nowhere_else() {
     let bar = |member: Member| Bar::new(place, &member, "token", "/").links.len();
     assert_eq!(bar(Member { has_key: false, ..member(&[]) }), 0);
     assert_eq!(bar(Member { has_first_secret: true, ..member(&[]) }), 0);
-    assert_eq!(bar(member(&[])), 7);
+    assert_eq!(bar(member(&[])), 8);
 }
 
 #[test]

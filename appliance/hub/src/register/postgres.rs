@@ -126,6 +126,13 @@ const STEPS: &[&str] = &[
     "ALTER TABLE code ADD COLUMN spent TEXT NOT NULL DEFAULT '';
      ALTER TABLE code ADD COLUMN box BIGINT NOT NULL DEFAULT 0;
      ALTER TABLE code ADD COLUMN public_key TEXT NOT NULL DEFAULT '';",
+    // Names that the commune owns, and what boxes have had certified for them. An empty chain is none yet.
+    r#"
+     CREATE TABLE web_name (name TEXT COLLATE "C" PRIMARY KEY, uai TEXT COLLATE "C" NOT NULL REFERENCES school);
+     CREATE TABLE web_order (
+       uai TEXT COLLATE "C" PRIMARY KEY REFERENCES school, public_key BYTEA NOT NULL, request BYTEA NOT NULL, asked_ms BIGINT NOT NULL,
+       chain TEXT NOT NULL, until_ms BIGINT NOT NULL);
+"#,
 ];
 
 /// A register in PostgreSQL.
@@ -364,6 +371,7 @@ mod tests {
         let server = Postgres::start().unwrap();
         let (one, other) = (open(&server), open(&server));
         crate::register::wishes::suite::check(&one, &other);
+        crate::register::web::suite::check(&one, &other);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod history;
 mod people;
+mod web;
 mod wishes;
 
 use archive::Hash;

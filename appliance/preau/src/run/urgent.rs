@@ -44,7 +44,12 @@ impl Watch for Quiet<'_> {
             Step::Policy(serial) => tracing::info!(serial, "the commune's policy came at once"),
             Step::Sheet(serial) => tracing::info!(serial, "what the commune says to the school came at once"),
             Step::Requests(count) => tracing::info!(count, "the commune was told of urgent requests"),
-            Step::Health | Step::Renewed | Step::Log(_) | Step::Snapshot | Step::File { .. } => {}
+            Step::Health
+            | Step::Renewed
+            | Step::Log(_)
+            | Step::Web(_)
+            | Step::Snapshot
+            | Step::File { .. } => {}
         }
     }
 

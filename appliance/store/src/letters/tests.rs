@@ -193,7 +193,7 @@ fn a_sheet_replaces_the_one_before_and_touches_no_rule_of_all_schools() {
     };
     take(&mut store, "hub", 3, &sheet(&["/a", "/b"], &["own.example"])).unwrap();
     assert_eq!(standing(&store), ["all.example", "own.example"]);
-    assert_eq!(store.commune_notices().unwrap(), [notice.clone()]);
+    assert_eq!(store.commune_notices().unwrap(), std::slice::from_ref(&notice));
     assert_eq!(store.commune_content().unwrap(), Some((0, 2)));
     let first = store.preparations().unwrap()[0].clone();
     store.note_preparation(first.id, PreparationStage::Here, None, at(1)).unwrap();
