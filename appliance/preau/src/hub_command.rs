@@ -37,7 +37,9 @@ use crate::cli::{
 use crate::config::HubConfig;
 use crate::hub_engines::{open_blobs, open_register};
 use crate::{
-    hub_acts_command, hub_adopt_command, hub_alert_command, hub_certify, hub_desk_command, hub_engines, hub_export_command, hub_lists_command, hub_marks, hub_person_command, hub_rule_command, hub_web_command, operator, run, times,
+    hub_acts_command, hub_adopt_command, hub_alert_command, hub_certify, hub_desk_command, hub_engines,
+    hub_export_command, hub_lists_command, hub_marks, hub_person_command, hub_rule_command, hub_web_command,
+    operator, run, times,
 };
 
 /// Who vouches for the hub itself.

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use hub::blobs::{Blobs, Place};
 use hub::register::people::Act;
+use hub::register::web::WebOrder;
 use hub::register::wishes::{Content, Notice, SchoolRule, Wish};
 use hub::register::{BoxState, Records, SIGNED_MAX, StoredFile, StoredSnapshot};
 use model::Timestamp;
@@ -32,6 +33,7 @@ pub(crate) fn export(out: &Path, data: &Path) -> anyhow::Result<ExitCode> {
     let mut export = Export::begin(out)?;
     write_schools(&mut export, &*register)?;
     write_told(&mut export, &*register)?;
+    write_names(&mut export, &*register)?;
     write_people(&mut export, &*register)?;
     write_boxes(&mut export, &*register, &*blobs)?;
     write_states(&mut export, &*register, &*blobs)?;
@@ -93,6 +95,18 @@ fn write_told(export: &mut Export, register: &dyn Records) -> anyhow::Result<()>
         json!({ "uai": uai, "serial": serial })
     });
     export.write_lines("sheets.jsonl", sheets)
+}
+
+/// Names that the commune owns, and what was certified for them.
+fn write_names(export: &mut Export, register: &dyn Records) -> anyhow::Result<()> {
+    let names = register.web_names()?.into_iter();
+    let names = names.map(|(uai, name)| json!({ "uai": uai, "name": name.as_str() }));
+    export.write_lines("names.jsonl", names)?;
+    let certificates = register.web_orders()?.into_iter().map(|WebOrder { uai, asked, made, .. }| {
+        let (chain, until) = made.unzip();
+        json!({ "uai": uai, "asked_ms": asked.unix_ms(), "chain": chain, "until_ms": until.map(Timestamp::unix_ms) })
+    });
+    export.write_lines("certificates.jsonl", certificates)
 }
 
 fn describe_wish(wish: &Wish) -> Value {
@@ -194,7 +208,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// Where the rows of a table go.
-    const EXPORTED: [(&str, &str); 16] = [
+    const EXPORTED: [(&str, &str); 18] = [
         ("school", "schools.jsonl"),
         ("standing", "standings.jsonl"),
         ("alert", "alerts.jsonl"),
@@ -204,6 +218,8 @@ mod tests {
         ("content", "content.jsonl"),
         ("notice", "notices.jsonl"),
         ("sheet", "sheets.jsonl"),
+        ("web_name", "names.jsonl"),
+        ("web_order", "certificates.jsonl"),
         ("member", "people.jsonl"),
         ("act", "acts.jsonl"),
         ("box", "boxes.jsonl"),

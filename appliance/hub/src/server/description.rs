@@ -169,6 +169,8 @@ mod tests {
             "SnapshotState",
             "SchoolRequests",
             "Tide",
+            "WebState",
+            "WebRequest",
         ];
         assert_eq!(golden.lines().count(), names.len(), "each message is described");
         for (line, name) in golden.lines().zip(names) {
