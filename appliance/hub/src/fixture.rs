@@ -34,6 +34,7 @@ pub(crate) fn open(folder: &Path) -> (Hub, BoxId) {
         snapshot_key: Identity::generate(),
         clock: || EARLY,
         office: None,
+        lists: None,
     };
     (hub, of)
 }

@@ -26,6 +26,9 @@ const LIST_DAYS_RED: i64 = 30;
 /// Days before a certificate's end: it is renewed when two thirds of its year are over, 122 days before.
 const CERTIFICATE_DAYS_AMBER: i64 = 90;
 const CERTIFICATE_DAYS_RED: i64 = 14;
+/// Days before the end of a certificate for the commune's names: public authorities give ninety, and another one is asked for when thirty are left.
+const WEB_DAYS_AMBER: i64 = 21;
+const WEB_DAYS_RED: i64 = 7;
 /// Days since something was sealed: that happens each night.
 const SEALED_DAYS_AMBER: i64 = 3;
 const SEALED_DAYS_RED: i64 = 10;
@@ -71,6 +74,8 @@ pub enum Finding {
     Sealed(i64),
     /// So many sealed files stay on it, because the school has no readers.
     Plain(u64),
+    /// Its certificate for the commune's names ends in so many days.
+    Web(i64),
     /// It does not know the time.
     NoClock,
     /// Its clock is off by so many seconds.
@@ -101,6 +106,7 @@ impl Finding {
             Self::List(days) => red_if(days >= LIST_DAYS_RED),
             Self::Certificate(days) => red_if(days < CERTIFICATE_DAYS_RED),
             Self::Sealed(days) => red_if(days >= SEALED_DAYS_RED),
+            Self::Web(days) => red_if(days < WEB_DAYS_RED),
             Self::Clock(seconds) => red_if(seconds >= CLOCK_RED_MS / 1_000),
         }
     }
@@ -122,6 +128,7 @@ impl Finding {
             Self::Unsigned(_) => "unsigned",
             Self::Sealed(_) => "sealed",
             Self::Plain(_) => "plain",
+            Self::Web(_) => "web",
             Self::NoClock => "no-clock",
             Self::Clock(_) => "clock",
             Self::Warm(_) => "warm",
@@ -135,7 +142,7 @@ impl Finding {
         let wide = |number: u64| Some(i64::try_from(number).unwrap_or(i64::MAX));
         match self {
             Self::Absent { nights, .. } => Some(nights),
-            Self::List(days) | Self::Certificate(days) | Self::Sealed(days) => Some(days),
+            Self::List(days) | Self::Certificate(days) | Self::Sealed(days) | Self::Web(days) => Some(days),
             Self::Disk(number)
             | Self::Memory(number)
             | Self::Unsigned(number)
@@ -247,6 +254,7 @@ fn judge_health(state: &BoxState, health: &Health, seen: Timestamp, measure: &Me
         Some(days) => (days >= LIST_DAYS_AMBER).then_some(Finding::List(days)),
     };
     let certificate = health.certificate_until_ms.map(|until| -days_since(until));
+    let web = health.web_until_ms.map(|until| -days_since(until));
     let sealed = health.sealed_ms.map(|at| seen.unix_ms().saturating_sub(at) / DAY_MS);
     let unsigned = health.log_size.map(|size| size.saturating_sub(state.log_size));
     let off_ms = health.now_ms.abs_diff(seen.unix_ms());
@@ -265,6 +273,7 @@ fn judge_health(state: &BoxState, health: &Health, seen: Timestamp, measure: &Me
             .map(Finding::Memory),
         list,
         certificate.filter(|days| *days < CERTIFICATE_DAYS_AMBER).map(Finding::Certificate),
+        web.filter(|days| *days < WEB_DAYS_AMBER).map(Finding::Web),
         unsigned.filter(|count| *count > 0).map(Finding::Unsigned),
         sealed.filter(|days| *days >= SEALED_DAYS_AMBER).map(Finding::Sealed),
         health.plain_files.filter(|count| *count > 0).map(Finding::Plain),

@@ -13,6 +13,7 @@ mod enrolling;
 #[cfg(test)]
 mod fixture;
 pub mod fleet;
+pub mod lists;
 mod metrics;
 mod office;
 mod pace;
@@ -72,6 +73,8 @@ pub struct Hub {
     pub clock: fn() -> Timestamp,
     /// Who works at its pages; without it, it has none.
     pub office: Option<Office>,
+    /// The lists that it serves; without it, it serves none.
+    pub lists: Option<lists::ListShelf>,
 }
 
 impl Hub {

@@ -8,6 +8,7 @@ pub(crate) mod content;
 pub(crate) mod desk;
 pub(crate) mod fleet;
 pub(crate) mod frame;
+pub(crate) mod lists;
 mod plot;
 pub(crate) mod school;
 mod spelling;

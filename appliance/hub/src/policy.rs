@@ -5,7 +5,8 @@ use model::Timestamp;
 use replication::limits::POLICY_BYTES_MAX;
 use replication::{CommunePolicy, CommuneRule, RULES_MAX};
 
-use crate::register::{Register, RegisterError};
+use crate::register::wishes::SchoolRule;
+use crate::register::{NewPolicy, Register, RegisterError};
 
 /// Why the policy is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -44,24 +45,28 @@ pub fn read_policy(register: &dyn Register) -> Result<CommunePolicy, PolicyError
     CommunePolicy::read(note.text()).ok_or(PolicyError::Damaged)
 }
 
-/// Adds a rule, in the place of the one about the same site.
+/// A policy with one rule more, and what that did to rules of single schools.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Added {
+    /// The policy.
+    pub policy: CommunePolicy,
+    /// The schools whose own rule said the contrary of the same site: it is gone.
+    pub gone: Vec<String>,
+}
+
+/// Adds a rule, in the place of the one about the same site. Rules of single schools that say the contrary of that site go with it.
 ///
 /// # Errors
 /// [`PolicyError`]; nothing has changed then.
 pub fn add_rule(
     register: &dyn Register,
     key: &SigningKey,
-    rule: CommuneRule,
+    rule: &CommuneRule,
     now: Timestamp,
-) -> Result<CommunePolicy, PolicyError> {
-    let before = read_policy(register)?;
-    let mut rules = before.rules.clone();
-    rules.retain(|other| other.site != rule.site);
-    rules.push(rule);
-    if rules.len() > RULES_MAX {
-        return Err(PolicyError::TooMany);
-    }
-    publish(register, key, &before, rules, now)
+) -> Result<Added, PolicyError> {
+    let draft = Draft::adding(&read_policy(register)?, key, rule, now)?;
+    let gone = register.keep_policy(&draft.as_new(Some(rule), now))?.ok_or(PolicyError::Race)?;
+    Ok(Added { policy: draft.policy, gone })
 }
 
 /// Removes the rule about a site.
@@ -80,26 +85,86 @@ pub fn remove_rule(
     if rules.len() == before.rules.len() {
         return Err(PolicyError::Unknown(site.to_owned()));
     }
-    publish(register, key, &before, rules, now)
+    let draft = Draft::of(&before, key, rules, now)?;
+    register.keep_policy(&draft.as_new(None, now))?.ok_or(PolicyError::Race)?;
+    Ok(draft.policy)
 }
 
-fn publish(
+/// What rules of single schools say to the contrary of one for all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contrary {
+    /// Of the same site: these go where the rule is made.
+    pub same: Vec<SchoolRule>,
+    /// Of names under it: these stay, and count there.
+    pub below: Vec<SchoolRule>,
+}
+
+/// Looks for what schools' own rules say to the contrary of a rule for all.
+///
+/// # Errors
+/// [`RegisterError`].
+pub fn find_contrary(
     register: &dyn Register,
-    key: &SigningKey,
-    before: &CommunePolicy,
-    mut rules: Vec<CommuneRule>,
+    (verdict, site): (&str, &str),
     now: Timestamp,
-) -> Result<CommunePolicy, PolicyError> {
-    // What is over is no rule any more.
-    rules.retain(|rule| rule.until_ms.is_none_or(|until| until > now.unix_ms()));
-    let policy = CommunePolicy { serial: next_serial(before, now), made_ms: now.unix_ms(), rules };
-    let text = policy.write();
-    CommunePolicy::read(&text).ok_or(PolicyError::Rule)?;
-    let note = Note::new(text.clone()).with(key.sign(&text, now)).write();
-    // What boxes could not read would close nothing, and could not be taken back.
-    Note::read_up_to(&note, POLICY_BYTES_MAX).map_err(|_| PolicyError::TooMany)?;
-    let is_kept = register.keep_policy(before.serial, policy.serial, &note)?;
-    if is_kept { Ok(policy) } else { Err(PolicyError::Race) }
+) -> Result<Contrary, RegisterError> {
+    let is_below = |other: &str| other.strip_suffix(site).is_some_and(|rest| rest.ends_with('.'));
+    let mut contrary = Contrary::default();
+    for own in register.school_rules(now)?.into_iter().filter(|own| own.rule.verdict != verdict) {
+        if own.rule.site == site {
+            contrary.same.push(own);
+        } else if is_below(&own.rule.site) {
+            contrary.below.push(own);
+        }
+    }
+    Ok(contrary)
+}
+
+/// A policy that is signed, and not yet the commune's.
+pub(crate) struct Draft {
+    before: u64,
+    policy: CommunePolicy,
+    note: String,
+}
+
+impl Draft {
+    /// With a rule more, in the place of the one about the same site.
+    pub(crate) fn adding(
+        before: &CommunePolicy,
+        key: &SigningKey,
+        rule: &CommuneRule,
+        now: Timestamp,
+    ) -> Result<Self, PolicyError> {
+        let mut rules = before.rules.clone();
+        rules.retain(|other| other.site != rule.site);
+        rules.push(rule.clone());
+        if rules.len() > RULES_MAX {
+            return Err(PolicyError::TooMany);
+        }
+        Self::of(before, key, rules, now)
+    }
+
+    fn of(
+        before: &CommunePolicy,
+        key: &SigningKey,
+        mut rules: Vec<CommuneRule>,
+        now: Timestamp,
+    ) -> Result<Self, PolicyError> {
+        // What is over is no rule any more.
+        rules.retain(|rule| rule.until_ms.is_none_or(|until| until > now.unix_ms()));
+        let policy = CommunePolicy { serial: next_serial(before, now), made_ms: now.unix_ms(), rules };
+        let text = policy.write();
+        CommunePolicy::read(&text).ok_or(PolicyError::Rule)?;
+        let note = Note::new(text.clone()).with(key.sign(&text, now)).write();
+        // What boxes could not read would close nothing, and could not be taken back.
+        Note::read_up_to(&note, POLICY_BYTES_MAX).map_err(|_| PolicyError::TooMany)?;
+        Ok(Self { before: before.serial, policy, note })
+    }
+
+    /// As the register takes it.
+    pub(crate) fn as_new<'d>(&'d self, added: Option<&'d CommuneRule>, at: Timestamp) -> NewPolicy<'d> {
+        NewPolicy { before: self.before, serial: self.policy.serial, note: &self.note, added, at }
+    }
 }
 
 /// By the clock, in seconds: a hub that is put back to an old state gives no number twice.
@@ -110,8 +175,13 @@ fn next_serial(before: &CommunePolicy, now: Timestamp) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use model::Answered;
+    use replication::SchoolRequest;
+
     use super::*;
+    use crate::fixture;
     use crate::register::sqlite::SqliteRegister;
+    use crate::register::wishes::{AnswerRule, WishAnswer};
 
     const NOW: Timestamp = Timestamp::from_unix_ms(1_795_392_000_000);
 
@@ -131,17 +201,61 @@ mod tests {
         let register = SqliteRegister::open(&folder.path().join("register")).unwrap();
         let key = SigningKey::of_witness([7; 32]).unwrap();
         assert_eq!(read_policy(&register).unwrap(), CommunePolicy::default());
-        add_rule(&register, &key, rule("a.example", Some(NOW.unix_ms() + 1)), NOW).unwrap();
-        add_rule(&register, &key, rule("b.example", None), NOW).unwrap();
+        add_rule(&register, &key, &rule("a.example", Some(NOW.unix_ms() + 1)), NOW).unwrap();
+        add_rule(&register, &key, &rule("b.example", None), NOW).unwrap();
         let later = Timestamp::from_unix_ms(NOW.unix_ms() + 1);
-        let policy = add_rule(&register, &key, rule("b.example", None), later).unwrap();
+        let policy = add_rule(&register, &key, &rule("b.example", None), later).unwrap().policy;
         let serial = u64::try_from(NOW.unix_ms()).unwrap() / 1_000 + 2;
         assert_eq!((policy.serial, policy.rules.len()), (serial, 1), "one is over, the other was said twice");
         let (_, note) = register.policy().unwrap().unwrap();
         assert!(Note::read(&note).unwrap().is_signed_by(key.verifier()));
-        assert!(matches!(add_rule(&register, &key, rule("fr", None), NOW), Err(PolicyError::Rule)));
+        assert!(matches!(add_rule(&register, &key, &rule("fr", None), NOW), Err(PolicyError::Rule)));
         assert!(matches!(remove_rule(&register, &key, "c.example", NOW), Err(PolicyError::Unknown(_))));
         assert_eq!(remove_rule(&register, &key, "b.example", NOW).unwrap().rules, []);
+    }
+
+    #[test]
+    fn what_schools_own_rules_say_to_the_contrary_goes_and_what_is_below_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let (hub, _) = fixture::open(folder.path());
+        let register = &*hub.register;
+        let permit = |site: &str| CommuneRule { verdict: "permit".to_owned(), ..rule(site, None) };
+        for (asked_ms, site) in (1..).zip(["a.example", "www.a.example", "xa.example"]) {
+            let request = SchoolRequest {
+                site: site.to_owned(),
+                wants: "permit".to_owned(),
+                author: "Mme Martin".to_owned(),
+                reason: "sortie".to_owned(),
+                is_urgent: false,
+                asked_ms,
+            };
+            register.add_wish(fixture::UAI, &request, &[], NOW).unwrap();
+            let id = register.wishes(9).unwrap()[0].id;
+            let answer = WishAnswer {
+                answered: Answered::School,
+                author: "M. Blanc".to_owned(),
+                reason: "sortie".to_owned(),
+                at: NOW,
+            };
+            let own = AnswerRule::School { rule: &permit(site), policy: 0 };
+            register.answer_wish(id, &answer, own).unwrap();
+        }
+        let sites =
+            |rules: &[SchoolRule]| -> Vec<String> { rules.iter().map(|own| own.rule.site.clone()).collect() };
+        let refuse = rule("a.example", None);
+        let contrary = find_contrary(register, ("refuse", "a.example"), NOW).unwrap();
+        assert_eq!(
+            (sites(&contrary.same), sites(&contrary.below)),
+            (vec!["a.example".to_owned()], vec!["www.a.example".to_owned()])
+        );
+        assert_eq!(find_contrary(register, ("permit", "a.example"), NOW).unwrap(), Contrary::default());
+        let before = register.sheet(fixture::UAI, NOW).unwrap().serial;
+        let added = add_rule(register, &hub.witness, &permit("a.example"), NOW).unwrap();
+        assert_eq!((added.gone, register.school_rules(NOW).unwrap().len()), (vec![], 3), "it says the same");
+        let added = add_rule(register, &hub.witness, &refuse, NOW).unwrap();
+        assert_eq!(added.gone, [fixture::UAI]);
+        assert_eq!(sites(&register.school_rules(NOW).unwrap()), ["www.a.example", "xa.example"]);
+        assert!(register.sheet(fixture::UAI, NOW).unwrap().serial > before, "the box hears of it");
     }
 
     #[test]
@@ -153,7 +267,7 @@ mod tests {
         for number in 0..RULES_MAX {
             let long =
                 CommuneRule { reason: "\u{4e00}".repeat(200), ..rule(&format!("{number}.example"), None) };
-            match add_rule(&register, &key, long, NOW) {
+            match add_rule(&register, &key, &long, NOW) {
                 Ok(_) => added += 1,
                 Err(error) => assert!(matches!(error, PolicyError::TooMany), "{error}"),
             }

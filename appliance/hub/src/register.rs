@@ -8,11 +8,12 @@ pub mod sqlite;
 #[cfg(test)]
 mod suite;
 mod tables;
+pub mod web;
 pub mod wishes;
 
 use archive::Hash;
 use model::{Timestamp, Uai};
-use replication::{CodeNumber, EnrolmentCode, School};
+use replication::{CodeNumber, CommuneRule, EnrolmentCode, School};
 use ring::digest::{SHA256, digest};
 
 /// Wrong tries that burn a code: with three, somebody guesses one of nine thousand million right.
@@ -183,6 +184,21 @@ pub struct Exchange {
     pub answer: String,
 }
 
+/// A policy that is to take the place of another.
+#[derive(Clone, Copy, Debug)]
+pub struct NewPolicy<'p> {
+    /// The number of the one before; 0: none.
+    pub before: u64,
+    /// Its own number.
+    pub serial: u64,
+    /// What is signed.
+    pub note: &'p str,
+    /// The rule that it adds: where a school has one of its own that says the contrary of the same site, that one goes.
+    pub added: Option<&'p CommuneRule>,
+    /// When it is made.
+    pub at: Timestamp,
+}
+
 /// What the register does not do.
 #[derive(Debug, thiserror::Error)]
 pub enum RegisterError {
@@ -204,7 +220,7 @@ pub enum RegisterError {
 }
 
 /// The register. Each call is one transaction; any number of hubs may work on one register.
-pub trait Register: wishes::Wishes + Send + Sync {
+pub trait Register: wishes::Wishes + web::Web + Send + Sync {
     /// Adds a school, or changes its name and rooms.
     ///
     /// # Errors
@@ -261,8 +277,8 @@ pub trait Register: wishes::Wishes + Send + Sync {
     ) -> Result<bool, RegisterError>;
     /// The commune's policy that was signed last, by its number.
     fn policy(&self) -> Result<Option<(u64, String)>, RegisterError>;
-    /// Keeps a newer one, where `before` is still the last (0: none); whether it does.
-    fn keep_policy(&self, before: u64, serial: u64, note: &str) -> Result<bool, RegisterError>;
+    /// Keeps a newer one, where the one before is still the last: the schools whose own rule went with it. `None` where it is not kept.
+    fn keep_policy(&self, new: &NewPolicy<'_>) -> Result<Option<Vec<String>>, RegisterError>;
     /// Notes a file that is whole. One that is noted already keeps its name, and the earlier of both ends, but none before `soonest`. Where its end
     /// comes nearer by that: how many files of the box end before the time that was said of them first.
     fn add_file(

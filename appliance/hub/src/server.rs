@@ -4,9 +4,12 @@ mod api;
 mod caller;
 mod description;
 mod files;
+mod lists;
 mod pages;
 mod snapshots;
+mod turns;
 mod urgent;
+mod web_names;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -21,6 +24,7 @@ use actix_web::middleware::DefaultHeaders;
 use actix_web::{App, HttpServer, web};
 use rustls::ServerConfig;
 
+use self::turns::Turns;
 use crate::Hub;
 use crate::tides::Tides;
 
@@ -33,7 +37,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// Longest wait for requests under way at a stop, in seconds. What is cut is gone on with.
 const STOP_TIMEOUT_S: u64 = 5;
-/// How often whoever answers says that it does.
+/// How often whoever answers says that it does, and that the threads do.
 const BEAT: Duration = Duration::from_secs(1);
 /// Threads that wait for the register and the disk.
 const BLOCKING_THREADS: usize = 8;
@@ -60,7 +64,7 @@ impl Listening {
         !self.thread.is_finished()
     }
 
-    /// How often whoever answers has said that it does: each second, unless it hangs.
+    /// How often whoever answers has said that it does: each second, unless it hangs, or all of its threads do.
     #[must_use]
     pub fn beats(&self) -> u64 {
         self.beats.load(Ordering::Relaxed)
@@ -119,18 +123,23 @@ fn build(
     tls: ServerConfig,
     beats: Arc<AtomicU64>,
 ) -> io::Result<Server> {
+    let turns = web::Data::new(Turns::default());
     let server = HttpServer::new(move || {
         // This runs on the thread that will answer: what is spawned here stops where that hangs, and ends with it.
         let beats = Arc::clone(&beats);
         drop(actix_web::rt::spawn(async move {
             loop {
                 actix_web::rt::time::sleep(BEAT).await;
-                beats.fetch_add(1, Ordering::Relaxed);
+                // It counts once a thread was free for it: where all of them hang, nobody is answered.
+                if web::block(|| {}).await.is_ok() {
+                    beats.fetch_add(1, Ordering::Relaxed);
+                }
             }
         }));
         App::new()
             .app_data(hub.clone())
             .app_data(tides.clone())
+            .app_data(turns.clone())
             .wrap(
                 DefaultHeaders::new()
                     .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
@@ -141,6 +150,8 @@ fn build(
             .configure(snapshots::configure)
             .configure(urgent::configure)
             .configure(description::configure)
+            .configure(web_names::configure)
+            .configure(lists::configure)
             .default_service(web::to(pages::serve))
     });
     let server = server

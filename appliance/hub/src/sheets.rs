@@ -2,6 +2,8 @@
 //!
 //! The number is the register's, and counts with each change; so any hub process signs the same, and nothing that is signed has to be kept.
 
+use std::collections::HashMap;
+
 use archive::{Note, SigningKey};
 use model::Timestamp;
 use replication::limits::SHEET_BYTES_MAX;
@@ -41,14 +43,13 @@ pub(crate) fn sign(
 
 /// How far a school's documents have come.
 pub(crate) fn tide_of(register: &dyn Register, uai: &str) -> Result<Tide, Refusal> {
-    let policy = register.high_water().map_err(tell)?.policy;
-    let serials = register.sheet_serials().map_err(tell)?;
-    Ok(Tide { policy, sheet: serial_of(&serials, uai) })
+    register.tide(uai).map_err(tell)
 }
 
 /// The number of a school's sheet: the higher one of its own and of that of all.
-pub(crate) fn serial_of(serials: &[(String, u64)], uai: &str) -> u64 {
-    serials.iter().filter(|(of, _)| of.is_empty() || of == uai).map(|(_, serial)| *serial).max().unwrap_or(0)
+pub(crate) fn serial_of(serials: &HashMap<String, u64>, uai: &str) -> u64 {
+    let find = |of: &str| serials.get(of).copied().unwrap_or(0);
+    find(uai).max(find(""))
 }
 
 #[cfg(test)]
@@ -74,13 +75,16 @@ mod tests {
             is_urgent: false,
             asked_ms: 1,
         };
-        hub.register.add_wish(fixture::UAI, &request, fixture::EARLY).unwrap();
+        hub.register.add_wish(fixture::UAI, &request, &[], fixture::EARLY).unwrap();
         let note = Note::read_up_to(&sign().unwrap(), SHEET_BYTES_MAX).unwrap();
         assert!(note.is_signed_by(hub.witness.verifier()));
         let sheet = SchoolSheet::read(note.text()).unwrap();
         assert_eq!((sheet.school.as_str(), sheet.notices), (fixture::UAI, vec![notice]));
         assert_eq!(tide_of(&*hub.register, fixture::UAI).unwrap(), Tide { policy: 0, sheet: sheet.serial });
-        assert_eq!(serial_of(&[(String::new(), 3), ("a".to_owned(), 5), ("b".to_owned(), 9)], "a"), 5);
-        assert_eq!(serial_of(&[(String::new(), 7), ("a".to_owned(), 5)], "a"), 7);
+        let serials = |all: u64| {
+            HashMap::from([("", all), ("a", 5), ("b", 9)].map(|(of, serial)| (of.to_owned(), serial)))
+        };
+        assert_eq!((serial_of(&serials(3), "a"), serial_of(&serials(7), "a")), (5, 7));
+        assert_eq!(serial_of(&serials(3), "c"), 3);
     }
 }

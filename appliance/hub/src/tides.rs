@@ -2,7 +2,7 @@
 //!
 //! Hubs that share a register see each other's changes by that look; none has to know of another.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -32,8 +32,10 @@ pub(crate) struct Tides {
 #[derive(Clone, Debug, Default)]
 struct Level {
     policy: u64,
-    /// The sheets' numbers, by their schools.
-    sheets: Arc<Vec<(String, u64)>>,
+    /// The highest number of a sheet.
+    sheet: u64,
+    /// The sheets' numbers, by their schools: each change has all who wait look their own up.
+    sheets: Arc<HashMap<String, u64>>,
     /// The hub stops: nobody waits any longer.
     is_over: bool,
 }
@@ -104,13 +106,16 @@ impl Tides {
         let high = hub.register.high_water()?;
         let (policy, sheet) = {
             let level = self.level.borrow();
-            (level.policy, level.sheets.iter().map(|(_, serial)| *serial).max().unwrap_or(0))
+            (level.policy, level.sheet)
         };
         if (policy, sheet) == (high.policy, high.sheet) {
             return Ok(());
         }
-        let sheets = Arc::new(hub.register.sheet_serials()?);
-        self.level.send_modify(|level| (level.policy, level.sheets) = (high.policy, sheets));
+        let sheets: HashMap<String, u64> = hub.register.sheet_serials()?.into_iter().collect();
+        let sheet = sheets.values().copied().max().unwrap_or(0);
+        self.level.send_modify(|level| {
+            (level.policy, level.sheet, level.sheets) = (high.policy, sheet, Arc::new(sheets));
+        });
         Ok(())
     }
 
@@ -146,8 +151,12 @@ impl Tides {
 mod tests {
     use replication::SheetNotice;
 
+    use rustls::RootCertStore;
+
     use super::*;
     use crate::fixture;
+    use crate::register::Register;
+    use crate::register::postgres::PostgresRegister;
 
     fn notice() -> SheetNotice {
         SheetNotice { made_ms: 5, author: "M. Blanc".to_owned(), text: "Jeudi".to_owned() }
@@ -173,6 +182,45 @@ mod tests {
         let (heard, ()) = tokio::join!(waiting, change);
         assert_eq!(heard.unwrap().unwrap().sheet, first.sheet + 1);
         assert!(tides.waiting.lock().unwrap().is_empty(), "nobody waits any more");
+    }
+
+    #[actix_web::test]
+    async fn an_academy_waits_on_one_look() {
+        let folder = tempfile::tempdir().unwrap();
+        let (hub, _) = fixture::open(folder.path());
+        let tides = Tides::default();
+        let waiting = (0..3_000).map(|number| tides.wait(BoxId(number), fixture::UAI, Tide::default()));
+        let change = async {
+            rt::task::yield_now().await;
+            assert_eq!(tides.level.receiver_count(), 3_000);
+            hub.register.add_notice(&notice(), fixture::EARLY).unwrap();
+            tides.look(&hub).unwrap();
+        };
+        let (heard, ()) = tokio::join!(futures_util::future::join_all(waiting), change);
+        assert!(heard.iter().all(|heard| heard.is_ok_and(|heard| heard.is_some_and(|tide| tide.sheet > 0))));
+        assert!(tides.waiting.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_change_at_another_hub_reaches_whoever_waits_here() {
+        let server = harness::Postgres::start().unwrap();
+        let open = || PostgresRegister::open(&server.address(), None, RootCertStore::empty()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (mut hub, of) = fixture::open(folder.path());
+        // Both outlive the runtime: their connections are closed by threads that may wait.
+        let (here, there): (Arc<dyn Register>, Arc<dyn Register>) = (Arc::new(open()), Arc::new(open()));
+        hub.register = Arc::clone(&here);
+        let (hub, tides, other) = (web::Data::new(hub), web::Data::new(Tides::default()), Arc::clone(&there));
+        let heard = rt::System::new().block_on(async move {
+            drop(rt::spawn(Tides::keep(tides.clone(), hub)));
+            let change = web::block(move || other.add_notice(&notice(), fixture::EARLY));
+            let (heard, changed) = tokio::join!(tides.wait(of, fixture::UAI, Tide::default()), change);
+            assert!(changed.unwrap().unwrap());
+            tides.end();
+            heard
+        });
+        assert!(heard.unwrap().unwrap().sheet > 0);
+        drop((here, there));
     }
 
     #[actix_web::test]

@@ -9,9 +9,9 @@ use serde_json::json;
 use crate::Hub;
 use crate::office::Settings;
 use crate::pages::Place;
-use crate::policy::{PolicyError, add_rule, read_policy};
+use crate::policy::{Draft, PolicyError, read_policy};
 use crate::register::history::{Channel, NewAlert};
-use crate::register::wishes::{Wish, WishAnswer};
+use crate::register::wishes::{AnswerRule, Settled, WishAnswer};
 use crate::register::{Register, RegisterError};
 
 /// Why a request was not answered.
@@ -47,17 +47,18 @@ pub struct Decision {
     pub until_ms: Option<i64>,
 }
 
-/// Answers a request: with a rule of all schools, with one of its own, or by no. The school reads it within seconds, or in its next night.
+/// Answers a request: with a rule of all schools, with one of its own, or by no. The school reads it within seconds, or in its next night. The schools whose
+/// own rule said the contrary of one of all schools: theirs is gone.
 ///
 /// # Errors
-/// [`AnswerError`]. A rule of all schools may be there then: whoever answers once more finds it.
+/// [`AnswerError`]; nothing has changed then.
 pub fn answer(
     register: &dyn Register,
     key: &SigningKey,
     id: u64,
     decision: Decision,
     now: Timestamp,
-) -> Result<Wish, AnswerError> {
+) -> Result<Vec<String>, AnswerError> {
     let wish = register.find_wish(id)?.ok_or(AnswerError::Unknown(id))?;
     if wish.answer.is_some() {
         return Err(AnswerError::Answered);
@@ -70,41 +71,43 @@ pub fn answer(
         reason: reason.clone(),
         until_ms,
     };
-    let own = match answered {
-        Answered::No => None,
+    let answer = WishAnswer { answered, author, reason, at: now };
+    let policy = read_policy(register)?;
+    let settled = match answered {
+        Answered::No => register.answer_wish(id, &answer, AnswerRule::Nothing)?,
         Answered::School => {
-            let policy = read_policy(register)?;
             if policy.rules.iter().any(|it| it.site == rule.site && it.verdict != rule.verdict) {
                 return Err(AnswerError::Contrary);
             }
-            Some(rule)
+            let own = AnswerRule::School { rule: &rule, policy: policy.serial };
+            register.answer_wish(id, &answer, own)?
         }
         Answered::All => {
-            add_rule(register, key, rule, now)?;
-            None
+            let draft = Draft::adding(&policy, key, &rule, now)?;
+            register.answer_wish(id, &answer, AnswerRule::All(draft.as_new(Some(&rule), now)))?
         }
     };
-    let answer = WishAnswer { answered, author, reason, at: now };
-    if register.answer_wish(id, &answer, own.as_ref())? { Ok(wish) } else { Err(AnswerError::Answered) }
+    match settled {
+        Settled::Done(gone) => Ok(gone),
+        Settled::Answered => Err(AnswerError::Answered),
+        Settled::Race => Err(PolicyError::Race.into()),
+    }
 }
 
-/// Has people be told of an urgent request. What fails is in the log: the request stands on the page all the same.
-pub(crate) fn tell_people(hub: &Hub, uai: &str, request: &SchoolRequest) {
-    let Some(office) = &hub.office else { return };
-    let now = (hub.clock)();
-    let schools = hub.register.schools().unwrap_or_default();
-    let name =
-        schools.into_iter().find(|school| school.uai == uai).map_or_else(|| uai.to_owned(), |it| it.name);
-    for channel in &office.settings.channels {
-        let alert = write(&office.settings, *channel, (uai, &name), request);
-        if let Err(error) = office.history.add_alert(&alert, now) {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                school = uai,
-                "nobody is told of an urgent request"
-            );
-        }
-    }
+/// What people are told of a request, by each way; nothing where it is not urgent.
+///
+/// # Errors
+/// [`RegisterError`].
+pub(crate) fn write_alerts(
+    hub: &Hub,
+    uai: &str,
+    request: &SchoolRequest,
+) -> Result<Vec<NewAlert>, RegisterError> {
+    let Some(office) = hub.office.as_ref().filter(|_| request.is_urgent) else { return Ok(Vec::new()) };
+    let school = hub.register.schools()?.into_iter().find(|school| school.uai == uai);
+    let name = school.map_or_else(|| uai.to_owned(), |it| it.name);
+    let channels = office.settings.channels.iter();
+    Ok(channels.map(|channel| write(&office.settings, *channel, (uai, &name), request)).collect())
 }
 
 fn write(
@@ -176,7 +179,7 @@ mod tests {
         let (hub, _) = fixture::open(folder.path());
         let register = &*hub.register;
         for (site, wants) in [("a.example", "permit"), ("b.example", "refuse"), ("c.example", "permit")] {
-            let came = register.add_wish(fixture::UAI, &request(site, wants), fixture::EARLY).unwrap();
+            let came = register.add_wish(fixture::UAI, &request(site, wants), &[], fixture::EARLY).unwrap();
             assert_eq!(came, Came::New { is_told: true });
         }
         let answer = |id, answered| answer(register, &hub.witness, id, decide(answered), fixture::EARLY);
@@ -197,12 +200,17 @@ mod tests {
         answers.sort_unstable();
         assert_eq!(answers, [("a.example", "school"), ("b.example", "all"), ("c.example", "no")]);
         // What all schools are refused is not opened for one by a word on the same name: the box would have to choose.
-        register.add_wish(fixture::UAI, &request("b.example", "permit"), fixture::EARLY).unwrap();
+        register.add_wish(fixture::UAI, &request("b.example", "permit"), &[], fixture::EARLY).unwrap();
         assert_eq!(register.wishes(9).unwrap().len(), 3, "site and moment are those of before");
         let later = SchoolRequest { asked_ms: 2, ..request("b.example", "permit") };
-        register.add_wish(fixture::UAI, &later, fixture::EARLY).unwrap();
+        register.add_wish(fixture::UAI, &later, &[], fixture::EARLY).unwrap();
         assert!(matches!(answer(4, Answered::School), Err(AnswerError::Contrary)));
         answer(4, Answered::All).unwrap();
         assert_eq!(read_policy(register).unwrap().rules[0].verdict, "permit");
+        // The school's own rule gives way to the contrary one of all schools that it asked for.
+        let close = SchoolRequest { asked_ms: 3, ..request("a.example", "refuse") };
+        register.add_wish(fixture::UAI, &close, &[], fixture::EARLY).unwrap();
+        assert_eq!(answer(5, Answered::All).unwrap(), [fixture::UAI]);
+        assert_eq!(register.school_rules(fixture::EARLY).unwrap(), []);
     }
 }

@@ -15,6 +15,7 @@ use rustls::sign::CertifiedKey;
 use crate::authority::{Authority, PkiError};
 use crate::leaf::Leaf;
 use crate::names::Names;
+use crate::web::WebCertificate;
 
 /// What the clock shows, and how far to trust it.
 pub type Reading = (Timestamp, ClockQuality);
@@ -34,6 +35,8 @@ pub struct Identity {
     is_authority_shown: bool,
     /// By the name that it is for; `None`: the box itself.
     shown: Mutex<BTreeMap<Option<DomainName>, Shown>>,
+    /// What every browser trusts, for names that the commune owns.
+    web: Mutex<Option<WebCertificate>>,
 }
 
 struct Shown {
@@ -58,13 +61,18 @@ impl Identity {
         clock: impl Fn() -> Reading + Send + Sync + 'static,
     ) -> Self {
         let (clock, shown) = (Box::new(clock), Mutex::default());
-        Self { authority, own, clock, is_authority_shown: false, shown }
+        Self { authority, own, clock, is_authority_shown: false, shown, web: Mutex::default() }
     }
 
     /// Shows the authority's certificate beside its own: whoever does not know the authority yet learns which it is.
     #[must_use]
     pub fn with_authority_shown(self) -> Self {
         Self { is_authority_shown: true, ..self }
+    }
+
+    /// Shows this certificate for its names from now on, in its time, and the authority's own for everything else; `None`: no other.
+    pub fn show_web(&self, web: Option<WebCertificate>) {
+        *self.web.lock().unwrap_or_else(PoisonError::into_inner) = web;
     }
 
     /// Who vouches for the box.
@@ -110,6 +118,9 @@ impl Identity {
 
     fn show(&self, expected: Option<&str>) -> Result<Arc<CertifiedKey>, ShowError> {
         let (now, quality) = (self.clock)();
+        if let Some(certified) = expected.and_then(|name| self.find_web(name, now)) {
+            return Ok(certified);
+        }
         let single = expected.and_then(|name| self.find_single(name));
         // Making one takes a fraction of a millisecond: whoever comes meanwhile waits for it.
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
@@ -129,6 +140,18 @@ impl Identity {
         }
         shown.insert(single, Shown { leaf, certified: Arc::clone(&certified) });
         Ok(certified)
+    }
+
+    /// What is shown for a name that the commune owns.
+    fn find_web(&self, expected: &str, now: Timestamp) -> Option<Arc<CertifiedKey>> {
+        let web = self.web.lock().unwrap_or_else(PoisonError::into_inner);
+        web.as_ref()?.show(&expected.parse().ok()?, now)
+    }
+
+    /// The certificate that somebody is shown who expects a name, in DER.
+    #[cfg(test)]
+    pub(crate) fn shown_for(&self, expected: Option<&str>) -> Option<Vec<u8>> {
+        self.show(expected).ok()?.cert.first().map(|certificate| certificate.to_vec())
     }
 
     /// The name that a client expects, where it is not the box's own and the authority may vouch for it.

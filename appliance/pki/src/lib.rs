@@ -13,6 +13,7 @@ mod identity;
 mod leaf;
 mod members;
 mod names;
+mod web;
 
 pub use authority::{Authority, PkiError};
 pub use file::{BYTES_MAX, Damage};
@@ -20,3 +21,4 @@ pub use identity::{Identity, Reading};
 pub use leaf::Leaf;
 pub use members::{CertifyError, MemberAuthority, MemberKey, Membership};
 pub use names::Names;
+pub use web::{CHAIN_BYTES_MAX, WebCertificate, WebChain, WebChainError, WebKey};

@@ -27,7 +27,7 @@ pub trait TelephoneRoom: Send + Sync {
     /// Makes a telephone known. Her codes on paper, and the token of a new session: all others end.
     ///
     /// # Errors
-    /// [`Trouble::Code`], [`Trouble::Wrong`] and [`Trouble::Wait`] of the code of the telephone so far, [`Trouble::NoClock`].
+    /// [`Trouble::Code`], [`Trouble::Wrong`] and [`Trouble::Wait`] of the code of the telephone so far or of her secret, [`Trouble::NoClock`].
     fn take_telephone(
         &self,
         client: IpAddr,
@@ -69,6 +69,8 @@ pub struct TypedTelephone<'t> {
     pub code: &'t str,
     /// A code of the telephone so far, or one on paper; empty where there is none.
     pub present: &'t str,
+    /// Her secret, where there is none: a session that somebody left open makes no telephone known.
+    pub secret: &'t str,
 }
 
 /// Codes on paper. They are shown once.

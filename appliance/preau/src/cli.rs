@@ -2,7 +2,9 @@
 
 mod hub;
 mod hub_desk;
+mod hub_lists;
 mod hub_people;
+mod hub_web;
 mod journal;
 mod lesson;
 mod retention;
@@ -27,7 +29,9 @@ pub(crate) use hub::{
     SyncCommand,
 };
 pub(crate) use hub_desk::{HubContentCommand, HubNoticeCommand, HubRequestCommand};
+pub(crate) use hub_lists::{HubListsCommand, HubListsPlace};
 pub(crate) use hub_people::{HubAlertArguments, HubAlertCommand, HubPersonCommand};
+pub(crate) use hub_web::{HubCertificateCommand, HubNameCommand};
 pub(crate) use journal::{
     Asking, ExportArguments, JournalCommand, SearchArguments, SummaryArguments, VerifyArguments, Window,
 };

@@ -37,8 +37,9 @@ use crate::cli::{
 use crate::config::HubConfig;
 use crate::hub_engines::{open_blobs, open_register};
 use crate::{
-    hub_acts_command, hub_adopt_command, hub_alert_command, hub_desk_command, hub_engines,
-    hub_export_command, hub_marks, hub_person_command, hub_rule_command, operator, run, times,
+    hub_acts_command, hub_adopt_command, hub_alert_command, hub_certify, hub_desk_command, hub_engines,
+    hub_export_command, hub_lists_command, hub_marks, hub_person_command, hub_rule_command, hub_web_command,
+    operator, run, times,
 };
 
 /// Who vouches for the hub itself.
@@ -78,6 +79,9 @@ pub(crate) fn carry_out(arguments: HubArguments) -> anyhow::Result<ExitCode> {
         Some(HubCommand::Request(command)) => hub_desk_command::carry_out_request(command),
         Some(HubCommand::Content(command)) => hub_desk_command::carry_out_content(command),
         Some(HubCommand::Notice(command)) => hub_desk_command::carry_out_notice(command),
+        Some(HubCommand::Lists(command)) => hub_lists_command::carry_out(&command),
+        Some(HubCommand::Name(command)) => hub_web_command::carry_out_name(command),
+        Some(HubCommand::Certificate(command)) => hub_web_command::carry_out_certificate(command),
         Some(HubCommand::Person(command)) => hub_person_command::carry_out(command),
         Some(HubCommand::Alert(command)) => hub_alert_command::carry_out(&command),
         Some(HubCommand::Acts { before, count, data }) => {
@@ -214,8 +218,7 @@ pub(crate) fn note_act(register: &dyn Staff, deed: &str, about: &str) -> anyhow:
 /// Runs the hub until it is told to stop.
 fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let data = arguments.data.as_deref().context("give the folder of the hub: --data DIR")?;
-    let HubConfig { commune, timezone, url, nights, metrics, ways } =
-        HubConfig::load(arguments.config.as_deref())?;
+    let config = HubConfig::load(arguments.config.as_deref())?;
     run::start_diagnostics();
     let supervisor = Supervisor::find();
     // Every TLS connection uses ring. It can only be installed already.
@@ -245,6 +248,11 @@ fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let blobs = open_blobs(data)?;
     // Each box that waits for what is urgent holds a connection.
     limits::raise_open_files().context("the limit of open files cannot be raised")?;
+    let _lists = hub_lists_command::keep(&config, arguments.config.as_deref(), data)?;
+    let certifying: Arc<dyn Register> = Arc::clone(&register) as _;
+    let _certificates =
+        config.certifier.clone().map(|program| hub_certify::keep(&certifying, program)).transpose()?;
+    let HubConfig { commune, timezone, url, nights, metrics, ways, .. } = config;
     let listener = TcpListener::bind(arguments.listen)
         .with_context(|| format!("cannot listen at {}", arguments.listen))?;
     let witness_key = witness.verifier().to_string();
@@ -252,14 +260,15 @@ fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
         Settings { commune, timezone, url, nights, metrics, channels: ways.channels(), authority_der };
     let (staff, history): (Arc<dyn Staff>, Arc<dyn History>) =
         (Arc::clone(&register) as _, Arc::clone(&register) as _);
+    let lists = Some(hub_lists_command::shelf(data));
     let office = Some(Office::new(staff, history, settings));
-    let hub = Arc::new(Hub { register, blobs, enroller, witness, snapshot_key, clock: now, office });
+    let hub = Arc::new(Hub { register, blobs, enroller, witness, snapshot_key, clock: now, office, lists });
     let listening = hub::serve(Arc::clone(&hub), listener, tls).context("the hub cannot be served")?;
     writeln!(io::stdout(), "listening on {}", listening.address())?;
     writeln!(io::stdout(), "witness {witness_key}")?;
-    let _watching = watch_schools(&hub, data, ways)?;
+    let watching = watch_schools(&hub, data, ways)?;
     supervisor.tell_ready();
-    wait(&hub, data, &listening, &supervisor)?;
+    wait(&hub, data, (&listening, &watching), &supervisor)?;
     supervisor.tell_stopping();
     listening.stop()?;
     Ok(ExitCode::SUCCESS)
@@ -369,7 +378,12 @@ fn keep_marks(hub: &Hub, data: &Path) {
 }
 
 /// Waits until somebody wants the hub to stop, or it has stopped by itself. Meanwhile it forgets what is over: a store that hangs keeps it from no end.
-fn wait(hub: &Arc<Hub>, data: &Path, listening: &Listening, supervisor: &Supervisor) -> anyhow::Result<()> {
+fn wait(
+    hub: &Arc<Hub>,
+    data: &Path,
+    (listening, watching): (&Listening, &Watching),
+    supervisor: &Supervisor,
+) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome: anyhow::Result<()> = runtime.block_on(async {
         let mut house: Option<JoinHandle<()>> = None;
@@ -386,6 +400,9 @@ fn wait(hub: &Arc<Hub>, data: &Path, listening: &Listening, supervisor: &Supervi
                 _ = look.tick() => {
                     if !listening.is_running() {
                         bail!("the hub stopped by itself")
+                    }
+                    if watching.thread.is_finished() {
+                        bail!("nobody looks at the schools any more: the thread that did has failed")
                     }
                 }
                 _ = signs.tick() => {
@@ -409,11 +426,17 @@ fn wait(hub: &Arc<Hub>, data: &Path, listening: &Listening, supervisor: &Supervi
     outcome
 }
 
+/// Who looks at the schools, up to the end of the value.
+struct Watching {
+    thread: std::thread::JoinHandle<()>,
+    _end: Sender<()>,
+}
+
 /// Looks at the schools each minute, on a thread of its own that ends with the value: whoever is written to may take his time. At the
 /// hub's end nobody waits for it, because what is not sent is in the register.
-fn watch_schools(hub: &Arc<Hub>, data: &Path, ways: Ways) -> anyhow::Result<Sender<()>> {
-    let (hub, data, (watching, ended)) = (Arc::clone(hub), data.to_owned(), mpsc::channel());
-    std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
+fn watch_schools(hub: &Arc<Hub>, data: &Path, ways: Ways) -> anyhow::Result<Watching> {
+    let (hub, data, (end, ended)) = (Arc::clone(hub), data.to_owned(), mpsc::channel());
+    let thread = std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
         loop {
             look_at_schools(&hub, &data, &ways);
             if ended.recv_timeout(WATCH_PERIOD) != Err(RecvTimeoutError::Timeout) {
@@ -421,7 +444,7 @@ fn watch_schools(hub: &Arc<Hub>, data: &Path, ways: Ways) -> anyhow::Result<Send
             }
         }
     })?;
-    Ok(watching)
+    Ok(Watching { thread, _end: end })
 }
 
 /// What failed is in the log, and is tried again in a minute.

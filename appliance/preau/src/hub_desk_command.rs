@@ -7,14 +7,14 @@ use anyhow::{Context as _, bail, ensure};
 use hub::register::wishes::{Content, Notice, Wish};
 use hub::wishes::{Decision, answer};
 use jiff::tz::TimeZone;
-use model::{Timestamp, Uai};
-use replication::{SheetContent, SheetNotice};
+use model::{Answered, Timestamp, Uai};
+use replication::{SchoolRequest, SheetContent, SheetNotice};
 use system::clock::now;
 
 use crate::cli::{HubContentCommand, HubNoticeCommand, HubRequestCommand};
 use crate::hub_command::note_act;
 use crate::hub_engines::open_register;
-use crate::hub_rule_command::find_key;
+use crate::hub_rule_command::{find_key, note_contrary, tell_gone};
 use crate::times;
 
 const DAY_MS: i64 = 86_400_000;
@@ -41,13 +41,17 @@ pub(crate) fn carry_out_request(command: HubRequestCommand) -> anyhow::Result<Ex
             let wish = register.find_wish(id)?.with_context(|| format!("there is no request {id}"))?;
             let about = format!("{} {} {} ({reason})", answered.as_str(), wish.uai, wish.request.site);
             note_act(&*register, "request-answered", &about)?;
+            let SchoolRequest { wants, site, .. } = wish.request;
+            if answered == Answered::All {
+                note_contrary(&*register, (&wants, &site), now())?;
+            }
             let decision = Decision {
                 answered,
                 author: author.as_str().to_owned(),
                 reason: reason.as_str().to_owned(),
                 until_ms: days.map(|days| ahead(days).unix_ms()),
             };
-            answer(&*register, &key, id, decision, now())?;
+            tell_gone(&answer(&*register, &key, id, decision, now())?, &site)?;
         }
     }
     Ok(ExitCode::SUCCESS)

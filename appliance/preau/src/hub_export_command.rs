@@ -2,47 +2,49 @@
 //!
 //! Invariant: no secret leaves: neither keys of the hub, nor codes, nor what people sign in with. What is encrypted stays so.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+mod folder;
+
+use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, ensure};
 use hub::blobs::{Blobs, Place};
 use hub::register::people::Act;
+use hub::register::web::WebOrder;
+use hub::register::wishes::{Content, Notice, SchoolRule, Wish};
 use hub::register::{BoxState, Records, SIGNED_MAX, StoredFile, StoredSnapshot};
 use model::Timestamp;
 use replication::School;
-use replication::limits::{FILE_BYTES_MAX, SNAPSHOT_BYTES_MAX};
-use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
+use self::folder::{Export, Lines, Taken};
 use crate::hub_engines::{open_blobs, open_register};
 
-/// What is exported tells of schools and people.
-const FOLDER_MODE: u32 = 0o700;
-const FILE_MODE: u32 = 0o600;
 /// Acts that are read at a time.
 const ACTS_A_TIME: u32 = 1_000;
 /// Alerts are kept in this number at most, with those that wait.
 const ALERTS_MAX: u32 = 10_000;
+/// Before everything: what is over stands in the register for a while, and belongs to it.
+const EVER: Timestamp = Timestamp::from_unix_ms(0);
 
 /// Writes everything into a folder that is empty, or is not there yet.
 pub(crate) fn export(out: &Path, data: &Path) -> anyhow::Result<ExitCode> {
     let (register, blobs) = (open_register(data)?, open_blobs(data)?);
     let mut export = Export::begin(out)?;
     write_schools(&mut export, &*register)?;
+    write_told(&mut export, &*register)?;
+    write_names(&mut export, &*register)?;
     write_people(&mut export, &*register)?;
-    let missing = write_boxes(&mut export, &*register, &*blobs)?;
+    write_boxes(&mut export, &*register, &*blobs)?;
+    write_states(&mut export, &*register, &*blobs)?;
     export.end()?;
     let mut said = io::stdout().lock();
     writeln!(said, "{} files, {} bytes are in {}", export.files, export.bytes, out.display())?;
     writeln!(said, "sha256sum --check SHA256SUMS says there whether they are whole")?;
-    for path in &missing {
-        writeln!(said, "missing among the hub's files: {path}")?;
+    for flaw in &export.flaws {
+        writeln!(said, "missing or damaged among the hub's files: {flaw}")?;
     }
-    Ok(if missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if export.flaws.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn write_schools(export: &mut Export, register: &dyn Records) -> anyhow::Result<()> {
@@ -68,6 +70,60 @@ fn write_schools(export: &mut Export, register: &dyn Records) -> anyhow::Result<
     Ok(())
 }
 
+/// What schools ask, and what they are told.
+fn write_told(export: &mut Export, register: &dyn Records) -> anyhow::Result<()> {
+    export.write_lines("requests.jsonl", register.wishes(u32::MAX)?.iter().map(describe_wish))?;
+    let rules = register.school_rules(EVER)?.into_iter().map(|SchoolRule { uai, rule }| {
+        json!({
+            "uai": uai, "verdict": rule.verdict, "site": rule.site, "author": rule.author, "reason": rule.reason,
+            "until_ms": rule.until_ms,
+        })
+    });
+    export.write_lines("school-rules.jsonl", rules)?;
+    let content = register.contents(EVER)?.into_iter().map(|Content { id, uai, place, author }| {
+        json!({
+            "id": id, "uai": uai, "url": place.url, "title": place.title, "until_ms": place.until_ms, "author": author,
+        })
+    });
+    export.write_lines("content.jsonl", content)?;
+    let notices = register.notices()?.into_iter().map(|Notice { id, notice }| {
+        json!({ "id": id, "made_ms": notice.made_ms, "author": notice.author, "text": notice.text })
+    });
+    export.write_lines("notices.jsonl", notices)?;
+    let sheets = register.sheet_serials()?.into_iter().map(|(uai, serial)| {
+        let uai = Some(uai).filter(|uai| !uai.is_empty());
+        json!({ "uai": uai, "serial": serial })
+    });
+    export.write_lines("sheets.jsonl", sheets)
+}
+
+/// Names that the commune owns, and what was certified for them.
+fn write_names(export: &mut Export, register: &dyn Records) -> anyhow::Result<()> {
+    let names = register.web_names()?.into_iter();
+    let names = names.map(|(uai, name)| json!({ "uai": uai, "name": name.as_str() }));
+    export.write_lines("names.jsonl", names)?;
+    let certificates = register.web_orders()?.into_iter().map(|WebOrder { uai, asked, made, .. }| {
+        let (chain, until) = made.unzip();
+        json!({ "uai": uai, "asked_ms": asked.unix_ms(), "chain": chain, "until_ms": until.map(Timestamp::unix_ms) })
+    });
+    export.write_lines("certificates.jsonl", certificates)
+}
+
+fn describe_wish(wish: &Wish) -> Value {
+    let Wish { id, uai, request, came, answer } = wish;
+    let answer = answer.as_ref().map(|answer| {
+        json!({
+            "answer": answer.answered.as_str(), "author": answer.author, "reason": answer.reason,
+            "answered_ms": answer.at.unix_ms(),
+        })
+    });
+    json!({
+        "id": id, "uai": uai, "site": request.site, "wants": request.wants, "author": request.author,
+        "reason": request.reason, "is_urgent": request.is_urgent, "asked_ms": request.asked_ms,
+        "came_ms": came.unix_ms(), "answer": answer,
+    })
+}
+
 fn write_people(export: &mut Export, register: &dyn Records) -> anyhow::Result<()> {
     let people = register.members()?.into_iter().map(|member| {
         let duties: Vec<&str> = member.duties.iter().map(|duty| duty.as_str()).collect();
@@ -75,60 +131,68 @@ fn write_people(export: &mut Export, register: &dyn Records) -> anyhow::Result<(
         json!({ "id": member.id.0, "name": member.name.as_str(), "duties": duties, "disabled_ms": disabled })
     });
     export.write_lines("people.jsonl", people)?;
-    let (mut acts, mut before) = (Vec::new(), None);
+    let (mut acts, mut before) = (export.open_lines("acts.jsonl")?, None);
     loop {
         let page = register.acts(before, ACTS_A_TIME)?;
         let Some((last, _)) = page.last() else { break };
         before = Some(*last);
-        acts.extend(page.into_iter().map(|(number, Act { at, author, network, deed, about })| {
-            json!({ "number": number, "at_ms": at.unix_ms(), "author": author, "network": network, "deed": deed, "about": about })
-        }));
+        for (number, Act { at, author, network, deed, about }) in page {
+            acts.add(&json!({ "number": number, "at_ms": at.unix_ms(), "author": author, "network": network, "deed": deed, "about": about }))?;
+        }
     }
-    acts.reverse();
-    export.write_lines("acts.jsonl", acts.into_iter())
+    export.close(acts)
 }
 
-/// Boxes, with all that they have sent; what is noted and is not there.
-fn write_boxes(
-    export: &mut Export,
-    register: &dyn Records,
-    blobs: &dyn Blobs,
-) -> anyhow::Result<Vec<String>> {
-    let (mut boxes, mut files, mut missing) = (Vec::new(), Vec::new(), Vec::new());
+/// Boxes, with all that they have sent but their states.
+fn write_boxes(export: &mut Export, register: &dyn Records, blobs: &dyn Blobs) -> anyhow::Result<()> {
+    let (mut boxes, mut files) = (export.open_lines("boxes.jsonl")?, export.open_lines("files.jsonl")?);
     for state in register.boxes()? {
         let id = state.id;
-        for StoredFile { hash, name, bytes, until } in register.files(id)? {
-            let path = format!("files/{}/{hash}", id.0);
-            files.push(json!({ "box": id.0, "name": name, "hash": hash.to_string(), "bytes": bytes, "until_ms": until.unix_ms(), "path": path }));
-            match blobs.read(Place::sealed(id, hash), FILE_BYTES_MAX).with_context(|| path.clone())? {
-                Some(bytes) => export.write(&path, &bytes)?,
-                None => missing.push(path),
-            }
-        }
+        write_files(export, (register, blobs), &state, &mut files)?;
         for signed in register.signed_states(id, SIGNED_MAX)? {
             export.write(&format!("checkpoints/{}/{}", id.0, signed.size), signed.note.as_bytes())?;
         }
-        let reports = register.reports(id, Timestamp::from_unix_ms(0))?.into_iter();
-        let reports = reports.map(|report| {
+        let reports = register.reports(id, EVER)?.into_iter().map(|report| {
             let health: Value = serde_json::from_str(&report.health).unwrap_or_default();
             json!({ "at_ms": report.at.unix_ms(), "health": health })
         });
         export.write_lines(&format!("reports/{}.jsonl", id.0), reports)?;
-        boxes.push(describe(&state));
+        boxes.add(&describe(&state))?;
     }
-    let schools = register.schools()?;
-    for (id, StoredSnapshot { hash, .. }) in
-        schools.iter().map(|school| register.snapshots(&school.uai)).collect::<Result<Vec<_>, _>>()?.concat()
-    {
-        let path = format!("states/{}/{hash}.age", id.0);
-        match blobs.read(Place::state(id, hash), SNAPSHOT_BYTES_MAX).with_context(|| path.clone())? {
-            Some(bytes) => export.write(&path, &bytes)?,
-            None => missing.push(path),
+    export.close(boxes)?;
+    export.close(files)
+}
+
+/// The sealed files of a box. One that is missing or damaged has its line, and no path.
+fn write_files(
+    export: &mut Export,
+    (register, blobs): (&dyn Records, &dyn Blobs),
+    state: &BoxState,
+    lines: &mut Lines,
+) -> anyhow::Result<()> {
+    let id = state.id;
+    for StoredFile { hash, name, bytes, until } in register.files(id)? {
+        let path = format!("files/{}/{hash}", id.0);
+        let is_noted = || register.files(id).map(|files| files.iter().any(|file| file.hash == hash));
+        let path = match export.take(blobs, (Place::sealed(id, hash), &path), is_noted)? {
+            Taken::Whole => Some(path),
+            Taken::Flawed => None,
+            Taken::Over => continue,
+        };
+        lines.add(&json!({ "box": id.0, "name": name, "hash": hash.to_string(), "bytes": bytes, "until_ms": until.unix_ms(), "path": path }))?;
+    }
+    Ok(())
+}
+
+fn write_states(export: &mut Export, register: &dyn Records, blobs: &dyn Blobs) -> anyhow::Result<()> {
+    for school in register.schools()? {
+        for (id, StoredSnapshot { hash, .. }) in register.snapshots(&school.uai)? {
+            let path = format!("states/{}/{hash}.age", id.0);
+            let is_noted = || register.has_snapshot(id, hash);
+            export.take(blobs, (Place::state(id, hash), &path), is_noted)?;
         }
     }
-    export.write_lines("boxes.jsonl", boxes.into_iter())?;
-    export.write_lines("files.jsonl", files.into_iter())?;
-    Ok(missing)
+    Ok(())
 }
 
 fn describe(state: &BoxState) -> Value {
@@ -139,58 +203,55 @@ fn describe(state: &BoxState) -> Value {
     })
 }
 
-/// A folder that is filled.
-struct Export {
-    root: PathBuf,
-    /// Lines of `SHA256SUMS`.
-    sums: String,
-    files: u64,
-    bytes: u64,
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
 
-impl Export {
-    fn begin(root: &Path) -> anyhow::Result<Self> {
-        let is_empty = !root.exists() || fs::read_dir(root)?.next().is_none();
-        ensure!(is_empty, "{} is not empty: give a folder that is", root.display());
-        make_folder(root)?;
-        Ok(Self { root: root.to_owned(), sums: String::new(), files: 0, bytes: 0 })
+    /// Where the rows of a table go.
+    const EXPORTED: [(&str, &str); 18] = [
+        ("school", "schools.jsonl"),
+        ("standing", "standings.jsonl"),
+        ("alert", "alerts.jsonl"),
+        ("policy", "policy.note"),
+        ("wish", "requests.jsonl"),
+        ("school_rule", "school-rules.jsonl"),
+        ("content", "content.jsonl"),
+        ("notice", "notices.jsonl"),
+        ("sheet", "sheets.jsonl"),
+        ("web_name", "names.jsonl"),
+        ("web_order", "certificates.jsonl"),
+        ("member", "people.jsonl"),
+        ("act", "acts.jsonl"),
+        ("box", "boxes.jsonl"),
+        ("file", "files.jsonl"),
+        ("report", "reports/"),
+        ("signed", "checkpoints/"),
+        ("snapshot", "states/"),
+    ];
+    /// Why the rows of a table stay.
+    const LEFT_OUT: [(&str, &str); 7] = [
+        ("code", "a secret"),
+        ("exchange", "the keys of an enrolment under way"),
+        ("certificate", "another hub makes its own"),
+        ("paper", "what people sign in with"),
+        ("session", "what people are signed in with"),
+        ("known", "where people sign in: worth nothing elsewhere"),
+        ("failure", "for how long who fails has to wait: worth nothing elsewhere"),
+    ];
+
+    #[test]
+    fn each_table_of_the_register_is_exported_or_left_out_on_purpose() {
+        let schema = include_str!("../../hub/src/register/sqlite.rs");
+        let name = |rest: &'static str| rest.split([' ', '(']).next().unwrap_or_default();
+        let tables: BTreeSet<&str> = schema.split("CREATE TABLE ").skip(1).map(name).collect();
+        let listed: Vec<&str> = EXPORTED.iter().chain(&LEFT_OUT).map(|(table, _)| *table).collect();
+        assert_eq!(listed.iter().copied().collect::<BTreeSet<_>>(), tables, "what becomes of a new table?");
+        assert_eq!(listed.len(), tables.len(), "each has one place");
+        let program = include_str!("hub_export_command.rs").split("#[cfg(test)]").next().unwrap_or_default();
+        let manual = include_str!("../../../docs/hub-commune.md");
+        for (table, place) in EXPORTED {
+            assert!(program.contains(&format!("\"{place}")), "{table}: nothing writes {place}");
+            assert!(manual.contains(&format!("`{place}")), "{table}: the manual tells nothing of {place}");
+        }
     }
-
-    fn write(&mut self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
-        let path = self.root.join(name);
-        path.parent().map(make_folder).transpose()?;
-        let mut file = create(&path)?;
-        file.write_all(bytes).and_then(|()| file.sync_all()).with_context(|| path.display().to_string())?;
-        let digits: String =
-            digest(&SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        self.sums.push_str(&format!("{digits}  {name}\n"));
-        self.files += 1;
-        self.bytes += bytes.len() as u64;
-        Ok(())
-    }
-
-    /// A JSON document a line.
-    fn write_lines(&mut self, name: &str, lines: impl Iterator<Item = Value>) -> anyhow::Result<()> {
-        let text: String = lines.map(|line| format!("{line}\n")).collect();
-        self.write(name, text.as_bytes())
-    }
-
-    fn end(&self) -> anyhow::Result<()> {
-        let mut out = BufWriter::new(create(&self.root.join("SHA256SUMS"))?);
-        out.write_all(self.sums.as_bytes())?;
-        Ok(out.into_inner()?.sync_all()?)
-    }
-}
-
-fn make_folder(path: &Path) -> anyhow::Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(FOLDER_MODE)
-        .create(path)
-        .with_context(|| format!("cannot make the folder {}", path.display()))
-}
-
-fn create(path: &Path) -> anyhow::Result<File> {
-    let file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path);
-    file.with_context(|| path.display().to_string())
 }

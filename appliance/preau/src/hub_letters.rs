@@ -19,16 +19,16 @@ const COMMUNE: &str = "Commune";
 pub(crate) const NO_DEVICE: Mac = Mac::new([0; 6]);
 
 impl Letters for State {
-    fn unsent(&mut self, is_urgent_alone: bool) -> Result<Vec<SchoolRequest>, SyncError> {
+    fn waiting(&mut self, is_urgent_alone: bool) -> Result<Vec<SchoolRequest>, SyncError> {
         let count = u32::try_from(REQUESTS_MAX).unwrap_or(u32::MAX);
-        let requests = self.open()?.unsent_commune_requests(is_urgent_alone, count);
+        let requests = self.open()?.waiting_commune_requests(is_urgent_alone, count);
         Ok(requests.map_err(|error| disk(error.into()))?.into_iter().map(write).collect())
     }
 
     fn note_sent(&mut self, requests: &[SchoolRequest]) -> Result<(), SyncError> {
         let told = requests.iter().filter_map(|it| {
             let site: DomainName = it.site.parse().ok()?;
-            Some((site, Timestamp::from_unix_ms(it.asked_ms)))
+            Some((site, Timestamp::from_unix_ms(it.asked_ms), it.is_urgent))
         });
         let told: Vec<_> = told.collect();
         self.open()?.note_commune_told(&told, now()).map_err(|error| disk(error.into()))
@@ -45,11 +45,13 @@ impl Letters for State {
         let read = read(sheet, clock.at).ok_or(SyncError::Sheet)?;
         let hub = HUB.parse().map_err(|_| SyncError::Sheet)?;
         let document = CommuneDocument { serial: sheet.serial, signer: signer.to_owned() };
-        let taken = self.open()?.take_commune_sheet(&document, &read, &hub, (clock.at, clock.quality));
-        taken.map_err(|error| match error {
-            CommuneError::Old { found, given } => SyncError::OldSheet { found, given },
-            CommuneError::Store(error) => disk(error.into()),
-        })
+        match self.open()?.take_commune_sheet(&document, &read, &hub, (clock.at, clock.quality)) {
+            Ok(()) => Ok(()),
+            // The night and whoever listens may bring the same one.
+            Err(CommuneError::Old { found, given }) if found == given => Ok(()),
+            Err(CommuneError::Old { found, given }) => Err(SyncError::OldSheet { found, given }),
+            Err(CommuneError::Store(error)) => Err(disk(error.into())),
+        }
     }
 }
 
@@ -102,8 +104,26 @@ fn read(sheet: &SchoolSheet, now: Timestamp) -> Option<CommuneSheet> {
 #[cfg(test)]
 mod tests {
     use model::{Answered, Layer};
+    use replication::CommunePolicy;
+    use sync::Intake as _;
 
     use super::*;
+
+    #[test]
+    fn one_that_is_here_already_is_no_old_one() {
+        let data = tempfile::tempdir().unwrap();
+        let mut state = State { data: data.path().to_owned() };
+        let sheet = |serial| SchoolSheet { serial, ..SchoolSheet::default() };
+        state.take_sheet(&sheet(3), "hub").unwrap();
+        state.take_sheet(&sheet(3), "hub").unwrap();
+        let old = state.take_sheet(&sheet(2), "hub");
+        assert!(matches!(old, Err(SyncError::OldSheet { found: 3, given: 2 })), "{old:?}");
+        let policy = |serial| CommunePolicy { serial, ..CommunePolicy::default() };
+        state.take_policy(&policy(5), "hub").unwrap();
+        state.take_policy(&policy(5), "hub").unwrap();
+        let old = state.take_policy(&policy(4), "hub");
+        assert!(matches!(old, Err(SyncError::OldPolicy { found: 5, given: 4 })), "{old:?}");
+    }
 
     #[test]
     fn a_sheet_becomes_what_the_state_file_keeps() {

@@ -27,6 +27,9 @@ struct Marks {
     signed: u64,
     /// The number of the commune's policy.
     policy: u64,
+    /// The highest number of what is said to schools.
+    #[serde(default)]
+    sheet: u64,
     /// The boxes that were revoked, as [`name`] says.
     revoked: Vec<String>,
 }
@@ -60,19 +63,23 @@ pub(crate) fn compare(data: &Path, register: &dyn Register, now: Timestamp) -> a
     let mut put_back = PutBack {
         is_old: found.box_max < before.box_max
             || found.signed < before.signed
-            || found.policy < before.policy,
+            || found.policy < before.policy
+            || found.sheet < before.sheet,
         ..PutBack::default()
     };
     let gone: BTreeSet<&String> = before.revoked.iter().collect();
     for state in boxes.iter().filter(|state| state.revoked.is_none() && gone.contains(&name(state))) {
         put_back.revoked += u32::from(register.revoke(state.id, now)?);
     }
+    let mut marks = found;
     if put_back.is_old {
         for code in register.open_codes(now)? {
             put_back.cancelled += u32::from(register.cancel_code(&code.number)?);
         }
+        // Boxes take nothing under a number that they have seen: what is said to schools is what the register has by now.
+        register.raise_sheets(before.sheet, now)?;
+        marks.sheet = register.high_water()?.sheet;
     }
-    let mut marks = found;
     let known: BTreeSet<String> = marks.revoked.iter().cloned().collect();
     // Those that the register has forgotten stay in mind, before the others.
     let mut revoked: Vec<String> =
@@ -94,6 +101,7 @@ fn look(register: &dyn Register, boxes: &[BoxState]) -> anyhow::Result<Marks> {
         box_max: boxes.iter().map(|state| state.id.0).max().unwrap_or(0),
         signed: boxes.iter().map(|state| state.log_size).sum(),
         policy: register.policy()?.map_or(0, |(serial, _)| serial),
+        sheet: register.high_water()?.sheet,
         revoked: revoked.into_iter().map(name).collect(),
     })
 }
@@ -118,8 +126,9 @@ pub(crate) fn tell(put_back: PutBack) {
 mod tests {
     use hub::make_code;
     use hub::register::sqlite::SqliteRegister;
+    use hub::register::wishes::Wishes as _;
     use hub::register::{Fingerprint, NewBox};
-    use replication::School;
+    use replication::{School, SheetNotice};
 
     use super::*;
 
@@ -179,10 +188,13 @@ mod tests {
         drop(register);
         std::fs::copy(&path, &copy).unwrap();
 
-        // After the copy: the first box is stolen, another one enrols.
+        // After the copy: the first box is stolen, another one enrols, and schools are told something.
         let register = SqliteRegister::open(&path).unwrap();
         register.revoke(first, NOW).unwrap();
         enrol(&register, 2, true);
+        let notice = SheetNotice { made_ms: 5, author: "M. Blanc".to_owned(), text: "Jeudi".to_owned() };
+        register.add_notice(&notice, NOW).unwrap();
+        let seen = register.high_water().unwrap().sheet;
         assert_eq!(compare(&data, &register, NOW).unwrap(), PutBack::default());
         drop(register);
         std::fs::copy(&copy, &path).unwrap();
@@ -191,6 +203,7 @@ mod tests {
         assert_eq!(register.boxes().unwrap()[0].revoked, None, "it has forgotten");
         let put_back = compare(&data, &register, NOW).unwrap();
         assert_eq!(put_back, PutBack { is_old: true, revoked: 1, cancelled: 1 });
+        assert!(register.high_water().unwrap().sheet > seen, "boxes take what the hub has by now");
         assert!(
             register.boxes().unwrap()[0].revoked.is_some() && register.open_codes(NOW).unwrap().is_empty()
         );

@@ -83,11 +83,13 @@ impl Intake for State {
             rules.into_iter().filter_map(|rule| NewOverride::of_commune(rule, clock.at).ok()).collect();
         let hub = HUB.parse().map_err(|_| SyncError::Policy)?;
         let document = CommuneDocument { serial: policy.serial, signer: signer.to_owned() };
-        let replaced = self.open()?.replace_commune_rules(&document, &rules, &hub, (clock.at, clock.quality));
-        replaced.map_err(|error| match error {
-            CommuneError::Old { found, given } => SyncError::OldPolicy { found, given },
-            CommuneError::Store(error) => disk(error.into()),
-        })
+        match self.open()?.replace_commune_rules(&document, &rules, &hub, (clock.at, clock.quality)) {
+            Ok(()) => Ok(()),
+            // The night and whoever listens may bring the same one.
+            Err(CommuneError::Old { found, given }) if found == given => Ok(()),
+            Err(CommuneError::Old { found, given }) => Err(SyncError::OldPolicy { found, given }),
+            Err(CommuneError::Store(error)) => Err(disk(error.into())),
+        }
     }
 
     fn snapshot(&mut self, about: About, catalogue: Catalogue) -> Result<Snapshot, SyncError> {

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use archive::SigningKey;
-use hub::policy::{add_rule, read_policy, remove_rule};
+use hub::policy::{Contrary, add_rule, find_contrary, read_policy, remove_rule};
+use hub::register::Records;
+use hub::register::wishes::SchoolRule;
 use jiff::tz::TimeZone;
 use model::{Timestamp, Verdict};
 use replication::{CommunePolicy, CommuneRule};
@@ -46,7 +48,37 @@ fn add(verdict: Verdict, arguments: HubRuleArguments) -> anyhow::Result<ExitCode
     };
     let (register, key) = (open_register(&data.path)?, find_key(&data.path)?);
     note_act(&*register, "rule-added", &format!("{} {} ({})", rule.verdict, rule.site, rule.reason))?;
-    tell(&add_rule(&*register, &key, rule, now)?)
+    let contrary = note_contrary(&*register, (&rule.verdict, &rule.site), now)?;
+    let added = add_rule(&*register, &key, &rule, now)?;
+    tell_gone(&added.gone, &rule.site)?;
+    for SchoolRule { uai, rule } in contrary.below {
+        let (verdict, site) = (rule.verdict, rule.site);
+        writeln!(io::stderr(), "{uai} keeps a rule of its own, which counts there: {verdict} {site}")?;
+    }
+    tell(&added.policy)
+}
+
+/// Writes down which rules of single schools go with one for all.
+pub(crate) fn note_contrary(
+    register: &dyn Records,
+    wanted: (&str, &str),
+    now: Timestamp,
+) -> anyhow::Result<Contrary> {
+    let contrary = find_contrary(register, wanted, now)?;
+    for SchoolRule { uai, rule } in &contrary.same {
+        note_act(register, "rule-removed", &format!("{} {} {uai}", rule.verdict, rule.site))?;
+    }
+    Ok(contrary)
+}
+
+/// Says which schools have no rule of their own any more.
+pub(crate) fn tell_gone(gone: &[String], site: &str) -> io::Result<()> {
+    gone.iter().try_for_each(|uai| {
+        writeln!(
+            io::stderr(),
+            "{uai} had a rule of its own that said the contrary of {site}: it is taken back"
+        )
+    })
 }
 
 pub(crate) fn find_key(data: &Path) -> anyhow::Result<SigningKey> {

@@ -77,7 +77,11 @@ impl<W: Write> Shown<W> {
             Step::Policy(serial) => writeln!(self.out, "the commune's policy {serial} is here")?,
             Step::Requests(count) => writeln!(self.out, "the commune has been told of {count} requests")?,
             Step::Sheet(serial) => {
-                writeln!(self.out, "what the commune says to the school ({serial}) is here")?
+                writeln!(self.out, "what the commune says to the school ({serial}) is here")?;
+            }
+            Step::Web(until) => {
+                let until = times::write(until, &TimeZone::system());
+                writeln!(self.out, "a certificate for the commune's names is here, good until {until}")?;
             }
             Step::Snapshot => writeln!(self.out, "the hub has the box's state")?,
             Step::File { name, sent, total } if self.is_terminal => {

@@ -25,10 +25,18 @@ pub(crate) fn update(place: &ListPlace, is_background: bool) -> anyhow::Result<E
     let (config, places) = find(place)?;
     let source =
         config.list_source.context("the configuration names no mirror: [lists] mirror = \"https://...\"")?;
+    let data = data_folder::find(place.data.path.as_deref())?;
     if is_background {
         if let Err(error) = yield_to_all() {
             let _told = writeln!(io::stderr(), "preau: the update has a usual priority: {error}");
         }
+        let source = match source.find(&data) {
+            Ok(source) => source,
+            Err(error) => {
+                updates::note_failure(&places, now(), &format!("{error:#}"))?;
+                return Ok(ExitCode::FAILURE);
+            }
+        };
         // The box reads there what went wrong, and tells it.
         return Ok(match updates::update(&source, &places, now(), &mut |_| {}) {
             Ok(_) => ExitCode::SUCCESS,
@@ -36,6 +44,7 @@ pub(crate) fn update(place: &ListPlace, is_background: bool) -> anyhow::Result<E
             Err(_) => ExitCode::FAILURE,
         });
     }
+    let source = source.find(&data)?;
     let mut shown = Shown { out: io::stderr().lock(), next_bytes: SHOWN_EVERY_BYTES };
     // Progress that nobody can read any more is no reason to stop.
     let outcome = updates::update(&source, &places, now(), &mut |progress| drop(shown.show(&progress)))

@@ -14,6 +14,7 @@ mod night;
 mod policy;
 mod sheet;
 mod snapshot;
+mod web;
 
 pub use code::{CodeError, CodeNumber, EnrolmentCode};
 pub use encoded::Encoded;
@@ -29,3 +30,4 @@ pub use sheet::{
     SheetAnswer, SheetContent, SheetNotice, SignedSheet, Tide,
 };
 pub use snapshot::{About, Catalogue, Catalogued, Snapshot, SnapshotError};
+pub use web::{WebRequest, WebState};

@@ -26,3 +26,7 @@ pub const SHEET_BYTES_MAX: usize = 256 << 10;
 pub const REQUESTS_MAX: usize = 50;
 /// How long a hub lets a box wait for something new, in milliseconds: below the patience of most that stands between them.
 pub const WAIT_MS: u64 = 50_000;
+/// Most names of a school's that the commune owns: the box's pages, the workspace (ENT), and room for some.
+pub const WEB_NAMES_MAX: usize = 10;
+/// Most bytes of a request for a certificate: ten long names, a key and a signature.
+pub const CERTIFICATE_REQUEST_BYTES_MAX: usize = 4 << 10;

@@ -193,6 +193,9 @@ pub struct Health {
     /// How much of what the commune wants to be there of the workspace is there, and all of it; nothing where it wants nothing.
     #[serde(default)]
     pub content: Option<(u32, u32)>,
+    /// Until when its certificate for names that the commune owns is good, in milliseconds since 1970; nothing where it has none.
+    #[serde(default)]
+    pub web_until_ms: Option<i64>,
 }
 
 /// What a hub does not do.
@@ -265,7 +268,7 @@ mod tests {
     #[test]
     fn the_golden_file_is_read_and_written_back() {
         let golden = include_str!("../testdata/messages-v1.jsonl");
-        let kept: [fn(&str) -> bool; 15] = [
+        let kept: [fn(&str) -> bool; 17] = [
             is_kept::<Begin>,
             is_kept::<Begun>,
             is_kept::<Proof>,
@@ -281,6 +284,8 @@ mod tests {
             is_kept::<SnapshotState>,
             is_kept::<crate::SchoolRequests>,
             is_kept::<crate::Tide>,
+            is_kept::<crate::WebState>,
+            is_kept::<crate::WebRequest>,
         ];
         assert_eq!(golden.lines().count(), kept.len());
         for (line, is_kept) in golden.lines().zip(kept) {

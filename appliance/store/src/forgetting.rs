@@ -3,6 +3,7 @@
 use model::Timestamp;
 use rusqlite::Transaction;
 
+use crate::letters::{prune as prune_letters, prune_orders};
 use crate::requests::prune as prune_requests;
 use crate::{Store, StoreError};
 
@@ -21,14 +22,16 @@ pub(crate) const FIRST_BOX_MS: i64 = 1_767_225_600_000;
 const SESSION_MS: i64 = DAY_MS;
 
 impl Store {
-    /// Forgets what nobody looks for any more: old requests and who asked, failures, sessions that are over, people who
-    /// may not sign in for a year and what they planned, lessons of a year ago. `now` must be the true time: by a clock that runs ahead, all of it would be old.
+    /// Forgets what nobody looks for any more: old requests and who asked, also of the commune, and what its hub had the box do; failures, sessions that are
+    /// over, people who may not sign in for a year and what they planned, lessons of a year ago. `now` must be the true time: by a clock that runs ahead, all of it would be old.
     ///
     /// # Errors
     /// [`StoreError`] when the file cannot be written.
     pub fn forget_old(&mut self, now: Timestamp) -> Result<(), StoreError> {
         self.write(|transaction| {
             prune_requests(transaction, now)?;
+            prune_letters(transaction, now)?;
+            prune_orders(transaction, now)?;
             prune_failures(transaction, now)?;
             let before = |ms: i64| now.unix_ms().saturating_sub(ms);
             transaction.execute("DELETE FROM session WHERE used_ms < ?1", [before(SESSION_MS)])?;

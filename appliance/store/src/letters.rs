@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension as _, Params, Row, Transaction, par
 
 use crate::columns::parse;
 use crate::commune::{CommuneError, replace};
+use crate::forgetting::FIRST_BOX_MS;
 use crate::overrides::{one_of, prune as prune_overrides};
 use crate::{CommuneDocument, Store, StoreError};
 
@@ -26,6 +27,8 @@ const ANSWERED_MS: i64 = 60 * 86_400_000;
 const OPEN_MS: i64 = 120 * 86_400_000;
 /// Lines of what the hub had the box do that are kept: some years of a busy commune.
 const ORDERS_MAX: u32 = 5_000;
+/// How long such a line is kept: a year, as long as the records of what it opened or closed.
+const ORDER_MS: i64 = 365 * 86_400_000;
 
 const COLUMNS: &str = "id, site, wants, author, motive, is_urgent, asked_ms, sent_ms, answer, answer_author, answer_motive, answered_ms";
 
@@ -107,16 +110,17 @@ impl Store {
         )
     }
 
-    /// Those that the commune has not been told yet, or the urgent ones of these; `count` at most.
+    /// Those that wait for an answer, also where the commune was told of them: a hub that was put back to an old state does not know them any more. Or the urgent
+    /// ones alone of which it was not told yet. `count` at most.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn unsent_commune_requests(
+    pub fn waiting_commune_requests(
         &self,
         is_urgent_alone: bool,
         count: u32,
     ) -> Result<Vec<CommuneRequest>, StoreError> {
-        let rest = "sent_ms IS NULL AND answer IS NULL AND (is_urgent OR NOT ?1) ORDER BY NOT is_urgent, id LIMIT ?2";
+        let rest = "answer IS NULL AND (NOT ?1 OR (is_urgent AND sent_ms IS NULL)) ORDER BY NOT is_urgent, id LIMIT ?2";
         self.select_commune_requests(rest, params![is_urgent_alone, count])
     }
 
@@ -131,20 +135,22 @@ impl Store {
         Ok(requests)
     }
 
-    /// Notes that the commune has been told these, by site and moment.
+    /// Notes that the commune has been told these, by site and moment, each as urgent as it was told. When it was told first stays.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn note_commune_told(
         &mut self,
-        told: &[(DomainName, Timestamp)],
+        told: &[(DomainName, Timestamp, bool)],
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.write(|transaction| {
-            for (site, asked) in told {
+            for (site, asked, is_urgent) in told {
+                // One that has become urgent meanwhile is still to be told.
                 transaction.execute(
-                    "UPDATE commune_request SET sent_ms = ?3 WHERE site = ?1 AND asked_ms = ?2",
-                    params![site.as_str(), asked.unix_ms(), now.unix_ms()],
+                    "UPDATE commune_request SET sent_ms = ?4
+                     WHERE site = ?1 AND asked_ms = ?2 AND is_urgent = ?3 AND sent_ms IS NULL",
+                    params![site.as_str(), asked.unix_ms(), is_urgent, now.unix_ms()],
                 )?;
             }
             Ok(())
@@ -254,12 +260,21 @@ pub(crate) fn keep_order(
     Ok(())
 }
 
-/// Forgets what nobody looks for any more.
-fn prune(transaction: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<()> {
+/// Forgets requests that nobody looks for any more.
+pub(crate) fn prune(transaction: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<()> {
     let before = |ms: i64| now.unix_ms().saturating_sub(ms);
     transaction.execute(
         "DELETE FROM commune_request WHERE answered_ms < ?1 OR (answer IS NULL AND asked_ms < ?2)",
         [before(ANSWERED_MS), before(OPEN_MS)],
+    )?;
+    Ok(())
+}
+
+/// Forgets what the hub had the box do a year ago. Of what it did without the time nobody knows how old it is: that goes when there are too many.
+pub(crate) fn prune_orders(transaction: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<()> {
+    transaction.execute(
+        "DELETE FROM commune_order WHERE at_ms >= ?1 AND at_ms < ?2",
+        [FIRST_BOX_MS, now.unix_ms().saturating_sub(ORDER_MS)],
     )?;
     Ok(())
 }

@@ -8,11 +8,14 @@ use crate::migrations::{MigrateError, migrate};
 use crate::{BUSY_TIMEOUT, Store, StoreError, make};
 
 /// What another box has no use for. Sessions are with this one, as are tries that failed; what people did waits for this one's journal, and who read
-/// it has read this one's. Rules stand in no journal of the other's yet: it records them before they open anything.
+/// it has read this one's. Rules stand in no journal of the other's yet: it records them before they open anything. Keys of telephones are no hashes: whoever
+/// reads them computes the codes. People make their telephones known to the other box, by their secrets.
 const LEAVE: &str = "DELETE FROM session;
      DELETE FROM failure;
      DELETE FROM person_act;
      DELETE FROM reading;
+     DELETE FROM paper_code;
+     UPDATE person SET code_key = NULL, code_step = 0 WHERE code_key IS NOT NULL;
      UPDATE override SET is_start_recorded = FALSE WHERE ended_ms IS NULL;";
 
 /// What somebody has entered: where none of it is, the state is nobody's.
@@ -125,6 +128,8 @@ mod tests {
                 "INSERT INTO device VALUES ('02:00:00:00:00:11', 'CM2-01', 'CM2', 'elementaire');
                  INSERT INTO person (name, name_key, role, secret, has_first_secret, made_ms)
                      VALUES ('Mme Durand', 'mme durand', 'head', 'x', 0, 1);
+                 UPDATE person SET code_key = 'KEY-OF-HER-TELEPHONE', code_step = 7;
+                 INSERT INTO paper_code (person, hash) VALUES (1, CAST('HASH-OF-A-CODE-ON-PAPER-32-BYTES' AS BLOB));
                  INSERT INTO wifi_key (room, passphrase, made_ms) VALUES ('CM2', 'canari-tilleul', 1);
                  INSERT INTO session VALUES (zeroblob(32), 1, 'MACHINE-OF-HERS', 1, 1);
                  INSERT INTO failure VALUES (0, 'DEVICE-THAT-FAILED', 3, 1);
@@ -147,6 +152,7 @@ mod tests {
             assert_eq!(count(&copy, table), expected, "{table}");
         }
         assert_eq!((count(&copy, "person_act"), count(&copy, "reading")), (0, 0));
+        assert_eq!((count(&copy, "paper_code"), count(&path, "paper_code")), (0, 1));
         let recorded = "SELECT is_start_recorded FROM override ORDER BY id";
         let connection = Connection::open(&copy).unwrap();
         let recorded: Vec<bool> = connection
@@ -162,7 +168,14 @@ mod tests {
             "what is in force is recorded anew; what has ended stays recorded"
         );
         let bytes = fs::read(&copy).unwrap();
-        for gone in ["MACHINE-OF-HERS", "DEVICE-THAT-FAILED", "WAITING-DEED", "WHOM-SHE-SOUGHT"] {
+        for gone in [
+            "MACHINE-OF-HERS",
+            "DEVICE-THAT-FAILED",
+            "WAITING-DEED",
+            "WHOM-SHE-SOUGHT",
+            "KEY-OF-HER-TELEPHONE",
+            "HASH-OF-A-CODE-ON-PAPER-32-BYTES",
+        ] {
             assert!(!bytes.windows(gone.len()).any(|part| part == gone.as_bytes()), "{gone}");
         }
         let opened = Store::open(&copy).unwrap();

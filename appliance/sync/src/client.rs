@@ -182,6 +182,7 @@ impl Client {
             (None, StatusCode::FORBIDDEN) => SyncError::Refused(Refusal::RevokedBox),
             (None, StatusCode::UNAUTHORIZED) => SyncError::Refused(Refusal::UnknownBox),
             (None, StatusCode::SERVICE_UNAVAILABLE) => SyncError::Refused(Refusal::Broken),
+            (None, StatusCode::TOO_MANY_REQUESTS) => SyncError::Refused(Refusal::TooOften),
             (None, _) => self.no_hub(),
         })
     }

@@ -4,19 +4,22 @@
 //! |---|---|
 //! | `identity` | the hub, its authority, the box's key, certificate and school, as JSON: one file, so that a power cut leaves one whole identity |
 //! | `heir` | the same of a box that is about to take another one's place: it counts once that one's state is here, too |
-//! | `applicant` | the key that the box enrols with, and the number of the code: where the answer is lost, it asks again with the same key |
+//! | `applicant` | the keys that the box tried to enrol with, the last ones, each with the number of its code: where the answer is lost, it asks again with the same key |
 //! | `night` | what became of the last nights, as JSON |
 //! | `snapshot` | which state of the box went to the hub last, or is on its way, as JSON |
 //! | `snapshot.age` | what is on its way, encrypted to the hub |
 //! | `predecessor` | what the box before had sealed, as JSON |
+//! | `web-key.pem` | the key of a certificate for the commune's names that is being made |
+//! | `web.pem` | such a certificate with its key and chain, as it is shown |
 //! | `lock` | held by whoever enrols or syncs |
 
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use archive::Hash;
-use pki::MemberKey;
+use pki::{MemberKey, WebCertificate};
 use replication::limits::SNAPSHOT_BYTES_MAX;
 use replication::{CodeNumber, Encoded, Enrolled};
 use rustls::crypto::ring::default_provider;
@@ -24,7 +27,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use serde::{Deserialize, Serialize};
 use system::private::{PrivateFolder, PrivateLock};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::error::SyncError;
 use crate::url::HubUrl;
@@ -34,10 +37,14 @@ const IDENTITY_FILE: &str = "identity";
 const HEIR_FILE: &str = "heir";
 const APPLICANT_FILE: &str = "applicant";
 const NIGHT_FILE: &str = "night";
+const WEB_KEY_FILE: &str = "web-key.pem";
+const WEB_FILE: &str = "web.pem";
 const SNAPSHOT_FILE: &str = "snapshot";
 const SNAPSHOT_BYTES_FILE: &str = "snapshot.age";
 /// The version of both files of JSON.
 const VERSION: u32 = 1;
+/// Keys that are kept of codes that were tried: whoever types another code meanwhile may still come back to the one before.
+const APPLICANTS_MAX: usize = 4;
 
 /// The folder of what a box is at its hub.
 #[derive(Clone, Debug)]
@@ -97,8 +104,24 @@ struct Stored {
 #[derive(Serialize, Deserialize)]
 struct StoredApplicant {
     version: u32,
+    #[serde(flatten)]
+    last: StoredKey,
+    /// Those of other codes before, the latest first.
+    #[serde(default)]
+    before: Vec<StoredKey>,
+}
+
+/// The key of a code.
+#[derive(Serialize, Deserialize)]
+struct StoredKey {
     number: String,
     key: String,
+}
+
+impl Drop for StoredKey {
+    fn drop(&mut self) {
+        self.key.zeroize();
+    }
 }
 
 impl HubFolder {
@@ -171,18 +194,24 @@ impl HubFolder {
         self.0.remove(HEIR_FILE).map_err(SyncError::disk(self.name(HEIR_FILE)))
     }
 
-    /// The key to enrol with by a code: the one of the try before, where there was one by this code. It is on the disk before anybody hears of it.
+    /// The key to enrol with by a code: the one of the try before, where there was one by this code, whatever was tried since. It is on the disk
+    /// before anybody hears of it.
     ///
     /// # Errors
     /// The disk's.
     pub fn open_applicant(&self, number: &CodeNumber) -> Result<MemberKey, SyncError> {
         let kept = self.text(APPLICANT_FILE)?.map(Zeroizing::new);
-        if let Some(key) = kept.and_then(|text| parse_applicant(&text, number)) {
+        let mut before = kept.map(|text| parse_applicants(&text)).unwrap_or_default();
+        let same = before.iter().find(|it| it.number == number.as_str());
+        if let Some(key) = same.and_then(|it| MemberKey::read(&it.key).ok()) {
             return Ok(key);
         }
         let key = MemberKey::generate()
             .map_err(|_| SyncError::disk("random bytes")(io::ErrorKind::Other.into()))?;
-        let stored = StoredApplicant { version: VERSION, number: number.to_string(), key: key.write() };
+        before.retain(|it| it.number != number.as_str());
+        before.truncate(APPLICANTS_MAX.saturating_sub(1));
+        let last = StoredKey { number: number.to_string(), key: key.write() };
+        let stored = StoredApplicant { version: VERSION, last, before };
         let text = Zeroizing::new(serde_json::to_string_pretty(&stored).unwrap_or_default());
         self.replace(APPLICANT_FILE, &text)?;
         Ok(key)
@@ -256,6 +285,36 @@ impl HubFolder {
         self.replace(NIGHT_FILE, &serde_json::to_string_pretty(state).unwrap_or_default())
     }
 
+    /// The key of a certificate for the commune's names that is being made.
+    pub(crate) fn web_key(&self) -> Result<Option<Zeroizing<String>>, SyncError> {
+        Ok(self.text(WEB_KEY_FILE)?.map(Zeroizing::new))
+    }
+
+    pub(crate) fn keep_web_key(&self, pem: &str) -> Result<(), SyncError> {
+        self.replace(WEB_KEY_FILE, pem)
+    }
+
+    /// The certificate for the commune's names; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`SyncError::Damaged`], or the disk's.
+    pub fn web(&self) -> Result<Option<WebCertificate>, SyncError> {
+        let Some(text) = self.text(WEB_FILE)?.map(Zeroizing::new) else { return Ok(None) };
+        WebCertificate::read(&text).map(Some).ok_or_else(|| SyncError::Damaged(self.name(WEB_FILE)))
+    }
+
+    /// Keeps one, with its key: in one file, so that a power cut leaves no other key's. The next one is made with another key.
+    pub(crate) fn keep_web(&self, pem: &str) -> Result<(), SyncError> {
+        self.replace(WEB_FILE, pem)?;
+        self.0.remove(WEB_KEY_FILE).map_err(SyncError::disk(self.name(WEB_KEY_FILE)))
+    }
+
+    /// What tells one from the next: when it was kept.
+    #[must_use]
+    pub fn web_stamp(&self) -> Option<SystemTime> {
+        self.0.path(WEB_FILE).metadata().and_then(|file| file.modified()).ok()
+    }
+
     fn text(&self, name: &str) -> Result<Option<String>, SyncError> {
         self.0.read(name).map_err(SyncError::disk(self.name(name)))
     }
@@ -277,12 +336,13 @@ fn parse(text: &str) -> Option<Identity> {
     (stored.version == VERSION && identity.is_whole()).then_some(identity)
 }
 
-/// What cannot be read was none: the box asks with another key.
-fn parse_applicant(text: &str, number: &CodeNumber) -> Option<MemberKey> {
-    let stored: StoredApplicant = serde_json::from_str(text).ok()?;
-    let key = Zeroizing::new(stored.key);
-    let is_same = stored.version == VERSION && stored.number == number.as_str();
-    is_same.then(|| MemberKey::read(&key).ok()).flatten()
+/// The keys of codes that were tried, the latest first. What cannot be read was none: the box asks with another key.
+fn parse_applicants(text: &str) -> Vec<StoredKey> {
+    let stored: Option<StoredApplicant> = serde_json::from_str(text).ok();
+    let stored = stored.filter(|stored| stored.version == VERSION);
+    stored.map_or_else(Vec::new, |StoredApplicant { last, before, .. }| {
+        [last].into_iter().chain(before).collect()
+    })
 }
 
 impl Identity {
@@ -350,11 +410,21 @@ mod tests {
         let key = |seed: u8| folder.open_applicant(&number(seed)).unwrap().public_key().to_vec();
         let first = key(3);
         assert_eq!(key(3), first);
-        assert_ne!(key(4), first, "another code");
-        assert_ne!(key(3), first, "the one before is gone");
+        let other = key(4);
+        assert_ne!(other, first, "another code");
+        assert_eq!((key(3), key(4)), (first.clone(), other), "a code between changes nothing");
+        let later: Vec<Vec<u8>> = (5..9).map(key).collect();
         let kept = key(3);
+        assert_ne!(kept, first, "only the last few are kept");
+        assert_eq!(key(8), later[3]);
         folder.replace(APPLICANT_FILE, "{}").unwrap();
         assert_ne!(key(3), kept, "what cannot be read was none");
+        // A file that was written before more than one was kept.
+        let text = folder.text(APPLICANT_FILE).unwrap().unwrap();
+        let mut fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text).unwrap();
+        let (kept, _) = (key(3), fields.remove("before").unwrap());
+        folder.replace(APPLICANT_FILE, &serde_json::to_string(&fields).unwrap()).unwrap();
+        assert_eq!(key(3), kept);
         folder.forget_applicant().unwrap();
         assert!(folder.text(APPLICANT_FILE).unwrap().is_none());
     }

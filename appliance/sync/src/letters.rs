@@ -12,11 +12,11 @@ use crate::night::{Intake, Standing, Step, Watch, fetch_policy};
 
 /// What the school has to say, and where what it is told goes.
 pub trait Letters {
-    /// What the commune has not been told yet, the urgent ones alone where it does not wait for the night.
+    /// What waits for the commune's answer; or what is urgent, and the commune was not told of yet.
     ///
     /// # Errors
     /// [`SyncError::Disk`]; so with all that follow.
-    fn unsent(&mut self, is_urgent_alone: bool) -> Result<Vec<SchoolRequest>, SyncError>;
+    fn waiting(&mut self, is_urgent_alone: bool) -> Result<Vec<SchoolRequest>, SyncError>;
     /// The commune has been told these.
     fn note_sent(&mut self, requests: &[SchoolRequest]) -> Result<(), SyncError>;
     /// The sheet that is here; `None` where none ever was.
@@ -79,7 +79,7 @@ pub fn send_urgent(
     send(&Client::of_box(identity)?, true, intake, watch)
 }
 
-/// Sends what the school asks for, and fetches what it is told.
+/// Sends what the school asks for, also what was sent before and waits for its answer, and fetches what it is told.
 pub(crate) fn exchange(
     client: &Client,
     identity: &Identity,
@@ -101,7 +101,7 @@ fn send(
     watch: &mut dyn Watch,
 ) -> Result<u32, SyncError> {
     let Some(letters) = intake.letters() else { return Ok(0) };
-    let requests = letters.unsent(is_urgent_alone)?;
+    let requests = letters.waiting(is_urgent_alone)?;
     if requests.is_empty() {
         return Ok(0);
     }

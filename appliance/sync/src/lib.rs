@@ -13,6 +13,7 @@ mod identity;
 mod letters;
 mod night;
 mod url;
+mod web;
 
 pub use enrol::{Applicant, enrol, inherit};
 pub use error::SyncError;

@@ -6,6 +6,7 @@
 //! log      the last checkpoint, with a proof that the log only grew; the hub's signature comes back
 //! policy   what the commune decides, where it is newer than what is here
 //! letters  what the school asks for, and what the commune says to it alone
+//! web      a certificate for names that the commune owns, where the school has some
 //! state    the box's state, where it has changed, for the box that takes this one's place some day
 //! files    each sealed file that the hub does not have, from the byte on where the line was cut
 //! ```
@@ -32,6 +33,7 @@ use crate::client::Client;
 use crate::error::SyncError;
 use crate::identity::{HubFolder, Identity};
 use crate::letters::{self, Letters};
+use crate::web;
 
 pub use files::{Limits, StandingFile, standing_files};
 
@@ -50,6 +52,8 @@ pub enum Step<'a> {
     Requests(u32),
     /// What the commune says to the school under this number is here.
     Sheet(u64),
+    /// There is another certificate for the commune's names, good until then.
+    Web(Timestamp),
     /// The hub has the box's state as it is.
     Snapshot,
     /// So much of a file is there.
@@ -141,6 +145,9 @@ impl Night<'_> {
         let vault = Folder::new(data);
         let log = vault.read_log().map_err(|error| disk("the log of seals", error))?;
         let mut client = Client::of_box(&identity)?;
+        // One that cannot be read is told by nothing: another one is asked for.
+        let web = folder.web().ok().flatten();
+        let health = Health { web_until_ms: web.map(|web| web.chain().validity().1.unix_ms()), ..health };
         let health = describe(health, &log, &identity);
         let _: IgnoredAny = client.post("/api/v1/health", &health)?;
         watch.report(Step::Health);
@@ -153,6 +160,7 @@ impl Night<'_> {
         let log_size = go_on(sign(&client, &vault, &log, &identity, watch), &mut trouble)?;
         go_on(fetch_policy(&client, &identity, intake, watch), &mut trouble)?;
         go_on(letters::exchange(&client, &identity, intake, watch), &mut trouble)?;
+        go_on(web::exchange(&client, folder, now, watch), &mut trouble)?;
         let (of, pace) = ((folder, &identity), (limits, now));
         go_on(snapshot::send(&client, of, (&vault, &log), intake, (pace, watch)), &mut trouble)?;
         let sent = go_on(files::send(&client, &vault, &log, pace, watch), &mut trouble)?;

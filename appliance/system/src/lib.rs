@@ -48,6 +48,7 @@ pub mod air;
 #[cfg(test)]
 mod asked;
 pub mod authority;
+pub mod certifier;
 pub mod clock;
 pub mod derived;
 pub mod directories;

@@ -1,11 +1,14 @@
 //! The machine itself: memory, temperature, kernel, and whether something is at the other end of a cable.
 
+use std::fs::File;
+use std::io;
 use std::ops::Range;
 use std::path::Path;
 
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 use nix::sys::statvfs::statvfs;
+use nix::unistd::syncfs;
 use sysinfo::{Components, MemoryRefreshKind, RefreshKind, System};
 
 /// Warmer, or colder, is no temperature but a sensor that is broken or not connected: processors switch themselves off before.
@@ -50,6 +53,14 @@ pub fn look() -> Condition {
         temperature_c: measure(),
         up_s: System::uptime().unwrap_or(0),
     }
+}
+
+/// Has all that was written to the disk of a folder survive a power cut, many files in one go.
+///
+/// # Errors
+/// The system's; also where something that was written before could not be.
+pub fn sync_disk(folder: &Path) -> io::Result<()> {
+    Ok(syncfs(File::open(folder)?)?)
 }
 
 /// The disk on which a folder is: what is free of it for programs, and all of it, in bytes.

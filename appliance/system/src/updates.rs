@@ -141,6 +141,22 @@ pub enum Progress<'a> {
     Built(&'a Summary),
 }
 
+/// The archive that the list was compiled from, where all of them are fetched as one.
+#[must_use]
+pub fn whole_archive(places: &Places) -> PathBuf {
+    Shelf::new(&places.folder, WHOLE_ARCHIVE).file()
+}
+
+/// Notes that nothing could be asked: what to ask is not known yet.
+///
+/// # Errors
+/// [`LockError`].
+pub fn note_failure(places: &Places, now: Timestamp, why: &str) -> Result<(), LockError> {
+    let _lock = places.lock()?;
+    let before = State::read(places).unwrap_or_default();
+    before.after_failure(now, None, Failure::Mirror, why).write(places)
+}
+
 /// Fetches what is new at the mirror, compiles it, and puts it in force or holds it back; `now` is when. What
 /// became of it stands in the state, also after a failure.
 ///

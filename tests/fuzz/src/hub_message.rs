@@ -3,7 +3,7 @@
 use replication::{
     AuthorityHash, Begin, Begun, BoxExchange, CodeNumber, CommunePolicy, Encoded, Enrolled, EnrolmentCode,
     Growth, Health, HubExchange, Kept, LogState, Proof, Proved, Refusal, School, SchoolRequests, SchoolSheet,
-    Signed, Snapshot, SnapshotState, Tide, read_json,
+    Signed, Snapshot, SnapshotState, Tide, WebRequest, WebState, read_json,
 };
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,8 @@ pub fn run(data: &[u8]) {
         check::<SnapshotState>(line);
         check::<SchoolRequests>(line);
         check::<Tide>(line);
+        check::<WebState>(line);
+        check::<WebRequest>(line);
     }
     if let Ok(text) = std::str::from_utf8(data) {
         if let Ok(code) = text.parse::<EnrolmentCode>() {

@@ -304,6 +304,7 @@ const PURE_CRATES: &[&str] = &[
     "totp-rs",
     "twox-hash",
     "uuid",
+    "x509-cert",
     "zeroize",
     "zstd",
 ];

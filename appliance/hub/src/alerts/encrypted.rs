@@ -37,8 +37,12 @@ fn read_line(stream: &mut impl Read) -> Option<String> {
     String::from_utf8(line).ok()
 }
 
+/// What a server says that it can, with TLS among it and without.
+const WITH_TLS: &str = "250-mail\r\n250-STARTTLS\r\n250 AUTH PLAIN\r\n";
+const WITHOUT_TLS: &str = "250-mail\r\n250 AUTH PLAIN\r\n";
+
 /// As much of SMTP as a letter needs; whether the client wants to go on by TLS.
-fn converse(stream: &mut (impl Read + Write), said: &mut String) -> bool {
+fn converse(stream: &mut (impl Read + Write), said: &mut String, offer: &str) -> bool {
     let mut is_data = false;
     while let Some(line) = read_line(stream) {
         said.push_str(&line);
@@ -48,7 +52,7 @@ fn converse(stream: &mut (impl Read + Write), said: &mut String) -> bool {
             (false, "DATA") => "354 go on\r\n",
             (false, "QUIT") => "221 bye\r\n",
             (false, "STARTTLS") => "220 go on\r\n",
-            (false, words) if words.starts_with("EHLO") => "250-mail\r\n250-STARTTLS\r\n250 AUTH PLAIN\r\n",
+            (false, words) if words.starts_with("EHLO") => offer,
             (false, words) if words.starts_with("AUTH") => "235 welcome\r\n",
             (false, _) => "250 well\r\n",
         };
@@ -72,16 +76,30 @@ fn serve(tls: Arc<ServerConfig>, kind: MailTls) -> (u16, JoinHandle<(String, Str
         let (mut clear, mut hidden) = (String::new(), String::new());
         if kind == MailTls::StartTls {
             stream.write_all(b"220 mail\r\n").unwrap();
-            if !converse(&mut stream, &mut clear) {
+            if !converse(&mut stream, &mut clear, WITH_TLS) {
                 return (clear, hidden);
             }
         }
         let mut stream = StreamOwned::new(ServerConnection::new(tls).unwrap(), stream);
         let is_greeted = kind == MailTls::StartTls || stream.write_all(b"220 mail\r\n").is_ok();
         if is_greeted {
-            converse(&mut stream, &mut hidden);
+            converse(&mut stream, &mut hidden, WITH_TLS);
         }
         (clear, hidden)
+    });
+    (port, thread)
+}
+
+/// The same of one that hides that there is TLS; what was said to it.
+fn serve_clear() -> (u16, JoinHandle<String>) {
+    let listener = TcpListener::bind((NAME, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let thread = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut clear = String::new();
+        stream.write_all(b"220 mail\r\n").unwrap();
+        converse(&mut stream, &mut clear, WITHOUT_TLS);
+        clear
     });
     (port, thread)
 }
@@ -128,10 +146,12 @@ fn a_server_that_nobody_vouches_for_hears_no_password() {
         assert!(!clear.contains("AUTH") && hidden.is_empty(), "{clear} {hidden}");
     }
     // Somebody between who hides that there is TLS.
-    let (port, served) = serve(tls, MailTls::Tls);
+    let (port, served) = serve_clear();
     let sent = mail(port, MailTls::StartTls, vec![]).send(&alert(Channel::Mail), NOW);
-    assert!(sent.is_err());
-    served.join().unwrap();
+    assert!(matches!(sent, Err(SendError::Mail(_))), "{sent:?}");
+    let clear = served.join().unwrap();
+    assert!(clear.starts_with("EHLO"), "{clear}");
+    assert!(!clear.contains("AUTH") && !clear.contains("MAIL"), "{clear}");
 }
 
 #[test]

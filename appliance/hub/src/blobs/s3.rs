@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Read as _};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,8 +27,10 @@ use crate::register::BoxId;
 const SIGNED_FOR: Duration = Duration::from_secs(300);
 /// Longest silence of the store.
 const SILENCE: Duration = Duration::from_secs(20);
-/// Longest time of one request: eight megabytes at a megabyte a second.
+/// Longest time of one request: eight megabytes at 140 kilobytes a second. What may be longer goes in several.
 const REQUEST: Duration = Duration::from_secs(60);
+/// What is read of a whole object at a time.
+const RANGE_BYTES: u64 = 8 << 20;
 /// The last piece grows until it has so many bytes: a box that sends little at a time fills no list.
 const PIECE_BYTES: u64 = 1 << 20;
 /// What is joined goes in parts of this size: five megabytes are the least that stores take, but of the last.
@@ -154,6 +157,44 @@ impl S3Blobs {
             StatusCode::OK => read(answer, bytes_max).map(Some),
             status => Err(refused("GET", status)),
         }
+    }
+
+    /// The same of one that may be long, range by range.
+    fn get_long(&self, key: &str, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
+        let Some(length) = self.length(key)? else { return Ok(None) };
+        if length > bytes_max {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(length).map_err(io::Error::other)?);
+        let mut end = 0;
+        while end < length {
+            let range = end..length.min(end + RANGE_BYTES);
+            end = range.end;
+            // Where it is gone meanwhile, there is none.
+            let Some(part) = self.get_range(key, range)? else { return Ok(None) };
+            bytes.extend_from_slice(&part);
+        }
+        Ok(Some(bytes))
+    }
+
+    fn get_range(&self, key: &str, range: Range<u64>) -> io::Result<Option<Vec<u8>>> {
+        let url = self.bucket.get_object(Some(&self.credentials), key).sign(SIGNED_FOR);
+        let wanted = format!("bytes={}-{}", range.start, range.end.saturating_sub(1));
+        let answer = self.agent.get(url.as_str()).header("range", wanted).call().map_err(failed)?;
+        let status = answer.status();
+        if status == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        // A store may give all of an object that is no longer than the range.
+        if status != StatusCode::PARTIAL_CONTENT && status != StatusCode::OK {
+            return Err(refused("GET", status));
+        }
+        let length = range.end.saturating_sub(range.start);
+        let bytes = read(answer, length)?;
+        if bytes.len() as u64 == length {
+            return Ok(Some(bytes));
+        }
+        Err(io::Error::other("the object store gives another range than it was asked for"))
     }
 
     fn put(&self, key: &str, bytes: &[u8]) -> io::Result<()> {
@@ -375,6 +416,8 @@ impl Blobs for S3Blobs {
 
     fn append(&self, place: Place, offset: u64, total: u64, bytes: &[u8]) -> Result<Arrived, AppendError> {
         if let Some(whole) = self.length(&self.whole(place))? {
+            // A hub that was slow, or was killed before it had removed them, may have left pieces.
+            self.remove_pieces(place)?;
             return Ok(Arrived::Whole(whole));
         }
         let end = offset.saturating_add(bytes.len() as u64);
@@ -398,7 +441,7 @@ impl Blobs for S3Blobs {
     }
 
     fn read(&self, place: Place, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
-        self.get(&self.whole(place), bytes_max)
+        self.get_long(&self.whole(place), bytes_max)
     }
 
     fn lying(&self, of: BoxId) -> io::Result<Vec<Lying>> {
@@ -487,7 +530,7 @@ mod tests {
     fn a_large_file_of_small_pieces_is_joined_and_leaves_none() {
         let store = ObjectStore::start().unwrap();
         let (one, other) = (open(&store), open(&store));
-        // More than a part of a multipart upload.
+        // More than a part of a multipart upload, and than what is read at a time.
         let bytes: Vec<u8> = (0..2_200_000_u32).flat_map(u32::to_le_bytes).collect();
         let total = bytes.len() as u64;
         let send = |place: Place| {
@@ -522,7 +565,10 @@ mod tests {
         assert_eq!(one.append(place, 6, 6, b"").unwrap(), Arrived::Whole(6));
         assert!(matches!(other.join(place, &pieces), Err(AppendError::Offset(6))));
         assert_eq!(other.read(place, 6).unwrap().as_deref(), Some(&b"abcdef"[..]));
+        // It puts one more piece where it had begun.
+        other.add(place, &mut Vec::new(), 0, b"abc").unwrap();
         assert_eq!(other.append(place, 6, 6, b"").unwrap(), Arrived::Whole(6));
+        assert!(one.list(&one.parts(place)).unwrap().is_empty(), "no piece stays beside the whole");
     }
 
     #[test]

@@ -4,11 +4,12 @@ use super::frame::Place;
 use crate::register::people::Member;
 
 /// The pages of everybody, by their paths.
-const PAGES: [(&str, &str); 7] = [
+const PAGES: [(&str, &str); 8] = [
     ("/", "nav-schools"),
     ("/regles", "nav-rules"),
     ("/demandes", "nav-wishes"),
     ("/contenus", "nav-content"),
+    ("/listes", "nav-lists"),
     ("/alertes", "nav-alerts"),
     ("/actes", "nav-acts"),
     ("/secret", "nav-secret"),

@@ -7,8 +7,10 @@ use replication::{CommunePolicy, CommuneRule};
 use super::bar::Bar;
 use super::frame::{Frame, Place, render};
 use crate::fleet::Sight;
+use crate::policy::Contrary;
 use crate::register::history::Alert;
 use crate::register::people::Act;
+use crate::register::wishes::SchoolRule;
 
 #[derive(Template)]
 #[template(path = "rules.html")]
@@ -55,6 +57,8 @@ struct Asked {
 pub(crate) struct Wanted<'a> {
     pub(crate) rule: &'a CommuneRule,
     pub(crate) days: &'a str,
+    /// What rules of single schools say to the contrary of it.
+    pub(crate) contrary: &'a Contrary,
 }
 
 /// The commune's rules, and by which of their numbers each school works.
@@ -94,13 +98,13 @@ pub(crate) fn rules(
         }
     });
     let applied: Vec<Applied> = applied.collect();
-    let asked = wanted.map(|Wanted { rule, days }| Asked {
+    let asked = wanted.map(|Wanted { rule, days, contrary }| Asked {
         verdict: rule.verdict.clone(),
         word: place.say(&format!("rules-{}", rule.verdict)),
         site: rule.site.clone(),
         reason: rule.reason.clone(),
         days: (*days).to_owned(),
-        notes: foresee(place, policy, rule, applied.len()),
+        notes: [foresee(place, policy, rule, applied.len()), warn(place, sights, contrary)].concat(),
     });
     render(&RulesView {
         serial: policy.serial,
@@ -139,6 +143,18 @@ fn foresee(place: Place<'_>, policy: &CommunePolicy, rule: &CommuneRule, schools
         notes.push(place.say_with(key, &variables));
     }
     notes
+}
+
+/// Which rules of single schools go with it, and which stay and count under its name.
+fn warn(place: Place<'_>, sights: &[Sight], contrary: &Contrary) -> Vec<String> {
+    let say = |key: &str, SchoolRule { uai, rule }: &SchoolRule| {
+        let school = sights.iter().find(|sight| sight.school.uai == *uai).map(|sight| &sight.school.name);
+        let verdict = place.say(&format!("rules-{}", rule.verdict));
+        let school = school.unwrap_or(uai).as_str();
+        place.say_with(key, &[("school", school), ("site", &rule.site), ("verdict", &verdict)])
+    };
+    let gone = contrary.same.iter().map(|own| say("rules-lifts", own));
+    gone.chain(contrary.below.iter().map(|own| say("rules-stays", own))).collect()
 }
 
 #[derive(Template)]

@@ -10,11 +10,14 @@ use super::content::content;
 use super::desk::{Wanted, acts, alerts, rules};
 use super::fleet::fleet;
 use super::frame::Place;
+use super::lists::lists;
 use super::school::{SchoolPage, archive, code};
 use super::wishes::wishes;
 use super::{Bar, tell};
 use crate::fleet::{Finding, Measure, Sight, judge};
+use crate::lists::ListState;
 use crate::office::Trouble;
+use crate::policy::Contrary;
 use crate::register::history::{Alert, Channel, Kept, Level, NewAlert, Report, SignedState};
 use crate::register::people::{Act, Duty, Member, MemberId};
 use crate::register::wishes::{Content, Notice, SchoolRule, Wish, WishAnswer};
@@ -132,6 +135,11 @@ fn own_rules() -> [SchoolRule; 1] {
     [SchoolRule { uai: "0750655E".to_owned(), rule: rule("permit", "musee.example") }]
 }
 
+fn contrary() -> Contrary {
+    let own = |site: &str| SchoolRule { uai: "0750655E".to_owned(), rule: rule("refuse", site) };
+    Contrary { same: vec![own("a.concours.example")], below: vec![own("jeu.a.concours.example")] }
+}
+
 fn contents() -> [Content; 1] {
     let place = SheetContent {
         url: "https://ent.example/film".to_owned(),
@@ -144,6 +152,18 @@ fn contents() -> [Content; 1] {
 fn notices() -> [Notice; 1] {
     let notice = SheetNotice { made_ms: NOW.unix_ms(), author: HOSTILE.to_owned(), text: HOSTILE.to_owned() };
     [Notice { id: 1, notice }]
+}
+
+fn list_state() -> ListState {
+    ListState {
+        tried_ms: Some(NOW.unix_ms()),
+        mirror: HOSTILE.to_owned(),
+        bytes: 40_000_000,
+        differences: vec![("a.diff".to_owned(), 78_600)],
+        losses: vec![("adult".to_owned(), 100, 5)],
+        failure: Some(HOSTILE.to_owned()),
+        ..ListState::default()
+    }
 }
 
 fn alert() -> Alert {
@@ -221,7 +241,14 @@ fn all(language: Language, duties: &[Duty]) -> Vec<(&'static str, String)> {
         ("rules", rules(place, bar("/regles"), &policy, &sights, member.may(Duty::Policy), None)),
         (
             "asked",
-            rules(place, bar("/regles"), &policy, &sights, true, Some(&Wanted { rule: &wanted, days: "3" })),
+            rules(
+                place,
+                bar("/regles"),
+                &policy,
+                &sights,
+                true,
+                Some(&Wanted { rule: &wanted, days: "3", contrary: &contrary() }),
+            ),
         ),
         (
             "wishes",
@@ -231,6 +258,8 @@ fn all(language: Language, duties: &[Duty]) -> Vec<(&'static str, String)> {
             "content",
             content(place, bar("/contenus"), (&contents(), &notices()), &sights, member.may(Duty::Policy)),
         ),
+        ("lists", lists(place, bar("/listes"), Some(&list_state()), &sights)),
+        ("no-lists", lists(place, bar("/listes"), None, &[])),
         ("alerts", alerts(place, bar("/alertes"), &["mail"], &[alert])),
         ("acts", acts(place, bar("/actes"), &[(7, act)], Some(7))),
     ]
@@ -271,7 +300,8 @@ fn whoever_only_looks_has_nothing_to_send() {
         let forms = html.matches("<form").count();
         let own = html.matches("action=\"/deconnexion\"").count();
         match name {
-            "fleet" | "empty" | "school" | "archive" | "rules" | "wishes" | "content" | "alerts" | "acts" => {
+            "fleet" | "empty" | "school" | "archive" | "rules" | "wishes" | "content" | "lists"
+            | "alerts" | "acts" => {
                 assert_eq!(forms, own, "{name}");
             }
             _ => {}
@@ -302,6 +332,7 @@ fn pages_say_what_there_is() {
     check("archive", &["preau journal verify", "href=\"/ecole/0750655E/archive/4/3\"", "5120\u{a0}Ko"]);
     check("rules", &["concours.example", "Fermer", "inconnu"]);
     check("asked", &["Une règle plus large existe", "concours.example", "name=\"oui\" value=\"1\""]);
+    check("asked", &["sur a.concours.example (Fermer) sera retirée", "sur jeu.a.concours.example (Fermer)"]);
     check(
         "wishes",
         &[
@@ -313,6 +344,8 @@ fn pages_say_what_there_is() {
         ],
     );
     check("content", &["https://ent.example/film", "2 sur 3", "toutes les écoles", "23/11/2026"]);
+    check("lists", &["adult\u{a0}: 100 lignes, puis 5", "79\u{a0}ko", "preau hub lists accept", "Ferry"]);
+    check("no-lists", &["Ce hub ne sert pas de listes"]);
     check("alerts", &["courriel", "en attente (essais\u{a0}: 2)"]);
     check("acts", &["code fait", "192.0.2.1", "href=\"/actes?avant=7\"", "Plus anciens"]);
     check("phone", &["<svg", "name=\"cle\" value=\""]);
@@ -325,7 +358,7 @@ fn whoever_has_not_shown_everything_goes_nowhere_else() {
     let bar = |member: Member| Bar::new(place, &member, "token", "/").links.len();
     assert_eq!(bar(Member { has_key: false, ..member(&[]) }), 0);
     assert_eq!(bar(Member { has_first_secret: true, ..member(&[]) }), 0);
-    assert_eq!(bar(member(&[])), 7);
+    assert_eq!(bar(member(&[])), 8);
 }
 
 #[test]

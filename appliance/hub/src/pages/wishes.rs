@@ -2,7 +2,7 @@
 
 use askama::Template;
 use model::{Answered, Timestamp};
-use replication::School;
+use replication::{CommuneRule, School};
 
 use super::bar::Bar;
 use super::frame::{Frame, Place, render};
@@ -32,6 +32,8 @@ struct OpenLine {
     reason: String,
     author: String,
     came: String,
+    /// Which schools' rules go where it is answered for all.
+    lifts: Vec<String>,
 }
 
 /// One that was answered.
@@ -70,6 +72,12 @@ pub(crate) fn wishes(
         schools.iter().find(|school| school.uai == uai).map_or_else(|| uai.to_owned(), |it| it.name.clone())
     };
     let wanted = |wants: &str| place.say(if wants == "refuse" { "wishes-close" } else { "wishes-open" });
+    let lifts = |wish: &Wish| -> Vec<String> {
+        let is_contrary =
+            |rule: &CommuneRule| rule.site == wish.request.site && rule.verdict != wish.request.wants;
+        let contrary = rules.iter().filter(|own| is_contrary(&own.rule));
+        contrary.map(|own| place.say_with("wishes-lifts", &[("school", &name(&own.uai))])).collect()
+    };
     let open = wishes.iter().filter(|wish| wish.answer.is_none()).map(|wish| OpenLine {
         id: wish.id,
         site: wish.request.site.clone(),
@@ -80,6 +88,7 @@ pub(crate) fn wishes(
         reason: wish.request.reason.clone(),
         author: wish.request.author.clone(),
         came: place.moment(wish.came),
+        lifts: lifts(wish),
     });
     let past = wishes.iter().filter_map(|wish| {
         let answer = wish.answer.as_ref()?;

@@ -26,6 +26,7 @@ pub(crate) fn tell(place: Place<'_>, finding: Finding) -> Told {
         | Finding::Unsigned(_)
         | Finding::Sealed(_)
         | Finding::Plain(_)
+        | Finding::Web(_)
         | Finding::NoClock
         | Finding::Clock(_)
         | Finding::Warm(_)

@@ -126,6 +126,13 @@ const STEPS: &[&str] = &[
     "ALTER TABLE code ADD COLUMN spent TEXT NOT NULL DEFAULT '';
      ALTER TABLE code ADD COLUMN box BIGINT NOT NULL DEFAULT 0;
      ALTER TABLE code ADD COLUMN public_key TEXT NOT NULL DEFAULT '';",
+    // Names that the commune owns, and what boxes have had certified for them. An empty chain is none yet.
+    r#"
+     CREATE TABLE web_name (name TEXT COLLATE "C" PRIMARY KEY, uai TEXT COLLATE "C" NOT NULL REFERENCES school);
+     CREATE TABLE web_order (
+       uai TEXT COLLATE "C" PRIMARY KEY REFERENCES school, public_key BYTEA NOT NULL, request BYTEA NOT NULL, asked_ms BIGINT NOT NULL,
+       chain TEXT NOT NULL, until_ms BIGINT NOT NULL);
+"#,
 ];
 
 /// A register in PostgreSQL.
@@ -154,8 +161,7 @@ impl PostgresRegister {
         }
         if config.get_ssl_mode() == SslMode::Prefer {
             // Whoever stands between would only have to say that there is no encryption.
-            let is_here = config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)));
-            config.ssl_mode(if is_here { SslMode::Disable } else { SslMode::Require });
+            config.ssl_mode(if is_here(&config) { SslMode::Disable } else { SslMode::Require });
         }
         config.application_name("preau hub").options(STATEMENT_TIMEOUT).connect_timeout(CONNECT_TIMEOUT);
         config.tcp_user_timeout(SILENCE_MAX).keepalives_idle(KEEPALIVE_IDLE);
@@ -253,6 +259,18 @@ impl Database for PostgresRegister {
             }
         }
     }
+
+    fn read(
+        &self,
+        work: &mut dyn FnMut(&mut dyn Sql) -> Result<(), RegisterError>,
+    ) -> Result<(), RegisterError> {
+        self.with(|client| {
+            let builder = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead);
+            let mut transaction = builder.read_only(true).start()?;
+            work(&mut transaction)?;
+            Ok(transaction.commit()?)
+        })
+    }
 }
 
 impl Sql for Transaction<'_> {
@@ -263,6 +281,13 @@ impl Sql for Transaction<'_> {
     fn rows(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, RegisterError> {
         read(&self.query_typed(&in_dollars(sql), &typed(values))?)
     }
+}
+
+/// Whether an address leads to sockets of this machine, and nowhere else: libpq's `hostaddr` counts before what the host is called.
+fn is_here(config: &Config) -> bool {
+    let hosts = config.get_hosts();
+    let are_sockets = hosts.iter().all(|host| matches!(host, Host::Unix(_)));
+    !hosts.is_empty() && are_sockets && config.get_hostaddrs().is_empty()
 }
 
 /// Whether somebody else was first: nothing of the change is there, and it can be done again.
@@ -346,6 +371,7 @@ mod tests {
         let server = Postgres::start().unwrap();
         let (one, other) = (open(&server), open(&server));
         crate::register::wishes::suite::check(&one, &other);
+        crate::register::web::suite::check(&one, &other);
     }
 
     #[test]
@@ -371,6 +397,19 @@ mod tests {
         assert!(open(None, roots(&authority)).is_err());
         let clear = format!("{address}?sslmode=disable");
         assert!(PostgresRegister::open(&clear, Some("a password"), roots(&authority)).is_err());
+    }
+
+    #[test]
+    fn only_a_socket_of_this_machine_is_here() {
+        let check = |address: &str, expected: bool| {
+            assert_eq!(is_here(&address.parse().unwrap()), expected, "{address}");
+        };
+        check("host=/run/postgresql dbname=hub", true);
+        check("postgres://preau@%2Frun%2Fpostgresql/hub", true);
+        check("host=/run/postgresql hostaddr=192.0.2.1", false);
+        check("host=/run/postgresql,db.example", false);
+        check("postgres://preau@db.example/hub", false);
+        check("user=preau dbname=hub", false);
     }
 
     #[test]

@@ -147,6 +147,11 @@ pub(crate) trait Database: Send + Sync {
         &self,
         work: &mut dyn FnMut(&mut dyn Sql) -> Result<(), RegisterError>,
     ) -> Result<(), RegisterError>;
+    /// Asks several questions about one moment. Nothing is changed, and nobody is kept waiting.
+    fn read(
+        &self,
+        work: &mut dyn FnMut(&mut dyn Sql) -> Result<(), RegisterError>,
+    ) -> Result<(), RegisterError>;
 }
 
 /// The same with what the work brought.
@@ -159,7 +164,24 @@ pub(crate) fn change<T>(
         brought = Some(work(sql)?);
         Ok(())
     })?;
-    brought.ok_or_else(|| RegisterError::Engine("the work was not done".into()))
+    brought.ok_or_else(undone)
+}
+
+/// What several questions about one moment brought.
+pub(crate) fn read<T>(
+    database: &impl Database,
+    mut work: impl FnMut(&mut dyn Sql) -> Result<T, RegisterError>,
+) -> Result<T, RegisterError> {
+    let mut brought = None;
+    database.read(&mut |sql| {
+        brought = Some(work(sql)?);
+        Ok(())
+    })?;
+    brought.ok_or_else(undone)
+}
+
+fn undone() -> RegisterError {
+    RegisterError::Engine("the work was not done".into())
 }
 
 /// One change of one kind of rows; how many.

@@ -101,6 +101,11 @@ const STEPS: &[&str] = &[
     "ALTER TABLE code ADD COLUMN spent TEXT NOT NULL DEFAULT '';
      ALTER TABLE code ADD COLUMN box INTEGER NOT NULL DEFAULT 0;
      ALTER TABLE code ADD COLUMN public_key TEXT NOT NULL DEFAULT '';",
+    // Names that the commune owns, and what boxes have had certified for them. An empty chain is none yet.
+    "CREATE TABLE web_name (name TEXT PRIMARY KEY, uai TEXT NOT NULL REFERENCES school) STRICT;
+     CREATE TABLE web_order (
+       uai TEXT PRIMARY KEY REFERENCES school, public_key BLOB NOT NULL, request BLOB NOT NULL, asked_ms INTEGER NOT NULL,
+       chain TEXT NOT NULL, until_ms INTEGER NOT NULL) STRICT;",
 ];
 
 /// A register in a file.
@@ -168,6 +173,17 @@ impl Database for SqliteRegister {
     ) -> Result<(), RegisterError> {
         let mut connection = self.connection();
         let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        work(&mut transaction)?;
+        Ok(transaction.commit()?)
+    }
+
+    fn read(
+        &self,
+        work: &mut dyn FnMut(&mut dyn Sql) -> Result<(), RegisterError>,
+    ) -> Result<(), RegisterError> {
+        let mut connection = self.connection();
+        // It takes no lock of those who write: another process may, meanwhile.
+        let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
         work(&mut transaction)?;
         Ok(transaction.commit()?)
     }
@@ -240,6 +256,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let open = || SqliteRegister::open(&folder.path().join("register.sqlite")).unwrap();
         crate::register::wishes::suite::check(&open(), &open());
+    }
+
+    #[test]
+    fn sqlite_keeps_names_and_what_is_certified() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || SqliteRegister::open(&folder.path().join("register.sqlite")).unwrap();
+        crate::register::web::suite::check(&open(), &open());
     }
 
     #[test]

@@ -5,8 +5,8 @@ use model::Timestamp;
 use replication::{EnrolmentCode, School};
 
 use super::{
-    BoxId, EXCHANGES_MAX, Exchange, Fingerprint, NewBox, NewCode, OpenCode, Register, RegisterError,
-    StoredFile, StoredSnapshot,
+    BoxId, EXCHANGES_MAX, Exchange, Fingerprint, NewBox, NewCode, NewPolicy, OpenCode, Register,
+    RegisterError, StoredFile, StoredSnapshot,
 };
 
 const NOW: Timestamp = Timestamp::from_unix_ms(1_795_392_000_000);
@@ -138,8 +138,12 @@ fn check_boxes(one: &dyn Register, other: &dyn Register) {
     assert_eq!(one.find_box(Fingerprint([4; 32])).unwrap().unwrap().log_size, 5);
 
     assert_eq!(one.policy().unwrap(), None);
-    assert!(one.keep_policy(0, 1, "one").unwrap() && !other.keep_policy(0, 1, "another").unwrap());
-    assert!(!other.keep_policy(1, 1, "one again").unwrap() && other.keep_policy(1, 2, "two").unwrap());
+    let keep = |hub: &dyn Register, before, serial, note| {
+        let new = NewPolicy { before, serial, note, added: None, at: NOW };
+        hub.keep_policy(&new).unwrap().is_some()
+    };
+    assert!(keep(one, 0, 1, "one") && !keep(other, 0, 1, "another"));
+    assert!(!keep(other, 1, 1, "one again") && keep(other, 1, 2, "two"));
     assert_eq!(one.policy().unwrap(), Some((2, "two".to_owned())));
 
     check_files(one, other, of);

@@ -2,16 +2,18 @@
 
 mod history;
 mod people;
+mod web;
 mod wishes;
 
 use archive::Hash;
 use model::Timestamp;
 use replication::{CodeNumber, School};
 
+use self::wishes::put_policy;
 use super::sql::{Database, Row, Sql, change, run, values};
 use super::{
     BoxId, BoxState, CERTIFICATES_MAX, CodeState, EXCHANGES_MAX, Exchange, Fingerprint, NewBox, NewCode,
-    OpenCode, Register, RegisterError, SIGNED_MAX, StoredFile, StoredSnapshot, TRIES_MAX, Unheard,
+    NewPolicy, OpenCode, Register, RegisterError, SIGNED_MAX, StoredFile, StoredSnapshot, TRIES_MAX, Unheard,
 };
 
 const DAY_MS: i64 = 86_400_000;
@@ -218,17 +220,8 @@ impl<D: Database> Register for D {
         rows.first().map(|row| Ok((row.count(0)?, row.text(1)?))).transpose()
     }
 
-    fn keep_policy(&self, before: u64, serial: u64, note: &str) -> Result<bool, RegisterError> {
-        change(self, |open| {
-            let found = open.row("SELECT serial FROM policy", &[])?.map_or(Ok(0), |row| row.int(0))?;
-            if found != stored(before) || serial <= before {
-                return Ok(false);
-            }
-            let sql = "INSERT INTO policy VALUES (1, ?1, ?2)
-                       ON CONFLICT (id) DO UPDATE SET serial = excluded.serial, note = excluded.note";
-            open.run(sql, values![stored(serial), note])?;
-            Ok(true)
-        })
+    fn keep_policy(&self, new: &NewPolicy<'_>) -> Result<Option<Vec<String>>, RegisterError> {
+        change(self, |open| put_policy(open, new))
     }
 
     fn add_file(

@@ -3,7 +3,8 @@
 use model::{Answered, Timestamp, Uai};
 use replication::{CommuneRule, SchoolRequest, SheetAnswer, SheetContent, SheetNotice, Tide};
 
-use super::RegisterError;
+use super::history::NewAlert;
+use super::{NewPolicy, RegisterError};
 
 #[cfg(test)]
 pub(crate) mod suite;
@@ -39,6 +40,33 @@ pub struct WishAnswer {
     pub reason: String,
     /// When.
     pub at: Timestamp,
+}
+
+/// What goes with an answer, in its transaction.
+#[derive(Clone, Copy, Debug)]
+pub enum AnswerRule<'r> {
+    /// Nothing.
+    Nothing,
+    /// A rule of the school that asked. It was judged beside the commune's policy of this number (0: none).
+    School {
+        /// The rule.
+        rule: &'r CommuneRule,
+        /// The number.
+        policy: u64,
+    },
+    /// A policy of all schools.
+    All(NewPolicy<'r>),
+}
+
+/// What became of an answer. Where it is none, nothing of it is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// It is there; the schools whose own rule went with it.
+    Done(Vec<String>),
+    /// The request has one already, or there is none.
+    Answered,
+    /// The commune's policy has another number by now.
+    Race,
 }
 
 /// A rule of one school.
@@ -108,23 +136,34 @@ pub trait Wishes: Send + Sync {
     /// # Errors
     /// [`RegisterError`]; so with all that follow.
     fn high_water(&self) -> Result<Tide, RegisterError>;
+    /// The numbers of the commune's policy and of a school's sheet.
+    fn tide(&self, uai: &str) -> Result<Tide, RegisterError>;
     /// The number of each school's sheet by its identifier, under an empty text that of what is said to all; a sheet has the higher of the two.
     fn sheet_serials(&self) -> Result<Vec<(String, u64)>, RegisterError>;
+    /// Gives what is said to all schools a number above `above` and all that there are: boxes take it, whatever they were told before.
+    fn raise_sheets(&self, above: u64, now: Timestamp) -> Result<(), RegisterError>;
     /// What is said to a school now.
     fn sheet(&self, uai: &str, now: Timestamp) -> Result<SheetParts, RegisterError>;
-    /// Keeps a request. Site and moment tell it from another one of its school.
-    fn add_wish(&self, uai: &str, request: &SchoolRequest, now: Timestamp) -> Result<Came, RegisterError>;
+    /// Keeps a request, and with it these alerts where people are to be told of it at once. Site and moment tell it from another one of its school. Where too many
+    /// wait, an urgent one takes the place of the oldest that is not.
+    fn add_wish(
+        &self,
+        uai: &str,
+        request: &SchoolRequest,
+        alerts: &[NewAlert],
+        now: Timestamp,
+    ) -> Result<Came, RegisterError>;
     /// Requests, those without an answer first, of these the urgent ones; at most `count`.
     fn wishes(&self, count: u32) -> Result<Vec<Wish>, RegisterError>;
     /// A request.
     fn find_wish(&self, id: u64) -> Result<Option<Wish>, RegisterError>;
-    /// Answers a request that has no answer, with the rule of its school that goes with it; whether it had none.
+    /// Answers a request that has no answer, with what goes with it.
     fn answer_wish(
         &self,
         id: u64,
         answer: &WishAnswer,
-        rule: Option<&CommuneRule>,
-    ) -> Result<bool, RegisterError>;
+        rule: AnswerRule<'_>,
+    ) -> Result<Settled, RegisterError>;
     /// The rules of single schools that are not over, by their schools.
     fn school_rules(&self, now: Timestamp) -> Result<Vec<SchoolRule>, RegisterError>;
     /// Takes a rule of a school back; whether there was one.

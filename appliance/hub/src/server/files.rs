@@ -16,6 +16,7 @@ use serde::Deserialize;
 
 use super::api::{block, refuse};
 use super::caller;
+use super::turns::{self, Turns};
 use crate::Hub;
 use crate::blobs::{AppendError, Arrived, Kind, Place};
 use crate::enrolling::tell;
@@ -61,18 +62,28 @@ async fn list(request: HttpRequest, hub: web::Data<Hub>) -> HttpResponse {
     .await
 }
 
-async fn tell_arrived(request: HttpRequest, hash: web::Path<String>, hub: web::Data<Hub>) -> HttpResponse {
-    look(&request, (Kind::Sealed, hash.into_inner()), hub).await
+async fn tell_arrived(
+    request: HttpRequest,
+    hash: web::Path<String>,
+    hub: web::Data<Hub>,
+    turns: web::Data<Turns>,
+) -> HttpResponse {
+    look(&request, (Kind::Sealed, hash.into_inner()), (hub, &turns)).await
 }
 
 /// Says how much of a file is there.
 pub(super) async fn look(
     request: &HttpRequest,
     (kind, hash): (Kind, String),
-    hub: web::Data<Hub>,
+    (hub, turns): (web::Data<Hub>, &web::Data<Turns>),
 ) -> HttpResponse {
     let shown = caller::shown(request);
+    let turn = match turns.take().await {
+        Ok(turn) => turn,
+        Err(refusal) => return refuse(refusal),
+    };
     let arrived = web::block(move || {
+        let _held = turn;
         let (of, hash) = (caller::find(&hub, shown)?, hash.parse().map_err(|_| Refusal::Malformed)?);
         hub.blobs.arrived(Place { of: of.id, kind, hash }).map_err(broken)
     });
@@ -89,10 +100,11 @@ async fn append(
     hash: web::Path<String>,
     about: Result<web::Query<About>, actix_web::Error>,
     hub: web::Data<Hub>,
+    turns: web::Data<Turns>,
 ) -> HttpResponse {
     let Ok(about) = about.map(web::Query::into_inner) else { return refuse(Refusal::Malformed) };
     let keep = move |piece: &Piece, hub: &Hub| keep(piece, about, hub);
-    receive(&request, payload, (Kind::Sealed, &hash), hub, keep).await
+    receive(&request, payload, (Kind::Sealed, &hash), (hub, &turns), keep).await
 }
 
 /// Receives a piece, and answers what came of it on a thread that may wait.
@@ -100,7 +112,7 @@ pub(super) async fn receive(
     request: &HttpRequest,
     payload: web::Payload,
     (kind, hash): (Kind, &str),
-    hub: web::Data<Hub>,
+    (hub, turns): (web::Data<Hub>, &web::Data<Turns>),
     keep: impl FnOnce(&Piece, &Hub) -> Result<Arrived, Refusal> + Send + 'static,
 ) -> HttpResponse {
     let number = |name| find_number(request.headers(), name);
@@ -111,14 +123,23 @@ pub(super) async fn receive(
     let shown = caller::shown(request);
     // Nobody but a box of the commune's has a megabyte read into memory.
     let of = web::Data::clone(&hub);
-    match web::block(move || caller::find(&of, shown)).await {
-        Ok(Ok(_)) => {}
+    let found = match web::block(move || caller::find(&of, shown)).await {
+        Ok(Ok(found)) => found,
         Ok(Err(refusal)) => return refuse(refusal),
         Err(_) => return refuse(Refusal::Broken),
-    }
+    };
+    let Ok(under_way) = turns::let_in(turns, found.id) else {
+        pass_by(payload).await;
+        return refuse(Refusal::TooOften);
+    };
     let (bytes, is_cut) = read_piece(payload).await;
+    let turn = match turns.take().await {
+        Ok(turn) => turn,
+        Err(refusal) => return refuse(refusal),
+    };
     // Whoever was revoked meanwhile adds nothing.
     let kept = web::block(move || {
+        let _held = (under_way, turn);
         let of = caller::find(&hub, shown)?;
         let place = Place { of: of.id, kind, hash };
         keep(&Piece { place, school: of.uai, offset, total, bytes }, &hub)
@@ -140,6 +161,17 @@ async fn read_piece(mut payload: web::Payload) -> (Vec<u8>, bool) {
             Ok(None) => return (bytes, false),
             Ok(Some(Ok(more))) if (bytes.len() + more.len()) as u64 <= PIECE_BYTES_MAX => bytes.extend(more),
             Ok(Some(_)) | Err(_) => return (bytes, true),
+        }
+    }
+}
+
+/// Lets a piece go by that is not wanted now: whoever is cut off while it speaks does not hear why.
+async fn pass_by(mut payload: web::Payload) {
+    let mut left = PIECE_BYTES_MAX;
+    while let Ok(Some(Ok(more))) = actix_web::rt::time::timeout(SILENCE, payload.next()).await {
+        left = left.saturating_sub(more.len() as u64);
+        if left == 0 {
+            return;
         }
     }
 }

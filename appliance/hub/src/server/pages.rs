@@ -20,7 +20,7 @@ use crate::fleet::{Measure, Sight, judge_all};
 use crate::metrics;
 use crate::office::{Office, Signed, Trouble};
 use crate::pages::account::{status_of, trouble};
-use crate::pages::{Bar, Place, SECURITY_POLICY, desk, fleet};
+use crate::pages::{Bar, Place, SECURITY_POLICY, desk, fleet, lists};
 use crate::policy::read_policy;
 use crate::register::people::Duty;
 use crate::{Hub, survey};
@@ -227,6 +227,7 @@ impl<'a> Desk<'a> {
             ("/contenus/retirer", true) => self.remove_content(signed),
             ("/annonces", true) => self.add_notice(signed),
             ("/annonces/retirer", true) => self.remove_notice(signed),
+            ("/listes", false) => self.lists(signed),
             ("/alertes", false) => {
                 let alerts = self.office.history.alerts(SHOWN_MAX)?;
                 let channels: Vec<&str> =
@@ -314,6 +315,12 @@ impl<'a> Desk<'a> {
         let alerts = self.office.history.alerts(SHOWN_MAX)?;
         let serial = read_policy(&*self.hub.register).map(|policy| policy.serial).unwrap_or_default();
         Ok(Answer::of(Content::Text(metrics::write(&sights, &alerts, serial))))
+    }
+
+    fn lists(self, signed: &Signed) -> Result<Answer, Trouble> {
+        let state = self.hub.lists.as_ref().and_then(crate::lists::ListShelf::state);
+        let bar = self.bar(signed, "/listes");
+        Ok(Answer::page(lists::lists(self.place, bar, state.as_ref(), &self.sights()?)))
     }
 
     fn certificate(self) -> Answer {

@@ -15,6 +15,7 @@ use replication::{Refusal, Snapshot, SnapshotError, SnapshotState};
 use super::api::{block, refuse};
 use super::caller;
 use super::files::{Piece, broken, look, receive};
+use super::turns::Turns;
 use crate::Hub;
 use crate::blobs::{Arrived, Kind, Place};
 use crate::enrolling::tell;
@@ -62,8 +63,13 @@ async fn tell_state(request: HttpRequest, hub: web::Data<Hub>) -> HttpResponse {
     .await
 }
 
-async fn tell_arrived(request: HttpRequest, hash: web::Path<String>, hub: web::Data<Hub>) -> HttpResponse {
-    look(&request, (Kind::State, hash.into_inner()), hub).await
+async fn tell_arrived(
+    request: HttpRequest,
+    hash: web::Path<String>,
+    hub: web::Data<Hub>,
+    turns: web::Data<Turns>,
+) -> HttpResponse {
+    look(&request, (Kind::State, hash.into_inner()), (hub, &turns)).await
 }
 
 async fn append(
@@ -71,8 +77,9 @@ async fn append(
     payload: web::Payload,
     hash: web::Path<String>,
     hub: web::Data<Hub>,
+    turns: web::Data<Turns>,
 ) -> HttpResponse {
-    receive(&request, payload, (Kind::State, &hash), hub, keep).await
+    receive(&request, payload, (Kind::State, &hash), (hub, &turns), keep).await
 }
 
 fn keep(piece: &Piece, hub: &Hub) -> Result<Arrived, Refusal> {
@@ -97,9 +104,17 @@ fn keep(piece: &Piece, hub: &Hub) -> Result<Arrived, Refusal> {
 }
 
 /// Gives the state of the box before to the one that takes its place, decrypted: the line is the hub's and the box's alone.
-async fn hand_over(request: HttpRequest, hub: web::Data<Hub>) -> HttpResponse {
+async fn hand_over(request: HttpRequest, hub: web::Data<Hub>, turns: web::Data<Turns>) -> HttpResponse {
     let shown = caller::shown(&request);
-    match web::block(move || open(&hub, shown)).await {
+    let turn = match turns.take().await {
+        Ok(turn) => turn,
+        Err(refusal) => return refuse(refusal),
+    };
+    let opened = web::block(move || {
+        let _held = turn;
+        open(&hub, shown)
+    });
+    match opened.await {
         Ok(Ok(archive)) => HttpResponse::Ok().content_type("application/octet-stream").body(archive),
         Ok(Err(refusal)) => refuse(refusal),
         Err(_) => refuse(Refusal::Broken),

@@ -3,7 +3,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use replication::limits::REQUESTS_MAX;
-use replication::{Refusal, SchoolRequests, Tide};
+use replication::{Refusal, SchoolRequest, SchoolRequests, Tide};
 
 use super::api::{answer, block, refuse};
 use super::caller;
@@ -61,17 +61,51 @@ async fn ask(request: HttpRequest, payload: web::Payload, hub: web::Data<Hub>) -
     let shown = caller::shown(&request);
     answer(payload, move |message: SchoolRequests| {
         let of = caller::find(&hub, shown)?;
-        if message.requests.len() > REQUESTS_MAX || message.requests.iter().any(|it| it.read().is_none()) {
+        if message.requests.len() > REQUESTS_MAX {
             return Err(Refusal::Malformed);
         }
-        for request in &message.requests {
-            match hub.register.add_wish(&of.uai, request, (hub.clock)()).map_err(tell)? {
-                Came::New { is_told: true } => wishes::tell_people(&hub, &of.uai, request),
-                Came::New { is_told: false } | Came::Known => {}
-                Came::TooMany => return Err(Refusal::TooMuch),
-            }
-        }
-        Ok(())
+        keep(&hub, &of.uai, &message.requests)
     })
     .await
+}
+
+/// Keeps what can be read and has room: one that cannot, or has none, keeps no other.
+fn keep(hub: &Hub, uai: &str, requests: &[SchoolRequest]) -> Result<(), Refusal> {
+    let readable: Vec<_> = requests.iter().filter(|request| request.read().is_some()).collect();
+    if readable.len() < requests.len() {
+        let count = requests.len() - readable.len();
+        tracing::warn!(school = uai, count, "requests of a school cannot be read: they are passed over");
+    }
+    let mut is_full = false;
+    for request in readable {
+        let alerts = wishes::write_alerts(hub, uai, request).map_err(tell)?;
+        let came = hub.register.add_wish(uai, request, &alerts, (hub.clock)()).map_err(tell)?;
+        is_full |= came == Came::TooMany;
+    }
+    if is_full { Err(Refusal::TooMuch) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    #[test]
+    fn what_cannot_be_read_keeps_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let (hub, _) = fixture::open(folder.path());
+        let request = |site: &str| SchoolRequest {
+            site: site.to_owned(),
+            wants: "permit".to_owned(),
+            author: "Mme Martin".to_owned(),
+            reason: "sortie".to_owned(),
+            is_urgent: false,
+            asked_ms: 1,
+        };
+        let asked = ["a.example", "..", "b.example"].map(request);
+        keep(&hub, fixture::UAI, &asked).unwrap();
+        let sites: Vec<_> =
+            hub.register.wishes(9).unwrap().into_iter().map(|wish| wish.request.site).collect();
+        assert_eq!(sites, ["a.example", "b.example"]);
+    }
 }

@@ -47,7 +47,7 @@ fn named(folder: &Path, known: &BTreeSet<String>) -> BTreeSet<String> {
 /// Keys that are put together of a beginning and a word of the program.
 fn composed() -> BTreeSet<String> {
     const FINDINGS: &str = "no-box revoked never-came absent unreadable disk memory no-list list certificate unsigned sealed \
-        plain no-clock clock warm policy";
+        plain web no-clock clock warm policy";
     let mut keys = BTreeSet::new();
     let mut add = |beginning: &str, words: &mut dyn Iterator<Item = &str>| {
         keys.extend(words.map(|word| format!("{beginning}-{word}")));
@@ -60,11 +60,12 @@ fn composed() -> BTreeSet<String> {
     add("plot", &mut "disk list temperature log".split_whitespace());
     add("rules", &mut ["permit", "refuse"].into_iter());
     add("wishes", &mut ["all", "school", "no"].into_iter());
+    add("letter-lists", &mut ["held-subject", "failed-subject", "well-subject"].into_iter());
     add("alerts", &mut ["mail", "webhook"].into_iter());
     add(
         "deed",
         &mut "sign-in sign-in-by-paper sign-in-failed sign-out secret-changed telephone-added school-added code-made \
-              code-made-replacement code-cancelled box-revoked rule-added rule-removed request-answered content-added content-removed notice-added notice-removed person-added person-reset \
+              code-made-replacement code-cancelled box-revoked rule-added rule-removed request-answered content-added content-removed notice-added notice-removed list-accepted name-added name-removed certificate-put person-added person-reset \
               person-disabled"
             .split_whitespace(),
     );

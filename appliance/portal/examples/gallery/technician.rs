@@ -4,7 +4,8 @@ use model::{Device, Mac, Person, PersonId, Role, Timestamp};
 use portal::pages::Place;
 use portal::pages::people::{DevicesPage, PapersPage, PointsPage, TechnicianPage, TelephonePage};
 use portal::{
-    AccessPoint, AdoptedPointLine, Certificates, DeviceList, Diagnosis, Disk, Health, HeardPoint, Language, Line, Machine, NewCodes, Points, Sealing, ShownKey, Status, TelephoneState, Trouble, WifiStatus,
+    AccessPoint, AdoptedPointLine, Certificates, DeviceList, Diagnosis, Disk, Health, HeardPoint, Language,
+    Line, Machine, NewCodes, Points, Sealing, ShownKey, Status, TelephoneState, Trouble, WifiStatus,
 };
 
 use super::{Error, NOW_MS, Write, place, status};

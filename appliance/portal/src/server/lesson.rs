@@ -113,7 +113,7 @@ impl Signed<'_> {
             LessonPage::Prepare => return self.show_prepared(),
             LessonPage::Unprepare => office.unprepare(person, self.read("preparation")?)?,
             LessonPage::Commune if self.visit.is_post => {
-                office.ask_commune(person, &self.read_commune_wish()?)?
+                office.ask_commune(person, &self.read_commune_wish()?)?;
             }
             LessonPage::Commune => return self.show_commune(),
         }

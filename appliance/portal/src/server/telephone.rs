@@ -11,11 +11,11 @@ impl Signed<'_> {
     /// The key is drawn with the page, and comes back with its form.
     pub(super) fn telephone(&self) -> Result<Answer, Trouble> {
         let (office, place) = (&self.portal.office, &self.portal.settings.place);
-        let [key, code, present] =
+        let [key, code, present, secret] =
             TelephonePage::FIELDS.map(|name| self.visit.field(name).unwrap_or_default());
         let mut trouble = None;
         if self.visit.is_post {
-            let typed = TypedTelephone { key, code, present };
+            let typed = TypedTelephone { key, code, present, secret };
             match office.take_telephone(self.visit.client, self.person, &typed) {
                 // What is shown once is in no address that could be called up again: it is the answer to the form itself. Its own
                 // forms belong to the session that begins with it.

@@ -1096,6 +1096,7 @@ telephone-papers = Recovery codes that are left: { $count }. Another telephone, 
 telephone-what = An application for codes (FreeOTP, Aegis, that of your browser…) shows six digits every thirty seconds; you will type them each time you sign in.
 telephone-no-clock = The box does not know the time: no telephone can be made known. See to the Internet line, then come back.
 telephone-present = A code of the telephone so far, or a recovery code
+telephone-secret = Your password
 phone-scan = 1. Read this picture with the application
 phone-picture = Picture for your application of codes; the key in letters is just below
 phone-type = Without a camera

@@ -1097,6 +1097,7 @@ telephone-papers = Codes de secours qui restent : { $count }. Un nouveau télé
 telephone-what = Une application de codes (FreeOTP, Aegis, celle de votre navigateur…) montre toutes les trente secondes six chiffres que vous taperez à chaque connexion.
 telephone-no-clock = Le boîtier ne sait pas l’heure : aucun téléphone ne peut être enregistré. Vérifiez la ligne Internet, puis revenez.
 telephone-present = Un code du téléphone actuel, ou un code de secours
+telephone-secret = Votre mot de passe
 phone-scan = 1. Lisez cette image avec l’application
 phone-picture = Image à lire avec votre application de codes ; la clé en lettres est juste au-dessous
 phone-type = Sans appareil photo

@@ -11,7 +11,9 @@ use sync::HubUrl;
 
 use super::DataFolder;
 use super::hub_desk::{HubContentCommand, HubNoticeCommand, HubRequestCommand};
+use super::hub_lists::HubListsCommand;
 use super::hub_people::{HubAlertCommand, HubPersonCommand};
+use super::hub_web::{HubCertificateCommand, HubNameCommand};
 
 /// Options of `preau hub`.
 #[derive(Debug, Args)]
@@ -104,6 +106,15 @@ pub(crate) enum HubCommand {
     /// What people of all schools are to read.
     #[command(subcommand)]
     Notice(HubNoticeCommand),
+    /// The filter lists that the hub mirrors for all its boxes.
+    #[command(subcommand)]
+    Lists(HubListsCommand),
+    /// Names that the commune owns, for the boxes of its schools.
+    #[command(subcommand)]
+    Name(HubNameCommand),
+    /// Certificates for these names, by an authority that browsers trust.
+    #[command(subcommand)]
+    Certificate(HubCertificateCommand),
     /// Who may sign in at the hub's pages.
     #[command(subcommand)]
     Person(HubPersonCommand),

@@ -2,18 +2,21 @@
 //! box's.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hub::alerts::{CallProof, Mail, MailTls, Mailbox, Ways, Webhook};
 use jiff::tz::TimeZone;
 use ring::digest::{SHA256, digest};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject as _};
+use system::mirror::MirrorUrl;
+use system::updates::Source;
 use toml_span::{DeserError, Deserialize, Spanned, Value};
 
 use super::files::read_file;
 use super::report::{ConfigError, Problem, problems};
 use super::section::Section;
+use super::v1::read_ca_file;
 
 /// The only version so far.
 const VERSION: u32 = 1;
@@ -45,6 +48,10 @@ pub(crate) struct HubConfig {
     pub(crate) metrics: Option<[u8; 32]>,
     /// Who is told of a school.
     pub(crate) ways: Ways,
+    /// Where the lists come from that it serves.
+    pub(crate) lists: Option<Source>,
+    /// The program that has requests for certificates certified.
+    pub(crate) certifier: Option<PathBuf>,
 }
 
 impl HubConfig {
@@ -81,7 +88,11 @@ impl<'de> Deserialize<'de> for HubConfig {
         let metrics = metrics.and_then(|token| digest(&SHA256, token.as_bytes()).as_ref().try_into().ok());
         let alerts = table.table("alerts", |alerts| (read_nights(alerts), read_ways(alerts)));
         let (nights, ways) = alerts.map_or_else(|| (NIGHTS, Ways::default()), |alerts| alerts.value);
-        let config = timezone.map(|timezone| Self { commune, timezone, url, nights, metrics, ways });
+        let lists = table.table("lists", read_lists).and_then(|lists| lists.value);
+        let certificates = table.table("certificates", |it| it.path("program").map(|path| path.value));
+        let certifier = certificates.and_then(|program| program.value);
+        let config =
+            timezone.map(|timezone| Self { commune, timezone, url, nights, metrics, ways, lists, certifier });
         table.close(config)
     }
 }
@@ -243,6 +254,14 @@ fn read_authorities(table: &mut Section<'_>) -> Vec<Vec<u8>> {
     }
 }
 
+/// The mirror whose lists the hub serves: the archive of all, because differences lead to nothing less.
+fn read_lists(lists: &mut Section<'_>) -> Option<Source> {
+    let mirror = lists.required_parse::<MirrorUrl>("mirror");
+    let is_plain = mirror.as_ref().is_some_and(|mirror| !mirror.is_tls());
+    let authorities = read_ca_file(lists, is_plain);
+    Some(Source { mirror: mirror?, categories: Vec::new(), authorities })
+}
+
 /// The only line of a file, which is a secret: a configuration is shown around.
 fn read_secret(table: &mut Section<'_>, key: &'static str, is_drawn: bool) -> Option<String> {
     let path = table.path(key)?;
@@ -277,7 +296,7 @@ mod tests {
     fn a_hub_needs_no_file() {
         let config = HubConfig::load(None).unwrap();
         assert_eq!((config.commune.as_str(), config.nights, config.metrics), (COMMUNE, NIGHTS, None));
-        assert!(config.ways.channels().is_empty() && config.url.is_none());
+        assert!(config.ways.channels().is_empty() && config.url.is_none() && config.lists.is_none());
     }
 
     #[test]
@@ -345,6 +364,24 @@ mod tests {
         assert!(
             matches!(config.ways.webhook.unwrap().proof, CallProof::Hmac(key) if key == b"0123456789abcdef")
         );
+    }
+
+    #[test]
+    fn a_mirror_of_lists_is_named() {
+        let of = |lists: &str| HubConfig::parse(&format!("version = 1\n[lists]\n{lists}"));
+        let source = of("mirror = 'https://mirror.example/lists'").unwrap().lists.unwrap();
+        assert_eq!(
+            (source.mirror.to_string().as_str(), source.categories.len()),
+            ("https://mirror.example/lists/", 0)
+        );
+        for (lists, words) in [
+            ("", "`mirror` is missing"),
+            ("mirror = 'ftp://a.example/'", "not the address of a folder"),
+            ("mirror = 'https://a.example/'\ncategories = ['adult']", "unknown key `categories`"),
+        ] {
+            let told = of(lists).unwrap_err().iter().map(ToString::to_string).collect::<String>();
+            assert!(told.contains(words), "{told}");
+        }
     }
 
     #[test]

@@ -25,9 +25,10 @@ use policy::{Calendar, Profile, Rule, Rulebook, Service};
 use rustls::pki_types::CertificateDer;
 use system::sealing::Manner;
 use system::selftest::PlanTime;
-use system::updates::Source;
 use wifi::lint::Place;
 use wifi::{AccessPoint, Country, RoomNetwork};
+
+use crate::list_source::ListSource;
 
 pub(crate) use contact::Contact;
 pub(crate) use files::read_file_up_to;
@@ -52,7 +53,7 @@ pub(crate) struct Config {
     /// The compiled list; `None`: `lists.idx` in the data folder.
     pub(crate) list_index: Option<PathBuf>,
     /// Where new lists come from; `None`: nothing is fetched.
-    pub(crate) list_source: Option<Source>,
+    pub(crate) list_source: Option<ListSource>,
     /// How the box attacks itself.
     pub(crate) selftest: Selftest,
     /// What holds for every lesson.

@@ -150,7 +150,7 @@ impl<'de> Section<'de> {
         texts.iter().filter_map(|text| self.parse_text(text)).collect()
     }
 
-    fn parse_text<T: FromStr<Err: Display>>(&mut self, text: &Spanned<String>) -> Option<T> {
+    pub(super) fn parse_text<T: FromStr<Err: Display>>(&mut self, text: &Spanned<String>) -> Option<T> {
         match text.value.parse() {
             Ok(value) => Some(value),
             Err(error) => {

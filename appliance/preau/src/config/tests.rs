@@ -133,6 +133,7 @@ fn tables_that_belong_together() {
     check("[gate]\ntls_port = 0\n", "a port is a number");
     check("[dns]\nquestions_per_second = 0\n", "5:24: a number of questions from 10 to 1000000");
     check("[lists]\ncategories = ['adult']\n", "`categories` has a meaning only with `mirror`");
+    check("[lists]\nmirror = 'hub'\ncategories = ['adult']\n", "neither `categories` nor `ca_file`");
     check("[lists]\nmirror = 'ftp://a.example/'\n", "not the address of a folder on a web server");
     check("[lists]\nmirror = 'http://a.example/'\nca_file = '/x'\n", "begins with https");
     check("[lists]\nmirror = 'https://a.example/'\nca_file = '/nonexistent'\n", "cannot be read");

@@ -34,6 +34,7 @@ use self::journal::JournalKeys;
 use self::lesson::LessonKeys;
 use self::line::Line;
 use self::lists::ListsKeys;
+pub(super) use self::lists::read_ca_file;
 use self::portal::PortalKeys;
 use self::profiles::Profiles;
 use self::selftest::SelftestKeys;

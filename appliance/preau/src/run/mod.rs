@@ -33,6 +33,7 @@ mod unsealed;
 mod updates;
 mod upstreams;
 mod urgent;
+mod web_certificate;
 pub(crate) mod wifi;
 
 use std::collections::BTreeSet;
@@ -50,6 +51,7 @@ use model::Mac;
 use proxy::Destinations;
 use resolver::{Resolver, ServiceAddresses};
 use selftest::Zone;
+use sync::HubFolder;
 use system::clock::{ClockWatch, SystemClock, monotonic};
 use system::neighbours::NeighbourTable;
 use system::nft::{FirewallKeeper, Nft};
@@ -133,7 +135,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let (judge, rules) = (Arc::clone(&desk), Arc::clone(&in_force));
     let state = keeper::State { intent, journal, clock, watch, desk: judge, in_force: rules, readings };
     let fences = open_fences(&config, firewall, &services, &resolver, &board, dns.handle());
-    let besides = Besides::new(&config, options, &data, condition, preparer);
+    let besides = Besides::new(&config, options, &data, condition, identity, preparer);
     let rest = keeper::Rest {
         nightly: selftests::plan(&config, options, &data),
         updater: updates::plan(&config, options.config.as_deref(), &data),
@@ -175,6 +177,8 @@ struct Besides {
     nights: Nights,
     /// Where the state is, for what does not wait for the night.
     data: PathBuf,
+    /// What the box shows by TLS.
+    identity: Option<Arc<pki::Identity>>,
     preparer: Option<Preparer>,
 }
 
@@ -184,11 +188,12 @@ impl Besides {
         options: &RunOptions,
         data: &Path,
         condition: ConditionKeeper,
+        identity: Option<&Arc<pki::Identity>>,
         preparer: Option<Preparer>,
     ) -> Self {
         let addresses = FixedAddressKeeper::new(config, data, options.dhcp_hosts.as_deref());
         let nights = Nights::new(data, config.school.timezone.clone());
-        Self { condition, addresses, nights, data: data.to_owned(), preparer }
+        Self { condition, addresses, nights, data: data.to_owned(), identity: identity.cloned(), preparer }
     }
 }
 
@@ -200,12 +205,16 @@ fn keep_besides(
     supervisor: &Arc<Supervisor>,
     vitals: Vec<Vital>,
 ) -> anyhow::Result<()> {
-    let Besides { condition, addresses, nights, data, preparer } = besides;
+    let Besides { condition, addresses, nights, data, identity, preparer } = besides;
     keeper.add("condition", move |stopped| condition.keep(&stopped))?;
     if let Some(addresses) = addresses {
         keeper.add("addresses", move |stopped| addresses.keep(&stopped))?;
     }
     keeper.add("nights", move |stopped| nights.keep(&stopped))?;
+    if let Some(identity) = identity {
+        let folder = HubFolder::new(&data);
+        keeper.add("web certificate", move |stopped| web_certificate::keep(&identity, &folder, &stopped))?;
+    }
     let of_speaker = data.clone();
     keeper.add("speaker", move |stopped| urgent::speak(&of_speaker, &stopped))?;
     keeper.add("listener", move |stopped| {

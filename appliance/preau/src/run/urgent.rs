@@ -12,10 +12,11 @@ use std::time::Duration;
 use model::ClockQuality;
 use replication::Tide;
 use ring::rand::{SecureRandom as _, SystemRandom};
+use store::Store;
 use sync::{Ear, HubFolder, Intake as _, Letters as _, Standing, Step, SyncError, Watch, send_urgent};
 use system::clock::SystemClock;
 
-use crate::hub_night::State;
+use crate::hub_night::{State, disk};
 
 /// Between two looks at what somebody has to say.
 const LOOK_PERIOD: Duration = Duration::from_secs(1);
@@ -43,7 +44,12 @@ impl Watch for Quiet<'_> {
             Step::Policy(serial) => tracing::info!(serial, "the commune's policy came at once"),
             Step::Sheet(serial) => tracing::info!(serial, "what the commune says to the school came at once"),
             Step::Requests(count) => tracing::info!(count, "the commune was told of urgent requests"),
-            Step::Health | Step::Renewed | Step::Log(_) | Step::Snapshot | Step::File { .. } => {}
+            Step::Health
+            | Step::Renewed
+            | Step::Log(_)
+            | Step::Web(_)
+            | Step::Snapshot
+            | Step::File { .. } => {}
         }
     }
 
@@ -56,9 +62,9 @@ impl Watch for Quiet<'_> {
 pub(crate) fn speak(data: &Path, stopped: &Receiver<()>) {
     let (folder, mut state, mut failures) = (HubFolder::new(data), State { data: data.to_owned() }, 0);
     let mut quiet = Quiet(stopped);
-    let mut told = Told::default();
+    let (mut told, mut kept) = (Told::default(), None);
     while quiet.rest(if failures == 0 { LOOK_PERIOD } else { pause(failures) }) {
-        if !can_speak(&folder) || state.unsent(true).is_ok_and(|requests| requests.is_empty()) {
+        if !can_speak(&folder) || has_urgent(&state, &mut kept).is_ok_and(|is_there| !is_there) {
             continue;
         }
         let sent = match folder.read() {
@@ -68,6 +74,18 @@ pub(crate) fn speak(data: &Path, stopped: &Receiver<()>) {
         };
         failures = told.note(sent, failures);
     }
+}
+
+/// Whether somebody has something urgent to say. The state file stays open: it is looked at each second.
+fn has_urgent(state: &State, kept: &mut Option<Store>) -> Result<bool, SyncError> {
+    let store = match kept.take() {
+        Some(store) => store,
+        None => state.open()?,
+    };
+    let waiting = store.waiting_commune_requests(true, 1).map_err(|error| disk(error.into()))?;
+    // One that cannot be read is opened anew.
+    *kept = Some(store);
+    Ok(!waiting.is_empty())
 }
 
 /// Listens for what is new, until it is told to stop.
@@ -223,6 +241,8 @@ impl Told {
 
 #[cfg(test)]
 mod tests {
+    use model::{NewCommuneRequest, Timestamp, Verdict};
+
     use super::*;
 
     #[test]
@@ -243,6 +263,22 @@ mod tests {
         speak(data.path(), &stopped);
         listen(data.path(), &stopped).unwrap();
         assert!(!can_speak(&HubFolder::new(data.path())));
+    }
+
+    #[test]
+    fn what_is_urgent_is_seen_in_a_state_file_that_stays_open() {
+        let data = tempfile::tempdir().unwrap();
+        let (state, mut kept) = (State { data: data.path().to_owned() }, None);
+        assert!(!has_urgent(&state, &mut kept).unwrap() && kept.is_some());
+        let new = NewCommuneRequest {
+            site: "a.example".parse().unwrap(),
+            wants: Verdict::Permit,
+            author: "Mme Martin".parse().unwrap(),
+            motive: "sortie".parse().unwrap(),
+            is_urgent: true,
+        };
+        state.open().unwrap().ask_commune(&new, Timestamp::from_unix_ms(5)).unwrap();
+        assert!(has_urgent(&state, &mut kept).unwrap());
     }
 
     #[test]

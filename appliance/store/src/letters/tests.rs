@@ -68,22 +68,28 @@ fn ask_as_pupil(store: &mut Store, site: &str) -> model::RequestId {
 }
 
 #[test]
-fn what_is_asked_is_sent_once_and_answered_once() {
+fn what_is_urgent_is_sent_once_and_all_of_it_each_night_until_it_is_answered() {
     let (_folder, mut store) = open();
     let quiet = store.ask_commune(&asked("a.example", "Mme Martin", false), at(0)).unwrap();
     let urgent = store.ask_commune(&asked("b.example", "Mme Martin", true), at(1)).unwrap();
-    let unsent = |store: &Store, alone| -> Vec<_> {
-        store.unsent_commune_requests(alone, 9).unwrap().into_iter().map(|it| it.id).collect()
+    let waiting = |store: &Store, alone| -> Vec<_> {
+        store.waiting_commune_requests(alone, 9).unwrap().into_iter().map(|it| it.id).collect()
     };
-    assert_eq!((unsent(&store, true), unsent(&store, false)), (vec![urgent], vec![urgent, quiet]));
-    let told = [("a.example".parse().unwrap(), at(0)), ("b.example".parse().unwrap(), at(1))];
+    let sent = |store: &Store| -> Vec<_> {
+        store.commune_requests().unwrap().into_iter().map(|it| it.sent).collect()
+    };
+    assert_eq!((waiting(&store, true), waiting(&store, false)), (vec![urgent], vec![urgent, quiet]));
+    let told = [("a.example".parse().unwrap(), at(0), false), ("b.example".parse().unwrap(), at(1), true)];
     store.note_commune_told(&told, at(2)).unwrap();
-    assert_eq!(unsent(&store, false), []);
+    store.note_commune_told(&told, at(3)).unwrap();
+    assert_eq!(sent(&store), [Some(at(2)); 2], "the first time counts");
+    assert_eq!((waiting(&store, true), waiting(&store, false)), (vec![], vec![urgent, quiet]));
     // Asked again it is the same; urgent, the commune hears of it at once.
     assert_eq!(store.ask_commune(&asked("a.example", "M. Petit", false), at(3)).unwrap(), quiet);
-    assert_eq!(unsent(&store, false), []);
+    assert_eq!(waiting(&store, true), []);
     assert_eq!(store.ask_commune(&asked("a.example", "M. Petit", true), at(4)).unwrap(), quiet);
-    assert_eq!(unsent(&store, true), [quiet]);
+    store.note_commune_told(&told, at(5)).unwrap();
+    assert_eq!(waiting(&store, true), [quiet], "it was told before it had become urgent");
 
     let answers = vec![(("a.example".parse().unwrap(), at(0)), answer(Answered::No))];
     take(&mut store, "hub", 3, &CommuneSheet { answers, ..CommuneSheet::default() }).unwrap();
@@ -100,6 +106,28 @@ fn what_is_asked_is_sent_once_and_answered_once() {
         .map(|it| it.asked)
         .collect();
     assert!(again != quiet && moments == [at(1), at(0)], "{moments:?}");
+}
+
+#[test]
+fn requests_and_orders_are_forgotten_in_their_time() {
+    const DAY_MS: i64 = 86_400_000;
+    let (_folder, mut store) = open();
+    store.ask_commune(&asked("a.example", "Mme Martin", false), at(0)).unwrap();
+    store
+        .write(|transaction| {
+            keep_order(transaction, at(0), CommuneOrderKind::Notice, "Jeudi")?;
+            keep_order(transaction, Timestamp::from_unix_ms(5), CommuneOrderKind::Notice, "of 1970")?;
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
+    let left =
+        |store: &Store| (store.commune_requests().unwrap().len(), store.commune_orders(9).unwrap().len());
+    store.forget_old(at(120 * DAY_MS)).unwrap();
+    assert_eq!(left(&store), (1, 2));
+    store.forget_old(at(365 * DAY_MS)).unwrap();
+    assert_eq!(left(&store), (0, 2));
+    store.forget_old(at(365 * DAY_MS + 1)).unwrap();
+    assert_eq!(left(&store), (0, 1), "nobody knows how old the other is");
 }
 
 #[test]
@@ -165,7 +193,7 @@ fn a_sheet_replaces_the_one_before_and_touches_no_rule_of_all_schools() {
     };
     take(&mut store, "hub", 3, &sheet(&["/a", "/b"], &["own.example"])).unwrap();
     assert_eq!(standing(&store), ["all.example", "own.example"]);
-    assert_eq!(store.commune_notices().unwrap(), [notice.clone()]);
+    assert_eq!(store.commune_notices().unwrap(), std::slice::from_ref(&notice));
     assert_eq!(store.commune_content().unwrap(), Some((0, 2)));
     let first = store.preparations().unwrap()[0].clone();
     store.note_preparation(first.id, PreparationStage::Here, None, at(1)).unwrap();

@@ -18,6 +18,11 @@ use crate::error::SyncError;
 /// How often a piece is sent again where the hub says that another length is there: a piece that was cut counts as far as it went.
 const RETRIES_MAX: u32 = 3;
 
+/// How often a hub is asked once more that has too much to do, or has not seen yet that a connection of before is gone.
+const WAITS_MAX: u32 = 3;
+/// How long it is left alone until then: as it says itself.
+const WAIT: Duration = Duration::from_secs(60);
+
 /// What has no time left goes as soon as the hub lets it: so much later, by its clock, that it is not over on the way.
 const SOON_MS: i64 = 3_600_000;
 /// What the hub keeps a file for at least once its time was shortened, and a day: what it keeps no longer than that is not told again.
@@ -60,7 +65,7 @@ pub(super) fn send(
     let kept: Kept = client.get("/api/v1/files")?;
     let later: BTreeMap<String, i64> = kept.files.iter().cloned().zip(kept.until_ms).collect();
     let kept: BTreeSet<String> = kept.files.into_iter().collect();
-    shorten(client, log, &later, now)?;
+    shorten(client, log, &later, now, watch)?;
     let (mut files, mut bytes, mut damaged) = (0, 0, None);
     let is_missing = |it: &StandingFile| it.is_fit() && !kept.contains(&it.file.hash.to_string());
     for file in standing_files(log, now).into_iter().filter(is_missing) {
@@ -87,6 +92,7 @@ fn shorten(
     log: &Log,
     at_hub: &BTreeMap<String, i64>,
     now: Timestamp,
+    watch: &mut dyn Watch,
 ) -> Result<(), SyncError> {
     let standing: BTreeMap<String, i64> =
         standing_files(log, now).into_iter().map(|it| (it.file.hash.to_string(), it.until_ms)).collect();
@@ -100,7 +106,7 @@ fn shorten(
         }
         let about = vec![("name", name), ("until_ms", until.to_string())];
         let parcel = Parcel { path: format!("/api/v1/files/{hash}"), about };
-        client.append(&parcel, (file.bytes, file.bytes), &[])?;
+        patiently(watch, || client.append(&parcel, (file.bytes, file.bytes), &[]))?;
     }
     Ok(())
 }
@@ -158,7 +164,7 @@ pub(super) fn send_bytes(
     read: &mut ReadAt<'_>,
     (limits, watch): (Limits, &mut dyn Watch),
 ) -> Result<u64, SyncError> {
-    let mut arrived = client.arrived(parcel)?;
+    let mut arrived = patiently(watch, || client.arrived(parcel))?;
     let (mut sent, mut retries) = (0, 0);
     let mut is_asked = false;
     // A file that is whole without being listed is asked for once more: the hub then notes it.
@@ -168,10 +174,10 @@ pub(super) fn send_bytes(
         let length = total.saturating_sub(offset).min(piece_bytes(limits));
         let mut piece = vec![0; usize::try_from(length).unwrap_or(0)];
         read(&mut piece, offset)?;
-        arrived = match client.append(parcel, (offset, total), &piece) {
+        arrived = match patiently(watch, || client.append(parcel, (offset, total), &piece)) {
             Err(SyncError::Refused(Refusal::WrongOffset)) if retries < RETRIES_MAX => {
                 retries += 1;
-                client.arrived(parcel)?
+                patiently(watch, || client.arrived(parcel))?
             }
             outcome => {
                 sent += length;
@@ -188,6 +194,23 @@ pub(super) fn send_bytes(
         }
     }
     Ok(sent)
+}
+
+/// Asks again a little later where the hub says that it is too much right now.
+fn patiently<T>(
+    watch: &mut dyn Watch,
+    mut ask: impl FnMut() -> Result<T, SyncError>,
+) -> Result<T, SyncError> {
+    let mut waits = 0;
+    loop {
+        match ask() {
+            Err(SyncError::Refused(Refusal::TooOften)) if waits < WAITS_MAX => waits += 1,
+            outcome => return outcome,
+        }
+        if !watch.pause(WAIT) {
+            return Err(SyncError::Stopped);
+        }
+    }
 }
 
 /// A hub that has less than what it was sent would be sent it for ever.
@@ -213,6 +236,35 @@ fn pause(bytes: u64, limits: Limits) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Waits for nothing, and says so often that a night goes on.
+    struct Patient(u32);
+
+    impl Watch for Patient {
+        fn report(&mut self, _: Step<'_>) {}
+
+        fn pause(&mut self, _: Duration) -> bool {
+            let goes_on = self.0 > 0;
+            self.0 = self.0.saturating_sub(1);
+            goes_on
+        }
+    }
+
+    #[test]
+    fn a_hub_that_has_too_much_to_do_is_asked_again_later() {
+        let ask = |refusals: u32, pauses: u32| {
+            let mut asked = 0;
+            let outcome = patiently(&mut Patient(pauses), || {
+                asked += 1;
+                if asked <= refusals { Err(SyncError::Refused(Refusal::TooOften)) } else { Ok(()) }
+            });
+            (outcome, asked)
+        };
+        assert!(matches!(ask(0, 0), (Ok(()), 1)));
+        assert!(matches!(ask(WAITS_MAX, WAITS_MAX), (Ok(()), 4)));
+        assert!(matches!(ask(9, 9), (Err(SyncError::Refused(Refusal::TooOften)), 4)));
+        assert!(matches!(ask(9, 1), (Err(SyncError::Stopped), 2)));
+    }
 
     #[test]
     fn the_line_is_left_to_others() {

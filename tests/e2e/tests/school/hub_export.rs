@@ -6,6 +6,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use harness::Lab;
+use hub::register::sqlite::SqliteRegister;
+use hub::register::wishes::Wishes as _;
+use model::Timestamp;
+use replication::SchoolRequest;
 use serde_json::Value;
 
 use crate::hub::{Hub, configuration, preau, run_day, sealed_at, text};
@@ -29,6 +33,27 @@ fn everything(folder: &Path) -> Result<String> {
     Ok(all)
 }
 
+/// The school asks for something, which is done for it alone; and schools are told something.
+fn say(hub: &Hub) -> Result<()> {
+    let register = SqliteRegister::open(&hub.folder.path().join("register.sqlite"))?;
+    let request = SchoolRequest {
+        site: "musee.example".to_owned(),
+        wants: "permit".to_owned(),
+        author: "Mme Martin".to_owned(),
+        reason: "sortie du 12".to_owned(),
+        is_urgent: false,
+        asked_ms: 1,
+    };
+    register.add_wish("0750655E", &request, &[], Timestamp::from_unix_ms(1_795_392_000_000))?;
+    let by = ["--author", "M. Blanc"];
+    let answer = ["request", "answer", "1", "school", "--reason", "sortie du 12"];
+    hub.command(&[&answer[..], &by].concat())?.success()?;
+    let content = ["content", "add", "https://ent.example/film.mp4", "Le volcan", "--days", "14"];
+    hub.command(&[&content[..], &by].concat())?.success()?;
+    hub.command(&[&["notice", "add", "Jeudi, une nouvelle version"][..], &by].concat())?.success()?;
+    Ok(())
+}
+
 #[test]
 fn all_that_a_hub_has_is_written_out_and_no_secret() -> Result<()> {
     let lab = Lab::new()?;
@@ -39,6 +64,7 @@ fn all_that_a_hub_has_is_written_out_and_no_secret() -> Result<()> {
     let data = text(appliance.data())?;
     preau(&["enrol", &hub.code(&[])?, "--hub", &hub.url(), "--data", &data])?.success()?;
     preau(&["sync", "now", "--data", &data])?.success()?;
+    say(&hub)?;
     let rule = ["rule", "refuse", "concours.example", "--author", "M. Blanc", "--reason", "faux concours"];
     hub.command(&rule)?.success()?;
     let card =
@@ -81,6 +107,18 @@ fn all_that_a_hub_has_is_written_out_and_no_secret() -> Result<()> {
             && fs::read_dir(out.join("checkpoints/1"))?.count() == 1
     );
     ensure!(fs::read_to_string(out.join("policy.note"))?.contains("concours.example"));
+
+    for (name, expected) in [
+        ("requests.jsonl", "\"answer\":\"school\""),
+        ("school-rules.jsonl", "\"site\":\"musee.example\""),
+        ("content.jsonl", "\"title\":\"Le volcan\""),
+        ("notices.jsonl", "\"text\":\"Jeudi, une nouvelle version\""),
+    ] {
+        let found = lines(&out, name)?;
+        ensure!(found.len() == 1 && found[0].to_string().contains(expected), "{name}: {found:?}");
+    }
+    let sheets = lines(&out, "sheets.jsonl")?;
+    ensure!(sheets.iter().any(|sheet| sheet["uai"] == "0750655E") && sheets.len() == 2, "{sheets:?}");
 
     let all = everything(&out)?;
     for hidden in [secret, open_code.trim(), "PRIVATE KEY", "AGE-SECRET-KEY", "argon2"] {

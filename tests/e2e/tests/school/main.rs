@@ -32,6 +32,10 @@ mod hub_api;
 #[cfg(test)]
 mod hub_export;
 #[cfg(test)]
+mod hub_lists;
+#[cfg(test)]
+mod hub_names;
+#[cfg(test)]
 mod hub_service;
 #[cfg(test)]
 mod hub_urgent;

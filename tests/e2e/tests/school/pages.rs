@@ -273,6 +273,7 @@ fn make_telephone_known(chrome: &Chrome<'_>, album: &Album) -> Result<String> {
     let key = chrome.run("return document.querySelector('input[name=cle]').value", &json!([]))?;
     let key = key.as_str().and_then(CodeKey::parse).context("a key")?;
     chrome.fill("#code", &key.show(now()).context("a code")?)?;
+    chrome.fill("#secret", HEAD_SECRET)?;
     chrome.touch("form[action='/telephone'] button")?;
     chrome.await_text("Vos codes de secours")?;
     album.look(chrome, "telephone-papers")?;

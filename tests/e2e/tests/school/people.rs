@@ -99,13 +99,13 @@ impl<'a> Browser<'a> {
     }
 
     /// Whoever keeps the box shows a telephone before anything else. The key, and a code on paper.
-    pub(crate) fn make_telephone_known(&self) -> Result<(CodeKey, String)> {
+    pub(crate) fn make_telephone_known(&self, secret: &str) -> Result<(CodeKey, String)> {
         let page = self.get("/telephone")?;
         let (_, rest) = page.text.split_once("name=\"cle\" value=\"").context("a key")?;
         let letters = rest.split('"').next().context("its letters")?;
         let key = CodeKey::parse(letters).context("a key of codes")?;
         let code = key.show(now()).context("a code")?;
-        let shown = self.fill(&page, "/telephone", &format!("cle={letters}&code={code}"))?;
+        let shown = self.fill(&page, "/telephone", &format!("cle={letters}&code={code}&secret={secret}"))?;
         let (_, rest) = shown.text.split_once("class=\"papers\"").context("codes on paper")?;
         let (_, rest) = rest.split_once("class=\"code\">").context("one of them")?;
         Ok((key, rest.split('<').next().context("its letters")?.to_owned()))

@@ -170,7 +170,7 @@ fn a_teacher_a_technician_and_a_pupil_get_nothing() -> Result<()> {
         browser.begin(who, &card, SECRET)?;
         if role == "technician" {
             ensure!(browser.get("/enseignant")?.location == "/telephone", "a telephone comes first");
-            browser.make_telephone_known()?;
+            browser.make_telephone_known(SECRET)?;
         }
         let page = browser.get("/enseignant")?;
         ensure!(!page.text.contains("/direction/journal"), "{}", page.text);

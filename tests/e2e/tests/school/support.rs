@@ -61,7 +61,7 @@ fn the_text_for_support_names_nobody() -> Result<()> {
     appliance.run(&[&lesson[..], &["--site", "canari.example"]].concat())?.success()?;
     let technician = Browser::new(&lab, &lab.pc2, "technician");
     technician.begin("nom=Mme+Canari", &card, "trois+canaris+gris")?;
-    technician.make_telephone_known()?;
+    technician.make_telephone_known("trois+canaris+gris")?;
     let configuration = lab.appliance.directory().join("preau.toml").display().to_string();
     let file = lab.directory().join("support.txt");
     let shown = file.display().to_string();

@@ -7,14 +7,14 @@ use anyhow::Result;
 use harness::{APPLIANCE_IPV4, Lab, Machine, preau_binary, sites, usual_configuration, wait_until};
 
 /// A mirror among the sites of the lab's Internet.
-struct Mirror<'lab> {
+pub(crate) struct Mirror<'lab> {
     lab: &'lab Lab,
     folder: PathBuf,
 }
 
 impl Mirror<'_> {
     /// Publishes an archive with these lines for gambling, and its checksum.
-    fn publish(&self, gambling: &str) -> Result<()> {
+    pub(crate) fn publish(&self, gambling: &str) -> Result<()> {
         std::fs::create_dir_all(&self.folder)?;
         std::fs::write(self.lab.lists().join("gambling/domains"), gambling)?;
         let lists = self.lab.directory().display();
@@ -27,13 +27,13 @@ impl Mirror<'_> {
     }
 }
 
-fn school() -> Result<Lab> {
+pub(crate) fn school() -> Result<Lab> {
     let names = [("mediatheque.example", None), ("casino.example", Some("gambling")), ("ut1.example", None)];
     let lab = Lab::with_sites(sites(&names)?)?;
     Ok(lab)
 }
 
-fn mirror(lab: &Lab) -> Mirror<'_> {
+pub(crate) fn mirror(lab: &Lab) -> Mirror<'_> {
     Mirror { lab, folder: lab.internet.directory().join("ut1.example/lists") }
 }
 
@@ -44,7 +44,7 @@ fn configuration(lab: &Lab) -> String {
     usual_configuration() + &lists
 }
 
-fn is_refused(client: &Machine, name: &str) -> Result<bool> {
+pub(crate) fn is_refused(client: &Machine, name: &str) -> Result<bool> {
     let question = ["dig", "+time=3", "+tries=1", &format!("@{APPLIANCE_IPV4}"), name];
     Ok(client.run(&question)?.stdout.contains("EDE: 15 (Blocked)"))
 }

@@ -136,7 +136,7 @@ impl<D: Database> History for D {
     }
 }
 
-fn insert(open: &mut dyn Sql, alert: &NewAlert, now: Timestamp) -> Result<(), RegisterError> {
+pub(super) fn insert(open: &mut dyn Sql, alert: &NewAlert, now: Timestamp) -> Result<(), RegisterError> {
     let NewAlert { channel, uai, subject, body } = alert;
     let sql = "INSERT INTO alert (channel, uai, subject, body, made_ms, next_ms, tries, is_sent)
                VALUES (?1, ?2, ?3, ?4, ?5, ?5, 0, 0)";

@@ -7,18 +7,23 @@ use replication::{
     SheetNotice, Tide,
 };
 
+use super::history::insert as insert_alert;
 use super::stored;
-use crate::register::RegisterError;
-use crate::register::sql::{Database, Row, Sql, change, values};
+use crate::register::history::NewAlert;
+use crate::register::sql::{Database, Row, Sql, change, read, values};
 use crate::register::wishes::{
-    CONTENTS_MAX, Came, Content, Notice, SchoolRule, SheetParts, URGENT_MAX, Wish, WishAnswer, Wishes,
+    AnswerRule, CONTENTS_MAX, Came, Content, Notice, SchoolRule, Settled, SheetParts, URGENT_MAX, Wish,
+    WishAnswer, Wishes,
 };
+use crate::register::{NewPolicy, RegisterError};
 
 const DAY_MS: i64 = 86_400_000;
 /// How long an answer stands in a school's sheet: a box that was off for the holidays hears it.
 const ANSWER_MS: i64 = 60 * DAY_MS;
 /// How long a request is kept that was answered: a year, and the holidays.
 const KEPT_MS: i64 = 400 * DAY_MS;
+/// How long one without an answer is kept: by then, the school's box has forgotten it.
+const OPEN_MS: i64 = 120 * DAY_MS;
 /// What concerns all schools.
 const ALL: &str = "";
 const WISH_COLUMNS: &str = "id, uai, site, wants, author, reason, is_urgent, asked_ms, came_ms, answer, answer_author, answer_reason, \
@@ -30,9 +35,13 @@ const NOTICE_COLUMNS: &str = "made_ms, author, text, id";
 impl<D: Database> Wishes for D {
     fn high_water(&self) -> Result<Tide, RegisterError> {
         let sql = "SELECT (SELECT coalesce(max(serial), 0) FROM policy), (SELECT coalesce(max(serial), 0) FROM sheet)";
-        let rows = self.look(sql, &[])?;
-        let read = |row: &Row| Ok(Tide { policy: row.count(0)?, sheet: row.count(1)? });
-        rows.first().map_or(Ok(Tide::default()), read)
+        self.look(sql, &[])?.first().map_or(Ok(Tide::default()), read_tide)
+    }
+
+    fn tide(&self, uai: &str) -> Result<Tide, RegisterError> {
+        let sql = "SELECT (SELECT coalesce(max(serial), 0) FROM policy),
+                     (SELECT coalesce(max(serial), 0) FROM sheet WHERE uai IN ('', ?1))";
+        self.look(sql, values![uai])?.first().map_or(Ok(Tide::default()), read_tide)
     }
 
     fn sheet_serials(&self) -> Result<Vec<(String, u64)>, RegisterError> {
@@ -40,10 +49,14 @@ impl<D: Database> Wishes for D {
         rows.iter().map(|row| Ok((row.text(0)?, row.count(1)?))).collect()
     }
 
+    fn raise_sheets(&self, above: u64, now: Timestamp) -> Result<(), RegisterError> {
+        change(self, |open| raise_beyond(open, ALL, stored(above), now))
+    }
+
     fn sheet(&self, uai: &str, now: Timestamp) -> Result<SheetParts, RegisterError> {
         let now = now.unix_ms();
-        // In one transaction: the number belongs to what is read.
-        change(self, |open| {
+        // Of one moment: the number belongs to what is read.
+        read(self, |open| {
             let serial =
                 open.row("SELECT coalesce(max(serial), 0) FROM sheet WHERE uai IN ('', ?1)", values![uai])?;
             let rules = format!(
@@ -70,30 +83,22 @@ impl<D: Database> Wishes for D {
         })
     }
 
-    fn add_wish(&self, uai: &str, request: &SchoolRequest, now: Timestamp) -> Result<Came, RegisterError> {
-        let SchoolRequest { site, wants, author, reason, is_urgent, asked_ms } = request;
-        let now = now.unix_ms();
+    fn add_wish(
+        &self,
+        uai: &str,
+        request: &SchoolRequest,
+        alerts: &[NewAlert],
+        now: Timestamp,
+    ) -> Result<Came, RegisterError> {
         change(self, |open| {
             let urgent = "SELECT count(*) FROM wish WHERE uai = ?1 AND is_urgent = 1 AND came_ms > ?2";
-            let told = count(open, urgent, values![uai, now.saturating_sub(DAY_MS)])?;
-            let is_told = *is_urgent && told < u64::from(URGENT_MAX);
-            let known = "SELECT count(*) FROM wish WHERE uai = ?1 AND site = ?2 AND asked_ms = ?3";
-            if count(open, known, values![uai, &**site, *asked_ms])? > 0 {
-                // It may have become urgent since.
-                let raise = "UPDATE wish SET is_urgent = 1, came_ms = ?4 WHERE uai = ?1 AND site = ?2 AND asked_ms = ?3 AND is_urgent = 0 AND answer = ''";
-                let is_raised = *is_urgent && open.run(raise, values![uai, &**site, *asked_ms, now])? > 0;
-                return Ok(if is_raised { Came::New { is_told } } else { Came::Known });
+            let told = count(open, urgent, values![uai, now.unix_ms().saturating_sub(DAY_MS)])?;
+            let is_told = request.is_urgent && told < u64::from(URGENT_MAX);
+            let came = put_wish(open, uai, request, now, is_told)?;
+            if came == (Came::New { is_told: true }) {
+                alerts.iter().try_for_each(|alert| insert_alert(open, alert, now))?;
             }
-            let waiting = "SELECT count(*) FROM wish WHERE uai = ?1 AND answer = ''";
-            if count(open, waiting, values![uai])? >= u64::from(most(REQUESTS_MAX)) {
-                return Ok(Came::TooMany);
-            }
-            let sql = "INSERT INTO wish (uai, site, wants, author, reason, is_urgent, asked_ms, came_ms, answer, answer_author, answer_reason, answered_ms)
-                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, '', '', '', 0)";
-            open.run(sql, values![uai, &**site, &**wants, &**author, &**reason, *is_urgent, *asked_ms, now])?;
-            let over = "DELETE FROM wish WHERE answer <> '' AND answered_ms < ?1";
-            open.run(over, values![now.saturating_sub(KEPT_MS)])?;
-            Ok(Came::New { is_told })
+            Ok(came)
         })
     }
 
@@ -114,20 +119,33 @@ impl<D: Database> Wishes for D {
         &self,
         id: u64,
         answer: &WishAnswer,
-        rule: Option<&CommuneRule>,
-    ) -> Result<bool, RegisterError> {
+        rule: AnswerRule<'_>,
+    ) -> Result<Settled, RegisterError> {
         let WishAnswer { answered, author, reason, at } = answer;
         change(self, |open| {
-            let sql = "UPDATE wish SET answer = ?2, answer_author = ?3, answer_reason = ?4, answered_ms = ?5
-                       WHERE id = ?1 AND answer = '' RETURNING uai";
-            let found = values![stored(id), answered.as_str(), &**author, &**reason, at.unix_ms()];
-            let Some(row) = open.row(sql, found)? else { return Ok(false) };
+            // What ends here has written nothing yet.
+            let waiting = "SELECT uai FROM wish WHERE id = ?1 AND answer = ''";
+            let Some(row) = open.row(waiting, values![stored(id)])? else { return Ok(Settled::Answered) };
             let uai = row.text(0)?;
-            if let Some(rule) = rule {
-                put_rule(open, &uai, rule, *at)?;
-            }
+            let gone = match rule {
+                AnswerRule::Nothing => Vec::new(),
+                AnswerRule::School { rule, policy } => {
+                    if policy_serial(open)? != policy {
+                        return Ok(Settled::Race);
+                    }
+                    put_rule(open, &uai, rule, *at)?;
+                    Vec::new()
+                }
+                AnswerRule::All(policy) => match put_policy(open, &policy)? {
+                    Some(gone) => gone,
+                    None => return Ok(Settled::Race),
+                },
+            };
+            let sql = "UPDATE wish SET answer = ?2, answer_author = ?3, answer_reason = ?4, answered_ms = ?5 WHERE id = ?1";
+            let found = values![stored(id), answered.as_str(), &**author, &**reason, at.unix_ms()];
+            open.run(sql, found)?;
             raise(open, &uai, *at)?;
-            Ok(true)
+            Ok(Settled::Done(gone))
         })
     }
 
@@ -225,11 +243,80 @@ impl<D: Database> Wishes for D {
 
 /// What a school is told has changed. The number is above all before it, and by the clock: a register that was put back gives none twice.
 fn raise(open: &mut dyn Sql, uai: &str, now: Timestamp) -> Result<(), RegisterError> {
+    raise_beyond(open, uai, 0, now)
+}
+
+/// The same where boxes have seen the number `above`, whatever the register knows of it.
+fn raise_beyond(open: &mut dyn Sql, uai: &str, above: i64, now: Timestamp) -> Result<(), RegisterError> {
     let seconds = (now.unix_ms() / 1_000).max(1);
     let last =
         open.row("SELECT coalesce(max(serial), 0) FROM sheet", &[])?.map_or(Ok(0), |row| row.int(0))?;
+    let last = last.max(above);
     let sql = "INSERT INTO sheet (uai, serial) VALUES (?1, ?2) ON CONFLICT (uai) DO UPDATE SET serial = excluded.serial";
     open.run(sql, values![uai, last.saturating_add(1).max(seconds)]).map(drop)
+}
+
+fn policy_serial(open: &mut dyn Sql) -> Result<u64, RegisterError> {
+    count(open, "SELECT coalesce(max(serial), 0) FROM policy", &[])
+}
+
+/// Puts a policy in the place of the one before; `None` where that is another by now. What a school's own rule says to the contrary of the one that is added
+/// goes: its box would have to choose.
+pub(super) fn put_policy(
+    open: &mut dyn Sql,
+    new: &NewPolicy<'_>,
+) -> Result<Option<Vec<String>>, RegisterError> {
+    let NewPolicy { before, serial, note, added, at } = *new;
+    if policy_serial(open)? != before || serial <= before {
+        return Ok(None);
+    }
+    let sql = "INSERT INTO policy VALUES (1, ?1, ?2)
+               ON CONFLICT (id) DO UPDATE SET serial = excluded.serial, note = excluded.note";
+    open.run(sql, values![stored(serial), note])?;
+    let Some(rule) = added else { return Ok(Some(Vec::new())) };
+    let sql = "DELETE FROM school_rule WHERE site = ?1 AND verdict <> ?2 AND (until_ms = 0 OR until_ms > ?3) RETURNING uai";
+    let rows = open.rows(sql, values![&*rule.site, &*rule.verdict, at.unix_ms()])?;
+    let mut gone = read_all(&rows, |row| row.text(0))?;
+    // What a change returns has no order.
+    gone.sort_unstable();
+    gone.iter().try_for_each(|uai| raise(open, uai, at))?;
+    Ok(Some(gone))
+}
+
+/// Keeps a request that is not there yet, or that has become urgent since.
+fn put_wish(
+    open: &mut dyn Sql,
+    uai: &str,
+    request: &SchoolRequest,
+    now: Timestamp,
+    is_told: bool,
+) -> Result<Came, RegisterError> {
+    let SchoolRequest { site, wants, author, reason, is_urgent, asked_ms } = request;
+    let now = now.unix_ms();
+    let known = "SELECT count(*) FROM wish WHERE uai = ?1 AND site = ?2 AND asked_ms = ?3";
+    if count(open, known, values![uai, &**site, *asked_ms])? > 0 {
+        let raise = "UPDATE wish SET is_urgent = 1, came_ms = ?4 WHERE uai = ?1 AND site = ?2 AND asked_ms = ?3 AND is_urgent = 0 AND answer = ''";
+        let is_raised = *is_urgent && open.run(raise, values![uai, &**site, *asked_ms, now])? > 0;
+        return Ok(if is_raised { Came::New { is_told } } else { Came::Known });
+    }
+    let over = "DELETE FROM wish WHERE (answer <> '' AND answered_ms < ?1) OR (answer = '' AND came_ms < ?2)";
+    open.run(over, values![now.saturating_sub(KEPT_MS), now.saturating_sub(OPEN_MS)])?;
+    let waiting = "SELECT count(*) FROM wish WHERE uai = ?1 AND answer = ''";
+    let is_full = count(open, waiting, values![uai])? >= u64::from(most(REQUESTS_MAX));
+    if is_full && !(*is_urgent && make_room(open, uai)?) {
+        return Ok(Came::TooMany);
+    }
+    let sql = "INSERT INTO wish (uai, site, wants, author, reason, is_urgent, asked_ms, came_ms, answer, answer_author, answer_reason, answered_ms)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, '', '', '', 0)";
+    open.run(sql, values![uai, &**site, &**wants, &**author, &**reason, *is_urgent, *asked_ms, now])?;
+    Ok(Came::New { is_told })
+}
+
+/// The oldest request of a school that is not urgent gives way; whether there was one.
+fn make_room(open: &mut dyn Sql, uai: &str) -> Result<bool, RegisterError> {
+    let sql = "DELETE FROM wish WHERE id =
+               (SELECT id FROM wish WHERE uai = ?1 AND answer = '' AND is_urgent = 0 ORDER BY came_ms, id LIMIT 1)";
+    Ok(open.run(sql, values![uai])? > 0)
 }
 
 /// A school has as many rules as the commune; the oldest give way.
@@ -263,6 +350,10 @@ fn read_all<T>(
     read: impl Fn(&Row) -> Result<T, RegisterError>,
 ) -> Result<Vec<T>, RegisterError> {
     rows.iter().map(read).collect()
+}
+
+fn read_tide(row: &Row) -> Result<Tide, RegisterError> {
+    Ok(Tide { policy: row.count(0)?, sheet: row.count(1)? })
 }
 
 fn read_rule(row: &Row) -> Result<CommuneRule, RegisterError> {

@@ -6,8 +6,9 @@ use replication::{
     CONTENT_MAX, CommuneRule, NOTICES_MAX, School, SchoolRequest, SheetContent, SheetNotice, Tide,
 };
 
-use super::{Came, URGENT_MAX, WishAnswer};
-use crate::register::Register;
+use super::{AnswerRule, Came, Settled, URGENT_MAX, Wish, WishAnswer};
+use crate::register::history::{Channel, NewAlert};
+use crate::register::{NewPolicy, Records, Register};
 
 const NOW: Timestamp = Timestamp::from_unix_ms(1_795_392_000_000);
 const DAY_MS: i64 = 86_400_000;
@@ -44,7 +45,7 @@ fn answer(answered: Answered, at: Timestamp) -> WishAnswer {
 }
 
 /// Checks an engine; the two are hubs on one register.
-pub(crate) fn check(one: &dyn Register, other: &dyn Register) {
+pub(crate) fn check(one: &dyn Records, other: &dyn Records) {
     for uai in [UAI, OTHER] {
         one.put_school(&School { uai: uai.to_owned(), name: "École".to_owned(), rooms: vec![] }).unwrap();
     }
@@ -52,13 +53,22 @@ pub(crate) fn check(one: &dyn Register, other: &dyn Register) {
     assert_eq!(one.sheet(UAI, NOW).unwrap(), super::SheetParts::default());
     check_wishes(one, other);
     check_limits(one);
+    check_room(one);
+    check_alerts(one);
+    check_policy(one, other);
     check_content(one, other);
     check_notices(one, other);
+    // Boxes have seen more than the register knows of.
+    let high = one.high_water().unwrap().sheet;
+    one.raise_sheets(high + 5, NOW).unwrap();
+    assert_eq!(other.sheet(UAI, NOW).unwrap().serial, high + 6);
+    other.raise_sheets(0, NOW).unwrap();
+    assert_eq!(one.sheet(OTHER, NOW).unwrap().serial, high + 7);
 }
 
 fn check_wishes(one: &dyn Register, other: &dyn Register) {
     let came = |site: &str, is_urgent: bool, asked| {
-        one.add_wish(UAI, &request(site, is_urgent, asked), NOW).unwrap()
+        one.add_wish(UAI, &request(site, is_urgent, asked), &[], NOW).unwrap()
     };
     assert_eq!(came("a.example", false, 1), Came::New { is_told: false });
     assert_eq!(came("a.example", false, 1), Came::Known, "it was sent again");
@@ -72,19 +82,22 @@ fn check_wishes(one: &dyn Register, other: &dyn Register) {
     assert_eq!(came("c.example", false, 3), Came::New { is_told: false });
     assert_eq!(came("c.example", true, 3), Came::New { is_told: true }, "it has become urgent");
     let last = other.wishes(9).unwrap().into_iter().find(|wish| wish.request.site == "c.example").unwrap();
-    assert!(
-        last.request.is_urgent
-            && one.answer_wish(last.id, &answer(Answered::No, later(-90 * DAY_MS)), None).unwrap()
-    );
+    assert!(last.request.is_urgent);
+    let long_ago = answer(Answered::No, later(-90 * DAY_MS));
+    let settled = one.answer_wish(last.id, &long_ago, AnswerRule::Nothing).unwrap();
+    assert_eq!(settled, Settled::Done(vec![]));
     let first = other.wishes(9).unwrap()[1].clone();
     assert_eq!(other.find_wish(first.id).unwrap(), Some(first.clone()));
     assert_eq!(first.request, request("a.example", false, 1));
 
     let granted = answer(Answered::School, NOW);
     let own = rule("a.example", Some(later(DAY_MS).unix_ms()));
-    assert!(other.answer_wish(first.id, &granted, Some(&own)).unwrap());
-    assert!(!one.answer_wish(first.id, &answer(Answered::No, NOW), None).unwrap(), "it was answered");
-    assert!(!one.answer_wish(999, &granted, None).unwrap());
+    let beside = |policy| AnswerRule::School { rule: &own, policy };
+    assert_eq!(other.answer_wish(first.id, &granted, beside(7)).unwrap(), Settled::Race);
+    assert_eq!(one.find_wish(first.id).unwrap().unwrap().answer, None);
+    assert_eq!(other.answer_wish(first.id, &granted, beside(0)).unwrap(), Settled::Done(vec![]));
+    assert_eq!(one.answer_wish(first.id, &granted, AnswerRule::Nothing).unwrap(), Settled::Answered);
+    assert_eq!(one.answer_wish(999, &granted, AnswerRule::Nothing).unwrap(), Settled::Answered);
     let sheet = one.sheet(UAI, NOW).unwrap();
     let seconds = u64::try_from(NOW.unix_ms() / 1_000).unwrap();
     assert_eq!(sheet.answers.len(), 1, "the other was answered long ago");
@@ -93,6 +106,8 @@ fn check_wishes(one: &dyn Register, other: &dyn Register) {
     assert_eq!((said.site.as_str(), said.asked_ms, said.answer.as_str()), ("a.example", 1, "school"));
     assert_eq!(one.sheet(OTHER, NOW).unwrap().serial, 0, "another school is told nothing");
     assert_eq!(other.sheet_serials().unwrap(), [(UAI.to_owned(), seconds)]);
+    assert_eq!(one.tide(UAI).unwrap(), Tide { policy: 0, sheet: seconds });
+    assert_eq!(one.tide(OTHER).unwrap(), Tide::default());
     // A rule that is over is no rule any more; one that is taken back neither.
     assert_eq!(one.sheet(UAI, later(DAY_MS)).unwrap().rules, []);
     assert_eq!(one.school_rules(NOW).unwrap().len(), 1);
@@ -106,7 +121,7 @@ fn check_wishes(one: &dyn Register, other: &dyn Register) {
 fn check_limits(one: &dyn Register) {
     let mut told = 0;
     for number in 0..60 {
-        match one.add_wish(OTHER, &request(&format!("{number}.example"), true, 1), NOW).unwrap() {
+        match one.add_wish(OTHER, &request(&format!("{number}.example"), true, 1), &[], NOW).unwrap() {
             Came::New { is_told } => told += u32::from(is_told),
             Came::TooMany => assert!(number >= i64::try_from(REQUESTS_MAX).unwrap()),
             Came::Known => panic!("{number} is another site"),
@@ -115,6 +130,73 @@ fn check_limits(one: &dyn Register) {
     assert_eq!(told, URGENT_MAX, "a storm is no alert");
     let waiting = one.wishes(500).unwrap().into_iter().filter(|wish| wish.uai == OTHER).count();
     assert_eq!(waiting, REQUESTS_MAX);
+}
+
+/// What is urgent has room where something that is not waits, and what nobody answers goes.
+fn check_room(one: &dyn Register) {
+    let open = || -> Vec<String> {
+        let wishes = one.wishes(500).unwrap().into_iter();
+        let open = wishes.filter(|wish| wish.uai == UAI && wish.answer.is_none());
+        open.map(|wish| wish.request.site).collect()
+    };
+    let came = |number: usize, is_urgent: bool, at| {
+        one.add_wish(UAI, &request(&format!("room-{number}.example"), is_urgent, 9), &[], at).unwrap()
+    };
+    let before = open().len();
+    for number in before..REQUESTS_MAX {
+        came(number, false, later(i64::try_from(number).unwrap()));
+    }
+    assert_eq!(came(900, false, later(DAY_MS)), Came::TooMany);
+    assert!(matches!(came(901, true, later(DAY_MS)), Came::New { .. }));
+    let oldest = format!("room-{before}.example");
+    assert!(open().len() == REQUESTS_MAX && !open().contains(&oldest), "{:?}", open());
+    // A summer later nobody waits any more, and there is room.
+    assert!(matches!(came(902, false, later(200 * DAY_MS)), Came::New { .. }));
+    assert_eq!(open(), ["room-902.example"]);
+}
+
+/// Whoever is to be told of a request is told of it where it is kept, and of none that is known.
+fn check_alerts(one: &dyn Records) {
+    let alert = NewAlert {
+        channel: Channel::Mail,
+        uai: UAI.to_owned(),
+        subject: "demande".to_owned(),
+        body: "sortie".to_owned(),
+    };
+    let at = later(300 * DAY_MS);
+    for (is_urgent, alerts) in [(false, 0), (true, 1), (true, 1)] {
+        one.add_wish(UAI, &request("told.example", is_urgent, 9), std::slice::from_ref(&alert), at).unwrap();
+        assert_eq!(one.alerts(9).unwrap().len(), alerts);
+    }
+}
+
+/// A rule of all schools takes the contrary ones of single schools with it, and an answer and its policy are there together or not at all.
+fn check_policy(one: &dyn Register, other: &dyn Register) {
+    let mut id = 0;
+    for uai in [UAI, OTHER] {
+        let (at, asked) = (later(400 * DAY_MS), request("both.example", false, 9));
+        assert!(matches!(one.add_wish(uai, &asked, &[], at).unwrap(), Came::New { .. }), "{uai}");
+        let is_it = |wish: &Wish| wish.uai == uai && wish.request.site == "both.example";
+        id = one.wishes(500).unwrap().into_iter().find(is_it).unwrap().id;
+        if uai == UAI {
+            let own = AnswerRule::School { rule: &rule("both.example", None), policy: 0 };
+            one.answer_wish(id, &answer(Answered::School, NOW), own).unwrap();
+        }
+    }
+    let before = one.sheet(UAI, NOW).unwrap();
+    assert_eq!(before.rules.len(), 1);
+    let refuse = CommuneRule { verdict: "refuse".to_owned(), ..rule("both.example", None) };
+    let new = |before, serial| NewPolicy { before, serial, note: "note", added: Some(&refuse), at: NOW };
+    let all = answer(Answered::All, NOW);
+    let settle = |hub: &dyn Register, policy| hub.answer_wish(id, &all, AnswerRule::All(policy)).unwrap();
+    assert_eq!(settle(one, new(4, 5)), Settled::Race);
+    assert_eq!((one.policy().unwrap(), one.find_wish(id).unwrap().unwrap().answer), (None, None));
+    assert_eq!(settle(other, new(0, 5)), Settled::Done(vec![UAI.to_owned()]));
+    let after = one.sheet(UAI, NOW).unwrap();
+    assert!(after.rules.is_empty() && after.serial > before.serial, "its box hears of it");
+    assert_eq!(settle(one, new(5, 6)), Settled::Answered);
+    assert_eq!(other.policy().unwrap().map(|(serial, _)| serial), Some(5));
+    assert_eq!(one.keep_policy(&new(5, 6)).unwrap(), Some(vec![]), "there is none any more");
 }
 
 fn check_content(one: &dyn Register, other: &dyn Register) {

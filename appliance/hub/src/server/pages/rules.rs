@@ -6,7 +6,7 @@ use replication::CommuneRule;
 use super::{Answer, Desk};
 use crate::office::{Signed, Trouble};
 use crate::pages::desk::{Wanted, rules};
-use crate::policy::{PolicyError, add_rule, read_policy, remove_rule};
+use crate::policy::{Contrary, PolicyError, add_rule, find_contrary, read_policy, remove_rule};
 use crate::register::people::Duty;
 
 const DAY_MS: i64 = 86_400_000;
@@ -43,13 +43,23 @@ impl Desk<'_> {
         let field = |name: &str| self.visit.field(name).unwrap_or_default().trim();
         let days = field("jours");
         let rule = self.read_rule(signed, days)?;
+        let contrary = find_contrary(&*self.hub.register, (&rule.verdict, &rule.site), self.now)?;
         if field("oui").is_empty() {
-            return self.rules(signed, Some(&Wanted { rule: &rule, days }));
+            return self.rules(signed, Some(&Wanted { rule: &rule, days, contrary: &contrary }));
         }
         let about = format!("{} {} ({})", rule.verdict, rule.site, rule.reason);
         self.office.act(signed, "rule-added", &about, self.now)?;
-        add_rule(&*self.hub.register, &self.hub.witness, rule, self.now)?;
+        self.note_contrary(signed, &contrary)?;
+        add_rule(&*self.hub.register, &self.hub.witness, &rule, self.now)?;
         Ok(Answer::see("/regles"))
+    }
+
+    /// Writes down which rules of single schools go with one for all.
+    pub(super) fn note_contrary(self, signed: &Signed, contrary: &Contrary) -> Result<(), Trouble> {
+        contrary.same.iter().try_for_each(|own| {
+            let about = format!("{} {} {}", own.rule.verdict, own.rule.site, own.uai);
+            self.office.act(signed, "rule-removed", &about, self.now)
+        })
     }
 
     fn read_rule(self, signed: &Signed, days: &str) -> Result<CommuneRule, Trouble> {

@@ -9,6 +9,7 @@ use super::{Answer, Desk};
 use crate::office::{Signed, Trouble};
 use crate::pages::content::content;
 use crate::pages::wishes::{SHOWN_MAX, wishes};
+use crate::policy::find_contrary;
 use crate::register::people::Duty;
 use crate::wishes::{AnswerError, Decision, answer};
 
@@ -55,6 +56,10 @@ impl Desk<'_> {
         let wish = self.hub.register.find_wish(id)?.ok_or(Trouble::Unknown)?;
         let about = format!("{} {} {} ({reason})", answered.as_str(), wish.uai, wish.request.site);
         self.office.act(signed, "request-answered", &about, self.now)?;
+        if answered == Answered::All {
+            let wanted = (wish.request.wants.as_str(), wish.request.site.as_str());
+            self.note_contrary(signed, &find_contrary(&*self.hub.register, wanted, self.now)?)?;
+        }
         let decision = Decision {
             answered,
             author: signed.member.name.as_str().to_owned(),

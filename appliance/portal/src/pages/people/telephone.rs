@@ -39,6 +39,8 @@ struct View<'a> {
     key: KeyPicture,
     /// What is asked for of the telephone so far; empty where there is none.
     present: String,
+    /// The secret that is asked for where there is none; empty where there is one.
+    secret: String,
     is_clock_set: bool,
     token: &'a str,
     trouble: Option<String>,
@@ -49,12 +51,13 @@ impl TelephonePage<'_> {
     pub const STATUS: u16 = 200;
     /// Where the page is.
     pub const PATH: &'static str = "/telephone";
-    /// The fields of the form: the key that the page showed, the new telephone's code, one of the telephone so far.
-    pub const FIELDS: [&'static str; 3] = ["cle", "code", "present"];
+    /// The fields of the form: the key that the page showed, the new telephone's code, one of the telephone so far, her secret.
+    pub const FIELDS: [&'static str; 4] = ["cle", "code", "present", "secret"];
 
     /// The whole page.
     #[must_use]
     pub fn render(&self, language: Language) -> String {
+        let has_one = self.state.papers.is_some();
         let lead = match (self.state.papers, self.state.is_asked) {
             (Some(_), _) => "telephone-known",
             (None, true) => "telephone-asked",
@@ -69,7 +72,8 @@ impl TelephonePage<'_> {
             lead: language.say(lead),
             papers,
             key: KeyPicture::new(&self.key.letters, &self.key.address),
-            present: self.state.papers.map(|_| language.say("telephone-present")).unwrap_or_default(),
+            present: if has_one { language.say("telephone-present") } else { String::new() },
+            secret: if has_one { String::new() } else { language.say("telephone-secret") },
             is_clock_set: self.is_clock_set,
             token: self.token,
             trouble: self.trouble.map(|trouble| tell(language, trouble)),

@@ -140,12 +140,8 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
         let page = PreparePage { place: &place, person: &person, lines: &lines, rooms, tomorrow, token: "0" };
         push(&format!("page-prepare-{name}"), page.render(language));
     }
-    let head = samples::head();
-    for (name, person, desk) in
-        [("full", &head, samples::commune_desk()), ("empty", &person, crate::CommuneDesk::default())]
-    {
-        let page = CommunePage { place: &place, person, desk: &desk, site: "a<b>", token: "0" };
-        push(&format!("page-commune-{name}"), page.render(language));
+    for (name, html) in commune(language) {
+        push(name, html);
     }
     for (name, html) in rooms(language) {
         push(&format!("room-{name}"), html);
@@ -183,6 +179,15 @@ fn telephones(language: Language) -> [(&'static str, String); 5] {
         ("page-telephone-clock", show(None, false, false, None)),
         ("papers", papers.render(language)),
     ]
+}
+
+/// The page of the commune, with all that can stand there, and with nothing.
+fn commune(language: Language) -> [(&'static str, String); 2] {
+    let (place, head, teacher) = (samples::place(), samples::head(), samples::teacher());
+    let (full, empty) = (samples::commune_desk(), crate::CommuneDesk::default());
+    let page = CommunePage { place: &place, person: &head, desk: &full, site: "a<b>", token: "0" };
+    let none = CommunePage { person: &teacher, desk: &empty, ..page };
+    [("page-commune-full", page.render(language)), ("page-commune-empty", none.render(language))]
 }
 
 /// The pages of the journal: with readings and without, of a reading before and after a search, and after a restart.

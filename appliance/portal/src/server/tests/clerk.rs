@@ -124,7 +124,11 @@ impl TelephoneRoom for Clerk {
         if (typed.key, typed.code) != ("GEZDGNBV", CODE) {
             return Err(Trouble::Code);
         }
-        self.telephones.lock().unwrap().push(person.id.number());
+        let mut telephones = self.telephones.lock().unwrap();
+        if !telephones.contains(&person.id.number()) && typed.secret != SECRET {
+            return Err(Trouble::Wrong);
+        }
+        telephones.push(person.id.number());
         Ok((NewCodes(vec!["abcd-efgh-jkmn-pqrs".to_owned()]), self.begin(person.id.number())))
     }
 

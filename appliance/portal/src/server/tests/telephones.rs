@@ -17,16 +17,20 @@ fn who_has_to_have_a_telephone_gets_nowhere_before() {
     }
     let page = browser.get("/telephone");
     assert!(page.text.contains("GEZD GNBV") && page.text.contains("<svg"), "{}", page.text);
-    assert!(!page.text.contains("name=\"present\""));
+    assert!(!page.text.contains("name=\"present\"") && page.text.contains("name=\"secret\""));
     let wrong = browser.fill(&page, "/telephone", "cle=GEZDGNBV&code=000000");
     assert_eq!(wrong.status, "422");
     assert!(wrong.text.contains("role=\"alert\"") && wrong.text.contains("GEZD GNBV"), "the same key");
-    let papers = browser.fill(&wrong, "/telephone", &format!("cle=GEZDGNBV&code={CODE}"));
+    let found = browser.fill(&wrong, "/telephone", &format!("cle=GEZDGNBV&code={CODE}&secret=x"));
+    assert_eq!(found.status, "403", "whoever found her session");
+    let form = format!("cle=GEZDGNBV&code={CODE}&secret={SECRET}");
+    let papers = browser.fill(&found, "/telephone", &form);
     assert_eq!(papers.status, "200");
     assert!(papers.text.contains("abcd-efgh-jkmn-pqrs"), "{}", papers.text);
     assert_eq!(browser.get("/direction").status, "200");
     let known = browser.get("/telephone");
     assert!(known.text.contains("name=\"present\"") && !known.text.contains("abcd-efgh"), "{}", known.text);
+    assert!(!known.text.contains("name=\"secret\""), "{}", known.text);
     let out = browser.fill(&papers, "/deconnexion", "");
     assert_eq!(out.status, "303", "the page's forms are the new session's");
     let page = browser.get("/connexion?nom=M.+Bernard");

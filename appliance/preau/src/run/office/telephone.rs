@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use model::{Person, PersonId, Role, Timestamp};
+use access::Instant;
+use model::{ClockQuality, Person, PersonId, Role};
 use people::{CodeKey, CodeStep, PaperCode};
 use portal::{NewCodes, ShownKey, TelephoneState, Trouble, TypedTelephone};
 use store::{NewTelephone, Second, Telephone};
@@ -10,7 +11,8 @@ use store::{NewTelephone, Second, Telephone};
 use super::Office;
 
 /// How far ahead of the clock the last code may lie, in half minutes, and be believed: a telephone is early by one. One that lies
-/// further ahead was judged by a clock that ran ahead, and would keep its bearer out until then.
+/// further ahead was judged by a clock that ran ahead, and would keep its bearer out until then; a clock that a time server disciplines forgets it. One that runs
+/// on its own may lie behind as well, and would have codes count again that somebody saw: until then, codes on paper count.
 const AHEAD_STEPS_MAX: i64 = 3;
 /// A half minute, in milliseconds (RFC 6238 section 4.1).
 const STEP_MS: i64 = 30_000;
@@ -21,7 +23,7 @@ impl Office {
         let Some(telephone) = self.work(|store| store.find_telephone(person.id))? else {
             return Ok(Some(Second::Nothing));
         };
-        let shown = self.clock.now().plausible().and_then(|now| judge_code(telephone, code, now));
+        let shown = judge_code(telephone, code, self.clock.now());
         if shown.is_some() {
             return Ok(shown);
         }
@@ -58,8 +60,8 @@ impl Office {
         Ok(ShownKey { letters: key.reveal(), address: key.address(&issuer, person.name.as_str()) })
     }
 
-    /// Makes a telephone known whose code somebody typed. Where she has one, she shows a code of that, too: a wrong one is
-    /// counted as a wrong secret is.
+    /// Makes a telephone known whose code somebody typed. Where she has one, she shows a code of that, too, else her secret: what is wrong
+    /// is counted as at the sign-in.
     pub(super) fn add_telephone(
         &self,
         client: IpAddr,
@@ -72,7 +74,10 @@ impl Office {
         let asker = self.identify(client);
         let key = CodeKey::parse(typed.key).ok_or(Trouble::Field)?;
         let now = self.clock.now().plausible().ok_or(Trouble::NoClock)?;
-        let second = self.check_second(&asker, person, typed.present)?;
+        let second = match self.work(|store| store.find_telephone(person.id))? {
+            Some(_) => self.check_second(&asker, person, typed.present)?,
+            None => self.check_own(&asker, person, typed.secret)?,
+        };
         let step = key.check(typed.code, CodeStep(0), now).ok_or(Trouble::Code)?;
         let papers = PaperCode::draw(&self.random).map_err(|_| Trouble::Unavailable)?;
         let hashes: Vec<_> = papers.iter().map(|paper| paper.hash().0).collect();
@@ -102,9 +107,12 @@ impl Office {
 }
 
 /// A code of a telephone's, if it is one of this moment that did not count yet.
-fn judge_code(telephone: Telephone, code: &str, now: Timestamp) -> Option<Second> {
-    let Telephone { key, step: last, .. } = telephone;
+fn judge_code(telephone: Telephone, code: &str, clock: Instant) -> Option<Second> {
+    let (now, Telephone { key, step: last, .. }) = (clock.plausible()?, telephone);
     let is_ahead = last > now.unix_ms() / STEP_MS + AHEAD_STEPS_MAX;
+    if is_ahead && clock.quality != ClockQuality::Synchronised {
+        return None;
+    }
     let believed = if is_ahead { 0 } else { u64::try_from(last).unwrap_or(0) };
     let step = CodeKey::parse(&key)?.check(code, CodeStep(believed), now)?;
     Some(Second::Step { key, last, step: as_kept(step) })
@@ -112,4 +120,29 @@ fn judge_code(telephone: Telephone, code: &str, now: Timestamp) -> Option<Second
 
 fn as_kept(CodeStep(step): CodeStep) -> i64 {
     i64::try_from(step).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn only_a_clock_that_is_disciplined_forgets_a_code_that_lies_ahead() {
+        let key = CodeKey::parse("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").unwrap();
+        let at = Timestamp::from_unix_ms(1_795_422_600_000);
+        let (code, here) = (key.show(at).unwrap(), at.unix_ms() / STEP_MS);
+        let check = |step: i64, quality, expected: bool| {
+            let telephone = Telephone { key: key.reveal(), step, papers: 8 };
+            let judged = judge_code(telephone, &code, Instant { at, quality });
+            assert_eq!(judged.is_some(), expected, "{step} {quality:?}");
+        };
+        check(here - 1, ClockQuality::Synchronised, true);
+        check(here - 1, ClockQuality::Unsynchronised, true);
+        check(here - 1, ClockQuality::Unset, false);
+        check(here + 1, ClockQuality::Synchronised, false);
+        check(here + 100, ClockQuality::Synchronised, true);
+        check(here + 100, ClockQuality::Unsynchronised, false);
+    }
 }

@@ -9,10 +9,11 @@ use anyhow::{Context, Result, ensure};
 use harness::{Lab, Machine, Service, preau_binary, wait_until};
 use hub::register::history::{History as _, Report};
 use hub::register::sqlite::SqliteRegister;
+use hub::register::wishes::Wishes as _;
 use hub::register::{Fingerprint, NewBox, NewCode, Register as _};
 use model::Timestamp;
 use people::CodeKey;
-use replication::{EnrolmentCode, Health, School};
+use replication::{EnrolmentCode, Health, School, SchoolRequest};
 use serde_json::json;
 use system::clock::now;
 
@@ -40,6 +41,17 @@ fn fill(folder: &Path) -> Result<()> {
         if let Some(days) = absent {
             bring(&register, uai, u8::try_from(place)?, days)?;
         }
+    }
+    for (uai, site, is_urgent) in [("0911234X", "musee.example", true), ("0751234J", "jeux.example", false)] {
+        let request = SchoolRequest {
+            site: site.to_owned(),
+            wants: if is_urgent { "permit" } else { "refuse" }.to_owned(),
+            author: "Mme Martin".to_owned(),
+            reason: "sortie de jeudi".to_owned(),
+            is_urgent,
+            asked_ms: now().unix_ms(),
+        };
+        register.add_wish(uai, &request, now())?;
     }
     Ok(())
 }
@@ -191,6 +203,40 @@ fn make_rule(chrome: &Chrome<'_>, album: &Album, hub: &Hub<'_>) -> Result<()> {
     Ok(())
 }
 
+/// What schools ask is answered, what they shall have is listed, and the lists are looked at.
+fn answer_schools(chrome: &Chrome<'_>, album: &Album, hub: &Hub<'_>) -> Result<()> {
+    chrome.go(&format!("{HOME}/demandes"))?;
+    chrome.await_text("sortie de jeudi")?;
+    album.look(chrome, "requests")?;
+    chrome.fill("#motif-1", "bonne visite")?;
+    chrome.fill("#jours-1", "7")?;
+    chrome.touch("form[aria-describedby='wish-1'] button[value='school']")?;
+    chrome.await_text("Demandes traitées")?;
+    album.look(chrome, "requests-answered")?;
+    ensure!(
+        hub.command(&["request", "list"])?
+            .contains("musee.example\tMme Martin\tsortie de jeudi\turgent\tschool")
+    );
+    hub.command(&[
+        "content",
+        "add",
+        "https://ent.example/film",
+        "Le volcan",
+        "--days",
+        "9",
+        "--author",
+        "M. Blanc",
+    ])?;
+    chrome.go(&format!("{HOME}/contenus"))?;
+    chrome.fill("#texte", "Jeudi, une nouvelle version")?;
+    chrome.touch("form[action='/annonces'] button")?;
+    chrome.await_text("Le volcan")?;
+    album.look(chrome, "contents")?;
+    chrome.go(&format!("{HOME}/listes"))?;
+    chrome.await_text("Les listes de filtrage")?;
+    album.look(chrome, "lists")
+}
+
 /// What there is of a school: how it is, a code for it, what is kept of its log.
 fn look_at_school(chrome: &Chrome<'_>, album: &Album) -> Result<()> {
     chrome.go(&format!("{HOME}/ecole/0911234X"))?;
@@ -227,6 +273,7 @@ fn the_commune_looks_after_its_schools() -> Result<()> {
     album.look(&chrome, "fleet")?;
     look_at_school(&chrome, &album)?;
     make_rule(&chrome, &album, &hub)?;
+    answer_schools(&chrome, &album, &hub)?;
     chrome.go(&format!("{HOME}/ecole/0911234X"))?;
     chrome.touch("details summary")?;
     chrome.touch("button.danger")?;

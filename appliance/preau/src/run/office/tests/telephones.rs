@@ -31,7 +31,8 @@ impl Equipped {
     }
 
     fn take(&self, key: &str, code: &str, present: &str) -> Result<(NewCodes, String), Trouble> {
-        self.it.office.take_telephone(PC.into(), &self.person, &TypedTelephone { key, code, present })
+        let typed = TypedTelephone { key, code, present, secret: &self.secret };
+        self.it.office.take_telephone(PC.into(), &self.person, &typed)
     }
 
     fn sign_in(&self, client: [u8; 4], code: &str) -> Result<String, Trouble> {
@@ -103,7 +104,7 @@ fn a_clock_that_ran_ahead_keeps_no_telephone_out() {
 fn who_lacks_a_telephone_is_asked_for_one_and_another_takes_it_away() {
     let it = School::new();
     let office = open(it.folder.path(), &it.desk, &it.hand).with_telephones(&[Role::Technician]);
-    let (technician, _) = it.person("M. Petit", Role::Technician, &[]);
+    let (technician, secret) = it.person("M. Petit", Role::Technician, &[]);
     let (other, _) = it.person("Mme Petit", Role::Technician, &[]);
     let (head, _) = it.person("M. Bernard", Role::Head, &[]);
     let (teacher, _) = it.person("Mme Martin", Role::Teacher, &["CM2"]);
@@ -114,7 +115,10 @@ fn who_lacks_a_telephone_is_asked_for_one_and_another_takes_it_away() {
     it.hand.0.store(0, Ordering::Relaxed);
     let letters = office.show_key(&technician, None).unwrap().letters;
     let code = CodeKey::parse(&letters).unwrap().show(it.hand.now().at).unwrap();
-    let typed = TypedTelephone { key: &letters, code: &code, present: "" };
+    let found = TypedTelephone { key: &letters, code: &code, present: "", secret: "four other words" };
+    let refused = office.take_telephone(PC.into(), &technician, &found).err();
+    assert_eq!(refused, Some(Trouble::Wrong), "whoever found her session");
+    let typed = TypedTelephone { secret: &secret, ..found };
     let (_, token) = office.take_telephone(PC.into(), &technician, &typed).unwrap();
     let known = office.enter(PC.into(), &token, true).unwrap().unwrap();
     assert!(known.has_telephone && !lacks(&known));

@@ -1,0 +1,54 @@
+//! Names that the commune owns, and what boxes have had certified for them: a port beside the register.
+
+use model::{DomainName, Timestamp, Uai};
+
+use super::RegisterError;
+
+#[cfg(test)]
+pub(crate) mod suite;
+
+/// What a box has asked to have certified, and what was made of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebOrder {
+    /// The school.
+    pub uai: String,
+    /// The public key of its box.
+    pub public_key: Vec<u8>,
+    /// The request, in DER.
+    pub request: Vec<u8>,
+    /// When it was made.
+    pub asked: Timestamp,
+    /// The chain that was made, in PEM, and until when it is good.
+    pub made: Option<(String, Timestamp)>,
+}
+
+/// The port. Each call is one transaction; any number of hubs may work on one register.
+pub trait Web: Send + Sync {
+    /// The names, each with its school.
+    ///
+    /// # Errors
+    /// [`RegisterError`]; so with all that follow.
+    fn web_names(&self) -> Result<Vec<(String, DomainName)>, RegisterError>;
+    /// Gives a name to a school's box; whether it is free, and the school has room for it.
+    fn add_web_name(&self, uai: &Uai, name: &DomainName) -> Result<bool, RegisterError>;
+    /// Takes a name back; whether somebody had it.
+    fn remove_web_name(&self, name: &DomainName) -> Result<bool, RegisterError>;
+    /// The requests, by their schools.
+    fn web_orders(&self) -> Result<Vec<WebOrder>, RegisterError>;
+    /// Keeps a request in the place of the school's one before; what was made of that goes.
+    fn put_web_request(
+        &self,
+        uai: &str,
+        public_key: &[u8],
+        request: &[u8],
+        now: Timestamp,
+    ) -> Result<(), RegisterError>;
+    /// Keeps what was made of the request for this key; whether that is the school's still.
+    fn keep_web_chain(
+        &self,
+        uai: &str,
+        public_key: &[u8],
+        chain: &str,
+        until: Timestamp,
+    ) -> Result<bool, RegisterError>;
+}
