@@ -167,6 +167,7 @@ impl Watch for Stopwatch {
             Step::Policy(_) => "policy",
             Step::Sheet(_) => "sheet",
             Step::Requests(_) => "requests",
+            Step::Web(_) => "web",
             Step::File { name: STATE, .. } => "state",
             // Its pieces were counted.
             Step::Snapshot => return,

@@ -94,7 +94,7 @@ fn an_access_point_is_adopted_by_plugging_it_in() -> Result<()> {
 
     let technician = Browser::new(&lab, &lab.pc2, "technician");
     technician.begin("nom=Mme+Petit", &card, "trois+chats+gris")?;
-    technician.make_telephone_known()?;
+    technician.make_telephone_known("trois+chats+gris")?;
     let page = technician.get("/technique")?;
     ensure!(page.text.contains("Bornes branchées"), "{}", page.text);
     let page = technician.get("/technique/bornes")?;

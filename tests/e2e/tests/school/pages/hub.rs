@@ -51,7 +51,7 @@ fn fill(folder: &Path) -> Result<()> {
             is_urgent,
             asked_ms: now().unix_ms(),
         };
-        register.add_wish(uai, &request, now())?;
+        register.add_wish(uai, &request, &[], now())?;
     }
     Ok(())
 }
