@@ -87,7 +87,7 @@ fn a_lesson_is_prepared_by_forms() {
     let mut browser = Browser::new(open.address);
     browser.sign_in("personne=1");
     let page = browser.get("/enseignant/preparation");
-    assert!(page.text.contains("1 prêt sur 10") && page.text.contains("13 Mo sur 40"), "{}", page.text);
+    assert!(page.text.contains("1 prêt sur 11") && page.text.contains("13 Mo sur 40"), "{}", page.text);
     let fields = "adresse=https%3A%2F%2Fent.example%2Ffilm&titre=Le+volcan&jour=2026-11-30&salle=";
     let asked = browser.fill(&page, "/enseignant/preparation", fields);
     assert_eq!(asked.location.as_deref(), Some("/enseignant/preparation"));
