@@ -113,21 +113,8 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
     for (name, html) in telephones(language) {
         push(name, html);
     }
-    for (name, points) in [("heard", samples::points()), ("none", crate::Points::default())] {
-        let page = PointsPage { place: &place, person: &samples::head(), points: &points, token: "0" };
-        push(&format!("points-{name}"), page.render(language));
-    }
-    for (name, state) in [("off", crate::JoinState::Off), ("own", crate::JoinState::OwnKeys)] {
-        let code = crate::JoinCode { room: None, state };
-        let page = JoinPage { place: &place, person: &samples::teacher(), code: &code, token: "0" };
-        push(&format!("tablets-{name}"), page.render(language));
-    }
-    let code = samples::join_code();
-    let page = JoinPage { place: &place, person: &samples::teacher(), code: &code, token: "0" };
-    push("tablets", page.render(language));
-    for (name, list) in [("full", samples::device_list()), ("empty", crate::DeviceList::default())] {
-        let page = DevicesPage { place: &place, person: &samples::head(), list: &list, token: "0" };
-        push(&format!("page-devices-{name}"), page.render(language));
+    for (name, html) in points_and_devices(language) {
+        push(&name, html);
     }
     push("why-asked", why(language));
     let (rooms_of, person) = (["CM2".parse().unwrap()], samples::teacher());
@@ -145,6 +132,30 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
     }
     for (name, html) in journal(language) {
         push(name, html);
+    }
+    pages
+}
+
+/// The pages of access points and of devices, and the one by which tablets join.
+fn points_and_devices(language: Language) -> Vec<(String, String)> {
+    let place = samples::place();
+    let mut pages = Vec::new();
+    let mut push = |name: &str, html: String| pages.push((name.to_owned(), html));
+    for (name, points) in [("heard", samples::points()), ("none", crate::Points::default())] {
+        let page = PointsPage { place: &place, person: &samples::head(), points: &points, token: "0" };
+        push(&format!("points-{name}"), page.render(language));
+    }
+    for (name, state) in [("off", crate::JoinState::Off), ("own", crate::JoinState::OwnKeys)] {
+        let code = crate::JoinCode { room: None, state };
+        let page = JoinPage { place: &place, person: &samples::teacher(), code: &code, token: "0" };
+        push(&format!("tablets-{name}"), page.render(language));
+    }
+    let code = samples::join_code();
+    let page = JoinPage { place: &place, person: &samples::teacher(), code: &code, token: "0" };
+    push("tablets", page.render(language));
+    for (name, list) in [("full", samples::device_list()), ("empty", crate::DeviceList::default())] {
+        let page = DevicesPage { place: &place, person: &samples::head(), list: &list, token: "0" };
+        push(&format!("page-devices-{name}"), page.render(language));
     }
     pages
 }
