@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_apart_is_a_bridge_with_the_boxs_address() {
+    fn a_network_apart_is_a_bridge_where_the_box_has_an_address() {
         let files = render_networkd_apart(&crate::school::tests::school_apart());
         let names: Vec<_> = files.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["apart-1.netdev", "apart-1.network"]);

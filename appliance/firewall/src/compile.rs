@@ -413,7 +413,9 @@ mod tests {
         };
         let (without, with) = (policy(school()), policy(crate::policy::tests::school_apart()));
         let before: Vec<_> = without.lines().collect();
-        let other = with.lines().filter(|line| !before.contains(line) && !line.contains("mark"));
+        let other = with
+            .lines()
+            .filter(|line| !before.contains(line) && !line.contains("mark") && !line.contains("intent"));
         insta::assert_snapshot!(other.map(|line| format!("{}\n", line.trim())).collect::<String>());
     }
 

@@ -131,6 +131,17 @@ fn open_reading(from: Option<model::Timestamp>, target: Option<&str>, with_peopl
     PersonDeed::OpenReading { reading: ReadingId::new(7), terms: Box::new(terms), until: at(60) }
 }
 
+/// What people could not do on the first boxes.
+fn later_deeds() -> [PersonDeed; 5] {
+    [
+        PersonDeed::SignInByPaper,
+        PersonDeed::AddTelephone,
+        PersonDeed::RemoveTelephone { name: "M. Petit".parse().unwrap() },
+        PersonDeed::AdoptPoint { words: Sought::new("borne-7: CM2") },
+        PersonDeed::ReleasePoint { words: Sought::new("borne-7") },
+    ]
+}
+
 fn lesson_deeds() -> [PersonDeed; 3] {
     let room = || "CM2".parse().unwrap();
     let settings = |mode: &str, is_wifi_on| {
@@ -172,11 +183,6 @@ fn every_act_comes_back_as_it_was() {
         PersonDeed::FailSignIn,
         PersonDeed::SignOut,
         PersonDeed::ChangeSecret,
-        PersonDeed::SignInByPaper,
-        PersonDeed::AddTelephone,
-        PersonDeed::RemoveTelephone { name: name() },
-        PersonDeed::AdoptPoint { words: Sought::new("borne-7: CM2") },
-        PersonDeed::ReleasePoint { words: Sought::new("borne-7") },
         PersonDeed::AddPerson { name: name(), role: Role::Technician },
         PersonDeed::ResetPerson { name: name() },
         PersonDeed::DisablePerson { name: name() },
@@ -192,7 +198,7 @@ fn every_act_comes_back_as_it_was() {
         PersonDeed::CloseReading { reading: ReadingId::new(7), end: ReadingEnd::Hand },
         PersonDeed::CloseReading { reading: ReadingId::new(7), end: ReadingEnd::Time },
     ];
-    let deeds: Vec<_> = deeds.into_iter().chain(lesson_deeds()).collect();
+    let deeds: Vec<_> = deeds.into_iter().chain(lesson_deeds()).chain(later_deeds()).collect();
     let (clock, when, sequence) = (ClockQuality::Synchronised, When::Shown(at(5)), Sequence::new(1));
     let acts = acts.map(|act| FoundAct { sequence, at: at(5), clock, when, act });
     let people: Vec<_> = deeds

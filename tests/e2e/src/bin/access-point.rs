@@ -2,12 +2,7 @@
 //!
 //! `access-point ADDRESS:PORT PASSWORD FILE` serves until it is stopped. What is on its flash is in the file, a section a line, whenever that
 //! changes; the methods that were called come after it.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test's machine ends with its first mistake"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test's machine ends with its first mistake")]
 
 use std::fmt::Write as _;
 use std::fs;

@@ -114,8 +114,9 @@ fn an_access_point_is_adopted_by_plugging_it_in() -> Result<()> {
     let begun = appliance.run(&lesson)?.success()?;
     let number = begun.split(':').next().context("a lesson")?.to_owned();
     wait_until("its network", || Ok(flash(&root)?.contains("sending [\"preau_radio0\"]")))?;
-    let status = appliance.run(&["wifi", "status"])?;
-    ensure!(status.stdout.contains("borne-02aa00000001\tCM2\ton since"), "{status:?}");
+    wait_until("the box to say so", || {
+        Ok(appliance.run(&["wifi", "status"])?.stdout.contains("borne-02aa00000001\tCM2\ton since"))
+    })?;
     appliance.run(&["lesson", "end", &number, "--author", "Mme Martin"])?.success()?;
     wait_until("silence", || Ok(flash(&root)?.contains("sending []")))?;
 

@@ -257,7 +257,7 @@ fn heads_and_technicians_look_after_the_school() -> Result<()> {
     chrome.touch("form[action='/deconnexion'] button")?;
     chrome.await_path("/connexion")?;
     sign_in_by_name(&chrome, "Mme Petit", HEAD_SECRET)?;
-    chrome.await_text("le mot de passe ou le code ne convient pas")?;
+    chrome.await_text("le mot de passe ou le code")?;
     album.look(&chrome, "sign-in-code")?;
     chrome.fill("#secret", HEAD_SECRET)?;
     chrome.fill("#code", &paper)?;

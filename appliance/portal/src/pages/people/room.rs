@@ -258,6 +258,9 @@ fn tell_absent(language: Language, devices: &[DeviceLine]) -> Option<String> {
 
 /// Who tried the Wi-Fi with a wrong key: the school's devices by name.
 fn tell_wrong_keys(language: Language, now: &RoomNow) -> Vec<String> {
+    if now.wifi == WifiStatus::None {
+        return vec![];
+    }
     let names = now.old_keys.get(..ABSENT_MAX).unwrap_or(&now.old_keys).join(", ");
     let known = (!names.is_empty()).then(|| language.say_with("lesson-old-key", &[("names", &names)]));
     let strange = (now.strange_keys > 0)

@@ -60,30 +60,8 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
         let page = GuardedPage { place: &place, authority };
         push(&format!("guarded-{}", authority.is_some()), page.render(language));
     }
-    for (name, diagnosis) in [("known", samples::diagnosis()), ("nothing", crate::Diagnosis::default())] {
-        let (person, status) = (&samples::head(), &samples::status());
-        let page = TechnicianPage {
-            place: &place,
-            person,
-            status,
-            diagnosis: &diagnosis,
-            token: "t",
-            new_points: usize::from(name == "known"),
-        };
-        push(&format!("technician-{name}"), page.render(language));
-    }
-    let teachers = [Tile { id: samples::teacher().id, name: samples::teacher().name }];
-    for (name, choice, trouble) in [
-        ("nobody", Choice::Nobody, None),
-        ("tile", Choice::Tile(teachers[0].id), Some(Trouble::Wrong)),
-        ("absent", Choice::Tile(samples::head().id), None),
-        ("named", Choice::Named("M. Bernard"), None),
-    ] {
-        let (token, is_clock_set) = ("0", trouble.is_none());
-        let page = SignInPage { place: &place, teachers: &teachers, choice, token, is_clock_set, trouble };
-        push(&format!("sign-in-{name}"), page.render(language));
-        let page = SignInPage { teachers: &[], ..page };
-        push(&format!("sign-in-{name}-alone"), page.render(language));
+    for (name, html) in technicians(language).into_iter().chain(sign_ins(language)) {
+        push(&name, html);
     }
     for person in
         [samples::teacher(), samples::head(), samples::newcomer(Role::Technician), samples::officer()]
@@ -113,21 +91,8 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
     for (name, html) in telephones(language) {
         push(name, html);
     }
-    for (name, points) in [("heard", samples::points()), ("none", crate::Points::default())] {
-        let page = PointsPage { place: &place, person: &samples::head(), points: &points, token: "0" };
-        push(&format!("points-{name}"), page.render(language));
-    }
-    for (name, state) in [("off", crate::JoinState::Off), ("own", crate::JoinState::OwnKeys)] {
-        let code = crate::JoinCode { room: None, state };
-        let page = JoinPage { place: &place, person: &samples::teacher(), code: &code, token: "0" };
-        push(&format!("tablets-{name}"), page.render(language));
-    }
-    let code = samples::join_code();
-    let page = JoinPage { place: &place, person: &samples::teacher(), code: &code, token: "0" };
-    push("tablets", page.render(language));
-    for (name, list) in [("full", samples::device_list()), ("empty", crate::DeviceList::default())] {
-        let page = DevicesPage { place: &place, person: &samples::head(), list: &list, token: "0" };
-        push(&format!("page-devices-{name}"), page.render(language));
+    for (name, html) in points_and_devices(language) {
+        push(&name, html);
     }
     push("why-asked", why(language));
     let (rooms_of, person) = (["CM2".parse().unwrap()], samples::teacher());
@@ -148,6 +113,71 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
     }
     for (name, html) in journal(language) {
         push(name, html);
+    }
+    pages
+}
+
+/// The technician's page of a box of which all is known, and of one of which nothing is.
+fn technicians(language: Language) -> Vec<(String, String)> {
+    let place = samples::place();
+    let mut pages = Vec::new();
+    let mut push = |name: &str, html: String| pages.push((name.to_owned(), html));
+    for (name, diagnosis) in [("known", samples::diagnosis()), ("nothing", crate::Diagnosis::default())] {
+        let (person, status) = (&samples::head(), &samples::status());
+        let page = TechnicianPage {
+            place: &place,
+            person,
+            status,
+            diagnosis: &diagnosis,
+            token: "t",
+            new_points: usize::from(name == "known"),
+        };
+        push(&format!("technician-{name}"), page.render(language));
+    }
+    pages
+}
+
+/// The sign-in, for whoever it is.
+fn sign_ins(language: Language) -> Vec<(String, String)> {
+    let place = samples::place();
+    let mut pages = Vec::new();
+    let mut push = |name: &str, html: String| pages.push((name.to_owned(), html));
+    let teachers = [Tile { id: samples::teacher().id, name: samples::teacher().name }];
+    for (name, choice, trouble) in [
+        ("nobody", Choice::Nobody, None),
+        ("tile", Choice::Tile(teachers[0].id), Some(Trouble::Wrong)),
+        ("absent", Choice::Tile(samples::head().id), None),
+        ("named", Choice::Named("M. Bernard"), None),
+    ] {
+        let (token, is_clock_set) = ("0", trouble.is_none());
+        let page = SignInPage { place: &place, teachers: &teachers, choice, token, is_clock_set, trouble };
+        push(&format!("sign-in-{name}"), page.render(language));
+        let page = SignInPage { teachers: &[], ..page };
+        push(&format!("sign-in-{name}-alone"), page.render(language));
+    }
+    pages
+}
+
+/// The pages of access points and of devices, and the one by which tablets join.
+fn points_and_devices(language: Language) -> Vec<(String, String)> {
+    let place = samples::place();
+    let mut pages = Vec::new();
+    let mut push = |name: &str, html: String| pages.push((name.to_owned(), html));
+    for (name, points) in [("heard", samples::points()), ("none", crate::Points::default())] {
+        let page = PointsPage { place: &place, person: &samples::head(), points: &points, token: "0" };
+        push(&format!("points-{name}"), page.render(language));
+    }
+    for (name, state) in [("off", crate::JoinState::Off), ("own", crate::JoinState::OwnKeys)] {
+        let code = crate::JoinCode { room: None, state };
+        let page = JoinPage { place: &place, person: &samples::teacher(), code: &code, token: "0" };
+        push(&format!("tablets-{name}"), page.render(language));
+    }
+    let code = samples::join_code();
+    let page = JoinPage { place: &place, person: &samples::teacher(), code: &code, token: "0" };
+    push("tablets", page.render(language));
+    for (name, list) in [("full", samples::device_list()), ("empty", crate::DeviceList::default())] {
+        let page = DevicesPage { place: &place, person: &samples::head(), list: &list, token: "0" };
+        push(&format!("page-devices-{name}"), page.render(language));
     }
     pages
 }

@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn what_was_heard_is_shown_for_a_while() {
-        let (points, start) = (HeardPoints::default(), Instant::now());
+        let (points, start) = (HeardPoints::default(), system::clock::monotonic());
         assert!(!points.believes(&announcement(1), &"0".repeat(64)), "without a key nobody is");
         let address = IpAddr::from([10, 77, 0, 21]);
         let later = |seconds: u64| start + Duration::from_secs(seconds);
