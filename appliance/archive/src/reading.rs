@@ -185,6 +185,8 @@ fn person(row: &Row) -> Option<FoundPersonAct> {
         "remove-telephone" => PersonDeed::RemoveTelephone { name: name()? },
         "adopt-point" => PersonDeed::AdoptPoint { words: sought()? },
         "release-point" => PersonDeed::ReleasePoint { words: sought()? },
+        "register-device" => PersonDeed::RegisterDevice { words: sought()? },
+        "forget-device" => PersonDeed::ForgetDevice { words: sought()? },
         "add-person" => PersonDeed::AddPerson { name: name()?, role: row.text(Text::Role)?.parse().ok()? },
         "reset-person" => PersonDeed::ResetPerson { name: name()? },
         "disable-person" => PersonDeed::DisablePerson { name: name()? },

@@ -431,7 +431,9 @@ impl Row {
             | PersonDeed::LiftHold { words }
             | PersonDeed::SignRetention { words }
             | PersonDeed::AdoptPoint { words }
-            | PersonDeed::ReleasePoint { words } => {
+            | PersonDeed::ReleasePoint { words }
+            | PersonDeed::RegisterDevice { words }
+            | PersonDeed::ForgetDevice { words } => {
                 row.set(Text::Motive, words.as_str());
             }
             PersonDeed::CloseReading { reading, end } => {

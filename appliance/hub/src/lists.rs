@@ -37,6 +37,8 @@ pub struct ListState {
     pub checked_ms: Option<i64>,
     /// When what is served was published.
     pub published_ms: Option<i64>,
+    /// The checksum of the archive that it was made of, as the mirror says it.
+    pub published_sum: Option<String>,
     /// The mirror.
     pub mirror: String,
     /// Bytes of the archive.

@@ -24,6 +24,7 @@ use actix_web::middleware::DefaultHeaders;
 use actix_web::{App, HttpServer, web};
 use rustls::ServerConfig;
 
+use self::lists::Readers;
 use self::turns::Turns;
 use crate::Hub;
 use crate::tides::Tides;
@@ -123,7 +124,7 @@ fn build(
     tls: ServerConfig,
     beats: Arc<AtomicU64>,
 ) -> io::Result<Server> {
-    let turns = web::Data::new(Turns::default());
+    let (turns, readers) = (web::Data::new(Turns::default()), web::Data::new(Readers::default()));
     let server = HttpServer::new(move || {
         // This runs on the thread that will answer: what is spawned here stops where that hangs, and ends with it.
         let beats = Arc::clone(&beats);
@@ -140,6 +141,7 @@ fn build(
             .app_data(hub.clone())
             .app_data(tides.clone())
             .app_data(turns.clone())
+            .app_data(readers.clone())
             .wrap(
                 DefaultHeaders::new()
                     .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))

@@ -99,6 +99,12 @@ pub(crate) enum PersonDeedEntry<'a> {
     ReleasePoint {
         words: &'a str,
     },
+    RegisterDevice {
+        words: &'a str,
+    },
+    ForgetDevice {
+        words: &'a str,
+    },
 }
 
 /// How a lesson goes on.
@@ -164,6 +170,8 @@ impl<'a> PersonDeedEntry<'a> {
             PersonDeed::RemoveTelephone { name } => Self::RemoveTelephone { name: name.as_str() },
             PersonDeed::AdoptPoint { words } => Self::AdoptPoint { words: words.as_str() },
             PersonDeed::ReleasePoint { words } => Self::ReleasePoint { words: words.as_str() },
+            PersonDeed::RegisterDevice { words } => Self::RegisterDevice { words: words.as_str() },
+            PersonDeed::ForgetDevice { words } => Self::ForgetDevice { words: words.as_str() },
             PersonDeed::AddPerson { name, role } => {
                 Self::AddPerson { name: name.as_str(), role: encode_role(*role) }
             }
@@ -236,6 +244,8 @@ impl<'a> PersonDeedEntry<'a> {
             Self::RemoveTelephone { name } => PersonDeed::RemoveTelephone { name: name.parse().ok()? },
             Self::AdoptPoint { words } => PersonDeed::AdoptPoint { words: Sought::new(words) },
             Self::ReleasePoint { words } => PersonDeed::ReleasePoint { words: Sought::new(words) },
+            Self::RegisterDevice { words } => PersonDeed::RegisterDevice { words: Sought::new(words) },
+            Self::ForgetDevice { words } => PersonDeed::ForgetDevice { words: Sought::new(words) },
             Self::AddPerson { name, role } => {
                 PersonDeed::AddPerson { name: name.parse().ok()?, role: read_role(role) }
             }

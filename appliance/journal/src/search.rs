@@ -404,6 +404,8 @@ fn is_person_match(query: &Query, act: &PersonEntry<'_>, when: When) -> bool {
         | PersonDeedEntry::RemoveTelephone { .. }
         | PersonDeedEntry::AdoptPoint { .. }
         | PersonDeedEntry::ReleasePoint { .. }
+        | PersonDeedEntry::RegisterDevice { .. }
+        | PersonDeedEntry::ForgetDevice { .. }
         | PersonDeedEntry::AddPerson { .. }
         | PersonDeedEntry::ResetPerson { .. }
         | PersonDeedEntry::DisablePerson { .. }

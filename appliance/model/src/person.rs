@@ -235,6 +235,16 @@ pub enum PersonDeed {
         /// Which.
         words: Sought,
     },
+    /// A device is the school's from now on, or its hardware address stands for something else.
+    RegisterDevice {
+        /// Which, and what it was before.
+        words: Sought,
+    },
+    /// A device is the school's no more.
+    ForgetDevice {
+        /// What it was.
+        words: Sought,
+    },
     /// Somebody new.
     AddPerson {
         /// Who.
@@ -347,6 +357,8 @@ impl PersonDeed {
             Self::RemoveTelephone { .. } => "remove-telephone",
             Self::AdoptPoint { .. } => "adopt-point",
             Self::ReleasePoint { .. } => "release-point",
+            Self::RegisterDevice { .. } => "register-device",
+            Self::ForgetDevice { .. } => "forget-device",
             Self::AddPerson { .. } => "add-person",
             Self::ResetPerson { .. } => "reset-person",
             Self::DisablePerson { .. } => "disable-person",
@@ -381,6 +393,8 @@ impl PersonDeed {
             | Self::RemoveTelephone { .. }
             | Self::AdoptPoint { .. }
             | Self::ReleasePoint { .. }
+            | Self::RegisterDevice { .. }
+            | Self::ForgetDevice { .. }
             | Self::AddPerson { .. }
             | Self::ResetPerson { .. }
             | Self::DisablePerson { .. }
@@ -412,6 +426,8 @@ impl PersonDeed {
             | Self::RemoveTelephone { .. }
             | Self::AdoptPoint { .. }
             | Self::ReleasePoint { .. }
+            | Self::RegisterDevice { .. }
+            | Self::ForgetDevice { .. }
             | Self::AddPerson { .. }
             | Self::ResetPerson { .. }
             | Self::DisablePerson { .. }

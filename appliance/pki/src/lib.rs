@@ -14,6 +14,7 @@ mod leaf;
 mod members;
 mod names;
 mod web;
+mod web_request;
 
 pub use authority::{Authority, PkiError};
 pub use file::{BYTES_MAX, Damage};
@@ -22,3 +23,4 @@ pub use leaf::Leaf;
 pub use members::{CertifyError, MemberAuthority, MemberKey, Membership};
 pub use names::Names;
 pub use web::{CHAIN_BYTES_MAX, WebCertificate, WebChain, WebChainError, WebKey};
+pub use web_request::is_web_request;

@@ -2,6 +2,7 @@
 //!
 //! Invariant: the key leaves the box in no request; nothing is shown whose key is not the box's own, or that is for no name.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use model::{DomainName, Timestamp};
@@ -32,6 +33,8 @@ pub struct WebKey(KeyPair);
 pub struct WebChain {
     certificates: Vec<CertificateDer<'static>>,
     names: Vec<DomainName>,
+    /// Whether it is for nothing beside the names: no wildcard, no address.
+    is_plain: bool,
     public_key: Vec<u8>,
     from: Timestamp,
     until: Timestamp,
@@ -115,17 +118,14 @@ impl WebChain {
             Timestamp::from_unix_ms(ms)
         };
         let (from, until) = (moment(leaf.validity.not_before), moment(leaf.validity.not_after));
-        let names = leaf.get::<SubjectAltName>().ok().flatten().map(|(_, names)| names.0).unwrap_or_default();
-        let names = names.iter().filter_map(|name| {
-            let GeneralName::DnsName(name) = name else { return None };
-            name.as_str().parse().ok()
-        });
-        let names: Vec<DomainName> = names.take(NAMES_MAX).collect();
+        let all = leaf.get::<SubjectAltName>().ok().flatten().map(|(_, names)| names.0).unwrap_or_default();
+        let names: Vec<DomainName> = all.iter().filter_map(read_domain).take(NAMES_MAX).collect();
+        let is_plain = only_domains(&all).is_some();
         if names.is_empty() {
             return Err(WebChainError::Nameless);
         }
         let public_key = leaf.subject_public_key_info.subject_public_key.raw_bytes().to_vec();
-        Ok(Self { certificates, names, public_key, from, until })
+        Ok(Self { certificates, names, is_plain, public_key, from, until })
     }
 
     /// Whether it is for this key.
@@ -134,10 +134,10 @@ impl WebChain {
         self.public_key == public_key
     }
 
-    /// Whether it is for all these names.
+    /// Whether it is for these names, all of them and nothing else; for no names, none is.
     #[must_use]
-    pub fn covers(&self, names: &[DomainName]) -> bool {
-        names.iter().all(|name| self.names.contains(name))
+    pub fn is_for(&self, names: &[DomainName]) -> bool {
+        self.is_plain && is_same(&self.names, names)
     }
 
     /// From when to when it is good.
@@ -179,6 +179,21 @@ impl WebCertificate {
     }
 }
 
+/// Whether these are the same names, in whatever order.
+pub(crate) fn is_same(some: &[DomainName], others: &[DomainName]) -> bool {
+    some.iter().collect::<BTreeSet<_>>() == others.iter().collect::<BTreeSet<_>>()
+}
+
+/// The names, where nothing else is among them.
+pub(crate) fn only_domains(names: &[GeneralName]) -> Option<Vec<DomainName>> {
+    names.iter().map(read_domain).collect::<Option<Vec<_>>>().filter(|names| names.len() <= NAMES_MAX)
+}
+
+fn read_domain(name: &GeneralName) -> Option<DomainName> {
+    let GeneralName::DnsName(name) = name else { return None };
+    name.as_str().parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use model::ClockQuality;
@@ -217,7 +232,13 @@ mod tests {
         let key = WebKey::read(&WebKey::generate().unwrap().write()).unwrap();
         let pem = certify(&key, &["ferry.ecoles.example", "ent.commune.example"]);
         let chain = WebChain::read(&pem).unwrap();
-        assert!(chain.covers(&names(&["ent.commune.example"])) && !chain.covers(&names(&["other.example"])));
+        assert!(chain.is_for(&names(&["ent.commune.example", "ferry.ecoles.example"])));
+        for wrong in ["", "ent.commune.example", "ferry.ecoles.example ent.commune.example other.example"] {
+            let wrong: Vec<&str> = wrong.split_whitespace().collect();
+            assert!(!chain.is_for(&names(&wrong)), "{wrong:?}");
+        }
+        let wild = WebChain::read(&certify(&key, &["ferry.ecoles.example", "*.example"])).unwrap();
+        assert!(!wild.is_for(&names(&["ferry.ecoles.example"])), "it is for more");
         assert_eq!(chain.validity(), (at(-1), at(89)));
         let web = WebCertificate::read(&format!("{}{pem}", key.write())).unwrap();
         let [own, other] = ["ferry.ecoles.example", "other.example"].map(|name| name.parse().unwrap());

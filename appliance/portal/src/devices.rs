@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use model::{Device, Mac, ProfileName, RoomName, Timestamp};
+use model::{Device, Mac, Person, ProfileName, RoomName, Timestamp};
 
 use crate::Trouble;
 
@@ -18,13 +18,13 @@ pub trait DeviceRoom: Send + Sync {
     ///
     /// # Errors
     /// [`Trouble::NameTaken`] by another device, [`Trouble::Field`] for a profile that there is not, and for what is the self-test's.
-    fn add_device(&self, device: &Device) -> Result<(), Trouble>;
+    fn add_device(&self, client: IpAddr, person: &Person, device: &Device) -> Result<(), Trouble>;
 
     /// Forgets a device: from now on it is an unknown one.
     ///
     /// # Errors
     /// [`Trouble::Unknown`].
-    fn remove_device(&self, mac: Mac) -> Result<(), Trouble>;
+    fn remove_device(&self, client: IpAddr, person: &Person, mac: Mac) -> Result<(), Trouble>;
 }
 
 /// The devices.

@@ -13,6 +13,9 @@ use crate::config::Config;
 /// read it.
 pub(crate) fn check(path: &Path) -> anyhow::Result<ExitCode> {
     let config = Config::load(path)?;
+    if let Some(fault) = &config.wifi.adoption_key_fault {
+        anyhow::bail!("{}: `adoption_key_file`: {fault}", path.display());
+    }
     let mut out = io::stdout().lock();
     writeln!(out, "{}: no mistakes ({})", path.display(), config.school.name)?;
     for line in describe_journal(&config.sealing(Some(path))) {

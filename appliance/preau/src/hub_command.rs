@@ -200,6 +200,20 @@ fn revoke(data: &Path, id: BoxId) -> anyhow::Result<ExitCode> {
     }
     // Whatever becomes of the register, it stays revoked.
     hub_marks::compare(data, &*register, now())?;
+    tell_of_certificate(&*register, id)
+}
+
+/// What the hub cannot take back: browsers believe a certificate of the commune's names to its end.
+fn tell_of_certificate(register: &dyn Records, id: BoxId) -> anyhow::Result<ExitCode> {
+    let of = register.boxes()?.into_iter().find(|of| of.id == id).map(|of| of.uai);
+    let orders = register.web_orders()?.into_iter();
+    for order in orders.filter(|order| Some(&order.uai) == of.as_ref() && order.made.is_some()) {
+        writeln!(
+            io::stderr(),
+            "{} has a certificate of the commune's names: have its authority revoke it, where it was this box's",
+            order.uai
+        )?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

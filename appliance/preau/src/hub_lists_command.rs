@@ -1,6 +1,7 @@
 //! `preau hub lists`: the hub mirrors UT1 once for all its boxes, by the same steps as a box does for itself, and publishes what is right.
 //!
-//! Invariant: nothing is published that a box would hold back: what lost much waits for a person's word.
+//! Invariant: nothing is published that a box would hold back: what lost much waits for a person's word. What is in force is published, at the latest by
+//! the next run, wherever the one before was cut.
 
 use std::ffi::OsString;
 use std::fs;
@@ -17,7 +18,7 @@ use system::clock::now;
 use system::derived::write_private;
 use system::priority::yield_to_all;
 use system::publication::publish_archive;
-use system::updates::{self, Held, LockError, Outcome, Places, Plan, State, UpdateError, Updater};
+use system::updates::{self, Held, InForce, LockError, Places, Plan, State, UpdateError, Updater};
 
 use crate::cli::{HubListsCommand, HubListsPlace};
 use crate::config::HubConfig;
@@ -43,8 +44,10 @@ pub(crate) fn carry_out(command: &HubListsCommand) -> anyhow::Result<ExitCode> {
         HubListsCommand::Accept { place } => {
             let places = places(&place.data.path);
             note_act(&*open_register(&place.data.path)?, "list-accepted", "")?;
-            updates::accept(&places, now())?;
-            let state = publish(place, &places)?;
+            let accepted = updates::accept(&places, now());
+            // Also what was accepted before, by a command that was cut.
+            let state = settle(place, &places)?;
+            accepted?;
             tell(&state)
         }
         HubListsCommand::Status { place } => {
@@ -75,7 +78,6 @@ fn update(place: &HubListsPlace, is_background: bool) -> anyhow::Result<ExitCode
     if is_background && let Err(error) = yield_to_all() {
         tracing::warn!(%error, "the update has a usual priority");
     }
-    fs::create_dir_all(published(&place.data.path))?;
     let outcome = updates::update(source, &places, now(), &mut |_| {});
     if let Err(UpdateError::Lock(LockError::Busy)) = outcome {
         return if is_background {
@@ -84,13 +86,7 @@ fn update(place: &HubListsPlace, is_background: bool) -> anyhow::Result<ExitCode
             Err(anyhow::anyhow!("another process updates the lists right now"))
         };
     }
-    // What is published already is not published once more: its files stay as they are.
-    let is_published = shelf(&place.data.path).state().is_some_and(|state| state.published_ms.is_some());
-    let state = match &outcome {
-        Ok(Outcome::Unchanged) if is_published => note(place, &places, |_| {})?,
-        Ok(Outcome::Updated | Outcome::Unchanged | Outcome::Accepted) => publish(place, &places)?,
-        Ok(Outcome::Held | Outcome::Failed(_)) | Err(_) => note(place, &places, |_| {})?,
-    };
+    let state = settle(place, &places)?;
     if is_background {
         return Ok(if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
@@ -98,24 +94,46 @@ fn update(place: &HubListsPlace, is_background: bool) -> anyhow::Result<ExitCode
     tell(&state)
 }
 
-/// Publishes the archive that is in force, and notes it.
-fn publish(place: &HubListsPlace, places: &Places) -> anyhow::Result<ListState> {
-    let (archive, folder) = (updates::whole_archive(places), published(&place.data.path));
-    let published = publish_archive(&archive, &folder)?;
-    let bytes = fs::metadata(&archive)?.len();
-    note(place, places, |state| {
-        if published.is_new || state.published_ms.is_none() {
-            state.published_ms = Some(now().unix_ms());
-        }
-        (state.bytes, state.differences) = (bytes, published.differences.clone());
-    })
+/// What was published just now.
+struct Publication {
+    sum: String,
+    bytes: u64,
+    is_new: bool,
+    differences: Vec<(String, u64)>,
+}
+
+/// Publishes what is in force where that is not served yet, and notes what became of it.
+fn settle(place: &HubListsPlace, places: &Places) -> anyhow::Result<ListState> {
+    fs::create_dir_all(published(&place.data.path))?;
+    let in_force = match updates::hold_in_force(places) {
+        // Whoever updates right now publishes, too.
+        Err(LockError::Busy) => None,
+        found => found?,
+    };
+    let published = in_force.as_ref().map_or(Ok(None), |in_force| publish(place, in_force));
+    let state = note(place, places, &published)?;
+    published.map(|_| state)
+}
+
+/// Publishes what is in force; `None` where it is served already: its files stay as they are.
+fn publish(place: &HubListsPlace, in_force: &InForce) -> anyhow::Result<Option<Publication>> {
+    let served = shelf(&place.data.path).state().and_then(|state| state.published_sum);
+    if served.as_deref() == Some(in_force.sum()) {
+        return Ok(None);
+    }
+    let archive = in_force.archive().context(
+        "what is in force was not published, and another archive has come into its place: the next list that is right is published",
+    )?;
+    let made = publish_archive(archive, &published(&place.data.path)).context("nothing is published")?;
+    let (sum, bytes) = (in_force.sum().to_owned(), fs::metadata(archive)?.len());
+    Ok(Some(Publication { sum, bytes, is_new: made.is_new, differences: made.differences }))
 }
 
 /// Writes what became of it, and has people be told where that is news.
 fn note(
     place: &HubListsPlace,
     places: &Places,
-    change: impl FnOnce(&mut ListState),
+    published: &anyhow::Result<Option<Publication>>,
 ) -> anyhow::Result<ListState> {
     let shelf = shelf(&place.data.path);
     let found = State::read(places).unwrap_or_default();
@@ -128,15 +146,30 @@ fn note(
     state.losses =
         losses.map(|loss| (loss.category.to_string(), loss.before, loss.after.unwrap_or(0))).collect();
     let detail = found.detail.as_ref().filter(|_| found.failures > 0);
-    state.failure = detail.map(|detail| detail.chars().take(REASON_CHARACTERS_MAX).collect());
-    change(&mut state);
+    state.failure = detail.map(|detail| shorten(detail));
+    match published {
+        Ok(Some(made)) => {
+            if made.is_new || state.published_ms.is_none() {
+                state.published_ms = Some(now().unix_ms());
+            }
+            state.published_sum = Some(made.sum.clone());
+            (state.bytes, state.differences) = (made.bytes, made.differences.clone());
+        }
+        Ok(None) => {}
+        Err(error) => state.failure = Some(shorten(&format!("{error:#}"))),
+    }
     let is_old = found.checked.is_none_or(|checked| now().ms_since(checked) > FAILED_MS);
-    if let Some(told) = state.news(found.failures > 0 && is_old) {
+    // A line is down now and then; what came and is not published waits for a person.
+    if let Some(told) = state.news(published.is_err() || (found.failures > 0 && is_old)) {
         tell_people(place, &state, told)?;
         state.told = told;
     }
     write_private(&shelf.state_file(), &serde_json::to_string(&state)?)?;
     Ok(state)
+}
+
+fn shorten(reason: &str) -> String {
+    reason.chars().take(REASON_CHARACTERS_MAX).collect()
 }
 
 fn tell_people(place: &HubListsPlace, state: &ListState, told: Told) -> anyhow::Result<()> {

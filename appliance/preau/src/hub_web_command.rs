@@ -11,7 +11,7 @@ use hub::register::web::WebOrder;
 use hub::register::{Records, Register};
 use jiff::tz::TimeZone;
 use model::{DomainName, Uai};
-use pki::WebChain;
+use pki::{WebChain, is_web_request};
 use system::clock::now;
 
 use crate::cli::{HubCertificateCommand, HubNameCommand};
@@ -61,7 +61,9 @@ pub(crate) fn carry_out_certificate(command: HubCertificateCommand) -> anyhow::R
             }
         }
         HubCertificateCommand::Request { uai, data } => {
-            let order = find(&*open_register(&data.path)?, &uai)?;
+            let register = open_register(&data.path)?;
+            let order = find(&*register, &uai)?;
+            ensure_is_for(&order, &names_of(&*register, uai.as_str())?)?;
             io::stdout().write_all(in_pem(&order.request).as_bytes())?;
         }
         HubCertificateCommand::Put { uai, chain, data } => put(&*open_register(&data.path)?, &uai, &chain)?,
@@ -90,6 +92,16 @@ pub(crate) fn names_of(register: &dyn Register, uai: &str) -> anyhow::Result<Vec
     Ok(names.map(|(_, name)| name).collect())
 }
 
+/// A request is for the names that the school has now: nobody certifies another one.
+fn ensure_is_for(order: &WebOrder, names: &[DomainName]) -> anyhow::Result<()> {
+    ensure!(!names.is_empty(), "the school has no name: preau hub name add");
+    ensure!(
+        is_web_request(&order.request, &order.public_key, names),
+        "what the box has asked for is not what the school's names are now: it asks anew in its next night"
+    );
+    Ok(())
+}
+
 /// Keeps what was made of a request, where it is what the box takes.
 pub(crate) fn keep_chain(
     register: &dyn Register,
@@ -97,12 +109,16 @@ pub(crate) fn keep_chain(
     names: &[DomainName],
     pem: &str,
 ) -> anyhow::Result<()> {
+    ensure_is_for(order, names)?;
     let chain = WebChain::read(pem)?;
     ensure!(
         chain.is_of(&order.public_key),
         "it is for another key than that of the box: certify what `preau hub certificate request` prints"
     );
-    ensure!(chain.covers(names), "it is not for all the names of the school: preau hub name list");
+    ensure!(
+        chain.is_for(names),
+        "it is not for all the names of the school and nothing else: preau hub name list"
+    );
     let (_, until) = chain.validity();
     ensure!(until > now(), "it is over already");
     ensure!(

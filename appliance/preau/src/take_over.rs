@@ -101,6 +101,11 @@ fn check_configuration(snapshot: &Snapshot, data: &Path, place: Option<&Path>) -
     match Config::load(&path) {
         Err(error) => told.push(format!("the configuration does not fit this machine: {error}")),
         Ok(config) => {
+            told.extend(config.wifi.adoption_key_fault.iter().map(|fault| {
+                format!(
+                    "no access point that was adopted is driven until the commune's key is put in place: {fault}"
+                )
+            }));
             let found = machine::interfaces();
             told.extend(
                 named_ports(&config).filter_map(|(table, port)| misfit(&table, &port, &found, &path)),

@@ -1,9 +1,11 @@
 //! The registered devices.
 
-use model::{Device, DeviceName, Mac};
-use rusqlite::{OptionalExtension, Row, params};
+use model::{Device, DeviceName, Mac, PersonAct, PersonDeed, PersonName, Sought};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use crate::columns::parse;
+use crate::people::PersonError;
+use crate::person_acts::keep_act;
 use crate::{Store, StoreError};
 
 /// What [`Store::add_device`] did.
@@ -32,36 +34,28 @@ impl Store {
     /// # Errors
     /// [`AddDeviceError::NameTaken`] when another device bears the name.
     pub fn add_device(&mut self, device: &Device) -> Result<Added, AddDeviceError> {
+        self.change(|transaction| put(transaction, device))
+    }
+
+    /// The same, by somebody: the journal has it with what it was before.
+    ///
+    /// # Errors
+    /// [`AddDeviceError::NameTaken`] when another device bears the name, [`AddDeviceError::Unrecorded`].
+    pub fn register_device(
+        &mut self,
+        device: &Device,
+        (author, on): (&PersonName, Option<Mac>),
+    ) -> Result<Added, AddDeviceError> {
         self.change(|transaction| {
-            let bearer = transaction
-                .query_row(
-                    "SELECT mac, name, room, profile FROM device WHERE name = ?1 AND mac <> ?2",
-                    params![device.name.as_str(), device.mac.to_string()],
-                    read_device,
-                )
-                .optional()?;
-            if let Some(bearer) = bearer {
-                return Err(AddDeviceError::NameTaken { name: bearer.name, mac: bearer.mac });
-            }
-            let before = transaction
-                .query_row(
-                    "SELECT mac, name, room, profile FROM device WHERE mac = ?1",
-                    [device.mac.to_string()],
-                    read_device,
-                )
-                .optional()?;
-            transaction.execute(
-                "INSERT INTO device (mac, name, room, profile) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (mac) DO UPDATE
-                 SET name = excluded.name, room = excluded.room, profile = excluded.profile",
-                params![
-                    device.mac.to_string(),
-                    device.name.as_str(),
-                    device.room.as_ref().map(model::RoomName::as_str),
-                    device.profile.as_str(),
-                ],
-            )?;
-            Ok(before.map_or(Added::New, Added::Replaced))
+            let added = put(transaction, device)?;
+            let before = match &added {
+                Added::New => "new".to_owned(),
+                Added::Replaced(before) => format!("before: {}", describe(before)),
+            };
+            let words = Sought::new(&format!("{}: {}; {before}", device.mac, describe(device)));
+            let deed = PersonDeed::RegisterDevice { words };
+            keep_act(transaction, &PersonAct { author: author.clone(), device: on, deed })?;
+            Ok(added)
         })
     }
 
@@ -70,17 +64,73 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the file cannot be written.
     pub fn remove_device(&mut self, mac: Mac) -> Result<Option<Device>, StoreError> {
+        self.change(|transaction| Ok(take(transaction, mac)?))
+    }
+
+    /// The same, by somebody: the journal has it.
+    ///
+    /// # Errors
+    /// [`PersonError::Unknown`] when there was none, [`PersonError::Unrecorded`].
+    pub fn forget_device(
+        &mut self,
+        mac: Mac,
+        (author, on): (&PersonName, Option<Mac>),
+    ) -> Result<(), PersonError> {
         self.change(|transaction| {
-            let device = transaction
-                .query_row(
-                    "DELETE FROM device WHERE mac = ?1 RETURNING mac, name, room, profile",
-                    [mac.to_string()],
-                    read_device,
-                )
-                .optional()?;
-            Ok(device)
+            let device = take(transaction, mac)?.ok_or(PersonError::Unknown)?;
+            let words = Sought::new(&format!("{mac}: {}", describe(&device)));
+            let deed = PersonDeed::ForgetDevice { words };
+            keep_act(transaction, &PersonAct { author: author.clone(), device: on, deed })
         })
     }
+}
+
+fn put(transaction: &Transaction<'_>, device: &Device) -> Result<Added, AddDeviceError> {
+    let bearer = transaction
+        .query_row(
+            "SELECT mac, name, room, profile FROM device WHERE name = ?1 AND mac <> ?2",
+            params![device.name.as_str(), device.mac.to_string()],
+            read_device,
+        )
+        .optional()?;
+    if let Some(bearer) = bearer {
+        return Err(AddDeviceError::NameTaken { name: bearer.name, mac: bearer.mac });
+    }
+    let before = transaction
+        .query_row(
+            "SELECT mac, name, room, profile FROM device WHERE mac = ?1",
+            [device.mac.to_string()],
+            read_device,
+        )
+        .optional()?;
+    transaction.execute(
+        "INSERT INTO device (mac, name, room, profile) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (mac) DO UPDATE
+         SET name = excluded.name, room = excluded.room, profile = excluded.profile",
+        params![
+            device.mac.to_string(),
+            device.name.as_str(),
+            device.room.as_ref().map(model::RoomName::as_str),
+            device.profile.as_str(),
+        ],
+    )?;
+    Ok(before.map_or(Added::New, Added::Replaced))
+}
+
+fn take(transaction: &Transaction<'_>, mac: Mac) -> rusqlite::Result<Option<Device>> {
+    transaction
+        .query_row(
+            "DELETE FROM device WHERE mac = ?1 RETURNING mac, name, room, profile",
+            [mac.to_string()],
+            read_device,
+        )
+        .optional()
+}
+
+/// What a record says of it.
+fn describe(device: &Device) -> String {
+    let room = device.room.as_ref().map_or_else(|| "no room".to_owned(), |room| format!("room {room}"));
+    format!("{}, {room}, profile {}", device.name, device.profile)
 }
 
 fn read_device(row: &Row<'_>) -> rusqlite::Result<Device> {
@@ -104,6 +154,9 @@ pub enum AddDeviceError {
         /// The device that bears it.
         mac: Mac,
     },
+    /// The journal has taken no act for a long time.
+    #[error("the journal takes no records: nothing can be changed")]
+    Unrecorded,
     /// The state file could not be written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -112,6 +165,13 @@ pub enum AddDeviceError {
 impl From<rusqlite::Error> for AddDeviceError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Store(error.into())
+    }
+}
+
+/// Of keeping an act.
+impl From<PersonError> for AddDeviceError {
+    fn from(error: PersonError) -> Self {
+        if let PersonError::Store(error) = error { Self::Store(error) } else { Self::Unrecorded }
     }
 }
 
@@ -178,5 +238,39 @@ mod tests {
         assert_eq!(store.remove_device(device.mac).unwrap(), Some(device.clone()));
         assert_eq!(store.remove_device(device.mac).unwrap(), None);
         assert_eq!(store.devices().unwrap(), []);
+    }
+
+    #[test]
+    fn what_somebody_does_with_devices_is_kept_for_the_journal() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = open(folder.path());
+        let by: PersonName = "M. Petit".parse().unwrap();
+        let on = Some(Mac::new([2, 0, 0, 0, 0, 1]));
+        let before = device("02:00:00:00:00:11", "CM2-04", Some("CM2"));
+        let after = device("02:00:00:00:00:11", "CM1-01", None);
+        store.register_device(&before, (&by, on)).unwrap();
+        assert_eq!(store.register_device(&after, (&by, on)).unwrap(), Added::Replaced(before));
+        let other = device("02:00:00:00:00:12", "CM1-01", None);
+        assert!(store.register_device(&other, (&by, on)).is_err(), "the name is taken");
+        store.forget_device(after.mac, (&by, on)).unwrap();
+        assert!(matches!(store.forget_device(after.mac, (&by, on)), Err(PersonError::Unknown)));
+        let told = |words: &str| Sought::new(words);
+        let expected = [
+            PersonDeed::RegisterDevice {
+                words: told("02:00:00:00:00:11: CM2-04, room CM2, profile elementaire; new"),
+            },
+            PersonDeed::RegisterDevice {
+                words: told(
+                    "02:00:00:00:00:11: CM1-01, no room, profile elementaire; before: CM2-04, room CM2, profile elementaire",
+                ),
+            },
+            PersonDeed::ForgetDevice {
+                words: told("02:00:00:00:00:11: CM1-01, no room, profile elementaire"),
+            },
+        ];
+        let acts = store.waiting_person_acts(9).unwrap();
+        assert!(acts.iter().all(|waiting| waiting.act.author == by && waiting.act.device == on));
+        let deeds: Vec<_> = acts.into_iter().map(|waiting| waiting.act.deed).collect();
+        assert_eq!(deeds, expected);
     }
 }

@@ -129,7 +129,9 @@ fn insert(transaction: &Transaction<'_>, act: &PersonAct) -> rusqlite::Result<()
         | PersonDeed::LiftHold { words }
         | PersonDeed::SignRetention { words }
         | PersonDeed::AdoptPoint { words }
-        | PersonDeed::ReleasePoint { words } => sought = Some(words.as_str()),
+        | PersonDeed::ReleasePoint { words }
+        | PersonDeed::RegisterDevice { words }
+        | PersonDeed::ForgetDevice { words } => sought = Some(words.as_str()),
         PersonDeed::CloseReading { reading: id, end } => {
             (reading, sought) = (Some(id.number()), Some(end.as_str()));
         }
@@ -192,6 +194,8 @@ fn read_act(row: &Row<'_>) -> rusqlite::Result<WaitingAct> {
         "remove-telephone" => PersonDeed::RemoveTelephone { name: name()? },
         "adopt-point" => PersonDeed::AdoptPoint { words: Sought::new(&text(9)?) },
         "release-point" => PersonDeed::ReleasePoint { words: Sought::new(&text(9)?) },
+        "register-device" => PersonDeed::RegisterDevice { words: Sought::new(&text(9)?) },
+        "forget-device" => PersonDeed::ForgetDevice { words: Sought::new(&text(9)?) },
         "add-person" => PersonDeed::AddPerson { name: name()?, role: parse(5, &text(5)?)? },
         "reset-person" => PersonDeed::ResetPerson { name: name()? },
         "disable-person" => PersonDeed::DisablePerson { name: name()? },
@@ -269,6 +273,8 @@ mod tests {
             PersonDeed::RemoveTelephone { name: name() },
             PersonDeed::AdoptPoint { words: Sought::new("borne-7: CM2") },
             PersonDeed::ReleasePoint { words: Sought::new("borne-7") },
+            PersonDeed::RegisterDevice { words: Sought::new("02:00:00:00:00:11: CM2-04") },
+            PersonDeed::ForgetDevice { words: Sought::new("02:00:00:00:00:11: CM2-04") },
             PersonDeed::AddPerson { name: name(), role: Role::Head },
             PersonDeed::ResetPerson { name: name() },
             PersonDeed::DisablePerson { name: name() },

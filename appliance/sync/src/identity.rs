@@ -309,6 +309,12 @@ impl HubFolder {
         self.0.remove(WEB_KEY_FILE).map_err(SyncError::disk(self.name(WEB_KEY_FILE)))
     }
 
+    /// Forgets it, and the key of one that is being made: the commune has taken the names back.
+    pub(crate) fn drop_web(&self) -> Result<(), SyncError> {
+        self.0.remove(WEB_FILE).map_err(SyncError::disk(self.name(WEB_FILE)))?;
+        self.0.remove(WEB_KEY_FILE).map_err(SyncError::disk(self.name(WEB_KEY_FILE)))
+    }
+
     /// What tells one from the next: when it was kept.
     #[must_use]
     pub fn web_stamp(&self) -> Option<SystemTime> {

@@ -21,7 +21,8 @@ pub(crate) fn exchange(
     let Some(state) = client.find::<WebState>("/api/v1/web")? else { return Ok(()) };
     let names = read_names(&state).ok_or_else(|| SyncError::NoHub(client.url()))?;
     if names.is_empty() {
-        return Ok(());
+        // Taken back: a box that runs shows it no longer within seconds.
+        return folder.drop_web();
     }
     let pending = folder.web_key()?.and_then(|pem| WebKey::read(&pem));
     if let (Some(key), Some(pem)) = (&pending, &state.chain)
@@ -32,8 +33,9 @@ pub(crate) fn exchange(
         watch.report(Step::Web(until));
         return Ok(());
     }
-    let held = folder.web()?;
-    if held.as_ref().is_some_and(|web| web.chain().covers(&names) && !is_old(web.chain(), now)) {
+    // One that cannot be read is none: another one is asked for.
+    let held = folder.web().ok().flatten();
+    if held.is_some_and(|web| web.chain().is_for(&names) && !is_old(web.chain(), now)) {
         return Ok(());
     }
     let key = match pending {
@@ -57,9 +59,9 @@ fn read_names(state: &WebState) -> Option<Vec<DomainName>> {
     state.names.iter().map(|name| name.parse().ok()).collect::<Option<Vec<_>>>().filter(|_| is_bounded)
 }
 
-/// What was made for this key, and for all the names.
+/// What was made for this key, and for the names.
 fn take(pem: &str, key: &WebKey, names: &[DomainName]) -> Option<WebCertificate> {
-    let chain = WebChain::read(pem).ok().filter(|chain| chain.covers(names))?;
+    let chain = WebChain::read(pem).ok().filter(|chain| chain.is_for(names))?;
     WebCertificate::new(chain, key)
 }
 
@@ -72,6 +74,8 @@ fn is_old(chain: &WebChain, now: Timestamp) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use rcgen::{CertificateParams, Issuer, KeyPair, PKCS_ECDSA_P256_SHA256};
+
     use super::*;
 
     #[test]
@@ -85,10 +89,56 @@ mod tests {
         assert!(read_names(&state(&["a.example"; WEB_NAMES_MAX + 1])).is_none());
     }
 
+    /// A chain for a key and names, by an authority of the test's own, good for the ninety days from 2026-11-22 on.
+    fn certify(key: &WebKey, names: &[&str]) -> String {
+        let own = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+        let issuer = Issuer::new(CertificateParams::default(), own);
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).unwrap();
+        (params.not_before, params.not_after) =
+            (rcgen::date_time_ymd(2026, 11, 22), rcgen::date_time_ymd(2027, 2, 20));
+        params.signed_by(&KeyPair::from_pem(&key.write()).unwrap(), &issuer).unwrap().pem()
+    }
+
     #[test]
-    fn what_was_made_for_another_key_is_not_taken() {
+    fn what_was_made_for_another_key_or_other_names_is_not_taken() {
+        let (key, stranger) = (WebKey::generate().unwrap(), WebKey::generate().unwrap());
+        let (name, other) = ("ferry.ecoles.example", "ent.commune.example");
+        let names: Vec<DomainName> = vec![name.parse().unwrap()];
+        let both: Vec<DomainName> = vec![name.parse().unwrap(), other.parse().unwrap()];
+        let pem = certify(&key, &[name]);
+        assert!(take(&pem, &key, &names).is_some());
+        assert!(take(&pem, &stranger, &names).is_none(), "another key");
+        assert!(
+            take(&pem, &key, &both).is_none() && take(&certify(&key, &[name, other]), &key, &names).is_none()
+        );
+        assert!(take("", &key, &names).is_none());
+    }
+
+    #[test]
+    fn another_one_is_asked_for_when_two_thirds_are_over() {
+        let chain =
+            WebChain::read(&certify(&WebKey::generate().unwrap(), &["ferry.ecoles.example"])).unwrap();
+        let (from, _) = chain.validity();
+        let after = |days: i64| Timestamp::from_unix_ms(from.unix_ms() + days * 86_400_000);
+        assert!(!is_old(&chain, after(0)) && !is_old(&chain, after(59)));
+        assert!(is_old(&chain, after(60)) && is_old(&chain, after(91)));
+    }
+
+    #[test]
+    fn what_is_taken_back_goes_and_what_is_damaged_is_none() {
+        let data = tempfile::tempdir().unwrap();
+        let folder = HubFolder::new(data.path());
+        let _lock = folder.lock().unwrap();
+        folder.drop_web().unwrap();
         let key = WebKey::generate().unwrap();
-        let name: DomainName = "ferry.ecoles.example".parse().unwrap();
-        assert!(take("", &key, &[name]).is_none());
+        let pem = certify(&key, &["ferry.ecoles.example"]);
+        folder.keep_web(&format!("{}{pem}", key.write())).unwrap();
+        folder.keep_web_key(&key.write()).unwrap();
+        assert!(folder.web().unwrap().is_some());
+        folder.drop_web().unwrap();
+        assert!(folder.web().unwrap().is_none() && folder.web_key().unwrap().is_none());
+        folder.keep_web("damaged").unwrap();
+        assert!(matches!(folder.web(), Err(SyncError::Damaged(_))));
     }
 }

@@ -7,6 +7,7 @@
 
 mod accept;
 mod child;
+mod in_force;
 #[cfg(test)]
 mod on_disk;
 mod plan;
@@ -29,6 +30,7 @@ pub use crate::mirror::{FetchError, Step};
 use crate::mirror::{Fetched, Limits, Mirror, MirrorUrl, Shelf};
 pub use accept::{AcceptError, accept};
 pub use child::{BUSY_STATUS, Updater};
+pub use in_force::{InForce, hold_in_force};
 pub use plan::Plan;
 pub use state::{Failure, Held, Outcome, State};
 

@@ -132,13 +132,15 @@ fn open_reading(from: Option<model::Timestamp>, target: Option<&str>, with_peopl
 }
 
 /// What people could not do on the first boxes.
-fn later_deeds() -> [PersonDeed; 5] {
+fn later_deeds() -> [PersonDeed; 7] {
     [
         PersonDeed::SignInByPaper,
         PersonDeed::AddTelephone,
         PersonDeed::RemoveTelephone { name: "M. Petit".parse().unwrap() },
         PersonDeed::AdoptPoint { words: Sought::new("borne-7: CM2") },
         PersonDeed::ReleasePoint { words: Sought::new("borne-7") },
+        PersonDeed::RegisterDevice { words: Sought::new("02:00:00:00:00:11: CM2-04") },
+        PersonDeed::ForgetDevice { words: Sought::new("02:00:00:00:00:11: CM2-04") },
     ]
 }
 

@@ -133,6 +133,11 @@ const STEPS: &[&str] = &[
        uai TEXT COLLATE "C" PRIMARY KEY REFERENCES school, public_key BYTEA NOT NULL, request BYTEA NOT NULL, asked_ms BIGINT NOT NULL,
        chain TEXT NOT NULL, until_ms BIGINT NOT NULL);
 "#,
+    // Which box has asked, 0 where that is not known, and when it was tried last to certify what it asks for: how often on that day since 1970.
+    "ALTER TABLE web_order ADD COLUMN box BIGINT NOT NULL DEFAULT 0;
+     ALTER TABLE web_order ADD COLUMN tried_ms BIGINT NOT NULL DEFAULT 0;
+     ALTER TABLE web_order ADD COLUMN tried_day BIGINT NOT NULL DEFAULT 0;
+     ALTER TABLE web_order ADD COLUMN tries BIGINT NOT NULL DEFAULT 0;",
 ];
 
 /// A register in PostgreSQL.

@@ -106,6 +106,11 @@ const STEPS: &[&str] = &[
      CREATE TABLE web_order (
        uai TEXT PRIMARY KEY REFERENCES school, public_key BLOB NOT NULL, request BLOB NOT NULL, asked_ms INTEGER NOT NULL,
        chain TEXT NOT NULL, until_ms INTEGER NOT NULL) STRICT;",
+    // Which box has asked, 0 where that is not known, and when it was tried last to certify what it asks for: how often on that day since 1970.
+    "ALTER TABLE web_order ADD COLUMN box INTEGER NOT NULL DEFAULT 0;
+     ALTER TABLE web_order ADD COLUMN tried_ms INTEGER NOT NULL DEFAULT 0;
+     ALTER TABLE web_order ADD COLUMN tried_day INTEGER NOT NULL DEFAULT 0;
+     ALTER TABLE web_order ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;",
 ];
 
 /// A register in a file.

@@ -12,12 +12,12 @@ use super::{
 const NOW: Timestamp = Timestamp::from_unix_ms(1_795_392_000_000);
 const LATER: Timestamp = Timestamp::from_unix_ms(1_795_392_000_000 + 3_600_000);
 
-fn code(seed: u8, uai: &str, is_replacement: bool) -> NewCode {
+pub(crate) fn code(seed: u8, uai: &str, is_replacement: bool) -> NewCode {
     let code = EnrolmentCode::from_chance(&[seed; 64]).unwrap();
     NewCode { code, uai: uai.parse().unwrap(), is_replacement, until: LATER }
 }
 
-fn new_box(mark: u8) -> NewBox {
+pub(crate) fn new_box(mark: u8) -> NewBox {
     let certificate = Fingerprint([mark; 32]);
     NewBox {
         log_key: format!("key {mark}"),

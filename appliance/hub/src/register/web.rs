@@ -2,10 +2,15 @@
 
 use model::{DomainName, Timestamp, Uai};
 
-use super::RegisterError;
+use super::{BoxId, RegisterError};
 
 #[cfg(test)]
 pub(crate) mod suite;
+
+/// Between two tries to have a school's names certified: public authorities count failures, five an hour and a name.
+pub const AGAIN_MS: i64 = 2 * 3_600_000;
+/// Most tries for a school on one day, whatever is asked: public authorities count certificates, too, five a week for the same names.
+pub const TRIES_A_DAY_MAX: u32 = 3;
 
 /// What a box has asked to have certified, and what was made of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,14 +40,18 @@ pub trait Web: Send + Sync {
     fn remove_web_name(&self, name: &DomainName) -> Result<bool, RegisterError>;
     /// The requests, by their schools.
     fn web_orders(&self) -> Result<Vec<WebOrder>, RegisterError>;
-    /// Keeps a request in the place of the school's one before; what was made of that goes.
+    /// Keeps a box's request in the place of the school's one before; what was made of that goes.
     fn put_web_request(
         &self,
         uai: &str,
+        by: BoxId,
         public_key: &[u8],
         request: &[u8],
         now: Timestamp,
     ) -> Result<(), RegisterError>;
+    /// Takes the try to have the request for this key certified; whether it is to be tried now, by whoever asks. It is not where another hub tries,
+    /// where that was not long ago or too often on this day, or where the box that asked is revoked.
+    fn claim_web_request(&self, uai: &str, public_key: &[u8], now: Timestamp) -> Result<bool, RegisterError>;
     /// Keeps what was made of the request for this key; whether that is the school's still.
     fn keep_web_chain(
         &self,

@@ -1,6 +1,8 @@
 //! The certificate for names that the commune owns: what is there for a box, and what it asks for.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use model::DomainName;
+use pki::is_web_request;
 use replication::limits::CERTIFICATE_REQUEST_BYTES_MAX;
 use replication::{Refusal, WebRequest, WebState};
 
@@ -8,9 +10,6 @@ use super::api::{answer, block};
 use super::caller;
 use crate::Hub;
 use crate::enrolling::tell;
-
-/// Bytes of a public key of P-256: a point, uncompressed (SEC 1 section 2.3.3), and what it begins with.
-const POINT: (usize, u8) = (65, 4);
 
 pub(super) fn configure(app: &mut web::ServiceConfig) {
     app.route("/api/v1/web", web::get().to(state)).route("/api/v1/web", web::post().to(ask));
@@ -32,21 +31,18 @@ async fn state(request: HttpRequest, hub: web::Data<Hub>) -> HttpResponse {
     .await
 }
 
-/// Keeps what a box asks for. What is in it, whoever certifies it reads.
+/// Keeps what a box asks for: a certificate of the school's names, for a key that it has, and of nothing else.
 async fn ask(request: HttpRequest, payload: web::Payload, hub: web::Data<Hub>) -> HttpResponse {
     let shown = caller::shown(&request);
     answer(payload, move |message: WebRequest| {
         let of = caller::find(&hub, shown)?;
         let (key, wanted) = (&message.public_key.0, &message.request.0);
-        let is_key = (key.len(), key.first().copied()) == (POINT.0, Some(POINT.1));
-        if !is_key || wanted.len() > CERTIFICATE_REQUEST_BYTES_MAX {
+        let names = hub.register.web_names().map_err(tell)?.into_iter();
+        let names: Vec<DomainName> = names.filter(|(uai, _)| *uai == of.uai).map(|(_, name)| name).collect();
+        if wanted.len() > CERTIFICATE_REQUEST_BYTES_MAX || !is_web_request(wanted, key, &names) {
             return Err(Refusal::Malformed);
         }
-        let names = hub.register.web_names().map_err(tell)?;
-        if !names.iter().any(|(uai, _)| *uai == of.uai) {
-            return Err(Refusal::Malformed);
-        }
-        hub.register.put_web_request(&of.uai, key, wanted, (hub.clock)()).map_err(tell)
+        hub.register.put_web_request(&of.uai, of.id, key, wanted, (hub.clock)()).map_err(tell)
     })
     .await
 }

@@ -154,6 +154,8 @@ fn person_acts() -> Vec<PersonAct> {
         PersonDeed::RemoveTelephone { name: name() },
         PersonDeed::AdoptPoint { words: Sought::new("borne-7: CM2") },
         PersonDeed::ReleasePoint { words: Sought::new("borne-7") },
+        PersonDeed::RegisterDevice { words: Sought::new("02:00:00:00:00:11: CM2-04") },
+        PersonDeed::ForgetDevice { words: Sought::new("02:00:00:00:00:11: CM2-04") },
         PersonDeed::Decline {
             site: ("a.".repeat(126) + "b").parse().unwrap(),
             room: Some(long.parse().unwrap()),

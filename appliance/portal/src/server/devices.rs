@@ -25,13 +25,13 @@ impl Signed<'_> {
             room,
             profile: self.read("profil")?,
         };
-        self.portal.office.add_device(&device)?;
+        self.portal.office.add_device(self.visit.client, self.person, &device)?;
         Ok(Answer::see(DevicesPage::PATH))
     }
 
     pub(super) fn remove_device(&self) -> Result<Answer, Trouble> {
         let mac: Mac = self.read("mac")?;
-        self.portal.office.remove_device(mac)?;
+        self.portal.office.remove_device(self.visit.client, self.person, mac)?;
         Ok(Answer::see(DevicesPage::PATH))
     }
 }

@@ -83,6 +83,8 @@ pub(crate) struct Wifi {
     pub(crate) listener: Option<Interface>,
     /// The commune's key, by which the box believes access points that are plugged in.
     pub(crate) adoption_key: Option<::wifi::AdoptionKey>,
+    /// Why there is none where the file names one: a box begins without it, `preau check` says so.
+    pub(crate) adoption_key_fault: Option<String>,
     /// The networks of the rooms; of each room one.
     pub(crate) networks: Vec<RoomNetwork>,
     /// The access points, each of a room that has a network.

@@ -112,6 +112,8 @@ struct PersonLine<'a> {
     retention: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     access_point: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registered: Option<&'a str>,
 }
 
 /// What the beginning, a change or the end of a lesson says besides.
@@ -215,6 +217,7 @@ fn write_person_act(output: &mut impl Write, found: &FoundPersonAct) -> io::Resu
         hold: None,
         retention: None,
         access_point: None,
+        registered: None,
     };
     match &act.deed {
         PersonDeed::SignIn
@@ -232,6 +235,9 @@ fn write_person_act(output: &mut impl Write, found: &FoundPersonAct) -> io::Resu
         PersonDeed::SignRetention { words } => line.retention = Some(words.as_str()),
         PersonDeed::AdoptPoint { words } | PersonDeed::ReleasePoint { words } => {
             line.access_point = Some(words.as_str());
+        }
+        PersonDeed::RegisterDevice { words } | PersonDeed::ForgetDevice { words } => {
+            line.registered = Some(words.as_str());
         }
         PersonDeed::AddPerson { name, role } => {
             (line.person, line.role) = (Some(name.as_str()), Some(role.as_str()));
@@ -291,6 +297,8 @@ fn describe_reading(deed: &PersonDeed) -> Option<ReadingLine<'_>> {
         | PersonDeed::RemoveTelephone { .. }
         | PersonDeed::AdoptPoint { .. }
         | PersonDeed::ReleasePoint { .. }
+        | PersonDeed::RegisterDevice { .. }
+        | PersonDeed::ForgetDevice { .. }
         | PersonDeed::AddPerson { .. }
         | PersonDeed::ResetPerson { .. }
         | PersonDeed::DisablePerson { .. }

@@ -158,7 +158,9 @@ fn person_row(found: &FoundPersonAct, zone: &TimeZone) -> Row {
         | PersonDeed::LiftHold { words }
         | PersonDeed::SignRetention { words }
         | PersonDeed::AdoptPoint { words }
-        | PersonDeed::ReleasePoint { words } => {
+        | PersonDeed::ReleasePoint { words }
+        | PersonDeed::RegisterDevice { words }
+        | PersonDeed::ForgetDevice { words } => {
             (format!(" ({}),", words.as_str()), nothing(), nothing(), nothing())
         }
         PersonDeed::CloseReading { reading, end } => {

@@ -40,8 +40,6 @@ use portal::{
 use ring::rand::SystemRandom;
 use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonError, Store, StoreError};
 
-use system::clock::monotonic;
-
 use super::radios::Radios;
 use super::readings::Readings;
 use crate::data_folder::STATE_FILE;
@@ -293,12 +291,12 @@ impl portal::DeviceRoom for Office {
         self.list_all_devices(client)
     }
 
-    fn add_device(&self, device: &Device) -> Result<(), Trouble> {
-        self.register_device(device)
+    fn add_device(&self, client: IpAddr, person: &Person, device: &Device) -> Result<(), Trouble> {
+        self.register_device(client, person, device)
     }
 
-    fn remove_device(&self, mac: Mac) -> Result<(), Trouble> {
-        self.forget_device(mac)
+    fn remove_device(&self, client: IpAddr, person: &Person, mac: Mac) -> Result<(), Trouble> {
+        self.forget_device(client, person, mac)
     }
 }
 
@@ -308,7 +306,7 @@ impl portal::AdoptionRoom for Office {
     }
 
     fn count_heard(&self) -> usize {
-        self.points.heard.list(monotonic()).len()
+        self.list_heard().len()
     }
 
     fn points(&self) -> Result<Points, Trouble> {

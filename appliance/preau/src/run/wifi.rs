@@ -37,7 +37,7 @@ pub(crate) use adopted::{AdoptedKeeper, HTTPS_PORT};
 use air::Air;
 pub(crate) use air::AirKeeper;
 pub(crate) use board::{Line, WifiBoard, read_status};
-pub(crate) use heard::HeardPoints;
+pub(crate) use heard::{Heard, HeardPoints};
 pub(crate) use orders::{OrderKeeper, Orders};
 pub(crate) use point::Point;
 use point::Shared;
@@ -52,7 +52,7 @@ pub(crate) struct WifiKeepers {
     pub(crate) adopted: AdoptedKeeper,
 }
 
-/// Whoever keeps the school's Wi-Fi; `None` without access points, and without a key by which some may come.
+/// Whoever keeps the school's Wi-Fi; `None` without access points, and where the configuration names no key by which some may come.
 pub(crate) fn open(
     config: &Config,
     data: &Path,
@@ -60,9 +60,14 @@ pub(crate) fn open(
     clock: &Arc<dyn Clock>,
     (radios, heard): (&Arc<Radios>, &Arc<HeardPoints>),
 ) -> anyhow::Result<Option<WifiKeepers>> {
-    let config::Wifi { access_points, networks, listener, .. } = &config.wifi;
-    if access_points.is_empty() && heard.key().is_none() {
+    let config::Wifi { access_points, networks, listener, adoption_key_fault: fault, .. } = &config.wifi;
+    if access_points.is_empty() && heard.key().is_none() && fault.is_none() {
         return Ok(None);
+    }
+    if let Some(fault) = fault {
+        tracing::error!(
+            "no access point that was adopted is driven: the commune's key cannot be read: {fault}"
+        );
     }
     let folder = data.join(WIFI_FOLDER);
     data_folder::make(&folder)?;
@@ -78,7 +83,7 @@ pub(crate) fn open(
     let points = points.collect::<anyhow::Result<_>>()?;
     let names = networks.iter().map(|network| network.ssid.clone());
     let air = listener.clone().map(|interface| AirKeeper::new(interface, names, Arc::clone(&air)));
-    let adopted = AdoptedKeeper::new(data.join(STATE_FILE), Arc::clone(heard), shared);
+    let adopted = AdoptedKeeper::new(data.join(STATE_FILE), Arc::clone(heard), shared, fault.clone());
     Ok(Some(WifiKeepers { orders: keeper, air, points, adopted }))
 }
 

@@ -385,3 +385,25 @@ fn an_update_that_meets_another_is_no_failure() {
         assert_eq!((updater.state(), updater.next()), (Some(&told), Some(at(600_500))), "{script}");
     }
 }
+
+#[test]
+fn what_is_in_force_is_told_from_what_is_held_back() {
+    let bench = Bench::new(&[]);
+    assert!(hold_in_force(&bench.places).unwrap().is_none(), "there is none yet");
+    bench.publish(0, &[("adult", 100)]);
+    assert_eq!(bench.update().unwrap(), Outcome::Updated);
+    let first = hold_in_force(&bench.places).unwrap().unwrap();
+    assert_eq!(first.archive(), Some(&*whole_archive(&bench.places)));
+    assert!(matches!(bench.update(), Err(UpdateError::Lock(LockError::Busy))), "nobody changes it meanwhile");
+    let sum = first.sum().to_owned();
+    drop(first);
+
+    bench.publish(1, &[("adult", 10)]);
+    assert_eq!(bench.update().unwrap(), Outcome::Held);
+    let held = hold_in_force(&bench.places).unwrap().unwrap();
+    assert_eq!((held.sum(), held.archive()), (&*sum, None), "what lies there is not in force");
+    drop(held);
+    accept(&bench.places, Timestamp::from_unix_ms(2)).unwrap();
+    let accepted = hold_in_force(&bench.places).unwrap().unwrap();
+    assert!(accepted.sum() != sum && accepted.archive().is_some());
+}

@@ -88,10 +88,8 @@ fn measure_ingest(school: &School, records: usize, data: &Path) -> Result<()> {
         "the classroom's accesses wait, ms: middle, 99 %, 99.9 %",
     ];
     print_table("Taking in: judged, recorded, durable; nearly each with its end", &columns, &rows)?;
-    println!(
-        "\nAt the box's own rhythm, a commit every half second: {} bytes written an access",
-        short(rhythm)
-    );
+    let title = "Written at the box's own rhythm, a commit every half second";
+    print_table(title, &["bytes an access"], &[vec![short(rhythm)]])?;
     Ok(fs::remove_dir_all(data)?)
 }
 

@@ -68,10 +68,8 @@ pub fn measure(school: &School, visits: usize, has_classroom: bool, data: &Path)
             });
             let writer_thread = committing.thread().clone();
             journal.wake_writer_by(move || writer_thread.unpark());
-            let classroom = has_classroom.then(|| {
-                let journal = journal.clone();
-                scope.spawn(|| serve_classroom(school, journal, &is_taken_in))
-            });
+            let classroom =
+                has_classroom.then(|| scope.spawn(|| serve_classroom(school, &journal, &is_taken_in)));
             let recorder = Recorder::new(school, journal.clone());
             let recorded = visits.iter().try_for_each(|visit| record(&recorder, &journal, visit));
             is_taken_in.store(true, Ordering::Release);
@@ -89,7 +87,8 @@ pub fn measure(school: &School, visits: usize, has_classroom: bool, data: &Path)
 }
 
 /// Records the visits of another day, one at a time, until the others are taken in. Returns how long each one waited.
-fn serve_classroom(school: &School, journal: Journal, is_over: &AtomicBool) -> Result<Vec<Duration>> {
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+fn serve_classroom(school: &School, journal: &Journal, is_over: &AtomicBool) -> Result<Vec<Duration>> {
     let visits = school.day(1, CLASSROOM_VISITS);
     let recorder = Recorder::new(school, journal.clone());
     let (mut waits, mut due) = (Vec::new(), Instant::now());
@@ -99,7 +98,7 @@ fn serve_classroom(school: &School, journal: Journal, is_over: &AtomicBool) -> R
         }
         // Counted from when it was due: what comes late because the one before it waited has waited, too.
         thread::sleep(due.saturating_duration_since(Instant::now()));
-        record(&recorder, &journal, visit)?;
+        record(&recorder, journal, visit)?;
         waits.push(due.elapsed());
         due += CLASSROOM_PACE;
     }

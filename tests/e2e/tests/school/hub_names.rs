@@ -91,9 +91,22 @@ fn a_box_shows_what_every_device_trusts_for_the_communes_names() -> Result<()> {
     let secret = key.lines().nth(1).unwrap_or_default();
     ensure!(!secret.is_empty() && !read_all(hub.folder.path())?.iter().any(|text| text.contains(secret)));
     ensure!(!appliance.data().join("hub/web-key.pem").exists());
-    // The next one is for another key: what was certified before does not fit it.
-    let used = put()?;
-    ensure!(used.is_success(), "the same once more is the same: {used:#?}");
+    // A request is for the names of then: with another name there is another one, for another key, which this chain does not fit.
+    hub.command(&["name", "add", "0750655E", "ent.ecoles.example"])?.success()?;
+    let late = put()?;
+    ensure!(late.status == Some(1) && late.stderr.contains("asks anew in its next night"), "{late:#?}");
+    sync()?.success()?;
+    let other = put()?;
+    ensure!(other.status == Some(1) && other.stderr.contains("another key"), "{other:#?}");
+    // The names are taken back: the box vouches for itself again.
+    for name in [NAME, "ent.ecoles.example"] {
+        hub.command(&["name", "remove", name])?.success()?;
+    }
+    sync()?.success()?;
+    wait_until("the box to show its own", || Ok(read()?.status == Some(60)))?;
+    ensure!(
+        !appliance.data().join("hub/web.pem").exists() && !appliance.data().join("hub/web-key.pem").exists()
+    );
     Ok(())
 }
 

@@ -3,9 +3,11 @@
 use model::{DomainName, Timestamp, Uai};
 use replication::limits::WEB_NAMES_MAX;
 
-use crate::register::RegisterError;
 use crate::register::sql::{Database, Row, change, run, values};
-use crate::register::web::{Web, WebOrder};
+use crate::register::web::{AGAIN_MS, TRIES_A_DAY_MAX, Web, WebOrder};
+use crate::register::{BoxId, RegisterError};
+
+const DAY_MS: i64 = 86_400_000;
 
 impl<D: Database> Web for D {
     fn web_names(&self) -> Result<Vec<(String, DomainName)>, RegisterError> {
@@ -48,14 +50,25 @@ impl<D: Database> Web for D {
     fn put_web_request(
         &self,
         uai: &str,
+        by: BoxId,
         public_key: &[u8],
         request: &[u8],
         now: Timestamp,
     ) -> Result<(), RegisterError> {
-        let sql = "INSERT INTO web_order (uai, public_key, request, asked_ms, chain, until_ms) VALUES (?1, ?2, ?3, ?4, '', 0)
-                   ON CONFLICT (uai) DO UPDATE SET public_key = excluded.public_key, request = excluded.request,
+        let sql = "INSERT INTO web_order (uai, box, public_key, request, asked_ms, chain, until_ms) VALUES (?1, ?2, ?3, ?4, ?5, '', 0)
+                   ON CONFLICT (uai) DO UPDATE SET box = excluded.box, public_key = excluded.public_key, request = excluded.request,
                      asked_ms = excluded.asked_ms, chain = '', until_ms = 0";
-        run(self, sql, values![uai, public_key, request, now.unix_ms()]).map(drop)
+        run(self, sql, values![uai, by.key(), public_key, request, now.unix_ms()]).map(drop)
+    }
+
+    fn claim_web_request(&self, uai: &str, public_key: &[u8], now: Timestamp) -> Result<bool, RegisterError> {
+        let (now, day) = (now.unix_ms(), now.unix_ms().div_euclid(DAY_MS));
+        // What was tried long after now was tried by another clock.
+        let sql = "UPDATE web_order SET tries = CASE WHEN tried_day = ?4 THEN tries + 1 ELSE 1 END, tried_day = ?4, tried_ms = ?3
+                   WHERE uai = ?1 AND public_key = ?2 AND chain = '' AND (tried_ms <= ?5 OR tried_ms > ?6) AND (tried_day <> ?4 OR tries < ?7)
+                     AND NOT EXISTS (SELECT 1 FROM box WHERE box.id = web_order.box AND box.revoked_ms IS NOT NULL)";
+        let (before, after) = (now.saturating_sub(AGAIN_MS), now.saturating_add(AGAIN_MS));
+        Ok(run(self, sql, values![uai, public_key, now, day, before, after, TRIES_A_DAY_MAX])? == 1)
     }
 
     fn keep_web_chain(

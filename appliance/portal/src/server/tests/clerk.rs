@@ -65,13 +65,13 @@ impl DeviceRoom for Clerk {
         Ok(samples::device_list())
     }
 
-    fn add_device(&self, device: &model::Device) -> Result<(), Trouble> {
+    fn add_device(&self, _: IpAddr, by: &Person, device: &model::Device) -> Result<(), Trouble> {
         let room = device.room.as_ref().map_or("-", RoomName::as_str);
-        self.note(format!("adds {} {} {room} {}", device.mac, device.name, device.profile))
+        self.note(format!("{} adds {} {} {room} {}", by.name, device.mac, device.name, device.profile))
     }
 
-    fn remove_device(&self, mac: model::Mac) -> Result<(), Trouble> {
-        self.note(format!("forgets {mac}"))
+    fn remove_device(&self, _: IpAddr, by: &Person, mac: model::Mac) -> Result<(), Trouble> {
+        self.note(format!("{} forgets {mac}", by.name))
     }
 }
 

@@ -62,6 +62,9 @@ fn devices_are_kept_by_those_who_direct() {
         assert_eq!(browser.fill(&page, "/technique/appareils", wrong).status, "422", "{wrong}");
     }
     browser.fill(&page, "/technique/appareils/oublier", "mac=02:00:00:00:00:01");
-    assert_eq!(open.done(), ["adds 02:00:00:00:00:ab CM2-03 CM2 elementaire", "forgets 02:00:00:00:00:01"]);
+    assert_eq!(
+        open.done(),
+        ["M. Bernard adds 02:00:00:00:00:ab CM2-03 CM2 elementaire", "M. Bernard forgets 02:00:00:00:00:01"]
+    );
     open.portal.stop().unwrap();
 }

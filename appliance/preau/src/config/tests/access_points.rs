@@ -121,13 +121,23 @@ fn what_cannot_be_apart_is_refused_with_the_reason() {
 }
 
 #[test]
-fn the_communes_key_is_read_at_once() {
+fn a_box_begins_without_the_communes_key_and_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key");
     let text = format!("{SCHOOL}[wifi]\nadoption_key_file = '{}'\n{NETWORK}", path.display());
-    assert!(problems_of(&text).contains("No such file"));
+    let file = folder.path().join("preau.toml");
+    std::fs::write(&file, &text).unwrap();
+    let check = |expected: &str| {
+        let wifi = Config::parse(&text).unwrap().wifi;
+        let fault = wifi.adoption_key_fault.unwrap();
+        assert!(wifi.adoption_key.is_none() && fault.contains(expected), "{expected}: {fault}");
+        let error = crate::check_command::check(&file).unwrap_err().to_string();
+        assert!(error.contains(expected), "{expected}: {error}");
+    };
+    check("No such file");
     std::fs::write(&path, "secret\n").unwrap();
-    assert!(problems_of(&text).contains("64 hexadecimal digits"));
+    check("64 hexadecimal digits");
     std::fs::write(&path, format!("{}\n", "a1".repeat(32))).unwrap();
-    assert!(Config::parse(&text).unwrap().wifi.adoption_key.is_some());
+    let wifi = Config::parse(&text).unwrap().wifi;
+    assert!(wifi.adoption_key.is_some() && wifi.adoption_key_fault.is_none());
 }

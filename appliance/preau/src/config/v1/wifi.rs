@@ -32,7 +32,7 @@ const OPENWRT_RADIO: &str = "radio0";
 pub(super) struct WifiKeys {
     country: Country,
     listener: Option<Interface>,
-    adoption_key: Option<AdoptionKey>,
+    adoption_key: Option<Result<AdoptionKey, String>>,
     networks: Vec<Spanned<Option<RoomNetwork>>>,
     access_points: Vec<Spanned<Option<AccessPoint>>>,
 }
@@ -135,10 +135,16 @@ impl WifiKeys {
 
     pub(super) fn finish(self) -> Option<Wifi> {
         let Self { country, listener, adoption_key, networks, access_points } = self;
+        let (adoption_key, adoption_key_fault) = match adoption_key {
+            None => (None, None),
+            Some(Ok(key)) => (Some(key), None),
+            Some(Err(fault)) => (None, Some(fault)),
+        };
         Some(Wifi {
             country,
             listener,
             adoption_key,
+            adoption_key_fault,
             networks: networks.into_iter().map(|network| network.value).collect::<Option<_>>()?,
             access_points: access_points.into_iter().map(|point| point.value).collect::<Option<_>>()?,
         })
@@ -181,15 +187,15 @@ fn check_kind(table: &mut Section<'_>, span: Span, point: &AccessPoint, network:
     }
 }
 
-/// The commune's key, read at once: a box does not begin with one that is not there.
-fn read_adoption_key(table: &mut Section<'_>) -> Option<AdoptionKey> {
+/// The commune's key, or why it cannot be read. That is no mistake of the file's: a box that takes another one's place has its
+/// configuration before anybody has put the key in place, and filters.
+fn read_adoption_key(table: &mut Section<'_>) -> Option<Result<AdoptionKey, String>> {
     let path = table.path("adoption_key_file")?;
     let place = path.value.display();
-    let read = read_file(&path.value).map_err(|error| format!("`{place}`: {error}")).and_then(|bytes| {
+    Some(read_file(&path.value).map_err(|error| format!("`{place}`: {error}")).and_then(|bytes| {
         let text = String::from_utf8_lossy(&bytes);
         text.parse().map_err(|error: AdoptionKeyError| format!("`{place}`: {error}"))
-    });
-    read.map_err(|message| table.reject(path.span, message)).ok()
+    }))
 }
 
 fn read_network(table: &mut Section<'_>) -> Option<RoomNetwork> {

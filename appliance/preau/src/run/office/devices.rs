@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use model::{Device, Mac, ProfileName, RoomName, Subject, Tester};
+use model::{Device, Mac, Person, ProfileName, RoomName, Subject, Tester};
 use portal::{DeviceList, Trouble};
 use store::AddDeviceError;
 
@@ -28,17 +28,24 @@ impl Office {
         Ok(DeviceList { devices: devices.collect(), rooms, profiles: self.profiles.clone(), asker })
     }
 
-    pub(super) fn register_device(&self, device: &Device) -> Result<(), Trouble> {
+    pub(super) fn register_device(
+        &self,
+        client: IpAddr,
+        person: &Person,
+        device: &Device,
+    ) -> Result<(), Trouble> {
         let is_testers =
             Tester::of(device.mac).is_some() || device.name.as_str().starts_with(Tester::NAME_START);
         if is_testers || !self.profiles.contains(&device.profile) {
             return Err(Trouble::Field);
         }
-        self.write(|store| store.add_device(device)).map(drop)
+        let author = self.author(client, person);
+        self.write(|store| store.register_device(device, author)).map(drop)
     }
 
-    pub(super) fn forget_device(&self, mac: Mac) -> Result<(), Trouble> {
-        self.write(|store| store.remove_device(mac))?.map(drop).ok_or(Trouble::Unknown)
+    pub(super) fn forget_device(&self, client: IpAddr, person: &Person, mac: Mac) -> Result<(), Trouble> {
+        let author = self.author(client, person);
+        self.write(|store| store.forget_device(mac, author))
     }
 
     /// The same office with the profiles that devices may have.
@@ -51,6 +58,7 @@ impl From<AddDeviceError> for Failure {
     fn from(error: AddDeviceError) -> Self {
         match error {
             AddDeviceError::NameTaken { .. } => Self::Trouble(Trouble::NameTaken),
+            AddDeviceError::Unrecorded => Self::Trouble(Trouble::Unavailable),
             AddDeviceError::Store(error) => Self::Store(error),
         }
     }

@@ -1,5 +1,6 @@
 //! Access points that were plugged in: heard, adopted, released.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use wifi::{Announcement, Channel, KeyPolicy, RoomNetwork};
 
 use super::Office;
 use crate::config;
-use crate::run::wifi::{HTTPS_PORT, HeardPoints};
+use crate::run::wifi::{HTTPS_PORT, Heard, HeardPoints};
 
 /// What the office knows of the Wi-Fi's configuration.
 #[derive(Clone)]
@@ -49,8 +50,8 @@ impl PointPlan {
 }
 
 impl Office {
-    /// One that is adopted is looked for where it says that it is now, and nowhere else where it does not show its certificate there; any
-    /// other is remembered for a while.
+    /// One that is adopted and says that it is elsewhere now is followed where it shows its certificate there, and no longer where it was:
+    /// a laptop that forwards to it is not it. Any other is remembered for a while.
     pub(super) fn hear(&self, client: IpAddr, said: &SaidOfPoint<'_>) -> Result<bool, Trouble> {
         let read = Announcement::read(said.mac, said.certificate, said.radios);
         let Some(announcement) = read.filter(|it| self.points.heard.believes(it, said.proof)) else {
@@ -63,9 +64,13 @@ impl Office {
         match known.iter().find(is_known) {
             None => self.points.heard.remember(announcement, client, monotonic()),
             // What is replayed from elsewhere moves nothing.
-            Some(point) if point.address != client && self.shows(client, &announcement.certificate) => {
+            Some(point) if point.address != client => {
                 let Announcement { mac, certificate, .. } = announcement;
-                self.write(|store| store.move_point(mac, &certificate, client))?;
+                let has_moved =
+                    || self.shows(client, &certificate) && !self.shows(point.address, &certificate);
+                if self.points.heard.look(mac, monotonic(), has_moved) == Some(true) {
+                    self.write(|store| store.move_point(mac, &certificate, client))?;
+                }
             }
             Some(_) => {}
         }
@@ -74,7 +79,7 @@ impl Office {
 
     pub(super) fn list_points(&self) -> Result<Points, Trouble> {
         let adopted = self.work(|store| store.adopted_points())?;
-        let heard = self.points.heard.list(monotonic()).into_iter().map(|heard| HeardPoint {
+        let heard = self.list_heard().into_iter().map(|heard| HeardPoint {
             mac: heard.announcement.mac,
             address: heard.address,
             certificate: heard.announcement.certificate,
@@ -99,6 +104,14 @@ impl Office {
         })
     }
 
+    /// Those that were heard, each once, where it was heard last.
+    pub(super) fn list_heard(&self) -> Vec<Heard> {
+        let mut seen = BTreeSet::new();
+        let mut heard = self.points.heard.list(monotonic());
+        heard.retain(|heard| seen.insert(heard.announcement.mac));
+        heard
+    }
+
     /// Nothing goes to a machine that does not show the certificate of which it proved to know.
     pub(super) fn adopt(
         &self,
@@ -107,14 +120,16 @@ impl Office {
         mac: Mac,
         room: &RoomName,
     ) -> Result<(), Trouble> {
-        let mut heard = self.points.heard.list(monotonic()).into_iter();
-        let heard = heard.find(|heard| heard.announcement.mac == mac).ok_or(Trouble::Unknown)?;
+        let mut places = self.points.heard.list(monotonic());
+        places.retain(|heard| heard.announcement.mac == mac);
+        if places.is_empty() {
+            return Err(Trouble::Unknown);
+        }
         if !self.points.rooms.contains(room) {
             return Err(Trouble::Field);
         }
-        if !self.shows(heard.address, &heard.announcement.certificate) {
-            return Err(Trouble::PointSilent);
-        }
+        let shows = |heard: &Heard| self.shows(heard.address, &heard.announcement.certificate);
+        let heard = places.into_iter().find(shows).ok_or(Trouble::PointSilent)?;
         let others = self.work(|store| store.adopted_points())?;
         let others = others.iter().filter(|other| other.mac != mac);
         let theirs = others.filter_map(|other| Channel::new(other.channel).ok());

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use store::{AdoptedPoint, Generation, Store};
 use system::ubus::{OpenWrtPlace, OpenWrtRadio};
-use wifi::{AccessPoint, AdoptionKey, Channel, Kind, PointPassword};
+use wifi::{AccessPoint, AdoptionKey, Channel, Kind, PointPassword, Status};
 
 use super::HeardPoints;
 use super::point::{Point, Shared};
@@ -27,9 +27,13 @@ pub(crate) struct AdoptedKeeper {
     state_file: PathBuf,
     heard: Arc<HeardPoints>,
     shared: Shared,
+    /// Why there is no key, where there should be one.
+    fault: Option<String>,
     store: Option<Store>,
     generation: Option<Generation>,
     kept: Vec<Kept>,
+    /// Those that nobody drives, for want of the key.
+    keyless: Vec<AccessPoint>,
     is_failure_told: bool,
 }
 
@@ -40,14 +44,21 @@ struct Kept {
 }
 
 impl AdoptedKeeper {
-    pub(super) fn new(state_file: PathBuf, heard: Arc<HeardPoints>, shared: Shared) -> Self {
+    pub(super) fn new(
+        state_file: PathBuf,
+        heard: Arc<HeardPoints>,
+        shared: Shared,
+        fault: Option<String>,
+    ) -> Self {
         Self {
             state_file,
             heard,
             shared,
+            fault,
             store: None,
             generation: None,
             kept: vec![],
+            keyless: vec![],
             is_failure_told: false,
         }
     }
@@ -85,9 +96,12 @@ impl AdoptedKeeper {
         let generation = store.generation()?;
         if self.generation != Some(generation) {
             // Without the commune's key nobody knows their passwords.
-            let wanted = match self.heard.key() {
-                Some(_) => store.adopted_points()?,
-                None => vec![],
+            let adopted = store.adopted_points()?;
+            let wanted = if self.heard.key().is_some() {
+                adopted
+            } else {
+                self.show_keyless(&adopted)?;
+                vec![]
             };
             let (kept, gone): (Vec<Kept>, Vec<Kept>) =
                 std::mem::take(&mut self.kept).into_iter().partition(|kept| wanted.contains(&kept.point));
@@ -104,9 +118,30 @@ impl AdoptedKeeper {
         Ok(())
     }
 
+    /// Says of those that nobody drives that nobody knows what they do, and why.
+    fn show_keyless(&mut self, adopted: &[AdoptedPoint]) -> anyhow::Result<()> {
+        let Some(fault) = &self.fault else { return Ok(()) };
+        let Shared { board, clock, .. } = &self.shared;
+        let keyless =
+            adopted.iter().map(|point| describe(point, None)).collect::<anyhow::Result<Vec<_>>>()?;
+        let is_among = |points: &[AccessPoint], point: &AccessPoint| {
+            points.iter().any(|other| (&other.name, &other.room) == (&point.name, &point.room))
+        };
+        for gone in self.keyless.iter().filter(|known| !is_among(&keyless, known)) {
+            board.forget(gone);
+        }
+        for point in keyless.iter().filter(|point| !is_among(&self.keyless, point)) {
+            let status = Status::Unreachable { since: clock.now().at };
+            let trouble = format!("the commune's key cannot be read: {fault}");
+            board.show(point, status, None, vec![], Some(trouble));
+        }
+        self.keyless = keyless;
+        Ok(())
+    }
+
     fn begin(&mut self, adopted: AdoptedPoint) -> anyhow::Result<()> {
         let Some(key) = self.heard.key() else { return Ok(()) };
-        let point = describe(&adopted, key)?;
+        let point = describe(&adopted, Some(key))?;
         let drive = OpenWrtRadio::new(place(&point.kind)?)?;
         let point = Point::new(&point, Box::new(drive), self.shared.clone());
         let (stop, stopped) = channel();
@@ -117,7 +152,8 @@ impl AdoptedKeeper {
     }
 }
 
-fn describe(adopted: &AdoptedPoint, key: &AdoptionKey) -> anyhow::Result<AccessPoint> {
+/// What it is for whoever drives it; without the key nobody does.
+fn describe(adopted: &AdoptedPoint, key: Option<&AdoptionKey>) -> anyhow::Result<AccessPoint> {
     Ok(AccessPoint {
         name: adopted.name.clone(),
         room: adopted.room.clone(),
@@ -127,7 +163,7 @@ fn describe(adopted: &AdoptedPoint, key: &AdoptionKey) -> anyhow::Result<AccessP
             certificate: adopted.certificate,
             radio: adopted.radio.clone(),
             user: USER.to_owned(),
-            password: PointPassword::Made(key.password(adopted.mac)),
+            password: PointPassword::Made(key.map(|key| key.password(adopted.mac)).unwrap_or_default()),
         },
     })
 }

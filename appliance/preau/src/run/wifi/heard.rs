@@ -1,7 +1,7 @@
 //! The access points that were heard, and that nobody has adopted yet. In memory: one that is there says so again.
 
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use model::Mac;
@@ -11,6 +11,10 @@ use wifi::{AdoptionKey, Announcement};
 const SHOWN: Duration = Duration::from_mins(2);
 /// Most that are remembered: those of a whole school that is equipped in one afternoon.
 const HEARD_MAX: usize = 32;
+/// Most places that are remembered of one hardware address: the true one's, and those of laptops that say the same.
+const PLACES_MAX: usize = 4;
+/// How long a machine is not looked at again after a look, each of which may hold a thread of the pages for seconds.
+const LOOK_PAUSE: Duration = Duration::from_secs(10);
 
 /// One that was heard.
 #[derive(Clone, Debug)]
@@ -25,12 +29,14 @@ pub(crate) struct Heard {
 pub(crate) struct HeardPoints {
     key: Option<AdoptionKey>,
     heard: Mutex<Vec<Heard>>,
+    /// When machines were looked at last. Held during a look.
+    looks: Mutex<Vec<(Mac, Instant)>>,
 }
 
 impl HeardPoints {
     /// What those say that have this key.
     pub(crate) fn new(key: Option<AdoptionKey>) -> Self {
-        Self { key, heard: Mutex::default() }
+        Self { key, ..Self::default() }
     }
 
     /// The commune's key.
@@ -43,20 +49,42 @@ impl HeardPoints {
         self.key.as_ref().is_some_and(|key| key.proves(announcement, proof))
     }
 
-    /// Remembers one that is believed.
+    /// Remembers one that is believed, and where: whoever replays what it says elsewhere does not take its place.
     pub(crate) fn remember(&self, announcement: Announcement, address: IpAddr, at: Instant) {
         let mut heard = self.lock();
         heard.retain(|other| {
-            other.announcement.mac != announcement.mac && at.saturating_duration_since(other.at) < SHOWN
+            let is_same = other.address == address
+                && other.announcement.mac == announcement.mac
+                && other.announcement.certificate == announcement.certificate;
+            !is_same && at.saturating_duration_since(other.at) < SHOWN
         });
+        let of_it = |other: &Heard| other.announcement.mac == announcement.mac;
+        let has_many_places = heard.iter().filter(|other| of_it(other)).count() >= PLACES_MAX;
+        let is_full = heard.len() >= HEARD_MAX;
         // The oldest gives way.
-        if heard.len() >= HEARD_MAX {
-            heard.remove(0);
+        let oldest = if has_many_places { heard.iter().position(of_it) } else { is_full.then_some(0) };
+        if let Some(oldest) = oldest {
+            heard.remove(oldest);
         }
         heard.push(Heard { announcement, address, at });
     }
 
-    /// Those that were heard in the last minutes, the last first.
+    /// Looks at a machine; `None` while somebody looks at one, and where this one was looked at just now.
+    pub(crate) fn look<T>(&self, mac: Mac, now: Instant, look: impl FnOnce() -> T) -> Option<T> {
+        let mut looks = match self.looks.try_lock() {
+            Ok(looks) => looks,
+            Err(TryLockError::Poisoned(looks)) => looks.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        looks.retain(|(_, at)| now.saturating_duration_since(*at) < LOOK_PAUSE);
+        if looks.iter().any(|(other, _)| *other == mac) {
+            return None;
+        }
+        looks.push((mac, now));
+        Some(look())
+    }
+
+    /// Those that were heard in the last minutes, the last first; one that was heard in several places stands there for each.
     pub(crate) fn list(&self, now: Instant) -> Vec<Heard> {
         let heard = self.lock();
         let fresh = heard.iter().rev().filter(|it| now.saturating_duration_since(it.at) < SHOWN);
@@ -101,9 +129,30 @@ mod tests {
         assert_eq!(shown(later(130)), [second], "once");
         points.forget(second);
         assert_eq!(shown(later(130)), []);
+        // Somebody says the same elsewhere, often.
+        points.remember(announcement(3), address, later(131));
+        for last in 30..40 {
+            points.remember(announcement(3), IpAddr::from([10, 77, 0, last]), later(132));
+        }
+        assert_eq!(shown(later(132)).len(), PLACES_MAX);
+        points.remember(announcement(3), address, later(133));
+        assert_eq!(points.list(later(133)).first().map(|heard| heard.address), Some(address));
+        points.forget(announcement(3).mac);
         for number in 0..40 {
             points.remember(announcement(number), address, later(140));
         }
         assert_eq!(shown(later(140)).len(), HEARD_MAX);
+    }
+
+    #[test]
+    fn one_look_at_a_time_and_at_each_machine_now_and_again() {
+        let (points, start) = (HeardPoints::default(), system::clock::monotonic());
+        let later = |seconds: u64| start + Duration::from_secs(seconds);
+        let [first, second] = [1, 2].map(|number| announcement(number).mac);
+        let during = points.look(first, start, || points.look(second, start, || true));
+        assert_eq!(during, Some(None), "somebody looks");
+        assert_eq!(points.look(first, later(9), || true), None);
+        assert_eq!(points.look(second, later(9), || true), Some(true));
+        assert_eq!(points.look(first, later(10), || true), Some(true));
     }
 }

@@ -1,10 +1,11 @@
 //! Access points that are plugged in, and laptops that claim to be some.
 
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use portal::{AdoptionRoom as _, SaidOfPoint};
-use rustls::{ServerConnection, StreamOwned};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use wifi::{AdoptionKey, Announcement};
 
 use super::*;
@@ -14,8 +15,17 @@ const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abc
 const MAC: &str = "02:aa:00:00:00:01";
 const RADIOS: &str = "radio0:5g";
 
-/// A machine that shows a certificate on its loopback: the port, and the certificate's fingerprint in digits.
-fn show_certificate() -> (u16, String) {
+/// A machine that shows a certificate on its loopback.
+struct Machine {
+    config: Arc<ServerConfig>,
+    port: u16,
+    /// The certificate's fingerprint in digits.
+    certificate: String,
+    /// Whether it is no longer where it was at first.
+    is_away: Arc<AtomicBool>,
+}
+
+fn show_certificate() -> Machine {
     let names = pki::Names::new(["openwrt.lan".parse().unwrap()], []);
     let authority = pki::Authority::generate(names.clone()).unwrap();
     let now = (system::clock::now(), ClockQuality::Synchronised);
@@ -23,16 +33,40 @@ fn show_certificate() -> (u16, String) {
     let config = Arc::new(identity.server_config(&[]).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
+    let is_away = Arc::new(AtomicBool::new(false));
+    answer(listener, &config, &is_away);
+    let shown = system::ubus::see_certificate(address).unwrap();
+    let certificate = shown.iter().map(|byte| format!("{byte:02x}")).collect();
+    Machine { config, port: address.port(), certificate, is_away }
+}
+
+/// Shows it to whoever comes, until it is away.
+fn answer(listener: TcpListener, config: &Arc<ServerConfig>, is_away: &Arc<AtomicBool>) {
+    let (config, is_away) = (Arc::clone(config), Arc::clone(is_away));
     thread::spawn(move || {
         for socket in listener.incoming() {
+            let socket = socket.unwrap();
+            if is_away.load(Ordering::Relaxed) {
+                break;
+            }
             let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
-            let mut stream = StreamOwned::new(connection, socket.unwrap());
+            let mut stream = StreamOwned::new(connection, socket);
             // A client that has seen the certificate goes.
             let _gone = std::io::copy(&mut stream, &mut std::io::sink());
         }
     });
-    let shown = system::ubus::see_certificate(address).unwrap();
-    (address.port(), shown.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+impl Machine {
+    /// It answers at another address, too: itself, or somebody who forwards to it.
+    fn answer_elsewhere(&self) {
+        let listener = TcpListener::bind((IpAddr::from(ELSEWHERE), self.port)).unwrap();
+        answer(listener, &self.config, &Arc::default());
+    }
+
+    fn proof(&self) -> String {
+        prove(KEY, &self.certificate)
+    }
 }
 
 /// A school whose box has the commune's key, and where access points answer on this port.
@@ -59,15 +93,33 @@ fn say(it: &School, client: [u8; 4], certificate: &str, proof: &str) -> bool {
     it.office.hear_point(client.into(), &said).unwrap()
 }
 
+/// The same school, which has adopted the machine.
+fn school_with(machine: &Machine) -> School {
+    let it = school(machine.port);
+    let (technician, _) = it.person("M. Petit", Role::Technician, &[]);
+    assert!(say(&it, HERE, &machine.certificate, &machine.proof()));
+    let room = "CM2".parse().unwrap();
+    it.office.adopt_point(PC.into(), &technician, MAC.parse().unwrap(), &room).unwrap();
+    it
+}
+
+/// Where the box knows the one that is adopted.
+fn place(it: &School) -> IpAddr {
+    it.store().adopted_points().unwrap()[0].address
+}
+
 const HERE: [u8; 4] = [127, 0, 0, 1];
+const ELSEWHERE: [u8; 4] = [127, 0, 0, 2];
 
 #[test]
 fn one_touch_adopts_what_proves_the_communes_key() {
-    let (port, certificate) = show_certificate();
-    let it = school(port);
+    let machine = show_certificate();
+    let it = school(machine.port);
     let (technician, _) = it.person("M. Petit", Role::Technician, &[]);
     let (mac, room): (Mac, RoomName) = (MAC.parse().unwrap(), "CM2".parse().unwrap());
-    assert!(say(&it, HERE, &certificate, &prove(KEY, &certificate)));
+    assert!(say(&it, HERE, &machine.certificate, &machine.proof()));
+    // A laptop replays it, and is heard last: it is the same machine, and the one is adopted that shows its certificate.
+    assert!(say(&it, ELSEWHERE, &machine.certificate, &machine.proof()));
     let points = it.office.points().unwrap();
     assert_eq!((points.heard.len(), points.adopted.len()), (1, 0));
     assert!(points.has_key && points.rooms == [room.clone()]);
@@ -79,15 +131,40 @@ fn one_touch_adopts_what_proves_the_communes_key() {
     let adopted = it.store().adopted_points().unwrap();
     assert_eq!((adopted[0].name.as_str(), adopted[0].channel), ("borne-02aa00000001", 36));
     assert_eq!(adopted[0].address, IpAddr::from(HERE));
-    // It is heard at another address, where it does not answer: whoever replays what it said moves nothing.
-    assert!(say(&it, [127, 0, 0, 2], &certificate, &prove(KEY, &certificate)));
     it.office.release_point(PC.into(), &technician, &adopted[0].name).unwrap();
     assert!(it.office.points().unwrap().adopted.is_empty());
 }
 
 #[test]
+fn whoever_replays_what_one_said_moves_nothing() {
+    let machine = show_certificate();
+    let it = school_with(&machine);
+    assert!(say(&it, ELSEWHERE, &machine.certificate, &machine.proof()));
+    assert_eq!(place(&it), IpAddr::from(HERE));
+}
+
+#[test]
+fn whoever_forwards_to_one_moves_nothing() {
+    let machine = show_certificate();
+    let it = school_with(&machine);
+    machine.answer_elsewhere();
+    assert!(say(&it, ELSEWHERE, &machine.certificate, &machine.proof()));
+    assert_eq!(place(&it), IpAddr::from(HERE));
+}
+
+#[test]
+fn one_that_has_another_address_now_is_followed() {
+    let machine = show_certificate();
+    let it = school_with(&machine);
+    machine.is_away.store(true, Ordering::Relaxed);
+    machine.answer_elsewhere();
+    assert!(say(&it, ELSEWHERE, &machine.certificate, &machine.proof()));
+    assert_eq!(place(&it), IpAddr::from(ELSEWHERE));
+}
+
+#[test]
 fn a_laptop_that_claims_to_be_one_is_nothing() {
-    let (port, certificate) = show_certificate();
+    let Machine { port, certificate, .. } = show_certificate();
     let it = school(port);
     let (technician, _) = it.person("M. Petit", Role::Technician, &[]);
     let (mac, room): (Mac, RoomName) = (MAC.parse().unwrap(), "CM2".parse().unwrap());
