@@ -169,14 +169,21 @@ pub fn keepable(headers: &HeaderMap) -> HeaderMap {
     kept
 }
 
-/// `Age`, in seconds (RFC 9111 section 5.1). What is no number, and what is said twice, is old: a cache before this one is
-/// broken, and its response may be of any age.
+/// `Age`, in seconds: of a list in one line the first (RFC 9111 section 5.1). What is no number is old, and so is what is said in
+/// two lines, or twice the same: a cache before this one is broken, and its response may be of any age.
 fn age_field_s(headers: &HeaderMap) -> u64 {
     if !headers.contains_key(header::AGE) {
         return 0;
     }
     let said = fields::single(headers, &header::AGE).and_then(|value| value.to_str().ok());
-    said.and_then(|text| parse_seconds(text.trim_ascii())).unwrap_or(SECONDS_MAX)
+    said.and_then(first_age_s).unwrap_or(SECONDS_MAX)
+}
+
+fn first_age_s(text: &str) -> Option<u64> {
+    let mut members = text.split(',').map(str::trim_ascii);
+    let first = members.next()?;
+    let is_repeated = members.any(|other| other == first);
+    parse_seconds(first).filter(|_| !is_repeated)
 }
 
 #[cfg(test)]
@@ -221,10 +228,13 @@ pub(crate) mod tests {
         check(&[("date", "Tue, 31 Dec 2019 23:59:00 GMT"), ("age", "10")], 0, 5, 65);
         // An origin whose clock is ahead makes nothing younger than it is.
         check(&[("date", "Wed, 01 Jan 2020 01:00:00 GMT")], 0, 5, 5);
-        for invalid in ["abc", "-1", "7.0", "0, 0", "7;a=b", "0,7"] {
+        for invalid in ["abc", "-1", "7.0", "0, 0", "7;a=b", "7,a,7", ",7"] {
             check(&[("age", invalid)], 0, 0, SECONDS_MAX);
         }
         check(&[("age", "0"), ("age", "0")], 0, 0, SECONDS_MAX);
+        check(&[("age", "0"), ("age", "7")], 0, 0, SECONDS_MAX);
+        check(&[("age", "0,7200")], 0, 0, 0);
+        check(&[("age", "7200 , 0")], 0, 0, 7_200);
     }
 
     /// RFC 9111 section 4.2.

@@ -105,7 +105,8 @@ fn the_hub_is_what_it_describes() -> Result<()> {
     command.args(["--exclude-path", PATH_LEFT_OUT]);
     command.args(["--checks", "all", "--exclude-checks", CHECKS_LEFT_OUT]);
     command.args(["--phases", "examples,coverage,fuzzing", "--max-examples", EXAMPLES, "--seed", SEED]);
-    command.args(["--workers", "2", "--no-color", "--continue-on-failure", "--warnings", "off"]);
+    // One at a time: with two, Python 3.11 now and then breaks off (its parser counts the depth of two threads together).
+    command.args(["--workers", "1", "--no-color", "--continue-on-failure", "--warnings", "off"]);
     let said = command.current_dir(folder.path()).env("HOME", folder.path()).output()?;
     let said_text = String::from_utf8_lossy(&said.stdout);
     ensure!(said.status.success(), "{said_text}{}", String::from_utf8_lossy(&said.stderr));

@@ -97,7 +97,7 @@ fn pupils_learn_with_kolibri() -> Result<()> {
     ensure!(sent["text"].as_str().is_some_and(|text| text.contains("nothing was sent")), "{sent}");
     tom.go(&url("/fr-fr/learn/?x=1"))?;
     tom.await_text("L’ENT ne répond pas")?;
-    album.look(&tom, "line-down")?;
+    album.picture(&tom, "line-down")?;
 
     stage.mend()?;
     // The page comes by itself.
