@@ -41,6 +41,9 @@ fn put_back(data: &Path, copy: &[u8]) {
     fs::write(key, copy).unwrap();
 }
 
+/// What happens to a key, and how.
+type Way<'w> = (&'w str, &'w dyn Fn(&Path));
+
 #[test]
 fn a_key_that_is_put_back_brings_its_segment_back() {
     let gone = |_: &Path| {};
@@ -50,7 +53,7 @@ fn a_key_that_is_put_back_brings_its_segment_back() {
     let of_another = |key: &Path| {
         fs::copy(key.with_file_name("segment-00000000000000000004.key"), key).unwrap();
     };
-    let ways: [(&str, &dyn Fn(&Path)); 5] = [
+    let ways: [Way<'_>; 5] = [
         ("gone", &gone),
         ("damaged", &damaged),
         ("a link", &link),
