@@ -68,6 +68,10 @@ fn a_box_that_starts_without_a_line_serves_what_it_kept() -> Result<()> {
     wait_until("the box to find that there is no line", || {
         Ok(appliance.log()?.contains("the line to the ENT is down"))
     })?;
+    // What there is is found out beside everything else, within some seconds.
+    wait_until("what is kept to be told", || {
+        Ok(read(&lab.pc1, &own, "/lecon/jamais-vue.html")?.0.contains("/lecon/1.html"))
+    })?;
     for client in [&lab.pc1, &lab.pc2] {
         let page = read_at_once(client, &own, "/lecon/1.html")?;
         ensure!(page.contains("detail=\"stale\"") && page.contains("La photosynthèse."), "{page}");
