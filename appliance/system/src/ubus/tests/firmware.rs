@@ -258,7 +258,7 @@ impl Announcing {
 }
 
 #[test]
-fn the_boxs_account_is_made_of_the_key_and_of_the_address_of_a_bridge_that_is_there() {
+fn an_account_for_the_box_is_made_of_the_key_and_of_the_address_of_a_bridge_that_is_there() {
     let key = "0123456789abcdef".repeat(4);
     let point = Announcing::new(&key);
     assert!(point.run("login").0);
