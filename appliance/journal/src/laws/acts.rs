@@ -331,8 +331,8 @@ fn everything_that_somebody_does_comes_back() {
     let any = Query::default;
     let host = |name: &str| Query { host: Some(model::Host::parse(name).unwrap()), ..any() };
     for (query, expected) in [
-        (any(), 16),
-        (Query { kind: Some(Kind::Act), ..any() }, 16),
+        (any(), 18),
+        (Query { kind: Some(Kind::Act), ..any() }, 18),
         (Query { kind: Some(Kind::Access(model::AccessKind::Tls)), ..any() }, 0),
         (host("casino.example"), 1),
         (host("other.example"), 0),
