@@ -95,7 +95,8 @@ fn a_replacement_serves_the_school_as_the_lost_box_did() -> Result<()> {
     let begun = School::new()?;
     begun.run(&["device", "add", PC1_MAC, "--name", "essai", "--profile", "elementaire"])?.success()?;
     let states = hub.command(&["state", "list", "0750655E"])?.success()?;
-    ensure!(states.lines().count() == 1 && states.contains("\tbox 1\t"), "{states}");
+    let are_its_own = states.lines().all(|line| line.contains("\tbox 1\t"));
+    ensure!((1..=2).contains(&states.lines().count()) && are_its_own, "{states}");
     let wrong = hub.command(&["code", "0750655E", "--replacement", "--state", &"0".repeat(64)])?;
     refused(&wrong, "preau hub state list")?;
     ensure!(hub.command(&["code", "list"])?.success()?.is_empty(), "the code of it is worth nothing");

@@ -1,8 +1,10 @@
 //! What is prepared and cut is gone on with another time, by the box that began it or by one that starts anew.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
+use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
@@ -113,16 +115,24 @@ async fn what_was_cut_is_gone_on_with_the_next_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_cut_by_a_power_cut_is_gone_on_with_after_it() {
     let (folder, hands, asked) = (tempfile::tempdir().unwrap(), Hands::new(), Arc::new(Asked::default()));
-    {
+    let before = async {
         let street = Arc::new(Street::keeping(folder.path(), &hands).await);
         let noted = Arc::clone(&asked);
-        let serving = origin::open(&street, move |question: &Question| {
+        let _serving = origin::open(&street, move |question: &Question| {
             noted.note(question);
             answer(question, "a")
         });
         begin(&street).await;
-        serving.abort();
-    }
+    };
+    // A power cut ends all that is under way: it had a runtime of its own.
+    thread::scope(|scope| {
+        let run = scope.spawn(|| {
+            let runtime = Runtime::new().unwrap();
+            runtime.block_on(before);
+            runtime.shutdown_timeout(PATIENCE);
+        });
+        run.join().unwrap();
+    });
     let street = Arc::new(Street::keeping(folder.path(), &hands).await);
     let noted = Arc::clone(&asked);
     let _serving = origin::open(&street, move |question: &Question| {
