@@ -1,7 +1,7 @@
 //! The rules that the commune's hub has brought: overrides like others, which nobody in the school takes back.
 
 use model::{ClockQuality, CommuneOrderKind, NewOverride, Override, PersonName, Rule, Timestamp, Verdict};
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use crate::letters::keep_order;
 use crate::overrides::{insert, prune, select_overrides};
@@ -14,6 +14,50 @@ pub struct CommuneDocument {
     pub serial: u64,
     /// The key that it was signed by: another hub counts from another number on.
     pub signer: String,
+}
+
+/// What a document of the commune's is about. Of each kind the last one is here.
+#[derive(Clone, Copy)]
+pub(crate) enum DocumentKind {
+    /// Rules for all schools.
+    Policy,
+    /// What is said to this school alone.
+    Sheet,
+}
+
+impl DocumentKind {
+    fn table(self) -> &'static str {
+        match self {
+            Self::Policy => "commune_policy",
+            Self::Sheet => "commune_sheet",
+        }
+    }
+
+    /// Which one is here.
+    pub(crate) fn read(self, connection: &Connection) -> rusqlite::Result<Option<CommuneDocument>> {
+        let document =
+            connection.query_row(&format!("SELECT serial, signer FROM {}", self.table()), (), |row| {
+                Ok(CommuneDocument { serial: row.get::<_, i64>(0)?.unsigned_abs(), signer: row.get(1)? })
+            });
+        document.optional()
+    }
+
+    /// Notes one that takes its place: with a higher number of the same signer, or another signer's, whose box this is now.
+    pub(crate) fn take(
+        self,
+        transaction: &Transaction<'_>,
+        document: &CommuneDocument,
+    ) -> Result<(), CommuneError> {
+        let CommuneDocument { serial, signer } = document;
+        let before = self.read(transaction)?.filter(|found| found.signer == *signer);
+        if let Some(CommuneDocument { serial: found, .. }) = before.filter(|found| found.serial >= *serial) {
+            return Err(CommuneError::Old { found, given: *serial });
+        }
+        let stored = i64::try_from(*serial).unwrap_or(i64::MAX);
+        let insert = format!("INSERT OR REPLACE INTO {} VALUES (1, ?1, ?2)", self.table());
+        transaction.execute(&insert, params![stored, signer])?;
+        Ok(())
+    }
 }
 
 /// Why the commune's rules were not replaced.
@@ -44,7 +88,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the file cannot be read.
     pub fn commune_document(&self) -> Result<Option<CommuneDocument>, StoreError> {
-        read_document(&self.connection).map_err(StoreError::from)
+        DocumentKind::Policy.read(&self.connection).map_err(StoreError::from)
     }
 
     /// Puts the commune's rules in the place of those before, all or none of them: a higher number of the same signer, or another
@@ -61,18 +105,7 @@ impl Store {
         (now, clock): (Timestamp, ClockQuality),
     ) -> Result<(), CommuneError> {
         self.change(|transaction| {
-            let CommuneDocument { serial, signer } = document;
-            let before = read_document(transaction)?.filter(|found| found.signer == *signer);
-            if let Some(CommuneDocument { serial: found, .. }) =
-                before.filter(|found| found.serial >= *serial)
-            {
-                return Err(CommuneError::Old { found, given: *serial });
-            }
-            let stored = i64::try_from(*serial).unwrap_or(i64::MAX);
-            transaction.execute(
-                "INSERT OR REPLACE INTO commune_policy VALUES (1, ?1, ?2)",
-                params![stored, signer],
-            )?;
+            DocumentKind::Policy.take(transaction, document)?;
             if clock == ClockQuality::Synchronised {
                 prune(transaction, now)?;
             }
@@ -116,13 +149,6 @@ pub(crate) fn replace(
         keep_order(transaction, now, kind, &about)?;
     }
     Ok(())
-}
-
-fn read_document(connection: &rusqlite::Connection) -> rusqlite::Result<Option<CommuneDocument>> {
-    let document = connection.query_row("SELECT serial, signer FROM commune_policy", (), |row| {
-        Ok(CommuneDocument { serial: row.get::<_, i64>(0)?.unsigned_abs(), signer: row.get(1)? })
-    });
-    document.optional()
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use model::{
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, Transaction, params};
 
 use crate::columns::parse;
-use crate::commune::{CommuneError, replace};
+use crate::commune::{CommuneError, DocumentKind, replace};
 use crate::forgetting::FIRST_BOX_MS;
 use crate::overrides::{one_of, prune as prune_overrides};
 use crate::{CommuneDocument, Store, StoreError};
@@ -162,7 +162,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn commune_sheet(&self) -> Result<Option<CommuneDocument>, StoreError> {
-        Ok(read_document(&self.connection)?)
+        Ok(DocumentKind::Sheet.read(&self.connection)?)
     }
 
     /// Puts what the commune says to the school in the place of what it said before, all of it or nothing: a higher number of the same
@@ -178,18 +178,7 @@ impl Store {
         (now, clock): (Timestamp, ClockQuality),
     ) -> Result<(), CommuneError> {
         self.change(|transaction| {
-            let CommuneDocument { serial, signer } = document;
-            let before = read_document(transaction)?.filter(|found| found.signer == *signer);
-            if let Some(CommuneDocument { serial: found, .. }) =
-                before.filter(|found| found.serial >= *serial)
-            {
-                return Err(CommuneError::Old { found, given: *serial });
-            }
-            let stored = i64::try_from(*serial).unwrap_or(i64::MAX);
-            transaction.execute(
-                "INSERT OR REPLACE INTO commune_sheet VALUES (1, ?1, ?2)",
-                params![stored, signer],
-            )?;
+            DocumentKind::Sheet.take(transaction, document)?;
             if clock == ClockQuality::Synchronised {
                 prune_overrides(transaction, now)?;
                 prune(transaction, now)?;
@@ -415,13 +404,6 @@ fn read_notices(connection: &Connection) -> rusqlite::Result<Vec<CommuneNotice>>
         })
     };
     query.query_map((), read)?.collect()
-}
-
-fn read_document(connection: &Connection) -> rusqlite::Result<Option<CommuneDocument>> {
-    let document = connection.query_row("SELECT serial, signer FROM commune_sheet", (), |row| {
-        Ok(CommuneDocument { serial: row.get::<_, i64>(0)?.unsigned_abs(), signer: row.get(1)? })
-    });
-    document.optional()
 }
 
 fn read_request(row: &Row<'_>) -> rusqlite::Result<CommuneRequest> {
