@@ -6,6 +6,7 @@
 //! Invariant: no file, no clock, no socket. Whatever comes from the other side is bounded before it is believed.
 
 mod code;
+mod document;
 mod encoded;
 mod exchange;
 pub mod limits;

@@ -12,6 +12,8 @@
 use model::{DomainName, Layer, Motive, PersonName, Rule, Scope, Timestamp, Topic, Verdict};
 use serde::{Deserialize, Serialize};
 
+use crate::document;
+
 /// The first line: what it is, and in which version. No log has such a name, so that a policy is no checkpoint.
 const FIRST_LINE: &str = "PREAU POLICY 1";
 /// Most rules of a commune: what is more is a list's matter.
@@ -56,14 +58,13 @@ impl CommunePolicy {
     /// The text that is signed.
     #[must_use]
     pub fn write(&self) -> String {
-        format!("{FIRST_LINE}\n{}\n", serde_json::to_string(self).unwrap_or_default())
+        document::write(FIRST_LINE, self)
     }
 
     /// Reads a text whose signature is right; `None` where it is no policy, or has a rule that cannot be one.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
-        let json = text.strip_prefix(FIRST_LINE)?.strip_prefix('\n')?.strip_suffix('\n')?;
-        let policy: Self = serde_json::from_str(json).ok()?;
+        let policy: Self = document::read(FIRST_LINE, text)?;
         let is_bounded = policy.rules.len() <= RULES_MAX && policy.serial <= SERIAL_MAX;
         policy.rules().filter(|_| is_bounded)?;
         Some(policy)

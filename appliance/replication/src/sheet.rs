@@ -14,6 +14,7 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::document;
 use crate::policy::{CommuneRule, RULES_MAX, SERIAL_MAX};
 
 /// The first line: what it is, and in which version.
@@ -97,14 +98,13 @@ impl SchoolSheet {
     /// The text that is signed.
     #[must_use]
     pub fn write(&self) -> String {
-        format!("{FIRST_LINE}\n{}\n", serde_json::to_string(self).unwrap_or_default())
+        document::write(FIRST_LINE, self)
     }
 
     /// Reads a text whose signature is right; `None` where it is no sheet, or has something that cannot be.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
-        let json = text.strip_prefix(FIRST_LINE)?.strip_prefix('\n')?.strip_suffix('\n')?;
-        let sheet: Self = serde_json::from_str(json).ok()?;
+        let sheet: Self = document::read(FIRST_LINE, text)?;
         sheet.is_right().then_some(sheet)
     }
 
