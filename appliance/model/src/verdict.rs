@@ -23,6 +23,12 @@ impl Verdict {
             Self::Refuse => "refuse",
         }
     }
+
+    /// The verdict of this word; `None` where it is none.
+    #[must_use]
+    pub fn find(word: &str) -> Option<Self> {
+        [Self::Permit, Self::Refuse].into_iter().find(|verdict| verdict.as_str() == word)
+    }
 }
 
 impl fmt::Display for Verdict {

@@ -79,14 +79,13 @@ impl CommunePolicy {
 
 impl CommuneRule {
     pub(crate) fn read(&self) -> Option<Rule> {
-        let verdicts = [Verdict::Permit, Verdict::Refuse];
         let site: DomainName = self.site.parse().ok()?;
         if site.is_public_suffix() {
             return None;
         }
         Some(Rule {
             layer: Layer::Commune,
-            effect: verdicts.into_iter().find(|verdict| verdict.as_str() == self.verdict)?,
+            effect: Verdict::find(&self.verdict)?,
             topic: Topic::Site(site),
             scope: Scope::Everyone,
             author: self.author.parse::<PersonName>().ok()?,

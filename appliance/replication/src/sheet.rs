@@ -179,9 +179,8 @@ impl SchoolRequest {
     /// The site and what is wanted; `None` where one of its words is none.
     #[must_use]
     pub fn read(&self) -> Option<(DomainName, Verdict)> {
-        let verdicts = [Verdict::Permit, Verdict::Refuse];
         let site: DomainName = self.site.parse().ok()?;
-        let wants = verdicts.into_iter().find(|verdict| verdict.as_str() == self.wants)?;
+        let wants = Verdict::find(&self.wants)?;
         let is_right = !site.is_public_suffix()
             && self.author.parse::<PersonName>().is_ok()
             && self.reason.parse::<Motive>().is_ok();

@@ -244,8 +244,5 @@ pub(crate) struct SearchArguments {
 }
 
 fn parse_verdict(text: &str) -> Result<Verdict, String> {
-    [Verdict::Permit, Verdict::Refuse]
-        .into_iter()
-        .find(|verdict| verdict.as_str() == text)
-        .ok_or_else(|| "a verdict is `permit` or `refuse`".to_owned())
+    Verdict::find(text).ok_or_else(|| "a verdict is `permit` or `refuse`".to_owned())
 }

@@ -101,9 +101,7 @@ impl FromStr for Effect {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let verdicts = [Verdict::Permit, Verdict::Refuse];
-        let found = verdicts.into_iter().find(|verdict| verdict.as_str() == text);
-        found.map(Self).ok_or("a verdict is `permit` or `refuse`")
+        Verdict::find(text).map(Self).ok_or("a verdict is `permit` or `refuse`")
     }
 }
 
