@@ -52,7 +52,7 @@ impl Store {
     /// Adopts an access point, in place of what was known of the same machine: its certificate is a new one once somebody has reset it.
     ///
     /// # Errors
-    /// [`PersonError::NameTaken`] never, [`PersonError::TooMany`], [`PersonError::Unrecorded`].
+    /// [`PersonError::TooMany`], [`PersonError::Unrecorded`]; [`PersonError::Store`] also where another machine bears the name.
     pub fn adopt_point(&mut self, point: &AdoptedPoint, device: Option<Mac>) -> Result<(), PersonError> {
         self.change(|transaction| {
             transaction.execute("DELETE FROM adopted_point WHERE mac = ?1", [point.mac.to_string()])?;

@@ -311,8 +311,9 @@ fn answer_askers(
             .query_row(
                 "SELECT id FROM override
                  WHERE is_commune AND effect = 'permit' AND topic_kind = 'site' AND topic = ?1 AND ended_ms IS NULL
+                   AND NOT is_end_recorded AND (until_ms IS NULL OR until_ms > ?2)
                  ORDER BY id DESC LIMIT 1",
-                [site.as_str()],
+                params![site.as_str(), now.unix_ms()],
                 |row| row.get(0),
             )
             .optional()?,

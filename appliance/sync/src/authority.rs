@@ -8,7 +8,7 @@ use system::shown::see_certificates;
 use crate::error::SyncError;
 use crate::url::HubUrl;
 
-/// How long each step of the handshake may take.
+/// How long all of it may take: connecting to one of the addresses, and the handshake.
 const SEE_WITHIN: Duration = Duration::from_secs(10);
 /// Most addresses of a name that are tried.
 const ADDRESSES_MAX: usize = 8;

@@ -143,12 +143,6 @@ pub enum Progress<'a> {
     Built(&'a Summary),
 }
 
-/// The archive that the list was compiled from, where all of them are fetched as one.
-#[must_use]
-pub fn whole_archive(places: &Places) -> PathBuf {
-    Shelf::new(&places.folder, WHOLE_ARCHIVE).file()
-}
-
 /// Notes that nothing could be asked: what to ask is not known yet.
 ///
 /// # Errors

@@ -241,3 +241,17 @@ fn what_the_hub_had_the_box_do_is_bounded() {
     let kept = store.commune_orders(ORDERS_MAX + 9).unwrap();
     assert_eq!((kept.len(), kept[0].about.as_str()), (usize::try_from(ORDERS_MAX).unwrap(), "5000"));
 }
+
+#[test]
+fn a_rule_that_is_over_is_no_answer() {
+    let (_folder, mut store) = open();
+    let policy = CommuneDocument { serial: 7, signer: "hub".to_owned() };
+    let (hub, all) = ("hub".parse().unwrap(), [rule(Verdict::Permit, "a.example")]);
+    store.replace_commune_rules(&policy, &all, &hub, (at(0), SYNCHRONISED)).unwrap();
+    store.connection.execute("UPDATE override SET until_ms = 1", ()).unwrap();
+    let waiting = ask_as_pupil(&mut store, "www.a.example");
+    store.ask_commune(&asked("a.example", "Mme Martin", false), at(1)).unwrap();
+    let answers = vec![(("a.example".parse().unwrap(), at(1)), answer(Answered::All))];
+    take(&mut store, "hub", 1, &CommuneSheet { answers, ..CommuneSheet::default() }).unwrap();
+    assert_eq!(store.find_request(waiting).unwrap().unwrap().answer, None);
+}

@@ -393,7 +393,7 @@ fn what_is_in_force_is_told_from_what_is_held_back() {
     bench.publish(0, &[("adult", 100)]);
     assert_eq!(bench.update().unwrap(), Outcome::Updated);
     let first = hold_in_force(&bench.places).unwrap().unwrap();
-    assert_eq!(first.archive(), Some(&*whole_archive(&bench.places)));
+    assert_eq!(first.archive(), Some(&*bench.places.folder.join(WHOLE_ARCHIVE)));
     assert!(matches!(bench.update(), Err(UpdateError::Lock(LockError::Busy))), "nobody changes it meanwhile");
     let sum = first.sum().to_owned();
     drop(first);

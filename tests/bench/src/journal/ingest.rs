@@ -52,6 +52,7 @@ impl Ingest {
 /// The journal cannot be written.
 pub fn measure(school: &School, visits: usize, has_classroom: bool, data: &Path) -> Result<Ingest> {
     let visits = school.day(0, visits);
+    let of_classroom = if has_classroom { school.day(1, CLASSROOM_VISITS) } else { Vec::new() };
     let (journal, mut writer) = journal::open(Directory::new(data));
     let now = Timestamp::from_unix_ms(day_times(0).0);
     writer.commit(now)?;
@@ -68,8 +69,8 @@ pub fn measure(school: &School, visits: usize, has_classroom: bool, data: &Path)
             });
             let writer_thread = committing.thread().clone();
             journal.wake_writer_by(move || writer_thread.unpark());
-            let classroom =
-                has_classroom.then(|| scope.spawn(|| serve_classroom(school, &journal, &is_taken_in)));
+            let classroom = has_classroom
+                .then(|| scope.spawn(|| serve_classroom(school, &of_classroom, &journal, &is_taken_in)));
             let recorder = Recorder::new(school, journal.clone());
             let recorded = visits.iter().try_for_each(|visit| record(&recorder, &journal, visit));
             is_taken_in.store(true, Ordering::Release);
@@ -83,13 +84,22 @@ pub fn measure(school: &School, visits: usize, has_classroom: bool, data: &Path)
     });
     let mut waits = outcome?;
     waits.sort_unstable();
-    Ok(Ingest { visits: visits.len() as u64, processor_s: processor_s()? - before, wall_s, waits })
+    Ok(Ingest {
+        visits: (visits.len() + waits.len()) as u64,
+        processor_s: processor_s()? - before,
+        wall_s,
+        waits,
+    })
 }
 
 /// Records the visits of another day, one at a time, until the others are taken in. Returns how long each one waited.
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
-fn serve_classroom(school: &School, journal: &Journal, is_over: &AtomicBool) -> Result<Vec<Duration>> {
-    let visits = school.day(1, CLASSROOM_VISITS);
+fn serve_classroom(
+    school: &School,
+    visits: &[Visit],
+    journal: &Journal,
+    is_over: &AtomicBool,
+) -> Result<Vec<Duration>> {
     let recorder = Recorder::new(school, journal.clone());
     let (mut waits, mut due) = (Vec::new(), Instant::now());
     for visit in visits.iter().cycle() {
