@@ -127,6 +127,11 @@ pub(crate) struct Draft {
     note: String,
 }
 
+/// Whether a rule is not over: one that is stands in the policy until that changes for something else.
+pub(crate) fn is_in_force(rule: &CommuneRule, now: Timestamp) -> bool {
+    rule.until_ms.is_none_or(|until| until > now.unix_ms())
+}
+
 impl Draft {
     /// With a rule more, in the place of the one about the same site.
     pub(crate) fn adding(
@@ -151,7 +156,7 @@ impl Draft {
         now: Timestamp,
     ) -> Result<Self, PolicyError> {
         // What is over is no rule any more.
-        rules.retain(|rule| rule.until_ms.is_none_or(|until| until > now.unix_ms()));
+        rules.retain(|rule| is_in_force(rule, now));
         let policy = CommunePolicy { serial: next_serial(before, now), made_ms: now.unix_ms(), rules };
         let text = policy.write();
         CommunePolicy::read(&text).ok_or(PolicyError::Rule)?;

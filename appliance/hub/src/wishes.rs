@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::Hub;
 use crate::office::Settings;
 use crate::pages::Place;
-use crate::policy::{Draft, PolicyError, read_policy};
+use crate::policy::{Draft, PolicyError, is_in_force, read_policy};
 use crate::register::history::{Channel, NewAlert};
 use crate::register::wishes::{AnswerRule, Settled, WishAnswer};
 use crate::register::{Register, RegisterError};
@@ -76,7 +76,9 @@ pub fn answer(
     let settled = match answered {
         Answered::No => register.answer_wish(id, &answer, AnswerRule::Nothing)?,
         Answered::School => {
-            if policy.rules.iter().any(|it| it.site == rule.site && it.verdict != rule.verdict) {
+            let is_contrary =
+                |it: &CommuneRule| it.site == rule.site && it.verdict != rule.verdict && is_in_force(it, now);
+            if policy.rules.iter().any(is_contrary) {
                 return Err(AnswerError::Contrary);
             }
             let own = AnswerRule::School { rule: &rule, policy: policy.serial };

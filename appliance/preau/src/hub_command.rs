@@ -206,11 +206,11 @@ fn revoke(data: &Path, id: BoxId) -> anyhow::Result<ExitCode> {
 /// What the hub cannot take back: browsers believe a certificate of the commune's names to its end.
 fn tell_of_certificate(register: &dyn Records, id: BoxId) -> anyhow::Result<ExitCode> {
     let of = register.boxes()?.into_iter().find(|of| of.id == id).map(|of| of.uai);
-    let orders = register.web_orders()?.into_iter();
-    for order in orders.filter(|order| Some(&order.uai) == of.as_ref() && order.made.is_some()) {
+    // Whoever has asked anew still has the certificate of before, which the hub keeps no longer.
+    for order in register.web_orders()?.into_iter().filter(|order| Some(&order.uai) == of.as_ref()) {
         writeln!(
             io::stderr(),
-            "{} has a certificate of the commune's names: have its authority revoke it, where it was this box's",
+            "{} may have a certificate of the commune's names: have its authority revoke it, where it was this box's",
             order.uai
         )?;
     }

@@ -160,8 +160,9 @@ fn note(
     }
     let is_old = found.checked.is_none_or(|checked| now().ms_since(checked) > FAILED_MS);
     // A line is down now and then; what came and is not published waits for a person.
-    if let Some(told) = state.news(published.is_err() || (found.failures > 0 && is_old)) {
-        tell_people(place, &state, told)?;
+    if let Some(told) = state.news(published.is_err() || (found.failures > 0 && is_old))
+        && tell_people(place, &state, told)?
+    {
         state.told = told;
     }
     write_private(&shelf.state_file(), &serde_json::to_string(&state)?)?;
@@ -172,13 +173,18 @@ fn shorten(reason: &str) -> String {
     reason.chars().take(REASON_CHARACTERS_MAX).collect()
 }
 
-fn tell_people(place: &HubListsPlace, state: &ListState, told: Told) -> anyhow::Result<()> {
+/// Whether there was a way to tell them: where no configuration names one, the next run that knows one does.
+fn tell_people(place: &HubListsPlace, state: &ListState, told: Told) -> anyhow::Result<bool> {
     let HubConfig { commune, timezone, ways, .. } = HubConfig::load(place.config.as_deref())?;
+    let channels = ways.channels();
+    if channels.is_empty() {
+        return Ok(false);
+    }
     let register = open_register(&place.data.path)?;
-    for channel in ways.channels() {
+    for channel in channels {
         register.add_alert(&state.write_alert(told, channel, &commune, &timezone), now())?;
     }
-    Ok(())
+    Ok(true)
 }
 
 fn tell(state: &ListState) -> anyhow::Result<ExitCode> {

@@ -94,6 +94,7 @@ pub(crate) fn names_of(register: &dyn Register, uai: &str) -> anyhow::Result<Vec
 
 /// A request is for the names that the school has now: nobody certifies another one.
 fn ensure_is_for(order: &WebOrder, names: &[DomainName]) -> anyhow::Result<()> {
+    ensure!(!order.is_revoked, "the box that asked is revoked: the one in its place asks in its next night");
     ensure!(!names.is_empty(), "the school has no name: preau hub name add");
     ensure!(
         is_web_request(&order.request, &order.public_key, names),

@@ -205,7 +205,12 @@ impl S3Blobs {
 
     fn delete(&self, key: &str) -> io::Result<()> {
         let url = self.bucket.delete_object(Some(&self.credentials), key).sign(SIGNED_FOR);
-        let answer = self.agent.delete(url.as_str()).call().map_err(failed)?;
+        self.delete_at(url.as_str())
+    }
+
+    /// Has what is at a signed address be gone.
+    fn delete_at(&self, url: &str) -> io::Result<()> {
+        let answer = self.agent.delete(url).call().map_err(failed)?;
         let is_gone = answer.status().is_success() || answer.status() == StatusCode::NOT_FOUND;
         if is_gone { Ok(()) } else { Err(refused("DELETE", answer.status())) }
     }
@@ -390,7 +395,7 @@ impl Joint<'_> {
         let Some(upload) = &self.upload else { return };
         let (bucket, credentials) = (&self.blobs.bucket, Some(&self.blobs.credentials));
         let url = bucket.abort_multipart_upload(credentials, &self.key, upload).sign(SIGNED_FOR);
-        if let Err(error) = self.blobs.agent.delete(url.as_str()).call() {
+        if let Err(error) = self.blobs.delete_at(url.as_str()) {
             tracing::warn!(%error, "what was begun in the object store cannot be ended");
         }
     }

@@ -21,6 +21,8 @@ pub struct WebOrder {
     pub public_key: Vec<u8>,
     /// The request, in DER.
     pub request: Vec<u8>,
+    /// Whether the box that asked is revoked: nobody has its request certified.
+    pub is_revoked: bool,
     /// When it was made.
     pub asked: Timestamp,
     /// The chain that was made, in PEM, and until when it is good.

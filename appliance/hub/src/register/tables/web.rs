@@ -32,7 +32,9 @@ impl<D: Database> Web for D {
     }
 
     fn web_orders(&self) -> Result<Vec<WebOrder>, RegisterError> {
-        let sql = "SELECT uai, public_key, request, asked_ms, chain, until_ms FROM web_order ORDER BY uai";
+        let sql = "SELECT uai, public_key, request, asked_ms, chain, until_ms,
+                     (SELECT count(*) FROM box WHERE box.id = web_order.box AND box.revoked_ms IS NOT NULL)
+                   FROM web_order ORDER BY uai";
         let read = |row: &Row| {
             let chain = Some(row.text(4)?).filter(|chain| !chain.is_empty());
             let until = Timestamp::from_unix_ms(row.int(5)?);
@@ -40,6 +42,7 @@ impl<D: Database> Web for D {
                 uai: row.text(0)?,
                 public_key: row.blob(1)?,
                 request: row.blob(2)?,
+                is_revoked: row.int(6)? > 0,
                 asked: Timestamp::from_unix_ms(row.int(3)?),
                 made: chain.map(|chain| (chain, until)),
             })

@@ -69,4 +69,5 @@ fn check_claims(one: &dyn Register, other: &dyn Register) {
     put(b"key");
     assert!(other.revoke(by, NOW).unwrap());
     assert!(!claim(one, b"key", 48), "nobody has a stolen box's certified");
+    assert!(one.web_orders().unwrap().iter().any(|order| order.is_revoked), "nor by hand");
 }

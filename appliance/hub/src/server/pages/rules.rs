@@ -6,7 +6,7 @@ use replication::CommuneRule;
 use super::{Answer, Desk};
 use crate::office::{Signed, Trouble};
 use crate::pages::desk::{Wanted, rules};
-use crate::policy::{Contrary, PolicyError, add_rule, find_contrary, read_policy, remove_rule};
+use crate::policy::{Contrary, PolicyError, add_rule, find_contrary, is_in_force, read_policy, remove_rule};
 use crate::register::people::Duty;
 
 const DAY_MS: i64 = 86_400_000;
@@ -31,7 +31,8 @@ impl From<PolicyError> for Trouble {
 
 impl Desk<'_> {
     pub(super) fn rules(self, signed: &Signed, wanted: Option<&Wanted<'_>>) -> Result<Answer, Trouble> {
-        let (policy, sights) = (read_policy(&*self.hub.register)?, self.sights()?);
+        let (mut policy, sights) = (read_policy(&*self.hub.register)?, self.sights()?);
+        policy.rules.retain(|rule| is_in_force(rule, self.now));
         let bar = self.bar(signed, "/regles");
         let may_act = signed.member.may(Duty::Policy);
         Ok(Answer::page(rules(self.place, bar, &policy, &sights, may_act, wanted)))
@@ -64,8 +65,7 @@ impl Desk<'_> {
 
     fn read_rule(self, signed: &Signed, days: &str) -> Result<CommuneRule, Trouble> {
         let field = |name: &str| self.visit.field(name).unwrap_or_default().trim();
-        let verdicts = [Verdict::Permit, Verdict::Refuse];
-        let verdict = verdicts.into_iter().find(|verdict| verdict.as_str() == field("verdict"));
+        let verdict = Verdict::find(field("verdict"));
         let site = DomainName::parse(field("site")).map_err(|_| Trouble::Rule)?;
         let reason: model::Motive = field("motif").parse().map_err(|_| Trouble::Rule)?;
         let until_ms = match days {
