@@ -22,13 +22,14 @@ impl KeyPicture {
     pub fn new(letters: &str, address: &str) -> Self {
         let characters: Vec<char> = letters.chars().collect();
         let groups: Vec<String> = characters.chunks(4).map(|group| group.iter().collect()).collect();
-        let picture = draw(address).unwrap_or_default();
+        let picture = draw(address, EcLevel::M).unwrap_or_default();
         Self { letters: letters.to_owned(), groups: groups.join(" "), picture }
     }
 }
 
-fn draw(address: &str) -> Option<String> {
-    let code = QrCode::with_error_correction_level(address, EcLevel::M).ok()?;
+/// A text as a picture, as SVG inside a page; `None` where it is too long for one.
+pub(super) fn draw(text: &str, correction: EcLevel) -> Option<String> {
+    let code = QrCode::with_error_correction_level(text, correction).ok()?;
     let picture = code.render::<svg::Color<'_>>().min_dimensions(SIDE_PIXELS_MIN, SIDE_PIXELS_MIN).build();
     // Inside a page there is no declaration of XML.
     picture.find("<svg").and_then(|place| picture.get(place..)).map(str::to_owned)

@@ -3,11 +3,11 @@
 use askama::Template;
 use jiff::tz::TimeZone;
 use model::Timestamp;
-use qrcode::render::svg;
-use qrcode::{EcLevel, QrCode};
+use qrcode::EcLevel;
 
 use super::frame::render;
 use super::journal::name_second;
+use super::key_picture::draw;
 use super::twice::{Twice, say};
 use crate::Language;
 
@@ -15,8 +15,6 @@ use crate::Language;
 const GROUP_CHARACTERS: usize = 6;
 /// What every secret key begins with: nobody has to read that in groups.
 const KEY_BEGIN: &str = "AGE-SECRET-KEY-1";
-/// Smallest side of the picture, in pixels; it grows with the page.
-const SIDE_PIXELS_MIN: u32 = 240;
 
 /// A recovery key. Whoever sees the page has it.
 #[derive(Clone, Copy)]
@@ -54,21 +52,12 @@ impl SafeSheet<'_> {
         render(&View {
             sheet: self,
             groups: std::iter::once(begin.to_owned()).chain(groups).collect(),
-            picture: self.picture().unwrap_or_default(),
+            // A telephone without a line reads it. Paper ages in a safe: a quarter of it may be gone.
+            picture: draw(self.secret, EcLevel::Q).unwrap_or_default(),
             made: name_second(Language::French, self.time_zone, self.made),
             now: ["safe-now-print", "safe-now-seal", "safe-now-delete"].map(say).into(),
             later: ["safe-later-file", "safe-later-read", "safe-later-new"].map(say).into(),
         })
-    }
-
-    /// The picture of the key, which a telephone without a line reads; none where the text is too long for one. Paper ages in a
-    /// safe: a quarter of it may be gone.
-    fn picture(&self) -> Option<String> {
-        let code = QrCode::with_error_correction_level(self.secret, EcLevel::Q).ok()?;
-        let picture =
-            code.render::<svg::Color<'_>>().min_dimensions(SIDE_PIXELS_MIN, SIDE_PIXELS_MIN).build();
-        // Inside a page there is no declaration of XML.
-        picture.find("<svg").and_then(|place| picture.get(place..)).map(str::to_owned)
     }
 }
 
