@@ -220,6 +220,8 @@ fn keep_besides(
     keeper.add("listener", move |stopped| {
         if let Err(error) = urgent::listen(&data, &stopped) {
             tracing::error!(%error, "nothing is heard of the commune before the night");
+            // Whoever ends unasked ends the box: all else goes on.
+            let _told = stopped.recv();
         }
     })?;
     if let Some(preparer) = preparer {

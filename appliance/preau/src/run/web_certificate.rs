@@ -12,7 +12,7 @@ const PERIOD: Duration = Duration::from_secs(2);
 
 /// Shows it while it is there, until told to stop.
 pub(crate) fn keep(identity: &Arc<Identity>, folder: &HubFolder, stopped: &Receiver<()>) {
-    let mut shown = None;
+    let (mut shown, mut failed) = (None, None);
     loop {
         let stamp = folder.web_stamp();
         if stamp != shown {
@@ -26,16 +26,18 @@ pub(crate) fn keep(identity: &Arc<Identity>, folder: &HubFolder, stopped: &Recei
                         );
                     }
                     identity.show_web(web);
+                    shown = stamp;
                 }
-                // What was shown before is shown on.
-                Err(error) => {
+                // What was shown before is shown on; it is read again at the next look, and told of once.
+                Err(error) if failed != stamp => {
+                    failed = stamp;
                     tracing::warn!(
                         "the certificate of the commune's names: {:#}",
                         anyhow::Error::from(error)
                     );
                 }
+                Err(_) => {}
             }
-            shown = stamp;
         }
         if stopped.recv_timeout(PERIOD) != Err(RecvTimeoutError::Timeout) {
             return;
