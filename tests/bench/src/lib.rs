@@ -10,5 +10,6 @@ pub mod listed;
 pub mod lists;
 pub mod machine;
 pub mod process;
-pub mod random;
 pub mod sandbox;
+
+pub use harness::random;

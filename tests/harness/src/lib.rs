@@ -29,18 +29,23 @@ mod authority;
 mod internet;
 mod lab;
 mod machine;
+mod name_server;
 mod namespaces;
 mod object_store;
 mod patience;
+mod pebble;
 mod postgres;
+pub mod random;
 mod school;
 mod site;
 
 pub use appliance::{Appliance, preau_binary, usual_configuration};
 pub use lab::Lab;
 pub use machine::{Machine, Output, Service};
+pub use name_server::NameServer;
 pub use object_store::ObjectStore;
 pub use patience::wait_until;
+pub use pebble::Pebble;
 pub use postgres::Postgres;
 pub use school::{
     APPLIANCE_IPV4, APPLIANCE_IPV6, FOREIGN_RESOLVER_IPV4, FOREIGN_RESOLVER_IPV6, PC1_MAC, PC2_MAC,
