@@ -1,6 +1,7 @@
 //! The table of attacks.
 
 mod encryption;
+mod health;
 mod names;
 mod ports;
 mod profile;
@@ -18,6 +19,8 @@ use crate::demand::{Demand, Why};
 use crate::dns::question;
 use crate::samples::Samples;
 use crate::zone::names as zone;
+
+pub use health::needs;
 
 /// What is attacked, by whom, with which names.
 #[derive(Clone, Debug)]

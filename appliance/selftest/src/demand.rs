@@ -131,6 +131,8 @@ pub(crate) enum Demand {
     ZoneAnswer,
     /// An address outside.
     Address,
+    /// The box's own address, and no other.
+    OwnAddress,
     /// A refusal by DNS: no address but the box's, and the extended error that says so.
     NameRefused,
     /// The same, or an answer.
@@ -155,6 +157,8 @@ pub(crate) enum Demand {
     HttpAnswer,
     /// The box's page that refuses; in this turn.
     HttpRefused { turn: usize },
+    /// One of the box's pages, or the way to one.
+    OwnPage,
     /// `CONNECT` is refused, or what comes inside it is.
     TunnelRefused,
     /// `CONNECT` is accepted.
@@ -201,6 +205,10 @@ impl Demand {
             Self::Address if is_refused => Outcome::fail(Why::Refused, ""),
             Self::Address if strangers().next().is_some() => Outcome::Pass,
             Self::Address => Outcome::not_tested(Why::Line, code.to_string()),
+            Self::OwnAddress if is_refused => Outcome::fail(Why::Refused, ""),
+            Self::OwnAddress if answer.addresses.is_empty() => Outcome::fail(Why::Odd, code.to_string()),
+            Self::OwnAddress if strangers().next().is_some() => Outcome::fail(Why::Odd, list()),
+            Self::OwnAddress => Outcome::Pass,
             Self::NameRefused if is_refused => Outcome::Pass,
             Self::NameRefused => {
                 Outcome::fail(Why::Open, if answer.count > 0 { list() } else { code.to_string() })
@@ -219,6 +227,7 @@ impl Demand {
             | Self::NoHello
             | Self::HttpAnswer
             | Self::HttpRefused { .. }
+            | Self::OwnPage
             | Self::TunnelRefused
             | Self::TunnelOpen => Outcome::fail(Why::Odd, "answer"),
         }
@@ -259,6 +268,11 @@ impl Demand {
                 Some(_) => Outcome::Pass,
             },
             Self::HttpRefused { turn } => judge_page(turns, *turn, end),
+            Self::OwnPage => match status(&heard) {
+                Some(200..=399) => Outcome::Pass,
+                Some(status) => Outcome::fail(Why::Odd, format!("HTTP {status}")),
+                None => Outcome::fail(if end == End::Open { Why::Silent } else { Why::Odd }, ""),
+            },
             Self::TunnelOpen => match (status(first), turns.get(1)) {
                 (Some(200..=299), Some(inside)) => judge_hello(inside),
                 (Some(400..=403), _) => Outcome::fail(Why::Refused, ""),
@@ -267,6 +281,7 @@ impl Demand {
             Self::TunnelRefused => judge_tunnel(turns, end),
             Self::ZoneAnswer
             | Self::Address
+            | Self::OwnAddress
             | Self::NameRefused
             | Self::NameRefusedOrAnswered
             | Self::Negative(_)

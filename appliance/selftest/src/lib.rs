@@ -20,7 +20,7 @@ mod zone;
 
 pub use action::{Action, End, Seen, Transport};
 pub use attack::{Attack, ExpectedRecord, Family, Sender};
-pub use attacks::{Attacker, Targets, list};
+pub use attacks::{Attacker, Targets, list, needs};
 pub use demand::{Outcome, Why};
 pub use place::{Doors, Place};
 pub use run::{RUN_BYTES_MAX, Result, Run, RunError, State, Way, parse};

@@ -186,6 +186,8 @@ impl Kept {
             let owner = Name::from_labels(name.split('.').map(str::as_bytes)).unwrap();
             let target = Name::from_labels(variant.split('.').map(str::as_bytes)).unwrap();
             answer.add_answer(Record::from_rdata(owner, 60, RData::CNAME(CNAME(target))));
+        } else if name == "preau.lan" {
+            address(&mut answer, &name, OWN.into());
         } else if name.ends_with("resolver.arpa") {
         } else if let Some(bytes) = self.zone.answer(&name.parse().unwrap(), kind.into()) {
             self.asked += usize::from(name.contains("secret"));
@@ -315,6 +317,34 @@ fn nothing_passes_on_a_dead_network() {
     for (attack, outcome) in outcomes(&mut Dead, &targets()) {
         assert!(matches!(outcome, Outcome::Fail { .. }), "{}: {outcome:?}", attack.id);
     }
+}
+
+/// What a PC needs that is plugged in.
+#[test]
+fn a_box_is_healthy_where_it_answers_and_refuses_itself() {
+    let check_for = |listed: Option<DomainName>, world: &mut dyn World, expected: [&str; 3]| {
+        let place = targets().place;
+        let needs = needs(&place, listed.as_ref(), None);
+        let met = needs.iter().map(|need| {
+            let seen: Vec<Seen> = need.actions().map(|action| world.meet(action)).collect();
+            match need.judge(&seen, &place.own_addresses()) {
+                Outcome::Pass => "pass",
+                Outcome::Fail { .. } => "fail",
+                Outcome::NotTested { .. } => "not tested",
+            }
+        });
+        assert_eq!(met.collect::<Vec<_>>(), expected);
+    };
+    // A school whose lists refuse nothing to such a PC has a filter all the same, and it is seen to refuse.
+    for listed in [LISTED.parse::<DomainName>().ok(), None] {
+        let check = |world: &mut dyn World, expected| check_for(listed.clone(), world, expected);
+        check(&mut Kept { zone: zone(), asked: 0, stale: false }, ["pass"; 3]);
+        check(&mut Unfiltered { zone: zone() }, ["fail", "fail", "pass"]);
+        check(&mut Dead, ["fail"; 3]);
+    }
+    let needs = needs(&targets().place, None, None);
+    let name = needs[1].with.parse().unwrap();
+    assert!(policy::is_way_around(&name), "{name}: no rule can open it");
 }
 
 #[test]

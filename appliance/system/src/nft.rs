@@ -14,13 +14,14 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use firewall::{FirewallPolicy, HASTY_SETS, TABLE, UNNOTED_SETS, compile};
 use model::Mac;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
+use crate::clock::monotonic;
 use crate::{forwarding, neighbours, refusals};
 use standing::Standing;
 
@@ -30,6 +31,9 @@ const ABSENT: &str = "No such file or directory";
 /// How long nft may take. It needs some ten milliseconds, and waits for other programs that change the firewall at the
 /// same time; whoever keeps the firewall keeps other things too, and must not wait for ever.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// How long all of it may take the first time: on a machine that has just started, the kernel loads its modules before it answers, from a slow
+/// disk that everybody reads. systemd waits for three minutes for the box.
+const FIRST_WITHIN: Duration = Duration::from_secs(60);
 /// How long a program takes to go once it is killed.
 const END_WITHIN: Duration = Duration::from_secs(1);
 
@@ -83,9 +87,10 @@ impl Floods {
 }
 
 impl FirewallKeeper {
-    /// Keeps the firewall through this nft.
+    /// Keeps the firewall through this nft, which may take its time until the first table stands.
     #[must_use]
     pub fn new(nft: Nft) -> Self {
+        let nft = Nft { patient_until: Some(monotonic() + FIRST_WITHIN), ..nft };
         Self { nft, kept: None, may_forward: false, counted: Floods::default(), new: Floods::default() }
     }
 
@@ -145,6 +150,7 @@ impl FirewallKeeper {
         self.counted = Floods::default();
         let standing = self.nft.read()?.filter(|standing| standing.carries(&ruleset));
         self.kept = Some(standing.ok_or(NftError::Different)?);
+        self.nft.patient_until = None;
         Ok(Outcome::Replaced(cause))
     }
 
@@ -226,13 +232,21 @@ pub enum Cause {
 pub struct Nft {
     program: OsString,
     answer_within: Duration,
+    /// Until when it may take longer than that.
+    patient_until: Option<Instant>,
 }
 
 impl Nft {
     /// This program: a path, or a name to look for in `PATH`.
     #[must_use]
     pub fn new(program: impl Into<OsString>) -> Self {
-        Self { program: program.into(), answer_within: ANSWER_WITHIN }
+        Self { program: program.into(), answer_within: ANSWER_WITHIN, patient_until: None }
+    }
+
+    /// How long it is waited for when it is started now.
+    fn answer_within(&self, now: Instant) -> Duration {
+        let left = self.patient_until.map(|until| until.saturating_duration_since(now));
+        left.unwrap_or_default().max(self.answer_within)
     }
 
     /// Removes the table, if it is there, and has the kernel limit refusals again. Where it had services, the kernel forwards
@@ -277,10 +291,11 @@ impl Nft {
         // A group of its own: it ends whole, and a terminal's ^C does not cut a transaction.
         command.process_group(0);
         let failed = |source| NftError::Run { program: self.program.clone(), source };
+        let within = self.answer_within(monotonic());
         let child = command.spawn().map_err(failed)?;
         let group = i32::try_from(child.id()).map(Pid::from_raw);
         let answer = converse(child, input.to_owned()).map_err(failed)?;
-        let Ok((written, output)) = answer.recv_timeout(self.answer_within) else {
+        let Ok((written, output)) = answer.recv_timeout(within) else {
             // It may have gone meanwhile. If it does not go now, the kernel holds it: it is left behind.
             let _killed = group.map(|group| killpg(group, Signal::SIGKILL));
             let _ended = answer.recv_timeout(END_WITHIN);
@@ -381,6 +396,20 @@ mod tests {
         assert_eq!(sum, floods(&[(1, u64::MAX), (2, 3), (3, 5), (9, 1)]));
     }
 
+    /// The kernel of a machine that has just started loads its modules; and later nobody waits so long.
+    #[test]
+    fn only_the_first_table_may_take_long() {
+        let (nft, now) = (Nft::new("false"), monotonic());
+        assert_eq!(nft.answer_within(now), ANSWER_WITHIN, "whoever removes it");
+        let patient = Nft { patient_until: Some(now + FIRST_WITHIN), ..nft.clone() };
+        let within = |s| patient.answer_within(now + Duration::from_secs(s));
+        assert_eq!((within(0), within(20)), (FIRST_WITHIN, FIRST_WITHIN - Duration::from_secs(20)));
+        // All of it together has so long, whatever it is that takes it.
+        assert_eq!((within(55), within(3_600)), (ANSWER_WITHIN, ANSWER_WITHIN));
+        let keeper = FirewallKeeper::new(nft);
+        assert!(keeper.nft.patient_until.is_some_and(|until| until >= now + FIRST_WITHIN));
+    }
+
     /// How programs that are not nft fail.
     #[test]
     fn failures_say_what_failed() {
@@ -414,7 +443,7 @@ mod tests {
         thread::scope(|scope| {
             for number in 0..cases.len() {
                 // Time enough for a shell to start on a machine that is busy; all of it is waited for.
-                let nft = Nft { program: at(number, "nft").into(), answer_within: Duration::from_secs(5) };
+                let nft = Nft { answer_within: Duration::from_secs(5), ..Nft::new(at(number, "nft")) };
                 scope.spawn(move || {
                     let error = nft.load(&"add table inet preau\n".repeat(10_000)).unwrap_err();
                     assert!(matches!(error, NftError::Silent { .. }), "{number}: {error}");

@@ -97,7 +97,7 @@ pub enum SpaceError {
     Io(#[from] io::Error),
 }
 
-fn free_bytes(folder: &Path) -> io::Result<u64> {
+pub(crate) fn free_bytes(folder: &Path) -> io::Result<u64> {
     let state = nix::sys::statvfs::statvfs(folder)?;
     Ok(state.blocks_available().saturating_mul(state.fragment_size()))
 }

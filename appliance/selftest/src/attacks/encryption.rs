@@ -29,7 +29,7 @@ const DOH: [&str; 8] = [
 /// Names of Apple's Private Relay.
 const RELAY: [&str; 2] = ["mask.icloud.com", "mask-h2.icloud.com"];
 /// The outer name of Cloudflare's encrypted hellos.
-const OUTER: &str = "cloudflare-ech.com";
+pub(super) const OUTER: &str = "cloudflare-ech.com";
 /// A resolver that speaks everything.
 const RESOLVER: Ipv4Addr = Ipv4Addr::new(8, 8, 8, 8);
 /// What QUIC's first datagrams have at least (RFC 9000 section 14.1).

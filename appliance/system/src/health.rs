@@ -1,0 +1,10 @@
+//! The school's network as a PC meets it that somebody plugs in: a port of the bridge, with a machine at its other end that is not
+//! there.
+//!
+//! Invariant: the port and the machine go with the process, however that ends.
+
+mod lease;
+mod pc;
+
+pub use lease::{Lease, LeaseError};
+pub use pc::{Bridge, Network, Pc};
