@@ -6,20 +6,19 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use replication::School;
-use store::Store;
-use sync::{Applicant, HubFolder, Identity, NightState, SyncError};
+use sync::{HubFolder, Identity, NightState, SyncError};
 use system::private::PrivateLock;
-use system::sealing;
 use system::vault::Folder;
 
 use crate::cli::EnrolArguments;
 use crate::config::Config;
-use crate::{data_folder, take_over};
+use crate::enrolment::{self, Admission};
+use crate::{data_folder, reader_keys, take_over};
 
 /// What is still to be done where sealed days are in the clear.
-const NO_READERS: &str = "to do\tnobody's key is set, and days are sealed in the clear: the head and the data protection officer make a \
-     key each with `preau journal keys`, the commune makes one for its safe with `preau journal keys --sheet safe.html`; their age1 \
-     lines go into the configuration, under [journal] as `readers` and `recovery`";
+const NO_READERS: &str = "to do\tnobody's key is set, and days are sealed in the clear: the head makes the keys on her page (/direction/journal/cles), her \
+     own, the data protection officer's and that of the commune's safe; or their age1 lines, made with `preau journal keys`, go into the \
+     configuration, under [journal] as `readers` and `recovery`";
 
 /// Makes this box one of the commune's. One that takes another one's place is its heir until it has that one's state, and goes on where the
 /// power was cut.
@@ -36,35 +35,17 @@ pub(crate) fn enrol(arguments: &EnrolArguments) -> anyhow::Result<ExitCode> {
             bail!("this box is enrolled already (preau sync status); with --again it is enrolled anew")
         }
     }
-    let log_key = sealing::open_key(&data)?.verifier().to_string();
     let has_state = has_state(arguments, &data)?;
-    // A box that was enrolled before goes on with what it has, whatever the code is for: its certificate was over.
-    let has_state_to_lose = has_state && !arguments.again;
-    let version = env!("CARGO_PKG_VERSION").to_owned();
-    let identity = sync::enrol(
-        &arguments.hub,
-        &arguments.code,
-        &Applicant { log_key, version, has_state: has_state_to_lose },
-        folder.open_applicant(&arguments.code.number())?,
-    )?;
-    if identity.enrolled.replaces && !has_state {
-        folder.keep_heir(&identity)?;
-        folder.forget_applicant()?;
-        return inherit(arguments, (&data, &folder, &lock), &identity);
+    let asked = (&arguments.hub, &arguments.code);
+    match enrolment::enrol(&data, &folder, asked, (has_state, arguments.again))? {
+        Admission::Heir(identity) => inherit(arguments, (&data, &folder, &lock), &identity),
+        Admission::Member(identity) => finish(arguments, (&data, &folder), &identity),
     }
-    folder.keep(&identity)?;
-    folder.forget_heir()?;
-    folder.forget_applicant()?;
-    finish(arguments, (&data, &folder), &identity)
 }
 
 /// Whether somebody has entered something into this box that has to stay.
 fn has_state(arguments: &EnrolArguments, data: &Path) -> anyhow::Result<bool> {
-    let path = data.join(data_folder::STATE_FILE);
-    if arguments.discard_state || !path.exists() {
-        return Ok(false);
-    }
-    Ok(!Store::open(&path)?.is_blank()?)
+    Ok(!arguments.discard_state && enrolment::has_state(data)?)
 }
 
 /// Takes over the state of the box before, and is its heir no more.
@@ -82,8 +63,8 @@ fn inherit(
     let mut out = io::stdout().lock();
     match sync::inherit(heir)? {
         Some(snapshot) => {
-            let told =
-                take_over::put_in_place(&snapshot, folder.write(heir)?.as_bytes(), (data, lock), arguments)?;
+            let (identity, place) = (folder.write(heir)?, arguments.config.as_deref());
+            let told = take_over::put_in_place(&snapshot, identity.as_bytes(), (data, lock), place)?;
             told.iter().try_for_each(|line| writeln!(out, "{line}"))?;
         }
         None => {
@@ -120,9 +101,12 @@ fn finish(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whether days are sealed to somebody: by the configuration that is given, or that the box ran with last, and where that does not
-/// say, by the log of seals.
+/// Whether days are sealed to somebody: by keys that were made on the pages, by the configuration that is given, or that the box ran with
+/// last, and where that does not say, by the log of seals.
 fn has_readers(data: &Path, config: Option<&Path>) -> bool {
+    if reader_keys::of_pages(data).is_ok_and(|keys| !keys.is_empty()) {
+        return true;
+    }
     let kept = data.join(data_folder::CONFIGURATION_FILE);
     let config = Config::load(config.unwrap_or(&kept)).ok();
     match config.and_then(|config| config.journal_readers) {

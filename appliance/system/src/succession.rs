@@ -21,8 +21,9 @@ use crate::private::{PrivateFolder, PrivateLock};
 
 const FOLDER: &str = "succession";
 const PART: &str = "succession.part";
-/// A configuration that could not be put where the box reads its own: the box's copy of what it runs with takes the other place.
-const KEPT_CONFIGURATION: &str = "configuration.inherited.toml";
+/// A configuration that could not be put where the box reads its own, in the data folder: the box's copy of what it runs with takes the other
+/// place.
+pub const KEPT_CONFIGURATION: &str = "configuration.inherited.toml";
 /// Where the configuration goes besides, as a path.
 const PLACE_FILE: &str = "configuration.place";
 const FOLDER_MODE: u32 = 0o700;
@@ -236,7 +237,10 @@ fn replace_configuration(place: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Whether a file can be put there: it is better known before anything has changed.
-fn prove_writable(place: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// It cannot, with the place.
+pub fn prove_writable(place: &Path) -> io::Result<()> {
     let proven = if place.is_dir() {
         Err(io::ErrorKind::IsADirectory.into())
     } else {
