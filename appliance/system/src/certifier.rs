@@ -1,7 +1,7 @@
 //! A program that has a request certified: an ACME client of the commune's choice, or whatever leads to its authority.
 //!
-//! It gets the request (RFC 2986) in PEM on its standard input, and says the chain in PEM on its standard output. It has no shell, the environment of
-//! the hub, and an end.
+//! It gets the request (RFC 2986) in PEM on its standard input, and says the chain in PEM on its standard output; or it does no more than to put a proof
+//! into DNS, which its words name. It has no shell, the environment of the hub, and an end.
 
 use std::io::{self, Read, Write as _};
 use std::os::unix::process::CommandExt as _;
@@ -50,6 +50,18 @@ pub enum CertifierError {
 /// [`CertifierError`].
 pub fn certify(program: &Path, names: &[String], request_pem: &str) -> Result<String, CertifierError> {
     certify_within(WITHIN, program, names, request_pem)
+}
+
+/// Runs a program with these words, whatever it says. Blocks.
+///
+/// # Errors
+/// [`CertifierError`].
+pub fn call(program: &Path, words: &[&str]) -> Result<(), CertifierError> {
+    let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    match certify_within(WITHIN, program, &words, "") {
+        Ok(_) | Err(CertifierError::NoText) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 fn certify_within(
@@ -134,7 +146,7 @@ mod tests {
         assert_eq!(run("echo \"$1\"; cat", patience).unwrap(), "a.example\nrequest\n");
         assert!(matches!(run("cat >/dev/null; exit 3", patience), Err(CertifierError::Failed(3))));
         assert!(matches!(run("printf '\\377'", patience), Err(CertifierError::NoText)));
-        let missing = certify(Path::new("/nonexistent/program"), &[], "");
+        let missing = call(Path::new("/nonexistent/program"), &["present"]);
         assert!(matches!(missing, Err(CertifierError::Run { .. })), "{missing:?}");
         // One that never ends is ended, with what it has started.
         assert!(matches!(

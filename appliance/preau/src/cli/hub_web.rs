@@ -14,7 +14,7 @@ pub(crate) enum HubNameCommand {
     Add {
         /// The school's national identifier.
         uai: Uai,
-        /// The name, as in ferry.ecoles.commune.example.
+        /// The name, as in ferry.ecoles.commune.example; in the zone that the hub changes, where it changes one.
         name: DomainName,
         #[command(flatten)]
         data: HubData,
@@ -36,7 +36,7 @@ pub(crate) enum HubNameCommand {
 /// Subcommands of `preau hub certificate`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum HubCertificateCommand {
-    /// List what boxes have asked for: school, since when, until when it is good.
+    /// List what boxes have asked for: school, when, until when it is good; or when it was tried to have it certified, when it is again, and what has failed.
     List {
         #[command(flatten)]
         data: HubData,

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use harness::{Lab, usual_configuration, wait_until};
+use harness::{Lab, NameServer, Pebble, usual_configuration, wait_until};
 
 use crate::hub::{Hub, School, text};
 use crate::hub_urgent::FarHub;
@@ -141,5 +141,118 @@ fn a_program_certifies_what_boxes_ask_for_by_itself() -> Result<()> {
         night.is_success() && night.stderr.contains("a certificate for the commune's names is here"),
         "{night:#?}"
     );
+    Ok(())
+}
+
+const ZONE: &str = "ecoles.example";
+
+/// A hub that has the names of its school certified by this authority, by these proofs; its school's box has asked.
+fn ask_by_acme(pebble: &Pebble, folder: &Path, proofs: &str) -> Result<(Hub, School, String)> {
+    let config = folder.join("hub.toml");
+    let acme = format!(
+        "acme = {{ directory = '{}', authority_file = '{}', contact = ['mailto:si@commune.example'], terms_agreed = true }}",
+        pebble.directory(),
+        text(&pebble.authority())?
+    );
+    fs::write(&config, format!("version = 1\n[certificates]\n{acme}\n{proofs}\n"))?;
+    let config = text(&config)?;
+    let hub = Hub::start_with(&["--config", &config], "")?;
+    let school = School::new()?;
+    school.enrol(&hub.code(&[])?, &hub.url())?.success()?;
+    hub.command(&["name", "add", "0750655E", NAME])?.success()?;
+    school.run(&["sync", "now"])?.success()?;
+    Ok((hub, school, config))
+}
+
+fn wait_until_certified(hub: &Hub) -> Result<()> {
+    wait_until("the authority to certify it", || {
+        Ok(hub.command(&["certificate", "list"])?.success()?.contains("good until"))
+    })
+}
+
+#[test]
+fn an_authority_certifies_what_the_communes_name_server_proves() -> Result<()> {
+    let names = NameServer::start(ZONE)?;
+    let (pebble, folder) = (Pebble::start(names.address())?, tempfile::tempdir()?);
+    let (key, secret) = names.key();
+    let file = folder.path().join("zone-key");
+    fs::write(&file, secret)?;
+    let (server, file) = (names.address(), text(&file)?);
+    let proofs = format!(
+        "dns = {{ server = '{}', port = {}, zone = '{ZONE}', key_name = '{key}', secret_file = '{file}' }}",
+        server.ip(),
+        server.port()
+    );
+    let (hub, school, config) = ask_by_acme(&pebble, folder.path(), &proofs)?;
+    wait_until_certified(&hub)?;
+    let night = school.run(&["sync", "now"])?;
+    ensure!(
+        night.is_success() && night.stderr.contains("a certificate for the commune's names is here"),
+        "{night:#?}"
+    );
+    ensure!(names.look_up(&format!("_acme-challenge.{NAME}"))?.is_empty(), "the proof is gone");
+    let account = hub.folder.path().join("acme-key");
+    ensure!(account.metadata()?.permissions().mode() & 0o777 == 0o600);
+
+    // A name that nobody could prove is given to no school.
+    let outside = hub.command(&["name", "add", "0911234X", "hugo.mairie.example"])?;
+    ensure!(outside.status == Some(1) && outside.stderr.contains("not in the zone"), "{outside:#?}");
+    ensure!(!hub.command(&["name", "list"])?.success()?.contains("mairie"));
+
+    // A key that is damaged keeps no hub from serving; it is told of those who wait.
+    let key = fs::read_to_string(&account)?;
+    fs::write(&account, "damaged")?;
+    let hub = hub.started_again_with(&["--config", &config])?;
+    let other = School::new()?;
+    let code = hub.command(&["code", "0911234X"])?.success()?;
+    other.enrol(code.trim(), &hub.url())?.success()?;
+    hub.command(&["name", "add", "0911234X", "hugo.ecoles.example"])?.success()?;
+    other.run(&["sync", "now"])?.success()?;
+    let hub = hub.started_again_with(&["--config", &config])?;
+    wait_until("the hub to say why nothing is certified", || {
+        let list = hub.command(&["certificate", "list"])?.success()?;
+        Ok(list.contains("key: the key of the account") && list.matches("good until").count() == 1)
+    })?;
+    ensure!(fs::read_to_string(&account)? == "damaged", "it stays for whoever puts the right one back");
+
+    // Put back, and after a power cut, it is the same hub to the authority: another school's name is certified as well.
+    fs::write(&account, &key)?;
+    let hub = hub.started_again_with(&["--config", &config])?;
+    wait_until("both names to be certified", || {
+        Ok(hub.command(&["certificate", "list"])?.success()?.matches("good until").count() == 2)
+    })?;
+    ensure!(fs::read_to_string(&account)? == key);
+    Ok(())
+}
+
+#[test]
+fn an_authority_certifies_what_a_hook_proves() -> Result<()> {
+    let names = NameServer::start(ZONE)?;
+    let (pebble, folder) = (Pebble::start(names.address())?, tempfile::tempdir()?);
+    let (hook, told) = (folder.path().join("hook"), folder.path().join("told"));
+    let (key, secret) = names.key();
+    // As a commune's would be: with the tool of the field.
+    let script = format!(
+        r#"#!/bin/sh
+set -e
+echo "$1 $2" >> {told}
+case $1 in
+    present) change="update add $2 60 TXT $3" ;;
+    cleanup) change="update delete $2 TXT $3" ;;
+esac
+printf 'server {address} {port}\nzone {ZONE}\n%s\nsend\n' "$change" | nsupdate -y hmac-sha256:{key}:{secret}
+"#,
+        told = told.display(),
+        address = names.address().ip(),
+        port = names.address().port()
+    );
+    fs::write(&hook, script)?;
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755))?;
+    let (hub, _school, _) = ask_by_acme(&pebble, folder.path(), &format!("hook = '{}'", hook.display()))?;
+    wait_until_certified(&hub)?;
+    let proof = format!("_acme-challenge.{NAME}");
+    let said = fs::read_to_string(&told)?;
+    ensure!(said == format!("present {proof}\ncleanup {proof}\n"), "{said}");
+    ensure!(names.look_up(&proof)?.is_empty(), "the proof is gone");
     Ok(())
 }
