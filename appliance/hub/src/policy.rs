@@ -1,29 +1,38 @@
 //! The commune's policy: what its people change, and how it is signed.
 
+mod locks;
+
 use archive::{Note, SigningKey};
 use model::Timestamp;
 use replication::limits::POLICY_BYTES_MAX;
-use replication::{CommunePolicy, CommuneRule, RULES_MAX};
+use replication::{CommunePolicy, CommuneRule, LOCKS_MAX, RULES_MAX};
 
 use crate::register::wishes::SchoolRule;
 use crate::register::{NewPolicy, Register, RegisterError};
+
+pub use locks::{Reach, Reached, add_lock, known_categories, measure_reach, remove_lock};
 
 /// Why the policy is as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
     /// The rule cannot be one.
     #[error(
-        "the rule cannot be one: a site has a name under a public suffix, an author and a reason of 200 letters at most"
+        "the rule cannot be one: a site has a name under a public suffix, a category one of letters, digits, `-` and `_`; both have an author and a reason of 200 letters at most"
     )]
     Rule,
     /// There are many.
     #[error(
-        "the commune has {RULES_MAX} rules already, or their words are too long: what is more is a list's matter"
+        "the commune has {RULES_MAX} rules or {LOCKS_MAX} locked categories already, or their words are too long: what is more is a list's matter"
     )]
     TooMany,
     /// Nobody made such a rule.
     #[error("the commune has no rule about {0}")]
     Unknown(String),
+    /// Nobody locked the category.
+    #[error(
+        "the commune has not locked the category {0}: what a box's configuration locks stays locked there"
+    )]
+    Unlocked(String),
     /// Somebody else changed it at the same moment.
     #[error("somebody else has changed the policy at this moment: do it again")]
     Race,
@@ -80,12 +89,12 @@ pub fn remove_rule(
     now: Timestamp,
 ) -> Result<CommunePolicy, PolicyError> {
     let before = read_policy(register)?;
-    let mut rules = before.rules.clone();
-    rules.retain(|rule| rule.site != site);
-    if rules.len() == before.rules.len() {
+    let mut next = before.clone();
+    next.rules.retain(|rule| rule.site != site);
+    if next.rules.len() == before.rules.len() {
         return Err(PolicyError::Unknown(site.to_owned()));
     }
-    let draft = Draft::of(&before, key, rules, now)?;
+    let draft = Draft::of(&before, key, next, now)?;
     register.keep_policy(&draft.as_new(None, now))?.ok_or(PolicyError::Race)?;
     Ok(draft.policy)
 }
@@ -140,24 +149,25 @@ impl Draft {
         rule: &CommuneRule,
         now: Timestamp,
     ) -> Result<Self, PolicyError> {
-        let mut rules = before.rules.clone();
-        rules.retain(|other| other.site != rule.site);
-        rules.push(rule.clone());
-        if rules.len() > RULES_MAX {
+        let mut next = before.clone();
+        next.rules.retain(|other| other.site != rule.site);
+        next.rules.push(rule.clone());
+        if next.rules.len() > RULES_MAX {
             return Err(PolicyError::TooMany);
         }
-        Self::of(before, key, rules, now)
+        Self::of(before, key, next, now)
     }
 
+    /// With what `next` decides, whatever its number.
     fn of(
         before: &CommunePolicy,
         key: &SigningKey,
-        mut rules: Vec<CommuneRule>,
+        mut next: CommunePolicy,
         now: Timestamp,
     ) -> Result<Self, PolicyError> {
         // What is over is no rule any more.
-        rules.retain(|rule| is_in_force(rule, now));
-        let policy = CommunePolicy { serial: next_serial(before, now), made_ms: now.unix_ms(), rules };
+        next.rules.retain(|rule| is_in_force(rule, now));
+        let policy = CommunePolicy { serial: next_serial(before, now), made_ms: now.unix_ms(), ..next };
         let text = policy.write();
         CommunePolicy::read(&text).ok_or(PolicyError::Rule)?;
         let note = Note::new(text.clone()).with(key.sign(&text, now)).write();

@@ -19,7 +19,8 @@ use crate::service::Service;
 pub struct Rulebook {
     /// The profiles of the school's devices.
     pub profiles: Vec<Profile>,
-    /// Categories that the commune refuses to all, and that nobody in the school can open.
+    /// Categories that the commune refuses to all, and that nobody in the school can open; those that its rules lock besides
+    /// ([`Rule::locked`]).
     pub locked: BTreeSet<Category>,
     /// Decisions on single sites and categories.
     pub rules: Vec<Rule>,
@@ -91,9 +92,12 @@ impl Snapshot {
         let profiles: HashMap<_, _> = rulebook.profiles.iter().map(compiled).collect();
         let fallback = profiles.get(&ProfileName::unknown()).cloned();
         let fallback = fallback.unwrap_or_else(|| Compiled::refuse_all(&index));
-        let locked = finder.find_all(&rulebook.locked);
+        let locks = rulebook.rules.iter().filter_map(Rule::locked);
+        let locked: BTreeSet<Category> = rulebook.locked.iter().chain(locks).cloned().collect();
+        let locked = finder.find_all(&locked);
         let (mut rules_by_site, mut rules_by_category) = (HashMap::<_, Vec<_>>::new(), Vec::new());
-        for rule in &rulebook.rules {
+        // A lock is no rule among others: the commune's own exceptions are stronger, however short they are.
+        for rule in rulebook.rules.iter().filter(|rule| rule.locked().is_none()) {
             let frozen = Arc::new(FrozenRule::new(rule));
             match &rule.topic {
                 Topic::Site(site) => rules_by_site.entry(site.as_str().into()).or_default().push(frozen),

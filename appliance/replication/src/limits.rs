@@ -16,6 +16,8 @@ pub const FILES_MAX: usize = 4_096;
 pub const PROOF_HASHES_MAX: usize = 128;
 /// Most letters of a name of a school or a room.
 pub const NAME_LENGTH_MAX: usize = 200;
+/// Most categories of a list, as lists themselves have it.
+pub const CATEGORIES_MAX: usize = 128;
 /// Most rooms of a school.
 pub const ROOMS_MAX: usize = 200;
 /// Most bytes of a snapshot of a box's state, packed and encrypted: a large school's has a few hundred kilobytes.
@@ -30,3 +32,7 @@ pub const WAIT_MS: u64 = 50_000;
 pub const WEB_NAMES_MAX: usize = 10;
 /// Most bytes of a request for a certificate: ten long names, a key and a signature.
 pub const CERTIFICATE_REQUEST_BYTES_MAX: usize = 4 << 10;
+/// Most releases that a box tells of as failed: the last ones.
+pub const RELEASES_FAILED_MAX: usize = 5;
+/// Most letters of why one failed: some lines of the system's log.
+pub const REASON_LENGTH_MAX: usize = 500;

@@ -2,11 +2,13 @@
 //!
 //! A box and a hub of different ages talk to each other: fields that are not known are passed over, new ones may be missing.
 
-use model::Uai;
+use model::{Category, ReleaseVersion, Uai};
 use serde::{Deserialize, Serialize};
 
 use crate::encoded::Encoded;
-use crate::limits::{NAME_LENGTH_MAX, PROOF_HASHES_MAX, ROOMS_MAX};
+use crate::limits::{
+    CATEGORIES_MAX, NAME_LENGTH_MAX, PROOF_HASHES_MAX, REASON_LENGTH_MAX, RELEASES_FAILED_MAX, ROOMS_MAX,
+};
 
 /// A box begins to enrol.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -196,6 +198,107 @@ pub struct Health {
     /// Until when its certificate for names that the commune owns is good, in milliseconds since 1970; nothing where it has none.
     #[serde(default)]
     pub web_until_ms: Option<i64>,
+    /// Which release of the box's system runs, and what became of others; nothing where the system is no release.
+    #[serde(default)]
+    pub release: Option<ReleaseHealth>,
+    /// What the school shows of each category that its list has; nothing where the box has no list, or is older than this.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub categories: Vec<CategorySight>,
+}
+
+/// How a box is with releases of its system.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleaseHealth {
+    /// The version that runs.
+    pub running: String,
+    /// Since when, in milliseconds since 1970; nothing where the box does not know.
+    pub since_ms: Option<i64>,
+    /// The version that is here whole, and waits for the night.
+    pub waiting: Option<String>,
+    /// Why the one that it is to have is not here: `no-room`, `damaged`.
+    pub trouble: Option<String>,
+    /// Those that were started here and failed, the last first; [`RELEASES_FAILED_MAX`](crate::limits::RELEASES_FAILED_MAX) at most.
+    #[serde(default)]
+    pub failed: Vec<ReleaseFailure>,
+}
+
+/// A release that failed on a box.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleaseFailure {
+    /// Its version.
+    pub version: String,
+    /// When, in milliseconds since 1970; 0 where the box's clock was not set.
+    pub at_ms: i64,
+    /// Why, as the box's system tells it; [`REASON_LENGTH_MAX`](crate::limits::REASON_LENGTH_MAX) letters at most.
+    pub why: String,
+}
+
+impl ReleaseHealth {
+    /// Whether all of it is what may be shown to people.
+    #[must_use]
+    pub fn is_right(&self) -> bool {
+        let is_version = |text: &str| text.parse::<ReleaseVersion>().is_ok();
+        let is_text = |text: &str| !text.chars().any(char::is_control);
+        is_version(&self.running)
+            && self.waiting.as_deref().is_none_or(is_version)
+            && self.trouble.as_deref().is_none_or(|word| ["no-room", "damaged"].contains(&word))
+            && self.failed.len() <= RELEASES_FAILED_MAX
+            && self.failed.iter().all(|it| {
+                is_version(&it.version) && is_text(&it.why) && it.why.chars().count() <= REASON_LENGTH_MAX
+            })
+    }
+
+    /// What failed of it last, where that is newer than what runs: nothing else will come in its place by itself.
+    #[must_use]
+    pub fn failure(&self) -> Option<&ReleaseFailure> {
+        let running: ReleaseVersion = self.running.parse().ok()?;
+        self.failed
+            .iter()
+            .find(|it| it.version.parse::<ReleaseVersion>().is_ok_and(|version| version > running))
+    }
+}
+
+/// What a school shows of a category. Nobody's accesses are in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CategorySight {
+    /// The category.
+    pub category: String,
+    /// How many registered devices have a profile that shows it.
+    pub devices: u32,
+    /// How many rules of the school or of a teacher open something of it.
+    pub rules: u32,
+    /// How many names of the school's workspace (ENT) a lock would close: the category lists them, and nothing opens them all the same. Nothing where the
+    /// box is older than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<u32>,
+    /// What else the list calls it; [`CATEGORIES_MAX`] names at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
+}
+
+impl CategorySight {
+    /// Whether the list calls the category so.
+    #[must_use]
+    pub fn has_name(&self, name: &str) -> bool {
+        self.category == name || self.aliases.iter().any(|alias| alias == name)
+    }
+
+    fn is_right(&self) -> bool {
+        let is_category = |name: &String| name.parse::<Category>().is_ok();
+        is_category(&self.category)
+            && self.aliases.len() <= CATEGORIES_MAX
+            && self.aliases.iter().all(is_category)
+    }
+}
+
+impl Health {
+    /// What the school shows of categories, where that can be true; nothing otherwise.
+    #[must_use]
+    pub fn categories(&self) -> &[CategorySight] {
+        let is_right =
+            self.categories.len() <= CATEGORIES_MAX && self.categories.iter().all(CategorySight::is_right);
+        if is_right { &self.categories } else { &[] }
+    }
 }
 
 /// What a hub does not do.
@@ -243,6 +346,9 @@ pub enum Refusal {
     /// There is no state that the box could take over, or it is not the one that may.
     #[error("the hub has no state of this school that this box may take over")]
     NoState,
+    /// The hub has no such file of a release, or no more: it was withdrawn.
+    #[error("the hub has this release of the system no more")]
+    NoRelease,
     /// It is too long, or there are too many.
     #[error("the hub keeps no more of this box")]
     TooMuch,
@@ -306,6 +412,36 @@ mod tests {
     }
 
     #[test]
+    fn what_failed_counts_while_it_is_newer_than_what_runs() {
+        let failed = |version: &str| ReleaseFailure {
+            version: version.to_owned(),
+            at_ms: 5,
+            why: "preau-health: DNS does not answer".to_owned(),
+        };
+        let health = |running: &str, failed: Vec<ReleaseFailure>| ReleaseHealth {
+            running: running.to_owned(),
+            failed,
+            ..ReleaseHealth::default()
+        };
+        let known = health("1.4.0", vec![failed("1.10.0"), failed("1.3.0")]);
+        assert!(known.is_right());
+        assert_eq!(known.failure().unwrap().version, "1.10.0");
+        assert_eq!(health("1.10.1", known.failed.clone()).failure(), None);
+        let long = ReleaseFailure { why: "x".repeat(REASON_LENGTH_MAX + 1), ..failed("1.5.0") };
+        let torn = ReleaseFailure { why: "a\u{1b}[2J".to_owned(), ..failed("1.5.0") };
+        for wrong in [
+            health("<b>", vec![]),
+            health("1.4.0", vec![long]),
+            health("1.4.0", vec![torn]),
+            health("1.4.0", vec![failed("1.5.0"); RELEASES_FAILED_MAX + 1]),
+            ReleaseHealth { waiting: Some("..".to_owned()), ..health("1.4.0", vec![]) },
+            ReleaseHealth { trouble: Some("other".to_owned()), ..health("1.4.0", vec![]) },
+        ] {
+            assert!(!wrong.is_right(), "{wrong:?}");
+        }
+    }
+
+    #[test]
     fn a_school_is_what_it_should_be() {
         let school = |uai: &str, name: &str, rooms: &[&str]| School {
             uai: uai.to_owned(),
@@ -318,6 +454,33 @@ mod tests {
         assert!(school("0750655E", "École\nJules-Ferry", &[]).check().is_none());
         assert!(school("0750655E", "École", &[""; 1]).check().is_none());
         assert!(school("0750655E", "École", &["a"; ROOMS_MAX + 1]).check().is_none());
+    }
+
+    #[test]
+    fn categories_are_believed_where_they_can_be_some() {
+        let tell =
+            |categories: Vec<CategorySight>| Health { categories, ..Health::default() }.categories().len();
+        let sight = |name: &str| CategorySight {
+            category: name.to_owned(),
+            devices: 12,
+            rules: 1,
+            ..CategorySight::default()
+        };
+        assert_eq!(tell(vec![sight("adult"), sight("liste_bu")]), 2);
+        assert_eq!(tell(vec![sight("adult"), sight("<b>")]), 0);
+        assert_eq!(tell(vec![sight("adult"); CATEGORIES_MAX + 1]), 0);
+        let named = |aliases: &[&str]| CategorySight {
+            aliases: aliases.iter().map(|alias| (*alias).to_owned()).collect(),
+            ..sight("adult")
+        };
+        assert_eq!(tell(vec![named(&["porn", "sexe"])]), 1);
+        assert_eq!(tell(vec![named(&["porn", "<b>"])]), 0);
+        assert_eq!(tell(vec![named(&["porn"; CATEGORIES_MAX + 1])]), 0);
+        assert!(named(&["porn"]).has_name("porn") && named(&["porn"]).has_name("adult"));
+        assert!(!named(&["porn"]).has_name("games"));
+        // An older box tells of neither.
+        let old: CategorySight = read_json(b"{\"category\":\"adult\",\"devices\":0,\"rules\":0}").unwrap();
+        assert_eq!((old.workspace, old.aliases.len()), (None, 0));
     }
 
     #[test]

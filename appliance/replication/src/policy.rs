@@ -2,14 +2,14 @@
 //!
 //! ```text
 //! PREAU POLICY 1
-//! {"serial":3,"made_ms":1795392000000,"rules":[...]}
+//! {"serial":3,"made_ms":1795392000000,"rules":[...],"locks":[...]}
 //!
 //! — signature of the hub, as under a checkpoint
 //! ```
 //!
 //! The whole of it stands in each: a box that has missed some is right with the last.
 
-use model::{DomainName, Layer, Motive, PersonName, Rule, Scope, Timestamp, Topic, Verdict};
+use model::{Category, DomainName, Layer, Motive, PersonName, Rule, Scope, Timestamp, Topic, Verdict};
 use serde::{Deserialize, Serialize};
 
 use crate::document;
@@ -18,6 +18,8 @@ use crate::document;
 const FIRST_LINE: &str = "PREAU POLICY 1";
 /// Most rules of a commune: what is more is a list's matter.
 pub const RULES_MAX: usize = 100;
+/// Most categories that a commune locks: the lists have some sixty.
+pub const LOCKS_MAX: usize = 64;
 /// Highest number of a document: what every database keeps.
 pub(crate) const SERIAL_MAX: u64 = i64::MAX.unsigned_abs();
 
@@ -30,6 +32,22 @@ pub struct CommunePolicy {
     pub made_ms: i64,
     /// All rules.
     pub rules: Vec<CommuneRule>,
+    /// All categories that it locks. A box that is older than they are takes the rules alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub locks: Vec<CategoryLock>,
+}
+
+/// A category that the commune refuses to every school, and that nobody there opens. Its own rules are the exceptions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CategoryLock {
+    /// The category, by a name that the lists have.
+    pub category: String,
+    /// Who decided.
+    pub author: String,
+    /// Why.
+    pub reason: String,
+    /// Since when, in milliseconds since 1970.
+    pub made_ms: i64,
 }
 
 /// A site that the commune opens or closes for every school.
@@ -65,15 +83,32 @@ impl CommunePolicy {
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
         let policy: Self = document::read(FIRST_LINE, text)?;
-        let is_bounded = policy.rules.len() <= RULES_MAX && policy.serial <= SERIAL_MAX;
+        let is_bounded =
+            policy.rules.len() <= RULES_MAX && policy.locks.len() <= LOCKS_MAX && policy.serial <= SERIAL_MAX;
         policy.rules().filter(|_| is_bounded)?;
         Some(policy)
     }
 
-    /// The rules as the filter takes them; `None` where one is none.
+    /// The rules and the locks as the filter takes them; `None` where one is none.
     #[must_use]
     pub fn rules(&self) -> Option<Vec<Rule>> {
-        self.rules.iter().map(CommuneRule::read).collect()
+        let rules = self.rules.iter().map(CommuneRule::read);
+        rules.chain(self.locks.iter().map(CategoryLock::read)).collect()
+    }
+}
+
+impl CategoryLock {
+    fn read(&self) -> Option<Rule> {
+        Some(Rule {
+            layer: Layer::Commune,
+            effect: Verdict::Refuse,
+            topic: Topic::Category(self.category.parse::<Category>().ok()?),
+            scope: Scope::Everyone,
+            author: self.author.parse::<PersonName>().ok()?,
+            motive: self.reason.parse::<Motive>().ok()?,
+            from: None,
+            until: None,
+        })
     }
 }
 
@@ -111,7 +146,16 @@ mod tests {
     }
 
     fn policy(rules: Vec<CommuneRule>) -> CommunePolicy {
-        CommunePolicy { serial: 3, made_ms: 1_795_392_000_000, rules }
+        CommunePolicy { serial: 3, made_ms: 1_795_392_000_000, rules, locks: vec![] }
+    }
+
+    fn lock(category: &str) -> CategoryLock {
+        CategoryLock {
+            category: category.to_owned(),
+            author: "M. Blanc".to_owned(),
+            reason: "jeux d’argent".to_owned(),
+            made_ms: 1_795_392_000_000,
+        }
     }
 
     #[test]
@@ -125,7 +169,21 @@ mod tests {
         );
         let golden = include_str!("../testdata/policy-v1.txt");
         let read = CommunePolicy::read(golden).unwrap();
-        assert_eq!((read.write().as_str(), read.rules.len()), (golden, 2));
+        assert_eq!((read.write().as_str(), read.rules.len(), read.locks.len()), (golden, 2, 1));
+    }
+
+    #[test]
+    fn a_lock_is_a_rule_of_the_whole_commune_and_one_without_any_says_what_it_said_before() {
+        let made =
+            CommunePolicy { locks: vec![lock("gambling")], ..policy(vec![rule("permit", "musee.example")]) };
+        assert_eq!(CommunePolicy::read(&made.write()).as_ref(), Some(&made));
+        let rules = made.rules().unwrap();
+        let locked: Vec<_> = rules.iter().map(|rule| rule.locked().map(Category::as_str)).collect();
+        assert_eq!(locked, [None, Some("gambling")]);
+        let without = CommunePolicy { locks: vec![], ..made }.write();
+        assert!(!without.contains("locks"), "{without}");
+        // What a hub says that knows no locks.
+        assert_eq!(CommunePolicy::read(&without).unwrap().locks, []);
     }
 
     #[test]
@@ -137,6 +195,11 @@ mod tests {
         check(&policy(vec![CommuneRule { reason: String::new(), ..rule("permit", "musee.example") }]));
         check(&policy(vec![rule("permit", "musee.example"); RULES_MAX + 1]));
         check(&CommunePolicy { serial: u64::MAX, ..policy(vec![]) });
+        let locking = |locks: Vec<CategoryLock>| CommunePolicy { locks, ..policy(vec![]) };
+        check(&locking(vec![lock("jeux d'argent")]));
+        check(&locking(vec![CategoryLock { author: String::new(), ..lock("gambling") }]));
+        check(&locking(vec![CategoryLock { reason: "é".repeat(201), ..lock("gambling") }]));
+        check(&locking(vec![lock("gambling"); LOCKS_MAX + 1]));
         let text = policy(vec![]).write();
         for text in [&text[1..], text.trim_end(), &text.replace("POLICY 1", "POLICY 2"), ""] {
             assert_eq!(CommunePolicy::read(text), None, "{text}");

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! PREAU SCHOOL 1
-//! {"serial":1795392000,"school":"0750655E","rules":[...],"answers":[...],"content":[...],"notices":[...]}
+//! {"serial":1795392000,"school":"0750655E","rules":[...],"answers":[...],"content":[...],"notices":[...],"release":{...}}
 //!
 //! — signature of the hub, as under the commune's policy
 //! ```
@@ -10,7 +10,8 @@
 //! The whole of it stands in each, as in the policy; but no school reads what another one is told.
 
 use model::{
-    Answered, DomainName, Motive, PersonName, PreparationTitle, Rule, Timestamp, Uai, Verdict, WorkspacePlace,
+    Answered, DomainName, Motive, PersonName, PreparationTitle, Release, ReleaseFile, Rule, Timestamp, Uai,
+    Verdict, WorkspacePlace,
 };
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +47,9 @@ pub struct SchoolSheet {
     /// What its people are to read: of the program, of a night without a hub.
     #[serde(default)]
     pub notices: Vec<SheetNotice>,
+    /// The release of the box's system that it is to have. What a box believes one by is the release's own signature, and not this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<SheetRelease>,
 }
 
 /// What became of a request.
@@ -87,6 +91,26 @@ pub struct SheetNotice {
     pub text: String,
 }
 
+/// A release of the box's system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SheetRelease {
+    /// Its version.
+    pub version: String,
+    /// Its files.
+    pub files: Vec<SheetReleaseFile>,
+}
+
+/// A file of a release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SheetReleaseFile {
+    /// What it is called.
+    pub name: String,
+    /// How long it is.
+    pub bytes: u64,
+    /// Its SHA-256, in small hexadecimal digits.
+    pub sha256: String,
+}
+
 /// The document, with the signature.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignedSheet {
@@ -119,6 +143,7 @@ impl SchoolSheet {
             && self.answers.iter().all(|answer| answer.read().is_some())
             && self.content.iter().all(|content| content.read().is_some())
             && self.notices.iter().all(SheetNotice::is_right)
+            && self.release.as_ref().is_none_or(|release| release.read().is_some())
     }
 
     /// The rules as the filter takes them; `None` where one is none.
@@ -154,6 +179,30 @@ impl SheetNotice {
         is_text(&self.text)
             && self.text.chars().count() <= NOTICE_LENGTH_MAX
             && self.author.parse::<PersonName>().is_ok()
+    }
+}
+
+impl SheetRelease {
+    /// How a release is told.
+    #[must_use]
+    pub fn write(release: &Release) -> Self {
+        let file = |ReleaseFile { name, bytes, sha256 }: &ReleaseFile| SheetReleaseFile {
+            name: name.clone(),
+            bytes: *bytes,
+            sha256: sha256.clone(),
+        };
+        Self { version: release.version().to_string(), files: release.files().iter().map(file).collect() }
+    }
+
+    /// The release; `None` where it is none.
+    #[must_use]
+    pub fn read(&self) -> Option<Release> {
+        let file = |SheetReleaseFile { name, bytes, sha256 }: &SheetReleaseFile| ReleaseFile {
+            name: name.clone(),
+            bytes: *bytes,
+            sha256: sha256.clone(),
+        };
+        Release::new(self.version.parse().ok()?, self.files.iter().map(file).collect()).ok()
     }
 }
 
@@ -230,6 +279,11 @@ mod tests {
             (read.rules.len(), read.answers.len(), read.content.len(), read.notices.len()),
             (1, 2, 1, 1)
         );
+        let release = read.release.as_ref().unwrap();
+        assert_eq!(SheetRelease::write(&release.read().unwrap()), *release);
+        // A school that is to have no release, and a hub that knows of none, say the same.
+        let without = SchoolSheet { release: None, ..read.clone() };
+        assert!(!without.write().contains("release") && SchoolSheet::read(&without.write()) == Some(without));
         let (site, answered, author, _) = read.answers[0].read().unwrap();
         assert_eq!(
             (site.as_str(), answered, author.as_str()),
@@ -255,6 +309,9 @@ mod tests {
         check(|sheet| sheet.notices[0].text = "a\nb".to_owned());
         check(|sheet| sheet.notices[0].text = "a".repeat(NOTICE_LENGTH_MAX + 1));
         check(|sheet| sheet.notices = vec![sheet.notices[0].clone(); NOTICES_MAX + 1]);
+        check(|sheet| sheet.release.as_mut().unwrap().version = "1.4.1".to_owned());
+        check(|sheet| sheet.release.as_mut().unwrap().files[0].name = "../SHA256SUMS".to_owned());
+        check(|sheet| drop(sheet.release.as_mut().unwrap().files.pop()));
         assert_eq!(SchoolSheet::read(&sheet().write().replace("SCHOOL 1", "SCHOOL 2")), None);
         // What signs is the same key: neither is taken for the other.
         assert_eq!(crate::CommunePolicy::read(&sheet().write()), None);

@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use model::{ClockQuality, Timestamp};
 
+pub(crate) use pace::Uptime;
 pub use pace::{check_pace, keep_pace};
 pub use watch::{ClockWatch, Step};
 

@@ -98,6 +98,43 @@ fn the_stronger_layer_wins_and_within_it_the_more_specific_entry() {
     }
 }
 
+/// What the commune's hub locks is a rule of the whole school, and counts as what the configuration locks.
+#[test]
+fn a_lock_of_the_communes_beats_a_schools_exception_and_no_exception_of_the_communes() {
+    use Layer::{Commune, Lesson, School};
+    let lock = (Commune, "refuse category gambling");
+    for (rules, asked, expected) in [
+        (&[][..], "www.casino.example", "refuse locked gambling casino.example"),
+        (&[(School, "permit casino.example")], "casino.example", "refuse locked gambling casino.example"),
+        (&[(School, "permit category gambling")], "casino.example", "refuse locked gambling casino.example"),
+        (
+            &[(Lesson, "permit www.casino.example")],
+            "www.casino.example",
+            "refuse locked gambling casino.example",
+        ),
+        (&[(Commune, "permit casino.example")], "casino.example", "permit commune casino.example"),
+        // The exception is shorter than the entry of the list, and holds all the same.
+        (&[(Commune, "permit adult.example")], "bets.adult.example", "permit commune adult.example"),
+        (
+            &[(Commune, "permit casino.example")],
+            "bets.adult.example",
+            "refuse locked gambling bets.adult.example",
+        ),
+        (&[], "games.example", "refuse games games.example"),
+    ] {
+        let brought = school(&[], &[rules, &[lock]].concat());
+        let configured = school(&["gambling"], rules);
+        for book in [brought, configured] {
+            let said = say(&snapshot(&book), device("elementaire"), host(asked));
+            assert_eq!(said, expected, "{rules:?} {asked} {:?}", book.locked);
+        }
+    }
+    // A category that no list has is told of, as any other.
+    let absent = snapshot(&school(&[], &[(Commune, "refuse category gamblng")]));
+    let missing: Vec<&str> = absent.missing_categories().iter().map(model::Category::as_str).collect();
+    assert_eq!(missing, ["gamblng"]);
+}
+
 #[test]
 fn a_rule_counts_for_those_whom_it_names() {
     let scopes = [
@@ -262,8 +299,12 @@ proptest! {
         asked in "(www\\.|kids\\.|bets\\.)?(adult|casino)\\.example",
     ) {
         let locked: BTreeSet<_> = ["adult", "gambling"].map(|text| text.parse().unwrap()).into();
+        let brought = ["adult", "gambling"].map(|text| rule(Layer::Commune, &format!("refuse category {text}")));
         let rulebook = Rulebook { profiles: vec![profile], locked, rules, ..Rulebook::default() };
         prop_assert_eq!(verdict(&rulebook, device("elementaire"), &asked), Verdict::Refuse);
+        let rules = rulebook.rules.iter().cloned().chain(brought).collect();
+        let by_hub = Rulebook { locked: BTreeSet::new(), rules, ..rulebook };
+        prop_assert_eq!(verdict(&by_hub, device("elementaire"), &asked), Verdict::Refuse);
     }
 
     #[test]

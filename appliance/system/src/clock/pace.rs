@@ -31,9 +31,9 @@ const CONFIRMATION_MS: i64 = 3 * DAY_MS;
 
 /// How long the machine has run, and in which of its lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Uptime {
-    boot: String,
-    ms: i64,
+pub(crate) struct Uptime {
+    pub(crate) boot: String,
+    pub(crate) ms: i64,
 }
 
 /// Where the wall clock is, measured from the steady one.
@@ -100,7 +100,7 @@ fn judge(noted: Option<&Pace>, now_ms: i64, uptime: &Uptime) -> (Pace, bool) {
 
 impl Uptime {
     /// As the kernel tells it: proc_uptime(5), random(4).
-    fn read() -> Option<Self> {
+    pub(crate) fn read() -> Option<Self> {
         let uptime = fs::read_to_string("/proc/uptime").ok()?;
         let (seconds, hundredths) = uptime.split_whitespace().next()?.split_once('.')?;
         let ms = seconds.parse::<i64>().ok()?.checked_mul(1_000)?;
