@@ -13,10 +13,11 @@ use people::{CodeKey, PaperCode, Secret, SecretError, StoredSecret, Token, Token
 use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
 
+use crate::oidc::{Provider, ProviderError, ProviderSettings, turn_back};
 use crate::pace::network_of;
 use crate::register::RegisterError;
 use crate::register::history::{Channel, History};
-use crate::register::people::{Act, Count, Credentials, Member, Staff};
+use crate::register::people::{Act, Count, Credentials, Member, Proof, Staff};
 
 /// How much is trusted to those who decide for a whole commune: as long a secret, and as short a session, as a head's.
 const TRUSTED_AS: Role = Role::Technician;
@@ -42,6 +43,8 @@ pub struct Settings {
     pub channels: Vec<Channel>,
     /// Who vouches for the hub: a certificate in DER.
     pub authority_der: Vec<u8>,
+    /// The provider by which people of the commune may sign in beside their own secrets.
+    pub provider: Option<ProviderSettings>,
 }
 
 /// The office.
@@ -52,6 +55,7 @@ pub struct Office {
     pub history: Arc<dyn History>,
     /// What it is told.
     pub settings: Settings,
+    provider: Option<Provider>,
     comparing: Mutex<()>,
     waiting: AtomicU32,
 }
@@ -91,6 +95,10 @@ pub(crate) enum Trouble {
     TooMany,
     /// Somebody else was quicker.
     Race,
+    /// The commune's provider cannot be asked, or what it says does not count.
+    Provider,
+    /// The commune's provider vouches for somebody whom nobody has registered here.
+    Stranger,
     /// The register fails.
     Unavailable,
 }
@@ -105,8 +113,12 @@ pub(crate) struct Typed<'t> {
 /// Somebody who is signed in.
 #[derive(Clone, Debug)]
 pub(crate) struct Signed {
+    /// As this session shows her: for whom the commune's provider vouches by two factors, no card waits, and no telephone is missing.
     pub(crate) member: Member,
     pub(crate) network: String,
+    /// Whether she has to show her telephone's code before anything else.
+    pub(crate) owes_code: bool,
+    proof: Proof,
     token: TokenHash,
 }
 
@@ -125,11 +137,97 @@ impl From<RegisterError> for Trouble {
     }
 }
 
+impl From<ProviderError> for Trouble {
+    fn from(error: ProviderError) -> Self {
+        match error {
+            ProviderError::Busy => Self::Busy,
+            ProviderError::Trip => Self::Field,
+            ProviderError::Denied(_)
+            | ProviderError::Unreachable(_)
+            | ProviderError::Status(_)
+            | ProviderError::Strange(_)
+            | ProviderError::Token(_) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "the commune's provider brings nobody");
+                Self::Provider
+            }
+        }
+    }
+}
+
 impl Office {
     /// With these people.
     #[must_use]
     pub fn new(staff: Arc<dyn Staff>, history: Arc<dyn History>, settings: Settings) -> Self {
-        Self { staff, history, settings, comparing: Mutex::default(), waiting: AtomicU32::new(0) }
+        let provider = settings.provider.clone().map(Provider::new);
+        Self { staff, history, settings, provider, comparing: Mutex::default(), waiting: AtomicU32::new(0) }
+    }
+
+    /// Whether people may sign in by the commune's provider.
+    pub(crate) fn has_provider(&self) -> bool {
+        self.provider.is_some()
+    }
+
+    /// Where the browser with this cookie goes, to sign in at the commune's provider. Blocks.
+    pub(crate) fn depart(&self, cookie: &str, now: Timestamp) -> Result<String, Trouble> {
+        let provider = self.provider.as_ref().ok_or(Trouble::Unknown)?;
+        Ok(provider.depart(cookie, now)?)
+    }
+
+    /// Begins a session of the one for whom the commune's provider vouches; the text of its token. Nobody is registered by that. Blocks.
+    pub(crate) fn arrive(
+        &self,
+        from: IpAddr,
+        cookie: &str,
+        shown: (&str, &str),
+        now: Timestamp,
+    ) -> Result<String, Trouble> {
+        let provider = self.provider.as_ref().ok_or(Trouble::Unknown)?;
+        let network = network_of(from).to_string();
+        let counts = [Count { of: format!("network {network}"), watch: Watch::Device }];
+        self.check_pause(&counts, now)?;
+        let vouched = match provider.arrive(cookie, shown, now) {
+            Ok(vouched) => vouched,
+            Err(error) => {
+                if error.is_made_up() {
+                    self.staff.add_failure(&counts, now)?;
+                }
+                return Err(error.into());
+            }
+        };
+        let Some(member) = self.staff.find_account(&vouched.account)? else {
+            self.staff.add_failure(&counts, now)?;
+            tracing::warn!(account = ?vouched.account, "the provider vouches for somebody whom nobody has registered");
+            return Err(Trouble::Stranger);
+        };
+        self.note(&member, &network, "sign-in-by-provider", "", now)?;
+        let proof = if vouched.has_second { Proof::Provider } else { Proof::ProviderAlone };
+        self.open(&member, &network, proof, now)
+    }
+
+    /// What somebody is told whom the commune's provider sends back without a code; the log has its word for why.
+    pub(crate) fn turn_back(&self, cookie: &str, shown: (&str, &str), now: Timestamp) -> Trouble {
+        if self.has_provider() { turn_back(cookie, shown, now).into() } else { Trouble::Unknown }
+    }
+
+    /// Takes the code of her telephone, or one on paper, beside what the commune's provider vouched for; the token of the session that begins.
+    pub(crate) fn show_code(&self, signed: &Signed, code: &str, now: Timestamp) -> Result<String, Trouble> {
+        let counts = self.counts(&signed.member.name, &signed.network)?;
+        self.check_pause(&counts, now)?;
+        let found = self.staff.find_member(&signed.member.name)?.ok_or(Trouble::Unknown)?;
+        // Somebody has it forgotten in this moment: without a telephone nothing would be asked for.
+        if found.key.is_none() {
+            return Err(Trouble::Race);
+        }
+        let Some(deed) = self.second(&found, code, now)? else {
+            self.staff.add_failure(&counts, now)?;
+            self.act(signed, "sign-in-failed", "", now)?;
+            return Err(Trouble::Code);
+        };
+        self.act(signed, deed, "", now)?;
+        self.forget_own(&counts)?;
+        self.staff.end_session(signed.token)?;
+        self.open(&signed.member, &signed.network, Proof::Provider, now)
     }
 
     /// Begins a session; the text of its token.
@@ -152,13 +250,8 @@ impl Office {
             return Err(Trouble::Wrong);
         };
         self.note(&found.member, &network, deed, "", now)?;
-        let own: Vec<&str> = counts
-            .iter()
-            .filter(|count| count.watch != Watch::Device)
-            .map(|count| count.of.as_str())
-            .collect();
-        self.staff.forget_failures(&own)?;
-        self.open(&found.member, &network, now)
+        self.forget_own(&counts)?;
+        self.open(&found.member, &network, Proof::Own, now)
     }
 
     /// What failures count for: her name on this network, this network, and her name where she never was.
@@ -189,13 +282,26 @@ impl Office {
         let compared = {
             let _turn = self.comparing.lock().unwrap_or_else(PoisonError::into_inner);
             // Asked in turn: what failed a moment ago counts already.
-            self.pause_ms(counts, now).and_then(|pause_ms| match pause_ms {
-                0 => secret.matches(stored).map_err(|_| Trouble::Unavailable),
-                pause_ms => Err(Trouble::Wait(pause_ms.div_ceil(1_000))),
-            })
+            self.check_pause(counts, now)
+                .and_then(|()| secret.matches(stored).map_err(|_| Trouble::Unavailable))
         };
         self.waiting.fetch_sub(1, Ordering::AcqRel);
         compared
+    }
+
+    /// Forgets what failed under her name; what failed on her network stays: others may be there.
+    fn forget_own(&self, counts: &[Count]) -> Result<(), Trouble> {
+        let own = counts.iter().filter(|count| count.watch != Watch::Device);
+        let own: Vec<&str> = own.map(|count| count.of.as_str()).collect();
+        Ok(self.staff.forget_failures(&own)?)
+    }
+
+    /// Whether somebody has to wait.
+    fn check_pause(&self, counts: &[Count], now: Timestamp) -> Result<(), Trouble> {
+        match self.pause_ms(counts, now)? {
+            0 => Ok(()),
+            pause_ms => Err(Trouble::Wait(pause_ms.div_ceil(1_000))),
+        }
     }
 
     fn pause_ms(&self, counts: &[Count], now: Timestamp) -> Result<u64, Trouble> {
@@ -217,9 +323,9 @@ impl Office {
         Ok(self.staff.spend_paper(of.member.id, paper.hash())?.then_some("sign-in-by-paper"))
     }
 
-    fn open(&self, member: &Member, network: &str, now: Timestamp) -> Result<String, Trouble> {
+    fn open(&self, member: &Member, network: &str, proof: Proof, now: Timestamp) -> Result<String, Trouble> {
         let token = Token::draw(&SystemRandom::new()).ok_or(Trouble::Unavailable)?;
-        self.staff.open_session(member.id, token.hash(), network, now)?;
+        self.staff.open_session(member.id, token.hash(), proof, network, now)?;
         Ok(token.reveal())
     }
 
@@ -234,7 +340,14 @@ impl Office {
         if now.ms_since(session.used) >= USE_MS {
             self.staff.touch_session(token, now)?;
         }
-        Ok(Some(Signed { member: session.member, network, token }))
+        let (proof, mut member) = (session.proof, session.member);
+        let owes_code = proof == Proof::ProviderAlone && member.has_key;
+        match proof {
+            // One factor of the provider's makes no second one known: her card is shown for that, as by everybody.
+            Proof::Own | Proof::ProviderAlone => {}
+            Proof::Provider => (member.has_first_secret, member.has_key) = (false, true),
+        }
+        Ok(Some(Signed { member, network, owes_code, proof, token }))
     }
 
     /// Ends a session.
@@ -271,7 +384,7 @@ impl Office {
         let stored = secret.hash(&SystemRandom::new()).map_err(|_| Trouble::Unavailable)?;
         self.act(signed, "secret-changed", "", now)?;
         self.staff.keep_secret(member.id, &stored)?;
-        self.open(member, &signed.network, now)
+        self.open(member, &signed.network, signed.proof, now)
     }
 
     /// Makes a telephone known whose code somebody typed; her codes on paper. All her sessions end, those that somebody began by her
@@ -291,7 +404,11 @@ impl Office {
         if !self.staff.keep_key(signed.member.id, &key, step, &hashes)? {
             return Err(Trouble::Race);
         }
-        Ok((papers, self.open(&signed.member, &signed.network, now)?))
+        let proof = match signed.proof {
+            Proof::Own => Proof::Own,
+            Proof::Provider | Proof::ProviderAlone => Proof::Provider,
+        };
+        Ok((papers, self.open(&signed.member, &signed.network, proof, now)?))
     }
 
     /// Writes down what somebody who is signed in does, before it is done.

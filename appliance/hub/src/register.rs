@@ -3,6 +3,7 @@
 pub mod history;
 pub mod people;
 pub mod postgres;
+pub mod releases;
 mod sql;
 pub mod sqlite;
 #[cfg(test)]
@@ -220,7 +221,7 @@ pub enum RegisterError {
 }
 
 /// The register. Each call is one transaction; any number of hubs may work on one register.
-pub trait Register: wishes::Wishes + web::Web + Send + Sync {
+pub trait Register: wishes::Wishes + web::Web + releases::Releases + Send + Sync {
     /// Adds a school, or changes its name and rooms.
     ///
     /// # Errors

@@ -7,7 +7,10 @@ use model::{
     RoomName, SiteRequest, Timestamp,
 };
 
-use crate::{AdoptionRoom, CommuneRoom, DeviceRoom, LessonRoom, PreparationRoom, ReadingRoom, TelephoneRoom};
+use crate::{
+    AdoptionRoom, CommuneRoom, DeviceRoom, InstallRoom, KeyRoom, LessonRoom, PreparationRoom, ReadingRoom,
+    TelephoneRoom,
+};
 
 /// The part of the box that keeps people, sessions and requests. Its calls block: for files, and for a secret that is
 /// hashed.
@@ -19,6 +22,8 @@ pub trait Office:
     + CommuneRoom
     + AdoptionRoom
     + DeviceRoom
+    + KeyRoom
+    + InstallRoom
     + Send
     + Sync
 {
@@ -285,6 +290,9 @@ pub enum Trouble {
     /// The lesson is over.
     #[error("the lesson is over")]
     LessonOver,
+    /// Lessons are under way, and nobody has said that they do not matter.
+    #[error("lessons are under way")]
+    LessonsRun,
     /// A lesson cannot last so long, or not so short.
     #[error("no length of a lesson")]
     Length,
@@ -309,6 +317,15 @@ pub enum Trouble {
     /// What was typed is no key of a reader.
     #[error("no key of a reader")]
     Key,
+    /// What was typed is not the end of the secret key that was shown.
+    #[error("not the end of the key")]
+    KeyEnd,
+    /// Without this key, days would be sealed to nobody.
+    #[error("the last key")]
+    LastKey,
+    /// It is the last key of those for whom it was made, and that was not meant.
+    #[error("the last key of its kind")]
+    LastOfRole,
     /// The reading is over.
     #[error("the reading is over")]
     Ended,

@@ -1,8 +1,10 @@
 use std::collections::BTreeSet;
 
 use people::CodeStep;
+use serde_json::json;
 
 use super::*;
+use crate::oidc::fake::{Fake, Signer, TOKEN_PATH, query_of};
 use crate::register::Records;
 use crate::register::people::Duty;
 use crate::register::postgres::PostgresRegister;
@@ -36,6 +38,7 @@ fn office_on(register: Arc<impl Records + 'static>) -> Office {
         metrics: Some(digest(&SHA256, b"a long token").as_ref().try_into().unwrap()),
         channels: vec![],
         authority_der: vec![],
+        provider: None,
     };
     Office::new(Arc::clone(&register) as Arc<dyn Staff>, register, settings)
 }
@@ -125,6 +128,121 @@ fn a_session_that_began_by_the_secret_alone_ends_with_the_telephone() {
     let (_, new) = office.take_key(&signed, &key.reveal(), &code, NOW).unwrap();
     assert!(enter(&thiefs).is_none() && enter(&hers).is_none());
     assert!(enter(&new).unwrap().member.has_key);
+}
+
+#[test]
+fn whom_the_provider_alone_vouches_for_shows_her_telephone_before_anything_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let office = office(&folder);
+    let member = office.staff.members().unwrap()[0].clone();
+    let network = network_of(desk()).to_string();
+    let open = |proof| office.open(&member, &network, proof, NOW).unwrap();
+    let enter = |token: &str| office.enter(desk(), token, later(60)).unwrap();
+    // Nobody has used her card, and no telephone of hers is known.
+    let vouched = enter(&open(Proof::Provider)).unwrap();
+    assert!(!vouched.member.has_first_secret && vouched.member.has_key && !vouched.owes_code);
+    // One factor of the provider's is not enough for a telephone of anybody's: her card is shown first.
+    let alone = enter(&open(Proof::ProviderAlone)).unwrap();
+    assert!(alone.member.has_first_secret && !alone.member.has_key && !alone.owes_code);
+    assert_eq!(office.change_secret(&alone, OWN, [OWN, OWN], NOW).unwrap_err(), Trouble::Wrong);
+    let token = office.change_secret(&alone, FIRST, [OWN, OWN], NOW).unwrap();
+    let alone = enter(&token).unwrap();
+    assert!(!alone.member.has_first_secret && !alone.member.has_key && !alone.owes_code);
+    let key = CodeKey::draw(&SystemRandom::new()).unwrap();
+    let code = key.show(NOW).unwrap();
+    let (papers, token) = office.take_key(&alone, &key.reveal(), &code, NOW).unwrap();
+    let signed = enter(&token).unwrap();
+    assert!(signed.member.has_key && !signed.owes_code, "she goes on");
+
+    let token = open(Proof::ProviderAlone);
+    let signed = enter(&token).unwrap();
+    assert!(signed.owes_code);
+    for wrong in ["", "000000", code.as_str()] {
+        assert_eq!(office.show_code(&signed, wrong, later(60)).unwrap_err(), Trouble::Code, "{wrong}");
+    }
+    let code = key.show(later(60)).unwrap();
+    let new = office.show_code(&signed, &code, later(60)).unwrap();
+    assert!(!enter(&new).unwrap().owes_code && enter(&token).is_none());
+    let signed = enter(&open(Proof::ProviderAlone)).unwrap();
+    assert!(office.show_code(&signed, papers[0].reveal(), later(60)).is_ok(), "or one on paper");
+    // Whoever guesses waits here as well.
+    let signed = enter(&open(Proof::ProviderAlone)).unwrap();
+    let guesses = (0..9).map(|_| office.show_code(&signed, "000000", later(60)).unwrap_err());
+    assert!(guesses.collect::<Vec<_>>().contains(&Trouble::Wait(15)));
+}
+
+#[test]
+fn whoever_guesses_the_second_factor_from_many_addresses_is_counted_by_her_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let office = office(&folder);
+    let (key, _) = settled(&office);
+    let member = office.staff.members().unwrap()[0].clone();
+    let guess = |host: u8| {
+        let from: IpAddr = [198, 51, 100, host].into();
+        let (network, now) = (network_of(from).to_string(), later(60 + i64::from(host)));
+        let token = office.open(&member, &network, Proof::ProviderAlone, now).unwrap();
+        let signed = office.enter(from, &token, now).unwrap().unwrap();
+        office.show_code(&signed, "000000", now).unwrap_err()
+    };
+    let guesses: Vec<Trouble> = (1..=10).map(guess).collect();
+    assert_eq!((guesses[8], guesses[9]), (Trouble::Code, Trouble::Wait(14)), "{guesses:?}");
+    // Her own desk is known still.
+    let code = key.show(later(90)).unwrap();
+    assert!(office.sign_in(desk(), &typed(OWN, &code), later(90)).is_ok());
+}
+
+#[test]
+fn whose_telephone_is_forgotten_meanwhile_does_not_come_in_without_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let office = office(&folder);
+    settled(&office);
+    let member = office.staff.members().unwrap()[0].clone();
+    let token =
+        office.open(&member, &network_of(desk()).to_string(), Proof::ProviderAlone, later(60)).unwrap();
+    let signed = office.enter(desk(), &token, later(60)).unwrap().unwrap();
+    let stored = Secret::typed(FIRST).unwrap().hash(&SystemRandom::new()).unwrap();
+    office.staff.reset_member(member.id, &stored).unwrap();
+    assert_eq!(office.show_code(&signed, "", later(60)).unwrap_err(), Trouble::Race);
+}
+
+#[test]
+fn whom_the_provider_vouches_for_is_somebody_here_and_whoever_brings_made_up_codes_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = Signer::draw("a");
+    let (fake, mut office) = (Fake::start(&key), office(&folder));
+    office.provider = Some(Provider::new(fake.settings()));
+    let leave = || office.depart("00ff", NOW).unwrap();
+    let arrive = |address: &str| office.arrive(desk(), "00ff", (&query_of(address, "state"), "a code"), NOW);
+    let come = || {
+        let address = leave();
+        fake.vouch(&key, &address);
+        arrive(&address)
+    };
+    assert_eq!(come().unwrap_err(), Trouble::Stranger);
+    let member = office.staff.members().unwrap()[0].clone();
+    office.staff.set_account(member.id, Some("petit@commune.example")).unwrap();
+    let signed = office.enter(desk(), &come().unwrap(), NOW).unwrap().unwrap();
+    assert!(signed.member.has_key && !signed.member.has_first_secret && !signed.owes_code);
+    assert_eq!(deeds(&office), ["sign-in-by-provider"]);
+    // That the provider is away is nobody's guess.
+    fake.say(TOKEN_PATH, 503, &json!({}));
+    for _ in 0..20 {
+        assert_eq!(arrive(&leave()).unwrap_err(), Trouble::Provider);
+    }
+    fake.say(TOKEN_PATH, 400, &json!({ "error": "invalid_grant" }));
+    let made_up: Vec<Trouble> = (0..14).map(|_| arrive(&leave()).unwrap_err()).collect();
+    assert_eq!((made_up[0], made_up[13]), (Trouble::Provider, Trouble::Wait(15)));
+    assert_eq!(come().unwrap_err(), Trouble::Wait(15), "for a right one, too");
+}
+
+#[test]
+fn without_a_provider_nobody_goes_to_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let office = office(&folder);
+    assert!(!office.has_provider());
+    assert_eq!(office.depart("00ff", NOW).unwrap_err(), Trouble::Unknown);
+    assert_eq!(office.turn_back("00ff", ("state", "access_denied"), NOW), Trouble::Unknown);
+    assert_eq!(office.arrive(desk(), "00ff", ("state", "code"), NOW).unwrap_err(), Trouble::Unknown);
 }
 
 #[test]

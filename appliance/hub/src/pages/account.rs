@@ -16,14 +16,46 @@ struct SignIn<'a> {
     token: &'a str,
     typed: &'a str,
     password: String,
+    has_provider: bool,
     trouble: Option<String>,
 }
 
-/// Asks for name, secret and code.
-pub(crate) fn sign_in(place: Place<'_>, token: &str, typed: &str, trouble: Option<Trouble>) -> String {
+/// Asks for name, secret and code; where the commune has a provider, leads there as well.
+pub(crate) fn sign_in(
+    place: Place<'_>,
+    token: &str,
+    typed: &str,
+    has_provider: bool,
+    trouble: Option<Trouble>,
+) -> String {
     let trouble = trouble.map(|trouble| say_trouble(place, trouble));
     let password = place.say("signin-secret");
-    render(&SignIn { frame: Frame::new(place, None), token, typed, password, trouble })
+    render(&SignIn { frame: Frame::new(place, None), token, typed, password, has_provider, trouble })
+}
+
+#[derive(Template)]
+#[template(path = "arrived.html")]
+struct Arrived<'a> {
+    frame: Frame<'a>,
+}
+
+/// What somebody sees who comes back from the provider. She goes on by a link of this page: a browser shows the cookie of a session to pages of
+/// the hub alone, and she comes from another.
+pub(crate) fn arrived(place: Place<'_>) -> String {
+    render(&Arrived { frame: Frame::new(place, None) })
+}
+
+#[derive(Template)]
+#[template(path = "code_asked.html")]
+struct CodeAsked<'a> {
+    frame: Frame<'a>,
+    trouble: Option<String>,
+}
+
+/// Asks for the telephone's code alone.
+pub(crate) fn ask_code(place: Place<'_>, bar: Bar, trouble: Option<Trouble>) -> String {
+    let trouble = trouble.map(|trouble| say_trouble(place, trouble));
+    render(&CodeAsked { frame: Frame::new(place, Some(bar)), trouble })
 }
 
 #[derive(Template)]
@@ -108,6 +140,8 @@ fn say_trouble(place: Place<'_>, trouble: Trouble) -> String {
         Trouble::Contrary => place.say("trouble-contrary"),
         Trouble::TooMany => place.say("trouble-too-many"),
         Trouble::Race => place.say("trouble-race"),
+        Trouble::Provider => place.say("trouble-provider"),
+        Trouble::Stranger => place.say("trouble-stranger"),
         Trouble::Unavailable => place.say("trouble-unavailable"),
     }
 }
@@ -116,8 +150,8 @@ fn say_trouble(place: Place<'_>, trouble: Trouble) -> String {
 pub(crate) fn status_of(trouble: Trouble) -> u16 {
     match trouble {
         Trouble::Wait(_) => 429,
-        Trouble::Busy | Trouble::Unavailable => 503,
-        Trouble::Denied | Trouble::Wrong => 403,
+        Trouble::Busy | Trouble::Unavailable | Trouble::Provider => 503,
+        Trouble::Denied | Trouble::Wrong | Trouble::Stranger => 403,
         Trouble::Unknown => 404,
         Trouble::HasBox | Trouble::Race | Trouble::Contrary => 409,
         Trouble::Field

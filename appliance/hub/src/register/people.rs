@@ -85,6 +85,8 @@ pub struct Member {
     pub has_key: bool,
     /// Since when she may sign in no more.
     pub disabled: Option<Timestamp>,
+    /// What the commune's provider calls her, where somebody has registered that; an address in small letters.
+    pub account: Option<String>,
 }
 
 impl Member {
@@ -108,6 +110,32 @@ pub struct Credentials {
     pub step: CodeStep,
 }
 
+/// What somebody has shown to begin a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// Her secret, and the code of a telephone where one of hers is known.
+    Own,
+    /// The commune's provider vouches for her, and for a second factor; or she has shown her telephone's code beside it.
+    Provider,
+    /// The commune's provider vouches for her, and for no second factor.
+    ProviderAlone,
+}
+
+impl Proof {
+    /// All of them, each at its number in the register.
+    pub const ALL: [Self; 3] = [Self::Own, Self::Provider, Self::ProviderAlone];
+
+    /// The number in the register.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        match self {
+            Self::Own => 0,
+            Self::Provider => 1,
+            Self::ProviderAlone => 2,
+        }
+    }
+}
+
 /// A session.
 #[derive(Clone, Debug)]
 pub struct SessionState {
@@ -115,6 +143,8 @@ pub struct SessionState {
     pub member: Member,
     /// From which network it began.
     pub network: String,
+    /// By what it began.
+    pub proof: Proof,
     /// When it began.
     pub began: Timestamp,
     /// When it was used last.
@@ -161,6 +191,10 @@ pub trait Staff: Send + Sync {
     fn members(&self) -> Result<Vec<Member>, RegisterError>;
     /// Somebody by her name, in any case of its letters, with what she shows.
     fn find_member(&self, name: &PersonName) -> Result<Option<Credentials>, RegisterError>;
+    /// Somebody who may sign in, by what the commune's provider calls her.
+    fn find_account(&self, account: &str) -> Result<Option<Member>, RegisterError>;
+    /// Registers what the commune's provider calls somebody, or that she has no account there. Her sessions end. [`RegisterError::Taken`] where it is somebody else's.
+    fn set_account(&self, of: MemberId, account: Option<&str>) -> Result<(), RegisterError>;
     /// Gives somebody a new first secret, takes her telephone and her codes on paper away, and ends her sessions.
     fn reset_member(&self, of: MemberId, secret: &StoredSecret) -> Result<(), RegisterError>;
     /// Lets somebody sign in no more, and ends her sessions.
@@ -180,11 +214,13 @@ pub trait Staff: Send + Sync {
     fn spend_step(&self, of: MemberId, step: CodeStep) -> Result<bool, RegisterError>;
     /// Takes a code on paper; false where there is none.
     fn spend_paper(&self, of: MemberId, paper: PaperHash) -> Result<bool, RegisterError>;
-    /// Begins a session, and keeps its network in mind. Beyond [`SESSIONS_MAX`], the one that was used longest ago ends.
+    /// Begins a session, and keeps its network in mind where two factors were shown: whoever guesses the second one from many is counted by her
+    /// name. Beyond [`SESSIONS_MAX`], the one that was used longest ago ends.
     fn open_session(
         &self,
         of: MemberId,
         token: TokenHash,
+        proof: Proof,
         network: &str,
         now: Timestamp,
     ) -> Result<(), RegisterError>;

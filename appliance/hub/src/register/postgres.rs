@@ -138,6 +138,25 @@ const STEPS: &[&str] = &[
      ALTER TABLE web_order ADD COLUMN tried_ms BIGINT NOT NULL DEFAULT 0;
      ALTER TABLE web_order ADD COLUMN tried_day BIGINT NOT NULL DEFAULT 0;
      ALTER TABLE web_order ADD COLUMN tries BIGINT NOT NULL DEFAULT 0;",
+    // Releases of the boxes' system, their files, and which school is to have which; an empty school is all of them.
+    r#"
+     CREATE TABLE system_release (version TEXT COLLATE "C" PRIMARY KEY, added_ms BIGINT NOT NULL);
+     CREATE TABLE release_file (
+       version TEXT COLLATE "C" NOT NULL, name TEXT COLLATE "C" NOT NULL, bytes BIGINT NOT NULL, sha256 TEXT COLLATE "C" NOT NULL,
+       PRIMARY KEY (version, name));
+     CREATE TABLE release_offer (uai TEXT COLLATE "C" PRIMARY KEY, version TEXT COLLATE "C" NOT NULL, at_ms BIGINT NOT NULL);
+"#,
+    // What the commune's provider calls somebody, empty where she has no account there; and by what a session began: 0 her own secret, 1 the provider with a
+    // second factor, 2 the provider alone.
+    r#"
+     ALTER TABLE member ADD COLUMN account TEXT COLLATE "C" NOT NULL DEFAULT '';
+     ALTER TABLE session ADD COLUMN proof BIGINT NOT NULL DEFAULT 0;
+"#,
+    // Since when a school asks for a certificate of its names, and why the last try has failed: a word, empty where none has, and what was said.
+    "ALTER TABLE web_order ADD COLUMN since_ms BIGINT NOT NULL DEFAULT 0;
+     UPDATE web_order SET since_ms = asked_ms;
+     ALTER TABLE web_order ADD COLUMN failure TEXT NOT NULL DEFAULT '';
+     ALTER TABLE web_order ADD COLUMN detail TEXT NOT NULL DEFAULT '';",
 ];
 
 /// A register in PostgreSQL.
@@ -377,6 +396,7 @@ mod tests {
         let (one, other) = (open(&server), open(&server));
         crate::register::wishes::suite::check(&one, &other);
         crate::register::web::suite::check(&one, &other);
+        crate::register::releases::suite::check(&one, &other);
     }
 
     #[test]

@@ -111,6 +111,21 @@ const STEPS: &[&str] = &[
      ALTER TABLE web_order ADD COLUMN tried_ms INTEGER NOT NULL DEFAULT 0;
      ALTER TABLE web_order ADD COLUMN tried_day INTEGER NOT NULL DEFAULT 0;
      ALTER TABLE web_order ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;",
+    // Releases of the boxes' system, their files, and which school is to have which; an empty school is all of them.
+    "CREATE TABLE system_release (version TEXT PRIMARY KEY, added_ms INTEGER NOT NULL) STRICT;
+     CREATE TABLE release_file (
+       version TEXT NOT NULL, name TEXT NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL,
+       PRIMARY KEY (version, name)) STRICT;
+     CREATE TABLE release_offer (uai TEXT PRIMARY KEY, version TEXT NOT NULL, at_ms INTEGER NOT NULL) STRICT;",
+    // What the commune's provider calls somebody, empty where she has no account there; and by what a session began: 0 her own secret, 1 the provider with a
+    // second factor, 2 the provider alone.
+    "ALTER TABLE member ADD COLUMN account TEXT NOT NULL DEFAULT '';
+     ALTER TABLE session ADD COLUMN proof INTEGER NOT NULL DEFAULT 0;",
+    // Since when a school asks for a certificate of its names, and why the last try has failed: a word, empty where none has, and what was said.
+    "ALTER TABLE web_order ADD COLUMN since_ms INTEGER NOT NULL DEFAULT 0;
+     UPDATE web_order SET since_ms = asked_ms;
+     ALTER TABLE web_order ADD COLUMN failure TEXT NOT NULL DEFAULT '';
+     ALTER TABLE web_order ADD COLUMN detail TEXT NOT NULL DEFAULT '';",
 ];
 
 /// A register in a file.
@@ -268,6 +283,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let open = || SqliteRegister::open(&folder.path().join("register.sqlite")).unwrap();
         crate::register::web::suite::check(&open(), &open());
+    }
+
+    #[test]
+    fn sqlite_keeps_releases_and_what_is_offered() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || SqliteRegister::open(&folder.path().join("register.sqlite")).unwrap();
+        crate::register::releases::suite::check(&open(), &open());
     }
 
     #[test]

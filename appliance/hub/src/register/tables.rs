@@ -2,6 +2,7 @@
 
 mod history;
 mod people;
+mod releases;
 mod web;
 mod wishes;
 

@@ -1,6 +1,6 @@
 //! What schools ask of the commune, and what it says to each of them: a port beside the register.
 
-use model::{Answered, Timestamp, Uai};
+use model::{Answered, Release, Timestamp, Uai};
 use replication::{CommuneRule, SchoolRequest, SheetAnswer, SheetContent, SheetNotice, Tide};
 
 use super::history::NewAlert;
@@ -113,6 +113,8 @@ pub struct SheetParts {
     pub content: Vec<SheetContent>,
     /// What its people are to read.
     pub notices: Vec<SheetNotice>,
+    /// The release of its box's system that it is to have.
+    pub release: Option<Release>,
 }
 
 /// What became of a request that arrived.

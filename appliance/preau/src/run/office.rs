@@ -5,7 +5,9 @@ mod commune;
 mod custody;
 mod devices;
 mod holding;
+mod installing;
 mod joining;
+mod keys;
 mod lessons;
 mod notebook;
 mod overview;
@@ -28,14 +30,14 @@ use access::{Clock, Desk};
 use jiff::tz::TimeZone;
 use model::{
     AccessPointName, Device, DomainName, LessonId, LessonPlan, Mac, Machine, MadeCard, Motive, Override,
-    OverrideId, Person, PersonId, PlanId, PreparationId, ProfileName, Reading, ReadingId, RequestId, Role,
-    RoomName, Selection, Subject, Timestamp,
+    OverrideId, Person, PersonId, PlanId, PreparationId, ProfileName, ReaderRole, Reading, ReadingId,
+    ReleaseVersion, RequestId, Role, RoomName, Selection, Subject, Timestamp,
 };
 use portal::{
     Asked, Card, Claimed, Classes, CommuneDesk, CommuneWish, Custody, DeviceList, Findings, Held, JoinCode,
-    LessonStart, LessonTurn, NewCodes, NewHold, NewReading, Newcomer, Points, PreparationLine, Reader,
-    ReadingList, Reply, RoomNow, SaidOfPoint, ShownKey, Summary, TelephoneState, Tile, Trouble,
-    TypedTelephone, WantedThing, WifiLine, Wish,
+    KeyList, LessonChoice, LessonStart, LessonTurn, NewCodes, NewHold, NewKey, NewReading, Newcomer, Points,
+    PreparationLine, Reader, ReadingList, RemovedKey, Reply, RoomNow, SaidOfPoint, ShownKey, Summary,
+    TelephoneState, Tile, Trouble, TypedTelephone, WaitingRelease, WantedThing, WifiLine, Wish,
 };
 use ring::rand::SystemRandom;
 use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonError, Store, StoreError};
@@ -43,6 +45,8 @@ use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonErr
 use super::radios::Radios;
 use super::readings::Readings;
 use crate::data_folder::STATE_FILE;
+use crate::releases::REPORT;
+use keys::KeyDesk;
 use notebook::Notebook;
 pub(crate) use points::PointPlan;
 pub(crate) use preparing::Larder;
@@ -67,6 +71,8 @@ pub(crate) struct Office {
     hashing: Mutex<()>,
     /// How many wait for it, or have it.
     hashers: AtomicUsize,
+    /// Keys of readers: those of the configuration, and those that wait to be confirmed.
+    keys: KeyDesk,
     /// The keys of open readings.
     readings: Arc<Readings>,
     /// The school's name, for extracts.
@@ -83,6 +89,8 @@ pub(crate) struct Office {
     telephones: Vec<Role>,
     /// Access points that are plugged in.
     points: PointPlan,
+    /// Where the machine's system tells of its releases.
+    release_report: PathBuf,
     /// The profiles that devices may have.
     profiles: Vec<ProfileName>,
     /// What was counted of the day under way, and up to which hour.
@@ -121,6 +129,7 @@ impl Office {
             ended: Mutex::default(),
             hashing: Mutex::new(()),
             hashers: AtomicUsize::new(0),
+            keys: KeyDesk::default(),
             readings: Arc::default(),
             school: String::new(),
             looking: Mutex::new(()),
@@ -129,6 +138,7 @@ impl Office {
             larder: Larder::default(),
             telephones: Vec::new(),
             points: PointPlan::default(),
+            release_report: PathBuf::from(REPORT),
             profiles: Vec::new(),
             counted: Mutex::default(),
         }
@@ -300,6 +310,22 @@ impl portal::DeviceRoom for Office {
     }
 }
 
+impl portal::InstallRoom for Office {
+    fn waiting_release(&self) -> Result<WaitingRelease, Trouble> {
+        self.find_waiting_release()
+    }
+
+    fn install_release(
+        &self,
+        client: IpAddr,
+        person: &Person,
+        version: &ReleaseVersion,
+        is_despite_lessons: bool,
+    ) -> Result<(), Trouble> {
+        self.hurry_release(client, person, version, is_despite_lessons)
+    }
+}
+
 impl portal::AdoptionRoom for Office {
     fn hear_point(&self, client: IpAddr, said: &SaidOfPoint<'_>) -> Result<bool, Trouble> {
         self.hear(client, said)
@@ -319,6 +345,30 @@ impl portal::AdoptionRoom for Office {
 
     fn release_point(&self, client: IpAddr, person: &Person, name: &AccessPointName) -> Result<(), Trouble> {
         self.release(client, person, name)
+    }
+}
+
+impl portal::KeyRoom for Office {
+    fn keys(&self, person: &Person) -> Result<KeyList, Trouble> {
+        self.list_keys(person)
+    }
+
+    fn draw_key(
+        &self,
+        client: IpAddr,
+        person: &Person,
+        role: ReaderRole,
+        secret: &str,
+    ) -> Result<NewKey, Trouble> {
+        self.make_key(client, person, role, secret)
+    }
+
+    fn keep_key(&self, client: IpAddr, person: &Person, public: &str, end: &str) -> Result<(), Trouble> {
+        self.confirm_key(client, person, public, end)
+    }
+
+    fn remove_key(&self, client: IpAddr, person: &Person, key: &RemovedKey<'_>) -> Result<(), Trouble> {
+        self.take_key_away(client, person, key)
     }
 }
 
@@ -395,6 +445,15 @@ impl portal::ReadingRoom for Office {
 
     fn close_reading(&self, client: IpAddr, person: &Person, id: ReadingId) -> Result<(), Trouble> {
         self.end_reading(client, person, id)
+    }
+
+    fn lesson_choice(
+        &self,
+        reader: Reader<'_>,
+        id: ReadingId,
+        asked: &Selection,
+    ) -> Result<LessonChoice, Trouble> {
+        self.list_lessons(reader, id, asked)
     }
 
     fn look(
@@ -497,6 +556,10 @@ impl portal::LessonRoom for Office {
 
     fn wifi_register(&self) -> Result<Vec<WifiLine>, Trouble> {
         self.list_wifi()
+    }
+
+    fn wifi_rooms(&self) -> Vec<RoomName> {
+        self.points.networks.iter().map(|network| network.room.clone()).collect()
     }
 
     fn plans(&self, person: &Person) -> Result<Vec<(PlanId, LessonPlan)>, Trouble> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use model::{Failures, PersonName, Timestamp};
 use people::{CodeKey, CodeStep, PaperHash, StoredSecret, TokenHash, Watch};
 
-use super::{Act, Count, Duty, KNOWN_MAX, MemberId, SESSIONS_MAX, Staff};
+use super::{Act, Count, Duty, KNOWN_MAX, MemberId, Proof, SESSIONS_MAX, Staff};
 use crate::register::RegisterError;
 
 const NOW: Timestamp = Timestamp::from_unix_ms(1_795_392_000_000);
@@ -25,6 +25,7 @@ fn secret(text: &str) -> StoredSecret {
 /// Checks an engine; the two are hubs on one register.
 pub(crate) fn check(one: &dyn Staff, other: &dyn Staff) {
     let id = check_members(one, other);
+    check_accounts(one, other, id);
     check_second(one, other, id);
     check_sessions(one, other, id);
     check_failures(one, other);
@@ -52,11 +53,38 @@ fn check_members(one: &dyn Staff, other: &dyn Staff) -> MemberId {
     id
 }
 
+fn check_accounts(one: &dyn Staff, other: &dyn Staff, id: MemberId) {
+    let find = |account: &str| other.find_account(account).unwrap().map(|member| member.id);
+    assert_eq!((find("petit@commune.example"), find("")), (None, None), "nobody has an empty one");
+    let token = TokenHash([201; 32]);
+    one.open_session(id, token, Proof::ProviderAlone, "192.0.2.1", NOW).unwrap();
+    assert_eq!(other.find_session(token).unwrap().unwrap().proof, Proof::ProviderAlone);
+    assert!(!other.is_known(&name("Mme Petit"), "192.0.2.1").unwrap(), "one factor makes no address known");
+    one.set_account(id, Some("Petit@Commune.example")).unwrap();
+    assert!(other.find_session(token).unwrap().is_none(), "it began as somebody else");
+    assert_eq!(find("PETIT@commune.example"), Some(id));
+    assert_eq!(
+        one.find_member(&name("Mme Petit")).unwrap().unwrap().member.account.unwrap(),
+        "petit@commune.example"
+    );
+    let reader = one.find_member(&name("Éric")).unwrap().unwrap().member.id;
+    let taken = other.set_account(reader, Some("petit@commune.example"));
+    assert!(matches!(taken, Err(RegisterError::Taken)));
+    other.set_account(reader, Some("aB7")).unwrap();
+    assert_eq!((find("aB7"), find("ab7")), (Some(reader), None), "letter by letter");
+    other.set_account(reader, Some("Kim@commune.example")).unwrap();
+    let found = (find("kim@commune.example"), find("\u{212a}im@commune.example"));
+    assert_eq!(found, (Some(reader), None), "the sign of kelvin is no k");
+    other.set_account(reader, None).unwrap();
+    one.set_account(id, Some("petit@commune.example")).unwrap();
+    assert_eq!((find("aB7"), find("petit@commune.example")), (None, Some(id)));
+}
+
 fn check_second(one: &dyn Staff, other: &dyn Staff, id: MemberId) {
     let key = CodeKey::parse("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").unwrap();
     let papers = [PaperHash([1; 32]), PaperHash([2; 32])];
     let token = TokenHash([200; 32]);
-    other.open_session(id, token, "192.0.2.1", NOW).unwrap();
+    other.open_session(id, token, Proof::Own, "192.0.2.1", NOW).unwrap();
     assert!(one.keep_key(id, &key, CodeStep(5), &papers).unwrap());
     assert!(other.find_session(token).unwrap().is_none(), "it began without the telephone");
     assert!(!other.keep_key(id, &key, CodeStep(9), &[]).unwrap(), "she has one");
@@ -77,7 +105,7 @@ fn check_second(one: &dyn Staff, other: &dyn Staff, id: MemberId) {
 
 fn check_sessions(one: &dyn Staff, other: &dyn Staff, id: MemberId) {
     let token = |mark: u8| TokenHash([mark; 32]);
-    one.open_session(id, token(1), "192.0.2.1", NOW).unwrap();
+    one.open_session(id, token(1), Proof::Own, "192.0.2.1", NOW).unwrap();
     let found = other.find_session(token(1)).unwrap().unwrap();
     assert_eq!((found.member.id, found.network.as_str()), (id, "192.0.2.1"));
     assert_eq!((found.began, found.used), (NOW, NOW));
@@ -90,7 +118,7 @@ fn check_sessions(one: &dyn Staff, other: &dyn Staff, id: MemberId) {
 
     for mark in 0..=u8::try_from(SESSIONS_MAX).unwrap() {
         let network = format!("192.0.2.{mark}");
-        one.open_session(id, token(100 + mark), &network, later(i64::from(mark))).unwrap();
+        one.open_session(id, token(100 + mark), Proof::Own, &network, later(i64::from(mark))).unwrap();
     }
     assert!(one.find_session(token(100)).unwrap().is_none(), "the oldest gave way");
     assert!(one.find_session(token(101)).unwrap().is_some());
@@ -100,7 +128,7 @@ fn check_sessions(one: &dyn Staff, other: &dyn Staff, id: MemberId) {
     assert!(!one.is_known(&name("Éric"), "192.0.2.8").unwrap());
 
     for (mark, end) in [(50, "secret"), (51, "reset"), (52, "disable")] {
-        one.open_session(id, token(mark), "192.0.2.1", later(1_000)).unwrap();
+        one.open_session(id, token(mark), Proof::Own, "192.0.2.1", later(1_000)).unwrap();
         match end {
             "secret" => other.keep_secret(id, &secret("new")).unwrap(),
             "reset" => other.reset_member(id, &secret("drawn")).unwrap(),
@@ -108,8 +136,9 @@ fn check_sessions(one: &dyn Staff, other: &dyn Staff, id: MemberId) {
         }
         assert!(one.find_session(token(mark)).unwrap().is_none(), "{end}");
     }
-    one.open_session(id, token(60), "192.0.2.1", NOW).unwrap();
+    one.open_session(id, token(60), Proof::Own, "192.0.2.1", NOW).unwrap();
     assert!(other.find_session(token(60)).unwrap().is_none(), "she may sign in no more");
+    assert!(other.find_account("petit@commune.example").unwrap().is_none(), "nor by the provider");
     assert_eq!(one.find_member(&name("Mme Petit")).unwrap().unwrap().member.disabled, Some(NOW));
 }
 

@@ -8,14 +8,14 @@ use people::{CodeKey, CodeStep, PaperHash, StoredSecret, TokenHash};
 use super::stored;
 use crate::register::RegisterError;
 use crate::register::people::{
-    Act, Count, Credentials, Duty, FAILURES_MAX, KNOWN_MAX, MEMBERS_MAX, Member, MemberId, SESSIONS_MAX,
-    SessionState, Staff,
+    Act, Count, Credentials, Duty, FAILURES_MAX, KNOWN_MAX, MEMBERS_MAX, Member, MemberId, Proof,
+    SESSIONS_MAX, SessionState, Staff,
 };
 use crate::register::sql::{Database, Row, Sql, change, run, values};
 
 /// What is read of somebody.
 const COLUMNS: &str = "member.id, member.name, duties, has_first_secret,
-     CASE WHEN code_key IS NULL THEN 0 ELSE 1 END, disabled_ms";
+     CASE WHEN code_key IS NULL THEN 0 ELSE 1 END, disabled_ms, account";
 
 impl<D: Database> Staff for D {
     fn add_member(
@@ -47,12 +47,33 @@ impl<D: Database> Staff for D {
         let read = |row: &Row| {
             Ok(Credentials {
                 member: read_member(row)?,
-                secret: StoredSecret::from_phc(row.text(6)?),
-                key: row.find_text(7)?.and_then(|text| CodeKey::parse(&text)),
-                step: CodeStep(row.count(8)?),
+                secret: StoredSecret::from_phc(row.text(7)?),
+                key: row.find_text(8)?.and_then(|text| CodeKey::parse(&text)),
+                step: CodeStep(row.count(9)?),
             })
         };
         rows.first().map(read).transpose()
+    }
+
+    fn find_account(&self, account: &str) -> Result<Option<Member>, RegisterError> {
+        let sql = format!("SELECT {COLUMNS} FROM member WHERE account = ?1 AND disabled_ms IS NULL");
+        // An empty one is nobody's.
+        let rows = if account.is_empty() { vec![] } else { self.look(&sql, values![account_key(account)])? };
+        rows.first().map(read_member).transpose()
+    }
+
+    fn set_account(&self, of: MemberId, account: Option<&str>) -> Result<(), RegisterError> {
+        let account = account.map(account_key).unwrap_or_default();
+        change(self, |open| {
+            let sql = "SELECT count(*) FROM member WHERE account = ?1 AND account <> '' AND id <> ?2";
+            let others = open.row(sql, values![account.as_str(), stored(of.0)])?;
+            if others.map_or(Ok(false), |row| row.is(0))? {
+                return Err(RegisterError::Taken);
+            }
+            let sql = "UPDATE member SET account = ?2 WHERE id = ?1";
+            open.run(sql, values![stored(of.0), account.as_str()])?;
+            end_sessions(open, of)
+        })
     }
 
     fn reset_member(&self, of: MemberId, secret: &StoredSecret) -> Result<(), RegisterError> {
@@ -118,16 +139,19 @@ impl<D: Database> Staff for D {
         &self,
         of: MemberId,
         token: TokenHash,
+        proof: Proof,
         network: &str,
         now: Timestamp,
     ) -> Result<(), RegisterError> {
         change(self, |open| {
-            let sql =
-                "INSERT INTO session (token, member, network, began_ms, used_ms) VALUES (?1, ?2, ?3, ?4, ?4)";
-            open.run(sql, values![&token.0[..], stored(of.0), network, now.unix_ms()])?;
+            let sql = "INSERT INTO session (token, member, network, began_ms, used_ms, proof) VALUES (?1, ?2, ?3, ?4, ?4, ?5)";
+            open.run(sql, values![&token.0[..], stored(of.0), network, now.unix_ms(), proof.number()])?;
             let sql = "DELETE FROM session WHERE member = ?1 AND token NOT IN
                        (SELECT token FROM session WHERE member = ?1 ORDER BY used_ms DESC, began_ms DESC LIMIT ?2)";
             open.run(sql, values![stored(of.0), SESSIONS_MAX])?;
+            if proof == Proof::ProviderAlone {
+                return Ok(());
+            }
             let sql = "INSERT INTO known (name_key, network, at_ms) SELECT name_key, ?2, ?3 FROM member WHERE id = ?1
                        ON CONFLICT (name_key, network) DO UPDATE SET at_ms = ?3";
             open.run(sql, values![stored(of.0), network, now.unix_ms()])?;
@@ -140,16 +164,17 @@ impl<D: Database> Staff for D {
 
     fn find_session(&self, token: TokenHash) -> Result<Option<SessionState>, RegisterError> {
         let sql = format!(
-            "SELECT {COLUMNS}, network, began_ms, used_ms FROM session JOIN member ON member.id = session.member
+            "SELECT {COLUMNS}, network, began_ms, used_ms, proof FROM session JOIN member ON member.id = session.member
              WHERE token = ?1 AND disabled_ms IS NULL"
         );
         let rows = self.look(&sql, values![&token.0[..]])?;
         let read = |row: &Row| {
             Ok(SessionState {
                 member: read_member(row)?,
-                network: row.text(6)?,
-                began: Timestamp::from_unix_ms(row.int(7)?),
-                used: Timestamp::from_unix_ms(row.int(8)?),
+                network: row.text(7)?,
+                began: Timestamp::from_unix_ms(row.int(8)?),
+                used: Timestamp::from_unix_ms(row.int(9)?),
+                proof: read_proof(row.small(10)?)?,
             })
         };
         rows.first().map(read).transpose()
@@ -233,6 +258,17 @@ fn key(name: &PersonName) -> String {
     name.as_str().to_lowercase()
 }
 
+/// Under what somebody's account is found: an address in any case of its letters from A to Z, anything else letter by letter. Other letters have
+/// small ones that are somebody else's: the sign of kelvin is a k.
+fn account_key(account: &str) -> String {
+    if account.contains('@') { account.to_ascii_lowercase() } else { account.to_owned() }
+}
+
+fn read_proof(number: u32) -> Result<Proof, RegisterError> {
+    let found = Proof::ALL.into_iter().find(|proof| proof.number() == number);
+    found.ok_or_else(|| RegisterError::Engine("a session began by something that is not known".into()))
+}
+
 fn read_failures(row: &Row) -> Result<Failures, RegisterError> {
     Ok(Failures { count: row.small(0)?, last: Some(Timestamp::from_unix_ms(row.int(1)?)) })
 }
@@ -245,5 +281,6 @@ fn read_member(row: &Row) -> Result<Member, RegisterError> {
         has_first_secret: row.is(3)?,
         has_key: row.is(4)?,
         disabled: row.find_int(5)?.map(Timestamp::from_unix_ms),
+        account: Some(row.text(6)?).filter(|account| !account.is_empty()),
     })
 }

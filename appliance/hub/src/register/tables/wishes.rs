@@ -8,6 +8,7 @@ use replication::{
 };
 
 use super::history::insert as insert_alert;
+use super::releases::offered;
 use super::stored;
 use crate::register::history::NewAlert;
 use crate::register::sql::{Database, Row, Sql, change, read, values};
@@ -79,6 +80,7 @@ impl<D: Database> Wishes for D {
                 )?,
                 content: read_all(&open.rows(&content, values![uai, now, most(CONTENT_MAX)])?, read_place)?,
                 notices: read_all(&open.rows(&notices, values![most(NOTICES_MAX)])?, read_notice)?,
+                release: offered(open, uai)?,
             })
         })
     }
@@ -242,7 +244,7 @@ impl<D: Database> Wishes for D {
 }
 
 /// What a school is told has changed. The number is above all before it, and by the clock: a register that was put back gives none twice.
-fn raise(open: &mut dyn Sql, uai: &str, now: Timestamp) -> Result<(), RegisterError> {
+pub(super) fn raise(open: &mut dyn Sql, uai: &str, now: Timestamp) -> Result<(), RegisterError> {
     raise_beyond(open, uai, 0, now)
 }
 

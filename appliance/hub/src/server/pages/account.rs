@@ -5,7 +5,7 @@ use portal::shared::{Jar, token_of};
 use super::{Answer, Content, Desk};
 use crate::office::{Signed, Trouble, Typed};
 use crate::pages::Bar;
-use crate::pages::account::{papers, phone, secret, sign_in, status_of};
+use crate::pages::account::{arrived, ask_code, papers, phone, secret, sign_in, status_of};
 
 impl Desk<'_> {
     pub(super) fn sign_in(self) -> Result<Answer, Trouble> {
@@ -25,9 +25,42 @@ impl Desk<'_> {
         } else if self.find_signed()?.is_some() {
             return Ok(Answer::see("/"));
         }
-        let html = sign_in(self.place, &token_of(&cookie), field("nom"), trouble);
+        let has_provider = self.office.has_provider();
+        let html = sign_in(self.place, &token_of(&cookie), field("nom"), has_provider, trouble);
         let answer = Answer::of(Content::Page(trouble.map_or(200, status_of), html));
         Ok(if is_new { answer.with(Jar::Visitor, Some(cookie)) } else { answer })
+    }
+
+    /// Off to the commune's provider.
+    pub(super) fn depart(self) -> Result<Answer, Trouble> {
+        let (cookie, is_new) = self.visitor()?;
+        let answer = Answer::see(self.office.depart(&cookie, self.now)?);
+        Ok(if is_new { answer.with(Jar::Visitor, Some(cookie)) } else { answer })
+    }
+
+    /// Back from it: in the browser that left, or not at all.
+    pub(super) fn arrive(self) -> Result<Answer, Trouble> {
+        let cookie = self.visit.cookie(Jar::Visitor).ok_or(Trouble::Field)?;
+        let state = self.visit.query("state").ok_or(Trouble::Field)?;
+        let Some(code) = self.visit.query("code") else {
+            let why = self.visit.query("error").ok_or(Trouble::Field)?;
+            return Err(self.office.turn_back(cookie, (&state, &why), self.now));
+        };
+        let token = self.office.arrive(self.visit.client, cookie, (&state, &code), self.now)?;
+        Ok(Answer::page(arrived(self.place)).with(Jar::Session, Some(token)))
+    }
+
+    /// The telephone's code of somebody for whom the provider vouches, and for no second factor.
+    pub(super) fn code(self, signed: &Signed) -> Result<Answer, Trouble> {
+        let mut trouble = None;
+        if self.visit.is_post {
+            match self.office.show_code(signed, self.visit.field("code").unwrap_or_default(), self.now) {
+                Ok(token) => return Ok(Answer::see("/").with(Jar::Session, Some(token))),
+                Err(error) => trouble = Some(error),
+            }
+        }
+        let html = ask_code(self.place, self.bar(signed, "/code"), trouble);
+        Ok(Answer::of(Content::Page(trouble.map_or(200, status_of), html)))
     }
 
     pub(super) fn sign_out(self, signed: &Signed) -> Result<Answer, Trouble> {

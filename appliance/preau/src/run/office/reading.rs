@@ -19,7 +19,8 @@ use model::{
 };
 use people::Token;
 use portal::{
-    Findings, FoundLine, NewReading, Reader, ReadingList, RefusedCount, RoutineDay, Summary, Trouble,
+    Findings, FoundLine, LessonChoice, NewReading, Reader, ReadingList, RefusedCount, RoutineDay, Summary,
+    Trouble,
 };
 use store::{PageOfReadings, PersonError};
 use system::clock::monotonic;
@@ -45,6 +46,8 @@ const EXTRACT_ROWS_MAX: u64 = 50_000;
 const WHOLE_BYTES_MAX: u64 = 64 << 20;
 /// Readings that a page lists, those that are open aside.
 const LISTED_MAX: u32 = 100;
+/// Lessons that a page offers: those of a week in a large school. More are nothing to choose from.
+const LESSONS_OFFERED_MAX: usize = 200;
 /// How long the head is told of a card that lets somebody read, in milliseconds: thirty days, holidays aside the longest that
 /// she does not look.
 const CARDS_MS: i64 = 30 * 24 * 3_600_000;
@@ -97,6 +100,23 @@ impl Office {
             return Err(Trouble::Ended);
         }
         Ok((reading, self.readings.has(id, &session)))
+    }
+
+    /// The lessons of a reading's time, as the store remembers them; of what is asked for, where that is narrower.
+    pub(super) fn list_lessons(
+        &self,
+        reader: Reader<'_>,
+        id: ReadingId,
+        asked: &Selection,
+    ) -> Result<LessonChoice, Trouble> {
+        let (reading, _) = self.find_open(reader, id)?;
+        let Some(seen) = asked.clone().within(&reading.terms) else { return Ok(LessonChoice::default()) };
+        let limit = u32::try_from(LESSONS_OFFERED_MAX.saturating_add(1)).unwrap_or(u32::MAX);
+        let window = (seen.from, seen.to);
+        let mut lessons = self.work(|store| store.lessons_within(window, seen.room.as_ref(), limit))?;
+        let is_cut = lessons.len() > LESSONS_OFFERED_MAX;
+        lessons.truncate(LESSONS_OFFERED_MAX);
+        Ok(LessonChoice { lessons, is_cut })
     }
 
     pub(super) fn begin_reading(
@@ -266,7 +286,8 @@ impl Office {
             true => self.append_sealed(&reading.terms, &selection, &sought)?,
             false => sought,
         };
-        self.write(|store| store.note_export(id, &sought, (&person.name, machine)).map_err(Refused))?;
+        let taken = (&sought, is_whole);
+        self.write(|store| store.note_export(id, taken, (&person.name, machine)).map_err(Refused))?;
         let request = Request {
             author: person.name.clone(),
             purpose: reading.terms.purpose,

@@ -17,6 +17,8 @@ use portal::{Claimed, Hold, Newcomer, Office as _, Reply, Trouble};
 use store::NewPerson;
 
 mod devices;
+mod installing;
+mod keys;
 mod lessons;
 mod memory;
 mod points;

@@ -1,6 +1,6 @@
 //! Readings of the journal: by whom, until when, and what is left of them after a restart.
 
-use model::{PersonDeed, Purpose, ReadingTerms, Selection, Sought};
+use model::{InternetMode, LessonSettings, NewLesson, PersonDeed, Purpose, ReadingTerms, Selection, Sought};
 use portal::{NewHold, NewReading, Reader, ReadingRoom as _};
 use zeroize::Zeroizing;
 
@@ -400,4 +400,42 @@ fn the_day_is_counted_up_to_the_last_full_hour() {
     assert_eq!(told(), (vec![5], 0), "the same until the next hour");
     it.pass(30 * MINUTE_MS);
     assert_eq!(told(), (vec![20], 0));
+}
+
+#[test]
+fn a_reading_offers_the_lessons_of_its_window() {
+    let it = School::new();
+    let (head, _) = it.person("M. Bernard", Role::Head, &[]);
+    let (other, _) = it.person("Mme Durand", Role::Head, &[]);
+    let now = it.hand.now().at;
+    let after = |minutes: i64| Timestamp::from_unix_ms(now.unix_ms() + minutes * MINUTE_MS);
+    let start = |room: &str, minute: i64| {
+        let until = after(minute + 55);
+        let settings = LessonSettings { until, internet: InternetMode::Normal, is_wifi_on: false };
+        let (teacher, room) = ("Mme Martin".parse().unwrap(), room.parse().unwrap());
+        let new = NewLesson::new(teacher, room, after(minute), settings).unwrap();
+        it.store().start_lesson(new, None, None).unwrap().id
+    };
+    let [_, first, second] = [start("CM2", -3_000), start("CM2", -60), start("CM1", -50)];
+    let (from, to) = (Some(after(-120)), Some(after(60)));
+    let terms = ReadingTerms { from, to, target: None, ..new(60).terms };
+    let id = it.office.open_reading(DESK_PC.into(), by(&head), &NewReading { terms, ..new(60) }).unwrap();
+    let offered = |asked: Selection| {
+        let choice = it.office.lesson_choice(by(&head), id, &asked).unwrap();
+        assert!(!choice.is_cut);
+        choice.lessons.into_iter().map(|lesson| lesson.id).collect::<Vec<_>>()
+    };
+    assert_eq!(offered(Selection::default()), [second, first], "not that of two days ago");
+    assert_eq!(offered(Selection { room: "CM2".parse().ok(), ..Selection::default() }), [first]);
+    assert_eq!(offered(Selection { from: Some(after(60)), ..Selection::default() }), []);
+    let denied = it.office.lesson_choice(by(&other), id, &Selection::default());
+    assert_eq!(denied.unwrap_err(), Trouble::Denied);
+    // That a lesson was looked for is on record.
+    let asked = Selection { lesson: Some(first), ..Selection::default() };
+    it.office.look(DESK_PC.into(), by(&head), id, &asked, 0).unwrap();
+    let acts = it.store().waiting_person_acts(99).unwrap();
+    let is_of = |sought: &Sought| sought.as_str().ends_with("lesson 2");
+    let is_search =
+        |deed: &PersonDeed| matches!(deed, PersonDeed::SearchJournal { sought, .. } if is_of(sought));
+    assert_eq!((first.number(), acts.iter().filter(|it| is_search(&it.act.deed)).count()), (2, 1));
 }
