@@ -16,6 +16,7 @@ use system::sealing::{self, BUSY_STATUS, SealingError};
 
 use crate::config::Config;
 use crate::expire_command::expire_nightly;
+use crate::reader_keys;
 
 /// Seals what is finished. In the background, only failures are told.
 pub(crate) fn seal(data: &Path, config: Option<&Path>, is_background: bool) -> anyhow::Result<ExitCode> {
@@ -29,9 +30,12 @@ pub(crate) fn seal(data: &Path, config: Option<&Path>, is_background: bool) -> a
     let now = keep_pace(data, SystemClock::new().now());
     // First what is past its time goes: sealing may take long, may fail, and may be ended where memory is short.
     let expired = if is_background { expire_nightly(data, &manner, now) } else { Ok(()) };
-    let done = match sealing::seal(data, &manner, now) {
-        Err(SealingError::Busy) => return Ok(ExitCode::from(BUSY_STATUS)),
-        done => done.context("the journal is not sealed"),
+    let sealed =
+        reader_keys::with_pages(manner, config, data).map(|manner| sealing::seal(data, &manner, now));
+    let done = match sealed {
+        Ok(Err(SealingError::Busy)) => return Ok(ExitCode::from(BUSY_STATUS)),
+        Ok(done) => done.context("the journal is not sealed"),
+        Err(error) => Err(error.context("the journal is not sealed")),
     };
     if is_background {
         return done.and(expired).map(|()| ExitCode::SUCCESS);

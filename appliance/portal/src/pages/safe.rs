@@ -46,12 +46,9 @@ impl SafeSheet<'_> {
     /// The whole page.
     #[must_use]
     pub fn render(&self) -> String {
-        let (begin, rest) = self.secret.split_at_checked(KEY_BEGIN.len()).unwrap_or((self.secret, ""));
-        let letters: Vec<char> = rest.chars().collect();
-        let groups = letters.chunks(GROUP_CHARACTERS).map(|group| group.iter().collect());
         render(&View {
             sheet: self,
-            groups: std::iter::once(begin.to_owned()).chain(groups).collect(),
+            groups: group_key(self.secret),
             // A telephone without a line reads it. Paper ages in a safe: a quarter of it may be gone.
             picture: draw(self.secret, EcLevel::Q).unwrap_or_default(),
             made: name_second(Language::French, self.time_zone, self.made),
@@ -59,6 +56,14 @@ impl SafeSheet<'_> {
             later: ["safe-later-file", "safe-later-read", "safe-later-new"].map(say).into(),
         })
     }
+}
+
+/// A secret key in groups, as somebody types it: first what every one begins with.
+pub(super) fn group_key(secret: &str) -> Vec<String> {
+    let (begin, rest) = secret.split_at_checked(KEY_BEGIN.len()).unwrap_or((secret, ""));
+    let letters: Vec<char> = rest.chars().collect();
+    let groups = letters.chunks(GROUP_CHARACTERS).map(|group| group.iter().collect());
+    std::iter::once(begin.to_owned()).chain(groups).collect()
 }
 
 #[cfg(test)]
