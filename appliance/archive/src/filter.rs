@@ -99,15 +99,17 @@ impl Filter {
             .any(Option::is_some)
     }
 
-    /// Whether rows may match of which a sieve says what they have.
-    pub(crate) fn may_match(&self, may_have: impl Fn(Trait, &str) -> bool) -> bool {
+    /// Whether rows may match of which a sieve says what they have. Whoever took back a rule stands in no sieve: `has_takings` where
+    /// somebody may have.
+    pub(crate) fn may_match(&self, has_takings: bool, may_have: impl Fn(Trait, &str) -> bool) -> bool {
         let has = |of: Trait, value: Option<&str>| value.is_none_or(|value| may_have(of, value));
         let is_mac = self.mac.as_deref().is_some_and(|mac| may_have(Trait::Mac, mac));
+        let may_be_taking = has_takings && !matches!(self.kind, Some(Kind::Access(_)));
         (is_mac || has(Trait::Device, self.device.as_deref()))
             && has(Trait::Host, self.host.as_ref().map(|host| host.text.as_str()))
             && has(Trait::Room, self.room.as_deref())
             && has(Trait::Lesson, self.lesson.as_deref())
-            && has(Trait::Person, self.person.as_deref())
+            && (may_be_taking || has(Trait::Person, self.person.as_deref()))
             && has(Trait::Category, self.category.as_deref())
     }
 
@@ -122,7 +124,7 @@ impl Filter {
                 vec![Test::Text(Text::Host, Box::new(|text: Option<&[u8]>| host.covers(text)) as Box<_>)]
             }),
             self.device_tests(),
-            equals(&self.person, &[Text::Person, Text::Author]),
+            equals(&self.person, &[Text::Person, Text::Author, Text::By]),
             equals(&self.lesson, &[Text::Lesson]),
             equals(&self.category, &[Text::Category]),
             equals(&self.room, &[Text::Room, Text::ScopeName]),
@@ -183,7 +185,7 @@ impl Filter {
             && self.host.as_ref().is_none_or(|wanted| wanted.covers(row.text(Text::Host).map(str::as_bytes)))
             && self.device.as_ref().is_none_or(|device| self.is_device(device, row))
             && self.room.as_ref().is_none_or(|room| room_of(row) == Some(room))
-            && self.person.as_ref().is_none_or(|person| person_of(row) == Some(person))
+            && self.person.as_ref().is_none_or(|person| is_of(row, person))
             && self.lesson.as_ref().is_none_or(|lesson| row.text(Text::Lesson) == Some(lesson))
             && self.category.as_ref().is_none_or(|category| row.text(Text::Category) == Some(category))
     }
@@ -226,12 +228,13 @@ fn room_of(row: &Row) -> Option<&str> {
     row.text(Text::Room).or(scope)
 }
 
-/// Who used a device, or who did what an act tells.
-fn person_of(row: &Row) -> Option<&str> {
-    match row.text(Text::Record) {
-        Some(record::ACCESS) => row.text(Text::Person),
-        Some(_) | None => row.text(Text::Author),
-    }
+/// Whether somebody used a device, or did what an act tells: made a rule, or took one back.
+fn is_of(row: &Row, person: &str) -> bool {
+    let columns: &[Text] = match row.text(Text::Record) {
+        Some(record::ACCESS) => &[Text::Person],
+        Some(_) | None => &[Text::Author, Text::By],
+    };
+    columns.iter().any(|column| row.text(*column) == Some(person))
 }
 
 /// A declined request refuses a site.
@@ -255,6 +258,22 @@ impl Wanted {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn for_a_person_the_sieve_is_asked_where_nobody_took_a_rule_back() {
+        let dns = Some(Kind::Access(model::AccessKind::Dns));
+        for (kind, has_takings, expected) in [
+            (None, true, true),
+            (None, false, false),
+            (Some(Kind::Act), true, true),
+            (Some(Kind::Act), false, false),
+            (dns, true, false),
+        ] {
+            let filter = Filter::from(&Query { person: "M. Petit".parse().ok(), kind, ..Query::default() });
+            assert_eq!(filter.may_match(has_takings, |_, _| false), expected, "{kind:?} {has_takings}");
+            assert!(filter.may_match(has_takings, |of, _| of == Trait::Person));
+        }
+    }
 
     #[test]
     fn what_is_not_bounded_may_be_within() {

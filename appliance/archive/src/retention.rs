@@ -5,8 +5,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Most days that anything is kept, and how long it is where nobody has decided otherwise: the year of the circulaire
-/// n° 2004-035.
+/// Most days that anything is kept, and how long it is where nobody has decided otherwise: the year that this project was given
+/// (`docs/retention.md`).
 pub const DAYS_MAX: u32 = 365;
 /// Milliseconds of a day.
 pub(crate) const DAY_MS: i64 = 86_400_000;

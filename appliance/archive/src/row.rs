@@ -433,7 +433,10 @@ impl Row {
             | PersonDeed::AdoptPoint { words }
             | PersonDeed::ReleasePoint { words }
             | PersonDeed::RegisterDevice { words }
-            | PersonDeed::ForgetDevice { words } => {
+            | PersonDeed::ForgetDevice { words }
+            | PersonDeed::AddReader { words }
+            | PersonDeed::RemoveReader { words }
+            | PersonDeed::InstallRelease { words } => {
                 row.set(Text::Motive, words.as_str());
             }
             PersonDeed::CloseReading { reading, end } => {

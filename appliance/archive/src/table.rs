@@ -267,7 +267,7 @@ impl Table {
                 let has_damage = !outline.is_empty(Number::Offset as usize);
                 filter.may_be_within(bounds[0], bounds[1]) || (has_damage && filter.is_open())
             };
-            if (tell.is_none() && !is_within()) || !probe.may_match(place, filter)? {
+            if (tell.is_none() && !is_within()) || !probe.may_match(place, outline, filter)? {
                 continue;
             }
             let group = Group::new(outline, &self.schema, self.load(place, outline)?);

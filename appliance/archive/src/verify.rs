@@ -508,15 +508,14 @@ impl Report {
         through: &mut u64,
     ) -> io::Result<()> {
         let info = inspect(source, segment)?;
-        let place = format!("before {segment}");
         match info {
             Some(info) if info.segment != segment.number() => {
                 let was = SegmentId::new(info.segment);
                 self.findings.push(Finding::Damage(format!("{segment}: its file is that of {was}")));
             }
-            Some(info) => self.note_gap(through, info.next_sequence.saturating_sub(1), place),
             None if is_last => self.remarks.push(Remark::Torn(segment)),
             None => self.findings.push(Finding::Damage(format!("{segment}: the header is damaged"))),
+            Some(_) => {}
         }
         let mut damages = Vec::new();
         let tally = harvest(source, &[segment], *through, |one| match one {
@@ -529,6 +528,11 @@ impl Report {
             | Harvested::Unknown { .. } => {}
         });
         let tally = tally.map_err(io::Error::other)?;
+        // After a failed append the header says what the segment before may have got of it: all of that is written again here.
+        let own = tally.first_sequence.unwrap_or(u64::MAX);
+        let before =
+            info.filter(|info| info.segment == segment.number()).map_or(0, |info| info.next_sequence);
+        self.note_gap(through, before.min(own).saturating_sub(1), format!("before {segment}"));
         for damage in damages {
             match damage.kind {
                 // Nobody was promised what it should have been: where records are missing after it, they are told.

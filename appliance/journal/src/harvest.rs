@@ -139,6 +139,8 @@ pub fn may_repeat_since(found: &Found, first: Timestamp) -> bool {
 pub struct Tally {
     /// Records, closings and repeats among them.
     pub records: u64,
+    /// The lowest sequence; `None` where there is no record.
+    pub first_sequence: Option<u64>,
     /// The highest sequence; that from which on was harvested where there is no record.
     pub last_sequence: u64,
     /// The earliest and the latest time in a record.
@@ -412,6 +414,7 @@ impl<F: FnMut(Harvested)> Gatherer<'_, F> {
             return false;
         }
         self.tally.last_sequence = sequence;
+        self.tally.first_sequence.get_or_insert(sequence);
         self.tally.records += 1;
         true
     }

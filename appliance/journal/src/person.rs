@@ -105,6 +105,15 @@ pub(crate) enum PersonDeedEntry<'a> {
     ForgetDevice {
         words: &'a str,
     },
+    AddReader {
+        words: &'a str,
+    },
+    RemoveReader {
+        words: &'a str,
+    },
+    InstallRelease {
+        words: &'a str,
+    },
 }
 
 /// How a lesson goes on.
@@ -172,6 +181,9 @@ impl<'a> PersonDeedEntry<'a> {
             PersonDeed::ReleasePoint { words } => Self::ReleasePoint { words: words.as_str() },
             PersonDeed::RegisterDevice { words } => Self::RegisterDevice { words: words.as_str() },
             PersonDeed::ForgetDevice { words } => Self::ForgetDevice { words: words.as_str() },
+            PersonDeed::AddReader { words } => Self::AddReader { words: words.as_str() },
+            PersonDeed::RemoveReader { words } => Self::RemoveReader { words: words.as_str() },
+            PersonDeed::InstallRelease { words } => Self::InstallRelease { words: words.as_str() },
             PersonDeed::AddPerson { name, role } => {
                 Self::AddPerson { name: name.as_str(), role: encode_role(*role) }
             }
@@ -246,6 +258,9 @@ impl<'a> PersonDeedEntry<'a> {
             Self::ReleasePoint { words } => PersonDeed::ReleasePoint { words: Sought::new(words) },
             Self::RegisterDevice { words } => PersonDeed::RegisterDevice { words: Sought::new(words) },
             Self::ForgetDevice { words } => PersonDeed::ForgetDevice { words: Sought::new(words) },
+            Self::AddReader { words } => PersonDeed::AddReader { words: Sought::new(words) },
+            Self::RemoveReader { words } => PersonDeed::RemoveReader { words: Sought::new(words) },
+            Self::InstallRelease { words } => PersonDeed::InstallRelease { words: Sought::new(words) },
             Self::AddPerson { name, role } => {
                 PersonDeed::AddPerson { name: name.parse().ok()?, role: read_role(role) }
             }

@@ -12,7 +12,7 @@ use model::{AccessKind, Category, Host, PersonName, RoomName, Timestamp, Verdict
 use crate::clock::{ClockTie, Reckoning};
 use crate::codes::ClockCode;
 use crate::entry::{
-    Access, ActEntry, Body, ClosingEntry, Entry, HostEntry, ReasonEntry, RepeatEntry, ScopeEntry,
+    Access, ActEntry, Body, ClosingEntry, DeedEntry, Entry, HostEntry, ReasonEntry, RepeatEntry, ScopeEntry,
     SubjectEntry, TopicEntry,
 };
 use crate::fold::{FOLD_WINDOW_MS, may_fold};
@@ -44,7 +44,7 @@ pub struct Query {
     pub room: Option<RoomName>,
     /// During this lesson, by its number; also its beginning, its changes and its end.
     pub lesson: Option<String>,
-    /// By this person. An act matches by its author: for an override, who made it.
+    /// By this person. An act matches by its author: for an override, who made it, or took it back.
     pub person: Option<PersonName>,
     /// For this host; for a name, also for all names under it. An act matches by the site that it is about.
     pub host: Option<Host>,
@@ -209,8 +209,8 @@ struct Scan<'q, F> {
     held: BTreeMap<u64, Held>,
     /// The highest sequence that was read: what is not above it was written twice.
     seen: u64,
-    /// The incomplete end of the segment before.
-    torn: Option<Damage>,
+    /// The incomplete end of the segment before, and the number that the header after it says is the next.
+    torn: Option<(Damage, u64)>,
     summary: Summary,
     each: F,
 }
@@ -241,18 +241,22 @@ impl<F: FnMut(Hit) -> ControlFlow<()>> Scan<'_, F> {
 
     fn take(&mut self, piece: Piece<'_>) -> ControlFlow<()> {
         let (entry, place) = match piece {
-            Piece::Header(header) => return self.report_torn(header.next_sequence),
-            Piece::Block(_) => return ControlFlow::Continue(()),
-            Piece::Damage(damage) if damage.kind == DamageKind::Tail => {
-                self.torn = Some(damage);
+            Piece::Header(header) => {
+                self.torn = self.torn.take().map(|(damage, _)| (damage, header.next_sequence));
                 return ControlFlow::Continue(());
             }
+            Piece::Damage(damage) if damage.kind == DamageKind::Tail => {
+                self.torn = Some((damage, u64::MAX));
+                return ControlFlow::Continue(());
+            }
+            Piece::Block(_) => return ControlFlow::Continue(()),
             Piece::Damage(damage) | Piece::Unknown { place: damage, .. } => {
                 return (self.each)(Hit::Damage(damage));
             }
             Piece::Entry(entry, place) => (entry, place),
         };
         let sequence = entry.sequence();
+        self.report_torn(sequence)?;
         if sequence <= self.seen {
             return ControlFlow::Continue(());
         }
@@ -311,11 +315,13 @@ impl<F: FnMut(Hit) -> ControlFlow<()>> Scan<'_, F> {
         self.reckoning.when(Sequence::new(sequence), Timestamp::from_unix_ms(at_ms), clock.into())
     }
 
-    /// Reports the end of the segment before, if records are missing between it and what follows: otherwise it is
-    /// what a crash left of an append that nobody was promised.
-    fn report_torn(&mut self, next_sequence: u64) -> ControlFlow<()> {
+    /// Reports the end of the segment before, if records are missing between it and the record that follows: otherwise it is
+    /// what a crash left of an append that nobody was promised, or what the disk refused, which is written again after it.
+    fn report_torn(&mut self, sequence: u64) -> ControlFlow<()> {
         match self.torn.take() {
-            Some(damage) if next_sequence > self.seen.saturating_add(1) => (self.each)(Hit::Damage(damage)),
+            Some((damage, next_sequence)) if next_sequence.min(sequence) > self.seen.saturating_add(1) => {
+                (self.each)(Hit::Damage(damage))
+            }
             Some(_) | None => ControlFlow::Continue(()),
         }
     }
@@ -370,12 +376,16 @@ fn is_match(query: &Query, act: &ActEntry<'_>, when: When) -> bool {
         TopicEntry::Site(site) => is_host(wanted, &HostEntry::Name(site)),
         TopicEntry::Category(_) => false,
     };
+    let is_by = |wanted: &PersonName| {
+        act.author == wanted.as_str()
+            || matches!(act.deed, DeedEntry::TakeBack { by } if by == wanted.as_str())
+    };
     when.may_be_within(0, (query.from, query.to))
         && query.kind.is_none_or(|wanted| wanted == Kind::Act)
         && query.verdict.is_none_or(|wanted| wanted == Verdict::from(act.effect))
         && query.host.as_ref().is_none_or(is_about)
         && query.room.as_ref().is_none_or(|wanted| act.scope == ScopeEntry::Room(wanted.as_str()))
-        && query.person.as_ref().is_none_or(|wanted| act.author == wanted.as_str())
+        && query.person.as_ref().is_none_or(is_by)
         && query.category.as_ref().is_none_or(|wanted| act.topic == TopicEntry::Category(wanted.as_str()))
         && query.device.is_none()
         && query.lesson.is_none()
@@ -406,6 +416,9 @@ fn is_person_match(query: &Query, act: &PersonEntry<'_>, when: When) -> bool {
         | PersonDeedEntry::ReleasePoint { .. }
         | PersonDeedEntry::RegisterDevice { .. }
         | PersonDeedEntry::ForgetDevice { .. }
+        | PersonDeedEntry::AddReader { .. }
+        | PersonDeedEntry::RemoveReader { .. }
+        | PersonDeedEntry::InstallRelease { .. }
         | PersonDeedEntry::AddPerson { .. }
         | PersonDeedEntry::ResetPerson { .. }
         | PersonDeedEntry::DisablePerson { .. }

@@ -1,7 +1,7 @@
 //! What a school asks of the commune about a site, and what it is told.
 
 use crate::number::number;
-use crate::{DomainName, Motive, NewOverride, NewPreparation, PersonName, Timestamp, Verdict};
+use crate::{DomainName, Motive, NewOverride, NewPreparation, PersonName, Release, Timestamp, Verdict};
 
 number! {
     /// The number of a request to the commune. It is never used again.
@@ -105,6 +105,8 @@ pub struct CommuneSheet {
     pub content: Vec<NewPreparation>,
     /// What its people are to read.
     pub notices: Vec<CommuneNotice>,
+    /// The release of the box's system that it shall have.
+    pub release: Option<Release>,
 }
 
 /// Something that the commune's hub had the box do, as it stands on the box.
@@ -125,6 +127,10 @@ pub enum CommuneOrderKind {
     Permit,
     /// Close a site.
     Refuse,
+    /// Lock a category.
+    Lock,
+    /// Lock it no more.
+    Unlock,
     /// Take a rule of its own back.
     TakeBack,
     /// Tell what was answered to a request.
@@ -135,18 +141,26 @@ pub enum CommuneOrderKind {
     Unprepare,
     /// Show a notice.
     Notice,
+    /// Take a release of its system.
+    Release,
+    /// Take that release no more.
+    Withdraw,
 }
 
 impl CommuneOrderKind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::Permit,
         Self::Refuse,
+        Self::Lock,
+        Self::Unlock,
         Self::TakeBack,
         Self::Answer,
         Self::Prepare,
         Self::Unprepare,
         Self::Notice,
+        Self::Release,
+        Self::Withdraw,
     ];
 
     /// The word of the state file and of the texts.
@@ -155,11 +169,15 @@ impl CommuneOrderKind {
         match self {
             Self::Permit => "permit",
             Self::Refuse => "refuse",
+            Self::Lock => "lock",
+            Self::Unlock => "unlock",
             Self::TakeBack => "take-back",
             Self::Answer => "answer",
             Self::Prepare => "prepare",
             Self::Unprepare => "unprepare",
             Self::Notice => "notice",
+            Self::Release => "release",
+            Self::Withdraw => "withdraw",
         }
     }
 }
@@ -175,6 +193,7 @@ mod tests {
         }
         assert_eq!(Answered::find("perhaps"), None);
         let words: Vec<_> = CommuneOrderKind::ALL.into_iter().map(CommuneOrderKind::as_str).collect();
-        assert_eq!(words, ["permit", "refuse", "take-back", "answer", "prepare", "unprepare", "notice"]);
+        let expected = "permit refuse lock unlock take-back answer prepare unprepare notice release withdraw";
+        assert_eq!(words.join(" "), expected);
     }
 }

@@ -320,6 +320,13 @@ impl Lesson {
         self.ended.is_none() && now.is_some_and(|now| (self.from..self.until).contains(&now))
     }
 
+    /// When it was over, or will be. What a clock that was not set says of its end counts for nothing.
+    #[must_use]
+    pub fn end(&self) -> Timestamp {
+        let noted = self.ended.as_ref().map(|end| end.at);
+        noted.filter(|at| (self.from..self.until).contains(at)).unwrap_or(self.until)
+    }
+
     /// What can be changed of it.
     #[must_use]
     pub fn settings(&self) -> LessonSettings {
@@ -418,7 +425,12 @@ mod tests {
             assert_eq!(lesson.is_running(now), expected, "{now:?}");
         }
         let end = LessonEnd { at: after(5), how: LessonEnding::Hand, by: lesson.teacher.clone() };
-        assert!(!Lesson { ended: Some(end), ..lesson }.is_running(Some(after(10))));
+        let ended = Lesson { ended: Some(end.clone()), ..lesson.clone() };
+        assert!(!ended.is_running(Some(after(10))));
+        assert_eq!((lesson.end(), ended.end()), (after(60), after(5)));
+        // Somebody ended it while the clock showed 1970.
+        let unset = LessonEnd { at: Timestamp::from_unix_ms(60_000), ..end };
+        assert_eq!(Lesson { ended: Some(unset), ..lesson }.end(), after(60));
     }
 
     #[test]

@@ -21,7 +21,9 @@ mod number;
 mod overrides;
 mod person;
 mod preparation;
+mod reader_role;
 mod reading;
+mod release;
 mod request;
 mod rule;
 mod selection;
@@ -58,9 +60,14 @@ pub use person::{Failures, MadeCard, Person, PersonAct, PersonDeed, PersonId, Ro
 pub use preparation::{
     NewPreparation, NotAPlace, Preparation, PreparationId, PreparationStage, PreparationTitle, WorkspacePlace,
 };
+pub use reader_role::{ReaderRole, ReaderRoleError};
 pub use reading::{
     DEVICE_WINDOW_DAYS_MAX, Purpose, PurposeError, READING_MINUTES_MAX, READING_MINUTES_USUAL, Reading,
     ReadingEnd, ReadingId, ReadingTerms, Sought, Target, TargetError, Unbounded, WINDOW_DAYS_MAX,
+};
+pub use release::{
+    RELEASE_FILE_BYTES_MAX, RELEASE_FILES, Release, ReleaseError, ReleaseFile, ReleaseVersion,
+    ReleaseVersionError,
 };
 pub use request::{Answer, Obstacle, RequestId, SiteRequest};
 pub use rule::{Idle, Motive, MotiveError, Rule, Scope, Topic};

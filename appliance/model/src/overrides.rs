@@ -189,6 +189,14 @@ pub struct Act {
     pub rule: Rule,
 }
 
+impl Act {
+    /// Whether it is an act of this person: on a rule of hers, or done by her to somebody else's.
+    #[must_use]
+    pub fn is_of(&self, person: &PersonName) -> bool {
+        self.rule.author == *person || self.deed.by() == Some(person)
+    }
+}
+
 /// What happens to an override.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deed {

@@ -245,6 +245,21 @@ pub enum PersonDeed {
         /// What it was.
         words: Sought,
     },
+    /// Days are sealed to one more key, which was made on the pages.
+    AddReader {
+        /// Whose, and the public key.
+        words: Sought,
+    },
+    /// Days are sealed to it no more.
+    RemoveReader {
+        /// Whose, and the public key.
+        words: Sought,
+    },
+    /// A release of the machine's system that waits for the night is put into place at once.
+    InstallRelease {
+        /// Its version, and what was said of lessons.
+        words: Sought,
+    },
     /// Somebody new.
     AddPerson {
         /// Who.
@@ -359,6 +374,9 @@ impl PersonDeed {
             Self::ReleasePoint { .. } => "release-point",
             Self::RegisterDevice { .. } => "register-device",
             Self::ForgetDevice { .. } => "forget-device",
+            Self::AddReader { .. } => "add-reader",
+            Self::RemoveReader { .. } => "remove-reader",
+            Self::InstallRelease { .. } => "install-release",
             Self::AddPerson { .. } => "add-person",
             Self::ResetPerson { .. } => "reset-person",
             Self::DisablePerson { .. } => "disable-person",
@@ -395,6 +413,9 @@ impl PersonDeed {
             | Self::ReleasePoint { .. }
             | Self::RegisterDevice { .. }
             | Self::ForgetDevice { .. }
+            | Self::AddReader { .. }
+            | Self::RemoveReader { .. }
+            | Self::InstallRelease { .. }
             | Self::AddPerson { .. }
             | Self::ResetPerson { .. }
             | Self::DisablePerson { .. }
@@ -428,6 +449,9 @@ impl PersonDeed {
             | Self::ReleasePoint { .. }
             | Self::RegisterDevice { .. }
             | Self::ForgetDevice { .. }
+            | Self::AddReader { .. }
+            | Self::RemoveReader { .. }
+            | Self::InstallRelease { .. }
             | Self::AddPerson { .. }
             | Self::ResetPerson { .. }
             | Self::DisablePerson { .. }

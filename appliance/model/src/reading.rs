@@ -12,7 +12,7 @@ pub const READING_MINUTES_MAX: u32 = 8 * 60;
 pub const READING_MINUTES_USUAL: u32 = 60;
 /// Longest window of a reading that is about no device, in days: whoever looks at a whole school looks at one incident.
 pub const WINDOW_DAYS_MAX: u32 = 31;
-/// Longest window of a reading about one device, in days: what the law has kept.
+/// Longest window of a reading about one device, in days: nothing is kept longer.
 pub const DEVICE_WINDOW_DAYS_MAX: u32 = 366;
 const DAY_MS: i64 = 86_400_000;
 /// Longest name of a device that a reading is about, in characters; longer ones name nothing.
@@ -233,6 +233,8 @@ pub struct Reading {
     pub searches: u32,
     /// How many extracts were taken.
     pub exports: u32,
+    /// How many of them had the sealed files of their time, which are everybody's.
+    pub whole_exports: u32,
     /// Who made a card in the opener's name in the day before, where that was somebody else.
     pub card_by: Option<PersonName>,
 }
@@ -345,6 +347,7 @@ mod tests {
             closed: None,
             searches: 0,
             exports: 0,
+            whole_exports: 0,
             card_by: None,
         };
         for (ms, expected) in

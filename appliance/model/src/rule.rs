@@ -141,6 +141,20 @@ pub enum Idle {
 }
 
 impl Rule {
+    /// The category that it locks: the commune refuses it to all, until it takes that back itself. An entry of another layer opens
+    /// nothing of it, however specific it is.
+    #[must_use]
+    pub fn locked(&self) -> Option<&Category> {
+        let is_of_commune = self.layer == Layer::Commune && self.scope == Scope::Everyone;
+        let is_lasting = self.from.is_none() && self.until.is_none();
+        match &self.topic {
+            Topic::Category(category) if is_of_commune && is_lasting && self.effect == Verdict::Refuse => {
+                Some(category)
+            }
+            Topic::Category(_) | Topic::Site(_) => None,
+        }
+    }
+
     /// Whether it counts for the subject at this time; `now` is `None` when the clock is not set.
     ///
     /// # Errors
@@ -171,6 +185,31 @@ impl Rule {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_commune_locks_and_only_for_good() {
+        let lock = Rule {
+            layer: Layer::Commune,
+            effect: Verdict::Refuse,
+            topic: Topic::Category("gambling".parse().unwrap()),
+            scope: Scope::Everyone,
+            author: "M. Blanc".parse().unwrap(),
+            motive: "jeux d'argent".parse().unwrap(),
+            from: None,
+            until: None,
+        };
+        assert_eq!(lock.locked().map(Category::as_str), Some("gambling"));
+        let end = Some(Timestamp::from_unix_ms(5));
+        for other in [
+            Rule { layer: Layer::School, ..lock.clone() },
+            Rule { effect: Verdict::Permit, ..lock.clone() },
+            Rule { topic: Topic::Site("casino.example".parse().unwrap()), ..lock.clone() },
+            Rule { scope: Scope::Room("CM2".parse().unwrap()), ..lock.clone() },
+            Rule { until: end, ..lock.clone() },
+        ] {
+            assert_eq!(other.locked(), None, "{other:?}");
+        }
+    }
 
     #[test]
     fn reasons_are_bounded() {

@@ -1,6 +1,6 @@
 //! What is looked for in the journal, as people choose it on a page or a command line.
 
-use crate::{Category, Host, PersonName, ReadingTerms, RoomName, Target, Timestamp, Verdict};
+use crate::{Category, Host, LessonId, PersonName, ReadingTerms, RoomName, Target, Timestamp, Verdict};
 
 /// Records that fit every field that is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,7 +13,9 @@ pub struct Selection {
     pub device: Option<Target>,
     /// Of the devices of this room.
     pub room: Option<RoomName>,
-    /// Of this person.
+    /// During this lesson; its beginning, its changes and its end, too.
+    pub lesson: Option<LessonId>,
+    /// What this person did. No access is a person's: nobody signs in to browse.
     pub person: Option<PersonName>,
     /// For this host; for a name, also for all names under it.
     pub host: Option<Host>,
@@ -46,7 +48,7 @@ impl Selection {
         if self.person.is_some() && !terms.with_people {
             return None;
         }
-        let with_people = self.with_people && terms.with_people;
+        let with_people = (self.with_people || self.person.is_some()) && terms.with_people;
         Some(Self { from, to, device, with_people, ..self })
     }
 }
@@ -98,7 +100,10 @@ mod tests {
         assert!(asked.clone().within(&terms(None, true)).unwrap().with_people);
         assert!(!asked.within(&terms(None, false)).unwrap().with_people);
         let of = Selection { person: "Mme Martin".parse().ok(), ..Selection::default() };
-        assert!(of.clone().within(&terms(None, true)).is_some());
+        assert!(
+            of.clone().within(&terms(None, true)).unwrap().with_people,
+            "or nothing of her would be found"
+        );
         assert_eq!(of.within(&terms(None, false)), None);
     }
 }

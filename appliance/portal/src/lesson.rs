@@ -85,6 +85,9 @@ pub trait LessonRoom: Send + Sync {
     /// [`Trouble::Unavailable`].
     fn wifi_register(&self) -> Result<Vec<WifiLine>, Trouble>;
 
+    /// The rooms that have a network.
+    fn wifi_rooms(&self) -> Vec<RoomName>;
+
     /// The planned lessons of this person, in the order of the week.
     ///
     /// # Errors

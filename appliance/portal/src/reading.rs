@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use jiff::civil::Date;
 use model::{
-    Category, Host, MadeCard, Motive, Person, PersonName, Reading, ReadingId, ReadingTerms, Reason, RoomName,
-    Selection, Target, Timestamp, Verdict, When,
+    Category, Host, Lesson, MadeCard, Motive, Person, PersonName, Reading, ReadingId, ReadingTerms, Reason,
+    RoomName, Selection, Target, Timestamp, Verdict, When,
 };
 use zeroize::Zeroizing;
 
@@ -62,6 +62,17 @@ pub trait ReadingRoom: Send + Sync {
     /// # Errors
     /// [`Trouble::Unknown`].
     fn close_reading(&self, client: IpAddr, person: &Person, id: ReadingId) -> Result<(), Trouble>;
+
+    /// The lessons that an open reading may be narrowed to: those of its time, and of the time and the room that are asked for.
+    ///
+    /// # Errors
+    /// As [`ReadingRoom::reading`].
+    fn lesson_choice(
+        &self,
+        reader: Reader<'_>,
+        id: ReadingId,
+        asked: &Selection,
+    ) -> Result<LessonChoice, Trouble>;
 
     /// A page of what an open reading shows, after the record of this number. That somebody looks is recorded first.
     ///
@@ -202,6 +213,15 @@ pub struct NewHold {
     pub device: Option<Target>,
     /// Why.
     pub reason: Motive,
+}
+
+/// Lessons among which somebody chooses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LessonChoice {
+    /// The lessons, the last first.
+    pub lessons: Vec<Lesson>,
+    /// Whether earlier ones are left out, because there are too many.
+    pub is_cut: bool,
 }
 
 /// A page of what was found.

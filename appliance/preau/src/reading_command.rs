@@ -153,13 +153,15 @@ pub(crate) fn append(sought: &Sought, more: &str) -> Sought {
 
 /// What is looked for, in one line.
 pub(crate) fn describe(selection: &Selection, zone: &TimeZone) -> Sought {
-    let Selection { from, to, device, room, person, host, category, verdict, with_people } = selection;
+    let Selection { from, to, device, room, lesson, person, host, category, verdict, with_people } =
+        selection;
     let part = |name: &str, value: Option<String>| value.map(|value| format!("{name} {value}"));
     let parts = [
         part("from", from.map(|from| local(from, zone))),
         part("to", to.map(|to| local(to, zone))),
         part("device", device.as_ref().map(ToString::to_string)),
         part("room", room.as_ref().map(ToString::to_string)),
+        part("lesson", lesson.map(|lesson| lesson.to_string())),
         part("person", person.as_ref().map(ToString::to_string)),
         part("host", host.as_ref().map(ToString::to_string)),
         part("category", category.as_ref().map(ToString::to_string)),
@@ -177,7 +179,8 @@ pub(crate) fn list(data: &Path, zone: &TimeZone) -> anyhow::Result<ExitCode> {
     }
     let mut out = io::stdout().lock();
     for reading in Store::open(&file)?.readings(LISTED_MAX)? {
-        let Reading { id, author, terms, opened, until, closed, searches, exports, .. } = reading;
+        let Reading { id, author, terms, opened, until, closed, searches, exports, whole_exports, .. } =
+            reading;
         let end = match closed {
             Some((at, ReadingEnd::Hand)) => format!("ended {}", local(at, zone)),
             Some((at, ReadingEnd::Time)) => format!("ran out {}", local(at, zone)),
@@ -185,9 +188,13 @@ pub(crate) fn list(data: &Path, zone: &TimeZone) -> anyhow::Result<ExitCode> {
         };
         let window = [terms.from, terms.to].map(|at| at.map_or_else(|| "-".to_owned(), |at| local(at, zone)));
         let device = terms.target.map_or_else(|| "-".to_owned(), |target| target.to_string());
+        let whole = match whole_exports {
+            0 => String::new(),
+            count => format!(", {count} with sealed files"),
+        };
         writeln!(
             out,
-            "{id}\t{}\t{author}\t{}\t{}\t{} to {}\t{device}\t{searches} searches\t{exports} extracts\t{end}",
+            "{id}\t{}\t{author}\t{}\t{}\t{} to {}\t{device}\t{searches} searches\t{exports} extracts{whole}\t{end}",
             local(opened, zone),
             terms.purpose,
             terms.detail,
@@ -216,11 +223,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let selection = Selection {
             device: Some("CM2-04".parse().unwrap()),
+            lesson: Some(model::LessonId::new(7)),
             host: model::Host::parse("casino.example").ok(),
             from: Some(Timestamp::from_unix_ms(1_795_422_600_000)),
             ..Selection::default()
         };
-        let more = Some("lesson Histoire");
+        let more = Some("with 2 sealed files");
         let looking = Looking { purpose: Purpose::Maintenance, detail: None, selection: &selection, more };
         let zone = TimeZone::get("Europe/Paris").unwrap();
         let id = note(folder.path(), &looking, None, Look::Search, &zone).unwrap();
@@ -242,8 +250,9 @@ mod tests {
             claimed != head && claimed.as_str().starts_with("Mme Durand (ligne de commande, "),
             "{claimed}"
         );
-        let expected =
-            Sought::new("from 2026-11-23 09:30, device CM2-04, host casino.example, lesson Histoire");
+        let expected = Sought::new(
+            "from 2026-11-23 09:30, device CM2-04, lesson 7, host casino.example, with 2 sealed files",
+        );
         assert_eq!(deeds[1], PersonDeed::SearchJournal { reading: id, sought: expected });
     }
     /// Weeks that could not be sealed, or a log that is damaged, are no day under way.

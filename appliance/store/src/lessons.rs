@@ -203,6 +203,33 @@ impl Store {
         Ok(self.select_lessons(last, [teacher.as_str(), room.as_str()])?.pop())
     }
 
+    /// The lessons that ran, or were to run, within a time, in one room or in all, the last first, at most `limit` of them.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read.
+    pub fn lessons_within(
+        &self,
+        (from, to): (Option<Timestamp>, Option<Timestamp>),
+        room: Option<&RoomName>,
+        limit: u32,
+    ) -> Result<Vec<Lesson>, StoreError> {
+        let ms = |at: Option<Timestamp>, other: i64| at.map_or(other, Timestamp::unix_ms);
+        self.select_lessons(
+            "until_ms > ?1 AND from_ms < ?2 AND (?3 IS NULL OR room = ?3) ORDER BY from_ms DESC, id DESC LIMIT ?4",
+            params![ms(from, i64::MIN), ms(to, i64::MAX), room.map(RoomName::as_str), limit],
+        )
+    }
+
+    /// The lesson that had a room at a time.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read.
+    pub fn find_lesson_at(&self, room: &RoomName, at: Timestamp) -> Result<Option<Lesson>, StoreError> {
+        let around = "room = ?1 AND from_ms <= ?2 AND until_ms > ?2 ORDER BY id DESC";
+        let lessons = self.select_lessons(around, params![room.as_str(), at.unix_ms()])?;
+        Ok(lessons.into_iter().find(|lesson| at < lesson.end()))
+    }
+
     /// A lesson by its number.
     ///
     /// # Errors

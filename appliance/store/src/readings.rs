@@ -19,7 +19,7 @@ pub const OPEN_READINGS_MAX: u32 = 8;
 
 /// The columns of a reading, as [`read_reading`] takes them.
 const COLUMNS: &str = "id, author, machine, purpose, detail, from_ms, to_ms, target, with_people, opened_ms, until_ms, \
-    closed_ms, closed_how, searches, exports, card_by";
+    closed_ms, closed_how, searches, exports, card_by, whole_exports";
 /// The readings of commands, which are over as they begin, and those of the pages.
 const COMMANDS: &str = "until_ms = opened_ms";
 const PAGES: &str = "until_ms <> opened_ms";
@@ -173,17 +173,17 @@ impl Store {
         self.note_look(id, (Look::Search, sought), reader)
     }
 
-    /// Notes what somebody takes with her, before she has anything.
+    /// Notes what somebody takes with her, before she has anything; `is_whole` where the sealed files of its time go along.
     ///
     /// # Errors
     /// As [`Store::note_search`].
     pub fn note_export(
         &mut self,
         id: ReadingId,
-        sought: &Sought,
+        (sought, is_whole): (&Sought, bool),
         reader: Reader<'_>,
     ) -> Result<(), PersonError> {
-        self.note_look(id, (Look::Export, sought), reader)
+        self.note_look(id, (Look::export(is_whole), sought), reader)
     }
 
     fn note_look(
@@ -268,14 +268,22 @@ pub enum Look {
     Search,
     /// Something is taken away.
     Export,
+    /// Something is taken away, and the sealed files of its time with it: they are everybody's.
+    WholeExport,
 }
 
 impl Look {
+    /// That of an extract, with the sealed files of its time or without.
+    #[must_use]
+    pub fn export(is_whole: bool) -> Self {
+        if is_whole { Self::WholeExport } else { Self::Export }
+    }
+
     fn deed(self, reading: ReadingId, sought: &Sought) -> PersonDeed {
         let sought = sought.clone();
         match self {
             Self::Search => PersonDeed::SearchJournal { reading, sought },
-            Self::Export => PersonDeed::ExportJournal { reading, sought },
+            Self::Export | Self::WholeExport => PersonDeed::ExportJournal { reading, sought },
         }
     }
 }
@@ -285,6 +293,10 @@ fn count_look(transaction: &Transaction<'_>, id: ReadingId, look: Look) -> Resul
     let update = match look {
         Look::Search => "UPDATE reading SET searches = searches + 1 WHERE id = ?1 AND closed_ms IS NULL",
         Look::Export => "UPDATE reading SET exports = exports + 1 WHERE id = ?1 AND closed_ms IS NULL",
+        Look::WholeExport => {
+            "UPDATE reading SET exports = exports + 1, whole_exports = whole_exports + 1
+             WHERE id = ?1 AND closed_ms IS NULL"
+        }
     };
     if transaction.execute(update, [id.number()])? == 0 { Err(PersonError::Unknown) } else { Ok(()) }
 }
@@ -408,6 +420,7 @@ fn read_reading(row: &Row<'_>, first: usize) -> rusqlite::Result<Reading> {
         closed,
         searches: row.get(at(13))?,
         exports: row.get(at(14))?,
+        whole_exports: row.get(at(16))?,
         card_by: row.get::<_, Option<String>>(at(15))?.map(|name| parse(at(15), &name)).transpose()?,
     })
 }
@@ -469,24 +482,31 @@ mod tests {
         let sought = Sought::new("host casino.example");
         store.note_search(reading.id, &sought, reader).unwrap();
         store.note_search(reading.id, &sought, reader).unwrap();
-        store.note_export(reading.id, &sought, reader).unwrap();
+        store.note_export(reading.id, (&sought, false), reader).unwrap();
+        store.note_export(reading.id, (&sought, true), reader).unwrap();
         assert!(store.close_reading(reading.id, at(5), reader).unwrap());
         assert!(!store.close_reading(reading.id, at(6), reader).unwrap(), "once");
         let id = reading.id;
         let search = PersonDeed::SearchJournal { reading: id, sought: sought.clone() };
+        let export = PersonDeed::ExportJournal { reading: id, sought: sought.clone() };
         let expected = [
             PersonDeed::OpenReading { reading: id, terms: Box::new(terms()), until },
             search.clone(),
             search,
-            PersonDeed::ExportJournal { reading: id, sought: sought.clone() },
+            export.clone(),
+            export,
             PersonDeed::CloseReading { reading: id, end: ReadingEnd::Hand },
         ];
         assert_eq!(deeds(&store), expected);
         let kept = store.readings(9).unwrap().remove(0);
-        assert_eq!((kept.searches, kept.exports, kept.closed), (2, 1, Some((at(5), ReadingEnd::Hand))));
+        assert_eq!((kept.searches, kept.closed), (2, Some((at(5), ReadingEnd::Hand))));
+        assert_eq!((kept.exports, kept.whole_exports), (2, 1), "what was everybody's is counted apart");
         assert_eq!(store.find_reading(id).unwrap(), Some(kept));
         assert!(matches!(store.note_search(id, &sought, reader), Err(PersonError::Unknown)), "it is closed");
-        assert!(matches!(store.note_export(id, &sought, reader), Err(PersonError::Unknown)), "it is closed");
+        assert!(
+            matches!(store.note_export(id, (&sought, true), reader), Err(PersonError::Unknown)),
+            "it is closed"
+        );
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod keyless;
 mod ledger;
 #[cfg(test)]
 mod on_disk;
+mod patience;
 #[cfg(test)]
 mod year;
 
@@ -47,6 +48,7 @@ pub use child::{BUSY_STATUS, Sealer};
 pub use expiry::{Expired, Vouched, expire};
 pub use holds::{HoldError, PATIENCE, add_hold, lift_hold};
 use ledger::Ledger;
+use patience::waited_ms;
 
 /// The file of the box's key, in the data folder.
 const KEY_FILE: &str = "seal-key";
@@ -55,7 +57,8 @@ const KEY_FILE: &str = "seal-key";
 const SEGMENTS_BYTES_MAX: u64 = 64 << 20;
 /// Room that must be left on the disk beside a sealed file: the journal comes first.
 const FREE_BYTES_MIN: u64 = 16 << 20;
-/// How long the disk gets to give back a segment that it does not: then what can be read of it is sealed, and what came after it.
+/// How long the disk gets to give back a segment that it does not, by a clock that is believed or by what the box has run: then what can be
+/// read of it is sealed, and what came after it.
 const UNREADABLE_MS: u64 = 7 * 86_400_000;
 /// The day of what no calendar has.
 const NO_DAY: &str = "unknown";
@@ -203,7 +206,7 @@ pub fn seal(data: &Path, manner: &Manner, now: Instant) -> Result<Done, SealingE
     }
     ledger.state_policy(now, manner.policy.as_ref())?;
     ledger.state_readers(now, manner.readers.as_deref())?;
-    Run { ledger, manner, now }.carry_out()
+    Run { data, ledger, manner, now, last_finished: None }.carry_out()
 }
 
 /// A file that is about to be sealed.
@@ -225,15 +228,19 @@ struct Finished {
 }
 
 struct Run<'r> {
+    data: &'r Path,
     ledger: Ledger,
     manner: &'r Manner,
     now: Instant,
+    /// The last segment that nobody writes any more.
+    last_finished: Option<SegmentId>,
 }
 
 impl Run<'_> {
     fn carry_out(mut self) -> Result<Done, SealingError> {
         let mut done = Done::default();
         let finished = list_finished(&self.ledger, &self.manner.time_zone)?;
+        self.last_finished = finished.last().map(|one| one.id);
         let sealed_through = self.ledger.log.through_segment();
         let waiting: Vec<_> = finished.iter().filter(|one| one.id.number() > sealed_through).collect();
         let outcome =
@@ -249,10 +256,11 @@ impl Run<'_> {
         let Ledger { directory, log, .. } = &self.ledger;
         let segments: Vec<SegmentId> = group.iter().map(|one| one.id).collect();
         let (parts, tally) = write_apart(directory, &segments, log.through(), &log.retention())?;
-        self.check_patience(&tally.unreadable, group)?;
+        // What stands before one that is waited for does not wait, and each waits for itself.
         if !tally.unreadable.is_empty() && group.len() > 1 {
             return group.chunks(1).try_for_each(|one| self.seal_group(one, sealed));
         }
+        self.check_patience(&tally.unreadable, group)?;
         if tally.records > 0 || parts.iter().any(|part| part.rows > 0) {
             sealed.extend(self.seal_parts(group, parts, &tally)?);
         }
@@ -296,8 +304,8 @@ impl Run<'_> {
         Ok(self.ledger.log.last().cloned())
     }
 
-    /// A disk may give back later what it does not give back now, and a key may be put back. Only time of a clock that is believed counts,
-    /// after what is sealed for certain.
+    /// A disk may give back later what it does not give back now, and a key may be put back. Time of a clock that is believed counts, after
+    /// what is sealed for certain; and what the box has run since: many a box never finds a time server.
     fn check_patience(&self, unreadable: &[SegmentId], group: &[&Finished]) -> Result<(), SealingError> {
         if unreadable.is_empty() {
             return Ok(());
@@ -307,7 +315,9 @@ impl Run<'_> {
         let not_before = Bounds::after_all(leaves, now.at).not_before();
         let is_young = |one: &&&Finished| {
             let begun = one.begun.max(not_before).unwrap_or(now.at);
-            unreadable.contains(&one.id) && (!is_believed || now.at.ms_since(begun) < UNREADABLE_MS)
+            let is_spent = is_believed && now.at.ms_since(begun) >= UNREADABLE_MS;
+            let last = self.last_finished.unwrap_or(one.id);
+            unreadable.contains(&one.id) && !is_spent && waited_ms(self.data, one.id, last) < UNREADABLE_MS
         };
         group.iter().find(is_young).map_or(Ok(()), |one| Err(SealingError::Segment(one.id)))
     }

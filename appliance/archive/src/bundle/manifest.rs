@@ -14,10 +14,14 @@ use crate::words;
 /// The first line: what it is; the version follows. No name of a log begins so: a manifest is never taken for a
 /// checkpoint, which the same key signs.
 const FIRST_LINE: &str = "PREAU EXPORT ";
-/// The version that is written.
-pub(super) const VERSION: u32 = 2;
+/// The version that is written where no lesson is asked for.
+const VERSION: u32 = 2;
+/// That of an extract of a lesson: it has a line more, which says so. What others need not know of, they need not be told.
+const VERSION_OF_LESSONS: u32 = 3;
 /// The first one: it has a proof for each of its seals in the place of all leaves, and says nothing of what is deleted.
 pub(super) const VERSION_OF_PROOFS: u32 = 1;
+/// All that are read.
+const VERSIONS: [u32; 3] = [VERSION_OF_PROOFS, VERSION, VERSION_OF_LESSONS];
 /// The words of a line that says yes or no.
 const YES_NO: [&str; 2] = ["no", "yes"];
 
@@ -82,6 +86,13 @@ pub struct Manifest {
     pub files: Vec<PackedFile>,
 }
 
+impl Manifest {
+    /// The version of an extract of what is asked for.
+    pub(super) fn version_of(selection: &Selection) -> u32 {
+        if selection.lesson.is_some() { VERSION_OF_LESSONS } else { VERSION }
+    }
+}
+
 /// The text is no manifest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
@@ -102,7 +113,7 @@ impl From<WrongLine> for ManifestError {
 impl fmt::Display for Manifest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Request { author, purpose, detail, reading } = &self.request;
-        let Selection { from, to, device, room, person, host, category, verdict, with_people } =
+        let Selection { from, to, device, room, lesson, person, host, category, verdict, with_people } =
             &self.selection;
         let time = |time: &Option<Timestamp>| Optional(time.map(Timestamp::unix_ms));
         writeln!(f, "{FIRST_LINE}{}", self.version)?;
@@ -118,6 +129,9 @@ impl fmt::Display for Manifest {
         writeln!(f, "to {}", time(to))?;
         writeln!(f, "device {}", Optional(device.as_ref()))?;
         writeln!(f, "room {}", Optional(room.as_ref()))?;
+        if let Some(lesson) = lesson {
+            writeln!(f, "lesson {lesson}")?;
+        }
         writeln!(f, "person {}", Optional(person.as_ref()))?;
         writeln!(f, "host {}", Optional(host.as_ref()))?;
         writeln!(f, "category {}", Optional(category.as_ref()))?;
@@ -142,7 +156,7 @@ impl FromStr for Manifest {
     fn from_str(text: &str) -> Result<Self, ManifestError> {
         let mut lines = Lines::new(text);
         let version = lines.next().and_then(|line| parse(line.strip_prefix(FIRST_LINE)?));
-        let known = version.filter(|version| [VERSION_OF_PROOFS, VERSION].contains(version));
+        let known = version.filter(|version| VERSIONS.contains(version));
         let version: u32 = known.ok_or(ManifestError::Kind)?;
         let log = lines.read("log", |log| Some(log.to_owned()))?;
         let seals = lines.value("seals")?;
@@ -154,7 +168,7 @@ impl FromStr for Manifest {
             detail: lines.read("detail", |text| text.parse().ok())?,
             reading: lines.optional("reading")?,
         };
-        let selection = read_selection(&mut lines)?;
+        let selection = read_selection(&mut lines, version)?;
         let (rows, unsealed) = (lines.value("rows")?, lines.value("unsealed")?);
         let (locked, unreadable) = (lines.value("locked")?, lines.value("unreadable")?);
         let (untimed, is_whole) = match version {
@@ -194,13 +208,14 @@ impl FromStr for Manifest {
     }
 }
 
-fn read_selection(lines: &mut Lines<'_>) -> Result<Selection, WrongLine> {
+fn read_selection(lines: &mut Lines<'_>, version: u32) -> Result<Selection, WrongLine> {
     let (from, to): (Option<i64>, Option<i64>) = (lines.optional("from")?, lines.optional("to")?);
     Ok(Selection {
         from: from.map(Timestamp::from_unix_ms),
         to: to.map(Timestamp::from_unix_ms),
         device: lines.optional("device")?,
         room: lines.optional("room")?,
+        lesson: if version == VERSION_OF_LESSONS { Some(lines.value("lesson")?) } else { None },
         person: lines.optional("person")?,
         host: lines.read("host", |text| match text {
             "-" => Some(None),

@@ -5,7 +5,7 @@ use std::io::Write;
 use model::{ClockQuality, Selection, Timestamp};
 
 use crate::bundle::leaves::Leaves;
-use crate::bundle::manifest::{Manifest, PackedFile, Request, VERSION};
+use crate::bundle::manifest::{Manifest, PackedFile, Request};
 use crate::bundle::name;
 use crate::bundle::select::Extracted;
 use crate::bundle::zip::{ZipError, ZipWriter};
@@ -66,7 +66,7 @@ impl<'p, W: Write> Packer<'p, W> {
             return Err(PackError::Name);
         }
         let manifest = Manifest {
-            version: VERSION,
+            version: Manifest::version_of(selection),
             log: pedigree.key.verifier().name().to_owned(),
             seals: pedigree.log.entries().len() as u64,
             made,

@@ -41,6 +41,7 @@ pub fn query(selection: &Selection) -> Query {
         to: selection.to,
         device: selection.device.as_ref().map(|device| device.as_str().to_owned()),
         host: selection.host.clone(),
+        lesson: selection.lesson.map(|lesson| lesson.to_string()),
         verdict: selection.verdict,
         // Whether acts are of a room, a person or a category is finer than what a search asks.
         ..Query::default()
@@ -70,7 +71,7 @@ pub fn is_selected(selection: &Selection, hit: &Hit) -> bool {
         Hit::Act(found) if selection.with_people => {
             let rule = &found.act.rule;
             selection.room.as_ref().is_none_or(|room| rule.scope == Scope::Room(room.clone()))
-                && selection.person.as_ref().is_none_or(|person| rule.author == *person)
+                && selection.person.as_ref().is_none_or(|person| found.act.is_of(person))
                 && selection
                     .category
                     .as_ref()

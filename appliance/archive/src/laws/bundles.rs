@@ -593,6 +593,48 @@ fn a_selection_selects() {
     assert!(matches!(outcome, Err(ExtractError::TooMany(5))));
 }
 
+/// An extract of a lesson says so in what is signed; one of anything else is as it was.
+#[test]
+fn an_extract_of_a_lesson_is_of_that_lesson() {
+    let mut it = Appliance::new();
+    for (second, lesson) in (0..).zip([None, Some(7), Some(8), Some(7)]) {
+        let lesson = lesson.map(model::LessonId::new);
+        it.record(at(second), Asked { lesson, ..Asked::dns(3, &format!("h{second}.fr")) });
+    }
+    it.commit(at(100));
+    it.seal(at(100));
+    it.record(at(100), Asked { lesson: Some(model::LessonId::new(7)), ..Asked::dns(4, "late.fr") });
+    let window = || Selection { from: Some(at(0)), to: Some(at(200)), ..Selection::default() };
+    let of = |lesson: Option<u32>| Selection { lesson: lesson.map(model::LessonId::new), ..window() };
+    for (lesson, rows, version) in [(Some(7), 3, 3), (Some(8), 1, 3), (Some(9), 0, 3), (None, 5, 2)] {
+        let bundle = Making { selection: of(lesson), is_whole: true, ..Making::default() }.make(&it);
+        let report = check(&bundle, &knowing(&it));
+        assert!(report.is_right(), "{lesson:?}: {report}");
+        let manifest = report.manifest.as_ref().unwrap();
+        let told = (report.rows, manifest.version, manifest.selection.lesson);
+        assert_eq!(told, (rows, version, lesson.map(model::LessonId::new)), "{report}");
+        let said = lesson.map_or_else(String::new, |lesson| format!("lesson {lesson}"));
+        assert!(report.to_string().contains(&said), "{report}");
+    }
+    // A box that says so of another lesson's records is found out.
+    let making = Making { selection: of(Some(7)), is_whole: true, ..Making::default() };
+    let rename = |files: &mut Files| {
+        let (_, manifest) = files.iter_mut().find(|(name, _)| name == "manifeste").unwrap();
+        let text = String::from_utf8(manifest.clone()).unwrap();
+        *manifest = text.replace("\nlesson 7\n", "\nlesson 8\n").into_bytes();
+    };
+    let report = lie(&it, &making, rename);
+    assert!(!report.is_right(), "{report}");
+    // The line stands in version 3 alone, and there in any case.
+    let told = check(&making.make(&it), &knowing(&it)).manifest.unwrap().to_string();
+    let line = "\nlesson 7\n";
+    assert!(told.starts_with("PREAU EXPORT 3\n") && told.contains("\nroom -\nlesson 7\nperson -\n"));
+    let changes = [("EXPORT 3", "EXPORT 2"), (line, "\n"), (line, "\nlesson -\n"), (line, "\nlesson 07\n")];
+    for (is, other) in changes {
+        assert!(told.replace(is, other).parse::<Manifest>().is_err(), "{other}");
+    }
+}
+
 /// Extracts as they lie with judges and families: they verify for ever.
 #[test]
 fn the_format_is_the_golden_file() {

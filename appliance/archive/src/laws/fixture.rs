@@ -10,8 +10,8 @@ use std::sync::{Arc, LazyLock};
 use journal::simulation::Disk;
 use journal::{Hit, Query, SegmentId, Source, Writer};
 use model::{
-    AccessKind, ClockQuality, Device, Fault, Host, Layer, Reason, Ruling, Subject, Timestamp, UnknownDevice,
-    Verdict, When,
+    AccessKind, ClockQuality, Device, Fault, Host, Layer, LessonId, Reason, Ruling, Subject, Timestamp,
+    UnknownDevice, Verdict, When,
 };
 use policy::Decided;
 
@@ -39,6 +39,7 @@ pub(super) struct Asked {
     pub(super) kind: AccessKind,
     pub(super) host: Option<Host>,
     pub(super) destination: Option<SocketAddr>,
+    pub(super) lesson: Option<LessonId>,
     pub(super) reason: Reason,
 }
 
@@ -50,6 +51,7 @@ impl Asked {
             kind: AccessKind::Dns,
             host: Host::parse(name).ok(),
             destination: None,
+            lesson: None,
             reason: Reason::NotListed,
         }
     }
@@ -70,6 +72,7 @@ impl Asked {
             kind: kinds[place(pick(4, 11), 4)],
             host: Host::parse(names[place(pick(6, 13), names.len())]).ok(),
             destination: (pick(3, 17) > 0).then(|| "[2001:db8::1]:443".parse().unwrap()),
+            lesson: None,
             reason,
         }
     }
@@ -127,8 +130,8 @@ impl Decided for Asked {
     fn destination(&self) -> Option<SocketAddr> {
         self.destination
     }
-    fn lesson(&self) -> Option<model::LessonId> {
-        None
+    fn lesson(&self) -> Option<LessonId> {
+        self.lesson
     }
     fn reason(&self) -> &Reason {
         &self.reason

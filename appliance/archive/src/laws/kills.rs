@@ -39,19 +39,22 @@ impl Life {
             if !self.commit(now, promises) {
                 return false;
             }
-            for number in 0..2 {
-                let name = format!("{}{number}.{step}.fr", self.name);
-                let asked = Asked::dns(3, &name);
-                let Ok(recorded) = self.journal.record(at(now), ClockQuality::Synchronised, asked) else {
-                    return false;
-                };
-                self.waiting.push((recorded.sequence(), name));
+            if !(0..2).all(|number| self.record(now, &format!("{number}.{step}"))) {
+                return false;
             }
             if !self.commit(now, promises) {
                 return false;
             }
         }
         self.writer.finish(at(from + 200)).is_ok()
+    }
+
+    fn record(&mut self, now: i64, what: &str) -> bool {
+        let name = format!("{}{what}.fr", self.name);
+        let recorded = self.journal.record(at(now), ClockQuality::Synchronised, Asked::dns(3, &name));
+        let Ok(recorded) = recorded else { return false };
+        self.waiting.push((recorded.sequence(), name));
+        true
     }
 
     fn commit(&mut self, now: i64, promises: &mut Promises) -> bool {
@@ -78,6 +81,17 @@ fn check(disk: &Disk, promises: &Promises, place: &str) {
     }
 }
 
+/// Places of which a search says that they are damaged.
+fn count_damages(disk: &Disk) -> usize {
+    let mut damages = 0;
+    let searched = journal::search(disk, &Query::default(), |hit| {
+        damages += usize::from(matches!(hit, Hit::Damage(_)));
+        ControlFlow::Continue(())
+    });
+    searched.unwrap();
+    damages
+}
+
 #[test]
 fn a_kill_at_every_byte_loses_nothing_and_verifies() {
     let mut kills = 0;
@@ -100,4 +114,41 @@ fn a_kill_at_every_byte_loses_nothing_and_verifies() {
         }
     }
     assert!(kills > 2_000, "{kills}");
+}
+
+/// The disk refuses an append somewhere in it, and takes the next: the records stand in the segment after, and the one before may
+/// have some of them. Nothing is missing, and nobody says so.
+#[test]
+fn a_box_that_goes_on_after_a_failed_append_verifies() {
+    let mut failures = 0;
+    let refusals = (0..400).map(|bytes| Faults { write_fails_after: Some(bytes), ..Faults::default() });
+    for faults in refusals.chain([Faults { sync_fails: true, ..Faults::default() }]) {
+        // With records in the segment already, and with none.
+        for (has_records, kept) in [true, false].into_iter().flat_map(|it| KEPT.map(|kept| (it, kept))) {
+            let (disk, mut promises) = (Disk::default(), Promises::new());
+            assert!(Life::new(&disk, "before").go(0, &mut promises));
+            let mut life = Life::new(&disk, "failing");
+            assert!(life.commit(300, &mut promises));
+            if has_records {
+                assert!(life.record(301, "first") && life.commit(301, &mut promises));
+            }
+            assert!((0..3).all(|number| life.record(302, &number.to_string())));
+            disk.set_faults(faults);
+            let place = format!("{faults:?}, records before: {has_records}, {kept} kept");
+            failures += u32::from(!life.commit(302, &mut promises));
+            disk.set_faults(Faults::default());
+            check(&disk, &promises, &format!("{place}: it waits"));
+            assert!(life.commit(303, &mut promises), "{place}");
+            assert!(life.waiting.is_empty(), "{place}");
+            check(&disk, &promises, &format!("{place}: it went on"));
+            assert_eq!(count_damages(&disk), 0, "{place}: what was refused was never promised");
+            assert!(life.record(304, "last") && life.commit(304, &mut promises));
+            disk.cut_power(kept);
+            check(&disk, &promises, &format!("{place}: a power cut"));
+            drop(life);
+            assert!(Life::new(&disk, "after").go(600, &mut promises), "{place}: it starts again");
+            check(&disk, &promises, &place);
+        }
+    }
+    assert!(failures > 100, "{failures}");
 }

@@ -132,7 +132,7 @@ fn open_reading(from: Option<model::Timestamp>, target: Option<&str>, with_peopl
 }
 
 /// What people could not do on the first boxes.
-fn later_deeds() -> [PersonDeed; 7] {
+fn later_deeds() -> [PersonDeed; 10] {
     [
         PersonDeed::SignInByPaper,
         PersonDeed::AddTelephone,
@@ -141,6 +141,9 @@ fn later_deeds() -> [PersonDeed; 7] {
         PersonDeed::ReleasePoint { words: Sought::new("borne-7") },
         PersonDeed::RegisterDevice { words: Sought::new("02:00:00:00:00:11: CM2-04") },
         PersonDeed::ForgetDevice { words: Sought::new("02:00:00:00:00:11: CM2-04") },
+        PersonDeed::AddReader { words: Sought::new("head: age1abc") },
+        PersonDeed::RemoveReader { words: Sought::new("recovery: age1abc") },
+        PersonDeed::InstallRelease { words: Sought::new("1.5.0") },
     ]
 }
 
@@ -233,6 +236,21 @@ fn every_act_comes_back_as_it_was() {
     }
     assert_eq!(acts_again, acts);
     assert_eq!(people_again, people);
+}
+
+/// No sieve has who took a rule back: a search for her goes by none.
+#[test]
+fn who_took_a_rule_back_is_found_by_name() {
+    let deeds = [Deed::Make, Deed::TakeBack { by: "M. Petit".parse().unwrap() }];
+    let harvested = (1..).zip(deeds).map(|(number, deed)| {
+        let (sequence, clock, when) = (Sequence::new(number), ClockQuality::Synchronised, When::Shown(at(5)));
+        Harvested::Act(Box::new(FoundAct { sequence, at: at(5), clock, when, act: act(|rule| rule, deed) }))
+    });
+    let harvested: Vec<_> = harvested.collect();
+    for (name, expected) in [("Mme Martin", 2), ("M. Petit", 1), ("M. Durand", 0)] {
+        let query = Query { person: name.parse().ok(), ..Query::default() };
+        assert_eq!(read(write(&harvested), &query).len(), expected, "{name}");
+    }
 }
 
 #[test]

@@ -64,6 +64,11 @@ impl Outline {
         self.columns.get(place).is_some_and(|column| column.is_empty)
     }
 
+    /// Whether in a row somebody may have taken back a rule.
+    pub(super) fn has_takings(&self) -> bool {
+        !self.is_empty(NUMBERS.len() + Text::By as usize)
+    }
+
     /// Where its columns begin, and how many bytes they are.
     pub(super) fn extent(&self) -> (u64, u64) {
         let start = self.columns.iter().map(|column| column.at).min().unwrap_or(0);

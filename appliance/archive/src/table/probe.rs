@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::chart::Chart;
 use super::guide::Guide;
+use super::outline::Outline;
 use super::{TableError, survive};
 use crate::filter::Filter;
 use crate::pieces::{Pieces, Stretch};
@@ -24,26 +25,37 @@ impl<'t> Probe<'t> {
         Self { pieces, chart, guide, blocks: RefCell::default() }
     }
 
-    /// Whether a group may have matching rows. Where there are no sieves, it may.
-    pub(super) fn may_match(&self, group: usize, filter: &Filter) -> Result<bool, TableError> {
+    /// Whether a group with this outline may have matching rows. Where there are no sieves, it may.
+    pub(super) fn may_match(
+        &self,
+        group: usize,
+        outline: &Outline,
+        filter: &Filter,
+    ) -> Result<bool, TableError> {
         if !filter.asks_sieve() {
             return Ok(true);
         }
+        let has_takings = outline.has_takings();
         match (self.chart, self.guide.group(group)) {
-            (Some(chart), _) => self.ask(chart, group, filter),
+            (Some(chart), _) => self.ask(chart, (group, has_takings), filter),
             (None, Some(landmark)) => {
                 let bytes = self.pieces.tail().part(landmark.sieve_at, landmark.sieve_bytes);
                 let bytes = bytes.ok_or(TableError::Layout("a sieve is not where the guide says"))?;
                 let sieve = survive(|| Ok(Sieve::read(bytes.bytes())?))?;
-                Ok(filter.may_match(|of, value| sieve.may_have(of, value)))
+                Ok(filter.may_match(has_takings, |of, value| sieve.may_have(of, value)))
             }
             (None, None) => Ok(true),
         }
     }
 
-    fn ask(&self, chart: &Chart, group: usize, filter: &Filter) -> Result<bool, TableError> {
+    fn ask(
+        &self,
+        chart: &Chart,
+        (group, has_takings): (usize, bool),
+        filter: &Filter,
+    ) -> Result<bool, TableError> {
         let failed = RefCell::new(None);
-        let may_match = filter.may_match(|of: Trait, value: &str| {
+        let may_match = filter.may_match(has_takings, |of: Trait, value: &str| {
             let may_have = self.may_have(chart, group, sieve::hash_of(of, value));
             may_have.unwrap_or_else(|error| {
                 failed.replace(Some(error));

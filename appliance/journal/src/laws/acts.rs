@@ -69,6 +69,7 @@ fn queries_choose_acts() {
     writer.finish(at(12)).unwrap();
     let any = Query::default;
     let host = |name: &str| Query { host: Some(model::Host::parse(name).unwrap()), ..any() };
+    let person = |name: &str| Query { person: Some(name.parse().unwrap()), ..any() };
     for (query, acts, accesses) in [
         (any(), 1, 1),
         (Query { kind: Some(Kind::Act), ..any() }, 1, 0),
@@ -79,11 +80,28 @@ fn queries_choose_acts() {
         (Query { verdict: Some(Verdict::Permit), ..any() }, 1, 1),
         (Query { verdict: Some(Verdict::Refuse), ..any() }, 0, 0),
         (Query { device: Some("CM2-04".to_owned()), ..any() }, 0, 1),
+        (person("Mme Martin"), 1, 0),
+        (person("M. Petit"), 0, 0),
         (Query { from: Some(at(11)), ..any() }, 0, 1),
         (Query { to: Some(at(11)), ..any() }, 1, 0),
     ] {
         let found = (find_acts(&disk, &query).len(), find(&disk, &query).0.len());
         assert_eq!(found, (acts, accesses), "{query:?}");
+    }
+}
+
+/// Whoever takes back a rule of somebody else's has done so: her acts are looked for by her name.
+#[test]
+fn an_act_is_its_authors_and_that_of_who_takes_it_back() {
+    let disk = Disk::default();
+    let (journal, writer) = opened(&disk, at(0));
+    journal.record_act(at(10), CLOCK, &act(Deed::Make)).unwrap();
+    let taken_back = Deed::TakeBack { by: "M. Petit".parse().unwrap() };
+    journal.record_act(at(11), CLOCK, &act(taken_back)).unwrap();
+    writer.finish(at(12)).unwrap();
+    for (name, expected) in [("Mme Martin", 2), ("M. Petit", 1), ("M. Durand", 0)] {
+        let query = Query { person: Some(name.parse().unwrap()), ..Query::default() };
+        assert_eq!(find_acts(&disk, &query).len(), expected, "{name}");
     }
 }
 
@@ -156,6 +174,9 @@ fn person_acts() -> Vec<PersonAct> {
         PersonDeed::ReleasePoint { words: Sought::new("borne-7") },
         PersonDeed::RegisterDevice { words: Sought::new("02:00:00:00:00:11: CM2-04") },
         PersonDeed::ForgetDevice { words: Sought::new("02:00:00:00:00:11: CM2-04") },
+        PersonDeed::AddReader { words: Sought::new("head: age1abc") },
+        PersonDeed::RemoveReader { words: Sought::new("recovery: age1abc") },
+        PersonDeed::InstallRelease { words: Sought::new("1.5.0") },
         PersonDeed::Decline {
             site: ("a.".repeat(126) + "b").parse().unwrap(),
             room: Some(long.parse().unwrap()),
@@ -331,8 +352,8 @@ fn everything_that_somebody_does_comes_back() {
     let any = Query::default;
     let host = |name: &str| Query { host: Some(model::Host::parse(name).unwrap()), ..any() };
     for (query, expected) in [
-        (any(), 18),
-        (Query { kind: Some(Kind::Act), ..any() }, 18),
+        (any(), 21),
+        (Query { kind: Some(Kind::Act), ..any() }, 21),
         (Query { kind: Some(Kind::Access(model::AccessKind::Tls)), ..any() }, 0),
         (host("casino.example"), 1),
         (host("other.example"), 0),

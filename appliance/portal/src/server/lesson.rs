@@ -4,7 +4,9 @@ use jiff::civil::Time;
 use model::{DomainName, InternetMode, LessonId, LessonPlan, OverrideId, Timestamp, Verdict};
 
 use super::people::{Answer, Signed};
-use crate::pages::people::{CommunePage, HeadPage, JoinPage, PreparePage, TeacherPage, WeekPage, WifiSheet};
+use crate::pages::people::{
+    CommunePage, CouncilSheet, DoorSheet, HeadPage, JoinPage, PreparePage, TeacherPage, WeekPage, WifiSheet,
+};
 use crate::{CommuneWish, LessonStart, LessonTurn, Trouble, WantedThing};
 
 /// The places of lessons.
@@ -18,6 +20,8 @@ pub(super) enum LessonPage {
     Report,
     KeepReport,
     Register,
+    Council,
+    Door,
     Join,
     Week,
     RemovePlan,
@@ -38,6 +42,8 @@ impl LessonPage {
             TeacherPage::REPORT_PATH => Self::Report,
             HeadPage::REPORT_PATH => Self::KeepReport,
             WifiSheet::PATH => Self::Register,
+            CouncilSheet::PATH => Self::Council,
+            DoorSheet::PATH => Self::Door,
             JoinPage::PATH => Self::Join,
             WeekPage::PATH => Self::Week,
             WeekPage::REMOVE_PATH => Self::RemovePlan,
@@ -51,7 +57,7 @@ impl LessonPage {
     /// Whether it can be read, whether forms are sent there.
     pub(super) fn takes(self, is_post: bool) -> bool {
         [Self::Week, Self::Prepare, Self::Commune].contains(&self)
-            || is_post != [Self::Register, Self::Join].contains(&self)
+            || is_post != [Self::Register, Self::Council, Self::Door, Self::Join].contains(&self)
     }
 
     /// Whether it is for those who decide for the whole school.
@@ -69,7 +75,7 @@ impl LessonPage {
             | Self::Site
             | Self::Report
             | Self::Join => TeacherPage::PATH,
-            Self::KeepReport | Self::Register => HeadPage::PATH,
+            Self::KeepReport | Self::Register | Self::Council | Self::Door => HeadPage::PATH,
             Self::Week | Self::RemovePlan => WeekPage::PATH,
             Self::Prepare | Self::Unprepare => PreparePage::PATH,
             Self::Commune => CommunePage::PATH,
@@ -98,11 +104,11 @@ impl Signed<'_> {
             }
             LessonPage::KeepReport => office.keep_report(self.read::<OverrideId>("regle")?)?,
             LessonPage::Join => return self.join(),
-            LessonPage::Register => {
-                let lines = office.wifi_register()?;
-                let sheet =
-                    WifiSheet { place: &self.portal.settings.place, lines: &lines, now: office.now() };
-                return Ok(Answer::sheet(WifiSheet::STATUS, sheet.render()));
+            LessonPage::Register => return self.print_register(),
+            LessonPage::Council => return Ok(self.print_council()),
+            LessonPage::Door => {
+                let place = &self.portal.settings.place;
+                return Ok(Answer::sheet(DoorSheet::STATUS, DoorSheet { place }.render()));
             }
             LessonPage::Week if self.visit.is_post => office.add_plan(person, &self.read_plan()?)?,
             LessonPage::Week => return self.show_week(),
@@ -118,6 +124,20 @@ impl Signed<'_> {
             LessonPage::Commune => return self.show_commune(),
         }
         Ok(Answer::see(page.home()))
+    }
+
+    fn print_register(&self) -> Result<Answer, Trouble> {
+        let (office, place) = (&self.portal.office, &self.portal.settings.place);
+        let lines = office.wifi_register()?;
+        let sheet = WifiSheet { place, lines: &lines, now: office.now() };
+        Ok(Answer::sheet(WifiSheet::STATUS, sheet.render()))
+    }
+
+    fn print_council(&self) -> Answer {
+        let (office, place) = (&self.portal.office, &self.portal.settings.place);
+        let rooms = office.wifi_rooms();
+        let sheet = CouncilSheet { place, rooms: &rooms, now: office.now() };
+        Answer::sheet(CouncilSheet::STATUS, sheet.render())
     }
 
     fn show_week(&self) -> Result<Answer, Trouble> {

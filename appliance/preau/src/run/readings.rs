@@ -159,6 +159,7 @@ mod tests {
             closed: None,
             searches: 0,
             exports: 0,
+            whole_exports: 0,
             card_by: None,
         }
     }

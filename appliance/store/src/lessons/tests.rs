@@ -236,3 +236,31 @@ fn an_override_whose_end_is_recorded_stays_as_it_was() {
     store.end_lesson(lesson.id, at(3 * MINUTE_MS), (&name("Mme Martin"), None)).unwrap();
     assert_eq!(store.overrides().unwrap(), before);
 }
+
+#[test]
+fn lessons_are_found_by_their_time_and_their_room() {
+    let (_folder, mut store) = open();
+    let minute = |minute: i64| at(minute * MINUTE_MS);
+    let first = start(&mut store, "Mme Martin", "CM2", 0).unwrap();
+    store.end_lesson(first.id, minute(20), (&first.teacher, None)).unwrap();
+    let second = start(&mut store, "M. Petit", "CM2", 30).unwrap();
+    let other = start(&mut store, "Mme Roux", "CE1", 30).unwrap();
+    let within = |from: i64, to: i64, room: Option<&str>, limit: u32| {
+        let room = room.map(|room| room.parse().unwrap());
+        let window = (Some(minute(from)), Some(minute(to)));
+        let lessons = store.lessons_within(window, room.as_ref(), limit).unwrap();
+        lessons.into_iter().map(|lesson| lesson.id).collect::<Vec<_>>()
+    };
+    assert_eq!(within(0, 90, None, 9), [other.id, second.id, first.id]);
+    assert_eq!(within(0, 90, Some("CM2"), 9), [second.id, first.id]);
+    assert_eq!(within(0, 90, None, 1), [other.id]);
+    assert_eq!(within(0, 30, None, 9), [first.id], "not what begins as it ends");
+    assert_eq!(within(85, 90, None, 9), [], "all are over");
+    assert_eq!(store.lessons_within((None, None), None, 9).unwrap().len(), 3);
+    let find = |room: &str, at: i64| {
+        store.find_lesson_at(&room.parse().unwrap(), minute(at)).unwrap().map(|lesson| lesson.id)
+    };
+    assert_eq!((find("CM2", 0), find("CM2", 19), find("CM2", 20)), (Some(first.id), Some(first.id), None));
+    assert_eq!((find("CM2", 30), find("CE1", 84), find("CE1", 85)), (Some(second.id), Some(other.id), None));
+    assert_eq!(find("CP", 30), None);
+}

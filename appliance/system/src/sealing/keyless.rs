@@ -139,3 +139,37 @@ fn a_sealed_segment_that_nobody_can_read_goes_with_its_seal() {
     assert_eq!(seal_at(data, noon(366)).unwrap().removed, [SegmentId::FIRST]);
     assert!(!key_of(data, SegmentId::FIRST).exists());
 }
+
+/// No clock is believed, for months: what the box has run ends the wait, and for what came later another one begins.
+#[test]
+fn a_box_without_a_time_server_waits_by_what_it_has_run() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path();
+    for day in [0, 3] {
+        live(data, day);
+        seal_at(data, noon(day)).unwrap();
+    }
+    live(data, 4);
+    live(data, 5);
+    fs::remove_file(key_of(data, THIRD)).unwrap();
+    let seal_alone = |day: i64| {
+        let alone = Instant { at: noon(day), quality: ClockQuality::Unsynchronised };
+        seal(data, &manner(Some(vec![])), alone)
+    };
+    for day in [6, 60] {
+        assert!(matches!(seal_alone(day), Err(SealingError::Segment(THIRD))), "it has hardly run");
+    }
+    let wait = |through: u64| format!("preau-patience-1 {through} {UNREADABLE_MS} another-life 0\n");
+    fs::write(data.join("patience"), wait(2)).unwrap();
+    assert!(matches!(seal_alone(60), Err(SealingError::Segment(THIRD))), "that was a wait for another one");
+    fs::write(data.join("patience"), wait(4)).unwrap();
+    assert_eq!(seal_alone(60).unwrap().sealed.len(), 1, "what came after it");
+    assert!(Directory::new(data).path(THIRD).exists());
+    let report = check(data);
+    assert!(report.is_right() && report.remarks.contains(&Remark::Unread(THIRD)), "{report}");
+    live(data, 61);
+    live(data, 62);
+    let fifth = SegmentId::new(5);
+    fs::remove_file(key_of(data, fifth)).unwrap();
+    assert!(matches!(seal_alone(63), Err(SealingError::Segment(it)) if it == fifth), "it came later");
+}

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use harness::{Appliance, Lab, Output, preau_binary, usual_configuration, wait_until};
 use serde_json::Value;
 
-fn search(appliance: &Appliance<'_>, filter: &[&str]) -> Result<Vec<Value>> {
+pub(crate) fn search(appliance: &Appliance<'_>, filter: &[&str]) -> Result<Vec<Value>> {
     let printed = appliance.run(&[&["journal", "search", "--json"], filter].concat())?.success()?;
     printed.lines().map(|line| serde_json::from_str(line).context("a line of JSON")).collect()
 }

@@ -208,8 +208,8 @@ impl<R: Read + Seek> Check<'_, R> {
 
 /// Of how many days that may have something who it was is deleted, where that is what was asked for.
 fn count_nameless(manifest: &Manifest, origin: &Origin) -> u64 {
-    let Selection { device, room, person, .. } = &manifest.selection;
-    let is_asked = device.is_some() || room.is_some() || person.is_some();
+    let Selection { device, room, lesson, person, .. } = &manifest.selection;
+    let is_asked = device.is_some() || room.is_some() || lesson.is_some() || person.is_some();
     let is_nameless =
         |seal: &&u64| origin.deleted.as_ref().is_some_and(|deleted| deleted.contains(&(**seal, Field::Who)));
     if is_asked { origin.wanted.iter().filter(is_nameless).count() as u64 } else { 0 }

@@ -320,13 +320,15 @@ impl fmt::Display for BundleReport {
 /// What was asked for, by whom, as it is signed: a cover on paper may say something else.
 fn tell_manifest(f: &mut fmt::Formatter<'_>, manifest: &Manifest) -> fmt::Result {
     let Manifest { request, selection, made, clock, .. } = manifest;
-    let Selection { from, to, device, room, person, host, category, verdict, with_people } = selection;
+    let Selection { from, to, device, room, lesson, person, host, category, verdict, with_people } =
+        selection;
     let time = |at: &Option<Timestamp>| at.map(|at| tell_time(at.unix_ms()));
     let asked = [
         ("from", time(from)),
         ("to", time(to)),
         ("device", device.as_ref().map(ToString::to_string)),
         ("room", room.as_ref().map(ToString::to_string)),
+        ("lesson", lesson.map(|lesson| lesson.to_string())),
         ("person", person.as_ref().map(ToString::to_string)),
         ("host", host.as_ref().map(ToString::to_string)),
         ("category", category.as_ref().map(ToString::to_string)),

@@ -1,16 +1,16 @@
 //! The page of an open reading: what is looked for, and what was found.
 
 use askama::Template;
-use model::{Person, Reading, Selection, Timestamp, Verdict, When};
+use model::{Lesson, Person, Reading, Selection, Timestamp, Verdict, When};
 
 use super::bar::Bar;
-use super::journal::{JournalPage, ReadingRow, describe_reading};
+use super::journal::{JournalPage, ReadingRow, describe_reading, name_moment};
 use super::trouble::tell;
 use crate::pages::Place;
 use crate::pages::frame::{Frame, name_host, render};
 use crate::pages::journal::name_second;
 use crate::pages::reason::{describe_reason, format_time};
-use crate::{Findings, FoundLine, Language, Trouble};
+use crate::{Findings, FoundLine, Language, LessonChoice, Trouble};
 
 /// Shows an open reading, with a page of results where something was looked for.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +25,8 @@ pub struct ReadingPage<'a> {
     pub is_unlocked: bool,
     /// What is looked for.
     pub selection: &'a Selection,
+    /// The lessons that may be looked for.
+    pub choice: &'a LessonChoice,
     /// What was found; `None` before the first search.
     pub found: Option<&'a Findings>,
     /// The token of the forms.
@@ -45,6 +47,11 @@ struct View<'a> {
     fields: Vec<Field>,
     verdicts: Vec<(&'static str, String)>,
     verdict: &'static str,
+    /// By their numbers; none where there was no lesson.
+    lessons: Vec<(String, String)>,
+    lesson: String,
+    /// That not all are offered.
+    lessons_cut: Option<String>,
     with_people: bool,
     shows_people: bool,
     /// What one device did is no class's.
@@ -114,8 +121,15 @@ impl ReadingPage<'_> {
             .map(|(word, key)| (word, language.say(key)))
             .into(),
             verdict: selection.verdict.map_or("", Verdict::as_str),
+            lessons: self.lessons(language),
+            lesson: selection.lesson.map(|lesson| lesson.to_string()).unwrap_or_default(),
+            lessons_cut: self.choice.is_cut.then(|| {
+                let count = language.group_digits(self.choice.lessons.len() as u64);
+                language.say_with("journal-lessons-cut", &[("count", &count)])
+            }),
             with_people: reading.terms.with_people,
-            shows_people: selection.with_people && reading.terms.with_people,
+            // To look for somebody is to show her.
+            shows_people: (selection.with_people || selection.person.is_some()) && reading.terms.with_people,
             has_classes: reading.terms.target.is_none(),
             found: self.found.map(|found| self.describe(language, found)),
             token: self.token,
@@ -160,6 +174,28 @@ impl ReadingPage<'_> {
             Some(field("au", "journal-to", "datetime-local", 16, time(to.or(terms.to)))),
         ];
         fields.into_iter().flatten().collect()
+    }
+
+    /// The lessons among which she chooses: the one that she has chosen in any case, though it be of another room.
+    fn lessons(&self, language: Language) -> Vec<(String, String)> {
+        let LessonChoice { lessons, .. } = self.choice;
+        let describe = |lesson: &Lesson| (lesson.id.to_string(), self.name_lesson(language, lesson));
+        let chosen = self.selection.lesson.filter(|chosen| lessons.iter().all(|lesson| lesson.id != *chosen));
+        let chosen = chosen.map(|lesson| {
+            let number = lesson.to_string();
+            let name = language.say_with("journal-lesson-number", &[("number", &number)]);
+            (number, name)
+        });
+        chosen.into_iter().chain(lessons.iter().map(describe)).collect()
+    }
+
+    /// Where a lesson was, and when; whose it was only where the reading shows people.
+    fn name_lesson(&self, language: Language, lesson: &Lesson) -> String {
+        let end = format_time(&self.place.timezone, lesson.end(), "%H:%M").unwrap_or_default();
+        let time = format!("{}–{end}", name_moment(language, self.place, lesson.from));
+        let teacher = self.reading.terms.with_people.then(|| lesson.teacher.to_string());
+        let parts = [Some(lesson.room.to_string()), Some(time), teacher];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
     }
 
     fn describe(&self, language: Language, found: &Findings) -> Found {

@@ -150,7 +150,14 @@ fn the_head_keeps_reports_and_prints_the_register() {
     assert_eq!(browser.post("/direction/signalements", &form).location.as_deref(), Some("/direction"));
     assert_eq!(open.done(), ["4 is kept"]);
     assert!(browser.get("/direction/wifi").text.contains("Registre du Wi-Fi"));
-    assert_eq!(browser.post("/direction/wifi", &form).status, "405");
+    let council = browser.get("/direction/wifi/conseil").text;
+    for expected in ["information préalable du conseil d’école", "CM2"] {
+        assert!(council.contains(expected), "{expected}: {council}");
+    }
+    assert!(browser.get("/direction/wifi/porte").text.contains("Pictogramme"));
+    for path in ["/direction/wifi", "/direction/wifi/conseil", "/direction/wifi/porte"] {
+        assert_eq!(browser.post(path, &form).status, "405", "{path}");
+    }
     open.portal.stop().unwrap();
 }
 
