@@ -11,7 +11,7 @@ use crate::key::Vary;
 use crate::range::content_length;
 use crate::storability::{Exchange, Unstorable};
 use crate::stored::{Audience, Newer, Stored, keepable};
-use crate::terms::Terms;
+use crate::terms::{TARGETS, Terms};
 
 /// The fields that are about the file, and the same for all who get it. Nothing else of one pupil's answer is kept.
 const FILE_FIELDS: [HeaderName; 7] = [
@@ -49,12 +49,15 @@ pub fn judge_file(exchange: &Exchange<'_>) -> Result<Stored, Unstorable> {
     if Directives::read(request).has("no-store") || request.contains_key(header::AUTHORIZATION) {
         return Err(Unstorable::Request);
     }
-    let terms = Terms::read(response, &[], received);
-    if terms.no_store {
-        return Err(Unstorable::NoStore);
-    }
-    if terms.private {
-        return Err(Unstorable::Private);
+    // It is one pupil's: what is said to all caches counts beside what is said to the box.
+    for targets in [TARGETS.as_slice(), &[]] {
+        let terms = Terms::read(response, targets, received);
+        if terms.no_store {
+            return Err(Unstorable::NoStore);
+        }
+        if terms.private {
+            return Err(Unstorable::Private);
+        }
     }
     if response.contains_key(header::SET_COOKIE) || response.contains_key("set-cookie2") {
         return Err(Unstorable::Cookie);
@@ -116,7 +119,7 @@ impl Stored {
             headers.remove(name);
         }
         copy_file_fields(&self.headers, &mut headers);
-        let terms = Terms::read(&headers, &[], own.received);
+        let terms = Terms::read(&headers, &TARGETS, own.received);
         Self { headers, terms, requested: own.requested, received: own.received, ..self.clone() }
     }
 }
@@ -192,6 +195,12 @@ mod tests {
         check(&[("authorization", "Bearer x")], 200, &[PDF, TAG, LENGTH], Unstorable::Request);
         check(&[], 200, &[PDF, TAG, LENGTH, ("cache-control", "no-store")], Unstorable::NoStore);
         check(&[], 200, &[PDF, TAG, LENGTH, ("cache-control", "private")], Unstorable::Private);
+        // Neither of two words takes the other back.
+        let to_box = |said: &'static str| ("preau-cache-control", said);
+        for [plain, own] in [["no-store", "max-age=9"], ["max-age=9", "no-store"]] {
+            let lines = [PDF, TAG, LENGTH, ("cache-control", plain), to_box(own)];
+            check(&[], 200, &lines, Unstorable::NoStore);
+        }
         check(&[], 200, &[PDF, TAG, LENGTH, ("set-cookie", "a=b")], Unstorable::Cookie);
         check(&[], 200, &[PDF, TAG, LENGTH, ("vary", "*")], Unstorable::Vary);
         check(&[], 200, &[PDF, TAG, LENGTH, ("content-encoding", "gzip")], Unstorable::Status);

@@ -48,7 +48,7 @@ pub use span::{Span, SpanMap};
 pub use status::CacheStatus;
 pub use storability::{Exchange, Unstorable, is_personal, judge};
 pub use stored::{Audience, Newer, Stored, keepable};
-pub use terms::Terms;
+pub use terms::{TARGETS, Terms};
 pub use validator::{Validator, is_known_to_client, is_range_wanted};
 
 #[cfg(test)]

@@ -7,6 +7,11 @@ use sfv::{BareItem, Dictionary, ListEntry, Parser};
 use crate::directives::{Directives, SECONDS_MAX, Seconds};
 use crate::fields;
 
+/// The fields of RFC 9213 that speak to the box, the first ones first: its own. What speaks to content delivery networks
+/// (`CDN-Cache-Control`) is for caches that can be told to forget, and what speaks to surrogates (`Surrogate-Control`) for
+/// those that announce themselves: the box is neither.
+pub static TARGETS: [HeaderName; 1] = [HeaderName::from_static("preau-cache-control")];
+
 /// What the origin allows to a shared cache (RFC 9111 section 5.2.2, with RFC 5861, RFC 8246 and RFC 9213).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
@@ -190,5 +195,30 @@ mod tests {
         check(&[plain, ("cdn-cache-control", "max-age=\"60\"")], Some(0));
         assert!(terms(&[("cache-control", "public"), ("cdn-cache-control", "no-store")]).no_store);
         assert!(!terms(&[("cache-control", "no-store"), ("cdn-cache-control", "max-age=60")]).no_store);
+    }
+
+    #[test]
+    fn what_is_for_other_caches_says_nothing_to_the_box() {
+        let read = |lines: &[(&str, &str)]| Terms::read(&map(lines), &TARGETS, RECEIVED);
+        let plain = ("cache-control", "max-age=5");
+        for field in [
+            "cdn-cache-control",
+            "cloudflare-cdn-cache-control",
+            "example-cache-control",
+            "surrogate-control",
+        ] {
+            assert_eq!(read(&[plain, (field, "max-age=60")]).lifetime_s, Some(5), "{field}");
+            assert_eq!(read(&[(field, "public, max-age=60")]), read(&[]), "{field}");
+            assert!(!read(&[plain, (field, "no-store")]).no_store, "{field}");
+        }
+        let own = ("preau-cache-control", "public, max-age=60");
+        let said = read(&[("cache-control", "private, max-age=5"), ("expires", "0"), own]);
+        assert!(said.shared && !said.private && said.lifetime_s == Some(60), "{said:?}");
+        assert!(read(&[plain, ("preau-cache-control", "no-store")]).no_store);
+        assert_eq!(
+            read(&[plain, ("preau-cache-control", "max-age=60, &")]).lifetime_s,
+            Some(5),
+            "no dictionary"
+        );
     }
 }

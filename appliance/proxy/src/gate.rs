@@ -386,7 +386,7 @@ impl Gate {
         sake.unwrap_or_else(|| self.identify(caller.address.ip()))
     }
 
-    /// Whose share of the box's own pages a caller takes of.
+    /// Whose share of the box's own pages, and of its memory, a caller takes of.
     pub(crate) fn share_of(&self, caller: &Caller) -> Share {
         Share::of(&self.desk.identify(caller.address.ip()))
     }

@@ -4,12 +4,14 @@ use super::frame::Place;
 use crate::register::people::Member;
 
 /// The pages of everybody, by their paths.
-const PAGES: [(&str, &str); 8] = [
+const PAGES: [(&str, &str); 10] = [
     ("/", "nav-schools"),
     ("/regles", "nav-rules"),
+    ("/categories", "nav-locks"),
     ("/demandes", "nav-wishes"),
     ("/contenus", "nav-content"),
     ("/listes", "nav-lists"),
+    ("/versions", "nav-releases"),
     ("/alertes", "nav-alerts"),
     ("/actes", "nav-acts"),
     ("/secret", "nav-secret"),

@@ -1,25 +1,35 @@
+use std::collections::BTreeSet;
+
 use jiff::tz::TimeZone;
 use model::{Answered, Timestamp};
 use people::{CodeKey, PaperCode};
 use portal::Language;
-use replication::{CommunePolicy, CommuneRule, Health, School, SchoolRequest, SheetContent, SheetNotice};
+use replication::{
+    CategoryLock, CommunePolicy, CommuneRule, Health, ReleaseFailure, ReleaseHealth, School, SchoolRequest,
+    SheetContent, SheetNotice,
+};
 use ring::rand::SystemRandom;
 
-use super::account::{papers, phone, secret, sign_in, trouble};
+use super::account::{arrived, ask_code, papers, phone, secret, sign_in, trouble};
 use super::content::content;
 use super::desk::{Wanted, acts, alerts, rules};
 use super::fleet::fleet;
 use super::frame::Place;
 use super::lists::lists;
+use super::locks::locks;
+use super::releases::releases;
 use super::school::{SchoolPage, archive, code};
 use super::wishes::wishes;
 use super::{Bar, tell};
-use crate::fleet::{Finding, Measure, Sight, judge};
+use crate::fleet::{Finding, Measure, Sight, Uncertified, judge};
 use crate::lists::ListState;
 use crate::office::Trouble;
-use crate::policy::Contrary;
+use crate::policy::{Contrary, Reach, Reached};
 use crate::register::history::{Alert, Channel, Kept, Level, NewAlert, Report, SignedState};
 use crate::register::people::{Act, Duty, Member, MemberId};
+use crate::register::releases::suite::release;
+use crate::register::releases::{HeldRelease, Offer};
+use crate::register::web::WebFailure;
 use crate::register::wishes::{Content, Notice, SchoolRule, Wish, WishAnswer};
 use crate::register::{BoxId, BoxState, OpenCode, StoredFile};
 
@@ -41,6 +51,7 @@ fn member(duties: &[Duty]) -> Member {
         has_first_secret: false,
         has_key: true,
         disabled: None,
+        account: None,
     }
 }
 
@@ -76,7 +87,7 @@ fn state() -> BoxState {
 fn sight() -> Sight {
     let school =
         School { uai: "0750655E".to_owned(), name: HOSTILE.to_owned(), rooms: vec![HOSTILE.to_owned()] };
-    judge(school, vec![state()], &Measure { now: NOW, nights: 3, serial: 7, published: NOW })
+    judge(school, vec![state()], &[], &Measure { now: NOW, nights: 3, serial: 7, published: NOW })
 }
 
 fn kept() -> [Kept; 1] {
@@ -108,6 +119,32 @@ fn policy() -> CommunePolicy {
         serial: 7,
         made_ms: NOW.unix_ms(),
         rules: vec![rule("refuse", "concours.example"), rule("permit", "b.example")],
+        locks: vec![lock("gambling")],
+    }
+}
+
+fn lock(category: &str) -> CategoryLock {
+    CategoryLock {
+        category: category.to_owned(),
+        author: HOSTILE.to_owned(),
+        reason: HOSTILE.to_owned(),
+        made_ms: NOW.unix_ms(),
+    }
+}
+
+fn reach() -> Reach {
+    let school = |name: &str, devices: u32, rules: u32| Reached {
+        uai: "0750655E".to_owned(),
+        name: name.to_owned(),
+        devices,
+        rules,
+    };
+    Reach {
+        schools: vec![school("École Prévert", 30, 0), school(HOSTILE, 14, 2)],
+        known: 3,
+        workspace: vec!["École Perec".to_owned(), HOSTILE.to_owned()],
+        unsure: 1,
+        silent: 4,
     }
 }
 
@@ -192,13 +229,74 @@ fn act() -> Act {
     }
 }
 
+/// A school whose box has left a release, and has no room for the next one.
+fn unlucky() -> Sight {
+    let release = ReleaseHealth {
+        running: "1.4.0".to_owned(),
+        since_ms: Some(NOW.unix_ms()),
+        waiting: None,
+        trouble: Some("no-room".to_owned()),
+        failed: vec![
+            ReleaseFailure {
+                version: "1.5.0".to_owned(),
+                at_ms: NOW.unix_ms(),
+                why: "preau-health: <script>DNS</script>".to_owned(),
+            },
+            ReleaseFailure { version: "1.4.9".to_owned(), at_ms: 0, why: "preau-health: DHCP".to_owned() },
+        ],
+    };
+    Sight { health: Some(Health { release: Some(release), ..health(8) }), ..sight() }
+}
+
+fn held() -> [HeldRelease; 2] {
+    ["1.10.0", "1.4.0"].map(|version| HeldRelease { release: release(version), added: NOW })
+}
+
+fn offers() -> [Offer; 2] {
+    let offer = |uai: Option<&str>, version: &str| Offer {
+        uai: uai.map(str::to_owned),
+        version: version.parse().unwrap(),
+        at: NOW,
+    };
+    [offer(None, "1.4.0"), offer(Some("0750655E"), "1.10.0")]
+}
+
+/// The pages by which somebody shows who she is.
+fn account_pages(place: Place<'static>, member: &Member) -> Vec<(&'static str, String)> {
+    let bar = |path: &str| Bar::new(place, member, "token", path);
+    let key = CodeKey::draw(&SystemRandom::new()).unwrap();
+    vec![
+        ("sign-in", sign_in(place, "token", HOSTILE, true, Some(Trouble::Wait(200)))),
+        ("arrived", arrived(place)),
+        ("code-asked", ask_code(place, bar("/code"), Some(Trouble::Code))),
+        ("secret", secret(place, bar("/secret"), true, Some(Trouble::Short))),
+        ("phone", phone(place, bar("/telephone"), &key, Some(Trouble::Code))),
+        ("papers", papers(place, bar(""), &PaperCode::draw(&SystemRandom::new()).unwrap())),
+        ("trouble", trouble(place, Some(bar("")), Trouble::Denied, "/")),
+    ]
+}
+
+/// The pages of what the hub keeps and has done.
+fn kept_pages(place: Place<'static>, member: &Member, sights: &[Sight]) -> Vec<(&'static str, String)> {
+    let bar = |path: &str| Bar::new(place, member, "token", path);
+    vec![
+        ("lists", lists(place, bar("/listes"), Some(&list_state()), sights)),
+        ("no-lists", lists(place, bar("/listes"), None, &[])),
+        ("releases", releases(place, bar("/versions"), (&held(), &offers()), &[unlucky()])),
+        ("no-releases", releases(place, bar("/versions"), (&[], &[]), &[])),
+        ("alerts", alerts(place, bar("/alertes"), &["mail"], &[alert()])),
+        ("acts", acts(place, bar("/actes"), &[(7, act())], Some(7))),
+    ]
+}
+
 /// Every page, with its name, as somebody with these duties sees it.
 fn all(language: Language, duties: &[Duty]) -> Vec<(&'static str, String)> {
     let (place, member) = (place(language), member(duties));
     let bar = |path: &str| Bar::new(place, &member, "token", path);
-    let (sights, key) = ([sight()], CodeKey::draw(&SystemRandom::new()).unwrap());
-    let (reports, policy, alert, act) = (reports(), policy(), alert(), act());
+    let sights = [sight()];
+    let (reports, policy) = (reports(), policy());
     let schools = [sights[0].school.clone()];
+    let known = BTreeSet::from(["games".to_owned(), "gambling".to_owned()]);
     let wanted = rule("permit", "a.concours.example");
     let number = replication::EnrolmentCode::from_chance(&[5; 64]).unwrap().number();
     let codes =
@@ -218,12 +316,8 @@ fn all(language: Language, duties: &[Duty]) -> Vec<(&'static str, String)> {
         codes: &codes,
         reports: &reports,
     };
-    vec![
-        ("sign-in", sign_in(place, "token", HOSTILE, Some(Trouble::Wait(200)))),
-        ("secret", secret(place, bar("/secret"), true, Some(Trouble::Short))),
-        ("phone", phone(place, bar("/telephone"), &key, Some(Trouble::Code))),
-        ("papers", papers(place, bar(""), &PaperCode::draw(&SystemRandom::new()).unwrap())),
-        ("trouble", trouble(place, Some(bar("")), Trouble::Denied, "/")),
+    let mut pages = account_pages(place, &member);
+    pages.extend([
         ("fleet", fleet(place, bar("/"), &sights, &kept(), may_add)),
         ("empty", fleet(place, bar("/"), &[], &[], may_add)),
         ("school", school.render()),
@@ -250,6 +344,11 @@ fn all(language: Language, duties: &[Duty]) -> Vec<(&'static str, String)> {
                 Some(&Wanted { rule: &wanted, days: "3", contrary: &contrary() }),
             ),
         ),
+        ("locks", locks(place, bar("/categories"), &policy, &known, member.may(Duty::Policy), None)),
+        (
+            "lock-asked",
+            locks(place, bar("/categories"), &policy, &known, true, Some((&lock("games"), &reach()))),
+        ),
         (
             "wishes",
             wishes(place, bar("/demandes"), &schools, &asked_for(), &own_rules(), member.may(Duty::Policy)),
@@ -258,11 +357,9 @@ fn all(language: Language, duties: &[Duty]) -> Vec<(&'static str, String)> {
             "content",
             content(place, bar("/contenus"), (&contents(), &notices()), &sights, member.may(Duty::Policy)),
         ),
-        ("lists", lists(place, bar("/listes"), Some(&list_state()), &sights)),
-        ("no-lists", lists(place, bar("/listes"), None, &[])),
-        ("alerts", alerts(place, bar("/alertes"), &["mail"], &[alert])),
-        ("acts", acts(place, bar("/actes"), &[(7, act)], Some(7))),
-    ]
+    ]);
+    pages.extend(kept_pages(place, &member, &sights));
+    pages
 }
 
 #[test]
@@ -300,8 +397,8 @@ fn whoever_only_looks_has_nothing_to_send() {
         let forms = html.matches("<form").count();
         let own = html.matches("action=\"/deconnexion\"").count();
         match name {
-            "fleet" | "empty" | "school" | "archive" | "rules" | "wishes" | "content" | "lists"
-            | "alerts" | "acts" => {
+            "fleet" | "empty" | "school" | "archive" | "rules" | "locks" | "wishes" | "content" | "lists"
+            | "releases" | "no-releases" | "alerts" | "acts" => {
                 assert_eq!(forms, own, "{name}");
             }
             _ => {}
@@ -331,6 +428,22 @@ fn pages_say_what_there_is() {
     check("code", &["K7QM-4XRT-9WPE", "</strong> Kilo", "Trois essais", "--hub https:"]);
     check("archive", &["preau journal verify", "href=\"/ecole/0750655E/archive/4/3\"", "5120\u{a0}Ko"]);
     check("rules", &["concours.example", "Fermer", "inconnu"]);
+    check("locks", &["gambling", "Déverrouiller", "<option value=\"games\">"]);
+    check(
+        "lock-asked",
+        &[
+            "<bdi>games</bdi>",
+            "qui la montrent aujourd’hui\u{a0}: 2",
+            "boîtier n’a rien dit\u{a0}: 4",
+            "il y fermera, pour tous",
+            "Écoles\u{a0}: 2 (École Perec, ",
+            "ne dit pas si cette catégorie contient l’ENT\u{a0}: 1",
+            "name=\"oui\" value=\"1\"",
+        ],
+    );
+    let (_, asked) = pages.iter().find(|(it, _)| *it == "lock-asked").unwrap();
+    let [own, other] = ["ne compteront plus\u{a0}: 2", "École Prévert"].map(|word| asked.find(word).unwrap());
+    assert!(own < other, "whose own rules count no more stands first");
     check("asked", &["Une règle plus large existe", "concours.example", "name=\"oui\" value=\"1\""]);
     check("asked", &["sur a.concours.example (Fermer) sera retirée", "sur jeu.a.concours.example (Fermer)"]);
     check(
@@ -346,10 +459,19 @@ fn pages_say_what_there_is() {
     check("content", &["https://ent.example/film", "2 sur 3", "toutes les écoles", "23/11/2026"]);
     check("lists", &["adult\u{a0}: 100 lignes, puis 5", "79\u{a0}ko", "preau hub lists accept", "Ferry"]);
     check("no-lists", &["Ce hub ne sert pas de listes"]);
+    check("releases", &["proposée à toutes les écoles", "proposée à 1 école(s)", "depuis le 23/11/2026"]);
+    check("releases", &["pas de place sur son disque pour 1.10.0", "1.5.0 a échoué le 23/11/2026", "échec"]);
+    check("releases", &["1.4.9 a échoué à un moment inconnu\u{a0}: preau-health: DHCP"]);
+    check("no-releases", &["Aucune version", "preau hub release add"]);
     check("alerts", &["courriel", "en attente (essais\u{a0}: 2)"]);
     check("acts", &["code fait", "192.0.2.1", "href=\"/actes?avant=7\"", "Plus anciens"]);
     check("phone", &["<svg", "name=\"cle\" value=\""]);
-    check("sign-in", &["réessayez dans 4 minutes", "autocomplete=\"one-time-code\""]);
+    check(
+        "sign-in",
+        &["réessayez dans 4 minutes", "autocomplete=\"one-time-code\"", "href=\"/connexion/compte\""],
+    );
+    check("arrived", &["href=\"/\"", "Continuer"]);
+    check("code-asked", &["action=\"/code\"", "Ce code n’est pas celui de maintenant"]);
 }
 
 #[test]
@@ -358,7 +480,7 @@ fn whoever_has_not_shown_everything_goes_nowhere_else() {
     let bar = |member: Member| Bar::new(place, &member, "token", "/").links.len();
     assert_eq!(bar(Member { has_key: false, ..member(&[]) }), 0);
     assert_eq!(bar(Member { has_first_secret: true, ..member(&[]) }), 0);
-    assert_eq!(bar(member(&[])), 8);
+    assert_eq!(bar(member(&[])), 10);
 }
 
 #[test]
@@ -373,6 +495,19 @@ fn each_finding_is_said_with_its_number() {
             "{}",
             told.text
         );
+    }
+    for failure in WebFailure::ALL.into_iter().map(Some).chain([None]) {
+        let tried = failure.map(|_| (NOW, Timestamp::from_unix_ms(NOW.unix_ms() + 2 * DAY_MS)));
+        let told =
+            tell(place, Finding::Uncertified(Uncertified { since: NOW, failure, tried, is_long: true }));
+        assert!(told.level == Level::Red && told.text.contains("23/11/2026"), "{}", told.text);
+        assert_eq!(
+            told.text.contains("Prochain essai après le 25/11/2026"),
+            tried.is_some(),
+            "{}",
+            told.text
+        );
+        assert!(!told.text.contains("uncertified-") && !told.remedy.is_empty(), "{}", told.text);
     }
     let absent = tell(place, Finding::Absent { nights: 4, since: NOW, is_long: true });
     assert!(absent.text.contains(": 4 (dernière venue le 23/11/2026"), "{}", absent.text);

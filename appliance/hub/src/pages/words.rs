@@ -1,8 +1,9 @@
 //! What there is to say of a school, in the words of people.
 
 use super::frame::Place;
-use crate::fleet::Finding;
+use crate::fleet::{Finding, Uncertified};
 use crate::register::history::Level;
+use crate::register::web::WebFailure;
 
 /// A finding: what is so, and what to do.
 pub(crate) struct Told {
@@ -15,7 +16,10 @@ pub(crate) struct Told {
 pub(crate) fn tell(place: Place<'_>, finding: Finding) -> Told {
     let number = finding.number().map(|number| number.to_string()).unwrap_or_default();
     let when = match finding {
-        Finding::Revoked(at) | Finding::NeverCame(at) | Finding::Absent { since: at, .. } => place.moment(at),
+        Finding::Revoked(at)
+        | Finding::NeverCame(at)
+        | Finding::Absent { since: at, .. }
+        | Finding::Uncertified(Uncertified { since: at, .. }) => place.moment(at),
         Finding::NoBox
         | Finding::Unreadable
         | Finding::Disk(_)
@@ -30,14 +34,26 @@ pub(crate) fn tell(place: Place<'_>, finding: Finding) -> Told {
         | Finding::NoClock
         | Finding::Clock(_)
         | Finding::Warm(_)
-        | Finding::Policy(_) => String::new(),
+        | Finding::Policy(_)
+        | Finding::Release => String::new(),
     };
-    let variables = [("number", number.as_str()), ("when", when.as_str())];
+    let why = if let Finding::Uncertified(it) = finding { explain(place, it) } else { String::new() };
+    let variables = [("number", number.as_str()), ("when", when.as_str()), ("why", why.as_str())];
     Told {
         level: finding.level(),
         text: place.say_with(&format!("finding-{}", finding.name()), &variables),
         remedy: place.say(&format!("remedy-{}", finding.name())),
     }
+}
+
+/// What has failed, when it was tried, and when it is tried again.
+fn explain(place: Place<'_>, it: Uncertified) -> String {
+    let word = it.failure.map_or("nobody", WebFailure::as_str);
+    let why = place.say(&format!("uncertified-{word}"));
+    let Some((tried, next)) = it.tried else { return why };
+    let (tried, next) = (place.moment(tried), place.moment(next));
+    let tries = place.say_with("uncertified-tried", &[("tried", &tried), ("next", &next)]);
+    format!("{why} {tries}")
 }
 
 /// A level, as a word beside its colour.

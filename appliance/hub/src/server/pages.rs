@@ -1,6 +1,7 @@
 //! The pages: a request becomes one call, and a page or a redirection.
 
 mod account;
+mod locks;
 mod rules;
 mod school;
 mod wishes;
@@ -20,9 +21,9 @@ use crate::fleet::{Measure, Sight, judge_all};
 use crate::metrics;
 use crate::office::{Office, Signed, Trouble};
 use crate::pages::account::{status_of, trouble};
-use crate::pages::{Bar, Place, SECURITY_POLICY, desk, fleet, lists};
+use crate::pages::{Bar, Place, SECURITY_POLICY, desk, fleet, lists, releases};
 use crate::policy::read_policy;
-use crate::register::people::Duty;
+use crate::register::people::{Duty, Member};
 use crate::{Hub, survey};
 
 /// Longest form that is read, in bytes: the longest has the names of a school's rooms.
@@ -182,6 +183,8 @@ impl<'a> Desk<'a> {
             ("/metrics", false) => return None,
             ("/certificat.crt", false) => return Some(self.certificate()),
             ("/connexion", _) => return Some(self.or_tell(self.sign_in(), None)),
+            ("/connexion/compte", false) => return Some(self.or_tell(self.depart(), None)),
+            ("/connexion/retour", false) => return Some(self.or_tell(self.arrive(), None)),
             _ => {}
         }
         let signed = match self.find_signed() {
@@ -207,6 +210,8 @@ impl<'a> Desk<'a> {
         }
         match path {
             "/deconnexion" if is_post => return self.sign_out(signed),
+            "/code" if signed.owes_code => return self.code(signed),
+            _ if signed.owes_code => return Ok(Answer::see("/code")),
             "/secret" => return self.secret(signed),
             _ if signed.member.has_first_secret => return Ok(Answer::see("/secret")),
             "/telephone" => return self.phone(signed),
@@ -219,6 +224,9 @@ impl<'a> Desk<'a> {
             ("/regles", false) => self.rules(signed, None),
             ("/regles", true) => self.add_rule(signed),
             ("/regles/retirer", true) => self.remove_rule(signed),
+            ("/categories", false) => self.locks(signed, None),
+            ("/categories", true) => self.add_lock(signed),
+            ("/categories/retirer", true) => self.remove_lock(signed),
             ("/demandes", false) => self.wishes(signed),
             ("/demandes", true) => self.answer_wish(signed),
             ("/demandes/retirer", true) => self.remove_school_rule(signed),
@@ -228,6 +236,7 @@ impl<'a> Desk<'a> {
             ("/annonces", true) => self.add_notice(signed),
             ("/annonces/retirer", true) => self.remove_notice(signed),
             ("/listes", false) => self.lists(signed),
+            ("/versions", false) => self.releases(signed),
             ("/alertes", false) => {
                 let alerts = self.office.history.alerts(SHOWN_MAX)?;
                 let channels: Vec<&str> =
@@ -279,7 +288,9 @@ impl<'a> Desk<'a> {
     fn bar(self, signed: &Signed, path: &str) -> Bar {
         let token = token_of(self.visit.cookie(Jar::Session).unwrap_or_default());
         let path = if path.is_empty() { "/" } else { path };
-        Bar::new(self.place, &signed.member, &token, path)
+        // Whoever owes a code goes nowhere else.
+        let has_key = signed.member.has_key && !signed.owes_code;
+        Bar::new(self.place, &Member { has_key, ..signed.member.clone() }, &token, path)
     }
 
     /// The visitor's cookie, and whether it is new.
@@ -297,7 +308,8 @@ impl<'a> Desk<'a> {
     /// All schools, as they are now.
     fn sights(self) -> Result<Vec<Sight>, Trouble> {
         let (schools, boxes) = (self.hub.register.schools()?, self.hub.register.boxes()?);
-        Ok(judge_all(schools, boxes, &self.measure()?))
+        let pending = self.hub.register.pending_web_orders()?;
+        Ok(judge_all(schools, boxes, &pending, &self.measure()?))
     }
 
     fn measure(self) -> Result<Measure, Trouble> {
@@ -323,6 +335,12 @@ impl<'a> Desk<'a> {
         Ok(Answer::page(lists::lists(self.place, bar, state.as_ref(), &self.sights()?)))
     }
 
+    fn releases(self, signed: &Signed) -> Result<Answer, Trouble> {
+        let (held, offers) = (self.hub.register.releases()?, self.hub.register.offers()?);
+        let bar = self.bar(signed, "/versions");
+        Ok(Answer::page(releases::releases(self.place, bar, (&held, &offers), &self.sights()?)))
+    }
+
     fn certificate(self) -> Answer {
         let der = self.office.settings.authority_der.clone();
         Answer::of(Content::File("preau-hub.crt".to_owned(), "application/x-x509-ca-cert", der))
@@ -335,6 +353,7 @@ fn back_of(path: &str) -> &str {
     match (path, school) {
         (_, Some(uai)) => path.get(.."/ecole/".len() + uai.len()).unwrap_or("/"),
         ("/regles" | "/regles/retirer", _) => "/regles",
+        ("/categories" | "/categories/retirer", _) => "/categories",
         ("/demandes" | "/demandes/retirer", _) => "/demandes",
         ("/contenus" | "/contenus/retirer" | "/annonces" | "/annonces/retirer", _) => "/contenus",
         ("/secret", _) => "/secret",

@@ -169,7 +169,7 @@ impl ExportCover<'_> {
     }
 
     fn lines(&self) -> Vec<Line> {
-        let Selection { from, to, device, room, person, host, category, verdict, with_people } =
+        let Selection { from, to, device, room, lesson, person, host, category, verdict, with_people } =
             self.selection;
         let time = |at: Timestamp| Twice::of(|language| self.name_time(language, at));
         let line = |key: &str, value: Twice| Some(Line { name: say(key), value });
@@ -187,6 +187,7 @@ impl ExportCover<'_> {
             to.and_then(|to| line("cover-to", time(to))),
             text("frame-device", device.as_ref().map(ToString::to_string)),
             text("frame-room", room.as_ref().map(ToString::to_string)),
+            text("cover-lesson", lesson.map(|lesson| lesson.to_string())),
             text("cover-person", person.as_ref().map(ToString::to_string)),
             text("frame-site", host.as_ref().map(ToString::to_string)),
             category.as_ref().and_then(|category| {
@@ -272,6 +273,8 @@ mod tests {
             to: Some(at(1)),
             device: "CM2-04".parse().ok(),
             room: "CM2".parse().ok(),
+            // A release that does not know of lessons cannot read the manifest of such an extract: no cover of before had that line.
+            lesson: None,
             person: "Mme Martin".parse().ok(),
             host: model::Host::parse("casino.example").ok(),
             category: "games".parse().ok(),

@@ -7,8 +7,8 @@ use model::{NewPreparation, Subject};
 
 use super::checks::{Check, check_all};
 use super::frame::{Detail, Frame, describe_subject, render};
-use super::{Certificate, Place, Why};
-use crate::{Language, Service, Status, TrialKind};
+use super::{Certificate, EnrolPage, Place, Why, enrol};
+use crate::{Enrolment, Language, Service, Status, TrialKind};
 
 /// Says whether the web is open, who the visitor is for the box, what works, what listens, what to try.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +23,8 @@ pub struct Home<'a> {
     pub client: IpAddr,
     /// What is prepared for lessons.
     pub prepared: &'a [NewPreparation],
+    /// How far its enrolment is, where the box is a fresh one.
+    pub enrolment: Option<&'a Enrolment>,
 }
 
 #[derive(Template)]
@@ -36,6 +38,8 @@ struct View<'a> {
     register: Option<String>,
     visitor: Vec<Detail>,
     prepared: Vec<(String, &'a str)>,
+    enrolment: Option<enrol::Told>,
+    enrol_path: &'static str,
     why_path: &'static str,
     certificate_path: &'static str,
     checks: Vec<Check>,
@@ -71,6 +75,8 @@ impl Home<'_> {
             register: self.register_command(),
             visitor: self.describe_visitor(language),
             prepared: self.prepared.iter().map(|it| (it.place.to_string(), it.title.as_str())).collect(),
+            enrolment: self.enrolment.map(|enrolment| enrol::tell(language, enrolment)),
+            enrol_path: EnrolPage::PATH,
             why_path: Why::PATH,
             certificate_path: Certificate::PATH,
             checks,

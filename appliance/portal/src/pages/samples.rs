@@ -6,17 +6,18 @@ use model::{
     Answer, Answered, ClockQuality, CommuneAnswer, CommuneNotice, CommuneOrder, CommuneOrderKind,
     CommuneRequest, CommuneRequestId, Device, Fault, Host, InternetMode, Layer, Lesson, LessonId, LessonPlan,
     MadeCard, NewCommuneRequest, NewPreparation, Obstacle, Override, OverrideId, Person, PersonId, PlanId,
-    Preparation, PreparationId, PreparationStage, Purpose, Reading, ReadingEnd, ReadingId, ReadingTerms,
-    Reason, RequestId, Role, Rule, Ruling, Scope, SiteRequest, Subject, Timestamp, Topic, UnknownDevice,
-    Verdict, When,
+    Preparation, PreparationId, PreparationStage, Purpose, ReaderRole, Reading, ReadingEnd, ReadingId,
+    ReadingTerms, Reason, RequestId, Role, Rule, Ruling, Scope, SiteRequest, Subject, Timestamp, Topic,
+    UnknownDevice, Verdict, When,
 };
 
 use super::Place;
 use crate::{
-    Asked, Authority, ClassDay, Classes, CommuneDesk, Custody, Findings, Firewall, FoundLine, Health, Held,
-    Hold, KeptField, ListOrigin, ListStatus, Listener, Missed, PreparationLine, ReadingList, Refused,
-    RefusedCount, RoomNow, RoutineDay, SeenDevice, SelftestOutcome, SelftestStatus, Service, Status, Summary,
-    Trial, TrialKind, UpdateOutcome, UpdateStatus, Upstream, WifiStatus, Wish,
+    Asked, Authority, ClassDay, Classes, CommuneDesk, Custody, Enrolment, EnrolmentStep, Findings, Firewall,
+    FoundLine, Health, Held, Hold, KeptField, KeyLine, KeyList, LessonChoice, ListOrigin, ListStatus,
+    Listener, Missed, NewKey, PreparationLine, ReadingList, Refused, RefusedCount, RoomNow, RoutineDay,
+    SeenDevice, SelftestOutcome, SelftestStatus, Service, Setback, Status, Summary, Trial, TrialKind,
+    UpdateOutcome, UpdateStatus, Upstream, WayOut, WifiStatus, Wish,
 };
 
 pub(crate) fn place() -> Place {
@@ -41,6 +42,22 @@ pub(crate) fn authority() -> Authority {
         names: ["preau.lan", "10.77.0.1", "fd77::1"].map(str::to_owned).into(),
         origin: "https://preau.lan".to_owned(),
     }
+}
+
+/// A fresh box, from its first start to its last.
+pub(crate) fn enrolments() -> Vec<(&'static str, Enrolment)> {
+    let step = |way, step| Enrolment { way, step };
+    vec![
+        ("waiting", step(WayOut::Open, EnrolmentStep::Waiting)),
+        ("unplugged", step(WayOut::Unplugged, EnrolmentStep::Waiting)),
+        ("unaddressed", step(WayOut::Unaddressed, EnrolmentStep::Failed(Setback::Silent))),
+        ("asking", step(WayOut::Open, EnrolmentStep::Asking)),
+        ("inheriting", step(WayOut::Open, EnrolmentStep::Inheriting(None))),
+        ("inheriting-late", step(WayOut::Open, EnrolmentStep::Inheriting(Some(Setback::HubBroken)))),
+        ("restarting", step(WayOut::Open, EnrolmentStep::Restarting)),
+        ("done", step(WayOut::Open, EnrolmentStep::Done("École <b>Jules-Ferry</b>".to_owned()))),
+        ("unpeopled", step(WayOut::Open, EnrolmentStep::Unpeopled("École <b>Jules-Ferry</b>".to_owned()))),
+    ]
 }
 
 pub(crate) fn device() -> Subject {
@@ -159,6 +176,11 @@ pub(crate) fn room_now() -> RoomNow {
         ],
         lesson: Some(lesson),
     }
+}
+
+/// A lesson that a reading may be narrowed to; there are others.
+pub(crate) fn lesson_choice() -> LessonChoice {
+    LessonChoice { lessons: room_now().lesson.into_iter().collect(), is_cut: true }
 }
 
 /// A planned lesson of the teacher.
@@ -357,6 +379,7 @@ pub(crate) fn diagnosis() -> crate::Diagnosis {
         },
         certificates: Some(crate::Certificates { authority: at(9_000), shown: Some(at(9_000)) }),
         hub: None,
+        release: None,
         sealing: Some(crate::Sealing { has_readers: true, waits_since: Some(at(-300)) }),
         access_points: vec![
             point("borne-cm2", WifiStatus::Unreachable { since: at(1) }),
@@ -465,7 +488,8 @@ pub(crate) fn readings() -> Vec<Reading> {
         until: at(75),
         closed: None,
         searches: 3,
-        exports: 1,
+        exports: 2,
+        whole_exports: 1,
         card_by: None,
     };
     let terms = ReadingTerms {
@@ -572,6 +596,27 @@ pub(crate) fn custody() -> Custody {
     }
 }
 
+/// A key of the configuration, two that were made on the pages, and one that waits to be confirmed.
+pub(crate) fn keys() -> KeyList {
+    let made = |public: &str, role| KeyLine {
+        public: public.to_owned(),
+        role,
+        by: "M. <Bernard>".parse().unwrap(),
+        at: at(-700),
+    };
+    KeyList {
+        configured: vec!["age1configured".to_owned()],
+        made: vec![made("age1head", ReaderRole::Head), made("age1<safe>", ReaderRole::Recovery)],
+        waiting: vec![(ReaderRole::Officer, "age1waiting".to_owned())],
+    }
+}
+
+/// A key that was made just now.
+pub(crate) fn new_key() -> NewKey {
+    let secret = format!("AGE-SECRET-KEY-1{}", "Q9Z2".repeat(14) + "XY");
+    NewKey { role: ReaderRole::Head, public: "age1new".to_owned(), secret: secret.into(), made: at(0) }
+}
+
 /// A hold in force, and one that was lifted.
 pub(crate) fn holds() -> Vec<Held> {
     let hold = Held {
@@ -617,6 +662,10 @@ pub(crate) fn summary() -> Summary {
 }
 
 /// Access points: one that was heard, one that somebody has reset, one that was adopted.
+pub(crate) fn waiting_release() -> crate::WaitingRelease {
+    crate::WaitingRelease { version: "1.5.0".parse().unwrap(), lessons: 2 }
+}
+
 pub(crate) fn points() -> crate::Points {
     let mac = |last: u8| model::Mac::new([2, 0xaa, 0, 0, 0, last]);
     let name: model::AccessPointName = "borne-02aa00000002".parse().unwrap();

@@ -4,7 +4,7 @@ use model::{ClockQuality, Fault, Host, Reason, Subject, Timestamp, UnknownDevice
 use super::frame::STYLE;
 use super::*;
 use crate::{Firewall, Health, Language, ListOrigin, SelftestLine, SelftestOutcome, SelftestRun, Shrunk};
-use crate::{UpdateOutcome, Upstream};
+use crate::{Setback, UpdateOutcome, Upstream};
 
 const LANGUAGES: [Language; 2] = [Language::French, Language::English];
 const CAUSES: [Cause; 4] = [Cause::NoAddress, Cause::NoAnswer, Cause::NoResolver, Cause::Inward];
@@ -59,11 +59,42 @@ fn all_pages(language: Language) -> Vec<(String, String)> {
     for (name, status) in statuses() {
         for (who, visitor) in [("known", &device), ("unknown", &unknown)] {
             let client = "10.77.0.11".parse().unwrap();
-            let page = Home { place: &place, status: &status, visitor, client, prepared: &[] };
+            let page =
+                Home { place: &place, status: &status, visitor, client, prepared: &[], enrolment: None };
             push(&format!("home-{name}-{who}"), page.render(language));
         }
     }
+    pages.extend(enrolments(language));
     pages.extend(people::tests::all(language));
+    pages
+}
+
+/// The pages of a fresh box, in each case.
+fn enrolments(language: Language) -> Vec<(String, String)> {
+    let (place, status, visitor) = (samples::place(), samples::status(), samples::unknown());
+    let client = "10.77.0.99".parse().unwrap();
+    let mut pages = Vec::new();
+    for (name, enrolment) in samples::enrolments() {
+        let enrolment = &enrolment;
+        let page = EnrolPage { place: &place, enrolment, trouble: None, hub: "", head: "", token: "00ff" };
+        pages.push((format!("enrol-{name}"), page.render(language)));
+        let home = Home {
+            place: &place,
+            status: &status,
+            visitor: &visitor,
+            client,
+            prepared: &[],
+            enrolment: Some(enrolment),
+        };
+        pages.push((format!("home-enrol-{name}"), home.render(language)));
+    }
+    let (_, enrolment) = samples::enrolments().remove(0);
+    for trouble in Setback::ALL {
+        let (hub, head) = ("hub.commune.example", "Mme Durand");
+        let trouble = Some(trouble);
+        let page = EnrolPage { place: &place, enrolment: &enrolment, trouble, hub, head, token: "00ff" };
+        pages.push((format!("enrol-typed-{trouble:?}"), page.render(language)));
+    }
     pages
 }
 
@@ -180,6 +211,7 @@ fn every_page_is_whole_and_self_contained() {
                 "trouble-",
                 "nav-",
                 "wish-",
+                "enrol-",
             ];
             for prefix in prefixes {
                 check(!text.contains(prefix), "a key without a text");
@@ -298,13 +330,20 @@ fn a_stale_page_says_how_old_it_is() {
 fn an_unknown_visitor_learns_how_to_be_registered() {
     let (place, status) = (samples::place(), samples::status());
     let client = "10.77.0.99".parse().unwrap();
-    let home = Home { place: &place, status: &status, visitor: &samples::unknown(), client, prepared: &[] };
+    let home = Home {
+        place: &place,
+        status: &status,
+        visitor: &samples::unknown(),
+        client,
+        prepared: &[],
+        enrolment: None,
+    };
     insta::assert_snapshot!(visible_text(&home.render(Language::French)));
 
     // A program on the box itself has no hardware address that could be registered.
     let mac = "00:00:00:00:00:00".parse().ok();
     let own = Subject::Unknown(UnknownDevice { mac, address: "127.0.0.1".parse().unwrap() });
-    let home = Home { place: &place, status: &status, visitor: &own, client, prepared: &[] };
+    let home = Home { place: &place, status: &status, visitor: &own, client, prepared: &[], enrolment: None };
     assert!(!visible_text(&home.render(Language::French)).contains("preau device add"));
 }
 
@@ -315,7 +354,14 @@ fn the_headline_follows_the_worst_of_the_state() {
     let expected =
         ["Le web est ouvert ", "Le web est ouvert, 2 points", "Le web est fermé", "3 points", "un point"];
     for ((name, status), expected) in statuses().into_iter().zip(expected) {
-        let page = Home { place: &place, status: &status, visitor: &visitor, client, prepared: &[] };
+        let page = Home {
+            place: &place,
+            status: &status,
+            visitor: &visitor,
+            client,
+            prepared: &[],
+            enrolment: None,
+        };
         let text = visible_text(&page.render(Language::French));
         assert!(text.contains(expected), "{name}: {text}");
     }
@@ -328,7 +374,7 @@ fn a_disk_that_will_be_too_small_is_told_weeks_ahead() {
     let mut status = samples::status();
     let read = |status: &crate::Status| {
         visible_text(
-            &Home { place: &place, status, visitor: &visitor, client, prepared: &[] }
+            &Home { place: &place, status, visitor: &visitor, client, prepared: &[], enrolment: None }
                 .render(Language::English),
         )
     };
@@ -342,7 +388,8 @@ fn a_list_held_back_says_what_it_lost_and_what_to_do() {
     let (place, visitor) = (samples::place(), samples::device());
     let (_, status) = statuses().pop().unwrap();
     let client = "10.77.0.11".parse().unwrap();
-    let page = Home { place: &place, status: &status, visitor: &visitor, client, prepared: &[] };
+    let page =
+        Home { place: &place, status: &status, visitor: &visitor, client, prepared: &[], enrolment: None };
     let text = visible_text(&page.render(Language::English));
     for expected in
         ["4,600,000 lines in force, 12 in the list held back", "preau blocklist accept", "Next attempt"]
@@ -374,6 +421,7 @@ fn every_outcome_of_an_update_has_its_words() {
             visitor: &visitor,
             client: "10.77.0.1".parse().unwrap(),
             prepared: &[],
+            enrolment: None,
         };
         let text = visible_text(&page.render(Language::French));
         assert!(
@@ -523,7 +571,14 @@ fn the_home_page_tells_in_words_what_became_of_the_self_test() {
         }
         let (place, visitor) = (samples::place(), samples::device());
         let client = [10, 77, 0, 11].into();
-        let home = Home { place: &place, status: &status, visitor: &visitor, client, prepared: &[] };
+        let home = Home {
+            place: &place,
+            status: &status,
+            visitor: &visitor,
+            client,
+            prepared: &[],
+            enrolment: None,
+        };
         for (language, expected) in LANGUAGES.into_iter().zip(expected) {
             let page = home.render(language);
             assert!(page.contains(expected), "{expected}: {page}");

@@ -26,6 +26,7 @@ use super::listeners::Listeners;
 use super::office::Office;
 use super::pages::PortalPages;
 use super::preparing::Prepared;
+use super::reception::Reception;
 use crate::config::Config;
 
 /// How often threads without a handle to wait for are looked at.
@@ -152,13 +153,15 @@ impl Doors {
         Ok(Self { gate, resolver, portal, stop, signals: [terminate?, interrupt?, hangup?] })
     }
 
-    /// Waits until somebody stops the box, or a part of it breaks down: then the box should start anew.
-    pub(crate) async fn wait(&mut self, keeper: &Keeper) -> anyhow::Result<()> {
+    /// Waits until somebody stops the box, or it is to begin anew with another one's state, or a part of it breaks down: then the box should
+    /// start anew.
+    pub(crate) async fn wait(&mut self, keeper: &Keeper, reception: &Reception) -> anyhow::Result<()> {
         let [terminate, interrupt, hangup] = &mut self.signals;
         tokio::select! {
             _ = terminate.recv() => Ok(()),
             _ = interrupt.recv() => Ok(()),
             _ = hangup.recv() => Ok(()),
+            () = reception.wait_to_leave() => Ok(()),
             () = wait_for_end(|| keeper.is_running() && self.portal.is_running()) => {
                 bail!("the keeper or the portal broke down")
             }

@@ -7,7 +7,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use cache::{Kept, Key, Sealing, read_record, write_record};
+use cache::{Kept, Key, Sealing, TARGETS, read_record, write_record};
 use nix::fcntl::{FallocateFlags, fallocate};
 
 use super::ledgers::KEPT;
@@ -67,7 +67,7 @@ impl Disk {
     fn read_file(path: &Path) -> Option<(Key, Vec<Kept>)> {
         let length = fs::metadata(path).ok()?.len();
         let bytes = if length <= RECORD_BYTES_MAX { fs::read(path).ok()? } else { vec![] };
-        match read_record(&bytes, &[]) {
+        match read_record(&bytes, &TARGETS) {
             Ok(read) => Some(read),
             Err(damage) => {
                 tracing::info!(%damage, "something that was kept of a workspace is thrown away");

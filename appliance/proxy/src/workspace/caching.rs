@@ -6,7 +6,7 @@ use std::time::Duration;
 use ::http::{HeaderMap, Method, Response, StatusCode, header, request};
 use cache::{
     Audience, CacheStatus, Cause, Exchange, Failure, Family, FileName, Key, Lookup, Newer, RangeSet, Stored,
-    Unstorable, Validator, invalidated, is_same_as_head, judge, look_up, may_serve_stale,
+    TARGETS, Unstorable, Validator, invalidated, is_same_as_head, judge, look_up, may_serve_stale,
 };
 use model::Timestamp;
 use tokio::time::timeout;
@@ -278,7 +278,7 @@ impl<'c> Quest<'c> {
     ) -> Option<Found> {
         let is_same = object.stored.validator().is_some_and(|known| known.is_confirmed_by(newer.headers));
         let updated = if is_same {
-            object.stored.update(newer, &[])
+            object.stored.update(newer, &TARGETS)
         } else {
             Stored { is_invalid: true, ..(*object.stored).clone() }
         };
@@ -397,7 +397,7 @@ impl<'c> Quest<'c> {
             if response.status() == StatusCode::NOT_MODIFIED {
                 let newer = Newer { headers: response.headers(), requested, received };
                 if object.stored.validator().is_some_and(|known| known.is_confirmed_by(newer.headers)) {
-                    let updated = object.stored.update(&newer, &[]);
+                    let updated = object.stored.update(&newer, &TARGETS);
                     let _updated = depot.refresh(&entry, &object, updated).await;
                 }
                 return landing.tell(Outcome::Again);
@@ -436,7 +436,7 @@ impl<'c> Quest<'c> {
             received: self.depot.now(),
         };
         let name = Depot::name(&self.key);
-        match judge(&exchange, &[]) {
+        match judge(&exchange, &TARGETS) {
             Ok(_) => self.depot.note_shared(name),
             // A part says nothing of the whole.
             Err(Unstorable::Partial) => {}
@@ -451,7 +451,7 @@ impl<'c> Quest<'c> {
         for object in entry.objects().iter().filter(|object| object.stored.vary.matches(self.headers)) {
             let newer = Newer { headers: response, requested, received };
             let updated = if is_same_as_head(&object.stored, response) {
-                object.stored.update(&newer, &[])
+                object.stored.update(&newer, &TARGETS)
             } else {
                 Stored { is_invalid: true, ..(*object.stored).clone() }
             };

@@ -6,7 +6,8 @@ use std::time::Duration;
 use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use access::Admission;
 use cache::{
-    ContentRange, Exchange, Key, Span, Unstorable, Validator, content_length, judge, judge_file, range_field,
+    ContentRange, Exchange, Key, Span, TARGETS, Unstorable, Validator, content_length, judge, judge_file,
+    range_field,
 };
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Body as _;
@@ -251,7 +252,7 @@ impl Errand {
     ) -> Result<(Arrival, StreamNumber), &'static str> {
         let (status, headers) = (response.status(), response.headers());
         let exchange = exchange(client, response, asked);
-        let stored = judge(&exchange, &[]).map_err(Unstorable::as_str)?;
+        let stored = judge(&exchange, &TARGETS).map_err(Unstorable::as_str)?;
         let start = find_start(status, headers, asked.start).ok_or("partial")?;
         // A body that says in two ways where it ends is for nobody but the one who asked.
         if has_two_lengths(headers) {

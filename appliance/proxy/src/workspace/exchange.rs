@@ -120,7 +120,8 @@ impl Connection {
             .then(|| upgrade::on(&mut request));
         let (head, body) = request.into_parts();
         let mut plea = Plea::new(&head);
-        let body = match plea.hold(&head, &self.name, body, &self.workspaces.uploads).await {
+        let take_place = || self.workspaces.readers.enter(self.gate.share_of(&self.caller));
+        let body = match plea.hold(&head, &self.name, body, take_place).await {
             Ok(body) => body,
             Err(error) => return self.fail(journey, &error, &plea),
         };
@@ -322,9 +323,11 @@ where
     frames.boxed_unsync()
 }
 
-/// Prepares the head of a request for the workspace.
+/// Prepares the head of a request for the workspace. A device that calls itself a surrogate is not believed (W3C, Edge Architecture
+/// Specification): a server would speak to it, in answers that others get.
 pub(super) fn prepare(head: &mut request::Parts, is_websocket: bool) {
     prepare_request(head, is_websocket);
+    head.headers.remove("surrogate-capability");
     join_cookies(&mut head.headers);
 }
 

@@ -4,7 +4,6 @@
 //! memory for as long as its request is, and never on the disk; and it is shown only where the workspace's own page sent it.
 //! A form of a stranger's page that the box offered to send again would be the workspace's own form by then.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request};
@@ -12,10 +11,11 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Either, Full};
 use hyper::body::{Body as _, Incoming};
 use model::{DomainName, Host};
-use tokio::sync::Semaphore;
+use seats::Share;
 use tokio::time::timeout;
 
 use super::exchange::{Flow, Reply};
+use super::turnstile::Turn;
 use super::typed::{Form, boundary_of};
 use super::upload::{Hold, Reading, Upload, Way, pass};
 use crate::http::{SendError, accept_language, page_reply, status_of};
@@ -62,8 +62,8 @@ impl Plea {
         }
     }
 
-    /// The body of the request. A form that a page of the workspace sends is waited for, and held; one with files passes, and takes one
-    /// of the `readers` for what was typed beside them.
+    /// The body of the request. A form that a page of the workspace sends is waited for, and held; one with files passes, and is
+    /// read for what was typed beside them where `take_place` finds it a place.
     ///
     /// # Errors
     /// It does not come.
@@ -72,7 +72,7 @@ impl Plea {
         head: &request::Parts,
         name: &DomainName,
         body: Incoming,
-        readers: &Arc<Semaphore>,
+        take_place: impl FnOnce() -> Option<Turn<Share>>,
     ) -> Result<Upload, SendError> {
         let is_own = head.method == Method::POST && is_from(&head.headers, name);
         let is_short = body.size_hint().exact().is_some_and(|bytes| bytes <= FORM_BYTES_MAX);
@@ -80,8 +80,8 @@ impl Plea {
         let is_form = is_type(&head.headers, "application/x-www-form-urlencoded") || parts.is_some();
         if !(is_own && is_form && is_short) {
             let boundary = parts.filter(|_| is_own);
-            let reading = boundary.zip(Arc::clone(readers).try_acquire_owned().ok());
-            let (body, hold) = pass(body, reading.map(|(boundary, place)| Reading::new(boundary, place)));
+            let reading = boundary.and_then(|boundary| Some(Reading::new(boundary, take_place()?)));
+            let (body, hold) = pass(body, reading);
             self.hold = Some(hold);
             return Ok(Either::Left(body));
         }

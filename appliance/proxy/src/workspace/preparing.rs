@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, header};
 use cache::{
-    Audience, BLOCK_BYTES, Cause, Failure, Key, Lookup, Newer, Stored, Unstorable, Validator, content_length,
-    judge, look_up, may_serve_stale,
+    Audience, BLOCK_BYTES, Cause, Failure, Key, Lookup, Newer, Stored, TARGETS, Unstorable, Validator,
+    content_length, judge, look_up, may_serve_stale,
 };
 use model::{Device, DomainName, Timestamp, WorkspacePlace};
 use tokio::sync::watch;
@@ -348,7 +348,7 @@ impl Preparing {
             if !object.stored.validator().is_some_and(|known| known.is_confirmed_by(newer.headers)) {
                 return Step::Over(Preparation::Later);
             }
-            let updated = object.stored.update(&newer, &[]);
+            let updated = object.stored.update(&newer, &TARGETS);
             let refreshed = self.depot.refresh(&entry, &object, updated).await;
             // Whoever opens it meanwhile has what is here of it, and waits for the rest alone.
             landing.tell(Outcome::Again);
@@ -407,7 +407,7 @@ impl Preparing {
         if is_of_type(headers, b"text/event-stream") {
             return Err(Preparation::NotShared);
         }
-        let stored = judge(&exchange(&self.errand.headers, response, asked), &[]);
+        let stored = judge(&exchange(&self.errand.headers, response, asked), &TARGETS);
         match stored {
             // It does not say that it is for all.
             Err(Unstorable::Private | Unstorable::Unmarked) => Err(Preparation::Personal),

@@ -9,6 +9,7 @@ use cache::Family;
 use model::{Device, DomainName, ProfileName};
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use seats::Share;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
@@ -18,7 +19,7 @@ use super::favourites::Favourites;
 use super::lines::Lines;
 use super::pool::Pool;
 use super::turnstile::Turnstile;
-use super::upload::UPLOADS_MAX;
+use super::upload::readers;
 use crate::depot::Depot;
 use crate::gate::{Caller, Gate};
 
@@ -99,8 +100,8 @@ pub struct Workspaces {
     pub(super) lines: Lines,
     /// Pages that are changed at this moment.
     pub(super) banners: Arc<Semaphore>,
-    /// Uploads that go nowhere, and are read for what was typed.
-    pub(super) uploads: Arc<Semaphore>,
+    /// Uploads that are read for what was typed.
+    pub(super) readers: Arc<Turnstile<Share>>,
     pub(super) pool: Arc<Pool>,
     pub(super) turnstile: Arc<Turnstile>,
     /// Where what may be kept is kept; `None`: nothing is.
@@ -125,9 +126,9 @@ impl Workspaces {
             favourites: Favourites::default(),
             lines: Lines::default(),
             banners: Arc::new(Semaphore::new(PAGES_MAX)),
-            uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
+            readers: Arc::new(readers()),
             pool: Arc::default(),
-            turnstile: Arc::new(Turnstile::new(descriptors_max)),
+            turnstile: Arc::new(Turnstile::of_requests(descriptors_max)),
             depot,
         }
     }

@@ -1,6 +1,7 @@
-//! How many requests to workspaces are on their way.
+//! How many of something there are at once, of one device and of all: requests to workspaces on their way, uploads that are read.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::seats::Client;
@@ -15,24 +16,33 @@ const DESCRIPTOR_PART: usize = 32;
 /// Of these, a device may have a quarter: its tabs hold some open for hours (WebSocket, events, long polls).
 const CLIENT_PART: usize = 4;
 
-/// Lets requests in while there is room, for their device and for all.
-pub(super) struct Turnstile {
-    requests_max: usize,
-    inside: Mutex<HashMap<Client, usize>>,
+/// Lets in while there is room, for a client `C` and for all.
+pub(super) struct Turnstile<C: Copy + Eq + Hash = Client> {
+    all_max: usize,
+    own_max: usize,
+    inside: Mutex<HashMap<C, usize>>,
 }
 
 impl Turnstile {
-    pub(super) fn new(descriptors_max: usize) -> Self {
+    /// One for requests.
+    pub(super) fn of_requests(descriptors_max: usize) -> Self {
         let requests_max = (descriptors_max / DESCRIPTOR_PART).clamp(REQUESTS_MIN, REQUESTS_MAX);
-        Self { requests_max, inside: Mutex::default() }
+        Self::new(requests_max, requests_max / CLIENT_PART)
+    }
+}
+
+impl<C: Copy + Eq + Hash> Turnstile<C> {
+    /// Room for so many, `own_max` of one client.
+    pub(super) fn new(all_max: usize, own_max: usize) -> Self {
+        Self { all_max, own_max, inside: Mutex::default() }
     }
 
-    /// A turn for a request of this device; `None` where there is no room.
-    pub(super) fn enter(self: &Arc<Self>, client: Client) -> Option<Turn> {
+    /// A turn for this client; `None` where there is no room.
+    pub(super) fn enter(self: &Arc<Self>, client: C) -> Option<Turn<C>> {
         let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
         let all: usize = inside.values().sum();
         let own = inside.entry(client).or_default();
-        if all >= self.requests_max || *own >= self.requests_max / CLIENT_PART {
+        if all >= self.all_max || *own >= self.own_max {
             if *own == 0 {
                 inside.remove(&client);
             }
@@ -43,13 +53,13 @@ impl Turnstile {
     }
 }
 
-/// A request that is inside, until it is dropped.
-pub(super) struct Turn {
-    turnstile: Arc<Turnstile>,
-    client: Client,
+/// What is inside, until it is dropped.
+pub(super) struct Turn<C: Copy + Eq + Hash = Client> {
+    turnstile: Arc<Turnstile<C>>,
+    client: C,
 }
 
-impl Drop for Turn {
+impl<C: Copy + Eq + Hash> Drop for Turn<C> {
     fn drop(&mut self) {
         let mut inside = self.turnstile.inside.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(own) = inside.get_mut(&self.client) {
@@ -69,7 +79,7 @@ mod tests {
 
     #[test]
     fn one_device_does_not_take_all_turns() {
-        let turnstile = Arc::new(Turnstile::new(2048));
+        let turnstile = Arc::new(Turnstile::of_requests(2048));
         let client = |last| Client::Address(IpAddr::from([10, 77, 0, last]));
         let enter = |last| turnstile.enter(client(last));
         let mut greedy: Vec<_> = (0..100).map_while(|_| enter(1)).collect();

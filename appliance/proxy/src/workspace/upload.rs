@@ -15,16 +15,20 @@ use bytes::Bytes;
 use futures_util::Stream;
 use http_body_util::{BodyExt as _, Either, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::sync::OwnedSemaphorePermit;
+use seats::Share;
 use tokio::time::timeout;
 
+use super::turnstile::{Turn, Turnstile};
 use super::typed::{Fields, read_parts};
 use crate::http::discard;
 
 /// For the rest of an upload to come, over the school's own network.
 const REST_WAIT: Duration = Duration::from_secs(20);
 /// Uploads that are read for what was typed at once, at most: a class that hands its work in. What was typed in others is not shown again.
-pub(super) const UPLOADS_MAX: usize = 32;
+const UPLOADS_MAX: usize = 32;
+/// Of these, so many of one device, and of all that are not registered together: a page of hers sends some files at once. Whoever holds
+/// uploads open without end holds no more.
+const UPLOADS_OF_ONE_MAX: usize = 4;
 /// Bytes of an upload that bring neither a field nor a piece of one, at most: all of them are in memory, and are searched anew with
 /// each frame.
 const GAP_BYTES_MAX: usize = 128 * 1024;
@@ -59,6 +63,11 @@ pub(super) enum Way {
     Half,
     /// All of it, or there was nothing.
     Over,
+}
+
+/// The places of uploads that are read.
+pub(super) fn readers() -> Turnstile<Share> {
+    Turnstile::new(UPLOADS_MAX, UPLOADS_OF_ONE_MAX)
 }
 
 /// Has a body pass, which is read for what was typed where `reading` is there.
@@ -138,7 +147,7 @@ pub(super) struct Reading {
     parts: Option<Pin<Box<dyn Future<Output = Option<Fields>> + Send>>>,
     fields: Option<Fields>,
     /// Its place among the uploads that are read.
-    _place: OwnedSemaphorePermit,
+    _place: Turn<Share>,
 }
 
 /// What lies before the one who reads: the last frame, until it was looked at.
@@ -155,7 +164,7 @@ struct Frames(Arc<Desk>);
 
 impl Reading {
     /// Reads what this boundary parts.
-    pub(super) fn new(boundary: String, place: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(boundary: String, place: Turn<Share>) -> Self {
         let desk = Arc::new(Desk::default());
         let frames = Frames(Arc::clone(&desk));
         let parts = Box::pin(async move {
@@ -222,13 +231,13 @@ impl Stream for Frames {
 
 #[cfg(test)]
 mod tests {
-    use tokio::sync::Semaphore;
+    use model::Mac;
 
     use super::super::typed::tests::part;
     use super::*;
 
     fn read(upload: &[u8]) -> (Option<Fields>, usize) {
-        let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let place = Arc::new(readers()).enter(Share::Unknown).unwrap();
         let mut reading = Reading::new("b".to_owned(), place);
         let mut taken = 0;
         for frame in upload.chunks(10_000) {
@@ -251,5 +260,21 @@ mod tests {
         // Nothing parts it: most of it passes unread.
         let (fields, taken) = read(&vec![b'a'; 1 << 20]);
         assert!(fields.is_none() && taken < 2 * GAP_BYTES_MAX, "{taken}");
+    }
+
+    #[test]
+    fn a_device_that_holds_uploads_open_leaves_a_class_its_places() {
+        let readers = Arc::new(readers());
+        let enter = |last| readers.enter(Share::Device(Mac::new([2, 0, 0, 0, 0, last])));
+        let held: Vec<_> = (0..UPLOADS_MAX).map_while(|_| enter(0)).collect();
+        assert_eq!(held.len(), UPLOADS_OF_ONE_MAX);
+        // Made-up hardware addresses are one share.
+        let made_up: Vec<_> = (0..UPLOADS_MAX).map_while(|_| readers.enter(Share::Unknown)).collect();
+        assert_eq!(made_up.len(), UPLOADS_OF_ONE_MAX);
+        let class: Vec<_> = (1..=24).filter_map(enter).collect();
+        assert_eq!(class.len(), 24);
+        assert!(enter(25).is_none(), "all are taken");
+        drop(held);
+        assert!(enter(25).is_some());
     }
 }

@@ -6,8 +6,9 @@ use harness::{Lab, wait_until};
 use crate::workspace::{ENT, curl, open};
 
 /// Has everything that reaches the Internet vanish, or arrive again.
-const CUT: &str = "nft 'table inet cut { chain in { type filter hook input priority -10; policy drop; }; }'";
-const MEND: &str = "nft delete table inet cut";
+pub(super) const CUT: &str =
+    "nft 'table inet cut { chain in { type filter hook input priority -10; policy drop; }; }'";
+pub(super) const MEND: &str = "nft delete table inet cut";
 /// For everyone, once the line is known to be down.
 const AT_ONCE_S: f64 = 0.05;
 

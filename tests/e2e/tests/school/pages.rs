@@ -5,6 +5,8 @@ mod album;
 mod applications;
 mod chrome;
 mod hub;
+mod sheets;
+mod tablets;
 
 use std::path::PathBuf;
 
@@ -33,10 +35,15 @@ struct School<'lab> {
 
 impl<'lab> School<'lab> {
     fn open(lab: &'lab Lab) -> Result<Self> {
+        Self::open_with(lab, "")
+    }
+
+    /// The same with more in its configuration.
+    fn open_with(lab: &'lab Lab, more: &str) -> Result<Self> {
         let ca = lab.authority().display().to_string();
         let ent =
             format!("[[ent]]\nhosts = [\"{ENT}\"]\nserved_to = [\"elementaire\"]\nca_file = \"{ca}\"\n");
-        let mut appliance = lab.appliance_with(&format!("{}\n{ent}", usual_configuration()))?;
+        let mut appliance = lab.appliance_with(&format!("{}\n{ent}{more}", usual_configuration()))?;
         appliance.add_usual_devices()?;
         appliance.build_lists(&lab.lists())?;
         appliance.start()?;
@@ -124,6 +131,29 @@ fn pupils_see_why_and_ask() -> Result<()> {
         chrome.run(UNFOLD, &serde_json::json!([]))?;
         album.look(&chrome, name)?;
     }
+    album.close()
+}
+
+#[test]
+fn a_technician_has_a_fresh_box_before_her() -> Result<()> {
+    let (lab, album) = (Lab::new()?, Album::new("fresh")?);
+    let mut appliance = lab.appliance_with(&usual_configuration())?;
+    appliance.start()?;
+    appliance.wait_until_ready(&lab.pc1)?;
+    let authority = lab.directory().join(AUTHORITY);
+    appliance.run(&["ca", "export", "--out", &authority.display().to_string()])?.success()?;
+    let form = "http://preau.lan/inscription";
+    wait_until("the form", || Ok(visit(&lab.pc1, form)? == "200"))?;
+    let chrome = Chrome::start(&lab.pc1, &authority, Scripts::Run)?;
+    chrome.go("http://preau.lan/")?;
+    album.look(&chrome, "home-fresh")?;
+    chrome.go(form)?;
+    album.look(&chrome, "enrol")?;
+    chrome.fill("#code", "K7QM-4XRT")?;
+    chrome.fill("#hub", "hub.commune.example")?;
+    chrome.touch("form[action='/inscription'] button")?;
+    chrome.await_text("mal tapé")?;
+    album.look(&chrome, "enrol-mistyped")?;
     album.close()
 }
 

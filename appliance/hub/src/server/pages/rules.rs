@@ -18,7 +18,7 @@ impl From<PolicyError> for Trouble {
         match error {
             PolicyError::Rule => Self::Rule,
             PolicyError::TooMany => Self::TooMany,
-            PolicyError::Unknown(_) => Self::Unknown,
+            PolicyError::Unknown(_) | PolicyError::Unlocked(_) => Self::Unknown,
             PolicyError::Race => Self::Race,
             PolicyError::Damaged => {
                 tracing::error!("the policy in the register is damaged");

@@ -19,7 +19,8 @@ const HOURS: [&str; 4] = ["1", "24", "72", "168"];
 impl Desk<'_> {
     pub(super) fn school(self, signed: &Signed, uai: &str) -> Result<Answer, Trouble> {
         let (school, boxes) = self.find_school(uai)?;
-        let sight = judge(school, boxes.clone(), &self.measure()?);
+        let pending = self.hub.register.pending_web_orders()?;
+        let sight = judge(school, boxes.clone(), &pending, &self.measure()?);
         let since = self.now.unix_ms().saturating_sub(REPORT_DAYS_MAX * 24 * HOUR_MS);
         let reports = match &sight.present {
             Some(state) => self.office.history.reports(state.id, Timestamp::from_unix_ms(since))?,

@@ -3,7 +3,10 @@
 use model::Timestamp;
 
 use super::{Check, Level, Topic, check_all, format_date};
-use crate::diagnosis::{AccessPoint, Certificates, Diagnosis, Disk, Hub, Line, Machine, Sealing};
+use crate::diagnosis::{
+    AccessPoint, Certificates, Diagnosis, Disk, Hub, Line, Machine, ReleaseStage, Sealing, SystemFailure,
+    SystemRelease,
+};
 use crate::{Language, ListOrigin, ListStatus, Status, WifiStatus};
 
 const GIGABYTE: u64 = 1_000_000_000;
@@ -22,6 +25,8 @@ const HOT_C: i32 = 92;
 const CERTIFICATE_DAYS_MIN: u64 = 3;
 /// For so many days nothing is lost by a hub that is away: a line is down over a weekend now and then.
 const HUB_DAYS_MAX: u64 = 3;
+/// A release that waits for so many days has met no night in which the box was on.
+const RELEASE_DAYS_MAX: u64 = 7;
 /// What waits to be sealed for so many days is not sealed for some reason: a box that was off seals when it starts.
 const UNSEALED_DAYS: u64 = 3;
 
@@ -48,6 +53,8 @@ pub(in crate::pages) fn check_machine(
         first.push(check(Topic::Sealing, check_sealing(language, waits_since, diagnosis.at)));
     }
     first.push(check(Topic::Hub, check_hub(language, diagnosis.hub, diagnosis.at)));
+    let release = diagnosis.release.as_ref();
+    first.extend(release.map(|it| check(Topic::Release, check_release(language, it, diagnosis.at))));
     first.extend(diagnosis.disk.map(|disk| check(Topic::Disk, check_disk(language, disk))));
     first.extend([
         check(Topic::Memory, check_memory(language, &diagnosis.machine)),
@@ -130,6 +137,64 @@ fn check_hub(language: Language, hub: Option<Hub>, now: Option<Timestamp>) -> (L
         None | Some(_) => Level::Warning,
     };
     (level, lines)
+}
+
+/// Which release of the system runs, how far another one has come, and which one failed.
+fn check_release(
+    language: Language,
+    release: &SystemRelease,
+    now: Option<Timestamp>,
+) -> (Level, Vec<String>) {
+    let SystemRelease { running, since, is_blessed, stage, failed } = release;
+    let date = |at: Timestamp| format_date(language, at).unwrap_or_default();
+    let mut lines = vec![match since {
+        Some(since) => {
+            language.say_with("diagnosis-release-since", &[("version", running), ("date", &date(*since))])
+        }
+        None => language.say_with("diagnosis-release-running", &[("version", running)]),
+    }];
+    let mut level = Level::Good;
+    if !is_blessed {
+        lines.push(language.say("diagnosis-release-unblessed"));
+        level = Level::Neutral;
+    }
+    if let Some((of_stage, line)) = check_stage(language, stage, now) {
+        lines.push(line);
+        level = level.max(of_stage);
+    }
+    if let Some(SystemFailure { version, at, why }) = failed {
+        lines.push(match at {
+            Some(at) => {
+                language.say_with("diagnosis-release-failed", &[("version", version), ("date", &date(*at))])
+            }
+            None => language.say_with("diagnosis-release-failed-undated", &[("version", version)]),
+        });
+        lines.extend((!why.is_empty()).then(|| why.clone()));
+        level = level.max(Level::Warning);
+    }
+    (level, lines)
+}
+
+fn check_stage(language: Language, stage: &ReleaseStage, now: Option<Timestamp>) -> Option<(Level, String)> {
+    let say = |key: &str, version: &str| language.say_with(key, &[("version", version)]);
+    Some(match stage {
+        ReleaseStage::None => return None,
+        ReleaseStage::Coming { version } => (Level::Good, say("diagnosis-release-coming", version)),
+        ReleaseStage::NoRoom { version } => (Level::Warning, say("diagnosis-release-no-room", version)),
+        ReleaseStage::Damaged { version } => (Level::Warning, say("diagnosis-release-damaged", version)),
+        ReleaseStage::Waiting { version, since } => {
+            // A box that is switched off each night never has one.
+            let is_late = now.is_some_and(|now| now.ms_since(*since) > RELEASE_DAYS_MAX * DAY_MS);
+            let level = if is_late { Level::Warning } else { Level::Good };
+            (level, say("diagnosis-release-waiting", version))
+        }
+        ReleaseStage::Hurried { version } => (Level::Good, say("diagnosis-release-hurried", version)),
+        ReleaseStage::Refused { version, why } => {
+            let line = say("diagnosis-release-refused", version);
+            (Level::Warning, if why.is_empty() { line } else { format!("{line} {why}") })
+        }
+        ReleaseStage::Installed { version } => (Level::Good, say("diagnosis-release-installed", version)),
+    })
 }
 
 /// Whether anybody's key is needed to read what is sealed.

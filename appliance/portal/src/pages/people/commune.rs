@@ -105,11 +105,15 @@ fn name_order(kind: CommuneOrderKind) -> &'static str {
     match kind {
         CommuneOrderKind::Permit => "commune-order-permit",
         CommuneOrderKind::Refuse => "commune-order-refuse",
+        CommuneOrderKind::Lock => "commune-order-lock",
+        CommuneOrderKind::Unlock => "commune-order-unlock",
         CommuneOrderKind::TakeBack => "commune-order-take-back",
         CommuneOrderKind::Answer => "commune-order-answer",
         CommuneOrderKind::Prepare => "commune-order-prepare",
         CommuneOrderKind::Unprepare => "commune-order-unprepare",
         CommuneOrderKind::Notice => "commune-order-notice",
+        CommuneOrderKind::Release => "commune-order-release",
+        CommuneOrderKind::Withdraw => "commune-order-withdraw",
     }
 }
 

@@ -31,6 +31,8 @@ pub struct HeadPage<'a> {
     pub standing: &'a [Override],
     /// The time, where the clock is set.
     pub now: Option<Timestamp>,
+    /// Whether days are sealed to nobody, where she makes keys.
+    pub lacks_keys: bool,
     /// The token of the forms.
     pub token: &'a str,
 }
@@ -47,6 +49,7 @@ struct View<'a> {
     rules: Vec<StandingRule>,
     /// Today, and a week later.
     days: Option<[Date; 2]>,
+    lacks_keys: bool,
     token: &'a str,
 }
 
@@ -91,6 +94,7 @@ impl HeadPage<'_> {
                 .collect(),
             rules: self.standing.iter().map(|it| describe_rule(language, place, it, self.now)).collect(),
             days: self.days(),
+            lacks_keys: self.lacks_keys,
             token: self.token,
         })
     }

@@ -270,6 +270,10 @@ pub(super) fn describe_reading(
             ("exports", &language.group_digits(reading.exports.into())),
         ],
     );
+    let whole = (reading.whole_exports > 0).then(|| {
+        let count = language.group_digits(reading.whole_exports.into());
+        language.say_with("journal-fact-whole", &[("count", &count)])
+    });
     let end = match reading.closed {
         None => language.say_with("journal-fact-until", &[("at", &moment(reading.until))]),
         Some((at, ReadingEnd::Hand)) => language.say_with("journal-fact-closed", &[("at", &moment(at))]),
@@ -282,7 +286,7 @@ pub(super) fn describe_reading(
     let people = terms.with_people.then(|| language.say("journal-fact-people"));
     let card =
         reading.card_by.as_ref().map(|by| language.say_with("journal-fact-card", &[("by", by.as_str())]));
-    let facts = [Some(opened), card, window, device, people, Some(looks), Some(end)];
+    let facts = [Some(opened), card, window, device, people, Some(looks), whole, Some(end)];
     let number = reading.id.to_string();
     let purpose = name_purpose(language, terms.purpose);
     ReadingRow {

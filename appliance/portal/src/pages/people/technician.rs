@@ -4,7 +4,7 @@ use askama::Template;
 use model::Person;
 
 use super::bar::Bar;
-use crate::diagnosis::Diagnosis;
+use crate::diagnosis::{Diagnosis, SystemRelease};
 use crate::pages::Place;
 use crate::pages::checks::{Check, Level, check_machine};
 use crate::pages::frame::{Frame, render};
@@ -38,6 +38,8 @@ struct View<'a> {
     token: &'a str,
     new_points: Option<String>,
     points_path: &'static str,
+    install: Option<String>,
+    install_path: &'static str,
     version: &'a str,
 }
 
@@ -78,6 +80,13 @@ impl TechnicianPage<'_> {
             new_points: (self.new_points > 0)
                 .then(|| language.say_with("points-plugged", &[("count", &self.new_points.to_string())])),
             points_path: super::PointsPage::PATH,
+            install: self
+                .diagnosis
+                .release
+                .as_ref()
+                .and_then(SystemRelease::installable)
+                .map(|version| language.say_with("diagnosis-install", &[("version", version)])),
+            install_path: super::InstallPage::PATH,
             version: &self.status.version,
         })
     }

@@ -1,5 +1,7 @@
 //! The pages of people, in every state that changes their words.
 
+mod technician;
+
 use model::{Person, ReadingId, Role, Selection, Timestamp};
 
 use super::*;
@@ -9,7 +11,7 @@ use crate::{
     Tile, Trouble, WifiStatus,
 };
 
-const TROUBLES: [Trouble; 35] = [
+const TROUBLES: [Trouble; 36] = [
     Trouble::Code,
     Trouble::PointSilent,
     Trouble::NotWorkspace,
@@ -17,6 +19,7 @@ const TROUBLES: [Trouble; 35] = [
     Trouble::Day,
     Trouble::Occupied,
     Trouble::LessonOver,
+    Trouble::LessonsRun,
     Trouble::Length,
     Trouble::Sites,
     Trouble::Wrong,
@@ -60,7 +63,8 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
         let page = GuardedPage { place: &place, authority };
         push(&format!("guarded-{}", authority.is_some()), page.render(language));
     }
-    for (name, html) in technicians(language).into_iter().chain(sign_ins(language)) {
+    let signed = technicians(language).into_iter().chain(sign_ins(language));
+    for (name, html) in signed.chain(keys::tests::all(language)) {
         push(&name, html);
     }
     for person in
@@ -133,6 +137,11 @@ fn technicians(language: Language) -> Vec<(String, String)> {
             new_points: usize::from(name == "known"),
         };
         push(&format!("technician-{name}"), page.render(language));
+    }
+    for lessons in [0, 2] {
+        let release = crate::WaitingRelease { lessons, ..samples::waiting_release() };
+        let page = InstallPage { place: &place, person: &samples::head(), release: &release, token: "0" };
+        push(&format!("install-{lessons}"), page.render(language));
     }
     pages
 }
@@ -254,21 +263,25 @@ fn journal(language: Language) -> [(&'static str, String); 9] {
     let selection = Selection {
         host: model::Host::parse("example").ok(),
         verdict: Some(model::Verdict::Refuse),
+        lesson: Some(model::LessonId::new(7)),
         with_people: true,
         ..Selection::default()
     };
+    let (choice, no_choice) = (samples::lesson_choice(), crate::LessonChoice::default());
     let reading = ReadingPage {
         place: &place,
         person: &person,
         reading: &readings[0],
         is_unlocked: true,
         selection: &selection,
+        choice: &choice,
         found: Some(&findings),
         token: "0",
         trouble: None,
     };
     let nothing = Findings::default();
-    let of_device = ReadingPage { reading: &readings[1], found: Some(&nothing), ..reading };
+    let of_device =
+        ReadingPage { reading: &readings[1], choice: &no_choice, found: Some(&nothing), ..reading };
     let locked = ReadingPage { is_unlocked: false, found: None, trouble: Some(Trouble::Key), ..reading };
     [
         ("journal", page.render(language)),
@@ -286,6 +299,30 @@ fn journal(language: Language) -> [(&'static str, String); 9] {
 fn classes(classes: &Classes, language: Language) -> String {
     let (place, person) = (&samples::place(), &samples::head());
     ClassesPage { place, person, id: ReadingId::new(7), classes, token: "0" }.render(language)
+}
+
+/// A lesson is chosen, not typed; whose it was stands there only where the reading shows people.
+#[test]
+fn a_reading_offers_the_lessons_of_its_time() {
+    let pages = journal(Language::French);
+    let html = |name: &str| &pages.iter().find(|(known, _)| *known == name).unwrap().1;
+    let found = html("page-reading-found");
+    let chosen = "<option value=\"7\" selected>CM2 · ";
+    assert!(found.contains(chosen) && found.contains(" · Mme Martin</option>"), "{found}");
+    assert!(found.contains("Les 1 derniers cours"), "{found}");
+    assert!(
+        found.contains("<input type=\"hidden\" name=\"cours\" value=\"7\">"),
+        "the next page is of it, too"
+    );
+    // One that the list has not stays chosen.
+    let of_device = html("page-reading-of-device");
+    assert!(of_device.contains("<option value=\"7\" selected>cours n° 7</option>"), "{of_device}");
+    assert!(!html("page-reading-locked").contains("id=\"cours\""));
+    let list = html("journal");
+    assert!(
+        list.contains("extraits avec les fichiers scellés, donc avec les accès de tous\u{a0}: 1"),
+        "{list}"
+    );
 }
 
 /// The numbers come from the office as they may be told; the page adds nobody to them, and names each reason in words.
@@ -443,6 +480,7 @@ fn head(person: &Person, language: Language) -> String {
         wishes: &wishes,
         standing: &standing,
         now,
+        lacks_keys: true,
         token: "0",
     };
     page.render(language)
@@ -602,115 +640,4 @@ fn nobody_changes_herself_a_head_no_technician_and_a_technician_no_head() {
     // Nobody on the pages makes an officer, or a card for her.
     assert_eq!(offered(&samples::head()), ([true, false, false], [false, false]));
     assert_eq!(offered(&samples::newcomer(Role::Technician)), ([true, false, false], [true, false]));
-}
-
-/// Worst first, each with what to do; what is well asks for nothing.
-#[test]
-fn a_technician_learns_what_is_wrong_and_what_to_do() {
-    let (place, status, mut diagnosis) = (samples::place(), samples::status(), samples::diagnosis());
-    let read = |diagnosis: &crate::Diagnosis| {
-        let page = TechnicianPage {
-            place: &place,
-            person: &samples::head(),
-            status: &status,
-            diagnosis,
-            new_points: 0,
-            token: "t",
-        };
-        page.render(Language::French)
-    };
-    let page = read(&diagnosis);
-    let (gone, there) = (page.find("borne-cm2").unwrap(), page.find("borne-cp").unwrap());
-    assert!(gone < there && page.contains("Vérifiez son alimentation et son câble"), "{page}");
-    assert!(page.contains("Aucun serveur de la commune") && page.contains("180 Go libres"), "{page}");
-    diagnosis.access_points.clear();
-    let page = read(&diagnosis);
-    assert!(!page.contains("Vérifiez son alimentation"), "{page}");
-    let check = |diagnosis: &crate::Diagnosis, topic: &str, level: &str| {
-        let findings = crate::pages::diagnose(Language::English, &status, diagnosis);
-        let found = findings.iter().find(|finding| finding.topic == topic).unwrap();
-        assert_eq!(
-            (found.level, found.remedy.is_some()),
-            (level, level == "bad" || level == "warning"),
-            "{found:?}"
-        );
-    };
-    check(&diagnosis, "line", "good");
-    for (machine, topic, level) in [
-        (crate::Machine { temperature_c: Some(80), ..diagnosis.machine.clone() }, "temperature", "warning"),
-        (crate::Machine { temperature_c: Some(92), ..diagnosis.machine.clone() }, "temperature", "bad"),
-        (crate::Machine { temperature_c: None, ..diagnosis.machine.clone() }, "temperature", "neutral"),
-        (crate::Machine { memory_free_bytes: 700_000_000, ..diagnosis.machine.clone() }, "memory", "warning"),
-        (crate::Machine { memory_free_bytes: 0, ..diagnosis.machine.clone() }, "memory", "bad"),
-        (crate::Machine::default(), "memory", "neutral"),
-    ] {
-        check(&crate::Diagnosis { machine, ..diagnosis.clone() }, topic, level);
-    }
-    check(&crate::Diagnosis { line: Some(crate::Line::Down), ..diagnosis.clone() }, "line", "bad");
-    let now = diagnosis.at.unwrap().unix_ms();
-    let ago = |days: i64| Some(Timestamp::from_unix_ms(now - days * 86_400_000));
-    let hub = crate::Hub::default();
-    for (hub, level) in [
-        (None, "neutral"),
-        (Some(hub), "neutral"),
-        (Some(crate::Hub { failures: 1, ..hub }), "warning"),
-        (Some(crate::Hub { succeeded: ago(3), failures: 30, ..hub }), "good"),
-        (Some(crate::Hub { succeeded: ago(4), failures: 40, ..hub }), "warning"),
-        (Some(crate::Hub { succeeded: ago(0), failures: 1, is_refused: true }), "bad"),
-    ] {
-        check(&crate::Diagnosis { hub, ..diagnosis.clone() }, "hub", level);
-    }
-    let old = status.clone();
-    let crate::ListOrigin::Built(Some(built)) = old.list.origin else { panic!("{old:?}") };
-    let at = |days: i64| Some(Timestamp::from_unix_ms(built.unix_ms() + days * 86_400_000));
-    check(&crate::Diagnosis { at: at(14), ..diagnosis.clone() }, "list", "good");
-    check(&crate::Diagnosis { at: at(15), ..diagnosis.clone() }, "list", "warning");
-}
-
-/// Days in the clear, and days that nobody seals, are somebody's to see to.
-#[test]
-fn a_technician_learns_who_can_read_the_journal_and_whether_it_is_sealed() {
-    let (status, now) = (samples::status(), samples::at(0));
-    let tell = |at: Option<Timestamp>, has_readers: bool, days: i64| {
-        let waits_since = Some(Timestamp::from_unix_ms(now.unix_ms() - days * 86_400_000));
-        let sealing = Some(crate::Sealing { has_readers, waits_since });
-        let diagnosis = crate::Diagnosis { at, sealing, ..samples::diagnosis() };
-        let findings = crate::pages::diagnose(Language::French, &status, &diagnosis);
-        ["keys", "sealing"].map(|topic| findings.iter().find(|it| it.topic == topic).unwrap().clone())
-    };
-    for (at, has_readers, days, expected) in [
-        (Some(now), true, 0, ["good", "good"]),
-        (Some(now), true, 2, ["good", "good"]),
-        (Some(now), true, 3, ["good", "warning"]),
-        (Some(now), false, 0, ["warning", "good"]),
-        (None, true, 9, ["good", "neutral"]),
-    ] {
-        let found = tell(at, has_readers, days);
-        assert_eq!(found.each_ref().map(|it| it.level), expected, "{found:?}");
-        assert_eq!(found.each_ref().map(|it| it.remedy.is_some()), expected.map(|it| it == "warning"));
-    }
-    let [keys, sealing] = tell(Some(now), false, 5);
-    assert!(keys.remedy.unwrap().contains("preau journal keys --sheet"));
-    assert!(sealing.lines[0].contains("depuis 5 jours"), "{sealing:?}");
-}
-
-#[test]
-fn what_goes_to_support_names_no_access_point() {
-    let findings =
-        crate::pages::diagnose(Language::English, &samples::status(), &samples::diagnosis().without_names());
-    let text = format!("{findings:?}");
-    assert!(!text.contains("borne") && text.contains("1: does not answer any more"), "{text}");
-}
-
-#[test]
-fn what_goes_to_support_names_no_category() {
-    let held = vec![crate::Shrunk { category: "commune_noire".parse().unwrap(), before: 9, after: 1 }];
-    let time_zone = jiff::tz::TimeZone::UTC;
-    let update = crate::UpdateStatus { last: None, next: None, held, time_zone };
-    let status = crate::Status { update: Some(update), ..samples::status() };
-    let tell = |status: &crate::Status| {
-        format!("{:?}", crate::pages::diagnose(Language::English, status, &samples::diagnosis()))
-    };
-    assert!(tell(&status).contains("commune_noire"));
-    assert!(!tell(&status.without_names()).contains("commune_noire"));
 }

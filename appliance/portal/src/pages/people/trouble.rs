@@ -42,6 +42,9 @@ impl TroublePage<'_> {
             | Trouble::ReadingsFull
             | Trouble::Occupied
             | Trouble::PointSilent
+            | Trouble::LastKey
+            | Trouble::LastOfRole
+            | Trouble::LessonsRun
             | Trouble::LessonOver => 409,
             Trouble::Code
             | Trouble::SecretShort
@@ -51,6 +54,7 @@ impl TroublePage<'_> {
             | Trouble::Field
             | Trouble::Window
             | Trouble::Key
+            | Trouble::KeyEnd
             | Trouble::Outside
             | Trouble::TooMuch
             | Trouble::Length
@@ -91,6 +95,7 @@ pub(super) fn tell(language: Language, trouble: Trouble) -> String {
         Trouble::Denied => "trouble-denied",
         Trouble::Occupied => "trouble-occupied",
         Trouble::LessonOver => "trouble-lesson-over",
+        Trouble::LessonsRun => "trouble-lessons-run",
         Trouble::Length => "trouble-length",
         Trouble::Sites => "trouble-sites",
         Trouble::NotWorkspace => "trouble-not-workspace",
@@ -99,6 +104,9 @@ pub(super) fn tell(language: Language, trouble: Trouble) -> String {
         Trouble::NoClock => "trouble-no-clock",
         Trouble::Window => "trouble-window",
         Trouble::Key => "trouble-key",
+        Trouble::KeyEnd => "trouble-key-end",
+        Trouble::LastKey => "trouble-last-key",
+        Trouble::LastOfRole => "trouble-last-of-role",
         Trouble::Ended => "trouble-ended",
         Trouble::Locked => "trouble-locked",
         Trouble::Outside => "trouble-outside",

@@ -181,6 +181,42 @@ async fn of_an_upload_that_cannot_be_sent_the_text_is_given_back() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_holds_uploads_open_takes_nobody_elses_text() {
+    const UPLOAD: &str = "Content-Type: multipart/form-data; boundary=b\r\nAccept: text/html\r\nSec-Fetch-Site: same-origin\r\n";
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Street::keeping_family(folder.path(), &hands, Family::default()).await;
+    let mut client = fall(&street, &hands).await;
+    let mut held = Vec::new();
+    for _ in 0..8 {
+        let mut held_open = street.connect().await;
+        let head = format!(
+            "POST /forum HTTP/1.1\r\nHost: ent.test\r\n{UPLOAD}Content-Length: 200000\r\n\r\n--b\r\n"
+        );
+        send(&mut held_open, head).await;
+        held.push(held_open);
+    }
+    let body = format!(
+        "--b\r\nContent-Disposition: form-data; name=\"titre\"\r\n\r\nNoël\r\n--b\r\nContent-Disposition: form-data; \
+         name=\"piece\"; filename=\"volcan.pdf\"\r\n\r\n{}\r\n--b--\r\n",
+        "x".repeat(200_000)
+    );
+    // Its own share is taken once the box has looked at what it holds open.
+    let started = Instant::now();
+    loop {
+        post(&mut client, UPLOAD, &body).await;
+        if hear(&mut client).await.1 == "outage ent.test Unsent []\n" {
+            break;
+        }
+        assert!(started.elapsed() < PATIENCE, "one device has more than its share");
+    }
+    let mut other = street.connect_from([127, 77, 0, 1]).await;
+    post(&mut other, UPLOAD, &body).await;
+    let typed = "[(\"titre\", \"Noël\")] piece=volcan.pdf";
+    assert_eq!(hear(&mut other).await.1, format!("outage ent.test Unsent {typed}\n"));
+    drop(held);
+}
+
 /// More than what buffers on the way to a server hold that does not read.
 const LARGE_BYTES: usize = 24 << 20;
 

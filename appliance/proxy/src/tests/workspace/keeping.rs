@@ -107,6 +107,47 @@ async fn what_answers_one_pupil_is_for_no_other() {
     }
 }
 
+/// RFC 9213. The box's own field stands above what is for all caches; those of other caches are nobody's.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_speaks_to_the_box_is_heard() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Street::keeping(folder.path(), &hands).await;
+    let mut client = street.connect().await;
+    ask(&mut client, "/0", "Surrogate-Capability: x=\"Surrogate/1.0 ESI/1.0\"\r\n").await;
+    let mut server = street.accept().await;
+    let head = read_head(&mut server).await.to_lowercase();
+    assert!(!head.contains("surrogate"), "the box announces nothing, and nobody in its name: {head}");
+    tell(&mut server, "Cache-Control: no-store\r\n", "first").await;
+    hear(&mut client).await;
+    let own = "Cache-Control: no-store\r\nPreau-Cache-Control: public, max-age=60\r\n";
+    for (number, (fields, is_kept)) in [
+        (own, true),
+        ("Cache-Control: public, max-age=60\r\nPreau-Cache-Control: no-store\r\n", false),
+        ("CDN-Cache-Control: public, max-age=60\r\n", false),
+        ("Cache-Control: no-store\r\nCDN-Cache-Control: public, max-age=60\r\n", false),
+        ("Surrogate-Control: max-age=60\r\n", false),
+        ("Cache-Control: no-store\r\nSurrogate-Control: public, max-age=60\r\n", false),
+        ("Cache-Control: public, max-age=60\r\nSurrogate-Control: no-store\r\n", true),
+        ("Cache-Control: public, max-age=60\r\nCDN-Cache-Control: no-store\r\n", true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let path = format!("/{}", number + 1);
+        ask(&mut client, &path, "").await;
+        read_head(&mut server).await;
+        tell(&mut server, fields, "one").await;
+        assert_eq!(hear(&mut client).await.1, "one");
+        ask(&mut client, &path, "").await;
+        if !is_kept {
+            read_head(&mut server).await;
+            tell(&mut server, fields, "two").await;
+        }
+        let (head, body) = hear(&mut client).await;
+        assert_eq!(body, if is_kept { "one" } else { "two" }, "{fields}{head}");
+    }
+}
+
 pub(super) fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     let folders =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());

@@ -34,9 +34,13 @@ const TRIES_MAX: u32 = 3;
 const LOST: [&str; 3] = ["document unloaded", "aborted by navigation", "execution context"];
 
 /// What is so on purpose: the page, axe's rule, why.
-const ACCEPTED: [(&str, &str, &str); 2] =
-    [("outage-Nothing-", "meta-refresh ", LEADS_BACK), ("line-down-", "meta-refresh ", LEADS_BACK)];
+const ACCEPTED: [(&str, &str, &str); 3] = [
+    ("outage-Nothing-", "meta-refresh ", LEADS_BACK),
+    ("line-down-", "meta-refresh ", LEADS_BACK),
+    ("enrol-inheriting-", "meta-refresh ", FOLLOWS),
+];
 const LEADS_BACK: &str = "it stands in for a page that cannot be reached, and leads there once it can: there is nothing on it to be interrupted in";
+const FOLLOWS: &str = "it tells how far a box is that takes over another one's place: there is nothing to type, and the box starts anew meanwhile";
 
 /// Pictures of pages, and what is wrong with them.
 pub(super) struct Album {
@@ -65,6 +69,11 @@ impl Album {
         SCREENS.into_iter().try_for_each(|screen| self.show(chrome, name, screen))?;
         chrome.prefer("light")?;
         chrome.resize(1_024)
+    }
+
+    /// Where the album has a file of this name.
+    pub(super) fn place(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
     }
 
     /// Keeps a picture of a page that is somebody else's: nothing is judged.

@@ -165,6 +165,12 @@ impl<'lab> Chrome<'lab> {
         Ok(STANDARD.decode(taken["data"].as_str().context("a picture")?)?)
     }
 
+    /// The page on paper, as its style says, in PDF.
+    pub(super) fn print(&self) -> Result<Vec<u8>> {
+        let printed = self.order("Page.printToPDF", &json!({ "preferCSSPageSize": true }))?;
+        Ok(STANDARD.decode(printed["data"].as_str().context("a print")?)?)
+    }
+
     /// A command of Chromium's own.
     fn order(&self, command: &str, parameters: &Value) -> Result<Value> {
         self.post("/goog/cdp/execute", &json!({ "cmd": command, "params": parameters }))

@@ -13,7 +13,7 @@ use hub::register::wishes::Wishes as _;
 use hub::register::{Fingerprint, NewBox, NewCode, Register as _};
 use model::Timestamp;
 use people::CodeKey;
-use replication::{EnrolmentCode, Health, School, SchoolRequest};
+use replication::{CategorySight, EnrolmentCode, Health, School, SchoolRequest};
 use serde_json::json;
 use system::clock::now;
 
@@ -90,6 +90,13 @@ fn bring(register: &SqliteRegister, uai: &str, mark: u8, absent: i64) -> Result<
             plain_files: Some(0),
             certificate_until_ms: ms(-300),
             policy_serial: Some(0),
+            categories: vec![CategorySight {
+                category: "games".to_owned(),
+                devices: 12,
+                rules: u32::from(mark == 0),
+                workspace: Some(u32::from(mark == 0)),
+                aliases: Vec::new(),
+            }],
             ..Health::default()
         };
         let health = serde_json::to_string(&health)?;
@@ -203,6 +210,24 @@ fn make_rule(chrome: &Chrome<'_>, album: &Album, hub: &Hub<'_>) -> Result<()> {
     Ok(())
 }
 
+/// A category is looked at first, and locked then.
+fn lock_category(chrome: &Chrome<'_>, album: &Album, hub: &Hub<'_>) -> Result<()> {
+    chrome.go(&format!("{HOME}/categories"))?;
+    chrome.fill("#categorie", "games")?;
+    chrome.fill("#motif", "heures de classe")?;
+    chrome.touch("form.sheet button")?;
+    chrome.await_text("Verrouiller cette catégorie")?;
+    chrome.await_text("règles de l’école qui ne compteront plus")?;
+    album.look(chrome, "lock-asked")?;
+    ensure!(hub.command(&["category", "list"])?.is_empty(), "it was only looked at");
+    chrome.touch("input[name='oui'] ~ .actions button")?;
+    chrome.await_text("Déverrouiller")?;
+    album.look(chrome, "locks")?;
+    ensure!(hub.command(&["category", "list"])?.contains("games\tMme Petit\theures de classe"));
+    chrome.touch("form[action='/categories/retirer'] button")?;
+    chrome.await_text("La commune n’a verrouillé aucune catégorie")
+}
+
 /// What schools ask is answered, what they shall have is listed, and the lists are looked at.
 fn answer_schools(chrome: &Chrome<'_>, album: &Album, hub: &Hub<'_>) -> Result<()> {
     chrome.go(&format!("{HOME}/demandes"))?;
@@ -234,7 +259,10 @@ fn answer_schools(chrome: &Chrome<'_>, album: &Album, hub: &Hub<'_>) -> Result<(
     album.look(chrome, "contents")?;
     chrome.go(&format!("{HOME}/listes"))?;
     chrome.await_text("Les listes de filtrage")?;
-    album.look(chrome, "lists")
+    album.look(chrome, "lists")?;
+    chrome.go(&format!("{HOME}/versions"))?;
+    chrome.await_text("Les versions du système des boîtiers")?;
+    album.look(chrome, "releases")
 }
 
 /// What there is of a school: how it is, a code for it, what is kept of its log.
@@ -273,6 +301,7 @@ fn the_commune_looks_after_its_schools() -> Result<()> {
     album.look(&chrome, "fleet")?;
     look_at_school(&chrome, &album)?;
     make_rule(&chrome, &album, &hub)?;
+    lock_category(&chrome, &album, &hub)?;
     answer_schools(&chrome, &album, &hub)?;
     chrome.go(&format!("{HOME}/ecole/0911234X"))?;
     chrome.touch("details summary")?;
@@ -284,9 +313,15 @@ fn the_commune_looks_after_its_schools() -> Result<()> {
     album.look(&chrome, "alerts")?;
     chrome.go(&format!("{HOME}/actes"))?;
     let acts = chrome.text()?;
-    for deed in
-        ["boîtier révoqué", "règle ajoutée", "code de remplacement fait", "téléphone enregistré", "M. Blanc"]
-    {
+    for deed in [
+        "boîtier révoqué",
+        "règle ajoutée",
+        "catégorie verrouillée",
+        "catégorie déverrouillée",
+        "code de remplacement fait",
+        "téléphone enregistré",
+        "M. Blanc",
+    ] {
         ensure!(acts.contains(deed), "{deed}: {acts}");
     }
     album.look(&chrome, "acts")?;
