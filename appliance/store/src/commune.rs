@@ -133,7 +133,11 @@ pub(crate) fn replace(
             "UPDATE override SET ended_ms = ?2, ended_by = ?3 WHERE id = ?1",
             params![gone.id.number(), now.unix_ms(), by.as_str()],
         )?;
-        keep_order(transaction, now, CommuneOrderKind::TakeBack, gone.rule.topic.as_str())?;
+        let kind = match gone.rule.locked() {
+            Some(_) => CommuneOrderKind::Unlock,
+            None => CommuneOrderKind::TakeBack,
+        };
+        keep_order(transaction, now, kind, gone.rule.topic.as_str())?;
     }
     for new in rules.iter().filter(|new| !standing.iter().any(|it| is_same(new.rule(), &it.rule))) {
         let id = insert(transaction, new)?;
@@ -142,6 +146,7 @@ pub(crate) fn replace(
             params![id.number(), is_of_sheet],
         )?;
         let kind = match new.rule().effect {
+            _ if new.rule().locked().is_some() => CommuneOrderKind::Lock,
             Verdict::Permit => CommuneOrderKind::Permit,
             Verdict::Refuse => CommuneOrderKind::Refuse,
         };
@@ -212,6 +217,34 @@ mod tests {
         put_by(&mut store, "another", 1, &[rule("d.example")]).unwrap();
         assert_eq!(standing(&store), [("d.example".to_owned(), Layer::Commune)]);
         assert!(put_by(&mut store, "another", 1, &[]).is_err());
+    }
+
+    #[test]
+    fn a_category_is_locked_and_unlocked_with_the_rules_and_stands_among_what_the_hub_did() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&folder.path().join("state")).unwrap();
+        let hub: PersonName = "hub de la commune".parse().unwrap();
+        let topic = Topic::Category("gambling".parse().unwrap());
+        let lock = NewOverride::of_commune(Rule { topic, ..rule("a.example").rule().clone() }, NOW).unwrap();
+        let mut put = |serial: u64, rules: &[NewOverride]| {
+            let document = CommuneDocument { serial, signer: "hub".to_owned() };
+            store.replace_commune_rules(&document, rules, &hub, (NOW, ClockQuality::Synchronised)).unwrap();
+        };
+        put(1, &[rule("a.example"), lock.clone()]);
+        put(2, &[rule("a.example"), lock]);
+        put(3, &[rule("a.example")]);
+        let locked: Vec<_> =
+            store.overrides().unwrap().into_iter().filter(|it| it.rule.locked().is_some()).collect();
+        assert_eq!(locked.len(), 1, "what stays is the same override");
+        assert!(locked[0].ended.is_some() && locked[0].is_in_force(), "open once its end is on record");
+        let orders = store.commune_orders(9).unwrap().into_iter();
+        let orders: Vec<_> = orders.map(|order| format!("{} {}", order.kind.as_str(), order.about)).collect();
+        let expected = [
+            "unlock gambling",
+            "lock gambling (faux concours, M. Blanc)",
+            "refuse a.example (faux concours, M. Blanc)",
+        ];
+        assert_eq!(orders, expected);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::columns::parse;
 use crate::commune::{CommuneError, DocumentKind, replace};
 use crate::forgetting::FIRST_BOX_MS;
 use crate::overrides::{one_of, prune as prune_overrides};
-use crate::{CommuneDocument, Store, StoreError};
+use crate::{CommuneDocument, Store, StoreError, releases};
 
 /// Most requests of a school that the commune has not answered.
 pub const COMMUNE_REQUESTS_MAX: u32 = 40;
@@ -187,6 +187,7 @@ impl Store {
             take_answers(transaction, sheet, now)?;
             take_content(transaction, &sheet.content, now)?;
             take_notices(transaction, &sheet.notices, now)?;
+            releases::take(transaction, sheet.release.as_ref(), now)?;
             Ok(())
         })
     }

@@ -21,7 +21,9 @@ mod people;
 mod person_acts;
 mod plans;
 mod preparations;
+mod reader_keys;
 mod readings;
+mod releases;
 mod reports;
 mod requests;
 mod sessions;
@@ -52,6 +54,7 @@ pub use people::{NewPerson, PEOPLE_MAX, PersonError};
 pub use person_acts::{PERSON_ACTS_MAX, WaitingAct};
 pub use plans::PLANS_MAX;
 pub use preparations::{PREPARATIONS_MAX, PREPARATIONS_OF_ONE_MAX, PrepareError};
+pub use reader_keys::{PageKey, READER_KEYS_MAX};
 pub use readings::{Look, OPEN_READINGS_MAX, PageOfReadings, READINGS_MAX, Reader};
 pub use reports::REPORTS_OF_ONE_MAX;
 pub use requests::{AnswerError, AskError, NewRequest};
@@ -84,7 +87,7 @@ impl Store {
     /// Opens the state file, makes it when it is not there, and brings its schema up to date.
     ///
     /// # Errors
-    /// [`OpenError`] when it cannot be opened, is no state file, or was written by a newer version.
+    /// [`OpenError`] when it cannot be opened, is no state file, or was written by a newer version and is too new for this one.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let fail = |source| OpenError::Sqlite { path: path.to_owned(), source };
         make(path).map_err(|source| OpenError::Private { path: path.to_owned(), source })?;
@@ -251,10 +254,13 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_a_newer_version_is_refused() {
+    fn a_file_of_a_newer_version_is_refused_where_this_one_cannot_work_with_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.sqlite");
-        Store::open(&path).unwrap().connection.pragma_update(None, "user_version", 9_999).unwrap();
+        let store = Store::open(&path).unwrap();
+        store.connection.pragma_update(None, "user_version", 9_999).unwrap();
+        assert!(Store::open(&path).is_ok(), "it has only more than this one knows");
+        store.connection.execute("UPDATE schema_floor SET works_from = 9998", ()).unwrap();
         assert!(matches!(Store::open(&path), Err(OpenError::Schema { .. })));
     }
 

@@ -276,14 +276,47 @@ const STEPS: &[&str] = &[
          by TEXT NOT NULL,
          adopted_ms INTEGER NOT NULL
      ) STRICT;",
+    // The files of the release of the system that the commune wants to be here.
+    "CREATE TABLE commune_release (
+         name TEXT PRIMARY KEY,
+         version TEXT NOT NULL,
+         bytes INTEGER NOT NULL,
+         sha256 TEXT NOT NULL
+     ) STRICT;",
+    // How many of a reading's extracts had the sealed files of their time. Of those before nobody has counted: the journal tells.
+    "ALTER TABLE reading ADD COLUMN whole_exports INTEGER NOT NULL DEFAULT 0;",
+    // A program before this one has left out of the commune's documents what it did not know, a locked category and a release of the system, and kept
+    // their numbers: they are taken once more, and no older ones.
+    "UPDATE commune_policy SET serial = serial - 1 WHERE serial > 0;
+     UPDATE commune_sheet SET serial = serial - 1 WHERE serial > 0;",
+    // How many steps a program has to know that works with the file: a release of the system that goes back finds the state as the one left it that
+    // failed. A step that takes away or changes what is there raises it to its own number; so does the first one whose program puts values where
+    // programs before it cannot read them. A program that does not know of this step needs no number: it refuses.
+    "CREATE TABLE schema_floor (works_from INTEGER NOT NULL) STRICT;
+     INSERT INTO schema_floor (works_from) VALUES (1);",
+    // Keys that days are sealed to, beside those of the configuration.
+    "CREATE TABLE reader_key (
+         public TEXT PRIMARY KEY,
+         role TEXT NOT NULL CHECK (role IN ('head', 'officer', 'recovery')),
+         by TEXT NOT NULL,
+         made_ms INTEGER NOT NULL
+     ) STRICT;",
 ];
 
-/// Brings the schema up to date: every missing step, or none.
+/// Reads the number of steps that a program has to know.
+const FLOOR: &str = "SELECT max(works_from) FROM schema_floor";
+
+/// Brings the schema up to date: every missing step, or none. A newer one that this program can work with is left as it is.
 pub(crate) fn migrate(connection: &mut Connection) -> Result<(), MigrateError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let seen: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let known = u32::try_from(STEPS.len()).unwrap_or(u32::MAX);
     if seen > known {
+        // A file without the table is of nobody who knows what this program can do.
+        let works_from: Option<u32> = transaction.query_row(FLOOR, (), |row| row.get(0)).ok();
+        if works_from.is_some_and(|floor| floor <= known) {
+            return Ok(());
+        }
         return Err(MigrateError::Newer { found: seen, known });
     }
     for (step, number) in STEPS.iter().zip(1..=known).filter(|&(_, number)| number > seen) {
@@ -296,7 +329,7 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<(), MigrateError> {
 /// Why a schema was not brought up to date. The file is as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
-    /// The file has seen steps that this program does not know.
+    /// The file has seen steps that this program does not know, and cannot work without.
     #[error("its schema is of version {found}, this program knows up to {known}: install the newer preau")]
     Newer {
         /// Steps that the file has seen.
@@ -337,6 +370,72 @@ mod tests {
         assert_eq!(text("SELECT room FROM person_room WHERE person = 2"), "CM2");
         let role = |role: &str| connection.execute("UPDATE person SET role = ?1 WHERE id = 3", [role]);
         assert!(role("officer").is_ok() && role("mayor").is_err());
+    }
+
+    /// What the commune locks is in force after an update, though its document is no new one.
+    #[test]
+    fn documents_that_a_program_before_could_not_read_whole_are_taken_once_more() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let before = STEPS.iter().position(|step| step.contains("SET serial = serial - 1")).unwrap();
+        STEPS[..before].iter().for_each(|step| connection.execute_batch(step).unwrap());
+        connection.pragma_update(None, "user_version", u32::try_from(before).unwrap()).unwrap();
+        let taken =
+            "INSERT INTO commune_policy VALUES (1, 7, 'hub'); INSERT INTO commune_sheet VALUES (1, 0, 'hub')";
+        connection.execute_batch(taken).unwrap();
+        for _ in 0..2 {
+            migrate(&mut connection).unwrap();
+            let serial = |table: &str| -> i64 {
+                let sql = format!("SELECT serial FROM {table}");
+                connection.query_row(&sql, (), |row| row.get(0)).unwrap()
+            };
+            assert_eq!((serial("commune_policy"), serial("commune_sheet")), (6, 0));
+        }
+    }
+
+    /// A release that goes back has to find a state that it can work with.
+    #[test]
+    fn a_newer_schema_is_worked_with_where_it_says_so() {
+        let check = |later: &str, expected: bool| {
+            let mut connection = Connection::open_in_memory().unwrap();
+            migrate(&mut connection).unwrap();
+            connection.execute_batch(later).unwrap();
+            let newer = u32::try_from(STEPS.len() + 1).unwrap();
+            connection.pragma_update(None, "user_version", newer).unwrap();
+            assert_eq!(migrate(&mut connection).is_ok(), expected, "{later}");
+            let seen: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+            assert_eq!(seen, newer, "it stays as it is");
+        };
+        check("CREATE TABLE later (x INTEGER) STRICT; ALTER TABLE device ADD COLUMN later TEXT", true);
+        check("UPDATE schema_floor SET works_from = 9999", false);
+        check("DELETE FROM schema_floor", false);
+        check("DROP TABLE schema_floor", false);
+        check("UPDATE schema_floor SET works_from = -1", false);
+    }
+
+    #[test]
+    fn a_step_that_programs_before_it_cannot_work_with_says_so() {
+        let is_addition = |statement: &str| {
+            let words: Vec<&str> = statement.split_whitespace().collect();
+            matches!(
+                words[..],
+                ["CREATE", "TABLE" | "INDEX", ..] | ["ALTER", "TABLE", _, "ADD", "COLUMN", ..]
+            )
+        };
+        let is_told = |step: &str, number: usize| {
+            let mut statements = step.split(';').filter(|statement| !statement.trim().is_empty());
+            let told = format!("UPDATE schema_floor SET works_from = {number};");
+            step.contains(&told) || statements.all(is_addition)
+        };
+        assert!(is_told("CREATE TABLE a (x); ALTER TABLE b ADD COLUMN y TEXT;", 7));
+        assert!(
+            !is_told("CREATE UNIQUE INDEX a ON b (x);", 7) && !is_told("ALTER TABLE b DROP COLUMN y;", 7)
+        );
+        let drops = "ALTER TABLE b DROP COLUMN y; UPDATE schema_floor SET works_from = 7;";
+        assert!(is_told(drops, 7) && !is_told(drops, 8));
+        let first = STEPS.iter().position(|step| step.contains("CREATE TABLE schema_floor")).unwrap();
+        for (step, number) in STEPS.iter().zip(1..).skip(first + 1) {
+            assert!(is_told(step, number), "step {number} changes what is there: UPDATE schema_floor");
+        }
     }
 
     /// The schema of each released version, with what it held, is brought up to date and keeps it.

@@ -131,7 +131,10 @@ fn insert(transaction: &Transaction<'_>, act: &PersonAct) -> rusqlite::Result<()
         | PersonDeed::AdoptPoint { words }
         | PersonDeed::ReleasePoint { words }
         | PersonDeed::RegisterDevice { words }
-        | PersonDeed::ForgetDevice { words } => sought = Some(words.as_str()),
+        | PersonDeed::ForgetDevice { words }
+        | PersonDeed::AddReader { words }
+        | PersonDeed::RemoveReader { words }
+        | PersonDeed::InstallRelease { words } => sought = Some(words.as_str()),
         PersonDeed::CloseReading { reading: id, end } => {
             (reading, sought) = (Some(id.number()), Some(end.as_str()));
         }
@@ -196,6 +199,9 @@ fn read_act(row: &Row<'_>) -> rusqlite::Result<WaitingAct> {
         "release-point" => PersonDeed::ReleasePoint { words: Sought::new(&text(9)?) },
         "register-device" => PersonDeed::RegisterDevice { words: Sought::new(&text(9)?) },
         "forget-device" => PersonDeed::ForgetDevice { words: Sought::new(&text(9)?) },
+        "add-reader" => PersonDeed::AddReader { words: Sought::new(&text(9)?) },
+        "remove-reader" => PersonDeed::RemoveReader { words: Sought::new(&text(9)?) },
+        "install-release" => PersonDeed::InstallRelease { words: Sought::new(&text(9)?) },
         "add-person" => PersonDeed::AddPerson { name: name()?, role: parse(5, &text(5)?)? },
         "reset-person" => PersonDeed::ResetPerson { name: name()? },
         "disable-person" => PersonDeed::DisablePerson { name: name()? },
@@ -275,6 +281,9 @@ mod tests {
             PersonDeed::ReleasePoint { words: Sought::new("borne-7") },
             PersonDeed::RegisterDevice { words: Sought::new("02:00:00:00:00:11: CM2-04") },
             PersonDeed::ForgetDevice { words: Sought::new("02:00:00:00:00:11: CM2-04") },
+            PersonDeed::AddReader { words: Sought::new("head: age1abc") },
+            PersonDeed::RemoveReader { words: Sought::new("recovery: age1abc") },
+            PersonDeed::InstallRelease { words: Sought::new("1.5.0") },
             PersonDeed::AddPerson { name: name(), role: Role::Head },
             PersonDeed::ResetPerson { name: name() },
             PersonDeed::DisablePerson { name: name() },
