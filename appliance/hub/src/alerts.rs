@@ -207,14 +207,7 @@ impl Mail {
 
 impl Webhook {
     fn send(&self, alert: &NewAlert, now: Timestamp) -> Result<(), SendError> {
-        let authorities = self.authorities.iter().map(|der| ureq::tls::Certificate::from_der(der).to_owned());
-        let roots = match self.authorities.as_slice() {
-            [] => RootCerts::WebPki,
-            _ => RootCerts::Specific(Arc::new(authorities.collect())),
-        };
-        let provider = Arc::new(default_provider());
-        let tls = TlsConfig::builder().unversioned_rustls_crypto_provider(provider).root_certs(roots).build();
-        let agent = ureq::Agent::config_builder().tls_config(tls).proxy(None);
+        let agent = ureq::Agent::config_builder().tls_config(tls_for(&self.authorities)).proxy(None);
         let agent = agent.timeout_global(Some(TIMEOUT)).max_redirects(0).build();
         let request = ureq::Agent::from(agent).post(&self.url).header("Content-Type", "application/json");
         let request = match &self.proof {
@@ -228,6 +221,17 @@ impl Webhook {
         let answer = request.send(&alert.body).map_err(|error| SendError::Call(Box::new(error)))?;
         if answer.status().is_success() { Ok(()) } else { Err(SendError::Status(answer.status().as_u16())) }
     }
+}
+
+/// TLS that believes these authorities, in DER; the public ones where there are none.
+pub(crate) fn tls_for(authorities: &[Vec<u8>]) -> TlsConfig {
+    let own = authorities.iter().map(|der| ureq::tls::Certificate::from_der(der).to_owned());
+    let roots = match authorities {
+        [] => RootCerts::WebPki,
+        _ => RootCerts::Specific(Arc::new(own.collect())),
+    };
+    let provider = Arc::new(default_provider());
+    TlsConfig::builder().unversioned_rustls_crypto_provider(provider).root_certs(roots).build()
 }
 
 /// The signature of a call: HMAC-SHA-256 over the time, a full stop and the body, in hexadecimal digits.

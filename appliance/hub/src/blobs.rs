@@ -19,7 +19,12 @@ pub enum Kind {
     Sealed,
     /// The state of a box.
     State,
+    /// A file of a release of the boxes' system: the hub's own.
+    Release,
 }
+
+/// Whose what is the hub's own is: no box has this number.
+pub const OWN: BoxId = BoxId(0);
 
 /// Where a file is: each box has its own, also where two sent the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,10 +50,20 @@ impl Place {
         Self { of, kind: Kind::State, hash }
     }
 
+    /// Of a file of a release.
+    #[must_use]
+    pub fn release(hash: Hash) -> Self {
+        Self { of: OWN, kind: Kind::Release, hash }
+    }
+
     /// The file that is called so.
     pub(crate) fn read(of: BoxId, name: &str) -> Option<Self> {
-        let (hash, kind) =
-            name.strip_suffix(".state").map_or((name, Kind::Sealed), |hash| (hash, Kind::State));
+        let (hash, kind) = match name.split_once('.') {
+            None => (name, Kind::Sealed),
+            Some((hash, "state")) => (hash, Kind::State),
+            Some((hash, "release")) => (hash, Kind::Release),
+            Some(_) => return None,
+        };
         Some(Self { of, kind, hash: hash.parse().ok()? })
     }
 
@@ -57,6 +72,7 @@ impl Place {
         match self.kind {
             Kind::Sealed => self.hash.to_string(),
             Kind::State => format!("{}.state", self.hash),
+            Kind::Release => format!("{}.release", self.hash),
         }
     }
 }
@@ -116,6 +132,11 @@ pub trait Blobs: Send + Sync {
     /// # Errors
     /// It cannot be read, or is longer.
     fn read(&self, place: Place, bytes_max: u64) -> io::Result<Option<Vec<u8>>>;
+    /// So many bytes of a file that is whole, from one on; `None` where there is none.
+    ///
+    /// # Errors
+    /// It cannot be read, or is shorter.
+    fn read_part(&self, place: Place, from: u64, length: u64) -> io::Result<Option<Vec<u8>>>;
     /// What lies there of a box, whole and in parts, whether anybody knows of it or not.
     ///
     /// # Errors

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use model::Timestamp;
-use replication::{Health, School, read_json};
+use replication::{Health, ReleaseHealth, School, read_json};
 
 use crate::register::BoxState;
 use crate::register::history::Level;
+use crate::register::web::{WebFailure, WebOrder};
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
@@ -29,6 +30,9 @@ const CERTIFICATE_DAYS_RED: i64 = 14;
 /// Days before the end of a certificate for the commune's names: public authorities give ninety, and another one is asked for when thirty are left.
 const WEB_DAYS_AMBER: i64 = 21;
 const WEB_DAYS_RED: i64 = 7;
+/// Days without a certificate that the box has asked for: with nobody's failure known, it may be signed by hand; and where browsers warn meanwhile.
+const UNCERTIFIED_DAYS_AMBER: i64 = 2;
+const UNCERTIFIED_DAYS_RED: i64 = 7;
 /// Days since something was sealed: that happens each night.
 const SEALED_DAYS_AMBER: i64 = 3;
 const SEALED_DAYS_RED: i64 = 10;
@@ -76,6 +80,8 @@ pub enum Finding {
     Plain(u64),
     /// Its certificate for the commune's names ends in so many days.
     Web(i64),
+    /// What its box has asked for the commune's names is not certified.
+    Uncertified(Uncertified),
     /// It does not know the time.
     NoClock,
     /// Its clock is off by so many seconds.
@@ -84,6 +90,21 @@ pub enum Finding {
     Warm(i32),
     /// It works by another number of the commune's policy than the last one.
     Policy(u64),
+    /// A release of its system failed there, and it went back to the one before.
+    Release,
+}
+
+/// A certificate for the commune's names that does not come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Uncertified {
+    /// Since when the box asks for it.
+    pub since: Timestamp,
+    /// Why the last try has failed; `None` where nobody has failed.
+    pub failure: Option<WebFailure>,
+    /// When it was tried last, and from when on it is tried again.
+    pub tried: Option<(Timestamp, Timestamp)>,
+    /// Whether browsers warn of the box, and have for days.
+    pub is_long: bool,
 }
 
 impl Finding {
@@ -100,6 +121,7 @@ impl Finding {
             | Self::Plain(_)
             | Self::Warm(_)
             | Self::Policy(_)
+            | Self::Release
             | Self::Unreadable => Level::Amber,
             Self::Absent { is_long, .. } => red_if(is_long),
             Self::Disk(percent) => red_if(percent < DISK_RED),
@@ -107,6 +129,7 @@ impl Finding {
             Self::Certificate(days) => red_if(days < CERTIFICATE_DAYS_RED),
             Self::Sealed(days) => red_if(days >= SEALED_DAYS_RED),
             Self::Web(days) => red_if(days < WEB_DAYS_RED),
+            Self::Uncertified(it) => red_if(it.is_long),
             Self::Clock(seconds) => red_if(seconds >= CLOCK_RED_MS / 1_000),
         }
     }
@@ -129,10 +152,12 @@ impl Finding {
             Self::Sealed(_) => "sealed",
             Self::Plain(_) => "plain",
             Self::Web(_) => "web",
+            Self::Uncertified(_) => "uncertified",
             Self::NoClock => "no-clock",
             Self::Clock(_) => "clock",
             Self::Warm(_) => "warm",
             Self::Policy(_) => "policy",
+            Self::Release => "release",
         }
     }
 
@@ -155,7 +180,9 @@ impl Finding {
             | Self::NeverCame(_)
             | Self::Unreadable
             | Self::NoList
-            | Self::NoClock => None,
+            | Self::Uncertified(_)
+            | Self::NoClock
+            | Self::Release => None,
         }
     }
 }
@@ -194,16 +221,21 @@ pub struct Measure {
     pub published: Timestamp,
 }
 
-/// Judges all schools; the worst first, then by name.
+/// Judges all schools, with what their boxes wait for to be certified; the worst first, then by name.
 #[must_use]
-pub fn judge_all(schools: Vec<School>, boxes: Vec<BoxState>, measure: &Measure) -> Vec<Sight> {
+pub fn judge_all(
+    schools: Vec<School>,
+    boxes: Vec<BoxState>,
+    pending: &[WebOrder],
+    measure: &Measure,
+) -> Vec<Sight> {
     let mut of_school: BTreeMap<String, Vec<BoxState>> = BTreeMap::new();
     for state in boxes {
         of_school.entry(state.uai.clone()).or_default().push(state);
     }
     let judge = |school: School| {
         let boxes = of_school.remove(&school.uai).unwrap_or_default();
-        judge(school, boxes, measure)
+        judge(school, boxes, pending, measure)
     };
     let mut sights: Vec<Sight> = schools.into_iter().map(judge).collect();
     sights.sort_by(|one, other| {
@@ -212,9 +244,9 @@ pub fn judge_all(schools: Vec<School>, boxes: Vec<BoxState>, measure: &Measure) 
     sights
 }
 
-/// Judges a school by its boxes, those that were revoked among them.
+/// Judges a school by its boxes, those that were revoked among them, and by what is not certified yet of all schools.
 #[must_use]
-pub fn judge(school: School, boxes: Vec<BoxState>, measure: &Measure) -> Sight {
+pub fn judge(school: School, boxes: Vec<BoxState>, pending: &[WebOrder], measure: &Measure) -> Sight {
     let revoked = boxes.iter().filter_map(|state| state.revoked).max();
     let present = boxes.into_iter().rfind(|state| state.revoked.is_none());
     let health: Option<Health> =
@@ -224,6 +256,8 @@ pub fn judge(school: School, boxes: Vec<BoxState>, measure: &Measure) -> Sight {
         (None, Some(at)) => vec![Finding::Revoked(at)],
         (None, None) => vec![Finding::NoBox],
     };
+    let order = pending.iter().find(|order| present.is_some() && order.uai == school.uai);
+    findings.extend(order.and_then(|order| judge_order(order, health.as_ref(), measure.now)));
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level()));
     Sight { school, present, health, findings }
 }
@@ -241,6 +275,20 @@ fn judge_box(state: &BoxState, health: Option<&Health>, measure: &Measure) -> Ve
         None => vec![Finding::Unreadable],
     };
     absent.into_iter().chain(said).collect()
+}
+
+/// A request of which nothing was made: at once where somebody has failed, else after some days.
+fn judge_order(order: &WebOrder, health: Option<&Health>, now: Timestamp) -> Option<Finding> {
+    let days = now.unix_ms().saturating_sub(order.since.unix_ms()) / DAY_MS;
+    let failure = order.failure.as_ref().map(|(failure, _)| *failure);
+    if failure.is_none() && days < UNCERTIFIED_DAYS_AMBER {
+        return None;
+    }
+    // Of one that is good still, its end is told.
+    let until_ms = health.and_then(|health| health.web_until_ms);
+    let has_one = until_ms.is_some_and(|until_ms| until_ms > now.unix_ms());
+    let is_long = days >= UNCERTIFIED_DAYS_RED && !has_one;
+    Some(Finding::Uncertified(Uncertified { since: order.since, failure, tried: order.tried, is_long }))
 }
 
 fn judge_health(state: &BoxState, health: &Health, seen: Timestamp, measure: &Measure) -> Vec<Finding> {
@@ -280,6 +328,7 @@ fn judge_health(state: &BoxState, health: &Health, seen: Timestamp, measure: &Me
         clock,
         health.temperature_c.filter(|degrees| *degrees >= TEMPERATURE_AMBER_C).map(Finding::Warm),
         policy.filter(|serial| *serial != measure.serial).map(Finding::Policy),
+        health.release.as_ref().and_then(ReleaseHealth::failure).map(|_| Finding::Release),
     ];
     found.into_iter().flatten().collect()
 }

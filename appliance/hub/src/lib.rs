@@ -6,6 +6,7 @@
 //! Invariant: a request counts only with a certificate that the register knows and nobody has revoked. Nothing that a box sends can be
 //! read here but what the box says of itself: sealed files are encrypted to readers of the school.
 
+pub mod acme;
 pub mod adoption;
 pub mod alerts;
 pub mod blobs;
@@ -16,10 +17,12 @@ pub mod fleet;
 pub mod lists;
 mod metrics;
 mod office;
+pub mod oidc;
 mod pace;
 mod pages;
 pub mod policy;
 pub mod register;
+pub mod releases;
 mod server;
 mod sheets;
 mod signing;
@@ -40,8 +43,8 @@ pub use office::{Office, Settings};
 pub use server::{Listening, serve};
 pub use survey::{survey, write_test};
 
-use blobs::{Blobs, Kind, Place};
-use register::{NewCode, Register, RegisterError};
+use blobs::{Blobs, Kind, OWN, Place};
+use register::{BoxId, NewCode, Register, RegisterError};
 
 /// How often a new code may meet an old one's number before something else is wrong.
 const CODE_TRIES_MAX: u32 = 20;
@@ -113,14 +116,15 @@ impl Hub {
     pub fn sweep(&self) -> Result<usize, Refusal> {
         let now = (self.clock)();
         let (mut removed, mut failed) = (0, 0);
-        let mut boxes = self.register.boxes().map_err(enrolling::tell)?;
-        begin_elsewhere(&mut boxes, now);
-        for state in boxes {
-            let lying = self.blobs.lying(state.id).map_err(|error| {
-                tracing::error!(%error, id = state.id.0, "the files of a box cannot be listed");
+        let boxes = self.register.boxes().map_err(enrolling::tell)?;
+        let mut owners: Vec<BoxId> = boxes.iter().map(|state| state.id).chain([OWN]).collect();
+        begin_elsewhere(&mut owners, now);
+        for of in owners {
+            let lying = self.blobs.lying(of).map_err(|error| {
+                tracing::error!(%error, id = of.0, "the files of a box cannot be listed");
                 Refusal::Broken
             })?;
-            let files = self.register.files(state.id).map_err(enrolling::tell)?;
+            let files = self.register.files(of).map_err(enrolling::tell)?;
             for it in lying {
                 let is_old = |patience_ms: u64| it.changed <= now && now.ms_since(it.changed) > patience_ms;
                 let is_stray = match (it.is_part, it.place.kind) {
@@ -129,7 +133,11 @@ impl Hub {
                         is_old(WHOLE_PATIENCE_MS) && !files.iter().any(|file| file.hash == it.place.hash)
                     }
                     (false, Kind::State) => {
-                        let known = self.register.has_snapshot(state.id, it.place.hash);
+                        let known = self.register.has_snapshot(of, it.place.hash);
+                        is_old(WHOLE_PATIENCE_MS) && !known.map_err(enrolling::tell)?
+                    }
+                    (false, Kind::Release) => {
+                        let known = self.register.has_release_file(it.place.hash);
                         is_old(WHOLE_PATIENCE_MS) && !known.map_err(enrolling::tell)?
                     }
                 };
@@ -141,7 +149,7 @@ impl Hub {
                 match gone {
                     Ok(()) => (removed, failed) = (removed + 1, 0),
                     Err(error) => {
-                        tracing::error!(%error, id = state.id.0, "a stray file cannot be removed");
+                        tracing::error!(%error, id = of.0, "a stray file cannot be removed");
                         failed += 1;
                     }
                 }
@@ -196,7 +204,7 @@ mod tests {
     use super::*;
     use crate::blobs::{AppendError, Arrived, Lying};
     use crate::fixture::{EARLY, LATE};
-    use crate::register::{BoxId, StoredFile, StoredSnapshot};
+    use crate::register::{StoredFile, StoredSnapshot};
 
     #[test]
     fn what_nobody_knows_of_is_swept_once_it_is_old() {
@@ -222,6 +230,25 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_belongs_to_a_release_stays_and_what_was_cut_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut hub, _) = fixture::open(folder.path());
+        let release = register::releases::suite::release("1.4.0");
+        let known: Hash = release.files()[0].sha256.parse().unwrap();
+        hub.register.add_release(&release, EARLY).unwrap();
+        let text = "1.4.0 SHA256SUMS";
+        assert_eq!(Hash::of(text.as_bytes()), known);
+        for text in [text, "of a release that was never whole"] {
+            let place = Place::release(Hash::of(text.as_bytes()));
+            hub.blobs.append(place, 0, text.len() as u64, text.as_bytes()).unwrap();
+        }
+        assert_eq!(hub.sweep().unwrap(), 0);
+        hub.clock = || LATE;
+        assert_eq!(hub.sweep().unwrap(), 1);
+        assert_eq!(hub.blobs.arrived(Place::release(known)).unwrap(), Arrived::Whole(16));
+    }
+
     /// A store that removes nothing, and counts how often it was asked.
     #[derive(Default)]
     struct Stuck(std::sync::atomic::AtomicU32);
@@ -234,6 +261,9 @@ mod tests {
             Ok(Arrived::Part(0))
         }
         fn read(&self, _: Place, _: u64) -> std::io::Result<Option<Vec<u8>>> {
+            Ok(None)
+        }
+        fn read_part(&self, _: Place, _: u64, _: u64) -> std::io::Result<Option<Vec<u8>>> {
             Ok(None)
         }
         fn lying(&self, of: BoxId) -> std::io::Result<Vec<Lying>> {

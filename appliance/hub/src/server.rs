@@ -6,6 +6,7 @@ mod description;
 mod files;
 mod lists;
 mod pages;
+mod releases;
 mod snapshots;
 mod turns;
 mod urgent;
@@ -150,6 +151,7 @@ fn build(
             .configure(api::configure)
             .configure(files::configure)
             .configure(snapshots::configure)
+            .configure(releases::configure)
             .configure(urgent::configure)
             .configure(description::configure)
             .configure(web_names::configure)

@@ -42,7 +42,8 @@ pub fn survey(hub: &Hub) -> Result<usize, RegisterError> {
         serial: 0,
         published: now,
     });
-    let sights = judge_all(hub.register.schools()?, hub.register.boxes()?, &measure);
+    let pending = hub.register.pending_web_orders()?;
+    let sights = judge_all(hub.register.schools()?, hub.register.boxes()?, &pending, &measure);
     let kept: BTreeMap<String, Kept> =
         office.history.standings()?.into_iter().map(|kept| (kept.uai.clone(), kept)).collect();
     let mut changed = 0;

@@ -7,12 +7,13 @@ use std::{env, fs, io};
 
 use model::{ClockQuality, Device, Fault, Host, Layer, Reason, Ruling, Subject, Timestamp, UnknownDevice};
 use portal::pages::{
-    Asking, Cause, Certificate, Charter, Closed, Delivery, Home, Legal, Notice, Outage, Place, Refusal,
-    Typed, Unreachable, Why,
+    Asking, Cause, Certificate, Charter, Closed, Delivery, EnrolPage, Home, Legal, Notice, Outage, Place,
+    Refusal, Typed, Unreachable, Why,
 };
 use portal::{
-    Authority, Firewall, Health, Language, ListOrigin, ListStatus, Listener, Notices, Refused, Service,
-    Status, Trial, TrialKind, UpdateOutcome, UpdateStatus, Upstream,
+    Authority, Enrolment, EnrolmentStep, Firewall, Health, Language, ListOrigin, ListStatus, Listener,
+    Notices, Refused, Service, Setback, Status, Trial, TrialKind, UpdateOutcome, UpdateStatus, Upstream,
+    WayOut,
 };
 
 #[path = "gallery/journal.rs"]
@@ -37,6 +38,7 @@ fn main() -> Result<(), Error> {
         write_others(language, &write)?;
         write_whys(language, &write)?;
         write_homes(language, &write)?;
+        write_enrolments(language, &write)?;
         write_certificates(language, &write)?;
         people::write_people(language, &write)?;
         journal::write_journal(language, &write)?;
@@ -188,7 +190,25 @@ fn write_homes(language: Language, write: Write<'_>) -> Result<(), Error> {
         [("home", good, &device), ("home-first", first, &unknown), ("home-closed", closed, &device)]
     {
         let client = "10.77.0.11".parse()?;
-        let page = Home { place: &place, status: &status, visitor, client, prepared: &[] };
+        let page = Home { place: &place, status: &status, visitor, client, prepared: &[], enrolment: None };
+        write(name, page.render(language))?;
+    }
+    Ok(())
+}
+
+fn write_enrolments(language: Language, write: Write<'_>) -> Result<(), Error> {
+    let place = place()?;
+    for (name, way, step) in [
+        ("enrol", WayOut::Open, EnrolmentStep::Waiting),
+        ("enrol-unplugged", WayOut::Unplugged, EnrolmentStep::Waiting),
+        ("enrol-used", WayOut::Open, EnrolmentStep::Failed(Setback::Used)),
+        ("enrol-inheriting", WayOut::Open, EnrolmentStep::Inheriting(None)),
+        ("enrol-done", WayOut::Open, EnrolmentStep::Done(place.school.clone())),
+        ("enrol-unpeopled", WayOut::Open, EnrolmentStep::Unpeopled(place.school.clone())),
+    ] {
+        let enrolment = Enrolment { way, step };
+        let (enrolment, place) = (&enrolment, &place);
+        let page = EnrolPage { place, enrolment, trouble: None, hub: "", head: "", token: "0" };
         write(name, page.render(language))?;
     }
     Ok(())

@@ -22,6 +22,8 @@ pub struct Diagnosis {
     pub hub: Option<Hub>,
     /// How the journal is sealed; `None` where nobody can tell.
     pub sealing: Option<Sealing>,
+    /// How the machine's system is with its releases; `None` where it is none.
+    pub release: Option<SystemRelease>,
     /// The access points, in the order of the configuration.
     pub access_points: Vec<AccessPoint>,
 }
@@ -94,6 +96,96 @@ pub struct Sealing {
     pub waits_since: Option<Timestamp>,
 }
 
+/// The machine's system, and its releases.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SystemRelease {
+    /// The version that runs.
+    pub running: String,
+    /// Since when, where that is known.
+    pub since: Option<Timestamp>,
+    /// Whether it has passed its health check.
+    pub is_blessed: bool,
+    /// How far another one has come.
+    pub stage: ReleaseStage,
+    /// The last one that failed here, where it is newer than what runs.
+    pub failed: Option<SystemFailure>,
+}
+
+/// How far a release that the commune wants has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReleaseStage {
+    /// It wants none that is not here.
+    None,
+    /// It comes with the next nights.
+    Coming {
+        /// Its version.
+        version: String,
+    },
+    /// The disk has no room for it.
+    NoRoom {
+        /// Its version.
+        version: String,
+    },
+    /// It came with another sum.
+    Damaged {
+        /// Its version.
+        version: String,
+    },
+    /// It is here, and waits for the night.
+    Waiting {
+        /// Its version.
+        version: String,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Somebody wants it at once: it is put into its place within minutes.
+    Hurried {
+        /// Its version.
+        version: String,
+    },
+    /// The machine's system does not take it.
+    Refused {
+        /// Its version.
+        version: String,
+        /// Why, in English.
+        why: String,
+    },
+    /// It is in its place, and starts with the machine's next start.
+    Installed {
+        /// Its version.
+        version: String,
+    },
+}
+
+impl SystemRelease {
+    /// The version that is here, and may be put into its place at any moment: the one that runs has shown that it is a way back.
+    #[must_use]
+    pub fn installable(&self) -> Option<&str> {
+        match &self.stage {
+            ReleaseStage::Waiting { version, .. } | ReleaseStage::Refused { version, .. } => {
+                Some(version.as_str()).filter(|_| self.is_blessed)
+            }
+            ReleaseStage::None
+            | ReleaseStage::Coming { .. }
+            | ReleaseStage::NoRoom { .. }
+            | ReleaseStage::Damaged { .. }
+            | ReleaseStage::Hurried { .. }
+            | ReleaseStage::Installed { .. } => None,
+        }
+    }
+}
+
+/// A release that failed here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SystemFailure {
+    /// Its version.
+    pub version: String,
+    /// When that was found out; `None`: by a clock that was not set.
+    pub at: Option<Timestamp>,
+    /// Why, in English.
+    pub why: String,
+}
+
 /// An access point.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessPoint {
@@ -114,6 +206,16 @@ impl Diagnosis {
         let numbered = self.access_points.iter().zip(1_u32..);
         let access_points =
             numbered.map(|(point, number)| AccessPoint { name: number.to_string(), ..point.clone() });
-        Self { access_points: access_points.collect(), ..self.clone() }
+        let mut nameless = Self { access_points: access_points.collect(), ..self.clone() };
+        // What the system's programs have said may have anything in it.
+        if let Some(release) = &mut nameless.release {
+            if let Some(failed) = &mut release.failed {
+                failed.why.clear();
+            }
+            if let ReleaseStage::Refused { why, .. } = &mut release.stage {
+                why.clear();
+            }
+        }
+        nameless
     }
 }

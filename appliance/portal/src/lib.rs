@@ -13,7 +13,10 @@ mod commune;
 mod custody;
 mod devices;
 mod diagnosis;
+mod enrolment;
 mod front;
+mod install;
+mod keys;
 mod language;
 mod lesson;
 mod notices;
@@ -32,8 +35,14 @@ pub use adoption::{AdoptedPointLine, AdoptionRoom, HeardPoint, Points, SaidOfPoi
 pub use commune::{CommuneDesk, CommuneRoom, CommuneWish};
 pub use custody::{Custody, KeptField};
 pub use devices::{DeviceList, DeviceRoom};
-pub use diagnosis::{AccessPoint, Certificates, Diagnosis, Disk, Hub, Line, Machine, Sealing};
+pub use diagnosis::{
+    AccessPoint, Certificates, Diagnosis, Disk, Hub, Line, Machine, ReleaseStage, Sealing, SystemFailure,
+    SystemRelease,
+};
+pub use enrolment::{Enrolment, EnrolmentStep, Setback, WayOut};
 pub use front::{AnswerNames, Answering, Authority, Callers, Front, NameAnswer, Unanswered};
+pub use install::{InstallRoom, WaitingRelease};
+pub use keys::{KeyLine, KeyList, KeyRoom, NewKey, RemovedKey};
 pub use language::Language;
 pub use lesson::{
     JoinCode, JoinState, LessonRoom, LessonStart, LessonTurn, Missed, RoomNow, SeenDevice, WifiLine,
@@ -43,8 +52,8 @@ pub use notices::{CharterError, CharterText, Notices};
 pub use office::{Asked, Card, Claimed, Hold, Newcomer, Office, Reply, Tile, Trouble, Wish};
 pub use preparation::{PreparationLine, PreparationRoom, WantedThing};
 pub use reading::{
-    ClassDay, Classes, Findings, FoundLine, Held, NewHold, NewReading, Reader, ReadingList, ReadingRoom,
-    RefusedCount, RoutineDay, Summary,
+    ClassDay, Classes, Findings, FoundLine, Held, LessonChoice, NewHold, NewReading, Reader, ReadingList,
+    ReadingRoom, RefusedCount, RoutineDay, Summary,
 };
 pub use selftest::{SelftestLine, SelftestOutcome, SelftestRun, SelftestStatus, selftest_word};
 pub use server::{PortalHandle, Settings, Sources, SpawnError, spawn};

@@ -1,7 +1,9 @@
 //! The portal's own HTTP server, on its own thread.
 
 mod devices;
+mod enrol;
 mod journal;
+mod keys;
 mod lesson;
 mod live;
 mod names;
@@ -396,7 +398,9 @@ fn home(portal: &Portal, client: IpAddr, language: Language) -> HttpResponse {
     let place = &portal.settings.place;
     let (status, visitor) = (portal.source.status(), portal.source.identify(client));
     let prepared = portal.source.prepared(client);
-    let page = Home { place, status: &status, visitor: &visitor, client, prepared: &prepared };
+    let enrolment = portal.source.enrolment();
+    let enrolment = enrolment.as_ref();
+    let page = Home { place, status: &status, visitor: &visitor, client, prepared: &prepared, enrolment };
     respond(Home::STATUS, page.render(language), language)
 }
 

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use model::{Category, ClockQuality, Host, NewPreparation, Reason, Subject, Timestamp};
 
 use crate::diagnosis::Diagnosis;
+use crate::enrolment::{Enrolment, Setback};
 use crate::selftest::SelftestStatus;
 
 /// Where the portal learns how the box is. The binary fills it from the other rooms.
@@ -27,6 +28,19 @@ pub trait StatusSource: Send + Sync + 'static {
     fn prepared(&self, client: IpAddr) -> Vec<NewPreparation> {
         let _nobody = client;
         vec![]
+    }
+    /// How far the enrolment of a fresh box is; `None` where the box is none, and nobody enrols it on its pages.
+    fn enrolment(&self) -> Option<Enrolment> {
+        None
+    }
+    /// Begins to enrol a fresh box by this code, at the hub with this address, both as they were typed. `head` is the name of the first head
+    /// and her first password; where both are empty, nobody is made. What comes of it is told by [`StatusSource::enrolment`].
+    ///
+    /// # Errors
+    /// [`Setback`]: it is not tried.
+    fn enrol(&self, code: &str, hub: &str, head: (&str, &str)) -> Result<(), Setback> {
+        let _nowhere = (code, hub, head);
+        Err(Setback::HasState)
     }
 }
 

@@ -40,7 +40,10 @@ fn describe_journal(manner: &Manner) -> Vec<String> {
         }
     }
     match manner.readers.as_deref() {
-        None | Some([]) => lines.push("log: sealed days are in clear: nobody's key is given".to_owned()),
+        None | Some([]) => lines.push(
+            "log: sealed days are in clear: nobody's key is given, unless the head has made some on her page"
+                .to_owned(),
+        ),
         Some(readers) => {
             lines.extend(readers.iter().map(|reader| format!("log: sealed days are read with {reader}")));
         }
@@ -71,6 +74,11 @@ mod tests {
         assert_eq!(told, expected);
         let open =
             describe_journal(&Manner { time_zone: TimeZone::UTC, readers: Some(vec![]), policy: None });
-        assert_eq!(open, ["log: sealed days are in clear: nobody's key is given"]);
+        assert_eq!(
+            open,
+            [
+                "log: sealed days are in clear: nobody's key is given, unless the head has made some on her page"
+            ]
+        );
     }
 }

@@ -1,42 +1,50 @@
 //! The command line.
 
 mod hub;
+mod hub_category;
 mod hub_desk;
 mod hub_lists;
 mod hub_people;
+mod hub_release;
 mod hub_web;
 mod journal;
 mod lesson;
+mod release;
 mod retention;
+mod run;
+mod wifi;
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use firewall::Interface;
 use jiff::SignedDuration;
 use model::{
     Category, CategoryError, DeviceName, DomainName, DomainNameError, Layer, Mac, MacError, Motive,
     OverrideId, PersonName, ProfileName, Role, RoomName, Topic,
 };
 use portal::Language;
-use wifi::{Channel, Country, Radio, Ssid};
 
 pub(crate) use hub::{
     EngineArguments, EnrolArguments, HubArguments, HubBoxCommand, HubCodeArguments, HubCodeCommand,
     HubCommand, HubRuleArguments, HubRuleCommand, HubSchoolCommand, HubStateCommand, ServeArguments,
     SyncCommand,
 };
+pub(crate) use hub_category::HubCategoryCommand;
 pub(crate) use hub_desk::{HubContentCommand, HubNoticeCommand, HubRequestCommand};
 pub(crate) use hub_lists::{HubListsCommand, HubListsPlace};
 pub(crate) use hub_people::{HubAlertArguments, HubAlertCommand, HubPersonCommand};
+pub(crate) use hub_release::HubReleaseCommand;
 pub(crate) use hub_web::{HubCertificateCommand, HubNameCommand};
 pub(crate) use journal::{
     Asking, ExportArguments, JournalCommand, SearchArguments, SummaryArguments, VerifyArguments, Window,
 };
 pub(crate) use lesson::{ChangeArguments, LessonCommand, SettingsArguments, StartArguments};
+pub(crate) use release::{HealthArguments, ReleaseCommand};
 pub(crate) use retention::{ExpireArguments, HoldAddArguments, HoldCommand};
+pub(crate) use run::{ConsoleArguments, RunOptions};
+pub(crate) use wifi::{Address, WifiCommand, WifiJoinArguments, WifiKeyCommand};
 
 /// Préau: the box of a school. Content filter, access log, and what a lesson needs.
 #[derive(Debug, Parser)]
@@ -52,6 +60,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run the box. Without a configuration file: on loopback, with no privileges and no change to the machine.
     Run(RunOptions),
+    /// Show on a machine's own screen how the box is. Its one key has the data wiped, by a word that is typed.
+    Console(ConsoleArguments),
     /// Check a configuration file: every mistake with its line and column; exit status 1 if there is one.
     Check {
         /// The configuration file.
@@ -114,6 +124,11 @@ pub(crate) enum Command {
     /// What the programs beside the box have to know of its configuration.
     #[command(subcommand)]
     Network(NetworkCommand),
+    /// Tell whether a PC that is plugged in would have what it needs of the box; exit status 1 if not. Asks for no line.
+    Health(HealthArguments),
+    /// The releases of the machine's system, on a box made from the image. As root.
+    #[command(subcommand)]
+    Release(ReleaseCommand),
     /// Make this box one of the commune's, by a code that its hub has made.
     Enrol(EnrolArguments),
     /// What goes to the commune's hub, and comes from it.
@@ -194,25 +209,6 @@ pub(crate) struct SelftestArguments {
     /// Yield to everything else on the machine, and say nothing: as the box does it.
     #[arg(long, hide = true)]
     pub(crate) background: bool,
-}
-
-/// Options of `preau run`.
-#[derive(Debug, Args)]
-pub(crate) struct RunOptions {
-    /// The configuration file; without it, the embedded default.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) data: DataFolder,
-    /// Keep the addresses that devices have for good in this file, as dnsmasq reads them.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) dhcp_hosts: Option<PathBuf>,
-    /// Have another service make the self-test of each night: the box writes this file when it is time.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) selftest_order: Option<PathBuf>,
-    /// Remove the firewall's table on a clean stop. Without this option it stays, and the network stays closed.
-    #[arg(long)]
-    pub(crate) remove_firewall_on_stop: bool,
 }
 
 /// Where the box keeps its state.
@@ -539,171 +535,6 @@ pub(crate) enum FirewallCommand {
     /// Take the box's table out of the kernel. The school's network is then no longer filtered by this machine.
     Remove,
 }
-
-/// Subcommands of `preau wifi`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum WifiCommand {
-    /// Tell what is wrong with configurations of access points, line by line, why, and who says so; exit status 1 when
-    /// something must not be so in a school.
-    Check {
-        /// Files of hostapd (hostapd.conf) or of OpenWrt (/etc/config/wireless); or captures of a radio in monitor mode,
-        /// which tell what access points really say.
-        #[arg(required = true, value_name = "FILE")]
-        files: Vec<PathBuf>,
-        /// Of captures, only the networks of this name: neighbours have faults, too. Each must have been heard.
-        #[arg(long = "ssid", value_name = "NAME")]
-        ssids: Vec<Ssid>,
-        /// The configuration file of the box, for the school's name; without it, the embedded default.
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
-    },
-    /// Write the files by which devices join a network: iPads, Chromebooks, Windows PCs, and a picture for all others. Prints
-    /// the key, a new one unless told otherwise.
-    Join(WifiJoinArguments),
-    /// Tell what the access points do, one a line: name, room, status, and what more there is to say, between tabs; exit status 1
-    /// when one is not as intended, or no box runs.
-    Status {
-        #[command(flatten)]
-        place: WifiPlace,
-    },
-    /// Print the certificate that an access point with OpenWrt shows, for its [[access_point]] in the configuration: from then on
-    /// the box takes no other. Run it when you know that nobody is between.
-    Adopt {
-        /// Where it answers, as 10.77.0.21 or 10.77.0.21:443.
-        address: Address,
-    },
-    /// The keys of the rooms' networks, which the running box draws.
-    #[command(subcommand)]
-    Key(WifiKeyCommand),
-}
-
-/// An address of a machine, with the port of HTTPS unless another one is named.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Address(pub(crate) SocketAddr);
-
-impl std::str::FromStr for Address {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const HTTPS: u16 = 443;
-        let with_port = text.parse::<SocketAddr>().ok();
-        let alone = || text.parse().ok().map(|address| SocketAddr::new(address, HTTPS));
-        with_port.or_else(alone).map(Self).ok_or("an address, as 10.77.0.21 or 10.77.0.21:443")
-    }
-}
-
-/// Where a box keeps its Wi-Fi.
-#[derive(Debug, Args)]
-pub(crate) struct WifiPlace {
-    /// The configuration file that names the school's time zone; without it, the embedded default.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) data: DataFolder,
-}
-
-/// Subcommands of `preau wifi key`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum WifiKeyCommand {
-    /// List whose keys there are: number, room, device, when each was drawn, between tabs. Not the keys.
-    List {
-        #[command(flatten)]
-        place: WifiPlace,
-    },
-    /// Print a key, as `preau wifi join --key-stdin` takes it.
-    Show {
-        #[command(flatten)]
-        owner: WifiKeyOwner,
-        #[command(flatten)]
-        data: DataFolder,
-    },
-    /// Draw a key in place of one: what has the old one is thrown out within a second, all others stay. For a tablet that is
-    /// lost, or a key that was told.
-    Renew {
-        #[command(flatten)]
-        owner: WifiKeyOwner,
-        #[command(flatten)]
-        data: DataFolder,
-    },
-}
-
-/// Whose key it is.
-#[derive(Debug, Args)]
-pub(crate) struct WifiKeyOwner {
-    /// The room.
-    #[arg(long)]
-    pub(crate) room: RoomName,
-    /// The device, where each has its own.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) device: Option<DeviceName>,
-}
-
-/// Options of `preau wifi join`.
-#[derive(Debug, Args)]
-pub(crate) struct WifiJoinArguments {
-    /// The network's name.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) ssid: Ssid,
-    /// The access point offers WPA3 beside WPA2.
-    #[arg(long)]
-    pub(crate) wpa3: bool,
-    /// Read the key from standard input: on a command line it would stay in the shell's history.
-    #[arg(long)]
-    pub(crate) key_stdin: bool,
-    #[command(flatten)]
-    pub(crate) radio: RadioArguments,
-    /// iPads forget the network then: a time, or a date, which means its whole day.
-    #[arg(long, value_name = "TIME")]
-    pub(crate) until: Option<String>,
-    /// The folder to write to.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: PathBuf,
-    /// The configuration file of the box; without it, the embedded default.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) data: DataFolder,
-}
-
-/// A radio of this machine.
-#[derive(Debug, Args)]
-pub(crate) struct RadioArguments {
-    /// The wireless interface of this machine that serves the network: writes hostapd's configuration, too.
-    #[arg(long, value_name = "NAME")]
-    interface: Option<Interface>,
-    /// The bridge that stations are put into.
-    #[arg(long, value_name = "NAME", requires = "interface")]
-    bridge: Option<Interface>,
-    /// The channel: 1 to 13, or 36, 40, 44, 48, on which a network is there within a second.
-    #[arg(long, default_value = "36", value_name = "NUMBER")]
-    channel: Channel,
-    /// Whose rules of the air the radio keeps to.
-    #[arg(long, default_value = "FR", value_name = "COUNTRY")]
-    country: Country,
-    /// Stations do not reach each other: for guests.
-    #[arg(long, requires = "interface")]
-    isolate: bool,
-}
-
-impl RadioArguments {
-    /// The radio, where one is named.
-    pub(crate) fn radio(self) -> Option<Radio> {
-        let Self { interface, bridge, channel, country, isolate } = self;
-        let control_folder = HOSTAPD_CONTROL.to_owned();
-        Some(Radio {
-            interface: interface?.to_string(),
-            bridge: bridge.map(|bridge| bridge.to_string()),
-            channel,
-            country,
-            isolates_stations: isolate,
-            control_folder,
-            vlans_file: None,
-        })
-    }
-}
-
-/// Where hostapd listens on Debian.
-const HOSTAPD_CONTROL: &str = "/run/hostapd";
 
 fn parse_machine(text: &str) -> Result<Mac, String> {
     let mac: Mac = text.parse().map_err(|error: MacError| error.to_string())?;

@@ -25,6 +25,7 @@ use crate::config::Config;
 use crate::data_folder::{self, STATE_FILE};
 use crate::journal_command::read_identities;
 use crate::reading_command::{self, Looking};
+use crate::sought_lesson::SoughtLesson;
 use crate::verify_command::{INCOMPLETE_STATUS, MEMORY_BYTES_MAX};
 use crate::{operator, times};
 
@@ -33,7 +34,8 @@ pub(crate) fn export(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
     limit_memory(MEMORY_BYTES_MAX).context("cannot bound the memory of an extract")?;
     let config = Config::load_or_default(arguments.config.as_deref())?;
     let zone = &config.school.timezone;
-    let mut selection = build_selection(arguments, zone)?;
+    let data = data_folder::find(arguments.data.path.as_deref())?;
+    let mut selection = build_selection(arguments, &data, zone)?;
     if arguments.reason == Purpose::Maintenance {
         let (window, now) = ((selection.from, selection.to), SystemClock::new().now().at);
         (selection.from, selection.to) = reading_command::today(window, now, zone);
@@ -41,7 +43,6 @@ pub(crate) fn export(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
     if arguments.whole {
         check_whole(&selection)?;
     }
-    let data = data_folder::find(arguments.data.path.as_deref())?;
     if !data.is_dir() {
         bail!("there is no data folder {}", data.display());
     }
@@ -80,18 +81,24 @@ pub(crate) fn export(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn build_selection(arguments: &ExportArguments, zone: &TimeZone) -> anyhow::Result<Selection> {
+fn build_selection(arguments: &ExportArguments, data: &Path, zone: &TimeZone) -> anyhow::Result<Selection> {
     let time = |text: &Option<String>, parse: fn(&str, &TimeZone) -> Result<_, times::TimeError>| {
         text.as_deref().map(|text| parse(text, zone)).transpose()
     };
     let host =
         arguments.host.as_deref().map(|text| Host::parse(text).with_context(|| format!("--host {text}")));
+    let lesson = arguments.lesson.as_deref().map(|text| SoughtLesson::find(text, data, zone));
+    let lesson = lesson.transpose().context("--lesson")?;
+    let window = lesson.and_then(|lesson| lesson.window);
+    let (from, to) =
+        (time(&arguments.window.from, times::parse_start), time(&arguments.window.to, times::parse_end));
     let mut selection = Selection {
-        from: time(&arguments.window.from, times::parse_start).context("--from")?,
-        to: time(&arguments.window.to, times::parse_end).context("--to")?,
+        from: from.context("--from")?.or(window.map(|(from, _)| from)),
+        to: to.context("--to")?.or(window.map(|(_, to)| to)),
         device: arguments.device.clone(),
         room: arguments.room.clone(),
-        person: None,
+        lesson: lesson.map(|lesson| lesson.id),
+        person: arguments.person.clone(),
         host: host.transpose()?,
         category: arguments.category.clone(),
         verdict: arguments.verdict,
@@ -150,7 +157,8 @@ fn note(
     };
     let (detail, more) = (Some(&arguments.detail), sealed.as_deref());
     let looking = Looking { purpose: arguments.reason, detail, selection, more };
-    reading_command::note(data, &looking, Some(&arguments.author), Look::Export, zone).map(Some)
+    let look = Look::export(arguments.whole);
+    reading_command::note(data, &looking, Some(&arguments.author), look, zone).map(Some)
 }
 
 /// The cover of an extract, as portal and command line print it.

@@ -37,9 +37,9 @@ use crate::cli::{
 use crate::config::HubConfig;
 use crate::hub_engines::{open_blobs, open_register};
 use crate::{
-    hub_acts_command, hub_adopt_command, hub_alert_command, hub_certify, hub_desk_command, hub_engines,
-    hub_export_command, hub_lists_command, hub_marks, hub_person_command, hub_rule_command, hub_web_command,
-    operator, run, times,
+    hub_acts_command, hub_adopt_command, hub_alert_command, hub_category_command, hub_certify,
+    hub_desk_command, hub_engines, hub_export_command, hub_lists_command, hub_marks, hub_person_command,
+    hub_release_command, hub_rule_command, hub_web_command, operator, run, times,
 };
 
 /// Who vouches for the hub itself.
@@ -76,10 +76,12 @@ pub(crate) fn carry_out(arguments: HubArguments) -> anyhow::Result<ExitCode> {
             list_states(&*open_register(&data.path)?, &uai)
         }
         Some(HubCommand::Rule(command)) => hub_rule_command::carry_out(command),
+        Some(HubCommand::Category(command)) => hub_category_command::carry_out(command),
         Some(HubCommand::Request(command)) => hub_desk_command::carry_out_request(command),
         Some(HubCommand::Content(command)) => hub_desk_command::carry_out_content(command),
         Some(HubCommand::Notice(command)) => hub_desk_command::carry_out_notice(command),
         Some(HubCommand::Lists(command)) => hub_lists_command::carry_out(&command),
+        Some(HubCommand::Release(command)) => hub_release_command::carry_out(command),
         Some(HubCommand::Name(command)) => hub_web_command::carry_out_name(command),
         Some(HubCommand::Certificate(command)) => hub_web_command::carry_out_certificate(command),
         Some(HubCommand::Person(command)) => hub_person_command::carry_out(command),
@@ -264,14 +266,15 @@ fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     limits::raise_open_files().context("the limit of open files cannot be raised")?;
     let _lists = hub_lists_command::keep(&config, arguments.config.as_deref(), data)?;
     let certifying: Arc<dyn Register> = Arc::clone(&register) as _;
-    let _certificates =
-        config.certifier.clone().map(|program| hub_certify::keep(&certifying, program)).transpose()?;
-    let HubConfig { commune, timezone, url, nights, metrics, ways, .. } = config;
+    let HubConfig { commune, timezone, url, nights, metrics, ways, certifier, provider, .. } = config;
+    hub_certify::keep_zone(certifier.as_ref(), &folder);
+    let certifying = certifier.map(|certifier| hub_certify::keep(&certifying, certifier, &folder));
+    let _certificates = certifying.transpose()?;
     let listener = TcpListener::bind(arguments.listen)
         .with_context(|| format!("cannot listen at {}", arguments.listen))?;
     let witness_key = witness.verifier().to_string();
-    let settings =
-        Settings { commune, timezone, url, nights, metrics, channels: ways.channels(), authority_der };
+    let channels = ways.channels();
+    let settings = Settings { commune, timezone, url, nights, metrics, channels, authority_der, provider };
     let (staff, history): (Arc<dyn Staff>, Arc<dyn History>) =
         (Arc::clone(&register) as _, Arc::clone(&register) as _);
     let lists = Some(hub_lists_command::shelf(data));

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use hub::blobs::{Blobs, Place};
 use hub::register::people::Act;
+use hub::register::releases::{HeldRelease, Offer};
 use hub::register::web::WebOrder;
 use hub::register::wishes::{Content, Notice, SchoolRule, Wish};
 use hub::register::{BoxState, Records, SIGNED_MAX, StoredFile, StoredSnapshot};
@@ -18,6 +19,7 @@ use replication::School;
 use serde_json::{Value, json};
 
 use self::folder::{Export, Lines, Taken};
+use crate::hub_command::note_act;
 use crate::hub_engines::{open_blobs, open_register};
 
 /// Acts that are read at a time.
@@ -31,9 +33,11 @@ const EVER: Timestamp = Timestamp::from_unix_ms(0);
 pub(crate) fn export(out: &Path, data: &Path) -> anyhow::Result<ExitCode> {
     let (register, blobs) = (open_register(data)?, open_blobs(data)?);
     let mut export = Export::begin(out)?;
+    note_act(&*register, "exported", &out.display().to_string())?;
     write_schools(&mut export, &*register)?;
     write_told(&mut export, &*register)?;
     write_names(&mut export, &*register)?;
+    write_releases(&mut export, &*register)?;
     write_people(&mut export, &*register)?;
     write_boxes(&mut export, &*register, &*blobs)?;
     write_states(&mut export, &*register, &*blobs)?;
@@ -109,6 +113,23 @@ fn write_names(export: &mut Export, register: &dyn Records) -> anyhow::Result<()
     export.write_lines("certificates.jsonl", certificates)
 }
 
+/// Releases of the boxes' system, and to whom they are offered. Their files stay: whoever makes releases has them.
+fn write_releases(export: &mut Export, register: &dyn Records) -> anyhow::Result<()> {
+    let releases = register.releases()?.into_iter().map(|HeldRelease { release, added }| {
+        let files: Vec<Value> = release
+            .files()
+            .iter()
+            .map(|file| json!({ "name": file.name, "bytes": file.bytes, "sha256": file.sha256 }))
+            .collect();
+        json!({ "version": release.version().to_string(), "added_ms": added.unix_ms(), "files": files })
+    });
+    export.write_lines("releases.jsonl", releases)?;
+    let offers = register.offers()?.into_iter().map(
+        |Offer { uai, version, at }| json!({ "uai": uai, "version": version.to_string(), "at_ms": at.unix_ms() }),
+    );
+    export.write_lines("offers.jsonl", offers)
+}
+
 fn describe_wish(wish: &Wish) -> Value {
     let Wish { id, uai, request, came, answer } = wish;
     let answer = answer.as_ref().map(|answer| {
@@ -128,7 +149,7 @@ fn write_people(export: &mut Export, register: &dyn Records) -> anyhow::Result<(
     let people = register.members()?.into_iter().map(|member| {
         let duties: Vec<&str> = member.duties.iter().map(|duty| duty.as_str()).collect();
         let disabled = member.disabled.map(Timestamp::unix_ms);
-        json!({ "id": member.id.0, "name": member.name.as_str(), "duties": duties, "disabled_ms": disabled })
+        json!({ "id": member.id.0, "name": member.name.as_str(), "duties": duties, "disabled_ms": disabled, "account": member.account })
     });
     export.write_lines("people.jsonl", people)?;
     let (mut acts, mut before) = (export.open_lines("acts.jsonl")?, None);
@@ -208,7 +229,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// Where the rows of a table go.
-    const EXPORTED: [(&str, &str); 18] = [
+    const EXPORTED: [(&str, &str); 21] = [
         ("school", "schools.jsonl"),
         ("standing", "standings.jsonl"),
         ("alert", "alerts.jsonl"),
@@ -220,6 +241,9 @@ mod tests {
         ("sheet", "sheets.jsonl"),
         ("web_name", "names.jsonl"),
         ("web_order", "certificates.jsonl"),
+        ("system_release", "releases.jsonl"),
+        ("release_file", "releases.jsonl"),
+        ("release_offer", "offers.jsonl"),
         ("member", "people.jsonl"),
         ("act", "acts.jsonl"),
         ("box", "boxes.jsonl"),

@@ -98,6 +98,7 @@ fn read(sheet: &SchoolSheet, now: Timestamp) -> Option<CommuneSheet> {
             })
             .collect(),
         notices: notices.collect::<Option<_>>()?,
+        release: sheet.release.as_ref().map(|release| release.read().ok_or(())).transpose().ok()?,
     })
 }
 
@@ -112,7 +113,7 @@ mod tests {
     #[test]
     fn one_that_is_here_already_is_no_old_one() {
         let data = tempfile::tempdir().unwrap();
-        let mut state = State { data: data.path().to_owned() };
+        let mut state = State::new(data.path());
         let sheet = |serial| SchoolSheet { serial, ..SchoolSheet::default() };
         state.take_sheet(&sheet(3), "hub").unwrap();
         state.take_sheet(&sheet(3), "hub").unwrap();

@@ -6,15 +6,15 @@ use std::time::UNIX_EPOCH;
 
 use access::Clock as _;
 use anyhow::Context as _;
-use model::NewOverride;
-use replication::{About, Catalogue, CommunePolicy, Health, Snapshot};
+use model::{NewOverride, Release};
+use replication::{About, Catalogue, CategorySight, CommunePolicy, Health, Snapshot};
 use store::{CommuneDocument, CommuneError, Store};
 use sync::{HubFolder, Intake, Letters, Limits, Night, NightReport, NightState, Standing, SyncError, Watch};
 use system::clock::{SystemClock, now};
 use system::machine;
 use system::private::PrivateFolder;
 
-use crate::data_folder;
+use crate::{category_sights, data_folder, releases};
 
 /// Where the copy of the state is made, and what it is called. It is removed at once.
 const HUB_FOLDER: &str = "hub";
@@ -26,16 +26,22 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 /// Who takes back what the commune has taken back.
 pub(crate) const HUB: &str = "hub de la commune";
 
-/// Syncs, and notes what became of it. Whoever syncs already is left alone.
-pub(crate) fn sync(data: &Path, limits: Limits, watch: &mut dyn Watch) -> Result<NightReport, SyncError> {
+/// Syncs, and notes what became of it. Whoever syncs already is left alone. What the machine's system tells of its releases stands at `report`.
+pub(crate) fn sync(
+    data: &Path,
+    report: &Path,
+    limits: Limits,
+    watch: &mut dyn Watch,
+) -> Result<NightReport, SyncError> {
     let folder = HubFolder::new(data);
     if !folder.is_enrolled() {
         return Err(SyncError::NotEnrolled);
     }
     let _lock = folder.lock()?;
     let started = now();
-    let night = Night { data, folder: &folder, health: health(data), limits, now: started };
-    let outcome = night.run(&mut State { data: data.to_owned() }, watch);
+    let night = Night { data, folder: &folder, health: health(data, report), limits, now: started };
+    let mut state = State { data: data.to_owned(), report: Some(report.to_owned()) };
+    let outcome = night.run(&mut state, watch);
     let before = folder.night();
     let state = match &outcome {
         Ok(_) => NightState { succeeded_ms: Some(started.unix_ms()), ..NightState::default() },
@@ -53,10 +59,17 @@ pub(crate) fn sync(data: &Path, limits: Limits, watch: &mut dyn Watch) -> Result
 
 /// The box's state.
 pub(crate) struct State {
-    pub(crate) data: PathBuf,
+    data: PathBuf,
+    /// Where the machine's system tells of its releases; nothing of these is done without it.
+    report: Option<PathBuf>,
 }
 
 impl State {
+    /// In this data folder.
+    pub(crate) fn new(data: &Path) -> Self {
+        Self { data: data.to_owned(), report: None }
+    }
+
     pub(crate) fn open(&self) -> Result<Store, SyncError> {
         Store::open(&self.data.join(data_folder::STATE_FILE)).map_err(|error| disk(error.into()))
     }
@@ -103,6 +116,13 @@ impl Intake for State {
     fn letters(&mut self) -> Option<&mut dyn Letters> {
         Some(self)
     }
+
+    fn release(&mut self) -> Result<Option<Release>, SyncError> {
+        let report = self.report.as_deref().and_then(releases::read_report);
+        let Some(report) = report else { return Ok(None) };
+        let wanted = self.open()?.commune_release().map_err(|error| disk(error.into()))?;
+        Ok(wanted.filter(|release| releases::is_wanted(release.version(), &report)))
+    }
 }
 
 /// Where the copy of the state is made.
@@ -119,7 +139,7 @@ pub(crate) fn disk(error: Box<dyn std::error::Error + Send + Sync>) -> SyncError
     SyncError::Disk { what: data_folder::STATE_FILE.to_owned(), source: std::io::Error::other(error) }
 }
 
-fn health(data: &Path) -> Health {
+fn health(data: &Path, report: &Path) -> Health {
     let clock = SystemClock::new().now();
     let machine::Condition { memory_bytes, memory_free_bytes, temperature_c, up_s } = machine::look();
     let disk = machine::measure_disk(data);
@@ -137,6 +157,8 @@ fn health(data: &Path) -> Health {
         list_ms: list_ms(data),
         policy_serial: policy_serial(data),
         content: content(data),
+        release: releases::Releases::look(data, report).as_ref().map(releases::Releases::health),
+        categories: categories(data),
         ..Health::default()
     }
 }
@@ -150,6 +172,14 @@ fn policy_serial(data: &Path) -> Option<u64> {
 /// How much of what the commune wants to be here is here, and all of it.
 fn content(data: &Path) -> Option<(u32, u32)> {
     Store::open(&data.join(data_folder::STATE_FILE)).ok()?.commune_content().ok()?
+}
+
+/// What the school shows of each category. A night goes on without it.
+fn categories(data: &Path) -> Vec<CategorySight> {
+    category_sights::look(data).unwrap_or_else(|error| {
+        tracing::warn!("what the school shows of categories is not known: {error:#}");
+        vec![]
+    })
 }
 
 /// When the list that the box works with was put in force.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use hub::register::RegisterError;
 use hub::register::people::{Act, Duty, Member, Staff};
 use model::{PersonName, Role};
@@ -16,12 +16,18 @@ use crate::cli::{Author, HubPersonCommand};
 use crate::hub_engines::open_register;
 use crate::operator;
 
+/// Longest account at a provider, in bytes: an address of mail has no more.
+const ACCOUNT_BYTES_MAX: usize = 254;
+
 pub(crate) fn carry_out(command: HubPersonCommand) -> anyhow::Result<ExitCode> {
     match command {
         HubPersonCommand::Add { name, duties, author, data } => {
             add(&*open_register(&data.path)?, &name, &duties.into_iter().collect(), &author)
         }
         HubPersonCommand::List { data } => list(&*open_register(&data.path)?),
+        HubPersonCommand::Account { name, account, none: _, author, data } => {
+            link(&*open_register(&data.path)?, &name, account.as_deref(), &author)
+        }
         HubPersonCommand::Reset { name, author, data } => reset(&*open_register(&data.path)?, &name, &author),
         HubPersonCommand::Disable { name, author, data } => {
             disable(&*open_register(&data.path)?, &name, &author)
@@ -53,7 +59,7 @@ fn add(
 
 fn list(register: &dyn Staff) -> anyhow::Result<ExitCode> {
     let mut out = io::stdout().lock();
-    for Member { id, name, duties, has_first_secret, has_key, disabled } in register.members()? {
+    for Member { id, name, duties, has_first_secret, has_key, disabled, account } in register.members()? {
         let state = match (disabled, has_first_secret, has_key) {
             (Some(_), ..) => "disabled",
             (None, true, _) => "card not used",
@@ -61,7 +67,8 @@ fn list(register: &dyn Staff) -> anyhow::Result<ExitCode> {
             (None, false, true) => "active",
         };
         let duties: Vec<&str> = duties.iter().map(|duty| duty.as_str()).collect();
-        writeln!(out, "{}\t{name}\t{}\t{state}", id.0, duties.join(", "))?;
+        let account = account.as_deref().unwrap_or("-");
+        writeln!(out, "{}\t{name}\t{}\t{state}\t{account}", id.0, duties.join(", "))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -81,6 +88,30 @@ fn disable(register: &dyn Staff, name: &PersonName, author: &Author) -> anyhow::
     let member = find(register, name)?;
     note(register, author, "person-disabled", name)?;
     register.disable_member(member.id, now())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whom the provider vouches for by this account is her, from the next sign-in on.
+fn link(
+    register: &dyn Staff,
+    name: &PersonName,
+    account: Option<&str>,
+    author: &Author,
+) -> anyhow::Result<ExitCode> {
+    let account = account.map(str::trim);
+    let is_word =
+        |text: &str| (1..=ACCOUNT_BYTES_MAX).contains(&text.len()) && !text.chars().any(char::is_control);
+    ensure!(
+        account.is_none_or(is_word),
+        "an account is a word of the provider's: an address, a name, a number"
+    );
+    let member = find(register, name)?;
+    let deed = if account.is_some() { "person-account" } else { "person-no-account" };
+    note(register, author, deed, name)?;
+    match register.set_account(member.id, account) {
+        Err(RegisterError::Taken) => bail!("somebody else here has this account: preau hub person list"),
+        outcome => outcome?,
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -21,6 +21,7 @@ use system::vault::Folder;
 
 use crate::cli::Asking;
 use crate::reading_command::{self, Looking};
+use crate::sought_lesson::SoughtLesson;
 use crate::times;
 
 /// The kind of records that are no accesses.
@@ -45,7 +46,7 @@ pub(crate) struct SearchOptions {
     pub(crate) device: Option<String>,
     /// A room.
     pub(crate) room: Option<RoomName>,
-    /// A lesson.
+    /// A lesson's number, or its room and a moment of it.
     pub(crate) lesson: Option<String>,
     /// A person.
     pub(crate) person: Option<PersonName>,
@@ -105,9 +106,8 @@ fn note_search(options: &SearchOptions, query: Query) -> anyhow::Result<Query> {
         )
     };
     let asked = select(options, &query)?;
-    let lesson = query.lesson.as_ref().map(|lesson| format!("lesson {lesson}"));
     let detail = options.asking.detail.as_ref();
-    let looking = Looking { purpose, detail, selection: &asked, more: lesson.as_deref() };
+    let looking = Looking { purpose, detail, selection: &asked, more: None };
     let (has_keys, zone) = (options.identity.is_some(), &options.time_zone);
     let query = reading_command::bound(&options.data, has_keys, &query, &looking, zone)?;
     let selection = select(options, &query)?;
@@ -117,13 +117,14 @@ fn note_search(options: &SearchOptions, query: Query) -> anyhow::Result<Query> {
     Ok(query)
 }
 
-/// What a search is recorded as: all that it asks for, but the lesson.
+/// What a search is recorded as: all that it asks for.
 fn select(options: &SearchOptions, query: &Query) -> anyhow::Result<Selection> {
     Ok(Selection {
         from: query.from,
         to: query.to,
         device: options.device.as_deref().map(str::parse).transpose().context("--device")?,
         room: query.room.clone(),
+        lesson: query.lesson.as_deref().map(str::parse).transpose().context("--lesson")?,
         person: query.person.clone(),
         host: query.host.clone(),
         category: query.category.clone(),
@@ -135,17 +136,18 @@ fn select(options: &SearchOptions, query: &Query) -> anyhow::Result<Selection> {
 fn build_query(options: &SearchOptions) -> anyhow::Result<Query> {
     let zone = &options.time_zone;
     let parse_host = |text: &String| Host::parse(text).with_context(|| format!("--host {text}"));
+    let from = options.from.as_deref().map(|text| times::parse_start(text, zone)).transpose();
+    let to = options.to.as_deref().map(|text| times::parse_end(text, zone)).transpose();
+    let lesson = options.lesson.as_deref().map(|text| SoughtLesson::find(text, &options.data, zone));
+    let lesson = lesson.transpose().context("--lesson")?;
+    // An act may be recorded long after its lesson: where the box was off at its end.
+    let window = lesson.and_then(|lesson| lesson.window).filter(|_| !options.acts);
     Ok(Query {
-        from: options
-            .from
-            .as_deref()
-            .map(|text| times::parse_start(text, zone))
-            .transpose()
-            .context("--from")?,
-        to: options.to.as_deref().map(|text| times::parse_end(text, zone)).transpose().context("--to")?,
+        from: from.context("--from")?.or(window.map(|(from, _)| from)),
+        to: to.context("--to")?.or(window.map(|(_, to)| to)),
         device: options.device.clone(),
         room: options.room.clone(),
-        lesson: options.lesson.clone(),
+        lesson: lesson.map(|lesson| lesson.id.to_string()),
         person: options.person.clone(),
         host: options.host.as_ref().map(parse_host).transpose()?,
         category: options.category.clone(),
@@ -354,6 +356,7 @@ mod tests {
         let asked = SearchOptions {
             device: Some("CM2-01".into()),
             room: "CM2".parse().ok(),
+            lesson: Some("7".into()),
             person: "Mme Martin".parse().ok(),
             host: Some("example.com".into()),
             category: "games".parse().ok(),
@@ -364,7 +367,7 @@ mod tests {
         let sought = reading_command::describe(&select(&asked, &query).unwrap(), &asked.time_zone);
         assert_eq!(
             sought.as_str(),
-            "device CM2-01, room CM2, person Mme Martin, host example.com, category games, verdict refuse, with people"
+            "device CM2-01, room CM2, lesson 7, person Mme Martin, host example.com, category games, verdict refuse, with people"
         );
     }
 

@@ -2,22 +2,27 @@
 
 mod blocklist_command;
 mod ca_command;
+mod category_sights;
 mod check_command;
 mod cli;
 mod condition;
 mod condition_command;
 mod config;
+mod console_command;
 mod data_folder;
 mod default_profiles;
 mod device_command;
 mod enrol_command;
+mod enrolment;
 mod expire_command;
 mod export_command;
 mod firewall_command;
+mod health_command;
 mod hold_command;
 mod hub_acts_command;
 mod hub_adopt_command;
 mod hub_alert_command;
+mod hub_category_command;
 mod hub_certify;
 mod hub_command;
 mod hub_desk_command;
@@ -28,6 +33,7 @@ mod hub_lists_command;
 mod hub_marks;
 mod hub_night;
 mod hub_person_command;
+mod hub_release_command;
 mod hub_rule_command;
 mod hub_web_command;
 mod journal_command;
@@ -38,11 +44,16 @@ mod operator;
 mod override_command;
 mod person_command;
 mod policy_command;
+mod reader_keys;
 mod reading_command;
 mod reasons;
+mod release_command;
+mod releases;
 mod run;
+mod screen;
 mod seal_command;
 mod selftest_command;
+mod sought_lesson;
 mod status_command;
 mod summary_command;
 mod support;
@@ -89,6 +100,7 @@ fn main() -> ExitCode {
 fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(options) => run::run(&options),
+        Command::Console(arguments) => console_command::console(&arguments),
         Command::Check { config } => check_command::check(&config),
         Command::Status { english, data } => {
             condition_command::status(&data_folder::find(data.path.as_deref())?, english)
@@ -131,6 +143,8 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
             let paths = Paths { hosts: &dhcp_hosts, leases: &dhcp_leases };
             network_command::write(&Config::load(&config)?, &out, paths)
         }
+        Command::Health(arguments) => health_command::health(&arguments),
+        Command::Release(command) => release_command::carry_out(&command),
         Command::Enrol(arguments) => enrol_command::enrol(&arguments),
         Command::Sync(command) => sync_command::carry_out(command),
         Command::Hub(arguments) => hub_command::carry_out(arguments),

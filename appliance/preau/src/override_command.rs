@@ -148,7 +148,7 @@ fn same(one: &str, other: &str) -> bool {
 fn check_topic(school: &School, devices: &[Device], new: &NewOverride) -> anyhow::Result<()> {
     let (rule, index) = (new.rule(), school.open_list()?);
     match &rule.topic {
-        Topic::Category(category) => check_category(school, &index, category, rule.effect),
+        Topic::Category(category) => check_category(school, index, category, rule.effect),
         Topic::Site(site) if rule.effect == Verdict::Permit => {
             let mut rulebook = school.rulebook()?;
             rulebook.rules.push(rule.clone());
@@ -161,15 +161,15 @@ fn check_topic(school: &School, devices: &[Device], new: &NewOverride) -> anyhow
 
 fn check_category(
     school: &School,
-    index: &Index,
+    index: Arc<Index>,
     category: &Category,
     effect: Verdict,
 ) -> anyhow::Result<()> {
-    let find = |name: &Category| index.category_id(name.as_str());
-    let id = find(category).with_context(|| format!("no list has the category `{category}`"))?;
-    // By its number, because a category has aliases.
-    if effect == Verdict::Permit && school.config.rulebook().locked.iter().filter_map(find).any(|it| it == id)
-    {
+    let id = index.category_id(category.as_str());
+    let id = id.with_context(|| format!("no list has the category `{category}`"))?;
+    // By its number, because a category has aliases; by the configuration, or by the commune's hub.
+    let locked = Snapshot::new(index, &school.rulebook()?).locked_categories();
+    if effect == Verdict::Permit && locked.iter().any(|it| it == id) {
         bail!("the commune has locked the category {category}: nobody in the school can open it");
     }
     Ok(())
@@ -263,6 +263,8 @@ pub(crate) fn local(at: Timestamp, zone: &TimeZone) -> String {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use model::{ClockQuality, Layer};
+    use store::CommuneDocument;
 
     use super::*;
     use crate::cli::{Cli, Command, OverrideCommand};
@@ -381,5 +383,38 @@ mod tests {
             "permit www.gambling.preau.test --room CM2 --for 30m",
             "a rule of the school, made by Mme Martin, refuses preau.test: it is stronger than this one",
         );
+    }
+
+    #[test]
+    fn what_the_communes_hub_has_locked_is_opened_by_nobody_in_the_school() {
+        let school = school();
+        let lock = Rule {
+            layer: Layer::Commune,
+            effect: Verdict::Refuse,
+            topic: Topic::Category("gambling".parse().unwrap()),
+            scope: Scope::Everyone,
+            author: "M. Blanc".parse().unwrap(),
+            motive: "jeux d’argent".parse().unwrap(),
+            from: None,
+            until: None,
+        };
+        let now = Timestamp::from_unix_ms(1_795_422_600_000);
+        let (lock, hub) = (NewOverride::of_commune(lock, now).unwrap(), "hub".parse().unwrap());
+        let document = CommuneDocument { serial: 1, signer: "hub".to_owned() };
+        let at = (now, ClockQuality::Synchronised);
+        let mut store = open(school.path()).unwrap();
+        store.replace_commune_rules(&document, &[lock], &hub, at).unwrap();
+        for (line, expected) in [
+            ("permit category:gambling --layer school", "the commune has locked the category gambling"),
+            (
+                "permit www.gambling.preau.test --room CM2 --for 30m",
+                "in the category gambling, which the commune has locked",
+            ),
+        ] {
+            let error = format!("{:#}", type_in(school.path(), line).unwrap_err());
+            assert!(error.contains(expected), "{line}: {error}");
+        }
+        assert_eq!(store.overrides().unwrap().len(), 1);
+        type_in(school.path(), "refuse category:gambling --layer school").unwrap();
     }
 }

@@ -22,7 +22,9 @@ use crate::data_folder;
 use crate::policy_command::School;
 
 use records::Records;
+pub(crate) use table::word;
 use targets::Plan;
+pub(crate) use targets::doors;
 
 /// Attacks the box, keeps what became of it where it ran on the box, and prints it. Exit status 1 when something failed,
 /// or nothing was tried.

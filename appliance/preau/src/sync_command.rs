@@ -19,17 +19,20 @@ const BAR_LENGTH: u64 = 24;
 
 pub(crate) fn carry_out(command: SyncCommand) -> anyhow::Result<ExitCode> {
     match command {
-        SyncCommand::Now { kbit, data } => {
+        SyncCommand::Now { kbit, release_report, data } => {
             let data = data_folder::find(data.path.as_deref())?;
             let limits = Limits { bytes_per_second: u64::from(kbit) * 1_000 / 8 };
             let mut shown = Shown { out: io::stderr(), is_terminal: io::stderr().is_terminal() };
-            let report = hub_night::sync(&data, limits, &mut shown)?;
-            let NightReport { log_size, files, bytes, plain_files } = report;
+            let report = hub_night::sync(&data, &release_report, limits, &mut shown)?;
+            let NightReport { log_size, files, bytes, plain_files, release_bytes } = report;
             let mut out = io::stdout().lock();
             writeln!(
                 out,
                 "the hub has signed {log_size} entries of the log; {files} files went, {bytes} bytes"
             )?;
+            if release_bytes > 0 {
+                writeln!(out, "{release_bytes} bytes of a release of the system came")?;
+            }
             if plain_files > 0 {
                 writeln!(
                     out,
@@ -84,6 +87,9 @@ impl<W: Write> Shown<W> {
                 writeln!(self.out, "a certificate for the commune's names is here, good until {until}")?;
             }
             Step::Snapshot => writeln!(self.out, "the hub has the box's state")?,
+            Step::Release(version) => {
+                writeln!(self.out, "the release {version} of the system is here, and waits for the night")?;
+            }
             Step::File { name, sent, total } if self.is_terminal => {
                 let end = if sent == total { "\n" } else { "" };
                 write!(self.out, "\r{} {name}{end}", bar(sent, total))?;

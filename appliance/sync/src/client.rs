@@ -23,8 +23,13 @@ const SILENCE: Duration = Duration::from_secs(30);
 const WAIT: Duration = Duration::from_millis(WAIT_MS);
 /// Longest time for a whole answer: the longest is a megabyte.
 const ANSWER: Duration = Duration::from_secs(120);
+/// Longest time for a message to whoever has proven nothing, from the name on: somebody waits before the box, and whoever answers drop by drop
+/// keeps the next try waiting.
+const UNPROVEN: Duration = Duration::from_secs(30);
 /// Most bytes of an answer's head.
 const HEAD_BYTES_MAX: usize = 16 << 10;
+const RANGE: &str = "range";
+const CONTENT_RANGE: &str = "content-range";
 const OFFSET: &str = "upload-offset";
 const COMPLETE: &str = "upload-complete";
 const LENGTH: &str = "upload-length";
@@ -66,6 +71,7 @@ impl Client {
     }
 
     fn build(url: &HubUrl, authority: &[u8], shown: Option<ClientCert>, silence: Duration) -> Self {
+        let is_proven = shown.is_some();
         let roots: RootCerts = [Certificate::from_der(authority).to_owned()].into_iter().into();
         let tls = TlsConfig::builder()
             .root_certs(roots)
@@ -82,6 +88,7 @@ impl Client {
             .max_response_header_size(HEAD_BYTES_MAX)
             .user_agent(concat!("preau/", env!("CARGO_PKG_VERSION")))
             .accept_encoding("identity")
+            .timeout_global((!is_proven).then_some(UNPROVEN))
             .timeout_resolve(Some(SILENCE))
             .timeout_connect(Some(SILENCE))
             .timeout_send_request(Some(SILENCE))
@@ -132,6 +139,28 @@ impl Client {
             return Ok(body);
         }
         Err(read_json::<Refusal>(&body).map_or_else(|| self.no_hub(), SyncError::Refused))
+    }
+
+    /// Fetches a piece of a file of `total` bytes, from one on: so many bytes, or what the hub gives of them.
+    pub(crate) fn piece(
+        &self,
+        path: &str,
+        (from, total): (u64, u64),
+        length: u64,
+    ) -> Result<Vec<u8>, SyncError> {
+        let range = format!("bytes={from}-{}", from.saturating_add(length).saturating_sub(1));
+        let answer = self.agent.get(self.url.join(path)).header(RANGE, range).call();
+        let mut answer = answer.map_err(|error| SyncError::from_client(error, &self.url()))?;
+        let is_piece = answer.status() == StatusCode::PARTIAL_CONTENT
+            && find_text(answer.headers(), CONTENT_RANGE).is_some_and(|it| is_range(it, from, total));
+        if is_piece {
+            let bytes = answer.body_mut().with_config().limit(length).read_to_vec();
+            let bytes = bytes.map_err(|error| SyncError::from_client(error, &self.url()))?;
+            return if bytes.is_empty() { Err(self.no_hub()) } else { Ok(bytes) };
+        }
+        let body = answer.body_mut().with_config().limit(MESSAGE_BYTES_MAX as u64).read_to_vec();
+        let refusal = body.ok().and_then(|body| read_json::<Refusal>(&body));
+        Err(refusal.map_or_else(|| self.no_hub(), SyncError::Refused))
     }
 
     /// How much of a file is there.
@@ -206,4 +235,31 @@ fn read_json_owned<A: DeserializeOwned>(body: &[u8]) -> Option<A> {
 
 fn find_text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
+}
+
+/// Whether an answer has the bytes of a file of `total` bytes from this one on (RFC 9110 section 14.4).
+fn is_range(field: &str, from: u64, total: u64) -> bool {
+    let rest = field.strip_prefix("bytes ").and_then(|rest| rest.strip_prefix(&format!("{from}-")));
+    rest.and_then(|rest| rest.split_once('/')).is_some_and(|(_, all)| all.parse() == Ok(total))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_has_proven_nothing_does_not_keep_a_box_busy_for_long() {
+        let client = Client::new(&"https://hub.example".parse().unwrap(), b"none");
+        assert_eq!(client.agent.config().timeouts().global, Some(UNPROVEN));
+    }
+
+    #[test]
+    fn a_piece_is_of_the_byte_that_was_asked_for() {
+        assert!(is_range("bytes 5-9/10", 5, 10) && is_range("bytes 0-0/1", 0, 1));
+        for wrong in
+            ["bytes 50-59/10", "bytes 4-9/10", "bytes 5-9/11", "bytes 5-9/*", "bytes */10", "5-9/10", ""]
+        {
+            assert!(!is_range(wrong, 5, 10), "{wrong}");
+        }
+    }
 }

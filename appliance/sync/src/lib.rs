@@ -12,6 +12,7 @@ mod error;
 mod identity;
 mod letters;
 mod night;
+mod release;
 mod url;
 mod web;
 

@@ -9,6 +9,7 @@
 //! web      a certificate for names that the commune owns, where the school has some
 //! state    the box's state, where it has changed, for the box that takes this one's place some day
 //! files    each sealed file that the hub does not have, from the byte on where the line was cut
+//! release  the release of the box's system that the commune wants to be here, the same way
 //! ```
 //!
 //! Each step can be done again. Leaves of the log do not go: who is held, and why, stands in them.
@@ -20,7 +21,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use archive::{Form, Log, Note, VerifierKey, Witnessed};
-use model::Timestamp;
+use model::{Release, Timestamp};
 use replication::limits::POLICY_BYTES_MAX;
 use replication::{
     About, Catalogue, CommunePolicy, Encoded, Enrolled, EnrolmentRequest, Growth, Health, LogState, Signed,
@@ -33,9 +34,10 @@ use crate::client::Client;
 use crate::error::SyncError;
 use crate::identity::{HubFolder, Identity};
 use crate::letters::{self, Letters};
-use crate::web;
+use crate::{release, web};
 
 pub use files::{Limits, StandingFile, standing_files};
+pub(crate) use files::{patiently, pause};
 
 /// What is done right now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +58,8 @@ pub enum Step<'a> {
     Web(Timestamp),
     /// The hub has the box's state as it is.
     Snapshot,
+    /// All of the release of this version is here.
+    Release(&'a str),
     /// So much of a file is there.
     File {
         /// Its name.
@@ -78,6 +82,8 @@ pub struct NightReport {
     pub bytes: u64,
     /// Sealed files that stay, because anybody could read them.
     pub plain_files: u64,
+    /// Bytes of a release that came this time.
+    pub release_bytes: u64,
 }
 
 /// Which of the commune's documents a box has.
@@ -109,6 +115,13 @@ pub trait Intake {
     /// What the school asks of the commune, and is told; `None` where nobody is there who asks.
     fn letters(&mut self) -> Option<&mut dyn Letters> {
         None
+    }
+    /// The release of the box's system that is to be fetched, where it is not here yet; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`SyncError::Disk`].
+    fn release(&mut self) -> Result<Option<Release>, SyncError> {
+        Ok(None)
     }
 }
 
@@ -164,11 +177,14 @@ impl Night<'_> {
         let (of, pace) = ((folder, &identity), (limits, now));
         go_on(snapshot::send(&client, of, (&vault, &log), intake, (pace, watch)), &mut trouble)?;
         let sent = go_on(files::send(&client, &vault, &log, pace, watch), &mut trouble)?;
+        // Last: it is the longest, and nothing of the school's waits for it.
+        let fetched = go_on(release::fetch(&client, data, intake, pace, watch), &mut trouble)?;
         if let Some(error) = trouble {
             return Err(error);
         }
         let (log_size, (files, bytes)) = (log_size.unwrap_or(0), sent.unwrap_or_default());
-        Ok(NightReport { log_size, files, bytes, plain_files: health.plain_files.unwrap_or(0) })
+        let (plain_files, release_bytes) = (health.plain_files.unwrap_or(0), fetched.unwrap_or(0));
+        Ok(NightReport { log_size, files, bytes, plain_files, release_bytes })
     }
 }
 
@@ -299,7 +315,7 @@ fn choose(
     }
 }
 
-fn disk(what: &str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> SyncError {
+pub(crate) fn disk(what: &str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> SyncError {
     SyncError::Disk { what: what.to_owned(), source: std::io::Error::other(error) }
 }
 

@@ -13,6 +13,7 @@
 //! | [`directories`] | where a user's data lives | |
 //! | [`export`] | extracts of the journal, as files | |
 //! | [`forwarding`] | the kernel's switches of forwarding | |
+//! | [`health`] | the school's network, as a PC that is plugged in meets it: a network namespace, by the program ip | |
 //! | [`hostapd`] | radios of the box, by the program hostapd | `wifi::Drive` |
 //! | [`limits`] | the process's resource limits | |
 //! | [`lists`] | list sources and index files | |
@@ -26,6 +27,8 @@
 //! | [`private`] | small files that only their owner reads | |
 //! | [`publication`] | the web folder of a mirror of the lists | |
 //! | [`refusals`] | the kernel's limits on errors that it sends | |
+//! | [`release`] | the machine's boot files, and the slot that does not run, by the programs systemd-sysupdate, journalctl, systemctl | |
+//! | [`release_shelf`] | the files of a release that is on its way | |
 //! | [`seal_key`] | the files of keys that sign | |
 //! | [`sealing`] | the journal's sealing, and the child processes that do it | |
 //! | [`segments`] | the journal's segment files, and the thread that writes them | `journal::Storage` |
@@ -35,6 +38,7 @@
 //! | [`space`] | the room that the journal has on its disk | |
 //! | [`succession`] | another box's state, put in place in one step | |
 //! | [`supervisor`] | systemd, which starts the box and watches over it | |
+//! | [`terminal`] | the screen and the keyboard of the machine | |
 //! | [`ubus`] | access points with OpenWrt, by HTTPS | `wifi::Drive` |
 //! | [`updates`] | the lists' updates, and the child processes that make them | |
 //! | [`vault`] | the sealed files of the journal | `archive::Vault` |
@@ -57,6 +61,7 @@ pub mod export;
 pub mod forwarding;
 #[cfg(test)]
 mod full_disk;
+pub mod health;
 pub mod hostapd;
 pub mod limits;
 pub mod lists;
@@ -72,6 +77,8 @@ pub mod private;
 pub mod publication;
 pub mod refusals;
 mod regular;
+pub mod release;
+pub mod release_shelf;
 pub mod seal_key;
 pub mod sealing;
 pub mod segments;
@@ -81,6 +88,7 @@ pub mod sockets;
 pub mod space;
 pub mod succession;
 pub mod supervisor;
+pub mod terminal;
 pub mod ubus;
 pub mod updates;
 pub mod upstreams;

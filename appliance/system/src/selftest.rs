@@ -9,7 +9,7 @@ mod campaign;
 mod nightly;
 mod refusal;
 mod results;
-mod testbed;
+pub(crate) mod testbed;
 
 pub use attacker::Sources;
 pub use campaign::{carry_out, is_dead};

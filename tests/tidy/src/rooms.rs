@@ -226,7 +226,16 @@ const OWNERSHIPS: &[Ownership] = &[
         because: "one place asks upstream servers",
     },
     Ownership {
-        crates: &["rtnetlink", "netlink*", "nftables", "memmap2", "resolv-conf", "sd-notify", "sysinfo"],
+        crates: &[
+            "dhcproto",
+            "rtnetlink",
+            "netlink*",
+            "nftables",
+            "memmap2",
+            "resolv-conf",
+            "sd-notify",
+            "sysinfo",
+        ],
         owners: &["system"],
         because: "one room knows the kernel and the disk",
     },
@@ -239,6 +248,11 @@ const OWNERSHIPS: &[Ownership] = &[
         crates: &["postgres", "tokio-postgres*", "rusty-s3"],
         owners: &["hub"],
         because: "a hub's engines stand behind its ports",
+    },
+    Ownership {
+        crates: &["instant-acme"],
+        owners: &["hub"],
+        because: "a box asks no authority: its hub does",
     },
     Ownership {
         crates: &["lettre", "prometheus-client"],

@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -136,6 +136,16 @@ impl Blobs for BlobFolder {
         let mut bytes = Vec::new();
         let read = file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
         if read as u64 > bytes_max { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(Some(bytes)) }
+    }
+
+    fn read_part(&self, place: Place, from: u64, length: u64) -> io::Result<Option<Vec<u8>>> {
+        let file = match File::open(self.whole(place)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+        file.read_exact_at(&mut bytes, from)?;
+        Ok(Some(bytes))
     }
 
     fn lying(&self, of: BoxId) -> io::Result<Vec<Lying>> {

@@ -449,6 +449,10 @@ impl Blobs for S3Blobs {
         self.get_long(&self.whole(place), bytes_max)
     }
 
+    fn read_part(&self, place: Place, from: u64, length: u64) -> io::Result<Option<Vec<u8>>> {
+        self.get_range(&self.whole(place), from..from.saturating_add(length))
+    }
+
     fn lying(&self, of: BoxId) -> io::Result<Vec<Lying>> {
         let (whole, parts) = (format!("{}{}/", self.prefix, of.0), self.parts_of_box(of));
         let mut lying: Vec<Lying> = Vec::new();

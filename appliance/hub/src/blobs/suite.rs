@@ -2,7 +2,7 @@
 
 use archive::Hash;
 
-use super::{AppendError, Arrived, Blobs, Place};
+use super::{AppendError, Arrived, Blobs, OWN, Place};
 use crate::register::BoxId;
 
 const TEXT: &[u8] = b"a sealed day";
@@ -36,6 +36,16 @@ pub(crate) fn check(open: impl Fn() -> Box<dyn Blobs>) {
     one.append(state, 0, total, TEXT).unwrap();
     assert_eq!(other.read(state, total).unwrap().as_deref(), Some(TEXT));
     one.remove(state).unwrap();
+    // So are those of a release, which are read piece by piece.
+    let release = Place::release(Hash::of(TEXT));
+    one.append(release, 0, total, TEXT).unwrap();
+    assert_eq!(other.read_part(release, 2, 6).unwrap().as_deref(), TEXT.get(2..8));
+    assert_eq!(other.read_part(release, 0, total).unwrap().as_deref(), Some(TEXT));
+    assert!(other.read_part(release, total - 1, 2).is_err(), "it is shorter");
+    assert_eq!(other.read_part(state, 0, 1).unwrap(), None);
+    let lying = other.lying(OWN).unwrap();
+    assert!(lying.iter().any(|it| it.place == release && !it.is_part), "{lying:?}");
+    one.remove(release).unwrap();
 
     // What is not what it was said to be goes, and begins anew.
     assert!(matches!(one.append(other_box, 0, 3, b"abc"), Err(AppendError::Hash)));

@@ -1,3 +1,5 @@
+use replication::ReleaseFailure;
+
 use super::*;
 use crate::register::BoxId;
 
@@ -52,13 +54,13 @@ fn school(uai: &str, name: &str) -> School {
 }
 
 fn findings(boxes: Vec<BoxState>) -> Vec<Finding> {
-    judge(school("0750655E", "École"), boxes, &measure()).findings
+    judge(school("0750655E", "École"), boxes, &[], &measure()).findings
 }
 
 #[test]
 fn a_box_that_is_well_is_green() {
     let sight =
-        judge(school("0750655E", "École"), vec![state(Some(ago(MINUTE_MS)), Some(&well()))], &measure());
+        judge(school("0750655E", "École"), vec![state(Some(ago(MINUTE_MS)), Some(&well()))], &[], &measure());
     assert_eq!((sight.findings.as_slice(), sight.level()), (&[][..], Level::Green));
     // An older one tells less; what it does not tell is not held against it.
     let old = Health {
@@ -140,6 +142,58 @@ fn each_trouble_has_its_colour() {
     check(|it| it.temperature_c = Some(85), &[(Finding::Warm(85), Level::Amber)]);
     check(|it| it.policy_serial = Some(6), &[(Finding::Policy(6), Level::Amber)]);
     check(|it| it.policy_serial = None, &[]);
+    let release = |running: &str| ReleaseHealth {
+        running: running.to_owned(),
+        failed: vec![ReleaseFailure { version: "1.5.0".to_owned(), at_ms: 5, why: String::new() }],
+        ..ReleaseHealth::default()
+    };
+    let judge = |running: &str| {
+        let health = Health { release: Some(release(running)), ..well() };
+        findings(vec![state(Some(ago(MINUTE_MS)), Some(&health))])
+    };
+    assert_eq!((judge("1.4.0"), judge("1.5.1")), (vec![Finding::Release], vec![]));
+}
+
+#[test]
+fn a_certificate_that_does_not_come_is_told() {
+    let order = |days: i64, failure: Option<WebFailure>| WebOrder {
+        uai: "0750655E".to_owned(),
+        public_key: Vec::new(),
+        request: Vec::new(),
+        is_revoked: false,
+        asked: ago(HOUR_MS),
+        since: ago(days * DAY_MS),
+        tried: failure.map(|_| (ago(HOUR_MS), ago(-HOUR_MS))),
+        failure: failure.map(|failure| (failure, "said".to_owned())),
+        made: None,
+    };
+    let judge_by = |pending: &[WebOrder], health: &Health| {
+        let boxes = vec![state(Some(ago(MINUTE_MS)), Some(health))];
+        judge(school("0750655E", "École"), boxes, pending, &measure())
+    };
+    let check = |days: i64, failure: Option<WebFailure>, expected: Option<Level>| {
+        let sight = judge_by(&[order(days, failure)], &well());
+        let found = sight.findings.first().map(|finding| (finding.name(), finding.level()));
+        assert_eq!(found, expected.map(|level| ("uncertified", level)), "{days} {failure:?}");
+    };
+    check(0, None, None);
+    check(1, None, None);
+    check(2, None, Some(Level::Amber));
+    check(0, Some(WebFailure::Proof), Some(Level::Amber));
+    check(6, Some(WebFailure::Key), Some(Level::Amber));
+    check(7, Some(WebFailure::Often), Some(Level::Red));
+    check(7, None, Some(Level::Red));
+    // Where the one before is good still, nobody is warned.
+    let covered = Health { web_until_ms: Some(ago(-40 * DAY_MS).unix_ms()), ..well() };
+    let failed = order(9, Some(WebFailure::Authority));
+    assert_eq!(judge_by(std::slice::from_ref(&failed), &covered).level(), Level::Amber);
+    let over = Health { web_until_ms: Some(ago(DAY_MS).unix_ms()), ..well() };
+    assert_eq!(judge_by(std::slice::from_ref(&failed), &over).level(), Level::Red);
+    // Another school's is another school's; without a box, nobody asks.
+    let other = WebOrder { uai: "0911234X".to_owned(), ..failed.clone() };
+    assert_eq!(judge_by(&[other], &well()).findings, []);
+    let none = judge(school("0750655E", "École"), vec![], &[failed], &measure());
+    assert_eq!(none.findings, [Finding::NoBox]);
 }
 
 #[test]
@@ -148,7 +202,7 @@ fn a_policy_of_yesterday_is_not_missed_yet() {
     let boxes = || vec![state(Some(ago(MINUTE_MS)), Some(&health))];
     let check = |hours: i64, expected: &[Finding]| {
         let measure = Measure { published: ago(hours * HOUR_MS), ..measure() };
-        assert_eq!(judge(school("0750655E", "École"), boxes(), &measure).findings, expected, "{hours}");
+        assert_eq!(judge(school("0750655E", "École"), boxes(), &[], &measure).findings, expected, "{hours}");
     };
     check(0, &[]);
     check(36, &[]);
@@ -176,7 +230,7 @@ fn the_worst_comes_first() {
         uai: "0911234X".to_owned(),
         ..state(Some(NOW), Some(&Health { clock: "unset".to_owned(), ..well() }))
     };
-    let sights = judge_all(schools, vec![state(Some(ago(MINUTE_MS)), Some(&well())), bad], &measure());
+    let sights = judge_all(schools, vec![state(Some(ago(MINUTE_MS)), Some(&well())), bad], &[], &measure());
     let order: Vec<_> = sights.iter().map(|sight| (sight.school.name.as_str(), sight.level())).collect();
     assert_eq!(order, [("C", Level::Red), ("B", Level::Green), ("A", Level::Idle)]);
 }

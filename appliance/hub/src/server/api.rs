@@ -6,7 +6,8 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use replication::limits::MESSAGE_BYTES_MAX;
 use replication::{
-    Encoded, Enrolled, EnrolmentRequest, Growth, Health, LogState, Refusal, Signed, SignedPolicy, read_json,
+    Encoded, Enrolled, EnrolmentRequest, Growth, Health, LogState, Refusal, ReleaseHealth, Signed,
+    SignedPolicy, read_json,
 };
 use serde::{Deserialize, Serialize};
 
@@ -89,6 +90,9 @@ async fn note_health(request: HttpRequest, payload: web::Payload, hub: web::Data
     let shown = caller::shown(&request);
     answer(payload, move |health: Health| {
         let of: BoxState = caller::find(&hub, shown)?;
+        // What no box tells of releases is shown to nobody; the rest of its health counts.
+        let release = health.release.clone().filter(ReleaseHealth::is_right);
+        let health = Health { release, ..health };
         let text = serde_json::to_string(&health).map_err(|_| Refusal::Malformed)?;
         // Both are shown to people.
         if !is_version(&health.version) || !is_version(&health.clock) {
@@ -96,7 +100,10 @@ async fn note_health(request: HttpRequest, payload: web::Payload, hub: web::Data
         }
         hub.register.note_health(of.id, &health.version, &text, (hub.clock)()).map_err(tell)?;
         let Some(office) = &hub.office else { return Ok(()) };
-        let report = Report { at: (hub.clock)(), health: text };
+        // What a school shows is looked at as it is now; a year of it would be most of the register.
+        let health = Health { categories: vec![], ..health };
+        let health = serde_json::to_string(&health).map_err(|_| Refusal::Malformed)?;
+        let report = Report { at: (hub.clock)(), health };
         office.history.keep_report(of.id, &report).map_err(tell)
     })
     .await
@@ -142,7 +149,7 @@ pub(super) fn refuse(refusal: Refusal) -> HttpResponse {
         Refusal::WrongCode | Refusal::RevokedBox => StatusCode::FORBIDDEN,
         Refusal::UsedCode | Refusal::Fork | Refusal::WrongOffset => StatusCode::CONFLICT,
         Refusal::ExpiredCode | Refusal::BurntCode => StatusCode::GONE,
-        Refusal::NoState => StatusCode::NOT_FOUND,
+        Refusal::NoState | Refusal::NoRelease => StatusCode::NOT_FOUND,
         Refusal::TooMuch => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::WrongHash => StatusCode::UNPROCESSABLE_ENTITY,
         Refusal::TooOften => StatusCode::TOO_MANY_REQUESTS,

@@ -115,6 +115,7 @@ mod tests {
         assert_eq!(find("/api/v1/files/abc"), Some(&vec![Method::HEAD, Method::PATCH]));
         assert_eq!(find("/api/v1/urgent"), Some(&vec![Method::GET]));
         assert_eq!(find("/api/v1/requests"), Some(&vec![Method::POST]));
+        assert_eq!(find("/lists/blacklists.tar.gz"), Some(&vec![Method::GET, Method::HEAD]));
         for none in ["/api/v1/files/", "/api/v1/files/a/b", "/api/v1", "/", ""] {
             assert_eq!(find(none), None, "{none}");
         }

@@ -14,6 +14,7 @@ fn settings() -> Settings {
         metrics: None,
         channels: Channel::ALL.to_vec(),
         authority_der: vec![],
+        provider: None,
     }
 }
 

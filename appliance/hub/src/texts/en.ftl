@@ -7,9 +7,11 @@ frame-certificate = The hub’s certificate
 nav-label = Pages of the hub
 nav-schools = Schools
 nav-rules = Rules
+nav-locks = Categories
 nav-wishes = Requests
 nav-content = Contents
 nav-lists = Lists
+nav-releases = Releases
 nav-alerts = Alerts
 nav-acts = Register
 nav-secret = Password
@@ -26,6 +28,11 @@ signin-code = Code of your telephone
 signin-rule = The six digits that your application shows, or one of your recovery codes. Leave it empty the first time.
 signin-go = Sign in
 signin-forgotten = Forgotten your password, or lost your telephone without a recovery code? Ask whoever runs the hub for a new card.
+signin-provider = With my account of the commune
+arrived-title = You are signed in
+arrived-lead = The commune has confirmed who you are.
+arrived-go = Go on
+code-asked-lead = The commune has confirmed who you are, but by no second means. Type the six digits that your application shows, or one of your recovery codes.
 
 # Password
 secret-title = Your password
@@ -105,6 +112,16 @@ finding-plain = Sealed files that stay on the box, for want of readers: { $numbe
 remedy-plain = Configure the school’s reader keys: without them, nothing can be kept safe here.
 finding-web = Days until the end of the certificate of its names: { $number }.
 remedy-web = Have the request of its box signed (“preau hub certificate request”, then “put”): after the end, browsers that do not know the box warn.
+finding-uncertified = The certificate of its names, asked for on { $when }, is not here. { $why }
+remedy-uncertified = What was answered, word for word: "preau hub certificate list". Once its cause is gone the hub tries again by itself; or have the request signed by hand ("preau hub certificate request", then "put"). Without it, browsers that do not know the box warn.
+uncertified-nobody = Nobody has signed it.
+uncertified-key = The key of the hub’s account at the authority ("acme-key") cannot be read: put the one of the back-up in its place, or remove the file for the hub to make another one.
+uncertified-program = The program that signs ("program" in hub.toml) has failed.
+uncertified-proof = The proof does not come into DNS: the name server refuses, does not answer, or the name is not in its zone.
+uncertified-often = The authority says that it is asked too often.
+uncertified-authority = The authority does not answer, or refuses.
+uncertified-chain = What was signed is not what the box can take.
+uncertified-tried = Last try on { $tried }. Next try after { $next }.
 finding-no-clock = The box does not know the time.
 remedy-no-clock = See that the box reaches a time server (NTP).
 finding-clock = The box’s clock is off, in seconds: { $number }.
@@ -113,6 +130,8 @@ finding-warm = Temperature of the processor: { $number } °C.
 remedy-warm = Give the box air, clean its openings, keep it from the heating.
 finding-policy = The box still works by number { $number } of the commune’s rules.
 remedy-policy = "preau sync now" on the box, and read what is said.
+finding-release = A release of the system failed in this school; the box returned to the one before.
+remedy-release = The reason is on the page “Releases”. Withdraw the release (preau hub release withdraw) where other schools wait for it, and make a new one: the same is never tried again.
 
 # A school
 school-since = since
@@ -153,7 +172,9 @@ code-title = Enrolment code
 code-until = Good once, until
 code-tries = Three wrong tries burn it.
 code-replacement = The box that enrols by this code takes the place of the old one, which is revoked at once.
-code-command = On the box:
+code-page = From a device of the school, at http://preau.lan: “Enrol this box”, this code and the address
+code-stick = Or a USB stick with FAT or exFAT, with a file preau-enrol.toml of two lines: hub = "this address" and code = "this code".
+code-command = Or on the command line, of a box that has one:
 code-once = This code is shown once. If it is lost, make another one.
 code-back = Back to the school
 
@@ -218,6 +239,29 @@ rules-applied = applied
 rules-behind = not yet
 rules-silent = unknown
 
+# Locked categories
+locks-title = Locked categories
+locks-lead = The categories that the commune closes as a whole in all its schools, to pupils and adults alike. Nobody in the school can open them; boxes take it within seconds.
+locks-in-force = Locked by the commune
+locks-none = The commune has locked no category here. Those that each box’s configuration locks are not listed.
+locks-category = Category
+locks-category-rule = Its name in the lists, such as gambling or games.
+locks-since = Since
+locks-remove = Unlock
+locks-exceptions = To open a site of a locked category, with a reason and an end, add a rule of the commune:
+locks-add = Lock a category
+locks-confirm = Lock this category?
+locks-confirm-go = Lock
+locks-reach = Schools that show it today: { $number }.
+locks-reach-none = No school shows it today.
+locks-unheard = Careful: no school’s list has a category of this name. Check the spelling.
+locks-workspace = Careful: this category has addresses of the workspace (ENT); it will close there, to all. Add a rule of the commune first that opens each of these addresses. Schools: { $number } ({ $schools }).
+locks-workspace-unknown = Schools whose box does not tell whether this category has the workspace (ENT): { $number }. Where it has, it will close: look on one of them, by "preau blocklist lookup".
+locks-school = { $school }: devices that see it: { $devices }; rules of the school that count no more: { $rules }.
+locks-others = And other schools: { $number }.
+locks-silent = Schools whose box has told nothing: { $number }.
+locks-unseen = This is what each box told in the last night in which it came. How many pupils go to these sites, the hub does not know: logs are encrypted.
+
 # Alerts
 alerts-title = Alerts
 alerts-lead = A school that turns red, or is red no more, is told of once.
@@ -256,6 +300,7 @@ acts-when = At
 acts-older = Older acts
 deed-sign-in = sign-in
 deed-sign-in-by-paper = sign-in with a recovery code
+deed-sign-in-by-provider = sign-in by the commune’s account
 deed-sign-in-failed = failed sign-in
 deed-sign-out = sign-out
 deed-secret-changed = password changed
@@ -267,6 +312,8 @@ deed-code-cancelled = code cancelled
 deed-box-revoked = box revoked
 deed-rule-added = rule added
 deed-rule-removed = rule removed
+deed-category-locked = category locked
+deed-category-unlocked = category unlocked
 deed-request-answered = request answered
 deed-content-added = content added
 deed-content-removed = content taken back
@@ -276,8 +323,14 @@ deed-list-accepted = held list accepted
 deed-name-added = name given to a school
 deed-name-removed = name taken back
 deed-certificate-put = certificate handed in
+deed-release-added = release of the system added
+deed-release-offered = release of the system offered
+deed-release-withdrawn = release of the system withdrawn
+deed-exported = everything exported
 deed-person-added = person added
 deed-person-reset = new card made
+deed-person-account = account of the commune linked
+deed-person-no-account = account of the commune unlinked
 deed-person-disabled = person disabled
 
 # What was not done
@@ -300,6 +353,8 @@ trouble-rule = This rule is not possible: a site has a name such as exemple.fr, 
 trouble-contrary = A rule of all schools says the contrary of this site: take it back first, or answer for all schools.
 trouble-too-many = There are too many already.
 trouble-race = Somebody else was quicker: look at what is there, and begin again.
+trouble-provider = The commune’s sign-in service does not answer, does not let you pass, or the hub cannot rely on its answer. Try again, or sign in with your password of this hub.
+trouble-stranger = The commune has confirmed who you are, but nobody has linked this account to somebody here: ask whoever administers the hub.
 trouble-unavailable = The hub cannot read or write its register: its disk may be full.
 
 # What schools ask
@@ -356,3 +411,27 @@ lists-published = Published
 lists-bytes = The whole list
 lists-size = { $number } kB
 lists-schools = List in force in each school since
+
+# Releases of the system
+releases-title = Releases of the boxes’ system
+releases-lead = Boxes fetch a release that is offered in the night, and start it between 1 and 5 o’clock. They leave one that fails by themselves, and never try it again.
+releases-held = What the hub has
+releases-none = No release. Once one is built:
+releases-added = added on { $date }, { $number } MB
+releases-to-all = offered to all schools
+releases-to-some = offered to { $number } school(s)
+releases-to-nobody = offered to nobody
+releases-how = Some schools first, then all:
+releases-schools = In each school
+releases-running = runs: { $version }
+releases-since = runs: { $version }, since { $date }
+releases-unknown = no image of the project, or no news yet
+releases-offered = offered: { $version }
+releases-waiting = there, waits for the night: { $version }
+releases-no-room = no room on its disk for { $version }
+releases-damaged = came damaged, is fetched again: { $version }
+releases-failed-undated = { $version } failed at an unknown time: { $why }
+releases-failed = { $version } failed on { $date }: { $why }
+releases-current = up to date
+releases-behind = on its way
+releases-broken = failed

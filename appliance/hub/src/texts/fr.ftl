@@ -8,9 +8,11 @@ frame-certificate = Le certificat du hub
 nav-label = Pages du hub
 nav-schools = Écoles
 nav-rules = Règles
+nav-locks = Catégories
 nav-wishes = Demandes
 nav-content = Contenus
 nav-lists = Listes
+nav-releases = Versions
 nav-alerts = Alertes
 nav-acts = Registre
 nav-secret = Mot de passe
@@ -27,6 +29,11 @@ signin-code = Code du téléphone
 signin-rule = Les six chiffres que montre votre application, ou l’un de vos codes de secours. La première fois, laissez vide.
 signin-go = Se connecter
 signin-forgotten = Mot de passe oublié, téléphone perdu sans code de secours ? Demandez une nouvelle carte à qui administre le hub.
+signin-provider = Avec mon compte de la commune
+arrived-title = Connexion établie
+arrived-lead = La commune a confirmé qui vous êtes.
+arrived-go = Continuer
+code-asked-lead = La commune a confirmé qui vous êtes, mais pas par un second moyen. Tapez les six chiffres que montre votre application, ou l’un de vos codes de secours.
 
 # Mot de passe
 secret-title = Votre mot de passe
@@ -106,6 +113,16 @@ finding-plain = Fichiers scellés gardés sur le boîtier, faute de lecteurs : 
 remedy-plain = Configurez les clés de lecture de l’école : sans elles, rien ne peut être mis à l’abri ici.
 finding-web = Jours jusqu’à la fin du certificat de ses noms : { $number }.
 remedy-web = Signez la demande de son boîtier (« preau hub certificate request », puis « put ») : après la fin, les navigateurs qui ne connaissent pas le boîtier avertissent.
+finding-uncertified = Le certificat de ses noms, demandé le { $when }, n’est pas là. { $why }
+remedy-uncertified = Ce qui a été répondu, mot pour mot : « preau hub certificate list ». Une fois la cause levée, le hub réessaie de lui-même ; ou signez la demande à la main (« preau hub certificate request », puis « put »). Sans lui, les navigateurs qui ne connaissent pas le boîtier avertissent.
+uncertified-nobody = Personne ne l’a signé.
+uncertified-key = La clé du compte du hub auprès de l’autorité (« acme-key ») ne peut pas être lue : remettez celle de la sauvegarde, ou ôtez le fichier pour que le hub en fasse une autre.
+uncertified-program = Le programme qui signe (« program » dans hub.toml) a échoué.
+uncertified-proof = La preuve n’arrive pas dans le DNS : le serveur de noms refuse, ne répond pas, ou le nom n’est pas dans sa zone.
+uncertified-often = L’autorité dit qu’on lui demande trop souvent.
+uncertified-authority = L’autorité ne répond pas, ou refuse.
+uncertified-chain = Ce qui a été signé n’est pas ce que le boîtier peut prendre.
+uncertified-tried = Dernier essai le { $tried }. Prochain essai après le { $next }.
 finding-no-clock = Le boîtier ne connaît pas l’heure.
 remedy-no-clock = Vérifiez que le boîtier joint un serveur de temps (NTP).
 finding-clock = L’horloge du boîtier est décalée, en secondes : { $number }.
@@ -114,6 +131,8 @@ finding-warm = Température du processeur : { $number } °C.
 remedy-warm = Dégagez le boîtier, nettoyez ses ouvertures, éloignez-le du chauffage.
 finding-policy = Le boîtier applique encore la version { $number } des règles de la commune.
 remedy-policy = « preau sync now » sur le boîtier, et lisez ce qui est dit.
+finding-release = Une version du système a échoué dans cette école ; le boîtier est revenu à la précédente.
+remedy-release = La raison est sur la page « Versions ». Retirez la version (« preau hub release withdraw ») si d’autres écoles l’attendent, et faites-en une nouvelle : la même n’est plus jamais essayée.
 
 # Une école
 school-since = depuis le
@@ -154,7 +173,9 @@ code-title = Code d’inscription
 code-until = Bon une seule fois, jusqu’au
 code-tries = Trois essais faux le brûlent.
 code-replacement = Le boîtier qui s’inscrit avec ce code prend la place de l’ancien, qui est révoqué aussitôt.
-code-command = Sur le boîtier :
+code-page = Depuis un appareil de l’école, sur http://preau.lan : « Inscrire ce boîtier », ce code et l’adresse
+code-stick = Ou une clé USB en FAT ou exFAT, avec un fichier preau-enrol.toml de deux lignes : hub = "cette adresse" et code = "ce code".
+code-command = Ou en ligne de commande, sur un boîtier qui en a une :
 code-once = Ce code ne s’affiche qu’une fois. Perdu, il se remplace : faites-en un autre.
 code-back = Retour à l’école
 
@@ -219,6 +240,29 @@ rules-applied = appliquée
 rules-behind = pas encore
 rules-silent = inconnu
 
+# Les catégories verrouillées
+locks-title = Les catégories verrouillées
+locks-lead = Les catégories que la commune ferme en entier dans toutes ses écoles, aux élèves comme aux adultes. Personne dans l’école ne peut les ouvrir ; les boîtiers le savent en quelques secondes.
+locks-in-force = Verrouillées par la commune
+locks-none = La commune n’a verrouillé aucune catégorie ici. Celles que verrouille la configuration de chaque boîtier n’y figurent pas.
+locks-category = Catégorie
+locks-category-rule = Son nom dans les listes, comme gambling ou games.
+locks-since = Depuis le
+locks-remove = Déverrouiller
+locks-exceptions = Pour ouvrir un site d’une catégorie verrouillée, avec un motif et une fin, ajoutez une règle de la commune :
+locks-add = Verrouiller une catégorie
+locks-confirm = Verrouiller cette catégorie ?
+locks-confirm-go = Verrouiller
+locks-reach = Écoles qui la montrent aujourd’hui : { $number }.
+locks-reach-none = Aucune école ne la montre aujourd’hui.
+locks-unheard = Attention : aucune liste d’école n’a de catégorie de ce nom. Vérifiez l’orthographe.
+locks-workspace = Attention : cette catégorie contient des adresses de l’ENT ; il y fermera, pour tous. Ajoutez d’abord une règle de la commune qui ouvre chacune de ces adresses. Écoles : { $number } ({ $schools }).
+locks-workspace-unknown = Écoles dont le boîtier ne dit pas si cette catégorie contient l’ENT : { $number }. Si leur ENT s’y trouve, il fermera : regardez sur l’un d’eux, avec « preau blocklist lookup ».
+locks-school = { $school } : appareils qui la voient : { $devices } ; règles de l’école qui ne compteront plus : { $rules }.
+locks-others = Et d’autres écoles : { $number }.
+locks-silent = Écoles dont le boîtier n’a rien dit : { $number }.
+locks-unseen = C’est ce que chaque boîtier a dit la dernière nuit où il est venu. Combien d’élèves vont sur ces sites, le hub ne le sait pas : les journaux sont chiffrés.
+
 # Les alertes
 alerts-title = Alertes
 alerts-lead = Une école qui devient rouge, ou qui ne l’est plus, est annoncée une fois.
@@ -257,6 +301,7 @@ acts-when = Le
 acts-older = Plus anciens
 deed-sign-in = connexion
 deed-sign-in-by-paper = connexion avec un code de secours
+deed-sign-in-by-provider = connexion par le compte de la commune
 deed-sign-in-failed = connexion refusée
 deed-sign-out = déconnexion
 deed-secret-changed = mot de passe changé
@@ -268,6 +313,8 @@ deed-code-cancelled = code annulé
 deed-box-revoked = boîtier révoqué
 deed-rule-added = règle ajoutée
 deed-rule-removed = règle retirée
+deed-category-locked = catégorie verrouillée
+deed-category-unlocked = catégorie déverrouillée
 deed-request-answered = demande traitée
 deed-content-added = contenu ajouté
 deed-content-removed = contenu retiré
@@ -277,8 +324,14 @@ deed-list-accepted = liste retenue acceptée
 deed-name-added = nom donné à une école
 deed-name-removed = nom repris
 deed-certificate-put = certificat déposé
+deed-release-added = version du système ajoutée
+deed-release-offered = version du système proposée
+deed-release-withdrawn = version du système retirée
+deed-exported = tout exporté
 deed-person-added = personne ajoutée
 deed-person-reset = nouvelle carte faite
+deed-person-account = compte de la commune rattaché
+deed-person-no-account = compte de la commune détaché
 deed-person-disabled = personne désactivée
 
 # Ce qui n'a pas été fait
@@ -301,6 +354,8 @@ trouble-rule = Cette règle n’est pas possible : un site a un nom comme exemp
 trouble-contrary = Une règle de toutes les écoles dit le contraire pour ce site : retirez-la d’abord, ou répondez pour toutes les écoles.
 trouble-too-many = Il y en a déjà trop.
 trouble-race = Quelqu’un d’autre a été plus rapide : regardez ce qui est là, et recommencez.
+trouble-provider = Le service de connexion de la commune ne répond pas, ne vous laisse pas passer, ou le hub ne peut pas se fier à sa réponse. Réessayez, ou connectez-vous avec votre mot de passe d’ici.
+trouble-stranger = La commune a confirmé qui vous êtes, mais personne n’a rattaché ce compte à quelqu’un ici : demandez-le à qui administre le hub.
 trouble-unavailable = Le hub ne peut pas lire ou écrire son registre : son disque est peut-être plein.
 
 # Ce que demandent les écoles
@@ -357,3 +412,27 @@ lists-published = Publiée
 lists-bytes = Liste entière
 lists-size = { $number } ko
 lists-schools = Liste en vigueur dans chaque école depuis
+
+# Les versions du système
+releases-title = Les versions du système des boîtiers
+releases-lead = Une version proposée est prise la nuit par les boîtiers, puis démarrée entre 1 h et 5 h. Une version qui échoue est quittée d’elle-même, et n’est plus jamais essayée sur ce boîtier.
+releases-held = Ce que le hub garde
+releases-none = Aucune version. Après l’avoir construite :
+releases-added = ajoutée le { $date }, { $number } Mo
+releases-to-all = proposée à toutes les écoles
+releases-to-some = proposée à { $number } école(s)
+releases-to-nobody = proposée à personne
+releases-how = D’abord quelques écoles, puis toutes :
+releases-schools = Dans chaque école
+releases-running = tourne : { $version }
+releases-since = tourne : { $version }, depuis le { $date }
+releases-unknown = pas une image du projet, ou pas encore de nouvelles
+releases-offered = proposée : { $version }
+releases-waiting = arrivée, attend la nuit : { $version }
+releases-no-room = pas de place sur son disque pour { $version }
+releases-damaged = arrivée abîmée, sera reprise : { $version }
+releases-failed-undated = { $version } a échoué à un moment inconnu : { $why }
+releases-failed = { $version } a échoué le { $date } : { $why }
+releases-current = à jour
+releases-behind = en route
+releases-broken = échec

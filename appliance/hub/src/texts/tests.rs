@@ -7,6 +7,7 @@ use portal::Language;
 use super::*;
 use crate::register::history::Level;
 use crate::register::people::Duty;
+use crate::register::web::WebFailure;
 
 /// What the hub's pages have from those of boxes.
 const SHARED: &str = "../portal/src/pages/shared";
@@ -47,13 +48,14 @@ fn named(folder: &Path, known: &BTreeSet<String>) -> BTreeSet<String> {
 /// Keys that are put together of a beginning and a word of the program.
 fn composed() -> BTreeSet<String> {
     const FINDINGS: &str = "no-box revoked never-came absent unreadable disk memory no-list list certificate unsigned sealed \
-        plain web no-clock clock warm policy";
+        plain web uncertified no-clock clock warm policy release";
     let mut keys = BTreeSet::new();
     let mut add = |beginning: &str, words: &mut dyn Iterator<Item = &str>| {
         keys.extend(words.map(|word| format!("{beginning}-{word}")));
     };
     add("finding", &mut FINDINGS.split_whitespace());
     add("remedy", &mut FINDINGS.split_whitespace());
+    add("uncertified", &mut WebFailure::ALL.iter().map(|failure| failure.as_str()).chain(["nobody"]));
     add("duty", &mut Duty::ALL.iter().map(|duty| duty.as_str()));
     add("level", &mut Level::ALL.iter().map(|level| level.as_str()));
     add("fleet", &mut Level::ALL.iter().map(|level| level.as_str()));
@@ -64,9 +66,9 @@ fn composed() -> BTreeSet<String> {
     add("alerts", &mut ["mail", "webhook"].into_iter());
     add(
         "deed",
-        &mut "sign-in sign-in-by-paper sign-in-failed sign-out secret-changed telephone-added school-added code-made \
-              code-made-replacement code-cancelled box-revoked rule-added rule-removed request-answered content-added content-removed notice-added notice-removed list-accepted name-added name-removed certificate-put person-added person-reset \
-              person-disabled"
+        &mut "sign-in sign-in-by-paper sign-in-by-provider sign-in-failed sign-out secret-changed telephone-added school-added code-made \
+              code-made-replacement code-cancelled box-revoked rule-added rule-removed category-locked category-unlocked request-answered content-added content-removed notice-added notice-removed list-accepted release-added release-offered release-withdrawn name-added name-removed certificate-put exported person-added person-reset \
+              person-account person-no-account person-disabled"
             .split_whitespace(),
     );
     keys

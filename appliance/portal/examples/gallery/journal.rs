@@ -1,14 +1,15 @@
 //! The head's pages of the journal, and what is printed of it.
 
 use model::{
-    ClockQuality, Host, MadeCard, Motive, Person, PersonId, Purpose, Reading, ReadingEnd, ReadingId,
-    ReadingTerms, Reason, Role, Selection, Timestamp, Verdict, When,
+    ClockQuality, Host, InternetMode, Lesson, LessonId, MadeCard, Motive, Person, PersonId, Purpose,
+    ReaderRole, Reading, ReadingEnd, ReadingId, ReadingTerms, Reason, Role, Selection, Timestamp, Verdict,
+    When,
 };
-use portal::pages::people::{ClassesPage, JournalPage, ReadingPage};
+use portal::pages::people::{ClassesPage, JournalPage, KeyPaper, KeysPage, ReadingPage};
 use portal::pages::{CoverFile, CoverVersion, DeletedKind, ExportCover, SafeSheet};
 use portal::{
-    ClassDay, Classes, Custody, Findings, FoundLine, Held, KeptField, Language, ReadingList, RefusedCount,
-    RoutineDay, Summary,
+    ClassDay, Classes, Custody, Findings, FoundLine, Held, KeptField, KeyLine, KeyList, Language,
+    LessonChoice, NewKey, ReadingList, RefusedCount, RoutineDay, Summary,
 };
 
 use super::{Error, NOW_MS, Write, place};
@@ -67,6 +68,7 @@ fn readings() -> Result<Vec<Reading>, Error> {
         closed: None,
         searches: 3,
         exports: 0,
+        whole_exports: 0,
         card_by: None,
     };
     let judicial = ReadingTerms {
@@ -82,10 +84,27 @@ fn readings() -> Result<Vec<Reading>, Error> {
         terms: judicial,
         closed: Some((at(-3_000), ReadingEnd::Hand)),
         opened: at(-3_060),
-        exports: 1,
+        exports: 2,
+        whole_exports: 1,
         ..open.clone()
     };
     Ok(vec![open, past])
+}
+
+fn lessons() -> Result<Vec<Lesson>, Error> {
+    let lesson = |id: u32, room: &str, minutes: i64| -> Result<Lesson, Error> {
+        Ok(Lesson {
+            id: LessonId::new(id),
+            teacher: "Mme Martin".parse()?,
+            room: room.parse()?,
+            from: at(minutes),
+            until: at(minutes + 55),
+            internet: InternetMode::Normal,
+            is_wifi_on: false,
+            ended: None,
+        })
+    };
+    Ok(vec![lesson(42, "CM2", -1_240)?, lesson(41, "CM1", -1_300)?])
 }
 
 fn findings() -> Result<Findings, Error> {
@@ -167,6 +186,7 @@ pub(crate) fn write_journal(language: Language, write: Write<'_>) -> Result<(), 
     };
     write("journal", page.render(language))?;
     let selection = Selection { verdict: Some(Verdict::Refuse), ..Selection::default() };
+    let choice = LessonChoice { lessons: lessons()?, is_cut: false };
     let open = readings.first().ok_or("a reading")?;
     let reading = ReadingPage {
         place: &place,
@@ -174,6 +194,7 @@ pub(crate) fn write_journal(language: Language, write: Write<'_>) -> Result<(), 
         reading: open,
         is_unlocked: true,
         selection: &selection,
+        choice: &choice,
         found: Some(&findings),
         token: "0",
         trouble: None,
@@ -183,8 +204,32 @@ pub(crate) fn write_journal(language: Language, write: Write<'_>) -> Result<(), 
     let classes = ClassesPage { place: &place, person: &person, id, classes: &classes, token: "0" };
     write("journal-classes", classes.render(language))?;
     write("journal-locked", ReadingPage { is_unlocked: false, found: None, ..reading }.render(language))?;
+    write_keys(language, write)?;
     if language == Language::French {
         write_sheets(&place.timezone, write)?;
+    }
+    Ok(())
+}
+
+/// The keys of a school, of one that has none, and a new one of each kind.
+fn write_keys(language: Language, write: Write<'_>) -> Result<(), Error> {
+    let (place, person) = (place()?, head()?);
+    let public = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+    let made = KeyLine { public: public.to_owned(), role: ReaderRole::Head, by: head()?.name, at: at(-900) };
+    let list = KeyList {
+        configured: vec!["age1lggyhqrw2nlhcxprm67z43rta597azn8gknawjehu9d9dl0jq3yqqvfafg".to_owned()],
+        made: vec![made],
+        waiting: vec![(ReaderRole::Recovery, public.to_owned())],
+    };
+    let none = KeyList::default();
+    let page = KeysPage { place: &place, person: &person, list: &list, token: "0", trouble: None };
+    write("keys", page.render(language))?;
+    write("keys-none", KeysPage { list: &none, ..page }.render(language))?;
+    let secret = "AGE-SECRET-KEY-1QQPQYQSZQGPQYQSZQGPQYQSZQGPQYQSZQGPQYQSZQGPQYQSZQGPQYQSZ";
+    for (name, role) in [("keys-head", ReaderRole::Head), ("keys-safe", ReaderRole::Recovery)] {
+        let key = NewKey { role, public: public.to_owned(), secret: secret.to_owned().into(), made: at(0) };
+        let page = KeyPaper { place: &place, person: &person, key: &key, token: "0" };
+        write(name, page.render(language))?;
     }
     Ok(())
 }

@@ -7,8 +7,8 @@ use model::{
 };
 use portal::pages::Place;
 use portal::pages::people::{
-    CardPage, Choice, GuardedPage, HeadPage, SecretPage, SignInPage, StaffPage, TeacherPage, TroublePage,
-    WeekPage, WifiSheet,
+    CardPage, Choice, CouncilSheet, DoorSheet, GuardedPage, HeadPage, SecretPage, SignInPage, StaffPage,
+    TeacherPage, TroublePage, WeekPage, WifiSheet,
 };
 use portal::{
     Asked, Card, Hold, Language, Missed, RoomNow, SeenDevice, Tile, Trouble, WifiLine, WifiStatus, Wish,
@@ -202,23 +202,11 @@ pub(super) fn write_people(language: Language, write: Write<'_>) -> Result<(), E
         wishes: &wishes,
         standing: &standing,
         now,
+        lacks_keys: true,
         token: "0",
     };
     write("head", page.render(language))?;
-    let line = |room: &str, minute: i64, off: Option<i64>| -> Result<WifiLine, Error> {
-        Ok(WifiLine {
-            lesson: LessonId::new(7),
-            room: room.parse()?,
-            on: at(minute),
-            on_by: "Mme Martin".parse()?,
-            off: off
-                .map(|off| (at(off), "Mme Martin".parse()))
-                .map(|(at, by)| Ok::<_, Error>((at, by?)))
-                .transpose()?,
-        })
-    };
-    let lines = [line("CM2", -20, None)?, line("Bibliothèque", -1_500, Some(-1_445))?];
-    write("wifi-register", WifiSheet { place: &place, lines: &lines, now }.render())?;
+    write_wifi(&place, write)?;
     let mut people = vec![first.clone(), head.clone()];
     people.push(Person { disabled: now, ..person(3, "M. Lefebvre", Role::Teacher, &[])? });
     people.push(person(4, "Service informatique", Role::Technician, &[])?);
@@ -234,6 +222,29 @@ pub(super) fn write_people(language: Language, write: Write<'_>) -> Result<(), E
     }
     let page = TroublePage { place: &place, trouble: Trouble::Stronger, back: TeacherPage::PATH };
     write("trouble", page.render(language))?;
+    Ok(())
+}
+
+/// The sheets about the Wi-Fi.
+fn write_wifi(place: &Place, write: Write<'_>) -> Result<(), Error> {
+    let line = |room: &str, minute: i64, off: Option<i64>| -> Result<WifiLine, Error> {
+        Ok(WifiLine {
+            lesson: LessonId::new(7),
+            room: room.parse()?,
+            on: at(minute),
+            on_by: "Mme Martin".parse()?,
+            off: off
+                .map(|off| (at(off), "Mme Martin".parse()))
+                .map(|(at, by)| Ok::<_, Error>((at, by?)))
+                .transpose()?,
+        })
+    };
+    let lines = [line("CM2", -20, None)?, line("Bibliothèque", -1_500, Some(-1_445))?];
+    write("wifi-register", WifiSheet { place, lines: &lines, now: Some(at(0)) }.render())?;
+    let rooms: Vec<RoomName> = vec!["CM2".parse()?, "Bibliothèque".parse()?];
+    write("wifi-council", CouncilSheet { place, rooms: &rooms, now: Some(at(0)) }.render())?;
+    write("wifi-council-none", CouncilSheet { place, rooms: &[], now: None }.render())?;
+    write("wifi-door", DoorSheet { place }.render())?;
     Ok(())
 }
 

@@ -2,10 +2,13 @@
 
 use model::{Device, Mac, Person, PersonId, Role, Timestamp};
 use portal::pages::Place;
-use portal::pages::people::{DevicesPage, PapersPage, PointsPage, TechnicianPage, TelephonePage};
+use portal::pages::people::{
+    DevicesPage, InstallPage, PapersPage, PointsPage, TechnicianPage, TelephonePage,
+};
 use portal::{
     AccessPoint, AdoptedPointLine, Certificates, DeviceList, Diagnosis, Disk, Health, HeardPoint, Language,
-    Line, Machine, NewCodes, Points, Sealing, ShownKey, Status, TelephoneState, Trouble, WifiStatus,
+    Line, Machine, NewCodes, Points, ReleaseStage, Sealing, ShownKey, Status, SystemRelease, TelephoneState,
+    Trouble, WaitingRelease, WifiStatus,
 };
 
 use super::{Error, NOW_MS, Write, place, status};
@@ -43,6 +46,11 @@ pub(crate) fn write_technicians(language: Language, write: Write<'_>) -> Result<
     let line = Some(Line::Down);
     let bad = Diagnosis { line, machine, sealing, access_points: points.into(), ..good };
     write("technician-broken", show(&broken, &bad))?;
+    for (name, lessons) in [("install", 0), ("install-lessons", 2)] {
+        let release = WaitingRelease { version: "1.5.0".parse()?, lessons };
+        let page = InstallPage { place: &place, person: &person, release: &release, token: "0" };
+        write(name, page.render(language))?;
+    }
     write_telephones(language, &place, &person, write)?;
     write_devices(language, &place, &person, write)?;
     write_points(language, &place, &person, write)
@@ -148,6 +156,13 @@ fn diagnosis() -> Diagnosis {
             shown: None,
         }),
         hub: None,
+        release: Some(SystemRelease {
+            running: "1.4.0".to_owned(),
+            since: Some(at),
+            is_blessed: true,
+            stage: ReleaseStage::Coming { version: "1.5.0".to_owned() },
+            failed: None,
+        }),
         sealing: Some(Sealing { has_readers: true, waits_since: None }),
         access_points: vec![],
     }

@@ -8,7 +8,7 @@ use super::page::Page;
 use super::people::{Answer, Content, Signed};
 use super::visit::Jar;
 use crate::pages::people::{ClassesPage, JournalPage, ReadingPage, TroublePage};
-use crate::{NewHold, NewReading, Reader, Trouble};
+use crate::{LessonChoice, NewHold, NewReading, Reader, Trouble};
 
 impl Signed<'_> {
     /// Answers on the pages of the journal.
@@ -53,6 +53,9 @@ impl Signed<'_> {
             Page::ReadingClasses => self.show_classes(),
             Page::ReadingExtract => self.extract(),
             Page::Journal
+            | Page::Keys
+            | Page::KeysKeep
+            | Page::KeysRemove
             | Page::Technician
             | Page::Support
             | Page::Points
@@ -60,7 +63,9 @@ impl Signed<'_> {
             | Page::PointsSay
             | Page::Devices
             | Page::DevicesRemove
+            | Page::Install
             | Page::Why
+            | Page::Enrol
             | Page::SignIn
             | Page::SignOut
             | Page::Secret
@@ -203,6 +208,10 @@ impl Signed<'_> {
         outcome: Result<Option<crate::Findings>, Trouble>,
     ) -> Result<Answer, Trouble> {
         let (reading, is_unlocked) = self.portal.office.reading(self.reader(), id)?;
+        let choice = match is_unlocked {
+            true => self.portal.office.lesson_choice(self.reader(), id, selection)?,
+            false => LessonChoice::default(),
+        };
         let place = &self.portal.settings.place;
         let trouble = outcome.as_ref().err().copied();
         let found = outcome.ok().flatten();
@@ -212,6 +221,7 @@ impl Signed<'_> {
             reading: &reading,
             is_unlocked,
             selection,
+            choice: &choice,
             found: found.as_ref(),
             token: &self.token,
             trouble,
@@ -231,6 +241,7 @@ impl Signed<'_> {
             to: self.read_time("au")?,
             device: text("appareil").map(str::parse).transpose().map_err(|_| Trouble::Field)?,
             room: text("salle").map(str::parse).transpose().map_err(|_| Trouble::Field)?,
+            lesson: text("cours").map(str::parse).transpose().map_err(|_| Trouble::Field)?,
             person: text("personne").map(str::parse).transpose().map_err(|_| Trouble::Field)?,
             host,
             category: text("categorie").map(str::parse).transpose().map_err(|_| Trouble::Field)?,

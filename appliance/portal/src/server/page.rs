@@ -3,16 +3,17 @@
 use model::Role;
 
 use super::lesson::LessonPage;
-use crate::pages::Why;
 use crate::pages::people::{
-    ClassesPage, DevicesPage, HeadPage, JournalPage, PointsPage, ReadingPage, SecretPage, SignInPage,
-    StaffPage, TeacherPage, TechnicianPage, TelephonePage,
+    ClassesPage, DevicesPage, HeadPage, InstallPage, JournalPage, KeysPage, PointsPage, ReadingPage,
+    SecretPage, SignInPage, StaffPage, TeacherPage, TechnicianPage, TelephonePage,
 };
+use crate::pages::{EnrolPage, Why};
 
 /// The pages with forms, and the places that forms are sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Page {
     Why,
+    Enrol,
     SignIn,
     SignOut,
     Secret,
@@ -34,6 +35,9 @@ pub(super) enum Page {
     JournalHold,
     JournalLift,
     JournalSign,
+    Keys,
+    KeysKeep,
+    KeysRemove,
     Reading,
     ReadingUnlock,
     ReadingClasses,
@@ -45,6 +49,7 @@ pub(super) enum Page {
     PointsSay,
     Devices,
     DevicesRemove,
+    Install,
 }
 
 /// Where a session is ended.
@@ -56,6 +61,7 @@ impl Page {
         let path = path.strip_suffix('/').unwrap_or(path).to_ascii_lowercase();
         Some(match path.as_str() {
             Why::PATH => Self::Why,
+            EnrolPage::PATH => Self::Enrol,
             SignInPage::PATH => Self::SignIn,
             SIGN_OUT_PATH => Self::SignOut,
             SecretPage::PATH => Self::Secret,
@@ -76,6 +82,9 @@ impl Page {
             JournalPage::HOLD_PATH => Self::JournalHold,
             JournalPage::LIFT_PATH => Self::JournalLift,
             JournalPage::SIGN_PATH => Self::JournalSign,
+            KeysPage::PATH => Self::Keys,
+            KeysPage::KEEP_PATH => Self::KeysKeep,
+            KeysPage::REMOVE_PATH => Self::KeysRemove,
             ReadingPage::PATH => Self::Reading,
             ReadingPage::UNLOCK_PATH => Self::ReadingUnlock,
             ClassesPage::PATH => Self::ReadingClasses,
@@ -85,6 +94,7 @@ impl Page {
             PointsPage::PATH => Self::Points,
             DevicesPage::PATH => Self::Devices,
             DevicesPage::REMOVE_PATH => Self::DevicesRemove,
+            InstallPage::PATH => Self::Install,
             PointsPage::RELEASE_PATH => Self::PointsRelease,
             PointsPage::SAY_PATH => Self::PointsSay,
             path => return LessonPage::find(path).map(Self::Lesson),
@@ -95,12 +105,15 @@ impl Page {
     pub(super) fn takes(self, is_post: bool) -> bool {
         match self {
             Self::Why
+            | Self::Enrol
             | Self::SignIn
             | Self::Secret
             | Self::Telephone
             | Self::Staff
+            | Self::Keys
             | Self::Reading
             | Self::Points
+            | Self::Install
             | Self::Devices => true,
             Self::Teacher | Self::Head | Self::Journal | Self::Technician => !is_post,
             Self::Lesson(page) => page.takes(is_post),
@@ -117,6 +130,8 @@ impl Page {
             | Self::JournalHold
             | Self::JournalLift
             | Self::JournalSign
+            | Self::KeysKeep
+            | Self::KeysRemove
             | Self::ReadingUnlock
             | Self::ReadingClasses
             | Self::ReadingExtract
@@ -144,6 +159,9 @@ impl Page {
             Self::Journal
             | Self::JournalOpen
             | Self::JournalClose
+            | Self::Keys
+            | Self::KeysKeep
+            | Self::KeysRemove
             | Self::Reading
             | Self::ReadingUnlock
             | Self::ReadingClasses
@@ -153,9 +171,10 @@ impl Page {
             | Self::Points
             | Self::PointsRelease
             | Self::Devices
+            | Self::Install
             | Self::DevicesRemove => role.directs(),
             Self::Telephone => role.shows_codes(),
-            Self::Why | Self::SignIn | Self::SignOut | Self::Secret | Self::PointsSay => true,
+            Self::Why | Self::Enrol | Self::SignIn | Self::SignOut | Self::Secret | Self::PointsSay => true,
         }
     }
 
@@ -164,6 +183,7 @@ impl Page {
         match self {
             Self::Lesson(page) => page.home(),
             Self::Why => Why::PATH,
+            Self::Enrol => EnrolPage::PATH,
             Self::SignIn | Self::SignOut => SignInPage::PATH,
             Self::Secret => SecretPage::PATH,
             Self::Telephone => TelephonePage::PATH,
@@ -173,6 +193,8 @@ impl Page {
             Self::Technician | Self::Support | Self::PointsSay => TechnicianPage::PATH,
             Self::Points | Self::PointsRelease => PointsPage::PATH,
             Self::Devices | Self::DevicesRemove => DevicesPage::PATH,
+            Self::Install => InstallPage::PATH,
+            Self::Keys | Self::KeysKeep | Self::KeysRemove => KeysPage::PATH,
             Self::Journal
             | Self::JournalOpen
             | Self::JournalClose

@@ -65,6 +65,7 @@ impl Answer {
 pub(super) fn answer(portal: &Portal, visit: &Visit, page: Page) -> Answer {
     let outcome = match page {
         Page::Why => answer_why(portal, visit),
+        Page::Enrol => super::enrol::answer(portal, visit),
         Page::SignIn => answer_sign_in(portal, visit),
         Page::SignOut => sign_out(portal, visit),
         Page::PointsSay => super::points::hear(portal, visit),
@@ -87,6 +88,9 @@ pub(super) fn answer(portal: &Portal, visit: &Visit, page: Page) -> Answer {
         | Page::JournalHold
         | Page::JournalLift
         | Page::JournalSign
+        | Page::Keys
+        | Page::KeysKeep
+        | Page::KeysRemove
         | Page::Reading
         | Page::ReadingUnlock
         | Page::ReadingClasses
@@ -96,6 +100,7 @@ pub(super) fn answer(portal: &Portal, visit: &Visit, page: Page) -> Answer {
         | Page::PointsRelease
         | Page::Devices
         | Page::DevicesRemove
+        | Page::Install
         | Page::Support => answer_signed(portal, visit, page),
     };
     outcome.unwrap_or_else(|trouble| tell(portal, visit, trouble, page.home()))
@@ -108,13 +113,13 @@ fn tell(portal: &Portal, visit: &Visit, trouble: Trouble, back: &str) -> Answer 
 }
 
 /// A form that was not filled in on the box's own page, or too long ago.
-fn refuse_form(portal: &Portal, visit: &Visit) -> Answer {
+pub(super) fn refuse_form(portal: &Portal, visit: &Visit) -> Answer {
     let notice = Notice::Forged;
     Answer::page(notice.status(), notice.render(&portal.settings.place, visit.language))
 }
 
 /// The visitor's cookie, and whether it is new.
-fn visitor(visit: &Visit) -> Result<(String, bool), Trouble> {
+pub(super) fn visitor(visit: &Visit) -> Result<(String, bool), Trouble> {
     match visit.cookie(Jar::Visitor) {
         Some(cookie) => Ok((cookie.to_owned(), false)),
         None => Ok((draw_visitor().ok_or(Trouble::Unavailable)?, true)),
@@ -284,6 +289,10 @@ fn answer_signed(portal: &Portal, visit: &Visit, page: Page) -> Result<Answer, T
         | Page::ReadingUnlock
         | Page::ReadingClasses
         | Page::ReadingExtract => signed.journal(page),
+        Page::Keys if visit.is_post => signed.draw_key(),
+        Page::Keys => signed.keys(),
+        Page::KeysKeep => signed.keep_key(),
+        Page::KeysRemove => signed.remove_key(),
         Page::Technician => Ok(signed.technician()),
         Page::Support => signed.support(),
         Page::Points if visit.is_post => signed.adopt_point(),
@@ -292,7 +301,9 @@ fn answer_signed(portal: &Portal, visit: &Visit, page: Page) -> Result<Answer, T
         Page::Devices if visit.is_post => signed.add_device(),
         Page::Devices => signed.devices(),
         Page::DevicesRemove => signed.remove_device(),
-        Page::Why | Page::SignIn | Page::SignOut | Page::PointsSay => Err(Trouble::Unknown),
+        Page::Install if visit.is_post => signed.install_release(),
+        Page::Install => signed.ask_to_install(),
+        Page::Why | Page::Enrol | Page::SignIn | Page::SignOut | Page::PointsSay => Err(Trouble::Unknown),
     }
 }
 
@@ -354,6 +365,8 @@ impl Signed<'_> {
         let office = &self.portal.office;
         let (wishes, standing) = (office.wishes(self.person)?, office.standing(self.person)?);
         let reports = office.reports()?;
+        let sealing = self.portal.source.diagnosis().sealing;
+        let lacks_keys = self.person.role.reads_journal() && sealing.is_some_and(|it| !it.has_readers);
         let page = HeadPage {
             place: &self.portal.settings.place,
             person: self.person,
@@ -361,6 +374,7 @@ impl Signed<'_> {
             wishes: &wishes,
             standing: &standing,
             now: office.now(),
+            lacks_keys,
             token: &self.token,
         };
         Ok(Answer::page(HeadPage::STATUS, page.render(self.visit.language)))

@@ -2,7 +2,7 @@
 
 use super::people::{Answer, Content, Signed};
 use crate::Trouble;
-use crate::pages::people::TechnicianPage;
+use crate::pages::people::{InstallPage, TechnicianPage};
 
 /// The name of the file for whoever helps from afar.
 const SUPPORT_FILE: &str = "preau-assistance.txt";
@@ -19,6 +19,21 @@ impl Signed<'_> {
             new_points: self.portal.office.count_heard(),
         };
         Answer::page(TechnicianPage::STATUS, page.render(self.visit.language))
+    }
+
+    /// What putting in the release that waits means at this moment.
+    pub(super) fn ask_to_install(&self) -> Result<Answer, Trouble> {
+        let release = self.portal.office.waiting_release()?;
+        let place = &self.portal.settings.place;
+        let page = InstallPage { place, person: self.person, release: &release, token: &self.token };
+        Ok(Answer::page(InstallPage::STATUS, page.render(self.visit.language)))
+    }
+
+    pub(super) fn install_release(&self) -> Result<Answer, Trouble> {
+        let version = self.read("version")?;
+        let is_despite_lessons = self.visit.field(InstallPage::LESSONS_FIELD).is_some();
+        self.portal.office.install_release(self.visit.client, self.person, &version, is_despite_lessons)?;
+        Ok(Answer::see(TechnicianPage::PATH))
     }
 
     pub(super) fn support(&self) -> Result<Answer, Trouble> {

@@ -8,8 +8,10 @@ use crate::pages::samples;
 use crate::{Refused, Status};
 
 mod clerk;
+mod enrol;
 mod front;
 mod journal;
+mod keys;
 mod lessons;
 mod people;
 mod points;

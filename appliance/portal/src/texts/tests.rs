@@ -80,6 +80,8 @@ fn used_keys(folder: &Path) -> BTreeSet<String> {
                 "lesson-",
                 "report-",
                 "register-",
+                "council-",
+                "door-",
                 "week-",
                 "diagnosis-",
                 "charter-",
@@ -94,6 +96,9 @@ fn used_keys(folder: &Path) -> BTreeSet<String> {
                 "points-",
                 "join-",
                 "devices-",
+                "enrol-",
+                "console-",
+                "keys-",
             ];
             used.extend(
                 source

@@ -10,10 +10,13 @@ use replication::{CodeNumber, EnrolmentCode};
 use sync::HubUrl;
 
 use super::DataFolder;
+use super::hub_category::HubCategoryCommand;
 use super::hub_desk::{HubContentCommand, HubNoticeCommand, HubRequestCommand};
 use super::hub_lists::HubListsCommand;
 use super::hub_people::{HubAlertCommand, HubPersonCommand};
+use super::hub_release::HubReleaseCommand;
 use super::hub_web::{HubCertificateCommand, HubNameCommand};
+use crate::releases::REPORT;
 
 /// Options of `preau hub`.
 #[derive(Debug, Args)]
@@ -97,6 +100,9 @@ pub(crate) enum HubCommand {
     /// What the commune opens or closes for all its schools; boxes fetch it each night.
     #[command(subcommand)]
     Rule(HubRuleCommand),
+    /// The categories that the commune locks in all its schools.
+    #[command(subcommand)]
+    Category(HubCategoryCommand),
     /// What schools ask for: list and answer.
     #[command(subcommand)]
     Request(HubRequestCommand),
@@ -109,6 +115,9 @@ pub(crate) enum HubCommand {
     /// The filter lists that the hub mirrors for all its boxes.
     #[command(subcommand)]
     Lists(HubListsCommand),
+    /// Releases of the boxes' system, and which school is to have which.
+    #[command(subcommand)]
+    Release(HubReleaseCommand),
     /// Names that the commune owns, for the boxes of its schools.
     #[command(subcommand)]
     Name(HubNameCommand),
@@ -307,6 +316,9 @@ pub(crate) enum SyncCommand {
         /// Most kilobits a second that go over the line.
         #[arg(long, value_name = "NUMBER", default_value = "8000", value_parser = clap::value_parser!(u32).range(8..))]
         kbit: u32,
+        /// Where the machine's system tells which of its releases runs.
+        #[arg(long, value_name = "FILE", hide = true, default_value = REPORT)]
+        release_report: PathBuf,
         #[command(flatten)]
         data: DataFolder,
     },

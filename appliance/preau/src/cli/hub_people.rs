@@ -26,8 +26,23 @@ pub(crate) enum HubPersonCommand {
         #[command(flatten)]
         data: HubData,
     },
-    /// List everybody: number, name, roles, state, between tabs.
+    /// List everybody: number, name, roles, state, account at the commune's provider, between tabs.
     List {
+        #[command(flatten)]
+        data: HubData,
+    },
+    /// Register what the commune's provider (`[oidc]` of the hub's configuration) calls somebody: whom it vouches for signs in as her.
+    Account {
+        /// Her name.
+        name: PersonName,
+        /// What the claim of the configuration says of her: her address, her name there.
+        #[arg(required_unless_present = "none")]
+        account: Option<String>,
+        /// She has none any more: her sessions end.
+        #[arg(long, conflicts_with = "account")]
+        none: bool,
+        #[command(flatten)]
+        author: Author,
         #[command(flatten)]
         data: HubData,
     },

@@ -175,6 +175,12 @@ pub(crate) struct ExportArguments {
     /// Of the devices of this room.
     #[arg(long)]
     pub(crate) room: Option<RoomName>,
+    /// During this lesson: its number, or its room and a moment of it, as 'CM2 2026-11-23 09:30'.
+    #[arg(long)]
+    pub(crate) lesson: Option<String>,
+    /// Acts of this person.
+    #[arg(long, requires = "people")]
+    pub(crate) person: Option<PersonName>,
     /// For this host or a host under it.
     #[arg(long)]
     pub(crate) host: Option<String>,
@@ -211,10 +217,10 @@ pub(crate) struct SearchArguments {
     /// By devices that were in this room; an act by the room that it is for.
     #[arg(long)]
     pub(crate) room: Option<RoomName>,
-    /// During this lesson.
+    /// During this lesson: its number, or its room and a moment of it, as 'CM2 2026-11-23 09:30'.
     #[arg(long)]
     pub(crate) lesson: Option<String>,
-    /// By this person; an act by its author.
+    /// Acts of this person: by their author, or who took a rule back. No access is a person's, nobody signs in to browse.
     #[arg(long)]
     pub(crate) person: Option<PersonName>,
     /// For this host or a host under it.

@@ -2,9 +2,10 @@
 //! box's.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hub::alerts::{CallProof, Mail, MailTls, Mailbox, Ways, Webhook};
+use hub::oidc::ProviderSettings;
 use jiff::tz::TimeZone;
 use ring::digest::{SHA256, digest};
 use rustls::pki_types::CertificateDer;
@@ -13,7 +14,9 @@ use system::mirror::MirrorUrl;
 use system::updates::Source;
 use toml_span::{DeserError, Deserialize, Spanned, Value};
 
+use super::certificates::{Certifier, read_certificates};
 use super::files::read_file;
+use super::provider::read_provider;
 use super::report::{ConfigError, Problem, problems};
 use super::section::Section;
 use super::v1::read_ca_file;
@@ -50,8 +53,10 @@ pub(crate) struct HubConfig {
     pub(crate) ways: Ways,
     /// Where the lists come from that it serves.
     pub(crate) lists: Option<Source>,
-    /// The program that has requests for certificates certified.
-    pub(crate) certifier: Option<PathBuf>,
+    /// Who certifies what boxes ask for.
+    pub(crate) certifier: Option<Certifier>,
+    /// By whom people of the commune sign in beside their own secrets.
+    pub(crate) provider: Option<ProviderSettings>,
 }
 
 impl HubConfig {
@@ -70,7 +75,7 @@ impl HubConfig {
         Self::parse(&text).map_err(|problems| ConfigError::Wrong { path: path.to_owned(), problems })
     }
 
-    fn parse(text: &str) -> Result<Self, Vec<Problem>> {
+    pub(super) fn parse(text: &str) -> Result<Self, Vec<Problem>> {
         let mut document = toml_span::parse(text).map_err(|error| problems(text, error.into()))?;
         Self::deserialize(&mut document).map_err(|errors| problems(text, errors))
     }
@@ -89,10 +94,20 @@ impl<'de> Deserialize<'de> for HubConfig {
         let alerts = table.table("alerts", |alerts| (read_nights(alerts), read_ways(alerts)));
         let (nights, ways) = alerts.map_or_else(|| (NIGHTS, Ways::default()), |alerts| alerts.value);
         let lists = table.table("lists", read_lists).and_then(|lists| lists.value);
-        let certificates = table.table("certificates", |it| it.path("program").map(|path| path.value));
-        let certifier = certificates.and_then(|program| program.value);
-        let config =
-            timezone.map(|timezone| Self { commune, timezone, url, nights, metrics, ways, lists, certifier });
+        let certifier = table.table("certificates", read_certificates).and_then(|certifier| certifier.value);
+        let provider = table.table("oidc", |oidc| read_provider(oidc, url.as_deref()));
+        let provider = provider.and_then(|provider| provider.value);
+        let config = timezone.map(|timezone| Self {
+            commune,
+            timezone,
+            url,
+            nights,
+            metrics,
+            ways,
+            lists,
+            certifier,
+            provider,
+        });
         table.close(config)
     }
 }
@@ -122,7 +137,7 @@ fn read_timezone(table: &mut Section<'_>) -> Option<TimeZone> {
 }
 
 /// An address that begins with one of these.
-fn read_url(table: &mut Section<'_>, key: &'static str, begins: &[&str]) -> Option<String> {
+pub(super) fn read_url(table: &mut Section<'_>, key: &'static str, begins: &[&str]) -> Option<String> {
     let url = table.optional_spanned::<String>(key)?;
     let host = begins.iter().find_map(|begin| url.value.strip_prefix(begin));
     let is_url = host.is_some_and(|host| !host.is_empty() && !host.starts_with('/'))
@@ -234,7 +249,7 @@ fn read_webhook(webhook: &mut Section<'_>) -> Option<Webhook> {
 }
 
 /// Who vouches for a server: the certificates in a file, in PEM.
-fn read_authorities(table: &mut Section<'_>) -> Vec<Vec<u8>> {
+pub(super) fn read_authorities(table: &mut Section<'_>) -> Vec<Vec<u8>> {
     let Some(path) = table.path("authority_file") else { return Vec::new() };
     let read = read_file(&path.value).map_err(|error| error.to_string()).and_then(|bytes| {
         let certificates =
@@ -263,7 +278,7 @@ fn read_lists(lists: &mut Section<'_>) -> Option<Source> {
 }
 
 /// The only line of a file, which is a secret: a configuration is shown around.
-fn read_secret(table: &mut Section<'_>, key: &'static str, is_drawn: bool) -> Option<String> {
+pub(super) fn read_secret(table: &mut Section<'_>, key: &'static str, is_drawn: bool) -> Option<String> {
     let path = table.path(key)?;
     let text = read_file(&path.value).and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other));
     let text = match text {
@@ -306,13 +321,14 @@ mod tests {
         fs::write(&secret, "0123456789abcdef\n").unwrap();
         let example = include_str!("../../../../docs/hub.example.toml");
         let mut text = example.to_owned();
-        for name in ["smtp-password", "webhook-key", "metrics-token"] {
+        for name in ["smtp-password", "webhook-key", "metrics-token", "zone-key"] {
             assert!(text.contains(&format!("\"/etc/preau/{name}\"")), "{name}");
             text = text.replace(&format!("/etc/preau/{name}"), &secret.display().to_string());
         }
         let config = HubConfig::parse(&text).unwrap();
         assert_eq!((config.commune.as_str(), config.nights), ("Ville de Saint-Exemple", NIGHTS));
         assert_eq!(config.ways.channels().len(), 2);
+        assert!(matches!(config.certifier, Some(Certifier::Acme(..))));
     }
 
     #[test]

@@ -3,11 +3,14 @@
 //! The file is read by [`v1`] into [`Config`], whose values cannot be wrong any more. Without a file the
 //! embedded `default.toml` is read the same way: a box on loopback that changes nothing on its machine.
 
+mod certificates;
 mod contact;
 mod files;
 mod hub;
+mod provider;
 mod report;
 mod section;
+mod stick;
 mod v1;
 
 use std::collections::BTreeSet;
@@ -30,10 +33,12 @@ use wifi::{AccessPoint, Country, RoomNetwork};
 
 use crate::list_source::ListSource;
 
+pub(crate) use certificates::{Certifier, ProofsBy};
 pub(crate) use contact::Contact;
 pub(crate) use files::read_file_up_to;
 pub(crate) use hub::HubConfig;
 pub(crate) use report::{ConfigError, Problem};
+pub(crate) use stick::StickFile;
 
 const EMBEDDED: &str = include_str!("default.toml");
 
@@ -294,7 +299,11 @@ impl Config {
         Manner { time_zone: self.school.timezone.clone(), readers, policy }
     }
 
-    fn parse(text: &str) -> Result<Self, Vec<Problem>> {
+    /// Reads the text of a configuration.
+    ///
+    /// # Errors
+    /// Every mistake in it.
+    pub(crate) fn parse(text: &str) -> Result<Self, Vec<Problem>> {
         v1::read(text)
     }
 }

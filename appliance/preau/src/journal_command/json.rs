@@ -114,6 +114,10 @@ struct PersonLine<'a> {
     access_point: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     registered: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reader: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    release: Option<&'a str>,
 }
 
 /// What the beginning, a change or the end of a lesson says besides.
@@ -218,6 +222,8 @@ fn write_person_act(output: &mut impl Write, found: &FoundPersonAct) -> io::Resu
         retention: None,
         access_point: None,
         registered: None,
+        reader: None,
+        release: None,
     };
     match &act.deed {
         PersonDeed::SignIn
@@ -239,6 +245,10 @@ fn write_person_act(output: &mut impl Write, found: &FoundPersonAct) -> io::Resu
         PersonDeed::RegisterDevice { words } | PersonDeed::ForgetDevice { words } => {
             line.registered = Some(words.as_str());
         }
+        PersonDeed::AddReader { words } | PersonDeed::RemoveReader { words } => {
+            line.reader = Some(words.as_str());
+        }
+        PersonDeed::InstallRelease { words } => line.release = Some(words.as_str()),
         PersonDeed::AddPerson { name, role } => {
             (line.person, line.role) = (Some(name.as_str()), Some(role.as_str()));
         }
@@ -299,6 +309,9 @@ fn describe_reading(deed: &PersonDeed) -> Option<ReadingLine<'_>> {
         | PersonDeed::ReleasePoint { .. }
         | PersonDeed::RegisterDevice { .. }
         | PersonDeed::ForgetDevice { .. }
+        | PersonDeed::AddReader { .. }
+        | PersonDeed::RemoveReader { .. }
+        | PersonDeed::InstallRelease { .. }
         | PersonDeed::AddPerson { .. }
         | PersonDeed::ResetPerson { .. }
         | PersonDeed::DisablePerson { .. }

@@ -160,7 +160,10 @@ fn person_row(found: &FoundPersonAct, zone: &TimeZone) -> Row {
         | PersonDeed::AdoptPoint { words }
         | PersonDeed::ReleasePoint { words }
         | PersonDeed::RegisterDevice { words }
-        | PersonDeed::ForgetDevice { words } => {
+        | PersonDeed::ForgetDevice { words }
+        | PersonDeed::AddReader { words }
+        | PersonDeed::RemoveReader { words }
+        | PersonDeed::InstallRelease { words } => {
             (format!(" ({}),", words.as_str()), nothing(), nothing(), nothing())
         }
         PersonDeed::CloseReading { reading, end } => {

@@ -6,14 +6,16 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use access::{Clock, Desk};
 use model::{NewPreparation, Subject};
 use portal::{
-    Diagnosis, Firewall, Health, ListOrigin, ListStatus, Listener, Refused, SelftestStatus, Service, Status,
-    StatusSource, Trial, UpdateStatus, Upstream,
+    Diagnosis, Enrolment, Firewall, Health, ListOrigin, ListStatus, Listener, Refused, SelftestStatus,
+    Service, Setback, Status, StatusSource, Trial, UpdateStatus, Upstream,
 };
 use resolver::{Resolver, Statistics};
+use system::clock::monotonic;
 
 use super::intent::List;
 use super::listeners::Listeners;
 use super::preparing::Prepared;
+use super::reception::Reception;
 use crate::config::Config;
 use crate::support;
 
@@ -34,6 +36,7 @@ pub(crate) struct Board {
     diagnosis: Mutex<Diagnosis>,
     support: OnceLock<support::Place>,
     prepared: Arc<Prepared>,
+    reception: OnceLock<Arc<Reception>>,
 }
 
 /// Whether the upstream resolvers answer, as far as the school's own questions show.
@@ -74,6 +77,7 @@ impl Board {
             diagnosis: Mutex::default(),
             support: OnceLock::new(),
             prepared,
+            reception: OnceLock::new(),
         }
     }
 
@@ -125,6 +129,11 @@ impl Board {
     /// Where the text for whoever helps from afar is put together from. Told once.
     pub(crate) fn set_support(&self, place: support::Place) {
         self.support.get_or_init(|| place);
+    }
+
+    /// Who enrols the box while it is fresh. Told once.
+    pub(crate) fn set_reception(&self, reception: &Arc<Reception>) {
+        self.reception.get_or_init(|| Arc::clone(reception));
     }
 
     /// What was counted since the start.
@@ -191,6 +200,15 @@ impl StatusSource for Board {
 
     fn support(&self) -> Option<String> {
         self.support.get().map(support::write)
+    }
+
+    fn enrolment(&self) -> Option<Enrolment> {
+        self.reception.get().and_then(|reception| reception.enrolment())
+    }
+
+    fn enrol(&self, code: &str, hub: &str, head: (&str, &str)) -> Result<(), Setback> {
+        let reception = self.reception.get().ok_or(Setback::HasState)?;
+        reception.ask(code, hub, head, monotonic())
     }
 
     fn recall_refusals(&self, client: IpAddr) -> Vec<Refused> {

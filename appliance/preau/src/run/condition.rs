@@ -7,14 +7,17 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use access::Clock;
-use model::Timestamp;
+use model::{Release, Timestamp};
 use pki::Identity;
 use portal::pages::diagnose;
 use portal::{
-    AccessPoint, Certificates, Diagnosis, Disk, Hub, Language, Line, Machine, Sealing, Status,
-    StatusSource as _, WifiStatus,
+    AccessPoint, Certificates, Diagnosis, Disk, Hub, Language, Line, Machine, ReleaseStage, Sealing, Status,
+    StatusSource as _, SystemFailure, SystemRelease, WifiStatus,
 };
+use store::Store;
 use sync::{HubFolder, NightState};
+use system::release::ReleaseReport;
+use system::release_shelf::ReleaseTrouble;
 use system::segments::Directory;
 use system::vault::Folder;
 use system::{machine, space};
@@ -24,7 +27,8 @@ use super::complaints::Complaints;
 use super::{unsealed, wifi};
 use crate::condition::{Condition, Found};
 use crate::config::Config;
-use crate::data_folder::WIFI_FOLDER;
+use crate::data_folder::{STATE_FILE, WIFI_FOLDER};
+use crate::releases::{REPORT, Releases};
 use crate::support;
 
 /// How often it is looked at. A cable that was pulled is seen by whoever loads the page anew.
@@ -42,7 +46,11 @@ pub(crate) struct ConditionKeeper {
     identity: Option<Arc<Identity>>,
     /// Whether the configuration names readers; `None` where it says nothing of them, and the log of seals has the last word.
     names_readers: Option<bool>,
+    /// The state, in which the keys of the pages are.
+    store: Option<Store>,
     complaints: Complaints,
+    /// Where the machine's system tells of its releases.
+    report: PathBuf,
     is_failure_told: bool,
 }
 
@@ -63,9 +71,16 @@ impl ConditionKeeper {
             clock: Arc::clone(clock),
             identity: identity.cloned(),
             names_readers: config.sealing(file).readers.map(|readers| !readers.is_empty()),
+            store: None,
             complaints,
+            report: PathBuf::from(REPORT),
             is_failure_told: false,
         }
+    }
+
+    /// The same, where the machine's system tells of its releases elsewhere.
+    pub(crate) fn with_report(self, report: &Path) -> Self {
+        Self { report: report.to_owned(), ..self }
     }
 
     /// Looks until it is told to stop.
@@ -77,7 +92,7 @@ impl ConditionKeeper {
     }
 
     fn look(&mut self) {
-        let diagnosis = self.diagnose();
+        let diagnosis = Diagnosis { sealing: self.look_at_sealing(self.clock.now().at), ..self.diagnose() };
         self.board.show_diagnosis(diagnosis.clone());
         let written = self.describe(&self.board.status(), &diagnosis).write(&self.data);
         let is_told = std::mem::replace(&mut self.is_failure_told, written.is_err());
@@ -117,22 +132,34 @@ impl ConditionKeeper {
             machine: Machine { memory_bytes, memory_free_bytes, temperature_c, up_s },
             certificates,
             hub: hub.is_enrolled().then(|| describe_hub(&hub.night())),
-            sealing: self.look_at_sealing(now.at),
+            sealing: None,
+            release: Releases::look(&self.data, &self.report)
+                .as_ref()
+                .map(|releases| describe_releases(releases, now.at)),
             access_points: points.into_iter().map(describe_point).collect(),
         }
     }
 
     /// How the journal is sealed; `None` where its log cannot be read.
-    fn look_at_sealing(&self, now: Timestamp) -> Option<Sealing> {
+    fn look_at_sealing(&mut self, now: Timestamp) -> Option<Sealing> {
         let log = Folder::new(&self.data).log_so_far().ok()?;
+        let has_keys_of_pages = self.has_keys_of_pages();
         let has_last_readers = || log.readers().is_some_and(|readers| !readers.is_empty());
         // What was begun by a clock that was not set has waited since the last seal at most.
         let begun = unsealed::find(&log, &Directory::new(&self.data));
         let waits_since = begun.map(|begun| log.last().map_or(begun, |last| begun.max(last.sealed)));
         Some(Sealing {
-            has_readers: self.names_readers.unwrap_or_else(has_last_readers),
+            has_readers: has_keys_of_pages || self.names_readers.unwrap_or_else(has_last_readers),
             waits_since: waits_since.filter(|since| now.ms_since(*since) < WAIT_MS_MAX),
         })
+    }
+
+    /// Whether somebody has made a key on the pages. Where the state cannot be read, whoever works with it says so.
+    fn has_keys_of_pages(&mut self) -> bool {
+        if self.store.is_none() {
+            self.store = Store::open(&self.data.join(STATE_FILE)).ok();
+        }
+        self.store.as_ref().is_some_and(|store| store.reader_keys().is_ok_and(|keys| !keys.is_empty()))
     }
 
     fn describe(&self, status: &Status, diagnosis: &Diagnosis) -> Condition {
@@ -159,6 +186,45 @@ fn describe_hub(night: &NightState) -> Hub {
     }
 }
 
+fn describe_releases(releases: &Releases, now: Timestamp) -> SystemRelease {
+    let ReleaseReport { running, is_blessed, installed, refused, .. } = &releases.report;
+    let wanted = releases.wanted.as_ref().map(Release::version);
+    let refused = refused.as_ref().filter(|refused| refused.version.as_ref() == wanted);
+    // Somebody may have said it again since the last one was refused. What is void is there until whoever orders clears it away, and it may be kept
+    // from that for hours: by an exchange with the hub.
+    let is_hurried = releases.haste.as_ref().is_some_and(|haste| {
+        wanted.is_some_and(|wanted| haste.counts(wanted, now))
+            && refused.is_none_or(|refused| refused.at_ms < haste.at.unix_ms())
+    });
+    let stage = match (installed, releases.waiting(), releases.trouble, &releases.wanted) {
+        (Some(version), ..) => ReleaseStage::Installed { version: version.to_string() },
+        (None, Some((version, since)), ..) => match refused {
+            _ if is_hurried => ReleaseStage::Hurried { version: version.to_string() },
+            Some(refused) => ReleaseStage::Refused { version: version.to_string(), why: refused.why.clone() },
+            None => ReleaseStage::Waiting { version: version.to_string(), since },
+        },
+        (None, None, Some(ReleaseTrouble::NoRoom), Some(wanted)) => {
+            ReleaseStage::NoRoom { version: wanted.version().to_string() }
+        }
+        (None, None, Some(ReleaseTrouble::Damaged), Some(wanted)) => {
+            ReleaseStage::Damaged { version: wanted.version().to_string() }
+        }
+        (None, None, None, Some(wanted)) => ReleaseStage::Coming { version: wanted.version().to_string() },
+        (None, None, _, None) => ReleaseStage::None,
+    };
+    SystemRelease {
+        running: running.to_string(),
+        since: releases.since,
+        is_blessed: *is_blessed,
+        stage,
+        failed: releases.failure().map(|failed| SystemFailure {
+            version: failed.version.to_string(),
+            at: failed.at(),
+            why: failed.why.clone(),
+        }),
+    }
+}
+
 fn describe_point(line: wifi::Line) -> AccessPoint {
     let since = line.since_ms.map(Timestamp::from_unix_ms);
     AccessPoint {
@@ -172,5 +238,49 @@ fn describe_point(line: wifi::Line) -> AccessPoint {
         },
         wrong_keys: line.wrong_keys as u64,
         is_troubled: line.trouble.is_some(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use system::release_shelf::{Haste, ReleaseShelf};
+
+    use super::*;
+    use crate::releases::tests::{bring, release, report, want};
+
+    #[test]
+    fn a_wish_for_a_release_is_told_while_it_counts() {
+        let data = tempfile::tempdir().unwrap();
+        let path = data.path().join("release.json");
+        report(&path, "1.4.0", true, None, &[]);
+        want(data.path(), 1, Some(release("1.5.0")));
+        bring(data.path(), &release("1.5.0"));
+        let at = |minutes: i64| Timestamp::from_unix_ms(1_795_900_000_000 + minutes * 60_000);
+        let stage = |minutes: i64| {
+            let releases = Releases::look(data.path(), &path).unwrap();
+            describe_releases(&releases, at(minutes)).stage
+        };
+        let hurry = |minutes: i64| {
+            let haste =
+                Haste { version: "1.5.0".parse().unwrap(), at: at(minutes), is_despite_lessons: false };
+            ReleaseShelf::new(data.path()).hurry(&haste).unwrap();
+        };
+        assert!(matches!(stage(0), ReleaseStage::Waiting { .. }));
+        hurry(0);
+        assert!(matches!(stage(29), ReleaseStage::Hurried { .. }));
+        for void in [30, -1] {
+            assert!(matches!(stage(void), ReleaseStage::Waiting { .. }), "{void}");
+        }
+        let refused =
+            serde_json::json!({ "version": "1.5.0", "at_ms": at(1).unix_ms(), "why": "no signature" });
+        let text = serde_json::json!({
+            "running": "1.4.0", "is_blessed": true, "installed": null, "failed": [], "refused": refused,
+        });
+        fs::write(&path, text.to_string()).unwrap();
+        assert!(matches!(stage(2), ReleaseStage::Refused { .. }));
+        hurry(3);
+        assert!(matches!(stage(4), ReleaseStage::Hurried { .. }), "somebody says it again");
     }
 }

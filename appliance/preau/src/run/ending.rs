@@ -14,10 +14,13 @@ use super::doors::Doors;
 use super::keeper::Keeper;
 use crate::cli::RunOptions;
 use crate::config::Config;
+use crate::reader_keys;
 
 /// What there is to do at the end, known from the beginning on.
 pub(super) struct Ending {
     data: PathBuf,
+    /// The configuration's file.
+    config: Option<PathBuf>,
     manner: Manner,
     clock: Arc<dyn Clock>,
     is_opened: bool,
@@ -27,6 +30,7 @@ impl Ending {
     pub(super) fn new(config: &Config, options: &RunOptions, data: &Path, clock: &Arc<dyn Clock>) -> Self {
         Self {
             data: data.to_owned(),
+            config: options.config.clone(),
             manner: config.sealing(options.config.as_deref()),
             clock: Arc::clone(clock),
             is_opened: options.remove_firewall_on_stop,
@@ -42,7 +46,11 @@ impl Ending {
         writer: WriterThread,
     ) -> anyhow::Result<()> {
         let mut firewall = close(keeper, doors, runtime, writer)?;
-        seal_the_rest(&self.data, &self.manner, self.clock.now());
+        let now = self.clock.now();
+        match reader_keys::with_pages(self.manner, self.config.as_deref(), &self.data) {
+            Ok(manner) => seal_the_rest(&self.data, &manner, now),
+            Err(error) => tracing::warn!("the journal is not sealed yet: {error:#}"),
+        }
         if self.is_opened {
             firewall.remove()?;
         }

@@ -27,6 +27,8 @@ mod preparing;
 mod pulse;
 mod radios;
 mod readings;
+mod reception;
+mod releases;
 mod selftests;
 mod services;
 mod unsealed;
@@ -80,6 +82,8 @@ use preparing::Preparer;
 use pulse::{Pulse, Vital};
 use radios::Radios;
 use readings::Readings;
+use reception::{Prepared, Reception, ReceptionKeeper};
+use releases::ReleaseKeeper;
 use services::{Fence, FlowKeeper, NameKeeper, RefusalKeeper, Services};
 use wifi::HeardPoints;
 
@@ -122,11 +126,12 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         resolver: resolver.clone(),
         gate: Arc::clone(&gate),
         board: Arc::clone(&board),
-        office: open_office(&config, &data, &desk, &clock, &readings, (&radios, &heard), &larder),
+        office: open_office((&config, options), &data, &desk, &clock, &readings, (&radios, &heard), &larder),
         identity: identity.clone(),
     };
     let (file, identity) = (options.config.as_deref(), identity.as_ref());
-    let condition = ConditionKeeper::new((&config, file), &data, &board, (&clock, identity), complaints);
+    let condition = ConditionKeeper::new((&config, file), &data, &board, (&clock, identity), complaints)
+        .with_report(&options.release_report);
     let wifi = wifi::open(&config, &data, &desk, &clock, (&radios, &heard))?;
     let mut doors = Doors::open(&config, listeners, rooms, &runtime, &dns)?;
     announcement::tell(&config, &board.list(), &data, &trials, identity.is_some());
@@ -135,7 +140,8 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let (judge, rules) = (Arc::clone(&desk), Arc::clone(&in_force));
     let state = keeper::State { intent, journal, clock, watch, desk: judge, in_force: rules, readings };
     let fences = open_fences(&config, firewall, &services, &resolver, &board, dns.handle());
-    let besides = Besides::new(&config, options, &data, condition, identity, preparer);
+    let (reception, enroller) = open_reception(&config, options, &data, &board);
+    let besides = Besides::new(&config, options, &data, condition, identity, preparer, enroller);
     let rest = keeper::Rest {
         nightly: selftests::plan(&config, options, &data),
         updater: updates::plan(&config, options.config.as_deref(), &data),
@@ -154,11 +160,26 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     };
     let mut keeper = Keeper::start(state, rest, fences, wifi).context("cannot start the keeper")?;
     keep_besides(&mut keeper, besides, &supervisor, vitals(&writer, &runtime, &dns))?;
-    let outcome = runtime.block_on(doors.wait(&keeper));
+    let outcome = runtime.block_on(doors.wait(&keeper, &reception));
     supervisor.tell_stopping();
 
     ending.carry_out(keeper, doors, &runtime, writer)?;
+    // Nothing of this process works with its own state any more.
+    reception.take_prepared().map_or(Ok(()), Prepared::put_in_place)?;
     outcome.map(|()| ExitCode::SUCCESS)
+}
+
+/// Who enrols the box while it is nobody's; pages ask it by the board.
+fn open_reception(
+    config: &Config,
+    options: &RunOptions,
+    data: &Path,
+    board: &Arc<Board>,
+) -> (Arc<Reception>, ReceptionKeeper) {
+    let reception = Arc::new(Reception::new());
+    board.set_reception(&reception);
+    let enroller = ReceptionKeeper::new(config, options, data, (&reception, board));
+    (reception, enroller)
 }
 
 /// What has to make progress for the box to be alive.
@@ -175,11 +196,15 @@ struct Besides {
     condition: ConditionKeeper,
     addresses: Option<FixedAddressKeeper>,
     nights: Nights,
+    /// Who orders releases of the machine's system, where another service puts them into place.
+    releases: Option<ReleaseKeeper>,
     /// Where the state is, for what does not wait for the night.
     data: PathBuf,
     /// What the box shows by TLS.
     identity: Option<Arc<pki::Identity>>,
     preparer: Option<Preparer>,
+    /// Who enrols a fresh box, and writes what its screen shows.
+    enroller: ReceptionKeeper,
 }
 
 impl Besides {
@@ -190,10 +215,15 @@ impl Besides {
         condition: ConditionKeeper,
         identity: Option<&Arc<pki::Identity>>,
         preparer: Option<Preparer>,
+        enroller: ReceptionKeeper,
     ) -> Self {
         let addresses = FixedAddressKeeper::new(config, data, options.dhcp_hosts.as_deref());
-        let nights = Nights::new(data, config.school.timezone.clone());
-        Self { condition, addresses, nights, data: data.to_owned(), identity: identity.cloned(), preparer }
+        let (report, zone) = (&options.release_report, &config.school.timezone);
+        let nights = Nights::new(data, report, zone.clone());
+        let order = options.release_order.as_deref();
+        let releases = order.map(|order| ReleaseKeeper::new(data, report, order, zone.clone()));
+        let (data, identity) = (data.to_owned(), identity.cloned());
+        Self { condition, addresses, nights, releases, data, identity, preparer, enroller }
     }
 }
 
@@ -205,12 +235,16 @@ fn keep_besides(
     supervisor: &Arc<Supervisor>,
     vitals: Vec<Vital>,
 ) -> anyhow::Result<()> {
-    let Besides { condition, addresses, nights, data, identity, preparer } = besides;
+    let Besides { condition, addresses, nights, releases, data, identity, preparer, enroller } = besides;
     keeper.add("condition", move |stopped| condition.keep(&stopped))?;
+    keeper.add("reception", move |stopped| enroller.keep(&stopped))?;
     if let Some(addresses) = addresses {
         keeper.add("addresses", move |stopped| addresses.keep(&stopped))?;
     }
     keeper.add("nights", move |stopped| nights.keep(&stopped))?;
+    if let Some(releases) = releases {
+        keeper.add("releases", move |stopped| releases.keep(&stopped))?;
+    }
     if let Some(identity) = identity {
         let folder = HubFolder::new(&data);
         keeper.add("web certificate", move |stopped| web_certificate::keep(&identity, &folder, &stopped))?;
@@ -335,7 +369,7 @@ fn open_desk(
 }
 
 fn open_office(
-    config: &Config,
+    (config, options): (&Config, &RunOptions),
     data: &Path,
     desk: &Arc<Desk>,
     clock: &Arc<dyn Clock>,
@@ -349,7 +383,10 @@ fn open_office(
     let profiles = config.filter.profiles.iter().map(|profile| profile.name.clone());
     let office = office.with_profiles(profiles.collect());
     let office = office.with_telephones(&config.portal.telephones);
+    let readers = config.journal_readers.iter().flatten().map(ToString::to_string);
+    let office = office.with_readers(readers.collect());
     let office = office.with_lessons(config.lessons.minutes, Arc::clone(radios));
+    let office = office.with_release_report(&options.release_report);
     Arc::new(office.with_larder(larder.clone()))
 }
 

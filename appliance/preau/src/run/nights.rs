@@ -28,6 +28,8 @@ const PAUSE_MS: u64 = 300_000;
 /// Keeps the box's nights.
 pub(crate) struct Nights {
     data: PathBuf,
+    /// Where the machine's system tells of its releases.
+    report: PathBuf,
     folder: HubFolder,
     time_zone: TimeZone,
     /// What was told last, so that a hub that is away for a month is one line in the log.
@@ -49,8 +51,9 @@ impl Watch for Stopping<'_> {
 
 impl Nights {
     /// Of the box with this data.
-    pub(crate) fn new(data: &Path, time_zone: TimeZone) -> Self {
-        Self { data: data.to_owned(), folder: HubFolder::new(data), time_zone, told: None, tried: None }
+    pub(crate) fn new(data: &Path, report: &Path, time_zone: TimeZone) -> Self {
+        let (folder, report) = (HubFolder::new(data), report.to_owned());
+        Self { data: data.to_owned(), report, folder, time_zone, told: None, tried: None }
     }
 
     /// Keeps them until it is told to stop.
@@ -61,7 +64,7 @@ impl Nights {
             }
             if self.is_due() {
                 let limits = limits_at(local_ms(now().unix_ms(), &self.time_zone));
-                let outcome = hub_night::sync(&self.data, limits, &mut Stopping(stopped));
+                let outcome = hub_night::sync(&self.data, &self.report, limits, &mut Stopping(stopped));
                 if matches!(outcome, Err(SyncError::Stopped)) {
                     return;
                 }
@@ -124,7 +127,7 @@ fn limits_at(local_ms: i64) -> Limits {
 }
 
 /// What the school's clocks show, in milliseconds.
-fn local_ms(unix_ms: i64, zone: &TimeZone) -> i64 {
+pub(crate) fn local_ms(unix_ms: i64, zone: &TimeZone) -> i64 {
     let at = Timestamp::from_unix_ms(unix_ms).unix_ms();
     let offset = jiff::Timestamp::from_millisecond(at).map_or(0, |at| zone.to_offset(at).seconds());
     at.saturating_add(i64::from(offset) * 1_000)
@@ -133,6 +136,7 @@ fn local_ms(unix_ms: i64, zone: &TimeZone) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::releases::REPORT;
 
     #[test]
     fn nights_go_by_the_schools_clocks() {
@@ -158,7 +162,7 @@ mod tests {
     #[test]
     fn a_try_is_not_made_again_at_once_though_the_disk_knows_nothing_of_it() {
         let data = tempfile::tempdir().unwrap();
-        let mut nights = Nights::new(data.path(), TimeZone::UTC);
+        let mut nights = Nights::new(data.path(), Path::new(REPORT), TimeZone::UTC);
         let at = Timestamp::from_unix_ms;
         assert!(!nights.rests(at(0)));
         nights.tried = Some(at(1_000));
@@ -169,6 +173,6 @@ mod tests {
     #[test]
     fn a_box_that_is_not_enrolled_has_no_nights() {
         let data = tempfile::tempdir().unwrap();
-        assert!(!Nights::new(data.path(), TimeZone::UTC).is_due());
+        assert!(!Nights::new(data.path(), Path::new(REPORT), TimeZone::UTC).is_due());
     }
 }

@@ -49,6 +49,7 @@ impl Watch for Quiet<'_> {
             | Step::Log(_)
             | Step::Web(_)
             | Step::Snapshot
+            | Step::Release(_)
             | Step::File { .. } => {}
         }
     }
@@ -60,7 +61,7 @@ impl Watch for Quiet<'_> {
 
 /// Says what is urgent, until it is told to stop.
 pub(crate) fn speak(data: &Path, stopped: &Receiver<()>) {
-    let (folder, mut state, mut failures) = (HubFolder::new(data), State { data: data.to_owned() }, 0);
+    let (folder, mut state, mut failures) = (HubFolder::new(data), State::new(data), 0);
     let mut quiet = Quiet(stopped);
     let (mut told, mut kept) = (Told::default(), None);
     while quiet.rest(if failures == 0 { LOOK_PERIOD } else { pause(failures) }) {
@@ -97,8 +98,7 @@ pub(crate) fn listen(data: &Path, stopped: &Receiver<()>) -> io::Result<()> {
     let (ask, asked) = mpsc::channel::<(Ear, Tide)>();
     let (answer, answered) = mpsc::channel();
     thread::Builder::new().name("ear".to_owned()).spawn(move || wait(&asked, &answer))?;
-    Listener { folder: HubFolder::new(data), state: State { data: data.to_owned() }, ask, answered }
-        .keep(stopped);
+    Listener { folder: HubFolder::new(data), state: State::new(data), ask, answered }.keep(stopped);
     Ok(())
 }
 
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn what_is_urgent_is_seen_in_a_state_file_that_stays_open() {
         let data = tempfile::tempdir().unwrap();
-        let (state, mut kept) = (State { data: data.path().to_owned() }, None);
+        let (state, mut kept) = (State::new(data.path()), None);
         assert!(!has_urgent(&state, &mut kept).unwrap() && kept.is_some());
         let new = NewCommuneRequest {
             site: "a.example".parse().unwrap(),

@@ -45,7 +45,7 @@ fn line(result: &selftest::Result) -> SelftestLine {
 }
 
 /// The word that the file has for a value.
-fn word(value: &impl serde::Serialize) -> String {
+pub(crate) fn word(value: &impl serde::Serialize) -> String {
     let text = serde_json::to_value(value).ok();
     text.as_ref().and_then(|text| text.as_str()).unwrap_or_default().to_owned()
 }

@@ -115,7 +115,8 @@ fn targets(
     Targets { place, site, listed, profiles, mark: at.unix_ms().unsigned_abs() }
 }
 
-fn doors(config: &Config) -> Doors {
+/// Where the box listens.
+pub(crate) fn doors(config: &Config) -> Doors {
     Doors {
         dns: config.dns.port,
         tls: config.gate.tls_port,

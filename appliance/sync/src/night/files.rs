@@ -197,7 +197,7 @@ pub(super) fn send_bytes(
 }
 
 /// Asks again a little later where the hub says that it is too much right now.
-fn patiently<T>(
+pub(crate) fn patiently<T>(
     watch: &mut dyn Watch,
     mut ask: impl FnMut() -> Result<T, SyncError>,
 ) -> Result<T, SyncError> {
@@ -228,7 +228,7 @@ fn piece_bytes(limits: Limits) -> u64 {
 }
 
 /// How long the line is left to others after so many bytes: they may have gone in no time.
-fn pause(bytes: u64, limits: Limits) -> Duration {
+pub(crate) fn pause(bytes: u64, limits: Limits) -> Duration {
     let ms = bytes.saturating_mul(1_000) / limits.bytes_per_second.max(1);
     Duration::from_millis(ms)
 }

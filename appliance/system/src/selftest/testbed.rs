@@ -43,13 +43,13 @@ pub enum TestbedError {
     #[error("cannot run ip: is iproute2 installed?")]
     Run(#[source] io::Error),
     /// It does not do what it is told.
-    #[error("the wire between the box and its self-test cannot be laid, which needs CAP_NET_ADMIN: {0}")]
+    #[error("the wire to the box cannot be laid, which needs CAP_NET_ADMIN: {0}")]
     Refused(String),
     /// No thread.
-    #[error("no thread for the self-test")]
+    #[error("no thread for the machine that is made up")]
     Thread(#[source] io::Error),
     /// The thread broke down.
-    #[error("the self-test broke down")]
+    #[error("the machine that is made up broke down")]
     Broken,
 }
 
@@ -84,7 +84,7 @@ impl Testbed {
 }
 
 /// Puts this thread, and no other, into a network namespace of its own. It goes when nobody is in it any more.
-fn enter_namespace() -> io::Result<()> {
+pub(crate) fn enter_namespace() -> io::Result<()> {
     #[expect(unsafe_code, reason = "no feature of the house's crates wraps unshare(2)")]
     // SAFETY: a plain number; the kernel changes nothing but this thread's network.
     let outcome = unsafe { libc::unshare(libc::CLONE_NEWNET) };
@@ -140,18 +140,23 @@ fn give_addresses(wires: Wires) -> Result<(), TestbedError> {
 }
 
 /// Has ip(8) carry out its commands, line by line.
-fn ip(commands: &[impl AsRef<str>]) -> Result<(), TestbedError> {
+pub(crate) fn ip(commands: &[impl AsRef<str>]) -> Result<(), TestbedError> {
+    ask_ip(commands).map(drop)
+}
+
+/// The same; what it says.
+pub(crate) fn ask_ip(commands: &[impl AsRef<str>]) -> Result<String, TestbedError> {
     #[expect(clippy::disallowed_methods, reason = "this is the room that runs programs")]
     let mut command = Command::new("ip");
     command.args(["-batch", "-"]).env("LC_ALL", "C");
-    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(TestbedError::Run)?;
     let lines: String = commands.iter().map(|line| format!("{}\n", line.as_ref())).collect();
     // A program that ends before it has read everything says why on its own.
     let _broken = child.stdin.take().map(|mut stdin| stdin.write_all(lines.as_bytes()));
     let output = child.wait_with_output().map_err(TestbedError::Run)?;
     if output.status.success() {
-        Ok(())
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     } else {
         Err(TestbedError::Refused(String::from_utf8_lossy(&output.stderr).trim_end().to_owned()))
     }

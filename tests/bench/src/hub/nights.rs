@@ -168,6 +168,7 @@ impl Watch for Stopwatch {
             Step::Sheet(_) => "sheet",
             Step::Requests(_) => "requests",
             Step::Web(_) => "web",
+            Step::Release(_) => "release",
             Step::File { name: STATE, .. } => "state",
             // Its pieces were counted.
             Step::Snapshot => return,

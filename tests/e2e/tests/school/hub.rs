@@ -92,17 +92,26 @@ impl Hub {
     }
 
     /// The same hub at the same address, after its end.
-    pub(crate) fn started_again(mut self) -> Result<Self> {
-        self.restart()?;
+    pub(crate) fn started_again(self) -> Result<Self> {
+        self.started_again_with(&[])
+    }
+
+    /// The same with arguments: what is not kept in its folder.
+    pub(crate) fn started_again_with(mut self, more: &[&str]) -> Result<Self> {
+        self.restart_with(more)?;
         Ok(self)
     }
 
     /// Ends it as a power cut would, and starts it again at its address.
     fn restart(&mut self) -> Result<()> {
+        self.restart_with(&[])
+    }
+
+    fn restart_with(&mut self, more: &[&str]) -> Result<()> {
         self.process.kill()?;
         self.process.wait()?;
         (self.process, self.address, self.witness) =
-            Self::run(self.folder.path(), &self.address.to_string(), &[])?;
+            Self::run(self.folder.path(), &self.address.to_string(), more)?;
         Ok(())
     }
 

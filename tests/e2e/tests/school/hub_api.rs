@@ -83,6 +83,18 @@ fn ask_what_is_urgent(hub: &Hub, folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// A range that ends before it begins is what the description permits to be written, and what it says is refused: whatever the file.
+fn ask_for_no_range(hub: &Hub, folder: &Path) -> Result<()> {
+    for range in ["9-3", "1-0"] {
+        let asked = ["--range", range, "/api/v1/releases/1.4.0/SHA256SUMS"];
+        let (status, text) = ask(hub, folder, &asked)?;
+        ensure!(status == 400 && text.contains("malformed"), "{range}: {text}");
+    }
+    let (status, text) = ask(hub, folder, &["--range", "3-9", "/api/v1/releases/1.4.0/SHA256SUMS"])?;
+    ensure!(status == 404 && text.contains("no-release"), "{text}");
+    Ok(())
+}
+
 #[test]
 fn the_hub_is_what_it_describes() -> Result<()> {
     let folder = tempfile::tempdir()?;
@@ -116,6 +128,7 @@ fn the_hub_is_what_it_describes() -> Result<()> {
     };
     ensure!(count("Tested:") >= Some(18) && count("Tested:") == count("Selected:"), "{said_text}");
     ask_what_is_urgent(&hub, folder.path())?;
+    ask_for_no_range(&hub, folder.path())?;
     // Whatever it was asked, it is the same hub.
     school.run(&["sync", "now"])?.success()?;
     Ok(())

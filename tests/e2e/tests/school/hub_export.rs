@@ -101,7 +101,10 @@ fn all_that_a_hub_has_is_written_out_and_no_secret() -> Result<()> {
     ensure!(lines(&out, "schools.jsonl")?.len() == 2 && lines(&out, "people.jsonl")?.len() == 1);
     let boxes = lines(&out, "boxes.jsonl")?;
     ensure!(boxes.len() == 1 && boxes[0]["uai"] == "0750655E", "{boxes:?}");
-    ensure!(lines(&out, "acts.jsonl")?.len() >= 5 && lines(&out, "reports/1.jsonl")?.len() == 1);
+    let acts = lines(&out, "acts.jsonl")?;
+    let exported: Vec<_> = acts.iter().filter(|act| act["deed"] == "exported").collect();
+    ensure!(acts.len() >= 6 && exported.len() == 1 && exported[0]["about"] == text(&out)?, "{acts:?}");
+    ensure!(lines(&out, "reports/1.jsonl")?.len() == 1);
     ensure!(
         fs::read_dir(out.join("states/1"))?.count() == 1
             && fs::read_dir(out.join("checkpoints/1"))?.count() == 1

@@ -116,6 +116,49 @@ fn what_the_commune_closes_is_closed_in_the_classroom_within_seconds() -> Result
 }
 
 #[test]
+fn what_the_commune_locks_is_opened_by_its_own_exception_alone() -> Result<()> {
+    let lab = Lab::new()?;
+    let appliance = lab.start_appliance()?;
+    let hub = FarHub::start(&lab)?;
+    let permit = || {
+        let by = ["--author", "Mme Bernard", "--reason", "exposé"];
+        appliance.run(&[&["override", "permit", "casino.example", "--layer", "school"], &by[..]].concat())
+    };
+    permit()?.success()?;
+    wait_until("the school's own exception", || Ok(status_of(&lab.pc1)? == "200"))?;
+    hub.enrol(&appliance)?;
+    let category = |what: &str, more: &[&str]| {
+        let by = ["--author", "M. Blanc", "--reason", "jeux d’argent"];
+        hub.command(&[&["category", what, "gambling"], &by[..], more].concat())
+    };
+    // It is looked at first: what the box has told in its night.
+    let tried = category("lock", &["--try"])?;
+    let told = "0750655E\tdevices that see it 0\trules of its own that would count no more 1\n";
+    ensure!(tried.stderr == told && tried.status == Some(0), "{tried:#?}");
+    ensure!(hub.command(&["category", "list"])?.success()?.is_empty(), "nothing is locked yet");
+    category("lock", &[])?.success()?;
+    wait_until("the category to be locked", || Ok(status_of(&lab.pc1)? == "403"))?;
+    let again = permit()?;
+    ensure!(again.status == Some(1) && again.stderr.contains("which the commune has locked"), "{again:#?}");
+
+    hub.rule("permit", "casino.example")?;
+    wait_until("the commune's own exception", || Ok(status_of(&lab.pc1)? == "200"))?;
+    hub.command(&["rule", "remove", "casino.example"])?.success()?;
+    wait_until("its end", || Ok(status_of(&lab.pc1)? == "403"))?;
+    category("unlock", &[])?.success()?;
+    wait_until("the school's exception to count again", || Ok(status_of(&lab.pc1)? == "200"))?;
+    let twice = category("unlock", &[])?;
+    ensure!(twice.status == Some(1) && twice.stderr.contains("has not locked"), "{twice:#?}");
+    // What was locked, and opened again, is on record on the box, and what the commune's people did at the hub.
+    let acts = appliance.run(&["journal", "search", "--json", "--acts"])?.success()?;
+    let deeds = acts.lines().filter(|line| line.contains("gambling") && line.contains("\"commune\""));
+    ensure!(deeds.count() == 2, "{acts}");
+    let acts = hub.command(&["acts"])?.success()?;
+    ensure!(acts.contains("category-locked\tgambling (jeux d’argent, M. Blanc)"), "{acts}");
+    Ok(())
+}
+
+#[test]
 fn a_teacher_asks_the_commune_and_whoever_asked_her_reads_the_answer() -> Result<()> {
     let lab = Lab::new()?;
     let appliance = people::open(&lab)?;

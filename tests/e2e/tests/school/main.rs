@@ -7,6 +7,8 @@ mod authority;
 #[cfg(test)]
 mod browsers;
 #[cfg(test)]
+mod clock;
+#[cfg(test)]
 mod command_line;
 #[cfg(test)]
 mod crowd;
@@ -17,11 +19,17 @@ mod engines;
 #[cfg(test)]
 mod ent_disk;
 #[cfg(test)]
+mod ent_only;
+#[cfg(test)]
 mod ent_restart;
 #[cfg(test)]
 mod filtering;
 #[cfg(test)]
 mod firewall;
+#[cfg(test)]
+mod fresh;
+#[cfg(test)]
+mod health;
 #[cfg(test)]
 mod hub;
 mod hub_alerts;
@@ -36,9 +44,15 @@ mod hub_lists;
 #[cfg(test)]
 mod hub_names;
 #[cfg(test)]
+mod hub_oidc;
+#[cfg(test)]
+mod hub_releases;
+#[cfg(test)]
 mod hub_service;
 #[cfg(test)]
 mod hub_urgent;
+#[cfg(test)]
+mod keys;
 #[cfg(test)]
 mod leases;
 #[cfg(test)]

@@ -6,16 +6,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use model::{
     DomainName, LessonId, LessonPlan, MadeCard, Motive, Override, OverrideId, Person, PersonId, PlanId,
-    PreparationId, Reading, ReadingId, RequestId, Role, RoomName, Selection, Timestamp,
+    PreparationId, ReaderRole, Reading, ReadingId, RequestId, Role, RoomName, Selection, Timestamp,
 };
 
 use crate::pages::samples;
 use crate::{
     AdoptionRoom, Asked, Card, Claimed, Classes, CommuneDesk, CommuneRoom, CommuneWish, Custody, DeviceList,
-    DeviceRoom, Findings, Held, JoinCode, LessonRoom, LessonStart, LessonTurn, NewCodes, NewHold, NewReading,
-    Newcomer, Office, Points, PreparationLine, PreparationRoom, Reader, ReadingList, ReadingRoom, Reply,
-    RoomNow, SaidOfPoint, ShownKey, Summary, TelephoneRoom, TelephoneState, Tile, Trouble, TypedTelephone,
-    WantedThing, WifiLine, Wish,
+    DeviceRoom, Findings, Held, InstallRoom, JoinCode, KeyList, KeyRoom, LessonChoice, LessonRoom,
+    LessonStart, LessonTurn, NewCodes, NewHold, NewKey, NewReading, Newcomer, Office, Points,
+    PreparationLine, PreparationRoom, Reader, ReadingList, ReadingRoom, RemovedKey, Reply, RoomNow,
+    SaidOfPoint, ShownKey, Summary, TelephoneRoom, TelephoneState, Tile, Trouble, TypedTelephone,
+    WaitingRelease, WantedThing, WifiLine, Wish,
 };
 
 /// Its teacher is number 1, its head number 2, its officer number 3; all have this secret.
@@ -75,6 +76,25 @@ impl DeviceRoom for Clerk {
     }
 }
 
+impl InstallRoom for Clerk {
+    fn waiting_release(&self) -> Result<WaitingRelease, Trouble> {
+        Ok(samples::waiting_release())
+    }
+
+    fn install_release(
+        &self,
+        _: IpAddr,
+        by: &Person,
+        version: &model::ReleaseVersion,
+        is_despite_lessons: bool,
+    ) -> Result<(), Trouble> {
+        if !is_despite_lessons {
+            return Err(Trouble::LessonsRun);
+        }
+        self.note(format!("{} installs {version}", by.name))
+    }
+}
+
 impl AdoptionRoom for Clerk {
     fn hear_point(&self, client: IpAddr, said: &SaidOfPoint<'_>) -> Result<bool, Trouble> {
         self.note(format!("{client} says {} {} {}", said.mac, said.certificate, said.radios))?;
@@ -95,6 +115,34 @@ impl AdoptionRoom for Clerk {
 
     fn release_point(&self, _: IpAddr, by: &Person, name: &model::AccessPointName) -> Result<(), Trouble> {
         self.note(format!("{} releases {name}", by.name))
+    }
+}
+
+impl KeyRoom for Clerk {
+    fn keys(&self, _: &Person) -> Result<KeyList, Trouble> {
+        Ok(samples::keys())
+    }
+
+    fn draw_key(&self, _: IpAddr, by: &Person, role: ReaderRole, secret: &str) -> Result<NewKey, Trouble> {
+        if secret != SECRET {
+            return Err(Trouble::Wrong);
+        }
+        self.note(format!("{} makes a key for {role}", by.name))?;
+        Ok(NewKey { role, ..samples::new_key() })
+    }
+
+    fn keep_key(&self, _: IpAddr, by: &Person, public: &str, end: &str) -> Result<(), Trouble> {
+        if end != CODE {
+            return Err(Trouble::KeyEnd);
+        }
+        self.note(format!("{} keeps {public}", by.name))
+    }
+
+    fn remove_key(&self, _: IpAddr, by: &Person, key: &RemovedKey<'_>) -> Result<(), Trouble> {
+        if !key.is_last_meant {
+            return Err(Trouble::LastOfRole);
+        }
+        self.note(format!("{} removes {}", by.name, key.public))
     }
 }
 
@@ -293,6 +341,10 @@ impl LessonRoom for Clerk {
         Ok(vec![])
     }
 
+    fn wifi_rooms(&self) -> Vec<RoomName> {
+        vec!["CM2".parse().unwrap()]
+    }
+
     fn plans(&self, _: &Person) -> Result<Vec<(PlanId, LessonPlan)>, Trouble> {
         Ok(samples::plans())
     }
@@ -424,6 +476,15 @@ impl ReadingRoom for Clerk {
         self.note(format!("{} lifts {number}: {reason}", person.name))
     }
 
+    fn lesson_choice(
+        &self,
+        reader: Reader<'_>,
+        id: ReadingId,
+        _: &Selection,
+    ) -> Result<LessonChoice, Trouble> {
+        self.reading(reader, id).map(|_| samples::lesson_choice())
+    }
+
     fn look(
         &self,
         _: IpAddr,
@@ -435,7 +496,8 @@ impl ReadingRoom for Clerk {
         let person = reader.person;
         self.reading(reader, id)?;
         let host = selection.host.as_ref().map(ToString::to_string).unwrap_or_default();
-        self.note(format!("{} looks in {id} for `{host}` after {after}", person.name))?;
+        let lesson = selection.lesson.map(|lesson| format!(" in lesson {lesson}")).unwrap_or_default();
+        self.note(format!("{} looks in {id} for `{host}`{lesson} after {after}", person.name))?;
         Ok(samples::findings())
     }
 

@@ -25,7 +25,8 @@ fn the_head_opens_looks_takes_and_ends() {
         head.fill(&reading, "/direction/journal/lecture", "lecture=7&site=casino.example&verdict=refuse");
     assert!(found.status == "200" && found.text.contains("203.0.113.7"), "{}", found.text);
     assert!(!found.text.contains("AGE-SECRET-KEY-1"), "a key is never shown again");
-    let next = head.fill(&found, "/direction/journal/lecture", "lecture=7&site=casino.example&apres=4711");
+    let more = "lecture=7&site=casino.example&cours=7&apres=4711";
+    let next = head.fill(&found, "/direction/journal/lecture", more);
     assert_eq!(next.status, "200");
     let classes = head.fill(&reading, "/direction/journal/classes", "lecture=7");
     assert!(classes.status == "200" && classes.text.contains("moins de cinq appareils"), "{}", classes.text);
@@ -43,7 +44,7 @@ fn the_head_opens_looks_takes_and_ends() {
         [
             "M. Bernard opens: incident, essai, 60 min, 10",
             "M. Bernard looks in 7 for `casino.example` after 0",
-            "M. Bernard looks in 7 for `casino.example` after 4711",
+            "M. Bernard looks in 7 for `casino.example` in lesson 7 after 4711",
             "M. Bernard looks at the classes in 7",
             "M. Bernard takes 7, whole: true",
             "M. Bernard holds: plainte 12",
@@ -73,9 +74,15 @@ fn the_officer_reads_and_signs_and_decides_nothing() {
     assert_eq!(opened.location.as_deref(), Some("/direction/journal/lecture?n=7"));
     officer.fill(&page, "/direction/journal/terminer", "lecture=7");
     officer.fill(&page, "/direction/journal/signer", "numeros=12");
-    for path in
-        ["/direction", "/enseignant", "/enseignant/semaine", "/direction/personnes", "/direction/wifi"]
-    {
+    for path in [
+        "/direction",
+        "/enseignant",
+        "/enseignant/semaine",
+        "/direction/personnes",
+        "/direction/wifi",
+        "/direction/wifi/conseil",
+        "/direction/wifi/porte",
+    ] {
         let answer = officer.get(path);
         assert!(["403", "404"].contains(&answer.status.as_str()), "{path}: {}", answer.text);
     }
@@ -121,6 +128,7 @@ fn what_is_not_as_it_should_be_is_said_in_words() {
     check("/direction/journal/suspendre", "precisions=", "422", "Un champ est vide");
     check("/direction/journal/cle", "lecture=8&cle=1234", "422", "Ce n’est pas une clé secrète");
     check("/direction/journal/lecture", "lecture=7&site=a+b", "422", "Un champ est vide");
+    check("/direction/journal/lecture", "lecture=7&cours=CM2", "422", "Un champ est vide");
     check("/direction/journal/lecture", "lecture=9", "409", "Cette lecture est terminée");
     check("/direction/journal/classes", "lecture=9", "409", "Cette lecture est terminée");
     check("/direction/journal/classes", "lecture=8", "409", "Le boîtier n’a pas");

@@ -45,6 +45,27 @@ fn one_is_adopted_and_released_by_those_who_direct() {
 }
 
 #[test]
+fn a_release_is_put_in_by_day_by_those_who_direct() {
+    let open = Open::new();
+    let mut browser = Browser::new(open.address);
+    let page = browser.sign_in("personne=1");
+    let install = "version=1.5.0&cours=1";
+    assert_eq!(browser.get("/technique/version").status, "403", "a teacher");
+    assert_eq!(browser.fill(&page, "/technique/version", install).status, "403");
+    let mut browser = Browser::new(open.address);
+    browser.sign_in("nom=M.+Bernard");
+    let page = browser.get("/technique/version");
+    assert!(page.status == "200" && page.text.contains("value=\"1.5.0\""), "{}", page.text);
+    assert_eq!(browser.fill(&page, "/technique/version", "version=1.5.0").status, "409", "lessons");
+    assert_eq!(browser.fill(&page, "/technique/version", "version=x&cours=1").status, "422");
+    assert_eq!(browser.post("/technique/version", install).status, "403", "forged");
+    let done = browser.fill(&page, "/technique/version", install);
+    assert_eq!(done.location.as_deref(), Some("/technique"));
+    assert_eq!(open.done(), ["M. Bernard installs 1.5.0"]);
+    open.portal.stop().unwrap();
+}
+
+#[test]
 fn devices_are_kept_by_those_who_direct() {
     let open = Open::new();
     let mut browser = Browser::new(open.address);
