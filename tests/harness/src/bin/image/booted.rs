@@ -42,8 +42,6 @@ pub(crate) struct Parts<'p> {
     pub(crate) log: Option<&'p Path>,
     /// Files that it can read as disks, by their names: `/dev/disk/by-id/virtio-NAME`.
     pub(crate) beside: &'p [(&'p str, &'p Path)],
-    /// Whether it may start anew by itself; where not, that is its end.
-    pub(crate) may_restart: bool,
 }
 
 /// The machine that runs. The end of this value is a power cut.
@@ -188,9 +186,6 @@ fn command(parts: &Parts<'_>) -> Result<Vec<String>> {
     for credential in agent::credentials() {
         add("-smbios", credential);
     }
-    if !parts.may_restart {
-        command.push("-no-reboot".to_owned());
-    }
     Ok(command)
 }
 
@@ -252,22 +247,21 @@ mod tests {
             path
         };
         let (disk, log, release) = (place("disk"), place("log"), place("release"));
-        let say = |log, beside: &[(&str, &Path)], may_restart| {
-            command(&Parts { disk: &disk, log, beside, may_restart }).unwrap().join(" ")
-        };
-        let plain = say(None, &[], false);
+        let say =
+            |log, beside: &[(&str, &Path)]| command(&Parts { disk: &disk, log, beside }).unwrap().join(" ");
+        let plain = say(None, &[]);
         assert!(
             plain.contains(&format!("discard=unmap,file={} -device virtio-blk-pci", disk.display())),
             "{plain}"
         );
-        assert!(plain.ends_with(" -no-reboot") && !plain.contains("blklogwrites"), "{plain}");
+        assert!(!plain.contains("-no-reboot") && !plain.contains("blklogwrites"), "{plain}");
         assert_eq!(plain.matches("type=11,value=io.systemd.credential.binary:").count(), 2);
-        let logged = say(Some(log.as_path()), &[("release", release.as_path())], true);
+        let logged = say(Some(log.as_path()), &[("release", release.as_path())]);
         assert!(logged.contains(&format!("node-name=writes,filename={}", log.display())), "{logged}");
-        assert!(logged.contains("serial=release,addr=0x8") && !logged.contains("-no-reboot"), "{logged}");
+        assert!(logged.contains("serial=release,addr=0x8"), "{logged}");
         let three = [("a", release.as_path()), ("b", release.as_path()), ("c", release.as_path())];
-        assert!(command(&Parts { disk: &disk, log: None, beside: &three, may_restart: true }).is_err());
+        assert!(command(&Parts { disk: &disk, log: None, beside: &three }).is_err());
         let missing = folder.path().join("missing");
-        assert!(command(&Parts { disk: &missing, log: None, beside: &[], may_restart: true }).is_err());
+        assert!(command(&Parts { disk: &missing, log: None, beside: &[] }).is_err());
     }
 }

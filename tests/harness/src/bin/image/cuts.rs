@@ -160,7 +160,7 @@ fn record(lab: &Lab, image: &Path, release: &Release, folder: &Path) -> Result<R
     drop(File::create(&writes)?);
     release.write_disk(lab, &tar)?;
     let beside = [("release", tar.as_path())];
-    let parts = Parts { disk: &live, log: Some(&writes), beside: &beside, may_restart: true };
+    let parts = Parts { disk: &live, log: Some(&writes), beside: &beside };
     let mut machine = Booted::start(lab, &parts)?;
     machine.wait("the first answer", START_WITHIN, |_| answers(&lab.pc2))?;
     machine.settle()?;
@@ -254,7 +254,7 @@ impl Rebuilt {
 /// The box starts from what a cut has left, the one version or the other, filters, and finds its journal as it was. Says what it
 /// runs and after how long.
 fn start_again(lab: &Lab, disk: &Path, record: &Record) -> Result<String> {
-    let parts = Parts { disk, log: None, beside: &[], may_restart: true };
+    let parts = Parts { disk, log: None, beside: &[] };
     let mut machine = Booted::start(lab, &parts)?;
     machine.wait("the first answer", START_WITHIN, |_| answers(&lab.pc2))?;
     let seconds = machine.seconds();
