@@ -107,13 +107,17 @@ fn lay_wire() -> Result<(), TestbedError> {
     ip(&commands)
 }
 
-/// The box's end: it needs no address of its own for IPv4, because the box answers for its others by any wire.
+/// The box's end: it needs no address of its own for IPv4, because the box answers for its others by any wire. What it refuses there comes from
+/// its address in the school, as for a classroom's PC; else the kernel would take that of its first interface, which may be the line's.
 fn connect_box(wires: Wires) -> Result<(), TestbedError> {
     let box_end = Interface::TESTERS;
     let (ipv4, ipv4_bits) = Tester::IPV4_NETWORK;
     let (ipv6, ipv6_bits) = Tester::IPV6_NETWORK;
-    let mut commands =
-        vec![format!("link set {box_end} up"), format!("route replace {ipv4}/{ipv4_bits} dev {box_end}")];
+    let own = wires.ipv4;
+    let mut commands = vec![
+        format!("link set {box_end} up"),
+        format!("route replace {ipv4}/{ipv4_bits} dev {box_end} src {own}"),
+    ];
     if wires.ipv6.is_some() {
         commands.push(format!("address replace {GATEWAY_IPV6}/64 dev {box_end} nodad"));
         commands.push(format!("route replace {ipv6}/{ipv6_bits} dev {box_end}"));
