@@ -1,5 +1,7 @@
 //! A hub of a test's own, with one box.
 
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -50,4 +52,24 @@ pub(crate) fn enrol(register: &dyn Register, certificate: &[u8], is_replacement:
         certificate_until: LATE,
     };
     register.enrol(&code.number(), &new, EARLY).unwrap()
+}
+
+/// A request of HTTP that a test's own server gets: its head, and its body.
+pub(crate) fn read_request(stream: &TcpStream) -> (String, String) {
+    let mut reader = BufReader::new(stream);
+    let (mut head, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        head.push_str(&line);
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    (head, String::from_utf8(body).unwrap())
 }

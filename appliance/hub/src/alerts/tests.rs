@@ -1,9 +1,10 @@
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Mutex;
 use std::thread::{self, JoinHandle};
 
 use super::*;
+use crate::fixture::read_request;
 use crate::register::sqlite::SqliteRegister;
 
 pub(super) const NOW: Timestamp = Timestamp::from_unix_ms(1_795_392_000_000);
@@ -25,23 +26,9 @@ fn serve(answer: fn(TcpStream) -> String) -> (u16, JoinHandle<String>) {
 }
 
 fn answer_call(mut stream: TcpStream, status: &str) -> String {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let (mut said, mut length) = (String::new(), 0);
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
-        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
-        }
-        said.push_str(&line);
-        if line.trim().is_empty() {
-            break;
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
+    let (head, body) = read_request(&stream);
     write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
-    format!("{said}{}", String::from_utf8(body).unwrap())
+    format!("{head}{body}")
 }
 
 /// As much of SMTP (RFC 5321) as a letter needs.

@@ -1,7 +1,7 @@
 //! A provider of a test's own, on this machine.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -13,6 +13,7 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as 
 use serde_json::{Value, json};
 
 use super::{ClientSecret, DISCOVERY, ProviderSettings};
+use crate::fixture::read_request;
 
 /// Where it takes codes.
 pub(crate) const TOKEN_PATH: &str = "/token";
@@ -135,25 +136,11 @@ pub(crate) fn query_of(address: &str, name: &str) -> String {
 }
 
 fn answer(mut stream: TcpStream, talk: &Mutex<Talk>) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let (mut said, mut length) = (String::new(), 0);
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
-        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
-        }
-        said.push_str(&line);
-        if line.trim().is_empty() {
-            break;
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
-    let path = said.split(' ').nth(1).unwrap_or_default().to_owned();
+    let (head, body) = read_request(&stream);
+    let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
     let (status, text) = {
         let mut talk = talk.lock().unwrap();
-        talk.asked.push(format!("{said}{}", String::from_utf8(body).unwrap()));
+        talk.asked.push(format!("{head}{body}"));
         talk.answers.get(&path).cloned().unwrap_or((404, String::new()))
     };
     let length = text.len();
