@@ -180,6 +180,20 @@ impl<'lab> Appliance<'lab> {
     }
 }
 
+/// A network of the Wi-Fi, and an access point whose radio is not there; added to a configuration.
+pub const WIFI_WITHOUT_RADIO: &str = r#"
+[[wifi.network]]
+room = "CM2"
+ssid = "tilleul"
+
+[[access_point]]
+name = "borne-cm2"
+room = "CM2"
+kind = "hostapd"
+interface = "wlan-absent"
+channel = 36
+"#;
+
 /// The configuration of the lab's box: the text of a file.
 #[must_use]
 pub fn usual_configuration() -> String {

@@ -39,7 +39,7 @@ pub mod random;
 mod school;
 mod site;
 
-pub use appliance::{Appliance, preau_binary, usual_configuration};
+pub use appliance::{Appliance, WIFI_WITHOUT_RADIO, preau_binary, usual_configuration};
 pub use lab::Lab;
 pub use machine::{Machine, Output, Service};
 pub use name_server::NameServer;

@@ -4,12 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use harness::{Appliance, Lab, Output, PC1_MAC, usual_configuration, wait_until};
+use harness::{Appliance, Lab, Output, PC1_MAC, WIFI_WITHOUT_RADIO, usual_configuration, wait_until};
 
 use crate::hub::{Hub, School, configuration, files_at, preau, text};
 use crate::people::{AUTHORITY, Browser, add};
 use crate::sealing::visit;
-use crate::wifi::WIFI;
 
 const SITE: &str = "http://mediatheque.example/";
 const SECRET: &str = "402817";
@@ -22,7 +21,7 @@ fn status_of(lab: &Lab) -> Result<String> {
 
 /// A box with devices, a rule, a teacher with a secret of her own, a Wi-Fi network, and an authority that a browser trusts.
 fn open(lab: &Lab) -> Result<Appliance<'_>> {
-    let mut appliance = lab.appliance_with(&format!("{}{WIFI}", usual_configuration()))?;
+    let mut appliance = lab.appliance_with(&format!("{}{WIFI_WITHOUT_RADIO}", usual_configuration()))?;
     appliance.build_lists(&lab.lists())?;
     appliance.add_usual_devices()?;
     appliance.start()?;
@@ -112,7 +111,7 @@ fn a_replacement_serves_the_school_as_the_lost_box_did() -> Result<()> {
     ensure!(said.contains("2 devices, 1 people") && said.contains("number 2"), "{said}");
     // It is put in place outside of the lab, whose ports this machine has not.
     ensure!(said.contains("names the port lan0, which this machine has not"), "{said}");
-    ensure!(fs::read_to_string(&own)? == format!("{}{WIFI}", usual_configuration()));
+    ensure!(fs::read_to_string(&own)? == format!("{}{WIFI_WITHOUT_RADIO}", usual_configuration()));
     ensure!(fs::read_to_string(lab.directory().join("spare.toml.before"))?.contains("# of the spare"));
     refused(&box_says(&lost, &["sync", "now"])?, "revoked this box")?;
 

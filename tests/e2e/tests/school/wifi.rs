@@ -2,26 +2,12 @@
 //! a machine of their own (`tests/vm`).
 
 use anyhow::Result;
-use harness::{Lab, usual_configuration, wait_until};
-
-/// A network and an access point whose radio is not there.
-pub(crate) const WIFI: &str = r#"
-[[wifi.network]]
-room = "CM2"
-ssid = "tilleul"
-
-[[access_point]]
-name = "borne-cm2"
-room = "CM2"
-kind = "hostapd"
-interface = "wlan-absent"
-channel = 36
-"#;
+use harness::{Lab, WIFI_WITHOUT_RADIO, usual_configuration, wait_until};
 
 #[test]
 fn a_missing_radio_is_told_and_keeps_nothing_else_from_working() -> Result<()> {
     let lab = Lab::new()?;
-    let mut appliance = lab.appliance_with(&format!("{}{WIFI}", usual_configuration()))?;
+    let mut appliance = lab.appliance_with(&format!("{}{WIFI_WITHOUT_RADIO}", usual_configuration()))?;
     appliance.add_usual_devices()?;
     let status = appliance.run(&["wifi", "status"])?;
     assert!(!status.is_success() && status.stdout.contains("no box with access points"), "{status:?}");

@@ -3,13 +3,12 @@
 use std::fs;
 
 use anyhow::{Result, ensure};
-use harness::{Lab, wait_until};
+use harness::{Lab, WIFI_WITHOUT_RADIO, wait_until};
 
 use super::album::Album;
 use super::chrome::Scripts;
 use super::{HEAD_SECRET, School, choose_secret, page, sign_in_by_name};
 use crate::people::add;
-use crate::wifi::WIFI;
 
 /// Where the sheet is, and what stands on it.
 const SHEETS: [(&str, &[&str]); 3] = [
@@ -30,7 +29,7 @@ fn count_pages(paper: &[u8]) -> usize {
 #[test]
 fn each_sheet_about_the_wifi_is_one_page() -> Result<()> {
     let (lab, album) = (Lab::new()?, Album::new("sheets")?);
-    let school = School::open_with(&lab, WIFI)?;
+    let school = School::open_with(&lab, WIFI_WITHOUT_RADIO)?;
     let card = add(&school.appliance, "M. Bernard", "head", &[])?;
     let lesson = ["lesson", "start", "CM2", "--teacher", "Mme Martin", "--for", "30m", "--wifi", "true"];
     school.appliance.run(&lesson)?.success()?;

@@ -4,12 +4,11 @@
 use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use harness::{Lab, wait_until};
+use harness::{Lab, WIFI_WITHOUT_RADIO, wait_until};
 use serde_json::json;
 
 use super::chrome::{Chrome, ENTER, Scripts};
 use super::{School, TEACHER_PIN, choose_secret, page, sign_in_by_tile};
-use crate::wifi::WIFI;
 
 const PLACE: &str = "/enseignant/tablettes";
 /// A projector's screen.
@@ -56,7 +55,7 @@ fn press(chrome: &Chrome<'_>, selector: &str) -> Result<()> {
 #[test]
 fn tablets_read_the_rooms_wifi_from_the_projector() -> Result<()> {
     let lab = Lab::new()?;
-    let school = School::open_with(&lab, WIFI)?;
+    let school = School::open_with(&lab, WIFI_WITHOUT_RADIO)?;
     let wifi = |arguments: &[&str]| school.appliance.run(&[&["wifi"], arguments].concat());
     wait_until("the room's key", || Ok(wifi(&["key", "list"])?.success()?.contains("\tCM2\t")))?;
     wait_until("the access point", || Ok(wifi(&["status"])?.stdout.contains("borne-cm2")))?;

@@ -4,26 +4,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use harness::{Lab, Machine, wait_until};
+use harness::{Lab, Machine, WIFI_WITHOUT_RADIO, wait_until};
 
 use crate::booted::{Booted, Parts, START_WITHIN, copy_disk, workshop};
 use crate::classroom::{Page, answers, check_filter, give_line, lease, open, resolve, rewire, send};
 use crate::hub::{Hub, SCHOOL};
 
-/// What the lost box had: what the image begins with, and a network of the Wi-Fi.
+/// What the lost box had, beside a network of the Wi-Fi: what the image begins with.
 const CONFIGURATION: &str = include_str!("../../../../../image/preau.toml");
-const WIFI: &str = r#"
-[[wifi.network]]
-room = "CM2"
-ssid = "tilleul"
-
-[[access_point]]
-name = "borne-cm2"
-room = "CM2"
-kind = "hostapd"
-interface = "wlan-absent"
-channel = 36
-"#;
 /// A site that the school has closed for this room.
 const CLOSED: &str = "http://mediatheque.example/";
 /// A site that is open, but for a lesson.
@@ -92,7 +80,7 @@ pub(crate) fn run(image: &Path) -> Result<()> {
 /// A box of the school, with devices, a rule and a Wi-Fi key, enrolled, whose state is at the hub. It is gone afterwards; its key of
 /// the Wi-Fi is returned.
 fn lose_a_box(lab: &Lab, hub: &Hub<'_>) -> Result<String> {
-    let mut lost = lab.appliance_with(&format!("{CONFIGURATION}{WIFI}"))?;
+    let mut lost = lab.appliance_with(&format!("{CONFIGURATION}{WIFI_WITHOUT_RADIO}"))?;
     lost.add_usual_devices()?;
     lost.start()?;
     lost.wait_until_ready(&lab.pc1)?;
