@@ -419,6 +419,7 @@ fn is_person_match(query: &Query, act: &PersonEntry<'_>, when: When) -> bool {
         | PersonDeedEntry::AddReader { .. }
         | PersonDeedEntry::RemoveReader { .. }
         | PersonDeedEntry::InstallRelease { .. }
+        | PersonDeedEntry::Alter { .. }
         | PersonDeedEntry::AddPerson { .. }
         | PersonDeedEntry::ResetPerson { .. }
         | PersonDeedEntry::DisablePerson { .. }

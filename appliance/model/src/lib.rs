@@ -7,6 +7,7 @@
 
 mod access;
 mod access_point;
+mod alteration;
 mod category;
 mod commune_request;
 mod device;
@@ -38,10 +39,11 @@ mod verdict;
 
 pub use access::{AccessKind, Closing, End};
 pub use access_point::AccessPointName;
+pub use alteration::Alteration;
 pub use category::{Category, CategoryError};
 pub use commune_request::{
-    Answered, CommuneAnswer, CommuneNotice, CommuneOrder, CommuneOrderKind, CommuneRequest, CommuneRequestId,
-    CommuneSheet, NewCommuneRequest,
+    Answered, CommuneAnswer, CommuneConfiguration, CommuneNotice, CommuneOrder, CommuneOrderKind,
+    CommuneRequest, CommuneRequestId, CommuneSheet, NewCommuneRequest,
 };
 pub use device::{Device, DeviceName, PersonName, ProfileName, RoomName};
 pub use domain_name::{DomainName, DomainNameError, LABEL_BYTES_MAX, NAME_BYTES_MAX};

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use model::{
-    Act, Deed, InternetMode, Layer, LessonEnding, LessonId, LessonSettings, Narrowing, PersonAct, PersonDeed,
-    Purpose, ReadingEnd, ReadingId, ReadingTerms, Reason, Role, Rule, Scope, Sought, Topic, Verdict,
+    Act, Alteration, Deed, InternetMode, Layer, LessonEnding, LessonId, LessonSettings, Narrowing, PersonAct,
+    PersonDeed, Purpose, ReadingEnd, ReadingId, ReadingTerms, Reason, Role, Rule, Scope, Sought, Topic,
+    Verdict,
 };
 
 use super::{CLOCK, assert_golden, opened, record};
@@ -177,6 +178,8 @@ fn person_acts() -> Vec<PersonAct> {
         PersonDeed::AddReader { words: Sought::new("head: age1abc") },
         PersonDeed::RemoveReader { words: Sought::new("recovery: age1abc") },
         PersonDeed::InstallRelease { words: Sought::new("1.5.0") },
+        PersonDeed::Alter { what: Alteration::RenewWifiKey, words: Sought::new("CM2, tab-07") },
+        PersonDeed::Alter { what: Alteration::KeepReport, words: Sought::new("7: casino.example") },
         PersonDeed::Decline {
             site: ("a.".repeat(126) + "b").parse().unwrap(),
             room: Some(long.parse().unwrap()),
@@ -352,8 +355,8 @@ fn everything_that_somebody_does_comes_back() {
     let any = Query::default;
     let host = |name: &str| Query { host: Some(model::Host::parse(name).unwrap()), ..any() };
     for (query, expected) in [
-        (any(), 21),
-        (Query { kind: Some(Kind::Act), ..any() }, 21),
+        (any(), 23),
+        (Query { kind: Some(Kind::Act), ..any() }, 23),
         (Query { kind: Some(Kind::Access(model::AccessKind::Tls)), ..any() }, 0),
         (host("casino.example"), 1),
         (host("other.example"), 0),

@@ -102,7 +102,9 @@ impl Signed<'_> {
                 let site = self.visit.field("site").unwrap_or_default();
                 office.report_site(person, site, &self.read("motif")?)?;
             }
-            LessonPage::KeepReport => office.keep_report(self.read::<OverrideId>("regle")?)?,
+            LessonPage::KeepReport => {
+                office.keep_report(client, person, self.read::<OverrideId>("regle")?)?;
+            }
             LessonPage::Join => return self.join(),
             LessonPage::Register => return self.print_register(),
             LessonPage::Council => return Ok(self.print_council()),
@@ -110,9 +112,9 @@ impl Signed<'_> {
                 let place = &self.portal.settings.place;
                 return Ok(Answer::sheet(DoorSheet::STATUS, DoorSheet { place }.render()));
             }
-            LessonPage::Week if self.visit.is_post => office.add_plan(person, &self.read_plan()?)?,
+            LessonPage::Week if self.visit.is_post => office.add_plan(client, person, &self.read_plan()?)?,
             LessonPage::Week => return self.show_week(),
-            LessonPage::RemovePlan => office.remove_plan(person, self.read("plan")?)?,
+            LessonPage::RemovePlan => office.remove_plan(client, person, self.read("plan")?)?,
             LessonPage::Prepare if self.visit.is_post => {
                 office.prepare(client, person, &self.read_wanted()?)?;
             }

@@ -550,8 +550,8 @@ impl portal::LessonRoom for Office {
         self.list_reports()
     }
 
-    fn keep_report(&self, id: OverrideId) -> Result<(), Trouble> {
-        self.settle_report(id)
+    fn keep_report(&self, client: IpAddr, person: &Person, id: OverrideId) -> Result<(), Trouble> {
+        self.settle_report(client, person, id)
     }
 
     fn wifi_register(&self) -> Result<Vec<WifiLine>, Trouble> {
@@ -566,12 +566,12 @@ impl portal::LessonRoom for Office {
         self.list_plans(person)
     }
 
-    fn add_plan(&self, person: &Person, plan: &LessonPlan) -> Result<(), Trouble> {
-        self.plan_lesson(person, plan)
+    fn add_plan(&self, client: IpAddr, person: &Person, plan: &LessonPlan) -> Result<(), Trouble> {
+        self.plan_lesson(client, person, plan)
     }
 
-    fn remove_plan(&self, person: &Person, id: PlanId) -> Result<(), Trouble> {
-        self.give_plan_up(person, id)
+    fn remove_plan(&self, client: IpAddr, person: &Person, id: PlanId) -> Result<(), Trouble> {
+        self.give_plan_up(client, person, id)
     }
 
     fn join_code(&self, person: &Person) -> Result<JoinCode, Trouble> {

@@ -333,7 +333,7 @@ impl LessonRoom for Clerk {
         Ok(samples::reports())
     }
 
-    fn keep_report(&self, id: OverrideId) -> Result<(), Trouble> {
+    fn keep_report(&self, _: IpAddr, _: &Person, id: OverrideId) -> Result<(), Trouble> {
         self.note(format!("{id} is kept"))
     }
 
@@ -349,13 +349,13 @@ impl LessonRoom for Clerk {
         Ok(samples::plans())
     }
 
-    fn add_plan(&self, person: &Person, plan: &LessonPlan) -> Result<(), Trouble> {
+    fn add_plan(&self, _: IpAddr, person: &Person, plan: &LessonPlan) -> Result<(), Trouble> {
         let LessonPlan { room, weekday, from_minute, minutes, internet, is_wifi_on, .. } = plan;
         let (name, mode) = (&person.name, internet.as_str());
         self.note(format!("{name} plans {room} {weekday} {from_minute} {minutes} {mode} {is_wifi_on}"))
     }
 
-    fn remove_plan(&self, person: &Person, id: PlanId) -> Result<(), Trouble> {
+    fn remove_plan(&self, _: IpAddr, person: &Person, id: PlanId) -> Result<(), Trouble> {
         self.note(format!("{} gives {id} up", person.name))
     }
 

@@ -208,8 +208,14 @@ impl Office {
         self.work(|store| store.reports())
     }
 
-    pub(super) fn settle_report(&self, id: OverrideId) -> Result<(), Trouble> {
-        self.write(|store| store.settle_report(id))
+    pub(super) fn settle_report(
+        &self,
+        client: IpAddr,
+        person: &Person,
+        id: OverrideId,
+    ) -> Result<(), Trouble> {
+        let author = self.author(client, person);
+        self.write(|store| store.settle_report(id, author))
     }
 
     pub(super) fn list_wifi(&self) -> Result<Vec<WifiLine>, Trouble> {
@@ -245,7 +251,12 @@ impl Office {
         Ok(plans.into_iter().filter(|(_, plan)| plan.teacher == person.name).collect())
     }
 
-    pub(super) fn plan_lesson(&self, person: &Person, plan: &LessonPlan) -> Result<(), Trouble> {
+    pub(super) fn plan_lesson(
+        &self,
+        client: IpAddr,
+        person: &Person,
+        plan: &LessonPlan,
+    ) -> Result<(), Trouble> {
         self.check_room(person, &plan.room)?;
         if !plan.is_fit() {
             return Err(Trouble::Length);
@@ -253,11 +264,13 @@ impl Office {
         if self.list_plans(person)?.len() >= PLANS_OF_ONE_MAX {
             return Err(Trouble::Full);
         }
-        self.write(|store| store.add_plan(plan)).map(drop)
+        let device = self.device_of(client);
+        self.write(|store| store.plan_lesson(plan, device)).map(drop)
     }
 
-    pub(super) fn give_plan_up(&self, person: &Person, id: PlanId) -> Result<(), Trouble> {
-        self.write(|store| store.remove_plan(id, &person.name)).map(drop)
+    pub(super) fn give_plan_up(&self, client: IpAddr, person: &Person, id: PlanId) -> Result<(), Trouble> {
+        let device = self.device_of(client);
+        self.write(|store| store.remove_plan(id, &person.name, device)).map(drop)
     }
 
     fn device_of(&self, client: IpAddr) -> Option<Mac> {

@@ -146,7 +146,8 @@ fn a_report_is_a_site_and_its_author_takes_it_back_until_somebody_looked() {
     let sites: Vec<_> =
         it.office.reports().unwrap().iter().map(|it| it.rule.topic.as_str().to_owned()).collect();
     assert_eq!(sites, ["deux.example", "un.example"]);
-    it.office.keep_report(OverrideId::new(1)).unwrap();
+    let (bernard, _) = it.person("M. Bernard", Role::Head, &[]);
+    it.office.keep_report(PC.into(), &bernard, OverrideId::new(1)).unwrap();
     let end = |id: u32| it.office.end(&martin, OverrideId::new(id));
     assert_eq!([end(1), end(2)], [Err(Trouble::Denied), Ok(())]);
 }
@@ -205,12 +206,12 @@ fn a_week_is_each_teachers_own_and_has_limits() {
         internet: InternetMode::Normal,
         is_wifi_on: true,
     };
-    let add = |plan: &LessonPlan| it.office.add_plan(&martin, plan);
+    let add = |plan: &LessonPlan| it.office.add_plan(PC.into(), &martin, plan);
     assert_eq!(add(&plan), Ok(()));
     assert_eq!(add(&LessonPlan { minutes: 481, ..plan.clone() }), Err(Trouble::Length));
     assert_eq!(add(&LessonPlan { room: "CM1".parse().unwrap(), ..plan.clone() }), Err(Trouble::Unknown));
     let id = it.office.plans(&martin).unwrap()[0].0;
-    it.office.remove_plan(&petit, id).unwrap();
+    it.office.remove_plan(PC.into(), &petit, id).unwrap();
     assert_eq!((it.office.plans(&martin).unwrap().len(), it.office.plans(&petit).unwrap().len()), (1, 0));
     for _ in 1..50 {
         add(&plan).unwrap();
