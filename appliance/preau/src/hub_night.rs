@@ -14,7 +14,7 @@ use system::clock::{SystemClock, now};
 use system::machine;
 use system::private::PrivateFolder;
 
-use crate::{category_sights, data_folder, releases};
+use crate::{category_sights, data_folder, releases, selftest_health};
 
 /// Where the copy of the state is made, and what it is called. It is removed at once.
 const HUB_FOLDER: &str = "hub";
@@ -159,6 +159,7 @@ fn health(data: &Path, report: &Path) -> Health {
         content: content(data),
         release: releases::Releases::look(data, report).as_ref().map(releases::Releases::health),
         categories: categories(data),
+        selftest: selftest_health::look(data),
         ..Health::default()
     }
 }

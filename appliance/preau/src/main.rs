@@ -53,6 +53,7 @@ mod run;
 mod screen;
 mod seal_command;
 mod selftest_command;
+mod selftest_health;
 mod sought_lesson;
 mod status_command;
 mod summary_command;

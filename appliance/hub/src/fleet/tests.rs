@@ -155,6 +155,21 @@ fn each_trouble_has_its_colour() {
 }
 
 #[test]
+fn what_a_self_test_found_is_told_and_an_older_box_tells_none() {
+    assert_eq!(well().selftest, None);
+    let selftest = replication::SelftestHealth {
+        at_ms: ago(DAY_MS).unix_ms(),
+        outcome: "open".to_owned(),
+        since_ms: Some(ago(DAY_MS).unix_ms()),
+        failed: 2,
+        ..replication::SelftestHealth::default()
+    };
+    let health = Health { selftest: Some(selftest), ..well() };
+    let found = findings(vec![state(Some(ago(MINUTE_MS)), Some(&health))]);
+    assert_eq!(found, [Finding::Open { failed: 2, since: ago(DAY_MS), is_long: false }]);
+}
+
+#[test]
 fn a_certificate_that_does_not_come_is_told() {
     let order = |days: i64, failure: Option<WebFailure>| WebOrder {
         uai: "0750655E".to_owned(),

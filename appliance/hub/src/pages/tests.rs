@@ -486,9 +486,15 @@ fn whoever_has_not_shown_everything_goes_nowhere_else() {
 #[test]
 fn each_finding_is_said_with_its_number() {
     let place = place(Language::French);
-    for finding in
-        [Finding::Disk(7), Finding::List(8), Finding::Unsigned(9), Finding::Policy(5), Finding::Warm(91)]
-    {
+    for finding in [
+        Finding::Disk(7),
+        Finding::List(8),
+        Finding::Unsigned(9),
+        Finding::Policy(5),
+        Finding::Warm(91),
+        Finding::Open { failed: 6, since: NOW, is_long: false },
+        Finding::Selftest(4),
+    ] {
         let told = tell(place, finding);
         assert!(
             told.text.contains(&finding.number().unwrap().to_string()) && !told.remedy.is_empty(),

@@ -6,8 +6,8 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use replication::limits::MESSAGE_BYTES_MAX;
 use replication::{
-    Encoded, Enrolled, EnrolmentRequest, Growth, Health, LogState, Refusal, ReleaseHealth, Signed,
-    SignedPolicy, read_json,
+    ConfigurationHealth, Encoded, Enrolled, EnrolmentRequest, Growth, Health, LogState, Refusal,
+    ReleaseHealth, SelftestHealth, Signed, SignedPolicy, read_json,
 };
 use serde::{Deserialize, Serialize};
 
@@ -90,9 +90,11 @@ async fn note_health(request: HttpRequest, payload: web::Payload, hub: web::Data
     let shown = caller::shown(&request);
     answer(payload, move |health: Health| {
         let of: BoxState = caller::find(&hub, shown)?;
-        // What no box tells of releases is shown to nobody; the rest of its health counts.
+        // What no box tells of releases, self-tests or its configuration is shown to nobody; the rest of its health counts.
         let release = health.release.clone().filter(ReleaseHealth::is_right);
-        let health = Health { release, ..health };
+        let selftest = health.selftest.clone().filter(SelftestHealth::is_right);
+        let configuration = health.configuration.clone().filter(ConfigurationHealth::is_right);
+        let health = Health { release, selftest, configuration, ..health };
         let text = serde_json::to_string(&health).map_err(|_| Refusal::Malformed)?;
         // Both are shown to people.
         if !is_version(&health.version) || !is_version(&health.clock) {

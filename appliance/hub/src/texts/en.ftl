@@ -132,6 +132,12 @@ finding-policy = The box still works by number { $number } of the commune’s ru
 remedy-policy = "preau sync now" on the box, and read what is said.
 finding-release = A release of the system failed in this school; the box returned to the one before.
 remedy-release = The reason is on the page “Releases”. Withdraw the release (preau hub release withdraw) where other schools wait for it, and make a new one: the same is never tried again.
+finding-open = Ways around the filter in the last self-test: { $number }. Since { $when } no self-test has shown that all is closed.
+remedy-open = On the box, "preau selftest history" tells which, and its technical page shows it. A rule, a profile or a service may open what the self-test expects to be closed; put it right, then "preau selftest filter". After three days the school is red.
+finding-untested = Since { $when }, the self-test of the filter comes to no conclusion.
+remedy-untested = Run "preau selftest filter" on the box, and read what is said: cut, or nothing permitted passed.
+finding-selftest = Age of the last self-test of the filter, in days: { $number }.
+remedy-selftest = It is made each night: was the box off? If not, "preau selftest filter" on the box, and read what is said.
 
 # A school
 school-since = since
@@ -151,6 +157,11 @@ school-list = Lists in force since
 school-sealed = Last seal
 school-log = Entries signed by the hub / of the log
 school-certificate = Certificate good until
+school-selftest = Last self-test of the filter
+selftest-closed = all is closed ({ $passed } attacks without effect, { $untested } impossible, { $failed } got through)
+selftest-open = { $failed } attacks got through ({ $passed } without effect, { $untested } impossible)
+selftest-unproven = nothing got through, nor did what is permitted ({ $passed } without effect, { $untested } impossible, { $failed } got through)
+selftest-cut = cut ({ $passed } attacks without effect, { $untested } impossible, { $failed } got through)
 school-policy = The commune’s rules, number
 school-archive = What the hub keeps of its log
 school-revoke = Revoke this box…

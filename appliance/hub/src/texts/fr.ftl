@@ -133,6 +133,12 @@ finding-policy = Le boîtier applique encore la version { $number } des règles 
 remedy-policy = « preau sync now » sur le boîtier, et lisez ce qui est dit.
 finding-release = Une version du système a échoué dans cette école ; le boîtier est revenu à la précédente.
 remedy-release = La raison est sur la page « Versions ». Retirez la version (« preau hub release withdraw ») si d’autres écoles l’attendent, et faites-en une nouvelle : la même n’est plus jamais essayée.
+finding-open = Chemins qui contournent le filtre, au dernier autotest : { $number }. Depuis le { $when }, aucun autotest n’a montré que tout est fermé.
+remedy-open = Sur le boîtier, « preau selftest history » dit lesquels, et la page technique le montre. Une règle, un profil ou un service ouvre peut-être ce que l’autotest attend fermé ; corrigez, puis « preau selftest filter ». Après trois jours, l’école passe au rouge.
+finding-untested = Depuis le { $when }, l’autotest du filtre n’arrive pas à une conclusion.
+remedy-untested = Lancez « preau selftest filter » sur le boîtier, et lisez ce qui est dit : coupé, ou rien de permis ne passait.
+finding-selftest = Âge du dernier autotest du filtre, en jours : { $number }.
+remedy-selftest = Il se fait chaque nuit : le boîtier était-il éteint ? Sinon « preau selftest filter » sur le boîtier, et lisez ce qui est dit.
 
 # Une école
 school-since = depuis le
@@ -152,6 +158,11 @@ school-list = Listes en vigueur depuis
 school-sealed = Dernier scellé
 school-log = Entrées signées par le hub / du journal
 school-certificate = Certificat valable jusqu’au
+school-selftest = Dernier autotest du filtre
+selftest-closed = tout est fermé ({ $passed } attaques sans effet, { $untested } impossibles, { $failed } passées)
+selftest-open = { $failed } attaques sont passées ({ $passed } sans effet, { $untested } impossibles)
+selftest-unproven = rien n’est passé, mais rien de permis non plus ({ $passed } sans effet, { $untested } impossibles, { $failed } passées)
+selftest-cut = interrompu ({ $passed } attaques sans effet, { $untested } impossibles, { $failed } passées)
 school-policy = Règles de la commune, version
 school-archive = Ce que le hub garde de son journal
 school-revoke = Révoquer ce boîtier…

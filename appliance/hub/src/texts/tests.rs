@@ -48,7 +48,7 @@ fn named(folder: &Path, known: &BTreeSet<String>) -> BTreeSet<String> {
 /// Keys that are put together of a beginning and a word of the program.
 fn composed() -> BTreeSet<String> {
     const FINDINGS: &str = "no-box revoked never-came absent unreadable disk memory no-list list certificate unsigned sealed \
-        plain web uncertified no-clock clock warm policy release";
+        plain web uncertified no-clock clock warm policy release open untested selftest";
     let mut keys = BTreeSet::new();
     let mut add = |beginning: &str, words: &mut dyn Iterator<Item = &str>| {
         keys.extend(words.map(|word| format!("{beginning}-{word}")));
