@@ -53,13 +53,22 @@ pub(crate) struct Booted<'lab> {
 }
 
 impl<'lab> Booted<'lab> {
-    /// Switches it on.
+    /// Switches it on for the first time: its firmware remembers nothing.
     ///
     /// # Errors
     /// QEMU or the firmware is missing.
     pub(crate) fn start(lab: &'lab Lab, parts: &Parts<'_>) -> Result<Self> {
+        let memory = lab.appliance.directory().join("firmware.fd");
+        fs::copy(FIRMWARE[1], memory).context("no firmware: Debian's package ovmf")?;
+        Self::start_again(lab, parts)
+    }
+
+    /// Switches it on once more, with what its firmware remembers of the last time.
+    ///
+    /// # Errors
+    /// QEMU is missing.
+    pub(crate) fn start_again(lab: &'lab Lab, parts: &Parts<'_>) -> Result<Self> {
         let folder = lab.appliance.directory();
-        fs::copy(FIRMWARE[1], folder.join("firmware.fd")).context("no firmware: Debian's package ovmf")?;
         fs::write(folder.join("console.log"), "")?;
         let began = now();
         let command = command(parts)?;
