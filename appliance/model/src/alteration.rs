@@ -15,17 +15,20 @@ pub enum Alteration {
     DropPlan,
     /// What a teacher closed for the school stays closed: somebody who directs has looked at it.
     KeepReport,
+    /// A code is tried by which the box enrols at a hub anew.
+    JoinHub,
 }
 
 impl Alteration {
     /// Every one.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::RenewWifiKey,
         Self::TakeWifiKey,
         Self::ChangeRooms,
         Self::PlanLesson,
         Self::DropPlan,
         Self::KeepReport,
+        Self::JoinHub,
     ];
 
     /// The word that records and the state file use.
@@ -38,6 +41,7 @@ impl Alteration {
             Self::PlanLesson => "plan-lesson",
             Self::DropPlan => "drop-plan",
             Self::KeepReport => "keep-report",
+            Self::JoinHub => "join-hub",
         }
     }
 

@@ -19,11 +19,13 @@ mod install;
 mod keys;
 mod language;
 mod lesson;
+mod networks;
 mod notices;
 mod office;
 pub mod pages;
 mod preparation;
 mod reading;
+mod seat;
 mod selftest;
 mod server;
 pub mod shared;
@@ -48,6 +50,7 @@ pub use lesson::{
     JoinCode, JoinState, LessonRoom, LessonStart, LessonTurn, Missed, RoomNow, SeenDevice, WifiLine,
     WifiStatus,
 };
+pub use networks::{JoinFile, KeyBearer, NetworkRoom, RoomKeys};
 pub use notices::{CharterError, CharterText, Notices};
 pub use office::{Asked, Card, Claimed, Hold, Newcomer, Office, Reply, Tile, Trouble, Wish};
 pub use preparation::{PreparationLine, PreparationRoom, WantedThing};
@@ -55,6 +58,7 @@ pub use reading::{
     ClassDay, Classes, Findings, FoundLine, Held, LessonChoice, NewHold, NewReading, Reader, ReadingList,
     ReadingRoom, RefusedCount, RoutineDay, Summary,
 };
+pub use seat::{HubRoom, HubSeat, JoinStep, JoinTrouble, TypedHub};
 pub use selftest::{SelftestLine, SelftestOutcome, SelftestRun, SelftestStatus, selftest_word};
 pub use server::{PortalHandle, Settings, Sources, SpawnError, spawn};
 pub use status::{

@@ -8,8 +8,8 @@ use model::{
 };
 
 use crate::{
-    AdoptionRoom, CommuneRoom, DeviceRoom, InstallRoom, KeyRoom, LessonRoom, PreparationRoom, ReadingRoom,
-    TelephoneRoom,
+    AdoptionRoom, CommuneRoom, DeviceRoom, HubRoom, InstallRoom, KeyRoom, LessonRoom, NetworkRoom,
+    PreparationRoom, ReadingRoom, TelephoneRoom,
 };
 
 /// The part of the box that keeps people, sessions and requests. Its calls block: for files, and for a secret that is
@@ -23,7 +23,9 @@ pub trait Office:
     + AdoptionRoom
     + DeviceRoom
     + KeyRoom
+    + NetworkRoom
     + InstallRoom
+    + HubRoom
     + Send
     + Sync
 {

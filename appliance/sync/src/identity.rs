@@ -160,6 +160,12 @@ impl HubFolder {
         identity.map(Some).ok_or_else(|| SyncError::Damaged(self.name(IDENTITY_FILE)))
     }
 
+    /// What tells one enrolment from the next: when it was kept.
+    #[must_use]
+    pub fn identity_stamp(&self) -> Option<SystemTime> {
+        self.0.path(IDENTITY_FILE).metadata().and_then(|file| file.modified()).ok()
+    }
+
     /// Keeps what the box is.
     ///
     /// # Errors

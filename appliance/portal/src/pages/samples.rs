@@ -666,6 +666,12 @@ pub(crate) fn waiting_release() -> crate::WaitingRelease {
     crate::WaitingRelease { version: "1.5.0".parse().unwrap(), lessons: 2 }
 }
 
+/// A box at a commune's hub.
+pub(crate) fn hub_seat() -> crate::HubSeat {
+    let hub = ("https://hub.commune.example:8443".to_owned(), "École Jules-Ferry".to_owned());
+    crate::HubSeat { hub: Some(hub), step: crate::JoinStep::Nothing }
+}
+
 pub(crate) fn points() -> crate::Points {
     let mac = |last: u8| model::Mac::new([2, 0xaa, 0, 0, 0, last]);
     let name: model::AccessPointName = "borne-02aa00000002".parse().unwrap();
@@ -694,6 +700,17 @@ pub(crate) fn points() -> crate::Points {
 pub(crate) fn join_code() -> crate::JoinCode {
     let state = crate::JoinState::Shown { ssid: "<tilleul>".to_owned(), picture: "<svg></svg>".to_owned() };
     crate::JoinCode { room: Some("CM2".parse().unwrap()), state }
+}
+
+/// A room with one key for all, one with a key for each device, and one that has none yet.
+pub(crate) fn networks() -> Vec<crate::RoomKeys> {
+    let room = |name: &str, keys: &[Option<&str>]| crate::RoomKeys {
+        room: name.parse().unwrap(),
+        ssid: "tilleul".to_owned(),
+        is_in_lesson: name == "CM2",
+        keys: keys.iter().map(|device| (device.map(|name| name.parse().unwrap()), at(0))).collect(),
+    };
+    vec![room("CM2", &[None]), room("CM1", &[Some("tab-06"), Some("tab-07")]), room("CP", &[])]
 }
 
 /// Devices of a room, and one that moves.

@@ -4,8 +4,8 @@ use model::Role;
 
 use super::lesson::LessonPage;
 use crate::pages::people::{
-    ClassesPage, DevicesPage, HeadPage, InstallPage, JournalPage, KeysPage, PointsPage, ReadingPage,
-    SecretPage, SignInPage, StaffPage, TeacherPage, TechnicianPage, TelephonePage,
+    ClassesPage, DevicesPage, HeadPage, InstallPage, JournalPage, KeysPage, NetworksPage, PointsPage,
+    ReadingPage, SeatPage, SecretPage, SignInPage, StaffPage, TeacherPage, TechnicianPage, TelephonePage,
 };
 use crate::pages::{EnrolPage, Why};
 
@@ -49,7 +49,11 @@ pub(super) enum Page {
     PointsSay,
     Devices,
     DevicesRemove,
+    Networks,
+    NetworkFile,
+    NetworkKey,
     Install,
+    Seat,
 }
 
 /// Where a session is ended.
@@ -94,7 +98,11 @@ impl Page {
             PointsPage::PATH => Self::Points,
             DevicesPage::PATH => Self::Devices,
             DevicesPage::REMOVE_PATH => Self::DevicesRemove,
+            NetworksPage::PATH => Self::Networks,
+            NetworksPage::FILE_PATH => Self::NetworkFile,
+            NetworksPage::KEY_PATH => Self::NetworkKey,
             InstallPage::PATH => Self::Install,
+            SeatPage::PATH => Self::Seat,
             PointsPage::RELEASE_PATH => Self::PointsRelease,
             PointsPage::SAY_PATH => Self::PointsSay,
             path => return LessonPage::find(path).map(Self::Lesson),
@@ -114,8 +122,9 @@ impl Page {
             | Self::Reading
             | Self::Points
             | Self::Install
+            | Self::Seat
             | Self::Devices => true,
-            Self::Teacher | Self::Head | Self::Journal | Self::Technician => !is_post,
+            Self::Teacher | Self::Head | Self::Journal | Self::Technician | Self::Networks => !is_post,
             Self::Lesson(page) => page.takes(is_post),
             Self::SignOut
             | Self::TeacherAnswer
@@ -137,6 +146,8 @@ impl Page {
             | Self::ReadingExtract
             | Self::PointsRelease
             | Self::DevicesRemove
+            | Self::NetworkFile
+            | Self::NetworkKey
             | Self::PointsSay
             | Self::Support => is_post,
         }
@@ -171,7 +182,11 @@ impl Page {
             | Self::Points
             | Self::PointsRelease
             | Self::Devices
+            | Self::Networks
+            | Self::NetworkFile
+            | Self::NetworkKey
             | Self::Install
+            | Self::Seat
             | Self::DevicesRemove => role.directs(),
             Self::Telephone => role.shows_codes(),
             Self::Why | Self::Enrol | Self::SignIn | Self::SignOut | Self::Secret | Self::PointsSay => true,
@@ -193,7 +208,9 @@ impl Page {
             Self::Technician | Self::Support | Self::PointsSay => TechnicianPage::PATH,
             Self::Points | Self::PointsRelease => PointsPage::PATH,
             Self::Devices | Self::DevicesRemove => DevicesPage::PATH,
+            Self::Networks | Self::NetworkFile | Self::NetworkKey => NetworksPage::PATH,
             Self::Install => InstallPage::PATH,
+            Self::Seat => SeatPage::PATH,
             Self::Keys | Self::KeysKeep | Self::KeysRemove => KeysPage::PATH,
             Self::Journal
             | Self::JournalOpen

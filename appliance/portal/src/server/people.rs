@@ -10,7 +10,7 @@ use crate::pages::people::{
     TelephonePage, TroublePage,
 };
 use crate::pages::{Asking, Notice, Why};
-use crate::{Claimed, Newcomer, Reply, Trouble};
+use crate::{Claimed, JoinFile, Newcomer, Reply, Trouble};
 
 /// What a request is answered by.
 pub(super) struct Answer {
@@ -34,6 +34,8 @@ pub(super) enum Content {
     SeeAt(String),
     /// A file to be taken away, by its name.
     File(String, Vec<u8>),
+    /// The same of a file by which devices join.
+    Join(JoinFile, String, Vec<u8>),
     /// The same of a text.
     Text(&'static str, String),
 }
@@ -100,7 +102,11 @@ pub(super) fn answer(portal: &Portal, visit: &Visit, page: Page) -> Answer {
         | Page::PointsRelease
         | Page::Devices
         | Page::DevicesRemove
+        | Page::Networks
+        | Page::NetworkFile
+        | Page::NetworkKey
         | Page::Install
+        | Page::Seat
         | Page::Support => answer_signed(portal, visit, page),
     };
     outcome.unwrap_or_else(|trouble| tell(portal, visit, trouble, page.home()))
@@ -301,8 +307,11 @@ fn answer_signed(portal: &Portal, visit: &Visit, page: Page) -> Result<Answer, T
         Page::Devices if visit.is_post => signed.add_device(),
         Page::Devices => signed.devices(),
         Page::DevicesRemove => signed.remove_device(),
+        Page::Networks | Page::NetworkFile | Page::NetworkKey => signed.wifi(page),
         Page::Install if visit.is_post => signed.install_release(),
         Page::Install => signed.ask_to_install(),
+        Page::Seat if visit.is_post => signed.join_hub(),
+        Page::Seat => signed.seat(),
         Page::Why | Page::Enrol | Page::SignIn | Page::SignOut | Page::PointsSay => Err(Trouble::Unknown),
     }
 }

@@ -1,8 +1,8 @@
 //! The technician's page, and the file that she takes away.
 
 use super::people::{Answer, Content, Signed};
-use crate::Trouble;
-use crate::pages::people::{InstallPage, TechnicianPage};
+use crate::pages::people::{InstallPage, SeatPage, TechnicianPage};
+use crate::{JoinTrouble, Trouble, TypedHub};
 
 /// The name of the file for whoever helps from afar.
 const SUPPORT_FILE: &str = "preau-assistance.txt";
@@ -34,6 +34,28 @@ impl Signed<'_> {
         let is_despite_lessons = self.visit.field(InstallPage::LESSONS_FIELD).is_some();
         self.portal.office.install_release(self.visit.client, self.person, &version, is_despite_lessons)?;
         Ok(Answer::see(TechnicianPage::PATH))
+    }
+
+    /// Where the box is enrolled.
+    pub(super) fn seat(&self) -> Result<Answer, Trouble> {
+        self.show_seat("", None)
+    }
+
+    pub(super) fn join_hub(&self) -> Result<Answer, Trouble> {
+        let field = |name: &str| self.visit.field(name).unwrap_or_default();
+        let (code, hub) = (field(SeatPage::CODE_FIELD), field(SeatPage::HUB_FIELD));
+        let typed = TypedHub { code, hub, secret: field(SeatPage::SECRET_FIELD) };
+        match self.portal.office.join_hub(self.visit.client, self.person, &typed) {
+            Ok(()) => Ok(Answer::see(SeatPage::PATH)),
+            Err(trouble) => self.show_seat(hub, Some(trouble)),
+        }
+    }
+
+    fn show_seat(&self, hub: &str, trouble: Option<JoinTrouble>) -> Result<Answer, Trouble> {
+        let seat = self.portal.office.hub_seat()?;
+        let (place, person, token) = (&self.portal.settings.place, self.person, self.token.as_str());
+        let page = SeatPage { place, person, seat: &seat, hub, trouble, token };
+        Ok(Answer::page(page.status(), page.render(self.visit.language)))
     }
 
     pub(super) fn support(&self) -> Result<Answer, Trouble> {

@@ -1200,6 +1200,7 @@ commune-order-unprepare = Prepare no more
 commune-order-notice = Show
 commune-order-release = Install the release of the system
 commune-order-withdraw = Install no more the release of the system
+commune-order-configure = Take the commune’s settings number
 
 # Access points that are plugged in
 points-title = Wi-Fi access points
@@ -1229,6 +1230,23 @@ join-picture = Picture for the camera of a tablet
 join-off = Begin the lesson and switch the Wi-Fi on: the picture will be here, for the projector.
 join-own = In this room each device has a key of its own: the technician installs it once, and there is nothing to show.
 join-back = Back to my room
+
+# The Wi-Fi's keys, and the files by which devices join
+networks-title = Wi-Fi keys and files
+networks-lead = A file lets a device join the Wi-Fi of its room without anybody typing the key. Whoever has the file has the key: delete it once the device has joined. The journal has who took it.
+networks-none = No room has a Wi-Fi network in the box’s configuration.
+networks-ssid = Network: { $ssid }
+networks-lesson = A lesson is under way in this room: a new key throws out the devices that have the old one.
+networks-no-key = No key yet: the box draws them as soon as it knows the time. Where each device has its own, register the devices of the room first.
+networks-of-room = The room’s key, the same for all its devices
+networks-made = drawn on { $day }
+networks-file-ipad = iPad and Mac (.mobileconfig)
+networks-file-windows = Windows (.xml)
+networks-file-chromebook = Chromebook (.onc)
+networks-file-qr = Android: picture for the camera (.svg)
+networks-renew = Replace this key
+networks-renew-hint = For a tablet that is lost, or a key that too many people know. The old one opens nothing from then on: give a new file to each device that had it.
+networks-back = Back to the box
 
 # Devices and rooms
 devices-title = Devices and rooms
@@ -1293,6 +1311,23 @@ enrol-fault-stick = The file preau-enrol.toml of the USB stick is not right: it 
 enrol-fault-wait = A try is under way, or the last one was a moment ago. Wait some seconds, then try again.
 enrol-fault-head-name = This name of the head will not do, or is missing beside the password. Write it as “Mme Durand”; or leave both fields empty. Nothing was tried, the code is worth as much as before.
 enrol-fault-head-secret = This password will not do, or is missing: it needs at least 12 characters, such as a few words in a row, and no sequence or repetition. Nothing was tried, the code is worth as much as before.
+
+# A box that is in use enrols anew
+enrol-move-title = The commune’s hub
+enrol-move-now = This box is enrolled at { $hub }: { $school }.
+enrol-move-never = This box is enrolled at no hub.
+enrol-move-asking = The box asks the hub. It takes some seconds; until then nothing has changed.
+enrol-move-done = Done: the box is enrolled at this hub, and goes there for the first time within minutes.
+enrol-move-means = What it means to enrol this box anew
+enrol-move-keeps = The school keeps everything: devices, people, rules, lessons, Wi-Fi, lists and journal. Nothing stops, nobody notices.
+enrol-move-sends = From the first night on the new hub receives the box’s state and the sealed days of the journal, which their readers alone can read. Enrol it at the commune’s and at no other.
+enrol-move-rules = Rules, categories and notices of the old hub end with that; those of the new one take their place, and so do its releases of the system. A certificate for the commune’s names ends where the new hub does not give them to the school.
+enrol-move-old = The old hub does not know: ask it to revoke this box. What it keeps of the journal stays there until its time is over.
+enrol-move-same = At the same hub (its certificate is over, it was revoked by mistake, the hub was lost and made anew), ask for a code for a replacement: the old enrolment ends, the state of this box stays.
+enrol-move-form = Enrol by a code
+enrol-move-secret = Your password
+enrol-move-go = Enrol at this hub
+enrol-move-no = Change nothing
 
 # The box’s screen
 console-title = Préau, the box of the school

@@ -1201,6 +1201,7 @@ commune-order-unprepare = Ne plus préparer
 commune-order-notice = Afficher
 commune-order-release = Installer la version du système
 commune-order-withdraw = Ne plus installer la version du système
+commune-order-configure = Prendre les réglages de la commune numéro
 
 # Les bornes que l’on branche
 points-title = Bornes Wi-Fi
@@ -1230,6 +1231,23 @@ join-picture = Image à viser avec l’appareil photo de la tablette
 join-off = Démarrez le cours et allumez le Wi-Fi : l’image s’affichera ici, à projeter.
 join-own = Dans cette salle, chaque appareil a sa propre clé : le technicien l’installe une fois, et il n’y a rien à projeter.
 join-back = Revenir à ma salle
+
+# Les clés du Wi-Fi, et les fichiers par lesquels les appareils y entrent
+networks-title = Clés et fichiers du Wi-Fi
+networks-lead = Un fichier fait entrer un appareil dans le Wi-Fi de sa salle sans que personne tape la clé. Qui a le fichier a la clé : supprimez-le dès que l’appareil est entré. Le journal note qui l’a pris.
+networks-none = Aucune salle n’a de réseau Wi-Fi dans la configuration du boîtier.
+networks-ssid = Réseau : { $ssid }
+networks-lesson = Un cours a lieu dans cette salle : remplacer une clé maintenant met dehors les appareils qui l’ont.
+networks-no-key = Aucune clé pour l’instant : le boîtier les tire au sort dès qu’il connaît l’heure. Où chaque appareil a la sienne, enregistrez d’abord les appareils de la salle.
+networks-of-room = La clé de la salle, la même pour tous ses appareils
+networks-made = tirée le { $day }
+networks-file-ipad = iPad et Mac (.mobileconfig)
+networks-file-windows = Windows (.xml)
+networks-file-chromebook = Chromebook (.onc)
+networks-file-qr = Android : image à viser (.svg)
+networks-renew = Remplacer cette clé
+networks-renew-hint = Pour une tablette perdue, ou une clé que trop de gens connaissent. L’ancienne n’ouvre plus rien, aussitôt : donnez ensuite un nouveau fichier à chaque appareil qui l’avait.
+networks-back = Revenir au boîtier
 
 # Les appareils et les salles
 devices-title = Appareils et salles
@@ -1294,6 +1312,23 @@ enrol-fault-stick = Le fichier preau-enrol.toml de la clé USB n’est pas bon 
 enrol-fault-wait = Un essai est en cours, ou le dernier vient d’avoir lieu. Attendez quelques secondes, puis recommencez.
 enrol-fault-head-name = Ce nom de direction ne convient pas, ou il manque à côté du mot de passe. Écrivez-le comme « Mme Durand » ; ou laissez les deux champs vides. Rien n’a été essayé, le code vaut toujours autant.
 enrol-fault-head-secret = Ce mot de passe ne convient pas, ou il manque : il lui faut au moins 12 caractères, comme quelques mots à la suite, et ni suite ni répétition. Rien n’a été essayé, le code vaut toujours autant.
+
+# Un boîtier en service s’inscrit de nouveau
+enrol-move-title = Le hub de la commune
+enrol-move-now = Ce boîtier est inscrit à { $hub } : { $school }.
+enrol-move-never = Ce boîtier n’est inscrit à aucun hub.
+enrol-move-asking = Le boîtier demande au hub. Cela prend quelques secondes ; d’ici là, rien n’a changé.
+enrol-move-done = C’est fait : le boîtier est inscrit à ce hub, et y fait son premier échange dans les minutes qui viennent.
+enrol-move-means = Ce que veut dire inscrire ce boîtier de nouveau
+enrol-move-keeps = L’école garde tout : appareils, personnes, règles, séances, Wi-Fi, listes et journal. Rien ne s’arrête, personne ne remarque rien.
+enrol-move-sends = Le nouveau hub reçoit, dès la première nuit, l’état du boîtier et les journées scellées du journal, que seuls leurs lecteurs peuvent lire. N’y inscrivez que celui de la commune.
+enrol-move-rules = Les règles, catégories et annonces de l’ancien hub cessent à cet échange ; celles du nouveau prennent leur place, et ses versions du système aussi. Un certificat pour des noms de la commune s’arrête, si le nouveau hub ne les donne pas à l’école.
+enrol-move-old = L’ancien hub n’en sait rien : demandez-lui de révoquer ce boîtier. Ce qu’il garde du journal reste chez lui jusqu’à son échéance.
+enrol-move-same = Au même hub (certificat fini, boîtier révoqué par erreur, hub perdu puis refait), demandez un code de remplacement : l’ancienne inscription s’éteint, l’état de ce boîtier-ci reste.
+enrol-move-form = Inscrire avec un code
+enrol-move-secret = Votre mot de passe
+enrol-move-go = Inscrire à ce hub
+enrol-move-no = Ne rien changer
 
 # L’écran du boîtier
 console-title = Préau, le boîtier de l’école

@@ -9,6 +9,7 @@ mod installing;
 mod joining;
 mod keys;
 mod lessons;
+mod moving;
 mod notebook;
 mod overview;
 mod points;
@@ -34,10 +35,11 @@ use model::{
     ReleaseVersion, RequestId, Role, RoomName, Selection, Subject, Timestamp,
 };
 use portal::{
-    Asked, Card, Claimed, Classes, CommuneDesk, CommuneWish, Custody, DeviceList, Findings, Held, JoinCode,
-    KeyList, LessonChoice, LessonStart, LessonTurn, NewCodes, NewHold, NewKey, NewReading, Newcomer, Points,
-    PreparationLine, Reader, ReadingList, RemovedKey, Reply, RoomNow, SaidOfPoint, ShownKey, Summary,
-    TelephoneState, Tile, Trouble, TypedTelephone, WaitingRelease, WantedThing, WifiLine, Wish,
+    Asked, Card, Claimed, Classes, CommuneDesk, CommuneWish, Custody, DeviceList, Findings, Held, HubSeat,
+    JoinCode, JoinTrouble, KeyList, LessonChoice, LessonStart, LessonTurn, NewCodes, NewHold, NewKey,
+    NewReading, Newcomer, Points, PreparationLine, Reader, ReadingList, RemovedKey, Reply, RoomNow,
+    SaidOfPoint, ShownKey, Summary, TelephoneState, Tile, Trouble, TypedHub, TypedTelephone, WaitingRelease,
+    WantedThing, WifiLine, Wish,
 };
 use ring::rand::SystemRandom;
 use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonError, Store, StoreError};
@@ -47,6 +49,7 @@ use super::readings::Readings;
 use crate::data_folder::STATE_FILE;
 use crate::releases::REPORT;
 use keys::KeyDesk;
+use moving::Moving;
 use notebook::Notebook;
 pub(crate) use points::PointPlan;
 pub(crate) use preparing::Larder;
@@ -91,6 +94,8 @@ pub(crate) struct Office {
     points: PointPlan,
     /// Where the machine's system tells of its releases.
     release_report: PathBuf,
+    /// The hub that the box is to enrol at.
+    moving: Arc<Moving>,
     /// The profiles that devices may have.
     profiles: Vec<ProfileName>,
     /// What was counted of the day under way, and up to which hour.
@@ -139,6 +144,7 @@ impl Office {
             telephones: Vec::new(),
             points: PointPlan::default(),
             release_report: PathBuf::from(REPORT),
+            moving: Arc::default(),
             profiles: Vec::new(),
             counted: Mutex::default(),
         }
@@ -323,6 +329,16 @@ impl portal::InstallRoom for Office {
         is_despite_lessons: bool,
     ) -> Result<(), Trouble> {
         self.hurry_release(client, person, version, is_despite_lessons)
+    }
+}
+
+impl portal::HubRoom for Office {
+    fn hub_seat(&self) -> Result<HubSeat, Trouble> {
+        Ok(self.find_seat())
+    }
+
+    fn join_hub(&self, client: IpAddr, person: &Person, typed: &TypedHub<'_>) -> Result<(), JoinTrouble> {
+        self.try_hub(client, person, typed)
     }
 }
 

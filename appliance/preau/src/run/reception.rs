@@ -27,6 +27,7 @@ use tokio::sync::Notify;
 
 use head::FirstHead;
 pub(crate) use keeper::ReceptionKeeper;
+pub(super) use setback::setback;
 pub(crate) use task::Prepared;
 
 /// Shortest time between two tries: the form is open to the whole school.

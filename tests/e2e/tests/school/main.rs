@@ -42,6 +42,8 @@ mod hub_export;
 #[cfg(test)]
 mod hub_lists;
 #[cfg(test)]
+mod hub_moving;
+#[cfg(test)]
 mod hub_names;
 #[cfg(test)]
 mod hub_oidc;

@@ -143,6 +143,16 @@ fn technicians(language: Language) -> Vec<(String, String)> {
         let page = InstallPage { place: &place, person: &samples::head(), release: &release, token: "0" };
         push(&format!("install-{lessons}"), page.render(language));
     }
+    let never = crate::HubSeat { hub: None, ..samples::hub_seat() };
+    let failed = crate::JoinStep::Failed(crate::Setback::Used);
+    let failed = crate::HubSeat { step: failed, ..samples::hub_seat() };
+    let asking = crate::HubSeat { step: crate::JoinStep::Asking, ..samples::hub_seat() };
+    let joined = crate::HubSeat { step: crate::JoinStep::Joined, ..samples::hub_seat() };
+    for (name, seat) in [("never", never), ("failed", failed), ("asking", asking), ("joined", joined)] {
+        let (person, hub, trouble) = (&samples::head(), "hub.commune.example", None);
+        let page = SeatPage { place: &place, person, seat: &seat, hub, trouble, token: "0" };
+        push(&format!("hub-{name}"), page.render(language));
+    }
     pages
 }
 

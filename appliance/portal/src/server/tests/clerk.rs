@@ -12,11 +12,11 @@ use model::{
 use crate::pages::samples;
 use crate::{
     AdoptionRoom, Asked, Card, Claimed, Classes, CommuneDesk, CommuneRoom, CommuneWish, Custody, DeviceList,
-    DeviceRoom, Findings, Held, InstallRoom, JoinCode, KeyList, KeyRoom, LessonChoice, LessonRoom,
-    LessonStart, LessonTurn, NewCodes, NewHold, NewKey, NewReading, Newcomer, Office, Points,
-    PreparationLine, PreparationRoom, Reader, ReadingList, ReadingRoom, RemovedKey, Reply, RoomNow,
-    SaidOfPoint, ShownKey, Summary, TelephoneRoom, TelephoneState, Tile, Trouble, TypedTelephone,
-    WaitingRelease, WantedThing, WifiLine, Wish,
+    DeviceRoom, Findings, Held, HubRoom, HubSeat, InstallRoom, JoinCode, JoinFile, JoinTrouble, KeyBearer,
+    KeyList, KeyRoom, LessonChoice, LessonRoom, LessonStart, LessonTurn, NetworkRoom, NewCodes, NewHold,
+    NewKey, NewReading, Newcomer, Office, Points, PreparationLine, PreparationRoom, Reader, ReadingList,
+    ReadingRoom, RemovedKey, Reply, RoomKeys, RoomNow, SaidOfPoint, Setback, ShownKey, Summary, TelephoneRoom,
+    TelephoneState, Tile, Trouble, TypedHub, TypedTelephone, WaitingRelease, WantedThing, WifiLine, Wish,
 };
 
 /// Its teacher is number 1, its head number 2, its officer number 3; all have this secret.
@@ -76,6 +76,28 @@ impl DeviceRoom for Clerk {
     }
 }
 
+impl NetworkRoom for Clerk {
+    fn networks(&self) -> Result<Vec<RoomKeys>, Trouble> {
+        Ok(samples::networks())
+    }
+
+    fn join_file(
+        &self,
+        _: IpAddr,
+        by: &Person,
+        bearer: &KeyBearer,
+        kind: JoinFile,
+    ) -> Result<Vec<u8>, Trouble> {
+        let device = bearer.device.as_ref().ok_or(Trouble::Unknown)?;
+        self.note(format!("{} takes {} of {device} in {}", by.name, kind.as_str(), bearer.room))?;
+        Ok(b"a key".to_vec())
+    }
+
+    fn renew_wifi_key(&self, _: IpAddr, by: &Person, bearer: &KeyBearer) -> Result<(), Trouble> {
+        self.note(format!("{} renews the key of {}", by.name, bearer.room))
+    }
+}
+
 impl InstallRoom for Clerk {
     fn waiting_release(&self) -> Result<WaitingRelease, Trouble> {
         Ok(samples::waiting_release())
@@ -92,6 +114,22 @@ impl InstallRoom for Clerk {
             return Err(Trouble::LessonsRun);
         }
         self.note(format!("{} installs {version}", by.name))
+    }
+}
+
+impl HubRoom for Clerk {
+    fn hub_seat(&self) -> Result<HubSeat, Trouble> {
+        Ok(samples::hub_seat())
+    }
+
+    fn join_hub(&self, _: IpAddr, by: &Person, typed: &TypedHub<'_>) -> Result<(), JoinTrouble> {
+        if typed.secret != SECRET {
+            return Err(Trouble::Wrong.into());
+        }
+        if typed.code.len() < 12 {
+            return Err(JoinTrouble::Typed(Setback::Code));
+        }
+        self.note(format!("{} joins {} by {}", by.name, typed.hub, typed.code)).map_err(Into::into)
     }
 }
 

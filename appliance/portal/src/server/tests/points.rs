@@ -1,6 +1,6 @@
 //! Access points that say what they are, and the page where one is adopted.
 
-use super::clerk::CODE;
+use super::clerk::{CODE, SECRET};
 use super::people::{Browser, Open};
 
 #[test]
@@ -45,6 +45,34 @@ fn one_is_adopted_and_released_by_those_who_direct() {
 }
 
 #[test]
+fn keys_of_the_wifi_are_taken_and_renewed_by_those_who_direct() {
+    let open = Open::new();
+    let mut browser = Browser::new(open.address);
+    let page = browser.sign_in("personne=1");
+    let file = "salle=CM1&appareil=tab-07&fichier=ipad";
+    assert_eq!(browser.get("/technique/wifi").status, "403", "a teacher");
+    assert_eq!(browser.fill(&page, "/technique/wifi/fichier", file).status, "403");
+    let mut browser = Browser::new(open.address);
+    browser.sign_in("nom=M.+Bernard");
+    let page = browser.get("/technique/wifi");
+    assert!(page.text.contains("tab-07") && page.text.contains("tilleul"), "{}", page.text);
+    let taken = browser.fill(&page, "/technique/wifi/fichier", file);
+    assert!(taken.status == "200" && taken.text.contains("a key"), "{}", taken.text);
+    for (form, status) in [("salle=CM1&appareil=tab-07&fichier=x", "422"), ("salle=CM1&fichier=qr", "404")] {
+        assert_eq!(browser.fill(&page, "/technique/wifi/fichier", form).status, status, "{form}");
+    }
+    assert_eq!(browser.get("/technique/wifi/fichier").status, "404", "a link takes no key away");
+    let renewed = browser.fill(&page, "/technique/wifi/cle", "salle=CM2&appareil=");
+    assert_eq!(renewed.location.as_deref(), Some("/technique/wifi"));
+    assert_eq!(browser.post("/technique/wifi/cle", "salle=CM2").status, "403", "forged");
+    assert_eq!(
+        open.done(),
+        ["M. Bernard takes ipad of tab-07 in CM1", "M. Bernard renews the key of CM2"]
+    );
+    open.portal.stop().unwrap();
+}
+
+#[test]
 fn a_release_is_put_in_by_day_by_those_who_direct() {
     let open = Open::new();
     let mut browser = Browser::new(open.address);
@@ -62,6 +90,32 @@ fn a_release_is_put_in_by_day_by_those_who_direct() {
     let done = browser.fill(&page, "/technique/version", install);
     assert_eq!(done.location.as_deref(), Some("/technique"));
     assert_eq!(open.done(), ["M. Bernard installs 1.5.0"]);
+    open.portal.stop().unwrap();
+}
+
+#[test]
+fn a_box_goes_to_another_hub_by_those_who_direct() {
+    const PATH: &str = "/technique/hub";
+    let open = Open::new();
+    let form = |code: &str, secret: &str| format!("code={code}&serveur=hub.autre.example&secret={secret}");
+    let mut browser = Browser::new(open.address);
+    let page = browser.sign_in("personne=1");
+    assert_eq!(browser.get(PATH).status, "403", "a teacher");
+    assert_eq!(browser.fill(&page, PATH, &form("K7QM4XRT9WPE", SECRET)).status, "403");
+    let mut browser = Browser::new(open.address);
+    browser.sign_in("nom=M.+Bernard");
+    let page = browser.get("/technique");
+    assert!(page.text.contains(PATH), "{}", page.text);
+    let page = browser.get(PATH);
+    assert!(page.text.contains("hub.commune.example") && page.text.contains("name=\"code\""), "{}", page.text);
+    let wrong = browser.fill(&page, PATH, &form("K7QM4XRT9WPE", "0"));
+    assert!(wrong.status == "403" && wrong.text.contains("hub.autre.example"), "{} {}", wrong.status, wrong.text);
+    let short = browser.fill(&page, PATH, &form("K7QM", SECRET));
+    assert!(short.status == "400" && short.text.contains("mal tapé"), "{} {}", short.status, short.text);
+    assert_eq!(browser.post(PATH, &form("K7QM4XRT9WPE", SECRET)).status, "403", "forged");
+    let done = browser.fill(&page, PATH, &form("K7QM4XRT9WPE", SECRET));
+    assert_eq!(done.location.as_deref(), Some(PATH));
+    assert_eq!(open.done(), ["M. Bernard joins hub.autre.example by K7QM4XRT9WPE"]);
     open.portal.stop().unwrap();
 }
 

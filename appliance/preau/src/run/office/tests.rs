@@ -21,6 +21,7 @@ mod installing;
 mod keys;
 mod lessons;
 mod memory;
+mod moving;
 mod points;
 mod readings;
 mod requests;
