@@ -5,11 +5,12 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::io::{BufReader, Read as _, Seek, Write as _};
+use std::io::{BufRead, BufReader, Read, Seek, Write as _};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use age::secrecy::ExposeSecret as _;
+use age::stream::StreamReader;
 use age::{DecryptError, x25519};
 use age_core::format::{FILE_KEY_BYTES, FileKey, Stanza};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
@@ -193,25 +194,22 @@ pub(crate) struct PieceKey {
 
 impl PieceKey {
     /// That of a file, which is read from its beginning; `None` where it is for none of these keys.
-    pub(crate) fn unlock<R: std::io::Read + Seek>(
+    pub(crate) fn unlock<R: Read + Seek>(
         mut file: BufReader<R>,
         identities: &[Identity],
     ) -> Result<Option<Self>, CryptError> {
         let failed = |error: &dyn fmt::Display| CryptError::Decrypt(error.to_string());
-        let decryptor = age::Decryptor::new_buffered(&mut file).map_err(|error| failed(&error))?;
         let trials: Vec<Trial<'_>> = identities.iter().map(Trial::new).collect();
-        match decryptor.decrypt(trials.iter().map(|trial| trial as &dyn age::Identity)) {
-            Ok(_) => {}
-            Err(DecryptError::NoMatchingKeys) => return Ok(None),
-            Err(error) => return Err(failed(&error)),
+        if unlock(&mut file, &trials)?.is_none() {
+            return Ok(None);
         }
         let Some(file_key) = trials.iter().find_map(|trial| trial.found.take()) else { return Ok(None) };
         let start = file.stream_position().map_err(|error| failed(&error))?;
         let mut salt = [0; SALT_BYTES];
         let back = i64::try_from(SALT_BYTES).unwrap_or(0);
         file.seek_relative(-back).and_then(|()| file.read_exact(&mut salt)).map_err(|error| failed(&error))?;
-        let extracted = Salt::new(HKDF_SHA256, &salt).extract(&file_key);
-        let key = extracted.expand(&[PAYLOAD], &CHACHA20_POLY1305).map_err(|error| failed(&error))?;
+        let (extracted, purpose) = (Salt::new(HKDF_SHA256, &salt).extract(&file_key), [PAYLOAD]);
+        let key = extracted.expand(&purpose, &CHACHA20_POLY1305).map_err(|error| failed(&error))?;
         Ok(Some(Self { key: LessSafeKey::new(UnboundKey::from(key)), start }))
     }
 
@@ -257,21 +255,27 @@ fn nonce_of(piece: u64, is_last: bool) -> Nonce {
     Nonce::assume_unique_for_key(nonce)
 }
 
+/// Opens a file with what is tried on it, and verifies its header; `None` where nothing fits.
+fn unlock<R: BufRead>(file: R, trials: &[Trial<'_>]) -> Result<Option<StreamReader<R>>, CryptError> {
+    let failed = |error: &dyn fmt::Display| CryptError::Decrypt(error.to_string());
+    let decryptor = age::Decryptor::new_buffered(file).map_err(|error| failed(&error))?;
+    match decryptor.decrypt(trials.iter().map(|trial| trial as &dyn age::Identity)) {
+        Ok(reader) => Ok(Some(reader)),
+        Err(DecryptError::NoMatchingKeys) => Ok(None),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
 /// Decrypts a file; `None` where it is for none of these keys.
 ///
 /// # Errors
 /// [`CryptError::Decrypt`] where it is not what was encrypted.
 pub fn decrypt(file: &[u8], identities: &[Identity]) -> Result<Option<Vec<u8>>, CryptError> {
-    let failed = |error: &dyn fmt::Display| CryptError::Decrypt(error.to_string());
-    let decryptor = age::Decryptor::new_buffered(file).map_err(|error| failed(&error))?;
     let trials: Vec<Trial<'_>> = identities.iter().map(Trial::new).collect();
-    let reader = match decryptor.decrypt(trials.iter().map(|trial| trial as &dyn age::Identity)) {
-        Ok(reader) => reader,
-        Err(DecryptError::NoMatchingKeys) => return Ok(None),
-        Err(error) => return Err(failed(&error)),
-    };
+    let Some(reader) = unlock(file, &trials)? else { return Ok(None) };
     let mut bytes = Vec::new();
-    reader.take(TABLE_BYTES_MAX).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
+    let read = reader.take(TABLE_BYTES_MAX).read_to_end(&mut bytes);
+    read.map_err(|error| CryptError::Decrypt(error.to_string()))?;
     Ok(Some(bytes))
 }
 
@@ -309,7 +313,8 @@ mod tests {
                 for end in first + 1..=length.div_ceil(piece) {
                     let expected = &table[first * piece..length.min(end * piece)];
                     let (first, end) = (u64::try_from(first).unwrap(), u64::try_from(end).unwrap());
-                    assert_eq!(open(&file, &officer, first, end).unwrap(), expected, "{first}..{end} of {length}");
+                    let opened = open(&file, &officer, first, end).unwrap();
+                    assert_eq!(opened, expected, "{first}..{end} of {length}");
                 }
             }
         }
