@@ -38,8 +38,8 @@ pub use commune::{CommuneDesk, CommuneRoom, CommuneWish};
 pub use custody::{Custody, KeptField};
 pub use devices::{DeviceList, DeviceRoom};
 pub use diagnosis::{
-    AccessPoint, Certificates, Diagnosis, Disk, Hub, Line, Machine, ReleaseStage, Sealing, SystemFailure,
-    SystemRelease,
+    AccessPoint, Certificates, Configuration, Diagnosis, Disk, Hub, Line, Machine, ReleaseStage, Sealing,
+    SystemFailure, SystemRelease,
 };
 pub use enrolment::{Enrolment, EnrolmentStep, Setback, WayOut};
 pub use front::{AnswerNames, Answering, Authority, Callers, Front, NameAnswer, Unanswered};

@@ -7,6 +7,7 @@ mod keys;
 mod lesson;
 mod live;
 mod names;
+mod networks;
 mod page;
 mod people;
 mod points;
@@ -381,6 +382,10 @@ async fn answer_form(portal: web::Data<Portal>, visit: Visit, page: Page) -> Htt
         Content::SeeAt(path) => HttpResponse::SeeOther().insert_header((header::LOCATION, path)).finish(),
         Content::File(name, bytes) => HttpResponse::Ok()
             .content_type("application/zip")
+            .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
+            .body(bytes),
+        Content::Join(kind, name, bytes) => HttpResponse::Ok()
+            .content_type(kind.media_type())
             .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
             .body(bytes),
         Content::Text(name, text) => HttpResponse::Ok()

@@ -37,7 +37,7 @@ pub use key::{DrawError, Passphrase, PassphraseError, Pmk};
 pub use network::{Network, Security};
 pub use openwrt::{Options, UNTIL_OPTION, Wireless, render_openwrt, section_name, select, stamp_openwrt};
 pub use plan::{Reality, STEPS_MAX, Step, plan};
-pub use school_year::is_of_an_earlier_year;
+pub use school_year::{end_of_school_year, is_of_an_earlier_year};
 pub use setup::{Served, Setup, Stamp, Stamps};
 pub use ssid::{Ssid, SsidError};
 pub use station::{Event, KeyId, Station, read_event, read_station};

@@ -3,12 +3,12 @@
 use model::{Device, Mac, Person, PersonId, Role, Timestamp};
 use portal::pages::Place;
 use portal::pages::people::{
-    DevicesPage, InstallPage, PapersPage, PointsPage, TechnicianPage, TelephonePage,
+    DevicesPage, InstallPage, NetworksPage, PapersPage, PointsPage, TechnicianPage, TelephonePage,
 };
 use portal::{
     AccessPoint, AdoptedPointLine, Certificates, DeviceList, Diagnosis, Disk, Health, HeardPoint, Language,
-    Line, Machine, NewCodes, Points, ReleaseStage, Sealing, ShownKey, Status, SystemRelease, TelephoneState,
-    Trouble, WaitingRelease, WifiStatus,
+    Line, Machine, NewCodes, Points, ReleaseStage, RoomKeys, Sealing, ShownKey, Status, SystemRelease,
+    TelephoneState, Trouble, WaitingRelease, WifiStatus,
 };
 
 use super::{Error, NOW_MS, Write, place, status};
@@ -53,6 +53,7 @@ pub(crate) fn write_technicians(language: Language, write: Write<'_>) -> Result<
     }
     write_telephones(language, &place, &person, write)?;
     write_devices(language, &place, &person, write)?;
+    write_networks(language, &place, &person, write)?;
     write_points(language, &place, &person, write)
 }
 
@@ -75,6 +76,27 @@ fn write_devices(language: Language, place: &Place, person: &Person, write: Writ
     };
     for (name, list) in [("devices", list), ("devices-none", DeviceList::default())] {
         write(name, DevicesPage { place, person, list: &list, token: "0" }.render(language))?;
+    }
+    Ok(())
+}
+
+/// A room whose devices share a key, one where each has its own, one that has none yet; and a school without Wi-Fi.
+fn write_networks(language: Language, place: &Place, person: &Person, write: Write<'_>) -> Result<(), Error> {
+    let made = Timestamp::from_unix_ms(NOW_MS);
+    let room = |name: &str, ssid: &str, devices: &[Option<&str>]| -> Result<RoomKeys, Error> {
+        let mut keys = Vec::new();
+        for device in devices {
+            keys.push((device.map(str::parse).transpose()?, made));
+        }
+        Ok(RoomKeys { room: name.parse()?, ssid: ssid.to_owned(), is_in_lesson: name == "CM2", keys })
+    };
+    let rooms = [
+        room("CM2", "tilleul", &[None])?,
+        room("CM1", "hetre", &[Some("tab-06"), Some("tab-07")])?,
+        room("CP", "frene", &[])?,
+    ];
+    for (name, networks) in [("networks", &rooms[..]), ("networks-none", &[])] {
+        write(name, NetworksPage { place, person, networks, token: "0" }.render(language))?;
     }
     Ok(())
 }
@@ -163,6 +185,7 @@ fn diagnosis() -> Diagnosis {
             stage: ReleaseStage::Coming { version: "1.5.0".to_owned() },
             failed: None,
         }),
+        configuration: None,
         sealing: Some(Sealing { has_readers: true, waits_since: None }),
         access_points: vec![],
     }

@@ -94,6 +94,7 @@ fn used_keys(folder: &Path) -> BTreeSet<String> {
                 "phone-",
                 "paper-",
                 "points-",
+                "networks-",
                 "join-",
                 "devices-",
                 "enrol-",

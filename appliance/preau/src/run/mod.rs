@@ -8,6 +8,7 @@ mod beginning;
 mod board;
 mod complaints;
 mod condition;
+mod configurations;
 mod doors;
 mod ending;
 mod fixed_addresses;
@@ -64,11 +65,13 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::cli::RunOptions;
 use crate::config::Config;
+use crate::join_files::JoinDesk;
 
 pub(crate) use beginning::start_diagnostics;
 use beginning::{Begun, begin};
 use board::Board;
 use condition::ConditionKeeper;
+use configurations::ConfigurationKeeper;
 use doors::{Doors, Rooms};
 use ending::Ending;
 use fixed_addresses::FixedAddressKeeper;
@@ -198,6 +201,8 @@ struct Besides {
     nights: Nights,
     /// Who orders releases of the machine's system, where another service puts them into place.
     releases: Option<ReleaseKeeper>,
+    /// Who puts what the commune decides into the configuration file.
+    configurations: ConfigurationKeeper,
     /// Where the state is, for what does not wait for the night.
     data: PathBuf,
     /// What the box shows by TLS.
@@ -222,8 +227,9 @@ impl Besides {
         let nights = Nights::new(data, report, zone.clone());
         let order = options.release_order.as_deref();
         let releases = order.map(|order| ReleaseKeeper::new(data, report, order, zone.clone()));
+        let configurations = ConfigurationKeeper::new(data, options.config.as_deref(), report);
         let (data, identity) = (data.to_owned(), identity.cloned());
-        Self { condition, addresses, nights, releases, data, identity, preparer, enroller }
+        Self { condition, addresses, nights, releases, configurations, data, identity, preparer, enroller }
     }
 }
 
@@ -235,7 +241,17 @@ fn keep_besides(
     supervisor: &Arc<Supervisor>,
     vitals: Vec<Vital>,
 ) -> anyhow::Result<()> {
-    let Besides { condition, addresses, nights, releases, data, identity, preparer, enroller } = besides;
+    let Besides {
+        condition,
+        addresses,
+        nights,
+        releases,
+        configurations,
+        data,
+        identity,
+        preparer,
+        enroller,
+    } = besides;
     keeper.add("condition", move |stopped| condition.keep(&stopped))?;
     keeper.add("reception", move |stopped| enroller.keep(&stopped))?;
     if let Some(addresses) = addresses {
@@ -245,6 +261,7 @@ fn keep_besides(
     if let Some(releases) = releases {
         keeper.add("releases", move |stopped| releases.keep(&stopped))?;
     }
+    keeper.add("configurations", move |stopped| configurations.keep(&stopped))?;
     if let Some(identity) = identity {
         let folder = HubFolder::new(&data);
         keeper.add("web certificate", move |stopped| web_certificate::keep(&identity, &folder, &stopped))?;
@@ -381,7 +398,7 @@ fn open_office(
     let office = office.of_school(config.school.name.clone(), Arc::clone(readings));
     let office = office.with_points(PointPlan::new(Arc::clone(heard), &config.wifi));
     let profiles = config.filter.profiles.iter().map(|profile| profile.name.clone());
-    let office = office.with_profiles(profiles.collect());
+    let office = office.with_profiles(profiles.collect()).with_join_desk(JoinDesk::new(config));
     let office = office.with_telephones(&config.portal.telephones);
     let readers = config.journal_readers.iter().flatten().map(ToString::to_string);
     let office = office.with_readers(readers.collect());

@@ -10,6 +10,7 @@ mod joining;
 mod keys;
 mod lessons;
 mod moving;
+mod networks;
 mod notebook;
 mod overview;
 mod points;
@@ -36,10 +37,10 @@ use model::{
 };
 use portal::{
     Asked, Card, Claimed, Classes, CommuneDesk, CommuneWish, Custody, DeviceList, Findings, Held, HubSeat,
-    JoinCode, JoinTrouble, KeyList, LessonChoice, LessonStart, LessonTurn, NewCodes, NewHold, NewKey,
-    NewReading, Newcomer, Points, PreparationLine, Reader, ReadingList, RemovedKey, Reply, RoomNow,
-    SaidOfPoint, ShownKey, Summary, TelephoneState, Tile, Trouble, TypedHub, TypedTelephone, WaitingRelease,
-    WantedThing, WifiLine, Wish,
+    JoinCode, JoinFile, JoinTrouble, KeyBearer, KeyList, LessonChoice, LessonStart, LessonTurn, NewCodes,
+    NewHold, NewKey, NewReading, Newcomer, Points, PreparationLine, Reader, ReadingList, RemovedKey, Reply,
+    RoomKeys, RoomNow, SaidOfPoint, ShownKey, Summary, TelephoneState, Tile, Trouble, TypedHub,
+    TypedTelephone, WaitingRelease, WantedThing, WifiLine, Wish,
 };
 use ring::rand::SystemRandom;
 use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonError, Store, StoreError};
@@ -47,6 +48,7 @@ use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonErr
 use super::radios::Radios;
 use super::readings::Readings;
 use crate::data_folder::STATE_FILE;
+use crate::join_files::JoinDesk;
 use crate::releases::REPORT;
 use keys::KeyDesk;
 use moving::Moving;
@@ -98,6 +100,8 @@ pub(crate) struct Office {
     moving: Arc<Moving>,
     /// The profiles that devices may have.
     profiles: Vec<ProfileName>,
+    /// What stands in files for devices besides their network.
+    join_desk: JoinDesk,
     /// What was counted of the day under way, and up to which hour.
     counted: Mutex<Option<(Timestamp, Summary)>>,
 }
@@ -146,6 +150,7 @@ impl Office {
             release_report: PathBuf::from(REPORT),
             moving: Arc::default(),
             profiles: Vec::new(),
+            join_desk: JoinDesk::default(),
             counted: Mutex::default(),
         }
     }
@@ -313,6 +318,26 @@ impl portal::DeviceRoom for Office {
 
     fn remove_device(&self, client: IpAddr, person: &Person, mac: Mac) -> Result<(), Trouble> {
         self.forget_device(client, person, mac)
+    }
+}
+
+impl portal::NetworkRoom for Office {
+    fn networks(&self) -> Result<Vec<RoomKeys>, Trouble> {
+        self.list_networks()
+    }
+
+    fn join_file(
+        &self,
+        client: IpAddr,
+        person: &Person,
+        bearer: &KeyBearer,
+        kind: JoinFile,
+    ) -> Result<Vec<u8>, Trouble> {
+        self.take_join_file(client, person, bearer, kind)
+    }
+
+    fn renew_wifi_key(&self, client: IpAddr, person: &Person, bearer: &KeyBearer) -> Result<(), Trouble> {
+        self.replace_wifi_key(client, person, bearer)
     }
 }
 

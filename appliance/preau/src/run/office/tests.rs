@@ -22,6 +22,7 @@ mod keys;
 mod lessons;
 mod memory;
 mod moving;
+mod networks;
 mod points;
 mod readings;
 mod requests;
