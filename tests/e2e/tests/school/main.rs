@@ -50,6 +50,8 @@ mod hub_oidc;
 #[cfg(test)]
 mod hub_releases;
 #[cfg(test)]
+mod hub_restore;
+#[cfg(test)]
 mod hub_service;
 #[cfg(test)]
 mod hub_urgent;
