@@ -1,6 +1,8 @@
 //! What the hub knows: schools, codes, boxes, what they have sent. A port: SQLite fills it, and another database can.
 
+pub mod configurations;
 pub mod history;
+pub mod library;
 pub mod people;
 pub mod postgres;
 pub mod releases;
@@ -221,7 +223,15 @@ pub enum RegisterError {
 }
 
 /// The register. Each call is one transaction; any number of hubs may work on one register.
-pub trait Register: wishes::Wishes + web::Web + releases::Releases + Send + Sync {
+pub trait Register:
+    wishes::Wishes
+    + web::Web
+    + releases::Releases
+    + library::Library
+    + configurations::Configurations
+    + Send
+    + Sync
+{
     /// Adds a school, or changes its name and rooms.
     ///
     /// # Errors

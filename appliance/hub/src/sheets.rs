@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use archive::{Note, SigningKey};
 use model::Timestamp;
 use replication::limits::SHEET_BYTES_MAX;
-use replication::{Refusal, SchoolSheet, SheetRelease, SignedSheet, Tide};
+use replication::{Refusal, SchoolSheet, SheetFile, SheetRelease, SignedSheet, Tide};
 
 use crate::enrolling::tell;
 use crate::register::Register;
@@ -23,13 +23,15 @@ pub(crate) fn sign(
     uai: &str,
     now: Timestamp,
 ) -> Result<SignedSheet, Refusal> {
-    let SheetParts { serial, rules, answers, content, notices, release } =
+    let SheetParts { serial, rules, answers, content, notices, release, files, configuration } =
         register.sheet(uai, now).map_err(tell)?;
     if serial == 0 {
         return Ok(SignedSheet::default());
     }
     let release = release.as_ref().map(SheetRelease::write);
-    let sheet = SchoolSheet { serial, school: uai.to_owned(), rules, answers, content, notices, release };
+    let (school, files) = (uai.to_owned(), files.iter().map(SheetFile::write).collect());
+    let sheet =
+        SchoolSheet { serial, school, rules, answers, content, notices, release, configuration, files };
     let text = sheet.write();
     let note = Note::new(text.clone()).with(key.sign(&text, now)).write();
     // What the box could not read would change nothing there, and nobody would hear of it.

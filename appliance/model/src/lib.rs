@@ -16,6 +16,7 @@ mod flow_mark;
 mod host;
 mod lesson;
 mod lesson_plan;
+mod library;
 mod mac;
 mod machine;
 mod number;
@@ -55,6 +56,10 @@ pub use lesson::{
     UnfitLesson,
 };
 pub use lesson_plan::{LessonPlan, PlanId};
+pub use library::{
+    FileName, FileNameError, LIBRARY_BYTES_MAX, LIBRARY_FILE_BYTES_MAX, LIBRARY_FILES_MAX, LibraryFile,
+    MediaType, Shown, is_library, is_sum,
+};
 pub use mac::{Mac, MacError, NotAMachine};
 pub use machine::Machine;
 pub use overrides::{Act, Deed, Ended, NewOverride, Override, OverrideId, Unfit};

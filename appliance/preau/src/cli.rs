@@ -3,6 +3,7 @@
 mod hub;
 mod hub_category;
 mod hub_desk;
+mod hub_file;
 mod hub_lists;
 mod hub_people;
 mod hub_release;
@@ -33,6 +34,7 @@ pub(crate) use hub::{
 };
 pub(crate) use hub_category::HubCategoryCommand;
 pub(crate) use hub_desk::{HubContentCommand, HubNoticeCommand, HubRequestCommand};
+pub(crate) use hub_file::{HandedOut, HubFileCommand};
 pub(crate) use hub_lists::{HubListsCommand, HubListsPlace};
 pub(crate) use hub_people::{HubAlertArguments, HubAlertCommand, HubPersonCommand};
 pub(crate) use hub_release::HubReleaseCommand;

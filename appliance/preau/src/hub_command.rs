@@ -35,11 +35,11 @@ use crate::cli::{
     HubStateCommand, ServeArguments,
 };
 use crate::config::HubConfig;
-use crate::hub_engines::{open_blobs, open_register};
+use crate::hub_engines::{open_blobs, open_incoming, open_register};
 use crate::{
     hub_acts_command, hub_adopt_command, hub_alert_command, hub_category_command, hub_certify,
-    hub_desk_command, hub_engines, hub_export_command, hub_lists_command, hub_marks, hub_person_command,
-    hub_release_command, hub_rule_command, hub_web_command, operator, run, times,
+    hub_desk_command, hub_engines, hub_export_command, hub_file_command, hub_lists_command, hub_marks,
+    hub_person_command, hub_release_command, hub_rule_command, hub_web_command, operator, run, times,
 };
 
 /// Who vouches for the hub itself.
@@ -82,6 +82,7 @@ pub(crate) fn carry_out(arguments: HubArguments) -> anyhow::Result<ExitCode> {
         Some(HubCommand::Notice(command)) => hub_desk_command::carry_out_notice(command),
         Some(HubCommand::Lists(command)) => hub_lists_command::carry_out(&command),
         Some(HubCommand::Release(command)) => hub_release_command::carry_out(command),
+        Some(HubCommand::File(command)) => hub_file_command::carry_out(command),
         Some(HubCommand::Name(command)) => hub_web_command::carry_out_name(command),
         Some(HubCommand::Certificate(command)) => hub_web_command::carry_out_certificate(command),
         Some(HubCommand::Person(command)) => hub_person_command::carry_out(command),
@@ -279,7 +280,10 @@ fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
         (Arc::clone(&register) as _, Arc::clone(&register) as _);
     let lists = Some(hub_lists_command::shelf(data));
     let office = Some(Office::new(staff, history, settings));
-    let hub = Arc::new(Hub { register, blobs, enroller, witness, snapshot_key, clock: now, office, lists });
+    let incoming = open_incoming(data);
+    let clock = now;
+    let hub = Hub { register, blobs, enroller, witness, snapshot_key, clock, office, lists, incoming };
+    let hub = Arc::new(hub);
     let listening = hub::serve(Arc::clone(&hub), listener, tls).context("the hub cannot be served")?;
     writeln!(io::stdout(), "listening on {}", listening.address())?;
     writeln!(io::stdout(), "witness {witness_key}")?;

@@ -7,6 +7,7 @@ use anyhow::{Context, bail, ensure};
 use hub::blobs::Blobs;
 use hub::blobs::folder::BlobFolder;
 use hub::blobs::s3::{S3Blobs, S3Place};
+use hub::library::Incoming;
 use hub::register::Records;
 use hub::register::postgres::PostgresRegister;
 use hub::register::sqlite::SqliteRegister;
@@ -99,11 +100,19 @@ pub(crate) fn open_register(data: &Path) -> anyhow::Result<Arc<dyn Records>> {
     Ok(Arc::new(register.context("the register in PostgreSQL cannot be opened")?))
 }
 
+/// Where files lie that are on their way to the hub's.
+pub(crate) fn open_incoming(data: &Path) -> Incoming {
+    Incoming::new(data, free)
+}
+
+fn free(folder: &Path) -> Option<u64> {
+    machine::measure_disk(folder).map(|(free, _)| free)
+}
+
 /// The files of boxes.
 pub(crate) fn open_blobs(data: &Path) -> anyhow::Result<Arc<dyn Blobs>> {
     let folder = PrivateFolder::new(data);
     let Some(place) = find_place(&read(&folder)?)? else {
-        let free = |folder: &Path| machine::measure_disk(folder).map(|(free, _)| free);
         let blobs = BlobFolder::new(&data.join(BLOBS_FOLDER)).with_reserve(RESERVE_BYTES, free);
         return Ok(Arc::new(blobs));
     };

@@ -29,6 +29,7 @@ mod hub_command;
 mod hub_desk_command;
 mod hub_engines;
 mod hub_export_command;
+mod hub_file_command;
 mod hub_letters;
 mod hub_lists_command;
 mod hub_marks;

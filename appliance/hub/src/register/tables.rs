@@ -1,6 +1,8 @@
 //! The register in tables, whichever engine keeps them: each question is asked here, once for all.
 
+mod configurations;
 mod history;
+mod library;
 mod people;
 mod releases;
 mod web;

@@ -151,7 +151,7 @@ pub(super) fn refuse(refusal: Refusal) -> HttpResponse {
         Refusal::WrongCode | Refusal::RevokedBox => StatusCode::FORBIDDEN,
         Refusal::UsedCode | Refusal::Fork | Refusal::WrongOffset => StatusCode::CONFLICT,
         Refusal::ExpiredCode | Refusal::BurntCode => StatusCode::GONE,
-        Refusal::NoState | Refusal::NoRelease => StatusCode::NOT_FOUND,
+        Refusal::NoState | Refusal::NoRelease | Refusal::NoFile => StatusCode::NOT_FOUND,
         Refusal::TooMuch => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::WrongHash => StatusCode::UNPROCESSABLE_ENTITY,
         Refusal::TooOften => StatusCode::TOO_MANY_REQUESTS,

@@ -12,6 +12,7 @@ use sync::HubUrl;
 use super::DataFolder;
 use super::hub_category::HubCategoryCommand;
 use super::hub_desk::{HubContentCommand, HubNoticeCommand, HubRequestCommand};
+use super::hub_file::HubFileCommand;
 use super::hub_lists::HubListsCommand;
 use super::hub_people::{HubAlertCommand, HubPersonCommand};
 use super::hub_release::HubReleaseCommand;
@@ -118,6 +119,9 @@ pub(crate) enum HubCommand {
     /// Releases of the boxes' system, and which school is to have which.
     #[command(subcommand)]
     Release(HubReleaseCommand),
+    /// Files that boxes fetch in the night and show to pupils, whether the line is up or down.
+    #[command(subcommand)]
+    File(HubFileCommand),
     /// Names that the commune owns, for the boxes of its schools.
     #[command(subcommand)]
     Name(HubNameCommand),
