@@ -22,6 +22,7 @@ mod nursery;
 mod pace;
 mod plea;
 mod pool;
+mod posted;
 mod preparing;
 mod redirection;
 mod server;

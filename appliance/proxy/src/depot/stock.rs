@@ -20,7 +20,9 @@ use super::catalogue::{Catalogue, page_of};
 use super::disk::{Disk, Found, file_bytes};
 use super::entry::{Entry, Object, Succession};
 use super::flight::Flights;
+use super::larder::Larder;
 use super::ledgers::Ledgers;
+use super::posted::Changes;
 use super::servers::KnownServers;
 use crate::pages::KeptPage;
 
@@ -73,6 +75,10 @@ pub struct Depot {
     /// Where the servers were last reached.
     pub(crate) servers: KnownServers,
     catalogue: Arc<Catalogue>,
+    /// What of it is read again and again.
+    pub(crate) larder: Arc<Larder>,
+    /// What was changed at the servers.
+    pub(super) changes: Changes,
     alone: Cache<u128, Instant>,
     fills: Arc<Semaphore>,
     bytes_max: u64,
@@ -116,6 +122,8 @@ impl Depot {
             ledgers: Ledgers::open(disk.ledgers()),
             servers: KnownServers::open(&settings.folder),
             catalogue: Arc::default(),
+            larder: Arc::default(),
+            changes: Changes::default(),
             disk,
             clock,
             shelf: Mutex::new(Shelf::new(settings.bytes_max)),

@@ -9,6 +9,7 @@ mod falling;
 mod keeping;
 mod leaking;
 mod passing;
+mod posting;
 mod preparing;
 mod resuming;
 mod transferring;

@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::{Body, Incoming};
 use hyper::upgrade::{self, OnUpgrade};
-use model::{AccessKind, End, Fault, Host};
+use model::{AccessKind, End, Fault, Host, Subject};
 use policy::Target;
 use wire::http::{Authority, find_authority};
 
@@ -31,6 +31,7 @@ use crate::http::{
     page_reply, prepare_request, prepare_response, status_of, wants_websocket,
 };
 use crate::passage::Passage;
+use crate::seats::Client;
 
 /// What flows to a device.
 pub(super) type Flow = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
@@ -54,7 +55,12 @@ impl Connection {
             Ok(passage) => passage,
             Err(objection) => return self.object(request, &objection).await,
         };
-        match self.workspaces.turnstile.enter(self.gate.client_of(&self.caller)) {
+        // As it was judged: to find out who asks once more tells nothing new.
+        let client = match passage.subject() {
+            Some(subject) => Client::of(subject, self.caller.address.ip()),
+            None => self.gate.client_of(&self.caller),
+        };
+        match self.workspaces.turnstile.enter(client) {
             Some(turn) => self.forward(request, Journey { passage, turn }).await,
             None => self.turn_back(request, passage).await,
         }
@@ -125,7 +131,11 @@ impl Connection {
             Ok(body) => body,
             Err(error) => return self.fail(journey, &error, &plea),
         };
-        let quest = Quest::new(self, &head, upgrade.is_some() || !body.is_end_stream());
+        let device = match journey.passage.subject() {
+            Some(Subject::Device(device)) => Some(device.mac),
+            Some(Subject::Unknown(_)) | None => None,
+        };
+        let quest = Quest::new(self, &head, upgrade.is_some() || !body.is_end_stream(), device);
         let found = match &quest {
             Some(quest) => self.within_limit(async { Ok(quest.find(&mut journey).await) }).await,
             None => Ok(Found::Pass(None)),
@@ -144,19 +154,24 @@ impl Connection {
             return self.fail(journey, &SendError::LineDown, &plea);
         }
         let request = self.build(&head, body, upgrade.is_some(), &journey.passage);
-        let requested = quest.as_ref().map(Quest::now);
+        let asked = quest.as_ref().map(|quest| (quest, quest.now(), quest.begin_change()));
         // Of what may have arrived the server's answer is waited for.
         let is_given_up = || plea.is_safe || plea.is_half_sent();
         let outcome = self.within_limit(self.ask(request, &mut journey.passage, is_given_up)).await;
         match outcome.and_then(|response| check(response, upgrade.is_some())) {
             Ok(mut response) => {
-                if let Some((quest, requested)) = quest.as_ref().zip(requested) {
-                    quest.heed(response.status(), response.headers(), requested).await;
-                }
+                let posted = match asked {
+                    Some((quest, requested, change)) => quest.heed(&response, requested, change).await,
+                    None => None,
+                };
                 if let Some(told) = told {
                     add_status(response.headers_mut(), told);
                 }
-                self.respond(response, journey, upgrade)
+                let reply = self.respond(response, journey, upgrade);
+                match posted {
+                    Some(posted) => posted.note(reply),
+                    None => reply,
+                }
             }
             Err(error) => {
                 plea.let_go().await;

@@ -315,6 +315,36 @@ async fn what_was_kept_is_there_after_a_restart_and_a_damaged_piece_is_fetched_a
     assert!(hear(&mut client).await.1 == body);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_asked_for_again_and_again_is_in_memory_as_it_was_checked() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Street::keeping(folder.path(), &hands).await;
+    let body: String = ('a'..='z').cycle().take(40_000).collect();
+    let (mut client, _server) = bring(&street, "", PUBLIC, &body).await;
+    await_record(folder.path()).await;
+    for _ in 0..2 {
+        ask(&mut client, "/x", "").await;
+        assert!(hear(&mut client).await.1 == body);
+    }
+    let file =
+        walk(folder.path()).into_iter().find(|path| path.extension().is_some_and(|it| it == "body")).unwrap();
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[20_000] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    for (range, expected) in
+        [("", &body[..]), ("Range: bytes=0-9\r\n", &body[..10]), ("Range: bytes=19999-\r\n", &body[19_999..])]
+    {
+        ask(&mut client, "/x", range).await;
+        let (head, heard) = hear(&mut client).await;
+        assert!(head.contains("preau;hit") && heard == expected, "{range}: {head}");
+    }
+    // Its head is looked up as ever.
+    hands.advance(61);
+    ask(&mut client, "/x", "Cache-Control: only-if-cached\r\n").await;
+    assert!(read_head(&mut client).await.starts_with("HTTP/1.1 504 "));
+    expect_no_dial(&street.site).await;
+}
+
 pub(super) async fn await_record(folder: &std::path::Path) {
     let start = tokio::time::Instant::now();
     while !walk(folder).iter().any(|path| path.extension().is_some_and(|it| it == "record")) {
