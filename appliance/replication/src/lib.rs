@@ -9,6 +9,7 @@ mod code;
 mod document;
 mod encoded;
 mod exchange;
+mod library;
 pub mod limits;
 mod message;
 mod night;
@@ -21,6 +22,7 @@ mod web;
 pub use code::{CodeError, CodeNumber, EnrolmentCode};
 pub use encoded::Encoded;
 pub use exchange::{AuthorityHash, BoxExchange, ExchangeError, HubExchange, Keys, SessionName};
+pub use library::{LibraryHealth, SheetFile, short_sum};
 pub use message::{
     Begin, Begun, CategorySight, ConfigurationHealth, Enrolled, EnrolmentRequest, Growth, Health, Kept,
     LogState, Proof, Proved, Refusal, ReleaseFailure, ReleaseHealth, School, Signed, SnapshotState, read_json,

@@ -6,6 +6,7 @@ use model::{Category, ReleaseVersion, Uai};
 use serde::{Deserialize, Serialize};
 
 use crate::encoded::Encoded;
+use crate::library::LibraryHealth;
 use crate::limits::{
     CATEGORIES_MAX, NAME_LENGTH_MAX, PROOF_HASHES_MAX, REASON_LENGTH_MAX, RELEASES_FAILED_MAX, ROOMS_MAX,
 };
@@ -211,6 +212,9 @@ pub struct Health {
     /// What became of its last self-test; nothing where there was none, or the box is older than this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selftest: Option<SelftestHealth>,
+    /// How it is with the files that the commune wants to be there; nothing where it wants none, or the box is older than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub library: Option<LibraryHealth>,
 }
 
 /// How a box is with what the commune decides of its configuration.
@@ -383,6 +387,9 @@ pub enum Refusal {
     /// The hub has no such file of a release, or no more: it was withdrawn.
     #[error("the hub has this release of the system no more")]
     NoRelease,
+    /// The hub has no such file for this school, or no more: it was taken back.
+    #[error("the hub has this file no more")]
+    NoFile,
     /// It is too long, or there are too many.
     #[error("the hub keeps no more of this box")]
     TooMuch,
