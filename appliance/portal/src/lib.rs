@@ -52,7 +52,7 @@ pub use lesson::{
 };
 pub use networks::{JoinFile, KeyBearer, NetworkRoom, RoomKeys};
 pub use notices::{CharterError, CharterText, Notices};
-pub use office::{Asked, Card, Claimed, Hold, Newcomer, Office, Reply, Tile, Trouble, Wish};
+pub use office::{Asked, Card, Claimed, Hold, Newcomer, Office, Reply, SchoolRule, Tile, Trouble, Wish};
 pub use preparation::{PreparationLine, PreparationRoom, WantedThing};
 pub use reading::{
     ClassDay, Classes, Findings, FoundLine, Held, LessonChoice, NewHold, NewReading, Reader, ReadingList,

@@ -415,7 +415,7 @@ pub(crate) mod tests {
             };
             store.add_plan(&plan).unwrap();
         }
-        let rooms = ["CM2".parse().unwrap(), "CP".parse().unwrap()];
+        let rooms: [RoomName; 2] = ["CM2", "CP"].map(|room| room.parse().unwrap());
         let changed = store.change_rooms(teacher.id, &rooms, (&by, None)).unwrap();
         assert_eq!(changed.rooms, rooms);
         let planned: Vec<_> = store.plans().unwrap().into_iter().map(|(_, plan)| plan.room).collect();

@@ -24,10 +24,12 @@ pub(super) enum Page {
     Lesson(LessonPage),
     Head,
     HeadAnswer,
+    HeadRule,
     HeadEnd,
     Staff,
     StaffReset,
     StaffTelephone,
+    StaffRooms,
     StaffDisable,
     Journal,
     JournalOpen,
@@ -75,10 +77,12 @@ impl Page {
             TeacherPage::END_PATH => Self::TeacherEnd,
             HeadPage::PATH => Self::Head,
             HeadPage::ANSWER_PATH => Self::HeadAnswer,
+            HeadPage::RULE_PATH => Self::HeadRule,
             HeadPage::END_PATH => Self::HeadEnd,
             StaffPage::PATH => Self::Staff,
             StaffPage::RESET_PATH => Self::StaffReset,
             StaffPage::TELEPHONE_PATH => Self::StaffTelephone,
+            StaffPage::ROOMS_PATH => Self::StaffRooms,
             StaffPage::DISABLE_PATH => Self::StaffDisable,
             JournalPage::PATH => Self::Journal,
             JournalPage::OPEN_PATH => Self::JournalOpen,
@@ -130,9 +134,11 @@ impl Page {
             | Self::TeacherAnswer
             | Self::TeacherEnd
             | Self::HeadAnswer
+            | Self::HeadRule
             | Self::HeadEnd
             | Self::StaffReset
             | Self::StaffTelephone
+            | Self::StaffRooms
             | Self::StaffDisable
             | Self::JournalOpen
             | Self::JournalClose
@@ -160,10 +166,12 @@ impl Page {
             Self::Teacher | Self::TeacherAnswer | Self::TeacherEnd => role.teaches(),
             Self::Head
             | Self::HeadAnswer
+            | Self::HeadRule
             | Self::HeadEnd
             | Self::Staff
             | Self::StaffReset
             | Self::StaffTelephone
+            | Self::StaffRooms
             | Self::StaffDisable => role.directs(),
             Self::JournalHold | Self::JournalLift => role.holds_journal(),
             Self::JournalSign => role.signs_retention(),
@@ -203,8 +211,12 @@ impl Page {
             Self::Secret => SecretPage::PATH,
             Self::Telephone => TelephonePage::PATH,
             Self::Teacher | Self::TeacherAnswer | Self::TeacherEnd => TeacherPage::PATH,
-            Self::Head | Self::HeadAnswer | Self::HeadEnd => HeadPage::PATH,
-            Self::Staff | Self::StaffReset | Self::StaffTelephone | Self::StaffDisable => StaffPage::PATH,
+            Self::Head | Self::HeadAnswer | Self::HeadRule | Self::HeadEnd => HeadPage::PATH,
+            Self::Staff
+            | Self::StaffReset
+            | Self::StaffTelephone
+            | Self::StaffRooms
+            | Self::StaffDisable => StaffPage::PATH,
             Self::Technician | Self::Support | Self::PointsSay => TechnicianPage::PATH,
             Self::Points | Self::PointsRelease => PointsPage::PATH,
             Self::Devices | Self::DevicesRemove => DevicesPage::PATH,

@@ -1,6 +1,6 @@
 //! The pages with forms: a request becomes one call to the office, and a page or a redirection.
 
-use model::{DomainName, OverrideId, Person, PersonId, RequestId, Role};
+use model::{DomainName, OverrideId, Person, PersonId, RequestId, Role, RoomName, Verdict};
 
 use super::page::Page;
 use super::visit::{Jar, Visit, draw_visitor, token_of};
@@ -10,7 +10,7 @@ use crate::pages::people::{
     TelephonePage, TroublePage,
 };
 use crate::pages::{Asking, Notice, Why};
-use crate::{Claimed, JoinFile, Newcomer, Reply, Trouble};
+use crate::{Claimed, JoinFile, Newcomer, Reply, SchoolRule, Trouble};
 
 /// What a request is answered by.
 pub(super) struct Answer {
@@ -79,10 +79,12 @@ pub(super) fn answer(portal: &Portal, visit: &Visit, page: Page) -> Answer {
         | Page::Lesson(_)
         | Page::Head
         | Page::HeadAnswer
+        | Page::HeadRule
         | Page::HeadEnd
         | Page::Staff
         | Page::StaffReset
         | Page::StaffTelephone
+        | Page::StaffRooms
         | Page::StaffDisable
         | Page::Journal
         | Page::JournalOpen
@@ -278,13 +280,14 @@ fn answer_signed(portal: &Portal, visit: &Visit, page: Page) -> Result<Answer, T
         Page::Head => signed.head(),
         Page::TeacherAnswer => signed.answer(page, &signed.read_lesson()?),
         Page::HeadAnswer => signed.answer(page, &signed.read_school()?),
+        Page::HeadRule => signed.make_rule(),
         Page::TeacherEnd | Page::HeadEnd => signed.end(page),
         Page::Lesson(page) => signed.lesson(page),
         Page::Staff if visit.is_post => signed.add_person(),
         Page::Staff => signed.staff(),
-        Page::StaffReset => signed.reset_person(),
-        Page::StaffTelephone => signed.remove_telephone(),
-        Page::StaffDisable => signed.disable_person(),
+        Page::StaffReset | Page::StaffTelephone | Page::StaffRooms | Page::StaffDisable => {
+            signed.change_person(page)
+        }
         Page::Journal
         | Page::JournalOpen
         | Page::JournalClose
@@ -416,6 +419,21 @@ impl Signed<'_> {
         Ok(Reply::School { until, motive })
     }
 
+    /// A rule that she makes without a request.
+    fn make_rule(&self) -> Result<Answer, Trouble> {
+        let effects = [Verdict::Permit, Verdict::Refuse];
+        let effect = effects.into_iter().find(|it| Some(it.as_str()) == self.visit.field("effet"));
+        let until = self.visit.field("jusqu").filter(|day| !day.is_empty());
+        let rule = SchoolRule {
+            site: self.visit.field("site").unwrap_or_default().to_owned(),
+            effect: effect.ok_or(Trouble::Field)?,
+            until: until.map(|_| self.read("jusqu")).transpose()?,
+            motive: self.read("motif")?,
+        };
+        self.portal.office.make_rule(self.person, &rule)?;
+        Ok(Answer::see(HeadPage::PATH))
+    }
+
     fn answer(&self, page: Page, reply: &Reply) -> Result<Answer, Trouble> {
         let id: RequestId = self.read("demande")?;
         self.portal.office.answer(self.visit.client, self.person, id, reply)?;
@@ -457,6 +475,23 @@ impl Signed<'_> {
             rooms: rooms.map_err(|_| Trouble::Field)?,
         };
         self.show(&self.portal.office.add_person(self.visit.client, self.person, &new)?)
+    }
+
+    /// What is changed of somebody who is registered.
+    fn change_person(&self, page: Page) -> Result<Answer, Trouble> {
+        if page == Page::StaffReset {
+            return self.reset_person();
+        }
+        if page == Page::StaffTelephone {
+            return self.remove_telephone();
+        }
+        if page == Page::StaffDisable {
+            return self.disable_person();
+        }
+        let rooms = self.visit.fields("salle").map(str::parse).collect::<Result<Vec<RoomName>, _>>();
+        let (id, rooms) = (self.read("personne")?, rooms.map_err(|_| Trouble::Field)?);
+        self.portal.office.change_rooms(self.visit.client, self.person, id, &rooms)?;
+        Ok(Answer::see(StaffPage::PATH))
     }
 
     fn reset_person(&self) -> Result<Answer, Trouble> {

@@ -229,6 +229,12 @@ head-motive = Reason
 head-permit = Permit for the whole school
 head-rules = Rules in force
 head-past = Answers of the month
+head-make = Open or close a site for the school
+head-make-site = Address of the site
+head-make-hint = The site, and all under its name. Nothing opens what the commune has closed, nothing closes the online workspace.
+head-make-until = Until (empty: until you end it)
+head-make-refuse = Close for the whole school
+head-make-permit = Open for the whole school
 
 # A request
 wish-room = Room { $room }
@@ -274,6 +280,9 @@ staff-role = Position
 staff-rooms = Rooms
 staff-hint = Without a room, a teacher sees the requests of all rooms.
 staff-go = Add and show the card
+staff-change-rooms = Change rooms
+staff-rooms-hint = No room ticked: all of them. Lessons that are planned in a room that is no longer hers leave her week.
+staff-rooms-go = Save the rooms
 card-title = Card for a first sign-in
 card-open = On a device of the school, open
 card-tile = Touch your name, then type this PIN:

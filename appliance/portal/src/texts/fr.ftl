@@ -230,6 +230,12 @@ head-motive = Motif
 head-permit = Permettre pour toute l’école
 head-rules = Règles en vigueur
 head-past = Réponses du mois
+head-make = Ouvrir ou fermer un site pour l’école
+head-make-site = Adresse du site
+head-make-hint = Le site et tout ce qui est sous son nom. Rien n’ouvre ce que la commune a fermé, rien ne ferme l’ENT.
+head-make-until = Jusqu’au (vide : jusqu’à ce que vous y mettiez fin)
+head-make-refuse = Fermer à toute l’école
+head-make-permit = Ouvrir à toute l’école
 
 # Une demande
 wish-room = Salle { $room }
@@ -275,6 +281,9 @@ staff-role = Fonction
 staff-rooms = Salles
 staff-hint = Sans salle cochée, un enseignant voit les demandes de toutes les salles.
 staff-go = Ajouter et afficher la carte
+staff-change-rooms = Changer ses salles
+staff-rooms-hint = Aucune salle cochée : toutes. Les cours prévus dans une salle qui n’est plus la sienne sont retirés de sa semaine.
+staff-rooms-go = Enregistrer ses salles
 card-title = Carte de première connexion
 card-open = Sur un appareil de l’école, ouvrez
 card-tile = Touchez votre nom, puis tapez ce code :

@@ -16,6 +16,7 @@ mod overview;
 mod points;
 mod preparing;
 mod reading;
+mod ruling;
 mod signing;
 mod staff;
 mod telephone;
@@ -39,7 +40,7 @@ use portal::{
     Asked, Card, Claimed, Classes, CommuneDesk, CommuneWish, Custody, DeviceList, Findings, Held, HubSeat,
     JoinCode, JoinFile, JoinTrouble, KeyBearer, KeyList, LessonChoice, LessonStart, LessonTurn, NewCodes,
     NewHold, NewKey, NewReading, Newcomer, Points, PreparationLine, Reader, ReadingList, RemovedKey, Reply,
-    RoomKeys, RoomNow, SaidOfPoint, ShownKey, Summary, TelephoneState, Tile, Trouble, TypedHub,
+    RoomKeys, RoomNow, SaidOfPoint, SchoolRule, ShownKey, Summary, TelephoneState, Tile, Trouble, TypedHub,
     TypedTelephone, WaitingRelease, WantedThing, WifiLine, Wish,
 };
 use ring::rand::SystemRandom;
@@ -260,6 +261,10 @@ impl portal::Office for Office {
         }
     }
 
+    fn make_rule(&self, person: &Person, rule: &SchoolRule) -> Result<(), Trouble> {
+        self.rule_for_school(person, rule)
+    }
+
     fn end(&self, person: &Person, id: OverrideId) -> Result<(), Trouble> {
         self.end_rule(person, id)
     }
@@ -278,6 +283,16 @@ impl portal::Office for Office {
 
     fn reset_person(&self, client: IpAddr, by: &Person, id: PersonId) -> Result<Card, Trouble> {
         self.make_card(client, by, id)
+    }
+
+    fn change_rooms(
+        &self,
+        client: IpAddr,
+        by: &Person,
+        id: PersonId,
+        rooms: &[RoomName],
+    ) -> Result<(), Trouble> {
+        self.give_rooms(client, by, id, rooms)
     }
 
     fn disable_person(&self, client: IpAddr, by: &Person, id: PersonId) -> Result<(), Trouble> {

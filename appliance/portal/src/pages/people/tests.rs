@@ -633,7 +633,7 @@ fn a_teacher_opens_what_a_lesson_may_open() {
     }
     assert!(html.contains("encore 25\u{a0}min, jusqu’à\u{a0}"), "{html}");
     let html = head(&samples::head(), Language::French);
-    assert_eq!(html.matches("name=\"jusqu\"").count(), 2, "the lesson's and the school's");
+    assert_eq!(html.matches("name=\"jusqu\"").count(), 3, "the lesson's, the school's, and her own rule's");
     assert_eq!(html.matches("name=\"demande\"").count(), 5, "the head declines anything");
 }
 

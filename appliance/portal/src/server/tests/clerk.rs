@@ -15,8 +15,9 @@ use crate::{
     DeviceRoom, Findings, Held, HubRoom, HubSeat, InstallRoom, JoinCode, JoinFile, JoinTrouble, KeyBearer,
     KeyList, KeyRoom, LessonChoice, LessonRoom, LessonStart, LessonTurn, NetworkRoom, NewCodes, NewHold,
     NewKey, NewReading, Newcomer, Office, Points, PreparationLine, PreparationRoom, Reader, ReadingList,
-    ReadingRoom, RemovedKey, Reply, RoomKeys, RoomNow, SaidOfPoint, Setback, ShownKey, Summary, TelephoneRoom,
-    TelephoneState, Tile, Trouble, TypedHub, TypedTelephone, WaitingRelease, WantedThing, WifiLine, Wish,
+    ReadingRoom, RemovedKey, Reply, RoomKeys, RoomNow, SaidOfPoint, SchoolRule, Setback, ShownKey, Summary,
+    TelephoneRoom, TelephoneState, Tile, Trouble, TypedHub, TypedTelephone, WaitingRelease, WantedThing,
+    WifiLine, Wish,
 };
 
 /// Its teacher is number 1, its head number 2, its officer number 3; all have this secret.
@@ -280,6 +281,17 @@ impl Office for Clerk {
             Reply::Decline => "no".to_owned(),
         };
         self.note(format!("{} answers {id}: {reply}", person.name))
+    }
+
+    fn make_rule(&self, person: &Person, rule: &SchoolRule) -> Result<(), Trouble> {
+        let SchoolRule { site, effect, until, motive } = rule;
+        let until = until.map_or_else(|| "for good".to_owned(), |day| format!("until {day}"));
+        self.note(format!("{} rules {effect} {site} {until}, {motive}", person.name))
+    }
+
+    fn change_rooms(&self, _: IpAddr, by: &Person, id: PersonId, rooms: &[RoomName]) -> Result<(), Trouble> {
+        let rooms: Vec<_> = rooms.iter().map(RoomName::as_str).collect();
+        self.note(format!("{} gives {id} the rooms {}", by.name, rooms.join(" ")))
     }
 
     fn end(&self, person: &Person, id: OverrideId) -> Result<(), Trouble> {

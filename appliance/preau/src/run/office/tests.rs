@@ -26,6 +26,7 @@ mod networks;
 mod points;
 mod readings;
 mod requests;
+mod ruling;
 mod telephones;
 
 use super::signing::{HASHERS_MAX, Turn};

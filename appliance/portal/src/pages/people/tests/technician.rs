@@ -180,6 +180,35 @@ fn a_technician_learns_of_releases_of_the_system() {
     assert!(findings.iter().all(|finding| finding.topic != "release"), "the system is no release");
 }
 
+/// What became of what the commune decides of the configuration, and when somebody has to do something.
+#[test]
+fn a_technician_learns_of_the_settings_of_the_commune() {
+    let status = samples::status();
+    let tell = |configuration| {
+        let diagnosis = crate::Diagnosis { configuration, ..samples::diagnosis() };
+        let told = |diagnosis: &crate::Diagnosis| {
+            let findings = crate::pages::diagnose(Language::French, &status, diagnosis);
+            findings.into_iter().find(|finding| finding.topic == "configuration")
+        };
+        (told(&diagnosis), told(&diagnosis.without_names()))
+    };
+    assert!(tell(None).0.is_none());
+    let refused = crate::Configuration::Refused { why: "3:1: SECRET".to_owned() };
+    for (configuration, level, words) in [
+        (crate::Configuration::InForce, "good", "travaille avec"),
+        (crate::Configuration::Lesson, "good", "séance"),
+        (crate::Configuration::Restart, "warning", "prochain démarrage"),
+        (crate::Configuration::File, "warning", "ne peut pas écrire"),
+        (refused, "warning", "3:1: SECRET"),
+    ] {
+        let (found, nameless) = tell(Some(configuration));
+        let (found, nameless) = (found.unwrap(), nameless.unwrap());
+        assert_eq!((found.level, found.remedy.is_some()), (level, level == "warning"), "{found:?}");
+        assert!(found.lines.join(" ").contains(words), "{found:?}");
+        assert!(!nameless.lines.join(" ").contains("SECRET"), "{nameless:?}");
+    }
+}
+
 #[test]
 fn what_goes_to_support_names_no_access_point() {
     let findings =
