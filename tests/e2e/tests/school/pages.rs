@@ -11,11 +11,12 @@ mod tablets;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
-use harness::{Appliance, Lab, Machine, preau_binary, usual_configuration, wait_until};
+use harness::{Appliance, Lab, Machine, RESOLVER_IPV4, preau_binary, usual_configuration, wait_until};
 use people::CodeKey;
 use serde_json::json;
 use system::clock::now;
 
+use super::hub_urgent::FarHub;
 use super::people::{AUTHORITY, HOME, add};
 use album::Album;
 use chrome::{Chrome, ENTER, Scripts};
@@ -23,6 +24,8 @@ use chrome::{Chrome, ENTER, Scripts};
 const ENT: &str = "encyclopedie.example";
 const TEACHER_PIN: &str = "402817";
 const HEAD_SECRET: &str = "trois chats gris";
+/// The page of the gallery on which a box takes over another one's place.
+const REPLACEMENT: &str = "enrol-inheriting";
 /// Shows what stands behind "more".
 const UNFOLD: &str = "document.querySelectorAll('details').forEach(it => { it.open = true; })";
 
@@ -137,6 +140,7 @@ fn pupils_see_why_and_ask() -> Result<()> {
 #[test]
 fn a_technician_has_a_fresh_box_before_her() -> Result<()> {
     let (lab, album) = (Lab::new()?, Album::new("fresh")?);
+    let far_hub = FarHub::start(&lab)?;
     let mut appliance = lab.appliance_with(&usual_configuration())?;
     appliance.start()?;
     appliance.wait_until_ready(&lab.pc1)?;
@@ -147,13 +151,35 @@ fn a_technician_has_a_fresh_box_before_her() -> Result<()> {
     let chrome = Chrome::start(&lab.pc1, &authority, Scripts::Run)?;
     chrome.go("http://preau.lan/")?;
     album.look(&chrome, "home-fresh")?;
+    album.keep(&chrome, "home-fresh")?;
     chrome.go(form)?;
     album.look(&chrome, "enrol")?;
+    album.keep(&chrome, "enrol")?;
     chrome.fill("#code", "K7QM-4XRT")?;
     chrome.fill("#hub", "hub.commune.example")?;
     chrome.touch("form[action='/inscription'] button")?;
     chrome.await_text("mal tapé")?;
     album.look(&chrome, "enrol-mistyped")?;
+    album.keep(&chrome, "enrol-mistyped")?;
+
+    let code = far_hub.command(&["code", "0750655E"])?.success()?;
+    // The form takes one code at a time, some seconds after the last.
+    wait_until("the code to be taken", || {
+        chrome.go(form)?;
+        chrome.fill("#code", code.trim())?;
+        chrome.fill("#hub", &format!("{RESOLVER_IPV4}:8443"))?;
+        chrome.fill("#head", "Mme Durand")?;
+        chrome.fill("#secret", HEAD_SECRET)?;
+        chrome.touch("form[action='/inscription'] button")?;
+        Ok(!chrome.text()?.contains("Un essai est en cours"))
+    })?;
+    wait_until("the box at the hub", || Ok(appliance.run(&["sync", "status"])?.is_success()))?;
+    wait_until("the green page", || {
+        chrome.go(form)?;
+        Ok(chrome.text()?.contains("Ce boîtier est inscrit"))
+    })?;
+    album.look(&chrome, "enrolled")?;
+    album.keep(&chrome, "enrolled")?;
     album.close()
 }
 
@@ -284,6 +310,7 @@ fn heads_and_technicians_look_after_the_school() -> Result<()> {
     chrome.go(&page("/technique"))?;
     chrome.await_text("Fichier d’assistance")?;
     album.look(&chrome, "technician")?;
+    album.keep(&chrome, "technician")?;
     chrome.touch("form[action='/deconnexion'] button")?;
     chrome.await_path("/connexion")?;
     sign_in_by_name(&chrome, "Mme Petit", HEAD_SECRET)?;
@@ -327,6 +354,9 @@ fn each_page_of_the_gallery_is_for_everybody() -> Result<()> {
         let name = file.file_name().to_string_lossy().into_owned();
         if let Some(name) = name.strip_suffix(".fr.html") {
             chrome.go(&format!("file://{}", file.path().display()))?;
+            if name == REPLACEMENT {
+                album.keep(&chrome, "replacement")?;
+            }
             chrome.run(UNFOLD, &serde_json::json!([]))?;
             album.glance(&chrome, name)?;
         }

@@ -275,6 +275,7 @@ fn look_at_school(chrome: &Chrome<'_>, album: &Album) -> Result<()> {
     chrome.touch("form[action='/ecole/0911234X/code'] button")?;
     chrome.await_text("Ce code ne s’affiche qu’une fois")?;
     album.look(chrome, "code")?;
+    album.keep(chrome, "hub-code")?;
     chrome.touch("a.button.plain")?;
     chrome.await_text("Annuler")?;
     chrome.go(&format!("{HOME}/ecole/0911234X/archive/2"))?;
