@@ -94,6 +94,8 @@ pub enum Finding {
     Policy(u64),
     /// A release of its system failed there, and it went back to the one before.
     Release,
+    /// It has not taken what the commune decides of its configuration.
+    Configuration,
     /// Its last self-test found ways around the filter.
     Open {
         /// How many.
@@ -175,6 +177,7 @@ impl Finding {
             Self::Warm(_) => "warm",
             Self::Policy(_) => "policy",
             Self::Release => "release",
+            Self::Configuration => "configuration",
             Self::Open { .. } => "open",
             Self::Untested(_) => "untested",
             Self::Selftest(_) => "selftest",
@@ -208,6 +211,7 @@ impl Finding {
             | Self::Uncertified(_)
             | Self::NoClock
             | Self::Release
+            | Self::Configuration
             | Self::Untested(_) => None,
         }
     }
@@ -355,6 +359,7 @@ fn judge_health(state: &BoxState, health: &Health, seen: Timestamp, measure: &Me
         health.temperature_c.filter(|degrees| *degrees >= TEMPERATURE_AMBER_C).map(Finding::Warm),
         policy.filter(|serial| *serial != measure.serial).map(Finding::Policy),
         health.release.as_ref().and_then(ReleaseHealth::failure).map(|_| Finding::Release),
+        health.configuration.as_ref().and_then(|it| it.refused.as_ref()).map(|_| Finding::Configuration),
     ];
     let tested = health.selftest.iter().flat_map(|it| selftest::judge(it, seen));
     found.into_iter().flatten().chain(tested).collect()

@@ -13,6 +13,7 @@ pub(crate) mod locks;
 mod plot;
 pub(crate) mod releases;
 pub(crate) mod school;
+pub(crate) mod settings;
 mod spelling;
 pub(crate) mod wishes;
 mod words;

@@ -2,6 +2,7 @@
 
 mod hub;
 mod hub_category;
+mod hub_configuration;
 mod hub_desk;
 mod hub_file;
 mod hub_lists;
@@ -33,6 +34,7 @@ pub(crate) use hub::{
     SyncCommand,
 };
 pub(crate) use hub_category::HubCategoryCommand;
+pub(crate) use hub_configuration::HubConfigurationCommand;
 pub(crate) use hub_desk::{HubContentCommand, HubNoticeCommand, HubRequestCommand};
 pub(crate) use hub_file::{HandedOut, HubFileCommand};
 pub(crate) use hub_lists::{HubListsCommand, HubListsPlace};

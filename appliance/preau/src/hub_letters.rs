@@ -2,8 +2,8 @@
 
 use access::Clock as _;
 use model::{
-    CommuneAnswer, CommuneNotice, CommuneRequest, CommuneSheet, DomainName, Mac, NewOverride, NewPreparation,
-    PersonName, Timestamp,
+    CommuneAnswer, CommuneConfiguration, CommuneNotice, CommuneRequest, CommuneSheet, DomainName, Mac,
+    NewOverride, NewPreparation, PersonName, Timestamp,
 };
 use replication::limits::REQUESTS_MAX;
 use replication::{SchoolRequest, SchoolSheet, SheetContent, SheetNotice};
@@ -99,6 +99,10 @@ fn read(sheet: &SchoolSheet, now: Timestamp) -> Option<CommuneSheet> {
             .collect(),
         notices: notices.collect::<Option<_>>()?,
         release: sheet.release.as_ref().map(|release| release.read().ok_or(())).transpose().ok()?,
+        configuration: sheet
+            .configuration
+            .as_ref()
+            .map(|it| CommuneConfiguration { number: it.number, text: it.text.clone() }),
     })
 }
 

@@ -14,6 +14,7 @@ use system::clock::{SystemClock, now};
 use system::machine;
 use system::private::PrivateFolder;
 
+use crate::decided::Note;
 use crate::{category_sights, data_folder, releases, selftest_health};
 
 /// Where the copy of the state is made, and what it is called. It is removed at once.
@@ -55,6 +56,11 @@ pub(crate) fn sync(
     let kept = folder.keep_night(&NightState { tried_ms: Some(started.unix_ms()), ..state });
     let report = outcome?;
     kept.map(|()| report)
+}
+
+/// Tells the hub how the box is, and nothing else: what became of its configuration is not for the next night.
+pub(crate) fn tell_health(data: &Path, report: &Path) -> Result<(), SyncError> {
+    sync::tell_health(data, &HubFolder::new(data), health(data, report))
 }
 
 /// The box's state.
@@ -158,6 +164,7 @@ fn health(data: &Path, report: &Path) -> Health {
         policy_serial: policy_serial(data),
         content: content(data),
         release: releases::Releases::look(data, report).as_ref().map(releases::Releases::health),
+        configuration: Note::read(data).health(),
         categories: categories(data),
         selftest: selftest_health::look(data),
         ..Health::default()

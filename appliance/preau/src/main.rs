@@ -26,6 +26,7 @@ mod hub_alert_command;
 mod hub_category_command;
 mod hub_certify;
 mod hub_command;
+mod hub_configuration_command;
 mod hub_desk_command;
 mod hub_engines;
 mod hub_export_command;

@@ -24,8 +24,9 @@ pub use encoded::Encoded;
 pub use exchange::{AuthorityHash, BoxExchange, ExchangeError, HubExchange, Keys, SessionName};
 pub use library::{LibraryHealth, SheetFile, short_sum};
 pub use message::{
-    Begin, Begun, CategorySight, ConfigurationHealth, Enrolled, EnrolmentRequest, Growth, Health, Kept,
-    LogState, Proof, Proved, Refusal, ReleaseFailure, ReleaseHealth, School, Signed, SnapshotState, read_json,
+    Begin, Begun, CategorySight, ConfigurationDelay, ConfigurationHealth, Enrolled, EnrolmentRequest, Growth,
+    Health, Kept, LogState, Proof, Proved, Refusal, ReleaseFailure, ReleaseHealth, School, Signed,
+    SnapshotState, read_json,
 };
 pub use night::{Night, WINDOW_MINUTES};
 pub use policy::{CategoryLock, CommunePolicy, CommuneRule, LOCKS_MAX, RULES_MAX, SignedPolicy};

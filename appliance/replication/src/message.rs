@@ -222,12 +222,21 @@ pub struct Health {
 pub struct ConfigurationHealth {
     /// The number of what it runs with; nothing where it runs with its own alone.
     pub in_force: Option<u64>,
-    /// The number of what is not in force yet, and why: `lesson`, `restart`, `file`.
+    /// What is not in force yet, and why: `lesson`, `restart`, `file`.
     #[serde(default)]
-    pub waiting: Option<(u64, String)>,
-    /// The number of what it did not take, and why, in English; [`REASON_LENGTH_MAX`](crate::limits::REASON_LENGTH_MAX) letters at most.
+    pub waiting: Option<ConfigurationDelay>,
+    /// What it did not take, and why, in English; [`REASON_LENGTH_MAX`](crate::limits::REASON_LENGTH_MAX) letters at most.
     #[serde(default)]
-    pub refused: Option<(u64, String)>,
+    pub refused: Option<ConfigurationDelay>,
+}
+
+/// A configuration that is not in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigurationDelay {
+    /// Its number.
+    pub number: u64,
+    /// Why.
+    pub why: String,
 }
 
 impl ConfigurationHealth {
@@ -239,8 +248,8 @@ impl ConfigurationHealth {
     pub fn is_right(&self) -> bool {
         let is_reason =
             |why: &str| !why.chars().any(char::is_control) && why.chars().count() <= REASON_LENGTH_MAX;
-        self.waiting.as_ref().is_none_or(|(_, why)| Self::WAITS.contains(&why.as_str()))
-            && self.refused.as_ref().is_none_or(|(_, why)| is_reason(why))
+        self.waiting.as_ref().is_none_or(|it| Self::WAITS.contains(&it.why.as_str()))
+            && self.refused.as_ref().is_none_or(|it| is_reason(&it.why))
     }
 }
 
@@ -485,11 +494,11 @@ mod tests {
     #[test]
     fn what_a_box_tells_of_its_configuration_is_what_people_may_read() {
         let waits = |why: &str| ConfigurationHealth {
-            waiting: Some((3, why.to_owned())),
+            waiting: Some(ConfigurationDelay { number: 3, why: why.to_owned() }),
             ..ConfigurationHealth::default()
         };
         let refused = |why: &str| ConfigurationHealth {
-            refused: Some((3, why.to_owned())),
+            refused: Some(ConfigurationDelay { number: 3, why: why.to_owned() }),
             ..ConfigurationHealth::default()
         };
         for right in [waits("lesson"), waits("restart"), waits("file"), refused("3:1: no profile `é`")] {

@@ -8,6 +8,7 @@
 mod adopted_points;
 mod columns;
 mod commune;
+mod configurations;
 mod counts;
 mod devices;
 mod failures;

@@ -20,5 +20,7 @@ pub use enrol::{Applicant, enrol, inherit};
 pub use error::SyncError;
 pub use identity::{HubFolder, Identity, NightState};
 pub use letters::{Ear, Letters, send_urgent};
-pub use night::{Intake, Limits, Night, NightReport, Standing, StandingFile, Step, Watch, standing_files};
+pub use night::{
+    Intake, Limits, Night, NightReport, Standing, StandingFile, Step, Watch, standing_files, tell_health,
+};
 pub use url::{HubUrl, HubUrlError};

@@ -158,10 +158,7 @@ impl Night<'_> {
         let vault = Folder::new(data);
         let log = vault.read_log().map_err(|error| disk("the log of seals", error))?;
         let mut client = Client::of_box(&identity)?;
-        // One that cannot be read is told by nothing: another one is asked for.
-        let web = folder.web().ok().flatten();
-        let health = Health { web_until_ms: web.map(|web| web.chain().validity().1.unix_ms()), ..health };
-        let health = describe(health, &log, &identity);
+        let health = describe(health, folder, &log, &identity);
         let _: IgnoredAny = client.post("/api/v1/health", &health)?;
         watch.report(Step::Health);
         let mut trouble = None;
@@ -188,6 +185,18 @@ impl Night<'_> {
     }
 }
 
+/// Tells the hub how the box is, beside its nights.
+///
+/// # Errors
+/// [`SyncError`]; the next night tells it.
+pub fn tell_health(data: &Path, folder: &HubFolder, health: Health) -> Result<(), SyncError> {
+    let identity = folder.read()?.ok_or(SyncError::NotEnrolled)?;
+    let log = Folder::new(data).read_log().map_err(|error| disk("the log of seals", error))?;
+    let health = describe(health, folder, &log, &identity);
+    let _: IgnoredAny = Client::of_box(&identity)?.post("/api/v1/health", &health)?;
+    Ok(())
+}
+
 /// A step that fails keeps no other from being done: a log that the hub does not sign is no reason to leave open what the commune has
 /// closed. The first failure is told. Where nobody answers, or somebody ends the night, there is no next step.
 fn go_on<T>(outcome: Result<T, SyncError>, trouble: &mut Option<SyncError>) -> Result<Option<T>, SyncError> {
@@ -202,7 +211,9 @@ fn go_on<T>(outcome: Result<T, SyncError>, trouble: &mut Option<SyncError>) -> R
 }
 
 /// What the log and the identity tell beside what the machine tells.
-fn describe(health: Health, log: &Log, identity: &Identity) -> Health {
+fn describe(health: Health, folder: &HubFolder, log: &Log, identity: &Identity) -> Health {
+    // One that cannot be read is told by nothing: another one is asked for.
+    let web = folder.web().ok().flatten();
     let gone = log.expiries();
     let kept =
         log.seals().flat_map(|seal| seal.files().map(|(field, file, _)| (seal.number, field, file.form)));
@@ -213,6 +224,7 @@ fn describe(health: Health, log: &Log, identity: &Identity) -> Health {
         sealed_ms: log.last().map(|seal| seal.sealed.unix_ms()),
         plain_files: Some(plain.count() as u64),
         certificate_until_ms: Some(identity.enrolled.valid_ms.1),
+        web_until_ms: web.map(|web| web.chain().validity().1.unix_ms()),
         ..health
     }
 }

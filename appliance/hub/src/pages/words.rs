@@ -38,6 +38,7 @@ pub(crate) fn tell(place: Place<'_>, finding: Finding) -> Told {
         | Finding::Warm(_)
         | Finding::Policy(_)
         | Finding::Release
+        | Finding::Configuration
         | Finding::Selftest(_) => String::new(),
     };
     let why = if let Finding::Uncertified(it) = finding { explain(place, it) } else { String::new() };

@@ -4,6 +4,7 @@ mod account;
 mod locks;
 mod rules;
 mod school;
+mod settings;
 mod wishes;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use model::Timestamp;
 use portal::Language;
 use portal::shared::{Jar, Visit, draw_visitor, token_of};
+use replication::limits::CONFIGURATION_BYTES_MAX;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::description;
@@ -26,8 +28,8 @@ use crate::policy::read_policy;
 use crate::register::people::{Duty, Member};
 use crate::{Hub, survey};
 
-/// Longest form that is read, in bytes: the longest has the names of a school's rooms.
-const FORM_BYTES_MAX: usize = 16_384;
+/// Longest form that is read, in bytes: the longest has a box's configuration, of which each byte may be written as three.
+const FORM_BYTES_MAX: usize = 3 * CONFIGURATION_BYTES_MAX + 1_024;
 /// Longest wait for one.
 const FORM_TIMEOUT: Duration = Duration::from_secs(10);
 /// Acts and alerts that a page shows: a month of a busy service.
@@ -250,6 +252,8 @@ impl<'a> Desk<'a> {
                     (["ecole", uai], false) => self.school(signed, uai),
                     (["ecole", uai, "code"], true) => self.make_code(signed, uai),
                     (["ecole", uai, "code", "annuler"], true) => self.cancel_code(signed, uai),
+                    (["ecole", uai, "reglages"], false) => self.settings(signed, uai),
+                    (["ecole", uai, "reglages"], true) => self.send_settings(signed, uai),
                     (["ecole", uai, "revoquer"], true) => self.revoke(signed, uai),
                     (["ecole", uai, "archive", id], false) => self.archive(signed, uai, id),
                     (["ecole", uai, "archive", id, size], false) => self.checkpoint(uai, id, size),

@@ -380,6 +380,7 @@ pub(crate) fn diagnosis() -> crate::Diagnosis {
         certificates: Some(crate::Certificates { authority: at(9_000), shown: Some(at(9_000)) }),
         hub: None,
         release: None,
+        configuration: None,
         sealing: Some(crate::Sealing { has_readers: true, waits_since: Some(at(-300)) }),
         access_points: vec![
             point("borne-cm2", WifiStatus::Unreachable { since: at(1) }),

@@ -11,6 +11,7 @@ use sync::HubUrl;
 
 use super::DataFolder;
 use super::hub_category::HubCategoryCommand;
+use super::hub_configuration::HubConfigurationCommand;
 use super::hub_desk::{HubContentCommand, HubNoticeCommand, HubRequestCommand};
 use super::hub_file::HubFileCommand;
 use super::hub_lists::HubListsCommand;
@@ -104,6 +105,9 @@ pub(crate) enum HubCommand {
     /// The categories that the commune locks in all its schools.
     #[command(subcommand)]
     Category(HubCategoryCommand),
+    /// What the commune decides of the configurations of boxes.
+    #[command(subcommand)]
+    Configuration(HubConfigurationCommand),
     /// What schools ask for: list and answer.
     #[command(subcommand)]
     Request(HubRequestCommand),

@@ -4,8 +4,10 @@
 //! embedded `default.toml` is read the same way: a box on loopback that changes nothing on its machine.
 
 mod certificates;
+mod commune;
 mod contact;
 mod files;
+mod halves;
 mod hub;
 mod provider;
 mod report;
@@ -34,8 +36,10 @@ use wifi::{AccessPoint, Country, RoomNetwork};
 use crate::list_source::ListSource;
 
 pub(crate) use certificates::{Certifier, ProofsBy};
+pub(crate) use commune::{check_decided, check_sent};
 pub(crate) use contact::Contact;
 pub(crate) use files::read_file_up_to;
+pub(crate) use halves::Halves;
 pub(crate) use hub::HubConfig;
 pub(crate) use report::{ConfigError, Problem};
 pub(crate) use stick::StickFile;

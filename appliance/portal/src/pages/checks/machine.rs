@@ -4,8 +4,8 @@ use model::Timestamp;
 
 use super::{Check, Level, Topic, check_all, format_date};
 use crate::diagnosis::{
-    AccessPoint, Certificates, Diagnosis, Disk, Hub, Line, Machine, ReleaseStage, Sealing, SystemFailure,
-    SystemRelease,
+    AccessPoint, Certificates, Configuration, Diagnosis, Disk, Hub, Line, Machine, ReleaseStage, Sealing,
+    SystemFailure, SystemRelease,
 };
 use crate::{Language, ListOrigin, ListStatus, Status, WifiStatus};
 
@@ -53,6 +53,8 @@ pub(in crate::pages) fn check_machine(
         first.push(check(Topic::Sealing, check_sealing(language, waits_since, diagnosis.at)));
     }
     first.push(check(Topic::Hub, check_hub(language, diagnosis.hub, diagnosis.at)));
+    let configuration = diagnosis.configuration.as_ref();
+    first.extend(configuration.map(|it| check(Topic::Configuration, check_configuration(language, it))));
     let release = diagnosis.release.as_ref();
     first.extend(release.map(|it| check(Topic::Release, check_release(language, it, diagnosis.at))));
     first.extend(diagnosis.disk.map(|disk| check(Topic::Disk, check_disk(language, disk))));
@@ -136,6 +138,22 @@ fn check_hub(language: Language, hub: Option<Hub>, now: Option<Timestamp>) -> (L
         Some(succeeded) if !is_late(succeeded) => Level::Good,
         None | Some(_) => Level::Warning,
     };
+    (level, lines)
+}
+
+/// What became of the settings that the commune has sent.
+fn check_configuration(language: Language, configuration: &Configuration) -> (Level, Vec<String>) {
+    let (level, key) = match configuration {
+        Configuration::InForce => (Level::Good, "diagnosis-configuration-in-force"),
+        Configuration::Lesson => (Level::Good, "diagnosis-configuration-lesson"),
+        Configuration::Restart => (Level::Warning, "diagnosis-configuration-restart"),
+        Configuration::File => (Level::Warning, "diagnosis-configuration-file"),
+        Configuration::Refused { .. } => (Level::Warning, "diagnosis-configuration-refused"),
+    };
+    let mut lines = vec![language.say(key)];
+    if let Configuration::Refused { why } = configuration {
+        lines.extend((!why.is_empty()).then(|| why.clone()));
+    }
     (level, lines)
 }
 

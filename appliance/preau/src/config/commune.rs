@@ -1,0 +1,309 @@
+//! What the commune may decide of a box's configuration, and what it may not: by the same reading as `preau check`.
+//!
+//! Invariant: nothing that it decides cuts a box from its hub, opens what the box keeps closed, names a file of the box's machine, or lets anybody
+//! read the journal.
+
+use hub::configurations::Fault;
+use model::Uai;
+use replication::limits::CONFIGURATION_BYTES_MAX;
+use toml_span::value::{Key, Table};
+use toml_span::{Span, Value};
+
+use super::halves::Halves;
+use super::report::{Problem, place_of, problems};
+use super::{Config, EMBEDDED};
+
+/// The keys that it may decide. Of `[[ent]]`, `[[wifi.network]]` and `[[access_point]]` the whole lists are its own then.
+const DECIDED: [&str; 34] = [
+    "version",
+    "school.name",
+    "school.uai",
+    "school.helpdesk",
+    "school.contacts",
+    "school.timezone",
+    "school.holidays",
+    "portal.name",
+    "portal.controller",
+    "portal.dpo",
+    "selftest.site",
+    "selftest.at",
+    "selftest.profiles",
+    "lesson.minutes",
+    "lesson.spared",
+    "ent.hosts",
+    "ent.served_to",
+    "ent.upstream",
+    "ent.family",
+    "ent_cache.gib",
+    "ent_cache.prepare_mbit",
+    "wifi.country",
+    "wifi.network.room",
+    "wifi.network.ssid",
+    "wifi.network.keys",
+    "wifi.network.wpa3",
+    "wifi.network.isolate",
+    "access_point.name",
+    "access_point.room",
+    "access_point.kind",
+    "access_point.channel",
+    "access_point.interface",
+    "access_point.bridge",
+    "access_point.radio",
+];
+
+/// Judges what somebody at the hub has written for a school, before it is kept: as if the box had nothing of its own but a name.
+///
+/// # Errors
+/// Every mistake in it, by its place.
+pub(crate) fn check_sent(text: &str, uai: &Uai) -> Result<(), Vec<Fault>> {
+    check_decided(text, EMBEDDED, uai)
+}
+
+/// Judges what the commune has sent, beside the box's `own` half.
+///
+/// # Errors
+/// Every mistake in it, by its place.
+pub(crate) fn check_decided(text: &str, own: &str, uai: &Uai) -> Result<(), Vec<Fault>> {
+    if text.len() > CONFIGURATION_BYTES_MAX {
+        let kib = CONFIGURATION_BYTES_MAX >> 10;
+        let french = format!("plus de {kib} Kio : une école en a quelques-uns");
+        return Err(vec![fault((1, 1), french, format!("more than {kib} KiB: a school has some"))]);
+    }
+    let is_unseen = |(_, it): &(usize, char)| it.is_control() && !matches!(*it, '\n' | '\t');
+    if let Some((offset, _)) = text.char_indices().find(is_unseen) {
+        let french = "un caractère de contrôle, que personne ne voit : effacez-le".to_owned();
+        let english = "a control character, which nobody sees: remove it".to_owned();
+        return Err(vec![fault(place_of(text, Span::new(offset, offset)), french, english)]);
+    }
+    if let Some((number, below)) = Halves::split(text).commune {
+        let line = text.lines().count().saturating_sub(below.lines().count());
+        let french =
+            format!("cette ligne sépare, sur le boîtier, ce que la commune décide ({number}) : effacez-la");
+        let english =
+            format!("on the box, this line stands above what the commune decides ({number}): remove it");
+        return Err(vec![fault((line.max(1), 1), french, english)]);
+    }
+    let value = match toml_span::parse(text) {
+        Ok(value) => value,
+        Err(error) => return Err(problems(text, error.into()).into_iter().map(of_problem).collect()),
+    };
+    let mut faults = Vec::new();
+    if let Some(table) = value.as_table() {
+        refuse_others(text, "", table, &mut faults);
+    }
+    faults.extend(refuse_other_school(text, &value, uai));
+    faults.extend(read_whole(text, own, &faults));
+    faults.sort_by_key(|fault| (fault.line, fault.column));
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
+}
+
+/// What is no business of the commune's.
+fn refuse_others(text: &str, path: &str, table: &Table<'_>, faults: &mut Vec<Fault>) {
+    for (key, value) in table {
+        let path = if path.is_empty() { key.name.to_string() } else { format!("{path}.{}", key.name) };
+        if DECIDED.contains(&path.as_str()) {
+            continue;
+        }
+        let below = format!("{path}.");
+        if !DECIDED.iter().any(|decided| decided.starts_with(&below)) {
+            faults.push(refuse(text, &path, key));
+        } else if let Some(table) = value.as_table() {
+            refuse_others(text, &path, table, faults);
+        } else {
+            let tables = value.as_array().into_iter().flatten().filter_map(Value::as_table);
+            tables.for_each(|table| refuse_others(text, &path, table, faults));
+        }
+    }
+}
+
+fn refuse(text: &str, path: &str, key: &Key<'_>) -> Fault {
+    let (french, english) = reason(path);
+    let french = format!("« {path} » ne s’envoie pas : {french}");
+    fault(place_of(text, key.span), french, format!("`{path}` is not sent: {english}"))
+}
+
+/// Why something stays with the box.
+fn reason(path: &str) -> (&'static str, &'static str) {
+    let table = path.split('.').next().unwrap_or(path);
+    let is_file = path.ends_with("_file") || path.ends_with(".charter");
+    match table {
+        _ if is_file => (
+            "cela nomme un fichier de cette machine, que le hub n’a pas",
+            "it names a file of that machine, which the hub has not",
+        ),
+        "lan" | "wan" | "dhcp" | "dns" | "gate" => (
+            "le réseau et la ligne restent au boîtier, une erreur le couperait du hub",
+            "network and line stay with the box: a mistake would cut it from the hub",
+        ),
+        "journal" => (
+            "qui lit le journal et combien de temps il est gardé ne se décide pas depuis le hub",
+            "who reads the journal, and how long it is kept, is not decided from the hub",
+        ),
+        "commune" | "profile" | "service" => (
+            "cela ouvre ou ferme des sites sans motif ni fin : passez par les pages Règles et Catégories",
+            "it opens or closes without a reason and an end: use rules and categories of the hub",
+        ),
+        "lists" => (
+            "d’où le boîtier prend ses listes lui reste, sans elles il n’a plus de filtre à jour",
+            "where the box has its lists from stays with it: without them its filter grows old",
+        ),
+        "portal" => (
+            "les portes du boîtier et les téléphones exigés lui restent",
+            "the box's doors, and whose telephones it asks for, stay with it",
+        ),
+        "access_point" => (
+            "une borne OpenWrt s’adopte en la branchant, sur la page Bornes du boîtier",
+            "an access point with OpenWrt is adopted by plugging it in, on the box's own page",
+        ),
+        "wifi" => ("cela dépend des ports de cette machine", "it depends on the ports of that machine"),
+        _ => ("le boîtier n’attend pas cette clé du hub", "a box does not take this key from a hub"),
+    }
+}
+
+/// A text that was written for another school.
+fn refuse_other_school(text: &str, value: &Value<'_>, uai: &Uai) -> Option<Fault> {
+    let named = value.pointer("/school/uai")?;
+    if named.as_str()? == uai.as_str() {
+        return None;
+    }
+    let french = format!("ce n’est pas l’identifiant de cette école, qui est {uai}");
+    Some(fault(place_of(text, named.span), french, format!("this is another school than {uai}")))
+}
+
+/// What the reader of the whole file says. Where a line is refused already, it is silent.
+fn read_whole(text: &str, own: &str, faults: &[Fault]) -> Vec<Fault> {
+    let whole = Halves { own, commune: Some((1, text)) }.join();
+    let above = whole.get(..whole.len().saturating_sub(text.len())).unwrap_or_default();
+    let lines_above = above.matches('\n').count();
+    let problems = Config::parse(&whole).err().unwrap_or_default();
+    let read = problems.into_iter().map(|problem| match problem.line.checked_sub(lines_above) {
+        Some(line @ 1..) => of_problem(Problem { line, ..problem }),
+        Some(0) | None => {
+            let Problem { line, message, .. } = problem;
+            let french = format!("cela ne va pas avec la ligne {line} du boîtier : {}", translate(&message));
+            fault((1, 1), french, format!("it does not go with the box's own line {line}: {message}"))
+        }
+    });
+    read.filter(|fault| !faults.iter().any(|other| other.line == fault.line && fault.line > 1)).collect()
+}
+
+fn of_problem(Problem { line, column, message }: Problem) -> Fault {
+    fault((line, column), translate(&message), message)
+}
+
+fn fault((line, column): (usize, usize), french: String, english: String) -> Fault {
+    Fault { line, column, french, english }
+}
+
+/// The reader's most frequent words in French; the others as it says them.
+fn translate(message: &str) -> String {
+    let between = |start: &str, end: &str| message.strip_prefix(start)?.strip_suffix(end);
+    let unknown = message.strip_prefix("unknown key ").and_then(|it| it.split_once("; known here: "));
+    if let Some((key, known)) = unknown {
+        return format!("clé inconnue {key} ; connues ici : {known}");
+    }
+    if let Some(key) = between("the key ", " is missing here") {
+        return format!("il manque ici la clé {key}");
+    }
+    if let Some(profile) = between("there is no profile ", "") {
+        return format!("il n’y a pas de profil {profile}");
+    }
+    if let Some(profile) = between("`served_to` names the profile ", ", which there is not") {
+        return format!("`served_to` nomme le profil {profile}, qui n’existe pas");
+    }
+    if let Some(zone) = between("", " is no time zone, as Europe/Paris or Indian/Reunion are") {
+        return format!("{zone} n’est pas un fuseau horaire, comme Europe/Paris ou Indian/Reunion");
+    }
+    format!("l’analyseur du boîtier dit : {message}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: &str = "version = 1\n[school]\nname = \"Boîtier\"\nhelpdesk = \"01 23\"\n\
+                       [lan]\ninterface = \"lan0\"\nipv4_network = \"10.77.0.0/24\"\nipv4_address = \"10.77.0.1\"\n\
+                       [wan]\ninterface = \"wan0\"\n[[ent]]\nhosts = [\"old.example\"]\n";
+    const SENT: &str = "[school]\nname = \"École Jules-Ferry\"\nuai = \"0750655E\"\ntimezone = \"Indian/Reunion\"\n\
+                        [[ent]]\nhosts = [\"ent.example\"]\nserved_to = [\"elementaire\"]\n\
+                        [wifi]\ncountry = \"RE\"\n[[wifi.network]]\nroom = \"CM2\"\nssid = \"libellule\"\n";
+
+    fn uai() -> Uai {
+        "0750655E".parse().unwrap()
+    }
+
+    fn tell(text: &str) -> Vec<String> {
+        let faults = check_sent(text, &uai()).err().unwrap_or_default();
+        faults.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_is_decided_stands_over_what_the_box_has_and_the_rest_stays() {
+        assert_eq!(tell(SENT), [""; 0]);
+        check_decided(SENT, OWN, &uai()).unwrap();
+        let whole = Halves { own: OWN, commune: Some((7, SENT)) }.join();
+        let config = Config::parse(&whole).unwrap();
+        assert_eq!(config.school.name, "École Jules-Ferry");
+        assert_eq!(config.school.helpdesk.as_deref(), Some("01 23"), "its own");
+        assert_eq!(config.school.timezone.iana_name(), Some("Indian/Reunion"));
+        let hosts: Vec<&str> = config.filter.workspace.iter().map(|host| host.as_str()).collect();
+        assert_eq!(hosts, ["ent.example"], "a list is replaced whole");
+        assert_eq!((config.wifi.networks.len(), config.served_workspaces.len()), (1, 1));
+        assert!(config.network.is_some());
+        // What is taken back is as it was.
+        let own = Config::parse(&Halves { own: OWN, commune: Some((8, "")) }.join()).unwrap();
+        assert_eq!((own.school.name.as_str(), own.wifi.networks.len()), ("Boîtier", 0));
+    }
+
+    #[test]
+    fn what_would_cut_the_box_off_or_open_it_is_refused_with_its_place() {
+        let check = |text: &str, place: &str, word: &str| {
+            let told = tell(text);
+            assert_eq!(told.len(), 1, "{told:?}");
+            assert!(told[0].starts_with(place) && told[0].contains(word), "{told:?}");
+        };
+        check("[wan]\ninterface = \"eth9\"\n", "1:", "cut it from the hub");
+        check("\n[gate]\ntls_port = 1\n", "2:", "cut it from the hub");
+        check("[journal]\nreaders = [\"nobody\"]\n", "1:", "who reads the journal");
+        check("[[commune.exception]]\nsite = \"a.example\"\n", "1:", "rules");
+        check("[commune]\nlocked = []\n", "1:", "rules");
+        check("[[profile]]\nname = \"elementaire\"\n", "1:", "rules");
+        check("[lists]\nmirror = \"hub\"\n", "1:", "lists");
+        check("[portal]\ntelephones = []\n", "2:1", "telephones");
+        check("[wifi]\nlistener = \"wlan9\"\n", "2:1", "ports of that machine");
+        check("[wifi]\nadoption_key_file = \"/x\"\n", "2:1", "a file");
+        check("[[ent]]\nhosts = [\"ent.example\"]\nca_file = \"/etc/shadow\"\n", "3:1", "a file");
+        check("[school]\nname = \"É\"\nuai = \"0911234X\"\n", "3:", "another school");
+        check("[school]\nnmae = \"É\"\n", "2:1", "does not take this key");
+        check("name = \n", "1:", "");
+        check("[school]\nname = \"a\u{1b}\"\n", "2:", "control character");
+        check(&Halves { own: "", commune: Some((3, "")) }.join(), "1:1", "remove it");
+        check(&"#".repeat(CONFIGURATION_BYTES_MAX + 1), "1:1", "KiB");
+    }
+
+    #[test]
+    fn mistakes_are_those_of_the_check_and_are_told_in_french() {
+        let text = "[school]\ntimezone = \"Europe/Pari\"\n[[ent]]\nserved_to = [\"elementaire\"]\n\
+                    [lesson]\nminutes = \"x\"\n";
+        let faults = check_sent(text, &uai()).unwrap_err();
+        assert_eq!((faults.len(), faults[0].line, faults[2].line), (3, 2, 6), "{faults:?}");
+        assert!(faults[0].french.contains("n’est pas un fuseau horaire"), "{faults:?}");
+        assert!(faults[1].english.contains("needs `hosts`"), "{faults:?}");
+        let faults =
+            check_sent("[[ent]]\nhosts = [\"ent.example\"]\nserved_to = [\"nobody\"]\n", &uai()).unwrap_err();
+        assert!(faults[0].french.contains("le profil `nobody`, qui n’existe pas"), "{faults:?}");
+        let check = |english: &str, french: &str| assert_eq!(translate(english), french);
+        check("there is no profile `nobody`", "il n’y a pas de profil `nobody`");
+        check("the key `hosts` is missing here", "il manque ici la clé `hosts`");
+        check("unknown key `a`; known here: b, c", "clé inconnue `a` ; connues ici : b, c");
+        check("strange", "l’analyseur du boîtier dit : strange");
+    }
+
+    /// The files of a real box are its own: what it sends of its own half is no fault of the commune's.
+    #[test]
+    fn what_does_not_go_with_the_box_is_told_with_its_line() {
+        let own = "version = 1\n[school]\nname = \"É\"\n[wan]\ninterface = \"wan0\"\n";
+        let told = check_decided(SENT, own, &uai()).unwrap_err()[0].to_string();
+        assert!(told.contains("does not go with the box's own line"), "{told}");
+    }
+}
