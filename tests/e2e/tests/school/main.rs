@@ -52,6 +52,8 @@ mod hub_releases;
 #[cfg(test)]
 mod hub_restore;
 #[cfg(test)]
+mod hub_schools;
+#[cfg(test)]
 mod hub_service;
 #[cfg(test)]
 mod hub_urgent;
