@@ -11,6 +11,7 @@ use store::{CommuneDocument, CommuneError};
 use sync::{Letters, Standing, SyncError};
 use system::clock::{SystemClock, now};
 
+use crate::hub_library;
 use crate::hub_night::{HUB, State, disk};
 
 /// Who wants what the commune has a box prepare.
@@ -46,12 +47,17 @@ impl Letters for State {
         let hub = HUB.parse().map_err(|_| SyncError::Sheet)?;
         let document = CommuneDocument { serial: sheet.serial, signer: signer.to_owned() };
         match self.open()?.take_commune_sheet(&document, &read, &hub, (clock.at, clock.quality)) {
-            Ok(()) => Ok(()),
+            Ok(()) => self.take_files(sheet, signer),
             // The night and whoever listens may bring the same one.
             Err(CommuneError::Old { found, given }) if found == given => Ok(()),
             Err(CommuneError::Old { found, given }) => Err(SyncError::OldSheet { found, given }),
             Err(CommuneError::Store(error)) => Err(disk(error.into())),
         }
+    }
+
+    /// Where the power goes before they are noted, the night asks for them once more.
+    fn take_files(&mut self, sheet: &SchoolSheet, signer: &str) -> Result<(), SyncError> {
+        hub_library::take(self.data(), &mut self.open()?, sheet, signer)
     }
 }
 

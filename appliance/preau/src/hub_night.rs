@@ -76,6 +76,10 @@ impl State {
         Self { data: data.to_owned(), report: None }
     }
 
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
+    }
+
     pub(crate) fn open(&self) -> Result<Store, SyncError> {
         Store::open(&self.data.join(data_folder::STATE_FILE)).map_err(|error| disk(error.into()))
     }

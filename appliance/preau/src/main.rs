@@ -32,6 +32,7 @@ mod hub_engines;
 mod hub_export_command;
 mod hub_file_command;
 mod hub_letters;
+mod hub_library;
 mod hub_lists_command;
 mod hub_marks;
 mod hub_night;

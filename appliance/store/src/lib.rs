@@ -16,6 +16,7 @@ mod fixed_addresses;
 mod forgetting;
 mod lessons;
 mod letters;
+mod library;
 mod migrations;
 mod overrides;
 mod people;

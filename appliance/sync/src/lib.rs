@@ -11,6 +11,7 @@ mod enrol;
 mod error;
 mod identity;
 mod letters;
+mod library;
 mod night;
 mod release;
 mod url;

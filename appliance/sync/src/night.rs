@@ -9,7 +9,9 @@
 //! web      a certificate for names that the commune owns, where the school has some
 //! state    the box's state, where it has changed, for the box that takes this one's place some day
 //! files    each sealed file that the hub does not have, from the byte on where the line was cut
+//! library  files for pupils that the commune wants to be here, the same way
 //! release  the release of the box's system that the commune wants to be here, the same way
+//! health   once more, where files for pupils have come or gone: the commune sees them in the morning
 //! ```
 //!
 //! Each step can be done again. Leaves of the log do not go: who is held, and why, stands in them.
@@ -34,7 +36,7 @@ use crate::client::Client;
 use crate::error::SyncError;
 use crate::identity::{HubFolder, Identity};
 use crate::letters::{self, Letters};
-use crate::{release, web};
+use crate::{library, release, web};
 
 pub use files::{Limits, StandingFile, standing_files};
 pub(crate) use files::{patiently, pause};
@@ -60,6 +62,8 @@ pub enum Step<'a> {
     Snapshot,
     /// All of the release of this version is here.
     Release(&'a str),
+    /// All of the file that pupils read under this title is here.
+    Library(&'a str),
     /// So much of a file is there.
     File {
         /// Its name.
@@ -84,6 +88,8 @@ pub struct NightReport {
     pub plain_files: u64,
     /// Bytes of a release that came this time.
     pub release_bytes: u64,
+    /// Bytes of files for pupils that came this time.
+    pub library_bytes: u64,
 }
 
 /// Which of the commune's documents a box has.
@@ -158,7 +164,7 @@ impl Night<'_> {
         let vault = Folder::new(data);
         let log = vault.read_log().map_err(|error| disk("the log of seals", error))?;
         let mut client = Client::of_box(&identity)?;
-        let health = describe(health, folder, &log, &identity);
+        let health = describe(health, (data, folder), &log, &identity);
         let _: IgnoredAny = client.post("/api/v1/health", &health)?;
         watch.report(Step::Health);
         let mut trouble = None;
@@ -174,15 +180,29 @@ impl Night<'_> {
         let (of, pace) = ((folder, &identity), (limits, now));
         go_on(snapshot::send(&client, of, (&vault, &log), intake, (pace, watch)), &mut trouble)?;
         let sent = go_on(files::send(&client, &vault, &log, pace, watch), &mut trouble)?;
+        let hub = (&client, &identity);
+        let library = go_on(library::fetch(hub, data, intake, pace, watch), &mut trouble)?;
         // Last: it is the longest, and nothing of the school's waits for it.
         let fetched = go_on(release::fetch(&client, data, intake, pace, watch), &mut trouble)?;
+        go_on(tell_library(&client, data, &health, now), &mut trouble)?;
         if let Some(error) = trouble {
             return Err(error);
         }
         let (log_size, (files, bytes)) = (log_size.unwrap_or(0), sent.unwrap_or_default());
         let (plain_files, release_bytes) = (health.plain_files.unwrap_or(0), fetched.unwrap_or(0));
-        Ok(NightReport { log_size, files, bytes, plain_files, release_bytes })
+        let library_bytes = library.unwrap_or(0);
+        Ok(NightReport { log_size, files, bytes, plain_files, release_bytes, library_bytes })
     }
+}
+
+/// Tells the hub which files for pupils are here, where these are others than it was told before the night.
+fn tell_library(client: &Client, data: &Path, told: &Health, now: Timestamp) -> Result<(), SyncError> {
+    let library = library::describe(data, now);
+    if library == told.library {
+        return Ok(());
+    }
+    let _: IgnoredAny = client.post("/api/v1/health", &Health { library, ..told.clone() })?;
+    Ok(())
 }
 
 /// Tells the hub how the box is, beside its nights.
@@ -192,7 +212,7 @@ impl Night<'_> {
 pub fn tell_health(data: &Path, folder: &HubFolder, health: Health) -> Result<(), SyncError> {
     let identity = folder.read()?.ok_or(SyncError::NotEnrolled)?;
     let log = Folder::new(data).read_log().map_err(|error| disk("the log of seals", error))?;
-    let health = describe(health, folder, &log, &identity);
+    let health = describe(health, (data, folder), &log, &identity);
     let _: IgnoredAny = Client::of_box(&identity)?.post("/api/v1/health", &health)?;
     Ok(())
 }
@@ -211,7 +231,12 @@ fn go_on<T>(outcome: Result<T, SyncError>, trouble: &mut Option<SyncError>) -> R
 }
 
 /// What the log and the identity tell beside what the machine tells.
-fn describe(health: Health, folder: &HubFolder, log: &Log, identity: &Identity) -> Health {
+fn describe(
+    health: Health,
+    (data, folder): (&Path, &HubFolder),
+    log: &Log,
+    identity: &Identity,
+) -> Health {
     // One that cannot be read is told by nothing: another one is asked for.
     let web = folder.web().ok().flatten();
     let gone = log.expiries();
@@ -225,6 +250,7 @@ fn describe(health: Health, folder: &HubFolder, log: &Log, identity: &Identity) 
         plain_files: Some(plain.count() as u64),
         certificate_until_ms: Some(identity.enrolled.valid_ms.1),
         web_until_ms: web.map(|web| web.chain().validity().1.unix_ms()),
+        library: library::describe(data, Timestamp::from_unix_ms(health.now_ms)),
         ..health
     }
 }

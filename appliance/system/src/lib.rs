@@ -63,6 +63,7 @@ pub mod forwarding;
 mod full_disk;
 pub mod health;
 pub mod hostapd;
+pub mod library_shelf;
 pub mod limits;
 pub mod lists;
 pub mod machine;

@@ -199,6 +199,7 @@ impl Watch for Stopwatch {
             Step::Requests(_) => "requests",
             Step::Web(_) => "web",
             Step::Release(_) => "release",
+            Step::Library(_) => "library",
             Step::File { name: STATE, .. } => "state",
             // Its pieces were counted.
             Step::Snapshot => return,
