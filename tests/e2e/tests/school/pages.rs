@@ -4,6 +4,7 @@
 mod album;
 mod applications;
 mod chrome;
+mod directing;
 mod hub;
 mod sheets;
 mod tablets;
