@@ -129,7 +129,12 @@ fn answer(question: &Question, seed: u64) -> Vec<u8> {
         return unchanged(&format!("X-Account: {told}\r\nSet-Cookie: XSRF-TOKEN={account}\r\n{fields}"));
     }
     let kind = if place.contains("/api/") { "application/json" } else { "application/pdf" };
-    let fields = format!("X-Account: {told}\r\nContent-Type: {kind}\r\n{fields}");
+    // An answer to POST says that it is what is there from then on. Names in it would be told from nobody's.
+    let has_other = ACCOUNTS.iter().any(|name| *name != account && question.uri.contains(name));
+    let is_of_place = question.method == "POST" && !has_other;
+    let of_place =
+        if is_of_place { format!("Content-Location: {}\r\n", question.uri) } else { String::new() };
+    let fields = format!("X-Account: {told}\r\nContent-Type: {kind}\r\n{of_place}{fields}");
     // Marked at both ends and in between, so that any part shows whose it is.
     reply(question, "200 OK", &fields, format!("[{whose}]").repeat(400).as_bytes())
 }
