@@ -92,7 +92,10 @@ pub(crate) fn check_decided(text: &str, own: &str, uai: &Uai) -> Result<(), Vec<
         refuse_others(text, "", table, &mut faults);
     }
     faults.extend(refuse_other_school(text, &value, uai));
-    faults.extend(read_whole(text, own, &faults));
+    // Only then: the reader opens the files that a configuration names.
+    if faults.is_empty() {
+        faults = read_whole(text, own);
+    }
     faults.sort_by_key(|fault| (fault.line, fault.column));
     if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
@@ -170,13 +173,13 @@ fn refuse_other_school(text: &str, value: &Value<'_>, uai: &Uai) -> Option<Fault
     Some(fault(place_of(text, named.span), french, format!("this is another school than {uai}")))
 }
 
-/// What the reader of the whole file says. Where a line is refused already, it is silent.
-fn read_whole(text: &str, own: &str, faults: &[Fault]) -> Vec<Fault> {
+/// What the reader of the whole file says.
+fn read_whole(text: &str, own: &str) -> Vec<Fault> {
     let whole = Halves { own, commune: Some((1, text)) }.join();
     let above = whole.get(..whole.len().saturating_sub(text.len())).unwrap_or_default();
     let lines_above = above.matches('\n').count();
     let problems = Config::parse(&whole).err().unwrap_or_default();
-    let read = problems.into_iter().map(|problem| match problem.line.checked_sub(lines_above) {
+    let told = problems.into_iter().map(|problem| match problem.line.checked_sub(lines_above) {
         Some(line @ 1..) => of_problem(Problem { line, ..problem }),
         Some(0) | None => {
             let Problem { line, message, .. } = problem;
@@ -184,7 +187,7 @@ fn read_whole(text: &str, own: &str, faults: &[Fault]) -> Vec<Fault> {
             fault((1, 1), french, format!("it does not go with the box's own line {line}: {message}"))
         }
     });
-    read.filter(|fault| !faults.iter().any(|other| other.line == fault.line && fault.line > 1)).collect()
+    told.collect()
 }
 
 fn of_problem(Problem { line, column, message }: Problem) -> Fault {

@@ -44,7 +44,8 @@ impl ConfigurationKeeper {
 
     /// Keeps at it until it is told to stop.
     pub(crate) fn keep(mut self, stopped: &Receiver<()>) {
-        let (clock, mut told, mut heard) = (SystemClock::new(), false, Note::read(&self.data).health());
+        // What this start has found out, the hub has not heard.
+        let (clock, mut told, mut heard) = (SystemClock::new(), false, None);
         while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
             self.looks = self.looks.saturating_add(1);
             let now = clock.now();

@@ -38,6 +38,8 @@ mod hub_answers;
 #[cfg(test)]
 mod hub_api;
 #[cfg(test)]
+mod hub_configuration;
+#[cfg(test)]
 mod hub_export;
 #[cfg(test)]
 mod hub_lists;
