@@ -6,6 +6,7 @@ mod applications;
 mod chrome;
 mod directing;
 mod hub;
+mod hub_account;
 mod sheets;
 mod tablets;
 
@@ -311,6 +312,9 @@ fn heads_and_technicians_look_after_the_school() -> Result<()> {
     chrome.go(&page("/technique"))?;
     chrome.await_text("Fichier d’assistance")?;
     album.look(&chrome, "technician")?;
+    chrome.go(&page("/technique/hub"))?;
+    chrome.await_text("Inscrire avec un code")?;
+    album.look(&chrome, "technician-hub")?;
     album.keep(&chrome, "technician")?;
     chrome.touch("form[action='/deconnexion'] button")?;
     chrome.await_path("/connexion")?;

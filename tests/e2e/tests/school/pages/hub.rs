@@ -21,7 +21,7 @@ use super::UNFOLD;
 use super::album::Album;
 use super::chrome::{Chrome, Scripts};
 
-const HOME: &str = "https://127.0.0.1:8443";
+pub(super) const HOME: &str = "https://127.0.0.1:8443";
 const SECRET: &str = "trois chats gris";
 const DAY_MS: i64 = 86_400_000;
 
@@ -164,7 +164,7 @@ fn sign_in(chrome: &Chrome<'_>, name: &str, secret: &str, code: &str) -> Result<
 }
 
 /// A card becomes a secret of her own, a telephone, and codes on paper; the first of these.
-fn settle(chrome: &Chrome<'_>, album: Option<&Album>, name: &str, card: &str) -> Result<String> {
+pub(super) fn settle(chrome: &Chrome<'_>, album: Option<&Album>, name: &str, card: &str) -> Result<String> {
     let look = |page: &str| album.map_or(Ok(()), |album| album.look(chrome, page));
     sign_in(chrome, name, card, "")?;
     chrome.await_text("Votre mot de passe")?;
