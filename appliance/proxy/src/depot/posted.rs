@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use cache::{Key, Stored};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
@@ -98,7 +97,7 @@ impl Depot {
     }
 
     /// Keeps what a change was answered with, all of which has come, unless there was another one since.
-    pub(crate) async fn keep_posted(&self, key: &Key, stored: Stored, bytes: Bytes, change: Change) {
+    pub(crate) async fn keep_posted(&self, key: &Key, stored: Stored, bytes: &[u8], change: Change) {
         let name = Self::name(key);
         if !self.changes.is_last(name, change) {
             return;
@@ -112,7 +111,7 @@ impl Depot {
             None => object.body.fail(),
             Some(stream) => {
                 object.body.confirm(stream);
-                let run = object.body.push(stream, &bytes).run;
+                let run = object.body.push(stream, bytes).run;
                 let writer = Arc::clone(&object.body);
                 let writing = spawn_blocking(move || match run {
                     Some(run) => writer.write(&run).map(|()| Some(run)),

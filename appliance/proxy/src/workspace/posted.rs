@@ -32,7 +32,7 @@ pub(super) struct Posted {
     /// As the server says it.
     length: Option<u64>,
     /// Its place among those that are noted.
-    _place: OwnedSemaphorePermit,
+    place: OwnedSemaphorePermit,
 }
 
 /// An answer that is noted while it passes.
@@ -70,7 +70,7 @@ impl Quest<'_> {
         let fits = length.is_none_or(|length| usize::try_from(length).is_ok_and(|bytes| bytes <= BYTES_MAX));
         let place = self.depot.take_note_place().filter(|_| has_end && fits)?;
         let (depot, key) = (Arc::clone(&self.depot), self.key.clone());
-        Some(Posted { depot, key, stored, change, length, _place: place })
+        Some(Posted { depot, key, stored, change, length, place })
     }
 }
 
@@ -78,10 +78,6 @@ impl Posted {
     /// Notes an answer while it passes.
     pub(super) fn note(self, reply: Reply) -> Reply {
         reply.map(|inner| Flow::new(Noted { inner, notes: Some((Vec::new(), self)) }))
-    }
-
-    async fn keep(self, bytes: Vec<u8>) {
-        self.depot.keep_posted(&self.key, self.stored, bytes.into(), self.change).await;
     }
 }
 
@@ -101,7 +97,11 @@ impl Noted {
         let is_whole = posted.length.is_none_or(|length| u64::try_from(bytes.len()) == Ok(length));
         if is_whole {
             // Whoever posted does not wait for the disk.
-            tokio::spawn(posted.keep(bytes));
+            tokio::spawn(async move {
+                let Posted { depot, key, stored, change, length: _, place } = posted;
+                depot.keep_posted(&key, stored, &bytes, change).await;
+                drop(place);
+            });
         }
     }
 }
