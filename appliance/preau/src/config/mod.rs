@@ -31,7 +31,7 @@ use rustls::pki_types::CertificateDer;
 use system::sealing::Manner;
 use system::selftest::PlanTime;
 use wifi::lint::Place;
-use wifi::{AccessPoint, Country, RoomNetwork};
+use wifi::{AccessPoint, Country, Power, RoomNetwork};
 
 use crate::list_source::ListSource;
 
@@ -39,7 +39,7 @@ pub(crate) use certificates::{Certifier, ProofsBy};
 pub(crate) use commune::{check_decided, check_sent};
 pub(crate) use contact::Contact;
 pub(crate) use files::read_file_up_to;
-pub(crate) use halves::Halves;
+pub(crate) use halves::{Halves, join, number_of};
 pub(crate) use hub::HubConfig;
 pub(crate) use report::{ConfigError, Problem};
 pub(crate) use stick::StickFile;
@@ -88,6 +88,8 @@ pub(crate) struct Config {
 pub(crate) struct Wifi {
     /// Whose rules of the air radios keep to.
     pub(crate) country: Country,
+    /// How loud radios are.
+    pub(crate) power: Power,
     /// A radio of the box in monitor mode, which hears whether the others send.
     pub(crate) listener: Option<Interface>,
     /// The commune's key, by which the box believes access points that are plugged in.

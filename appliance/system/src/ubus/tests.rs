@@ -3,7 +3,7 @@
 mod access_point;
 mod firmware;
 
-use wifi::{Channel, Country, Security};
+use wifi::{Channel, Country, Power, Security};
 
 use super::*;
 use access_point::{AccessPoint, PASSWORD, Running, start};
@@ -53,6 +53,7 @@ fn setup() -> Setup {
         keys: vec![],
         channel: Channel::new(36).unwrap(),
         country: Country::FRANCE,
+        power: Power::default(),
         isolates_stations: false,
         bridges: vec![],
     }
