@@ -8,7 +8,7 @@ use super::bar::Bar;
 use super::trouble::tell;
 use crate::pages::Place;
 use crate::pages::frame::{Frame, render};
-use crate::{HubSeat, JoinStep, JoinTrouble, Language};
+use crate::{HubSeat, JoinStep, JoinTrouble, Language, Setback};
 
 /// Says at which hub the box is, what enrolling anew means, and asks for a code.
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +72,7 @@ impl SeatPage<'_> {
         // What was typed last counts more than what became of the code before.
         let trouble = match (self.trouble, self.seat.step) {
             (Some(JoinTrouble::Typed(setback)), _) | (None, JoinStep::Failed(setback)) => {
-                Some(language.say(setback.key()))
+                Some(language.say(key(setback)))
             }
             (Some(JoinTrouble::Person(trouble)), _) => Some(tell(language, trouble)),
             (None, JoinStep::Nothing | JoinStep::Asking | JoinStep::Joined) => None,
@@ -90,11 +90,16 @@ impl SeatPage<'_> {
     }
 }
 
+/// The words for a setback. A box that is in use takes no other one's place, and there is another way for it than for a fresh one.
+fn key(setback: Setback) -> &'static str {
+    if setback == Setback::HasState { "enrol-move-has-state" } else { setback.key() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::pages::samples;
-    use crate::{Setback, Trouble};
+    use crate::Trouble;
 
     fn page(step: JoinStep, trouble: Option<JoinTrouble>) -> String {
         let (place, person) = (samples::place(), samples::head());
@@ -126,6 +131,8 @@ mod tests {
         let step = JoinStep::Failed(Setback::Used);
         let typed = page(step, Some(JoinTrouble::Typed(Setback::Code)));
         assert!(typed.contains("mal tapé") && !typed.contains("a déjà servi"), "{typed}");
+        let used = page(JoinStep::Failed(Setback::HasState), None);
+        assert!(used.contains("sans remplacement") && !used.contains("ne s’inscrit plus"), "{used}");
         let wrong = page(step, Some(JoinTrouble::Person(Trouble::Wrong)));
         assert!(!wrong.contains("a déjà servi") && wrong.contains("role=\"alert\""), "{wrong}");
     }
