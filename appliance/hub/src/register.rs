@@ -298,6 +298,8 @@ pub trait Register:
         file: &StoredFile,
         soonest: Timestamp,
     ) -> Result<Option<u64>, RegisterError>;
+    /// Somebody in the school holds a file: where it would end before `until`, it ends then, also for whoever asks what was said first.
+    fn hold_file(&self, of: BoxId, hash: Hash, until: Timestamp) -> Result<(), RegisterError>;
     /// A box's files.
     fn files(&self, of: BoxId) -> Result<Vec<StoredFile>, RegisterError>;
     /// Files that have to be gone by now, at most `count`. Of a revoked box, what it said first counts: what came later may be a thief's word.

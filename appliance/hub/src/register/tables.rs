@@ -252,6 +252,12 @@ impl<D: Database> Register for D {
         })
     }
 
+    fn hold_file(&self, of: BoxId, hash: Hash, until: Timestamp) -> Result<(), RegisterError> {
+        let sql = "UPDATE file SET until_ms = ?3, first_ms = CASE WHEN first_ms < ?3 THEN ?3 ELSE first_ms END
+                   WHERE box = ?1 AND hash = ?2 AND until_ms < ?3";
+        run(self, sql, values![of.key(), hash.to_string(), until.unix_ms()]).map(drop)
+    }
+
     fn files(&self, of: BoxId) -> Result<Vec<StoredFile>, RegisterError> {
         let sql = "SELECT hash, name, bytes, until_ms FROM file WHERE box = ?1 ORDER BY name, hash";
         let read = |row: &Row| {
