@@ -147,7 +147,7 @@ impl Quest<'_> {
         if self.family.is_log_out(self.key.path_and_query())
             && let Some(keys) = self.session()
         {
-            self.depot.ledgers.forget(&keys).await;
+            Box::pin(self.depot.ledgers.forget(&keys)).await;
         }
     }
 

@@ -120,8 +120,9 @@ impl<'c> Quest<'c> {
             let objects = entry.as_ref().map(EntryHandle::objects).unwrap_or_default();
             let now = self.depot.now();
             let lookup = look_up(&objects, self.method, self.headers, now);
+            // What takes a way to the server, or a while, is boxed: a hit shall not carry around the room for it.
             if matches!(lookup, Lookup::Fetch(_))
-                && let Some(found) = self.find_file(journey).await
+                && let Some(found) = Box::pin(self.find_file(journey)).await
             {
                 return found;
             }
@@ -155,7 +156,9 @@ impl<'c> Quest<'c> {
             match self.depot.flights.board(name) {
                 // Between the look and the boarding somebody may have landed with it.
                 Boarding::Leader(_) if known.is_none() && self.has_come().await => is_collapsed = true,
-                Boarding::Leader(landing) => return self.fetch(journey, known, cause, landing).await,
+                Boarding::Leader(landing) => {
+                    return Box::pin(self.fetch(journey, known, cause, landing)).await;
+                }
                 Boarding::Follower(waiting) => match timeout(FOLLOW, await_landing(waiting)).await {
                     Ok(Outcome::Alone) | Err(_) => return pass(cause, Some("alone")),
                     Ok(Outcome::Again | Outcome::Pending) => is_collapsed = true,
@@ -190,10 +193,12 @@ impl<'c> Quest<'c> {
             // A part would break off.
             Lookup::Revalidate(object) | Lookup::Validate(object, _) if object.body.is_resting() => None,
             // It may be served in any case.
-            Lookup::Revalidate(object) => Some(self.serve_stale(entry?.clone(), object, Cause::Stale).await),
+            Lookup::Revalidate(object) => {
+                Some(Box::pin(self.serve_stale(entry?.clone(), object, Cause::Stale)).await)
+            }
             Lookup::Validate(object, cause) => {
                 let known = entry.map(|entry| (entry.clone(), (*object).clone()));
-                self.fall_back(known, Failure::Disconnected, *cause).await
+                Box::pin(self.fall_back(known, Failure::Disconnected, *cause)).await
             }
             Lookup::Fresh(_) | Lookup::Fetch(_) | Lookup::Unavailable | Lookup::Pass(_) => None,
         };

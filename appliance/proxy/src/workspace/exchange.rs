@@ -53,7 +53,7 @@ impl Connection {
         self.caller.seat.decide();
         let passage = match self.judge(&request) {
             Ok(passage) => passage,
-            Err(objection) => return self.object(request, &objection).await,
+            Err(objection) => return Box::pin(self.object(request, &objection)).await,
         };
         // As it was judged: to find out who asks once more tells nothing new.
         let client = match passage.subject() {
@@ -62,7 +62,7 @@ impl Connection {
         };
         match self.workspaces.turnstile.enter(client) {
             Some(turn) => self.forward(request, Journey { passage, turn }).await,
-            None => self.turn_back(request, passage).await,
+            None => Box::pin(self.turn_back(request, passage)).await,
         }
     }
 
@@ -150,18 +150,21 @@ impl Connection {
             Found::Pass(told) => told,
         };
         if self.prober().is_down() {
-            plea.let_go().await;
+            Box::pin(plea.let_go()).await;
             return self.fail(journey, &SendError::LineDown, &plea);
         }
         let request = self.build(&head, body, upgrade.is_some(), &journey.passage);
         let asked = quest.as_ref().map(|quest| (quest, quest.now(), quest.begin_change()));
         // Of what may have arrived the server's answer is waited for.
         let is_given_up = || plea.is_safe || plea.is_half_sent();
-        let outcome = self.within_limit(self.ask(request, &mut journey.passage, is_given_up)).await;
+        let asking = Box::pin(self.ask(request, &mut journey.passage, is_given_up));
+        let outcome = self.within_limit(asking).await;
         match outcome.and_then(|response| check(response, upgrade.is_some())) {
             Ok(mut response) => {
                 let posted = match asked {
-                    Some((quest, requested, change)) => quest.heed(&response, requested, change).await,
+                    Some((quest, requested, change)) => {
+                        Box::pin(quest.heed(&response, requested, change)).await
+                    }
                     None => None,
                 };
                 if let Some(told) = told {
@@ -174,7 +177,7 @@ impl Connection {
                 }
             }
             Err(error) => {
-                plea.let_go().await;
+                Box::pin(plea.let_go()).await;
                 self.fail(journey, &error, &plea)
             }
         }
