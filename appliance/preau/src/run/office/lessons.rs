@@ -201,7 +201,8 @@ impl Office {
             until: None,
         };
         let new = NewOverride::new(rule, now).map_err(|_| Trouble::Sites)?;
-        self.write(|store| store.add_report(new, clock.quality)).map(drop)
+        self.write(|store| store.add_report(new, clock.quality))?;
+        self.tell_of_report(person, site, motive, now)
     }
 
     pub(super) fn list_reports(&self) -> Result<Vec<Override>, Trouble> {

@@ -152,6 +152,35 @@ fn a_report_is_a_site_and_its_author_takes_it_back_until_somebody_looked() {
     assert_eq!([end(1), end(2)], [Err(Trouble::Denied), Ok(())]);
 }
 
+/// Where the box has a hub, the commune is asked to close it for all: it hears of it before the night.
+#[test]
+fn a_report_goes_to_the_commune_and_closes_whether_that_hears_of_it_or_not() {
+    let it = School::new();
+    let (martin, _) = it.person("Mme Martin", Role::Teacher, &["CM2"]);
+    let report = |site: &str| it.office.report_site(&martin, site, &"une image".parse().unwrap());
+    report("https://www.un.example/x").unwrap();
+    assert_eq!(it.store().commune_requests().unwrap(), [], "there is nobody to tell");
+    let hub = it.folder.path().join("hub");
+    std::fs::create_dir(&hub).unwrap();
+    std::fs::write(hub.join("identity"), "").unwrap();
+    report("https://www.deux.example/x").unwrap();
+    let told: Vec<_> =
+        it.store().waiting_commune_requests(true, 99).unwrap().into_iter().map(|it| it.wanted).collect();
+    let expected = model::NewCommuneRequest {
+        site: "deux.example".parse().unwrap(),
+        wants: Verdict::Refuse,
+        author: martin.name.clone(),
+        motive: "une image".parse().unwrap(),
+        is_urgent: true,
+    };
+    assert_eq!(told, [expected]);
+    for number in 0..store::COMMUNE_REQUESTS_OF_ONE_MAX {
+        report(&format!("site{number}.example")).unwrap();
+    }
+    assert_eq!(it.office.reports().unwrap().len(), 2 + 15, "all are closed");
+    assert_eq!(it.store().commune_requests().unwrap().len(), 15, "as many as wait for an answer");
+}
+
 /// The page says that the site is closed for the school: it is not kept where it would not be.
 #[test]
 fn a_report_closes_neither_the_ent_nor_what_something_stronger_opens() {
