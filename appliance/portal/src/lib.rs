@@ -19,6 +19,7 @@ mod install;
 mod keys;
 mod language;
 mod lesson;
+mod library;
 mod networks;
 mod notices;
 mod office;
@@ -50,6 +51,7 @@ pub use lesson::{
     JoinCode, JoinState, LessonRoom, LessonStart, LessonTurn, Missed, RoomNow, SeenDevice, WifiLine,
     WifiStatus,
 };
+pub use library::{LibraryLine, library_path};
 pub use networks::{JoinFile, KeyBearer, NetworkRoom, RoomKeys};
 pub use notices::{CharterError, CharterText, Notices};
 pub use office::{Asked, Card, Claimed, Hold, Newcomer, Office, Reply, SchoolRule, Tile, Trouble, Wish};

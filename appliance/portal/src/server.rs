@@ -5,6 +5,7 @@ mod enrol;
 mod journal;
 mod keys;
 mod lesson;
+mod library;
 mod live;
 mod names;
 mod networks;
@@ -33,6 +34,7 @@ use rustls::ServerConfig;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::client::{find_client, is_own_authority};
+use crate::library::{LIBRARY_PATH, library_path};
 use crate::pages::people::{TeacherPage, WifiSheet};
 use crate::pages::{
     Asking, CONTENT_SECURITY_POLICY, Certificate, Charter, Closed, Home, LIVE_SECURITY_POLICY, Legal, Notice,
@@ -326,6 +328,10 @@ async fn answer(request: &HttpRequest, payload: web::Payload, portal: web::Data<
         }
         Certificate::FILE_PATH => certificate_file(&portal, language),
         TeacherPage::SCRIPT_PATH => live::script(),
+        path if path.starts_with(LIBRARY_PATH) => {
+            let file = library::serve(request, web::Data::clone(&portal), client).await;
+            file.unwrap_or_else(|| notice(Notice::NotFound, place, language))
+        }
         TeacherPage::LIVE_PATH => {
             let visit = Visit::read(request, &[], client, language);
             live::follow(web::Data::clone(&portal), &visit).await
@@ -402,7 +408,11 @@ async fn answer_form(portal: web::Data<Portal>, visit: Visit, page: Page) -> Htt
 fn home(portal: &Portal, client: IpAddr, language: Language) -> HttpResponse {
     let place = &portal.settings.place;
     let (status, visitor) = (portal.source.status(), portal.source.identify(client));
-    let prepared = portal.source.prepared(client);
+    let prepared = portal.source.prepared(client).into_iter();
+    let prepared = prepared.map(|it| (it.place.to_string(), it.title.to_string()));
+    let files = portal.source.library(client).into_iter();
+    let files = files.map(|file| (library_path(&file), file.title.to_string()));
+    let prepared: Vec<(String, String)> = prepared.chain(files).collect();
     let enrolment = portal.source.enrolment();
     let enrolment = enrolment.as_ref();
     let page = Home { place, status: &status, visitor: &visitor, client, prepared: &prepared, enrolment };

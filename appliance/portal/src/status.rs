@@ -1,9 +1,10 @@
 //! What the home page tells about the box.
 
+use std::fs::File;
 use std::net::{IpAddr, SocketAddr};
 
 use jiff::tz::TimeZone;
-use model::{Category, ClockQuality, Host, NewPreparation, Reason, Subject, Timestamp};
+use model::{Category, ClockQuality, Host, LibraryFile, NewPreparation, Reason, Subject, Timestamp};
 
 use crate::diagnosis::Diagnosis;
 use crate::enrolment::{Enrolment, Setback};
@@ -11,7 +12,7 @@ use crate::selftest::SelftestStatus;
 
 /// Where the portal learns how the box is. The binary fills it from the other rooms.
 ///
-/// All functions but [`StatusSource::support`] are called on the portal's own thread, once a page; they answer from memory.
+/// All functions but [`StatusSource::support`] and [`StatusSource::open_file`] are called on the portal's own thread, once a page; they answer from memory.
 pub trait StatusSource: Send + Sync + 'static {
     /// How the box is now.
     fn status(&self) -> Status;
@@ -28,6 +29,16 @@ pub trait StatusSource: Send + Sync + 'static {
     fn prepared(&self, client: IpAddr) -> Vec<NewPreparation> {
         let _nobody = client;
         vec![]
+    }
+    /// Files from the commune that are here for whoever uses this address.
+    fn library(&self, client: IpAddr) -> Vec<LibraryFile> {
+        let _nobody = client;
+        vec![]
+    }
+    /// One of them, by its sum, to be read; `None` where this client has none. Blocks: for the disk.
+    fn open_file(&self, client: IpAddr, sum: &str) -> Option<(LibraryFile, File)> {
+        let _nobody = (client, sum);
+        None
     }
     /// How far the enrolment of a fresh box is; `None` where the box is none, and nobody enrols it on its pages.
     fn enrolment(&self) -> Option<Enrolment> {

@@ -267,6 +267,19 @@ pub(crate) fn preparations() -> Vec<PreparationLine> {
     ]
 }
 
+/// A file from the commune.
+pub(crate) fn library_file(name: &str) -> model::LibraryFile {
+    let name: model::FileName = name.parse().unwrap();
+    model::LibraryFile {
+        sha256: "ab".repeat(32),
+        bytes: 12_300_000,
+        media: model::MediaType::of(&name),
+        title: "Le volcan <film>".parse().unwrap(),
+        name,
+        until: at(60 * 24),
+    }
+}
+
 /// What a teacher closed for the school.
 pub(crate) fn reports() -> Vec<Override> {
     let rule = granted(None).rule;

@@ -159,10 +159,12 @@ impl Signed<'_> {
     fn show_prepared(&self) -> Result<Answer, Trouble> {
         let office = &self.portal.office;
         let (lines, room) = (office.preparations(self.person)?, office.room_now(self.person)?);
+        let library = office.library();
         let page = PreparePage {
             place: &self.portal.settings.place,
             person: self.person,
             lines: &lines,
+            library: &library,
             rooms: &room.rooms,
             tomorrow: office.tomorrow(),
             token: &self.token,

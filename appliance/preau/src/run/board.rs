@@ -1,10 +1,11 @@
 //! What the portal tells of the box: the last known state of each part.
 
+use std::fs::File;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use access::{Clock, Desk};
-use model::{NewPreparation, Subject};
+use model::{LibraryFile, NewPreparation, Subject};
 use portal::{
     Diagnosis, Enrolment, Firewall, Health, ListOrigin, ListStatus, Listener, Refused, SelftestStatus,
     Service, Setback, Status, StatusSource, Trial, UpdateStatus, Upstream,
@@ -220,6 +221,20 @@ impl StatusSource for Board {
         match self.desk.identify(client) {
             Subject::Device(device) => self.prepared.ready_for(device.room.as_ref()),
             Subject::Unknown(_) => vec![],
+        }
+    }
+
+    fn library(&self, client: IpAddr) -> Vec<LibraryFile> {
+        match self.desk.identify(client) {
+            Subject::Device(_) => self.prepared.library.ready(),
+            Subject::Unknown(_) => vec![],
+        }
+    }
+
+    fn open_file(&self, client: IpAddr, sum: &str) -> Option<(LibraryFile, File)> {
+        match self.desk.identify(client) {
+            Subject::Device(_) => self.prepared.library.open(sum),
+            Subject::Unknown(_) => None,
         }
     }
 }

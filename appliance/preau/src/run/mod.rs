@@ -18,6 +18,7 @@ mod in_force;
 mod intent;
 mod keeper;
 mod lessons;
+mod library;
 mod listeners;
 mod nights;
 mod office;
@@ -78,6 +79,7 @@ use fixed_addresses::FixedAddressKeeper;
 use in_force::InForce;
 use intent::{Intent, List, ListFile};
 use keeper::Keeper;
+use library::LibraryKeeper;
 use listeners::Listeners;
 use nights::Nights;
 use office::{Larder, Office, PointPlan};
@@ -208,6 +210,8 @@ struct Besides {
     /// What the box shows by TLS.
     identity: Option<Arc<pki::Identity>>,
     preparer: Option<Preparer>,
+    /// Who looks at the files from the commune.
+    library: LibraryKeeper,
     /// Who enrols a fresh box, and writes what its screen shows.
     enroller: ReceptionKeeper,
 }
@@ -219,7 +223,7 @@ impl Besides {
         data: &Path,
         condition: ConditionKeeper,
         identity: Option<&Arc<pki::Identity>>,
-        preparer: Option<Preparer>,
+        (preparer, library): (Option<Preparer>, LibraryKeeper),
         enroller: ReceptionKeeper,
     ) -> Self {
         let addresses = FixedAddressKeeper::new(config, data, options.dhcp_hosts.as_deref());
@@ -229,7 +233,18 @@ impl Besides {
         let releases = order.map(|order| ReleaseKeeper::new(data, report, order, zone.clone()));
         let configurations = ConfigurationKeeper::new(data, options.config.as_deref(), report);
         let (data, identity) = (data.to_owned(), identity.cloned());
-        Self { condition, addresses, nights, releases, configurations, data, identity, preparer, enroller }
+        Self {
+            condition,
+            addresses,
+            nights,
+            releases,
+            configurations,
+            data,
+            identity,
+            preparer,
+            library,
+            enroller,
+        }
     }
 }
 
@@ -250,6 +265,7 @@ fn keep_besides(
         data,
         identity,
         preparer,
+        library,
         enroller,
     } = besides;
     keeper.add("condition", move |stopped| condition.keep(&stopped))?;
@@ -275,6 +291,7 @@ fn keep_besides(
             let _told = stopped.recv();
         }
     })?;
+    keeper.add("library", move |stopped| library.keep(&stopped))?;
     if let Some(preparer) = preparer {
         keeper.add("preparer", move |stopped| preparer.keep(&stopped))?;
     }
@@ -414,7 +431,7 @@ fn open_larder(config: &Config, is_served: bool) -> Larder {
     Larder { served: served.collect(), ..Larder::default() }
 }
 
-/// Whoever prepares lessons, where there is something to prepare.
+/// Whoever prepares lessons, where there is something to prepare, and looks at what came from the commune.
 fn open_preparer(
     config: &Config,
     data: &Path,
@@ -423,7 +440,7 @@ fn open_preparer(
     larder: &Larder,
     runtime: &Runtime,
     desk: &Arc<Desk>,
-) -> Option<Preparer> {
+) -> (Option<Preparer>, LibraryKeeper) {
     let parts = preparing::Parts {
         gate: Arc::clone(gate),
         desk: Arc::clone(desk),
@@ -434,7 +451,8 @@ fn open_preparer(
         runtime: runtime.handle().clone(),
         served: larder.served.clone(),
     };
-    (!larder.served.is_empty()).then(|| Preparer::new(data, parts))
+    let library = LibraryKeeper::new(data, clock, &larder.prepared);
+    ((!larder.served.is_empty()).then(|| Preparer::new(data, parts)), library)
 }
 
 fn open_resolver(

@@ -38,10 +38,10 @@ use model::{
 };
 use portal::{
     Asked, Card, Claimed, Classes, CommuneDesk, CommuneWish, Custody, DeviceList, Findings, Held, HubSeat,
-    JoinCode, JoinFile, JoinTrouble, KeyBearer, KeyList, LessonChoice, LessonStart, LessonTurn, NewCodes,
-    NewHold, NewKey, NewReading, Newcomer, Points, PreparationLine, Reader, ReadingList, RemovedKey, Reply,
-    RoomKeys, RoomNow, SaidOfPoint, SchoolRule, ShownKey, Summary, TelephoneState, Tile, Trouble, TypedHub,
-    TypedTelephone, WaitingRelease, WantedThing, WifiLine, Wish,
+    JoinCode, JoinFile, JoinTrouble, KeyBearer, KeyList, LessonChoice, LessonStart, LessonTurn, LibraryLine,
+    NewCodes, NewHold, NewKey, NewReading, Newcomer, Points, PreparationLine, Reader, ReadingList, RemovedKey,
+    Reply, RoomKeys, RoomNow, SaidOfPoint, SchoolRule, ShownKey, Summary, TelephoneState, Tile, Trouble,
+    TypedHub, TypedTelephone, WaitingRelease, WantedThing, WifiLine, Wish,
 };
 use ring::rand::SystemRandom;
 use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonError, Store, StoreError};
@@ -315,6 +315,10 @@ impl portal::PreparationRoom for Office {
 
     fn unprepare(&self, person: &Person, id: PreparationId) -> Result<(), Trouble> {
         self.give_up_preparation(person, id)
+    }
+
+    fn library(&self) -> Vec<LibraryLine> {
+        self.larder.prepared.library.lines()
     }
 
     fn tomorrow(&self) -> Option<jiff::civil::Date> {

@@ -106,7 +106,9 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
     }
     for (name, rooms, lines) in [("full", &rooms_of[..], samples::preparations()), ("empty", &[], vec![])] {
         let tomorrow = "2026-11-30".parse().ok();
-        let page = PreparePage { place: &place, person: &person, lines: &lines, rooms, tomorrow, token: "0" };
+        let (lines, library) = (&lines[..], &[][..]);
+        let page =
+            PreparePage { place: &place, person: &person, lines, library, rooms, tomorrow, token: "0" };
         push(&format!("page-prepare-{name}"), page.render(language));
     }
     for (name, html) in commune(language) {
@@ -551,6 +553,30 @@ fn rooms(language: Language) -> Vec<(String, String)> {
         page.render(language)
     };
     states.iter().map(|(name, room)| (name.clone(), render(room))).collect()
+}
+
+#[test]
+fn files_of_the_commune_are_shown_with_how_much_of_them_is_here() {
+    let (place, person) = (samples::place(), samples::teacher());
+    let file = samples::library_file("volcan.mp4");
+    let page = |here: u64| {
+        let library = [crate::LibraryLine { file: file.clone(), here }];
+        let page = PreparePage {
+            place: &place,
+            person: &person,
+            lines: &[],
+            library: &library,
+            rooms: &[],
+            tomorrow: None,
+            token: "0",
+        };
+        page.render(Language::French)
+    };
+    let link = format!("href=\"{}\"", crate::library_path(&file));
+    let (waiting, coming, here) = (page(0), page(6_000_000), page(file.bytes));
+    assert!(waiting.contains("Arrive la nuit prochaine") && !waiting.contains(&link), "{waiting}");
+    assert!(coming.contains("En route : 6 Mo sur 13") && !coming.contains(&link), "{coming}");
+    assert!(here.contains("Prêt") && here.contains(&link) && here.contains("Le volcan &#60;film&#62;"), "{here}");
 }
 
 #[test]
