@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use system::private::PrivateFolder;
 use system::succession::replace_configuration;
 
-use crate::config::{Config, ConfigError, Halves, read_file_up_to};
+use crate::config::{Config, ConfigError, Halves, join, number_of, read_file_up_to};
 
 /// The note, in the hub's folder of the data.
 const FOLDER: &str = "hub";
@@ -119,8 +119,7 @@ pub(crate) fn read_text(file: &Path) -> io::Result<String> {
 
 /// The file with what the commune decides in the place of what it decided before.
 pub(crate) fn renew(text: &str, decided: &CommuneConfiguration) -> String {
-    let own = Halves::split(text).own;
-    Halves { own, commune: Some((decided.number, &decided.text)) }.join()
+    join(&Halves::split(text).own, Some((decided.number, &decided.text)))
 }
 
 /// What a box starts with, and what is to be told of it.
@@ -155,10 +154,6 @@ pub(crate) fn start(file: Option<&Path>, data: &Path) -> Result<Start, ConfigErr
         told.push(format!("how far the commune's configuration has come cannot be noted: {error}"));
     }
     Ok(Start { config, told })
-}
-
-fn number_of(text: &str) -> Option<u64> {
-    Halves::split(text).commune.map(|(number, _)| number)
 }
 
 /// Whoever finds the configuration that a box can start with.
@@ -202,11 +197,9 @@ impl WayBack<'_> {
 
     /// Puts what was in force before into the place of what the commune has decided last; the box's own alone where there was nothing.
     fn go_back(&mut self, why: &str) {
-        let halves = Halves::split(&self.text);
-        let Some((number, _)) = halves.commune else { return };
+        let Some(number) = number_of(&self.text) else { return };
         let before = self.note.trial.take().filter(|trial| trial.number == number).and_then(|it| it.before);
-        let commune = before.as_ref().map(|(number, text)| (*number, text.as_str()));
-        let restored = Halves { own: halves.own, commune }.join();
+        let restored = Halves { commune: before, ..Halves::split(&self.text) }.join();
         self.note.refuse(number, why);
         self.told.push(format!("the commune's configuration {number} is taken back: {why}"));
         if let Err(error) = replace_configuration(self.file, restored.as_bytes()) {
@@ -238,7 +231,7 @@ mod tests {
         fn new(commune: Option<(u64, &str)>, trial: Option<Trial>) -> Self {
             let data = tempfile::tempdir().unwrap();
             let file = data.path().join("preau.toml");
-            fs::write(&file, Halves { own: OWN, commune }.join()).unwrap();
+            fs::write(&file, join(OWN, commune)).unwrap();
             let place = Self { data, file };
             if trial.is_some() {
                 Note { trial, ..Note::default() }.keep(place.data.path()).unwrap();

@@ -9,12 +9,12 @@ use replication::limits::CONFIGURATION_BYTES_MAX;
 use toml_span::value::{Key, Table};
 use toml_span::{Span, Value};
 
-use super::halves::Halves;
+use super::halves::{BEGINNING, join};
 use super::report::{Problem, place_of, problems};
 use super::{Config, EMBEDDED};
 
 /// The keys that it may decide. Of `[[ent]]`, `[[wifi.network]]` and `[[access_point]]` the whole lists are its own then.
-const DECIDED: [&str; 34] = [
+const DECIDED: [&str; 33] = [
     "version",
     "school.name",
     "school.uai",
@@ -48,7 +48,6 @@ const DECIDED: [&str; 34] = [
     "access_point.channel",
     "access_point.interface",
     "access_point.bridge",
-    "access_point.radio",
 ];
 
 /// Judges what somebody at the hub has written for a school, before it is kept: as if the box had nothing of its own but a name.
@@ -75,13 +74,11 @@ pub(crate) fn check_decided(text: &str, own: &str, uai: &Uai) -> Result<(), Vec<
         let english = "a control character, which nobody sees: remove it".to_owned();
         return Err(vec![fault(place_of(text, Span::new(offset, offset)), french, english)]);
     }
-    if let Some((number, below)) = Halves::split(text).commune {
-        let line = text.lines().count().saturating_sub(below.lines().count());
-        let french =
-            format!("cette ligne sépare, sur le boîtier, ce que la commune décide ({number}) : effacez-la");
-        let english =
-            format!("on the box, this line stands above what the commune decides ({number}): remove it");
-        return Err(vec![fault((line.max(1), 1), french, english)]);
+    let is_long = |line: &&str| line.contains("\"\"\"") || line.contains("'''");
+    if let Some((line, _)) = (1..).zip(text.lines()).find(|(_, line)| is_long(line)) {
+        let french = "un texte sur plusieurs lignes : aucune de ces clés n’en a".to_owned();
+        let english = "a text of several lines: none of these keys has one".to_owned();
+        return Err(vec![fault((line, 1), french, english)]);
     }
     let value = match toml_span::parse(text) {
         Ok(value) => value,
@@ -173,14 +170,16 @@ fn refuse_other_school(text: &str, value: &Value<'_>, uai: &Uai) -> Option<Fault
     Some(fault(place_of(text, named.span), french, format!("this is another school than {uai}")))
 }
 
-/// What the reader of the whole file says.
+/// What the reader of the whole file says. There, each line that the commune decides stands behind some letters.
 fn read_whole(text: &str, own: &str) -> Vec<Fault> {
-    let whole = Halves { own, commune: Some((1, text)) }.join();
-    let above = whole.get(..whole.len().saturating_sub(text.len())).unwrap_or_default();
-    let lines_above = above.matches('\n').count();
+    let whole = join(own, Some((1, text)));
+    let lines_above = whole.lines().count().saturating_sub(text.lines().count());
     let problems = Config::parse(&whole).err().unwrap_or_default();
     let told = problems.into_iter().map(|problem| match problem.line.checked_sub(lines_above) {
-        Some(line @ 1..) => of_problem(Problem { line, ..problem }),
+        Some(line @ 1..) => {
+            let column = problem.column.saturating_sub(BEGINNING.len()).max(1);
+            of_problem(Problem { line, column, ..problem })
+        }
         Some(0) | None => {
             let Problem { line, message, .. } = problem;
             let french = format!("cela ne va pas avec la ligne {line} du boîtier : {}", translate(&message));
@@ -244,8 +243,7 @@ mod tests {
     fn what_is_decided_stands_over_what_the_box_has_and_the_rest_stays() {
         assert_eq!(tell(SENT), [""; 0]);
         check_decided(SENT, OWN, &uai()).unwrap();
-        let whole = Halves { own: OWN, commune: Some((7, SENT)) }.join();
-        let config = Config::parse(&whole).unwrap();
+        let config = Config::parse(&join(OWN, Some((7, SENT)))).unwrap();
         assert_eq!(config.school.name, "École Jules-Ferry");
         assert_eq!(config.school.helpdesk.as_deref(), Some("01 23"), "its own");
         assert_eq!(config.school.timezone.iana_name(), Some("Indian/Reunion"));
@@ -254,7 +252,7 @@ mod tests {
         assert_eq!((config.wifi.networks.len(), config.served_workspaces.len()), (1, 1));
         assert!(config.network.is_some());
         // What is taken back is as it was.
-        let own = Config::parse(&Halves { own: OWN, commune: Some((8, "")) }.join()).unwrap();
+        let own = Config::parse(&join(OWN, Some((8, "")))).unwrap();
         assert_eq!((own.school.name.as_str(), own.wifi.networks.len()), ("Boîtier", 0));
     }
 
@@ -280,7 +278,8 @@ mod tests {
         check("[school]\nnmae = \"É\"\n", "2:1", "does not take this key");
         check("name = \n", "1:", "");
         check("[school]\nname = \"a\u{1b}\"\n", "2:", "control character");
-        check(&Halves { own: "", commune: Some((3, "")) }.join(), "1:1", "remove it");
+        check("[school]\nname = \"\"\"\nÉ\"\"\"\n", "2:1", "several lines");
+        check("[school]\nname = '''É'''\n", "2:1", "several lines");
         check(&"#".repeat(CONFIGURATION_BYTES_MAX + 1), "1:1", "KiB");
     }
 

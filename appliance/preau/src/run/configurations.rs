@@ -127,14 +127,14 @@ impl ConfigurationKeeper {
             return Ok(None);
         };
         let text = read_text(&file).with_context(|| format!("{} cannot be read", file.display()))?;
-        let halves = Halves::split(&text);
-        if halves.commune == Some((number, wanted.text.as_str())) {
+        let renewed = renew(&text, wanted);
+        if renewed == text {
             let runs = note.in_force == Some(number);
             note.waiting = (!runs).then_some((number, Wait::Restart));
             return Ok(None);
         }
-        let renewed = renew(&text, wanted);
-        if let Err(why) = find_fault(wanted, (halves.own, &renewed), uai) {
+        let halves = Halves::split(&text);
+        if let Err(why) = find_fault(wanted, (&halves.own, &renewed), uai) {
             tracing::warn!(number, "the commune's configuration is not taken: {why}");
             note.refuse(number, &why);
             return Ok(None);
@@ -150,7 +150,7 @@ impl ConfigurationKeeper {
         // What was never in force for a minute is nothing to go back to.
         let before = match note.trial.take() {
             Some(trial) => trial.before,
-            None => halves.commune.map(|(number, text)| (number, text.to_owned())),
+            None => halves.commune,
         };
         note.trial = Some(Trial { number, starts: 0, before });
         note.waiting = Some((number, Wait::Restart));

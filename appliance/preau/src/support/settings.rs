@@ -28,11 +28,9 @@ const HIDDEN: &str = "(a text)";
 /// A line for each setting, those that the commune decides below the box's own; `None` where the text is no TOML.
 pub(super) fn describe(text: &str) -> Option<String> {
     let Halves { own, commune } = Halves::split(text);
-    let mut described = describe_half(own)?;
-    if let Some((number, commune)) = commune {
-        described.push_str(&format!("decided by the commune ({number}):\n{}", describe_half(commune)?));
-    }
-    Some(described)
+    let described = describe_half(&own)?;
+    let Some((number, commune)) = commune else { return Some(described) };
+    Some(format!("{described}decided by the commune ({number}):\n{}", describe_half(&commune)?))
 }
 
 fn describe_half(text: &str) -> Option<String> {
@@ -99,6 +97,7 @@ fn is_table(value: &Value<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::join;
 
     const EXAMPLE: &str = include_str!("../../../../docs/preau.example.toml");
 
@@ -155,7 +154,7 @@ mod tests {
     #[test]
     fn what_the_commune_decides_is_told_apart() {
         let (own, commune) = ("[school]\nname = \"canari\"\n", Some((7, "[lesson]\nminutes = 45\n")));
-        let shown = describe(&Halves { own, commune }.join()).unwrap();
+        let shown = describe(&join(own, commune)).unwrap();
         let expected = "school.name = (a text)\ndecided by the commune (7):\nlesson.minutes = 45\n";
         assert_eq!(shown, expected);
     }

@@ -45,6 +45,11 @@ impl Desk<'_> {
     }
 }
 
+/// How it stands in the box's file.
+fn shown(configuration: &str) -> String {
+    configuration.lines().map(|line| format!("#: {line}\n")).collect()
+}
+
 /// The box's own file.
 fn file_of(appliance: &Appliance<'_>) -> Result<PathBuf> {
     Ok(appliance.data().parent().context("the box's folder")?.join("preau.toml"))
@@ -89,7 +94,7 @@ fn what_the_commune_decides_of_a_box_is_in_force_with_its_next_start() -> Result
 
     let number: u64 = desk.send(GOOD)?.success()?.trim().parse()?;
     let path = file_of(&appliance)?;
-    wait_until("it to be in the box's file", || Ok(fs::read_to_string(&path)?.ends_with(GOOD)))?;
+    wait_until("it to be in the box's file", || Ok(fs::read_to_string(&path)?.ends_with(&shown(GOOD))))?;
     ensure!(fs::read_to_string(&path)?.starts_with(&own), "the box's own half stays, letter by letter");
     let waits = serde_json::json!({ "number": number, "why": "restart" });
     wait_until("the hub to hear that it waits", || Ok(desk.heard()?["waiting"] == waits))?;
@@ -111,7 +116,7 @@ fn what_the_commune_decides_of_a_box_is_in_force_with_its_next_start() -> Result
         let why = refused["why"].as_str().unwrap_or_default().to_owned();
         Ok(refused["number"] == unfit && why.contains("the room `CM2` has no network"))
     })?;
-    ensure!(fs::read_to_string(&path)?.ends_with(GOOD), "the file is as it was");
+    ensure!(fs::read_to_string(&path)?.ends_with(&shown(GOOD)), "the file is as it was");
     wait_until("a technician to be told", || {
         Ok(appliance.run(&["status"])?.stdout.contains("warning\tconfiguration\t"))
     })?;
