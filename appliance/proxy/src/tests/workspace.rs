@@ -12,5 +12,6 @@ mod passing;
 mod posting;
 mod preparing;
 mod resuming;
+mod streaming;
 mod transferring;
 mod trusting;
