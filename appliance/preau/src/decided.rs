@@ -184,7 +184,7 @@ impl WayBack<'_> {
         loop {
             match Config::parse(&self.text) {
                 Ok(config) => return Ok(config),
-                Err(problems) if number_of(&self.text).is_none() => {
+                Err(problems) if self.is_own_fault() => {
                     return Err(ConfigError::Wrong { path: self.file.to_owned(), problems });
                 }
                 Err(problems) => {
@@ -193,6 +193,11 @@ impl WayBack<'_> {
                 }
             }
         }
+    }
+
+    /// Whether it is the box's own half that is wrong: nothing that the commune takes back would mend it.
+    fn is_own_fault(&self) -> bool {
+        number_of(&self.text).is_none() || Config::parse(&Halves::split(&self.text).own).is_err()
     }
 
     /// Puts what was in force before into the place of what the commune has decided last; the box's own alone where there was nothing.
@@ -204,7 +209,7 @@ impl WayBack<'_> {
         self.told.push(format!("the commune's configuration {number} is taken back: {why}"));
         if let Err(error) = replace_configuration(self.file, restored.as_bytes()) {
             let place = self.file.display();
-            self.told.push(format!("{place} cannot be written ({error}): the box runs with what was there before"));
+            self.told.push(format!("{place} cannot be written: {error}"));
         }
         self.text = restored;
     }
@@ -283,10 +288,14 @@ mod tests {
         // It had been in force for long, and nobody remembers what was before.
         let place = Place::new(Some((9, BAD)), None);
         assert_eq!(place.start().0, "Boîtier");
-        // The box's own mistakes are told as ever.
-        let place = Place::new(None, None);
-        fs::write(&place.file, "version = 1\n").unwrap();
-        assert!(start(Some(&place.file), place.data.path()).is_err());
+        // The box's own mistakes are told as ever, and what the commune decides stays.
+        for commune in [None, Some((7, GOOD))] {
+            let place = Place::new(None, None);
+            let file = join("version = 1\n[lesson]\nminutes = 0\n", commune);
+            fs::write(&place.file, &file).unwrap();
+            assert!(start(Some(&place.file), place.data.path()).is_err());
+            assert_eq!(fs::read_to_string(&place.file).unwrap(), file);
+        }
     }
 
     #[test]

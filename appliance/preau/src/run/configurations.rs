@@ -14,7 +14,7 @@ use sync::HubFolder;
 use system::clock::SystemClock;
 use system::succession::{prove_writable, replace_configuration};
 
-use crate::config::{Halves, check_decided};
+use crate::config::{Config, Halves, check_decided};
 use crate::decided::{Note, Trial, Wait, read_text, renew};
 use crate::{data_folder, hub_night, take_over};
 
@@ -180,6 +180,10 @@ fn find_fault(
 ) -> Result<(), String> {
     check_decided(&wanted.text, own, uai)
         .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
+    // The way back leads there.
+    if Config::parse(own).is_err() {
+        return Err("the box's own half of the file does not do by itself".to_owned());
+    }
     take_over::fits_machine(renewed.as_bytes())
 }
 

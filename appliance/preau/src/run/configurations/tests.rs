@@ -9,6 +9,9 @@ use super::*;
 use crate::decided::start;
 
 const OWN: &str = "version = 1\n[school]\nname = \"Boîtier\"\n";
+/// An access point in a room without a network.
+const POINT: &str = "[[access_point]]\nname = \"a\"\nroom = \"CM2\"\nkind = \"hostapd\"\n\
+                     channel = 36\ninterface = \"wlan0\"\n";
 const NOW: Timestamp = Timestamp::from_unix_ms(1_795_402_800_000);
 const SET: (Timestamp, ClockQuality) = (NOW, ClockQuality::Synchronised);
 
@@ -87,7 +90,7 @@ fn what_is_wrong_is_refused_once_and_changes_nothing() {
         (6, "[gate]\ntls_port = 1\n", "cut it from the hub"),
         (7, "[school]\nname = 5\n", "2:"),
         (8, "[school]\nname = \"É\"\nuai = \"0911234X\"\n", "another school"),
-        (9, "[[access_point]]\nname = \"a\"\nroom = \"CM2\"\nkind = \"hostapd\"\nchannel = 36\ninterface = \"wlan0\"\n", "no network"),
+        (9, POINT, "no network"),
     ] {
         place.decide(number, text);
         let note = place.look(SET);
