@@ -233,7 +233,7 @@ head-past = Réponses du mois
 head-make = Ouvrir ou fermer un site pour l’école
 head-make-site = Adresse du site
 head-make-hint = Le site et tout ce qui est sous son nom. Rien n’ouvre ce que la commune a fermé, rien ne ferme l’ENT.
-head-make-until = Jusqu’au (vide : jusqu’à ce que vous y mettiez fin)
+head-make-until = Jusqu’au (vide : jusqu’à ce que vous y mettiez fin)
 head-make-refuse = Fermer à toute l’école
 head-make-permit = Ouvrir à toute l’école
 
@@ -282,7 +282,7 @@ staff-rooms = Salles
 staff-hint = Sans salle cochée, un enseignant voit les demandes de toutes les salles.
 staff-go = Ajouter et afficher la carte
 staff-change-rooms = Changer ses salles
-staff-rooms-hint = Aucune salle cochée : toutes. Les cours prévus dans une salle qui n’est plus la sienne sont retirés de sa semaine.
+staff-rooms-hint = Aucune salle cochée : toutes. Les cours prévus dans une salle qui n’est plus la sienne sont retirés de sa semaine.
 staff-rooms-go = Enregistrer ses salles
 card-title = Carte de première connexion
 card-open = Sur un appareil de l’école, ouvrez
@@ -867,7 +867,7 @@ lesson-seen-at = vu à { $at }
 lesson-seen-never = pas vu
 teacher-wishes = Sites demandés
 report-title = Signaler une page
-report-lead = Le site est fermé tout de suite pour toute l’école. La direction le voit sur sa page ; la commune, si elle a un hub, en est prévenue aussitôt.
+report-lead = Le site est fermé tout de suite pour toute l’école. La direction le voit sur sa page ; la commune, si elle a un hub, en est prévenue aussitôt.
 report-open = Signaler
 report-site = Adresse ou nom du site
 report-motive = Ce que vous avez vu
@@ -1254,19 +1254,19 @@ join-back = Revenir à ma salle
 
 # Les clés du Wi-Fi, et les fichiers par lesquels les appareils y entrent
 networks-title = Clés et fichiers du Wi-Fi
-networks-lead = Un fichier fait entrer un appareil dans le Wi-Fi de sa salle sans que personne tape la clé. Qui a le fichier a la clé : supprimez-le dès que l’appareil est entré. Le journal note qui l’a pris.
+networks-lead = Un fichier fait entrer un appareil dans le Wi-Fi de sa salle sans que personne tape la clé. Qui a le fichier a la clé : supprimez-le dès que l’appareil est entré. Le journal note qui l’a pris.
 networks-none = Aucune salle n’a de réseau Wi-Fi dans la configuration du boîtier.
-networks-ssid = Réseau : { $ssid }
-networks-lesson = Un cours a lieu dans cette salle : remplacer une clé maintenant met dehors les appareils qui l’ont.
-networks-no-key = Aucune clé pour l’instant : le boîtier les tire au sort dès qu’il connaît l’heure. Où chaque appareil a la sienne, enregistrez d’abord les appareils de la salle.
+networks-ssid = Réseau : { $ssid }
+networks-lesson = Un cours a lieu dans cette salle : remplacer une clé maintenant met dehors les appareils qui l’ont.
+networks-no-key = Aucune clé pour l’instant : le boîtier les tire au sort dès qu’il connaît l’heure. Où chaque appareil a la sienne, enregistrez d’abord les appareils de la salle.
 networks-of-room = La clé de la salle, la même pour tous ses appareils
 networks-made = tirée le { $day }
 networks-file-ipad = iPad et Mac (.mobileconfig)
 networks-file-windows = Windows (.xml)
 networks-file-chromebook = Chromebook (.onc)
-networks-file-qr = Android : image à viser (.svg)
+networks-file-qr = Android : image à viser (.svg)
 networks-renew = Remplacer cette clé
-networks-renew-hint = Pour une tablette perdue, ou une clé que trop de gens connaissent. L’ancienne n’ouvre plus rien, aussitôt : donnez ensuite un nouveau fichier à chaque appareil qui l’avait.
+networks-renew-hint = Pour une tablette perdue, ou une clé que trop de gens connaissent. L’ancienne n’ouvre plus rien, aussitôt : donnez ensuite un nouveau fichier à chaque appareil qui l’avait.
 networks-back = Revenir au boîtier
 
 # Les appareils et les salles

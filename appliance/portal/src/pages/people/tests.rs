@@ -200,6 +200,10 @@ fn points_and_devices(language: Language) -> Vec<(String, String)> {
         let page = DevicesPage { place: &place, person: &samples::head(), list: &list, token: "0" };
         push(&format!("page-devices-{name}"), page.render(language));
     }
+    for (name, networks) in [("full", samples::networks()), ("empty", vec![])] {
+        let page = NetworksPage { place: &place, person: &samples::head(), networks: &networks, token: "0" };
+        push(&format!("page-networks-{name}"), page.render(language));
+    }
     pages
 }
 
