@@ -80,7 +80,7 @@ impl ConfigurationKeeper {
 
     fn look(&mut self, now: Timestamp, quality: ClockQuality) -> anyhow::Result<()> {
         let Some(identity) = HubFolder::new(&self.data).read()? else { return Ok(()) };
-        let uai = identity.enrolled.school.uai.parse().context("the box is of no school")?;
+        let uai: Uai = identity.enrolled.school.uai.parse().context("the box is of no school")?;
         self.see_to(&uai, (now, quality))
     }
 

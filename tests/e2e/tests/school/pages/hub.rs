@@ -265,8 +265,29 @@ fn answer_schools(chrome: &Chrome<'_>, album: &Album, hub: &Hub<'_>) -> Result<(
     album.look(chrome, "releases")
 }
 
+/// What the commune decides of a box's configuration is judged before it is sent.
+fn send_settings(chrome: &Chrome<'_>, album: &Album, hub: &Hub<'_>) -> Result<()> {
+    chrome.go(&format!("{HOME}/ecole/0911234X"))?;
+    chrome.touch("a[href='/ecole/0911234X/reglages']")?;
+    chrome.await_text("Rien n’a encore été envoyé à cette école")?;
+    chrome.fill("#texte", "gate.tls_port = 1")?;
+    chrome.touch("form.sheet button")?;
+    chrome.await_text("Rien n’a été envoyé")?;
+    chrome.await_text("Ligne 1, colonne 1")?;
+    album.look(chrome, "settings-refused")?;
+    ensure!(hub.command(&["configuration", "list", "0911234X"])?.is_empty(), "nothing was kept");
+    chrome.fill("#texte", "lesson.minutes = 45")?;
+    chrome.touch("form.sheet button")?;
+    chrome.await_text("la dernière")?;
+    album.look(chrome, "settings")?;
+    let sent = hub.command(&["configuration", "show", "0911234X"])?;
+    ensure!(sent == "lesson.minutes = 45\n", "{sent}");
+    ensure!(hub.command(&["acts"])?.contains("configuration-sent\t0911234X"));
+    Ok(())
+}
+
 /// What there is of a school: how it is, a code for it, what is kept of its log.
-fn look_at_school(chrome: &Chrome<'_>, album: &Album) -> Result<()> {
+fn look_at_school(chrome: &Chrome<'_>, album: &Album, hub: &Hub<'_>) -> Result<()> {
     chrome.go(&format!("{HOME}/ecole/0911234X"))?;
     chrome.await_text("Appelez l’école")?;
     chrome.run(UNFOLD, &json!([]))?;
@@ -280,7 +301,8 @@ fn look_at_school(chrome: &Chrome<'_>, album: &Album) -> Result<()> {
     chrome.await_text("Annuler")?;
     chrome.go(&format!("{HOME}/ecole/0911234X/archive/2"))?;
     chrome.await_text("Vérifier sans le hub")?;
-    album.look(chrome, "archive")
+    album.look(chrome, "archive")?;
+    send_settings(chrome, album, hub)
 }
 
 #[test]
@@ -300,7 +322,7 @@ fn the_commune_looks_after_its_schools() -> Result<()> {
 
     chrome.await_text("Nuits sans nouvelles du boîtier")?;
     album.look(&chrome, "fleet")?;
-    look_at_school(&chrome, &album)?;
+    look_at_school(&chrome, &album, &hub)?;
     make_rule(&chrome, &album, &hub)?;
     lock_category(&chrome, &album, &hub)?;
     answer_schools(&chrome, &album, &hub)?;
