@@ -276,6 +276,7 @@ fn send_settings(chrome: &Chrome<'_>, album: &Album, hub: &Hub<'_>) -> Result<()
     chrome.await_text("Ligne 1, colonne 1")?;
     album.look(chrome, "settings-refused")?;
     ensure!(hub.command(&["configuration", "list", "0911234X"])?.is_empty(), "nothing was kept");
+    chrome.go(&format!("{HOME}/ecole/0911234X/reglages"))?;
     chrome.fill("#texte", "lesson.minutes = 45")?;
     chrome.touch("form.sheet button")?;
     chrome.await_text("la dernière")?;
