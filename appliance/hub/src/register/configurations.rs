@@ -30,6 +30,8 @@ pub trait Configurations: Send + Sync {
     /// # Errors
     /// [`RegisterError`]; so with all that follow.
     fn configurations(&self, uai: &str) -> Result<Vec<Version>, RegisterError>;
+    /// The schools of whose boxes the commune has ever decided something.
+    fn configured(&self) -> Result<Vec<String>, RegisterError>;
     /// Has a school's box be configured so, where the version of this number is still the last (0: there is none); the new number. `None` where somebody
     /// else was quicker. The oldest beyond [`VERSIONS_MAX`] go.
     fn configure(

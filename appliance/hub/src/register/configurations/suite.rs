@@ -26,6 +26,7 @@ pub(crate) fn check(one: &dyn Register, other: &dyn Register) {
     assert_eq!(said(UAI), Some((first, "a = 1\n".to_owned())));
     assert!(serial(UAI) >= first && first > 0);
     assert_eq!((said(OTHER), serial(OTHER)), (None, before), "no other school hears of it");
+    assert_eq!(other.configured().unwrap(), [UAI]);
     assert_eq!(other.configure(&uai, 0, ("a = 2\n", "Mme Noire"), NOW).unwrap(), None, "somebody was quicker");
     let later = other.configure(&uai, first, ("", "Mme Noire"), NOW).unwrap().unwrap();
     assert!(later > first, "each has a higher number, within one second as well");

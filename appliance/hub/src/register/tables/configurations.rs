@@ -16,6 +16,11 @@ impl<D: Database> Configurations for D {
         self.look(sql, values![uai])?.iter().map(read_version).collect()
     }
 
+    fn configured(&self) -> Result<Vec<String>, RegisterError> {
+        let rows = self.look("SELECT DISTINCT uai FROM school_configuration ORDER BY uai", &[])?;
+        rows.iter().map(|row| row.text(0)).collect()
+    }
+
     fn configure(
         &self,
         uai: &Uai,

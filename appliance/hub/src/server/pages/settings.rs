@@ -75,11 +75,9 @@ impl Desk<'_> {
         let health = boxes.iter().rfind(|state| state.revoked.is_none()).and_then(read_health);
         let mut others: Vec<School> = Vec::new();
         if signed.member.may(Duty::Technician) {
-            for other in self.hub.register.schools()?.into_iter().filter(|other| other.uai != uai) {
-                if !self.hub.register.configurations(&other.uai)?.is_empty() {
-                    others.push(other);
-                }
-            }
+            let configured = self.hub.register.configured()?;
+            others = self.hub.register.schools()?;
+            others.retain(|other| other.uai != uai && configured.contains(&other.uai));
         }
         let page = SettingsPage {
             place: self.place,
