@@ -278,6 +278,9 @@ fn each_error_of_uhttpd_and_of_ubus_is_told_for_what_it_is() {
         ("uci get", "result", json!([3]), "uci get: no such method"),
         ("uci get", "result", json!([9]), "uci get: status 9"),
         ("uci set", "result", json!([4]), "uci set: not found"),
+        // A configuration that is not in its access control list.
+        ("uci get", "result", json!([6]), "uci get: permission denied"),
+        ("uci set", "result", json!([6]), "uci set: permission denied"),
         ("session login", "result", json!([6]), "the password of `preau` is another one"),
         ("session login", "result", json!([0, {}]), "a session without a number"),
         ("uci confirm", "result", json!([5]), "took the change back"),
