@@ -13,7 +13,9 @@ mod tablets;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
-use harness::{Appliance, Lab, Machine, RESOLVER_IPV4, preau_binary, usual_configuration, wait_until};
+use harness::{
+    Appliance, Lab, Machine, RESOLVER_IPV4, WIFI_WITHOUT_RADIO, preau_binary, usual_configuration, wait_until,
+};
 use people::CodeKey;
 use serde_json::json;
 use system::clock::now;
@@ -267,7 +269,7 @@ fn prepare(lab: &Lab, chrome: &Chrome<'_>, album: &Album) -> Result<()> {
 #[test]
 fn heads_and_technicians_look_after_the_school() -> Result<()> {
     let (lab, album) = (Lab::new()?, Album::new("head")?);
-    let school = School::open(&lab)?;
+    let school = School::open_with(&lab, WIFI_WITHOUT_RADIO)?;
     let head_card = add(&school.appliance, "M. Bernard", "head", &[])?;
     let technician_card = add(&school.appliance, "Mme Petit", "technician", &[])?;
     let pupil = school.chrome(&lab.pc1, Scripts::Run)?;
@@ -288,6 +290,8 @@ fn heads_and_technicians_look_after_the_school() -> Result<()> {
 
     chrome.go(&page("/direction/personnes"))?;
     album.look(&chrome, "people")?;
+    chrome.run(UNFOLD, &json!([]))?;
+    album.look(&chrome, "people-rooms")?;
     chrome.fill("#name", "M. Dubois")?;
     chrome.touch("form[action='/direction/personnes'] button")?;
     chrome.await_text("M. Dubois")?;
@@ -312,6 +316,9 @@ fn heads_and_technicians_look_after_the_school() -> Result<()> {
     chrome.go(&page("/technique"))?;
     chrome.await_text("Fichier d’assistance")?;
     album.look(&chrome, "technician")?;
+    chrome.go(&page("/technique/wifi"))?;
+    chrome.await_text("tilleul")?;
+    album.look(&chrome, "wifi-keys")?;
     chrome.go(&page("/technique/hub"))?;
     chrome.await_text("Inscrire avec un code")?;
     album.look(&chrome, "technician-hub")?;
