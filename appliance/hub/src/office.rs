@@ -74,6 +74,10 @@ pub(crate) enum Trouble {
     Busy,
     /// A field is missing, or cannot be read.
     Field,
+    /// A file is empty, longer than boxes take, or did not come whole.
+    File,
+    /// A file is called as none may be.
+    FileName,
     /// It is somebody else's duty.
     Denied,
     /// There is no such thing.

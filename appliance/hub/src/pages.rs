@@ -8,6 +8,7 @@ pub(crate) mod content;
 pub(crate) mod desk;
 pub(crate) mod fleet;
 pub(crate) mod frame;
+pub(crate) mod library;
 pub(crate) mod lists;
 pub(crate) mod locks;
 mod plot;

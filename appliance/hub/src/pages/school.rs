@@ -128,6 +128,11 @@ fn describe(place: Place<'_>, sight: &Sight) -> Vec<(String, String)> {
         ("school-policy", health.policy_serial.map(|serial| serial.to_string())),
     ];
     lines.extend(found.into_iter().filter_map(|(key, value)| Some((place.say(key), value?))));
+    if let Some(library) = &health.library {
+        let (here, all) = (library.here.len().to_string(), library.wanted.to_string());
+        let told = place.say_with("content-here", &[("here", &here), ("all", &all)]);
+        lines.push((place.say("school-library"), told));
+    }
     if let Some(selftest) = &health.selftest {
         lines.push((place.say("school-selftest"), describe_selftest(place, selftest)));
     }

@@ -4,6 +4,7 @@ mod account;
 mod locks;
 mod rules;
 mod school;
+mod upload;
 mod settings;
 mod wishes;
 
@@ -99,6 +100,9 @@ pub(super) async fn serve(request: HttpRequest, payload: web::Payload, hub: web:
     let is_post = *request.method() == Method::POST;
     if !is_post && !matches!(*request.method(), Method::GET | Method::HEAD) {
         return HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, "GET, HEAD, POST")).finish();
+    }
+    if is_post && request.path() == upload::PATH {
+        return upload::receive(&request, payload, hub).await;
     }
     let Some(body) = read_form(payload, is_post).await else { return HttpResponse::BadRequest().finish() };
     let field = |name: &HeaderName| request.headers().get(name).and_then(|field| field.to_str().ok());
@@ -235,6 +239,8 @@ impl<'a> Desk<'a> {
             ("/contenus", false) => self.contents(signed),
             ("/contenus", true) => self.add_content(signed),
             ("/contenus/retirer", true) => self.remove_content(signed),
+            ("/fichiers", false) => self.library(signed),
+            ("/fichiers/retirer", true) => self.remove_file(signed),
             ("/annonces", true) => self.add_notice(signed),
             ("/annonces/retirer", true) => self.remove_notice(signed),
             ("/listes", false) => self.lists(signed),
@@ -360,6 +366,7 @@ fn back_of(path: &str) -> &str {
         ("/categories" | "/categories/retirer", _) => "/categories",
         ("/demandes" | "/demandes/retirer", _) => "/demandes",
         ("/contenus" | "/contenus/retirer" | "/annonces" | "/annonces/retirer", _) => "/contenus",
+        ("/fichiers" | "/fichiers/retirer", _) => "/fichiers",
         ("/secret", _) => "/secret",
         _ => "/",
     }
