@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn what_is_decided_stands_where_it_stood() {
-        let text = join("é = 1\n", Some((5, "à = 2\n")));
+        let text = join("\"é\" = 1\n", Some((5, "\"à\" = 2\n")));
         let blanked = blank_own(&text).unwrap();
         assert_eq!((blanked.len(), blanked.find('à')), (text.len(), text.find('à')));
         assert_eq!(blanked.matches('\n').count(), 3);
