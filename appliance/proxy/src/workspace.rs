@@ -18,6 +18,7 @@ mod exchange;
 mod favourites;
 mod lines;
 mod measure;
+mod nobody;
 mod nursery;
 mod pace;
 mod plea;

@@ -12,6 +12,7 @@ mod passing;
 mod posting;
 mod preparing;
 mod resuming;
+mod sharing;
 mod streaming;
 mod transferring;
 mod trusting;

@@ -110,7 +110,7 @@ impl<'c> Quest<'c> {
 
     /// Looks, and asks the server where that is needed.
     pub(super) async fn find(&self, journey: &mut Journey) -> Found {
-        let mut is_collapsed = false;
+        let (mut is_collapsed, mut arrived) = (false, None);
         self.heed_log_out().await;
         if self.is_more {
             return pass(Cause::Bypass, None);
@@ -119,6 +119,7 @@ impl<'c> Quest<'c> {
             let entry = self.depot.find(&self.key).await;
             let objects = entry.as_ref().map(EntryHandle::objects).unwrap_or_default();
             let now = self.depot.now();
+            let arrived = *arrived.get_or_insert(now);
             let lookup = look_up(&objects, self.method, self.headers, now);
             // What takes a way to the server, or a while, is boxed: a hit shall not carry around the room for it.
             if matches!(lookup, Lookup::Fetch(_))
@@ -137,6 +138,10 @@ impl<'c> Quest<'c> {
                 }
                 Lookup::Unavailable => return Found::Unavailable,
                 Lookup::Pass(cause) => return pass(cause, None),
+                // What another one asked the server after this one came is its answer as well: a class does not stand in line.
+                Lookup::Validate(object, _) if is_collapsed && is_asked_since(object, arrived) => {
+                    return self.serve(entry, object, true);
+                }
                 Lookup::Validate(object, cause) => {
                     (entry.clone().map(|entry| (entry, object.clone())), cause)
                 }
@@ -166,6 +171,12 @@ impl<'c> Quest<'c> {
             }
         }
         pass(Cause::Bypass, Some("crowd"))
+    }
+
+    /// Whether the family's profile says that it is the same for everybody.
+    pub(super) fn is_for_all(&self) -> bool {
+        let is_plain = self.method == Method::GET && !self.is_more && self.file.is_none();
+        is_plain && self.family.is_for_all(self.key.path_and_query())
     }
 
     /// Whether something is here, or coming, that was not there before.
@@ -517,6 +528,11 @@ impl<'c> Quest<'c> {
     pub(super) fn now(&self) -> Timestamp {
         self.depot.now()
     }
+}
+
+/// Whether the server has said since `arrived` that this is right.
+fn is_asked_since(object: &Object, arrived: Timestamp) -> bool {
+    object.stored.requested >= arrived && !object.stored.is_invalid
 }
 
 /// How the server was asked.

@@ -137,7 +137,10 @@ impl Connection {
         };
         let quest = Quest::new(self, &head, upgrade.is_some() || !body.is_end_stream(), device);
         let found = match &quest {
-            Some(quest) => self.within_limit(async { Ok(quest.find(&mut journey).await) }).await,
+            Some(quest) => {
+                let finding = async { Ok(self.find(quest, &head, device, &mut journey).await) };
+                self.within_limit(finding).await
+            }
             None => Ok(Found::Pass(None)),
         };
         let told = match found.unwrap_or_else(Found::Failed) {
