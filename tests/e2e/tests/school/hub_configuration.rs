@@ -27,8 +27,12 @@ struct Desk<'lab> {
 
 impl Desk<'_> {
     fn send(&self, configuration: &str) -> Result<Output> {
+        self.send_to(UAI, configuration)
+    }
+
+    fn send_to(&self, uai: &str, configuration: &str) -> Result<Output> {
         fs::write(&self.file, configuration)?;
-        self.hub.command(&["configuration", "send", UAI, "--file", &text(&self.file)?])
+        self.hub.command(&["configuration", "send", uai, "--file", &text(&self.file)?])
     }
 
     /// What the box has told the hub of it.
@@ -92,10 +96,15 @@ fn what_the_commune_decides_of_a_box_is_in_force_with_its_next_start() -> Result
     check_refused_at_the_hub(&desk)?;
     ensure!(status_of(&lab.pc1)? == "403", "it is closed to pupils");
 
+    // Another school's is another school's.
+    desk.hub.command(&["school", "add", "0911234X", "École Prévert"])?.success()?;
+    desk.send_to("0911234X", "[school]\nname = \"École Prévert\"\n")?.success()?;
     let number: u64 = desk.send(GOOD)?.success()?.trim().parse()?;
     let path = file_of(&appliance)?;
     wait_until("it to be in the box's file", || Ok(fs::read_to_string(&path)?.ends_with(&shown(GOOD))))?;
-    ensure!(fs::read_to_string(&path)?.starts_with(&own), "the box's own half stays, letter by letter");
+    let file = fs::read_to_string(&path)?;
+    ensure!(file.starts_with(&own), "the box's own half stays, letter by letter: {file}");
+    ensure!(!file.contains("Prévert"), "{file}");
     let waits = serde_json::json!({ "number": number, "why": "restart" });
     wait_until("the hub to hear that it waits", || Ok(desk.heard()?["waiting"] == waits))?;
     ensure!(status_of(&lab.pc1)? == "403", "nothing is in force yet");
