@@ -18,10 +18,10 @@ use crate::config::{Config, Halves, check_decided};
 use crate::decided::{Note, Trial, Wait, read_text, renew};
 use crate::{data_folder, hub_night, take_over};
 
-/// How often it is looked at.
-const PERIOD: Duration = Duration::from_secs(10);
+/// How often it is looked at: whoever has sent one waits for what becomes of it.
+const PERIOD: Duration = Duration::from_secs(2);
 /// Looks after which a configuration has shown that the box runs with it: a minute.
-const LOOKS_ON_TRIAL: u32 = 6;
+const LOOKS_ON_TRIAL: u32 = 30;
 /// What people are told where the box has no file, or none that it can write.
 const NO_FILE: &str = "the box has no configuration file that it can write";
 
