@@ -309,6 +309,8 @@ mod tests {
                 let key = PieceKey::unlock(unlocked, std::slice::from_ref(identity)).unwrap().unwrap();
                 assert_eq!(key.table_bytes(file.len() as u64), Some(length as u64));
             }
+            // The first and the second of the keys in the file: the next one is tried there first.
+            assert_eq!([&head, &officer].map(|it| it.place.load(Ordering::Relaxed)), [0, 1]);
             for first in 0..length.div_ceil(piece) {
                 for end in first + 1..=length.div_ceil(piece) {
                     let expected = &table[first * piece..length.min(end * piece)];
