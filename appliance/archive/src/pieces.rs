@@ -1,5 +1,6 @@
 //! A sealed file in pieces: the library sees no byte of it that was not compared with what is signed.
 
+use std::cell::RefCell;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::sync::{Mutex, PoisonError};
 
@@ -16,6 +17,53 @@ use crate::table::TableError;
 const BYTES_MAX: u64 = 256 << 20;
 /// What is read of the beginning of an encrypted file at once: its header, which has some hundred bytes for each reader.
 const HEADER_BYTES: usize = 2 << 10;
+
+/// Most rooms that a thread keeps for what it reads next, ...
+const ROOMS_MAX: usize = 8;
+/// ... and most bytes of each: a group of rows is shorter.
+const ROOM_BYTES_MAX: usize = 1 << 20;
+
+thread_local! {
+    /// Rooms that nobody uses any more. Each file needs some: from the system they come as pages that have to be filled with zeros first.
+    static ROOMS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Room for bytes that are read. It goes back to the thread that drops it.
+struct Room(Vec<u8>);
+
+impl Room {
+    /// Room for so many bytes, whatever was in it before.
+    fn new(length: u64) -> Result<Self, TableError> {
+        let length = bounded(length)?;
+        let mut bytes = ROOMS.with_borrow_mut(Vec::pop).unwrap_or_default();
+        bytes.resize(length, 0);
+        Ok(Self(bytes))
+    }
+
+    fn into_bytes(self) -> Bytes {
+        Bytes::from_owner(self)
+    }
+}
+
+impl AsRef<[u8]> for Room {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        let bytes = std::mem::take(&mut self.0);
+        let keep = |rooms: &RefCell<Vec<Vec<u8>>>| {
+            let mut rooms = rooms.borrow_mut();
+            if bytes.capacity() <= ROOM_BYTES_MAX && rooms.len() < ROOMS_MAX {
+                rooms.push(bytes);
+            }
+        };
+        // A thread that ends keeps nothing.
+        ROOMS.try_with(keep).ok();
+    }
+}
 
 /// A sealed file, wherever it lies.
 pub trait FileBytes: Send {
@@ -74,12 +122,12 @@ impl Pieces {
         // A seal of before there were tails.
         let tail = seal.tail.unwrap_or(Tail { at: 0, bytes: length, hash: seal.file.hash });
         let file_at = length.checked_sub(tail.bytes).ok_or(TableError::Changed)?;
-        let mut bytes = vec![0; bounded(tail.bytes)?];
-        read_at(&file, file_at, &mut bytes)?;
-        if Hash::of(&bytes) != tail.hash {
+        let mut room = Room::new(tail.bytes)?;
+        read_at(&file, file_at, &mut room.0)?;
+        if Hash::of(&room.0) != tail.hash {
             return Err(TableError::Changed);
         }
-        let bytes = Bytes::from(bytes);
+        let bytes = room.into_bytes();
         let file = Box::new(file);
         let mut sealed = SealedBytes { file, length, tail_at: file_at, tail: bytes.clone(), position: 0 };
         match seal.file.form {
@@ -186,9 +234,9 @@ impl Rest {
     /// Some bytes of the table.
     fn read(&mut self, at: u64, length: u64) -> Result<Stretch, TableError> {
         let Some(key) = &self.key else {
-            let mut bytes = vec![0; bounded(length)?];
-            self.sealed.fill(at, &mut bytes)?;
-            return Ok(Stretch { at, bytes: Bytes::from(bytes) });
+            let mut room = Room::new(length)?;
+            self.sealed.fill(at, &mut room.0)?;
+            return Ok(Stretch { at, bytes: room.into_bytes() });
         };
         if let Some(part) = self.last.as_ref().and_then(|last| last.part(at, length)) {
             return Ok(part);
@@ -307,11 +355,11 @@ impl SealedBytes {
         let places = key.place_of(first).zip(key.place_of(end));
         let (start, end) = places.ok_or(TableError::Changed)?;
         let sealed_bytes = end.min(self.length).checked_sub(start).ok_or(TableError::Changed)?;
-        let mut bytes = vec![0; bounded(sealed_bytes)?];
-        self.fill(start, &mut bytes)?;
-        let opened = key.open(first, self.length, &mut bytes)?;
-        bytes.truncate(opened);
-        Ok(Stretch { at: first * PIECE_BYTES, bytes: Bytes::from(bytes) })
+        let mut room = Room::new(sealed_bytes)?;
+        self.fill(start, &mut room.0)?;
+        let opened = key.open(first, self.length, &mut room.0)?;
+        room.0.truncate(opened);
+        Ok(Stretch { at: first * PIECE_BYTES, bytes: room.into_bytes() })
     }
 }
 
