@@ -4,6 +4,7 @@ pub mod folder;
 pub mod s3;
 #[cfg(test)]
 mod suite;
+mod transfer;
 
 use std::io;
 
@@ -11,6 +12,8 @@ use archive::Hash;
 use model::Timestamp;
 
 use crate::register::BoxId;
+
+pub use transfer::transfer;
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@ pub mod sqlite;
 #[cfg(test)]
 mod suite;
 mod tables;
+pub mod transfer;
 pub mod web;
 pub mod wishes;
 

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use hub::blobs::{Blobs, Place};
 use hub::register::configurations::Version;
+use hub::register::library::Held;
 use hub::register::people::Act;
 use hub::register::releases::{HeldRelease, Offer};
 use hub::register::web::WebOrder;
@@ -37,6 +38,7 @@ pub(crate) fn export(out: &Path, data: &Path) -> anyhow::Result<ExitCode> {
     note_act(&*register, "exported", &out.display().to_string())?;
     write_schools(&mut export, &*register)?;
     write_told(&mut export, &*register)?;
+    write_library(&mut export, &*register)?;
     write_configurations(&mut export, &*register)?;
     write_names(&mut export, &*register)?;
     write_releases(&mut export, &*register)?;
@@ -115,6 +117,18 @@ fn write_configurations(export: &mut Export, register: &dyn Records) -> anyhow::
         }
     }
     export.close(versions)
+}
+
+/// Which files pupils have from the hub. Their bytes are the commune's own already: somebody of it has sent them.
+fn write_library(export: &mut Export, register: &dyn Records) -> anyhow::Result<()> {
+    let files = register.library(EVER)?.into_iter().map(|Held { id, uai, file, author, added }| {
+        json!({
+            "id": id, "uai": uai, "sha256": file.sha256, "bytes": file.bytes, "name": file.name.as_str(),
+            "title": file.title.as_str(), "media": file.media.as_str(), "until_ms": file.until.unix_ms(),
+            "author": author, "added_ms": added.unix_ms(),
+        })
+    });
+    export.write_lines("library.jsonl", files)
 }
 
 /// Names that the commune owns, and what was certified for them.

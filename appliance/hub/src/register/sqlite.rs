@@ -137,6 +137,12 @@ const STEPS: &[&str] = &[
        PRIMARY KEY (uai, number)) STRICT;",
 ];
 
+/// Its tables, in the order in which they were made: whatever one refers to comes before it. They are PostgreSQL's, too.
+pub(crate) fn tables() -> Vec<&'static str> {
+    let made = STEPS.iter().flat_map(|step| step.split("CREATE TABLE ").skip(1));
+    made.filter_map(|rest| rest.split([' ', '(']).next()).collect()
+}
+
 /// A register in a file.
 #[derive(Debug)]
 pub struct SqliteRegister(Mutex<Connection>);

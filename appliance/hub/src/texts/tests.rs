@@ -68,7 +68,7 @@ fn composed() -> BTreeSet<String> {
     add(
         "deed",
         &mut "sign-in sign-in-by-paper sign-in-by-provider sign-in-failed sign-out secret-changed telephone-added school-added code-made \
-              code-made-replacement code-cancelled box-revoked rule-added rule-removed category-locked category-unlocked request-answered content-added content-removed file-added file-removed notice-added notice-removed list-accepted release-added release-offered release-withdrawn name-added name-removed certificate-put configuration-sent exported person-added person-reset \
+              code-made-replacement code-cancelled box-revoked rule-added rule-removed category-locked category-unlocked request-answered content-added content-removed file-added file-removed notice-added notice-removed list-accepted release-added release-offered release-withdrawn name-added name-removed certificate-put configuration-sent exported engines-moved person-added person-reset \
               person-account person-no-account person-disabled"
             .split_whitespace(),
     );

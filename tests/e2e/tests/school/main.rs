@@ -42,6 +42,10 @@ mod hub_configuration;
 #[cfg(test)]
 mod hub_export;
 #[cfg(test)]
+mod hub_files;
+#[cfg(test)]
+mod hub_growth;
+#[cfg(test)]
 mod hub_lists;
 #[cfg(test)]
 mod hub_moving;
