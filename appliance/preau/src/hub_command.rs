@@ -39,8 +39,8 @@ use crate::hub_engines::{open_blobs, open_incoming, open_register};
 use crate::{
     hub_acts_command, hub_adopt_command, hub_alert_command, hub_category_command, hub_certify,
     hub_configuration_command, hub_desk_command, hub_engines, hub_export_command, hub_file_command,
-    hub_lists_command, hub_marks, hub_person_command, hub_release_command, hub_rule_command, hub_web_command,
-    operator, run, times,
+    hub_lists_command, hub_marks, hub_move_command, hub_person_command, hub_release_command, hub_rule_command,
+    hub_web_command, operator, run, times,
 };
 
 /// Who vouches for the hub itself.
@@ -93,6 +93,7 @@ pub(crate) fn carry_out(arguments: HubArguments) -> anyhow::Result<ExitCode> {
             hub_acts_command::list(&*open_register(&data.path)?, before, count)
         }
         Some(HubCommand::Export { out, data }) => hub_export_command::export(&out, &data.path),
+        Some(HubCommand::Move { engines, data }) => hub_move_command::carry_out(&engines, &data),
         Some(HubCommand::Box(HubBoxCommand::List { data })) => list_boxes(&*open_register(&data.path)?),
         Some(HubCommand::Box(HubBoxCommand::Revoke { id, data })) => revoke(&data.path, BoxId(id)),
         Some(HubCommand::Box(HubBoxCommand::Checkpoint { id, data })) => {

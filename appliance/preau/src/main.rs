@@ -35,6 +35,7 @@ mod hub_letters;
 mod hub_library;
 mod hub_lists_command;
 mod hub_marks;
+mod hub_move_command;
 mod hub_night;
 mod hub_person_command;
 mod hub_release_command;

@@ -149,6 +149,14 @@ pub(crate) enum HubCommand {
         #[command(flatten)]
         data: HubData,
     },
+    /// Take the hub to other engines with all that it has, while it is stopped: from a file and a folder to a PostgreSQL and an object store, or back.
+    Move {
+        #[command(flatten)]
+        engines: EngineArguments,
+        /// The folder of the hub, which does not run.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+    },
     /// Write all that the hub has into a folder, in files that any program reads: the end of a contract. No secret is among them.
     Export {
         /// The folder: empty, or not there yet.
