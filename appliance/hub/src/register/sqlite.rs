@@ -18,7 +18,7 @@ const MODE: u32 = 0o600;
 /// How long a writer waits for another process: the command line and the hub share the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// What makes the schema, step by step; never changed, only added to.
-const STEPS: &[&str] = &[
+pub(super) const STEPS: &[&str] = &[
     "CREATE TABLE school (uai TEXT PRIMARY KEY, name TEXT NOT NULL, rooms TEXT NOT NULL) STRICT;
      CREATE TABLE code (
        number TEXT PRIMARY KEY, code TEXT, uai TEXT NOT NULL REFERENCES school, is_replacement INTEGER NOT NULL,
@@ -136,12 +136,6 @@ const STEPS: &[&str] = &[
        uai TEXT NOT NULL REFERENCES school, number INTEGER NOT NULL, text TEXT NOT NULL, author TEXT NOT NULL, made_ms INTEGER NOT NULL,
        PRIMARY KEY (uai, number)) STRICT;",
 ];
-
-/// Its tables, in the order in which they were made: whatever one refers to comes before it. They are PostgreSQL's, too.
-pub(crate) fn tables() -> Vec<&'static str> {
-    let made = STEPS.iter().flat_map(|step| step.split("CREATE TABLE ").skip(1));
-    made.filter_map(|rest| rest.split([' ', '(']).next()).collect()
-}
 
 /// A register in a file.
 #[derive(Debug)]

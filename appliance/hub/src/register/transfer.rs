@@ -5,7 +5,7 @@
 use super::RegisterError;
 use super::postgres::PostgresRegister;
 use super::sql::{Database, Row, Sql, Value, values};
-use super::sqlite::{SqliteRegister, tables};
+use super::sqlite::{STEPS, SqliteRegister};
 
 /// Rows that are read at a time. They are told apart by their first two columns, which each table has its key in.
 const ROWS: u32 = 5_000;
@@ -93,6 +93,12 @@ impl Whole {
         })?;
         Ok(copied)
     }
+}
+
+/// The tables, in the order in which they were made: whatever one refers to comes before it. They are PostgreSQL's, too.
+fn tables() -> Vec<&'static str> {
+    let made = STEPS.iter().flat_map(|step| step.split("CREATE TABLE ").skip(1));
+    made.filter_map(|rest| rest.split([' ', '(']).next()).collect()
 }
 
 fn copy(
