@@ -37,4 +37,5 @@ mirror!(ReadingEndCode of ReadingEnd: Hand, Time);
 mirror!(LessonEndingCode of LessonEnding: Hand, TakeOver, Time);
 mirror!(NarrowingCode of Narrowing: List, Workspace, Closed);
 mirror!(AlterationCode of Alteration:
-    RenewWifiKey, TakeWifiKey, ChangeRooms, PlanLesson, DropPlan, KeepReport, JoinHub);
+    RenewWifiKey, TakeWifiKey, ChangeRooms, PlanLesson, DropPlan, KeepReport, JoinHub, Prepare,
+    DropPreparation);

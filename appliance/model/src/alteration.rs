@@ -17,11 +17,15 @@ pub enum Alteration {
     KeepReport,
     /// A code is tried by which the box enrols at a hub anew.
     JoinHub,
+    /// Something of the workspace shall be here on a day.
+    Prepare,
+    /// It need not be.
+    DropPreparation,
 }
 
 impl Alteration {
     /// Every one.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::RenewWifiKey,
         Self::TakeWifiKey,
         Self::ChangeRooms,
@@ -29,6 +33,8 @@ impl Alteration {
         Self::DropPlan,
         Self::KeepReport,
         Self::JoinHub,
+        Self::Prepare,
+        Self::DropPreparation,
     ];
 
     /// The word that records and the state file use.
@@ -42,6 +48,8 @@ impl Alteration {
             Self::DropPlan => "drop-plan",
             Self::KeepReport => "keep-report",
             Self::JoinHub => "join-hub",
+            Self::Prepare => "prepare",
+            Self::DropPreparation => "drop-preparation",
         }
     }
 

@@ -26,7 +26,7 @@ pub trait PreparationRoom: Send + Sync {
     ///
     /// # Errors
     /// [`Trouble::Unavailable`].
-    fn unprepare(&self, person: &Person, id: PreparationId) -> Result<(), Trouble>;
+    fn unprepare(&self, client: IpAddr, person: &Person, id: PreparationId) -> Result<(), Trouble>;
 
     /// What the commune wants to be here for pupils, and how much of it is.
     fn library(&self) -> Vec<LibraryLine> {

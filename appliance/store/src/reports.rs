@@ -1,7 +1,8 @@
 //! Sites that teachers closed for the whole school, until somebody who directs has looked at them.
 
 use model::{
-    Alteration, ClockQuality, Mac, NewOverride, Override, OverrideId, PersonAct, PersonDeed, PersonName, Sought,
+    Alteration, ClockQuality, Mac, NewOverride, Override, OverrideId, PersonAct, PersonDeed, PersonName,
+    Sought,
 };
 use rusqlite::params;
 

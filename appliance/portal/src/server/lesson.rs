@@ -119,7 +119,7 @@ impl Signed<'_> {
                 office.prepare(client, person, &self.read_wanted()?)?;
             }
             LessonPage::Prepare => return self.show_prepared(),
-            LessonPage::Unprepare => office.unprepare(person, self.read("preparation")?)?,
+            LessonPage::Unprepare => office.unprepare(client, person, self.read("preparation")?)?,
             LessonPage::Commune if self.visit.is_post => {
                 office.ask_commune(person, &self.read_commune_wish()?)?;
             }

@@ -313,8 +313,8 @@ impl portal::PreparationRoom for Office {
         self.prepare_place(client, person, wanted)
     }
 
-    fn unprepare(&self, person: &Person, id: PreparationId) -> Result<(), Trouble> {
-        self.give_up_preparation(person, id)
+    fn unprepare(&self, client: IpAddr, person: &Person, id: PreparationId) -> Result<(), Trouble> {
+        self.give_up_preparation(client, person, id)
     }
 
     fn library(&self) -> Vec<LibraryLine> {

@@ -428,7 +428,7 @@ impl PreparationRoom for Clerk {
         self.note(format!("{} prepares {url} as {title} in {room} for {day}", person.name))
     }
 
-    fn unprepare(&self, person: &Person, id: PreparationId) -> Result<(), Trouble> {
+    fn unprepare(&self, _: IpAddr, person: &Person, id: PreparationId) -> Result<(), Trouble> {
         self.note(format!("{} gives preparation {id} up", person.name))
     }
 
