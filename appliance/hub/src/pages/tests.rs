@@ -505,7 +505,7 @@ fn whoever_has_not_shown_everything_goes_nowhere_else() {
 fn a_file_is_told_with_the_schools_that_lack_it() {
     let pages = all(Language::French, &Duty::ALL);
     let (_, html) = pages.iter().find(|(name, _)| *name == "library").unwrap();
-    assert!(html.contains("qui l’ont : 1 sur 1") && html.contains("qui l’ont : 0 sur 1"), "{html}");
+    assert!(html.contains("qui l’ont\u{a0}: 1 sur 1") && html.contains("qui l’ont\u{a0}: 0 sur 1"), "{html}");
     assert_eq!(html.matches("<details>").count(), 1, "of the one that is missing");
     assert!(html.contains("le disque du boîtier n’a plus de place"), "{html}");
     assert!(html.contains("enctype=\"multipart/form-data\"") && html.contains("1024 Mo au plus"), "{html}");

@@ -579,7 +579,7 @@ fn files_of_the_commune_are_shown_with_how_much_of_them_is_here() {
     let link = format!("href=\"{}\"", crate::library_path(&file));
     let (waiting, coming, here) = (page(0), page(6_000_000), page(file.bytes));
     assert!(waiting.contains("Arrive la nuit prochaine") && !waiting.contains(&link), "{waiting}");
-    assert!(coming.contains("En route : 6 Mo sur 13") && !coming.contains(&link), "{coming}");
+    assert!(coming.contains("En route\u{a0}: 6 Mo sur 13") && !coming.contains(&link), "{coming}");
     assert!(here.contains("Prêt") && here.contains(&link) && here.contains("Le volcan &#60;film&#62;"), "{here}");
 }
 
