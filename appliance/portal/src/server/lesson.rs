@@ -3,7 +3,7 @@
 use jiff::civil::Time;
 use model::{DomainName, InternetMode, LessonId, LessonPlan, OverrideId, Timestamp, Verdict};
 
-use super::people::{Answer, Signed};
+use super::people::{Answer, Content, Signed};
 use crate::pages::people::{
     CommunePage, CouncilSheet, DoorSheet, HeadPage, JoinPage, PreparePage, TeacherPage, WeekPage, WifiSheet,
 };
@@ -249,9 +249,16 @@ impl Signed<'_> {
     }
 
     fn join(&self) -> Result<Answer, Trouble> {
-        let code = self.portal.office.join_code(self.person)?;
-        let place = &self.portal.settings.place;
-        let page = JoinPage { place, person: self.person, code: &code, token: &self.token };
-        Ok(Answer::page(JoinPage::STATUS, page.render(self.visit.language)))
+        let office = &self.portal.office;
+        let (code, room) = (office.join_code(self.person)?, office.room_now(self.person)?);
+        let page = JoinPage {
+            place: &self.portal.settings.place,
+            person: self.person,
+            code: &code,
+            room: &room,
+            now: office.now(),
+            token: &self.token,
+        };
+        Ok(Answer::of(Content::Live(JoinPage::STATUS, page.render(self.visit.language))))
     }
 }

@@ -190,12 +190,9 @@ fn points_and_devices(language: Language) -> Vec<(String, String)> {
     }
     for (name, state) in [("off", crate::JoinState::Off), ("own", crate::JoinState::OwnKeys)] {
         let code = crate::JoinCode { room: None, state };
-        let page = JoinPage { place: &place, person: &samples::teacher(), code: &code, token: "0" };
-        push(&format!("tablets-{name}"), page.render(language));
+        push(&format!("tablets-{name}"), tablets(&code, language));
     }
-    let code = samples::join_code();
-    let page = JoinPage { place: &place, person: &samples::teacher(), code: &code, token: "0" };
-    push("tablets", page.render(language));
+    push("tablets", tablets(&samples::join_code(), language));
     for (name, list) in [("full", samples::device_list()), ("empty", crate::DeviceList::default())] {
         let page = DevicesPage { place: &place, person: &samples::head(), list: &list, token: "0" };
         push(&format!("page-devices-{name}"), page.render(language));
@@ -205,6 +202,24 @@ fn points_and_devices(language: Language) -> Vec<(String, String)> {
         push(&format!("page-networks-{name}"), page.render(language));
     }
     pages
+}
+
+/// The page for the projector, with a room whose devices come.
+fn tablets(code: &crate::JoinCode, language: Language) -> String {
+    let (place, person, room) = (samples::place(), samples::teacher(), samples::room_now());
+    let now = Some(samples::at(20));
+    JoinPage { place: &place, person: &person, code, room: &room, now, token: "0" }.render(language)
+}
+
+/// Who projects the picture sees who is missing, and why.
+#[test]
+fn the_page_of_the_picture_tells_who_is_there_and_who_has_an_old_key() {
+    let html = tablets(&samples::join_code(), Language::French);
+    for expected in ["en ligne", "Clé Wi-Fi périmée", "data-live=\"/enseignant/direct\"", "<svg"] {
+        assert!(html.contains(expected), "{expected}: {html}");
+    }
+    let code = crate::JoinCode { room: None, state: crate::JoinState::Off };
+    assert!(!tablets(&code, Language::French).contains("en ligne"), "nothing to join");
 }
 
 /// The pages of somebody's telephone: before it is known, after, without a clock; and codes on paper.
