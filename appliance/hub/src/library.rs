@@ -125,7 +125,8 @@ impl Spool {
             return Err(LibraryError::Empty);
         }
         let sum = hasher.finish();
-        keep_bytes(blobs, Place::library(sum), bytes, &mut |piece, offset| file.read_exact_at(piece, offset))?;
+        let mut read = |piece: &mut [u8], offset: u64| file.read_exact_at(piece, offset);
+        keep_bytes(blobs, Place::library(sum), bytes, &mut read)?;
         let (sha256, media) = (sum.to_string(), MediaType::of(&name));
         Ok(LibraryFile { sha256, bytes, name, title, media, until })
     }

@@ -9,10 +9,10 @@ use anyhow::{Context as _, ensure};
 use hub::blobs::Blobs;
 use hub::library::fetch::{Reach, fetch, name_of};
 use hub::library::{Spool, hand_out, take_back};
-use hub::register::Records;
 use hub::register::library::Held;
+use hub::register::{Records, Register};
 use jiff::tz::TimeZone;
-use model::{FileName, PreparationTitle, Timestamp, Uai};
+use model::{FileName, LibraryFile, PreparationTitle, Timestamp, Uai};
 use replication::{Health, LibraryHealth, read_json};
 use system::clock::now;
 
@@ -47,7 +47,8 @@ pub(crate) fn carry_out(command: HubFileCommand) -> anyhow::Result<ExitCode> {
             let found = register.library(now())?.into_iter().find(|held| held.id == id);
             let found = found.with_context(|| format!("there is no file {id}: preau hub file list"))?;
             note_act(&*register, "file-removed", &about(found.uai.as_deref(), found.file.name.as_str()))?;
-            take_back((&*register, &*blobs), id, now())?;
+            let register: &dyn Register = &*register;
+            take_back((register, &*blobs), id, now())?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -101,8 +102,9 @@ fn hand(spool: Spool, name: FileName, title: PreparationTitle, to: &HandedOut) -
         note_act(&*register, "file-added", &about(uai.as_ref().map(Uai::as_str), name.as_str()))?;
     }
     let blobs: &dyn Blobs = &*blobs;
+    let register: &dyn Register = &*register;
     let file = spool.finish(blobs, name, title, until)?;
-    hand_out((&*register, blobs), &to, &file, (author.as_str(), now()))?;
+    hand_out((register, blobs), &to, &file, (author.as_str(), now()))?;
     let media = file.media.as_str();
     writeln!(io::stdout(), "{} is here, {} bytes, {media}, {}", file.name, file.bytes, file.sha256)?;
     Ok(())
@@ -127,8 +129,9 @@ fn list(register: &dyn Records) -> anyhow::Result<()> {
         let to = || told.iter().filter(|(of, _)| uai.as_ref().is_none_or(|uai| uai == of));
         let here = to().filter(|(_, library)| library.as_ref().is_some_and(|it| it.has(&file.sha256)));
         let (here, all, until) = (here.count(), to().count(), times::write(file.until, &zone));
-        let (uai, name) = (uai.as_deref().unwrap_or("*"), &file.name);
-        writeln!(out, "{id}\t{uai}\t{name}\t{}\t{}\t{until}\t{author}\t{here}/{all}", file.title, file.bytes)?;
+        let uai = uai.as_deref().unwrap_or("*");
+        let LibraryFile { name, title, bytes, .. } = &file;
+        writeln!(out, "{id}\t{uai}\t{name}\t{title}\t{bytes}\t{until}\t{author}\t{here}/{all}")?;
     }
     Ok(())
 }

@@ -51,7 +51,8 @@ impl LibraryHealth {
     /// Whether all of it is what may be shown to people.
     #[must_use]
     pub fn is_right(&self) -> bool {
-        let is_short = |sum: &String| sum.len() == SHORT_DIGITS && sum.bytes().all(|it| it.is_ascii_hexdigit());
+        let is_short =
+            |sum: &String| sum.len() == SHORT_DIGITS && sum.bytes().all(|it| it.is_ascii_hexdigit());
         self.here.len() <= model::LIBRARY_FILES_MAX
             && self.here.iter().all(is_short)
             && self.trouble.as_deref().is_none_or(|word| [Self::NO_ROOM, Self::DAMAGED].contains(&word))

@@ -41,7 +41,7 @@ pub enum Reach {
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// It is no address of a file.
-    #[error("no address of a file, as in https://museum.example/film.mp4: http or https, a name, no password")]
+    #[error("no address of a file, as https://museum.example/film.mp4: http or https, a name, no password")]
     Address,
     /// It leads to somebody whom the Internet does not reach.
     #[error("{0} leads inside, and not into the Internet: give --inside where the hub may ask there")]
@@ -318,8 +318,8 @@ mod tests {
         for public in ["9.9.9.9", "198.51.100.7", "172.32.0.1", "100.128.0.1", "2620:fe::fe", "2001:db8::1"] {
             assert!(is_public(public.parse().unwrap()), "{public}");
         }
-        let v4 = "0.0.0.0 10.1.2.3 100.64.0.1 127.0.0.1 169.254.169.254 172.16.0.1 192.0.0.8 192.168.1.1 198.18.0.1 \
-                  224.0.0.1 255.255.255.255";
+        let v4 = "0.0.0.0 10.1.2.3 100.64.0.1 127.0.0.1 169.254.169.254 172.16.0.1 192.0.0.8 192.168.1.1 \
+                  198.18.0.1 224.0.0.1 255.255.255.255";
         let v6 = ":: ::1 ::ffff:9.9.9.9 64:ff9b::a00:1 fc00::1 fe80::1 ff02::1 2002:a00:1::1 2001:0:1::1";
         for inside in v4.split_whitespace().chain(v6.split_whitespace()) {
             assert!(!is_public(inside.parse().unwrap()), "{inside}");

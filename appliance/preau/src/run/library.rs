@@ -30,7 +30,7 @@ pub(crate) struct Library {
 impl Library {
     /// All that shall be here, and how much of it is.
     pub(crate) fn lines(&self) -> Vec<LibraryLine> {
-        Vec::clone(&self.lines.load())
+        self.lines.load().to_vec()
     }
 
     /// What is here, whole.

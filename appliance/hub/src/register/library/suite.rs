@@ -86,7 +86,8 @@ fn check_limits(one: &dyn Register) {
     }
     assert!(one.add_to_library(&[school(UAI)], &file("last", LATER), "M. Blanc", NOW).unwrap());
     let serial = one.tide(OTHER).unwrap().sheet;
-    assert!(!one.add_to_library(&[school(OTHER), school(UAI)], &file("more", LATER), "M. Blanc", NOW).unwrap());
+    let both = [school(OTHER), school(UAI)];
+    assert!(!one.add_to_library(&both, &file("more", LATER), "M. Blanc", NOW).unwrap());
     assert!(!one.add_to_library(&[None], &file("more", LATER), "M. Blanc", NOW).unwrap(), "one has no room");
     assert_eq!(one.tide(OTHER).unwrap().sheet, serial, "nothing has changed");
     assert!(one.add_to_library(&[school(OTHER)], &file("more", LATER), "M. Blanc", NOW).unwrap());

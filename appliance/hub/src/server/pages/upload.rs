@@ -59,7 +59,11 @@ struct Wanted {
 }
 
 /// Receives a form with a file.
-pub(super) async fn receive(request: &HttpRequest, payload: web::Payload, hub: web::Data<Hub>) -> HttpResponse {
+pub(super) async fn receive(
+    request: &HttpRequest,
+    payload: web::Payload,
+    hub: web::Data<Hub>,
+) -> HttpResponse {
     let field = |name: HeaderName| request.headers().get(name).and_then(|field| field.to_str().ok());
     let language = Language::negotiate(field(header::ACCEPT_LANGUAGE));
     let boundary = field(header::CONTENT_TYPE).and_then(|kind| multer::parse_boundary(kind).ok());
@@ -105,7 +109,10 @@ fn pass_on(mut payload: web::Payload) -> impl futures_util::Stream<Item = io::Re
             }
         }
     }));
-    stream::unfold(receiver, |mut receiver| async move { receiver.recv().await.map(|piece| (piece, receiver)) })
+    stream::unfold(receiver, |mut receiver| async move {
+        let piece = receiver.recv().await?;
+        Some((piece, receiver))
+    })
 }
 
 /// The text of a small field; `None` where the form has more of it than any.
