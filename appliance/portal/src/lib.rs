@@ -60,7 +60,7 @@ pub use reading::{
     ClassDay, Classes, Findings, FoundLine, Held, LessonChoice, NewHold, NewReading, Reader, ReadingList,
     ReadingRoom, RefusedCount, RoutineDay, Summary,
 };
-pub use seat::{HubRoom, HubSeat, JoinStep, JoinTrouble, TypedHub};
+pub use seat::{HubFault, HubRoom, HubSeat, JoinStep, JoinTrouble, TypedHub};
 pub use selftest::{SelftestLine, SelftestOutcome, SelftestRun, SelftestStatus, selftest_word};
 pub use server::{PortalHandle, Settings, Sources, SpawnError, spawn};
 pub use status::{

@@ -52,8 +52,59 @@ impl From<Trouble> for JoinTrouble {
 pub struct HubSeat {
     /// The address of its hub, and the school that it is there; `None` where it was never enrolled.
     pub hub: Option<(String, String)>,
+    /// How many tries to exchange with it have failed since the last that did not, and why the last one did.
+    pub failures: (u32, Option<HubFault>),
     /// What became of the last code that was typed since the box was started.
     pub step: JoinStep,
+}
+
+/// Why the box and its hub do not exchange anything. Each has words, with what to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HubFault {
+    /// Nobody answers.
+    Silent,
+    /// The box's clock is wrong.
+    Clock,
+    /// What answers is not the hub.
+    Stranger,
+    /// The hub does not take the box.
+    Refused,
+    /// The hub answers, and cannot do it.
+    Broken,
+    /// The box's disk.
+    Disk,
+    /// The hub brings what is older than what is here.
+    Old,
+    /// What the hub has signed is not what it had to be.
+    Unsigned,
+}
+
+impl HubFault {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Silent,
+        Self::Clock,
+        Self::Stranger,
+        Self::Refused,
+        Self::Broken,
+        Self::Disk,
+        Self::Old,
+        Self::Unsigned,
+    ];
+
+    /// The text that says what it is, and what to do.
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            Self::Silent => "enrol-move-night-silent",
+            Self::Clock => "enrol-move-night-clock",
+            Self::Stranger => "enrol-move-night-stranger",
+            Self::Refused => "enrol-move-night-refused",
+            Self::Broken => "enrol-move-night-broken",
+            Self::Disk => "enrol-move-night-disk",
+            Self::Old => "enrol-move-night-old",
+            Self::Unsigned => "enrol-move-night-unsigned",
+        }
+    }
 }
 
 /// What becomes of a code.

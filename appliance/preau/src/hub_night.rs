@@ -50,6 +50,7 @@ pub(crate) fn sync(
             failures: before.failures.saturating_add(1),
             error: Some(error.to_string()),
             is_refused: error.is_refusal(),
+            fault: Some(error.fault()),
             ..before
         },
     };

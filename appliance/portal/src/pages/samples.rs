@@ -683,7 +683,7 @@ pub(crate) fn waiting_release() -> crate::WaitingRelease {
 /// A box at a commune's hub.
 pub(crate) fn hub_seat() -> crate::HubSeat {
     let hub = ("https://hub.commune.example:8443".to_owned(), "École Jules-Ferry".to_owned());
-    crate::HubSeat { hub: Some(hub), step: crate::JoinStep::Nothing }
+    crate::HubSeat { hub: Some(hub), failures: (0, None), step: crate::JoinStep::Nothing }
 }
 
 pub(crate) fn points() -> crate::Points {

@@ -33,6 +33,7 @@ struct View<'a> {
     frame: Frame<'a>,
     bar: Bar<'a>,
     now: String,
+    nights: Vec<String>,
     trouble: Option<String>,
     is_asking: bool,
     has_joined: bool,
@@ -69,6 +70,11 @@ impl SeatPage<'_> {
             Some((hub, school)) => language.say_with("enrol-move-now", &[("hub", hub), ("school", school)]),
             None => language.say("enrol-move-never"),
         };
+        let (count, fault) = self.seat.failures;
+        let failed = (count > 0).then(|| {
+            language.say_with("enrol-move-night", &[("count", &language.group_digits(u64::from(count)))])
+        });
+        let why = fault.filter(|_| count > 0).map(|fault| language.say(fault.key()));
         // What was typed last counts more than what became of the code before.
         let trouble = match (self.trouble, self.seat.step) {
             (Some(JoinTrouble::Typed(setback)), _) | (None, JoinStep::Failed(setback)) => {
@@ -81,6 +87,7 @@ impl SeatPage<'_> {
             frame: Frame::new(self.place, language),
             bar: Bar::new(language, self.person, self.token, super::TechnicianPage::PATH),
             now,
+            nights: failed.into_iter().chain(why).collect(),
             trouble,
             is_asking: self.seat.step == JoinStep::Asking,
             has_joined: self.seat.step == JoinStep::Joined,
@@ -99,7 +106,7 @@ fn key(setback: Setback) -> &'static str {
 mod tests {
     use super::*;
     use crate::pages::samples;
-    use crate::Trouble;
+    use crate::{HubFault, Trouble};
 
     fn page(step: JoinStep, trouble: Option<JoinTrouble>) -> String {
         let (place, person) = (samples::place(), samples::head());
@@ -138,9 +145,28 @@ mod tests {
     }
 
     #[test]
+    fn why_the_last_nights_failed_is_said_with_what_to_do() {
+        let (place, person) = (samples::place(), samples::head());
+        let mut said: Vec<String> = HubFault::ALL.iter().map(|it| Language::French.say(it.key())).collect();
+        for (fault, words) in HubFault::ALL.into_iter().zip(said.clone()) {
+            let seat = HubSeat { failures: (3, Some(fault)), ..samples::hub_seat() };
+            let (seat, hub, token) = (&seat, "", "0");
+            let page = SeatPage { place: &place, person: &person, seat, hub, trouble: None, token };
+            let html = page.render(Language::French);
+            let first = words.split(['’', '&']).next().unwrap_or_default();
+            assert!(html.contains(first) && html.contains("Essais ratés"), "{fault:?}: {html}");
+        }
+        said.sort_unstable();
+        said.dedup();
+        assert_eq!(said.len(), HubFault::ALL.len(), "each has words of its own");
+        assert!(said.iter().all(|text| !text.starts_with("enrol-")), "{said:?}");
+        assert!(!page(JoinStep::Nothing, None).contains("Essais ratés"));
+    }
+
+    #[test]
     fn a_box_that_was_never_enrolled_says_so() {
         let (place, person) = (samples::place(), samples::head());
-        let seat = HubSeat { hub: None, step: JoinStep::Nothing };
+        let seat = HubSeat { hub: None, ..samples::hub_seat() };
         let page =
             SeatPage { place: &place, person: &person, seat: &seat, hub: "", trouble: None, token: "0" };
         assert_eq!(page.status(), 200);

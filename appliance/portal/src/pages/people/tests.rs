@@ -147,7 +147,8 @@ fn technicians(language: Language) -> Vec<(String, String)> {
     }
     let never = crate::HubSeat { hub: None, ..samples::hub_seat() };
     let failed = crate::JoinStep::Failed(crate::Setback::Used);
-    let failed = crate::HubSeat { step: failed, ..samples::hub_seat() };
+    let failures = (12, Some(crate::HubFault::Silent));
+    let failed = crate::HubSeat { step: failed, failures, ..samples::hub_seat() };
     let asking = crate::HubSeat { step: crate::JoinStep::Asking, ..samples::hub_seat() };
     let joined = crate::HubSeat { step: crate::JoinStep::Joined, ..samples::hub_seat() };
     for (name, seat) in [("never", never), ("failed", failed), ("asking", asking), ("joined", joined)] {

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use model::{Alteration, Person, PersonAct, PersonDeed, Sought};
-use portal::{HubSeat, JoinStep, JoinTrouble, Setback, Trouble, TypedHub};
-use sync::{HubFolder, NightState, SyncError};
+use portal::{HubFault, HubSeat, JoinStep, JoinTrouble, Setback, Trouble, TypedHub};
+use sync::{HubFolder, NightFault, NightState, SyncError};
 
 use super::Office;
 use crate::enrolment::{self, Admission};
@@ -60,13 +60,15 @@ impl Drop for Try {
 
 impl Office {
     pub(super) fn find_seat(&self) -> HubSeat {
-        let identity = HubFolder::new(&self.data).read().unwrap_or_else(|error| {
+        let folder = HubFolder::new(&self.data);
+        let identity = folder.read().unwrap_or_else(|error| {
             // Whoever enrols anew puts it right.
             tracing::warn!("where this box is enrolled cannot be read: {:#}", anyhow::Error::from(error));
             None
         });
         let hub = identity.map(|identity| (identity.url.to_string(), identity.enrolled.school.name));
-        HubSeat { hub, step: *self.moving.step() }
+        let NightState { failures, fault, .. } = folder.night();
+        HubSeat { hub, failures: (failures, fault.map(tell)), step: *self.moving.step() }
     }
 
     /// Whoever found her session moves no box: she shows her secret once more. A code that is mistyped counts for nothing.
@@ -102,6 +104,20 @@ impl Office {
             tracing::error!(%error, "the system gives no thread to enrol by");
             JoinTrouble::Person(Trouble::Unavailable)
         })
+    }
+}
+
+/// In the words that pages have.
+fn tell(fault: NightFault) -> HubFault {
+    match fault {
+        NightFault::Silent => HubFault::Silent,
+        NightFault::Clock => HubFault::Clock,
+        NightFault::Stranger => HubFault::Stranger,
+        NightFault::Refused => HubFault::Refused,
+        NightFault::Broken => HubFault::Broken,
+        NightFault::Disk => HubFault::Disk,
+        NightFault::Old => HubFault::Old,
+        NightFault::Unsigned => HubFault::Unsigned,
     }
 }
 

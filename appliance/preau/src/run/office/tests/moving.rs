@@ -16,7 +16,7 @@ fn a_box_in_use_enrols_by_whoever_shows_her_secret_again() {
     let join = |code: &str, hub: &str, secret: &str| {
         office.join_hub(PC.into(), &technician, &TypedHub { code, hub, secret })
     };
-    assert_eq!(office.hub_seat(), Ok(HubSeat { hub: None, step: JoinStep::Nothing }));
+    assert_eq!(office.hub_seat(), Ok(HubSeat { hub: None, failures: (0, None), step: JoinStep::Nothing }));
     // Nobody is there.
     let nowhere = "127.0.0.1:1";
     assert_eq!(join("K7QM", nowhere, &secret), Err(JoinTrouble::Typed(Setback::Code)));
@@ -39,6 +39,10 @@ fn a_box_in_use_enrols_by_whoever_shows_her_secret_again() {
     // Somebody syncs at this moment.
     let folder = sync::HubFolder::new(it.folder.path());
     let _lock = folder.lock().unwrap();
+    // What became of its nights is told.
+    let fault = Some(sync::NightFault::Silent);
+    folder.keep_night(&sync::NightState { failures: 2, fault, ..sync::NightState::default() }).unwrap();
+    assert_eq!(office.hub_seat().unwrap().failures, (2, Some(portal::HubFault::Silent)));
     join(&code, nowhere, &secret).unwrap();
     let is_over = || office.hub_seat().unwrap().step != JoinStep::Asking;
     while !is_over() {
