@@ -141,6 +141,8 @@ fn a_box_in_use_enrols_once_more_at_its_hub_and_nothing_is_put_back() -> Result<
     let refused = appliance.run(&["sync", "now"])?;
     ensure!(refused.stderr.contains("revoked this box"), "it was revoked by mistake: {refused:#?}");
     let technician = sign_in(&lab, &appliance)?;
+    let seen = technician.get(PAGE)?.text;
+    ensure!(seen.contains("ne reconnaît plus ce boîtier"), "what is wrong, and what to do: {seen}");
     let code = hub.command(&["code", "0750655E", "--replacement"])?.success()?.trim().to_owned();
     let done = join(&technician, &code, OWN, SECRET)?;
     ensure!(done.text.contains("C’est fait"), "{}", done.text);
