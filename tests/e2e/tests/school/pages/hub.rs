@@ -265,6 +265,30 @@ fn answer_schools(chrome: &Chrome<'_>, album: &Album, hub: &Hub<'_>) -> Result<(
     album.look(chrome, "releases")
 }
 
+/// A film is sent for pupils, told with the schools that lack it, and taken back.
+fn send_film(chrome: &Chrome<'_>, album: &Album, hub: &Hub<'_>) -> Result<()> {
+    let film = hub.machine.directory().join("volcan.mp4");
+    fs::write(&film, vec![7; 3 << 20])?;
+    chrome.go(&format!("{HOME}/contenus"))?;
+    chrome.touch("a[href='/fichiers']")?;
+    chrome.await_text("Aucun fichier")?;
+    chrome.fill("#titre", "Le film du volcan")?;
+    let ahead = "const day = new Date(Date.now() + 5 * 864e5);
+        document.querySelector('#jour').value = day.toISOString().slice(0, 10);";
+    chrome.run(ahead, &json!([]))?;
+    chrome.fill("#fichier", &film.display().to_string())?;
+    chrome.touch("form[action='/fichiers'] button")?;
+    chrome.await_text("Le film du volcan")?;
+    chrome.run(UNFOLD, &json!([]))?;
+    album.look(chrome, "files")?;
+    let listed = hub.command(&["file", "list"])?;
+    ensure!(listed.contains("\t*\tvolcan.mp4\tLe film du volcan\t3145728\t"), "{listed}");
+    chrome.touch("form[action='/fichiers/retirer'] button")?;
+    chrome.await_text("Aucun fichier")?;
+    ensure!(hub.command(&["file", "list"])?.is_empty(), "it was taken back");
+    Ok(())
+}
+
 /// What the commune decides of a box's configuration is judged before it is sent.
 fn send_settings(chrome: &Chrome<'_>, album: &Album, hub: &Hub<'_>) -> Result<()> {
     chrome.go(&format!("{HOME}/ecole/0911234X"))?;
@@ -327,6 +351,7 @@ fn the_commune_looks_after_its_schools() -> Result<()> {
     make_rule(&chrome, &album, &hub)?;
     lock_category(&chrome, &album, &hub)?;
     answer_schools(&chrome, &album, &hub)?;
+    send_film(&chrome, &album, &hub)?;
     chrome.go(&format!("{HOME}/ecole/0911234X"))?;
     chrome.touch("details summary")?;
     chrome.touch("button.danger")?;
