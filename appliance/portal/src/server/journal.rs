@@ -63,6 +63,9 @@ impl Signed<'_> {
             | Page::PointsSay
             | Page::Devices
             | Page::DevicesRemove
+            | Page::Networks
+            | Page::NetworkFile
+            | Page::NetworkKey
             | Page::Install
             | Page::Why
             | Page::Enrol
@@ -76,10 +79,12 @@ impl Signed<'_> {
             | Page::Lesson(_)
             | Page::Head
             | Page::HeadAnswer
+            | Page::HeadRule
             | Page::HeadEnd
             | Page::Staff
             | Page::StaffReset
             | Page::StaffTelephone
+            | Page::StaffRooms
             | Page::StaffDisable => self.show_journal(None),
         }
     }
