@@ -265,6 +265,41 @@ async fn what_is_stale_helps_out_where_it_may() {
     drop((school, own, public, port));
 }
 
+/// RFC 5861 section 3: what is stale serves the class while it is asked for again, once.
+#[tokio::test(flavor = "multi_thread")]
+async fn while_it_is_asked_for_again_all_are_served_and_the_server_is_asked_once() {
+    const CLASS: usize = 25;
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Street::keeping(folder.path(), &hands).await;
+    let fields = "Cache-Control: public, max-age=60, stale-while-revalidate=600\r\nETag: \"a\"\r\n";
+    let (mut client, mut server) = bring(&street, "", fields, "hello").await;
+    hands.advance(70);
+    for _ in 0..CLASS {
+        let mut pupil = street.connect().await;
+        ask(&mut pupil, "/x", "").await;
+        let (head, body) = hear(&mut pupil).await;
+        assert!(head.contains("cache-status: preau;hit;ttl=-10\r\n") && body == "hello", "{head}");
+    }
+    // On the connection that stands, and on no other one.
+    let asked = read_head(&mut server).await.to_lowercase();
+    assert!(asked.contains("if-none-match: \"a\"\r\n"), "{asked}");
+    expect_no_dial(&street.site).await;
+    send(&mut server, format!("HTTP/1.1 304 Not Modified\r\n{fields}\r\n")).await;
+    let start = tokio::time::Instant::now();
+    loop {
+        ask(&mut client, "/x", "").await;
+        let (head, body) = hear(&mut client).await;
+        assert!(head.contains("preau;hit") && body == "hello", "{head}");
+        if head.contains("ttl=60") {
+            break;
+        }
+        assert!(start.elapsed() < PATIENCE, "what the server said is not heard: {head}");
+    }
+    // Nobody has asked a second time.
+    let more = tokio::time::timeout(std::time::Duration::from_millis(200), server.read_u8()).await;
+    assert!(more.is_err(), "{more:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_must_be_asked_for_is_not_served_without() {
     let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
