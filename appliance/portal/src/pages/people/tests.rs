@@ -106,15 +106,9 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
     }
     for (name, rooms, lines) in [("full", &rooms_of[..], samples::preparations()), ("empty", &[], vec![])] {
         let tomorrow = "2026-11-30".parse().ok();
-        let page = PreparePage {
-            place: &place,
-            person: &person,
-            lines: &lines,
-            library: &[],
-            rooms,
-            tomorrow,
-            token: "0",
-        };
+        let library: &[crate::LibraryLine] = &[];
+        let page =
+            PreparePage { place: &place, person: &person, lines: &lines, library, rooms, tomorrow, token: "0" };
         push(&format!("page-prepare-{name}"), page.render(language));
     }
     for (name, html) in commune(language) {
