@@ -119,7 +119,7 @@ fn describe_file(language: Language, zone: &TimeZone, line: &LibraryLine) -> Lib
     let megabytes = |bytes: u64| language.group_digits(bytes.div_ceil(MEGABYTE));
     let (path, state, tone) = match *here {
         here if here >= file.bytes => (Some(library_path(file)), language.say("prepare-here"), "good"),
-        _ if *has_no_room => (None, language.say("prepare-full"), "bad"),
+        _ if *has_no_room => (None, language.say("prepare-file-full"), "bad"),
         0 => (None, language.say("prepare-file-waiting"), "neutral"),
         here => {
             let variables = [("done", &*megabytes(here)), ("all", &*megabytes(file.bytes))];

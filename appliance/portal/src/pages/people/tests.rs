@@ -601,7 +601,7 @@ fn files_of_the_commune_are_shown_with_how_much_of_them_is_here() {
     assert!(here.contains("Prêt") && here.contains(&link), "{here}");
     assert!(here.contains("Le volcan &#60;film&#62;"), "{here}");
     let full = page_of(0, true);
-    assert!(full.contains(&Language::French.say("prepare-full")) && !full.contains(&link), "{full}");
+    assert!(full.contains("n’a pas de place pour ce fichier") && !full.contains(&link), "{full}");
 }
 
 #[test]
