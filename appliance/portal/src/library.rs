@@ -26,6 +26,8 @@ pub struct LibraryLine {
     pub file: LibraryFile,
     /// How many bytes of it are here; all of them once it may be opened.
     pub here: u64,
+    /// Whether the disk has no room for the rest.
+    pub has_no_room: bool,
 }
 
 #[cfg(test)]

@@ -1151,6 +1151,7 @@ prepare-here = Ready
 prepare-files = Files from the commune
 prepare-files-lead = The commune chooses them; the box fetches them at night. Once ready, they are on the box’s home page for all devices of the school, whether the line is up or down.
 prepare-file-waiting = Comes next night
+prepare-file-full = The disk of the box has no room for this file. The commune sees that.
 prepare-file-size = { $size } MB
 prepare-closed = A lesson closes the Internet at the moment. The box fetches it as soon as the Internet is open again.
 prepare-refused = The filter does not permit it at this hour. The box tries again later.

@@ -1152,6 +1152,7 @@ prepare-here = Prêt
 prepare-files = Fichiers de la commune
 prepare-files-lead = La commune les choisit ; le boîtier les prend la nuit. Prêts, ils sont sur la page d’accueil du boîtier pour tous les appareils de l’école, que la ligne marche ou non.
 prepare-file-waiting = Arrive la nuit prochaine
+prepare-file-full = Le disque du boîtier n’a pas de place pour ce fichier. La commune le voit.
 prepare-file-size = { $size } Mo
 prepare-closed = Un cours ferme Internet en ce moment. Le boîtier ira le chercher dès qu’Internet sera rouvert.
 prepare-refused = Le filtre ne le permet pas à cette heure. Le boîtier réessaie plus tard.

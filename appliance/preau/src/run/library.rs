@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use model::{ClockQuality, LibraryFile, Timestamp};
 use portal::LibraryLine;
 use sync::{HubFolder, SyncError};
-use system::library_shelf::LibraryShelf;
+use system::library_shelf::{LibraryShelf, LibraryTrouble};
 
 use super::preparing::Prepared;
 
@@ -87,9 +87,10 @@ impl LibraryKeeper {
         let now = self.clock.now();
         // Before the box knows the time, it shows what it has.
         let at = now.plausible().unwrap_or(Timestamp::from_unix_ms(0));
+        let is_full = self.shelf.trouble() == Some(LibraryTrouble::NoRoom);
         let line = |file: LibraryFile| {
             let here = self.shelf.arrived(&file).unwrap_or(0);
-            LibraryLine { file, here }
+            LibraryLine { has_no_room: is_full && here < file.bytes, file, here }
         };
         let lines: Vec<LibraryLine> = self.shelf.wanted(at).into_iter().map(line).collect();
         let shown = &self.prepared.library.lines;

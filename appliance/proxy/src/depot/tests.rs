@@ -1,7 +1,7 @@
 //! What a start costs, by the files that are opened for it: not more with much in the folder than with little.
 
 use std::mem::MaybeUninit;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use access::{Clock, Instant};
@@ -11,6 +11,7 @@ use model::{ClockQuality, Timestamp};
 use rustix::fs::inotify::{self, CreateFlags, Reader, WatchFlags};
 
 use super::disk::Disk;
+use super::stock::OBJECT_BYTES_MIN;
 use super::*;
 
 /// When all of it takes place.
@@ -80,4 +81,33 @@ async fn the_first_answer_costs_the_same_whatever_there_is_beside_it() {
     assert_eq!(few, many);
     // The folder of the ledgers twice (as the kernel counts it), the record and the body.
     assert!((2..10).contains(&many), "{many}");
+}
+
+/// Records and bodies below a folder.
+fn count_files(folder: &Path) -> usize {
+    let is_ours = |path: &Path| path.extension().is_some_and(|it| it == "record" || it == "body");
+    let count = |path: PathBuf| if path.is_dir() { count_files(&path) } else { is_ours(&path).into() };
+    std::fs::read_dir(folder).unwrap().map(|entry| count(entry.unwrap().path())).sum()
+}
+
+/// A disk has so many inodes: what is small counts as 64 KiB, and what is too much leaves by number, though its bytes are few.
+#[tokio::test(start_paused = true)]
+async fn small_things_are_bounded_in_number() {
+    const SHARE: usize = 50;
+    let folder = tempfile::tempdir().unwrap();
+    fill(folder.path(), 4 * SHARE);
+    // A record and a body each.
+    assert_eq!(count_files(folder.path()), 8 * SHARE);
+    let bytes_max = OBJECT_BYTES_MIN * u64::try_from(SHARE).unwrap();
+    let settings = DepotSettings { folder: folder.path().to_owned(), bytes_max, descriptors_max: 1_024 };
+    let depot = Arc::new(Depot::open(&settings, Arc::new(Still)).unwrap());
+    let walk = depot.begin_walk();
+    let mut looks = 0;
+    while count_files(folder.path()) > 2 * SHARE {
+        looks += 1;
+        assert!(looks < 100_000, "{} files are left", count_files(folder.path()));
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    walk.abort();
+    assert!(count_files(folder.path()) > SHARE, "what there is room for stays");
 }

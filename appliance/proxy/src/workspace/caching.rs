@@ -427,6 +427,10 @@ impl<'c> Quest<'c> {
     fn revalidate_behind(&self, entry: Option<EntryHandle>, object: &Object) {
         let Some(entry) = entry else { return };
         let Boarding::Leader(landing) = self.depot.flights.board(Depot::name(&self.key)) else { return };
+        // Between the look and the boarding the server may have answered somebody: then it is not stale any more.
+        if !entry.objects().iter().any(|it| Arc::ptr_eq(&it.stored, &object.stored)) {
+            return;
+        }
         let (errand, depot, object) = (Arc::clone(self.errand()), Arc::clone(&self.depot), object.clone());
         let (key, client) = (self.key.clone(), self.headers.clone());
         tokio::spawn(async move {

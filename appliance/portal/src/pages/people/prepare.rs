@@ -115,10 +115,11 @@ fn describe(language: Language, zone: &TimeZone, line: &PreparationLine) -> Line
 }
 
 fn describe_file(language: Language, zone: &TimeZone, line: &LibraryLine) -> LibraryView {
-    let LibraryLine { file, here } = line;
+    let LibraryLine { file, here, has_no_room } = line;
     let megabytes = |bytes: u64| language.group_digits(bytes.div_ceil(MEGABYTE));
     let (path, state, tone) = match *here {
         here if here >= file.bytes => (Some(library_path(file)), language.say("prepare-here"), "good"),
+        _ if *has_no_room => (None, language.say("prepare-file-full"), "bad"),
         0 => (None, language.say("prepare-file-waiting"), "neutral"),
         here => {
             let variables = [("done", &*megabytes(here)), ("all", &*megabytes(file.bytes))];

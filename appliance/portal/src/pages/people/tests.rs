@@ -106,7 +106,8 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
     }
     for (name, rooms, lines) in [("full", &rooms_of[..], samples::preparations()), ("empty", &[], vec![])] {
         let tomorrow = "2026-11-30".parse().ok();
-        let (lines, library) = (&lines[..], &[][..]);
+        let (lines, library) = (lines.as_slice(), Vec::new());
+        let library = library.as_slice();
         let page =
             PreparePage { place: &place, person: &person, lines, library, rooms, tomorrow, token: "0" };
         push(&format!("page-prepare-{name}"), page.render(language));
@@ -579,8 +580,8 @@ fn rooms(language: Language) -> Vec<(String, String)> {
 fn files_of_the_commune_are_shown_with_how_much_of_them_is_here() {
     let (place, person) = (samples::place(), samples::teacher());
     let file = samples::library_file("volcan.mp4");
-    let page = |here: u64| {
-        let library = [crate::LibraryLine { file: file.clone(), here }];
+    let page_of = |here: u64, has_no_room: bool| {
+        let library = [crate::LibraryLine { file: file.clone(), here, has_no_room }];
         let page = PreparePage {
             place: &place,
             person: &person,
@@ -593,10 +594,14 @@ fn files_of_the_commune_are_shown_with_how_much_of_them_is_here() {
         page.render(Language::French)
     };
     let link = format!("href=\"{}\"", crate::library_path(&file));
+    let page = |here: u64| page_of(here, false);
     let (waiting, coming, here) = (page(0), page(6_000_000), page(file.bytes));
     assert!(waiting.contains("Arrive la nuit prochaine") && !waiting.contains(&link), "{waiting}");
     assert!(coming.contains("En route\u{a0}: 6 Mo sur 13") && !coming.contains(&link), "{coming}");
-    assert!(here.contains("Prêt") && here.contains(&link) && here.contains("Le volcan &#60;film&#62;"), "{here}");
+    assert!(here.contains("Prêt") && here.contains(&link), "{here}");
+    assert!(here.contains("Le volcan &#60;film&#62;"), "{here}");
+    let full = page_of(0, true);
+    assert!(full.contains("n’a pas de place pour ce fichier") && !full.contains(&link), "{full}");
 }
 
 #[test]
