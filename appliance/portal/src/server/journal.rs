@@ -85,7 +85,8 @@ impl Signed<'_> {
             | Page::StaffReset
             | Page::StaffTelephone
             | Page::StaffRooms
-            | Page::StaffDisable => self.show_journal(None),
+            | Page::StaffDisable
+            | Page::Seat => self.show_journal(None),
         }
     }
 

@@ -51,7 +51,7 @@ impl StatusSource for Shelf {
 
 fn start_shelf(name: &str, bytes: &[u8]) -> (PortalHandle, SocketAddr, String) {
     let file = LibraryFile { bytes: bytes.len() as u64, ..samples::library_file(name) };
-    let path = crate::library_path(&file);
+    let path = library_path(&file);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let own_hosts = vec![samples::host("preau.lan")];
