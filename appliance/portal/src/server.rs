@@ -394,6 +394,10 @@ async fn answer_form(portal: web::Data<Portal>, visit: Visit, page: Page) -> Htt
             .content_type(kind.media_type())
             .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
             .body(bytes),
+        Content::Packed(name, bytes) => HttpResponse::Ok()
+            .content_type("application/gzip")
+            .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
+            .body(bytes),
         Content::Text(name, text) => HttpResponse::Ok()
             .content_type("text/plain; charset=utf-8")
             .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
