@@ -42,7 +42,7 @@ const WAITING_MAX: usize = 4;
 impl From<LibraryError> for Trouble {
     fn from(error: LibraryError) -> Self {
         match error {
-            LibraryError::Empty | LibraryError::TooLong => Self::File,
+            LibraryError::Empty | LibraryError::TooLong | LibraryError::Gone => Self::File,
             LibraryError::TooMany => Self::TooMany,
             LibraryError::Register(error) => error.into(),
             LibraryError::NoRoom | LibraryError::Spool(_) | LibraryError::Keep(_) => {
