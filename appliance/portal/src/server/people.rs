@@ -278,6 +278,12 @@ fn answer_signed(portal: &Portal, visit: &Visit, page: Page) -> Result<Answer, T
         person: &person,
         token: token_of(visit.cookie(Jar::Session).unwrap_or_default()),
     };
+    answer_as(&signed, page, is_following)
+}
+
+/// The page that she wants, who may see it.
+fn answer_as(signed: &Signed<'_>, page: Page, is_following: bool) -> Result<Answer, Trouble> {
+    let visit = signed.visit;
     match page {
         Page::Secret => signed.secret(),
         Page::Telephone => signed.telephone(),

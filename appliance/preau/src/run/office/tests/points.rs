@@ -192,7 +192,7 @@ fn a_laptop_that_claims_to_be_one_is_nothing() {
 }
 
 #[test]
-fn files_go_out_with_the_boxs_own_key_alone_and_who_took_them_is_told() {
+fn files_go_out_with_a_key_of_the_box_alone_and_who_took_them_is_told() {
     let it = school(443);
     let (technician, _) = it.person("M. Petit", Role::Technician, &[]);
     let take = || it.office.point_files(PC.into(), &technician);
