@@ -34,8 +34,12 @@ pub(crate) fn refuse_opening(text: &str, opened: &[String], before: &[String]) -
     let refuse = |site: &String| Fault {
         line: (1..).zip(text.lines()).find(|(_, line)| line.contains(site)).map_or(1, |(line, _)| line),
         column: 1,
-        french: format!("un ENT s’ouvre à toute l’école : pour y ajouter « {site} », il faut aussi le rôle « règles de la commune »"),
-        english: format!("a workspace is open to the whole school: whoever adds `{site}` needs the role for the commune's rules as well"),
+        french: format!(
+            "un ENT s’ouvre à toute l’école : pour y ajouter « {site} », il faut aussi le rôle « règles de la commune »"
+        ),
+        english: format!(
+            "a workspace is open to the whole school: whoever adds `{site}` needs the role for the commune's rules as well"
+        ),
     };
     opened.iter().filter(|site| !before.contains(site)).map(refuse).collect()
 }
