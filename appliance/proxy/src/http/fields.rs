@@ -109,8 +109,14 @@ pub(crate) fn leave_one_question(head: &mut request::Parts) {
     }
 }
 
+/// Some servers read `_` as `-` (RFC 3875 section 4.1.18).
 fn begins_with(name: &HeaderName, beginnings: &[&str]) -> bool {
-    beginnings.iter().any(|beginning| name.as_str().starts_with(beginning))
+    let is_same = |(said, known): (u8, u8)| said == known || (said == b'_' && known == b'-');
+    let begins = |beginning: &&str| {
+        let name = name.as_str();
+        name.len() >= beginning.len() && name.bytes().zip(beginning.bytes()).all(is_same)
+    };
+    beginnings.iter().any(begins)
 }
 
 /// Whether a request asks to go on as a WebSocket (RFC 6455 section 4.1).
@@ -284,6 +290,9 @@ mod tests {
                 ("x-host", "evil.test"),
                 ("x-http-host-override", "evil.test"),
                 ("x-http-method-override", "HEAD"),
+                ("x_forwarded_host", "evil.test"),
+                ("x_http-method_override", "HEAD"),
+                ("x-hos", "1"),
                 ("x-xsrf-token", "1"),
             ]);
             leave_one_question(&mut head);
@@ -291,9 +300,10 @@ mod tests {
             assert_eq!(names, expected, "{method}");
         };
         for method in ["GET", "HEAD"] {
-            check(method, &["host", "x-xsrf-token"]);
+            check(method, &["host", "x-hos", "x-xsrf-token"]);
         }
-        check("POST", &["host", "x-http-method-override", "x-xsrf-token"]);
+        let overridden = ["x-http-method-override", "x_http-method_override"];
+        check("POST", &["host", overridden[0], overridden[1], "x-hos", "x-xsrf-token"]);
     }
 
     #[test]
