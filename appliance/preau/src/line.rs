@@ -75,7 +75,8 @@ impl LineDesk {
     pub(crate) fn look(&self) -> LineSeat {
         let file = self.data.join(LINE_FILE);
         let typed = read(&self.network, &file).unwrap_or_else(|why| {
-            tracing::warn!("what was typed of the line is passed over: {why}");
+            // It is looked at now and again; `preau network write` says so aloud.
+            tracing::debug!("what was typed of the line is passed over: {why}");
             None
         });
         let is_typed = typed.is_some();
