@@ -533,7 +533,9 @@ impl Report {
         let info = info.filter(|info| info.segment == segment.number());
         let promised = info.map_or(0, |info| info.promised_below);
         self.note_gap(through, promised.min(own).saturating_sub(1), format!("before {segment}"));
-        if let (Some(info), Some(first)) = (info, tally.first_sequence) {
+        // Where a segment is damaged, they may have stood there.
+        let is_whole = damages.iter().all(|damage| damage.kind == DamageKind::Tail);
+        if let (Some(info), Some(first)) = (info.filter(|_| is_whole), tally.first_sequence) {
             self.note_unpromised(through, info.next_sequence.min(first).saturating_sub(1), segment);
         }
         for damage in damages {

@@ -139,6 +139,7 @@ impl Finding {
             | Self::Warm(_)
             | Self::Policy(_)
             | Self::Release
+            | Self::Configuration
             | Self::Untested(_)
             | Self::Selftest(_)
             | Self::Unreadable => Level::Amber,

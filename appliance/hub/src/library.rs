@@ -14,7 +14,7 @@ use archive::{Hash, Hasher};
 use model::{FileName, LIBRARY_FILE_BYTES_MAX, LibraryFile, MediaType, PreparationTitle, Timestamp, Uai};
 use ring::rand::{SecureRandom as _, SystemRandom};
 
-use crate::blobs::{Blobs, Place};
+use crate::blobs::{Arrived, Blobs, Place};
 use crate::register::{Register, RegisterError};
 use crate::releases::{KeepError, keep_bytes};
 
@@ -41,6 +41,9 @@ pub enum LibraryError {
     /// Some school is to have as much as a box takes.
     #[error("a school has as many files as boxes take, or as many bytes: take one back first")]
     TooMany,
+    /// Somebody has taken the last of it back at this moment.
+    #[error("the file was taken back while it came: send it again")]
+    Gone,
     /// What has come cannot be written, or read again.
     #[error("what has come of the file cannot be written")]
     Spool(#[from] io::Error),
@@ -135,18 +138,22 @@ impl Spool {
 /// Has schools, or all (`None`), have a file that is among the hub's.
 ///
 /// # Errors
-/// [`LibraryError`]; where nobody is to have it, it goes.
+/// [`LibraryError`]; where nobody is to have it, it goes. After [`LibraryError::Gone`], the same again has it there.
 pub fn hand_out(
     (register, blobs): (&dyn Register, &dyn Blobs),
     schools: &[Option<Uai>],
     file: &LibraryFile,
     (author, now): (&str, Timestamp),
 ) -> Result<(), LibraryError> {
-    if register.add_to_library(schools, file, author, now)? {
-        return Ok(());
+    if !register.add_to_library(schools, file, author, now)? {
+        forget(register, blobs, file, now)?;
+        return Err(LibraryError::TooMany);
     }
-    forget(register, blobs, file, now)?;
-    Err(LibraryError::TooMany)
+    let place = file.sha256.parse().map(Place::library).map_err(|_| LibraryError::Gone)?;
+    match blobs.arrived(place)? {
+        Arrived::Whole(_) => Ok(()),
+        Arrived::Part(_) => Err(LibraryError::Gone),
+    }
 }
 
 /// Takes a file back from whoever has it by this number; it goes where nobody is to have it any more. The file, where there was one.
@@ -187,7 +194,6 @@ fn forget(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::blobs::Arrived;
     use crate::fixture::{self, EARLY, LATE};
 
     fn spool(folder: &Path, bytes: &[u8]) -> Spool {
@@ -221,8 +227,12 @@ mod tests {
         assert_eq!(take_back(of, ids[0], EARLY).unwrap().as_ref(), Some(&file));
         assert_eq!(take_back(of, ids[0], EARLY).unwrap(), None);
         assert_eq!(hub.blobs.arrived(place).unwrap(), Arrived::Whole(file.bytes), "one has it still");
-        assert_eq!(take_back(of, ids[1], EARLY).unwrap(), Some(file));
+        assert_eq!(take_back(of, ids[1], EARLY).unwrap().as_ref(), Some(&file));
         assert_eq!(hub.blobs.arrived(place).unwrap(), Arrived::Part(0));
+        let outcome = hand_out(of, &[None], &file, ("M. Blanc", EARLY));
+        assert!(matches!(outcome, Err(LibraryError::Gone)), "there are no bytes: {outcome:?}");
+        hand_out(of, &[None], &put(), ("M. Blanc", EARLY)).unwrap();
+        assert_eq!(hub.register.library(EARLY).unwrap().len(), 1, "the same again");
     }
 
     #[test]

@@ -21,11 +21,15 @@ pub enum Alteration {
     Prepare,
     /// It need not be.
     DropPreparation,
+    /// The box is on its line otherwise: by another address, or by DHCP.
+    ChangeLine,
+    /// Somebody takes the key along by which access points prove themselves, in the files for one from the factory.
+    TakeAdoptionKey,
 }
 
 impl Alteration {
     /// Every one.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::RenewWifiKey,
         Self::TakeWifiKey,
         Self::ChangeRooms,
@@ -35,6 +39,8 @@ impl Alteration {
         Self::JoinHub,
         Self::Prepare,
         Self::DropPreparation,
+        Self::ChangeLine,
+        Self::TakeAdoptionKey,
     ];
 
     /// The word that records and the state file use.
@@ -50,6 +56,8 @@ impl Alteration {
             Self::JoinHub => "join-hub",
             Self::Prepare => "prepare",
             Self::DropPreparation => "drop-preparation",
+            Self::ChangeLine => "change-line",
+            Self::TakeAdoptionKey => "take-adoption-key",
         }
     }
 

@@ -1,6 +1,7 @@
 //! Files that the commune has boxes keep for pupils: a film, a map, a booklet.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use crate::{PreparationTitle, Timestamp};
@@ -46,8 +47,20 @@ impl FromStr for FileName {
 }
 
 /// Letters that turn the direction of a text, or are not seen: what reads as the name of a film would be that of a program.
+const TURNING: [RangeInclusive<char>; 9] = [
+    '\u{ad}'..='\u{ad}',
+    '\u{61c}'..='\u{61c}',
+    '\u{180e}'..='\u{180e}',
+    '\u{200b}'..='\u{200f}',
+    '\u{2028}'..='\u{202e}',
+    '\u{2060}'..='\u{206f}',
+    '\u{3164}'..='\u{3164}',
+    '\u{feff}'..='\u{feff}',
+    '\u{e0000}'..='\u{e007f}',
+];
+
 fn is_turning(letter: char) -> bool {
-    matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    TURNING.iter().any(|range| range.contains(&letter))
 }
 
 impl FileName {
@@ -218,6 +231,9 @@ mod tests {
             "a;b",
             "film\u{202e}4pm.exe",
             "a\u{200b}b",
+            "a\u{ad}b",
+            "film\u{61c}4pm.exe",
+            "a\u{e0041}b",
             "%2e%2e",
             &"a".repeat(101),
             &"文".repeat(67),

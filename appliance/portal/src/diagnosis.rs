@@ -3,7 +3,7 @@
 
 use model::Timestamp;
 
-use crate::WifiStatus;
+use crate::{LineSeat, WifiStatus};
 
 /// All of it, at one moment.
 #[derive(Clone, Debug, Default)]
@@ -12,6 +12,8 @@ pub struct Diagnosis {
     pub at: Option<Timestamp>,
     /// The line to the provider, where the box has one.
     pub line: Option<Line>,
+    /// What the box is on it, where it has one.
+    pub line_seat: Option<LineSeat>,
     /// What the journal has of its disk.
     pub disk: Option<Disk>,
     /// The machine.
@@ -236,6 +238,8 @@ impl Diagnosis {
                 why.clear();
             }
         }
+        // Its addresses are the provider's and the school's.
+        nameless.line_seat = None;
         // Lines of the configuration name rooms and sites.
         if let Some(Configuration::Refused { why }) = &mut nameless.configuration {
             why.clear();

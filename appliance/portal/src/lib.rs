@@ -20,6 +20,7 @@ mod keys;
 mod language;
 mod lesson;
 mod library;
+mod line;
 mod networks;
 mod notices;
 mod office;
@@ -52,6 +53,7 @@ pub use lesson::{
     WifiStatus,
 };
 pub use library::{LibraryLine, library_path};
+pub use line::{LineFault, LineRoom, LineSeat, LineShown, LineTrouble, TypedLine};
 pub use networks::{JoinFile, KeyBearer, NetworkRoom, RoomKeys};
 pub use notices::{CharterError, CharterText, Notices};
 pub use office::{Asked, Card, Claimed, Hold, Newcomer, Office, Reply, SchoolRule, Tile, Trouble, Wish};

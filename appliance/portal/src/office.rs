@@ -8,7 +8,7 @@ use model::{
 };
 
 use crate::{
-    AdoptionRoom, CommuneRoom, DeviceRoom, HubRoom, InstallRoom, KeyRoom, LessonRoom, NetworkRoom,
+    AdoptionRoom, CommuneRoom, DeviceRoom, HubRoom, InstallRoom, KeyRoom, LessonRoom, LineRoom, NetworkRoom,
     PreparationRoom, ReadingRoom, TelephoneRoom,
 };
 
@@ -26,6 +26,7 @@ pub trait Office:
     + NetworkRoom
     + InstallRoom
     + HubRoom
+    + LineRoom
     + Send
     + Sync
 {

@@ -11,6 +11,7 @@ mod names;
 mod networks;
 mod page;
 mod people;
+mod places;
 mod points;
 mod technician;
 mod telephone;
@@ -43,6 +44,7 @@ use crate::pages::{
 use crate::{AnswerNames, Authority, Callers, Front, Language, Notices, Office, StatusSource};
 use page::Page;
 use people::{Answer, Content};
+use places::Places;
 use visit::Visit;
 
 /// Most connections at once, in clear and by TLS each: more than the gate lets in by both ways together, so that nobody waits
@@ -186,7 +188,8 @@ struct Portal {
     source: Arc<dyn StatusSource>,
     office: Arc<dyn Office>,
     front: Option<Behind>,
-    streams: Arc<live::Streams>,
+    streams: Arc<Places>,
+    files: Arc<Places>,
 }
 
 /// What stands behind the portal by TLS.
@@ -240,7 +243,9 @@ fn build(
         None => (None, None),
     };
     let Sources { status: source, office } = sources;
-    let portal = web::Data::new(Portal { settings, source, office, front, streams: Arc::default() });
+    let streams = Places::new(live::STREAMS_MAX, live::OF_A_CLIENT_MAX);
+    let files = Places::new(library::FILES_MAX, library::OF_A_CLIENT_MAX);
+    let portal = web::Data::new(Portal { settings, source, office, front, streams, files });
     let tls = tls.map(|(listener, tls)| build_server(portal.clone(), listener, Some(tls)));
     std::iter::once(build_server(portal, listener, None)).chain(tls).collect()
 }
@@ -392,6 +397,10 @@ async fn answer_form(portal: web::Data<Portal>, visit: Visit, page: Page) -> Htt
             .body(bytes),
         Content::Join(kind, name, bytes) => HttpResponse::Ok()
             .content_type(kind.media_type())
+            .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
+            .body(bytes),
+        Content::Packed(name, bytes) => HttpResponse::Ok()
+            .content_type("application/gzip")
             .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
             .body(bytes),
         Content::Text(name, text) => HttpResponse::Ok()

@@ -8,6 +8,7 @@ use model::{Category, ClockQuality, Host, LibraryFile, NewPreparation, Reason, S
 
 use crate::diagnosis::Diagnosis;
 use crate::enrolment::{Enrolment, Setback};
+use crate::line::{LineFault, LineSeat, TypedLine};
 use crate::selftest::SelftestStatus;
 
 /// Where the portal learns how the box is. The binary fills it from the other rooms.
@@ -52,6 +53,18 @@ pub trait StatusSource: Send + Sync + 'static {
     fn enrol(&self, code: &str, hub: &str, head: (&str, &str)) -> Result<(), Setback> {
         let _nowhere = (code, hub, head);
         Err(Setback::HasState)
+    }
+    /// How a fresh box is on its line; `None` where the box is not fresh, or has no line. Blocks: for a file.
+    fn fresh_line(&self) -> Option<LineSeat> {
+        None
+    }
+    /// Has a fresh box be on its line otherwise. Blocks: for a file.
+    ///
+    /// # Errors
+    /// [`LineFault`]; nothing was changed.
+    fn change_fresh_line(&self, typed: &TypedLine<'_>) -> Result<(), LineFault> {
+        let _nowhere = typed;
+        Err(LineFault::Taken)
     }
 }
 

@@ -145,7 +145,8 @@ pub(crate) enum Command {
 /// Subcommands of `preau network`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum NetworkCommand {
-    /// Write `lan.network` for systemd-networkd and, where the box gives addresses, `dnsmasq.conf` for dnsmasq.
+    /// Write `lan.network` for systemd-networkd; where the line has no DHCP, `wan.network`; where the box gives addresses, `dnsmasq.conf` for
+    /// dnsmasq.
     Write {
         /// The configuration file of the box.
         #[arg(long, value_name = "FILE")]
@@ -159,6 +160,9 @@ pub(crate) enum NetworkCommand {
         /// Where dnsmasq keeps its leases.
         #[arg(long, value_name = "FILE", default_value = "/var/lib/preau-dhcp/leases")]
         dhcp_leases: PathBuf,
+        /// Where the box keeps what somebody has typed of the line (`line.toml` in its data folder): it counts more than the configuration.
+        #[arg(long, value_name = "FILE")]
+        line: Option<PathBuf>,
     },
 }
 

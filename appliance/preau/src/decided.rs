@@ -140,7 +140,7 @@ pub(crate) fn start(file: Option<&Path>, data: &Path) -> Result<Start, ConfigErr
     // Whatever else is wrong with it, reading it says.
     let Ok(text) = read_text(file) else { return Ok(Start { config: Config::load(file)?, told: Vec::new() }) };
     let before = Note::read(data);
-    let mut way_back = WayBack { file, text, note: before.clone(), told: Vec::new() };
+    let mut way_back = WayBack { file, data, text, note: before.clone(), told: Vec::new() };
     way_back.count();
     let config = way_back.parse()?;
     let WayBack { text, mut note, mut told, .. } = way_back;
@@ -159,6 +159,7 @@ pub(crate) fn start(file: Option<&Path>, data: &Path) -> Result<Start, ConfigErr
 /// Whoever finds the configuration that a box can start with.
 struct WayBack<'f> {
     file: &'f Path,
+    data: &'f Path,
     text: String,
     note: Note,
     told: Vec<String>,
@@ -200,16 +201,28 @@ impl WayBack<'_> {
         number_of(&self.text).is_none() || Config::parse(&Halves::split(&self.text).own).is_err()
     }
 
-    /// Puts what was in force before into the place of what the commune has decided last; the box's own alone where there was nothing.
+    /// Puts what was in force before into the place of what the commune has decided last; the box's own alone where there was nothing. The note says so
+    /// before the file does: after a power cut between the two, the next start goes back once more, and the number stays refused. A trial is over only
+    /// where the file was written.
     fn go_back(&mut self, why: &str) {
         let Some(number) = number_of(&self.text) else { return };
-        let before = self.note.trial.take().filter(|trial| trial.number == number).and_then(|it| it.before);
-        let restored = Halves { commune: before, ..Halves::split(&self.text) }.join();
-        self.note.refuse(number, why);
+        let trial = self.note.trial.clone().filter(|trial| trial.number == number);
+        let commune = trial.and_then(|trial| trial.before);
+        let restored = Halves { commune, ..Halves::split(&self.text) }.join();
+        // What the commune decided last is not tried again, whatever becomes of what was there before it.
+        if self.told.is_empty() {
+            self.note.refuse(number, why);
+        }
         self.told.push(format!("the commune's configuration {number} is taken back: {why}"));
-        if let Err(error) = replace_configuration(self.file, restored.as_bytes()) {
-            let place = self.file.display();
-            self.told.push(format!("{place} cannot be written: {error}"));
+        if let Err(error) = self.note.keep(self.data) {
+            self.told.push(format!("that it is taken back cannot be noted: {error}"));
+        }
+        match replace_configuration(self.file, restored.as_bytes()) {
+            Ok(()) => self.note.trial = None,
+            Err(error) => {
+                let place = self.file.display();
+                self.told.push(format!("{place} cannot be written: {error}"));
+            }
         }
         self.text = restored;
     }
@@ -275,6 +288,27 @@ mod tests {
         assert_eq!(place.start().0, "Avant", "it stays so");
     }
 
+    /// The disk is full, or the power was cut between the note and the file: the box goes back at each start, until the file says so.
+    #[test]
+    fn what_cannot_be_put_back_is_put_back_later() {
+        let place = Place::new(Some((9, GOOD)), trial(9, Some((7, "[school]\nname = \"Avant\"\n"))));
+        for _ in 1..=STARTS_MAX {
+            assert_eq!(place.start().0, "École");
+        }
+        // Where the copy of before goes, something is in the way.
+        let beside = place.data.path().join("preau.toml.before");
+        fs::create_dir(&beside).unwrap();
+        for _ in 0..2 {
+            let (name, note) = place.start();
+            assert_eq!((name.as_str(), place.number(), note.in_force), ("Avant", Some(9), Some(7)));
+            assert_eq!((note.refused.unwrap().0, note.trial.unwrap().number), (9, 9));
+        }
+        fs::remove_dir(&beside).unwrap();
+        let (name, note) = place.start();
+        assert_eq!((name.as_str(), place.number(), note.in_force), ("Avant", Some(7), Some(7)));
+        assert_eq!((note.refused.unwrap().0, note.trial), (9, None));
+    }
+
     #[test]
     fn what_cannot_be_read_bricks_no_box() {
         // What was there before cannot be read either: a newer program has written both.
@@ -282,7 +316,7 @@ mod tests {
             let place = Place::new(Some((9, BAD)), trial(9, before));
             let (name, note) = place.start();
             assert_eq!((name.as_str(), place.number(), note.in_force), ("Boîtier", None, None));
-            assert!(note.refused.is_some());
+            assert_eq!(note.refused.unwrap().0, 9, "what the commune decided last, not what was before it");
             assert_eq!(fs::read_to_string(&place.file).unwrap(), OWN, "letter by letter");
         }
         // It had been in force for long, and nobody remembers what was before.

@@ -134,6 +134,10 @@ impl Intake for State {
         let wanted = self.open()?.commune_release().map_err(|error| disk(error.into()))?;
         Ok(wanted.filter(|release| releases::is_wanted(release.version(), &report)))
     }
+
+    fn health(&mut self) -> Option<Health> {
+        self.report.as_deref().map(|report| health(&self.data, report))
+    }
 }
 
 /// Where the copy of the state is made.

@@ -44,6 +44,7 @@ mod hub_web_command;
 mod join_files;
 mod journal_command;
 mod lesson_command;
+mod line;
 mod list_source;
 mod network_command;
 mod operator;
@@ -146,9 +147,9 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
         Command::Firewall(FirewallCommand::Remove) => firewall_command::remove(),
         Command::Wifi(command) => carry_out_wifi(command),
         Command::Selftest(SelftestCommand::Filter(arguments)) => selftest_command::filter(&arguments),
-        Command::Network(NetworkCommand::Write { config, out, dhcp_hosts, dhcp_leases }) => {
+        Command::Network(NetworkCommand::Write { config, out, dhcp_hosts, dhcp_leases, line }) => {
             let paths = Paths { hosts: &dhcp_hosts, leases: &dhcp_leases };
-            network_command::write(&Config::load(&config)?, &out, paths)
+            network_command::write(&Config::load(&config)?, &out, paths, line.as_deref())
         }
         Command::Health(arguments) => health_command::health(&arguments),
         Command::Release(command) => release_command::carry_out(&command),

@@ -6,6 +6,7 @@
 //! Invariant: the only room with SQL for the box's state.
 
 mod adopted_points;
+mod adoption_key;
 mod columns;
 mod commune;
 mod configurations;

@@ -313,6 +313,12 @@ const STEPS: &[&str] = &[
          at_ms INTEGER NOT NULL,
          about TEXT NOT NULL
      ) STRICT;",
+    // The key by which access points prove themselves that this box has drawn for its school.
+    "CREATE TABLE adoption_key (
+         id INTEGER PRIMARY KEY CHECK (id = 1),
+         key TEXT NOT NULL,
+         drawn_ms INTEGER NOT NULL
+     ) STRICT;",
 ];
 
 /// Reads the number of steps that a program has to know.

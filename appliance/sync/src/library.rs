@@ -11,13 +11,15 @@ use replication::limits::PIECE_BYTES_MAX;
 use replication::{LibraryHealth, Refusal, SignedSheet, short_sum};
 use system::library_shelf::{LibraryShelf, LibraryTrouble};
 use system::release_shelf::{fits, is_full};
-use system::space;
+use system::space::{self, SpaceError};
 
 use crate::client::Client;
 use crate::error::SyncError;
 use crate::identity::Identity;
 use crate::letters::read_sheet;
-use crate::night::{Intake, Limits, Standing, Step, Watch, disk, patiently, pause};
+use crate::night::{Intake, Limits, Standing, Step, Watch, disk, go_on, patiently, pause};
+
+const DAY_MS: i64 = 86_400_000;
 
 /// How a box is with its files; nothing where it is to have none.
 pub(crate) fn describe(data: &Path, now: Timestamp) -> Option<LibraryHealth> {
@@ -31,8 +33,8 @@ pub(crate) fn describe(data: &Path, now: Timestamp) -> Option<LibraryHealth> {
     (health.wanted > 0).then_some(health)
 }
 
-/// Fetches what is not here, what is needed soonest first, and removes what nobody wants any more; how many bytes came. What has no room is noted, and no
-/// reason for a night to have failed.
+/// Fetches what is not here, the shortest first, and removes what the commune has taken back; how many bytes came. What has no room is noted, and no reason
+/// for a night to have failed; what cannot be fetched keeps no other from coming.
 pub(crate) fn fetch(
     (client, identity): (&Client, &Identity),
     data: &Path,
@@ -40,11 +42,16 @@ pub(crate) fn fetch(
     (limits, now): (Limits, Timestamp),
     watch: &mut dyn Watch,
 ) -> Result<u64, SyncError> {
-    catch_up(client, identity, data, intake)?;
+    let mut failed = None;
+    go_on(catch_up(client, identity, data, intake), &mut failed)?;
     let shelf = LibraryShelf::new(data);
     let folder = |error: io::Error| disk("files for pupils", error);
+    // As long as it is not known what is wanted, nothing goes.
+    let Some(manifest) = shelf.manifest() else { return failed.map_or(Ok(0), Err) };
+    // Nor does what is over: that takes a clock that somebody confirms, and whoever looks by day has one.
+    shelf.keep_only(&manifest.files).map_err(folder)?;
     let mut wanted = shelf.wanted(now);
-    shelf.keep_only(&wanted).map_err(folder)?;
+    check_one(&shelf, &wanted, now).map_err(folder)?;
     // The shortest first: of several, pupils have some in the morning.
     wanted.sort_by_key(|file| file.bytes);
     let (mut bytes, mut trouble) = (0_u64, None);
@@ -57,12 +64,22 @@ pub(crate) fn fetch(
             Err(Ended::Trouble(found)) => trouble = Some(found),
             // It was taken back: the sheet says so in a moment.
             Err(Ended::Error(SyncError::Refused(Refusal::NoFile))) => {}
-            Err(Ended::Error(error)) => return Err(error),
+            Err(Ended::Error(error)) => {
+                go_on::<()>(Err(error), &mut failed)?;
+            }
         }
     }
-    give_way(&shelf, data, now)?;
+    shelf.give_way(&mut || look(data, now, 0)).map_err(|error| disk("the disk's room", error))?;
     shelf.note_trouble(trouble).map_err(folder)?;
-    Ok(bytes)
+    failed.map_or(Ok(bytes), Err)
+}
+
+/// Reads one of those that are here by its sum once more, each night another one: disks forget. What is another one by now goes, and comes again.
+fn check_one(shelf: &LibraryShelf, wanted: &[LibraryFile], now: Timestamp) -> io::Result<()> {
+    let here: Vec<&LibraryFile> = wanted.iter().filter(|file| shelf.has(file)).collect();
+    let day = usize::try_from(now.unix_ms().div_euclid(DAY_MS)).unwrap_or(0);
+    let turn = day.checked_rem(here.len()).and_then(|turn| here.get(turn));
+    turn.map_or(Ok(()), |file| shelf.check(file).map(drop))
 }
 
 /// Asks for the sheet once more that was taken without its files.
@@ -86,20 +103,9 @@ fn catch_up(
     if signer == own && sheet.serial == serial { letters.take_files(&sheet, own) } else { Ok(()) }
 }
 
-/// Where the disk has become too small for the journal, files go, the largest first.
-fn give_way(shelf: &LibraryShelf, data: &Path, now: Timestamp) -> Result<(), SyncError> {
-    let mut here: Vec<LibraryFile> = shelf.wanted(now).into_iter().filter(|file| shelf.has(file)).collect();
-    here.sort_by_key(|file| file.bytes);
-    while !here.is_empty() && !has_room(data, now, 0)? {
-        here.pop();
-        shelf.keep_only(&here).map_err(|error| disk("files for pupils", error))?;
-    }
-    Ok(())
-}
-
-fn has_room(data: &Path, now: Timestamp, missing: u64) -> Result<bool, SyncError> {
-    let outlook = space::look(data, now).map_err(|error| disk("the disk's room", error))?;
-    Ok(fits(&outlook, missing))
+/// Whether so many bytes more leave the journal its room.
+fn look(data: &Path, now: Timestamp, missing: u64) -> Result<bool, SpaceError> {
+    Ok(fits(&space::look(data, now)?, missing))
 }
 
 /// Why a file does not come.
@@ -131,7 +137,8 @@ fn fetch_file(
         }
     };
     let (mut arrived, mut bytes) = (shelf.arrived(file).map_err(failed)?, 0_u64);
-    if !has_room(data, now, file.bytes.saturating_sub(arrived))? {
+    let has_room = look(data, now, file.bytes.saturating_sub(arrived));
+    if !has_room.map_err(|error| disk("the disk's room", error))? {
         return Err(Ended::Trouble(LibraryTrouble::NoRoom));
     }
     let path = format!("/api/v1/library/{}", file.sha256);
@@ -170,6 +177,24 @@ mod tests {
             title: "La carte".parse().unwrap(),
             until: Timestamp::from_unix_ms(9),
         }
+    }
+
+    #[test]
+    fn each_night_another_file_is_read_again() {
+        let data = tempfile::tempdir().unwrap();
+        let shelf = LibraryShelf::new(data.path());
+        let files = [("map", "mXp"), ("film", "fXlm")].map(|(text, changed)| {
+            shelf.append(&file(text), 0, text.as_bytes()).unwrap();
+            assert!(shelf.finish(&file(text)).unwrap());
+            std::fs::write(data.path().join("library").join(&file(text).sha256), changed).unwrap();
+            file(text)
+        });
+        let check = |day: i64| check_one(&shelf, &files, Timestamp::from_unix_ms(day * DAY_MS)).unwrap();
+        check_one(&shelf, &[], Timestamp::from_unix_ms(-1)).unwrap();
+        check(3);
+        assert_eq!([&files[0], &files[1]].map(|file| shelf.has(file)), [true, false]);
+        check(4);
+        assert_eq!([&files[0], &files[1]].map(|file| shelf.has(file)), [false, false]);
     }
 
     #[test]

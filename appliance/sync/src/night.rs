@@ -129,6 +129,10 @@ pub trait Intake {
     fn release(&mut self) -> Result<Option<Release>, SyncError> {
         Ok(None)
     }
+    /// How the machine is by now: a night may take hours. `None` where nobody looks again.
+    fn health(&mut self) -> Option<Health> {
+        None
+    }
 }
 
 /// Whoever watches a night.
@@ -184,7 +188,8 @@ impl Night<'_> {
         let library = go_on(library::fetch(hub, data, intake, pace, watch), &mut trouble)?;
         // Last: it is the longest, and nothing of the school's waits for it.
         let fetched = go_on(release::fetch(&client, data, intake, pace, watch), &mut trouble)?;
-        go_on(tell_library(&client, data, &health, now), &mut trouble)?;
+        let told = (&health, now);
+        go_on(tell_library(&client, intake, (data, folder), (&log, &identity), told), &mut trouble)?;
         if let Some(error) = trouble {
             return Err(error);
         }
@@ -195,13 +200,21 @@ impl Night<'_> {
     }
 }
 
-/// Tells the hub which files for pupils are here, where these are others than it was told before the night.
-fn tell_library(client: &Client, data: &Path, told: &Health, now: Timestamp) -> Result<(), SyncError> {
-    let library = library::describe(data, now);
-    if library == told.library {
+/// Tells the hub how the box is once more, where other files for pupils are here than it was told before the night. What was told then is not said
+/// again: the hub would see a clock that is slow by as long as the night took.
+fn tell_library(
+    client: &Client,
+    intake: &mut dyn Intake,
+    (data, folder): (&Path, &HubFolder),
+    (log, identity): (&Log, &Identity),
+    (told, now): (&Health, Timestamp),
+) -> Result<(), SyncError> {
+    if library::describe(data, now) == told.library {
         return Ok(());
     }
-    let _: IgnoredAny = client.post("/api/v1/health", &Health { library, ..told.clone() })?;
+    let Some(health) = intake.health() else { return Ok(()) };
+    let health = describe(health, (data, folder), log, identity);
+    let _: IgnoredAny = client.post("/api/v1/health", &health)?;
     Ok(())
 }
 
@@ -219,7 +232,10 @@ pub fn tell_health(data: &Path, folder: &HubFolder, health: Health) -> Result<()
 
 /// A step that fails keeps no other from being done: a log that the hub does not sign is no reason to leave open what the commune has
 /// closed. The first failure is told. Where nobody answers, or somebody ends the night, there is no next step.
-fn go_on<T>(outcome: Result<T, SyncError>, trouble: &mut Option<SyncError>) -> Result<Option<T>, SyncError> {
+pub(crate) fn go_on<T>(
+    outcome: Result<T, SyncError>,
+    trouble: &mut Option<SyncError>,
+) -> Result<Option<T>, SyncError> {
     match outcome {
         Ok(done) => Ok(Some(done)),
         Err(error) if error.ends_night() => Err(trouble.take().unwrap_or(error)),

@@ -58,6 +58,7 @@ pub mod derived;
 pub mod directories;
 mod erasing;
 pub mod export;
+pub mod first_boot;
 pub mod forwarding;
 #[cfg(test)]
 mod full_disk;

@@ -23,6 +23,7 @@ use crate::lists::give_to_owner_of;
 use crate::private::PrivateFolder;
 use crate::regular;
 use crate::release_shelf::{hash, is_full, length, make};
+use crate::space::SpaceError;
 
 const FOLDER: &str = "library";
 const MANIFEST_FILE: &str = "manifest";
@@ -212,6 +213,42 @@ impl LibraryShelf {
         Ok(gone)
     }
 
+    /// Reads a file that is here by its sum once more; where the disk has another one by now, or cannot read it, it goes. Whether it is right.
+    ///
+    /// # Errors
+    /// The system's: it cannot be removed.
+    pub fn check(&self, file: &LibraryFile) -> io::Result<bool> {
+        let sum = self.open(file).and_then(|mut source| hash(&mut source));
+        let is_right = sum.is_ok_and(|sum| sum == file.sha256);
+        if !is_right {
+            fs::remove_file(self.whole(file))?;
+        }
+        Ok(is_right)
+    }
+
+    /// Where the disk has no room for the journal any more, files go until it has: what is on its way first, which nobody can open yet, then the largest; how
+    /// many went.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn give_way(
+        &self,
+        has_room: &mut dyn FnMut() -> Result<bool, SpaceError>,
+    ) -> Result<usize, SpaceError> {
+        if has_room()? {
+            return Ok(0);
+        }
+        let files = self.manifest().map(|manifest| manifest.files).unwrap_or_default();
+        let mut here: Vec<LibraryFile> = files.into_iter().filter(|file| self.has(file)).collect();
+        here.sort_by_key(|file| file.bytes);
+        let mut gone = self.keep_only(&here)?;
+        while !here.is_empty() && !has_room()? {
+            here.pop();
+            gone += self.keep_only(&here)?;
+        }
+        Ok(gone)
+    }
+
     /// Notes why something is not here; `None`: nothing is in its way. A disk that is full has no room for a note, and needs none.
     ///
     /// # Errors
@@ -329,6 +366,45 @@ mod tests {
         assert_eq!(shelf.wanted(at(5)), [other.clone()]);
         assert_eq!(shelf.keep_only(&shelf.wanted(at(5))).unwrap(), 2);
         assert!(shelf.has(&other) && !shelf.has(&one) && shelf.manifest().is_some());
+    }
+
+    #[test]
+    fn the_journal_has_the_room_first() {
+        let data = tempfile::tempdir().unwrap();
+        let shelf = LibraryShelf::new(data.path());
+        let [short, long, cut] = ["short", "a longer one", "on its way"].map(|text| file(text, 9));
+        let files = vec![short.clone(), long.clone(), cut.clone()];
+        shelf.keep_manifest(&Manifest { serial: 1, signer: "hub".to_owned(), files }).unwrap();
+        for (file, text) in [(&short, "short"), (&long, "a longer one")] {
+            shelf.append(file, 0, text.as_bytes()).unwrap();
+            assert!(shelf.finish(file).unwrap());
+        }
+        shelf.append(&cut, 0, b"on").unwrap();
+        let give_way = |looks_without: usize| {
+            let mut looks = 0;
+            let gone = shelf.give_way(&mut || {
+                looks += 1;
+                Ok(looks > looks_without)
+            });
+            (gone.unwrap(), [&short, &long, &cut].map(|file| shelf.arrived(file).unwrap() > 0))
+        };
+        assert_eq!(give_way(0), (0, [true, true, true]));
+        assert_eq!(give_way(1), (1, [true, true, false]), "nobody can open it yet");
+        assert_eq!(give_way(2), (1, [true, false, false]), "the largest");
+        assert_eq!(give_way(99), (1, [false, false, false]));
+        assert_eq!(give_way(99), (0, [false, false, false]), "there is nothing left to give");
+        assert!(shelf.manifest().is_some());
+    }
+
+    #[test]
+    fn what_the_disk_has_changed_goes() {
+        let data = tempfile::tempdir().unwrap();
+        let (shelf, film) = (LibraryShelf::new(data.path()), file("a volcano", 9));
+        shelf.append(&film, 0, b"a volcano").unwrap();
+        assert!(shelf.finish(&film).unwrap() && shelf.check(&film).unwrap() && shelf.has(&film));
+        fs::write(shelf.whole(&film), "a volcanO").unwrap();
+        assert!(shelf.has(&film), "its length does not tell");
+        assert!(!shelf.check(&film).unwrap() && !shelf.has(&film));
     }
 
     #[test]

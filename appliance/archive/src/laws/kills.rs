@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use journal::simulation::{Disk, Faults};
-use journal::{Hit, Journal, Query, Sequence, Writer};
+use journal::{Hit, Journal, Query, Sequence, Source as _, Writer};
 use model::ClockQuality;
 
 use super::fixture::{Asked, Memory, at, trust};
-use crate::verify;
+use crate::{Finding, Remark, Report, verify};
 
 /// Records that are durable, by number.
 type Promises = BTreeMap<u64, String>;
@@ -223,4 +223,61 @@ fn a_second_failure_before_what_was_refused_is_written_again_raises_no_alarm() {
         }
     }
     assert!(count > 300, "{count}");
+}
+
+/// A box whose disk has refused the records 2 to 4.
+fn refused(disk: &Disk, promises: &mut Promises) -> Life {
+    let mut life = Life::new(disk, "failing");
+    assert!(life.commit(1, promises));
+    assert!(life.record(2, "first") && life.commit(2, promises));
+    assert!((0..3).all(|number| life.record(3, &number.to_string())));
+    disk.set_faults(Faults { write_fails_after: Some(0), ..Faults::default() });
+    assert!(!life.commit(3, promises));
+    disk.set_faults(Faults::default());
+    life
+}
+
+fn unpromised(report: &Report) -> Vec<(u64, u64)> {
+    let remarks = report.remarks.iter();
+    let range = |remark: &Remark| {
+        let Remark::Unpromised { from, through, .. } = remark else { return None };
+        Some((*from, *through))
+    };
+    remarks.filter_map(range).collect()
+}
+
+#[test]
+fn what_was_never_promised_is_told() {
+    let (disk, mut promises) = (Disk::default(), Promises::new());
+    let mut life = refused(&disk, &mut promises);
+    // The header comes to the disk, and some bytes of the records.
+    disk.set_faults(Faults { write_fails_after: Some(40), tidy_fails: true, ..Faults::default() });
+    assert!(!life.commit(4, &mut promises));
+    disk.set_faults(Faults::default());
+    drop(life);
+    assert!(Life::new(&disk, "after").go(600, &mut promises));
+    check(&disk, &promises, "it started again");
+    assert_eq!(unpromised(&verify(&Memory::default(), &disk, &trust())), [(2, 4)]);
+}
+
+/// What its header says was promised to nobody stands in a segment all the same, once it was written again: where that is damaged, no disk
+/// has refused it.
+#[test]
+fn what_was_written_again_and_damaged_is_missing() {
+    let (disk, mut promises) = (Disk::default(), Promises::new());
+    let mut life = refused(&disk, &mut promises);
+    assert!(life.commit(4, &mut promises));
+    assert!(life.record(5, "last") && life.commit(5, &mut promises));
+    drop(life);
+    check(&disk, &promises, "before the damage");
+    let segment = *disk.list().unwrap().last().unwrap();
+    let mut bytes = disk.bytes(segment);
+    let block = bytes.windows(4).position(|magic| magic == [0xb1, 0x50, 0x4a, 0x42]).unwrap();
+    // In the payload of the first record of the three, behind the headers of their block and of itself: it ends the block.
+    bytes[block + 24 + 6] ^= 1;
+    disk.put(segment, bytes);
+    let report = verify(&Memory::default(), &disk, &trust());
+    let is_missing = |finding: &Finding| matches!(finding, Finding::Records { .. });
+    assert!(report.findings.iter().any(is_missing), "{report}");
+    assert_eq!(unpromised(&report), []);
 }

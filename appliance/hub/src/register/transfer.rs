@@ -116,7 +116,9 @@ fn copy(
         return Err(refuse(format!("the table {table} is another one there")));
     }
     if count(target, table)? > 0 {
-        return Err(refuse(format!("the register there is not empty: its table {table} has something")));
+        return Err(refuse(format!(
+            "the register there is not empty: its table {table} has something. Where that is from a move that was cut, empty it, and move once more"
+        )));
     }
     let quoted: Vec<String> = columns.iter().map(|column| format!("\"{column}\"")).collect();
     let order = if columns.len() > 1 { "1, 2" } else { "1" };

@@ -12,7 +12,7 @@ use model::{
 use super::{CLOCK, assert_golden, opened, record};
 use crate::fixture::{Asked, act, at, each_hit, find, find_acts, find_person_acts, largest_act};
 use crate::simulation::{Disk, Faults};
-use crate::{Hit, Kind, Query, Unrecorded};
+use crate::{Hit, Kind, Query, SegmentId, Unrecorded};
 
 #[test]
 fn every_act_comes_back() {
@@ -380,4 +380,26 @@ fn the_format_of_what_people_do_is_the_golden_file() {
     }
     writer.commit(at(1)).unwrap();
     assert_golden(&disk, include_str!("../../testdata/segment-v1-people.hex"));
+}
+
+/// The number of a deed stands on disks in schools: 28 and that of the alteration, as docs/formats.md lists them.
+#[test]
+fn an_alteration_has_the_number_of_its_place() {
+    let words = "renew-wifi-key take-wifi-key change-rooms plan-lesson drop-plan keep-report join-hub prepare
+                 drop-preparation change-line take-adoption-key";
+    let first: Vec<_> = words.split_whitespace().map(|word| Alteration::read(word).unwrap()).collect();
+    assert_eq!(Alteration::ALL[..first.len()], first);
+    for (number, what) in (0_u8..).zip(Alteration::ALL) {
+        let disk = Disk::default();
+        let (journal, writer) = opened(&disk, at(0));
+        let deed = PersonDeed::Alter { what, words: Sought::new("CM2") };
+        let act = PersonAct { author: "Mme Martin".parse().unwrap(), device: None, deed };
+        journal.record_person_act(at(1), CLOCK, &act).unwrap();
+        writer.finish(at(2)).unwrap();
+        let found = find_person_acts(&disk, &Query::default());
+        assert_eq!(found.into_iter().map(|found| found.act).collect::<Vec<_>>(), [act]);
+        let bytes = disk.bytes(SegmentId::FIRST);
+        // The deed, the alteration, and three letters, at the record's end.
+        assert!(bytes.ends_with(&[28, number, 3, b'C', b'M', b'2']), "{what:?}");
+    }
 }

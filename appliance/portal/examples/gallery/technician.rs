@@ -3,12 +3,12 @@
 use model::{Device, Mac, Person, PersonId, Role, Timestamp};
 use portal::pages::Place;
 use portal::pages::people::{
-    DevicesPage, InstallPage, NetworksPage, PapersPage, PointsPage, TechnicianPage, TelephonePage,
+    DevicesPage, InstallPage, LinePage, NetworksPage, PapersPage, PointsPage, TechnicianPage, TelephonePage,
 };
 use portal::{
     AccessPoint, AdoptedPointLine, Certificates, DeviceList, Diagnosis, Disk, Health, HeardPoint, Language,
-    Line, Machine, NewCodes, Points, ReleaseStage, RoomKeys, Sealing, ShownKey, Status, SystemRelease,
-    TelephoneState, Trouble, WaitingRelease, WifiStatus,
+    Line, LineFault, LineSeat, LineShown, Machine, NewCodes, Points, ReleaseStage, RoomKeys, Sealing,
+    ShownKey, Status, SystemRelease, TelephoneState, Trouble, TypedLine, WaitingRelease, WifiStatus,
 };
 
 use super::{Error, NOW_MS, Write, place, status};
@@ -51,10 +51,35 @@ pub(crate) fn write_technicians(language: Language, write: Write<'_>) -> Result<
         let page = InstallPage { place: &place, person: &person, release: &release, token: "0" };
         write(name, page.render(language))?;
     }
+    write_lines(language, (&place, &person), write)?;
     write_telephones(language, &place, &person, write)?;
     write_devices(language, &place, &person, write)?;
     write_networks(language, &place, &person, write)?;
     write_points(language, &place, &person, write)
+}
+
+/// The line of a fresh box, by DHCP, and that of one with a fixed address which was mistyped.
+fn write_lines(
+    language: Language,
+    (place, person): (&Place, &Person),
+    write: Write<'_>,
+) -> Result<(), Error> {
+    let seat = LineSeat { shown: LineShown::Dhcp, is_typed: false, is_in_force: true };
+    let page = LinePage { place, person: None, seat: &seat, typed: None, trouble: None, token: "0" };
+    write("line-fresh", page.render(language))?;
+    let shown = LineShown::Fixed {
+        address: "192.0.2.10/24".to_owned(),
+        gateway: "192.0.2.1".to_owned(),
+        resolvers: "192.0.2.53".to_owned(),
+    };
+    let seat = LineSeat { shown, is_typed: true, is_in_force: true };
+    let page = LinePage { person: Some(person), seat: &seat, ..page };
+    write("line", page.render(language))?;
+    let typed =
+        TypedLine::Fixed { address: "192.0.2.10/24", gateway: "192.0.3.1", resolvers: "192.0.2.53" };
+    let page = LinePage { typed: Some(typed), trouble: Some(LineFault::Gateway.into()), ..page };
+    write("line-mistyped", page.render(language))?;
+    Ok(())
 }
 
 /// The devices of some rooms, and of a school that has none yet.
@@ -144,6 +169,7 @@ fn write_points(language: Language, place: &Place, person: &Person, write: Write
     };
     let points = Points {
         has_key: true,
+        has_files: true,
         heard: vec![heard(21, Some("borne-02aa5c103315"))?, heard(22, None)?],
         adopted: vec![adopted],
         rooms: vec!["CM2".parse()?, "Bibliothèque".parse()?],
@@ -160,6 +186,7 @@ fn diagnosis() -> Diagnosis {
     Diagnosis {
         at: Some(at),
         line: Some(Line::Up),
+        line_seat: None,
         disk: Some(Disk {
             free_bytes: 180_000_000_000,
             reserved_bytes: 134_000_000,

@@ -377,6 +377,7 @@ pub(crate) fn diagnosis() -> crate::Diagnosis {
     crate::Diagnosis {
         at: Some(at(0)),
         line: Some(crate::Line::Up),
+        line_seat: Some(crate::LineSeat { is_in_force: true, ..line_seat() }),
         disk: Some(crate::Disk {
             free_bytes: 180_000_000_000,
             reserved_bytes: 134_000_000,
@@ -686,6 +687,16 @@ pub(crate) fn hub_seat() -> crate::HubSeat {
     crate::HubSeat { hub: Some(hub), failures: (0, None), step: crate::JoinStep::Nothing }
 }
 
+/// A line without DHCP, not in force yet.
+pub(crate) fn line_seat() -> crate::LineSeat {
+    let shown = crate::LineShown::Fixed {
+        address: "192.0.2.10/24".to_owned(),
+        gateway: "192.0.2.1".to_owned(),
+        resolvers: "192.0.2.53, 198.51.100.53".to_owned(),
+    };
+    crate::LineSeat { shown, is_typed: true, is_in_force: false }
+}
+
 pub(crate) fn points() -> crate::Points {
     let mac = |last: u8| model::Mac::new([2, 0xaa, 0, 0, 0, last]);
     let name: model::AccessPointName = "borne-02aa00000002".parse().unwrap();
@@ -704,6 +715,7 @@ pub(crate) fn points() -> crate::Points {
     };
     crate::Points {
         has_key: true,
+        has_files: true,
         heard: heard.into(),
         adopted: vec![adopted],
         rooms: vec!["CM2".parse().unwrap(), "Salle <des> maîtres".parse().unwrap()],

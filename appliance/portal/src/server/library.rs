@@ -15,11 +15,18 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::stream;
 use model::{LibraryFile, Shown};
 
+use super::places::Place;
 use super::{Portal, find_field};
 use crate::library::sum_of;
 
 /// What is read of a file at a time.
-const PIECE_BYTES: u64 = 256 << 10;
+const PIECE_BYTES: u64 = 64 << 10;
+/// Most files that are read at a time: two by each device of a large school. Each has a piece in memory for as long as whoever asks does not take it.
+pub(super) const FILES_MAX: usize = 512;
+/// Most of one client: a browser with some tabs, which asks for a film by a few parts.
+pub(super) const OF_A_CLIENT_MAX: usize = 8;
+/// After how many seconds a client that found no place tries again.
+const RETRY_AFTER_S: u32 = 5;
 /// What a film or a picture may: be shown.
 const MEDIA_POLICY: &str = "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; \
                             base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -35,6 +42,10 @@ pub(super) async fn serve(
     client: std::net::IpAddr,
 ) -> Option<HttpResponse> {
     let sum = sum_of(request.path())?.to_owned();
+    let Some(place) = portal.files.take(client) else {
+        let mut response = HttpResponse::ServiceUnavailable();
+        return Some(response.insert_header((header::RETRY_AFTER, RETRY_AFTER_S)).finish());
+    };
     let found = web::block(move || portal.source.open_file(client, &sum)).await.ok()??;
     let (file, source) = found;
     let tag = format!("\"{}\"", file.sha256);
@@ -62,7 +73,7 @@ pub(super) async fn serve(
     }
     // Of HEAD, the length alone is told.
     let left = if *request.method() == Method::HEAD { 0 } else { length };
-    let reader = Reader { source: Arc::new(source), from, left };
+    let reader = Reader { source: Arc::new(source), from, left, _place: place };
     Some(response.body(SizedStream::new(length, stream::unfold(reader, |reader| Box::pin(next(reader))))))
 }
 
@@ -148,16 +159,16 @@ struct Reader {
     source: Arc<File>,
     from: u64,
     left: u64,
+    _place: Place,
 }
 
 /// Reads the next piece on a thread that may wait for the disk. A file that is cut meanwhile cuts the answer.
 async fn next(reader: Reader) -> Option<(io::Result<web::Bytes>, Reader)> {
-    let Reader { source, from, left } = reader;
-    let length = left.min(PIECE_BYTES);
+    let (from, length) = (reader.from, reader.left.min(PIECE_BYTES));
     if length == 0 {
         return None;
     }
-    let file = Arc::clone(&source);
+    let file = Arc::clone(&reader.source);
     let read = web::block(move || -> io::Result<web::Bytes> {
         let mut piece = vec![0; usize::try_from(length).unwrap_or(0)];
         file.read_exact_at(&mut piece, from)?;
@@ -165,11 +176,11 @@ async fn next(reader: Reader) -> Option<(io::Result<web::Bytes>, Reader)> {
     });
     let piece = match read.await {
         Ok(Ok(piece)) => piece,
-        Ok(Err(error)) => return Some((Err(error), Reader { source, from, left: 0 })),
-        Err(_) => return Some((Err(io::ErrorKind::Other.into()), Reader { source, from, left: 0 })),
+        Ok(Err(error)) => return Some((Err(error), Reader { left: 0, ..reader })),
+        Err(_) => return Some((Err(io::ErrorKind::Other.into()), Reader { left: 0, ..reader })),
     };
-    let (from, left) = (from.saturating_add(length), left.saturating_sub(length));
-    Some((Ok(piece), Reader { source, from, left }))
+    let left = reader.left.saturating_sub(length);
+    Some((Ok(piece), Reader { from: from.saturating_add(length), left, ..reader }))
 }
 
 #[cfg(test)]

@@ -4,8 +4,9 @@ use model::Role;
 
 use super::lesson::LessonPage;
 use crate::pages::people::{
-    ClassesPage, DevicesPage, HeadPage, InstallPage, JournalPage, KeysPage, NetworksPage, PointsPage,
-    ReadingPage, SeatPage, SecretPage, SignInPage, StaffPage, TeacherPage, TechnicianPage, TelephonePage,
+    ClassesPage, DevicesPage, HeadPage, InstallPage, JournalPage, KeysPage, LinePage, NetworksPage,
+    PointsPage, ReadingPage, SeatPage, SecretPage, SignInPage, StaffPage, TeacherPage, TechnicianPage,
+    TelephonePage,
 };
 use crate::pages::{EnrolPage, Why};
 
@@ -56,6 +57,9 @@ pub(super) enum Page {
     NetworkKey,
     Install,
     Seat,
+    Line,
+    EnrolLine,
+    PointsFiles,
 }
 
 /// Where a session is ended.
@@ -68,6 +72,9 @@ impl Page {
         Some(match path.as_str() {
             Why::PATH => Self::Why,
             EnrolPage::PATH => Self::Enrol,
+            LinePage::FRESH_PATH => Self::EnrolLine,
+            LinePage::PATH => Self::Line,
+            PointsPage::FILES_PATH => Self::PointsFiles,
             SignInPage::PATH => Self::SignIn,
             SIGN_OUT_PATH => Self::SignOut,
             SecretPage::PATH => Self::Secret,
@@ -127,6 +134,8 @@ impl Page {
             | Self::Points
             | Self::Install
             | Self::Seat
+            | Self::Line
+            | Self::EnrolLine
             | Self::Devices => true,
             Self::Teacher | Self::Head | Self::Journal | Self::Technician | Self::Networks => !is_post,
             Self::Lesson(page) => page.takes(is_post),
@@ -155,6 +164,7 @@ impl Page {
             | Self::NetworkFile
             | Self::NetworkKey
             | Self::PointsSay
+            | Self::PointsFiles
             | Self::Support => is_post,
         }
     }
@@ -195,9 +205,17 @@ impl Page {
             | Self::NetworkKey
             | Self::Install
             | Self::Seat
+            | Self::Line
+            | Self::PointsFiles
             | Self::DevicesRemove => role.directs(),
             Self::Telephone => role.shows_codes(),
-            Self::Why | Self::Enrol | Self::SignIn | Self::SignOut | Self::Secret | Self::PointsSay => true,
+            Self::Why
+            | Self::Enrol
+            | Self::EnrolLine
+            | Self::SignIn
+            | Self::SignOut
+            | Self::Secret
+            | Self::PointsSay => true,
         }
     }
 
@@ -218,11 +236,13 @@ impl Page {
             | Self::StaffRooms
             | Self::StaffDisable => StaffPage::PATH,
             Self::Technician | Self::Support | Self::PointsSay => TechnicianPage::PATH,
-            Self::Points | Self::PointsRelease => PointsPage::PATH,
+            Self::Points | Self::PointsRelease | Self::PointsFiles => PointsPage::PATH,
             Self::Devices | Self::DevicesRemove => DevicesPage::PATH,
             Self::Networks | Self::NetworkFile | Self::NetworkKey => NetworksPage::PATH,
             Self::Install => InstallPage::PATH,
             Self::Seat => SeatPage::PATH,
+            Self::Line => LinePage::PATH,
+            Self::EnrolLine => LinePage::FRESH_PATH,
             Self::Keys | Self::KeysKeep | Self::KeysRemove => KeysPage::PATH,
             Self::Journal
             | Self::JournalOpen

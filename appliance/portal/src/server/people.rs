@@ -36,6 +36,8 @@ pub(super) enum Content {
     File(String, Vec<u8>),
     /// The same of a file by which devices join.
     Join(JoinFile, String, Vec<u8>),
+    /// The same of packed files.
+    Packed(&'static str, Vec<u8>),
     /// The same of a text.
     Text(&'static str, String),
 }
@@ -68,6 +70,7 @@ pub(super) fn answer(portal: &Portal, visit: &Visit, page: Page) -> Answer {
     let outcome = match page {
         Page::Why => answer_why(portal, visit),
         Page::Enrol => super::enrol::answer(portal, visit),
+        Page::EnrolLine => super::enrol::answer_line(portal, visit),
         Page::SignIn => answer_sign_in(portal, visit),
         Page::SignOut => sign_out(portal, visit),
         Page::PointsSay => super::points::hear(portal, visit),
@@ -109,6 +112,8 @@ pub(super) fn answer(portal: &Portal, visit: &Visit, page: Page) -> Answer {
         | Page::NetworkKey
         | Page::Install
         | Page::Seat
+        | Page::Line
+        | Page::PointsFiles
         | Page::Support => answer_signed(portal, visit, page),
     };
     outcome.unwrap_or_else(|trouble| tell(portal, visit, trouble, page.home()))
@@ -273,6 +278,12 @@ fn answer_signed(portal: &Portal, visit: &Visit, page: Page) -> Result<Answer, T
         person: &person,
         token: token_of(visit.cookie(Jar::Session).unwrap_or_default()),
     };
+    answer_as(&signed, page, is_following)
+}
+
+/// The page that she wants, who may see it.
+fn answer_as(signed: &Signed<'_>, page: Page, is_following: bool) -> Result<Answer, Trouble> {
+    let visit = signed.visit;
     match page {
         Page::Secret => signed.secret(),
         Page::Telephone => signed.telephone(),
@@ -315,7 +326,15 @@ fn answer_signed(portal: &Portal, visit: &Visit, page: Page) -> Result<Answer, T
         Page::Install => signed.ask_to_install(),
         Page::Seat if visit.is_post => signed.join_hub(),
         Page::Seat => signed.seat(),
-        Page::Why | Page::Enrol | Page::SignIn | Page::SignOut | Page::PointsSay => Err(Trouble::Unknown),
+        Page::Line if visit.is_post => signed.change_line(),
+        Page::Line => signed.line(),
+        Page::PointsFiles => signed.point_files(),
+        Page::Why
+        | Page::Enrol
+        | Page::EnrolLine
+        | Page::SignIn
+        | Page::SignOut
+        | Page::PointsSay => Err(Trouble::Unknown),
     }
 }
 

@@ -1,8 +1,9 @@
 //! The technician's page, and the file that she takes away.
 
+use super::enrol::read_line;
 use super::people::{Answer, Content, Signed};
-use crate::pages::people::{InstallPage, SeatPage, TechnicianPage};
-use crate::{JoinTrouble, Trouble, TypedHub};
+use crate::pages::people::{InstallPage, LinePage, SeatPage, TechnicianPage};
+use crate::{JoinTrouble, LineTrouble, Trouble, TypedHub, TypedLine};
 
 /// The name of the file for whoever helps from afar.
 const SUPPORT_FILE: &str = "preau-assistance.txt";
@@ -55,6 +56,30 @@ impl Signed<'_> {
         let seat = self.portal.office.hub_seat()?;
         let (place, person, token) = (&self.portal.settings.place, self.person, self.token.as_str());
         let page = SeatPage { place, person, seat: &seat, hub, trouble, token };
+        Ok(Answer::page(page.status(), page.render(self.visit.language)))
+    }
+
+    /// How the box is on its line.
+    pub(super) fn line(&self) -> Result<Answer, Trouble> {
+        self.show_line(None, None)
+    }
+
+    pub(super) fn change_line(&self) -> Result<Answer, Trouble> {
+        let typed = read_line(self.visit);
+        match self.portal.office.change_line(self.visit.client, self.person, &typed) {
+            Ok(()) => Ok(Answer::see(LinePage::PATH)),
+            Err(trouble) => self.show_line(Some(typed), Some(trouble)),
+        }
+    }
+
+    fn show_line(
+        &self,
+        typed: Option<TypedLine<'_>>,
+        trouble: Option<LineTrouble>,
+    ) -> Result<Answer, Trouble> {
+        let seat = self.portal.office.line().ok_or(Trouble::Unknown)?;
+        let (place, person, token) = (&self.portal.settings.place, Some(self.person), self.token.as_str());
+        let page = LinePage { place, person, seat: &seat, typed, trouble, token };
         Ok(Answer::page(page.status(), page.render(self.visit.language)))
     }
 

@@ -92,6 +92,7 @@ const PREFIXES: &[&str] = &[
     "enrol-",
     "console-",
     "keys-",
+    "line-",
 ];
 
 /// Every key that views and templates name.

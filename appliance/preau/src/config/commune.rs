@@ -1,13 +1,14 @@
 //! What the commune may decide of a box's configuration, and what it may not: by the same reading as `preau check`.
 //!
-//! Invariant: nothing that it decides cuts a box from its hub, opens what the box keeps closed, names a file of the box's machine, or lets anybody
-//! read the journal.
+//! Invariant: nothing that it decides cuts a box from its hub, leads a device past its filter, names a file of the box's machine, or lets anybody read
+//! the journal. It opens sites by `[[ent]]` alone, and none that is locked.
 
 use hub::configurations::Fault;
 use model::Uai;
 use replication::limits::CONFIGURATION_BYTES_MAX;
 use toml_span::value::{Key, Table};
 use toml_span::{Span, Value};
+use wifi::Kind;
 
 use super::halves::{BEGINNING, join};
 use super::report::{Problem, place_of, problems};
@@ -50,12 +51,16 @@ const DECIDED: [&str; 33] = [
     "access_point.bridge",
 ];
 
-/// Judges what somebody at the hub has written for a school, before it is kept: as if the box had nothing of its own but a name.
+/// Judges what somebody at the hub has written for a school, before it is kept: as if the box had nothing of its own but a name. The sites that it opens
+/// to the whole school: those of its workspaces.
 ///
 /// # Errors
 /// Every mistake in it, by its place.
-pub(crate) fn check_sent(text: &str, uai: &Uai) -> Result<(), Vec<Fault>> {
-    check_decided(text, EMBEDDED, uai)
+pub(crate) fn check_sent(text: &str, uai: &Uai) -> Result<Vec<String>, Vec<Fault>> {
+    check_decided(text, EMBEDDED, uai)?;
+    let config = Config::parse(&join(EMBEDDED, Some((1, text))));
+    let config = config.map_err(|problems| problems.into_iter().map(of_problem).collect::<Vec<_>>())?;
+    Ok(config.filter.workspace.iter().map(ToString::to_string).collect())
 }
 
 /// Judges what the commune has sent, beside the box's `own` half.
@@ -91,7 +96,7 @@ pub(crate) fn check_decided(text: &str, own: &str, uai: &Uai) -> Result<(), Vec<
     faults.extend(refuse_other_school(text, &value, uai));
     // Only then: the reader opens the files that a configuration names.
     if faults.is_empty() {
-        faults = read_whole(text, own);
+        faults = read_whole(text, &value, own);
     }
     faults.sort_by_key(|fault| (fault.line, fault.column));
     if faults.is_empty() { Ok(()) } else { Err(faults) }
@@ -171,10 +176,13 @@ fn refuse_other_school(text: &str, value: &Value<'_>, uai: &Uai) -> Option<Fault
 }
 
 /// What the reader of the whole file says. There, each line that the commune decides stands behind some letters.
-fn read_whole(text: &str, own: &str) -> Vec<Fault> {
+fn read_whole(text: &str, value: &Value<'_>, own: &str) -> Vec<Fault> {
     let whole = join(own, Some((1, text)));
     let lines_above = whole.lines().count().saturating_sub(text.lines().count());
-    let problems = Config::parse(&whole).err().unwrap_or_default();
+    let problems = match Config::parse(&whole) {
+        Ok(config) => return refuse_ways_round(text, value, &config, own),
+        Err(problems) => problems,
+    };
     let told = problems.into_iter().map(|problem| match problem.line.checked_sub(lines_above) {
         Some(line @ 1..) => {
             let column = problem.column.saturating_sub(BEGINNING.len()).max(1);
@@ -187,6 +195,42 @@ fn read_whole(text: &str, own: &str) -> Vec<Fault> {
         }
     });
     told.collect()
+}
+
+/// What the reader takes from people of the box, who know its ports, and the box takes from nobody else: a radio whose devices come past the filter, or
+/// that takes the line away; devices of teachers among those of pupils.
+fn refuse_ways_round(text: &str, value: &Value<'_>, config: &Config, own: &str) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    if let Some(network) = config.network.as_ref().filter(|_| value.pointer("/access_point").is_some()) {
+        let intent = network.firewall.intent();
+        let lans = intent.lans();
+        let is_lan = |port: &str| lans.iter().any(|lan| lan.as_str() == port);
+        for point in &config.wifi.access_points {
+            let Kind::Hostapd { interface, bridge } = &point.kind else { continue };
+            if let Some(bridge) = bridge.as_deref().filter(|&bridge| !is_lan(bridge)) {
+                let french = format!("« {bridge} » n’est pas un réseau de l’école sur ce boîtier");
+                let english = format!("`{bridge}` is no network of the school on this box");
+                faults.push(fault(find(text, bridge), french, english));
+            }
+            if is_lan(interface) || intent.wan.as_str() == interface {
+                let french = format!("« {interface} » est le réseau ou la ligne de ce boîtier, pas une radio");
+                let english = format!("`{interface}` is this box's network or its line, and no radio");
+                faults.push(fault(find(text, interface), french, english));
+            }
+        }
+    }
+    let is_apart = |config: &Config| config.wifi.networks.iter().any(|network| !network.apart.is_empty());
+    if Config::parse(own).is_ok_and(|own| is_apart(&own)) && !is_apart(config) {
+        let french = "ce boîtier sépare des appareils ([[wifi.network.apart]]), ce qui ne s’envoie pas : ses réseaux Wi-Fi lui restent";
+        let english = "this box puts devices apart ([[wifi.network.apart]]), which is not sent: its Wi-Fi networks stay with it";
+        faults.push(fault(find(text, "network"), french.to_owned(), english.to_owned()));
+    }
+    faults
+}
+
+/// Where a word stands first.
+fn find(text: &str, word: &str) -> (usize, usize) {
+    text.find(word).map_or((1, 1), |offset| place_of(text, Span::new(offset, offset)))
 }
 
 fn of_problem(Problem { line, column, message }: Problem) -> Fault {
@@ -299,6 +343,42 @@ mod tests {
         check("the key `hosts` is missing here", "il manque ici la clé `hosts`");
         check("unknown key `a`; known here: b, c", "clé inconnue `a` ; connues ici : b, c");
         check("strange", "l’analyseur du boîtier dit : strange");
+    }
+
+    /// A hub that is broken into leads no radio past the filter, takes no line away, and puts no teacher's tablet among those of pupils.
+    #[test]
+    fn ways_round_the_filter_are_refused() {
+        let point = |interface: &str, bridge: &str| {
+            format!(
+                "[[wifi.network]]\nroom = \"CM2\"\nssid = \"libellule\"\n[[access_point]]\nname = \"a\"\n\
+                 room = \"CM2\"\nkind = \"hostapd\"\nchannel = 36\ninterface = \"{interface}\"\nbridge = \"{bridge}\"\n"
+            )
+        };
+        assert_eq!(check_decided(&point("wlan0", "lan0"), OWN, &uai()), Ok(()));
+        for (interface, bridge, place, word) in [
+            ("wlan0", "wan0", "10:", "no network of the school"),
+            ("wan0", "lan0", "9:", "no radio"),
+            ("lan0", "lan0", "9:", "no radio"),
+        ] {
+            let told = check_decided(&point(interface, bridge), OWN, &uai()).unwrap_err();
+            let told: Vec<String> = told.iter().map(ToString::to_string).collect();
+            assert!(told.len() == 1 && told[0].starts_with(place) && told[0].contains(word), "{told:?}");
+        }
+        let apart = format!(
+            "{OWN}[[lan.apart]]\ninterface = \"br-adultes\"\nipv4_network = \"10.78.0.0/24\"\nipv4_address = \"10.78.0.1\"\n\
+             [[wifi.network]]\nroom = \"CM2\"\nssid = \"hetre\"\nkeys = \"device\"\n\
+             [[wifi.network.apart]]\nbridge = \"br-adultes\"\nprofiles = [\"adulte\"]\n"
+        );
+        Config::parse(&apart).unwrap();
+        assert_eq!(check_decided("[school]\nname = \"École\"\n", &apart, &uai()), Ok(()));
+        let told = check_decided(&point("wlan0", "lan0"), &apart, &uai()).unwrap_err()[0].to_string();
+        assert!(told.starts_with("1:") && told.contains("puts devices apart"), "{told}");
+    }
+
+    #[test]
+    fn the_sites_that_a_text_opens_are_told() {
+        assert_eq!(check_sent(SENT, &uai()).unwrap(), ["ent.example"]);
+        assert_eq!(check_sent("", &uai()).unwrap(), [""; 0]);
     }
 
     /// The files of a real box are its own: what it sends of its own half is no fault of the commune's.

@@ -128,7 +128,7 @@ mod tests {
 
     /// Whoever writes at the end of the file has written it for the box.
     #[test]
-    fn what_somebody_adds_below_is_the_boxs_own() {
+    fn what_somebody_adds_below_is_of_the_box() {
         let joined = format!("{}b = 2\n", join("a = 1\n", Some((5, "c = 3\n"))));
         let halves = Halves::split(&joined);
         assert_eq!((halves.own.as_str(), halves.commune), ("a = 1\nb = 2\n", Some((5, "c = 3\n".to_owned()))));

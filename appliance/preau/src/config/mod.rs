@@ -9,6 +9,7 @@ mod contact;
 mod files;
 mod halves;
 mod hub;
+mod line_file;
 mod provider;
 mod report;
 mod section;
@@ -41,6 +42,7 @@ pub(crate) use contact::Contact;
 pub(crate) use files::read_file_up_to;
 pub(crate) use halves::{Halves, join, number_of};
 pub(crate) use hub::HubConfig;
+pub(crate) use line_file::LineChoice;
 pub(crate) use report::{ConfigError, Problem};
 pub(crate) use stick::StickFile;
 
@@ -167,6 +169,8 @@ pub(crate) struct Network {
     pub wan_ipv6: bool,
     /// The same network, for the programs that give addresses.
     pub(crate) school: addressing::School,
+    /// What the box is on a line without DHCP, where the file says so.
+    pub(crate) fixed_line: Option<addressing::FixedLine>,
 }
 
 /// The DNS door.

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use access::{Clock, Desk};
 use model::{LibraryFile, NewPreparation, Subject};
 use portal::{
-    Diagnosis, Enrolment, Firewall, Health, ListOrigin, ListStatus, Listener, Refused, SelftestStatus,
-    Service, Setback, Status, StatusSource, Trial, UpdateStatus, Upstream,
+    Diagnosis, Enrolment, Firewall, Health, LineFault, LineSeat, ListOrigin, ListStatus, Listener, Refused,
+    SelftestStatus, Service, Setback, Status, StatusSource, Trial, TypedLine, UpdateStatus, Upstream,
 };
 use resolver::{Resolver, Statistics};
 use system::clock::monotonic;
@@ -18,6 +18,7 @@ use super::listeners::Listeners;
 use super::preparing::Prepared;
 use super::reception::Reception;
 use crate::config::Config;
+use crate::line::LineDesk;
 use crate::support;
 
 /// The state of the box, part by part; each part is written by whoever keeps it.
@@ -38,6 +39,7 @@ pub(crate) struct Board {
     support: OnceLock<support::Place>,
     prepared: Arc<Prepared>,
     reception: OnceLock<Arc<Reception>>,
+    line_desk: OnceLock<LineDesk>,
 }
 
 /// Whether the upstream resolvers answer, as far as the school's own questions show.
@@ -79,6 +81,7 @@ impl Board {
             support: OnceLock::new(),
             prepared,
             reception: OnceLock::new(),
+            line_desk: OnceLock::new(),
         }
     }
 
@@ -135,6 +138,11 @@ impl Board {
     /// Who enrols the box while it is fresh. Told once.
     pub(crate) fn set_reception(&self, reception: &Arc<Reception>) {
         self.reception.get_or_init(|| Arc::clone(reception));
+    }
+
+    /// Where the line is changed, on a box that has one. Told once.
+    pub(crate) fn set_line_desk(&self, desk: LineDesk) {
+        self.line_desk.get_or_init(|| desk);
     }
 
     /// What was counted since the start.
@@ -210,6 +218,22 @@ impl StatusSource for Board {
     fn enrol(&self, code: &str, hub: &str, head: (&str, &str)) -> Result<(), Setback> {
         let reception = self.reception.get().ok_or(Setback::HasState)?;
         reception.ask(code, hub, head, monotonic())
+    }
+
+    fn fresh_line(&self) -> Option<LineSeat> {
+        let is_fresh = self.reception.get().is_some_and(|reception| reception.is_fresh());
+        self.line_desk.get().filter(|_| is_fresh).map(LineDesk::look)
+    }
+
+    fn change_fresh_line(&self, typed: &TypedLine<'_>) -> Result<(), LineFault> {
+        let desk = self.line_desk.get().ok_or(LineFault::Taken)?;
+        let choice = desk.read_typed(typed)?;
+        let reception = self.reception.get().ok_or(LineFault::Taken)?;
+        let kept = reception.while_fresh(|| desk.keep(&choice)).ok_or(LineFault::Taken)?;
+        kept.map_err(|error| {
+            tracing::error!(%error, "what was typed of the line cannot be kept");
+            LineFault::Disk
+        })
     }
 
     fn recall_refusals(&self, client: IpAddr) -> Vec<Refused> {

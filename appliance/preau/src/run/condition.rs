@@ -29,6 +29,7 @@ use crate::condition::{Condition, Found};
 use crate::config::Config;
 use crate::data_folder::{STATE_FILE, WIFI_FOLDER};
 use crate::decided::{Note, Wait};
+use crate::line::LineDesk;
 use crate::releases::{REPORT, Releases};
 use crate::support;
 
@@ -42,6 +43,8 @@ pub(crate) struct ConditionKeeper {
     data: PathBuf,
     /// The interface of the line, where there is one.
     line: Option<String>,
+    /// What the box is on it.
+    line_desk: Option<LineDesk>,
     board: Arc<Board>,
     clock: Arc<dyn Clock>,
     identity: Option<Arc<Identity>>,
@@ -68,6 +71,7 @@ impl ConditionKeeper {
         Self {
             data: data.to_owned(),
             line: config.network.as_ref().map(|network| network.firewall.intent().wan.to_string()),
+            line_desk: LineDesk::new(config, data),
             board: Arc::clone(board),
             clock: Arc::clone(clock),
             identity: identity.cloned(),
@@ -129,6 +133,7 @@ impl ConditionKeeper {
         Diagnosis {
             at: now.plausible(),
             line,
+            line_seat: self.line_desk.as_ref().map(LineDesk::look),
             disk,
             machine: Machine { memory_bytes, memory_free_bytes, temperature_c, up_s },
             certificates,

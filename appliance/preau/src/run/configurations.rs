@@ -87,8 +87,9 @@ impl ConfigurationKeeper {
     fn see_to(&mut self, uai: &Uai, now: (Timestamp, ClockQuality)) -> anyhow::Result<()> {
         let before = Note::read(&self.data);
         let mut note = before.clone();
-        let runs = note.trial.as_ref().is_some_and(|trial| Some(trial.number) == note.in_force);
-        if runs && self.looks >= LOOKS_ON_TRIAL {
+        // One that was never started has not run, though it may have the number of one that has.
+        let runs = |trial: &Trial| trial.starts > 0 && Some(trial.number) == note.in_force;
+        if note.trial.as_ref().is_some_and(runs) && self.looks >= LOOKS_ON_TRIAL {
             let number = note.in_force.unwrap_or_default();
             tracing::info!(number, "the box runs with the commune's configuration");
             note.trial = None;
@@ -129,7 +130,7 @@ impl ConfigurationKeeper {
         let text = read_text(&file).with_context(|| format!("{} cannot be read", file.display()))?;
         let renewed = renew(&text, wanted);
         if renewed == text {
-            let runs = note.in_force == Some(number);
+            let runs = note.in_force == Some(number) && note.trial.as_ref().is_none_or(|it| it.starts > 0);
             note.waiting = (!runs).then_some((number, Wait::Restart));
             return Ok(None);
         }

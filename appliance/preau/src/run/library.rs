@@ -1,9 +1,10 @@
 //! The files from the commune, as pages show them: what is here, and how much of the rest.
 //!
-//! The night brings them; this thread looks at what it has brought, and removes what is over by day, too.
+//! The night brings them; this thread looks at what it has brought, removes what is over by day, too, and has files give way to the journal also where no
+//! hub has been reached for weeks.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -14,11 +15,16 @@ use model::{ClockQuality, LibraryFile, Timestamp};
 use portal::LibraryLine;
 use sync::{HubFolder, SyncError};
 use system::library_shelf::{LibraryShelf, LibraryTrouble};
+use system::release_shelf::fits;
+use system::space;
 
 use super::preparing::Prepared;
 
 /// How often it is looked at what is here: a file of a night stands on the pages before anybody comes.
 const PERIOD: Duration = Duration::from_secs(5);
+
+/// How many looks it takes until the disk's room is looked at again: an hour of them.
+const LOOKS_AT_ROOM: u32 = 720;
 
 /// What is here, for pages.
 #[derive(Default)]
@@ -49,10 +55,13 @@ impl Library {
 
 /// Whoever looks.
 pub(crate) struct LibraryKeeper {
+    data: PathBuf,
     shelf: LibraryShelf,
     hub: HubFolder,
     clock: Arc<dyn Clock>,
     prepared: Arc<Prepared>,
+    /// Looks until the disk's room is looked at.
+    until_room: u32,
     /// A failure is told once.
     is_failure_told: bool,
 }
@@ -63,8 +72,8 @@ impl LibraryKeeper {
         let (shelf, hub) = (LibraryShelf::new(data), HubFolder::new(data));
         // The same as before, where somebody has looked already.
         let _set = prepared.library.shelf.set(shelf.clone());
-        let (clock, prepared) = (Arc::clone(clock), Arc::clone(prepared));
-        Self { shelf, hub, clock, prepared, is_failure_told: false }
+        let (clock, prepared, data) = (Arc::clone(clock), Arc::clone(prepared), data.to_owned());
+        Self { data, shelf, hub, clock, prepared, until_room: 0, is_failure_told: false }
     }
 
     /// Looks until it is told to stop.
@@ -74,7 +83,7 @@ impl LibraryKeeper {
             if let Err(error) = &outcome
                 && !self.is_failure_told
             {
-                tracing::error!("files from the commune that are over cannot be removed: {error:#}");
+                tracing::error!("files from the commune that have to go cannot be removed: {error:#}");
             }
             self.is_failure_told = outcome.is_err();
             if stopped.recv_timeout(PERIOD) != Err(RecvTimeoutError::Timeout) {
@@ -97,6 +106,7 @@ impl LibraryKeeper {
         if **shown.load() != lines {
             shown.store(Arc::new(lines));
         }
+        self.make_room(now.at)?;
         // A clock that nobody confirms takes nothing away, and a night may be bringing something.
         if now.quality != ClockQuality::Synchronised || !self.has_old(now.at) {
             return Ok(());
@@ -104,6 +114,27 @@ impl LibraryKeeper {
         let lock = self.hub.lock();
         if !matches!(lock, Err(SyncError::Busy)) {
             self.shelf.keep_only(&self.shelf.wanted(now.at))?;
+        }
+        Ok(())
+    }
+
+    /// Has files go where the journal lacks room, now and then. A night looks by itself.
+    fn make_room(&mut self, now: Timestamp) -> anyhow::Result<()> {
+        if self.until_room > 0 {
+            self.until_room -= 1;
+            return Ok(());
+        }
+        self.until_room = LOOKS_AT_ROOM;
+        if self.prepared.library.lines.load().iter().all(|line| line.here == 0) {
+            return Ok(());
+        }
+        let lock = self.hub.lock();
+        if matches!(lock, Err(SyncError::Busy)) {
+            return Ok(());
+        }
+        let data = self.data.as_path();
+        if self.shelf.give_way(&mut || Ok(fits(&space::look(data, now)?, 0)))? > 0 {
+            self.shelf.note_trouble(Some(LibraryTrouble::NoRoom))?;
         }
         Ok(())
     }

@@ -67,6 +67,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use crate::cli::RunOptions;
 use crate::config::Config;
 use crate::join_files::JoinDesk;
+use crate::line::LineDesk;
 
 pub(crate) use beginning::start_diagnostics;
 use beginning::{Begun, begin};
@@ -126,7 +127,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
 
     let (runtime, dns) = (start_runtime("gate", GATE_WORKERS)?, start_runtime("dns", DNS_WORKERS)?);
     let (readings, radios) = (Arc::new(Readings::default()), Arc::new(Radios::default()));
-    let heard = Arc::new(HeardPoints::new(config.wifi.adoption_key.clone()));
+    let heard = Arc::new(HeardPoints::new(wifi::find_key(&config.wifi, &data)));
     let rooms = Rooms {
         resolver: resolver.clone(),
         gate: Arc::clone(&gate),
@@ -183,6 +184,9 @@ fn open_reception(
 ) -> (Arc<Reception>, ReceptionKeeper) {
     let reception = Arc::new(Reception::new());
     board.set_reception(&reception);
+    if let Some(desk) = LineDesk::new(config, data) {
+        board.set_line_desk(desk);
+    }
     let enroller = ReceptionKeeper::new(config, options, data, (&reception, board));
     (reception, enroller)
 }
@@ -416,6 +420,7 @@ fn open_office(
     let office = office.with_points(PointPlan::new(Arc::clone(heard), &config.wifi));
     let profiles = config.filter.profiles.iter().map(|profile| profile.name.clone());
     let office = office.with_profiles(profiles.collect()).with_join_desk(JoinDesk::new(config));
+    let office = office.with_line_desk(LineDesk::new(config, data));
     let office = office.with_telephones(&config.portal.telephones);
     let readers = config.journal_readers.iter().flatten().map(ToString::to_string);
     let office = office.with_readers(readers.collect());

@@ -9,6 +9,7 @@ mod installing;
 mod joining;
 mod keys;
 mod lessons;
+mod lining;
 mod moving;
 mod networks;
 mod notebook;
@@ -39,9 +40,10 @@ use model::{
 use portal::{
     Asked, Card, Claimed, Classes, CommuneDesk, CommuneWish, Custody, DeviceList, Findings, Held, HubSeat,
     JoinCode, JoinFile, JoinTrouble, KeyBearer, KeyList, LessonChoice, LessonStart, LessonTurn, LibraryLine,
-    NewCodes, NewHold, NewKey, NewReading, Newcomer, Points, PreparationLine, Reader, ReadingList, RemovedKey,
-    Reply, RoomKeys, RoomNow, SaidOfPoint, SchoolRule, ShownKey, Summary, TelephoneState, Tile, Trouble,
-    TypedHub, TypedTelephone, WaitingRelease, WantedThing, WifiLine, Wish,
+    LineSeat, LineTrouble, NewCodes, NewHold, NewKey, NewReading, Newcomer, Points, PreparationLine, Reader,
+    ReadingList, RemovedKey, Reply, RoomKeys, RoomNow, SaidOfPoint, SchoolRule, ShownKey, Summary,
+    TelephoneState, Tile, Trouble, TypedHub, TypedLine, TypedTelephone, WaitingRelease, WantedThing, WifiLine,
+    Wish,
 };
 use ring::rand::SystemRandom;
 use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonError, Store, StoreError};
@@ -50,6 +52,7 @@ use super::radios::Radios;
 use super::readings::Readings;
 use crate::data_folder::STATE_FILE;
 use crate::join_files::JoinDesk;
+use crate::line::LineDesk;
 use crate::releases::REPORT;
 use keys::KeyDesk;
 use moving::Moving;
@@ -99,6 +102,8 @@ pub(crate) struct Office {
     release_report: PathBuf,
     /// The hub that the box is to enrol at.
     moving: Arc<Moving>,
+    /// Where the line is changed, on a box that has one.
+    line_desk: Option<LineDesk>,
     /// The profiles that devices may have.
     profiles: Vec<ProfileName>,
     /// What stands in files for devices besides their network.
@@ -150,6 +155,7 @@ impl Office {
             points: PointPlan::default(),
             release_report: PathBuf::from(REPORT),
             moving: Arc::default(),
+            line_desk: None,
             profiles: Vec::new(),
             join_desk: JoinDesk::default(),
             counted: Mutex::default(),
@@ -405,6 +411,20 @@ impl portal::AdoptionRoom for Office {
 
     fn release_point(&self, client: IpAddr, person: &Person, name: &AccessPointName) -> Result<(), Trouble> {
         self.release(client, person, name)
+    }
+
+    fn point_files(&self, client: IpAddr, person: &Person) -> Result<Vec<u8>, Trouble> {
+        self.pack_point_files(client, person)
+    }
+}
+
+impl portal::LineRoom for Office {
+    fn line(&self) -> Option<LineSeat> {
+        self.find_line()
+    }
+
+    fn change_line(&self, client: IpAddr, person: &Person, typed: &TypedLine<'_>) -> Result<(), LineTrouble> {
+        self.alter_line(client, person, typed)
     }
 }
 

@@ -1,8 +1,9 @@
 //! Answers to requests that change something at a server: one to POST may be kept (RFC 9110 section 9.3.3), where nobody else changed
 //! the same meanwhile.
 //!
-//! Invariant: such an answer is kept only where no other request that may change its key was answered after it, nor was on its way
-//! when it came: nobody can tell which of the two the server did last.
+//! Invariant: such an answer is kept only where no other request that may change its key began or was answered between its own
+//! beginning and the moment it is on the disk: nobody can tell which of the two the server did last. One that began before and is
+//! answered later makes it invalid, as any change does.
 
 use std::collections::HashMap;
 use std::io;
@@ -96,10 +97,11 @@ impl Depot {
         Arc::clone(&self.changes.places).try_acquire_owned().ok()
     }
 
-    /// Keeps what a change was answered with, all of which has come, unless there was another one since.
+    /// Keeps what a change was answered with, all of which has come, unless there was another one since, or somebody has asked for
+    /// it meanwhile: whoever posted may have taken long to read.
     pub(crate) async fn keep_posted(&self, key: &Key, stored: Stored, bytes: &[u8], change: Change) {
         let name = Self::name(key);
-        if !self.changes.is_last(name, change) {
+        if !self.changes.is_last(name, change) || self.has_newer(key, &stored).await {
             return;
         }
         let length = u64::try_from(bytes.len()).ok();
@@ -132,6 +134,13 @@ impl Depot {
             }
         }
         self.finish(&entry, &object).await;
+    }
+
+    /// Whether the server was asked for the same after it had said this.
+    async fn has_newer(&self, key: &Key, stored: &Stored) -> bool {
+        let objects = self.find(key).await.map(|entry| entry.objects()).unwrap_or_default();
+        let is_newer = |other: &Stored| !other.is_invalid && other.requested >= stored.received;
+        objects.iter().any(|other| other.stored.vary == stored.vary && is_newer(&other.stored))
     }
 }
 

@@ -246,12 +246,17 @@ impl Depot {
             .ok()?;
         let body = Body::arriving(number, file, length, is_divisible);
         let object = Object { stored: Arc::new(stored), body };
-        let entry = match self.find(key).await {
-            Some(EntryHandle(entry)) => entry,
-            None => Arc::new(Entry::new(name, key.clone(), vec![])),
+        let found = self.find(key).await.map(|EntryHandle(entry)| entry);
+        let (entry, replaced) = {
+            let mut arriving = self.arriving.lock().unwrap_or_else(PoisonError::into_inner);
+            // Two at once, an answer to POST and one to GET, are of one entry.
+            let coming = || arriving.get(&name).filter(|entry| entry.key == *key).cloned();
+            let entry = found.or_else(coming);
+            let entry = entry.unwrap_or_else(|| Arc::new(Entry::new(name, key.clone(), vec![])));
+            let replaced = entry.add(object.clone(), succession);
+            arriving.insert(name, Arc::clone(&entry));
+            (entry, replaced)
         };
-        let replaced = entry.add(object.clone(), succession);
-        self.arriving.lock().unwrap_or_else(PoisonError::into_inner).insert(name, Arc::clone(&entry));
         self.clear_away(&entry, &replaced);
         Some(Arrival { entry: EntryHandle(entry), object, place })
     }
@@ -297,7 +302,7 @@ impl Depot {
         object: &Object,
         stored: Stored,
     ) -> Option<Object> {
-        let updated = entry.update(&object.body, stored);
+        let updated = entry.update(object, stored);
         self.write(entry).await;
         updated
     }

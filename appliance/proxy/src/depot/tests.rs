@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use access::{Clock, Instant};
-use cache::{Exchange, Kept, Key, judge};
+use cache::{Exchange, Kept, Key, Stored, judge};
 use http::{HeaderMap, Method, StatusCode};
 use model::{ClockQuality, Timestamp};
 use rustix::fs::inotify::{self, CreateFlags, Reader, WatchFlags};
 
 use super::disk::Disk;
+use super::entry::Entry;
 use super::stock::OBJECT_BYTES_MIN;
 use super::*;
 
@@ -29,9 +30,7 @@ fn key(number: usize) -> Key {
     Key::new("ent.test", &format!("/document/{number}")).unwrap()
 }
 
-/// Keeps so many documents in the folder, as an earlier run has.
-fn fill(folder: &Path, count: usize) {
-    let disk = Disk::open(folder).unwrap();
+fn stored() -> Stored {
     let mut response = HeaderMap::new();
     response.insert("cache-control", "public, max-age=600".parse().unwrap());
     let (method, request) = (Method::GET, HeaderMap::new());
@@ -43,7 +42,13 @@ fn fill(folder: &Path, count: usize) {
         requested: NOW,
         received: NOW,
     };
-    let stored = judge(&exchange, &[]).unwrap();
+    judge(&exchange, &[]).unwrap()
+}
+
+/// Keeps so many documents in the folder, as an earlier run has.
+fn fill(folder: &Path, count: usize) {
+    let disk = Disk::open(folder).unwrap();
+    let stored = stored();
     for number in 0..count {
         let (key, body) = (key(number), 1);
         let name = Depot::name(&key);
@@ -110,4 +115,16 @@ async fn small_things_are_bounded_in_number() {
     }
     walk.abort();
     assert!(count_files(folder.path()) > SHARE, "what there is room for stays");
+}
+
+#[test]
+fn what_is_changed_while_it_is_asked_for_stays_invalid() {
+    let body = Body::whole(1, tempfile::tempfile().unwrap(), 5, true);
+    let asked = Object { stored: Arc::new(stored()), body };
+    let entry = Entry::new(1, key(0), vec![asked.clone()]);
+    entry.update_all(|stored| Stored { is_invalid: true, ..stored.clone() });
+    let told = entry.update(&asked, stored()).unwrap();
+    assert!(told.stored.is_invalid);
+    // Asked after the change.
+    assert!(!entry.update(&told, stored()).unwrap().stored.is_invalid);
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use ::http::{HeaderMap, Method, Request, Response, StatusCode, header, request};
 use cache::{
     Audience, CacheStatus, Cause, Exchange, Failure, Family, FileName, Key, Lookup, Newer, RangeSet, Stored,
-    TARGETS, Unstorable, Validator, invalidated, is_safe, is_same_as_head, judge, look_up, may_serve_stale,
+    TARGETS, Unstorable, Validator, invalidated, is_personal, is_safe, is_same_as_head, judge, look_up,
+    may_serve_stale,
 };
 use model::{Mac, Timestamp};
 use tokio::time::timeout;
@@ -139,7 +140,7 @@ impl<'c> Quest<'c> {
                 Lookup::Unavailable => return Found::Unavailable,
                 Lookup::Pass(cause) => return pass(cause, None),
                 // What another one asked the server after this one came is its answer as well: a class does not stand in line.
-                Lookup::Validate(object, _) if is_collapsed && is_asked_since(object, arrived) => {
+                Lookup::Validate(object, _) if is_collapsed && self.is_answered(object, arrived) => {
                     return self.serve(entry, object, true);
                 }
                 Lookup::Validate(object, cause) => {
@@ -177,6 +178,14 @@ impl<'c> Quest<'c> {
     pub(super) fn is_for_all(&self) -> bool {
         let is_plain = self.method == Method::GET && !self.is_more && self.file.is_none();
         is_plain && self.family.is_for_all(self.key.path_and_query())
+    }
+
+    /// Whether what the server has said since `arrived` is an answer to this request as well. What it wants to be asked for each
+    /// time may be for some and not for others: whoever says who it is has it asked (RFC 9111 section 5.2.2.4).
+    fn is_answered(&self, object: &Object, arrived: Timestamp) -> bool {
+        let stored = &object.stored;
+        let is_for_each = stored.terms.no_cache && is_personal(self.headers);
+        stored.requested >= arrived && !stored.is_invalid && !is_for_each
     }
 
     /// Whether something is here, or coming, that was not there before.
@@ -532,11 +541,6 @@ impl<'c> Quest<'c> {
     pub(super) fn now(&self) -> Timestamp {
         self.depot.now()
     }
-}
-
-/// Whether the server has said since `arrived` that this is right.
-fn is_asked_since(object: &Object, arrived: Timestamp) -> bool {
-    object.stored.requested >= arrived && !object.stored.is_invalid
 }
 
 /// How the server was asked.

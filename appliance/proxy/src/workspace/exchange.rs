@@ -28,7 +28,7 @@ use super::upload::Upload;
 use crate::dial::DialError;
 use crate::http::{
     Metered, Objection, SendError, accept_language, cause_of, check, discard, host_fields, is_plainly_coded,
-    page_reply, prepare_request, prepare_response, status_of, wants_websocket,
+    leave_one_question, page_reply, prepare_request, prepare_response, status_of, wants_websocket,
 };
 use crate::passage::Passage;
 use crate::seats::Client;
@@ -345,10 +345,11 @@ where
 }
 
 /// Prepares the head of a request for the workspace. A device that calls itself a surrogate is not believed (W3C, Edge Architecture
-/// Specification): a server would speak to it, in answers that others get.
+/// Specification): a server would speak to it, in answers that others get. Nor is what it says of other questions than its own.
 pub(super) fn prepare(head: &mut request::Parts, is_websocket: bool) {
     prepare_request(head, is_websocket);
     head.headers.remove("surrogate-capability");
+    leave_one_question(head);
     join_cookies(&mut head.headers);
 }
 

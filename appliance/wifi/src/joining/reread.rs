@@ -1,7 +1,7 @@
 //! The files for devices as another program reads them: where it does not find what went in, nobody gets the file.
 
 use qrcode::QrCode;
-use roxmltree::{Document, ParsingOptions};
+use roxmltree::{Document, Node, ParsingOptions};
 use rqrr::PreparedImage;
 use serde_json::Value;
 
@@ -24,7 +24,11 @@ pub(super) fn check_apple(bytes: &[u8], network: &Network) -> Result<(), WriteEr
 /// Windows' profile, by another reader of XML than what wrote it.
 pub(super) fn check_windows(text: &str, network: &Network) -> Result<(), WriteError> {
     let document = Document::parse(text).map_err(WriteError::new)?;
-    compare(network, element(&document, "name"), element(&document, "keyMaterial"))
+    // The first name is what Windows calls the profile.
+    let ssid = element(&document, "SSID");
+    let name = ssid.and_then(|ssid| ssid.children().find(|it| it.tag_name().name() == "name"));
+    let key = element(&document, "keyMaterial");
+    compare(network, name.and_then(|name| name.text()), key.and_then(|key| key.text()))
 }
 
 /// The configuration of Chromebooks.
@@ -62,13 +66,13 @@ fn compare(network: &Network, name: Option<&str>, key: Option<&str>) -> Result<(
 
 /// The value that stands beside a key of a property list.
 fn apple_value<'d>(document: &'d Document<'_>, key: &str) -> Option<&'d str> {
-    let is_key = |node: &roxmltree::Node<'_, '_>| node.has_tag_name("key") && node.text() == Some(key);
+    let is_key = |node: &Node<'_, '_>| node.has_tag_name("key") && node.text() == Some(key);
     document.descendants().find(is_key)?.next_sibling_element()?.text()
 }
 
-/// The text of the first element of this name, in whichever namespace.
-fn element<'d>(document: &'d Document<'_>, name: &str) -> Option<&'d str> {
-    document.descendants().find(|node| node.tag_name().name() == name)?.text()
+/// The first element of this name, in whichever namespace.
+fn element<'d, 'i>(document: &'d Document<'i>, name: &str) -> Option<Node<'d, 'i>> {
+    document.descendants().find(|node| node.tag_name().name() == name)
 }
 
 #[cfg(test)]
@@ -106,6 +110,16 @@ mod tests {
             }
         }
         assert!(check_apple(b"<plist>", &usual()).is_err() && check_chromeos("{}", &usual()).is_err());
+    }
+
+    /// Windows calls the profile by a name, too, and joins by the other one.
+    #[test]
+    fn the_name_of_the_network_is_read_and_not_that_of_the_profile() {
+        let windows = windows_profile(&usual()).unwrap();
+        let (before, ssid) = windows.split_once("<SSID>").unwrap();
+        let other = format!("{before}<SSID>{}", ssid.replace("<name>preau-7<", "<name>preau-8<"));
+        assert_ne!(other, windows);
+        check_windows(&other, &usual()).unwrap_err();
     }
 
     /// What a class points its tablets at is read, whatever key was drawn.

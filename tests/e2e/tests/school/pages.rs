@@ -165,6 +165,7 @@ fn a_technician_has_a_fresh_box_before_her() -> Result<()> {
     chrome.await_text("mal tapé")?;
     album.look(&chrome, "enrol-mistyped")?;
     album.keep(&chrome, "enrol-mistyped")?;
+    look_at_the_line(&chrome, &album)?;
 
     let code = far_hub.command(&["code", "0750655E"])?.success()?;
     // The form takes one code at a time, some seconds after the last.
@@ -185,6 +186,21 @@ fn a_technician_has_a_fresh_box_before_her() -> Result<()> {
     album.look(&chrome, "enrolled")?;
     album.keep(&chrome, "enrolled")?;
     album.close()
+}
+
+/// The page on which a line without DHCP is typed, and what it says of a mistake.
+fn look_at_the_line(chrome: &Chrome<'_>, album: &Album) -> Result<()> {
+    chrome.go("http://preau.lan/inscription/ligne")?;
+    album.look(chrome, "line-fresh")?;
+    album.keep(chrome, "line-fresh")?;
+    chrome.touch("input[value='fixe']")?;
+    chrome.fill("#address", "192.0.2.10/24")?;
+    chrome.fill("#gateway", "192.0.3.1")?;
+    chrome.fill("#dns", "192.0.2.53")?;
+    chrome.touch("form[action='/inscription/ligne'] button")?;
+    chrome.await_text("La passerelle ne convient pas")?;
+    album.look(chrome, "line-mistyped")?;
+    album.keep(chrome, "line-mistyped")
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use replication::{Health, School, read_json};
 
 use super::{Answer, Desk};
-use crate::configurations::{Fault, tidy, without_school};
+use crate::configurations::{Fault, refuse_opening, tidy, without_school};
 use crate::office::{Signed, Trouble};
 use crate::pages::settings::{Draft, Origin, SettingsPage};
 use crate::register::BoxState;
@@ -44,8 +44,18 @@ impl Desk<'_> {
         let text = tidy(field("texte").ok_or(Trouble::Field)?);
         let known = uai.parse().map_err(|_| Trouble::Unknown)?;
         let (_school, _boxes) = self.find_school(uai)?;
-        if let Err(faults) = (self.office.settings.check_configuration)(&text, &known) {
-            return self.refuse_settings(signed, uai, (&text, before), &faults);
+        let check = self.office.settings.check_configuration;
+        let opened = match check(&text, &known) {
+            Ok(opened) => opened,
+            Err(faults) => return self.refuse_settings(signed, uai, (&text, before), &faults),
+        };
+        if !signed.member.may(Duty::Policy) {
+            let last = register.configurations(uai)?.into_iter().next();
+            let open_before = last.and_then(|last| check(&last.text, &known).ok()).unwrap_or_default();
+            let faults = refuse_opening(&text, &opened, &open_before);
+            if !faults.is_empty() {
+                return self.refuse_settings(signed, uai, (&text, before), &faults);
+            }
         }
         self.office.act(signed, "configuration-sent", uai, self.now)?;
         let author = signed.member.name.as_str();

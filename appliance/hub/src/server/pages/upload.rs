@@ -1,15 +1,18 @@
 //! Files for pupils, as people send them from the page: the form's fields come first, the file behind them.
 //!
-//! Invariant: nothing of a file is taken before it is known who sends it, that she may, and that the form is the page's own.
+//! Invariant: nothing of a file is taken before it is known who sends it, that she may, and that the form is the page's own. Until then a request has so
+//! many bytes and so much time, whatever it says of itself: a reader of forms keeps in memory what it looks for an end in.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix_web::http::header::{self, HeaderName};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use form_urlencoded::Serializer;
-use futures_util::{StreamExt as _, stream};
+use futures_util::{Stream, StreamExt as _, stream};
 use model::{FileName, LIBRARY_FILE_BYTES_MAX, PreparationTitle, Timestamp, Uai};
 use multer::{Constraints, Field, Multipart, SizeLimit};
 use portal::Language;
@@ -27,8 +30,10 @@ use crate::register::people::Duty;
 pub(super) const PATH: &str = "/fichiers";
 /// What a field with a file is called.
 const FILE_FIELD: &str = "fichier";
-/// Longest silence of whoever sends.
+/// Longest silence of whoever sends, and longest wait for all that stands before the file.
 const SILENCE: Duration = Duration::from_secs(60);
+/// What is read of a request before it is known who sends it: the fields, what stands around them, and what has come of the file meanwhile.
+const UNKNOWN_BYTES_MAX: usize = FORM_BYTES_MAX + (1 << 20);
 /// What is written at a time, on a thread that may wait for the disk.
 const PIECE_BYTES: usize = 1 << 20;
 /// Pieces of the request that wait to be read.
@@ -37,7 +42,7 @@ const WAITING_MAX: usize = 4;
 impl From<LibraryError> for Trouble {
     fn from(error: LibraryError) -> Self {
         match error {
-            LibraryError::Empty | LibraryError::TooLong => Self::File,
+            LibraryError::Empty | LibraryError::TooLong | LibraryError::Gone => Self::File,
             LibraryError::TooMany => Self::TooMany,
             LibraryError::Register(error) => error.into(),
             LibraryError::NoRoom | LibraryError::Spool(_) | LibraryError::Keep(_) => {
@@ -72,37 +77,62 @@ pub(super) async fn receive(
     };
     let limit = LIBRARY_FILE_BYTES_MAX.saturating_add(FORM_BYTES_MAX as u64);
     let constraints = Constraints::new().size_limit(SizeLimit::new().whole_stream(limit));
-    let mut parts = Multipart::with_constraints(Box::pin(pass_on(payload)), boundary, constraints);
-    let (mut typed, mut left) = (Vec::<(String, String)>::new(), FORM_BYTES_MAX);
+    let is_known = Arc::new(AtomicBool::new(false));
+    let pieces = hold(pass_on(payload), Arc::clone(&is_known));
+    let mut parts = Multipart::with_constraints(Box::pin(pieces), boundary, constraints);
+    let begun = actix_web::rt::time::timeout(SILENCE, read_fields(&mut parts)).await;
+    let Ok(Some((typed, part))) = begun else { return HttpResponse::BadRequest().finish() };
+    let form = Serializer::new(String::new()).extend_pairs(&typed).finish();
+    let visit = Visit::read(request, form.as_bytes(), from.ip().to_canonical(), language);
+    let is_encrypted = visit.is_encrypted;
+    let answer = take(hub, visit, part, &is_known).await;
+    answer.map_or_else(
+        || HttpResponse::ServiceUnavailable().finish(),
+        |answer| respond(answer, language, is_encrypted),
+    )
+}
+
+/// What was typed, and the file behind that; `None` where there is none, or too much before it.
+async fn read_fields<'r>(parts: &mut Multipart<'r>) -> Option<(Vec<(String, String)>, Field<'r>)> {
+    let (mut typed, mut left) = (Vec::new(), FORM_BYTES_MAX);
     loop {
-        let Ok(Ok(Some(mut part))) = actix_web::rt::time::timeout(SILENCE, parts.next_field()).await else {
-            return HttpResponse::BadRequest().finish();
-        };
+        let mut part = parts.next_field().await.ok()??;
         let name = part.name().unwrap_or_default().to_owned();
-        if name != FILE_FIELD {
-            let Some(value) = read_value(&mut part, &mut left).await else {
-                return HttpResponse::BadRequest().finish();
-            };
-            typed.push((name, value));
-            continue;
+        if name == FILE_FIELD {
+            return Some((typed, part));
         }
-        let called = part.file_name().unwrap_or_default().to_owned();
-        let form = Serializer::new(String::new()).extend_pairs(&typed).finish();
-        let visit = Visit::read(request, form.as_bytes(), from.ip().to_canonical(), language);
-        let is_encrypted = visit.is_encrypted;
-        let answer = take(hub, visit, called, part).await;
-        return answer.map_or_else(
-            || HttpResponse::ServiceUnavailable().finish(),
-            |answer| respond(answer, language, is_encrypted),
-        );
+        let value = read_value(&mut part, &mut left).await?;
+        typed.push((name, value));
     }
 }
 
+/// Lets so much through before somebody is known, and all that follows afterwards.
+fn hold(
+    pieces: impl Stream<Item = io::Result<Bytes>> + Send,
+    is_known: Arc<AtomicBool>,
+) -> impl Stream<Item = io::Result<Bytes>> + Send {
+    let mut bytes = 0_usize;
+    pieces.map(move |piece| {
+        let piece = piece?;
+        bytes = bytes.saturating_add(piece.len());
+        if bytes > UNKNOWN_BYTES_MAX && !is_known.load(Ordering::Relaxed) {
+            return Err(io::Error::other("there is too much before the file"));
+        }
+        Ok(piece)
+    })
+}
+
 /// What arrives, for whoever reads it on whatever thread: it waits where nobody does.
-fn pass_on(mut payload: web::Payload) -> impl futures_util::Stream<Item = io::Result<Bytes>> + Send {
+fn pass_on(mut payload: web::Payload) -> impl Stream<Item = io::Result<Bytes>> + Send {
     let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(WAITING_MAX);
     drop(actix_web::rt::spawn(async move {
-        while let Some(piece) = payload.next().await {
+        loop {
+            // Once nobody reads any more, whoever still sends is waited for no longer.
+            let piece = tokio::select! {
+                () = sender.closed() => None,
+                piece = payload.next() => piece,
+            };
+            let Some(piece) = piece else { return };
             let piece = piece.map_err(|error| io::Error::other(error.to_string()));
             if sender.send(piece).await.is_err() {
                 return;
@@ -118,7 +148,7 @@ fn pass_on(mut payload: web::Payload) -> impl futures_util::Stream<Item = io::Re
 /// The text of a small field; `None` where the form has more of it than any.
 async fn read_value(part: &mut Field<'_>, left: &mut usize) -> Option<String> {
     let mut value = Vec::new();
-    while let Some(piece) = actix_web::rt::time::timeout(SILENCE, part.chunk()).await.ok()?.ok()? {
+    while let Some(piece) = part.chunk().await.ok()? {
         *left = left.checked_sub(piece.len())?;
         value.extend_from_slice(&piece);
     }
@@ -126,7 +156,8 @@ async fn read_value(part: &mut Field<'_>, left: &mut usize) -> Option<String> {
 }
 
 /// Takes the file in, once it is known who sends it; `None` where the hub cannot work.
-async fn take(hub: web::Data<Hub>, visit: Visit, called: String, part: Field<'_>) -> Option<Answer> {
+async fn take(hub: web::Data<Hub>, visit: Visit, part: Field<'_>, is_known: &AtomicBool) -> Option<Answer> {
+    let called = part.file_name().unwrap_or_default().to_owned();
     let (visit, of) = (web::Data::new(visit), web::Data::clone(&hub));
     let seen = web::Data::clone(&visit);
     let wanted = web::block(move || desk(&of, &seen).map(|desk| desk.begin_upload(&called))).await.ok()??;
@@ -134,6 +165,7 @@ async fn take(hub: web::Data<Hub>, visit: Visit, called: String, part: Field<'_>
         Ok(wanted) => wanted,
         Err(answer) => return Some(answer),
     };
+    is_known.store(true, Ordering::Relaxed);
     let spool = match read_file(&hub, part).await {
         Ok(spool) => spool,
         Err(trouble) => {
@@ -258,5 +290,61 @@ impl Desk<'_> {
         let file = spool.finish(blobs, name, title, until)?;
         hand_out((register, blobs), schools, &file, (signed.member.name.as_str(), self.now))?;
         Ok(Answer::see(PATH))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is read of a request that sends these pieces, and what has been let through of it.
+    async fn read(pieces: Vec<Vec<u8>>, is_known: bool) -> (Option<Vec<(String, String)>>, usize) {
+        let let_through = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let count = Arc::clone(&let_through);
+        let pieces = stream::iter(pieces.into_iter().map(|piece| Ok(Bytes::from(piece))));
+        let pieces = hold(pieces, Arc::new(AtomicBool::new(is_known))).map(move |piece| {
+            let length = piece.as_ref().map_or(0, Bytes::len);
+            count.fetch_add(length, Ordering::Relaxed);
+            piece
+        });
+        let mut parts = Multipart::new(Box::pin(pieces), "x");
+        let found = read_fields(&mut parts).await.map(|(typed, _)| typed);
+        (found, let_through.load(Ordering::Relaxed))
+    }
+
+    fn field(name: &str, value: &str) -> Vec<u8> {
+        format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").into_bytes()
+    }
+
+    #[actix_web::test]
+    async fn fields_are_read_up_to_the_file() {
+        let file = field(FILE_FIELD, "a volcano");
+        let form = [field("jeton", "abc"), field("titre", "Le volcan"), file, b"--x--\r\n".to_vec()].concat();
+        let typed = read(vec![form], false).await.0.unwrap();
+        let typed: Vec<(&str, &str)> = typed.iter().map(|(name, value)| (&**name, &**value)).collect();
+        assert_eq!(typed, [("jeton", "abc"), ("titre", "Le volcan")]);
+        let without = [field("jeton", "abc"), b"--x--\r\n".to_vec()].concat();
+        assert_eq!(read(vec![without], false).await.0, None, "there is no file");
+        let long = field("titre", &"a".repeat(FORM_BYTES_MAX + 1));
+        assert_eq!(read(vec![long, field(FILE_FIELD, "a")], false).await.0, None, "more than a form has");
+    }
+
+    #[actix_web::test]
+    async fn whoever_is_unknown_fills_no_memory() {
+        const PIECES: usize = 64;
+        let piece = vec![b'a'; 1 << 20];
+        let head = b"--x\r\nX-Head: ".to_vec();
+        // Before the first boundary, and in a head without an end.
+        for begin in [vec![], head] {
+            let pieces: Vec<Vec<u8>> =
+                std::iter::once(begin).chain(std::iter::repeat_n(piece.clone(), PIECES)).collect();
+            let (typed, let_through) = read(pieces, false).await;
+            assert_eq!(typed, None);
+            assert!(let_through <= UNKNOWN_BYTES_MAX, "{let_through}");
+        }
+        let pieces = stream::iter(std::iter::repeat_n(piece, PIECES).map(|piece| Ok(Bytes::from(piece))));
+        let known = hold(pieces, Arc::new(AtomicBool::new(true)));
+        let all: Vec<io::Result<Bytes>> = known.collect().await;
+        assert!(all.len() == PIECES && all.iter().all(Result::is_ok), "a film is longer than that");
     }
 }

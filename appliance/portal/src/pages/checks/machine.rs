@@ -7,7 +7,8 @@ use crate::diagnosis::{
     AccessPoint, Certificates, Configuration, Diagnosis, Disk, Hub, Line, Machine, ReleaseStage, Sealing,
     SystemFailure, SystemRelease,
 };
-use crate::{Language, ListOrigin, ListStatus, Status, WifiStatus};
+use crate::pages::people::tell_line;
+use crate::{Language, LineSeat, ListOrigin, ListStatus, Status, WifiStatus};
 
 const GIGABYTE: u64 = 1_000_000_000;
 const MEGABYTE: u64 = 1_000_000;
@@ -46,7 +47,7 @@ pub(in crate::pages) fn check_machine(
     }
     let check = |topic, found| Check::new(language, topic, found);
     let mut first = Vec::new();
-    first.extend(diagnosis.line.map(|line| check(Topic::Line, check_line(language, line))));
+    first.extend(diagnosis.line.map(|line| check(Topic::Line, check_line(language, line, diagnosis.line_seat.as_ref()))));
     first.extend(checks);
     if let Some(Sealing { has_readers, waits_since }) = diagnosis.sealing {
         first.push(check(Topic::Keys, check_keys(language, has_readers)));
@@ -105,13 +106,20 @@ fn date_certificates(
     }
 }
 
-fn check_line(language: Language, line: Line) -> (Level, Vec<String>) {
+fn check_line(language: Language, line: Line, seat: Option<&LineSeat>) -> (Level, Vec<String>) {
     let (level, key) = match line {
         Line::Up => (Level::Good, "diagnosis-line-up"),
         Line::Down => (Level::Bad, "diagnosis-line-down"),
         Line::Unknown => (Level::Neutral, "diagnosis-line-unknown"),
     };
-    (level, vec![language.say(key)])
+    let mut lines = vec![language.say(key)];
+    lines.extend(seat.map(|seat| tell_line(language, &seat.shown)));
+    // Without a cable the address cannot be there: that is told already.
+    if line != Line::Down && seat.is_some_and(|seat| !seat.is_in_force) {
+        lines.push(language.say("line-waits"));
+        return (level.max(Level::Warning), lines);
+    }
+    (level, lines)
 }
 
 /// How long the last good night is ago, and whether the hub takes the box at all.

@@ -64,7 +64,7 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
         push(&format!("guarded-{}", authority.is_some()), page.render(language));
     }
     let signed = technicians(language).into_iter().chain(sign_ins(language));
-    for (name, html) in signed.chain(keys::tests::all(language)) {
+    for (name, html) in signed.chain(keys::tests::all(language)).chain(line::tests::all(language)) {
         push(&name, html);
     }
     for person in

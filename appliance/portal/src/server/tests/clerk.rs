@@ -13,11 +13,11 @@ use crate::pages::samples;
 use crate::{
     AdoptionRoom, Asked, Card, Claimed, Classes, CommuneDesk, CommuneRoom, CommuneWish, Custody, DeviceList,
     DeviceRoom, Findings, Held, HubRoom, HubSeat, InstallRoom, JoinCode, JoinFile, JoinTrouble, KeyBearer,
-    KeyList, KeyRoom, LessonChoice, LessonRoom, LessonStart, LessonTurn, NetworkRoom, NewCodes, NewHold,
-    NewKey, NewReading, Newcomer, Office, Points, PreparationLine, PreparationRoom, Reader, ReadingList,
-    ReadingRoom, RemovedKey, Reply, RoomKeys, RoomNow, SaidOfPoint, SchoolRule, Setback, ShownKey, Summary,
-    TelephoneRoom, TelephoneState, Tile, Trouble, TypedHub, TypedTelephone, WaitingRelease, WantedThing,
-    WifiLine, Wish,
+    KeyList, KeyRoom, LessonChoice, LessonRoom, LessonStart, LessonTurn, LineFault, LineRoom, LineSeat,
+    LineTrouble, NetworkRoom, NewCodes, NewHold, NewKey, NewReading, Newcomer, Office, Points,
+    PreparationLine, PreparationRoom, Reader, ReadingList, ReadingRoom, RemovedKey, Reply, RoomKeys, RoomNow,
+    SaidOfPoint, SchoolRule, Setback, ShownKey, Summary, TelephoneRoom, TelephoneState, Tile, Trouble,
+    TypedHub, TypedLine, TypedTelephone, WaitingRelease, WantedThing, WifiLine, Wish,
 };
 
 /// Its teacher is number 1, its head number 2, its officer number 3; all have this secret.
@@ -154,6 +154,27 @@ impl AdoptionRoom for Clerk {
 
     fn release_point(&self, _: IpAddr, by: &Person, name: &model::AccessPointName) -> Result<(), Trouble> {
         self.note(format!("{} releases {name}", by.name))
+    }
+
+    fn point_files(&self, _: IpAddr, by: &Person) -> Result<Vec<u8>, Trouble> {
+        self.note(format!("{} takes the files of access points", by.name))?;
+        Ok(b"packed".to_vec())
+    }
+}
+
+impl LineRoom for Clerk {
+    fn line(&self) -> Option<LineSeat> {
+        Some(samples::line_seat())
+    }
+
+    fn change_line(&self, _: IpAddr, by: &Person, typed: &TypedLine<'_>) -> Result<(), LineTrouble> {
+        let TypedLine::Fixed { address, gateway, resolvers } = typed else {
+            return self.note(format!("{} goes back to DHCP", by.name)).map_err(Into::into);
+        };
+        if !address.contains('/') {
+            return Err(LineFault::Address.into());
+        }
+        self.note(format!("{} has {address} by {gateway}, {resolvers}", by.name)).map_err(Into::into)
     }
 }
 

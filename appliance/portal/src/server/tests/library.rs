@@ -68,7 +68,7 @@ fn ask(address: SocketAddr, method: &str, path: &str, fields: &str) -> String {
 
 #[test]
 fn a_film_is_read_whole_in_parts_and_by_devices_of_the_school_alone() {
-    // Two pieces and a half.
+    // Ten pieces.
     let text = "volcano ".repeat(80 << 10);
     let (portal, address, path) = start_shelf("volcan.mp4", text.as_bytes());
     let whole = ask(address, "GET", &path, "");
@@ -105,6 +105,37 @@ fn a_film_is_read_whole_in_parts_and_by_devices_of_the_school_alone() {
     for none in ["/ressources/", "/ressources/../../etc/passwd", &path.replace("ab", "cd")] {
         assert!(ask(address, "GET", none, "").starts_with("HTTP/1.1 404 "), "{none}");
     }
+    portal.stop().unwrap();
+}
+
+#[test]
+fn a_device_that_opens_files_without_end_holds_its_own_places() {
+    // More than lies on the way while nobody takes it.
+    let text = "volcano ".repeat(2 << 20);
+    let (portal, address, path) = start_shelf("film.mp4", text.as_bytes());
+    let open = || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let head = format!("GET {path} HTTP/1.1\r\nHost: preau.lan\r\nX-Forwarded-For: 10.77.0.11\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut begin = [0; 13];
+        stream.read_exact(&mut begin).unwrap();
+        (stream, begin)
+    };
+    let held: Vec<_> = (0..8).map(|_| open()).collect();
+    assert!(held.iter().all(|(_, begin)| begin == b"HTTP/1.1 200 "));
+    let more = ask(address, "GET", &path, "");
+    assert!(more.starts_with("HTTP/1.1 503 ") && more.contains("retry-after: 5\r\n"), "{more}");
+    drop(held);
+    let mut again = ask(address, "HEAD", &path, "");
+    for _ in 0..100 {
+        if again.starts_with("HTTP/1.1 200 ") {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+        again = ask(address, "HEAD", &path, "");
+    }
+    assert!(again.starts_with("HTTP/1.1 200 "), "places are given back: {again}");
     portal.stop().unwrap();
 }
 

@@ -143,3 +143,47 @@ fn devices_are_kept_by_those_who_direct() {
     );
     open.portal.stop().unwrap();
 }
+
+#[test]
+fn the_line_is_changed_by_those_who_keep_the_box() {
+    const PATH: &str = "/technique/ligne";
+    let open = Open::new();
+    let mut browser = Browser::new(open.address);
+    browser.sign_in("personne=1");
+    assert_eq!(browser.get(PATH).status, "403", "a teacher");
+    let mut browser = Browser::new(open.address);
+    browser.sign_in("nom=M.+Bernard");
+    assert!(browser.get("/technique").text.contains(PATH));
+    let page = browser.get(PATH);
+    assert!(page.text.contains("name=\"passerelle\"") && page.text.contains("192.0.2.10/24"), "{}", page.text);
+    let form = |address: &str| format!("ligne=fixe&adresse={address}&passerelle=192.0.2.1&dns=192.0.2.53");
+    let wrong = browser.fill(&page, PATH, &form("192.0.2.7"));
+    assert!(wrong.status == "400" && wrong.text.contains("value=\"192.0.2.7\""), "{}", wrong.text);
+    assert_eq!(browser.post(PATH, &form("192.0.2.7%2F24")).status, "403", "forged");
+    let done = browser.fill(&page, PATH, &form("192.0.2.7%2F24"));
+    assert_eq!(done.location.as_deref(), Some(PATH));
+    browser.fill(&page, PATH, "ligne=dhcp");
+    assert_eq!(
+        open.done(),
+        ["M. Bernard has 192.0.2.7/24 by 192.0.2.1, 192.0.2.53", "M. Bernard goes back to DHCP"]
+    );
+    open.portal.stop().unwrap();
+}
+
+#[test]
+fn the_files_of_an_access_point_are_taken_by_those_who_keep_the_box() {
+    const PATH: &str = "/technique/bornes/fichiers";
+    let open = Open::new();
+    let mut browser = Browser::new(open.address);
+    let page = browser.sign_in("personne=1");
+    assert_eq!(browser.fill(&page, PATH, "").status, "403", "a teacher");
+    let mut browser = Browser::new(open.address);
+    browser.sign_in("nom=M.+Bernard");
+    let page = browser.get("/technique/bornes");
+    assert!(page.text.contains(PATH), "{}", page.text);
+    assert_eq!(browser.post(PATH, "").status, "403", "forged");
+    let taken = browser.fill(&page, PATH, "");
+    assert!(taken.status == "200" && taken.text.contains("packed"), "{}", taken.text);
+    assert_eq!(open.done(), ["M. Bernard takes the files of access points"]);
+    open.portal.stop().unwrap();
+}

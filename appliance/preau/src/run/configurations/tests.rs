@@ -36,8 +36,13 @@ impl Place {
 
     /// Has the commune decide something.
     fn decide(&self, number: u64, text: &str) {
+        self.decide_by(number, number, text);
+    }
+
+    /// The same by a sheet of this number.
+    fn decide_by(&self, serial: u64, number: u64, text: &str) {
         let mut store = Store::open(&self.data.path().join(data_folder::STATE_FILE)).unwrap();
-        let document = CommuneDocument { serial: number, signer: "hub".to_owned() };
+        let document = CommuneDocument { serial, signer: "hub".to_owned() };
         let configuration = Some(CommuneConfiguration { number, text: text.to_owned() });
         let sheet = CommuneSheet { configuration, ..CommuneSheet::default() };
         store.take_commune_sheet(&document, &sheet, &"hub".parse().unwrap(), SET).unwrap();
@@ -143,4 +148,22 @@ fn one_by_which_the_box_does_not_last_is_never_tried_again() {
     place.decide(6, &named("École"));
     place.look(SET);
     assert_eq!(place.start(), "École", "another number is another try");
+}
+
+/// A hub that is broken into says something else by the number that the box works by: it is on trial like any other.
+#[test]
+fn another_text_by_a_known_number_is_on_trial() {
+    let mut place = Place::new();
+    place.decide(5, &named("École"));
+    place.look(SET);
+    place.start();
+    place.keeper.looks = LOOKS_ON_TRIAL;
+    assert_eq!(place.look(SET).trial, None, "it has run for a minute");
+    place.decide_by(6, 5, &named("Autre"));
+    for _ in 0..2 {
+        let note = place.look(SET);
+        assert_eq!((note.trial.unwrap().starts, note.waiting), (0, Some((5, Wait::Restart))));
+    }
+    let names: Vec<String> = (0..4).map(|_| place.start()).collect();
+    assert_eq!(names, ["Autre", "Autre", "Autre", "École"]);
 }

@@ -1,10 +1,11 @@
 //! Rules for the whole school that somebody who directs makes, though nobody has asked.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use model::{
     AccessKind, DomainName, Host, Layer, NewOverride, Person, Rule, Scope, SiteList, Subject, Timestamp,
-    Topic, Unfit, Verdict,
+    Topic, Unfit, UnknownDevice, Verdict,
 };
 use policy::{Decided as _, Decision, Question, Target, decide};
 use portal::{Hold, SchoolRule, Trouble};
@@ -46,12 +47,13 @@ impl Office {
         self.write(|store| store.add_override(new, clock.quality)).map(drop)
     }
 
-    /// Whether the commune keeps it from some device of the school.
+    /// Whether the commune keeps it from some device of the school, or from one that nobody has registered yet.
     fn is_closed_by_commune(&self, site: &DomainName, now: Timestamp) -> bool {
         let (policy, directory) = (self.desk.policy(), self.desk.directory());
-        directory.devices().any(|device| {
+        let unknown = UnknownDevice { mac: None, address: Ipv4Addr::UNSPECIFIED.into() };
+        let devices = directory.devices().map(|device| Subject::Device(Arc::clone(device)));
+        devices.chain([unknown.into()]).any(|subject| {
             let target = Target::Host(Host::from(site.clone()));
-            let subject = Subject::Device(Arc::clone(device));
             let question = Question { subject, kind: AccessKind::Http, target, destination: None };
             match decide(&policy, question, Some(now)) {
                 Decision::Permit(_) => false,

@@ -20,6 +20,7 @@ mod devices;
 mod installing;
 mod keys;
 mod lessons;
+mod lining;
 mod memory;
 mod moving;
 mod networks;

@@ -21,6 +21,7 @@ use super::{Order, Reception};
 use crate::cli::RunOptions;
 use crate::config::Config;
 use crate::data_folder::STATE_FILE;
+use crate::line::LineDesk;
 use crate::run::board::Board;
 
 /// How often it looks: somebody waits before the screen.
@@ -84,7 +85,10 @@ impl ReceptionKeeper {
             folder: HubFolder::new(data),
             place: options.config.clone(),
             line: config.network.as_ref().map(|network| network.firewall.intent().wan.to_string()),
-            stick: options.stick.as_deref().map(|path| Stick::new(path, data)),
+            stick: options
+                .stick
+                .as_deref()
+                .map(|path| Stick::new(path, data).with_line_desk(LineDesk::new(config, data))),
             screen: options.screen.as_deref().map(|path| ScreenWriter::new(path, config)),
             hub: None,
             hub_stamp: None,

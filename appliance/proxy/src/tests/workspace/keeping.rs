@@ -107,6 +107,28 @@ async fn what_answers_one_pupil_is_for_no_other() {
     }
 }
 
+/// What a server is told of another host or another method would be in answers that the class gets.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_asks_another_question_in_the_place_of_the_class() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Arc::new(Street::keeping(folder.path(), &hands).await);
+    let _serving = open(&street, |question: &Question| {
+        let host = question.field("x-forwarded-host").or_else(|| question.field("x-original-host"));
+        let is_emptied = question.field("x-http-method-override").is_some();
+        let page = if is_emptied { String::new() } else { format!("from {}", host.unwrap_or("ent.test")) };
+        reply(question, "200 OK", PUBLIC, page.as_bytes())
+    });
+    let mut pupil = street.connect().await;
+    let hosts = ["X-Forwarded-Host", "X-Original-Host"].map(|name| format!("{name}: evil.test\r\n"));
+    let method = "X-HTTP-Method-Override: HEAD\r\n".to_owned();
+    for (number, claim) in hosts.into_iter().chain([method]).enumerate() {
+        for fields in [claim.as_str(), ""] {
+            ask(&mut pupil, &format!("/{number}"), fields).await;
+            assert_eq!(hear(&mut pupil).await.1, "from ent.test", "{claim}");
+        }
+    }
+}
+
 /// RFC 9213. The box's own field stands above what is for all caches; those of other caches are nobody's.
 #[tokio::test(flavor = "multi_thread")]
 async fn only_what_speaks_to_the_box_is_heard() {

@@ -131,6 +131,35 @@ async fn of_two_that_post_at_the_same_time_nobody_knows_which_was_last() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_reads_long_does_not_bring_back_what_was_there_before() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Street::keeping(folder.path(), &hands).await;
+    let (mut lina, mut malo) = (street.connect().await, street.connect().await);
+    post(&mut lina, "").await;
+    let mut first = street.accept().await;
+    take(&mut first).await;
+    send(&mut first, format!("HTTP/1.1 200 OK\r\n{OF_PLACE}Content-Length: 5\r\n\r\nol")).await;
+    read_head(&mut lina).await;
+    assert_eq!(read_exactly(&mut lina, 2).await, b"ol");
+    hands.advance(1);
+    ask(&mut malo, "/x", "").await;
+    let mut second = street.accept().await;
+    assert!(read_head(&mut second).await.starts_with("GET /x "));
+    tell(&mut second, "Cache-Control: max-age=60\r\n", "newer").await;
+    assert_eq!(hear(&mut malo).await.1, "newer");
+    await_body(folder.path(), "newer").await;
+    send(&mut first, "der").await;
+    assert_eq!(read_exactly(&mut lina, 3).await, b"der");
+    // What would be kept is kept within moments.
+    for _ in 0..20 {
+        ask(&mut malo, "/x", "").await;
+        let (head, body) = hear(&mut malo).await;
+        assert!(head.contains("preau;hit") && body == "newer", "{head}");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn half_an_answer_is_not_kept() {
     let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
     let street = Street::keeping(folder.path(), &hands).await;

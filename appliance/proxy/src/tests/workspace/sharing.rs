@@ -100,6 +100,11 @@ fn answer(question: &Question, version: usize) -> (u16, Vec<u8>) {
             let fields = "Content-Type: text/html\r\nETag: \"login\"\r\nCache-Control: max-age=600\r\n";
             (200, reply(question, "200 OK", fields, b"<p>sign in"))
         }
+        // For all of those that the server lets have it.
+        ("/asked", Some("malo")) => (403, reply(question, "403 Forbidden", "", b"not for you")),
+        ("/asked", _) => {
+            (200, reply(question, "200 OK", "Cache-Control: public, no-cache\r\nETag: \"a\"\r\n", b"lesson"))
+        }
         (_, account) => {
             (200, reply(question, "200 OK", "", format!("of {}", account.unwrap_or("nobody")).as_bytes()))
         }
@@ -142,6 +147,22 @@ async fn a_class_costs_one_copy_of_what_is_for_all_and_few_questions() {
     // A part of it, for one more.
     let (head, body) = class.get(SCRIPT, &format!("{LINA}Range: bytes=3-9\r\n")).await;
     assert!(head.starts_with("http/1.1 206 ") && body == "version", "{head}");
+}
+
+/// RFC 9111 section 5.2.2.4: what another one was answered meanwhile is that one's.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_to_be_asked_for_each_time_is_asked_for_by_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let class = Class::open(folder.path()).await;
+    let late = async {
+        // While the server thinks.
+        sleep(THOUGHT / 4).await;
+        class.get("/asked", MALO).await
+    };
+    let (lina, malo) = tokio::join!(class.get("/asked", LINA), late);
+    assert!(lina.0.starts_with("http/1.1 200 ") && lina.1 == "lesson", "{}", lina.0);
+    assert!(malo.0.starts_with("http/1.1 403 ") && malo.1 == "not for you", "{}", malo.0);
+    assert_eq!(class.asked().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -45,6 +45,9 @@ fn a_technician_learns_what_is_wrong_and_what_to_do() {
         check(&crate::Diagnosis { machine, ..diagnosis.clone() }, topic, level);
     }
     check(&crate::Diagnosis { line: Some(crate::Line::Down), ..diagnosis.clone() }, "line", "bad");
+    let line_seat = Some(samples::line_seat());
+    check(&crate::Diagnosis { line_seat, ..diagnosis.clone() }, "line", "warning");
+    assert!(page.contains("192.0.2.10/24"), "{page}");
     let now = diagnosis.at.unwrap().unix_ms();
     let ago = |days: i64| Some(Timestamp::from_unix_ms(now - days * 86_400_000));
     let hub = crate::Hub::default();

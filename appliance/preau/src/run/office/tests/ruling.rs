@@ -52,6 +52,9 @@ fn the_head_opens_and_closes_for_the_school_what_nobody_stronger_has_decided() {
     let gambling = ("gambling.preau.test", permit, Layer::School, true);
     assert_eq!(told, [("autre.example", refuse, Layer::School, false), gambling]);
     assert!(standing.iter().all(|it| it.rule.author == head.name && it.rule.scope == Scope::Everyone));
+    // In a new school nothing is registered yet.
+    it.desk.swap_directory(Directory::default());
+    assert_eq!(make(&head, rule("jeux.example", permit, None)), Err(Trouble::Stronger));
 }
 
 #[test]
