@@ -38,7 +38,7 @@ pub trait Configurations: Send + Sync {
         &self,
         uai: &Uai,
         before: u64,
-        (text, author): (&str, &str),
+        text_and_author: (&str, &str),
         now: Timestamp,
     ) -> Result<Option<u64>, RegisterError>;
 }
