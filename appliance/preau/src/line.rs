@@ -4,6 +4,7 @@
 //! Invariant: nothing of it concerns the school's port. Whatever is typed, the pages are where they were, and it can be put right there.
 
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use addressing::{FixedLine, FixedLineError, LinePart};
@@ -84,7 +85,7 @@ impl LineDesk {
         let is_in_force = match &choice {
             LineChoice::Dhcp => true,
             LineChoice::Fixed(line) => {
-                own_addresses().is_ok_and(|own| own.contains(&line.address().addr().into()))
+                own_addresses().is_ok_and(|own| own.contains(&IpAddr::V4(line.address().addr())))
             }
         };
         LineSeat { shown: show(&choice), is_typed, is_in_force }

@@ -11,7 +11,7 @@ use replication::limits::PIECE_BYTES_MAX;
 use replication::{LibraryHealth, Refusal, SignedSheet, short_sum};
 use system::library_shelf::{LibraryShelf, LibraryTrouble};
 use system::release_shelf::{fits, is_full};
-use system::space::{self, SpaceError};
+use system::space::{self, Outlook, SpaceError};
 
 use crate::client::Client;
 use crate::error::SyncError;
@@ -69,7 +69,7 @@ pub(crate) fn fetch(
             }
         }
     }
-    shelf.give_way(&mut || look(data, now, 0)).map_err(|error| disk("the disk's room", error))?;
+    shelf.give_way(&mut || has_room(data, now, 0)).map_err(|error| disk("the disk's room", error))?;
     shelf.note_trouble(trouble).map_err(folder)?;
     failed.map_or(Ok(bytes), Err)
 }
@@ -103,8 +103,20 @@ fn catch_up(
     if signer == own && sheet.serial == serial { letters.take_files(&sheet, own) } else { Ok(()) }
 }
 
+/// Has files go for what needs their room more, as a release does that mends what lets somebody in; whether there is room for so many bytes then.
+pub(crate) fn give_way_to(data: &Path, now: Timestamp, missing: u64) -> Result<bool, SpaceError> {
+    let (shelf, outlook) = (LibraryShelf::new(data), space::look(data, now)?);
+    let without = Outlook { free_bytes: outlook.free_bytes.saturating_add(shelf.bytes()?), ..outlook };
+    // Where all of them are not enough, they would go each night for nothing, and come again.
+    if !fits(&without, missing) {
+        return Ok(false);
+    }
+    shelf.give_way(&mut || has_room(data, now, missing))?;
+    has_room(data, now, missing)
+}
+
 /// Whether so many bytes more leave the journal its room.
-fn look(data: &Path, now: Timestamp, missing: u64) -> Result<bool, SpaceError> {
+fn has_room(data: &Path, now: Timestamp, missing: u64) -> Result<bool, SpaceError> {
     Ok(fits(&space::look(data, now)?, missing))
 }
 
@@ -137,8 +149,8 @@ fn fetch_file(
         }
     };
     let (mut arrived, mut bytes) = (shelf.arrived(file).map_err(failed)?, 0_u64);
-    let has_room = look(data, now, file.bytes.saturating_sub(arrived));
-    if !has_room.map_err(|error| disk("the disk's room", error))? {
+    let room = has_room(data, now, file.bytes.saturating_sub(arrived));
+    if !room.map_err(|error| disk("the disk's room", error))? {
         return Err(Ended::Trouble(LibraryTrouble::NoRoom));
     }
     let path = format!("/api/v1/library/{}", file.sha256);
@@ -177,6 +189,18 @@ mod tests {
             title: "La carte".parse().unwrap(),
             until: Timestamp::from_unix_ms(9),
         }
+    }
+
+    #[test]
+    fn nothing_goes_for_what_has_no_room_anyway() {
+        let data = tempfile::tempdir().unwrap();
+        let (shelf, now) = (LibraryShelf::new(data.path()), Timestamp::from_unix_ms(5));
+        let files = vec![file("map")];
+        shelf.keep_manifest(&Manifest { serial: 1, signer: "hub".to_owned(), files }).unwrap();
+        shelf.append(&file("map"), 0, b"map").unwrap();
+        assert!(shelf.finish(&file("map")).unwrap());
+        assert!(!give_way_to(data.path(), now, u64::MAX / 2).unwrap());
+        assert!(shelf.has(&file("map")));
     }
 
     #[test]

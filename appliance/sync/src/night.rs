@@ -9,8 +9,8 @@
 //! web      a certificate for names that the commune owns, where the school has some
 //! state    the box's state, where it has changed, for the box that takes this one's place some day
 //! files    each sealed file that the hub does not have, from the byte on where the line was cut
-//! library  files for pupils that the commune wants to be here, the same way
 //! release  the release of the box's system that the commune wants to be here, the same way
+//! library  files for pupils that the commune wants to be here, the same way
 //! health   once more, where files for pupils have come or gone: the commune sees them in the morning
 //! ```
 //!
@@ -184,10 +184,10 @@ impl Night<'_> {
         let (of, pace) = ((folder, &identity), (limits, now));
         go_on(snapshot::send(&client, of, (&vault, &log), intake, (pace, watch)), &mut trouble)?;
         let sent = go_on(files::send(&client, &vault, &log, pace, watch), &mut trouble)?;
+        // After what is the school's; before films, which may take a slow line for nights: a release may mend what lets somebody in.
+        let fetched = go_on(release::fetch(&client, data, intake, pace, watch), &mut trouble)?;
         let hub = (&client, &identity);
         let library = go_on(library::fetch(hub, data, intake, pace, watch), &mut trouble)?;
-        // Last: it is the longest, and nothing of the school's waits for it.
-        let fetched = go_on(release::fetch(&client, data, intake, pace, watch), &mut trouble)?;
         let told = (&health, now);
         go_on(tell_library(&client, intake, (data, folder), (&log, &identity), told), &mut trouble)?;
         if let Some(error) = trouble {

@@ -213,6 +213,15 @@ impl LibraryShelf {
         Ok(gone)
     }
 
+    /// How many bytes of what is wanted are here.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn bytes(&self) -> io::Result<u64> {
+        let files = self.manifest().map(|manifest| manifest.files).unwrap_or_default();
+        files.iter().try_fold(0_u64, |sum, file| Ok(sum.saturating_add(self.arrived(file)?)))
+    }
+
     /// Reads a file that is here by its sum once more; where the disk has another one by now, or cannot read it, it goes. Whether it is right.
     ///
     /// # Errors
@@ -388,6 +397,7 @@ mod tests {
             });
             (gone.unwrap(), [&short, &long, &cut].map(|file| shelf.arrived(file).unwrap() > 0))
         };
+        assert_eq!(shelf.bytes().unwrap(), 5 + 12 + 2);
         assert_eq!(give_way(0), (0, [true, true, true]));
         assert_eq!(give_way(1), (1, [true, true, false]), "nobody can open it yet");
         assert_eq!(give_way(2), (1, [true, false, false]), "the largest");
