@@ -58,7 +58,10 @@ impl Signed<'_> {
             | Page::KeysRemove
             | Page::Technician
             | Page::Support
+            | Page::Line
+            | Page::EnrolLine
             | Page::Points
+            | Page::PointsFiles
             | Page::PointsRelease
             | Page::PointsSay
             | Page::Devices
