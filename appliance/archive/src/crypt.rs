@@ -207,7 +207,9 @@ impl PieceKey {
         let start = file.stream_position().map_err(|error| failed(&error))?;
         let mut salt = [0; SALT_BYTES];
         let back = i64::try_from(SALT_BYTES).unwrap_or(0);
-        file.seek_relative(-back).and_then(|()| file.read_exact(&mut salt)).map_err(|error| failed(&error))?;
+        file.seek_relative(-back)
+            .and_then(|()| file.read_exact(&mut salt))
+            .map_err(|error| failed(&error))?;
         let (extracted, purpose) = (Salt::new(HKDF_SHA256, &salt).extract(&file_key), [PAYLOAD]);
         let key = extracted.expand(&purpose, &CHACHA20_POLY1305).map_err(|error| failed(&error))?;
         Ok(Some(Self { key: LessSafeKey::new(UnboundKey::from(key)), start }))
@@ -240,7 +242,8 @@ impl PieceKey {
             // What was decrypted before is in front of it: the tags that are gone leave a gap.
             let rest = bytes.get_mut(opened..end).ok_or_else(wrong)?;
             let nonce = nonce_of(piece, piece == last);
-            let plain = self.key.open_within(nonce, Aad::empty(), rest, at - opened..).map_err(|_| wrong())?;
+            let plain =
+                self.key.open_within(nonce, Aad::empty(), rest, at - opened..).map_err(|_| wrong())?;
             opened += plain.len();
             at = end;
         }

@@ -13,8 +13,8 @@ use std::io;
 use std::time::Duration;
 
 use instant_acme::{
-    Account, AccountBuilder, AuthorizationStatus, AuthorizedIdentifier, ChallengeType, Error, Identifier, Key, NewOrder,
-    Order, OrderStatus, RetryPolicy,
+    Account, AccountBuilder, AuthorizationStatus, AuthorizedIdentifier, ChallengeType, Error, Identifier,
+    Key, NewOrder, Order, OrderStatus, RetryPolicy,
 };
 use model::DomainName;
 use rustls::pki_types::pem::PemObject as _;

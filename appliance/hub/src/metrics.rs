@@ -107,10 +107,7 @@ fn tell_boxes(registry: &mut Registry, sights: &[Sight]) {
 }
 
 /// What became of the last self-test of each box that has told of one.
-fn tell_selftests(
-    registry: &mut Registry,
-    gauge: &dyn Fn(&dyn Fn(&Sight) -> Option<i64>) -> BySchool,
-) {
+fn tell_selftests(registry: &mut Registry, gauge: &dyn Fn(&dyn Fn(&Sight) -> Option<i64>) -> BySchool) {
     let selftest = |sight: &Sight| sight.health.clone()?.selftest;
     let at = gauge(&|it: &Sight| Some(selftest(it)?.at_ms.div_euclid(1_000)));
     registry.register_with_unit("box_selftest", "When a box's filter was attacked last", Unit::Seconds, at);

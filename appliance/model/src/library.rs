@@ -33,9 +33,8 @@ impl FromStr for FileName {
     type Err = FileNameError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let is_letter = |letter: char| {
-            !letter.is_control() && !"/\\:*?\"<>|;%".contains(letter) && !is_turning(letter)
-        };
+        let is_letter =
+            |letter: char| !letter.is_control() && !"/\\:*?\"<>|;%".contains(letter) && !is_turning(letter);
         let ends = |text: &str| text.starts_with(['.', ' ']) || text.ends_with(['.', ' ']);
         let fits = (1..=NAME_LETTERS_MAX).contains(&text.chars().count()) && text.len() <= NAME_BYTES_MAX;
         if fits && text.chars().all(is_letter) && !ends(text) {

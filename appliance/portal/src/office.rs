@@ -132,8 +132,13 @@ pub trait Office:
     ///
     /// # Errors
     /// [`Trouble::Unknown`], [`Trouble::Denied`], [`Trouble::Field`] for a room that there is not.
-    fn change_rooms(&self, client: IpAddr, by: &Person, id: PersonId, rooms: &[RoomName])
-    -> Result<(), Trouble>;
+    fn change_rooms(
+        &self,
+        client: IpAddr,
+        by: &Person,
+        id: PersonId,
+        rooms: &[RoomName],
+    ) -> Result<(), Trouble>;
 
     /// Lets somebody sign in no more.
     ///

@@ -138,7 +138,9 @@ pub(crate) fn start(file: Option<&Path>, data: &Path) -> Result<Start, ConfigErr
         return Ok(Start { config: Config::load_or_default(None)?, told: Vec::new() });
     };
     // Whatever else is wrong with it, reading it says.
-    let Ok(text) = read_text(file) else { return Ok(Start { config: Config::load(file)?, told: Vec::new() }) };
+    let Ok(text) = read_text(file) else {
+        return Ok(Start { config: Config::load(file)?, told: Vec::new() });
+    };
     let before = Note::read(data);
     let mut way_back = WayBack { file, data, text, note: before.clone(), told: Vec::new() };
     way_back.count();

@@ -39,8 +39,8 @@ use crate::hub_engines::{open_blobs, open_incoming, open_register};
 use crate::{
     hub_acts_command, hub_adopt_command, hub_alert_command, hub_category_command, hub_certify,
     hub_configuration_command, hub_desk_command, hub_engines, hub_export_command, hub_file_command,
-    hub_lists_command, hub_marks, hub_move_command, hub_person_command, hub_release_command, hub_rule_command,
-    hub_web_command, operator, run, times,
+    hub_lists_command, hub_marks, hub_move_command, hub_person_command, hub_release_command,
+    hub_rule_command, hub_web_command, operator, run, times,
 };
 
 /// Who vouches for the hub itself.

@@ -31,7 +31,8 @@ pub(crate) fn carry_out(engines: &EngineArguments, data: &Path) -> anyhow::Resul
     let mut out = io::stdout().lock();
     if change.moves_blobs() {
         let (from, to) = change.blobs()?;
-        let (files, bytes) = hub::blobs::transfer(&*from, &*to, boxes).context("the files cannot be copied")?;
+        let (files, bytes) =
+            hub::blobs::transfer(&*from, &*to, boxes).context("the files cannot be copied")?;
         writeln!(out, "{files} files are there, {bytes} bytes went")?;
     }
     if change.moves_register() {

@@ -79,8 +79,7 @@ impl JoinDesk {
         Ok(match kind {
             JoinFile::Apple => {
                 let (title, organization) = (self.title.clone(), self.organization.clone());
-                let profile =
-                    Profile { title, organization, identifier: self.identifier.clone(), removal };
+                let profile = Profile { title, organization, identifier: self.identifier.clone(), removal };
                 apple_profile(network, &profile, trust)?
             }
             JoinFile::Windows => windows_profile(network)?.into_bytes(),

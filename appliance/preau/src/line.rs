@@ -100,7 +100,9 @@ impl LineDesk {
             TypedLine::Dhcp => LineChoice::Dhcp,
             TypedLine::Fixed { address, gateway, resolvers } => {
                 let resolvers = resolvers.split(SEPARATORS).map(str::trim).filter(|text| !text.is_empty());
-                LineChoice::Fixed(FixedLine::read(address, gateway, resolvers).map_err(|error| fault(&error))?)
+                LineChoice::Fixed(
+                    FixedLine::read(address, gateway, resolvers).map_err(|error| fault(&error))?,
+                )
             }
         };
         self.check(&choice)?;
@@ -175,7 +177,8 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let desk = desk(data.path());
         assert_eq!(desk.look(), LineSeat { shown: LineShown::Dhcp, is_typed: false, is_in_force: true });
-        let choice = desk.read_typed(&typed("192.0.2.10/24", "192.0.2.1", "192.0.2.53; 198.51.100.53")).unwrap();
+        let choice =
+            desk.read_typed(&typed("192.0.2.10/24", "192.0.2.1", "192.0.2.53; 198.51.100.53")).unwrap();
         desk.keep(&choice).unwrap();
         let shown = LineShown::Fixed {
             address: "192.0.2.10/24".to_owned(),
@@ -193,7 +196,11 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let desk = desk(data.path());
         let check = |address, gateway, resolvers, expected| {
-            assert_eq!(desk.read_typed(&typed(address, gateway, resolvers)), Err(expected), "{address} {gateway}");
+            assert_eq!(
+                desk.read_typed(&typed(address, gateway, resolvers)),
+                Err(expected),
+                "{address} {gateway}"
+            );
         };
         check("192.0.2.10", "192.0.2.1", "192.0.2.53", LineFault::Address);
         check("192.0.2.10/24", "192.0.3.1", "192.0.2.53", LineFault::Gateway);

@@ -123,11 +123,15 @@ mod tests {
         let written = |config: &Config| {
             write(config, folder.path(), paths, Some(&file)).unwrap();
             let school = fs::read_to_string(folder.path().join(NETWORKD_FILE)).unwrap();
-            assert!(school.contains("[Match]\nName=lan0\n") && school.contains("Address=10.77.0.1/24\n"), "{school}");
+            assert!(
+                school.contains("[Match]\nName=lan0\n") && school.contains("Address=10.77.0.1/24\n"),
+                "{school}"
+            );
             fs::read_to_string(folder.path().join(LINE_FILE)).ok()
         };
         let typed = |address: &str, gateway: &str| {
-            let text = format!("[wan]\naddress = \"{address}\"\ngateway = \"{gateway}\"\ndns = [\"192.0.2.53\"]\n");
+            let text =
+                format!("[wan]\naddress = \"{address}\"\ngateway = \"{gateway}\"\ndns = [\"192.0.2.53\"]\n");
             fs::write(&file, text).unwrap();
         };
         assert_eq!(written(&config), None, "DHCP");

@@ -314,7 +314,8 @@ mod tests {
         // A school that is to have no release, and a hub that knows of none, say the same.
         let without = SchoolSheet { release: None, ..read.clone() };
         assert!(!without.write().contains("release") && SchoolSheet::read(&without.write()) == Some(without));
-        let configuration = SheetConfiguration { number: 1, text: "[school]\nname = \"École\"\n".to_owned() };
+        let configuration =
+            SheetConfiguration { number: 1, text: "[school]\nname = \"École\"\n".to_owned() };
         let with = SchoolSheet { configuration: Some(configuration), ..read.clone() };
         assert_eq!(SchoolSheet::read(&with.write()), Some(with));
         let (site, answered, author, _) = read.answers[0].read().unwrap();

@@ -93,12 +93,7 @@ mod tests {
         let (notice, configure) = (CommuneOrderKind::Notice, CommuneOrderKind::Configure);
         assert_eq!(
             told,
-            [
-                (configure, "5"),
-                (notice, "Mardi (M. Blanc)"),
-                (configure, "3"),
-                (notice, "Lundi (M. Blanc)")
-            ],
+            [(configure, "5"), (notice, "Mardi (M. Blanc)"), (configure, "3"), (notice, "Lundi (M. Blanc)")],
             "the last first, each once"
         );
     }

@@ -1,8 +1,8 @@
 //! The timetable: lessons that begin by themselves each week.
 
 use model::{
-    Alteration, LessonPlan, LessonSettings, Mac, NewLesson, PersonAct, PersonDeed, PersonName, PlanId, Sought,
-    Timestamp,
+    Alteration, LessonPlan, LessonSettings, Mac, NewLesson, PersonAct, PersonDeed, PersonName, PlanId,
+    Sought, Timestamp,
 };
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 

@@ -252,10 +252,8 @@ mod tests {
         assert_ne!(store.generation().unwrap(), before, "the box has to know");
         assert_eq!(kept(&store), [(2, Some("tab-07".to_owned()), "tablet-2".to_owned())]);
         let acts: Vec<_> = store.waiting_person_acts(9).unwrap().into_iter().map(|it| it.act).collect();
-        let deed = PersonDeed::Alter {
-            what: Alteration::RenewWifiKey,
-            words: Sought::new("room CM2, tab-07"),
-        };
+        let deed =
+            PersonDeed::Alter { what: Alteration::RenewWifiKey, words: Sought::new("room CM2, tab-07") };
         assert_eq!(acts, [PersonAct { author: by, device: None, deed }]);
     }
 

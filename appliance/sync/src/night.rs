@@ -247,12 +247,7 @@ pub(crate) fn go_on<T>(
 }
 
 /// What the log and the identity tell beside what the machine tells.
-fn describe(
-    health: Health,
-    (data, folder): (&Path, &HubFolder),
-    log: &Log,
-    identity: &Identity,
-) -> Health {
+fn describe(health: Health, (data, folder): (&Path, &HubFolder), log: &Log, identity: &Identity) -> Health {
     // One that cannot be read is told by nothing: another one is asked for.
     let web = folder.web().ok().flatten();
     let gone = log.expiries();

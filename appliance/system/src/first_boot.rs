@@ -8,11 +8,7 @@ use flate2::write::GzEncoder;
 
 /// Each file with its place and its mode, as `docs/wifi.md` has them.
 const FILES: [(&str, u32, &str); 5] = [
-    (
-        "usr/share/rpcd/acl.d/preau.json",
-        0o644,
-        include_str!("../../../firmware-config/openwrt/preau.json"),
-    ),
+    ("usr/share/rpcd/acl.d/preau.json", 0o644, include_str!("../../../firmware-config/openwrt/preau.json")),
     ("usr/sbin/preau-watchdog", 0o755, include_str!("../../../firmware-config/openwrt/preau-watchdog")),
     ("usr/sbin/preau-announce", 0o755, include_str!("../../../firmware-config/openwrt/preau-announce")),
     ("etc/init.d/preau", 0o755, include_str!("../../../firmware-config/openwrt/preau.init")),
@@ -67,6 +63,8 @@ mod tests {
             assert_eq!(found[path], (mode, text.to_owned()), "{path}");
         }
         let init = &found["etc/init.d/preau"].1;
-        assert!(init.starts_with("#!/bin/sh /etc/rc.common") && init.contains("/usr/sbin/preau-announce watch"));
+        assert!(
+            init.starts_with("#!/bin/sh /etc/rc.common") && init.contains("/usr/sbin/preau-announce watch")
+        );
     }
 }

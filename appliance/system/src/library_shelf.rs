@@ -98,7 +98,8 @@ impl LibraryShelf {
     /// What is wanted; `None` where nobody has said so yet, or it cannot be read: it is asked for again.
     #[must_use]
     pub fn manifest(&self) -> Option<Manifest> {
-        let bytes = PrivateFolder::new(&self.0).read_bytes(MANIFEST_FILE, MANIFEST_BYTES_MAX).ok().flatten()?;
+        let bytes =
+            PrivateFolder::new(&self.0).read_bytes(MANIFEST_FILE, MANIFEST_BYTES_MAX).ok().flatten()?;
         let Written { serial, signer, files } = serde_json::from_slice(&bytes).ok()?;
         let files: Vec<LibraryFile> = files.iter().map(WrittenFile::read).collect::<Option<_>>()?;
         is_library(&files).then_some(Manifest { serial, signer, files })

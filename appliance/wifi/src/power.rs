@@ -48,7 +48,9 @@ impl fmt::Display for Power {
 
 /// No power that a radio of a room has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a radio's power is 1 to 20 dBm: 17 for a room, 20 is what the rules of the air allow on all its channels")]
+#[error(
+    "a radio's power is 1 to 20 dBm: 17 for a room, 20 is what the rules of the air allow on all its channels"
+)]
 pub struct PowerError;
 
 #[cfg(test)]

@@ -327,15 +327,8 @@ const PURE_CRATES: &[&str] = &[
 ];
 
 /// Crates that the tests of pure rooms may use besides.
-const PURE_TEST_CRATES: &[&str] = &[
-    "hickory-proto",
-    "http-cache-semantics",
-    "insta",
-    "proptest",
-    "signed_note",
-    "tlog_tiles",
-    "webpki",
-];
+const PURE_TEST_CRATES: &[&str] =
+    &["hickory-proto", "http-cache-semantics", "insta", "proptest", "signed_note", "tlog_tiles", "webpki"];
 
 fn find_room(name: &str) -> Option<&'static Room> {
     ROOMS.iter().find(|room| room.name == name)

@@ -42,7 +42,9 @@ pub enum ExternalAccountError {
     #[error("the number of the account has 1 to 256 letters without spaces")]
     Id,
     /// Its key.
-    #[error("the key of the account is written in base 64 for addresses (with - and _), as the authority shows it")]
+    #[error(
+        "the key of the account is written in base 64 for addresses (with - and _), as the authority shows it"
+    )]
     Key,
 }
 
@@ -104,8 +106,12 @@ fn read(answer: Result<Response<Body>, ureq::Error>) -> Result<(Response<()>, Ve
     if parts.status.is_success() {
         return Ok((Response::from_parts(parts, ()), bytes));
     }
-    let unknown =
-        || Problem { r#type: None, detail: None, status: Some(parts.status.as_u16()), subproblems: Vec::new() };
+    let unknown = || Problem {
+        r#type: None,
+        detail: None,
+        status: Some(parts.status.as_u16()),
+        subproblems: Vec::new(),
+    };
     Err(Error::Api(serde_json::from_slice(&bytes).unwrap_or_else(|_| unknown())))
 }
 

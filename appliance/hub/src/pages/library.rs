@@ -41,13 +41,7 @@ struct MissingLine {
 }
 
 /// The page.
-pub(crate) fn library(
-    place: Place<'_>,
-    bar: Bar,
-    files: &[Held],
-    sights: &[Sight],
-    may_act: bool,
-) -> String {
+pub(crate) fn library(place: Place<'_>, bar: Bar, files: &[Held], sights: &[Sight], may_act: bool) -> String {
     let mut schools: Vec<&School> = sights.iter().map(|sight| &sight.school).collect();
     schools.sort_by(|one, other| one.name.cmp(&other.name));
     let limit = (LIBRARY_FILE_BYTES_MAX >> 20).to_string();
@@ -62,9 +56,8 @@ pub(crate) fn library(
 
 fn describe(place: Place<'_>, held: &Held, sights: &[Sight]) -> FileLine {
     let Held { id, uai, file, author, .. } = held;
-    let is_for = |sight: &&Sight| {
-        sight.present.is_some() && uai.as_ref().is_none_or(|uai| *uai == sight.school.uai)
-    };
+    let is_for =
+        |sight: &&Sight| sight.present.is_some() && uai.as_ref().is_none_or(|uai| *uai == sight.school.uai);
     let (mut all, mut missing) = (0_usize, Vec::new());
     for sight in sights.iter().filter(is_for) {
         all += 1;

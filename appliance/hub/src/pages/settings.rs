@@ -120,11 +120,7 @@ fn tell_fault(place: Place<'_>, fault: &Fault) -> String {
 }
 
 /// What the box works by, what waits, what it has not taken.
-fn tell_state(
-    place: Place<'_>,
-    versions: &[Version],
-    health: Option<&ConfigurationHealth>,
-) -> Vec<String> {
+fn tell_state(place: Place<'_>, versions: &[Version], health: Option<&ConfigurationHealth>) -> Vec<String> {
     if versions.is_empty() && health.is_none() {
         return vec![place.say("settings-never")];
     }

@@ -253,7 +253,8 @@ impl<D: Database> Register for D {
     }
 
     fn hold_file(&self, of: BoxId, hash: Hash, until: Timestamp) -> Result<(), RegisterError> {
-        let sql = "UPDATE file SET until_ms = ?3, first_ms = CASE WHEN first_ms < ?3 THEN ?3 ELSE first_ms END
+        let sql =
+            "UPDATE file SET until_ms = ?3, first_ms = CASE WHEN first_ms < ?3 THEN ?3 ELSE first_ms END
                    WHERE box = ?1 AND hash = ?2 AND until_ms < ?3";
         run(self, sql, values![of.key(), hash.to_string(), until.unix_ms()]).map(drop)
     }

@@ -4,8 +4,8 @@ mod account;
 mod locks;
 mod rules;
 mod school;
-mod upload;
 mod settings;
+mod upload;
 mod wishes;
 
 use std::time::Duration;

@@ -75,8 +75,7 @@ fn write_lines(
     let seat = LineSeat { shown, is_typed: true, is_in_force: true };
     let page = LinePage { person: Some(person), seat: &seat, ..page };
     write("line", page.render(language))?;
-    let typed =
-        TypedLine::Fixed { address: "192.0.2.10/24", gateway: "192.0.3.1", resolvers: "192.0.2.53" };
+    let typed = TypedLine::Fixed { address: "192.0.2.10/24", gateway: "192.0.3.1", resolvers: "192.0.2.53" };
     let page = LinePage { typed: Some(typed), trouble: Some(LineFault::Gateway.into()), ..page };
     write("line-mistyped", page.render(language))?;
     Ok(())

@@ -31,9 +31,11 @@ const RETRY_AFTER_S: u32 = 5;
 const MEDIA_POLICY: &str = "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; \
                             base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 /// What a document may: browsers show it by a program of their own, which a sandbox would keep away.
-const DOCUMENT_POLICY: &str = "script-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const DOCUMENT_POLICY: &str =
+    "script-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 /// What everything else may: nothing.
-const POLICY: &str = "default-src 'none'; sandbox; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const POLICY: &str =
+    "default-src 'none'; sandbox; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Answers with a file, or a part of it; `None` where this client has none there.
 pub(super) async fn serve(

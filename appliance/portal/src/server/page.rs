@@ -230,11 +230,9 @@ impl Page {
             Self::Telephone => TelephonePage::PATH,
             Self::Teacher | Self::TeacherAnswer | Self::TeacherEnd => TeacherPage::PATH,
             Self::Head | Self::HeadAnswer | Self::HeadRule | Self::HeadEnd => HeadPage::PATH,
-            Self::Staff
-            | Self::StaffReset
-            | Self::StaffTelephone
-            | Self::StaffRooms
-            | Self::StaffDisable => StaffPage::PATH,
+            Self::Staff | Self::StaffReset | Self::StaffTelephone | Self::StaffRooms | Self::StaffDisable => {
+                StaffPage::PATH
+            }
             Self::Technician | Self::Support | Self::PointsSay => TechnicianPage::PATH,
             Self::Points | Self::PointsRelease | Self::PointsFiles => PointsPage::PATH,
             Self::Devices | Self::DevicesRemove => DevicesPage::PATH,

@@ -329,12 +329,9 @@ fn answer_as(signed: &Signed<'_>, page: Page, is_following: bool) -> Result<Answ
         Page::Line if visit.is_post => signed.change_line(),
         Page::Line => signed.line(),
         Page::PointsFiles => signed.point_files(),
-        Page::Why
-        | Page::Enrol
-        | Page::EnrolLine
-        | Page::SignIn
-        | Page::SignOut
-        | Page::PointsSay => Err(Trouble::Unknown),
+        Page::Why | Page::Enrol | Page::EnrolLine | Page::SignIn | Page::SignOut | Page::PointsSay => {
+            Err(Trouble::Unknown)
+        }
     }
 }
 

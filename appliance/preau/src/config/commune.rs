@@ -213,7 +213,8 @@ fn refuse_ways_round(text: &str, value: &Value<'_>, config: &Config, own: &str) 
                 faults.push(fault(find(text, bridge), french, english));
             }
             if is_lan(interface) || intent.wan.as_str() == interface {
-                let french = format!("« {interface} » est le réseau ou la ligne de ce boîtier, pas une radio");
+                let french =
+                    format!("« {interface} » est le réseau ou la ligne de ce boîtier, pas une radio");
                 let english = format!("`{interface}` is this box's network or its line, and no radio");
                 faults.push(fault(find(text, interface), french, english));
             }

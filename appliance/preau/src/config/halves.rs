@@ -118,8 +118,7 @@ mod tests {
         }
         // The last line of somebody's own file may have no end.
         let halves = Halves::split(&join("version = 1", Some((5, "a = 1"))));
-        let expected =
-            Halves { own: "version = 1\n".to_owned(), commune: Some((5, "a = 1\n".to_owned())) };
+        let expected = Halves { own: "version = 1\n".to_owned(), commune: Some((5, "a = 1\n".to_owned())) };
         assert_eq!(halves, expected);
         let other = format!("{LINE}of somebody\n{BEGINNING}a comment like any other\n");
         assert_eq!(Halves::split(&other), Halves { own: other.clone(), commune: None });
@@ -131,7 +130,10 @@ mod tests {
     fn what_somebody_adds_below_is_of_the_box() {
         let joined = format!("{}b = 2\n", join("a = 1\n", Some((5, "c = 3\n"))));
         let halves = Halves::split(&joined);
-        assert_eq!((halves.own.as_str(), halves.commune), ("a = 1\nb = 2\n", Some((5, "c = 3\n".to_owned()))));
+        assert_eq!(
+            (halves.own.as_str(), halves.commune),
+            ("a = 1\nb = 2\n", Some((5, "c = 3\n".to_owned())))
+        );
     }
 
     #[test]

@@ -36,7 +36,8 @@ impl LineChoice {
 
     /// The text of a file that says so.
     pub(crate) fn to_text(&self) -> String {
-        let begin = "# Written by preau from what somebody has typed on its pages, or had on a USB stick.\n[wan]\n";
+        let begin =
+            "# Written by preau from what somebody has typed on its pages, or had on a USB stick.\n[wan]\n";
         match self {
             Self::Dhcp => format!("{begin}dhcp = true\n"),
             Self::Fixed(line) => {
@@ -73,7 +74,10 @@ pub(super) fn read_choice(table: &mut Section<'_>) -> Option<LineChoice> {
     match dhcp {
         Some(dhcp) if dhcp.value && !is_fixed => Some(LineChoice::Dhcp),
         Some(dhcp) => {
-            table.reject(dhcp.span, "`dhcp = true` stands alone; without it there are `address`, `gateway` and `dns`");
+            table.reject(
+                dhcp.span,
+                "`dhcp = true` stands alone; without it there are `address`, `gateway` and `dns`",
+            );
             None
         }
         None => read_fixed_line(table).map(|line| LineChoice::Fixed(line.value)),
@@ -110,7 +114,9 @@ mod tests {
     use super::*;
 
     fn fixed() -> LineChoice {
-        LineChoice::Fixed(FixedLine::read("192.0.2.10/24", "192.0.2.1", ["192.0.2.53", "198.51.100.53"]).unwrap())
+        LineChoice::Fixed(
+            FixedLine::read("192.0.2.10/24", "192.0.2.1", ["192.0.2.53", "198.51.100.53"]).unwrap(),
+        )
     }
 
     #[test]

@@ -174,11 +174,7 @@ impl ConfigurationKeeper {
 }
 
 /// Why the box does not run with a configuration: what the commune may decide, the whole file, this machine's ports.
-fn find_fault(
-    wanted: &CommuneConfiguration,
-    (own, renewed): (&str, &str),
-    uai: &Uai,
-) -> Result<(), String> {
+fn find_fault(wanted: &CommuneConfiguration, (own, renewed): (&str, &str), uai: &Uai) -> Result<(), String> {
     check_decided(&wanted.text, own, uai)
         .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
     // The way back leads there.

@@ -42,8 +42,8 @@ use portal::{
     JoinCode, JoinFile, JoinTrouble, KeyBearer, KeyList, LessonChoice, LessonStart, LessonTurn, LibraryLine,
     LineSeat, LineTrouble, NewCodes, NewHold, NewKey, NewReading, Newcomer, Points, PreparationLine, Reader,
     ReadingList, RemovedKey, Reply, RoomKeys, RoomNow, SaidOfPoint, SchoolRule, ShownKey, Summary,
-    TelephoneState, Tile, Trouble, TypedHub, TypedLine, TypedTelephone, WaitingRelease, WantedThing, WifiLine,
-    Wish,
+    TelephoneState, Tile, Trouble, TypedHub, TypedLine, TypedTelephone, WaitingRelease, WantedThing,
+    WifiLine, Wish,
 };
 use ring::rand::SystemRandom;
 use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonError, Store, StoreError};

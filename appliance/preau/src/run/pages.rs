@@ -74,7 +74,8 @@ impl Pages for PortalPages {
         // Files from the commune lie on the box's own pages, and not under the workspace's name.
         let home = self.place.portal_url.as_deref().map(|home| home.trim_end_matches('/'));
         let files: Vec<(String, String)> = home.map_or(vec![], |home| {
-            let place = |file: LibraryFile| (file.title.to_string(), format!("{home}{}", library_path(&file)));
+            let place =
+                |file: LibraryFile| (file.title.to_string(), format!("{home}{}", library_path(&file)));
             self.prepared.library.ready().into_iter().map(place).collect()
         });
         let files = files.iter().map(|(title, url)| (title.as_str(), url.as_str()));

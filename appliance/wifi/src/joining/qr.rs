@@ -39,7 +39,10 @@ pub fn qr_svg(network: &Network) -> Result<String, QrError> {
     for level in LEVELS {
         let code = QrCode::with_error_correction_level(&text, level).map_err(QrError::Long)?;
         if super::reread::read_picture(&code).as_ref() == Some(&text) {
-            return Ok(code.render::<svg::Color<'_>>().min_dimensions(SIDE_PIXELS_MIN, SIDE_PIXELS_MIN).build());
+            return Ok(code
+                .render::<svg::Color<'_>>()
+                .min_dimensions(SIDE_PIXELS_MIN, SIDE_PIXELS_MIN)
+                .build());
         }
     }
     Err(QrError::Misread)

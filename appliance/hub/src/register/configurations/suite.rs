@@ -27,11 +27,16 @@ pub(crate) fn check(one: &dyn Register, other: &dyn Register) {
     assert!(serial(UAI) >= first && first > 0);
     assert_eq!((said(OTHER), serial(OTHER)), (None, before), "no other school hears of it");
     assert_eq!(other.configured().unwrap(), [UAI]);
-    assert_eq!(other.configure(&uai, 0, ("a = 2\n", "Mme Noire"), NOW).unwrap(), None, "somebody was quicker");
+    assert_eq!(
+        other.configure(&uai, 0, ("a = 2\n", "Mme Noire"), NOW).unwrap(),
+        None,
+        "somebody was quicker"
+    );
     let later = other.configure(&uai, first, ("", "Mme Noire"), NOW).unwrap().unwrap();
     assert!(later > first, "each has a higher number, within one second as well");
     assert_eq!(said(UAI), Some((later, String::new())));
-    let told: Vec<_> = one.configurations(UAI).unwrap().into_iter().map(|it| (it.number, it.author)).collect();
+    let told: Vec<_> =
+        one.configurations(UAI).unwrap().into_iter().map(|it| (it.number, it.author)).collect();
     assert_eq!(told, [(later, "Mme Noire".to_owned()), (first, "M. Blanc".to_owned())]);
 
     let mut last = 0;

@@ -11,8 +11,7 @@ use crate::register::sql::{Database, Row, Sql, change, values};
 
 impl<D: Database> Configurations for D {
     fn configurations(&self, uai: &str) -> Result<Vec<Version>, RegisterError> {
-        let sql =
-            "SELECT number, text, author, made_ms FROM school_configuration WHERE uai = ?1 ORDER BY number DESC";
+        let sql = "SELECT number, text, author, made_ms FROM school_configuration WHERE uai = ?1 ORDER BY number DESC";
         self.look(sql, values![uai])?.iter().map(read_version).collect()
     }
 

@@ -47,7 +47,8 @@ impl<D: Database> Library for D {
             }
             for uai in &known {
                 open.run("DELETE FROM library WHERE uai = ?1 AND sha256 = ?2", values![&**uai, &**sha256])?;
-                let sql = "INSERT INTO library (uai, sha256, bytes, name, title, media, until_ms, author, added_ms)
+                let sql =
+                    "INSERT INTO library (uai, sha256, bytes, name, title, media, until_ms, author, added_ms)
                            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
                 let row = values![
                     &**uai,

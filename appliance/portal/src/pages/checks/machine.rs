@@ -47,7 +47,11 @@ pub(in crate::pages) fn check_machine(
     }
     let check = |topic, found| Check::new(language, topic, found);
     let mut first = Vec::new();
-    first.extend(diagnosis.line.map(|line| check(Topic::Line, check_line(language, line, diagnosis.line_seat.as_ref()))));
+    first.extend(
+        diagnosis
+            .line
+            .map(|line| check(Topic::Line, check_line(language, line, diagnosis.line_seat.as_ref()))),
+    );
     first.extend(checks);
     if let Some(Sealing { has_readers, waits_since }) = diagnosis.sealing {
         first.push(check(Topic::Keys, check_keys(language, has_readers)));

@@ -74,7 +74,9 @@ impl LinePage<'_> {
     pub fn render(&self, language: Language) -> String {
         let seat = self.seat;
         let (is_fixed, [address, gateway, resolvers]) = match (self.typed, &seat.shown) {
-            (Some(TypedLine::Fixed { address, gateway, resolvers }), _) => (true, [address, gateway, resolvers]),
+            (Some(TypedLine::Fixed { address, gateway, resolvers }), _) => {
+                (true, [address, gateway, resolvers])
+            }
             (Some(TypedLine::Dhcp), _) | (None, LineShown::Dhcp) => (false, [""; 3]),
             (None, LineShown::Fixed { address, gateway, resolvers }) => {
                 (true, [address.as_str(), gateway.as_str(), resolvers.as_str()])
@@ -112,11 +114,8 @@ pub(in crate::pages) fn tell_line(language: Language, shown: &LineShown) -> Stri
     match shown {
         LineShown::Dhcp => language.say("line-dhcp"),
         LineShown::Fixed { address, gateway, resolvers } => {
-            let values = [
-                ("address", address.as_str()),
-                ("gateway", gateway.as_str()),
-                ("dns", resolvers.as_str()),
-            ];
+            let values =
+                [("address", address.as_str()), ("gateway", gateway.as_str()), ("dns", resolvers.as_str())];
             language.say_with("line-fixed", &values)
         }
     }
@@ -134,13 +133,15 @@ pub(super) mod tests {
         let mut pages = Vec::new();
         for (name, seat) in [("fixed", samples::line_seat()), ("dhcp", dhcp())] {
             for person in [None, Some(&person)] {
-                let page = LinePage { place: &place, person, seat: &seat, typed: None, trouble: None, token: "0" };
+                let page =
+                    LinePage { place: &place, person, seat: &seat, typed: None, trouble: None, token: "0" };
                 pages.push((format!("port-{name}-{}", person.is_some()), page.render(language)));
             }
         }
         for fault in LineFault::ALL {
             let (seat, trouble) = (dhcp(), Some(fault.into()));
-            let page = LinePage { place: &place, person: None, seat: &seat, typed: None, trouble, token: "0" };
+            let page =
+                LinePage { place: &place, person: None, seat: &seat, typed: None, trouble, token: "0" };
             pages.push((format!("port-{fault:?}"), page.render(language)));
         }
         pages

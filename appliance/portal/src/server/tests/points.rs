@@ -65,10 +65,7 @@ fn keys_of_the_wifi_are_taken_and_renewed_by_those_who_direct() {
     let renewed = browser.fill(&page, "/technique/wifi/cle", "salle=CM2&appareil=");
     assert_eq!(renewed.location.as_deref(), Some("/technique/wifi"));
     assert_eq!(browser.post("/technique/wifi/cle", "salle=CM2").status, "403", "forged");
-    assert_eq!(
-        open.done(),
-        ["M. Bernard takes ipad of tab-07 in CM1", "M. Bernard renews the key of CM2"]
-    );
+    assert_eq!(open.done(), ["M. Bernard takes ipad of tab-07 in CM1", "M. Bernard renews the key of CM2"]);
     open.portal.stop().unwrap();
 }
 
@@ -107,9 +104,18 @@ fn a_box_goes_to_another_hub_by_those_who_direct() {
     let page = browser.get("/technique");
     assert!(page.text.contains(PATH), "{}", page.text);
     let page = browser.get(PATH);
-    assert!(page.text.contains("hub.commune.example") && page.text.contains("name=\"code\""), "{}", page.text);
+    assert!(
+        page.text.contains("hub.commune.example") && page.text.contains("name=\"code\""),
+        "{}",
+        page.text
+    );
     let wrong = browser.fill(&page, PATH, &form("K7QM4XRT9WPE", "0"));
-    assert!(wrong.status == "403" && wrong.text.contains("hub.autre.example"), "{} {}", wrong.status, wrong.text);
+    assert!(
+        wrong.status == "403" && wrong.text.contains("hub.autre.example"),
+        "{} {}",
+        wrong.status,
+        wrong.text
+    );
     let short = browser.fill(&page, PATH, &form("K7QM", SECRET));
     assert!(short.status == "400" && short.text.contains("mal tapé"), "{} {}", short.status, short.text);
     assert_eq!(browser.post(PATH, &form("K7QM4XRT9WPE", SECRET)).status, "403", "forged");
@@ -155,7 +161,11 @@ fn the_line_is_changed_by_those_who_keep_the_box() {
     browser.sign_in("nom=M.+Bernard");
     assert!(browser.get("/technique").text.contains(PATH));
     let page = browser.get(PATH);
-    assert!(page.text.contains("name=\"passerelle\"") && page.text.contains("192.0.2.10/24"), "{}", page.text);
+    assert!(
+        page.text.contains("name=\"passerelle\"") && page.text.contains("192.0.2.10/24"),
+        "{}",
+        page.text
+    );
     let form = |address: &str| format!("ligne=fixe&adresse={address}&passerelle=192.0.2.1&dns=192.0.2.53");
     let wrong = browser.fill(&page, PATH, &form("192.0.2.7"));
     assert!(wrong.status == "400" && wrong.text.contains("value=\"192.0.2.7\""), "{}", wrong.text);

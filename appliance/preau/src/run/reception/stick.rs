@@ -253,7 +253,10 @@ mod tests {
         let config = crate::config::Config::load(Path::new("../../docs/preau.example.toml")).unwrap();
         let stick = || plugged.stick().with_line_desk(LineDesk::new(&config, data));
         let wan = |address: &str, gateway: &str| {
-            format!("{}[wan]\naddress = \"{address}\"\ngateway = \"{gateway}\"\ndns = [\"192.0.2.53\"]\n", file(3))
+            format!(
+                "{}[wan]\naddress = \"{address}\"\ngateway = \"{gateway}\"\ndns = [\"192.0.2.53\"]\n",
+                file(3)
+            )
         };
         let line = || fs::read_to_string(data.join(crate::line::LINE_FILE)).ok();
         let mut first = stick();

@@ -85,6 +85,9 @@ mod tests {
         let debians = [times(50.0, 44.0), times(60.0, 40.0)];
         let told = report(&debians, &[times(90.0, 70.0), times(100.0, 50.0)]);
         assert!(told.ends_with("\nratio               first start 1.80, later start 1.25\n"), "{told}");
-        assert!(told.contains("box          first answer 90.0 s after power-on, 50.0 s at a later"), "{told}");
+        assert!(
+            told.contains("box          first answer 90.0 s after power-on, 50.0 s at a later"),
+            "{told}"
+        );
     }
 }

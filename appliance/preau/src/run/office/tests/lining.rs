@@ -25,7 +25,10 @@ fn a_line_is_changed_once_it_is_on_record_and_nonsense_changes_nothing() {
     assert_eq!((told(), office.line().unwrap().shown), (0, LineShown::Dhcp));
     change("192.0.2.10/24", "192.0.2.1").unwrap();
     let seat = office.line().unwrap();
-    assert!(seat.is_typed && matches!(&seat.shown, LineShown::Fixed { address, .. } if address == "192.0.2.10/24"));
+    assert!(
+        seat.is_typed
+            && matches!(&seat.shown, LineShown::Fixed { address, .. } if address == "192.0.2.10/24")
+    );
     assert_eq!(told(), 1);
     office.change_line(PC.into(), &technician, &TypedLine::Dhcp).unwrap();
     assert_eq!((told(), office.line().unwrap().shown), (2, LineShown::Dhcp));

@@ -64,9 +64,8 @@ fn a_file_has_the_key_of_whoever_bears_it_and_the_journal_that_it_was_taken() {
         assert_eq!(take(&bearer(room, device), JoinFile::Apple), Err(Trouble::Unknown), "{room} {device:?}");
     }
     let told = alterations(&it);
-    let taken: Vec<_> = JoinFile::ALL
-        .map(|kind| ("take-wifi-key", format!("room CM1, tab-07: {}", kind.as_str())))
-        .into();
+    let taken: Vec<_> =
+        JoinFile::ALL.map(|kind| ("take-wifi-key", format!("room CM1, tab-07: {}", kind.as_str()))).into();
     assert_eq!(told, taken);
 }
 

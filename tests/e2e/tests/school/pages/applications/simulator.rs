@@ -130,12 +130,8 @@ fn entcore_keeps_its_manners_behind_the_box() -> Result<()> {
 
 /// Pages and lists have neither `Cache-Control` nor `Vary`; deception by a path that looks like a file's.
 fn show_that_accounts_stay_apart(stage: &Stage<'_>) -> Result<()> {
-    const PATHS: [&str; 4] = [
-        "/userbook/api/person",
-        "/userbook/api/person/x.css",
-        "/userbook/api/person%2fx.css",
-        "/timeline",
-    ];
+    const PATHS: [&str; 4] =
+        ["/userbook/api/person", "/userbook/api/person/x.css", "/userbook/api/person%2fx.css", "/timeline"];
     for path in PATHS {
         for (pc, account) in [(&stage.lab.pc1, "lina"), (&stage.lab.pc2, "malo"), (&stage.lab.pc2, "nora")] {
             let (head, body) = stage.get(pc, account, path)?;
@@ -218,7 +214,8 @@ fn beneylu_keeps_its_manners_behind_the_box() -> Result<()> {
     })?;
     let came = stage.bytes_of("/store/film.mp4")?;
     ensure!(came < 2 * film.len(), "{came} bytes came");
-    let (head, body) = stage.get(&lab.pc2, "nora", "/store/film.mp4?timestamp=1&signature=0123456789abcdef")?;
+    let (head, body) =
+        stage.get(&lab.pc2, "nora", "/store/film.mp4?timestamp=1&signature=0123456789abcdef")?;
     ensure!(head.contains(" 403") && body == "no", "{head}");
     // What answers a token is between program and server.
     for (pc, account, token) in [(&lab.pc1, "lina", "aaa"), (&lab.pc2, "malo", "bbb")] {
