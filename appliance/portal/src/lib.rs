@@ -59,8 +59,8 @@ pub use notices::{CharterError, CharterText, Notices};
 pub use office::{Asked, Card, Claimed, Hold, Newcomer, Office, Reply, SchoolRule, Tile, Trouble, Wish};
 pub use preparation::{PreparationLine, PreparationRoom, WantedThing};
 pub use reading::{
-    ClassDay, Classes, Findings, FoundLine, Held, LessonChoice, NewHold, NewReading, Reader, ReadingList,
-    ReadingRoom, RefusedCount, RoutineDay, Summary,
+    ClassDay, Classes, Findings, FoundDeed, FoundLine, Held, LessonChoice, NewHold, NewReading, Reader,
+    ReadingList, ReadingRoom, RefusedCount, RoutineDay, Summary,
 };
 pub use seat::{HubFault, HubRoom, HubSeat, JoinStep, JoinTrouble, TypedHub};
 pub use selftest::{SelftestLine, SelftestOutcome, SelftestRun, SelftestStatus, selftest_word};

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use jiff::civil::Date;
 use model::{
-    Category, Host, Lesson, MadeCard, Motive, Person, PersonName, Reading, ReadingId, ReadingTerms, Reason,
-    RoomName, Selection, Target, Timestamp, Verdict, When,
+    Category, Deed, Host, Lesson, MadeCard, Motive, Person, PersonDeed, PersonName, Reading, ReadingId,
+    ReadingTerms, Reason, RoomName, Selection, Target, Timestamp, Verdict, When,
 };
 use zeroize::Zeroizing;
 
@@ -260,8 +260,17 @@ pub struct FoundLine {
     pub count: u32,
     /// Who; only where the reading shows people.
     pub person: Option<String>,
-    /// What somebody did, by the word of the record.
-    pub deed: Option<&'static str>,
+    /// What somebody did.
+    pub deed: Option<FoundDeed>,
+}
+
+/// What somebody did, as a record tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FoundDeed {
+    /// With a rule.
+    Rule(Deed),
+    /// With anything else.
+    Person(PersonDeed),
 }
 
 /// What classes did on the days of a reading.

@@ -9,6 +9,7 @@ mod classes;
 mod commune;
 mod council_sheet;
 mod custody;
+mod deeds;
 mod devices;
 mod door_sheet;
 mod guarded;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use model::{
     Answer, Answered, ClockQuality, CommuneAnswer, CommuneNotice, CommuneOrder, CommuneOrderKind,
     CommuneRequest, CommuneRequestId, Device, Fault, Host, InternetMode, Layer, Lesson, LessonId, LessonPlan,
-    MadeCard, NewCommuneRequest, NewPreparation, Obstacle, Override, OverrideId, Person, PersonId, PlanId,
-    Preparation, PreparationId, PreparationStage, Purpose, ReaderRole, Reading, ReadingEnd, ReadingId,
+    MadeCard, NewCommuneRequest, NewPreparation, Obstacle, Override, OverrideId, Person, PersonDeed, PersonId,
+    PlanId, Preparation, PreparationId, PreparationStage, Purpose, ReaderRole, Reading, ReadingEnd, ReadingId,
     ReadingTerms, Reason, RequestId, Role, Rule, Ruling, Scope, SiteRequest, Subject, Timestamp, Topic,
     UnknownDevice, Verdict, When,
 };
@@ -14,10 +14,10 @@ use model::{
 use super::Place;
 use crate::{
     Asked, Authority, ClassDay, Classes, CommuneDesk, Custody, Enrolment, EnrolmentStep, Findings, Firewall,
-    FoundLine, Health, Held, Hold, KeptField, KeyLine, KeyList, LessonChoice, ListOrigin, ListStatus,
-    Listener, Missed, NewKey, PreparationLine, ReadingList, Refused, RefusedCount, RoomNow, RoutineDay,
-    SeenDevice, SelftestOutcome, SelftestStatus, Service, Setback, Status, Summary, Trial, TrialKind,
-    UpdateOutcome, UpdateStatus, Upstream, WayOut, WifiStatus, Wish,
+    FoundDeed, FoundLine, Health, Held, Hold, KeptField, KeyLine, KeyList, LessonChoice, ListOrigin,
+    ListStatus, Listener, Missed, NewKey, PreparationLine, ReadingList, Refused, RefusedCount, RoomNow,
+    RoutineDay, SeenDevice, SelftestOutcome, SelftestStatus, Service, Setback, Status, Summary, Trial,
+    TrialKind, UpdateOutcome, UpdateStatus, Upstream, WayOut, WifiStatus, Wish,
 };
 
 pub(crate) fn place() -> Place {
@@ -583,7 +583,7 @@ pub(crate) fn findings() -> Findings {
         verdict: None,
         reason: None,
         person: Some("Mme Martin".to_owned()),
-        deed: Some("sign-in"),
+        deed: Some(FoundDeed::Person(PersonDeed::SignIn)),
         ..line.clone()
     };
     Findings {

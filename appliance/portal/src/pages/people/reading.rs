@@ -4,6 +4,7 @@ use askama::Template;
 use model::{Lesson, Person, Reading, Selection, Timestamp, Verdict, When};
 
 use super::bar::Bar;
+use super::deeds::name_deed;
 use super::journal::{JournalPage, ReadingRow, describe_reading, name_moment};
 use super::trouble::tell;
 use crate::pages::Place;
@@ -242,8 +243,8 @@ impl ReadingPage<'_> {
 
     fn describe_line(&self, language: Language, line: &FoundLine) -> Line {
         let zone = &self.place.timezone;
-        let verdict = match (line.deed, line.verdict) {
-            (Some(deed), _) => language.say_with("journal-deed", &[("deed", deed)]),
+        let verdict = match (&line.deed, line.verdict) {
+            (Some(deed), _) => language.say_with("journal-deed", &[("deed", &language.say(name_deed(deed)))]),
             (None, Some(Verdict::Permit)) => language.say("journal-permitted"),
             (None, Some(Verdict::Refuse)) => language.say("journal-refused"),
             (None, None) => String::new(),

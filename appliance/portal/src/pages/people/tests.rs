@@ -436,7 +436,7 @@ fn a_reading_shows_sites_and_no_more_than_was_asked_for() {
     for expected in [
         "www.musée.example (www.xn--muse-dpa.example)",
         "xn--scrip-t-alert.example × 1\u{202f}204",
-        "acte d’un adulte\u{a0}: sign-in",
+        "acte d’un adulte\u{a0}: connexion",
         "Mme Martin",
         "vidéo &#60;choquante&#62; vue en CM2 &#38; signalée",
         "name=\"apres\" value=\"4711\"",

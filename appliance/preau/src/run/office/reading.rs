@@ -19,8 +19,8 @@ use model::{
 };
 use people::Token;
 use portal::{
-    Findings, FoundLine, LessonChoice, NewReading, Reader, ReadingList, RefusedCount, RoutineDay, Summary,
-    Trouble,
+    Findings, FoundDeed, FoundLine, LessonChoice, NewReading, Reader, ReadingList, RefusedCount, RoutineDay,
+    Summary, Trouble,
 };
 use store::{PageOfReadings, PersonError};
 use system::clock::monotonic;
@@ -435,11 +435,11 @@ fn describe_hit(hit: &Hit, with_people: bool) -> Option<(u64, FoundLine)> {
         }
         Hit::Act(found) => {
             let by = found.act.deed.by().unwrap_or(&found.act.rule.author);
-            Some((found.sequence.number(), act_line(found.when, by, found.act.deed.as_str())))
+            Some((found.sequence.number(), act_line(found.when, by, FoundDeed::Rule(found.act.deed.clone()))))
         }
         Hit::Person(found) => {
             let PersonAct { author, deed, .. } = &found.act;
-            let line = act_line(found.when, author, deed.as_str());
+            let line = act_line(found.when, author, FoundDeed::Person(deed.clone()));
             let room = deed.room().cloned();
             Some((found.sequence.number(), FoundLine { room, ..line }))
         }
@@ -447,7 +447,7 @@ fn describe_hit(hit: &Hit, with_people: bool) -> Option<(u64, FoundLine)> {
     }
 }
 
-fn act_line(when: When, person: &PersonName, deed: &'static str) -> FoundLine {
+fn act_line(when: When, person: &PersonName, deed: FoundDeed) -> FoundLine {
     FoundLine {
         when,
         device: None,
