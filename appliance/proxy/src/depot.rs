@@ -27,7 +27,7 @@ pub(crate) use body::{Body, Run, StreamNumber};
 pub(crate) use entry::{Object, Succession};
 pub(crate) use flight::{Boarding, Landing, Outcome, await_landing};
 pub(crate) use larder::Larder;
-pub(crate) use posted::Change;
+pub(crate) use posted::{Change, Moment};
 pub(crate) use reader::{Fetch, Reader};
 pub(crate) use stock::{Arrival, EntryHandle};
 pub use stock::{Depot, DepotSettings};

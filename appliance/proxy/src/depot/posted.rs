@@ -4,16 +4,19 @@
 //! Invariant: such an answer is kept only where no other request that may change its key began or was answered between its own
 //! beginning and the moment it is on the disk: nobody can tell which of the two the server did last. One that began before and is
 //! answered later makes it invalid, as any change does.
+//!
+//! What was asked for before a change was answered, and comes after that, is from before: it is kept, and invalid from its beginning.
 
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cache::{Key, Stored};
+use model::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 
-use super::entry::Succession;
+use super::entry::{Entry, Object, Succession};
 use super::stock::{Arrival, Depot};
 
 /// Keys whose last change is remembered: far more than are changed while an answer comes. Beyond, all are forgotten, and what
@@ -26,6 +29,14 @@ const NOTED_MAX: usize = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Change(u64);
 
+/// The moment at which a server is asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub(crate) at: Timestamp,
+    /// This change and those after it come later.
+    since: Change,
+}
+
 /// The last change of each key, by its name.
 pub(super) struct Changes {
     state: Mutex<State>,
@@ -35,6 +46,10 @@ pub(super) struct Changes {
 #[derive(Default)]
 struct State {
     last: HashMap<u128, Change>,
+    /// The last one that was answered.
+    answered: HashMap<u128, Change>,
+    /// Of those before this one nobody knows any more what they changed.
+    forgotten: u64,
     next: u64,
 }
 
@@ -54,8 +69,21 @@ impl Changes {
     fn end(&self, name: u128, begun: Change, changed: impl Iterator<Item = u128>) -> Option<Change> {
         let mut state = self.lock();
         let was_last = state.last.get(&name) == Some(&begun);
-        let change = state.note(changed);
+        let changed: Vec<u128> = changed.collect();
+        let change = state.note(changed.iter().copied());
+        state.note_answered(&changed, change);
         was_last.then_some(change)
+    }
+
+    /// The number of the change that comes next.
+    fn next_change(&self) -> Change {
+        Change(self.lock().next)
+    }
+
+    /// Whether something that may have changed this was answered since. What is forgotten may have.
+    fn is_changed(&self, name: u128, since: Change) -> bool {
+        let state = self.lock();
+        state.forgotten > since.0 || state.answered.get(&name).is_some_and(|change| change.0 >= since.0)
     }
 
     /// Whether nothing has changed since.
@@ -79,6 +107,14 @@ impl State {
         self.last.extend(names.map(|name| (name, change)));
         change
     }
+
+    fn note_answered(&mut self, names: &[u128], change: Change) {
+        if self.answered.len() >= CHANGED_MAX {
+            self.answered.clear();
+            self.forgotten = change.0;
+        }
+        self.answered.extend(names.iter().map(|name| (*name, change)));
+    }
 }
 
 impl Depot {
@@ -90,6 +126,21 @@ impl Depot {
     /// It was answered, and changed these. `None` where another one for the same key was on its way meanwhile.
     pub(crate) fn end_change(&self, key: &Key, begun: Change, changed: &[Key]) -> Option<Change> {
         self.changes.end(Self::name(key), begun, changed.iter().map(Self::name))
+    }
+
+    /// A server is about to be asked.
+    pub(crate) fn moment(&self) -> Moment {
+        Moment { at: self.now(), since: self.changes.next_change() }
+    }
+
+    /// What the server has said to a question of this moment; invalid where it may be from before a change. A change that is
+    /// answered later marks it as all that is there: it is in its entry already.
+    pub(super) fn heed_changes(&self, entry: &Entry, object: Object, asked: Moment) -> Object {
+        if !self.changes.is_changed(entry.name, asked.since) {
+            return object;
+        }
+        let invalid = Stored { is_invalid: true, ..(*object.stored).clone() };
+        entry.update(&object, invalid).unwrap_or(object)
     }
 
     /// A place among the answers that are noted while they pass.
@@ -105,7 +156,7 @@ impl Depot {
             return;
         }
         let length = u64::try_from(bytes.len()).ok();
-        let arrival = self.receive(key, stored, length, Succession::OnceWhole).await;
+        let arrival = self.receive(key, stored, length, Succession::OnceWhole, None).await;
         let Some(Arrival { entry, object, place: _place }) = arrival else { return };
         // From here on a change marks this response as it does those before it.
         let stream = object.body.begin(0, None).filter(|_| self.changes.is_last(name, change));
@@ -176,6 +227,33 @@ mod tests {
         assert!(changes.is_last(1, change));
         assert_eq!(changes.end(1, first, [1].into_iter()), None);
         assert!(!changes.is_last(1, change));
+    }
+
+    #[test]
+    fn what_was_asked_for_before_a_change_is_from_before() {
+        let changes = Changes::default();
+        let before = changes.next_change();
+        let begun = changes.begin(1);
+        let while_it_is_on_its_way = changes.next_change();
+        assert!(!changes.is_changed(1, before), "nobody has answered");
+        changes.end(1, begun, NAMES.into_iter()).unwrap();
+        for name in NAMES {
+            assert!(changes.is_changed(name, before) && changes.is_changed(name, while_it_is_on_its_way));
+            assert!(!changes.is_changed(name, changes.next_change()));
+        }
+        assert!(!changes.is_changed(3, before));
+        // One that changed nothing.
+        let (before, begun) = (changes.next_change(), changes.begin(1));
+        changes.end(1, begun, [].into_iter());
+        assert!(!changes.is_changed(1, before));
+        let before = changes.next_change();
+        for name in 0..=CHANGED_MAX {
+            let name = u128::try_from(name).unwrap() + 10;
+            let begun = changes.begin(name);
+            changes.end(name, begun, [name].into_iter());
+        }
+        assert!(changes.is_changed(1, before), "of what is forgotten nobody knows");
+        assert!(!changes.is_changed(1, changes.next_change()));
     }
 
     #[test]

@@ -22,7 +22,7 @@ use super::entry::{Entry, Object, Succession};
 use super::flight::Flights;
 use super::larder::Larder;
 use super::ledgers::Ledgers;
-use super::posted::Changes;
+use super::posted::{Changes, Moment};
 use super::servers::KnownServers;
 use crate::pages::KeptPage;
 
@@ -229,12 +229,14 @@ impl Depot {
     }
 
     /// Room for a response that is about to come. `None` where there is none: it is then passed on, and not kept.
+    /// `asked`: when, where a change since then makes it invalid.
     pub(crate) async fn receive(
         &self,
         key: &Key,
         stored: Stored,
         length: Option<u64>,
         succession: Succession,
+        asked: Option<Moment>,
     ) -> Option<Arrival> {
         let name = Self::name(key);
         let place = self.take_place(length)?;
@@ -258,6 +260,10 @@ impl Depot {
             (entry, replaced)
         };
         self.clear_away(&entry, &replaced);
+        let object = match asked {
+            Some(asked) => self.heed_changes(&entry, object, asked),
+            None => object,
+        };
         Some(Arrival { entry: EntryHandle(entry), object, place })
     }
 
@@ -295,14 +301,15 @@ impl Depot {
         }
     }
 
-    /// Gives a response another head.
+    /// Gives a response another head, which the server has told when it was `asked`.
     pub(crate) async fn refresh(
         &self,
         EntryHandle(entry): &EntryHandle,
         object: &Object,
         stored: Stored,
+        asked: Moment,
     ) -> Option<Object> {
-        let updated = entry.update(object, stored);
+        let updated = entry.update(object, stored).map(|object| self.heed_changes(entry, object, asked));
         self.write(entry).await;
         updated
     }

@@ -50,7 +50,7 @@ impl Quest<'_> {
         if let Some(tag) = object.stored.headers.get(header::ETAG) {
             headers.insert(header::IF_NONE_MATCH, tag.clone());
         }
-        let requested = self.now();
+        let requested = self.moment();
         let asking = self.connection.ask(self.errand().request(headers), &mut journey.passage, || true);
         let response = match asking.await.and_then(|response| check(response, false)) {
             Ok(response) => response,
@@ -62,7 +62,7 @@ impl Quest<'_> {
         let (status, received) = (response.status(), self.now());
         if is_authorised(&object.stored, status, response.headers()) {
             // The body that a server sends all the same is not read: its connection is closed.
-            let own = Newer { headers: response.headers(), requested, received };
+            let own = Newer { headers: response.headers(), requested: requested.at, received };
             let told = CacheStatus {
                 forwarded: Some(Cause::Stale),
                 forwarded_status: Some(status.as_u16()),

@@ -20,7 +20,7 @@ use super::pool::Answer;
 use super::posted::Posted;
 use super::serving::Asking;
 use crate::depot::{
-    Arrival, Boarding, Change, Depot, EntryHandle, Fetch, Landing, Object, Outcome, await_landing,
+    Arrival, Boarding, Change, Depot, EntryHandle, Fetch, Landing, Moment, Object, Outcome, await_landing,
 };
 use crate::http::{SendError, check};
 
@@ -269,7 +269,7 @@ impl<'c> Quest<'c> {
             Validator::condition(&object.stored.headers, &mut headers);
         }
         let start = if known.is_none() { self.set_range(&mut headers) } else { None };
-        let requested = self.depot.now();
+        let requested = self.depot.moment();
         let asking = self.connection.ask(self.errand().request(headers), &mut journey.passage, || true);
         // With something to serve in its place, nobody waits long for a line that swallows packets.
         let outcome = match known.as_ref().filter(|(_, object)| self.helps_out(object)) {
@@ -289,8 +289,8 @@ impl<'c> Quest<'c> {
         if let Some((entry, object)) = &known
             && status == StatusCode::NOT_MODIFIED
         {
-            let newer = Newer { headers: response.headers(), requested, received };
-            if let Some(found) = self.confirm(entry, object, &newer, cause).await {
+            let newer = Newer { headers: response.headers(), requested: requested.at, received };
+            if let Some(found) = self.confirm((entry, object), &newer, requested, cause).await {
                 return found;
             }
             // It speaks of another version than the one that it was asked about: that one is asked for.
@@ -323,9 +323,9 @@ impl<'c> Quest<'c> {
     /// else, and what is kept is not right any more.
     async fn confirm(
         &self,
-        entry: &EntryHandle,
-        object: &Object,
+        (entry, object): (&EntryHandle, &Object),
         newer: &Newer<'_>,
+        asked: Moment,
         cause: Cause,
     ) -> Option<Found> {
         let is_same = object.stored.validator().is_some_and(|known| known.is_confirmed_by(newer.headers));
@@ -334,7 +334,7 @@ impl<'c> Quest<'c> {
         } else {
             Stored { is_invalid: true, ..(*object.stored).clone() }
         };
-        let object = self.depot.refresh(entry, object, updated).await.filter(|_| is_same)?;
+        let object = self.depot.refresh(entry, object, updated, asked).await.filter(|_| is_same)?;
         let status = CacheStatus {
             forwarded: Some(cause),
             forwarded_status: Some(StatusCode::NOT_MODIFIED.as_u16()),
@@ -415,7 +415,7 @@ impl<'c> Quest<'c> {
                 tell(Outcome::Again);
                 let status = CacheStatus { is_stored: true, ..status };
                 if object.body.file_key().is_some() {
-                    let (requested, received) = (asked.requested, asked.received);
+                    let (requested, received) = (asked.requested.at, asked.received);
                     let own = Newer { headers: &head.headers, requested, received };
                     return self.serve_authorised(entry, &object, &own, status);
                 }
@@ -448,14 +448,14 @@ impl<'c> Quest<'c> {
                 headers.remove(name);
             }
             Validator::condition(&object.stored.headers, &mut headers);
-            let requested = depot.now();
+            let requested = depot.moment();
             let Some(response) = errand.send(headers).await else { return };
             let received = depot.now();
             if response.status() == StatusCode::NOT_MODIFIED {
-                let newer = Newer { headers: response.headers(), requested, received };
+                let newer = Newer { headers: response.headers(), requested: requested.at, received };
                 if object.stored.validator().is_some_and(|known| known.is_confirmed_by(newer.headers)) {
                     let updated = object.stored.update(&newer, &TARGETS);
-                    let _updated = depot.refresh(&entry, &object, updated).await;
+                    let _updated = depot.refresh(&entry, &object, updated, requested).await;
                 }
                 return landing.tell(Outcome::Again);
             }
@@ -478,7 +478,7 @@ impl<'c> Quest<'c> {
     pub(super) async fn heed(
         &self,
         response: &Response<Answer>,
-        requested: Timestamp,
+        requested: Moment,
         begun: Option<Change>,
     ) -> Option<Posted> {
         let (status, fields) = (response.status(), response.headers());
@@ -492,9 +492,9 @@ impl<'c> Quest<'c> {
             self.heed_head(fields, requested).await;
         }
         if self.method == Method::GET && !self.is_more {
-            self.heed_passed(status, fields, requested);
+            self.heed_passed(status, fields, requested.at);
         }
-        self.posted(response, requested, change?)
+        self.posted(response, requested.at, change?)
     }
 
     /// Whether those who ask next should wait for each other.
@@ -517,17 +517,17 @@ impl<'c> Quest<'c> {
         }
     }
 
-    async fn heed_head(&self, response: &HeaderMap, requested: Timestamp) {
+    async fn heed_head(&self, response: &HeaderMap, requested: Moment) {
         let Some(entry) = self.depot.find(&self.key).await else { return };
         let received = self.depot.now();
         for object in entry.objects().iter().filter(|object| object.stored.vary.matches(self.headers)) {
-            let newer = Newer { headers: response, requested, received };
+            let newer = Newer { headers: response, requested: requested.at, received };
             let updated = if is_same_as_head(&object.stored, response) {
                 object.stored.update(&newer, &TARGETS)
             } else {
                 Stored { is_invalid: true, ..(*object.stored).clone() }
             };
-            let _updated = self.depot.refresh(&entry, object, updated).await;
+            let _updated = self.depot.refresh(&entry, object, updated, requested).await;
         }
     }
 
@@ -541,6 +541,10 @@ impl<'c> Quest<'c> {
     pub(super) fn now(&self) -> Timestamp {
         self.depot.now()
     }
+
+    pub(super) fn moment(&self) -> Moment {
+        self.depot.moment()
+    }
 }
 
 /// How the server was asked.
@@ -548,13 +552,13 @@ pub(super) struct Asked {
     cause: Cause,
     /// From which byte on, where not from the first.
     pub(super) start: Option<u64>,
-    pub(super) requested: Timestamp,
+    pub(super) requested: Moment,
     pub(super) received: Timestamp,
 }
 
 impl Asked {
     /// For the whole of something.
-    pub(super) fn new(cause: Cause, requested: Timestamp, received: Timestamp) -> Self {
+    pub(super) fn new(cause: Cause, requested: Moment, received: Timestamp) -> Self {
         Self { cause, start: None, requested, received }
     }
 }

@@ -264,7 +264,8 @@ impl Errand {
         };
         // What nobody waits for takes nothing away before it is here.
         let succession = if self.pace.is_some() { Succession::OnceWhole } else { Succession::AtOnce };
-        let arrival = self.depot.receive(key, stored, length, succession).await.ok_or("no-room")?;
+        let arrival = self.depot.receive(key, stored, length, succession, Some(asked.requested)).await;
+        let arrival = arrival.ok_or("no-room")?;
         let stream = arrival.object.body.begin(start, None).ok_or("no-room")?;
         arrival.object.body.confirm(stream);
         if self.pace.is_some() {
@@ -346,7 +347,7 @@ pub(super) fn exchange<'e>(
         request: client,
         status: response.status(),
         response: response.headers(),
-        requested: asked.requested,
+        requested: asked.requested.at,
         received: asked.received,
     }
 }

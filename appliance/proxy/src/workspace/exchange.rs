@@ -157,7 +157,7 @@ impl Connection {
             return self.fail(journey, &SendError::LineDown, &plea);
         }
         let request = self.build(&head, body, upgrade.is_some(), &journey.passage);
-        let asked = quest.as_ref().map(|quest| (quest, quest.now(), quest.begin_change()));
+        let asked = quest.as_ref().map(|quest| (quest, quest.moment(), quest.begin_change()));
         // Of what may have arrived the server's answer is waited for.
         let is_given_up = || plea.is_safe || plea.is_half_sent();
         let asking = Box::pin(self.ask(request, &mut journey.passage, is_given_up));

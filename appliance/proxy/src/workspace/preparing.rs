@@ -337,19 +337,19 @@ impl Preparing {
         if let Some((_, object)) = &known {
             Validator::condition(&object.stored.headers, &mut headers);
         }
-        let requested = self.depot.now();
+        let requested = self.depot.moment();
         let Some(response) = self.errand.send(headers).await else { return Step::Over(Preparation::Later) };
         let received = self.depot.now();
         let status = response.status();
         if let Some((entry, object)) = known
             && status == StatusCode::NOT_MODIFIED
         {
-            let newer = Newer { headers: response.headers(), requested, received };
+            let newer = Newer { headers: response.headers(), requested: requested.at, received };
             if !object.stored.validator().is_some_and(|known| known.is_confirmed_by(newer.headers)) {
                 return Step::Over(Preparation::Later);
             }
             let updated = object.stored.update(&newer, &TARGETS);
-            let refreshed = self.depot.refresh(&entry, &object, updated).await;
+            let refreshed = self.depot.refresh(&entry, &object, updated, requested).await;
             // Whoever opens it meanwhile has what is here of it, and waits for the rest alone.
             landing.tell(Outcome::Again);
             return Step::Over(match refreshed {

@@ -178,3 +178,31 @@ async fn half_an_answer_is_not_kept() {
     assert!(read_head(&mut server).await.starts_with("GET /x "));
     assert!(walk(folder.path()).is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_asked_for_before_a_change_and_comes_after_it_is_not_fresh() {
+    // The last of a connection: each request has one of its own.
+    const LAST: &str = "Connection: close\r\nCache-Control: max-age=60\r\n";
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Street::keeping(folder.path(), &hands).await;
+    let (mut lina, mut malo) = (street.connect().await, street.connect().await);
+    ask(&mut malo, "/x", "").await;
+    let mut asked = street.accept().await;
+    assert!(read_head(&mut asked).await.starts_with("GET /x "));
+    post(&mut lina, "").await;
+    let mut posted = street.accept().await;
+    take(&mut posted).await;
+    tell(&mut posted, LAST, "changed").await;
+    assert_eq!(hear(&mut lina).await.1, "changed");
+    tell(&mut asked, LAST, "before").await;
+    assert_eq!(hear(&mut malo).await.1, "before");
+    // It may be from before the change: the server is asked once more.
+    ask(&mut malo, "/x", "").await;
+    let mut again = street.accept().await;
+    assert!(read_head(&mut again).await.starts_with("GET /x "));
+    tell(&mut again, LAST, "after").await;
+    assert_eq!(hear(&mut malo).await.1, "after");
+    ask(&mut lina, "/x", "").await;
+    let (head, body) = hear(&mut lina).await;
+    assert!(head.contains("preau;hit") && body == "after", "{head}");
+}
