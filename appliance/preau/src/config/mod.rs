@@ -231,6 +231,19 @@ pub(crate) struct Portal {
     pub(crate) telephones: Vec<model::Role>,
 }
 
+impl Portal {
+    /// The name of every box, whatever else it is called: nobody is locked out by another name, which a hub may have sent.
+    pub(crate) fn usual_name() -> Option<DomainName> {
+        "preau.lan".parse().ok()
+    }
+
+    /// The names under which the pages are found, the one that they say themselves first.
+    pub(crate) fn names(&self) -> Vec<DomainName> {
+        let usual = Self::usual_name().filter(|usual| *usual != self.name);
+        std::iter::once(self.name.clone()).chain(usual).collect()
+    }
+}
+
 /// How the box attacks itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Selftest {

@@ -480,6 +480,17 @@ fn services_that_cannot_work_are_refused() {
 }
 
 #[test]
+fn the_usual_name_leads_to_the_pages_whatever_else_they_are_called() {
+    let names = |table: &str| {
+        let config = Config::parse(&format!("{SCHOOL}{table}")).unwrap();
+        config.portal.names().iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(names(""), ["preau.lan"]);
+    assert_eq!(names("[portal]\nname = 'preau.lan'\n"), ["preau.lan"]);
+    assert_eq!(names("[portal]\nname = 'www.example'\n"), ["www.example", "preau.lan"]);
+}
+
+#[test]
 fn a_self_test_has_a_site_and_a_time() {
     let config = Config::parse(SCHOOL).unwrap();
     assert_eq!(config.selftest.site.as_str(), "www.education.gouv.fr");

@@ -54,7 +54,7 @@ pub(crate) fn build_gate(
     let settings = proxy::Settings {
         is_redirected: config.network.is_some(),
         portal: Some(proxy::Portal {
-            names: vec![config.portal.name.clone()],
+            names: config.portal.names(),
             address: SocketAddrV4::new(Ipv4Addr::LOCALHOST, config.portal.port),
             tls_address: has_certificate
                 .then(|| SocketAddrV4::new(Ipv4Addr::LOCALHOST, config.portal.tls_port)),
@@ -124,8 +124,7 @@ impl Doors {
         let Rooms { resolver, gate, board, office, identity } = rooms;
         let sources = portal::Sources { status: board, office };
         let own_addresses = listeners.addresses.iter().map(|&address| Host::Address(address));
-        let own_hosts =
-            std::iter::once(Host::Name(config.portal.name.clone())).chain(own_addresses).collect();
+        let own_hosts = config.portal.names().into_iter().map(Host::Name).chain(own_addresses).collect();
         let portal_settings = portal::Settings { place: place(config), own_hosts, notices: notices(config) };
         let behind_tls = identity.as_ref().zip(listeners.portal_tls);
         let front = behind_tls.map(|(identity, listener)| {

@@ -22,9 +22,9 @@ const DNS_OVER_TLS: &[u8] = b"dot";
 /// The box's certificate, by this clock. Without one, a school still has its filter: that is told, and the rest goes on.
 pub(crate) fn open_identity(config: &Config, data: &Path, clock: Arc<dyn Clock>) -> Option<Arc<Identity>> {
     let (addresses, _) = door_addresses(config);
-    let own = Names::new([config.portal.name.clone()], addresses.clone());
+    let own = Names::new(config.portal.names(), addresses.clone());
     let served = config.served_workspaces.iter().flat_map(|workspace| workspace.hosts.iter().cloned());
-    let names = Names::new(served.chain([config.portal.name.clone()]), addresses);
+    let names = Names::new(served.chain(config.portal.names()), addresses);
     match authority::open(&data.join(data_folder::AUTHORITY_FILE), names) {
         Ok((authority, opened)) => {
             tell(opened, &authority.fingerprint());

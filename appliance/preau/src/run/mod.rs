@@ -475,7 +475,7 @@ fn open_resolver(
     let settings = resolver::Settings {
         own_zone: Arc::new(move |name, kind| zone.answer(name, kind)),
         addresses: listeners.addresses.clone(),
-        own_names: vec![config.portal.name.clone()],
+        own_names: config.portal.names(),
         upstreams: upstreams.to_vec(),
         extra_roots: upstreams::authorities(&config.dns),
         ipv6: config.network.as_ref().is_none_or(|network| network.wan_ipv6),

@@ -95,7 +95,7 @@ fn read_telephones(portal: &mut Section<'_>) -> Option<Vec<Role>> {
 }
 
 fn default_name() -> Option<DomainName> {
-    "preau.lan".parse().ok()
+    Portal::usual_name()
 }
 
 /// The file of the school's charter, read at once: a box does not begin with one that is not there.
