@@ -100,6 +100,8 @@ pub(crate) enum Trouble {
     Contrary,
     /// There are too many.
     TooMany,
+    /// A school's box would not take all that is said to it.
+    SheetFull,
     /// Somebody else was quicker.
     Race,
     /// The commune's provider cannot be asked, or what it says does not count.
@@ -136,6 +138,7 @@ impl From<RegisterError> for Trouble {
             RegisterError::HasBox(_) => Self::HasBox,
             RegisterError::Taken => Self::TooMany,
             RegisterError::Spent => Self::Race,
+            RegisterError::TooLong(_) => Self::SheetFull,
             RegisterError::Engine(error) => {
                 tracing::error!(error = &*error, "the register cannot be read or written");
                 Self::Unavailable

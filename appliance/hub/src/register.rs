@@ -218,6 +218,12 @@ pub enum RegisterError {
     /// The code is used, burnt or too old by now.
     #[error("the code is worth nothing any more")]
     Spent,
+    /// What is said to this school would be longer than its box takes: nothing has changed.
+    #[error(
+        "what is said to the school {0} would be longer than its box takes, which would hear nothing any more: take back places of its workspace (ENT), files or \
+         rules, or shorten its configuration"
+    )]
+    TooLong(String),
     /// The database fails.
     #[error("the register cannot be read or written")]
     Engine(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -13,6 +13,9 @@ use crate::enrolling::tell;
 use crate::register::Register;
 use crate::register::wishes::SheetParts;
 
+/// Bytes of a signature with what stands around it, at most.
+const SIGNATURE_BYTES: usize = 1 << 10;
+
 /// What is said to a school now.
 ///
 /// # Errors
@@ -23,16 +26,11 @@ pub(crate) fn sign(
     uai: &str,
     now: Timestamp,
 ) -> Result<SignedSheet, Refusal> {
-    let SheetParts { serial, rules, answers, content, notices, release, files, configuration } =
-        register.sheet(uai, now).map_err(tell)?;
-    if serial == 0 {
+    let parts = register.sheet(uai, now).map_err(tell)?;
+    if parts.serial == 0 {
         return Ok(SignedSheet::default());
     }
-    let release = release.as_ref().map(SheetRelease::write);
-    let (school, files) = (uai.to_owned(), files.iter().map(SheetFile::write).collect());
-    let sheet =
-        SchoolSheet { serial, school, rules, answers, content, notices, release, configuration, files };
-    let text = sheet.write();
+    let text = compose(uai, parts).write();
     let note = Note::new(text.clone()).with(key.sign(&text, now)).write();
     // What the box could not read would change nothing there, and nobody would hear of it.
     if SchoolSheet::read(&text).is_none() || Note::read_up_to(&note, SHEET_BYTES_MAX).is_err() {
@@ -43,6 +41,20 @@ pub(crate) fn sign(
         return Err(Refusal::Broken);
     }
     Ok(SignedSheet { note: Some(note) })
+}
+
+/// As its box reads it.
+fn compose(uai: &str, parts: SheetParts) -> SchoolSheet {
+    let SheetParts { serial, rules, answers, content, notices, release, files, configuration } = parts;
+    let release = release.as_ref().map(SheetRelease::write);
+    let (school, files) = (uai.to_owned(), files.iter().map(SheetFile::write).collect());
+    SchoolSheet { serial, school, rules, answers, content, notices, release, configuration, files }
+}
+
+/// Whether a school's box takes what is said to it, and `spare` bytes more.
+pub(crate) fn fits(uai: &str, parts: SheetParts, spare: usize) -> bool {
+    let bytes = compose(uai, parts).write().len();
+    bytes.saturating_add(SIGNATURE_BYTES).saturating_add(spare) <= SHEET_BYTES_MAX
 }
 
 /// How far a school's documents have come.

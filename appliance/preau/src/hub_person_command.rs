@@ -52,6 +52,7 @@ fn add(
         RegisterError::NoSchool(_)
         | RegisterError::HasBox(_)
         | RegisterError::Spent
+        | RegisterError::TooLong(_)
         | RegisterError::Engine(_) => error.into(),
     })?;
     print_card(name, &secret)

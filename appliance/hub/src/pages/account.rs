@@ -139,6 +139,7 @@ fn say_trouble(place: Place<'_>, trouble: Trouble) -> String {
         Trouble::Rule => place.say("trouble-rule"),
         Trouble::Contrary => place.say("trouble-contrary"),
         Trouble::TooMany => place.say("trouble-too-many"),
+        Trouble::SheetFull => place.say("trouble-sheet-full"),
         Trouble::Race => place.say("trouble-race"),
         Trouble::Provider => place.say("trouble-provider"),
         Trouble::Stranger => place.say("trouble-stranger"),
@@ -165,6 +166,7 @@ pub(crate) fn status_of(trouble: Trouble) -> u16 {
         | Trouble::Same
         | Trouble::Code
         | Trouble::Rule
-        | Trouble::TooMany => 422,
+        | Trouble::TooMany
+        | Trouble::SheetFull => 422,
     }
 }

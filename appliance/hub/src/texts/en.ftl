@@ -399,6 +399,7 @@ trouble-has-box = The school has a box: make a replacement code.
 trouble-rule = This rule is not possible: a site has a name such as exemple.fr, a reason of 200 letters at most, and 1 to 3650 days.
 trouble-contrary = A rule of all schools says the contrary of this site: take it back first, or answer for all schools.
 trouble-too-many = There are too many already.
+trouble-sheet-full = Nothing has changed: what the commune says to a school would be longer than its box takes (256 KiB), which would hear nothing any more. Take back contents, files or rules of that school, or shorten its settings.
 trouble-race = Somebody else was quicker: look at what is there, and begin again.
 trouble-provider = The commune’s sign-in service does not answer, does not let you pass, or the hub cannot rely on its answer. Try again, or sign in with your password of this hub.
 trouble-stranger = The commune has confirmed who you are, but nobody has linked this account to somebody here: ask whoever administers the hub.

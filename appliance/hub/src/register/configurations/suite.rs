@@ -1,7 +1,7 @@
 //! What each engine has to do with configurations.
 
 use model::{Timestamp, Uai};
-use replication::School;
+use replication::{School, SheetContent};
 
 use super::VERSIONS_MAX;
 use crate::register::{Register, RegisterError};
@@ -47,4 +47,37 @@ pub(crate) fn check(one: &dyn Register, other: &dyn Register) {
     let kept = other.configurations(OTHER).unwrap();
     assert_eq!((kept.len(), kept[0].number), (VERSIONS_MAX as usize, last));
     assert_eq!(kept.last().unwrap().text, "a = 1\n", "the oldest went");
+    check_length(one, &uai, later);
+}
+
+/// What a box would not take is refused before it is said: the box would hear nothing any more.
+fn check_length(register: &dyn Register, uai: &Uai, last: u64) {
+    let place = |number: usize| SheetContent {
+        url: format!("https://ent.example/{number}/{}", "a".repeat(1_400)),
+        title: "Une page".to_owned(),
+        until_ms: NOW.unix_ms() + 86_400_000,
+    };
+    let add = |uai: Option<&Uai>, number| register.add_content(uai, &place(number), "M. Blanc", NOW);
+    let is_of = |error: &RegisterError| matches!(error, RegisterError::TooLong(of) if of == UAI);
+    let mut count = 0;
+    let refused = loop {
+        match add(Some(uai), count) {
+            Ok(is_added) => assert!(is_added, "{count}"),
+            Err(error) => break error,
+        }
+        count += 1;
+    };
+    assert!(is_of(&refused) && count > 100, "{count}: {refused:?}");
+    let all = add(None, count).unwrap_err();
+    assert!(is_of(&all), "what is said to all is said to this one: {all:?}");
+    assert_eq!(register.contents(NOW).unwrap().len(), count, "nothing of it is there");
+    let long = format!("# {}\n", "a".repeat(30_000));
+    let refused = register.configure(uai, last, (&long, "M. Blanc"), NOW).unwrap_err();
+    assert!(is_of(&refused), "{refused:?}");
+    assert_eq!(register.configurations(UAI).unwrap()[0].number, last);
+    // With one place less there is room again, and what takes something back is always taken.
+    let first = register.contents(NOW).unwrap()[0].id;
+    assert!(register.remove_content(first, NOW).unwrap());
+    assert!(add(Some(uai), 0).unwrap());
+    register.configure(uai, last, ("", "M. Blanc"), NOW).unwrap().unwrap();
 }

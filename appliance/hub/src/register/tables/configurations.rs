@@ -4,7 +4,7 @@ use model::{Timestamp, Uai};
 use replication::SheetConfiguration;
 
 use super::stored;
-use super::wishes::raise;
+use super::wishes::{SPARE_BYTES, check_length, raise};
 use crate::register::RegisterError;
 use crate::register::configurations::{Configurations, VERSIONS_MAX, Version};
 use crate::register::sql::{Database, Row, Sql, change, values};
@@ -44,6 +44,10 @@ impl<D: Database> Configurations for D {
             let surplus = "DELETE FROM school_configuration WHERE uai = ?1 AND number NOT IN
                            (SELECT number FROM school_configuration WHERE uai = ?1 ORDER BY number DESC LIMIT ?2)";
             open.run(surplus, values![uai, VERSIONS_MAX])?;
+            // What takes all back is shorter than what was there.
+            if !text.is_empty() {
+                check_length(open, uai, now, SPARE_BYTES)?;
+            }
             Ok(Some(number))
         })
     }

@@ -4,7 +4,7 @@ use archive::Hash;
 use model::{LIBRARY_FILES_MAX, LibraryFile, MediaType, Timestamp, Uai, is_library};
 
 use super::stored;
-use super::wishes::raise;
+use super::wishes::{SPARE_BYTES, check_length, raise};
 use crate::register::RegisterError;
 use crate::register::library::{Held, LIBRARIES_MAX, Library};
 use crate::register::sql::{Database, Row, Sql, change, values};
@@ -63,6 +63,7 @@ impl<D: Database> Library for D {
                 ];
                 open.run(sql, row)?;
                 raise(open, uai, now)?;
+                check_length(open, uai, now, SPARE_BYTES)?;
             }
             Ok(true)
         })

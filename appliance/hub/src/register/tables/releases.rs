@@ -4,7 +4,7 @@ use archive::Hash;
 use model::{Release, ReleaseFile, ReleaseVersion, Timestamp, Uai};
 
 use super::stored;
-use super::wishes::raise;
+use super::wishes::{SPARE_BYTES, check_length, raise};
 use crate::register::RegisterError;
 use crate::register::releases::{HeldRelease, Offer, RELEASES_MAX, Releases};
 use crate::register::sql::{Database, Row, Sql, change, read, values};
@@ -75,6 +75,7 @@ impl<D: Database> Releases for D {
                 open.run(sql, values![&*version])?;
             }
             raise(open, uai, now)?;
+            check_length(open, uai, now, SPARE_BYTES)?;
             Ok(true)
         })
     }

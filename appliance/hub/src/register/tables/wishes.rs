@@ -19,6 +19,7 @@ use crate::register::wishes::{
     WishAnswer, Wishes,
 };
 use crate::register::{NewPolicy, RegisterError};
+use crate::sheets::fits;
 
 const DAY_MS: i64 = 86_400_000;
 /// How long an answer stands in a school's sheet: a box that was off for the holidays hears it.
@@ -27,6 +28,8 @@ const ANSWER_MS: i64 = 60 * DAY_MS;
 const KEPT_MS: i64 = 400 * DAY_MS;
 /// How long one without an answer is kept: by then, the school's box has forgotten it.
 const OPEN_MS: i64 = 120 * DAY_MS;
+/// What is left for answers and rules by whatever else is said to a school: requests are answered whatever it has.
+pub(super) const SPARE_BYTES: usize = 32 << 10;
 /// What concerns all schools.
 const ALL: &str = "";
 const WISH_COLUMNS: &str = "id, uai, site, wants, author, reason, is_urgent, asked_ms, came_ms, answer, answer_author, answer_reason, \
@@ -57,36 +60,8 @@ impl<D: Database> Wishes for D {
     }
 
     fn sheet(&self, uai: &str, now: Timestamp) -> Result<SheetParts, RegisterError> {
-        let now = now.unix_ms();
         // Of one moment: the number belongs to what is read.
-        read(self, |open| {
-            let serial =
-                open.row("SELECT coalesce(max(serial), 0) FROM sheet WHERE uai IN ('', ?1)", values![uai])?;
-            let rules = format!(
-                "SELECT {RULE_COLUMNS} FROM school_rule WHERE uai = ?1 AND (until_ms = 0 OR until_ms > ?2) ORDER BY site"
-            );
-            let answers = format!(
-                "SELECT {WISH_COLUMNS} FROM wish WHERE uai = ?1 AND answer <> '' AND answered_ms > ?2 ORDER BY answered_ms DESC, id DESC LIMIT ?3"
-            );
-            let content = format!(
-                "SELECT {CONTENT_COLUMNS} FROM content WHERE uai IN ('', ?1) AND until_ms > ?2 ORDER BY until_ms, id LIMIT ?3"
-            );
-            let notices = format!("SELECT {NOTICE_COLUMNS} FROM notice ORDER BY id DESC LIMIT ?1");
-            let since = now.saturating_sub(ANSWER_MS);
-            Ok(SheetParts {
-                serial: serial.map_or(Ok(0), |row| row.count(0))?,
-                rules: read_all(&open.rows(&rules, values![uai, now])?, read_rule)?,
-                answers: read_all(
-                    &open.rows(&answers, values![uai, since, most(ANSWERS_MAX)])?,
-                    read_answer,
-                )?,
-                content: read_all(&open.rows(&content, values![uai, now, most(CONTENT_MAX)])?, read_place)?,
-                notices: read_all(&open.rows(&notices, values![most(NOTICES_MAX)])?, read_notice)?,
-                release: offered(open, uai)?,
-                files: of_school(open, uai, now)?,
-                configuration: decided(open, uai)?,
-            })
-        })
+        read(self, |open| read_parts(open, uai, now.unix_ms()))
     }
 
     fn add_wish(
@@ -151,6 +126,7 @@ impl<D: Database> Wishes for D {
             let found = values![stored(id), answered.as_str(), &**author, &**reason, at.unix_ms()];
             open.run(sql, found)?;
             raise(open, &uai, *at)?;
+            check_length(open, &uai, *at, 0)?;
             Ok(Settled::Done(gone))
         })
     }
@@ -204,6 +180,7 @@ impl<D: Database> Wishes for D {
             let sql = "INSERT INTO content (uai, url, title, until_ms, author) VALUES (?1, ?2, ?3, ?4, ?5)";
             open.run(sql, values![uai, &**url, &**title, *until_ms, author])?;
             raise(open, uai, now)?;
+            check_length(open, uai, now, SPARE_BYTES)?;
             Ok(true)
         })
     }
@@ -232,6 +209,7 @@ impl<D: Database> Wishes for D {
             let sql = "INSERT INTO notice (made_ms, author, text) VALUES (?1, ?2, ?3)";
             open.run(sql, values![*made_ms, &**author, &**text])?;
             raise(open, ALL, now)?;
+            check_length(open, ALL, now, SPARE_BYTES)?;
             Ok(true)
         })
     }
@@ -245,6 +223,55 @@ impl<D: Database> Wishes for D {
             Ok(gone)
         })
     }
+}
+
+/// What is said to a school.
+fn read_parts(open: &mut dyn Sql, uai: &str, now: i64) -> Result<SheetParts, RegisterError> {
+    let serial = open.row("SELECT coalesce(max(serial), 0) FROM sheet WHERE uai IN ('', ?1)", values![uai])?;
+    let rules = format!(
+        "SELECT {RULE_COLUMNS} FROM school_rule WHERE uai = ?1 AND (until_ms = 0 OR until_ms > ?2) ORDER BY site"
+    );
+    let answers = format!(
+        "SELECT {WISH_COLUMNS} FROM wish WHERE uai = ?1 AND answer <> '' AND answered_ms > ?2 ORDER BY answered_ms DESC, id DESC LIMIT ?3"
+    );
+    let content = format!(
+        "SELECT {CONTENT_COLUMNS} FROM content WHERE uai IN ('', ?1) AND until_ms > ?2 ORDER BY until_ms, id LIMIT ?3"
+    );
+    let notices = format!("SELECT {NOTICE_COLUMNS} FROM notice ORDER BY id DESC LIMIT ?1");
+    let since = now.saturating_sub(ANSWER_MS);
+    Ok(SheetParts {
+        serial: serial.map_or(Ok(0), |row| row.count(0))?,
+        rules: read_all(&open.rows(&rules, values![uai, now])?, read_rule)?,
+        answers: read_all(&open.rows(&answers, values![uai, since, most(ANSWERS_MAX)])?, read_answer)?,
+        content: read_all(&open.rows(&content, values![uai, now, most(CONTENT_MAX)])?, read_place)?,
+        notices: read_all(&open.rows(&notices, values![most(NOTICES_MAX)])?, read_notice)?,
+        release: offered(open, uai)?,
+        files: of_school(open, uai, now)?,
+        configuration: decided(open, uai)?,
+    })
+}
+
+/// What is said to a school, or to all, has grown: the boxes that it concerns take it still, and `spare` bytes more. A box that was told more than it takes
+/// would hear of nothing any more, nor of what takes something back.
+pub(super) fn check_length(
+    open: &mut dyn Sql,
+    uai: &str,
+    now: Timestamp,
+    spare: usize,
+) -> Result<(), RegisterError> {
+    let schools = match uai {
+        ALL => {
+            let rows = open.rows("SELECT uai FROM school ORDER BY uai", &[])?;
+            rows.iter().map(|row| row.text(0)).collect::<Result<Vec<_>, _>>()?
+        }
+        uai => vec![uai.to_owned()],
+    };
+    for uai in schools {
+        if !fits(&uai, read_parts(open, &uai, now.unix_ms())?, spare) {
+            return Err(RegisterError::TooLong(uai));
+        }
+    }
+    Ok(())
 }
 
 /// What a school is told has changed. The number is above all before it, and by the clock: a register that was put back gives none twice.
