@@ -44,6 +44,8 @@ pub struct Outage<'a> {
     pub has_files: bool,
     /// Pages of the workspace that are there, the newest first.
     pub kept: &'a [KeptPage],
+    /// Whether the device is the school's: what the box has for the school's devices alone is named to no other.
+    pub is_registered: bool,
 }
 
 /// What became of what was sent to a workspace.

@@ -49,6 +49,50 @@ impl From<rusqlite::Error> for CommuneAskError {
     }
 }
 
+/// Keeps a request, as [`Store::ask_commune`] does.
+pub(crate) fn keep_commune_request(
+    transaction: &Transaction<'_>,
+    new: &NewCommuneRequest,
+    now: Timestamp,
+) -> Result<CommuneRequestId, CommuneAskError> {
+    let NewCommuneRequest { site, wants, author, motive, is_urgent } = new;
+    let waiting: Option<(u32, bool)> = transaction
+        .query_row(
+            "SELECT id, is_urgent FROM commune_request WHERE site = ?1 AND wants = ?2 AND answer IS NULL",
+            params![site.as_str(), wants.as_str()],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()?;
+    if let Some((id, was_urgent)) = waiting {
+        if *is_urgent && !was_urgent {
+            // The commune hears of it once more.
+            let urgent = "UPDATE commune_request SET is_urgent = TRUE, sent_ms = NULL WHERE id = ?1";
+            transaction.execute(urgent, [id])?;
+        }
+        return Ok(CommuneRequestId::new(id));
+    }
+    let (all, own): (u32, u32) = transaction.query_row(
+        "SELECT count(*), count(*) FILTER (WHERE author = ?1) FROM commune_request WHERE answer IS NULL",
+        [author.as_str()],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    if all >= COMMUNE_REQUESTS_MAX || own >= COMMUNE_REQUESTS_OF_ONE_MAX {
+        return Err(CommuneAskError::TooMany);
+    }
+    // Two of one site at one moment would be one to the commune: a clock may stand still, or go back.
+    let asked: i64 = transaction.query_row(
+        "SELECT max(?2, coalesce((SELECT max(asked_ms) + 1 FROM commune_request WHERE site = ?1), ?2))",
+        params![site.as_str(), now.unix_ms()],
+        |row| row.get(0),
+    )?;
+    let id = transaction.query_row(
+        "INSERT INTO commune_request (site, wants, author, motive, is_urgent, asked_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id",
+        params![site.as_str(), wants.as_str(), author.as_str(), motive.as_str(), is_urgent, asked],
+        |row| row.get(0),
+    )?;
+    Ok(CommuneRequestId::new(id))
+}
+
 impl Store {
     /// Keeps a request. One about the same site that waits is the same request: it becomes urgent where it was not.
     ///
@@ -59,44 +103,7 @@ impl Store {
         new: &NewCommuneRequest,
         now: Timestamp,
     ) -> Result<CommuneRequestId, CommuneAskError> {
-        self.write(|transaction| {
-            let NewCommuneRequest { site, wants, author, motive, is_urgent } = new;
-            let waiting: Option<(u32, bool)> = transaction
-                .query_row(
-                    "SELECT id, is_urgent FROM commune_request WHERE site = ?1 AND wants = ?2 AND answer IS NULL",
-                    params![site.as_str(), wants.as_str()],
-                    |row| Ok((row.get(0)?, row.get(1)?)),
-                )
-                .optional()?;
-            if let Some((id, was_urgent)) = waiting {
-                if *is_urgent && !was_urgent {
-                    // The commune hears of it once more.
-                    let urgent = "UPDATE commune_request SET is_urgent = TRUE, sent_ms = NULL WHERE id = ?1";
-                    transaction.execute(urgent, [id])?;
-                }
-                return Ok(CommuneRequestId::new(id));
-            }
-            let (all, own): (u32, u32) = transaction.query_row(
-                "SELECT count(*), count(*) FILTER (WHERE author = ?1) FROM commune_request WHERE answer IS NULL",
-                [author.as_str()],
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )?;
-            if all >= COMMUNE_REQUESTS_MAX || own >= COMMUNE_REQUESTS_OF_ONE_MAX {
-                return Err(CommuneAskError::TooMany);
-            }
-            // Two of one site at one moment would be one to the commune: a clock may stand still, or go back.
-            let asked: i64 = transaction.query_row(
-                "SELECT max(?2, coalesce((SELECT max(asked_ms) + 1 FROM commune_request WHERE site = ?1), ?2))",
-                params![site.as_str(), now.unix_ms()],
-                |row| row.get(0),
-            )?;
-            let id = transaction.query_row(
-                "INSERT INTO commune_request (site, wants, author, motive, is_urgent, asked_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id",
-                params![site.as_str(), wants.as_str(), author.as_str(), motive.as_str(), is_urgent, asked],
-                |row| row.get(0),
-            )?;
-            Ok(CommuneRequestId::new(id))
-        })
+        self.write(|transaction| keep_commune_request(transaction, new, now))
     }
 
     /// The requests, those without an answer first, then the last ones.

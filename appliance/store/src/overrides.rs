@@ -80,6 +80,12 @@ impl Store {
                 "UPDATE override SET ended_ms = ?2, ended_by = ?3 WHERE id = ?1",
                 params![id.number(), now.unix_ms(), by.as_str()],
             )?;
+            // What a teacher closed, and the commune was not told of yet, that need not look at any more.
+            transaction.execute(
+                "DELETE FROM commune_request WHERE site = ?2 AND author = ?3 AND wants = 'refuse' AND is_urgent
+                 AND sent_ms IS NULL AND answer IS NULL AND EXISTS (SELECT 1 FROM report WHERE override = ?1)",
+                params![id.number(), found.rule.topic.as_str(), found.rule.author.as_str()],
+            )?;
             found.ended = Some(Ended { at: now, by: by.clone() });
             Ok(found)
         })

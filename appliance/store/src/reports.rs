@@ -1,15 +1,16 @@
 //! Sites that teachers closed for the whole school, until somebody who directs has looked at them.
 
 use model::{
-    Alteration, ClockQuality, Mac, NewOverride, Override, OverrideId, PersonAct, PersonDeed, PersonName,
-    Sought,
+    Alteration, ClockQuality, Mac, NewCommuneRequest, NewOverride, Override, OverrideId, PersonAct,
+    PersonDeed, PersonName, Sought,
 };
-use rusqlite::params;
+use rusqlite::{Transaction, params};
 
+use crate::letters::keep_commune_request;
 use crate::overrides::{keep_override, select_overrides};
 use crate::people::PersonError;
 use crate::person_acts::keep_act;
-use crate::{AddOverrideError, Store, StoreError};
+use crate::{AddOverrideError, CommuneAskError, Store, StoreError};
 
 /// Most sites that one teacher may have closed at a time: the head looks at them, and keeps or opens each.
 pub const REPORTS_OF_ONE_MAX: u32 = 20;
@@ -24,25 +25,28 @@ impl Store {
         new: NewOverride,
         clock: ClockQuality,
     ) -> Result<Override, AddOverrideError> {
+        self.change(|transaction| keep_report(transaction, new, clock))
+    }
+
+    /// The same, and has the commune be asked to close it for all: both are kept, or neither. Where too much waits for its answer already, the site is
+    /// closed all the same. Whether it is asked.
+    ///
+    /// # Errors
+    /// As [`Store::add_report`].
+    pub fn add_report_and_ask(
+        &mut self,
+        new: NewOverride,
+        clock: ClockQuality,
+        wanted: &NewCommuneRequest,
+    ) -> Result<bool, AddOverrideError> {
+        let now = new.made();
         self.change(|transaction| {
-            // Of what was taken back nobody has to take a look.
-            transaction.execute(
-                "DELETE FROM report WHERE override NOT IN
-                 (SELECT id FROM override WHERE ended_ms IS NULL AND NOT is_end_recorded)",
-                (),
-            )?;
-            let waiting: u32 = transaction.query_row(
-                "SELECT count(*) FROM report JOIN override ON id = override
-                 WHERE author = ?1 AND ended_ms IS NULL AND NOT is_end_recorded",
-                [new.rule().author.as_str()],
-                |row| row.get(0),
-            )?;
-            if waiting >= REPORTS_OF_ONE_MAX {
-                return Err(AddOverrideError::TooMany);
+            keep_report(transaction, new, clock)?;
+            match keep_commune_request(transaction, wanted, now) {
+                Ok(_) => Ok(true),
+                Err(CommuneAskError::TooMany) => Ok(false),
+                Err(CommuneAskError::Store(error)) => Err(error.into()),
             }
-            let made = keep_override(transaction, new, clock)?;
-            transaction.execute("INSERT INTO report (override) VALUES (?1)", params![made.id.number()])?;
-            Ok(made)
         })
     }
 
@@ -88,6 +92,31 @@ impl Store {
     }
 }
 
+fn keep_report(
+    transaction: &Transaction<'_>,
+    new: NewOverride,
+    clock: ClockQuality,
+) -> Result<Override, AddOverrideError> {
+    // Of what was taken back nobody has to take a look.
+    transaction.execute(
+        "DELETE FROM report WHERE override NOT IN
+         (SELECT id FROM override WHERE ended_ms IS NULL AND NOT is_end_recorded)",
+        (),
+    )?;
+    let waiting: u32 = transaction.query_row(
+        "SELECT count(*) FROM report JOIN override ON id = override
+         WHERE author = ?1 AND ended_ms IS NULL AND NOT is_end_recorded",
+        [new.rule().author.as_str()],
+        |row| row.get(0),
+    )?;
+    if waiting >= REPORTS_OF_ONE_MAX {
+        return Err(AddOverrideError::TooMany);
+    }
+    let made = keep_override(transaction, new, clock)?;
+    transaction.execute("INSERT INTO report (override) VALUES (?1)", params![made.id.number()])?;
+    Ok(made)
+}
+
 #[cfg(test)]
 mod tests {
     use model::ClockQuality::Synchronised;
@@ -131,6 +160,36 @@ mod tests {
         let rows: u32 =
             store.connection.query_row("SELECT count(*) FROM report", (), |row| row.get(0)).unwrap();
         assert_eq!(rows, 2, "nothing is left of what was lifted");
+    }
+
+    #[test]
+    fn a_site_is_closed_and_the_commune_asked_or_neither() {
+        let (_folder, mut store) = open();
+        let wanted = |site: &str| NewCommuneRequest {
+            site: site.parse().unwrap(),
+            wants: Verdict::Refuse,
+            author: "Mme Martin".parse().unwrap(),
+            motive: "une image".parse().unwrap(),
+            is_urgent: true,
+        };
+        let add = |store: &mut Store, site: &str| {
+            store.add_report_and_ask(report("Mme Martin", site, at(0)), Synchronised, &wanted(site))
+        };
+        assert!(add(&mut store, "a.fr").unwrap() && add(&mut store, "b.fr").unwrap());
+        let asked = |store: &Store| -> Vec<String> {
+            store.commune_requests().unwrap().into_iter().map(|it| it.wanted.site.to_string()).collect()
+        };
+        assert_eq!(asked(&store), ["b.fr", "a.fr"]);
+        // The commune was told of one; nobody has to tell it of the other any more.
+        store.note_commune_told(&[("a.fr".parse().unwrap(), at(0), true)], at(1)).unwrap();
+        for closed in store.reports().unwrap() {
+            store.end_override(closed.id, &"Mme Martin".parse().unwrap(), at(1)).unwrap();
+        }
+        assert_eq!(asked(&store), ["a.fr"]);
+        // What cannot be kept as a request is not kept as a site that is closed.
+        store.connection.execute("DROP TABLE commune_request", ()).unwrap();
+        assert!(matches!(add(&mut store, "c.fr"), Err(AddOverrideError::Store(_))));
+        assert_eq!(store.reports().unwrap(), []);
     }
 
     #[test]

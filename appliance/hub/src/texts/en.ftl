@@ -407,7 +407,7 @@ trouble-unavailable = The hub cannot read or write its register: its disk may be
 
 # What schools ask
 wishes-title = Requests of schools
-wishes-lead = What a school cannot decide by itself. The answer arrives there within seconds or in the next night, and whoever asked reads it.
+wishes-lead = What a school cannot decide by itself. The answer arrives there within seconds or in the next night, and whoever asked reads it. A request stays here until you answer, even where the school has opened the site again meanwhile: ask it before you close it for all.
 wishes-none = No request waits.
 wishes-urgent = urgent
 wishes-open = Open

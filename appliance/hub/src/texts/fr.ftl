@@ -408,7 +408,7 @@ trouble-unavailable = Le hub ne peut pas lire ou écrire son registre : son dis
 
 # Ce que demandent les écoles
 wishes-title = Demandes des écoles
-wishes-lead = Ce qu’une école ne peut pas décider seule. La réponse arrive à l’école en quelques secondes ou la nuit suivante, et qui a demandé la lit.
+wishes-lead = Ce qu’une école ne peut pas décider seule. La réponse arrive à l’école en quelques secondes ou la nuit suivante, et qui a demandé la lit. Une demande reste ici jusqu’à votre réponse, même si l’école a entre-temps rouvert le site : voyez avec elle avant de le fermer pour toutes.
 wishes-none = Aucune demande n’attend.
 wishes-urgent = urgent
 wishes-open = Ouvrir

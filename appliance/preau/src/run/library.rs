@@ -150,10 +150,12 @@ impl LibraryKeeper {
 mod tests {
     use access::Instant;
     use archive::Hash;
-    use model::MediaType;
+    use model::{Host, MediaType};
+    use proxy::{Delivery, Outage, Pages as _};
     use system::library_shelf::Manifest;
 
     use super::*;
+    use crate::run::pages::PortalPages;
 
     struct Fixed(i64, ClockQuality);
 
@@ -175,6 +177,40 @@ mod tests {
             title: "La carte".parse().unwrap(),
             until: Timestamp::from_unix_ms(until_ms),
         }
+    }
+
+    /// Whoever may not open it does not read what it is called either.
+    #[test]
+    fn only_devices_of_the_school_are_told_titles_while_the_line_is_down() {
+        let data = tempfile::tempdir().unwrap();
+        let (shelf, map) = (LibraryShelf::new(data.path()), file("map", NOON + 5));
+        let files = vec![map.clone()];
+        shelf.keep_manifest(&Manifest { serial: 1, signer: "hub".to_owned(), files }).unwrap();
+        shelf.append(&map, 0, b"map").unwrap();
+        assert!(shelf.finish(&map).unwrap());
+        let prepared = Arc::<Prepared>::default();
+        let clock: Arc<dyn Clock> = Arc::new(Fixed(NOON, ClockQuality::Synchronised));
+        LibraryKeeper::new(data.path(), &clock, &prepared).look().unwrap();
+        let place = portal::pages::Place {
+            school: "École Jules-Ferry".to_owned(),
+            helpdesk: None,
+            portal_url: Some("http://preau.lan/".to_owned()),
+            timezone: jiff::tz::TimeZone::UTC,
+        };
+        let pages = PortalPages { place, prepared };
+        let tell = |is_registered: bool| {
+            let host = Host::parse("ent.example").unwrap();
+            let outage = Outage {
+                host: &host,
+                delivery: Delivery::Nothing,
+                typed: None,
+                has_files: false,
+                kept: &[],
+                is_registered,
+            };
+            String::from_utf8(pages.outage(&outage, None).body.to_vec()).unwrap()
+        };
+        assert!(tell(true).contains("La carte") && !tell(false).contains("La carte"));
     }
 
     #[test]

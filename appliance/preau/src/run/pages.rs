@@ -50,7 +50,7 @@ impl Pages for PortalPages {
     }
 
     fn outage(&self, outage: &Outage<'_>, accept_language: Option<&str>) -> Page {
-        let Outage { host, delivery, typed, has_files, kept } = *outage;
+        let Outage { host, delivery, typed, has_files, kept, is_registered } = *outage;
         let delivery = match delivery {
             Delivery::Nothing => pages::Delivery::Nothing,
             Delivery::Unsent => pages::Delivery::Unsent,
@@ -71,8 +71,9 @@ impl Pages for PortalPages {
         let chosen = ready.iter().map(|it| (it.title.as_str(), it.place.path.as_str()));
         let is_chosen = |path: &str| ready.iter().any(|it| it.place.path == path);
         let others = kept.iter().filter(|page| !is_chosen(&page.path));
-        // Files from the commune lie on the box's own pages, and not under the workspace's name.
-        let home = self.place.portal_url.as_deref().map(|home| home.trim_end_matches('/'));
+        // Files from the commune lie on the box's own pages, and not under the workspace's name; only devices of the school open them.
+        let home = self.place.portal_url.as_deref().filter(|_| is_registered);
+        let home = home.map(|home| home.trim_end_matches('/'));
         let files: Vec<(String, String)> = home.map_or(vec![], |home| {
             let place =
                 |file: LibraryFile| (file.title.to_string(), format!("{home}{}", library_path(&file)));

@@ -325,7 +325,8 @@ impl Connection {
             | SendError::Unasked => {
                 let depot = self.workspaces.depot.as_ref();
                 let kept = depot.map_or(vec![], |depot| depot.list_pages(self.name.as_str()));
-                return plea.answer(pages, &self.name, error, &kept);
+                let is_registered = matches!(passage.subject(), Some(Subject::Device(_)));
+                return plea.answer(pages, &self.name, error, (&kept, is_registered));
             }
         };
         reply.map(BodyExt::boxed_unsync)

@@ -125,7 +125,7 @@ impl Plea {
         pages: &dyn Pages,
         name: &DomainName,
         error: &SendError,
-        kept: &[KeptPage],
+        (kept, is_registered): (&[KeptPage], bool),
     ) -> Reply {
         let delivery = self.delivery(error);
         let status = outage_status(error);
@@ -133,7 +133,8 @@ impl Plea {
             let host = Host::from(name.clone());
             let typed = self.form.as_ref().and_then(|form| form.typed(&self.target));
             let has_files = self.has_files;
-            let outage = Outage { host: &host, delivery, typed: typed.as_ref(), has_files, kept };
+            let typed = typed.as_ref();
+            let outage = Outage { host: &host, delivery, typed, has_files, kept, is_registered };
             page_reply(status, pages.outage(&outage, self.accept_language.as_deref()))
                 .map(BodyExt::boxed_unsync)
         } else {

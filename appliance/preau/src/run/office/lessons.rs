@@ -201,8 +201,12 @@ impl Office {
             until: None,
         };
         let new = NewOverride::new(rule, now).map_err(|_| Trouble::Sites)?;
-        self.write(|store| store.add_report(new, clock.quality))?;
-        self.tell_of_report(person, site, motive, now)
+        match self.word_for_commune(person, site, motive) {
+            Some(wanted) => {
+                self.write(|store| store.add_report_and_ask(new, clock.quality, &wanted)).map(drop)
+            }
+            None => self.write(|store| store.add_report(new, clock.quality)).map(drop),
+        }
     }
 
     pub(super) fn list_reports(&self) -> Result<Vec<Override>, Trouble> {
