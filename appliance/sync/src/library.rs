@@ -8,8 +8,8 @@ use std::path::Path;
 
 use model::{LibraryFile, Timestamp};
 use replication::limits::PIECE_BYTES_MAX;
-use replication::{LibraryHealth, Refusal, SignedSheet, short_sum};
-use system::library_shelf::{LibraryShelf, LibraryTrouble};
+use replication::{LibraryHealth, Refusal, SchoolSheet, SignedSheet, short_sum};
+use system::library_shelf::{LibraryShelf, LibraryTrouble, Manifest};
 use system::release_shelf::{fits, is_full};
 use system::space::{self, Outlook, SpaceError};
 
@@ -92,15 +92,26 @@ fn catch_up(
     let Some(letters) = intake.letters() else { return Ok(()) };
     let Some(Standing { serial, signer }) = letters.sheet()? else { return Ok(()) };
     let known = LibraryShelf::new(data).manifest();
-    if known.is_some_and(|known| known.serial == serial && known.signer == signer) {
+    let (own, uai) = (identity.enrolled.witness_key.as_str(), &identity.enrolled.school.uai);
+    let is_known = |known: &Manifest| known.serial == serial && known.signer == signer;
+    if signer == own && known.as_ref().is_some_and(is_known) {
         return Ok(());
     }
-    let (own, uai) = (identity.enrolled.witness_key.as_str(), &identity.enrolled.school.uai);
     let offered = client.find::<SignedSheet>("/api/v1/sheet")?.and_then(|offered| offered.note);
-    let Some(note) = offered else { return Ok(()) };
+    let Some(note) = offered else {
+        if has_of_another(known.as_ref(), own) {
+            letters.take_files(&SchoolSheet { school: uai.clone(), ..SchoolSheet::default() }, own)?;
+        }
+        return Ok(());
+    };
     let sheet = read_sheet(&note, own, uai).ok_or(SyncError::Sheet)?;
     // A newer one is taken as a whole, in its turn.
     if signer == own && sheet.serial == serial { letters.take_files(&sheet, own) } else { Ok(()) }
+}
+
+/// Whether something is wanted by the word of another hub than this one: that is over, also where this one has said nothing yet.
+fn has_of_another(known: Option<&Manifest>, own: &str) -> bool {
+    known.is_some_and(|known| known.signer != own && !known.files.is_empty())
 }
 
 /// Has files go for what needs their room more, as a release does that mends what lets somebody in; whether there is room for so many bytes then.
@@ -175,7 +186,6 @@ fn fetch_file(
 mod tests {
     use archive::Hash;
     use model::MediaType;
-    use system::library_shelf::Manifest;
 
     use super::*;
 
@@ -189,6 +199,18 @@ mod tests {
             title: "La carte".parse().unwrap(),
             until: Timestamp::from_unix_ms(9),
         }
+    }
+
+    #[test]
+    fn what_another_hub_has_wanted_is_over() {
+        let wanted = |signer: &str, files: Vec<LibraryFile>| {
+            let signer = signer.to_owned();
+            Manifest { serial: 9, signer, files }
+        };
+        let check = |known: Option<Manifest>| has_of_another(known.as_ref(), "hub");
+        assert!(check(Some(wanted("other", vec![file("map")]))));
+        assert!(!check(Some(wanted("hub", vec![file("map")]))));
+        assert!(!check(Some(wanted("other", vec![]))) && !check(None));
     }
 
     #[test]
