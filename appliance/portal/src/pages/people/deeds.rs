@@ -83,7 +83,7 @@ mod tests {
             let word = deed.as_str();
             assert_eq!(name_deed(&FoundDeed::Person(deed)), format!("journal-deed-{word}"));
         }
-        for deed in [PersonDeed::SignIn, PersonDeed::SignOut, PersonDeed::FailSignIn, PersonDeed::AddTelephone] {
+        for deed in [PersonDeed::SignIn, PersonDeed::SignOut, PersonDeed::FailSignIn] {
             let word = deed.as_str();
             assert_eq!(name_deed(&FoundDeed::Person(deed)), format!("journal-deed-{word}"));
         }
