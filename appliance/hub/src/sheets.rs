@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use archive::{Note, SigningKey};
-use model::Timestamp;
+use model::{ReleaseArch, Timestamp};
 use replication::limits::SHEET_BYTES_MAX;
 use replication::{Refusal, SchoolSheet, SheetRelease, SignedSheet, Tide};
 
@@ -23,13 +23,22 @@ pub(crate) fn sign(
     uai: &str,
     now: Timestamp,
 ) -> Result<SignedSheet, Refusal> {
-    let SheetParts { serial, rules, answers, content, notices, release } =
+    let SheetParts { serial, rules, answers, content, notices, releases } =
         register.sheet(uai, now).map_err(tell)?;
     if serial == 0 {
         return Ok(SignedSheet::default());
     }
-    let release = release.as_ref().map(SheetRelease::write);
-    let sheet = SchoolSheet { serial, school: uai.to_owned(), rules, answers, content, notices, release };
+    let told = |arch| releases.iter().find(|release| release.arch() == arch).map(SheetRelease::write);
+    let sheet = SchoolSheet {
+        serial,
+        school: uai.to_owned(),
+        rules,
+        answers,
+        content,
+        notices,
+        release: told(ReleaseArch::X86_64),
+        release_arm64: told(ReleaseArch::Arm64),
+    };
     let text = sheet.write();
     let note = Note::new(text.clone()).with(key.sign(&text, now)).write();
     // What the box could not read would change nothing there, and nobody would hear of it.

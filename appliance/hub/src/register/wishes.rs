@@ -113,8 +113,8 @@ pub struct SheetParts {
     pub content: Vec<SheetContent>,
     /// What its people are to read.
     pub notices: Vec<SheetNotice>,
-    /// The release of its box's system that it is to have.
-    pub release: Option<Release>,
+    /// The releases of its box's system that it is to have: of each kind of machine one at most.
+    pub releases: Vec<Release>,
 }
 
 /// What became of a request that arrived.

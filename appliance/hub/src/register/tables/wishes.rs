@@ -80,7 +80,7 @@ impl<D: Database> Wishes for D {
                 )?,
                 content: read_all(&open.rows(&content, values![uai, now, most(CONTENT_MAX)])?, read_place)?,
                 notices: read_all(&open.rows(&notices, values![most(NOTICES_MAX)])?, read_notice)?,
-                release: offered(open, uai)?,
+                releases: offered(open, uai)?,
             })
         })
     }
