@@ -251,8 +251,10 @@ mod tests {
             path
         };
         let (disk, log, release) = (place("disk"), place("log"), place("release"));
-        let parts = |log, beside| Parts { image: &disk, disk: &disk, log, beside };
-        let say = |log, beside: &[(&str, &Path)]| command(Board::Pc, &parts(log, beside)).unwrap().join(" ");
+        let image = disk.as_path();
+        let build =
+            |board, log, beside: &[(&str, &Path)]| command(board, &Parts { image, disk: image, log, beside });
+        let say = |log, beside: &[(&str, &Path)]| build(Board::Pc, log, beside).unwrap().join(" ");
         let plain = say(None, &[]);
         assert!(
             plain.contains(&format!("discard=unmap,file={} -device virtio-blk-pci", disk.display())),
@@ -264,12 +266,12 @@ mod tests {
         assert!(logged.contains(&format!("node-name=writes,filename={}", log.display())), "{logged}");
         assert!(logged.contains("serial=release,addr=0x8"), "{logged}");
         let three = [("a", release.as_path()), ("b", release.as_path()), ("c", release.as_path())];
-        assert!(command(Board::Pc, &parts(None, &three)).is_err());
+        assert!(build(Board::Pc, None, &three).is_err());
         assert!(plain.starts_with("qemu-system-x86_64 ") && plain.contains("OVMF_CODE_4M.fd"), "{plain}");
-        let other = command(Board::Arm64, &parts(None, &[])).unwrap().join(" ");
+        let other = build(Board::Arm64, None, &[]).unwrap().join(" ");
         assert!(other.starts_with("qemu-system-aarch64 ") && other.contains("AAVMF_CODE.fd"), "{other}");
         assert!(other.contains("addr=0x2,mac=02:00:00:00:01:02") && !other.contains("q35"), "{other}");
         let missing = folder.path().join("missing");
-        assert!(command(Board::Pc, &Parts { disk: &missing, ..parts(None, &[]) }).is_err());
+        assert!(command(Board::Pc, &Parts { image, disk: &missing, log: None, beside: &[] }).is_err());
     }
 }
